@@ -1,0 +1,56 @@
+# What there is to do here. `make` alone lists it; every target sets up by itself what it needs.
+#
+#   PYTHON=…   the Python (3.11 or newer) to make the environments with
+#   ARGS="…"   goes on to `python -m local` or `python -m bench`
+#   T=name     picks tests by name, as pytest's -k does
+#   KEEP=1     with `make e2e`: leaves the server up after the test, with its log
+
+PYTHON ?=
+ARGS ?=
+T ?=
+KEEP ?=
+
+# Quoted for the shell: a test name may be an expression such as T="three or ten".
+PICK = $(if $(T),-k '$(T)')
+RUN = .venv/bin/python
+
+prepare = @python="$$(sh scripts/find-python.sh '$(PYTHON)')" && \
+	"$$python" scripts/setup.py $(1) $(if $(PYTHON),--same-python)
+
+.PHONY: help setup setup-run run test lint e2e bench clean
+
+help:
+	@echo 'make run      the whole chat on this machine        ARGS="--port 9000 --data DIR --reload"'
+	@echo 'make test     ruff, mypy and every test             T=name'
+	@echo 'make lint     ruff and mypy --strict only'
+	@echo 'make e2e      the end-to-end tests                  T=name KEEP=1 (leaves the server up)'
+	@echo 'make bench    throughput and latency                ARGS="--help"'
+	@echo 'make setup    the environments, .venv and .venv-store, which the others make too'
+	@echo 'make clean    removes all that make made'
+
+setup:
+	$(call prepare,test)
+
+setup-run:
+	$(call prepare,run)
+
+run: setup-run
+	@exec $(RUN) -m local $(ARGS)
+
+lint: setup
+	@$(RUN) -m ruff check
+	@$(RUN) -m mypy
+
+test: lint
+	@$(RUN) -m pytest -q -n 2 $(PICK)
+
+e2e: setup
+	@CHAT_E2E_KEEP='$(KEEP)' $(RUN) -m pytest tests/e2e $(if $(KEEP),-s) $(PICK)
+
+bench: setup
+	@$(RUN) -m bench $(ARGS)
+
+clean:
+	@rm -rf .venv .venv-store .setup .chalice/deployments
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

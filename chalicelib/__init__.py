@@ -1,0 +1,1 @@
+"""The chat backend: everything that is packaged besides `app.py`."""

@@ -1,0 +1,39 @@
+"""The SDK's clients, with time limits of our own: the defaults are a minute for each attempt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+
+from chalicelib.core.clock import Clock
+from chalicelib.core.errors import Unavailable
+
+from .poster import CallbackPoster
+
+DYNAMODB = Config(
+    connect_timeout=1,
+    read_timeout=3,
+    max_pool_connections=64,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    tcp_keepalive=True,
+    parameter_validation=False,
+)
+
+
+def dynamodb(region: str) -> Any:
+    """A DynamoDB client; `AWS_ENDPOINT_URL_DYNAMODB` sends it elsewhere."""
+    return _session().create_client("dynamodb", region_name=region, config=DYNAMODB)
+
+
+def poster(endpoint: str, region: str, clock: Clock) -> CallbackPoster:
+    """A poster with the credentials of the environment. Raises Unavailable if there are none."""
+    credentials = _session().get_credentials()
+    if credentials is None:
+        raise Unavailable
+    return CallbackPoster(endpoint, region, credentials.get_frozen_credentials, clock)
+
+
+def _session() -> botocore.session.Session:
+    return botocore.session.get_session()

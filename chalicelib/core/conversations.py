@@ -1,0 +1,269 @@
+"""Conversations as wholes: made, listed, looked at, changed, deleted, cleared away.
+
+Whoever is no participant learns nothing, not even by a race: what is read is read first, and that the reader is
+still a participant is looked at last, so that all of it was theirs to see (L7).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+from dataclasses import replace
+from typing import cast
+
+from . import frames, json_text
+from .clock import Clock, milliseconds, rfc3339
+from .errors import Forbidden, InvalidJson, NotFound, ValidationFailed
+from .frames import Conversation
+from .ids import is_conversation_id, new_conversation_id
+from .limits import Limits, Timing
+from .log import Log
+from .model import Caller, Head, Info, Membership, Person, Role, State
+from .ports import Commit, ConnectionStore, Contended, ConversationStore, Creation, Gather
+from .presence import Presence
+from .pushes import Outcome, ToParticipants, ToSubscriptions, of_commit
+from .requests import ConversationsQuery, CreateConversation, UpdateConversation, twice
+
+MODERATORS: tuple[Role, ...] = ("owner", "moderator")
+NEWEST_MESSAGES = 50
+_PURGE_STEP = 200
+
+
+class Conversations:
+    """What can be done with conversations as wholes."""
+
+    def __init__(
+        self,
+        store: ConversationStore,
+        connections: ConnectionStore,
+        log: Log,
+        presence: Presence,
+        clock: Clock,
+        gather: Gather,
+        limits: Limits,
+        timing: Timing,
+    ) -> None:
+        self._store = store
+        self._connections = connections
+        self._log = log
+        self._presence = presence
+        self._clock = clock
+        self._gather = gather
+        self._limits = limits
+        self._timing = timing
+
+    # ---- looking ---------------------------------------------------------------------------------------
+
+    def member(self, conversation_id: str, caller: Caller) -> Membership:
+        """The caller's place in a conversation. Raises NotFound."""
+        if not is_conversation_id(conversation_id):
+            raise NotFound
+        member = self._store.membership(conversation_id, caller.participant_id)
+        if member is None:
+            raise NotFound
+        return member
+
+    def enter(self, conversation_id: str, caller: Caller) -> tuple[Head, Membership]:
+        """The head of a live conversation, and the caller's place in it. Raises NotFound."""
+        if not is_conversation_id(conversation_id):
+            raise NotFound
+        head, member = self._gather(
+            lambda: self._store.head(conversation_id),
+            lambda: self._store.membership(conversation_id, caller.participant_id),
+        )
+        if member is None:
+            raise NotFound
+        return self._log.usable(head), member
+
+    def participants(self, conversation_id: str) -> list[frames.Participant]:
+        """Who is in, longest-standing first, and who of them is online."""
+        roster, online = self._gather(
+            lambda: self._store.roster(conversation_id),
+            lambda: self._presence.online(conversation_id),
+        )
+        return [frames.participant(member, online=member.participant_id in online) for member in roster]
+
+    def view(self, conversation_id: str, caller: Caller, *, messages: bool = False) -> Conversation:
+        """A conversation as the caller sees it, with its participants. Raises NotFound."""
+        head, _ = self.enter(conversation_id, caller)
+        info, participants, newest = self._gather(
+            lambda: self._store.info(conversation_id),
+            lambda: self.participants(conversation_id),
+            lambda: self._log.messages_before(head, None, NEWEST_MESSAGES if messages else 1),
+        )
+        member = self.member(conversation_id, caller)
+        if info is None:
+            raise NotFound
+        view = self._personal(head, info, member)
+        view["participants"] = participants
+        if newest.events:
+            view["last_message"] = cast(frames.Event, newest.events[-1])
+        if messages:
+            view["messages"] = cast(list[frames.Event], newest.events)
+        return view
+
+    def _personal(self, head: Head, info: Info, member: Membership) -> Conversation:
+        view = frames.conversation(head, info)
+        view["read_up_to"] = member.read_up_to
+        view["unread_count"] = max(head.messages - member.read_messages, 0)
+        return view
+
+    def list(self, caller: Caller, query: ConversationsQuery) -> dict[str, object]:
+        """The caller's conversations, latest activity first, a page at a time."""
+        after = _read_cursor(query.cursor)
+        mine = {each.conversation_id for each in self._store.memberships_of(caller.participant_id)}
+        heads = [head for head in self._store.heads(list(mine)).values() if head.state is State.LIVE]
+        ranked = sorted(heads, key=_rank, reverse=True)
+        rest = [head for head in ranked if after is None or _rank(head) < after]
+        page = rest[: query.limit]
+        infos, newest = self._store.page(page)
+        # Last of all: what of this is still the caller's, and up to where they have read by now.
+        places = self._store.memberships([head.conversation_id for head in page], caller.participant_id)
+        conversations = []
+        for head in page:
+            where = head.conversation_id
+            if where not in places or where not in infos:
+                continue
+            view = self._personal(head, infos[where], places[where])
+            if where in newest:
+                view["last_message"] = cast(frames.Event, newest[where])
+            conversations.append(view)
+        answer: dict[str, object] = {"conversations": conversations}
+        if len(rest) > len(page):
+            answer["next_cursor"] = _cursor(page[-1])
+        return answer
+
+    # ---- making and changing ---------------------------------------------------------------------------
+
+    def create(self, caller: Caller, request: CreateConversation) -> Outcome:
+        """Make a conversation with the caller as owner."""
+        if 1 + len(request.participants) > self._limits.participants:
+            raise ValidationFailed.at(
+                "participants",
+                f"a conversation may have at most {self._limits.participants} participants, the caller included",
+            )
+        if problems := twice(request.participants, caller.participant_id):
+            raise ValidationFailed(details=problems)
+        conversation_id, now = new_conversation_id(), milliseconds(self._clock)
+        me = Person(caller.participant_id, caller.name or caller.participant_id[:100], "human")
+
+        def initial(person: Person, role: Role) -> Membership:
+            return Membership(conversation_id, person.participant_id, person.name, person.type, role, now, 1, 1, 0)
+
+        members = [initial(me, "owner")] + [
+            initial(Person(each.participant_id, each.name, each.type), each.role) for each in request.participants
+        ]
+        participants = [frames.participant(member, online=False) for member in members]
+        head = Head(conversation_id, 1, 0, 0, now, len(members), 1)
+        info = Info(conversation_id, request.title, request.join_policy, request.metadata, now, me.participant_id)
+        event = {
+            "conversation_id": conversation_id,
+            "sequence_id": 1,
+            "type": "conversation_created",
+            "created_at": rfc3339(now),
+            "sender": frames.person_ref(me),
+            "title": request.title,
+            "participants": participants,
+        }
+        if not self._store.create(Creation(head, info, event, members)):
+            self._log.settle(conversation_id)
+        view = self._personal(head, info, members[0])
+        view["participants"] = participants
+        added = frames.added_push(frames.conversation(head, info))
+        return Outcome(view, [ToParticipants([each.participant_id for each in members], added)])
+
+    def update(self, caller: Caller, conversation_id: str, request: UpdateConversation) -> Outcome:
+        """Change what is said about a conversation; owners and moderators may."""
+        commits: list[Commit] = []
+        asked = request.model_dump(exclude_unset=True)
+
+        def plan(head: Head) -> Commit:
+            member = self.member(conversation_id, caller)
+            if member.role not in MODERATORS:
+                raise Forbidden
+            info = self._store.info(conversation_id)
+            if info is None:
+                raise NotFound
+            changes = {name: value for name, value in asked.items() if getattr(info, name) != value}
+            if not changes:
+                raise _NothingToDo
+            now = milliseconds(self._clock)
+            event = {
+                "conversation_id": conversation_id,
+                "sequence_id": head.sequence_id + 1,
+                "type": "conversation_updated",
+                "created_at": rfc3339(now),
+                "sender": frames.person_ref(caller.acting(member)),
+                **changes,
+            }
+            new = replace(head, sequence_id=head.sequence_id + 1, updated_at=now)
+            return Commit(head, new, [event], guard=member, info=replace(info, **changes))
+
+        with contextlib.suppress(_NothingToDo):
+            commits.append(self._log.append(conversation_id, plan))
+        pushes = [push for commit in commits for push in of_commit(commit)]
+        return Outcome(self.view(conversation_id, caller), pushes)
+
+    # ---- ending ----------------------------------------------------------------------------------------
+
+    def delete(self, caller: Caller, conversation_id: str) -> Outcome:
+        """Delete a conversation; owners may. One write ends it for everybody, its items follow."""
+        patience = self._log.patience()
+        now = int(self._clock.now())
+        while True:
+            _, member = self.enter(conversation_id, caller)
+            if member.role != "owner":
+                raise Forbidden
+            try:
+                head = self._store.delete(member, purge_at=now)
+            except Contended:
+                patience.pause()
+                continue
+            if head is not None:
+                break
+            patience.pause()
+        live = [
+            each
+            for each in self._connections.subscribers(conversation_id)
+            if head.gone.get(each.participant_id, 0) <= each.epoch
+        ]
+        self._connections.drop_all(conversation_id)
+        return Outcome(None, [ToSubscriptions(live, frames.deleted_push(conversation_id))])
+
+    def sweep(self, seconds: float) -> int:
+        """Clear away conversations that are due, for about so long; how many were finished."""
+        until, finished = self._clock.monotonic() + seconds, 0
+        while due := self._store.due_purges(int(self._clock.now()), 10):
+            for purge in due:
+                while not self._store.purge(purge, _PURGE_STEP):
+                    if self._clock.monotonic() >= until:
+                        return finished
+                finished += 1
+            if self._clock.monotonic() >= until:
+                break
+        return finished
+
+
+class _NothingToDo(Exception):
+    """A change that changes nothing."""
+
+
+def _rank(head: Head) -> tuple[int, str]:
+    return head.updated_at, head.conversation_id
+
+
+def _cursor(head: Head) -> str:
+    return base64.urlsafe_b64encode(json_text.dumps(_rank(head)).encode()).decode()
+
+
+def _read_cursor(cursor: str | None) -> tuple[int, str] | None:
+    if cursor is None:
+        return None
+    try:
+        match json_text.parse(base64.b64decode(cursor, altchars=b"-_", validate=True)):
+            case [int() as updated_at, str() as conversation_id]:
+                return updated_at, conversation_id
+    except (binascii.Error, ValueError, InvalidJson):
+        pass
+    raise ValidationFailed.at("cursor", "must be a next_cursor of an earlier answer")

@@ -1,0 +1,162 @@
+"""Getting frames to sockets: after the commit, to whoever is subscribed then, each frame serialised once.
+
+The recipients are asked for after the commit. A socket that subscribes at the same time is either in that
+answer, or it reads the log after its subscription stood and finds the event there (L5). Who has gone from the
+conversation by an event up to this one is left out even if a subscription of theirs still lies about (L7).
+
+All sockets are posted to at the same time and none is waited for beyond the deadline; what cannot be
+delivered is dropped, and its reader recovers by `sync` (L6). A socket that is gone (410) is noted as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from . import json_text
+from .clock import Clock
+from .frames import Frame, disconnect
+from .limits import Timing
+from .model import Subscription
+from .ports import ConnectionStore, Gather, Poster
+from .presence import Presence
+from .pushes import Push, ToParticipants, ToSubscribers, ToSubscriptions
+
+_LOOKUPS_AT_ONCE = 16
+
+TOKEN_EXPIRED = disconnect("TOKEN_EXPIRED", "The token of this socket has expired.", reconnect=True)
+
+
+class Delivery:
+    """Carries out pushes and answers."""
+
+    def __init__(
+        self,
+        connections: ConnectionStore,
+        presence: Presence,
+        poster: Poster,
+        clock: Clock,
+        gather: Gather,
+        timing: Timing,
+    ) -> None:
+        self._connections = connections
+        self._presence = presence
+        self._poster = poster
+        self._clock = clock
+        self._gather = gather
+        self._timing = timing
+
+    def deliver(
+        self,
+        pushes: Sequence[Push],
+        *,
+        within: float,
+        answers: Sequence[Frame] = (),
+        to: Subscription | None = None,
+    ) -> None:
+        """Post `answers` to the socket `to`, in their order, and beside that carry out `pushes`.
+
+        Returns within about `within` seconds, however the sockets behave.
+        """
+        deadline = self._clock.monotonic() + within
+        own, others = self._gather(
+            lambda: (
+                self._post({to.connection_id: (to, [_payload(each) for each in answers])}, deadline)
+                if to is not None and answers
+                else []
+            ),
+            lambda: self._post(self._mail(pushes), deadline),
+        )
+        gone = {each.connection_id: each for each in (*own, *others)}
+        for subscription in gone.values():
+            if self._clock.monotonic() >= deadline:
+                return
+            self._note_gone(subscription, deadline)
+
+    def say(self, connection_id: str, frame: Frame) -> None:
+        """Post one frame to a socket of which nothing else is known."""
+        deadline = self._clock.monotonic() + self._timing.http_fan_out
+        self._poster.post_all({connection_id: [_payload(frame)]}, deadline)
+
+    def hang_up(self, connection_id: str, last_words: Frame) -> None:
+        """Tell a socket why, close it, and forget it."""
+        deadline = self._clock.monotonic() + self._timing.http_fan_out
+        self._poster.post_all({connection_id: [_payload(last_words)]}, deadline)
+        self._poster.close(connection_id)
+        _, ended = self._connections.close(connection_id)
+        self._post(self._mail(self._presence.went(ended)), deadline)
+
+    # ---- who gets what ---------------------------------------------------------------------------------
+
+    def _mail(self, pushes: Sequence[Push]) -> dict[str, tuple[Subscription, list[bytes]]]:
+        mail: dict[str, tuple[Subscription, list[bytes]]] = {}
+        asked: dict[str, list[Subscription]] = {}
+        for push in pushes:
+            payload = _payload(push.frame)
+            for each in self._recipients(push, asked):
+                mail.setdefault(each.connection_id, (each, []))[1].append(payload)
+        return mail
+
+    def _recipients(self, push: Push, asked: dict[str, list[Subscription]]) -> Iterable[Subscription]:
+        match push:
+            case ToSubscriptions(subscriptions):
+                return subscriptions
+            case ToParticipants(participant_ids):
+                found: list[Subscription] = []
+                for start in range(0, len(participant_ids), _LOOKUPS_AT_ONCE):
+                    some = participant_ids[start : start + _LOOKUPS_AT_ONCE]
+                    for sockets in self._gather(*(self._sockets_of(each) for each in some)):
+                        found += sockets
+                return found
+            case ToSubscribers(conversation_id):
+                if conversation_id not in asked:
+                    asked[conversation_id] = self._connections.subscribers(conversation_id)
+                return [each for each in asked[conversation_id] if _hears(each, push)]
+
+    def _sockets_of(self, participant_id: str) -> Callable[[], list[Subscription]]:
+        return lambda: self._connections.sockets_of(participant_id)
+
+    # ---- posting ---------------------------------------------------------------------------------------
+
+    def _post(self, mail: dict[str, tuple[Subscription, list[bytes]]], deadline: float) -> list[Subscription]:
+        """Post; the recipients that are gone."""
+        now = self._clock.now()
+        overdue = {
+            each: mail.pop(each)
+            for each, (to, _) in list(mail.items())
+            if to.token_expires_at + self._timing.expired_token_grace < now
+        }
+        gone = self._poster.post_all({each: payloads for each, (_, payloads) in mail.items()}, deadline)
+        recipients = [mail[each][0] for each in gone]
+        for each, (to, payloads) in overdue.items():
+            if self._clock.monotonic() >= deadline:
+                break
+            if not self._renewed_since(to):
+                self.hang_up(each, TOKEN_EXPIRED)
+            elif self._poster.post_all({each: payloads}, deadline):
+                recipients.append(to)
+        return recipients
+
+    def _renewed_since(self, subscription: Subscription) -> bool:
+        """Whether the socket has a newer token than its subscription says; `auth` gets to them one by one."""
+        socket = self._connections.socket(subscription.connection_id)
+        return socket is not None and (
+            socket.token_expires_at + self._timing.expired_token_grace >= self._clock.now()
+        )
+
+    def _note_gone(self, subscription: Subscription, deadline: float) -> None:
+        ended = self._connections.mark_gone(subscription.connection_id, subscription.generation)
+        if ended:
+            self._post(self._mail(self._presence.went(ended)), deadline)
+
+
+def _payload(frame: Frame) -> bytes:
+    return json_text.dumps(frame).encode()
+
+
+def _hears(subscription: Subscription, push: ToSubscribers) -> bool:
+    if push.gone.get(subscription.participant_id, 0) > subscription.epoch:
+        return False
+    return (
+        subscription.participant_id != push.not_to_participant
+        and subscription.connection_id != push.not_to_connection
+    )

@@ -1,0 +1,206 @@
+"""The log of a conversation: appending to it, and reading it without holes.
+
+**Appending.** Every append is one transaction that moves the head from n to n + k on the condition that
+it stands at n, together with the events n + 1 … n + k and everything they imply. So the log is contiguous
+at every moment (L3), its head is exact, and whoever appends knows the state that the append is based on.
+Two appends at once cannot both stand: the loser learns the new head, or that there was a collision, and
+tries again. (`sending.py` says how a crowd of senders does not get lost in that.)
+
+**Reading.** The head is read first, consistently, then the events up to it, consistently. DynamoDB's Query is
+only read-committed against transactions (developer guide, "Transaction isolation levels"): it may show half
+of an append that is just being committed. So a reader never serves beyond the first id that is missing (L4).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from . import json_text
+from .clock import Clock
+from .errors import ConversationBusy, NotFound
+from .ids import is_conversation_id
+from .limits import Timing
+from .model import Event, Head, State
+from .ports import Commit, Contended, ConversationStore, HeadMoved, Refused
+
+_REPEATS = 5
+_CHUNK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A contiguous run of the log, in rising order."""
+
+    events: list[Event]
+    has_more: bool
+    """There is more in the direction asked."""
+    head: int
+    """The end of the log, as far as it is readable."""
+
+
+class Patience:
+    """Pauses between attempts, with full jitter, up to a deadline."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._deadline = clock.monotonic() + seconds
+        self._attempt = 0
+
+    def pause(self) -> None:
+        """Wait a little, longer each time. Raises ConversationBusy when the time is up."""
+        if self.exhausted:
+            raise ConversationBusy(retry_after=1)
+        self._attempt += 1
+        self._clock.sleep(random.uniform(0.25, 1) * min(0.008 * 2**self._attempt, 0.25))  # noqa: S311 — jitter
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the time is up."""
+        return self._clock.monotonic() >= self._deadline
+
+
+class Log:
+    """Appends to logs and reads them."""
+
+    def __init__(self, store: ConversationStore, clock: Clock, timing: Timing) -> None:
+        self._store = store
+        self._clock = clock
+        self._timing = timing
+
+    def live(self, conversation_id: str) -> Head:
+        """The head of a live conversation. Raises NotFound."""
+        if not is_conversation_id(conversation_id):
+            raise NotFound
+        return self.usable(self._store.head(conversation_id))
+
+    def usable(self, head: Head | None) -> Head:
+        """`head`, if it is of a live conversation; its creation is finished first if it was interrupted."""
+        if head is None or head.state is not State.LIVE:
+            raise NotFound
+        if head.unsettled:
+            self.settle(head.conversation_id)
+        return head
+
+    def settle(self, conversation_id: str) -> None:
+        """Finish a creation in several steps. Raises ConversationBusy."""
+        patience = self.patience()
+        while True:
+            try:
+                return self._store.settle(conversation_id)
+            except Contended:
+                patience.pause()
+
+    def patience(self) -> Patience:
+        """For one append."""
+        return Patience(self._clock, self._timing.append_deadline)
+
+    def append(self, conversation_id: str, plan: Callable[[Head], Commit], head: Head | None = None) -> Commit:
+        """Append what `plan` makes of the head; again with a fresh head as long as somebody is quicker.
+
+        `plan` is to read what it decides upon anew each time, and raises what the caller is to be told.
+
+        Raises:
+            NotFound: the conversation is not live.
+            ConversationBusy: others were quicker until the deadline; nothing was written.
+        """
+        patience = self.patience()
+        while True:
+            if head is None:
+                head = self.live(conversation_id)
+            commit = plan(head)
+            try:
+                self._store.commit(commit)
+                return commit
+            except HeadMoved as moved:
+                head = self.usable(moved.current)
+                if patience.exhausted:
+                    patience.pause()
+            except (Contended, Refused):
+                head = None
+                patience.pause()
+
+    # ---- reading ---------------------------------------------------------------------------------------
+
+    def after(self, head: Head, after: int, limit: int) -> Page:
+        """Up to `limit` events after `after`. A hole ends the page early and says that there is more."""
+        if after >= head.sequence_id:
+            return Page([], has_more=False, head=head.sequence_id)
+        last = min(after + limit, head.sequence_id)
+        events: list[Event] = []
+        for _ in range(_REPEATS):
+            events = []
+            for event, _messages in self._store.events(head.conversation_id, after + 1, last):
+                if event["sequence_id"] != after + 1 + len(events):
+                    break
+                events.append(event)
+            if events:
+                break
+            self._clock.sleep(0.01)
+        return Page(events, has_more=after + len(events) < head.sequence_id, head=head.sequence_id)
+
+    def newest(self, head: Head, limit: int) -> Page:
+        """The newest `limit` events, contiguous to the head."""
+        first = max(head.sequence_id - limit + 1, 1)
+        events, top = self._contiguous_below(head, first, head.sequence_id)
+        return Page([event for event, _ in events], has_more=first > 1, head=top)
+
+    def messages_before(self, head: Head, before: int | None, limit: int) -> Page:
+        """Up to `limit` messages before `before`, or the newest."""
+        top = head.sequence_id if before is None else min(before - 1, head.sequence_id)
+        found: list[tuple[Event, int]] = []
+        span = limit
+        while top >= 1 and len(found) < limit:
+            first = max(top - span + 1, 1)
+            events, _ = self._contiguous_below(head, first, top)
+            messages = [each for each in events if each[0]["type"] == "message"]
+            found = messages[-(limit - len(found)) :] + found
+            top, span = first - 1, min(span * 2, _CHUNK)
+        older = bool(found) and found[0][1] > 1
+        return Page([event for event, _ in found], has_more=older, head=head.sequence_id)
+
+    def messages_after(self, head: Head, after: int, limit: int) -> Page:
+        """Up to `limit` messages after `after`."""
+        found: list[Event] = []
+        position, count = after, 0
+        while position < head.sequence_id and len(found) < limit:
+            last = min(position + limit, head.sequence_id)
+            expected = position + 1
+            for event, messages in self._store.events(head.conversation_id, expected, last):
+                if event["sequence_id"] != expected or len(found) == limit:
+                    break
+                expected += 1
+                count = messages
+                if event["type"] == "message":
+                    found.append(event)
+            if expected == position + 1:
+                return Page(found, has_more=True, head=head.sequence_id)
+            position = expected - 1
+        more = position < head.sequence_id and count < head.messages
+        return Page(found, has_more=more, head=head.sequence_id)
+
+    def _contiguous_below(self, head: Head, first: int, last: int) -> tuple[list[tuple[Event, int]], int]:
+        """All events from `first` to `last` in rising order; a read with a hole is repeated.
+
+        If the newest stay invisible even then, what is below them is served and the end said to be there.
+        """
+        found: list[tuple[Event, int]] = []
+        for _ in range(_REPEATS):
+            found = list(self._store.events(head.conversation_id, first, last, descending=True))[::-1]
+            if len(found) == last - first + 1:
+                return found, last
+            self._clock.sleep(0.01)
+        whole = [each for index, each in enumerate(found) if each[0]["sequence_id"] == first + index]
+        return whole, first + len(whole) - 1
+
+
+def fitting(events: list[Event], budget: int, *, newest: bool = False) -> list[Event]:
+    """As many of `events` from their beginning (from their end, if `newest`) as fit into `budget` bytes."""
+    kept: list[Event] = []
+    for event in reversed(events) if newest else events:
+        budget -= json_text.size(event) + 1
+        if budget < 0:
+            break
+        kept.append(event)
+    return kept[::-1] if newest else kept

@@ -1,0 +1,167 @@
+"""What the chat consists of, as it is kept: plain frozen values without behaviour of their own.
+
+A conversation is a **log** of events numbered 1, 2, 3 …; `Head` is where it ends. Every durable change
+is an event, and every event is appended by a write that moves the head from n to n + 1 by condition,
+so that the log is contiguous at every moment and the head is exact (see `log.py`).
+
+Times are whole milliseconds since the epoch. An **epoch** of a membership is the sequence id of the
+event that began it: whoever leaves and returns gets a higher one.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypedDict
+
+Role = Literal["owner", "moderator", "member"]
+ParticipantType = Literal["human", "agent"]
+JoinPolicy = Literal["invite", "open"]
+
+Event = dict[str, Any]
+"""An event as it stands on the wire (`frames.Event` gives its fields)."""
+
+
+class State(enum.StrEnum):
+    """Where a conversation is in its life. Only a live one exists for anybody."""
+
+    LIVE = "live"
+    CLOSED = "closed"
+    """Left by all; its items go after a while."""
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of a conversation's log, with all that every append must know."""
+
+    conversation_id: str
+    sequence_id: int
+    messages: int
+    """How many of the events up to here are messages."""
+    last_message: int
+    """The sequence id of the newest message, 0 if there is none."""
+    updated_at: int
+    participants: int
+    roster_version: int
+    """Moves with every change of who is in and in which role."""
+    state: State = State.LIVE
+    gone: Mapping[str, int] = field(default_factory=dict)
+    """Who has gone, and by which event, as long as subscriptions of theirs may still lie about."""
+    crowded_until: int = 0
+    """Until when writers should queue rather than race, because the last ones collided."""
+    unsettled: bool = False
+    """Made in several steps, of which the last has not been seen to finish (see `Creation`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What is said about a conversation, apart from its log."""
+
+    conversation_id: str
+    title: str
+    join_policy: JoinPolicy
+    metadata: dict[str, Any]
+    created_at: int
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody as an actor: the `sender` of events and the `participant` of frames."""
+
+    participant_id: str
+    name: str
+    type: ParticipantType
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """One person's place in one conversation."""
+
+    conversation_id: str
+    participant_id: str
+    name: str
+    type: ParticipantType
+    role: Role
+    joined_at: int
+    epoch: int
+    read_up_to: int
+    read_messages: int
+    """How many of the events up to `read_up_to` are messages."""
+
+    @property
+    def person(self) -> Person:
+        """The member as an actor."""
+        return Person(self.participant_id, self.name, self.type)
+
+
+@dataclass(frozen=True, slots=True)
+class SendKey:
+    """What makes a send the same send: who, where, and the client's own id for it."""
+
+    conversation_id: str
+    participant_id: str
+    client_message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendRecord:
+    """What came of a send; kept as long as the conversation."""
+
+    message_id: str
+    sequence_id: int
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Socket:
+    """One WebSocket connection."""
+
+    connection_id: str
+    participant_id: str
+    name: str | None
+    token_expires_at: int
+    """Epoch seconds."""
+    connected_at: int
+    last_seen: int
+    generation: int = 1
+    """Moves when a socket that was taken for gone speaks again."""
+    reachable: bool = False
+    """Whether a frame of it was handled: before that nothing can be posted to it."""
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A socket that hears a conversation."""
+
+    conversation_id: str
+    connection_id: str
+    participant_id: str
+    epoch: int
+    generation: int
+    token_expires_at: int
+    since: int
+
+
+class RateVerdict(TypedDict):
+    """What the rate limiter says of one more message."""
+
+    allowed: bool
+    retry_after: float
+    owed: bool
+    """Allowed out of the burst: the message is still to be charged for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, as the authorizer says."""
+
+    participant_id: str
+    name: str | None
+
+    def acting(self, member: Membership) -> Person:
+        """The caller as an actor in a conversation: under the name of the credential, if it has one."""
+        return Person(member.participant_id, self.name or member.name, member.type)

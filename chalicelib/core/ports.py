@@ -1,0 +1,349 @@
+"""What the core needs of the world: the two stores, the way to sockets, and doing several things at once.
+
+The adapters in `chalicelib.aws` keep these promises. What a store raises beyond what is said here is
+`errors.Unavailable`: the outcome of a write is then unknown, and repeating the whole request is safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from .model import (
+    Event,
+    Head,
+    Info,
+    Membership,
+    RateVerdict,
+    Role,
+    SendKey,
+    SendRecord,
+    Socket,
+    Subscription,
+)
+
+# ---- appending to a log --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A message within a `Commit`: it stands only if its sender is a member and it was not sent before."""
+
+    event: Event
+    member: Membership
+    key: SendKey | None
+    queued_as: str | None = None
+    """Its id in the queue, from which it is taken by the same write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One append to a log, with all that belongs to it: everything of it happens, or nothing.
+
+    It stands only if the head is still `old`; then the head is `new`, and `events` lie between the two.
+    """
+
+    old: Head
+    new: Head
+    events: Sequence[Event] = ()
+    """The events that are no sends, numbered."""
+    sends: Sequence[Send] = ()
+    guard: Membership | None = None
+    """The member who acts: must still be one, in this role."""
+    joining: Sequence[Membership] = ()
+    leaving: Sequence[Membership] = ()
+    changing_role: Sequence[tuple[Membership, Role]] = ()
+    info: Info | None = None
+    purge_at: int | None = None
+    """When (epoch seconds) the conversation is to be cleared away, if this ends it."""
+
+
+class HeadMoved(Exception):
+    """Somebody else appended first; `current` is the head as it is now, None if there is none."""
+
+    def __init__(self, current: Head | None) -> None:
+        super().__init__("the head has moved")
+        self.current = current
+
+
+class Contended(Exception):
+    """Another write to the same items was under way; nothing happened, and how things are is not known."""
+
+
+@dataclass
+class Refused(Exception):
+    """The head stood, but something else that the commit asks for did not hold; nothing happened."""
+
+    repeated: Mapping[int, SendRecord] = field(default_factory=dict)
+    """Sends (by index) that are in the log already."""
+    withdrawn: Collection[int] = ()
+    """Sends that are no longer in the queue."""
+    not_members: Collection[str] = ()
+    """Participants whose membership is not what the commit takes it for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A message waiting in a conversation's queue."""
+
+    queue_id: str
+    queued_at: int
+    event: Event
+    """Without its number."""
+    member: Membership
+    key: SendKey
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """A new conversation: becomes visible as a whole, or stays invisible and expires."""
+
+    head: Head
+    info: Info
+    event: Event
+    members: Sequence[Membership]
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """A conversation that is to be cleared away."""
+
+    conversation_id: str
+    due: int
+
+
+class ConversationStore(Protocol):
+    """Conversations: who is in them and what was said. Every read is consistent unless it says otherwise."""
+
+    def head(self, conversation_id: str) -> Head | None:
+        """Where the log ends. None: there is no such conversation."""
+        ...
+
+    def heads(self, conversation_ids: Sequence[str]) -> dict[str, Head]:
+        """The heads of those that are there."""
+        ...
+
+    def info(self, conversation_id: str) -> Info | None:
+        """What is said about the conversation."""
+        ...
+
+    def membership(self, conversation_id: str, participant_id: str) -> Membership | None:
+        """The person's place in the conversation, None if there is none."""
+        ...
+
+    def memberships(self, conversation_ids: Sequence[str], participant_id: str) -> dict[str, Membership]:
+        """The person's places in these conversations."""
+        ...
+
+    def members(self, conversation_id: str, participant_ids: Sequence[str]) -> dict[str, Membership]:
+        """The places of these people in one conversation."""
+        ...
+
+    def memberships_of(self, participant_id: str) -> list[Membership]:
+        """All the person's places, in no particular order; some may be of conversations that are no more."""
+        ...
+
+    def roster(self, conversation_id: str) -> list[Membership]:
+        """Who is in, longest-standing first; read pointers are not filled in."""
+        ...
+
+    def former(self, conversation_id: str, participant_id: str) -> tuple[int, int] | None:
+        """The read pointer (`read_up_to`, `read_messages`) of somebody who was in before."""
+        ...
+
+    def event(self, conversation_id: str, sequence_id: int) -> tuple[Event, int] | None:
+        """One event, and how many of the events up to it are messages."""
+        ...
+
+    def events(
+        self, conversation_id: str, first: int, last: int, *, descending: bool = False
+    ) -> Iterable[tuple[Event, int]]:
+        """The events from `first` to `last` as far as they are visible, lazily, with the count of messages.
+
+        A read of several items may see half of a commit that is under way: then events are missing.
+        """
+        ...
+
+    def page(self, heads: Sequence[Head]) -> tuple[dict[str, Info], dict[str, Event]]:
+        """For a page of a list: what is said about these conversations, and each one's newest message."""
+        ...
+
+    def commit(self, commit: Commit) -> None:
+        """Append.
+
+        Raises:
+            HeadMoved, Contended, Refused: nothing happened.
+        """
+        ...
+
+    def record(self, key: SendKey) -> SendRecord | None:
+        """What came of a send."""
+        ...
+
+    def enqueue(self, queued: Queued) -> None:
+        """Put a message into its conversation's queue."""
+        ...
+
+    def queue(self, conversation_id: str, limit: int) -> list[Queued]:
+        """The oldest messages of a conversation's queue."""
+        ...
+
+    def withdraw(self, conversation_id: str, queue_id: str) -> bool:
+        """Take a message out of the queue; whether it was there."""
+        ...
+
+    def create(self, creation: Creation) -> bool:
+        """Make a conversation; whether that is all. If not, it stays only if `settle` follows within a day."""
+        ...
+
+    def settle(self, conversation_id: str) -> None:
+        """Finish a creation in several steps that is visible but may still expire.
+
+        Raises:
+            Contended: not finished.
+        """
+        ...
+
+    def move_read_pointer(self, member: Membership, read_up_to: int, read_messages: int) -> bool:
+        """Move it forward. False: it stands there or beyond, or the membership is over."""
+        ...
+
+    def forget_gone(self, conversation_id: str, participant_id: str, event: int) -> None:
+        """Drop the note that somebody went by this event: no subscription of theirs is left."""
+        ...
+
+    def delete(self, owner: Membership, *, purge_at: int) -> Head | None:
+        """Mark a live conversation as deleted; its last head, None if it is not live or `owner` is no owner.
+
+        Raises:
+            Contended: nothing happened.
+        """
+        ...
+
+    def due_purges(self, now: int, limit: int) -> list[Purge]:
+        """Conversations that are to be cleared away by now (epoch seconds), the longest due first."""
+        ...
+
+    def purge(self, purge: Purge, limit: int) -> bool:
+        """Remove about `limit` items of a conversation that is no more; whether that was the last of it."""
+        ...
+
+
+class ConnectionStore(Protocol):
+    """Sockets, what they hear, and what else lives for minutes. Every read is consistent."""
+
+    def open(self, socket: Socket) -> None:
+        """Keep a new socket."""
+        ...
+
+    def socket(self, connection_id: str) -> Socket | None:
+        """A socket."""
+        ...
+
+    def sockets(self, connection_ids: Sequence[str]) -> dict[str, Socket]:
+        """Those of these sockets that are there."""
+        ...
+
+    def touch(self, socket: Socket, last_seen: int) -> None:
+        """Note that it was heard."""
+        ...
+
+    def make_reachable(self, socket: Socket, *, generation: int) -> bool:
+        """Let its participant be reached by it. False: it is not there, or of a later generation."""
+        ...
+
+    def mark_gone(self, connection_id: str, generation: int) -> list[Subscription] | None:
+        """Take a socket for gone: nobody posts to it again unless it speaks. What it was subscribed to.
+
+        None if it is not there or has spoken since.
+        """
+        ...
+
+    def close(self, connection_id: str) -> tuple[Socket | None, list[Subscription]]:
+        """Forget a socket and all it was subscribed to."""
+        ...
+
+    def renew(self, socket: Socket, token_expires_at: int, name: str | None) -> bool:
+        """Note a new token for a socket and all its subscriptions; whether the socket is there."""
+        ...
+
+    def sockets_of(self, participant_id: str) -> list[Subscription]:
+        """The reachable sockets of a person, as subscriptions to nothing (`conversation_id` empty)."""
+        ...
+
+    def subscribe(self, subscription: Subscription) -> bool:
+        """Let a socket hear a conversation, if its person is a member at that epoch and the socket is there.
+
+        Raises:
+            Contended: nothing happened.
+        """
+        ...
+
+    def unsubscribe(self, connection_id: str, conversation_id: str) -> bool:
+        """End that; whether it was so."""
+        ...
+
+    def remembered(self, connection_id: str) -> list[Subscription]:
+        """What a socket has subscribed to, also while it is taken for gone."""
+        ...
+
+    def subscribers(self, conversation_id: str) -> list[Subscription]:
+        """Who hears a conversation."""
+        ...
+
+    def drop_participant(self, conversation_id: str, participant_id: str, before: int) -> None:
+        """End all subscriptions of one person under memberships that began before this event."""
+        ...
+
+    def drop_all(self, conversation_id: str) -> None:
+        """Nobody hears this conversation any more."""
+        ...
+
+    def put_ticket(self, key: str, socket: Socket, expires_at: int) -> None:
+        """Keep who a ticket is for (participant, name and token expiry of `socket` count)."""
+        ...
+
+    def take_ticket(self, key: str, now: int) -> Socket | None:
+        """Redeem a ticket: at most one caller ever gets it."""
+        ...
+
+    def rate(self, participant_id: str, now: int, *, interval: int, burst: int) -> RateVerdict:
+        """Whether one more message is within the rate: one each `interval` ms, `burst` at once."""
+        ...
+
+    def charge(self, participant_id: str, *, interval: int) -> None:
+        """Pay for a message that came out of the burst."""
+        ...
+
+    def begin_typing(self, conversation_id: str, participant_id: str, now: int, *, every: int) -> bool:
+        """Whether a push is due: none was for `every` ms."""
+        ...
+
+    def end_typing(self, conversation_id: str, participant_id: str) -> bool:
+        """Whether a push is due: the last one said that they write."""
+        ...
+
+
+class Poster(Protocol):
+    """Posting to sockets."""
+
+    def post_all(self, mail: Mapping[str, Sequence[bytes]], deadline: float) -> list[str]:
+        """Post to all these sockets at the same time, to each its frames in order; who of them is gone (410).
+
+        Returns at `deadline` (by the monotonic clock) at the latest. Does not raise: what cannot be delivered
+        in time is dropped, and its reader recovers by `sync`.
+        """
+        ...
+
+    def close(self, connection_id: str) -> None:
+        """Close a socket. Does not raise."""
+        ...
+
+
+class Gather(Protocol):
+    """Several things at once."""
+
+    def __call__(self, *calls: Callable[[], Any]) -> list[Any]:
+        """The results in the order of the calls, when all have finished; raises the first error."""
+        ...

@@ -1,0 +1,56 @@
+"""What is to be pushed to whom: said by the use cases, carried out by `delivery.py` after the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .frames import Frame, event_push
+from .model import Subscription
+from .ports import Commit
+
+
+@dataclass(frozen=True, slots=True)
+class ToSubscribers:
+    """To every socket that is subscribed to a conversation when the push is carried out."""
+
+    conversation_id: str
+    frame: Frame
+    gone: Mapping[str, int]
+    """From the head at or after the event, read before the recipients are: see `Head.gone`."""
+    not_to_participant: str | None = None
+    not_to_connection: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToSubscriptions:
+    """To these sockets."""
+
+    subscriptions: Sequence[Subscription]
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class ToParticipants:
+    """To every reachable socket of some people, whatever it is subscribed to."""
+
+    participant_ids: Sequence[str]
+    frame: Frame
+
+
+Push = ToSubscribers | ToSubscriptions | ToParticipants
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a use case answers, and what is to be pushed."""
+
+    answer: Any
+    pushes: Sequence[Push] = field(default=())
+
+
+def of_commit(commit: Commit) -> list[Push]:
+    """The pushes of a commit's events."""
+    events = [*commit.events, *(send.event for send in commit.sends)]
+    return [ToSubscribers(commit.new.conversation_id, event_push(event), commit.new.gone) for event in events]

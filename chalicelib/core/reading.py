@@ -1,0 +1,76 @@
+"""Reading a conversation: history, the raw log, and how far one has read."""
+
+from __future__ import annotations
+
+from . import frames
+from .conversations import Conversations
+from .errors import ValidationFailed
+from .log import Log, Page, fitting
+from .model import Caller
+from .ports import ConversationStore
+from .pushes import Outcome, ToSubscribers
+from .requests import EventsQuery, MessagesQuery
+
+MAX_ANSWER_BYTES = 4 * 1024 * 1024
+"""A Lambda function may answer with 6 MB (quotas), in which our JSON stands escaped once more."""
+
+
+class Reading:
+    """What a participant can read, and their read pointer."""
+
+    def __init__(self, store: ConversationStore, conversations: Conversations, log: Log) -> None:
+        self._store = store
+        self._conversations = conversations
+        self._log = log
+
+    def messages(self, caller: Caller, conversation_id: str, query: MessagesQuery) -> dict[str, object]:
+        """A page of history."""
+        if query.before is not None and query.after is not None:
+            raise ValidationFailed.at("after", "cannot be given together with before")
+        head, _ = self._conversations.enter(conversation_id, caller)
+        newest = query.after is None
+        if query.after is not None:
+            page = self._log.messages_after(head, query.after, query.limit)
+        else:
+            page = self._log.messages_before(head, query.before, query.limit)
+        self._conversations.member(conversation_id, caller)
+        messages = fitting(page.events, MAX_ANSWER_BYTES, newest=newest)
+        return {"messages": messages, "has_more": page.has_more or len(messages) < len(page.events)}
+
+    def events(self, caller: Caller, conversation_id: str, query: EventsQuery) -> dict[str, object]:
+        """A page of the raw log."""
+        head, _ = self._conversations.enter(conversation_id, caller)
+        page = self._log.after(head, query.after, query.limit)
+        self._conversations.member(conversation_id, caller)
+        return self._answer(page, MAX_ANSWER_BYTES)
+
+    def _answer(self, page: Page, budget: int) -> dict[str, object]:
+        events = fitting(page.events, budget)
+        return {
+            "events": events,
+            "head": page.head,
+            "has_more": page.has_more or len(events) < len(page.events),
+        }
+
+    def read(
+        self, caller: Caller, conversation_id: str, sequence_id: int, *, connection_id: str | None = None
+    ) -> Outcome:
+        """Move the caller's read pointer forward; it never goes back."""
+        head, member = self._conversations.enter(conversation_id, caller)
+        if sequence_id > head.sequence_id:
+            raise ValidationFailed.at("sequence_id", "must not be beyond the head of the conversation")
+        read_up_to, read_messages = member.read_up_to, member.read_messages
+        pushes = []
+        if sequence_id > read_up_to:
+            found = self._store.event(conversation_id, sequence_id)
+            if found is None:
+                raise ValidationFailed.at("sequence_id", "must be the id of an event of the conversation")
+            if self._store.move_read_pointer(member, sequence_id, found[1]):
+                read_up_to, read_messages = sequence_id, found[1]
+                frame = frames.read_push(conversation_id, caller.participant_id, sequence_id)
+                pushes.append(ToSubscribers(conversation_id, frame, head.gone, not_to_connection=connection_id))
+            else:
+                member = self._conversations.member(conversation_id, caller)
+                read_up_to, read_messages = member.read_up_to, member.read_messages
+        unread = max(head.messages - read_messages, 0)
+        return Outcome({"read_up_to": read_up_to, "unread_count": unread}, pushes)

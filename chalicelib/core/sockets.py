@@ -1,0 +1,343 @@
+"""Sockets: opened, heard, subscribed, closed.
+
+Commands of one socket may be handled at the same time and in any order, and `$disconnect` may come late, twice
+or never (L8). So each command looks at the socket's row for itself, and nothing is expected of an earlier one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from chalicelib.identity.model import Identity
+
+from . import frames, json_text, requests
+from .clock import Clock, milliseconds, rfc3339
+from .conversations import Conversations
+from .errors import ChatError, Forbidden, Internal, NotFound, TokenExpired, Unauthorized
+from .frames import MAX_PARTICIPANTS_IN_A_FRAME, Frame
+from .ids import is_conversation_id
+from .limits import Limits, Timing
+from .log import Log, Page, fitting
+from .model import Caller, Head, Membership, Person, Socket, State, Subscription
+from .ports import ConnectionStore, Contended, ConversationStore, Gather
+from .presence import Presence
+from .pushes import Push, ToSubscribers
+from .reading import Reading
+from .sending import Sender
+
+MAX_MESSAGE_BYTES = 128 * 1024
+"""What API Gateway posts to a socket at the most (quotas for WebSocket APIs)."""
+PARTICIPANTS_BYTES = 48 * 1024
+"""Of that, what a list of participants may take; it is cut, and says so, before the events are."""
+ENVELOPE_BYTES = 4 * 1024
+NEWEST_EVENTS = 50
+MAX_SYNC_EVENTS = 100
+
+
+@dataclass(slots=True)
+class Reply:
+    """What one frame of a socket brings about."""
+
+    socket: Socket | None
+    answers: list[Frame] = field(default_factory=list)
+    pushes: list[Push] = field(default_factory=list)
+    hang_up: Frame | None = None
+    """Close the socket with these last words."""
+    failure: Exception | None = None
+    """What the log should know about an answer that says INTERNAL or UNAVAILABLE."""
+
+
+class Sockets:
+    """What can be done over a socket."""
+
+    def __init__(
+        self,
+        conversations_store: ConversationStore,
+        connections: ConnectionStore,
+        conversations: Conversations,
+        reading: Reading,
+        sender: Sender,
+        log: Log,
+        presence: Presence,
+        verify: Callable[[str], Identity],
+        clock: Clock,
+        gather: Gather,
+        limits: Limits,
+        timing: Timing,
+    ) -> None:
+        self._store = conversations_store
+        self._connections = connections
+        self._conversations = conversations
+        self._reading = reading
+        self._sender = sender
+        self._log = log
+        self._presence = presence
+        self._verify = verify
+        self._clock = clock
+        self._gather = gather
+        self._limits = limits
+        self._timing = timing
+
+    # ---- coming and going ------------------------------------------------------------------------------
+
+    def open(self, connection_id: str, identity: Identity) -> None:
+        """Keep whose socket it is. Nothing can be posted to it before its first frame is handled."""
+        now = milliseconds(self._clock)
+        self._connections.open(
+            Socket(
+                connection_id,
+                identity.participant_id,
+                identity.name,
+                identity.expires_at,
+                connected_at=now,
+                last_seen=now,
+            )
+        )
+
+    def close(self, connection_id: str) -> list[Push]:
+        """Forget a socket; again and again, if need be."""
+        _, ended = self._connections.close(connection_id)
+        return self._presence.went(ended)
+
+    def receive(self, connection_id: str, frame: str) -> Reply:
+        """Handle one frame. Does not raise for anything that a client can send."""
+        command, echo = requests.parse_command(frame, self._limits)
+        # The head is wanted for nearly every message and tells nobody anything: it is read beside the socket.
+        head: Head | None
+        socket, head = self._gather(
+            lambda: self._connections.socket(connection_id),
+            lambda: (
+                self._store.head(command.conversation_id)
+                if isinstance(command, requests.Message) and is_conversation_id(command.conversation_id)
+                else None
+            ),
+        )
+        if socket is None:
+            words = frames.disconnect("UNAUTHORIZED", "This socket is not known any more.", reconnect=True)
+            return Reply(None, hang_up=words)
+        now = self._clock.now()
+        if now > socket.token_expires_at + self._timing.expired_token_grace:
+            words = frames.disconnect("TOKEN_EXPIRED", TokenExpired.default_message, reconnect=True)
+            return Reply(socket, hang_up=words)
+        socket = self._heard(socket)
+        reply = Reply(socket)
+        try:
+            if isinstance(command, ChatError):
+                raise command
+            if now > socket.token_expires_at and not isinstance(command, requests.Auth):
+                raise TokenExpired
+            self._handle(command, socket, head, reply)
+        except ChatError as problem:
+            reply.failure = problem if problem.status >= 500 else None
+            reply.answers.append(frames.error(problem, echo))
+        except Exception as defect:  # noqa: BLE001 — a defect of ours must not close the socket; it is logged
+            reply.failure = defect
+            reply.answers.append(frames.error(Internal(), echo))
+        if "id" in echo:
+            for answer in reply.answers:
+                answer["id"] = echo["id"]
+        return reply
+
+    def _heard(self, socket: Socket) -> Socket:
+        """Note that a socket spoke: the first time, again after it was taken for gone, or now and then."""
+        now = milliseconds(self._clock)
+        heard = replace(socket, last_seen=now, reachable=True, gone=False)
+        if socket.gone:
+            heard = replace(heard, generation=socket.generation + 1)
+            if self._reachable(heard):
+                self._resume(heard)
+        elif not socket.reachable:
+            self._reachable(heard)
+        elif now - socket.last_seen > 250 * self._timing.ping_interval:
+            self._connections.touch(socket, now)
+        return heard
+
+    def _reachable(self, socket: Socket) -> bool:
+        patience = self._log.patience()
+        while True:
+            try:
+                return self._connections.make_reachable(socket, generation=socket.generation)
+            except Contended:
+                patience.pause()
+
+    def _resume(self, socket: Socket) -> None:
+        """A socket that was wrongly taken for gone hears again all that it had subscribed to."""
+        for each in self._connections.remembered(socket.connection_id):
+            self._subscribe(replace(each, generation=socket.generation))
+
+    # ---- commands --------------------------------------------------------------------------------------
+
+    def _handle(self, command: requests.Command, socket: Socket, head: Head | None, reply: Reply) -> None:
+        caller = Caller(socket.participant_id, socket.name)
+        match command:
+            case requests.Message():
+                self._message(command, caller, head, reply)
+            case requests.Hello():
+                self._hello(command, socket, caller, reply)
+            case requests.Subscribe(conversation_id=where, after=after):
+                self._answer_subscribe(socket, caller, where, after, reply)
+            case requests.Unsubscribe(conversation_id=where):
+                self._unsubscribe(socket, where, reply)
+            case requests.Sync(conversation_id=where, after=after):
+                reply.answers.append({"type": "sync", **self._sync(caller, where, after)})
+            case requests.Read(conversation_id=where, sequence_id=sequence_id):
+                outcome = self._reading.read(caller, where, sequence_id, connection_id=socket.connection_id)
+                reply.answers.append({"type": "ack", "conversation_id": where, **outcome.answer})
+                reply.pushes += outcome.pushes
+            case requests.Typing(conversation_id=where, is_typing=is_typing):
+                reply.pushes += self._typing(caller, where, is_typing)
+            case requests.Ping(heads=heads):
+                reply.answers.append(self._pong(caller, heads))
+            case requests.Auth(token=token):
+                reply.answers.append(self._auth(socket, token))
+
+    def _message(self, command: requests.Message, caller: Caller, head: Head | None, reply: Reply) -> None:
+        sent = self._sender.send(caller, command.conversation_id, command, head)
+        reply.answers.append(
+            {
+                "type": "message_ack",
+                "conversation_id": command.conversation_id,
+                "client_message_id": command.client_message_id,
+                "message_id": sent.event["message_id"],
+                "sequence_id": sent.event["sequence_id"],
+                "created_at": sent.event["created_at"],
+                "duplicate": sent.duplicate,
+            }
+        )
+        reply.pushes += self._sender.pushes(sent)
+
+    def _hello(self, command: requests.Hello, socket: Socket, caller: Caller, reply: Reply) -> None:
+        me = Person(caller.participant_id, caller.name or caller.participant_id[:100], "human")
+        reply.answers.append(
+            frames.welcome(socket, me, ping_interval=self._timing.ping_interval, limits=self._limits.public())
+        )
+        for wanted in command.subscribe:
+            try:
+                self._answer_subscribe(socket, caller, wanted.conversation_id, wanted.after, reply)
+            except ChatError as problem:
+                echo = {"conversation_id": wanted.conversation_id[:128]}
+                reply.answers.append(frames.error(problem, echo))
+
+    def _answer_subscribe(
+        self, socket: Socket, caller: Caller, where: str, after: int | None, reply: Reply
+    ) -> None:
+        member = self._conversations.member(where, caller)
+        subscription = Subscription(
+            where,
+            socket.connection_id,
+            caller.participant_id,
+            member.epoch,
+            socket.generation,
+            socket.token_expires_at,
+            since=milliseconds(self._clock),
+        )
+        if not self._subscribe(subscription):
+            self._conversations.member(where, caller)
+            raise Unauthorized("This socket is closed.")
+        try:
+            answer = self._snapshot(caller, where, after)
+        except NotFound:
+            self._connections.unsubscribe(socket.connection_id, where)
+            raise
+        reply.answers.append({"type": "subscribed", **answer})
+        reply.pushes += self._presence.came(subscription, caller.acting(member))
+
+    def _subscribe(self, subscription: Subscription) -> bool:
+        patience = self._log.patience()
+        while True:
+            try:
+                return self._connections.subscribe(subscription)
+            except Contended:
+                patience.pause()
+
+    def _unsubscribe(self, socket: Socket, where: str, reply: Reply) -> None:
+        mine = [
+            each for each in self._connections.remembered(socket.connection_id) if each.conversation_id == where
+        ]
+        self._connections.unsubscribe(socket.connection_id, where)
+        reply.answers.append({"type": "unsubscribed", "conversation_id": where})
+        reply.pushes += self._presence.went(mine)
+
+    def _snapshot(self, caller: Caller, where: str, after: int | None) -> dict[str, Any]:
+        """What a new subscriber starts from: read after the subscription stands, so that nothing falls between."""
+        head = self._log.live(where)
+        page, participants = self._gather(
+            lambda: (
+                self._log.newest(head, NEWEST_EVENTS)
+                if after is None
+                else self._log.after(head, after, MAX_SYNC_EVENTS)
+            ),
+            lambda: self._conversations.participants(where),
+        )
+        self._conversations.member(where, caller)
+        answer = self._framed(where, page, participants, newest=after is None)
+        first = answer["events"][0]["sequence_id"] if answer["events"] else None
+        answer["from"] = first or min(head.sequence_id if after is None else after, head.sequence_id) + 1
+        return answer
+
+    def _sync(self, caller: Caller, where: str, after: int) -> dict[str, Any]:
+        head, _ = self._conversations.enter(where, caller)
+        page, participants = self._gather(
+            lambda: self._log.after(head, after, MAX_SYNC_EVENTS),
+            lambda: self._conversations.participants(where),
+        )
+        self._conversations.member(where, caller)
+        return self._framed(where, page, participants, newest=False)
+
+    def _framed(
+        self, where: str, page: Page, participants: list[frames.Participant], *, newest: bool
+    ) -> dict[str, Any]:
+        """A page of the log as a frame within API Gateway's limit: paged, never truncated, never failed."""
+        shown, room = [], PARTICIPANTS_BYTES
+        for each in participants[:MAX_PARTICIPANTS_IN_A_FRAME]:
+            room -= json_text.size(each) + 1
+            if room < 0:
+                break
+            shown.append(each)
+        taken = PARTICIPANTS_BYTES - max(room, 0)
+        events = fitting(page.events, MAX_MESSAGE_BYTES - ENVELOPE_BYTES - taken, newest=newest)
+        answer: dict[str, Any] = {
+            "conversation_id": where,
+            "head": page.head,
+            "participants": shown,
+            "events": events,
+            "has_more": page.has_more or len(events) < len(page.events),
+        }
+        if len(shown) < len(participants):
+            answer["participants_more"] = True
+        return answer
+
+    def _typing(self, caller: Caller, where: str, is_typing: bool) -> list[Push]:
+        head, member = self._conversations.enter(where, caller)
+        now, every = milliseconds(self._clock), int(self._timing.typing_every * 1000)
+        me = caller.participant_id
+        due = (
+            self._connections.begin_typing(where, me, now, every=every)
+            if is_typing
+            else self._connections.end_typing(where, me)
+        )
+        frame = frames.typing_push(where, caller.acting(member), is_typing)
+        return [ToSubscribers(where, frame, head.gone, not_to_participant=me)] if due else []
+
+    def _pong(self, caller: Caller, asked: dict[str, int] | None) -> Frame:
+        pong: Frame = {"type": "pong", "server_time": rfc3339(milliseconds(self._clock))}
+        if asked is not None:
+            wanted = [each for each in asked if is_conversation_id(each)]
+            heads: dict[str, Head] = self._store.heads(wanted) if wanted else {}
+            mine: dict[str, Membership] = (
+                self._store.memberships(list(heads), caller.participant_id) if heads else {}
+            )
+            pong["heads"] = {
+                each: head.sequence_id for each, head in heads.items() if each in mine and head.state is State.LIVE
+            }
+        return pong
+
+    def _auth(self, socket: Socket, token: str) -> Frame:
+        identity = self._verify(token)
+        if identity.participant_id != socket.participant_id:
+            raise Forbidden("The token is of another participant; open another socket for them.")
+        if not self._connections.renew(socket, identity.expires_at, identity.name):
+            raise Unauthorized("This socket is closed.")
+        return {"type": "auth_ok", "expires_at": rfc3339(identity.expires_at * 1000)}

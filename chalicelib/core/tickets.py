@@ -1,0 +1,36 @@
+"""Tickets: single-use, short-lived stand-ins for a token, for clients that can only open a URL."""
+
+from __future__ import annotations
+
+from chalicelib.identity.model import Identity
+from chalicelib.identity.tickets import is_ticket, new_ticket, ticket_key
+
+from .clock import Clock
+from .errors import Unauthorized
+from .limits import Timing
+from .model import Socket
+from .ports import ConnectionStore
+
+
+class Tickets:
+    """Gives out tickets and redeems them."""
+
+    def __init__(self, connections: ConnectionStore, clock: Clock, timing: Timing) -> None:
+        self._connections = connections
+        self._clock = clock
+        self._timing = timing
+
+    def give(self, identity: Identity) -> dict[str, object]:
+        """A ticket for `identity`; only its hash is kept."""
+        ticket, lifetime = new_ticket(), self._timing.ticket_lifetime
+        bearer = Socket("", identity.participant_id, identity.name, identity.expires_at, 0, 0)
+        self._connections.put_ticket(ticket_key(ticket), bearer, int(self._clock.now()) + lifetime)
+        return {"ticket": ticket, "expires_in": lifetime}
+
+    def redeem(self, ticket: str) -> Identity:
+        """Who the ticket is for. Raises Unauthorized if it is unknown, used or too old."""
+        now = int(self._clock.now())
+        found = self._connections.take_ticket(ticket_key(ticket), now) if is_ticket(ticket) else None
+        if found is None or found.token_expires_at <= now:
+            raise Unauthorized("The ticket is not valid (any more): a ticket can be used once, and soon.")
+        return Identity(found.participant_id, found.name, found.token_expires_at)

@@ -1,0 +1,35 @@
+"""Whether the service works: alive, and both tables really answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from chalicelib.core.errors import Unavailable
+from chalicelib.wiring import Application
+
+from . import logs
+
+
+def check(chat: Application) -> tuple[int, dict[str, Any]]:
+    """Status and body of the answer. The reads are of items that never exist."""
+    checks = {
+        "conversations": _probe(lambda: chat.conversation_store.head("health")),
+        "connections": _probe(lambda: chat.connection_store.socket("health")),
+    }
+    healthy = all(state == "ok" for state in checks.values())
+    body = {
+        "status": "ok" if healthy else "unavailable",
+        "checks": checks,
+        "version": chat.settings.version,
+    }
+    return (200 if healthy else 503), body
+
+
+def _probe(read: Callable[[], object]) -> str:
+    try:
+        read()
+    except Unavailable as error:
+        logs.failure(error, check="health")
+        return "unavailable"
+    return "ok"

@@ -1,0 +1,101 @@
+"""The socket: events of API Gateway to the core, and what it answers to the callback API.
+
+A handler never raises: API Gateway would answer a handshake with 502 and a message with a frame of its own that
+repeats no `id`. What a message handler returns reaches nobody; answers are posted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib import wiring
+from chalicelib.core import frames
+from chalicelib.core.errors import ChatError, Internal, Unauthorized
+from chalicelib.core.model import Subscription
+from chalicelib.identity.credentials import InvalidCredentials, read_credentials
+
+from . import logs
+
+HANDLED = {"statusCode": 200}
+
+
+def connect(event: dict[str, Any]) -> dict[str, Any]:
+    """`$connect`: who is it? The status is what the client's handshake gets."""
+    connection_id = event["requestContext"]["connectionId"]
+    try:
+        credentials = read_credentials(event.get("headers"), event.get("queryStringParameters"))
+        if credentials.ticket is not None:
+            identity = wiring.application().tickets.redeem(credentials.ticket)
+        elif credentials.token is not None:
+            identity = wiring.verifier()(credentials.token)
+        else:
+            raise Unauthorized
+        wiring.application().sockets.open(connection_id, identity)
+    except (Unauthorized, InvalidCredentials):
+        return {"statusCode": 401}
+    except ChatError as problem:
+        logs.failure(problem, connection_id=connection_id)
+        return {"statusCode": problem.status}
+    except Exception as defect:  # noqa: BLE001 — a raise would be a 502 that says even less
+        logs.failure(defect, connection_id=connection_id)
+        return {"statusCode": 500}
+    # Only this header reaches the client, and it must name one of the offered protocols or be absent
+    # (API Gateway developer guide, "Set up a $connect route that requires a WebSocket subprotocol").
+    headers = {"Sec-WebSocket-Protocol": credentials.subprotocol} if credentials.subprotocol else {}
+    return {"statusCode": 200, "headers": headers}
+
+
+def message(event: dict[str, Any]) -> dict[str, Any]:
+    """`$default`: one frame."""
+    context = event["requestContext"]
+    connection_id, request_id = context["connectionId"], context.get("requestId")
+    try:
+        _handle(connection_id, event.get("body") or "", request_id)
+    except Exception as error:  # noqa: BLE001 — see the module's text
+        logs.failure(error, connection_id=connection_id, request_id=request_id)
+        _apologise(connection_id, error)
+    return HANDLED
+
+
+def _handle(connection_id: str, body: str, request_id: str | None) -> None:
+    chat = wiring.application()
+    reply = chat.sockets.receive(connection_id, body)
+    if reply.failure is not None:
+        logs.failure(reply.failure, connection_id=connection_id, request_id=request_id)
+    if reply.hang_up is not None:
+        chat.delivery.hang_up(connection_id, reply.hang_up)
+        return
+    socket = reply.socket
+    own = Subscription(
+        "",
+        connection_id,
+        participant_id=socket.participant_id if socket else "",
+        epoch=0,
+        generation=socket.generation if socket else 0,
+        token_expires_at=socket.token_expires_at if socket else 0,
+        since=0,
+    )
+    within = chat.settings.timing.socket_fan_out
+    chat.delivery.deliver(reply.pushes, within=within, answers=reply.answers, to=own)
+
+
+def _apologise(connection_id: str, error: Exception) -> None:
+    """The frame could not be handled at all: say that trying again may help."""
+    problem = error if isinstance(error, ChatError) else Internal()
+    try:
+        chat = wiring.application()
+        chat.delivery.say(connection_id, frames.error(problem))
+    except Exception as again:  # noqa: BLE001 — nothing is left to be done
+        logs.failure(again, connection_id=connection_id)
+
+
+def disconnect(event: dict[str, Any]) -> dict[str, Any]:
+    """`$disconnect`: best effort of API Gateway, and so of ours; whatever is left behind expires."""
+    connection_id = event["requestContext"]["connectionId"]
+    try:
+        chat = wiring.application()
+        pushes = chat.sockets.close(connection_id)
+        chat.delivery.deliver(pushes, within=chat.settings.timing.socket_fan_out)
+    except Exception as error:  # noqa: BLE001 — API Gateway ignores it anyway
+        logs.failure(error, connection_id=connection_id)
+    return HANDLED

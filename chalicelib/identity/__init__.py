@@ -1,0 +1,1 @@
+"""Who somebody is: credentials are read, tokens verified, signing keys kept."""

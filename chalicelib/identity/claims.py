@@ -1,0 +1,88 @@
+"""What a token must say to be accepted: the registered claims of RFC 7519 section 4.1.
+
+All checks are ours, not the JWT library's: PyJWT reads the machine's clock instead of ours, takes a string
+or a boolean for a time, and refuses a token with an `aud` where no audience is configured.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+
+from chalicelib.identity.errors import InvalidToken
+from chalicelib.identity.model import DISPLAY_NAME_LENGTH, Identity
+from chalicelib.identity.settings import IdentitySettings
+
+# OpenID Connect Core 1.0, section 2: at most 255 ASCII characters; here also visible, and at least one.
+_PARTICIPANT_ID = re.compile(r"[!-~]{1,255}")
+# Control characters other than line feed, carriage return and tab; DEL; lone surrogates.
+_UNFIT_IN_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+# The first second that RFC 3339 cannot write; a time in milliseconds is beyond it.
+_YEAR_10000 = 253_402_300_800
+
+
+def identity_of(claims: Mapping[str, object], settings: IdentitySettings, now: float) -> Identity:
+    """The person that verified claims speak of. Raises `InvalidToken` where they do not hold at `now`.
+
+    `exp` and `nbf` are compared with the configured leeway; `iat` has to be a time but is not compared.
+    A `name` that is no usable display name counts as absent: it is the identity provider's, and nobody
+    should be locked out for what a directory says about them.
+    """
+    participant_id = claims.get("sub")
+    if not isinstance(participant_id, str) or not _PARTICIPANT_ID.fullmatch(participant_id):
+        raise InvalidToken("the token's sub must be 1 to 255 visible ASCII characters")
+    expires = _checked_times(claims, settings.leeway, now)
+    _check_issuer(claims, settings.issuer)
+    _check_audience(claims, settings.audience)
+    return Identity(participant_id, _usable_name(claims.get("name")), math.floor(expires))
+
+
+def _checked_times(claims: Mapping[str, object], leeway: int, now: float) -> float:
+    """The expiry, once every time in the claims was looked at."""
+    if "exp" not in claims:
+        raise InvalidToken("the token has no expiry (exp)")
+    expires = _time(claims, "exp")
+    if expires >= _YEAR_10000:
+        raise InvalidToken("the token's exp is beyond the year 9999: it must be in seconds, not milliseconds")
+    if now >= expires + leeway:
+        raise InvalidToken("the token has expired")
+    if "nbf" in claims and now < _time(claims, "nbf") - leeway:
+        raise InvalidToken("the token is not valid yet")
+    if "iat" in claims:
+        _time(claims, "iat")
+    return expires
+
+
+def _time(claims: Mapping[str, object], claim: str) -> float:
+    value = claims[claim]
+    # bool is a subclass of int, and no time.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidToken(f"the token's {claim} must be a number of seconds")
+    try:
+        seconds = float(value)
+    except OverflowError:
+        seconds = math.inf
+    if not math.isfinite(seconds):
+        raise InvalidToken(f"the token's {claim} must be a finite number")
+    return seconds
+
+
+def _check_issuer(claims: Mapping[str, object], issuer: str | None) -> None:
+    if issuer is not None and claims.get("iss") != issuer:
+        raise InvalidToken("the token is from another issuer")
+
+
+def _check_audience(claims: Mapping[str, object], audience: str | None) -> None:
+    if audience is None:
+        return
+    named = claims.get("aud")
+    # A list, never `in` on a string: an audience is equal, not contained.
+    if audience not in (named if isinstance(named, list) else [named]):
+        raise InvalidToken("the token is for another audience")
+
+
+def _usable_name(name: object) -> str | None:
+    if not isinstance(name, str) or not name.strip() or len(name) > DISPLAY_NAME_LENGTH:
+        return None
+    return None if _UNFIT_IN_TEXT.search(name) else name

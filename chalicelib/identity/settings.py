@@ -1,0 +1,69 @@
+"""What a deployment decides about identity: who may sign tokens, for whom, and how far clocks may differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from chalicelib.identity.key_url import check_key_url
+
+MIN_SECRET_BYTES = 32  # RFC 7518 section 3.2: a key of the size of the hash output or larger
+MAX_LEEWAY = 300
+_KEY_MARKS = ("-----BEGIN", "ssh-rsa ", "ecdsa-sha2-", "ssh-ed25519 ", '"kty"')
+
+
+@dataclass(frozen=True, slots=True)
+class IdentitySettings:
+    """The settings of token verification, checked when they are made.
+
+    Raises `ValueError` that names the environment variable at fault and what to put there.
+    `leeway` is in seconds and is granted on both `exp` and `nbf`.
+    """
+
+    secret: str | None = field(repr=False)
+    jwks_url: str | None
+    issuer: str | None
+    audience: str | None
+    leeway: int = 30
+
+    def __post_init__(self) -> None:
+        if self.secret is None and self.jwks_url is None:
+            raise ValueError(
+                "nobody could sign in: set CHAT_JWKS_URL to the key set of your identity provider,"
+                " or CHAT_JWT_SECRET to a secret of at least 32 bytes (for development)"
+            )
+        if self.secret is not None:
+            _check_secret(self.secret)
+        if self.jwks_url is not None:
+            _check_jwks_url(self.jwks_url)
+        _check_not_blank("CHAT_JWT_ISSUER", self.issuer)
+        _check_not_blank("CHAT_JWT_AUDIENCE", self.audience)
+        if not 0 <= self.leeway <= MAX_LEEWAY:
+            raise ValueError(f"CHAT_JWT_LEEWAY must be 0 to {MAX_LEEWAY} seconds, not {self.leeway}")
+
+
+def _check_secret(secret: str) -> None:
+    try:
+        size = len(secret.encode("utf-8"))
+    except UnicodeEncodeError:
+        # The original error carries the secret.
+        raise ValueError("CHAT_JWT_SECRET is not valid UTF-8") from None
+    if size < MIN_SECRET_BYTES:
+        raise ValueError(f"CHAT_JWT_SECRET has {size} bytes: HS256 needs at least {MIN_SECRET_BYTES} bytes")
+    if any(mark in secret for mark in _KEY_MARKS):
+        raise ValueError(
+            "CHAT_JWT_SECRET holds a private or public key: everybody who knows the public key could sign"
+            " tokens with it; publish it as a key set and set CHAT_JWKS_URL instead"
+        )
+
+
+def _check_jwks_url(url: str) -> None:
+    try:
+        check_key_url(url)
+    except ValueError as exc:
+        raise ValueError(f"CHAT_JWKS_URL: {exc}") from None
+
+
+def _check_not_blank(variable: str, value: str | None) -> None:
+    # A blank value would look like a check and be none, or be one that no token passes.
+    if value is not None and not value.strip():
+        raise ValueError(f"{variable} is blank: give it a value, or do not set it at all")

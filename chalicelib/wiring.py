@@ -1,0 +1,138 @@
+"""How the parts are put together: the one place that knows them all. Nothing happens before `build`."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.core.clock import Clock, SystemClock
+from chalicelib.core.conversations import Conversations
+from chalicelib.core.delivery import Delivery
+from chalicelib.core.errors import Unauthorized, Unavailable
+from chalicelib.core.gather import in_threads
+from chalicelib.core.log import Log
+from chalicelib.core.members import Members
+from chalicelib.core.ports import ConnectionStore, ConversationStore, Gather, Poster
+from chalicelib.core.presence import Presence
+from chalicelib.core.reading import Reading
+from chalicelib.core.sending import Sender
+from chalicelib.core.sockets import Sockets
+from chalicelib.core.tickets import Tickets
+from chalicelib.identity.errors import IdentityError, KeysUnavailable
+from chalicelib.identity.jwks import JwksKeys
+from chalicelib.identity.model import Identity
+from chalicelib.identity.tokens import TokenVerifier
+from chalicelib.settings import Settings
+
+if TYPE_CHECKING:
+    from chalicelib.aws.dynamo import Dynamo
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """The whole chat, ready to be asked."""
+
+    settings: Settings
+    clock: Clock
+    conversation_store: ConversationStore
+    connection_store: ConnectionStore
+    conversations: Conversations
+    members: Members
+    reading: Reading
+    sender: Sender
+    sockets: Sockets
+    tickets: Tickets
+    delivery: Delivery
+    verify: Callable[[str], Identity]
+
+
+def build(
+    settings: Settings,
+    *,
+    dynamo_client: Any,
+    poster: Poster,
+    clock: Clock | None = None,
+    gather: Gather = in_threads,
+) -> Application:
+    """Put the parts together around a DynamoDB client and a way to post to sockets."""
+    from chalicelib.aws.connections import DynamoConnections
+    from chalicelib.aws.conversations import DynamoConversations
+    from chalicelib.aws.dynamo import Dynamo
+
+    clock = clock or SystemClock()
+    limits, timing = settings.limits, settings.timing
+    dynamo: Dynamo = Dynamo(dynamo_client, clock)
+    store = DynamoConversations(dynamo, settings.conversations_table, gather)
+    connections = DynamoConnections(dynamo, settings.connections_table, settings.conversations_table)
+    log = Log(store, clock, timing)
+    presence = Presence(store, connections, clock, timing)
+    conversations = Conversations(store, connections, log, presence, clock, gather, limits, timing)
+    members = Members(store, connections, conversations, log, presence, clock, limits, timing)
+    reading = Reading(store, conversations, log)
+    sender = Sender(store, connections, log, clock, gather, limits, timing)
+    verify = verification(settings, clock)
+    sockets = Sockets(
+        store, connections, conversations, reading, sender, log, presence, verify, clock, gather, limits, timing
+    )
+    tickets = Tickets(connections, clock, timing)
+    delivery = Delivery(connections, presence, poster, clock, gather, timing)
+    return Application(
+        settings,
+        clock,
+        store,
+        connections,
+        conversations,
+        members,
+        reading,
+        sender,
+        sockets,
+        tickets,
+        delivery,
+        verify,
+    )
+
+
+def verification(settings: Settings, clock: Clock) -> Callable[[str], Identity]:
+    """Verification of tokens, saying what is wrong in the words of `core.errors`."""
+    identity = settings.identity
+    keys = None if identity.jwks_url is None else JwksKeys(identity.jwks_url, clock=clock.now)
+    verifier = TokenVerifier(identity, keys=keys, clock=clock.now)
+
+    def verify(token: str) -> Identity:
+        try:
+            return verifier.verify(token)
+        except KeysUnavailable as error:
+            raise Unavailable(retry_after=error.retry_after) from error
+        except IdentityError as error:
+            raise Unauthorized(str(error)) from error
+
+    return verify
+
+
+@functools.cache
+def settings() -> Settings:
+    """The settings of this process."""
+    return Settings.from_environment(os.environ)
+
+
+@functools.cache
+def verifier() -> Callable[[str], Identity]:
+    """Verification alone, for the authorizer, which needs neither store nor poster."""
+    return verification(settings(), SystemClock())
+
+
+@functools.cache
+def application() -> Application:
+    """The application of this process, made at its first event and kept for the next ones."""
+    from chalicelib.aws import clients
+
+    clock = SystemClock()
+    return build(
+        settings(),
+        dynamo_client=clients.dynamodb(settings().region),
+        poster=clients.poster(settings().management_endpoint, settings().region, clock),
+        clock=clock,
+    )

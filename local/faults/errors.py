@@ -1,0 +1,131 @@
+"""Refusals of the shape that boto3 gives them for DynamoDB, and the death of a process.
+
+Codes, messages and members follow the DynamoDB API reference and botocore's service model. If the client
+behind the layers carries exception classes (``client.exceptions``), theirs are used, so that ``except
+client.exceptions.TransactionCanceledException`` works; otherwise it is a plain ``ClientError``. Catching
+``ClientError`` and looking at ``response["Error"]["Code"]`` works in both cases.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+
+from local.faults.calls import Call
+
+_CONFLICT = "Transaction is ongoing for the item"
+_TABLE_THROUGHPUT = (
+    "The level of configured provisioned throughput for the table was exceeded. "
+    "Consider increasing your provisioning level with the UpdateTable API."
+)
+_RATE_TOO_HIGH = "Throughput exceeds the current capacity of your table or index."
+# The service model spells this member with a capital in these two shapes only.
+_CAPITAL_MESSAGE = frozenset({"TransactionCanceledException", "TransactionInProgressException"})
+_REASON_OF_THROTTLE = {
+    "ProvisionedThroughputExceededException": "ProvisionedThroughputExceeded",
+    "ThrottlingException": "ThrottlingError",
+}
+
+
+class Crash(BaseException):
+    """The process that made the call has died.
+
+    Not an ``Exception``, so that no handler of the code under test turns it into an answer.
+    """
+
+
+def transaction_conflict(client: object, call: Call) -> ClientError:
+    """What a single write gets whose item is part of a running transaction."""
+    return _client_error(client, call, "TransactionConflictException", _CONFLICT)
+
+
+def transaction_in_progress(client: object, call: Call) -> ClientError:
+    """What a transaction gets whose ClientRequestToken belongs to one that is still running."""
+    message = "The transaction with the given request token is already in progress."
+    return _client_error(client, call, "TransactionInProgressException", message)
+
+
+def cancelled_by_conflict(client: object, call: Call, positions: frozenset[int]) -> ClientError:
+    """What a transaction gets when its actions at ``positions`` (from 0) name items of a running one."""
+    reason = {"Code": "TransactionConflict", "Message": _CONFLICT}
+    return _cancelled(client, call, dict.fromkeys(positions, reason))
+
+
+def throttled(client: object, call: Call, code: str) -> ClientError:
+    """Too much traffic: error ``code`` for a single call, a cancellation for a transaction.
+
+    A transaction names the first action as the throttled one.
+    """
+    message = _TABLE_THROUGHPUT if code == "ProvisionedThroughputExceededException" else _RATE_TOO_HIGH
+    if call.operation != "transact_write_items":
+        return _client_error(client, call, code, message)
+    return _cancelled(client, call, {0: {"Code": _REASON_OF_THROTTLE[code], "Message": message}})
+
+
+def internal_error(client: object, call: Call) -> ClientError:
+    """The service failed (HTTP 500); the outcome of a write is unknown to the caller."""
+    return _client_error(client, call, "InternalServerError", "Internal server error", status=500)
+
+
+def read_timeout(client: object) -> ReadTimeoutError:
+    """The request was sent and no answer came in time; the outcome of a write is unknown to the caller."""
+    return ReadTimeoutError(endpoint_url=_endpoint(client))
+
+
+def unreachable(client: object) -> EndpointConnectionError:
+    """No connection could be made, so nothing was sent."""
+    return EndpointConnectionError(endpoint_url=_endpoint(client))
+
+
+def unprocessed_items(call: Call, requests: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer (HTTP 200) to a BatchWriteItem of which ``requests`` were not carried out."""
+    return {"UnprocessedItems": dict(requests), "ResponseMetadata": _metadata(call, 200)}
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Whether DynamoDB refused a call because of a running transaction, and of nothing else."""
+    if not isinstance(error, ClientError):
+        return False
+    response: Mapping[str, Any] = error.response
+    code = response["Error"]["Code"]
+    if code != "TransactionCanceledException":
+        return bool(code == "TransactionConflictException")
+    codes = {reason.get("Code") for reason in response.get("CancellationReasons", [])}
+    return "TransactionConflict" in codes and codes <= {"TransactionConflict", "None"}
+
+
+def _cancelled(client: object, call: Call, reasons: Mapping[int, Mapping[str, Any]]) -> ClientError:
+    """A cancelled transaction; every action without a reason of its own gets the code ``None``."""
+    listed = [dict(reasons.get(at, {"Code": "None"})) for at in range(len(call.keys))]
+    codes = ", ".join(reason["Code"] for reason in listed)
+    message = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]"
+    return _client_error(client, call, "TransactionCanceledException", message, CancellationReasons=listed)
+
+
+def _client_error(
+    client: object, call: Call, code: str, message: str, *, status: int = 400, **members: Any
+) -> ClientError:
+    response = {
+        "Error": {"Message": message, "Code": code},
+        "ResponseMetadata": _metadata(call, status),
+        "Message" if code in _CAPITAL_MESSAGE else "message": message,
+        **members,
+    }
+    operation_name = "".join(word.capitalize() for word in call.operation.split("_"))
+    known = getattr(client, "exceptions", None)
+    error_class: type[ClientError] = known.from_code(code) if known is not None else ClientError
+    return error_class(response, operation_name)  # type: ignore[arg-type]  # a stricter TypedDict in the stubs
+
+
+def _metadata(call: Call, status: int) -> dict[str, Any]:
+    return {
+        "RequestId": f"{call.operation}-{call.number}",
+        "HTTPStatusCode": status,
+        "HTTPHeaders": {},
+        "RetryAttempts": 0,
+    }
+
+
+def _endpoint(client: object) -> str:
+    meta = getattr(client, "meta", None)
+    return str(getattr(meta, "endpoint_url", "the DynamoDB endpoint"))

@@ -1,0 +1,111 @@
+"""Just enough of DynamoDB's expressions: key conditions on ``pk`` and ``sk``, and lists of attributes.
+
+Understood are ``pk = :v``, alone or with one of ``sk = | < | <= | > | >= :v``, ``sk BETWEEN :a AND :b`` and
+``begins_with(sk, :p)``, in either order, with or without ``#names`` (developer guide, "Key condition
+expressions for the Query operation"). Anything else is a ValueError, never silently a wrong answer.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from local.faults.calls import ItemKey
+
+_NAME = r"(?P<name>#?\w+)"
+_COMPARISON = re.compile(rf"{_NAME}\s*(?P<operator><=|>=|=|<|>)\s*(?P<low>:\w+)")
+_BETWEEN = re.compile(rf"{_NAME}\s+BETWEEN\s+(?P<low>:\w+)\s+AND\s+(?P<high>:\w+)", re.IGNORECASE)
+_BEGINS = re.compile(rf"begins_with\s*\(\s*{_NAME}\s*,\s*(?P<low>:\w+)\s*\)", re.IGNORECASE)
+_AND = re.compile(r"\s+AND\s+", re.IGNORECASE)
+
+_TESTS: dict[str, Callable[[str, str, str], bool]] = {
+    "=": lambda sk, low, high: sk == low,
+    "<": lambda sk, low, high: sk < low,
+    "<=": lambda sk, low, high: sk <= low,
+    ">": lambda sk, low, high: sk > low,
+    ">=": lambda sk, low, high: sk >= low,
+    "between": lambda sk, low, high: low <= sk <= high,
+    "begins_with": lambda sk, low, high: sk.startswith(low),
+    "any": lambda sk, low, high: True,
+}
+
+
+@dataclass(frozen=True)
+class KeyRange:
+    """The items of one partition that a query is about.
+
+    Sort keys compare by code point, which is the order of their UTF-8 bytes, DynamoDB's.
+    """
+
+    table: str
+    pk: str
+    operator: str = "any"
+    low: str = ""
+    high: str = ""
+
+    def __contains__(self, key: ItemKey) -> bool:
+        return (key.table, key.pk) == (self.table, self.pk) and _TESTS[self.operator](key.sk, self.low, self.high)
+
+
+def key_range(arguments: Mapping[str, Any]) -> KeyRange:
+    """The range that the arguments of a Query name; ValueError if the condition is of an unknown form."""
+    expression = arguments.get("KeyConditionExpression")
+    if not isinstance(expression, str):
+        raise ValueError("a query needs a KeyConditionExpression (the old KeyConditions are not understood)")
+    values = {name: value.get("S") for name, value in arguments.get("ExpressionAttributeValues", {}).items()}
+    names = arguments.get("ExpressionAttributeNames", {})
+    found: dict[str, tuple[str, str, str]] = {}
+    for match, operator in _terms(expression):
+        name = names.get(match["name"], match["name"])
+        low, high = (values.get(match.groupdict().get(bound)) or "" for bound in ("low", "high"))
+        found[name] = (operator, low, high)
+    if "pk" not in found or found["pk"][0] != "=" or not found.keys() <= {"pk", "sk"}:
+        raise ValueError(f"not a condition on pk and sk: {expression}")
+    return KeyRange(arguments["TableName"], found["pk"][1], *found.get("sk", ("any", "", "")))
+
+
+def attribute_names(arguments: Mapping[str, Any]) -> list[str] | None:
+    """The top-level attributes that a ProjectionExpression asks for, or ``None`` for whole items.
+
+    Raises ValueError for a path into an attribute (``a.b``, ``a[0]``).
+    """
+    expression = arguments.get("ProjectionExpression")
+    if expression is None:
+        return None
+    names = arguments.get("ExpressionAttributeNames", {})
+    asked = [part.strip() for part in expression.split(",")]
+    if any(not re.fullmatch(r"#?\w+", part) for part in asked):
+        raise ValueError(f"only top-level attributes are understood in a projection: {expression}")
+    return [names.get(part, part) for part in asked]
+
+
+def without_projection(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments with the projection removed, and the names only it used (DynamoDB refuses unused ones)."""
+    kept = {name: value for name, value in arguments.items() if name != "ProjectionExpression"}
+    used = set(re.findall(r"#\w+", kept.get("KeyConditionExpression", "")))
+    names = {name: value for name, value in kept.pop("ExpressionAttributeNames", {}).items() if name in used}
+    return {**kept, "ExpressionAttributeNames": names} if names else kept
+
+
+def _terms(expression: str) -> list[tuple[re.Match[str], str]]:
+    """The conditions joined by AND, each with its operator."""
+    terms, rest = [], expression.strip()
+    while rest:
+        match, operator = _first_term(rest, expression)
+        terms.append((match, operator))
+        rest = rest[match.end() :]
+        joint = _AND.match(rest)
+        if bool(rest) != bool(joint):
+            raise ValueError(f"not a key condition: {expression}")
+        rest = rest[joint.end() :] if joint else ""
+    return terms
+
+
+def _first_term(rest: str, expression: str) -> tuple[re.Match[str], str]:
+    if match := _BETWEEN.match(rest):
+        return match, "between"
+    if match := _BEGINS.match(rest):
+        return match, "begins_with"
+    if match := _COMPARISON.match(rest):
+        return match, match["operator"]
+    raise ValueError(f"not a key condition: {expression}")

@@ -1,0 +1,79 @@
+"""Answers of Query and BatchGetItem with some items put back to an older state.
+
+The engine behind is atomic, so it answers with the new state of everything. ``patched_query`` and
+``patched_batch_get`` ask it and then replace the items for which an old image is given, so that the answer
+is one DynamoDB could have given: in order, within the range, the limit and the page.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from local.faults.calls import Call, ItemKey, item_key
+from local.faults.expressions import attribute_names, without_projection
+from local.faults.windows import Image
+
+Images = Mapping[ItemKey, Image]
+Forward = Callable[[Call], Any]
+
+
+def can_be_patched(call: Call) -> bool:
+    """Whether old images can be worked into the answer: not through a filter, nor into a mere count.
+
+    Such a read is answered with the new state, which DynamoDB may do as well.
+    """
+    return "FilterExpression" not in call.arguments and call.arguments.get("Select") != "COUNT"
+
+
+def patched_query(call: Call, images: Images, forward: Forward) -> Any:
+    """Answer a query with the items in ``images`` as they were.
+
+    Asks the engine for as many more items as old images could take away, so that a page is not shorter
+    than one of DynamoDB's.
+    """
+    limit = call.arguments.get("Limit")
+    wider = Call(call.number, call.operation, without_projection(call.arguments))
+    page = forward(wider.having(Limit=limit + len(images) if limit else None, Select=None))
+    table, backwards = call.arguments["TableName"], call.arguments.get("ScanIndexForward") is False
+    fitting = [key for key in images if _lies_on_page(key, call.arguments, page, backwards)]
+    items = _replaced(page["Items"], table, {key: images[key] for key in fitting})
+    items.sort(key=lambda item: item["sk"]["S"], reverse=backwards)
+    kept = items[:limit]
+    if limit and len(kept) == limit:
+        page["LastEvaluatedKey"] = item_key(table, kept[-1]).attributes()
+    names = attribute_names(call.arguments)
+    return {**page, "Items": _projected(kept, names), "Count": len(kept), "ScannedCount": len(kept)}
+
+
+def patched_batch_get(call: Call, images: Images, forward: Forward) -> Any:
+    """Answer a BatchGetItem with the items in ``images`` as they were."""
+    requests = call.arguments["RequestItems"]
+    whole = {table: without_projection(request) for table, request in requests.items()}
+    answer = forward(call.having(RequestItems=whole))
+    unread = answer.get("UnprocessedKeys", {})
+    for table, request in requests.items():
+        left = {item_key(table, key) for key in unread.get(table, {}).get("Keys", [])}
+        fitting = {key: image for key, image in images.items() if key.table == table and key not in left}
+        items = _replaced(answer["Responses"].get(table, []), table, fitting)
+        answer["Responses"][table] = _projected(items, attribute_names(request))
+        if table in unread:  # to be asked for again as it was asked for
+            unread[table] = {**request, "Keys": unread[table]["Keys"]}
+    return answer
+
+
+def _lies_on_page(key: ItemKey, arguments: Mapping[str, Any], page: Any, backwards: bool) -> bool:
+    """Whether a key of the queried range belongs after the page's start and not after its end."""
+    start, end = arguments.get("ExclusiveStartKey"), page.get("LastEvaluatedKey")
+    after_start = start is None or (key.sk < start["sk"]["S"] if backwards else key.sk > start["sk"]["S"])
+    before_end = end is None or (key.sk >= end["sk"]["S"] if backwards else key.sk <= end["sk"]["S"])
+    return after_start and before_end
+
+
+def _replaced(items: Iterable[dict[str, Any]], table: str, images: Images) -> list[dict[str, Any]]:
+    untouched = [item for item in items if item_key(table, item) not in images]
+    return untouched + [image for image in images.values() if image is not None]
+
+
+def _projected(items: list[dict[str, Any]], names: list[str] | None) -> list[dict[str, Any]]:
+    if names is None:
+        return items
+    return [{name: item[name] for name in names if name in item} for item in items]

@@ -1,0 +1,165 @@
+"""The ``@connections`` management API: post to a connection, look at it, close it.
+
+Sources: "Use @connections commands in your backend service" in the API Gateway developer guide and the service
+model ``apigatewaymanagementapi``. The kind of an error stands in ``x-amzn-ErrorType``, from which boto3 makes
+its exception classes; the body of a 410 is empty.
+"""
+
+import asyncio
+import json
+import re
+from typing import Any
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from local.gateway.ids import is_connection_id
+from local.gateway.registry import Connection, Registry, State
+from local.gateway.rest_server import read_up_to
+from local.gateway.runtime import Runtime
+from local.gateway.settings import GatewaySettings
+from local.gateway.wire import iso_time
+
+_SIGNATURE = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=[^/,\s]+/\d{8}/[a-z0-9-]+/execute-api/aws4_request,\s*"
+    r"SignedHeaders=[^,\s]+,\s*Signature=[0-9a-f]{64}"
+)
+_CLOSED_BY_SERVER = (1000, "Connection Closed Normally")
+
+
+class ManagementApi:
+    """Serves ``/{stage}/@connections/{connection_id}``."""
+
+    def __init__(self, runtime: Runtime, registry: Registry) -> None:
+        self._runtime = runtime
+        self._registry = registry
+        self._stopping = asyncio.Event()
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    def connection_id(self, raw_path: str) -> str | None:
+        """The decoded id that a raw path names, or None if the path is not of this API."""
+        parts = raw_path.partition("?")[0].split("/")
+        if len(parts) != 4 or parts[1] != self._runtime.settings.stage:
+            return None
+        return unquote(parts[3]) if unquote(parts[2]) == "@connections" else None
+
+    def stop(self) -> None:
+        """Let go of the posts that hang."""
+        self._stopping.set()
+
+    async def handle(self, request: web.BaseRequest, connection_id: str) -> web.Response:
+        """Answer one request."""
+        runtime = self._runtime
+        settings = runtime.settings_for(connection_id)
+        refusal = self._refuse(request, settings)
+        if refusal is not None:
+            return refusal
+        payload = b""
+        if request.method == "POST":
+            body = await read_up_to(request, settings.max_message_bytes)
+            if body is None:
+                return _error(413, "PayloadTooLargeException", "Message too large")
+            payload = body
+        if not is_connection_id(connection_id):
+            return _error(400, "BadRequestException", "Invalid connectionId")
+        connection = self._registry.reachable(connection_id)
+        if connection is None:
+            runtime.counters["management.gone"] += 1
+            return _gone()
+        if request.method == "POST":
+            return await self._post(connection, payload, settings)
+        return self._describe(connection) if request.method == "GET" else self._delete(connection)
+
+    def _refuse(self, request: web.BaseRequest, settings: GatewaySettings) -> web.Response | None:
+        if settings.require_signature:
+            signature = request.headers.get("Authorization")
+            if not signature:
+                return _error(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
+            if not _SIGNATURE.fullmatch(signature):
+                return _error(403, "ForbiddenException", "Forbidden")
+        if request.method not in ("POST", "GET", "DELETE"):
+            return _error(403, "ForbiddenException", "Forbidden")
+        return None if self._runtime.requests.draw() else _limit_exceeded()
+
+    async def _post(self, connection: Connection, payload: bytes, settings: GatewaySettings) -> web.Response:
+        runtime = self._runtime
+        if runtime.happens(settings.posts_throttled) or _is_full(connection, payload, settings):
+            return _limit_exceeded()
+        if runtime.happens(settings.posts_failed):
+            return _error(500, "InternalServerErrorException", "Internal server error")
+        if runtime.happens(settings.posts_hung):
+            await self._stopping.wait()
+            return _error(500, "InternalServerErrorException", "Internal server error")
+        runtime.counters["management.posts"] += 1
+        copies = 2 if runtime.happens(settings.posts_duplicated) else 1
+        for _ in range(copies):
+            self._send(connection, payload, settings)
+        return await self._acknowledge(settings)
+
+    def _send(self, connection: Connection, payload: bytes, settings: GatewaySettings) -> None:
+        """Write the message now, or after a random wait in which others may overtake it."""
+        if self._runtime.happens(settings.posts_shuffled):
+            wait = self._runtime.random.uniform(0, settings.shuffle_jitter)
+            task = asyncio.get_running_loop().create_task(self._deliver_after(wait, connection, payload))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+        else:
+            self._deliver(connection, payload)
+
+    async def _deliver_after(self, seconds: float, connection: Connection, payload: bytes) -> None:
+        await self._runtime.clock.sleep(seconds)
+        self._deliver(connection, payload)
+
+    def _deliver(self, connection: Connection, payload: bytes) -> None:
+        if connection.state is not State.OPEN or connection.channel is None:
+            return  # dropped and not noticed yet: accepted, and lost
+        connection.channel.deliver(payload, self._runtime.settings.max_frame_bytes)
+        connection.touch(self._runtime.milliseconds(), self._runtime.clock.monotonic())
+
+    async def _acknowledge(self, settings: GatewaySettings) -> web.Response:
+        """The answer to a post that is on its way: 200, or what a fault makes of it."""
+        runtime = self._runtime
+        if runtime.happens(settings.posts_slow):
+            await runtime.clock.sleep(settings.slow_post)
+        if runtime.happens(settings.posts_failed_after_delivery):
+            return _error(500, "InternalServerErrorException", "Internal server error")
+        if runtime.happens(settings.posts_gone_after_delivery):
+            return _gone()
+        return web.Response()
+
+    def _describe(self, connection: Connection) -> web.Response:
+        identity = {"sourceIp": connection.source_ip}
+        if connection.user_agent is not None:
+            identity["userAgent"] = connection.user_agent
+        document: dict[str, Any] = {
+            "connectedAt": iso_time(connection.connected_at),
+            "identity": identity,
+            "lastActiveAt": iso_time(connection.last_active_at),
+        }
+        return web.Response(body=json.dumps(document).encode(), content_type="application/json")
+
+    def _delete(self, connection: Connection) -> web.Response:
+        if connection.channel is not None:
+            connection.channel.start_closing(*_CLOSED_BY_SERVER)
+        return web.Response(status=204)
+
+
+def _is_full(connection: Connection, payload: bytes, settings: GatewaySettings) -> bool:
+    """Whether the client's buffer has no room for another message."""
+    waiting = connection.channel.waiting_bytes() if connection.channel else 0
+    return waiting > 0 and waiting + len(payload) > settings.send_buffer_bytes
+
+
+def _gone() -> web.Response:
+    return web.Response(status=410, headers={"x-amzn-ErrorType": "GoneException"})
+
+
+def _limit_exceeded() -> web.Response:
+    return _error(429, "LimitExceededException", "Too Many Requests")
+
+
+def _error(status: int, kind: str, message: str) -> web.Response:
+    body = json.dumps({"message": message})
+    return web.Response(
+        status=status, text=body, content_type="application/json", headers={"x-amzn-ErrorType": kind}
+    )

@@ -1,0 +1,85 @@
+"""``$disconnect``: after a socket is closed, once, best effort; and how it goes wrong when told to.
+
+Source: "Managing connected users and client apps: $connect and $disconnect routes": the event comes after the
+connection is closed and its delivery is not guaranteed.
+"""
+
+import asyncio
+import logging
+
+from local.gateway.events import Occasion, disconnect_event
+from local.gateway.functions import InvocationError
+from local.gateway.registry import Connection
+from local.gateway.runtime import Runtime
+from local.gateway.websocket import WebSocketApi
+
+log = logging.getLogger(__name__)
+
+
+class Disconnects:
+    """Runs ``$disconnect`` functions."""
+
+    def __init__(self, api: WebSocketApi, runtime: Runtime) -> None:
+        self._api = api
+        self._runtime = runtime
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._held: set[asyncio.Event] = set()
+        self._stopping = asyncio.Event()
+
+    def schedule(self, connection: Connection, code: int, reason: str) -> None:
+        """Tell the function that ``connection`` is closed, in the way that the settings say."""
+        if self._api.disconnect is None:
+            return
+        task = asyncio.get_running_loop().create_task(self._run(connection, code, reason))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def release(self) -> None:
+        """A ``$connect`` has succeeded: those that were held back for it may go now."""
+        for held in self._held:
+            held.set()
+
+    async def finish(self, seconds: float) -> None:
+        """Let all that are under way or held back run, for at most ``seconds``."""
+        self._stopping.set()
+        self.release()
+        if self._tasks:
+            _, unfinished = await asyncio.wait(self._tasks, timeout=seconds)
+            for task in unfinished:
+                log.warning("a $disconnect was still running when the gateway stopped")
+                task.cancel()
+
+    async def _run(self, connection: Connection, code: int, reason: str) -> None:
+        settings = self._runtime.settings
+        if settings.disconnect == "dropped":
+            self._runtime.counters["websocket.disconnects_dropped"] += 1
+            return
+        if settings.disconnect == "late":
+            await self._hold(settings.disconnect_delay)
+        await self._invoke(connection, code, reason)
+        if settings.disconnect == "doubled":
+            await self._hold(settings.disconnect_delay, until_connect=False)
+            await self._invoke(connection, code, reason)
+
+    async def _hold(self, seconds: float, *, until_connect: bool = True) -> None:
+        """Wait for the next successful ``$connect`` (where asked for), at most ``seconds``."""
+        if self._stopping.is_set():
+            return
+        held = asyncio.Event() if until_connect else self._stopping
+        if until_connect:
+            self._held.add(held)
+        await self._runtime.clock.wait(held, seconds)
+        self._held.discard(held)
+
+    async def _invoke(self, connection: Connection, code: int, reason: str) -> None:
+        runtime = self._runtime
+        if self._api.disconnect is None:
+            return
+        runtime.counters["websocket.disconnects"] += 1
+        occasion = Occasion(runtime.ids.short(), runtime.milliseconds())
+        event = disconnect_event(connection, occasion, runtime.settings, code=code, reason=reason)
+        name = self._api.function_name("$disconnect")
+        try:
+            await runtime.functions.invoke(name, self._api.disconnect, event)
+        except InvocationError as exc:
+            log.warning("$disconnect failed and is not repeated: %s", type(exc).__name__)

@@ -1,0 +1,220 @@
+"""The events that functions receive, in the shapes that API Gateway sends.
+
+Sources: "Set up a WebSocket API integration request", "Input to an API Gateway Lambda authorizer" and "Input
+format of a Lambda function for proxy integration" in the API Gateway developer guide, and captures of live
+events, which show what the guide leaves out: MESSAGE has no headers, ``requestId`` equals
+``extendedRequestId``, ``integrationLatency`` stands in CONNECT only.
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from local.gateway.registry import Connection
+from local.gateway.settings import GatewaySettings
+from local.gateway.wire import Pairs, clf_time, multi_values, single_values, without
+
+_HOP_BY_HOP = frozenset({"connection", "upgrade"})
+_NOT_IN_REST_EVENTS = _HOP_BY_HOP | {"content-length", "transfer-encoding", "keep-alive", "te", "expect"}
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """When an event happened and under which id."""
+
+    request_id: str
+    milliseconds: int
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """The handshake's headers (as forwarded) and decoded query; ``query`` is None when there is none."""
+
+    headers: Pairs
+    query: Pairs | None
+
+
+def _ws_context(
+    connection: Connection,
+    occasion: Occasion,
+    settings: GatewaySettings,
+    event_type: str,
+    route_key: str,
+    extra: Mapping[str, Any],
+) -> dict[str, Any]:
+    identity = {"sourceIp": connection.source_ip}
+    if connection.user_agent is not None:
+        identity["userAgent"] = connection.user_agent
+    return {
+        "routeKey": route_key,
+        "eventType": event_type,
+        "extendedRequestId": occasion.request_id,
+        "requestTime": clf_time(occasion.milliseconds),
+        "messageDirection": "IN",
+        "stage": settings.stage,
+        "connectedAt": connection.connected_at,
+        "requestTimeEpoch": occasion.milliseconds,
+        "identity": identity,
+        "requestId": occasion.request_id,
+        "domainName": connection.host,
+        "connectionId": connection.connection_id,
+        "apiId": settings.websocket_api_id,
+        **extra,
+    }
+
+
+def _authorizer(connection: Connection) -> dict[str, Any]:
+    return {} if connection.authorizer is None else {"authorizer": dict(connection.authorizer)}
+
+
+def websocket_authorizer_event(
+    connection: Connection, occasion: Occasion, settings: GatewaySettings, upgrade: Upgrade, arn: str
+) -> dict[str, Any]:
+    """What the REQUEST authorizer on ``$connect`` receives."""
+    headers = [
+        ("Connection", "upgrade"),
+        ("content-length", "0"),
+        ("Upgrade", "websocket"),
+        *without(upgrade.headers, _HOP_BY_HOP | {"content-length"}),
+    ]
+    query = upgrade.query or []
+    return {
+        "type": "REQUEST",
+        "methodArn": arn,
+        "headers": single_values(headers),
+        "multiValueHeaders": multi_values(headers),
+        "queryStringParameters": single_values(query),
+        "multiValueQueryStringParameters": multi_values(query),
+        "stageVariables": {},
+        "requestContext": _ws_context(connection, occasion, settings, "CONNECT", "$connect", {}),
+    }
+
+
+def connect_event(
+    connection: Connection, occasion: Occasion, settings: GatewaySettings, upgrade: Upgrade
+) -> dict[str, Any]:
+    """What the ``$connect`` function receives."""
+    headers = without(upgrade.headers, _HOP_BY_HOP)
+    authorizer = _authorizer(connection)
+    if authorizer:
+        authorizer["authorizer"]["integrationLatency"] = connection.integration_latency
+    event: dict[str, Any] = {"headers": single_values(headers), "multiValueHeaders": multi_values(headers)}
+    if upgrade.query is not None:
+        event["queryStringParameters"] = single_values(upgrade.query)
+        event["multiValueQueryStringParameters"] = multi_values(upgrade.query)
+    event["requestContext"] = _ws_context(connection, occasion, settings, "CONNECT", "$connect", authorizer)
+    event["isBase64Encoded"] = False
+    return event
+
+
+def message_event(
+    connection: Connection,
+    occasion: Occasion,
+    settings: GatewaySettings,
+    *,
+    route_key: str,
+    message_id: str,
+    body: str,
+) -> dict[str, Any]:
+    """What the function of a message route receives."""
+    extra = {"messageId": message_id, **_authorizer(connection)}
+    return {
+        "requestContext": _ws_context(connection, occasion, settings, "MESSAGE", route_key, extra),
+        "body": body,
+        "isBase64Encoded": False,
+    }
+
+
+def disconnect_event(
+    connection: Connection, occasion: Occasion, settings: GatewaySettings, *, code: int, reason: str
+) -> dict[str, Any]:
+    """What the ``$disconnect`` function receives."""
+    headers = [("Host", connection.host), ("x-api-key", ""), ("X-Forwarded-For", ""), ("x-restapi", "")]
+    extra = {"disconnectStatusCode": code, "disconnectReason": reason, **_authorizer(connection)}
+    return {
+        "headers": single_values(headers),
+        "multiValueHeaders": multi_values(headers),
+        "requestContext": _ws_context(connection, occasion, settings, "DISCONNECT", "$disconnect", extra),
+        "isBase64Encoded": False,
+    }
+
+
+@dataclass(frozen=True)
+class RestRequest:
+    """A request to the REST API, as far as it was read; ``path`` and its parameters are not decoded."""
+
+    method: str
+    path: str
+    query: Pairs
+    headers: Pairs
+    source_ip: str
+    host: str
+    body: bytes
+
+
+def rest_event(
+    request: RestRequest,
+    occasion: Occasion,
+    settings: GatewaySettings,
+    *,
+    resource: str,
+    path_parameters: Mapping[str, str],
+    extended_request_id: str,
+    authorizer: Mapping[str, Any] | None,
+    binary: bool,
+) -> dict[str, Any]:
+    """What the function behind the REST API receives (proxy event, payload format 1.0)."""
+    headers = without(request.headers, _NOT_IN_REST_EVENTS)
+    return {
+        "resource": resource,
+        "path": request.path,
+        "httpMethod": request.method,
+        "headers": single_values(headers),
+        "multiValueHeaders": multi_values(headers),
+        "queryStringParameters": single_values(request.query) or None,
+        "multiValueQueryStringParameters": multi_values(request.query) or None,
+        "pathParameters": dict(path_parameters) or None,
+        "stageVariables": None,
+        "requestContext": {
+            "resourceId": "".join(char for char in resource if char.isalnum())[:6] or "root",
+            "resourcePath": resource,
+            "httpMethod": request.method,
+            "extendedRequestId": extended_request_id,
+            "requestTime": clf_time(occasion.milliseconds),
+            "path": f"/{settings.stage}{request.path}",
+            "accountId": settings.account_id,
+            "protocol": "HTTP/1.1",
+            "stage": settings.stage,
+            "domainPrefix": request.host.split(".")[0].split(":")[0],
+            "requestTimeEpoch": occasion.milliseconds,
+            "requestId": occasion.request_id,
+            "identity": _rest_identity(request),
+            "domainName": request.host,
+            "apiId": settings.rest_api_id,
+            **({} if authorizer is None else {"authorizer": dict(authorizer)}),
+        },
+        "body": _rest_body(request.body, binary),
+        "isBase64Encoded": binary and bool(request.body),
+    }
+
+
+def _rest_identity(request: RestRequest) -> dict[str, str | None]:
+    """Who called, as far as an API without IAM, Cognito and API keys knows."""
+    unknown = (
+        "cognitoIdentityPoolId", "accountId", "cognitoIdentityId", "caller", "principalOrgId", "accessKey",
+        "cognitoAuthenticationType", "cognitoAuthenticationProvider", "userArn", "user",
+    )  # fmt: skip
+    agents = [value for name, value in request.headers if name.lower() == "user-agent"]
+    return {**dict.fromkeys(unknown), "sourceIp": request.source_ip, "userAgent": agents[-1] if agents else None}
+
+
+def _rest_body(body: bytes, binary: bool) -> str | None:
+    if not body:
+        return None
+    return base64.b64encode(body).decode("ascii") if binary else body.decode("utf-8", "replace")
+
+
+def token_authorizer_event(arn: str, token: str) -> dict[str, Any]:
+    """What a TOKEN authorizer of the REST API receives."""
+    return {"type": "TOKEN", "methodArn": arn, "authorizationToken": token}

@@ -1,0 +1,165 @@
+"""API Gateway's own answers, read from the one definition that is also deployed.
+
+``infra/gateway_responses.json`` has the shape that CloudFormation (SAM) takes for ``GatewayResponses`` of an
+``AWS::Serverless::Api``. Source of types, default status codes and fallbacks: "Gateway response types for
+API Gateway" in the API Gateway developer guide.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+DEFAULT_PATH = Path(__file__).parents[2] / "infra" / "gateway_responses.json"
+
+# Type → (status code, message, name in x-amzn-ErrorType) when nothing is configured.
+_DEFAULTS: Mapping[str, tuple[int, str, str]] = {
+    "ACCESS_DENIED": (403, "User is not authorized to access this resource", "AccessDeniedException"),
+    "API_CONFIGURATION_ERROR": (500, "Internal server error", "InternalServerErrorException"),
+    "AUTHORIZER_CONFIGURATION_ERROR": (500, "Internal server error", "AuthorizerConfigurationException"),
+    "AUTHORIZER_FAILURE": (500, "Internal server error", "InternalServerErrorException"),
+    "BAD_REQUEST_BODY": (400, "Invalid request body", "BadRequestException"),
+    "BAD_REQUEST_PARAMETERS": (400, "Bad Request", "BadRequestException"),
+    "EXPIRED_TOKEN": (403, "The security token included in the request is expired", "ExpiredTokenException"),
+    "INTEGRATION_FAILURE": (504, "Internal server error", "InternalServerErrorException"),
+    "INTEGRATION_TIMEOUT": (504, "Endpoint request timed out", "InternalServerErrorException"),
+    "INVALID_API_KEY": (403, "Forbidden", "ForbiddenException"),
+    "INVALID_SIGNATURE": (403, "The request signature does not match", "InvalidSignatureException"),
+    "MISSING_AUTHENTICATION_TOKEN": (
+        403, "Missing Authentication Token", "MissingAuthenticationTokenException",
+    ),
+    "QUOTA_EXCEEDED": (429, "Limit Exceeded", "LimitExceededException"),
+    "REQUEST_TOO_LARGE": (413, "Request Too Long", "RequestTooLargeException"),
+    "RESOURCE_NOT_FOUND": (404, "Not Found", "NotFoundException"),
+    "THROTTLED": (429, "Too Many Requests", "TooManyRequestsException"),
+    "UNAUTHORIZED": (401, "Unauthorized", "UnauthorizedException"),
+    "UNSUPPORTED_MEDIA_TYPE": (415, "Unsupported Media Type", "UnsupportedMediaTypeException"),
+    "WAF_FILTERED": (403, "Forbidden", "ForbiddenException"),
+    "DEFAULT_4XX": (400, "Bad Request", "BadRequestException"),
+    "DEFAULT_5XX": (500, "Internal server error", "InternalServerErrorException"),
+}  # fmt: skip
+
+_KEYS = {"StatusCode", "ResponseParameters", "ResponseTemplates"}
+_HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
+_VARIABLE = re.compile(r"\$context\.([A-Za-z.]+)")
+_KNOWN_VARIABLES = {"requestId", "error.message", "error.messageString", "error.responseType"}
+_JSON = "application/json"
+
+
+class InvalidGatewayResponses(ValueError):
+    """The definition has not the shape that CloudFormation takes; the message says where."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer of the gateway itself, ready to be sent."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class GatewayResponses:
+    """The configured answers.
+
+    Raises:
+        InvalidGatewayResponses: ``definition`` has not the shape that CloudFormation takes.
+    """
+
+    def __init__(self, definition: Mapping[str, Any]) -> None:
+        self._entries = {name: _entry(name, entry) for name, entry in definition.items()}
+
+    def answer(self, kind: str, request_id: str, *, status: int | None = None) -> Answer:
+        """The answer of type ``kind``; ``status`` is what it falls back to where none is configured."""
+        default_status, message, error_type = _DEFAULTS[kind]
+        status = status or default_status
+        fallback = "DEFAULT_4XX" if status < 500 else "DEFAULT_5XX"
+        entry = self._entries.get(kind) or self._entries.get(fallback) or _Entry(None, {}, None)
+        values = {
+            "requestId": request_id,
+            "error.message": message,
+            "error.messageString": json.dumps(message),
+            "error.responseType": kind,
+        }
+        template = entry.template or '{"message":$context.error.messageString}'
+        body = _VARIABLE.sub(lambda match: values[match[1]], template)
+        headers = {"Content-Type": _JSON, "x-amzn-RequestId": request_id, "x-amzn-ErrorType": error_type}
+        return Answer(entry.status or status, {**headers, **entry.headers}, body.encode("utf-8"))
+
+
+@dataclass(frozen=True)
+class _Entry:
+    status: int | None
+    headers: Mapping[str, str]
+    template: str | None
+
+
+def _fail(name: str, problem: str) -> InvalidGatewayResponses:
+    return InvalidGatewayResponses(f"gateway response {name}: {problem}")
+
+
+def _entry(name: str, entry: Any) -> _Entry:
+    if name not in _DEFAULTS:
+        raise _fail(name, "is not a type that API Gateway knows")
+    if not isinstance(entry, dict) or entry.keys() - _KEYS:
+        raise _fail(name, f"must be an object with {', '.join(sorted(_KEYS))} and nothing else")
+    return _Entry(_status(name, entry), _headers(name, entry), _template(name, entry))
+
+
+def _status(name: str, entry: dict[str, Any]) -> int | None:
+    status = entry.get("StatusCode")
+    if status is None:
+        return None
+    if not isinstance(status, int) or isinstance(status, bool) or not 400 <= status <= 599:
+        raise _fail(name, "StatusCode must be a number from 400 to 599")
+    return status
+
+
+def _headers(name: str, entry: dict[str, Any]) -> Mapping[str, str]:
+    parameters = entry.get("ResponseParameters", {})
+    if not isinstance(parameters, dict) or parameters.keys() - {"Headers"}:
+        raise _fail(name, "ResponseParameters may hold Headers only")
+    headers = parameters.get("Headers", {})
+    if not isinstance(headers, dict):
+        raise _fail(name, "ResponseParameters.Headers must be an object")
+    for header, value in headers.items():
+        quoted = isinstance(value, str) and len(value) >= 2 and value[0] == value[-1] == "'"
+        if not _HEADER_NAME.fullmatch(header) or not quoted:
+            raise _fail(name, f"header {header} must be a fixed value in single quotes, such as \"'*'\"")
+    return {header: value[1:-1] for header, value in headers.items()}
+
+
+def _template(name: str, entry: dict[str, Any]) -> str | None:
+    templates = entry.get("ResponseTemplates", {})
+    if not isinstance(templates, dict) or templates.keys() - {_JSON}:
+        raise _fail(name, f"ResponseTemplates may hold {_JSON} only")
+    template = templates.get(_JSON)
+    if template is None:
+        return None
+    if not isinstance(template, str):
+        raise _fail(name, "a template must be a string")
+    unknown = set(_VARIABLE.findall(template)) - _KNOWN_VARIABLES
+    if unknown:
+        raise _fail(name, f"the template uses $context.{min(unknown)}, which is not available here")
+    try:
+        json.loads(_VARIABLE.sub(lambda match: '""' if match[1].endswith("String") else "x", template))
+    except json.JSONDecodeError as exc:
+        raise _fail(name, f"the template does not become JSON: {exc}") from exc
+    return template
+
+
+def load_gateway_responses(path: Path = DEFAULT_PATH) -> GatewayResponses:
+    """Read the definition from ``path``.
+
+    Raises:
+        InvalidGatewayResponses: It cannot be read, is not JSON, or has not the right shape.
+    """
+    try:
+        definition = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as exc:
+        raise InvalidGatewayResponses(f"{path} cannot be read as JSON: {exc}") from exc
+    if not isinstance(definition, dict):
+        raise InvalidGatewayResponses(f"{path} must hold one object: a gateway response per type")
+    return GatewayResponses(definition)

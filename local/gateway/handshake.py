@@ -1,0 +1,183 @@
+"""From an upgrade request to a 101 or a refusal: path, upgrade, rates, authorizer, ``$connect``.
+
+The 101 is sent only after authorizer and ``$connect`` have finished well; until then the connection has an id
+but cannot be reached. Only the subprotocol of the ``$connect`` answer gets through to the client.
+"""
+
+import json
+import logging
+from email.utils import formatdate
+from http import HTTPStatus
+
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+
+from local.gateway.authorizers import AuthorizerError, Unauthorized, ask
+from local.gateway.events import Occasion, Upgrade, connect_event, websocket_authorizer_event
+from local.gateway.functions import FunctionFailed, FunctionThrottled, IntegrationTimedOut
+from local.gateway.policy import Verdict
+from local.gateway.proxy import MalformedResult, parse_result
+from local.gateway.registry import Connection, Registry
+from local.gateway.runtime import Runtime
+from local.gateway.sockets import GatewaySocket
+from local.gateway.websocket import RequestAuthorizer, WebSocketApi
+from local.gateway.wire import Pairs, find, forwarded, parse_query
+
+log = logging.getLogger(__name__)
+
+
+class HandshakeRefused(Exception):
+    """The client gets ``status`` instead of the 101."""
+
+    def __init__(self, status: int, message: str | None = None) -> None:
+        super().__init__(status)
+        self.status = status
+        self.message = message or _phrase(status)
+
+
+class Handshake:
+    """Decides about upgrade requests."""
+
+    def __init__(self, api: WebSocketApi, runtime: Runtime, registry: Registry) -> None:
+        self._api = api
+        self._runtime = runtime
+        self._registry = registry
+
+    async def decide(self, socket: GatewaySocket, request: Request) -> Response | None:
+        """None to accept, with ``socket.entry`` filled in; else the refusal to send."""
+        runtime = self._runtime
+        started = runtime.clock.monotonic()
+        path, _, query = request.path.partition("?")
+        request_id = runtime.ids.short()
+        response: Response | None = None
+        try:
+            self._check_target(socket, request, path)
+            await self._connect(socket, request, query if "?" in request.path else None, request_id)
+        except HandshakeRefused as refusal:
+            if socket.entry is not None:
+                self._registry.forget(socket.entry)
+            runtime.counters[f"websocket.refused.{refusal.status}"] += 1
+            response = _refusal(refusal, request_id, socket.entry)
+        runtime.record("websocket", "GET", path, response.status_code if response else 101, started)
+        return response
+
+    def _check_target(self, socket: GatewaySocket, request: Request, path: str) -> None:
+        settings = self._runtime.settings
+        if path.rstrip("/") != f"/{settings.stage}":
+            raise HandshakeRefused(403)
+        probe = socket.protocol.accept(request)  # is it a WebSocket handshake at all?
+        if probe.status_code != 101:
+            raise HandshakeRefused(probe.status_code)
+        if not self._runtime.new_connections.draw() or not self._runtime.requests.draw():
+            raise HandshakeRefused(429)
+
+    async def _connect(self, socket: GatewaySocket, request: Request, query: str | None, request_id: str) -> None:
+        runtime = self._runtime
+        upgrade = self._read(socket, request, query)
+        connection = Connection(
+            connection_id=runtime.ids.short(),
+            connected_at=runtime.milliseconds(),
+            source_ip=_source_ip(socket),
+            user_agent=find(upgrade.headers, "User-Agent"),
+            host=find(upgrade.headers, "Host") or "",
+        )
+        connection.last_active_at = connection.connected_at
+        socket.entry = connection
+        connection.channel = socket
+        self._registry.add(connection)
+        if self._api.authorizer is not None:
+            await self._authorize(self._api.authorizer, connection, upgrade, request_id)
+        await self._integrate(socket, connection, upgrade, request_id)
+
+    def _read(self, socket: GatewaySocket, request: Request, query: str | None) -> Upgrade:
+        runtime = self._runtime
+        headers: Pairs = forwarded(
+            list(request.headers.raw_items()),
+            trace=runtime.ids.trace(runtime.clock.time()),
+            source_ip=_source_ip(socket),
+            port=socket.local_address[1],
+        )
+        return Upgrade(headers, parse_query(query) if query else None)
+
+    async def _authorize(
+        self, authorizer: RequestAuthorizer, connection: Connection, upgrade: Upgrade, request_id: str
+    ) -> None:
+        runtime, settings = self._runtime, self._runtime.settings
+        if not authorizer.identified(upgrade.headers, upgrade.query or []):
+            raise HandshakeRefused(401)
+        api = f"arn:aws:execute-api:{settings.region}:{settings.account_id}:{settings.websocket_api_id}"
+        arn = f"{api}/{settings.stage}/$connect"
+        occasion = Occasion(request_id, runtime.milliseconds())
+        event = websocket_authorizer_event(connection, occasion, settings, upgrade, arn)
+        started = runtime.clock.monotonic()
+        limit = settings.max_authorizer_result_bytes
+        runtime.counters["websocket.authorizations"] += 1
+        try:
+            decision = await ask(runtime.functions, authorizer.name, authorizer.handler, event, limit)
+        except Unauthorized:
+            raise HandshakeRefused(401) from None
+        except AuthorizerError:
+            raise HandshakeRefused(500, "Internal server error") from None
+        if decision.verdict(arn) is not Verdict.ALLOWED:
+            raise HandshakeRefused(403)
+        connection.authorizer = decision.context
+        connection.integration_latency = int((runtime.clock.monotonic() - started) * 1000)
+
+    async def _integrate(
+        self, socket: GatewaySocket, connection: Connection, upgrade: Upgrade, request_id: str
+    ) -> None:
+        if self._api.connect is None:
+            return
+        runtime = self._runtime
+        occasion = Occasion(request_id, runtime.milliseconds())
+        event = connect_event(connection, occasion, runtime.settings, upgrade)
+        name = self._api.function_name("$connect")
+        runtime.counters["websocket.connects"] += 1
+        try:
+            result = parse_result(await runtime.functions.invoke(name, self._api.connect, event))
+        except IntegrationTimedOut:
+            raise HandshakeRefused(504, "Endpoint request timed out") from None
+        except FunctionThrottled:
+            raise HandshakeRefused(500, "Internal server error") from None
+        except FunctionFailed:
+            raise HandshakeRefused(502, "Internal server error") from None
+        except MalformedResult as exc:
+            log.error("function %s: malformed proxy response: %s", name, exc)
+            raise HandshakeRefused(502, "Internal server error") from None
+        if not 200 <= result.status < 300:
+            raise HandshakeRefused(result.status)
+        socket.chosen_subprotocol = result.header("Sec-WebSocket-Protocol")
+
+
+def _source_ip(socket: GatewaySocket) -> str:
+    return str(socket.remote_address[0]) if socket.remote_address else ""
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:  # a status of the function's own invention
+        return "Refused"
+
+
+def _refusal(refusal: HandshakeRefused, request_id: str, connection: Connection | None) -> Response:
+    connection_id = connection.connection_id if connection else request_id
+    body = gateway_frame(refusal.message, connection_id, request_id)
+    headers = Headers(
+        [
+            ("Date", formatdate(usegmt=True)),
+            ("Connection", "close"),
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(body))),
+            ("x-amzn-RequestId", request_id),
+        ]
+    )
+    if refusal.status == HTTPStatus.UPGRADE_REQUIRED:
+        headers["Upgrade"] = "websocket"
+    return Response(refusal.status, _phrase(refusal.status), headers, body)
+
+
+def gateway_frame(message: str, connection_id: str, request_id: str) -> bytes:
+    """What API Gateway itself says to a client, byte for byte: a blank after the first colon only."""
+    text = f'{{"message": {json.dumps(message)}, "connectionId":"{connection_id}", "requestId":"{request_id}"}}'
+    return text.encode("utf-8")

@@ -1,0 +1,122 @@
+"""The HTTP listener: the REST API at the root, ``@connections`` below the stage of the WebSocket API.
+
+API Gateway serves the two under host names of their own; here the path tells them apart.
+"""
+
+import asyncio
+import logging
+import socket as sockets_api
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from local.gateway.connections import ManagementApi
+from local.gateway.rest_server import RestServer
+from local.gateway.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+_MAX_LINE = 65_536
+_SHUTDOWN_SECONDS = 0.3
+
+
+class _Protocol(RequestHandler):
+    """aiohttp's HTTP protocol, with the gateway's own answer to what it cannot parse."""
+
+    malformed: Callable[[int], web.Response]
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer in our shape and close; the client's bytes are not repeated anywhere."""
+        self.force_close()
+        return self.malformed(status)
+
+
+class _Server(web.Server):
+    """aiohttp's server, making connections of the kind above."""
+
+    def __init__(
+        self,
+        handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        malformed: Callable[[int], web.Response],
+        **options: Any,
+    ) -> None:
+        super().__init__(handler, **options)
+        self._options = options
+        self._malformed = malformed
+
+    def __call__(self) -> RequestHandler:
+        """One protocol object per TCP connection."""
+        options = {name: value for name, value in self._options.items() if name != "handler_cancellation"}
+        protocol = _Protocol(self, loop=asyncio.get_running_loop(), **options)
+        protocol.malformed = self._malformed
+        return protocol
+
+
+class HttpServer:
+    """Serves both HTTP APIs."""
+
+    def __init__(self, rest: RestServer | None, management: ManagementApi, runtime: Runtime) -> None:
+        self._rest = rest
+        self._management = management
+        self._runtime = runtime
+        self._runner: web.ServerRunner | None = None
+
+    async def start(self, listener: sockets_api.socket) -> None:
+        """Begin to answer on a socket that is bound already."""
+        server = _Server(
+            self._handle,
+            self._malformed,
+            handler_cancellation=True,
+            access_log=None,
+            auto_decompress=False,
+            max_line_size=_MAX_LINE,
+            max_field_size=_MAX_LINE,
+            lingering_time=2.0,
+        )
+        self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
+        await self._runner.setup()
+        await web.SockSite(self._runner, listener).start()
+
+    async def stop(self) -> None:
+        """Stop listening, let running requests end for a moment, then cut them off."""
+        self._management.stop()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        started = self._runtime.clock.monotonic()
+        connection_id = self._management.connection_id(request.raw_path)
+        api = "rest" if connection_id is None else "management"
+        try:
+            if connection_id is not None:
+                response = await self._management.handle(request, connection_id)
+            elif self._rest is not None:
+                response = await self._rest.handle(request)
+            else:
+                response = web.json_response({"message": "Missing Authentication Token"}, status=403)
+        except Exception as exc:  # noqa: BLE001 - the last resort: a defect of the gateway itself
+            log.error("the gateway failed with %s on %s", type(exc).__name__, request.method)
+            response = self._failed()
+        path = request.raw_path.partition("?")[0]
+        self._runtime.record(api, request.method, path, response.status, started)
+        return response
+
+    def _failed(self) -> web.Response:
+        request_id = self._runtime.ids.long()
+        if self._rest is None:
+            return web.json_response({"message": "Internal server error"}, status=500)
+        return self._rest.refuse("DEFAULT_5XX", request_id)
+
+    def _malformed(self, status: int) -> web.Response:
+        """The answer to what is not HTTP/1.1 at all."""
+        if self._rest is None:
+            return web.json_response({"message": "Bad Request"}, status=status)
+        return self._rest.refuse("BAD_REQUEST_PARAMETERS", self._runtime.ids.long())

@@ -1,0 +1,94 @@
+"""Messages of clients on their way to functions, and what API Gateway says when that fails.
+
+A function's result is dropped (unless route responses are on); its failure becomes a frame from the gateway
+and the socket stays open. Messages of one socket are handled concurrently unless a setting says otherwise.
+"""
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+
+from local.gateway.events import Occasion, message_event
+from local.gateway.functions import FunctionFailed, FunctionThrottled, Handler, IntegrationTimedOut
+from local.gateway.handshake import gateway_frame
+from local.gateway.proxy import MalformedResult, parse_result
+from local.gateway.registry import Connection
+from local.gateway.runtime import Runtime
+from local.gateway.websocket import WebSocketApi
+
+log = logging.getLogger(__name__)
+
+
+class Messages:
+    """Takes messages in the order of arrival; hands them on in whatever order the settings say."""
+
+    def __init__(self, api: WebSocketApi, runtime: Runtime) -> None:
+        self._api = api
+        self._runtime = runtime
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def accept(self, connection: Connection, body: str) -> None:
+        """Start handling one message; never waits."""
+        settings = self._runtime.settings
+        wait = 0.0
+        if settings.handling == "shuffled":
+            wait = self._runtime.random.uniform(0, settings.handling_jitter)
+        in_order = settings.handling == "serial"
+        task = asyncio.get_running_loop().create_task(self._handle(connection, body, wait, in_order))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _handle(self, connection: Connection, body: str, wait: float, in_order: bool) -> None:
+        async with AsyncExitStack() as stack:
+            if in_order:
+                await stack.enter_async_context(connection.order)
+            if wait:
+                await self._runtime.clock.sleep(wait)
+            request_id = self._runtime.ids.short()
+            failure = await self._route(connection, body, request_id)
+            if failure is not None:
+                self._runtime.counters["websocket.gateway_frames"] += 1
+                self._say(connection, gateway_frame(failure, connection.connection_id, request_id))
+
+    async def _route(self, connection: Connection, body: str, request_id: str) -> str | None:
+        """Invoke the route's function; the text of the gateway's own frame if that fails."""
+        runtime = self._runtime
+        if not runtime.requests.draw():
+            return "Too Many Requests"
+        key, handler = self._api.select(body)
+        if handler is None:
+            return "Forbidden"
+        try:
+            await self._invoke(connection, body, request_id, key, handler)
+        except IntegrationTimedOut:
+            return "Endpoint request timed out"
+        except (FunctionFailed, FunctionThrottled):
+            return "Internal server error"
+        except MalformedResult as exc:
+            log.error("function %s: malformed proxy response: %s", self._api.function_name(key), exc)
+            return "Internal server error"
+        return None
+
+    async def _invoke(
+        self, connection: Connection, body: str, request_id: str, key: str, handler: Handler
+    ) -> None:
+        runtime = self._runtime
+        runtime.counters["websocket.messages"] += 1
+        event = message_event(
+            connection,
+            Occasion(request_id, runtime.milliseconds()),
+            runtime.settings,
+            route_key=key,
+            message_id=runtime.ids.short(),
+            body=body,
+        )
+        result = await runtime.functions.invoke(self._api.function_name(key), handler, event)
+        if result is None:  # a function that returns nothing is fine on a one-way route
+            return
+        answer = parse_result(result)
+        if runtime.settings.route_responses and answer.body:
+            self._say(connection, answer.body.encode("utf-8"))
+
+    def _say(self, connection: Connection, payload: bytes) -> None:
+        if connection.channel is not None:
+            connection.channel.deliver(payload, self._runtime.settings.max_frame_bytes)

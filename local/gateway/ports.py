@@ -1,0 +1,47 @@
+"""The two listening sockets, bound before anything else is built, on the loopback interface only."""
+
+import errno
+import socket
+from collections.abc import Iterable
+
+HOST = "127.0.0.1"
+_BACKLOG = 1024
+
+
+class PortInUse(OSError):
+    """Another program listens on ``port`` already."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(errno.EADDRINUSE, f"port {port} on {HOST} is in use; choose another one")
+        self.port = port
+
+
+def listen(ports: Iterable[int]) -> list[socket.socket]:
+    """A listening socket for each port, 0 for any free one; all of them or none.
+
+    Raises:
+        PortInUse: A port is taken.
+    """
+    bound: list[socket.socket] = []
+    try:
+        for port in ports:
+            bound.append(_listen(port))
+    except BaseException:
+        for listener in bound:
+            listener.close()
+        raise
+    return bound
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen(_BACKLOG)
+    except OSError as exc:
+        listener.close()
+        if exc.errno == errno.EADDRINUSE:
+            raise PortInUse(port) from exc
+        raise
+    return listener

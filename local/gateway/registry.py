@@ -1,0 +1,98 @@
+"""The connections of the WebSocket API: what is known of each, and which of them can be posted to.
+
+A connection is *pending* while its ``$connect`` runs (it has an id, posts to it answer 410), *open* from the
+101 on, *dropped* when its TCP connection broke and the gateway has not noticed yet (posts still answer 200,
+into nothing), and then forgotten. An id never comes back.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+
+class State(Enum):
+    """Where a connection stands; see the module's docstring."""
+
+    PENDING = "pending"
+    OPEN = "open"
+    DROPPED = "dropped"
+    CLOSED = "closed"
+
+
+class Channel(Protocol):
+    """What a connection needs of its socket."""
+
+    def deliver(self, payload: bytes, max_frame_bytes: int) -> None:
+        """Write one text message, in several frames if it is longer than ``max_frame_bytes``."""
+
+    def is_open(self) -> bool:
+        """Whether neither side has begun to close."""
+
+    def waiting_bytes(self) -> int:
+        """Bytes written and not yet taken by the client's side of the TCP connection."""
+
+    def start_closing(self, code: int, reason: str) -> None:
+        """Begin the closing handshake with this code; nothing is delivered after it."""
+
+    def cut(self) -> None:
+        """Break the TCP connection without a close frame."""
+
+
+@dataclass
+class Connection:
+    """One connection of the WebSocket API; times in milliseconds since the epoch."""
+
+    connection_id: str
+    connected_at: int
+    source_ip: str
+    user_agent: str | None
+    host: str
+    authorizer: Mapping[str, str | None] | None = None
+    integration_latency: int | None = None
+    state: State = State.PENDING
+    last_active_at: int = 0
+    last_active: float = 0.0
+    channel: Channel | None = None
+    order: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def touch(self, milliseconds: int, monotonic: float) -> None:
+        """Data has passed in one direction or the other: that is what the idle timer looks at."""
+        self.last_active_at = milliseconds
+        self.last_active = monotonic
+
+
+class Registry:
+    """All connections that are not closed yet."""
+
+    def __init__(self) -> None:
+        self._connections: dict[str, Connection] = {}
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(list(self._connections.values()))
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def add(self, connection: Connection) -> None:
+        """Remember a connection that was just allotted its id."""
+        self._connections[connection.connection_id] = connection
+
+    def forget(self, connection: Connection) -> None:
+        """Drop a connection that is refused or closed: from now on its id is gone."""
+        connection.state = State.CLOSED
+        self._connections.pop(connection.connection_id, None)
+
+    def reachable(self, connection_id: str) -> Connection | None:
+        """The connection that posts to this id go to, or None: gone, never there, or still connecting."""
+        connection = self._connections.get(connection_id)
+        if connection is None or connection.channel is None:
+            return None
+        if connection.state is State.DROPPED:
+            return connection
+        return connection if connection.state is State.OPEN and connection.channel.is_open() else None
+
+    def open_ids(self) -> list[str]:
+        """The ids of the open connections, oldest first. Safe to call from any thread."""
+        return [item.connection_id for item in list(self._connections.values()) if item.state is State.OPEN]

@@ -1,0 +1,111 @@
+"""What a REST API consists of: routes, TOKEN authorizers, CORS preflights, the gateway's own answers.
+
+Resources are matched as API Gateway matches them: segment by segment, a fixed segment before ``{name}``
+before ``{name+}``, a trailing slash ignored, parameters left percent-encoded.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from local.gateway.functions import Handler
+from local.gateway.gateway_responses import GatewayResponses
+
+
+@dataclass(frozen=True)
+class TokenAuthorizer:
+    """A Lambda authorizer of type TOKEN; ``ttl`` is how long an answer is cached, 0 for never (seconds)."""
+
+    name: str
+    handler: Handler
+    header: str = "Authorization"
+    ttl: float = 300.0
+
+
+@dataclass(frozen=True)
+class Route:
+    """A method of a resource, such as ``GET`` of ``/conversations/{conversation_id}``."""
+
+    resource: str
+    method: str
+    authorizer: TokenAuthorizer | None = None
+
+
+@dataclass(frozen=True)
+class RestApi:
+    """A REST API whose methods all lead to one function (Lambda proxy integration)."""
+
+    handler: Handler
+    routes: tuple[Route, ...]
+    responses: GatewayResponses
+    preflights: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Resource → headers of the answer that a mock integration gives to ``OPTIONS``."""
+    binary_types: tuple[str, ...] = ()
+    function_name: str = "api_handler"
+
+
+@dataclass
+class _Node:
+    fixed: dict[str, "_Node"] = field(default_factory=dict)
+    parameter: "tuple[str, _Node] | None" = None
+    greedy: "tuple[str, _Node] | None" = None
+    resource: str | None = None
+
+
+@dataclass(frozen=True)
+class Match:
+    """A resource and the path parameters that led to it."""
+
+    resource: str
+    parameters: Mapping[str, str]
+
+
+class ResourceTree:
+    """Finds the resource of a path.
+
+    Raises:
+        ValueError: Two resources give one segment different parameter names, which API Gateway refuses.
+    """
+
+    def __init__(self, resources: list[str]) -> None:
+        self._root = _Node()
+        for resource in resources:
+            self._add(resource)
+
+    def match(self, path: str) -> Match | None:
+        """The most specific resource for a raw path, or None."""
+        return self._find(self._root, _segments(path), {})
+
+    def _add(self, resource: str) -> None:
+        node = self._root
+        for segment in _segments(resource):
+            if not segment.startswith("{"):
+                node = node.fixed.setdefault(segment, _Node())
+                continue
+            kind = "greedy" if segment.endswith("+}") else "parameter"
+            name = segment.strip("{}+")
+            known = getattr(node, kind) or (name, _Node())
+            if known[0] != name:
+                raise ValueError(f"{resource}: a sibling resource calls {{{name}}} {{{known[0]}}}")
+            setattr(node, kind, known)
+            node = known[1]
+        node.resource = resource
+
+    def _find(self, node: _Node, segments: list[str], parameters: dict[str, str]) -> Match | None:
+        if not segments:
+            return None if node.resource is None else Match(node.resource, parameters)
+        head, rest = segments[0], segments[1:]
+        found = None
+        if head in node.fixed:
+            found = self._find(node.fixed[head], rest, parameters)
+        if found is None and node.parameter is not None and head:
+            name, child = node.parameter
+            found = self._find(child, rest, {**parameters, name: head})
+        if found is None and node.greedy is not None and node.greedy[1].resource is not None:
+            name, child = node.greedy
+            found = Match(node.greedy[1].resource, {**parameters, name: "/".join(segments)})
+        return found
+
+
+def _segments(path: str) -> list[str]:
+    stripped = path[1:-1] if len(path) > 1 and path.endswith("/") else path[1:]
+    return stripped.split("/") if stripped else []

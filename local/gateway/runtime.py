@@ -1,0 +1,84 @@
+"""What the parts of one running gateway share: settings, clock, ids, chance, buckets, functions, counters.
+
+Everything here belongs to the gateway's event loop, except ``settings``, which tests replace from outside:
+it is read anew at each use and replaced as a whole, so that no half-changed one is ever seen.
+"""
+
+import logging
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from local.gateway.clock import Clock
+from local.gateway.functions import Functions
+from local.gateway.ids import Ids
+from local.gateway.settings import GatewaySettings
+from local.gateway.throttle import TokenBucket
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class AccessRecord:
+    """One line of the access log. It holds neither query string nor headers: both may carry credentials."""
+
+    api: str
+    """``rest``, ``websocket`` (handshakes) or ``management`` (``@connections``)."""
+    method: str
+    path: str
+    status: int
+    milliseconds: float
+
+
+AccessLog = Callable[[AccessRecord], None]
+
+
+class Runtime:
+    """The shared state of one gateway."""
+
+    def __init__(self, settings: GatewaySettings, clock: Clock, ids: Ids, access_log: AccessLog) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.ids = ids
+        self.counters: Counter[str] = Counter()
+        self.functions = Functions(lambda: self.settings, ids)
+        self.requests = TokenBucket(
+            lambda: (self.settings.request_rate, float(self.settings.request_burst)), clock.monotonic
+        )
+        self.new_connections = TokenBucket(
+            lambda: (self.settings.connection_rate, max(1.0, self.settings.connection_rate)), clock.monotonic
+        )
+        self.random = random.Random(settings.seed)
+        self._access_log = access_log
+        self._overrides: dict[str, dict[str, Any]] = {}
+
+    def change(self, changes: dict[str, Any]) -> None:
+        """Replace fields of the settings; a new ``seed`` restarts the generator of disorders."""
+        self.settings = replace(self.settings, **changes)
+        if "seed" in changes:
+            self.random = random.Random(self.settings.seed)
+
+    def change_for(self, connection_id: str, changes: dict[str, Any]) -> None:
+        """Replace fields for the posts to one connection; no changes at all removes the exception."""
+        replace(self.settings, **changes)  # a wrong name or value fails here, not in the middle of a post
+        self._overrides = {**self._overrides, connection_id: changes}
+
+    def settings_for(self, connection_id: str) -> GatewaySettings:
+        """The settings that hold for posts to ``connection_id``."""
+        changes = self._overrides.get(connection_id)
+        return replace(self.settings, **changes) if changes else self.settings
+
+    def happens(self, chance: float) -> bool:
+        """Draw once from the disorder generator."""
+        return chance > 0 and self.random.random() < chance
+
+    def milliseconds(self) -> int:
+        """The time of day in milliseconds, as it stands in events."""
+        return int(self.clock.time() * 1000)
+
+    def record(self, api: str, method: str, path: str, status: int, started: float) -> None:
+        """Write one line of the access log; ``started`` is on the monotonic clock."""
+        elapsed = (self.clock.monotonic() - started) * 1000
+        self._access_log(AccessRecord(api, method, path, status, elapsed))

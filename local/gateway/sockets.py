@@ -1,0 +1,140 @@
+"""One WebSocket connection on the ``websockets`` library: what the gateway needs beyond it.
+
+It tells data frames and pings apart for the idle timer, writes posts without waiting (a post is accepted, not
+delivered), and knows which side closed with which code.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from websockets.asyncio.server import Server, ServerConnection
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.protocol import Event, State
+from websockets.server import ServerProtocol
+
+from local.gateway.registry import Connection
+from local.gateway.settings import GatewaySettings
+
+_OPENING_SECONDS = 10.0
+NO_STATUS_REASON = "Client-side close frame status not set"
+
+
+@dataclass(frozen=True)
+class SocketHooks:
+    """What sockets tell the gateway: that they exist, that a frame came in, that TCP is gone."""
+
+    settings: Callable[[], GatewaySettings]
+    made: Callable[["GatewaySocket"], None]
+    frame: Callable[["GatewaySocket", bool], None]
+    lost: Callable[["GatewaySocket"], None]
+
+
+class GatewaySocket(ServerConnection):
+    """A server connection with the gateway's view of it."""
+
+    hooks: SocketHooks
+
+    def __init__(self, protocol: ServerProtocol, server: Server, **options: Any) -> None:
+        settings = self.hooks.settings()
+        options["close_timeout"] = settings.close_timeout
+        protocol.max_message_size = settings.max_message_bytes
+        protocol.max_fragment_size = settings.max_frame_bytes
+        super().__init__(protocol, server, **options)
+        self.entry: Connection | None = None
+        self.chosen_subprotocol: str | None = None
+        self._closing: tuple[int, str] | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Register the socket; a client that sends no request is not kept for ever."""
+        super().connection_made(transport)
+        self.hooks.made(self)
+        self.loop.call_later(_OPENING_SECONDS, self._give_up_on_silence)
+
+    def process_event(self, event: Event) -> None:
+        """Tell the idle timer about frames: data always, pings as an extra case."""
+        if isinstance(event, Frame) and event.opcode in (
+            Opcode.TEXT,
+            Opcode.BINARY,
+            Opcode.CONT,
+            Opcode.PING,
+        ):
+            self.hooks.frame(self, event.opcode is Opcode.PING)
+        super().process_event(event)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the socket."""
+        super().connection_lost(exc)
+        self.hooks.lost(self)
+
+    def deliver(self, payload: bytes, max_frame_bytes: int) -> None:
+        """Write one text message at once, split into frames of at most ``max_frame_bytes``."""
+        if self.state is not State.OPEN:
+            return
+        chunks = [payload[at : at + max_frame_bytes] for at in range(0, len(payload), max_frame_bytes)] or [b""]
+        last = len(chunks) - 1
+        for number, chunk in enumerate(chunks):
+            if number == 0:
+                self.protocol.send_text(chunk, fin=number == last)
+            else:
+                self.protocol.send_continuation(chunk, fin=number == last)
+        self.send_data()
+
+    def waiting_bytes(self) -> int:
+        """Bytes that the operating system has not taken yet."""
+        return self.transport.get_write_buffer_size()
+
+    def is_open(self) -> bool:
+        """Whether a message can still be written."""
+        return self.state is State.OPEN
+
+    def is_closing_itself(self) -> bool:
+        """Whether the gateway has begun to close; messages that come in after that are not handled."""
+        return self._closing is not None
+
+    def start_closing(self, code: int, reason: str) -> None:
+        """Send a close frame now; a client that does not answer it in time loses its TCP connection."""
+        if self._closing is not None or self.state is not State.OPEN:
+            return
+        self._closing = (code, reason)
+        self.protocol.send_close(code, reason)
+        self.send_data()
+        self.loop.call_later(self.close_timeout or 0.0, self.cut)
+
+    def cut(self) -> None:
+        """Break the TCP connection."""
+        self.transport.abort()
+
+    def is_broken(self) -> bool:
+        """Whether the connection ended without any close frame, sent or received."""
+        return self.protocol.close_rcvd is None and self.protocol.close_sent is None
+
+    def how_it_closed(self) -> tuple[int, str]:
+        """Code and reason as ``$disconnect`` reports them."""
+        if self._closing is not None:
+            return self._closing
+        sent, received = self.protocol.close_sent, self.protocol.close_rcvd
+        if received is not None:
+            if received.code == CloseCode.NO_STATUS_RCVD:
+                return received.code, NO_STATUS_REASON
+            return received.code, received.reason
+        if sent is not None:  # the library ended it: too big, not UTF-8, a protocol error
+            return sent.code, sent.reason
+        return CloseCode.ABNORMAL_CLOSURE, ""
+
+    async def next_message(self) -> str | bytes | None:
+        """The next message, or None once the connection has ended."""
+        try:
+            return await self.recv()
+        except ConnectionClosed:
+            return None
+
+    def _give_up_on_silence(self) -> None:
+        if self.request is None and self.state is not State.CLOSED:
+            self.transport.abort()
+
+
+def socket_class(hooks: SocketHooks) -> type[GatewaySocket]:
+    """A subclass bound to one gateway's hooks, as the library makes its own instances."""
+    return type("BoundGatewaySocket", (GatewaySocket,), {"hooks": hooks})

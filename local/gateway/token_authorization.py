@@ -1,0 +1,58 @@
+"""Authorization of REST requests by a TOKEN authorizer, with API Gateway's cache of its answers.
+
+Source: "Use API Gateway Lambda authorizers": an answer is cached by token for the authorizer's TTL, and the
+cached *policy* is evaluated for every method, so a policy that names one method denies the others.
+"""
+
+from typing import Any
+
+from local.gateway.authorizers import Decision, ask
+from local.gateway.events import token_authorizer_event
+from local.gateway.policy import Verdict
+from local.gateway.rest import TokenAuthorizer
+from local.gateway.runtime import Runtime
+
+_MAX_ENTRIES = 10_000
+
+
+class TokenAuthorization:
+    """Asks authorizers and remembers their answers."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._cache: dict[tuple[str, str], tuple[float, Decision]] = {}
+
+    async def check(
+        self, authorizer: TokenAuthorizer, token: str, method: str, path: str
+    ) -> tuple[Verdict, dict[str, Any]]:
+        """The verdict for this method, and what goes into ``requestContext.authorizer``.
+
+        Raises:
+            AuthorizerError: There is no usable answer.
+        """
+        settings = self._runtime.settings
+        prefix = f"arn:aws:execute-api:{settings.region}:{settings.account_id}:{settings.rest_api_id}"
+        arn = f"{prefix}/{settings.stage}/{method}/{path[1:]}"
+        started = self._runtime.clock.monotonic()
+        decision = self._cached(authorizer, token, started)
+        latency = 0
+        if decision is None:
+            self._runtime.counters["rest.authorizations"] += 1
+            event = token_authorizer_event(arn, token)
+            limit = settings.max_authorizer_result_bytes
+            decision = await ask(self._runtime.functions, authorizer.name, authorizer.handler, event, limit)
+            now = self._runtime.clock.monotonic()
+            latency = int((now - started) * 1000)
+            self._remember(authorizer, token, now, decision)
+        return decision.verdict(arn), {**decision.context, "integrationLatency": latency}
+
+    def _cached(self, authorizer: TokenAuthorizer, token: str, now: float) -> Decision | None:
+        expires, decision = self._cache.get((authorizer.name, token), (0.0, None))
+        return decision if now < expires else None
+
+    def _remember(self, authorizer: TokenAuthorizer, token: str, now: float, decision: Decision) -> None:
+        if authorizer.ttl <= 0:
+            return
+        if len(self._cache) >= _MAX_ENTRIES:
+            self._cache = {key: entry for key, entry in self._cache.items() if now < entry[0]}
+        self._cache[authorizer.name, token] = (now + authorizer.ttl, decision)

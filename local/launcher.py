@@ -1,0 +1,180 @@
+"""Starts everything, in the order in which a failure is told soonest, and ends it in the opposite one.
+
+Ports first, then the store, then, while the store starts, the app's imports; tables, gateway, a look at the
+app's own `/health`; and only then is anything announced. At the end the gateway goes first: closing sockets
+runs functions that want the store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import importlib
+import logging
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from urllib.parse import urlsplit
+
+from local.backend import Backend, backend
+from local.banner import Ready
+from local.errors import LocalError
+from local.gateway import (
+    AccessRecord,
+    Apis,
+    Gateway,
+    PortInUse,
+    Urls,
+    rest_api_from_chalice,
+    websocket_api_from_chalice,
+)
+from local.reload import Reloader
+from local.schedule import Schedule, ScheduledFunction
+from local.settings import ROOT, Ports
+
+LOOK_SECONDS = 0.2  # between two looks at the store's process
+HEALTH_SECONDS = 10.0  # for the app to say that it is well
+
+log = logging.getLogger(__name__)
+access = logging.getLogger("local.access")
+
+Announce = Callable[[Ready, Backend], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a run was asked to be; see `python -m local --help`."""
+
+    ports: Ports
+    app_dir: Path = ROOT
+    store_url: str | None = None
+    data: Path | None = None
+
+
+def serve(options: Options, announce: Announce) -> None:
+    """Runs an instance until an exception ends it (`Stopped`, most of the time), and then ends all it started.
+
+    Raises LocalError when a part cannot be started, or the store ends while the instance runs.
+    """
+    with contextlib.ExitStack() as stack:
+        gateway = Gateway(
+            lambda _urls: _apis(app),
+            http_port=options.ports.http,
+            ws_port=options.ports.websocket,
+            access_log=_log_access,
+        )
+        stack.callback(gateway.stop)
+        urls = _bind(gateway)
+        chosen = stack.enter_context(backend(options.ports, options.store_url, options.data))
+        chosen.point_aws(os.environ)
+        os.environ.update(chosen.settings, CHAT_MANAGEMENT_ENDPOINT=urls.management_url)
+        app = load_app(options.app_dir)
+        chosen.prepare()
+        stack.callback(gateway.stop)  # before the store, which was started after the ports were taken
+        gateway.start()
+        check_health(urls.http_url)
+        stack.enter_context(Schedule(_sweep(app)))
+        announce(_ready(urls, chosen), chosen)
+        _watch(chosen)
+
+
+def serve_reloading(options: Options, announce: Announce, *, verbose: bool) -> None:
+    """Like `serve`, with the server in a process of its own that starts anew at each change of a source."""
+    with backend(options.ports, options.store_url, options.data) as chosen:
+        chosen.point_aws(os.environ)  # the server inherits it; the app's settings it reads anew each time
+        chosen.prepare()
+        arguments = ["--app-dir", str(options.app_dir), *(["--verbose"] if verbose else [])]
+
+        def announce_ours(ready: Ready) -> None:
+            # To the outside this process is the instance: the server's may change, and the store is ours.
+            announce(replace(ready, pid=os.getpid(), store_pid=chosen.store_pid()), chosen)
+
+        Reloader(options.app_dir, chosen.url, arguments, chosen.check, announce_ours).run(options.ports)
+
+
+def serve_store(options: Options, announce: Callable[[Backend], None]) -> None:
+    """Runs the store alone, with its tables, until an exception ends it."""
+    with backend(options.ports, None, options.data) as chosen:
+        chosen.point_aws(os.environ)
+        chosen.prepare()
+        announce(chosen)
+        _watch(chosen)
+
+
+def load_app(app_dir: Path) -> ModuleType:
+    """Imports `app.py`, as the Lambda runtime does. Raises LocalError, after a traceback for its author."""
+    if not (app_dir / "app.py").is_file():
+        raise LocalError(f"{app_dir} has no app.py.")
+    sys.path.insert(0, str(app_dir))
+    try:
+        return importlib.import_module("app")
+    except Exception as exc:
+        traceback.print_exc()
+        raise LocalError(f"{app_dir / 'app.py'} cannot be imported: {type(exc).__name__}: {exc}") from exc
+
+
+def check_health(http_url: str, patience: float = HEALTH_SECONDS) -> None:
+    """Asks the app how it is, through the gateway, until it is well. Raises LocalError after `patience` s."""
+    address = urlsplit(http_url)
+    deadline = time.monotonic() + patience
+    while True:
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=patience)
+        try:
+            connection.request("GET", "/health")
+            answer = connection.getresponse()
+            body = answer.read().decode("utf-8", errors="replace")
+        except (OSError, http.client.HTTPException) as exc:
+            raise LocalError(f"The app gave no answer to GET {http_url}/health ({type(exc).__name__}).") from exc
+        finally:
+            connection.close()
+        if answer.status == 200:
+            return
+        if time.monotonic() > deadline:
+            raise LocalError(f"The app is not well: GET {http_url}/health answers {answer.status} {body}")
+        time.sleep(LOOK_SECONDS)
+
+
+def _bind(gateway: Gateway) -> Urls:
+    try:
+        return gateway.bind()
+    except PortInUse as exc:
+        raise LocalError(
+            f"Port {exc.port} is in use, perhaps by another instance. Choose others with --port or --ws-port"
+            " (0: any free port), as in: make run ARGS=\"--port 9000\""
+        ) from None
+    except OSError as exc:
+        raise LocalError(f"The ports cannot be used: {exc.strerror}. Choose others with --port.") from None
+
+
+def _apis(app: ModuleType) -> Apis:
+    return Apis(rest_api_from_chalice(app.app), websocket_api_from_chalice(app.app))
+
+
+def _sweep(app: ModuleType) -> ScheduledFunction:
+    function: ScheduledFunction | None = getattr(app, "sweep", None)
+    if function is None:
+        raise LocalError(f"{app.__file__} has no scheduled function `sweep`.")
+    return function
+
+
+def _ready(urls: Urls, chosen: Backend) -> Ready:
+    return Ready(
+        urls.http_url, urls.ws_url, urls.management_url, chosen.url, os.getpid(), chosen.store_pid()
+    )
+
+
+def _watch(chosen: Backend) -> None:
+    while True:
+        chosen.check()
+        time.sleep(LOOK_SECONDS)
+
+
+def _log_access(record: AccessRecord) -> None:
+    access.info(
+        "%s %s %s %d %.0f ms", record.api, record.method, record.path, record.status, record.milliseconds
+    )

@@ -1,0 +1,67 @@
+"""Runs the app's scheduled function as EventBridge would: again and again, each time with a fresh event."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from local.gateway.functions import LambdaContext
+from local.gateway.settings import GatewaySettings
+
+log = logging.getLogger(__name__)
+
+INTERVAL = 60.0  # seconds
+
+ScheduledFunction = Callable[[dict[str, Any], Any], object]
+
+
+class Schedule:
+    """Calls a function every `interval` seconds in a thread of its own; a context manager whose end stops it.
+
+    What the function raises is logged, by its type only, and the next call comes all the same. A call that is
+    running when the schedule ends is not waited for.
+    """
+
+    def __init__(self, function: ScheduledFunction, interval: float = INTERVAL) -> None:
+        self._function = function
+        self._interval = interval
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="schedule", daemon=True)
+
+    def __enter__(self) -> Schedule:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._interval):
+            try:
+                self._function(scheduled_event(), _context())
+            except Exception as exc:  # noqa: BLE001  (Lambda too reports whatever a function raises)
+                log.error("the scheduled function raised %s", type(exc).__name__)
+
+
+def scheduled_event() -> dict[str, Any]:
+    """An event as EventBridge sends it for a schedule (EventBridge user guide, "Scheduled events")."""
+    settings = GatewaySettings()
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": settings.account_id,
+        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": settings.region,
+        "resources": [f"arn:aws:events:{settings.region}:{settings.account_id}:rule/sweep"],
+        "detail": {},
+    }
+
+
+def _context() -> LambdaContext:
+    return LambdaContext("sweep", str(uuid.uuid4()), GatewaySettings())

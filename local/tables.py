@@ -1,0 +1,218 @@
+"""Makes the tables on any DynamoDB endpoint, from the very definition that is deployed (`infra/tables.json`).
+
+The definition has CloudFormation's words, the API has slightly other ones; what is mapped, what means nothing
+to a table for development, and that everything else is refused, is said here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004  (botocore's, the base of all its connection errors)
+    HTTPClientError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+)
+
+from local.errors import LocalError
+from local.settings import ROOT
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+DEFINITION = ROOT / "infra" / "tables.json"
+# Which setting of the app names the table of which definition.
+SETTING_OF = {"ConversationsTable": "CHAT_CONVERSATIONS_TABLE", "ConnectionsTable": "CHAT_CONNECTIONS_TABLE"}
+
+_COPIED = ("AttributeDefinitions", "KeySchema", "BillingMode", "LocalSecondaryIndexes", "ProvisionedThroughput")
+_OF_AN_INDEX = ("IndexName", "KeySchema", "Projection", "ProvisionedThroughput")
+_MAPPED = ("GlobalSecondaryIndexes", "StreamSpecification", "TimeToLiveSpecification")
+# Safety, cost and bookkeeping of a deployed table, which a table for development does without.
+_LEFT_OUT = (
+    "TableName",
+    "TableClass",
+    "Tags",
+    "SSESpecification",
+    "DeletionProtectionEnabled",
+    "PointInTimeRecoverySpecification",
+    "ContributorInsightsSpecification",
+    "OnDemandThroughput",
+    "WarmThroughput",
+)
+_POLL_SECONDS = 0.05
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table to be: its name, the parameters of CreateTable, and the attribute by which items expire."""
+
+    name: str
+    parameters: Json
+    expires_by: str | None
+
+
+def read_tables(settings: Mapping[str, str], definition: Path = DEFINITION) -> list[Table]:
+    """The tables of the definition, under the names that the settings give them.
+
+    Raises LocalError when the definition cannot be read, has a property that nothing here knows, or defines a
+    table that no setting names.
+    """
+    try:
+        resources = json.loads(definition.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise LocalError(f"{definition} cannot be read as the definition of the tables: {exc}") from exc
+    return [
+        _table(logical_id, resource["Properties"], settings, definition)
+        for logical_id, resource in resources.items()
+        if resource.get("Type") == "AWS::DynamoDB::Table"
+    ]
+
+
+def _table(logical_id: str, properties: Json, settings: Mapping[str, str], definition: Path) -> Table:
+    unknown = properties.keys() - {*_COPIED, *_MAPPED, *_LEFT_OUT}
+    if unknown:
+        raise LocalError(
+            f"{definition}: {logical_id} has {', '.join(sorted(unknown))}, which local/tables.py does not know;"
+            " say there whether a local table needs it."
+        )
+    name = settings.get(SETTING_OF.get(logical_id, ""))
+    if not name:
+        raise LocalError(f"{definition} defines {logical_id}, for which no setting gives a table name.")
+    parameters: Json = {"TableName": name, "BillingMode": "PROVISIONED"}
+    parameters |= {key: properties[key] for key in _COPIED if key in properties}
+    if "GlobalSecondaryIndexes" in properties:
+        parameters["GlobalSecondaryIndexes"] = [
+            {key: index[key] for key in _OF_AN_INDEX if key in index}
+            for index in properties["GlobalSecondaryIndexes"]
+        ]
+    if "StreamSpecification" in properties:
+        # CloudFormation names the view only; that there is a stream goes without saying.
+        view = properties["StreamSpecification"]["StreamViewType"]
+        parameters["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": view}
+    expiry = properties.get("TimeToLiveSpecification", {})
+    return Table(name, parameters, expiry.get("AttributeName") if expiry.get("Enabled") else None)
+
+
+def dynamodb_client(url: str) -> DynamoDBClient:
+    """A client for an endpoint, impatient enough for a person who waits; credentials are where boto3 looks."""
+    config = Config(connect_timeout=3, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 2})
+    with _explained(url):
+        client: DynamoDBClient = boto3.client("dynamodb", endpoint_url=url, config=config)
+    return client
+
+
+def ensure_tables(client: DynamoDBClient, tables: list[Table], *, patience: float = 60.0) -> list[str]:
+    """Makes what is missing and waits, at most `patience` seconds, until every table is active.
+
+    Returns the names of the tables that were made. Safe to repeat, and beside another that does the same.
+    Raises LocalError when the store cannot be used, or has a table of that name with other keys.
+    """
+    url = client.meta.endpoint_url
+    with _explained(url):
+        made = [table.name for table in tables if _create(client, table)]
+        deadline = time.monotonic() + patience
+        for table in tables:
+            description = _wait_until_active(client, table, deadline)
+            _check_keys(table, description, url)
+            _ensure_expiry(client, table)
+    return made
+
+
+def _create(client: DynamoDBClient, table: Table) -> bool:
+    """Creates the table unless it is there; says whether it did."""
+    if _describe(client, table) is not None:
+        return False
+    try:
+        client.create_table(**table.parameters)
+    except client.exceptions.ResourceInUseException:  # somebody else was quicker
+        return False
+    return True
+
+
+def _describe(client: DynamoDBClient, table: Table) -> Mapping[str, Any] | None:
+    try:
+        return client.describe_table(TableName=table.name)["Table"]
+    except client.exceptions.ResourceNotFoundException:
+        return None
+
+
+def _wait_until_active(client: DynamoDBClient, table: Table, deadline: float) -> Mapping[str, Any]:
+    while True:
+        description = _describe(client, table)
+        # DescribeTable is eventually consistent: a table just made may be unknown to it for a moment.
+        if description is not None and description["TableStatus"] == "ACTIVE":
+            return description
+        if time.monotonic() > deadline:
+            status = "unknown" if description is None else description["TableStatus"]
+            raise LocalError(f"The table {table.name} did not become active; its status is {status}.")
+        time.sleep(_POLL_SECONDS)
+
+
+def _check_keys(table: Table, description: Mapping[str, Any], url: str) -> None:
+    asked, found = _keys(table.parameters), _keys(description)
+    if any(found.get(owner) != keys for owner, keys in asked.items()):
+        raise LocalError(
+            f"The store at {url} has a table {table.name} with other keys than {DEFINITION.name} defines"
+            f" (there: {found}; defined: {asked}). Delete that table, or use another store or --data directory."
+        )
+
+
+def _keys(description: Mapping[str, Any]) -> dict[str, str]:
+    """The keys of a table and of its indexes, as in {"table": "pk S HASH, sk S RANGE"}."""
+    types = {each["AttributeName"]: each["AttributeType"] for each in description["AttributeDefinitions"]}
+    schemas = {"table": description["KeySchema"]}
+    for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
+        schemas |= {index["IndexName"]: index["KeySchema"] for index in description.get(kind, ())}
+    return {owner: ", ".join(_key(part, types) for part in schema) for owner, schema in schemas.items()}
+
+
+def _key(part: Mapping[str, str], types: Mapping[str, str]) -> str:
+    name = part["AttributeName"]
+    return f"{name} {types[name]} {part['KeyType']}"
+
+
+def _ensure_expiry(client: DynamoDBClient, table: Table) -> None:
+    if table.expires_by is None:
+        return
+    present = client.describe_time_to_live(TableName=table.name)["TimeToLiveDescription"]
+    if present["TimeToLiveStatus"] == "DISABLED":
+        wanted: Any = {"Enabled": True, "AttributeName": table.expires_by}
+        client.update_time_to_live(TableName=table.name, TimeToLiveSpecification=wanted)
+
+
+@contextlib.contextmanager
+def _explained(url: str) -> Iterator[None]:
+    """Turns what boto3 raises into a sentence about the store at this URL."""
+    try:
+        yield
+    except (NoCredentialsError, PartialCredentialsError):
+        raise LocalError(
+            f"The store {url} needs AWS credentials and there are none: set AWS_ACCESS_KEY_ID and"
+            " AWS_SECRET_ACCESS_KEY, or AWS_PROFILE."
+        ) from None
+    except NoRegionError:
+        raise LocalError(f"The store {url} needs a region: set AWS_DEFAULT_REGION.") from None
+    except (ConnectionError, HTTPClientError) as exc:
+        raise LocalError(f"There is no DynamoDB at {url} ({type(exc).__name__}): is the address right?") from None
+    except ClientError as exc:
+        error = exc.response.get("Error", {})
+        raise LocalError(
+            f"The store at {url} refused {exc.operation_name}:"
+            f" {error.get('Code', 'no error code')} {error.get('Message', '')}".rstrip()
+        ) from None
+    except (BotoCoreError, ValueError) as exc:  # ValueError: "Invalid endpoint"
+        raise LocalError(f"The store {url} cannot be used: {exc}") from None

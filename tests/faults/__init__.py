@@ -1,0 +1,1 @@
+"""The latency, conflict and fault layer, and the stepper, against a real engine."""

@@ -1,0 +1,102 @@
+"""How long calls take, and when they take effect."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.faults.calls import Call
+from local.faults.chance import chance, pick
+from local.faults.clock import MonotonicClock, VirtualClock
+from local.faults.region import NO_LATENCY, USUAL_LATENCY, Latency, RegionClient
+from tests.faults.toys import Hooked, Partition
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+def test_a_call_takes_4_ms_a_transaction_10_and_the_effect_lies_in_the_middle(
+    dynamodb: "DynamoDBClient", partition: Partition
+) -> None:
+    clock = VirtualClock(start=0.0)
+    effects: list[float] = []
+    client = RegionClient(Hooked(dynamodb, lambda call: effects.append(clock.now())), clock=clock)
+    client.put_item(**partition.put("a", 1))
+    assert clock.now() == pytest.approx(0.004)
+    client.transact_write_items(TransactItems=[{"Update": partition.add("a")}])
+    assert clock.now() == pytest.approx(0.014)
+    assert partition.read(client, "a") == 2
+    partition.contents(client)
+    assert clock.now() == pytest.approx(0.022)
+    assert effects == pytest.approx([0.002, 0.009, 0.016, 0.020])
+
+
+def test_a_call_that_fails_takes_as_long(dynamodb: "DynamoDBClient", partition: Partition) -> None:
+    clock = VirtualClock(start=0.0)
+    client = RegionClient(dynamodb, clock=clock)
+    client.put_item(**partition.put("a"))
+    with pytest.raises(client.exceptions.ConditionalCheckFailedException):
+        client.put_item(**partition.put("a", ConditionExpression="attribute_not_exists(pk)"))
+    assert clock.now() == pytest.approx(0.008)
+
+
+def test_a_slow_engine_is_not_slowed_down_further(dynamodb: "DynamoDBClient", partition: Partition) -> None:
+    clock = VirtualClock(start=0.0)
+    client = RegionClient(Hooked(dynamodb, lambda call: clock.sleep(1.0)), clock=clock)
+    client.put_item(**partition.put("a"))
+    assert clock.now() == pytest.approx(1.002)
+
+
+def test_the_point_of_effect_and_the_durations_can_be_set(
+    dynamodb: "DynamoDBClient", partition: Partition
+) -> None:
+    clock = VirtualClock(start=0.0)
+    effects: list[float] = []
+    engine = Hooked(dynamodb, lambda call: effects.append(clock.now()))
+    late = RegionClient(engine, latency=Latency(call=1.0, transaction=5.0, effect_at=0.9), clock=clock)
+    late.put_item(**partition.put("a"))
+    late.transact_write_items(TransactItems=[{"Update": partition.add("a")}])
+    assert effects == pytest.approx([0.9, 5.5])
+    RegionClient(engine, latency=NO_LATENCY, clock=clock).put_item(**partition.put("a"))
+    assert clock.now() == pytest.approx(6.0)
+
+
+def test_jitter_stays_in_its_bounds_and_repeats_with_its_seed() -> None:
+    latency = Latency(call=0.010, jitter=0.2)
+    calls = [Call(number, "get_item", {}) for number in range(1, 101)]
+    drawn = [latency.seconds(call, seed=1) for call in calls]
+    assert all(0.008 <= seconds <= 0.012 for seconds in drawn)
+    assert len(set(drawn)) > 90
+    assert drawn == [latency.seconds(call, seed=1) for call in calls]
+    assert drawn != [latency.seconds(call, seed=2) for call in calls]
+    assert USUAL_LATENCY.seconds(calls[0], seed=1) == USUAL_LATENCY.seconds(calls[1], seed=2) == 0.004
+
+
+def test_chance_is_spread_evenly_and_depends_on_nothing_but_its_arguments() -> None:
+    drawn = [chance(5, "purpose", n) for n in range(2000)]
+    assert drawn == [chance(5, "purpose", n) for n in range(2000)]
+    assert all(0 <= number < 1 for number in drawn)
+    tenths = [sum(int(number * 10) == tenth for number in drawn) for tenth in range(10)]
+    assert min(tenths) > 140
+    assert {pick("abc", 5, n) for n in range(50)} == set("abc")
+    with pytest.raises(ValueError, match="nothing to pick"):
+        pick([], 5)
+
+
+def test_real_time_passes_on_the_monotonic_clock(dynamodb: "DynamoDBClient", partition: Partition) -> None:
+    clock = MonotonicClock()
+    began = clock.now()
+    with pytest.raises(ClientError):
+        RegionClient(dynamodb, latency=Latency(call=0.03)).get_item(
+            TableName="no-such-table", Key=partition.key("a").attributes()
+        )
+    assert clock.now() - began >= 0.03
+
+
+def test_virtual_time_moves_only_by_sleeping_and_never_back() -> None:
+    clock = VirtualClock(start=100.0)
+    assert clock.now() == clock.now() == 100.0
+    clock.sleep(2.5)
+    assert clock.now() == 102.5
+    with pytest.raises(ValueError, match="backwards"):
+        clock.sleep(-1)

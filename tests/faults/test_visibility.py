@@ -1,0 +1,260 @@
+"""What reads see of a transaction that is running."""
+
+import random
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.faults.calls import Call, ItemKey
+from local.faults.client import DynamoClient
+from local.faults.expressions import key_range
+from local.faults.region import seeded_visibility
+from tests.faults.toys import PATIENCE, Hooked, Partition, Region, numbers
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@pytest.fixture
+def region(dynamodb: "DynamoDBClient") -> Region:
+    """A region whose queries see every item of a running transaction as it was."""
+    return Region(dynamodb, shows_old=lambda call, key: True)
+
+
+@pytest.fixture
+def changes(region: Region, partition: Partition) -> list[dict[str, Any]]:
+    """A transaction that changes ``b``, deletes ``d`` and creates ``c``, beside an ``a`` that it leaves alone."""
+    for sk in "abd":
+        region.engine.put_item(**partition.put(sk, 1))
+    return [
+        {"Update": partition.add("b")},
+        {"Delete": partition.at("d")},
+        {"Put": partition.put("c", 2)},
+        {"ConditionCheck": partition.check_absent("z")},
+    ]
+
+
+OLD = {"a": 1, "b": 1, "d": 1}
+NEW = {"a": 1, "b": 2, "c": 2}
+
+
+def test_a_query_may_see_the_old_state_from_the_effect_to_the_end_and_no_longer(
+    region: Region, partition: Partition, changes: list[dict[str, Any]]
+) -> None:
+    client = region.client()
+    with region.running(*changes, effect=False):
+        assert partition.contents(client) == OLD
+    with region.running(*changes):
+        assert partition.contents(region.engine) == {**NEW, "b": 3}
+        assert partition.contents(client) == NEW  # the state before this second one
+    assert partition.contents(client) == {**NEW, "b": 3}
+
+
+def test_a_batch_get_may_see_the_old_state(
+    region: Region, partition: Partition, changes: list[dict[str, Any]]
+) -> None:
+    client = region.client()
+    with region.running(*changes):
+        answer = client.batch_get_item(**partition.batch_get("a", "b", "c", "d"))
+    assert numbers(answer["Responses"][partition.table]) == OLD
+    assert answer["UnprocessedKeys"] == {}
+
+
+def test_get_item_sees_the_new_state_and_nobody_sees_that_item_old_afterwards(
+    region: Region, partition: Partition, changes: list[dict[str, Any]]
+) -> None:
+    client = region.client()
+    with region.running(*changes):
+        assert partition.read(client, "c") == 2
+        assert partition.contents(client) == {**OLD, "c": 2}
+        assert partition.read(client, "d") is None
+        assert partition.contents(region.client()) == {"a": 1, "b": 1, "c": 2}
+
+
+def test_a_read_that_shows_an_item_new_settles_it_for_all(
+    dynamodb: "DynamoDBClient", partition: Partition, changes: list[dict[str, Any]]
+) -> None:
+    region = Region(dynamodb, shows_old=lambda call, key: call.number > 1 or key.sk == "d")
+    with region.running(*changes):
+        client = region.client()
+        assert partition.contents(client) == {**NEW, "d": 1}
+        assert partition.contents(client) == {**NEW, "d": 1}
+
+
+@pytest.mark.parametrize(
+    "more", [{"FilterExpression": "attribute_exists(n)"}, {"Select": "COUNT"}], ids=["filter", "count"]
+)
+def test_a_query_into_which_old_items_cannot_be_worked_sees_the_new_state_and_settles_it(
+    region: Region, partition: Partition, changes: list[dict[str, Any]], more: dict[str, str]
+) -> None:
+    client = region.client()
+    with region.running(*changes):
+        assert client.query(**partition.all(**more))["Count"] == len(NEW)
+        assert partition.contents(client) == NEW
+
+
+def test_without_visibility_a_transaction_is_seen_as_a_whole_at_its_effect(
+    dynamodb: "DynamoDBClient", partition: Partition, changes: list[dict[str, Any]]
+) -> None:
+    region = Region(dynamodb)
+    with region.running(*changes):
+        assert partition.contents(region.client()) == NEW
+
+
+def test_a_transaction_that_fails_leaves_nothing_to_be_seen(
+    region: Region, partition: Partition, changes: list[dict[str, Any]]
+) -> None:
+    failing = {"ConditionCheck": partition.check_absent("a")}
+    with region.running(*changes, failing) as future:
+        assert partition.contents(region.client()) == OLD
+    assert isinstance(future.exception(PATIENCE), ClientError)
+
+
+def test_a_projected_query_shows_old_items_with_the_asked_attributes_only(
+    region: Region, partition: Partition, changes: list[dict[str, Any]]
+) -> None:
+    query = partition.all(
+        KeyConditionExpression="#p = :pk",
+        ProjectionExpression="#n, missing",
+        ExpressionAttributeNames={"#n": "n", "#p": "pk"},
+    )
+    with region.running(*changes):
+        page = region.client().query(**query)
+        assert page["Items"] == [{"n": {"N": "1"}}] * 3
+        batch = partition.batch_get("b", "c", ProjectionExpression="#n", ExpressionAttributeNames={"#n": "n"})
+        answer = region.client().batch_get_item(**batch)
+    assert answer["Responses"][partition.table] == [{"n": {"N": "1"}}]
+
+
+def test_what_a_batch_get_leaves_unread_is_handed_back_as_it_was_asked_for(
+    dynamodb: "DynamoDBClient", partition: Partition
+) -> None:
+    batch = partition.batch_get("a", "b", ProjectionExpression="#n", ExpressionAttributeNames={"#n": "n"})
+    second = batch["RequestItems"][partition.table]["Keys"][1:]
+
+    class Reluctant(Hooked):
+        """An engine that leaves the second of two keys unread."""
+
+        def call(self, call: Call) -> Any:
+            request = call.arguments.get("RequestItems", {}).get(partition.table, {})
+            answer = self.forward(call)
+            if len(request.get("Keys", [])) == 2:
+                answer["UnprocessedKeys"] = {partition.table: {**request, "Keys": second}}
+                answer["Responses"][partition.table].pop()
+            return answer
+
+    dynamodb.put_item(**partition.put("a", 1))
+    dynamodb.put_item(**partition.put("b", 1))
+    region = Region(Reluctant(dynamodb, lambda call: None), shows_old=lambda call, key: True)
+    with region.running({"Update": partition.add("a")}, {"Update": partition.add("b")}):
+        answer = region.client().batch_get_item(**batch)
+    assert answer["Responses"][partition.table] == [{"n": {"N": "1"}}]
+    assert answer["UnprocessedKeys"] == {
+        partition.table: {**batch["RequestItems"][partition.table], "Keys": second}
+    }
+
+
+CONDITIONS: list[tuple[str, dict[str, str]]] = [
+    ("pk = :pk", {}),
+    ("pk = :pk AND sk BETWEEN :a AND :b", {":a": "c", ":b": "m2"}),
+    ("pk = :pk AND begins_with(sk, :p)", {":p": "m"}),
+    ("pk = :pk AND sk > :a", {":a": "d"}),
+    ("pk = :pk AND sk >= :a", {":a": "d"}),
+    ("sk < :a AND pk = :pk", {":a": "m4"}),
+    ("#p = :pk AND #s <= :a", {":a": "m4"}),
+    ("pk = :pk and sk = :a", {":a": "m1"}),
+]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_query_pages_through_exactly_the_mixture_of_old_and_new_that_was_chosen(
+    dynamodb: "DynamoDBClient", partition: Partition, seed: int
+) -> None:
+    chance = random.Random(seed)
+    names = [*"abcdefgh", *(f"m{n}" for n in range(8)), "é", "\U0001f600", "￿"]
+    before = {sk: 1 for sk in names if chance.random() < 0.6}
+    touched = chance.sample(names, 12)
+    after = {**before, **dict.fromkeys(touched[:8], 2)}
+    deleted = touched[8:]
+    shown_old: set[str] = set()
+    region = Region(dynamodb, shows_old=lambda call, key: key.sk in shown_old)
+    for sk in before:
+        dynamodb.put_item(**partition.put(sk, 1))
+    actions: list[dict[str, Any]] = [{"Put": partition.put(sk, 2)} for sk in touched[:8]]
+    actions += [{"Delete": partition.at(sk)} for sk in deleted]
+    for _ in range(2):
+        shown_old = set(chance.sample(touched, 6))  # the others are settled by the first query over them
+        with region.running(*actions):
+            mixture = {sk: n for sk, n in after.items() if sk not in deleted}
+            for sk in shown_old:
+                mixture.pop(sk, None)
+                mixture |= {sk: before[sk]} if sk in before else {}
+            for expression, values in CONDITIONS:
+                query = condition(partition, expression, values)
+                wanted = key_range(query)
+                for backwards, limit in ((False, None), (True, None), (False, 1), (True, 2), (False, 5)):
+                    expected = sorted(sk for sk in mixture if partition.key(sk) in wanted)
+                    pages = list(paged(region.client(), query, backwards, limit))
+                    assert all(len(page) == limit for page in pages[:-1])
+                    found = [item for page in pages for item in page]
+                    assert [item["sk"]["S"] for item in found] == (expected[::-1] if backwards else expected)
+                    assert numbers(found) == {sk: mixture[sk] for sk in expected}
+        for sk in names:  # back to the state before
+            dynamodb.delete_item(**partition.at(sk))
+            if sk in before:
+                dynamodb.put_item(**partition.put(sk, 1))
+
+
+def condition(partition: Partition, expression: str, values: dict[str, str]) -> dict[str, Any]:
+    names = {"#p": "pk", "#s": "sk"} if "#" in expression else {}
+    typed = {":pk": {"S": partition.pk}, **{name: {"S": value} for name, value in values.items()}}
+    query = partition.all(KeyConditionExpression=expression, ExpressionAttributeValues=typed)
+    return {**query, "ExpressionAttributeNames": names} if names else query
+
+
+def paged(
+    client: DynamoClient, query: dict[str, Any], backwards: bool, limit: int | None
+) -> Iterator[list[dict[str, Any]]]:
+    more: dict[str, Any] = {"ScanIndexForward": not backwards}
+    if limit is not None:
+        more["Limit"] = limit
+    while True:
+        page = client.query(**query, **more)
+        assert page["Count"] == len(page["Items"])
+        yield page["Items"]
+        if "LastEvaluatedKey" not in page:
+            return
+        more["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def test_seeded_visibility_repeats_and_mixes() -> None:
+    keys = [ItemKey("table", "room", str(n)) for n in range(200)]
+    call = Call(3, "query", {})
+    first, again, other = (seeded_visibility(seed, 0.5) for seed in (1, 1, 2))
+    shown = [first(call, key) for key in keys]
+    assert shown == [again(call, key) for key in keys]
+    assert shown != [other(call, key) for key in keys]
+    assert shown != [first(Call(4, "query", {}), key) for key in keys]
+    assert 60 < sum(shown) < 140
+    assert not any(seeded_visibility(1, 0.0)(call, key) for key in keys)
+    assert all(seeded_visibility(1, 1.0)(call, key) for key in keys)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["pk = :pk OR sk = :pk", "sk = :pk", "pk > :pk", "pk = :pk AND n = :pk", "pk = :pk AND", "pk = :pk sk = :pk"],
+)
+def test_a_key_condition_of_an_unknown_form_is_refused_loudly(partition: Partition, expression: str) -> None:
+    with pytest.raises(ValueError, match="condition"):
+        key_range(condition(partition, expression, {}))
+
+
+def test_old_key_conditions_and_nested_projections_are_refused_loudly(
+    region: Region, partition: Partition, changes: list[dict[str, Any]]
+) -> None:
+    with pytest.raises(ValueError, match="KeyConditionExpression"):
+        region.client().query(TableName=partition.table, KeyConditions={})
+    with region.running(*changes), pytest.raises(ValueError, match="top-level"):
+        region.client().query(**partition.all(ProjectionExpression="n.inner"))

@@ -1,0 +1,56 @@
+"""Fixtures of the gateway tests: gateways and clients that are closed after each test."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from websockets.sync.client import ClientConnection
+from websockets.sync.client import connect as ws_connect
+
+from local.gateway import Apis, Gateway, GatewaySettings, WebSocketApi
+
+from .support import DEADLINE, ManualClock
+
+Serve = Callable[..., Gateway]
+Connect = Callable[..., ClientConnection]
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    """Closes what a test has opened, the newest first."""
+    with ExitStack() as opened:
+        yield opened
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that the test advances."""
+    return ManualClock()
+
+
+@pytest.fixture
+def serve(stack: ExitStack) -> Serve:
+    """Starts a gateway for a WebSocket API (or for ``Apis``) with settings given by name."""
+
+    def start(
+        apis: Any, *, clock: Any = None, ids: Any = None, access_log: Any = None, **settings: Any
+    ) -> Gateway:
+        if isinstance(apis, WebSocketApi):
+            apis = Apis(websocket=apis)
+        options = {} if access_log is None else {"access_log": access_log}
+        gateway = Gateway(apis, GatewaySettings(**settings), clock=clock, ids=ids, **options)
+        return stack.enter_context(gateway)
+
+    return start
+
+
+@pytest.fixture
+def connect(stack: ExitStack) -> Connect:
+    """Opens a WebSocket connection; the library's own pings are off."""
+
+    def open_socket(url: str, **options: Any) -> ClientConnection:
+        options = {"open_timeout": DEADLINE, "close_timeout": DEADLINE, "ping_interval": None, **options}
+        return stack.enter_context(ws_connect(url, **options))
+
+    return open_socket

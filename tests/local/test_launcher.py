@@ -1,0 +1,197 @@
+"""`python -m local`, started for real: ready, told, ended, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from tests.local.instance import Instances, eventually, get, is_alive
+
+
+def test_ready_is_one_line_of_json_and_everything_ends_within_5_seconds_of_sigterm(
+    instances: Instances, toy_app: Path
+) -> None:
+    instance = instances.start("--app-dir", str(toy_app))
+    ready = instance.ready
+    status, health = get(f"{ready['http_url']}/health")
+    assert (status, health["status"], health["pid"]) == (200, "ok", instance.process.pid)
+    assert health["management"] == ready["management_url"]
+    assert ready["pid"] == instance.process.pid
+    assert is_alive(ready["store_pid"])
+
+    with connect(ready["ws_url"]) as client:
+        assert instance.stop() < 5
+        with pytest.raises(ConnectionClosed) as closing:
+            client.recv(timeout=5)
+    assert closing.value.rcvd is not None
+    assert closing.value.rcvd.code == 1001
+    assert instance.process.returncode == 0
+    assert not is_alive(ready["store_pid"])
+    rest, errors = instance.rest_of_output()
+    assert rest == ""
+    assert "a line of the app\n" in errors
+    assert "a line of the app's log" in errors
+    assert "Traceback" not in errors
+
+
+def test_ctrl_c_ends_the_store_after_the_sockets_though_it_reaches_the_whole_group(
+    instances: Instances, toy_app: Path
+) -> None:
+    instance = instances.start("--app-dir", str(toy_app))
+    assert os.getpgid(instance.ready["store_pid"]) != os.getpgid(instance.process.pid)
+    instance.process.send_signal(signal.SIGINT)
+    assert instance.process.wait(5) == 0
+    assert not is_alive(instance.ready["store_pid"])
+    assert "Traceback" not in instance.rest_of_output()[1]
+
+
+def test_sigkill_leaves_no_store_behind(instances: Instances, toy_app: Path) -> None:
+    instance = instances.start("--app-dir", str(toy_app))
+    instance.process.kill()
+    store = instance.ready["store_pid"]
+    eventually(lambda: not is_alive(store), "the store ends with its launcher", 5)
+
+
+def test_the_end_of_standard_input_ends_it_where_that_was_asked(instances: Instances, toy_app: Path) -> None:
+    # Standard input is /dev/null here: at its end from the beginning.
+    process = instances.spawn("--app-dir", str(toy_app), "--port", "0", "--until-input-ends")
+    assert process.wait(15) == 0
+
+
+def test_a_store_that_dies_is_told_in_a_sentence_and_ends_the_instance(
+    instances: Instances, toy_app: Path
+) -> None:
+    instance = instances.start("--app-dir", str(toy_app))
+    os.kill(instance.ready["store_pid"], signal.SIGKILL)
+    assert instance.process.wait(5) == 1
+    errors = instance.rest_of_output()[1]
+    assert "The store (MiniStack, process" in errors
+    assert "ended by itself" in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [("--port", "Port {} is in use"), ("--ws-port", "Port {} is in use"), ("--store-port", "Port {} on")],
+)
+def test_a_port_in_use_is_told_in_a_sentence_that_names_it(
+    instances: Instances, toy_app: Path, option: str, told: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        others = () if option == "--port" else ("--port", "0")
+        code, errors = instances.failure("--app-dir", str(toy_app), option, str(taken), *others)
+    assert code == 1
+    assert told.format(taken) in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--store", "dynamodb.local:8000"), "A store is a URL such as"),
+        (("--store", "http://127.0.0.1:8002", "--data", "somewhere"), "--data belongs to the built-in store"),
+        (("--port", "65536"), "A port is a number from 0 to 65535"),
+        (("--port", "0", "--app-dir", "/nowhere"), "/nowhere has no app.py"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_a_sentence(
+    instances: Instances, arguments: tuple[str, ...], told: str
+) -> None:
+    code, errors = instances.failure(*arguments)
+    assert (code, errors.startswith(told), errors.count("\n")) == (1, True, 1), errors
+
+
+def test_a_store_that_is_not_there_is_told_in_a_sentence(instances: Instances, toy_app: Path) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # bound, not listening: nobody else can
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        code, errors = instances.failure("--app-dir", str(toy_app), "--port", "0", "--store", url)
+    assert code == 1
+    assert errors.splitlines()[-1].startswith(f"There is no DynamoDB at {url}")
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("region", "told"), [("", "needs a region"), ("eu-west-1", "needs AWS credentials and there are none")]
+)
+def test_a_store_elsewhere_is_never_asked_with_made_up_credentials(
+    instances: Instances, toy_app: Path, tmp_path: Path, region: str, told: str
+) -> None:
+    nowhere = str(tmp_path / "nothing")
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION")
+    code, errors = instances.failure(
+        # An address of this machine that is none of the names of it that count as local.
+        *("--app-dir", str(toy_app), "--port", "0", "--store", "http://127.0.0.2:9"),
+        **dict.fromkeys(names, ""),
+        AWS_DEFAULT_REGION=region,
+        AWS_SHARED_CREDENTIALS_FILE=nowhere,
+        AWS_CONFIG_FILE=nowhere,
+        AWS_EC2_METADATA_DISABLED="true",
+    )
+    assert code == 1
+    assert told in errors.splitlines()[-1]
+    assert "Traceback" not in errors
+
+
+def test_an_instance_uses_a_store_that_runs_already_and_leaves_it_running(
+    instances: Instances, toy_app: Path
+) -> None:
+    store = instances.start("store", "--store-port", "0")
+    url = store.ready["store_url"]
+    instance = instances.start("--app-dir", str(toy_app), "--store", url)
+    assert (instance.ready["store_url"], instance.ready["store_pid"]) == (url, None)
+    assert get(f"{instance.ready['http_url']}/health")[0] == 200
+    instance.stop()
+    assert is_alive(store.ready["store_pid"])
+    assert store.stop() < 5
+    assert not is_alive(store.ready["store_pid"])
+
+
+def test_reload_starts_the_server_anew_on_its_ports_and_keeps_the_store(
+    instances: Instances, toy_app: Path
+) -> None:
+    instance = instances.start("--app-dir", str(toy_app), "--reload")
+    health_url = f"{instance.ready['http_url']}/health"
+    first = get(health_url)[1]["pid"]
+    source = toy_app / "app.py"
+    text = source.read_text(encoding="utf-8")
+
+    source.write_text("this is no Python", encoding="utf-8")
+    eventually(lambda: not is_alive(first), "the server that ran the old source ends")
+    assert instance.process.poll() is None
+    source.write_text(text, encoding="utf-8")
+    eventually(lambda: _answers(health_url), "the server comes up with the repaired source")
+    second = get(health_url)[1]["pid"]
+    assert second not in (first, instance.process.pid)
+    assert is_alive(instance.ready["store_pid"])
+
+    instance.process.kill()
+    pids = [second, instance.ready["store_pid"]]
+    eventually(lambda: not any(is_alive(pid) for pid in pids), "server and store end with the launcher", 5)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return get(url)[0] == 200
+    except OSError:
+        return False
+
+
+def test_the_banner_is_for_people_and_is_not_json(instances: Instances, toy_app: Path) -> None:
+    process = instances.spawn("--app-dir", str(toy_app), "--port", "0")
+    assert process.stdout is not None
+    lines = []
+    while (line := process.stdout.readline()) and "Ctrl-C ends it." not in line:
+        lines.append(line.strip())
+    text = "\n".join(lines)
+    for part in ("http://127.0.0.1:", "ws://127.0.0.1:", "ALICE=ey", "BOB=ey", "CAROL=ey", "listen --as bob"):
+        assert part in text
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(5) == 0

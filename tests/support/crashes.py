@@ -1,0 +1,78 @@
+"""A crash at each store call of an operation, before and after its effect."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Generic, TypeVar
+
+from local.faults.client import DynamoClient
+from local.faults.errors import Crash
+from local.faults.faulty import FaultyClient
+from local.faults.plans import CRASH_AFTER, CRASH_BEFORE, nth
+from local.faults.recording import Journal, RecordingClient
+
+World = TypeVar("World")
+
+
+@dataclass(frozen=True)
+class CrashPoint(Generic[World]):
+    """The store as one crash left it.
+
+    Used as ``with point as world:`` it marks a failure inside with where the crash was.
+    """
+
+    world: World
+    number: int
+    operation: str
+    after: bool
+
+    def __str__(self) -> str:
+        when = "after" if self.after else "before"
+        return f"a crash {when} store call {self.number} ({self.operation})"
+
+    def __enter__(self) -> World:
+        return self.world
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            error.add_note(f"this was {self}")
+
+
+def crash_points(
+    engine: DynamoClient,
+    setup: Callable[[], World],
+    operation: Callable[[World, DynamoClient], object],
+) -> Iterator[CrashPoint[World]]:
+    """Let ``operation`` die at each of its store calls in turn, each time on a world made by ``setup``.
+
+    It is run once in peace to count its calls, which it must make one at a time (SerialExecutor), through the
+    client it is given. Whatever it returns or raises once it has crashed is ignored: nobody hears a dead
+    process. Raises ValueError if it makes no store call, AssertionError if it does not come as far as before.
+    """
+    for number, name in enumerate(_store_calls(engine, setup(), operation), start=1):
+        for fault in (CRASH_BEFORE, CRASH_AFTER):
+            world = setup()
+            point = CrashPoint(world, number, name, fault.after)
+            client = FaultyClient(engine, nth(number, fault))
+            try:
+                operation(world, client)
+            except (Crash, Exception) as error:
+                if not client.crashed:
+                    error.add_note(f"this was on the way to {point}")
+                    raise
+            if not client.crashed:
+                raise AssertionError(f"the operation ended before {point}: it makes fewer calls than at first")
+            yield point
+
+
+def _store_calls(
+    engine: DynamoClient, world: World, operation: Callable[[World, DynamoClient], object]
+) -> list[str]:
+    journal = Journal()
+    operation(world, RecordingClient(engine, journal))
+    calls = sorted(journal.entries(), key=lambda entry: entry.begin)
+    if not calls:
+        raise ValueError("the operation makes no store call through the client that it is given")
+    return [entry.operation for entry in calls]

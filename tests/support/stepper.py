@@ -1,0 +1,271 @@
+"""Two or more operations through every interleaving of their store calls.
+
+A *scenario* is a function that is called afresh for every schedule: it sets the store up, adds operations to
+the ``Run`` it is given, each with a client made by that run, and returns the check of the outcomes::
+
+    def scenario(run: Run) -> Check:
+        room = new_room(engine)
+        run.operation("A", lambda: send(run.client("A", engine), room, clock=run.clock))
+        run.operation("B", lambda: leave(run.client("B", engine), room, clock=run.clock))
+
+        def check(outcomes: Outcomes) -> None:
+            assert outcomes["A"].result() == ...
+
+        return check
+
+    explore(scenario)
+
+``explore`` runs it once for every schedule, ``sample`` for some of them by chance. What fails carries the
+schedule as a note, such as ``A:get_item B:query A:transact_write_items``.
+
+How every schedule is found: a run follows a prefix of choices and then always takes the first waiting
+operation; the last choice that had an alternative is changed for the next run (depth-first search by running
+anew). So the number of calls may depend on the schedule, but nothing may depend on anything else.
+"""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from typing import Any, ParamSpec, TypeVar
+
+from local.faults.calls import Call
+from local.faults.chance import pick
+from local.faults.expressions import KeyRange, key_range
+from tests.support.crashes import CrashPoint, crash_points
+from tests.support.gates import Outcome, Run, Step, StuckError
+
+__all__ = [
+    "Check",
+    "CrashPoint",
+    "Exploration",
+    "Outcome",
+    "Outcomes",
+    "Run",
+    "Scenario",
+    "SerialExecutor",
+    "Step",
+    "StuckError",
+    "TooManySchedulesError",
+    "crash_points",
+    "explore",
+    "sample",
+]
+
+Outcomes = Mapping[str, Outcome]
+Check = Callable[[Outcomes], None]
+Scenario = Callable[[Run], Check]
+Decide = Callable[[int, list[Step]], Step | None]
+
+MAX_STEPS = 500
+"""Steps after which one schedule is taken to be endless."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class TooManySchedulesError(Exception):
+    """There are more schedules than were allowed; those not run are not proved."""
+
+
+class NotRepeatableError(Exception):
+    """The same choices led to another state: the scenario depends on something besides the schedule."""
+
+
+@dataclass
+class Exploration:
+    """What was run: the schedules as text, and how many runs were cut short as equivalent to others."""
+
+    schedules: list[str] = field(default_factory=list)
+    redundant: int = 0
+
+
+def explore(
+    scenario: Scenario,
+    *,
+    max_schedules: int = 2000,
+    split_transactions: bool = False,
+    reduce: bool = False,
+    deadline: float = 5.0,
+) -> Exploration:
+    """Run the scenario once for every schedule; raises what the first failing check raises.
+
+    ``split_transactions`` makes the end of a transaction a step of its own: between its effect and its end it
+    holds its items, so that others conflict, and reads may show them old. ``reduce`` leaves out schedules that
+    differ only in the order of independent calls (sleep sets, Godefroid 1996). It is sound only if the
+    operations, and what is checked, meet nowhere but in the store: no shared clock, list or gateway.
+
+    Raises TooManySchedulesError if there are more than ``max_schedules`` runs, StuckError if an operation waits
+    ``deadline`` seconds for something else than its turn, NotRepeatableError if a run cannot be repeated.
+    """
+    search = _Search(reduce=reduce, reads_commute=not split_transactions)
+    found = Exploration()
+    while True:
+        if len(found.schedules) + found.redundant >= max_schedules:
+            raise TooManySchedulesError(
+                f"there are more than {max_schedules} schedules: allow more (max_schedules), leave out equivalent "
+                "ones (reduce=True), or say that some are enough (sample)"
+            )
+        schedule = _execute(scenario, Run(deadline=deadline, split_transactions=split_transactions), search.decide)
+        if schedule is None:
+            found.redundant += 1
+        else:
+            found.schedules.append(schedule)
+        if not search.go_back():
+            return found
+
+
+def sample(
+    scenario: Scenario, *, count: int, seed: int, split_transactions: bool = False, deadline: float = 5.0
+) -> Exploration:
+    """Run ``count`` schedules, each chosen step by step by seeded chance; they may repeat. No proof.
+
+    Raises as ``explore`` does.
+    """
+    found = Exploration()
+    for number in range(count):
+
+        def decide(depth: int, waiting: list[Step], number: int = number) -> Step | None:
+            return pick(waiting, seed, number, depth)
+
+        run = Run(deadline=deadline, split_transactions=split_transactions)
+        schedule = _execute(scenario, run, decide)
+        assert schedule is not None, "only a search breaks a run off"
+        found.schedules.append(schedule)
+    return found
+
+
+class SerialExecutor(Executor):
+    """Runs what is submitted at once, in the calling thread: a stepped operation makes one call at a time."""
+
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """Run it now; the future that is returned is done."""
+        future: Future[R] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:  # noqa: BLE001  # as any executor: it is raised where the result is taken
+            future.set_exception(error)
+        return future
+
+
+def _execute(scenario: Scenario, run: Run, decide: Decide) -> str | None:
+    """Run one schedule to its check; ``None`` if ``decide`` broke it off."""
+    taken: list[Step] = []
+    try:
+        check = scenario(run)
+        run.start()
+        while waiting := run.waiting():
+            step = decide(len(taken), waiting)
+            if step is None:
+                return None
+            taken.append(step)
+            if len(taken) > MAX_STEPS:
+                raise StuckError(f"no end after {MAX_STEPS} steps: an operation repeats without bound")
+            run.advance(step)
+        check(run.outcomes())
+    except BaseException as error:
+        error.add_note(f"schedule: {_text(taken[:MAX_STEPS])}")
+        raise
+    finally:
+        run.abandon()
+    return _text(taken)
+
+
+def _text(steps: list[Step]) -> str:
+    return " ".join(map(str, steps)) or "(no step)"
+
+
+@dataclass
+class _Node:
+    """One choice on the present path: what waited, who need not be tried, who was tried, who was taken."""
+
+    waiting: list[Step]
+    asleep: frozenset[str]
+    taken: Step
+    tried: set[str] = field(default_factory=set)
+
+    def untried(self) -> list[Step]:
+        return [step for step in self.waiting if step.operation not in self.asleep | self.tried]
+
+
+class _Search:
+    """Depth-first search over choices."""
+
+    def __init__(self, *, reduce: bool, reads_commute: bool) -> None:
+        self._reduce = reduce
+        self._reads_commute = reads_commute
+        self._path: list[_Node] = []
+
+    def decide(self, depth: int, waiting: list[Step]) -> Step | None:
+        """The step to take at ``depth``; ``None`` if every one leads only to what was seen already."""
+        if depth < len(self._path):
+            return self._repeat(self._path[depth], waiting)
+        node = _Node(waiting, self._asleep_below(depth), waiting[0])
+        if not node.untried():
+            return None
+        node.taken = node.untried()[0]
+        self._path.append(node)
+        return node.taken
+
+    def go_back(self) -> bool:
+        """Change the last choice that has an alternative; says whether there was one."""
+        while self._path:
+            node = self._path[-1]
+            node.tried.add(node.taken.operation)
+            if node.untried():
+                node.taken = node.untried()[0]
+                return True
+            self._path.pop()
+        return False
+
+    def _repeat(self, node: _Node, waiting: list[Step]) -> Step:
+        if list(map(str, waiting)) != list(map(str, node.waiting)):
+            raise NotRepeatableError(
+                f"after the same steps as before, {_text(waiting)} wait instead of {_text(node.waiting)}: the "
+                "operations depend on something besides the schedule (real time, chance, what a run left behind)"
+            )
+        return next(step for step in waiting if step.operation == node.taken.operation)
+
+    def _asleep_below(self, depth: int) -> frozenset[str]:
+        """Who was tried before at the parent, or slept there, and commutes with the step that was taken.
+
+        To let it go first was, or will be, explored on another branch; going second changes nothing.
+        """
+        if depth == 0 or not self._reduce:
+            return frozenset()
+        parent = self._path[depth - 1]
+        sleepers = [step for step in parent.waiting if step.operation in parent.asleep | parent.tried]
+        return frozenset(
+            step.operation
+            for step in sleepers
+            if _commute(step.call, parent.taken.call, reads_commute=self._reads_commute)
+        )
+
+
+def _commute(one: Call, other: Call, *, reads_commute: bool) -> bool:
+    """Whether two calls have the same effects and answers in either order."""
+    if reads_commute and not one.writes and not other.writes:
+        return True
+    return not _overlap(_footprint(one), _footprint(other))
+
+
+def _footprint(call: Call) -> Any:
+    """What a call touches: keys, a range of keys, or (through an index) a whole table."""
+    if call.operation != "query":
+        return frozenset(call.keys)
+    return call.arguments["TableName"] if "IndexName" in call.arguments else key_range(call.arguments)
+
+
+def _overlap(one: Any, other: Any) -> bool:
+    if isinstance(one, frozenset):
+        if isinstance(other, frozenset):
+            return bool(one & other)
+        return any(_lies_in(key, other) for key in one)
+    return _overlap(other, one) if isinstance(other, frozenset) else _table(one) == _table(other)
+
+
+def _lies_in(key: Any, place: KeyRange | str) -> bool:
+    return key.table == place if isinstance(place, str) else key in place
+
+
+def _table(place: KeyRange | str) -> str:
+    return place if isinstance(place, str) else place.table

@@ -1,0 +1,365 @@
+"""When the keys of a provider are fetched, who waits, and what happens while the provider is away."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from chalicelib.identity.errors import KeysUnavailable
+from chalicelib.identity.jwks import JwksKeys
+
+from .minting import Clock, Keys, jwk_set, rsa_jwk
+
+URL = "https://idp.example/jwks"
+PATIENCE = 10.0
+
+
+class Provider:
+    """An identity provider: serves its present document, or fails with its present error; counts."""
+
+    def __init__(self, document: bytes) -> None:
+        self.document = document
+        self.error: Exception | None = None
+        self.before: Callable[[], None] = lambda: None
+        self.fetches = 0
+        self._busy = threading.Lock()
+
+    def fetch(self, url: str) -> bytes:
+        assert url == URL
+        assert self._busy.acquire(blocking=False), "two fetches at the same time"
+        self.fetches += 1
+        try:
+            self.before()
+            if self.error:
+                raise self.error
+            return self.document
+        finally:
+            self._busy.release()
+
+
+class TickingClock:
+    """A clock that moves on by a hundredth of a second whenever anybody looks at it."""
+
+    def __init__(self) -> None:
+        self._ticks = itertools.count()
+
+    def __call__(self) -> float:
+        return next(self._ticks) / 100
+
+
+class Arrivals:
+    """A clock that stands still and notes which threads have looked at it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._threads: set[int] = set()
+        self._changed = threading.Condition()
+
+    def __call__(self) -> float:
+        with self._changed:
+            self._threads.add(threading.get_ident())
+            self._changed.notify_all()
+        return self.now
+
+    def wait_for(self, threads: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self._threads) >= threads, timeout=PATIENCE)
+
+
+@pytest.fixture
+def provider(keys: Keys) -> Provider:
+    return Provider(jwk_set(rsa_jwk(keys.rsa, kid="old")))
+
+
+@pytest.fixture
+def rotated(keys: Keys) -> bytes:
+    return jwk_set(rsa_jwk(keys.other_rsa, kid="new"))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(0.0)
+
+
+@pytest.fixture
+def jwks(provider: Provider, clock: Clock) -> JwksKeys:
+    return JwksKeys(URL, fetch=provider.fetch, clock=clock)
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(max_workers=16) as running:
+        yield running
+
+
+def knows(jwks: JwksKeys, kid: str) -> bool:
+    return jwks.find(kid, "RS256") is not None
+
+
+# When there is a fetch
+
+
+def test_nothing_is_fetched_before_a_key_is_asked_for(jwks: JwksKeys, provider: Provider) -> None:
+    assert provider.fetches == 0
+    assert knows(jwks, "old")
+    assert provider.fetches == 1
+
+
+def test_keys_are_kept_for_their_lifetime_and_then_fetched_again(
+    jwks: JwksKeys, provider: Provider, clock: Clock
+) -> None:
+    for clock.now in (0.0, 1.0, 1800.0, 3599.9):
+        assert knows(jwks, "old")
+    assert provider.fetches == 1
+    clock.now = 3600.0
+    assert knows(jwks, "old")
+    assert provider.fetches == 2
+
+
+def test_a_key_that_the_provider_withdrew_is_gone_at_the_end_of_the_lifetime(
+    jwks: JwksKeys, provider: Provider, clock: Clock, rotated: bytes
+) -> None:
+    assert knows(jwks, "old")
+    provider.document = rotated
+    clock.now = 3600.0
+    assert not knows(jwks, "old")
+    assert knows(jwks, "new")
+
+
+def test_an_unknown_key_id_has_the_keys_fetched_at_once(
+    jwks: JwksKeys, provider: Provider, clock: Clock, rotated: bytes
+) -> None:
+    assert knows(jwks, "old")
+    provider.document = rotated
+    clock.now = 10.0
+    assert knows(jwks, "new")
+    assert provider.fetches == 2
+
+
+def test_invented_key_ids_cause_no_more_than_one_fetch_in_ten_seconds(
+    jwks: JwksKeys, provider: Provider, clock: Clock
+) -> None:
+    for second in range(100):
+        clock.now = float(second)
+        for attempt in range(5):
+            assert not knows(jwks, f"invented-{second}-{attempt}")
+    assert provider.fetches == 10
+    assert knows(jwks, "old")
+
+
+def test_the_pause_begins_when_a_fetch_ends(jwks: JwksKeys, provider: Provider, clock: Clock) -> None:
+    def take_three_seconds() -> None:
+        clock.now += 3.0
+
+    provider.before = take_three_seconds
+    assert not knows(jwks, "invented")
+    clock.now = 12.9
+    assert not knows(jwks, "invented")
+    assert provider.fetches == 1
+    clock.now = 13.0
+    assert not knows(jwks, "invented")
+    assert provider.fetches == 2
+
+
+def test_a_missing_key_id_is_treated_like_an_unknown_one_where_several_keys_fit(
+    jwks: JwksKeys, provider: Provider, keys: Keys
+) -> None:
+    provider.document = jwk_set(rsa_jwk(keys.rsa, kid="a"), rsa_jwk(keys.other_rsa, kid="b"))
+    assert jwks.find(None, "RS256") is None
+    assert jwks.find(None, "RS256") is None
+    assert provider.fetches == 1
+
+
+def test_lifetime_and_pause_can_be_set(provider: Provider, clock: Clock) -> None:
+    jwks = JwksKeys(URL, fetch=provider.fetch, clock=clock, lifetime=60.0, min_refresh=5.0)
+    assert knows(jwks, "old")
+    clock.now = 5.0
+    assert not knows(jwks, "invented")
+    assert provider.fetches == 2
+    clock.now = 65.0
+    assert knows(jwks, "old")
+    assert provider.fetches == 3
+
+
+def test_a_set_without_usable_keys_is_an_answer_too(jwks: JwksKeys, provider: Provider) -> None:
+    provider.document = b'{"keys": []}'
+    assert not knows(jwks, "old")
+    assert provider.fetches == 1
+
+
+@pytest.mark.parametrize("url", ["http://idp.example/jwks", "file:///etc/passwd", "jwks"])
+def test_a_url_that_is_not_https_is_refused_at_construction(url: str) -> None:
+    with pytest.raises(ValueError, match="JWKS URL"):
+        JwksKeys(url)
+
+
+# While the provider is away
+
+
+FAILURES = [OSError("unreachable"), TimeoutError("too slow"), ValueError("a strange document")]
+
+
+@pytest.mark.parametrize("error", FAILURES)
+def test_without_keys_and_provider_a_token_cannot_be_judged(
+    jwks: JwksKeys, provider: Provider, clock: Clock, error: Exception
+) -> None:
+    provider.error = error
+    with pytest.raises(KeysUnavailable) as caught:
+        knows(jwks, "old")
+    assert caught.value.retry_after == 10.0
+    clock.now = 4.0
+    with pytest.raises(KeysUnavailable) as caught:
+        knows(jwks, "old")
+    assert caught.value.retry_after == 6.0
+    assert provider.fetches == 1
+
+
+@pytest.mark.parametrize("document", [b"", b"<html>", b"[]", b'{"keys": 1}'])
+def test_a_document_that_is_no_key_set_is_a_failed_fetch(
+    jwks: JwksKeys, provider: Provider, document: bytes
+) -> None:
+    provider.document = document
+    with pytest.raises(KeysUnavailable):
+        knows(jwks, "old")
+
+
+def test_all_is_well_again_once_the_provider_is_back(jwks: JwksKeys, provider: Provider, clock: Clock) -> None:
+    provider.error = OSError("unreachable")
+    with pytest.raises(KeysUnavailable):
+        knows(jwks, "old")
+    provider.error = None
+    clock.now = 10.0
+    assert knows(jwks, "old")
+    assert provider.fetches == 2
+
+
+def test_a_failed_refresh_keeps_serving_the_known_keys_and_is_repeated_after_the_pause(
+    jwks: JwksKeys, provider: Provider, clock: Clock
+) -> None:
+    assert knows(jwks, "old")
+    provider.error = OSError("unreachable")
+    for clock.now in (3600.0, 3601.0, 3609.9):
+        assert knows(jwks, "old")
+    assert provider.fetches == 2
+    for clock.now in (3610.0, 3619.9):
+        assert knows(jwks, "old")
+    assert provider.fetches == 3
+
+
+def test_after_a_failed_refresh_an_unknown_key_id_is_neither_right_nor_wrong(
+    jwks: JwksKeys, provider: Provider, clock: Clock, rotated: bytes
+) -> None:
+    assert knows(jwks, "old")
+    provider.error = OSError("unreachable")
+    clock.now = 20.0
+    with pytest.raises(KeysUnavailable):
+        knows(jwks, "new")
+    assert knows(jwks, "old")
+    provider.error, provider.document = None, rotated
+    clock.now = 30.0
+    assert knows(jwks, "new")
+    assert not knows(jwks, "invented")
+
+
+def test_a_failure_is_logged_without_what_was_asked_for(
+    jwks: JwksKeys, provider: Provider, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider.error = OSError("the key server answered with status 500")
+    with caplog.at_level(logging.WARNING), pytest.raises(KeysUnavailable):
+        knows(jwks, "id-of-the-client")
+    assert [record.getMessage() for record in caplog.records] == [
+        "fetching the signing keys failed: the key server answered with status 500"
+    ]
+
+
+def test_a_defect_in_fetch_comes_to_light_and_leaves_no_lock_behind(jwks: JwksKeys, provider: Provider) -> None:
+    provider.error = RuntimeError("a defect")
+    with pytest.raises(RuntimeError):
+        knows(jwks, "old")
+    provider.error = None
+    assert knows(jwks, "old")
+
+
+# Many at once
+
+
+def test_those_who_come_at_the_same_time_share_one_fetch(provider: Provider, pool: ThreadPoolExecutor) -> None:
+    clock = Arrivals()
+    jwks = JwksKeys(URL, fetch=provider.fetch, clock=clock)
+    provider.before = lambda: clock.wait_for(16)
+    answers = [pool.submit(knows, jwks, "old") for _ in range(16)]
+    assert [answer.result(PATIENCE) for answer in answers] == [True] * 16
+    assert provider.fetches == 1
+
+
+def test_those_who_come_at_the_same_time_share_one_failure(provider: Provider, pool: ThreadPoolExecutor) -> None:
+    clock = Arrivals()
+    jwks = JwksKeys(URL, fetch=provider.fetch, clock=clock)
+    provider.before = lambda: clock.wait_for(16)
+    provider.error = OSError("unreachable")
+    answers = [pool.submit(knows, jwks, "old") for _ in range(16)]
+    assert all(isinstance(answer.exception(PATIENCE), KeysUnavailable) for answer in answers)
+    assert provider.fetches == 1
+
+
+def test_those_who_name_a_new_key_at_the_same_time_share_one_fetch(
+    provider: Provider, rotated: bytes, pool: ThreadPoolExecutor
+) -> None:
+    clock = Arrivals()
+    jwks = JwksKeys(URL, fetch=provider.fetch, clock=clock)
+    assert knows(jwks, "old")
+    provider.document = rotated
+    provider.before = lambda: clock.wait_for(17)  # sixteen, and this test's own thread from before
+    clock.now = 10.0
+    answers = [pool.submit(knows, jwks, "new") for _ in range(16)]
+    assert [answer.result(PATIENCE) for answer in answers] == [True] * 16
+    assert provider.fetches == 2
+
+
+def test_a_known_key_is_served_while_somebody_fetches(
+    jwks: JwksKeys, provider: Provider, clock: Clock, pool: ThreadPoolExecutor
+) -> None:
+    assert knows(jwks, "old")
+    fetching, go_on = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        fetching.set()
+        assert go_on.wait(PATIENCE)
+
+    provider.before = hang
+    for clock.now, asked_for in ((10.0, "invented"), (5000.0, "old")):
+        fetching.clear()
+        go_on.clear()
+        first = pool.submit(knows, jwks, asked_for)
+        assert fetching.wait(PATIENCE)
+        try:
+            assert pool.submit(knows, jwks, "old").result(PATIENCE)
+            assert not first.done()
+        finally:
+            go_on.set()
+        first.result(PATIENCE)
+    assert provider.fetches == 3
+
+
+def test_a_rush_of_invented_ids_causes_one_fetch_at_a_time_and_no_more_than_the_pause_allows(
+    provider: Provider, pool: ThreadPoolExecutor
+) -> None:
+    clock = TickingClock()
+    jwks = JwksKeys(URL, fetch=provider.fetch, clock=clock)
+    start = threading.Barrier(16)
+    provider.before = lambda: time.sleep(0.001)  # long enough for a second fetch to begin, if one may
+
+    def rush(worker: int) -> bool:
+        start.wait(PATIENCE)
+        for turn in range(200):
+            jwks.find(f"invented-{worker}-{turn}", "RS256")
+        return knows(jwks, "old")
+
+    assert all(pool.map(rush, range(16)))
+    assert 2 <= provider.fetches <= 1 + clock() / 10

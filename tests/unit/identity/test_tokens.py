@@ -1,0 +1,153 @@
+"""Verification of whole tokens: what is accepted, and by which key."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import jwt
+import pytest
+
+from chalicelib.identity.errors import InvalidToken, KeysUnavailable
+from chalicelib.identity.jwk_set import KeySet, parse_key_set
+from chalicelib.identity.model import Identity
+from chalicelib.identity.settings import IdentitySettings
+from chalicelib.identity.signatures import is_signed_by
+from chalicelib.identity.tokens import KeySource, TokenVerifier
+
+from .minting import NOW, SECRET, Clock, Keys, claims, ec_jwk, es256, hs256, jwk_set, rs256, rsa_jwk
+
+ALICE = Identity("alice", "Alice", NOW + 3600)
+JWKS_URL = "https://idp.example/jwks"
+
+
+class UnreachableKeys:
+    """A key source that is out of reach."""
+
+    def find(self, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
+        raise KeysUnavailable("out of reach", retry_after=7.0)
+
+
+def verifier(
+    keys: KeySource | None = None, secret: str | None = SECRET, clock: Clock | None = None, **changes: Any
+) -> TokenVerifier:
+    url = None if keys is None else JWKS_URL
+    settings = IdentitySettings(
+        **({"secret": secret, "jwks_url": url, "issuer": None, "audience": None} | changes)
+    )
+    return TokenVerifier(settings, keys=keys, clock=clock or Clock())
+
+
+@pytest.fixture(scope="session")
+def published(keys: Keys) -> KeySet:
+    return parse_key_set(
+        jwk_set(
+            rsa_jwk(keys.rsa, kid="rsa-1", use="sig", alg="RS256"),
+            rsa_jwk(keys.other_rsa, kid="rsa-2"),
+            ec_jwk(keys.p256, kid="ec-1", use="sig"),
+        )
+    )
+
+
+def test_hs256_is_verified_by_the_secret() -> None:
+    assert verifier().verify(hs256(claims())) == ALICE
+
+
+def test_rs256_is_verified_by_the_public_key_that_the_token_names(published: KeySet, keys: Keys) -> None:
+    strict = verifier(published, secret=None)
+    assert strict.verify(rs256(claims(), keys.rsa, kid="rsa-1")) == ALICE
+    assert strict.verify(rs256(claims(), keys.other_rsa, kid="rsa-2")) == ALICE
+
+
+def test_es256_is_verified_by_the_public_key_that_the_token_names(published: KeySet, keys: Keys) -> None:
+    assert verifier(published, secret=None).verify(es256(claims(), keys.p256, kid="ec-1")) == ALICE
+
+
+def test_with_both_configured_the_algorithm_decides_where_the_key_comes_from(
+    published: KeySet, keys: Keys
+) -> None:
+    both = verifier(published)
+    assert both.verify(hs256(claims())) == ALICE
+    assert both.verify(hs256(claims(), kid="rsa-1")) == ALICE
+    assert both.verify(rs256(claims(), keys.rsa, kid="rsa-1")) == ALICE
+
+
+def test_an_algorithm_without_a_configured_key_source_is_refused(published: KeySet, keys: Keys) -> None:
+    with pytest.raises(InvalidToken, match="algorithm"):
+        verifier(published, secret=None).verify(hs256(claims()))
+    for token in (rs256(claims(), keys.rsa, kid="rsa-1"), es256(claims(), keys.p256, kid="ec-1")):
+        with pytest.raises(InvalidToken, match="algorithm"):
+            verifier().verify(token)
+
+
+def test_a_token_without_a_key_id_works_where_only_one_key_fits(published: KeySet, keys: Keys) -> None:
+    strict = verifier(published, secret=None)
+    assert strict.verify(es256(claims(), keys.p256)) == ALICE
+    with pytest.raises(InvalidToken, match="unknown key"):  # there are two RSA keys
+        strict.verify(rs256(claims(), keys.rsa))
+
+
+def test_a_secret_of_any_text_counts_as_its_utf_8_bytes() -> None:
+    secret = "pässwörter-für-die-entwicklung-🔑"
+    assert verifier(secret=secret).verify(hs256(claims(), secret)) == ALICE
+
+
+def test_unreachable_keys_are_not_the_fault_of_the_token(keys: Keys) -> None:
+    with pytest.raises(KeysUnavailable) as caught:
+        verifier(UnreachableKeys()).verify(rs256(claims(), keys.rsa, kid="rsa-1"))
+    assert caught.value.retry_after == 7.0
+    assert verifier(UnreachableKeys()).verify(hs256(claims())) == ALICE
+
+
+def test_time_is_the_injected_clock_and_the_leeway_that_of_the_settings() -> None:
+    clock = Clock(NOW + 3600 + 59)
+    patient = verifier(clock=clock, leeway=60)
+    assert patient.verify(hs256(claims())) == ALICE
+    clock.now += 1
+    with pytest.raises(InvalidToken, match="expired"):
+        patient.verify(hs256(claims()))
+
+
+def test_without_a_clock_the_time_is_the_time_of_day() -> None:
+    settings = IdentitySettings(secret=SECRET, jwks_url=None, issuer=None, audience=None)
+    now_verifier = TokenVerifier(settings, keys=None)
+    assert now_verifier.verify(hs256(claims(exp=int(time.time()) + 600))).participant_id == "alice"
+    with pytest.raises(InvalidToken, match="expired"):
+        now_verifier.verify(hs256(claims(exp=int(time.time()) - 600)))
+
+
+def test_issuer_and_audience_of_the_settings_are_checked() -> None:
+    chat = verifier(issuer="https://idp.example/", audience="chat")
+    assert chat.verify(hs256(claims(iss="https://idp.example/", aud=["chat", "other"]))) == ALICE
+    with pytest.raises(InvalidToken, match="issuer"):
+        chat.verify(hs256(claims(iss="https://evil.example/", aud="chat")))
+    with pytest.raises(InvalidToken, match="audience"):
+        chat.verify(hs256(claims(iss="https://idp.example/", aud="mail")))
+
+
+def test_a_jwks_url_without_a_key_source_is_refused_at_construction() -> None:
+    settings = IdentitySettings(secret=SECRET, jwks_url=JWKS_URL, issuer=None, audience=None)
+    with pytest.raises(ValueError, match="key source"):
+        TokenVerifier(settings, keys=None)
+
+
+def test_a_verifier_does_not_show_its_secret() -> None:
+    assert SECRET not in repr(verifier())
+
+
+def test_the_es256_example_of_rfc_7515_holds() -> None:
+    """Appendix A.3: a signature that was made by none of the libraries here."""
+    jwk = {
+        "kty": "EC",
+        "crv": "P-256",
+        "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+    }
+    token = (
+        "eyJhbGciOiJFUzI1NiJ9"
+        ".eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
+        ".DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"
+    )
+    key = jwt.PyJWK(jwk, "ES256")
+    assert is_signed_by(token, key, "ES256")
+    assert not is_signed_by(token.replace(".DtEh", ".DtEi"), key, "ES256")
