@@ -19,7 +19,7 @@ from .limits import Timing
 from .model import Subscription
 from .ports import ConnectionStore, Gather, Poster
 from .presence import Presence
-from .pushes import Push, ToParticipants, ToSubscribers, ToSubscriptions
+from .pushes import Answer, Push, ToParticipants, ToSubscribers, ToSubscriptions
 
 _LOOKUPS_AT_ONCE = 16
 
@@ -45,37 +45,29 @@ class Delivery:
         self._gather = gather
         self._timing = timing
 
-    def deliver(
-        self,
-        pushes: Sequence[Push],
-        *,
-        within: float,
-        answers: Sequence[Frame] = (),
-        to: Subscription | None = None,
-    ) -> None:
-        """Post `answers` to the socket `to`, in their order, and beside that carry out `pushes`.
+    def deliver(self, pushes: Sequence[Push], *, within: float, answer: Answer | None = None) -> None:
+        """Post `answer` to the socket that asked, and beside that carry out `pushes`.
 
         Returns within about `within` seconds, however the sockets behave.
         """
         deadline = self._clock.monotonic() + within
-        own, others = self._gather(
-            lambda: (
-                self._post({to.connection_id: (to, [_payload(each) for each in answers])}, deadline)
-                if to is not None and answers
-                else []
-            ),
+        answered, gone = self._gather(
+            lambda: answer is None or self._answer(answer, deadline),
             lambda: self._post(self._mail(pushes), deadline),
         )
-        gone = {each.connection_id: each for each in (*own, *others)}
-        for subscription in gone.values():
+        generations = {each.connection_id: each.generation for each in gone}
+        if answer is not None and not answered:
+            generations[answer.connection_id] = answer.generation
+        for connection_id, generation in generations.items():
             if self._clock.monotonic() >= deadline:
                 return
-            self._note_gone(subscription, deadline)
+            ended = self._connections.mark_gone(connection_id, generation)
+            if ended:
+                self._post(self._mail(self._presence.went(ended)), deadline)
 
-    def say(self, connection_id: str, frame: Frame) -> None:
-        """Post one frame to a socket of which nothing else is known."""
-        deadline = self._clock.monotonic() + self._timing.http_fan_out
-        self._poster.post_all({connection_id: [_payload(frame)]}, deadline)
+    def _answer(self, answer: Answer, deadline: float) -> bool:
+        payloads = [_payload(each) for each in answer.frames]
+        return not payloads or not self._poster.post_all({answer.connection_id: payloads}, deadline)
 
     def hang_up(self, connection_id: str, last_words: Frame) -> None:
         """Tell a socket why, close it, and forget it."""
@@ -142,11 +134,6 @@ class Delivery:
         return socket is not None and (
             socket.token_expires_at + self._timing.expired_token_grace >= self._clock.now()
         )
-
-    def _note_gone(self, subscription: Subscription, deadline: float) -> None:
-        ended = self._connections.mark_gone(subscription.connection_id, subscription.generation)
-        if ended:
-            self._post(self._mail(self._presence.went(ended)), deadline)
 
 
 def _payload(frame: Frame) -> bytes:

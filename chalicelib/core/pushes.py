@@ -43,6 +43,15 @@ Push = ToSubscribers | ToSubscriptions | ToParticipants
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What the socket that asked is to be told, frame after frame."""
+
+    connection_id: str
+    generation: int
+    frames: Sequence[Frame]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a use case answers, and what is to be pushed."""
 

@@ -34,19 +34,21 @@ PARTICIPANTS_BYTES = 48 * 1024
 ENVELOPE_BYTES = 4 * 1024
 NEWEST_EVENTS = 50
 MAX_SYNC_EVENTS = 100
+_SUBSCRIBED_AT_ONCE = 8
 
 
 @dataclass(slots=True)
 class Reply:
     """What one frame of a socket brings about."""
 
-    socket: Socket | None
+    generation: int = 0
+    """The socket's, 0 if it is not known."""
     answers: list[Frame] = field(default_factory=list)
     pushes: list[Push] = field(default_factory=list)
     hang_up: Frame | None = None
     """Close the socket with these last words."""
     failure: Exception | None = None
-    """What the log should know about an answer that says INTERNAL or UNAVAILABLE."""
+    """What our log should know about an answer that blames us."""
 
 
 class Sockets:
@@ -102,10 +104,24 @@ class Sockets:
         return self._presence.went(ended)
 
     def receive(self, connection_id: str, frame: str) -> Reply:
-        """Handle one frame. Does not raise for anything that a client can send."""
+        """Handle one frame. Does not raise: every failure is an answer, and some are for our log as well."""
         command, echo = requests.parse_command(frame, self._limits)
+        reply = Reply()
+        try:
+            self._receive(connection_id, command, reply)
+        except ChatError as problem:
+            reply.failure = problem if problem.status >= 500 else None
+            reply.answers.append(frames.error(problem, echo))
+        except Exception as defect:  # noqa: BLE001 — a defect of ours must not cost the client its answer
+            reply.failure = defect
+            reply.answers.append(frames.error(Internal(), echo))
+        if "id" in echo:
+            for answer in reply.answers:
+                answer["id"] = echo["id"]
+        return reply
+
+    def _receive(self, connection_id: str, command: requests.Command | ChatError, reply: Reply) -> None:
         # The head is wanted for nearly every message and tells nobody anything: it is read beside the socket.
-        head: Head | None
         socket, head = self._gather(
             lambda: self._connections.socket(connection_id),
             lambda: (
@@ -115,44 +131,48 @@ class Sockets:
             ),
         )
         if socket is None:
-            words = frames.disconnect("UNAUTHORIZED", "This socket is not known any more.", reconnect=True)
-            return Reply(None, hang_up=words)
+            reply.hang_up = frames.disconnect("UNAUTHORIZED", "This socket is not known any more.", reconnect=True)
+            return
         now = self._clock.now()
         if now > socket.token_expires_at + self._timing.expired_token_grace:
-            words = frames.disconnect("TOKEN_EXPIRED", TokenExpired.default_message, reconnect=True)
-            return Reply(socket, hang_up=words)
-        socket = self._heard(socket)
-        reply = Reply(socket)
-        try:
+            reply.hang_up = frames.disconnect("TOKEN_EXPIRED", TokenExpired.default_message, reconnect=True)
+            return
+        heard = replace(
+            socket,
+            last_seen=milliseconds(self._clock),
+            reachable=True,
+            gone=False,
+            generation=socket.generation + socket.gone,
+        )
+        reply.generation = heard.generation
+        if socket.gone or not socket.reachable:
+            self._back(socket, heard, reply)
+
+        def handle() -> None:
             if isinstance(command, ChatError):
                 raise command
             if now > socket.token_expires_at and not isinstance(command, requests.Auth):
                 raise TokenExpired
-            self._handle(command, socket, head, reply)
-        except ChatError as problem:
-            reply.failure = problem if problem.status >= 500 else None
-            reply.answers.append(frames.error(problem, echo))
-        except Exception as defect:  # noqa: BLE001 — a defect of ours must not close the socket; it is logged
-            reply.failure = defect
-            reply.answers.append(frames.error(Internal(), echo))
-        if "id" in echo:
-            for answer in reply.answers:
-                answer["id"] = echo["id"]
-        return reply
+            self._handle(command, heard, head, reply)
 
-    def _heard(self, socket: Socket) -> Socket:
-        """Note that a socket spoke: the first time, again after it was taken for gone, or now and then."""
-        now = milliseconds(self._clock)
-        heard = replace(socket, last_seen=now, reachable=True, gone=False)
-        if socket.gone:
-            heard = replace(heard, generation=socket.generation + 1)
-            if self._reachable(heard):
-                self._resume(heard)
-        elif not socket.reachable:
-            self._reachable(heard)
-        elif now - socket.last_seen > 250 * self._timing.ping_interval:
-            self._connections.touch(socket, now)
-        return heard
+        if heard.last_seen - socket.last_seen > 250 * self._timing.ping_interval:
+            self._gather(handle, lambda: self._connections.touch(heard, heard.last_seen))
+        else:
+            handle()
+
+    def _back(self, before: Socket, heard: Socket, reply: Reply) -> None:
+        """The first frame of a socket, or one of a socket that was wrongly taken for gone.
+
+        The latter hears again all that it had subscribed to.
+        """
+        if not self._reachable(heard) or not before.gone:
+            return
+        for each in self._connections.remembered(heard.connection_id):
+            again = replace(each, generation=heard.generation)
+            member = self._store.membership(each.conversation_id, heard.participant_id)
+            if member is not None and self._subscribe(again):
+                person = Caller(heard.participant_id, heard.name).acting(member)
+                reply.pushes += self._presence.came(again, person)
 
     def _reachable(self, socket: Socket) -> bool:
         patience = self._log.patience()
@@ -161,11 +181,6 @@ class Sockets:
                 return self._connections.make_reachable(socket, generation=socket.generation)
             except Contended:
                 patience.pause()
-
-    def _resume(self, socket: Socket) -> None:
-        """A socket that was wrongly taken for gone hears again all that it had subscribed to."""
-        for each in self._connections.remembered(socket.connection_id):
-            self._subscribe(replace(each, generation=socket.generation))
 
     # ---- commands --------------------------------------------------------------------------------------
 
@@ -177,7 +192,9 @@ class Sockets:
             case requests.Hello():
                 self._hello(command, socket, caller, reply)
             case requests.Subscribe(conversation_id=where, after=after):
-                self._answer_subscribe(socket, caller, where, after, reply)
+                answer, pushes = self._subscribed(socket, caller, where, after)
+                reply.answers.append(answer)
+                reply.pushes += pushes
             case requests.Unsubscribe(conversation_id=where):
                 self._unsubscribe(socket, where, reply)
             case requests.Sync(conversation_id=where, after=after):
@@ -213,16 +230,26 @@ class Sockets:
         reply.answers.append(
             frames.welcome(socket, me, ping_interval=self._timing.ping_interval, limits=self._limits.public())
         )
-        for wanted in command.subscribe:
-            try:
-                self._answer_subscribe(socket, caller, wanted.conversation_id, wanted.after, reply)
-            except ChatError as problem:
-                echo = {"conversation_id": wanted.conversation_id[:128]}
-                reply.answers.append(frames.error(problem, echo))
+        for start in range(0, len(command.subscribe), _SUBSCRIBED_AT_ONCE):
+            some = command.subscribe[start : start + _SUBSCRIBED_AT_ONCE]
+            for answer, pushes in self._gather(*(self._wanted(socket, caller, each) for each in some)):
+                reply.answers.append(answer)
+                reply.pushes += pushes
 
-    def _answer_subscribe(
-        self, socket: Socket, caller: Caller, where: str, after: int | None, reply: Reply
-    ) -> None:
+    def _wanted(
+        self, socket: Socket, caller: Caller, wanted: requests.SubscribeTo
+    ) -> Callable[[], tuple[Frame, list[Push]]]:
+        def subscribe() -> tuple[Frame, list[Push]]:
+            try:
+                return self._subscribed(socket, caller, wanted.conversation_id, wanted.after)
+            except ChatError as problem:
+                return frames.error(problem, {"conversation_id": wanted.conversation_id[:128]}), []
+
+        return subscribe
+
+    def _subscribed(
+        self, socket: Socket, caller: Caller, where: str, after: int | None
+    ) -> tuple[Frame, list[Push]]:
         member = self._conversations.member(where, caller)
         subscription = Subscription(
             where,
@@ -241,8 +268,7 @@ class Sockets:
         except NotFound:
             self._connections.unsubscribe(socket.connection_id, where)
             raise
-        reply.answers.append({"type": "subscribed", **answer})
-        reply.pushes += self._presence.came(subscription, caller.acting(member))
+        return {"type": "subscribed", **answer}, self._presence.came(subscription, caller.acting(member))
 
     def _subscribe(self, subscription: Subscription) -> bool:
         patience = self._log.patience()

@@ -94,6 +94,15 @@ def _guarded(request: Request, act: Callable[[], Response]) -> Response:
     return _answer(problem.status, {"error": problem.body(), "request_id": request_id}, headers)
 
 
+def _push(outcome: Outcome, request: Request) -> None:
+    """Carry out the pushes. What was done stands, whether they get through or not."""
+    try:
+        chat = wiring.application()
+        chat.delivery.deliver(outcome.pushes, within=chat.settings.timing.http_fan_out)
+    except Exception as error:  # noqa: BLE001 — its readers recover by sync
+        logs.failure(error, request_id=str(request.context.get("requestId") or ""))
+
+
 def _route(method: str, path: str, status: int = 200) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """A route for participants. The view gives an `Outcome` or an answer, or a pair of status and either."""
 
@@ -107,8 +116,7 @@ def _route(method: str, path: str, status: int = 200) -> Callable[[Callable[...,
                 code, result = found if isinstance(found, tuple) else (status, found)
                 if not isinstance(result, Outcome):
                     return _answer(code, result)
-                chat = wiring.application()
-                chat.delivery.deliver(result.pushes, within=chat.settings.timing.http_fan_out)
+                _push(result, request)
                 return _answer(code, result.answer)
 
             return _guarded(request, act)

@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.core import frames
-from chalicelib.core.errors import ChatError, Internal, Unauthorized
-from chalicelib.core.model import Subscription
+from chalicelib.core.errors import ChatError, Unauthorized
+from chalicelib.core.pushes import Answer
 from chalicelib.identity.credentials import InvalidCredentials, read_credentials
 
 from . import logs
@@ -50,43 +49,18 @@ def message(event: dict[str, Any]) -> dict[str, Any]:
     context = event["requestContext"]
     connection_id, request_id = context["connectionId"], context.get("requestId")
     try:
-        _handle(connection_id, event.get("body") or "", request_id)
-    except Exception as error:  # noqa: BLE001 — see the module's text
-        logs.failure(error, connection_id=connection_id, request_id=request_id)
-        _apologise(connection_id, error)
-    return HANDLED
-
-
-def _handle(connection_id: str, body: str, request_id: str | None) -> None:
-    chat = wiring.application()
-    reply = chat.sockets.receive(connection_id, body)
-    if reply.failure is not None:
-        logs.failure(reply.failure, connection_id=connection_id, request_id=request_id)
-    if reply.hang_up is not None:
-        chat.delivery.hang_up(connection_id, reply.hang_up)
-        return
-    socket = reply.socket
-    own = Subscription(
-        "",
-        connection_id,
-        participant_id=socket.participant_id if socket else "",
-        epoch=0,
-        generation=socket.generation if socket else 0,
-        token_expires_at=socket.token_expires_at if socket else 0,
-        since=0,
-    )
-    within = chat.settings.timing.socket_fan_out
-    chat.delivery.deliver(reply.pushes, within=within, answers=reply.answers, to=own)
-
-
-def _apologise(connection_id: str, error: Exception) -> None:
-    """The frame could not be handled at all: say that trying again may help."""
-    problem = error if isinstance(error, ChatError) else Internal()
-    try:
         chat = wiring.application()
-        chat.delivery.say(connection_id, frames.error(problem))
-    except Exception as again:  # noqa: BLE001 — nothing is left to be done
-        logs.failure(again, connection_id=connection_id)
+        reply = chat.sockets.receive(connection_id, event.get("body") or "")
+        if reply.failure is not None:
+            logs.failure(reply.failure, connection_id=connection_id, request_id=request_id)
+        if reply.hang_up is not None:
+            chat.delivery.hang_up(connection_id, reply.hang_up)
+        answer = Answer(connection_id, reply.generation, reply.answers)
+        within = chat.settings.timing.socket_fan_out
+        chat.delivery.deliver(reply.pushes, within=within, answer=answer)
+    except Exception as error:  # noqa: BLE001 — what was acknowledged stands, and its readers recover by sync
+        logs.failure(error, connection_id=connection_id, request_id=request_id)
+    return HANDLED
 
 
 def disconnect(event: dict[str, Any]) -> dict[str, Any]:
