@@ -419,7 +419,7 @@ class DynamoConversations:
 
     def due_purges(self, now: int, limit: int) -> list[Purge]:
         """Conversations that are to be cleared away by now."""
-        due = self._table.query("PURGE", between=("", f"{now:012d}#~"), limit=limit)
+        due = self._table.query("PURGE", between=("0", f"{now:012d}#~"), limit=limit)
         return [Purge(item["sk"].partition("#")[2], int(item["sk"].partition("#")[0])) for item in due]
 
     def purge(self, purge: Purge, limit: int) -> bool:

@@ -1,0 +1,110 @@
+"""The app as Lambda sees it: events in, on moto's DynamoDB in one thread, with a real endpoint to post to."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from chalicelib import wiring
+from local.tokens import mint
+
+SECRET = "a-secret-for-the-functional-tests"
+DEFINITION = json.loads((Path(__file__).parents[2] / "infra" / "tables.json").read_text())
+
+
+class Callbacks:
+    """API Gateway's callback API, as far as the app uses it: keeps what was posted, says who is gone."""
+
+    def __init__(self) -> None:
+        self.posted: list[tuple[str, dict[str, Any]]] = []
+        self.closed: list[str] = []
+        self.gone: set[str] = set()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                connection_id = unquote(self.path.rpartition("/")[2])
+                if connection_id in outer.gone:
+                    self._done(410)
+                else:
+                    outer.posted.append((connection_id, json.loads(body)))
+                    self._done(200)
+
+            def do_DELETE(self) -> None:
+                outer.closed.append(unquote(self.path.rpartition("/")[2]))
+                self._done(204)
+
+            def _done(self, status: int) -> None:
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                """Be silent."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/dev"
+
+    def heard_by(self, connection_id: str) -> list[dict[str, Any]]:
+        """What was posted to one socket."""
+        return [frame for to, frame in self.posted if to == connection_id]
+
+
+@pytest.fixture
+def callbacks() -> Iterator[Callbacks]:
+    """A callback API on a real socket."""
+    callbacks = Callbacks()
+    thread = threading.Thread(target=callbacks.server.serve_forever, daemon=True)
+    thread.start()
+    yield callbacks
+    callbacks.server.shutdown()
+    callbacks.server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def chat(callbacks: Callbacks, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The app module, with empty tables."""
+    for name, value in {
+        "CHAT_CONVERSATIONS_TABLE": "conversations",
+        "CHAT_CONNECTIONS_TABLE": "connections",
+        "CHAT_MANAGEMENT_ENDPOINT": callbacks.url,
+        "CHAT_JWT_SECRET": SECRET,
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+    }.items():
+        monkeypatch.setenv(name, value)
+    caches = (wiring.settings, wiring.verifier, wiring.application)
+    for cache in caches:
+        cache.cache_clear()
+    with mock_aws():
+        client = boto3.client("dynamodb")
+        for logical, name in (("ConversationsTable", "conversations"), ("ConnectionsTable", "connections")):
+            properties = DEFINITION[logical]["Properties"]
+            wanted = ("KeySchema", "AttributeDefinitions", "BillingMode")
+            client.create_table(TableName=name, **{key: properties[key] for key in wanted})
+        import app
+
+        yield app
+    for cache in caches:
+        cache.cache_clear()
+
+
+def token(participant_id: str, name: str | None = None, ttl: int = 3600) -> str:
+    """A token that the app accepts."""
+    return mint(participant_id, name, ttl, secret=SECRET)

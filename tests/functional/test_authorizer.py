@@ -1,0 +1,46 @@
+"""The REST authorizer, called as API Gateway calls it: a policy for the whole stage, identity in the context."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .conftest import token
+
+ARN = "arn:aws:execute-api:us-east-1:123456789012:abcd123/dev/GET/conversations"
+
+
+def decided(chat: Any, authorization: str) -> dict[str, Any]:
+    event = {"type": "TOKEN", "methodArn": ARN, "authorizationToken": authorization}
+    answer: dict[str, Any] = chat.auth(event, None)
+    return answer
+
+
+def test_a_valid_token_allows_every_route_and_hands_on_who_it_is(chat: Any) -> None:
+    answer = decided(chat, f"Bearer {token('auth0|alice', 'Alice')}")
+    assert {"participant_id", "name", "expires_at"} == set(answer["context"])
+    assert answer["context"]["participant_id"] == "auth0|alice"
+    assert answer["context"]["name"] == "Alice"
+    assert all(isinstance(value, str) for value in answer["context"].values())
+    (statement,) = answer["policyDocument"]["Statement"]
+    assert statement["Effect"] == "Allow"
+    # The result is cached for the token: it has to fit every route, not only the one that was asked for.
+    assert statement["Resource"] == ["arn:aws:execute-api:us-east-1:123456789012:abcd123/dev/*/*"]
+
+
+def test_a_token_without_a_name_has_none_in_the_context(chat: Any) -> None:
+    assert "name" not in decided(chat, f"Bearer {token('bob')}")["context"]
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer x", "Basic eDp5", "bearer a.b.c"])
+def test_everything_else_is_denied_not_raised(chat: Any, authorization: str) -> None:
+    answer = decided(chat, authorization)
+    (statement,) = answer["policyDocument"]["Statement"]
+    assert statement["Resource"] == []
+    assert answer["context"] == {}
+
+
+def test_an_expired_token_is_denied(chat: Any) -> None:
+    answer = decided(chat, f"Bearer {token('alice', ttl=-3600)}")
+    assert answer["policyDocument"]["Statement"][0]["Resource"] == []

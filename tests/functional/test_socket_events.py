@@ -1,0 +1,258 @@
+"""The socket handlers, called with events as API Gateway sends them (developer guide, captures of real events)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from chalicelib import wiring
+from chalicelib.core.model import Caller
+from chalicelib.core.requests import CreateConversation, NewParticipant
+
+from .conftest import Callbacks, token
+
+DOMAIN = "abcd123.execute-api.us-east-1.amazonaws.com"
+CONNECTION = "Xux7aeaAFiACHZQ="
+
+
+def context(route: str, kind: str, connection_id: str) -> dict[str, Any]:
+    return {
+        "routeKey": route,
+        "eventType": kind,
+        "extendedRequestId": "Xux7aHf-FiAFqTg=",
+        "requestTime": "31/Aug/2022:13:34:52 +0000",
+        "messageDirection": "IN",
+        "stage": "dev",
+        "connectedAt": 1661952892072,
+        "requestTimeEpoch": 1661952892073,
+        "identity": {"userAgent": "test", "sourceIp": "192.0.2.1"},
+        "requestId": "Xux7aHf-FiAFqTg=",
+        "domainName": DOMAIN,
+        "connectionId": connection_id,
+        "apiId": "abcd123",
+    }
+
+
+def connecting(
+    headers: dict[str, str], query: dict[str, str] | None = None, connection_id: str = CONNECTION
+) -> dict[str, Any]:
+    headers = {"Host": DOMAIN, "Sec-WebSocket-Version": "13", "X-Forwarded-For": "192.0.2.1", **headers}
+    event = {
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "requestContext": context("$connect", "CONNECT", connection_id),
+        "isBase64Encoded": False,
+    }
+    if query is not None:
+        event["queryStringParameters"] = query
+        event["multiValueQueryStringParameters"] = {name: [value] for name, value in query.items()}
+    return event
+
+
+def saying(frame: Any, connection_id: str = CONNECTION) -> dict[str, Any]:
+    return {
+        "requestContext": {**context("$default", "MESSAGE", connection_id), "messageId": "Xux7ceaBliACHZQ="},
+        "body": frame if isinstance(frame, str) else json.dumps(frame),
+        "isBase64Encoded": False,
+    }
+
+
+def leaving(connection_id: str = CONNECTION) -> dict[str, Any]:
+    names = {"Host": DOMAIN, "x-api-key": "", "X-Forwarded-For": "", "x-restapi": ""}
+    return {
+        "headers": names,
+        "multiValueHeaders": {name: [value] for name, value in names.items()},
+        "requestContext": {
+            **context("$disconnect", "DISCONNECT", connection_id),
+            "disconnectStatusCode": 1005,
+            "disconnectReason": "Client-side close frame status not set",
+        },
+        "isBase64Encoded": False,
+    }
+
+
+def opened(chat: Any, person: str, connection_id: str = CONNECTION) -> None:
+    bearer = {"Authorization": f"Bearer {token(person)}"}
+    assert chat.connect(connecting(bearer, connection_id=connection_id), None)["statusCode"] == 200
+
+
+def conversation(owner: str, *others: str) -> str:
+    request = CreateConversation(
+        title="Trip", participants=[NewParticipant(participant_id=each, name=each) for each in others]
+    )
+    outcome = wiring.application().conversations.create(Caller(owner, owner), request)
+    return str(outcome.answer["conversation_id"])
+
+
+# ---- $connect ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["Authorization", "authorization", "AUTHORIZATION"])
+def test_a_bearer_token_opens_a_socket(chat: Any, name: str) -> None:
+    answer = chat.connect(connecting({name: f"Bearer {token('alice')}"}), None)
+    assert answer == {"statusCode": 200, "headers": {}}
+    socket = wiring.application().connection_store.socket(CONNECTION)
+    assert socket is not None
+    assert (socket.participant_id, socket.reachable) == ("alice", False)
+
+
+@pytest.mark.parametrize("separator", [", ", ",", " , "])
+def test_a_token_among_the_subprotocols_is_taken_and_not_repeated(chat: Any, separator: str) -> None:
+    offered = separator.join(["chat.v1", f"bearer.{token('alice')}"])
+    answer = chat.connect(connecting({"Sec-WebSocket-Protocol": offered}), None)
+    assert answer == {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "chat.v1"}}
+
+
+def test_a_ticket_opens_one_socket(chat: Any) -> None:
+    identity = wiring.verifier()(token("alice", "Alice"))
+    ticket = str(wiring.application().tickets.give(identity)["ticket"])
+    assert chat.connect(connecting({}, {"ticket": ticket}), None)["statusCode"] == 200
+    assert chat.connect(connecting({}, {"ticket": ticket}, "second="), None)["statusCode"] == 401
+    assert wiring.application().connection_store.socket("second=") is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "query"),
+    [
+        ({}, None),
+        ({}, {}),
+        ({"Authorization": ""}, None),
+        ({"Authorization": "Bearer"}, None),
+        ({"Authorization": "Bearer x.y.z"}, None),
+        ({"Authorization": "Basic YWxpY2U6"}, None),
+        ({"Sec-WebSocket-Protocol": "chat.v1"}, None),
+        ({"X-Participant-Id": "alice"}, {"participant_id": "alice", "token": "x"}),
+        ({}, {"ticket": "unknown"}),
+        ({}, {"ticket": "A" * 43}),
+    ],
+)
+def test_who_cannot_say_who_they_are_is_answered_401(
+    chat: Any, headers: dict[str, str], query: dict[str, str] | None
+) -> None:
+    assert chat.connect(connecting(headers, query), None) == {"statusCode": 401}
+    assert wiring.application().connection_store.socket(CONNECTION) is None
+
+
+def test_nothing_is_posted_while_a_socket_is_being_opened(chat: Any, callbacks: Callbacks) -> None:
+    opened(chat, "alice")
+    conversation("alice")
+    assert callbacks.posted == []
+
+
+# ---- $default ------------------------------------------------------------------------------------------
+
+
+def test_a_first_frame_is_answered_and_makes_the_socket_reachable(chat: Any, callbacks: Callbacks) -> None:
+    opened(chat, "alice")
+    assert chat.message(saying({"type": "hello", "id": "1"}), None) == {"statusCode": 200}
+    ((to, welcome),) = callbacks.posted
+    assert to == CONNECTION
+    assert (welcome["type"], welcome["id"], welcome["protocol"]) == ("welcome", "1", 1)
+    assert welcome["participant"]["participant_id"] == "alice"
+    socket = wiring.application().connection_store.socket(CONNECTION)
+    assert socket is not None
+    assert socket.reachable
+
+
+def test_a_message_goes_from_one_socket_to_all_subscribers(chat: Any, callbacks: Callbacks) -> None:
+    where = conversation("alice", "bob")
+    for person, connection in (("alice", "a="), ("bob", "b=")):
+        opened(chat, person, connection)
+        chat.message(saying({"type": "subscribe", "conversation_id": where}, connection), None)
+    callbacks.posted.clear()
+    frame = {"type": "message", "conversation_id": where, "client_message_id": "1", "content": "grüß dich"}
+    chat.message(saying(frame, "a="), None)
+    by_alice, by_bob = callbacks.heard_by("a="), callbacks.heard_by("b=")
+    ack = next(each for each in by_alice if each["type"] == "message_ack")
+    assert (ack["sequence_id"], ack["duplicate"]) == (2, False)
+    (event,) = (each["event"] for each in by_bob)
+    assert (event["content"], event["sequence_id"], event["client_message_id"]) == ("grüß dich", 2, "1")
+    assert event["sender"] == {"participant_id": "alice", "name": "alice", "type": "human"}
+    assert {"type": "event", "event": event} in by_alice
+
+
+def test_whoever_is_gone_is_forgotten_and_the_others_hear(chat: Any, callbacks: Callbacks) -> None:
+    where = conversation("alice", "bob", "carol")
+    for person, connection in (("alice", "a="), ("bob", "b="), ("carol", "c=")):
+        opened(chat, person, connection)
+        chat.message(saying({"type": "subscribe", "conversation_id": where}, connection), None)
+    callbacks.gone.add("b=")
+    frame = {"type": "message", "conversation_id": where, "client_message_id": "1", "content": "hi"}
+    chat.message(saying(frame, "a="), None)
+    assert any(each["type"] == "event" for each in callbacks.heard_by("c="))
+    store = wiring.application().connection_store
+    assert {each.connection_id for each in store.subscribers(where)} == {"a=", "c="}
+    assert {"type": "presence", "online": False} in [
+        {"type": each["type"], "online": each.get("online")} for each in callbacks.heard_by("c=")
+    ]
+
+
+def test_a_socket_that_was_wrongly_taken_for_gone_hears_again(chat: Any, callbacks: Callbacks) -> None:
+    test_whoever_is_gone_is_forgotten_and_the_others_hear(chat, callbacks)
+    callbacks.gone.clear()
+    callbacks.posted.clear()
+    chat.message(saying({"type": "ping"}, "b="), None)
+    assert callbacks.heard_by("b=")[0]["type"] == "pong"
+    (where,) = {each.conversation_id for each in wiring.application().connection_store.remembered("b=")}
+    frame = {"type": "message", "conversation_id": where, "client_message_id": "2", "content": "again"}
+    chat.message(saying(frame, "a="), None)
+    assert [each["event"]["content"] for each in callbacks.heard_by("b=") if each["type"] == "event"] == ["again"]
+
+
+def test_an_unknown_socket_is_told_and_closed(chat: Any, callbacks: Callbacks) -> None:
+    assert chat.message(saying({"type": "ping"}, "never="), None) == {"statusCode": 200}
+    (told,) = callbacks.heard_by("never=")
+    assert (told["type"], told["code"], told["reconnect"]) == ("disconnect", "UNAUTHORIZED", True)
+    assert callbacks.closed == ["never="]
+
+
+@pytest.mark.parametrize("frame", ["", "{", "[]", '"\ud800"', '{"type":"shout"}', '{"action":"$connect"}'])
+def test_a_bad_frame_is_answered_and_closes_nothing(chat: Any, callbacks: Callbacks, frame: str) -> None:
+    opened(chat, "alice")
+    assert chat.message(saying(frame), None) == {"statusCode": 200}
+    (told,) = callbacks.heard_by(CONNECTION)
+    assert told["type"] == "error"
+    assert callbacks.closed == []
+
+
+def test_a_store_that_fails_is_told_as_retryable(
+    chat: Any, callbacks: Callbacks, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened(chat, "alice")
+    monkeypatch.setenv("CHAT_CONNECTIONS_TABLE", "no-such-table")
+    wiring.settings.cache_clear()
+    wiring.application.cache_clear()
+    frame = {"type": "ping", "id": "9"}
+    assert chat.message(saying(frame), None) == {"statusCode": 200}
+    (told,) = callbacks.heard_by(CONNECTION)
+    assert (told["code"], told["retryable"], told["id"]) == ("UNAVAILABLE", True, "9")
+    assert "ResourceNotFoundException" in caplog.text
+
+
+# ---- $disconnect ---------------------------------------------------------------------------------------
+
+
+def test_a_closed_socket_leaves_nothing_behind_however_often_it_is_said(chat: Any, callbacks: Callbacks) -> None:
+    where = conversation("alice")
+    opened(chat, "alice")
+    chat.message(saying({"type": "subscribe", "conversation_id": where}), None)
+    store = wiring.application().connection_store
+    assert store.subscribers(where)
+    for _ in range(2):
+        assert chat.disconnect(leaving(), None) == {"statusCode": 200}
+        assert store.socket(CONNECTION) is None
+        assert store.subscribers(where) == []
+        assert store.sockets_of("alice") == []
+
+
+def test_the_sweep_clears_away_what_was_deleted(chat: Any) -> None:
+    where = conversation("alice", "bob")
+    wiring.application().conversations.delete(Caller("alice", None), where)
+    store = wiring.application().conversation_store
+    assert store.head(where) is not None
+    chat.sweep({"time": "", "source": "", "account": "", "region": "", "detail": {}, "detail-type": "",
+                "version": "", "resources": [], "id": ""}, None)  # fmt: skip
+    assert store.head(where) is None
+    assert store.memberships_of("alice") == store.memberships_of("bob") == []

@@ -1,0 +1,49 @@
+"""Several things at once."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from chalicelib.core.gather import in_threads, one_by_one
+from chalicelib.core.ports import Gather
+
+
+@pytest.mark.parametrize("gather", [in_threads, one_by_one])
+def test_results_come_in_the_order_of_the_calls(gather: Gather) -> None:
+    assert gather() == []
+    assert gather(lambda: 1, lambda: None, lambda: "x") == [1, None, "x"]
+
+
+@pytest.mark.parametrize("gather", [in_threads, one_by_one])
+def test_an_error_reaches_the_caller(gather: Gather) -> None:
+    class DeadProcess(BaseException):
+        pass
+
+    def fail() -> None:
+        raise DeadProcess
+
+    with pytest.raises(DeadProcess):
+        gather(lambda: 1, fail, lambda: 2)
+
+
+def test_threads_run_at_the_same_time() -> None:
+    meeting = threading.Barrier(3, timeout=5)
+    assert sorted(in_threads(meeting.wait, meeting.wait, meeting.wait)) == [0, 1, 2]
+
+
+def test_all_calls_have_finished_before_an_error_is_raised() -> None:
+    failed, finished = threading.Event(), []
+
+    def fail() -> None:
+        failed.set()
+        raise ValueError
+
+    def go_on() -> None:
+        assert failed.wait(5)
+        finished.append(True)
+
+    with pytest.raises(ValueError, match=r"^$"):
+        in_threads(fail, go_on)
+    assert finished == [True]

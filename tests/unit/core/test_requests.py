@@ -1,0 +1,295 @@
+"""What clients may say, and how what they may not say is described."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from chalicelib.core import requests
+from chalicelib.core.errors import ChatError, InvalidJson, TooLarge, UnknownCommand, ValidationFailed
+from chalicelib.core.limits import Limits
+
+LIMITS = Limits()
+CONV = "conv_" + "a" * 22
+MESSAGE = {"type": "message", "conversation_id": CONV, "client_message_id": "m1", "content": "hi"}
+
+
+def body(model: type[BaseModel], value: Any, limits: Limits = LIMITS) -> BaseModel:
+    return requests.parse_body(model, json.dumps(value).encode(), limits)
+
+
+def problems(model: type[BaseModel], value: Any, limits: Limits = LIMITS) -> dict[str, str]:
+    with pytest.raises(ValidationFailed) as refused:
+        body(model, value, limits)
+    return {each["path"]: each["problem"] for each in refused.value.details or []}
+
+
+def command(frame: Any) -> requests.Command | ChatError:
+    return requests.parse_command(frame if isinstance(frame, str) else json.dumps(frame), LIMITS)[0]
+
+
+# ---- texts ---------------------------------------------------------------------------------------------
+
+GOOD_TEXTS = [
+    "a",
+    " a ",
+    "\n\t\r x",
+    "👩‍👩‍👧",
+    "مرحبا",
+    "e\u0301",
+    "\u200bx",
+    "\u0085x",
+    "<script>",
+    "a" * 10_000,
+    "ü" * 10_000,
+]
+BAD_TEXTS = [
+    "",
+    " ",
+    "\n\t",
+    "\u3000",
+    "a\x00",
+    "\x1b[0m",
+    "\x7f",
+    "\x0b",
+    "a\ud800",
+    "\udfffa",
+    "a" * 10_001,
+    "𝄞" * 6_001,
+]
+
+
+@pytest.mark.parametrize("text", GOOD_TEXTS)
+def test_a_text_is_kept_as_it_is(text: str) -> None:
+    parsed = body(requests.SendMessage, {"content": text})
+    assert isinstance(parsed, requests.SendMessage)
+    assert parsed.content == text
+
+
+@pytest.mark.parametrize("text", BAD_TEXTS)
+def test_a_text_that_is_none_is_refused(text: str) -> None:
+    assert set(problems(requests.SendMessage, {"content": text})) == {"content"}
+
+
+def test_both_limits_of_a_content_count() -> None:
+    assert "characters" in problems(requests.SendMessage, {"content": "a" * 10_001})["content"]
+    assert "bytes" in problems(requests.SendMessage, {"content": "€" * 8_001})["content"]
+    body(requests.SendMessage, {"content": "€" * 8_000})
+
+
+def test_limits_are_settings() -> None:
+    assert problems(requests.SendMessage, {"content": "abcd"}, Limits(content_characters=3))
+    assert problems(requests.CreateConversation, {"title": "abcd"}, Limits(title_characters=3))
+    assert problems(requests.SendMessage, {"content": "a", "mentions": ["x", "y"]}, Limits(mentions=1))
+    assert problems(requests.SendMessage, {"content": "a", "metadata": {"k": "v" * 9}}, Limits(metadata_bytes=10))
+    with pytest.raises(TooLarge):
+        body(requests.SendMessage, {"content": "a" * 100}, Limits(body_bytes=50))
+
+
+# ---- shapes --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        ({}, "title"),
+        ({"title": None}, "title"),
+        ({"title": 1}, "title"),
+        ({"title": ["a"]}, "title"),
+        ({"title": "t" * 201}, "title"),
+        ({"title": "t", "x": 1}, "x"),
+        ({"title": "t", "participants": {}}, "participants"),
+        ({"title": "t", "participants": ["bob"]}, "participants.0"),
+        ({"title": "t", "participants": [{"participant_id": "bob"}]}, "participants.0.name"),
+        ({"title": "t", "participants": [{"participant_id": 7, "name": "B"}]}, "participants.0.participant_id"),
+        ({"title": "t", "participants": [{"participant_id": "", "name": "B"}]}, "participants.0.participant_id"),
+        (
+            {"title": "t", "participants": [{"participant_id": "a b", "name": "B"}]},
+            "participants.0.participant_id",
+        ),
+        ({"title": "t", "participants": [{"participant_id": "ü", "name": "B"}]}, "participants.0.participant_id"),
+        (
+            {"title": "t", "participants": [{"participant_id": "a" * 256, "name": "B"}]},
+            "participants.0.participant_id",
+        ),
+        ({"title": "t", "participants": [{"participant_id": "b", "name": ""}]}, "participants.0.name"),
+        ({"title": "t", "participants": [{"participant_id": "b", "name": "n" * 101}]}, "participants.0.name"),
+        (
+            {"title": "t", "participants": [{"participant_id": "b", "name": "B", "role": "god"}]},
+            "participants.0.role",
+        ),
+        (
+            {"title": "t", "participants": [{"participant_id": "b", "name": "B", "type": "bot"}]},
+            "participants.0.type",
+        ),
+        ({"title": "t", "join_policy": "public"}, "join_policy"),
+        ({"title": "t", "metadata": []}, "metadata"),
+        ({"title": "t", "metadata": {"a": "b" * 5000}}, "metadata"),
+        ({"title": "t", "metadata": {"\ud800": 1}}, "metadata"),
+        ([], ""),
+        ("title", ""),
+        (None, ""),
+        (5, ""),
+    ],
+)
+def test_a_wrong_shape_is_told_with_its_place(value: Any, path: str) -> None:
+    assert path in problems(requests.CreateConversation, value)
+
+
+def test_any_visible_ascii_is_a_participant_id() -> None:
+    everything = "".join(map(chr, range(0x21, 0x7F)))
+    parsed = body(requests.NewParticipant, {"participant_id": everything, "name": "E"})
+    assert isinstance(parsed, requests.NewParticipant)
+    assert parsed.participant_id == everything
+
+
+@pytest.mark.parametrize("field", ["title", "join_policy", "metadata"])
+def test_a_change_holds_no_null(field: str) -> None:
+    assert problems(requests.UpdateConversation, {field: None})
+
+
+@pytest.mark.parametrize("number", [True, "1", 1.0, 1.5, -1, 2**53, None, [], {}])
+def test_a_sequence_id_is_a_whole_number_in_range(number: Any) -> None:
+    assert "sequence_id" in problems(requests.MoveReadPointer, {"sequence_id": number})
+
+
+@pytest.mark.parametrize("model", [requests.Join, requests.Nothing, requests.UpdateConversation])
+def test_where_nothing_is_required_no_body_will_do(model: type[BaseModel]) -> None:
+    assert requests.parse_body(model, b"", LIMITS) == model()
+
+
+def test_where_something_is_required_no_body_is_no_json() -> None:
+    with pytest.raises(InvalidJson):
+        requests.parse_body(requests.CreateConversation, b"", LIMITS)
+
+
+def test_a_problem_repeats_nothing_that_was_sent() -> None:
+    told = problems(requests.CreateConversation, {"title": "secret\x00", "join_policy": "hush"})
+    assert "secret" not in str(told)
+    assert "hush" not in str(told)
+
+
+def test_the_body_limit_is_exact() -> None:
+    limit = Limits().body_bytes
+    with pytest.raises(InvalidJson):
+        requests.parse_body(requests.Nothing, b" " * limit, LIMITS)
+    with pytest.raises(TooLarge):
+        requests.parse_body(requests.Nothing, b" " * (limit + 1), LIMITS)
+
+
+# ---- queries -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "101", "+5", "5.0", "", " 5", "1e1", "abc", "9" * 30, "٣"])
+def test_a_limit_is_a_number_from_1_to_100(limit: str) -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        requests.parse_query(requests.EventsQuery, {"limit": [limit]})
+    assert [each["path"] for each in refused.value.details or []] == ["limit"]
+
+
+def test_queries_know_their_parameters_and_take_each_once() -> None:
+    assert requests.parse_query(requests.EventsQuery, {"after": ["7"], "limit": ["1"]}).after == 7
+    for query in ({"x": ["1"]}, {"limit": ["1", "1"]}):
+        with pytest.raises(ValidationFailed):
+            requests.parse_query(requests.EventsQuery, query)
+
+
+# ---- commands ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {"type": "hello"},
+        {
+            "type": "hello",
+            "id": "1",
+            "subscribe": [{"conversation_id": CONV}, {"conversation_id": CONV, "after": 3}],
+        },
+        {"type": "subscribe", "conversation_id": CONV},
+        {"type": "unsubscribe", "conversation_id": CONV},
+        {"type": "sync", "conversation_id": CONV, "after": 0},
+        MESSAGE,
+        MESSAGE | {"reply_to": 1, "mentions": ["bob"], "metadata": {"a": None}},
+        {"type": "read", "conversation_id": CONV, "sequence_id": 1},
+        {"type": "typing", "conversation_id": CONV, "is_typing": True},
+        {"type": "auth", "token": "t"},
+        {"type": "ping"},
+        {"type": "ping", "heads": {CONV: 1}},
+    ],
+)
+def test_every_command_is_understood(frame: dict[str, Any]) -> None:
+    parsed = command(frame)
+    assert isinstance(parsed, requests.COMMANDS[frame["type"]])
+
+
+@pytest.mark.parametrize(
+    ("frame", "error"),
+    [
+        ("", InvalidJson),
+        ("hello", InvalidJson),
+        ("{}", ValidationFailed),
+        ("[]", ValidationFailed),
+        ("7", ValidationFailed),
+        ('{"type": 7}', ValidationFailed),
+        ('{"type": null}', ValidationFailed),
+        ('{"type": "shout"}', UnknownCommand),
+        ('{"type": "edit"}', UnknownCommand),
+        ('{"type": "ping", "x": 1}', ValidationFailed),
+        ('{"type": "ping", "heads": {"a": "1"}}', ValidationFailed),
+        ('{"type": "ping", "heads": []}', ValidationFailed),
+        ('{"type": "typing", "conversation_id": "c", "is_typing": "yes"}', ValidationFailed),
+        ('{"type": "sync", "conversation_id": 7, "after": 0}', ValidationFailed),
+        ('{"type": "ping", "id": 7}', ValidationFailed),
+        (json.dumps({"type": "ping", "id": "i" * 129}), ValidationFailed),
+        (json.dumps(MESSAGE | {"client_message_id": ""}), ValidationFailed),
+        (json.dumps(MESSAGE | {"client_message_id": "m" * 129}), ValidationFailed),
+        (json.dumps(MESSAGE | {"client_message_id": "m m"}), ValidationFailed),
+        (json.dumps(MESSAGE | {"client_message_id": "\0m"}), ValidationFailed),
+        (json.dumps(MESSAGE | {"reply_to": 0}), ValidationFailed),
+        (json.dumps(MESSAGE | {"mentions": ["a", "a"]}), ValidationFailed),
+        (json.dumps(MESSAGE | {"sender": "mallory"}), ValidationFailed),
+        (json.dumps(MESSAGE | {"content": "x" * 40_000}), TooLarge),
+        (json.dumps({"type": "ping", "heads": {str(n): 1 for n in range(101)}}), ValidationFailed),
+        (json.dumps({"type": "hello", "subscribe": [{"conversation_id": CONV}] * 101}), ValidationFailed),
+    ],
+)
+def test_every_bad_frame_has_its_error(frame: str, error: type[ChatError]) -> None:
+    assert type(command(frame)) is error
+
+
+def test_an_error_is_told_which_frame_it_is_about() -> None:
+    frame = MESSAGE | {"id": "7", "content": ""}
+    _, echo = requests.parse_command(json.dumps(frame), LIMITS)
+    assert echo == {"id": "7", "conversation_id": CONV, "client_message_id": "m1"}
+
+
+def test_only_what_is_fit_to_be_repeated_is_repeated() -> None:
+    frame = {"type": "x", "id": 7, "conversation_id": "c" * 200, "client_message_id": "\ud800"}
+    _, echo = requests.parse_command(json.dumps(frame), LIMITS)
+    assert echo == {}
+
+
+@given(st.text(max_size=300))
+def test_no_frame_raises(frame: str) -> None:
+    found, _ = requests.parse_command(frame, LIMITS)
+    assert isinstance(found, requests.Command | ChatError)
+
+
+@given(
+    st.fixed_dictionaries(
+        {"type": st.sampled_from(sorted(requests.COMMANDS))},
+        optional={
+            name: st.one_of(st.none(), st.integers(), st.text(), st.booleans(), st.lists(st.text()))
+            for name in ("id", "conversation_id", "content", "after", "heads", "client_message_id", "subscribe")
+        },
+    )
+)
+def test_no_command_of_a_random_shape_raises(frame: dict[str, Any]) -> None:
+    found = command(json.dumps(frame))
+    assert isinstance(found, requests.Command | ChatError)
