@@ -67,7 +67,7 @@ class Callbacks:
 def callbacks() -> Iterator[Callbacks]:
     """A callback API on a real socket."""
     callbacks = Callbacks()
-    thread = threading.Thread(target=callbacks.server.serve_forever, daemon=True)
+    thread = threading.Thread(target=callbacks.server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield callbacks
     callbacks.server.shutdown()
