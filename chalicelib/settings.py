@@ -65,7 +65,7 @@ class Settings:
                     jwks_url=environment.get("CHAT_JWKS_URL") or None,
                     issuer=environment.get("CHAT_JWT_ISSUER") or None,
                     audience=environment.get("CHAT_JWT_AUDIENCE") or None,
-                    leeway=int(environment.get("CHAT_JWT_LEEWAY") or 30),
+                    leeway=_seconds(environment, "CHAT_JWT_LEEWAY", 30),
                 ),
                 limits=_numbers(Limits, "CHAT_LIMIT_", environment),
                 timing=_numbers(Timing, "CHAT_TIME_", environment),
@@ -82,6 +82,13 @@ def _required(environment: Mapping[str, str], name: str) -> str:
     if not value:
         raise SettingsError(f"the environment variable {name} must be set")
     return value
+
+
+def _seconds(environment: Mapping[str, str], name: str, default: int) -> int:
+    try:
+        return int(environment.get(name) or default)
+    except ValueError:
+        raise SettingsError(f"{name} must be a whole number of seconds") from None
 
 
 def _numbers(kind: type[T], prefix: str, environment: Mapping[str, str]) -> T:

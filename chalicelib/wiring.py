@@ -98,7 +98,7 @@ def build(
 def verification(settings: Settings, clock: Clock) -> Callable[[str], Identity]:
     """Verification of tokens, saying what is wrong in the words of `core.errors`."""
     identity = settings.identity
-    keys = None if identity.jwks_url is None else JwksKeys(identity.jwks_url, clock=clock.now)
+    keys = None if identity.jwks_url is None else JwksKeys(identity.jwks_url, clock=clock.monotonic)
     verifier = TokenVerifier(identity, keys=keys, clock=clock.now)
 
     def verify(token: str) -> Identity:

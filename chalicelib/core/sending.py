@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .clock import Clock, milliseconds, rfc3339
@@ -95,7 +95,10 @@ class Sender:
         """
         if not is_conversation_id(conversation_id):
             raise NotFound
-        head, member, owed = self._admit(caller, conversation_id, message, head)
+        head, member, owed, objection = self._admit(caller, conversation_id, message, head)
+        if objection is not None:
+            # What it refers to may have been there when it was sent first: the first one counts.
+            return self._repeat(caller, conversation_id, message, objection)
         draft = self._draft(caller, member, message)
         key = SendKey(
             conversation_id,
@@ -139,8 +142,11 @@ class Sender:
 
     def _admit(
         self, caller: Caller, conversation_id: str, message: SendMessage | Message, head: Head | None
-    ) -> tuple[Head, Membership, bool]:
-        """All that must be looked at before a message is written, in one round of reads."""
+    ) -> tuple[Head, Membership, bool, ValidationFailed | None]:
+        """All that must be looked at before a message is written, in one round of reads.
+
+        Whether it is still to be charged for, and what is wrong with what it refers to, come with it.
+        """
         limits, me = self._limits, caller.participant_id
         now = milliseconds(self._clock)
         verdict: RateVerdict
@@ -159,12 +165,23 @@ class Sender:
         usable = self._log.usable(head)
         if not verdict["allowed"]:
             raise RateLimited(retry_after=verdict["retry_after"])
-        if message.reply_to and (target is None or target[0]["type"] != "message"):
-            raise ValidationFailed.at("reply_to", "must be the sequence_id of a message of this conversation")
-        for index, each in enumerate(message.mentions):
-            if each not in mentioned:
-                raise ValidationFailed.at(f"mentions.{index}", "must be a participant of this conversation")
-        return usable, member, verdict["owed"]
+        return usable, member, verdict["owed"], _objection(message, target, mentioned)
+
+    def _repeat(
+        self,
+        caller: Caller,
+        conversation_id: str,
+        message: SendMessage | Message,
+        objection: ValidationFailed,
+    ) -> Sent:
+        """What the message was answered when it was sent first. Raises `objection` if it never was."""
+        record = None
+        if message.client_message_id is not None:
+            key = SendKey(conversation_id, caller.participant_id, message.client_message_id)
+            record = self._store.record(key)
+        if record is None:
+            raise objection
+        return self._found(conversation_id, record)
 
     def _member(self, conversation_id: str, caller: Caller) -> Membership:
         member = self._store.membership(conversation_id, caller.participant_id)
@@ -286,6 +303,20 @@ class Sender:
             elif epochs.setdefault(each.member.participant_id, each.member.epoch) == each.member.epoch:
                 batch.setdefault(each.key, each)
         return list(batch.values())
+
+
+def _objection(
+    message: SendMessage | Message,
+    target: tuple[Event, int] | None,
+    mentioned: Mapping[str, Membership],
+) -> ValidationFailed | None:
+    """What is wrong with whom and what a message refers to."""
+    if message.reply_to and (target is None or target[0]["type"] != "message"):
+        return ValidationFailed.at("reply_to", "must be the sequence_id of a message of this conversation")
+    for index, each in enumerate(message.mentions):
+        if each not in mentioned:
+            return ValidationFailed.at(f"mentions.{index}", "must be a participant of this conversation")
+    return None
 
 
 class _Watch:

@@ -88,10 +88,9 @@ def _values(headers: Mapping[str, str] | None, name: str) -> list[str]:
 
 
 def _offered(values: Iterable[str]) -> list[str]:
-    # Several header lines are one list (RFC 6455 section 11.3.4); empty elements do not count
-    # (RFC 9110 section 5.6.1).
-    entries = (entry.strip(_BLANKS) for value in values for entry in value.split(","))
-    return [entry for entry in entries if entry]
+    # Several header lines are one list (RFC 6455 section 11.3.4). Its empty elements (RFC 9110 section 5.6.1)
+    # stay, for they are no name that anybody looks for.
+    return [entry.strip(_BLANKS) for value in values for entry in value.split(",")]
 
 
 def _entry_token(entry: str) -> str:

@@ -39,7 +39,7 @@ class TokenVerifier:
     """Verifies tokens by the secret, by public keys, or by both.
 
     Thread-safe. `clock` gives epoch seconds. Raises `ValueError` where the settings name a JWKS URL but no
-    key source is handed in, or where there is neither a secret nor a key source.
+    key source is handed in.
     """
 
     def __init__(
@@ -47,8 +47,6 @@ class TokenVerifier:
     ) -> None:
         if keys is None and settings.jwks_url is not None:
             raise ValueError("the settings name a JWKS URL: a key source is needed for it")
-        if keys is None and settings.secret is None:
-            raise ValueError("a token verifier needs a secret or a key source")
         self._settings = settings
         self._secret = None if settings.secret is None else settings.secret.encode("utf-8")
         self._keys = keys

@@ -50,6 +50,7 @@ def test_limits_and_times_are_settings() -> None:
         ("CHAT_LIMIT_PARTICIPANT", "5", "CHAT_LIMIT_PARTICIPANTS"),
         ("CHAT_TIME_PING", "5", "CHAT_TIME_PING_INTERVAL"),
         ("CHAT_JWT_SECRET", "short", "32"),
+        ("CHAT_JWT_LEEWAY", "a bit", "CHAT_JWT_LEEWAY"),
     ],
 )
 def test_what_is_wrong_is_said(name: str, value: str, said: str) -> None:

@@ -137,6 +137,12 @@ def test_a_signature_by_another_key_is_refused(verifier: TokenVerifier, keys: Ke
         assert "signature" in refusal(verifier, token)
 
 
+@pytest.mark.parametrize("length", [1, 16, 31])
+def test_the_beginning_of_a_good_signature_is_no_signature(verifier: TokenVerifier, length: int) -> None:
+    token = forge(HEADER, claims(), lambda signed: hmac_with(SECRET.encode())(signed)[:length])
+    assert "signature" in refusal(verifier, token)
+
+
 def test_an_es256_signature_in_der_form_is_refused(verifier: TokenVerifier, keys: Keys) -> None:
     """RFC 7518 section 3.4 has the two numbers side by side, in 64 bytes."""
     token = forge(
@@ -265,6 +271,8 @@ def test_a_header_that_is_no_plain_json_object_is_refused(verifier: TokenVerifie
         b'{"sub":"alice","exp":Infinity}',
         b'{"sub":"alice","exp":-Infinity}',
         b'{"sub":"alice","exp":1e400}',
+        b'{"sub":"alice","exp":1900000000,"x":NaN}',
+        b'{"sub":"alice","exp":1900000000,"x":[-Infinity]}',
         b'{"sub":"alice","exp":' + b"9" * 400 + b"}",
         b'{"sub":"alice","exp":' + b"9" * 5000 + b"}",
         b'{"sub":"alice","sub":"admin","exp":1900000000}',

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.error import HTTPError
 
 import pytest
 from cryptography import x509
@@ -174,6 +175,14 @@ def test_any_status_but_200_is_a_failure_that_does_not_repeat_the_answer(
 ) -> None:
     with pytest.raises(OSError, match=f"^the key server answered with status {status}$"):
         get_document(f"{server.url}/{path}")
+
+
+def test_the_connection_of_a_refused_answer_is_closed_even_while_somebody_keeps_the_error(server: Running) -> None:
+    with pytest.raises(OSError) as caught:
+        get_document(f"{server.url}/missing")
+    answer = caught.value.__context__
+    assert isinstance(answer, HTTPError)
+    assert answer.closed
 
 
 def test_redirects_are_not_followed(server: Running) -> None:
