@@ -42,7 +42,7 @@ lint: setup
 	@$(RUN) -m mypy
 
 test: lint
-	@$(RUN) -m pytest -q -n 2 $(PICK)
+	@$(RUN) -m pytest -n 2 $(PICK)
 
 e2e: setup
 	@CHAT_E2E_KEEP='$(KEEP)' $(RUN) -m pytest tests/e2e $(if $(KEEP),-s) $(PICK)

@@ -26,9 +26,10 @@ class Backend:
         """Leads boto3 in the process of this environment to the store."""
         point_aws(environment, self.settings, built_in=self.store is not None)
 
-    def prepare(self) -> None:
+    def prepare(self, environment: MutableMapping[str, str]) -> None:
         """Waits for the store and makes the tables that are missing; `point_aws` comes before.
 
+        The region in which boto3 made them, a profile's perhaps, is put into the environment for the app.
         Raises LocalError when the store cannot be used as it is.
         """
         # boto3 takes a third of a second to import, in which the store starts.
@@ -37,7 +38,9 @@ class Backend:
         if self.store is not None:
             self.store.wait_until_ready()
         tables = read_tables(self.settings)
-        made = ensure_tables(dynamodb_client(self.url), tables)
+        client = dynamodb_client(self.url)
+        made = ensure_tables(client, tables)
+        environment.update(AWS_DEFAULT_REGION=client.meta.region_name, AWS_REGION=client.meta.region_name)
         if self.store is not None and self.store.restored and len(made) == len(tables):
             self.store.discard()  # in order it would save over what it could not read
             raise LocalError(

@@ -77,7 +77,7 @@ def _indented(*lines: str) -> str:
 def _create(ready: Ready) -> str:
     # The id is cut out with sed: jq is not everywhere.
     return (
-        f"ID=$(curl -s {ready.http_url}/conversations -H \"Authorization: Bearer $ALICE\""
+        f'ID=$(curl -s {ready.http_url}/conversations -H "Authorization: Bearer $ALICE"'
         f" -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(_BODY))}"
         r" | sed 's/.*\(conv_[A-Za-z0-9_-]*\).*/\1/'); echo $ID"
     )

@@ -114,8 +114,6 @@ def _run(options: argparse.Namespace, out: TextIO) -> None:
     if options.data is not None and options.store is not None:
         raise LocalError("--data belongs to the built-in store; with --store the store keeps what it keeps.")
     _log_to_stderr(verbose=options.verbose)
-    if options.until_input_ends:
-        stop_at_end_of_input()
 
     def announce(ready: Ready, chosen: Backend) -> None:
         from local.banner import banner  # noqa: PLC0415
@@ -125,6 +123,8 @@ def _run(options: argparse.Namespace, out: TextIO) -> None:
 
     # Chalice logs to stdout, and what the app prints goes there: it is the ready line's alone.
     with stopping_on_signals(), contextlib.redirect_stdout(sys.stderr):
+        if options.until_input_ends:
+            stop_at_end_of_input()
         if options.reload:
             serve_reloading(_launch_options(options), announce, verbose=options.verbose)
         else:

@@ -15,12 +15,13 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from urllib.parse import urlsplit
 
+from chalicelib.settings import Settings, SettingsError
 from local.backend import Backend, backend
 from local.banner import Ready
 from local.errors import LocalError
@@ -74,7 +75,8 @@ def serve(options: Options, announce: Announce) -> None:
         chosen.point_aws(os.environ)
         os.environ.update(chosen.settings, CHAT_MANAGEMENT_ENDPOINT=urls.management_url)
         app = load_app(options.app_dir)
-        chosen.prepare()
+        chosen.prepare(os.environ)
+        check_settings(os.environ)
         stack.callback(gateway.stop)  # before the store, which was started after the ports were taken
         gateway.start()
         check_health(urls.http_url)
@@ -87,7 +89,7 @@ def serve_reloading(options: Options, announce: Announce, *, verbose: bool) -> N
     """Like `serve`, with the server in a process of its own that starts anew at each change of a source."""
     with backend(options.ports, options.store_url, options.data) as chosen:
         chosen.point_aws(os.environ)  # the server inherits it; the app's settings it reads anew each time
-        chosen.prepare()
+        chosen.prepare(os.environ)
         arguments = ["--app-dir", str(options.app_dir), *(["--verbose"] if verbose else [])]
 
         def announce_ours(ready: Ready) -> None:
@@ -101,7 +103,7 @@ def serve_store(options: Options, announce: Callable[[Backend], None]) -> None:
     """Runs the store alone, with its tables, until an exception ends it."""
     with backend(options.ports, None, options.data) as chosen:
         chosen.point_aws(os.environ)
-        chosen.prepare()
+        chosen.prepare(os.environ)
         announce(chosen)
         _watch(chosen)
 
@@ -118,12 +120,23 @@ def load_app(app_dir: Path) -> ModuleType:
         raise LocalError(f"{app_dir / 'app.py'} cannot be imported: {type(exc).__name__}: {exc}") from exc
 
 
+def check_settings(environment: Mapping[str, str]) -> None:
+    """Reads the app's settings as the app will at its first event. Raises LocalError with what to set."""
+    try:
+        Settings.from_environment(environment)
+    except SettingsError as exc:
+        raise LocalError(f"The settings do not make up a chat: {exc}.") from None
+
+
 def check_health(http_url: str, patience: float = HEALTH_SECONDS) -> None:
-    """Asks the app how it is, through the gateway, until it is well. Raises LocalError after `patience` s."""
+    """Asks the app how it is, through the gateway; while it is unavailable, again for `patience` seconds.
+
+    Raises LocalError where it is not well then, or answers with another error, or not at all.
+    """
     address = urlsplit(http_url)
     deadline = time.monotonic() + patience
     while True:
-        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=patience)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=HEALTH_SECONDS)
         try:
             connection.request("GET", "/health")
             answer = connection.getresponse()
@@ -134,7 +147,7 @@ def check_health(http_url: str, patience: float = HEALTH_SECONDS) -> None:
             connection.close()
         if answer.status == 200:
             return
-        if time.monotonic() > deadline:
+        if answer.status != 503 or time.monotonic() > deadline:
             raise LocalError(f"The app is not well: GET {http_url}/health answers {answer.status} {body}")
         time.sleep(LOOK_SECONDS)
 
@@ -145,7 +158,7 @@ def _bind(gateway: Gateway) -> Urls:
     except PortInUse as exc:
         raise LocalError(
             f"Port {exc.port} is in use, perhaps by another instance. Choose others with --port or --ws-port"
-            " (0: any free port), as in: make run ARGS=\"--port 9000\""
+            ' (0: any free port), as in: make run ARGS="--port 9000"'
         ) from None
     except OSError as exc:
         raise LocalError(f"The ports cannot be used: {exc.strerror}. Choose others with --port.") from None
@@ -163,9 +176,7 @@ def _sweep(app: ModuleType) -> ScheduledFunction:
 
 
 def _ready(urls: Urls, chosen: Backend) -> Ready:
-    return Ready(
-        urls.http_url, urls.ws_url, urls.management_url, chosen.url, os.getpid(), chosen.store_pid()
-    )
+    return Ready(urls.http_url, urls.ws_url, urls.management_url, chosen.url, os.getpid(), chosen.store_pid())
 
 
 def _watch(chosen: Backend) -> None:
@@ -175,6 +186,4 @@ def _watch(chosen: Backend) -> None:
 
 
 def _log_access(record: AccessRecord) -> None:
-    access.info(
-        "%s %s %s %d %.0f ms", record.api, record.method, record.path, record.status, record.milliseconds
-    )
+    access.info("%s %s %s %d %.0f ms", record.api, record.method, record.path, record.status, record.milliseconds)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -60,12 +61,8 @@ async def _conversations(session: aiohttp.ClientSession, http_url: str) -> list[
         return [each["conversation_id"] for each in (await response.json())["conversations"]]
 
 
-async def _converse(
-    socket: aiohttp.ClientWebSocketResponse, conversations: Sequence[str], out: TextIO
-) -> None:
-    await socket.send_json(
-        {"type": "hello", "subscribe": [{"conversation_id": each} for each in conversations]}
-    )
+async def _converse(socket: aiohttp.ClientWebSocketResponse, conversations: Sequence[str], out: TextIO) -> None:
+    await socket.send_json({"type": "hello", "subscribe": [{"conversation_id": each} for each in conversations]})
     clock = asyncio.get_running_loop().time
     interval = PING_INTERVAL
     next_ping = clock() + interval
@@ -97,3 +94,5 @@ def run(what: Listening, out: TextIO) -> None:
         asyncio.run(listen(what, out))
     except KeyboardInterrupt:
         print(file=sys.stderr)  # the shell's prompt goes below the ^C
+    except BrokenPipeError:  # `… | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # Python flushes once more at its exit

@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 STAGE = "local"
 HTTP_PORT = 8000
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+_REGION = ("AWS_DEFAULT_REGION", "AWS_REGION")  # boto3 reads the first; Lambda sets both, and programs read either
 # Variables through which boto3 would leave the store that was meant for it (boto3 guide, "Configuration").
 _MISLEADING = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL")
 
@@ -81,19 +83,20 @@ def named_store(settings: Mapping[str, str], shell: Mapping[str, str], url: str)
     On this machine the stage's stand in for what the shell does not say; elsewhere boto3 looks for them where
     it always does (profile, container, instance), and for AWS's own address the region is the one in its name.
     """
-    made_up = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"}
-    result = {name: value for name, value in settings.items() if name not in made_up}
+    result = {name: value for name, value in settings.items() if name not in (*_CREDENTIALS, *_REGION)}
     result["AWS_ENDPOINT_URL_DYNAMODB"] = url
-    if is_loopback(url):
-        if not {"AWS_ACCESS_KEY_ID", "AWS_PROFILE"} & shell.keys():
-            result |= {name: settings[name] for name in made_up if "KEY" in name and name in settings}
-        if not {"AWS_DEFAULT_REGION", "AWS_PROFILE"} & shell.keys():
-            result["AWS_DEFAULT_REGION"] = shell.get("AWS_REGION", settings.get("AWS_DEFAULT_REGION", ""))
-        return result
+    region = shell.get("AWS_DEFAULT_REGION") or shell.get("AWS_REGION") or _region_in(url)
+    if is_loopback(url) and not shell.get("AWS_PROFILE"):
+        region = region or settings["AWS_DEFAULT_REGION"]
+        if not shell.get("AWS_ACCESS_KEY_ID"):
+            result |= {name: settings[name] for name in _CREDENTIALS}
+    return {**result, **dict.fromkeys(_REGION if region else (), region)}
+
+
+def _region_in(url: str) -> str:
+    """The region in AWS's own address (dynamodb.eu-west-1.amazonaws.com), empty for any other."""
     parts = (urlsplit(url).hostname or "").split(".")
-    if "AWS_DEFAULT_REGION" not in shell and parts[0] == "dynamodb" and "amazonaws" in parts:
-        result["AWS_DEFAULT_REGION"] = parts[1]
-    return result
+    return parts[1] if parts[0] == "dynamodb" and "amazonaws" in parts else ""
 
 
 def point_aws(environment: MutableMapping[str, str], settings: Mapping[str, str], *, built_in: bool) -> None:

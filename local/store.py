@@ -30,7 +30,7 @@ HOST = "127.0.0.1"
 START_SECONDS = 30.0  # to answer for the first time, on a busy machine
 STOP_SECONDS = 3.5  # to end, so that everything ends within 5
 SAVE_SECONDS = 30.0  # to end where conversations are being saved: better late than lost
-LOCK_SECONDS = 5.0  # to wait for an instance that is just ending
+LOCK_SECONDS = 3.0  # to wait for an instance that is just ending
 _PROCESS = Path(__file__).with_name("store_process.py")
 
 log = logging.getLogger(__name__)

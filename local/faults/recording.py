@@ -76,7 +76,7 @@ class Journal:
             return [
                 entry
                 for entry in self._entries
-                if (not operations or entry.operation in operations) and table in {None, *entry.tables}
+                if (not operations or entry.operation in operations) and (table is None or table in entry.tables)
             ]
 
     def count(self, *operations: str, table: str | None = None) -> int:

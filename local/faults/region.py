@@ -122,11 +122,7 @@ class RegionClient(Layer):
         if self._shows_old is not None:
             # Before the effect, so that whoever reads the new state finds the images to be settled.
             self._windows.show(transaction, self._current(call.written))
-        try:
-            return self.forward(call)
-        except BaseException:
-            self._windows.show(transaction, {})
-            raise
+        return self.forward(call)
 
     def _single_write(self, call: Call) -> Any:
         with self._duration(call):
@@ -137,22 +133,20 @@ class RegionClient(Layer):
                 raise transaction_conflict(self._inner, call) from None
 
     def _batch_write(self, call: Call) -> Any:
-        """Requests on held items come back unprocessed: BatchWriteItem has no error for a conflict."""
         with self._duration(call):
-            held = self._windows.held(call.keys)
-            free, refused = _split(call.arguments["RequestItems"], held)
-            answer = self._write_free(call, free) if free else unprocessed_items(call, {})
-            for table, requests in refused.items():
-                answer["UnprocessedItems"].setdefault(table, []).extend(requests)
-            return answer
+            return self._write_what_is_free(call)
 
-    def _write_free(self, call: Call, requests: dict[str, list[Any]]) -> Any:
-        part = call.having(RequestItems=requests)
+    def _write_what_is_free(self, call: Call) -> Any:
+        """Requests on held items come back unprocessed: BatchWriteItem has no error for a conflict."""
         try:
-            with self._windows.single_write(part.keys):
-                return self.forward(part)
-        except ItemsHeldError:  # a transaction began since we looked
-            return unprocessed_items(call, requests)
+            with self._windows.single_write(call.keys):
+                return self.forward(call)
+        except ItemsHeldError as held:
+            free, refused = _split(call.arguments["RequestItems"], held.keys)
+        answer = self._write_what_is_free(call.having(RequestItems=free)) if free else unprocessed_items(call, {})
+        for table, requests in refused.items():
+            answer["UnprocessedItems"].setdefault(table, []).extend(requests)
+        return answer
 
     def _read(self, call: Call) -> Any:
         with self._duration(call):
@@ -176,9 +170,9 @@ class RegionClient(Layer):
 
     def _current(self, keys: frozenset[ItemKey]) -> dict[ItemKey, Image]:
         """The items as they are, straight from the engine."""
-        images: dict[ItemKey, Image] = dict.fromkeys(keys)
+        images: dict[ItemKey, Image] = dict.fromkeys(sorted(keys))
         wanted: dict[str, Any] = {}
-        for key in keys:
+        for key in sorted(keys):
             wanted.setdefault(key.table, {"Keys": [], "ConsistentRead": True})["Keys"].append(key.attributes())
         while wanted:
             answer = self._inner.batch_get_item(RequestItems=wanted)

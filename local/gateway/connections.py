@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from local.gateway.ids import is_connection_id
-from local.gateway.registry import Connection, Registry, State
+from local.gateway.registry import Connection, Registry
 from local.gateway.rest_server import read_up_to
 from local.gateway.runtime import Runtime
 from local.gateway.settings import GatewaySettings
@@ -88,6 +88,7 @@ class ManagementApi:
         if runtime.happens(settings.posts_failed):
             return _error(500, "InternalServerErrorException", "Internal server error")
         if runtime.happens(settings.posts_hung):
+            runtime.counters["management.hung"] += 1
             await self._stopping.wait()
             return _error(500, "InternalServerErrorException", "Internal server error")
         runtime.counters["management.posts"] += 1
@@ -111,7 +112,7 @@ class ManagementApi:
         self._deliver(connection, payload)
 
     def _deliver(self, connection: Connection, payload: bytes) -> None:
-        if connection.state is not State.OPEN or connection.channel is None:
+        if not connection.is_open():
             return  # dropped and not noticed yet: accepted, and lost
         connection.channel.deliver(payload, self._runtime.settings.max_frame_bytes)
         connection.touch(self._runtime.milliseconds(), self._runtime.clock.monotonic())
@@ -139,14 +140,13 @@ class ManagementApi:
         return web.Response(body=json.dumps(document).encode(), content_type="application/json")
 
     def _delete(self, connection: Connection) -> web.Response:
-        if connection.channel is not None:
-            connection.channel.start_closing(*_CLOSED_BY_SERVER)
+        connection.channel.start_closing(*_CLOSED_BY_SERVER)
         return web.Response(status=204)
 
 
 def _is_full(connection: Connection, payload: bytes, settings: GatewaySettings) -> bool:
     """Whether the client's buffer has no room for another message."""
-    waiting = connection.channel.waiting_bytes() if connection.channel else 0
+    waiting = connection.channel.waiting_bytes()
     return waiting > 0 and waiting + len(payload) > settings.send_buffer_bytes
 
 

@@ -8,7 +8,7 @@ import asyncio
 import logging
 
 from local.gateway.events import Occasion, disconnect_event
-from local.gateway.functions import InvocationError
+from local.gateway.functions import Handler, InvocationError
 from local.gateway.registry import Connection
 from local.gateway.runtime import Runtime
 from local.gateway.websocket import WebSocketApi
@@ -23,21 +23,23 @@ class Disconnects:
         self._api = api
         self._runtime = runtime
         self._tasks: set[asyncio.Task[None]] = set()
-        self._held: set[asyncio.Event] = set()
+        self._next_connect = asyncio.Event()
         self._stopping = asyncio.Event()
 
     def schedule(self, connection: Connection, code: int, reason: str) -> None:
         """Tell the function that ``connection`` is closed, in the way that the settings say."""
-        if self._api.disconnect is None:
+        function = self._api.disconnect
+        if function is None:
             return
-        task = asyncio.get_running_loop().create_task(self._run(connection, code, reason))
+        task = asyncio.get_running_loop().create_task(self._run(function, connection, code, reason))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def release(self) -> None:
         """A ``$connect`` has succeeded: those that were held back for it may go now."""
-        for held in self._held:
-            held.set()
+        self._next_connect.set()
+        if not self._stopping.is_set():
+            self._next_connect = asyncio.Event()
 
     async def finish(self, seconds: float) -> None:
         """Let all that are under way or held back run, for at most ``seconds``."""
@@ -49,37 +51,25 @@ class Disconnects:
                 log.warning("a $disconnect was still running when the gateway stopped")
                 task.cancel()
 
-    async def _run(self, connection: Connection, code: int, reason: str) -> None:
+    async def _run(self, function: Handler, connection: Connection, code: int, reason: str) -> None:
         settings = self._runtime.settings
         if settings.disconnect == "dropped":
             self._runtime.counters["websocket.disconnects_dropped"] += 1
             return
         if settings.disconnect == "late":
-            await self._hold(settings.disconnect_delay)
-        await self._invoke(connection, code, reason)
+            await self._runtime.clock.wait(self._next_connect, settings.disconnect_delay)
+        await self._invoke(function, connection, code, reason)
         if settings.disconnect == "doubled":
-            await self._hold(settings.disconnect_delay, until_connect=False)
-            await self._invoke(connection, code, reason)
+            await self._runtime.clock.wait(self._stopping, settings.disconnect_delay)
+            await self._invoke(function, connection, code, reason)
 
-    async def _hold(self, seconds: float, *, until_connect: bool = True) -> None:
-        """Wait for the next successful ``$connect`` (where asked for), at most ``seconds``."""
-        if self._stopping.is_set():
-            return
-        held = asyncio.Event() if until_connect else self._stopping
-        if until_connect:
-            self._held.add(held)
-        await self._runtime.clock.wait(held, seconds)
-        self._held.discard(held)
-
-    async def _invoke(self, connection: Connection, code: int, reason: str) -> None:
+    async def _invoke(self, function: Handler, connection: Connection, code: int, reason: str) -> None:
         runtime = self._runtime
-        if self._api.disconnect is None:
-            return
         runtime.counters["websocket.disconnects"] += 1
         occasion = Occasion(runtime.ids.short(), runtime.milliseconds())
         event = disconnect_event(connection, occasion, runtime.settings, code=code, reason=reason)
         name = self._api.function_name("$disconnect")
         try:
-            await runtime.functions.invoke(name, self._api.disconnect, event)
+            await runtime.functions.invoke(name, function, event)
         except InvocationError as exc:
             log.warning("$disconnect failed and is not repeated: %s", type(exc).__name__)

@@ -121,10 +121,7 @@ class Functions:
         answer: asyncio.Future[Any] = loop.create_future()
 
         def job() -> None:
-            try:
-                outcome = _call(handler, event, context, settings.max_payload_bytes)
-            except FunctionFailed as failure:
-                outcome = failure
+            outcome = _call(handler, event, context, settings.max_payload_bytes)
             try:
                 loop.call_soon_threadsafe(_settle, answer, outcome)
             except RuntimeError:

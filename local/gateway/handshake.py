@@ -77,13 +77,13 @@ class Handshake:
         connection = Connection(
             connection_id=runtime.ids.short(),
             connected_at=runtime.milliseconds(),
+            allotted=runtime.clock.monotonic(),
             source_ip=_source_ip(socket),
             user_agent=find(upgrade.headers, "User-Agent"),
             host=find(upgrade.headers, "Host") or "",
+            channel=socket,
         )
-        connection.last_active_at = connection.connected_at
         socket.entry = connection
-        connection.channel = socket
         self._registry.add(connection)
         if self._api.authorizer is not None:
             await self._authorize(self._api.authorizer, connection, upgrade, request_id)

@@ -13,6 +13,8 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from local.gateway.connections import ManagementApi
+from local.gateway.gateway_responses import GatewayResponses
+from local.gateway.rest import RestApi
 from local.gateway.rest_server import RestServer
 from local.gateway.runtime import Runtime
 
@@ -25,7 +27,7 @@ _SHUTDOWN_SECONDS = 0.3
 class _Protocol(RequestHandler):
     """aiohttp's HTTP protocol, with the gateway's own answer to what it cannot parse."""
 
-    malformed: Callable[[int], web.Response]
+    malformed: Callable[[], web.Response]
 
     def handle_error(
         self,
@@ -35,8 +37,9 @@ class _Protocol(RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer in our shape and close; the client's bytes are not repeated anywhere."""
-        self.force_close()
-        return self.malformed(status)
+        response = self.malformed()
+        response.force_close()
+        return response
 
 
 class _Server(web.Server):
@@ -45,7 +48,7 @@ class _Server(web.Server):
     def __init__(
         self,
         handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
-        malformed: Callable[[int], web.Response],
+        malformed: Callable[[], web.Response],
         **options: Any,
     ) -> None:
         super().__init__(handler, **options)
@@ -63,11 +66,12 @@ class _Server(web.Server):
 class HttpServer:
     """Serves both HTTP APIs."""
 
-    def __init__(self, rest: RestServer | None, management: ManagementApi, runtime: Runtime) -> None:
-        self._rest = rest
+    def __init__(self, rest: RestApi | None, management: ManagementApi, runtime: Runtime) -> None:
+        self._rest = None if rest is None else RestServer(rest, runtime)
+        self._responses = GatewayResponses({}) if rest is None else rest.responses
         self._management = management
         self._runtime = runtime
-        self._runner: web.ServerRunner | None = None
+        self._runner: web.ServerRunner
 
     async def start(self, listener: sockets_api.socket) -> None:
         """Begin to answer on a socket that is bound already."""
@@ -88,8 +92,7 @@ class HttpServer:
     async def stop(self) -> None:
         """Stop listening, let running requests end for a moment, then cut them off."""
         self._management.stop()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._runner.cleanup()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         started = self._runtime.clock.monotonic()
@@ -101,22 +104,18 @@ class HttpServer:
             elif self._rest is not None:
                 response = await self._rest.handle(request)
             else:
-                response = web.json_response({"message": "Missing Authentication Token"}, status=403)
+                response = self._refuse("MISSING_AUTHENTICATION_TOKEN")
         except Exception as exc:  # noqa: BLE001 - the last resort: a defect of the gateway itself
             log.error("the gateway failed with %s on %s", type(exc).__name__, request.method)
-            response = self._failed()
+            response = self._refuse("DEFAULT_5XX")
         path = request.raw_path.partition("?")[0]
         self._runtime.record(api, request.method, path, response.status, started)
         return response
 
-    def _failed(self) -> web.Response:
-        request_id = self._runtime.ids.long()
-        if self._rest is None:
-            return web.json_response({"message": "Internal server error"}, status=500)
-        return self._rest.refuse("DEFAULT_5XX", request_id)
-
-    def _malformed(self, status: int) -> web.Response:
+    def _malformed(self) -> web.Response:
         """The answer to what is not HTTP/1.1 at all."""
-        if self._rest is None:
-            return web.json_response({"message": "Bad Request"}, status=status)
-        return self._rest.refuse("BAD_REQUEST_PARAMETERS", self._runtime.ids.long())
+        return self._refuse("BAD_REQUEST_PARAMETERS")
+
+    def _refuse(self, kind: str) -> web.Response:
+        answer = self._responses.answer(kind, self._runtime.ids.long())
+        return web.Response(status=answer.status, headers=answer.headers, body=answer.body)

@@ -90,5 +90,4 @@ class Messages:
             self._say(connection, answer.body.encode("utf-8"))
 
     def _say(self, connection: Connection, payload: bytes) -> None:
-        if connection.channel is not None:
-            connection.channel.deliver(payload, self._runtime.settings.max_frame_bytes)
+        connection.channel.deliver(payload, self._runtime.settings.max_frame_bytes)

@@ -1,12 +1,13 @@
 """The connections of the WebSocket API: what is known of each, and which of them can be posted to.
 
-A connection is *pending* while its ``$connect`` runs (it has an id, posts to it answer 410), *open* from the
-101 on, *dropped* when its TCP connection broke and the gateway has not noticed yet (posts still answer 200,
-into nothing), and then forgotten. An id never comes back.
+A connection is *pending* while its ``$connect`` runs (it has an id, posts to it answer 410), can be reached
+from the very moment of the 101 until one side begins to close, is *dropped* when its TCP connection broke and
+the gateway has not noticed yet (posts still answer 200, into nothing), and is then forgotten. An id never
+comes back.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -16,7 +17,7 @@ class State(Enum):
     """Where a connection stands; see the module's docstring."""
 
     PENDING = "pending"
-    OPEN = "open"
+    SERVED = "served"
     DROPPED = "dropped"
     CLOSED = "closed"
 
@@ -28,7 +29,7 @@ class Channel(Protocol):
         """Write one text message, in several frames if it is longer than ``max_frame_bytes``."""
 
     def is_open(self) -> bool:
-        """Whether neither side has begun to close."""
+        """Whether the 101 has been sent and neither side has begun to close."""
 
     def waiting_bytes(self) -> int:
         """Bytes written and not yet taken by the client's side of the TCP connection."""
@@ -42,20 +43,32 @@ class Channel(Protocol):
 
 @dataclass
 class Connection:
-    """One connection of the WebSocket API; times in milliseconds since the epoch."""
+    """One connection of the WebSocket API.
+
+    ``connected_at`` and ``last_active_at`` are milliseconds since the epoch, as shown to functions and callers;
+    ``allotted`` and ``last_active`` are the same moments on the monotonic clock, for the limits.
+    """
 
     connection_id: str
     connected_at: int
+    allotted: float
     source_ip: str
     user_agent: str | None
     host: str
+    channel: Channel
     authorizer: Mapping[str, str | None] | None = None
     integration_latency: int | None = None
     state: State = State.PENDING
-    last_active_at: int = 0
-    last_active: float = 0.0
-    channel: Channel | None = None
     order: asyncio.Lock = field(default_factory=asyncio.Lock)
+    last_active_at: int = field(init=False)
+    last_active: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.touch(self.connected_at, self.allotted)
+
+    def is_open(self) -> bool:
+        """Whether messages reach the client."""
+        return self.channel.is_open()
 
     def touch(self, milliseconds: int, monotonic: float) -> None:
         """Data has passed in one direction or the other: that is what the idle timer looks at."""
@@ -69,12 +82,6 @@ class Registry:
     def __init__(self) -> None:
         self._connections: dict[str, Connection] = {}
 
-    def __iter__(self) -> Iterator[Connection]:
-        return iter(list(self._connections.values()))
-
-    def __len__(self) -> int:
-        return len(self._connections)
-
     def add(self, connection: Connection) -> None:
         """Remember a connection that was just allotted its id."""
         self._connections[connection.connection_id] = connection
@@ -87,12 +94,10 @@ class Registry:
     def reachable(self, connection_id: str) -> Connection | None:
         """The connection that posts to this id go to, or None: gone, never there, or still connecting."""
         connection = self._connections.get(connection_id)
-        if connection is None or connection.channel is None:
+        if connection is None or not (connection.is_open() or connection.state is State.DROPPED):
             return None
-        if connection.state is State.DROPPED:
-            return connection
-        return connection if connection.state is State.OPEN and connection.channel.is_open() else None
+        return connection
 
     def open_ids(self) -> list[str]:
         """The ids of the open connections, oldest first. Safe to call from any thread."""
-        return [item.connection_id for item in list(self._connections.values()) if item.state is State.OPEN]
+        return [item.connection_id for item in list(self._connections.values()) if item.is_open()]

@@ -60,20 +60,14 @@ class RestServer:
             response = await self._answer(request, Occasion(request_id, runtime.milliseconds()))
         except Refused as refusal:
             runtime.counters[f"rest.{refusal.kind}"] += 1
-            response = self.refuse(refusal.kind, request_id, status=refusal.status)
+            answer = self._api.responses.answer(refusal.kind, request_id, status=refusal.status)
+            response = web.Response(status=answer.status, headers=answer.headers, body=answer.body)
         response.headers["x-amzn-RequestId"] = request_id
         return response
-
-    def refuse(self, kind: str, request_id: str, *, status: int | None = None) -> web.Response:
-        """The configured gateway response of type ``kind``."""
-        answer = self._api.responses.answer(kind, request_id, status=status)
-        return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
 
     async def _answer(self, request: web.BaseRequest, occasion: Occasion) -> web.Response:
         runtime = self._runtime
         runtime.counters["rest.requests"] += 1
-        if not request.raw_path.isascii():  # RFC 3986: a URI is ASCII
-            raise Refused("BAD_REQUEST_PARAMETERS")
         path, _, query = request.raw_path.partition("?")
         match = self._tree.match(path)
         route = self._routes.get((match.resource, request.method)) if match else None

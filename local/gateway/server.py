@@ -21,14 +21,12 @@ from local.gateway.http_server import HttpServer
 from local.gateway.ids import Ids
 from local.gateway.ports import HOST, listen
 from local.gateway.registry import Registry
-from local.gateway.rest_server import RestServer
 from local.gateway.runtime import AccessLog, Runtime
 from local.gateway.settings import GatewaySettings
 from local.gateway.socket_server import SocketServer
 
 log = logging.getLogger(__name__)
 
-_CLOSING_SECONDS = 2.0
 T = TypeVar("T")
 
 
@@ -100,7 +98,7 @@ class Gateway:
     def stop(self) -> None:
         """Close every socket with 1001, run their ``$disconnect`` functions, free the ports.
 
-        Takes 2 s at most for the sockets and as long for the functions. Safe to call twice.
+        Takes ``shutdown_timeout`` at most for the sockets and as long for the functions. Safe to call twice.
         """
         thread, loop, stop_requested = self._thread, self._loop, self._stop_requested
         if thread is not None and loop is not None and stop_requested is not None and thread.is_alive():
@@ -181,7 +179,7 @@ class Gateway:
 
     async def _drop(self, connection_id: str) -> None:
         connection = self._registry.reachable(connection_id)
-        if connection is None or connection.channel is None:
+        if connection is None:
             raise KeyError(connection_id)
         connection.channel.cut()
 
@@ -193,7 +191,7 @@ class Gateway:
 
     def _run(self, apis: Apis, ready: threading.Event, failure: list[BaseException]) -> None:
         try:
-            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            with asyncio.Runner(loop_factory=loop_factory()) as runner:
                 runner.run(self._serve(apis, ready))
         except BaseException as exc:  # noqa: BLE001 - handed to the thread that waits in start()
             log.error("the gateway ended with %s", type(exc).__name__)
@@ -206,8 +204,7 @@ class Gateway:
         self._loop = asyncio.get_running_loop()
         self._stop_requested = asyncio.Event()
         runtime = self._runtime
-        rest = None if apis.rest is None else RestServer(apis.rest, runtime)
-        http = HttpServer(rest, ManagementApi(runtime, self._registry), runtime)
+        http = HttpServer(apis.rest, ManagementApi(runtime, self._registry), runtime)
         sockets = None if apis.websocket is None else SocketServer(apis.websocket, runtime, self._registry)
         await http.start(self._listeners[0])
         if sockets is None:
@@ -217,13 +214,15 @@ class Gateway:
         ready.set()
         await self._stop_requested.wait()
         if sockets is not None:
-            await sockets.stop(_CLOSING_SECONDS)  # $disconnect functions may still post: HTTP goes last
+            await sockets.stop(
+                runtime.settings.shutdown_timeout
+            )  # $disconnect functions may still post: HTTP goes last
         await http.stop()
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """The loop of uvloop where that is installed, else asyncio's own."""
-    if importlib.util.find_spec("uvloop") is None:
+def loop_factory(library: str = "uvloop") -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The event loop of ``library`` where it is installed; None, which means asyncio's own, where it is not."""
+    if importlib.util.find_spec(library) is None:
         return None
-    factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module("uvloop").new_event_loop
+    factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module(library).new_event_loop
     return factory

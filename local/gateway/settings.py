@@ -40,8 +40,12 @@ class GatewaySettings:
     """Whether a protocol ping counts as activity. AWS does not say; a JSON ping always counts."""
     send_buffer_bytes: int = 1_048_576
     """What may wait for a client that reads slowly before posts to it are answered with 429."""
+    handshake_timeout: float = 10.0
+    """Seconds that a client has to send its upgrade request before its TCP connection is cut."""
     close_timeout: float = 1.0
     """Seconds that a client has to answer a close frame before its TCP connection is cut."""
+    shutdown_timeout: float = 2.0
+    """Seconds that ``Gateway.stop`` gives the sockets to close, and again the ``$disconnect`` functions."""
 
     # Quotas of the account and of an integration.
     connection_rate: float = 500.0

@@ -5,6 +5,7 @@ Server pings are off: API Gateway sends none, and it answers the client's pings 
 
 import asyncio
 import socket as sockets_api
+from typing import cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
@@ -33,7 +34,7 @@ class SocketServer:
         self._messages = Messages(api, runtime)
         self._disconnects = Disconnects(api, runtime)
         self._sockets: set[GatewaySocket] = set()
-        self._server: Server | None = None
+        self._server: Server
         self._stopping = asyncio.Event()
 
     async def start(self, listener: sockets_api.socket) -> None:
@@ -54,14 +55,12 @@ class SocketServer:
 
     async def stop(self, seconds: float) -> None:
         """Close every socket with 1001, then run the ``$disconnect`` functions; ``seconds`` at most for each."""
-        if self._server is None:
-            return
         loop = asyncio.get_running_loop()
         self._stopping.set()
         self._server.close(close_connections=False)
         for socket in self._sockets:
             socket.start_closing(*GOING_AWAY)
-        closed = [loop.create_task(socket.wait_closed()) for socket in self._sockets if socket.entry]
+        closed = [loop.create_task(socket.wait_closed()) for socket in self._sockets if socket.was_accepted()]
         if closed:
             await asyncio.wait(closed, timeout=seconds)
         for socket in list(self._sockets):
@@ -73,21 +72,17 @@ class SocketServer:
         await self._server.wait_closed()
         await self._disconnects.finish(seconds)
 
-    async def _decide(self, socket: ServerConnection, request: Request) -> Response | None:
-        assert isinstance(socket, GatewaySocket)  # noqa: S101 - what create_connection made
-        return await self._handshake.decide(socket, request)
+    async def _decide(self, made: ServerConnection, request: Request) -> Response | None:
+        return await self._handshake.decide(cast(GatewaySocket, made), request)
 
-    async def _serve(self, socket: ServerConnection) -> None:
+    async def _serve(self, made: ServerConnection) -> None:
         """One connection from the 101 to its end."""
-        assert isinstance(socket, GatewaySocket)  # noqa: S101 - what create_connection made
-        connection = socket.entry
-        if connection is None:  # no socket is accepted without an entry
-            return
+        socket = cast(GatewaySocket, made)
+        connection = cast(Connection, socket.entry)  # no socket gets its 101 without an entry
         loop = asyncio.get_running_loop()
-        connection.state = State.OPEN
-        connection.last_active = self._runtime.clock.monotonic()
+        connection.state = State.SERVED
         self._disconnects.release()
-        watch = loop.create_task(self._watch(socket, connection, opened=connection.last_active))
+        watch = loop.create_task(self._watch(socket, connection))
         try:
             while (message := await socket.next_message()) is not None:
                 if socket.is_closing_itself():
@@ -101,19 +96,21 @@ class SocketServer:
             await self._end(socket, connection)
 
     async def _end(self, socket: GatewaySocket, connection: Connection) -> None:
-        """Forget a connection that is closed, at once or when its loss is noticed."""
+        """Forget a connection that is closed (at once, or when its loss is noticed) and tell ``$disconnect``."""
         if connection.state is State.DROPPED:
             await self._runtime.clock.wait(self._stopping, self._runtime.settings.drop_detection)
         self._registry.forget(connection)
         self._disconnects.schedule(connection, *socket.how_it_closed())
 
-    async def _watch(self, socket: GatewaySocket, connection: Connection, *, opened: float) -> None:
+    async def _watch(self, socket: GatewaySocket, connection: Connection) -> None:
         """Close the socket when it has been idle for too long, or is too old."""
         clock = self._runtime.clock
         while True:
             settings = self._runtime.settings
             now = clock.monotonic()
-            due = min(connection.last_active + settings.idle_timeout, opened + settings.max_connection_age)
+            due = min(
+                connection.last_active + settings.idle_timeout, connection.allotted + settings.max_connection_age
+            )
             if due <= now:
                 socket.start_closing(*GOING_AWAY)
                 return
@@ -129,13 +126,14 @@ class SocketServer:
         connection = socket.entry
         if connection is None:
             return
-        if connection.state is State.PENDING:
-            self._registry.forget(connection)  # the client left before its 101
+        if connection.state is State.PENDING:  # the client left before its 101: no connection came about
+            self._runtime.counters["websocket.left_during_connect"] += 1
+            self._registry.forget(connection)
         elif socket.is_broken() and self._runtime.settings.drop_detection:
             connection.state = State.DROPPED
 
 
-def _chosen_subprotocol(socket: ServerConnection, _offered: object) -> Subprotocol | None:
+def _chosen_subprotocol(made: ServerConnection, _offered: object) -> Subprotocol | None:
     """What ``$connect`` answered, whatever the client offered: the client judges it."""
-    chosen = socket.chosen_subprotocol if isinstance(socket, GatewaySocket) else None
+    chosen = cast(GatewaySocket, made).chosen_subprotocol
     return None if chosen is None else Subprotocol(chosen)

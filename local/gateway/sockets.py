@@ -17,7 +17,6 @@ from websockets.server import ServerProtocol
 from local.gateway.registry import Connection
 from local.gateway.settings import GatewaySettings
 
-_OPENING_SECONDS = 10.0
 NO_STATUS_REASON = "Client-side close frame status not set"
 
 
@@ -45,12 +44,18 @@ class GatewaySocket(ServerConnection):
         self.entry: Connection | None = None
         self.chosen_subprotocol: str | None = None
         self._closing: tuple[int, str] | None = None
+        self._limited = False
 
     def connection_made(self, transport: Any) -> None:
         """Register the socket; a client that sends no request is not kept for ever."""
         super().connection_made(transport)
         self.hooks.made(self)
-        self.loop.call_later(_OPENING_SECONDS, self._give_up_on_silence)
+        self.loop.call_later(self.hooks.settings().handshake_timeout, self._give_up_on_silence)
+
+    def data_received(self, data: bytes) -> None:
+        """Once a close frame has passed in either direction, the client has to hang up in time."""
+        super().data_received(data)
+        self._limit_closing()
 
     def process_event(self, event: Event) -> None:
         """Tell the idle timer about frames: data always, pings as an extra case."""
@@ -100,11 +105,15 @@ class GatewaySocket(ServerConnection):
         self._closing = (code, reason)
         self.protocol.send_close(code, reason)
         self.send_data()
-        self.loop.call_later(self.close_timeout or 0.0, self.cut)
+        self._limit_closing()
 
     def cut(self) -> None:
         """Break the TCP connection."""
         self.transport.abort()
+
+    def was_accepted(self) -> bool:
+        """Whether the client got its 101."""
+        return self.response is not None and self.response.status_code == 101
 
     def is_broken(self) -> bool:
         """Whether the connection ended without any close frame, sent or received."""
@@ -129,6 +138,11 @@ class GatewaySocket(ServerConnection):
             return await self.recv()
         except ConnectionClosed:
             return None
+
+    def _limit_closing(self) -> None:
+        if self.protocol.close_expected() and not self._limited:
+            self._limited = True
+            self.loop.call_later(self.close_timeout or 0.0, self.cut)
 
     def _give_up_on_silence(self) -> None:
         if self.request is None and self.state is not State.CLOSED:

@@ -4,6 +4,7 @@ Source: "Use API Gateway Lambda authorizers": an answer is cached by token for t
 cached *policy* is evaluated for every method, so a policy that names one method denies the others.
 """
 
+from itertools import takewhile
 from typing import Any
 
 from local.gateway.authorizers import Decision, ask
@@ -11,8 +12,6 @@ from local.gateway.events import token_authorizer_event
 from local.gateway.policy import Verdict
 from local.gateway.rest import TokenAuthorizer
 from local.gateway.runtime import Runtime
-
-_MAX_ENTRIES = 10_000
 
 
 class TokenAuthorization:
@@ -53,6 +52,7 @@ class TokenAuthorization:
     def _remember(self, authorizer: TokenAuthorizer, token: str, now: float, decision: Decision) -> None:
         if authorizer.ttl <= 0:
             return
-        if len(self._cache) >= _MAX_ENTRIES:
-            self._cache = {key: entry for key, entry in self._cache.items() if now < entry[0]}
+        self._cache.pop((authorizer.name, token), None)  # so that the oldest entries stand first
+        for key in list(takewhile(lambda key: self._cache[key][0] <= now, self._cache)):
+            del self._cache[key]
         self._cache[authorizer.name, token] = (now + authorizer.ttl, decision)

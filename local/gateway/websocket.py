@@ -47,10 +47,7 @@ class RequestAuthorizer:
 
     @staticmethod
     def _value(source: str, headers: Pairs, query: Pairs) -> str | None:
-        match = _IDENTITY_SOURCE.fullmatch(source)
-        if match is None:  # not reached: the constructor refuses such a source
-            return None
-        place, name = match.groups()
+        _, _, place, name = source.split(".", 3)
         return find(headers, name) if place == "header" else dict(query).get(name)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.local.instance import Instances
 
-TOY_APP = '''
+TOY_APP = """
 import logging
 import os
 
@@ -48,7 +48,7 @@ def disconnect(event):
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sweep(event):
     return None
-'''
+"""
 
 
 @pytest.fixture

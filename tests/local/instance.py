@@ -95,12 +95,13 @@ class Instances:
                 process.kill()
                 process.communicate()
 
-    def spawn(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        """Runs `python -m local` with arguments and additions to the environment."""
+    def spawn(self, *arguments: str, **environment: str | None) -> subprocess.Popen[str]:
+        """Runs `python -m local` with arguments and changes to the environment; None takes a variable away."""
+        variables = {**os.environ, **environment}
         process = subprocess.Popen(
             [sys.executable, "-m", "local", *arguments],
             cwd=ROOT,
-            env={**os.environ, **environment},
+            env={name: value for name, value in variables.items() if value is not None},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -109,7 +110,7 @@ class Instances:
         self._running.append(process)
         return process
 
-    def start(self, *arguments: str, **environment: str) -> Instance:
+    def start(self, *arguments: str, **environment: str | None) -> Instance:
         """Runs it on free ports with `--json` and waits for the ready line; fails the test if there is none."""
         ports = () if "store" in arguments or "--port" in arguments else ("--port", "0")
         process = self.spawn(*arguments, *ports, "--json", **environment)
@@ -118,7 +119,7 @@ class Instances:
         assert line, f"no ready line: {process.communicate()[1]}"
         return Instance(process, json.loads(line))
 
-    def failure(self, *arguments: str, **environment: str) -> tuple[int, str]:
+    def failure(self, *arguments: str, **environment: str | None) -> tuple[int, str]:
         """Exit code and stderr of a run that is expected to end by itself."""
         process = self.spawn(*arguments, **environment)
         _, errors = process.communicate(timeout=PATIENCE)

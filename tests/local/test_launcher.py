@@ -11,6 +11,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from local.errors import LocalError
+from local.gateway import Apis, Gateway, RestApi, Route, load_gateway_responses
+from local.launcher import check_health
 from tests.local.instance import Instances, eventually, get, is_alive
 
 
@@ -108,6 +111,52 @@ def test_what_cannot_be_done_is_told_in_a_sentence(
     assert (code, errors.startswith(told), errors.count("\n")) == (1, True, 1), errors
 
 
+def test_a_setting_that_is_none_is_told_as_the_app_tells_it(instances: Instances, toy_app: Path) -> None:
+    code, errors = instances.failure("--app-dir", str(toy_app), "--port", "0", CHAT_LIMIT_CONVERSATION="9")
+    assert code == 1
+    assert errors.splitlines()[-1].startswith(
+        "The settings do not make up a chat: there is no setting CHAT_LIMIT_C"
+    )
+    assert "Traceback" not in errors
+
+
+def test_an_app_that_cannot_be_imported_is_told_with_the_place_for_its_author(
+    instances: Instances, toy_app: Path
+) -> None:
+    (toy_app / "app.py").write_text("import nothing_of_the_sort\n", encoding="utf-8")
+    code, errors = instances.failure("--app-dir", str(toy_app), "--port", "0")
+    assert code == 1
+    assert f'File "{toy_app / "app.py"}", line 1' in errors
+    assert errors.splitlines()[-1].endswith("ModuleNotFoundError: No module named 'nothing_of_the_sort'")
+
+
+@pytest.mark.parametrize(("status", "patience"), [(503, 0), (500, 60)])
+def test_an_app_that_is_not_well_is_told(status: int, patience: float) -> None:
+    responses = load_gateway_responses()
+    unwell = RestApi(lambda _event, _context: {"statusCode": status}, (Route("/health", "GET"),), responses)
+    with Gateway(Apis(rest=unwell)) as gateway, pytest.raises(LocalError, match=f"answers {status}"):
+        check_health(gateway.http_url, patience)
+
+
+def test_an_app_that_gets_well_is_waited_for() -> None:
+    states = iter([503, 503, 200])
+    gets_well = RestApi(
+        lambda _event, _context: {"statusCode": next(states)},
+        (Route("/health", "GET"),),
+        load_gateway_responses(),
+    )
+    with Gateway(Apis(rest=gets_well)) as gateway:
+        check_health(gateway.http_url)
+    assert list(states) == []
+
+
+def test_no_answer_at_all_is_told() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        with pytest.raises(LocalError, match="gave no answer"):
+            check_health(f"http://127.0.0.1:{silent.getsockname()[1]}")
+
+
 def test_a_store_that_is_not_there_is_told_in_a_sentence(instances: Instances, toy_app: Path) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))  # bound, not listening: nobody else can
@@ -119,17 +168,20 @@ def test_a_store_that_is_not_there_is_told_in_a_sentence(instances: Instances, t
 
 
 @pytest.mark.parametrize(
-    ("region", "told"), [("", "needs a region"), ("eu-west-1", "needs AWS credentials and there are none")]
+    ("key", "region", "told"),
+    [("a key", None, "needs a region"), (None, "eu-west-1", "needs AWS credentials and there are none")],
 )
 def test_a_store_elsewhere_is_never_asked_with_made_up_credentials(
-    instances: Instances, toy_app: Path, tmp_path: Path, region: str, told: str
+    instances: Instances, toy_app: Path, tmp_path: Path, key: str | None, region: str | None, told: str
 ) -> None:
     nowhere = str(tmp_path / "nothing")
-    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION")
     code, errors = instances.failure(
         # An address of this machine that is none of the names of it that count as local.
         *("--app-dir", str(toy_app), "--port", "0", "--store", "http://127.0.0.2:9"),
-        **dict.fromkeys(names, ""),
+        AWS_ACCESS_KEY_ID=key,
+        AWS_SECRET_ACCESS_KEY=key,
+        AWS_SESSION_TOKEN=None,
+        AWS_PROFILE=None,
         AWS_DEFAULT_REGION=region,
         AWS_SHARED_CREDENTIALS_FILE=nowhere,
         AWS_CONFIG_FILE=nowhere,
@@ -137,7 +189,6 @@ def test_a_store_elsewhere_is_never_asked_with_made_up_credentials(
     )
     assert code == 1
     assert told in errors.splitlines()[-1]
-    assert "Traceback" not in errors
 
 
 def test_an_instance_uses_a_store_that_runs_already_and_leaves_it_running(
@@ -184,8 +235,10 @@ def _answers(url: str) -> bool:
         return False
 
 
-def test_the_banner_is_for_people_and_is_not_json(instances: Instances, toy_app: Path) -> None:
-    process = instances.spawn("--app-dir", str(toy_app), "--port", "0")
+def test_without_json_the_banner_is_for_people_and_verbose_logs_requests(
+    instances: Instances, toy_app: Path
+) -> None:
+    process = instances.spawn("--app-dir", str(toy_app), "--port", "0", "--verbose")
     assert process.stdout is not None
     lines = []
     while (line := process.stdout.readline()) and "Ctrl-C ends it." not in line:
@@ -195,3 +248,4 @@ def test_the_banner_is_for_people_and_is_not_json(instances: Instances, toy_app:
         assert part in text
     process.send_signal(signal.SIGTERM)
     assert process.wait(5) == 0
+    assert "rest GET /health 200" in process.communicate()[1]

@@ -1,0 +1,125 @@
+"""Which store, which credentials and which ports a run has, and what of the shell goes before the stage."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from local.errors import LocalError
+from local.settings import (
+    Ports,
+    built_in_store,
+    chat_settings,
+    named_store,
+    point_aws,
+    stage_environment,
+)
+
+STAGE = {
+    "CHAT_JWT_SECRET": "from the stage",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+}
+
+
+def test_ports_follow_the_first_one_unless_they_are_named() -> None:
+    assert Ports.of(9000) == Ports(9000, 9001, 9002)
+    assert Ports.of(9000, store=7000) == Ports(9000, 9001, 7000)
+    assert Ports.of(0) == Ports(0, 0, 0)
+    assert Ports.of(0, websocket=9001) == Ports(0, 9001, 0)
+
+
+def test_the_stage_is_the_one_that_chalice_reads_and_its_secret_says_what_it_is() -> None:
+    stage = stage_environment()
+    assert "development" in stage["CHAT_JWT_SECRET"]
+    assert len(stage["CHAT_JWT_SECRET"]) >= 32
+    ports = Ports()
+    assert stage["AWS_ENDPOINT_URL_DYNAMODB"] == f"http://127.0.0.1:{ports.store}"
+    assert stage["CHAT_MANAGEMENT_ENDPOINT"] == f"http://127.0.0.1:{ports.http}/local"
+
+
+def test_variables_of_the_whole_app_hold_for_the_stage_too(tmp_path: Path) -> None:
+    write_config(
+        tmp_path,
+        {
+            "environment_variables": {"A": "1", "B": "1"},
+            "stages": {"local": {"environment_variables": {"B": "2"}}},
+        },
+    )
+    assert stage_environment(tmp_path) == {"A": "1", "B": "2"}
+
+
+@pytest.mark.parametrize("config", [{}, {"stages": {}}, {"stages": {"local": []}}, []])
+def test_a_config_without_the_stage_is_told(tmp_path: Path, config: object) -> None:
+    write_config(tmp_path, config)
+    with pytest.raises(LocalError, match="no readable stage `local`"):
+        stage_environment(tmp_path)
+
+
+def test_a_missing_config_is_told(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match="is missing"):
+        stage_environment(tmp_path)
+
+
+def write_config(root: Path, config: object) -> None:
+    (root / ".chalice").mkdir()
+    (root / ".chalice" / "config.json").write_text(json.dumps(config), encoding="utf-8")
+
+
+def test_the_shell_goes_before_the_stage_for_the_app_but_not_for_aws(tmp_path: Path) -> None:
+    write_config(tmp_path, {"stages": {"local": {"environment_variables": STAGE}}})
+    shell = {"CHAT_JWT_SECRET": "from the shell", "AWS_ACCESS_KEY_ID": "a real one", "PATH": "/bin"}
+    assert chat_settings(shell, tmp_path) == {**STAGE, "CHAT_JWT_SECRET": "from the shell"}
+
+
+def test_real_credentials_never_reach_the_built_in_store() -> None:
+    shell = {
+        "AWS_PROFILE": "work",
+        "AWS_ACCESS_KEY_ID": "a real one",
+        "AWS_SESSION_TOKEN": "a real one",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_REGION": "eu-west-1",
+        "AWS_ENDPOINT_URL": "http://elsewhere",
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+        "NO_PROXY": "intranet",
+    }
+    point_aws(shell, built_in_store(STAGE, "http://127.0.0.1:1"), built_in=True)
+    assert shell == {
+        "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
+        "NO_PROXY": "intranet,127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+    }
+
+
+def test_a_named_store_on_this_machine_gets_made_up_credentials_only_where_there_are_none() -> None:
+    url = "http://localhost:8000"
+    assert named_store(STAGE, {}, url) == {**STAGE, "AWS_ENDPOINT_URL_DYNAMODB": url}
+    own = {"AWS_ACCESS_KEY_ID": "mine", "AWS_SECRET_ACCESS_KEY": "mine", "AWS_REGION": "eu-west-1"}
+    assert named_store(STAGE, own, url) == {
+        "CHAT_JWT_SECRET": "from the stage",
+        "AWS_ENDPOINT_URL_DYNAMODB": url,
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_REGION": "eu-west-1",
+    }
+    profile = named_store(STAGE, {"AWS_PROFILE": "work"}, url)
+    assert profile == {"CHAT_JWT_SECRET": "from the stage", "AWS_ENDPOINT_URL_DYNAMODB": url}
+
+
+def test_a_store_elsewhere_never_gets_made_up_credentials() -> None:
+    settings = named_store(STAGE, {}, "https://dynamodb.example:8000")
+    assert settings.keys() == {"CHAT_JWT_SECRET", "AWS_ENDPOINT_URL_DYNAMODB"}
+
+
+def test_the_region_of_aws_own_address_is_the_one_in_its_name() -> None:
+    url = "https://dynamodb.eu-central-1.amazonaws.com"
+    assert named_store(STAGE, {}, url)["AWS_DEFAULT_REGION"] == "eu-central-1"
+    assert named_store(STAGE, {"AWS_DEFAULT_REGION": "eu-west-1"}, url)["AWS_REGION"] == "eu-west-1"
