@@ -94,7 +94,7 @@ class TransactionWindows:
             self._changed.wait_for(lambda: not transaction.keys & self._taking_effect.keys())
 
     def show(self, transaction: RunningTransaction, images: Mapping[ItemKey, Image]) -> None:
-        """Let readers see ``images``, the state before the transaction, which is also the one after a failed one."""
+        """Let readers see ``images``, the state before the transaction (and after it, should it fail)."""
         with self._changed:
             transaction.images = dict(images)
 

@@ -79,6 +79,7 @@ class Engine:
             "read_timeout": 10,
             "max_pool_connections": 64,
             "proxies": {},  # a proxy of the environment is not for 127.0.0.1
+            "user_agent": "tests",  # to put the usual one together takes a quarter of a call
             **config,
         }
         client: DynamoDBClient = self._session.client("dynamodb", endpoint_url=self.url, config=Config(**settings))
@@ -112,17 +113,20 @@ def dynamodb(store_engine: Engine) -> "DynamoDBClient":
     return store_engine.client()
 
 
-def create_tables(client: "DynamoDBClient", definition: Mapping[str, Any]) -> dict[str, str]:
+def create_tables(
+    client: "DynamoDBClient", definition: Mapping[str, Any], *, patience: float = 30.0
+) -> dict[str, str]:
     """Create the tables of a CloudFormation-shaped definition; returns their names by logical id.
 
     Names are new at every call, so tests and workers that share an engine do not meet. Raises ValueError for
-    a property that is neither copied nor known to mean nothing here.
+    a property that is neither copied nor known to mean nothing here, TimeoutError if a table does not become
+    active within ``patience`` seconds.
     """
     names = {logical_id: f"{logical_id}-{uuid.uuid4().hex[:12]}" for logical_id in definition}
     for logical_id, name in names.items():
         client.create_table(TableName=name, **_parameters(logical_id, definition[logical_id]["Properties"]))
     for name in names.values():
-        _wait_until_active(client, name)
+        _wait_until_active(client, name, patience)
     return names
 
 
@@ -133,7 +137,7 @@ def _parameters(logical_id: str, properties: Mapping[str, Any]) -> dict[str, Any
     return {name: value for name, value in properties.items() if name in _COPIED}
 
 
-def _wait_until_active(client: "DynamoDBClient", name: str, patience: float = 10.0) -> None:
+def _wait_until_active(client: "DynamoDBClient", name: str, patience: float) -> None:
     deadline = time.monotonic() + patience
     while (status := client.describe_table(TableName=name)["Table"]["TableStatus"]) != "ACTIVE":
         if time.monotonic() > deadline:

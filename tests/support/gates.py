@@ -135,13 +135,19 @@ class Operation:
 class Run:
     """One schedule's operations, with a virtual clock and clients that stop at gates.
 
-    ``clock`` serves as the time of the operations: to sleep on it moves it on and blocks nobody.
+    ``clock`` serves as the time of the operations: to sleep on it moves it on and blocks nobody. The other
+    settings are those of ``explore``.
     """
 
-    def __init__(self, *, deadline: float = 5.0, split_transactions: bool = False) -> None:
+    def __init__(
+        self, *, deadline: float = 5.0, split_transactions: bool = False, shows_old: ShowsOld | None = None
+    ) -> None:
+        if shows_old is not None and not split_transactions:
+            raise ValueError("reads can show old items (shows_old) only if transactions are split")
         self.clock = VirtualClock()
         self._deadline = deadline
         self._windows = TransactionWindows() if split_transactions else None
+        self._shows_old = shows_old
         self._operations: dict[str, Operation] = {}
 
     def operation(self, name: str, action: Action) -> None:
@@ -150,11 +156,8 @@ class Run:
             raise ValueError(f"there is an operation {name} already")
         self._operations[name] = Operation(name, action, self._deadline)
 
-    def client(self, name: str, engine: DynamoClient, shows_old: ShowsOld | None = None) -> DynamoClient:
-        """A client for the operation ``name``, which stops before each of its calls.
-
-        Where transactions are split (see ``explore``), ``shows_old`` says what reads show of a running one.
-        """
+    def client(self, name: str, engine: DynamoClient) -> DynamoClient:
+        """A client for the operation ``name``, which stops before each of its calls."""
         if self._windows is None:
             return _GatedClient(engine, self, name)
         held_open = _OpenTransactions(engine, self, name)
@@ -162,7 +165,7 @@ class Run:
             held_open,
             latency=Latency(call=0.0, transaction=1.0, effect_at=0.0),
             windows=self._windows,
-            shows_old=shows_old,
+            shows_old=self._shows_old,
             clock=held_open,
         )
         return _GatedClient(region, self, name)

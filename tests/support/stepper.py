@@ -26,11 +26,11 @@ anew). So the number of calls may depend on the schedule, but nothing may depend
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
-from local.faults.calls import Call
 from local.faults.chance import pick
-from local.faults.expressions import KeyRange, key_range
+from local.faults.region import ShowsOld
+from tests.support.commuting import commute
 from tests.support.crashes import CrashPoint, crash_points
 from tests.support.gates import Outcome, Run, Step, StuckError
 
@@ -38,6 +38,7 @@ __all__ = [
     "Check",
     "CrashPoint",
     "Exploration",
+    "NotRepeatableError",
     "Outcome",
     "Outcomes",
     "Run",
@@ -56,7 +57,7 @@ Check = Callable[[Outcomes], None]
 Scenario = Callable[[Run], Check]
 Decide = Callable[[int, list[Step]], Step | None]
 
-MAX_STEPS = 500
+MAX_STEPS = 300
 """Steps after which one schedule is taken to be endless."""
 
 P = ParamSpec("P")
@@ -84,15 +85,17 @@ def explore(
     *,
     max_schedules: int = 2000,
     split_transactions: bool = False,
+    shows_old: ShowsOld | None = None,
     reduce: bool = False,
     deadline: float = 5.0,
 ) -> Exploration:
     """Run the scenario once for every schedule; raises what the first failing check raises.
 
     ``split_transactions`` makes the end of a transaction a step of its own: between its effect and its end it
-    holds its items, so that others conflict, and reads may show them old. ``reduce`` leaves out schedules that
-    differ only in the order of independent calls (sleep sets, Godefroid 1996). It is sound only if the
-    operations, and what is checked, meet nowhere but in the store: no shared clock, list or gateway.
+    holds its items, so that others conflict, and a Query or BatchGetItem sees those of them as they were for
+    which ``shows_old`` says so (default: none). ``reduce`` leaves out schedules that differ only in the order of
+    independent calls (sleep sets, Godefroid 1996). It is sound only if the operations, and what is checked,
+    meet nowhere but in the store: no shared clock, list or gateway.
 
     Raises TooManySchedulesError if there are more than ``max_schedules`` runs, StuckError if an operation waits
     ``deadline`` seconds for something else than its turn, NotRepeatableError if a run cannot be repeated.
@@ -105,7 +108,8 @@ def explore(
                 f"there are more than {max_schedules} schedules: allow more (max_schedules), leave out equivalent "
                 "ones (reduce=True), or say that some are enough (sample)"
             )
-        schedule = _execute(scenario, Run(deadline=deadline, split_transactions=split_transactions), search.decide)
+        run = Run(deadline=deadline, split_transactions=split_transactions, shows_old=shows_old)
+        schedule = _execute(scenario, run, search.decide)
         if schedule is None:
             found.redundant += 1
         else:
@@ -115,7 +119,13 @@ def explore(
 
 
 def sample(
-    scenario: Scenario, *, count: int, seed: int, split_transactions: bool = False, deadline: float = 5.0
+    scenario: Scenario,
+    *,
+    count: int,
+    seed: int,
+    split_transactions: bool = False,
+    shows_old: ShowsOld | None = None,
+    deadline: float = 5.0,
 ) -> Exploration:
     """Run ``count`` schedules, each chosen step by step by seeded chance; they may repeat. No proof.
 
@@ -127,7 +137,7 @@ def sample(
         def decide(depth: int, waiting: list[Step], number: int = number) -> Step | None:
             return pick(waiting, seed, number, depth)
 
-        run = Run(deadline=deadline, split_transactions=split_transactions)
+        run = Run(deadline=deadline, split_transactions=split_transactions, shows_old=shows_old)
         schedule = _execute(scenario, run, decide)
         assert schedule is not None, "only a search breaks a run off"
         found.schedules.append(schedule)
@@ -237,35 +247,5 @@ class _Search:
         return frozenset(
             step.operation
             for step in sleepers
-            if _commute(step.call, parent.taken.call, reads_commute=self._reads_commute)
+            if commute(step.call, parent.taken.call, reads_commute=self._reads_commute)
         )
-
-
-def _commute(one: Call, other: Call, *, reads_commute: bool) -> bool:
-    """Whether two calls have the same effects and answers in either order."""
-    if reads_commute and not one.writes and not other.writes:
-        return True
-    return not _overlap(_footprint(one), _footprint(other))
-
-
-def _footprint(call: Call) -> Any:
-    """What a call touches: keys, a range of keys, or (through an index) a whole table."""
-    if call.operation != "query":
-        return frozenset(call.keys)
-    return call.arguments["TableName"] if "IndexName" in call.arguments else key_range(call.arguments)
-
-
-def _overlap(one: Any, other: Any) -> bool:
-    if isinstance(one, frozenset):
-        if isinstance(other, frozenset):
-            return bool(one & other)
-        return any(_lies_in(key, other) for key in one)
-    return _overlap(other, one) if isinstance(other, frozenset) else _table(one) == _table(other)
-
-
-def _lies_in(key: Any, place: KeyRange | str) -> bool:
-    return key.table == place if isinstance(place, str) else key in place
-
-
-def _table(place: KeyRange | str) -> str:
-    return place if isinstance(place, str) else place.table

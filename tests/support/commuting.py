@@ -1,0 +1,45 @@
+"""Which store calls have the same effects and answers in either order.
+
+Where it is not certain the answer is no, which costs schedules and never hides one: a condition check counts
+as a write, a query as a read of everything that its condition allows, on an index of everything in the table.
+"""
+
+from local.faults.calls import Call, ItemKey
+from local.faults.expressions import KeyRange, key_range
+
+Footprint = frozenset[ItemKey] | KeyRange | str
+"""What a call touches: some items, a range of them, or a whole table."""
+
+
+def commute(one: Call, other: Call, *, reads_commute: bool = True) -> bool:
+    """Whether it is all the same which of the calls comes first.
+
+    ``reads_commute=False`` is for regions in which a read settles what later reads see of a transaction.
+    """
+    if reads_commute and not one.writes and not other.writes:
+        return True
+    return not _overlap(_footprint(one), _footprint(other))
+
+
+def _footprint(call: Call) -> Footprint:
+    if call.operation != "query":
+        return frozenset(call.keys)
+    if "IndexName" in call.arguments:
+        return str(call.arguments["TableName"])
+    return key_range(call.arguments)
+
+
+def _overlap(one: Footprint, other: Footprint) -> bool:
+    if isinstance(one, frozenset):
+        return any(_is_in(key, other) for key in one)
+    if isinstance(other, frozenset):
+        return _overlap(other, one)
+    return _table(one) == _table(other)
+
+
+def _is_in(key: ItemKey, place: Footprint) -> bool:
+    return key.table == place if isinstance(place, str) else key in place
+
+
+def _table(place: KeyRange | str) -> str:
+    return place if isinstance(place, str) else place.table

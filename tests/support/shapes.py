@@ -1,0 +1,330 @@
+"""The shapes of everything that a client receives: every frame by its type, every answer by its route.
+
+The objects that the product itself declares (`chalicelib.core.frames`) stand in them as they are declared there,
+so that those types are held to what is really sent. `checking.py` holds what is received to these shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
+
+from pydantic import Field
+
+from chalicelib.core import frames
+
+Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
+ConversationId = Annotated[str, Field(pattern=r"^conv_[A-Za-z0-9_-]+$")]
+MessageId = Annotated[str, Field(pattern=r"^msg_[A-Za-z0-9_-]+$")]
+SequenceId = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0)]
+Code = Annotated[str, Field(pattern=r"^[A-Z][A-Z_]+$")]
+Text = Annotated[str, Field(min_length=1)]
+
+EVENT_ENVELOPE = {"conversation_id", "sequence_id", "type", "created_at", "sender"}
+EVENT_FIELDS: dict[str, tuple[set[str], set[str]]] = {
+    "conversation_created": ({"title", "participants"}, set()),
+    "message": ({"message_id", "content"}, {"client_message_id", "reply_to", "mentions", "metadata"}),
+    "participant_joined": ({"participant", "reason"}, set()),
+    "participant_left": ({"participant", "reason"}, set()),
+    "participant_updated": ({"participant"}, set()),
+    "conversation_updated": (set(), {"title", "join_policy", "metadata"}),
+}
+"""By type of event: the fields that it must have, and those that it may have."""
+
+
+class ErrorObject(TypedDict):
+    """The `error` of an HTTP answer."""
+
+    code: Code
+    message: Text
+    details: NotRequired[list[Detail]]
+    retry_after: NotRequired[float]
+
+
+class Detail(TypedDict):
+    """One problem of a refused request."""
+
+    path: str
+    problem: Text
+
+
+class Refusal(TypedDict):
+    """The body of every HTTP answer from 400 up."""
+
+    error: ErrorObject
+    request_id: Text
+
+
+class Welcome(TypedDict):
+    """Answer to `hello`."""
+
+    id: NotRequired[str]
+    type: Literal["welcome"]
+    connection_id: Text
+    participant: frames.PersonRef
+    protocol: Literal[1]
+    expires_at: Time
+    ping_interval: int
+    limits: dict[str, int]
+
+
+# `from` is a keyword of Python: it cannot be a field of a class.
+Subscribed = TypedDict(
+    "Subscribed",
+    {
+        "id": NotRequired[str],
+        "type": Literal["subscribed"],
+        "conversation_id": ConversationId,
+        "head": SequenceId,
+        "from": SequenceId,
+        "participants": list[frames.Participant],
+        "participants_more": NotRequired[Literal[True]],
+        "events": list[frames.Event],
+        "has_more": bool,
+    },
+)
+
+
+class Synced(TypedDict):
+    """Answer to `sync`."""
+
+    id: NotRequired[str]
+    type: Literal["sync"]
+    conversation_id: ConversationId
+    head: SequenceId
+    participants: list[frames.Participant]
+    participants_more: NotRequired[Literal[True]]
+    events: list[frames.Event]
+    has_more: bool
+
+
+class Unsubscribed(TypedDict):
+    """Answer to `unsubscribe`."""
+
+    id: NotRequired[str]
+    type: Literal["unsubscribed"]
+    conversation_id: ConversationId
+
+
+class MessageAck(TypedDict):
+    """Answer to `message`."""
+
+    id: NotRequired[str]
+    type: Literal["message_ack"]
+    conversation_id: ConversationId
+    client_message_id: Text
+    message_id: MessageId
+    sequence_id: SequenceId
+    created_at: Time
+    duplicate: bool
+
+
+class Ack(TypedDict):
+    """Answer to `read`."""
+
+    id: NotRequired[str]
+    type: Literal["ack"]
+    conversation_id: ConversationId
+    read_up_to: SequenceId
+    unread_count: Count
+
+
+class AuthOk(TypedDict):
+    """Answer to `auth`."""
+
+    id: NotRequired[str]
+    type: Literal["auth_ok"]
+    expires_at: Time
+
+
+class Pong(TypedDict):
+    """Answer to `ping`."""
+
+    id: NotRequired[str]
+    type: Literal["pong"]
+    server_time: Time
+    heads: NotRequired[dict[ConversationId, SequenceId]]
+
+
+class ErrorFrame(TypedDict):
+    """Answer to a command that failed."""
+
+    id: NotRequired[str]
+    type: Literal["error"]
+    code: Code
+    message: Text
+    retryable: bool
+    retry_after: NotRequired[float]
+    details: NotRequired[list[Detail]]
+    conversation_id: NotRequired[str]
+    client_message_id: NotRequired[str]
+
+
+class EventPush(TypedDict):
+    """Push: a durable event."""
+
+    type: Literal["event"]
+    event: frames.Event
+
+
+class TypingPush(TypedDict):
+    """Push: somebody writes."""
+
+    type: Literal["typing"]
+    conversation_id: ConversationId
+    participant: frames.PersonRef
+    is_typing: bool
+
+
+class PresencePush(TypedDict):
+    """Push: somebody came or went."""
+
+    type: Literal["presence"]
+    conversation_id: ConversationId
+    participant: frames.PersonRef
+    online: bool
+
+
+class ReadPush(TypedDict):
+    """Push: somebody has read."""
+
+    type: Literal["read"]
+    conversation_id: ConversationId
+    participant_id: Text
+    sequence_id: SequenceId
+
+
+class DeletedPush(TypedDict):
+    """Push: a conversation is no more."""
+
+    type: Literal["conversation_deleted"]
+    conversation_id: ConversationId
+
+
+class AddedPush(TypedDict):
+    """Push: one is in a conversation from now on."""
+
+    type: Literal["added"]
+    conversation: frames.Conversation
+
+
+class RemovedPush(TypedDict):
+    """Push: one is no longer in a conversation."""
+
+    type: Literal["removed"]
+    conversation_id: ConversationId
+    reason: Literal["left", "removed"]
+
+
+class DisconnectPush(TypedDict):
+    """The last frame before the server closes a socket."""
+
+    type: Literal["disconnect"]
+    code: Code
+    reason: Text
+    reconnect: bool
+    retry_after: NotRequired[float]
+
+
+FRAMES: Mapping[str, Any] = {
+    "welcome": Welcome,
+    "subscribed": Subscribed,
+    "sync": Synced,
+    "unsubscribed": Unsubscribed,
+    "message_ack": MessageAck,
+    "ack": Ack,
+    "auth_ok": AuthOk,
+    "pong": Pong,
+    "error": ErrorFrame,
+    "event": EventPush,
+    "typing": TypingPush,
+    "presence": PresencePush,
+    "read": ReadPush,
+    "conversation_deleted": DeletedPush,
+    "added": AddedPush,
+    "removed": RemovedPush,
+    "disconnect": DisconnectPush,
+}
+
+
+class ConversationList(TypedDict):
+    """Answer to `GET /conversations`."""
+
+    conversations: list[frames.Conversation]
+    next_cursor: NotRequired[str]
+
+
+class Messages(TypedDict):
+    """Answer to `GET /conversations/{id}/messages`."""
+
+    messages: list[frames.Event]
+    has_more: bool
+
+
+class Events(TypedDict):
+    """Answer to `GET /conversations/{id}/events`."""
+
+    events: list[frames.Event]
+    head: SequenceId
+    has_more: bool
+
+
+class Remaining(TypedDict):
+    """Answer to `leave`."""
+
+    remaining_participants: Count
+
+
+class ReadPointer(TypedDict):
+    """Answer to `PUT /conversations/{id}/read`."""
+
+    read_up_to: SequenceId
+    unread_count: Count
+
+
+class Ticket(TypedDict):
+    """Answer to `POST /tickets`."""
+
+    ticket: Text
+    expires_in: int
+
+
+class Health(TypedDict):
+    """Answer to `GET /health`."""
+
+    status: Literal["ok", "unavailable"]
+    checks: dict[str, str]
+    version: str
+
+
+ANSWERS: tuple[tuple[str, str, int, Any], ...] = (
+    ("POST", "/conversations", 201, frames.Conversation),
+    ("GET", "/conversations", 200, ConversationList),
+    ("GET", "/conversations/{id}", 200, frames.Conversation),
+    ("PATCH", "/conversations/{id}", 200, frames.Conversation),
+    ("DELETE", "/conversations/{id}", 204, None),
+    ("POST", "/conversations/{id}/join", 200, frames.Conversation),
+    ("POST", "/conversations/{id}/leave", 200, Remaining),
+    ("POST", "/conversations/{id}/participants", 201, frames.Participant),
+    ("PATCH", "/conversations/{id}/participants", 200, frames.Participant),
+    ("DELETE", "/conversations/{id}/participants", 204, None),
+    ("GET", "/conversations/{id}/messages", 200, Messages),
+    ("GET", "/conversations/{id}/events", 200, Events),
+    ("POST", "/conversations/{id}/messages", 200, frames.Event),
+    ("POST", "/conversations/{id}/messages", 201, frames.Event),
+    ("PUT", "/conversations/{id}/read", 200, ReadPointer),
+    ("POST", "/tickets", 201, Ticket),
+    ("GET", "/health", 200, Health),
+)
+"""Method, route, status: what the body is. From 400 up it is a `Refusal`, whatever the route."""
+
+NARROWER: Mapping[str, Any] = {
+    "conversation_id": ConversationId,
+    "sequence_id": SequenceId,
+    "message_id": MessageId,
+    "created_at": Time,
+    "updated_at": Time,
+    "joined_at": Time,
+}
+"""By name of field: what a plain `str` or `int` of the product's types must look like."""
