@@ -19,6 +19,7 @@ import random
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from .clock import Clock, milliseconds, rfc3339
 from .errors import ConversationBusy, NotFound, RateLimited, ValidationFailed
@@ -151,21 +152,33 @@ class Sender:
         now = milliseconds(self._clock)
         verdict: RateVerdict
         member: Membership | None
-        head, member, verdict, target, mentioned = self._gather(
+        looks: list[Callable[[], Any]] = [
             lambda: head or self._store.head(conversation_id),
             lambda: self._store.membership(conversation_id, me),
             lambda: self._connections.rate(
                 me, now, interval=1000 // limits.messages_per_second, burst=limits.burst
             ),
-            lambda: message.reply_to and self._store.event(conversation_id, message.reply_to),
-            lambda: message.mentions and self._store.members(conversation_id, message.mentions),
-        )
+        ]
+        if message.reply_to or message.mentions:
+            looks.append(lambda: self._referred(conversation_id, message))
+        head, member, verdict, *referred = self._gather(*looks)
         if member is None:
             raise NotFound
         usable = self._log.usable(head)
         if not verdict["allowed"]:
             raise RateLimited(retry_after=verdict["retry_after"])
-        return usable, member, verdict["owed"], _objection(message, target, mentioned)
+        objection = _objection(message, *referred[0]) if referred else None
+        return usable, member, verdict["owed"], objection
+
+    def _referred(
+        self, conversation_id: str, message: SendMessage | Message
+    ) -> tuple[tuple[Event, int] | None, dict[str, Membership]]:
+        """The message that this one replies to, and the places of whom it mentions."""
+        target, mentioned = self._gather(
+            lambda: self._store.event(conversation_id, message.reply_to) if message.reply_to else None,
+            lambda: self._store.members(conversation_id, message.mentions) if message.mentions else {},
+        )
+        return target, mentioned
 
     def _repeat(
         self,
@@ -254,24 +267,26 @@ class Sender:
         now = milliseconds(self._clock)
         queued = Queued(f"{now:015d}#{secrets.token_urlsafe(9)}", now, draft, member, key)
         self._paying(charge, member.participant_id, lambda: self._store.enqueue(queued))
-        watch = _Watch(self._clock)
+        where, watch = member.conversation_id, _Watch(self._clock)
         while True:
-            waiting = self._store.queue(member.conversation_id, BATCH)
-            in_sight = any(each.queue_id == queued.queue_id for each in waiting)
-            leads = bool(waiting) and waiting[0].queue_id == queued.queue_id
-            if leads or watch.stuck(waiting):
-                self._lead(member.conversation_id, waiting)
-            if leads or not in_sight:
-                record = self._store.record(key)
-                if record is not None:
-                    return record
-            if not in_sight and len(waiting) < BATCH:
-                return None
+            # Who waits reads one message of the queue, not the batch: all do it again and again in one partition.
+            oldest = self._store.queue(where, 1)
+            passed = not oldest or oldest[0].queue_id > queued.queue_id
+            leads = bool(oldest) and (oldest[0].queue_id == queued.queue_id or watch.stuck(oldest[0]))
+            if leads:
+                self._lead(where, self._store.queue(where, BATCH))
+            elif not passed:
+                self._clock.sleep(random.uniform(*POLL_SECONDS))  # noqa: S311 — jitter
+            # Also while an older one is in front: ids go by senders' clocks, it may have come after ours got in.
+            record = self._store.record(key)
+            if record is not None or passed:
+                return record
             if patience.exhausted:
-                if self._store.withdraw(member.conversation_id, queued.queue_id):
+                if self._store.withdraw(where, queued.queue_id):
                     raise ConversationBusy(retry_after=1)
                 return self._store.record(key)
-            self._clock.sleep(random.uniform(*(LEADER_PAUSE if leads else POLL_SECONDS)))  # noqa: S311 — jitter
+            if leads:
+                self._clock.sleep(random.uniform(*LEADER_PAUSE))  # noqa: S311 — jitter
 
     def _lead(self, conversation_id: str, waiting: Sequence[Queued]) -> None:
         """One attempt to append what is waiting; what can never get in is taken out of the queue."""
@@ -327,11 +342,9 @@ class _Watch:
         self._oldest = ""
         self._since = 0.0
 
-    def stuck(self, waiting: Sequence[Queued]) -> bool:
+    def stuck(self, oldest: Queued) -> bool:
         """Whether it has been the oldest for too long; senders come to that view at different times."""
         now = self._clock.monotonic()
-        if not waiting:
-            return False
-        if waiting[0].queue_id != self._oldest:
-            self._oldest, self._since = waiting[0].queue_id, now
+        if oldest.queue_id != self._oldest:
+            self._oldest, self._since = oldest.queue_id, now
         return now - self._since > STUCK_SECONDS * random.uniform(1, 2)  # noqa: S311 — jitter
