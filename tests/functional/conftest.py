@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import uuid
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -75,12 +76,28 @@ def callbacks() -> Iterator[Callbacks]:
     thread.join()
 
 
+@pytest.fixture(scope="session")
+def moto() -> Iterator[Any]:
+    """moto's DynamoDB for the whole run, and a client for it."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ACCESS_KEY_ID", "testing")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        with mock_aws():
+            yield boto3.client("dynamodb", region_name="us-east-1")
+
+
 @pytest.fixture
-def chat(callbacks: Callbacks, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The app module, with empty tables."""
+def chat(moto: Any, callbacks: Callbacks, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The app module, with empty tables of its own."""
+    suffix = uuid.uuid4().hex
+    tables = {"ConversationsTable": f"conversations-{suffix}", "ConnectionsTable": f"connections-{suffix}"}
+    for logical, name in tables.items():
+        properties = DEFINITION[logical]["Properties"]
+        wanted = ("KeySchema", "AttributeDefinitions", "BillingMode")
+        moto.create_table(TableName=name, **{key: properties[key] for key in wanted})
     for name, value in {
-        "CHAT_CONVERSATIONS_TABLE": "conversations",
-        "CHAT_CONNECTIONS_TABLE": "connections",
+        "CHAT_CONVERSATIONS_TABLE": tables["ConversationsTable"],
+        "CHAT_CONNECTIONS_TABLE": tables["ConnectionsTable"],
         "CHAT_MANAGEMENT_ENDPOINT": callbacks.url,
         "CHAT_JWT_SECRET": SECRET,
         "AWS_REGION": "us-east-1",
@@ -92,15 +109,9 @@ def chat(callbacks: Callbacks, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]
     caches = (wiring.settings, wiring.verifier, wiring.application)
     for cache in caches:
         cache.cache_clear()
-    with mock_aws():
-        client = boto3.client("dynamodb")
-        for logical, name in (("ConversationsTable", "conversations"), ("ConnectionsTable", "connections")):
-            properties = DEFINITION[logical]["Properties"]
-            wanted = ("KeySchema", "AttributeDefinitions", "BillingMode")
-            client.create_table(TableName=name, **{key: properties[key] for key in wanted})
-        import app
+    import app
 
-        yield app
+    yield app
     for cache in caches:
         cache.cache_clear()
 
