@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import logging
 import random
+import ssl
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -37,15 +38,23 @@ class CallbackPoster:
         self._credentials = credentials
         self._clock = clock
         self._path = urlsplit(self._endpoint).path
-        self._pool = urllib3.connection_from_url(self._endpoint, maxsize=MAX_AT_ONCE, retries=False, block=False)
+        self._threads = ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="post")
+        # One TLS context for all connections: reading the certificate authorities takes many times a handshake.
+        tls = {"ssl_context": ssl.create_default_context()} if endpoint.startswith("https:") else {}
+        # Room for a connection of each thread, and of each invocation that posts in its own.
+        self._pool = urllib3.connection_from_url(self._endpoint, maxsize=2 * MAX_AT_ONCE, retries=False, **tls)
 
     def post_all(self, mail: Mapping[str, Sequence[bytes]], deadline: float) -> list[str]:
         """Post to all at the same time; who is gone."""
         if len(mail) <= 1:
             return [each for each, payloads in mail.items() if self._is_gone(each, payloads, deadline)]
-        with ThreadPoolExecutor(min(len(mail), MAX_AT_ONCE)) as threads:
-            gone = threads.map(lambda each: self._is_gone(each, mail[each], deadline), mail)
-            return [each for each, is_gone in zip(mail, gone, strict=True) if is_gone]
+        posts = {
+            self._threads.submit(self._is_gone, each, payloads, deadline): each for each, payloads in mail.items()
+        }
+        finished, late = wait(posts, timeout=max(deadline - self._clock.monotonic(), 0))
+        for post in late:
+            post.cancel()
+        return [posts[post] for post in finished if post.result()]
 
     def close(self, connection_id: str) -> None:
         """Close a socket."""

@@ -56,6 +56,7 @@ class Event(TypedDict):
     title: NotRequired[str]
     join_policy: NotRequired[JoinPolicy]
     participants: NotRequired[list[Participant]]
+    participants_more: NotRequired[bool]
     participant: NotRequired[Participant]
     reason: NotRequired[Literal["joined", "added", "left", "removed"]]
 
@@ -116,9 +117,17 @@ def conversation(head: Head, info: Info) -> Conversation:
     }
 
 
+def framed(event: dict[str, Any]) -> dict[str, Any]:
+    """An event as it stands in frames: a long list of participants is cut, and says so."""
+    participants = event.get("participants", [])
+    if len(participants) <= MAX_PARTICIPANTS_IN_A_FRAME:
+        return event
+    return {**event, "participants": participants[:MAX_PARTICIPANTS_IN_A_FRAME], "participants_more": True}
+
+
 def event_push(event: dict[str, Any]) -> Frame:
     """Push: a durable event of a conversation that the socket is subscribed to."""
-    return {"type": "event", "event": event}
+    return {"type": "event", "event": framed(event)}
 
 
 def typing_push(conversation_id: str, person: Person, is_typing: bool) -> Frame:

@@ -14,8 +14,9 @@ of an append that is just being committed. So a reader never serves beyond the f
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from . import json_text
 from .clock import Clock
@@ -25,6 +26,7 @@ from .limits import Timing
 from .model import Event, Head, State
 from .ports import Commit, Contended, ConversationStore, HeadMoved, Refused
 
+T = TypeVar("T")
 _REPEATS = 5
 _CHUNK = 200
 
@@ -195,12 +197,12 @@ class Log:
         return whole, first + len(whole) - 1
 
 
-def fitting(events: list[Event], budget: int, *, newest: bool = False) -> list[Event]:
-    """As many of `events` from their beginning (from their end, if `newest`) as fit into `budget` bytes."""
-    kept: list[Event] = []
-    for event in reversed(events) if newest else events:
-        budget -= json_text.size(event) + 1
+def fitting(values: Sequence[T], budget: int, *, newest: bool = False) -> list[T]:
+    """As many of `values` from their beginning (from their end, if `newest`) as fit into `budget` bytes."""
+    kept: list[T] = []
+    for value in reversed(values) if newest else values:
+        budget -= json_text.size(value) + 1
         if budget < 0:
             break
-        kept.append(event)
+        kept.append(value)
     return kept[::-1] if newest else kept

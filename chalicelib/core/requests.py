@@ -383,20 +383,20 @@ def parse_command(frame: str, limits: Limits) -> tuple[Command | ChatError, dict
         return problem, {}
     if not isinstance(value, dict):
         return ValidationFailed.at("", "must be an object"), {}
-    echo = _echo(value)
+    repeated = echo(value)
     kind = value.get("type")
     if not isinstance(kind, str):
-        return ValidationFailed.at("type", "must be the name of a command"), echo
+        return ValidationFailed.at("type", "must be the name of a command"), repeated
     model = COMMANDS.get(kind)
     if model is None:
-        return UnknownCommand(f"There is no such command; there are {', '.join(COMMANDS)}."), echo
+        return UnknownCommand(f"There is no such command; there are {', '.join(COMMANDS)}."), repeated
     try:
-        return _validated(model, value, limits), echo
+        return _validated(model, value, limits), repeated
     except ValidationFailed as problem:
-        return problem, echo
+        return problem, repeated
 
 
-def _echo(frame: dict[str, Any]) -> dict[str, str]:
+def echo(frame: dict[str, Any]) -> dict[str, str]:
     """What tells the sender which of its frames an answer is for, as far as it is fit to be repeated."""
     found = {name: frame.get(name) for name in ("id", "conversation_id", "client_message_id")}
     return {

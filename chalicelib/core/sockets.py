@@ -243,7 +243,7 @@ class Sockets:
             try:
                 return self._subscribed(socket, caller, wanted.conversation_id, wanted.after)
             except ChatError as problem:
-                return frames.error(problem, {"conversation_id": wanted.conversation_id[:128]}), []
+                return frames.error(problem, requests.echo({"conversation_id": wanted.conversation_id})), []
 
         return subscribe
 
@@ -316,14 +316,12 @@ class Sockets:
         self, where: str, page: Page, participants: list[frames.Participant], *, newest: bool
     ) -> dict[str, Any]:
         """A page of the log as a frame within API Gateway's limit: paged, never truncated, never failed."""
-        shown, room = [], PARTICIPANTS_BYTES
-        for each in participants[:MAX_PARTICIPANTS_IN_A_FRAME]:
-            room -= json_text.size(each) + 1
-            if room < 0:
-                break
-            shown.append(each)
-        taken = PARTICIPANTS_BYTES - max(room, 0)
-        events = fitting(page.events, MAX_MESSAGE_BYTES - ENVELOPE_BYTES - taken, newest=newest)
+        events = [frames.framed(each) for each in page.events]
+        # One event always gets through, so that there is an end to asking for more; the participants yield.
+        first = max((json_text.size(each) for each in (events[-1:] if newest else events[:1])), default=0)
+        room = min(PARTICIPANTS_BYTES, MAX_MESSAGE_BYTES - ENVELOPE_BYTES - first)
+        shown = fitting(participants[:MAX_PARTICIPANTS_IN_A_FRAME], room)
+        events = fitting(events, MAX_MESSAGE_BYTES - ENVELOPE_BYTES - json_text.size(shown), newest=newest)
         answer: dict[str, Any] = {
             "conversation_id": where,
             "head": page.head,
