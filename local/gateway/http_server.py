@@ -36,10 +36,8 @@ class _Protocol(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer in our shape and close; the client's bytes are not repeated anywhere."""
-        response = self.malformed()
-        response.force_close()
-        return response
+        """Answer in our shape; the client's bytes are not repeated anywhere, and aiohttp hangs up."""
+        return self.malformed()
 
 
 class _Server(web.Server):

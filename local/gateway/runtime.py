@@ -56,7 +56,10 @@ class Runtime:
 
     def change(self, changes: dict[str, Any]) -> None:
         """Replace fields of the settings; a new ``seed`` restarts the generator of disorders."""
-        self.settings = replace(self.settings, **changes)
+        settings = replace(self.settings, **changes)
+        if settings.stage != self.settings.stage:
+            raise ValueError("stage is part of the URLs and cannot change while the gateway runs")
+        self.settings = settings
         if "seed" in changes:
             self.random = random.Random(self.settings.seed)
 

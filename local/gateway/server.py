@@ -147,7 +147,7 @@ class Gateway:
         return self._runtime.settings
 
     def change(self, **changes: Any) -> None:
-        """Replace fields of the settings from now on (ports and stage stay as they are).
+        """Replace fields of the settings from now on; only ``stage`` has to stay as it is.
 
         Raises:
             TypeError: No such field.

@@ -85,15 +85,18 @@ class SocketServer:
         watch = loop.create_task(self._watch(socket, connection))
         try:
             while (message := await socket.next_message()) is not None:
-                if socket.is_closing_itself():
-                    continue
-                if isinstance(message, bytes):
-                    socket.start_closing(*_UNSUPPORTED_DATA)
-                else:
-                    self._messages.accept(connection, message)
+                self._take(socket, connection, message)
         finally:
             watch.cancel()
             await self._end(socket, connection)
+
+    def _take(self, socket: GatewaySocket, connection: Connection, message: str | bytes) -> None:
+        if socket.is_closing_itself():
+            return
+        if isinstance(message, bytes):
+            socket.start_closing(*_UNSUPPORTED_DATA)
+        else:
+            self._messages.accept(connection, message)
 
     async def _end(self, socket: GatewaySocket, connection: Connection) -> None:
         """Forget a connection that is closed (at once, or when its loss is noticed) and tell ``$disconnect``."""

@@ -21,6 +21,10 @@ class TokenAuthorization:
         self._runtime = runtime
         self._cache: dict[tuple[str, str], tuple[float, Decision]] = {}
 
+    def __len__(self) -> int:
+        """How many answers are remembered."""
+        return len(self._cache)
+
     async def check(
         self, authorizer: TokenAuthorizer, token: str, method: str, path: str
     ) -> tuple[Verdict, dict[str, Any]]:
@@ -50,8 +54,6 @@ class TokenAuthorization:
         return decision if now < expires else None
 
     def _remember(self, authorizer: TokenAuthorizer, token: str, now: float, decision: Decision) -> None:
-        if authorizer.ttl <= 0:
-            return
         self._cache.pop((authorizer.name, token), None)  # so that the oldest entries stand first
         for key in list(takewhile(lambda key: self._cache[key][0] <= now, self._cache)):
             del self._cache[key]

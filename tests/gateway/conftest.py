@@ -50,7 +50,13 @@ def connect(stack: ExitStack) -> Connect:
     """Opens a WebSocket connection; the library's own pings are off."""
 
     def open_socket(url: str, **options: Any) -> ClientConnection:
-        options = {"open_timeout": DEADLINE, "close_timeout": DEADLINE, "ping_interval": None, **options}
-        return stack.enter_context(ws_connect(url, **options))
+        defaults: dict[str, Any] = {
+            "open_timeout": DEADLINE,
+            "close_timeout": DEADLINE,
+            "ping_interval": None,
+            "max_queue": None,
+        }
+        connection: ClientConnection = stack.enter_context(ws_connect(url, **{**defaults, **options}))
+        return connection
 
     return open_socket

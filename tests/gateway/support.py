@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 import boto3
 from botocore.config import Config
 from websockets.frames import Frame, Opcode
+from websockets.streams import StreamReader
 
 from local.gateway.clock import Clock
 from local.gateway.ids import Ids
@@ -92,17 +93,26 @@ class ManualClock(Clock):
                 if sleeper in self._sleepers:
                     self._sleepers.remove(sleeper)
 
-    def sleepers(self) -> int:
-        """How many waits are going on."""
+    def sleepers(self, within: float = float("inf")) -> int:
+        """How many waits would be over if so many seconds passed."""
         with self._lock:
-            return len(self._sleepers)
+            return sum(due <= self._now + within for due, _, _ in self._sleepers)
+
+    def advance_to_next(self) -> None:
+        """Let time pass until the next wait is over."""
+        with self._lock:
+            moment = min(due for due, _, _ in self._sleepers)
+        self._move_to(moment)
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
+        self._move_to(self._now + seconds)
+
+    def _move_to(self, moment: float) -> None:
         with self._lock:
-            self._now += seconds
-            due = [sleeper for sleeper in self._sleepers if sleeper[0] <= self._now]
-            self._sleepers = [sleeper for sleeper in self._sleepers if sleeper[0] > self._now]
+            self._now = moment
+            due = [sleeper for sleeper in self._sleepers if sleeper[0] <= moment]
+            self._sleepers = [sleeper for sleeper in self._sleepers if sleeper[0] > moment]
         for _, loop, awake in due:
             loop.call_soon_threadsafe(_wake, awake)
 
@@ -181,11 +191,11 @@ def manage(
 _session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name="us-east-1")
 
 
-def management_client(management_url: str, attempts: int = 1, pool: int = 10) -> Any:
+def management_client(management_url: str, attempts: int = 1, pool: int = 10, read_timeout: float = 5) -> Any:
     """boto3's client for ``@connections``, as an application would make it."""
     config = Config(
         connect_timeout=5,
-        read_timeout=5,
+        read_timeout=read_timeout,
         max_pool_connections=pool,
         retries={"mode": "standard", "total_max_attempts": attempts},
     )
@@ -198,6 +208,7 @@ class RawSocket:
     def __init__(self, ws_url: str, *, receive_buffer: int | None = None) -> None:
         self.url = urlsplit(ws_url)
         self.sock = socket.socket()
+        self._reader = StreamReader()
         if receive_buffer is not None:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.sock.settimeout(DEADLINE)
@@ -229,6 +240,19 @@ class RawSocket:
     def send_text(self, text: str) -> None:
         """Send one masked text frame."""
         self.sock.sendall(Frame(Opcode.TEXT, text.encode()).serialize(mask=True))
+
+    def read_frame(self) -> Frame:
+        """The next frame that the gateway sends."""
+        parser = Frame.parse(self._reader.read_exact, mask=False)
+        while True:
+            try:
+                next(parser)
+            except StopIteration as end:
+                frame: Frame = end.value
+                return frame
+            chunk = self.sock.recv(65_536)
+            assert chunk, "the gateway hung up"
+            self._reader.feed_data(chunk)
 
     def has_data(self, within: float) -> bool:
         """Whether anything arrives within so many seconds."""

@@ -281,6 +281,13 @@ def test_a_forwarded_client_address_is_extended(serve: Serve, connect: Connect, 
     assert event["requestContext"]["identity"]["sourceIp"] == "127.0.0.1"
 
 
+def test_a_trace_id_of_the_client_is_kept(serve: Serve, connect: Connect) -> None:
+    api = Api()
+    gateway = serve(api.definition)
+    connect(gateway.ws_url, additional_headers={"X-Amzn-Trace-Id": "Root=1-5759e988-bd862e3fe1be46a994272793"})
+    assert api.connect.events[0]["headers"]["X-Amzn-Trace-Id"] == "Root=1-5759e988-bd862e3fe1be46a994272793"
+
+
 def test_a_header_sent_twice_keeps_both_values(serve: Serve, connect: Connect) -> None:
     api = Api()
     gateway = serve(api.definition)

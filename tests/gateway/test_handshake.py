@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from local.gateway import RequestAuthorizer, WebSocketApi
+from local.gateway import Gateway, RequestAuthorizer, WebSocketApi
 
 from .conftest import Connect, Serve
 from .support import (
+    CountedIds,
     Function,
     ManualClock,
     allow,
@@ -19,6 +20,7 @@ from .support import (
     manage,
     management_client,
     raw_socket,
+    wait_until,
 )
 
 
@@ -166,6 +168,7 @@ def deny(arn: str) -> dict[str, Any]:
         (lambda event: {"principalId": "alice"}, 500),
         (lambda event: {"principalId": "alice", "policyDocument": {"Statement": [{"Effect": "Maybe"}]}}, 500),
         (lambda event: "Allow", 500),
+        (lambda event: {**allow(event["methodArn"]), "context": ["a", "list"]}, 500),
         (lambda event: allow(event["methodArn"], {"large": "x" * 8192}), 500),
     ],
 )
@@ -258,6 +261,7 @@ def test_09_the_authorizer_is_asked_at_every_connect(serve: Serve, connect: Conn
         ({"statusCode": 401}, 401),
         ({"statusCode": "403"}, 403),
         ({"statusCode": 501}, 501),
+        ({"statusCode": 599}, 599),
         (RuntimeError("broken"), 502),
         ({}, 502),
         ({"statusCode": 101}, 502),
@@ -367,14 +371,14 @@ def test_13_during_connect_the_connection_is_gone_for_management(serve: Serve, c
 
 
 def test_13_after_the_101_the_connection_can_be_posted_to(serve: Serve, connect: Connect) -> None:
-    message = Function(
-        lambda event: (
-            manage(gateway.management_url, "POST", event["requestContext"]["connectionId"], body="here").status
-            and None
-        )
-    )
-    gateway = serve(WebSocketApi(connect=Function(), default=message))
-    socket = connect(gateway.ws_url)
+    gateways: list[Gateway] = []
+
+    def answer(event: dict[str, Any]) -> dict[str, int]:
+        own = event["requestContext"]["connectionId"]
+        return {"statusCode": manage(gateways[0].management_url, "POST", own, body="here").status}
+
+    gateways.append(serve(WebSocketApi(connect=Function(), default=Function(answer))))
+    socket = connect(gateways[0].ws_url)
     socket.send("hello")
     assert socket.recv(timeout=10) == "here"
 
@@ -418,12 +422,34 @@ def test_a_client_that_leaves_during_connect_leaves_nothing_behind(serve: Serve,
     with raw_socket(gateway.ws_url) as client:
         client.send_upgrade()
         assert entered.wait(10)
+    wait_until(lambda: gateway.counters().get("websocket.left_during_connect"), "the loss")
     held.set()
     own = function.events[0]["requestContext"]["connectionId"]
     assert manage(gateway.management_url, "GET", own).status == 410
     gateway.stop()
     assert disconnect.events == []
     assert gateway.connections() == []
+
+
+def test_beyond_the_concurrency_limit_a_connect_is_500(serve: Serve, connect: Connect) -> None:
+    gateway = serve(WebSocketApi(connect=Function()), function_concurrency=0)
+    assert refusal(connect, gateway.ws_url) == 500
+
+
+def test_a_client_that_never_asks_for_the_upgrade_is_hung_up_on(serve: Serve) -> None:
+    gateway = serve(WebSocketApi(), handshake_timeout=0.1)
+    with raw_socket(gateway.ws_url) as silent, raw_socket(gateway.ws_url) as client:
+        client.open()
+        assert silent.sock.recv(1) == b""
+        assert len(gateway.connections()) == 1  # the limit is for the request only
+
+
+def test_a_refusal_names_the_request_and_the_connection(serve: Serve, connect: Connect) -> None:
+    gateway = serve(WebSocketApi(connect=Function({"statusCode": 401})), ids=CountedIds())
+    with pytest.raises(InvalidStatus) as caught:
+        connect(gateway.ws_url)
+    expected = b'{"message": "Unauthorized", "connectionId":"000000000000002=", "requestId":"000000000000001="}'
+    assert caught.value.response.body == expected
 
 
 def test_a_request_that_is_no_handshake_is_400(serve: Serve) -> None:

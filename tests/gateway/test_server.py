@@ -1,0 +1,422 @@
+"""The gateway as a whole: ports, start and stop, hooks for tests and the launcher, its settings."""
+
+import asyncio
+import http.client
+import logging
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect as async_connect
+
+from local.gateway import (
+    AccessRecord,
+    Apis,
+    Gateway,
+    GatewaySettings,
+    PortInUse,
+    RequestAuthorizer,
+    RestApi,
+    Route,
+    Urls,
+    WebSocketApi,
+    load_gateway_responses,
+)
+from local.gateway.ids import Ids
+from local.gateway.server import loop_factory
+from local.gateway.throttle import TokenBucket
+
+from .conftest import Connect, Serve
+from .support import DEADLINE, Event, Function, ManualClock, allow, fetch, manage, raw_socket, wait_until
+from .test_closing import ending
+from .test_messages import closed, said
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that another socket listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def rest(handler: Any) -> RestApi:
+    return RestApi(handler, (Route("/", "GET"),), load_gateway_responses())
+
+
+@pytest.mark.parametrize("which", ["http_port", "ws_port"])
+def test_a_port_in_use_is_named(taken: int, which: str) -> None:
+    ports = {"http_port": 0, "ws_port": 0, which: taken}
+    gateway = Gateway(Apis(websocket=WebSocketApi()), http_port=ports["http_port"], ws_port=ports["ws_port"])
+    with pytest.raises(PortInUse, match=f"port {taken} on 127.0.0.1 is in use") as caught:
+        gateway.start()
+    assert caught.value.port == taken
+    gateway.stop()
+
+
+def test_a_port_that_cannot_be_one_is_refused_and_nothing_stays_open() -> None:
+    gateway = Gateway(Apis(websocket=WebSocketApi()), ws_port=70_000)
+    with pytest.raises(OverflowError):
+        gateway.bind()
+
+
+def test_ports_can_be_chosen_and_are_free_again_after_stop() -> None:
+    with Gateway(Apis(websocket=WebSocketApi())) as first:
+        urls = first.bind()
+    http_port, ws_port = (int(url.rsplit(":", 1)[1].split("/")[0]) for url in (urls.http_url, urls.ws_url))
+    with Gateway(Apis(websocket=WebSocketApi()), http_port=http_port, ws_port=ws_port) as second:
+        assert second.bind() == urls
+
+
+def test_the_apis_can_be_made_when_the_urls_are_known(connect: Connect) -> None:
+    told: list[Urls] = []
+
+    def apis(urls: Urls) -> Apis:
+        told.append(urls)
+        return Apis(rest=rest(Function({"statusCode": 200, "body": urls.management_url})))
+
+    with Gateway(apis) as gateway:
+        assert told == [gateway.bind()]
+        assert fetch(gateway.http_url).body.decode() == gateway.management_url
+        assert gateway.management_url == f"{gateway.http_url}/local"
+
+
+def test_a_client_that_comes_between_bind_and_start_is_served() -> None:
+    function = Function({"statusCode": 200, "body": "served"})
+    gateway = Gateway(Apis(rest=rest(function)))
+    urls = gateway.bind()
+    host, port = urls.http_url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=DEADLINE) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        with gateway:
+            answer = b"".join(iter(lambda: client.recv(4096), b""))
+    assert answer.endswith(b"served")
+
+
+def test_apis_that_cannot_be_made_free_the_ports() -> None:
+    def broken(_urls: Urls) -> Apis:
+        raise LookupError("no app")
+
+    gateway = Gateway(broken)
+    urls = gateway.bind()
+    with pytest.raises(LookupError, match="no app"):
+        gateway.start()
+    port = int(urls.http_url.rsplit(":", 1)[1])
+    with socket.create_server(("127.0.0.1", port)):
+        pass
+
+
+def test_resources_that_contradict_each_other_fail_the_start() -> None:
+    routes = (Route("/things/{thing}", "GET"), Route("/things/{other}/parts", "GET"))
+    gateway = Gateway(Apis(rest=RestApi(Function(), routes, load_gateway_responses())))
+    with pytest.raises(ValueError, match="sibling"):
+        gateway.start()
+
+
+def test_a_gateway_starts_only_once(serve: Serve) -> None:
+    gateway = serve(WebSocketApi())
+    with pytest.raises(RuntimeError, match="started already"):
+        gateway.start()
+
+
+def test_stop_closes_every_socket_with_1001_and_runs_its_disconnect(serve: Serve, connect: Connect) -> None:
+    posted: list[int] = []
+
+    def on_disconnect(event: Event) -> dict[str, int]:
+        own = event["requestContext"]["connectionId"]
+        posted.append(manage(gateway.management_url, "POST", own, body="x").status)
+        return {"statusCode": 200}
+
+    disconnect = Function(on_disconnect)
+    gateway = serve(WebSocketApi(disconnect=disconnect))
+    sockets = [connect(gateway.ws_url) for _ in range(5)]
+    started = time.monotonic()
+    gateway.stop()
+    assert time.monotonic() - started < 2
+    assert [closed(item) for item in sockets] == [(1001, "Going away")] * 5
+    assert [ending(event) for event in disconnect.events] == [(1001, "Going away")] * 5
+    assert posted == [410] * 5  # the management API was still there for them
+    assert gateway.connections() == []
+    gateway.stop()  # twice does no harm
+
+
+def give_up(url: str) -> None:
+    """A caller whose request the gateway cuts off."""
+    with suppress(OSError, http.client.HTTPException):
+        fetch(url)
+
+
+def test_stop_waits_for_neither_mute_clients_nor_slow_functions(serve: Serve) -> None:
+    leave = threading.Event()
+    function = Function(lambda event: leave.wait(60))
+    api = WebSocketApi(connect=Function(), default=function, disconnect=function)
+    gateway = serve(Apis(rest=rest(function), websocket=api), close_timeout=0.1, shutdown_timeout=0.3)
+    with raw_socket(gateway.ws_url) as mute, raw_socket(gateway.ws_url) as half_open:
+        mute.open()
+        mute.send_text("hello")
+        half_open.sock.sendall(b"GET /local HTTP/1.1\r\n")
+        caller = threading.Thread(target=give_up, args=(gateway.http_url,))
+        caller.start()
+        function.wait_for(2)
+        started = time.monotonic()
+        gateway.stop()
+        assert time.monotonic() - started < 3
+        caller.join()
+    leave.set()
+    assert gateway.connections() == []
+
+
+def test_stop_does_not_wait_for_a_connect_that_hangs(serve: Serve) -> None:
+    leave = threading.Event()
+    function = Function(lambda event: leave.wait(60))
+    gateway = serve(WebSocketApi(connect=function))
+    with raw_socket(gateway.ws_url) as client:
+        client.send_upgrade()
+        function.wait_for(1)
+        started = time.monotonic()
+        gateway.stop()
+        assert time.monotonic() - started < 10
+    leave.set()
+
+
+def test_a_function_that_returns_after_the_stop_harms_nothing(
+    serve: Serve, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    leave = threading.Event()
+    function = Function(lambda event: leave.wait(DEADLINE) and None)
+    gateway = serve(WebSocketApi(default=function))
+    connect(gateway.ws_url).send("hello")
+    function.wait_for(1)
+    gateway.stop()
+    with caplog.at_level(logging.INFO, logger="local.gateway"):
+        leave.set()
+        wait_until(lambda: "returned after the gateway had stopped" in caplog.text, "the late return")
+
+
+@pytest.mark.parametrize("disorder", ["late", "doubled"])
+def test_disconnects_at_the_stop_are_not_held_back(serve: Serve, connect: Connect, disorder: str) -> None:
+    disconnect = Function()
+    gateway = serve(WebSocketApi(disconnect=disconnect), disconnect=disorder, disconnect_delay=60.0)
+    connect(gateway.ws_url)
+    started = time.monotonic()
+    gateway.stop()
+    assert time.monotonic() - started < 30
+    assert len(disconnect.events) == {"late": 1, "doubled": 2}[disorder]
+
+
+def test_an_undetected_loss_at_the_stop_is_not_waited_for(
+    serve: Serve, connect: Connect, clock: ManualClock
+) -> None:
+    disconnect = Function()
+    gateway = serve(WebSocketApi(disconnect=disconnect), clock=clock, drop_detection=60.0)
+    connect(gateway.ws_url)
+    gateway.drop(gateway.connections()[0])
+    wait_until(lambda: clock.sleepers(within=60.0) == 1, "the undetected loss")
+    gateway.stop()
+    assert [ending(event) for event in disconnect.events] == [(1006, "")]
+
+
+def test_a_held_back_disconnect_runs_before_the_end(serve: Serve, connect: Connect, clock: ManualClock) -> None:
+    disconnect = Function()
+    gateway = serve(WebSocketApi(disconnect=disconnect), clock=clock, disconnect="late", disconnect_delay=60.0)
+    connect(gateway.ws_url).close()
+    wait_until(lambda: clock.sleepers(within=60.0) == 1, "the wait for another connect")
+    gateway.stop()
+    assert len(disconnect.events) == 1
+
+
+def test_functions_that_call_each_other_through_the_gateway_do_not_starve() -> None:
+    urls: list[str] = []
+
+    def deep(event: Event, _context: Any) -> dict[str, Any]:
+        depth = int((event["queryStringParameters"] or {"depth": "0"})["depth"])
+        below = fetch(f"{urls[0]}/?depth={depth - 1}").body.decode() if depth else "ground"
+        return {"statusCode": 200, "body": below}
+
+    with Gateway(Apis(rest=rest(deep))) as gateway:
+        urls.append(gateway.http_url)
+        assert fetch(f"{gateway.http_url}/?depth=64").body == b"ground"
+
+
+def test_it_can_be_used_from_an_event_loop() -> None:
+    function, disconnect = Function(), Function()
+
+    async def scenario() -> int | None:
+        async with Gateway(Apis(websocket=WebSocketApi(default=function, disconnect=disconnect))) as gateway:
+            client = await async_connect(gateway.ws_url)
+            await client.send("hello")
+            await asyncio.to_thread(function.wait_for, 1)
+        await client.wait_closed()
+        return client.close_code
+
+    assert asyncio.run(scenario()) == 1001
+    assert len(disconnect.events) == 1
+
+
+def test_connections_are_listed_from_the_101_until_the_close(serve: Serve, connect: Connect) -> None:
+    on_connect = Function()
+    gateway = serve(WebSocketApi(connect=on_connect))
+    assert gateway.connections() == []
+    first, second = connect(gateway.ws_url), connect(gateway.ws_url)
+    ids = [event["requestContext"]["connectionId"] for event in on_connect.events]
+    assert gateway.connections() == ids
+    first.close()
+    wait_until(lambda: gateway.connections() == ids[1:], "the end of the first")
+    second.close()
+
+
+def test_the_access_log_has_neither_query_strings_nor_tokens(serve: Serve, connect: Connect) -> None:
+    records: list[AccessRecord] = []
+    authorizer = RequestAuthorizer(Function(lambda event: allow(event["methodArn"])))
+    apis = Apis(rest=rest(Function()), websocket=WebSocketApi(default=Function(), authorizer=authorizer))
+    gateway = serve(apis, access_log=records.append)
+    fetch(f"{gateway.http_url}/?token=secret", headers={"Authorization": "Bearer secret"})
+    fetch(f"{gateway.http_url}/nowhere?token=secret")
+    connect(f"{gateway.ws_url}?ticket=secret", subprotocols=["bearer.secret"])
+    own = gateway.connections()[0]
+    manage(gateway.management_url, "POST", own, body="secret")
+    wait_until(lambda: len(records) == 4, "four records")
+    assert [(record.api, record.method, record.path, record.status) for record in records] == [
+        ("rest", "GET", "/", 200),
+        ("rest", "GET", "/nowhere", 404),
+        ("websocket", "GET", "/local", 101),
+        ("management", "POST", f"/local/@connections/{own.replace('=', '%3D')}", 200),
+    ]
+    assert all(record.milliseconds >= 0 for record in records)
+    assert "secret" not in repr(records)
+
+
+def test_a_failing_function_is_logged_by_place_and_without_its_words(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway = serve(Apis(rest=rest(Function(RuntimeError("a private text")))))
+    with caplog.at_level(logging.DEBUG, logger="local.gateway"):
+        fetch(gateway.http_url)
+    logged = [record.getMessage() for record in caplog.records if record.name.startswith("local.gateway")]
+    assert any("RuntimeError" in line and "support.py:" in line for line in logged)
+    assert "private" not in caplog.text
+
+
+def test_counters_tell_what_has_happened(serve: Serve, connect: Connect) -> None:
+    message = Function()
+    gateway = serve(WebSocketApi(connect=Function(), default=message, disconnect=Function()))
+    socket = connect(gateway.ws_url)
+    socket.send("hello")
+    message.wait_for(1)
+    manage(gateway.management_url, "POST", gateway.connections()[0], body="x")
+    assert said(socket) == "x"
+    manage(gateway.management_url, "POST", "AAAAAAAAAAAAAAA=", body="x")
+    socket.close()
+    wait_until(lambda: gateway.counters().get("websocket.disconnects"), "$disconnect")
+    assert gateway.counters() == {
+        "websocket.connects": 1,
+        "websocket.messages": 1,
+        "management.posts": 1,
+        "management.gone": 1,
+        "websocket.disconnects": 1,
+    }
+
+
+def test_without_a_websocket_api_nothing_listens_there(serve: Serve) -> None:
+    gateway = serve(Apis(rest=rest(Function())))
+    with pytest.raises(ConnectionRefusedError):
+        fetch(gateway.ws_url.replace("ws:", "http:"))
+
+
+def test_without_a_rest_api_only_management_is_served(serve: Serve) -> None:
+    reply = fetch(serve(WebSocketApi()).http_url)
+    assert (reply.status, reply.json()) == (403, {"message": "Missing Authentication Token"})
+
+
+def test_without_a_rest_api_what_is_not_http_is_refused_too(serve: Serve) -> None:
+    gateway = serve(WebSocketApi())
+    host, port = gateway.http_url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=DEADLINE) as client:
+        client.sendall(b"nonsense\r\n\r\n")
+        assert client.recv(4096).split()[1] == b"400"
+
+
+class BrokenIds(Ids):
+    """Ids with a defect, to see what a defect of the gateway itself looks like."""
+
+    def short(self) -> str:
+        raise ZeroDivisionError("a private text")
+
+
+def test_a_defect_of_the_gateway_is_a_500_without_its_words(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway = serve(Apis(rest=rest(Function())), ids=BrokenIds())
+    reply = fetch(gateway.http_url)
+    assert (reply.status, reply.json()["error"]["code"]) == (500, "INTERNAL")
+    assert b"private" not in reply.body
+    assert "private" not in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_hooks_need_a_running_gateway() -> None:
+    with pytest.raises(RuntimeError, match="not running"):
+        Gateway(Apis()).drop("AAAAAAAAAAAAAAA=")
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"idle_timeout": -1}, "idle_timeout"),
+        ({"posts_failed": 1.5}, "posts_failed"),
+        ({"handling": "random"}, "handling"),
+        ({"disconnect": "never"}, "disconnect"),
+        ({"stage": "a/b"}, "stage"),
+        ({"stage": ""}, "stage"),
+    ],
+)
+def test_settings_out_of_range_are_refused_by_name(changes: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        GatewaySettings(**changes)
+    gateway = Gateway(Apis())
+    with pytest.raises(ValueError, match=problem):
+        gateway.change(**changes)
+    with pytest.raises(ValueError, match=problem):
+        gateway.change_for("AAAAAAAAAAAAAAA=", **changes)
+    assert gateway.settings == GatewaySettings()
+
+
+def test_the_defaults_are_aws_s_quotas() -> None:
+    settings = GatewaySettings()
+    assert (settings.idle_timeout, settings.max_connection_age, settings.integration_timeout) == (600, 7200, 29)
+    assert (settings.max_message_bytes, settings.max_frame_bytes) == (128 * 1024, 32 * 1024)
+    assert (settings.connection_rate, settings.request_rate, settings.request_burst) == (500, 10_000, 5_000)
+    assert settings.max_request_bytes == 10 * 1024 * 1024
+    assert settings.max_payload_bytes > 6 * 1000 * 1000
+
+
+def test_another_event_loop_is_used_where_it_is_installed() -> None:
+    assert loop_factory("asyncio") is asyncio.new_event_loop
+    assert loop_factory("no_such_library") is None
+
+
+def test_the_stage_cannot_change_while_the_gateway_runs(serve: Serve) -> None:
+    gateway = serve(WebSocketApi())
+    with pytest.raises(ValueError, match="stage"):
+        gateway.change(stage="other")
+
+
+def test_an_unknown_setting_is_refused() -> None:
+    with pytest.raises(TypeError, match="idle"):
+        Gateway(Apis()).change(idle=5)
+
+
+def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
+    now = [0.0]
+    limits = [(10.0, 3.0)]
+    bucket = TokenBucket(lambda: limits[0], lambda: now[0])
+    assert [bucket.draw() for _ in range(4)] == [True, True, True, False]
+    now[0] += 0.25
+    assert [bucket.draw() for _ in range(3)] == [True, True, False]
+    now[0] += 100
+    assert [bucket.draw() for _ in range(4)] == [True, True, True, False]
+    limits[0] = (10.0, 5.0)
+    assert [bucket.draw() for _ in range(3)] == [True, True, False]
