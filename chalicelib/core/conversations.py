@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -22,7 +23,7 @@ from .log import Log
 from .model import Caller, Head, Info, Membership, Person, Role, State
 from .ports import Commit, ConnectionStore, Contended, ConversationStore, Creation, Gather
 from .presence import Presence
-from .pushes import Outcome, ToParticipants, ToSubscriptions, of_commit
+from .pushes import Outcome, Push, ToParticipants, ToSubscriptions, of_commit
 from .requests import ConversationsQuery, CreateConversation, UpdateConversation, twice
 
 MODERATORS: tuple[Role, ...] = ("owner", "moderator")
@@ -203,7 +204,14 @@ class Conversations:
         with contextlib.suppress(_NothingToDo):
             commits.append(self._log.append(conversation_id, plan))
         pushes = [push for commit in commits for push in of_commit(commit)]
-        return Outcome(self.view(conversation_id, caller), pushes)
+        return self.seen(conversation_id, caller, pushes)
+
+    def seen(self, conversation_id: str, caller: Caller, pushes: Sequence[Push]) -> Outcome:
+        """The conversation as the answer to a change of it, even if its author has just been removed."""
+        try:
+            return Outcome(self.view(conversation_id, caller), pushes)
+        except NotFound as problem:
+            return Outcome(None, pushes, problem)
 
     # ---- ending ----------------------------------------------------------------------------------------
 

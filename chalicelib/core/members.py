@@ -70,7 +70,7 @@ class Members:
             return self._entry(head, me, "member", by=me, reason="joined")
 
         commit = self._log.append(conversation_id, plan)
-        return Outcome(self._conversations.view(conversation_id, caller), self._arrival(commit))
+        return self._conversations.seen(conversation_id, caller, self._arrival(commit))
 
     def add(self, caller: Caller, conversation_id: str, request: NewParticipant) -> Outcome:
         """Add somebody."""

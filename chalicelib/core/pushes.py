@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .errors import ChatError
 from .frames import Frame, event_push
 from .model import Subscription
 from .ports import Commit
@@ -57,6 +58,8 @@ class Outcome:
 
     answer: Any
     pushes: Sequence[Push] = field(default=())
+    problem: ChatError | None = None
+    """What to answer instead: it was done and is to be pushed, but the caller is no longer to know of it."""
 
 
 def of_commit(commit: Commit) -> list[Push]:

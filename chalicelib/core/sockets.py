@@ -15,7 +15,7 @@ from chalicelib.identity.model import Identity
 from . import frames, json_text, requests
 from .clock import Clock, milliseconds, rfc3339
 from .conversations import Conversations
-from .errors import ChatError, Forbidden, Internal, NotFound, TokenExpired, Unauthorized
+from .errors import ChatError, Forbidden, Internal, NotFound, TokenExpired, Unauthorized, Unavailable
 from .frames import MAX_PARTICIPANTS_IN_A_FRAME, Frame
 from .ids import is_conversation_id
 from .limits import Limits, Timing
@@ -35,6 +35,7 @@ ENVELOPE_BYTES = 4 * 1024
 NEWEST_EVENTS = 50
 MAX_SYNC_EVENTS = 100
 _SUBSCRIBED_AT_ONCE = 8
+_SUBSCRIBE_ATTEMPTS = 4
 
 
 @dataclass(slots=True)
@@ -137,16 +138,7 @@ class Sockets:
         if now > socket.token_expires_at + self._timing.expired_token_grace:
             reply.hang_up = frames.disconnect("TOKEN_EXPIRED", TokenExpired.default_message, reconnect=True)
             return
-        heard = replace(
-            socket,
-            last_seen=milliseconds(self._clock),
-            reachable=True,
-            gone=False,
-            generation=socket.generation + socket.gone,
-        )
-        reply.generation = heard.generation
-        if socket.gone or not socket.reachable:
-            self._back(socket, heard, reply)
+        heard = self._hear(socket, reply)
 
         def handle() -> None:
             if isinstance(command, ChatError):
@@ -160,19 +152,29 @@ class Sockets:
         else:
             handle()
 
-    def _back(self, before: Socket, heard: Socket, reply: Reply) -> None:
-        """The first frame of a socket, or one of a socket that was wrongly taken for gone.
+    def _hear(self, socket: Socket, reply: Reply) -> Socket:
+        """The socket as one that speaks: for the first time, or although it was taken for gone.
 
-        The latter hears again all that it had subscribed to.
+        In the latter case it hears again all that it had subscribed to.
         """
-        if not self._reachable(heard) or not before.gone:
-            return
-        for each in self._connections.remembered(heard.connection_id):
-            again = replace(each, generation=heard.generation)
-            member = self._store.membership(each.conversation_id, heard.participant_id)
-            if member is not None and self._subscribe(again):
-                person = Caller(heard.participant_id, heard.name).acting(member)
-                reply.pushes += self._presence.came(again, person)
+        heard = replace(
+            socket,
+            last_seen=milliseconds(self._clock),
+            reachable=True,
+            gone=False,
+            generation=socket.generation + socket.gone,
+        )
+        reply.generation = max(reply.generation, heard.generation)
+        if socket.reachable and not socket.gone:
+            return heard
+        if self._reachable(heard) and socket.gone:
+            for each in self._connections.remembered(heard.connection_id):
+                again = replace(each, generation=heard.generation)
+                member = self._store.membership(each.conversation_id, heard.participant_id)
+                if member is not None and self._subscribe(again):
+                    person = Caller(heard.participant_id, heard.name).acting(member)
+                    reply.pushes += self._presence.came(again, person)
+        return heard
 
     def _reachable(self, socket: Socket) -> bool:
         patience = self._log.patience()
@@ -192,7 +194,7 @@ class Sockets:
             case requests.Hello():
                 self._hello(command, socket, caller, reply)
             case requests.Subscribe(conversation_id=where, after=after):
-                answer, pushes = self._subscribed(socket, caller, where, after)
+                answer, pushes = self._subscribed(socket, caller, where, after, reply)
                 reply.answers.append(answer)
                 reply.pushes += pushes
             case requests.Unsubscribe(conversation_id=where):
@@ -232,37 +234,44 @@ class Sockets:
         )
         for start in range(0, len(command.subscribe), _SUBSCRIBED_AT_ONCE):
             some = command.subscribe[start : start + _SUBSCRIBED_AT_ONCE]
-            for answer, pushes in self._gather(*(self._wanted(socket, caller, each) for each in some)):
+            for answer, pushes in self._gather(*(self._wanted(socket, caller, each, reply) for each in some)):
                 reply.answers.append(answer)
                 reply.pushes += pushes
 
     def _wanted(
-        self, socket: Socket, caller: Caller, wanted: requests.SubscribeTo
+        self, socket: Socket, caller: Caller, wanted: requests.SubscribeTo, reply: Reply
     ) -> Callable[[], tuple[Frame, list[Push]]]:
         def subscribe() -> tuple[Frame, list[Push]]:
             try:
-                return self._subscribed(socket, caller, wanted.conversation_id, wanted.after)
+                return self._subscribed(socket, caller, wanted.conversation_id, wanted.after, reply)
             except ChatError as problem:
                 return frames.error(problem, requests.echo({"conversation_id": wanted.conversation_id})), []
 
         return subscribe
 
     def _subscribed(
-        self, socket: Socket, caller: Caller, where: str, after: int | None
+        self, socket: Socket, caller: Caller, where: str, after: int | None, reply: Reply
     ) -> tuple[Frame, list[Push]]:
-        member = self._conversations.member(where, caller)
-        subscription = Subscription(
-            where,
-            socket.connection_id,
-            caller.participant_id,
-            member.epoch,
-            socket.generation,
-            socket.token_expires_at,
-            since=milliseconds(self._clock),
-        )
-        if not self._subscribe(subscription):
-            self._conversations.member(where, caller)
-            raise Unauthorized("This socket is closed.")
+        for _ in range(_SUBSCRIBE_ATTEMPTS):
+            member = self._conversations.member(where, caller)
+            subscription = Subscription(
+                where,
+                socket.connection_id,
+                caller.participant_id,
+                member.epoch,
+                socket.generation,
+                socket.token_expires_at,
+                since=milliseconds(self._clock),
+            )
+            if self._subscribe(subscription):
+                break
+            # Since this frame was read, somebody took the socket for gone, or another frame brought it back.
+            fresh = self._connections.socket(socket.connection_id)
+            if fresh is None:
+                raise Unauthorized("This socket is closed.")
+            socket = self._hear(fresh, reply)
+        else:
+            raise Unavailable(retry_after=1)
         try:
             answer = self._snapshot(caller, where, after)
         except NotFound:

@@ -117,6 +117,8 @@ def _route(method: str, path: str, status: int = 200) -> Callable[[Callable[...,
                 if not isinstance(result, Outcome):
                     return _answer(code, result)
                 _push(result, request)
+                if result.problem is not None:
+                    raise result.problem
                 return _answer(code, result.answer)
 
             return _guarded(request, act)

@@ -56,7 +56,7 @@ def test_every_answer_has_our_shape_and_cors_headers(kind: str) -> None:
         ("INTEGRATION_FAILURE", 503, "UNAVAILABLE"),
         ("AUTHORIZER_FAILURE", 503, "UNAVAILABLE"),
         ("INTEGRATION_TIMEOUT", 504, "UNAVAILABLE"),
-        ("AUTHORIZER_CONFIGURATION_ERROR", 500, "INTERNAL"),
+        ("AUTHORIZER_CONFIGURATION_ERROR", 503, "UNAVAILABLE"),
         ("API_CONFIGURATION_ERROR", 500, "INTERNAL"),
         ("DEFAULT_5XX", 500, "INTERNAL"),
     ],

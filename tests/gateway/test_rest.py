@@ -466,10 +466,10 @@ def denied() -> Event:
     [
         (Exception("Unauthorized"), (401, "UNAUTHORIZED")),
         (lambda event: allow("arn:aws:execute-api:*:*:other/*"), (401, "UNAUTHORIZED")),
-        (Exception("anything else"), (500, "INTERNAL")),
-        (lambda event: {"no": "policy"}, (500, "INTERNAL")),
-        (lambda event: allow(f"{ARN}/*", {"nested": {"a": 1}}), (500, "INTERNAL")),
-        (lambda event: None, (500, "INTERNAL")),
+        (Exception("anything else"), (503, "UNAVAILABLE")),
+        (lambda event: {"no": "policy"}, (503, "UNAVAILABLE")),
+        (lambda event: allow(f"{ARN}/*", {"nested": {"a": 1}}), (503, "UNAVAILABLE")),
+        (lambda event: None, (503, "UNAVAILABLE")),
     ],
 )
 def test_what_the_authorizer_does_decides_the_answer(serve: Serve, answer: Any, expected: tuple[int, str]) -> None:
