@@ -288,6 +288,8 @@ class Sockets:
                 patience.pause()
 
     def _unsubscribe(self, socket: Socket, where: str, reply: Reply) -> None:
+        if not is_conversation_id(where):
+            raise NotFound
         mine = [
             each for each in self._connections.remembered(socket.connection_id) if each.conversation_id == where
         ]
