@@ -1,0 +1,135 @@
+"""What happens when something happens in between: named moments of named races, one by one."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.core.model import Caller
+from chalicelib.core.requests import NewParticipant, UpdateConversation
+
+from .conftest import World
+
+
+@pytest.fixture
+def socket() -> str:
+    return f"{uuid.uuid4().hex[:15]}="
+
+
+def test_a_subscribe_brings_a_socket_back_that_was_taken_for_gone_meanwhile(world: World, socket: str) -> None:
+    where, elsewhere = world.conversation("alice"), world.conversation("alice")
+    world.opens(socket, "alice", elsewhere)
+    store = world.chat.connection_store
+    world.moments.after(1, lambda: store.mark_gone(socket, 1))
+    (answer,) = world.says(socket, type="subscribe", conversation_id=where)
+    assert answer["type"] == "subscribed"
+    for each in (where, elsewhere):
+        assert [(s.connection_id, s.generation) for s in store.subscribers(each)] == [(socket, 2)]
+
+
+def test_a_subscribe_of_a_socket_that_is_closed_meanwhile_leaves_nothing(world: World, socket: str) -> None:
+    where = world.conversation("alice")
+    world.opens(socket, "alice")
+    world.moments.after(1, lambda: world.chat.sockets.close(socket))
+    (answer,) = world.says(socket, type="subscribe", conversation_id=where)
+    assert (answer["type"], answer["code"]) == ("error", "UNAUTHORIZED")
+    assert world.chat.connection_store.subscribers(where) == []
+
+
+def test_a_snapshot_is_not_given_to_who_was_removed_meanwhile(world: World, socket: str) -> None:
+    where = world.conversation("alice", "bob")
+    world.opens(socket, "bob")
+
+    def remove_and_talk() -> None:
+        alice = Caller("alice", "alice")
+        world.chat.members.remove(alice, where, "bob")
+        world.chat.members.add(alice, where, NewParticipant(participant_id="carol", name="Carol"))
+
+    # Socket and head; then, after the subscription stands, the events and the participants.
+    world.moments.after(2, remove_and_talk)
+    (answer,) = world.says(socket, type="subscribe", conversation_id=where)
+    assert (answer["type"], answer["code"]) == ("error", "NOT_FOUND")
+    assert world.chat.connection_store.subscribers(where) == []
+
+
+def test_a_change_is_pushed_though_its_author_was_removed_before_the_answer(world: World, socket: str) -> None:
+    where = world.conversation("alice", "bob")
+    alice, bob = Caller("alice", "alice"), Caller("bob", "bob")
+    world.chat.members.set_role(alice, where, "bob", "moderator")
+    world.opens(socket, "alice", where)
+    world.moments.after(1, lambda: world.chat.members.remove(alice, where, "bob"))
+    outcome = world.chat.conversations.update(bob, where, UpdateConversation(title="New"))
+    assert outcome.problem is not None
+    assert outcome.problem.code == "NOT_FOUND"
+    world.poster.posted.clear()
+    world.chat.delivery.deliver(outcome.pushes, within=5)
+    assert [frame["event"]["title"] for _, frame in world.poster.posted] == ["New"]
+
+
+def test_a_late_removal_by_410_does_not_touch_a_socket_that_is_back(world: World, socket: str) -> None:
+    where = world.conversation("alice")
+    world.opens(socket, "alice", where)
+    store = world.chat.connection_store
+    assert store.mark_gone(socket, 1) is not None
+    assert store.subscribers(where) == []
+    world.says(socket, type="ping")
+    assert store.mark_gone(socket, 1) is None
+    assert [s.generation for s in store.subscribers(where)] == [2]
+
+
+def test_an_expired_token_ends_the_socket_at_the_next_push(world: World, socket: str) -> None:
+    where = world.conversation("alice", "bob")
+    world.opens(socket, "bob", where)
+    store = world.chat.connection_store
+    row = store.socket(socket)
+    assert row is not None
+    store.renew(row, int(world.chat.clock.now()) - 61, None)
+    sent = world.chat.members.add(
+        Caller("alice", "alice"), where, NewParticipant(participant_id="carol", name="Carol")
+    )
+    world.poster.posted.clear()
+    world.chat.delivery.deliver(sent.pushes, within=5)
+    assert [(frame["type"], frame.get("code")) for to, frame in world.poster.posted if to == socket] == [
+        ("disconnect", "TOKEN_EXPIRED")
+    ]
+    assert world.poster.closed == [socket]
+    assert store.subscribers(where) == []
+
+
+def test_a_token_that_was_renewed_meanwhile_counts_even_where_it_is_not_yet_noted(
+    world: World, socket: str
+) -> None:
+    where = world.conversation("alice", "bob")
+    world.opens(socket, "bob", where)
+    store = world.chat.connection_store
+    (stale,) = store.subscribers(where)
+    row = store.socket(socket)
+    assert row is not None
+    store.renew(row, int(world.chat.clock.now()) - 61, None)
+    fresh = store.socket(socket)
+    assert fresh is not None
+    # As `auth` does it: the socket first, its subscriptions one by one.
+    store.open(replace(fresh, token_expires_at=stale.token_expires_at))
+    sent = world.chat.members.add(
+        Caller("alice", "alice"), where, NewParticipant(participant_id="carol", name="Carol")
+    )
+    world.poster.posted.clear()
+    world.chat.delivery.deliver(sent.pushes, within=5)
+    assert [frame["type"] for to, frame in world.poster.posted if to == socket] == ["event"]
+    assert world.poster.closed == []
+
+
+def test_of_two_sockets_that_come_at_once_one_tells(world: World) -> None:
+    where = world.conversation("alice", "bob")
+    first, second, listener = (f"{uuid.uuid4().hex[:15]}=" for _ in range(3))
+    world.opens(listener, "alice", where)
+    for each in (first, second):
+        world.opens(each, "bob")
+    world.poster.posted.clear()
+    # The second subscribes after the first one's subscription stands, before the first looks who else is there.
+    world.moments.after(2, lambda: world.says(second, type="subscribe", conversation_id=where))
+    world.says(first, type="subscribe", conversation_id=where)
+    told = [frame["online"] for to, frame in world.poster.posted if to == listener and frame["type"] == "presence"]
+    assert told == [True]
