@@ -205,10 +205,14 @@ class DynamoConnections:
             ]
         )
 
-    def unsubscribe(self, connection_id: str, conversation_id: str) -> bool:
-        """End that, as the fan-out sees it last."""
-        self._table.delete(f"X#{connection_id}", f"S#{conversation_id}")
-        return self._table.delete(f"C#{conversation_id}", f"S#{connection_id}") is not None
+    def unsubscribe(self, connection_id: str, conversation_id: str) -> None:
+        """End that, for the fan-out and for the socket in one: half a subscription would be heard of no more."""
+        self._transact(
+            [
+                self._table.delete_op(f"X#{connection_id}", f"S#{conversation_id}"),
+                self._table.delete_op(f"C#{conversation_id}", f"S#{connection_id}"),
+            ]
+        )
 
     def remembered(self, connection_id: str) -> list[Subscription]:
         """What a socket has subscribed to, also while it is taken for gone."""

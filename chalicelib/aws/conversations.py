@@ -261,7 +261,9 @@ class DynamoConversations:
         for member in commit.leaving:
             what = ("member", member.participant_id)
             where = member_key(member.conversation_id, member.participant_id)
-            writes.add(table.delete_op(*where, "#epoch = :epoch", epoch=member.epoch), what)
+            # The pointer, too: one that is moved meanwhile must not be lost for a later return.
+            unchanged = "#epoch = :epoch AND #read_up_to = :read_up_to"
+            writes.add(table.delete_op(*where, unchanged, epoch=member.epoch, read_up_to=member.read_up_to), what)
             writes.add(table.delete_op(pk, f"P#{member.participant_id}"), None)
             former = {
                 "pk": pk,
@@ -387,17 +389,13 @@ class DynamoConversations:
         except ConditionFailed:
             return
 
-    def delete(self, owner: Membership, *, purge_at: int) -> Head | None:
+    def delete(self, owner: Membership, *, purge_at: int) -> bool:
         """Mark a live conversation as deleted."""
-        pk = conversation_pk(owner.conversation_id)
-        head = self.head(owner.conversation_id)
-        if head is None or head.state is not State.LIVE:
-            return None
         try:
             self._dynamo.transact(
                 [
                     self._table.update_op(
-                        pk,
+                        conversation_pk(owner.conversation_id),
                         "HEAD",
                         "SET #state = :deleted",
                         "#state = :live",
@@ -411,8 +409,8 @@ class DynamoConversations:
         except TransactionCancelled as cancelled:
             if cancelled.contended:
                 raise Contended from cancelled
-            return None
-        return head
+            return False
+        return True
 
     def _put_purge(self, conversation_id: str, due: int) -> Operation:
         return self._table.put_op({"pk": "PURGE", "sk": _purge_sk(Purge(conversation_id, due))})

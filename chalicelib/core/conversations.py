@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
@@ -21,7 +22,7 @@ from .ids import is_conversation_id, new_conversation_id
 from .limits import Limits, Timing
 from .log import Log
 from .model import Caller, Head, Info, Membership, Person, Role, State
-from .ports import Commit, ConnectionStore, Contended, ConversationStore, Creation, Gather
+from .ports import Commit, ConnectionStore, ConversationStore, Creation, Gather
 from .presence import Presence
 from .pushes import Outcome, Push, ToParticipants, ToSubscriptions, of_commit
 from .requests import ConversationsQuery, CreateConversation, UpdateConversation, twice
@@ -223,18 +224,16 @@ class Conversations:
             _, member = self.enter(conversation_id, caller)
             if member.role != "owner":
                 raise Forbidden
-            try:
-                head = self._store.delete(member, purge_at=now)
-            except Contended:
-                patience.pause()
-                continue
-            if head is not None:
+            if self._log.insist(functools.partial(self._store.delete, member, purge_at=now)):
                 break
             patience.pause()
+        # Nothing can follow the mark: who has gone by this head is all who ever will.
+        head = self._store.head(conversation_id)
+        gone = {} if head is None else head.gone
         live = [
             each
             for each in self._connections.subscribers(conversation_id)
-            if head.gone.get(each.participant_id, 0) <= each.epoch
+            if gone.get(each.participant_id, 0) <= each.epoch
         ]
         self._connections.drop_all(conversation_id)
         return Outcome(None, [ToSubscriptions(live, frames.deleted_push(conversation_id))])

@@ -87,10 +87,14 @@ class Log:
 
     def settle(self, conversation_id: str) -> None:
         """Finish a creation in several steps. Raises ConversationBusy."""
+        self.insist(lambda: self._store.settle(conversation_id))
+
+    def insist(self, write: Callable[[], T]) -> T:
+        """`write`, again as long as it collides with others. Raises ConversationBusy."""
         patience = self.patience()
         while True:
             try:
-                return self._store.settle(conversation_id)
+                return write()
             except Contended:
                 patience.pause()
 

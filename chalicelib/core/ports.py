@@ -213,8 +213,8 @@ class ConversationStore(Protocol):
         """Drop the note that somebody went by this event: no subscription of theirs is left."""
         ...
 
-    def delete(self, owner: Membership, *, purge_at: int) -> Head | None:
-        """Mark a live conversation as deleted; its last head, None if it is not live or `owner` is no owner.
+    def delete(self, owner: Membership, *, purge_at: int) -> bool:
+        """Mark a live conversation as deleted. False: it is not live, or `owner` is no owner of it.
 
         Raises:
             Contended: nothing happened.
@@ -280,8 +280,12 @@ class ConnectionStore(Protocol):
         """
         ...
 
-    def unsubscribe(self, connection_id: str, conversation_id: str) -> bool:
-        """End that; whether it was so."""
+    def unsubscribe(self, connection_id: str, conversation_id: str) -> None:
+        """End that, whether it was so or not.
+
+        Raises:
+            Contended: nothing happened.
+        """
         ...
 
     def remembered(self, connection_id: str) -> list[Subscription]:

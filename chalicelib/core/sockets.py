@@ -21,7 +21,7 @@ from .ids import is_conversation_id
 from .limits import Limits, Timing
 from .log import Log, Page, fitting
 from .model import Caller, Head, Membership, Person, Socket, State, Subscription
-from .ports import ConnectionStore, Contended, ConversationStore, Gather
+from .ports import ConnectionStore, ConversationStore, Gather
 from .presence import Presence
 from .pushes import Push, ToSubscribers
 from .reading import Reading
@@ -167,7 +167,8 @@ class Sockets:
         reply.generation = max(reply.generation, heard.generation)
         if socket.reachable and not socket.gone:
             return heard
-        if self._reachable(heard) and socket.gone:
+        came = self._log.insist(lambda: self._connections.make_reachable(heard, generation=heard.generation))
+        if came and socket.gone:
             for each in self._connections.remembered(heard.connection_id):
                 again = replace(each, generation=heard.generation)
                 member = self._store.membership(each.conversation_id, heard.participant_id)
@@ -175,14 +176,6 @@ class Sockets:
                     person = Caller(heard.participant_id, heard.name).acting(member)
                     reply.pushes += self._presence.came(again, person)
         return heard
-
-    def _reachable(self, socket: Socket) -> bool:
-        patience = self._log.patience()
-        while True:
-            try:
-                return self._connections.make_reachable(socket, generation=socket.generation)
-            except Contended:
-                patience.pause()
 
     # ---- commands --------------------------------------------------------------------------------------
 
@@ -275,17 +268,15 @@ class Sockets:
         try:
             answer = self._snapshot(caller, where, after)
         except NotFound:
-            self._connections.unsubscribe(socket.connection_id, where)
+            self._end(socket, where)
             raise
         return {"type": "subscribed", **answer}, self._presence.came(subscription, caller.acting(member))
 
     def _subscribe(self, subscription: Subscription) -> bool:
-        patience = self._log.patience()
-        while True:
-            try:
-                return self._connections.subscribe(subscription)
-            except Contended:
-                patience.pause()
+        return self._log.insist(lambda: self._connections.subscribe(subscription))
+
+    def _end(self, socket: Socket, where: str) -> None:
+        self._log.insist(lambda: self._connections.unsubscribe(socket.connection_id, where))
 
     def _unsubscribe(self, socket: Socket, where: str, reply: Reply) -> None:
         if not is_conversation_id(where):
@@ -293,7 +284,7 @@ class Sockets:
         mine = [
             each for each in self._connections.remembered(socket.connection_id) if each.conversation_id == where
         ]
-        self._connections.unsubscribe(socket.connection_id, where)
+        self._end(socket, where)
         reply.answers.append({"type": "unsubscribed", "conversation_id": where})
         reply.pushes += self._presence.went(mine)
 
