@@ -4,11 +4,13 @@
 #   ARGS="…"   goes on to `python -m local` or `python -m bench`
 #   T=name     picks tests by name, as pytest's -k does
 #   KEEP=1     with `make e2e`: leaves the server up after the test, with its log
+#   STAGE=dev  with `make package`: a stage of .chalice/config.json
 
 PYTHON ?=
 ARGS ?=
 T ?=
 KEEP ?=
+STAGE ?= dev
 
 # Quoted for the shell: a test name may be an expression such as T="three or ten".
 PICK = $(if $(T),-k '$(T)')
@@ -17,7 +19,7 @@ RUN = .venv/bin/python
 prepare = @python="$$(sh scripts/find-python.sh '$(PYTHON)')" && \
 	"$$python" scripts/setup.py $(1) $(if $(PYTHON),--same-python)
 
-.PHONY: help setup setup-run run test lint e2e bench clean
+.PHONY: help setup setup-run run test lint e2e bench package clean
 
 help:
 	@echo 'make run      the whole chat on this machine        ARGS="--port 9000 --data DIR --reload"'
@@ -25,7 +27,8 @@ help:
 	@echo 'make lint     ruff and mypy --strict only'
 	@echo 'make e2e      the end-to-end tests                  T=name KEEP=1 (leaves the server up)'
 	@echo 'make bench    throughput and latency                ARGS="--help"'
-	@echo 'make setup    the environments, .venv and .venv-store, which the others make too'
+	@echo 'make package  the Lambda bundle and the template    STAGE=dev (into build/STAGE)'
+	@echo 'make setup    the environments, .venv and its like, which the others make too'
 	@echo 'make clean    removes all that make made'
 
 setup:
@@ -50,7 +53,10 @@ e2e: setup
 bench: setup
 	@$(RUN) -m bench $(ARGS)
 
+package: setup
+	@$(RUN) -m infra package --stage '$(STAGE)'
+
 clean:
-	@rm -rf .venv .venv-store .setup .chalice/deployments
+	@rm -rf .venv .venv-store .venv-lint .setup .chalice/deployments build
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,9 +1,10 @@
-"""Prepares the two virtual environments, and does nothing, quickly, when nothing changed.
+"""Prepares the virtual environments, and does nothing, quickly, when nothing changed.
 
 `.venv` holds the application with its tools, `.venv-store` the store of the local cloud (MiniStack pins a
-botocore of its own). Each carries a stamp: a digest of what was asked for and what is installed. The stamp is
-removed before anything is changed and written last, so an interrupted installation is seen and repaired. An
-environment that works but has no stamp is completed in place; one that does not work is made anew.
+botocore of its own), and for tests `.venv-lint` what judges the template (which pins a pydantic of its own).
+Each carries a stamp: a digest of what was asked for and what is installed. The stamp is removed before anything
+is changed and written last, so an interrupted installation is seen and repaired. An environment that works but
+has no stamp is completed in place; one that does not work is made anew.
 
 Standard library only: this runs before anything is installed.
 """
@@ -33,6 +34,7 @@ LEVELS = {
     "test": ((RUNTIME,), ("requirements-local.txt", "requirements-dev.txt")),
 }
 STORE = (("requirements-store.txt",),)
+LINT = (("requirements-lint.txt",),)
 # Settings of a person's shell that would make pip or Python look or install elsewhere.
 DISTURBING = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PYTHONHOME", "PYTHONPATH")
 Run = Callable[[Sequence[str], Path], bool]
@@ -67,7 +69,10 @@ class Environment:
 
 def environments(root: Path, level: str) -> list[Environment]:
     """The environments that a level ("run" or "test") needs."""
-    return [Environment(root / ".venv", LEVELS[level]), Environment(root / ".venv-store", STORE)]
+    needed = [Environment(root / ".venv", LEVELS[level]), Environment(root / ".venv-store", STORE)]
+    if level == "test":
+        needed.append(Environment(root / ".venv-lint", LINT))
+    return needed
 
 
 def wanted(environment: Environment) -> dict[str, str]:
@@ -211,7 +216,7 @@ def check_venv_module() -> None:
 
 
 def set_up(root: Path, level: str, *, same_python: bool) -> None:
-    """Brings both environments to the level, side by side. Raises SetupError."""
+    """Brings all environments to the level, side by side. Raises SetupError."""
     stale = [each for each in environments(root, level) if not is_ready(each, same_python=same_python)]
     if not stale:
         return
@@ -223,7 +228,7 @@ def set_up(root: Path, level: str, *, same_python: bool) -> None:
         if not stale:
             return
         started = time.monotonic()
-        names = " and ".join(each.path.name for each in stale)
+        names = ", ".join(each.path.name for each in stale)
         say(f"Preparing {names} with Python {sys.version.split()[0]} (about half a minute the first time)")
         with ThreadPoolExecutor(max_workers=len(stale)) as pool:
             for done in [pool.submit(prepare, each, same_python=same_python) for each in stale]:
@@ -238,7 +243,7 @@ def say(text: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command: `setup.py run|test [--same-python]`; the exit code."""
-    parser = argparse.ArgumentParser(description="Prepares .venv and .venv-store.")
+    parser = argparse.ArgumentParser(description="Prepares .venv, .venv-store and .venv-lint.")
     parser.add_argument("level", choices=sorted(LEVELS))
     parser.add_argument("--same-python", action="store_true", help="rebuild environments of another Python")
     options = parser.parse_args(arguments)

@@ -74,3 +74,7 @@ def test_this_environment_is_the_one_that_the_files_describe(file: str) -> None:
 
 def test_the_store_is_pinned_exactly() -> None:
     assert pins("requirements-store.txt")["ministack"] == "1.5.33"
+
+
+def test_what_judges_the_template_is_pinned_exactly() -> None:
+    assert pins("requirements-lint.txt").keys() >= {"cfn-lint", "aws-sam-translator", "pydantic", "boto3"}

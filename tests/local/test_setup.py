@@ -15,7 +15,13 @@ from scripts import setup
 from scripts.setup import SetupError, environments, is_ready, prepare
 from tests.local.instance import ROOT
 
-FILES = ("requirements.txt", "requirements-local.txt", "requirements-dev.txt", "requirements-store.txt")
+FILES = (
+    "requirements.txt",
+    "requirements-local.txt",
+    "requirements-dev.txt",
+    "requirements-store.txt",
+    "requirements-lint.txt",
+)
 FIND_PYTHON = ROOT / "scripts" / "find-python.sh"
 
 
@@ -84,10 +90,11 @@ def test_both_environments_are_made_and_filled_runtime_first_because_of_its_hash
 def test_what_tests_need_is_more_than_what_a_run_needs(checkout: Path) -> None:
     tools = FakeTools()
     prepare_all(checkout, tools, "run")
-    assert ready(checkout, "test") == [False, True]
+    assert ready(checkout, "test") == [False, True, False]
     prepare_all(checkout, tools, "test")
-    assert ready(checkout, "test") == ready(checkout, "run") == [True, True]
-    assert tools.made == [".venv", ".venv-store"]
+    assert ready(checkout, "test") == [True, True, True]
+    assert ready(checkout, "run") == [True, True]
+    assert tools.made == [".venv", ".venv-store", ".venv-lint"]
 
 
 def test_a_changed_file_is_installed_in_place_and_concerns_its_environment_only(checkout: Path) -> None:
@@ -165,7 +172,7 @@ def test_an_installation_that_fails_in_place_is_tried_once_from_nothing(checkout
     prepare_all(checkout, tools)
     tools.failures = 1
     prepare(environments(checkout, "test")[0], same_python=False, run=tools)
-    assert ready(checkout, "test") == [True, True]
+    assert ready(checkout, "test") == [True, True, False]
     assert tools.made == [".venv", ".venv-store", ".venv"]
 
 

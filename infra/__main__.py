@@ -1,0 +1,65 @@
+"""The command line: `python -m infra package --stage dev`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+from infra.build import Package, package
+from infra.errors import InfraError
+from infra.runtime import Architecture
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m infra", description="Builds a stage for AWS.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    packaging = commands.add_parser("package", help="make the Lambda bundle and the CloudFormation template")
+    packaging.add_argument("--stage", default="dev", help="a stage of .chalice/config.json (dev)")
+    packaging.add_argument(
+        "--architecture", choices=get_args(Architecture), help="for a trial on another processor than the stage's"
+    )
+    packaging.add_argument("--out", type=Path, help="a directory that is made anew (build/STAGE)")
+    options = parser.parse_args(arguments)
+    try:
+        out = options.out or ROOT / "build" / options.stage
+        made = package(ROOT, options.stage, out, options.architecture)
+    except InfraError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(summary(made))
+    return 0
+
+
+def summary(made: Package) -> str:
+    """What was made, for a person."""
+    bundle, stage = made.bundle, made.stage
+    unpacked = sum(bundle.sizes.values())
+    lines = [
+        f"{stage.full_name} {made.version} for python{made.runtime.python} on {stage.architecture}",
+        f"  {_shown(bundle.path)}  {_mb(bundle.size)} ({_mb(unpacked)} unpacked, {len(bundle.sizes)} files)",
+        *(f"      {name:<20} {_mb(size)}" for name, size in bundle.by_package().items()),
+        f"  {_shown(made.template)}  {made.template.stat().st_size / 1e3:.0f} kB",
+    ]
+    if unfinished := stage.unfinished():
+        lines.append(
+            f"  Before it is deployed, set {', '.join(unfinished)} in .chalice/config.json: they name examples."
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:6.2f} MB"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

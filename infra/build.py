@@ -1,0 +1,109 @@
+"""A stage's bundle and template, from this checkout and nothing else: no cache, no clock, no directory's name."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+import tomllib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from infra import bundle, contents, dependencies
+from infra.bundle import Bundle
+from infra.errors import InfraError
+from infra.process import run
+from infra.runtime import Architecture, Runtime, this_runtime
+from infra.sources import copy_project
+from infra.stage import Stage, read_stage
+from infra.template import compose
+from infra.template.names import Json
+
+BUNDLE, TEMPLATE = "deployment.zip", "template.json"
+MAX_TEMPLATE = 1_000_000
+"""Of a template that CloudFormation reads from S3, in bytes (CloudFormation user guide, "Quotas")."""
+_HERE = Path(__file__).resolve().parents[1]
+# Chalice wants a region, though nothing in what it makes depends on which of AWS's commercial ones.
+_REGION = "us-east-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What a stage is deployed from."""
+
+    stage: Stage
+    runtime: Runtime
+    bundle: Bundle
+    template: Path
+    version: str
+
+
+def package(root: Path, stage_name: str, out: Path, architecture: Architecture | None = None) -> Package:
+    """Build a stage of the checkout at `root` into `out`, which is made anew; all of it, or `out` stays as it was.
+
+    `architecture` is for a trial on another processor than the stage's. Raises InfraError.
+    """
+    stage = read_stage(root, stage_name)
+    if architecture is not None:
+        stage = replace(stage, architecture=architecture)
+    runtime = this_runtime(stage.architecture)
+    with tempfile.TemporaryDirectory(prefix="chat-package-") as place:
+        work = Path(place)
+        template = run_chalice(root, stage, work / "chalice")
+        made = _assemble(root, work, runtime)
+        contents.check(made.path, runtime)
+        version = f"{_declared_version(root)}+{made.digest[:12]}"
+        compose.finish(template, stage, version)
+        text = _as_text(template)
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir(parents=True)
+        shutil.copyfile(made.path, out / BUNDLE)
+        (out / TEMPLATE).write_text(text, encoding="utf-8")
+    return Package(stage, runtime, Bundle(out / BUNDLE, made.sizes), out / TEMPLATE, version)
+
+
+def run_chalice(root: Path, stage: Stage, work: Path) -> Json:
+    """Chalice's template with ours merged in; its zip, without dependencies, is left in `work`.
+
+    Raises InfraError.
+    """
+    copy_project(root, stage, work / "project")
+    merge = work / "merge.json"
+    merge.write_text(json.dumps(compose.to_merge(stage)), encoding="utf-8")
+    run(
+        [sys.executable, "-m", "infra.chalice_child", str(work / "project"), stage.name, str(work), str(merge)],
+        what=f"Packaging stage {stage.name} by Chalice",
+        cwd=work / "project",
+        more={
+            "PYTHONPATH": str(_HERE),
+            "AWS_DEFAULT_REGION": _REGION,
+            # No account is asked for anything, whatever this machine is set up for.
+            "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        },
+    )
+    template: Json = json.loads((work / "sam.json").read_text(encoding="utf-8"))
+    return template
+
+
+def _assemble(root: Path, work: Path, runtime: Runtime) -> Bundle:
+    tree = work / "bundle"
+    dependencies.install(root / "requirements.txt", tree, runtime)
+    bundle.add_code(work / "chalice" / BUNDLE, tree)
+    bundle.prune(tree)
+    bundle.compile_tree(tree)
+    return bundle.write_zip(tree, work / BUNDLE)
+
+
+def _declared_version(root: Path) -> str:
+    with (root / "pyproject.toml").open("rb") as file:
+        return str(tomllib.load(file)["project"]["version"])
+
+
+def _as_text(template: Json) -> str:
+    text = json.dumps(template, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    if len(text.encode()) > MAX_TEMPLATE:
+        raise InfraError(f"the template has {len(text.encode())} bytes, CloudFormation takes {MAX_TEMPLATE}")
+    return text

@@ -1,0 +1,88 @@
+"""What may be in a bundle: runtime code only, bytecode that fits, libraries that load, and not too much of it."""
+
+from __future__ import annotations
+
+import importlib.util
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from infra import elf
+from infra.errors import InfraError
+from infra.runtime import Runtime
+
+MAX_ZIPPED = 12 * 1024 * 1024
+MAX_UNZIPPED = 250 * 1024 * 1024
+"""Lambda's own limit (Lambda developer guide, "Lambda quotas")."""
+OURS = {"app.py", "chalicelib", "chalice"}
+# boto3 is the runtime's; the others are tools that would come in by a careless dependency.
+_FORBIDDEN = {
+    "boto3",
+    "botocore",
+    "s3transfer",
+    "moto",
+    "pytest",
+    "hypothesis",
+    "pip",
+    "setuptools",
+    "local",
+    "infra",
+}
+_TESTS = {"test", "tests", "testing"}
+_KINDS = {".py", ".pyc", ".so"}
+_UNCHECKED = 0b01
+"""PEP 552: the flags of bytecode that goes by a hash, which nobody checks."""
+
+
+def check(path: Path, runtime: Runtime) -> None:
+    """Raises InfraError that lists all that is wrong with the bundle at `path`."""
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    found = [
+        *_names(files),
+        *_bytecode(files, runtime),
+        *elf.problems({name: data for name, data in files.items() if name.endswith(".so")}, runtime),
+        *_sizes(path.stat().st_size, sum(map(len, files.values()))),
+    ]
+    if found:
+        raise InfraError("\n".join(["the bundle is not fit to be deployed:", *(f"    {each}" for each in found)]))
+
+
+def _names(files: Iterable[str]) -> Iterable[str]:
+    missing = OURS - {name.partition("/")[0] for name in files}
+    yield from (f"{each} is missing" for each in sorted(missing))
+    for name in files:
+        path = PurePosixPath(name)
+        # numpy.testing and the like are code; a directory of tests below chalicelib would be ours.
+        if path.parts[0] in _FORBIDDEN or _TESTS & set(path.parts[:-1]):
+            yield f"{name} has no place in a function"
+        elif path.parts[0].endswith(".dist-info"):
+            if path.parts[1] not in ("METADATA", "licenses"):
+                yield f"{name} is of no use to a function"
+        elif path.suffix not in _KINDS:
+            yield f"{name} is of a kind nobody has thought of: say in infra/bundle.py whether it is needed"
+
+
+def _bytecode(files: dict[str, bytes], runtime: Runtime) -> Iterable[str]:
+    """Bytecode is a magic number, flags and a hash of the source, 16 bytes, before the code (PEP 552)."""
+    expected = importlib.util.MAGIC_NUMBER + _UNCHECKED.to_bytes(4, "little")
+    compiled = {name for name in files if name.endswith(".pyc")}
+    for name, source in files.items():
+        if not name.endswith(".py"):
+            continue
+        path = PurePosixPath(name)
+        cached = str(path.parent / "__pycache__" / f"{path.stem}.{runtime.cache_tag}.pyc")
+        if cached not in files:
+            yield f"{name} has no bytecode"
+            continue
+        compiled.discard(cached)
+        if files[cached][:16] != expected + importlib.util.source_hash(source):
+            yield f"{cached} is not what {name} compiles to under Python {runtime.python}"
+    yield from (f"{name} is the bytecode of nothing" for name in sorted(compiled))
+
+
+def _sizes(zipped: int, unzipped: int) -> Iterable[str]:
+    if zipped > MAX_ZIPPED:
+        yield f"it has {zipped / 1e6:.2f} MB, {MAX_ZIPPED / 1e6:.2f} are allowed: what came in?"
+    if unzipped > MAX_UNZIPPED:
+        yield f"unpacked it has {unzipped / 1e6:.0f} MB, Lambda takes {MAX_UNZIPPED / 1e6:.0f}"

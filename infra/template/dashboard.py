@@ -1,0 +1,102 @@
+"""One dashboard: is it used, is it well, what does it cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from infra.stage import Stage
+from infra.template.alarms import NAMESPACE
+from infra.template.names import FUNCTIONS, Json, sub
+
+_WIDTH, _HEIGHT, _A_ROW = 8, 6, 3
+_LAMBDA, _GATEWAY, _DYNAMO = "AWS/Lambda", "AWS/ApiGateway", "AWS/DynamoDB"
+Metric = list[str]
+
+
+def fragment(stage: Stage) -> Json:
+    """The dashboard. Its body is a text in which CloudFormation fills in names."""
+    body = {"widgets": [_placed(index, each) for index, each in enumerate(_widgets(stage))]}
+    return {
+        "Resources": {
+            "Dashboard": {
+                "Type": "AWS::CloudWatch::Dashboard",
+                "Properties": {"DashboardName": sub("${AWS::StackName}"), "DashboardBody": sub(json.dumps(body))},
+            }
+        }
+    }
+
+
+def _widgets(stage: Stage) -> list[Json]:
+    sockets = ["ApiId", "${WebsocketAPI}", "Stage", stage.api_stage]
+    http = ["ApiName", f"{stage.full_name}-http", "Stage", stage.api_stage]
+    ours = ["Stage", stage.name]
+    return [
+        _graph(
+            "Messages accepted, appends that collided", "Sum", _ours(ours, "MessagesAccepted", "AppendConflicts")
+        ),
+        _graph(
+            "Sockets: connects, frames in and out",
+            "Sum",
+            _each(_GATEWAY, ("ConnectCount", "MessageCount"), sockets),
+        ),
+        _graph("HTTP: requests, 4xx, 5xx", "Sum", _each(_GATEWAY, ("Count", "4XXError", "5XXError"), http)),
+        _graph(
+            "Posts to sockets: refused, gone, given up",
+            "Sum",
+            _ours(ours, "PostsThrottled", "PostsGone", "PostsDropped"),
+        ),
+        _graph("Functions: p99 in ms", "p99", _of_functions("Duration")),
+        _graph("HTTP: p99 in ms", "p99", _each(_GATEWAY, ("Latency", "IntegrationLatency"), http)),
+        _graph("Functions: errors and throttles", "Sum", [*_of_functions("Errors"), *_of_functions("Throttles")]),
+        _graph("Functions at the same time", "Maximum", _of_functions("ConcurrentExecutions")),
+        _graph(
+            "DynamoDB: units and throttles",
+            "Sum",
+            [
+                metric
+                for table in ("ConversationsTable", "ConnectionsTable")
+                for metric in _each(
+                    _DYNAMO,
+                    (
+                        "ConsumedReadCapacityUnits",
+                        "ConsumedWriteCapacityUnits",
+                        "ReadThrottleEvents",
+                        "WriteThrottleEvents",
+                    ),
+                    ["TableName", f"${{{table}}}"],
+                )
+            ],
+        ),
+    ]
+
+
+def _of_functions(metric: str) -> list[Metric]:
+    return [[_LAMBDA, metric, "FunctionName", f"${{{each.logical_id}}}"] for each in FUNCTIONS]
+
+
+def _ours(dimensions: Metric, *metrics: str) -> list[Metric]:
+    return _each(NAMESPACE, metrics, dimensions)
+
+
+def _each(namespace: str, metrics: Sequence[str], dimensions: Metric) -> list[Metric]:
+    return [[namespace, metric, *dimensions] for metric in metrics]
+
+
+def _graph(title: str, statistic: str, metrics: list[Metric]) -> Json:
+    return {
+        "type": "metric",
+        "properties": {
+            "title": title,
+            "region": "${AWS::Region}",
+            "view": "timeSeries",
+            "stat": statistic,
+            "period": 60,
+            "metrics": metrics,
+        },
+    }
+
+
+def _placed(index: int, widget: Json) -> Json:
+    row, column = divmod(index, _A_ROW)
+    return {**widget, "x": column * _WIDTH, "y": row * _HEIGHT, "width": _WIDTH, "height": _HEIGHT}

@@ -1,0 +1,50 @@
+"""The functions, and what each one's resources are called in the template."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function: its short name, and its logical ids as Chalice gives them."""
+
+    name: str
+    logical_id: str
+    role: str
+    verifies_tokens: bool = False
+    answers_people: bool = False
+    """Somebody waits for it, so that its latency counts."""
+
+    @property
+    def log_group(self) -> str:
+        """The logical id of its log group; the policy files in `.chalice/` say it, too."""
+        return f"{self.name.capitalize()}LogGroup"
+
+
+FUNCTIONS = (
+    Function("api", "APIHandler", "ApiHandlerRole", answers_people=True),
+    Function("auth", "Auth", "AuthRole", verifies_tokens=True, answers_people=True),
+    Function("connect", "WebsocketConnect", "WebsocketConnectRole", verifies_tokens=True, answers_people=True),
+    Function("message", "WebsocketMessage", "WebsocketMessageRole", verifies_tokens=True, answers_people=True),
+    Function("disconnect", "WebsocketDisconnect", "WebsocketDisconnectRole"),
+    Function("sweep", "Sweep", "SweepRole"),
+)
+
+
+def ref(logical_id: str) -> Json:
+    """CloudFormation's `Ref`."""
+    return {"Ref": logical_id}
+
+
+def arn(logical_id: str) -> Json:
+    """The ARN of a resource."""
+    return {"Fn::GetAtt": [logical_id, "Arn"]}
+
+
+def sub(text: str) -> Json:
+    """A text in which CloudFormation fills in `${…}`."""
+    return {"Fn::Sub": text}

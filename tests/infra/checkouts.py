@@ -1,0 +1,95 @@
+"""One state of this project, built in two checkouts at the same time, once for all test processes of a run."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+_PARTS = ("app.py", "chalicelib", "infra", ".chalice", "requirements.txt", "pyproject.toml")
+_DONE = "done"
+
+
+@dataclass(frozen=True)
+class Build:
+    """What one `python -m infra package` left."""
+
+    checkout: Path
+    out: Path
+    said: str
+
+    @property
+    def bundle(self) -> Path:
+        return self.out / "deployment.zip"
+
+    @property
+    def template(self) -> Path:
+        return self.out / "template.json"
+
+
+@dataclass(frozen=True)
+class Builds:
+    """The same stage built in a fresh checkout, and in one elsewhere that was worked in."""
+
+    here: Build
+    elsewhere: Build
+
+
+def build_both(place: Path) -> Builds:
+    """Build into `place`, or take what another test process has built there."""
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        checkouts = {"here": place / "here", "elsewhere": place / "another" / "place" / "with a longer name"}
+        if not (place / _DONE).exists():
+            _copy(ROOT, checkouts["here"])
+            _copy(checkouts["here"], checkouts["elsewhere"])
+            _work_in(checkouts["elsewhere"])
+            running = {name: _start(checkout, place / f"{name}.out") for name, checkout in checkouts.items()}
+            ended = {name: (each.communicate(timeout=300), each.returncode) for name, each in running.items()}
+            for name, ((said, complaints), code) in ended.items():
+                assert code == 0, complaints
+                (place / f"{name}.txt").write_text(said)
+            (place / _DONE).touch()
+    made = {
+        name: Build(checkout, place / f"{name}.out", (place / f"{name}.txt").read_text())
+        for name, checkout in checkouts.items()
+    }
+    return Builds(**made)
+
+
+def _start(root: Path, out: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "infra", "package", "--stage", "dev", "--out", str(out)]
+    return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def _copy(root: Path, to: Path) -> None:
+    for part in _PARTS:
+        for path in [root / part] if (root / part).is_file() else _below(root / part):
+            target = to / path.relative_to(root)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+
+
+def _work_in(checkout: Path) -> None:
+    """Give files other times and another order in their directory, and leave behind what work leaves behind."""
+    for path in reversed(_below(checkout)):
+        data = path.read_bytes()
+        path.unlink()
+        path.write_bytes(data)
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    stale = checkout / "chalicelib" / "__pycache__"
+    stale.mkdir(exist_ok=True)
+    (stale / "gone.cpython-311.pyc").write_bytes(b"of a module that was renamed")
+    (checkout / ".chalice" / "deployments").mkdir(exist_ok=True)
+    (checkout / ".chalice" / "deployments" / "0123-python3.11.zip").write_bytes(b"an old package of Chalice's")
+
+
+def _below(folder: Path) -> list[Path]:
+    kept = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return [path for path in kept if "__pycache__" not in path.parts and "deployments" not in path.parts]

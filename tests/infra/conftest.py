@@ -1,0 +1,90 @@
+"""Builds are slow, so each is made once: two of the stage `dev`, and the template of `prod`."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.build import run_chalice
+from infra.stage import Stage, read_stage
+from infra.template import compose
+from tests.infra.checkouts import ROOT, Builds, build_both
+from tests.infra.judge import Verdict, judge
+
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A directory for all test processes of this run."""
+    base = tmp_path_factory.getbasetemp()
+    return (base if worker_id == "master" else base.parent) / "infra"
+
+
+@pytest.fixture(scope="session")
+def builds(shared: Path) -> Builds:
+    return build_both(shared / "builds")
+
+
+@pytest.fixture(scope="session")
+def bundle(builds: Builds) -> dict[str, bytes]:
+    """Path → content."""
+    with zipfile.ZipFile(builds.here.bundle) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture(scope="session")
+def dev(builds: Builds) -> Json:
+    template: Json = json.loads(builds.here.template.read_text())
+    return template
+
+
+@pytest.fixture(scope="session")
+def prod(tmp_path_factory: pytest.TempPathFactory) -> Json:
+    stage = read_stage(ROOT, "prod")
+    template = run_chalice(ROOT, stage, tmp_path_factory.mktemp("prod") / "chalice")
+    compose.finish(template, stage, "1.2.3+test")
+    return template
+
+
+@pytest.fixture(scope="session", params=["dev", "prod"])
+def stage(request: pytest.FixtureRequest) -> Stage:
+    return read_stage(ROOT, request.param)
+
+
+@pytest.fixture(scope="session")
+def template(stage: Stage, request: pytest.FixtureRequest) -> Json:
+    """As it is handed to CloudFormation."""
+    found: Json = request.getfixturevalue(stage.name)
+    return found
+
+
+@pytest.fixture(scope="session")
+def verdict(template: Json, shared: Path) -> Verdict:
+    return judge(template, shared / "verdicts")
+
+
+@pytest.fixture(scope="session")
+def cloudformation(verdict: Verdict) -> Json:
+    """What CloudFormation's SAM transform makes of it."""
+    return verdict.translation
+
+
+@pytest.fixture(scope="session")
+def resources(template: Json) -> Json:
+    found: Json = template["Resources"]
+    return found
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A small project whose configuration a test can change."""
+    (tmp_path / ".chalice").mkdir()
+    (tmp_path / "app.py").write_text("")
+    (tmp_path / "chalicelib" / "core").mkdir(parents=True)
+    (tmp_path / "chalicelib" / "core" / "one.py").write_text("ONE = 1\n")
+    return tmp_path

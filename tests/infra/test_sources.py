@@ -1,0 +1,101 @@
+"""What is copied for Chalice, and how a build that cannot be is told."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from infra.__main__ import main
+from infra.bundle import add_code
+from infra.errors import InfraError
+from infra.process import run
+from infra.sources import copy_project
+from infra.stage import read_stage
+from tests.infra.checkouts import ROOT
+from tests.infra.test_contents import zipped
+
+CONFIG = {"stages": {"dev": {"lambda_architecture": "x86_64"}, "other": {}}}
+DEV = read_stage(ROOT, "dev")
+
+
+@pytest.fixture
+def configured(project: Path) -> Path:
+    (project / ".chalice" / "config.json").write_text(json.dumps(CONFIG))
+    (project / ".chalice" / "policy-api.json").write_text("{}")
+    return project
+
+
+def test_code_and_configuration_are_copied_and_caches_are_not(configured: Path, tmp_path: Path) -> None:
+    (configured / "chalicelib" / "core" / "__pycache__").mkdir()
+    (configured / "chalicelib" / "core" / "__pycache__" / "one.cpython-311.pyc").touch()
+    (configured / ".chalice" / "deployments").mkdir()
+    (configured / ".chalice" / "deployments" / "old.zip").touch()
+    copied = tmp_path / "copy"
+    copy_project(configured, DEV, copied)
+    assert sorted(path.relative_to(copied).as_posix() for path in copied.rglob("*") if path.is_file()) == [
+        ".chalice/config.json",
+        ".chalice/policy-api.json",
+        "app.py",
+        "chalicelib/core/one.py",
+        "requirements.txt",
+    ]
+
+
+def test_chalice_is_told_the_processor_that_is_built_for(configured: Path, tmp_path: Path) -> None:
+    copy_project(configured, replace(DEV, architecture="arm64"), tmp_path / "copy")
+    config = json.loads((tmp_path / "copy" / ".chalice" / "config.json").read_text())
+    assert config["stages"] == {"dev": {"lambda_architecture": "arm64"}, "other": {}}
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "one.py.orig", "data.json"])
+def test_a_file_that_nobody_has_thought_of_is_refused_by_name(name: str, configured: Path, tmp_path: Path) -> None:
+    (configured / "chalicelib" / name).touch()
+    with pytest.raises(InfraError, match=f"chalicelib/{name} is no Python module"):
+        copy_project(configured, DEV, tmp_path / "copy")
+
+
+def test_a_dependency_cannot_take_the_place_of_our_code(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "app.py").touch()
+    with pytest.raises(InfraError, match=r"a dependency brings app\.py, which is ours"):
+        add_code(zipped({"app.py": b"ours"}, tmp_path), tree)
+
+
+def test_a_tool_that_fails_is_quoted(tmp_path: Path) -> None:
+    program = "import sys; print('much\\n' * 50); sys.exit('no such wheel')"
+    with pytest.raises(InfraError) as caught:
+        run([sys.executable, "-c", program], what="Installing", cwd=tmp_path)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "Installing failed:"
+    assert lines[-1] == "    no such wheel"
+    assert len(lines) <= 7
+
+
+def test_a_tool_does_not_see_what_a_person_has_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_TARGET", "/somewhere")
+    monkeypatch.setenv("AWS_PROFILE", "mine")
+    monkeypatch.setenv("CHAT_JWT_SECRET", "a secret of this shell")
+    program = (
+        "import os, sys; seen = {'PIP_TARGET', 'AWS_PROFILE', 'CHAT_JWT_SECRET'} & set(os.environ);"
+        "sys.exit(str(seen) if seen or os.environ['MORE'] != '1' else 0)"
+    )
+    run([sys.executable, "-c", program], what="Looking", cwd=tmp_path, more={"MORE": "1"})
+    with pytest.raises(InfraError, match="PIP_TARGET"):
+        run([sys.executable, "-c", program], what="Looking", cwd=tmp_path, more={"MORE": "1", "PIP_TARGET": "/x"})
+
+
+def test_an_unknown_stage_ends_the_command_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["package", "--stage", "nowhere"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == ".chalice/config.json has no stage 'nowhere' that can be deployed; there are: dev, prod\n"
+
+
+def test_the_local_stage_cannot_be_packaged(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["package", "--stage", "local"]) == 1
+    assert "has no stage 'local' that can be deployed" in capsys.readouterr().err
