@@ -6,12 +6,14 @@
 | `CHAT_CONNECTIONS_TABLE`        | name of the connections table                                              |
 | `CHAT_MANAGEMENT_ENDPOINT`      | URL of the WebSocket API's callback API, with the stage                    |
 | `CHAT_JWT_SECRET`               | secret of HS256 tokens, 32 bytes or more (development)                     |
+| `CHAT_JWT_SECRET_PARAMETER`     | name of the parameter (Systems Manager) that holds that secret instead     |
 | `CHAT_JWKS_URL`                 | where the keys of RS256 and ES256 tokens are                               |
 | `CHAT_JWT_ISSUER`               | the `iss` that tokens must have                                            |
 | `CHAT_JWT_AUDIENCE`             | the `aud` that tokens must have                                            |
 | `CHAT_JWT_LEEWAY`               | how far clocks may differ, in seconds (30)                                 |
 | `CHAT_LIMIT_<NAME>`             | a limit of `core.limits.Limits`, as `CHAT_LIMIT_PARTICIPANTS=250`          |
 | `CHAT_TIME_<NAME>`              | a time of `core.limits.Timing` in seconds, as `CHAT_TIME_PING_INTERVAL=60` |
+| `CHAT_ALLOWED_ORIGINS`          | web pages that may call the HTTP API: origins joined by commas, or `*`     |
 | `CHAT_VERSION`                  | what `/health` says is running                                             |
 """
 
@@ -44,18 +46,16 @@ class Settings:
     limits: Limits
     timing: Timing
     version: str
+    allowed_origins: tuple[str, ...] = ("*",)
+    deployed: bool = False
+    """Whether this runs in Lambda."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Read the settings. Raises SettingsError."""
         secret = environment.get("CHAT_JWT_SECRET") or None
-        if secret and secret.startswith(DEVELOPMENT_SECRET_PREFIX) and "AWS_LAMBDA_FUNCTION_NAME" in environment:
-            raise SettingsError(
-                "CHAT_JWT_SECRET is the secret that everybody knows, for development only: "
-                "set one of your own, or CHAT_JWKS_URL"
-            )
         try:
-            return cls(
+            settings = cls(
                 conversations_table=_required(environment, "CHAT_CONVERSATIONS_TABLE"),
                 connections_table=_required(environment, "CHAT_CONNECTIONS_TABLE"),
                 management_endpoint=_required(environment, "CHAT_MANAGEMENT_ENDPOINT"),
@@ -66,15 +66,36 @@ class Settings:
                     issuer=environment.get("CHAT_JWT_ISSUER") or None,
                     audience=environment.get("CHAT_JWT_AUDIENCE") or None,
                     leeway=_seconds(environment, "CHAT_JWT_LEEWAY", 30),
+                    secret_parameter=environment.get("CHAT_JWT_SECRET_PARAMETER") or None,
                 ),
                 limits=_numbers(Limits, "CHAT_LIMIT_", environment),
                 timing=_numbers(Timing, "CHAT_TIME_", environment),
                 version=environment.get("CHAT_VERSION") or "development",
+                allowed_origins=_origins(environment.get("CHAT_ALLOWED_ORIGINS") or "*"),
+                deployed="AWS_LAMBDA_FUNCTION_NAME" in environment,
             )
+            settings.checked_secret(secret or "")
+            return settings
         except SettingsError:
             raise
         except ValueError as error:
             raise SettingsError(str(error)) from error
+
+    def checked_secret(self, secret: str) -> str:
+        """`secret`, wherever it was read from, if it may be used here. Raises SettingsError."""
+        if self.deployed and secret.startswith(DEVELOPMENT_SECRET_PREFIX):
+            raise SettingsError(
+                "CHAT_JWT_SECRET is the secret that everybody knows, for development only: "
+                "set one of your own, or CHAT_JWKS_URL"
+            )
+        return secret
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(each.strip() for each in text.split(",") if each.strip())
+    if not origins or ("*" in origins and len(origins) > 1):
+        raise SettingsError("CHAT_ALLOWED_ORIGINS must be * alone, or origins joined by commas")
+    return origins
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

@@ -99,7 +99,13 @@ def verification(settings: Settings, clock: Clock) -> Callable[[str], Identity]:
     """Verification of tokens, saying what is wrong in the words of `core.errors`."""
     identity = settings.identity
     keys = None if identity.jwks_url is None else JwksKeys(identity.jwks_url, clock=clock.monotonic)
-    verifier = TokenVerifier(identity, keys=keys, clock=clock.now)
+
+    def read_secret(name: str) -> str:
+        from chalicelib.aws import parameters
+
+        return settings.checked_secret(parameters.read_secret(name, settings.region))
+
+    verifier = TokenVerifier(identity, keys=keys, clock=clock.now, read_secret=read_secret)
 
     def verify(token: str) -> Identity:
         try:

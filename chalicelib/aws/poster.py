@@ -25,7 +25,7 @@ from chalicelib.core.clock import Clock
 MAX_AT_ONCE = 128
 CONNECT_SECONDS = 1.0
 READ_SECONDS = 2.0
-_logger = logging.getLogger("chat.poster")
+_logger = logging.getLogger(__name__)
 
 
 class CallbackPoster:

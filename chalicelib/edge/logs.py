@@ -6,7 +6,7 @@ import json
 import logging
 import traceback
 
-_logger = logging.getLogger("chat")
+_logger = logging.getLogger(__name__)
 
 
 def failure(error: BaseException, **ids: str | None) -> None:

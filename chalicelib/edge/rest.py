@@ -16,6 +16,7 @@ from chalicelib.core.model import Caller
 from chalicelib.core.pushes import Outcome
 from chalicelib.identity.credentials import InvalidCredentials, bearer_token
 from chalicelib.identity.model import Identity
+from chalicelib.settings import SettingsError
 
 from . import health, logs
 
@@ -73,16 +74,31 @@ def _identity(request: Request) -> Identity:
     return identity
 
 
+def _cors(request: Request) -> dict[str, str]:
+    """Which page may read the answer, where not every one may; Chalice's own header says `*`."""
+    try:
+        origins = wiring.settings().allowed_origins
+    except SettingsError:
+        # It is answered with INTERNAL and logged by then; that answer must not fail as well.
+        return {}
+    if origins == ("*",):
+        return {}
+    asking = request.headers.get("origin", "")
+    return {"Access-Control-Allow-Origin": asking if asking in origins else origins[0], "Vary": "Origin"}
+
+
 def _answer(status: int, body: Any, headers: dict[str, str] | None = None) -> Response:
     text = "" if body is None else json_text.dumps(body)
     return Response(body=text, status_code=status, headers={**JSON, **(headers or {})})
 
 
 def _guarded(request: Request, act: Callable[[], Response]) -> Response:
-    """The one place where errors become answers."""
+    """The one place where errors become answers, and where all answers pass."""
     request_id = str(request.context.get("requestId") or "")
     try:
-        return act()
+        response = act()
+        response.headers.update(_cors(request))
+        return response
     except ChatError as error:
         problem = error
     except Exception as error:  # noqa: BLE001 — a defect of ours; the answer carries nothing but the request id
@@ -90,7 +106,12 @@ def _guarded(request: Request, act: Callable[[], Response]) -> Response:
         problem.__cause__ = error
     if problem.status >= 500:
         logs.failure(problem, request_id=request_id)
-    headers = {} if problem.retry_after is None else {"Retry-After": str(max(round(problem.retry_after), 1))}
+    headers = _cors(request)
+    if problem.retry_after is not None:
+        headers |= {
+            "Retry-After": str(max(round(problem.retry_after), 1)),
+            "Access-Control-Expose-Headers": "Retry-After",
+        }
     return _answer(problem.status, {"error": problem.body(), "request_id": request_id}, headers)
 
 

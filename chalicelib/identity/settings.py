@@ -24,15 +24,19 @@ class IdentitySettings:
     issuer: str | None
     audience: str | None
     leeway: int = 30
+    secret_parameter: str | None = None
+    """Where the secret is kept instead: the name of a parameter that is read when a token first needs it."""
 
     def __post_init__(self) -> None:
-        if self.secret is None and self.jwks_url is None:
+        if self.secret is None and self.secret_parameter is None and self.jwks_url is None:
             raise ValueError(
                 "nobody could sign in: set CHAT_JWKS_URL to the key set of your identity provider,"
                 " or CHAT_JWT_SECRET to a secret of at least 32 bytes (for development)"
             )
+        if self.secret is not None and self.secret_parameter is not None:
+            raise ValueError("set CHAT_JWT_SECRET or CHAT_JWT_SECRET_PARAMETER, not both")
         if self.secret is not None:
-            _check_secret(self.secret)
+            check_secret(self.secret)
         if self.jwks_url is not None:
             _check_jwks_url(self.jwks_url)
         _check_not_blank("CHAT_JWT_ISSUER", self.issuer)
@@ -41,7 +45,8 @@ class IdentitySettings:
             raise ValueError(f"CHAT_JWT_LEEWAY must be 0 to {MAX_LEEWAY} seconds, not {self.leeway}")
 
 
-def _check_secret(secret: str) -> None:
+def check_secret(secret: str) -> None:
+    """Raises `ValueError` if the secret is too short, or no secret at all."""
     try:
         size = len(secret.encode("utf-8"))
     except UnicodeEncodeError:

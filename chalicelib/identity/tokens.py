@@ -38,17 +38,25 @@ class KeySource(Protocol):
 class TokenVerifier:
     """Verifies tokens by the secret, by public keys, or by both.
 
-    Thread-safe. `clock` gives epoch seconds. Raises `ValueError` where the settings name a JWKS URL but no
-    key source is handed in.
+    Thread-safe. `clock` gives epoch seconds; `read_secret` the value of the parameter that holds the secret, or
+    raises `KeysUnavailable`. Raises `ValueError` where the settings name a source that is not handed in.
     """
 
     def __init__(
-        self, settings: IdentitySettings, *, keys: KeySource | None, clock: Callable[[], float] = time.time
+        self,
+        settings: IdentitySettings,
+        *,
+        keys: KeySource | None,
+        clock: Callable[[], float] = time.time,
+        read_secret: Callable[[str], str] | None = None,
     ) -> None:
         if keys is None and settings.jwks_url is not None:
             raise ValueError("the settings name a JWKS URL: a key source is needed for it")
+        if read_secret is None and settings.secret_parameter is not None:
+            raise ValueError("the settings name a parameter for the secret: a way to read it is needed")
         self._settings = settings
         self._secret = None if settings.secret is None else settings.secret.encode("utf-8")
+        self._read_secret = read_secret
         self._keys = keys
         self._clock = clock
 
@@ -69,12 +77,19 @@ class TokenVerifier:
 
     def _is_signed(self, token: str, jws: CompactJws) -> bool:
         match jws.header.get("alg"):
-            case "HS256" if self._secret is not None:
-                return _has_hmac(jws, self._secret)
+            case "HS256" if (secret := self._hmac_secret()) is not None:
+                return _has_hmac(jws, secret)
             case ("RS256" | "ES256") as algorithm if self._keys is not None:
                 return _has_public_signature(token, _key_for(jws, algorithm, self._keys), algorithm)
             case _:
                 raise InvalidToken("the token is signed by an algorithm that is not accepted here")
+
+    def _hmac_secret(self) -> bytes | None:
+        """The secret, read when a token first needs it and kept; a failure is not kept."""
+        name = self._settings.secret_parameter
+        if self._secret is None and name is not None and self._read_secret is not None:
+            self._secret = self._read_secret(name).encode("utf-8")
+        return self._secret
 
 
 def _has_hmac(jws: CompactJws, secret: bytes) -> bool:

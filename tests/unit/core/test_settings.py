@@ -51,6 +51,9 @@ def test_limits_and_times_are_settings() -> None:
         ("CHAT_TIME_PING", "5", "CHAT_TIME_PING_INTERVAL"),
         ("CHAT_JWT_SECRET", "short", "32"),
         ("CHAT_JWT_LEEWAY", "a bit", "CHAT_JWT_LEEWAY"),
+        ("CHAT_JWT_SECRET_PARAMETER", "/chat/secret", "not both"),
+        ("CHAT_ALLOWED_ORIGINS", "*,https://a.example", "CHAT_ALLOWED_ORIGINS"),
+        ("CHAT_ALLOWED_ORIGINS", " , ", "CHAT_ALLOWED_ORIGINS"),
     ],
 )
 def test_what_is_wrong_is_said(name: str, value: str, said: str) -> None:

@@ -1,0 +1,127 @@
+"""The REST function, called with proxy events as API Gateway sends them behind its authorizer."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from chalicelib import wiring
+
+
+def asked(
+    chat: Any,
+    method: str,
+    path: str,
+    *,
+    resource: str | None = None,
+    body: str | None = None,
+    who: dict[str, Any] | None = None,
+    headers: dict[str, str] | None = None,
+    parameters: dict[str, str] | None = None,
+) -> tuple[int, dict[str, Any], dict[str, str]]:
+    """Status, body and headers of the answer."""
+    soon = {"participant_id": "alice", "name": "Alice", "expires_at": str(int(time.time()) + 60)}
+    headers = headers or {}
+    event = {
+        "resource": resource or path,
+        "path": path,
+        "httpMethod": method,
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "pathParameters": parameters,
+        "stageVariables": None,
+        "requestContext": {
+            "resourcePath": resource or path,
+            "httpMethod": method,
+            "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+            "stage": "dev",
+            "identity": {"sourceIp": "192.0.2.1"},
+            "authorizer": soon if who is None else who,
+        },
+        "body": body,
+        "isBase64Encoded": False,
+    }
+    answer = chat.app(event, None)
+    return answer["statusCode"], json.loads(answer["body"] or "{}"), answer["headers"]
+
+
+def test_a_conversation_is_made_for_whom_the_authorizer_names(chat: Any) -> None:
+    status, made, headers = asked(chat, "POST", "/conversations", body='{"title":"Trip"}')
+    assert (status, made["created_by"]) == (201, "alice")
+    assert headers["Content-Type"] == "application/json"
+    assert headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        {"participant_id": "alice", "expires_at": "1"},
+        {"participant_id": "alice", "expires_at": str(int(time.time()) - 31)},
+        {"participant_id": "alice"},
+        {"expires_at": "9999999999"},
+        {"principalId": "participant"},
+    ],
+)
+def test_an_identity_from_the_cache_is_looked_at_again(chat: Any, who: dict[str, Any]) -> None:
+    status, body, _ = asked(chat, "GET", "/conversations", who=who)
+    assert (status, body["error"]["code"]) == (401, "UNAUTHORIZED")
+    assert body["request_id"] == "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+
+
+def test_every_page_may_read_answers_unless_origins_are_named(chat: Any) -> None:
+    _, _, headers = asked(chat, "GET", "/conversations", headers={"origin": "https://a.example"})
+    assert headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize(
+    ("asking", "allowed"),
+    [
+        ("https://a.example", "https://a.example"),
+        ("https://b.example", "https://b.example"),
+        ("https://evil.example", "https://a.example"),
+        (None, "https://a.example"),
+    ],
+)
+@pytest.mark.parametrize("body", ['{"title":"Trip"}', "{"])
+def test_where_origins_are_named_only_they_may_read_answers_and_errors(
+    chat: Any, monkeypatch: pytest.MonkeyPatch, asking: str | None, allowed: str, body: str
+) -> None:
+    monkeypatch.setenv("CHAT_ALLOWED_ORIGINS", "https://a.example, https://b.example")
+    wiring.settings.cache_clear()
+    headers = {} if asking is None else {"origin": asking}
+    _, _, answered = asked(chat, "POST", "/conversations", body=body, headers=headers)
+    assert answered["Access-Control-Allow-Origin"] == allowed
+    assert answered["Vary"] == "Origin"
+
+
+def test_a_defect_is_told_by_nothing_but_the_request_id(
+    chat: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("CHAT_CONNECTIONS_TABLE")
+    for cache in (wiring.settings, wiring.application):
+        cache.cache_clear()
+    status, body, _ = asked(chat, "POST", "/conversations", body='{"title":"a secret title"}')
+    assert status == 500
+    assert body == {
+        "error": {"code": "INTERNAL", "message": "Something went wrong on our side."},
+        "request_id": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+    }
+    assert "c6af9ac6-7b61-11e6-9a41-93e8deadbeef" in caplog.text
+    assert "SettingsError" in caplog.text
+    assert "secret title" not in caplog.text
+
+
+def test_health_looks_at_both_tables_and_needs_nobody(chat: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    status, body, _ = asked(chat, "GET", "/health", who={})
+    assert (status, body["checks"]) == (200, {"conversations": "ok", "connections": "ok"})
+    monkeypatch.setenv("CHAT_CONNECTIONS_TABLE", "no-such-table")
+    for cache in (wiring.settings, wiring.application):
+        cache.cache_clear()
+    status, body, _ = asked(chat, "GET", "/health", who={})
+    assert (status, body["status"]) == (503, "unavailable")
+    assert body["checks"] == {"conversations": "ok", "connections": "unavailable"}
