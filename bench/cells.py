@@ -1,0 +1,138 @@
+"""Design (b), for comparison: a sequencer and write-once cells (the log of CORFU, NSDI 2012).
+
+`UpdateItem ADD` on the head draws a number; then one transaction writes that cell if it is empty, the record
+that makes repeats one send, and the sender's membership. A writer that cannot finish writes `void` into its own
+cell. One that dies leaves a hole, which a reader fills with `void` once the cells above it are 15 s old.
+"""
+
+from __future__ import annotations
+
+from chalicelib.aws.conversations import conversation_pk, member_key, send_key_hash
+from chalicelib.aws.dynamo import ConditionFailed, Dynamo, Item, Table, TransactionCancelled, returning_old
+from chalicelib.core import json_text
+from chalicelib.core.clock import Clock, milliseconds
+from chalicelib.core.errors import ConversationBusy, NotFound
+from chalicelib.core.log import Patience
+from chalicelib.core.model import Event, Membership, SendKey, State
+
+WRITER_SECONDS = 5.0
+"""A writer gives up so long after it has drawn its number."""
+HOLE_SECONDS = 15.0
+"""A hole below a cell of this age is void: deadline of the writer, and what clocks differ."""
+_EMPTY = "attribute_not_exists(#pk)"
+
+
+class CellTaken(Exception):
+    """A reader took the writer for dead and made its cell void."""
+
+
+class Cells:
+    """Appends to the log and reads it."""
+
+    def __init__(self, dynamo: Dynamo, table: str, clock: Clock) -> None:
+        self._dynamo = dynamo
+        self._table: Table = dynamo.table(table)
+        self._clock = clock
+
+    def append(self, draft: Event, member: Membership, key: SendKey) -> int:
+        """Put a message into the log; its number. Raises ConversationBusy, NotFound."""
+        while True:
+            number = self.draw(key.conversation_id)
+            try:
+                return self._fill(number, draft, member, key)
+            except CellTaken:
+                continue
+
+    def draw(self, conversation_id: str) -> int:
+        """The next number, which from then on is the caller's to fill. Raises NotFound."""
+        try:
+            old = self._table.update(
+                conversation_pk(conversation_id),
+                "HEAD",
+                "SET #updated_at = :now ADD #sequence_id :one",
+                "#state = :live",
+                now=milliseconds(self._clock),
+                one=1,
+                live=State.LIVE.value,
+            )
+        except ConditionFailed as failed:
+            raise NotFound from failed
+        if old is None:
+            raise NotFound
+        return int(old["sequence_id"]) + 1
+
+    def _fill(self, number: int, draft: Event, member: Membership, key: SendKey) -> int:
+        patience = Patience(self._clock, WRITER_SECONDS)
+        hashed = send_key_hash(key)
+        record = {
+            "pk": f"K#{hashed}",
+            "sk": "K",
+            "conversation_id": key.conversation_id,
+            "message_id": draft["message_id"],
+            "sequence_id": number,
+            "created_at": draft["created_at"],
+        }
+        operations = [
+            returning_old(self._table.put_op(self._cell({**draft, "sequence_id": number}, hashed), _EMPTY)),
+            returning_old(self._table.put_op(record, _EMPTY)),
+            self._table.update_op(
+                *member_key(key.conversation_id, key.participant_id),
+                "SET #read_up_to = :read_up_to",
+                "#epoch = :epoch",
+                epoch=member.epoch,
+                read_up_to=number,
+            ),
+        ]
+        while True:
+            try:
+                self._dynamo.transact(operations)
+                return number
+            except TransactionCancelled as cancelled:
+                if cancelled.failed(0):
+                    return self._not_empty(number, draft, cancelled.reasons[0][1])
+                if cancelled.contended and not patience.exhausted:
+                    patience.pause()
+                    continue
+                self.void(key.conversation_id, number)
+                if cancelled.failed(1):
+                    return int((cancelled.reasons[1][1] or {})["sequence_id"])
+                raise (ConversationBusy(retry_after=1) if cancelled.contended else NotFound()) from cancelled
+
+    def _not_empty(self, number: int, draft: Event, item: Item | None) -> int:
+        event = json_text.parse((item or {})["event"])
+        if event.get("message_id") == draft["message_id"]:
+            return number
+        raise CellTaken
+
+    def _cell(self, event: Event, hashed: str | None) -> Item:
+        return {
+            "pk": conversation_pk(event["conversation_id"]),
+            "sk": f"E#{event['sequence_id']:016d}",
+            "event": json_text.dumps(event),
+            "written_at": milliseconds(self._clock),
+            "send_key": hashed,
+        }
+
+    def void(self, conversation_id: str, number: int) -> bool:
+        """Fill an empty cell with nothing; whether it was empty."""
+        event = {"conversation_id": conversation_id, "sequence_id": number, "type": "void"}
+        try:
+            self._table.put(self._cell(event, None), _EMPTY)
+        except ConditionFailed:
+            return False
+        return True
+
+    def read(self, conversation_id: str, after: int) -> int:
+        """The end of the contiguous log, from `after` on; holes that are old enough are filled on the way."""
+        pk = conversation_pk(conversation_id)
+        drawn = (self._table.get(pk, "HEAD") or {})["sequence_id"]
+        end, too_old = after, milliseconds(self._clock) - int(1000 * HOLE_SECONDS)
+        for item in self._table.query(pk, between=(f"E#{end + 1:016d}", f"E#{drawn:016d}")):
+            number = json_text.parse(item["event"])["sequence_id"]
+            while number > end + 1 and item.get("written_at", 0) <= too_old:
+                self.void(conversation_id, end + 1)
+                end += 1
+            if number != end + 1:
+                break
+            end = number
+        return end

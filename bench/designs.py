@@ -1,0 +1,154 @@
+"""The three ways to append to a log that are compared, each behind the same front.
+
+What comes before the append is the same for all: the socket's row, then the membership and the rate limit
+beside each other. (The socket's row tells who asks, so nothing about the person can be read earlier.)
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from chalicelib.core.clock import milliseconds, rfc3339
+from chalicelib.core.errors import ConversationBusy, NotFound
+from chalicelib.core.ids import new_message_id
+from chalicelib.core.log import Log
+from chalicelib.core.model import Caller, Event, Head, Membership, SendKey
+from chalicelib.core.ports import Commit, Contended, HeadMoved, Refused, Send
+
+from .cells import Cells
+from .world import CONVERSATIONS, World, socket_of
+
+
+class Design(Protocol):
+    """A way to append."""
+
+    def send(self, participant_id: str, client_message_id: str) -> int:
+        """Send a message; its number in the log. Raises ConversationBusy: it is not in the log."""
+        ...
+
+
+class Ours:
+    """What the product does: `Sender.send`, behind the socket's row and the head that is read beside it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def send(self, participant_id: str, client_message_id: str) -> int:
+        """See `Design.send`."""
+        world = self._world
+        _, head = world.time.gather(
+            lambda: world.chat.connection_store.socket(socket_of(participant_id)),
+            lambda: world.chat.conversation_store.head(world.conversation_id),
+        )
+        caller = Caller(participant_id, None)
+        sent = world.chat.sender.send(caller, world.conversation_id, world.message(client_message_id), head)
+        number: int = sent.event["sequence_id"]
+        return number
+
+
+class _Compared:
+    """What the two others have in common."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def admit(self, participant_id: str, *beside: Callable[[], Any]) -> tuple[Membership, list[Any]]:
+        """The reads before an append; `beside` is done together with the read of the socket's row."""
+        world, chat = self.world, self.world.chat
+        _, *results = world.time.gather(
+            lambda: chat.connection_store.socket(socket_of(participant_id)),
+            *beside,
+        )
+        member, _ = world.time.gather(
+            lambda: world.member(participant_id),
+            lambda: chat.connection_store.rate(participant_id, milliseconds(world.time), interval=1, burst=1000),
+        )
+        return member, results
+
+    def draft(self, member: Membership, client_message_id: str) -> Event:
+        """The event without its number."""
+        return {
+            "conversation_id": self.world.conversation_id,
+            "type": "message",
+            "created_at": rfc3339(milliseconds(self.world.time)),
+            "sender": {"participant_id": member.participant_id, "name": member.name, "type": member.type},
+            "message_id": new_message_id(),
+            "content": self.world.message(client_message_id).content,
+            "client_message_id": client_message_id,
+        }
+
+
+class Optimistic(_Compared):
+    """Design (a): one transaction moves the head by condition; who loses tries again.
+
+    A lost condition brings the new head; after a conflict the head is read again. Pauses have full jitter and
+    double up to `cap` seconds; after 5 s the writer gives up.
+    """
+
+    def __init__(self, world: World, cap: float = 0.25) -> None:
+        super().__init__(world)
+        self._cap = cap
+        self._log = Log(world.chat.conversation_store, world.time, world.chat.settings.timing)
+
+    def send(self, participant_id: str, client_message_id: str) -> int:
+        """See `Design.send`."""
+        where = self.world.conversation_id
+        member, (head,) = self.admit(participant_id, lambda: self._log.live(where))
+        draft = self.draft(member, client_message_id)
+        key = SendKey(where, participant_id, client_message_id)
+        deadline = self.world.time.monotonic() + self.world.chat.settings.timing.append_deadline
+        attempt = 0
+        while True:
+            try:
+                return self._try(head, draft, member, key)
+            except HeadMoved as moved:
+                head = self._log.usable(moved.current)
+            except Contended:
+                head = None
+            except Refused as refused:
+                if not refused.repeated:
+                    raise NotFound from refused
+                return refused.repeated[0].sequence_id
+            if self.world.time.monotonic() > deadline:
+                raise ConversationBusy(retry_after=1)
+            attempt += 1
+            self.world.time.sleep(random.uniform(0, min(0.008 * 2**attempt, self._cap)))
+            head = head or self._log.live(where)
+
+    def _try(self, head: Head, draft: Event, member: Membership, key: SendKey) -> int:
+        number = head.sequence_id + 1
+        new = Head(
+            head.conversation_id,
+            number,
+            head.messages + 1,
+            number,
+            milliseconds(self.world.time),
+            head.participants,
+            head.roster_version,
+        )
+        event = {**draft, "sequence_id": number}
+        self.world.chat.conversation_store.commit(Commit(old=head, new=new, sends=[Send(event, member, key)]))
+        return number
+
+
+class Sequencer(_Compared):
+    """Design (b): a number is drawn, then its cell is written; see `cells.py`."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.cells = Cells(world.dynamo, CONVERSATIONS, world.time)
+
+    def send(self, participant_id: str, client_message_id: str) -> int:
+        """See `Design.send`."""
+        member, _ = self.admit(participant_id)
+        key = SendKey(self.world.conversation_id, participant_id, client_message_id)
+        return self.cells.append(self.draft(member, client_message_id), member, key)
+
+
+DESIGNS: Mapping[str, Callable[[World], Design]] = {
+    "(a) optimistic": Optimistic,
+    "(b) sequencer": Sequencer,
+    "ours": Ours,
+}

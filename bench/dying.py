@@ -1,0 +1,122 @@
+"""What a writer that dies in the middle of an append does to everybody else.
+
+Ten people write once a second, all in the same moment, and a reader looks at the log ten times a second. One
+writer dies at the worst place of its design: with a number drawn and its cell not written, or as the leader of
+a queue, its own message still the oldest in it. What is measured is how long others wait for their
+acknowledgement, and how long an acknowledged message is not readable.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from local.faults import Call, Crash, Fault, FaultyClient, Latency
+from local.faults.plans import CRASH_AFTER, CRASH_BEFORE
+
+from .designs import DESIGNS, Sequencer
+from .histories import Acked
+from .simulation import Simulation
+from .world import World, make_world
+
+PEOPLE = 10
+ROUNDS = 20
+DIES_IN_ROUND = 2
+LOOK_SECONDS = 0.1
+SAME_MOMENT = 0.02
+
+_DEADLY: Mapping[str, tuple[Callable[[Call], bool], Fault]] = {
+    "(a) optimistic": (lambda call: call.operation == "transact_write_items", CRASH_BEFORE),
+    "(b) sequencer": (lambda call: call.operation == "update_item" and call.keys[0].sk == "HEAD", CRASH_AFTER),
+    "ours": (lambda call: any(key.pk.startswith("Q#") for key in call.keys) and len(call.keys) > 1, CRASH_BEFORE),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What the death did, in seconds."""
+
+    died: bool
+    longest_ack: float
+    longest_unreadable: float
+    """From an acknowledgement to the moment at which a reader is served the message."""
+
+
+def measure(name: str, latency: Latency, seed: int) -> Damage:
+    """Let one writer of a design die."""
+    random.seed(seed)
+    simulation = Simulation()
+    (damage,) = simulation.run(lambda: _Play(simulation, name, latency, seed).run())
+    result: Damage = damage
+    return result
+
+
+class _Play:
+    """One run."""
+
+    def __init__(self, simulation: Simulation, name: str, latency: Latency, seed: int) -> None:
+        self._time = simulation
+        self._name = name
+        self._world = make_world(simulation, PEOPLE, latency=latency, seed=seed)
+        self._begun = simulation.now()
+        self._acked: list[Acked] = []
+        self._seen: list[tuple[float, int]] = []
+        self._writing = PEOPLE
+
+    def run(self) -> Damage:
+        """Everybody writes, one dies, one reads."""
+        writers = [self._writer(index) for index in range(PEOPLE)]
+        *died, _ = self._time.gather(*writers, self._read)
+        return Damage(
+            died=any(died),
+            longest_ack=max(each.seconds for each in self._acked),
+            longest_unreadable=max(self._readable(each) - each.at for each in self._acked),
+        )
+
+    def _writer(self, index: int) -> Callable[[], bool]:
+        person = self._world.people[index]
+        world = self._mortal() if index == 0 else self._world
+        design = DESIGNS[self._name](world)
+
+        def write() -> bool:
+            try:
+                for number in range(ROUNDS):
+                    due = self._begun + number + random.uniform(0, SAME_MOMENT)
+                    self._time.sleep(due - self._time.now())
+                    place = design.send(person, f"{person}:{number}")
+                    now = self._time.now()
+                    self._acked.append(Acked(f"{person}:{number}", place, now - due, now))
+                return False
+            except Crash:
+                return True
+            finally:
+                self._writing -= 1
+
+        return write
+
+    def _mortal(self) -> World:
+        """The world as the process sees it that is going to die."""
+        deadly, fault = _DEADLY[self._name]
+
+        def plan(call: Call) -> Fault | None:
+            due = self._time.now() >= self._begun + DIES_IN_ROUND
+            return fault if due and deadly(call) else None
+
+        return self._world.seen_through(FaultyClient(self._world.client, plan))
+
+    def _read(self) -> None:
+        """Note how far the log can be read, until all that was acknowledged is."""
+        design = DESIGNS[self._name](self._world)
+        end = 1
+        while self._writing or (self._acked and end < max(each.sequence_id for each in self._acked)):
+            if isinstance(design, Sequencer):
+                end = design.cells.read(self._world.conversation_id, end)
+            else:
+                head = self._world.chat.conversation_store.head(self._world.conversation_id)
+                end = end if head is None else head.sequence_id
+            self._seen.append((self._time.now(), end))
+            self._time.sleep(LOOK_SECONDS)
+
+    def _readable(self, acked: Acked) -> float:
+        return max(acked.at, next(at for at, end in self._seen if end >= acked.sequence_id))

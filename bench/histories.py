@@ -1,0 +1,72 @@
+"""What was acknowledged, held against the log as it was read back afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Acked:
+    """One acknowledged message.
+
+    Its `client_message_id` is the sender, a colon, and the number of the message among the sender's.
+    """
+
+    client_message_id: str
+    sequence_id: int
+    seconds: float
+    """From when it was due to the acknowledgement, repeats included."""
+    at: float
+
+
+@dataclass(slots=True)
+class Faults:
+    """What must not be."""
+
+    lost: int = 0
+    """Acknowledged, but not in the log under the number that was acknowledged."""
+    doubled: int = 0
+    """In the log more than once."""
+    reordered: int = 0
+    """Acknowledged before a later one of the same sender was sent, but behind it in the log."""
+    holes: int = 0
+    """Numbers below the end of the log without an event."""
+
+    @property
+    def total(self) -> int:
+        """Zero, if all is well."""
+        return self.lost + self.doubled + self.reordered + self.holes
+
+
+def check(acked: Iterable[Acked], log: Iterable[dict[str, Any]]) -> Faults:
+    """Hold what was acknowledged against the log."""
+    faults = Faults()
+    places: dict[str, list[int]] = {}
+    end = 0
+    for event in log:
+        number: int = event["sequence_id"]
+        faults.holes += number - end - 1
+        end = number
+        if "client_message_id" in event:
+            places.setdefault(event["client_message_id"], []).append(number)
+    faults.doubled = sum(len(each) - 1 for each in places.values())
+    by_sender: dict[str, list[Acked]] = {}
+    for each in acked:
+        faults.lost += each.sequence_id not in places.get(each.client_message_id, ())
+        by_sender.setdefault(each.client_message_id.rpartition(":")[0], []).append(each)
+    faults.reordered = sum(map(_reordered, by_sender.values()))
+    return faults
+
+
+def _reordered(acked: list[Acked]) -> int:
+    """How many of one sender's messages lie before one that was acknowledged before they were sent."""
+    count, latest, waiting = 0, 0, sorted(acked, key=lambda each: each.at)
+    done = 0
+    for each in sorted(acked, key=lambda each: each.at - each.seconds):
+        while waiting[done].at < each.at - each.seconds:
+            latest = max(latest, waiting[done].sequence_id)
+            done += 1
+        count += each.sequence_id < latest
+    return count

@@ -1,0 +1,43 @@
+"""A MiniStack for a measurement, with the tables of the app in it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import boto3
+
+from chalicelib.aws.clients import DYNAMODB
+from local.store import Store, start_store
+from local.tables import ensure_tables, read_tables
+
+from .world import ENVIRONMENT
+
+REGION = "us-east-1"
+
+
+@contextlib.contextmanager
+def running_store() -> Iterator[Store]:
+    """An empty MiniStack, which ends with the context. Raises LocalError."""
+    with start_store(0, None, REGION) as store:
+        store.wait_until_ready()
+        yield store
+
+
+@contextlib.contextmanager
+def ministack(settings: Mapping[str, str] = ENVIRONMENT) -> Iterator[Any]:
+    """A client for a MiniStack with empty tables, with the time limits of the app."""
+    with running_store() as store:
+        client = client_for(store.url)
+        try:
+            ensure_tables(client, read_tables(settings))
+            yield client
+        finally:
+            client.close()
+
+
+def client_for(url: str) -> Any:
+    """A client for an endpoint on this machine."""
+    session = boto3.session.Session(aws_access_key_id="bench", aws_secret_access_key="bench", region_name=REGION)  # noqa: S106 — nobody's
+    return session.client("dynamodb", endpoint_url=url, config=DYNAMODB)

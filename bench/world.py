@@ -1,0 +1,134 @@
+"""A chat to be measured: the real core over the layers of `local.faults`, with one conversation in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from chalicelib.aws.conversations import conversation_pk
+from chalicelib.aws.dynamo import Dynamo
+from chalicelib.core import json_text
+from chalicelib.core.model import Caller, Event, Membership, Socket
+from chalicelib.core.requests import CreateConversation, Message, NewParticipant
+from chalicelib.settings import Settings
+from chalicelib.wiring import Application, build
+from local.faults import DynamoClient, ItemKey, Latency, RegionClient
+
+from .engine import MemoryEngine
+from .meter import Meter, item_size
+
+CONVERSATIONS, CONNECTIONS = "chat-bench-conversations", "chat-bench-connections"
+CONTENT = "Shall we meet at the station at eight, or is that too early for you? " * 3
+ENVIRONMENT: Mapping[str, str] = {
+    "CHAT_CONVERSATIONS_TABLE": CONVERSATIONS,
+    "CHAT_CONNECTIONS_TABLE": CONNECTIONS,
+    "CHAT_MANAGEMENT_ENDPOINT": "http://127.0.0.1:9/bench",
+    "CHAT_JWT_SECRET": "development-secret-for-the-bench-only",
+    "AWS_REGION": "us-east-1",
+    # Not what is measured here: one sender alone is faster than the ten a second that a participant may send.
+    "CHAT_LIMIT_MESSAGES_PER_SECOND": "1000",
+    "CHAT_LIMIT_BURST": "1000",
+}
+
+
+class Time(Protocol):
+    """What serves the layers as clock, the core as clock, and the core as `Gather`."""
+
+    def now(self) -> float: ...
+
+    def monotonic(self) -> float: ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+    def gather(self, *calls: Callable[[], Any]) -> list[Any]: ...
+
+
+class _NoSockets:
+    """A poster for people who do not listen."""
+
+    def post_all(self, mail: Mapping[str, Sequence[bytes]], deadline: float) -> list[str]:
+        return []
+
+    def close(self, connection_id: str) -> None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The parts, and who takes part."""
+
+    chat: Application
+    client: DynamoClient
+    meter: Meter
+    time: Time
+    conversation_id: str
+    people: Sequence[str]
+
+    @property
+    def dynamo(self) -> Dynamo:
+        """The tables, for a design of one's own."""
+        return Dynamo(self.client, self.time)
+
+    def seen_through(self, client: DynamoClient) -> World:
+        """The same world for a process with a client of its own."""
+        return replace(self, chat=_application(client, self.time), client=client)
+
+    def message(self, client_message_id: str) -> Message:
+        """A command of the usual size: about 200 bytes of text."""
+        return Message(
+            type="message",
+            conversation_id=self.conversation_id,
+            client_message_id=client_message_id,
+            content=CONTENT,
+        )
+
+    def log(self) -> Iterable[Event]:
+        """The whole log, as it stands in the store."""
+        table = self.dynamo.table(CONVERSATIONS)
+        for item in table.query(conversation_pk(self.conversation_id), prefix="E#"):
+            yield json_text.parse(item["event"])
+
+    def member(self, participant_id: str) -> Membership:
+        """Somebody's place in the conversation."""
+        member = self.chat.conversation_store.membership(self.conversation_id, participant_id)
+        if member is None:
+            raise LookupError(f"{participant_id} is not in the conversation")
+        return member
+
+
+def make_world(
+    time: Time, people: int, *, latency: Latency, seed: int, engine: DynamoClient | None = None
+) -> World:
+    """A conversation of so many people, each with a socket; to be called within the time that is given.
+
+    Capacity units are counted only on the engine in memory, which can be asked for the size of an item.
+    """
+    memory = MemoryEngine()
+
+    def size_of(key: ItemKey) -> int:
+        item = memory.peek(key)
+        return 0 if item is None else item_size(item)
+
+    meter = Meter(RegionClient(engine or memory, seed=seed, latency=latency, clock=time), size_of)
+    chat = _application(meter, time)
+    names = [f"person-{index}" for index in range(people)]
+    request = CreateConversation(
+        title="A crowd",
+        participants=[NewParticipant(participant_id=each, name=each.title()) for each in names[1:]],
+    )
+    made = chat.conversations.create(Caller(names[0], names[0].title()), request)
+    now = int(time.now())
+    for each in names:
+        chat.connection_store.open(Socket(socket_of(each), each, None, now + 86_400, now * 1000, now * 1000))
+    return World(chat, meter, meter, time, made.answer["conversation_id"], names)
+
+
+def _application(client: DynamoClient, time: Time) -> Application:
+    settings = Settings.from_environment(ENVIRONMENT)
+    return build(settings, dynamo_client=client, poster=_NoSockets(), clock=time, gather=time.gather)
+
+
+def socket_of(participant_id: str) -> str:
+    """The connection id of somebody's socket."""
+    return f"socket-of-{participant_id}"

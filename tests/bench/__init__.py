@@ -1,0 +1,1 @@
+"""That the benchmarks measure what they say: their engine, their time, their checks, and short runs of each."""

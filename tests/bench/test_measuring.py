@@ -1,0 +1,183 @@
+"""The parts that count and judge: each finds what it is there to find."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from bench.counting_proxy import Scanner
+from bench.engine import MemoryEngine
+from bench.figures import milliseconds, percentile, table
+from bench.histories import Acked, Faults, check
+from bench.latencies import GrowingLatency
+from bench.meter import Meter, item_size
+from bench.people import Heard
+from local.faults import Call, ItemKey, Latency, RegionClient, TransactionWindows, VirtualClock
+
+# ---- figures -------------------------------------------------------------------------------------------
+
+
+def test_percentiles_are_values_that_occurred() -> None:
+    hundred = [float(number) for number in range(100, 0, -1)]
+
+    assert [percentile(hundred, share) for share in (0.01, 0.5, 0.95, 0.99, 1.0)] == [1, 50, 95, 99, 100]
+    assert percentile([7.0], 0.99) == 7
+    assert percentile([], 0.5) == 0
+    assert milliseconds([0.001, 0.002, 0.010]) == "2 / 10 / 10"
+
+
+def test_a_table_is_as_wide_as_its_widest_cell() -> None:
+    assert table(("a", "bcd"), [("long", "x")]) == "| a    | bcd |\n|------|-----|\n| long | x   |"
+
+
+# ---- histories -----------------------------------------------------------------------------------------
+
+
+def message(number: int, name: str) -> dict[str, Any]:
+    return {"sequence_id": number, "client_message_id": name}
+
+
+CREATED = {"sequence_id": 1}
+
+
+def test_a_whole_log_has_no_faults() -> None:
+    acked = [Acked("a:0", 2, 1, at=1), Acked("b:0", 3, 1, at=1.5), Acked("a:1", 4, 1, at=3)]
+
+    assert check(acked, [CREATED, message(2, "a:0"), message(3, "b:0"), message(4, "a:1")]) == Faults()
+
+
+@pytest.mark.parametrize(
+    ("log", "faults"),
+    [
+        ([CREATED, message(2, "a:0")], Faults(lost=1)),
+        ([CREATED, message(2, "a:0"), message(3, "b:0")], Faults(lost=1)),
+        ([CREATED, message(2, "a:0"), message(3, "a:1"), message(4, "a:1")], Faults(doubled=1)),
+        ([CREATED, message(2, "a:0"), message(3, "a:1"), message(6, "b:0")], Faults(holes=2)),
+    ],
+)
+def test_what_is_lost_doubled_or_missing_is_found(log: list[dict[str, Any]], faults: Faults) -> None:
+    assert check([Acked("a:0", 2, 1, at=1), Acked("a:1", 3, 1, at=3)], log) == faults
+
+
+def test_a_message_before_one_that_was_acknowledged_when_it_was_sent_is_reordered() -> None:
+    log = [CREATED, message(2, "a:1"), message(3, "a:0")]
+    one_after_the_other = [Acked("a:0", 3, 1, at=1), Acked("a:1", 2, 1, at=3)]
+    at_the_same_time = [Acked("a:0", 3, 1, at=1), Acked("a:1", 2, 1.5, at=2)]
+
+    assert check(one_after_the_other, log).reordered == 1
+    assert check(at_the_same_time, log).reordered == 0
+    assert check(one_after_the_other, log).total == 1
+
+
+# ---- what a socket heard -------------------------------------------------------------------------------
+
+
+def test_pushes_that_come_twice_overtaken_or_changed_are_noticed() -> None:
+    heard = Heard()
+
+    for number in (2, 4, 3, 3):
+        heard.push({"sequence_id": number, "content": "x"}, now=number)
+    heard.push({"sequence_id": 4, "content": "y"}, now=9)
+    heard.fetched([{"sequence_id": 4, "content": "x"}, {"sequence_id": 5, "content": "x"}])
+
+    assert (heard.repeated, heard.overtaken, heard.contradicted, heard.recovered) == (2, 1, 1, 1)
+    assert sorted(heard.events) == [2, 3, 4, 5]
+    assert heard.at == {2: 2, 3: 3, 4: 4}
+
+
+# ---- the meter -----------------------------------------------------------------------------------------
+
+
+def metered() -> tuple[Meter, TransactionWindows]:
+    engine, windows = MemoryEngine(), TransactionWindows()
+
+    def size_of(key: ItemKey) -> int:
+        item = engine.peek(key)
+        return 0 if item is None else item_size(item)
+
+    return Meter(RegionClient(engine, windows=windows, clock=VirtualClock()), size_of), windows
+
+
+def item(sk: str, size: int = 0, pk: str = "C#1") -> dict[str, Any]:
+    return {"pk": {"S": pk}, "sk": {"S": sk}, "text": {"S": "x" * size}}
+
+
+def test_units_go_by_size_and_double_in_transactions() -> None:
+    meter, _ = metered()
+
+    meter.put_item(TableName="t", Item=item("a"))
+    meter.put_item(TableName="t", Item=item("b", 1_500))
+    assert meter.tally.writes == {"C": 3}
+    before = meter.tally.copy()
+    meter.transact_write_items(
+        TransactItems=[
+            {"Put": {"TableName": "t", "Item": item("c", 1_500)}},
+            {"Put": {"TableName": "t", "Item": item("d", pk="K#2")}},
+            {"Delete": {"TableName": "t", "Key": {"pk": {"S": "C#1"}, "sk": {"S": "b"}}}},
+        ]
+    )
+    since = meter.tally.since(before)
+    assert since.writes == {"C": 8, "K": 2}
+    assert since.calls == {"transact_write_items": 1}
+
+
+def test_a_query_is_charged_by_its_sum_and_a_get_by_the_item_there_or_not() -> None:
+    meter, _ = metered()
+    for number in range(3):
+        meter.put_item(TableName="t", Item=item(f"a{number}", 3_000))
+
+    meter.query(
+        TableName="t", KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": {"S": "C#1"}}
+    )  # fmt: skip
+    assert meter.tally.reads == {"C": 3}
+    meter.get_item(TableName="t", Key={"pk": {"S": "X#1"}, "sk": {"S": "a"}})
+    assert meter.tally.reads == {"C": 3, "X": 1}
+
+
+def test_conflicts_and_lost_conditions_are_told_apart() -> None:
+    meter, windows = metered()
+    put = {"Put": {"TableName": "t", "Item": item("a"), "ConditionExpression": "attribute_not_exists(pk)"}}
+    meter.transact_write_items(TransactItems=[put])
+    with pytest.raises(ClientError):
+        meter.transact_write_items(TransactItems=[put])
+    running = windows.open(frozenset({ItemKey("t", "C#1", "a")}))
+    with pytest.raises(ClientError):
+        meter.transact_write_items(TransactItems=[put])
+    windows.close(running)
+
+    assert (meter.tally.conditions, meter.tally.conflicts) == (1, 1)
+    assert meter.tally.writes == {"C": 6}
+
+
+def test_items_are_as_large_as_their_names_and_values() -> None:
+    assert item_size({"pk": {"S": "äb"}, "n": {"N": "-123"}, "b": {"BOOL": True}}) == 2 + 3 + 1 + 3 + 1 + 1
+    assert item_size({"m": {"M": {"x": {"S": "yz"}}}}) == 1 + 3 + 1 + 2 + 1
+
+
+# ---- the latency and the proxy -------------------------------------------------------------------------
+
+
+def test_only_transactions_grow_with_their_items() -> None:
+    latency = GrowingLatency(per_item=0.001)
+    puts = [{"Put": {"TableName": "t", "Item": item(str(number))}} for number in range(14)]
+
+    assert latency.seconds(Call(1, "transact_write_items", {"TransactItems": puts[:4]}), 0) == pytest.approx(0.010)
+    assert latency.seconds(Call(1, "transact_write_items", {"TransactItems": puts}), 0) == pytest.approx(0.020)
+    assert latency.seconds(Call(1, "get_item", {}), 0) == Latency().call
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 10_000])
+def test_the_proxy_finds_each_operation_once_however_the_bytes_are_cut(size: int) -> None:
+    def request(operation: str, body: bytes) -> bytes:
+        lines = ("POST / HTTP/1.1", f"X-Amz-Target: DynamoDB_20120810.{operation}", f"Content-Length: {len(body)}")
+        return "".join(f"{line}\r\n" for line in lines).encode() + b"\r\n" + body
+
+    stream = request("GetItem", b"{}") + request("PutItem", b"x" * 300) + request("GetItem", b"")
+    counts: Counter[str] = Counter()
+    scanner = Scanner(counts)
+
+    for start in range(0, len(stream), size):
+        scanner.feed(stream[start : start + size])
+
+    assert counts == {"GetItem": 2, "PutItem": 1}
