@@ -109,19 +109,42 @@ class DynamoConnections:
         }
         return self._transact([update, self._table.put_op(index)])
 
-    def mark_gone(self, connection_id: str, generation: int) -> list[Subscription] | None:
-        """Take a socket for gone: nobody posts to it any more. What it hears again if it speaks stays noted."""
+    def revive(self, connection_id: str, generation: int) -> bool:
+        """Begin a new generation of a socket that was taken for gone; it stays so until it is reachable."""
+        try:
+            self._table.update(
+                f"X#{connection_id}",
+                "SOCKET",
+                "SET #generation = :generation",
+                "#generation <= :generation",
+                generation=generation,
+            )
+        except ConditionFailed:
+            return False
+        return True
+
+    def mark_gone(
+        self, connection_id: str, generation: int, participant_id: str = ""
+    ) -> list[Subscription] | None:
+        """Take a socket for gone: nobody posts to it any more. What it hears again if it speaks stays noted.
+
+        This ends the generation, so that a revival under way does not take the socket for back in the end.
+        """
         try:
             old = self._table.update(
                 f"X#{connection_id}",
                 "SOCKET",
-                "SET #gone = :yes",
+                "SET #gone = :yes, #generation = #generation + :one",
                 "#generation = :generation",
                 yes=True,
+                one=1,
                 generation=generation,
             )
-        except ConditionFailed:
-            return None
+        except ConditionFailed as failed:
+            if failed.item is not None:
+                return None
+            # Somebody began to close it and did not get to the end: nothing else would clear this away soon.
+            return self._clear(connection_id, participant_id)
         subscriptions = self.remembered(connection_id)
         if old is not None:
             self._drop_item(f"U#{old['participant_id']}", f"X#{connection_id}", generation)
@@ -132,13 +155,18 @@ class DynamoConnections:
     def close(self, connection_id: str) -> tuple[Socket | None, list[Subscription]]:
         """Forget a socket: itself first, so that no subscription can be added behind our back."""
         item = self._table.delete(f"X#{connection_id}", "SOCKET")
+        subscriptions = self._clear(connection_id, "" if item is None else item["participant_id"])
+        return (None if item is None else _socket(item)), subscriptions
+
+    def _clear(self, connection_id: str, participant_id: str) -> list[Subscription]:
+        """Remove all that is left of a socket; what it was subscribed to."""
         subscriptions = self.remembered(connection_id)
         keys = [(f"X#{connection_id}", f"S#{each.conversation_id}") for each in subscriptions]
         keys += [(f"C#{each.conversation_id}", f"S#{connection_id}") for each in subscriptions]
-        if item is not None:
-            keys.append((f"U#{item['participant_id']}", f"X#{connection_id}"))
+        owners = {participant_id, *(each.participant_id for each in subscriptions)} - {""}
+        keys += [(f"U#{owner}", f"X#{connection_id}") for owner in owners]
         self._dynamo.batch_delete([(self._table.name, *each) for each in keys])
-        return (None if item is None else _socket(item)), subscriptions
+        return subscriptions
 
     def renew(self, socket: Socket, token_expires_at: int, name: str | None) -> bool:
         """Note a new token, at the socket first: what is subscribed from then on has it from there."""
@@ -173,7 +201,7 @@ class DynamoConnections:
 
     # ---- subscriptions ---------------------------------------------------------------------------------
 
-    def subscribe(self, subscription: Subscription) -> bool:
+    def subscribe(self, subscription: Subscription, *, reviving: bool = False) -> bool:
         """Let a socket hear a conversation, in one transaction with the two conditions for it."""
         connection_id, conversation_id = subscription.connection_id, subscription.conversation_id
         content = {
@@ -196,9 +224,9 @@ class DynamoConnections:
                 self._table.check_op(
                     f"X#{connection_id}",
                     "SOCKET",
-                    "#generation = :generation AND #gone = :no",
+                    "#generation = :generation AND #gone = :gone",
                     generation=subscription.generation,
-                    no=False,
+                    gone=reviving,
                 ),
                 self._table.put_op({"pk": f"X#{connection_id}", "sk": f"S#{conversation_id}"} | content),
                 self._table.put_op({"pk": f"C#{conversation_id}", "sk": f"S#{connection_id}"} | content),

@@ -55,13 +55,13 @@ class Delivery:
             lambda: answer is None or self._answer(answer, deadline),
             lambda: self._post(self._mail(pushes), deadline),
         )
-        generations = {each.connection_id: each.generation for each in gone}
+        missing = {each.connection_id: (each.generation, each.participant_id) for each in gone}
         if answer is not None and not answered:
-            generations[answer.connection_id] = answer.generation
-        for connection_id, generation in generations.items():
+            missing.setdefault(answer.connection_id, (answer.generation, ""))
+        for connection_id, (generation, participant_id) in missing.items():
             if self._clock.monotonic() >= deadline:
                 return
-            ended = self._connections.mark_gone(connection_id, generation)
+            ended = self._connections.mark_gone(connection_id, generation, participant_id)
             if ended:
                 self._post(self._mail(self._presence.went(ended)), deadline)
 

@@ -253,10 +253,20 @@ class ConnectionStore(Protocol):
         """Let its participant be reached by it. False: it is not there, or of a later generation."""
         ...
 
-    def mark_gone(self, connection_id: str, generation: int) -> list[Subscription] | None:
+    def revive(self, connection_id: str, generation: int) -> bool:
+        """Begin a new generation of a socket that was taken for gone; `make_reachable` ends its being so.
+
+        False: it is not there, or of a later generation.
+        """
+        ...
+
+    def mark_gone(
+        self, connection_id: str, generation: int, participant_id: str = ""
+    ) -> list[Subscription] | None:
         """Take a socket for gone: nobody posts to it again unless it speaks. What it was subscribed to.
 
-        None if it is not there or has spoken since.
+        None if it has spoken since that generation. `participant_id`, if it is known, helps to clear up after
+        a socket that is not there any more.
         """
         ...
 
@@ -272,8 +282,10 @@ class ConnectionStore(Protocol):
         """The reachable sockets of a person, as subscriptions to nothing (`conversation_id` empty)."""
         ...
 
-    def subscribe(self, subscription: Subscription) -> bool:
+    def subscribe(self, subscription: Subscription, *, reviving: bool = False) -> bool:
         """Let a socket hear a conversation, if its person is a member at that epoch and the socket is there.
+
+        The socket must be of that generation, and gone if and only if it is being revived.
 
         Raises:
             Contended: nothing happened.

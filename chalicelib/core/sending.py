@@ -279,6 +279,9 @@ class Sender:
                 self._clock.sleep(random.uniform(*POLL_SECONDS))  # noqa: S311 — jitter
             # Also while an older one is in front: ids go by senders' clocks, it may have come after ours got in.
             record = self._store.record(key)
+            if record is not None and record.message_id != draft["message_id"] and not passed:
+                # A repeat of a send that got in by itself: left behind, it would keep others waiting for a leader.
+                self._store.withdraw(where, queued.queue_id)
             if record is not None or passed:
                 return record
             if patience.exhausted:

@@ -167,14 +167,17 @@ class Sockets:
         reply.generation = max(reply.generation, heard.generation)
         if socket.reachable and not socket.gone:
             return heard
-        came = self._log.insist(lambda: self._connections.make_reachable(heard, generation=heard.generation))
-        if came and socket.gone:
+        if socket.gone:
+            if not self._connections.revive(heard.connection_id, heard.generation):
+                return heard
+            # It counts as gone until all of this is done: if we die in between, its next frame begins again.
             for each in self._connections.remembered(heard.connection_id):
                 again = replace(each, generation=heard.generation)
                 member = self._store.membership(each.conversation_id, heard.participant_id)
-                if member is not None and self._subscribe(again):
+                if member is not None and self._subscribe(again, reviving=True):
                     person = Caller(heard.participant_id, heard.name).acting(member)
                     reply.pushes += self._presence.came(again, person)
+        self._log.insist(lambda: self._connections.make_reachable(heard, generation=heard.generation))
         return heard
 
     # ---- commands --------------------------------------------------------------------------------------
@@ -272,8 +275,8 @@ class Sockets:
             raise
         return {"type": "subscribed", **answer}, self._presence.came(subscription, caller.acting(member))
 
-    def _subscribe(self, subscription: Subscription) -> bool:
-        return self._log.insist(lambda: self._connections.subscribe(subscription))
+    def _subscribe(self, subscription: Subscription, *, reviving: bool = False) -> bool:
+        return self._log.insist(lambda: self._connections.subscribe(subscription, reviving=reviving))
 
     def _end(self, socket: Socket, where: str) -> None:
         self._log.insist(lambda: self._connections.unsubscribe(socket.connection_id, where))

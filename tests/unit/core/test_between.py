@@ -26,7 +26,7 @@ def test_a_subscribe_brings_a_socket_back_that_was_taken_for_gone_meanwhile(worl
     (answer,) = world.says(socket, type="subscribe", conversation_id=where)
     assert answer["type"] == "subscribed"
     for each in (where, elsewhere):
-        assert [(s.connection_id, s.generation) for s in store.subscribers(each)] == [(socket, 2)]
+        assert [(s.connection_id, s.generation) for s in store.subscribers(each)] == [(socket, 3)]
 
 
 def test_a_subscribe_of_a_socket_that_is_closed_meanwhile_leaves_nothing(world: World, socket: str) -> None:
@@ -76,7 +76,7 @@ def test_a_late_removal_by_410_does_not_touch_a_socket_that_is_back(world: World
     assert store.subscribers(where) == []
     world.says(socket, type="ping")
     assert store.mark_gone(socket, 1) is None
-    assert [s.generation for s in store.subscribers(where)] == [2]
+    assert [s.generation for s in store.subscribers(where)] == [3]
 
 
 def test_an_expired_token_ends_the_socket_at_the_next_push(world: World, socket: str) -> None:
