@@ -330,17 +330,34 @@ class DynamoConversations:
             _head_item(creation.head),
         ]
         if len(members) + len(core) <= MAX_TRANSACTION:
-            self._dynamo.transact([self._table.put_op(item) for item in (*members, *core)])
+            self._transact([self._table.put_op(item) for item in (*members, *core)])
             return True
-        stamp = {"expires_at": self._dynamo.now + UNSETTLED_SECONDS}
+        expires_at = self._dynamo.now + UNSETTLED_SECONDS
+        stamp = {"expires_at": expires_at}
         for some in chunks(members, MAX_TRANSACTION):
-            self._dynamo.transact([self._table.put_op(item | stamp) for item in some])
-        self._dynamo.transact([self._table.put_op(item | stamp) for item in core])
+            self._transact([self._table.put_op(item | stamp) for item in some])
+        remains = self._put_purge(creation.head.conversation_id, expires_at + UNSETTLED_SECONDS)
+        self._transact([*(self._table.put_op(item | stamp) for item in core), remains])
         return False
 
+    def _transact(self, operations: Sequence[Operation]) -> None:
+        """A transaction whose conditions, if it has any, fail only for what is done already. Raises Contended."""
+        try:
+            self._dynamo.transact(operations)
+        except TransactionCancelled as cancelled:
+            if cancelled.contended:
+                raise Contended from cancelled
+
     def settle(self, conversation_id: str) -> None:
-        """Take the expiry from all items of a creation in several steps; the head's last. Raises Contended."""
+        """Take the expiry from all items of a creation in several steps; the head's last. Raises Contended.
+
+        Whoever began this and died leaves items that expire and others that do not any more. The note to clear
+        them away, made with the head, goes with the head's expiry.
+        """
         pk = conversation_pk(conversation_id)
+        head = self._table.get(pk, "HEAD")
+        if head is None or "expires_at" not in head:
+            return
         pending = [item for item in self._table.query(pk, prefix="P#") if "expires_at" in item]
         keys = [
             where
@@ -348,17 +365,13 @@ class DynamoConversations:
             for where in (member_key(conversation_id, item["participant_id"]), (pk, item["sk"]))
         ]
         for some in chunks(keys, MAX_TRANSACTION):
-            self._lasting(some)
-        self._lasting([(pk, _event_sk(1)), (pk, "INFO"), (pk, "HEAD")])
+            self._transact(self._lasting(some))
+        note = Purge(conversation_id, head["expires_at"] + UNSETTLED_SECONDS)
+        core = self._lasting([(pk, _event_sk(1)), (pk, "INFO"), (pk, "HEAD")])
+        self._transact([*core, self._table.delete_op("PURGE", _purge_sk(note))])
 
-    def _lasting(self, keys: Sequence[tuple[str, str]]) -> None:
-        operations = [self._table.update_op(*each, "REMOVE #expires_at", "attribute_exists(#pk)") for each in keys]
-        try:
-            self._dynamo.transact(operations)
-        except TransactionCancelled as cancelled:
-            # A failed condition means that somebody else has finished this, and life has gone on since.
-            if cancelled.contended:
-                raise Contended from cancelled
+    def _lasting(self, keys: Sequence[tuple[str, str]]) -> list[Operation]:
+        return [self._table.update_op(*each, "REMOVE #expires_at", "attribute_exists(#pk)") for each in keys]
 
     def move_read_pointer(self, member: Membership, read_up_to: int, read_messages: int) -> bool:
         """Move it forward."""
@@ -423,27 +436,26 @@ class DynamoConversations:
     def purge(self, purge: Purge, limit: int) -> bool:
         """Remove about `limit` items, the head last, so that any crash leaves something to go on from."""
         pk = conversation_pk(purge.conversation_id)
-        items = list(self._table.query(pk, limit=limit))
-        if items and items[0]["sk"] == "HEAD":
-            queued = list(self._table.query(_queue_pk(purge.conversation_id), limit=limit))
-            if not queued and len(items) == 1:
-                self._table.delete(pk, "HEAD")
-                self._table.delete("PURGE", _purge_sk(purge))
-                return True
-            items += queued
-        keys: list[tuple[str, str]] = []
-        for item in items:
-            if item["sk"] == "HEAD":
-                continue
-            keys.append((item["pk"], item["sk"]))
-            if "send_key" in item:
-                keys.append((f"K#{item['send_key']}", "K"))
-            if item["sk"].startswith("P#"):
-                keys.append(member_key(purge.conversation_id, item["participant_id"]))
-        self._dynamo.batch_delete([(self._table.name, *each) for each in keys])
-        if not items:
+        head = self._table.get(pk, "HEAD")
+        if head is not None and head["state"] == State.LIVE.value:
+            # Its creation was made to last after all, by a process whose note of that was another one.
             self._table.delete("PURGE", _purge_sk(purge))
             return True
+        items = [item for item in self._table.query(pk, limit=limit, expired=True) if item["sk"] != "HEAD"]
+        items += self._table.query(_queue_pk(purge.conversation_id), limit=limit, expired=True)
+        if not items:
+            self._table.delete(pk, "HEAD")
+            self._table.delete("PURGE", _purge_sk(purge))
+            return True
+        # What is found only by these items goes before them.
+        found = [(f"K#{item['send_key']}", "K") for item in items if "send_key" in item]
+        found += [
+            member_key(purge.conversation_id, item["participant_id"])
+            for item in items
+            if item["sk"].startswith("P#")
+        ]
+        for keys in (found, [(item["pk"], item["sk"]) for item in items]):
+            self._dynamo.batch_delete([(self._table.name, *each) for each in keys])
         return False
 
 

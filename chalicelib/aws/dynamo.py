@@ -165,8 +165,12 @@ class Table:
         between: tuple[str, str] | None = None,
         descending: bool = False,
         limit: int | None = None,
+        expired: bool = False,
     ) -> Iterator[Item]:
-        """Items of one partition in the order of `sk`, page after page, as long as the caller asks for more."""
+        """Items of one partition in the order of `sk`, page after page, as long as the caller asks for more.
+
+        At most `limit` are looked at; those that have expired are left out, unless `expired` asks for them.
+        """
         condition, values = "#pk = :pk", {":pk": {"S": pk}}
         if prefix is not None:
             condition += " AND begins_with(#sk, :prefix)"
@@ -189,7 +193,7 @@ class Table:
             page = self._dynamo.call("query", **arguments)
             for item in page["Items"]:
                 plain = unmarshal_item(item)
-                if not self._dynamo.expired(plain):
+                if expired or not self._dynamo.expired(plain):
                     yield plain
             if left is not None:
                 left -= len(page["Items"])

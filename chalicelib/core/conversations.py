@@ -168,7 +168,8 @@ class Conversations:
             "title": request.title,
             "participants": participants,
         }
-        if not self._store.create(Creation(head, info, event, members)):
+        creation = Creation(head, info, event, members)
+        if not self._log.insist(lambda: self._store.create(creation)):
             self._log.settle(conversation_id)
         view = self._personal(head, info, members[0])
         view["participants"] = participants

@@ -194,7 +194,11 @@ class ConversationStore(Protocol):
         ...
 
     def create(self, creation: Creation) -> bool:
-        """Make a conversation; whether that is all. If not, it stays only if `settle` follows within a day."""
+        """Make a conversation; whether that is all. If not, it stays only if `settle` follows within a day.
+
+        Raises:
+            Contended: it is not visible; the same creation can be tried again.
+        """
         ...
 
     def settle(self, conversation_id: str) -> None:

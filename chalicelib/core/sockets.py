@@ -111,15 +111,21 @@ class Sockets:
         try:
             self._receive(connection_id, command, reply)
         except ChatError as problem:
-            reply.failure = problem if problem.status >= 500 else None
-            reply.answers.append(frames.error(problem, echo))
+            self._failed(reply, problem, problem, echo)
         except Exception as defect:  # noqa: BLE001 — a defect of ours must not cost the client its answer
-            reply.failure = defect
-            reply.answers.append(frames.error(Internal(), echo))
+            self._failed(reply, Internal(), defect, echo)
         if "id" in echo:
             for answer in reply.answers:
                 answer["id"] = echo["id"]
         return reply
+
+    def _failed(self, reply: Reply, problem: ChatError, cause: Exception, echo: dict[str, str]) -> None:
+        """Answer with `problem`, unless an answer stands: what failed then came after what was asked for."""
+        if not reply.answers:
+            reply.answers.append(frames.error(problem, echo))
+            reply.failure = cause if problem.status >= 500 else None
+        else:
+            reply.failure = cause
 
     def _receive(self, connection_id: str, command: requests.Command | ChatError, reply: Reply) -> None:
         # The head is wanted for nearly every message and tells nobody anything: it is read beside the socket.
