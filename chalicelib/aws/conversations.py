@@ -438,7 +438,7 @@ class DynamoConversations:
         pk = conversation_pk(purge.conversation_id)
         head = self._table.get(pk, "HEAD")
         if head is not None and head["state"] == State.LIVE.value:
-            # Its creation was made to last after all, by a process whose note of that was another one.
+            # A live conversation is never cleared away, whatever a note says.
             self._table.delete("PURGE", _purge_sk(purge))
             return True
         items = [item for item in self._table.query(pk, limit=limit, expired=True) if item["sk"] != "HEAD"]

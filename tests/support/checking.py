@@ -12,7 +12,9 @@ from typing import Any, NotRequired, get_args, get_origin, get_type_hints, is_ty
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
 
-from tests.support.shapes import ANSWERS, EVENT_ENVELOPE, EVENT_FIELDS, FRAMES, NARROWER, Refusal
+from chalicelib.core import frames
+from tests.support.answer_shapes import ANSWERS, Refusal
+from tests.support.shapes import EVENT_ENVELOPE, EVENT_FIELDS, FRAMES, NARROWER
 
 _RESOURCE = re.compile(r"(?<=^/conversations/)[^/]+")
 _ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\u([0-9a-fA-F]{4})")
@@ -100,7 +102,8 @@ def _strict(shape: Any) -> Any:
     """
     if is_typeddict(shape):
         hints = get_type_hints(shape, include_extras=True)
-        fields: dict[str, Any] = {name: _field(hint, name) for name, hint in hints.items()}
+        products = shape.__module__ == frames.__name__
+        fields: dict[str, Any] = {name: _field(hint, name if products else "") for name, hint in hints.items()}
         return create_model(shape.__name__, __config__=ConfigDict(strict=True, extra="forbid"), **fields)
     if get_origin(shape) is list:
         return list[_strict(get_args(shape)[0])]  # type: ignore[misc]  # computed at run time
@@ -108,7 +111,10 @@ def _strict(shape: Any) -> Any:
 
 
 def _field(hint: Any, name: str) -> tuple[Any, Any]:
-    """A field of a model: required, or with a default, which lets it be absent but not null."""
+    """A field of a model: required, or with a default, which lets it be absent but not null.
+
+    A field of the product's types is narrowed by its `name`.
+    """
     if get_origin(hint) is NotRequired:
         return _narrowed(get_args(hint)[0], name), None
     return _narrowed(hint, name), ...

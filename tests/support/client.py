@@ -21,6 +21,8 @@ from tests.support.socket_client import Frame, Socket
 __all__ = ["Answer", "Frame", "Http", "Person", "Socket", "Stage"]
 
 HOUR = 3600
+MAX_PAGES = 1_000
+"""More than any test writes: who pages on beyond that goes round in circles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +133,17 @@ class Person:
         return self.post(f"/conversations/{conversation}/messages", {"content": content, **fields}).expect(201)
 
     def log(self, conversation: str, after: int = 0, limit: int = 100) -> list[Any]:
-        """All events after `after`, page by page."""
+        """All events after `after`, page by page. An empty page that says there is more is asked for again."""
         events: list[Any] = []
-        while True:
+        for _ in range(MAX_PAGES):
             page = self.get(f"/conversations/{conversation}/events", after=after, limit=limit).expect(200)
             events += page["events"]
             if not page["has_more"]:
                 return events
             if page["events"]:
+                assert page["events"][0]["sequence_id"] == after + 1, f"asked for what is after {after}"
                 after = page["events"][-1]["sequence_id"]
+        raise AssertionError(f"no end to the log after {after}")
 
     def head(self, conversation: str) -> int:
         """The end of the log."""

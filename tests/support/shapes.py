@@ -1,4 +1,4 @@
-"""The shapes of everything that a client receives: every frame by its type, every answer by its route.
+"""The shapes of every frame that a client receives, by its type; those of HTTP answers are in `answer_shapes.py`.
 
 The objects that the product itself declares (`chalicelib.core.frames`) stand in them as they are declared there,
 so that those types are held to what is really sent. `checking.py` holds what is received to these shapes.
@@ -23,7 +23,7 @@ Text = Annotated[str, Field(min_length=1)]
 
 EVENT_ENVELOPE = {"conversation_id", "sequence_id", "type", "created_at", "sender"}
 EVENT_FIELDS: dict[str, tuple[set[str], set[str]]] = {
-    "conversation_created": ({"title", "participants"}, set()),
+    "conversation_created": ({"title", "participants"}, {"participants_more"}),
     "message": ({"message_id", "content"}, {"client_message_id", "reply_to", "mentions", "metadata"}),
     "participant_joined": ({"participant", "reason"}, set()),
     "participant_left": ({"participant", "reason"}, set()),
@@ -33,27 +33,11 @@ EVENT_FIELDS: dict[str, tuple[set[str], set[str]]] = {
 """By type of event: the fields that it must have, and those that it may have."""
 
 
-class ErrorObject(TypedDict):
-    """The `error` of an HTTP answer."""
-
-    code: Code
-    message: Text
-    details: NotRequired[list[Detail]]
-    retry_after: NotRequired[float]
-
-
 class Detail(TypedDict):
     """One problem of a refused request."""
 
     path: str
     problem: Text
-
-
-class Refusal(TypedDict):
-    """The body of every HTTP answer from 400 up."""
-
-    error: ErrorObject
-    request_id: Text
 
 
 class Welcome(TypedDict):
@@ -246,78 +230,6 @@ FRAMES: Mapping[str, Any] = {
     "removed": RemovedPush,
     "disconnect": DisconnectPush,
 }
-
-
-class ConversationList(TypedDict):
-    """Answer to `GET /conversations`."""
-
-    conversations: list[frames.Conversation]
-    next_cursor: NotRequired[str]
-
-
-class Messages(TypedDict):
-    """Answer to `GET /conversations/{id}/messages`."""
-
-    messages: list[frames.Event]
-    has_more: bool
-
-
-class Events(TypedDict):
-    """Answer to `GET /conversations/{id}/events`."""
-
-    events: list[frames.Event]
-    head: SequenceId
-    has_more: bool
-
-
-class Remaining(TypedDict):
-    """Answer to `leave`."""
-
-    remaining_participants: Count
-
-
-class ReadPointer(TypedDict):
-    """Answer to `PUT /conversations/{id}/read`."""
-
-    read_up_to: SequenceId
-    unread_count: Count
-
-
-class Ticket(TypedDict):
-    """Answer to `POST /tickets`."""
-
-    ticket: Text
-    expires_in: int
-
-
-class Health(TypedDict):
-    """Answer to `GET /health`."""
-
-    status: Literal["ok", "unavailable"]
-    checks: dict[str, str]
-    version: str
-
-
-ANSWERS: tuple[tuple[str, str, int, Any], ...] = (
-    ("POST", "/conversations", 201, frames.Conversation),
-    ("GET", "/conversations", 200, ConversationList),
-    ("GET", "/conversations/{id}", 200, frames.Conversation),
-    ("PATCH", "/conversations/{id}", 200, frames.Conversation),
-    ("DELETE", "/conversations/{id}", 204, None),
-    ("POST", "/conversations/{id}/join", 200, frames.Conversation),
-    ("POST", "/conversations/{id}/leave", 200, Remaining),
-    ("POST", "/conversations/{id}/participants", 201, frames.Participant),
-    ("PATCH", "/conversations/{id}/participants", 200, frames.Participant),
-    ("DELETE", "/conversations/{id}/participants", 204, None),
-    ("GET", "/conversations/{id}/messages", 200, Messages),
-    ("GET", "/conversations/{id}/events", 200, Events),
-    ("POST", "/conversations/{id}/messages", 200, frames.Event),
-    ("POST", "/conversations/{id}/messages", 201, frames.Event),
-    ("PUT", "/conversations/{id}/read", 200, ReadPointer),
-    ("POST", "/tickets", 201, Ticket),
-    ("GET", "/health", 200, Health),
-)
-"""Method, route, status: what the body is. From 400 up it is a `Refusal`, whatever the route."""
 
 NARROWER: Mapping[str, Any] = {
     "conversation_id": ConversationId,

@@ -47,6 +47,8 @@ class Socket:
         )
         self._ids = itertools.count(1)
         self.inbox: list[Frame] = []
+        self.connection_id = ""
+        """What the server calls it, once a `welcome` was heard."""
 
     @property
     def subprotocol(self) -> str | None:
@@ -62,6 +64,10 @@ class Socket:
     def sends_text(self, text: str | bytes) -> None:
         """Send a text frame as it is, or a binary one if it is bytes."""
         self._connection.send(text)
+
+    def sends_in_pieces(self, pieces: Sequence[str]) -> None:
+        """Send one text message in several frames."""
+        self._connection.send(pieces)
 
     def asks(self, command: str, **fields: Any) -> Frame:
         """Send a command with an `id` of its own; the first direct answer to it."""
@@ -121,7 +127,10 @@ class Socket:
     def _listen(self, seconds: float) -> None:
         text = self._connection.recv(timeout=seconds)
         assert isinstance(text, str), "a binary frame"
-        self.inbox.append(check_frame(text))
+        frame = check_frame(text)
+        if frame.get("type") == "welcome":
+            self.connection_id = frame["connection_id"]
+        self.inbox.append(frame)
 
     # ---- ending ----------------------------------------------------------------------------------------
 

@@ -1,0 +1,193 @@
+r"""Values that no field accepts, as JSON text: text, because some are no values of Python, and some no JSON.
+
+They are used on both transports. The limits are the defaults of the contract.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+GOOD_ID = "conv_AAAAAAAAAAAAAAAAAAAAAA"
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A value, and where in the field the first problem is told to be ('' is the field itself)."""
+
+    text: str
+    at: str = ""
+
+
+def _texts(most: int) -> dict[str, Bad]:
+    """What is no text for people of at most so many characters."""
+    return {
+        **_NOT_STRINGS,
+        "empty": Bad('""'),
+        "blanks": Bad('"   "'),
+        "white space": Bad(r'"\n\t\r \u00a0\u2003"'),
+        "too long": Bad(json.dumps("x" * (most + 1))),
+        "too long in characters that take several bytes": Bad(json.dumps("é" * (most + 1), ensure_ascii=False)),
+        "NUL": Bad(r'"a\u0000b"'),
+        "backspace": Bad(r'"a\bb"'),
+        "vertical tab": Bad(r'"a\u000bb"'),
+        "form feed": Bad(r'"a\fb"'),
+        "shift out": Bad(r'"a\u000eb"'),
+        "escape": Bad(r'"a\u001b[31mred"'),
+        "unit separator": Bad(r'"a\u001fb"'),
+        "DEL": Bad(r'"a\u007fb"'),
+        "a lone high surrogate": Bad(r'"a\ud83d"'),
+        "a lone low surrogate": Bad(r'"\ude00b"'),
+        "surrogates in the wrong order": Bad(r'"\ude00\ud83d"'),
+    }
+
+
+def _ids(most: int) -> dict[str, Bad]:
+    """What is no identifier of visible ASCII characters."""
+    return {
+        **_NOT_STRINGS,
+        "empty": Bad('""'),
+        "with a blank": Bad('"a b"'),
+        "with a line feed": Bad(r'"a\n"'),
+        "not ASCII": Bad('"é"'),
+        "full width": Bad('"\uff41"'),
+        "DEL": Bad(r'"a\u007f"'),
+        "NUL": Bad(r'"\u0000"'),
+        "a lone surrogate": Bad(r'"\ud800"'),
+        "too long": Bad(json.dumps("x" * (most + 1))),
+    }
+
+
+_NOT_STRINGS: dict[str, Bad] = {
+    "a number": Bad("5"),
+    "true": Bad("true"),
+    "a list": Bad('["x"]'),
+    "an object": Bad('{"x":"y"}'),
+}
+NULL = {"null": Bad("null")}
+
+CONTENT = {**_texts(10_000), "too many bytes": Bad(json.dumps("€" * 8_001, ensure_ascii=False))}
+TITLE = _texts(200)
+NAME = _texts(100)
+CLIENT_MESSAGE_ID = _ids(128)
+PARTICIPANT_ID = _ids(255)
+SEQUENCE_ID = {
+    "negative": Bad("-1"),
+    "a string": Bad('"1"'),
+    "a fraction": Bad("1.5"),
+    "a whole number written as a fraction": Bad("1.0"),
+    "a whole number written with an exponent": Bad("1e0"),
+    "true": Bad("true"),
+    "false": Bad("false"),
+    "a list": Bad("[1]"),
+    "an object": Bad("{}"),
+    "more than a double holds exactly": Bad(str(2**53)),
+    "more than 64 bits": Bad(str(2**64)),
+    "a thousand digits": Bad("9" * 1_000),
+}
+EVENT_SEQUENCE_ID = {**SEQUENCE_ID, "zero": Bad("0")}
+MENTIONS = {
+    "a string": Bad('"alice"'),
+    "an object": Bad("{}"),
+    "a number": Bad("1"),
+    "numbers": Bad("[1]", "0"),
+    "null inside": Bad("[null]", "0"),
+    "lists inside": Bad('[["alice"]]', "0"),
+    "an empty id": Bad('[""]', "0"),
+    "an id with a blank": Bad('["a b"]', "0"),
+    "an id that is not ASCII": Bad('["é"]', "0"),
+    "an id that is too long": Bad(json.dumps(["x" * 256]), "0"),
+    "somebody twice": Bad('["a","a"]'),
+    "too many": Bad(json.dumps([f"p{number}" for number in range(21)])),
+}
+METADATA = {
+    "a list": Bad("[]"),
+    "a string": Bad('"x"'),
+    "a number": Bad("0"),
+    "false": Bad("false"),
+    "too large": Bad(json.dumps({"a": "x" * 4_100})),
+    "too large in bytes": Bad(json.dumps({"a": "é" * 2_050}, ensure_ascii=False)),
+    "a lone surrogate": Bad(r'{"a":"\ud800"}'),
+    "a lone surrogate in a name": Bad(r'{"\udfff":1}'),
+    "a lone surrogate deep inside": Bad(r'{"a":[{"b":["\ud800"]}]}'),
+}
+JOIN_POLICY = {**_NOT_STRINGS, "unknown": Bad('"closed"'), "empty": Bad('""'), "other case": Bad('"Open"')}
+ROLE = {**_NOT_STRINGS, **NULL, "unknown": Bad('"king"'), "other case": Bad('"Owner"'), "empty": Bad('""')}
+BOOLEAN = {
+    **NULL,
+    "a string": Bad('"true"'),
+    "a number": Bad("1"),
+    "a list": Bad("[]"),
+    "an object": Bad("{}"),
+}
+CONVERSATION_ID_OF_A_WRONG_TYPE = {**_NOT_STRINGS, **NULL}
+UNKNOWN_CONVERSATION_ID = {
+    "well formed but of nothing": GOOD_ID,
+    "empty": "",
+    "of another kind": "msg_AAAAAAAAAAAAAAAAAAAAAA",
+    "too short": "conv_A",
+    "too long by one": GOOD_ID + "A",
+    "a number": "12345",
+    "with a blank": GOOD_ID[:-1] + " ",
+    "with a line feed behind": GOOD_ID + "\n",
+    "with a NUL": GOOD_ID[:-1] + "\0",
+    "with a hash": "conv_A#P#somebody",
+    "not ASCII": "conv_ÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄ",
+    "of twenty thousand characters": "conv_" + "A" * 20_000,
+    "a lone surrogate": GOOD_ID[:-1] + "\ud800",
+    "a path": "../conversations",
+}
+
+NOT_JSON = {
+    "blanks": "   ",
+    "words": "hello",
+    "a single quote": "{'type':'ping'}",
+    "unfinished object": '{"type":"ping"',
+    "unfinished string": '{"type":"pin',
+    "trailing comma": '{"type":"ping",}',
+    "a comment": '{"type":"ping"} // hello',
+    "two values": '{"type":"ping"}{"type":"ping"}',
+    "a name without quotes": '{type:"ping"}',
+    "NaN": '{"type":"ping","x":NaN}',
+    "Infinity": '{"type":"ping","x":[Infinity]}',
+    "minus Infinity": '{"type":"ping","x":-Infinity}',
+    "beyond a double": '{"type":"ping","x":1e999}',
+    "minus beyond a double": '{"type":"ping","x":-1e999}',
+    "a leading zero": '{"type":"ping","x":01}',
+    "a plus sign": '{"type":"ping","x":+1}',
+    "a bare fraction": '{"type":"ping","x":.5}',
+    "hexadecimal": '{"type":"ping","x":0x10}',
+    "a raw line feed in a string": '{"type":"ping","x":"a\nb"}',
+    "a raw NUL": '{"type":"ping","x":"\0"}',
+    "an unknown escape": r'{"type":"ping","x":"\x41"}',
+    "half an escape": r'{"type":"ping","x":"\u12"}',
+    "a key twice": '{"type":"ping","type":"ping"}',
+    "a key twice deep inside": '{"type":"ping","x":[{"a":1,"a":2}]}',
+    "a key twice in different spelling": r'{"type":"ping","x":{"a":1,"\u0061":2}}',
+    "65 levels of lists": '{"x":' + "[" * 64 + "]" * 64 + "}",
+    "65 levels of objects": '{"x":' * 65 + "1" + "}" * 65,
+    "ten thousand levels": "[" * 10_000 + "]" * 10_000,
+    "ten thousand levels, unfinished": '{"x":' * 5_000,
+    "a byte order mark": '\ufeff{"type":"ping"}',
+}
+"""Refused as INVALID_JSON."""
+
+NO_OBJECT = {
+    "null": "null",
+    "true": "true",
+    "a number": "5",
+    "a string": '"message"',
+    "an empty list": "[]",
+    "a list of an object": '[{"type":"ping"}]',
+    "64 levels of lists": "[" * 64 + "]" * 64,
+}
+"""JSON, but of the wrong shape: refused as VALIDATION_FAILED."""
+
+UNKNOWN_FIELDS = ("sequence_id", "typ", "Content", "content ", "__proto__", "", "é", "a.b", "x" * 1000)
+"""Names of fields that no message has."""
+
+
+def object_text(fields: Mapping[str, str]) -> str:
+    """A JSON object of fields whose values are JSON text."""
+    return "{" + ",".join(f"{json.dumps(name)}:{text}" for name, text in fields.items()) + "}"

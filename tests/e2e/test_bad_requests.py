@@ -1,0 +1,357 @@
+"""Whatever can be wrong with an HTTP request: its exact answer, and that nothing of it stays behind.
+
+The body of a refused request is checked against the error shape wherever an answer is received.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.e2e import bad_values
+from tests.e2e.bad_values import Bad, object_text
+from tests.e2e.conftest import People, anybody
+from tests.support.client import Answer, Http, Person, Stage
+
+
+@dataclass
+class Room:
+    """A conversation that no refused request may change."""
+
+    alice: Person
+    bob: Person
+    chat: str
+    before: list[Any]
+
+    @property
+    def path(self) -> str:
+        """The conversation's own."""
+        return f"/conversations/{self.chat}"
+
+    def sends(self, method: str, path: str, text: str | bytes) -> Answer:
+        """A request with a body that is text."""
+        raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+        return self.alice.request(method, path.format(self.path), raw=raw)
+
+    def is_as_before(self) -> None:
+        """Nothing has happened: no event, no other conversation, no pointer moved."""
+        assert self.alice.lists() == self.before
+
+
+@pytest.fixture(scope="module")
+def room(stage: Stage, http: Http) -> Iterator[Room]:
+    """Alice owns it, Bob is in it, one message is there."""
+    with anybody(stage, http) as people:
+        alice, bob = people("alice", "bob")
+        chat = alice.creates("Room", with_=[bob])
+        alice.posts(chat, "the only message")
+        yield Room(alice, bob, chat, alice.lists())
+
+
+# ---- bodies ----------------------------------------------------------------------------------------------
+
+MESSAGE = {"content": '"hello"'}
+CONVERSATION = {"title": '"Title"'}
+PARTICIPANT = {"participant_id": '"somebody"', "name": '"Somebody"'}
+
+BODIES: dict[str, tuple[str, str, Mapping[str, str]]] = {
+    "create": ("POST", "/conversations", CONVERSATION),
+    "change": ("PATCH", "{}", {}),
+    "add": ("POST", "{}/participants", PARTICIPANT),
+    "give a role": ("PATCH", "{}/participants?participant_id=x", {"role": '"member"'}),
+    "send": ("POST", "{}/messages", MESSAGE),
+    "read": ("PUT", "{}/read", {"sequence_id": "1"}),
+    "join": ("POST", "{}/join", {}),
+    "leave": ("POST", "{}/leave", {}),
+    "ticket": ("POST", "/tickets", {}),
+}
+"""Every route that reads a body: method, path, and the fields that it must have, as they are right."""
+
+FIELDS: dict[tuple[str, str], Mapping[str, Bad]] = {
+    ("create", "title"): bad_values.TITLE | bad_values.NULL,
+    ("create", "participants"): {
+        "null": Bad("null"),
+        "a string": Bad('"bob"'),
+        "an object": Bad('{"participant_id":"bob","name":"Bob"}'),
+        "strings": Bad('["bob"]', "0"),
+        "null inside": Bad("[null]", "0"),
+        "an empty object": Bad("[{}]", "0.participant_id"),
+        "no name": Bad('[{"participant_id":"bob"}]', "0.name"),
+        "an unknown field": Bad('[{"participant_id":"bob","name":"Bob","admin":true}]', "0.admin"),
+        "a bad role in the second": Bad(
+            '[{"participant_id":"a","name":"A"},{"participant_id":"b","name":"B","role":"king"}]', "1.role"
+        ),
+        "somebody twice": Bad(
+            '[{"participant_id":"a","name":"A"},{"participant_id":"a","name":"A"}]', "0.participant_id"
+        ),
+        "a hundred and the caller": Bad(
+            json.dumps([{"participant_id": f"p{number}", "name": "P"} for number in range(100)])
+        ),
+        "ten thousand": Bad(json.dumps([{"participant_id": f"p{n}", "name": "P"} for n in range(5_000)])),
+    },
+    ("create", "join_policy"): bad_values.JOIN_POLICY | bad_values.NULL,
+    ("create", "metadata"): bad_values.METADATA | bad_values.NULL,
+    ("change", "title"): bad_values.TITLE,
+    ("change", "join_policy"): bad_values.JOIN_POLICY,
+    ("change", "metadata"): bad_values.METADATA,
+    ("add", "participant_id"): bad_values.PARTICIPANT_ID | bad_values.NULL,
+    ("add", "name"): bad_values.NAME | bad_values.NULL,
+    ("add", "role"): bad_values.ROLE,
+    ("add", "type"): {**bad_values.NULL, "unknown": Bad('"robot"'), "a number": Bad("1")},
+    ("give a role", "role"): bad_values.ROLE,
+    ("send", "content"): bad_values.CONTENT | bad_values.NULL,
+    ("send", "client_message_id"): bad_values.CLIENT_MESSAGE_ID,
+    ("send", "reply_to"): bad_values.EVENT_SEQUENCE_ID,
+    ("send", "mentions"): bad_values.MENTIONS | bad_values.NULL,
+    ("send", "metadata"): bad_values.METADATA,
+    ("read", "sequence_id"): {**bad_values.SEQUENCE_ID, **bad_values.NULL, "beyond the head": Bad("1000")},
+    ("join", "invite"): {"a number": Bad("1"), "a list": Bad("[]"), "too long": Bad(json.dumps("x" * 129))},
+}
+"""By route and field: values that are refused, at this field."""
+
+BAD_FIELDS = [(route, field, kind) for (route, field), values in FIELDS.items() for kind in values]
+EMPTY_IS_FINE = ("change", "join", "leave", "ticket")
+"""Routes at which no field must be there."""
+
+
+@pytest.mark.parametrize(("route", "field", "kind"), BAD_FIELDS)
+def test_a_bad_value_is_refused_and_named(room: Room, route: str, field: str, kind: str) -> None:
+    method, path, good = BODIES[route]
+    bad = FIELDS[route, field][kind]
+    answer = room.sends(method, path, object_text({**good, field: bad.text}))
+    error = answer.expect(400, "VALIDATION_FAILED")["error"]
+    expected = f"{field}.{bad.at}" if bad.at else field
+    assert error["details"][0]["path"] == expected
+    room.is_as_before()
+
+
+@pytest.mark.parametrize("route", BODIES)
+def test_a_field_that_is_missing_is_named(room: Room, route: str) -> None:
+    method, path, good = BODIES[route]
+    for field in good:
+        rest = {name: text for name, text in good.items() if name != field}
+        error = room.sends(method, path, object_text(rest)).expect(400, "VALIDATION_FAILED")["error"]
+        assert field in [each["path"] for each in error["details"]]
+    room.is_as_before()
+
+
+@pytest.mark.parametrize("route", BODIES)
+def test_an_unknown_field_is_refused(room: Room, route: str) -> None:
+    method, path, good = BODIES[route]
+    for name in bad_values.UNKNOWN_FIELDS:
+        if name not in good:
+            answer = room.sends(method, path, object_text({**good, name: "1"}))
+            error = answer.expect(400, "VALIDATION_FAILED")["error"]
+            assert len(json.dumps(error)) < 500, "what the client sent is not sent back at any length"
+    room.is_as_before()
+
+
+@pytest.mark.parametrize("route", BODIES)
+def test_a_body_that_is_not_json_is_refused(room: Room, route: str) -> None:
+    method, path, _ = BODIES[route]
+    for kind, text in bad_values.NOT_JSON.items():
+        answer = room.sends(method, path, text)
+        assert (answer.status, answer.body["error"]["code"]) == (400, "INVALID_JSON"), kind
+    for raw in (b"\xff\xfe", '{"title":"x"}'.encode("utf-16"), b"\x1f\x8b\x08"):
+        room.sends(method, path, raw).expect(400, "INVALID_JSON")
+    room.is_as_before()
+
+
+@pytest.mark.parametrize("route", BODIES)
+def test_a_body_that_is_no_object_is_refused(room: Room, route: str) -> None:
+    method, path, _ = BODIES[route]
+    for kind, text in bad_values.NO_OBJECT.items():
+        answer = room.sends(method, path, text)
+        assert (answer.status, answer.body["error"]["code"]) == (400, "VALIDATION_FAILED"), kind
+    room.is_as_before()
+
+
+@pytest.mark.parametrize("route", [route for route in BODIES if route not in EMPTY_IS_FINE])
+def test_no_body_at_all_is_refused_where_one_is_needed(room: Room, route: str) -> None:
+    method, path, _ = BODIES[route]
+    room.alice.request(method, path.format(room.path)).expect(400, "INVALID_JSON")
+    room.is_as_before()
+
+
+@pytest.mark.parametrize("route", BODIES)
+def test_a_body_that_is_too_large_is_refused(room: Room, route: str) -> None:
+    method, path, good = BODIES[route]
+    text = object_text(good)
+    room.sends(method, path, text + " " * (256 * 1024 + 1 - len(text))).expect(413, "TOO_LARGE")
+    room.is_as_before()
+
+
+def test_a_body_beyond_what_the_gateway_takes_is_refused_alike(room: Room) -> None:
+    room.sends("POST", "/conversations", b" " * (10 * 1024 * 1024 + 1)).expect(413, "TOO_LARGE")
+    room.is_as_before()
+
+
+def test_a_body_that_is_not_utf8_is_refused_where_its_bytes_get_through(room: Room) -> None:
+    # Of what is called JSON, API Gateway makes a text itself; what it takes for binary arrives as it was sent.
+    headers = {"Content-Type": "application/octet-stream"}
+    for title in (b"\xc3\x28", b"\xff", b"\xed\xa0\x80", b"\xc0\xaf"):
+        raw = b'{"title":"%s"}' % title
+        room.alice.post("/conversations", raw=raw, headers=headers).expect(400, "INVALID_JSON")
+    room.is_as_before()
+
+
+def test_a_compressed_body_is_not_json(room: Room) -> None:
+    raw = gzip.compress(b'{"title":"x"}')
+    headers = {"Content-Encoding": "gzip"}
+    room.alice.post("/conversations", raw=raw, headers=headers).expect(400, "INVALID_JSON")
+    room.is_as_before()
+
+
+def test_a_body_is_read_as_json_whatever_it_is_called(people: People) -> None:
+    (alice,) = people("alice")
+    for kind in (
+        "application/json",
+        "application/json; charset=utf-8",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/octet-stream",
+        "multipart/form-data; boundary=x",
+        "nonsense",
+    ):
+        made = alice.post("/conversations", {"title": "ünïcödé 🙂"}, headers={"Content-Type": kind}).expect(201)
+        assert made["title"] == "ünïcödé 🙂"
+
+
+# ---- queries ---------------------------------------------------------------------------------------------
+
+NO_NUMBERS = (
+    "", "x", "-1", "1.0", "1e1", "%2B1", "%201", "1%20", "0x1", "true", "null", "NaN",
+    "%D9%A1", "%EF%BC%91", "1_0", "9999999999999999999999", "9007199254740992", "%00", "%FF", "[1]", "1,2",
+)  # fmt: skip
+
+QUERIES: dict[str, tuple[str, ...]] = {
+    "/conversations": ("limit",),
+    "{}/messages": ("limit", "before", "after"),
+    "{}/events": ("limit", "after"),
+}
+
+
+@pytest.mark.parametrize(("path", "name"), [(path, name) for path, names in QUERIES.items() for name in names])
+def test_what_is_no_number_in_a_query_is_refused(room: Room, path: str, name: str) -> None:
+    for value in (*NO_NUMBERS, *(("0", "101", "1000000") if name == "limit" else ())):
+        answer = room.alice.get(f"{path.format(room.path)}?{name}={value}")
+        error = answer.expect(400, "VALIDATION_FAILED")["error"]
+        assert error["details"][0]["path"] == name
+        room.alice.get(f"{path.format(room.path)}?{name}=1&{name}=2").expect(400, "VALIDATION_FAILED")
+
+
+@pytest.mark.parametrize(("method", "path"), [
+    ("GET", "/conversations"), ("GET", "{}"), ("GET", "{}/messages"), ("GET", "{}/events"),
+    ("POST", "{}/messages"), ("PATCH", "{}"), ("DELETE", "{}"), ("POST", "{}/join"), ("POST", "{}/leave"),
+    ("POST", "{}/participants"), ("PATCH", "{}/participants"), ("DELETE", "{}/participants"),
+    ("PUT", "{}/read"), ("POST", "/conversations"), ("POST", "/tickets"),
+])  # fmt: skip
+def test_an_unknown_parameter_is_refused(room: Room, method: str, path: str) -> None:
+    good = {"participant_id": room.bob.id} if path.endswith("participants") and method != "POST" else {}
+    for name in ("x", "Limit", "limit%20", "participantId", "%F0%9F%99%82", "%00", "a%5B%5D", ""):
+        query = "&".join([*(f"{key}={value}" for key, value in good.items()), f"{name}=1"])
+        room.alice.request(method, f"{path.format(room.path)}?{query}").expect(400, "VALIDATION_FAILED")
+    room.is_as_before()
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+def test_a_participant_who_is_none_is_refused(room: Room, method: str) -> None:
+    body = {"role": "member"} if method == "PATCH" else None
+    for value in ("", "%20", "a%20b", "%C3%A9", "%00", "%FF", "x" * 256, "a%0A"):
+        path = f"{room.path}/participants?participant_id={value}"
+        error = room.alice.request(method, path, body).expect(400, "VALIDATION_FAILED")["error"]
+        assert error["details"][0]["path"] == "participant_id"
+    room.alice.request(method, f"{room.path}/participants", body).expect(400, "VALIDATION_FAILED")
+    for value in ("x" * 255, "%23", "a/b", "%7C", "%25", "a%2Bb", "null"):
+        path = f"{room.path}/participants?participant_id={value}"
+        room.alice.request(method, path, body).expect(404, "NOT_FOUND")
+    room.is_as_before()
+
+
+# ---- paths and methods -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rest", ["", "/messages", "/events"])
+def test_an_id_of_no_conversation_is_not_found(room: Room, rest: str) -> None:
+    for kind, value in bad_values.UNKNOWN_CONVERSATION_ID.items():
+        if value and len(value) < 5_000 and kind != "a lone surrogate":
+            answer = room.alice.get(f"/conversations/{quote(value, safe='')}{rest}")
+            assert answer.status == 404, kind
+    for value in ("%FF", "%C3", "%ED%A0%80", "%2e%2e", "conv_%", "*", "{conversation_id}", "null", "-1"):
+        room.alice.get(f"/conversations/{value}{rest}").expect(404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("path", [
+    "/", "/nothing", "/Conversations", "/conversation", "//conversations", "/health/x",
+    "{}/nothing", "{}/messages/2/reactions/x", "{}/events/1", "{}/participants/x",
+    "{}/read/1", "/tickets/x", "/me", "/@connections/x", "/local", "/%2e%2e/conversations", "/conversations%2F",
+])  # fmt: skip
+def test_a_path_that_leads_nowhere_is_not_found(room: Room, path: str) -> None:
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+        answer = room.alice.request(method, path.format(room.path))
+        answer.expect(404, "NOT_FOUND")
+        assert answer.headers["access-control-allow-origin"] == "*"
+
+
+METHODS: dict[str, set[str]] = {
+    "/conversations": {"GET", "POST"},
+    "{}": {"GET", "PATCH", "DELETE"},
+    "{}/join": {"POST"},
+    "{}/leave": {"POST"},
+    "{}/participants": {"POST", "PATCH", "DELETE"},
+    "{}/messages": {"GET", "POST"},
+    "{}/events": {"GET"},
+    "{}/read": {"PUT"},
+    "/tickets": {"POST"},
+    "/health": {"GET"},
+}
+
+
+@pytest.mark.parametrize("path", METHODS)
+def test_a_wrong_method_is_answered_in_our_shape(room: Room, path: str) -> None:
+    for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - METHODS[path]:
+        answer = room.alice.request(method, path.format(room.path))
+        answer.expect(404, "NOT_FOUND")
+        assert answer.headers["access-control-allow-origin"] == "*"
+    for no_method in ("FOO", "get", "TRACE"):
+        assert room.alice.request(no_method, path.format(room.path)).status in (400, 404)
+    room.is_as_before()
+
+
+@pytest.mark.parametrize("path", METHODS)
+def test_a_browser_may_ask_before_it_sends(room: Room, path: str) -> None:
+    headers = {"Origin": "https://example.org", "Access-Control-Request-Method": "POST"}
+    answer = room.alice.request("OPTIONS", path.format(room.path), token=None, headers=headers, checked=False)
+    assert answer.status in (200, 204)
+    assert answer.headers["access-control-allow-origin"] == "*"
+    allowed = {each.strip() for each in answer.headers["access-control-allow-methods"].split(",")}
+    assert METHODS[path] <= allowed
+    assert "authorization" in answer.headers["access-control-allow-headers"].lower()
+
+
+def test_every_answer_lets_a_browser_read_it(room: Room, http: Http) -> None:
+    answers = [
+        room.alice.get("/conversations"),
+        room.alice.get("/conversations", limit=0),
+        room.alice.get("/conversations/conv_x"),
+        room.alice.get("/nothing"),
+        http.request("GET", "/conversations"),
+        http.request("GET", "/conversations", token="bad"),
+    ]
+    assert [answer.status for answer in answers] == [200, 400, 404, 404, 401, 401]
+    for answer in answers:
+        assert answer.headers["access-control-allow-origin"] == "*", answer.request
+        assert answer.headers["content-type"].startswith("application/json")
+
+
+def test_every_refusal_has_a_request_id_of_its_own_which_is_the_gateways(room: Room) -> None:
+    refusals = [room.alice.get("/conversations", limit=0) for _ in range(3)]
+    ids = [answer.body["request_id"] for answer in refusals]
+    assert len(set(ids)) == 3
+    assert ids == [answer.headers["x-amzn-requestid"] for answer in refusals]

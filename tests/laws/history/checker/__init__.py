@@ -1,0 +1,26 @@
+"""Holds a history against the laws. Pure: it sees what clients saw, and nothing of the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from tests.laws.history.records import History
+
+from . import answers, live, log, pages, privacy, state
+from .knowledge import Knowledge
+from .violation import Violation
+
+RULES: tuple[Callable[[Knowledge], Iterable[Violation]], ...] = (
+    answers.check,
+    log.check,
+    pages.check,
+    live.check,
+    privacy.check,
+    state.check,
+)
+
+
+def check(history: History) -> list[Violation]:
+    """Everything in a history that the laws forbid."""
+    knowledge = Knowledge(history)
+    return [violation for rule in RULES for violation in rule(knowledge)]

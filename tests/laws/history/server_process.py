@@ -1,0 +1,140 @@
+"""The chat in a process of its own whose gateway takes orders: `python -m tests.laws.history.server_process`.
+
+It is what `python -m local` starts (store, tables, the real app, the gateway), and besides that each line on
+stdin is an order to the gateway, answered by a line on stdout:
+
+    {"change": {"posts_failed": 0.1}}               disorders from now on
+    {"change_for": ["<connection>", {…}]}           faults for the posts to one connection
+    {"running": true}                               how many functions are running
+    {"failures": true}                              what the app has logged as its own failures since then
+
+The end of stdin ends the process. A process of its own keeps what the app holds for as long as a process lives
+(clients, connection pools) away from other tests, and lets clients and server use a core each.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterable
+from dataclasses import replace
+from types import ModuleType
+from typing import IO, Any
+
+from local.backend import backend
+from local.gateway import Apis, Gateway, GatewaySettings, rest_api_from_chalice, websocket_api_from_chalice
+from local.gateway.functions import Handler
+from local.launcher import check_health, load_app
+from local.settings import ROOT, Ports
+
+UNHURRIED = GatewaySettings(integration_timeout=90.0, function_timeout=120.0)
+"""A function may fan out to a hanging socket for longer than API Gateway would wait for it."""
+
+
+class Running:
+    """Counts the functions that are running."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._places = itertools.count()
+        self._running: set[int] = set()
+
+    def counts(self, handler: Handler) -> Handler:
+        """A function that is counted while it runs."""
+
+        def counted(event: dict[str, Any], context: Any) -> Any:
+            with self._lock:
+                place = next(self._places)
+                self._running.add(place)
+            try:
+                return handler(event, context)
+            finally:
+                with self._lock:
+                    self._running.discard(place)
+
+        return counted
+
+    def now(self) -> int:
+        """How many there are now."""
+        return len(self._running)
+
+
+class Failures(logging.Handler):
+    """Keeps what is logged as an error."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self._lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One more."""
+        self._lines.append(record.getMessage())
+
+    def take(self) -> list[str]:
+        """All since the last time."""
+        taken, self._lines = self._lines, []
+        return taken
+
+
+def main(orders: Iterable[str], answers: IO[str]) -> None:
+    """Start everything, say where it is, and do what the orders say until there are no more."""
+
+    def say(answer: Any) -> None:
+        print(json.dumps(answer), file=answers, flush=True)
+
+    running, failures = Running(), Failures()
+    for logger in ("chat", "local"):
+        logging.getLogger(logger).addHandler(failures)
+    with contextlib.ExitStack() as stack:
+        gateway = Gateway(lambda _urls: _apis(app, running), UNHURRIED)
+        urls = gateway.bind()
+        store = stack.enter_context(backend(Ports.of(0), None, None))
+        store.point_aws(os.environ)
+        os.environ.update(store.settings, CHAT_MANAGEMENT_ENDPOINT=urls.management_url)
+        app = load_app(ROOT)
+        store.prepare(os.environ)
+        stack.enter_context(gateway)
+        check_health(urls.http_url)
+        say({"http_url": urls.http_url, "ws_url": urls.ws_url, "secret": os.environ["CHAT_JWT_SECRET"]})
+        for line in orders:
+            say(_obey(gateway, running, failures, json.loads(line)))
+
+
+def _apis(app: ModuleType, running: Running) -> Apis:
+    rest, sockets = rest_api_from_chalice(app.app), websocket_api_from_chalice(app.app)
+    return Apis(
+        replace(rest, handler=running.counts(rest.handler)),
+        replace(
+            sockets,
+            connect=sockets.connect and running.counts(sockets.connect),
+            default=sockets.default and running.counts(sockets.default),
+            disconnect=sockets.disconnect and running.counts(sockets.disconnect),
+        ),
+    )
+
+
+def _obey(gateway: Gateway, running: Running, failures: Failures, order: dict[str, Any]) -> Any:
+    match order:
+        case {"change": dict(changes)}:
+            gateway.change(**changes)
+        case {"change_for": [str(connection_id), dict(changes)]}:
+            gateway.change_for(connection_id, **changes)
+        case {"running": True}:
+            return running.now()
+        case {"failures": True}:
+            return failures.take()
+        case _:
+            raise ValueError(f"no such order: {order}")
+    return None
+
+
+if __name__ == "__main__":
+    # Chalice logs to stdout: what it says there goes to stderr, and the real stdout is for answers alone.
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as out:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        main(sys.stdin, out)
