@@ -141,13 +141,19 @@ class DynamoConnections:
                 generation=generation,
             )
         except ConditionFailed as failed:
-            if failed.item is not None:
-                return None
-            # Somebody began to close it and did not get to the end: nothing else would clear this away soon.
-            return self._clear(connection_id, participant_id)
+            if failed.item is None:
+                # Somebody began to close it and did not get to the end: nothing else would clear this away soon.
+                return self._clear(connection_id, participant_id)
+            # It has spoken since; or somebody took it for gone, and may not have got to the end of this.
+            self._drop_generation(connection_id, failed.item["participant_id"], generation)
+            return None
+        owner = participant_id if old is None else old["participant_id"]
+        return self._drop_generation(connection_id, owner, generation)
+
+    def _drop_generation(self, connection_id: str, owner: str, generation: int) -> list[Subscription]:
+        """Nobody posts to the socket of this generation any more; what it was subscribed to."""
         subscriptions = self.remembered(connection_id)
-        if old is not None:
-            self._drop_item(f"U#{old['participant_id']}", f"X#{connection_id}", generation)
+        self._drop_item(f"U#{owner}", f"X#{connection_id}", generation)
         for each in subscriptions:
             self._drop_item(f"C#{each.conversation_id}", f"S#{connection_id}", generation)
         return subscriptions
