@@ -132,9 +132,10 @@ def test_only_participants_can_be_mentioned(people: People) -> None:
 def test_a_sender_is_shown_by_the_name_of_their_token(people: People) -> None:
     alice, bob = people("alice", "bob")
     chat = alice.post(
-        "/conversations", {"title": "Chat", "participants": [{"participant_id": bob.id, "name": "Robert"}]}
+        "/conversations", {"title": " Chat ", "participants": [{"participant_id": bob.id, "name": " Robert "}]}
     ).expect(201)["conversation_id"]
-    assert {"participant_id": bob.id, "name": "Robert"}.items() <= alice.sees(chat)["participants"][1].items()
+    assert alice.sees(chat)["title"] == " Chat ", "neither trimmed nor normalised"
+    assert {"participant_id": bob.id, "name": " Robert "}.items() <= alice.sees(chat)["participants"][1].items()
     assert bob.posts(chat, "hello")["sender"] == bob.reference
 
 

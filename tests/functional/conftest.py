@@ -76,9 +76,9 @@ def callbacks() -> Iterator[Callbacks]:
     thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def moto() -> Iterator[Any]:
-    """moto's DynamoDB for the whole run, and a client for it."""
+    """moto's AWS for one module, and a client for its DynamoDB: other modules have one of their own."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ACCESS_KEY_ID", "testing")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")
