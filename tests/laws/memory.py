@@ -82,9 +82,7 @@ class MemoryStore(Layer):
         backwards = call.arguments.get("ScanIndexForward") is False
         start = call.arguments.get("ExclusiveStartKey")
         partition = self._partitions.get((wanted.table, wanted.pk), {})
-        sks = sorted(
-            (sk for sk in partition if ItemKey(wanted.table, wanted.pk, sk) in wanted), reverse=backwards
-        )
+        sks = sorted((sk for sk in partition if ItemKey(wanted.table, wanted.pk, sk) in wanted), reverse=backwards)
         if start is not None:
             passed = start["sk"]["S"]
             sks = [sk for sk in sks if (sk < passed if backwards else sk > passed)]
@@ -239,7 +237,7 @@ def _updated(arguments: Mapping[str, Any], old: RawItem | None) -> RawItem:
     for clause, actions in zip(parts[::2], parts[1::2], strict=True):
         for action in actions.split(","):
             match clause, action.replace("=", " = ").replace("+", " + ").split():
-                case "SET", [path, "=", value]:
+                case "SET", [path, "=", value] if value in values:
                     place, name = _place(new, path, arguments)
                     place[name] = values[value]
                 case "SET", [path, "=", addend, "+", value] if path == addend:

@@ -1,125 +1,139 @@
-"""What a message costs: calls to the store counted, and how many of them come one after the other."""
+"""What a message costs: round trips before the acknowledgement, and store calls altogether, counted exactly."""
 
-from __future__ import annotations
-
-import json
 from collections import Counter
-from typing import Any
 
 import pytest
 
-from chalicelib.core.gather import in_threads
-from chalicelib.core.pushes import Answer
-from local.faults import Latency, in_front_of
-from local.faults.recording import Journal
-from tests.laws.memory import MemoryStore
+from chalicelib.core.sending import BATCH
+from local.faults.recording import Journal, RecordingClient
+from tests.laws.checker import check
+from tests.laws.interleaving import Act
+from tests.laws.rounds import Rounds
+from tests.laws.test_queue import PATIENT, leave_queued
 from tests.laws.world import Process, Shape, Stage, World
 
-# Long enough that calls made together overlap, whatever else the machine does.
-SLOW = Latency(call=0.03, transaction=0.03)
+ALONE = {"get_item": 3, "update_item": 1, "transact_write_items": 1, "query": 1}
+"""Socket, head, membership; rate; commit; recipients."""
+CROWDS = (1, 2, 10, 50)
 
 
-def listeners(count: int) -> Shape:
-    """Alice, and bob with as many sockets."""
-    sockets = ("alice", *(f"bob{number}" for number in range(count)))
-    return Shape(people=("alice", "bob"), sockets=sockets, listening=sockets)
+def crowd(count: int) -> Shape:
+    people = ("alice", *(f"guest_{number}x" for number in range(count - 1)))
+    return Shape(people=people, sockets=people, listening=people)
 
 
-def watched(world: World, latency: Latency = SLOW) -> tuple[Process, Journal]:
-    """A process whose calls take time and are written down."""
-    journal = Journal()
-    client = in_front_of(world.stage.engine, latency=latency, half_visible=0, journal=journal)
-    return world.process(client, gather=in_threads), journal
+class Bill:
+    """What one request cost."""
+
+    def __init__(self, world: World, act: Act, skew: float = 0.0) -> None:
+        self.rounds_at: dict[str, int] = {}
+        self._world, self._rounds, self._journal = world, Rounds(), Journal()
+        self._before = len(world.posts)
+        process: Process = world.process(
+            self._rounds.client(RecordingClient(world.stage.engine, self._journal)),
+            skew=skew,
+            gather=self._rounds.gather,
+            posted=self._posted,
+            timing=PATIENT,
+        )
+        act(process)
+        self.rounds = self._rounds.now
+
+    def _posted(self) -> None:
+        self.rounds_at.setdefault(self._world.posts[-1].frame["type"], self._rounds.now)
+
+    @property
+    def calls(self) -> Counter[str]:
+        """The store calls, by operation."""
+        return self._journal.counts()
+
+    @property
+    def pushed(self) -> int:
+        """How many sockets the event was posted to."""
+        return sum(post.frame["type"] == "event" for post in self._world.posts[self._before :])
+
+    def recipient_queries(self) -> int:
+        """Queries of the connections table."""
+        return self._journal.count("query", table=self._world.stage.connections_table)
 
 
-def said(process: Process, **fields: Any) -> tuple[dict[str, Any], Any]:
-    """A message of alice's socket, up to the moment when its answer can go out."""
-    frame = {"type": "message", "conversation_id": process.world.conversation, "content": "hi", **fields}
-    reply = process.app.sockets.receive(process.world.connection("alice"), json.dumps(frame))
-    (answer,) = reply.answers
-    assert answer["type"] == "message_ack", answer
-    return answer, reply
+def sends(process: Process) -> object:
+    return process.writes("alice", "hi", "k")
 
 
-@pytest.mark.parametrize("count", [1, 10, 50])
-def test_an_accepted_message_costs_five_calls_and_one_query_for_its_recipients(stage: Stage, count: int) -> None:
-    world = stage.world(listeners(count))
-    process, journal = watched(world)
-    _, reply = said(process, client_message_id="1")
-    # Socket and head; membership and rate; the transaction.
-    assert journal.counts() == Counter({"get_item": 3, "update_item": 1, "transact_write_items": 1})
-    assert journal.sequential_depth() == 3
-    journal.clear()
-    process.app.delivery.deliver(reply.pushes, within=5, answer=Answer("alice", reply.generation, reply.answers))
-    assert journal.counts() == Counter({"query": 1})
-    assert sum(len(world.events_posted(f"bob{number}")) for number in range(count)) == count
+@pytest.mark.parametrize("count", CROWDS)
+def test_a_message_by_socket_costs_two_round_trips_before_the_ack_however_many_hear_it(
+    stage: Stage, count: int
+) -> None:
+    world = stage.world(crowd(count))
+    bill = Bill(world, sends)
+    # The first round reads the socket's row, with the head beside it; two more follow.
+    assert bill.rounds_at["message_ack"] == 1 + 2
+    assert bill.calls == ALONE
+    assert bill.recipient_queries() == 1
+    assert bill.pushed == count
+    assert bill.rounds == 3 + 1, "and one for the recipients"
+    assert check(world, hears=world.sockets).texts == ["hi"]
 
 
-def test_in_a_burst_the_payment_is_beside_the_transaction(stage: Stage) -> None:
-    world = stage.world(listeners(1))
-    process, journal = watched(world)
-    said(process, client_message_id="1")
-    journal.clear()
-    said(process, client_message_id="2")
-    assert journal.counts() == Counter({"get_item": 3, "update_item": 2, "transact_write_items": 1})
-    assert journal.sequential_depth() == 3
+@pytest.mark.parametrize("count", CROWDS)
+def test_a_message_by_http_costs_two_round_trips_before_the_commit(stage: Stage, count: int) -> None:
+    world = stage.world(crowd(count))
+    bill = Bill(world, lambda process: process.sends("alice", "hi", "k"))
+    assert bill.calls == {"get_item": 2, "update_item": 1, "transact_write_items": 1, "query": 1}
+    assert bill.rounds_at["event"] == 2 + 1
+    assert bill.pushed == count
 
 
-def test_what_a_message_refers_to_is_looked_at_in_the_same_round(stage: Stage) -> None:
-    world = stage.world(listeners(1))
-    process, journal = watched(world)
-    ack, _ = said(process, client_message_id="1")
-    journal.clear()
-    said(process, client_message_id="2", reply_to=ack["sequence_id"], mentions=[world.person("bob")])
-    assert journal.counts()["get_item"] == 4
-    assert journal.counts()["batch_get_item"] == 1
-    assert journal.sequential_depth() == 3
+def test_a_reply_that_mentions_people_costs_two_reads_more_and_no_round_trip(stage: Stage) -> None:
+    world = stage.world(crowd(10))
+    Bill(world, sends)
+
+    def replies(process: Process) -> object:
+        mentions = [process.world.person(each) for each in process.world.shape.people[1:]]
+        fields = {"client_message_id": "k2", "content": "hi", "reply_to": 2, "mentions": mentions}
+        return process.says("alice", "message", **fields)
+
+    bill = Bill(world, replies, skew=1.0)
+    assert bill.rounds_at["message_ack"] == 1 + 2
+    assert bill.calls == Counter(ALONE) + Counter({"get_item": 1, "batch_get_item": 1})
 
 
-def test_a_message_by_http_takes_two_round_trips_before_it_stands(stage: Stage) -> None:
-    world = stage.world(listeners(10))
-    process, journal = watched(world)
-    process.sends("alice", "hi", "1")
-    assert journal.counts() == Counter({"get_item": 2, "update_item": 1, "transact_write_items": 1, "query": 1})
-    assert journal.sequential_depth("get_item", "update_item", "transact_write_items") == 2
+def test_a_message_in_a_burst_costs_one_write_more_and_no_round_trip(stage: Stage) -> None:
+    world = stage.world(crowd(2))
+    Bill(world, sends)
+    bill = Bill(world, lambda process: process.writes("alice", "hi", "k2"))
+    assert bill.rounds_at["message_ack"] == 1 + 2
+    assert bill.calls == Counter(ALONE) + Counter({"update_item": 1})
 
 
-def test_a_repeat_costs_one_read_more_and_writes_nothing(stage: Stage) -> None:
-    world = stage.world(listeners(1))
-    process, journal = watched(world)
-    first, _ = said(process, client_message_id="1")
-    journal.clear()
-    again, _ = said(process, client_message_id="1")
-    assert again == {**first, "duplicate": True}
-    assert journal.counts()["transact_write_items"] == 1
-    # The event, and the head for the notes about who has gone: both are read again for the repeated fan-out.
-    assert journal.counts()["get_item"] == 5
+def test_the_first_message_after_a_silence_costs_one_write_more_and_no_round_trip(stage: Stage) -> None:
+    bill = Bill(stage.world(crowd(2)), sends, skew=100.0)
+    assert bill.rounds_at["message_ack"] == 1 + 2
+    assert bill.calls == Counter(ALONE) + Counter({"update_item": 1})
 
 
-@pytest.mark.parametrize("messages", [0, 90])
-def test_unread_counts_and_lists_cost_the_same_however_much_was_said(stage: Stage, messages: int) -> None:
-    world = stage.world(listeners(1))
-    talking = world.process()
-    for number in range(messages):
-        talking.sends("alice", f"message {number}")
-    process, journal = watched(world, Latency(0, 0))
-    (listed,) = process.listing("bob")
-    assert listed["unread_count"] == messages
-    # Memberships; heads; info and newest message; memberships again.
-    assert journal.counts() == Counter({"query": 1, "batch_get_item": 3})
-    journal.clear()
-    process.read("bob", 1)
-    assert journal.counts() == Counter({"get_item": 2})
+def test_a_repeat_costs_two_reads_more(stage: Stage) -> None:
+    world = stage.world(crowd(2))
+    Bill(world, sends)
+    bill = Bill(world, sends, skew=1.0)
+    assert bill.rounds_at["message_ack"] == 1 + 2 + 1 + 1, "the commit that finds it, the event, the head"
+    assert bill.calls == Counter(ALONE) + Counter({"get_item": 2})
 
 
-def test_a_list_of_many_conversations_is_read_in_batches_all_at_once() -> None:
-    stage = Stage(MemoryStore(), "conversations", "connections")
-    world = stage.world(listeners(1))
-    talking = world.process()
-    for _ in range(249):
-        talking.create("alice")
-    process, journal = watched(world)
-    assert len(process.listing("alice")) == 50
-    # Memberships; three requests for 250 heads at the same time; 50 infos; memberships again.
-    assert journal.counts() == Counter({"query": 1, "batch_get_item": 5})
-    assert journal.sequential_depth() == 4
+def test_one_who_leads_a_full_batch_pays_for_one_transaction(stage: Stage) -> None:
+    world = stage.world(crowd(3))
+    for number in range(BATCH - 1):
+        leave_queued(world, "alice", f"dead{number}")
+    bill = Bill(world, lambda process: process.writes("guest_0x", "alive", "k"), skew=0.1)
+    assert bill.calls["transact_write_items"] == 1
+    assert check(world).texts == ["dead"] * (BATCH - 1) + ["alive"]
+    assert bill.pushed == 3, "each sender fans out its own"
+
+
+@pytest.mark.parametrize("count", CROWDS)
+def test_who_subscribes_pays_the_same_however_many_are_there(stage: Stage, count: int) -> None:
+    bill = Bill(stage.world(crowd(count)), lambda process: process.says("alice", "subscribe"))
+    # Socket, membership; the subscription; head; events, people, and who of them is online; membership; then
+    # whether this is the person's first socket here, which others are to be told.
+    assert bill.calls == {"get_item": 5, "transact_write_items": 1, "query": 5, "batch_get_item": 1}

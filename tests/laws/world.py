@@ -199,9 +199,7 @@ class World:
         """What reached a socket: everything, or the frames of one type."""
         to = self.connection(socket)
         return [
-            each.frame
-            for each in self.posts
-            if each.connection_id == to and kind in (None, each.frame["type"])
+            each.frame for each in self.posts if each.connection_id == to and kind in (None, each.frame["type"])
         ]
 
     @property
@@ -347,17 +345,15 @@ class Process:
 
     def events(self, name: str, after: int = 0, limit: int = 100) -> Any:
         """`GET …/events`."""
-        query = requests.EventsQuery(after=str(after), limit=str(limit))  # type: ignore[arg-type]  # as in a query string
+        query = requests.EventsQuery(after=str(after), limit=str(limit))
         return self._answered(
             name, "events", self.app.reading.events(self.caller(name), self.world.conversation, query)
         )
 
-    def messages(
-        self, name: str, *, before: int | None = None, after: int | None = None, limit: int = 100
-    ) -> Any:
+    def messages(self, name: str, *, before: int | None = None, after: int | None = None, limit: int = 100) -> Any:
         """`GET …/messages`."""
         bounds = {"before": before, "after": after, "limit": limit}
-        query = requests.MessagesQuery(**{each: str(at) for each, at in bounds.items() if at is not None})  # type: ignore[arg-type]  # as in a query string
+        query = requests.MessagesQuery(**{each: str(at) for each, at in bounds.items() if at is not None})
         return self._answered(
             name, "messages", self.app.reading.messages(self.caller(name), self.world.conversation, query)
         )
@@ -402,6 +398,8 @@ class Stage:
             timing=Timing(append_deadline=3 * QUANTUM),
             version="laws",
         )
+        self.read_before: set[str] = set()
+        """States of worlds that were found to be read rightly."""
         self._templates: dict[Shape, tuple[World, str]] = {}
         self._numbers = itertools.count(1)
 

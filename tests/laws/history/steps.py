@@ -13,6 +13,8 @@ from .programs import SOCKETS, Op, Start, Step
 from .records import Call, Json
 
 FLOOD = 12
+NO_MESSAGE = 1
+"""Event 1 is the creation: to reply to it is refused, unless it is a repeat of what was accepted."""
 PAGES = 30
 _ROLES = ("member", "moderator", "owner")
 
@@ -73,8 +75,10 @@ async def _say_again(scene: Scene) -> None:
     if not said:
         return await _say(scene)
     again = said[scene.number % len(said)]
-    other_text = {"content": scene.cast.text()} if scene.number % 3 == 0 else None
-    await scene.person.tries(again, scene.device if scene.number % 2 else None, other_text)
+    other_body: Json | None = None
+    if scene.number % 3 == 0:
+        other_body = {"content": scene.cast.text(), **({"reply_to": NO_MESSAGE} if scene.number % 2 else {})}
+    await scene.person.tries(again, scene.device if scene.number % 2 else None, other_body)
     return None
 
 

@@ -117,6 +117,14 @@ def test_a_repeat_that_is_answered_with_another_event() -> None:
     assert "L2" in story.laws_broken()
 
 
+def test_a_repeat_that_is_refused() -> None:
+    story = plain()
+    first = story.says("ann", "five", "a-5")
+    story.refuses(story.begins("send", "ann", {**first.asked, "reply_to": 1}), "VALIDATION_FAILED")
+    story.becomes_quiet()
+    assert "L2" in story.laws_broken()
+
+
 def test_a_repeat_that_is_not_called_one() -> None:
     story = plain()
     story.repeats(story.says("ann", "five", "a-5")).status = 201

@@ -17,6 +17,7 @@ from .knowledge import Knowledge, Log, may_have_done
 from .violation import Violation, told
 
 MODERATORS = ("owner", "moderator")
+_REFUSALS_OF_CONTENT = frozenset({"VALIDATION_FAILED", "FORBIDDEN"})
 _COUNTED = {"join": "joined", "add": "added", "leave": "left", "remove": "removed"}
 
 
@@ -107,6 +108,7 @@ def _once(log: Log) -> Iterator[Violation]:
     for calls in attempts.values():
         answered = sorted((call for call in calls if call.is_ok), key=lambda call: call.over)
         yield from _answered_alike(answered)
+        yield from _never_refused_again(calls, answered)
         yield from _first_wins(log, calls, answered)
 
 
@@ -119,6 +121,14 @@ def _answered_alike(answered: list[Call]) -> Iterator[Violation]:
     firsts = [call for call in answered if not call.is_repeat]
     if len(firsts) > 1:
         yield Violation("L2", f"two attempts are both the first: {told(firsts[0])} and {told(firsts[1])}")
+
+
+def _never_refused_again(calls: list[Call], answered: list[Call]) -> Iterator[Violation]:
+    """What was acknowledged once is so again, whatever the repeat says, as long as its sender is in."""
+    for call in calls:
+        before = [each for each in answered if each.over < call.started]
+        if before and call.outcome in _REFUSALS_OF_CONTENT:
+            yield Violation("L2", f"a repeat was refused: {told(before[0])} and {told(call)}")
 
 
 def _first_wins(log: Log, calls: list[Call], answered: list[Call]) -> Iterator[Violation]:

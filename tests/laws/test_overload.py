@@ -1,0 +1,104 @@
+"""More than a conversation or a person can take: every message is acknowledged or refused, and it drains."""
+
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from chalicelib.core.errors import ChatError
+from chalicelib.core.gather import in_threads
+from chalicelib.core.limits import Timing
+from chalicelib.core.sending import CROWDED_MILLISECONDS
+from local.faults import TransactionWindows, in_front_of
+from local.faults.recording import Journal, RecordingClient
+from tests.laws.checker import check
+from tests.laws.test_costs import ALONE
+from tests.laws.world import BEGIN, Shape, Stage, World
+
+SENDERS = tuple(f"guest_{number}x" for number in range(30))
+CROWD = Shape(people=("alice", *SENDERS), sockets=("alice", *SENDERS), listening=("alice",))
+REFUSED = {"CONVERSATION_BUSY", "RATE_LIMITED"}
+
+
+class RealTime:
+    """The machine's time, as if it were the time of the world."""
+
+    def __init__(self) -> None:
+        self._ahead = BEGIN + 10.0 - time.monotonic()
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return time.monotonic() + self._ahead
+
+    def monotonic(self) -> float:
+        """The same."""
+        return self.now()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+def storm(world: World, deadline: float) -> list[dict[str, Any]]:
+    """Everybody sends at the same time, each from a process of their own, through a region; the answers."""
+    windows, clock = TransactionWindows(), RealTime()
+    answers: list[dict[str, Any]] = [{} for _ in SENDERS]
+    ready = threading.Barrier(len(SENDERS))
+
+    def send(number: int) -> None:
+        client = in_front_of(world.stage.engine, seed=number, windows=windows)
+        process = world.process(client, clock=clock, gather=in_threads, timing=Timing(append_deadline=deadline))
+        ready.wait()
+        answers[number] = process.writes(SENDERS[number], f"of {number}", "k")
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(len(SENDERS))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+@pytest.mark.parametrize("deadline", [5.0, 0.15], ids=["patient", "hasty"])
+def test_thirty_senders_at_once_are_each_acknowledged_or_told_that_it_is_busy(
+    stage: Stage, deadline: float
+) -> None:
+    world = stage.world(CROWD)
+    answers = storm(world, deadline)
+    acked = [number for number, answer in enumerate(answers) if answer["type"] == "message_ack"]
+    for answer in answers:
+        if answer["type"] != "message_ack":
+            assert answer["code"] in REFUSED
+            assert answer["retryable"]
+            assert answer["retry_after"] > 0
+    verdict = check(world, hears=["alice"])
+    assert sorted(verdict.texts) == sorted(f"of {number}" for number in acked), "refused is not in the log"
+
+    # It drains: the next one goes straight through, and so do all that were refused.
+    journal = Journal()
+    later = 40.0 + CROWDED_MILLISECONDS / 1000
+    ack = world.process(RecordingClient(stage.engine, journal), skew=later).writes(SENDERS[0], "afterwards", "a")
+    assert ack["type"] == "message_ack"
+    assert journal.counts() == ALONE
+    for number in set(range(len(SENDERS))) - set(acked):
+        again = world.process(skew=later + number).writes(SENDERS[number], f"of {number}", "k")
+        assert (again["type"], again["duplicate"]) == ("message_ack", False)
+    assert len(check(world, hears=["alice"]).texts) == len(SENDERS) + 1
+
+
+def test_who_sends_too_much_is_told_when_to_go_on_and_can_go_on_then(stage: Stage) -> None:
+    burst = 5
+    stage = stage.with_limits(burst=burst, messages_per_second=10)
+    world = stage.world()
+    answers = [world.process().writes("alice", f"{number}", f"k{number}") for number in range(burst + 3)]
+    assert [answer["type"] for answer in answers] == ["message_ack"] * burst + ["error"] * 3
+    for refused in answers[burst:]:
+        assert (refused["code"], refused["retryable"]) == ("RATE_LIMITED", True)
+    wait = answers[-1]["retry_after"]
+    assert wait == pytest.approx(0.1), "one message's time"
+    with pytest.raises(ChatError, match="slow down"):
+        world.process(skew=wait - 0.01).sends("alice", "too early", "early")
+    assert world.process(skew=wait + 0.001).writes("alice", "in time", f"k{burst}")["type"] == "message_ack"
+    assert world.process().writes("bob", "another person", "k")["type"] == "message_ack"
+    assert check(world, hears=["alice", "bob", "carol"]).texts == [*"01234", "in time", "another person"]
