@@ -106,6 +106,8 @@ class Instances:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # Where the tests run in the background of a script, SIGINT is ignored, and children inherit that.
+            preexec_fn=_hear_interrupts,  # noqa: PLW1509 — one call that takes no lock
         )
         self._running.append(process)
         return process
@@ -124,3 +126,7 @@ class Instances:
         process = self.spawn(*arguments, **environment)
         _, errors = process.communicate(timeout=PATIENCE)
         return process.returncode, errors
+
+
+def _hear_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
