@@ -7,7 +7,7 @@ cell. One that dies leaves a hole, which a reader fills with `void` once the cel
 
 from __future__ import annotations
 
-from chalicelib.aws.conversations import conversation_pk, member_key, send_key_hash
+from chalicelib.aws.conversation_items import conversation_pk, member_key, send_key_hash
 from chalicelib.aws.dynamo import ConditionFailed, Dynamo, Item, Table, TransactionCancelled, returning_old
 from chalicelib.core import json_text
 from chalicelib.core.clock import Clock, milliseconds

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from chalicelib.aws.conversations import conversation_pk
+from chalicelib.aws.conversation_items import conversation_pk
 from chalicelib.aws.dynamo import Dynamo
 from chalicelib.core import json_text
 from chalicelib.core.model import Caller, Event, Membership, Socket

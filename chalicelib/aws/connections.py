@@ -22,7 +22,7 @@ from typing import Any
 from chalicelib.core.model import RateVerdict, Socket, Subscription
 from chalicelib.core.ports import Contended
 
-from .conversations import member_key
+from .conversation_items import member_key
 from .dynamo import MAX_BATCH_GET, ConditionFailed, Dynamo, Item, Operation, TransactionCancelled, chunks
 
 MAX_SOCKET_SECONDS = 2 * 3600 + 600

@@ -13,7 +13,7 @@ from tests.laws.cases import STEPS_OF_MANY, WRITES, Case, judge_the_end
 from tests.laws.checker import check
 from tests.laws.interleaving import error_of
 from tests.laws.memory import MemoryStore
-from tests.laws.world import TOKENS_EXPIRE, Process, Shape, Stage, World
+from tests.laws.world import PEOPLE, TOKENS_EXPIRE, Process, Shape, Stage, World
 from tests.support.stepper import CrashPoint, crash_points
 
 ON_THE_ENGINE = [case for case in WRITES if case.name in ("send", "leave")]
@@ -59,6 +59,17 @@ def test_after_a_crash_anywhere_a_repeat_does_it_once(stage: Stage, case: Case) 
 @pytest.mark.parametrize("case", ON_THE_ENGINE, ids=str)
 def test_on_the_engine_as_well(engine_stage: Stage, case: Case) -> None:
     assert crash_everywhere(engine_stage, case) >= 4
+
+
+@pytest.mark.parametrize("http", [False, True], ids=["by socket", "by HTTP"])
+def test_what_was_committed_and_never_pushed_is_heard_once_it_is_repeated(stage: Stage, http: bool) -> None:
+    def send(process: Process) -> object:
+        return process.sends("alice", "hi", "k") if http else process.writes("alice", "hi", "k")
+
+    for point in crash_points(stage.engine, stage.world, lambda world, client: send(world.process(client))):
+        with point as world:
+            send(world.process(skew=1.0))
+            assert check(world, hears=PEOPLE).texts == ["hi"]
 
 
 # ---- what nobody repeats -------------------------------------------------------------------------------

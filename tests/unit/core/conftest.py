@@ -44,10 +44,11 @@ class KeepingPoster:
 
 
 class Moments:
-    """A `Gather` that lets a test do something just after the n-th time that several things are read."""
+    """A `Gather` that lets a test interfere when several things are read: after the n-th time, or amid a next."""
 
     def __init__(self) -> None:
         self.then: dict[int, Callable[[], object]] = {}
+        self.amidst: Callable[[], object] | None = None
         self.count = 0
 
     def after(self, nth: int, do: Callable[[], object]) -> None:
@@ -55,9 +56,20 @@ class Moments:
         self.count = 0
         self.then = {nth: do}
 
+    def amid(self, do: Callable[[], object]) -> None:
+        """Interfere the next time, when of the calls only the last one is done."""
+        self.amidst = do
+
     def __call__(self, *calls: Callable[[], Any]) -> list[Any]:
-        """Do all, and what was asked for afterwards."""
-        results = one_by_one(*calls)
+        """Do all, and what was asked for."""
+        between, self.amidst = self.amidst, None
+        if between is None:
+            results = one_by_one(*calls)
+        else:
+            *earlier, last = calls
+            done = last()
+            between()
+            results = [*one_by_one(*earlier), done]
         self.count += 1
         self.then.pop(self.count, lambda: None)()
         return results
@@ -117,5 +129,8 @@ def world(session_world: World) -> Iterator[World]:
     session_world.poster.closed.clear()
     session_world.poster.gone.clear()
     session_world.moments.then.clear()
+    session_world.moments.amidst = None
     yield session_world
-    assert not session_world.moments.then, "the moment to interfere never came"
+    moments = session_world.moments
+    assert not moments.then, "the moment to interfere never came"
+    assert moments.amidst is None, "the moment to interfere never came"

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from chalicelib.core.errors import NotFound
 from chalicelib.core.model import Caller
-from chalicelib.core.requests import NewParticipant, UpdateConversation
+from chalicelib.core.requests import (
+    EventsQuery,
+    MessagesQuery,
+    NewParticipant,
+    SendMessage,
+    UpdateConversation,
+)
 
 from .conftest import World
 
@@ -52,6 +60,28 @@ def test_a_snapshot_is_not_given_to_who_was_removed_meanwhile(world: World, sock
     (answer,) = world.says(socket, type="subscribe", conversation_id=where)
     assert (answer["type"], answer["code"]) == ("error", "NOT_FOUND")
     assert world.chat.connection_store.subscribers(where) == []
+
+
+@pytest.mark.parametrize("read", ["events", "messages", "view"])
+def test_a_reader_whose_membership_was_read_before_the_removal_and_the_head_after_it_sees_nothing(
+    world: World, read: str
+) -> None:
+    where = world.conversation("alice", "bob")
+    alice, bob = Caller("alice", "alice"), Caller("bob", "bob")
+
+    def remove_and_talk() -> None:
+        world.chat.members.remove(alice, where, "bob")
+        message = SendMessage(content="without bob", client_message_id="1")
+        world.chat.sender.send(alice, where, message)
+
+    reads: dict[str, Callable[[], object]] = {
+        "events": lambda: world.chat.reading.events(bob, where, EventsQuery()),
+        "messages": lambda: world.chat.reading.messages(bob, where, MessagesQuery()),
+        "view": lambda: world.chat.conversations.view(where, bob),
+    }
+    world.moments.amid(remove_and_talk)
+    with pytest.raises(NotFound):
+        reads[read]()
 
 
 def test_a_change_is_pushed_though_its_author_was_removed_before_the_answer(world: World, socket: str) -> None:

@@ -1,0 +1,203 @@
+"""An append: all that a commit writes, in one transaction that moves the head from n to n + k by condition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from chalicelib.core.model import Event, Membership, SendRecord, State
+from chalicelib.core.ports import Commit, Contended, HeadMoved, Purge, Refused, Send
+
+from . import conversation_items as stored
+from .dynamo import Dynamo, Operation, Table, TransactionCancelled, returning_old
+
+_LIVE_AT = "#sequence_id = :old AND #state = :live"
+_Meaning: TypeAlias = str | tuple[str, Any] | None
+
+
+class Append:
+    """One commit as one transaction, and what it means if a condition of it does not hold."""
+
+    def __init__(self, table: Table, commit: Commit) -> None:
+        self._table = table
+        self._commit = commit
+        self._operations: list[Operation] = []
+        self._meanings: list[_Meaning] = []
+        self._add(self._move_head(), "head")
+        for event in commit.events:
+            self._add(self._put_event(event, commit.new.messages), "head")
+        for index, send in enumerate(commit.sends):
+            self._add_send(index, send)
+        for member, event in _latest_send_of_each(commit.sends).values():
+            self._add(self._move_own_pointer(member, event), ("member", member.participant_id))
+        if commit.guard is not None:
+            still = check_member(table, commit.guard, role=True)
+            self._add(still, ("member", commit.guard.participant_id))
+        self._add_roster_changes()
+        if commit.info is not None:
+            self._add(table.put_op(stored.info_item(commit.info)), None)
+        if commit.purge_at is not None:
+            self._add(put_purge(table, commit.new.conversation_id, commit.purge_at), None)
+
+    def run(self, dynamo: Dynamo) -> None:
+        """Write all. What did not hold is told apart by the place of each operation.
+
+        Raises:
+            HeadMoved, Contended, Refused: nothing was written.
+        """
+        try:
+            dynamo.transact(self._operations)
+        except TransactionCancelled as cancelled:
+            raise self._outcome(cancelled) from cancelled
+
+    def _add(self, operation: Operation, meaning: _Meaning) -> None:
+        """One more; `meaning` is "head", (kind, which), or None for what has no condition."""
+        self._operations.append(operation)
+        self._meanings.append(meaning)
+
+    def _move_head(self) -> Operation:
+        old, new = self._commit.old, self._commit.new
+        pk = stored.conversation_pk(new.conversation_id)
+        change = (
+            "SET #sequence_id = :new, #messages = :messages, #last_message = :last_message,"
+            " #updated_at = :updated_at, #participants = :participants, #roster_version = :roster_version,"
+            " #state = :state, #crowded_until = :crowded_until"
+        )
+        values: dict[str, Any] = {}
+        for index, (participant_id, event) in enumerate(
+            (each, event) for each, event in new.gone.items() if old.gone.get(each) != event
+        ):
+            # The person's id stands hashed: a map key has no prefix to keep it apart, and no length to spare.
+            change += f", #gone.#{stored.gone_key(participant_id)} = :gone{index}"
+            values[f"gone{index}"] = {"participant_id": participant_id, "event": event}
+        return returning_old(
+            self._table.update_op(
+                pk,
+                "HEAD",
+                change,
+                _LIVE_AT,
+                old=old.sequence_id,
+                live=State.LIVE.value,
+                new=new.sequence_id,
+                messages=new.messages,
+                last_message=new.last_message,
+                updated_at=new.updated_at,
+                participants=new.participants,
+                roster_version=new.roster_version,
+                state=new.state.value,
+                crowded_until=new.crowded_until,
+                **values,
+            )
+        )
+
+    def _put_event(self, event: Event, messages: int, send_key: str | None = None) -> Operation:
+        item = stored.event_item(event, messages, send_key)
+        return self._table.put_op(item, "attribute_not_exists(#pk)")
+
+    def _add_send(self, index: int, send: Send) -> None:
+        new = self._commit.new
+        ordinal = self._commit.old.messages + index + 1
+        hashed = None if send.key is None else stored.send_key_hash(send.key)
+        self._add(self._put_event(send.event, ordinal, hashed), "head")
+        if hashed is not None:
+            record = {
+                "pk": f"K#{hashed}",
+                "sk": "K",
+                "conversation_id": new.conversation_id,
+                "message_id": send.event["message_id"],
+                "sequence_id": send.event["sequence_id"],
+                "created_at": send.event["created_at"],
+            }
+            self._add(returning_old(self._table.put_op(record, "attribute_not_exists(#pk)")), ("repeat", index))
+        if send.queued_as is not None:
+            self._add(
+                self._table.delete_op(
+                    stored.queue_pk(new.conversation_id), send.queued_as, "attribute_exists(#pk)"
+                ),
+                ("queue", index),
+            )
+
+    def _move_own_pointer(self, member: Membership, event: Event) -> Operation:
+        # No condition that it only rises: the event is the newest of all, no pointer can be beyond it.
+        return self._table.update_op(
+            *stored.member_key(member.conversation_id, member.participant_id),
+            "SET #read_up_to = :read_up_to, #read_messages = :read_messages",
+            "#epoch = :epoch",
+            epoch=member.epoch,
+            read_up_to=event["sequence_id"],
+            read_messages=self._commit.old.messages
+            + sum(1 for send in self._commit.sends if send.event["sequence_id"] <= event["sequence_id"]),
+        )
+
+    def _add_roster_changes(self) -> None:
+        commit, table = self._commit, self._table
+        pk = stored.conversation_pk(commit.new.conversation_id)
+        for member in commit.joining:
+            what = ("member", member.participant_id)
+            for item in stored.member_items(member):
+                self._add(table.put_op(item, "attribute_not_exists(#pk)"), what)
+            self._add(table.delete_op(pk, f"L#{member.participant_id}"), None)
+        for member in commit.leaving:
+            what = ("member", member.participant_id)
+            where = stored.member_key(member.conversation_id, member.participant_id)
+            # The pointer, too: one that is moved meanwhile must not be lost for a later return.
+            unchanged = "#epoch = :epoch AND #read_up_to = :read_up_to"
+            self._add(table.delete_op(*where, unchanged, epoch=member.epoch, read_up_to=member.read_up_to), what)
+            self._add(table.delete_op(pk, f"P#{member.participant_id}"), None)
+            former = {
+                "pk": pk,
+                "sk": f"L#{member.participant_id}",
+                "read_up_to": member.read_up_to,
+                "read_messages": member.read_messages,
+            }
+            self._add(table.put_op(former), None)
+        for member, role in commit.changing_role:
+            what = ("member", member.participant_id)
+            for where in (
+                stored.member_key(member.conversation_id, member.participant_id),
+                (pk, f"P#{member.participant_id}"),
+            ):
+                self._add(
+                    table.update_op(*where, "SET #role = :role", "#epoch = :epoch", role=role, epoch=member.epoch),
+                    what,
+                )
+
+    def _outcome(self, cancelled: TransactionCancelled) -> Exception:
+        failed = [index for index in range(len(cancelled.reasons)) if cancelled.failed(index)]
+        repeated: dict[int, SendRecord] = {}
+        withdrawn: list[int] = []
+        not_members: list[str] = []
+        for index in failed:
+            match self._meanings[index]:
+                case ("repeat", send):
+                    repeated[send] = stored.record(cancelled.reasons[index][1] or {})
+                case ("queue", send):
+                    withdrawn.append(send)
+                case ("member", participant_id):
+                    not_members.append(participant_id)
+        if repeated or withdrawn or not_members:
+            return Refused(repeated, withdrawn, not_members)
+        if failed and failed[0] == 0:
+            item = cancelled.reasons[0][1]
+            return HeadMoved(None if item is None else stored.head(item))
+        return Contended()
+
+
+def check_member(table: Table, member: Membership, *, role: bool = False) -> Operation:
+    """Within a transaction: the membership is still the same one (and the role, if that matters)."""
+    condition, values = "#epoch = :epoch", {"epoch": member.epoch}
+    return table.check_op(
+        *stored.member_key(member.conversation_id, member.participant_id),
+        condition + " AND #role = :role" if role else condition,
+        **(values | {"role": member.role} if role else values),
+    )
+
+
+def put_purge(table: Table, conversation_id: str, due: int) -> Operation:
+    """Within a transaction: a note that the conversation is to be cleared away, from `due` on."""
+    return table.put_op({"pk": "PURGE", "sk": stored.purge_sk(Purge(conversation_id, due))})
+
+
+def _latest_send_of_each(sends: Sequence[Send]) -> dict[str, tuple[Membership, Event]]:
+    """By sender: a transaction may touch the same membership only once."""
+    return {send.member.participant_id: (send.member, send.event) for send in sends}

@@ -1,0 +1,209 @@
+"""The items of the conversations table, and back: where each lies and what stands in it.
+
+    pk                  sk                    one item each
+    C#<conversation>    HEAD                  where the log ends; every append moves it by condition
+    C#<conversation>    INFO                  title, policy, metadata
+    C#<conversation>    E#<sequence id>       event
+    C#<conversation>    P#<participant>       participant, as the others see them
+    C#<conversation>    L#<participant>       read pointer of somebody who left
+    U#<participant>     C#<conversation>      membership: the truth about who may, and the read pointer
+    K#<hash>            K                     a send that is in the log
+    Q#<conversation>    <time>#<random>       a message waiting in the queue of a crowded conversation
+    PURGE               <due>#<conversation>  a conversation to be cleared away
+
+Participant ids may hold any visible ASCII character. They stand only at the end of a key behind a
+constant prefix, or within a hash over length-prefixed parts, so that none can be taken for another's.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+
+from chalicelib.core import json_text
+from chalicelib.core.model import Event, Head, Info, Membership, SendKey, SendRecord, State
+from chalicelib.core.ports import Purge, Queued
+
+from .dynamo import Item
+
+QUEUED_SECONDS = 3600
+
+
+def conversation_pk(conversation_id: str) -> str:
+    """The partition of a conversation."""
+    return f"C#{conversation_id}"
+
+
+def member_key(conversation_id: str, participant_id: str) -> tuple[str, str]:
+    """Where a membership lies."""
+    return f"U#{participant_id}", f"C#{conversation_id}"
+
+
+def send_key_hash(key: SendKey) -> str:
+    """A send's key, of fixed length, and telling nobody who sent it."""
+    parts = (key.conversation_id, key.participant_id, key.client_message_id)
+    digest = hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def gone_key(participant_id: str) -> str:
+    """Where a person's going is noted in the head; hashed, so that it has a length and no special characters."""
+    return hashlib.sha256(participant_id.encode()).hexdigest()[:32]
+
+
+def event_sk(sequence_id: int) -> str:
+    """Where an event lies within its conversation; as text it sorts by number."""
+    return f"E#{sequence_id:016d}"
+
+
+def queue_pk(conversation_id: str) -> str:
+    """The partition of a conversation's queue."""
+    return f"Q#{conversation_id}"
+
+
+def purge_sk(purge: Purge) -> str:
+    """A note to clear away; as text they sort by when they are due."""
+    return f"{purge.due:012d}#{purge.conversation_id}"
+
+
+def event_item(event: Event, messages: int, send_key: str | None) -> Item:
+    """An event; `messages` is how many messages there are up to it, `send_key` the hash of its sending's key."""
+    return {
+        "pk": conversation_pk(event["conversation_id"]),
+        "sk": event_sk(event["sequence_id"]),
+        "event": json_text.dumps(event),
+        "messages": messages,
+        "send_key": send_key,
+    }
+
+
+def event(item: Item) -> tuple[Event, int]:
+    """An event, and how many messages there are up to it."""
+    return json.loads(item["event"]), item["messages"]
+
+
+def head_item(head: Head) -> Item:
+    """Where the log ends."""
+    return {
+        "pk": conversation_pk(head.conversation_id),
+        "sk": "HEAD",
+        "conversation_id": head.conversation_id,
+        "sequence_id": head.sequence_id,
+        "messages": head.messages,
+        "last_message": head.last_message,
+        "updated_at": head.updated_at,
+        "participants": head.participants,
+        "roster_version": head.roster_version,
+        "state": head.state.value,
+        "gone": {gone_key(each): {"participant_id": each, "event": at} for each, at in head.gone.items()},
+        "crowded_until": head.crowded_until,
+    }
+
+
+def head(item: Item) -> Head:
+    """Where the log ends."""
+    return Head(
+        conversation_id=item["conversation_id"],
+        sequence_id=item["sequence_id"],
+        messages=item["messages"],
+        last_message=item["last_message"],
+        updated_at=item["updated_at"],
+        participants=item["participants"],
+        roster_version=item["roster_version"],
+        state=State(item["state"]),
+        gone={each["participant_id"]: each["event"] for each in item["gone"].values()},
+        crowded_until=item["crowded_until"],
+        unsettled="expires_at" in item,
+    )
+
+
+def info_item(info: Info) -> Item:
+    """What is said about the conversation."""
+    return {
+        "pk": conversation_pk(info.conversation_id),
+        "sk": "INFO",
+        "conversation_id": info.conversation_id,
+        "title": info.title,
+        "join_policy": info.join_policy,
+        "metadata": json_text.dumps(info.metadata),
+        "created_at": info.created_at,
+        "created_by": info.created_by,
+    }
+
+
+def info(item: Item) -> Info:
+    """What is said about the conversation."""
+    return Info(
+        conversation_id=item["conversation_id"],
+        title=item["title"],
+        join_policy=item["join_policy"],
+        metadata=json.loads(item["metadata"]),
+        created_at=item["created_at"],
+        created_by=item["created_by"],
+    )
+
+
+def member_items(member: Membership) -> tuple[Item, Item]:
+    """The membership itself, and the participant as the others see them."""
+    pk, sk = member_key(member.conversation_id, member.participant_id)
+    seen = {
+        "conversation_id": member.conversation_id,
+        "participant_id": member.participant_id,
+        "name": member.name,
+        "type": member.type,
+        "role": member.role,
+        "joined_at": member.joined_at,
+        "epoch": member.epoch,
+    }
+    pointer = {"read_up_to": member.read_up_to, "read_messages": member.read_messages}
+    return (
+        {"pk": pk, "sk": sk} | seen | pointer,
+        {"pk": conversation_pk(member.conversation_id), "sk": f"P#{member.participant_id}"} | seen,
+    )
+
+
+def membership(item: Item) -> Membership:
+    """A membership, or a participant as the others see them, without a read pointer."""
+    return Membership(
+        conversation_id=item["conversation_id"],
+        participant_id=item["participant_id"],
+        name=item["name"],
+        type=item["type"],
+        role=item["role"],
+        joined_at=item["joined_at"],
+        epoch=item["epoch"],
+        read_up_to=item.get("read_up_to", 0),
+        read_messages=item.get("read_messages", 0),
+    )
+
+
+def record(item: Item) -> SendRecord:
+    """What came of a send."""
+    return SendRecord(item["message_id"], item["sequence_id"], item["created_at"])
+
+
+def queued_item(queued: Queued) -> Item:
+    """A message that waits, with all that its leader needs to append it."""
+    member, _ = member_items(queued.member)
+    return {
+        "pk": queue_pk(queued.member.conversation_id),
+        "sk": queued.queue_id,
+        "queued_at": queued.queued_at,
+        "event": json_text.dumps(queued.event),
+        "member": {name: member[name] for name in member if name not in ("pk", "sk")},
+        "client_message_id": queued.key.client_message_id,
+        "expires_at": queued.queued_at // 1000 + QUEUED_SECONDS,
+    }
+
+
+def queued(conversation_id: str, item: Item) -> Queued:
+    """A message that waits."""
+    member = membership(item["member"])
+    return Queued(
+        queue_id=item["sk"],
+        queued_at=item["queued_at"],
+        event=json.loads(item["event"]),
+        member=member,
+        key=SendKey(conversation_id, member.participant_id, item["client_message_id"]),
+    )
