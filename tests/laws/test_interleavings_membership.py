@@ -310,6 +310,21 @@ def test_a_conversation_is_deleted_once(stage: Stage, engine_stage: Stage) -> No
     interleave(stage, TWO_OWNERS, acts, judge, engine_stage=engine_stage)
 
 
+def test_an_owner_who_is_demoted_while_deleting_deletes_before_that_or_not_at_all(
+    stage: Stage, engine_stage: Stage
+) -> None:
+    def judge(world: World, ends: Ends) -> None:
+        demoted = ends.succeeded("bob demotes alice", "NOT_FOUND")
+        assert ends.succeeded("alice deletes", "FORBIDDEN") != demoted
+        assert check(world, hears=PEOPLE).state == ("live" if demoted else "deleted")
+
+    acts: dict[str, Act] = {
+        "alice deletes": lambda process: process.delete("alice"),
+        "bob demotes alice": lambda process: process.set_role("bob", "alice", "member"),
+    }
+    interleave(stage, TWO_OWNERS, acts, judge, engine_stage=engine_stage)
+
+
 def test_who_is_removed_while_the_conversation_is_deleted_does_not_learn_of_a_later_end(
     stage: Stage, engine_stage: Stage
 ) -> None:
