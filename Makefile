@@ -1,25 +1,28 @@
 # What there is to do here. `make` alone lists it; every target sets up by itself what it needs.
 #
 #   PYTHON=…   the Python (3.11 or newer) to make the environments with
-#   ARGS="…"   goes on to `python -m local` or `python -m bench`
+#   ARGS="…"   goes on to `python -m local`, `python -m bench`, `python -m infra deploy` or `… destroy`
 #   T=name     picks tests by name, as pytest's -k does
 #   KEEP=1     with `make e2e`: leaves the server up after the test, with its log
-#   STAGE=dev  with `make package`: a stage of .chalice/config.json
+#   STAGE=dev  with `make package`, `deploy`, `destroy`: a stage of .chalice/config.json
+#   YES=1      with `make deploy` and `make destroy`: does not ask
 
 PYTHON ?=
 ARGS ?=
 T ?=
 KEEP ?=
 STAGE ?= dev
+YES ?=
 
 # Quoted for the shell: a test name may be an expression such as T="three or ten".
 PICK = $(if $(T),-k '$(T)')
 RUN = .venv/bin/python
+INTO_ACCOUNT = --stage '$(STAGE)' $(if $(YES),--yes) $(ARGS)
 
 prepare = @python="$$(sh scripts/find-python.sh '$(PYTHON)')" && \
 	"$$python" scripts/setup.py $(1) $(if $(PYTHON),--same-python)
 
-.PHONY: help setup setup-run run test lint e2e bench package clean
+.PHONY: help setup setup-run run test lint e2e bench package deploy destroy clean
 
 help:
 	@echo 'make run      the whole chat on this machine        ARGS="--port 9000 --data DIR --reload"'
@@ -28,6 +31,8 @@ help:
 	@echo 'make e2e      the end-to-end tests                  T=name KEEP=1 (leaves the server up)'
 	@echo 'make bench    throughput and latency                ARGS="--help"'
 	@echo 'make package  the Lambda bundle and the template    STAGE=dev (into build/STAGE)'
+	@echo 'make deploy   that, into your AWS account           STAGE=dev YES=1 ARGS="--region eu-west-1"'
+	@echo 'make destroy  out of your AWS account again         STAGE=dev YES=1'
 	@echo 'make setup    the environments, .venv and its like, which the others make too'
 	@echo 'make clean    removes all that make made'
 
@@ -56,7 +61,13 @@ bench: setup
 package: setup
 	@$(RUN) -m infra package --stage '$(STAGE)'
 
+deploy: setup
+	@$(RUN) -m infra deploy $(INTO_ACCOUNT)
+
+destroy: setup
+	@$(RUN) -m infra destroy $(INTO_ACCOUNT)
+
 clean:
-	@rm -rf .venv .venv-store .venv-lint .setup .chalice/deployments build
+	@rm -rf .venv .venv-* .setup .chalice/deployments build
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
