@@ -1,0 +1,47 @@
+"""Which permission a call of the callback API needs, and how API Gateway refuses.
+
+Source: "Control access to a WebSocket API with AWS IAM authorization" (API Gateway developer guide): the action
+is execute-api:ManageConnections, the resource names API, stage, method and path.
+"""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from local.iam.access import Access, Refusal
+
+_METHODS = ("POST", "GET", "DELETE")
+_MANAGE = "execute-api:ManageConnections"
+
+
+class CallbackApi:
+    """`Service` of `@connections`."""
+
+    signing_name = "execute-api"
+
+    def __init__(self, partition: str, region: str, account: str, api: str, path: str) -> None:
+        """`path` is that of the endpoint, which ends with the stage."""
+        self._segments = [*path.split("/"), "@connections"]
+        stage = path.rpartition("/")[2]
+        self._stage = f"arn:{partition}:execute-api:{region}:{account}:{api}/{stage}"
+
+    def accesses(self, request: web.BaseRequest, body: bytes) -> list[Access]:
+        """See `Service`; an id is decoded, so that `=` and `%3D` are the same."""
+        *segments, connection_id = (unquote(each) for each in request.raw_path.partition("?")[0].split("/"))
+        if request.method not in _METHODS or segments != self._segments or not connection_id:
+            # API Gateway's answer to whatever it does not have, also where the caller has signed.
+            unknown = Access(_MANAGE, "*")
+            raise Refusal("MissingAuthenticationTokenException", "Missing Authentication Token", [unknown])
+        return [Access(_MANAGE, f"{self._stage}/{request.method}/@connections/{connection_id}")]
+
+    def answer(self, refusal: Refusal) -> web.Response:
+        """Status 403 and the code in a header, as all of API Gateway's refusals."""
+        return web.Response(
+            status=403,
+            text=json.dumps({"message": refusal.message}),
+            content_type="application/json",
+            headers={"x-amzn-ErrorType": refusal.kind},
+        )

@@ -1,0 +1,91 @@
+"""Which permissions a call of DynamoDB needs, and how DynamoDB refuses.
+
+Sources: "Actions, resources, and condition keys for Amazon DynamoDB" (service authorization reference);
+"Using IAM with DynamoDB transactions" (developer guide): a transaction needs the permissions of its operations and
+has none of its own, while BatchGetItem and BatchWriteItem are actions of their own, checked for every table.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from aiohttp import web
+
+from local.iam.access import Access, Refusal
+
+_TARGET = re.compile(r"DynamoDB_20120810\.([A-Za-z]{1,64})")
+_ON_ONE_TABLE = frozenset({"GetItem", "PutItem", "UpdateItem", "DeleteItem", "DescribeTable"})
+_ON_TABLE_OR_INDEX = frozenset({"Query", "Scan"})
+_ON_SEVERAL_TABLES = frozenset({"BatchGetItem", "BatchWriteItem"})
+_TRANSACTIONS = {
+    "TransactGetItems": {"Get": "GetItem"},
+    "TransactWriteItems": {
+        "Put": "PutItem",
+        "Update": "UpdateItem",
+        "Delete": "DeleteItem",
+        "ConditionCheck": "ConditionCheckItem",
+    },
+}
+
+
+class DynamoDb:
+    """`Service` of the store."""
+
+    signing_name = "dynamodb"
+
+    def __init__(self, partition: str, region: str, account: str) -> None:
+        self._tables = f"arn:{partition}:dynamodb:{region}:{account}:table/"
+
+    def accesses(self, request: web.BaseRequest, body: bytes) -> list[Access]:
+        """See `Service`."""
+        target = _TARGET.fullmatch(request.headers.get("X-Amz-Target", ""))
+        if target is None or (request.method, request.raw_path) != ("POST", "/"):
+            unknown = Access("dynamodb:UnknownOperation", "*")
+            raise Refusal("UnknownOperationException", "The request is no operation of DynamoDB", [unknown])
+        try:
+            return list(dict.fromkeys(self._needs(target[1], json.loads(body))))
+        except (ValueError, TypeError, KeyError, AttributeError):  # not JSON, or not of the operation's shape
+            raise Refusal("SerializationException", f"The body is not one of {target[1]}") from None
+
+    def answer(self, refusal: Refusal) -> web.Response:
+        """Status 400 and the code in `__type`, as all of DynamoDB's refusals."""
+        error = {"__type": f"com.amazon.coral.service#{refusal.kind}", "message": refusal.message}
+        body = json.dumps(error).encode()
+        return web.Response(
+            status=400,
+            body=body,
+            content_type="application/x-amz-json-1.0",
+            headers={"x-amzn-RequestId": uuid.uuid4().hex.upper(), "x-amz-crc32": str(zlib.crc32(body))},
+        )
+
+    def _needs(self, operation: str, parameters: dict[str, Any]) -> Iterator[Access]:
+        action = f"dynamodb:{operation}"
+        if operation in _ON_ONE_TABLE:
+            yield Access(action, self._table(parameters))
+        elif operation in _ON_TABLE_OR_INDEX:
+            index = f"/index/{parameters['IndexName']}" if "IndexName" in parameters else ""
+            yield Access(action, self._table(parameters) + index)
+        elif operation in _ON_SEVERAL_TABLES:
+            yield from (Access(action, self._arn(table)) for table in parameters["RequestItems"])
+        elif operation in _TRANSACTIONS:
+            actions = _TRANSACTIONS[operation]
+            for item in parameters["TransactItems"]:
+                yield from (Access(f"dynamodb:{actions[kind]}", self._table(it)) for kind, it in item.items())
+        else:
+            raise Refusal(
+                "AccessDeniedException",
+                f"{action} is denied to everybody here: it is not known which permissions it needs",
+                [Access(action, "*")],
+            )
+
+    def _table(self, parameters: dict[str, Any]) -> str:
+        return self._arn(parameters["TableName"])
+
+    def _arn(self, table: str) -> str:
+        """A table may be named by its ARN, too."""
+        return table if table.startswith("arn:") else self._tables + table

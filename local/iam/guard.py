@@ -1,0 +1,185 @@
+"""The guard: a reverse proxy for the store and the callback API that lets through what the policies allow."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from local.gateway.ports import HOST, listen
+from local.gateway.server import loop_factory
+from local.iam.access import Refusal, Service
+from local.iam.authorization import Authorization
+from local.iam.callback import CallbackApi
+from local.iam.dynamodb import DynamoDb
+from local.iam.errors import IamError
+from local.iam.policy import Policy
+from local.iam.record import Call, Denial, Permission, Record
+from local.iam.upstream import Upstream, connections
+
+_MAX_LINE = 65_536
+_SHUTDOWN_SECONDS = 0.3
+
+
+class Guard:
+    """Stands before the store and the callback API, on two free ports of 127.0.0.1, in a thread of its own.
+
+    A context manager; its URLs are known once it is entered, its record stays readable after its end.
+    """
+
+    def __init__(
+        self,
+        policies: Mapping[str, Sequence[Mapping[str, Any]]],
+        store_url: str,
+        management_url: str,
+        *,
+        region: str,
+        account: str,
+        api: str,
+        partition: str = "aws",
+    ) -> None:
+        """`policies` are a function's statements, without intrinsic functions, by its access key id.
+
+        `management_url` ends with the stage, as the callback API's endpoint does. `region`, `account` and `api`
+        (the id of the WebSocket API) stand in the ARNs that are asked for.
+
+        Raises InvalidStatement when a statement is malformed, or has Condition, NotAction or NotResource; IamError
+        when `management_url` has no stage.
+        """
+        store, management = _origin(store_url), _origin(management_url)
+        self._path = urlsplit(management_url).path.rstrip("/")
+        if not self._path:
+            raise IamError(f"{management_url} does not end with a stage, as in http://127.0.0.1:8000/dev.")
+        self._doors: Sequence[tuple[Service, str]] = (
+            (DynamoDb(partition, region, account), store),
+            (CallbackApi(partition, region, account, api, self._path), management),
+        )
+        read = {function: Policy(function, statements) for function, statements in policies.items()}
+        self._record = Record(read, (service.signing_name for service, _ in self._doors))
+        roles = f"arn:{partition}:sts::{account}:assumed-role"
+        self._authorization = Authorization(read, self._record, region, roles)
+        self._listeners: list[socket.socket] = []
+        self._thread: threading.Thread | None = None
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop
+        self._stop_requested: asyncio.Event
+
+    def start(self) -> Self:
+        """Binds both ports and serves them; returns when they answer."""
+        if self._thread is not None:
+            raise RuntimeError("the guard has been started already")
+        self._listeners = listen([0] * len(self._doors))
+        self._thread = threading.Thread(target=self._run, name="iam guard", daemon=True)
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            self.stop()
+            raise self._failure
+        return self
+
+    def stop(self) -> None:
+        """Breaks off what is under way and frees the ports. Safe to call twice."""
+        if self._thread is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop_requested.set)
+            self._thread.join()
+        for listener in self._listeners:
+            listener.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def store_url(self) -> str:
+        """What a function is given as AWS_ENDPOINT_URL_DYNAMODB."""
+        return self._url(0)
+
+    @property
+    def management_url(self) -> str:
+        """What a function is given as the callback API's endpoint, stage included."""
+        return self._url(1) + self._path
+
+    def calls(self) -> list[Call]:
+        """What was allowed, by (function, action, resource, sid), with how often."""
+        return self._record.calls()
+
+    def denied(self) -> list[Denial]:
+        """What was denied, by (function, action, resource), with how often; function is None for unknown keys."""
+        return self._record.denied()
+
+    def unused(self) -> list[Permission]:
+        """What the policies allow of dynamodb and execute-api, and no call has used, by action and resource.
+
+        Where several statements allow the same, only the first of them is used: the others are superfluous.
+        """
+        return self._record.unused()
+
+    def record(self) -> dict[str, list[dict[str, Any]]]:
+        """All of it for JSON: `calls`, `denied`, `unused`, and `unwatched` (permissions for other services)."""
+        return self._record.as_json()
+
+    # Inside
+
+    def _url(self, door: int) -> str:
+        if not self._listeners:
+            raise RuntimeError("the guard has no URLs before it is started")
+        return f"http://{HOST}:{self._listeners[door].getsockname()[1]}"
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=loop_factory()) as runner:
+                runner.run(self._serve())
+        except BaseException as exc:  # noqa: BLE001 - handed to the thread that waits in start()
+            self._failure = exc
+        finally:
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop_requested = asyncio.Event()
+        async with connections() as session:
+            runners = [
+                await self._open(service, Upstream(session, origin), listener)
+                for (service, origin), listener in zip(self._doors, self._listeners, strict=True)
+            ]
+            self._ready.set()
+            await self._stop_requested.wait()
+            await asyncio.gather(*(runner.cleanup() for runner in runners))
+
+    async def _open(self, service: Service, upstream: Upstream, listener: socket.socket) -> web.ServerRunner:
+        """Begin to answer for one service."""
+
+        async def handle(request: web.BaseRequest) -> web.Response:
+            body = await request.content.read()
+            try:
+                self._authorization.check(service, request, body)
+            except Refusal as refusal:
+                return service.answer(refusal)
+            return await upstream.pass_on(request, body)
+
+        server = web.Server(
+            handle,
+            handler_cancellation=True,
+            access_log=None,
+            auto_decompress=False,
+            max_line_size=_MAX_LINE,
+            max_field_size=_MAX_LINE,
+        )
+        runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
+        await runner.setup()
+        await web.SockSite(runner, listener).start()
+        return runner
+
+
+def _origin(url: str) -> str:
+    """Scheme, host and port."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

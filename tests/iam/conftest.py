@@ -1,0 +1,68 @@
+"""What stands behind the guard, and the policies that are deployed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.build import run_chalice
+from infra.stage import read_stage
+from infra.template import compose
+from infra.template.names import FUNCTIONS
+from local.iam import resolve
+from tests.iam.support import ACCOUNT, API, STAGE, Json, StandIn, table
+from tests.support.engine import REGION, create_tables, dynamodb, store_engine
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+__all__ = ["dynamodb", "store_engine"]
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def stand_in() -> Iterator[StandIn]:
+    with StandIn() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def tables(dynamodb: DynamoDBClient) -> dict[str, str]:
+    """The names of the deployed definition's two tables in the engine, by logical id."""
+    return create_tables(dynamodb, json.loads((ROOT / "infra" / "tables.json").read_text("utf-8")))
+
+
+@pytest.fixture(scope="session")
+def deployed_policies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Json]]:
+    """The statements of the stage `dev` by function, as they are handed to CloudFormation."""
+    stage = read_stage(ROOT, STAGE)
+    template = run_chalice(ROOT, stage, tmp_path_factory.mktemp("dev") / "chalice")
+    compose.finish(template, stage, "1.2.3+test")
+    found = {}
+    for function in FUNCTIONS:
+        (policy,) = template["Resources"][function.role]["Properties"]["Policies"]
+        found[function.logical_id] = policy["PolicyDocument"]["Statement"]
+    return found
+
+
+@pytest.fixture(scope="session")
+def our_policies(deployed_policies: dict[str, list[Json]]) -> dict[str, list[Json]]:
+    """The same without intrinsic functions, for tables of the names `conversations` and `connections`."""
+    values = {
+        "AWS::Partition": "aws",
+        "AWS::Region": REGION,
+        "AWS::AccountId": ACCOUNT,
+        "WebsocketAPI": API,
+        "ApiStage": STAGE,
+        "ConversationsTable.Arn": table("conversations"),
+        "ConnectionsTable.Arn": table("connections"),
+    } | {
+        f"{each.log_group}.Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{each.log_group}:*"
+        for each in FUNCTIONS
+    }
+    return {function: resolve(statements, values) for function, statements in deployed_policies.items()}

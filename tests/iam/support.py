@@ -1,0 +1,143 @@
+"""A server to stand behind the guard, clients to stand before it, and the names of things in AWS."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.credentials import Credentials
+
+from chalicelib.aws.poster import CallbackPoster
+from chalicelib.core.clock import SystemClock
+from local.iam import Guard
+from tests.support.engine import REGION
+
+ACCOUNT, API, STAGE = "123456789012", "a1b2c3d4e5", "dev"
+SOCKETS = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{API}/{STAGE}/%s/@connections/*"
+KEY = {"pk": {"S": "a"}, "sk": {"S": "b"}}
+CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 1}, proxies={}, read_timeout=10)
+
+Json = dict[str, Any]
+
+
+def table(name: str) -> str:
+    """The ARN of a table."""
+    return f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}"
+
+
+def allow(sid: str, action: str | list[str], resource: str | list[str], effect: str = "Allow") -> Json:
+    """A statement."""
+    return {"Sid": sid, "Effect": effect, "Action": action, "Resource": resource}
+
+
+def new_guard(policies: dict[str, list[Json]], store_url: str, management_url: str) -> Guard:
+    """A guard for the account of these tests."""
+    return Guard(policies, store_url, management_url, region=REGION, account=ACCOUNT, api=API)
+
+
+@contextlib.contextmanager
+def client_of(service: str, url: str, key_id: str, region: str = REGION) -> Iterator[Any]:
+    """boto3's client for a service, as the function of this key id has it."""
+    session = boto3.session.Session(region_name=region, aws_access_key_id=key_id, aws_secret_access_key="secret")
+    client = session.client(service, endpoint_url=url, config=CONFIG)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def poster_of(guard: Guard, key_id: str) -> CallbackPoster:
+    """The poster that is deployed, as the function of this key id has it."""
+    credentials = Credentials(key_id, "secret")
+    return CallbackPoster(guard.management_url, REGION, credentials.get_frozen_credentials, SystemClock())
+
+
+@dataclass
+class Received:
+    """A request as it arrived."""
+
+    method: str
+    path: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+@dataclass
+class Answer:
+    """What is answered to every request."""
+
+    body: bytes = b"{}"
+    status: int = 200
+    headers: list[tuple[str, str]] = field(default_factory=list)
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
+
+class StandIn:
+    """An HTTP server on 127.0.0.1 that keeps what it receives, and answers everything with `answer`."""
+
+    def __init__(self) -> None:
+        self.answer = Answer()
+        self.received: list[Received] = []
+        self.connections = 0
+        self._server = _Server(("127.0.0.1", 0), self._handler())
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+
+    def __enter__(self) -> StandIn:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        stand_in = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def setup(self) -> None:
+                stand_in.connections += 1
+                super().setup()
+
+            def handle_any(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                stand_in.received.append(Received(self.command, self.path, list(self.headers.items()), body))
+                answer = stand_in.answer
+                self.send_response_only(answer.status)
+                for name, value in answer.headers:
+                    self.send_header(name, value)
+                if answer.status != 204:
+                    self.send_header("Content-Length", str(len(answer.body)))
+                self.end_headers()
+                self.wfile.write(answer.body)
+
+            do_GET = do_POST = do_DELETE = do_PUT = handle_any  # noqa: N815 - http.server's names
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
+                """Nothing is to be printed."""
+
+        return Handler
+
+
+def dynamodb_answer(body: bytes) -> Answer:
+    """As DynamoDB sends it."""
+    headers = [
+        ("Content-Type", "application/x-amz-json-1.0"),
+        ("x-amzn-RequestId", "REQUEST1"),
+        ("x-amz-crc32", str(zlib.crc32(body))),
+    ]
+    return Answer(body, 200, headers)
