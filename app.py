@@ -10,15 +10,16 @@ from typing import Any
 
 from chalice.app import Chalice, CloudWatchEvent, Rate, WebsocketEvent
 
-from chalicelib import wiring
 from chalicelib.edge import websocket
 from chalicelib.edge.rest import auth, rest
+from chalicelib.edge.sweep import sweep as clear_away
 
 __all__ = ["app", "auth", "connect", "disconnect", "message", "sweep"]
 
 SWEEP_SECONDS = 45
 
-app = Chalice(app_name="chat")
+# Without Chalice's own log handler: its lines are text, and of several lines each (`edge/logs.py`).
+app = Chalice(app_name="chat", configure_logs=False)
 app.experimental_feature_flags.update(["WEBSOCKETS", "BLUEPRINTS"])
 app.register_blueprint(rest)
 
@@ -45,4 +46,4 @@ def disconnect(event: WebsocketEvent) -> dict[str, Any]:
 @app.schedule(Rate(1, unit=Rate.HOURS))
 def sweep(event: CloudWatchEvent) -> None:
     """Clear away conversations that are deleted or were left by all."""
-    wiring.application().conversations.sweep(SWEEP_SECONDS)
+    clear_away(SWEEP_SECONDS)

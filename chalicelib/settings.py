@@ -15,6 +15,7 @@
 | `CHAT_TIME_<NAME>`              | a time of `core.limits.Timing` in seconds, as `CHAT_TIME_PING_INTERVAL=60` |
 | `CHAT_ALLOWED_ORIGINS`          | web pages that may call the HTTP API: origins joined by commas, or `*`     |
 | `CHAT_VERSION`                  | what `/health` says is running                                             |
+| `CHAT_STAGE`                    | the stage that metrics are written for; without it none are                |
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ class Settings:
     timing: Timing
     version: str
     allowed_origins: tuple[str, ...] = ("*",)
+    stage: str | None = None
+    """What metrics are told by; None: there are none."""
     deployed: bool = False
     """Whether this runs in Lambda."""
 
@@ -72,7 +75,8 @@ class Settings:
                 timing=_numbers(Timing, "CHAT_TIME_", environment),
                 version=environment.get("CHAT_VERSION") or "development",
                 allowed_origins=_origins(environment.get("CHAT_ALLOWED_ORIGINS") or "*"),
-                deployed="AWS_LAMBDA_FUNCTION_NAME" in environment,
+                stage=environment.get("CHAT_STAGE") or None,
+                deployed=in_lambda(environment),
             )
             settings.checked_secret(secret or "")
             return settings
@@ -89,6 +93,11 @@ class Settings:
                 "set one of your own, or CHAT_JWKS_URL"
             )
         return secret
+
+
+def in_lambda(environment: Mapping[str, str]) -> bool:
+    """Whether this is the environment of a Lambda function."""
+    return "AWS_LAMBDA_FUNCTION_NAME" in environment
 
 
 def _origins(text: str) -> tuple[str, ...]:

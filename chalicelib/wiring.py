@@ -15,17 +15,19 @@ from chalicelib.core.errors import Unauthorized, Unavailable
 from chalicelib.core.gather import in_threads
 from chalicelib.core.log import Log
 from chalicelib.core.members import Members
-from chalicelib.core.ports import ConnectionStore, ConversationStore, Gather, Poster
+from chalicelib.core.ports import ConnectionStore, ConversationStore, Gather, Observer, Poster, Unobserved
 from chalicelib.core.presence import Presence
 from chalicelib.core.reading import Reading
 from chalicelib.core.sending import Sender
 from chalicelib.core.sockets import Sockets
 from chalicelib.core.tickets import Tickets
+from chalicelib.edge import context
 from chalicelib.identity.errors import IdentityError, KeysUnavailable
 from chalicelib.identity.jwks import JwksKeys
 from chalicelib.identity.model import Identity
 from chalicelib.identity.tokens import TokenVerifier
 from chalicelib.settings import Settings
+from chalicelib.settings import in_lambda as is_of_lambda
 
 if TYPE_CHECKING:
     from chalicelib.aws.dynamo import Dynamo
@@ -56,6 +58,7 @@ def build(
     poster: Poster,
     clock: Clock | None = None,
     gather: Gather = in_threads,
+    observer: Observer | None = None,
 ) -> Application:
     """Put the parts together around a DynamoDB client and a way to post to sockets."""
     from chalicelib.aws.connections import DynamoConnections
@@ -63,6 +66,8 @@ def build(
     from chalicelib.aws.dynamo import Dynamo
 
     clock = clock or SystemClock()
+    observer = Unobserved() if observer is None else observer
+    gather = context.carrying(gather)
     limits, timing = settings.limits, settings.timing
     dynamo: Dynamo = Dynamo(dynamo_client, clock)
     store = DynamoConversations(dynamo, settings.conversations_table, gather)
@@ -72,13 +77,13 @@ def build(
     conversations = Conversations(store, connections, log, presence, clock, gather, limits, timing)
     members = Members(store, connections, conversations, log, presence, clock, limits, timing)
     reading = Reading(store, conversations, log)
-    sender = Sender(store, connections, log, clock, gather, limits, timing)
+    sender = Sender(store, connections, log, clock, gather, observer, limits, timing)
     verify = verification(settings, clock)
     sockets = Sockets(
         store, connections, conversations, reading, sender, log, presence, verify, clock, gather, limits, timing
     )
     tickets = Tickets(connections, clock, timing)
-    delivery = Delivery(connections, presence, poster, clock, gather, timing)
+    delivery = Delivery(connections, presence, poster, clock, gather, observer, timing)
     return Application(
         settings,
         clock,
@@ -118,6 +123,11 @@ def verification(settings: Settings, clock: Clock) -> Callable[[str], Identity]:
     return verify
 
 
+def in_lambda() -> bool:
+    """Whether this process is a Lambda function."""
+    return is_of_lambda(os.environ)
+
+
 @functools.cache
 def settings() -> Settings:
     """The settings of this process."""
@@ -136,9 +146,11 @@ def application() -> Application:
     from chalicelib.aws import clients
 
     clock = SystemClock()
+    observer = context.observer
     return build(
         settings(),
         dynamo_client=clients.dynamodb(settings().region),
-        poster=clients.poster(settings().management_endpoint, settings().region, clock),
+        poster=clients.poster(settings().management_endpoint, settings().region, clock, observer),
         clock=clock,
+        observer=observer,
     )

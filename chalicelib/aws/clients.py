@@ -9,6 +9,7 @@ from botocore.config import Config
 
 from chalicelib.core.clock import Clock
 from chalicelib.core.errors import Unavailable
+from chalicelib.core.ports import Observer
 
 from .poster import CallbackPoster
 
@@ -27,12 +28,12 @@ def dynamodb(region: str) -> Any:
     return _session().create_client("dynamodb", region_name=region, config=DYNAMODB)
 
 
-def poster(endpoint: str, region: str, clock: Clock) -> CallbackPoster:
+def poster(endpoint: str, region: str, clock: Clock, observer: Observer) -> CallbackPoster:
     """A poster with the credentials of the environment. Raises Unavailable if there are none."""
     credentials = _session().get_credentials()
     if credentials is None:
         raise Unavailable
-    return CallbackPoster(endpoint, region, credentials.get_frozen_credentials, clock)
+    return CallbackPoster(endpoint, region, credentials.get_frozen_credentials, clock, observer)
 
 
 def _session() -> botocore.session.Session:

@@ -16,8 +16,9 @@ from . import json_text
 from .clock import Clock
 from .frames import Frame, disconnect
 from .limits import Timing
+from .measures import Measure
 from .model import Subscription
-from .ports import ConnectionStore, Gather, Poster
+from .ports import ConnectionStore, Gather, Observer, Poster
 from .presence import Presence
 from .pushes import Answer, Push, ToParticipants, ToSubscribers, ToSubscriptions
 
@@ -36,6 +37,7 @@ class Delivery:
         poster: Poster,
         clock: Clock,
         gather: Gather,
+        observer: Observer,
         timing: Timing,
     ) -> None:
         self._connections = connections
@@ -43,6 +45,7 @@ class Delivery:
         self._poster = poster
         self._clock = clock
         self._gather = gather
+        self._observer = observer
         self._timing = timing
 
     def deliver(self, pushes: Sequence[Push], *, within: float, answer: Answer | None = None) -> None:
@@ -53,7 +56,7 @@ class Delivery:
         deadline = self._clock.monotonic() + within
         answered, gone = self._gather(
             lambda: answer is None or self._answer(answer, deadline),
-            lambda: self._post(self._mail(pushes), deadline),
+            lambda: self._fan_out(pushes, deadline),
         )
         missing = {each.connection_id: (each.generation, each.participant_id) for each in gone}
         if answer is not None and not answered:
@@ -67,7 +70,29 @@ class Delivery:
 
     def _answer(self, answer: Answer, deadline: float) -> bool:
         payloads = [_payload(each) for each in answer.frames]
-        return not payloads or not self._poster.post_all({answer.connection_id: payloads}, deadline)
+        if not payloads:
+            return True
+        gone = self._poster.post_all({answer.connection_id: payloads}, deadline)
+        acknowledged = any(each["type"] == "message_ack" for each in answer.frames)
+        if acknowledged and not gone and answer.asked_at is not None:
+            self._took(Measure.ACK_LATENCY, self._clock.now() - answer.asked_at)
+        return not gone
+
+    def _fan_out(self, pushes: Sequence[Push], deadline: float) -> list[Subscription]:
+        """Carry out pushes; the recipients that are gone."""
+        if not pushes:
+            return []
+        began = self._clock.monotonic()
+        mail = self._mail(pushes)
+        if not mail:
+            return []
+        self._observer.count(Measure.FAN_OUT_SIZE, len(mail))
+        gone = self._post(mail, deadline)
+        self._took(Measure.FAN_OUT_LATENCY, self._clock.monotonic() - began)
+        return gone
+
+    def _took(self, what: Measure, seconds: float) -> None:
+        self._observer.count(what, round(max(seconds, 0.0) * 1000, 1))
 
     def hang_up(self, connection_id: str, last_words: Frame) -> None:
         """Tell a socket why, close it, and forget it."""

@@ -1,4 +1,4 @@
-"""What the core needs of the world: the two stores, the way to sockets, and doing several things at once.
+"""What the core needs of the world: stores, the way to sockets, several things at once, somebody to tell.
 
 The adapters in `chalicelib.aws` keep these promises. What a store raises beyond what is said here is
 `errors.Unavailable`: the outcome of a write is then unknown, and repeating the whole request is safe.
@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from .measures import Measure
 from .model import (
     Event,
     Head,
@@ -359,6 +360,28 @@ class Poster(Protocol):
     def close(self, connection_id: str) -> None:
         """Close a socket. Does not raise."""
         ...
+
+
+class Observer(Protocol):
+    """Who is told what happens, for the sake of operators. Does not raise, and costs next to nothing."""
+
+    def count(self, what: Measure, value: float = 1) -> None:
+        """It happened, so many times (none is nothing to tell) or with this value."""
+        ...
+
+    def about(self, *, conversation_id: str | None = None, participant_id: str | None = None) -> None:
+        """Say what this is about. Only ids that are known to be ones: what a client sent may be anything."""
+        ...
+
+
+class Unobserved:
+    """An `Observer` that forgets."""
+
+    def count(self, what: Measure, value: float = 1) -> None:
+        """Forget it."""
+
+    def about(self, *, conversation_id: str | None = None, participant_id: str | None = None) -> None:
+        """Forget it."""
 
 
 class Gather(Protocol):

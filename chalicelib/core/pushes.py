@@ -50,6 +50,8 @@ class Answer:
     connection_id: str
     generation: int
     frames: Sequence[Frame]
+    asked_at: float | None = None
+    """When API Gateway got what this answers (seconds since the epoch), if that is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from .frames import event_push, person_ref
 from .ids import is_conversation_id, new_message_id
 from .limits import Limits, Timing
 from .log import Log, Patience
+from .measures import Measure
 from .model import Caller, Event, Head, Membership, RateVerdict, SendKey, SendRecord, State
 from .ports import (
     Commit,
@@ -35,6 +36,7 @@ from .ports import (
     ConversationStore,
     Gather,
     HeadMoved,
+    Observer,
     Queued,
     Refused,
     Send,
@@ -71,6 +73,7 @@ class Sender:
         log: Log,
         clock: Clock,
         gather: Gather,
+        observer: Observer,
         limits: Limits,
         timing: Timing,
     ) -> None:
@@ -79,6 +82,7 @@ class Sender:
         self._log = log
         self._clock = clock
         self._gather = gather
+        self._observer = observer
         self._limits = limits
         self._timing = timing
 
@@ -96,6 +100,21 @@ class Sender:
         """
         if not is_conversation_id(conversation_id):
             raise NotFound
+        self._observer.about(conversation_id=conversation_id, participant_id=caller.participant_id)
+        try:
+            sent = self._send(caller, conversation_id, message, head)
+        except RateLimited:
+            self._observer.count(Measure.MESSAGES_RATE_LIMITED)
+            raise
+        except ConversationBusy:
+            self._observer.count(Measure.MESSAGES_BUSY)
+            raise
+        self._observer.count(Measure.MESSAGES_DUPLICATE if sent.duplicate else Measure.MESSAGES_ACCEPTED)
+        return sent
+
+    def _send(
+        self, caller: Caller, conversation_id: str, message: SendMessage | Message, head: Head | None
+    ) -> Sent:
         head, member, owed, objection = self._admit(caller, conversation_id, message, head)
         if objection is not None:
             # What it refers to may have been there when it was sent first: the first one counts.
@@ -116,8 +135,10 @@ class Sender:
             try:
                 return self._alone(head, draft, member, recorded, charge)
             except HeadMoved as moved:
+                self._observer.count(Measure.APPEND_CONFLICTS)
                 head = self._log.usable(moved.current)
             except Contended:
+                self._observer.count(Measure.APPEND_CONFLICTS)
                 patience.pause()
                 head = self._log.live(conversation_id)
             except Refused as refused:
@@ -267,6 +288,7 @@ class Sender:
         now = milliseconds(self._clock)
         queued = Queued(f"{now:015d}#{secrets.token_urlsafe(9)}", now, draft, member, key)
         self._paying(charge, member.participant_id, lambda: self._store.enqueue(queued))
+        self._observer.count(Measure.MESSAGES_QUEUED)
         where, watch = member.conversation_id, _Watch(self._clock)
         while True:
             # Who waits reads one message of the queue, not the batch: all do it again and again in one partition.
@@ -304,6 +326,7 @@ class Sender:
         try:
             self._store.commit(Commit(old=head, new=self._moved(head, len(sends)), sends=sends))
         except (HeadMoved, Contended):
+            self._observer.count(Measure.APPEND_CONFLICTS)
             return
         except Refused as refused:
             for index, each in enumerate(batch):

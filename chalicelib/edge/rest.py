@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from chalicelib import wiring
 from chalicelib.core import json_text, requests
-from chalicelib.core.errors import ChatError, Internal, NotFound, Unauthorized
+from chalicelib.core.errors import ChatError, Internal, NotFound, Unauthorized, Unavailable
+from chalicelib.core.ids import is_conversation_id
 from chalicelib.core.model import Caller
 from chalicelib.core.pushes import Outcome
 from chalicelib.identity.credentials import InvalidCredentials, bearer_token
@@ -19,6 +20,8 @@ from chalicelib.identity.model import Identity
 from chalicelib.settings import SettingsError
 
 from . import health, logs
+from .context import observer
+from .invocation import invocation
 
 AUTHORIZER_CACHE_SECONDS = 300
 JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
@@ -31,11 +34,19 @@ M = TypeVar("M", bound=BaseModel)
 
 @rest.authorizer(ttl_seconds=AUTHORIZER_CACHE_SECONDS)
 def auth(request: AuthRequest) -> AuthResponse:
-    """Verify the bearer token. A deny, not an error, is what API Gateway can turn into our 401."""
-    try:
-        identity = wiring.verifier()(bearer_token(request.token))
-    except (Unauthorized, InvalidCredentials):
-        return AuthResponse(routes=[], principal_id="nobody")
+    """Verify the bearer token. A deny, not an error, is what API Gateway can turn into our 401.
+
+    Raises Unavailable, which becomes 500, if it cannot be said who it is.
+    """
+    with invocation("auth"):
+        try:
+            identity = wiring.verifier()(bearer_token(request.token))
+        except (Unauthorized, InvalidCredentials):
+            return AuthResponse(routes=[], principal_id="nobody")
+        except Exception as error:  # noqa: BLE001 — raised again below, as something harmless
+            logs.failure(error)
+            # Lambda writes down the message of what a function raises: this one says nothing.
+            raise Unavailable from None
     context = {"participant_id": identity.participant_id, "expires_at": str(identity.expires_at)}
     if identity.name is not None:
         context["name"] = identity.name
@@ -49,6 +60,7 @@ class Call:
         self._request = request
         self.identity = _identity(request)
         self.caller = Caller(self.identity.participant_id, self.identity.name)
+        observer.about(participant_id=self.identity.participant_id)
 
     def body(self, model: type[M]) -> M:
         """The body. Raises TooLarge, InvalidJson, ValidationFailed."""
@@ -92,8 +104,15 @@ def _answer(status: int, body: Any, headers: dict[str, str] | None = None) -> Re
     return Response(body=text, status_code=status, headers={**JSON, **(headers or {})})
 
 
-def _guarded(request: Request, act: Callable[[], Response]) -> Response:
+def _guarded(request: Request, act: Callable[[], Response], conversation_id: str = "") -> Response:
     """The one place where errors become answers, and where all answers pass."""
+    # Of a path only what looks like an id is noted: a client may write anything there.
+    about = conversation_id if is_conversation_id(conversation_id) else None
+    with invocation("api", request_id=request.context.get("requestId"), conversation_id=about):
+        return _answered(request, act)
+
+
+def _answered(request: Request, act: Callable[[], Response]) -> Response:
     request_id = str(request.context.get("requestId") or "")
     try:
         response = act()
@@ -105,7 +124,7 @@ def _guarded(request: Request, act: Callable[[], Response]) -> Response:
         problem = Internal()
         problem.__cause__ = error
     if problem.status >= 500:
-        logs.failure(problem, request_id=request_id)
+        logs.failure(problem)
     headers = _cors(request)
     if problem.retry_after is not None:
         headers |= {
@@ -115,13 +134,13 @@ def _guarded(request: Request, act: Callable[[], Response]) -> Response:
     return _answer(problem.status, {"error": problem.body(), "request_id": request_id}, headers)
 
 
-def _push(outcome: Outcome, request: Request) -> None:
+def _push(outcome: Outcome) -> None:
     """Carry out the pushes. What was done stands, whether they get through or not."""
     try:
         chat = wiring.application()
         chat.delivery.deliver(outcome.pushes, within=chat.settings.timing.http_fan_out)
     except Exception as error:  # noqa: BLE001 — its readers recover by sync
-        logs.failure(error, request_id=str(request.context.get("requestId") or ""))
+        logs.failure(error)
 
 
 def _route(method: str, path: str, status: int = 200) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
@@ -137,12 +156,12 @@ def _route(method: str, path: str, status: int = 200) -> Callable[[Callable[...,
                 code, result = found if isinstance(found, tuple) else (status, found)
                 if not isinstance(result, Outcome):
                     return _answer(code, result)
-                _push(result, request)
+                _push(result)
                 if result.problem is not None:
                     raise result.problem
                 return _answer(code, result.answer)
 
-            return _guarded(request, act)
+            return _guarded(request, act, parameters.get("conversation_id", ""))
 
         registered: Callable[..., Response] = rest.route(
             path, methods=[method], authorizer=auth, cors=True, content_types=ANY_CONTENT_TYPE

@@ -14,30 +14,34 @@ from chalicelib.core.pushes import Answer
 from chalicelib.identity.credentials import InvalidCredentials, read_credentials
 
 from . import logs
+from .context import observer
+from .invocation import invocation
 
 HANDLED = {"statusCode": 200}
 
 
 def connect(event: dict[str, Any]) -> dict[str, Any]:
     """`$connect`: who is it? The status is what the client's handshake gets."""
-    connection_id = event["requestContext"]["connectionId"]
-    try:
-        credentials = read_credentials(event.get("headers"), event.get("queryStringParameters"))
-        if credentials.ticket is not None:
-            identity = wiring.application().tickets.redeem(credentials.ticket)
-        elif credentials.token is not None:
-            identity = wiring.verifier()(credentials.token)
-        else:
-            raise Unauthorized
-        wiring.application().sockets.open(connection_id, identity)
-    except (Unauthorized, InvalidCredentials):
-        return {"statusCode": 401}
-    except ChatError as problem:
-        logs.failure(problem, connection_id=connection_id)
-        return {"statusCode": problem.status}
-    except Exception as defect:  # noqa: BLE001 — a raise would be a 502 that says even less
-        logs.failure(defect, connection_id=connection_id)
-        return {"statusCode": 500}
+    connection_id, ids = _about(event)
+    with invocation("connect", **ids):
+        try:
+            credentials = read_credentials(event.get("headers"), event.get("queryStringParameters"))
+            if credentials.ticket is not None:
+                identity = wiring.application().tickets.redeem(credentials.ticket)
+            elif credentials.token is not None:
+                identity = wiring.verifier()(credentials.token)
+            else:
+                raise Unauthorized
+            observer.about(participant_id=identity.participant_id)
+            wiring.application().sockets.open(connection_id, identity)
+        except (Unauthorized, InvalidCredentials):
+            return {"statusCode": 401}
+        except ChatError as problem:
+            logs.failure(problem)
+            return {"statusCode": problem.status}
+        except Exception as defect:  # noqa: BLE001 — a raise would be a 502 that says even less
+            logs.failure(defect)
+            return {"statusCode": 500}
     # Only this header reaches the client, and it must name one of the offered protocols or be absent
     # (API Gateway developer guide, "Set up a $connect route that requires a WebSocket subprotocol").
     headers = {"Sec-WebSocket-Protocol": credentials.subprotocol} if credentials.subprotocol else {}
@@ -46,30 +50,46 @@ def connect(event: dict[str, Any]) -> dict[str, Any]:
 
 def message(event: dict[str, Any]) -> dict[str, Any]:
     """`$default`: one frame."""
-    context = event["requestContext"]
-    connection_id, request_id = context["connectionId"], context.get("requestId")
-    try:
-        chat = wiring.application()
-        reply = chat.sockets.receive(connection_id, event.get("body") or "")
-        if reply.failure is not None:
-            logs.failure(reply.failure, connection_id=connection_id, request_id=request_id)
-        if reply.hang_up is not None:
-            chat.delivery.hang_up(connection_id, reply.hang_up)
-        answer = Answer(connection_id, reply.generation, reply.answers)
-        within = chat.settings.timing.socket_fan_out
-        chat.delivery.deliver(reply.pushes, within=within, answer=answer)
-    except Exception as error:  # noqa: BLE001 — what was acknowledged stands, and its readers recover by sync
-        logs.failure(error, connection_id=connection_id, request_id=request_id)
+    connection_id, ids = _about(event)
+    with invocation("message", **ids):
+        try:
+            chat = wiring.application()
+            reply = chat.sockets.receive(connection_id, event.get("body") or "")
+            if reply.failure is not None:
+                logs.failure(reply.failure)
+            if reply.hang_up is not None:
+                chat.delivery.hang_up(connection_id, reply.hang_up)
+            answer = Answer(connection_id, reply.generation, reply.answers, _asked_at(event))
+            within = chat.settings.timing.socket_fan_out
+            chat.delivery.deliver(reply.pushes, within=within, answer=answer)
+        except Exception as error:  # noqa: BLE001 — what was acknowledged stands, and its readers recover by sync
+            logs.failure(error)
     return HANDLED
 
 
 def disconnect(event: dict[str, Any]) -> dict[str, Any]:
     """`$disconnect`: best effort of API Gateway, and so of ours; whatever is left behind expires."""
-    connection_id = event["requestContext"]["connectionId"]
-    try:
-        chat = wiring.application()
-        pushes = chat.sockets.close(connection_id)
-        chat.delivery.deliver(pushes, within=chat.settings.timing.socket_fan_out)
-    except Exception as error:  # noqa: BLE001 — API Gateway ignores it anyway
-        logs.failure(error, connection_id=connection_id)
+    connection_id, ids = _about(event)
+    with invocation("disconnect", **ids):
+        try:
+            chat = wiring.application()
+            pushes = chat.sockets.close(connection_id)
+            chat.delivery.deliver(pushes, within=chat.settings.timing.socket_fan_out)
+        except Exception as error:  # noqa: BLE001 — API Gateway ignores it anyway
+            logs.failure(error)
     return HANDLED
+
+
+def _about(event: dict[str, Any]) -> tuple[str, dict[str, str | None]]:
+    """Whose event it is, and what log lines are to say of it."""
+    context = event["requestContext"]
+    return context["connectionId"], {
+        "request_id": context.get("requestId"),
+        "connection_id": context["connectionId"],
+    }
+
+
+def _asked_at(event: dict[str, Any]) -> float | None:
+    """When API Gateway got it, in seconds since the epoch."""
+    received = event["requestContext"].get("requestTimeEpoch")
+    return received / 1000 if isinstance(received, int | float) else None

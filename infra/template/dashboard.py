@@ -1,4 +1,7 @@
-"""One dashboard: is it used, is it well, what does it cost."""
+"""One dashboard: is it used, is it well, what does it cost.
+
+At most `MOST_METRICS` metrics, as many as CloudWatch shows for nothing. What an alarm watches need not be here.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ from infra.stage import Stage
 from infra.template.alarms import NAMESPACE
 from infra.template.names import FUNCTIONS, Json, sub
 
+MOST_METRICS = 50
 _WIDTH, _HEIGHT, _A_ROW = 8, 6, 3
 _LAMBDA, _GATEWAY, _DYNAMO = "AWS/Lambda", "AWS/ApiGateway", "AWS/DynamoDB"
+_LATENCIES = ("AckLatency", "FanOutLatency")
 Metric = list[str]
 
 
@@ -33,8 +38,20 @@ def _widgets(stage: Stage) -> list[Json]:
     ours = ["Stage", stage.name]
     return [
         _graph(
-            "Messages accepted, appends that collided", "Sum", _ours(ours, "MessagesAccepted", "AppendConflicts")
+            "Messages: accepted, repeated, queued, refused",
+            "Sum",
+            _ours(
+                ours,
+                "MessagesAccepted",
+                "MessagesDuplicate",
+                "MessagesQueued",
+                "MessagesBusy",
+                "MessagesRateLimited",
+                "AppendConflicts",
+            ),
         ),
+        _graph("From a message to its ack and to all readers: p99 in ms", "p99", _ours(ours, *_LATENCIES)),
+        _graph("Sockets that a push is for: largest", "Maximum", _ours(ours, "FanOutSize")),
         _graph(
             "Sockets: connects, frames in and out",
             "Sum",
@@ -42,28 +59,24 @@ def _widgets(stage: Stage) -> list[Json]:
         ),
         _graph("HTTP: requests, 4xx, 5xx", "Sum", _each(_GATEWAY, ("Count", "4XXError", "5XXError"), http)),
         _graph(
-            "Posts to sockets: refused, gone, given up",
+            "Posts to sockets: taken, gone, repeated, refused, given up",
             "Sum",
-            _ours(ours, "PostsThrottled", "PostsGone", "PostsDropped"),
+            _ours(ours, "PostsDelivered", "PostsGone", "PostsRetried", "PostsThrottled", "PostsDropped"),
         ),
         _graph("Functions: p99 in ms", "p99", _of_functions("Duration")),
         _graph("HTTP: p99 in ms", "p99", _each(_GATEWAY, ("Latency", "IntegrationLatency"), http)),
         _graph("Functions: errors and throttles", "Sum", [*_of_functions("Errors"), *_of_functions("Throttles")]),
         _graph("Functions at the same time", "Maximum", _of_functions("ConcurrentExecutions")),
+        _graph("Cold starts", "Sum", _ours(ours, "ColdStarts")),
         _graph(
-            "DynamoDB: units and throttles",
+            "DynamoDB: units",
             "Sum",
             [
                 metric
                 for table in ("ConversationsTable", "ConnectionsTable")
                 for metric in _each(
                     _DYNAMO,
-                    (
-                        "ConsumedReadCapacityUnits",
-                        "ConsumedWriteCapacityUnits",
-                        "ReadThrottleEvents",
-                        "WriteThrottleEvents",
-                    ),
+                    ("ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"),
                     ["TableName", f"${{{table}}}"],
                 )
             ],

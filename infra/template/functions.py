@@ -7,6 +7,12 @@ from infra.template.names import FUNCTIONS, Json, arn, ref, sub
 
 SWEEP_ATTEMPTS = 0
 """Repeats of a failed sweep: none, the next one comes within the hour and finds what is left to do."""
+LOG_FORMAT = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO"}
+"""The platform's own lines, and what its runtime says of a function that failed, are JSON like ours.
+
+Metrics are lines without a level, which Lambda takes for `INFO`: above it there would be none (Lambda developer
+guide, "Log-level filtering").
+"""
 
 
 def fragment(stage: Stage) -> Json:
@@ -14,7 +20,8 @@ def fragment(stage: Stage) -> Json:
     resources: Json = {}
     for function in FUNCTIONS:
         resources[function.log_group] = log_group(stage, f"functions/{function.name}")
-        resources[function.logical_id] = {"Properties": {"LoggingConfig": {"LogGroup": ref(function.log_group)}}}
+        logging = {"LogGroup": ref(function.log_group), **LOG_FORMAT}
+        resources[function.logical_id] = {"Properties": {"LoggingConfig": logging}}
     resources["Sweep"]["Properties"]["EventInvokeConfig"] = {"MaximumRetryAttempts": SWEEP_ATTEMPTS}
     return {
         "Globals": {"Function": {"Environment": {"Variables": _variables(stage)}}},

@@ -29,6 +29,8 @@ class Callbacks:
         self.posted: list[tuple[str, dict[str, Any]]] = []
         self.closed: list[str] = []
         self.gone: set[str] = set()
+        self.refused: set[str] = set()
+        """Who is answered with 403, as without permission."""
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -37,7 +39,9 @@ class Callbacks:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 connection_id = unquote(self.path.rpartition("/")[2])
-                if connection_id in outer.gone:
+                if connection_id in outer.refused:
+                    self._done(403)
+                elif connection_id in outer.gone:
                     self._done(410)
                 else:
                     outer.posted.append((connection_id, json.loads(body)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -17,8 +17,16 @@ from botocore.credentials import Credentials
 
 from chalicelib.aws.poster import CallbackPoster
 from chalicelib.core.clock import SystemClock
+from chalicelib.core.measures import Measure
 
 CREDENTIALS = Credentials("AKIDEXAMPLE", "secret", "session-token")
+
+
+class Server(ThreadingHTTPServer):
+    """One that takes many connections at the same moment."""
+
+    request_queue_size = 128
+    daemon_threads = True
 
 
 class Peer:
@@ -61,8 +69,7 @@ class Peer:
             def log_message(self, *_: Any) -> None:
                 """Be silent."""
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/dev"
 
 
@@ -78,9 +85,24 @@ def peer() -> Iterator[Peer]:
     thread.join()
 
 
+class Told(Counter[Measure]):
+    """An `Observer` that adds up."""
+
+    def count(self, what: Measure, value: float = 1) -> None:
+        self[what] += int(value)
+
+    def about(self, *, conversation_id: str | None = None, participant_id: str | None = None) -> None:
+        raise AssertionError("a poster knows of nobody")
+
+
 @pytest.fixture
-def poster(peer: Peer) -> CallbackPoster:
-    return CallbackPoster(peer.url, "us-east-1", CREDENTIALS.get_frozen_credentials, SystemClock())
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def poster(peer: Peer, told: Told) -> CallbackPoster:
+    return CallbackPoster(peer.url, "us-east-1", CREDENTIALS.get_frozen_credentials, SystemClock(), told)
 
 
 def soon(seconds: float = 5.0) -> float:
@@ -128,7 +150,9 @@ def test_what_does_not_pass_is_dropped_and_the_next_frame_goes_out(
     assert poster.post_all({"a=": [b"secret", b"2"]}, soon()) == []
     assert peer.delivered["a="] == [b"2"]
     assert "secret" not in caplog.text
-    assert [record.__dict__["status"] for record in caplog.records] == [status]
+    (record,) = caplog.records
+    assert record.__dict__["event"] == "posts_dropped"
+    assert record.__dict__["fields"]["statuses"] == {str(status): 1}
 
 
 @pytest.mark.parametrize("trouble", ["hang", 429, 500, "cut"])
@@ -151,6 +175,61 @@ def test_a_peer_that_is_not_there_ends_at_the_deadline() -> None:
     )
     assert poster.post_all({"a=": [b"1"]}, soon(0.2)) == []
     poster.close("a=")
+
+
+# ---- what it tells -------------------------------------------------------------------------------------
+
+
+def test_posts_that_get_through_are_counted(poster: CallbackPoster, told: Told) -> None:
+    poster.post_all({f"{n}=": [b"1", b"2"] for n in range(10)}, soon())
+    poster.post_all({"a=": [b"1"]}, soon())
+    assert +told == {Measure.POSTS_DELIVERED: 21}
+
+
+def test_repeats_and_what_they_were_for_are_counted(peer: Peer, poster: CallbackPoster, told: Told) -> None:
+    peer.scripts["a="] = [429, 500, "cut", 429, 200, 503]
+    poster.post_all({"a=": [b"1", b"2"], "b=": [b"1"]}, soon(20))
+    assert +told == {Measure.POSTS_DELIVERED: 3, Measure.POSTS_RETRIED: 5, Measure.POSTS_THROTTLED: 2}
+
+
+def test_who_is_gone_is_counted_as_a_socket_and_misses_nothing(
+    peer: Peer, poster: CallbackPoster, told: Told, caplog: pytest.LogCaptureFixture
+) -> None:
+    peer.scripts["a="] = [200, 410]
+    poster.post_all({"a=": [b"1", b"2", b"3"], "b=": [b"1"]}, soon())
+    assert +told == {Measure.POSTS_DELIVERED: 2, Measure.POSTS_GONE: 1}
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("others", [0, 7])
+def test_what_is_not_taken_until_the_deadline_is_dropped_and_told_in_one_line(
+    peer: Peer, poster: CallbackPoster, told: Told, others: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    peer.scripts["slow="] = [200, "hang"]
+    mail = {"slow=": [b"1", b"2", b"3"], **{f"{n}=": [b"1"] for n in range(others)}}
+    poster.post_all(mail, soon(0.5))
+    assert told[Measure.POSTS_DROPPED] == 2
+    assert told[Measure.POSTS_DELIVERED] == 1 + others
+    (record,) = caplog.records
+    assert record.__dict__["fields"] == {
+        "frames": 2,
+        "sockets": 1,
+        "statuses": {"none": 1},
+        "connection_ids": ["slow="],
+    }
+
+
+def test_a_line_names_some_sockets_of_many(
+    peer: Peer, poster: CallbackPoster, told: Told, caplog: pytest.LogCaptureFixture
+) -> None:
+    for n in range(20):
+        peer.scripts[f"{n}="] = [403]
+    poster.post_all({f"{n}=": [b"1"] for n in range(20)}, soon())
+    assert +told == {Measure.POSTS_DROPPED: 20}
+    (record,) = caplog.records
+    fields = record.__dict__["fields"]
+    assert (fields["frames"], fields["sockets"], fields["statuses"]) == (20, 20, {"403": 20})
+    assert len(fields["connection_ids"]) == 5
 
 
 def test_closing_is_a_delete(peer: Peer, poster: CallbackPoster) -> None:

@@ -1,0 +1,23 @@
+"""What runs by the clock: clearing away what is over."""
+
+from __future__ import annotations
+
+from chalicelib import wiring
+from chalicelib.core.errors import Internal
+
+from . import logs
+from .invocation import invocation
+
+
+def sweep(seconds: float) -> None:
+    """Clear away conversations, for about so many seconds.
+
+    Raises Internal if that fails, so that the function counts as failed.
+    """
+    with invocation("sweep"):
+        try:
+            wiring.application().conversations.sweep(seconds)
+        except Exception as error:  # noqa: BLE001 — raised again below, as something harmless
+            logs.failure(error)
+            # Lambda writes down the message of what a function raises: this one says nothing.
+            raise Internal from None

@@ -1,0 +1,180 @@
+"""What each function tells of an invocation: driven by events, read from the log as CloudWatch would."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from chalicelib import wiring
+
+from .conftest import Callbacks
+from .test_rest_events import asked
+from .test_socket_events import connecting, conversation, leaving, opened, saying
+
+Json = dict[str, Any]
+
+
+class Lines:
+    """The metric lines since the last look."""
+
+    def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
+        self._caplog = caplog
+
+    def take(self) -> list[Json]:
+        """All since then."""
+        found = [
+            json.loads(each.getMessage()) for each in self._caplog.records if each.name == "chalicelib.metrics"
+        ]
+        self._caplog.clear()
+        return found
+
+    def measured(self) -> Json:
+        """The measures of the one line since then."""
+        (line,) = self.take()
+        names = [each["Name"] for each in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]]
+        # Only the first test of a process sees its cold start; it has a test of its own.
+        return {name: line[name] for name in names if name != "ColdStarts"}
+
+
+@pytest.fixture
+def lines(chat: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Lines:
+    caplog.set_level(logging.INFO, "chalicelib.metrics")
+    monkeypatch.setenv("CHAT_STAGE", "dev")
+    monkeypatch.setenv("CHAT_LIMIT_BURST", "4")
+    monkeypatch.setenv("CHAT_LIMIT_MESSAGES_PER_SECOND", "1")
+    for cache in (wiring.settings, wiring.application):
+        cache.cache_clear()
+    return Lines(caplog)
+
+
+def two_listening(chat: Any) -> str:
+    where = conversation("alice", "bob")
+    for person, connection in (("alice", "a="), ("bob", "b=")):
+        opened(chat, person, connection)
+        chat.message(saying({"type": "subscribe", "conversation_id": where}, connection), None)
+    return where
+
+
+def message(where: str, key: str) -> Json:
+    return {"type": "message", "conversation_id": where, "client_message_id": key, "content": "hi"}
+
+
+def test_a_message_by_socket_is_one_line_with_all_there_is_to_tell(chat: Any, lines: Lines) -> None:
+    where = two_listening(chat)
+    lines.take()
+    chat.message(saying(message(where, "1"), "a="), None)
+    (line,) = lines.take()
+    assert (line["Stage"], line["function"], line["request_id"]) == ("dev", "message", "Xux7aHf-FiAFqTg=")
+    assert (line["connection_id"], line["conversation_id"]) == ("a=", where)
+    assert (line["MessagesAccepted"], line["PostsDelivered"], line["FanOutSize"]) == (1, 3, 2)
+    assert 0 < line["FanOutLatency"] < 10_000
+    assert line["AckLatency"] > 0
+    absent = {
+        "MessagesDuplicate",
+        "MessagesQueued",
+        "AppendConflicts",
+        "PostsGone",
+        "PostsRetried",
+        "PostsDropped",
+    }
+    assert not absent & set(line)
+
+
+def test_a_repeat_is_a_duplicate_and_is_not_accepted_again(chat: Any, lines: Lines) -> None:
+    where = two_listening(chat)
+    chat.message(saying(message(where, "1"), "a="), None)
+    lines.take()
+    chat.message(saying(message(where, "1"), "a="), None)
+    told = lines.measured()
+    assert (told["MessagesDuplicate"], told["PostsDelivered"]) == (1, 3)
+    assert "MessagesAccepted" not in told
+
+
+def test_a_message_by_http_has_no_ack_to_wait_for(chat: Any, lines: Lines) -> None:
+    where = two_listening(chat)
+    lines.take()
+    status, _, _ = asked(
+        chat,
+        "POST",
+        f"/conversations/{where}/messages",
+        resource="/conversations/{conversation_id}/messages",
+        parameters={"conversation_id": where},
+        body='{"content":"hi"}',
+    )
+    assert status == 201
+    (line,) = lines.take()
+    assert (line["function"], line["request_id"]) == ("api", "c6af9ac6-7b61-11e6-9a41-93e8deadbeef")
+    assert line["conversation_id"] == where
+    assert (line["MessagesAccepted"], line["PostsDelivered"], line["FanOutSize"]) == (1, 2, 2)
+    assert "AckLatency" not in line
+
+
+def test_who_sends_too_much_is_counted(chat: Any, lines: Lines) -> None:
+    where = two_listening(chat)
+    told = []
+    for number in range(8):
+        lines.take()
+        chat.message(saying(message(where, str(number)), "a="), None)
+        told.append(lines.measured())
+    assert any(each.get("MessagesRateLimited") == 1 for each in told)
+    assert all(("MessagesRateLimited" in each) != ("MessagesAccepted" in each) for each in told)
+
+
+def test_who_is_gone_is_counted_once(chat: Any, callbacks: Callbacks, lines: Lines) -> None:
+    where = two_listening(chat)
+    lines.take()
+    callbacks.gone.add("b=")
+    chat.message(saying(message(where, "1"), "a="), None)
+    told = lines.measured()
+    assert (told["PostsGone"], told["FanOutSize"], told["MessagesAccepted"]) == (1, 2, 1)
+    # The ack, the event, and that bob is gone.
+    assert told["PostsDelivered"] == 3
+
+
+class Broken(logging.Handler):
+    """A log that takes nothing."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raise OSError("no space left on device")
+
+
+def test_a_log_that_is_broken_costs_nobody_a_message(chat: Any, callbacks: Callbacks, lines: Lines) -> None:
+    where = two_listening(chat)
+    opened(chat, "bob", "c=")
+    chat.message(saying({"type": "subscribe", "conversation_id": where}, "c="), None)
+    callbacks.posted.clear()
+    callbacks.gone.add("b=")
+    callbacks.refused.add("c=")
+    broken = Broken()
+    logging.getLogger().addHandler(broken)
+    try:
+        assert chat.message(saying(message(where, "1"), "a="), None) == {"statusCode": 200}
+    finally:
+        logging.getLogger().removeHandler(broken)
+    assert {"event", "message_ack"} <= {each["type"] for each in callbacks.heard_by("a=")}
+    store = wiring.application().connection_store
+    assert {each.connection_id for each in store.subscribers(where)} == {"a=", "c="}
+
+
+def test_without_a_stage_there_is_no_line(chat: Any, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CHAT_STAGE")
+    wiring.settings.cache_clear()
+    two_listening(chat)
+    assert lines.take() == []
+
+
+def test_what_measures_nothing_writes_nothing(chat: Any, lines: Lines) -> None:
+    two_listening(chat)
+    asked(chat, "GET", "/health", who={})
+    lines.take()
+    asked(chat, "GET", "/conversations")
+    chat.connect(connecting({}), None)
+    chat.auth(
+        {"type": "TOKEN", "methodArn": "arn:aws:execute-api:r:1:a/dev/GET/x", "authorizationToken": "x"}, None
+    )
+    assert lines.take() == []
+    chat.disconnect(leaving("never="), None)
+    assert lines.take() == []

@@ -1,0 +1,150 @@
+"""What the core tells of a send and of a fan-out, when others are in the way."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chalicelib.core.clock import SystemClock
+from chalicelib.core.delivery import Delivery
+from chalicelib.core.errors import ConversationBusy
+from chalicelib.core.gather import one_by_one
+from chalicelib.core.limits import Limits, Timing
+from chalicelib.core.log import Log
+from chalicelib.core.measures import Measure
+from chalicelib.core.model import Caller
+from chalicelib.core.ports import Commit, Contended, HeadMoved
+from chalicelib.core.pushes import Answer, ToSubscribers
+from chalicelib.core.requests import SendMessage
+from chalicelib.core.sending import DIRECT_ATTEMPTS, Sender
+
+from .conftest import World
+
+
+class Told:
+    """An `Observer` that keeps all it is told."""
+
+    def __init__(self) -> None:
+        self.values: dict[Measure, list[float]] = defaultdict(list)
+        self.ids: dict[str, str | None] = {}
+
+    def count(self, what: Measure, value: float = 1) -> None:
+        self.values[what].append(value)
+
+    def about(self, *, conversation_id: str | None = None, participant_id: str | None = None) -> None:
+        self.ids |= {"conversation_id": conversation_id, "participant_id": participant_id}
+
+    def sums(self) -> dict[Measure, float]:
+        """What was counted, added up."""
+        return {what: sum(values) for what, values in self.values.items()}
+
+
+class Quarrelsome:
+    """A store in which somebody else is quicker for so many commits."""
+
+    def __init__(self, store: Any, quarrels: list[Exception]) -> None:
+        self._store = store
+        self._quarrels = quarrels
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def commit(self, commit: Commit) -> None:
+        """Append, if nobody is in the way."""
+        if self._quarrels:
+            raise self._quarrels.pop(0)
+        self._store.commit(commit)
+
+
+def sender(world: World, told: Told, quarrels: list[Exception], timing: Timing | None = None) -> Sender:
+    store: Any = Quarrelsome(world.chat.conversation_store, quarrels)
+    clock, timing = SystemClock(), timing or Timing()
+    log = Log(store, clock, timing)
+    return Sender(store, world.chat.connection_store, log, clock, one_by_one, told, Limits(), timing)
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.mark.parametrize("lost", range(DIRECT_ATTEMPTS))
+def test_every_lost_race_is_a_conflict(world: World, told: Told, lost: int) -> None:
+    where = world.conversation("alice")
+    head = world.chat.conversation_store.head(where)
+    quarrels: list[Exception] = [HeadMoved(head) for _ in range(lost)]
+    sender(world, told, quarrels).send(Caller("alice", "alice"), where, SendMessage(content="hi"))
+    conflicts = {Measure.APPEND_CONFLICTS: lost} if lost else {}
+    assert told.sums() == {Measure.MESSAGES_ACCEPTED: 1, **conflicts}
+    assert told.ids == {"conversation_id": where, "participant_id": "alice"}
+
+
+def test_who_loses_too_often_is_queued_and_accepted_once(world: World, told: Told) -> None:
+    where = world.conversation("alice")
+    quarrels: list[Exception] = [Contended() for _ in range(DIRECT_ATTEMPTS + 1)]
+    sender(world, told, quarrels).send(Caller("alice", "alice"), where, SendMessage(content="hi"))
+    assert told.sums() == {
+        Measure.MESSAGES_ACCEPTED: 1,
+        Measure.MESSAGES_QUEUED: 1,
+        Measure.APPEND_CONFLICTS: DIRECT_ATTEMPTS + 1,
+    }
+
+
+def test_who_is_refused_as_busy_is_not_accepted(world: World, told: Told) -> None:
+    where = world.conversation("alice")
+    hurried = replace(Timing(), append_deadline=0.2)
+    quarrels: list[Exception] = [Contended() for _ in range(1_000)]
+    with pytest.raises(ConversationBusy):
+        sender(world, told, quarrels, hurried).send(Caller("alice", "alice"), where, SendMessage(content="hi"))
+    sums = told.sums()
+    assert sums[Measure.MESSAGES_BUSY] == 1
+    assert sums[Measure.APPEND_CONFLICTS] == 1_000 - len(quarrels)
+    assert Measure.MESSAGES_ACCEPTED not in sums
+
+
+class LateClock(SystemClock):
+    """A clock that says of the present that it is much later than it was."""
+
+    def now(self) -> float:
+        return 1_000.25
+
+
+def test_an_acknowledgement_is_timed_from_the_moment_api_gateway_got_the_message(world: World, told: Told) -> None:
+    chat = world.chat
+    delivery = Delivery(
+        chat.connection_store, chat.delivery._presence, world.poster, LateClock(), one_by_one, told, Timing()
+    )
+    ack = Answer("a=", 0, [{"type": "message_ack"}], asked_at=1_000.0)
+    delivery.deliver([], within=5, answer=ack)
+    assert told.values == {Measure.ACK_LATENCY: [250.0]}
+    for silent in (
+        replace(ack, frames=[{"type": "pong"}]),
+        replace(ack, asked_at=None),
+        replace(ack, frames=[]),
+    ):
+        delivery.deliver([], within=5, answer=silent)
+    world.poster.gone.add("a=")
+    delivery.deliver([], within=5, answer=ack)
+    assert told.values == {Measure.ACK_LATENCY: [250.0]}
+    # A clock that is behind API Gateway's does not make a time negative.
+    delivery.deliver([], within=5, answer=replace(ack, connection_id="b=", asked_at=2_000.0))
+    assert told.values[Measure.ACK_LATENCY] == [250.0, 0.0]
+
+
+def test_a_fan_out_is_measured_by_its_sockets_whatever_becomes_of_them(world: World, told: Told) -> None:
+    where = world.conversation("alice", "bob")
+    for person in ("alice", "bob"):
+        world.opens(f"{person}-{where}", person, where)
+    world.poster.gone.add(f"bob-{where}")
+    chat = world.chat
+    delivery = Delivery(
+        chat.connection_store, chat.delivery._presence, world.poster, SystemClock(), one_by_one, told, Timing()
+    )
+    frame = {"type": "event"}
+    delivery.deliver([ToSubscribers(where, frame, {}), ToSubscribers(where, frame, {})], within=5)
+    assert told.values[Measure.FAN_OUT_SIZE] == [2]
+    (took,) = told.values[Measure.FAN_OUT_LATENCY]
+    assert 0 <= took < 5_000

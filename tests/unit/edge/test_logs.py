@@ -1,0 +1,211 @@
+"""Log lines: whole, machine-readable, and without anything that somebody wrote."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import threading
+import warnings
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.core.errors import Unavailable
+from chalicelib.edge import context, logs
+from chalicelib.edge.context import Invocation
+
+Json = dict[str, Any]
+MARK = "s3cr3t"
+SECRETS = st.text(st.characters(codec="utf-8"), max_size=30).map(lambda text: f"{text}{MARK}\n{text}")
+
+
+class Written(logging.Handler):
+    """A logger's lines as they stand in the log of a function."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stream = io.StringIO()
+        self._lines = logs.LineHandler(self.stream)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.handle(record)
+
+    def lines(self) -> list[Json]:
+        text = self.stream.getvalue()
+        assert not text or text.endswith("\n")
+        return [json.loads(line) for line in text.split("\n")[:-1]]
+
+
+@pytest.fixture
+def written() -> Iterator[Written]:
+    written = Written()
+    logging.getLogger().addHandler(written)
+    yield written
+    logging.getLogger().removeHandler(written)
+
+
+@pytest.fixture
+def within() -> Iterator[Invocation]:
+    this = Invocation("message", cold_start=True, request_id="Xux7cExqliAFojw=", connection_id="Xux7aeaAFiACHZQ=")
+    token = context.enter(this)
+    yield this
+    context.leave(token)
+
+
+def test_a_failure_says_which_invocation_it_was_and_what_kind_of_error_where(
+    written: Written, within: Invocation
+) -> None:
+    context.observer.about(conversation_id="conv_1", participant_id="auth0|alice")
+    try:
+        try:
+            raise OSError(MARK)
+        except OSError as cause:
+            raise Unavailable(MARK) from cause
+    except Unavailable as error:
+        logs.failure(error, check="health")
+    (line,) = written.lines()
+    outer, inner = line.pop("errors")
+    assert outer.startswith("Unavailable at test_logs.py:")
+    assert inner.startswith("OSError at test_logs.py:")
+    assert datetime.fromisoformat(line.pop("timestamp")).tzinfo is not None
+    assert line == {
+        "level": "ERROR",
+        "event": "failure",
+        "function": "message",
+        "request_id": "Xux7cExqliAFojw=",
+        "connection_id": "Xux7aeaAFiACHZQ=",
+        "conversation_id": "conv_1",
+        "participant_id": "auth0|alice",
+        "cold_start": True,
+        "check": "health",
+    }
+
+
+def test_only_a_first_invocation_says_cold_start(written: Written) -> None:
+    token = context.enter(Invocation("message", request_id=None))
+    logs.failure(ValueError())
+    context.leave(token)
+    (line,) = written.lines()
+    assert not {"cold_start", "request_id"} & set(line)
+
+
+@given(SECRETS)
+def test_nothing_that_somebody_wrote_is_in_a_line(secret: str) -> None:
+    written = Written()
+    library, ours = logging.getLogger("botocore.hooks"), logging.getLogger("chalicelib.edge.logs")
+    for logger in (library, ours):
+        logger.addHandler(written)
+    try:
+        try:
+            raise KeyError(secret) from ValueError(secret)
+        except KeyError as error:
+            logs.failure(error)
+            library.warning("Caught an exception for %s", secret, exc_info=True)
+        library.error("dropping %r, as %s", secret, {"token": secret}, stack_info=True)
+        ours.warning("sentence for people: %s", secret, extra={"event": "e", "fields": {"value": Opaque(secret)}})
+        warnings_shown(secret)
+    finally:
+        for logger in (library, ours):
+            logger.removeHandler(written)
+    lines = written.lines()
+    assert [line["event"] for line in lines] == ["failure", "log", "log", "e", "warning"]
+    assert MARK not in written.stream.getvalue()
+    assert lines[1]["message"] == "Caught an exception for %s"
+    assert lines[1]["errors"][0].startswith("KeyError at test_logs.py:")
+    assert lines[3]["value"] == "Opaque"
+    assert (lines[4]["kind"], lines[4]["at"].partition(":")[0]) == ("UserWarning", "test_logs.py")
+
+
+class Opaque:
+    """Something that JSON does not know, with a text of its own."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+    __repr__ = __str__
+
+
+def warnings_shown(text: str) -> None:
+    """What `install` makes of a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = logs._show_warning
+        warnings.warn(text, UserWarning, stacklevel=1)
+
+
+def test_levels_are_called_as_lambda_calls_them(written: Written) -> None:
+    for level in (logging.WARNING, logging.ERROR, logging.CRITICAL):
+        logging.getLogger("chalicelib.x").log(level, "hello")
+    assert [line["level"] for line in written.lines()] == ["WARN", "ERROR", "FATAL"]
+
+
+def test_lines_of_many_threads_are_whole_and_none_is_lost() -> None:
+    read, write = os.pipe()
+    with os.fdopen(write, "w") as sink:
+        handler = logs.LineHandler(sink)
+        start = threading.Barrier(16)
+
+        def talk(number: int) -> None:
+            start.wait()
+            for count in range(200):
+                extra = {"event": "e", "fields": {"thread": number, "count": count, "text": "grüß\n" * 20}}
+                record = logging.getLogger("x").makeRecord("x", 40, "f", 1, "m", (), None, extra=extra)
+                handler.handle(record)
+
+        threads = [threading.Thread(target=talk, args=(number,)) for number in range(16)]
+        received: list[bytes] = []
+        with os.fdopen(read, "rb") as source:
+            reader = threading.Thread(target=lambda: received.append(source.read()))
+            reader.start()
+            for each in threads:
+                each.start()
+            for each in threads:
+                each.join()
+            sink.close()
+            reader.join()
+    lines = [json.loads(line) for line in received[0].splitlines()]
+    told = [(line["thread"], line["count"]) for line in lines]
+    assert sorted(told) == [(number, count) for number in range(16) for count in range(200)]
+
+
+class Full(io.StringIO):
+    """A stream that takes nothing."""
+
+    def write(self, _: str) -> int:
+        raise OSError("no space left")
+
+
+def test_a_line_that_cannot_be_written_fails_nobody() -> None:
+    handler = logs.LineHandler(Full())
+    handler.handle(logging.makeLogRecord({"msg": "x", "levelno": 40, "levelname": "ERROR"}))
+    whole = Written()
+    whole.handle(logging.makeLogRecord({"msg": "%d", "args": ("no number",), "name": "chalicelib.x"}))
+    assert whole.lines() == []
+
+
+def test_an_error_that_cannot_be_looked_at_is_told_by_its_kind(written: Written) -> None:
+    class Shy(Exception):
+        @property
+        def response(self) -> Any:
+            raise RuntimeError(MARK)
+
+    logs.failure(Shy())
+    (line,) = written.lines()
+    assert line["errors"] == ["Shy"]
+
+
+def test_errors_that_are_each_others_cause_come_to_an_end(written: Written) -> None:
+    first, second = ValueError(), KeyError()
+    first.__cause__, second.__cause__ = second, first
+    logs.failure(first)
+    (line,) = written.lines()
+    assert line["errors"][:3] == ["ValueError", "KeyError", "ValueError"]
