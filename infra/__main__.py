@@ -1,4 +1,4 @@
-"""The command line: `python -m infra package --stage dev`."""
+"""The command line: `python -m infra package|deploy|destroy|token`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from infra.build import Package, package
+from infra.deploy import options as deployment_options
 from infra.errors import InfraError
 from infra.runtime import Architecture
 
@@ -17,7 +18,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m infra", description="Builds a stage for AWS.")
+    parser = argparse.ArgumentParser(
+        prog="python -m infra", description="Builds a stage for AWS, deploys it and removes it."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     packaging = commands.add_parser("package", help="make the Lambda bundle and the CloudFormation template")
     packaging.add_argument("--stage", default="dev", help="a stage of .chalice/config.json (dev)")
@@ -25,15 +28,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--architecture", choices=get_args(Architecture), help="for a trial on another processor than the stage's"
     )
     packaging.add_argument("--out", type=Path, help="a directory that is made anew (build/STAGE)")
+    deployment_options.add_to(commands)
     options = parser.parse_args(arguments)
     try:
-        out = options.out or ROOT / "build" / options.stage
-        made = package(ROOT, options.stage, out, options.architecture)
+        _run(options)
     except InfraError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(summary(made))
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped. What CloudFormation has begun goes on without us; the same command shows it.\n")
+        return 130
     return 0
+
+
+def _run(options: argparse.Namespace) -> None:
+    if options.command == "package":
+        _package(options)
+        return
+    from infra.deploy import commands  # noqa: PLC0415 — building needs neither the SDK nor a socket
+
+    known = {"deploy": commands.deploy, "destroy": commands.destroy, "token": commands.token}
+    known[options.command](ROOT, options)
+
+
+def _package(options: argparse.Namespace) -> None:
+    out = options.out or ROOT / "build" / options.stage
+    sys.stdout.write(summary(package(ROOT, options.stage, out, options.architecture)))
 
 
 def summary(made: Package) -> str:

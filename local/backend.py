@@ -21,6 +21,8 @@ class Backend:
     settings: Mapping[str, str]
     store: Store | None
     data: Path | None
+    definition: Path | None = None
+    """Of the tables, where it is not the project's own."""
 
     def point_aws(self, environment: MutableMapping[str, str]) -> None:
         """Leads boto3 in the process of this environment to the store."""
@@ -33,11 +35,11 @@ class Backend:
         Raises LocalError when the store cannot be used as it is.
         """
         # boto3 takes a third of a second to import, in which the store starts.
-        from local.tables import dynamodb_client, ensure_tables, read_tables  # noqa: PLC0415
+        from local.tables import DEFINITION, dynamodb_client, ensure_tables, read_tables  # noqa: PLC0415
 
         if self.store is not None:
             self.store.wait_until_ready()
-        tables = read_tables(self.settings)
+        tables = read_tables(self.settings, self.definition or DEFINITION)
         client = dynamodb_client(self.url)
         made = ensure_tables(client, tables)
         environment.update(AWS_DEFAULT_REGION=client.meta.region_name, AWS_REGION=client.meta.region_name)

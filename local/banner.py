@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from local.settings import Ports
@@ -40,15 +41,18 @@ class Ready:
         return cls(**json.loads(line))
 
 
-def banner(ready: Ready, settings: Mapping[str, str], keeps: str) -> str:
+def banner(ready: Ready, settings: Mapping[str, str], keeps: str, bundle: Path | None = None) -> str:
     """The text for a person: addresses, tokens for three people, and lines to paste into a shell.
 
-    `keeps` says what becomes of the conversations. The lines need nothing but a POSIX shell and curl.
+    `keeps` says what becomes of the conversations; `bundle` is the packaged stage that runs, if one does. The
+    lines need nothing but a POSIX shell and curl.
     """
+    of_bundle = "" if bundle is None else f" --bundle {shlex.quote(str(bundle))}"
     tokens = {each: mint_for(each, name, DAY, settings) for each, name in PEOPLE.items()}
     alice, *others = (f"{each.upper()}={token}" for each, token in tokens.items())
+    more = f".venv/bin/python -m local token dave --name Dave{of_bundle}"
     return f"""
-The chat is running.
+The chat is running{"" if bundle is None else f", as it was packaged into {bundle}"}.
 
   HTTP        {ready.http_url}
   WebSocket   {ready.ws_url}
@@ -60,9 +64,9 @@ Paste these three lines: Alice opens a conversation with Bob and Carol, and says
 
 In another terminal: what Bob hears, in all his conversations.
 
-{_indented(_listen(ready))}
+{_indented(_listen(ready) + of_bundle)}
 
-Tokens of the others, good for a day as Alice's is (more: .venv/bin/python -m local token dave --name Dave):
+Tokens of the others, good for a day as Alice's is (more: {more}):
 
 {_indented(*others)}
 

@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("participant", help="the participant's id, such as alice")
     token.add_argument("--name", help="the name that others see")
     token.add_argument("--ttl", type=int, default=DAY, metavar="SECONDS", help="lifetime (default: a day)")
+    _add_bundle_option(token, "for the packaged stage in this directory")
     token.set_defaults(command=_token)
 
     listen = commands.add_parser("listen", help="print what a participant hears on a socket")
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     listen.add_argument("--as", dest="participant", required=True, metavar="PARTICIPANT")
     listen.add_argument("--port", type=_port, default=HTTP_PORT, help=f"HTTP port (default: {HTTP_PORT})")
     listen.add_argument("--ws-port", type=_port, metavar="PORT", help="WebSocket port (default: the next one)")
+    _add_bundle_option(listen, "the packaged stage that is running")
     listen.set_defaults(command=_listen)
 
     store = commands.add_parser("store", help="the store alone, with its tables, as `chalice local` needs it")
@@ -85,10 +87,27 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, metavar="DIR", help="keep conversations in this directory")
     parser.add_argument("--reload", action="store_true", help="start the server anew when a source file changes")
     parser.add_argument("--verbose", action="store_true", help="log every request")
+    _add_bundle_option(parser, "run the packaged stage in this directory, such as build/dev, as Lambda would")
+    parser.add_argument(
+        "--environments", type=_count, metavar="N", help="at most so many processes per function of a bundle (4)"
+    )
+    parser.add_argument(
+        "--iam-record", type=Path, metavar="FILE", help="write what a bundle's functions were allowed, as JSON"
+    )
     parser.add_argument("--app-dir", type=Path, default=ROOT, metavar="DIR", help="where app.py is")
     parser.add_argument(
         "--until-input-ends", action="store_true", help="stop at the end of standard input too, for programs"
     )
+
+
+def _add_bundle_option(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--bundle", type=Path, metavar="DIR", help=text)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise LocalError(f"--environments is a number from 1 on, not {text!r}.")
+    return int(text)
 
 
 def _port(text: str) -> int:
@@ -113,12 +132,16 @@ def _run(options: argparse.Namespace, out: TextIO) -> None:
 
     if options.data is not None and options.store is not None:
         raise LocalError("--data belongs to the built-in store; with --store the store keeps what it keeps.")
+    if options.bundle is None and (options.environments or options.iam_record):
+        raise LocalError("--environments and --iam-record belong to --bundle.")
+    if options.bundle is not None and (options.reload or options.app_dir != ROOT):
+        raise LocalError("--bundle runs what was packaged, not sources: --reload and --app-dir go without it.")
     _log_to_stderr(verbose=options.verbose)
 
     def announce(ready: Ready, chosen: Backend) -> None:
         from local.banner import banner  # noqa: PLC0415
 
-        text = ready.line() if options.json else banner(ready, chosen.settings, chosen.keeps())
+        text = ready.line() if options.json else banner(ready, chosen.settings, chosen.keeps(), options.bundle)
         print(text, file=out, flush=True)
 
     # Chalice logs to stdout, and what the app prints goes there: it is the ready line's alone.
@@ -139,12 +162,32 @@ def _launch_options(options: argparse.Namespace) -> Options:
         app_dir=options.app_dir.resolve(),
         store_url=options.store,
         data=options.data,
+        bundle=options.bundle,
+        environments=options.environments,
+        iam_record=options.iam_record,
     )
 
 
 def _token(options: argparse.Namespace, out: TextIO) -> None:
-    settings = chat_settings(os.environ)
+    settings = _settings_for_tokens(options.bundle)
     print(mint_for(options.participant, options.name, options.ttl, settings), file=out)
+
+
+def _settings_for_tokens(bundle: Path | None) -> dict[str, str]:
+    if bundle is None:
+        return chat_settings(os.environ)
+    from local.bundle.built import read_template  # noqa: PLC0415
+    from local.bundle.signing import signing_settings  # noqa: PLC0415
+
+    return signing_settings(bundle, read_template(bundle), os.environ)
+
+
+def _stage(bundle: Path | None) -> str:
+    if bundle is None:
+        return STAGE
+    from local.bundle.built import read_template, stage_name  # noqa: PLC0415
+
+    return stage_name(read_template(bundle))
 
 
 def _listen(options: argparse.Namespace, out: TextIO) -> None:
@@ -154,8 +197,8 @@ def _listen(options: argparse.Namespace, out: TextIO) -> None:
     run(
         Listening(
             http_url=f"http://127.0.0.1:{ports.http}",
-            ws_url=f"ws://127.0.0.1:{ports.websocket}/{STAGE}",
-            token=mint_for(options.participant, None, DAY, chat_settings(os.environ)),
+            ws_url=f"ws://127.0.0.1:{ports.websocket}/{_stage(options.bundle)}",
+            token=mint_for(options.participant, None, DAY, _settings_for_tokens(options.bundle)),
             conversations=options.conversations,
         ),
         out,

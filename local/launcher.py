@@ -3,6 +3,8 @@
 Ports first, then the store, then, while the store starts, the app's imports; tables, gateway, a look at the
 app's own `/health`; and only then is anything announced. At the end the gateway goes first: closing sockets
 runs functions that want the store.
+
+The app runs in this process, or, with `Options.bundle`, as a packaged stage in processes of its own.
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from chalicelib.settings import Settings, SettingsError
@@ -29,6 +32,7 @@ from local.gateway import (
     AccessRecord,
     Apis,
     Gateway,
+    GatewaySettings,
     PortInUse,
     Urls,
     rest_api_from_chalice,
@@ -38,8 +42,13 @@ from local.reload import Reloader
 from local.schedule import Schedule, ScheduledFunction
 from local.settings import ROOT, Ports
 
+if TYPE_CHECKING:
+    from local.bundle import Lambda
+    from local.bundle.packaged import Packaged
+
 LOOK_SECONDS = 0.2  # between two looks at the store's process
 HEALTH_SECONDS = 10.0  # for the app to say that it is well
+COLD_SECONDS = 30.0  # for that where a process has to be started first, as long as a gateway waits
 
 log = logging.getLogger(__name__)
 access = logging.getLogger("local.access")
@@ -55,6 +64,27 @@ class Options:
     app_dir: Path = ROOT
     store_url: str | None = None
     data: Path | None = None
+    bundle: Path | None = None
+    environments: int | None = None
+    iam_record: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Functions:
+    """The functions of a run, wherever they run."""
+
+    apis: Apis
+    scheduled: ScheduledFunction
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A running instance."""
+
+    ready: Ready
+    backend: Backend
+    gateway: Gateway
+    scheduled: ScheduledFunction
 
 
 def serve(options: Options, announce: Announce) -> None:
@@ -62,9 +92,19 @@ def serve(options: Options, announce: Announce) -> None:
 
     Raises LocalError when a part cannot be started, or the store ends while the instance runs.
     """
+    with running(options) as instance, Schedule(instance.scheduled):
+        announce(instance.ready, instance.backend)
+        _watch(instance.backend)
+
+
+@contextlib.contextmanager
+def running(options: Options) -> Iterator[Instance]:
+    """An instance that is well, without its schedule; it ends with the context. Raises LocalError."""
     with contextlib.ExitStack() as stack:
+        packaged = None if options.bundle is None else _open(options.bundle, options.store_url)
         gateway = Gateway(
-            lambda _urls: _apis(app),
+            lambda _urls: functions.apis,
+            GatewaySettings() if packaged is None else packaged.gateway_settings,
             http_port=options.ports.http,
             ws_port=options.ports.websocket,
             access_log=_log_access,
@@ -72,17 +112,36 @@ def serve(options: Options, announce: Announce) -> None:
         stack.callback(gateway.stop)
         urls = _bind(gateway)
         chosen = stack.enter_context(backend(options.ports, options.store_url, options.data))
-        chosen.point_aws(os.environ)
-        os.environ.update(chosen.settings, CHAT_MANAGEMENT_ENDPOINT=urls.management_url)
-        app = load_app(options.app_dir)
-        chosen.prepare(os.environ)
-        check_settings(os.environ)
-        stack.callback(gateway.stop)  # before the store, which was started after the ports were taken
+        if packaged is None:
+            functions = _of_app(options.app_dir, chosen, urls)
+        else:
+            service = packaged.running(chosen, urls, options.environments, options.iam_record)
+            functions = _of_bundle(stack.enter_context(service))
+        stack.callback(gateway.stop)  # before functions and store, which were started after the ports were taken
         gateway.start()
-        check_health(urls.http_url)
-        stack.enter_context(Schedule(_sweep(app)))
-        announce(_ready(urls, chosen), chosen)
-        _watch(chosen)
+        check_health(urls.http_url, HEALTH_SECONDS if packaged is None else COLD_SECONDS)
+        yield Instance(_ready(urls, chosen), chosen, gateway, functions.scheduled)
+
+
+def _of_app(app_dir: Path, chosen: Backend, urls: Urls) -> Functions:
+    """The functions of `app.py`, in this process."""
+    chosen.point_aws(os.environ)
+    os.environ.update(chosen.settings, CHAT_MANAGEMENT_ENDPOINT=urls.management_url)
+    app = load_app(app_dir)
+    chosen.prepare(os.environ)
+    check_settings(os.environ)
+    return Functions(_apis(app), _sweep(app))
+
+
+def _open(bundle: Path, store_url: str | None) -> Packaged:
+    from local.bundle.packaged import Packaged  # noqa: PLC0415  (a run of the app's own code needs none of it)
+
+    return Packaged(bundle, os.environ, store_url)
+
+
+def _of_bundle(service: Lambda) -> Functions:
+    """The functions of a packaged stage, in processes of their own."""
+    return Functions(service.apis(), service.scheduled())
 
 
 def serve_reloading(options: Options, announce: Announce, *, verbose: bool) -> None:
@@ -134,9 +193,10 @@ def check_health(http_url: str, patience: float = HEALTH_SECONDS) -> None:
     Raises LocalError where it is not well then, or answers with another error, or not at all.
     """
     address = urlsplit(http_url)
+    timeout = max(patience, HEALTH_SECONDS)
     deadline = time.monotonic() + patience
     while True:
-        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=HEALTH_SECONDS)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=timeout)
         try:
             connection.request("GET", "/health")
             answer = connection.getresponse()

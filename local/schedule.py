@@ -44,7 +44,8 @@ class Schedule:
             try:
                 self._function(scheduled_event(), _context())
             except Exception as exc:  # noqa: BLE001  (Lambda too reports whatever a function raises)
-                log.error("the scheduled function raised %s", type(exc).__name__)
+                level = logging.INFO if self._ended.is_set() else logging.ERROR  # its process ended with the rest
+                log.log(level, "the scheduled function raised %s", type(exc).__name__)
 
 
 def scheduled_event() -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """Prepares the virtual environments, and does nothing, quickly, when nothing changed.
 
 `.venv` holds the application with its tools, `.venv-store` the store of the local cloud (MiniStack pins a
-botocore of its own), and for tests `.venv-lint` what judges the template (which pins a pydantic of its own).
+botocore of its own), and for tests `.venv-lint` what judges the template (which pins a pydantic of its own) and
+`.venv-lambda` what Lambda's runtime brings (which the bundle has to find there, and nothing else), and
+`.venv-ministack` MiniStack again, with what it takes to deploy a whole stage to it (`make run` does without).
 Each carries a stamp: a digest of what was asked for and what is installed. The stamp is removed before anything
 is changed and written last, so an interrupted installation is seen and repaired. An environment that works but
 has no stamp is completed in place; one that does not work is made anew.
@@ -35,6 +37,8 @@ LEVELS = {
 }
 STORE = (("requirements-store.txt",),)
 LINT = (("requirements-lint.txt",),)
+LAMBDA = (("requirements-lambda.txt",),)
+MINISTACK = (("requirements-ministack.txt",),)
 # Settings of a person's shell that would make pip or Python look or install elsewhere.
 DISTURBING = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PYTHONHOME", "PYTHONPATH")
 Run = Callable[[Sequence[str], Path], bool]
@@ -71,7 +75,11 @@ def environments(root: Path, level: str) -> list[Environment]:
     """The environments that a level ("run" or "test") needs."""
     needed = [Environment(root / ".venv", LEVELS[level]), Environment(root / ".venv-store", STORE)]
     if level == "test":
-        needed.append(Environment(root / ".venv-lint", LINT))
+        needed += [
+            Environment(root / ".venv-lint", LINT),
+            Environment(root / ".venv-lambda", LAMBDA),
+            Environment(root / ".venv-ministack", MINISTACK),
+        ]
     return needed
 
 
@@ -243,7 +251,7 @@ def say(text: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command: `setup.py run|test [--same-python]`; the exit code."""
-    parser = argparse.ArgumentParser(description="Prepares .venv, .venv-store and .venv-lint.")
+    parser = argparse.ArgumentParser(description="Prepares .venv and the environments beside it.")
     parser.add_argument("level", choices=sorted(LEVELS))
     parser.add_argument("--same-python", action="store_true", help="rebuild environments of another Python")
     options = parser.parse_args(arguments)

@@ -171,6 +171,8 @@ def _call(handler: Handler, event: dict[str, Any], context: LambdaContext, limit
     try:
         result = handler(event, context)
         encoded = json.dumps(result)
+    except InvocationError as failure:  # of a function in a process of its own, which has told and logged it
+        return failure
     except BaseException as exc:  # noqa: BLE001 - the runtime reports whatever a function raises
         log.error("function %s raised %s at %s", context.function_name, type(exc).__name__, _where(exc))
         return FunctionFailed(type(exc).__name__, str(exc))
@@ -183,7 +185,7 @@ def _call(handler: Handler, event: dict[str, Any], context: LambdaContext, limit
 def _settle(answer: "asyncio.Future[Any]", outcome: Any) -> None:
     if answer.done():  # timed out before, or the caller went away
         return
-    if isinstance(outcome, FunctionFailed):
+    if isinstance(outcome, InvocationError):
         answer.set_exception(outcome)
     else:
         answer.set_result(outcome)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import select
 import subprocess
 import sys
@@ -14,29 +13,29 @@ from typing import Any
 from local.gateway.settings import GatewaySettings
 from local.settings import chat_settings
 from local.tokens import mint
+from tests.e2e.kinds import bundle_environment, bundle_options
 from tests.support.client import Person, Stage
-from tests.support.server import PATIENCE, ROOT, STOPPING
+from tests.support.server import PATIENCE, ROOT, STOPPING, variables_for
 
 LONG = 20
 """Seconds that a socket command's fan-out may go on here: far longer than any test waits for anything."""
-HTTP_FAN_OUT = 1.0
-"""Seconds that an HTTP answer waits for its fan-out here, which is the default."""
+HTTP_FAN_OUT = 3.0
+"""Seconds that an HTTP answer waits for its fan-out here: more than usual, as a process may just have started."""
 
 
 class DisorderlyServer:
-    """Starts it on the store of another server; `stop` ends it."""
+    """Starts one of a kind, on the store of another server; `stop` ends it."""
 
-    def __init__(self, store_url: str, log: Path) -> None:
-        environment = {
-            **os.environ,
-            "CHAT_TIME_SOCKET_FAN_OUT": str(LONG),
-            "CHAT_TIME_HTTP_FAN_OUT": str(HTTP_FAN_OUT),
-        }
+    def __init__(self, kind: str, store_url: str, log: Path, shared: Path) -> None:
+        times = {"CHAT_TIME_SOCKET_FAN_OUT": str(LONG), "CHAT_TIME_HTTP_FAN_OUT": str(HTTP_FAN_OUT)}
+        is_bundle = kind == "bundle"
+        environment = variables_for(bundle_environment(times) if is_bundle else times)
+        options = bundle_options(shared) if is_bundle else []
         self.log = log
         self._secret = chat_settings(environment)["CHAT_JWT_SECRET"]
         with log.open("wb") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.e2e.disorderly_server", "--store", store_url],
+                [sys.executable, "-m", "tests.e2e.disorderly_server", "--store", store_url, *options],
                 cwd=ROOT,
                 env=environment,
                 stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Which chat the end-to-end tests talk to: one that they start, or a stage that the environment names.
+"""Which chat the end-to-end tests talk to: those that they start, or a stage that the environment names.
 
 | variable                 | meaning                                                                              |
 |--------------------------|--------------------------------------------------------------------------------------|
@@ -10,9 +10,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,9 @@ from tests.support.server import Server
 
 VARIABLES = ("CHAT_E2E_HTTP_URL", "CHAT_E2E_WS_URL", "CHAT_E2E_TOKEN_COMMAND")
 TOKEN_SECONDS = 60.0
+# A JSON Web Token begins with an encoded `{"`; the random ids in a log may have these letters in the middle.
+_SECRETS = ((re.compile(r"(?<![\w-])eyJ[\w-]+\."), "a token"), (re.compile("ticket="), "a ticket"))
+_FAILURE = re.compile(r"\bERROR\b|Traceback")  # as ours, JSON lines and Lambda's runtime spell it
 
 
 class IncompleteStage(Exception):
@@ -52,7 +57,12 @@ def stop_and_look_at_the_log(server: Server) -> None:
     No client can cause a failure of ours, so there is none in the log of a test run either.
     """
     server.stop()
-    log = server.log.read_text(encoding="utf-8", errors="replace")
-    assert " ERROR " not in log and "Traceback" not in log, f"the server failed at something:\n{log}"
-    for secret, what in (("eyJ", "a token"), ("ticket=", "a ticket")):
-        assert secret not in log, f"{what} stands in the log {server.log}"
+    look_at_the_log(server.log)
+
+
+def look_at_the_log(path: Path) -> None:
+    """Raises AssertionError if the log of a server that has ended tells of a failure, or gives away a secret."""
+    log = path.read_text(encoding="utf-8", errors="replace")
+    assert not _FAILURE.search(log), f"the server failed at something:\n{log}"
+    for secret, what in _SECRETS:
+        assert not secret.search(log), f"{what} stands in the log {path}"

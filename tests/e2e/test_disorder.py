@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from tests.bundle.build import shared_place
 from tests.e2e.conftest import People, anybody
 from tests.e2e.disorder import HTTP_FAN_OUT, LONG, DisorderlyServer
+from tests.e2e.stages import look_at_the_log
 from tests.e2e.together import at_once
 from tests.support.client import Http, Person
 from tests.support.server import Server
@@ -23,13 +25,16 @@ SOON = LONG / 2
 
 
 @pytest.fixture(scope="module")
-def disorderly(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DisorderlyServer]:
+def disorderly(
+    chat_kind: str, server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DisorderlyServer]:
     """The server."""
-    started = DisorderlyServer(server.ready["store_url"], tmp_path_factory.mktemp("disorderly") / "server.log")
+    shared = shared_place(tmp_path_factory.getbasetemp())
+    log = tmp_path_factory.mktemp(f"disorderly-{chat_kind}") / "server.log"
+    started = DisorderlyServer(chat_kind, server.ready["store_url"], log, shared)
     yield started
     started.stop()
-    log = started.log.read_text("utf-8", "replace")
-    assert " ERROR " not in log and "Traceback" not in log, log
+    look_at_the_log(started.log)
 
 
 @pytest.fixture

@@ -120,6 +120,23 @@ def test_a_socket_whose_grace_is_over_hears_no_event_but_a_goodbye(hurried_peopl
     assert carol.hears(type="presence", online=False)["participant"] == bob.reference
 
 
+def test_a_socket_whose_grace_is_over_does_not_hear_who_went_but_a_goodbye(hurried_people: People) -> None:
+    alice, bob, carol = hurried_people("alice", "bob", "carol")
+    chat = alice.creates("Chat", with_=[bob, carol])
+    carol.connects(chat)
+    bob.connects(chat)
+    alice.connects(chat)
+    bob.hears(type="presence", online=True, participant={"participant_id": alice.id})
+    bob.asks("auth", "auth_ok", token=_expired(bob, by=20))
+    bob.socket.inbox.clear()
+
+    alice.disconnects()
+    carol.hears(type="presence", online=False, participant={"participant_id": alice.id})
+    assert bob.hears(type="disconnect")["code"] == "TOKEN_EXPIRED"
+    assert bob.socket.is_closed_by_server() == 1000
+    assert bob.socket.inbox == []
+
+
 def test_who_renews_their_token_in_time_goes_on_hearing(hurried_people: People) -> None:
     alice, bob = hurried_people("alice", "bob")
     chat = alice.creates("Chat", with_=[bob])

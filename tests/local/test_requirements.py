@@ -78,3 +78,13 @@ def test_the_store_is_pinned_exactly() -> None:
 
 def test_what_judges_the_template_is_pinned_exactly() -> None:
     assert pins("requirements-lint.txt").keys() >= {"cfn-lint", "aws-sam-translator", "pydantic", "boto3"}
+
+
+def test_the_stand_in_for_lambda_has_the_boto3_of_this_environment_and_nothing_of_the_bundle() -> None:
+    runtime, here = pins("requirements-lambda.txt"), pins("requirements-local.txt")
+    assert runtime.keys() >= {"awslambdaric", "boto3", "botocore", "urllib3"}
+    assert {name: here[name] for name in runtime.keys() & here.keys()} == {
+        name: version for name, version in runtime.items() if name in here
+    }
+    assert runtime.keys() - here.keys() == {"awslambdaric", "simplejson", "snapshot-restore-py"}
+    assert not runtime.keys() & pins("requirements.txt").keys()

@@ -21,6 +21,8 @@ FILES = (
     "requirements-dev.txt",
     "requirements-store.txt",
     "requirements-lint.txt",
+    "requirements-lambda.txt",
+    "requirements-ministack.txt",
 )
 FIND_PYTHON = ROOT / "scripts" / "find-python.sh"
 
@@ -90,11 +92,11 @@ def test_both_environments_are_made_and_filled_runtime_first_because_of_its_hash
 def test_what_tests_need_is_more_than_what_a_run_needs(checkout: Path) -> None:
     tools = FakeTools()
     prepare_all(checkout, tools, "run")
-    assert ready(checkout, "test") == [False, True, False]
+    assert ready(checkout, "test") == [False, True, False, False, False]
     prepare_all(checkout, tools, "test")
-    assert ready(checkout, "test") == [True, True, True]
+    assert ready(checkout, "test") == [True] * 5
     assert ready(checkout, "run") == [True, True]
-    assert tools.made == [".venv", ".venv-store", ".venv-lint"]
+    assert tools.made == [".venv", ".venv-store", ".venv-lint", ".venv-lambda", ".venv-ministack"]
 
 
 def test_a_changed_file_is_installed_in_place_and_concerns_its_environment_only(checkout: Path) -> None:
@@ -172,7 +174,7 @@ def test_an_installation_that_fails_in_place_is_tried_once_from_nothing(checkout
     prepare_all(checkout, tools)
     tools.failures = 1
     prepare(environments(checkout, "test")[0], same_python=False, run=tools)
-    assert ready(checkout, "test") == [True, True, False]
+    assert ready(checkout, "test") == [True, True, False, False, False]
     assert tools.made == [".venv", ".venv-store", ".venv"]
 
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -59,20 +59,28 @@ class Server:
         assert status == 0, f"the server ended with status {status}; see {self.log}"
 
 
+def variables_for(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a server: ours without what is for the tests only, and `environment` before that."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("CHAT_E2E_")}
+    return {**ours, **(environment or {})}
+
+
 def start_server(
     log: Path,
     environment: Mapping[str, str] | None = None,
     *,
     store_url: str | None = None,
+    options: Sequence[str] = (),
     outlives_us: bool = False,
 ) -> Server:
     """Start a server on free ports and wait until it is ready.
 
-    `environment` goes before our own variables, `store_url` names a store to use instead of a new one. The server
-    ends with this process at the latest, however that ends, unless it `outlives_us`.
+    `environment` goes before our own variables, `store_url` names a store to use instead of a new one, `options`
+    are more of `python -m local`. The server ends with this process at the latest, however that ends, unless it
+    `outlives_us`.
     """
-    variables = {**os.environ, **(environment or {})}
-    arguments = [sys.executable, "-m", "local", "--port", "0", "--json"]
+    variables = variables_for(environment)
+    arguments = [sys.executable, "-m", "local", "--port", "0", "--json", *options]
     arguments += [] if outlives_us else ["--until-input-ends"]
     arguments += [] if store_url is None else ["--store", store_url]
     ready_line = log.with_suffix(".ready")

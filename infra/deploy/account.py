@@ -1,0 +1,55 @@
+"""The account and region that a stage is put into, as the SDK's ordinary settings name them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from infra.deploy.refusals import explained
+from infra.errors import InfraError
+
+# CloudFormation throttles its describing calls early, and a deployment asks often.
+_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 8}, connect_timeout=10, read_timeout=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account and a region, and whom AWS takes us for there."""
+
+    id: str
+    region: str
+    caller: str
+    """The ARN of the user or role that we act as."""
+    endpoint: str | None
+    """Where all calls go instead of AWS, if they do."""
+    cloudformation: Any
+    s3: Any
+    ssm: Any
+
+    def __str__(self) -> str:
+        where = f" at {self.endpoint}" if self.endpoint else ""
+        return f"account {self.id}, region {self.region}{where}, as {self.caller}"
+
+
+def this_account(region: str | None = None) -> Account:
+    """The account of the environment's credentials. Raises InfraError."""
+    with explained():
+        session = boto3.Session(region_name=region)
+        if session.region_name is None:
+            raise InfraError(
+                "No region is set. Name one with --region, in AWS_REGION, or in the profile (aws configure)"
+            )
+        sts = session.client("sts", config=_CONFIG)
+        identity = sts.get_caller_identity()
+        return Account(
+            id=identity["Account"],
+            region=session.region_name,
+            caller=identity["Arn"],
+            endpoint=None if "amazonaws.com" in sts.meta.endpoint_url else sts.meta.endpoint_url,
+            cloudformation=session.client("cloudformation", config=_CONFIG),
+            s3=session.client("s3", config=_CONFIG),
+            ssm=session.client("ssm", config=_CONFIG),
+        )

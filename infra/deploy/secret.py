@@ -1,0 +1,82 @@
+"""The secret of HS256 tokens that a stage for a trial has: made once, never shown, removed with the stage."""
+
+from __future__ import annotations
+
+import secrets
+
+from botocore.exceptions import ClientError
+
+from infra.deploy.account import Account
+from infra.deploy.refusals import code_of
+from infra.errors import InfraError
+from infra.stage import Stage
+
+_BYTES = 48
+_MARK = "made-by-deploying"
+# Names that SSM passes on to Secrets Manager, where the secret then has to be made.
+_ELSEWHERE = "/aws/reference/"
+
+
+class SecretParameter:
+    """The SSM parameter that a stage names in its settings."""
+
+    def __init__(self, account: Account, stage: Stage, name: str) -> None:
+        self._ssm = account.ssm
+        self._stage = stage
+        self.name = name
+
+    def make(self) -> bool:
+        """Make it with a random secret, unless there is one already; whether it was made."""
+        if self.name.startswith(_ELSEWHERE) or self._exists():
+            return False
+        try:
+            self._ssm.put_parameter(
+                Name=self.name,
+                Type="SecureString",
+                Value=secrets.token_urlsafe(_BYTES),
+                Description=f"Secret of the HS256 tokens of {self._stage.full_name}",
+                Tags=[{"Key": _MARK, "Value": self._stage.full_name}],
+            )
+        except ClientError as error:
+            if code_of(error) != "ParameterAlreadyExists":
+                raise
+            return False
+        return True
+
+    def is_ours(self) -> bool:
+        """Whether it is there, and was made by a deployment of this stage and not by hand."""
+        if self.name.startswith(_ELSEWHERE) or not self._exists():
+            return False
+        answer = self._ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=self.name)
+        return {"Key": _MARK, "Value": self._stage.full_name} in answer["TagList"]
+
+    def remove(self) -> None:
+        """Delete it."""
+        self._ssm.delete_parameter(Name=self.name)
+
+    def read(self) -> str:
+        """The secret. Raises InfraError if there is none."""
+        try:
+            answer = self._ssm.get_parameter(Name=self.name, WithDecryption=True)
+        except ClientError as error:
+            if code_of(error) != "ParameterNotFound":
+                raise
+            raise InfraError(
+                f"There is no parameter {self.name}: make deploy STAGE={self._stage.name} makes it"
+            ) from None
+        return str(answer["Parameter"]["Value"])
+
+    def _exists(self) -> bool:
+        try:
+            self._ssm.get_parameter(Name=self.name)  # as it is stored: encrypted
+        except ClientError as error:
+            if code_of(error) != "ParameterNotFound":
+                raise
+            return False
+        return True
+
+
+def secret_of(account: Account, stage: Stage) -> SecretParameter | None:
+    """The stage's secret, if it takes HS256 tokens."""
+    name = stage.secret_parameter
+    return None if name is None else SecretParameter(account, stage, name)

@@ -1,0 +1,67 @@
+"""A built stage in the place of the app's own code: what the launcher needs of it, in the order it needs it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+from collections.abc import Iterator, MutableMapping
+from dataclasses import replace
+from pathlib import Path
+
+from local.backend import Backend
+from local.bundle.built import BuiltStage
+from local.bundle.deployment import Deployment
+from local.bundle.errors import BundleError
+from local.bundle.service import ENVIRONMENTS, Lambda
+from local.bundle.signing import signing_settings
+from local.gateway import GatewaySettings, Urls
+from local.settings import chat_settings, is_loopback
+
+
+class Packaged:
+    """A built stage that is about to run. Raises BundleError where it cannot.
+
+    What signs tokens is put into `shell`, so that banner, tests and functions agree on it. All its `CHAT_…`
+    variables go before those of the template.
+    """
+
+    def __init__(self, directory: Path, shell: MutableMapping[str, str], store_url: str | None) -> None:
+        if store_url is not None and not is_loopback(store_url):
+            raise BundleError(
+                "--bundle wants a store on this machine: its functions have made-up credentials, one for each."
+            )
+        self._built = BuiltStage.open(directory)
+        shell.update(signing_settings(directory, self._built.template, shell))
+        self._shell = shell
+        self._deployment = Deployment(self._built, chat_settings(shell))
+
+    @property
+    def gateway_settings(self) -> GatewaySettings:
+        """Those of a gateway that serves this stage."""
+        return replace(self._deployment.identity, stage=self._deployment.stage)
+
+    @contextlib.contextmanager
+    def running(
+        self, chosen: Backend, urls: Urls, environments: int | None, iam_record: Path | None
+    ) -> Iterator[Lambda]:
+        """The functions, on this store with the template's tables, until the context ends. Raises LocalError."""
+        chosen.point_aws(self._shell)
+        self._make_tables(chosen)
+        functions = Lambda(
+            self._built,
+            self._deployment,
+            {name: value for name, value in self._shell.items() if name.startswith("CHAT_")},
+            store_url=chosen.url,
+            management_url=urls.management_url,
+            environments=environments or ENVIRONMENTS,
+            iam_record=iam_record,
+        )
+        with functions:
+            yield functions
+
+    def _make_tables(self, chosen: Backend) -> None:
+        with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as definition:
+            json.dump(self._deployment.tables(), definition)
+            definition.flush()
+            replace(chosen, definition=Path(definition.name)).prepare(self._shell)

@@ -1,0 +1,140 @@
+"""Lambda's Runtime API for one execution environment, over plain sockets.
+
+There is no server: whoever has an event for the environment reads its next request and answers it, in their own
+thread. The request "next" of an idle environment simply waits in its socket until then.
+
+Source: "Using the Lambda runtime API for custom runtimes" in the Lambda developer guide.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+HOST = "127.0.0.1"
+PREFIX = "/2018-06-01/runtime"
+NEXT = f"{PREFIX}/invocation/next"
+INIT_ERROR = f"{PREFIX}/init/error"
+_REASONS = {200: "OK", 202: "Accepted", 403: "Forbidden", 413: "Payload Too Large"}
+_END_OF_HEAD = b"\r\n\r\n"
+_CHUNK = 262_144
+
+
+class EnvironmentEnded(Exception):
+    """The process has ended without a further request."""
+
+
+class OutOfTime(Exception):
+    """The process made no request in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request of the runtime; names of headers are in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class RuntimeApi:
+    """The listening socket of one environment, and the connection that its runtime keeps open.
+
+    `life` is the reading end of a pipe whose other end the process alone holds: it ends with the process.
+    """
+
+    def __init__(self, life: int) -> None:
+        self._life = life
+        self._listener = socket.create_server((HOST, 0))
+        self._connection: socket.socket | None = None
+        self._received = bytearray()
+
+    @property
+    def address(self) -> str:
+        """What the environment is given as AWS_LAMBDA_RUNTIME_API."""
+        return f"{HOST}:{self._listener.getsockname()[1]}"
+
+    def close(self) -> None:
+        """Frees the port."""
+        self._hang_up()
+        self._listener.close()
+
+    def request(self, deadline: float) -> Request:
+        """The next request, until `deadline` on the monotonic clock. Raises OutOfTime, EnvironmentEnded."""
+        while (request := self._complete()) is None:
+            self._receive(deadline)
+        return request
+
+    def answer(self, status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> None:
+        """Answers the request that was read last. A process that is gone does not hear it; `request` tells."""
+        fields = {"Content-Type": "application/json", **(headers or {}), "Content-Length": str(len(body))}
+        lines = [f"HTTP/1.1 {status} {_REASONS[status]}", *(f"{name}: {value}" for name, value in fields.items())]
+        self._send("\r\n".join(lines).encode("latin-1") + _END_OF_HEAD + body)
+
+    def _receive(self, deadline: float) -> None:
+        """Waits for bytes, a new connection, or the end of the process; whatever comes first."""
+        poll = select.poll()
+        for each in (self._listener, self._connection):
+            if each is not None:
+                poll.register(each, select.POLLIN)
+        poll.register(self._life, select.POLLIN)
+        left = deadline - time.monotonic()
+        ready = {descriptor for descriptor, _ in poll.poll(max(0.0, left) * 1000)}
+        if not ready:
+            raise OutOfTime
+        if self._connection is not None and self._connection.fileno() in ready:
+            self._read_from(self._connection)
+        elif self._listener.fileno() in ready:
+            self._hang_up()
+            self._connection, _ = self._listener.accept()
+            self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        elif not os.read(self._life, 1):  # last, as its last words may be in the connection still
+            raise EnvironmentEnded
+
+    def _read_from(self, connection: socket.socket) -> None:
+        try:
+            chunk = connection.recv(_CHUNK)
+        except ConnectionError:
+            chunk = b""
+        if chunk:
+            self._received += chunk
+        else:
+            self._hang_up()
+
+    def _complete(self) -> Request | None:
+        """The request that has been received, once it is whole."""
+        end = self._received.find(_END_OF_HEAD)
+        if end < 0:
+            return None
+        first, *lines = self._received[:end].decode("latin-1").split("\r\n")
+        method, path, _ = first.split(" ", 2)
+        pairs = (line.partition(":") for line in lines)
+        headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
+        start = end + len(_END_OF_HEAD)
+        stop = start + int(headers.get("content-length", "0"))
+        if len(self._received) < stop:
+            if headers.get("expect", "").lower() == "100-continue" and len(self._received) == start:
+                self._send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            return None
+        body = bytes(self._received[start:stop])
+        del self._received[:stop]
+        return Request(method, path, headers, body)
+
+    def _send(self, data: bytes) -> None:
+        if self._connection is None:
+            return
+        try:
+            self._connection.sendall(data)
+        except ConnectionError:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._received.clear()

@@ -1,0 +1,111 @@
+"""A built stage at work: everything that stands in for Lambda and IAM, from start to end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from local.bundle.built import BuiltStage
+from local.bundle.deployment import Deployment
+from local.bundle.disk import Disk
+from local.bundle.environment import Machine
+from local.bundle.function import Function
+from local.bundle.keeper import Keeper
+from local.bundle.output import Output
+from local.bundle.signing import PARAMETER
+from local.gateway import Apis
+from local.iam import Guard
+
+log = logging.getLogger(__name__)
+
+ENVIRONMENTS = 4
+"""Execution environments of one function at the same time, unless another number is asked for."""
+
+
+class Lambda:
+    """The functions of a deployment, behind the guard; a context manager.
+
+    `overrides` go before what the template says of the functions' variables. At the end the guard's record is
+    written to `iam_record`, as JSON, if it is given.
+    """
+
+    def __init__(
+        self,
+        built: BuiltStage,
+        deployment: Deployment,
+        overrides: Mapping[str, str],
+        *,
+        store_url: str,
+        management_url: str,
+        environments: int = ENVIRONMENTS,
+        iam_record: Path | None = None,
+    ) -> None:
+        self._built = built
+        self._deployment = deployment
+        self._overrides = overrides
+        self._environments = environments
+        self._iam_record = iam_record
+        self._guard = Guard(
+            {name: each.statements for name, each in deployment.functions.items()},
+            store_url,
+            management_url,
+            region=deployment.identity.region,
+            account=deployment.identity.account_id,
+            api=deployment.identity.websocket_api_id,
+        )
+        self._ending = contextlib.ExitStack()
+        self.functions: dict[str, Function] = {}
+
+    def __enter__(self) -> Lambda:
+        with contextlib.ExitStack() as stack:
+            disk = stack.enter_context(Disk(self._built.bundle))
+            stack.callback(self._look_at_the_disk, disk)
+            self._guard.start()
+            stack.callback(self._end_guard)
+            output = Output(sys.stderr)
+            stack.callback(output.stop)
+            keeper = Keeper()
+            stack.callback(keeper.stop)
+            machine = Machine(self._built.runtime, disk, keeper, output, self._deployment.identity)
+            for name, definition in self._deployment.functions.items():
+                given = replace(definition, variables=self._variables(definition.variables))
+                self.functions[name] = Function(given, machine, self._environments)
+                stack.callback(self.functions[name].close)
+            self._ending = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.close()
+
+    def apis(self) -> Apis:
+        """The APIs of the template, with these functions behind them."""
+        return self._deployment.apis(self.functions)
+
+    def scheduled(self) -> Function:
+        """The function that runs on a schedule."""
+        return self.functions[self._deployment.scheduled()]
+
+    def _variables(self, own: Mapping[str, str]) -> dict[str, str]:
+        """A function's variables: the template's, the overrides, and where the guard is."""
+        return {
+            **{name: value for name, value in own.items() if name != PARAMETER},
+            **self._overrides,
+            "CHAT_MANAGEMENT_ENDPOINT": self._guard.management_url,
+            "AWS_ENDPOINT_URL_DYNAMODB": self._guard.store_url,
+        }
+
+    def _end_guard(self) -> None:
+        self._guard.stop()
+        for each in self._guard.denied():
+            log.error("the policy of %s does not allow %s on %s", each.function, each.action, each.resource)
+        if self._iam_record is not None:
+            self._iam_record.write_text(json.dumps(self._guard.record(), indent=1), encoding="utf-8")
+
+    def _look_at_the_disk(self, disk: Disk) -> None:
+        for name in disk.changes():
+            log.error("a function wrote to %s, which nobody can on Lambda", name)

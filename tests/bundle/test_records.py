@@ -1,0 +1,48 @@
+"""Adding up what the functions never did, over all servers and test processes of a run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e import permissions
+from tests.e2e.permissions import Permission, Records, complaint
+
+READ = {"function": "APIHandler", "sid": "UseTable", "action": "dynamodb:GetItem", "resource": "arn:x"}
+SCAN = {**READ, "action": "dynamodb:Scan"}
+SWEEP = {**READ, "function": "Sweep"}
+
+
+def write(records: Records, name: str, *unused: dict[str, str]) -> None:
+    record: dict[str, Any] = {"calls": [], "denied": [], "unused": list(unused), "unwatched": []}
+    records.new(name).write_text(json.dumps(record))
+
+
+def test_what_one_server_used_is_used(tmp_path: Path) -> None:
+    records = Records(tmp_path / "iam")
+    assert records.never_used() == set()
+    write(records, "one", READ, SCAN, SWEEP)
+    assert records.never_used() == {
+        Permission("APIHandler", "UseTable", "dynamodb:GetItem"),
+        Permission("APIHandler", "UseTable", "dynamodb:Scan"),
+    }
+    write(records, "two", SCAN, SWEEP)
+    assert records.never_used() == {Permission("APIHandler", "UseTable", "dynamodb:Scan")}
+
+
+def test_only_the_last_of_all_test_processes_is_the_last(tmp_path: Path) -> None:
+    assert [Records(tmp_path / "iam").is_last(3) for _ in range(3)] == [False, False, True]
+
+
+def test_what_is_allowed_for_nothing_is_complained_of_and_so_is_a_needless_excuse(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scan = Permission("APIHandler", "UseTable", "dynamodb:Scan")
+    assert complaint(set()) is None
+    assert complaint({scan}) == "APIHandler never does dynamodb:Scan (UseTable)"
+    monkeypatch.setattr(permissions, "NOT_SEEN", {scan: "a reason"})
+    assert complaint({scan}) is None
+    assert complaint(set()) == "APIHandler does dynamodb:Scan: take it off the list"

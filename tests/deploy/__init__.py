@@ -1,0 +1,1 @@
+"""Deploying and destroying: the decisions on fakes, the whole on MiniStack."""

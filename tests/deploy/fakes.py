@@ -1,0 +1,252 @@
+"""AWS as far as a deployment asks it, in states that no emulator can be brought into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from infra.deploy.account import Account
+from infra.deploy.artefacts import Build
+from infra.deploy.console import Console
+from infra.deploy.deploying import Deploying
+from infra.deploy.destroying import Destroying
+from infra.deploy.stack import Stack
+from infra.stage import InfraSettings, Stage
+
+Json = dict[str, Any]
+STACK_ID = "arn:aws:cloudformation:eu-west-1:123456789012:stack/chat-try/1"
+TRIAL = Stage(
+    name="try",
+    app="chat",
+    api_stage="try",
+    architecture="arm64",
+    environment={"CHAT_JWT_SECRET_PARAMETER": "/chat/try/secret"},
+    infra=InfraSettings(),
+)
+BUILD = Build(
+    bundle=b"a zip",
+    template={
+        "Globals": {"Function": {"Environment": {"Variables": {"CHAT_VERSION": "1+abc", "CHAT_STAGE": "try"}}}},
+        "Resources": {"Api": {"Type": "AWS::Serverless::Function", "Properties": {"CodeUri": "./deployment.zip"}}},
+    },
+)
+
+
+def refusal(operation: str, code: str, message: str = "", status: int = 400) -> ClientError:
+    return ClientError(
+        {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
+        operation,
+    )
+
+
+def change(action: str, logical_id: str, kind: str, **more: Any) -> Json:
+    return {
+        "Type": "Resource",
+        "ResourceChange": {"Action": action, "LogicalResourceId": logical_id, "ResourceType": kind, **more},
+    }
+
+
+def event(logical_id: str, status: str, reason: str = "", kind: str = "AWS::Lambda::Function") -> Json:
+    return {"LogicalResourceId": logical_id, "ResourceType": kind, "ResourceStatus": status} | (
+        {"ResourceStatusReason": reason} if reason else {}
+    )
+
+
+def of_stack(status: str, reason: str = "") -> Json:
+    return event("chat-try", status, reason, "AWS::CloudFormation::Stack") | {"PhysicalResourceId": STACK_ID}
+
+
+class Paged:
+    """A client whose paginators give the one page that its method gives."""
+
+    def get_paginator(self, operation: str) -> Any:
+        def pages(**arguments: Any) -> Iterator[Json]:
+            yield getattr(self, operation)(**arguments)
+
+        return SimpleNamespace(paginate=pages)
+
+
+@dataclass
+class FakeCloudFormation(Paged):
+    """One stack, or none."""
+
+    status: str | None = None
+    changes: list[Json] = field(default_factory=list)
+    no_change_set: str = ""
+    """The reason for which the change set fails."""
+    batches: list[list[Json]] = field(default_factory=list)
+    """What happens after a beginning, look by look."""
+    events: list[Json] = field(default_factory=list)
+    resources: list[Json] = field(default_factory=list)
+    template: Json = field(default_factory=lambda: {"Resources": {}})
+    done: list[str] = field(default_factory=list)
+    """The operations that change something."""
+    working: bool = False
+
+    def describe_stacks(self, StackName: str) -> Json:  # noqa: N803 — the SDK's names
+        if self.status in {None, "DELETE_COMPLETE"}:
+            raise refusal("DescribeStacks", "ValidationError", f"Stack with id {StackName} does not exist")
+        return {"Stacks": [{"StackId": STACK_ID, "StackName": "chat-try", "StackStatus": self.status}]}
+
+    def describe_stack_events(self, StackName: str) -> Json:  # noqa: N803
+        assert StackName == STACK_ID
+        if self.working and self.batches:
+            for each in self.batches.pop(0):
+                self.events.append(each | {"EventId": str(len(self.events))})
+                if each.get("PhysicalResourceId") == STACK_ID:
+                    self.status = each["ResourceStatus"]
+                    self.working = self.status.endswith("_IN_PROGRESS")
+        return {"StackEvents": self.events[::-1]}
+
+    def list_stack_resources(self, StackName: str) -> Json:  # noqa: N803
+        assert StackName == "chat-try"
+        return {"StackResourceSummaries": self.resources}
+
+    def get_template(self, StackName: str, TemplateStage: str) -> Json:  # noqa: N803
+        assert (StackName, TemplateStage) == ("chat-try", "Processed")
+        return {"TemplateBody": self.template}
+
+    def create_change_set(self, **arguments: Any) -> Json:
+        self.done.append(f"compare {arguments['ChangeSetType']}")
+        if arguments["ChangeSetType"] == "CREATE":
+            self.status = "REVIEW_IN_PROGRESS"
+        return {"Id": "a-change-set"}
+
+    def describe_change_set(self, ChangeSetName: str) -> Json:  # noqa: N803
+        assert ChangeSetName == "a-change-set"
+        if self.no_change_set:
+            return {"Status": "FAILED", "StatusReason": self.no_change_set, "Changes": []}
+        return {"Status": "CREATE_COMPLETE", "Changes": self.changes}
+
+    def execute_change_set(self, ChangeSetName: str) -> None:  # noqa: N803
+        assert ChangeSetName == "a-change-set"
+        self.done.append("execute")
+        self.working = True
+
+    def delete_change_set(self, ChangeSetName: str) -> None:  # noqa: N803
+        assert ChangeSetName == "a-change-set"
+        self.done.append("forget")
+
+    def delete_stack(self, StackName: str) -> None:  # noqa: N803
+        assert StackName == "chat-try"
+        self.done.append("delete")
+        self.working = True
+
+
+@dataclass
+class FakeS3(Paged):
+    """One bucket, or none; somebody else's, if so."""
+
+    objects: dict[str, bytes] | None = None
+    owner: str = "123456789012"
+    called: list[tuple[str, Json]] = field(default_factory=list)
+    meta: Any = field(default_factory=lambda: SimpleNamespace(endpoint_url="https://s3.eu-west-1.amazonaws.com"))
+
+    def _bucket(self, operation: str, arguments: Json) -> dict[str, bytes]:
+        self.called.append((operation, arguments))
+        if self.objects is None:
+            raise refusal(operation, "404", "Not Found", 404)
+        if arguments["ExpectedBucketOwner"] != self.owner:
+            raise refusal(operation, "403", "Forbidden", 403)
+        return self.objects
+
+    def create_bucket(self, **arguments: Any) -> None:
+        self.called.append(("CreateBucket", arguments))
+        self.objects = {}
+
+    def head_bucket(self, **arguments: Any) -> None:
+        self._bucket("HeadBucket", arguments)
+
+    def put_public_access_block(self, **arguments: Any) -> None:
+        self._bucket("PutPublicAccessBlock", arguments)
+
+    def put_bucket_encryption(self, **arguments: Any) -> None:
+        self._bucket("PutBucketEncryption", arguments)
+
+    def head_object(self, **arguments: Any) -> None:
+        if arguments["Key"] not in self._bucket("HeadObject", arguments):
+            raise refusal("HeadObject", "404", "Not Found", 404)
+
+    def put_object(self, **arguments: Any) -> None:
+        self._bucket("PutObject", arguments)[arguments["Key"]] = arguments["Body"]
+
+    def list_objects_v2(self, **arguments: Any) -> Json:
+        found = self._bucket("ListObjectsV2", arguments)
+        return {"Contents": [{"Key": key} for key in found if key.startswith(arguments["Prefix"])]}
+
+    def delete_objects(self, **arguments: Any) -> Json:
+        objects = self._bucket("DeleteObjects", arguments)
+        for each in arguments["Delete"]["Objects"]:
+            del objects[each["Key"]]
+        return {}
+
+    def operations(self) -> list[str]:
+        return [name for name, _ in self.called]
+
+
+@dataclass
+class FakeSsm:
+    """Parameters by name, each with its value and its tags."""
+
+    parameters: dict[str, tuple[str, list[Json]]] = field(default_factory=dict)
+
+    def get_parameter(self, Name: str, WithDecryption: bool = False) -> Json:  # noqa: N803
+        if Name not in self.parameters:
+            raise refusal("GetParameter", "ParameterNotFound")
+        value = self.parameters[Name][0]
+        return {"Parameter": {"Value": value if WithDecryption else f"encrypted {len(value)}"}}
+
+    def put_parameter(self, **arguments: Any) -> None:
+        assert arguments["Type"] == "SecureString"
+        if arguments["Name"] in self.parameters:
+            raise refusal("PutParameter", "ParameterAlreadyExists")
+        self.parameters[arguments["Name"]] = (arguments["Value"], arguments["Tags"])
+
+    def list_tags_for_resource(self, ResourceType: str, ResourceId: str) -> Json:  # noqa: N803
+        assert ResourceType == "Parameter"
+        return {"TagList": self.parameters[ResourceId][1]}
+
+    def delete_parameter(self, Name: str) -> None:  # noqa: N803
+        del self.parameters[Name]
+
+
+@dataclass
+class Aws:
+    """An account of fakes, and what was said to the person."""
+
+    cloudformation: FakeCloudFormation = field(default_factory=FakeCloudFormation)
+    s3: FakeS3 = field(default_factory=FakeS3)
+    ssm: FakeSsm = field(default_factory=FakeSsm)
+    region: str = "eu-west-1"
+    said: list[str] = field(default_factory=list)
+    waited: list[float] = field(default_factory=list)
+
+    @property
+    def account(self) -> Account:
+        return Account(
+            id="123456789012",
+            region=self.region,
+            caller="arn:aws:iam::123456789012:user/ann",
+            endpoint=None,
+            cloudformation=self.cloudformation,
+            s3=self.s3,
+            ssm=self.ssm,
+        )
+
+    def console(self, *, yes: bool = True, ask: Callable[[str], str] | None = None) -> Console:
+        return Console(say=self.said.append, ask=ask, yes=yes)
+
+    def deploying(self, console: Console | None = None, **more: Any) -> Deploying:
+        console = console or self.console()
+        return Deploying(self.account, TRIAL, console, stack=self._stack(console), **more)
+
+    def destroying(self, console: Console | None = None, stage: Stage = TRIAL) -> Destroying:
+        console = console or self.console()
+        return Destroying(self.account, stage, console, stack=self._stack(console))
+
+    def _stack(self, console: Console) -> Stack:
+        return Stack(self.account, TRIAL.full_name, console, sleep=self.waited.append)

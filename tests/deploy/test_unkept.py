@@ -1,0 +1,42 @@
+"""The list of what MiniStack does not keep names tests that there are, and only those."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.unkept import UNKEPT, Unkept, unkept
+
+E2E = Path(__file__).parents[1] / "e2e"
+
+
+@pytest.mark.parametrize("each", UNKEPT, ids=lambda each: each.tests)
+def test_each_entry_is_of_a_test_that_there_is(each: Unkept) -> None:
+    file, name = re.match(r"(\w+)\\\.py::(\w+)", each.tests).groups()  # type: ignore[union-attr]
+    assert f"def {name}(" in (E2E / f"{file}.py").read_text()
+    assert each.because.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "nodeid",
+    [
+        "tests/e2e/test_identity.py::test_a_token_in_the_query_string_is_no_credential[ministack]",
+        "tests/e2e/test_identity.py::test_a_made_up_ticket_is_answered_401[ministack-x]",
+        "tests/e2e/test_bad_commands.py::test_a_frame_that_is_not_json_is_refused[ministack-ten thousand levels]",
+    ],
+)
+def test_a_listed_test_is_found_by_its_id(nodeid: str) -> None:
+    assert unkept(nodeid) is not None
+
+
+@pytest.mark.parametrize(
+    "nodeid",
+    [
+        "tests/e2e/test_bad_commands.py::test_a_frame_that_is_not_json_is_refused[ministack-a comment]",
+        "tests/e2e/test_messages.py::test_whatever[ministack]",
+    ],
+)
+def test_all_others_have_to_hold(nodeid: str) -> None:
+    assert unkept(nodeid) is None

@@ -1,0 +1,83 @@
+"""The end-to-end tests that do not hold on MiniStack, each with the rule of AWS that MiniStack does not keep.
+
+They are run there all the same, and have to fail: a rule that MiniStack begins to keep is noticed. Everything else
+of the suite has to pass there, but for what needs a second server on the same store (`server`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Unkept:
+    """Tests that do not hold."""
+
+    tests: str
+    """A regular expression for the end of their node ids, without the name of the kind."""
+    because: str
+    """What MiniStack does, against what AWS does."""
+    runs: bool = True
+    """It may be run there: it harms no other test."""
+
+
+_HANDSHAKE = "It answers a handshake that `$connect` refuses with 403, whatever the status of the handler."
+_RECURSION = "It parses frames itself, and a deeply nested one ends the socket; AWS passes it on to `$default`."
+_BYTES = "It replaces bytes that are not UTF-8, where AWS hands a body on in base64 or refuses it."
+
+UNKEPT = (
+    Unkept(r"test_identity\.py::test_a_credential_that_is_missing_or_malformed_is_answered_401\[.*", _HANDSHAKE),
+    Unkept(r"test_identity\.py::test_a_bad_token_is_answered_401_on_http_and_at_the_handshake\[.*", _HANDSHAKE),
+    Unkept(r"test_identity\.py::test_a_made_up_ticket_is_answered_401\[.*", _HANDSHAKE),
+    Unkept(r"test_identity\.py::test_a_ticket_opens_one_socket_as_the_one_who_asked_for_it", _HANDSHAKE),
+    Unkept(r"test_identity\.py::test_a_token_in_the_query_string_is_no_credential", _HANDSHAKE),
+    Unkept(r"test_identity\.py::test_two_different_credentials_at_once_are_refused", _HANDSHAKE),
+    Unkept(
+        r"test_identity\.py::test_a_browser_may_offer_its_token_as_a_subprotocol_and_is_not_sent_it_back",
+        "It accepts without any subprotocol; AWS sends the one that the handler names.",
+    ),
+    Unkept(
+        r"test_bad_requests\.py::test_a_browser_may_ask_before_it_sends\[.*",
+        "A MOCK integration's answer comes without the headers that it names: none of CORS before a request.",
+    ),
+    Unkept(
+        r"test_bad_requests\.py::test_every_refusal_has_a_request_id_of_its_own_which_is_the_gateways",
+        "The header x-amzn-requestid is another id than the one that the function is given.",
+    ),
+    Unkept(
+        r"test_strangers\.py::test_a_stranger_is_told_by_http_what_they_are_told_of_no_conversation\[.*",
+        "It adds a header x-amz-request-id, with an id that is new for each answer.",
+    ),
+    Unkept(
+        r"test_bad_requests\.py::test_a_path_that_leads_nowhere_is_not_found\[(//conversations|/conversations%2F)",
+        "It takes empty and encoded segments out of a path before it looks for the route.",
+    ),
+    Unkept(
+        r"test_bad_requests\.py::test_a_path_that_leads_nowhere_is_not_found\[/@connections/x",
+        "Under the address that it gives an API without a host name of its own, this is the callback API.",
+    ),
+    Unkept(
+        r"test_bad_requests\.py::test_an_id_of_no_conversation_is_not_found\[.*",
+        "A line feed in a path keeps it from matching the authorizer's policy.",
+    ),
+    # Neither is run: the conversation that is made after all would be in the way of the tests that follow, and the
+    # socket that ends is shared.
+    Unkept(
+        r"test_bad_requests\.py::test_a_body_that_is_not_utf8_is_refused_where_its_bytes_get_through",
+        _BYTES,
+        runs=False,
+    ),
+    Unkept(
+        r"test_bad_commands\.py::test_a_frame_that_is_not_json_is_refused\[ten thousand levels(, unfinished)?",
+        _RECURSION,
+        runs=False,
+    ),
+    Unkept(r"test_bad_commands\.py::test_a_bad_frame_among_good_ones_disturbs_none_of_them", _RECURSION),
+)
+
+
+def unkept(nodeid: str) -> Unkept | None:
+    """What is known of a test that does not hold on MiniStack; None for one that does."""
+    plain = nodeid.replace("[ministack]", "").replace("[ministack-", "[").replace("-ministack]", "]")
+    return next((each for each in UNKEPT if re.search(rf"(?:^|/){each.tests}\]?$", plain)), None)

@@ -1,0 +1,239 @@
+"""MiniStack as a stand-in for AWS: an emulator that nobody here wrote, to which a stage is deployed and then used.
+
+The template and the zip are those of `make package`, deployed by `infra.deploy` as they would be to AWS. What has
+to be different there is this, and nothing else:
+
+1. Addresses. API ids are reached at `http://127.0.0.1:PORT/_aws/execute-api/ID`, not at
+   `https://ID.execute-api.REGION.amazonaws.com`, in the outputs and in the functions' management endpoint.
+2. Gateway responses. MiniStack's import of an API ignores `x-amazon-apigateway-gateway-responses`, to which SAM
+   writes them, but keeps resources of their own type; so each becomes one. Their names sort before the
+   deployment's: in that order MiniStack makes what does not depend on each other, and a deployment takes along
+   those that are there.
+3. Times. On a machine that runs the tests and all functions, an HTTP request is given longer for its pushes.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import boto3
+
+from infra.deploy.account import Account
+from infra.deploy.artefacts import Build
+from infra.deploy.console import Console
+from infra.deploy.deploying import Deployed, Deploying
+from infra.deploy.destroying import Destroying
+from infra.deploy.secret import secret_of
+from infra.deploy.smoke import Expected
+from infra.deploy.stack import Stack
+from infra.stage import Stage as Settings
+from infra.stage import read_stage
+from local.tokens import mint
+from tests.support.client import Stage
+from tests.support.server import UNHURRIED
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON = ROOT / ".venv-ministack" / "bin" / "python"
+REGION = "eu-west-1"
+HOST = "127.0.0.1"
+PATIENCE = 60.0
+STOPPING = 10.0
+_PROCESS = Path(__file__).with_name("ministack_process.py")
+EXPECTED = Expected(handshake_without_token=403)
+"""MiniStack closes a refused handshake as its ASGI server does: with 403, whatever `$connect` answered."""
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class MiniStack:
+    """A running MiniStack, and how its log ends up in a file."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    log: Path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End it and the processes of its functions."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(STOPPING)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        finally:
+            if self.process.stdin is not None:
+                self.process.stdin.close()
+
+    def account(self) -> Account:
+        """The one account that it has, by clients that talk to nothing else."""
+        session = boto3.Session("test", "test", region_name=REGION)
+        identity = self.client("sts", session).get_caller_identity()
+        return Account(
+            id=identity["Account"],
+            region=REGION,
+            caller=identity["Arn"],
+            endpoint=self.url,
+            cloudformation=self.client("cloudformation", session),
+            s3=self.client("s3", session),
+            ssm=self.client("ssm", session),
+        )
+
+    def client(self, service: str, session: Any = None) -> Any:
+        """A client of any service."""
+        session = session or boto3.Session("test", "test", region_name=REGION)
+        return session.client(service, endpoint_url=self.url)
+
+    def adapted(self, build: Build) -> Build:
+        """A build with what has to be different here; see the module."""
+        template = copied(build.template)
+        template["Globals"]["Function"]["Environment"]["Variables"] |= UNHURRIED
+        _own_gateway_responses(template["Resources"])
+        text = json.dumps(template)
+        for scheme, ours in (("https", self.url), ("wss", self.url.replace("http", "ws", 1))):
+            for api in ("RestAPI", "WebsocketAPI"):
+                theirs = f"{scheme}://${{{api}}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}"
+                text = text.replace(theirs, f"{ours}/_aws/execute-api/${{{api}}}")
+        return Build(build.bundle, json.loads(text))
+
+    def deploy(self, build: Build, settings: Settings, console: Console) -> Deployed:
+        """Deploy a build as it would be to AWS."""
+        account = self.account()
+        deploying = Deploying(
+            account,
+            settings,
+            console,
+            expected=EXPECTED,
+            patience=PATIENCE,
+            stack=_stack(account, settings, console),
+        )
+        return deploying.run(self.adapted(build))
+
+    def destroy(self, settings: Settings, console: Console) -> list[Json]:
+        """Destroy a stage as on AWS; what stays on purpose."""
+        account = self.account()
+        return Destroying(account, settings, console, stack=_stack(account, settings, console)).run()
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A stage on a MiniStack of its own."""
+
+    ministack: MiniStack
+    stage: Stage
+    said: Sequence[str] = field(default=())
+
+    def stop(self) -> None:
+        """End MiniStack, and everything with it."""
+        self.ministack.stop()
+
+
+def copied(template: Json) -> Json:
+    """A template of one's own to change."""
+    return copy.deepcopy(template)
+
+
+def start_ministack(place: Path) -> MiniStack:
+    """A MiniStack on a free port that keeps its files in `place`; ready when this returns."""
+    assert PYTHON.exists(), f"{PYTHON} is missing: run make setup"
+    place.mkdir(parents=True, exist_ok=True)
+    log = place / "ministack.log"
+    with ExitStack() as ours:
+        listener = ours.enter_context(socket.create_server((HOST, 0)))
+        port = listener.getsockname()[1]
+        process = subprocess.Popen(
+            [PYTHON, "-I", _PROCESS, str(listener.fileno())],
+            stdin=subprocess.PIPE,
+            stdout=ours.enter_context(log.open("wb")),
+            stderr=subprocess.STDOUT,
+            env=_environment(place, port),
+            pass_fds=[listener.fileno()],
+        )
+    started = MiniStack(process, f"http://{HOST}:{port}", log)
+    with urllib.request.urlopen(f"{started.url}/_ministack/health", timeout=PATIENCE) as answer:  # noqa: S310
+        assert answer.status == 200
+    return started
+
+
+def start(place: Path, build: Build) -> Running:
+    """The stage `dev` on a MiniStack of its own, deployed from nothing and found working."""
+    settings = read_stage(ROOT, "dev")
+    ministack = start_ministack(place)
+    said: list[str] = []
+    try:
+        deployed = ministack.deploy(build, settings, Console(say=said.append, yes=True))
+    except BaseException:
+        ministack.stop()
+        raise
+    return Running(ministack, stage_of(ministack, settings, deployed), said)
+
+
+def stage_of(ministack: MiniStack, settings: Settings, deployed: Deployed) -> Stage:
+    """A deployed stage as the end-to-end tests use it."""
+    parameter = secret_of(ministack.account(), settings)
+    assert parameter is not None
+    secret = parameter.read()
+
+    def token(participant_id: str, name: str, ttl: int) -> str:
+        return mint(participant_id, name, ttl, secret=secret)
+
+    return Stage(deployed.http_url, deployed.socket_url, token)
+
+
+def _stack(account: Account, settings: Settings, console: Console) -> Stack:
+    """With short pauses: MiniStack makes a whole stack in the time of one of ours."""
+    return Stack(account, settings.full_name, console, sleep=lambda seconds: time.sleep(seconds / 40))
+
+
+def _environment(place: Path, port: int) -> dict[str, str]:
+    """What MiniStack and the functions see: nothing of ours but where things are.
+
+    All services that a stage needs; MQTT and SFTP, for which it would open further ports, off.
+    """
+    files = place / "files"
+    files.mkdir(exist_ok=True)
+    passed_on = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    return {
+        **passed_on,
+        "HOME": str(files),
+        "TMPDIR": str(files),
+        "BIND_HOST": HOST,
+        "GATEWAY_PORT": str(port),
+        "LOG_LEVEL": "WARNING",
+        "MINISTACK_REGION": REGION,
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+    }
+
+
+def _own_gateway_responses(resources: Json) -> None:
+    responses: Mapping[str, Json] = resources["RestAPI"]["Properties"].pop("GatewayResponses")
+    for kind, response in responses.items():
+        headers = response["ResponseParameters"]["Headers"]
+        properties = {
+            "RestApiId": {"Ref": "RestAPI"},
+            "ResponseType": kind,
+            "ResponseParameters": {f"gatewayresponse.header.{name}": value for name, value in headers.items()},
+            "ResponseTemplates": response["ResponseTemplates"],
+        }
+        if "StatusCode" in response:
+            properties["StatusCode"] = str(response["StatusCode"])
+        name = "GatewayResponse" + kind.title().replace("_", "")
+        resources[name] = {"Type": "AWS::ApiGateway::GatewayResponse", "Properties": properties}
