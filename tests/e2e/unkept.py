@@ -25,6 +25,7 @@ class Unkept:
 _HANDSHAKE = "It answers a handshake that `$connect` refuses with 403, whatever the status of the handler."
 _RECURSION = "It parses frames itself, and a deeply nested one ends the socket; AWS passes it on to `$default`."
 _BYTES = "It replaces bytes that are not UTF-8, where AWS hands a body on in base64 or refuses it."
+_CROWD = "It starts a new process for every event of a crowd, which may take longer than clients wait."
 
 UNKEPT = (
     Unkept(r"test_identity\.py::test_a_credential_that_is_missing_or_malformed_is_answered_401\[.*", _HANDSHAKE),
@@ -58,7 +59,7 @@ UNKEPT = (
         "Under the address that it gives an API without a host name of its own, this is the callback API.",
     ),
     Unkept(
-        r"test_bad_requests\.py::test_an_id_of_no_conversation_is_not_found\[.*",
+        r"test_bad_requests\.py::test_an_id_of_no_conversation_is_not_found\[/.*",
         "A line feed in a path keeps it from matching the authorizer's policy.",
     ),
     # Neither is run: the conversation that is made after all would be in the way of the tests that follow, and the
@@ -71,6 +72,18 @@ UNKEPT = (
     Unkept(
         r"test_bad_commands\.py::test_a_frame_that_is_not_json_is_refused\[ten thousand levels(, unfinished)?",
         _RECURSION,
+        runs=False,
+    ),
+    # It starts a process for every event that comes while others are handled; so many at once take a busy machine
+    # longer than a client waits, and so they pass there sometimes.
+    Unkept(
+        r"test_repeats\.py::test_many_different_sends_and_repeats_at_once_are_each_in_the_log_once",
+        _CROWD,
+        runs=False,
+    ),
+    Unkept(
+        r"test_races\.py::test_a_pointer_that_is_moved_from_many_devices_at_once_ends_where_it_is_farthest",
+        _CROWD,
         runs=False,
     ),
     Unkept(r"test_bad_commands\.py::test_a_bad_frame_among_good_ones_disturbs_none_of_them", _RECURSION),
