@@ -22,7 +22,7 @@ INTO_ACCOUNT = --stage '$(STAGE)' $(if $(YES),--yes) $(ARGS)
 prepare = @python="$$(sh scripts/find-python.sh '$(PYTHON)')" && \
 	"$$python" scripts/setup.py $(1) $(if $(PYTHON),--same-python)
 
-.PHONY: help setup setup-run run test lint e2e bench package deploy destroy clean
+.PHONY: help setup setup-run run test lint e2e bench fuzz package deploy destroy clean
 
 help:
 	@echo 'make run      the whole chat on this machine        ARGS="--port 9000 --data DIR --reload"'
@@ -30,6 +30,7 @@ help:
 	@echo 'make lint     ruff and mypy --strict only'
 	@echo 'make e2e      the end-to-end tests                  T=name KEEP=1 (leaves the server up)'
 	@echo 'make bench    throughput and latency                ARGS="--help"'
+	@echo 'make fuzz     random requests and frames, minutes   CHAT_FUZZ_SEED=1'
 	@echo 'make package  the Lambda bundle and the template    STAGE=dev (into build/STAGE)'
 	@echo 'make deploy   that, into your AWS account           STAGE=dev YES=1 ARGS="--region eu-west-1"'
 	@echo 'make destroy  out of your AWS account again         STAGE=dev YES=1'
@@ -50,13 +51,16 @@ lint: setup
 	@$(RUN) -m mypy
 
 test: lint
-	@$(RUN) -m pytest -n 2 $(PICK)
+	@$(RUN) -m pytest -n 3 $(PICK)
 
 e2e: setup
 	@CHAT_E2E_KEEP='$(KEEP)' $(RUN) -m pytest tests/e2e $(if $(KEEP),-s) $(PICK)
 
 bench: setup
 	@$(RUN) -m bench $(ARGS)
+
+fuzz: setup
+	@CHAT_FUZZ_EXAMPLES=100 CHAT_FUZZ_SECONDS=120 $(RUN) -m pytest tests/e2e/test_fuzz_http.py tests/e2e/test_fuzz_socket.py $(PICK)
 
 package: setup
 	@$(RUN) -m infra package --stage '$(STAGE)'

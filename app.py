@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalice.app import Chalice, CloudWatchEvent, Rate, WebsocketEvent
+from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent, WebsocketEvent
 
 from chalicelib.edge import websocket
 from chalicelib.edge.rest import auth, rest
-from chalicelib.edge.sweep import sweep as clear_away
+from chalicelib.edge.sweep import sweep as take_up
+from chalicelib.edge.work import work as go_on
 
-__all__ = ["app", "auth", "connect", "disconnect", "message", "sweep"]
+__all__ = ["app", "auth", "connect", "disconnect", "message", "sweep", "work"]
 
 SWEEP_SECONDS = 45
+WORK_SECONDS = 60
 
 # Without Chalice's own log handler: its lines are text, and of several lines each (`edge/logs.py`).
 app = Chalice(app_name="chat", configure_logs=False)
@@ -45,5 +47,12 @@ def disconnect(event: WebsocketEvent) -> dict[str, Any]:
 
 @app.schedule(Rate(1, unit=Rate.HOURS))
 def sweep(event: CloudWatchEvent) -> None:
-    """Clear away conversations that are deleted or were left by all."""
-    clear_away(SWEEP_SECONDS)
+    """Clear away what is over, find work that was lost, look for what is past retention."""
+    take_up(SWEEP_SECONDS)
+
+
+# The template puts the queue that it makes in the place of this name (`infra/template/queue.py`).
+@app.on_sqs_message(queue="work", batch_size=1)
+def work(event: SQSEvent) -> None:
+    """A step of long work."""
+    go_on((record.body for record in event), WORK_SECONDS)

@@ -4,6 +4,8 @@
 |---------------------------------|----------------------------------------------------------------------------|
 | `CHAT_CONVERSATIONS_TABLE`      | name of the conversations table                                            |
 | `CHAT_CONNECTIONS_TABLE`        | name of the connections table                                              |
+| `CHAT_WORK_QUEUE`               | URL of the queue of long work; without one the sweep does it               |
+| `CHAT_RETENTION_DAYS`           | after how many days (30 to 365) contents go; 0 is for ever (0)             |
 | `CHAT_MANAGEMENT_ENDPOINT`      | URL of the WebSocket API's callback API, with the stage                    |
 | `CHAT_JWT_SECRET`               | secret of HS256 tokens, 32 bytes or more (development)                     |
 | `CHAT_JWT_SECRET_PARAMETER`     | name of the parameter (Systems Manager) that holds that secret instead     |
@@ -24,7 +26,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
-from chalicelib.core.limits import Limits, Timing
+from chalicelib.core.limits import LEAST_RETENTION_DAYS, MOST_RETENTION_DAYS, Limits, Timing
 from chalicelib.identity.settings import IdentitySettings
 
 DEVELOPMENT_SECRET_PREFIX = "development-"  # noqa: S105 — what such a secret begins with, and no secret
@@ -48,6 +50,8 @@ class Settings:
     timing: Timing
     version: str
     allowed_origins: tuple[str, ...] = ("*",)
+    work_queue: str | None = None
+    retention_days: int = 0
     stage: str | None = None
     """What metrics are told by; None: there are none."""
     deployed: bool = False
@@ -75,6 +79,8 @@ class Settings:
                 timing=_numbers(Timing, "CHAT_TIME_", environment),
                 version=environment.get("CHAT_VERSION") or "development",
                 allowed_origins=_origins(environment.get("CHAT_ALLOWED_ORIGINS") or "*"),
+                work_queue=environment.get("CHAT_WORK_QUEUE") or None,
+                retention_days=_retention(environment.get("CHAT_RETENTION_DAYS") or "0"),
                 stage=environment.get("CHAT_STAGE") or None,
                 deployed=in_lambda(environment),
             )
@@ -105,6 +111,14 @@ def _origins(text: str) -> tuple[str, ...]:
     if not origins or ("*" in origins and len(origins) > 1):
         raise SettingsError("CHAT_ALLOWED_ORIGINS must be * alone, or origins joined by commas")
     return origins
+
+
+def _retention(text: str) -> int:
+    if text == "0" or (text.isdecimal() and LEAST_RETENTION_DAYS <= int(text) <= MOST_RETENTION_DAYS):
+        return int(text)
+    raise SettingsError(
+        f"CHAT_RETENTION_DAYS must be 0 (for ever) or {LEAST_RETENTION_DAYS} to {MOST_RETENTION_DAYS} days"
+    )
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

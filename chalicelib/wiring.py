@@ -8,16 +8,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.core.changing import Changing
 from chalicelib.core.clock import Clock, SystemClock
 from chalicelib.core.conversations import Conversations
+from chalicelib.core.data_ports import WorkQueue
 from chalicelib.core.delivery import Delivery
+from chalicelib.core.erasure import Erasure
 from chalicelib.core.errors import Unauthorized, Unavailable
+from chalicelib.core.export import Export
 from chalicelib.core.gather import in_threads
+from chalicelib.core.invites import Invites
+from chalicelib.core.jobs import Jobs
 from chalicelib.core.log import Log
 from chalicelib.core.members import Members
+from chalicelib.core.moderation import Moderation
 from chalicelib.core.ports import ConnectionStore, ConversationStore, Gather, Observer, Poster, Unobserved
 from chalicelib.core.presence import Presence
 from chalicelib.core.reading import Reading
+from chalicelib.core.retention import Retention
 from chalicelib.core.sending import Sender
 from chalicelib.core.sockets import Sockets
 from chalicelib.core.tickets import Tickets
@@ -43,10 +51,16 @@ class Application:
     connection_store: ConnectionStore
     conversations: Conversations
     members: Members
+    moderation: Moderation
+    invites: Invites
     reading: Reading
     sender: Sender
+    changing: Changing
     sockets: Sockets
     tickets: Tickets
+    export: Export
+    erasure: Erasure
+    jobs: Jobs
     delivery: Delivery
     verify: Callable[[str], Identity]
 
@@ -56,14 +70,21 @@ def build(
     *,
     dynamo_client: Any,
     poster: Poster,
+    queue: WorkQueue | None = None,
     clock: Clock | None = None,
     gather: Gather = in_threads,
     observer: Observer | None = None,
 ) -> Application:
-    """Put the parts together around a DynamoDB client and a way to post to sockets."""
+    """Put the parts together around a DynamoDB client, a way to post to sockets, and a queue for long work.
+
+    Without a queue the sweep does all of that.
+    """
     from chalicelib.aws.connections import DynamoConnections
     from chalicelib.aws.conversations import DynamoConversations
     from chalicelib.aws.dynamo import Dynamo
+    from chalicelib.aws.erasure import DynamoErasures
+    from chalicelib.aws.moderation import DynamoModeration
+    from chalicelib.aws.retention import DynamoRetention
 
     clock = clock or SystemClock()
     observer = Unobserved() if observer is None else observer
@@ -73,17 +94,39 @@ def build(
     store = DynamoConversations(dynamo, settings.conversations_table, gather)
     connections = DynamoConnections(dynamo, settings.connections_table, settings.conversations_table)
     log = Log(store, clock, timing)
-    presence = Presence(store, connections, clock, timing)
+    presence = Presence(store, connections, clock, limits, timing)
     conversations = Conversations(store, connections, log, presence, clock, gather, limits, timing)
-    members = Members(store, connections, conversations, log, presence, clock, limits, timing)
+    rights = DynamoModeration(dynamo, settings.conversations_table)
+    members = Members(store, rights, connections, conversations, log, clock, limits, timing)
+    moderation = Moderation(store, rights, conversations, members, log, presence, clock)
+    invites = Invites(rights, conversations, log, clock)
     reading = Reading(store, conversations, log)
     sender = Sender(store, connections, log, clock, gather, observer, limits, timing)
+    changing = Changing(store, connections, conversations, log, clock, gather, limits)
     verify = verification(settings, clock)
     sockets = Sockets(
-        store, connections, conversations, reading, sender, log, presence, verify, clock, gather, limits, timing
+        store,
+        connections,
+        conversations,
+        reading,
+        sender,
+        changing,
+        log,
+        presence,
+        verify,
+        clock,
+        gather,
+        limits,
+        timing,
     )
     tickets = Tickets(connections, clock, timing)
     delivery = Delivery(connections, presence, poster, clock, gather, observer, timing)
+    erasures = DynamoErasures(dynamo, settings.conversations_table)
+    erasure = Erasure(erasures, store, rights, connections, members, log, delivery, clock, timing)
+    kept = DynamoRetention(dynamo, settings.conversations_table)
+    retention = Retention(kept, store, log, clock, timing, settings.retention_days)
+    jobs = Jobs(erasure, erasures, retention, conversations, delivery, queue, clock, timing)
+    export = Export(erasures, store)
     return Application(
         settings,
         clock,
@@ -91,10 +134,16 @@ def build(
         connections,
         conversations,
         members,
+        moderation,
+        invites,
         reading,
         sender,
+        changing,
         sockets,
         tickets,
+        export,
+        erasure,
+        jobs,
         delivery,
         verify,
     )
@@ -145,12 +194,13 @@ def application() -> Application:
     """The application of this process, made at its first event and kept for the next ones."""
     from chalicelib.aws import clients
 
-    clock = SystemClock()
+    clock, queue_url = SystemClock(), settings().work_queue
     observer = context.observer
     return build(
         settings(),
         dynamo_client=clients.dynamodb(settings().region),
         poster=clients.poster(settings().management_endpoint, settings().region, clock, observer),
+        queue=None if queue_url is None else clients.work_queue(queue_url, settings().region),
         clock=clock,
         observer=observer,
     )

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from infra import elf
 from infra.errors import InfraError
 from infra.runtime import Runtime
+from infra.sources import DATA
 
 MAX_ZIPPED = 12 * 1024 * 1024
 MAX_UNZIPPED = 250 * 1024 * 1024
@@ -27,6 +28,7 @@ _FORBIDDEN = {
     "setuptools",
     "local",
     "infra",
+    "specs",
 }
 _TESTS = {"test", "tests", "testing"}
 _KINDS = {".py", ".pyc", ".so"}
@@ -49,7 +51,8 @@ def check(path: Path, runtime: Runtime) -> None:
 
 
 def _names(files: Iterable[str]) -> Iterable[str]:
-    missing = OURS - {name.partition("/")[0] for name in files}
+    files = list(files)
+    missing = (OURS - {name.partition("/")[0] for name in files}) | (DATA - set(files))
     yield from (f"{each} is missing" for each in sorted(missing))
     for name in files:
         path = PurePosixPath(name)
@@ -59,7 +62,7 @@ def _names(files: Iterable[str]) -> Iterable[str]:
         elif path.parts[0].endswith(".dist-info"):
             if path.parts[1] not in ("METADATA", "licenses"):
                 yield f"{name} is of no use to a function"
-        elif path.suffix not in _KINDS:
+        elif path.suffix not in _KINDS and name not in DATA:
             yield f"{name} is of a kind nobody has thought of: say in infra/bundle.py whether it is needed"
 
 

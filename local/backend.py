@@ -35,6 +35,7 @@ class Backend:
         Raises LocalError when the store cannot be used as it is.
         """
         # boto3 takes a third of a second to import, in which the store starts.
+        from local.queue import ensure_queue, sqs_client  # noqa: PLC0415
         from local.tables import DEFINITION, dynamodb_client, ensure_tables, read_tables  # noqa: PLC0415
 
         if self.store is not None:
@@ -43,6 +44,9 @@ class Backend:
         client = dynamodb_client(self.url)
         made = ensure_tables(client, tables)
         environment.update(AWS_DEFAULT_REGION=client.meta.region_name, AWS_REGION=client.meta.region_name)
+        if self.store is not None:
+            # A store named by its URL may have no queues; there the sweep does the work.
+            environment["CHAT_WORK_QUEUE"] = ensure_queue(sqs_client(self.url))
         if self.store is not None and self.store.restored and len(made) == len(tables):
             self.store.discard()  # in order it would save over what it could not read
             raise LocalError(

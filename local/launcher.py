@@ -18,7 +18,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -40,7 +40,7 @@ from local.gateway import (
 )
 from local.reload import Reloader
 from local.schedule import Schedule, ScheduledFunction
-from local.settings import ROOT, Ports
+from local.settings import ROOT, Ports, is_loopback
 
 if TYPE_CHECKING:
     from local.bundle import Lambda
@@ -75,6 +75,8 @@ class Functions:
 
     apis: Apis
     scheduled: ScheduledFunction
+    worker: contextlib.AbstractContextManager[object] = field(default_factory=contextlib.nullcontext)
+    """What does the long work, while it is entered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ def running(options: Options) -> Iterator[Instance]:
         stack.callback(gateway.stop)  # before functions and store, which were started after the ports were taken
         gateway.start()
         check_health(urls.http_url, HEALTH_SECONDS if packaged is None else COLD_SECONDS)
+        stack.enter_context(functions.worker)
         yield Instance(_ready(urls, chosen), chosen, gateway, functions.scheduled)
 
 
@@ -130,7 +133,7 @@ def _of_app(app_dir: Path, chosen: Backend, urls: Urls) -> Functions:
     app = load_app(app_dir)
     chosen.prepare(os.environ)
     check_settings(os.environ)
-    return Functions(_apis(app), _sweep(app))
+    return Functions(_apis(app), _sweep(app), _worker(app))
 
 
 def _open(bundle: Path, store_url: str | None) -> Packaged:
@@ -233,6 +236,17 @@ def _sweep(app: ModuleType) -> ScheduledFunction:
     if function is None:
         raise LocalError(f"{app.__file__} has no scheduled function `sweep`.")
     return function
+
+
+def _worker(app: ModuleType) -> contextlib.AbstractContextManager[object]:
+    """What does the long work, where there is a queue for it on this machine: a deployed one has its own."""
+    from local.queue import Worker, sqs_client  # noqa: PLC0415  (boto3: imported by now)
+
+    url, endpoint = os.environ.get("CHAT_WORK_QUEUE"), os.environ.get("AWS_ENDPOINT_URL_SQS", "")
+    function: ScheduledFunction | None = getattr(app, "work", None)
+    if not url or function is None or not is_loopback(endpoint):
+        return contextlib.nullcontext()
+    return Worker(function, sqs_client(endpoint), url)
 
 
 def _ready(urls: Urls, chosen: Backend) -> Ready:

@@ -74,7 +74,7 @@ def is_loopback(url: str) -> bool:
 
 def built_in_store(settings: Mapping[str, str], url: str) -> dict[str, str]:
     """The settings for the store that we start: the stage's own region and made-up credentials."""
-    return {**settings, "AWS_ENDPOINT_URL_DYNAMODB": url}
+    return {**settings, "AWS_ENDPOINT_URL_DYNAMODB": url, "AWS_ENDPOINT_URL_SQS": url}
 
 
 def named_store(settings: Mapping[str, str], shell: Mapping[str, str], url: str) -> dict[str, str]:

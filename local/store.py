@@ -155,7 +155,7 @@ def _environment(variables: Mapping[str, str]) -> dict[str, str]:
     MiniStack reads many variables with common names; and it opens ports of its own for MQTT and SFTP.
     """
     passed_on = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
-    services = {"SERVICES": "dynamodb,dynamodbstreams", "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0"}
+    services = {"SERVICES": "dynamodb,dynamodbstreams,sqs", "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0"}
     return {**passed_on, **services, **variables}
 
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from chalicelib.core.model import Event, Membership, SendRecord, State
+from chalicelib.core import json_text
+from chalicelib.core.data_ports import Erasing, Visit
+from chalicelib.core.model import Event, Invite, Membership, SendRecord, State
 from chalicelib.core.ports import Commit, Contended, HeadMoved, Purge, Refused, Send
 
 from . import conversation_items as stored
+from . import erasure_items as erasure
+from . import moderation_items as moderation
 from .dynamo import Dynamo, Operation, Table, TransactionCancelled, returning_old
 
 _LIVE_AT = "#sequence_id = :old AND #state = :live"
+_UNREVISED = "attribute_not_exists(#revision)"
 _Meaning: TypeAlias = str | tuple[str, Any] | None
 
 
@@ -34,10 +39,18 @@ class Append:
             still = check_member(table, commit.guard, role=True)
             self._add(still, ("member", commit.guard.participant_id))
         self._add_roster_changes()
+        self._add_moderation()
+        self._add_changes_of_messages()
         if commit.info is not None:
             self._add(table.put_op(stored.info_item(commit.info)), None)
         if commit.purge_at is not None:
             self._add(put_purge(table, commit.new.conversation_id, commit.purge_at), None)
+        if commit.erasing is not None:
+            self._add_erasure(commit.erasing)
+        if commit.visit_at is not None:
+            visit = Visit(commit.new.conversation_id, commit.visit_at)
+            self._add(erasure.put_visit(table, visit), None)
+            self._add(erasure.only_visit(table, visit), None)
 
     def run(self, dynamo: Dynamo) -> None:
         """Write all. What did not hold is told apart by the place of each operation.
@@ -51,7 +64,7 @@ class Append:
             raise self._outcome(cancelled) from cancelled
 
     def _add(self, operation: Operation, meaning: _Meaning) -> None:
-        """One more; `meaning` is "head", (kind, which), or None for what has no condition."""
+        """One more; `meaning` is "head", "invite", (kind, which), or None for what has no condition."""
         self._operations.append(operation)
         self._meanings.append(meaning)
 
@@ -70,12 +83,17 @@ class Append:
             # The person's id stands hashed: a map key has no prefix to keep it apart, and no length to spare.
             change += f", #gone.#{stored.gone_key(participant_id)} = :gone{index}"
             values[f"gone{index}"] = {"participant_id": participant_id, "event": event}
+        if new.expired_up_to != old.expired_up_to:
+            change += ", #expired_up_to = :expired_up_to"
+            values["expired_up_to"] = new.expired_up_to
+        if old.revision:
+            values["revision"] = old.revision
         return returning_old(
             self._table.update_op(
                 pk,
                 "HEAD",
                 change,
-                _LIVE_AT,
+                f"{_LIVE_AT} AND {'#revision = :revision' if old.revision else _UNREVISED}",
                 old=old.sequence_id,
                 live=State.LIVE.value,
                 new=new.sequence_id,
@@ -119,10 +137,14 @@ class Append:
 
     def _move_own_pointer(self, member: Membership, event: Event) -> Operation:
         # No condition that it only rises: the event is the newest of all, no pointer can be beyond it.
+        # The mute as it was read: whether it is over was decided then, by the sender's clock alone.
+        muted: dict[str, Any] = {"muted_until": member.muted_until} if member.muted_until else {}
+        as_read = "#muted_until = :muted_until" if muted else "attribute_not_exists(#muted_until)"
         return self._table.update_op(
             *stored.member_key(member.conversation_id, member.participant_id),
             "SET #read_up_to = :read_up_to, #read_messages = :read_messages",
-            "#epoch = :epoch",
+            f"#epoch = :epoch AND {as_read}",
+            **muted,
             epoch=member.epoch,
             read_up_to=event["sequence_id"],
             read_messages=self._commit.old.messages
@@ -133,10 +155,13 @@ class Append:
         commit, table = self._commit, self._table
         pk = stored.conversation_pk(commit.new.conversation_id)
         for member in commit.joining:
+            self._add(erasure.may_come(table, member.participant_id), ("erasing", member.participant_id))
             what = ("member", member.participant_id)
             for item in stored.member_items(member):
                 self._add(table.put_op(item, "attribute_not_exists(#pk)"), what)
             self._add(table.delete_op(pk, f"L#{member.participant_id}"), None)
+            note = stored.former_key(member.conversation_id, member.participant_id)
+            self._add(table.delete_op(*note), None)
         for member in commit.leaving:
             what = ("member", member.participant_id)
             where = stored.member_key(member.conversation_id, member.participant_id)
@@ -144,26 +169,105 @@ class Append:
             unchanged = "#epoch = :epoch AND #read_up_to = :read_up_to"
             self._add(table.delete_op(*where, unchanged, epoch=member.epoch, read_up_to=member.read_up_to), what)
             self._add(table.delete_op(pk, f"P#{member.participant_id}"), None)
-            former = {
-                "pk": pk,
-                "sk": f"L#{member.participant_id}",
-                "read_up_to": member.read_up_to,
-                "read_messages": member.read_messages,
-            }
-            self._add(table.put_op(former), None)
-        for member, role in commit.changing_role:
+            if commit.erasing is not None:
+                continue
+            self._add(table.put_op(stored.left_item(member)), None)
+            self._add_note_of_former(member.participant_id)
+        for member in commit.changing:
             what = ("member", member.participant_id)
+            change = "SET #role = :role"
+            values: dict[str, Any] = {"role": member.role, "epoch": member.epoch}
+            if member.muted_until:
+                change += ", #muted_until = :until"
+                values["until"] = member.muted_until
+            else:
+                change += " REMOVE #muted_until"
             for where in (
                 stored.member_key(member.conversation_id, member.participant_id),
                 (pk, f"P#{member.participant_id}"),
             ):
-                self._add(
-                    table.update_op(*where, "SET #role = :role", "#epoch = :epoch", role=role, epoch=member.epoch),
-                    what,
-                )
+                self._add(table.update_op(*where, change, "#epoch = :epoch", **values), what)
+
+    def _add_note_of_former(self, participant_id: str) -> None:
+        note = stored.former_item(self._commit.new.conversation_id, participant_id)
+        self._add(self._table.put_op(note), None)
+
+    def _add_erasure(self, erasing: Erasing) -> None:
+        """Of who is erased only the trace is left by which the rest is found, and a ban that names nobody."""
+        table, place, who = self._table, erasing.place, erasing.job.participant_id
+        pk = stored.conversation_pk(place.conversation_id)
+        self._add(erasure.still_runs(table, erasing.job), ("erasing", who))
+        item = erasure.place_item(erasing.job, place)
+        unbegun = None if erasing.was_member else "attribute_exists(#pk) AND attribute_not_exists(#erased_by)"
+        self._add(table.put_op(item, unbegun), ("erasing", who))
+        self._add(table.delete_op(pk, f"L#{who}"), None)
+        if erasing.is_banned:
+            alias = erasing.job.alias(place.conversation_id)
+            change = "SET #participant_id = :alias REMOVE #name"
+            self._add(table.update_op(pk, moderation.ban_sk(who), change, alias=alias), None)
+
+    def _add_moderation(self) -> None:
+        """Bans, the use of an invite, and the audit. Bans change in appends alone, so they need no conditions."""
+        commit, table, new = self._commit, self._table, self._commit.new
+        pk = stored.conversation_pk(new.conversation_id)
+        going = {member.participant_id for member in commit.leaving}
+        for ban in commit.banning:
+            self._add(table.put_op(moderation.ban_item(ban)), None)
+            if ban.participant_id not in going:
+                # Of somebody who was never in, this is all by which what mentions them is found again.
+                mark = f"L#{ban.participant_id}"
+                self._add(table.update_op(pk, mark, "SET #banned_at = :at", at=ban.banned_at), None)
+                self._add_note_of_former(ban.participant_id)
+        for ban in commit.unbanning:
+            self._add(table.delete_op(pk, moderation.ban_sk(ban.participant_id)), None)
+        if commit.invite is not None:
+            self._add(self._use(commit.invite), "invite")
+        for number, entry in enumerate(commit.audit):
+            place = moderation.in_commit(number)
+            event = entry.event or new.sequence_id
+            item = moderation.audit_item(new.conversation_id, event, place, new.updated_at, entry)
+            self._add(table.put_op(item), None)
+
+    def _use(self, invite: Invite) -> Operation:
+        """One use more, if it still holds at the time of the commit."""
+        condition = "attribute_exists(#pk) AND #expires_at > :now"
+        values: dict[str, Any] = {"now": self._commit.new.updated_at // 1000}
+        if invite.max_uses is not None:
+            condition += " AND #uses < :max_uses"
+            values["max_uses"] = invite.max_uses
+        where = stored.conversation_pk(invite.conversation_id), moderation.invite_sk(invite.invite_id)
+        return self._table.update_op(*where, "SET #uses = #uses + :one", condition, one=1, **values)
+
+    def _add_changes_of_messages(self) -> None:
+        """What became of messages. It changes only in appends: if the head stands, so does all that was read."""
+        commit, table = self._commit, self._table
+        where = commit.new.conversation_id
+        pk = stored.conversation_pk(where)
+        for number, state in commit.states.items():
+            text = stored.message_state_text(state)
+            change = table.update_op(
+                pk, stored.event_sk(number), "SET #state = :state", "attribute_exists(#pk)", state=text
+            )
+            self._add(change, "head")
+        for event, deletion in commit.rewritten:
+            values: dict[str, Any] = {"event": json_text.dumps(event)}
+            change_of = "SET #event = :event"
+            if deletion:
+                change_of += ", #deletion = :deletion"
+                values["deletion"] = deletion
+            sk = stored.event_sk(event["sequence_id"])
+            self._add(
+                table.update_op(pk, sk, f"{change_of} REMOVE #state", "attribute_exists(#pk)", **values), "head"
+            )
+        for each in commit.reactions_added:
+            self._add(table.put_op(stored.reaction_item(where, each), "attribute_not_exists(#pk)"), "head")
+        for each in commit.reactions_removed:
+            sk = stored.reaction_sk(each.target, each.participant_id, each.emoji)
+            self._add(table.delete_op(pk, sk, "attribute_exists(#pk)"), "head")
 
     def _outcome(self, cancelled: TransactionCancelled) -> Exception:
         failed = [index for index in range(len(cancelled.reasons)) if cancelled.failed(index)]
+        erasing: list[str] = []
         repeated: dict[int, SendRecord] = {}
         withdrawn: list[int] = []
         not_members: list[str] = []
@@ -175,7 +279,11 @@ class Append:
                     withdrawn.append(send)
                 case ("member", participant_id):
                     not_members.append(participant_id)
-        if repeated or withdrawn or not_members:
+                case ("erasing", participant_id):
+                    erasing.append(participant_id)
+        if erasing:
+            return Refused(erasing=erasing)
+        if repeated or withdrawn or not_members or any(self._meanings[index] == "invite" for index in failed):
             return Refused(repeated, withdrawn, not_members)
         if failed and failed[0] == 0:
             item = cancelled.reasons[0][1]

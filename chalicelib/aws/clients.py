@@ -12,6 +12,7 @@ from chalicelib.core.errors import Unavailable
 from chalicelib.core.ports import Observer
 
 from .poster import CallbackPoster
+from .queue import SqsWorkQueue
 
 DYNAMODB = Config(
     connect_timeout=1,
@@ -21,6 +22,8 @@ DYNAMODB = Config(
     tcp_keepalive=True,
     parameter_validation=False,
 )
+
+SQS = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
 
 
 def dynamodb(region: str) -> Any:
@@ -34,6 +37,11 @@ def poster(endpoint: str, region: str, clock: Clock, observer: Observer) -> Call
     if credentials is None:
         raise Unavailable
     return CallbackPoster(endpoint, region, credentials.get_frozen_credentials, clock, observer)
+
+
+def work_queue(url: str, region: str) -> SqsWorkQueue:
+    """The queue of long work; `AWS_ENDPOINT_URL_SQS` sends it elsewhere."""
+    return SqsWorkQueue(_session().create_client("sqs", region_name=region, config=SQS), url)
 
 
 def _session() -> botocore.session.Session:

@@ -7,6 +7,7 @@
     C#<conversation>  T#<participant>      that somebody was said to be writing
     U#<participant>   X#<connection>       reachable socket of a person
     U#<participant>   RATE                 how much of their message rate a person has used
+    U#<participant>   K#<hash>             that there was a ticket of theirs
     K#<hash>          TICKET               socket ticket
 
 A socket has a **generation**. Whoever takes it for gone (API Gateway answered 410, which can be wrong)
@@ -297,10 +298,28 @@ class DynamoConnections:
             return False
         return True
 
+    # ---- forgetting somebody ---------------------------------------------------------------------------
+
+    def forget(self, participant_id: str) -> None:
+        """Remove all that lies under somebody's id, and what that leads to."""
+        pk = f"U#{participant_id}"
+        for item in self._table.query(pk, expired=True):
+            sk = item["sk"]
+            if sk.startswith("X#"):
+                self.close(sk.removeprefix("X#"))
+            keys = [(self._table.name, sk, "TICKET")] if sk.startswith("K#") else []
+            self._dynamo.batch_delete([*keys, (self._table.name, pk, sk)])
+
+    def forget_typing(self, conversation_id: str, participant_id: str) -> None:
+        """Remove that somebody was said to be writing."""
+        self._table.delete(f"C#{conversation_id}", f"T#{participant_id}")
+
     # ---- tickets, rates, who is writing ----------------------------------------------------------------
 
     def put_ticket(self, key: str, socket: Socket, expires_at: int) -> None:
-        """Keep who a ticket is for."""
+        """Keep who a ticket is for. An erasure finds it by a note under the person, which is made first."""
+        note = {"pk": f"U#{socket.participant_id}", "sk": f"K#{key}", "expires_at": expires_at}
+        self._table.put(note)
         self._table.put(
             {
                 "pk": f"K#{key}",

@@ -3,13 +3,22 @@
     pk                  sk                    one item each
     C#<conversation>    HEAD                  where the log ends; every append moves it by condition
     C#<conversation>    INFO                  title, policy, metadata
-    C#<conversation>    E#<sequence id>       event
+    C#<conversation>    E#<sequence id>       event; for a message that was changed also what it is now
+    C#<conversation>    R#<sequence id>#<emoji>#<participant>  reaction to a message, both hashed
     C#<conversation>    P#<participant>       participant, as the others see them
-    C#<conversation>    L#<participant>       read pointer of somebody who left
+    C#<conversation>    L#<participant>       read pointer of somebody who left; a mute, if it lasts
+    C#<conversation>    B#<participant>       ban, the id hashed
+    C#<conversation>    I#<hash>              invite, by a digest of its secret
+    C#<conversation>    A#<sequence id>#…     entry of the audit
     U#<participant>     C#<conversation>      membership: the truth about who may, and the read pointer
+    U#<participant>     F#<conversation>      that the conversation holds something about somebody not in it
     K#<hash>            K                     a send that is in the log
     Q#<conversation>    <time>#<random>       a message waiting in the queue of a crowded conversation
+    C#<conversation>    RETENTION             how far removing contents past retention has got
     PURGE               <due>#<conversation>  a conversation to be cleared away
+    RETENTION           <due>#<conversation>  a conversation to be looked at for contents past retention
+    J#<hash>            JOB                   erasure of a person, by a digest of their id
+    JOBS                <time>#<hash>         an erasure that is not done
 
 Participant ids may hold any visible ASCII character. They stand only at the end of a key behind a
 constant prefix, or within a hash over length-prefixed parts, so that none can be taken for another's.
@@ -20,9 +29,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from dataclasses import asdict
 
 from chalicelib.core import json_text
-from chalicelib.core.model import Event, Head, Info, Membership, SendKey, SendRecord, State
+from chalicelib.core.messages import Logged, MessageState, Reaction
+from chalicelib.core.model import (
+    Event,
+    Former,
+    Head,
+    Info,
+    Membership,
+    SendKey,
+    SendRecord,
+    State,
+)
 from chalicelib.core.ports import Purge, Queued
 
 from .dynamo import Item
@@ -78,9 +98,53 @@ def event_item(event: Event, messages: int, send_key: str | None) -> Item:
     }
 
 
-def event(item: Item) -> tuple[Event, int]:
-    """An event, and how many messages there are up to it."""
-    return json.loads(item["event"]), item["messages"]
+def event(item: Item) -> Logged:
+    """An event as it is kept."""
+    kept = None if "state" not in item else message_state(item["state"])
+    return Logged(json.loads(item["event"]), item["messages"], kept, item.get("deletion", 0))
+
+
+def message_state_text(state: MessageState) -> str:
+    """What became of a message, as text."""
+    return json_text.dumps(asdict(state))
+
+
+def message_state(text: str) -> MessageState:
+    """What became of a message."""
+    fields = json.loads(text)
+    return MessageState(**fields | {"edits": tuple(fields["edits"])})
+
+
+def reaction_prefix(target: int, emoji: str | None = None) -> str:
+    """Where the reactions to a message lie, or those with one emoji."""
+    prefix = f"R#{target:016d}#"
+    return prefix if emoji is None else f"{prefix}{_hashed(emoji)}#"
+
+
+def reaction_sk(target: int, participant_id: str, emoji: str) -> str:
+    """Where somebody's reaction lies."""
+    return reaction_prefix(target, emoji) + _hashed(participant_id)
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def reaction_item(conversation_id: str, reaction: Reaction) -> Item:
+    """Somebody's reaction to a message."""
+    return {
+        "pk": conversation_pk(conversation_id),
+        "sk": reaction_sk(reaction.target, reaction.participant_id, reaction.emoji),
+        "target": reaction.target,
+        "participant_id": reaction.participant_id,
+        "emoji": reaction.emoji,
+        "event_id": reaction.event,
+    }
+
+
+def reaction(item: Item) -> Reaction:
+    """Somebody's reaction to a message."""
+    return Reaction(item["target"], item["participant_id"], item["emoji"], item["event_id"])
 
 
 def head_item(head: Head) -> Item:
@@ -115,6 +179,8 @@ def head(item: Item) -> Head:
         gone={each["participant_id"]: each["event"] for each in item["gone"].values()},
         crowded_until=item["crowded_until"],
         unsettled="expires_at" in item,
+        revision=item.get("revision", 0),
+        expired_up_to=item.get("expired_up_to", 0),
     )
 
 
@@ -129,6 +195,7 @@ def info_item(info: Info) -> Item:
         "metadata": json_text.dumps(info.metadata),
         "created_at": info.created_at,
         "created_by": info.created_by,
+        "retention_days": info.retention_days,
     }
 
 
@@ -141,6 +208,7 @@ def info(item: Item) -> Info:
         metadata=json.loads(item["metadata"]),
         created_at=item["created_at"],
         created_by=item["created_by"],
+        retention_days=item.get("retention_days"),
     )
 
 
@@ -155,6 +223,7 @@ def member_items(member: Membership) -> tuple[Item, Item]:
         "role": member.role,
         "joined_at": member.joined_at,
         "epoch": member.epoch,
+        "muted_until": member.muted_until or None,
     }
     pointer = {"read_up_to": member.read_up_to, "read_messages": member.read_messages}
     return (
@@ -175,7 +244,37 @@ def membership(item: Item) -> Membership:
         epoch=item["epoch"],
         read_up_to=item.get("read_up_to", 0),
         read_messages=item.get("read_messages", 0),
+        muted_until=item.get("muted_until", 0),
     )
+
+
+def former_key(conversation_id: str, participant_id: str) -> tuple[str, str]:
+    """Where it is noted that a conversation holds something about somebody who is not in it."""
+    return f"U#{participant_id}", f"F#{conversation_id}"
+
+
+def former_item(conversation_id: str, participant_id: str) -> Item:
+    """That note."""
+    pk, sk = former_key(conversation_id, participant_id)
+    return {"pk": pk, "sk": sk, "conversation_id": conversation_id, "participant_id": participant_id}
+
+
+def left_item(member: Membership) -> Item:
+    """What is kept of somebody's place when they leave."""
+    return {
+        "pk": conversation_pk(member.conversation_id),
+        "sk": f"L#{member.participant_id}",
+        "read_up_to": member.read_up_to,
+        "read_messages": member.read_messages,
+        "muted_until": member.muted_until or None,
+    }
+
+
+def former(item: Item) -> Former | None:
+    """What is kept of somebody's place; None of somebody who never had one."""
+    if "read_up_to" not in item:
+        return None
+    return Former(item["read_up_to"], item["read_messages"], item.get("muted_until", 0))
 
 
 def record(item: Item) -> SendRecord:

@@ -8,10 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from chalicelib.core.model import Event, Head, Info, Membership, SendKey, SendRecord, State
-from chalicelib.core.ports import Commit, Contended, Creation, Gather, Purge, Queued
+from chalicelib.core.data_ports import Visit
+from chalicelib.core.messages import Logged, Reaction
+from chalicelib.core.model import (
+    Event,
+    Former,
+    Head,
+    Info,
+    Membership,
+    SendKey,
+    SendRecord,
+    State,
+)
+from chalicelib.core.ports import Commit, Contended, Creation, Gather, Purge, Queued, Refused
 
 from . import conversation_items as stored
+from . import erasure_items as erasure
 from .append import Append, check_member, put_purge
 from .dynamo import (
     MAX_BATCH_GET,
@@ -77,19 +89,17 @@ class DynamoConversations:
         members = [stored.membership(item) for item in items]
         return sorted(members, key=lambda member: (member.epoch, member.participant_id))
 
-    def former(self, conversation_id: str, participant_id: str) -> tuple[int, int] | None:
-        """The read pointer of somebody who was in before."""
+    def former(self, conversation_id: str, participant_id: str) -> Former | None:
+        """What is kept of somebody who was in before."""
         item = self._table.get(stored.conversation_pk(conversation_id), f"L#{participant_id}")
-        return None if item is None else (item["read_up_to"], item["read_messages"])
+        return None if item is None else stored.former(item)
 
-    def event(self, conversation_id: str, sequence_id: int) -> tuple[Event, int] | None:
-        """One event, and how many of the events up to it are messages."""
+    def event(self, conversation_id: str, sequence_id: int) -> Logged | None:
+        """One event."""
         item = self._table.get(stored.conversation_pk(conversation_id), stored.event_sk(sequence_id))
         return None if item is None else stored.event(item)
 
-    def events(
-        self, conversation_id: str, first: int, last: int, *, descending: bool = False
-    ) -> Iterable[tuple[Event, int]]:
+    def events(self, conversation_id: str, first: int, last: int, *, descending: bool = False) -> Iterable[Logged]:
         """The events from `first` to `last` as far as they are visible."""
         if first > last:
             return
@@ -100,8 +110,13 @@ class DynamoConversations:
         ):
             yield stored.event(item)
 
+    def events_at(self, conversation_id: str, sequence_ids: Sequence[int]) -> list[Logged]:
+        """These events."""
+        pk = stored.conversation_pk(conversation_id)
+        return [stored.event(item) for item in self._batch_get([(pk, stored.event_sk(n)) for n in sequence_ids])]
+
     def page(self, heads: Sequence[Head]) -> tuple[dict[str, Info], dict[str, Event]]:
-        """What is said about these conversations, and each one's newest message."""
+        """What is said about these conversations, and each one's newest message at present."""
         keys = [(stored.conversation_pk(head.conversation_id), "INFO") for head in heads] + [
             (stored.conversation_pk(head.conversation_id), stored.event_sk(head.last_message))
             for head in heads
@@ -109,7 +124,7 @@ class DynamoConversations:
         ]
         items = self._batch_get(keys)
         infos = [stored.info(item) for item in items if item["sk"] == "INFO"]
-        events = [stored.event(item)[0] for item in items if item["sk"] != "INFO"]
+        events = [stored.event(item).present for item in items if item["sk"] != "INFO"]
         return (
             {info.conversation_id: info for info in infos},
             {event["conversation_id"]: event for event in events},
@@ -121,6 +136,37 @@ class DynamoConversations:
             for some in chunks(keys, MAX_BATCH_GET)
         ]
         return [item for items in self._gather(*calls) for item in items]
+
+    # ---- reactions -------------------------------------------------------------------------------------
+
+    def reaction(self, conversation_id: str, target: int, participant_id: str, emoji: str) -> Reaction | None:
+        """Somebody's reaction to a message."""
+        sk = stored.reaction_sk(target, participant_id, emoji)
+        item = self._table.get(stored.conversation_pk(conversation_id), sk)
+        return None if item is None else stored.reaction(item)
+
+    def reactions(
+        self, conversation_id: str, target: int, *, emoji: str | None, after: str | None, limit: int
+    ) -> tuple[list[Reaction], str | None]:
+        """Who reacted to a message; a page begins behind what of a key follows the number of the message."""
+        whole = stored.reaction_prefix(target)
+        prefix = stored.reaction_prefix(target, emoji)
+        # A blank behind a key is above it and below every other one; ~ is above all that begin like the prefix.
+        first, last = max(prefix, f"{whole}{after or ''} "), f"{prefix}~"
+        if first > last:
+            return [], None
+        pk = stored.conversation_pk(conversation_id)
+        items = list(self._table.query(pk, between=(first, last), limit=limit + 1))
+        page = items[:limit]
+        following = page[-1]["sk"].removeprefix(whole) if len(items) > limit else None
+        return [stored.reaction(item) for item in page], following
+
+    def clear_reactions(self, conversation_id: str, target: int, limit: int) -> bool:
+        """Remove reactions to a deleted message."""
+        pk, prefix = stored.conversation_pk(conversation_id), stored.reaction_prefix(target)
+        keys = [(self._table.name, pk, item["sk"]) for item in self._table.query(pk, prefix=prefix, limit=limit)]
+        self._dynamo.batch_delete(keys)
+        return len(keys) < limit
 
     # ---- appending -------------------------------------------------------------------------------------
 
@@ -156,22 +202,39 @@ class DynamoConversations:
         In several: all items carry one `expires_at` until `settle` takes it away, so that what a crash leaves
         behind expires as a whole, visible or not.
         """
-        members = [item for member in creation.members for item in stored.member_items(member)]
+        members = creation.members
         core = [
             stored.event_item(creation.event, 0, None),
             stored.info_item(creation.info),
             stored.head_item(creation.head),
         ]
-        if len(members) + len(core) <= MAX_TRANSACTION:
-            self._transact([self._table.put_op(item) for item in (*members, *core)])
+        visit = erasure.put_visit(self._table, Visit(creation.head.conversation_id, creation.visit_at))
+        if 3 * len(members) + len(core) + 1 <= MAX_TRANSACTION:
+            self._make(members, [*(self._table.put_op(item) for item in core), visit])
             return True
         expires_at = self._dynamo.now + UNSETTLED_SECONDS
         stamp = {"expires_at": expires_at}
-        for some in chunks(members, MAX_TRANSACTION):
-            self._transact([self._table.put_op(item | stamp) for item in some])
+        for some in chunks(members, MAX_TRANSACTION // 3):
+            self._make(some, stamp=stamp)
         remains = put_purge(self._table, creation.head.conversation_id, expires_at + UNSETTLED_SECONDS)
-        self._transact([*(self._table.put_op(item | stamp) for item in core), remains])
+        self._make((), [*(self._table.put_op(item | stamp) for item in core), remains, visit])
         return False
+
+    def _make(
+        self, members: Sequence[Membership], more: Sequence[Operation] = (), stamp: Item | None = None
+    ) -> None:
+        """A transaction of a creation: members who are not being erased, and more. Raises Contended, Refused."""
+        operations: list[Operation] = []
+        for member in members:
+            operations.append(erasure.may_come(self._table, member.participant_id))
+            operations += [self._table.put_op(item | (stamp or {})) for item in stored.member_items(member)]
+        try:
+            self._dynamo.transact([*operations, *more])
+        except TransactionCancelled as cancelled:
+            if cancelled.contended:
+                raise Contended from cancelled
+            erasing = [each.participant_id for index, each in enumerate(members) if cancelled.failed(3 * index)]
+            raise Refused(erasing=erasing) from cancelled
 
     def _transact(self, operations: Sequence[Operation]) -> None:
         """A transaction whose conditions, if it has any, fail only for what is done already. Raises Contended."""
@@ -284,10 +347,14 @@ class DynamoConversations:
             for item in items
             if item["sk"].startswith("P#")
         ]
+        found += [
+            stored.former_key(purge.conversation_id, item["sk"].removeprefix("L#"))
+            for item in items
+            if item["sk"].startswith("L#")
+        ]
         for keys in (found, [(item["pk"], item["sk"]) for item in items]):
             self._dynamo.batch_delete([(self._table.name, *each) for each in keys])
         return False
-
 
 
 def _later(call: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:

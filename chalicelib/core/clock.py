@@ -48,3 +48,8 @@ def rfc3339(milliseconds_since_epoch: int) -> str:
     """A stored time as it stands on the wire: UTC with milliseconds and `Z` (RFC 3339)."""
     seconds, rest = divmod(milliseconds_since_epoch, 1000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+
+
+def from_rfc3339(text: str) -> float:
+    """Seconds since the epoch, of a time as `rfc3339` writes it."""
+    return datetime.fromisoformat(text).timestamp()

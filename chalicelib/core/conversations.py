@@ -6,29 +6,29 @@ still a participant is looked at last, so that all of it was theirs to see (L7).
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
 import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
-from . import frames, json_text
+from . import cursors, frames, muting
 from .clock import Clock, milliseconds, rfc3339
-from .errors import Forbidden, InvalidJson, NotFound, ValidationFailed
+from .errors import ConversationBusy, ErasureRunning, Forbidden, NotFound, ValidationFailed
 from .frames import Conversation
 from .ids import is_conversation_id, new_conversation_id
-from .limits import Limits, Timing
+from .limits import Limits, Timing, first_visit
 from .log import Log
-from .model import Caller, Head, Info, Membership, Person, Role, State
-from .ports import Commit, ConnectionStore, ConversationStore, Creation, Gather
+from .model import AuditEntry, Caller, Head, Info, Membership, Person, Role, State
+from .ports import Commit, ConnectionStore, ConversationStore, Creation, Gather, Refused
 from .presence import Presence
 from .pushes import Outcome, Push, ToParticipants, ToSubscriptions, of_commit
 from .requests import ConversationsQuery, CreateConversation, UpdateConversation, twice
 
 MODERATORS: tuple[Role, ...] = ("owner", "moderator")
 NEWEST_MESSAGES = 50
+ERASING_SECONDS = 60
+"""When to try again to bring in somebody who is just being erased."""
 _PURGE_STEP = 200
 
 
@@ -78,20 +78,22 @@ class Conversations:
             raise NotFound
         return self._log.usable(head), member
 
-    def participants(self, conversation_id: str) -> list[frames.Participant]:
+    def participants(self, head: Head) -> list[frames.Participant]:
         """Who is in, longest-standing first, and who of them is online."""
         roster, online = self._gather(
-            lambda: self._store.roster(conversation_id),
-            lambda: self._presence.online(conversation_id),
+            lambda: self._store.roster(head.conversation_id),
+            lambda: self._presence.online(head),
         )
-        return [frames.participant(member, online=member.participant_id in online) for member in roster]
+        now = milliseconds(self._clock)
+        members = [muting.as_of(member, now) for member in roster]
+        return [frames.participant(member, online=member.participant_id in online) for member in members]
 
     def view(self, conversation_id: str, caller: Caller, *, messages: bool = False) -> Conversation:
         """A conversation as the caller sees it, with its participants. Raises NotFound."""
         head, _ = self.enter(conversation_id, caller)
         info, participants, newest = self._gather(
             lambda: self._store.info(conversation_id),
-            lambda: self.participants(conversation_id),
+            lambda: self.participants(head),
             lambda: self._log.messages_before(head, None, NEWEST_MESSAGES if messages else 1),
         )
         member = self.member(conversation_id, caller)
@@ -113,7 +115,7 @@ class Conversations:
 
     def list(self, caller: Caller, query: ConversationsQuery) -> dict[str, object]:
         """The caller's conversations, latest activity first, a page at a time."""
-        after = _read_cursor(query.cursor)
+        after = None if query.cursor is None else tuple(cursors.decode(query.cursor, int, str))
         mine = {each.conversation_id for each in self._store.memberships_of(caller.participant_id)}
         heads = [head for head in self._store.heads(list(mine)).values() if head.state is State.LIVE]
         ranked = sorted(heads, key=_rank, reverse=True)
@@ -133,7 +135,7 @@ class Conversations:
             conversations.append(view)
         answer: dict[str, object] = {"conversations": conversations}
         if len(rest) > len(page):
-            answer["next_cursor"] = _cursor(page[-1])
+            answer["next_cursor"] = cursors.encode(*_rank(page[-1]))
         return answer
 
     # ---- making and changing ---------------------------------------------------------------------------
@@ -168,8 +170,16 @@ class Conversations:
             "title": request.title,
             "participants": participants,
         }
-        creation = Creation(head, info, event, members)
-        if not self._log.insist(lambda: self._store.create(creation)):
+        visit_at = first_visit(now, self._timing)
+        creation = Creation(head, info, event, members, visit_at)
+        try:
+            whole = self._log.insist(lambda: self._store.create(creation))
+        except Refused as refused:
+            if caller.participant_id in refused.erasing:
+                raise ErasureRunning from None
+            # Of somebody else it is not the caller's business: for a while it does not work, as in a crowd.
+            raise ConversationBusy(retry_after=ERASING_SECONDS) from None
+        if not whole:
             self._log.settle(conversation_id)
         view = self._personal(head, info, members[0])
         view["participants"] = participants
@@ -183,7 +193,7 @@ class Conversations:
 
         def plan(head: Head) -> Commit:
             member = self.member(conversation_id, caller)
-            if member.role not in MODERATORS:
+            if member.role not in MODERATORS or ("retention_days" in asked and member.role != "owner"):
                 raise Forbidden
             info = self._store.info(conversation_id)
             if info is None:
@@ -201,7 +211,17 @@ class Conversations:
                 **changes,
             }
             new = replace(head, sequence_id=head.sequence_id + 1, updated_at=now)
-            return Commit(head, new, [event], guard=member, info=replace(info, **changes))
+            entry = AuditEntry("conversation_updated", member.participant_id)
+            return Commit(
+                head,
+                new,
+                [event],
+                guard=member,
+                info=replace(info, **changes),
+                # What is past retention by the new number goes soon, not when it was due by the old one.
+                visit_at=now // 1000 if "retention_days" in changes else None,
+                audit=[entry],
+            )
 
         with contextlib.suppress(_NothingToDo):
             commits.append(self._log.append(conversation_id, plan))
@@ -257,21 +277,5 @@ class _NothingToDo(Exception):
     """A change that changes nothing."""
 
 
-def _rank(head: Head) -> tuple[int, str]:
+def _rank(head: Head) -> tuple[int | str, ...]:
     return head.updated_at, head.conversation_id
-
-
-def _cursor(head: Head) -> str:
-    return base64.urlsafe_b64encode(json_text.dumps(_rank(head)).encode()).decode()
-
-
-def _read_cursor(cursor: str | None) -> tuple[int, str] | None:
-    if cursor is None:
-        return None
-    try:
-        match json_text.parse(base64.b64decode(cursor, altchars=b"-_", validate=True)):
-            case [int() as updated_at, str() as conversation_id]:
-                return updated_at, conversation_id
-    except (binascii.Error, ValueError, InvalidJson):
-        pass
-    raise ValidationFailed.at("cursor", "must be a next_cursor of an earlier answer")

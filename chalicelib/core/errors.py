@@ -3,9 +3,10 @@
     ChatError
     ├── InvalidJson, ValidationFailed, UnknownCommand      400  the request is at fault
     ├── Unauthorized, TokenExpired                         401  the credential is at fault
-    ├── Forbidden                                          403  a participant without the right role
+    ├── Forbidden, Muted                                   403  a participant without the right to it
     ├── NotFound                                           404  not there, or not yours: never told apart
-    ├── AlreadyParticipant, ParticipantLimit, LastOwner    409  the state forbids it
+    ├── AlreadyParticipant, ParticipantLimit, LastOwner,
+    │   Banned, ErasureRunning                             409  the state forbids it
     ├── TooLarge                                           413
     ├── RateLimited                                        429  retry after `retry_after`
     ├── Internal                                           500  our fault; says nothing but the request id
@@ -112,6 +113,13 @@ class Forbidden(ChatError):
     default_message = "Your role does not allow this."
 
 
+class Muted(ChatError):
+    """A participant who may read and say nothing, for `retry_after` seconds yet."""
+
+    code, status = "MUTED", 403
+    default_message = "You are muted in this conversation: read on, and write again when the mute ends."
+
+
 class NotFound(ChatError):
     """Not there, or not the caller's: the two look the same."""
 
@@ -138,6 +146,20 @@ class LastOwner(ChatError):
 
     code, status = "LAST_OWNER", 409
     default_message = "The last owner must make somebody else owner first."
+
+
+class Banned(ChatError):
+    """The person is banned: nobody adds them before the ban is lifted."""
+
+    code, status = "BANNED", 409
+    default_message = "This person is banned from the conversation: lift the ban first."
+
+
+class ErasureRunning(ChatError):
+    """The caller has asked to be erased, and that is not done yet."""
+
+    code, status = "ERASURE_RUNNING", 409
+    default_message = "Your data is being erased: you can join and create conversations when that is done."
 
 
 class TooLarge(ChatError):

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypedDict
 
+from . import model
 from .clock import rfc3339
 from .errors import ChatError, Problem
-from .model import Head, Info, JoinPolicy, Membership, ParticipantType, Person, Role, Socket
+from .messages import Reaction
+from .model import Act, Head, Info, JoinPolicy, Membership, ParticipantType, Person, Role, Socket
 
 PROTOCOL = 1
 MAX_PARTICIPANTS_IN_A_FRAME = 100
@@ -30,6 +32,58 @@ class Participant(PersonRef):
     role: Role
     joined_at: str
     online: bool
+    muted_until: NotRequired[str]
+
+
+class BannedRef(TypedDict):
+    """The `participant` of events about a ban: somebody who is not in, and may never have been."""
+
+    participant_id: str
+    name: NotRequired[str]
+
+
+class Ban(BannedRef):
+    """Somebody who is banned."""
+
+    banned_by: str
+    banned_at: str
+
+
+class Invite(TypedDict):
+    """What is told of an invite when it is made, beside its secret."""
+
+    invite_id: str
+    expires_at: str
+    max_uses: int | None
+
+
+class ListedInvite(Invite):
+    """An invite in a list."""
+
+    created_by: str
+    created_at: str
+    uses: int
+
+
+class AuditEntry(TypedDict):
+    """That somebody used a right of theirs; which of the optional fields are there depends on `act`."""
+
+    sequence_id: int
+    created_at: str
+    act: Act
+    by: str
+    participant_id: NotRequired[str]
+    target: NotRequired[int]
+    role: NotRequired[Role]
+    muted_until: NotRequired[str]
+    invite_id: NotRequired[str]
+
+
+class ReactionCount(TypedDict):
+    """How many people reacted to a message with one emoji."""
+
+    emoji: str
+    count: int
 
 
 class Event(TypedDict):
@@ -40,10 +94,18 @@ class Event(TypedDict):
     type: Literal[
         "conversation_created",
         "message",
+        "message_edited",
+        "message_deleted",
+        "reaction_added",
+        "reaction_removed",
         "participant_joined",
         "participant_left",
         "participant_updated",
+        "participant_banned",
+        "participant_unbanned",
         "conversation_updated",
+        "participant_erased",
+        "content_expired",
     ]
     created_at: str
     sender: PersonRef
@@ -53,12 +115,30 @@ class Event(TypedDict):
     reply_to: NotRequired[int]
     mentions: NotRequired[list[str]]
     metadata: NotRequired[dict[str, Any]]
+    edited_at: NotRequired[str]
+    deleted_at: NotRequired[str]
+    expired: NotRequired[Literal[True]]
+    reactions: NotRequired[list[ReactionCount]]
+    last_change: NotRequired[int]
+    target: NotRequired[int]
+    emoji: NotRequired[str]
     title: NotRequired[str]
     join_policy: NotRequired[JoinPolicy]
+    retention_days: NotRequired[int | None]
+    participant_id: NotRequired[str]
+    up_to: NotRequired[int]
     participants: NotRequired[list[Participant]]
     participants_more: NotRequired[bool]
-    participant: NotRequired[Participant]
-    reason: NotRequired[Literal["joined", "added", "left", "removed"]]
+    participant: NotRequired[Participant | BannedRef]
+    reason: NotRequired[Literal["joined", "added", "left", "removed", "banned"]]
+
+
+class WhoReacted(TypedDict):
+    """One person's reaction to a message."""
+
+    participant_id: str
+    emoji: str
+    sequence_id: int
 
 
 class Conversation(TypedDict):
@@ -73,6 +153,7 @@ class Conversation(TypedDict):
     metadata: dict[str, Any]
     head: int
     participant_count: int
+    retention_days: NotRequired[int]
     participants: NotRequired[list[Participant]]
     participants_more: NotRequired[bool]
     last_message: NotRequired[Event]
@@ -92,7 +173,7 @@ def person_ref(person: Person) -> PersonRef:
 
 def participant(member: Membership, *, online: bool) -> Participant:
     """A member as a participant."""
-    return {
+    seen: Participant = {
         "participant_id": member.participant_id,
         "name": member.name,
         "type": member.type,
@@ -100,11 +181,68 @@ def participant(member: Membership, *, online: bool) -> Participant:
         "joined_at": rfc3339(member.joined_at),
         "online": online,
     }
+    if member.muted_until:
+        seen["muted_until"] = rfc3339(member.muted_until)
+    return seen
+
+
+def banned_ref(ban: model.Ban) -> BannedRef:
+    """Somebody who is banned, as a reference."""
+    ref: BannedRef = {"participant_id": ban.participant_id}
+    if ban.name is not None:
+        ref["name"] = ban.name
+    return ref
+
+
+def ban(ban: model.Ban) -> Ban:
+    """A ban."""
+    return {**banned_ref(ban), "banned_by": ban.banned_by, "banned_at": rfc3339(ban.banned_at)}
+
+
+def invite(invite: model.Invite) -> Invite:
+    """A new invite."""
+    return {
+        "invite_id": invite.invite_id,
+        "expires_at": rfc3339(1000 * invite.expires_at),
+        "max_uses": invite.max_uses,
+    }
+
+
+def listed_invite(listed: model.Invite) -> ListedInvite:
+    """An invite."""
+    return {
+        **invite(listed),
+        "created_by": listed.created_by,
+        "created_at": rfc3339(listed.created_at),
+        "uses": listed.uses,
+    }
+
+
+def audited(audited: model.Audited) -> AuditEntry:
+    """An entry of the audit."""
+    entry = audited.entry
+    told: AuditEntry = {
+        "sequence_id": audited.sequence_id,
+        "created_at": rfc3339(audited.created_at),
+        "act": entry.act,
+        "by": entry.by,
+    }
+    if entry.participant is not None:
+        told["participant_id"] = entry.participant
+    if entry.target is not None:
+        told["target"] = entry.target
+    if entry.role is not None:
+        told["role"] = entry.role
+    if entry.muted_until is not None:
+        told["muted_until"] = rfc3339(entry.muted_until)
+    if entry.invite_id is not None:
+        told["invite_id"] = entry.invite_id
+    return told
 
 
 def conversation(head: Head, info: Info) -> Conversation:
     """A conversation without what differs from reader to reader."""
-    return {
+    view: Conversation = {
         "conversation_id": head.conversation_id,
         "title": info.title,
         "created_at": rfc3339(info.created_at),
@@ -114,6 +252,18 @@ def conversation(head: Head, info: Info) -> Conversation:
         "metadata": info.metadata,
         "head": head.sequence_id,
         "participant_count": head.participants,
+    }
+    if info.retention_days is not None:
+        view["retention_days"] = info.retention_days
+    return view
+
+
+def who_reacted(reaction: Reaction) -> WhoReacted:
+    """One reaction, as those who may read the message see it."""
+    return {
+        "participant_id": reaction.participant_id,
+        "emoji": reaction.emoji,
+        "sequence_id": reaction.event,
     }
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+LEAST_RETENTION_DAYS, MOST_RETENTION_DAYS = 30, 365
+"""What retention can be set to, where it is set; so nothing can be past it earlier than the least of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -15,22 +18,34 @@ class Limits:
     content_bytes: int = 24_000
     mentions: int = 20
     metadata_bytes: int = 4_096
+    edits: int = 50
+    """How often one message can be edited."""
+    emoji: int = 20
+    """How many different ones stand at one message."""
     client_message_id_characters: int = 128
     command_id_characters: int = 128
     command_bytes: int = 32_768
     body_bytes: int = 256 * 1024
     messages_per_second: int = 10
     burst: int = 100
+    typing_participants: int = 50
+    """Up to how many participants a conversation tells who is writing; 0 is never."""
+    presence_participants: int = 50
+    """Up to how many it tells who is online."""
 
     def __post_init__(self) -> None:
-        """Raises ValueError if a limit is not positive or more than what it must fit into."""
+        """Raises ValueError if a limit is too small, or more than what it must fit into."""
         for name, value in asdict(self).items():
-            if value < 1:
-                raise ValueError(f"the limit {name} must be at least 1, not {value}")
+            least = 0 if name in ("typing_participants", "presence_participants") else 1
+            if value < least:
+                raise ValueError(f"the limit {name} must be at least {least}, not {value}")
         # A stored item takes 400 KB, a frame to a socket 128 KB in which every byte may become two by escaping.
-        for name, most in (("content_bytes", 24_000), ("metadata_bytes", 8_192), ("mentions", 100)):
+        fitting = {"content_bytes": 24_000, "metadata_bytes": 8_192, "mentions": 100, "emoji": 100}
+        for name, most in fitting.items():
             if getattr(self, name) > most:
                 raise ValueError(f"the limit {name} can be at most {most}: an event must fit into one frame")
+        if self.edits > 90:
+            raise ValueError("the limit edits can be at most 90: a deletion empties them all in one transaction")
 
     def public(self) -> dict[str, int]:
         """The limits as `welcome` tells them."""
@@ -53,3 +68,12 @@ class Timing:
     typing_every: float = 3.0
     closed_retention: int = 30 * 24 * 3600
     """How long a conversation that was left by all is kept."""
+    erasure_settles: float = 60.0
+    """How long an erasure waits after somebody left: longer than any invocation may take that began before."""
+    retention_day: float = 24 * 3600.0
+    """How long a day of retention is: tests are in a hurry."""
+
+
+def first_visit(now: int, timing: Timing) -> int:
+    """When (epoch seconds) a conversation made now (ms) is first looked at for contents past retention."""
+    return int(now / 1000 + LEAST_RETENTION_DAYS * timing.retention_day)

@@ -9,6 +9,9 @@ tries again. (`sending.py` says how a crowd of senders does not get lost in that
 **Reading.** The head is read first, consistently, then the events up to it, consistently. DynamoDB's Query is
 only read-committed against transactions (developer guide, "Transaction isolation levels"): it may show half
 of an append that is just being committed. So a reader never serves beyond the first id that is missing (L4).
+
+The sequence (`after`, `newest`) is told as it was appended, messages (`messages_before`, `messages_after`) as they
+now are: edited, reacted to, deleted (`changing.py`).
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from .clock import Clock
 from .errors import ConversationBusy, NotFound
 from .ids import is_conversation_id
 from .limits import Timing
+from .messages import Logged
 from .model import Event, Head, State
 from .ports import Commit, Contended, ConversationStore, HeadMoved, Refused
 
@@ -102,28 +106,39 @@ class Log:
         """For one append."""
         return Patience(self._clock, self._timing.append_deadline)
 
-    def append(self, conversation_id: str, plan: Callable[[Head], Commit], head: Head | None = None) -> Commit:
+    def append(
+        self,
+        conversation_id: str,
+        plan: Callable[[Head], Commit],
+        head: Head | None = None,
+        write: Callable[[Commit], object] | None = None,
+    ) -> Commit:
         """Append what `plan` makes of the head; again with a fresh head as long as somebody is quicker.
 
-        `plan` is to read what it decides upon anew each time, and raises what the caller is to be told.
+        `plan` is to read what it decides upon anew each time, and raises what the caller is to be told; or
+        HeadMoved, if it has read what came after the head.
+        `write` commits, and does beside it what is to be done at the same time.
 
         Raises:
             NotFound: the conversation is not live.
             ConversationBusy: others were quicker until the deadline; nothing was written.
+            Refused: because of an erasure; nothing was written.
         """
         patience = self.patience()
         while True:
             if head is None:
                 head = self.live(conversation_id)
-            commit = plan(head)
             try:
-                self._store.commit(commit)
+                commit = plan(head)
+                (write or self._store.commit)(commit)
                 return commit
             except HeadMoved as moved:
                 head = self.usable(moved.current)
                 if patience.exhausted:
                     patience.pause()
-            except (Contended, Refused):
+            except (Contended, Refused) as failed:
+                if isinstance(failed, Refused) and failed.erasing:
+                    raise
                 head = None
                 patience.pause()
 
@@ -137,10 +152,10 @@ class Log:
         events: list[Event] = []
         for _ in range(_REPEATS):
             events = []
-            for event, _messages in self._store.events(head.conversation_id, after + 1, last):
-                if event["sequence_id"] != after + 1 + len(events):
+            for each in self._store.events(head.conversation_id, after + 1, last):
+                if each.event["sequence_id"] != after + 1 + len(events):
                     break
-                events.append(event)
+                events.append(each.event)
             if events:
                 break
             self._clock.sleep(0.01)
@@ -150,54 +165,54 @@ class Log:
         """The newest `limit` events, contiguous to the head."""
         first = max(head.sequence_id - limit + 1, 1)
         events, top = self._contiguous_below(head, first, head.sequence_id)
-        return Page([event for event, _ in events], has_more=first > 1, head=top)
+        return Page([each.event for each in events], has_more=first > 1, head=top)
 
     def messages_before(self, head: Head, before: int | None, limit: int) -> Page:
-        """Up to `limit` messages before `before`, or the newest."""
+        """Up to `limit` messages before `before`, or the newest, as they now are."""
         top = head.sequence_id if before is None else min(before - 1, head.sequence_id)
-        found: list[tuple[Event, int]] = []
+        found: list[Logged] = []
         span = limit
         while top >= 1 and len(found) < limit:
             first = max(top - span + 1, 1)
             events, _ = self._contiguous_below(head, first, top)
-            messages = [each for each in events if each[0]["type"] == "message"]
+            messages = [each for each in events if each.event["type"] == "message"]
             found = messages[-(limit - len(found)) :] + found
             top, span = first - 1, min(span * 2, _CHUNK)
-        older = bool(found) and found[0][1] > 1
-        return Page([event for event, _ in found], has_more=older, head=head.sequence_id)
+        older = bool(found) and found[0].messages > 1
+        return Page([each.present for each in found], has_more=older, head=head.sequence_id)
 
     def messages_after(self, head: Head, after: int, limit: int) -> Page:
-        """Up to `limit` messages after `after`."""
+        """Up to `limit` messages after `after`, as they now are."""
         found: list[Event] = []
         position, count = after, 0
         while position < head.sequence_id and len(found) < limit:
             last = min(position + limit, head.sequence_id)
             expected = position + 1
-            for event, messages in self._store.events(head.conversation_id, expected, last):
-                if event["sequence_id"] != expected or len(found) == limit:
+            for each in self._store.events(head.conversation_id, expected, last):
+                if each.event["sequence_id"] != expected or len(found) == limit:
                     break
                 expected += 1
-                count = messages
-                if event["type"] == "message":
-                    found.append(event)
+                count = each.messages
+                if each.event["type"] == "message":
+                    found.append(each.present)
             if expected == position + 1:
                 return Page(found, has_more=True, head=head.sequence_id)
             position = expected - 1
         more = position < head.sequence_id and count < head.messages
         return Page(found, has_more=more, head=head.sequence_id)
 
-    def _contiguous_below(self, head: Head, first: int, last: int) -> tuple[list[tuple[Event, int]], int]:
+    def _contiguous_below(self, head: Head, first: int, last: int) -> tuple[list[Logged], int]:
         """All events from `first` to `last` in rising order; a read with a hole is repeated.
 
         If the newest stay invisible even then, what is below them is served and the end said to be there.
         """
-        found: list[tuple[Event, int]] = []
+        found: list[Logged] = []
         for _ in range(_REPEATS):
             found = list(self._store.events(head.conversation_id, first, last, descending=True))[::-1]
             if len(found) == last - first + 1:
                 return found, last
             self._clock.sleep(0.01)
-        whole = [each for index, each in enumerate(found) if each[0]["sequence_id"] == first + index]
+        whole = [each for index, each in enumerate(found) if each.event["sequence_id"] == first + index]
         return whole, first + len(whole) - 1
 
 

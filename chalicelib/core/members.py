@@ -1,14 +1,23 @@
-"""Who is in a conversation, and in which role.
+"""Who is in a conversation: coming and going; in which role, muted or banned, is in `moderation.py`.
 
-| may …                          | owner | moderator         | member   | anybody          |
-|--------------------------------|-------|-------------------|----------|------------------|
-| change title, policy, metadata | yes   | yes               |          |                  |
-| add people                     | yes   | as members        |          |                  |
-| remove people                  | yes   | members           |          |                  |
-| change roles                   | yes   |                   |          |                  |
-| delete the conversation        | yes   |                   |          |                  |
-| leave                          | yes   | yes               | yes      |                  |
-| join                           |       |                   |          | if it is open    |
+| may …                          | owner      | moderator    | member       | anybody                   |
+|--------------------------------|------------|--------------|--------------|---------------------------|
+| read                           | yes        | yes          | yes          |                           |
+| write, edit, react, be typing  | yes        | unless muted | unless muted |                           |
+| delete messages                | all        | all          | own          |                           |
+| change title, policy, metadata | yes        | yes          |              |                           |
+| add people who are not banned  | yes        | as members   |              |                           |
+| remove people                  | yes        | members      |              |                           |
+| ban people, in or not          | not owners | members      |              |                           |
+| lift bans, see who is banned   | yes        | yes          |              |                           |
+| mute people                    | not owners | members      |              |                           |
+| change roles                   | yes        |              |              |                           |
+| make, see, revoke invites      | yes        | yes          |              |                           |
+| read the audit                 | yes        |              |              |                           |
+| delete the conversation        | yes        |              |              |                           |
+| leave                          | yes        | yes          | yes          |                           |
+| join                           |            |              |              | by invite, or if it is    |
+|                                |            |              |              | open; unless banned       |
 
 There is always an owner: the last one who leaves hands on to the longest-standing participant, and cannot be
 made anything less.
@@ -16,64 +25,96 @@ made anything less.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
-from . import frames
+from . import frames, muting
 from .clock import Clock, milliseconds, rfc3339
-from .conversations import MODERATORS, Conversations
-from .errors import AlreadyParticipant, Forbidden, LastOwner, NotFound, ParticipantLimit
+from .conversations import ERASING_SECONDS, MODERATORS, Conversations
+from .errors import (
+    AlreadyParticipant,
+    Banned,
+    ChatError,
+    ConversationBusy,
+    ErasureRunning,
+    Forbidden,
+    NotFound,
+    ParticipantLimit,
+)
+from .ids import invite_id, is_invite
 from .limits import Limits, Timing
 from .log import Log
-from .model import Caller, Event, Head, Membership, Person, Role, State
-from .ports import Commit, ConnectionStore, ConversationStore
-from .presence import Presence
+from .model import AuditEntry, Ban, Caller, Event, Head, Invite, Membership, Person, Role, State
+from .ports import Commit, ConnectionStore, ConversationStore, ModerationStore, Refused
 from .pushes import Outcome, Push, ToParticipants, of_commit
 from .requests import NewParticipant
 
 
 class Members:
-    """Joining, leaving, adding, removing, roles."""
+    """Joining, leaving, adding, removing."""
 
     def __init__(
         self,
         store: ConversationStore,
+        moderation: ModerationStore,
         connections: ConnectionStore,
         conversations: Conversations,
         log: Log,
-        presence: Presence,
         clock: Clock,
         limits: Limits,
         timing: Timing,
     ) -> None:
         self._store = store
+        self._moderation = moderation
         self._connections = connections
         self._conversations = conversations
         self._log = log
-        self._presence = presence
         self._clock = clock
         self._limits = limits
         self._timing = timing
 
     # ---- coming ----------------------------------------------------------------------------------------
 
-    def join(self, caller: Caller, conversation_id: str) -> Outcome:
-        """Join an open conversation as oneself. Who has no right to it learns nothing."""
+    def join(self, caller: Caller, conversation_id: str, secret: str | None = None) -> Outcome:
+        """Join as oneself: by the secret of an invite, or because it is open. Who has no right learns nothing.
+
+        An invite that is shown must hold, whatever the policy is.
+        """
 
         def plan(head: Head) -> Commit:
             if self._store.membership(conversation_id, caller.participant_id) is not None:
                 raise AlreadyParticipant("You are a participant already.")
+            if self._moderation.ban(conversation_id, caller.participant_id) is not None:
+                raise NotFound
+            invite = self._right_to_join(conversation_id, secret)
+            me = Person(caller.participant_id, caller.name or caller.participant_id[:100], "human")
+            commit = self._entry(head, me, "member", by=me, reason="joined")
+            if invite is None:
+                return commit
+            used = AuditEntry("invite_used", me.participant_id, invite_id=invite.invite_id)
+            return replace(commit, invite=invite, audit=[used])
+
+        try:
+            commit = self._log.append(conversation_id, plan)
+        except Refused:
+            raise ErasureRunning from None
+        return self._conversations.seen(conversation_id, caller, self._arrival(commit))
+
+    def _right_to_join(self, conversation_id: str, secret: str | None) -> Invite | None:
+        """The invite of this secret, or None if none is shown and none is needed. Raises NotFound."""
+        if secret is None:
             info = self._store.info(conversation_id)
             if info is None or info.join_policy != "open":
                 raise NotFound
-            me = Person(caller.participant_id, caller.name or caller.participant_id[:100], "human")
-            return self._entry(head, me, "member", by=me, reason="joined")
-
-        commit = self._log.append(conversation_id, plan)
-        return self._conversations.seen(conversation_id, caller, self._arrival(commit))
+            return None
+        invite = self._moderation.invite(conversation_id, invite_id(secret)) if is_invite(secret) else None
+        if invite is None or (invite.max_uses is not None and invite.uses >= invite.max_uses):
+            raise NotFound
+        return invite
 
     def add(self, caller: Caller, conversation_id: str, request: NewParticipant) -> Outcome:
-        """Add somebody."""
+        """Add somebody; who is banned must be unbanned first."""
 
         def plan(head: Head) -> Commit:
             actor = self._conversations.member(conversation_id, caller)
@@ -81,11 +122,17 @@ class Members:
                 raise Forbidden
             if self._store.membership(conversation_id, request.participant_id) is not None:
                 raise AlreadyParticipant
+            if self._moderation.ban(conversation_id, request.participant_id) is not None:
+                raise Banned
             person = Person(request.participant_id, request.name, request.type)
             commit = self._entry(head, person, request.role, by=caller.acting(actor), reason="added")
             return replace(commit, guard=actor)
 
-        commit = self._log.append(conversation_id, plan)
+        try:
+            commit = self._log.append(conversation_id, self.told(conversation_id, caller, plan))
+        except Refused:
+            # They are being erased, which is nobody else's business: for a while it fails, as in a crowd.
+            raise ConversationBusy(retry_after=ERASING_SECONDS) from None
         (member,) = commit.joining
         return Outcome(frames.participant(member, online=False), self._arrival(commit))
 
@@ -93,9 +140,9 @@ class Members:
         if head.participants >= self._limits.participants:
             raise ParticipantLimit
         number, now = head.sequence_id + 1, milliseconds(self._clock)
-        # Who returns finds the read pointer where it was.
+        # Who returns finds the read pointer where it was, and a mute that is not over.
         former = self._store.former(head.conversation_id, person.participant_id)
-        read_up_to, read_messages = former or (number, head.messages)
+        muted = former is not None and role != "owner" and former.muted_until > now
         member = Membership(
             head.conversation_id,
             person.participant_id,
@@ -104,10 +151,12 @@ class Members:
             role,
             joined_at=now,
             epoch=number,
-            read_up_to=read_up_to,
-            read_messages=read_messages,
+            read_up_to=number if former is None else former.read_up_to,
+            read_messages=head.messages if former is None else former.read_messages,
+            muted_until=former.muted_until if former is not None and muted else 0,
         )
-        event = self._event(head.conversation_id, number, "participant_joined", by, member, now, reason=reason)
+        where = head.conversation_id
+        event = participant_event(where, number, "participant_joined", by, member, now, reason=reason)
         new = replace(
             head,
             sequence_id=number,
@@ -125,6 +174,20 @@ class Members:
             pushes.append(ToParticipants([each.participant_id for each in commit.joining], added))
         return pushes
 
+    def told(
+        self, conversation_id: str, caller: Caller, plan: Callable[[Head], Commit]
+    ) -> Callable[[Head], Commit]:
+        """`plan`, whose refusals tell of others: they are for the caller as long as they are still in."""
+
+        def plan_for_members(head: Head) -> Commit:
+            try:
+                return plan(head)
+            except (ChatError, NothingToDo):
+                self._conversations.member(conversation_id, caller)
+                raise
+
+        return plan_for_members
+
     # ---- going -----------------------------------------------------------------------------------------
 
     def leave(self, caller: Caller, conversation_id: str) -> Outcome:
@@ -132,10 +195,10 @@ class Members:
 
         def plan(head: Head) -> Commit:
             member = self._conversations.member(conversation_id, caller)
-            return self._exit(head, member, by=caller.acting(member), reason="left")
+            return self.exit(head, member, by=caller.acting(member), reason="left")
 
         commit = self._log.append(conversation_id, plan)
-        return Outcome({"remaining_participants": commit.new.participants}, self._departure(commit, "left"))
+        return Outcome({"remaining_participants": commit.new.participants}, self.departure(commit, "left"))
 
     def remove(self, caller: Caller, conversation_id: str, participant_id: str) -> Outcome:
         """Remove somebody; removing oneself is leaving."""
@@ -151,30 +214,32 @@ class Members:
                 raise NotFound
             if actor.role == "moderator" and target.role != "member":
                 raise Forbidden
-            commit = self._exit(head, target, by=caller.acting(actor), reason="removed")
+            commit = self.exit(head, target, by=caller.acting(actor), reason="removed")
             return replace(commit, guard=actor)
 
-        commit = self._log.append(conversation_id, plan)
-        return Outcome(None, self._departure(commit, "removed"))
+        commit = self._log.append(conversation_id, self.told(conversation_id, caller, plan))
+        return Outcome(None, self.departure(commit, "removed"))
 
-    def _exit(self, head: Head, member: Membership, *, by: Person, reason: str) -> Commit:
+    def exit(
+        self, head: Head, member: Membership, *, by: Person, reason: Literal["left", "removed", "banned"]
+    ) -> Commit:
+        """The append by which somebody goes, with the ban that forbids them to return if that is the reason."""
         now = milliseconds(self._clock)
-        heirs = self._heirs(member)
+        heirs: list[Membership] = [replace(heir, role="owner", muted_until=0) for heir in self.heirs(member)]
+        where = head.conversation_id
         events = [
-            self._event(
-                head.conversation_id,
-                head.sequence_id + 1,
-                "participant_updated",
-                by,
-                replace(heir, role="owner"),
-                now,
-            )
-            for heir in heirs
+            participant_event(where, head.sequence_id + 1, "participant_updated", by, heir, now) for heir in heirs
         ]
         number = head.sequence_id + 1 + len(events)
-        events.append(
-            self._event(head.conversation_id, number, "participant_left", by, member, now, reason=reason)
-        )
+        events.append(participant_event(where, number, "participant_left", by, member, now, reason=reason))
+        actor = by.participant_id
+        audit = [
+            AuditEntry("role_changed", actor, each.participant_id, role="owner", event=head.sequence_id + 1)
+            for each in heirs
+        ]
+        if reason != "left":
+            audit.append(AuditEntry(reason, actor, member.participant_id))
+        ban = Ban(where, member.participant_id, member.name, actor, now)
         left = head.participants - 1
         new = replace(
             head,
@@ -191,11 +256,13 @@ class Members:
             new,
             events,
             leaving=[member],
-            changing_role=[(heir, "owner") for heir in heirs],
+            changing=heirs,
+            banning=[ban] if reason == "banned" else [],
+            audit=audit,
             purge_at=purge_at,
         )
 
-    def _heirs(self, leaving: Membership) -> list[Membership]:
+    def heirs(self, leaving: Membership) -> list[Membership]:
         """Who becomes owner when this one goes: nobody, unless it is the last owner and not the last of all.
 
         The roster is read after the head that the commit builds on, and changes only together with the head:
@@ -212,7 +279,7 @@ class Members:
             return []
         return others[:1]
 
-    def _departure(self, commit: Commit, reason: str) -> list[Push]:
+    def departure(self, commit: Commit, reason: str) -> list[Push]:
         """After somebody went: their sockets hear it no more; what to tell whom."""
         conversation_id = commit.new.conversation_id
         pushes = of_commit(commit)
@@ -223,64 +290,27 @@ class Members:
             pushes.append(ToParticipants([member.participant_id], frames.removed_push(conversation_id, reason)))
         return pushes
 
-    # ---- roles -----------------------------------------------------------------------------------------
 
-    def set_role(self, caller: Caller, conversation_id: str, participant_id: str, role: Role) -> Outcome:
-        """Give somebody a role; owners may."""
-        unchanged: list[Membership] = []
-
-        def plan(head: Head) -> Commit:
-            actor = self._conversations.member(conversation_id, caller)
-            if actor.role != "owner":
-                raise Forbidden
-            target = self._store.membership(conversation_id, participant_id)
-            if target is None:
-                raise NotFound
-            if target.role == role:
-                unchanged.append(target)
-                raise _SameRole
-            if target.role == "owner" and self._heirs(target):
-                raise LastOwner
-            if target.role == "owner" and head.participants == 1:
-                raise LastOwner
-            number, now = head.sequence_id + 1, milliseconds(self._clock)
-            changed = replace(target, role=role)
-            event = self._event(conversation_id, number, "participant_updated", caller.acting(actor), changed, now)
-            new = replace(head, sequence_id=number, updated_at=now, roster_version=head.roster_version + 1)
-            guard = None if actor.participant_id == target.participant_id else actor
-            return Commit(head, new, [event], guard=guard, changing_role=[(target, role)])
-
-        try:
-            commit = self._log.append(conversation_id, plan)
-        except _SameRole:
-            return Outcome(self._seen(unchanged[-1]))
-        ((target, _),) = commit.changing_role
-        return Outcome(self._seen(replace(target, role=role)), of_commit(commit))
-
-    def _seen(self, member: Membership) -> frames.Participant:
-        online = self._presence.online(member.conversation_id)
-        return frames.participant(member, online=member.participant_id in online)
-
-    def _event(
-        self,
-        conversation_id: str,
-        number: int,
-        kind: str,
-        by: Person,
-        member: Membership,
-        now: int,
-        **more: Any,
-    ) -> Event:
-        return {
-            "conversation_id": conversation_id,
-            "sequence_id": number,
-            "type": kind,
-            "created_at": rfc3339(now),
-            "sender": frames.person_ref(by),
-            "participant": frames.participant(member, online=False),
-            **more,
-        }
+class NothingToDo(Exception):
+    """It is so already."""
 
 
-class _SameRole(Exception):
-    """The participant has that role."""
+def participant_event(
+    conversation_id: str,
+    number: int,
+    kind: str,
+    by: Person,
+    member: Membership,
+    now: int,
+    **more: Any,
+) -> Event:
+    """An event about somebody's place in a conversation."""
+    return {
+        "conversation_id": conversation_id,
+        "sequence_id": number,
+        "type": kind,
+        "created_at": rfc3339(now),
+        "sender": frames.person_ref(by),
+        "participant": frames.participant(muting.as_of(member, now), online=False),
+        **more,
+    }

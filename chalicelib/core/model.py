@@ -53,6 +53,11 @@ class Head:
     """Until when writers should queue rather than race, because the last ones collided."""
     unsettled: bool = False
     """Made in several steps, of which the last has not been seen to finish (see `Creation`)."""
+    revision: int = 0
+    """Moves when something that is kept is rewritten beside the log (`redaction.py`): no append stands that was
+    based on what was read before."""
+    expired_up_to: int = 0
+    """Up to which event contents are past retention (`retention.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,8 @@ class Info:
     metadata: dict[str, Any]
     created_at: int
     created_by: str
+    retention_days: int | None = None
+    """After how many days contents go; None: as the deployment has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +97,95 @@ class Membership:
     read_up_to: int
     read_messages: int
     """How many of the events up to `read_up_to` are messages."""
+    muted_until: int = 0
+    """Until when they may not say anything; 0 if nobody has muted them."""
 
     @property
     def person(self) -> Person:
         """The member as an actor."""
         return Person(self.participant_id, self.name, self.type)
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """What is kept of a place that somebody left, for when they return."""
+
+    read_up_to: int
+    read_messages: int
+    muted_until: int = 0
+    """Leaving and returning does not end a mute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ban:
+    """Somebody who must not come in again."""
+
+    conversation_id: str
+    participant_id: str
+    name: str | None
+    """As it was when they were in; None if they were not."""
+    banned_by: str
+    banned_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Invite:
+    """A right to join for whoever has its secret, which is not kept: `invite_id` is a digest of it."""
+
+    conversation_id: str
+    invite_id: str
+    created_by: str
+    created_at: int
+    expires_at: int
+    """Epoch seconds."""
+    max_uses: int | None
+    """None: as often as anybody likes."""
+    uses: int
+
+
+Act = Literal[
+    "removed",
+    "banned",
+    "unbanned",
+    "muted",
+    "unmuted",
+    "role_changed",
+    "message_deleted",
+    "conversation_updated",
+    "invite_created",
+    "invite_revoked",
+    "invite_used",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """That somebody used a right of theirs, and on whom or what: by ids alone, never a text, never a secret."""
+
+    act: Act
+    by: str
+    """A participant id."""
+    participant: str | None = None
+    """The id of whom it concerns."""
+    target: int | None = None
+    """The sequence id of the message it concerns."""
+    role: Role | None = None
+    muted_until: int | None = None
+    invite_id: str | None = None
+    event: int = 0
+    """The sequence id of the event that says when it was; 0: the last one of its commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """An entry as it is kept."""
+
+    entry: AuditEntry
+    sequence_id: int
+    """Of the event that it belongs to; of an act that is no event, the head of that moment."""
+    created_at: int
+    position: str
+    """Where it stands among all entries."""
 
 
 @dataclass(frozen=True, slots=True)

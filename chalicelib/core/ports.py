@@ -10,14 +10,20 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from .data_ports import Erasing
 from .measures import Measure
+from .messages import Logged, MessageState, Reaction
 from .model import (
+    Audited,
+    AuditEntry,
+    Ban,
     Event,
+    Former,
     Head,
     Info,
+    Invite,
     Membership,
     RateVerdict,
-    Role,
     SendKey,
     SendRecord,
     Socket,
@@ -54,10 +60,26 @@ class Commit:
     """The member who acts: must still be one, in this role."""
     joining: Sequence[Membership] = ()
     leaving: Sequence[Membership] = ()
-    changing_role: Sequence[tuple[Membership, Role]] = ()
+    changing: Sequence[Membership] = ()
+    """Members whose role or mute changes, as they are to be."""
+    banning: Sequence[Ban] = ()
+    unbanning: Sequence[Ban] = ()
+    invite: Invite | None = None
+    """By which somebody joins: it must hold when the commit does, and is used once more."""
     info: Info | None = None
     purge_at: int | None = None
     """When (epoch seconds) the conversation is to be cleared away, if this ends it."""
+    states: Mapping[int, MessageState] = field(default_factory=dict)
+    """New states of messages, by their sequence ids."""
+    rewritten: Sequence[tuple[Event, int]] = ()
+    """Stored events that lose what they said, as they are from now on, each with the `Logged.deletion` to keep."""
+    reactions_added: Sequence[Reaction] = ()
+    reactions_removed: Sequence[Reaction] = ()
+    audit: Sequence[AuditEntry] = ()
+    erasing: Erasing | None = None
+    """Somebody who goes for good, with what is known of them."""
+    visit_at: int | None = None
+    """When (epoch seconds) the conversation is to be looked at for contents past retention, if that changes."""
 
 
 class HeadMoved(Exception):
@@ -82,6 +104,9 @@ class Refused(Exception):
     """Sends that are no longer in the queue."""
     not_members: Collection[str] = ()
     """Participants whose membership is not what the commit takes it for."""
+    erasing: Collection[str] = ()
+    """Participants who cannot come in because they are being erased, or whose erasure is not what the commit takes
+    it for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +129,8 @@ class Creation:
     info: Info
     event: Event
     members: Sequence[Membership]
+    visit_at: int
+    """When (epoch seconds) it is first to be looked at for contents past retention."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,25 +176,44 @@ class ConversationStore(Protocol):
         """Who is in, longest-standing first; read pointers are not filled in."""
         ...
 
-    def former(self, conversation_id: str, participant_id: str) -> tuple[int, int] | None:
-        """The read pointer (`read_up_to`, `read_messages`) of somebody who was in before."""
+    def former(self, conversation_id: str, participant_id: str) -> Former | None:
+        """What is kept of somebody who was in before."""
         ...
 
-    def event(self, conversation_id: str, sequence_id: int) -> tuple[Event, int] | None:
-        """One event, and how many of the events up to it are messages."""
+    def event(self, conversation_id: str, sequence_id: int) -> Logged | None:
+        """One event."""
         ...
 
-    def events(
-        self, conversation_id: str, first: int, last: int, *, descending: bool = False
-    ) -> Iterable[tuple[Event, int]]:
-        """The events from `first` to `last` as far as they are visible, lazily, with the count of messages.
+    def events(self, conversation_id: str, first: int, last: int, *, descending: bool = False) -> Iterable[Logged]:
+        """The events from `first` to `last` as far as they are visible, lazily.
 
         A read of several items may see half of a commit that is under way: then events are missing.
         """
         ...
 
+    def reaction(self, conversation_id: str, target: int, participant_id: str, emoji: str) -> Reaction | None:
+        """Somebody's reaction to a message, if it is there."""
+        ...
+
+    def reactions(
+        self, conversation_id: str, target: int, *, emoji: str | None, after: str | None, limit: int
+    ) -> tuple[list[Reaction], str | None]:
+        """Who reacted to a message, one emoji after another; where the next page begins, None if there is none.
+
+        `emoji`: with which alone. `after`: what an earlier page gave for the next one.
+        """
+        ...
+
+    def events_at(self, conversation_id: str, sequence_ids: Sequence[int]) -> list[Logged]:
+        """These events, in no particular order; at most 100."""
+        ...
+
+    def clear_reactions(self, conversation_id: str, target: int, limit: int) -> bool:
+        """Remove up to `limit` reactions to a deleted message; whether that was all."""
+        ...
+
     def page(self, heads: Sequence[Head]) -> tuple[dict[str, Info], dict[str, Event]]:
-        """For a page of a list: what is said about these conversations, and each one's newest message."""
+        """For a page of a list: what is said about these conversations, and each one's newest message as it is."""
         ...
 
     def commit(self, commit: Commit) -> None:
@@ -199,6 +245,7 @@ class ConversationStore(Protocol):
 
         Raises:
             Contended: it is not visible; the same creation can be tried again.
+            Refused: some of its members are being erased; it never becomes visible.
         """
         ...
 
@@ -232,6 +279,49 @@ class ConversationStore(Protocol):
 
     def purge(self, purge: Purge, limit: int) -> bool:
         """Remove about `limit` items of a conversation that is no more; whether that was the last of it."""
+        ...
+
+
+class ModerationStore(Protocol):
+    """Bans, invites, and the audit of a conversation. Every read is consistent."""
+
+    def ban(self, conversation_id: str, participant_id: str) -> Ban | None:
+        """The ban of somebody."""
+        ...
+
+    def bans(self, conversation_id: str, after: str | None, limit: int) -> tuple[list[Ban], str | None]:
+        """Up to `limit` bans, in no meaningful order; where the next page begins, None if there is none.
+
+        `after`: what an earlier page gave for the next one.
+        """
+        ...
+
+    def invite(self, conversation_id: str, invite_id: str) -> Invite | None:
+        """An invite that has not expired; it may be used up."""
+        ...
+
+    def invites(self, conversation_id: str, after: str | None, limit: int) -> tuple[list[Invite], str | None]:
+        """Up to `limit` invites that have not expired, as `bans`."""
+        ...
+
+    def put_invite(self, invite: Invite, by: Membership, head: int, entry: AuditEntry) -> bool:
+        """Keep a new invite, with its entry in the audit at this head. False: `by` is not what it was.
+
+        Raises:
+            Contended: nothing happened.
+        """
+        ...
+
+    def revoke_invite(self, invite: Invite, by: Membership, head: int, entry: AuditEntry, now: int) -> bool:
+        """Remove an invite, with an entry in the audit. False: it is not there, or `by` is not what it was.
+
+        Raises:
+            Contended: nothing happened.
+        """
+        ...
+
+    def audit(self, conversation_id: str, after: int | str, limit: int) -> list[Audited]:
+        """Up to `limit` entries in rising order: after a sequence id, or after a position."""
         ...
 
 
@@ -319,6 +409,14 @@ class ConnectionStore(Protocol):
 
     def drop_all(self, conversation_id: str) -> None:
         """Nobody hears this conversation any more."""
+        ...
+
+    def forget(self, participant_id: str) -> None:
+        """Remove all that lies under somebody's id: what is left of sockets and tickets, and their rate."""
+        ...
+
+    def forget_typing(self, conversation_id: str, participant_id: str) -> None:
+        """Remove that somebody was said to be writing."""
         ...
 
     def put_ticket(self, key: str, socket: Socket, expires_at: int) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from .clock import Clock, milliseconds
 from .frames import presence_push
-from .limits import Timing
-from .model import Person, State, Subscription
+from .limits import Limits, Timing
+from .model import Head, Person, State, Subscription
 from .ports import ConnectionStore, ConversationStore
 from .pushes import Push, ToSubscribers
 
@@ -24,16 +24,31 @@ class Presence:
         conversations: ConversationStore,
         connections: ConnectionStore,
         clock: Clock,
+        limits: Limits,
         timing: Timing,
     ) -> None:
         self._conversations = conversations
         self._connections = connections
         self._clock = clock
+        self._limits = limits
         self._timing = timing
 
-    def online(self, conversation_id: str) -> set[str]:
-        """Who is online in a conversation."""
-        return self.among(self._connections.subscribers(conversation_id))
+    def online(self, head: Head) -> set[str]:
+        """Who is online in a conversation; nobody, as far as anybody is told, where too many are in."""
+        if not self._told_of(head):
+            return set()
+        return self.among(self._connections.subscribers(head.conversation_id))
+
+    def _told_of(self, head: Head | None) -> bool:
+        """Whether the conversation is live, and so small that it tells who is online.
+
+        What a push costs grows with the number of people, and how often it is due does as well.
+        """
+        return (
+            head is not None
+            and head.state is State.LIVE
+            and head.participants <= self._limits.presence_participants
+        )
 
     def among(self, subscriptions: Sequence[Subscription]) -> set[str]:
         """Whose subscriptions are of sockets that live."""
@@ -52,6 +67,9 @@ class Presence:
 
         Of two that subscribe at once, each sees itself; the earlier one tells.
         """
+        head = self._conversations.head(subscription.conversation_id)
+        if head is None or not self._told_of(head):
+            return []
         mine = [
             (each.since, each.connection_id)
             for each in self._connections.subscribers(subscription.conversation_id)
@@ -59,28 +77,28 @@ class Presence:
         ]
         if mine and min(mine) != (subscription.since, subscription.connection_id):
             return []
-        return self._told(subscription.conversation_id, person, online=True)
+        return self._told(head, person, online=True)
 
     def went(self, subscriptions: Sequence[Subscription]) -> list[Push]:
         """After these subscriptions of one person ended: a push for each conversation without another one."""
         pushes: list[Push] = []
         for ended in subscriptions:
+            head = self._conversations.head(ended.conversation_id)
+            if head is None or not self._told_of(head):
+                continue
             left = self._connections.subscribers(ended.conversation_id)
             if any(each.participant_id == ended.participant_id for each in left):
                 continue
             member = self._conversations.membership(ended.conversation_id, ended.participant_id)
             if member is not None and left:
-                pushes += self._told(ended.conversation_id, member.person, online=False)
+                pushes += self._told(head, member.person, online=False)
         return pushes
 
-    def _told(self, conversation_id: str, person: Person, *, online: bool) -> list[Push]:
-        head = self._conversations.head(conversation_id)
-        if head is None or head.state is not State.LIVE:
-            return []
+    def _told(self, head: Head, person: Person, *, online: bool) -> list[Push]:
         return [
             ToSubscribers(
-                conversation_id,
-                presence_push(conversation_id, person, online),
+                head.conversation_id,
+                presence_push(head.conversation_id, person, online),
                 head.gone,
                 not_to_participant=person.participant_id,
             )

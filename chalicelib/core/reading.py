@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from . import frames
+from . import cursors, frames
 from .conversations import Conversations
-from .errors import ValidationFailed
+from .errors import NotFound, ValidationFailed
 from .log import Log, Page, fitting
 from .model import Caller
 from .ports import ConversationStore
 from .pushes import Outcome, ToSubscribers
-from .requests import EventsQuery, MessagesQuery
+from .requests import EventsQuery, MessagesQuery, ReactionsQuery
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 """A Lambda function may answer with 6 MB (quotas), in which our JSON stands escaped once more."""
@@ -36,6 +36,26 @@ class Reading:
         self._conversations.member(conversation_id, caller)
         messages = fitting(page.events, MAX_ANSWER_BYTES, newest=newest)
         return {"messages": messages, "has_more": page.has_more or len(messages) < len(page.events)}
+
+    def reactions(
+        self, caller: Caller, conversation_id: str, target: int, query: ReactionsQuery
+    ) -> dict[str, object]:
+        """Who reacted to a message, and with what. Nobody, once it is deleted."""
+        after = None if query.cursor is None else str(cursors.decode(query.cursor, str)[0])
+        self._conversations.enter(conversation_id, caller)
+        message = self._store.event(conversation_id, target)
+        found, following = self._store.reactions(
+            conversation_id, target, emoji=query.emoji, after=after, limit=query.limit
+        )
+        self._conversations.member(conversation_id, caller)
+        if message is None or message.event["type"] != "message":
+            raise NotFound
+        if message.deletion:
+            return {"reactions": []}
+        answer: dict[str, object] = {"reactions": [frames.who_reacted(each) for each in found]}
+        if following is not None:
+            answer["next_cursor"] = cursors.encode(following)
+        return answer
 
     def events(self, caller: Caller, conversation_id: str, query: EventsQuery) -> dict[str, object]:
         """A page of the raw log."""
@@ -65,8 +85,8 @@ class Reading:
             found = self._store.event(conversation_id, sequence_id)
             if found is None:
                 raise ValidationFailed.at("sequence_id", "must be the id of an event of the conversation")
-            if self._store.move_read_pointer(member, sequence_id, found[1]):
-                read_up_to, read_messages = sequence_id, found[1]
+            if self._store.move_read_pointer(member, sequence_id, found.messages):
+                read_up_to, read_messages = sequence_id, found.messages
                 frame = frames.read_push(conversation_id, caller.participant_id, sequence_id)
                 pushes.append(ToSubscribers(conversation_id, frame, head.gone, not_to_connection=connection_id))
             else:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, LiteralString, TypeVar
+from typing import Annotated, Any, Literal, LiteralString, TypeAlias, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -26,13 +26,16 @@ from pydantic_core import PydanticCustomError
 
 from . import json_text
 from .errors import ChatError, InvalidJson, Problem, TooLarge, UnknownCommand, ValidationFailed
-from .limits import Limits
+from .graphemes import is_one_character
+from .limits import LEAST_RETENTION_DAYS, MOST_RETENTION_DAYS, Limits
 from .model import JoinPolicy, ParticipantType, Role
 
 MAX_SEQUENCE_ID = 2**53 - 1
 MAX_PAGE = 100
 MAX_SUBSCRIPTIONS_IN_HELLO = 100
 MAX_HEADS_IN_PING = 100
+MAX_EMOJI_BYTES = 64
+MAX_MUTE_SECONDS = 30 * 24 * 3600
 
 _FORBIDDEN_IN_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -96,6 +99,20 @@ def _metadata(value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
     return value
 
 
+def _emoji(value: str) -> str:
+    if not is_one_character(_text(value)):
+        raise PydanticCustomError("emoji", "must be a single character as people see it, such as an emoji")
+    _at_most(len(value.encode()), MAX_EMOJI_BYTES, "bytes of UTF-8")
+    return value
+
+
+def _not_null(value: Any) -> Any:
+    """Where leaving a field out says that it stays as it is, null could be read as "remove this"."""
+    if value is None:
+        raise PydanticCustomError("null", "must not be null: leave out what stays as it is")
+    return value
+
+
 def _mentions(values: list[str], info: ValidationInfo) -> list[str]:
     _at_most(len(_distinct(values)), _limits(info).mentions, "entries")
     return values
@@ -123,6 +140,9 @@ Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]
 SequenceId = Annotated[int, Field(ge=0, le=MAX_SEQUENCE_ID)]
 EventSequenceId = Annotated[int, Field(ge=1, le=MAX_SEQUENCE_ID)]
 Mentions = Annotated[list[ParticipantId], AfterValidator(_mentions)]
+NewMentions = Annotated[Mentions | None, BeforeValidator(_not_null)]
+NewMetadata = Annotated[Metadata | None, BeforeValidator(_not_null)]
+Emoji = Annotated[str, AfterValidator(_emoji)]
 CommandId = Annotated[str, AfterValidator(_command_id)]
 QueryNumber = Annotated[SequenceId, BeforeValidator(_digits)]
 Limit = Annotated[int, Field(ge=1, le=MAX_PAGE), BeforeValidator(_digits)]
@@ -167,12 +187,14 @@ class UpdateConversation(Request):
     title: Title | None = None
     join_policy: JoinPolicy | None = None
     metadata: Metadata | None = None
+    retention_days: Annotated[int, Field(ge=LEAST_RETENTION_DAYS, le=MOST_RETENTION_DAYS)] | None = None
+    """Null: as the deployment has it."""
 
     @model_validator(mode="before")
     @classmethod
     def _no_nulls(cls, value: Any) -> Any:
         """Elsewhere null stands for "not there"; in a change it could be read as "remove this"."""
-        if isinstance(value, dict) and None in value.values():
+        if isinstance(value, dict) and any(value[name] is None for name in value if name != "retention_days"):
             raise PydanticCustomError("null", "must not hold null: leave out what stays as it is")
         return value
 
@@ -188,9 +210,23 @@ class Nothing(Request):
 
 
 class UpdateParticipant(Request):
-    """`PATCH /conversations/{id}/participants`."""
+    """`PATCH /conversations/{id}/participants`: one of the two at least; what is not there stays as it is."""
 
-    role: Role
+    role: Annotated[Role | None, BeforeValidator(_not_null)] = None
+    muted_for: Annotated[int | None, Field(ge=0, le=MAX_MUTE_SECONDS), BeforeValidator(_not_null)] = None
+
+    @model_validator(mode="after")
+    def _something(self) -> UpdateParticipant:
+        if self.role is None and self.muted_for is None:
+            raise PydanticCustomError("nothing", "must have role or muted_for")
+        return self
+
+
+class CreateInvite(Request):
+    """`POST /conversations/{id}/invites`."""
+
+    expires_in: Annotated[int, Field(ge=60, le=30 * 24 * 3600)] = 7 * 24 * 3600
+    max_uses: Annotated[int, Field(ge=1, le=1_000)] | None = None
 
 
 class SendMessage(Request):
@@ -201,6 +237,14 @@ class SendMessage(Request):
     reply_to: EventSequenceId | None = None
     mentions: Mentions = []
     metadata: Metadata | None = None
+
+
+class EditMessage(Request):
+    """`PATCH /conversations/{id}/messages/{sequence_id}`: mentions and metadata stay, unless they are there."""
+
+    content: Content
+    mentions: NewMentions = None
+    metadata: NewMetadata = None
 
 
 class MoveReadPointer(Request):
@@ -219,11 +263,33 @@ class ParticipantQuery(Query):
     participant_id: ParticipantId
 
 
-class ConversationsQuery(Query):
-    """`GET /conversations`."""
+class RemoveParticipantQuery(ParticipantQuery):
+    """`DELETE /conversations/{id}/participants`."""
+
+    ban: Literal["true", "false"] = "false"
+
+
+class PageQuery(Query):
+    """A page of a list."""
 
     limit: Limit = 50
     cursor: Annotated[str, Field(max_length=512)] | None = None
+
+
+class ExportQuery(Query):
+    """`GET /me/export`."""
+
+    cursor: Annotated[str, Field(max_length=512)] | None = None
+
+
+class ConversationsQuery(PageQuery):
+    """`GET /conversations`."""
+
+
+class AuditQuery(PageQuery):
+    """`GET /conversations/{id}/audit`."""
+
+    after: QueryNumber | None = None
 
 
 class MessagesQuery(Query):
@@ -232,6 +298,20 @@ class MessagesQuery(Query):
     before: QueryNumber | None = None
     after: QueryNumber | None = None
     limit: Limit = 50
+
+
+class EmojiQuery(Query):
+    """Which reaction is meant."""
+
+    emoji: Emoji
+
+
+class ReactionsQuery(Query):
+    """`GET /conversations/{id}/messages/{sequence_id}/reactions`."""
+
+    emoji: Emoji | None = None
+    limit: Limit = 50
+    cursor: Annotated[str, Field(max_length=512)] | None = None
 
 
 class EventsQuery(Query):
@@ -299,6 +379,43 @@ class Message(Command):
     metadata: Metadata | None = None
 
 
+class Edit(Command):
+    """Client → server: say something else instead; mentions and metadata stay, unless they are there."""
+
+    type: Literal["edit"]
+    conversation_id: str
+    target: EventSequenceId
+    content: Content
+    mentions: NewMentions = None
+    metadata: NewMetadata = None
+
+
+class Delete(Command):
+    """Client → server: take a message back."""
+
+    type: Literal["delete"]
+    conversation_id: str
+    target: EventSequenceId
+
+
+class React(Command):
+    """Client → server: react to a message."""
+
+    type: Literal["react"]
+    conversation_id: str
+    target: EventSequenceId
+    emoji: Emoji
+
+
+class Unreact(Command):
+    """Client → server: take a reaction back."""
+
+    type: Literal["unreact"]
+    conversation_id: str
+    target: EventSequenceId
+    emoji: Emoji
+
+
 class Read(Command):
     """Client → server: read up to here."""
 
@@ -335,11 +452,18 @@ COMMANDS: Mapping[str, type[Command]] = {
     "unsubscribe": Unsubscribe,
     "sync": Sync,
     "message": Message,
+    "edit": Edit,
+    "delete": Delete,
+    "react": React,
+    "unreact": Unreact,
     "read": Read,
     "typing": Typing,
     "auth": Auth,
     "ping": Ping,
 }
+
+Appending: TypeAlias = Message | Edit | Delete | React | Unreact
+"""The commands that append to a log, and so need its head."""
 
 R = TypeVar("R", bound=BaseModel)
 
@@ -355,7 +479,7 @@ def parse_body(model: type[R], body: bytes, limits: Limits) -> R:
     if len(body) > limits.body_bytes:
         raise TooLarge(f"A request body may have at most {limits.body_bytes} bytes.")
     if not body and not any(field.is_required() for field in model.model_fields.values()):
-        return model()
+        return _validated(model, {}, limits)
     return _validated(model, json_text.parse(body), limits)
 
 

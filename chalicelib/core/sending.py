@@ -21,13 +21,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from . import muting
 from .clock import Clock, milliseconds, rfc3339
-from .errors import ConversationBusy, NotFound, RateLimited, ValidationFailed
+from .errors import ChatError, ConversationBusy, Muted, NotFound, RateLimited, ValidationFailed
 from .frames import event_push, person_ref
 from .ids import is_conversation_id, new_message_id
 from .limits import Limits, Timing
 from .log import Log, Patience
 from .measures import Measure
+from .messages import Logged
 from .model import Caller, Event, Head, Membership, RateVerdict, SendKey, SendRecord, State
 from .ports import (
     Commit,
@@ -117,7 +119,7 @@ class Sender:
     ) -> Sent:
         head, member, owed, objection = self._admit(caller, conversation_id, message, head)
         if objection is not None:
-            # What it refers to may have been there when it was sent first: the first one counts.
+            # It may have been sent before, when its sender was not muted and all was there that it refers to.
             return self._repeat(caller, conversation_id, message, objection)
         draft = self._draft(caller, member, message)
         key = SendKey(
@@ -144,7 +146,7 @@ class Sender:
             except Refused as refused:
                 if refused.repeated:
                     return self._found(conversation_id, refused.repeated[0])
-                member = self._member(conversation_id, caller)
+                member = self._speaker(conversation_id, caller)
         while True:
             record = self._in_company(draft, key, member, patience, owed)
             if record is not None:
@@ -152,7 +154,7 @@ class Sender:
                 return replace(self._found(conversation_id, record), duplicate=not mine)
             owed = False
             self._log.live(conversation_id)
-            member = self._member(conversation_id, caller)
+            member = self._speaker(conversation_id, caller)
 
     def pushes(self, sent: Sent) -> list[Push]:
         """What follows a send, a repeated one as well: the first may have died before its fan-out."""
@@ -164,10 +166,10 @@ class Sender:
 
     def _admit(
         self, caller: Caller, conversation_id: str, message: SendMessage | Message, head: Head | None
-    ) -> tuple[Head, Membership, bool, ValidationFailed | None]:
+    ) -> tuple[Head, Membership, bool, ChatError | None]:
         """All that must be looked at before a message is written, in one round of reads.
 
-        Whether it is still to be charged for, and what is wrong with what it refers to, come with it.
+        Whether it is still to be charged for, and why it may not be said now, come with it.
         """
         limits, me = self._limits, caller.participant_id
         now = milliseconds(self._clock)
@@ -188,12 +190,16 @@ class Sender:
         usable = self._log.usable(head)
         if not verdict["allowed"]:
             raise RateLimited(retry_after=verdict["retry_after"])
-        objection = _objection(message, *referred[0]) if referred else None
+        objection: ChatError | None = _objection(message, *referred[0]) if referred else None
+        try:
+            muting.check(member, now)
+        except Muted as muted:
+            objection = muted
         return usable, member, verdict["owed"], objection
 
     def _referred(
         self, conversation_id: str, message: SendMessage | Message
-    ) -> tuple[tuple[Event, int] | None, dict[str, Membership]]:
+    ) -> tuple[Logged | None, dict[str, Membership]]:
         """The message that this one replies to, and the places of whom it mentions."""
         target, mentioned = self._gather(
             lambda: self._store.event(conversation_id, message.reply_to) if message.reply_to else None,
@@ -206,7 +212,7 @@ class Sender:
         caller: Caller,
         conversation_id: str,
         message: SendMessage | Message,
-        objection: ValidationFailed,
+        objection: ChatError,
     ) -> Sent:
         """What the message was answered when it was sent first. Raises `objection` if it never was."""
         record = None
@@ -217,10 +223,11 @@ class Sender:
             raise objection
         return self._found(conversation_id, record)
 
-    def _member(self, conversation_id: str, caller: Caller) -> Membership:
+    def _speaker(self, conversation_id: str, caller: Caller) -> Membership:
         member = self._store.membership(conversation_id, caller.participant_id)
         if member is None:
             raise NotFound
+        muting.check(member, milliseconds(self._clock))
         return member
 
     def _draft(self, caller: Caller, member: Membership, message: SendMessage | Message) -> Event:
@@ -245,7 +252,7 @@ class Sender:
         found = self._store.event(conversation_id, record.sequence_id)
         if found is None:
             raise NotFound
-        return Sent(found[0], duplicate=True, head=None)
+        return Sent(found.event, duplicate=True, head=None)
 
     # ---- alone -----------------------------------------------------------------------------------------
 
@@ -334,25 +341,26 @@ class Sender:
                     self._store.withdraw(conversation_id, each.queue_id)
 
     def _batch(self, waiting: Sequence[Queued]) -> list[Queued]:
-        """What of the queue can go into one commit: each send once, each sender under one membership."""
+        """What of the queue can go into one commit: each send once, each sender under one membership and mute."""
         too_old = milliseconds(self._clock) - int(2_000 * self._timing.append_deadline)
         batch: dict[SendKey, Queued] = {}
-        epochs: dict[str, int] = {}
+        places: dict[str, tuple[int, int]] = {}
         for each in waiting:
+            place = each.member.epoch, each.member.muted_until
             if each.queued_at < too_old:
                 self._store.withdraw(each.member.conversation_id, each.queue_id)
-            elif epochs.setdefault(each.member.participant_id, each.member.epoch) == each.member.epoch:
+            elif places.setdefault(each.member.participant_id, place) == place:
                 batch.setdefault(each.key, each)
         return list(batch.values())
 
 
 def _objection(
     message: SendMessage | Message,
-    target: tuple[Event, int] | None,
+    target: Logged | None,
     mentioned: Mapping[str, Membership],
 ) -> ValidationFailed | None:
     """What is wrong with whom and what a message refers to."""
-    if message.reply_to and (target is None or target[0]["type"] != "message"):
+    if message.reply_to and (target is None or target.event["type"] != "message"):
         return ValidationFailed.at("reply_to", "must be the sequence_id of a message of this conversation")
     for index, each in enumerate(message.mentions):
         if each not in mentioned:

@@ -12,7 +12,8 @@ from typing import Any
 
 from chalicelib.identity.model import Identity
 
-from . import frames, json_text, requests
+from . import frames, json_text, muting, requests
+from .changing import Changing
 from .clock import Clock, milliseconds, rfc3339
 from .conversations import Conversations
 from .errors import ChatError, Forbidden, Internal, NotFound, TokenExpired, Unauthorized, Unavailable
@@ -62,6 +63,7 @@ class Sockets:
         conversations: Conversations,
         reading: Reading,
         sender: Sender,
+        changing: Changing,
         log: Log,
         presence: Presence,
         verify: Callable[[str], Identity],
@@ -75,6 +77,7 @@ class Sockets:
         self._conversations = conversations
         self._reading = reading
         self._sender = sender
+        self._changing = changing
         self._log = log
         self._presence = presence
         self._verify = verify
@@ -128,12 +131,12 @@ class Sockets:
             reply.failure = cause
 
     def _receive(self, connection_id: str, command: requests.Command | ChatError, reply: Reply) -> None:
-        # The head is wanted for nearly every message and tells nobody anything: it is read beside the socket.
+        # The head is wanted for nearly every append and tells nobody anything: it is read beside the socket.
         socket, head = self._gather(
             lambda: self._connections.socket(connection_id),
             lambda: (
                 self._store.head(command.conversation_id)
-                if isinstance(command, requests.Message) and is_conversation_id(command.conversation_id)
+                if isinstance(command, requests.Appending) and is_conversation_id(command.conversation_id)
                 else None
             ),
         )
@@ -193,6 +196,8 @@ class Sockets:
         match command:
             case requests.Message():
                 self._message(command, caller, head, reply)
+            case requests.Edit() | requests.Delete() | requests.React() | requests.Unreact():
+                self._change(command, caller, head, reply)
             case requests.Hello():
                 self._hello(command, socket, caller, reply)
             case requests.Subscribe(conversation_id=where, after=after):
@@ -228,6 +233,26 @@ class Sockets:
             }
         )
         reply.pushes += self._sender.pushes(sent)
+
+    def _change(
+        self,
+        command: requests.Edit | requests.Delete | requests.React | requests.Unreact,
+        caller: Caller,
+        head: Head | None,
+        reply: Reply,
+    ) -> None:
+        where, target = command.conversation_id, command.target
+        match command:
+            case requests.Edit():
+                changed = self._changing.edit(caller, where, target, command, head)
+            case requests.Delete():
+                changed = self._changing.delete(caller, where, target, head)
+            case requests.React(emoji=emoji):
+                changed = self._changing.react(caller, where, target, emoji, head)
+            case requests.Unreact(emoji=emoji):
+                changed = self._changing.unreact(caller, where, target, emoji, head)
+        reply.answers.append({"type": "ack", "conversation_id": where, "sequence_id": changed.sequence_id})
+        reply.pushes += changed.pushes
 
     def _hello(self, command: requests.Hello, socket: Socket, caller: Caller, reply: Reply) -> None:
         me = Person(caller.participant_id, caller.name or caller.participant_id[:100], "human")
@@ -306,7 +331,7 @@ class Sockets:
                 if after is None
                 else self._log.after(head, after, MAX_SYNC_EVENTS)
             ),
-            lambda: self._conversations.participants(where),
+            lambda: self._conversations.participants(head),
         )
         self._conversations.member(where, caller)
         answer = self._framed(where, page, participants, newest=after is None)
@@ -318,7 +343,7 @@ class Sockets:
         head, _ = self._conversations.enter(where, caller)
         page, participants = self._gather(
             lambda: self._log.after(head, after, MAX_SYNC_EVENTS),
-            lambda: self._conversations.participants(where),
+            lambda: self._conversations.participants(head),
         )
         self._conversations.member(where, caller)
         return self._framed(where, page, participants, newest=False)
@@ -347,6 +372,9 @@ class Sockets:
     def _typing(self, caller: Caller, where: str, is_typing: bool) -> list[Push]:
         head, member = self._conversations.enter(where, caller)
         now, every = milliseconds(self._clock), int(self._timing.typing_every * 1000)
+        muting.check(member, now)
+        if head.participants > self._limits.typing_participants:
+            return []
         me = caller.participant_id
         due = (
             self._connections.begin_typing(where, me, now, every=every)

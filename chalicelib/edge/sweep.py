@@ -1,4 +1,4 @@
-"""What runs by the clock: clearing away what is over."""
+"""What runs by the clock: clearing away what is over, finding what was lost, looking for what is too old."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from .invocation import invocation
 
 
 def sweep(seconds: float) -> None:
-    """Clear away conversations, for about so many seconds.
+    """Take up what is due, for about so many seconds.
 
     Raises Internal if that fails, so that the function counts as failed.
     """
     with invocation("sweep"):
         try:
-            wiring.application().conversations.sweep(seconds)
+            wiring.application().jobs.sweep(seconds)
         except Exception as error:  # noqa: BLE001 — raised again below, as something harmless
             logs.failure(error)
             # Lambda writes down the message of what a function raises: this one says nothing.

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from infra.stage import CONFIG, read_stage
-from infra.template import alarms, dashboard, tables
+from infra.template import alarms, dashboard, queue, tables
 from infra.template.names import Json
 
 from .model import Facts
@@ -21,7 +21,7 @@ def read_facts(root: Path, name: str) -> Facts:
     boards = _of_type(dashboard.fragment(stage), "AWS::CloudWatch::Dashboard")
     return Facts(
         memory=_memory(json.loads((root / CONFIG).read_text(encoding="utf-8")), name),
-        alarms=len(_of_type(alarms.fragment(stage), "AWS::CloudWatch::Alarm")),
+        alarms=sum(len(_of_type(each.fragment(stage), "AWS::CloudWatch::Alarm")) for each in (alarms, queue)),
         dashboards=len(boards),
         dashboard_metrics=sum(map(_metrics, boards)),
         tables=len(_of_type(tables.fragment(stage), "AWS::DynamoDB::Table")),

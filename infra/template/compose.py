@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from infra.errors import InfraError
 from infra.stage import Stage
-from infra.template import alarms, dashboard, functions, http_api, outputs, secret, socket_api, tables
+from infra.template import alarms, dashboard, functions, http_api, outputs, queue, secret, socket_api, tables
 from infra.template.names import Json
 
 
@@ -21,6 +21,7 @@ def to_merge(stage: Stage) -> Json:
             functions.account_log_role(stage),
             http_api.fragment(stage),
             socket_api.fragment(stage),
+            queue.fragment(stage),
             alarms.fragment(stage),
             dashboard.fragment(stage),
             outputs.fragment(stage),
@@ -35,6 +36,7 @@ def finish(template: Json, stage: Stage, version: str) -> None:
     """
     functions.set_version(template, version)
     socket_api.follow_changes(template)
+    queue.connect(template)
     http_api.restrict_preflight(template, stage.infra.allowed_origins)
     secret.allow_reading(template, stage)
 

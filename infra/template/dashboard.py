@@ -85,7 +85,8 @@ def _widgets(stage: Stage) -> list[Json]:
 
 
 def _of_functions(metric: str) -> list[Metric]:
-    return [[_LAMBDA, metric, "FunctionName", f"${{{each.logical_id}}}"] for each in FUNCTIONS]
+    shown = (each.logical_id for each in FUNCTIONS if each.on_dashboard)
+    return [[_LAMBDA, metric, "FunctionName", f"${{{each}}}"] for each in shown]
 
 
 def _ours(dimensions: Metric, *metrics: str) -> list[Metric]:

@@ -18,6 +18,8 @@ class Function:
     verifies_tokens: bool = False
     answers_people: bool = False
     """Somebody waits for it, so that its latency counts."""
+    on_dashboard: bool = True
+    """A dashboard is free with up to 50 metrics (CloudWatch pricing); what seldom runs has its alarms."""
 
     @property
     def log_group(self) -> str:
@@ -32,6 +34,7 @@ FUNCTIONS = (
     Function("message", "WebsocketMessage", "WebsocketMessageRole", verifies_tokens=True, answers_people=True),
     Function("disconnect", "WebsocketDisconnect", "WebsocketDisconnectRole"),
     Function("sweep", "Sweep", "SweepRole"),
+    Function("work", "Work", "WorkRole", on_dashboard=False),
 )
 
 

@@ -131,11 +131,13 @@ class Deployment:
             "AWS::Serverless::Api": lambda *_: own.rest_api_id,
             "AWS::ApiGatewayV2::Api": lambda *_: own.websocket_api_id,
             "AWS::Logs::LogGroup": lambda name, _: f"/{STACK}/{name}",
+            "AWS::SQS::Queue": lambda name, _: f"{STACK}-{name}",
         }
         arns = {
             "AWS::DynamoDB::Table": "dynamodb:{region}:{account}:table/{name}",
             FUNCTION: "lambda:{region}:{account}:function:{name}",
             "AWS::Logs::LogGroup": "logs:{region}:{account}:log-group:{name}:*",
+            "AWS::SQS::Queue": "sqs:{region}:{account}:{name}",
         }
         for logical_id, resource in self._resources.items():
             kind = resource["Type"]

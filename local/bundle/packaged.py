@@ -48,10 +48,13 @@ class Packaged:
         """The functions, on this store with the template's tables, until the context ends. Raises LocalError."""
         chosen.point_aws(self._shell)
         self._make_tables(chosen)
+        overrides = {name: value for name, value in self._shell.items() if name.startswith("CHAT_")}
+        # The guard in front of the functions' store takes no requests to a queue: the sweep does the long work.
+        overrides["CHAT_WORK_QUEUE"] = ""
         functions = Lambda(
             self._built,
             self._deployment,
-            {name: value for name, value in self._shell.items() if name.startswith("CHAT_")},
+            overrides,
             store_url=chosen.url,
             management_url=urls.management_url,
             environments=environments or ENVIRONMENTS,

@@ -51,7 +51,7 @@ def test_the_sdk_is_known_in_one_package_only() -> None:
 
 
 def test_what_is_deployed_imports_nothing_of_development() -> None:
-    forbidden = {"local", "tests", "bench", "moto", "pytest", "boto3", "websockets", "aiohttp"}
+    forbidden = {"local", "specs", "tests", "bench", "moto", "pytest", "boto3", "websockets", "aiohttp"}
     for file in [*files("chalicelib"), ROOT / "app.py"]:
         assert not {name.partition(".")[0] for name in imports(file)} & forbidden, file
 

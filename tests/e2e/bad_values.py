@@ -87,6 +87,18 @@ SEQUENCE_ID = {
     "a thousand digits": Bad("9" * 1_000),
 }
 EVENT_SEQUENCE_ID = {**SEQUENCE_ID, "zero": Bad("0")}
+EMOJI = {
+    **_texts(64),
+    "two of them": Bad('"👍👍"'),
+    "two letters": Bad('"ab"'),
+    "a blank behind it": Bad('"👍 "'),
+    "two flags": Bad('"🇩🇪🇫🇷"'),
+    "a joiner alone": Bad(r'"\u200d"'),
+    "a selector alone": Bad(r'"\ufe0f"'),
+    "an accent alone": Bad(r'"\u0301"'),
+    "a line separator": Bad(r'"\u2028"'),
+    "too many bytes": Bad(json.dumps("a" + "\u0301" * 32, ensure_ascii=False)),
+}
 MENTIONS = {
     "a string": Bad('"alice"'),
     "an object": Bad("{}"),

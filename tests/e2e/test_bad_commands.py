@@ -50,6 +50,10 @@ COMMANDS: dict[str, Mapping[str, str]] = {
     "unsubscribe": {"conversation_id": "{chat}"},
     "sync": {"conversation_id": "{chat}", "after": "0"},
     "message": {"conversation_id": "{chat}", "client_message_id": '"new"', "content": '"hello"'},
+    "edit": {"conversation_id": "{chat}", "target": "1", "content": '"hello"'},
+    "delete": {"conversation_id": "{chat}", "target": "1"},
+    "react": {"conversation_id": "{chat}", "target": "1", "emoji": '"a"'},
+    "unreact": {"conversation_id": "{chat}", "target": "1", "emoji": '"a"'},
     "read": {"conversation_id": "{chat}", "sequence_id": "1"},
     "typing": {"conversation_id": "{chat}", "is_typing": "true"},
     "auth": {"token": '"x"'},
@@ -63,6 +67,19 @@ FIELDS: dict[tuple[str, str], Mapping[str, Bad]] = {
     ("message", "reply_to"): bad_values.EVENT_SEQUENCE_ID,
     ("message", "mentions"): bad_values.MENTIONS | bad_values.NULL,
     ("message", "metadata"): bad_values.METADATA,
+    ("edit", "content"): bad_values.CONTENT | bad_values.NULL,
+    ("edit", "mentions"): bad_values.MENTIONS | bad_values.NULL,
+    ("edit", "metadata"): bad_values.METADATA | bad_values.NULL,
+    **{
+        (command, "target"): {
+            **bad_values.EVENT_SEQUENCE_ID,
+            **bad_values.NULL,
+            "an event that is no message": Bad("1"),
+            "beyond the head": Bad("1000"),
+        }
+        for command in ("edit", "delete", "react", "unreact")
+    },
+    **{(command, "emoji"): bad_values.EMOJI | bad_values.NULL for command in ("react", "unreact")},
     ("read", "sequence_id"): {**bad_values.SEQUENCE_ID, **bad_values.NULL, "beyond the head": Bad("1000")},
     ("sync", "after"): bad_values.SEQUENCE_ID | bad_values.NULL,
     ("subscribe", "after"): bad_values.SEQUENCE_ID,
@@ -184,7 +201,7 @@ def test_what_is_not_fit_to_be_repeated_is_not(room: Room, name: str) -> None:
 @pytest.mark.parametrize("kind", bad_values.UNKNOWN_CONVERSATION_ID)
 def test_a_conversation_that_there_is_not_is_not_found(room: Room, kind: str) -> None:
     text = json.dumps(bad_values.UNKNOWN_CONVERSATION_ID[kind])
-    commands = ["subscribe", "sync", "message", "read", "typing"]
+    commands = ["subscribe", "sync", "message", "edit", "delete", "react", "unreact", "read", "typing"]
     if kind != "well formed but of nothing":  # nobody hears such a one, and unsubscribing makes that so
         commands.append("unsubscribe")
     for command in commands:

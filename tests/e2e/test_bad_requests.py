@@ -64,8 +64,10 @@ BODIES: dict[str, tuple[str, str, Mapping[str, str]]] = {
     "create": ("POST", "/conversations", CONVERSATION),
     "change": ("PATCH", "{}", {}),
     "add": ("POST", "{}/participants", PARTICIPANT),
-    "give a role": ("PATCH", "{}/participants?participant_id=x", {"role": '"member"'}),
+    "give a role": ("PATCH", "{}/participants?participant_id=x", {}),
+    "invite": ("POST", "{}/invites", {}),
     "send": ("POST", "{}/messages", MESSAGE),
+    "edit": ("PATCH", "{}/messages/1", {"content": '"hello"'}),
     "read": ("PUT", "{}/read", {"sequence_id": "1"}),
     "join": ("POST", "{}/join", {}),
     "leave": ("POST", "{}/leave", {}),
@@ -100,11 +102,27 @@ FIELDS: dict[tuple[str, str], Mapping[str, Bad]] = {
     ("change", "title"): bad_values.TITLE,
     ("change", "join_policy"): bad_values.JOIN_POLICY,
     ("change", "metadata"): bad_values.METADATA,
+    ("edit", "content"): bad_values.CONTENT | bad_values.NULL,
+    ("edit", "mentions"): bad_values.MENTIONS | bad_values.NULL,
+    ("edit", "metadata"): bad_values.METADATA | bad_values.NULL,
     ("add", "participant_id"): bad_values.PARTICIPANT_ID | bad_values.NULL,
     ("add", "name"): bad_values.NAME | bad_values.NULL,
     ("add", "role"): bad_values.ROLE,
     ("add", "type"): {**bad_values.NULL, "unknown": Bad('"robot"'), "a number": Bad("1")},
     ("give a role", "role"): bad_values.ROLE,
+    ("give a role", "muted_for"): {
+        **bad_values.SEQUENCE_ID,
+        **bad_values.NULL,
+        "more than thirty days": Bad(str(30 * 24 * 3600 + 1)),
+    },
+    ("invite", "expires_in"): {
+        **bad_values.SEQUENCE_ID,
+        **bad_values.NULL,
+        "zero": Bad("0"),
+        "less than a minute": Bad("59"),
+        "more than thirty days": Bad(str(30 * 24 * 3600 + 1)),
+    },
+    ("invite", "max_uses"): {**bad_values.EVENT_SEQUENCE_ID, "more than a thousand": Bad("1001")},
     ("send", "content"): bad_values.CONTENT | bad_values.NULL,
     ("send", "client_message_id"): bad_values.CLIENT_MESSAGE_ID,
     ("send", "reply_to"): bad_values.EVENT_SEQUENCE_ID,
@@ -116,7 +134,7 @@ FIELDS: dict[tuple[str, str], Mapping[str, Bad]] = {
 """By route and field: values that are refused, at this field."""
 
 BAD_FIELDS = [(route, field, kind) for (route, field), values in FIELDS.items() for kind in values]
-EMPTY_IS_FINE = ("change", "join", "leave", "ticket")
+EMPTY_IS_FINE = ("change", "join", "leave", "ticket", "give a role", "invite")
 """Routes at which no field must be there."""
 
 
@@ -234,6 +252,10 @@ QUERIES: dict[str, tuple[str, ...]] = {
     "/conversations": ("limit",),
     "{}/messages": ("limit", "before", "after"),
     "{}/events": ("limit", "after"),
+    "{}/bans": ("limit",),
+    "{}/invites": ("limit",),
+    "{}/audit": ("limit", "after"),
+    "{}/messages/2/reactions": ("limit",),
 }
 
 
@@ -248,7 +270,9 @@ def test_what_is_no_number_in_a_query_is_refused(room: Room, path: str, name: st
 
 @pytest.mark.parametrize(("method", "path"), [
     ("GET", "/conversations"), ("GET", "{}"), ("GET", "{}/messages"), ("GET", "{}/events"),
-    ("POST", "{}/messages"), ("PATCH", "{}"), ("DELETE", "{}"), ("POST", "{}/join"), ("POST", "{}/leave"),
+    ("POST", "{}/messages"), ("PATCH", "{}/messages/1"), ("DELETE", "{}/messages/1"),
+    ("GET", "{}/messages/1/reactions"), ("PUT", "{}/messages/1/reactions"), ("DELETE", "{}/messages/1/reactions"),
+    ("PATCH", "{}"), ("DELETE", "{}"), ("POST", "{}/join"), ("POST", "{}/leave"),
     ("POST", "{}/participants"), ("PATCH", "{}/participants"), ("DELETE", "{}/participants"),
     ("PUT", "{}/read"), ("POST", "/conversations"), ("POST", "/tickets"),
 ])  # fmt: skip
@@ -258,6 +282,23 @@ def test_an_unknown_parameter_is_refused(room: Room, method: str, path: str) -> 
         query = "&".join([*(f"{key}={value}" for key, value in good.items()), f"{name}=1"])
         room.alice.request(method, f"{path.format(room.path)}?{query}").expect(400, "VALIDATION_FAILED")
     room.is_as_before()
+
+
+def test_to_change_nothing_about_a_participant_is_refused(room: Room) -> None:
+    path = f"{room.path}/participants?participant_id={room.bob.id}"
+    nothing: tuple[Any, ...] = ({}, None)
+    for body in nothing:
+        error = room.alice.request("PATCH", path, body).expect(400, "VALIDATION_FAILED")["error"]
+        assert "role or muted_for" in error["details"][0]["problem"]
+    room.is_as_before()
+
+
+@pytest.mark.parametrize("path", ["{}/bans", "{}/invites", "{}/audit", "/conversations"])
+def test_a_cursor_that_is_none_of_ours_is_refused(room: Room, path: str) -> None:
+    for cursor in ("", "x", "%00", "WzFd", "WyJhIiwiYiJd", "bnVsbA==", "e30=", "W10=", "[1]", "A" * 513, "%FF"):
+        answer = room.alice.get(f"{path.format(room.path)}?cursor={cursor}")
+        error = answer.expect(400, "VALIDATION_FAILED")["error"]
+        assert error["details"][0]["path"] == "cursor"
 
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
@@ -290,7 +331,7 @@ def test_an_id_of_no_conversation_is_not_found(room: Room, rest: str) -> None:
 @pytest.mark.parametrize("path", [
     "/", "/nothing", "/Conversations", "/conversation", "//conversations", "/health/x",
     "{}/nothing", "{}/messages/2/reactions/x", "{}/events/1", "{}/participants/x",
-    "{}/read/1", "/tickets/x", "/me", "/@connections/x", "/local", "/%2e%2e/conversations", "/conversations%2F",
+    "{}/read/1", "/tickets/x", "/me/x", "/@connections/x", "/local", "/%2e%2e/conversations", "/conversations%2F",
 ])  # fmt: skip
 def test_a_path_that_leads_nowhere_is_not_found(room: Room, path: str) -> None:
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
@@ -305,9 +346,18 @@ METHODS: dict[str, set[str]] = {
     "{}/join": {"POST"},
     "{}/leave": {"POST"},
     "{}/participants": {"POST", "PATCH", "DELETE"},
+    "{}/bans": {"GET", "DELETE"},
+    "{}/invites": {"GET", "POST"},
+    "{}/invites/x": {"DELETE"},
+    "{}/audit": {"GET"},
     "{}/messages": {"GET", "POST"},
+    "{}/messages/2": {"PATCH", "DELETE"},
+    "{}/messages/2/reactions": {"GET", "PUT", "DELETE"},
     "{}/events": {"GET"},
     "{}/read": {"PUT"},
+    "/me": {"DELETE"},
+    "/me/export": {"GET"},
+    "/me/erasure": {"GET"},
     "/tickets": {"POST"},
     "/health": {"GET"},
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import re
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from websockets.exceptions import InvalidStatus
 
+from app import app
 from local.bundle.service import ENVIRONMENTS
 from tests.e2e.kinds import Servers
 from tests.e2e.stages import stop_and_look_at_the_log
@@ -161,6 +163,40 @@ def test_what_the_provider_has_not_signed_for_us_is_refused(provider: Provider, 
         with pytest.raises(InvalidStatus) as refused:
             Socket(stage.ws_url, headers={"Authorization": f"Bearer {token}"}).close()
         assert refused.value.response.status_code == 401, what
+
+
+def test_no_route_takes_a_credential_that_does_not_hold(provider: Provider, stage: Stage, http: Http) -> None:
+    bad = {
+        "none": None,
+        "expired": provider.token(exp=int(time.time()) - 31),
+        "for another audience": provider.token(aud="chat2"),
+        "of another issuer": provider.token(iss="https://idp.example"),
+        "signed with no key": jwt.encode(_claims(), "", "none"),
+        "signed with a public key as a secret": provider.confused_token(),
+    }
+    said = set()
+    for path, methods in app.routes.items():
+        resource = re.sub(r"\{\w+\}", "conv_AAAAAAAAAAAAAAAAAAAAAA", path)
+        for method, entry in methods.items():
+            for what, token in bad.items():
+                if entry.authorizer is not None:
+                    answer = http.request(method, resource, {} if method != "GET" else None, token=token)
+                    answer.expect(401, "UNAUTHORIZED")
+                    said.add((token is None, str(answer.body["error"])))
+                    assert "retry-after" not in answer.headers, f"{method} {path}: {what}"
+    assert len(said) == 2, "one answer if it is missing and one if it is bad, whatever was asked for"
+    socket = Socket(stage.ws_url, headers={"Authorization": f"Bearer {provider.token()}"})
+    for what, token in bad.items():
+        if token is not None:
+            assert socket.asks("auth", token=token)["code"] == "UNAUTHORIZED", what
+            for options in (
+                {"headers": {"Authorization": f"Bearer {token}"}},
+                {"offers": ["chat.v1", f"bearer.{token}"]},
+            ):
+                with pytest.raises(InvalidStatus) as refused:
+                    Socket(stage.ws_url, **options).close()
+                assert refused.value.response.status_code == 401, what
+    socket.close()
 
 
 @pytest.fixture

@@ -29,7 +29,8 @@ def compiled(name: str) -> str:
 
 def sound() -> Files:
     files = {name: name.encode() for name in MODULES}
-    return files | {compiled(name): header(data) + b"code" for name, data in files.items()}
+    bytecode = {compiled(name): header(data) + b"code" for name, data in files.items()}
+    return files | bytecode | {"chalicelib/openapi.json": b"{}"}
 
 
 def zipped(files: Files, place: Path) -> Path:
@@ -67,6 +68,11 @@ def test_a_file_of_an_unknown_kind_is_named(tmp_path: Path) -> None:
     assert "jwt/keys.json is of a kind nobody has thought of" in complaint(
         sound() | {"jwt/keys.json": b""}, tmp_path
     )
+
+
+def test_a_missing_openapi_document_is_named(tmp_path: Path) -> None:
+    files = {name: data for name, data in sound().items() if not name.endswith(".json")}
+    assert "chalicelib/openapi.json is missing" in complaint(files, tmp_path)
 
 
 def test_missing_code_is_named(tmp_path: Path) -> None:

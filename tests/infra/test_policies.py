@@ -14,7 +14,8 @@ from infra.template.secret import SID
 from tests.infra.checkouts import ROOT
 
 Json = dict[str, Any]
-TABLES = [["ConversationsTable", "Arn"], ["ConnectionsTable", "Arn"]]
+TABLES = [["ConversationsTable", "Arn"], ["ConnectionsTable", "Arn"], ["WorkQueue", "Arn"]]
+"""And the queue."""
 SOCKETS = (
     "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:"
     "${WebsocketAPI}/${ApiStage}/%s/@connections/*"
@@ -95,12 +96,13 @@ def test_who_reaches_which_table_and_which_socket(resources: Json) -> None:
     }
     posting = {"PostToSockets", "CloseSockets"}
     assert reached == {
-        "api": {"UseConversations", "FindSocketsAndGiveTickets", *posting},
+        "api": {"UseConversations", "FindSocketsAndGiveTickets", "SendWork", *posting},
         "auth": set(),
         "connect": {"OpenSocketsAndTakeTickets"},
         "message": {"UseConversations", "UseConnections", *posting},
         "disconnect": {"SayWhoWent", "ForgetSockets", *posting},
-        "sweep": {"ClearAway"},
+        "sweep": {"ClearAwayAndExpire", "TellOfIt", "SendLostWork", *posting},
+        "work": {"EraseAndExpire", "HangUpAndTell", "TakeWork", "SendOn", *posting},
     }
 
 

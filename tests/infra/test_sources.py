@@ -58,6 +58,12 @@ def test_a_file_that_nobody_has_thought_of_is_refused_by_name(name: str, configu
         copy_project(configured, DEV, tmp_path / "copy")
 
 
+def test_the_openapi_document_goes_with_the_code(configured: Path, tmp_path: Path) -> None:
+    (configured / "chalicelib" / "openapi.json").write_text("{}")
+    copy_project(configured, DEV, tmp_path / "copy")
+    assert (tmp_path / "copy" / "chalicelib" / "openapi.json").read_text() == "{}"
+
+
 def test_a_dependency_cannot_take_the_place_of_our_code(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()

@@ -146,12 +146,59 @@ def renews(process: Process) -> Any:
     return process.says("bob", "auth", token=token)
 
 
+def bob_is_muted(world: World) -> None:
+    world.process().mute("alice", "bob")
+
+
+def dave_is_banned(world: World) -> None:
+    world.process().ban("alice", "dave")
+
+
+def alice_has_invited(world: World) -> None:
+    world.invites.append(world.process().invite("alice", max_uses=2))
+
+
+def is_muted_for_an_hour(_world: World, verdict: Verdict) -> None:
+    """A repeat mutes anew, from then on."""
+    assert set(verdict.types[1:]) == {"participant_updated"}
+    assert len(verdict.types) <= 3
+
+
+def is_unmuted(world: World, verdict: Verdict) -> None:
+    assert verdict.types[1:] == ["participant_updated"] * 2
+    assert verdict.story.members[world.person("bob")].muted_until is None
+
+
+def was_used_once(world: World, verdict: Verdict) -> None:
+    assert verdict.types[1:] == ["participant_joined"]
+    (invite,) = world.process(skew=9.0).invites("alice")
+    assert invite["uses"] == 1
+    assert _acts(world) == ["invite_created", "invite_used"]
+
+
+def was_invited(world: World, _verdict: Verdict) -> None:
+    """A repeat makes another one: the secret of the first was never told."""
+    invites = world.process(skew=9.0).invites("alice")
+    assert 1 <= len(invites) <= 2
+    assert _acts(world) == ["invite_created"] * len(invites)
+
+
+def nobody_is_invited(world: World, _verdict: Verdict) -> None:
+    assert world.process(skew=9.0).invites("alice") == []
+    assert _acts(world) == ["invite_created", "invite_revoked"]
+
+
+def _acts(world: World) -> list[str]:
+    return [each["act"] for each in world.process(skew=9.0).audit("alice")["entries"]]
+
+
 ALONE = Shape(people=("alice",), sockets=("alice",), listening=("alice",))
 GUESTS = Shape(
     strangers=tuple(f"guest_{number}x" for number in range(9)), sockets=("alice",), listening=("alice",)
 )
 MANY_GUESTS = replace(GUESTS, strangers=tuple(f"guest_{number}x" for number in range(59)))
 OPEN = Shape(strangers=("dave",), is_open=True)
+CLOSED = Shape(strangers=("dave",))
 BOB_IS_SILENT = Shape(listening=OTHERS)
 BOB_IS_AWAY = Shape(sockets=OTHERS, listening=OTHERS)
 
@@ -223,6 +270,35 @@ WRITES = [
         listens=OTHERS,
     ),
     Case("give a role", lambda p: p.set_role("alice", "bob", "owner"), events("participant_updated")),
+    Case("mute", lambda p: p.mute("alice", "bob"), is_muted_for_an_hour),
+    Case("unmute", lambda p: p.mute("alice", "bob", 0), is_unmuted, arrange=bob_is_muted),
+    Case("ban", lambda p: p.ban("alice", "bob"), events("participant_left"), listens=OTHERS),
+    Case("ban a stranger", lambda p: p.ban("alice", "dave"), events("participant_banned"), OPEN),
+    Case(
+        "unban",
+        lambda p: p.unban("alice", "dave"),
+        events("participant_banned", "participant_unbanned"),
+        OPEN,
+        arrange=dave_is_banned,
+        already=("NOT_FOUND",),
+    ),
+    Case(
+        "join by an invite",
+        lambda p: p.join("dave", p.world.invites[0]),
+        was_used_once,
+        CLOSED,
+        arrange=alice_has_invited,
+        already=("ALREADY_PARTICIPANT",),
+    ),
+    Case("invite", lambda p: p.invite("alice"), was_invited),
+    Case(
+        "revoke",
+        lambda p: p.revoke("alice", p.world.invites[0]),
+        nobody_is_invited,
+        CLOSED,
+        arrange=alice_has_invited,
+        already=("NOT_FOUND",),
+    ),
     Case("change the title", lambda p: p.update("alice", title="Another"), events("conversation_updated")),
     Case("delete", lambda p: p.delete("alice"), is_deleted, already=("NOT_FOUND",), listens=()),
     Case("read", lambda p: p.read("bob", 2), is_read, arrange=said("alice", "news")),
@@ -239,6 +315,9 @@ WRITES = [
 """What changes something."""
 
 READS = [
+    Case("audit", lambda p: p.audit("alice"), nothing, OPEN, arrange=dave_is_banned),
+    Case("bans", lambda p: p.bans("alice"), nothing, OPEN, arrange=dave_is_banned),
+    Case("invites", lambda p: p.invites("alice"), nothing, CLOSED, arrange=alice_has_invited),
     Case("events", lambda p: p.events("bob"), nothing, arrange=everybody_has_spoken_twice),
     Case("newest messages", lambda p: p.messages("bob", limit=3), nothing, arrange=everybody_has_spoken_twice),
     Case("later messages", lambda p: p.messages("bob", after=3), nothing, arrange=everybody_has_spoken_twice),

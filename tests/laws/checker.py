@@ -12,9 +12,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from chalicelib.aws import conversation_items as stored
 from chalicelib.aws.dynamo import unmarshal_item
+from chalicelib.core.clock import rfc3339
 from chalicelib.core.errors import NotFound
+from chalicelib.core.sockets import MAX_SYNC_EVENTS
 from tests.laws.items import Frozen, Items, plain
+from tests.laws.present import Messages
 from tests.laws.world import Process, World
 from tests.support.checking import check_frame
 
@@ -30,6 +34,7 @@ class Member:
     role: str
     name: str
     epoch: int
+    muted_until: str | None = None
 
 
 class Story:
@@ -39,13 +44,19 @@ class Story:
         self.events = list(events)
         self.members: dict[str, Member] = {}
         self.went_by: dict[str, int] = {}
+        self.now = Messages()
+        self.banned: set[str] = set()
+        self.traces: set[str] = set()
+        """Who is not in, and is found by what is kept of them."""
+        self.audit: list[tuple[int, str, str, str | None, int | None]] = []
+        """What the log tells of rights that were used: sequence id, act, by, on whom, on which message."""
         for event in self.events:
             self._take(event)
 
     @property
     def messages(self) -> list[Event]:
-        """The events that are messages."""
-        return [event for event in self.events if event["type"] == "message"]
+        """The events that are messages, as they now are."""
+        return self.now.present
 
     def _take(self, event: Event) -> None:
         number, sender = event["sequence_id"], event["sender"]["participant_id"]
@@ -60,18 +71,69 @@ class Story:
                 assert event["reason"] == "added" or sender == who["participant_id"]
                 self._enter(who, number)
             case "participant_updated":
-                before = self.members[who["participant_id"]]
-                self.members[who["participant_id"]] = replace(before, role=who["role"])
+                self._update(event, who)
+            case "participant_banned":
+                assert who["participant_id"] not in self.members, f"event {number} bans somebody who is in"
+                self._ban(number, sender, who["participant_id"])
+            case "participant_unbanned":
+                self.banned.remove(who["participant_id"])
+                self._used(number, "unbanned", sender, who["participant_id"])
+            case "conversation_updated":
+                self._used(number, "conversation_updated", sender)
+            case "message_deleted":
+                self._deletes(event)
         assert sender in self.members, f"event {number} ({event['type']}) is by {sender}, who is not in"
+        self.now.take(event, self.members[sender].role)
+        if event["type"] in ("message", "message_edited", "reaction_added"):
+            until = self.members[sender].muted_until
+            assert until is None or event["created_at"] >= until, f"event {number} is by {sender}, who is muted"
         if event["type"] == "participant_left":
             del self.members[who["participant_id"]]
             self.went_by[who["participant_id"]] = number
+            self.traces.add(who["participant_id"])
+            if event["reason"] == "removed":
+                self._used(number, "removed", sender, who["participant_id"])
+            if event["reason"] == "banned":
+                self._ban(number, sender, who["participant_id"])
             owners = [each for each in self.members.values() if each.role == "owner"]
             assert owners or not self.members, f"nobody is owner after event {number}"
 
     def _enter(self, who: dict[str, Any], number: int) -> None:
         assert who["participant_id"] not in self.members, f"event {number} lets somebody in who is in"
-        self.members[who["participant_id"]] = Member(who["role"], who["name"], number)
+        assert who["participant_id"] not in self.banned, f"event {number} lets somebody in who is banned"
+        self.members[who["participant_id"]] = Member(who["role"], who["name"], number, who.get("muted_until"))
+        self.traces.discard(who["participant_id"])
+
+    def _update(self, event: Event, who: dict[str, Any]) -> None:
+        number, sender, whom = event["sequence_id"], event["sender"]["participant_id"], who["participant_id"]
+        before = self.members[whom]
+        after = replace(before, role=who["role"], muted_until=who.get("muted_until"))
+        assert after.role != "owner" or after.muted_until is None, f"event {number} leaves an owner muted"
+        was_muted = before.muted_until is not None and before.muted_until > event["created_at"]
+        if after.role != before.role:
+            self._used(number, "role_changed", sender, whom)
+        if after.muted_until is not None and after.muted_until != before.muted_until:
+            self._used(number, "muted", sender, whom)
+        if after.muted_until is None and was_muted:
+            self._used(number, "unmuted", sender, whom)
+        self.members[whom] = after
+
+    def _ban(self, number: int, by: str, whom: str) -> None:
+        assert whom not in self.banned, f"event {number} bans {whom}, who is banned"
+        self.banned.add(whom)
+        self.traces.add(whom)
+        self._used(number, "banned", by, whom)
+
+    def _deletes(self, event: Event) -> None:
+        (author,) = [
+            each["sender"]["participant_id"] for each in self.events if each["sequence_id"] == event["target"]
+        ]
+        if author != event["sender"]["participant_id"]:
+            by = event["sender"]["participant_id"]
+            self._used(event["sequence_id"], "message_deleted", by, author, event["target"])
+
+    def _used(self, number: int, act: str, by: str, whom: str | None = None, target: int | None = None) -> None:
+        self.audit.append((number, act, by, whom, target))
 
 
 @dataclass(frozen=True)
@@ -84,8 +146,8 @@ class Verdict:
 
     @property
     def texts(self) -> list[str]:
-        """What was said, in order."""
-        return [event["content"] for event in self.story.messages]
+        """What the messages say by now, in order."""
+        return self.story.now.texts
 
     @property
     def types(self) -> list[str]:
@@ -133,6 +195,8 @@ class _Check:
         self._head_tells_the_truth()
         self._every_send_is_in_once()
         self._members_are_as_told()
+        self._moderation_is_as_told()
+        self._messages_are_as_told()
         self._acknowledged_is_in_the_log()
         self._nothing_false_was_said()
         self._strangers_heard_nothing()
@@ -177,16 +241,34 @@ class _Check:
             assert not plain(self._items, self._chat, f"Q#{self._world.conversation}"), "something is still queued"
 
     def _members_are_as_told(self) -> None:
-        told = {each: (member.role, member.name, member.epoch) for each, member in self._story.members.items()}
+        told = {
+            each: (member.role, member.name, member.epoch, member.muted_until)
+            for each, member in self._story.members.items()
+        }
         listed, places = {}, {}
         for item in plain(self._items, self._chat, f"C#{self._world.conversation}", "P#").values():
-            listed[item["participant_id"]] = (item["role"], item["name"], item["epoch"])
+            listed[item["participant_id"]] = _place(item)
         for person in map(self._world.person, self._world.everybody):
-            for item in plain(self._items, self._chat, f"U#{person}").values():
-                places[item["participant_id"]] = (item["role"], item["name"], item["epoch"])
+            for item in plain(self._items, self._chat, f"U#{person}", "C#").values():
+                places[item["participant_id"]] = _place(item)
                 self._pointer_is_right(item)
         assert listed == told, "the list of participants is not what the log tells"
         assert places == told, "the memberships are not what the log tells"
+
+    def _moderation_is_as_told(self) -> None:
+        where = f"C#{self._world.conversation}"
+        bans = {item["participant_id"] for item in plain(self._items, self._chat, where, "B#").values()}
+        assert bans == self._story.banned, "the bans are not what the log tells"
+        kept = {sk.removeprefix("L#") for sk in plain(self._items, self._chat, where, "L#")}
+        people = [self._world.person(each) for each in self._world.everybody]
+        noted = {each for each in people if plain(self._items, self._chat, f"U#{each}", "F#")}
+        assert kept == noted == self._story.traces, "who was here is not found, or what is found means nothing"
+        entries = [
+            (item["sequence_id"], item["act"], item["by"], item.get("participant_id"), item.get("target"))
+            for item in plain(self._items, self._chat, where, "A#").values()
+            if not item["act"].startswith("invite_")
+        ]
+        assert entries == self._story.audit, "the audit is not what the log tells"
 
     def _pointer_is_right(self, place: dict[str, Any]) -> None:
         read = [each for each in self._story.messages if each["sequence_id"] <= place["read_up_to"]]
@@ -195,6 +277,26 @@ class _Check:
         said = [each for each in self._story.messages if each["sender"]["participant_id"] == who]
         own = [each["sequence_id"] for each in said if each["sequence_id"] > place["epoch"]]
         assert max(own, default=1) <= place["read_up_to"] <= len(self._log), "sending moves one's own pointer"
+
+    def _messages_are_as_told(self) -> None:
+        now = self._story.now
+        for sk, item in self._of_conversation.items():
+            if sk.startswith("E#"):
+                kept = stored.event(item)
+                number = kept.event["sequence_id"]
+                assert kept.deletion == now.deleted_by.get(number, 0), f"{number} is deleted by {kept.deletion}"
+                if number in now.versions:
+                    assert kept.present == now.versions[number][-1], f"{number} is not what the log tells"
+                else:
+                    assert kept.state is None, f"event {number} is no message and has changed"
+        reactions = [stored.reaction(item) for sk, item in self._of_conversation.items() if sk.startswith("R#")]
+        there = {
+            (each.target, each.participant_id, each.emoji): each.event
+            for each in reactions
+            # Those to deleted messages mean nothing, and are left where clearing them away was interrupted.
+            if self._tidy or each.target not in now.deleted_by
+        }
+        assert there == now.reactions, "who has reacted is not what the log tells"
 
     def _every_send_is_in_once(self) -> None:
         sends = [
@@ -225,7 +327,7 @@ class _Check:
                 assert event["sender"]["participant_id"] == self._person_of(post.connection_id)
         for answer in self._world.answers:
             if answer.what == "send":
-                assert answer.body == self._event(answer.body["sequence_id"]), "L1: answered, and not in the log"
+                self._is_kept(answer.body, "L1: answered, and not in the log")
                 assert answer.body["sender"]["participant_id"] == answer.participant_id
 
     def _nothing_false_was_said(self) -> None:
@@ -233,11 +335,17 @@ class _Check:
             check_frame(json.dumps(post.frame, ensure_ascii=False))
         for _, said in self._said():
             for event in _events_in(said):
-                assert event == self._event(event["sequence_id"]), "L3: a reader was shown another event"
+                self._is_kept(event, "L3: a reader was shown another event")
+            for message in _messages_in(said):
+                self._event(message["sequence_id"])
+                assert self._story.now.was(message), f"a reader was shown what the message never was: {message}"
             if isinstance(said, dict) and "events" in said:
                 _page_is_a_prefix(said, len(self._log))
             if isinstance(said, dict) and "messages" in said:
                 self._messages_have_no_hole(said["messages"])
+
+    def _is_kept(self, shown: Event, law: str) -> None:
+        assert self._story.now.keeps(shown, self._event(shown["sequence_id"])), f"{law}: {shown}"
 
     def _messages_have_no_hole(self, messages: list[Event]) -> None:
         if messages:
@@ -262,7 +370,7 @@ class _Check:
         for post in self._world.posts:
             yield self._person_of(post.connection_id), post.frame
         for answer in self._world.answers:
-            if answer.what in ("events", "messages", "view", "send"):
+            if answer.what in ("events", "messages", "view", "send", "edit", "who reacted"):
                 yield answer.participant_id, answer.body
 
     def _person_of(self, connection_id: str) -> str:
@@ -360,6 +468,7 @@ class _Check:
         text = text.replace(self._world.conversation, "(conversation)").replace(self._world.tag, "(tag)")
         names = [event["message_id"] for event in self._story.messages]
         names += [item["send_key"] for item in self._of_conversation.values() if "send_key" in item]
+        names += [part for sk in self._of_conversation if sk.startswith("R#") for part in sk.split("#")[2:]]
         for number, each in enumerate(names):
             text = text.replace(each, f"({number})")
         return "\n".join(sorted(text.split("\n")))
@@ -417,8 +526,9 @@ class _Check:
                 continue
             if row["gone"] or not row["reachable"]:
                 continue  # its next frame would bring it back, and that is a write
-            (sync,) = self._reader.says(socket, "sync", after=0)
-            assert (sync["events"], sync["head"]) == (self._log, head), "L3: sync tells another story"
+            after = max(head - MAX_SYNC_EVENTS, 0)
+            (sync,) = self._reader.says(socket, "sync", after=after)
+            assert (sync["events"], sync["head"]) == (self._log[after:], head), "L3: sync tells another story"
             (pong,) = self._reader.says(socket, "ping", heads={self._world.conversation: 0})
             assert pong["heads"] == {self._world.conversation: head}, "L5: pong knows another head"
 
@@ -451,23 +561,43 @@ class _Check:
                 return found
 
 
+def _place(item: dict[str, Any]) -> tuple[Any, ...]:
+    """Somebody's place, as the log tells it as well."""
+    muted_until = rfc3339(item["muted_until"]) if "muted_until" in item else None
+    return item["role"], item["name"], item["epoch"], muted_until
+
+
 def _events_in(said: Any) -> list[Event]:
     """The events of a frame or of an answer."""
     if not isinstance(said, dict):
         return []
     if said.get("type") == "event":
         return [said["event"]]
-    if "message_id" in said and "content" in said:
+    if "message_id" in said and "last_change" not in said and "type" in said and said["type"] == "message":
         return [said]
-    events: list[Event] = [*said.get("events", []), *said.get("messages", [])]
+    events: list[Event] = said.get("events", [])
     return events
+
+
+def _messages_in(said: Any) -> list[Event]:
+    """The messages as they were then, of a frame or of an answer."""
+    if not isinstance(said, dict):
+        return []
+    if "last_change" in said:
+        return [said]
+    found: list[Event] = [*said.get("messages", [])]
+    for holder in (said, said.get("conversation", {})):
+        found += [holder["last_message"]] if "last_message" in holder else []
+    return found
 
 
 def _numbers_in(said: Any) -> list[int]:
     """All sequence ids of the conversation that a frame or an answer gives away."""
     if not isinstance(said, dict):
         return []
-    numbers = [event["sequence_id"] for event in _events_in(said)]
+    shown = (*_events_in(said), *_messages_in(said))
+    numbers = [event.get("last_change", event["sequence_id"]) for event in shown]
+    numbers += [each["sequence_id"] for each in said.get("reactions", ()) if "sequence_id" in each]
     numbers += [said[name] for name in ("head", "sequence_id") if name in said]
     return numbers + list((said.get("heads") or {}).values())
 

@@ -6,6 +6,7 @@ ValueError, so that nothing passes by being misunderstood. `test_memory.py` hold
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -45,6 +46,15 @@ class MemoryStore(Layer):
     def keys(self, table: str) -> list[str]:
         """The keys of everything in a table: what no client of DynamoDB should ask for, and a test may."""
         return [f"{pk} {sk}" for (name, pk), items in self._partitions.items() if name == table for sk in items]
+
+    def holding(self, *texts: str) -> list[str]:
+        """The items of all tables that hold one of these texts anywhere, in a key as well: as JSON to be shown."""
+        everything = (
+            json.dumps([table, item], ensure_ascii=False).replace('\\"', '"')
+            for (table, _), items in self._partitions.items()
+            for item in items.values()
+        )
+        return [item for item in everything if any(text in item for text in texts)]
 
     def call(self, call: Call) -> Any:
         """Carry out one call, as a whole. Raises ClientError as boto3 does."""

@@ -131,6 +131,64 @@ def test_one_who_leads_a_full_batch_pays_for_one_transaction(stage: Stage) -> No
     assert bill.pushed == 3, "each sender fans out its own"
 
 
+CHANGES: dict[str, tuple[Act, Counter[str]]] = {
+    "edit": (lambda process: process.says("alice", "edit", target=2, content="other"), Counter()),
+    "edit, naming people": (
+        lambda process: process.says(
+            "alice", "edit", target=2, content="other", mentions=[process.world.person("alice")]
+        ),
+        Counter({"batch_get_item": 1}),
+    ),
+    "react": (
+        lambda process: process.says("alice", "react", target=2, emoji="👍"),
+        Counter({"get_item": 1}),
+    ),
+    "unreact": (
+        lambda process: process.says("alice", "unreact", target=2, emoji="👋"),
+        Counter({"get_item": 1}),
+    ),
+}
+"""Each with the calls that it costs beyond socket, head, membership, message; rate; commit; recipients."""
+
+
+@pytest.mark.parametrize("count", CROWDS)
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_by_socket_costs_two_round_trips_before_the_ack_however_many_hear_it_or_have_reacted(
+    stage: Stage, count: int, change: str
+) -> None:
+    act, more = CHANGES[change]
+    world = stage.world(crowd(count))
+    Bill(world, sends)
+    for name in world.shape.people:
+        world.process().react(name, 2, "👋")
+    bill = Bill(world, act, skew=1.0)
+    assert bill.rounds_at["ack"] == 1 + 2
+    assert bill.calls == Counter(ALONE) + Counter({"get_item": 1}) + more
+    assert bill.pushed == count
+
+
+def test_a_deletion_costs_a_query_for_reactions_and_a_read_more_if_it_was_edited(stage: Stage) -> None:
+    def takes_back(process: Process) -> object:
+        return process.says("alice", "delete", target=2)
+
+    world = stage.world(crowd(10))
+    Bill(world, sends)
+    bill = Bill(world, takes_back, skew=1.0)
+    assert bill.calls == Counter(ALONE) + Counter({"get_item": 1, "query": 1})
+    assert bill.rounds_at["ack"] == 1 + 3
+
+    world = stage.world(crowd(10))
+    Bill(world, sends)
+    for name in world.shape.people:
+        world.process().react(name, 2, "👋")
+    for number in range(50):
+        world.process(skew=number).edit("alice", 2, f"version {number}")
+    bill = Bill(world, takes_back, skew=100.0)
+    assert bill.calls["batch_get_item"] == bill.calls["batch_write_item"] == 1
+    assert bill.calls["transact_write_items"] == 1
+    assert check(world).texts == ["(deleted)"]
+
+
 @pytest.mark.parametrize("count", CROWDS)
 def test_who_subscribes_pays_the_same_however_many_are_there(stage: Stage, count: int) -> None:
     bill = Bill(stage.world(crowd(count)), lambda process: process.says("alice", "subscribe"))

@@ -24,6 +24,7 @@ from local.faults.plans import (
 )
 from local.faults.recording import Journal, RecordingClient
 from tests.laws.cases import READS, WRITES, Case, judge_the_end
+from tests.laws.changing_cases import CHANGING
 from tests.laws.interleaving import error_of
 from tests.laws.world import Stage, World
 
@@ -33,7 +34,7 @@ FAULTS = {
     "failed after its effect": INTERNAL_ERROR_AFTER,
     "timed out after its effect": READ_TIMEOUT_AFTER,
 }
-CASES = [*WRITES, *READS]
+CASES = [*WRITES, *CHANGING, *READS]
 HELPS_TO_REPEAT = ("UNAVAILABLE", "CONVERSATION_BUSY")
 
 
@@ -133,5 +134,7 @@ def test_a_sweep_in_parts_clears_all_away(stage: Stage) -> None:
         world.process().delete("alice")
         client = InPart(stage.engine, number)
         world.process(client, skew=1.0).app.conversations.sweep(60.0)
-        left = [key for key in world.items() if key.table == stage.conversations_table]
+        # A visit of retention to what is no more is dropped when it is due (test_retention.py).
+        stored = [key for key in world.items() if key.table == stage.conversations_table]
+        left = [key for key in stored if key.pk != "RETENTION"]
         assert not left, f"with store call {number} done in part, {left} was left"

@@ -6,6 +6,7 @@ import pytest
 
 from local.faults.calls import Call
 from local.faults.client import DynamoClient, Layer
+from tests.laws.changing_cases import FIRST, HEART
 from tests.laws.checker import check
 from tests.laws.interleaving import Act, Ends, Store, interleave
 from tests.laws.test_queue import PATIENT, leave_queued
@@ -110,3 +111,31 @@ def test_a_list_of_participants_that_is_seen_in_part_names_nobody_twice(stage: S
         "carol looks": lambda process: process.view("carol"),
     }
     interleave(stage, Shape(strangers=("dave",)), acts, judge, store=store, samples=30)
+
+
+def alice_spoke_and_others_reacted(world: World) -> None:
+    process = world.process()
+    process.sends("alice", "first", "k")
+    process.edit("alice", FIRST, "second")
+    process.react("bob", FIRST, HEART)
+
+
+CHANGES: dict[str, Act] = {
+    "edits": lambda process: process.edit("alice", FIRST, "third"),
+    "deletes": lambda process: process.take_back("alice", FIRST),
+    "reacts": lambda process: process.react("alice", FIRST, HEART),
+}
+
+
+@PARTLY
+@pytest.mark.parametrize("changes", CHANGES)
+@pytest.mark.parametrize("reads", ["newest messages", "one conversation", "sync"])
+def test_who_reads_while_a_message_is_changed_sees_it_before_or_after(
+    stage: Stage, store: Store, changes: str, reads: str
+) -> None:
+    def judge(world: World, ends: Ends) -> None:
+        assert ends.successes() == ["alice changes it", "carol reads"]
+        check(world, hears=["alice", "bob", "carol"])
+
+    acts: dict[str, Act] = {"alice changes it": CHANGES[changes], "carol reads": READERS[reads]}
+    interleave(stage, Shape(), acts, judge, store=store, arrange=alice_spoke_and_others_reacted, samples=20)

@@ -87,6 +87,41 @@ def test_thirty_senders_at_once_are_each_acknowledged_or_told_that_it_is_busy(
     assert len(check(world, hears=["alice"]).texts) == len(SENDERS) + 1
 
 
+def test_a_hundred_people_who_react_at_once_are_all_counted(stage: Stage) -> None:
+    """Nothing queues reactions: who is told that it is busy repeats, and the last one gets in."""
+    people = ("alice", *(f"guest_{number}x" for number in range(99)))
+    world = stage.world(Shape(people=people, sockets=("alice",), listening=("alice",)))
+    world.process().sends("alice", "vote", "k")
+    windows, clock = TransactionWindows(), RealTime()
+    tries = [0] * len(people)
+    ready = threading.Barrier(len(people))
+
+    def react(number: int) -> None:
+        client = in_front_of(world.stage.engine, seed=number, windows=windows)
+        process = world.process(client, clock=clock, gather=in_threads, timing=Timing())
+        ready.wait()
+        while True:
+            tries[number] += 1
+            try:
+                process.react(people[number], 2, "👍" if number % 2 else "👋")
+                return
+            except ChatError as error:
+                assert error.code == "CONVERSATION_BUSY"
+                assert error.retry_after
+
+    began = time.monotonic()
+    threads = [threading.Thread(target=react, args=(number,)) for number in range(len(people))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print(  # noqa: T201 — shown with -rP: what was measured
+        f"100 reactions at once: {time.monotonic() - began:.1f} s, {sum(tries) - len(people)} repeats"
+    )
+    (message,) = check(world, hears=["alice"]).story.messages
+    assert {each["emoji"]: each["count"] for each in message["reactions"]} == {"👍": 50, "👋": 50}
+
+
 def test_who_sends_too_much_is_told_when_to_go_on_and_can_go_on_then(stage: Stage) -> None:
     burst = 5
     stage = stage.with_limits(burst=burst, messages_per_second=10)
@@ -102,3 +137,25 @@ def test_who_sends_too_much_is_told_when_to_go_on_and_can_go_on_then(stage: Stag
     assert world.process(skew=wait + 0.001).writes("alice", "in time", f"k{burst}")["type"] == "message_ack"
     assert world.process().writes("bob", "another person", "k")["type"] == "message_ack"
     assert check(world, hears=["alice", "bob", "carol"]).texts == [*"01234", "in time", "another person"]
+
+
+def test_changes_count_as_messages_for_the_rate_and_so_do_those_that_change_nothing(stage: Stage) -> None:
+    stage = stage.with_limits(burst=5, messages_per_second=10)
+    world = stage.world()
+    process = world.process()
+    process.sends("alice", "first", "k")
+    commands: list[tuple[str, dict[str, Any]]] = [
+        ("edit", {"content": "second"}),
+        ("react", {"emoji": "a"}),
+        ("react", {"emoji": "a"}),
+        ("unreact", {"emoji": "b"}),
+        ("unreact", {"emoji": "a"}),
+        ("delete", {}),
+        ("edit", {"content": "third"}),
+    ]
+    answers = [process.says("alice", command, target=2, **fields)[0] for command, fields in commands]
+    assert [answer["type"] for answer in answers] == ["ack"] * 4 + ["error"] * 3
+    assert {answer["code"] for answer in answers[4:]} == {"RATE_LIMITED"}
+    wait = answers[-1]["retry_after"]
+    assert world.process(skew=wait + 0.001).says("alice", "delete", target=2)[0]["type"] == "ack"
+    assert check(world, hears=["alice", "bob", "carol"]).texts == ["(deleted)"]

@@ -18,9 +18,10 @@ from typing import Any
 
 from chalicelib.core import requests
 from chalicelib.core.clock import Clock
+from chalicelib.core.data_ports import WorkQueue
 from chalicelib.core.frames import Frame
 from chalicelib.core.gather import one_by_one
-from chalicelib.core.limits import Limits, Timing
+from chalicelib.core.limits import LEAST_RETENTION_DAYS, Limits, Timing
 from chalicelib.core.model import Caller, JoinPolicy, Role
 from chalicelib.core.ports import Gather
 from chalicelib.core.pushes import Answer, Outcome
@@ -38,6 +39,8 @@ SECRET = "a secret of the law tests, 32 bytes and more"
 QUANTUM = 0.25
 """How long every sleep lasts on a process's own clock; the application asks for no longer pause at once."""
 PEOPLE = ("alice", "bob", "carol")
+CHANGES = ("edit", "delete", "react", "unreact")
+"""The commands that change a message."""
 
 
 class OwnClock:
@@ -57,6 +60,10 @@ class OwnClock:
     def monotonic(self) -> float:
         """The same: it never runs backwards."""
         return self._now
+
+    def pass_by(self, seconds: float) -> None:
+        """Let that much time pass."""
+        self._now += seconds
 
     def sleep(self, seconds: float) -> None:
         """Let time pass at once."""
@@ -127,6 +134,8 @@ class World:
     answers: list[Answered] = field(default_factory=list)
     late: set[str] = field(default_factory=set)
     """Names of sockets that were opened after the world was made."""
+    invites: list[str] = field(default_factory=list)
+    """Secrets of invites that were made beforehand."""
 
     def person(self, name: str) -> str:
         """The participant id of somebody; it holds a character that separates parts of keys."""
@@ -160,6 +169,7 @@ class World:
         lost: Collection[str] = (),
         timing: Timing | None = None,
         posted: Callable[[], None] = lambda: None,
+        queue: WorkQueue | None = None,
     ) -> Process:
         """An invocation on `client` (the engine itself without one), whose own clock is ahead by `skew`.
 
@@ -171,6 +181,7 @@ class World:
             settings,
             dynamo_client=client or self.stage.engine,
             poster=poster,
+            queue=queue,
             clock=clock or OwnClock(BEGIN + 10.0 + skew),
             gather=gather,
         )
@@ -213,9 +224,11 @@ class World:
         """All that the store holds of this world, straight from the engine."""
         chat, live = self.stage.conversations_table, self.stage.connections_table
         engine, where = self.stage.engine, f"C#{self.conversation}"
-        keys = []
+        first_visit = int(BEGIN + LEAST_RETENTION_DAYS * self.stage.settings.timing.retention_day)
+        keys = [(chat, "RETENTION", f"{first_visit:012d}#{self.conversation}")]
         for person in map(self.person, self.everybody):
             keys += [(chat, f"U#{person}", where), (live, f"U#{person}", "RATE")]
+            keys.append((chat, f"U#{person}", f"F#{self.conversation}"))
         for socket in self.sockets:
             connection_id = self.connection(socket)
             keys += [
@@ -252,7 +265,7 @@ class Process:
     def says(self, socket: str, command: str, **fields: Any) -> list[Frame]:
         """`$default`: one frame of a socket; the answers to it, whether they reached it or not."""
         connection_id = self.world.connection(socket)
-        if command in ("subscribe", "unsubscribe", "sync", "message", "read", "typing"):
+        if command in ("subscribe", "unsubscribe", "sync", "message", "read", "typing", *CHANGES):
             fields.setdefault("conversation_id", self.world.conversation)
         reply = self.app.sockets.receive(connection_id, json.dumps({"type": command, **fields}))
         with contextlib.suppress(Exception):  # as the edge does: what was acknowledged stands
@@ -299,9 +312,9 @@ class Process:
         outcome = Outcome(sent.event, self.app.sender.pushes(sent))
         return self._answered(name, "send", outcome)
 
-    def join(self, name: str) -> Any:
+    def join(self, name: str, invite: str | None = None) -> Any:
         """`POST …/join`."""
-        outcome = self.app.members.join(self.caller(name), self.world.conversation)
+        outcome = self.app.members.join(self.caller(name), self.world.conversation, invite)
         return self._answered(name, "join", outcome)
 
     def leave(self, name: str) -> Any:
@@ -322,10 +335,56 @@ class Process:
 
     def set_role(self, name: str, whom: str, role: Role) -> Any:
         """`PATCH …/participants`."""
-        outcome = self.app.members.set_role(
-            self.caller(name), self.world.conversation, self.world.person(whom), role
+        return self._updates(name, whom, "set_role", role=role)
+
+    def mute(self, name: str, whom: str, seconds: int = 3600) -> Any:
+        """`PATCH …/participants`; no seconds is the end of a mute."""
+        return self._updates(name, whom, "mute", muted_for=seconds)
+
+    def _updates(self, name: str, whom: str, what: str, **changes: Any) -> Any:
+        request = requests.UpdateParticipant(**changes)
+        outcome = self.app.moderation.update(
+            self.caller(name), self.world.conversation, self.world.person(whom), request
         )
-        return self._answered(name, "set_role", outcome)
+        return self._answered(name, what, outcome)
+
+    def ban(self, name: str, whom: str) -> Any:
+        """`DELETE …/participants?ban=true`."""
+        outcome = self.app.moderation.ban(self.caller(name), self.world.conversation, self.world.person(whom))
+        return self._answered(name, "ban", outcome)
+
+    def unban(self, name: str, whom: str) -> Any:
+        """`DELETE …/bans`."""
+        outcome = self.app.moderation.unban(self.caller(name), self.world.conversation, self.world.person(whom))
+        return self._answered(name, "unban", outcome)
+
+    def invite(self, name: str, **fields: Any) -> str:
+        """`POST …/invites`: the secret."""
+        request = requests.CreateInvite(**fields)
+        made = self.app.invites.create(self.caller(name), self.world.conversation, request)
+        return str(self._answered(name, "invite", made)["invite"])
+
+    def revoke(self, name: str, which: str) -> Any:
+        """`DELETE …/invites/{invite}`."""
+        self.app.invites.revoke(self.caller(name), self.world.conversation, which)
+        return self._answered(name, "revoke", None)
+
+    def invites(self, name: str) -> Any:
+        """`GET …/invites`."""
+        answer = self.app.invites.list(self.caller(name), self.world.conversation, requests.PageQuery())
+        return self._answered(name, "invites", answer)["invites"]
+
+    def bans(self, name: str) -> Any:
+        """`GET …/bans`."""
+        answer = self.app.moderation.bans(self.caller(name), self.world.conversation, requests.PageQuery())
+        return self._answered(name, "bans", answer)["bans"]
+
+    def audit(self, name: str, **query: Any) -> Any:
+        """`GET …/audit`."""
+        asked = requests.AuditQuery(**query)
+        return self._answered(
+            name, "audit", self.app.moderation.audit(self.caller(name), self.world.conversation, asked)
+        )
 
     def update(self, name: str, **changes: Any) -> Any:
         """`PATCH /conversations/{id}`."""
@@ -342,6 +401,38 @@ class Process:
         """`PUT …/read`."""
         outcome = self.app.reading.read(self.caller(name), self.world.conversation, sequence_id)
         return self._answered(name, "read", outcome)
+
+    def edit(self, name: str, target: int, text: str, **more: Any) -> Any:
+        """`PATCH …/messages/{sequence_id}`: the message as it now is."""
+        request = requests.EditMessage(content=text, **more)
+        changed = self.app.changing.edit(self.caller(name), self.world.conversation, target, request)
+        return self._answered(name, "edit", Outcome(changed.message, changed.pushes))
+
+    def take_back(self, name: str, target: int) -> Any:
+        """`DELETE …/messages/{sequence_id}`."""
+        changed = self.app.changing.delete(self.caller(name), self.world.conversation, target)
+        return self._answered(name, "take back", Outcome(None, changed.pushes))
+
+    def react(self, name: str, target: int, emoji: str) -> Any:
+        """`PUT …/reactions`."""
+        changed = self.app.changing.react(self.caller(name), self.world.conversation, target, emoji)
+        return self._answered(name, "react", Outcome(None, changed.pushes))
+
+    def unreact(self, name: str, target: int, emoji: str) -> Any:
+        """`DELETE …/reactions`."""
+        changed = self.app.changing.unreact(self.caller(name), self.world.conversation, target, emoji)
+        return self._answered(name, "unreact", Outcome(None, changed.pushes))
+
+    def who_reacted(self, name: str, target: int, emoji: str | None = None) -> list[Any]:
+        """`GET …/reactions`: all of them."""
+        found: list[Any] = []
+        query = requests.ReactionsQuery(emoji=emoji, limit="2")
+        while True:
+            page = self.app.reading.reactions(self.caller(name), self.world.conversation, target, query)
+            found += self._answered(name, "who reacted", page)["reactions"]
+            if "next_cursor" not in page:
+                return found
+            query = requests.ReactionsQuery(emoji=emoji, limit="2", cursor=page["next_cursor"])
 
     def events(self, name: str, after: int = 0, limit: int = 100) -> Any:
         """`GET …/events`."""

@@ -90,6 +90,7 @@ def test_real_credentials_never_reach_the_built_in_store() -> None:
     point_aws(shell, built_in_store(STAGE, "http://127.0.0.1:1"), built_in=True)
     assert shell == {
         "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:1",
+        "AWS_ENDPOINT_URL_SQS": "http://127.0.0.1:1",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "local",

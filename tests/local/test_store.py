@@ -73,5 +73,5 @@ def test_only_what_it_needs_of_the_shell_reaches_the_store(
         store.wait_until_ready()
     seen = (tmp_path / "seen").read_text(encoding="utf-8")
     assert "from the shell" not in seen
-    assert "SERVICES=dynamodb,dynamodbstreams\n" in seen
+    assert "SERVICES=dynamodb,dynamodbstreams,sqs\n" in seen
     assert f"MINISTACK_REGION={REGION}\n" in seen

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
+
+from pydantic import Field
 
 from chalicelib.core import frames
-from tests.support.shapes import Code, Count, Detail, SequenceId, Text
+from tests.support.shapes import Code, ConversationId, Count, Detail, InviteId, SequenceId, Text, Time
 
 
 class ErrorObject(TypedDict):
@@ -46,6 +48,13 @@ class Events(TypedDict):
     has_more: bool
 
 
+class Reactions(TypedDict):
+    """Answer to `GET …/messages/{number}/reactions`."""
+
+    reactions: list[frames.WhoReacted]
+    next_cursor: NotRequired[str]
+
+
 class Remaining(TypedDict):
     """Answer to `leave`."""
 
@@ -57,6 +66,74 @@ class ReadPointer(TypedDict):
 
     read_up_to: SequenceId
     unread_count: Count
+
+
+class NewInvite(TypedDict):
+    """Answer to `POST /conversations/{id}/invites`."""
+
+    invite: Annotated[str, Field(pattern=r"^inv_[A-Za-z0-9_-]{22}$")]
+    invite_id: InviteId
+    expires_at: Time
+    max_uses: int | None
+
+
+class Invites(TypedDict):
+    """Answer to `GET /conversations/{id}/invites`."""
+
+    invites: list[frames.ListedInvite]
+    next_cursor: NotRequired[str]
+
+
+class Bans(TypedDict):
+    """Answer to `GET /conversations/{id}/bans`."""
+
+    bans: list[frames.Ban]
+    next_cursor: NotRequired[str]
+
+
+class Audit(TypedDict):
+    """Answer to `GET /conversations/{id}/audit`."""
+
+    entries: list[frames.AuditEntry]
+    next_cursor: NotRequired[str]
+
+
+class Exported(TypedDict):
+    """A conversation in an export."""
+
+    conversation_id: ConversationId
+    is_participant: bool
+    title: NotRequired[Text]
+    created_at: NotRequired[Time]
+    name: NotRequired[Text]
+    role: NotRequired[Literal["owner", "moderator", "member"]]
+    joined_at: NotRequired[Time]
+    read_up_to: NotRequired[SequenceId]
+
+
+class ExportedParticipant(TypedDict):
+    """Whose export it is."""
+
+    participant_id: Text
+
+
+class Export(TypedDict):
+    """Answer to `GET /me/export`."""
+
+    participant: ExportedParticipant
+    conversations: list[Exported]
+    messages: list[frames.Event]
+    next_cursor: NotRequired[str]
+
+
+class Erasure(TypedDict):
+    """Answer to `DELETE /me` and `GET /me/erasure`."""
+
+    status: Literal["running", "done"]
+    conversations_total: Count
+    conversations_done: Count
+    requested_at: Time
+    finished_at: NotRequired[Time]
 
 
 class Ticket(TypedDict):
@@ -85,11 +162,25 @@ ANSWERS: tuple[tuple[str, str, int, Any], ...] = (
     ("POST", "/conversations/{id}/participants", 201, frames.Participant),
     ("PATCH", "/conversations/{id}/participants", 200, frames.Participant),
     ("DELETE", "/conversations/{id}/participants", 204, None),
+    ("GET", "/conversations/{id}/bans", 200, Bans),
+    ("DELETE", "/conversations/{id}/bans", 204, None),
+    ("POST", "/conversations/{id}/invites", 201, NewInvite),
+    ("GET", "/conversations/{id}/invites", 200, Invites),
+    ("DELETE", "/conversations/{id}/invites/{invite}", 204, None),
+    ("GET", "/conversations/{id}/audit", 200, Audit),
     ("GET", "/conversations/{id}/messages", 200, Messages),
     ("GET", "/conversations/{id}/events", 200, Events),
     ("POST", "/conversations/{id}/messages", 200, frames.Event),
     ("POST", "/conversations/{id}/messages", 201, frames.Event),
+    ("PATCH", "/conversations/{id}/messages/{number}", 200, frames.Event),
+    ("DELETE", "/conversations/{id}/messages/{number}", 204, None),
+    ("GET", "/conversations/{id}/messages/{number}/reactions", 200, Reactions),
+    ("PUT", "/conversations/{id}/messages/{number}/reactions", 204, None),
+    ("DELETE", "/conversations/{id}/messages/{number}/reactions", 204, None),
     ("PUT", "/conversations/{id}/read", 200, ReadPointer),
+    ("GET", "/me/export", 200, Export),
+    ("DELETE", "/me", 202, Erasure),
+    ("GET", "/me/erasure", 200, Erasure),
     ("POST", "/tickets", 201, Ticket),
     ("GET", "/health", 200, Health),
 )

@@ -104,9 +104,14 @@ class Person:
         """Delete the conversation."""
         self.delete(f"/conversations/{conversation}").expect(204)
 
-    def joins(self, conversation: str) -> Any:
-        """Join; the conversation."""
-        return self.post(f"/conversations/{conversation}/join").expect(200)
+    def joins(self, conversation: str, invite: str | None = None) -> Any:
+        """Join, by the secret of an invite if there is one; the conversation."""
+        body = None if invite is None else {"invite": invite}
+        return self.post(f"/conversations/{conversation}/join", body).expect(200)
+
+    def invites(self, conversation: str, **fields: Any) -> Any:
+        """Make an invite; what is told of it, its secret included."""
+        return self.post(f"/conversations/{conversation}/invites", fields).expect(201)
 
     def leaves(self, conversation: str) -> int:
         """Leave; how many stay."""
@@ -125,6 +130,57 @@ class Person:
         """Change somebody's role; the participant."""
         path = f"/conversations/{conversation}/participants{_query({'participant_id': person.id})}"
         return self.patch(path, {"role": role}).expect(200)
+
+    # ---- messages as they are by now -------------------------------------------------------------------
+
+    def edits(self, conversation: str, target: int, content: str, **fields: Any) -> Any:
+        """Edit a message by HTTP; the message as it then is."""
+        body = {"content": content, **fields}
+        return self.patch(f"/conversations/{conversation}/messages/{target}", body).expect(200)
+
+    def takes_back(self, conversation: str, target: int) -> None:
+        """Delete a message by HTTP."""
+        self.delete(f"/conversations/{conversation}/messages/{target}").expect(204)
+
+    def reacts(self, conversation: str, target: int, emoji: str) -> None:
+        """React to a message by HTTP."""
+        path = f"/conversations/{conversation}/messages/{target}/reactions{_query({'emoji': emoji})}"
+        self.put(path).expect(204)
+
+    def unreacts(self, conversation: str, target: int, emoji: str) -> None:
+        """Take a reaction back by HTTP."""
+        self.delete(f"/conversations/{conversation}/messages/{target}/reactions", emoji=emoji).expect(204)
+
+    def who_reacted(self, conversation: str, target: int, **query: Any) -> list[Any]:
+        """Who reacted, page by page."""
+        found: list[Any] = []
+        path = f"/conversations/{conversation}/messages/{target}/reactions"
+        for _ in range(MAX_PAGES):
+            page = self.get(path, **query).expect(200)
+            found += page["reactions"]
+            if "next_cursor" not in page:
+                return found
+            query["cursor"] = page["next_cursor"]
+        raise AssertionError(f"no end to the reactions to {target}")
+
+    def mutes(self, conversation: str, person: Person, seconds: int = HOUR) -> Any:
+        """Mute somebody, or unmute them by no seconds; the participant."""
+        path = f"/conversations/{conversation}/participants{_query({'participant_id': person.id})}"
+        return self.patch(path, {"muted_for": seconds}).expect(200)
+
+    def bans(self, conversation: str, person: Person) -> None:
+        """Ban somebody."""
+        path = f"/conversations/{conversation}/participants"
+        self.delete(path, participant_id=person.id, ban="true").expect(204)
+
+    def unbans(self, conversation: str, person: Person) -> None:
+        """Lift somebody's ban."""
+        self.delete(f"/conversations/{conversation}/bans", participant_id=person.id).expect(204)
+
+    def audits(self, conversation: str, **query: Any) -> list[Any]:
+        """The first page of the audit."""
+        entries: list[Any] = self.get(f"/conversations/{conversation}/audit", **query).expect(200)["entries"]
+        return entries
 
     # ---- the log ---------------------------------------------------------------------------------------
 
@@ -197,6 +253,11 @@ class Person:
         """Send a message on the socket, under a new `client_message_id` unless one is given; the ack."""
         fields = {"client_message_id": new_client_message_id(), **fields}
         return self.asks("message", "message_ack", conversation_id=conversation, content=content, **fields)
+
+    def changes_message(self, command: str, conversation: str, target: int, **fields: Any) -> int:
+        """`edit`, `delete`, `react` or `unreact` on the socket; the sequence id of the ack."""
+        ack = self.asks(command, "ack", conversation_id=conversation, target=target, **fields)
+        return int(ack["sequence_id"])
 
     def reads(self, conversation: str, sequence_id: int) -> Frame:
         """Move the read pointer, on the socket; the ack."""

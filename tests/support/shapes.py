@@ -16,19 +16,33 @@ from chalicelib.core import frames
 Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
 ConversationId = Annotated[str, Field(pattern=r"^conv_[A-Za-z0-9_-]+$")]
 MessageId = Annotated[str, Field(pattern=r"^msg_[A-Za-z0-9_-]+$")]
+InviteId = Annotated[str, Field(pattern=r"^ivt_[A-Za-z0-9_-]{22}$")]
 SequenceId = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
 Code = Annotated[str, Field(pattern=r"^[A-Z][A-Z_]+$")]
 Text = Annotated[str, Field(min_length=1)]
 
 EVENT_ENVELOPE = {"conversation_id", "sequence_id", "type", "created_at", "sender"}
+IN_HISTORY = {"edited_at", "reactions", "last_change"}
+"""What stands at messages as they now are, and never at the events of the log."""
 EVENT_FIELDS: dict[str, tuple[set[str], set[str]]] = {
     "conversation_created": ({"title", "participants"}, {"participants_more"}),
-    "message": ({"message_id", "content"}, {"client_message_id", "reply_to", "mentions", "metadata"}),
+    "message": (
+        {"message_id"},
+        {"content", "client_message_id", "reply_to", "mentions", "metadata", *IN_HISTORY, "deleted_at", "expired"},
+    ),
+    "message_edited": ({"target"}, {"content", "mentions", "metadata"}),
+    "message_deleted": ({"target"}, set()),
+    "reaction_added": ({"target", "emoji"}, set()),
+    "reaction_removed": ({"target", "emoji"}, set()),
     "participant_joined": ({"participant", "reason"}, set()),
     "participant_left": ({"participant", "reason"}, set()),
     "participant_updated": ({"participant"}, set()),
-    "conversation_updated": (set(), {"title", "join_policy", "metadata"}),
+    "participant_banned": ({"participant"}, set()),
+    "participant_unbanned": ({"participant"}, set()),
+    "conversation_updated": (set(), {"title", "join_policy", "metadata", "retention_days"}),
+    "participant_erased": ({"participant_id"}, set()),
+    "content_expired": ({"up_to"}, set()),
 }
 """By type of event: the fields that it must have, and those that it may have."""
 
@@ -112,6 +126,15 @@ class Ack(TypedDict):
     conversation_id: ConversationId
     read_up_to: SequenceId
     unread_count: Count
+
+
+class Done(TypedDict):
+    """Answer to `edit`, `delete`, `react`, `unreact`."""
+
+    id: NotRequired[str]
+    type: Literal["ack"]
+    conversation_id: ConversationId
+    sequence_id: SequenceId
 
 
 class AuthOk(TypedDict):
@@ -198,7 +221,7 @@ class RemovedPush(TypedDict):
 
     type: Literal["removed"]
     conversation_id: ConversationId
-    reason: Literal["left", "removed"]
+    reason: Literal["left", "removed", "banned"]
 
 
 class DisconnectPush(TypedDict):
@@ -217,7 +240,7 @@ FRAMES: Mapping[str, Any] = {
     "sync": Synced,
     "unsubscribed": Unsubscribed,
     "message_ack": MessageAck,
-    "ack": Ack,
+    "ack": Ack | Done,
     "auth_ok": AuthOk,
     "pong": Pong,
     "error": ErrorFrame,
@@ -237,6 +260,14 @@ NARROWER: Mapping[str, Any] = {
     "message_id": MessageId,
     "created_at": Time,
     "updated_at": Time,
+    "edited_at": Time,
+    "deleted_at": Time,
+    "emoji": Text,
+    "count": SequenceId,
     "joined_at": Time,
+    "muted_until": Time,
+    "banned_at": Time,
+    "expires_at": Time,
+    "invite_id": InviteId,
 }
 """By name of field: what a plain `str` or `int` of the product's types must look like."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
 
 import aiohttp
@@ -29,6 +29,7 @@ class Cast:
         )
         self.conversations: list[str] = []
         self._heads: Counter[str] = Counter()
+        self._said: dict[str, list[tuple[int, str]]] = defaultdict(list)
         self._texts = itertools.count(1)
         tag = secrets.token_hex(4)
         faults: dict[int, dict[int, dict[str, Any]]] = {
@@ -49,6 +50,15 @@ class Cast:
     def head(self, where: str) -> int:
         """How far the log of a conversation reaches as far as anybody knows."""
         return self._heads[where]
+
+    def spoke(self, where: str, who: str, sequence_id: int) -> None:
+        """A message of somebody is this event."""
+        self.see(where, sequence_id)
+        self._said[where].append((sequence_id, who))
+
+    def messages(self, where: str) -> list[tuple[int, str]]:
+        """The messages of a conversation with who said them, as far as they were acknowledged."""
+        return self._said[where]
 
     def text(self) -> str:
         """A text that nobody has said yet."""

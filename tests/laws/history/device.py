@@ -314,6 +314,10 @@ _ANSWERS = {
     "sync": "sync",
     "send": "message_ack",
     "read": "ack",
+    "edit": "ack",
+    "take_back": "ack",
+    "react": "ack",
+    "unreact": "ack",
     "ping": "pong",
 }
 

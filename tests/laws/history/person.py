@@ -122,7 +122,7 @@ class Person:
             call = await device.ask("send", where, {"type": "message", "conversation_id": where, **asked})
         outgoing.is_settled = outgoing.is_settled or call.outcome not in _PASSING
         if call.is_ok:
-            self.cast.see(where, call.answer["sequence_id"])
+            self.cast.spoke(where, self.id, call.answer["sequence_id"])
         return call
 
 

@@ -16,6 +16,7 @@ FLOOD = 12
 NO_MESSAGE = 1
 """Event 1 is the creation: to reply to it is refused, unless it is a repeat of what was accepted."""
 PAGES = 30
+_EMOJI = ("👍🏽", "❤️", "🇩🇪")
 _ROLES = ("member", "moderator", "owner")
 
 
@@ -46,6 +47,30 @@ class Scene:
         if self.number % 11 == 1:
             body["metadata"] = {"number": self.number}
         return body
+
+    def target(self, *, own: bool = False) -> int:
+        """One of the newest messages, of the person's `own` if there are any; rarely any event, or none."""
+        known = self.cast.messages(self.where)
+        mine = [number for number, who in known if who == self.person.id] if own else []
+        numbers = mine or [number for number, _ in known]
+        if numbers and self.number % 8:
+            return numbers[-1 - self.number // 8 % min(len(numbers), 3)]
+        return max(self.cast.head(self.where) + 1 - self.number // 8 % 6, 1)
+
+    async def change(self, kind: str, target: int, **fields: Any) -> None:
+        """Change a message, by HTTP or by socket."""
+        asked = {"target": target, **fields}
+        if self.number % 2:
+            command = "delete" if kind == "take_back" else kind
+            frame = {"type": command, "conversation_id": self.where, **asked}
+            call = await self.device.ask(kind, self.where, frame)
+        else:
+            methods = {"edit": "PATCH", "take_back": "DELETE", "react": "PUT", "unreact": "DELETE"}
+            path = f"/messages/{target}" + ("/reactions" if "emoji" in fields else "")
+            said = {"query" if "emoji" in fields else "body": fields or None}
+            call = await self.request(kind, methods[kind], path, asked=asked, **said)
+        if call.is_ok and isinstance(call.answer, dict):
+            self.cast.see(self.where, call.answer["sequence_id"])
 
     def fresh(self) -> Outgoing:
         """Something new to say."""
@@ -96,6 +121,32 @@ async def _say_on_both(scene: Scene) -> None:
 
 async def _flood(scene: Scene) -> None:
     await asyncio.gather(*(scene.person.says(scene.fresh(), None) for _ in range(FLOOD)))
+
+
+async def _say_first(scene: Scene) -> None:
+    """Something that can be changed, if nothing has been said yet."""
+    if not scene.cast.messages(scene.where):
+        await _say(scene)
+
+
+async def _edit(scene: Scene) -> None:
+    """To something new, or to one of two texts that others say as well: then it may be so already."""
+    text = f"edited {scene.number % 2} ✎" if scene.number % 5 == 0 else scene.cast.text()
+    await _say_first(scene)
+    await scene.change("edit", scene.target(own=True), content=text)
+
+
+async def _take_back(scene: Scene) -> None:
+    await scene.change("take_back", scene.target(own=scene.number % 3 > 0))
+
+
+async def _react(scene: Scene) -> None:
+    await _say_first(scene)
+    await scene.change("react", scene.target(), emoji=_EMOJI[scene.number % len(_EMOJI)])
+
+
+async def _unreact(scene: Scene) -> None:
+    await scene.change("unreact", scene.target(), emoji=_EMOJI[scene.number % len(_EMOJI)])
 
 
 async def _join(scene: Scene) -> None:
@@ -229,6 +280,10 @@ PERFORM: Mapping[Op, Callable[[Scene], Awaitable[None]]] = {
     "say_again": _say_again,
     "say_on_both": _say_on_both,
     "flood": _flood,
+    "edit": _edit,
+    "take_back": _take_back,
+    "react": _react,
+    "unreact": _unreact,
     "join": _join,
     "leave": _leave,
     "add": _add,

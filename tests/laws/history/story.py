@@ -7,6 +7,7 @@ then spoils one thing of it, and looks whether the checker says so.
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -88,7 +89,7 @@ class Story:
 
     def view(self, who: str) -> Json:
         """The conversation as somebody sees it."""
-        messages = [event for event in self.log if event["type"] == "message"]
+        messages = self.messages
         pointer = self.pointers.get(who, 0)
         view = {
             "conversation_id": WHERE,
@@ -131,6 +132,40 @@ class Story:
         again = self.begins("send", call.who, dict(call.asked))
         return self.ends(again, self.log[call.answer["sequence_id"] - 1], 200)
 
+    def changes(self, kind: str, who: str, target: int, **fields: Any) -> Call:
+        """`edit`, `take_back`, `react`, `unreact` by socket; a deletion empties message and edits."""
+        call = self.begins(kind, who, {"target": target, **fields}, f"{who} 0.0")
+        types = {"edit": "message_edited", "take_back": "message_deleted", "react": "reaction_added"}
+        event = self.append(types.get(kind, "reaction_removed"), who, target=target, **fields)
+        if kind == "take_back":
+            for each in self.log:
+                if target in (each["sequence_id"], each.get("target")):
+                    each.pop("content", None)
+            self.log[target - 1]["deleted_at"] = event["created_at"]
+        self.pushes(event)
+        return self.ends(call, {"type": "ack", "conversation_id": WHERE, "sequence_id": event["sequence_id"]})
+
+    @property
+    def messages(self) -> list[Json]:
+        """The messages as they now are."""
+        return [self._present(event) for event in self.log if event["type"] == "message"]
+
+    def _present(self, message: Json) -> Json:
+        present, counts = dict(message), Counter[str]()
+        for event in self.log:
+            if event.get("target") != message["sequence_id"] or "deleted_at" in message:
+                continue
+            present["last_change"] = event["sequence_id"]
+            match event["type"]:
+                case "message_edited":
+                    present |= {"content": event["content"], "edited_at": event["created_at"]}
+                case "reaction_added":
+                    counts[event["emoji"]] += 1
+                case "reaction_removed":
+                    counts[event["emoji"]] -= 1
+        reactions = [{"emoji": emoji, "count": count} for emoji, count in counts.items() if count]
+        return {**present, "reactions": reactions} if reactions else present
+
     def removes(self, actor: str, who: str) -> Json:
         """Somebody is removed."""
         call = self.begins("remove", actor, {"participant_id": who})
@@ -170,7 +205,7 @@ class Story:
     def reads_messages(self, who: str, limit: int = 50) -> Call:
         """The newest messages."""
         call = self.begins("messages", who, {"limit": limit})
-        messages = [event for event in self.log if event["type"] == "message"]
+        messages = self.messages
         return self.ends(call, {"messages": messages[-limit:], "has_more": len(messages) > limit})
 
     def moves_pointer(self, who: str, to: int) -> Call:
@@ -184,7 +219,7 @@ class Story:
         call = self.begins("look", who, {})
         if who not in self.inside:
             return self.refuses(call)
-        messages = [event for event in self.log if event["type"] == "message"][-50:]
+        messages = self.messages[-50:]
         participants = [self.member(each) for each in self.inside]
         return self.ends(call, {**self.view(who), "messages": messages, "participants": participants})
 

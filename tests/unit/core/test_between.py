@@ -11,11 +11,14 @@ import pytest
 from chalicelib.core.errors import NotFound
 from chalicelib.core.model import Caller
 from chalicelib.core.requests import (
+    EditMessage,
     EventsQuery,
     MessagesQuery,
     NewParticipant,
+    ReactionsQuery,
     SendMessage,
     UpdateConversation,
+    UpdateParticipant,
 )
 
 from .conftest import World
@@ -62,7 +65,7 @@ def test_a_snapshot_is_not_given_to_who_was_removed_meanwhile(world: World, sock
     assert world.chat.connection_store.subscribers(where) == []
 
 
-@pytest.mark.parametrize("read", ["events", "messages", "view"])
+@pytest.mark.parametrize("read", ["events", "messages", "view", "reactions"])
 def test_a_reader_whose_membership_was_read_before_the_removal_and_the_head_after_it_sees_nothing(
     world: World, read: str
 ) -> None:
@@ -78,16 +81,38 @@ def test_a_reader_whose_membership_was_read_before_the_removal_and_the_head_afte
         "events": lambda: world.chat.reading.events(bob, where, EventsQuery()),
         "messages": lambda: world.chat.reading.messages(bob, where, MessagesQuery()),
         "view": lambda: world.chat.conversations.view(where, bob),
+        "reactions": lambda: world.chat.reading.reactions(bob, where, 2, ReactionsQuery()),
     }
     world.moments.amid(remove_and_talk)
     with pytest.raises(NotFound):
         reads[read]()
 
 
+@pytest.mark.parametrize("change", ["an edit once more", "a reaction to what is deleted"])
+def test_who_is_removed_while_a_message_is_looked_at_is_not_told_what_became_of_it(
+    world: World, change: str
+) -> None:
+    where = world.conversation("alice", "bob")
+    alice, bob = Caller("alice", "alice"), Caller("bob", "bob")
+    world.chat.sender.send(bob, where, SendMessage(content="first"))
+    edit = EditMessage(content="second")
+    world.chat.changing.edit(bob, where, 2, edit)
+    changes: dict[str, Callable[[], object]] = {
+        "an edit once more": lambda: world.chat.changing.edit(bob, where, 2, edit),
+        "a reaction to what is deleted": lambda: world.chat.changing.react(bob, where, 2, "a"),
+    }
+    if change == "a reaction to what is deleted":
+        world.chat.changing.delete(bob, where, 2)
+    # Membership, message and rate; then what they mean.
+    world.moments.after(1, lambda: world.chat.members.remove(alice, where, "bob"))
+    with pytest.raises(NotFound):
+        changes[change]()
+
+
 def test_a_change_is_pushed_though_its_author_was_removed_before_the_answer(world: World, socket: str) -> None:
     where = world.conversation("alice", "bob")
     alice, bob = Caller("alice", "alice"), Caller("bob", "bob")
-    world.chat.members.set_role(alice, where, "bob", "moderator")
+    world.chat.moderation.update(alice, where, "bob", UpdateParticipant(role="moderator"))
     world.opens(socket, "alice", where)
     world.moments.after(1, lambda: world.chat.members.remove(alice, where, "bob"))
     outcome = world.chat.conversations.update(bob, where, UpdateConversation(title="New"))

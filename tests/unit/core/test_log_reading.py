@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from chalicelib.core.limits import Timing
 from chalicelib.core.log import Log, Page, fitting
+from chalicelib.core.messages import Logged
 from chalicelib.core.model import Event, Head
 from chalicelib.core.ports import ConversationStore
 
@@ -41,16 +42,14 @@ class Shelf:
         self.kinds = kinds
         self.hidden = dict(hidden or {})
 
-    def events(
-        self, conversation_id: str, first: int, last: int, *, descending: bool = False
-    ) -> Iterator[tuple[Event, int]]:
+    def events(self, conversation_id: str, first: int, last: int, *, descending: bool = False) -> Iterator[Logged]:
         shown = []
         for number in range(first, last + 1):
             if self.hidden.get(number, 0) > 0:
                 self.hidden[number] -= 1
                 continue
             kind = "message" if self.kinds[number - 1] == "m" else "participant_joined"
-            shown.append(({"sequence_id": number, "type": kind}, self.kinds[:number].count("m")))
+            shown.append(Logged({"sequence_id": number, "type": kind}, self.kinds[:number].count("m")))
         yield from reversed(shown) if descending else shown
 
     @property

@@ -16,6 +16,7 @@ from chalicelib.core.limits import Limits
 
 LIMITS = Limits()
 CONV = "conv_" + "a" * 22
+CHANGE = {"conversation_id": CONV, "target": 2}
 MESSAGE = {"type": "message", "conversation_id": CONV, "client_message_id": "m1", "content": "hi"}
 
 
@@ -163,6 +164,12 @@ def test_where_nothing_is_required_no_body_will_do(model: type[BaseModel]) -> No
     assert requests.parse_body(model, b"", LIMITS) == model()
 
 
+def test_where_one_of_several_is_required_no_body_is_refused_as_an_empty_one() -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        requests.parse_body(requests.UpdateParticipant, b"", LIMITS)
+    assert refused.value.details == [{"path": "", "problem": "must have role or muted_for"}]
+
+
 def test_where_something_is_required_no_body_is_no_json() -> None:
     with pytest.raises(InvalidJson):
         requests.parse_body(requests.CreateConversation, b"", LIMITS)
@@ -180,6 +187,48 @@ def test_the_body_limit_is_exact() -> None:
         requests.parse_body(requests.Nothing, b" " * limit, LIMITS)
     with pytest.raises(TooLarge):
         requests.parse_body(requests.Nothing, b" " * (limit + 1), LIMITS)
+
+
+@pytest.mark.parametrize(
+    "emoji",
+    ["👍", "👍🏽", "❤️", "🇩🇪", "1️⃣", "👨‍👩‍👧‍👦", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "é", "क्षि", "각", "a", "!", "✅", "\U0001fae8"],
+)
+def test_one_character_as_people_see_it_is_an_emoji(emoji: str) -> None:
+    assert requests.parse_query(requests.EmojiQuery, {"emoji": [emoji]}).emoji == emoji
+
+
+@pytest.mark.parametrize(
+    "emoji",
+    [
+        "",
+        " ",
+        "\n",
+        "\r\n",
+        "👍👍",
+        "👍 ",
+        "ab",
+        "🇩🇪🇫🇷",
+        "\u200d",
+        "\ufe0f",
+        "\u0301",
+        "\u200b",
+        "\x80",
+        "\ud83d",
+        "a" + 32 * "\u0301",
+    ],
+)
+def test_anything_else_is_none(emoji: str) -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        requests.parse_query(requests.EmojiQuery, {"emoji": [emoji]})
+    assert [each["path"] for each in refused.value.details or []] == ["emoji"]
+
+
+def test_the_size_of_an_emoji_is_exact() -> None:
+    longest = "a" + 30 * "\u0301" + "\u20dd"
+    assert len(longest.encode()) == requests.MAX_EMOJI_BYTES
+    assert requests.parse_query(requests.EmojiQuery, {"emoji": [longest]}).emoji == longest
+    with pytest.raises(ValidationFailed):
+        requests.parse_query(requests.EmojiQuery, {"emoji": ["\u00e9" + longest[1:]]})
 
 
 # ---- queries -------------------------------------------------------------------------------------------
@@ -216,6 +265,11 @@ def test_queries_know_their_parameters_and_take_each_once() -> None:
         {"type": "sync", "conversation_id": CONV, "after": 0},
         MESSAGE,
         MESSAGE | {"reply_to": 1, "mentions": ["bob"], "metadata": {"a": None}},
+        CHANGE | {"type": "edit", "content": "x"},
+        CHANGE | {"type": "edit", "content": "x", "mentions": [], "metadata": {}},
+        CHANGE | {"type": "delete"},
+        CHANGE | {"type": "react", "emoji": "👍"},
+        CHANGE | {"type": "unreact", "emoji": "👍"},
         {"type": "read", "conversation_id": CONV, "sequence_id": 1},
         {"type": "typing", "conversation_id": CONV, "is_typing": True},
         {"type": "auth", "token": "t"},
@@ -239,7 +293,15 @@ def test_every_command_is_understood(frame: dict[str, Any]) -> None:
         ('{"type": 7}', ValidationFailed),
         ('{"type": null}', ValidationFailed),
         ('{"type": "shout"}', UnknownCommand),
-        ('{"type": "edit"}', UnknownCommand),
+        ('{"type": "edit"}', ValidationFailed),
+        (json.dumps(CHANGE | {"type": "edit", "content": ""}), ValidationFailed),
+        (json.dumps(CHANGE | {"type": "edit", "content": "x", "mentions": None}), ValidationFailed),
+        (json.dumps(CHANGE | {"type": "edit", "content": "x", "metadata": None}), ValidationFailed),
+        (json.dumps(CHANGE | {"type": "edit", "content": "x", "reply_to": 2}), ValidationFailed),
+        (json.dumps(CHANGE | {"type": "delete", "target": 0}), ValidationFailed),
+        (json.dumps(CHANGE | {"type": "delete", "content": "x"}), ValidationFailed),
+        (json.dumps(CHANGE | {"type": "react"}), ValidationFailed),
+        (json.dumps(CHANGE | {"type": "unreact", "emoji": "👍👍"}), ValidationFailed),
         ('{"type": "ping", "x": 1}', ValidationFailed),
         ('{"type": "ping", "heads": {"a": "1"}}', ValidationFailed),
         ('{"type": "ping", "heads": []}', ValidationFailed),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from tests.laws.history.records import History
 
-from . import answers, live, log, pages, privacy, state
+from . import answers, changes, live, log, pages, privacy, state
 from .knowledge import Knowledge
 from .violation import Violation
 
@@ -14,6 +14,7 @@ RULES: tuple[Callable[[Knowledge], Iterable[Violation]], ...] = (
     answers.check,
     log.check,
     pages.check,
+    changes.check,
     live.check,
     privacy.check,
     state.check,

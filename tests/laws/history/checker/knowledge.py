@@ -19,13 +19,18 @@ from tests.laws.history.records import OK, Call, History, Json
 EVER = float("inf")
 UNCERTAIN = frozenset({"LOST", "UNAVAILABLE", "INTERNAL"})
 """Outcomes after which a change may have been made or not."""
-_EVENTS_IN = {
-    "events": "events",
-    "sync": "events",
-    "subscribe": "events",
-    "messages": "messages",
-    "look": "messages",
+CHANGE_OF = {
+    "message_edited": "edit",
+    "message_deleted": "take_back",
+    "reaction_added": "react",
+    "reaction_removed": "unreact",
 }
+"""By type of event: the kind of call that makes it."""
+CHANGES = frozenset(CHANGE_OF.values())
+"""The kinds of calls that change a message."""
+_EVENTS_IN = frozenset({"events", "sync", "subscribe"})
+_SAID = ("content", "mentions", "metadata")
+_TAKEN = (*_SAID, "deleted_at")
 
 
 def may_have_done(call: Call) -> bool:
@@ -39,16 +44,37 @@ def may_have_done(call: Call) -> bool:
 
 
 def events_in(call: Call) -> Iterator[Json]:
-    """Every event that an answer shows."""
+    """Every event that an answer shows, as it was."""
+    if not call.is_ok or not isinstance(call.answer, dict):
+        return
+    if call.kind == "send" and call.via == "http":
+        yield call.answer
+    if call.kind in _EVENTS_IN:
+        yield from call.answer["events"]
+
+
+def messages_in(call: Call) -> Iterator[Json]:
+    """Every message that an answer shows, as it then was."""
     if not call.is_ok or not isinstance(call.answer, dict):
         return
     answer = call.answer
-    if call.kind == "send" and call.via == "http":
+    if call.kind == "edit" and call.via == "http":
         yield answer
-    yield from answer.get(_EVENTS_IN.get(call.kind, ""), ())
+    if call.kind in ("messages", "look"):
+        yield from answer["messages"]
     for view in (answer, *answer.get("conversations", ())):
         if "last_message" in view:
             yield view["last_message"]
+
+
+def is_of_history(message: Json) -> bool:
+    """Whether a message has changed since it was said, so that it is no event of the log as it was."""
+    return "last_change" in message
+
+
+def emptied(event: Json) -> Json:
+    """What a deletion leaves of an event, but for when that was."""
+    return {name: value for name, value in event.items() if name not in _TAKEN}
 
 
 def heads_in(call: Call) -> Iterator[tuple[str, int]]:
@@ -99,8 +125,17 @@ class Log:
         number = event["sequence_id"]
         known = self.events.setdefault(number, event)
         if known != event:
-            self.conflicts.append((number, known, event))
+            if not self._differ_by_a_deletion(known, event):
+                self.conflicts.append((number, known, event))
+            elif "content" in event:
+                self.events[number] = event
         self._seen.append((number, at))
+
+    @staticmethod
+    def _differ_by_a_deletion(one: Json, other: Json) -> bool:
+        """Whether one is what a deletion has left of the other."""
+        may_be_emptied = one["type"] in ("message", "message_edited")
+        return may_be_emptied and ("content" in one) != ("content" in other) and emptied(one) == emptied(other)
 
     def saw_length(self, head: int, call: Call) -> None:
         """Somebody was told how long it is."""
@@ -139,6 +174,15 @@ class Log:
     def messages(self) -> list[int]:
         """The ids of the messages."""
         return sorted(number for number, event in self.events.items() if event["type"] == "message")
+
+    @functools.cached_property
+    def changes(self) -> dict[int, list[Json]]:
+        """By message: the events that change it, in order."""
+        found: dict[int, list[Json]] = defaultdict(list)
+        for _, event in sorted(self.events.items()):
+            if "target" in event:
+                found[event["target"]].append(event)
+        return dict(found)
 
     @functools.cached_property
     def first_messages(self) -> dict[tuple[str, str], int]:
@@ -271,7 +315,13 @@ class _Makers:
         target = event.get("participant", {}).get("participant_id")
         match event["type"], event.get("reason"):
             case "message", _:
-                return self._sends[who, _send_key(event)]
+                if "content" in event or "client_message_id" in event:
+                    return self._sends[who, _send_key(event)]
+                nameless = [calls for (of, key), calls in self._sends.items() if of == who and key[:4] == "text"]
+                return [call for calls in nameless for call in calls]
+            case kind, _ if kind in CHANGE_OF:
+                said = {name: event[name] for name in ("target", "content", "emoji") if name in event}
+                return self._by(who, CHANGE_OF[kind], **said)
             case "conversation_created", _:
                 return self._by(who, "create")
             case "participant_joined", "joined":
@@ -307,6 +357,8 @@ def _send_key(of: Json) -> str:
     """What ties an event to the attempts for it: the client's id, or else the text, of which each is said once."""
     if of.get("client_message_id") is not None:
         return f"id {of['client_message_id']}"
+    if "content" not in of:
+        return f"message {of['message_id']}"
     return f"text {of.get('content')}"
 
 
@@ -340,7 +392,13 @@ class Knowledge:
             return
         for event in events_in(call):
             self.log(event["conversation_id"]).saw(event, call.ended)
+        for message in messages_in(call):
+            log = self.log(message["conversation_id"])
+            if is_of_history(message):
+                log.was_told(message["last_change"], call.ended)
+            else:
+                log.saw(message, call.ended)
         for where, head in heads_in(call):
             self.log(where).saw_length(head, call)
-        if call.kind == "send":
+        if call.kind == "send" or (call.kind in CHANGES and call.via != "http"):
             self.log(call.where).was_told(call.answer["sequence_id"], call.ended)

@@ -67,9 +67,9 @@ def _nothing_invented(log: Log, people: dict[str, str]) -> Iterator[Violation]:
 
 def _same_words(event: Json, call: Call) -> bool:
     """Whether a message is what this attempt asked for. Mentions may be absent or empty."""
-    asked: dict[str, Any] = {
-        name: call.asked.get(name) for name in ("content", "reply_to", "mentions", "metadata")
-    }
+    # Of what was deleted nothing is left but what it replied to.
+    names = ("content", "reply_to", "mentions", "metadata") if "content" in event else ("reply_to",)
+    asked: dict[str, Any] = {name: call.asked.get(name) for name in names}
     stands = {name: event.get(name) for name in asked}
     return {name: value or None for name, value in asked.items()} == {
         name: value or None for name, value in stands.items()
@@ -178,6 +178,8 @@ class _Replay:
         self._log = log
         self._roles: dict[str, str] = {}
         self._policy = ""
+        self._deleted: set[int] = set()
+        self._reactions: set[tuple[int, str, str]] = set()
 
     def violations(self) -> Iterator[Violation]:
         """Every event that the log before it does not allow."""
@@ -198,6 +200,8 @@ class _Replay:
                 return ""
             case "message":
                 return "" if who in self._roles else "its sender was not in"
+            case "message_edited" | "message_deleted" | "reaction_added" | "reaction_removed":
+                return self._change(who, event)
             case "participant_joined":
                 return self._join(who, event)
             case "participant_left":
@@ -207,6 +211,30 @@ class _Replay:
         allowed = self._roles.get(who) in MODERATORS
         self._policy = event.get("join_policy", self._policy)
         return "" if allowed else "its sender was no moderator"
+
+    def _change(self, who: str, event: Json) -> str:
+        target = self._log.events[event["target"]]
+        reaction = (event["target"], who, event.get("emoji", ""))
+        if who not in self._roles:
+            return "its sender was not in"
+        if target["type"] != "message" or target["sequence_id"] > event["sequence_id"]:
+            return "its target is no message"
+        if event["target"] in self._deleted:
+            return "its target was deleted"
+        is_own = target["sender"]["participant_id"] == who
+        match event["type"]:
+            case "message_edited":
+                return "" if is_own else "its sender had not written it"
+            case "message_deleted":
+                self._deleted.add(event["target"])
+                return "" if is_own or self._roles[who] in MODERATORS else "its sender may not delete it"
+            case "reaction_added":
+                was_there = reaction in self._reactions
+                self._reactions.add(reaction)
+                return "that reaction was there" if was_there else ""
+        was_there = reaction in self._reactions
+        self._reactions.discard(reaction)
+        return "" if was_there else "that reaction was not there"
 
     def _join(self, who: str, event: Json) -> str:
         person, role = event["participant"]["participant_id"], event["participant"]["role"]

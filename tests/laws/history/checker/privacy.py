@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 
 from tests.laws.history.records import Call, Heard, Json
 
-from .knowledge import EVER, Knowledge, Log, Stay, events_in, heads_in, may_have_done
+from .knowledge import CHANGES, EVER, Knowledge, Log, Stay, events_in, heads_in, may_have_done, messages_in
 from .violation import Violation, told
 
 _TELLING_NOTHING = frozenset({"join", "unsubscribe", "typing", "create"})
 """What strangers may be answered otherwise than by NOT_FOUND: to join is how one stops being one."""
-_ABOUT_ANOTHER = frozenset({"remove", "role"})
-"""Where NOT_FOUND can mean that the other person is not in."""
+_ABOUT_ANOTHER = frozenset({*CHANGES, "remove", "role"})
+"""Where NOT_FOUND can mean that the other person is not in, or that the target is no message."""
 
 
 def check(knowledge: Knowledge) -> Iterator[Violation]:
@@ -56,7 +56,10 @@ def _answered(log: Log, call: Call) -> Iterator[Violation]:
 def _too_much(log: Log, call: Call, possible: list[Stay]) -> Iterator[Violation]:
     """An event, or a head, from after the end of every membership that the answer can be owed to."""
     edge = max((stay.until for stay in possible), default=0)
-    shown = [event["sequence_id"] for event in events_in(call) if event["conversation_id"] == log.where]
+    told_of = [event for event in (*events_in(call), *messages_in(call)) if event["conversation_id"] == log.where]
+    shown = [event.get("last_change", event["sequence_id"]) for event in told_of]
+    if call.kind in CHANGES and call.via != "http":
+        shown.append(call.answer["sequence_id"])
     shown += [head for where, head in heads_in(call) if where == log.where]
     if shown and max(shown) >= edge:
         yield Violation("L7", f"{call.who} left {log.where} by event {edge}: {told(call)}")

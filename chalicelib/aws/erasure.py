@@ -1,0 +1,239 @@
+"""Erasures, in the conversations table: the job, the places of a person, and what is rewritten of them.
+
+A page of what a conversation holds is rewritten in one transaction with the note of how far that has got, so that
+whoever dies, comes late or does the same at the same time does no harm. Each item is rewritten on the condition
+that it is as it was read; and the head's revision moves, so that no append writes back what it had read before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from chalicelib.core import json_text
+from chalicelib.core.data_ports import ErasureJob, Place
+from chalicelib.core.ports import Contended
+from chalicelib.core.redaction import Redaction
+
+from . import conversation_items as stored
+from . import erasure_items as items
+from .dynamo import Dynamo, Item, Operation, TransactionCancelled
+
+LOOKED_AT = 200
+REWRITTEN = 20
+"""Items rewritten at once: each up to four times some 30 KB, old and new; a transaction takes 4 MB."""
+_FIRST, _LAST = " ", "~"
+"""Below and above every sort key."""
+_NAMES = {"INFO": ("created_by",), "I#": ("created_by",), "B#": ("participant_id", "banned_by")}
+"""Attributes of items that are ids of people, by the beginning of the sort key."""
+_AUDITED = ("by", "participant_id")
+
+
+class DynamoErasures:
+    """`core.data_ports.ErasureStore` on DynamoDB."""
+
+    def __init__(self, dynamo: Dynamo, table: str) -> None:
+        self._dynamo = dynamo
+        self._table = dynamo.table(table)
+
+    # ---- jobs ------------------------------------------------------------------------------------------
+
+    def job(self, job_id: str) -> ErasureJob | None:
+        """An erasure."""
+        item = self._table.get(*items.job_key(job_id))
+        return None if item is None else items.job(item)
+
+    def begin(self, job: ErasureJob) -> bool:
+        """Keep a new one, with the note by which it is found again."""
+        pk, sk = items.job_note(job)
+        put = self._table.put_op(items.job_item(job), "attribute_not_exists(#seed)")
+        return self._transact([put, self._table.put_op({"pk": pk, "sk": sk})])
+
+    def counted(self, job: ErasureJob) -> None:
+        """Note how many conversations there are."""
+        change = self._table.update_op(
+            *items.job_key(job.job_id), "SET #total = :total", "#seed = :seed", total=job.total, seed=job.seed
+        )
+        self._transact([change])
+
+    def unfinished(self, now: int, limit: int) -> list[str]:
+        """The ids of erasures that are not done."""
+        notes = self._table.query(items.JOBS, between=("0", f"{now:012d}#~"), limit=limit)
+        return [note["sk"].partition("#")[2] for note in notes]
+
+    def finish(self, job: ErasureJob, done_at: int) -> bool:
+        """Note that it is done, and forget whose erasure it was."""
+        change = "SET #done_at = :done_at, #total = :done REMOVE #participant_id, #seed"
+        where = items.job_key(job.job_id)
+        update = self._table.update_op(
+            *where, change, "#seed = :seed", seed=job.seed, done_at=done_at, done=job.done
+        )
+        return self._transact([update, self._table.delete_op(*items.job_note(job))])
+
+    # ---- places ----------------------------------------------------------------------------------------
+
+    def places(self, participant_id: str) -> list[Place]:
+        """Where the person is or was."""
+        found = [
+            items.place(item)
+            for prefix in ("C#", "F#")
+            for item in self._table.query(f"U#{participant_id}", prefix=prefix, expired=True)
+        ]
+        return sorted(found, key=lambda place: place.conversation_id)
+
+    def mark(self, job: ErasureJob, was: Place, place: Place) -> bool:
+        """Begin in a conversation that is not live."""
+        table, who = self._table, job.participant_id
+        pk = stored.conversation_pk(place.conversation_id)
+        operations = [
+            items.still_runs(table, job),
+            table.put_op(items.place_item(job, place), None if was.is_member else _UNBEGUN),
+            table.delete_op(pk, f"P#{who}"),
+            table.delete_op(pk, f"L#{who}"),
+        ]
+        if was.is_member:
+            where = stored.member_key(place.conversation_id, who)
+            operations.append(table.delete_op(*where, "attribute_exists(#pk)"))
+        return self._transact(operations)
+
+    def leave_nothing(self, job: ErasureJob, place: Place) -> bool:
+        """Remove the place itself, and count it."""
+        table, who = self._table, job.participant_id
+        pk = stored.conversation_pk(place.conversation_id)
+        operations = [
+            table.update_op(
+                *items.job_key(job.job_id), "ADD #done :one", "#seed = :seed", one=1, seed=job.seed
+            ),
+            table.delete_op(pk, f"L#{who}"),
+        ]
+        if place.is_member:
+            where = stored.member_key(place.conversation_id, who)
+            operations.append(table.delete_op(*where, "attribute_exists(#pk)"))
+            operations.append(table.delete_op(pk, f"P#{who}"))
+        elif place.erased_by:
+            operations.append(table.delete_op(*self._trace(job, place), _AS_IT_WAS, **_progress(place)))
+        else:
+            operations.append(table.delete_op(*self._trace(job, place), _UNBEGUN))
+        return self._transact(operations)
+
+    def withdraw_all(self, conversation_id: str, participant_id: str) -> None:
+        """Take all messages of somebody out of a conversation's queue."""
+        pk = stored.queue_pk(conversation_id)
+        theirs = [
+            (self._table.name, pk, item["sk"])
+            for item in self._table.query(pk, expired=True)
+            if item["member"]["participant_id"] == participant_id
+        ]
+        self._dynamo.batch_delete(theirs)
+
+    def _trace(self, job: ErasureJob, place: Place) -> tuple[str, str]:
+        return stored.former_key(place.conversation_id, job.participant_id)
+
+    # ---- rewriting -------------------------------------------------------------------------------------
+
+    def rewrite(self, job: ErasureJob, place: Place, redaction: Redaction) -> Place | None:
+        """Go through a page of what the conversation holds."""
+        pk = stored.conversation_pk(place.conversation_id)
+        between = (f"{place.position} " if place.position else _FIRST, _LAST)
+        page = list(self._table.query(pk, between=between, limit=LOOKED_AT, expired=True))
+        if not page:
+            return None
+        operations, reacted, position = self._rewritten(pk, page, redaction)
+        ahead = replace(place, position=position)
+        moved = self._table.update_op(
+            *self._trace(job, place), "SET #position = :ahead", _AS_IT_WAS, **_progress(place), ahead=position
+        )
+        revision = [items.move_revision(self._table, place.conversation_id)] if operations else []
+        if not self._transact([*revision, *operations, moved]):
+            return place
+        for sequence_id in reacted:
+            items.clear_reactions(self._dynamo, self._table, pk, sequence_id)
+        return ahead
+
+    def _rewritten(
+        self, pk: str, page: Sequence[Item], redaction: Redaction
+    ) -> tuple[list[Operation], list[int], str]:
+        """What is to be rewritten of a page, which messages lose reactions by that, and up to where that is."""
+        operations: list[Operation] = []
+        reacted: list[int] = []
+        position = ""
+        for item in page:
+            if len(operations) >= REWRITTEN:
+                break
+            position = item["sk"]
+            operations += self._redacted(pk, item, redaction)
+            if position.startswith("E#") and "state" in item:
+                before = stored.event(item)
+                if before.state and before.state.reactions and redaction.of(before).state is None:
+                    reacted.append(before.event["sequence_id"])
+        return operations, reacted, position
+
+    def _redacted(self, pk: str, item: Item, redaction: Redaction) -> Iterator[Operation]:
+        sk = item["sk"]
+        if sk.startswith("E#"):
+            yield from self._redacted_event(pk, item, redaction)
+        elif sk.startswith("R#"):
+            reaction = stored.reaction(item)
+            if reaction.participant_id == redaction.participant_id:
+                where = pk.removeprefix("C#")
+                known = replace(reaction, participant_id=redaction.alias)
+                yield self._table.delete_op(pk, sk, "attribute_exists(#pk)")
+                yield self._table.put_op(stored.reaction_item(where, known))
+        elif sk.startswith("A#"):
+            yield from self._renamed(pk, item, _AUDITED, redaction)
+        else:
+            for prefix, names in _NAMES.items():
+                if sk.startswith(prefix):
+                    yield from self._renamed(pk, item, names, redaction)
+
+    def _redacted_event(self, pk: str, item: Item, redaction: Redaction) -> Iterator[Operation]:
+        logged = stored.event(item)
+        redacted = redaction.of(logged)
+        if redacted == logged:
+            return
+        values: dict[str, Any] = {"event": json_text.dumps(redacted.event), "was": item["event"]}
+        change, condition = "SET #event = :event", "#event = :was"
+        if redacted.deletion:
+            change += ", #deletion = :deletion"
+            values["deletion"] = redacted.deletion
+        if "state" in item:
+            condition += " AND #state = :state_was"
+            values["state_was"] = item["state"]
+        else:
+            condition += " AND attribute_not_exists(#state)"
+        if redacted.state is not None:
+            change += ", #state = :state"
+            values["state"] = stored.message_state_text(redacted.state)
+        elif "state" in item:
+            change += " REMOVE #state"
+        yield self._table.update_op(pk, item["sk"], change, condition, **values)
+
+    def _renamed(
+        self, pk: str, item: Item, names: Sequence[str], redaction: Redaction
+    ) -> Iterator[Operation]:
+        """The item with another id wherever the person's stood; a name that goes with the id goes as well."""
+        theirs = [name for name in names if item.get(name) == redaction.participant_id]
+        if not theirs:
+            return
+        change = "SET " + ", ".join(f"#{name} = :alias" for name in theirs)
+        if "participant_id" in theirs and "name" in item:
+            change += " REMOVE #name"
+        yield self._table.update_op(pk, item["sk"], change, "attribute_exists(#pk)", alias=redaction.alias)
+
+    def _transact(self, operations: Sequence[Operation]) -> bool:
+        try:
+            self._dynamo.transact(operations)
+        except TransactionCancelled as cancelled:
+            if cancelled.contended:
+                raise Contended from cancelled
+            return False
+        return True
+
+
+_UNBEGUN = "attribute_exists(#pk) AND attribute_not_exists(#erased_by)"
+_AS_IT_WAS = "#erased_by = :erased_by AND #position = :position"
+
+
+def _progress(place: Place) -> dict[str, Any]:
+    return {"erased_by": place.erased_by, "position": place.position}

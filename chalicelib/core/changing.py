@@ -1,0 +1,223 @@
+"""Changing messages: edit, delete, react, take a reaction back.
+
+| may …            | author | owner, moderator | member |
+|------------------|--------|------------------|--------|
+| edit a message   | yes    |                  |        |
+| delete a message | yes    | yes              |        |
+| react            | yes    | yes              | yes    |
+
+Each change is an event of the log, appended by one commit that brings the message up to date as well
+(`messages.py`). What a change is decided upon, the message and the actor's place, changes only in commits. It is
+read after the head, so it is still so if the commit stands (`scenes.py`).
+
+What is so already is no event: a repeat is answered like the first time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from . import json_text, muting
+from .clock import Clock
+from .conversations import MODERATORS, Conversations
+from .errors import Forbidden, Unavailable, ValidationFailed
+from .limits import Limits
+from .log import Log
+from .messages import Reaction, emptied
+from .model import AuditEntry, Caller, Head
+from .ports import Commit, ConnectionStore, ConversationStore, Gather
+from .requests import Edit, EditMessage
+from .scenes import Changed, Changes, IsSo, Missing, Scene, no_such_target
+
+CLEARED_AT_ONCE = 100
+_CLEARING_STEPS = 5
+
+
+class Changing:
+    """Edits, deletes, reacts, unreacts."""
+
+    def __init__(
+        self,
+        store: ConversationStore,
+        connections: ConnectionStore,
+        conversations: Conversations,
+        log: Log,
+        clock: Clock,
+        gather: Gather,
+        limits: Limits,
+    ) -> None:
+        self._store = store
+        self._limits = limits
+        self._changes = Changes(store, connections, conversations, log, clock, gather, limits)
+
+    def edit(
+        self,
+        caller: Caller,
+        where: str,
+        target: int,
+        edit: Edit | EditMessage,
+        head: Head | None = None,
+        missing: Missing = no_such_target,
+    ) -> Changed:
+        """Give a message of one's own another content, and other mentions or metadata if they are named.
+
+        Raises:
+            NotFound, RateLimited, Muted, Forbidden, ValidationFailed, ConversationBusy: it is as it was.
+        """
+
+        def decide(scene: Scene) -> Commit:
+            muting.check(scene.actor, scene.now)
+            if not scene.is_own:
+                raise Forbidden("Only who wrote a message can edit it.")
+            _still_there(scene)
+            present = scene.message.present
+            asked = {"content": edit.content, "mentions": edit.mentions, "metadata": edit.metadata}
+            changes = {name: value for name, value in asked.items() if value is not None}
+            if all(_same(present.get(name), value) for name, value in changes.items()):
+                raise IsSo(scene, ([scene.target, *scene.state.edits])[-1])
+            if len(scene.state.edits) >= self._limits.edits:
+                most = f"was edited {self._limits.edits} times, which is as often as a message can be"
+                raise ValidationFailed.at("target", most)
+            for index, each in enumerate(edit.mentions or []):
+                if each not in scene.more and each not in present.get("mentions", []):
+                    raise ValidationFailed.at(f"mentions.{index}", "must be a participant of this conversation")
+            state = replace(
+                scene.state,
+                version=scene.number,
+                changes={**scene.state.changes, **changes},
+                edited_at=scene.event["created_at"],
+                edits=(*scene.state.edits, scene.number),
+            )
+            return scene.commit("message_edited", changes, states={scene.target: state})
+
+        mentions = edit.mentions
+        look = (lambda: self._store.members(where, mentions)) if mentions else None
+        return self._changes.make(caller, where, target, decide, head, missing, look)
+
+    def delete(
+        self,
+        caller: Caller,
+        where: str,
+        target: int,
+        head: Head | None = None,
+        missing: Missing = no_such_target,
+    ) -> Changed:
+        """Take back all that a message says, in its edits as well; it keeps its place.
+
+        Raises:
+            NotFound, RateLimited, Forbidden, ConversationBusy: it is as it was.
+        """
+
+        def decide(scene: Scene) -> Commit:
+            if not scene.is_own and scene.actor.role not in MODERATORS:
+                raise Forbidden("Only who wrote a message, owners and moderators can delete it.")
+            if scene.message.deletion:
+                raise IsSo(scene, scene.message.deletion)
+            left = {**emptied(scene.message.event), "deleted_at": scene.event["created_at"]}
+            edits = scene.state.edits
+            said = self._store.events_at(where, edits) if edits else []
+            return scene.commit(
+                "message_deleted",
+                {},
+                rewritten=[(left, scene.number), *((emptied(each.event), 0) for each in said)],
+                audit=[] if scene.is_own else [_audit(scene)],
+            )
+
+        changed = self._changes.make(caller, where, target, decide, head, missing)
+        with contextlib.suppress(Unavailable):
+            # What is left of them means nothing: who reacted is told of messages that are there.
+            for _ in range(_CLEARING_STEPS):
+                if self._store.clear_reactions(where, target, CLEARED_AT_ONCE):
+                    break
+        return changed
+
+    def react(
+        self,
+        caller: Caller,
+        where: str,
+        target: int,
+        emoji: str,
+        head: Head | None = None,
+        missing: Missing = no_such_target,
+    ) -> Changed:
+        """React to a message with an emoji.
+
+        Raises:
+            NotFound, RateLimited, Muted, ValidationFailed, ConversationBusy: it is as it was.
+        """
+
+        def decide(scene: Scene) -> Commit:
+            muting.check(scene.actor, scene.now)
+            _still_there(scene)
+            found: Reaction | None = scene.more
+            if found is not None:
+                raise IsSo(scene, found.event)
+            counts = scene.state.reactions
+            if emoji not in counts and len(counts) >= self._limits.emoji:
+                most = f"must be among those in use: a message takes {self._limits.emoji} different ones"
+                raise ValidationFailed.at("emoji", most)
+            state = replace(
+                scene.state, version=scene.number, reactions={**counts, emoji: counts.get(emoji, 0) + 1}
+            )
+            reaction = Reaction(scene.target, scene.actor.participant_id, emoji, scene.number)
+            return scene.commit(
+                "reaction_added", {"emoji": emoji}, states={scene.target: state}, reactions_added=[reaction]
+            )
+
+        look = self._reaction(caller, where, target, emoji)
+        return self._changes.make(caller, where, target, decide, head, missing, look)
+
+    def unreact(
+        self,
+        caller: Caller,
+        where: str,
+        target: int,
+        emoji: str,
+        head: Head | None = None,
+        missing: Missing = no_such_target,
+    ) -> Changed:
+        """Take a reaction back, if it is there.
+
+        Raises:
+            NotFound, RateLimited, Muted, ConversationBusy: it is as it was.
+        """
+
+        def decide(scene: Scene) -> Commit:
+            muting.check(scene.actor, scene.now)
+            found: Reaction | None = scene.more
+            expired = scene.target <= scene.head.expired_up_to
+            if found is None or scene.message.deletion or expired:
+                raise IsSo(scene, None)
+            left = scene.state.reactions[emoji] - 1
+            others = {name: count for name, count in scene.state.reactions.items() if name != emoji}
+            counts = {**scene.state.reactions, emoji: left} if left else others
+            state = replace(scene.state, version=scene.number, reactions=counts)
+            return scene.commit(
+                "reaction_removed", {"emoji": emoji}, states={scene.target: state}, reactions_removed=[found]
+            )
+
+        look = self._reaction(caller, where, target, emoji)
+        return self._changes.make(caller, where, target, decide, head, missing, look)
+
+    def _reaction(self, caller: Caller, where: str, target: int, emoji: str) -> Callable[[], Any]:
+        return lambda: self._store.reaction(where, target, caller.participant_id, emoji)
+
+
+def _still_there(scene: Scene) -> None:
+    if scene.message.deletion:
+        raise ValidationFailed.at("target", "was deleted")
+    if scene.target <= scene.head.expired_up_to:
+        raise ValidationFailed.at("target", "is past retention")
+
+
+def _same(present: Any, asked: Any) -> bool:
+    """Whether a field is as it is asked to be: as text, for True is no 1. Nothing and empty are the same."""
+    return json_text.dumps(present or None) == json_text.dumps(asked or None)
+
+
+def _audit(scene: Scene) -> AuditEntry:
+    author = scene.message.event["sender"]["participant_id"]
+    return AuditEntry("message_deleted", scene.actor.participant_id, participant=author, target=scene.target)

@@ -1,0 +1,220 @@
+"""Roles, mutes and bans, and the audit of who used such rights; `members.py` says who may what.
+
+All of it changes only in appends: what a plan reads of it after the head is how it is when the append stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from . import cursors, frames, muting
+from .clock import Clock, milliseconds, rfc3339
+from .conversations import MODERATORS, Conversations
+from .errors import Forbidden, LastOwner, NotFound, ValidationFailed
+from .log import Log
+from .members import Members, NothingToDo, participant_event
+from .model import AuditEntry, Ban, Caller, Event, Head, Membership, Person
+from .ports import Commit, ConversationStore, ModerationStore
+from .presence import Presence
+from .pushes import Outcome, of_commit
+from .requests import AuditQuery, PageQuery, UpdateParticipant
+
+
+class Moderation:
+    """Roles, mutes, bans, audit."""
+
+    def __init__(
+        self,
+        store: ConversationStore,
+        moderation: ModerationStore,
+        conversations: Conversations,
+        members: Members,
+        log: Log,
+        presence: Presence,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._moderation = moderation
+        self._conversations = conversations
+        self._members = members
+        self._log = log
+        self._presence = presence
+        self._clock = clock
+
+    def _append(self, caller: Caller, conversation_id: str, plan: Callable[[Head], Commit]) -> Commit:
+        return self._log.append(conversation_id, self._members.told(conversation_id, caller, plan))
+
+    # ---- roles and mutes -------------------------------------------------------------------------------
+
+    def update(
+        self, caller: Caller, conversation_id: str, participant_id: str, request: UpdateParticipant
+    ) -> Outcome:
+        """Give somebody a role, mute or unmute them."""
+        unchanged: list[tuple[Head, Membership]] = []
+
+        def plan(head: Head) -> Commit:
+            actor = self._conversations.member(conversation_id, caller)
+            if actor.role not in MODERATORS or (request.role is not None and actor.role != "owner"):
+                raise Forbidden
+            target = self._store.membership(conversation_id, participant_id)
+            if target is None:
+                raise NotFound
+            now = milliseconds(self._clock)
+            changed = self._changed(target, request, actor, now)
+            if changed == muting.as_of(target, now):
+                unchanged.append((head, changed))
+                raise NothingToDo
+            if target.role == "owner" and (head.participants == 1 or self._members.heirs(target)):
+                raise LastOwner
+            by, number = caller.acting(actor), head.sequence_id + 1
+            event = participant_event(conversation_id, number, "participant_updated", by, changed, now)
+            new = replace(head, sequence_id=number, updated_at=now, roster_version=head.roster_version + 1)
+            return Commit(
+                head,
+                new,
+                [event],
+                guard=None if actor.participant_id == target.participant_id else actor,
+                changing=[changed],
+                audit=_what_changed(actor, muting.as_of(target, now), changed),
+            )
+
+        try:
+            commit = self._append(caller, conversation_id, plan)
+        except NothingToDo:
+            return Outcome(self._seen(*unchanged[-1]))
+        (changed,) = commit.changing
+        return Outcome(self._seen(commit.new, changed), of_commit(commit))
+
+    def _changed(self, target: Membership, request: UpdateParticipant, actor: Membership, now: int) -> Membership:
+        """The member as they are to be. Raises Forbidden."""
+        changed = muting.as_of(target, now)
+        if request.role is not None:
+            changed = replace(changed, role=request.role)
+        if request.muted_for is not None:
+            # Owners cannot be muted; whoever becomes one is unmuted.
+            if changed.role == "owner" or (actor.role == "moderator" and target.role != "member"):
+                raise Forbidden
+            until = now + 1000 * request.muted_for if request.muted_for else 0
+            changed = replace(changed, muted_until=until)
+        return replace(changed, muted_until=0) if changed.role == "owner" else changed
+
+    def _seen(self, head: Head, member: Membership) -> frames.Participant:
+        online = self._presence.online(head)
+        return frames.participant(member, online=member.participant_id in online)
+
+    # ---- bans ------------------------------------------------------------------------------------------
+
+    def ban(self, caller: Caller, conversation_id: str, participant_id: str) -> Outcome:
+        """Remove somebody for good, or forbid somebody who is not in to come. Again: nothing happens."""
+
+        def plan(head: Head) -> Commit:
+            actor = self._conversations.member(conversation_id, caller)
+            if actor.role not in MODERATORS:
+                raise Forbidden
+            if participant_id == actor.participant_id:
+                raise ValidationFailed.at("participant_id", "must be somebody else: nobody bans themselves")
+            by = caller.acting(actor)
+            target = self._store.membership(conversation_id, participant_id)
+            if target is not None:
+                if target.role == "owner" or (actor.role == "moderator" and target.role != "member"):
+                    raise Forbidden
+                return replace(self._members.exit(head, target, by=by, reason="banned"), guard=actor)
+            if self._moderation.ban(conversation_id, participant_id) is not None:
+                raise NothingToDo
+            ban = Ban(conversation_id, participant_id, None, actor.participant_id, milliseconds(self._clock))
+            entry = AuditEntry("banned", actor.participant_id, participant_id)
+            commit = _about_a_ban(head, "participant_banned", by, ban, ban.banned_at)
+            return replace(commit, guard=actor, banning=[ban], audit=[entry])
+
+        try:
+            commit = self._append(caller, conversation_id, plan)
+        except NothingToDo:
+            return Outcome(None)
+        return Outcome(None, self._members.departure(commit, "banned"))
+
+    def unban(self, caller: Caller, conversation_id: str, participant_id: str) -> Outcome:
+        """Lift a ban. Raises NotFound if there is none."""
+
+        def plan(head: Head) -> Commit:
+            actor = self._conversations.member(conversation_id, caller)
+            if actor.role not in MODERATORS:
+                raise Forbidden
+            ban = self._moderation.ban(conversation_id, participant_id)
+            if ban is None:
+                raise NotFound
+            # The ban of somebody who was erased names them by another id than the one that it is found by.
+            entry = AuditEntry("unbanned", actor.participant_id, ban.participant_id)
+            now = milliseconds(self._clock)
+            commit = _about_a_ban(head, "participant_unbanned", caller.acting(actor), ban, now)
+            return replace(
+                commit, guard=actor, unbanning=[replace(ban, participant_id=participant_id)], audit=[entry]
+            )
+
+        return Outcome(None, of_commit(self._append(caller, conversation_id, plan)))
+
+    def bans(self, caller: Caller, conversation_id: str, query: PageQuery) -> dict[str, Any]:
+        """Who is banned, a page at a time; for owners and moderators."""
+        self._moderator(caller, conversation_id)
+        after = None if query.cursor is None else str(cursors.decode(query.cursor, str)[0])
+        bans, following = self._moderation.bans(conversation_id, after, query.limit)
+        # Last of all: that it is still the caller's to see.
+        self._moderator(caller, conversation_id)
+        answer: dict[str, Any] = {"bans": [frames.ban(each) for each in bans]}
+        return answer if following is None else answer | {"next_cursor": cursors.encode(following)}
+
+    def _moderator(self, caller: Caller, conversation_id: str) -> None:
+        _, actor = self._conversations.enter(conversation_id, caller)
+        if actor.role not in MODERATORS:
+            raise Forbidden
+
+    # ---- audit -----------------------------------------------------------------------------------------
+
+    def audit(self, caller: Caller, conversation_id: str, query: AuditQuery) -> dict[str, Any]:
+        """Who used which right, on whom, in rising order; for owners."""
+        self._owner(caller, conversation_id)
+        if query.cursor is None:
+            after: int | str = query.after or 0
+        elif query.after is None:
+            after = str(cursors.decode(query.cursor, str)[0])
+        else:
+            raise ValidationFailed.at("after", "must not be given together with cursor")
+        found = self._moderation.audit(conversation_id, after, query.limit + 1)
+        # Last of all: that it is still the caller's to see.
+        self._owner(caller, conversation_id)
+        page = found[: query.limit]
+        answer: dict[str, Any] = {"entries": [frames.audited(each) for each in page]}
+        if len(found) > len(page):
+            answer["next_cursor"] = cursors.encode(page[-1].position)
+        return answer
+
+    def _owner(self, caller: Caller, conversation_id: str) -> None:
+        _, actor = self._conversations.enter(conversation_id, caller)
+        if actor.role != "owner":
+            raise Forbidden
+
+
+def _what_changed(actor: Membership, before: Membership, after: Membership) -> list[AuditEntry]:
+    by, whom = actor.participant_id, before.participant_id
+    entries = []
+    if after.role != before.role:
+        entries.append(AuditEntry("role_changed", by, whom, role=after.role))
+    if after.muted_until > 0 and after.muted_until != before.muted_until:
+        entries.append(AuditEntry("muted", by, whom, muted_until=after.muted_until))
+    if before.muted_until > 0 and not after.muted_until:
+        entries.append(AuditEntry("unmuted", by, whom))
+    return entries
+
+
+def _about_a_ban(head: Head, kind: str, by: Person, ban: Ban, now: int) -> Commit:
+    """An append that says so, without what comes of it."""
+    event: Event = {
+        "conversation_id": head.conversation_id,
+        "sequence_id": head.sequence_id + 1,
+        "type": kind,
+        "created_at": rfc3339(now),
+        "sender": frames.person_ref(by),
+        "participant": frames.banned_ref(ban),
+    }
+    return Commit(head, replace(head, sequence_id=head.sequence_id + 1, updated_at=now), [event])

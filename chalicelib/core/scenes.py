@@ -1,0 +1,212 @@
+"""How a change of a message gets into the log: what it is decided upon is read after the head, and tried again.
+
+Of two changes at once, the second is decided anew. If what was read is newer than the head already, there is
+nothing to try: the head is read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .clock import Clock, milliseconds, rfc3339
+from .conversations import Conversations
+from .errors import ChatError, NotFound, ValidationFailed
+from .frames import event_push, person_ref
+from .ids import is_conversation_id
+from .limits import Limits
+from .log import Log
+from .messages import Logged, MessageState, Reaction
+from .model import Caller, Event, Head, Membership
+from .ports import Commit, ConnectionStore, ConversationStore, Gather, HeadMoved
+from .pushes import Push, ToSubscribers, of_commit
+from .toll import Toll
+
+
+def no_such_target() -> ValidationFailed:
+    """What a member is told whose `target` is no message."""
+    return ValidationFailed.at("target", "must be the sequence_id of a message of this conversation")
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What came of a change."""
+
+    sequence_id: int
+    """Of the event by which it is so; the head, where there is none."""
+    message: Event
+    """As it now is."""
+    pushes: list[Push]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a change is decided upon, at one head."""
+
+    head: Head
+    actor: Membership
+    message: Logged
+    more: Any
+    """What else was looked at."""
+    event: Event
+    """What the event of the change has in common with all others."""
+    now: int
+
+    @property
+    def number(self) -> int:
+        """The sequence id of the event."""
+        return self.head.sequence_id + 1
+
+    @property
+    def target(self) -> int:
+        """The sequence id of the message."""
+        return int(self.message.event["sequence_id"])
+
+    @property
+    def state(self) -> MessageState:
+        """What the message now is."""
+        return self.message.state or MessageState(version=self.target)
+
+    @property
+    def newest(self) -> int:
+        """The newest event that is in what was read."""
+        found = self.more.event if isinstance(self.more, Reaction) else 0
+        return max(self.state.version, self.message.deletion, found)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the actor said it."""
+        return bool(self.message.event["sender"]["participant_id"] == self.actor.participant_id)
+
+    def commit(self, kind: str, said: dict[str, Any], **changes: Any) -> Commit:
+        """The commit of this change."""
+        event = {**self.event, "type": kind, "target": self.target, **said}
+        new = replace(self.head, sequence_id=self.number, updated_at=self.now)
+        return Commit(self.head, new, [event], **changes)
+
+
+Decide = Callable[[Scene], Commit]
+Missing = Callable[[], ChatError]
+
+
+class IsSo(Exception):
+    """What is asked for is so already, by the event `sequence_id`, or by none."""
+
+    def __init__(self, scene: Scene, sequence_id: int | None) -> None:
+        super().__init__("it is so already")
+        self.scene = scene
+        self.sequence_id = sequence_id
+
+
+class Changes:
+    """Makes changes. All of them count as messages for the rate."""
+
+    def __init__(
+        self,
+        store: ConversationStore,
+        connections: ConnectionStore,
+        conversations: Conversations,
+        log: Log,
+        clock: Clock,
+        gather: Gather,
+        limits: Limits,
+    ) -> None:
+        self._store = store
+        self._connections = connections
+        self._conversations = conversations
+        self._log = log
+        self._clock = clock
+        self._gather = gather
+        self._limits = limits
+
+    def make(
+        self,
+        caller: Caller,
+        where: str,
+        target: int,
+        decide: Decide,
+        head: Head | None,
+        missing: Missing,
+        look: Callable[[], Any] | None = None,
+    ) -> Changed:
+        """Append what `decide` makes of it; `look` is what it needs to know beside actor and message.
+
+        `missing` is what a member is told whose target is no message.
+        """
+        if not is_conversation_id(where):
+            raise NotFound
+        toll = Toll(self._connections, caller.participant_id, self._clock, self._limits)
+        scenes: list[Scene] = []
+
+        def plan(head: Head) -> Commit:
+            try:
+                scene = self._scene(head, caller, target, toll, missing, look)
+                if scene.newest > head.sequence_id:
+                    raise HeadMoved(self._store.head(where))
+                scenes.append(scene)
+                return decide(scene)
+            except (ChatError, IsSo):
+                # The reads may have ended in any order. What is told of them is only for who is still in.
+                self._conversations.member(where, caller)
+                raise
+
+        def write(commit: Commit) -> None:
+            self._gather(lambda: self._store.commit(commit), *toll.due())
+
+        try:
+            commit = self._log.append(where, plan, None if head is None else self._log.usable(head), write)
+        except IsSo as so:
+            self._gather(*toll.due())
+            return self._repeated(so)
+        return Changed(commit.new.sequence_id, _present(scenes[-1].message, commit), of_commit(commit))
+
+    def _scene(
+        self,
+        head: Head,
+        caller: Caller,
+        target: int,
+        toll: Toll,
+        missing: Missing,
+        look: Callable[[], Any] | None,
+    ) -> Scene:
+        where = head.conversation_id
+        actor: Membership | None
+        message: Logged | None
+        actor, message, more, _ = self._gather(
+            lambda: self._store.membership(where, caller.participant_id),
+            lambda: self._store.event(where, target),
+            look or (lambda: {}),
+            toll.ask,
+        )
+        if actor is None:
+            raise NotFound
+        toll.check()
+        if message is None or message.event["type"] != "message":
+            raise missing()
+        now = milliseconds(self._clock)
+        event = {
+            "conversation_id": where,
+            "sequence_id": head.sequence_id + 1,
+            "created_at": rfc3339(now),
+            "sender": person_ref(caller.acting(actor)),
+        }
+        return Scene(head, actor, message, more, event, now)
+
+    def _repeated(self, so: IsSo) -> Changed:
+        """The answer to what is so already; pushed again, for the first time may have died before its fan-out."""
+        where, message = so.scene.head.conversation_id, so.scene.message.present
+        if so.sequence_id is None:
+            return Changed(so.scene.head.sequence_id, message, [])
+        found = self._store.event(where, so.sequence_id)
+        again = [] if found is None else [ToSubscribers(where, event_push(found.event), so.scene.head.gone)]
+        return Changed(so.sequence_id, message, [*again])
+
+
+def _present(message: Logged, commit: Commit) -> Event:
+    """The message after a commit."""
+    number = message.event["sequence_id"]
+    for event, _ in commit.rewritten:
+        if event["sequence_id"] == number:
+            return event
+    return replace(message, state=commit.states[number]).present

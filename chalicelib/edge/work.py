@@ -1,0 +1,26 @@
+"""Long work: what the queue hands to the core. A message that fails comes again, and in the end is put aside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chalicelib import wiring
+from chalicelib.core.errors import Internal
+
+from . import logs
+from .invocation import invocation
+
+
+def work(messages: Iterable[str], seconds: float) -> None:
+    """Do a step of each, of about so many seconds.
+
+    Raises Internal if that fails, so that the message is kept: after five failures among the dead letters.
+    """
+    with invocation("work"):
+        try:
+            for message in messages:
+                wiring.application().jobs.work(message, seconds)
+        except Exception as error:  # noqa: BLE001 — raised again below, as something harmless
+            logs.failure(error)
+            # Lambda writes down the message of what a function raises: this one says nothing.
+            raise Internal from None

@@ -1,0 +1,87 @@
+"""The queue of long work, what becomes of messages that fail, and how they get to the function.
+
+Chalice's decorator takes a name or a fixed ARN (aws/chalice#1882) and knows no queue that the template makes
+itself. So it has a name, and after the merge the queue's own address is put in its place: merging would keep both.
+"""
+
+from __future__ import annotations
+
+from infra.errors import InfraError
+from infra.stage import Stage
+from infra.template.names import Json, arn, ref
+
+FUNCTION = "Work"
+ATTEMPTS = 5
+"""After so many failures a message is put aside."""
+TIMES_TIMEOUT = 6
+"""How many time limits a message stays invisible (Lambda developer guide, "Using Lambda with SQS")."""
+AT_ONCE = 5
+"""Steps at the same time: long work must not take from the people who wait."""
+_WORK_SECONDS = 4 * 24 * 3600
+_DEAD_LETTER_SECONDS = 14 * 24 * 3600
+
+
+def fragment(_stage: Stage) -> Json:
+    """The two queues, an alarm on the second one, and where all functions find the first."""
+    return {
+        "Globals": {"Function": {"Environment": {"Variables": {"CHAT_WORK_QUEUE": ref("WorkQueue")}}}},
+        "Resources": {
+            "WorkQueue": _queue(
+                MessageRetentionPeriod=_WORK_SECONDS,
+                RedrivePolicy={"deadLetterTargetArn": arn("DeadLetterQueue"), "maxReceiveCount": ATTEMPTS},
+            ),
+            "DeadLetterQueue": _queue(MessageRetentionPeriod=_DEAD_LETTER_SECONDS),
+            "DeadLettersAlarm": _alarm(),
+        },
+        "Outputs": {
+            "WorkQueueUrl": {"Description": "Long work that is to be done", "Value": ref("WorkQueue")},
+            "DeadLetterQueueUrl": {
+                "Description": "Long work that failed for good",
+                "Value": ref("DeadLetterQueue"),
+            },
+        },
+    }
+
+
+def _queue(**properties: object) -> Json:
+    """A queue that goes with the stack: what it holds, the sweep finds again."""
+    return {
+        "Type": "AWS::SQS::Queue",
+        "DeletionPolicy": "Delete",
+        "UpdateReplacePolicy": "Delete",
+        "Properties": {"SqsManagedSseEnabled": True, **properties},
+    }
+
+
+def _alarm() -> Json:
+    name = {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}
+    return {
+        "Type": "AWS::CloudWatch::Alarm",
+        "Properties": {
+            "AlarmDescription": "long work failed for good: docs/operations.md says what to do",
+            "Namespace": "AWS/SQS",
+            "MetricName": "ApproximateNumberOfMessagesVisible",
+            "Dimensions": [{"Name": "QueueName", "Value": name}],
+            "Statistic": "Maximum",
+            "Period": 300,
+            "EvaluationPeriods": 1,
+            "Threshold": 1,
+            "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+            "TreatMissingData": "notBreaching",
+            "AlarmActions": [ref("AlarmTopic")],
+            "OKActions": [ref("AlarmTopic")],
+        },
+    }
+
+
+def connect(template: Json) -> None:
+    """Let the function get its messages from that queue. Raises InfraError if Chalice made another template."""
+    function = template["Resources"][FUNCTION]["Properties"]
+    sources = [each for each in function["Events"].values() if each["Type"] == "SQS"]
+    if len(sources) != 1:
+        raise InfraError(f"{FUNCTION} has {len(sources)} sources of messages, not one")
+    (source,) = sources
+    source["Properties"]["Queue"] = arn("WorkQueue")
+    source["Properties"]["ScalingConfig"] = {"MaximumConcurrency": AT_ONCE}
+    visible_after = TIMES_TIMEOUT * function["Timeout"]
+    template["Resources"]["WorkQueue"]["Properties"]["VisibilityTimeout"] = visible_after

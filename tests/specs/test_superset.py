@@ -1,0 +1,96 @@
+"""What we accept, the documents allow: a client that goes by them says nothing less than it could."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chalicelib.core import requests
+from chalicelib.core.errors import ChatError, ValidationFailed
+from chalicelib.core.limits import Limits
+from specs import definitions
+from tests.support.from_schema import disturbed, values
+
+SCHEMAS = definitions.definitions()
+MODELS = {
+    **{model.__name__: model for model in requests.COMMANDS.values()},
+    **{route.body.__name__: route.body for route in definitions.routes() if route.body is not None},
+}
+LIMITS = Limits()
+
+
+def validator(name: str) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": SCHEMAS})
+
+
+def is_accepted(name: str, value: Any) -> bool:
+    model = MODELS[name]
+    if issubclass(model, requests.Command):
+        return not isinstance(requests.parse_command(json.dumps(value, ensure_ascii=False), LIMITS)[0], ChatError)
+    try:
+        requests.parse_body(model, json.dumps(value, ensure_ascii=False).encode(), LIMITS)
+    except ValidationFailed:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", MODELS)
+@settings(max_examples=15, deadline=None, database=None, derandomize=True)
+@given(data=st.data())
+def test_what_a_model_accepts_its_schema_allows(name: str, data: st.DataObject) -> None:
+    value = data.draw(values(SCHEMAS[name], SCHEMAS, {}) | disturbed(SCHEMAS[name], SCHEMAS, {}))
+    if is_accepted(name, value):
+        validator(name).validate(value)
+
+
+EDGES: list[tuple[str, str, Any, bool]] = [
+    ("Message", "content", "a" * 10_000, True),
+    ("Message", "content", "a" * 10_001, False),
+    ("Message", "content", "𝄞" * 6_000, True),
+    ("Message", "content", "\n\t\r x\u0085\u200b", True),
+    ("Message", "content", "a\n", True),
+    ("Message", "content", "", False),
+    ("Message", "content", "a\x00", False),
+    ("Message", "content", "a\x7f", False),
+    ("Message", "client_message_id", "~" * 128, True),
+    ("Message", "client_message_id", "~" * 129, False),
+    ("Message", "client_message_id", "a b", False),
+    ("Message", "reply_to", 2**53 - 1, True),
+    ("Message", "reply_to", 2**53, False),
+    ("Message", "reply_to", 0, False),
+    ("Message", "reply_to", None, True),
+    ("Message", "mentions", ["x"] * 2, False),
+    ("Message", "mentions", [str(each) for each in range(20)], True),
+    ("Message", "mentions", [str(each) for each in range(21)], False),
+    ("Message", "unheard_of", 1, False),
+    ("CreateConversation", "title", "t" * 200, True),
+    ("CreateConversation", "title", "t" * 201, False),
+    ("CreateConversation", "title", None, False),
+    ("CreateConversation", "join_policy", "public", False),
+    ("UpdateConversation", "title", "t", True),
+    ("UpdateConversation", "title", None, False),
+    ("UpdateConversation", "metadata", None, False),
+    ("UpdateConversation", "retention_days", None, True),
+    ("UpdateParticipant", "role", None, False),
+    ("UpdateParticipant", "muted_for", None, False),
+    ("UpdateParticipant", "muted_for", 0, True),
+    ("EditMessage", "mentions", None, False),
+    ("React", "emoji", "👩‍👩‍👧", True),
+    ("React", "emoji", "", False),
+    ("NewParticipant", "participant_id", "".join(map(chr, range(0x21, 0x7F))), True),
+    ("NewParticipant", "participant_id", "p" * 256, False),
+    ("NewParticipant", "name", "n" * 101, False),
+    ("Ping", "heads", {str(each): 1 for each in range(101)}, False),
+]
+
+
+@pytest.mark.parametrize(("name", "field", "value", "fine"), EDGES)
+def test_where_json_schema_can_say_it_both_say_the_same(name: str, field: str, value: Any, fine: bool) -> None:
+    example = {**SCHEMAS[name]["examples"][-1], field: value}
+    assert is_accepted(name, example) == fine
+    assert validator(name).is_valid(example) == fine
