@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from local.bundle.packaged import Packaged
 
 LOOK_SECONDS = 0.2  # between two looks at the store's process
-HEALTH_SECONDS = 10.0  # for the app to say that it is well
-COLD_SECONDS = 30.0  # for that where a process has to be started first, as long as a gateway waits
+HEALTH_SECONDS = 10.0  # for the app to be well, once it answers
+COLD_SECONDS = 30.0  # for an answer, where a process may have to be started first: as long as a gateway waits
 
 log = logging.getLogger(__name__)
 access = logging.getLogger("local.access")
@@ -121,7 +121,7 @@ def running(options: Options) -> Iterator[Instance]:
             functions = _of_bundle(stack.enter_context(service))
         stack.callback(gateway.stop)  # before functions and store, which were started after the ports were taken
         gateway.start()
-        check_health(urls.http_url, HEALTH_SECONDS if packaged is None else COLD_SECONDS)
+        check_health(urls.http_url)
         stack.enter_context(functions.worker)
         yield Instance(_ready(urls, chosen), chosen, gateway, functions.scheduled)
 
@@ -196,10 +196,9 @@ def check_health(http_url: str, patience: float = HEALTH_SECONDS) -> None:
     Raises LocalError where it is not well then, or answers with another error, or not at all.
     """
     address = urlsplit(http_url)
-    timeout = max(patience, HEALTH_SECONDS)
     deadline = time.monotonic() + patience
     while True:
-        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=timeout)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=COLD_SECONDS)
         try:
             connection.request("GET", "/health")
             answer = connection.getresponse()

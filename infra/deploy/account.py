@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +38,8 @@ class Account:
 def this_account(region: str | None = None) -> Account:
     """The account of the environment's credentials. Raises InfraError."""
     with explained():
-        session = boto3.Session(region_name=region)
+        # The SDK for Python does not read AWS_REGION, which the other SDKs and the command line do.
+        session = boto3.Session(region_name=region or os.environ.get("AWS_REGION") or None)
         if session.region_name is None:
             raise InfraError(
                 "No region is set. Name one with --region, in AWS_REGION, or in the profile (aws configure)"
