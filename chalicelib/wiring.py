@@ -116,6 +116,7 @@ def build(
         verify,
         clock,
         gather,
+        observer,
         limits,
         timing,
     )

@@ -22,7 +22,7 @@ from .ids import is_conversation_id
 from .limits import Limits, Timing
 from .log import Log, Page, fitting
 from .model import Caller, Head, Membership, Person, Socket, State, Subscription
-from .ports import ConnectionStore, ConversationStore, Gather
+from .ports import ConnectionStore, ConversationStore, Gather, Observer
 from .presence import Presence
 from .pushes import Push, ToSubscribers
 from .reading import Reading
@@ -69,6 +69,7 @@ class Sockets:
         verify: Callable[[str], Identity],
         clock: Clock,
         gather: Gather,
+        observer: Observer,
         limits: Limits,
         timing: Timing,
     ) -> None:
@@ -83,6 +84,7 @@ class Sockets:
         self._verify = verify
         self._clock = clock
         self._gather = gather
+        self._observer = observer
         self._limits = limits
         self._timing = timing
 
@@ -143,6 +145,7 @@ class Sockets:
         if socket is None:
             reply.hang_up = frames.disconnect("UNAUTHORIZED", "This socket is not known any more.", reconnect=True)
             return
+        self._observer.about(participant_id=socket.participant_id)
         now = self._clock.now()
         if now > socket.token_expires_at + self._timing.expired_token_grace:
             reply.hang_up = frames.disconnect("TOKEN_EXPIRED", TokenExpired.default_message, reconnect=True)
@@ -193,6 +196,9 @@ class Sockets:
 
     def _handle(self, command: requests.Command, socket: Socket, head: Head | None, reply: Reply) -> None:
         caller = Caller(socket.participant_id, socket.name)
+        where: str | None = getattr(command, "conversation_id", None)
+        if where is not None and is_conversation_id(where):
+            self._observer.about(conversation_id=where)
         match command:
             case requests.Message():
                 self._message(command, caller, head, reply)

@@ -12,6 +12,7 @@ import pytest
 from chalicelib.core.clock import SystemClock
 from chalicelib.core.gather import one_by_one
 from chalicelib.core.model import Caller
+from chalicelib.core.ports import Observer
 from chalicelib.core.requests import CreateConversation, NewParticipant
 from chalicelib.identity.model import Identity
 from chalicelib.settings import Settings
@@ -94,6 +95,11 @@ class World:
         self.chat: Application = build(
             settings, dynamo_client=client, poster=self.poster, clock=SystemClock(), gather=self.moments
         )
+        self._client = client
+
+    def told_to(self, observer: Observer) -> Application:
+        """The same application once more, with somebody who is told."""
+        return build(self.chat.settings, dynamo_client=self._client, poster=self.poster, observer=observer)
 
     def conversation(self, owner: str, *others: str) -> str:
         """A new one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from dataclasses import replace
 from typing import Any
@@ -35,7 +36,8 @@ class Told:
         self.values[what].append(value)
 
     def about(self, *, conversation_id: str | None = None, participant_id: str | None = None) -> None:
-        self.ids |= {"conversation_id": conversation_id, "participant_id": participant_id}
+        told = {"conversation_id": conversation_id, "participant_id": participant_id}
+        self.ids |= {name: value for name, value in told.items() if value is not None}
 
     def sums(self) -> dict[Measure, float]:
         """What was counted, added up."""
@@ -69,6 +71,19 @@ def sender(world: World, told: Told, quarrels: list[Exception], timing: Timing |
 @pytest.fixture
 def told() -> Told:
     return Told()
+
+
+def test_a_frame_is_told_to_be_about_its_socket_s_person_and_the_conversation_that_it_names(
+    world: World, told: Told
+) -> None:
+    where, nowhere = world.conversation("alice"), "a text that is no id"
+    world.opens("Zux7aeaAFiACHZQ=", "alice")
+    chat = world.told_to(told)
+    for named, expected in ((where, where), (nowhere, None)):
+        told.ids.clear()
+        frame = {"type": "typing", "conversation_id": named, "is_typing": True}
+        chat.sockets.receive("Zux7aeaAFiACHZQ=", json.dumps(frame))
+        assert told.ids == {"participant_id": "alice"} | ({"conversation_id": expected} if expected else {})
 
 
 @pytest.mark.parametrize("lost", range(DIRECT_ATTEMPTS))
