@@ -40,7 +40,7 @@ def test_chalice_is_known_at_the_edge_only() -> None:
         for file in [*files("chalicelib"), ROOT / "app.py"]
         if any(name.partition(".")[0] == "chalice" for name in imports(file))
     }
-    assert knowing == {"app.py", "chalicelib/edge/rest.py"}
+    assert knowing == {"app.py", "chalicelib/edge/http.py", "chalicelib/edge/rest.py"}
 
 
 def test_the_sdk_is_known_in_one_package_only() -> None:

@@ -49,7 +49,7 @@ def test_every_function_is_known_by_its_names(resources: Json) -> None:
     handlers = {name: each["Handler"] for name, each in functions(resources).items()}
     assert handlers == {
         "APIHandler": "app.app",
-        "Auth": "chalicelib.edge.rest.auth",
+        "Auth": "chalicelib.edge.http.auth",
         "WebsocketConnect": "app.connect",
         "WebsocketMessage": "app.message",
         "WebsocketDisconnect": "app.disconnect",
