@@ -144,7 +144,7 @@ def _open(bundle: Path, store_url: str | None) -> Packaged:
 
 def _of_bundle(service: Lambda) -> Functions:
     """The functions of a packaged stage, in processes of their own."""
-    return Functions(service.apis(), service.scheduled())
+    return Functions(service.apis(), service.scheduled(), service.worker())
 
 
 def serve_reloading(options: Options, announce: Announce, *, verbose: bool) -> None:

@@ -1,4 +1,4 @@
-"""Runs the app's function for long work as Lambda's event source mapping does: a message at a time, from SQS.
+"""Runs the function for long work as Lambda's event source mapping does: a message at a time, from SQS.
 
 What the function raises leaves the message where it is: it comes again when its invisibility ends, and after so
 many times it is among the dead letters.
@@ -37,10 +37,11 @@ class QueueSettings:
     """Seconds that a look at an empty queue lasts: it ends no sooner than this."""
 
 
-def sqs_client(url: str) -> Any:
-    """A client for an endpoint."""
+def sqs_client(url: str, key_id: str | None = None) -> Any:
+    """A client for an endpoint; with an access key id of its own, or the environment's."""
     config = Config(connect_timeout=3, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 2})
-    return boto3.client("sqs", endpoint_url=url, config=config)
+    own: dict[str, Any] = {} if key_id is None else {"aws_access_key_id": key_id, "aws_secret_access_key": "local"}
+    return boto3.client("sqs", endpoint_url=url, config=config, **own)
 
 
 def ensure_queue(client: Any, settings: QueueSettings | None = None) -> str:
@@ -97,6 +98,8 @@ class Worker:
             try:
                 self._function(work_event(message), LambdaContext("work", str(uuid.uuid4()), GatewaySettings()))
             except Exception as exc:  # noqa: BLE001  (Lambda too goes on, whatever a function raises)
+                if self._ended.is_set():  # the function was ended with the rest
+                    return
                 received = int(message["Attributes"]["ApproximateReceiveCount"])
                 left = self._settings.attempts - received
                 fate = f"{left} attempts are left" if left > 0 else "it goes to the dead letters"

@@ -15,11 +15,12 @@ from local.bundle.errors import BundleError
 from local.gateway import Apis, GatewaySettings
 from local.gateway.from_template import TemplateApis
 from local.gateway.functions import Handler
-from local.iam import UnresolvedReference, resolve
+from local.iam import UnresolvedReference, queue_arn, resolve
 from local.tables import SETTING_OF
 
 Json = dict[str, Any]
 STACK = "local"
+QUEUE_SETTING = "CHAT_WORK_QUEUE"
 _DEFAULT_TIMEOUT, _DEFAULT_MEMORY = 3, 128  # Lambda's own
 _LOG_SETTINGS = {"LogFormat": "AWS_LAMBDA_LOG_FORMAT", "ApplicationLogLevel": "AWS_LAMBDA_LOG_LEVEL"}
 
@@ -42,12 +43,14 @@ class FunctionDefinition:
     statements: list[Json]
     """Of its role's policies."""
     scheduled: bool
+    takes_messages: bool
+    """From a queue, by Lambda's event source mapping."""
 
 
 class Deployment:
     """Reads a built stage. Raises BundleError where it does not fit together.
 
-    `settings` name the tables (see `local.settings`) and the region.
+    `settings` name the tables (see `local.settings`), the region, and the queue of long work once there is one.
     """
 
     def __init__(self, built: BuiltStage, settings: Mapping[str, str]) -> None:
@@ -84,9 +87,16 @@ class Deployment:
 
     def scheduled(self) -> str:
         """The function that runs on a schedule. Raises BundleError where there is not exactly one."""
-        names = [each.name for each in self.functions.values() if each.scheduled]
+        return self._only([each.name for each in self.functions.values() if each.scheduled], "scheduled functions")
+
+    def worker(self) -> str:
+        """The function that takes messages from a queue. Raises BundleError where there is not exactly one."""
+        names = [each.name for each in self.functions.values() if each.takes_messages]
+        return self._only(names, "functions that take messages")
+
+    def _only(self, names: list[str], what: str) -> str:
         if len(names) != 1:
-            raise BundleError(f"{self._where} has {len(names)} scheduled functions, and one was expected.")
+            raise BundleError(f"{self._where} has {len(names)} {what}, and one was expected.")
         return names[0]
 
     def _apis(self, handlers: Mapping[str, Handler]) -> TemplateApis:
@@ -102,6 +112,7 @@ class Deployment:
         statements = [each for policy in role["Policies"] for each in policy["PolicyDocument"]["Statement"]]
         logging = properties.get("LoggingConfig", {})
         log_group = logging.get("LogGroup", f"/aws/lambda/{name}")
+        sources = {event["Type"] for event in properties.get("Events", {}).values()}
         return FunctionDefinition(
             name=name,
             handler=properties["Handler"],
@@ -111,7 +122,8 @@ class Deployment:
             log_settings={variable: logging[key] for key, variable in _LOG_SETTINGS.items() if key in logging},
             variables={key: str(self._resolved(value)) for key, value in variables.items()},
             statements=resolve(statements, self._values),
-            scheduled=any(event["Type"] == "Schedule" for event in properties.get("Events", {}).values()),
+            scheduled="Schedule" in sources,
+            takes_messages="SQS" in sources,
         )
 
     def _all_values(self, settings: Mapping[str, str]) -> dict[str, str]:
@@ -131,13 +143,12 @@ class Deployment:
             "AWS::Serverless::Api": lambda *_: own.rest_api_id,
             "AWS::ApiGatewayV2::Api": lambda *_: own.websocket_api_id,
             "AWS::Logs::LogGroup": lambda name, _: f"/{STACK}/{name}",
-            "AWS::SQS::Queue": lambda name, _: f"{STACK}-{name}",
+            "AWS::SQS::Queue": lambda name, _: self._queue_url(name, settings),
         }
         arns = {
             "AWS::DynamoDB::Table": "dynamodb:{region}:{account}:table/{name}",
             FUNCTION: "lambda:{region}:{account}:function:{name}",
             "AWS::Logs::LogGroup": "logs:{region}:{account}:log-group:{name}:*",
-            "AWS::SQS::Queue": "sqs:{region}:{account}:{name}",
         }
         for logical_id, resource in self._resources.items():
             kind = resource["Type"]
@@ -146,7 +157,15 @@ class Deployment:
             if kind in arns:
                 arn = arns[kind].format(region=own.region, account=own.account_id, name=name)
                 values[f"{logical_id}.Arn"] = f"arn:aws:{arn}"
+            elif kind == "AWS::SQS::Queue":
+                values[f"{logical_id}.Arn"] = queue_arn(name, own.region)
         return values
+
+    def _queue_url(self, logical_id: str, settings: Mapping[str, str]) -> str:
+        """That of the local queue; before there is one, as it would be on AWS."""
+        found = settings.get(QUEUE_SETTING) if logical_id == "WorkQueue" else None
+        own = self.identity
+        return found or f"https://sqs.{own.region}.amazonaws.com/{own.account_id}/{STACK}-{logical_id}"
 
 
 def _variables(properties: Json) -> Json:

@@ -9,13 +9,16 @@ from collections.abc import Iterator, MutableMapping
 from dataclasses import replace
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from local.backend import Backend
 from local.bundle.built import BuiltStage
-from local.bundle.deployment import Deployment
+from local.bundle.deployment import QUEUE_SETTING, Deployment
 from local.bundle.errors import BundleError
 from local.bundle.service import ENVIRONMENTS, Lambda
 from local.bundle.signing import signing_settings
 from local.gateway import GatewaySettings, Urls
+from local.queue import ensure_queue, sqs_client
 from local.settings import chat_settings, is_loopback
 
 
@@ -48,12 +51,11 @@ class Packaged:
         """The functions, on this store with the template's tables, until the context ends. Raises LocalError."""
         chosen.point_aws(self._shell)
         self._make_tables(chosen)
+        self._find_queue(chosen)
         overrides = {name: value for name, value in self._shell.items() if name.startswith("CHAT_")}
-        # The guard in front of the functions' store takes no requests to a queue: the sweep does the long work.
-        overrides["CHAT_WORK_QUEUE"] = ""
         functions = Lambda(
             self._built,
-            self._deployment,
+            Deployment(self._built, chat_settings(self._shell)),  # now that the queue is known
             overrides,
             store_url=chosen.url,
             management_url=urls.management_url,
@@ -62,6 +64,14 @@ class Packaged:
         )
         with functions:
             yield functions
+
+    def _find_queue(self, chosen: Backend) -> None:
+        """Put the queue into the shell; none where a store that was named by its URL has no queues."""
+        if QUEUE_SETTING not in self._shell:
+            try:
+                self._shell[QUEUE_SETTING] = ensure_queue(sqs_client(chosen.url))
+            except (BotoCoreError, ClientError):
+                self._shell[QUEUE_SETTING] = ""
 
     def _make_tables(self, chosen: Backend) -> None:
         with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as definition:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from local.bundle.built import BuiltStage
-from local.bundle.deployment import Deployment
+from local.bundle.deployment import QUEUE_SETTING, Deployment
 from local.bundle.disk import Disk
 from local.bundle.environment import Machine
 from local.bundle.function import Function
@@ -20,6 +20,7 @@ from local.bundle.output import Output
 from local.bundle.signing import PARAMETER
 from local.gateway import Apis
 from local.iam import Guard
+from local.queue import Worker, sqs_client
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,17 @@ class Lambda:
         """The function that runs on a schedule."""
         return self.functions[self._deployment.scheduled()]
 
+    def worker(self) -> contextlib.AbstractContextManager[object]:
+        """What does the long work while it is entered, if there is a queue for it.
+
+        It takes messages as Lambda does: through the guard, with the role of the function that it calls.
+        """
+        url = self._overrides.get(QUEUE_SETTING)
+        if not url:
+            return contextlib.nullcontext()
+        name = self._deployment.worker()
+        return Worker(self.functions[name], sqs_client(self._guard.queues_url, key_id=name), url)
+
     def _variables(self, own: Mapping[str, str]) -> dict[str, str]:
         """A function's variables: the template's, the overrides, and where the guard is."""
         return {
@@ -97,6 +109,7 @@ class Lambda:
             **self._overrides,
             "CHAT_MANAGEMENT_ENDPOINT": self._guard.management_url,
             "AWS_ENDPOINT_URL_DYNAMODB": self._guard.store_url,
+            "AWS_ENDPOINT_URL_SQS": self._guard.queues_url,
         }
 
     def _end_guard(self) -> None:

@@ -1,4 +1,4 @@
-"""A stand-in for IAM: it stands before the store and the callback API, refuses, and writes down.
+"""A stand-in for IAM: it stands before the store, the queues and the callback API, refuses, and writes down.
 
 Every function of the chat has an access key id of its own here: its logical id in the template. The guard reads
 it from the request's Signature Version 4, finds the actions and resources that IAM would check, and evaluates the
@@ -8,7 +8,7 @@ end the record says what was denied, and what is allowed that was never used.
     policies = {"APIHandler": resolve(statements, {"ConversationsTable.Arn": "arn:aws:dynamodb:…", …}), …}
     aws = {"region": "us-east-1", "account": "123456789012", "api": "chat"}
     with Guard(policies, store.url, gateway.management_url, **aws) as guard:
-        ...  # the functions are given guard.store_url and guard.management_url
+        ...  # the functions are given guard.store_url, guard.queues_url, guard.management_url
     assert not guard.denied()
     assert not guard.unused()
 
@@ -19,6 +19,7 @@ from local.iam.errors import IamError, InvalidStatement, UnresolvedReference
 from local.iam.guard import Guard
 from local.iam.intrinsics import resolve
 from local.iam.record import Call, Denial, Permission
+from local.iam.sqs import queue_arn
 
 __all__ = [
     "Call",
@@ -28,5 +29,6 @@ __all__ = [
     "InvalidStatement",
     "Permission",
     "UnresolvedReference",
+    "queue_arn",
     "resolve",
 ]

@@ -34,7 +34,7 @@ class Refusal(Exception):
 
 
 class Service(Protocol):
-    """One of the two that the guard stands before."""
+    """One of those that the guard stands before."""
 
     signing_name: str
     """As it stands in the scope of a signature."""

@@ -1,4 +1,4 @@
-"""The guard: a reverse proxy for the store and the callback API that lets through what the policies allow."""
+"""The guard: a reverse proxy for store, queues and callback API that lets through what the policies allow."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from local.iam.dynamodb import DynamoDb
 from local.iam.errors import IamError
 from local.iam.policy import Policy
 from local.iam.record import Call, Denial, Permission, Record
+from local.iam.sqs import Sqs
 from local.iam.upstream import Upstream, connections
 
 _MAX_LINE = 65_536
@@ -27,7 +28,7 @@ _SHUTDOWN_SECONDS = 0.3
 
 
 class Guard:
-    """Stands before the store and the callback API, on two free ports of 127.0.0.1, in a thread of its own.
+    """Stands before the store, its queues and the callback API, each on a free port of 127.0.0.1, in a thread.
 
     A context manager; its URLs are known once it is entered, its record stays readable after its end.
     """
@@ -45,7 +46,8 @@ class Guard:
     ) -> None:
         """`policies` are a function's statements, without intrinsic functions, by its access key id.
 
-        `management_url` ends with the stage, as the callback API's endpoint does. `region`, `account` and `api`
+        The queues are at `store_url`, too. `management_url` ends with the stage, as the callback API's endpoint
+        does. `region`, `account` and `api`
         (the id of the WebSocket API) stand in the ARNs that are asked for.
 
         Raises InvalidStatement when a statement is malformed, or has Condition, NotAction or NotResource; IamError
@@ -58,6 +60,7 @@ class Guard:
         self._doors: Sequence[tuple[Service, str]] = (
             (DynamoDb(partition, region, account), store),
             (CallbackApi(partition, region, account, api, self._path), management),
+            (Sqs(partition, region), store),
         )
         read = {function: Policy(function, statements) for function, statements in policies.items()}
         self._record = Record(read, (service.signing_name for service, _ in self._doors))
@@ -71,7 +74,7 @@ class Guard:
         self._stop_requested: asyncio.Event
 
     def start(self) -> Self:
-        """Binds both ports and serves them; returns when they answer."""
+        """Binds the ports and serves them; returns when they answer."""
         if self._thread is not None:
             raise RuntimeError("the guard has been started already")
         self._listeners = listen([0] * len(self._doors))
@@ -107,6 +110,11 @@ class Guard:
         """What a function is given as the callback API's endpoint, stage included."""
         return self._url(1) + self._path
 
+    @property
+    def queues_url(self) -> str:
+        """What a function is given as AWS_ENDPOINT_URL_SQS."""
+        return self._url(2)
+
     def calls(self) -> list[Call]:
         """What was allowed, by (function, action, resource, sid), with how often."""
         return self._record.calls()
@@ -116,7 +124,7 @@ class Guard:
         return self._record.denied()
 
     def unused(self) -> list[Permission]:
-        """What the policies allow of dynamodb and execute-api, and no call has used, by action and resource.
+        """What the policies allow of dynamodb, execute-api and sqs, and no call has used, by action and resource.
 
         Where several statements allow the same, only the first of them is used: the others are superfluous.
         """

@@ -51,6 +51,7 @@ class Workshop:
             variables=variables or {},
             statements=[],
             scheduled=False,
+            takes_messages=False,
         )
         made = Function(definition, self.machine, environments)
         self.stack.callback(made.close)

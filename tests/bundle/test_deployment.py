@@ -20,7 +20,7 @@ from local.gateway.functions import Handler
 from local.settings import stage_environment
 
 SETTINGS = stage_environment()
-NAMES = ["APIHandler", "Auth", "Sweep", "WebsocketConnect", "WebsocketDisconnect", "WebsocketMessage"]
+NAMES = ["APIHandler", "Auth", "Sweep", "WebsocketConnect", "WebsocketDisconnect", "WebsocketMessage", "Work"]
 Json = dict[str, Any]
 
 
@@ -49,6 +49,8 @@ def test_functions_have_handlers_times_and_sizes_of_their_own(deployment: Deploy
     assert message.log_settings == {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}
     assert (sweep.handler, sweep.timeout, sweep.scheduled, message.scheduled) == ("app.sweep", 120, True, False)
     assert deployment.scheduled() == "Sweep"
+    assert [each.name for each in deployment.functions.values() if each.takes_messages] == ["Work"]
+    assert deployment.worker() == "Work"
 
 
 def test_variables_are_the_shared_ones_and_their_own_with_references_resolved(deployment: Deployment) -> None:
@@ -73,13 +75,46 @@ def test_policies_are_those_of_each_functions_role(deployment: Deployment) -> No
     assert {name for name in NAMES if table not in resources[name]} == {"Auth", "WebsocketConnect"}
 
 
+@pytest.mark.parametrize(
+    ("settings", "url", "arn"),
+    [
+        (
+            {},
+            "https://sqs.us-east-1.amazonaws.com/123456789012/local-WorkQueue",
+            "arn:aws:sqs:us-east-1:123456789012:local-WorkQueue",
+        ),
+        (
+            {"CHAT_WORK_QUEUE": "http://127.0.0.1:1/000000000000/work"},
+            "http://127.0.0.1:1/000000000000/work",
+            "arn:aws:sqs:us-east-1:000000000000:work",
+        ),
+    ],
+    ids=["before there is a queue", "the local one"],
+)
+def test_the_queue_of_long_work_is_the_one_that_the_settings_name(
+    built: BuiltStage, settings: dict[str, str], url: str, arn: str
+) -> None:
+    functions = Deployment(built, {**SETTINGS, **settings}).functions
+    for each in functions.values():
+        assert each.variables["CHAT_WORK_QUEUE"] == url
+    senders = {
+        name
+        for name, each in functions.items()
+        if any("sqs:SendMessage" in one["Action"] and one["Resource"] == arn for one in each.statements)
+    }
+    assert senders == {"APIHandler", "Sweep", "Work"}
+
+
 def test_the_rest_api_is_the_one_that_chalice_would_make_of_the_app(deployment: Deployment) -> None:
     rest, chalices = served(deployment).rest, rest_api_from_chalice(app.app)
     assert rest is not None
     assert {(each.resource, each.method) for each in rest.routes} == {
         (each.resource, each.method) for each in chalices.routes
     }
-    assert {each.resource for each in rest.routes if each.authorizer is None} == {"/health"}
+    assert {each.resource for each in rest.routes if each.authorizer is None} == {
+        "/health",
+        "/openapi.json",
+    }
     (authorizer,) = {each.authorizer for each in rest.routes if each.authorizer is not None}
     assert (authorizer.name, authorizer.header, authorizer.ttl) == ("Auth", "Authorization", 300)
     assert authorizer.handler({}, None) == "Auth"

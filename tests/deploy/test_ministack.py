@@ -247,6 +247,8 @@ def _everything(ministack: MiniStack) -> dict[str, set[str]]:
         "http apis": names("apigateway", "get_rest_apis", "items", "id"),
         "socket apis": names("apigatewayv2", "get_apis", "Items", "ApiId"),
         "tables": names("dynamodb", "list_tables", "TableNames", None),
+        "queues": names("sqs", "list_queues", "QueueUrls", None),
+        "mappings": names("lambda", "list_event_source_mappings", "EventSourceMappings", "UUID"),
         "roles": names("iam", "list_roles", "Roles", "RoleName"),
         "logs": names("logs", "describe_log_groups", "logGroups", "logGroupName"),
         "alarms": names("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),

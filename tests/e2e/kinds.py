@@ -126,6 +126,10 @@ class Servers:
         """A new server on the same store, which is the caller's to stop."""
         return self._start(kind, name, environment, store_url=self.ordinary(kind).ready["store_url"])
 
+    def apart(self, kind: str, name: str, environment: Mapping[str, str]) -> Server:
+        """A new server with a store and a queue of its own, which is the caller's to stop."""
+        return self._start(kind, name, environment)
+
     def kept(self) -> Server | None:
         """The server that was left up, as was wished, if there is one."""
         return next((each for each in self._started.values() if each.process.stdin is None), None)

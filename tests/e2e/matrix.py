@@ -60,6 +60,11 @@ class Act:
     """Whether it is done in an open conversation."""
 
     @property
+    def changes_nothing(self) -> bool:
+        """Whether those who may do it leave the room as it is."""
+        return self.does.startswith("GET") or self.does in _LOOKING
+
+    @property
     def is_done_once(self) -> bool:
         """Whether the next one who does it needs another room."""
         return self.does.startswith(("DELETE", f"POST {_PEOPLE}", f"PATCH {_PEOPLE}", "delete"))
@@ -104,6 +109,7 @@ _PEOPLE = f"{_CHAT}/participants"
 _WHO = f"{_PEOPLE}?participant_id="
 _ONE_MESSAGE = f"{_CHAT}/messages/{MESSAGE}"
 _THUMB = "%F0%9F%91%8D"
+_LOOKING = ("subscribe", "unsubscribe", "sync", "typing", "hello", "ping", "auth", "POST /tickets")
 
 TABLE: tuple[Act, ...] = (
     # The columns: who is outside (one for all, or stranger, former, banned), member, muted, moderator, owner.

@@ -9,30 +9,35 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import People, anybody
+from tests.e2e.kinds import MINISTACK, NAMED, Servers
 from tests.e2e.stages import stop_and_look_at_the_log
-from tests.support.client import Http, Person
-from tests.support.server import UNHURRIED, Server, start_server
+from tests.support import ministack
+from tests.support.client import Http, Person, Stage
+from tests.support.server import BRISK, DAY
 
 PATIENCE = 30.0
-DAY = 0.1
-"""Seconds that a day of retention lasts here: thirty days are three seconds."""
 
 
 @pytest.fixture(scope="module")
-def brisk_server(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with a store and a queue of its own, where nothing takes days; skipped with `server`."""
-    assert server.process.poll() is None
-    brisk = {**UNHURRIED, "CHAT_TIME_ERASURE_SETTLES": "0.5", "CHAT_TIME_RETENTION_DAY": str(DAY)}
-    started = start_server(tmp_path_factory.mktemp("brisk") / "server.log", brisk)
-    yield started
+def brisk_stage(chat_kind: str, servers: Servers, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """A chat where nothing takes days. Skips the test where the environment names a stage: there it does."""
+    if chat_kind == NAMED:
+        pytest.skip("days would have to pass, and the environment names a stage")
+    if chat_kind == MINISTACK:
+        deployed: ministack.Running = request.getfixturevalue("deployed")
+        yield deployed.stage
+        return
+    # With a queue of its own: what it sends is not to be done by somebody for whom it does take days.
+    started = servers.apart(chat_kind, "brisk", BRISK)
+    yield started.stage
     stop_and_look_at_the_log(started)
 
 
 @pytest.fixture
-def brisk_people(brisk_server: Server) -> Iterator[People]:
+def brisk_people(brisk_stage: Stage) -> Iterator[People]:
     """People there."""
-    http = Http(brisk_server.stage.http_url)
-    with anybody(brisk_server.stage, http) as make:
+    http = Http(brisk_stage.http_url)
+    with anybody(brisk_stage, http) as make:
         yield make
     http.close()
 

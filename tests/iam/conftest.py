@@ -14,7 +14,7 @@ from infra.stage import read_stage
 from infra.template import compose
 from infra.template.names import FUNCTIONS
 from local.iam import resolve
-from tests.iam.support import ACCOUNT, API, STAGE, Json, StandIn, table
+from tests.iam.support import ACCOUNT, API, QUEUE, STAGE, Json, StandIn, table
 from tests.support.engine import REGION, create_tables, dynamodb, store_engine
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def deployed_policies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, lis
 
 @pytest.fixture(scope="session")
 def our_policies(deployed_policies: dict[str, list[Json]]) -> dict[str, list[Json]]:
-    """The same without intrinsic functions, for tables of the names `conversations` and `connections`."""
+    """The same without intrinsic functions, for tables `conversations` and `connections`, and a queue `work`."""
     values = {
         "AWS::Partition": "aws",
         "AWS::Region": REGION,
@@ -61,6 +61,7 @@ def our_policies(deployed_policies: dict[str, list[Json]]) -> dict[str, list[Jso
         "ApiStage": STAGE,
         "ConversationsTable.Arn": table("conversations"),
         "ConnectionsTable.Arn": table("connections"),
+        "WorkQueue.Arn": QUEUE,
     } | {
         f"{each.log_group}.Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{each.log_group}:*"
         for each in FUNCTIONS

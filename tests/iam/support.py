@@ -21,6 +21,7 @@ from tests.support.engine import REGION
 
 ACCOUNT, API, STAGE = "123456789012", "a1b2c3d4e5", "dev"
 SOCKETS = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{API}/{STAGE}/%s/@connections/*"
+QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:work"
 KEY = {"pk": {"S": "a"}, "sk": {"S": "b"}}
 CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 1}, proxies={}, read_timeout=10)
 
@@ -30,6 +31,11 @@ Json = dict[str, Any]
 def table(name: str) -> str:
     """The ARN of a table."""
     return f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}"
+
+
+def queue(name: str, account: str = ACCOUNT) -> str:
+    """The URL of a queue, as SQS gives it."""
+    return f"https://sqs.{REGION}.amazonaws.com/{account}/{name}"
 
 
 def allow(sid: str, action: str | list[str], resource: str | list[str], effect: str = "Allow") -> Json:

@@ -19,11 +19,34 @@ from chalicelib.core.tickets import Tickets
 from chalicelib.identity.model import Identity
 from infra.template.names import FUNCTIONS
 from local.iam import Guard
-from tests.iam.support import KEY, SOCKETS, Json, StandIn, allow, client_of, new_guard, poster_of, table
+from tests.iam.support import (
+    KEY,
+    QUEUE,
+    SOCKETS,
+    Json,
+    StandIn,
+    allow,
+    client_of,
+    new_guard,
+    poster_of,
+    queue,
+    table,
+)
 from tests.support.engine import Engine
 
 TABLES = {"ConversationsTable": "conversations", "ConnectionsTable": "connections"}
 MANAGE = "execute-api:ManageConnections"
+WORK = {"QueueUrl": queue("work")}
+ON_THE_QUEUE: dict[str, tuple[str, Json]] = {
+    "sqs:SendMessage": ("send_message", {**WORK, "MessageBody": "erasure:1"}),
+    "sqs:ReceiveMessage": ("receive_message", WORK),
+    "sqs:DeleteMessage": ("delete_message", {**WORK, "ReceiptHandle": "r"}),
+    "sqs:GetQueueAttributes": ("get_queue_attributes", WORK),
+    "sqs:ChangeMessageVisibility": (
+        "change_message_visibility",
+        {**WORK, "ReceiptHandle": "r", "VisibilityTimeout": 0},
+    ),
+}
 ALL = sorted(each.logical_id for each in FUNCTIONS)
 
 
@@ -50,11 +73,15 @@ def calls_on(name: str) -> dict[str, tuple[str, Json]]:
 
 
 def try_everything(guard: Guard, function: str) -> None:
-    """Every action on both tables and on a socket, as this function."""
+    """Every action on both tables, on the queue and on a socket, as this function."""
     with (
         client_of("dynamodb", guard.store_url, function) as store,
+        client_of("sqs", guard.queues_url, function) as queues,
         client_of("apigatewaymanagementapi", guard.management_url, function) as sockets,
     ):
+        for operation, parameters in ON_THE_QUEUE.values():
+            with contextlib.suppress(ClientError):
+                getattr(queues, operation)(**parameters)
         for name in TABLES.values():
             for operation, parameters in calls_on(name).values():
                 with contextlib.suppress(ClientError):
@@ -67,9 +94,10 @@ def try_everything(guard: Guard, function: str) -> None:
 
 
 def said(statements: list[Json]) -> set[tuple[str, str]]:
-    """What statements allow as they stand in the template: (action, resource), of the two services only."""
+    """What statements allow as they stand in the template: (action, resource), of the three services only."""
     resources = {
         **{str({"Fn::GetAtt": [logical_id, "Arn"]}): table(name) for logical_id, name in TABLES.items()},
+        str({"Fn::GetAtt": ["WorkQueue", "Arn"]}): QUEUE,
         **{f"/{method}/": SOCKETS % method for method in ("POST", "DELETE")},
     }
     found = set()
@@ -88,6 +116,7 @@ def test_a_function_may_do_what_its_policy_says_and_nothing_else(
 ) -> None:
     allowed = said(deployed_policies[function])
     everything = {(action, table(name)) for name in TABLES.values() for action in calls_on(name)}
+    everything |= {(action, QUEUE) for action in ON_THE_QUEUE}
     everything |= {(MANAGE, SOCKETS % method) for method in ("POST", "GET", "DELETE")}
     assert allowed <= everything, "an action that this test does not try"
     with new_guard(our_policies, stand_in.url, f"{stand_in.url}/dev") as guard:
@@ -163,7 +192,7 @@ def test_our_code_runs_under_its_own_policies(
         assert guard.denied() == []
         connections = table(tables["ConnectionsTable"])
         assert guard.calls() == [
-            ("APIHandler", "dynamodb:PutItem", connections, "FindSocketsAndGiveTickets", 1),
+            ("APIHandler", "dynamodb:PutItem", connections, "FindSocketsAndGiveTickets", 2),  # with its note
             ("WebsocketConnect", "dynamodb:DeleteItem", connections, "OpenSocketsAndTakeTickets", 1),
         ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import zipfile
 from pathlib import Path
@@ -44,10 +45,19 @@ def dev(builds: Builds) -> Json:
 
 
 @pytest.fixture(scope="session")
-def prod(tmp_path_factory: pytest.TempPathFactory) -> Json:
-    stage = read_stage(ROOT, "prod")
-    template = run_chalice(ROOT, stage, tmp_path_factory.mktemp("prod") / "chalice")
-    compose.finish(template, stage, "1.2.3+test")
+def prod(shared: Path) -> Json:
+    """Composed by the first test process that needs it."""
+    place = shared / "prod"
+    place.mkdir(parents=True, exist_ok=True)
+    known = place / "template.json"
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not known.exists():
+            stage = read_stage(ROOT, "prod")
+            composed = run_chalice(ROOT, stage, place / "chalice")
+            compose.finish(composed, stage, "1.2.3+test")
+            known.write_text(json.dumps(composed))
+    template: Json = json.loads(known.read_text())
     return template
 
 

@@ -159,7 +159,7 @@ IN_WHAT_WAS_SAID: dict[str, tuple[str, Callable[[World], object]]] = {
         ),
     ),
     "a frame of an unknown shape": (
-        "unknown type",
+        "no frame of type",
         lambda w: w.posts.append(Post(w.connection("carol"), {"type": "surprise"})),
     ),
 }

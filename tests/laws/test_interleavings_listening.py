@@ -79,7 +79,7 @@ def test_who_subscribes_while_being_removed_hears_nothing_afterwards(
         "bob subscribes": says("bob", "subscribe"),
         "alice removes bob": lambda process: process.remove("alice", "bob"),
     }
-    samples = None if store is Store.ATOMIC else 60
+    samples = None if store is Store.ATOMIC else 30
     interleave(stage, BOB_DOES_NOT_LISTEN, acts, judge, store=store, samples=samples, engine_stage=engine_stage)
 
 
@@ -200,7 +200,7 @@ def test_a_socket_that_disconnects_while_it_subscribes_leaves_nothing_behind(
         "bob disconnects": lambda process: process.disconnect("bob"),
     }
     gone = {name: ["bob"] if lost else [] for name in acts}
-    samples = None if store is Store.ATOMIC else 60
+    samples = None if store is Store.ATOMIC else 30
     shape = BOB_DOES_NOT_LISTEN
     interleave(stage, shape, acts, judge, store=store, lost=gone, samples=samples, engine_stage=engine_stage)
 
@@ -216,7 +216,7 @@ def test_a_socket_that_subscribes_and_unsubscribes_at_once_is_one_or_the_other(
         check(world, hears=OTHERS)
 
     acts = {"bob subscribes": says("bob", "subscribe"), "bob unsubscribes": says("bob", "unsubscribe")}
-    samples = None if store is Store.ATOMIC else 60
+    samples = None if store is Store.ATOMIC else 30
     interleave(stage, Shape(), acts, judge, store=store, samples=samples, engine_stage=engine_stage)
 
 
@@ -253,7 +253,7 @@ def test_a_socket_that_is_wrongly_taken_for_gone_while_it_speaks_is_back_at_its_
 
     acts = {"alice sends": sends("alice"), "bob speaks": frame}
     lost = {"alice sends": ["bob"]}
-    samples = None if store is Store.ATOMIC else 40
+    samples = None if store is Store.ATOMIC else 20
     interleave(stage, Shape(), acts, judge, store=store, lost=lost, samples=samples, engine_stage=engine_stage)
 
 
@@ -304,7 +304,7 @@ def test_a_socket_that_is_taken_for_gone_by_two_senders_at_once_is_gone_once(
 
     acts = {"alice sends": sends("alice"), "carol sends": sends("carol")}
     lost = {name: ["bob"] for name in acts}
-    samples = None if store is Store.ATOMIC else 40
+    samples = None if store is Store.ATOMIC else 20
     interleave(stage, Shape(), acts, judge, store=store, lost=lost, samples=samples, engine_stage=engine_stage)
 
 

@@ -24,6 +24,10 @@ STOPPING = 15.0
 
 UNHURRIED = {"CHAT_TIME_HTTP_FAN_OUT": "10"}
 """Settings for tests that expect every push: a fan-out is not given up because the machine is busy."""
+DAY = 0.1
+"""Seconds that a day of retention lasts where nothing takes days: thirty days are three seconds."""
+BRISK = {**UNHURRIED, "CHAT_TIME_ERASURE_SETTLES": "0.5", "CHAT_TIME_RETENTION_DAY": str(DAY)}
+"""Settings for tests of what takes days."""
 
 
 @dataclass(frozen=True, slots=True)

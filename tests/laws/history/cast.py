@@ -28,6 +28,12 @@ class Cast:
             trust_env=False,
         )
         self.conversations: list[str] = []
+        self.invites: dict[str, list[Json]] = defaultdict(list)
+        """By conversation, as those who made them were told of them."""
+        self.inside: dict[str, set[str]] = defaultdict(set)
+        """By conversation, who is in as far as anybody was told; a hint for whom a step is worth while."""
+        self.owners: dict[str, Person] = {}
+        """By conversation, who made it."""
         self._heads: Counter[str] = Counter()
         self._said: dict[str, list[tuple[int, str]]] = defaultdict(list)
         self._texts = itertools.count(1)
@@ -81,5 +87,7 @@ class Cast:
         if call.is_ok:
             call.where = call.answer["conversation_id"]
             self.conversations.append(call.where)
+            self.owners[call.where] = owner
+            self.inside[call.where] = {owner.id, *(each.id for each in others)}
             self.see(call.where, 1)
         return call

@@ -31,6 +31,9 @@ class Outgoing:
     client_message_id: str
     body: Json
     is_settled: bool = False
+    """Whether there was a final answer."""
+    is_said: bool = False
+    """Whether it was acknowledged."""
 
 
 class Person:
@@ -122,6 +125,7 @@ class Person:
             call = await device.ask("send", where, {"type": "message", "conversation_id": where, **asked})
         outgoing.is_settled = outgoing.is_settled or call.outcome not in _PASSING
         if call.is_ok:
+            outgoing.is_said = True
             self.cast.spoke(where, self.id, call.answer["sequence_id"])
         return call
 

@@ -34,6 +34,12 @@ Op = Literal[
     "add",
     "remove",
     "role",
+    "invite",
+    "join_by",
+    "revoke",
+    "ban",
+    "unban",
+    "mute",
     "update",
     "delete",
     "create",
@@ -73,6 +79,12 @@ _OFTEN: dict[Op, int] = {
     "add": 4,
     "remove": 4,
     "role": 2,
+    "invite": 2,
+    "join_by": 4,
+    "revoke": 1,
+    "ban": 3,
+    "unban": 2,
+    "mute": 4,
     "update": 2,
     "delete": 1,
     "create": 1,
@@ -130,6 +142,8 @@ class Program:
     disorders: dict[str, Any] = field(default_factory=dict)
     """Fields of the gateway's settings."""
     bad_sockets: tuple[BadSocket, ...] = ()
+    erases: int | None = None
+    """Who is erased when all is over, while the others go on."""
 
     @property
     def posts_are_reliable(self) -> bool:
@@ -151,6 +165,7 @@ class Program:
             tuple(tuple(Step(**step) for step in steps) for steps in raw["rounds"]),
             raw["disorders"],
             tuple(BadSocket(**each) for each in raw["bad_sockets"]),
+            raw.get("erases"),
         )
 
 
@@ -233,4 +248,5 @@ def programs(draw: st.DrawFn) -> Program:
         ),
         disorders=draw(disorders()),
         bad_sockets=draw(bad_sockets(people)),
+        erases=draw(st.sampled_from([None, None, 0, 1])),
     )

@@ -97,6 +97,16 @@ class Copy:
 
 
 @dataclass(slots=True)
+class Erasure:
+    """What came after all else: one person was erased while others wrote on, and then everybody read it all."""
+
+    who: str
+    calls: list[Call] = field(default_factory=list)
+    done: int | None = None
+    """The number, in the order of these calls, from which on it was said to be done; None if it never was."""
+
+
+@dataclass(slots=True)
 class History:
     """All of it."""
 
@@ -108,6 +118,7 @@ class History:
     copies: list[Copy] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     """What the server has logged as failures of its own."""
+    erasure: Erasure | None = None
     posts_are_reliable: bool = True
     calm_since: int = 0
     """When all disorder was over, and what had begun in it as well."""

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from .cast import Cast
 from .checker.live import overdue
 from .device import Device
+from .erasing import erase
 from .person import Person
 from .programs import Program, Step
 from .records import Copy, History
@@ -51,12 +52,19 @@ class _Run:
             await self._calm_down()
             await self._recover()
             await self._look_at_everything()
-            self._cast.recorder.history.failures = self._world.failures()
+            history = self._cast.recorder.history
+            await self._close_devices()
+            if self._program.erases is not None:
+                history.erasure = await erase(self._cast, self._cast.people[self._program.erases])
+            history.failures = self._world.failures()
         finally:
             self._world.disorder({})
-            await asyncio.gather(*(device.close() for device in self._devices()))
+            await self._close_devices()
             await self._cast.http.close()
-        return self._cast.recorder.history
+        return history
+
+    async def _close_devices(self) -> None:
+        await asyncio.gather(*(device.close() for device in self._devices()))
 
     def _devices(self) -> list[Device]:
         return [device for person in self._cast.people for device in person.devices.values()]
@@ -129,16 +137,12 @@ class _Run:
             await device.subscribe(where)
 
     async def _probe(self, where: str) -> None:
-        """One more message, by the first one who may."""
+        """One more message, by the first one who may: others are not in, or muted."""
         for person in self._cast.people:
             outgoing = person.intends(where, {"content": self._cast.text()})
             await person.says(outgoing, None, times=5)
-            if await self._is_in(person, where):
+            if outgoing.is_said:
                 return
-
-    async def _is_in(self, person: Person, where: str) -> bool:
-        look = await person.http("look", where, "GET", f"/conversations/{where}")
-        return look.is_ok
 
     async def _compare(self, device: Device) -> None:
         """A last ping; what the device has of all that it still may hear goes into the history."""

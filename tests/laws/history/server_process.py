@@ -30,6 +30,7 @@ from local.backend import backend
 from local.gateway import Apis, Gateway, GatewaySettings, rest_api_from_chalice, websocket_api_from_chalice
 from local.gateway.functions import Handler
 from local.launcher import check_health, load_app
+from local.queue import Worker, sqs_client
 from local.settings import ROOT, Ports
 
 UNHURRIED = GatewaySettings(integration_timeout=90.0, function_timeout=120.0)
@@ -88,7 +89,7 @@ def main(orders: Iterable[str], answers: IO[str]) -> None:
         print(json.dumps(answer), file=answers, flush=True)
 
     running, failures = Running(), Failures()
-    for logger in ("chat", "local"):
+    for logger in ("chat", "chalicelib", "local"):
         logging.getLogger(logger).addHandler(failures)
     with contextlib.ExitStack() as stack:
         gateway = Gateway(lambda _urls: _apis(app, running), UNHURRIED)
@@ -98,6 +99,7 @@ def main(orders: Iterable[str], answers: IO[str]) -> None:
         os.environ.update(store.settings, CHAT_MANAGEMENT_ENDPOINT=urls.management_url)
         app = load_app(ROOT)
         store.prepare(os.environ)
+        stack.enter_context(Worker(app.work, sqs_client(store.url), os.environ["CHAT_WORK_QUEUE"]))
         stack.enter_context(gateway)
         check_health(urls.http_url)
         say({"http_url": urls.http_url, "ws_url": urls.ws_url, "secret": os.environ["CHAT_JWT_SECRET"]})

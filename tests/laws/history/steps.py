@@ -7,78 +7,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from .cast import Cast
-from .device import Device
-from .person import Outgoing, Person
+from .moderating import MODERATING
+from .person import Person
 from .programs import SOCKETS, Op, Start, Step
 from .records import Call, Json
+from .scene import Scene
 
 FLOOD = 12
 NO_MESSAGE = 1
 """Event 1 is the creation: to reply to it is refused, unless it is a repeat of what was accepted."""
 PAGES = 30
 _EMOJI = ("👍🏽", "❤️", "🇩🇪")
-_ROLES = ("member", "moderator", "owner")
-
-
-class Scene:
-    """One step with the people and things that its numbers stand for."""
-
-    def __init__(self, cast: Cast, step: Step) -> None:
-        self.cast = cast
-        self.number = step.number
-        self.person: Person = cast.people[step.who % len(cast.people)]
-        self.other: Person = cast.people[step.whom % len(cast.people)]
-        self.where = cast.conversations[step.where % len(cast.conversations)]
-        self.device: Device = self.person.device(step.socket % SOCKETS)
-        self.step = step
-
-    @property
-    def path(self) -> str:
-        """The conversation's path."""
-        return f"/conversations/{self.where}"
-
-    def body(self) -> Json:
-        """A message, sometimes with a reference, a mention or metadata that may or may not be right."""
-        body: Json = {"content": self.cast.text()}
-        if self.number % 5 == 1:
-            body["reply_to"] = 1 + self.number % max(self.cast.head(self.where), 1)
-        if self.number % 7 == 1:
-            body["mentions"] = [self.other.id]
-        if self.number % 11 == 1:
-            body["metadata"] = {"number": self.number}
-        return body
-
-    def target(self, *, own: bool = False) -> int:
-        """One of the newest messages, of the person's `own` if there are any; rarely any event, or none."""
-        known = self.cast.messages(self.where)
-        mine = [number for number, who in known if who == self.person.id] if own else []
-        numbers = mine or [number for number, _ in known]
-        if numbers and self.number % 8:
-            return numbers[-1 - self.number // 8 % min(len(numbers), 3)]
-        return max(self.cast.head(self.where) + 1 - self.number // 8 % 6, 1)
-
-    async def change(self, kind: str, target: int, **fields: Any) -> None:
-        """Change a message, by HTTP or by socket."""
-        asked = {"target": target, **fields}
-        if self.number % 2:
-            command = "delete" if kind == "take_back" else kind
-            frame = {"type": command, "conversation_id": self.where, **asked}
-            call = await self.device.ask(kind, self.where, frame)
-        else:
-            methods = {"edit": "PATCH", "take_back": "DELETE", "react": "PUT", "unreact": "DELETE"}
-            path = f"/messages/{target}" + ("/reactions" if "emoji" in fields else "")
-            said = {"query" if "emoji" in fields else "body": fields or None}
-            call = await self.request(kind, methods[kind], path, asked=asked, **said)
-        if call.is_ok and isinstance(call.answer, dict):
-            self.cast.see(self.where, call.answer["sequence_id"])
-
-    def fresh(self) -> Outgoing:
-        """Something new to say."""
-        return self.person.intends(self.where, self.body())
-
-    async def request(self, kind: str, method: str, path: str = "", **more: Any) -> Call:
-        """A request about the conversation."""
-        return await self.person.http(kind, self.where, method, self.path + path, **more)
 
 
 async def _say(scene: Scene) -> None:
@@ -147,29 +86,6 @@ async def _react(scene: Scene) -> None:
 
 async def _unreact(scene: Scene) -> None:
     await scene.change("unreact", scene.target(), emoji=_EMOJI[scene.number % len(_EMOJI)])
-
-
-async def _join(scene: Scene) -> None:
-    await scene.request("join", "POST", "/join")
-
-
-async def _leave(scene: Scene) -> None:
-    await scene.request("leave", "POST", "/leave")
-
-
-async def _add(scene: Scene) -> None:
-    role = _ROLES[1] if scene.number % 5 == 0 else _ROLES[0]
-    body = {"participant_id": scene.other.id, "name": scene.other.name, "role": role}
-    await scene.request("add", "POST", "/participants", body=body)
-
-
-async def _remove(scene: Scene) -> None:
-    await scene.request("remove", "DELETE", "/participants", query={"participant_id": scene.other.id})
-
-
-async def _role(scene: Scene) -> None:
-    who, body = {"participant_id": scene.other.id}, {"role": _ROLES[scene.number % 3]}
-    await scene.request("role", "PATCH", "/participants", query=who, body=body)
 
 
 async def _update(scene: Scene) -> None:
@@ -284,11 +200,7 @@ PERFORM: Mapping[Op, Callable[[Scene], Awaitable[None]]] = {
     "take_back": _take_back,
     "react": _react,
     "unreact": _unreact,
-    "join": _join,
-    "leave": _leave,
-    "add": _add,
-    "remove": _remove,
-    "role": _role,
+    **MODERATING,
     "update": _update,
     "delete": _delete,
     "create": _create,

@@ -15,6 +15,8 @@ from .checker import check
 from .records import HTTP, OK, Call, Copy, Heard, History, Json, SocketLife
 
 WHERE = "conv_1"
+LATER = "2026-01-01T12:00:00Z"
+"""When mutes end: long after the story."""
 
 
 class Story:
@@ -26,6 +28,7 @@ class Story:
         self.inside: dict[str, str] = {}
         self.pointers: dict[str, int] = {}
         self.listening: dict[str, str] = {}
+        self.muted: set[str] = set()
         self._order = 0
         owner, *others = inside or people
         roles = {owner: "owner", **dict.fromkeys(others, "member")}
@@ -67,7 +70,7 @@ class Story:
             "conversation_id": WHERE,
             "sequence_id": len(self.log) + 1,
             "type": kind,
-            "created_at": f"t{len(self.log) + 1}",
+            "created_at": f"2026-01-01T00:{len(self.log) + 1:02}:00Z",
             "sender": self.reference(sender),
             **fields,
         }
@@ -190,7 +193,51 @@ class Story:
 
     def member(self, who: str) -> Json:
         """A person as a participant."""
-        return {**self.reference(who), "role": self.inside.get(who, "member")}
+        muted = {"muted_until": LATER} if who in self.muted else {}
+        return {**self.reference(who), "role": self.inside.get(who, "member"), **muted}
+
+    def bans(self, actor: str, who: str) -> Json:
+        """Somebody is banned, in or not."""
+        call = self.begins("ban", actor, {"participant_id": who})
+        if who in self.inside:
+            event = self.append("participant_left", actor, participant=self.member(who), reason="banned")
+            del self.inside[who]
+            self.listening.pop(who, None)
+            self.hears(who, {"type": "removed", "conversation_id": WHERE, "reason": "banned"})
+        else:
+            event = self.append("participant_banned", actor, participant={"participant_id": who})
+        self.pushes(event)
+        self.ends(call, None, 204)
+        return event
+
+    def unbans(self, actor: str, who: str) -> Call:
+        """A ban is lifted."""
+        call = self.begins("unban", actor, {"participant_id": who})
+        self.pushes(self.append("participant_unbanned", actor, participant={"participant_id": who}))
+        return self.ends(call, None, 204)
+
+    def mutes(self, actor: str, who: str, seconds: int = 3600) -> Call:
+        """Somebody is muted for long, or unmuted by no seconds."""
+        call = self.begins("mute", actor, {"participant_id": who, "muted_for": seconds})
+        (self.muted.add if seconds else self.muted.discard)(who)
+        self.pushes(self.append("participant_updated", actor, participant=self.member(who)))
+        return self.ends(call, self.member(who))
+
+    def invites(self, actor: str, uses: int | None = None) -> str:
+        """An invite is made; its secret."""
+        secret = f"inv_{self.tick()}"
+        self.ends(self.begins("invite", actor, {"max_uses": uses}), {"invite": secret, "max_uses": uses}, 201)
+        return secret
+
+    def joins(self, who: str, invite: str) -> Call:
+        """Somebody joins by an invite."""
+        call = self.begins("join", who, {"invite": invite})
+        self.inside[who] = "member"
+        event = self.append("participant_joined", who, participant=self.member(who), reason="joined")
+        self.pointers.setdefault(who, event["sequence_id"])
+        self.pushes(event)
+        self.hears(who, {"type": "added", "conversation": {"conversation_id": WHERE, "head": len(self.log)}})
+        return self.ends(call, self.view(who))
 
     def reads_events(self, who: str, after: int = 0, limit: int = 50) -> Call:
         """A page of the raw log."""

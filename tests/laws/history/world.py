@@ -17,6 +17,8 @@ from local.tokens import mint
 ROOT = Path(__file__).resolve().parents[3]
 SOCKET_FAN_OUT = 30.0
 """So long goes a socket command's fan-out on when a recipient hangs: far beyond what any client may wait."""
+ERASURE_SETTLES = 1.0
+"""So long an erasure waits here for what was begun before it; nothing takes longer once all disorder is over."""
 _STOPPING = 15.0
 
 
@@ -30,7 +32,11 @@ class World:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.laws.history.server_process"],
                 cwd=ROOT,
-                env={**os.environ, "CHAT_TIME_SOCKET_FAN_OUT": str(SOCKET_FAN_OUT)},
+                env={
+                    **os.environ,
+                    "CHAT_TIME_SOCKET_FAN_OUT": str(SOCKET_FAN_OUT),
+                    "CHAT_TIME_ERASURE_SETTLES": str(ERASURE_SETTLES),
+                },
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

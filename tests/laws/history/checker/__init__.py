@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from tests.laws.history.records import History
 
-from . import answers, changes, live, log, pages, privacy, state
+from . import answers, changes, erasure, live, log, moderation, pages, privacy, state
 from .knowledge import Knowledge
 from .violation import Violation
 
@@ -18,6 +18,8 @@ RULES: tuple[Callable[[Knowledge], Iterable[Violation]], ...] = (
     live.check,
     privacy.check,
     state.check,
+    moderation.check,
+    erasure.check,
 )
 
 

@@ -332,11 +332,16 @@ class _Makers:
                 return (
                     self._by(who, "leave") + self._by(who, "remove", participant_id=who) if target == who else []
                 )
+            case ("participant_left", "banned") | ("participant_banned", _):
+                return self._by(who, "ban", participant_id=target)
+            case "participant_unbanned", _:
+                return self._by(who, "unban", participant_id=target)
             case "participant_left", _:
                 return self._by(who, "remove", participant_id=target)
             case "participant_updated", _:
                 return (
                     self._by(who, "role", participant_id=target, role=event["participant"]["role"])
+                    + self._by(who, "mute", participant_id=target)
                     + self._by(who, "leave")
                     + self._by(who, "remove", participant_id=who)
                 )

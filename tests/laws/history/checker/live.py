@@ -134,7 +134,7 @@ def _was_heard(history: History, socket: str, call: Call) -> bool:
 def _may_have_gone(log: Log, who: str) -> bool:
     return any(
         may_have_done(call)
-        and call.kind in ("leave", "remove")
+        and call.kind in ("leave", "remove", "ban")
         and call.asked.get("participant_id", call.who) == who
         for call in log.calls
     )
@@ -146,7 +146,7 @@ def _notices(knowledge: Knowledge, log: Log, ears: _Ears) -> Iterator[Violation]
     for call in log.calls:
         if not _fanned_out(history, call) or call.via != HTTP:
             continue
-        what, whom = _notice(call)
+        what, whom = _notice(log, call)
         for life in history.sockets:
             if life.who in whom and not _is_excused(history, life, call) and _was_reachable(history, life, call):
                 yield from ears.missed(life.name, f"{what} {log.where}", call, history.patience)
@@ -160,7 +160,7 @@ def _notices(knowledge: Knowledge, log: Log, ears: _Ears) -> Iterator[Violation]
                     )
 
 
-def _notice(call: Call) -> tuple[str, set[str]]:
+def _notice(log: Log, call: Call) -> tuple[str, set[str]]:
     target = call.asked.get("participant_id", call.who)
     match call.kind:
         case "create":
@@ -169,7 +169,17 @@ def _notice(call: Call) -> tuple[str, set[str]]:
             return "added", {target}
         case "remove" | "leave":
             return "removed", {target}
+        case "ban" if _removed_by(log, call):
+            return "removed", {target}
     return "", set()
+
+
+def _removed_by(log: Log, ban: Call) -> bool:
+    """Whether it is sure that a ban was of somebody who was in, and that it was this call's."""
+    return any(
+        event.get("reason") == "banned" and log.certain_makers(number) == [ban]
+        for number, event in log.events.items()
+    )
 
 
 def _was_reachable(history: History, life: SocketLife, call: Call) -> bool:

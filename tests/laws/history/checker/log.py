@@ -1,8 +1,6 @@
 """The log itself: durable (L1), each send once (L2), one order without holes (L3), nothing invented.
 
-Also replayed here: every event must have been allowed to its sender by the log before it, as roles and memberships
-stand in it. A message by somebody who had left, or a removal by somebody who was no moderator any more, shows that
-a condition of some write was lost.
+That every event was allowed to its sender by the log before it is looked at in `replay.py`.
 """
 
 from __future__ import annotations
@@ -14,11 +12,18 @@ from typing import Any
 from tests.laws.history.records import Call, Json
 
 from .knowledge import Knowledge, Log, may_have_done
+from .replay import Replay
 from .violation import Violation, told
 
-MODERATORS = ("owner", "moderator")
-_REFUSALS_OF_CONTENT = frozenset({"VALIDATION_FAILED", "FORBIDDEN"})
-_COUNTED = {"join": "joined", "add": "added", "leave": "left", "remove": "removed"}
+_REFUSALS_OF_CONTENT = frozenset({"VALIDATION_FAILED", "FORBIDDEN", "MUTED"})
+_COUNTED = {
+    "join": "joined",
+    "add": "added",
+    "leave": "left",
+    "remove": "removed",
+    "unban": "participant_unbanned",
+}
+"""By kind of call: the reason, or the type, of the one event that each of them makes."""
 
 
 def check(knowledge: Knowledge) -> Iterator[Violation]:
@@ -32,7 +37,7 @@ def check(knowledge: Knowledge) -> Iterator[Violation]:
             yield from _contiguous(log)
         if log.is_complete:
             yield from _changes_counted(log)
-            yield from _Replay(log).violations()
+            yield from Replay(log).violations()
 
 
 def _one_version(log: Log) -> Iterator[Violation]:
@@ -156,7 +161,7 @@ def _changes_counted(log: Log) -> Iterator[Violation]:
                 wanted[call.who, target] += call.is_ok
                 perhaps[call.who, target] += may_have_done(call) and not call.is_ok
         for event in log.events.values():
-            if event.get("reason") == reason:
+            if reason in (event.get("reason"), event["type"]):
                 found[event["sender"]["participant_id"], event["participant"]["participant_id"]] += 1
         for who in wanted.keys() | found.keys():
             if not wanted[who] <= found[who] <= wanted[who] + perhaps[who]:
@@ -169,100 +174,3 @@ def _changes_counted(log: Log) -> Iterator[Violation]:
     for call in log.calls:
         if call.kind == "update" and call.is_ok and call.asked.get("title", call.answer["title"]) not in titles:
             yield Violation("L1", f"a change that is not in the log: {told(call)}")
-
-
-class _Replay:
-    """Goes through a complete log from the beginning and looks whether each event was allowed."""
-
-    def __init__(self, log: Log) -> None:
-        self._log = log
-        self._roles: dict[str, str] = {}
-        self._policy = ""
-        self._deleted: set[int] = set()
-        self._reactions: set[tuple[int, str, str]] = set()
-
-    def violations(self) -> Iterator[Violation]:
-        """Every event that the log before it does not allow."""
-        for number in sorted(self._log.events):
-            event = self._log.events[number]
-            if problem := self._apply(event):
-                yield Violation("L7", f"event {number} of {self._log.where}: {problem}: {event}")
-        owners = [who for who, role in self._roles.items() if role == "owner"]
-        if self._roles and not owners:
-            yield Violation("contract", f"{self._log.where} has participants and no owner")
-
-    def _apply(self, event: Json) -> str:
-        who = event["sender"]["participant_id"]
-        match event["type"]:
-            case "conversation_created":
-                self._roles = {each["participant_id"]: each["role"] for each in event["participants"]}
-                self._policy = next((call.asked["join_policy"] for call in self._log.makers[1]), "")
-                return ""
-            case "message":
-                return "" if who in self._roles else "its sender was not in"
-            case "message_edited" | "message_deleted" | "reaction_added" | "reaction_removed":
-                return self._change(who, event)
-            case "participant_joined":
-                return self._join(who, event)
-            case "participant_left":
-                return self._leave(who, event)
-            case "participant_updated":
-                return self._update(who, event["participant"])
-        allowed = self._roles.get(who) in MODERATORS
-        self._policy = event.get("join_policy", self._policy)
-        return "" if allowed else "its sender was no moderator"
-
-    def _change(self, who: str, event: Json) -> str:
-        target = self._log.events[event["target"]]
-        reaction = (event["target"], who, event.get("emoji", ""))
-        if who not in self._roles:
-            return "its sender was not in"
-        if target["type"] != "message" or target["sequence_id"] > event["sequence_id"]:
-            return "its target is no message"
-        if event["target"] in self._deleted:
-            return "its target was deleted"
-        is_own = target["sender"]["participant_id"] == who
-        match event["type"]:
-            case "message_edited":
-                return "" if is_own else "its sender had not written it"
-            case "message_deleted":
-                self._deleted.add(event["target"])
-                return "" if is_own or self._roles[who] in MODERATORS else "its sender may not delete it"
-            case "reaction_added":
-                was_there = reaction in self._reactions
-                self._reactions.add(reaction)
-                return "that reaction was there" if was_there else ""
-        was_there = reaction in self._reactions
-        self._reactions.discard(reaction)
-        return "" if was_there else "that reaction was not there"
-
-    def _join(self, who: str, event: Json) -> str:
-        person, role = event["participant"]["participant_id"], event["participant"]["role"]
-        if person in self._roles:
-            return "they were in already"
-        self._roles[person] = role
-        if event["reason"] == "joined":
-            return "" if self._policy == "open" else "the conversation was not open"
-        actor = self._roles.get(who)
-        return "" if actor == "owner" or (actor == "moderator" and role == "member") else "its sender may not add"
-
-    def _leave(self, who: str, event: Json) -> str:
-        person = event["participant"]["participant_id"]
-        actor, role = self._roles.get(who), self._roles.pop(person, None)
-        if role is None:
-            return "they were not in"
-        if self._roles and "owner" not in self._roles.values():
-            return "nobody is owner after it"
-        if person == who or actor == "owner" or (actor == "moderator" and role == "member"):
-            return ""
-        return "its sender may not remove them"
-
-    def _update(self, who: str, participant: Json) -> str:
-        person = participant["participant_id"]
-        if person not in self._roles:
-            return "they were not in"
-        actor = self._roles.get(who)
-        self._roles[person] = participant["role"]
-        if actor != "owner":
-            return "its sender was no owner"
-        return "" if "owner" in self._roles.values() else "nobody is owner after it"

@@ -16,8 +16,8 @@ from .violation import Violation, told
 
 _TELLING_NOTHING = frozenset({"join", "unsubscribe", "typing", "create"})
 """What strangers may be answered otherwise than by NOT_FOUND: to join is how one stops being one."""
-_ABOUT_ANOTHER = frozenset({*CHANGES, "remove", "role"})
-"""Where NOT_FOUND can mean that the other person is not in, or that the target is no message."""
+_ABOUT_ANOTHER = frozenset({*CHANGES, "remove", "role", "mute", "unban", "revoke"})
+"""Where NOT_FOUND can mean that the other person is not in or not banned, or that there is no such thing."""
 
 
 def check(knowledge: Knowledge) -> Iterator[Violation]:
