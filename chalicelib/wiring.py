@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections.abc import Callable
@@ -39,6 +40,9 @@ from chalicelib.settings import in_lambda as is_of_lambda
 
 if TYPE_CHECKING:
     from chalicelib.aws.dynamo import Dynamo
+
+AUTHORIZER = "app.auth"
+"""The handler, as Lambda names it, of the one function that needs neither store nor poster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,16 +196,31 @@ def verifier() -> Callable[[str], Identity]:
 
 @functools.cache
 def application() -> Application:
-    """The application of this process, made at its first event and kept for the next ones."""
+    """The application of this process, made at its first event or before, and kept."""
     from chalicelib.aws import clients
 
     clock, queue_url = SystemClock(), settings().work_queue
     observer = context.observer
+    store = clients.dynamodb(settings().region, clock)
+    if in_lambda():
+        # Every event begins with the store, and this is most likely the init phase (`warm`).
+        store.open()
     return build(
         settings(),
-        dynamo_client=clients.dynamodb(settings().region),
+        dynamo_client=store,
         poster=clients.poster(settings().management_endpoint, settings().region, clock, observer),
         queue=None if queue_url is None else clients.work_queue(queue_url, settings().region),
         clock=clock,
         observer=observer,
     )
+
+
+def warm(handler: str) -> None:
+    """Make in the init phase, which has a whole processor, what this handler's first event would wait for.
+
+    Does not raise: what is wrong is met again at the first event, which can answer.
+    """
+    if handler == AUTHORIZER:
+        return
+    with contextlib.suppress(Exception):
+        application()

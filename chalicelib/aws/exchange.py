@@ -30,7 +30,7 @@ class Task(Protocol):
     """What is to be asked, until it is satisfied."""
 
     def request(self) -> bytes:
-        """The whole next request, head and body."""
+        """The whole next request, head and body; empty if a connection is all that is wanted."""
         ...
 
     def answered(self, answer: Answer | None, *, unseen: bool) -> float | None:
@@ -40,6 +40,16 @@ class Task(Protocol):
         likely the request was not even looked at.
         """
         ...
+
+
+class _Opening:
+    """Wants a connection, and asks nothing."""
+
+    def request(self) -> bytes:
+        return b""
+
+    def answered(self, answer: Answer | None, *, unseen: bool) -> float | None:
+        return None
 
 
 class Exchange:
@@ -58,6 +68,10 @@ class Exchange:
         waiting = deque(tasks)
         if waiting:
             _Run(self._pool, self._clock, (self._at_once, self._connect, self._read), deadline).go(waiting)
+
+    def open(self, deadline: float) -> None:
+        """Have a connection in the pool, so that the next request need not wait for one; if that can be done."""
+        self.run([_Opening()], deadline)
 
 
 class _Run:
@@ -155,6 +169,9 @@ class _Run:
         """Send the task's next request, on a connection that is ready."""
         connection.expires = self._pass + self._read
         request = connection.task.request()
+        if not request:
+            self._rest(connection)
+            return
         try:
             sent = connection.sock.send(request)
         except _WOULD_BLOCK:
@@ -246,15 +263,19 @@ class _Run:
     def _finish(self, connection: Connection, answer: Answer) -> None:
         task = connection.task
         if answer.keeps_alive and not connection.unsent:
-            connection.task = None
             connection.used = True
-            connection.idle_since = self._idle_since
             connection.reader = Reader()
-            self._busy -= 1
-            self._nest.free.append(connection)
+            self._rest(connection)
         else:
             self._drop(connection)
         self._told(task, answer, unseen=False)
+
+    def _rest(self, connection: Connection) -> None:
+        """Nothing is under way on it any more."""
+        connection.task = None
+        connection.idle_since = self._idle_since
+        self._busy -= 1
+        self._nest.free.append(connection)
 
     def _fail(self, connection: Connection) -> None:
         """There will be no answer on this connection."""
