@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import select
 import socket
 import ssl
 import sys
 import time
-from collections import deque
 
 ANSWER = b"HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n"
 
@@ -26,15 +27,29 @@ class Sink:
         self.port: int = self._listener.getsockname()[1]
         self._poller = select.epoll()
         self._poller.register(self._listener.fileno(), select.EPOLLIN)
-        self._poller.register(sys.stdin.fileno(), select.EPOLLIN | select.EPOLLHUP)
         self._clients: dict[int, tuple[socket.socket, bytearray]] = {}
-        self._due: deque[tuple[float, int, socket.socket]] = deque()
+        self._due: list[tuple[float, int, int, socket.socket, bytes]] = []
+        self._numbers = itertools.count()
+
+    def close(self) -> None:
+        """Let go of what it holds."""
+        self._poller.close()
+        self._listener.close()
+        for client, _ in self._clients.values():
+            client.close()
+
+    def answer(self, head: bytes, body: bytes) -> tuple[float, bytes]:
+        """After how many seconds to say what."""
+        return self._seconds, ANSWER
 
     def serve(self) -> None:
         """Until stdin is closed."""
+        self._poller.register(sys.stdin.fileno(), select.EPOLLIN | select.EPOLLHUP)
         while True:
-            wait = max(self._due[0][0] - time.monotonic(), 0) if self._due else -1
-            for fd, _ in self._poller.poll(wait):
+            if self._due:
+                # epoll counts in whole milliseconds, which is much of what is to be simulated.
+                select.select([self._poller], [], [], max(self._due[0][0] - time.monotonic(), 0))
+            for fd, _ in self._poller.poll(0 if self._due else -1):
                 if fd == sys.stdin.fileno():
                     return
                 if fd == self._listener.fileno():
@@ -43,9 +58,9 @@ class Sink:
                     self._read(fd)
             now = time.monotonic()
             while self._due and self._due[0][0] <= now:
-                _, fd, client = self._due.popleft()
+                _, _, fd, client, answer = heapq.heappop(self._due)
                 if fd in self._clients:
-                    client.send(ANSWER)
+                    client.send(answer)
 
     def _accept(self) -> None:
         while True:
@@ -84,20 +99,27 @@ class Sink:
         start = buffer.find(b"Content-Length: ") + 16
         length = int(buffer[start : buffer.find(b"\r\n", start)]) if start > 15 else 0
         if len(buffer) >= end + 4 + length:
+            came = time.monotonic()
+            seconds, answer = self.answer(bytes(buffer[:end]), bytes(buffer[end + 4 : end + 4 + length]))
             del buffer[: end + 4 + length]
-            if self._seconds:
-                self._due.append((time.monotonic() + self._seconds, fd, client))
+            if seconds:
+                heapq.heappush(self._due, (came + seconds, next(self._numbers), fd, client, answer))
             else:
-                client.send(ANSWER)
+                client.send(answer)
+
+
+def server_context(certificate: str | None) -> ssl.SSLContext | None:
+    """What to speak TLS with, None for not at all."""
+    if certificate is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
 
 
 def main(milliseconds: str, certificate: str | None = None) -> None:
     """Serve."""
-    context = None
-    if certificate is not None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
-    sink = Sink(float(milliseconds) / 1000, context)
+    sink = Sink(float(milliseconds) / 1000, server_context(certificate))
     print(sink.port, flush=True)
     sink.serve()
 
