@@ -12,44 +12,18 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Iterable
-from typing import Protocol
 
 from chalicelib.core.clock import Clock
 
 from .http_answers import Answer, Malformed, Reader
 from .pool import Connection, Nest, Pool
+from .tasks import Opening, Task
 
 CHUNK = 64 * 1024
 _TICK = 0.05
 """How often connections are looked over for those that take too long, in seconds."""
 _IN, _OUT = select.POLLIN, select.POLLOUT
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-
-
-class Task(Protocol):
-    """What is to be asked, until it is satisfied."""
-
-    def request(self) -> bytes:
-        """The whole next request, head and body; empty if a connection is all that is wanted."""
-        ...
-
-    def answered(self, answer: Answer | None, *, unseen: bool) -> float | None:
-        """An answer to it, None if there was none: after how many seconds to send the next one, None for never.
-
-        `unseen`: the connection had been kept, and was closed before anything of an answer came in. Most
-        likely the request was not even looked at.
-        """
-        ...
-
-
-class _Opening:
-    """Wants a connection, and asks nothing."""
-
-    def request(self) -> bytes:
-        return b""
-
-    def answered(self, answer: Answer | None, *, unseen: bool) -> float | None:
-        return None
 
 
 class Exchange:
@@ -71,7 +45,7 @@ class Exchange:
 
     def open(self, deadline: float) -> None:
         """Have a connection in the pool, so that the next request need not wait for one; if that can be done."""
-        self.run([_Opening()], deadline)
+        self.run([Opening()], deadline)
 
 
 class _Run:
@@ -112,8 +86,7 @@ class _Run:
                 return
             if now >= look_over:
                 look_over = now + _TICK
-                for each in [one for one in nest.everyone.values() if one.task is not None and one.expires <= now]:
-                    self._fail(each)
+                self._give_up_overdue(now)
             while later and later[0][0] <= now:
                 ready.append(heapq.heappop(later)[2])
             while ready and self._busy < self._at_once:
@@ -129,6 +102,12 @@ class _Run:
                     self._heard_while_free(connection)
                 else:
                     self._go_on(connection)
+
+    def _give_up_overdue(self, now: float) -> None:
+        overdue = [each for each in self._nest.everyone.values() if each.task is not None and each.expires <= now]
+        for each in overdue:
+            self._unreached(each)
+            self._fail(each)
 
     # ---- a request -------------------------------------------------------------------------------------
 
@@ -201,9 +180,13 @@ class _Run:
             else:
                 self._fail(connection)
         except (OSError, Malformed):
-            if not connection.is_ready:
-                self._pool.failed()
+            self._unreached(connection)
             self._fail(connection)
+
+    def _unreached(self, connection: Connection) -> None:
+        """If that was an address that could not be connected to, it is another one's turn."""
+        if not connection.is_ready:
+            self._pool.failed()
 
     def _become_ready(self, connection: Connection) -> bool:
         """Whether a new connection can be used: connected and, over TLS, the peer verified."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -233,6 +235,32 @@ def test_nobody_there_is_no_answer() -> None:
 
 def test_a_name_that_does_not_resolve_is_no_answer() -> None:
     assert Client("http://nowhere.invalid/dev").ask(seconds=5) == [0]
+
+
+def test_after_an_address_that_cannot_be_reached_it_is_the_next_one_s_turn(
+    peer: RawPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with raw_peer() as closed:
+        pass
+    ports = (closed.port, peer.port)
+    answers = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers)
+    client = Client("http://several.example/dev")
+    assert [client.ask(), client.ask(), client.ask()] == [[0], [200], [200]]
+
+
+def test_a_name_is_not_asked_for_at_every_connection(peer: RawPeer, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    known = socket.getaddrinfo
+
+    def counting(*arguments: Any, **more: Any) -> Any:
+        asked.append(arguments)
+        return known(*arguments, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", counting)
+    client = Client(peer.url)
+    assert client.ask(*(Asking() for _ in range(10))) == [200] * 10
+    assert len(asked) == 1
 
 
 def test_no_proxy_is_asked(peer: RawPeer, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
