@@ -11,7 +11,6 @@ import gc
 # Nothing of what is loaded is ever garbage: the collector need not look at it, now or later.
 gc.disable()
 
-import os  # noqa: E402
 from typing import Any  # noqa: E402
 
 from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent, WebsocketEvent  # noqa: E402
@@ -66,6 +65,6 @@ def work(event: SQSEvent) -> None:
 
 
 if wiring.in_lambda():
-    wiring.warm(os.environ.get("_HANDLER", ""))
+    wiring.warm()
     gc.freeze()
 gc.enable()

@@ -41,9 +41,6 @@ from chalicelib.settings import in_lambda as is_of_lambda
 if TYPE_CHECKING:
     from chalicelib.aws.dynamo import Dynamo
 
-AUTHORIZER = "app.auth"
-"""The handler, as Lambda names it, of the one function that needs neither store nor poster."""
-
 
 @dataclass(frozen=True, slots=True)
 class Application:
@@ -215,12 +212,11 @@ def application() -> Application:
     )
 
 
-def warm(handler: str) -> None:
-    """Make in the init phase, which has a whole processor, what this handler's first event would wait for.
+def warm() -> None:
+    """Make in the init phase, which has a whole processor, what a first event would wait for.
 
-    Does not raise: what is wrong is met again at the first event, which can answer.
+    Does not raise: what is wrong is met again at the first event, which can answer. The authorizer, which needs
+    neither store nor poster, never comes here: Lambda loads it by its own module, without `app.py`.
     """
-    if handler == AUTHORIZER:
-        return
     with contextlib.suppress(Exception):
         application()

@@ -15,7 +15,8 @@ from tests.support.raw_peer import RawPeer, raw_peer
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
-import gc, json, os, sys, app
+import gc, importlib, json, os, sys
+importlib.import_module(os.environ["_HANDLER"].rpartition(".")[0])
 from chalicelib import wiring
 loaded = wiring.application.cache_info().currsize
 found = wiring.application().conversation_store.head("nowhere") if os.environ.get("ASK") else None
@@ -53,9 +54,9 @@ def load(store: RawPeer, **more: str) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize("handler", ["app.message", "app.connect", "app.disconnect", "app.app", "app.sweep"])
-def test_the_store_is_connected_to_before_the_first_event_and_asked_nothing(store: RawPeer, handler: str) -> None:
-    assert load(store, _HANDLER=handler) == [True, True, 1, None, []]
+@pytest.mark.parametrize("name", ["app", "message", "connect", "disconnect", "sweep", "work"])
+def test_the_store_is_connected_to_before_the_first_event_and_asked_nothing(store: RawPeer, name: str) -> None:
+    assert load(store, _HANDLER=f"app.{name}") == [True, True, 1, None, []]
     assert len(store.connections) == 1
     assert store.requests == []
 
@@ -67,7 +68,7 @@ def test_the_first_event_uses_that_connection_and_no_sdk(store: RawPeer) -> None
 
 
 def test_the_authorizer_connects_to_nothing(store: RawPeer) -> None:
-    assert load(store, _HANDLER="app.auth") == [True, True, 0, None, []]
+    assert load(store, _HANDLER="chalicelib.edge.http.auth") == [True, False, 0, None, []]
     assert store.connections == []
 
 
