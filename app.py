@@ -6,14 +6,20 @@ out to the subscribers by `core/delivery.py`.
 
 from __future__ import annotations
 
-from typing import Any
+import gc
 
-from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent, WebsocketEvent
+# Nothing of what is loaded is ever garbage: the collector need not look at it, now or later.
+gc.disable()
 
-from chalicelib.edge import websocket
-from chalicelib.edge.rest import auth, rest
-from chalicelib.edge.sweep import sweep as take_up
-from chalicelib.edge.work import work as go_on
+from typing import Any  # noqa: E402
+
+from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent, WebsocketEvent  # noqa: E402
+
+from chalicelib import wiring  # noqa: E402
+from chalicelib.edge import websocket  # noqa: E402
+from chalicelib.edge.rest import auth, rest  # noqa: E402
+from chalicelib.edge.sweep import sweep as take_up  # noqa: E402
+from chalicelib.edge.work import work as go_on  # noqa: E402
 
 __all__ = ["app", "auth", "connect", "disconnect", "message", "sweep", "work"]
 
@@ -56,3 +62,9 @@ def sweep(event: CloudWatchEvent) -> None:
 def work(event: SQSEvent) -> None:
     """A step of long work."""
     go_on((record.body for record in event), WORK_SECONDS)
+
+
+if wiring.in_lambda():
+    wiring.warm()
+    gc.freeze()
+gc.enable()

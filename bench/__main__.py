@@ -1,42 +1,17 @@
-"""`python -m bench [append|chat]`: without a word, both."""
+"""`python -m bench [append|chat|cold|fan-out|message|reading]`: without a word, all of it."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from local.errors import LocalError
 
-from . import append, chat
+from . import append, chat, cold, fan_out, message, reading
 from .people import ClientFailed
 from .server import ServerFailed
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure; 0, or 1 if something was lost, doubled or reordered, or could not be measured."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench", description="Throughput and latency. No traffic leaves this machine."
-    )
-    parser.add_argument("what", nargs="?", choices=("append", "chat", "all"), default="all")
-    parser.add_argument("--quick", action="store_true", help="a tenth of it, to see that it works")
-    options = parser.parse_args(arguments)
-    begun, is_well = time.monotonic(), True
-    try:
-        if options.what in ("append", "all"):
-            print("## Appending to one conversation\n")
-            is_well &= append.report(QUICK_APPEND if options.quick else append.Scale(), _show)
-        if options.what in ("chat", "all"):
-            print("\n## The whole chat on this machine\n")
-            is_well &= chat.report(QUICK_CHAT if options.quick else chat.Scale(), _show, _progress)
-    except (LocalError, ServerFailed, ClientFailed) as error:
-        print(error, file=sys.stderr)
-        return 1
-    verdict = "nothing was lost, doubled or reordered" if is_well else "SOMETHING WAS LOST, DOUBLED OR REORDERED"
-    print(f"\n{verdict}; {time.monotonic() - begun:.0f} s")
-    return 0 if is_well else 1
-
 
 QUICK_APPEND = append.Scale(
     people=(1, 10),
@@ -49,6 +24,12 @@ QUICK_APPEND = append.Scale(
     deaths=1,
 )
 QUICK_CHAT = chat.Scale(people=(2, 5), seconds=1.0, at_most=40)
+QUICK_FAN_OUT = fan_out.Scale(
+    warm=20, rounds=3, rounds_of_boto3=1, sizes=(20,), rounds_of_walls=1, new=4, rounds_of_new=1, growth=(10, 50)
+)
+QUICK_MESSAGE = message.Scale(recipients=3, rounds=2)
+QUICK_COLD = cold.Scale(starts=1)
+QUICK_READING = reading.Scale(conversations=(10, 60), messages=(100, 1_000))
 
 
 def _show(text: str) -> None:
@@ -57,6 +38,57 @@ def _show(text: str) -> None:
 
 def _progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+BENCHES: Mapping[str, tuple[str, Callable[[bool], bool]]] = {
+    "append": (
+        "Appending to one conversation",
+        lambda quick: append.report(QUICK_APPEND if quick else append.Scale(), _show),
+    ),
+    "fan-out": (
+        "Posting to many sockets",
+        lambda quick: fan_out.report(QUICK_FAN_OUT if quick else fan_out.Scale(), _show),
+    ),
+    "message": (
+        "A whole message",
+        lambda quick: message.report(QUICK_MESSAGE if quick else message.Scale(), _show),
+    ),
+    "cold": (
+        "Cold start",
+        lambda quick: cold.report(QUICK_COLD if quick else cold.Scale(), _show),
+    ),
+    "reading": (
+        "Reading",
+        lambda quick: reading.report(QUICK_READING if quick else reading.Scale(), _show),
+    ),
+    "chat": (
+        "The whole chat on this machine",
+        lambda quick: chat.report(QUICK_CHAT if quick else chat.Scale(), _show, _progress),
+    ),
+}
+"""By name: the title, and what measures and shows it and says whether all is well."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure; 0, or 1 if something was lost, doubled or reordered, or could not be measured."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="Throughput, latency and cost. No traffic leaves this machine."
+    )
+    parser.add_argument("what", nargs="?", choices=(*BENCHES, "all"), default="all")
+    parser.add_argument("--quick", action="store_true", help="a tenth of it, to see that it works")
+    options = parser.parse_args(arguments)
+    begun, is_well = time.monotonic(), True
+    try:
+        for name, (title, measure) in BENCHES.items():
+            if options.what in (name, "all"):
+                print(f"\n## {title}\n", flush=True)
+                is_well &= measure(options.quick)
+    except (LocalError, ServerFailed, ClientFailed) as error:
+        print(error, file=sys.stderr)
+        return 1
+    verdict = "nothing was lost, doubled or reordered" if is_well else "SOMETHING WAS LOST, DOUBLED OR REORDERED"
+    print(f"\n{verdict}; {time.monotonic() - begun:.0f} s")
+    return 0 if is_well else 1
 
 
 if __name__ == "__main__":

@@ -7,14 +7,21 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
-from chalicelib.aws.clients import DYNAMODB
 from local.store import Store, start_store
 from local.tables import ensure_tables, read_tables
 
 from .world import ENVIRONMENT
 
 REGION = "us-east-1"
+_CONFIG = Config(
+    connect_timeout=1,
+    read_timeout=3,
+    max_pool_connections=64,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    parameter_validation=False,
+)
 
 
 @contextlib.contextmanager
@@ -27,7 +34,7 @@ def running_store() -> Iterator[Store]:
 
 @contextlib.contextmanager
 def ministack(settings: Mapping[str, str] = ENVIRONMENT) -> Iterator[Any]:
-    """A client for a MiniStack with empty tables, with the time limits of the app."""
+    """The SDK's client for a MiniStack with empty tables, with the time limits of the app."""
     with running_store() as store:
         client = client_for(store.url)
         try:
@@ -40,4 +47,4 @@ def ministack(settings: Mapping[str, str] = ENVIRONMENT) -> Iterator[Any]:
 def client_for(url: str) -> Any:
     """A client for an endpoint on this machine."""
     session = boto3.session.Session(aws_access_key_id="bench", aws_secret_access_key="bench", region_name=REGION)  # noqa: S106 — nobody's
-    return session.client("dynamodb", endpoint_url=url, config=DYNAMODB)
+    return session.client("dynamodb", endpoint_url=url, config=_CONFIG)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections.abc import Callable
@@ -192,16 +193,30 @@ def verifier() -> Callable[[str], Identity]:
 
 @functools.cache
 def application() -> Application:
-    """The application of this process, made at its first event and kept for the next ones."""
+    """The application of this process, made at its first event or before, and kept."""
     from chalicelib.aws import clients
 
     clock, queue_url = SystemClock(), settings().work_queue
     observer = context.observer
+    store = clients.dynamodb(settings().region, clock)
+    if in_lambda():
+        # Every event begins with the store, and this is most likely the init phase (`warm`).
+        store.open()
     return build(
         settings(),
-        dynamo_client=clients.dynamodb(settings().region),
+        dynamo_client=store,
         poster=clients.poster(settings().management_endpoint, settings().region, clock, observer),
         queue=None if queue_url is None else clients.work_queue(queue_url, settings().region),
         clock=clock,
         observer=observer,
     )
+
+
+def warm() -> None:
+    """Make in the init phase, which has a whole processor, what a first event would wait for.
+
+    Does not raise: what is wrong is met again at the first event, which can answer. The authorizer, which needs
+    neither store nor poster, never comes here: Lambda loads it by its own module, without `app.py`.
+    """
+    with contextlib.suppress(Exception):
+        application()

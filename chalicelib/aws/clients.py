@@ -1,48 +1,101 @@
-"""The SDK's clients, with time limits of our own: the defaults are a minute for each attempt."""
+"""Clients of AWS's services, with time limits of our own: the SDK's defaults are a minute for each attempt.
+
+What every message needs, store and poster, asks AWS by clients of our own; the SDK is loaded where it is not
+about a message: by a message to SQS, and on one's own machine to find credentials as it always does.
+"""
 
 from __future__ import annotations
 
-from typing import Any
-
-import botocore.session
-from botocore.config import Config
+import functools
+import os
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib.core.clock import Clock
 from chalicelib.core.errors import Unavailable
 from chalicelib.core.ports import Observer
 
+from .dynamo_client import TARGET, DynamoClient
+from .json_service import JsonService
 from .poster import CallbackPoster
 from .queue import SqsWorkQueue
+from .sigv4 import Credentials
+from .tls import Trust
 
-DYNAMODB = Config(
-    connect_timeout=1,
-    read_timeout=3,
-    max_pool_connections=64,
-    retries={"mode": "standard", "total_max_attempts": 3},
-    tcp_keepalive=True,
-    parameter_validation=False,
-)
+if TYPE_CHECKING:
+    import botocore.session
 
-SQS = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
+_USUAL_REGIONS = re.compile(r"(af|ap|ca|eu|il|me|mx|sa|us)(-gov)?-[a-z]+-\d")
+"""Regions whose services end in `amazonaws.com`."""
+_OTHER_ENDPOINTS = ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
 
 
-def dynamodb(region: str) -> Any:
-    """A DynamoDB client; `AWS_ENDPOINT_URL_DYNAMODB` sends it elsewhere."""
-    return _session().create_client("dynamodb", region_name=region, config=DYNAMODB)
+class Keys(NamedTuple):
+    """Credentials."""
+
+    access_key: str
+    secret_key: str
+    token: str | None
+
+
+@functools.cache
+def _trust() -> Trust:
+    return Trust()
+
+
+def dynamodb(region: str, clock: Clock) -> DynamoClient:
+    """A DynamoDB client; `AWS_ENDPOINT_URL_DYNAMODB` sends it elsewhere.
+
+    Raises Unavailable if there are no credentials.
+    """
+    endpoint, credentials = _endpoint("dynamodb", region), _credentials()
+    return DynamoClient(JsonService(endpoint, "dynamodb", TARGET, region, credentials, clock, _trust()))
 
 
 def poster(endpoint: str, region: str, clock: Clock, observer: Observer) -> CallbackPoster:
     """A poster with the credentials of the environment. Raises Unavailable if there are none."""
-    credentials = _session().get_credentials()
-    if credentials is None:
-        raise Unavailable
-    return CallbackPoster(endpoint, region, credentials.get_frozen_credentials, clock, observer)
+    return CallbackPoster(endpoint, region, _credentials(), clock, observer, _trust())
 
 
 def work_queue(url: str, region: str) -> SqsWorkQueue:
     """The queue of long work; `AWS_ENDPOINT_URL_SQS` sends it elsewhere."""
-    return SqsWorkQueue(_session().create_client("sqs", region_name=region, config=SQS), url)
+
+    def make_client() -> Any:
+        from botocore.config import Config
+
+        config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
+        return _session().create_client("sqs", region_name=region, config=config)
+
+    return SqsWorkQueue(make_client, url)
+
+
+def _endpoint(service: str, region: str) -> str:
+    """Where a service is: as the environment says, at its usual name, or wherever the SDK knows it to be."""
+    ignored = os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
+    named = os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or os.environ.get("AWS_ENDPOINT_URL")
+    if named and not ignored:
+        return named
+    if _USUAL_REGIONS.fullmatch(region) and not any(each in os.environ for each in _OTHER_ENDPOINTS):
+        return f"https://{service}.{region}.amazonaws.com"
+    endpoint: str = _session().create_client(service, region_name=region).meta.endpoint_url
+    return endpoint
+
+
+def _credentials() -> Callable[[], Credentials]:
+    """Those of the environment, which last as long as a function's process, and else whatever the SDK finds."""
+    key_id, secret = os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY")
+    if key_id and secret:
+        known = Keys(key_id, secret, os.environ.get("AWS_SESSION_TOKEN") or None)
+        return lambda: known
+    found = _session().get_credentials()
+    if found is None:
+        raise Unavailable
+    frozen: Callable[[], Credentials] = found.get_frozen_credentials
+    return frozen
 
 
 def _session() -> botocore.session.Session:
-    return botocore.session.get_session()
+    from botocore.session import get_session
+
+    return get_session()

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chalicelib.core.clock import Clock
 from chalicelib.core.errors import Unavailable
+
+from . import refusals
 
 Item = dict[str, Any]
 Operation = dict[str, Any]
@@ -78,29 +78,33 @@ class Dynamo:
         """
         try:
             self.call("transact_write_items", TransactItems=list(operations))
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "TransactionCanceledException":
-                raise _unavailable(error) from error
-            reasons = error.response.get("CancellationReasons", [])
+        except Exception as error:
+            said = refusals.response(error)
+            if said is None or said["Error"]["Code"] != "TransactionCanceledException":
+                raise
+            reasons = said.get("CancellationReasons", [])
             raise TransactionCancelled(
                 [(each.get("Code", "None"), _old(each.get("Item"))) for each in reasons]
             ) from error
 
     def call(self, method: str, **arguments: Any) -> Any:
-        """One request. ClientErrors that say something to the caller pass, the rest is `Unavailable`."""
+        """One request. Refusals that say something to the caller pass, the rest is `Unavailable`."""
         for attempt in range(_ATTEMPTS):
             try:
                 return getattr(self._client, method)(**arguments)
-            except ClientError as error:
-                code = error.response["Error"]["Code"]
+            except Exception as error:
+                said = refusals.response(error)
+                if said is None:
+                    if not refusals.is_of_the_network(error):
+                        raise
+                    raise _unavailable(error) from error
+                code = said["Error"]["Code"]
                 if code in ("ConditionalCheckFailedException", "TransactionCanceledException"):
                     raise
                 # A single write that met a running transaction (BatchWriteItem and the SDK do not retry it).
                 if code != "TransactionConflictException" or attempt == _ATTEMPTS - 1:
                     raise _unavailable(error) from error
                 self._clock.sleep(random.uniform(0.005, 0.02) * (attempt + 1))  # noqa: S311 — jitter
-            except BotoCoreError as error:
-                raise _unavailable(error) from error
         raise AssertionError("unreachable")
 
     def batch_get(self, keys: Sequence[tuple[str, str, str]]) -> list[Item]:
@@ -223,9 +227,11 @@ class Table:
         try:
             answer: dict[str, Any] = self._dynamo.call(method, **arguments)
             return answer
-        except ClientError as error:
-            response: dict[str, Any] = dict(error.response)
-            raise ConditionFailed(_old(response.get("Item"))) from error
+        except Exception as error:
+            said = refusals.response(error)
+            if said is None or said["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            raise ConditionFailed(_old(said.get("Item"))) from error
 
     def put_op(self, item: Item, condition: str | None = None, **values: Any) -> Operation:
         """A put within a transaction."""

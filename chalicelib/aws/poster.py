@@ -1,34 +1,33 @@
 """Posting to sockets by API Gateway's callback API (`POST /@connections/{id}`), many at the same time.
 
-urllib3, which the Lambda runtime's SDK brings along, with botocore's signer: a third of the SDK client's work for
-a post, and a time limit of our own for each. API Gateway answers 410 when a connection is gone; that counts by
-its status, as the error type is not always given. 429 (our rate, or the socket's full buffer) and 5xx are tried
+Over connections that are kept, on one thread, signed by a signer of our own: `docs/decisions/0007-poster.md` has
+what else there is and what it costs. API Gateway answers 410 when a connection is gone; that counts by its
+status, as the error type is not always given. 429 (our rate, or the socket's full buffer) and 5xx are tried
 again until the deadline. A post that was tried again can arrive twice: clients go by `sequence_id`.
 
-What became of a fan-out is counted once for all its posts, and of frames that were dropped there is one log line:
-where a thousand are, a thousand lines would tell no more.
+What became of a fan-out is counted once for all its posts, and of frames that were dropped there is one log
+line: where a thousand are, a thousand lines would tell no more.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import random
-import ssl
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote, urlsplit
-
-import urllib3
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
 
 from chalicelib.core.clock import Clock
 from chalicelib.core.measures import Measure
 from chalicelib.core.ports import Observer, Unobserved
+
+from .exchange import Exchange
+from .http_answers import Answer
+from .pool import Endpoint, Pool
+from .sigv4 import Credentials, Signer, body_hash, canonical
+from .tls import Trust
 
 MAX_AT_ONCE = 128
 CONNECT_SECONDS = 1.0
@@ -38,89 +37,184 @@ NAMED_IN_A_LINE = 5
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class _Fate:
-    """What became of one socket's frames, up to now."""
+class _Requests:
+    """Makes the requests of one fan-out: each body is hashed once, for whoever it goes to."""
 
-    frames: int
-    delivered: int = 0
-    gone: bool = False
-    retried: int = 0
-    throttled: int = 0
-    refused_with: int = 0
-    """The last status that was no success, 0 if there was no answer in time."""
+    __slots__ = ("_bodies", "_canonical", "_clock", "_path", "_signer")
+
+    def __init__(self, signer: Signer, clock: Clock, path: str) -> None:
+        self._signer = signer
+        self._clock = clock
+        self._path = path
+        self._canonical = canonical(path)
+        self._bodies: dict[bytes, tuple[str, bytes]] = {}
+
+    def make(self, method: str, connection_id: str, body: bytes) -> bytes:
+        """A whole request, signed now."""
+        known = self._bodies.get(body)
+        if known is None:
+            known = self._bodies[body] = body_hash(body), b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+        hashed, rest = known
+        plain, signed = _quoted(connection_id)
+        moment = self._signer.at(self._clock.now())
+        authorization = moment.authorization(method, self._canonical + signed, hashed)
+        line = f"{method} {self._path}{plain} HTTP/1.1\r\nAuthorization: {authorization}\r\n"
+        return b"".join((line.encode(), moment.lines, rest))
+
+
+@functools.lru_cache(4096)
+def _quoted(connection_id: str) -> tuple[str, str]:
+    """A connection id as it stands in a path, and as it is signed."""
+    plain = quote(connection_id, safe="")
+    return plain, canonical(plain)
+
+
+class _Post:
+    """One socket's frames, on their way in their order, and what became of them up to now."""
+
+    __slots__ = (
+        "_again", "_attempt", "_connection_id", "_frames", "_next", "_requests",
+        "delivered", "gone", "refused_with", "retried", "throttled",
+    )  # fmt: skip
+
+    def __init__(self, connection_id: str, frames: Sequence[bytes], requests: _Requests) -> None:
+        self._connection_id = connection_id
+        self._frames = frames
+        self._requests = requests
+        self._next = 0
+        self._attempt = 0
+        self._again = False
+        self.delivered = 0
+        self.gone = False
+        self.retried = 0
+        self.throttled = 0
+        self.refused_with = 0
+        """The last status that was no success, 0 if there was no answer in time."""
+
+    @property
+    def missing(self) -> int:
+        """Frames that did not get through, to a socket that is there."""
+        return 0 if self.gone else len(self._frames) - self.delivered
+
+    def request(self) -> bytes:
+        """The next frame's request."""
+        self.retried += self._again
+        self._again = False
+        return self._requests.make("POST", self._connection_id, self._frames[self._next])
+
+    def answered(self, answer: Answer | None, *, unseen: bool) -> float | None:
+        """What comes next, and after how many seconds."""
+        status = 0 if answer is None else answer.status
+        if status == 200:
+            self.delivered += 1
+            return self._next_frame()
+        if unseen:
+            # A connection that had died while it was kept: as good as not sent.
+            self._again = True
+            return 0.0
+        self.throttled += status == 429
+        self.refused_with = status
+        if status == 410:
+            self.gone = True
+            return None
+        if status in (0, 429) or status >= 500:
+            self._again = True
+            self._attempt += 1
+            longest = min(0.05 * 2.0**self._attempt, 0.5)
+            return random.uniform(0.5, 1) * longest  # noqa: S311 — jitter
+        return self._next_frame()
+
+    def _next_frame(self) -> float | None:
+        self._next += 1
+        self._attempt = 0
+        return 0.0 if self._next < len(self._frames) else None
+
+
+class _Closing:
+    """The request that closes a socket: made once, whatever comes of it."""
+
+    def __init__(self, connection_id: str, requests: _Requests) -> None:
+        self._connection_id = connection_id
+        self._requests = requests
+
+    def request(self) -> bytes:
+        """The request."""
+        return self._requests.make("DELETE", self._connection_id, b"")
+
+    def answered(self, answer: Answer | None, *, unseen: bool) -> float | None:
+        """Whether it is to be made again."""
+        return 0.0 if unseen else None
 
 
 class CallbackPoster:
-    """`core.ports.Poster` on API Gateway."""
+    """`core.ports.Poster` on API Gateway. Safe to use from any thread."""
 
     def __init__(
         self,
         endpoint: str,
         region: str,
-        credentials: Callable[[], Any],
+        credentials: Callable[[], Credentials],
         clock: Clock,
         observer: Observer | None = None,
+        trust: Trust | None = None,
     ) -> None:
         """`endpoint` is the URL of the WebSocket API with its stage; `credentials` gives frozen ones.
 
-        `observer` is told what became of the posts.
+        `observer` is told what became of the posts. `trust` is shared with whoever else connects.
         """
         self._observer = Unobserved() if observer is None else observer
-        self._endpoint = endpoint.rstrip("/")
-        self._region = region
-        self._credentials = credentials
         self._clock = clock
-        self._path = urlsplit(self._endpoint).path
-        self._threads = ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="post")
-        # One TLS context for all connections: reading the certificate authorities takes many times a handshake.
-        tls = {"ssl_context": ssl.create_default_context()} if endpoint.startswith("https:") else {}
-        # Room for a connection of each thread, and of each invocation that posts in its own.
-        self._pool = urllib3.connection_from_url(self._endpoint, maxsize=2 * MAX_AT_ONCE, retries=False, **tls)
+        self._path = f"{urlsplit(endpoint.rstrip('/')).path}/@connections/"
+        place = Endpoint(endpoint)
+        self._signer = Signer("execute-api", region, credentials, {"host": place.host_header})
+        self._pool = Pool(place, clock, trust or Trust())
+        self._exchange = Exchange(
+            self._pool, clock, at_once=MAX_AT_ONCE, connect=CONNECT_SECONDS, read=READ_SECONDS
+        )
 
     def post_all(self, mail: Mapping[str, Sequence[bytes]], deadline: float) -> list[str]:
         """Post to all at the same time; who is gone."""
-        fates = {each: _Fate(len(payloads)) for each, payloads in mail.items()}
-        if len(mail) <= 1:
-            for each, payloads in mail.items():
-                self._post_to(each, payloads, deadline, fates[each])
-        else:
-            posts = [
-                self._threads.submit(self._post_to, each, payloads, deadline, fates[each])
-                for each, payloads in mail.items()
-            ]
-            finished, late = wait(posts, timeout=max(deadline - self._clock.monotonic(), 0))
-            for post in late:
-                post.cancel()
-            for post in finished:
-                post.result()
-        self._tell(fates)
-        return [each for each, fate in fates.items() if fate.gone]
+        requests = _Requests(self._signer, self._clock, self._path)
+        posts = {each: _Post(each, frames, requests) for each, frames in mail.items()}
+        self._exchange.run((post for each, post in posts.items() if mail[each]), deadline)
+        self._tell(posts)
+        return [each for each, post in posts.items() if post.gone]
 
     def close(self, connection_id: str) -> None:
         """Close a socket."""
-        self._request("DELETE", connection_id, b"", self._clock.monotonic() + READ_SECONDS)
+        requests = _Requests(self._signer, self._clock, self._path)
+        deadline = self._clock.monotonic() + READ_SECONDS
+        self._exchange.run([_Closing(connection_id, requests)], deadline)
 
-    def _tell(self, fates: Mapping[str, _Fate]) -> None:
-        """Tell the observer, and the log of dropped frames. The posts' own threads belong to no invocation."""
-        counts: Counter[Measure] = Counter()
-        missing: dict[str, int] = {}
-        for each, fate in fates.items():
-            # Read once: the post of a late one may still go on.
-            delivered, gone = fate.delivered, fate.gone
-            counts[Measure.POSTS_DELIVERED] += delivered
-            counts[Measure.POSTS_GONE] += gone
-            counts[Measure.POSTS_RETRIED] += fate.retried
-            counts[Measure.POSTS_THROTTLED] += fate.throttled
-            if delivered < fate.frames and not gone:
-                missing[each] = fate.frames - delivered
-        counts[Measure.POSTS_DROPPED] = sum(missing.values())
+    def shut(self) -> None:
+        """Let go of the connections."""
+        self._pool.close()
+
+    def _tell(self, posts: Mapping[str, _Post]) -> None:
+        """Tell the observer, and the log of dropped frames."""
+        delivered = gone = retried = throttled = dropped = 0
+        missing: dict[str, _Post] = {}
+        for each, post in posts.items():
+            delivered += post.delivered
+            gone += post.gone
+            retried += post.retried
+            throttled += post.throttled
+            if post.missing:
+                missing[each] = post
+                dropped += post.missing
+        counts = {
+            Measure.POSTS_DELIVERED: delivered,
+            Measure.POSTS_GONE: gone,
+            Measure.POSTS_RETRIED: retried,
+            Measure.POSTS_THROTTLED: throttled,
+            Measure.POSTS_DROPPED: dropped,
+        }
         for what, number in counts.items():
             self._observer.count(what, number)
         if missing:
-            statuses = Counter(str(fates[each].refused_with or "none") for each in missing)
+            statuses = Counter(str(each.refused_with or "none") for each in missing.values())
             fields = {
-                "frames": counts[Measure.POSTS_DROPPED],
+                "frames": dropped,
                 "sockets": len(missing),
                 "statuses": dict(statuses),
                 "connection_ids": list(missing)[:NAMED_IN_A_LINE],
@@ -129,51 +223,3 @@ class CallbackPoster:
                 _logger.warning(
                     "frames were dropped: %s", fields, extra={"event": "posts_dropped", "fields": fields}
                 )
-
-    def _post_to(self, connection_id: str, payloads: Sequence[bytes], deadline: float, fate: _Fate) -> None:
-        """Post a socket's frames, until it turns out to be gone."""
-        for payload in payloads:
-            status = self._post(connection_id, payload, deadline, fate)
-            if status == 410:
-                fate.gone = True
-                return
-            if status == 200:
-                fate.delivered += 1
-
-    def _post(self, connection_id: str, payload: bytes, deadline: float, fate: _Fate) -> int:
-        """Post one frame; the last status, 0 if there was none."""
-        attempt, status = 0, 0
-        while self._clock.monotonic() < deadline:
-            fate.retried += attempt > 0
-            status = self._request("POST", connection_id, payload, deadline)
-            fate.throttled += status == 429
-            if status != 200:
-                fate.refused_with = status
-            if status not in (0, 429) and status < 500:
-                break
-            attempt += 1
-            pause = random.uniform(0.5, 1) * min(0.05 * 2**attempt, 0.5)  # noqa: S311 — jitter
-            self._clock.sleep(max(min(pause, deadline - self._clock.monotonic()), 0))
-        return status
-
-    def _request(self, method: str, connection_id: str, body: bytes, deadline: float) -> int:
-        """One request; its status, 0 if there was no answer in time."""
-        left = max(deadline - self._clock.monotonic(), 0.001)
-        path = f"/@connections/{quote(connection_id, safe='')}"
-        request = AWSRequest(method, self._endpoint + path, data=body)
-        SigV4Auth(self._credentials(), "execute-api", self._region).add_auth(request)
-        try:
-            answer = self._pool.urlopen(
-                method,
-                self._path + path,
-                body=body,
-                headers=dict(request.headers.items()),
-                timeout=urllib3.Timeout(
-                    connect=min(CONNECT_SECONDS, left), read=min(READ_SECONDS, left), total=left
-                ),
-                redirect=False,
-                retries=False,
-            )
-        except urllib3.exceptions.HTTPError:
-            return 0
-        return answer.status

@@ -16,7 +16,7 @@ from aiohttp import web
 from local.gateway.ids import is_connection_id
 from local.gateway.registry import Connection, Registry
 from local.gateway.rest_server import read_up_to
-from local.gateway.runtime import Runtime
+from local.gateway.runtime import Dice, Runtime
 from local.gateway.settings import GatewaySettings
 from local.gateway.wire import iso_time
 
@@ -83,24 +83,25 @@ class ManagementApi:
 
     async def _post(self, connection: Connection, payload: bytes, settings: GatewaySettings) -> web.Response:
         runtime = self._runtime
-        if runtime.happens(settings.posts_throttled) or _is_full(connection, payload, settings):
+        dice = runtime.dice_for_post(connection.number)
+        if dice.happens(settings.posts_throttled) or _is_full(connection, payload, settings):
             return _limit_exceeded()
-        if runtime.happens(settings.posts_failed):
+        if dice.happens(settings.posts_failed):
             return _error(500, "InternalServerErrorException", "Internal server error")
-        if runtime.happens(settings.posts_hung):
+        if dice.happens(settings.posts_hung):
             runtime.counters["management.hung"] += 1
             await self._stopping.wait()
             return _error(500, "InternalServerErrorException", "Internal server error")
         runtime.counters["management.posts"] += 1
-        copies = 2 if runtime.happens(settings.posts_duplicated) else 1
+        copies = 2 if dice.happens(settings.posts_duplicated) else 1
         for _ in range(copies):
-            self._send(connection, payload, settings)
-        return await self._acknowledge(settings)
+            self._send(connection, payload, settings, dice)
+        return await self._acknowledge(settings, dice)
 
-    def _send(self, connection: Connection, payload: bytes, settings: GatewaySettings) -> None:
+    def _send(self, connection: Connection, payload: bytes, settings: GatewaySettings, dice: Dice) -> None:
         """Write the message now, or after a random wait in which others may overtake it."""
-        if self._runtime.happens(settings.posts_shuffled):
-            wait = self._runtime.random.uniform(0, settings.shuffle_jitter)
+        if dice.happens(settings.posts_shuffled):
+            wait = dice.random.uniform(0, settings.shuffle_jitter)
             task = asyncio.get_running_loop().create_task(self._deliver_after(wait, connection, payload))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
@@ -117,14 +118,13 @@ class ManagementApi:
         connection.channel.deliver(payload, self._runtime.settings.max_frame_bytes)
         connection.touch(self._runtime.milliseconds(), self._runtime.clock.monotonic())
 
-    async def _acknowledge(self, settings: GatewaySettings) -> web.Response:
+    async def _acknowledge(self, settings: GatewaySettings, dice: Dice) -> web.Response:
         """The answer to a post that is on its way: 200, or what a fault makes of it."""
-        runtime = self._runtime
-        if runtime.happens(settings.posts_slow):
-            await runtime.clock.sleep(settings.slow_post)
-        if runtime.happens(settings.posts_failed_after_delivery):
+        if dice.happens(settings.posts_slow):
+            await self._runtime.clock.sleep(settings.slow_post)
+        if dice.happens(settings.posts_failed_after_delivery):
             return _error(500, "InternalServerErrorException", "Internal server error")
-        if runtime.happens(settings.posts_gone_after_delivery):
+        if dice.happens(settings.posts_gone_after_delivery):
             return _gone()
         return web.Response()
 

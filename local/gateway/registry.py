@@ -59,6 +59,8 @@ class Connection:
     authorizer: Mapping[str, str | None] | None = None
     integration_latency: int | None = None
     state: State = State.PENDING
+    number: int = 0
+    """Counted from 1, in the order of connecting."""
     order: asyncio.Lock = field(default_factory=asyncio.Lock)
     last_active_at: int = field(init=False)
     last_active: float = field(init=False)
@@ -81,9 +83,12 @@ class Registry:
 
     def __init__(self) -> None:
         self._connections: dict[str, Connection] = {}
+        self._added = 0
 
     def add(self, connection: Connection) -> None:
         """Remember a connection that was just allotted its id."""
+        self._added += 1
+        connection.number = self._added
         self._connections[connection.connection_id] = connection
 
     def forget(self, connection: Connection) -> None:

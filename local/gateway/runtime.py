@@ -4,6 +4,7 @@ Everything here belongs to the gateway's event loop, except ``settings``, which 
 it is read anew at each use and replaced as a whole, so that no half-changed one is ever seen.
 """
 
+import functools
 import logging
 import random
 from collections import Counter
@@ -32,6 +33,22 @@ class AccessRecord:
     milliseconds: float
 
 
+class Dice:
+    """Decides on the disorders of one post."""
+
+    def __init__(self, *about: int) -> None:
+        self._about = about
+
+    @functools.cached_property
+    def random(self) -> random.Random:
+        """Made when it is first needed: most gateways have no disorders."""
+        return random.Random("/".join(map(str, self._about)))
+
+    def happens(self, chance: float) -> bool:
+        """Draw once."""
+        return chance > 0 and self.random.random() < chance
+
+
 AccessLog = Callable[[AccessRecord], None]
 
 
@@ -51,6 +68,7 @@ class Runtime:
             lambda: (self.settings.connection_rate, max(1.0, self.settings.connection_rate)), clock.monotonic
         )
         self.random = random.Random(settings.seed)
+        self._posts: Counter[int] = Counter()
         self._access_log = access_log
         self._overrides: dict[str, dict[str, Any]] = {}
 
@@ -62,6 +80,7 @@ class Runtime:
         self.settings = settings
         if "seed" in changes:
             self.random = random.Random(self.settings.seed)
+            self._posts.clear()
 
     def change_for(self, connection_id: str, changes: dict[str, Any]) -> None:
         """Replace fields for the posts to one connection; no changes at all removes the exception."""
@@ -73,9 +92,13 @@ class Runtime:
         changes = self._overrides.get(connection_id)
         return replace(self.settings, **changes) if changes else self.settings
 
-    def happens(self, chance: float) -> bool:
-        """Draw once from the disorder generator."""
-        return chance > 0 and self.random.random() < chance
+    def dice_for_post(self, connection_number: int) -> Dice:
+        """What decides on the next post to a connection: the seed, which connection, and which of its posts.
+
+        Not the order in which posts to several connections arrive, which is another one in every run.
+        """
+        self._posts[connection_number] += 1
+        return Dice(self.settings.seed, connection_number, self._posts[connection_number])
 
     def milliseconds(self) -> int:
         """The time of day in milliseconds, as it stands in events."""

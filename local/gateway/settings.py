@@ -77,7 +77,7 @@ class GatewaySettings:
     max_payload_bytes: int = 6_291_556
     """Largest event and largest result of a synchronous invocation, as JSON."""
 
-    # Disorders. All of them are drawn from one generator that starts from ``seed``.
+    # Disorders. ``seed`` decides on all: those of posts by connection and post, the others in their order.
     seed: int = 0
     handling: Handling = "concurrent"
     """How messages of one socket are handled: at once, one after the other, or after a random wait."""

@@ -1,24 +1,26 @@
-"""The app as Lambda sees it: events in, on moto's DynamoDB in one thread, with a real endpoint to post to."""
+"""The app as Lambda sees it: events in, with a real store and a real endpoint to post to."""
 
 from __future__ import annotations
 
 import json
 import threading
-import uuid
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import boto3
 import pytest
 from moto import mock_aws
 
 from chalicelib import wiring
 from local.tokens import mint
+from tests.support.engine import Engine, create_tables, store_engine
+
+__all__ = ["store_engine"]
 
 SECRET = "a-secret-for-the-functional-tests"
+TABLES = ("ConversationsTable", "ConnectionsTable")
 DEFINITION = json.loads((Path(__file__).parents[2] / "infra" / "tables.json").read_text())
 
 
@@ -81,29 +83,25 @@ def callbacks() -> Iterator[Callbacks]:
 
 
 @pytest.fixture(scope="module")
-def moto() -> Iterator[Any]:
-    """moto's AWS for one module, and a client for its DynamoDB: other modules have one of their own."""
+def moto() -> Iterator[None]:
+    """moto's AWS for one module, for whatever is not the store: other modules have one of their own."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ACCESS_KEY_ID", "testing")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         with mock_aws():
-            yield boto3.client("dynamodb", region_name="us-east-1")
+            yield
 
 
 @pytest.fixture
-def chat(moto: Any, callbacks: Callbacks, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def chat(moto: None, store_engine: Engine, callbacks: Callbacks, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The app module, with empty tables of its own."""
-    suffix = uuid.uuid4().hex
-    tables = {"ConversationsTable": f"conversations-{suffix}", "ConnectionsTable": f"connections-{suffix}"}
-    for logical, name in tables.items():
-        properties = DEFINITION[logical]["Properties"]
-        wanted = ("KeySchema", "AttributeDefinitions", "BillingMode")
-        moto.create_table(TableName=name, **{key: properties[key] for key in wanted})
+    tables = create_tables(store_engine.client(), {each: DEFINITION[each] for each in TABLES})
     for name, value in {
         "CHAT_CONVERSATIONS_TABLE": tables["ConversationsTable"],
         "CHAT_CONNECTIONS_TABLE": tables["ConnectionsTable"],
         "CHAT_MANAGEMENT_ENDPOINT": callbacks.url,
         "CHAT_JWT_SECRET": SECRET,
+        "AWS_ENDPOINT_URL_DYNAMODB": store_engine.url,
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "testing",

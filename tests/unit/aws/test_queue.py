@@ -27,7 +27,7 @@ class Client:
 
 def test_a_message_becomes_visible_no_sooner_than_it_is_to() -> None:
     client = Client()
-    SqsWorkQueue(client, "https://sqs.example/work").send("erasure:1", 2.1)
+    SqsWorkQueue(lambda: client, "https://sqs.example/work").send("erasure:1", 2.1)
     assert client.sent == [
         {"QueueUrl": "https://sqs.example/work", "MessageBody": "erasure:1", "DelaySeconds": 3}
     ]
@@ -43,4 +43,4 @@ def test_a_message_becomes_visible_no_sooner_than_it_is_to() -> None:
 )
 def test_what_cannot_be_sent_is_unavailable(refusal: Exception) -> None:
     with pytest.raises(Unavailable):
-        SqsWorkQueue(Client(refusal), "https://sqs.example/work").send("erasure:1", 0)
+        SqsWorkQueue(lambda: Client(refusal), "https://sqs.example/work").send("erasure:1", 0)

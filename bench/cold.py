@@ -1,0 +1,179 @@
+"""What a cold start of the message function costs, in instructions, which repeat to a tenth of a per cent.
+
+Counted by valgrind's cachegrind from the start of the interpreter until the first message was acknowledged and
+posted to another socket: the product's own `app.message`, with a store and a callback API beside it. The bare
+handler signs and posts once. Both from bytecode that nobody checks, as in the bundle.
+"""
+
+from __future__ import annotations
+
+import compileall
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from py_compile import PycInvalidationMode
+from statistics import median
+
+from chalicelib.aws.poster import CallbackPoster
+from chalicelib.core.clock import SystemClock
+
+from .fan_out import CREDENTIALS, REGION, ROOT, sink, url
+from .figures import table
+from .message import Room, our_client, store
+from .world import ENVIRONMENT
+
+Print = Callable[[str], None]
+_REFERENCES = re.compile(r"I\s+refs:\s+([\d,]+)")
+_OURS = "import json, os, app; app.message(json.loads(os.environ['EVENT']), None)"
+_BARE = "import json, os; from bench.bare_handler import handler; handler(json.loads(os.environ['EVENT']), None)"
+_STORE_CALLS = """
+import gc, time, app
+from chalicelib import wiring
+store = wiring.application().conversation_store
+def cost():
+    begun = time.process_time_ns()
+    store.head("nowhere")
+    return time.process_time_ns() - begun
+first = cost()
+print(first, sorted(cost() for _ in range(5))[2])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much is measured."""
+
+    starts: int = 7
+    """Processes in which the first store call is compared with the next ones."""
+
+
+@contextmanager
+def deployed() -> Iterator[Path]:
+    """A copy of the code with its bytecode, as a bundle has it."""
+    with tempfile.TemporaryDirectory() as place:
+        tree = Path(place)
+        shutil.copy(ROOT / "app.py", tree)
+        for each in ("chalicelib", "bench"):
+            shutil.copytree(ROOT / each, tree / each, ignore=shutil.ignore_patterns("__pycache__"))
+        compileall.compile_dir(tree, quiet=2, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
+        yield tree
+
+
+def lambda_environment(store_url: str, endpoint: str) -> dict[str, str]:
+    """What Lambda and the template give the message function."""
+    return {
+        "PATH": os.environ["PATH"],
+        **ENVIRONMENT,
+        "CHAT_JWT_SECRET": "a secret that is long enough for a bench",
+        "CHAT_MANAGEMENT_ENDPOINT": endpoint,
+        "AWS_ENDPOINT_URL_DYNAMODB": store_url,
+        "AWS_ACCESS_KEY_ID": str(CREDENTIALS.access_key),
+        "AWS_SECRET_ACCESS_KEY": str(CREDENTIALS.secret_key),
+        "AWS_SESSION_TOKEN": str(CREDENTIALS.token),
+        "AWS_REGION": REGION,
+        "AWS_LAMBDA_FUNCTION_NAME": "chat-bench-websocket_message",
+        "_HANDLER": "app.message",
+    }
+
+
+def event(room: Room, number: int) -> str:
+    """A message, as API Gateway hands it over."""
+    command = {
+        "type": "message",
+        "id": "1",
+        "conversation_id": room.conversation_id,
+        "client_message_id": f"cold-{number}",
+        "content": "Hello",
+    }
+    context = {
+        "routeKey": "$default", "eventType": "MESSAGE", "connectionId": room.sockets[0], "requestId": "r",
+        "domainName": "bench.example", "stage": "dev", "apiId": "a",
+    }  # fmt: skip
+    return json.dumps({"requestContext": context, "body": json.dumps(command), "isBase64Encoded": False})
+
+
+def instructions(program: str, tree: Path, environment: Mapping[str, str]) -> float:
+    """Instructions that a program takes, in millions. Raises RuntimeError if it fails."""
+    valgrind = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
+    done = subprocess.run(
+        [*valgrind, sys.executable, "-c", program],
+        cwd=tree, env=dict(environment), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    found = _REFERENCES.search(done.stderr)
+    if done.returncode or found is None:
+        raise RuntimeError(f"valgrind has counted nothing: {done.stderr[-500:]}")
+    return int(found[1].replace(",", "")) / 1e6
+
+
+def by_package(tree: Path, environment: Mapping[str, str]) -> Mapping[str, float]:
+    """The share of each package in the time of all imports, the largest first."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", _OURS],
+        cwd=tree, env=dict(environment), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    times: Counter[str] = Counter()
+    for line in done.stderr.splitlines():
+        own, _, rest = line.removeprefix("import time:").partition("|")
+        if own.strip().isdigit():
+            name = rest.partition("|")[2].strip()
+            ours = name.startswith("chalicelib.")
+            top = ".".join(name.split(".")[: 3 if ours else 1])
+            times[top] += int(own)
+    total = sum(times.values())
+    return {name: each / total for name, each in times.most_common(8)}
+
+
+def store_calls(scale: Scale, tree: Path, environment: Mapping[str, str]) -> float:
+    """CPU of a process's first store call over that of the next ones."""
+    ratios = []
+    for _ in range(scale.starts):
+        done = subprocess.run(
+            [sys.executable, "-c", _STORE_CALLS],
+            cwd=tree, env=dict(environment), capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        first, second = map(int, done.stdout.split()[-2:])
+        ratios.append(first / second)
+    return median(ratios)
+
+
+def report(scale: Scale, show: Print) -> bool:
+    """Measure and show it."""
+    if shutil.which("valgrind") is None:
+        show("Cold starts are counted by valgrind, which is not here: left out.")
+        return True
+    with store(0, 0) as store_url, sink(0) as port, deployed() as tree:
+        endpoint = url(port, tls=False)
+        environment = lambda_environment(store_url, endpoint)
+        poster = CallbackPoster(endpoint, REGION, CREDENTIALS.get_frozen_credentials, SystemClock())
+        room = Room(our_client(store_url), poster, 2)
+        nothing = instructions("pass", tree, environment)
+        bare = instructions(_BARE, tree, {**environment, "EVENT": event(room, 1)})
+        imported = instructions("import app", tree, environment)
+        before = room.written()
+        ours = instructions(_OURS, tree, {**environment, "EVENT": event(room, 2)})
+        if room.written() != before + 1:
+            raise RuntimeError("the message that was counted is not in the log")
+        show("Millions of instructions from the start of the interpreter until the first message is out.\n")
+        rows = [
+            ("Python alone", f"{nothing:.0f}", "", ""),
+            ("a bare handler that signs and posts", f"{bare:.0f}", "1.0", ""),
+            ("ours, until it is loaded", f"{imported:.0f}", f"{imported / bare:.1f}", ""),
+            ("ours, until the first message is out", f"{ours:.0f}", f"{ours / bare:.1f}", "≤ 9"),
+        ]
+        show(table(("what", "millions", "× bare", "target"), rows))
+        show("\nShares in the time of all imports.\n")
+        shares = by_package(tree, {**environment, "EVENT": event(room, 3)})
+        show(table(("package", "share"), [(name, f"{100 * share:.0f} %") for name, share in shares.items()]))
+        ratio = store_calls(scale, tree, environment)
+        show("\nCPU of the first store call, over that of the next ones.\n")
+        show(table(("ratio", "target"), [(f"{ratio:.1f}", "≤ 3")]))
+    return True

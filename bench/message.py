@@ -1,0 +1,179 @@
+"""A whole message to twenty people: the product's own path with its own clients, against what it must wait for.
+
+Store and callback API are processes that answer after 4 ms, 10 ms for a transaction, and 8 ms for a post. The
+plain way is the same path with the SDK's clients: what is compared is clients, not designs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from chalicelib.aws.dynamo_client import TARGET, DynamoClient
+from chalicelib.aws.json_service import JsonService
+from chalicelib.aws.poster import CallbackPoster
+from chalicelib.aws.tls import Trust
+from chalicelib.core.clock import SystemClock
+from chalicelib.core.model import Caller, Socket
+from chalicelib.core.ports import Poster
+from chalicelib.core.pushes import Answer
+from chalicelib.core.requests import CreateConversation, NewParticipant
+from chalicelib.settings import Settings
+from chalicelib.wiring import Application, build
+
+from .fan_out import CREDENTIALS, REGION, ROOT, THREADS, cpu, ids, plain_way, sink, url, wall
+from .figures import table
+from .stores import client_for
+from .world import CONTENT, ENVIRONMENT
+
+Print = Callable[[str], None]
+CALL, TRANSACTION, POST = 0.004, 0.010, 0.008
+NECESSARY = CALL + CALL + TRANSACTION + CALL + POST
+"""Socket ‖ head; membership ‖ rate; the transaction; who is subscribed; the posts (`docs/performance.md`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much is measured."""
+
+    recipients: int = 20
+    rounds: int = 31
+
+
+@contextlib.contextmanager
+def store(call: float, transaction: float) -> Iterator[str]:
+    """The URL of a store with such latencies, in seconds."""
+    arguments = [str(call * 1000), str(transaction * 1000)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench.store_sink", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    try:
+        yield f"http://127.0.0.1:{int(process.stdout.readline() if process.stdout else 0)}"
+    finally:
+        process.communicate()
+
+
+def our_client(endpoint: str) -> DynamoClient:
+    """The product's own client of DynamoDB."""
+    keys = CREDENTIALS.get_frozen_credentials
+    return DynamoClient(JsonService(endpoint, "dynamodb", TARGET, REGION, keys, SystemClock(), Trust()))
+
+
+class SdkPoster:
+    """Posting with boto3, as samples do it."""
+
+    def __init__(self, endpoint: str, threads: ThreadPoolExecutor) -> None:
+        self._post = plain_way(endpoint, threads, max_pool_connections=THREADS)
+
+    def post_all(self, mail: Mapping[str, Sequence[bytes]], deadline: float) -> list[str]:
+        """Post as many frames as are asked for."""
+        self._post(len(mail))
+        return []
+
+    def close(self, connection_id: str) -> None:
+        """Nothing is closed here."""
+
+
+class Room:
+    """A conversation of which everybody has a socket that is subscribed."""
+
+    def __init__(self, client: Any, poster: Poster, people: int) -> None:
+        settings = Settings.from_environment(ENVIRONMENT)
+        self.chat: Application = build(settings, dynamo_client=client, poster=poster)
+        self.sockets = ids(people)
+        names = [f"person-{each}" for each in range(people)]
+        now = int(time.time())
+        for connection_id, name in zip(self.sockets, names, strict=True):
+            opened = Socket(connection_id, name, None, now + 86_400, now * 1000, now * 1000)
+            self.chat.connection_store.open(opened)
+        request = CreateConversation(
+            title="A room", participants=[NewParticipant(participant_id=each, name=each) for each in names[1:]]
+        )
+        made = self.chat.conversations.create(Caller(names[0], names[0]), request)
+        self.conversation_id: str = made.answer["conversation_id"]
+        for each in self.sockets:
+            self.say(each, type="subscribe", conversation_id=self.conversation_id)
+        self._number = 0
+
+    def say(self, connection_id: str, **command: Any) -> None:
+        """One frame of a socket, and all that comes of it, as the function does it."""
+        reply = self.chat.sockets.receive(connection_id, json.dumps(command))
+        if reply.failure is not None or any(each["type"] == "error" for each in reply.answers):
+            raise RuntimeError(f"the chat refused: {reply.answers}")
+        answer = Answer(connection_id, reply.generation, reply.answers)
+        self.chat.delivery.deliver(reply.pushes, within=20, answer=answer)
+
+    def send(self) -> None:
+        """One message of the usual size, from the first of them."""
+        self._number += 1
+        self.say(
+            self.sockets[0],
+            type="message",
+            conversation_id=self.conversation_id,
+            client_message_id=f"m-{self._number}",
+            content=CONTENT,
+        )
+
+    def written(self) -> int:
+        """How many events the log has."""
+        head = self.chat.conversation_store.head(self.conversation_id)
+        return 0 if head is None else head.sequence_id
+
+
+def measure(scale: Scale) -> Mapping[str, tuple[float, float]]:
+    """Seconds until all was done and seconds of CPU, by whose clients."""
+    with (
+        store(CALL, TRANSACTION) as ours_at,
+        store(CALL, TRANSACTION) as theirs_at,
+        sink(POST) as port,
+        ThreadPoolExecutor(THREADS) as threads,
+    ):
+        endpoint = url(port, tls=False)
+        keys = CREDENTIALS.get_frozen_credentials
+        posters: dict[str, Poster] = {
+            "ours": CallbackPoster(endpoint, REGION, keys, SystemClock()),
+            "boto3": SdkPoster(endpoint, threads),
+        }
+        clients = {"ours": our_client(ours_at), "boto3": client_for(theirs_at)}
+        rooms = {each: Room(clients[each], posters[each], scale.recipients) for each in clients}
+        walls: dict[str, list[float]] = {each: [] for each in rooms}
+        cpus: dict[str, list[float]] = {each: [] for each in rooms}
+        for room in rooms.values():
+            room.send()
+        for _ in range(scale.rounds):
+            for name, room in rooms.items():
+                cpus[name].append(cpu(lambda: walls[name].append(wall(room.send))))  # noqa: B023
+        return {each: (median(walls[each]), median(cpus[each])) for each in rooms}
+
+
+def report(scale: Scale, show: Print) -> bool:
+    """Measure and show it."""
+    found = measure(scale)
+    show(
+        f"A message to {scale.recipients} people: 4 ms a store call, 10 ms a transaction, 8 ms a post;"
+        f" {1000 * NECESSARY:.0f} ms are necessary.\n"
+    )
+    rows = [
+        (
+            name,
+            f"{1000 * took:.1f}",
+            f"{took / NECESSARY:.2f}",
+            "≤ 1.25" if name == "ours" else "",
+            f"{1000 * used:.1f}",
+        )
+        for name, (took, used) in found.items()
+    ]
+    show(table(("clients", "ms", "of the necessary", "target", "CPU ms"), rows))
+    return True

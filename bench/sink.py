@@ -1,0 +1,128 @@
+"""A peer that answers every request with 200 after a while, as cheaply as Python can; a process of its own.
+
+`python -m bench.sink MILLISECONDS [SERVER.PEM]` prints the port it listens on, and ends when its input does.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import select
+import socket
+import ssl
+import sys
+import time
+
+ANSWER = b"HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n"
+
+
+class Sink:
+    """See the module."""
+
+    def __init__(self, seconds: float, context: ssl.SSLContext | None) -> None:
+        self._seconds = seconds
+        self._context = context
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self._listener.setblocking(False)
+        self.port: int = self._listener.getsockname()[1]
+        self._poller = select.epoll()
+        self._poller.register(self._listener.fileno(), select.EPOLLIN)
+        self._clients: dict[int, tuple[socket.socket, bytearray]] = {}
+        self._due: list[tuple[float, int, int, socket.socket, bytes]] = []
+        self._numbers = itertools.count()
+
+    def close(self) -> None:
+        """Let go of what it holds."""
+        self._poller.close()
+        self._listener.close()
+        for client, _ in self._clients.values():
+            client.close()
+
+    def answer(self, head: bytes, body: bytes) -> tuple[float, bytes]:
+        """After how many seconds to say what."""
+        return self._seconds, ANSWER
+
+    def serve(self) -> None:
+        """Until stdin is closed."""
+        self._poller.register(sys.stdin.fileno(), select.EPOLLIN | select.EPOLLHUP)
+        while True:
+            if self._due:
+                # epoll counts in whole milliseconds, which is much of what is to be simulated.
+                select.select([self._poller], [], [], max(self._due[0][0] - time.monotonic(), 0))
+            for fd, _ in self._poller.poll(0 if self._due else -1):
+                if fd == sys.stdin.fileno():
+                    return
+                if fd == self._listener.fileno():
+                    self._accept()
+                else:
+                    self._read(fd)
+            now = time.monotonic()
+            while self._due and self._due[0][0] <= now:
+                _, _, fd, client, answer = heapq.heappop(self._due)
+                if fd in self._clients:
+                    client.send(answer)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except BlockingIOError:
+                return
+            client.setblocking(False)
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._context is not None:
+                client = self._context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
+            self._clients[client.fileno()] = client, bytearray()
+            self._poller.register(client.fileno(), select.EPOLLIN)
+
+    def _read(self, fd: int) -> None:
+        client, buffer = self._clients[fd]
+        try:
+            data = client.recv(1 << 16)
+            while data:
+                buffer += data
+                # As long as TLS has more of what came in already.
+                data = client.recv(1 << 16) if self._context is not None else b""
+                if self._context is not None and not data:
+                    raise ConnectionResetError
+            if not buffer:
+                raise ConnectionResetError
+        except (BlockingIOError, ssl.SSLWantReadError):
+            pass
+        except OSError:
+            del self._clients[fd]
+            client.close()
+            return
+        end = buffer.find(b"\r\n\r\n")
+        if end < 0:
+            return
+        start = buffer.find(b"Content-Length: ") + 16
+        length = int(buffer[start : buffer.find(b"\r\n", start)]) if start > 15 else 0
+        if len(buffer) >= end + 4 + length:
+            came = time.monotonic()
+            seconds, answer = self.answer(bytes(buffer[:end]), bytes(buffer[end + 4 : end + 4 + length]))
+            del buffer[: end + 4 + length]
+            if seconds:
+                heapq.heappush(self._due, (came + seconds, next(self._numbers), fd, client, answer))
+            else:
+                client.send(answer)
+
+
+def server_context(certificate: str | None) -> ssl.SSLContext | None:
+    """What to speak TLS with, None for not at all."""
+    if certificate is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
+
+
+def main(milliseconds: str, certificate: str | None = None) -> None:
+    """Serve."""
+    sink = Sink(float(milliseconds) / 1000, server_context(certificate))
+    print(sink.port, flush=True)
+    sink.serve()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,57 @@
+"""The engine in memory as a process that speaks DynamoDB's JSON protocol, with latencies; made for one bench.
+
+`python -m bench.store_sink MILLISECONDS MILLISECONDS_A_TRANSACTION [SERVER.PEM]` prints its port, and ends when
+its input does. It checks no signatures and has no tables: any name will do.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+import sys
+
+from botocore.exceptions import ClientError
+
+from .engine import MemoryEngine
+from .sink import Sink, server_context
+
+_TARGET = re.compile(rb"x-amz-target: *DynamoDB_20120810\.(\w+)", re.IGNORECASE)
+
+
+class StoreSink(Sink):
+    """See the module."""
+
+    def __init__(self, seconds: float, seconds_a_transaction: float, context: ssl.SSLContext | None) -> None:
+        super().__init__(seconds, context)
+        self._a_call = seconds
+        self._a_transaction = seconds_a_transaction
+        self._engine = MemoryEngine()
+
+    def answer(self, head: bytes, body: bytes) -> tuple[float, bytes]:
+        """Carry it out, and answer when the latency is over."""
+        found = _TARGET.search(head)
+        operation = found[1].decode() if found else ""
+        method = re.sub(r"(?<!^)([A-Z])", r"_\1", operation).lower()
+        status, content = 200, {}
+        try:
+            content = getattr(self._engine, method)(**json.loads(body))
+        except ClientError as error:
+            said = dict(error.response)
+            status, content = 400, {"__type": f"x#{error.response['Error']['Code']}", "message": "refused"}
+            content |= {name: said[name] for name in ("CancellationReasons", "Item") if name in said}
+        text = json.dumps({name: each for name, each in content.items() if name != "ResponseMetadata"}).encode()
+        lines = f"HTTP/1.1 {status} X\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {len(text)}"
+        seconds = self._a_transaction if operation.startswith("Transact") else self._a_call
+        return seconds, lines.encode() + b"\r\n\r\n" + text
+
+
+def main(milliseconds: str, a_transaction: str, certificate: str | None = None) -> None:
+    """Serve."""
+    sink = StoreSink(float(milliseconds) / 1000, float(a_transaction) / 1000, server_context(certificate))
+    print(sink.port, flush=True)
+    sink.serve()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,169 @@
+"""Reading answers of HTTP/1.1 as their bytes come in (RFC 9112), as far as a client of AWS needs that."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+MAX_HEAD = 64 * 1024
+MAX_BODY = 32 * 1024 * 1024
+"""Above what any service that is asked may answer: DynamoDB's limit is 16 MB."""
+_MAX_CHUNK_LINE = 1024
+# Headers as they stand in a head in lower case.
+_CONNECTION, _CODING, _LENGTH = b"\r\nconnection:", b"\r\ntransfer-encoding:", b"\r\ncontent-length:"
+
+
+class Malformed(Exception):
+    """What came in is no answer."""
+
+
+class Answer(NamedTuple):
+    """A whole answer."""
+
+    status: int
+    body: bytes
+    keeps_alive: bool
+    """Whether the connection may be used for another request."""
+
+
+class Reader:
+    """Reads one answer."""
+
+    __slots__ = ("_buffer", "_chunked", "_keeps_alive", "_left", "_parts", "_status", "begun")
+
+    def __init__(self) -> None:
+        self.begun = False
+        """Whether anything has come in."""
+        self._buffer = b""
+        self._status = 0
+        self._keeps_alive = True
+        self._chunked = False
+        self._left: int | None = None
+        """Bytes of the body that are missing; None: it ends with the connection."""
+        self._parts: list[bytes] = []
+
+    def feed(self, data: bytes) -> Answer | None:
+        """Take what came in; the answer when it is whole. Raises Malformed."""
+        self.begun = True
+        if not self._status:
+            found = self._head(self._buffer + data if self._buffer else data)
+            if found is None:
+                return None
+            data = found
+        if self._left == len(data) and not self._parts:
+            return Answer(self._status, data, self._keeps_alive)
+        if self._chunked:
+            return self._chunks(data)
+        self._parts.append(data)
+        if self._left is None:
+            if sum(map(len, self._parts)) > MAX_BODY:
+                raise Malformed("an answer without end")
+            return None
+        self._left -= len(data)
+        if self._left > 0:
+            return None
+        if self._left < 0:
+            raise Malformed("more came in than was announced")
+        return self._whole()
+
+    def end(self) -> Answer | None:
+        """The connection was closed: the answer, if that is how it ends."""
+        if self._status and not self._chunked and self._left is None:
+            self._keeps_alive = False
+            return self._whole()
+        return None
+
+    def _whole(self) -> Answer:
+        return Answer(self._status, b"".join(self._parts), self._keeps_alive)
+
+    def _head(self, data: bytes) -> bytes | None:
+        """Read the head; what follows it, None if it is not whole yet."""
+        while True:
+            end = data.find(b"\r\n\r\n")
+            if end < 0:
+                if len(data) > MAX_HEAD:
+                    raise Malformed("a head without end")
+                self._buffer = data
+                return None
+            if data[:7] != b"HTTP/1." or not data[9:12].isdigit():
+                raise Malformed("no status line")
+            status = int(data[9:12])
+            if status >= 200:
+                break
+            # "100 Continue" and its like announce the answer (RFC 9110, 15.2).
+            data = data[end + 4 :]
+        head = data[: end + 2].lower()
+        self._status = status
+        self._keeps_alive = head[7:8] == b"1" and b"close" not in (_value(head, _CONNECTION) or b"")
+        self._frame(head, status)
+        self._buffer = b""
+        return data[end + 4 :]
+
+    def _frame(self, head: bytes, status: int) -> None:
+        """How the body is delimited (RFC 9112, 6.3)."""
+        if status in (204, 304):
+            self._left = 0
+            return
+        coding = _value(head, _CODING)
+        if coding is not None:
+            if coding != b"chunked":
+                raise Malformed("an unknown transfer coding")
+            self._chunked = True
+            return
+        length = _value(head, _LENGTH)
+        if length is None:
+            return
+        if not length.isdigit() or len(length) > 12 or int(length) > MAX_BODY:
+            raise Malformed("a length that cannot be")
+        self._left = int(length)
+
+    def _chunks(self, data: bytes) -> Answer | None:
+        """Chunks (RFC 9112, 7.1); trailers are not looked at."""
+        data = self._buffer + data
+        while True:
+            line_end = data.find(b"\r\n")
+            if line_end < 0:
+                if len(data) > _MAX_CHUNK_LINE:
+                    raise Malformed("no size of a chunk")
+                break
+            digits = data[:line_end].partition(b";")[0].strip()
+            if not digits or len(digits) > 8 or not set(digits) <= set(b"0123456789abcdefABCDEF"):
+                raise Malformed("no size of a chunk")
+            size = int(digits, 16)
+            if size == 0:
+                return self._last_chunk(data, line_end)
+            end = line_end + 2 + size
+            if size > MAX_BODY or sum(map(len, self._parts)) + size > MAX_BODY:
+                raise Malformed("an answer without end")
+            if len(data) < end + 2:
+                break
+            if data[end : end + 2] != b"\r\n":
+                raise Malformed("a chunk that is longer than announced")
+            self._parts.append(data[line_end + 2 : end])
+            data = data[end + 2 :]
+        self._buffer = data
+        return None
+
+    def _last_chunk(self, data: bytes, line_end: int) -> Answer | None:
+        # Trailers, if any, and an empty line.
+        end = data.find(b"\r\n\r\n", line_end)
+        if end < 0:
+            if len(data) > MAX_HEAD:
+                raise Malformed("trailers without end")
+            self._buffer = data
+            return None
+        if end + 4 != len(data):
+            raise Malformed("more came in than was announced")
+        return self._whole()
+
+
+def _value(head: bytes, name: bytes) -> bytes | None:
+    """A header's value in a head in lower case. Raises Malformed if it is there again with another value."""
+    start = head.find(name)
+    if start < 0:
+        return None
+    start += len(name)
+    value = head[start : head.index(b"\r\n", start)].strip()
+    again = head.find(name, start)
+    if again >= 0 and _value(head[again:], name) != value:
+        raise Malformed("a header that contradicts itself")
+    return value
