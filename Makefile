@@ -3,6 +3,7 @@
 #   PYTHON=…   the Python (3.11 or newer) to make the environments with
 #   ARGS="…"   goes on to `python -m local`, `python -m bench`, `python -m infra deploy` or `… destroy`
 #   T=name     picks tests by name, as pytest's -k does
+#   WHOLE=1    with `make e2e`: all on every kind of chat, where `make test` takes one row of ten on two of three
 #   KEEP=1     with `make e2e`: leaves the server up after the test, with its log
 #   STAGE=dev  with `make package`, `deploy`, `destroy`: a stage of .chalice/config.json
 #   YES=1      with `make deploy` and `make destroy`: does not ask
@@ -11,6 +12,7 @@ PYTHON ?=
 ARGS ?=
 T ?=
 KEEP ?=
+WHOLE ?=
 STAGE ?= dev
 YES ?=
 
@@ -54,7 +56,7 @@ test: lint
 	@$(RUN) -m pytest -n 3 $(PICK)
 
 e2e: setup
-	@CHAT_E2E_KEEP='$(KEEP)' $(RUN) -m pytest tests/e2e $(if $(KEEP),-s) $(PICK)
+	@CHAT_E2E_KEEP='$(KEEP)' CHAT_E2E_WHOLE='$(WHOLE)' $(RUN) -m pytest tests/e2e $(if $(KEEP),-s) $(PICK)
 
 bench: setup
 	@$(RUN) -m bench $(ARGS)

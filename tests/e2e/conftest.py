@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ from infra.deploy.artefacts import read_build
 from infra.stage import read_stage
 from local.settings import ROOT
 from tests.bundle.build import built_stage, shared_place
-from tests.e2e.kinds import MINISTACK, NAMED, Servers, kinds, records
+from tests.e2e.kinds import BUNDLE, MINISTACK, NAMED, Servers, kinds, records
 from tests.e2e.permissions import Records, complaint
 from tests.e2e.stages import named_stage
 from tests.e2e.unkept import unkept
@@ -24,6 +26,8 @@ from tests.support.server import Server
 
 People = Callable[..., list[Person]]
 
+TABLES = {"test_bad_commands", "test_bad_requests", "test_fuzz_http", "test_fuzz_socket", "test_matrix"}
+ONE_ROW_OF = 10
 _KEPT = pytest.StashKey[Server]()
 
 
@@ -71,7 +75,7 @@ def look_at_the_permissions(session: pytest.Session, run: Records) -> None:
     is_picked = session.config.getoption("keyword", "") or session.config.getoption("lf", False)
     is_whole = {*Path(__file__).parent.glob("test_*.py")} <= modules and not is_picked
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    if run.is_last(processes) and is_whole and "bundle" in kinds(os.environ):
+    if run.is_last(processes) and is_whole and BUNDLE in kinds(os.environ):
         problem = complaint(run.never_used())
         assert problem is None, problem
 
@@ -139,15 +143,41 @@ def hurried_people(hurried_server: Server) -> Iterator[People]:
     http.close()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Expect on MiniStack what holds there."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Thin out tables where it is not the app that is looked at; expect on MiniStack what holds there."""
+    if not os.environ.get("CHAT_E2E_WHOLE"):
+        left_out = thinned(items)
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=list(left_out))
     for item in items:
-        callspec = getattr(item, "callspec", None)
-        if callspec is None or callspec.params.get("chat_kind") != MINISTACK:
+        if kind_of(item) != MINISTACK:
             continue
         known = unkept(item.nodeid)
         if known is not None:
             item.add_marker(pytest.mark.xfail(reason=known.because, run=known.runs, strict=True))
+
+
+def kind_of(item: pytest.Item) -> str | None:
+    """The kind of chat that a test talks to; None for one that talks to none."""
+    callspec: Any = getattr(item, "callspec", None)
+    return None if callspec is None else callspec.params.get("chat_kind")
+
+
+def thinned(items: Sequence[pytest.Item]) -> set[pytest.Item]:
+    """Those rows of tables that are left out.
+
+    The tables are of what clients may send, and the same code looks at it in each kind of chat: all rows are
+    for the app in development, and some of each table for the packaged one, to see that they get as far there.
+    """
+    seen: Counter[tuple[str, str]] = Counter()
+    left_out = set()
+    for item in items:
+        function, kind = item.nodeid.partition("[")[0], kind_of(item)
+        if kind in (BUNDLE, MINISTACK) and item.path.stem in TABLES:
+            if seen[function, kind] % ONE_ROW_OF:
+                left_out.add(item)
+            seen[function, kind] += 1
+    return left_out
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

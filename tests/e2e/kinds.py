@@ -20,6 +20,7 @@ from tests.support.server import UNHURRIED, Server, start_server
 
 NAMED = "named"
 """The only kind where the environment names a stage."""
+BUNDLE = "bundle"
 MINISTACK = "ministack"
 HURRIED = {
     **UNHURRIED,
@@ -90,7 +91,7 @@ def bundle_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return {"CHAT_JWT_SECRET": _SECRET, **environment}
 
 
-STARTS: Mapping[str, Start] = {"development": start_development, "bundle": start_bundle}
+STARTS: Mapping[str, Start] = {"development": start_development, BUNDLE: start_bundle}
 
 
 def kinds(environment: Mapping[str, str]) -> list[str]:

@@ -50,8 +50,6 @@ def people(disorderly: DisorderlyServer) -> Iterator[People]:
     http = Http(disorderly.stage.http_url)
     with anybody(disorderly.stage, http) as make:
         yield make
-        # Before they go: a fan-out that is slow then would go on trying for long after the gateway has ended.
-        disorderly.behave()
     http.close()
 
 
