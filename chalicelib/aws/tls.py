@@ -48,10 +48,11 @@ class Trust:
 
 def _context(authorities: bytes) -> ssl.SSLContext:
     """A context with these authorities (DER, one after the other), or with all that the machine has."""
-    if not authorities:
-        return ssl.create_default_context()
-    # As create_default_context makes it: verifies the certificate and the name, TLS 1.2 and newer.
-    return ssl.create_default_context(cadata=authorities)
+    # As create_default_context makes it: verifies the certificate and the name.
+    context = ssl.create_default_context(cadata=authorities or None)
+    # Python leaves this to how OpenSSL is configured, and some Linux distributions leave it open.
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 def _roots_of_aws() -> bytes:

@@ -16,7 +16,7 @@ from tests.e2e.conftest import People
 from tests.support.client import Answer, Person
 
 NO_CONVERSATION = "conv_AAAAAAAAAAAAAAAAAAAAAA"
-VARYING_HEADERS = ("date", "x-amzn-requestid", "x-amz-apigw-id", "x-amzn-trace-id")
+VARYING_HEADERS = ("date", "x-amzn-requestid", "x-amz-apigw-id", "x-amzn-trace-id", "x-amz-request-id")
 
 REQUESTS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "see": ("GET", "", None),

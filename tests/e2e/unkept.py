@@ -47,10 +47,6 @@ UNKEPT = (
         "The header x-amzn-requestid is another id than the one that the function is given.",
     ),
     Unkept(
-        r"test_strangers\.py::test_a_stranger_is_told_by_http_what_they_are_told_of_no_conversation\[.*",
-        "It adds a header x-amz-request-id, with an id that is new for each answer.",
-    ),
-    Unkept(
         r"test_bad_requests\.py::test_a_path_that_leads_nowhere_is_not_found\[(//conversations|/conversations%2F)",
         "It takes empty and encoded segments out of a path before it looks for the route.",
     ),
