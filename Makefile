@@ -24,7 +24,7 @@ INTO_ACCOUNT = --stage '$(STAGE)' $(if $(YES),--yes) $(ARGS)
 prepare = @python="$$(sh scripts/find-python.sh '$(PYTHON)')" && \
 	"$$python" scripts/setup.py $(1) $(if $(PYTHON),--same-python)
 
-.PHONY: help setup setup-run run test lint e2e bench fuzz package deploy destroy clean
+.PHONY: help setup setup-run run test suite lint e2e bench fuzz package deploy destroy clean
 
 help:
 	@echo 'make run      the whole chat on this machine        ARGS="--port 9000 --data DIR --reload"'
@@ -52,7 +52,11 @@ lint: setup
 	@$(RUN) -m ruff check
 	@$(RUN) -m mypy
 
-test: lint
+# The two beside each other: the tests wait now and then, and mypy does not.
+test: setup
+	@$(MAKE) --no-print-directory -j2 lint suite
+
+suite: setup
 	@$(RUN) -m pytest -n 3 $(PICK)
 
 e2e: setup

@@ -218,12 +218,14 @@ def test_destroying_leaves_what_is_kept_on_purpose_and_nothing_else(
     with somebody(stage_of(empty, settings, deployed)) as alice:
         alice.creates("Will it stay?")
     names = physical(empty)
-    assert all(_everything(empty)[kind] != untouched[kind] for kind in untouched), "each kind is looked for"
+    there = _everything(empty)
+    assert all(there[kind] != untouched[kind] for kind in untouched), "each kind is looked for"
 
     kept = empty.destroy(settings, Console(say=lambda _: None, yes=True))
     tables = {names[each] for each in TABLES} if production else set()
     stays = {"roles": {names["GatewayLogRole"]}, "tables": tables, "buckets": {BUCKET}}
-    assert {kind: found - untouched[kind] for kind, found in _everything(empty).items()} == {
+    left = _everything(empty)
+    assert {kind: found - untouched[kind] for kind, found in left.items()} == {
         kind: stays.get(kind, set()) for kind in untouched
     }
     on_purpose = {"GatewayLogRole", "GatewayAccount", *(TABLES if production else ())}

@@ -16,6 +16,7 @@ to be different there is this, and nothing else:
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import os
 import signal
@@ -55,6 +56,12 @@ _PROCESS = Path(__file__).with_name("ministack_process.py")
 EXPECTED = Expected(handshake_without_token=403)
 """MiniStack closes a refused handshake as its ASGI server does: with 403, whatever `$connect` answered."""
 Json = dict[str, Any]
+
+
+@functools.cache
+def _session() -> boto3.Session:
+    """One for all: what a session reads of a service's description costs more than the calls."""
+    return boto3.Session("test", "test", region_name=REGION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +106,7 @@ class MiniStack:
 
     def client(self, service: str, session: Any = None) -> Any:
         """A client of any service."""
-        session = session or boto3.Session("test", "test", region_name=REGION)
-        return session.client(service, endpoint_url=self.url)
+        return (session or _session()).client(service, endpoint_url=self.url)
 
     def adapted(self, build: Build) -> Build:
         """A build with what has to be different here; see the module."""
