@@ -3,7 +3,7 @@
 #   PYTHON=…   the Python (3.11 or newer) to make the environments with
 #   ARGS="…"   goes on to `python -m local`, `python -m bench`, `python -m infra deploy` or `… destroy`
 #   T=name     picks tests by name, as pytest's -k does
-#   WHOLE=1    with `make e2e`: all on every kind of chat, where `make test` takes one row of ten on two of three
+#   WHOLE=1    with `make e2e`: every row of every table on every kind of chat, where `make test` takes one of ten
 #   KEEP=1     with `make e2e`: leaves the server up after the test, with its log
 #   STAGE=dev  with `make package`, `deploy`, `destroy`: a stage of .chalice/config.json
 #   YES=1      with `make deploy` and `make destroy`: does not ask
@@ -29,6 +29,7 @@ prepare = @python="$$(sh scripts/find-python.sh '$(PYTHON)')" && \
 help:
 	@echo 'make run      the whole chat on this machine        ARGS="--port 9000 --data DIR --reload"'
 	@echo 'make test     ruff, mypy and every test             T=name'
+	@echo 'make suite    the tests alone                       T=name'
 	@echo 'make lint     ruff and mypy --strict only'
 	@echo 'make e2e      the end-to-end tests                  T=name KEEP=1 (leaves the server up)'
 	@echo 'make bench    throughput and latency                ARGS="--help"'
@@ -57,7 +58,7 @@ test: setup
 	@$(MAKE) --no-print-directory -j2 lint suite
 
 suite: setup
-	@$(RUN) -m pytest -n 3 $(PICK)
+	@$(RUN) -m pytest -n 4 $(PICK)
 
 e2e: setup
 	@CHAT_E2E_KEEP='$(KEEP)' CHAT_E2E_WHOLE='$(WHOLE)' $(RUN) -m pytest tests/e2e $(if $(KEEP),-s) $(PICK)

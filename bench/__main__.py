@@ -27,7 +27,7 @@ QUICK_CHAT = chat.Scale(people=(2, 5), seconds=1.0, at_most=40)
 QUICK_FAN_OUT = fan_out.Scale(
     warm=20, rounds=3, rounds_of_boto3=1, sizes=(20,), rounds_of_walls=1, new=4, rounds_of_new=1, growth=(10, 50)
 )
-QUICK_MESSAGE = message.Scale(recipients=3, rounds=2)
+QUICK_MESSAGE = message.Scale(recipients=3, rounds=2, growth=(2, 4), rounds_of_growth=1)
 QUICK_COLD = cold.Scale(starts=1)
 QUICK_READING = reading.Scale(conversations=(10, 60), messages=(100, 1_000))
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -22,7 +23,7 @@ from chalicelib.aws.json_service import JsonService
 from chalicelib.aws.poster import CallbackPoster
 from chalicelib.aws.tls import Trust
 from chalicelib.core.clock import SystemClock
-from chalicelib.core.model import Caller, Socket
+from chalicelib.core.model import Caller, Socket, Subscription
 from chalicelib.core.ports import Poster
 from chalicelib.core.pushes import Answer
 from chalicelib.core.requests import CreateConversation, NewParticipant
@@ -46,6 +47,9 @@ class Scale:
 
     recipients: int = 20
     rounds: int = 31
+    growth: tuple[int, int] = (10, 1_000)
+    """Sizes of a conversation, for what a delivery costs in it."""
+    rounds_of_growth: int = 7
 
 
 @contextlib.contextmanager
@@ -90,7 +94,7 @@ class Room:
     """A conversation of which everybody has a socket that is subscribed."""
 
     def __init__(self, client: Any, poster: Poster, people: int) -> None:
-        settings = Settings.from_environment(ENVIRONMENT)
+        settings = Settings.from_environment({**ENVIRONMENT, "CHAT_LIMIT_PARTICIPANTS": str(max(people, 100))})
         self.chat: Application = build(settings, dynamo_client=client, poster=poster)
         self.sockets = ids(people)
         names = [f"person-{each}" for each in range(people)]
@@ -103,8 +107,10 @@ class Room:
         )
         made = self.chat.conversations.create(Caller(names[0], names[0]), request)
         self.conversation_id: str = made.answer["conversation_id"]
-        for each in self.sockets:
-            self.say(each, type="subscribe", conversation_id=self.conversation_id)
+        for each, name in zip(self.sockets, names, strict=True):
+            # Without the answer, which grows with the conversation and is not what is measured.
+            heard = Subscription(self.conversation_id, each, name, 1, 1, now + 86_400, since=now * 1000)
+            self.chat.connection_store.subscribe(heard)
         self._number = 0
 
     def say(self, connection_id: str, **command: Any) -> None:
@@ -115,16 +121,17 @@ class Room:
         answer = Answer(connection_id, reply.generation, reply.answers)
         self.chat.delivery.deliver(reply.pushes, within=20, answer=answer)
 
-    def send(self) -> None:
-        """One message of the usual size, from the first of them."""
-        self._number += 1
-        self.say(
-            self.sockets[0],
-            type="message",
-            conversation_id=self.conversation_id,
-            client_message_id=f"m-{self._number}",
-            content=CONTENT,
-        )
+    def send(self, times: int = 1) -> None:
+        """Messages of the usual size, from the first of them."""
+        for _ in range(times):
+            self._number += 1
+            self.say(
+                self.sockets[0],
+                type="message",
+                conversation_id=self.conversation_id,
+                client_message_id=f"m-{self._number}",
+                content=CONTENT,
+            )
 
     def written(self) -> int:
         """How many events the log has."""
@@ -158,6 +165,22 @@ def measure(scale: Scale) -> Mapping[str, tuple[float, float]]:
         return {each: (median(walls[each]), median(cpus[each])) for each in rooms}
 
 
+def growth(scale: Scale) -> Mapping[int, float]:
+    """Seconds of CPU a delivery, of a whole message, by how many people the conversation has."""
+    with store(0, 0) as endpoint, sink(0) as port:
+        poster = CallbackPoster(url(port, tls=False), REGION, CREDENTIALS.get_frozen_credentials, SystemClock())
+        rooms = {people: Room(our_client(endpoint), poster, people) for people in scale.growth}
+        found: dict[int, list[float]] = {people: [] for people in rooms}
+        for room in rooms.values():
+            room.send()
+        for _ in range(scale.rounds_of_growth):
+            for people, room in rooms.items():
+                # As many deliveries of each, for a clock that is not exact.
+                times = max(rooms) // people
+                found[people].append(cpu(partial(room.send, times)) / people / times)
+        return {people: median(costs) for people, costs in found.items()}
+
+
 def report(scale: Scale, show: Print) -> bool:
     """Measure and show it."""
     found = measure(scale)
@@ -176,4 +199,10 @@ def report(scale: Scale, show: Print) -> bool:
         for name, (took, used) in found.items()
     ]
     show(table(("clients", "ms", "of the necessary", "target", "CPU ms"), rows))
+    grown = growth(scale)
+    few, many = min(grown), max(grown)
+    show("\nCPU a delivery, of a whole message, by the people in the conversation (100 at the most by default).\n")
+    microseconds = f"{1e6 * grown[few]:.0f} / {1e6 * grown[many]:.0f}"
+    growing = (f"N = {many} / N = {few}", f"{grown[many] / grown[few]:.2f}", "≤ 1.2", microseconds)
+    show(table(("what", "ratio", "target", f"µs: {few} / {many}"), [growing]))
     return True
