@@ -8,6 +8,9 @@
 #   STAGE=dev  with `make package`, `deploy`, `destroy`: a stage of .chalice/config.json
 #   YES=1      with `make deploy` and `make destroy`: does not ask
 
+# Hundreds of processes are started here: each would compile what it imports once more.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?=
 ARGS ?=
 T ?=

@@ -6,7 +6,8 @@ botocore of its own), and for tests `.venv-lint` what judges the template (which
 `.venv-ministack` MiniStack again, with what it takes to deploy a whole stage to it (`make run` does without).
 Each carries a stamp: a digest of what was asked for and what is installed. The stamp is removed before anything
 is changed and written last, so an interrupted installation is seen and repaired. An environment that works but
-has no stamp is completed in place; one that does not work is made anew.
+has no stamp is completed in place; one that does not work is made anew. Only `.venv` has pip, which installs into
+the others as well: to put it into each would take longer than what they need.
 
 Standard library only: this runs before anything is installed.
 """
@@ -29,11 +30,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 STAMP = "setup-stamp.json"
+MAIN = ".venv"
 RUNTIME = "requirements.txt"
 LEVELS = {
     # Each inner tuple is one call of pip: a file with hashes makes pip demand them of all that it installs.
     "run": ((RUNTIME,), ("requirements-local.txt",)),
-    "test": ((RUNTIME,), ("requirements-local.txt", "requirements-dev.txt")),
+    "test": ((RUNTIME,), ("requirements-local.txt",), ("requirements-dev.txt",)),
 }
 STORE = (("requirements-store.txt",),)
 LINT = (("requirements-lint.txt",),)
@@ -61,6 +63,11 @@ class Environment:
         return self.path / "bin" / "python"
 
     @property
+    def installer(self) -> Path:
+        """The interpreter whose pip installs into the environment."""
+        return self.path.parent / MAIN / "bin" / "python"
+
+    @property
     def stamp(self) -> Path:
         """The file that says what the environment was completed with."""
         return self.path / STAMP
@@ -73,7 +80,7 @@ class Environment:
 
 def environments(root: Path, level: str) -> list[Environment]:
     """The environments that a level ("run" or "test") needs."""
-    needed = [Environment(root / ".venv", LEVELS[level]), Environment(root / ".venv-store", STORE)]
+    needed = [Environment(root / MAIN, LEVELS[level]), Environment(root / ".venv-store", STORE)]
     if level == "test":
         needed += [
             Environment(root / ".venv-lint", LINT),
@@ -109,7 +116,7 @@ def read_stamp(environment: Environment) -> dict[str, str]:
 def interpreter(environment: Environment) -> str | None:
     """The base interpreter of an environment that works and is new enough, else None."""
     probe = (
-        "import sys, pip\n"
+        f"import sys{', pip' if environment.python == environment.installer else ''}\n"
         "print(sys.base_prefix, '%d.%d' % sys.version_info[:2])\n"
         "sys.exit(sys.version_info < (3, 11))"
     )
@@ -161,18 +168,37 @@ def create(environment: Environment, run: Run) -> None:
         environment.path.unlink()
     shutil.rmtree(environment.path, ignore_errors=True)
     base = getattr(sys, "_base_executable", sys.executable)
-    if not run([base, "-m", "venv", str(environment.path)], environment.log):
+    options = [] if environment.python == environment.installer else ["--without-pip"]
+    if not run([base, "-m", "venv", *options, str(environment.path)], environment.log):
         raise SetupError(f"{environment.path.name} could not be made:\n{tail(environment.log)}")
 
 
 def install(environment: Environment, run: Run) -> bool:
-    """Installs every group; says whether all went well."""
+    """Installs every group, side by side; says whether all went well."""
     root = environment.path.parent
-    for group in environment.groups:
-        named = [part for name in group for part in ("-r", str(root / name))]
-        pip = [str(environment.python), "-m", "pip", "--no-input", "--disable-pip-version-check"]
-        if not run([*pip, "install", "--quiet", "--prefer-binary", *named], environment.log):
-            return False
+    pip = [str(environment.installer), "-m", "pip", "--python", str(environment.python)]
+    pip += ["--no-input", "--disable-pip-version-check", "install", "--quiet", "--prefer-binary"]
+    # The files list all that is needed, each package once. What is imported is compiled then: most of it never is.
+    pip += ["--no-deps", "--no-compile"]
+    with ThreadPoolExecutor(max_workers=len(environment.groups)) as pool:
+        named = [[part for name in group for part in ("-r", str(root / name))] for group in environment.groups]
+        return all([*pool.map(lambda files: run([*pip, *files], environment.log), named)])
+
+
+def make_usable(environment: Environment, *, same_python: bool, run: Run = run_logged) -> bool:
+    """Makes the environment anew if it does not work; says whether it did. Its stamp is gone then in any case.
+
+    Raises SetupError when it cannot be made.
+    """
+    environment.log.parent.mkdir(exist_ok=True)
+    environment.log.write_text("", encoding="utf-8")
+    stamp = read_stamp(environment)
+    environment.stamp.unlink(missing_ok=True)
+    found = interpreter(environment)
+    moved = stamp.get("place", str(environment.path)) != str(environment.path)
+    if found is not None and not moved and (not same_python or found == this_interpreter()):
+        return False
+    create(environment, run)
     return True
 
 
@@ -181,14 +207,10 @@ def prepare(environment: Environment, *, same_python: bool, run: Run = run_logge
 
     Raises SetupError when a new environment cannot be made or filled either.
     """
-    environment.log.parent.mkdir(exist_ok=True)
-    environment.log.write_text("", encoding="utf-8")
-    stamp = read_stamp(environment)
-    environment.stamp.unlink(missing_ok=True)
-    found = interpreter(environment)
-    moved = stamp.get("place", str(environment.path)) != str(environment.path)
-    usable = found is not None and not moved and (not same_python or found == this_interpreter())
-    if not (usable and install(environment, run)):
+    is_new = make_usable(environment, same_python=same_python, run=run)
+    if not install(environment, run):
+        if is_new:
+            raise SetupError(f"{environment.path.name} could not be filled:\n{tail(environment.log)}")
         create(environment, run)
         if not install(environment, run):
             raise SetupError(f"{environment.path.name} could not be filled:\n{tail(environment.log)}")
@@ -238,6 +260,9 @@ def set_up(root: Path, level: str, *, same_python: bool) -> None:
         started = time.monotonic()
         names = ", ".join(each.path.name for each in stale)
         say(f"Preparing {names} with Python {sys.version.split()[0]} (about half a minute the first time)")
+        for each in stale:
+            if each.python == each.installer:
+                make_usable(each, same_python=same_python)  # the others need its pip
         with ThreadPoolExecutor(max_workers=len(stale)) as pool:
             for done in [pool.submit(prepare, each, same_python=same_python) for each in stale]:
                 done.result()

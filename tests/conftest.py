@@ -1,8 +1,15 @@
-"""The order of a whole run."""
+"""The order of a whole run, and what of it stays together."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+
+from tests.support.scheduling import Scheduling, unit_of
+
+LONGEST = ("[ministack", "[bundle", "tests/deploy/test_ministack.py")
+"""The groups that take longest, and first those that mostly wait."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -10,4 +17,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     Each test stays beside its neighbours otherwise, as those share servers and stores.
     """
-    items.sort(key=lambda item: item.get_closest_marker("laws") is None)
+    items.sort(key=_turn)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """Keep together what shares a server."""
+    config.option.loadscopereorder = False  # it counts tests, and few can take longer than many
+    return Scheduling(config, log)
+
+
+def _turn(item: pytest.Item) -> int:
+    unit = unit_of(item.nodeid)
+    if unit in LONGEST:
+        return LONGEST.index(unit)
+    return len(LONGEST) + (item.get_closest_marker("laws") is None)

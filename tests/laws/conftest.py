@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from chalicelib.aws.clients import Keys
+from chalicelib.aws.dynamo_client import TARGET, DynamoClient
+from chalicelib.aws.json_service import JsonService
+from chalicelib.aws.tls import Trust
+from chalicelib.core.clock import SystemClock
 from tests.laws.memory import MemoryStore
 from tests.laws.world import Stage
-from tests.support.engine import create_tables, dynamodb, store_engine
+from tests.support.engine import REGION, Engine, create_tables, dynamodb, store_engine
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -19,10 +24,12 @@ DEFINITION = Path(__file__).parents[2] / "infra" / "tables.json"
 
 
 @pytest.fixture(scope="session")
-def engine_stage(dynamodb: "DynamoDBClient") -> Stage:
-    """On the engine that the local cloud runs on, one for the test process."""
+def engine_stage(dynamodb: "DynamoDBClient", store_engine: Engine) -> Stage:
+    """On the engine that the local cloud runs on, one for the test process, by the client that the chat has."""
     names = create_tables(dynamodb, json.loads(DEFINITION.read_text("utf-8")))
-    return Stage(dynamodb, names["ConversationsTable"], names["ConnectionsTable"])
+    keys = Keys("test", "test", None)
+    service = JsonService(store_engine.url, "dynamodb", TARGET, REGION, lambda: keys, SystemClock(), Trust())
+    return Stage(DynamoClient(service), names["ConversationsTable"], names["ConnectionsTable"])
 
 
 @pytest.fixture

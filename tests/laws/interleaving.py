@@ -5,7 +5,8 @@ nowhere but in the store: what is posted to sockets is judged without regard to 
 schedules that differ only in the order of independent store calls are left out (`stepper.explore`, reduce).
 
 Where transactions hold their items there are too many schedules, and some are drawn by seeded chance:
-`CHAT_LAWS_SAMPLES` says how many times as many as half of what a test names (1).
+`CHAT_LAWS_SAMPLES` says how many times as many as half of what a test names (1), and how many of all schedules
+go to the engine as well.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ BRIEF = Timing(append_deadline=QUANTUM)
 """One pause, and then it is busy: where transactions conflict, more of them would only multiply schedules."""
 CRASHED = "crashed"
 """Stands for the code of an error where an operation's process has died."""
-REPLAYED = 4
+REPLAYED = max(1, round(4 * SAMPLES))
 """About how many schedules of one scenario are run on the engine as well."""
 
 

@@ -7,9 +7,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from scripts import setup
 from scripts.setup import SetupError, environments, is_ready, prepare
@@ -39,13 +42,15 @@ class FakeTools:
     def __call__(self, command: Sequence[str], log: Path) -> bool:
         if "venv" in command:
             self._make(Path(command[-1]))
+            assert ("--without-pip" in command) == (self.made[-1] != ".venv")
             return True
         if self.failures:
             self.failures -= 1
             with log.open("a", encoding="utf-8") as output:
                 output.write("Looking around\nERROR: no answer from https://host.example/simple/pip at all\n")
             return False
-        environment = Path(command[0]).parent.parent
+        assert Path(command[0]).parent.parent.name == ".venv", "the one with pip"
+        environment = Path(command[command.index("--python") + 1]).parent.parent
         files = [Path(part).name for part in command if part.endswith(".txt")]
         self.installed.append(files)
         for name in files:
@@ -80,13 +85,27 @@ def prepare_all(root: Path, tools: FakeTools, level: str = "run", *, same_python
         prepare(each, same_python=same_python, run=tools)
 
 
-def test_both_environments_are_made_and_filled_runtime_first_because_of_its_hashes(checkout: Path) -> None:
+def test_both_environments_are_made_and_filled(checkout: Path) -> None:
     tools = FakeTools()
     assert ready(checkout) == [False, False]
     prepare_all(checkout, tools)
     assert ready(checkout) == [True, True]
     assert tools.made == [".venv", ".venv-store"]
-    assert tools.installed == [["requirements.txt"], ["requirements-local.txt"], ["requirements-store.txt"]]
+    (each,) = zip(*sorted(tools.installed), strict=True)
+    assert each == ("requirements-local.txt", "requirements-store.txt", "requirements.txt")
+
+
+@pytest.mark.parametrize("environment", environments(ROOT, "test"), ids=lambda each: str(each.path.name))
+def test_the_files_list_all_that_their_packages_need(environment: setup.Environment) -> None:
+    paths = [str(path) for path in environment.path.glob("lib/python*/site-packages")]
+    found = {canonicalize_name(each.name): each for each in distributions(path=paths)}
+    assert found
+    for each in found.values():
+        for needed in map(Requirement, each.requires or ()):
+            if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+                there = found.get(canonicalize_name(needed.name))
+                assert there is not None, f"{each.name} needs {needed}, which is in no file"
+                assert needed.specifier.contains(there.version, prereleases=True), f"{each.name} needs {needed}"
 
 
 def test_what_tests_need_is_more_than_what_a_run_needs(checkout: Path) -> None:
