@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.build import run_chalice
-from infra.stage import read_stage
-from infra.template import compose
+from infra.build import TEMPLATE
 from infra.template.names import FUNCTIONS
 from local.iam import resolve
+from tests.bundle.build import built_stage, shared_place
 from tests.iam.support import ACCOUNT, API, QUEUE, STAGE, Json, StandIn, table
 from tests.support.engine import REGION, create_tables, dynamodb, store_engine
 
@@ -40,9 +39,8 @@ def tables(dynamodb: DynamoDBClient) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def deployed_policies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Json]]:
     """The statements of the stage `dev` by function, as they are handed to CloudFormation."""
-    stage = read_stage(ROOT, STAGE)
-    template = run_chalice(ROOT, stage, tmp_path_factory.mktemp("dev") / "chalice")
-    compose.finish(template, stage, "1.2.3+test")
+    built = built_stage(shared_place(tmp_path_factory.getbasetemp()) / "bundle")
+    template = json.loads((built / TEMPLATE).read_text("utf-8"))
     found = {}
     for function in FUNCTIONS:
         (policy,) = template["Resources"][function.role]["Properties"]["Policies"]

@@ -65,8 +65,11 @@ class Operation:
         self.lost_conflict = False
         self._action = action
         self._deadline = deadline
-        self._changed = threading.Condition()
-        self._may_pass = self._abandoned = False
+        self._abandoned = False
+        # Two locks that one side takes and the other gives back: a condition would make a new one for each wait.
+        self._go, self._rested = threading.Lock(), threading.Lock()
+        self._go.acquire()
+        self._rested.acquire()
         self._thread = threading.Thread(target=self._run, name=f"operation {name}", daemon=True)
 
     def start(self) -> None:
@@ -76,9 +79,8 @@ class Operation:
 
     def advance(self) -> None:
         """Pass the gate and run to the next one; raises StuckError."""
-        with self._changed:
-            self.pending, self._may_pass = None, True
-            self._changed.notify_all()
+        self.pending = None
+        self._go.release()
         self._await_rest()
 
     def abandon(self) -> None:
@@ -86,10 +88,10 @@ class Operation:
 
         A thread that is stuck elsewhere is left behind; it ends at its next gate, or with the process.
         """
-        with self._changed:
-            self._abandoned = True
-            self._changed.notify_all()
-            rests = self.pending is not None or self.outcome is not None
+        rests = self.pending is not None or self.outcome is not None
+        self._abandoned = True
+        if self._go.locked():
+            self._go.release()
         if rests:
             self._thread.join(self._deadline)
 
@@ -100,11 +102,9 @@ class Operation:
                 f"{step} comes from the thread {threading.current_thread().name!r}: set up and check with the "
                 "engine itself, and give the operation a SerialExecutor"
             )
-        with self._changed:
-            self.pending = step
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: self._may_pass or self._abandoned)
-            self._may_pass = False
+        self.pending = step
+        self._rested.release()
+        self._go.acquire()
         if self._abandoned:
             raise Abandoned
 
@@ -113,14 +113,11 @@ class Operation:
             outcome = Outcome(value=self._action())
         except BaseException as error:  # noqa: BLE001  # a Crash is an outcome like any other
             outcome = Outcome(error=error)
-        with self._changed:
-            self.outcome = outcome
-            self._changed.notify_all()
+        self.outcome = outcome
+        self._rested.release()
 
     def _await_rest(self) -> None:
-        with self._changed:
-            rests = self._changed.wait_for(lambda: self.pending or self.outcome, self._deadline)
-        if not rests:
+        if not self._rested.acquire(timeout=self._deadline):
             raise StuckError(
                 f"operation {self.name} came to no store call and no end within {self._deadline} s; it waits for "
                 f"something that is not stepped (a real sleep, a lock, another thread). It stands at\n"
