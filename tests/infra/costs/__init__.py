@@ -1,0 +1,1 @@
+"""What the cost model says, by what it says it about."""
