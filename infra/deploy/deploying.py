@@ -17,6 +17,7 @@ from infra.deploy.stack import FAILED_CREATION, NEW, ChangeSet, Stack
 from infra.deploy.tokens import token_for
 from infra.errors import InfraError
 from infra.stage import Stage
+from infra.template.tables import PROTECTION
 
 _SUCCESS = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 _SMOKE_TOKEN_SECONDS = 600
@@ -73,12 +74,14 @@ class Deploying:
         self._check_can_be_deployed()
         create = self._begin()
         url = Artefacts(self._account, self._stage, self._console).upload(build)
-        change_set = self._stack.compare(url, create=create)
+        change_set = self._stack.compare(url, self._parameters(protected=not create), create=create)
         if change_set is None:
             self._console.say("Nothing to change: the stack is as the template wants it")
             self._make_secret()
         else:
             self._change(change_set, create=create)
+        if create and self._stage.infra.production:
+            self._protect(url)
         deployed = self._result(changed=change_set is not None)
         self._check(deployed, build.version)
         return deployed
@@ -118,6 +121,19 @@ class Deploying:
             self._stack.discard(change_set, created=create)
             raise InfraError("Nothing was changed")
         self._make_secret()
+        self._execute(change_set)
+
+    def _protect(self, url: str) -> None:
+        """Protect tables that were just made: not before, as CloudFormation could not have deleted them again."""
+        self._console.say("Protecting the tables against deletion")
+        change_set = self._stack.compare(url, self._parameters(protected=True), create=False)
+        if change_set is not None:
+            self._execute(change_set)
+
+    def _parameters(self, *, protected: bool) -> dict[str, str]:
+        return {PROTECTION: str(protected).lower()} if self._stage.infra.production else {}
+
+    def _execute(self, change_set: ChangeSet) -> None:
         status, happened = self._stack.execute(change_set)
         if status not in _SUCCESS:
             raise InfraError(self._failure(status, happened))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,13 +108,16 @@ class Stack:
             if each["ResourceStatus"].endswith("_IN_PROGRESS")
         ]
 
-    def compare(self, template_url: str, *, create: bool) -> ChangeSet | None:
+    def compare(
+        self, template_url: str, parameters: Mapping[str, str], *, create: bool
+    ) -> ChangeSet | None:
         """A change set towards the template; None if there is nothing to do. Raises InfraError."""
         made = self._client.create_change_set(
             StackName=self.name,
             ChangeSetName=f"deploy-{uuid.uuid4().hex}",
             ChangeSetType="CREATE" if create else "UPDATE",
             TemplateURL=template_url,
+            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
             Capabilities=_CAPABILITIES,
         )
         identifier: str = made["Id"]

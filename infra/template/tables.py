@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 
 from infra.stage import Stage
-from infra.template.names import Json
+from infra.template.names import Json, ref
 
 DEFINITION = Path(__file__).parents[1] / "tables.json"
+PROTECTION = "ProtectTables"
+"""The parameter of a production stage that says whether its tables are protected against deletion."""
+_IS_ON = "TablesAreProtected"
 
 
 def fragment(stage: Stage) -> Json:
@@ -17,8 +20,24 @@ def fragment(stage: Stage) -> Json:
     They have no fixed names: CloudFormation could not make a second table beside one that stayed behind.
     """
     tables: Json = json.loads(DEFINITION.read_text(encoding="utf-8"))
-    policy = "Retain" if stage.infra.production else "Delete"
+    production = stage.infra.production
     for table in tables.values():
-        table["DeletionPolicy"] = table["UpdateReplacePolicy"] = policy
-        table["Properties"]["DeletionProtectionEnabled"] = stage.infra.production
-    return {"Resources": tables}
+        # Where the creation itself is undone they are empty, and would only be in the way.
+        table["DeletionPolicy"] = "RetainExceptOnCreate" if production else "Delete"
+        table["UpdateReplacePolicy"] = "Retain" if production else "Delete"
+        table["Properties"]["DeletionProtectionEnabled"] = production and {"Fn::If": [_IS_ON, True, False]}
+    return {"Resources": tables, **(_protection() if production else {})}
+
+
+def _protection() -> Json:
+    """On, unless somebody says otherwise: a creation does, as it could not be undone with protected tables."""
+    parameter = {
+        "Type": "String",
+        "Description": "Protect the tables against deletion: off only while the stack is created",
+        "AllowedValues": ["true", "false"],
+        "Default": "true",
+    }
+    return {
+        "Parameters": {PROTECTION: parameter},
+        "Conditions": {_IS_ON: {"Fn::Equals": [ref(PROTECTION), "true"]}},
+    }

@@ -111,7 +111,8 @@ class FakeCloudFormation(Paged):
         return {"TemplateBody": self.template}
 
     def create_change_set(self, **arguments: Any) -> Json:
-        self.done.append(f"compare {arguments['ChangeSetType']}")
+        given = "".join(f" {each['ParameterKey']}={each['ParameterValue']}" for each in arguments["Parameters"])
+        self.done.append(f"compare {arguments['ChangeSetType']}{given}")
         if arguments["ChangeSetType"] == "CREATE":
             self.status = "REVIEW_IN_PROGRESS"
         return {"Id": "a-change-set"}
@@ -240,9 +241,9 @@ class Aws:
     def console(self, *, yes: bool = True, ask: Callable[[str], str] | None = None) -> Console:
         return Console(say=self.said.append, ask=ask, yes=yes)
 
-    def deploying(self, console: Console | None = None, **more: Any) -> Deploying:
+    def deploying(self, console: Console | None = None, stage: Stage = TRIAL, **more: Any) -> Deploying:
         console = console or self.console()
-        return Deploying(self.account, TRIAL, console, stack=self._stack(console), **more)
+        return Deploying(self.account, stage, console, stack=self._stack(console), **more)
 
     def destroying(self, console: Console | None = None, stage: Stage = TRIAL) -> Destroying:
         console = console or self.console()

@@ -10,11 +10,13 @@ import pytest
 
 from infra.deploy.deploying import Deploying, Permissions
 from infra.errors import InfraError
+from infra.stage import InfraSettings
 from tests.deploy.fakes import BUILD, TRIAL, Aws, FakeCloudFormation, change, event, of_stack
 
 TABLE = "AWS::DynamoDB::Table"
 ADDED = change("Add", "Api", "AWS::Lambda::Function")
 REPLACED = change("Modify", "ConversationsTable", TABLE, Replacement="True")
+PRODUCTION = replace(TRIAL, infra=InfraSettings(production=True))
 FAILED_CREATION = [
     of_stack("CREATE_IN_PROGRESS"),
     event("Connect", "CREATE_FAILED", "Resource creation cancelled"),
@@ -124,6 +126,44 @@ def test_a_failed_update_says_that_all_runs_as_before() -> None:
     assert "Root cause: Api (AWS::Lambda::Function): Memory is too small" in said
     assert "Everything runs as before" in said
     assert len(aws.waited) == 3, "a look after each pause, until the stack says that it ended"
+
+
+def test_tables_of_production_are_protected_once_the_stack_stands() -> None:
+    made = [of_stack("CREATE_IN_PROGRESS"), of_stack("CREATE_COMPLETE")]
+    refused = [
+        of_stack("UPDATE_IN_PROGRESS"),
+        event("ConversationsTable", "UPDATE_FAILED", "Too many requests", TABLE),
+        of_stack("UPDATE_ROLLBACK_COMPLETE"),
+    ]
+    aws = Aws(FakeCloudFormation(None, [ADDED], batches=[made, refused]))
+    asked: list[str] = []
+
+    def ask(question: str) -> str:
+        asked.append(question)
+        return "y"
+
+    said = failure_of(aws.deploying(aws.console(yes=False, ask=ask), PRODUCTION))
+    assert aws.cloudformation.done == [
+        "compare CREATE ProtectTables=false",
+        "execute",
+        "compare UPDATE ProtectTables=true",
+        "execute",
+    ]
+    assert "Root cause: ConversationsTable (AWS::DynamoDB::Table): Too many requests" in said
+    assert "Protecting the tables against deletion" in aws.said
+    assert asked == ["Go ahead? [y/N] "]
+
+
+def test_an_update_of_production_protects_the_tables_whatever_was_before() -> None:
+    aws = Aws(FakeCloudFormation("UPDATE_COMPLETE", no_change_set="stop here"))
+    failure_of(aws.deploying(stage=PRODUCTION))
+    assert aws.cloudformation.done == ["compare UPDATE ProtectTables=true", "forget"]
+
+
+def test_a_creation_of_production_that_fails_protects_nothing() -> None:
+    aws = Aws(FakeCloudFormation(None, [ADDED], batches=[FAILED_CREATION]))
+    failure_of(aws.deploying(stage=PRODUCTION))
+    assert aws.cloudformation.done == ["compare CREATE ProtectTables=false", "execute"]
 
 
 def test_only_events_of_this_operation_are_shown() -> None:

@@ -111,19 +111,29 @@ def test_tables_are_those_of_the_definition_with_all_that_keeps_them_safe(resour
     definition = json.loads((ROOT / "infra" / "tables.json").read_text())
     assert set(tables) == {"ConversationsTable", "ConnectionsTable"}
     for name, table in tables.items():
-        assert table == definition[name]["Properties"] | {"DeletionProtectionEnabled": stage.infra.production}
+        protected = stage.infra.production and {"Fn::If": ["TablesAreProtected", True, False]}
+        assert table == definition[name]["Properties"] | {"DeletionProtectionEnabled": protected}
         assert table["BillingMode"] == "PAY_PER_REQUEST"
         assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
         assert table["SSESpecification"] == {"SSEEnabled": True}
 
 
+def test_tables_of_production_are_protected_unless_it_is_said_otherwise(dev: Json, prod: Json) -> None:
+    assert prod["Parameters"]["ProtectTables"]["Default"] == "true"
+    assert prod["Conditions"]["TablesAreProtected"] == {"Fn::Equals": [{"Ref": "ProtectTables"}, "true"]}
+    assert "ProtectTables" not in dev.get("Parameters", {})
+
+
 def test_what_outlives_the_stack_is_told_and_nothing_else(dev: Json, prod: Json) -> None:
     def kept(template: Json) -> set[str]:
         kept = set()
         for name, each in template["Resources"].items():
-            assert each.get("DeletionPolicy") == each.get("UpdateReplacePolicy")
-            if each.get("DeletionPolicy") == "Retain":
+            policies = (each.get("DeletionPolicy"), each.get("UpdateReplacePolicy"))
+            if policies not in {(None, None), ("Delete", "Delete")}:
+                # Tables go where their creation is undone; the role does not, as the account is set to it by then.
+                first = "RetainExceptOnCreate" if each["Type"] == "AWS::DynamoDB::Table" else "Retain"
+                assert policies == (first, "Retain"), name
                 kept.add(name)
         return kept
 
@@ -219,7 +229,7 @@ def test_the_socket_stage_is_throttled_and_writes_no_frames(resources: Json, sta
 
 
 def test_the_stage_that_policies_name_is_this_one(template: Json, stage: Stage) -> None:
-    assert set(template["Parameters"]) == {"ApiStage"}
+    assert set(template["Parameters"]) == {"ApiStage"} | ({"ProtectTables"} if stage.infra.production else set())
     parameter = template["Parameters"]["ApiStage"]
     assert (parameter["Default"], parameter["AllowedValues"]) == (stage.api_stage, [stage.api_stage])
 
