@@ -14,6 +14,13 @@ def _print(line: str) -> None:
     sys.stdout.flush()
 
 
+def _input(question: str) -> str:
+    # Not by input(question), which asks on standard error: who keeps that in a file would not see the question.
+    sys.stdout.write(question)
+    sys.stdout.flush()
+    return input()
+
+
 @dataclass(frozen=True, slots=True)
 class Console:
     """Lines out, answers in."""
@@ -28,7 +35,7 @@ class Console:
     def of_this_process(cls, *, yes: bool) -> Console:
         """Standard output, and the terminal if there is one on both sides."""
         interactive = sys.stdin.isatty() and sys.stdout.isatty()
-        return cls(ask=input if interactive else None, yes=yes)
+        return cls(ask=_input if interactive else None, yes=yes)
 
     def check_can_agree(self, what: str) -> None:
         """Raises InfraError if nobody could agree: known before anything is done, not after."""

@@ -12,7 +12,7 @@ from infra.deploy.changes import Change, table, warnings
 from infra.deploy.console import Console
 from infra.deploy.progress import Event, explain_failures
 from infra.deploy.secret import SecretParameter, secret_of
-from infra.deploy.smoke import ON_AWS, PATIENCE, Expected, Place, SmokeCheck
+from infra.deploy.smoke import PATIENCE, Place, SmokeCheck
 from infra.deploy.stack import FAILED_CREATION, NEW, ChangeSet, Stack
 from infra.deploy.tokens import token_for
 from infra.errors import InfraError
@@ -54,16 +54,14 @@ class Deploying:
         console: Console,
         *,
         permissions: Permissions = NOTHING_MORE,
-        expected: Expected = ON_AWS,
         patience: float = PATIENCE,
         stack: Stack | None = None,
     ) -> None:
-        """`stack` is given by tests; `expected` and `patience` are the smoke check's."""
+        """`stack` is given by tests; `patience` is the smoke check's."""
         self._account = account
         self._stage = stage
         self._console = console
         self._permissions = permissions
-        self._expected = expected
         self._patience = patience
         self._stack = stack or Stack(account, stage.full_name, console)
         self._secret = secret_of(account, stage)
@@ -163,7 +161,6 @@ class Deploying:
             Place(deployed.http_url, deployed.socket_url, version),
             self._console,
             token=None if self._secret is None else self._token,
-            expected=self._expected,
             patience=self._patience,
         ).run()
 

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from typing import Any
+from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
-from infra.__main__ import main
 from infra.deploy.artefacts import Build
 from infra.deploy.console import Console
 from infra.errors import InfraError
 from infra.stage import Stage as Settings
-from tests.deploy.fakes import Json
-from tests.deploy.test_policy import NEEDS, allowed
+from tests.deploy.account import everything, physical
+from tests.deploy.builds import LIMIT, TABLES, broken, with_tables_of
 from tests.support.client import Http, Person, Stage
-from tests.support.ministack import REGION, MiniStack, Running, stage_of
+from tests.support.ministack import MiniStack, Running, stage_of
 
 Changed = Callable[[], Build]
-TABLES = ("ConversationsTable", "ConnectionsTable")
-LIMIT = "CHAT_LIMIT_TITLE_CHARACTERS"
 BUCKET = "chat-artefacts-000000000000-eu-west-1-an"
 
 
@@ -29,22 +26,6 @@ def deploy(running: Running, build: Build, settings: Settings) -> tuple[Stage, l
     said: list[str] = []
     deployed = running.ministack.deploy(build, settings, Console(say=said.append, yes=True))
     return stage_of(running.ministack, settings, deployed), said
-
-
-def physical(ministack: MiniStack) -> dict[str, str]:
-    """Logical → physical ids of the stack's resources."""
-    found = ministack.client("cloudformation").describe_stack_resources(StackName="chat-dev")["StackResources"]
-    return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found}
-
-
-def broken(build: Build) -> Build:
-    """With one resource that cannot be made, and a setting that would be seen."""
-    build.template["Globals"]["Function"]["Environment"]["Variables"][LIMIT] = "7"
-    build.template["Resources"]["BadAlarm"] = {
-        "Type": "AWS::CloudWatch::Alarm",
-        "Properties": {"ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1, "Threshold": 1},
-    }
-    return build
 
 
 @contextmanager
@@ -56,40 +37,6 @@ def somebody(stage: Stage) -> Iterator[Person]:
     finally:
         person.disconnects()
         http.close()
-
-
-def test_from_nothing_to_a_first_message_is_one_command(standing: Running) -> None:
-    said = list(standing.said)
-    assert [line for line in said if line.startswith("  ok  ")] == [
-        "  ok  GET /health is 200 and says this version",
-        "  ok  an unknown path is 404 in our shape",
-        "  ok  no token is 401 in our shape",
-        "  ok  a socket without a token is refused with 403",
-        "  ok  a message is sent, acknowledged, heard and deleted",
-    ]
-    assert f"Making the bucket {BUCKET}: private, encrypted, for all stages" in said
-    s3 = standing.ministack.client("s3")
-    assert set(s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"].values()) == {True}
-    secret = standing.ministack.client("ssm").get_parameter(Name="/chat/dev/jwt-secret", WithDecryption=True)
-    assert not any(secret["Parameter"]["Value"] in line for line in said)
-
-
-def test_the_deployers_policy_covers_every_resource_that_was_made(standing: Running) -> None:
-    found = standing.ministack.client("cloudformation").describe_stack_resources(StackName="chat-dev")
-    # The emulator's own way to gateway responses, which on AWS are part of the API's definition.
-    kinds = {each["ResourceType"] for each in found["StackResources"]} - {"AWS::ApiGateway::GatewayResponse"}
-    assert kinds == NEEDS.keys()
-    for kind in kinds:
-        assert NEEDS[kind] <= allowed(), (kind, NEEDS[kind] - allowed())
-
-
-def test_deploying_again_changes_nothing(standing: Running, build: Build, settings: Settings) -> None:
-    deploy(standing, build, settings)
-    before = physical(standing.ministack)
-    _, said = deploy(standing, build, settings)
-    assert "Nothing to change: the stack is as the template wants it" in said
-    assert not any("uploaded" in line or "Made the parameter" in line for line in said)
-    assert physical(standing.ministack) == before
 
 
 def test_a_setting_a_route_and_a_table_are_changed_in_place_under_an_open_socket(
@@ -142,25 +89,6 @@ def _update_under(alice: Person, standing: Running, new: Build, settings: Settin
     alice.post("/conversations", {"title": "x" * 31}).expect(400)
 
 
-def test_a_deployment_that_fails_says_why_and_leaves_all_as_it_was(
-    standing: Running, build: Build, changed: Changed, settings: Settings
-) -> None:
-    stage, _ = deploy(standing, build, settings)
-    before = physical(standing.ministack)
-    with somebody(stage) as alice:
-        chat = alice.creates("Before the failure")
-    with pytest.raises(InfraError) as caught:
-        deploy(standing, broken(changed()), settings)
-    said = str(caught.value).splitlines()
-    assert said[0] == "The stack chat-dev ended in UPDATE_ROLLBACK_COMPLETE"
-    assert said[1].startswith("Root cause: BadAlarm (AWS::CloudWatch::Alarm): ") and "MetricName" in said[1]
-    assert "Everything runs as before" in said[-1]
-    assert physical(standing.ministack) == before
-    with somebody(stage) as alice:
-        assert alice.sees(chat)["title"] == "Before the failure"
-        alice.creates("longer than seven")
-
-
 def test_replacing_a_table_is_refused(
     standing: Running, build: Build, changed: Changed, settings: Settings
 ) -> None:
@@ -176,88 +104,34 @@ def test_replacing_a_table_is_refused(
     assert "Nothing to change: the stack is as the template wants it" in said
 
 
-def test_the_commands_go_where_the_sdks_settings_say(
-    standing: Running,
-    build: Build,
-    settings: Settings,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_tables_of_production_stay_if_the_stack_stood_and_are_protected_then(
+    empty: MiniStack, build: Build, settings: Settings
 ) -> None:
-    stage, _ = deploy(standing, build, settings)
-    variables = {"AWS_ENDPOINT_URL": standing.ministack.url, "AWS_REGION": REGION}
-    for name, value in {**variables, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}.items():
-        monkeypatch.setenv(name, value)
-    assert main(["token", "alice", "--name", "Alice", "--stage", "dev"]) == 0
-    token = capsys.readouterr().out.strip()
-    with closing(Http(stage.http_url)) as http:
-        http.request("GET", "/conversations", token=token).expect(200)
-
-
-def test_after_a_first_creation_that_failed_the_next_one_begins_anew(
-    empty: MiniStack, build: Build, changed: Changed, settings: Settings
-) -> None:
+    production = replace(settings, infra=settings.infra.model_copy(update={"production": True}))
+    template = with_tables_of(production, build.template)
+    untouched = everything(empty)
     with pytest.raises(InfraError, match="ended in ROLLBACK_COMPLETE\nRoot cause: BadAlarm"):
-        empty.deploy(broken(changed()), settings, Console(say=lambda _: None, yes=True))
+        empty.deploy(Build(build.bundle, broken(template)), production, Console(say=lambda _: None, yes=True))
+    assert everything(empty)["tables"] == untouched["tables"], "they never held anything"
+
     said: list[str] = []
-    assert empty.deploy(build, settings, Console(say=said.append, yes=True)).changed
-    assert "The stack chat-dev was not created last time (ROLLBACK_COMPLETE): deleting it" in said
-    assert said[-1] == "  ok  a message is sent, acknowledged, heard and deleted"
-
-
-@pytest.mark.parametrize("production", [False, True], ids=["trial", "production"])
-def test_destroying_leaves_what_is_kept_on_purpose_and_nothing_else(
-    empty: MiniStack, changed: Changed, settings: Settings, production: bool
-) -> None:
-    new = changed()
-    for table in TABLES:
-        if production:
-            new.template["Resources"][table] |= {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
-            new.template["Resources"][table]["Properties"]["DeletionProtectionEnabled"] = True
-    untouched = _everything(empty)
-    deployed = empty.deploy(new, settings, Console(say=lambda _: None, yes=True))
-    with somebody(stage_of(empty, settings, deployed)) as alice:
+    deployed = empty.deploy(Build(build.bundle, template), production, Console(say=said.append, yes=True))
+    assert "Protecting the tables against deletion" in said
+    with somebody(stage_of(empty, production, deployed)) as alice:
         alice.creates("Will it stay?")
     names = physical(empty)
-    there = _everything(empty)
+    dynamodb = empty.client("dynamodb")
+    for table in TABLES:
+        assert dynamodb.describe_table(TableName=names[table])["Table"]["DeletionProtectionEnabled"] is True
+    there = everything(empty)
     assert all(there[kind] != untouched[kind] for kind in untouched), "each kind is looked for"
 
-    kept = empty.destroy(settings, Console(say=lambda _: None, yes=True))
-    tables = {names[each] for each in TABLES} if production else set()
-    stays = {"roles": {names["GatewayLogRole"]}, "tables": tables, "buckets": {BUCKET}}
-    left = _everything(empty)
-    assert {kind: found - untouched[kind] for kind, found in left.items()} == {
-        kind: stays.get(kind, set()) for kind in untouched
-    }
-    on_purpose = {"GatewayLogRole", "GatewayAccount", *(TABLES if production else ())}
-    assert {each["LogicalResourceId"] for each in kept} == on_purpose
-    if production:
-        items = empty.client("dynamodb").scan(TableName=names["ConversationsTable"])["Items"]
-        assert any("Will it stay?" in str(item) for item in items)
-
-
-def _everything(ministack: MiniStack) -> dict[str, set[str]]:
-    """All that an account holds of the kinds that a stage is made of, by names."""
-
-    def names(service: str, operation: str, found: str, name: str | None, **arguments: Any) -> set[str]:
-        answer: Json = getattr(ministack.client(service), operation)(**arguments)
-        return {str(each if name is None else each[name]) for each in answer.get(found, [])}
-
-    buckets = names("s3", "list_buckets", "Buckets", "Name")
-    uploads = (names("s3", "list_objects_v2", "Contents", "Key", Bucket=each) for each in buckets)
-    return {
-        "functions": names("lambda", "list_functions", "Functions", "FunctionName"),
-        "http apis": names("apigateway", "get_rest_apis", "items", "id"),
-        "socket apis": names("apigatewayv2", "get_apis", "Items", "ApiId"),
-        "tables": names("dynamodb", "list_tables", "TableNames", None),
-        "queues": names("sqs", "list_queues", "QueueUrls", None),
-        "mappings": names("lambda", "list_event_source_mappings", "EventSourceMappings", "UUID"),
-        "roles": names("iam", "list_roles", "Roles", "RoleName"),
-        "logs": names("logs", "describe_log_groups", "logGroups", "logGroupName"),
-        "alarms": names("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
-        "dashboards": names("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
-        "topics": names("sns", "list_topics", "Topics", "TopicArn"),
-        "schedules": names("events", "list_rules", "Rules", "Name"),
-        "parameters": names("ssm", "describe_parameters", "Parameters", "Name"),
-        "buckets": buckets,
-        "uploads": set().union(*uploads),
-    }
+    kept = empty.destroy(production, Console(say=lambda _: None, yes=True))
+    left = {kind: found - untouched[kind] for kind, found in everything(empty).items()}
+    assert all("GatewayLogRole" in each for each in left["roles"]), "of the failed creation, too"
+    roles = left["roles"] | {names["GatewayLogRole"]}
+    stays = {"roles": roles, "tables": {names[each] for each in TABLES}, "buckets": {BUCKET}}
+    assert left == {kind: stays.get(kind, set()) for kind in left}
+    assert {each["LogicalResourceId"] for each in kept} == {"GatewayLogRole", "GatewayAccount", *TABLES}
+    items = dynamodb.scan(TableName=names["ConversationsTable"])["Items"]
+    assert any("Will it stay?" in str(item) for item in items)

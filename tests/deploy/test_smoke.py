@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from infra.deploy.console import Console
-from infra.deploy.smoke import Expected, Place, SmokeCheck
+from infra.deploy.smoke import Place, SmokeCheck
 from infra.errors import InfraError
 
 GOOD: dict[str, tuple[int, Any]] = {
@@ -84,10 +84,6 @@ def test_what_is_not_as_it_should_be_is_told(path: str, answer: tuple[int, Any],
     with pytest.raises(InfraError, match="The stage is deployed, but the smoke check failed") as caught:
         run({**GOOD, path: answer})
     assert told in str(caught.value)
-
-
-def test_a_stand_in_may_refuse_a_handshake_otherwise_if_that_is_said() -> None:
-    run({**GOOD, "/socket": (403, None)}, expected=Expected(handshake_without_token=403))
 
 
 def test_a_stage_that_accepts_no_token_of_its_own_secret_fails_and_shows_no_token() -> None:

@@ -22,8 +22,8 @@ def test_each_entry_is_of_a_test_that_there_is(each: Unkept) -> None:
 @pytest.mark.parametrize(
     "nodeid",
     [
-        "tests/e2e/test_identity.py::test_a_token_in_the_query_string_is_no_credential[ministack]",
-        "tests/e2e/test_identity.py::test_a_made_up_ticket_is_answered_401[ministack-x]",
+        "tests/e2e/test_bad_commands.py::test_a_bad_frame_among_good_ones_disturbs_none_of_them[ministack]",
+        "tests/e2e/test_bad_requests.py::test_a_browser_may_ask_before_it_sends[ministack-x]",
         "tests/e2e/test_bad_commands.py::test_a_frame_that_is_not_json_is_refused[ministack-ten thousand levels]",
     ],
 )

@@ -22,18 +22,11 @@ class Unkept:
     """It may be run there: it harms no other test."""
 
 
-_HANDSHAKE = "It answers a handshake that `$connect` refuses with 403, whatever the status of the handler."
 _RECURSION = "It parses frames itself, and a deeply nested one ends the socket; AWS passes it on to `$default`."
 _BYTES = "It replaces bytes that are not UTF-8, where AWS hands a body on in base64 or refuses it."
 _CROWD = "It starts a new process for every event of a crowd, which may take longer than clients wait."
 
 UNKEPT = (
-    Unkept(r"test_identity\.py::test_a_credential_that_is_missing_or_malformed_is_answered_401\[.*", _HANDSHAKE),
-    Unkept(r"test_identity\.py::test_a_bad_token_is_answered_401_on_http_and_at_the_handshake\[.*", _HANDSHAKE),
-    Unkept(r"test_identity\.py::test_a_made_up_ticket_is_answered_401\[.*", _HANDSHAKE),
-    Unkept(r"test_identity\.py::test_a_ticket_opens_one_socket_as_the_one_who_asked_for_it", _HANDSHAKE),
-    Unkept(r"test_identity\.py::test_a_token_in_the_query_string_is_no_credential", _HANDSHAKE),
-    Unkept(r"test_identity\.py::test_two_different_credentials_at_once_are_refused", _HANDSHAKE),
     Unkept(
         r"test_identity\.py::test_a_browser_may_offer_its_token_as_a_subprotocol_and_is_not_sent_it_back",
         "It accepts without any subprotocol; AWS sends the one that the handler names.",

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,8 +48,8 @@ def build_both(place: Path) -> Builds:
         fcntl.flock(lock, fcntl.LOCK_EX)
         checkouts = {"here": place / "here", "elsewhere": place / "another" / "place" / "with a longer name"}
         if not (place / _DONE).exists():
-            _copy(ROOT, checkouts["here"])
-            _copy(checkouts["here"], checkouts["elsewhere"])
+            copy_checkout(ROOT, checkouts["here"])
+            copy_checkout(checkouts["here"], checkouts["elsewhere"])
             _work_in(checkouts["elsewhere"])
             running = {name: _start(checkout, place / f"{name}.out") for name, checkout in checkouts.items()}
             ended = {name: (each.communicate(timeout=300), each.returncode) for name, each in running.items()}
@@ -68,8 +69,9 @@ def _start(root: Path, out: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def _copy(root: Path, to: Path) -> None:
-    for part in _PARTS:
+def copy_checkout(root: Path, to: Path, more: Sequence[str] = ()) -> None:
+    """Copy what a build is made of, and more files and directories."""
+    for part in (*_PARTS, *more):
         for path in [root / part] if (root / part).is_file() else _below(root / part):
             target = to / path.relative_to(root)
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -8,12 +8,21 @@ import json
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from tests.infra.checkouts import ROOT
 
 Json = dict[str, Any]
 PYTHON = ROOT / ".venv-lint" / "bin" / "python"
+
+
+class Kind(TypedDict):
+    """A type of resource."""
+
+    permissions: dict[str, list[str]]
+    """What CloudFormation's caller has to be allowed, by what is done: create, read, update, delete, list."""
+    properties: list[str]
+    """The names of all properties, those within others included."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +32,8 @@ class Verdict:
     findings: list[str]
     translation: Json
     findings_of_translation: list[str]
+    kinds: dict[str, Kind]
+    """What AWS's schemas say of the types in the translation."""
 
 
 def judge(template: Json, place: Path) -> Verdict:

@@ -1,7 +1,8 @@
 """Run by the interpreter of `.venv-lint`: translates a template as AWS does, and lints it before and after.
 
 Reads the template as JSON from standard input, writes `{"findings": [...], "translation": {...},
-"findings_of_translation": [...]}` to standard output. Not imported by any test: the tools live elsewhere.
+"findings_of_translation": [...], "kinds": {...}}` to standard output. Not imported by any test: the tools live
+elsewhere.
 """
 
 import copy
@@ -40,6 +41,24 @@ def translated(template: Json) -> Json:
     return found
 
 
+def kinds(template: Json) -> dict[str, Json]:
+    """What AWS's own schemas say of each type of resource that is in a template.
+
+    `permissions`: what CloudFormation's caller has to be allowed, by what is done (create, read, update, delete,
+    list); `properties`: the names of all properties, those within others included.
+    """
+    schemas = import_module("cfnlint.schema.manager").PROVIDER_SCHEMA_MANAGER
+    found = {}
+    for kind in sorted({each["Type"] for each in template["Resources"].values()}):
+        schema = schemas.get_resource_schema("us-east-1", kind).schema
+        parts = [schema, *schema.get("definitions", {}).values()]
+        found[kind] = {
+            "permissions": {name: each.get("permissions", []) for name, each in schema["handlers"].items()},
+            "properties": sorted({name for part in parts for name in part.get("properties", {})}),
+        }
+    return found
+
+
 def main() -> None:
     """Judge one template."""
     os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
@@ -49,6 +68,7 @@ def main() -> None:
         "findings": findings(template),
         "translation": translation,
         "findings_of_translation": findings(translation),
+        "kinds": kinds(translation),
     }
     json.dump(verdict, sys.stdout)
 

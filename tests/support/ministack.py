@@ -1,16 +1,9 @@
 """MiniStack as a stand-in for AWS: an emulator that nobody here wrote, to which a stage is deployed and then used.
 
 The template and the zip are those of `make package`, deployed by `infra.deploy` as they would be to AWS. What has
-to be different there is this, and nothing else:
-
-1. Addresses. API ids are reached at `http://127.0.0.1:PORT/_aws/execute-api/ID`, not at
-   `https://ID.execute-api.REGION.amazonaws.com`, in the outputs and in the functions' management endpoint.
-2. Gateway responses. MiniStack's import of an API ignores `x-amazon-apigateway-gateway-responses`, to which SAM
-   writes them, but keeps resources of their own type; so each becomes one. Their names sort before the
-   deployment's: in that order MiniStack makes what does not depend on each other, and a deployment takes along
-   those that are there.
-3. Times. On a machine that runs the tests and all functions, an HTTP request is given longer for its pushes; and
-   what takes days is over in seconds. MiniStack waits less for the functions' logs, which nobody reads there.
+to be different there stands at the top of `ministack_process/door.py`, and is nothing but that. The times that
+tests give: on a machine that runs the tests and all functions, an HTTP request is given longer for its pushes; and
+what takes days is over in seconds. MiniStack waits less for the functions' logs, which nobody reads there.
 """
 
 from __future__ import annotations
@@ -24,7 +17,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,7 +31,6 @@ from infra.deploy.console import Console
 from infra.deploy.deploying import Deployed, Deploying
 from infra.deploy.destroying import Destroying
 from infra.deploy.secret import secret_of
-from infra.deploy.smoke import Expected
 from infra.deploy.stack import Stack
 from infra.stage import Stage as Settings
 from infra.stage import read_stage
@@ -52,15 +44,20 @@ REGION = "eu-west-1"
 HOST = "127.0.0.1"
 PATIENCE = 60.0
 STOPPING = 10.0
-_PROCESS = Path(__file__).with_name("ministack_process.py")
-EXPECTED = Expected(handshake_without_token=403)
-"""MiniStack closes a refused handshake as its ASGI server does: with 403, whatever `$connect` answered."""
+DEPLOYER = "deployer"
+"""The key id whose requests are noted."""
+_PROCESS = Path(__file__).with_name("ministack_process")
 Json = dict[str, Any]
 
 
 @functools.cache
+def _client(service: str, url: str) -> Any:
+    """One for all who ask: what a client reads of its service's description costs more than the calls."""
+    return _session().client(service, endpoint_url=url)
+
+
+@functools.cache
 def _session() -> boto3.Session:
-    """One for all: what a session reads of a service's description costs more than the calls."""
     return boto3.Session("test", "test", region_name=REGION)
 
 
@@ -71,6 +68,8 @@ class MiniStack:
     process: subprocess.Popen[bytes]
     url: str
     log: Path
+    asked: Path
+    """What the deployer asked for, a line of JSON for each request."""
 
     def __enter__(self) -> Self:
         return self
@@ -92,33 +91,20 @@ class MiniStack:
 
     def account(self) -> Account:
         """The one account that it has, by clients that talk to nothing else."""
-        session = boto3.Session("test", "test", region_name=REGION)
-        identity = self.client("sts", session).get_caller_identity()
+        identity = self.client("sts").get_caller_identity()
         return Account(
             id=identity["Account"],
             region=REGION,
             caller=identity["Arn"],
             endpoint=self.url,
-            cloudformation=self.client("cloudformation", session),
-            s3=self.client("s3", session),
-            ssm=self.client("ssm", session),
+            cloudformation=self.client("cloudformation"),
+            s3=self.client("s3"),
+            ssm=self.client("ssm"),
         )
 
-    def client(self, service: str, session: Any = None) -> Any:
+    def client(self, service: str) -> Any:
         """A client of any service."""
-        return (session or _session()).client(service, endpoint_url=self.url)
-
-    def adapted(self, build: Build) -> Build:
-        """A build with what has to be different here; see the module."""
-        template = copied(build.template)
-        template["Globals"]["Function"]["Environment"]["Variables"] |= BRISK
-        _own_gateway_responses(template["Resources"])
-        text = json.dumps(template)
-        for scheme, ours in (("https", self.url), ("wss", self.url.replace("http", "ws", 1))):
-            for api in ("RestAPI", "WebsocketAPI"):
-                theirs = f"{scheme}://${{{api}}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}"
-                text = text.replace(theirs, f"{ours}/_aws/execute-api/${{{api}}}")
-        return Build(build.bundle, json.loads(text))
+        return _client(service, self.url)
 
     def deploy(self, build: Build, settings: Settings, console: Console) -> Deployed:
         """Deploy a build as it would be to AWS."""
@@ -127,11 +113,10 @@ class MiniStack:
             account,
             settings,
             console,
-            expected=EXPECTED,
             patience=PATIENCE,
             stack=_stack(account, settings, console),
         )
-        return deploying.run(self.adapted(build))
+        return deploying.run(build)
 
     def destroy(self, settings: Settings, console: Console) -> list[Json]:
         """Destroy a stage as on AWS; what stays on purpose."""
@@ -161,19 +146,21 @@ def start_ministack(place: Path) -> MiniStack:
     """A MiniStack on a free port that keeps its files in `place`; ready when this returns."""
     assert PYTHON.exists(), f"{PYTHON} is missing: run make setup"
     place.mkdir(parents=True, exist_ok=True)
-    log = place / "ministack.log"
+    log, asked = place / "ministack.log", place / "asked.jsonl"
     with ExitStack() as ours:
         listener = ours.enter_context(socket.create_server((HOST, 0)))
         port = listener.getsockname()[1]
+        url = f"http://{HOST}:{port}"
+        settings = {"url": url, "variables": BRISK, "noting": DEPLOYER, "noted": str(asked)}
         process = subprocess.Popen(
-            [PYTHON, "-I", _PROCESS, str(listener.fileno())],
+            [PYTHON, "-I", _PROCESS, str(listener.fileno()), json.dumps(settings)],
             stdin=subprocess.PIPE,
             stdout=ours.enter_context(log.open("wb")),
             stderr=subprocess.STDOUT,
             env=_environment(place, port),
             pass_fds=[listener.fileno()],
         )
-    started = MiniStack(process, f"http://{HOST}:{port}", log)
+    started = MiniStack(process, url, log, asked)
     with urllib.request.urlopen(f"{started.url}/_ministack/health", timeout=PATIENCE) as answer:  # noqa: S310
         assert answer.status == 200
     return started
@@ -228,19 +215,3 @@ def _environment(place: Path, port: int) -> dict[str, str]:
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
     }
-
-
-def _own_gateway_responses(resources: Json) -> None:
-    responses: Mapping[str, Json] = resources["RestAPI"]["Properties"].pop("GatewayResponses")
-    for kind, response in responses.items():
-        headers = response["ResponseParameters"]["Headers"]
-        properties = {
-            "RestApiId": {"Ref": "RestAPI"},
-            "ResponseType": kind,
-            "ResponseParameters": {f"gatewayresponse.header.{name}": value for name, value in headers.items()},
-            "ResponseTemplates": response["ResponseTemplates"],
-        }
-        if "StatusCode" in response:
-            properties["StatusCode"] = str(response["StatusCode"])
-        name = "GatewayResponse" + kind.title().replace("_", "")
-        resources[name] = {"Type": "AWS::ApiGateway::GatewayResponse", "Properties": properties}

@@ -1,13 +1,14 @@
 """MiniStack's own process, on a socket that was bound before, ending when whoever started it ends.
 
-Run by the interpreter of `.venv-ministack`, which has none of this project. Its standard input is a pipe that
-nobody writes to: the end of it says that the tests are gone, however they went. Served by uvicorn: what MiniStack
-brings along passes on neither close codes nor WebSocket limits.
+Run by the interpreter of `.venv-ministack`, which has none of this project: `python -I DIRECTORY SOCKET SETTINGS`.
+Its standard input is a pipe that nobody writes to: the end of it says that the tests are gone, however they went.
+Served by uvicorn: what MiniStack brings along passes on neither close codes nor WebSocket limits.
 """
 
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import signal
 import sys
@@ -32,8 +33,12 @@ def _wait_less_for_logs() -> None:
 if __name__ == "__main__":
     _wait_less_for_logs()
     threading.Thread(target=_end_with_the_input, daemon=True).start()
+    door = importlib.import_module("door").Door(
+        importlib.import_module("ministack.app").app, **json.loads(sys.argv[2])
+    )
+    door.hear(importlib.import_module("ministack.services.apigateway"))
     importlib.import_module("uvicorn").run(
-        "ministack.app:app",
+        door,
         fd=int(sys.argv[1]),
         ws="websockets-sansio",
         ws_max_size=MAX_MESSAGE,

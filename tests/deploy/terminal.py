@@ -1,0 +1,153 @@
+"""The command line, typed into a checkout of its own as a person would: processes, with a terminal or without."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from local.bundle.built import processor
+from tests.infra.checkouts import copy_checkout
+from tests.support.ministack import DEPLOYER, REGION, ROOT, MiniStack
+
+# A session of its own with this terminal: Ctrl-C reaches the command and nobody else.
+_ON_THE_TERMINAL = """
+import os, sys
+err = os.dup(2)
+os.login_tty(os.dup(0))
+os.dup2(err, 2)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+# Other settings of the SDK and the application; and what a make that runs the tests hands on to its own.
+_DISTURBING = re.compile(r"AWS_|CHAT_|(GNU)?MAKE|MFLAGS$|(STAGE|YES|ARGS|RUN)$")
+INTERRUPT = "\x03"
+"""What the key Ctrl-C sends."""
+WAITING = 300.0
+"""Seconds for one command on a busy machine."""
+COMMAND = (sys.executable, "-m", "infra")
+MAKE = ("make", "--no-print-directory", "--assume-old=setup", f"RUN={sys.executable}")
+"""The targets as they are, but without making environments: there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        """What it said."""
+        return self.out.splitlines()
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A checkout to type commands in, whose AWS is a MiniStack, by settings that the SDK knows."""
+
+    place: Path
+    ministack: MiniStack
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, place: Path, ministack: MiniStack) -> Desk:
+        """A fresh checkout, whose functions are for this machine's processor, and a profile that has the key."""
+        copy_checkout(ROOT, place / "checkout", more=("Makefile", "local"))
+        config = place / "checkout" / ".chalice" / "config.json"
+        settings: dict[str, Any] = json.loads(config.read_text())
+        config.write_text(json.dumps(settings | {"lambda_architecture": processor()}))
+        (place / "credentials").write_text(
+            f"[{DEPLOYER}]\naws_access_key_id = {DEPLOYER}\naws_secret_access_key = secret\n"
+        )
+        (place / "config").write_text(f"[profile {DEPLOYER}]\n")
+        return cls(
+            place,
+            ministack,
+            {
+                "AWS_PROFILE": DEPLOYER,
+                "AWS_SHARED_CREDENTIALS_FILE": str(place / "credentials"),
+                "AWS_CONFIG_FILE": str(place / "config"),
+                "AWS_ENDPOINT_URL": ministack.url,
+                "AWS_REGION": REGION,
+            },
+        )
+
+    def runs(self, *command: str, **variables: str | None) -> Ran:
+        """Run a command without a terminal, as a script would; a variable that is None is not set."""
+        done = subprocess.run(
+            self._command(command),
+            cwd=self.place / "checkout",
+            env=self._environment(variables),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=WAITING,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def types(self, answer: str, *command: str, asked: str) -> Ran:
+        """Run a command on a terminal, and type an answer when it asks the question that ends in `asked`."""
+        ours, theirs = pty.openpty()
+        complaints = self.place / "stderr"
+        with complaints.open("wb") as err, os.fdopen(ours, "r+b", buffering=0) as screen:
+            process = subprocess.Popen(
+                [sys.executable, "-c", _ON_THE_TERMINAL, *self._command(command)],
+                cwd=self.place / "checkout",
+                env=self._environment({}),
+                stdin=theirs,
+                stdout=theirs,
+                stderr=err,
+            )
+            os.close(theirs)
+            try:
+                shown = _converse(screen, asked, answer)
+                code = process.wait(WAITING)
+            finally:
+                process.kill()
+                process.wait()
+        return Ran(code, shown, complaints.read_text())
+
+    def _command(self, command: Sequence[str]) -> list[str]:
+        first, *options = command
+        return [*COMMAND, first, *options] if first != "make" else [*MAKE, *options]
+
+    def _environment(self, variables: Mapping[str, str | None]) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not _DISTURBING.match(name)}
+        wanted = {**inherited, "AWS_EC2_METADATA_DISABLED": "true", **self.variables, **variables}
+        return {name: value for name, value in wanted.items() if value is not None}
+
+
+def _converse(screen: BinaryIO, asked: str, answer: str) -> str:
+    """Read all that is shown, and answer the question once."""
+    shown = b""
+    answered = False
+    while part := _read(screen):
+        shown += part
+        if not answered and shown.endswith(asked.encode()):
+            screen.write(answer.encode())
+            answered = True
+    assert answered, f"nobody was asked {asked!r}: {shown.decode()}"
+    return shown.decode()
+
+
+def _read(screen: BinaryIO) -> bytes:
+    ready, _, _ = select.select([screen], [], [], WAITING)
+    assert ready, "nothing more is shown, and the command has not ended"
+    try:
+        return screen.read(65_536)
+    except OSError as error:
+        if error.errno != errno.EIO:  # Linux says so that nobody has the terminal open any more
+            raise
+        return b""

@@ -1,0 +1,161 @@
+"""`make deploy` and `make destroy` as they are typed: processes, that take a stage from nothing to nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import closing
+from pathlib import Path
+
+from tests.bundle.build import built_stage, shared_place
+from tests.deploy.account import everything, physical
+from tests.deploy.builds import broken
+from tests.deploy.terminal import INTERRUPT, Desk, Ran
+from tests.support.client import Http
+from tests.support.deployer import accesses, allowed, is_allowed, requests
+from tests.support.ministack import REGION, MiniStack
+
+BUCKET = "chat-artefacts-000000000000-eu-west-1-an"
+PARAMETER = "/chat/dev/jwt-secret"
+GO_AHEAD = "Go ahead? [y/N] "
+TYPE_ITS_NAME = "Type chat-dev to destroy it: "
+
+
+def test_a_stage_from_nothing_to_nothing(empty: MiniStack, tmp_path: Path) -> None:
+    """One test, as each command begins where the one before ended."""
+    desk = Desk.of(tmp_path, empty)
+    built = built_stage(shared_place(tmp_path.parent) / "bundle")
+    bad = a_broken_build(built, tmp_path / "broken")
+    untouched = everything(empty)
+
+    nothing_is_destroyed_where_nothing_is(desk)
+    interrupted_at_the_question(desk, built)
+    declined(desk, built)
+    assert everything(empty) == {**untouched, "buckets": {BUCKET}, "uploads": everything(empty)["uploads"]}
+    a_first_creation_that_fails(desk, bad)
+    from_nothing_to_a_first_message(desk)
+    http_url = nothing_to_change(desk, built)
+    before = physical(empty)
+    an_update_that_fails(desk, bad)
+    assert physical(empty) == before
+    a_token_is_accepted(desk, http_url)
+    not_destroyed_without_its_name(desk)
+    assert physical(empty) == before
+    destroyed(desk)
+    stays = {"roles": {before["GatewayLogRole"]}, "buckets": {BUCKET}}
+    assert {kind: found - untouched[kind] for kind, found in everything(empty).items()} == {
+        kind: stays.get(kind, set()) for kind in untouched
+    }
+    all_was_allowed(empty)
+
+
+def a_broken_build(built: Path, place: Path) -> Path:
+    shutil.copytree(built, place)
+    template = place / "template.json"
+    template.write_text(json.dumps(broken(json.loads(template.read_text()))))
+    return place
+
+
+def nothing_is_destroyed_where_nothing_is(desk: Desk) -> None:
+    done = desk.runs("destroy", "--yes")
+    assert (done.code, done.err) == (0, "")
+    assert done.lines[1] == "There is no stack chat-dev; uploads and secret go, if there are any"
+    assert "Removed 0 uploaded files of the stage" in done.lines
+
+
+def interrupted_at_the_question(desk: Desk, built: Path) -> None:
+    stopped = desk.types(INTERRUPT, "deploy", "--package", str(built), asked=GO_AHEAD)
+    assert stopped.code == 130
+    assert stopped.err.startswith("Stopped.")
+
+
+def declined(desk: Desk, built: Path) -> None:
+    """Nothing is left of it but the uploads, which the next one uses."""
+    done = desk.types("n\n", "deploy", "--package", str(built), asked=GO_AHEAD)
+    assert (done.code, done.err) == (1, "Nothing was changed\n")
+    assert "Creating the stack chat-dev would change this:" in done.lines
+    assert sum(line.endswith("is there already") for line in done.lines) == 2, "what the interrupted one uploaded"
+
+
+def a_first_creation_that_fails(desk: Desk, bad: Path) -> None:
+    done = desk.runs("deploy", "--yes", "--package", str(bad))
+    assert done.code == 1
+    ended, cause, *_, advice = done.err.splitlines()
+    assert ended == "The stack chat-dev ended in ROLLBACK_COMPLETE"
+    assert cause.startswith("Root cause: BadAlarm (AWS::CloudWatch::Alarm): ") and "MetricName" in cause
+    assert "run make deploy STAGE=dev" in advice
+    assert any(line.startswith("  CREATE_FAILED ") and "BadAlarm" in line for line in done.lines)
+
+
+def from_nothing_to_a_first_message(desk: Desk) -> None:
+    """The whole, package and all; the region by its option."""
+    done = desk.runs("make", "deploy", "STAGE=dev", "YES=1", f"ARGS=--region {REGION}", AWS_REGION=None)
+    assert (done.code, done.err) == (0, ""), done.err
+    where = f"account 000000000000, region {REGION} at {desk.ministack.url}"
+    assert done.lines[0].startswith(f"Stage dev as chat-dev into {where}, as arn:aws:")
+    assert done.lines[1].startswith("Built ")
+    assert "The stack chat-dev was not created last time (ROLLBACK_COMPLETE): deleting it" in done.lines
+    assert [line for line in done.lines if line.startswith("  ok  ")] == [
+        "  ok  GET /health is 200 and says this version",
+        "  ok  an unknown path is 404 in our shape",
+        "  ok  no token is 401 in our shape",
+        "  ok  a socket without a token is refused with 401",
+        "  ok  a message is sent, acknowledged, heard and deleted",
+    ]
+    assert the_url(done).startswith(desk.ministack.url)
+    s3, ssm = desk.ministack.client("s3"), desk.ministack.client("ssm")
+    assert set(s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"].values()) == {True}
+    secret = ssm.get_parameter(Name=PARAMETER, WithDecryption=True)["Parameter"]["Value"]
+    assert secret not in done.out
+
+
+def the_url(done: Ran) -> str:
+    assert (done.code, done.err) == (0, ""), done.err
+    return next(line.split()[1] for line in done.lines if line.startswith("HTTP "))
+
+
+def nothing_to_change(desk: Desk, built: Path) -> str:
+    """The same build, made elsewhere; the stage's URL."""
+    done = desk.runs("deploy", "--yes", "--package", str(built))
+    assert "Nothing to change: the stack is as the template wants it" in done.lines
+    assert not any("uploaded" in line or "Made the parameter" in line for line in done.lines)
+    return the_url(done)
+
+
+def an_update_that_fails(desk: Desk, bad: Path) -> None:
+    done = desk.runs("deploy", "--yes", "--package", str(bad))
+    assert done.code == 1
+    assert done.err.splitlines()[0] == "The stack chat-dev ended in UPDATE_ROLLBACK_COMPLETE"
+    assert "Root cause: BadAlarm (AWS::CloudWatch::Alarm): " in done.err
+    assert "Everything runs as before" in done.err
+
+
+def a_token_is_accepted(desk: Desk, http_url: str) -> None:
+    token = desk.runs("token", "alice", "--name", "Alice")
+    assert (token.code, token.err) == (0, "")
+    with closing(Http(http_url)) as http:
+        made = http.request("POST", "/conversations", {"title": "longer than seven"}, token=token.out.strip())
+        made.expect(201)
+
+
+def not_destroyed_without_its_name(desk: Desk) -> None:
+    done = desk.types("y\n", "destroy", asked=TYPE_ITS_NAME)
+    assert (done.code, done.err) == (1, "Nothing was destroyed\n")
+
+
+def destroyed(desk: Desk) -> None:
+    done = desk.types("chat-dev\n", "make", "destroy", "STAGE=dev", asked=TYPE_ITS_NAME)
+    assert (done.code, done.err) == (0, "")
+    assert "Removed 3 uploaded files of the stage" in done.lines
+    assert f"Removed the parameter {PARAMETER}" in done.lines
+    assert f"  the bucket {BUCKET}, which all stages of the account share" in done.lines
+
+
+def all_was_allowed(ministack: MiniStack) -> None:
+    """By the deployer's policy, all that these commands asked for; and nothing else of the services they ask."""
+    asked = {each for request in requests(ministack.asked) for each in accesses(request, "chat-dev")}
+    assert {request.region for request in requests(ministack.asked)} == {REGION}
+    assert {each for each in asked if not is_allowed(each, {})} == set()
+    services = {each.action.partition(":")[0] for each in asked}
+    assert services == {"cloudformation", "s3", "ssm", "sts"}
+    assert {each for each in allowed() if each.partition(":")[0] in services} == {each.action for each in asked}

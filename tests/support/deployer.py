@@ -1,0 +1,118 @@
+"""The deployer's policy as IAM would read it for one account, and what a deployment asks for in IAM's terms."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from local.gateway.policy import matches
+from local.iam.access import Access
+from local.iam.policy import Grant, Policy
+
+Json = dict[str, Any]
+FILE = Path(__file__).parents[2] / "infra" / "deployer-policy.json"
+ACCOUNT = "000000000000"
+_CONDITIONS = {"StringEquals": lambda wanted, is_: wanted == is_, "StringLike": matches}
+_TRANSFORM = "arn:aws:cloudformation:{region}:aws:transform/Serverless-2016-10-31"
+# What is asked of a bucket, by its method and query; without a query, of an object.
+_BUCKET = {
+    ("HEAD", ""): "s3:ListBucket",
+    ("GET", "list-type"): "s3:ListBucket",
+    ("PUT", ""): "s3:CreateBucket",
+    ("PUT", "publicAccessBlock"): "s3:PutBucketPublicAccessBlock",
+    ("PUT", "encryption"): "s3:PutEncryptionConfiguration",
+}
+_OBJECT = {"HEAD": "s3:GetObject", "GET": "s3:GetObject", "PUT": "s3:PutObject"}
+
+
+class Request(NamedTuple):
+    """A signed request, as MiniStack's door noted it."""
+
+    region: str
+    service: str
+    method: str
+    path: str
+    query: dict[str, str]
+    target: str
+    fields: Json
+
+
+def statements() -> list[Json]:
+    """Of the policy, for our account, with lists where IAM takes one string, too."""
+    found = json.loads(FILE.read_text().replace("ACCOUNT", ACCOUNT))["Statement"]
+    return [{**each, **{key: _listed(each[key]) for key in ("Action", "Resource")}} for each in found]
+
+
+def allowed() -> set[str]:
+    """Every action of the policy."""
+    return {action for each in statements() for action in each["Action"]}
+
+
+def policy(context: Mapping[str, str]) -> Policy:
+    """What holds where the condition keys have these values. A key that has none fulfils no condition."""
+    holding = [each for each in statements() if _holds(each.get("Condition", {}), context)]
+    return Policy("the deployer", [{k: v for k, v in each.items() if k != "Condition"} for each in holding])
+
+
+def is_allowed(access: Access, context: Mapping[str, str]) -> bool:
+    """Whether the deployer may do that."""
+    return isinstance(policy(context).decide(*access), Grant)
+
+
+def requests(noted: Path) -> list[Request]:
+    """All that were noted."""
+    return [Request(**json.loads(line)) for line in noted.read_text().splitlines()]
+
+
+def accesses(request: Request, stack: str) -> Iterator[Access]:
+    """What a request needs. Change sets belong to `stack`, whose name does not stand in every request."""
+    if request.service == "s3":
+        yield from _of_s3(request)
+    elif request.service == "cloudformation":
+        yield from _of_cloudformation(request, stack)
+    elif request.service == "ssm":
+        name = request.fields.get("Name") or request.fields["ResourceId"]
+        resource = f"arn:aws:ssm:{request.region}:{ACCOUNT}:parameter{name}"
+        yield Access(f"ssm:{request.target.partition('.')[2]}", resource)
+        if "Tags" in request.fields:
+            yield Access("ssm:AddTagsToResource", resource)
+    else:
+        yield Access(f"{request.service}:{request.fields['Action']}", "*")
+
+
+def _of_s3(request: Request) -> Iterator[Access]:
+    bucket, _, key = request.path.lstrip("/").partition("/")
+    resource = f"arn:aws:s3:::{bucket}"
+    first = next(iter(request.query), "")
+    if key:
+        yield Access(_OBJECT[request.method], f"{resource}/{key}")
+    elif (request.method, first) == ("POST", "delete"):
+        yield Access("s3:DeleteObject", f"{resource}/any")
+    else:
+        yield Access(_BUCKET[request.method, first], resource)
+
+
+def _of_cloudformation(request: Request, stack: str) -> Iterator[Access]:
+    action = request.fields["Action"]
+    yield Access(
+        f"cloudformation:{action}", f"arn:aws:cloudformation:{request.region}:{ACCOUNT}:stack/{stack}/an-id"
+    )
+    if action == "CreateChangeSet":
+        yield Access("cloudformation:CreateChangeSet", _TRANSFORM.format(region=request.region))
+        # CloudFormation reads the template as whoever gave it.
+        yield Access("s3:GetObject", f"arn:aws:s3:::{urlsplit(request.fields['TemplateURL']).path.lstrip('/')}")
+
+
+def _holds(condition: Mapping[str, Mapping[str, Any]], context: Mapping[str, str]) -> bool:
+    return all(
+        key in context and any(_CONDITIONS[operator](value, context[key]) for value in _listed(wanted))
+        for operator, keys in condition.items()
+        for key, wanted in keys.items()
+    )
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
