@@ -3,7 +3,7 @@
 #   PYTHON=…   the Python (3.11 or newer) to make the environments with
 #   ARGS="…"   goes on to `python -m local`, `python -m bench`, `python -m infra deploy` or `… destroy`
 #   T=name     picks tests by name, as pytest's -k does
-#   WHOLE=1    with `make e2e`: every row of every table on every kind of chat, where `make test` takes one of ten
+#   WHOLE=1    with `make e2e`: every row of every table on MiniStack too, of which `make test` takes one of ten
 #   KEEP=1     with `make e2e`: leaves the server up after the test, with its log
 #   STAGE=dev  with `make package`, `deploy`, `destroy`: a stage of .chalice/config.json
 #   YES=1      with `make deploy` and `make destroy`: does not ask

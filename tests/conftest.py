@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.scheduling import Scheduling, unit_of
 
-LONGEST = ("[ministack", "[bundle", "tests/deploy/test_ministack.py")
+LONGEST = ("[ministack", "[bundle", "tests/deploy/test_ministack.py", "tests/deploy/test_commands_whole.py")
 """The groups that take longest, and first those that mostly wait."""
 
 

@@ -33,10 +33,6 @@ def test_what_one_server_used_is_used(tmp_path: Path) -> None:
     assert records.never_used() == {Permission("APIHandler", "UseTable", "dynamodb:Scan")}
 
 
-def test_only_the_last_of_all_test_processes_is_the_last(tmp_path: Path) -> None:
-    assert [Records(tmp_path / "iam").is_last(3) for _ in range(3)] == [False, False, True]
-
-
 def test_what_is_allowed_for_nothing_is_complained_of_and_so_is_a_needless_excuse(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -65,17 +65,18 @@ def servers(
     kept = started.kept()
     if kept is not None:
         pytestconfig.stash[_KEPT] = kept
+    used = started.kinds()
     started.stop()
-    look_at_the_permissions(request.session, records(shared))
+    if BUNDLE in used:  # in one process: see tests/support/scheduling.py
+        look_at_the_permissions(request.session, records(shared))
 
 
 def look_at_the_permissions(session: pytest.Session, run: Records) -> None:
-    """Raises AssertionError if a whole run used less than is allowed, in the last test process that ends."""
+    """Raises AssertionError if a whole run used less than is allowed."""
     modules = {each.path for each in session.items}
     is_picked = session.config.getoption("keyword", "") or session.config.getoption("lf", False)
     is_whole = {*Path(__file__).parent.glob("test_*.py")} <= modules and not is_picked
-    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    if run.is_last(processes) and is_whole and BUNDLE in kinds(os.environ):
+    if is_whole:
         problem = complaint(run.never_used())
         assert problem is None, problem
 
@@ -166,18 +167,17 @@ def kind_of(item: pytest.Item) -> str | None:
 def thinned(items: Sequence[pytest.Item]) -> set[pytest.Item]:
     """Those rows of tables that are left out.
 
-    The tables are of what clients may send, and the same code looks at it in each kind of chat: all rows are
-    for the app in development, and some of each table for the packaged one, to see that they get as far there.
-    On MiniStack, which takes its time, that holds for whatever comes in rows.
+    The tables are of what clients may send. All rows are for the app in development and as it is packaged; some of
+    each table are for MiniStack, which takes its time, to see that they get as far there.
     """
-    seen: Counter[tuple[str, str]] = Counter()
+    seen: Counter[str] = Counter()
     left_out = set()
     for item in items:
-        function, kind = item.nodeid.partition("[")[0], kind_of(item)
-        if kind == MINISTACK or (kind == BUNDLE and item.path.stem in TABLES):
-            if seen[function, kind] % ONE_ROW_OF:
+        if kind_of(item) == MINISTACK and item.path.stem in TABLES:
+            function = item.nodeid.partition("[")[0]
+            if seen[function] % ONE_ROW_OF:
                 left_out.add(item)
-            seen[function, kind] += 1
+            seen[function] += 1
     return left_out
 
 

@@ -131,6 +131,10 @@ class Servers:
         """A new server with a store and a queue of its own, which is the caller's to stop."""
         return self._start(kind, name, environment)
 
+    def kinds(self) -> set[str]:
+        """The kinds of those that were started."""
+        return {kind for kind, _ in self._started}
+
     def kept(self) -> Server | None:
         """The server that was left up, as was wished, if there is one."""
         return next((each for each in self._started.values() if each.process.stdin is None), None)

@@ -1,12 +1,11 @@
 """What the functions' policies allow that a whole run of the end-to-end tests never uses.
 
-Each server of the kind `bundle` leaves the guard's record; the test process that ends last adds them up. What is
+Each server of the kind `bundle` leaves the guard's record; the test process that had them adds them up. What is
 denied shows in a server's log; this is the other way round, and is asked only where the whole suite has run.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -29,7 +28,7 @@ NOT_SEEN: dict[Permission, str] = {}
 
 
 class Records:
-    """The records of one run, in a directory for all its test processes."""
+    """The records of one run."""
 
     def __init__(self, place: Path) -> None:
         self._place = place
@@ -38,14 +37,6 @@ class Records:
     def new(self, name: str) -> Path:
         """Where a server writes its record when it ends; `name` is unlike all others in the run."""
         return self._place / f"{name}.json"
-
-    def is_last(self, processes: int) -> bool:
-        """Whether the calling process is the last of so many to say that its servers have ended."""
-        with (self._place / "ended").open("a+") as ended:
-            fcntl.flock(ended, fcntl.LOCK_EX)
-            ended.write("x")
-            ended.flush()
-            return ended.tell() == processes
 
     def never_used(self) -> set[Permission]:
         """What is in all records unused, without what is not asked for."""
