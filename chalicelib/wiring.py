@@ -95,7 +95,7 @@ def build(
     store = DynamoConversations(dynamo, settings.conversations_table, gather)
     connections = DynamoConnections(dynamo, settings.connections_table, settings.conversations_table)
     log = Log(store, clock, timing)
-    presence = Presence(store, connections, clock, limits, timing)
+    presence = Presence(store, connections, clock, queue, limits, timing)
     conversations = Conversations(store, connections, log, presence, clock, gather, limits, timing)
     rights = DynamoModeration(dynamo, settings.conversations_table)
     members = Members(store, rights, connections, conversations, log, clock, limits, timing)
@@ -127,7 +127,7 @@ def build(
     erasure = Erasure(erasures, store, rights, connections, members, log, delivery, clock, timing)
     kept = DynamoRetention(dynamo, settings.conversations_table)
     retention = Retention(kept, store, log, clock, timing, settings.retention_days)
-    jobs = Jobs(erasure, erasures, retention, conversations, delivery, queue, clock, timing)
+    jobs = Jobs(erasure, erasures, retention, conversations, delivery, presence, queue, clock, timing)
     export = Export(erasures, store)
     return Application(
         settings,
@@ -206,7 +206,7 @@ def application() -> Application:
         settings(),
         dynamo_client=store,
         poster=clients.poster(settings().management_endpoint, settings().region, clock, observer),
-        queue=None if queue_url is None else clients.work_queue(queue_url, settings().region),
+        queue=None if queue_url is None else clients.work_queue(queue_url, settings().region, clock),
         clock=clock,
         observer=observer,
     )

@@ -1,7 +1,7 @@
 """Clients of AWS's services, with time limits of our own: the SDK's defaults are a minute for each attempt.
 
-What every message needs, store and poster, asks AWS by clients of our own; the SDK is loaded where it is not
-about a message: by a message to SQS, and on one's own machine to find credentials as it always does.
+Store, poster and queue ask AWS by clients of our own; the SDK is loaded where none of them is meant: to read a
+secret, and on one's own machine to find credentials as it always does.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import functools
 import os
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib.core.clock import Clock
 from chalicelib.core.errors import Unavailable
@@ -19,6 +19,7 @@ from chalicelib.core.ports import Observer
 from .dynamo_client import TARGET, DynamoClient
 from .json_service import JsonService
 from .poster import CallbackPoster
+from .queue import TARGET as QUEUE_TARGET
 from .queue import SqsWorkQueue
 from .sigv4 import Credentials
 from .tls import Trust
@@ -58,16 +59,14 @@ def poster(endpoint: str, region: str, clock: Clock, observer: Observer) -> Call
     return CallbackPoster(endpoint, region, _credentials(), clock, observer, _trust())
 
 
-def work_queue(url: str, region: str) -> SqsWorkQueue:
+def work_queue(url: str, region: str, clock: Clock) -> SqsWorkQueue:
     """The queue of long work; `AWS_ENDPOINT_URL_SQS` sends it elsewhere."""
 
-    def make_client() -> Any:
-        from botocore.config import Config
+    def make_service() -> JsonService:
+        endpoint, credentials = _endpoint("sqs", region), _credentials()
+        return JsonService(endpoint, "sqs", QUEUE_TARGET, region, credentials, clock, _trust())
 
-        config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
-        return _session().create_client("sqs", region_name=region, config=config)
-
-    return SqsWorkQueue(make_client, url)
+    return SqsWorkQueue(make_service, url)
 
 
 def _endpoint(service: str, region: str) -> str:

@@ -5,6 +5,7 @@
     X#<connection>    S#<conversation>     what it has subscribed to, kept while it is taken for gone
     C#<conversation>  S#<connection>       subscription: who is to hear an event
     C#<conversation>  T#<participant>      that somebody was said to be writing
+    C#<conversation>  D#<participant>      that the last socket of somebody went, which nobody was told yet
     U#<participant>   X#<connection>       reachable socket of a person
     U#<participant>   RATE                 how much of their message rate a person has used
     U#<participant>   K#<hash>             that there was a ticket of theirs
@@ -310,11 +311,12 @@ class DynamoConnections:
             keys = [(self._table.name, sk, "TICKET")] if sk.startswith("K#") else []
             self._dynamo.batch_delete([*keys, (self._table.name, pk, sk)])
 
-    def forget_typing(self, conversation_id: str, participant_id: str) -> None:
-        """Remove that somebody was said to be writing."""
-        self._table.delete(f"C#{conversation_id}", f"T#{participant_id}")
+    def forget_signs(self, conversation_id: str, participant_id: str) -> None:
+        """Remove that somebody was said to be writing, and that they went."""
+        keys = [(f"C#{conversation_id}", f"{kind}#{participant_id}") for kind in "TD"]
+        self._dynamo.batch_delete([(self._table.name, *each) for each in keys])
 
-    # ---- tickets, rates, who is writing ----------------------------------------------------------------
+    # ---- tickets, rates, who is writing, who went ------------------------------------------------------
 
     def put_ticket(self, key: str, socket: Socket, expires_at: int) -> None:
         """Keep who a ticket is for. An erasure finds it by a note under the person, which is made first."""
@@ -397,6 +399,37 @@ class DynamoConnections:
         except ConditionFailed:
             return False
         return True
+
+
+    def note_departure(self, conversation_id: str, participant_id: str, mark: str, now: int) -> None:
+        """Note that somebody went, for as long as a socket that listened then can last."""
+        self._table.update(
+            f"C#{conversation_id}",
+            f"D#{participant_id}",
+            "SET #participant_id = :participant_id, #mark = :mark, #left_at = :now, #expires_at = :expires_at",
+            participant_id=participant_id,
+            mark=mark,
+            now=now,
+            expires_at=_socket_expiry(now),
+        )
+
+    def take_departure(self, conversation_id: str, participant_id: str) -> int | None:
+        """Remove the note of somebody's going; the delete gives it to one caller."""
+        item = self._table.delete(f"C#{conversation_id}", f"D#{participant_id}")
+        return None if item is None else int(item["left_at"])
+
+    def take_departures(self, conversation_id: str, mark: str) -> list[str]:
+        """Remove the notes under this mark; who went again since has one under another."""
+        pk, taken = f"C#{conversation_id}", []
+        for item in self._table.query(pk, prefix="D#"):
+            if item["mark"] != mark:
+                continue
+            try:
+                self._table.delete(pk, item["sk"], "#mark = :mark", mark=mark)
+            except ConditionFailed:
+                continue
+            taken.append(str(item["participant_id"]))
+        return taken
 
 
 def _socket_expiry(since: int) -> int:

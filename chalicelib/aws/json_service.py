@@ -80,8 +80,8 @@ class JsonService:
         self._signer("").at(self._clock.now())
         self._exchange.open(self._clock.monotonic() + CONNECT_SECONDS)
 
-    def ask(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer to an operation (by its name in the API).
+    def ask(self, operation: str, arguments: Mapping[str, Any], *, within: float = _IN_ALL) -> dict[str, Any]:
+        """The answer to an operation (by its name in the API), given up after `within` seconds.
 
         Raises:
             Refused: the service said no.
@@ -89,7 +89,7 @@ class JsonService:
         """
         body = json.dumps(arguments, separators=(",", ":")).encode()
         asking = _Asking(self._path, self._signer(operation), self._clock, body)
-        self._exchange.run([asking], self._clock.monotonic() + _IN_ALL)
+        self._exchange.run([asking], self._clock.monotonic() + within)
         if asking.outcome is None:
             raise Unanswered(f"no answer to {operation}")
         status, answer = asking.outcome

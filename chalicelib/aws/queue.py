@@ -1,34 +1,41 @@
-"""The queue of long work: SQS."""
+"""The queue of long work: SQS, by its JSON protocol (SQS developer guide, "AWS JSON protocol")."""
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
 
 from chalicelib.core.errors import Unavailable
 
-from . import refusals
+from .json_service import JsonService
+from .refusals import Refused, Unanswered
+
+TARGET = "AmazonSQS"
+PATIENCE = 3.0
+"""Seconds after which a message counts as not sent: nothing depends on one, and somebody may wait."""
+_logger = logging.getLogger(__name__)
 
 
 class SqsWorkQueue:
     """`core.data_ports.WorkQueue` on SQS."""
 
-    def __init__(self, make_client: Callable[[], Any], url: str) -> None:
-        """`make_client` is asked at the first message: most functions never send one."""
-        self._make_client = make_client
+    def __init__(self, make_service: Callable[[], JsonService], url: str) -> None:
+        """`make_service` is asked at the first message: many functions never send one."""
+        self._make_service = make_service
         self._url = url
 
     @cached_property
-    def _client(self) -> Any:
-        return self._make_client()
+    def _service(self) -> JsonService:
+        return self._make_service()
 
     def send(self, work: str, delay: float) -> None:
         """Send a message that becomes visible after `delay`, in whole seconds (SQS API, SendMessage)."""
+        message = {"QueueUrl": self._url, "MessageBody": work, "DelaySeconds": math.ceil(delay)}
         try:
-            self._client.send_message(QueueUrl=self._url, MessageBody=work, DelaySeconds=math.ceil(delay))
-        except Exception as error:
-            if refusals.response(error) is None and not refusals.is_of_the_network(error):
-                raise
+            self._service.ask("SendMessage", message, within=PATIENCE)
+        except (Refused, Unanswered) as error:
+            # Only the kind of work: what it is about is in the invocation's own lines.
+            _logger.warning("a message to the queue was not sent (%s): %s", work.partition(":")[0], error)
             raise Unavailable(retry_after=1) from error

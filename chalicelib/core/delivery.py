@@ -20,7 +20,7 @@ from .measures import Measure
 from .model import Subscription
 from .ports import ConnectionStore, Gather, Observer, Poster
 from .presence import Presence
-from .pushes import Answer, Push, ToParticipants, ToSubscribers, ToSubscriptions
+from .pushes import Answer, Departure, Push, ToParticipants, ToSubscribers, ToSubscriptions
 
 _LOOKUPS_AT_ONCE = 16
 
@@ -61,12 +61,16 @@ class Delivery:
         missing = {each.connection_id: (each.generation, each.participant_id) for each in gone}
         if answer is not None and not answered:
             missing.setdefault(answer.connection_id, (answer.generation, ""))
+        went: list[Push] = []
         for connection_id, (generation, participant_id) in missing.items():
             if self._clock.monotonic() >= deadline:
-                return
+                break
             ended = self._connections.mark_gone(connection_id, generation, participant_id)
             if ended:
-                self._post(self._mail(self._presence.went(ended)), deadline)
+                more = self._presence.went(ended)
+                self._post(self._mail(more), deadline)
+                went += more
+        self._put_off(went, deadline)
 
     def _answer(self, answer: Answer, deadline: float) -> bool:
         payloads = [_payload(each) for each in answer.frames]
@@ -84,12 +88,20 @@ class Delivery:
             return []
         began = self._clock.monotonic()
         mail = self._mail(pushes)
-        if not mail:
-            return []
-        self._observer.count(Measure.FAN_OUT_SIZE, len(mail))
-        gone = self._post(mail, deadline)
-        self._took(Measure.FAN_OUT_LATENCY, self._clock.monotonic() - began)
-        return gone
+        gone: list[Subscription] = []
+        if mail:
+            self._observer.count(Measure.FAN_OUT_SIZE, len(mail))
+            gone = self._post(mail, deadline)
+            self._took(Measure.FAN_OUT_LATENCY, self._clock.monotonic() - began)
+        return gone + self._put_off(pushes, deadline)
+
+    def _put_off(self, pushes: Sequence[Push], deadline: float) -> list[Subscription]:
+        """Leave the departures to the queue, and tell what it does not take; the recipients that are gone.
+
+        After everything else is posted, as nobody waits for it.
+        """
+        departures = [each for each in pushes if isinstance(each, Departure)]
+        return self._post(self._mail(self._presence.put_off(departures)), deadline)
 
     def _took(self, what: Measure, seconds: float) -> None:
         self._observer.count(what, round(max(seconds, 0.0) * 1000, 1))
@@ -100,7 +112,9 @@ class Delivery:
         self._poster.post_all({connection_id: [_payload(last_words)]}, deadline)
         self._poster.close(connection_id)
         _, ended = self._connections.close(connection_id)
-        self._post(self._mail(self._presence.went(ended)), deadline)
+        went = self._presence.went(ended)
+        self._post(self._mail(went), deadline)
+        self._put_off(went, deadline)
 
     # ---- who gets what ---------------------------------------------------------------------------------
 
@@ -108,12 +122,18 @@ class Delivery:
         mail: dict[str, tuple[Subscription, list[bytes]]] = {}
         asked: dict[str, list[Subscription]] = {}
         for push in pushes:
+            if isinstance(push, Departure):
+                continue
             payload = _payload(push.frame)
             for each in self._recipients(push, asked):
                 mail.setdefault(each.connection_id, (each, []))[1].append(payload)
         return mail
 
-    def _recipients(self, push: Push, asked: dict[str, list[Subscription]]) -> Iterable[Subscription]:
+    def _recipients(
+        self,
+        push: ToSubscribers | ToSubscriptions | ToParticipants,
+        asked: dict[str, list[Subscription]],
+    ) -> Iterable[Subscription]:
         match push:
             case ToSubscriptions(subscriptions):
                 return subscriptions
@@ -169,6 +189,7 @@ def _hears(subscription: Subscription, push: ToSubscribers) -> bool:
     if push.gone.get(subscription.participant_id, 0) > subscription.epoch:
         return False
     return (
-        subscription.participant_id != push.not_to_participant
+        subscription.since >= push.subscribed_since
+        and subscription.participant_id != push.not_to_participant
         and subscription.connection_id != push.not_to_connection
     )

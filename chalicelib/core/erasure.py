@@ -232,7 +232,7 @@ class Erasure:
             went_by = head.gone[participant_id]
             self._connections.drop_participant(conversation_id, participant_id, went_by)
             self._store.forget_gone(conversation_id, participant_id, went_by)
-        self._connections.forget_typing(conversation_id, participant_id)
+        self._connections.forget_signs(conversation_id, participant_id)
         self._erasures.withdraw_all(conversation_id, participant_id)
 
 

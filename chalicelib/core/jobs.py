@@ -1,8 +1,10 @@
-"""Long work, a step at a time: erasures, and conversations with contents past retention.
+"""Long work, a step at a time: erasures, and conversations with contents past retention. And telling who went.
 
 A step works for so long and sends itself on if there is more to do. What is sent names a job and nothing else; how
 far it has got stands in the store. Nothing depends on the queue losing nothing: whatever is not done has a note in
 the store, and the hourly sweep sends it again. Where there is no queue, the sweep does the work itself.
+
+Who went is told on a best effort: if the queue loses that, nobody finds it.
 """
 
 from __future__ import annotations
@@ -13,16 +15,17 @@ from .data_ports import ErasureStore, Visit, WorkQueue
 from .delivery import Delivery
 from .erasure import Erasure
 from .errors import ChatError, ConversationBusy, Unavailable
-from .limits import Timing
+from .limits import MOST_DELAY, Timing
 from .model import Caller
 from .ports import Contended
+from .presence import PRESENCE, Presence, departures, work_of
 from .retention import Retention
 
 ERASURE, RETENTION = "erasure", "retention"
 AT_ONCE = 10
 FOUND_AT_ONCE = 100
-MOST_DELAY = 900.0
-"""Seconds by which SQS can put a message off (quotas)."""
+TOLD_AT_ONCE = 10
+"""Conversations in which it is told at the same time who went."""
 
 
 class UnknownWork(ValueError):
@@ -39,6 +42,7 @@ class Jobs:
         retention: Retention,
         conversations: Conversations,
         delivery: Delivery,
+        presence: Presence,
         queue: WorkQueue | None,
         clock: Clock,
         timing: Timing,
@@ -48,6 +52,7 @@ class Jobs:
         self._retention = retention
         self._conversations = conversations
         self._delivery = delivery
+        self._presence = presence
         self._queue = queue
         self._clock = clock
         self._timing = timing
@@ -79,11 +84,28 @@ class Jobs:
         kind, _, which = work.partition(":")
         if kind == ERASURE:
             return self._erasure.work(which, seconds)
+        deadline = self._clock.monotonic() + seconds
+        if kind == PRESENCE:
+            self._tell(which, deadline)
+            return None
         due, _, conversation_id = which.partition(":")
         if kind != RETENTION or not due.isdecimal():
             raise UnknownWork(f"there is no work of the kind {kind[:20]!r}")
-        finished = self._visit(Visit(conversation_id, int(due)), self._clock.monotonic() + seconds)
-        return None if finished else 0.0
+        return None if self._visit(Visit(conversation_id, int(due)), deadline) else 0.0
+
+    def _tell(self, named: str, deadline: float) -> None:
+        """Tell who went and is not back, and send on what there was no time for."""
+        try:
+            left = departures(named)
+        except ValueError:
+            raise UnknownWork("there are no such departures") from None
+        while left:
+            some, left = left[:TOLD_AT_ONCE], left[TOLD_AT_ONCE:]
+            pushes = [push for each in some for push in self._presence.settled(each)]
+            self._delivery.deliver(pushes, within=self._timing.socket_fan_out)
+            if left and self._clock.monotonic() >= deadline:
+                self._send(work_of(left), 0.0)
+                return
 
     def _visit(self, visit: Visit, deadline: float) -> bool:
         try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+MOST_DELAY = 900.0
+"""Seconds by which SQS can put a message off (quotas)."""
 LEAST_RETENTION_DAYS, MOST_RETENTION_DAYS = 30, 365
 """What retention can be set to, where it is set; so nothing can be past it earlier than the least of it."""
 
@@ -66,12 +68,19 @@ class Timing:
     socket_fan_out: float = 5.0
     """How long a socket command's invocation goes on posting after its answer is out."""
     typing_every: float = 3.0
+    presence_settles: float = 5.0
+    """How long somebody must be away before the others are told; 0 is at once, and without the queue."""
     closed_retention: int = 30 * 24 * 3600
     """How long a conversation that was left by all is kept."""
     erasure_settles: float = 60.0
     """How long an erasure waits after somebody left: longer than any invocation may take that began before."""
     retention_day: float = 24 * 3600.0
     """How long a day of retention is: tests are in a hurry."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError if a time is more than what keeps it can."""
+        if not 0 <= self.presence_settles <= MOST_DELAY:
+            raise ValueError(f"the time presence_settles must be 0 to {MOST_DELAY:.0f} seconds")
 
 
 def first_visit(now: int, timing: Timing) -> int:

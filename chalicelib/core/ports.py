@@ -415,8 +415,8 @@ class ConnectionStore(Protocol):
         """Remove all that lies under somebody's id: what is left of sockets and tickets, and their rate."""
         ...
 
-    def forget_typing(self, conversation_id: str, participant_id: str) -> None:
-        """Remove that somebody was said to be writing."""
+    def forget_signs(self, conversation_id: str, participant_id: str) -> None:
+        """Remove that somebody was said to be writing, and that they went."""
         ...
 
     def put_ticket(self, key: str, socket: Socket, expires_at: int) -> None:
@@ -441,6 +441,18 @@ class ConnectionStore(Protocol):
 
     def end_typing(self, conversation_id: str, participant_id: str) -> bool:
         """Whether a push is due: the last one said that they write."""
+        ...
+
+    def note_departure(self, conversation_id: str, participant_id: str, mark: str, now: int) -> None:
+        """Note that the last socket of somebody went (at `now`, ms), in place of any earlier note."""
+        ...
+
+    def take_departure(self, conversation_id: str, participant_id: str) -> int | None:
+        """Remove the note of somebody's going; when they went, None if there is none."""
+        ...
+
+    def take_departures(self, conversation_id: str, mark: str) -> list[str]:
+        """Remove the notes under this mark; of whom they were. At most one caller ever gets each."""
         ...
 
 

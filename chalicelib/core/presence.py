@@ -2,18 +2,35 @@
 
 A socket that was not heard for two ping intervals counts as gone, whatever API Gateway says or fails to
 say. Presence is told on a best effort: it is never stored and never part of the log.
+
+Most who go are back at once: a telephone changes networks, a page is loaded again. So when the last socket of a
+person goes, a **note** of it is kept under a random mark, and a message to the queue names the mark. After the
+settling time whoever gets that message takes the note, and tells the others if the person is still away. Who is
+back before that takes the note as well: nobody was told that they went, so nobody is told that they are back, but
+for those who have subscribed in between and saw them absent. A note is taken once, so it is told once at most.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Iterable, Sequence
 
 from .clock import Clock, milliseconds
+from .data_ports import WorkQueue
+from .errors import Unavailable
 from .frames import presence_push
+from .ids import is_conversation_id
 from .limits import Limits, Timing
 from .model import Head, Person, State, Subscription
 from .ports import ConnectionStore, ConversationStore
-from .pushes import Push, ToSubscribers
+from .pushes import Departure, Push, ToSubscribers
+
+PRESENCE = "presence"
+"""The kind of work that tells who went."""
+IN_A_MESSAGE = 200
+"""Departures that one message names: about 8 KB, and a few seconds of work."""
+_SUBSCRIBING = 1000
+"""Milliseconds before a departure in which who subscribed may have looked after it: clocks differ, too."""
 
 
 class Presence:
@@ -24,12 +41,14 @@ class Presence:
         conversations: ConversationStore,
         connections: ConnectionStore,
         clock: Clock,
+        queue: WorkQueue | None,
         limits: Limits,
         timing: Timing,
     ) -> None:
         self._conversations = conversations
         self._connections = connections
         self._clock = clock
+        self._queue = queue if timing.presence_settles > 0 else None
         self._limits = limits
         self._timing = timing
 
@@ -62,6 +81,8 @@ class Presence:
             if (socket := sockets.get(each.connection_id)) and not socket.gone and socket.last_seen >= since
         }
 
+    # ---- coming and going ------------------------------------------------------------------------------
+
     def came(self, subscription: Subscription, person: Person) -> list[Push]:
         """After a socket subscribed: a push, if it is the first one of its person.
 
@@ -70,36 +91,100 @@ class Presence:
         head = self._conversations.head(subscription.conversation_id)
         if head is None or not self._told_of(head):
             return []
+        present = self._connections.subscribers(subscription.conversation_id)
         mine = [
             (each.since, each.connection_id)
-            for each in self._connections.subscribers(subscription.conversation_id)
+            for each in present
             if each.participant_id == subscription.participant_id
         ]
         if mine and min(mine) != (subscription.since, subscription.connection_id):
             return []
-        return self._told(head, person, online=True)
+        left_at = None
+        if self._queue is not None:
+            left_at = self._connections.take_departure(subscription.conversation_id, subscription.participant_id)
+        since = 0 if left_at is None else left_at - _SUBSCRIBING
+        others = [each for each in present if each.participant_id != subscription.participant_id]
+        if since and all(each.since < since for each in others):
+            return []
+        return [self._told(head, person, online=True, since=since)]
 
     def went(self, subscriptions: Sequence[Subscription]) -> list[Push]:
-        """After these subscriptions of one person ended: a push for each conversation without another one."""
+        """After these subscriptions ended: what to tell where their people have no other one.
+
+        With a queue that is told later: then these are departures, of which a note stands from now on.
+        """
+        mark, now = secrets.token_urlsafe(9), milliseconds(self._clock)
         pushes: list[Push] = []
-        for ended in subscriptions:
-            head = self._conversations.head(ended.conversation_id)
-            if head is None or not self._told_of(head):
-                continue
-            left = self._connections.subscribers(ended.conversation_id)
-            if any(each.participant_id == ended.participant_id for each in left):
-                continue
-            member = self._conversations.membership(ended.conversation_id, ended.participant_id)
-            if member is not None and left:
-                pushes += self._told(head, member.person, online=False)
+        for where in dict.fromkeys(each.conversation_id for each in subscriptions):
+            ended = {each.participant_id for each in subscriptions if each.conversation_id == where}
+            gone = self._gone(where, ended)
+            if self._queue is None:
+                pushes += self._told_gone(gone)
+            elif gone:
+                for _, person in gone:
+                    self._connections.note_departure(where, person.participant_id, mark, now)
+                pushes.append(Departure(where, mark))
         return pushes
 
-    def _told(self, head: Head, person: Person, *, online: bool) -> list[Push]:
-        return [
-            ToSubscribers(
-                head.conversation_id,
-                presence_push(head.conversation_id, person, online),
-                head.gone,
-                not_to_participant=person.participant_id,
-            )
-        ]
+    def _gone(self, where: str, people: Iterable[str]) -> list[tuple[Head, Person]]:
+        """Those of these people who are members and do not listen, if anybody does who is to be told."""
+        head = self._conversations.head(where)
+        if head is None or not self._told_of(head):
+            return []
+        listening = {each.participant_id for each in self._connections.subscribers(where)}
+        absent = [each for each in people if each not in listening] if listening else []
+        members = [self._conversations.membership(where, each) for each in absent]
+        return [(head, each.person) for each in members if each is not None]
+
+    def _told_gone(self, gone: Sequence[tuple[Head, Person]]) -> list[ToSubscribers]:
+        return [self._told(head, person, online=False) for head, person in gone]
+
+    def _told(self, head: Head, person: Person, *, online: bool, since: int = 0) -> ToSubscribers:
+        return ToSubscribers(
+            head.conversation_id,
+            presence_push(head.conversation_id, person, online),
+            head.gone,
+            not_to_participant=person.participant_id,
+            subscribed_since=since,
+        )
+
+    # ---- when it has settled ---------------------------------------------------------------------------
+
+    def put_off(self, departures: Sequence[Departure]) -> list[ToSubscribers]:
+        """Have these settled in a while, by the queue; what it does not take is settled now, and to be told."""
+        pushes: list[ToSubscribers] = []
+        for start in range(0, len(departures), IN_A_MESSAGE):
+            some = departures[start : start + IN_A_MESSAGE]
+            if not self._sent(some):
+                pushes += [push for each in some for push in self.settled(each)]
+        return pushes
+
+    def _sent(self, departures: Sequence[Departure]) -> bool:
+        if self._queue is None:
+            return False
+        try:
+            self._queue.send(work_of(departures), self._timing.presence_settles)
+        except Unavailable:
+            return False
+        return True
+
+    def settled(self, departure: Departure) -> list[ToSubscribers]:
+        """What to tell of a departure by now: of those who are back, or went once more since, nothing."""
+        people = self._connections.take_departures(departure.conversation_id, departure.mark)
+        return self._told_gone(self._gone(departure.conversation_id, people)) if people else []
+
+
+def work_of(departures: Sequence[Departure]) -> str:
+    """A message about these; it names conversations and marks, and nobody."""
+    return f"{PRESENCE}:" + ",".join(f"{each.conversation_id}/{each.mark}" for each in departures)
+
+
+def departures(named: str) -> list[Departure]:
+    """What a message names. Raises ValueError if we have not written it."""
+    found = []
+    for each in named.split(","):
+        conversation_id, slash, mark = each.partition("/")
+        if not (is_conversation_id(conversation_id) and slash and mark):
+            raise ValueError("these are no departures")
+        found.append(Departure(conversation_id, mark))
+    return found

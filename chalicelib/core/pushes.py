@@ -22,6 +22,8 @@ class ToSubscribers:
     """From the head at or after the event, read before the recipients are: see `Head.gone`."""
     not_to_participant: str | None = None
     not_to_connection: str | None = None
+    subscribed_since: int = 0
+    """Only to those that have subscribed then (ms since the epoch) or later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,16 @@ class ToParticipants:
     frame: Frame
 
 
-Push = ToSubscribers | ToSubscriptions | ToParticipants
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """To the subscribers of a conversation, who have gone from it, when that has settled (`presence.py`)."""
+
+    conversation_id: str
+    mark: str
+    """Under what the store has the notes of who they are."""
+
+
+Push = ToSubscribers | ToSubscriptions | ToParticipants | Departure
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ HOURS = 730
 """Of a month."""
 WHOLE_PROCESSOR_MB = 1769
 """The memory at which a function gets one (Lambda developer guide, "Configure Lambda function memory")."""
+POLLS_PER_HOUR = 5 * 3600 / 20
+"""Requests by which Lambda looks at an empty queue: five at a time, of 20 seconds each."""
 CACHED_KEYS_PER_HOUR = 12
 """DynamoDB asks KMS again for a table's key after five minutes, for each principal; so this is the most."""
 FREE_DASHBOARD_METRICS = 50
@@ -22,6 +24,7 @@ GROUPS = {
     "API Gateway": ("websocket_message", "websocket_minute", "rest_request"),
     "DynamoDB": ("dynamodb_write", "dynamodb_read", "dynamodb_storage", "dynamodb_backup", "kms_request"),
     "Lambda": ("lambda_gb_second", "lambda_request"),
+    "SQS": ("sqs_request",),
     "CloudWatch": ("logs_ingested", "logs_stored", "custom_metric", "alarm", "dashboard"),
     "Transfer": ("transfer_out",),
     "S3": ("s3_storage",),
@@ -67,6 +70,7 @@ def once(operation: Operation, profile: Profile, memory: Mapping[str, int]) -> Q
         "rest_request": requests,
         "lambda_gb_second": megabytes / 1024 * duration(operation, technical, megabytes) / 1000,
         "lambda_request": 1,
+        "sqs_request": operation.queue,
         "dynamodb_write": operation.writes,
         "dynamodb_read": operation.reads,
         "logs_ingested": logged / GB,
@@ -88,6 +92,7 @@ def month(users: int, profile: Profile, facts: Facts) -> Quantities:
         stored += each.stored * times * usage.months_kept / GB
     return {
         **total,
+        "sqs_request": total["sqs_request"] + HOURS * POLLS_PER_HOUR,
         "websocket_minute": users * usage.days * usage.socket_hours * 60,
         "dynamodb_storage": stored,
         "dynamodb_backup": stored,

@@ -2,8 +2,9 @@
 
 Units are those of docs/architecture.md, "Access patterns and what they cost", and what that table leaves out:
 a query takes one read unit at least; a `read` over a socket looks at the socket's row and at the subscriptions,
-too; a ping is noted at the socket; a socket's first frame makes it reachable; who comes or goes is told to
-others. A list reads each head once, and the memberships as one query.
+too; a ping is noted at the socket; a socket's first frame makes it reachable; who comes is told to others at
+once, who goes by way of the queue, and neither of who is back before that has settled. A list reads each head
+once, and the memberships as one query.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class Operation:
     """How often it waits for calls that are no transactions."""
     transactions: float = 0
     """How often it waits for transactions."""
+    queue: float = 0
+    """Requests to SQS."""
     bytes_out: float = 0
     stored: float = 0
     """Bytes that stay in the table."""
@@ -142,44 +145,61 @@ def ping(usage: Usage) -> Operation:
 def _hello(usage: Usage) -> Operation:
     """A socket's first frame: it becomes reachable, and subscribes; eight at once."""
     some, others = usage.subscriptions, usage.others_online
-    batches = math.ceil(some / 8)
+    batches, told = math.ceil(some / 8), others * (1 - usage.back_at_once)
     # Membership, head, roster, membership, and the head again for telling; three queries of the subscriptions.
     each = 4 + query_units(usage.participants) + 3 * query_units(1 + others) + (1 + others)
     each += page_units(usage, usage.caught_up)
     page = SUBSCRIBED + usage.participants * PARTICIPANT + usage.caught_up * (EVENT_FRAME + usage.content_bytes)
-    posts = 1 + some * (1 + others)
+    posts = 1 + some * (1 + told)
     return Operation(
         name="hello and subscriptions",
         function="websocket_message",
         frames_in=1,
-        frames_out=1 + some * (metered(page) + others),
+        frames_out=1 + some * (metered(page) + told),
         posts=posts,
         socket_log_lines=1,
         metrics=3,
-        writes=4 + 8 * some,
+        # The ninth takes the note of an earlier departure, which may be there.
+        writes=4 + 9 * some,
         reads=1 + some * each,
-        calls=2 + 11 * some,
-        rounds=1 + 7 * batches,
+        calls=2 + 12 * some,
+        rounds=1 + 8 * batches,
         transactions=1 + batches,
-        bytes_out=WELCOME + some * (page + others * SHORT_FRAME) + posts * FRAME_OVERHEAD,
+        bytes_out=WELCOME + some * (page + told * SHORT_FRAME) + posts * FRAME_OVERHEAD,
     )
 
 
 def _disconnect(usage: Usage) -> Operation:
-    """A socket is closed: its subscriptions go, and for each the others are told, one after the other."""
+    """A socket is closed: its subscriptions go, a note for each comes, and a message to the queue."""
     some, others = usage.subscriptions, usage.others_online
     return Operation(
         name="disconnect",
         function="websocket_disconnect",
-        frames_out=some * others,
-        posts=some * others,
         socket_log_lines=1,
+        writes=2 + 3 * some,
+        reads=1 + some * (2 + query_units(others)),
+        calls=3 + math.ceil((2 * some + 1) / 25) + 4 * some,
+        rounds=4 + 4 * some,
+        queue=1,
+    )
+
+
+def _settled(usage: Usage) -> Operation:
+    """The worker has that message: where the person is still away, the others are told."""
+    some, others, away = usage.subscriptions, usage.others_online, 1 - usage.back_at_once
+    posts = some * others * away
+    return Operation(
+        name="departure settled",
+        function="work",
+        frames_out=posts,
+        posts=posts,
         metrics=3,
-        writes=2 + 2 * some,
-        reads=1 + some * (2 + 2 * query_units(others)),
-        calls=2 + math.ceil((2 * some + 1) / 25) + 4 * some,
-        rounds=3 + 4 * some,
-        bytes_out=some * others * (SHORT_FRAME + FRAME_OVERHEAD),
+        writes=some * away,
+        reads=some * (1 + away * (2 + 2 * query_units(others))),
+        calls=some * (1 + 5 * away),
+        rounds=some * (1 + 5 * away),
+        bytes_out=posts * (SHORT_FRAME + FRAME_OVERHEAD),
+        queue=2,
     )
 
 
@@ -248,6 +268,7 @@ def of_a_user(usage: Usage) -> list[tuple[Operation, float]]:
         ),
         (_hello(usage), usage.connects),
         (_disconnect(usage), usage.connects),
+        (_settled(usage), usage.connects),
         (
             _read_by_http(
                 "list of conversations",

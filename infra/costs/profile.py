@@ -43,6 +43,8 @@ class Usage(_Numbers):
     """Conversations that a socket subscribes to."""
     others_online: NonNegativeFloat
     """Sockets of others in each of those that are told when somebody comes or goes."""
+    back_at_once: float = Field(ge=0, le=1)
+    """Share of departures after which somebody is back before that has settled, so that nobody is told."""
     caught_up: NonNegativeFloat
     """Events that a subscription brings."""
     ping_interval: PositiveFloat

@@ -20,6 +20,7 @@ LABELS = {
     "rest_request": "HTTP requests",
     "lambda_gb_second": "Lambda GB-seconds",
     "lambda_request": "Lambda invocations",
+    "sqs_request": "requests to the queue, at most",
     "dynamodb_write": "DynamoDB write units",
     "dynamodb_read": "DynamoDB read units",
     "dynamodb_storage": "DynamoDB storage, GB",
@@ -93,7 +94,7 @@ def _activities(users: int, profile: Profile, facts: Facts, prices: Prices) -> T
 
 
 def _message(profile: Profile, facts: Facts, prices: Prices) -> Table:
-    groups = [group for group in model.GROUPS if group != "S3"]
+    groups = [group for group in model.GROUPS if group not in ("S3", "SQS")]
     rows: list[Row] = []
     for listeners in LISTENERS:
         usage = profile.usage.model_copy(update={"listeners": listeners})

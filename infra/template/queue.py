@@ -15,8 +15,8 @@ ATTEMPTS = 5
 """After so many failures a message is put aside."""
 TIMES_TIMEOUT = 6
 """How many time limits a message stays invisible (Lambda developer guide, "Using Lambda with SQS")."""
-AT_ONCE = 5
-"""Steps at the same time: long work must not take from the people who wait."""
+AT_ONCE = 10
+"""Steps at the same time: long work must not take from the people who wait, nor hold up telling who went."""
 _WORK_SECONDS = 4 * 24 * 3600
 _DEAD_LETTER_SECONDS = 14 * 24 * 3600
 

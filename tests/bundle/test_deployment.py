@@ -102,7 +102,7 @@ def test_the_queue_of_long_work_is_the_one_that_the_settings_name(
         for name, each in functions.items()
         if any("sqs:SendMessage" in one["Action"] and one["Resource"] == arn for one in each.statements)
     }
-    assert senders == {"APIHandler", "Sweep", "Work"}
+    assert senders == {"APIHandler", "WebsocketMessage", "WebsocketDisconnect", "Sweep", "Work"}
 
 
 def test_the_rest_api_is_the_one_that_chalice_would_make_of_the_app(deployment: Deployment) -> None:

@@ -27,9 +27,13 @@ class DisorderlyServer:
     """Starts one of a kind, on the store of another server; `stop` ends it."""
 
     def __init__(self, kind: str, store_url: str, log: Path, shared: Path) -> None:
-        times = {"CHAT_TIME_SOCKET_FAN_OUT": str(LONG), "CHAT_TIME_HTTP_FAN_OUT": str(HTTP_FAN_OUT)}
+        settings = {
+            "CHAT_TIME_SOCKET_FAN_OUT": str(LONG),
+            "CHAT_TIME_HTTP_FAN_OUT": str(HTTP_FAN_OUT),
+            "CHAT_WORK_QUEUE": "",  # the other server would take what is in it, and cannot reach our sockets
+        }
         is_bundle = kind == "bundle"
-        environment = variables_for(bundle_environment(times) if is_bundle else times)
+        environment = variables_for(bundle_environment(settings) if is_bundle else settings)
         options = bundle_options(shared) if is_bundle else []
         self.log = log
         self._secret = chat_settings(environment)["CHAT_JWT_SECRET"]

@@ -124,8 +124,12 @@ class Servers:
         return self._started[kind, "hurried"]
 
     def another(self, kind: str, name: str, environment: Mapping[str, str]) -> Server:
-        """A new server on the same store, which is the caller's to stop."""
-        return self._start(kind, name, environment, store_url=self.ordinary(kind).ready["store_url"])
+        """A new server on the same store, which is the caller's to stop.
+
+        Without the queue: each of two servers would take the other's messages, and cannot reach its sockets.
+        """
+        alone = {**environment, "CHAT_WORK_QUEUE": ""}
+        return self._start(kind, name, alone, store_url=self.ordinary(kind).ready["store_url"])
 
     def apart(self, kind: str, name: str, environment: Mapping[str, str]) -> Server:
         """A new server with a store and a queue of its own, which is the caller's to stop."""

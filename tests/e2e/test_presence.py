@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime, timedelta
 
 from tests.e2e.conftest import People
 from tests.support.client import Person
+
+SETTLES = 1.0
+"""Seconds until it is told that somebody went: the least that the queue keeps a message."""
 
 
 def test_the_others_are_told_when_somebody_comes_and_goes(people: People) -> None:
@@ -32,6 +36,40 @@ def test_a_socket_that_is_lost_without_a_goodbye_is_noticed(people: People) -> N
     bob.connects(chat).breaks()
     assert alice.hears(type="presence", online=False)["participant"] == bob.reference
     assert _online(alice, chat) == {alice.id}
+
+
+def test_of_who_is_back_at_once_nobody_is_told_that_they_went(people: People) -> None:
+    alice, bob, carol = people("alice", "bob", "carol")
+    chat = alice.creates("Chat", with_=[bob, carol])
+    alice.connects(chat)
+    _a_while_passes(alice)
+    for each in (bob, carol):
+        each.connects(chat)
+        alice.hears(type="presence", online=True, participant=each.reference)
+    late = 0
+    for _ in range(3):
+        began = time.monotonic()
+        bob.socket.close()
+        bob.connects(chat)
+        late += time.monotonic() - began > SETTLES / 2
+    carol.disconnects()
+    # Who went later is told of: so would he have been.
+    alice.hears(type="presence", online=False, participant=carol.reference)
+    for online in (False, True):
+        heard = alice.socket.has_heard(type="presence", online=online, participant=bob.reference)
+        assert len(heard) <= late, "not away for long, and told of"
+    assert _online(alice, chat) == {alice.id, bob.id}
+
+
+def test_who_comes_while_somebody_is_away_for_a_moment_is_told_that_they_are_back(people: People) -> None:
+    alice, bob, carol = people("alice", "bob", "carol")
+    chat = alice.creates("Chat", with_=[bob, carol])
+    alice.connects(chat)
+    bob.connects(chat)
+    bob.unsubscribes(chat)
+    carol.connects(chat)
+    bob.subscribes(chat)
+    carol.hears(type="presence", online=True, participant=bob.reference)
 
 
 def test_one_is_online_only_where_one_has_subscribed(people: People) -> None:
@@ -134,6 +172,17 @@ def test_of_a_stranger_nobody_is_told_anything(people: People) -> None:
     assert stranger.socket.asks("subscribe", conversation_id=chat)["code"] == "NOT_FOUND"
     stranger.disconnects()
     alice.hears_nothing()
+
+
+def _a_while_passes(person: Person) -> None:
+    """More than the second by which clocks may differ, by the server's own clock."""
+    began = _server_time(person)
+    while _server_time(person) - began < timedelta(seconds=1.2):
+        time.sleep(0.05)
+
+
+def _server_time(person: Person) -> datetime:
+    return datetime.fromisoformat(person.asks("ping", "pong")["server_time"])
 
 
 def _online(person: Person, conversation: str) -> set[str]:

@@ -99,8 +99,8 @@ def test_who_reaches_which_table_and_which_socket(resources: Json) -> None:
         "api": {"UseConversations", "FindSocketsAndGiveTickets", "SendWork", *posting},
         "auth": set(),
         "connect": {"OpenSocketsAndTakeTickets"},
-        "message": {"UseConversations", "UseConnections", *posting},
-        "disconnect": {"SayWhoWent", "ForgetSockets", *posting},
+        "message": {"UseConversations", "UseConnections", "HaveItToldLater", *posting},
+        "disconnect": {"SayWhoWent", "ForgetSockets", "HaveItToldLater", *posting},
         "sweep": {"ClearAwayAndExpire", "TellOfIt", "SendLostWork", *posting},
         "work": {"EraseAndExpire", "HangUpAndTell", "TakeWork", "SendOn", *posting},
     }

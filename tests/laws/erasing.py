@@ -11,7 +11,7 @@ from local.faults.client import DynamoClient
 from tests.laws.memory import MemoryStore
 from tests.laws.world import QUANTUM, Process, Shape, World
 
-AT_ONCE = Timing(append_deadline=3 * QUANTUM, erasure_settles=0.0)
+AT_ONCE = Timing(append_deadline=3 * QUANTUM, erasure_settles=0.0, presence_settles=0.0)
 """Nothing else is under way: there is nothing to wait for."""
 SECRETS = ("what bob said", "what bob meant", "bob's own mark")
 """What bob's messages and their edits say, and what he calls one of them."""

@@ -18,6 +18,7 @@ from enum import Enum
 from functools import partial
 from typing import Any
 
+from chalicelib.core.data_ports import WorkQueue
 from chalicelib.core.errors import ChatError
 from chalicelib.core.gather import one_by_one
 from chalicelib.core.limits import Timing
@@ -132,6 +133,7 @@ def interleave(
     lost: Mapping[str, Collection[str]] | None = None,
     timing: Timing | None = None,
     gather: Gather = one_by_one,
+    queue: Callable[[World], WorkQueue | None] = lambda world: None,
     backwards_in_time: bool = False,
     at_most: int = 1000,
     samples: int | None = None,
@@ -141,9 +143,9 @@ def interleave(
 
     With an `engine_stage` the schedules (some of them, if there are many) are then run again there, where each
     must go the same way. `lost` are the sockets that are gone as far as an operation's posts can tell.
-    `clients` puts layers in front of an operation's store client. The clocks of the operations differ by a
-    millisecond each, rising or falling. `samples` schedules are drawn by seeded chance instead of all of them.
-    What was run is printed.
+    `clients` puts layers in front of an operation's store client, `queue` gives a world its queue of long work.
+    The clocks of the operations differ by a millisecond each, rising or falling. `samples` schedules are drawn by
+    seeded chance instead of all of them. What was run is printed.
     """
 
     def scenario(run: Run, stage: Stage = stage) -> Check:
@@ -157,6 +159,7 @@ def interleave(
                 lost=(lost or {}).get(name, ()),
                 timing=timing or (None if store is Store.ATOMIC else BRIEF),
                 gather=gather,
+                queue=queue(world),
             )
             run.operation(name, _bound(act, process))
 

@@ -6,31 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.core.errors import Unavailable
-from chalicelib.core.jobs import MOST_DELAY, Jobs, UnknownWork
+from chalicelib.core.jobs import Jobs, UnknownWork
+from chalicelib.core.limits import MOST_DELAY
 from tests.laws.erasing import AT_ONCE, LIVELY, bob_lives_briefly, nothing_is_left
-from tests.laws.world import Process, Stage, World
+from tests.laws.world import KeepingQueue, Process, Stage, World
 
 TEXTS = ("what bob said", "what bob meant")
 
 
-class Queue:
-    """Keeps what is sent, until it is told to refuse."""
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[str, float]] = []
-        self.refuses = False
-
-    def send(self, work: str, delay: float) -> None:
-        """Keep it. Raises Unavailable."""
-        if self.refuses:
-            raise Unavailable
-        self.sent.append((work, delay))
-
-
 @pytest.fixture
-def queue() -> Queue:
-    return Queue()
+def queue() -> KeepingQueue:
+    return KeepingQueue()
 
 
 @pytest.fixture
@@ -40,7 +26,7 @@ def world(stage: Stage) -> World:
     return made
 
 
-def process_of(world: World, queue: Queue, skew: float = 100.0) -> Process:
+def process_of(world: World, queue: KeepingQueue, skew: float = 100.0) -> Process:
     return world.process(skew=skew, timing=AT_ONCE, queue=queue)
 
 
@@ -48,7 +34,7 @@ def jobs(process: Process) -> Jobs:
     return process.app.jobs
 
 
-def test_what_runs_out_of_time_sends_itself_on_until_it_is_done(world: World, queue: Queue) -> None:
+def test_what_runs_out_of_time_sends_itself_on_until_it_is_done(world: World, queue: KeepingQueue) -> None:
     process = process_of(world, queue)
     jobs(process).erase(process.caller("bob"))
     steps = 0
@@ -62,7 +48,9 @@ def test_what_runs_out_of_time_sends_itself_on_until_it_is_done(world: World, qu
     nothing_is_left(world, secrets=TEXTS)
 
 
-def test_asked_for_again_it_is_sent_again_and_a_doubled_message_does_no_harm(world: World, queue: Queue) -> None:
+def test_asked_for_again_it_is_sent_again_and_a_doubled_message_does_no_harm(
+    world: World, queue: KeepingQueue
+) -> None:
     process = process_of(world, queue)
     jobs(process).erase(process.caller("bob"))
     jobs(process).erase(process.caller("bob"))
@@ -74,7 +62,7 @@ def test_asked_for_again_it_is_sent_again_and_a_doubled_message_does_no_harm(wor
 
 
 def test_a_queue_that_refuses_costs_nobody_their_answer_and_the_sweep_sends_it_later(
-    world: World, queue: Queue
+    world: World, queue: KeepingQueue
 ) -> None:
     process = process_of(world, queue)
     queue.refuses = True
@@ -90,22 +78,22 @@ def test_a_queue_that_refuses_costs_nobody_their_answer_and_the_sweep_sends_it_l
     assert queue.sent == [], "what is done is not sent again"
 
 
-def test_no_delay_is_longer_than_the_queue_takes(world: World, queue: Queue) -> None:
-    process = world.process(
-        skew=100.0, timing=replace(AT_ONCE, erasure_settles=10 * MOST_DELAY), queue=queue
-    )
+def test_no_delay_is_longer_than_the_queue_takes(world: World, queue: KeepingQueue) -> None:
+    process = world.process(skew=100.0, timing=replace(AT_ONCE, erasure_settles=10 * MOST_DELAY), queue=queue)
     jobs(process).erase(process.caller("bob"))
     jobs(process).work(queue.sent[0][0], 60.0)
     assert queue.sent[1][1] == MOST_DELAY
 
 
-@pytest.mark.parametrize("work", ["", "x", "unknown:1", "retention:x:y", "retention:"])
-def test_what_nobody_has_sent_is_refused(world: World, queue: Queue, work: str) -> None:
+@pytest.mark.parametrize(
+    "work", ["", "x", "unknown:1", "retention:x:y", "retention:", "presence:", "presence:x/y", "presence:conv_x"]
+)
+def test_what_nobody_has_sent_is_refused(world: World, queue: KeepingQueue, work: str) -> None:
     with pytest.raises(UnknownWork):
         jobs(process_of(world, queue)).work(work, 1.0)
 
 
 @pytest.mark.parametrize("work", ["erasure:never", "retention:1:conv_never"])
-def test_what_is_over_is_over(world: World, queue: Queue, work: str) -> None:
+def test_what_is_over_is_over(world: World, queue: KeepingQueue, work: str) -> None:
     jobs(process_of(world, queue)).work(work, 1.0)
     assert queue.sent == []

@@ -19,6 +19,7 @@ from typing import Any
 from chalicelib.core import requests
 from chalicelib.core.clock import Clock
 from chalicelib.core.data_ports import WorkQueue
+from chalicelib.core.errors import Unavailable
 from chalicelib.core.frames import Frame
 from chalicelib.core.gather import one_by_one
 from chalicelib.core.limits import LEAST_RETENTION_DAYS, Limits, Timing
@@ -105,6 +106,20 @@ class RecordingPoster:
 
     def close(self, connection_id: str) -> None:
         """Closing shows in no store."""
+
+
+class KeepingQueue:
+    """`core.data_ports.WorkQueue` that keeps what is sent, until it is told to refuse."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, float]] = []
+        self.refuses = False
+
+    def send(self, work: str, delay: float) -> None:
+        """Keep it. Raises Unavailable."""
+        if self.refuses:
+            raise Unavailable
+        self.sent.append((work, delay))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,11 @@ from typing import Any
 import boto3
 import pytest
 
+from chalicelib.aws.clients import Keys
+from chalicelib.aws.json_service import JsonService
+from chalicelib.aws.queue import TARGET, SqsWorkQueue
+from chalicelib.aws.tls import Trust
+from chalicelib.core.clock import SystemClock
 from local.queue import QueueSettings, Worker, ensure_queue
 from tests.support.engine import REGION, Engine, store_engine
 
@@ -62,6 +67,24 @@ def test_a_message_is_handed_over_as_lambda_does_and_is_gone_then(client: Any, u
     assert record["body"] == "erasure:1"
     assert record["eventSource"] == "aws:sqs"
     assert record["attributes"]["ApproximateReceiveCount"] == "1"
+
+
+def test_what_our_own_client_sends_is_handed_over_when_its_time_has_come(
+    client: Any, store_engine: Engine, url: str
+) -> None:
+    keys = Keys("test", "test", None)
+    service = JsonService(store_engine.url, "sqs", TARGET, REGION, lambda: keys, SystemClock(), Trust())
+    handed: list[tuple[str, float]] = []
+    began = time.monotonic()
+    SqsWorkQueue(lambda: service, url).send("presence:grüß", 0.5)
+
+    def keep(event: dict[str, Any], _context: object) -> None:
+        handed.append((event["Records"][0]["body"], time.monotonic() - began))
+
+    with Worker(keep, client, url, SETTINGS):
+        ((body, after),) = until(lambda: handed)
+    assert body == "presence:grüß"
+    assert after >= 0.5
 
 
 def test_what_fails_comes_again_and_is_put_aside_in_the_end(client: Any, url: str) -> None:

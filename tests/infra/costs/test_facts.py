@@ -30,8 +30,7 @@ def test_the_memory_is_that_of_the_template(prod: dict[str, Any]) -> None:
     memory = read_facts(ROOT, "prod").memory
     assert sorted(memory.values()) == given
     used = {each.function for each, _ in operations.of_a_user(USUAL.usage)} | {operations.SWEEP.function}
-    # Erasures and long removals are too rare to show.
-    assert used == set(memory) - {"work"}
+    assert used == set(memory)
 
 
 def test_a_stage_may_have_memory_of_its_own(tmp_path: Path) -> None:

@@ -82,13 +82,13 @@ def test_a_stage_that_nobody_uses_costs_its_alarms_its_dashboard_a_metric_and_a_
     paid = {name: quantity for name, quantity in quantities.items() if quantity}
     assert paid.keys() == {
         *("alarm", "dashboard", "custom_metric", "s3_storage", "kms_request", "logs_ingested", "logs_stored"),
-        *("lambda_gb_second", "lambda_request", "dynamodb_read"),
+        *("lambda_gb_second", "lambda_request", "dynamodb_read", "sqs_request"),
     }
     full = model.bill(quantities, PRICES, free=False, facts=FACTS)
     assert full["alarm"] == pytest.approx(2.5)
     assert full["dashboard"] == 3
     assert full["custom_metric"] == pytest.approx(0.3)
-    assert sum(full.values()) == pytest.approx(5.81, abs=0.005)
+    assert sum(full.values()) == pytest.approx(6.07, abs=0.005)
     assert sum(model.bill(quantities, PRICES, free=True, facts=FACTS).values()) == pytest.approx(1.50, abs=0.005)
 
 

@@ -54,11 +54,22 @@ def test_the_interval_is_that_of_the_application() -> None:
 def test_a_socket_that_comes_and_goes() -> None:
     people = usage(subscriptions=5, others_online=1, caught_up=50)
     hello, gone = of("hello and subscriptions", people), of("disconnect", people)
-    assert (of("connect", people).writes, hello.writes, gone.writes) == (1, 4 + 8 * 5, 2 + 2 * 5)
+    settled = of("departure settled", people)
+    assert (of("connect", people).writes, hello.writes, gone.writes) == (1, 4 + 9 * 5, 2 + 3 * 5)
+    assert (settled.writes, settled.queue, gone.queue) == (5, 2, 1)
     # Five times, with 50 events: 4 single reads, 4 queries, 2 sockets, 8 of the log; and the socket once.
     assert hello.reads == 1 + 5 * (4 + 4 + 2 + 8)
     assert hello.frames_out == 1 + 5 * (1 + 1)
-    assert gone.frames_out == 5
+    assert (gone.frames_out, settled.frames_out) == (0, 5)
+
+
+def test_of_who_is_back_at_once_nobody_is_told() -> None:
+    people = usage(subscriptions=5, others_online=2, back_at_once=0.4)
+    settled = of("departure settled", people)
+    assert of("hello and subscriptions", people).frames_out == 1 + 5 * (1 + 2 * 0.6)
+    assert (settled.frames_out, settled.writes) == (5 * 2 * 0.6, 5 * 0.6)
+    # The notes are looked for all the same.
+    assert of("departure settled", usage(subscriptions=5, others_online=2, back_at_once=1)).reads == 5
 
 
 def test_reading_by_http() -> None:

@@ -1,46 +1,67 @@
-"""The queue of long work against a client that says what SQS says."""
+"""The queue of long work against a peer that says what SQS says."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import logging
+from collections.abc import Iterator
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
 
-from chalicelib.aws.queue import SqsWorkQueue
+from chalicelib.aws.clients import Keys
+from chalicelib.aws.json_service import JsonService
+from chalicelib.aws.queue import TARGET, SqsWorkQueue
+from chalicelib.aws.tls import Trust
+from chalicelib.core.clock import SystemClock
 from chalicelib.core.errors import Unavailable
+from tests.support.raw_peer import CUT, RawPeer, Say, raw_peer
+
+URL = "https://sqs.example/work"
+NO_QUEUE = b'{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"The specified queue does not exist."}'
 
 
-class Client:
-    """Keeps what is sent, or refuses it."""
-
-    def __init__(self, refusal: Exception | None = None) -> None:
-        self.sent: list[dict[str, Any]] = []
-        self._refusal = refusal
-
-    def send_message(self, **arguments: Any) -> None:
-        """As SQS's."""
-        if self._refusal is not None:
-            raise self._refusal
-        self.sent.append(arguments)
+@pytest.fixture
+def peer() -> Iterator[RawPeer]:
+    with raw_peer() as made:
+        yield made
 
 
-def test_a_message_becomes_visible_no_sooner_than_it_is_to() -> None:
-    client = Client()
-    SqsWorkQueue(lambda: client, "https://sqs.example/work").send("erasure:1", 2.1)
-    assert client.sent == [
-        {"QueueUrl": "https://sqs.example/work", "MessageBody": "erasure:1", "DelaySeconds": 3}
-    ]
+def queue_at(peer: RawPeer) -> SqsWorkQueue:
+    keys = Keys("testing", "testing", None)
+
+    def make() -> JsonService:
+        url = peer.url.removesuffix("/dev")
+        return JsonService(url, "sqs", TARGET, "us-east-1", lambda: keys, SystemClock(), Trust())
+
+    return SqsWorkQueue(make, URL)
+
+
+def test_a_message_becomes_visible_no_sooner_than_it_is_to(peer: RawPeer) -> None:
+    queue_at(peer).send("erasure:1", 2.1)
+    ((_, head, body),) = peer.requests
+    assert b"POST / HTTP/1.1\r\n" in head
+    assert b"x-amz-target: amazonsqs.sendmessage\r\n" in head.lower()
+    assert json.loads(body) == {"QueueUrl": URL, "MessageBody": "erasure:1", "DelaySeconds": 3}
 
 
 @pytest.mark.parametrize(
-    "refusal",
+    ("says", "cause"),
     [
-        ClientError({"Error": {"Code": "QueueDoesNotExist", "Message": ""}}, "SendMessage"),
-        EndpointConnectionError(endpoint_url="https://sqs.example"),
+        (
+            [Say(b"HTTP/1.1 400 Bad\r\nContent-Length: %d\r\n\r\n%b" % (len(NO_QUEUE), NO_QUEUE))],
+            "QueueDoesNotExist",
+        ),
+        ([CUT] * 10, "no answer to SendMessage"),
     ],
     ids=["refused", "unreachable"],
 )
-def test_what_cannot_be_sent_is_unavailable(refusal: Exception) -> None:
-    with pytest.raises(Unavailable):
-        SqsWorkQueue(lambda: Client(refusal), "https://sqs.example/work").send("erasure:1", 0)
+def test_what_cannot_be_sent_is_unavailable_and_logged_by_its_kind_alone(
+    peer: RawPeer, caplog: pytest.LogCaptureFixture, says: list[Say], cause: str
+) -> None:
+    peer.script.extend(says)
+    with caplog.at_level(logging.WARNING), pytest.raises(Unavailable):
+        queue_at(peer).send("presence:conv_secret/mark", 0)
+    (line,) = caplog.messages
+    assert "presence" in line
+    assert cause in line
+    assert "conv_secret" not in line

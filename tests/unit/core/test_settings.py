@@ -49,6 +49,8 @@ def test_limits_and_times_are_settings() -> None:
         ("CHAT_LIMIT_CONTENT_BYTES", "24001", "at most 24000"),
         ("CHAT_LIMIT_PARTICIPANT", "5", "CHAT_LIMIT_PARTICIPANTS"),
         ("CHAT_TIME_PING", "5", "CHAT_TIME_PING_INTERVAL"),
+        ("CHAT_TIME_PRESENCE_SETTLES", "901", "0 to 900 seconds"),
+        ("CHAT_TIME_PRESENCE_SETTLES", "-1", "0 to 900 seconds"),
         ("CHAT_JWT_SECRET", "short", "32"),
         ("CHAT_JWT_LEEWAY", "a bit", "CHAT_JWT_LEEWAY"),
         ("CHAT_JWT_SECRET_PARAMETER", "/chat/secret", "not both"),
