@@ -70,6 +70,11 @@ class Act:
         return self.does.startswith(("DELETE", f"POST {_PEOPLE}", f"PATCH {_PEOPLE}", "delete"))
 
     @property
+    def takes_away_who_does_it(self) -> bool:
+        """Whether whoever does it is nobody afterwards, so that it needs people of its own."""
+        return self.does == "DELETE /me"
+
+    @property
     def invites(self) -> tuple[str, ...]:
         """The invites that it needs."""
         if "{spare}" in self.does:
@@ -190,6 +195,7 @@ TABLE: tuple[Act, ...] = (
     _row("list one's own", "GET /conversations", "200 200 200 200 200"),
     _row("take one's data out", "GET /me/export", "200 200 200 200 200"),
     _row("see one's erasure", "GET /me/erasure", "404 404 404 404 404"),
+    _row("be erased", "DELETE /me", "202 202 202 202 202"),
     _row("ask for a ticket", "POST /tickets", "201 201 201 201 201"),
     # -- the socket
     _row("subscribe", "subscribe", "NOT_FOUND subscribed subscribed subscribed subscribed"),

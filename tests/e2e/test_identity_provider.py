@@ -185,6 +185,8 @@ def test_no_route_takes_a_credential_that_does_not_hold(provider: Provider, stag
                     said.add((token is None, str(answer.body["error"])))
                     assert "retry-after" not in answer.headers, f"{method} {path}: {what}"
     assert len(said) == 2, "one answer if it is missing and one if it is bad, whatever was asked for"
+    http.request("GET", "/me/erasure", token=provider.token()).expect(404, "NOT_FOUND")
+    http.request("GET", "/conversations", token=provider.token()).expect(200)
     socket = Socket(stage.ws_url, headers={"Authorization": f"Bearer {provider.token()}"})
     for what, token in bad.items():
         if token is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,20 +12,21 @@ from chalicelib.core.requests import COMMANDS
 from tests.e2e.conftest import anybody
 from tests.e2e.matrix import NO_CONVERSATION, OUTSIDE, ROLES, TABLE, VICTIMS, Act, Room
 from tests.e2e.test_strangers import VARYING_HEADERS
-from tests.support.client import Answer, Frame, Http, Person, Stage
+from tests.support.client import Answer, Frame, Http, Person, Socket, Stage
 
 USUAL = {"400": "VALIDATION_FAILED", "403": "FORBIDDEN", "404": "NOT_FOUND", "409": "ALREADY_PARTICIPANT"}
 """The code that a status stands for, where the table names no other."""
-OF_ONESELF = "/me"
-"""Whose deletion would take the people away that the others are compared with; `test_data_rights` has it."""
 OF_NO_CONVERSATION = ("hello", "ping", "auth")
 
 
 class Cast:
     """One person of each kind, and rooms for them."""
 
-    def __init__(self, people: dict[str, Person]) -> None:
-        self.people = people
+    def __init__(self, make: Callable[..., list[Person]]) -> None:
+        """`make` makes people by their names."""
+        self._make = make
+        names = (*ROLES, *VICTIMS)
+        self.people = dict(zip(names, make(*(name.replace(" ", "-") for name in names)), strict=True))
         self.stood: dict[str, tuple[Any, Any]] = {}
         """What `stands` said of the rooms that stay when they were made."""
         self._rooms: dict[tuple[bool, tuple[str, ...]], Room] = {}
@@ -37,6 +38,10 @@ class Cast:
             self._rooms[kind] = made = self.room(act)
             self.stood[made.chat] = self.stands(made)
         return self._rooms[kind]
+
+    def for_the_next(self, act: Act) -> Cast:
+        """Who is there when the next one does it: others, if it takes away who does it."""
+        return Cast(self._make) if act.takes_away_who_does_it else self
 
     def stands(self, room: Room) -> tuple[Any, Any]:
         """The log and the audit of a room."""
@@ -74,8 +79,7 @@ def closed_room(cast: Cast) -> Room:
 def cast(stage: Stage, http: Http) -> Iterator[Cast]:
     """Everybody; who acts over a socket opens one then, as every room is told to all sockets that there are."""
     with anybody(stage, http) as make:
-        names = (*ROLES, *VICTIMS)
-        yield Cast(dict(zip(names, make(*(name.replace(" ", "-") for name in names)), strict=True)))
+        yield Cast(make)
 
 
 def test_the_table_has_every_route_and_every_command() -> None:
@@ -83,7 +87,7 @@ def test_the_table_has_every_route_and_every_command() -> None:
         (method, path)
         for path, methods in app.routes.items()
         for method, entry in methods.items()
-        if entry.authorizer is not None and path != OF_ONESELF
+        if entry.authorizer is not None
     }
     assert {act.route for act in TABLE if not act.is_command} == routes
     assert {act.does for act in TABLE if act.is_command} == COMMANDS.keys()
@@ -99,7 +103,7 @@ def test_everybody_is_answered_as_the_table_says(cast: Cast, act: Act) -> None:
     for role in ROLES:
         if role not in refused:
             if room is None or act.is_done_once:
-                room = cast.room(act)
+                room = cast.for_the_next(act).room(act)
             assert _told(act, room, role) == act.answers[role], role
     assert cast.stands(stays) == cast.stood[stays.chat], "what is refused, or only looks, leaves nothing behind"
 
@@ -110,6 +114,26 @@ def test_who_is_outside_cannot_tell_not_theirs_from_not_there(closed_room: Room,
         if act.does not in OF_NO_CONVERSATION:
             foreign, absent = (_done(act, closed_room, role, chat) for chat in (None, NO_CONVERSATION))
             assert _comparable(foreign) == _comparable(absent), role
+
+
+def test_no_command_is_done_for_a_token_that_has_expired(cast: Cast) -> None:
+    # Routes, and all other credentials that do not hold: `test_identity_provider`.
+    room, owner = cast.room(TABLE[0]), cast.people["owner"]
+    stood = cast.stands(room)
+    # For half a minute it opens a socket, as clocks may differ.
+    expired = owner.stage.token(owner.id, owner.name, -10)
+    socket = Socket(owner.stage.ws_url, headers={"Authorization": f"Bearer {expired}"})
+    owner.sockets.insert(0, socket)
+    for act in (each for each in TABLE if each.is_command):
+        says = {name: room.filled(value, "owner") for name, value in act.says.items()}
+        if act.does not in OF_NO_CONVERSATION:
+            says["conversation_id"] = room.chat
+        if act.does == "auth":
+            says["token"] = owner.stage.token(owner.id, owner.name, -40)
+        expected = "UNAUTHORIZED" if act.does == "auth" else "TOKEN_EXPIRED"
+        assert socket.asks(act.does, **says)["code"] == expected, act.name
+    assert cast.stands(room) == stood
+    socket.close()
 
 
 def _is_refusal(expected: str) -> bool:
