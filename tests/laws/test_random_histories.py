@@ -9,6 +9,10 @@ lost, doubled, reordered, invented or leaked, and for whatever else the contract
 Some programs end with the erasure of one person while the others write on: after it nothing of them may be shown
 to anybody, and everything else must be as it was.
 
+A day of retention is so short here that contents expire while a program runs. Owners change how many days there
+are, and sweeps come beside everything else. Some programs end with time that passes and a sweep: what is past
+retention must have gone, what is not must be there, every place stays, and nothing that had gone is seen again.
+
 The programs in `history/saved` are made for one race each; some of them once showed a defect.
 
 What is drawn is reproducible, how threads interleave is not: a failure that shows is real, and yet the same

@@ -12,7 +12,7 @@ import aiohttp
 from .person import HTTP_PATIENCE, Person
 from .programs import Program, Start
 from .records import Call, Json, Recorder
-from .world import World
+from .world import RETENTION_DAY, RETENTION_DAYS, World
 
 
 class Cast:
@@ -48,6 +48,8 @@ class Cast:
         ]
         self.recorder.history.people = {each.id: each.name for each in self.people}
         self.recorder.history.posts_are_reliable = program.posts_are_reliable
+        self.recorder.history.retention_days = RETENTION_DAYS
+        self.recorder.history.retention_day = RETENTION_DAY
 
     def see(self, where: str, sequence_id: int) -> None:
         """Somebody has seen the log of a conversation reach so far."""

@@ -41,6 +41,8 @@ Op = Literal[
     "unban",
     "mute",
     "update",
+    "keep",
+    "sweep",
     "delete",
     "create",
     "subscribe",
@@ -86,6 +88,8 @@ _OFTEN: dict[Op, int] = {
     "unban": 2,
     "mute": 4,
     "update": 2,
+    "keep": 2,
+    "sweep": 3,
     "delete": 1,
     "create": 1,
     "subscribe": 5,
@@ -144,6 +148,8 @@ class Program:
     bad_sockets: tuple[BadSocket, ...] = ()
     erases: int | None = None
     """Who is erased when all is over, while the others go on."""
+    days: int | None = None
+    """How many days of retention pass when all is over, while everybody goes on; then a sweep comes."""
 
     @property
     def posts_are_reliable(self) -> bool:
@@ -166,6 +172,7 @@ class Program:
             raw["disorders"],
             tuple(BadSocket(**each) for each in raw["bad_sockets"]),
             raw.get("erases"),
+            raw.get("days"),
         )
 
 
@@ -239,6 +246,7 @@ def programs(draw: st.DrawFn) -> Program:
     people = draw(st.integers(3, 8))
     first, *others = draw(st.lists(starts(people), min_size=1, max_size=3))
     backlog = draw(st.sampled_from([0] * 9 + [BACKLOG]))
+    erases = draw(st.sampled_from([None, None, 0, 1]))
     return Program(
         people=people,
         starts=(replace(first, backlog=backlog), *others),
@@ -248,5 +256,6 @@ def programs(draw: st.DrawFn) -> Program:
         ),
         disorders=draw(disorders()),
         bad_sockets=draw(bad_sockets(people)),
-        erases=draw(st.sampled_from([None, None, 0, 1])),
+        erases=erases,
+        days=draw(st.sampled_from([None, 31, 61])) if erases is None else None,
     )

@@ -107,6 +107,17 @@ class Erasure:
 
 
 @dataclass(slots=True)
+class Expiry:
+    """What came after all else: days of retention passed while people wrote on, and sweeps came."""
+
+    since: float
+    """What was past retention by then (seconds since the epoch) was to go."""
+    calls: list[Call] = field(default_factory=list)
+    swept: int = 0
+    """The number, in the order of these calls, of the end of the last sweep."""
+
+
+@dataclass(slots=True)
 class History:
     """All of it."""
 
@@ -119,6 +130,11 @@ class History:
     failures: list[str] = field(default_factory=list)
     """What the server has logged as failures of its own."""
     erasure: Erasure | None = None
+    expiry: Expiry | None = None
+    retention_days: int = 0
+    """The deployment's; 0 is for ever."""
+    retention_day: float = 24 * 3600.0
+    """How many seconds a day of retention is."""
     posts_are_reliable: bool = True
     calm_since: int = 0
     """When all disorder was over, and what had begun in it as well."""

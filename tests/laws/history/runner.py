@@ -16,6 +16,7 @@ from .cast import Cast
 from .checker.live import overdue
 from .device import Device
 from .erasing import erase
+from .expiring import expire
 from .person import Person
 from .programs import Program, Step
 from .records import Copy, History
@@ -56,6 +57,8 @@ class _Run:
             await self._close_devices()
             if self._program.erases is not None:
                 history.erasure = await erase(self._cast, self._cast.people[self._program.erases])
+            if self._program.days is not None:
+                history.expiry = await expire(self._cast, history, self._program.days, self._idle)
             history.failures = self._world.failures()
         finally:
             self._world.disorder({})

@@ -5,7 +5,8 @@ stdin is an order to the gateway, answered by a line on stdout:
 
     {"change": {"posts_failed": 0.1}}               disorders from now on
     {"change_for": ["<connection>", {…}]}           faults for the posts to one connection
-    {"running": true}                               how many functions are running
+    {"sweep": true}                                 a sweep, which goes on beside everything else
+    {"running": true}                               how many functions are running, or have a message waiting
     {"failures": true}                              what the app has logged as its own failures since then
 
 The end of stdin ends the process. A process of its own keeps what the app holds for as long as a process lives
@@ -21,6 +22,7 @@ import logging
 import os
 import sys
 import threading
+import uuid
 from collections.abc import Iterable
 from dataclasses import replace
 from types import ModuleType
@@ -28,9 +30,10 @@ from typing import IO, Any
 
 from local.backend import backend
 from local.gateway import Apis, Gateway, GatewaySettings, rest_api_from_chalice, websocket_api_from_chalice
-from local.gateway.functions import Handler
+from local.gateway.functions import Handler, LambdaContext
 from local.launcher import check_health, load_app
 from local.queue import Worker, sqs_client
+from local.schedule import scheduled_event
 from local.settings import ROOT, Ports
 
 UNHURRIED = GatewaySettings(integration_timeout=90.0, function_timeout=120.0)
@@ -63,6 +66,20 @@ class Running:
     def now(self) -> int:
         """How many there are now."""
         return len(self._running)
+
+
+class Queue:
+    """The queue of long work, to be asked whether anything is in it."""
+
+    def __init__(self, client: Any, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def waiting(self) -> int:
+        """How many messages could be worked on now, or are."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)["Attributes"]
+        return sum(int(found[name]) for name in names)
 
 
 class Failures(logging.Handler):
@@ -99,12 +116,21 @@ def main(orders: Iterable[str], answers: IO[str]) -> None:
         os.environ.update(store.settings, CHAT_MANAGEMENT_ENDPOINT=urls.management_url)
         app = load_app(ROOT)
         store.prepare(os.environ)
-        stack.enter_context(Worker(app.work, sqs_client(store.url), os.environ["CHAT_WORK_QUEUE"]))
+        queue = Queue(sqs_client(store.url), os.environ["CHAT_WORK_QUEUE"])
+        worker = Worker(running.counts(app.work), sqs_client(store.url), os.environ["CHAT_WORK_QUEUE"])
+        stack.enter_context(worker)
         stack.enter_context(gateway)
         check_health(urls.http_url)
         say({"http_url": urls.http_url, "ws_url": urls.ws_url, "secret": os.environ["CHAT_JWT_SECRET"]})
         for line in orders:
-            say(_obey(gateway, running, failures, json.loads(line)))
+            order = json.loads(line)
+            if order == {"sweep": True}:
+                _sweep(running, app.sweep)
+                say(None)
+            elif order == {"running": True}:
+                say(running.now() + queue.waiting())
+            else:
+                say(_obey(gateway, failures, order))
 
 
 def _apis(app: ModuleType, running: Running) -> Apis:
@@ -120,14 +146,26 @@ def _apis(app: ModuleType, running: Running) -> Apis:
     )
 
 
-def _obey(gateway: Gateway, running: Running, failures: Failures, order: dict[str, Any]) -> Any:
+def _sweep(running: Running, sweep: Handler) -> None:
+    """Begin a sweep; whoever asks after this what is running is told of it."""
+    begun = threading.Event()
+
+    def run(event: dict[str, Any], context: Any) -> None:
+        begun.set()
+        with contextlib.suppress(Exception):  # what failed is in the log
+            sweep(event, context)
+
+    context = LambdaContext("sweep", str(uuid.uuid4()), UNHURRIED)
+    threading.Thread(target=running.counts(run), args=(scheduled_event(), context), daemon=True).start()
+    begun.wait()
+
+
+def _obey(gateway: Gateway, failures: Failures, order: dict[str, Any]) -> Any:
     match order:
         case {"change": dict(changes)}:
             gateway.change(**changes)
         case {"change_for": [str(connection_id), dict(changes)]}:
             gateway.change_for(connection_id, **changes)
-        case {"running": True}:
-            return running.now()
         case {"failures": True}:
             return failures.take()
         case _:

@@ -99,6 +99,16 @@ async def _update(scene: Scene) -> None:
     await scene.request("update", "PATCH", body=body)
 
 
+async def _keep(scene: Scene) -> None:
+    """How long contents are kept: mostly as short as can be, and mostly by somebody who may say so."""
+    days = (30, 30, 60, 365, None)[scene.number // 4 % 5]
+    await scene.request("update", "PATCH", by=scene.moderator, body={"retention_days": days})
+
+
+async def _sweep(scene: Scene) -> None:
+    scene.cast.world.sweep()
+
+
 async def _delete(scene: Scene) -> None:
     await scene.request("delete", "DELETE")
 
@@ -202,6 +212,8 @@ PERFORM: Mapping[Op, Callable[[Scene], Awaitable[None]]] = {
     "unreact": _unreact,
     **MODERATING,
     "update": _update,
+    "keep": _keep,
+    "sweep": _sweep,
     "delete": _delete,
     "create": _create,
     "subscribe": _subscribe,

@@ -9,27 +9,31 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from .checker import check
-from .records import HTTP, OK, Call, Copy, Heard, History, Json, SocketLife
+from .records import HTTP, OK, Call, Copy, Expiry, Heard, History, Json, SocketLife
 
 WHERE = "conv_1"
 LATER = "2026-01-01T12:00:00Z"
 """When mutes end: long after the story."""
+RETENTION_DAY = 4.0
+"""Seconds: thirty days are two minutes, and each event is a minute after the one before."""
+_WITH_CONTENTS = ("content", "mentions", "metadata")
 
 
 class Story:
     """One conversation, made by the first of the people, with the others of `inside` in it."""
 
     def __init__(self, people: Sequence[str], inside: Sequence[str] | None = None, policy: str = "invite") -> None:
-        self.history = History(people={each: each.title() for each in people})
+        self.history = History(people={each: each.title() for each in people}, retention_day=RETENTION_DAY)
         self.log: list[Json] = []
         self.inside: dict[str, str] = {}
         self.pointers: dict[str, int] = {}
         self.listening: dict[str, str] = {}
         self.muted: set[str] = set()
-        self._order = 0
+        self._order = self._calls = self._heard = 0
         owner, *others = inside or people
         roles = {owner: "owner", **dict.fromkeys(others, "member")}
         founders = [{"participant_id": each, "name": each.title(), "role": role} for each, role in roles.items()]
@@ -156,7 +160,7 @@ class Story:
     def _present(self, message: Json) -> Json:
         present, counts = dict(message), Counter[str]()
         for event in self.log:
-            if event.get("target") != message["sequence_id"] or "deleted_at" in message:
+            if event.get("target") != message["sequence_id"] or {"deleted_at", "expired"} & message.keys():
                 continue
             present["last_change"] = event["sequence_id"]
             match event["type"]:
@@ -239,6 +243,40 @@ class Story:
         self.hears(who, {"type": "added", "conversation": {"conversation_id": WHERE, "head": len(self.log)}})
         return self.ends(call, self.view(who))
 
+    def keeps(self, actor: str, days: int | None) -> Call:
+        """How many days contents are kept from now on is said."""
+        call = self.begins("update", actor, {"retention_days": days})
+        self.pushes(self.append("conversation_updated", actor, retention_days=days))
+        return self.ends(call, self.view(actor))
+
+    def expires(self, up_to: int) -> Json:
+        """A sweep: what messages up to there say is gone."""
+        event = self.append("content_expired", "service", up_to=up_to)
+        for each in self.log[:up_to]:
+            if each["type"] == "message" and "content" in each:
+                each["expired"] = True
+        for each in self.log:
+            about: int = each["target"] if "target" in each else each["sequence_id"]
+            if about <= up_to:
+                for name in _WITH_CONTENTS:
+                    each.pop(name, None)
+        self.pushes(event)
+        return event
+
+    def time_passes(self) -> None:
+        """The very end: all that is past retention by the last event has gone, and everybody reads it all.
+
+        What came after the quiet belongs to it.
+        """
+        since, swept = self.log[-1]["created_at"], self.tick()
+        for who in self.inside:
+            self.reads_events(who, limit=100)
+            self.reads_messages(who)
+            self.looks(who)
+        calls = self.history.calls[self._calls :]
+        del self.history.calls[self._calls :], self.history.heard[self._heard :]
+        self.history.expiry = Expiry(datetime.fromisoformat(since).timestamp(), calls, swept)
+
     def reads_events(self, who: str, after: int = 0, limit: int = 50) -> Call:
         """A page of the raw log."""
         call = self.begins("events", who, {"after": after, "limit": limit})
@@ -284,6 +322,7 @@ class Story:
             self.lists(who)
         for who, socket in self.listening.items():
             self.history.copies.append(Copy(who, socket, WHERE, 1, copy.deepcopy(self.log)))
+        self._calls, self._heard = len(self.history.calls), len(self.history.heard)
         return self.history
 
     def laws_broken(self) -> set[str]:

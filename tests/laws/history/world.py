@@ -17,6 +17,10 @@ from local.tokens import mint
 ROOT = Path(__file__).resolve().parents[3]
 SOCKET_FAN_OUT = 30.0
 """So long goes a socket command's fan-out on when a recipient hangs: far beyond what any client may wait."""
+RETENTION_DAY = 0.02
+"""So long is a day of retention here: thirty are over while a program runs."""
+RETENTION_DAYS = 365
+"""How long this deployment keeps what conversations keep for longer, or for ever."""
 ERASURE_SETTLES = 1.0
 """So long an erasure waits here for what was begun before it; nothing takes longer once all disorder is over."""
 _STOPPING = 15.0
@@ -36,6 +40,8 @@ class World:
                     **os.environ,
                     "CHAT_TIME_SOCKET_FAN_OUT": str(SOCKET_FAN_OUT),
                     "CHAT_TIME_ERASURE_SETTLES": str(ERASURE_SETTLES),
+                    "CHAT_TIME_RETENTION_DAY": str(RETENTION_DAY),
+                    "CHAT_RETENTION_DAYS": str(RETENTION_DAYS),
                 },
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -78,8 +84,12 @@ class World:
         """From now on posts to this connection fail in this way; with nothing, no longer."""
         self._order({"change_for": [connection_id, dict(faults)]})
 
+    def sweep(self) -> None:
+        """Begin a sweep, beside everything that is going on."""
+        self._order({"sweep": True})
+
     def running(self) -> int:
-        """How many functions are running."""
+        """How many functions are running, sweeps and long work included, or are about to."""
         return int(self._order({"running": True}))
 
     def failures(self) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from tests.laws.history.records import History
 
-from . import answers, changes, erasure, live, log, moderation, pages, privacy, state
+from . import answers, changes, erasure, live, log, moderation, pages, privacy, retention, state
 from .knowledge import Knowledge
 from .violation import Violation
 
@@ -19,6 +19,7 @@ RULES: tuple[Callable[[Knowledge], Iterable[Violation]], ...] = (
     privacy.check,
     state.check,
     moderation.check,
+    retention.check,
     erasure.check,
 )
 

@@ -69,9 +69,14 @@ def _changed(log: Log, known: Json, shown: Json, who: str) -> str:
     is_theirs = known["sender"]["participant_id"] == who
     if not is_theirs:
         names += ["sender", "client_message_id", "reply_to"]
-    if not is_theirs and not _may_be_deleted(log, known):
+    if not is_theirs and not _may_be_deleted(log, known) and not _is_past_retention(log, known):
         names += ["content", "metadata"]
     return next((name for name in names if known.get(name) != shown.get(name)), "")
+
+
+def _is_past_retention(log: Log, event: Json) -> bool:
+    target = event.get("target", event["sequence_id"])
+    return any(each["type"] == "content_expired" and each["up_to"] >= target for each in log.events.values())
 
 
 def _may_be_deleted(log: Log, event: Json) -> bool:

@@ -30,7 +30,7 @@ CHANGES = frozenset(CHANGE_OF.values())
 """The kinds of calls that change a message."""
 _EVENTS_IN = frozenset({"events", "sync", "subscribe"})
 _SAID = ("content", "mentions", "metadata")
-_TAKEN = (*_SAID, "deleted_at")
+_TAKEN = (*_SAID, "deleted_at", "expired")
 
 
 def may_have_done(call: Call) -> bool:
@@ -73,7 +73,7 @@ def is_of_history(message: Json) -> bool:
 
 
 def emptied(event: Json) -> Json:
-    """What a deletion leaves of an event, but for when that was."""
+    """What a deletion or the end of retention leaves of an event, but for when and which of them that was."""
     return {name: value for name, value in event.items() if name not in _TAKEN}
 
 
@@ -125,17 +125,18 @@ class Log:
         number = event["sequence_id"]
         known = self.events.setdefault(number, event)
         if known != event:
-            if not self._differ_by_a_deletion(known, event):
+            if not self._differ_by_what_is_gone(known, event):
                 self.conflicts.append((number, known, event))
             elif "content" in event:
                 self.events[number] = event
         self._seen.append((number, at))
 
     @staticmethod
-    def _differ_by_a_deletion(one: Json, other: Json) -> bool:
-        """Whether one is what a deletion has left of the other."""
-        may_be_emptied = one["type"] in ("message", "message_edited")
-        return may_be_emptied and ("content" in one) != ("content" in other) and emptied(one) == emptied(other)
+    def _differ_by_what_is_gone(one: Json, other: Json) -> bool:
+        """Whether one is what a deletion or the end of retention has left of the other."""
+        if one["type"] not in ("message", "message_edited") or emptied(one) != emptied(other):
+            return False
+        return any((name in one) != (name in other) for name in ("content", "expired"))
 
     def saw_length(self, head: int, call: Call) -> None:
         """Somebody was told how long it is."""
@@ -346,7 +347,8 @@ class _Makers:
                     + self._by(who, "remove", participant_id=who)
                 )
             case "conversation_updated", _:
-                changes = {name: event[name] for name in ("title", "join_policy", "metadata") if name in event}
+                names = ("title", "join_policy", "metadata", "retention_days")
+                changes = {name: event[name] for name in names if name in event}
                 return self._by(who, "update", **changes)
         return []
 

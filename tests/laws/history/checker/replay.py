@@ -30,6 +30,7 @@ class Replay:
         self._muted: set[str] = set()
         """Who is muted for longer than the program runs, in or not."""
         self._deleted: set[int] = set()
+        self._expired_up_to = 0
         self._reactions: set[tuple[int, str, str]] = set()
 
     def violations(self) -> Iterator[Violation]:
@@ -61,6 +62,9 @@ class Replay:
                 return self._update(who, event)
             case "participant_banned" | "participant_unbanned":
                 return self._ban(who, event)
+            case "content_expired":
+                self._expired_up_to = event["up_to"]
+                return ""
         allowed = self._roles.get(who) in MODERATORS
         self._policy = event.get("join_policy", self._policy)
         return "" if allowed else "its sender was no moderator"
@@ -80,6 +84,8 @@ class Replay:
             return "its target is no message"
         if event["target"] in self._deleted:
             return "its target was deleted"
+        if event["target"] <= self._expired_up_to and event["type"] != "message_deleted":
+            return "its target was past retention"
         is_own = target["sender"]["participant_id"] == who
         match event["type"]:
             case "message_edited":
