@@ -3,7 +3,6 @@
 #   PYTHON=…   the Python (3.11 or newer) to make the environments with
 #   ARGS="…"   goes on to `python -m local`, `python -m bench`, `python -m infra deploy` or `… destroy`
 #   T=name     picks tests by name, as pytest's -k does
-#   WHOLE=1    with `make e2e`: every row of every table on MiniStack too, of which `make test` takes one of ten
 #   KEEP=1     with `make e2e`: leaves the server up after the test, with its log
 #   STAGE=dev  with `make package`, `deploy`, `destroy`: a stage of .chalice/config.json
 #   YES=1      with `make deploy` and `make destroy`: does not ask
@@ -15,7 +14,6 @@ PYTHON ?=
 ARGS ?=
 T ?=
 KEEP ?=
-WHOLE ?=
 STAGE ?= dev
 YES ?=
 
@@ -64,7 +62,7 @@ suite: setup
 	@$(RUN) -m pytest -n 4 $(PICK)
 
 e2e: setup
-	@CHAT_E2E_KEEP='$(KEEP)' CHAT_E2E_WHOLE='$(WHOLE)' $(RUN) -m pytest tests/e2e $(if $(KEEP),-s) $(PICK)
+	@CHAT_E2E_KEEP='$(KEEP)' $(RUN) -m pytest tests/e2e $(if $(KEEP),-s) $(PICK)
 
 bench: setup
 	@$(RUN) -m bench $(ARGS)

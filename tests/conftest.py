@@ -6,10 +6,16 @@ from typing import Any
 
 import pytest
 
-from tests.support.scheduling import Scheduling, unit_of
+from tests.support.scheduling import FIRST_HALF, PACKAGED, SECOND_HALF, Scheduling, unit_of
 
-LONGEST = ("[ministack", "[bundle", "tests/deploy/test_ministack.py", "tests/deploy/test_commands_whole.py")
-"""The groups that take longest, and first those that mostly wait."""
+LONGEST = (
+    PACKAGED,
+    FIRST_HALF,
+    SECOND_HALF,
+    "tests/deploy/test_commands_whole.py",
+    "tests/deploy/test_ministack.py",
+)
+"""The groups that take longest."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

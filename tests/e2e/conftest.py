@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import uuid
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,6 @@ from tests.support.server import Server
 
 People = Callable[..., list[Person]]
 
-TABLES = {"test_bad_commands", "test_bad_requests", "test_fuzz_http", "test_fuzz_socket", "test_matrix"}
-ONE_ROW_OF = 10
 _KEPT = pytest.StashKey[Server]()
 
 
@@ -144,12 +141,8 @@ def hurried_people(hurried_server: Server) -> Iterator[People]:
     http.close()
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Thin out tables where it is not the app that is looked at; expect on MiniStack what holds there."""
-    if not os.environ.get("CHAT_E2E_WHOLE"):
-        left_out = thinned(items)
-        items[:] = [item for item in items if item not in left_out]
-        config.hook.pytest_deselected(items=list(left_out))
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Expect on MiniStack what holds there."""
     for item in items:
         if kind_of(item) != MINISTACK:
             continue
@@ -162,23 +155,6 @@ def kind_of(item: pytest.Item) -> str | None:
     """The kind of chat that a test talks to; None for one that talks to none."""
     callspec: Any = getattr(item, "callspec", None)
     return None if callspec is None else callspec.params.get("chat_kind")
-
-
-def thinned(items: Sequence[pytest.Item]) -> set[pytest.Item]:
-    """Those rows of tables that are left out.
-
-    The tables are of what clients may send. All rows are for the app in development and as it is packaged; some of
-    each table are for MiniStack, which takes its time, to see that they get as far there.
-    """
-    seen: Counter[str] = Counter()
-    left_out = set()
-    for item in items:
-        if kind_of(item) == MINISTACK and item.path.stem in TABLES:
-            function = item.nodeid.partition("[")[0]
-            if seen[function] % ONE_ROW_OF:
-                left_out.add(item)
-            seen[function] += 1
-    return left_out
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
