@@ -118,8 +118,9 @@ class DynamoConnections:
                 f"X#{connection_id}",
                 "SOCKET",
                 "SET #generation = :generation",
-                "#generation <= :generation",
+                "#generation <= :generation AND #gone = :yes",
                 generation=generation,
+                yes=True,
             )
         except ConditionFailed:
             return False

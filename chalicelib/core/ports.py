@@ -351,7 +351,7 @@ class ConnectionStore(Protocol):
     def revive(self, connection_id: str, generation: int) -> bool:
         """Begin a new generation of a socket that was taken for gone; `make_reachable` ends its being so.
 
-        False: it is not there, or of a later generation.
+        False: it is not there, of a later generation, or back already.
         """
         ...
 

@@ -51,6 +51,8 @@ class Reply:
     """Close the socket with these last words."""
     failure: Exception | None = None
     """What our log should know about an answer that blames us."""
+    back: list[tuple[Subscription, Person]] = field(default_factory=list)
+    """What a socket that was taken for gone hears again, and as whom."""
 
 
 class Sockets:
@@ -119,6 +121,7 @@ class Sockets:
             self._failed(reply, problem, problem, echo)
         except Exception as defect:  # noqa: BLE001 — a defect of ours must not cost the client its answer
             self._failed(reply, Internal(), defect, echo)
+        self._tell_who_is_back(reply)
         if "id" in echo:
             for answer in reply.answers:
                 answer["id"] = echo["id"]
@@ -131,6 +134,14 @@ class Sockets:
             reply.failure = cause if problem.status >= 500 else None
         else:
             reply.failure = cause
+
+    def _tell_who_is_back(self, reply: Reply) -> None:
+        """Last of all: while a command waits somebody may take the socket for gone once more."""
+        try:
+            for subscription, person in reply.back:
+                reply.pushes += self._presence.came(subscription, person)
+        except ChatError as problem:
+            reply.failure = reply.failure or problem
 
     def _receive(self, connection_id: str, command: requests.Command | ChatError, reply: Reply) -> None:
         # The head is wanted for nearly every append and tells nobody anything: it is read beside the socket.
@@ -176,19 +187,20 @@ class Sockets:
             gone=False,
             generation=socket.generation + socket.gone,
         )
+        if socket.gone and not self._connections.revive(heard.connection_id, heard.generation):
+            # Another frame was quicker: which generation there is now nobody here knows.
+            return replace(heard, generation=socket.generation)
         reply.generation = max(reply.generation, heard.generation)
         if socket.reachable and not socket.gone:
             return heard
         if socket.gone:
-            if not self._connections.revive(heard.connection_id, heard.generation):
-                return heard
             # It counts as gone until all of this is done: if we die in between, its next frame begins again.
             for each in self._connections.remembered(heard.connection_id):
                 again = replace(each, generation=heard.generation)
                 member = self._store.membership(each.conversation_id, heard.participant_id)
                 if member is not None and self._subscribe(again, reviving=True):
                     person = Caller(heard.participant_id, heard.name).acting(member)
-                    reply.pushes += self._presence.came(again, person)
+                    reply.back.append((again, person))
         self._log.insist(lambda: self._connections.make_reachable(heard, generation=heard.generation))
         return heard
 
