@@ -26,7 +26,7 @@ from statistics import median
 from chalicelib.aws.poster import CallbackPoster
 from chalicelib.core.clock import SystemClock
 
-from .fan_out import CREDENTIALS, REGION, ROOT, sink, url
+from .fan_out import CREDENTIALS, REGION, ROOT, keys, sink, url
 from .figures import table
 from .message import Room, our_client, store
 from .world import ENVIRONMENT
@@ -153,7 +153,7 @@ def report(scale: Scale, show: Print) -> bool:
     with store(0, 0) as store_url, sink(0) as port, deployed() as tree:
         endpoint = url(port, tls=False)
         environment = lambda_environment(store_url, endpoint)
-        poster = CallbackPoster(endpoint, REGION, CREDENTIALS.get_frozen_credentials, SystemClock())
+        poster = CallbackPoster(endpoint, REGION, keys, SystemClock())
         room = Room(our_client(store_url), poster, 2)
         nothing = instructions("pass", tree, environment)
         bare = instructions(_BARE, tree, {**environment, "EVENT": event(room, 1)})

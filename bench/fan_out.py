@@ -25,7 +25,7 @@ from unittest import mock
 
 import boto3
 from botocore.config import Config
-from botocore.credentials import Credentials
+from botocore.credentials import Credentials, ReadOnlyCredentials
 
 from chalicelib.aws.poster import CallbackPoster
 from chalicelib.aws.sigv4 import Signer, body_hash, canonical
@@ -43,6 +43,7 @@ AT_ONCE_IN_TARGET = 32
 THREADS = 16
 # As long as those of a role are.
 CREDENTIALS = Credentials("AKIDEXAMPLE123456789", "s" * 40, "t" * 400)
+_FROZEN = CREDENTIALS.get_frozen_credentials()
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -63,6 +64,11 @@ class Scale:
 def ids(number: int) -> list[str]:
     """So many connection ids as API Gateway gives them."""
     return [f"Xux7aeaA{each:04d}FiACHZQ=" for each in range(number)]
+
+
+def keys() -> ReadOnlyCredentials:
+    """The credentials as a function has them: they do not change as long as its process lives."""
+    return _FROZEN
 
 
 @cache
@@ -107,7 +113,7 @@ def url(port: int, *, tls: bool) -> str:
 
 def ours(endpoint: str) -> Callable[[int], None]:
     """Posting with the product's own poster."""
-    poster = CallbackPoster(endpoint, REGION, CREDENTIALS.get_frozen_credentials, SystemClock())
+    poster = CallbackPoster(endpoint, REGION, keys, SystemClock())
 
     def post(number: int) -> None:
         if poster.post_all(mail(number), time.monotonic() + 30):
@@ -119,7 +125,7 @@ def ours(endpoint: str) -> Callable[[int], None]:
 def signed(endpoint: str, number: int) -> list[bytes]:
     """Requests for the bare loop, signed beforehand."""
     host = endpoint.split("/")[2]
-    signer = Signer("execute-api", REGION, CREDENTIALS.get_frozen_credentials, {"host": host})
+    signer = Signer("execute-api", REGION, keys, {"host": host})
     moment, hashed, requests = signer.at(time.time()), body_hash(BODY), []
     for each in ids(number):
         path = f"/dev/@connections/{each.replace('=', '%3D')}"

@@ -30,7 +30,7 @@ from chalicelib.core.requests import CreateConversation, NewParticipant
 from chalicelib.settings import Settings
 from chalicelib.wiring import Application, build
 
-from .fan_out import CREDENTIALS, REGION, ROOT, THREADS, cpu, ids, plain_way, sink, url, wall
+from .fan_out import REGION, ROOT, THREADS, cpu, ids, keys, plain_way, sink, url, wall
 from .figures import table
 from .stores import client_for
 from .world import CONTENT, ENVIRONMENT
@@ -71,7 +71,6 @@ def store(call: float, transaction: float) -> Iterator[str]:
 
 def our_client(endpoint: str) -> DynamoClient:
     """The product's own client of DynamoDB."""
-    keys = CREDENTIALS.get_frozen_credentials
     return DynamoClient(JsonService(endpoint, "dynamodb", TARGET, REGION, keys, SystemClock(), Trust()))
 
 
@@ -148,7 +147,6 @@ def measure(scale: Scale) -> Mapping[str, tuple[float, float]]:
         ThreadPoolExecutor(THREADS) as threads,
     ):
         endpoint = url(port, tls=False)
-        keys = CREDENTIALS.get_frozen_credentials
         posters: dict[str, Poster] = {
             "ours": CallbackPoster(endpoint, REGION, keys, SystemClock()),
             "boto3": SdkPoster(endpoint, threads),
@@ -168,7 +166,7 @@ def measure(scale: Scale) -> Mapping[str, tuple[float, float]]:
 def growth(scale: Scale) -> Mapping[int, float]:
     """Seconds of CPU a delivery, of a whole message, by how many people the conversation has."""
     with store(0, 0) as endpoint, sink(0) as port:
-        poster = CallbackPoster(url(port, tls=False), REGION, CREDENTIALS.get_frozen_credentials, SystemClock())
+        poster = CallbackPoster(url(port, tls=False), REGION, keys, SystemClock())
         rooms = {people: Room(our_client(endpoint), poster, people) for people in scale.growth}
         found: dict[int, list[float]] = {people: [] for people in rooms}
         for room in rooms.values():

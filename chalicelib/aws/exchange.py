@@ -79,13 +79,14 @@ class _Run:
 
     def _loop(self) -> None:
         nest, ready, later = self._nest, self._ready, self._later
-        look_over = self._now() + _TICK
+        poll, everyone, units = nest.poller.poll, nest.everyone, nest.units
+        look_over = min(self._now() + _TICK, self._deadline)
         while True:
             now = self._pass = self._now()
-            if now >= self._deadline:
-                return
             if now >= look_over:
-                look_over = now + _TICK
+                if now >= self._deadline:
+                    return
+                look_over = min(now + _TICK, self._deadline)
                 self._give_up_overdue(now)
             while later and later[0][0] <= now:
                 ready.append(heapq.heappop(later)[2])
@@ -93,9 +94,9 @@ class _Run:
                 self._start(ready.popleft())
             if not self._busy and not ready and not later:
                 return
-            wake = min(self._deadline, look_over, later[0][0] if later else look_over)
-            for fd, _ in nest.poller.poll(max(wake - now, 0) * nest.units):
-                connection = nest.everyone.get(fd)
+            wake = min(look_over, later[0][0]) if later else look_over
+            for fd, _ in poll((wake - now) * units):
+                connection = everyone.get(fd)
                 if connection is None:
                     continue
                 if connection.task is None:

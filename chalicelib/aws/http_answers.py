@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import NamedTuple
 
 MAX_HEAD = 64 * 1024
 MAX_BODY = 32 * 1024 * 1024
 """Above what any service that is asked may answer: DynamoDB's limit is 16 MB."""
 _MAX_CHUNK_LINE = 1024
-# Headers as they stand in a head in lower case.
-_CONNECTION, _CODING, _LENGTH = b"\r\nconnection:", b"\r\ntransfer-encoding:", b"\r\ncontent-length:"
+_WITHOUT_BODY = (204, 304)
+_FRAMING_FIELDS = re.compile(rb"\n(?:connection|content-length|transfer-encoding):[^\n]*", re.IGNORECASE)
+"""The lines of a head that say where the answer ends, and whether the connection does."""
 
 
 class Malformed(Exception):
@@ -84,37 +87,18 @@ class Reader:
                     raise Malformed("a head without end")
                 self._buffer = data
                 return None
-            if data[:7] != b"HTTP/1." or not data[9:12].isdigit():
-                raise Malformed("no status line")
-            status = int(data[9:12])
+            status, keeps_alive = _status(data[:12])
             if status >= 200:
                 break
             # "100 Continue" and its like announce the answer (RFC 9110, 15.2).
             data = data[end + 4 :]
-        head = data[: end + 2].lower()
+        closes, self._chunked, self._left = _framing(tuple(_FRAMING_FIELDS.findall(data, 0, end + 2)))
+        if status in _WITHOUT_BODY:
+            self._chunked, self._left = False, 0
         self._status = status
-        self._keeps_alive = head[7:8] == b"1" and b"close" not in (_value(head, _CONNECTION) or b"")
-        self._frame(head, status)
+        self._keeps_alive = keeps_alive and not closes
         self._buffer = b""
         return data[end + 4 :]
-
-    def _frame(self, head: bytes, status: int) -> None:
-        """How the body is delimited (RFC 9112, 6.3)."""
-        if status in (204, 304):
-            self._left = 0
-            return
-        coding = _value(head, _CODING)
-        if coding is not None:
-            if coding != b"chunked":
-                raise Malformed("an unknown transfer coding")
-            self._chunked = True
-            return
-        length = _value(head, _LENGTH)
-        if length is None:
-            return
-        if not length.isdigit() or len(length) > 12 or int(length) > MAX_BODY:
-            raise Malformed("a length that cannot be")
-        self._left = int(length)
 
     def _chunks(self, data: bytes) -> Answer | None:
         """Chunks (RFC 9112, 7.1); trailers are not looked at."""
@@ -156,14 +140,34 @@ class Reader:
         return self._whole()
 
 
-def _value(head: bytes, name: bytes) -> bytes | None:
-    """A header's value in a head in lower case. Raises Malformed if it is there again with another value."""
-    start = head.find(name)
-    if start < 0:
-        return None
-    start += len(name)
-    value = head[start : head.index(b"\r\n", start)].strip()
-    again = head.find(name, start)
-    if again >= 0 and _value(head[again:], name) != value:
-        raise Malformed("a header that contradicts itself")
-    return value
+
+@lru_cache(64)
+def _status(beginning: bytes) -> tuple[int, bool]:
+    """The status, and whether the connection is kept unless the peer says otherwise. Raises Malformed."""
+    if beginning[:7] != b"HTTP/1." or not beginning[9:12].isdigit():
+        raise Malformed("no status line")
+    return int(beginning[9:12]), beginning[7:8] == b"1"
+
+
+@lru_cache(256)
+def _framing(lines: tuple[bytes, ...]) -> tuple[bool, bool, int | None]:
+    """How the body is delimited (RFC 9112, 6.3): whether the peer closes then, chunks or not, and the length.
+
+    There are few different ones, so they are kept. Raises Malformed.
+    """
+    said: dict[bytes, bytes] = {}
+    for line in lines:
+        name, _, value = line.lower().partition(b":")
+        if said.setdefault(name.strip(), value.strip()) != value.strip():
+            raise Malformed("a header that contradicts itself")
+    closes = b"close" in said.get(b"connection", b"")
+    coding, length = said.get(b"transfer-encoding"), said.get(b"content-length")
+    if coding is not None:
+        if coding != b"chunked":
+            raise Malformed("an unknown transfer coding")
+        return closes, True, None
+    if length is None:
+        return closes, False, None
+    if not length.isdigit() or len(length) > 12 or int(length) > MAX_BODY:
+        raise Malformed("a length that cannot be")
+    return closes, False, int(length)

@@ -69,53 +69,64 @@ def _quoted(connection_id: str) -> tuple[str, str]:
     return plain, canonical(plain)
 
 
+class _Tally:
+    """What became of all posts of one fan-out."""
+
+    __slots__ = ("delivered", "gone", "retried", "throttled")
+
+    def __init__(self) -> None:
+        self.delivered = 0
+        self.gone: list[str] = []
+        self.retried = 0
+        self.throttled = 0
+
+
 class _Post:
-    """One socket's frames, on their way in their order, and what became of them up to now."""
+    """One socket's frames, on their way in their order."""
 
     __slots__ = (
-        "_again", "_attempt", "_connection_id", "_frames", "_next", "_requests",
-        "delivered", "gone", "refused_with", "retried", "throttled",
+        "_again", "_attempt", "_connection_id", "_frames", "_next", "_requests", "_tally",
+        "missing", "refused_with",
     )  # fmt: skip
 
-    def __init__(self, connection_id: str, frames: Sequence[bytes], requests: _Requests) -> None:
+    def __init__(
+        self, connection_id: str, frames: Sequence[bytes], requests: _Requests, tally: _Tally
+    ) -> None:
         self._connection_id = connection_id
         self._frames = frames
         self._requests = requests
+        self._tally = tally
         self._next = 0
         self._attempt = 0
         self._again = False
-        self.delivered = 0
-        self.gone = False
-        self.retried = 0
-        self.throttled = 0
+        self.missing = len(frames)
+        """Frames that did not get through yet, to a socket that is there."""
         self.refused_with = 0
         """The last status that was no success, 0 if there was no answer in time."""
 
-    @property
-    def missing(self) -> int:
-        """Frames that did not get through, to a socket that is there."""
-        return 0 if self.gone else len(self._frames) - self.delivered
-
     def request(self) -> bytes:
         """The next frame's request."""
-        self.retried += self._again
-        self._again = False
+        if self._again:
+            self._tally.retried += 1
+            self._again = False
         return self._requests.make("POST", self._connection_id, self._frames[self._next])
 
     def answered(self, answer: Answer | None, *, unseen: bool) -> float | None:
         """What comes next, and after how many seconds."""
         status = 0 if answer is None else answer.status
         if status == 200:
-            self.delivered += 1
+            self._tally.delivered += 1
+            self.missing -= 1
             return self._next_frame()
         if unseen:
             # A connection that had died while it was kept: as good as not sent.
             self._again = True
             return 0.0
-        self.throttled += status == 429
+        self._tally.throttled += status == 429
         self.refused_with = status
         if status == 410:
-            self.gone = True
+            self._tally.gone.append(self._connection_id)
+            self.missing = 0
             return None
         if status in (0, 429) or status >= 500:
             self._again = True
@@ -175,10 +186,11 @@ class CallbackPoster:
     def post_all(self, mail: Mapping[str, Sequence[bytes]], deadline: float) -> list[str]:
         """Post to all at the same time; who is gone."""
         requests = _Requests(self._signer, self._clock, self._path)
-        posts = {each: _Post(each, frames, requests) for each, frames in mail.items()}
-        self._exchange.run((post for each, post in posts.items() if mail[each]), deadline)
-        self._tell(posts)
-        return [each for each, post in posts.items() if post.gone]
+        tally = _Tally()
+        posts = {each: _Post(each, frames, requests, tally) for each, frames in mail.items() if frames}
+        self._exchange.run(posts.values(), deadline)
+        self._tell(tally, {each: post for each, post in posts.items() if post.missing})
+        return tally.gone
 
     def close(self, connection_id: str) -> None:
         """Close a socket."""
@@ -190,23 +202,14 @@ class CallbackPoster:
         """Let go of the connections."""
         self._pool.close()
 
-    def _tell(self, posts: Mapping[str, _Post]) -> None:
-        """Tell the observer, and the log of dropped frames."""
-        delivered = gone = retried = throttled = dropped = 0
-        missing: dict[str, _Post] = {}
-        for each, post in posts.items():
-            delivered += post.delivered
-            gone += post.gone
-            retried += post.retried
-            throttled += post.throttled
-            if post.missing:
-                missing[each] = post
-                dropped += post.missing
+    def _tell(self, tally: _Tally, missing: Mapping[str, _Post]) -> None:
+        """Tell the observer, and the log of dropped frames (`missing`, by socket)."""
+        dropped = sum(each.missing for each in missing.values())
         counts = {
-            Measure.POSTS_DELIVERED: delivered,
-            Measure.POSTS_GONE: gone,
-            Measure.POSTS_RETRIED: retried,
-            Measure.POSTS_THROTTLED: throttled,
+            Measure.POSTS_DELIVERED: tally.delivered,
+            Measure.POSTS_GONE: len(tally.gone),
+            Measure.POSTS_RETRIED: tally.retried,
+            Measure.POSTS_THROTTLED: tally.throttled,
             Measure.POSTS_DROPPED: dropped,
         }
         for what, number in counts.items():

@@ -7,6 +7,7 @@ form, without empty segments and dots. Held to botocore's signer by the tests.
 
 from __future__ import annotations
 
+import copy
 import functools
 import time
 from collections.abc import Callable, Mapping
@@ -49,6 +50,13 @@ class Hmac:
         self._inner = sha256(block.translate(_INNER))
         self._outer = sha256(block.translate(_OUTER))
 
+    def after(self, beginning: str) -> Hmac:
+        """The same key for messages that begin with `beginning`: that is hashed once, and the rest is given."""
+        begun = copy.copy(self)
+        begun._inner = self._inner.copy()
+        begun._inner.update(beginning.encode())
+        return begun
+
     def digest(self, message: str) -> bytes:
         """Of `message`, as bytes."""
         inner, outer = self._inner.copy(), self._outer.copy()
@@ -67,7 +75,7 @@ class Hmac:
 class Moment:
     """What signs the requests of one second."""
 
-    __slots__ = ("_before", "_canonical", "_key", "_to_sign", "lines")
+    __slots__ = ("_before", "_canonical", "_key", "lines")
 
     def __init__(self, key: Hmac, key_id: str, scope: str, date: str, headers: Mapping[str, str]) -> None:
         # All names are lower case, so that their order is the one that is asked for.
@@ -77,13 +85,12 @@ class Moment:
         """The signed headers as they are sent, each with its line break."""
         self._canonical = "".join(f"{name}:{headers[name]}\n" for name in names) + f"\n{signed}\n"
         self._before = f"{_ALGORITHM} Credential={key_id}/{scope}, SignedHeaders={signed}, Signature="
-        self._to_sign = f"{_ALGORITHM}\n{date}\n{scope}\n"
-        self._key = key
+        self._key = key.after(f"{_ALGORITHM}\n{date}\n{scope}\n")
 
     def authorization(self, method: str, canonical_path: str, body_hash: str) -> str:
         """The value of the header `Authorization`."""
         hashed = sha256(f"{method}\n{canonical_path}\n\n{self._canonical}{body_hash}".encode())
-        return self._before + self._key.hexdigest(self._to_sign + hashed.hexdigest())
+        return self._before + self._key.hexdigest(hashed.hexdigest())
 
 
 class Signer:
@@ -97,23 +104,21 @@ class Signer:
         self._region = region
         self._credentials = credentials
         self._headers = headers
-        self._last: tuple[tuple[int, str, str, str | None], Moment] | None = None
+        self._last: tuple[int, Credentials, Moment] | None = None
 
     def at(self, now: float) -> Moment:
         """What signs now, in seconds since the epoch, with the credentials of now."""
-        known = self._credentials()
+        known, second, last = self._credentials(), int(now), self._last
+        if last is not None and last[0] == second and (last[1] is known or last[1] == known):
+            return last[2]
         key_id, secret = known.access_key or "", known.secret_key or ""
-        identity = (int(now), key_id, secret, known.token)
-        last = self._last
-        if last is not None and last[0] == identity:
-            return last[1]
         date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
         scope = f"{date[:8]}/{self._region}/{self._service}/aws4_request"
         token = {} if not known.token else {"x-amz-security-token": known.token}
         headers = {**self._headers, "x-amz-date": date, **token}
         key = _signing_key(secret, date[:8], self._region, self._service)
         moment = Moment(key, key_id, scope, date, headers)
-        self._last = identity, moment
+        self._last = second, known, moment
         return moment
 
 

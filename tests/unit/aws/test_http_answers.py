@@ -72,6 +72,8 @@ def test_a_body_without_a_length_ends_with_the_connection() -> None:
         b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
         b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY + 1),
         b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nxy",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\rx\r\n\r\nx",
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nCONNECTION: keep-alive\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxyz\r\n",

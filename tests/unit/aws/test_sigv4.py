@@ -70,6 +70,14 @@ def test_hmac_is_that_of_the_standard_library(length: int) -> None:
     assert Hmac(key).digest("a message").hex() == Hmac(key).hexdigest("a message")
 
 
+def test_hmac_of_messages_that_begin_alike_is_that_of_the_whole() -> None:
+    key = Hmac(b"key")
+    begun = key.after("every message begins " * 10)
+    for rest in ("so", "and ends otherwise", ""):
+        assert begun.hexdigest(rest) == key.hexdigest("every message begins " * 10 + rest)
+    assert begun.digest("so") != key.digest("so")
+
+
 def test_a_second_is_signed_with_what_was_worked_out_once_and_the_next_one_is_not() -> None:
     credentials = Credentials("a", "b").get_frozen_credentials()
     signer = Signer("dynamodb", "us-east-1", lambda: credentials, {"host": "h"})
