@@ -13,6 +13,8 @@ import ssl
 import sys
 import time
 
+AWAKE = 0.0005
+"""Seconds before an answer in which it is waited for without sleeping."""
 ANSWER = b"HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -47,8 +49,11 @@ class Sink:
         self._poller.register(sys.stdin.fileno(), select.EPOLLIN | select.EPOLLHUP)
         while True:
             if self._due:
-                # epoll counts in whole milliseconds, which is much of what is to be simulated.
-                select.select([self._poller], [], [], max(self._due[0][0] - time.monotonic(), 0))
+                # epoll counts in whole milliseconds, which is much of what is to be simulated; and whoever sleeps
+                # is woken up late. So the last bit is not slept through.
+                asleep = self._due[0][0] - time.monotonic() - AWAKE
+                if asleep > 0:
+                    select.select([self._poller], [], [], asleep)
             for fd, _ in self._poller.poll(0 if self._due else -1):
                 if fd == sys.stdin.fileno():
                     return

@@ -8,6 +8,7 @@ hours or days later (developer guide, "Time to Live").
 
 from __future__ import annotations
 
+import functools
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -281,7 +282,8 @@ def _condition(condition: str | None, values: Mapping[str, Any], also: str = "")
     return arguments
 
 
-def _names(expression: str) -> dict[str, str]:
+@functools.lru_cache(512)
+def _names(expression: str) -> Mapping[str, str]:
     return {f"#{name}": name for name in re.findall(r"#(\w+)", expression)}
 
 
@@ -307,7 +309,7 @@ def marshal(value: Any) -> dict[str, Any]:
 
 def marshal_item(item: Mapping[str, Any]) -> dict[str, Any]:
     """An item in DynamoDB's form; attributes that are None are left out."""
-    return {name: marshal(value) for name, value in item.items() if value is not None}
+    return {name: _MARSHAL[type(value)](value) for name, value in item.items() if value is not None}
 
 
 def unmarshal(typed: Mapping[str, Any]) -> Any:
@@ -318,7 +320,8 @@ def unmarshal(typed: Mapping[str, Any]) -> Any:
 
 def unmarshal_item(item: Mapping[str, Any]) -> Item:
     """An item as plain values."""
-    return {name: unmarshal(typed) for name, typed in item.items()}
+    # As `unmarshal` does it, without a call for each of the many attributes of a page.
+    return {name: _UNMARSHAL[kind](value) for name, typed in item.items() for kind, value in typed.items()}
 
 
 def _old(item: Mapping[str, Any] | None) -> Item | None:

@@ -25,6 +25,7 @@ from .refusals import Refused, Unanswered
 from .sigv4 import Credentials, Signer, body_hash
 from .tls import Trust
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 ATTEMPTS = 3
 CONNECT_SECONDS = 1.0
 READ_SECONDS = 3.0
@@ -87,7 +88,7 @@ class JsonService:
             Refused: the service said no.
             Unanswered: nobody knows whether it was done.
         """
-        body = json.dumps(arguments, separators=(",", ":")).encode()
+        body = _ENCODER.encode(arguments).encode()
         asking = _Asking(self._path, self._signer(operation), self._clock, body)
         self._exchange.run([asking], self._clock.monotonic() + within)
         if asking.outcome is None:

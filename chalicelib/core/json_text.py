@@ -14,11 +14,12 @@ from typing import Any
 from .errors import InvalidJson
 
 MAX_DEPTH = 64
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def dumps(value: Any) -> str:
     """`value` as compact JSON text."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def size(value: Any) -> int:

@@ -176,7 +176,6 @@ class Sender:
         verdict: RateVerdict
         member: Membership | None
         looks: list[Callable[[], Any]] = [
-            lambda: head or self._store.head(conversation_id),
             lambda: self._store.membership(conversation_id, me),
             lambda: self._connections.rate(
                 me, now, interval=1000 // limits.messages_per_second, burst=limits.burst
@@ -184,7 +183,11 @@ class Sender:
         ]
         if message.reply_to or message.mentions:
             looks.append(lambda: self._referred(conversation_id, message))
-        head, member, verdict, *referred = self._gather(*looks)
+        if head is None:
+            head, *found = self._gather(lambda: self._store.head(conversation_id), *looks)
+        else:
+            found = self._gather(*looks)
+        member, verdict, *referred = found
         if member is None:
             raise NotFound
         usable = self._log.usable(head)

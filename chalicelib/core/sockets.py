@@ -6,6 +6,7 @@ or never (L8). So each command looks at the socket's row for itself, and nothing
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -144,15 +145,12 @@ class Sockets:
             reply.failure = reply.failure or problem
 
     def _receive(self, connection_id: str, command: requests.Command | ChatError, reply: Reply) -> None:
-        # The head is wanted for nearly every append and tells nobody anything: it is read beside the socket.
-        socket, head = self._gather(
-            lambda: self._connections.socket(connection_id),
-            lambda: (
-                self._store.head(command.conversation_id)
-                if isinstance(command, requests.Appending) and is_conversation_id(command.conversation_id)
-                else None
-            ),
-        )
+        looks: list[Callable[[], Any]] = [lambda: self._connections.socket(connection_id)]
+        if isinstance(command, requests.Appending) and is_conversation_id(command.conversation_id):
+            # The head is wanted for nearly every append and tells nobody anything: it is read beside the socket.
+            looks.append(functools.partial(self._store.head, command.conversation_id))
+        socket, *heads = self._gather(*looks)
+        head: Head | None = heads[0] if heads else None
         if socket is None:
             reply.hang_up = frames.disconnect("UNAUTHORIZED", "This socket is not known any more.", reconnect=True)
             return

@@ -33,6 +33,30 @@ def test_threads_run_at_the_same_time() -> None:
     assert sorted(in_threads(meeting.wait, meeting.wait, meeting.wait)) == [0, 1, 2]
 
 
+def test_threads_are_kept_and_used_again() -> None:
+    def where() -> threading.Thread:
+        return threading.current_thread()
+
+    in_threads(where, where)
+    known = set(threading.enumerate())
+    for _ in range(20):
+        assert in_threads(where, where)[0] in known
+    assert in_threads(where, where)[1] is threading.current_thread()
+
+
+def test_calls_that_gather_again_never_wait_for_each_other() -> None:
+    everybody = threading.Barrier(2**6, timeout=30)
+
+    def split(depth: int) -> int:
+        if depth == 0:
+            everybody.wait()
+            return 1
+        return sum(in_threads(lambda: split(depth - 1), lambda: split(depth - 1)))
+
+    assert split(6) == 2**6
+    assert split(6) == 2**6
+
+
 def test_all_calls_have_finished_before_an_error_is_raised() -> None:
     failed, finished = threading.Event(), []
 
