@@ -17,11 +17,10 @@ from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent, WebsocketEvent
 
 from chalicelib import wiring  # noqa: E402
 from chalicelib.edge import websocket  # noqa: E402
-from chalicelib.edge.rest import auth, rest  # noqa: E402
 from chalicelib.edge.sweep import sweep as take_up  # noqa: E402
 from chalicelib.edge.work import work as go_on  # noqa: E402
 
-__all__ = ["app", "auth", "connect", "disconnect", "message", "sweep", "work"]
+__all__ = ["app", "connect", "disconnect", "message", "sweep", "work"]
 
 SWEEP_SECONDS = 45
 WORK_SECONDS = 60
@@ -29,7 +28,11 @@ WORK_SECONDS = 60
 # Without Chalice's own log handler: its lines are text, and of several lines each (`edge/logs.py`).
 app = Chalice(app_name="chat", configure_logs=False)
 app.experimental_feature_flags.update(["WEBSOCKETS", "BLUEPRINTS"])
-app.register_blueprint(rest)
+if wiring.serves_http():
+    # Routes and the models of their bodies: a twentieth of a cold start, which the other functions do without.
+    from chalicelib.edge.rest import rest
+
+    app.register_blueprint(rest)
 
 
 # Socket handlers stand here and not in a blueprint: Chalice registers those of blueprints unwrapped.

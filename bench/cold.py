@@ -82,6 +82,7 @@ def lambda_environment(store_url: str, endpoint: str) -> dict[str, str]:
         "AWS_REGION": REGION,
         "AWS_LAMBDA_FUNCTION_NAME": "chat-bench-websocket_message",
         "_HANDLER": "app.message",
+        "PYDANTIC_DISABLE_PLUGINS": "__all__",
     }
 
 

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 from chalicelib.aws.conversation_items import conversation_pk
 from chalicelib.aws.dynamo import Dynamo
 from chalicelib.core import json_text
+from chalicelib.core.commands import Message
 from chalicelib.core.model import Caller, Event, Membership, Socket
-from chalicelib.core.requests import CreateConversation, Message, NewParticipant
+from chalicelib.core.requests import CreateConversation, NewParticipant
 from chalicelib.settings import Settings
 from chalicelib.wiring import Application, build
 from local.faults import DynamoClient, ItemKey, Latency, RegionClient

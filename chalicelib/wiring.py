@@ -17,6 +17,7 @@ from chalicelib.core.delivery import Delivery
 from chalicelib.core.erasure import Erasure
 from chalicelib.core.errors import Unauthorized, Unavailable
 from chalicelib.core.export import Export
+from chalicelib.core.fields import Request
 from chalicelib.core.gather import in_threads
 from chalicelib.core.invites import Invites
 from chalicelib.core.jobs import Jobs
@@ -40,6 +41,8 @@ from chalicelib.settings import in_lambda as is_of_lambda
 
 if TYPE_CHECKING:
     from chalicelib.aws.dynamo import Dynamo
+
+_HTTP_HANDLER, _MESSAGE_HANDLER = "app.app", "app.message"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +182,11 @@ def in_lambda() -> bool:
     return is_of_lambda(os.environ)
 
 
+def serves_http() -> bool:
+    """Whether HTTP comes to this process: not to a function with another handler (`Handler` in the template)."""
+    return os.environ.get("_HANDLER", _HTTP_HANDLER) == _HTTP_HANDLER or not in_lambda()
+
+
 @functools.cache
 def settings() -> Settings:
     """The settings of this process."""
@@ -220,3 +228,6 @@ def warm() -> None:
     """
     with contextlib.suppress(Exception):
         application()
+        if os.environ.get("_HANDLER") in (_HTTP_HANDLER, _MESSAGE_HANDLER):
+            # The first model that is built takes with it much of pydantic; the others take little.
+            Request.model_rebuild()

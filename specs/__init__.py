@@ -1,6 +1,7 @@
 """The published documents, made of the code: OpenAPI for HTTP, AsyncAPI for the socket, JSON Schema for all of it.
 
-    chalicelib/core/requests.py   what clients say            ─┐
+    chalicelib/core/requests.py   what clients say by HTTP    ─┐
+    chalicelib/core/commands.py   and over the socket          │
     chalicelib/core/frames.py     the objects that we say      │
     chalicelib/core/wire.py       answers, frames, events      ├─ definitions.py ── openapi.py
     chalicelib/core/errors.py     what can go wrong            │                 ├─ asyncapi.py

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from chalicelib.core import requests, wire
+from chalicelib.core import wire
+from chalicelib.core.commands import COMMANDS
 from specs import definitions
 from specs.rules import Json
 
@@ -19,9 +20,8 @@ fields: ignore those you do not know. Commands with unknown fields are refused. 
 
 def document(version: str) -> Json:
     """The whole document, for this version of the product. Raises SpecsError."""
-    commands = requests.COMMANDS
     ours = definitions.our_frames()
-    names = [*(model.__name__ for model in commands.values()), *(each.__name__ for each in ours)]
+    names = [*(model.__name__ for model in COMMANDS.values()), *(each.__name__ for each in ours)]
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Serverless chat: socket", "version": version, "description": DESCRIPTION},
@@ -67,7 +67,7 @@ def document(version: str) -> Json:
                 },
             }
         },
-        "operations": {**dict(_commands(commands)), **dict(_pushes(wire.PUSHES))},
+        "operations": {**dict(_commands(COMMANDS)), **dict(_pushes(wire.PUSHES))},
         "components": {
             "messages": {name: _message(name) for name in names},
             "schemas": definitions.moved(definitions.needed(names), SCHEMAS),
@@ -78,7 +78,7 @@ def document(version: str) -> Json:
 
 def frames() -> Json:
     """JSON Schema of every frame, `ClientFrame` from clients and `ServerFrame` from us. Raises SpecsError."""
-    theirs = [model.__name__ for model in requests.COMMANDS.values()]
+    theirs = [model.__name__ for model in COMMANDS.values()]
     ours = [each.__name__ for each in definitions.our_frames()]
     roots: dict[str, Json] = {
         "ClientFrame": {"description": "Any frame from a client.", "oneOf": _references(theirs)},

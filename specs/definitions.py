@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from chalicelib.core import requests, wire
+from chalicelib.core import commands, wire
 from chalicelib.edge.routes import ROUTES, Route
 from specs import examples, glossary, said_by_clients, said_by_us
 from specs.errors import SpecsError
@@ -24,9 +24,9 @@ def routes() -> list[Route]:
 
 def answers() -> dict[str, tuple[Any, ...]]:
     """By command: the types that answer it, without `Error`. Raises SpecsError for a command nobody answers."""
-    if wire.ANSWERS.keys() != requests.COMMANDS.keys():
-        odd = sorted(wire.ANSWERS.keys() ^ requests.COMMANDS.keys())
-        raise SpecsError(f"wire.ANSWERS and requests.COMMANDS differ in {', '.join(odd)}")
+    if wire.ANSWERS.keys() != commands.COMMANDS.keys():
+        odd = sorted(wire.ANSWERS.keys() ^ commands.COMMANDS.keys())
+        raise SpecsError(f"wire.ANSWERS and commands.COMMANDS differ in {', '.join(odd)}")
     return dict(wire.ANSWERS)
 
 
@@ -39,7 +39,7 @@ def our_frames() -> tuple[Any, ...]:
 @functools.cache
 def definitions() -> Mapping[str, Json]:
     """The schemas of all objects, described, with examples; they refer to each other by `#/$defs/…`."""
-    spoken = [*requests.COMMANDS.values(), *(route.body for route in routes() if route.body is not None)]
+    spoken = [*commands.COMMANDS.values(), *(route.body for route in routes() if route.body is not None)]
     theirs = said_by_clients.schemas(spoken)
     for name, schema in theirs.items():
         properties = schema.get("properties", {})

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from chalicelib.core import frames, requests
+from chalicelib.core import fields, frames
 from chalicelib.core.errors import ChatError
 from chalicelib.core.limits import Limits, Timing
 from specs.errors import SpecsError
@@ -25,7 +25,7 @@ class Word(NamedTuple):
 
 
 _COUNT = {"minimum": 0}
-_SEQUENCE = {"minimum": 1, "maximum": requests.MAX_SEQUENCE_ID}
+_SEQUENCE = {"minimum": 1, "maximum": fields.MAX_SEQUENCE_ID}
 _TIME = {"format": "date-time", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"}
 _SOME = {"minLength": 1}
 _CONVERSATION = {"pattern": "^conv_[A-Za-z0-9_-]+$"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chalicelib.core import requests
+from chalicelib.core import fields
 from chalicelib.core.limits import Limits
 
 Json = dict[str, Any]
@@ -59,16 +59,16 @@ FIELD_RULES: Mapping[str, Callable[[Limits], Json]] = {
     "_digits": lambda _: {"description": DIGITS},
     "_emoji": lambda _: {
         "minLength": 1,
-        "maxLength": requests.MAX_EMOJI_BYTES,
+        "maxLength": fields.MAX_EMOJI_BYTES,
         "pattern": TEXT,
         "description": (
             f"One character as people see it (an extended grapheme cluster, UAX #29) of at most "
-            f"{requests.MAX_EMOJI_BYTES} bytes of UTF-8."
+            f"{fields.MAX_EMOJI_BYTES} bytes of UTF-8."
         ),
     },
 }
-"""By name of a function in `core/requests.py` that validates one value: what it adds to the schema."""
-NOT_NULL = "_not_null"
+"""By name of a function in `core/fields.py` that validates one value, or beside it: what it adds to the schema."""
+NOT_NULL = "not_null"
 """The function there that refuses null."""
 
 

@@ -1,4 +1,4 @@
-"""The models of what clients say (`core/requests.py`) as JSON Schema."""
+"""The models of what clients say (`core/requests.py`, `core/commands.py`) as JSON Schema."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
-from chalicelib.core import requests
+from chalicelib.core import commands, requests
 from chalicelib.core.limits import Limits
 from specs.errors import SpecsError
 from specs.rules import FIELD_RULES, MODEL_RULES, NOT_NULL, Json, not_null
@@ -25,7 +25,8 @@ def schemas(models: Sequence[type[BaseModel]]) -> dict[str, Json]:
         schema_generator=_WithOurRules,
     )
     found: dict[str, Json] = document.get("$defs", {})
-    by_name = {each.__name__: each for each in [*vars(requests).values(), *models] if _is_model(each)}
+    known = [*vars(requests).values(), *vars(commands).values(), *models]
+    by_name = {each.__name__: each for each in known if _is_model(each)}
     return {name: _finished(by_name[name], _tidied(schema)) for name, schema in found.items()}
 
 
@@ -50,7 +51,7 @@ class _WithOurRules(GenerateJsonSchema):
         if name == NOT_NULL:
             return not_null(inner)
         if name not in FIELD_RULES:
-            raise SpecsError(f"core/requests.py validates by {name}: say in specs/rules.py what that means")
+            raise SpecsError(f"core/fields.py validates by {name}: say in specs/rules.py what that means")
         ruled = {**inner, **FIELD_RULES[name](Limits())}
         words = [each["description"] for each in (inner, ruled) if "description" in each]
         return {**ruled, "description": " ".join(dict.fromkeys(words))}

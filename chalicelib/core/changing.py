@@ -18,7 +18,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import json_text, muting
 from .clock import Clock
@@ -29,8 +29,11 @@ from .log import Log
 from .messages import Reaction, emptied
 from .model import AuditEntry, Caller, Head
 from .ports import Commit, ConnectionStore, ConversationStore, Gather
-from .requests import Edit, EditMessage
 from .scenes import Changed, Changes, IsSo, Missing, Scene, no_such_target
+
+if TYPE_CHECKING:
+    from .commands import Edit
+    from .requests import EditMessage
 
 CLEARED_AT_ONCE = 100
 _CLEARING_STEPS = 5

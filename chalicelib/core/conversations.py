@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from . import cursors, frames, muting
 from .clock import Clock, milliseconds, rfc3339
-from .errors import ConversationBusy, ErasureRunning, Forbidden, NotFound, ValidationFailed
+from .errors import ConversationBusy, ErasureRunning, Forbidden, NotFound, Problem, ValidationFailed
 from .frames import Conversation
 from .ids import is_conversation_id, new_conversation_id
 from .limits import Limits, Timing, first_visit
@@ -23,7 +24,9 @@ from .model import AuditEntry, Caller, Head, Info, Membership, Person, Role, Sta
 from .ports import Commit, ConnectionStore, ConversationStore, Creation, Gather, Refused
 from .presence import Presence
 from .pushes import Outcome, Push, ToParticipants, ToSubscriptions, of_commit
-from .requests import ConversationsQuery, CreateConversation, UpdateConversation, twice
+
+if TYPE_CHECKING:
+    from .requests import ConversationsQuery, CreateConversation, NewParticipant, UpdateConversation
 
 MODERATORS: tuple[Role, ...] = ("owner", "moderator")
 NEWEST_MESSAGES = 50
@@ -147,7 +150,7 @@ class Conversations:
                 "participants",
                 f"a conversation may have at most {self._limits.participants} participants, the caller included",
             )
-        if problems := twice(request.participants, caller.participant_id):
+        if problems := _twice(request.participants, caller.participant_id):
             raise ValidationFailed(details=problems)
         conversation_id, now = new_conversation_id(), milliseconds(self._clock)
         me = Person(caller.participant_id, caller.name or caller.participant_id[:100], "human")
@@ -279,3 +282,13 @@ class _NothingToDo(Exception):
 
 def _rank(head: Head) -> tuple[int | str, ...]:
     return head.updated_at, head.conversation_id
+
+
+def _twice(participants: list[NewParticipant], caller: str) -> list[Problem]:
+    """Who stands in a list of initial participants although they are in it already."""
+    counts = Counter([caller, *(each.participant_id for each in participants)])
+    return [
+        {"path": f"participants.{index}.participant_id", "problem": "is in the conversation already"}
+        for index, each in enumerate(participants)
+        if counts[each.participant_id] > 1
+    ]

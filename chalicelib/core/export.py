@@ -7,14 +7,16 @@ left nothing but the messages.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import cursors, json_text
 from .clock import rfc3339
 from .data_ports import ErasureStore, Place
 from .model import Caller, Event, Head, State
 from .ports import ConversationStore
-from .requests import ExportQuery
+
+if TYPE_CHECKING:
+    from .requests import ExportQuery
 
 LOOKED_AT = 1_000
 """Events that are gone through for a page, whoever they are of: what takes a second or two."""

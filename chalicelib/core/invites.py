@@ -7,7 +7,7 @@ revoking it and its expiry are no events: the join that uses it has a condition 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import cursors, frames
 from .clock import Clock, milliseconds
@@ -17,7 +17,9 @@ from .ids import invite_id, is_invite, is_invite_id, new_invite
 from .log import Log
 from .model import AuditEntry, Caller, Head, Invite, Membership
 from .ports import ModerationStore
-from .requests import CreateInvite, PageQuery
+
+if TYPE_CHECKING:
+    from .requests import CreateInvite, PageQuery
 
 
 class Invites:

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from . import frames, muting
 from .clock import Clock, milliseconds, rfc3339
@@ -48,7 +48,9 @@ from .log import Log
 from .model import AuditEntry, Ban, Caller, Event, Head, Invite, Membership, Person, Role, State
 from .ports import Commit, ConnectionStore, ConversationStore, ModerationStore, Refused
 from .pushes import Outcome, Push, ToParticipants, of_commit
-from .requests import NewParticipant
+
+if TYPE_CHECKING:
+    from .requests import NewParticipant
 
 
 class Members:

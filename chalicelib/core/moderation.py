@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import cursors, frames, muting
 from .clock import Clock, milliseconds, rfc3339
@@ -19,7 +19,9 @@ from .model import AuditEntry, Ban, Caller, Event, Head, Membership, Person
 from .ports import Commit, ConversationStore, ModerationStore
 from .presence import Presence
 from .pushes import Outcome, of_commit
-from .requests import AuditQuery, PageQuery, UpdateParticipant
+
+if TYPE_CHECKING:
+    from .requests import AuditQuery, PageQuery, UpdateParticipant
 
 
 class Moderation:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from . import cursors, frames
 from .conversations import Conversations
 from .errors import NotFound, ValidationFailed
@@ -9,7 +11,9 @@ from .log import Log, Page, fitting
 from .model import Caller
 from .ports import ConversationStore
 from .pushes import Outcome, ToSubscribers
-from .requests import EventsQuery, MessagesQuery, ReactionsQuery
+
+if TYPE_CHECKING:
+    from .requests import EventsQuery, MessagesQuery, ReactionsQuery
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 """A Lambda function may answer with 6 MB (quotas), in which our JSON stands escaped once more."""

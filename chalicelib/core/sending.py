@@ -19,7 +19,7 @@ import random
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import muting
 from .clock import Clock, milliseconds, rfc3339
@@ -44,7 +44,10 @@ from .ports import (
     Send,
 )
 from .pushes import Push, ToSubscribers
-from .requests import Message, SendMessage
+
+if TYPE_CHECKING:
+    from .commands import Message
+    from .requests import SendMessage
 
 BATCH = 24
 """Four items a message and the head: what fits into a transaction of 100."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from chalicelib.identity.model import Identity
 
-from . import frames, json_text, muting, requests
+from . import commands, frames, json_text, muting
 from .changing import Changing
 from .clock import Clock, milliseconds, rfc3339
 from .conversations import Conversations
@@ -114,7 +114,7 @@ class Sockets:
 
     def receive(self, connection_id: str, frame: str) -> Reply:
         """Handle one frame. Does not raise: every failure is an answer, and some are for our log as well."""
-        command, echo = requests.parse_command(frame, self._limits)
+        command, echo = commands.parse_command(frame, self._limits)
         reply = Reply()
         try:
             self._receive(connection_id, command, reply)
@@ -144,9 +144,9 @@ class Sockets:
         except ChatError as problem:
             reply.failure = reply.failure or problem
 
-    def _receive(self, connection_id: str, command: requests.Command | ChatError, reply: Reply) -> None:
+    def _receive(self, connection_id: str, command: commands.Command | ChatError, reply: Reply) -> None:
         looks: list[Callable[[], Any]] = [lambda: self._connections.socket(connection_id)]
-        if isinstance(command, requests.Appending) and is_conversation_id(command.conversation_id):
+        if isinstance(command, commands.Appending) and is_conversation_id(command.conversation_id):
             # The head is wanted for nearly every append and tells nobody anything: it is read beside the socket.
             looks.append(functools.partial(self._store.head, command.conversation_id))
         socket, *heads = self._gather(*looks)
@@ -164,7 +164,7 @@ class Sockets:
         def handle() -> None:
             if isinstance(command, ChatError):
                 raise command
-            if now > socket.token_expires_at and not isinstance(command, requests.Auth):
+            if now > socket.token_expires_at and not isinstance(command, commands.Auth):
                 raise TokenExpired
             self._handle(command, heard, head, reply)
 
@@ -204,38 +204,38 @@ class Sockets:
 
     # ---- commands --------------------------------------------------------------------------------------
 
-    def _handle(self, command: requests.Command, socket: Socket, head: Head | None, reply: Reply) -> None:
+    def _handle(self, command: commands.Command, socket: Socket, head: Head | None, reply: Reply) -> None:
         caller = Caller(socket.participant_id, socket.name)
         where: str | None = getattr(command, "conversation_id", None)
         if where is not None and is_conversation_id(where):
             self._observer.about(conversation_id=where)
         match command:
-            case requests.Message():
+            case commands.Message():
                 self._message(command, caller, head, reply)
-            case requests.Edit() | requests.Delete() | requests.React() | requests.Unreact():
+            case commands.Edit() | commands.Delete() | commands.React() | commands.Unreact():
                 self._change(command, caller, head, reply)
-            case requests.Hello():
+            case commands.Hello():
                 self._hello(command, socket, caller, reply)
-            case requests.Subscribe(conversation_id=where, after=after):
+            case commands.Subscribe(conversation_id=where, after=after):
                 answer, pushes = self._subscribed(socket, caller, where, after, reply)
                 reply.answers.append(answer)
                 reply.pushes += pushes
-            case requests.Unsubscribe(conversation_id=where):
+            case commands.Unsubscribe(conversation_id=where):
                 self._unsubscribe(socket, where, reply)
-            case requests.Sync(conversation_id=where, after=after):
+            case commands.Sync(conversation_id=where, after=after):
                 reply.answers.append({"type": "sync", **self._sync(caller, where, after)})
-            case requests.Read(conversation_id=where, sequence_id=sequence_id):
+            case commands.Read(conversation_id=where, sequence_id=sequence_id):
                 outcome = self._reading.read(caller, where, sequence_id, connection_id=socket.connection_id)
                 reply.answers.append({"type": "ack", "conversation_id": where, **outcome.answer})
                 reply.pushes += outcome.pushes
-            case requests.Typing(conversation_id=where, is_typing=is_typing):
+            case commands.Typing(conversation_id=where, is_typing=is_typing):
                 reply.pushes += self._typing(caller, where, is_typing)
-            case requests.Ping(heads=heads):
+            case commands.Ping(heads=heads):
                 reply.answers.append(self._pong(caller, heads))
-            case requests.Auth(token=token):
+            case commands.Auth(token=token):
                 reply.answers.append(self._auth(socket, token))
 
-    def _message(self, command: requests.Message, caller: Caller, head: Head | None, reply: Reply) -> None:
+    def _message(self, command: commands.Message, caller: Caller, head: Head | None, reply: Reply) -> None:
         sent = self._sender.send(caller, command.conversation_id, command, head)
         reply.answers.append(
             {
@@ -252,25 +252,25 @@ class Sockets:
 
     def _change(
         self,
-        command: requests.Edit | requests.Delete | requests.React | requests.Unreact,
+        command: commands.Edit | commands.Delete | commands.React | commands.Unreact,
         caller: Caller,
         head: Head | None,
         reply: Reply,
     ) -> None:
         where, target = command.conversation_id, command.target
         match command:
-            case requests.Edit():
+            case commands.Edit():
                 changed = self._changing.edit(caller, where, target, command, head)
-            case requests.Delete():
+            case commands.Delete():
                 changed = self._changing.delete(caller, where, target, head)
-            case requests.React(emoji=emoji):
+            case commands.React(emoji=emoji):
                 changed = self._changing.react(caller, where, target, emoji, head)
-            case requests.Unreact(emoji=emoji):
+            case commands.Unreact(emoji=emoji):
                 changed = self._changing.unreact(caller, where, target, emoji, head)
         reply.answers.append({"type": "ack", "conversation_id": where, "sequence_id": changed.sequence_id})
         reply.pushes += changed.pushes
 
-    def _hello(self, command: requests.Hello, socket: Socket, caller: Caller, reply: Reply) -> None:
+    def _hello(self, command: commands.Hello, socket: Socket, caller: Caller, reply: Reply) -> None:
         me = Person(caller.participant_id, caller.name or caller.participant_id[:100], "human")
         reply.answers.append(
             frames.welcome(socket, me, ping_interval=self._timing.ping_interval, limits=self._limits.public())
@@ -282,13 +282,13 @@ class Sockets:
                 reply.pushes += pushes
 
     def _wanted(
-        self, socket: Socket, caller: Caller, wanted: requests.SubscribeTo, reply: Reply
+        self, socket: Socket, caller: Caller, wanted: commands.SubscribeTo, reply: Reply
     ) -> Callable[[], tuple[Frame, list[Push]]]:
         def subscribe() -> tuple[Frame, list[Push]]:
             try:
                 return self._subscribed(socket, caller, wanted.conversation_id, wanted.after, reply)
             except ChatError as problem:
-                return frames.error(problem, requests.echo({"conversation_id": wanted.conversation_id})), []
+                return frames.error(problem, commands.echo({"conversation_id": wanted.conversation_id})), []
 
         return subscribe
 

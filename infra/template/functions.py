@@ -39,6 +39,8 @@ def _variables(stage: Stage) -> Json:
         ),
         "CHAT_ALLOWED_ORIGINS": ",".join(stage.infra.allowed_origins),
         "CHAT_STAGE": stage.name,
+        # Else pydantic searches every package of the bundle for plugins, of which there are none, at each start.
+        "PYDANTIC_DISABLE_PLUGINS": "__all__",
     }
 
 

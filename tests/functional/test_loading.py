@@ -21,6 +21,11 @@ from chalicelib import wiring
 loaded = wiring.application.cache_info().currsize
 found = wiring.application().conversation_store.head("nowhere") if os.environ.get("ASK") else None
 sdk = sorted(each for each in sys.modules if each in ("boto3", "botocore", "urllib3", "http.client", "jwt"))
+if os.environ.get("WHAT"):
+    import app
+    names = ("chalicelib.edge.rest", "chalicelib.core.requests")
+    print(json.dumps([len(app.app.routes) > 10, *(each in sys.modules for each in names)]))
+    sys.exit()
 print(json.dumps([gc.isenabled(), gc.get_freeze_count() > 0, loaded, found, sdk]))
 """
 ENVIRONMENT = {
@@ -65,6 +70,21 @@ def test_the_first_event_uses_that_connection_and_no_sdk(store: RawPeer) -> None
     assert load(store, _HANDLER="app.message", ASK="1") == [True, True, 1, None, []]
     assert [number for number, _, _ in store.requests] == [0]
     assert len(store.connections) == 1
+
+
+@pytest.mark.parametrize("name", ["message", "connect", "disconnect", "sweep", "work"])
+def test_what_only_http_needs_is_loaded_for_http_only(store: RawPeer, name: str) -> None:
+    assert load(store, _HANDLER="app.app", WHAT="1") == [True, True, True]
+    assert load(store, _HANDLER=f"app.{name}", WHAT="1") == [False, False, False]
+
+
+def test_outside_of_lambda_the_app_is_whole() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import app; print(len(app.app.routes) > 10)"],
+        cwd=ROOT, env={"PATH": "/usr/bin:/bin", "_HANDLER": "app.message"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "True\n"
 
 
 def test_the_authorizer_connects_to_nothing(store: RawPeer) -> None:

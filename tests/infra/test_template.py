@@ -94,6 +94,7 @@ def test_all_functions_know_their_tables_and_the_callback_url(cloudformation: Js
         assert variables["CHAT_MANAGEMENT_ENDPOINT"] == {"Fn::Sub": url}
         assert variables["CHAT_STAGE"] == stage.name
         assert variables["CHAT_VERSION"]
+        assert variables["PYDANTIC_DISABLE_PLUGINS"] == "__all__"
         assert variables.items() >= stage.environment.items()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core import requests, wire
+from chalicelib.core import commands, wire
 from specs import definitions, glossary
 from specs.documents import ROOT
 
@@ -22,7 +22,7 @@ def types() -> list[str]:
     return [definitions.definitions()[name]["properties"]["type"]["const"] for name in names]
 
 
-@pytest.mark.parametrize("word", [*requests.COMMANDS, *types(), *wire.EVENT_TYPES, *glossary.codes()])
+@pytest.mark.parametrize("word", [*commands.COMMANDS, *types(), *wire.EVENT_TYPES, *glossary.codes()])
 def test_the_guide_tells_of_it(word: str) -> None:
     assert re.search(rf"(?<![\w]){word}(?![\w])", CODE), f"docs/protocol.md does not tell of {word}"
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.core import requests
+from chalicelib.core import commands, requests
 from chalicelib.core.errors import ChatError, ValidationFailed
 from chalicelib.core.limits import Limits
 from specs import definitions
@@ -18,7 +18,7 @@ from tests.support.from_schema import disturbed, values
 
 SCHEMAS = definitions.definitions()
 MODELS = {
-    **{model.__name__: model for model in requests.COMMANDS.values()},
+    **{model.__name__: model for model in commands.COMMANDS.values()},
     **{route.body.__name__: route.body for route in definitions.routes() if route.body is not None},
 }
 LIMITS = Limits()
@@ -30,8 +30,8 @@ def validator(name: str) -> jsonschema_rs.Draft202012Validator:
 
 def is_accepted(name: str, value: Any) -> bool:
     model = MODELS[name]
-    if issubclass(model, requests.Command):
-        return not isinstance(requests.parse_command(json.dumps(value, ensure_ascii=False), LIMITS)[0], ChatError)
+    if issubclass(model, commands.Command):
+        return not isinstance(commands.parse_command(json.dumps(value, ensure_ascii=False), LIMITS)[0], ChatError)
     try:
         requests.parse_body(model, json.dumps(value, ensure_ascii=False).encode(), LIMITS)
     except ValidationFailed:

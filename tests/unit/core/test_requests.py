@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from chalicelib.core import requests
+from chalicelib.core import commands, fields, requests
 from chalicelib.core.errors import ChatError, InvalidJson, TooLarge, UnknownCommand, ValidationFailed
 from chalicelib.core.limits import Limits
 
@@ -30,8 +30,8 @@ def problems(model: type[BaseModel], value: Any, limits: Limits = LIMITS) -> dic
     return {each["path"]: each["problem"] for each in refused.value.details or []}
 
 
-def command(frame: Any) -> requests.Command | ChatError:
-    return requests.parse_command(frame if isinstance(frame, str) else json.dumps(frame), LIMITS)[0]
+def command(frame: Any) -> commands.Command | ChatError:
+    return commands.parse_command(frame if isinstance(frame, str) else json.dumps(frame), LIMITS)[0]
 
 
 # ---- texts ---------------------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ def test_anything_else_is_none(emoji: str) -> None:
 
 def test_the_size_of_an_emoji_is_exact() -> None:
     longest = "a" + 30 * "\u0301" + "\u20dd"
-    assert len(longest.encode()) == requests.MAX_EMOJI_BYTES
+    assert len(longest.encode()) == fields.MAX_EMOJI_BYTES
     assert requests.parse_query(requests.EmojiQuery, {"emoji": [longest]}).emoji == longest
     with pytest.raises(ValidationFailed):
         requests.parse_query(requests.EmojiQuery, {"emoji": ["\u00e9" + longest[1:]]})
@@ -279,7 +279,7 @@ def test_queries_know_their_parameters_and_take_each_once() -> None:
 )
 def test_every_command_is_understood(frame: dict[str, Any]) -> None:
     parsed = command(frame)
-    assert isinstance(parsed, requests.COMMANDS[frame["type"]])
+    assert isinstance(parsed, commands.COMMANDS[frame["type"]])
 
 
 @pytest.mark.parametrize(
@@ -327,25 +327,25 @@ def test_every_bad_frame_has_its_error(frame: str, error: type[ChatError]) -> No
 
 def test_an_error_is_told_which_frame_it_is_about() -> None:
     frame = MESSAGE | {"id": "7", "content": ""}
-    _, echo = requests.parse_command(json.dumps(frame), LIMITS)
+    _, echo = commands.parse_command(json.dumps(frame), LIMITS)
     assert echo == {"id": "7", "conversation_id": CONV, "client_message_id": "m1"}
 
 
 def test_only_what_is_fit_to_be_repeated_is_repeated() -> None:
     frame = {"type": "x", "id": 7, "conversation_id": "c" * 200, "client_message_id": "\ud800"}
-    _, echo = requests.parse_command(json.dumps(frame), LIMITS)
+    _, echo = commands.parse_command(json.dumps(frame), LIMITS)
     assert echo == {}
 
 
 @given(st.text(max_size=300))
 def test_no_frame_raises(frame: str) -> None:
-    found, _ = requests.parse_command(frame, LIMITS)
-    assert isinstance(found, requests.Command | ChatError)
+    found, _ = commands.parse_command(frame, LIMITS)
+    assert isinstance(found, commands.Command | ChatError)
 
 
 @given(
     st.fixed_dictionaries(
-        {"type": st.sampled_from(sorted(requests.COMMANDS))},
+        {"type": st.sampled_from(sorted(commands.COMMANDS))},
         optional={
             name: st.one_of(st.none(), st.integers(), st.text(), st.booleans(), st.lists(st.text()))
             for name in ("id", "conversation_id", "content", "after", "heads", "client_message_id", "subscribe")
@@ -354,4 +354,4 @@ def test_no_frame_raises(frame: str) -> None:
 )
 def test_no_command_of_a_random_shape_raises(frame: dict[str, Any]) -> None:
     found = command(json.dumps(frame))
-    assert isinstance(found, requests.Command | ChatError)
+    assert isinstance(found, commands.Command | ChatError)
