@@ -20,7 +20,7 @@ from chalicelib.edge import websocket  # noqa: E402
 from chalicelib.edge.sweep import sweep as take_up  # noqa: E402
 from chalicelib.edge.work import work as go_on  # noqa: E402
 
-__all__ = ["app", "connect", "disconnect", "message", "sweep", "work"]
+__all__ = ["app", "auth", "connect", "disconnect", "message", "sweep", "work"]
 
 SWEEP_SECONDS = 45
 WORK_SECONDS = 60
@@ -30,7 +30,7 @@ app = Chalice(app_name="chat", configure_logs=False)
 app.experimental_feature_flags.update(["WEBSOCKETS", "BLUEPRINTS"])
 if wiring.serves_http():
     # Routes and the models of their bodies: a twentieth of a cold start, which the other functions do without.
-    from chalicelib.edge.rest import rest
+    from chalicelib.edge.rest import auth, rest
 
     app.register_blueprint(rest)
 

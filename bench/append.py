@@ -16,11 +16,12 @@ from local.faults import DynamoClient, Latency
 from . import dying
 from .crowd import Run, run_closed, run_scheduled
 from .designs import DESIGNS, Design
-from .figures import milliseconds, table
+from .figures import milliseconds, percentile, table
 from .latencies import USUAL, GrowingLatency
 from .realtime import RealTime
 from .simulation import Simulation
 from .stores import ministack
+from .targets import Targets
 from .world import World, make_world
 
 Print = Callable[[str], None]
@@ -103,7 +104,7 @@ def ceiling(run: Run) -> float:
 # ---- the report ----------------------------------------------------------------------------------------
 
 
-def report(scale: Scale, show: Print) -> bool:
+def report(scale: Scale, show: Print, targets: Targets) -> bool:
     """Measure and show everything; whether nothing was lost, doubled, reordered or left unacknowledged."""
     runs = {(people, name): closed(name, people, scale) for people in scale.people for name in DESIGNS}
     show("Closed loop: everybody sends the next message when the one before is acknowledged.\n")
@@ -123,6 +124,9 @@ def report(scale: Scale, show: Print) -> bool:
     show("Slowed so many times: everything that waits takes longer, and what is computed does not.\n")
     real, checked = _real(everyone, scale)
     show(real)
+    crowd = runs[everyone, OURS]
+    targets.at_least(f"accepted messages/s of {everyone} senders in one conversation", crowd.rate, 100)
+    targets.at_most("and the p99 of their acknowledgement, in seconds", percentile(crowd.latencies, 0.99), 1)
     return all(_is_well(run) for run in [*runs.values(), *by_rate.values(), *slower, *checked])
 
 

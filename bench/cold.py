@@ -29,6 +29,7 @@ from chalicelib.core.clock import SystemClock
 from .fan_out import CREDENTIALS, REGION, ROOT, keys, sink, url
 from .figures import table
 from .message import Room, our_client, store
+from .targets import Targets
 from .world import ENVIRONMENT
 
 Print = Callable[[str], None]
@@ -146,7 +147,7 @@ def store_calls(scale: Scale, tree: Path, environment: Mapping[str, str]) -> flo
     return median(ratios)
 
 
-def report(scale: Scale, show: Print) -> bool:
+def report(scale: Scale, show: Print, targets: Targets) -> bool:
     """Measure and show it."""
     if shutil.which("valgrind") is None:
         show("Cold starts are counted by valgrind, which is not here: left out.")
@@ -171,10 +172,14 @@ def report(scale: Scale, show: Print) -> bool:
             ("ours, until the first message is out", f"{ours:.0f}", f"{ours / bare:.1f}", "≤ 9"),
         ]
         show(table(("what", "millions", "× bare", "target"), rows))
+        targets.at_most("cold start in instructions, over a bare handler", ours / bare, 9)
         show("\nShares in the time of all imports.\n")
         shares = by_package(tree, {**environment, "EVENT": event(room, 3)})
         show(table(("package", "share"), [(name, f"{100 * share:.0f} %") for name, share in shares.items()]))
         ratio = store_calls(scale, tree, environment)
         show("\nCPU of the first store call, over that of the next ones.\n")
         show(table(("ratio", "target"), [(f"{ratio:.1f}", "≤ 3")]))
+        ours_alone = [share for name, share in shares.items() if name.startswith("chalicelib.")]
+        targets.at_most("share of the largest module of ours in the imports", max(ours_alone, default=0.0), 0.1)
+        targets.at_most("CPU of the first store call over that of the next ones", ratio, 3)
     return True

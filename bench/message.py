@@ -30,9 +30,10 @@ from chalicelib.core.requests import CreateConversation, NewParticipant
 from chalicelib.settings import Settings
 from chalicelib.wiring import Application, build
 
-from .fan_out import REGION, ROOT, THREADS, cpu, ids, keys, plain_way, sink, url, wall
+from .fan_out import REGION, ROOT, THREADS, cpu, frozen, ids, keys, plain_way, sink, url, wall
 from .figures import table
 from .stores import client_for
+from .targets import Targets
 from .world import CONTENT, ENVIRONMENT
 
 Print = Callable[[str], None]
@@ -157,9 +158,10 @@ def measure(scale: Scale) -> Mapping[str, tuple[float, float]]:
         cpus: dict[str, list[float]] = {each: [] for each in rooms}
         for room in rooms.values():
             room.send()
-        for _ in range(scale.rounds):
-            for name, room in rooms.items():
-                cpus[name].append(cpu(lambda: walls[name].append(wall(room.send))))  # noqa: B023
+        with frozen():
+            for _ in range(scale.rounds):
+                for name, room in rooms.items():
+                    cpus[name].append(cpu(lambda: walls[name].append(wall(room.send))))  # noqa: B023
         return {each: (median(walls[each]), median(cpus[each])) for each in rooms}
 
 
@@ -179,7 +181,7 @@ def growth(scale: Scale) -> Mapping[int, float]:
         return {people: median(costs) for people, costs in found.items()}
 
 
-def report(scale: Scale, show: Print) -> bool:
+def report(scale: Scale, show: Print, targets: Targets) -> bool:
     """Measure and show it."""
     found = measure(scale)
     show(
@@ -197,10 +199,13 @@ def report(scale: Scale, show: Print) -> bool:
         for name, (took, used) in found.items()
     ]
     show(table(("clients", "ms", "of the necessary", "target", "CPU ms"), rows))
+    over = found["ours"][0] / NECESSARY
+    targets.at_most(f"a message to {scale.recipients} people: over its necessary round trips", over, 1.25)
     grown = growth(scale)
     few, many = min(grown), max(grown)
     show("\nCPU a delivery, of a whole message, by the people in the conversation (100 at the most by default).\n")
     microseconds = f"{1e6 * grown[few]:.0f} / {1e6 * grown[many]:.0f}"
     growing = (f"N = {many} / N = {few}", f"{grown[many] / grown[few]:.2f}", "≤ 1.2", microseconds)
     show(table(("what", "ratio", "target", f"µs: {few} / {many}"), [growing]))
+    targets.at_most(f"CPU a delivery of a message, N = {many} over N = {few}", grown[many] / grown[few], 1.2)
     return True

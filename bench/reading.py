@@ -19,6 +19,7 @@ from local.faults import Latency
 from .engine import MemoryEngine
 from .figures import table
 from .simulation import Simulation
+from .targets import Targets
 from .world import CONTENT, CONVERSATIONS, World, make_world
 
 Print = Callable[[str], None]
@@ -127,7 +128,7 @@ def _fill(world: World, engine: MemoryEngine, messages: int) -> None:
         raise LookupError("the head does not say how many messages there are")
 
 
-def report(scale: Scale, show: Print) -> bool:
+def report(scale: Scale, show: Print, targets: Targets) -> bool:
     """Measure and show it; whether it stays within its limits."""
     lists = {number: list_of(number) for number in scale.conversations}
     histories = {number: history_of(number) for number in scale.messages}
@@ -136,6 +137,10 @@ def report(scale: Scale, show: Print) -> bool:
     show(table(("what", "round trips", "calls", "read units", "answered with"), rows))
     same = len({(each.round_trips, each.calls, each.read_units) for each in histories.values()}) == 1
     few = all(each.round_trips <= scale.limit_of_round_trips for each in lists.values())
+    most, limit = max(lists), scale.limit_of_round_trips
+    targets.at_most(f"round trips of the first page of {most:,} conversations", lists[most].round_trips, limit)
+    costs = [each.calls + each.read_units for each in histories.values()]
+    targets.at_most("calls and units of a page: longest history over shortest", max(costs) / min(costs), 1)
     show(
         f"\nA list takes {'at most' if few else 'MORE THAN'} {scale.limit_of_round_trips} round trips;"
         f" history costs {'the same' if same else 'NOT THE SAME'} however many messages there are."

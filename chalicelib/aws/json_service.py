@@ -3,8 +3,8 @@
 The arguments and answers of the SDK's client are this protocol's own, so there is nothing to translate: what the
 SDK makes of its service descriptions at every cold start is of no use to us. It is done again what the SDK does
 again ("Retry behavior", AWS SDKs and tools reference guide, mode "standard"): what got no answer, 5xx, and
-throttling, up to three attempts in all, after random pauses of up to one and two seconds. A kept connection that
-dies as it is used costs no attempt and no pause.
+throttling, up to three attempts in all, after random pauses of up to one and two seconds, out of a budget that all
+calls share (`retry_quota.py`). A kept connection that dies as it is used costs no attempt and no pause.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from .exchange import Exchange
 from .http_answers import Answer
 from .pool import Endpoint, Pool
 from .refusals import Refused, Unanswered
+from .retry_quota import AGAIN, AGAIN_AFTER_THROTTLING, SUCCESS_AT_ONCE, RetryQuota
 from .sigv4 import Credentials, Signer, body_hash
 from .tls import Trust
 
@@ -30,14 +31,15 @@ ATTEMPTS = 3
 CONNECT_SECONDS = 1.0
 READ_SECONDS = 3.0
 _IN_ALL = ATTEMPTS * (CONNECT_SECONDS + READ_SECONDS) + sum(2.0**each for each in range(ATTEMPTS - 1))
-_AGAIN_AFTER = frozenset(
+_THROTTLING = frozenset(
     {
         "ThrottlingException", "Throttling", "ThrottledException", "RequestThrottled", "RequestThrottledException",
         "ProvisionedThroughputExceededException", "RequestLimitExceeded", "LimitExceededException",
         "TooManyRequestsException", "BandwidthLimitExceeded", "PriorRequestNotComplete", "SlowDown",
-        "TransactionInProgressException", "RequestTimeout", "RequestTimeoutException",
+        "TransactionInProgressException",
     }
 )  # fmt: skip
+_AGAIN_AFTER = _THROTTLING | {"RequestTimeout", "RequestTimeoutException"}
 _AGAIN_STATUSES = (500, 502, 503, 504)
 """The codes and statuses that the SDK asks again after (botocore, `retries/standard.py`)."""
 
@@ -60,6 +62,7 @@ class JsonService:
         self._clock = clock
         self._target = target
         self._path = urlsplit(endpoint).path or "/"
+        self._quota = RetryQuota()
         # One request at a time is an exchange's; the pool is common to all that are made at once.
         self._exchange = Exchange(
             Pool(place, clock, trust), clock, at_once=1, connect=CONNECT_SECONDS, read=READ_SECONDS
@@ -89,7 +92,7 @@ class JsonService:
             Unanswered: nobody knows whether it was done.
         """
         body = _ENCODER.encode(arguments).encode()
-        asking = _Asking(self._path, self._signer(operation), self._clock, body)
+        asking = _Asking(self._path, self._signer(operation), self._clock, self._quota, body)
         self._exchange.run([asking], self._clock.monotonic() + within)
         if asking.outcome is None:
             raise Unanswered(f"no answer to {operation}")
@@ -102,10 +105,13 @@ class JsonService:
 class _Asking:
     """One operation, until there is an outcome."""
 
-    def __init__(self, path: str, signer: Signer, clock: Clock, body: bytes) -> None:
+    def __init__(self, path: str, signer: Signer, clock: Clock, quota: RetryQuota, body: bytes) -> None:
         self._path = path
         self._signer = signer
         self._clock = clock
+        self._quota = quota
+        self._taken = SUCCESS_AT_ONCE
+        """What a success gives back to the budget."""
         self._body = body
         self._hash = body_hash(body)
         self._attempts = 0
@@ -126,7 +132,10 @@ class _Asking:
             return 0.0
         self._attempts += 1
         self.outcome = None if answer is None else _content(answer)
-        if self._attempts == ATTEMPTS or not self._passes():
+        if self.outcome is not None and self.outcome[0] == 200:
+            self._quota.give(self._taken)
+            return None
+        if self._attempts == ATTEMPTS or not self._passes() or not self._affordable():
             return None
         return random.uniform(0, 2.0 ** (self._attempts - 1))  # noqa: S311 — jitter
 
@@ -135,7 +144,13 @@ class _Asking:
         if self.outcome is None:
             return True
         status, content = self.outcome
-        return status != 200 and (status in _AGAIN_STATUSES or code(content) in _AGAIN_AFTER)
+        return status in _AGAIN_STATUSES or code(content) in _AGAIN_AFTER
+
+    def _affordable(self) -> bool:
+        """Whether the budget has one more attempt."""
+        throttled = self.outcome is not None and code(self.outcome[1]) in _THROTTLING
+        self._taken = AGAIN_AFTER_THROTTLING if throttled else AGAIN
+        return self._quota.take(self._taken)
 
 
 def _content(answer: Answer) -> tuple[int, dict[str, Any]] | None:

@@ -10,6 +10,7 @@ from bench.cells import HOLE_SECONDS
 from bench.designs import DESIGNS, Sequencer
 from bench.latencies import USUAL, GrowingLatency
 from bench.simulation import Simulation
+from bench.targets import Targets
 from bench.world import World, make_world
 from chalicelib.core.errors import NotFound
 from chalicelib.core.model import SendKey
@@ -90,7 +91,7 @@ def test_the_report_shows_every_design_and_says_that_all_is_well() -> None:
 
     short = replace(SMALL, messages=15, real_seconds=0.1, real_least=0.0)
     scale = replace(short, stretches=(1,), stretches_of_ministack=())
-    assert report(scale, shown.append)
+    assert report(scale, shown.append, Targets())
 
     text = "\n".join(shown)
     assert all(name in text for name in DESIGNS)

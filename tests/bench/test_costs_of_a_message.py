@@ -10,12 +10,13 @@ import pytest
 from bench import cold, message, reading
 from bench.__main__ import QUICK_MESSAGE, QUICK_READING
 from bench.store_sink import StoreSink
+from bench.targets import Targets
 from chalicelib.aws.refusals import Refused
 
 
 def test_a_message_takes_what_it_must_wait_for_and_says_so() -> None:
     said: list[str] = []
-    assert message.report(QUICK_MESSAGE, said.append)
+    assert message.report(QUICK_MESSAGE, said.append, Targets())
     assert "30 ms are necessary" in said[0]
     assert "boto3" in said[1]
 
@@ -45,7 +46,7 @@ def test_a_transaction_takes_as_long_as_it_is_told_to() -> None:
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is what counts")
 def test_a_cold_start_is_counted_to_its_first_message() -> None:
     said: list[str] = []
-    assert cold.report(cold.Scale(starts=1), said.append)
+    assert cold.report(cold.Scale(starts=1), said.append, Targets())
     text = "\n".join(said)
     assert "until the first message is out" in text
     assert "botocore" not in text
@@ -54,12 +55,12 @@ def test_a_cold_start_is_counted_to_its_first_message() -> None:
 
 def test_pages_cost_the_same_however_much_there_is() -> None:
     said: list[str] = []
-    assert reading.report(QUICK_READING, said.append)
+    assert reading.report(QUICK_READING, said.append, Targets())
     assert "at most 12 round trips; history costs the same" in said[-1]
 
 
 def test_what_costs_more_than_its_limit_is_told() -> None:
     said: list[str] = []
     scale = reading.Scale(conversations=(10,), messages=(50,), limit_of_round_trips=1)
-    assert not reading.report(scale, said.append)
+    assert not reading.report(scale, said.append, Targets())
     assert "MORE THAN 1" in said[-1]

@@ -5,11 +5,12 @@ from pathlib import Path
 from bench import fan_out
 from bench.__main__ import QUICK_FAN_OUT
 from bench.raw_posts import RawPosts
+from bench.targets import Targets
 
 
 def test_a_short_run_says_all_there_is_to_say() -> None:
     said: list[str] = []
-    assert fan_out.report(QUICK_FAN_OUT, said.append)
+    assert fan_out.report(QUICK_FAN_OUT, said.append, Targets())
     text = "\n".join(said)
     for each in ("plain: ours / bare loop", "TLS: boto3, 16 threads", "connection new", "N = 50 / N = 10"):
         assert each in text

@@ -13,6 +13,7 @@ from bench.histories import Acked, Faults, check
 from bench.latencies import GrowingLatency
 from bench.meter import Meter, item_size
 from bench.people import Heard
+from bench.targets import Targets
 from local.faults import Call, ItemKey, Latency, RegionClient, TransactionWindows, VirtualClock
 
 # ---- figures -------------------------------------------------------------------------------------------
@@ -29,6 +30,21 @@ def test_percentiles_are_values_that_occurred() -> None:
 
 def test_a_table_is_as_wide_as_its_widest_cell() -> None:
     assert table(("a", "bcd"), [("long", "x")]) == "| a    | bcd |\n|------|-----|\n| long | x   |"
+
+
+def test_a_target_is_met_at_its_bound_and_missed_beyond_it() -> None:
+    targets = Targets()
+    targets.at_most("a ratio", 1.25, 1.25)
+    targets.at_most("another", 1.2501, 1.25)
+    targets.at_least("a rate", 100, 100)
+    targets.at_least("another rate", 99, 100)
+
+    assert [each.is_met for each in targets.found] == [True, False, True, False]
+    said = targets.report()
+    assert "2 of 4 targets are met." in said
+    assert [line.rpartition("| ")[2].strip(" |") for line in said.splitlines()[2:6]] == ["met", "MISSED"] * 2
+    assert "≥ 100" in said
+    assert "≤ 1.25" in said
 
 
 # ---- histories -----------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
@@ -220,6 +221,34 @@ def test_after_three_attempts_it_is_given_up(make: Make, peer: RawPeer, trouble:
     assert (None if said is None else said["Error"]["Code"]) == code
     assert refusals.is_of_the_network(caught.value) or said is not None
     assert len(peer.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("trouble", "calls", "again"),
+    [(failing("InternalServerError", 500), 40, 500 // 14), (THROTTLED, 60, 500 // 5)],
+)
+def test_all_calls_share_a_budget_for_further_attempts(
+    make: Make, peer: RawPeer, trouble: Say, calls: int, again: int
+) -> None:
+    peer.script.extend([trouble] * 3 * calls)
+    client = make(peer.url)
+
+    def fail() -> None:
+        with pytest.raises(Exception) as caught:
+            get(client)
+        assert refusals.response(caught.value) is not None
+
+    with ThreadPoolExecutor(calls) as threads:
+        for each in [threads.submit(fail) for _ in range(calls)]:
+            each.result()
+    assert len(peer.requests) == calls + again
+
+    peer.script.clear()
+    get(client)
+    peer.script.append(trouble)
+    with pytest.raises(Exception) as still_empty:
+        get(client)
+    assert refusals.response(still_empty.value) is not None
 
 
 def test_a_transaction_that_is_asked_for_again_has_the_same_token(make: Make, peer: RawPeer) -> None:

@@ -1,0 +1,52 @@
+"""What a run is to reach: each target with what was measured, and whether that is enough."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .figures import table
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One of them."""
+
+    what: str
+    measured: float
+    bound: float
+    is_least: bool
+    """Whether the bound is the least that is asked for, and not the most that is allowed."""
+
+    @property
+    def is_met(self) -> bool:
+        """Whether what was measured is enough."""
+        return self.measured >= self.bound if self.is_least else self.measured <= self.bound
+
+
+class Targets:
+    """All targets that were measured against, in their order."""
+
+    def __init__(self) -> None:
+        self.found: list[Target] = []
+
+    def at_most(self, what: str, measured: float, bound: float) -> None:
+        """What was measured is to be no more than `bound`."""
+        self.found.append(Target(what, measured, bound, is_least=False))
+
+    def at_least(self, what: str, measured: float, bound: float) -> None:
+        """What was measured is to be no less than `bound`."""
+        self.found.append(Target(what, measured, bound, is_least=True))
+
+    def report(self) -> str:
+        """A table with a verdict for each, and one for all."""
+        rows = [
+            (
+                each.what,
+                f"{each.measured:.3g}",
+                f"{'≥' if each.is_least else '≤'} {each.bound:g}",
+                "met" if each.is_met else "MISSED",
+            )
+            for each in self.found
+        ]
+        met = sum(each.is_met for each in self.found)
+        return f"{table(('what', 'measured', 'target', 'verdict'), rows)}\n\n{met} of {len(rows)} targets are met."
