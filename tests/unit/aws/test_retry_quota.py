@@ -13,9 +13,9 @@ from chalicelib.aws.retry_quota import AGAIN, AGAIN_AFTER_THROTTLING, CAPACITY, 
 def test_it_is_as_large_and_costs_as_much_as_botocores() -> None:
     assert CAPACITY == Theirs.INITIAL_CAPACITY
     theirs = vars(RetryQuotaChecker)
-    assert AGAIN == theirs["_RETRY_COST"]
-    assert AGAIN_AFTER_THROTTLING == theirs["_THROTTLING_RETRY_COST"]
-    assert SUCCESS_AT_ONCE == theirs["_NO_RETRY_INCREMENT"]
+    assert theirs["_RETRY_COST"] == AGAIN
+    assert theirs["_THROTTLING_RETRY_COST"] == AGAIN_AFTER_THROTTLING
+    assert theirs["_NO_RETRY_INCREMENT"] == SUCCESS_AT_ONCE
 
 
 def test_it_gives_and_takes_as_botocores_does() -> None:
