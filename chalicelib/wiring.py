@@ -227,7 +227,7 @@ def warm() -> None:
     neither store nor poster, never comes here: Lambda loads it by its own module, without `app.py`.
     """
     with contextlib.suppress(Exception):
-        application()
         if os.environ.get("_HANDLER") in (_HTTP_HANDLER, _MESSAGE_HANDLER):
             # The first model that is built takes with it much of pydantic; the others take little.
             Request.model_rebuild()
+        application()

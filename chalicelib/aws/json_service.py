@@ -80,8 +80,11 @@ class JsonService:
         self._signer = signer
 
     def open(self) -> None:
-        """Connect and derive the day's key, before there is anything to ask. Does not raise if nobody is there."""
-        self._signer("").at(self._clock.now())
+        """Connect, derive the day's key and make a request that is not sent, before there is anything to ask.
+
+        So the first one that is sent finds all that makes it loaded. Does not raise if nobody is there.
+        """
+        self._asking("", {}).request()
         self._exchange.open(self._clock.monotonic() + CONNECT_SECONDS)
 
     def ask(self, operation: str, arguments: Mapping[str, Any], *, within: float = _IN_ALL) -> dict[str, Any]:
@@ -91,8 +94,7 @@ class JsonService:
             Refused: the service said no.
             Unanswered: nobody knows whether it was done.
         """
-        body = _ENCODER.encode(arguments).encode()
-        asking = _Asking(self._path, self._signer(operation), self._clock, self._quota, body)
+        asking = self._asking(operation, arguments)
         self._exchange.run([asking], self._clock.monotonic() + within)
         if asking.outcome is None:
             raise Unanswered(f"no answer to {operation}")
@@ -100,6 +102,10 @@ class JsonService:
         if status == 200:
             return answer
         raise Refused(_refusal(status, answer), operation)
+
+    def _asking(self, operation: str, arguments: Mapping[str, Any]) -> _Asking:
+        body = _ENCODER.encode(arguments).encode()
+        return _Asking(self._path, self._signer(operation), self._clock, self._quota, body)
 
 
 class _Asking:
