@@ -20,8 +20,10 @@ from tests.infra.checkouts import copy_checkout
 from tests.support.ministack import DEPLOYER, REGION, ROOT, MiniStack
 
 # A session of its own with this terminal: Ctrl-C reaches the command and nobody else.
+# Where the tests run in the background of a script, SIGINT is ignored, and children inherit that.
 _ON_THE_TERMINAL = """
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 err = os.dup(2)
 os.login_tty(os.dup(0))
 os.dup2(err, 2)

@@ -102,9 +102,10 @@ class Operation:
                 f"{step} comes from the thread {threading.current_thread().name!r}: set up and check with the "
                 "engine itself, and give the operation a SerialExecutor"
             )
-        self.pending = step
-        self._rested.release()
-        self._go.acquire()
+        if not self._abandoned:
+            self.pending = step
+            self._rest()
+            self._go.acquire()
         if self._abandoned:
             raise Abandoned
 
@@ -114,7 +115,11 @@ class Operation:
         except BaseException as error:  # noqa: BLE001  # a Crash is an outcome like any other
             outcome = Outcome(error=error)
         self.outcome = outcome
-        self._rested.release()
+        self._rest()
+
+    def _rest(self) -> None:
+        if self._rested.locked():  # but for one that came to rest after it was thought to be stuck
+            self._rested.release()
 
     def _await_rest(self) -> None:
         if not self._rested.acquire(timeout=self._deadline):
