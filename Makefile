@@ -59,7 +59,7 @@ test: setup
 	@$(MAKE) --no-print-directory -j2 lint suite
 
 suite: setup
-	@$(RUN) -m pytest -n 4 $(PICK)
+	@$(RUN) -m pytest -n 5 $(PICK)
 
 e2e: setup
 	@CHAT_E2E_KEEP='$(KEEP)' $(RUN) -m pytest tests/e2e $(if $(KEEP),-s) $(PICK)

@@ -83,7 +83,9 @@ class Retention:
             ):
                 return False, pushes
             kept = replace(kept, cleared_up_to=cleared)
-        self._log.insist(lambda: self._kept.renew(visit, self._next(head, days)))
+        following = self._next(head, days)
+        if following != visit.due:  # who looks before it is due finds the note where it is to be
+            self._log.insist(lambda: self._kept.renew(visit, following))
         return True, pushes
 
     def _cleared(self, where: str, kept: Kept, up_to: int) -> int:

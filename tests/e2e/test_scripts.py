@@ -49,12 +49,14 @@ def test_what_is_said_while_somebody_joins_reaches_them_by_the_snapshot_or_by_a_
     alice, bob = people("alice", "bob")
     talk = alice.creates("Talk", join_policy="open")
     alice.connects()
-    stop = Event()
+    came, stop = Event(), Event()
     said: list[int] = []
 
     def keep_talking() -> None:
-        while not stop.is_set() and len(said) < 60:
+        while not stop.is_set() and len(said) < 90:
             said.append(alice.says(talk, f"word {len(said)}")["sequence_id"])
+            if len(said) == 30:
+                came.wait()
 
     talking = Thread(target=keep_talking)
     talking.start()
@@ -63,10 +65,12 @@ def test_what_is_said_while_somebody_joins_reaches_them_by_the_snapshot_or_by_a_
         while (answer := bob.post(f"/conversations/{talk}/join", {})).status == 503:
             assert answer.body["error"]["code"] == "CONVERSATION_BUSY", "somebody slow may lose to the talk"
         answer.expect(200)
+        came.set()
         snapshot = bob.subscribes(talk)
         bob.hears(type="event", event={"sequence_id": snapshot["head"] + 5})
     finally:
         stop.set()
+        came.set()
         talking.join()
 
     assert 1 < snapshot["head"] < said[-1]

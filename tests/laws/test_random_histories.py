@@ -20,7 +20,7 @@ program may pass the next time. A failing program and its history are saved, and
 
 | variable             | meaning                                                                              |
 |----------------------|--------------------------------------------------------------------------------------|
-| `CHAT_LAWS_EXAMPLES` | how many programs to run (15); a night takes 10000                                   |
+| `CHAT_LAWS_EXAMPLES` | how many programs to run (12); a night takes 10000                                   |
 | `CHAT_LAWS_SEED`     | where the drawing starts from (0): another number, other programs                    |
 | `CHAT_LAWS_REPLAY`   | a saved program to run so often, instead of drawing any                              |
 | `CHAT_LAWS_SHRINK`   | how often to try each smaller program, to find a small one that fails (0: never)     |
@@ -41,12 +41,12 @@ from tests.laws.history.programs import Program, programs
 from tests.laws.history.runner import run
 from tests.laws.history.world import World
 
-EXAMPLES = int(os.environ.get("CHAT_LAWS_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("CHAT_LAWS_EXAMPLES", "12"))
 SEED = int(os.environ.get("CHAT_LAWS_SEED", "0"))
 REPLAY = os.environ.get("CHAT_LAWS_REPLAY", "")
 SHRINK = int(os.environ.get("CHAT_LAWS_SHRINK", "0"))
 # Beyond ten examples of a drawing hypothesis makes new ones by changing old ones a little; we want different ones.
-EXAMPLES_OF_A_DRAWING = 5
+EXAMPLES_OF_A_DRAWING = 3
 SAVED = Path(__file__).with_name("history") / "saved"
 
 pytestmark = pytest.mark.laws

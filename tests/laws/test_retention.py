@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.aws.erasure_items import RETENTION
 from chalicelib.core.errors import ChatError
 from local.faults.client import DynamoClient
 from tests.laws.erasing import in_history
@@ -60,6 +61,13 @@ def gone(world: World) -> None:
     assert texts(world) == [None, None, None, "new words"]
 
 
+def notes(world: World) -> list[int]:
+    """When this conversation is to be looked at."""
+    assert isinstance(world.stage.engine, MemoryStore)
+    keys = [each.split(" ") for each in world.stage.engine.keys(world.stage.conversations_table)]
+    return [int(sk.partition("#")[0]) for pk, sk in keys if pk == RETENTION and sk.endswith(world.conversation)]
+
+
 def expiries(world: World) -> list[dict[str, Any]]:
     return [each for each in in_history(world) if each["type"] == "content_expired"]
 
@@ -93,6 +101,18 @@ def test_who_listens_is_told(stage: Stage) -> None:
     world.process(skew=31.0).app.jobs.sweep(60.0)
     told = world.frames("carol", "event")[-1]["event"]
     assert (told["type"], told["sequence_id"], told["up_to"]) == ("content_expired", 3, 2)
+
+
+def test_who_looks_early_leaves_the_next_look_where_it_is(stage: Stage) -> None:
+    # After a change of the setting a look is asked for at once; a sweep may have been quicker.
+    world = talked(keeping(stage, 30))
+    sweep(world, 30.1)
+    (due,) = notes(world)
+    for _ in range(2):  # the message comes twice
+        world.process(skew=31 * DAY).app.jobs.work(f"retention:{due}:{world.conversation}", 60.0)
+        assert notes(world) == [due]
+    sweep(world, 44.1)
+    assert texts(world) == [None, None, None, None]
 
 
 def test_it_is_no_activity_and_changes_no_count(stage: Stage) -> None:

@@ -40,7 +40,7 @@ if __name__ == "__main__":
     importlib.import_module("uvicorn").run(
         door,
         fd=int(sys.argv[1]),
-        http="h11",  # httptools, where it is installed, knows fewer methods than API Gateway
+        http="httptools",
         ws="websockets-sansio",
         ws_max_size=MAX_MESSAGE,
         access_log=False,
