@@ -18,7 +18,7 @@ class DynamoClient:
 
     def open(self) -> None:
         """Connect, before there is anything to ask. Does not raise."""
-        self._service.open()
+        self._service.open("GetItem")
 
     def get_item(self, **arguments: Any) -> dict[str, Any]:
         """Read one item."""

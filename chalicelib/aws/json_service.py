@@ -19,13 +19,14 @@ from urllib.parse import urlsplit
 from chalicelib.core.clock import Clock
 
 from .exchange import Exchange
-from .http_answers import Answer
+from .http_answers import Answer, Reader
 from .pool import Endpoint, Pool
 from .refusals import Refused, Unanswered
 from .retry_quota import AGAIN, AGAIN_AFTER_THROTTLING, SUCCESS_AT_ONCE, RetryQuota
 from .sigv4 import Credentials, Signer, body_hash
 from .tls import Trust
 
+_REHEARSED = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n\r\n{}"
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 ATTEMPTS = 3
 CONNECT_SECONDS = 1.0
@@ -79,12 +80,16 @@ class JsonService:
 
         self._signer = signer
 
-    def open(self) -> None:
-        """Connect, derive the day's key and make a request that is not sent, before there is anything to ask.
+    def open(self, operation: str) -> None:
+        """Connect and derive the day's key, before there is anything to ask.
 
-        So the first one that is sent finds all that makes it loaded. Does not raise if nobody is there.
+        And make a request that is not sent, of an operation that will be asked for, and read an answer that did
+        not come, so that the first real ones find all that makes and reads them loaded. Does not raise if nobody
+        is there.
         """
-        self._asking("", {}).request()
+        asking = self._asking(operation, {})
+        asking.request()
+        asking.answered(Reader().feed(_REHEARSED), unseen=False)
         self._exchange.open(self._clock.monotonic() + CONNECT_SECONDS)
 
     def ask(self, operation: str, arguments: Mapping[str, Any], *, within: float = _IN_ALL) -> dict[str, Any]:
