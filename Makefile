@@ -62,7 +62,7 @@ suite: setup
 	@$(RUN) -m pytest -n 5 $(PICK)
 
 e2e: setup
-	@CHAT_E2E_KEEP='$(KEEP)' $(RUN) -m pytest tests/e2e $(if $(KEEP),-s) $(PICK)
+	@CHAT_E2E_KEEP='$(KEEP)' CHAT_E2E_WHOLE=1 $(RUN) -m pytest tests/e2e $(if $(KEEP),-s) $(PICK)
 
 bench: setup
 	@$(RUN) -m bench $(ARGS)

@@ -5,6 +5,7 @@
 | `CHAT_E2E_HTTP_URL`      | base URL of the HTTP API of a stage to test instead of starting one                  |
 | `CHAT_E2E_WS_URL`        | URL of its WebSocket API                                                             |
 | `CHAT_E2E_TOKEN_COMMAND` | a command that prints a token; gets participant id, name and seconds to live         |
+| `CHAT_E2E_WHOLE`         | if not empty: every row of every table on MiniStack too (`make e2e`), not one of ten |
 | `CHAT_E2E_KEEP`          | if not empty: leave the started server up after the tests, and say where it is       |
 """
 
