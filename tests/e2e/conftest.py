@@ -168,7 +168,7 @@ def kind_of(item: pytest.Item) -> str | None:
 def thinned(items: Sequence[pytest.Item]) -> set[pytest.Item]:
     """Those rows of tables that are left out on MiniStack, which takes its time: nine of ten.
 
-    The tables are of what clients may send. All rows are for the app in development and as it is packaged, and that
+    The tables are of what clients may send. All rows are for the app in development and as it is packaged, which
     is what is deployed there.
     """
     seen: Counter[str] = Counter()
