@@ -276,3 +276,23 @@ def test_requests_are_alike(peer: RawPeer) -> None:
 def header(head: bytes, name: str) -> str:
     lines = [each.partition(":") for each in head.decode().split("\r\n")[1:]]
     return next(value.strip() for found, _, value in lines if found.lower() == name)
+
+
+# ---- ours alone ----------------------------------------------------------------------------------------
+
+
+def test_what_is_opened_before_there_is_anything_to_ask_asks_nothing_and_serves_the_first_call(
+    peer: RawPeer,
+) -> None:
+    client = ours(peer.url)
+    client.open()
+    assert peer.requests == []
+    peer.script.append(FOUND)
+    assert get(client) == {"pk": {"S": "p"}}
+    assert (len(peer.requests), len(peer.connections)) == (1, 1)
+
+
+def test_to_open_where_nobody_is_does_not_raise() -> None:
+    with raw_peer() as gone:
+        url = gone.url
+    ours(url).open()
