@@ -17,18 +17,18 @@ from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent, WebsocketEvent
 
 from chalicelib import wiring  # noqa: E402
 from chalicelib.edge import websocket  # noqa: E402
-from chalicelib.edge.sweep import sweep as take_up  # noqa: E402
-from chalicelib.edge.work import work as go_on  # noqa: E402
+from chalicelib.edge.sweep import run_sweep  # noqa: E402
+from chalicelib.edge.work import run_job  # noqa: E402
 
-__all__ = ["app", "auth", "connect", "disconnect", "message", "sweep", "work"]
+__all__ = ["app", "auth", "connect", "disconnect", "message", "sweep", "worker"]
 
 SWEEP_SECONDS = 45
-WORK_SECONDS = 60
+JOB_SECONDS = 60
 
 # Without Chalice's own log handler: its lines are text, and of several lines each (`edge/logs.py`).
 app = Chalice(app_name="chat", configure_logs=False)
 app.experimental_feature_flags.update(["WEBSOCKETS", "BLUEPRINTS"])
-if wiring.serves_http():
+if wiring.is_http_function():
     # Routes and the models of their bodies: a twentieth of a cold start, which the other functions do without.
     from chalicelib.edge.rest import auth, rest
 
@@ -57,17 +57,17 @@ def disconnect(event: WebsocketEvent) -> dict[str, Any]:
 @app.schedule(Rate(1, unit=Rate.HOURS))
 def sweep(event: CloudWatchEvent) -> None:
     """Clear away what is over, find work that was lost, look for what is past retention."""
-    take_up(SWEEP_SECONDS)
+    run_sweep(SWEEP_SECONDS)
 
 
 # The template puts the queue that it makes in the place of this name (`infra/template/queue.py`).
-@app.on_sqs_message(queue="work", batch_size=1)
-def work(event: SQSEvent) -> None:
+@app.on_sqs_message(queue="jobs", batch_size=1)
+def worker(event: SQSEvent) -> None:
     """A step of long work."""
-    go_on((record.body for record in event), WORK_SECONDS)
+    run_job((record.body for record in event), JOB_SECONDS)
 
 
 if wiring.in_lambda():
-    wiring.warm()
+    wiring.warm_up()
     gc.freeze()
 gc.enable()

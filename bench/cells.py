@@ -7,13 +7,13 @@ cell. One that dies leaves a hole, which a reader fills with `void` once the cel
 
 from __future__ import annotations
 
-from chalicelib.aws.conversation_items import conversation_pk, member_key, send_key_hash
-from chalicelib.aws.dynamo import ConditionFailed, Dynamo, Item, Table, TransactionCancelled, returning_old
+from chalicelib.aws.conversation_items import conversation_pk, idempotency_key_hash, member_key
+from chalicelib.aws.dynamo import ConditionFailed, Dynamo, Item, Table, TransactionCancelled, with_old_image
 from chalicelib.core import json_text
 from chalicelib.core.clock import Clock, milliseconds
 from chalicelib.core.errors import ConversationBusy, NotFound
-from chalicelib.core.log import Patience
-from chalicelib.core.model import Event, Membership, SendKey, State
+from chalicelib.core.log import Backoff
+from chalicelib.core.model import ConversationState, Event, IdempotencyKey, Membership
 
 WRITER_SECONDS = 5.0
 """A writer gives up so long after it has drawn its number."""
@@ -34,7 +34,7 @@ class Cells:
         self._table: Table = dynamo.table(table)
         self._clock = clock
 
-    def append(self, draft: Event, member: Membership, key: SendKey) -> int:
+    def append(self, draft: Event, member: Membership, key: IdempotencyKey) -> int:
         """Put a message into the log; its number. Raises ConversationBusy, NotFound."""
         while True:
             number = self.draw(key.conversation_id)
@@ -53,7 +53,7 @@ class Cells:
                 "#state = :live",
                 now=milliseconds(self._clock),
                 one=1,
-                live=State.LIVE.value,
+                live=ConversationState.LIVE.value,
             )
         except ConditionFailed as failed:
             raise NotFound from failed
@@ -61,9 +61,9 @@ class Cells:
             raise NotFound
         return int(old["sequence_id"]) + 1
 
-    def _fill(self, number: int, draft: Event, member: Membership, key: SendKey) -> int:
-        patience = Patience(self._clock, WRITER_SECONDS)
-        hashed = send_key_hash(key)
+    def _fill(self, number: int, draft: Event, member: Membership, key: IdempotencyKey) -> int:
+        patience = Backoff(self._clock, WRITER_SECONDS)
+        hashed = idempotency_key_hash(key)
         record = {
             "pk": f"K#{hashed}",
             "sk": "K",
@@ -73,8 +73,8 @@ class Cells:
             "created_at": draft["created_at"],
         }
         operations = [
-            returning_old(self._table.put_op(self._cell({**draft, "sequence_id": number}, hashed), _EMPTY)),
-            returning_old(self._table.put_op(record, _EMPTY)),
+            with_old_image(self._table.put_op(self._cell({**draft, "sequence_id": number}, hashed), _EMPTY)),
+            with_old_image(self._table.put_op(record, _EMPTY)),
             self._table.update_op(
                 *member_key(key.conversation_id, key.participant_id),
                 "SET #read_up_to = :read_up_to",
@@ -90,13 +90,13 @@ class Cells:
             except TransactionCancelled as cancelled:
                 if cancelled.failed(0):
                     return self._not_empty(number, draft, cancelled.reasons[0][1])
-                if cancelled.contended and not patience.exhausted:
-                    patience.pause()
+                if cancelled.is_conflict and not patience.expired:
+                    patience.wait()
                     continue
                 self.void(key.conversation_id, number)
                 if cancelled.failed(1):
                     return int((cancelled.reasons[1][1] or {})["sequence_id"])
-                raise (ConversationBusy(retry_after=1) if cancelled.contended else NotFound()) from cancelled
+                raise (ConversationBusy(retry_after=1) if cancelled.is_conflict else NotFound()) from cancelled
 
     def _not_empty(self, number: int, draft: Event, item: Item | None) -> int:
         event = json_text.parse((item or {})["event"])
@@ -110,7 +110,7 @@ class Cells:
             "sk": f"E#{event['sequence_id']:016d}",
             "event": json_text.dumps(event),
             "written_at": milliseconds(self._clock),
-            "send_key": hashed,
+            "idempotency_key": hashed,
         }
 
     def void(self, conversation_id: str, number: int) -> bool:

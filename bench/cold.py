@@ -23,7 +23,7 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 from statistics import median
 
-from chalicelib.aws.poster import CallbackPoster
+from chalicelib.aws.poster import ApiGatewayPoster
 from chalicelib.core.clock import SystemClock
 
 from .fan_out import CREDENTIALS, REGION, ROOT, keys, sink, url
@@ -155,7 +155,7 @@ def report(scale: Scale, show: Print, targets: Targets) -> bool:
     with store(0, 0) as store_url, sink(0) as port, deployed() as tree:
         endpoint = url(port, tls=False)
         environment = lambda_environment(store_url, endpoint)
-        poster = CallbackPoster(endpoint, REGION, keys, SystemClock())
+        poster = ApiGatewayPoster(endpoint, REGION, keys, SystemClock())
         room = Room(our_client(store_url), poster, 2)
         nothing = instructions("pass", tree, environment)
         bare = instructions(_BARE, tree, {**environment, "EVENT": event(room, 1)})

@@ -14,8 +14,8 @@ from chalicelib.core.clock import milliseconds, rfc3339
 from chalicelib.core.errors import ConversationBusy, NotFound
 from chalicelib.core.ids import new_message_id
 from chalicelib.core.log import Log
-from chalicelib.core.model import Caller, Event, Head, Membership, SendKey
-from chalicelib.core.ports import Commit, Contended, HeadMoved, Refused, Send
+from chalicelib.core.model import Event, Head, IdempotencyKey, Membership, Principal
+from chalicelib.core.ports import Commit, HeadConflict, MessageAppend, PreconditionFailed, WriteConflict
 
 from .cells import Cells
 from .world import CONVERSATIONS, World, socket_of
@@ -39,10 +39,10 @@ class Ours:
         """See `Design.send`."""
         world = self._world
         _, head = world.time.gather(
-            lambda: world.chat.connection_store.socket(socket_of(participant_id)),
+            lambda: world.chat.connection_store.get(socket_of(participant_id)),
             lambda: world.chat.conversation_store.head(world.conversation_id),
         )
-        caller = Caller(participant_id, None)
+        caller = Principal(participant_id, None)
         sent = world.chat.sender.send(caller, world.conversation_id, world.message(client_message_id), head)
         number: int = sent.event["sequence_id"]
         return number
@@ -58,12 +58,14 @@ class _Compared:
         """The reads before an append; `beside` is done together with the read of the socket's row."""
         world, chat = self.world, self.world.chat
         _, *results = world.time.gather(
-            lambda: chat.connection_store.socket(socket_of(participant_id)),
+            lambda: chat.connection_store.get(socket_of(participant_id)),
             *beside,
         )
         member, _ = world.time.gather(
             lambda: world.member(participant_id),
-            lambda: chat.connection_store.rate(participant_id, milliseconds(world.time), interval=1, burst=1000),
+            lambda: chat.connection_store.try_acquire(
+                participant_id, milliseconds(world.time), interval=1, burst=1000
+            ),
         )
         return member, results
 
@@ -95,41 +97,43 @@ class Optimistic(_Compared):
     def send(self, participant_id: str, client_message_id: str) -> int:
         """See `Design.send`."""
         where = self.world.conversation_id
-        member, (head,) = self.admit(participant_id, lambda: self._log.live(where))
+        member, (head,) = self.admit(participant_id, lambda: self._log.get_live_head(where))
         draft = self.draft(member, client_message_id)
-        key = SendKey(where, participant_id, client_message_id)
+        key = IdempotencyKey(where, participant_id, client_message_id)
         deadline = self.world.time.monotonic() + self.world.chat.settings.timing.append_deadline
         attempt = 0
         while True:
             try:
                 return self._try(head, draft, member, key)
-            except HeadMoved as moved:
-                head = self._log.usable(moved.current)
-            except Contended:
+            except HeadConflict as moved:
+                head = self._log.require_live(moved.current)
+            except WriteConflict:
                 head = None
-            except Refused as refused:
-                if not refused.repeated:
+            except PreconditionFailed as refused:
+                if not refused.duplicates:
                     raise NotFound from refused
-                return refused.repeated[0].sequence_id
+                return refused.duplicates[0].sequence_id
             if self.world.time.monotonic() > deadline:
                 raise ConversationBusy(retry_after=1)
             attempt += 1
             self.world.time.sleep(random.uniform(0, min(0.008 * 2**attempt, self._cap)))
-            head = head or self._log.live(where)
+            head = head or self._log.get_live_head(where)
 
-    def _try(self, head: Head, draft: Event, member: Membership, key: SendKey) -> int:
+    def _try(self, head: Head, draft: Event, member: Membership, key: IdempotencyKey) -> int:
         number = head.sequence_id + 1
         new = Head(
             head.conversation_id,
             number,
-            head.messages + 1,
+            head.message_count + 1,
             number,
             milliseconds(self.world.time),
-            head.participants,
+            head.participant_count,
             head.roster_version,
         )
         event = {**draft, "sequence_id": number}
-        self.world.chat.conversation_store.commit(Commit(old=head, new=new, sends=[Send(event, member, key)]))
+        self.world.chat.conversation_store.commit(
+            Commit(old=head, new=new, messages=[MessageAppend(event, member, key)])
+        )
         return number
 
 
@@ -143,7 +147,7 @@ class Sequencer(_Compared):
     def send(self, participant_id: str, client_message_id: str) -> int:
         """See `Design.send`."""
         member, _ = self.admit(participant_id)
-        key = SendKey(self.world.conversation_id, participant_id, client_message_id)
+        key = IdempotencyKey(self.world.conversation_id, participant_id, client_message_id)
         return self.cells.append(self.draft(member, client_message_id), member, key)
 
 

@@ -27,8 +27,8 @@ import boto3
 from botocore.config import Config
 from botocore.credentials import Credentials, ReadOnlyCredentials
 
-from chalicelib.aws.poster import CallbackPoster
-from chalicelib.aws.sigv4 import Signer, body_hash, canonical
+from chalicelib.aws.poster import ApiGatewayPoster
+from chalicelib.aws.sigv4 import Signer, body_hash, canonical_path
 from chalicelib.core.clock import SystemClock
 
 from . import certificates
@@ -114,7 +114,7 @@ def url(port: int, *, tls: bool) -> str:
 
 def ours(endpoint: str) -> Callable[[int], None]:
     """Posting with the product's own poster."""
-    poster = CallbackPoster(endpoint, REGION, keys, SystemClock())
+    poster = ApiGatewayPoster(endpoint, REGION, keys, SystemClock())
 
     def post(number: int) -> None:
         if poster.post_all(mail(number), time.monotonic() + 30):
@@ -127,10 +127,10 @@ def signed(endpoint: str, number: int) -> list[bytes]:
     """Requests for the bare loop, signed beforehand."""
     host = endpoint.split("/")[2]
     signer = Signer("execute-api", REGION, keys, {"host": host})
-    moment, hashed, requests = signer.at(time.time()), body_hash(BODY), []
+    moment, hashed, requests = signer.context_at(time.time()), body_hash(BODY), []
     for each in ids(number):
         path = f"/dev/@connections/{each.replace('=', '%3D')}"
-        authorization = moment.authorization("POST", canonical(path), hashed)
+        authorization = moment.authorization("POST", canonical_path(path), hashed)
         head = f"POST {path} HTTP/1.1\r\nAuthorization: {authorization}\r\nContent-Length: {len(BODY)}\r\n"
         requests.append(head.encode() + moment.lines + b"\r\n" + BODY)
     return requests

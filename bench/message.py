@@ -19,13 +19,13 @@ from statistics import median
 from typing import Any
 
 from chalicelib.aws.dynamo_client import TARGET, DynamoClient
-from chalicelib.aws.json_service import JsonService
-from chalicelib.aws.poster import CallbackPoster
-from chalicelib.aws.tls import Trust
+from chalicelib.aws.json_service import AwsJsonClient
+from chalicelib.aws.poster import ApiGatewayPoster
+from chalicelib.aws.tls import TlsContext
 from chalicelib.core.clock import SystemClock
-from chalicelib.core.model import Caller, Socket, Subscription
-from chalicelib.core.ports import Poster
-from chalicelib.core.pushes import Answer
+from chalicelib.core.model import Connection, Principal, Subscription
+from chalicelib.core.ports import ConnectionPoster
+from chalicelib.core.pushes import DirectReply
 from chalicelib.core.requests import CreateConversation, NewParticipant
 from chalicelib.settings import Settings
 from chalicelib.wiring import Application, build
@@ -72,7 +72,7 @@ def store(call: float, transaction: float) -> Iterator[str]:
 
 def our_client(endpoint: str) -> DynamoClient:
     """The product's own client of DynamoDB."""
-    return DynamoClient(JsonService(endpoint, "dynamodb", TARGET, REGION, keys, SystemClock(), Trust()))
+    return DynamoClient(AwsJsonClient(endpoint, "dynamodb", TARGET, REGION, keys, SystemClock(), TlsContext()))
 
 
 class SdkPoster:
@@ -93,33 +93,33 @@ class SdkPoster:
 class Room:
     """A conversation of which everybody has a socket that is subscribed."""
 
-    def __init__(self, client: Any, poster: Poster, people: int) -> None:
+    def __init__(self, client: Any, poster: ConnectionPoster, people: int) -> None:
         settings = Settings.from_environment({**ENVIRONMENT, "CHAT_LIMIT_PARTICIPANTS": str(max(people, 100))})
         self.chat: Application = build(settings, dynamo_client=client, poster=poster)
         self.sockets = ids(people)
         names = [f"person-{each}" for each in range(people)]
         now = int(time.time())
         for connection_id, name in zip(self.sockets, names, strict=True):
-            opened = Socket(connection_id, name, None, now + 86_400, now * 1000, now * 1000)
+            opened = Connection(connection_id, name, None, now + 86_400, now * 1000, now * 1000)
             self.chat.connection_store.open(opened)
         request = CreateConversation(
             title="A room", participants=[NewParticipant(participant_id=each, name=each) for each in names[1:]]
         )
-        made = self.chat.conversations.create(Caller(names[0], names[0]), request)
-        self.conversation_id: str = made.answer["conversation_id"]
+        made = self.chat.conversations.create(Principal(names[0], names[0]), request)
+        self.conversation_id: str = made.response["conversation_id"]
         for each, name in zip(self.sockets, names, strict=True):
             # Without the answer, which grows with the conversation and is not what is measured.
-            heard = Subscription(self.conversation_id, each, name, 1, 1, now + 86_400, since=now * 1000)
+            heard = Subscription(self.conversation_id, each, name, 1, 1, now + 86_400, subscribed_at=now * 1000)
             self.chat.connection_store.subscribe(heard)
         self._number = 0
 
     def say(self, connection_id: str, **command: Any) -> None:
         """One frame of a socket, and all that comes of it, as the function does it."""
-        reply = self.chat.sockets.receive(connection_id, json.dumps(command))
-        if reply.failure is not None or any(each["type"] == "error" for each in reply.answers):
-            raise RuntimeError(f"the chat refused: {reply.answers}")
-        answer = Answer(connection_id, reply.generation, reply.answers)
-        self.chat.delivery.deliver(reply.pushes, within=20, answer=answer)
+        reply = self.chat.sessions.receive(connection_id, json.dumps(command))
+        if reply.failure is not None or any(each["type"] == "error" for each in reply.replies):
+            raise RuntimeError(f"the chat refused: {reply.replies}")
+        answer = DirectReply(connection_id, reply.generation, reply.replies)
+        self.chat.fan_out.deliver(reply.pushes, within=20, answer=answer)
 
     def send(self, times: int = 1) -> None:
         """Messages of the usual size, from the first of them."""
@@ -148,8 +148,8 @@ def measure(scale: Scale) -> Mapping[str, tuple[float, float]]:
         ThreadPoolExecutor(THREADS) as threads,
     ):
         endpoint = url(port, tls=False)
-        posters: dict[str, Poster] = {
-            "ours": CallbackPoster(endpoint, REGION, keys, SystemClock()),
+        posters: dict[str, ConnectionPoster] = {
+            "ours": ApiGatewayPoster(endpoint, REGION, keys, SystemClock()),
             "boto3": SdkPoster(endpoint, threads),
         }
         clients = {"ours": our_client(ours_at), "boto3": client_for(theirs_at)}
@@ -168,7 +168,7 @@ def measure(scale: Scale) -> Mapping[str, tuple[float, float]]:
 def growth(scale: Scale) -> Mapping[int, float]:
     """Seconds of CPU a delivery, of a whole message, by how many people the conversation has."""
     with store(0, 0) as endpoint, sink(0) as port:
-        poster = CallbackPoster(url(port, tls=False), REGION, keys, SystemClock())
+        poster = ApiGatewayPoster(url(port, tls=False), REGION, keys, SystemClock())
         rooms = {people: Room(our_client(endpoint), poster, people) for people in scale.growth}
         found: dict[int, list[float]] = {people: [] for people in rooms}
         for room in rooms.values():

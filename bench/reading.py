@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from chalicelib.aws.conversation_items import conversation_pk, event_item, head, head_item
 from chalicelib.aws.dynamo import marshal_item, unmarshal_item
-from chalicelib.core.model import Caller, Event
+from chalicelib.core.model import Event, Principal
 from chalicelib.core.requests import ConversationsQuery, CreateConversation, MessagesQuery
 from local.faults import Latency
 
@@ -59,7 +59,7 @@ def list_of(conversations: int) -> Cost:
     """The first page of the list of somebody who is in so many conversations."""
 
     def measure(world: World, _: MemoryEngine) -> Cost:
-        somebody = Caller("somebody", "Somebody")
+        somebody = Principal("somebody", "Somebody")
         for number in range(conversations):
             world.chat.conversations.create(somebody, CreateConversation(title=f"Conversation {number}"))
 
@@ -78,10 +78,10 @@ def history_of(messages: int) -> Cost:
 
     def measure(world: World, engine: MemoryEngine) -> Cost:
         _fill(world, engine, messages)
-        reader = Caller(world.people[0], None)
+        reader = Principal(world.people[0], None)
 
         def read() -> int:
-            answer = world.chat.reading.messages(reader, world.conversation_id, MessagesQuery())
+            answer = world.chat.history.messages(reader, world.conversation_id, MessagesQuery())
             found = answer["messages"]
             return len(found) if isinstance(found, list) else 0
 
@@ -122,9 +122,9 @@ def _fill(world: World, engine: MemoryEngine, messages: int) -> None:
     key = {"pk": {"S": pk}, "sk": {"S": str(head_item(end)["sk"])}}
     item = unmarshal_item(engine.get_item(TableName=CONVERSATIONS, Key=key)["Item"])
     last = first + messages - 1
-    item |= {"sequence_id": last, "messages": messages, "last_message": last}
+    item |= {"sequence_id": last, "message_count": messages, "last_message": last}
     engine.put_item(TableName=CONVERSATIONS, Item=marshal_item(item))
-    if head(item).messages != messages:
+    if head(item).message_count != messages:
         raise LookupError("the head does not say how many messages there are")
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from chalicelib.core.gather import in_threads
+from chalicelib.core.gather import run_parallel
 
 
 class RealTime:
@@ -35,8 +35,8 @@ class RealTime:
 
     def gather(self, *calls: Callable[[], Any]) -> list[Any]:
         """All calls at the same time."""
-        return in_threads(*calls)
+        return run_parallel(*calls)
 
     def run(self, *calls: Callable[[], Any]) -> list[Any]:
         """The same, as `Simulation.run` is called."""
-        return in_threads(*calls)
+        return run_parallel(*calls)

@@ -27,7 +27,7 @@ STOP_SECONDS = 10
 LIMITS = {
     # A participant may send ten messages a second: to find the server's limit, that one is lifted.
     "CHAT_LIMIT_MESSAGES_PER_SECOND": "1000",
-    "CHAT_LIMIT_BURST": "1000",
+    "CHAT_LIMIT_MESSAGE_BURST": "1000",
 }
 
 

@@ -10,7 +10,7 @@ from chalicelib.aws.conversation_items import conversation_pk
 from chalicelib.aws.dynamo import Dynamo
 from chalicelib.core import json_text
 from chalicelib.core.commands import Message
-from chalicelib.core.model import Caller, Event, Membership, Socket
+from chalicelib.core.model import Connection, Event, Membership, Principal
 from chalicelib.core.requests import CreateConversation, NewParticipant
 from chalicelib.settings import Settings
 from chalicelib.wiring import Application, build
@@ -29,7 +29,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "AWS_REGION": "us-east-1",
     # Not what is measured here: one sender alone is faster than the ten a second that a participant may send.
     "CHAT_LIMIT_MESSAGES_PER_SECOND": "1000",
-    "CHAT_LIMIT_BURST": "1000",
+    "CHAT_LIMIT_MESSAGE_BURST": "1000",
 }
 
 
@@ -118,11 +118,11 @@ def make_world(
         title="A crowd",
         participants=[NewParticipant(participant_id=each, name=each.title()) for each in names[1:]],
     )
-    made = chat.conversations.create(Caller(names[0], names[0].title()), request)
+    made = chat.conversations.create(Principal(names[0], names[0].title()), request)
     now = int(time.now())
     for each in names:
-        chat.connection_store.open(Socket(socket_of(each), each, None, now + 86_400, now * 1000, now * 1000))
-    return World(chat, meter, meter, time, made.answer["conversation_id"], names)
+        chat.connection_store.open(Connection(socket_of(each), each, None, now + 86_400, now * 1000, now * 1000))
+    return World(chat, meter, meter, time, made.response["conversation_id"], names)
 
 
 def _application(client: DynamoClient, time: Time) -> Application:

@@ -4,7 +4,7 @@
 |---------------------------------|----------------------------------------------------------------------------|
 | `CHAT_CONVERSATIONS_TABLE`      | name of the conversations table                                            |
 | `CHAT_CONNECTIONS_TABLE`        | name of the connections table                                              |
-| `CHAT_WORK_QUEUE`               | URL of the queue of long work; without one the sweep does it               |
+| `CHAT_JOB_QUEUE`               | URL of the queue of long work; without one the sweep does it               |
 | `CHAT_RETENTION_DAYS`           | after how many days (30 to 365) contents go; 0 is for ever (0)             |
 | `CHAT_MANAGEMENT_ENDPOINT`      | URL of the WebSocket API's callback API, with the stage                    |
 | `CHAT_JWT_SECRET`               | secret of HS256 tokens, 32 bytes or more (development)                     |
@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
-from chalicelib.core.limits import LEAST_RETENTION_DAYS, MOST_RETENTION_DAYS, Limits, Timing
+from chalicelib.core.limits import MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, Limits, Timing
 from chalicelib.identity.settings import IdentitySettings
 
 DEVELOPMENT_SECRET_PREFIX = "development-"  # noqa: S105 — what such a secret begins with, and no secret
@@ -50,7 +50,7 @@ class Settings:
     timing: Timing
     version: str
     allowed_origins: tuple[str, ...] = ("*",)
-    work_queue: str | None = None
+    job_queue: str | None = None
     retention_days: int = 0
     stage: str | None = None
     """What metrics are told by; None: there are none."""
@@ -79,10 +79,10 @@ class Settings:
                 timing=_numbers(Timing, "CHAT_TIME_", environment),
                 version=environment.get("CHAT_VERSION") or "development",
                 allowed_origins=_origins(environment.get("CHAT_ALLOWED_ORIGINS") or "*"),
-                work_queue=environment.get("CHAT_WORK_QUEUE") or None,
+                job_queue=environment.get("CHAT_JOB_QUEUE") or None,
                 retention_days=_retention(environment.get("CHAT_RETENTION_DAYS") or "0"),
                 stage=environment.get("CHAT_STAGE") or None,
-                deployed=in_lambda(environment),
+                deployed=is_lambda(environment),
             )
             settings.checked_secret(secret or "")
             return settings
@@ -101,7 +101,7 @@ class Settings:
         return secret
 
 
-def in_lambda(environment: Mapping[str, str]) -> bool:
+def is_lambda(environment: Mapping[str, str]) -> bool:
     """Whether this is the environment of a Lambda function."""
     return "AWS_LAMBDA_FUNCTION_NAME" in environment
 
@@ -114,10 +114,10 @@ def _origins(text: str) -> tuple[str, ...]:
 
 
 def _retention(text: str) -> int:
-    if text == "0" or (text.isdecimal() and LEAST_RETENTION_DAYS <= int(text) <= MOST_RETENTION_DAYS):
+    if text == "0" or (text.isdecimal() and MIN_RETENTION_DAYS <= int(text) <= MAX_RETENTION_DAYS):
         return int(text)
     raise SettingsError(
-        f"CHAT_RETENTION_DAYS must be 0 (for ever) or {LEAST_RETENTION_DAYS} to {MOST_RETENTION_DAYS} days"
+        f"CHAT_RETENTION_DAYS must be 0 (for ever) or {MIN_RETENTION_DAYS} to {MAX_RETENTION_DAYS} days"
     )
 
 

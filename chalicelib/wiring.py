@@ -9,27 +9,34 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.core.changing import Changing
+from chalicelib.core.changing import MessageUpdates
 from chalicelib.core.clock import Clock, SystemClock
 from chalicelib.core.conversations import Conversations
-from chalicelib.core.data_ports import WorkQueue
-from chalicelib.core.delivery import Delivery
+from chalicelib.core.data_ports import JobQueue
+from chalicelib.core.delivery import FanOut
 from chalicelib.core.erasure import Erasure
 from chalicelib.core.errors import Unauthorized, Unavailable
 from chalicelib.core.export import Export
 from chalicelib.core.fields import Request
-from chalicelib.core.gather import in_threads
+from chalicelib.core.gather import run_parallel
 from chalicelib.core.invites import Invites
 from chalicelib.core.jobs import Jobs
 from chalicelib.core.log import Log
 from chalicelib.core.members import Members
 from chalicelib.core.moderation import Moderation
-from chalicelib.core.ports import ConnectionStore, ConversationStore, Gather, Observer, Poster, Unobserved
+from chalicelib.core.ports import (
+    ConnectionPoster,
+    ConnectionStore,
+    ConversationStore,
+    Gather,
+    NullObserver,
+    Observer,
+)
 from chalicelib.core.presence import Presence
-from chalicelib.core.reading import Reading
+from chalicelib.core.reading import History
 from chalicelib.core.retention import Retention
 from chalicelib.core.sending import Sender
-from chalicelib.core.sockets import Sockets
+from chalicelib.core.sockets import Sessions
 from chalicelib.core.tickets import Tickets
 from chalicelib.edge import context
 from chalicelib.identity.errors import IdentityError, KeysUnavailable
@@ -37,7 +44,7 @@ from chalicelib.identity.jwks import JwksKeys
 from chalicelib.identity.model import Identity
 from chalicelib.identity.tokens import TokenVerifier
 from chalicelib.settings import Settings
-from chalicelib.settings import in_lambda as is_of_lambda
+from chalicelib.settings import is_lambda as is_of_lambda
 
 if TYPE_CHECKING:
     from chalicelib.aws.dynamo import Dynamo
@@ -57,15 +64,15 @@ class Application:
     members: Members
     moderation: Moderation
     invites: Invites
-    reading: Reading
+    history: History
     sender: Sender
-    changing: Changing
-    sockets: Sockets
+    message_updates: MessageUpdates
+    sessions: Sessions
     tickets: Tickets
     export: Export
     erasure: Erasure
     jobs: Jobs
-    delivery: Delivery
+    fan_out: FanOut
     verify: Callable[[str], Identity]
 
 
@@ -73,10 +80,10 @@ def build(
     settings: Settings,
     *,
     dynamo_client: Any,
-    poster: Poster,
-    queue: WorkQueue | None = None,
+    poster: ConnectionPoster,
+    queue: JobQueue | None = None,
     clock: Clock | None = None,
-    gather: Gather = in_threads,
+    gather: Gather = run_parallel,
     observer: Observer | None = None,
 ) -> Application:
     """Put the parts together around a DynamoDB client, a way to post to sockets, and a queue for long work.
@@ -91,8 +98,8 @@ def build(
     from chalicelib.aws.retention import DynamoRetention
 
     clock = clock or SystemClock()
-    observer = Unobserved() if observer is None else observer
-    gather = context.carrying(gather)
+    observer = NullObserver() if observer is None else observer
+    gather = context.propagating_context(gather)
     limits, timing = settings.limits, settings.timing
     dynamo: Dynamo = Dynamo(dynamo_client, clock)
     store = DynamoConversations(dynamo, settings.conversations_table, gather)
@@ -104,11 +111,11 @@ def build(
     members = Members(store, rights, connections, conversations, log, clock, limits, timing)
     moderation = Moderation(store, rights, conversations, members, log, presence, clock)
     invites = Invites(rights, conversations, log, clock)
-    reading = Reading(store, conversations, log)
+    reading = History(store, conversations, log)
     sender = Sender(store, connections, log, clock, gather, observer, limits, timing)
-    changing = Changing(store, connections, conversations, log, clock, gather, limits)
-    verify = verification(settings, clock)
-    sockets = Sockets(
+    changing = MessageUpdates(store, connections, conversations, log, clock, gather, limits)
+    verify = token_verifier(settings, clock)
+    sockets = Sessions(
         store,
         connections,
         conversations,
@@ -125,7 +132,7 @@ def build(
         timing,
     )
     tickets = Tickets(connections, clock, timing)
-    delivery = Delivery(connections, presence, poster, clock, gather, observer, timing)
+    delivery = FanOut(connections, presence, poster, clock, gather, observer, timing)
     erasures = DynamoErasures(dynamo, settings.conversations_table)
     erasure = Erasure(erasures, store, rights, connections, members, log, delivery, clock, timing)
     kept = DynamoRetention(dynamo, settings.conversations_table)
@@ -154,7 +161,7 @@ def build(
     )
 
 
-def verification(settings: Settings, clock: Clock) -> Callable[[str], Identity]:
+def token_verifier(settings: Settings, clock: Clock) -> Callable[[str], Identity]:
     """Verification of tokens, saying what is wrong in the words of `core.errors`."""
     identity = settings.identity
     keys = None if identity.jwks_url is None else JwksKeys(identity.jwks_url, clock=clock.monotonic)
@@ -182,7 +189,7 @@ def in_lambda() -> bool:
     return is_of_lambda(os.environ)
 
 
-def serves_http() -> bool:
+def is_http_function() -> bool:
     """Whether HTTP comes to this process: not to a function with another handler (`Handler` in the template)."""
     return os.environ.get("_HANDLER", _HTTP_HANDLER) == _HTTP_HANDLER or not in_lambda()
 
@@ -196,7 +203,7 @@ def settings() -> Settings:
 @functools.cache
 def verifier() -> Callable[[str], Identity]:
     """Verification alone, for the authorizer, which needs neither store nor poster."""
-    return verification(settings(), SystemClock())
+    return token_verifier(settings(), SystemClock())
 
 
 @functools.cache
@@ -204,23 +211,23 @@ def application() -> Application:
     """The application of this process, made at its first event or before, and kept."""
     from chalicelib.aws import clients
 
-    clock, queue_url = SystemClock(), settings().work_queue
+    clock, queue_url = SystemClock(), settings().job_queue
     observer = context.observer
     store = clients.dynamodb(settings().region, clock)
     if in_lambda():
         # Every event begins with the store, and this is most likely the init phase (`warm`).
-        store.open()
+        store.warm_up()
     return build(
         settings(),
         dynamo_client=store,
         poster=clients.poster(settings().management_endpoint, settings().region, clock, observer),
-        queue=None if queue_url is None else clients.work_queue(queue_url, settings().region, clock),
+        queue=None if queue_url is None else clients.job_queue(queue_url, settings().region, clock),
         clock=clock,
         observer=observer,
     )
 
 
-def warm() -> None:
+def warm_up() -> None:
     """Make in the init phase, which has a whole processor, what a first event would wait for.
 
     Does not raise: what is wrong is met again at the first event, which can answer. The authorizer, which needs

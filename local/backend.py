@@ -46,7 +46,7 @@ class Backend:
         environment.update(AWS_DEFAULT_REGION=client.meta.region_name, AWS_REGION=client.meta.region_name)
         if self.store is not None:
             # A store named by its URL may have no queues; there the sweep does the work.
-            environment["CHAT_WORK_QUEUE"] = ensure_queue(sqs_client(self.url))
+            environment["CHAT_JOB_QUEUE"] = ensure_queue(sqs_client(self.url))
         if self.store is not None and self.store.restored and len(made) == len(tables):
             self.store.discard()  # in order it would save over what it could not read
             raise LocalError(

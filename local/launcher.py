@@ -241,8 +241,8 @@ def _worker(app: ModuleType) -> contextlib.AbstractContextManager[object]:
     """What does the long work, where there is a queue for it on this machine: a deployed one has its own."""
     from local.queue import Worker, sqs_client  # noqa: PLC0415  (boto3: imported by now)
 
-    url, endpoint = os.environ.get("CHAT_WORK_QUEUE"), os.environ.get("AWS_ENDPOINT_URL_SQS", "")
-    function: ScheduledFunction | None = getattr(app, "work", None)
+    url, endpoint = os.environ.get("CHAT_JOB_QUEUE"), os.environ.get("AWS_ENDPOINT_URL_SQS", "")
+    function: ScheduledFunction | None = getattr(app, "worker", None)
     if not url or function is None or not is_loopback(endpoint):
         return contextlib.nullcontext()
     return Worker(function, sqs_client(endpoint), url)

@@ -80,7 +80,7 @@ async def _converse(socket: aiohttp.ClientWebSocketResponse, conversations: Sequ
         if frame.get("type") == "welcome":
             interval = frame["ping_interval"] / 2
             next_ping = clock() + interval
-        elif frame.get("type") == "added":
+        elif frame.get("type") == "conversation_added":
             await socket.send_json({"type": "subscribe", **_id_of(frame["conversation"])})
 
 

@@ -22,7 +22,7 @@ from local.gateway.settings import GatewaySettings
 
 log = logging.getLogger(__name__)
 
-WorkFunction = Callable[[dict[str, Any], Any], object]
+WorkerFunction = Callable[[dict[str, Any], Any], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Worker:
     """
 
     def __init__(
-        self, function: WorkFunction, client: Any, url: str, settings: QueueSettings | None = None
+        self, function: WorkerFunction, client: Any, url: str, settings: QueueSettings | None = None
     ) -> None:
         self._function = function
         self._client = client

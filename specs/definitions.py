@@ -24,10 +24,10 @@ def routes() -> list[Route]:
 
 def answers() -> dict[str, tuple[Any, ...]]:
     """By command: the types that answer it, without `Error`. Raises SpecsError for a command nobody answers."""
-    if wire.ANSWERS.keys() != commands.COMMANDS.keys():
-        odd = sorted(wire.ANSWERS.keys() ^ commands.COMMANDS.keys())
+    if wire.REPLIES.keys() != commands.COMMANDS.keys():
+        odd = sorted(wire.REPLIES.keys() ^ commands.COMMANDS.keys())
         raise SpecsError(f"wire.ANSWERS and commands.COMMANDS differ in {', '.join(odd)}")
-    return dict(wire.ANSWERS)
+    return dict(wire.REPLIES)
 
 
 def our_frames() -> tuple[Any, ...]:
@@ -44,7 +44,7 @@ def definitions() -> Mapping[str, Json]:
     for name, schema in theirs.items():
         properties = schema.get("properties", {})
         schema["properties"] = {each: glossary.described(name, each, of) for each, of in properties.items()}
-    ours = said_by_us.schemas((wire.Refusal, *our_frames(), *_answer_types()))
+    ours = said_by_us.schemas((wire.ErrorResponse, *our_frames(), *_answer_types()))
     if both := theirs.keys() & ours.keys():
         raise SpecsError(f"clients and we use the same names for different things: {', '.join(sorted(both))}")
     found = dict(sorted({**theirs, **ours}.items()))
@@ -76,7 +76,7 @@ def moved(value: Any, to: str) -> Any:
 
 
 def _answer_types() -> list[Any]:
-    names = {each for route in routes() for each in route.answers.values() if each is not None}
+    names = {each for route in routes() for each in route.responses.values() if each is not None}
     events = {said_by_us.event_name(each) for each in wire.EVENT_TYPES}
     found = []
     for name in sorted(names - events):

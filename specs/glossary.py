@@ -54,7 +54,7 @@ WORDS: Mapping[str, Word] = {
     # ---- people
     "participant_id": Word("Somebody's id: the `sub` of their tokens.", "bob", {"minLength": 1, "maxLength": 255}),
     "name": Word("The name that others see.", "Bob", _SOME),
-    "PersonRef.type": Word("A person or a program.", "human"),
+    "ParticipantRef.type": Word("A person or a program.", "human"),
     "Participant.type": Word("A person or a program.", "human"),
     "NewParticipant.type": Word("A person or a program.", "human"),
     "role": Word("What they may do in the conversation.", "member"),
@@ -62,7 +62,7 @@ WORDS: Mapping[str, Word] = {
     "online": Word("Whether a socket of theirs listens to the conversation.", True),
     "participants": Word("Who is in it."),
     "CreateConversation.participants": Word("Who is in it from the beginning, besides the caller."),
-    "participants_more": Word(
+    "participants_truncated": Word(
         f"There are more than are listed: at most {frames.MAX_PARTICIPANTS_IN_A_FRAME} are, and fewer where the "
         "frame would be too large.",
         True,
@@ -115,10 +115,10 @@ WORDS: Mapping[str, Word] = {
     "deleted_at": Word("When it was deleted; nothing of what it said is left.", "2026-03-01T09:04:00.000Z", _TIME),
     "reactions": Word("Reactions and how many people use each, in the order of first use."),
     "Reactions.reactions": Word("The page."),
-    "WhoReacted.participant_id": Word("Who reacted.", "bob", _SOME),
-    "WhoReacted.sequence_id": Word("The `reaction_added` event.", 3, _SEQUENCE),
+    "ReactionDetail.participant_id": Word("Who reacted.", "bob", _SOME),
+    "ReactionDetail.sequence_id": Word("The `reaction_added` event.", 3, _SEQUENCE),
     "count": Word("How many people.", 1, {"minimum": 1}),
-    "last_change": Word("The `sequence_id` of the newest event that is in what it now is.", 3, _SEQUENCE),
+    "version": Word("The `sequence_id` of the newest event that is in what it now is.", 3, _SEQUENCE),
     "Removed.reason": Word("Why.", "removed"),
     "event": Word("The event as it stands in the log."),
     "events": Word("Events, in rising order, contiguous."),
@@ -157,7 +157,9 @@ WORDS: Mapping[str, Word] = {
     "ping_interval": Word("Ping at least every so many seconds.", Timing().ping_interval, {"minimum": 1}),
     "limits": Word("The limits in force.", Limits().public()),
     "subscribe": Word("What to subscribe to at once."),
-    "from": Word("The `sequence_id` of the first event here, or of the next one if there is none.", 1, _SEQUENCE),
+    "first_sequence_id": Word(
+        "The `sequence_id` of the first event here, or of the next one if there is none.", 1, _SEQUENCE
+    ),
     "duplicate": Word("Whether it was in the log already.", False),
     "server_time": Word("The server's clock.", "2026-03-01T09:06:00.000Z", _TIME),
     "heads": Word("By conversation id: the newest `sequence_id`.", {CONVERSATION_ID: 2}),
@@ -192,8 +194,8 @@ WORDS: Mapping[str, Word] = {
     "muted_until": Word("Until then they may read and say nothing.", "2026-03-01T10:05:00.000Z", _TIME),
     "muted_for": Word("They may say nothing for so many seconds; 0 ends a mute.", 3_600),
     "entries": Word("The page."),
-    "act": Word("What was done.", "role_changed"),
-    "by": Word("The participant id of who did it.", "alice", _SOME),
+    "action": Word("What was done.", "role_changed"),
+    "actor_id": Word("The participant id of who did it.", "alice", _SOME),
     "AuditEntry.participant_id": Word("Whom it concerns.", "bob", _SOME),
     "AuditEntry.sequence_id": Word("The event of it; of what is no event, the head of that moment.", 2, _SEQUENCE),
     "AuditEntry.target": Word("The `sequence_id` of the message it concerns.", 2, _SEQUENCE),
@@ -215,7 +217,7 @@ WORDS: Mapping[str, Word] = {
     # ---- health
     "status": Word("Whether all is well.", "ok"),
     "checks": Word("By part: how it is.", {"conversations": "ok", "connections": "ok"}),
-    "version": Word("What is deployed.", "0.1.0"),
+    "Health.version": Word("What is deployed.", "0.1.0"),
     # ---- the document about itself
     "openapi": Word("The version of OpenAPI."),
     "info": Word("What the document is about.", {"title": "Serverless chat: HTTP", "version": "0.1.0"}),

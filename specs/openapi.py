@@ -38,7 +38,7 @@ def document(version: str) -> Json:
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, routes, responses)
     used = [each for route in routes for each in _objects(route)]
-    schemas = definitions.needed([*used, "Refusal"])
+    schemas = definitions.needed([*used, "ErrorResponse"])
     return {
         "openapi": "3.1.0",
         "info": {"title": "Serverless chat: HTTP", "version": version, "description": DESCRIPTION},
@@ -72,7 +72,7 @@ def _operation(route: Route, routes: Iterable[Route], responses: dict[str, Json]
     if route.body is not None:
         operation["requestBody"] = _request_body(route.body)
     operation["responses"] = {
-        **{str(status): _answered(route, status, routes) for status in route.answers},
+        **{str(status): _answered(route, status, routes) for status in route.responses},
         **{str(status): _refused(kinds, responses) for status, kinds in _refusals(route).items()},
     }
     if route.public:
@@ -122,8 +122,8 @@ def _request_body(model: type[Any]) -> Json:
 
 
 def _answered(route: Route, status: int, routes: Iterable[Route]) -> Json:
-    name = route.answers[status]
-    usual = next(iter(route.answers)) == status
+    name = route.responses[status]
+    usual = next(iter(route.responses)) == status
     described = "Done." if name is None else str(definitions.definitions()[name]["description"])
     if name is None and status == 304:
         described = "The client has it already."
@@ -152,7 +152,7 @@ def _links(route: Route, answer: str, routes: Iterable[Route]) -> Iterable[tuple
 
 def _refusals(route: Route) -> dict[int, list[type[errors.ChatError]]]:
     """The errors by status: those of the route, and those that any route of its kind can answer."""
-    kinds: list[type[errors.ChatError]] = [errors.RateLimited, errors.Internal, errors.Unavailable, *route.refuses]
+    kinds: list[type[errors.ChatError]] = [errors.RateLimited, errors.Internal, errors.Unavailable, *route.errors]
     if not route.public:
         kinds += [errors.ValidationFailed, errors.Unauthorized]
     if route.body is not None:
@@ -161,7 +161,7 @@ def _refusals(route: Route) -> dict[int, list[type[errors.ChatError]]]:
         kinds += [errors.NotFound, errors.ConversationBusy]
     by_status: dict[int, list[type[errors.ChatError]]] = {}
     for kind in glossary.codes().values():
-        if kind in kinds and kind.status not in route.answers:
+        if kind in kinds and kind.status not in route.responses:
             by_status.setdefault(kind.status, []).append(kind)
     # API Gateway's own, when a function does not come to an end.
     by_status[504] = [errors.Unavailable]
@@ -176,7 +176,7 @@ def _refused(kinds: list[type[errors.ChatError]], responses: dict[str, Json]) ->
         "description": " ".join(f"`{kind.code}`: {' '.join((kind.__doc__ or '').split())}" for kind in kinds),
         "content": {
             "application/json": {
-                "schema": {"allOf": [{"$ref": SCHEMAS + "Refusal"}, narrowed]},
+                "schema": {"allOf": [{"$ref": SCHEMAS + "ErrorResponse"}, narrowed]},
                 "examples": {kind.code: {"value": _example(kind)} for kind in kinds},
             }
         },
@@ -199,10 +199,10 @@ def _example(kind: type[errors.ChatError]) -> Json:
         details=problem if kind is errors.ValidationFailed else None,
         retry_after=1 if _says_when(kind) else None,
     )
-    return {"error": error.body(), "request_id": glossary.word("Refusal", "request_id").example}
+    return {"error": error.body(), "request_id": glossary.word("ErrorResponse", "request_id").example}
 
 
 def _objects(route: Route) -> Iterable[str]:
-    yield from (name for name in route.answers.values() if name is not None)
+    yield from (name for name in route.responses.values() if name is not None)
     if route.body is not None:
         yield route.body.__name__

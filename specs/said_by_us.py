@@ -84,9 +84,9 @@ def _events(found: dict[str, Json]) -> dict[str, Json]:
     events: dict[str, Json] = {}
     for kind, type_ in wire.EVENT_TYPES.items():
         names = (*wire.EVENT_ENVELOPE, *type_.required, *type_.optional)
-        its = {name: type_.narrower.get(name, hints[name]) for name in names} | {"type": Literal[kind]}
+        its = {name: type_.overrides.get(name, hints[name]) for name in names} | {"type": Literal[kind]}
         required = [*wire.EVENT_ENVELOPE, *type_.required]
-        events[event_name(kind)] = _as_object(event_name(kind), type_.says, its, required)
+        events[event_name(kind)] = _as_object(event_name(kind), type_.description, its, required)
         if type_.one_of:
             events[event_name(kind)]["oneOf"] = [{"required": [name]} for name in type_.one_of]
     doc = " ".join((frames.Event.__doc__ or "").split())

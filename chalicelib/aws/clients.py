@@ -17,12 +17,12 @@ from chalicelib.core.errors import Unavailable
 from chalicelib.core.ports import Observer
 
 from .dynamo_client import TARGET, DynamoClient
-from .json_service import JsonService
-from .poster import CallbackPoster
+from .json_service import AwsJsonClient
+from .poster import ApiGatewayPoster
 from .queue import TARGET as QUEUE_TARGET
-from .queue import SqsWorkQueue
+from .queue import SqsJobQueue
 from .sigv4 import Credentials
-from .tls import Trust
+from .tls import TlsContext
 
 if TYPE_CHECKING:
     import botocore.session
@@ -32,7 +32,7 @@ _USUAL_REGIONS = re.compile(r"(af|ap|ca|eu|il|me|mx|sa|us)(-gov)?-[a-z]+-\d")
 _OTHER_ENDPOINTS = ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
 
 
-class Keys(NamedTuple):
+class StaticCredentials(NamedTuple):
     """Credentials."""
 
     access_key: str
@@ -41,8 +41,8 @@ class Keys(NamedTuple):
 
 
 @functools.cache
-def _trust() -> Trust:
-    return Trust()
+def _trust() -> TlsContext:
+    return TlsContext()
 
 
 def dynamodb(region: str, clock: Clock) -> DynamoClient:
@@ -51,22 +51,22 @@ def dynamodb(region: str, clock: Clock) -> DynamoClient:
     Raises Unavailable if there are no credentials.
     """
     endpoint, credentials = _endpoint("dynamodb", region), _credentials()
-    return DynamoClient(JsonService(endpoint, "dynamodb", TARGET, region, credentials, clock, _trust()))
+    return DynamoClient(AwsJsonClient(endpoint, "dynamodb", TARGET, region, credentials, clock, _trust()))
 
 
-def poster(endpoint: str, region: str, clock: Clock, observer: Observer) -> CallbackPoster:
+def poster(endpoint: str, region: str, clock: Clock, observer: Observer) -> ApiGatewayPoster:
     """A poster with the credentials of the environment. Raises Unavailable if there are none."""
-    return CallbackPoster(endpoint, region, _credentials(), clock, observer, _trust())
+    return ApiGatewayPoster(endpoint, region, _credentials(), clock, observer, _trust())
 
 
-def work_queue(url: str, region: str, clock: Clock) -> SqsWorkQueue:
+def job_queue(url: str, region: str, clock: Clock) -> SqsJobQueue:
     """The queue of long work; `AWS_ENDPOINT_URL_SQS` sends it elsewhere."""
 
-    def make_service() -> JsonService:
+    def make_service() -> AwsJsonClient:
         endpoint, credentials = _endpoint("sqs", region), _credentials()
-        return JsonService(endpoint, "sqs", QUEUE_TARGET, region, credentials, clock, _trust())
+        return AwsJsonClient(endpoint, "sqs", QUEUE_TARGET, region, credentials, clock, _trust())
 
-    return SqsWorkQueue(make_service, url)
+    return SqsJobQueue(make_service, url)
 
 
 def _endpoint(service: str, region: str) -> str:
@@ -85,7 +85,7 @@ def _credentials() -> Callable[[], Credentials]:
     """Those of the environment, which last as long as a function's process, and else whatever the SDK finds."""
     key_id, secret = os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY")
     if key_id and secret:
-        known = Keys(key_id, secret, os.environ.get("AWS_SESSION_TOKEN") or None)
+        known = StaticCredentials(key_id, secret, os.environ.get("AWS_SESSION_TOKEN") or None)
         return lambda: known
     found = _session().get_credentials()
     if found is None:

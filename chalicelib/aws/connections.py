@@ -1,7 +1,7 @@
 """The connections table: sockets, what they hear, and what else lives for minutes. All of it expires.
 
     pk                sk                   one item each
-    X#<connection>    SOCKET               socket: whose it is, until when its token holds, when it was heard
+    X#<connection>    CONNECTION             socket: whose it is, until when its token holds, when it was heard
     X#<connection>    S#<conversation>     what it has subscribed to, kept while it is taken for gone
     C#<conversation>  S#<connection>       subscription: who is to hear an event
     C#<conversation>  T#<participant>      that somebody was said to be writing
@@ -21,13 +21,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from chalicelib.core.model import RateVerdict, Socket, Subscription
-from chalicelib.core.ports import Contended
+from chalicelib.core.model import Connection, RateLimitDecision, Subscription
+from chalicelib.core.ports import WriteConflict
 
 from .conversation_items import member_key
 from .dynamo import MAX_BATCH_GET, ConditionFailed, Dynamo, Item, Operation, TransactionCancelled, chunks
 
-MAX_SOCKET_SECONDS = 2 * 3600 + 600
+MAX_CONNECTION_SECONDS = 2 * 3600 + 600
 """API Gateway ends a connection after two hours (quotas for WebSocket APIs); some minutes more for clocks."""
 RATE_SECONDS = 24 * 3600
 TYPING_SECONDS = 600
@@ -43,43 +43,43 @@ class DynamoConnections:
 
     # ---- sockets ---------------------------------------------------------------------------------------
 
-    def open(self, socket: Socket) -> None:
+    def open(self, connection: Connection) -> None:
         """Keep a new socket."""
         self._table.put(
             {
-                "pk": f"X#{socket.connection_id}",
-                "sk": "SOCKET",
-                "connection_id": socket.connection_id,
-                "participant_id": socket.participant_id,
-                "name": socket.name,
-                "token_expires_at": socket.token_expires_at,
-                "connected_at": socket.connected_at,
-                "last_seen": socket.last_seen,
-                "generation": socket.generation,
-                "reachable": socket.reachable,
-                "gone": socket.gone,
-                "expires_at": _socket_expiry(socket.connected_at),
+                "pk": f"X#{connection.connection_id}",
+                "sk": "CONNECTION",
+                "connection_id": connection.connection_id,
+                "participant_id": connection.participant_id,
+                "name": connection.name,
+                "token_expires_at": connection.token_expires_at,
+                "connected_at": connection.connected_at,
+                "last_seen": connection.last_seen,
+                "generation": connection.generation,
+                "is_active": connection.is_active,
+                "is_stale": connection.is_stale,
+                "expires_at": _connection_expiry(connection.connected_at),
             }
         )
 
-    def socket(self, connection_id: str) -> Socket | None:
+    def get(self, connection_id: str) -> Connection | None:
         """A socket."""
-        item = self._table.get(f"X#{connection_id}", "SOCKET")
-        return None if item is None else _socket(item)
+        item = self._table.get(f"X#{connection_id}", "CONNECTION")
+        return None if item is None else _connection(item)
 
-    def sockets(self, connection_ids: Sequence[str]) -> dict[str, Socket]:
+    def get_many(self, connection_ids: Sequence[str]) -> dict[str, Connection]:
         """Those of these sockets that are there."""
         items: list[Item] = []
         for some in chunks(connection_ids, MAX_BATCH_GET):
-            items += self._dynamo.batch_get([(self._table.name, f"X#{each}", "SOCKET") for each in some])
-        return {item["connection_id"]: _socket(item) for item in items}
+            items += self._dynamo.batch_get([(self._table.name, f"X#{each}", "CONNECTION") for each in some])
+        return {item["connection_id"]: _connection(item) for item in items}
 
-    def touch(self, socket: Socket, last_seen: int) -> None:
+    def touch(self, connection: Connection, last_seen: int) -> None:
         """Note that it was heard."""
         try:
             self._table.update(
-                f"X#{socket.connection_id}",
-                "SOCKET",
+                f"X#{connection.connection_id}",
+                "CONNECTION",
                 "SET #last_seen = :last_seen",
                 "attribute_exists(#pk)",
                 last_seen=last_seen,
@@ -87,27 +87,27 @@ class DynamoConnections:
         except ConditionFailed:
             return
 
-    def make_reachable(self, socket: Socket, *, generation: int) -> bool:
+    def activate(self, connection: Connection, *, generation: int) -> bool:
         """Let its participant be reached by it."""
         update = self._table.update_op(
-            f"X#{socket.connection_id}",
-            "SOCKET",
-            "SET #reachable = :yes, #gone = :no, #generation = :generation, #last_seen = :last_seen",
+            f"X#{connection.connection_id}",
+            "CONNECTION",
+            "SET #is_active = :yes, #is_stale = :no, #generation = :generation, #last_seen = :last_seen",
             "#generation <= :generation",
             yes=True,
             no=False,
             generation=generation,
-            last_seen=socket.last_seen,
+            last_seen=connection.last_seen,
         )
         index = {
-            "pk": f"U#{socket.participant_id}",
-            "sk": f"X#{socket.connection_id}",
-            "connection_id": socket.connection_id,
-            "participant_id": socket.participant_id,
+            "pk": f"U#{connection.participant_id}",
+            "sk": f"X#{connection.connection_id}",
+            "connection_id": connection.connection_id,
+            "participant_id": connection.participant_id,
             "generation": generation,
-            "token_expires_at": socket.token_expires_at,
-            "since": socket.connected_at,
-            "expires_at": _socket_expiry(socket.connected_at),
+            "token_expires_at": connection.token_expires_at,
+            "subscribed_at": connection.connected_at,
+            "expires_at": _connection_expiry(connection.connected_at),
         }
         return self._transact([update, self._table.put_op(index)])
 
@@ -116,9 +116,9 @@ class DynamoConnections:
         try:
             self._table.update(
                 f"X#{connection_id}",
-                "SOCKET",
+                "CONNECTION",
                 "SET #generation = :generation",
-                "#generation <= :generation AND #gone = :yes",
+                "#generation <= :generation AND #is_stale = :yes",
                 generation=generation,
                 yes=True,
             )
@@ -126,7 +126,7 @@ class DynamoConnections:
             return False
         return True
 
-    def mark_gone(
+    def mark_stale(
         self, connection_id: str, generation: int, participant_id: str = ""
     ) -> list[Subscription] | None:
         """Take a socket for gone: nobody posts to it any more. What it hears again if it speaks stays noted.
@@ -136,8 +136,8 @@ class DynamoConnections:
         try:
             old = self._table.update(
                 f"X#{connection_id}",
-                "SOCKET",
-                "SET #gone = :yes, #generation = #generation + :one",
+                "CONNECTION",
+                "SET #is_stale = :yes, #generation = #generation + :one",
                 "#generation = :generation",
                 yes=True,
                 one=1,
@@ -155,21 +155,21 @@ class DynamoConnections:
 
     def _drop_generation(self, connection_id: str, owner: str, generation: int) -> list[Subscription]:
         """Nobody posts to the socket of this generation any more; what it was subscribed to."""
-        subscriptions = self.remembered(connection_id)
+        subscriptions = self.subscriptions_of_connection(connection_id)
         self._drop_item(f"U#{owner}", f"X#{connection_id}", generation)
         for each in subscriptions:
             self._drop_item(f"C#{each.conversation_id}", f"S#{connection_id}", generation)
         return subscriptions
 
-    def close(self, connection_id: str) -> tuple[Socket | None, list[Subscription]]:
+    def close(self, connection_id: str) -> tuple[Connection | None, list[Subscription]]:
         """Forget a socket: itself first, so that no subscription can be added behind our back."""
-        item = self._table.delete(f"X#{connection_id}", "SOCKET")
+        item = self._table.delete(f"X#{connection_id}", "CONNECTION")
         subscriptions = self._clear(connection_id, "" if item is None else item["participant_id"])
-        return (None if item is None else _socket(item)), subscriptions
+        return (None if item is None else _connection(item)), subscriptions
 
     def _clear(self, connection_id: str, participant_id: str) -> list[Subscription]:
         """Remove all that is left of a socket; what it was subscribed to."""
-        subscriptions = self.remembered(connection_id)
+        subscriptions = self.subscriptions_of_connection(connection_id)
         keys = [(f"X#{connection_id}", f"S#{each.conversation_id}") for each in subscriptions]
         keys += [(f"C#{each.conversation_id}", f"S#{connection_id}") for each in subscriptions]
         owners = {participant_id, *(each.participant_id for each in subscriptions)} - {""}
@@ -177,15 +177,15 @@ class DynamoConnections:
         self._dynamo.batch_delete([(self._table.name, *each) for each in keys])
         return subscriptions
 
-    def renew(self, socket: Socket, token_expires_at: int, name: str | None) -> bool:
+    def refresh_token(self, connection: Connection, token_expires_at: int, name: str | None) -> bool:
         """Note a new token, at the socket first: what is subscribed from then on has it from there."""
         change = "SET #token_expires_at = :until"
         values: dict[str, Any] = {"until": token_expires_at}
         named = "" if name is None else ", #name = :name"
         try:
             self._table.update(
-                f"X#{socket.connection_id}",
-                "SOCKET",
+                f"X#{connection.connection_id}",
+                "CONNECTION",
                 change + named,
                 "attribute_exists(#pk)",
                 **values,
@@ -193,10 +193,10 @@ class DynamoConnections:
             )
         except ConditionFailed:
             return False
-        places = [(f"U#{socket.participant_id}", f"X#{socket.connection_id}")]
-        for each in self.remembered(socket.connection_id):
-            places.append((f"X#{socket.connection_id}", f"S#{each.conversation_id}"))
-            places.append((f"C#{each.conversation_id}", f"S#{socket.connection_id}"))
+        places = [(f"U#{connection.participant_id}", f"X#{connection.connection_id}")]
+        for each in self.subscriptions_of_connection(connection.connection_id):
+            places.append((f"X#{connection.connection_id}", f"S#{each.conversation_id}"))
+            places.append((f"C#{each.conversation_id}", f"S#{connection.connection_id}"))
         for place in places:
             try:
                 self._table.update(*place, change, "attribute_exists(#pk)", **values)
@@ -204,7 +204,7 @@ class DynamoConnections:
                 continue
         return True
 
-    def sockets_of(self, participant_id: str) -> list[Subscription]:
+    def active_connections_of(self, participant_id: str) -> list[Subscription]:
         """The reachable sockets of a person."""
         return [_subscription(item) for item in self._table.query(f"U#{participant_id}", prefix="X#")]
 
@@ -220,22 +220,22 @@ class DynamoConnections:
             "epoch": subscription.epoch,
             "generation": subscription.generation,
             "token_expires_at": subscription.token_expires_at,
-            "since": subscription.since,
-            "expires_at": _socket_expiry(subscription.since),
+            "subscribed_at": subscription.subscribed_at,
+            "expires_at": _connection_expiry(subscription.subscribed_at),
         }
         return self._transact(
             [
-                self._conversations.check_op(
+                self._conversations.condition_op(
                     *member_key(conversation_id, subscription.participant_id),
                     "#epoch = :epoch",
                     epoch=subscription.epoch,
                 ),
-                self._table.check_op(
+                self._table.condition_op(
                     f"X#{connection_id}",
-                    "SOCKET",
-                    "#generation = :generation AND #gone = :gone",
+                    "CONNECTION",
+                    "#generation = :generation AND #is_stale = :is_stale",
                     generation=subscription.generation,
-                    gone=reviving,
+                    is_stale=reviving,
                 ),
                 self._table.put_op({"pk": f"X#{connection_id}", "sk": f"S#{conversation_id}"} | content),
                 self._table.put_op({"pk": f"C#{conversation_id}", "sk": f"S#{connection_id}"} | content),
@@ -251,7 +251,7 @@ class DynamoConnections:
             ]
         )
 
-    def remembered(self, connection_id: str) -> list[Subscription]:
+    def subscriptions_of_connection(self, connection_id: str) -> list[Subscription]:
         """What a socket has subscribed to, also while it is taken for gone."""
         return [_subscription(item) for item in self._table.query(f"X#{connection_id}", prefix="S#")]
 
@@ -265,7 +265,7 @@ class DynamoConnections:
         except ConditionFailed:
             return
 
-    def drop_participant(self, conversation_id: str, participant_id: str, before: int) -> None:
+    def unsubscribe_participant(self, conversation_id: str, participant_id: str, before: int) -> None:
         """End all subscriptions of one person under memberships that began before this event."""
         for each in self.subscribers(conversation_id):
             if each.participant_id != participant_id:
@@ -279,7 +279,7 @@ class DynamoConnections:
                 except ConditionFailed:
                     continue
 
-    def drop_all(self, conversation_id: str) -> None:
+    def unsubscribe_all(self, conversation_id: str) -> None:
         """Nobody hears this conversation any more."""
         everything = [
             (self._table.name, pk, sk)
@@ -295,14 +295,14 @@ class DynamoConnections:
         try:
             self._dynamo.transact(operations)
         except TransactionCancelled as cancelled:
-            if cancelled.contended:
-                raise Contended from cancelled
+            if cancelled.is_conflict:
+                raise WriteConflict from cancelled
             return False
         return True
 
     # ---- forgetting somebody ---------------------------------------------------------------------------
 
-    def forget(self, participant_id: str) -> None:
+    def delete_participant(self, participant_id: str) -> None:
         """Remove all that lies under somebody's id, and what that leads to."""
         pk = f"U#{participant_id}"
         for item in self._table.query(pk, expired=True):
@@ -312,36 +312,36 @@ class DynamoConnections:
             keys = [(self._table.name, sk, "TICKET")] if sk.startswith("K#") else []
             self._dynamo.batch_delete([*keys, (self._table.name, pk, sk)])
 
-    def forget_signs(self, conversation_id: str, participant_id: str) -> None:
+    def delete_ephemeral(self, conversation_id: str, participant_id: str) -> None:
         """Remove that somebody was said to be writing, and that they went."""
         keys = [(f"C#{conversation_id}", f"{kind}#{participant_id}") for kind in "TD"]
         self._dynamo.batch_delete([(self._table.name, *each) for each in keys])
 
     # ---- tickets, rates, who is writing, who went ------------------------------------------------------
 
-    def put_ticket(self, key: str, socket: Socket, expires_at: int) -> None:
+    def save_ticket(self, key: str, connection: Connection, expires_at: int) -> None:
         """Keep who a ticket is for. An erasure finds it by a note under the person, which is made first."""
-        note = {"pk": f"U#{socket.participant_id}", "sk": f"K#{key}", "expires_at": expires_at}
+        note = {"pk": f"U#{connection.participant_id}", "sk": f"K#{key}", "expires_at": expires_at}
         self._table.put(note)
         self._table.put(
             {
                 "pk": f"K#{key}",
                 "sk": "TICKET",
-                "participant_id": socket.participant_id,
-                "name": socket.name,
-                "token_expires_at": socket.token_expires_at,
+                "participant_id": connection.participant_id,
+                "name": connection.name,
+                "token_expires_at": connection.token_expires_at,
                 "expires_at": expires_at,
             }
         )
 
-    def take_ticket(self, key: str, now: int) -> Socket | None:
+    def redeem_ticket(self, key: str, now: int) -> Connection | None:
         """Redeem a ticket: the delete gives it to exactly one caller."""
         item = self._table.delete(f"K#{key}", "TICKET")
         if item is None or item["expires_at"] <= now:
             return None
-        return Socket("", item["participant_id"], item.get("name"), item["token_expires_at"], 0, 0)
+        return Connection("", item["participant_id"], item.get("name"), item["token_expires_at"], 0, 0)
 
-    def rate(self, participant_id: str, now: int, *, interval: int, burst: int) -> RateVerdict:
+    def try_acquire(self, participant_id: str, now: int, *, interval: int, burst: int) -> RateLimitDecision:
         """Whether one more message is within the rate.
 
         The generic cell rate algorithm (ITU-T I.371): one time is kept, at which all that was sent would have
@@ -353,23 +353,23 @@ class DynamoConnections:
             self._table.update(
                 pk,
                 "RATE",
-                "SET #paced_until = :next, #expires_at = :expires_at",
-                "attribute_not_exists(#pk) OR #paced_until <= :now",
+                "SET #tat = :next, #expires_at = :expires_at",
+                "attribute_not_exists(#pk) OR #tat <= :now",
                 next=now + interval,
                 now=now,
                 expires_at=now // 1000 + RATE_SECONDS,
             )
         except ConditionFailed as failed:
-            paced_until: int = (failed.item or {}).get("paced_until", now)
-            excess = paced_until + interval - (now + burst * interval)
-            return {"allowed": excess <= 0, "retry_after": max(excess, 0) / 1000, "owed": excess <= 0}
-        return {"allowed": True, "retry_after": 0.0, "owed": False}
+            tat: int = (failed.item or {}).get("tat", now)
+            excess = tat + interval - (now + burst * interval)
+            return {"allowed": excess <= 0, "retry_after": max(excess, 0) / 1000, "charge_pending": excess <= 0}
+        return {"allowed": True, "retry_after": 0.0, "charge_pending": False}
 
     def charge(self, participant_id: str, *, interval: int) -> None:
         """Pay for a message that came out of the burst."""
-        self._table.update(f"U#{participant_id}", "RATE", "ADD #paced_until :interval", interval=interval)
+        self._table.update(f"U#{participant_id}", "RATE", "ADD #tat :interval", interval=interval)
 
-    def begin_typing(self, conversation_id: str, participant_id: str, now: int, *, every: int) -> bool:
+    def start_typing(self, conversation_id: str, participant_id: str, now: int, *, interval: int) -> bool:
         """Whether a push is due, decided by one conditional write."""
         try:
             self._table.update(
@@ -378,7 +378,7 @@ class DynamoConnections:
                 "SET #said_at = :now, #is_typing = :yes, #expires_at = :expires_at",
                 "attribute_not_exists(#pk) OR #said_at <= :due",
                 now=now,
-                due=now - every,
+                due=now - interval,
                 yes=True,
                 expires_at=now // 1000 + TYPING_SECONDS,
             )
@@ -386,7 +386,7 @@ class DynamoConnections:
             return False
         return True
 
-    def end_typing(self, conversation_id: str, participant_id: str) -> bool:
+    def stop_typing(self, conversation_id: str, participant_id: str) -> bool:
         """Whether a push is due, decided by one conditional write."""
         try:
             self._table.update(
@@ -401,44 +401,43 @@ class DynamoConnections:
             return False
         return True
 
-
-    def note_departure(self, conversation_id: str, participant_id: str, mark: str, now: int) -> None:
+    def record_pending_offline(self, conversation_id: str, participant_id: str, batch_id: str, now: int) -> None:
         """Note that somebody went, for as long as a socket that listened then can last."""
         self._table.update(
             f"C#{conversation_id}",
             f"D#{participant_id}",
             "SET #participant_id = :participant_id, #mark = :mark, #left_at = :now, #expires_at = :expires_at",
             participant_id=participant_id,
-            mark=mark,
+            mark=batch_id,
             now=now,
-            expires_at=_socket_expiry(now),
+            expires_at=_connection_expiry(now),
         )
 
-    def take_departure(self, conversation_id: str, participant_id: str) -> int | None:
+    def cancel_pending_offline(self, conversation_id: str, participant_id: str) -> int | None:
         """Remove the note of somebody's going; the delete gives it to one caller."""
         item = self._table.delete(f"C#{conversation_id}", f"D#{participant_id}")
         return None if item is None else int(item["left_at"])
 
-    def take_departures(self, conversation_id: str, mark: str) -> list[str]:
+    def claim_pending_offline(self, conversation_id: str, batch_id: str) -> list[str]:
         """Remove the notes under this mark; who went again since has one under another."""
         pk, taken = f"C#{conversation_id}", []
         for item in self._table.query(pk, prefix="D#"):
-            if item["mark"] != mark:
+            if item["mark"] != batch_id:
                 continue
             try:
-                self._table.delete(pk, item["sk"], "#mark = :mark", mark=mark)
+                self._table.delete(pk, item["sk"], "#mark = :mark", mark=batch_id)
             except ConditionFailed:
                 continue
             taken.append(str(item["participant_id"]))
         return taken
 
 
-def _socket_expiry(since: int) -> int:
-    return since // 1000 + MAX_SOCKET_SECONDS
+def _connection_expiry(opened_at: int) -> int:
+    return opened_at // 1000 + MAX_CONNECTION_SECONDS
 
 
-def _socket(item: Item) -> Socket:
-    return Socket(
+def _connection(item: Item) -> Connection:
+    return Connection(
         connection_id=item["connection_id"],
         participant_id=item["participant_id"],
         name=item.get("name"),
@@ -446,8 +445,8 @@ def _socket(item: Item) -> Socket:
         connected_at=item["connected_at"],
         last_seen=item["last_seen"],
         generation=item["generation"],
-        reachable=item["reachable"],
-        gone=item["gone"],
+        is_active=item["is_active"],
+        is_stale=item["is_stale"],
     )
 
 
@@ -459,5 +458,5 @@ def _subscription(item: dict[str, Any]) -> Subscription:
         epoch=item.get("epoch", 0),
         generation=item["generation"],
         token_expires_at=item["token_expires_at"],
-        since=item["since"],
+        subscribed_at=item["subscribed_at"],
     )

@@ -32,22 +32,22 @@ import json
 from dataclasses import asdict
 
 from chalicelib.core import json_text
-from chalicelib.core.messages import Logged, MessageState, Reaction
+from chalicelib.core.messages import MessageState, Reaction, StoredEvent
 from chalicelib.core.model import (
+    ConversationDetails,
+    ConversationState,
     Event,
-    Former,
     Head,
-    Info,
+    IdempotencyKey,
+    IdempotencyRecord,
     Membership,
-    SendKey,
-    SendRecord,
-    State,
+    PastMembership,
 )
-from chalicelib.core.ports import Purge, Queued
+from chalicelib.core.ports import Purge, QueuedMessage
 
 from .dynamo import Item
 
-QUEUED_SECONDS = 3600
+QUEUE_TTL = 3600
 
 
 def conversation_pk(conversation_id: str) -> str:
@@ -60,14 +60,14 @@ def member_key(conversation_id: str, participant_id: str) -> tuple[str, str]:
     return f"U#{participant_id}", f"C#{conversation_id}"
 
 
-def send_key_hash(key: SendKey) -> str:
+def idempotency_key_hash(key: IdempotencyKey) -> str:
     """A send's key, of fixed length, and telling nobody who sent it."""
     parts = (key.conversation_id, key.participant_id, key.client_message_id)
     digest = hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def gone_key(participant_id: str) -> str:
+def departed_key(participant_id: str) -> str:
     """Where a person's going is noted in the head; hashed, so that it has a length and no special characters."""
     return hashlib.sha256(participant_id.encode()).hexdigest()[:32]
 
@@ -84,24 +84,24 @@ def queue_pk(conversation_id: str) -> str:
 
 def purge_sk(purge: Purge) -> str:
     """A note to clear away; as text they sort by when they are due."""
-    return f"{purge.due:012d}#{purge.conversation_id}"
+    return f"{purge.due_at:012d}#{purge.conversation_id}"
 
 
-def event_item(event: Event, messages: int, send_key: str | None) -> Item:
+def event_item(event: Event, message_count: int, idempotency_key: str | None) -> Item:
     """An event; `messages` is how many messages there are up to it, `send_key` the hash of its sending's key."""
     return {
         "pk": conversation_pk(event["conversation_id"]),
         "sk": event_sk(event["sequence_id"]),
         "event": json_text.dumps(event),
-        "messages": messages,
-        "send_key": send_key,
+        "message_count": message_count,
+        "idempotency_key": idempotency_key,
     }
 
 
-def event(item: Item) -> Logged:
+def event(item: Item) -> StoredEvent:
     """An event as it is kept."""
     kept = None if "state" not in item else message_state(item["state"])
-    return Logged(json.loads(item["event"]), item["messages"], kept, item.get("deletion", 0))
+    return StoredEvent(json.loads(item["event"]), item["message_count"], kept, item.get("deleted_by", 0))
 
 
 def message_state_text(state: MessageState) -> str:
@@ -138,7 +138,7 @@ def reaction_item(conversation_id: str, reaction: Reaction) -> Item:
         "target": reaction.target,
         "participant_id": reaction.participant_id,
         "emoji": reaction.emoji,
-        "event_id": reaction.event,
+        "event_id": reaction.sequence_id,
     }
 
 
@@ -154,14 +154,16 @@ def head_item(head: Head) -> Item:
         "sk": "HEAD",
         "conversation_id": head.conversation_id,
         "sequence_id": head.sequence_id,
-        "messages": head.messages,
+        "message_count": head.message_count,
         "last_message": head.last_message,
         "updated_at": head.updated_at,
-        "participants": head.participants,
+        "participant_count": head.participant_count,
         "roster_version": head.roster_version,
         "state": head.state.value,
-        "gone": {gone_key(each): {"participant_id": each, "event": at} for each, at in head.gone.items()},
-        "crowded_until": head.crowded_until,
+        "departed": {
+            departed_key(each): {"participant_id": each, "event": at} for each, at in head.departed.items()
+        },
+        "contended_until": head.contended_until,
     }
 
 
@@ -170,21 +172,21 @@ def head(item: Item) -> Head:
     return Head(
         conversation_id=item["conversation_id"],
         sequence_id=item["sequence_id"],
-        messages=item["messages"],
+        message_count=item["message_count"],
         last_message=item["last_message"],
         updated_at=item["updated_at"],
-        participants=item["participants"],
+        participant_count=item["participant_count"],
         roster_version=item["roster_version"],
-        state=State(item["state"]),
-        gone={each["participant_id"]: each["event"] for each in item["gone"].values()},
-        crowded_until=item["crowded_until"],
-        unsettled="expires_at" in item,
+        state=ConversationState(item["state"]),
+        departed={each["participant_id"]: each["event"] for each in item["departed"].values()},
+        contended_until=item["contended_until"],
+        is_provisional="expires_at" in item,
         revision=item.get("revision", 0),
         expired_up_to=item.get("expired_up_to", 0),
     )
 
 
-def info_item(info: Info) -> Item:
+def details_item(info: ConversationDetails) -> Item:
     """What is said about the conversation."""
     return {
         "pk": conversation_pk(info.conversation_id),
@@ -199,9 +201,9 @@ def info_item(info: Info) -> Item:
     }
 
 
-def info(item: Item) -> Info:
+def details(item: Item) -> ConversationDetails:
     """What is said about the conversation."""
-    return Info(
+    return ConversationDetails(
         conversation_id=item["conversation_id"],
         title=item["title"],
         join_policy=item["join_policy"],
@@ -225,7 +227,7 @@ def member_items(member: Membership) -> tuple[Item, Item]:
         "epoch": member.epoch,
         "muted_until": member.muted_until or None,
     }
-    pointer = {"read_up_to": member.read_up_to, "read_messages": member.read_messages}
+    pointer = {"read_up_to": member.read_up_to, "read_message_count": member.read_message_count}
     return (
         {"pk": pk, "sk": sk} | seen | pointer,
         {"pk": conversation_pk(member.conversation_id), "sk": f"P#{member.participant_id}"} | seen,
@@ -243,46 +245,46 @@ def membership(item: Item) -> Membership:
         joined_at=item["joined_at"],
         epoch=item["epoch"],
         read_up_to=item.get("read_up_to", 0),
-        read_messages=item.get("read_messages", 0),
+        read_message_count=item.get("read_message_count", 0),
         muted_until=item.get("muted_until", 0),
     )
 
 
-def former_key(conversation_id: str, participant_id: str) -> tuple[str, str]:
+def footprint_key(conversation_id: str, participant_id: str) -> tuple[str, str]:
     """Where it is noted that a conversation holds something about somebody who is not in it."""
     return f"U#{participant_id}", f"F#{conversation_id}"
 
 
-def former_item(conversation_id: str, participant_id: str) -> Item:
+def footprint_item(conversation_id: str, participant_id: str) -> Item:
     """That note."""
-    pk, sk = former_key(conversation_id, participant_id)
+    pk, sk = footprint_key(conversation_id, participant_id)
     return {"pk": pk, "sk": sk, "conversation_id": conversation_id, "participant_id": participant_id}
 
 
-def left_item(member: Membership) -> Item:
+def past_membership_item(member: Membership) -> Item:
     """What is kept of somebody's place when they leave."""
     return {
         "pk": conversation_pk(member.conversation_id),
         "sk": f"L#{member.participant_id}",
         "read_up_to": member.read_up_to,
-        "read_messages": member.read_messages,
+        "read_message_count": member.read_message_count,
         "muted_until": member.muted_until or None,
     }
 
 
-def former(item: Item) -> Former | None:
+def past_membership(item: Item) -> PastMembership | None:
     """What is kept of somebody's place; None of somebody who never had one."""
     if "read_up_to" not in item:
         return None
-    return Former(item["read_up_to"], item["read_messages"], item.get("muted_until", 0))
+    return PastMembership(item["read_up_to"], item["read_message_count"], item.get("muted_until", 0))
 
 
-def record(item: Item) -> SendRecord:
+def idempotency_record(item: Item) -> IdempotencyRecord:
     """What came of a send."""
-    return SendRecord(item["message_id"], item["sequence_id"], item["created_at"])
+    return IdempotencyRecord(item["message_id"], item["sequence_id"], item["created_at"])
 
 
-def queued_item(queued: Queued) -> Item:
+def queued_message_item(queued: QueuedMessage) -> Item:
     """A message that waits, with all that its leader needs to append it."""
     member, _ = member_items(queued.member)
     return {
@@ -292,17 +294,17 @@ def queued_item(queued: Queued) -> Item:
         "event": json_text.dumps(queued.event),
         "member": {name: member[name] for name in member if name not in ("pk", "sk")},
         "client_message_id": queued.key.client_message_id,
-        "expires_at": queued.queued_at // 1000 + QUEUED_SECONDS,
+        "expires_at": queued.queued_at // 1000 + QUEUE_TTL,
     }
 
 
-def queued(conversation_id: str, item: Item) -> Queued:
+def queued_message(conversation_id: str, item: Item) -> QueuedMessage:
     """A message that waits."""
     member = membership(item["member"])
-    return Queued(
+    return QueuedMessage(
         queue_id=item["sk"],
         queued_at=item["queued_at"],
         event=json.loads(item["event"]),
         member=member,
-        key=SendKey(conversation_id, member.participant_id, item["client_message_id"]),
+        key=IdempotencyKey(conversation_id, member.participant_id, item["client_message_id"]),
     )

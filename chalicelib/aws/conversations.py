@@ -8,23 +8,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from chalicelib.core.data_ports import Visit
-from chalicelib.core.messages import Logged, Reaction
+from chalicelib.core.data_ports import RetentionCheck
+from chalicelib.core.messages import Reaction, StoredEvent
 from chalicelib.core.model import (
+    ConversationDetails,
+    ConversationState,
     Event,
-    Former,
     Head,
-    Info,
+    IdempotencyKey,
+    IdempotencyRecord,
     Membership,
-    SendKey,
-    SendRecord,
-    State,
+    PastMembership,
 )
-from chalicelib.core.ports import Commit, Contended, Creation, Gather, Purge, Queued, Refused
+from chalicelib.core.ports import (
+    Commit,
+    Gather,
+    NewConversation,
+    PreconditionFailed,
+    Purge,
+    QueuedMessage,
+    WriteConflict,
+)
 
 from . import conversation_items as stored
 from . import erasure_items as erasure
-from .append import Append, check_member, put_purge
+from .append import AppendTransaction, put_purge_op, require_member_op
 from .dynamo import (
     MAX_BATCH_GET,
     MAX_TRANSACTION,
@@ -36,7 +44,7 @@ from .dynamo import (
     chunks,
 )
 
-UNSETTLED_SECONDS = 24 * 3600
+PROVISIONAL_TTL = 24 * 3600
 
 
 class DynamoConversations:
@@ -59,10 +67,10 @@ class DynamoConversations:
         items = self._batch_get([(stored.conversation_pk(each), "HEAD") for each in conversation_ids])
         return {head.conversation_id: head for head in map(stored.head, items)}
 
-    def info(self, conversation_id: str) -> Info | None:
+    def details(self, conversation_id: str) -> ConversationDetails | None:
         """What is said about the conversation."""
         item = self._table.get(stored.conversation_pk(conversation_id), "INFO")
-        return None if item is None else stored.info(item)
+        return None if item is None else stored.details(item)
 
     def membership(self, conversation_id: str, participant_id: str) -> Membership | None:
         """The person's place in the conversation."""
@@ -74,7 +82,7 @@ class DynamoConversations:
         items = self._batch_get([stored.member_key(each, participant_id) for each in conversation_ids])
         return {member.conversation_id: member for member in map(stored.membership, items)}
 
-    def members(self, conversation_id: str, participant_ids: Sequence[str]) -> dict[str, Membership]:
+    def memberships_in(self, conversation_id: str, participant_ids: Sequence[str]) -> dict[str, Membership]:
         """The places of these people in one conversation."""
         items = self._batch_get([stored.member_key(conversation_id, each) for each in participant_ids])
         return {member.participant_id: member for member in map(stored.membership, items)}
@@ -89,17 +97,19 @@ class DynamoConversations:
         members = [stored.membership(item) for item in items]
         return sorted(members, key=lambda member: (member.epoch, member.participant_id))
 
-    def former(self, conversation_id: str, participant_id: str) -> Former | None:
+    def past_membership(self, conversation_id: str, participant_id: str) -> PastMembership | None:
         """What is kept of somebody who was in before."""
         item = self._table.get(stored.conversation_pk(conversation_id), f"L#{participant_id}")
-        return None if item is None else stored.former(item)
+        return None if item is None else stored.past_membership(item)
 
-    def event(self, conversation_id: str, sequence_id: int) -> Logged | None:
+    def event(self, conversation_id: str, sequence_id: int) -> StoredEvent | None:
         """One event."""
         item = self._table.get(stored.conversation_pk(conversation_id), stored.event_sk(sequence_id))
         return None if item is None else stored.event(item)
 
-    def events(self, conversation_id: str, first: int, last: int, *, descending: bool = False) -> Iterable[Logged]:
+    def events(
+        self, conversation_id: str, first: int, last: int, *, descending: bool = False
+    ) -> Iterable[StoredEvent]:
         """The events from `first` to `last` as far as they are visible."""
         if first > last:
             return
@@ -110,12 +120,12 @@ class DynamoConversations:
         ):
             yield stored.event(item)
 
-    def events_at(self, conversation_id: str, sequence_ids: Sequence[int]) -> list[Logged]:
+    def events_by_id(self, conversation_id: str, sequence_ids: Sequence[int]) -> list[StoredEvent]:
         """These events."""
         pk = stored.conversation_pk(conversation_id)
         return [stored.event(item) for item in self._batch_get([(pk, stored.event_sk(n)) for n in sequence_ids])]
 
-    def page(self, heads: Sequence[Head]) -> tuple[dict[str, Info], dict[str, Event]]:
+    def load_summaries(self, heads: Sequence[Head]) -> tuple[dict[str, ConversationDetails], dict[str, Event]]:
         """What is said about these conversations, and each one's newest message at present."""
         keys = [(stored.conversation_pk(head.conversation_id), "INFO") for head in heads] + [
             (stored.conversation_pk(head.conversation_id), stored.event_sk(head.last_message))
@@ -123,8 +133,8 @@ class DynamoConversations:
             if head.last_message
         ]
         items = self._batch_get(keys)
-        infos = [stored.info(item) for item in items if item["sk"] == "INFO"]
-        events = [stored.event(item).present for item in items if item["sk"] != "INFO"]
+        infos = [stored.details(item) for item in items if item["sk"] == "INFO"]
+        events = [stored.event(item).current for item in items if item["sk"] != "INFO"]
         return (
             {info.conversation_id: info for info in infos},
             {event["conversation_id"]: event for event in events},
@@ -161,7 +171,7 @@ class DynamoConversations:
         following = page[-1]["sk"].removeprefix(whole) if len(items) > limit else None
         return [stored.reaction(item) for item in page], following
 
-    def clear_reactions(self, conversation_id: str, target: int, limit: int) -> bool:
+    def delete_reactions(self, conversation_id: str, target: int, limit: int) -> bool:
         """Remove reactions to a deleted message."""
         pk, prefix = stored.conversation_pk(conversation_id), stored.reaction_prefix(target)
         keys = [(self._table.name, pk, item["sk"]) for item in self._table.query(pk, prefix=prefix, limit=limit)]
@@ -172,80 +182,80 @@ class DynamoConversations:
 
     def commit(self, commit: Commit) -> None:
         """Append, in one transaction."""
-        Append(self._table, commit).run(self._dynamo)
+        AppendTransaction(self._table, commit).execute(self._dynamo)
 
     # ---- sends, queued and recorded --------------------------------------------------------------------
 
-    def record(self, key: SendKey) -> SendRecord | None:
+    def idempotency_record(self, key: IdempotencyKey) -> IdempotencyRecord | None:
         """What came of a send."""
-        item = self._table.get(f"K#{stored.send_key_hash(key)}", "K")
-        return None if item is None else stored.record(item)
+        item = self._table.get(f"K#{stored.idempotency_key_hash(key)}", "K")
+        return None if item is None else stored.idempotency_record(item)
 
-    def enqueue(self, queued: Queued) -> None:
+    def enqueue(self, queued: QueuedMessage) -> None:
         """Put a message into its conversation's queue."""
-        self._table.put(stored.queued_item(queued))
+        self._table.put(stored.queued_message_item(queued))
 
-    def queue(self, conversation_id: str, limit: int) -> list[Queued]:
+    def queued_messages(self, conversation_id: str, limit: int) -> list[QueuedMessage]:
         """The oldest messages of a conversation's queue."""
         items = self._table.query(stored.queue_pk(conversation_id), limit=limit)
-        return [stored.queued(conversation_id, item) for item in items]
+        return [stored.queued_message(conversation_id, item) for item in items]
 
-    def withdraw(self, conversation_id: str, queue_id: str) -> bool:
+    def dequeue(self, conversation_id: str, queue_id: str) -> bool:
         """Take a message out of the queue."""
         return self._table.delete(stored.queue_pk(conversation_id), queue_id) is not None
 
     # ---- a conversation's life -------------------------------------------------------------------------
 
-    def create(self, creation: Creation) -> bool:
+    def create(self, new: NewConversation) -> bool:
         """Make a conversation: in one transaction if it fits; otherwise invisible until the last of several.
 
         In several: all items carry one `expires_at` until `settle` takes it away, so that what a crash leaves
         behind expires as a whole, visible or not.
         """
-        members = creation.members
+        members = new.members
         core = [
-            stored.event_item(creation.event, 0, None),
-            stored.info_item(creation.info),
-            stored.head_item(creation.head),
+            stored.event_item(new.event, 0, None),
+            stored.details_item(new.details),
+            stored.head_item(new.head),
         ]
-        visit = erasure.put_visit(self._table, Visit(creation.head.conversation_id, creation.visit_at))
+        visit = erasure.put_check_op(self._table, RetentionCheck(new.head.conversation_id, new.retention_check_at))
         if 3 * len(members) + len(core) + 1 <= MAX_TRANSACTION:
-            self._make(members, [*(self._table.put_op(item) for item in core), visit])
+            self._create_members(members, [*(self._table.put_op(item) for item in core), visit])
             return True
-        expires_at = self._dynamo.now + UNSETTLED_SECONDS
+        expires_at = self._dynamo.now + PROVISIONAL_TTL
         stamp = {"expires_at": expires_at}
         for some in chunks(members, MAX_TRANSACTION // 3):
-            self._make(some, stamp=stamp)
-        remains = put_purge(self._table, creation.head.conversation_id, expires_at + UNSETTLED_SECONDS)
-        self._make((), [*(self._table.put_op(item | stamp) for item in core), remains, visit])
+            self._create_members(some, stamp=stamp)
+        remains = put_purge_op(self._table, new.head.conversation_id, expires_at + PROVISIONAL_TTL)
+        self._create_members((), [*(self._table.put_op(item | stamp) for item in core), remains, visit])
         return False
 
-    def _make(
+    def _create_members(
         self, members: Sequence[Membership], more: Sequence[Operation] = (), stamp: Item | None = None
     ) -> None:
-        """A transaction of a creation: members who are not being erased, and more. Raises Contended, Refused."""
+        """Write one transaction of a creation. Raises WriteConflict, or PreconditionFailed for an erasure."""
         operations: list[Operation] = []
         for member in members:
-            operations.append(erasure.may_come(self._table, member.participant_id))
+            operations.append(erasure.require_not_erasing(self._table, member.participant_id))
             operations += [self._table.put_op(item | (stamp or {})) for item in stored.member_items(member)]
         try:
             self._dynamo.transact([*operations, *more])
         except TransactionCancelled as cancelled:
-            if cancelled.contended:
-                raise Contended from cancelled
+            if cancelled.is_conflict:
+                raise WriteConflict from cancelled
             erasing = [each.participant_id for index, each in enumerate(members) if cancelled.failed(3 * index)]
-            raise Refused(erasing=erasing) from cancelled
+            raise PreconditionFailed(erasing=erasing) from cancelled
 
     def _transact(self, operations: Sequence[Operation]) -> None:
-        """A transaction whose conditions, if it has any, fail only for what is done already. Raises Contended."""
+        """Write operations whose conditions fail only if they were applied before. Raises WriteConflict."""
         try:
             self._dynamo.transact(operations)
         except TransactionCancelled as cancelled:
-            if cancelled.contended:
-                raise Contended from cancelled
+            if cancelled.is_conflict:
+                raise WriteConflict from cancelled
 
-    def settle(self, conversation_id: str) -> None:
-        """Take the expiry from all items of a creation in several steps; the head's last. Raises Contended.
+    def finalize_creation(self, conversation_id: str) -> None:
+        """Take the expiry from all items of a creation in several steps; the head's last. Raises WriteConflict.
 
         Whoever began this and died leaves items that expire and others that do not any more. The note to clear
         them away, made with the head, goes with the head's expiry.
@@ -261,12 +271,12 @@ class DynamoConversations:
             for where in (stored.member_key(conversation_id, item["participant_id"]), (pk, item["sk"]))
         ]
         for some in chunks(keys, MAX_TRANSACTION):
-            self._transact(self._lasting(some))
-        note = Purge(conversation_id, head["expires_at"] + UNSETTLED_SECONDS)
-        core = self._lasting([(pk, stored.event_sk(1)), (pk, "INFO"), (pk, "HEAD")])
+            self._transact(self._without_expiry(some))
+        note = Purge(conversation_id, head["expires_at"] + PROVISIONAL_TTL)
+        core = self._without_expiry([(pk, stored.event_sk(1)), (pk, "INFO"), (pk, "HEAD")])
         self._transact([*core, self._table.delete_op("PURGE", stored.purge_sk(note))])
 
-    def _lasting(self, keys: Sequence[tuple[str, str]]) -> list[Operation]:
+    def _without_expiry(self, keys: Sequence[tuple[str, str]]) -> list[Operation]:
         return [self._table.update_op(*each, "REMOVE #expires_at", "attribute_exists(#pk)") for each in keys]
 
     def move_read_pointer(self, member: Membership, read_up_to: int, read_messages: int) -> bool:
@@ -274,19 +284,19 @@ class DynamoConversations:
         try:
             self._table.update(
                 *stored.member_key(member.conversation_id, member.participant_id),
-                "SET #read_up_to = :read_up_to, #read_messages = :read_messages",
+                "SET #read_up_to = :read_up_to, #read_message_count = :read_message_count",
                 "#epoch = :epoch AND #read_up_to < :read_up_to",
                 epoch=member.epoch,
                 read_up_to=read_up_to,
-                read_messages=read_messages,
+                read_message_count=read_messages,
             )
         except ConditionFailed:
             return False
         return True
 
-    def forget_gone(self, conversation_id: str, participant_id: str, event: int) -> None:
+    def clear_departed(self, conversation_id: str, participant_id: str, event: int) -> None:
         """Drop the note that somebody went by this event."""
-        entry = f"#gone.#{stored.gone_key(participant_id)}"
+        entry = f"#departed.#{stored.departed_key(participant_id)}"
         try:
             self._table.update(
                 stored.conversation_pk(conversation_id),
@@ -308,16 +318,16 @@ class DynamoConversations:
                         "HEAD",
                         "SET #state = :deleted",
                         "#state = :live",
-                        deleted=State.DELETED.value,
-                        live=State.LIVE.value,
+                        deleted=ConversationState.DELETED.value,
+                        live=ConversationState.LIVE.value,
                     ),
-                    check_member(self._table, owner, role=True),
-                    put_purge(self._table, owner.conversation_id, purge_at),
+                    require_member_op(self._table, owner, role=True),
+                    put_purge_op(self._table, owner.conversation_id, purge_at),
                 ]
             )
         except TransactionCancelled as cancelled:
-            if cancelled.contended:
-                raise Contended from cancelled
+            if cancelled.is_conflict:
+                raise WriteConflict from cancelled
             return False
         return True
 
@@ -330,7 +340,7 @@ class DynamoConversations:
         """Remove about `limit` items, the head last, so that any crash leaves something to go on from."""
         pk = stored.conversation_pk(purge.conversation_id)
         head = self._table.get(pk, "HEAD")
-        if head is not None and head["state"] == State.LIVE.value:
+        if head is not None and head["state"] == ConversationState.LIVE.value:
             # A live conversation is never cleared away, whatever a note says.
             self._table.delete("PURGE", stored.purge_sk(purge))
             return True
@@ -341,14 +351,14 @@ class DynamoConversations:
             self._table.delete("PURGE", stored.purge_sk(purge))
             return True
         # What is found only by these items goes before them.
-        found = [(f"K#{item['send_key']}", "K") for item in items if "send_key" in item]
+        found = [(f"K#{item['idempotency_key']}", "K") for item in items if "idempotency_key" in item]
         found += [
             stored.member_key(purge.conversation_id, item["participant_id"])
             for item in items
             if item["sk"].startswith("P#")
         ]
         found += [
-            stored.former_key(purge.conversation_id, item["sk"].removeprefix("L#"))
+            stored.footprint_key(purge.conversation_id, item["sk"].removeprefix("L#"))
             for item in items
             if item["sk"].startswith("L#")
         ]

@@ -27,7 +27,7 @@ T = TypeVar("T")
 MAX_TRANSACTION = 100
 MAX_BATCH_GET = 100
 MAX_BATCH_WRITE = 25
-_ATTEMPTS = 8
+MAX_ATTEMPTS = 8
 
 
 class ConditionFailed(Exception):
@@ -49,7 +49,7 @@ class TransactionCancelled(Exception):
         return self.reasons[index][0] == "ConditionalCheckFailed"
 
     @property
-    def contended(self) -> bool:
+    def is_conflict(self) -> bool:
         """Whether it was cancelled for reasons that pass: conflicts and throttling, and no condition."""
         return all(code != "ConditionalCheckFailed" for code, _ in self.reasons)
 
@@ -90,20 +90,20 @@ class Dynamo:
 
     def call(self, method: str, **arguments: Any) -> Any:
         """One request. Refusals that say something to the caller pass, the rest is `Unavailable`."""
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(MAX_ATTEMPTS):
             try:
                 return getattr(self._client, method)(**arguments)
             except Exception as error:
                 said = refusals.response(error)
                 if said is None:
-                    if not refusals.is_of_the_network(error):
+                    if not refusals.is_network_error(error):
                         raise
                     raise _unavailable(error) from error
                 code = said["Error"]["Code"]
                 if code in ("ConditionalCheckFailedException", "TransactionCanceledException"):
                     raise
                 # A single write that met a running transaction (BatchWriteItem and the SDK do not retry it).
-                if code != "TransactionConflictException" or attempt == _ATTEMPTS - 1:
+                if code != "TransactionConflictException" or attempt == MAX_ATTEMPTS - 1:
                     raise _unavailable(error) from error
                 self._clock.sleep(random.uniform(0.005, 0.02) * (attempt + 1))  # noqa: S311 — jitter
         raise AssertionError("unreachable")
@@ -115,7 +115,7 @@ class Dynamo:
             wanted: dict[str, Any] = {}
             for name, pk, sk in some:
                 wanted.setdefault(name, {"ConsistentRead": True, "Keys": []})["Keys"].append(key(pk, sk))
-            for attempt in range(_ATTEMPTS):
+            for attempt in range(MAX_ATTEMPTS):
                 answer = self.call("batch_get_item", RequestItems=wanted)
                 found += [unmarshal_item(each) for items in answer["Responses"].values() for each in items]
                 wanted = answer.get("UnprocessedKeys") or {}
@@ -132,7 +132,7 @@ class Dynamo:
             wanted: dict[str, Any] = {}
             for name, pk, sk in some:
                 wanted.setdefault(name, []).append({"DeleteRequest": {"Key": key(pk, sk)}})
-            for attempt in range(_ATTEMPTS):
+            for attempt in range(MAX_ATTEMPTS):
                 wanted = self.call("batch_write_item", RequestItems=wanted).get("UnprocessedItems") or {}
                 if not wanted:
                     break
@@ -247,13 +247,13 @@ class Table:
         """A delete within a transaction."""
         return {"Delete": {"TableName": self.name, "Key": key(pk, sk)} | _condition(condition, values)}
 
-    def check_op(self, pk: str, sk: str, condition: str, **values: Any) -> Operation:
+    def condition_op(self, pk: str, sk: str, condition: str, **values: Any) -> Operation:
         """A condition within a transaction, on an item that the transaction does not change."""
         check = {"TableName": self.name, "Key": key(pk, sk)}
         return {"ConditionCheck": check | _condition(condition, values)}
 
 
-def returning_old(operation: Operation) -> Operation:
+def with_old_image(operation: Operation) -> Operation:
     """The same operation of a transaction, saying what was there if its condition does not hold."""
     ((kind, arguments),) = operation.items()
     return {kind: arguments | {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}}

@@ -5,48 +5,48 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from .json_service import JsonService
+from .json_service import AwsJsonClient
 
 TARGET = "DynamoDB_20120810"
 
 
 class DynamoClient:
-    """Our own, over a `JsonService`. All raise Refused and Unanswered."""
+    """Our own, over a `AwsJsonClient`. All raise ServiceError and NoResponse."""
 
-    def __init__(self, service: JsonService) -> None:
+    def __init__(self, service: AwsJsonClient) -> None:
         self._service = service
 
-    def open(self) -> None:
+    def warm_up(self) -> None:
         """Connect, before there is anything to ask. Does not raise."""
-        self._service.open("GetItem")
+        self._service.warm_up("GetItem")
 
     def get_item(self, **arguments: Any) -> dict[str, Any]:
         """Read one item."""
-        return self._service.ask("GetItem", arguments)
+        return self._service.call("GetItem", arguments)
 
     def query(self, **arguments: Any) -> dict[str, Any]:
         """Read a page of one partition."""
-        return self._service.ask("Query", arguments)
+        return self._service.call("Query", arguments)
 
     def batch_get_item(self, **arguments: Any) -> dict[str, Any]:
         """Read up to 100 items."""
-        return self._service.ask("BatchGetItem", arguments)
+        return self._service.call("BatchGetItem", arguments)
 
     def put_item(self, **arguments: Any) -> dict[str, Any]:
         """Write a whole item."""
-        return self._service.ask("PutItem", arguments)
+        return self._service.call("PutItem", arguments)
 
     def update_item(self, **arguments: Any) -> dict[str, Any]:
         """Change attributes of an item."""
-        return self._service.ask("UpdateItem", arguments)
+        return self._service.call("UpdateItem", arguments)
 
     def delete_item(self, **arguments: Any) -> dict[str, Any]:
         """Delete an item."""
-        return self._service.ask("DeleteItem", arguments)
+        return self._service.call("DeleteItem", arguments)
 
     def batch_write_item(self, **arguments: Any) -> dict[str, Any]:
         """Put and delete up to 25 items, without conditions."""
-        return self._service.ask("BatchWriteItem", arguments)
+        return self._service.call("BatchWriteItem", arguments)
 
     def transact_write_items(self, **arguments: Any) -> dict[str, Any]:
         """Write up to 100 items, or none.
@@ -54,4 +54,4 @@ class DynamoClient:
         With a token, so that what is asked again after an answer that was lost is not done again (DynamoDB API
         reference, TransactWriteItems).
         """
-        return self._service.ask("TransactWriteItems", {"ClientRequestToken": str(uuid.uuid4()), **arguments})
+        return self._service.call("TransactWriteItems", {"ClientRequestToken": str(uuid.uuid4()), **arguments})

@@ -12,22 +12,22 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.core import json_text
-from chalicelib.core.data_ports import ErasureJob, Place
-from chalicelib.core.ports import Contended
+from chalicelib.core.data_ports import DataLocation, ErasureJob
+from chalicelib.core.ports import WriteConflict
 from chalicelib.core.redaction import Redaction
 
 from . import conversation_items as stored
 from . import erasure_items as items
 from .dynamo import Dynamo, Item, Operation, TransactionCancelled
 
-LOOKED_AT = 200
-REWRITTEN = 20
+SCAN_BATCH = 200
+WRITE_BATCH = 20
 """Items rewritten at once: each up to four times some 30 KB, old and new; a transaction takes 4 MB."""
 _FIRST, _LAST = " ", "~"
 """Below and above every sort key."""
 _NAMES = {"INFO": ("created_by",), "I#": ("created_by",), "B#": ("participant_id", "banned_by")}
 """Attributes of items that are ids of people, by the beginning of the sort key."""
-_AUDITED = ("by", "participant_id")
+_AUDIT_ID_FIELDS = ("actor_id", "participant_id")
 
 
 class DynamoErasures:
@@ -46,49 +46,58 @@ class DynamoErasures:
 
     def begin(self, job: ErasureJob) -> bool:
         """Keep a new one, with the note by which it is found again."""
-        pk, sk = items.job_note(job)
-        put = self._table.put_op(items.job_item(job), "attribute_not_exists(#seed)")
+        pk, sk = items.pending_job_key(job)
+        put = self._table.put_op(items.job_item(job), "attribute_not_exists(#pseudonym_salt)")
         return self._transact([put, self._table.put_op({"pk": pk, "sk": sk})])
 
-    def counted(self, job: ErasureJob) -> None:
+    def set_total(self, job: ErasureJob) -> None:
         """Note how many conversations there are."""
         change = self._table.update_op(
-            *items.job_key(job.job_id), "SET #total = :total", "#seed = :seed", total=job.total, seed=job.seed
+            *items.job_key(job.job_id),
+            "SET #total = :total",
+            "#pseudonym_salt = :pseudonym_salt",
+            total=job.total,
+            pseudonym_salt=job.pseudonym_salt,
         )
         self._transact([change])
 
-    def unfinished(self, now: int, limit: int) -> list[str]:
+    def list_pending(self, now: int, limit: int) -> list[str]:
         """The ids of erasures that are not done."""
         notes = self._table.query(items.JOBS, between=("0", f"{now:012d}#~"), limit=limit)
         return [note["sk"].partition("#")[2] for note in notes]
 
     def finish(self, job: ErasureJob, done_at: int) -> bool:
         """Note that it is done, and forget whose erasure it was."""
-        change = "SET #done_at = :done_at, #total = :done REMOVE #participant_id, #seed"
+        change = "SET #done_at = :done_at, #total = :done REMOVE #participant_id, #pseudonym_salt"
         where = items.job_key(job.job_id)
         update = self._table.update_op(
-            *where, change, "#seed = :seed", seed=job.seed, done_at=done_at, done=job.done
+            *where,
+            change,
+            "#pseudonym_salt = :pseudonym_salt",
+            pseudonym_salt=job.pseudonym_salt,
+            done_at=done_at,
+            done=job.done,
         )
-        return self._transact([update, self._table.delete_op(*items.job_note(job))])
+        return self._transact([update, self._table.delete_op(*items.pending_job_key(job))])
 
     # ---- places ----------------------------------------------------------------------------------------
 
-    def places(self, participant_id: str) -> list[Place]:
+    def data_locations(self, participant_id: str) -> list[DataLocation]:
         """Where the person is or was."""
         found = [
-            items.place(item)
+            items.data_location(item)
             for prefix in ("C#", "F#")
             for item in self._table.query(f"U#{participant_id}", prefix=prefix, expired=True)
         ]
         return sorted(found, key=lambda place: place.conversation_id)
 
-    def mark(self, job: ErasureJob, was: Place, place: Place) -> bool:
+    def begin_at(self, job: ErasureJob, was: DataLocation, place: DataLocation) -> bool:
         """Begin in a conversation that is not live."""
         table, who = self._table, job.participant_id
         pk = stored.conversation_pk(place.conversation_id)
         operations = [
-            items.still_runs(table, job),
-            table.put_op(items.place_item(job, place), None if was.is_member else _UNBEGUN),
+            items.require_running(table, job),
+            table.put_op(items.data_location_item(job, place), None if was.is_member else _UNBEGUN),
             table.delete_op(pk, f"P#{who}"),
             table.delete_op(pk, f"L#{who}"),
         ]
@@ -97,13 +106,17 @@ class DynamoErasures:
             operations.append(table.delete_op(*where, "attribute_exists(#pk)"))
         return self._transact(operations)
 
-    def leave_nothing(self, job: ErasureJob, place: Place) -> bool:
+    def complete_at(self, job: ErasureJob, place: DataLocation) -> bool:
         """Remove the place itself, and count it."""
         table, who = self._table, job.participant_id
         pk = stored.conversation_pk(place.conversation_id)
         operations = [
             table.update_op(
-                *items.job_key(job.job_id), "ADD #done :one", "#seed = :seed", one=1, seed=job.seed
+                *items.job_key(job.job_id),
+                "ADD #done :one",
+                "#pseudonym_salt = :pseudonym_salt",
+                one=1,
+                pseudonym_salt=job.pseudonym_salt,
             ),
             table.delete_op(pk, f"L#{who}"),
         ]
@@ -111,13 +124,13 @@ class DynamoErasures:
             where = stored.member_key(place.conversation_id, who)
             operations.append(table.delete_op(*where, "attribute_exists(#pk)"))
             operations.append(table.delete_op(pk, f"P#{who}"))
-        elif place.erased_by:
-            operations.append(table.delete_op(*self._trace(job, place), _AS_IT_WAS, **_progress(place)))
+        elif place.erased_at_event:
+            operations.append(table.delete_op(*self._location_op(job, place), _UNCHANGED, **_progress(place)))
         else:
-            operations.append(table.delete_op(*self._trace(job, place), _UNBEGUN))
+            operations.append(table.delete_op(*self._location_op(job, place), _UNBEGUN))
         return self._transact(operations)
 
-    def withdraw_all(self, conversation_id: str, participant_id: str) -> None:
+    def dequeue_all(self, conversation_id: str, participant_id: str) -> None:
         """Take all messages of somebody out of a conversation's queue."""
         pk = stored.queue_pk(conversation_id)
         theirs = [
@@ -127,31 +140,35 @@ class DynamoErasures:
         ]
         self._dynamo.batch_delete(theirs)
 
-    def _trace(self, job: ErasureJob, place: Place) -> tuple[str, str]:
-        return stored.former_key(place.conversation_id, job.participant_id)
+    def _location_op(self, job: ErasureJob, place: DataLocation) -> tuple[str, str]:
+        return stored.footprint_key(place.conversation_id, job.participant_id)
 
     # ---- rewriting -------------------------------------------------------------------------------------
 
-    def rewrite(self, job: ErasureJob, place: Place, redaction: Redaction) -> Place | None:
+    def rewrite(self, job: ErasureJob, place: DataLocation, redaction: Redaction) -> DataLocation | None:
         """Go through a page of what the conversation holds."""
         pk = stored.conversation_pk(place.conversation_id)
         between = (f"{place.position} " if place.position else _FIRST, _LAST)
-        page = list(self._table.query(pk, between=between, limit=LOOKED_AT, expired=True))
+        page = list(self._table.query(pk, between=between, limit=SCAN_BATCH, expired=True))
         if not page:
             return None
-        operations, reacted, position = self._rewritten(pk, page, redaction)
+        operations, reacted, position = self._rewrites(pk, page, redaction)
         ahead = replace(place, position=position)
         moved = self._table.update_op(
-            *self._trace(job, place), "SET #position = :ahead", _AS_IT_WAS, **_progress(place), ahead=position
+            *self._location_op(job, place),
+            "SET #position = :ahead",
+            _UNCHANGED,
+            **_progress(place),
+            ahead=position,
         )
-        revision = [items.move_revision(self._table, place.conversation_id)] if operations else []
+        revision = [items.bump_revision_op(self._table, place.conversation_id)] if operations else []
         if not self._transact([*revision, *operations, moved]):
             return place
         for sequence_id in reacted:
-            items.clear_reactions(self._dynamo, self._table, pk, sequence_id)
+            items.delete_reactions(self._dynamo, self._table, pk, sequence_id)
         return ahead
 
-    def _rewritten(
+    def _rewrites(
         self, pk: str, page: Sequence[Item], redaction: Redaction
     ) -> tuple[list[Operation], list[int], str]:
         """What is to be rewritten of a page, which messages lose reactions by that, and up to where that is."""
@@ -159,44 +176,44 @@ class DynamoErasures:
         reacted: list[int] = []
         position = ""
         for item in page:
-            if len(operations) >= REWRITTEN:
+            if len(operations) >= WRITE_BATCH:
                 break
             position = item["sk"]
-            operations += self._redacted(pk, item, redaction)
+            operations += self._redact(pk, item, redaction)
             if position.startswith("E#") and "state" in item:
                 before = stored.event(item)
-                if before.state and before.state.reactions and redaction.of(before).state is None:
+                if before.state and before.state.reactions and redaction.apply(before).state is None:
                     reacted.append(before.event["sequence_id"])
         return operations, reacted, position
 
-    def _redacted(self, pk: str, item: Item, redaction: Redaction) -> Iterator[Operation]:
+    def _redact(self, pk: str, item: Item, redaction: Redaction) -> Iterator[Operation]:
         sk = item["sk"]
         if sk.startswith("E#"):
-            yield from self._redacted_event(pk, item, redaction)
+            yield from self._redact_event(pk, item, redaction)
         elif sk.startswith("R#"):
             reaction = stored.reaction(item)
             if reaction.participant_id == redaction.participant_id:
                 where = pk.removeprefix("C#")
-                known = replace(reaction, participant_id=redaction.alias)
+                known = replace(reaction, participant_id=redaction.pseudonym)
                 yield self._table.delete_op(pk, sk, "attribute_exists(#pk)")
                 yield self._table.put_op(stored.reaction_item(where, known))
         elif sk.startswith("A#"):
-            yield from self._renamed(pk, item, _AUDITED, redaction)
+            yield from self._rename(pk, item, _AUDIT_ID_FIELDS, redaction)
         else:
             for prefix, names in _NAMES.items():
                 if sk.startswith(prefix):
-                    yield from self._renamed(pk, item, names, redaction)
+                    yield from self._rename(pk, item, names, redaction)
 
-    def _redacted_event(self, pk: str, item: Item, redaction: Redaction) -> Iterator[Operation]:
+    def _redact_event(self, pk: str, item: Item, redaction: Redaction) -> Iterator[Operation]:
         logged = stored.event(item)
-        redacted = redaction.of(logged)
+        redacted = redaction.apply(logged)
         if redacted == logged:
             return
         values: dict[str, Any] = {"event": json_text.dumps(redacted.event), "was": item["event"]}
         change, condition = "SET #event = :event", "#event = :was"
-        if redacted.deletion:
-            change += ", #deletion = :deletion"
-            values["deletion"] = redacted.deletion
+        if redacted.deleted_by:
+            change += ", #deleted_by = :deleted_by"
+            values["deleted_by"] = redacted.deleted_by
         if "state" in item:
             condition += " AND #state = :state_was"
             values["state_was"] = item["state"]
@@ -209,9 +226,7 @@ class DynamoErasures:
             change += " REMOVE #state"
         yield self._table.update_op(pk, item["sk"], change, condition, **values)
 
-    def _renamed(
-        self, pk: str, item: Item, names: Sequence[str], redaction: Redaction
-    ) -> Iterator[Operation]:
+    def _rename(self, pk: str, item: Item, names: Sequence[str], redaction: Redaction) -> Iterator[Operation]:
         """The item with another id wherever the person's stood; a name that goes with the id goes as well."""
         theirs = [name for name in names if item.get(name) == redaction.participant_id]
         if not theirs:
@@ -219,21 +234,21 @@ class DynamoErasures:
         change = "SET " + ", ".join(f"#{name} = :alias" for name in theirs)
         if "participant_id" in theirs and "name" in item:
             change += " REMOVE #name"
-        yield self._table.update_op(pk, item["sk"], change, "attribute_exists(#pk)", alias=redaction.alias)
+        yield self._table.update_op(pk, item["sk"], change, "attribute_exists(#pk)", alias=redaction.pseudonym)
 
     def _transact(self, operations: Sequence[Operation]) -> bool:
         try:
             self._dynamo.transact(operations)
         except TransactionCancelled as cancelled:
-            if cancelled.contended:
-                raise Contended from cancelled
+            if cancelled.is_conflict:
+                raise WriteConflict from cancelled
             return False
         return True
 
 
-_UNBEGUN = "attribute_exists(#pk) AND attribute_not_exists(#erased_by)"
-_AS_IT_WAS = "#erased_by = :erased_by AND #position = :position"
+_UNBEGUN = "attribute_exists(#pk) AND attribute_not_exists(#erased_at_event)"
+_UNCHANGED = "#erased_at_event = :erased_at_event AND #position = :position"
 
 
-def _progress(place: Place) -> dict[str, Any]:
-    return {"erased_by": place.erased_by, "position": place.position}
+def _progress(place: DataLocation) -> dict[str, Any]:
+    return {"erased_at_event": place.erased_at_event, "position": place.position}

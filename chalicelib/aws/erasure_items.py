@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 
-from chalicelib.core.data_ports import ErasureJob, Kept, Place, Visit, erasure_id
+from chalicelib.core.data_ports import DataLocation, ErasureJob, RetentionCheck, RetentionProgress, erasure_id
 
-from .conversation_items import conversation_pk, former_item, reaction_prefix
+from .conversation_items import conversation_pk, footprint_item, reaction_prefix
 from .dynamo import Dynamo, Item, Operation, Table
 
 RETENTION = "RETENTION"
@@ -25,7 +25,7 @@ def job_item(job: ErasureJob) -> Item:
         "pk": pk,
         "sk": sk,
         "participant_id": job.participant_id,
-        "seed": job.seed,
+        "pseudonym_salt": job.pseudonym_salt,
         "requested_at": job.requested_at,
         "total": job.total,
         "done": job.done,
@@ -40,90 +40,92 @@ def job(item: Item) -> ErasureJob:
         total=item["total"],
         done=item["done"],
         participant_id=item.get("participant_id", ""),
-        seed=item.get("seed", ""),
+        pseudonym_salt=item.get("pseudonym_salt", ""),
         done_at=item.get("done_at", 0),
     )
 
 
-def job_note(job: ErasureJob) -> tuple[str, str]:
+def pending_job_key(job: ErasureJob) -> tuple[str, str]:
     """The note by which an erasure that is not done is found."""
     return JOBS, f"{job.requested_at // 1000:012d}#{job.job_id}"
 
 
-def place_item(job: ErasureJob, place: Place) -> Item:
+def data_location_item(job: ErasureJob, place: DataLocation) -> Item:
     """What is left of somebody in a conversation, while they are being erased there."""
-    return former_item(place.conversation_id, job.participant_id) | {
-        "erased_by": place.erased_by,
-        "begun_at": place.begun_at,
+    return footprint_item(place.conversation_id, job.participant_id) | {
+        "erased_at_event": place.erased_at_event,
+        "started_at": place.started_at,
         "position": place.position,
     }
 
 
-def place(item: Item) -> Place:
+def data_location(item: Item) -> DataLocation:
     """A membership or a trace."""
-    return Place(
+    return DataLocation(
         conversation_id=item["conversation_id"],
         is_member=item["sk"].startswith("C#"),
         expires_at=item.get("expires_at", 0),
-        erased_by=item.get("erased_by", 0),
-        begun_at=item.get("begun_at", 0),
+        erased_at_event=item.get("erased_at_event", 0),
+        started_at=item.get("started_at", 0),
         position=item.get("position", ""),
     )
 
 
-def visit_key(visit: Visit) -> tuple[str, str]:
+def check_key(visit: RetentionCheck) -> tuple[str, str]:
     """The note of a visit; as text they sort by when they are due."""
-    return RETENTION, f"{visit.due:012d}#{visit.conversation_id}"
+    return RETENTION, f"{visit.due_at:012d}#{visit.conversation_id}"
 
 
-def visit(item: Item) -> Visit:
+def check(item: Item) -> RetentionCheck:
     """A visit."""
     due, _, conversation_id = item["sk"].partition("#")
-    return Visit(conversation_id, int(due))
+    return RetentionCheck(conversation_id, int(due))
 
 
-def kept_key(conversation_id: str) -> tuple[str, str]:
+def progress_key(conversation_id: str) -> tuple[str, str]:
     """Where it stands how far retention has got."""
     return conversation_pk(conversation_id), RETENTION
 
 
-def kept(item: Item | None) -> Kept:
+def progress(item: Item | None) -> RetentionProgress:
     """How far retention has got."""
     found = item or {}
-    return Kept(found.get("due", 0), found.get("cleared_up_to", 0))
+    return RetentionProgress(found.get("due_at", 0), found.get("cleared_up_to", 0))
 
 
 # ---- operations of transactions that others make as well --------------------------------------------------
 
 
-def may_come(table: Table, participant_id: str) -> Operation:
+def require_not_erasing(table: Table, participant_id: str) -> Operation:
     """Within a transaction: the person is not being erased."""
-    return table.check_op(*job_key(erasure_id(participant_id)), "attribute_not_exists(#seed)")
+    return table.condition_op(*job_key(erasure_id(participant_id)), "attribute_not_exists(#pseudonym_salt)")
 
 
-def still_runs(table: Table, job: ErasureJob) -> Operation:
+def require_running(table: Table, job: ErasureJob) -> Operation:
     """Within a transaction: this very erasure runs."""
-    return table.check_op(*job_key(job.job_id), "#seed = :seed", seed=job.seed)
+    return table.condition_op(
+        *job_key(job.job_id), "#pseudonym_salt = :pseudonym_salt", pseudonym_salt=job.pseudonym_salt
+    )
 
 
-def put_visit(table: Table, visit: Visit) -> Operation:
+def put_check_op(table: Table, visit: RetentionCheck) -> Operation:
     """Within a transaction: a conversation is to be looked at."""
-    pk, sk = visit_key(visit)
+    pk, sk = check_key(visit)
     return table.put_op({"pk": pk, "sk": sk})
 
 
-def only_visit(table: Table, visit: Visit) -> Operation:
+def set_next_check_op(table: Table, visit: RetentionCheck) -> Operation:
     """Within a transaction: that visit is the next one, and any other is void."""
-    return table.update_op(*kept_key(visit.conversation_id), "SET #due = :due", due=visit.due)
+    return table.update_op(*progress_key(visit.conversation_id), "SET #due_at = :due_at", due_at=visit.due_at)
 
 
-def move_revision(table: Table, conversation_id: str) -> Operation:
+def bump_revision_op(table: Table, conversation_id: str) -> Operation:
     """Within a transaction that rewrites what is kept: whoever is about to append something reads it again."""
     change, there = "ADD #revision :one", "attribute_exists(#pk)"
     return table.update_op(conversation_pk(conversation_id), "HEAD", change, there, one=1)
 
 
-def clear_reactions(dynamo: Dynamo, table: Table, pk: str, target: int) -> None:
+def delete_reactions(dynamo: Dynamo, table: Table, pk: str, target: int) -> None:
     """Remove who reacted to a message that says nothing any more; what a crash leaves of it means nothing."""
     found = table.query(pk, prefix=reaction_prefix(target))
     while keys := [(table.name, pk, item["sk"]) for item in itertools.islice(found, 100)]:

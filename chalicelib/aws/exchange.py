@@ -15,9 +15,9 @@ from collections.abc import Iterable
 
 from chalicelib.core.clock import Clock
 
-from .http_answers import Answer, Malformed, Reader
-from .pool import Connection, Nest, Pool
-from .tasks import Opening, Task
+from .http_answers import ProtocolError, Response, ResponseParser
+from .pool import Connection, ConnectionGroup, ConnectionPool
+from .tasks import Preconnect, Transfer
 
 CHUNK = 64 * 1024
 _TICK = 0.05
@@ -26,10 +26,10 @@ _IN, _OUT = select.POLLIN, select.POLLOUT
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-class Exchange:
+class Multiplexer:
     """Carries out tasks over the connections of a pool."""
 
-    def __init__(self, pool: Pool, clock: Clock, *, at_once: int, connect: float, read: float) -> None:
+    def __init__(self, pool: ConnectionPool, clock: Clock, *, at_once: int, connect: float, read: float) -> None:
         """At most `at_once` requests at a time; `connect` and `read` limit each, in seconds."""
         self._pool = pool
         self._clock = clock
@@ -37,21 +37,23 @@ class Exchange:
         self._connect = connect
         self._read = read
 
-    def run(self, tasks: Iterable[Task], deadline: float) -> None:
+    def run(self, tasks: Iterable[Transfer], deadline: float) -> None:
         """Carry them out, or as much of it as can be done until `deadline` (monotonic)."""
         waiting = deque(tasks)
         if waiting:
-            _Run(self._pool, self._clock, (self._at_once, self._connect, self._read), deadline).go(waiting)
+            _Run(self._pool, self._clock, (self._at_once, self._connect, self._read), deadline).run(waiting)
 
-    def open(self, deadline: float) -> None:
+    def preconnect(self, deadline: float) -> None:
         """Have a connection in the pool, so that the next request need not wait for one; if that can be done."""
-        self.run([Opening()], deadline)
+        self.run([Preconnect()], deadline)
 
 
 class _Run:
     """One call of `Exchange.run`."""
 
-    def __init__(self, pool: Pool, clock: Clock, limits: tuple[int, float, float], deadline: float) -> None:
+    def __init__(
+        self, pool: ConnectionPool, clock: Clock, limits: tuple[int, float, float], deadline: float
+    ) -> None:
         self._pool = pool
         self._is_tls = pool.endpoint.is_tls
         self._now = clock.monotonic
@@ -59,23 +61,23 @@ class _Run:
         """When this pass of the loop began."""
         self._at_once, self._connect, self._read = limits
         self._deadline = deadline
-        self._nest: Nest
+        self._nest: ConnectionGroup
         self._idle_since = clock.now()
         self._busy = 0
-        self._ready: deque[Task] = deque()
-        self._later: list[tuple[float, int, Task]] = []
+        self._ready: deque[Transfer] = deque()
+        self._later: list[tuple[float, int, Transfer]] = []
         self._number = 0
 
-    def go(self, tasks: deque[Task]) -> None:
+    def run(self, tasks: deque[Transfer]) -> None:
         self._ready = tasks
-        self._nest = self._pool.take(min(len(tasks), self._at_once))
+        self._nest = self._pool.acquire(min(len(tasks), self._at_once))
         try:
             # Of a kept connection that can be read from, the peer has closed its end.
             for fd, _ in self._nest.poller.poll(0):
-                self._heard_while_free(self._nest.everyone[fd])
+                self._on_idle_readable(self._nest.everyone[fd])
             self._loop()
         finally:
-            self._pool.give(self._nest)
+            self._pool.release(self._nest)
 
     def _loop(self) -> None:
         nest, ready, later = self._nest, self._ready, self._later
@@ -87,7 +89,7 @@ class _Run:
                 if now >= self._deadline:
                     return
                 look_over = min(now + _TICK, self._deadline)
-                self._give_up_overdue(now)
+                self._expire(now)
             while later and later[0][0] <= now:
                 ready.append(heapq.heappop(later)[2])
             while ready and self._busy < self._at_once:
@@ -100,19 +102,19 @@ class _Run:
                 if connection is None:
                     continue
                 if connection.task is None:
-                    self._heard_while_free(connection)
+                    self._on_idle_readable(connection)
                 else:
-                    self._go_on(connection)
+                    self._advance(connection)
 
-    def _give_up_overdue(self, now: float) -> None:
+    def _expire(self, now: float) -> None:
         overdue = [each for each in self._nest.everyone.values() if each.task is not None and each.expires <= now]
         for each in overdue:
-            self._unreached(each)
+            self._mark_unreachable(each)
             self._fail(each)
 
     # ---- a request -------------------------------------------------------------------------------------
 
-    def _start(self, task: Task) -> None:
+    def _start(self, task: Transfer) -> None:
         if self._nest.free:
             connection = self._nest.free.pop()
             connection.task = task
@@ -123,13 +125,13 @@ class _Run:
             connection = self._dial()
         except OSError:
             # No address, or no file descriptor.
-            self._pool.failed()
-            self._told(task, None, unseen=False)
+            self._pool.rotate_address()
+            self._notify(task, None, safe_to_retry=False)
             return
         connection.task = task
         connection.expires = self._pass + self._connect
         self._busy += 1
-        self._go_on(connection)
+        self._advance(connection)
 
     def _dial(self) -> Connection:
         family, address = self._pool.address(min(self._connect, self._deadline - self._now()))
@@ -148,9 +150,9 @@ class _Run:
     def _send(self, connection: Connection) -> None:
         """Send the task's next request, on a connection that is ready."""
         connection.expires = self._pass + self._read
-        request = connection.task.request()
+        request = connection.task.next_request()
         if not request:
-            self._rest(connection)
+            self._make_idle(connection)
             return
         try:
             sent = connection.sock.send(request)
@@ -163,7 +165,7 @@ class _Run:
             connection.unsent = memoryview(request)[sent:]
             self._nest.poller.modify(connection.fd, _IN | _OUT)
 
-    def _go_on(self, connection: Connection) -> None:
+    def _advance(self, connection: Connection) -> None:
         """Do whatever comes next on a connection that something happened on."""
         try:
             if not connection.is_ready and not self._become_ready(connection):
@@ -174,20 +176,20 @@ class _Run:
         except _WOULD_BLOCK:
             return
         except ssl.SSLCertVerificationError:
-            if self._pool.trust.widen():
+            if self._pool.trust.use_full_store():
                 task = connection.task
                 self._drop(connection)
                 self._ready.append(task)
             else:
                 self._fail(connection)
-        except (OSError, Malformed):
-            self._unreached(connection)
+        except (OSError, ProtocolError):
+            self._mark_unreachable(connection)
             self._fail(connection)
 
-    def _unreached(self, connection: Connection) -> None:
+    def _mark_unreachable(self, connection: Connection) -> None:
         """If that was an address that could not be connected to, it is another one's turn."""
         if not connection.is_ready:
-            self._pool.failed()
+            self._pool.rotate_address()
 
     def _become_ready(self, connection: Connection) -> bool:
         """Whether a new connection can be used: connected and, over TLS, the peer verified."""
@@ -235,7 +237,7 @@ class _Run:
         sock, reader = connection.sock, connection.reader
         while True:
             data = sock.recv(CHUNK)
-            answer = reader.feed(data) if data else reader.end()
+            answer = reader.feed(data) if data else reader.eof()
             if answer is not None:
                 self._finish(connection, answer)
                 return
@@ -244,17 +246,17 @@ class _Run:
             if not self._is_tls and len(data) < CHUNK:
                 return
 
-    def _finish(self, connection: Connection, answer: Answer) -> None:
+    def _finish(self, connection: Connection, answer: Response) -> None:
         task = connection.task
-        if answer.keeps_alive and not connection.unsent:
+        if answer.keep_alive and not connection.unsent:
             connection.used = True
-            connection.reader = Reader()
-            self._rest(connection)
+            connection.reader = ResponseParser()
+            self._make_idle(connection)
         else:
             self._drop(connection)
-        self._told(task, answer, unseen=False)
+        self._notify(task, answer, safe_to_retry=False)
 
-    def _rest(self, connection: Connection) -> None:
+    def _make_idle(self, connection: Connection) -> None:
         """Nothing is under way on it any more."""
         connection.task = None
         connection.idle_since = self._idle_since
@@ -264,12 +266,12 @@ class _Run:
     def _fail(self, connection: Connection) -> None:
         """There will be no answer on this connection."""
         task = connection.task
-        unseen = connection.used and not connection.reader.begun and self._now() < connection.expires
+        safe_to_retry = connection.used and not connection.reader.begun and self._now() < connection.expires
         self._drop(connection)
-        self._told(task, None, unseen=unseen)
+        self._notify(task, None, safe_to_retry=safe_to_retry)
 
-    def _told(self, task: Task, answer: Answer | None, *, unseen: bool) -> None:
-        pause = task.answered(answer, unseen=unseen)
+    def _notify(self, task: Transfer, answer: Response | None, *, safe_to_retry: bool) -> None:
+        pause = task.on_response(answer, safe_to_retry=safe_to_retry)
         if pause is None:
             return
         if pause <= 0:
@@ -280,7 +282,7 @@ class _Run:
 
     # ---- connections -----------------------------------------------------------------------------------
 
-    def _heard_while_free(self, connection: Connection) -> None:
+    def _on_idle_readable(self, connection: Connection) -> None:
         """Something came in that nobody asked for: the end of the connection, or a ticket of TLS."""
         try:
             connection.sock.recv(CHUNK)

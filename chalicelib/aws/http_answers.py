@@ -15,20 +15,20 @@ _FRAMING_FIELDS = re.compile(rb"\n(?:connection|content-length|transfer-encoding
 """The lines of a head that say where the answer ends, and whether the connection does."""
 
 
-class Malformed(Exception):
+class ProtocolError(Exception):
     """What came in is no answer."""
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """A whole answer."""
 
     status: int
     body: bytes
-    keeps_alive: bool
+    keep_alive: bool
     """Whether the connection may be used for another request."""
 
 
-class Reader:
+class ResponseParser:
     """Reads one answer."""
 
     __slots__ = ("_buffer", "_chunked", "_keeps_alive", "_left", "_parts", "_status", "begun")
@@ -44,8 +44,8 @@ class Reader:
         """Bytes of the body that are missing; None: it ends with the connection."""
         self._parts: list[bytes] = []
 
-    def feed(self, data: bytes) -> Answer | None:
-        """Take what came in; the answer when it is whole. Raises Malformed."""
+    def feed(self, data: bytes) -> Response | None:
+        """Take what came in; the answer when it is whole. Raises ProtocolError."""
         self.begun = True
         if not self._status:
             found = self._head(self._buffer + data if self._buffer else data)
@@ -53,30 +53,30 @@ class Reader:
                 return None
             data = found
         if self._left == len(data) and not self._parts:
-            return Answer(self._status, data, self._keeps_alive)
+            return Response(self._status, data, self._keeps_alive)
         if self._chunked:
             return self._chunks(data)
         self._parts.append(data)
         if self._left is None:
             if sum(map(len, self._parts)) > MAX_BODY:
-                raise Malformed("an answer without end")
+                raise ProtocolError("an answer without end")
             return None
         self._left -= len(data)
         if self._left > 0:
             return None
         if self._left < 0:
-            raise Malformed("more came in than was announced")
+            raise ProtocolError("more came in than was announced")
         return self._whole()
 
-    def end(self) -> Answer | None:
+    def eof(self) -> Response | None:
         """The connection was closed: the answer, if that is how it ends."""
         if self._status and not self._chunked and self._left is None:
             self._keeps_alive = False
             return self._whole()
         return None
 
-    def _whole(self) -> Answer:
-        return Answer(self._status, b"".join(self._parts), self._keeps_alive)
+    def _whole(self) -> Response:
+        return Response(self._status, b"".join(self._parts), self._keeps_alive)
 
     def _head(self, data: bytes) -> bytes | None:
         """Read the head; what follows it, None if it is not whole yet."""
@@ -84,7 +84,7 @@ class Reader:
             end = data.find(b"\r\n\r\n")
             if end < 0:
                 if len(data) > MAX_HEAD:
-                    raise Malformed("a head without end")
+                    raise ProtocolError("a head without end")
                 self._buffer = data
                 return None
             status, keeps_alive = _status(data[:12])
@@ -100,52 +100,51 @@ class Reader:
         self._buffer = b""
         return data[end + 4 :]
 
-    def _chunks(self, data: bytes) -> Answer | None:
+    def _chunks(self, data: bytes) -> Response | None:
         """Chunks (RFC 9112, 7.1); trailers are not looked at."""
         data = self._buffer + data
         while True:
             line_end = data.find(b"\r\n")
             if line_end < 0:
                 if len(data) > _MAX_CHUNK_LINE:
-                    raise Malformed("no size of a chunk")
+                    raise ProtocolError("no size of a chunk")
                 break
             digits = data[:line_end].partition(b";")[0].strip()
             if not digits or len(digits) > 8 or not set(digits) <= set(b"0123456789abcdefABCDEF"):
-                raise Malformed("no size of a chunk")
+                raise ProtocolError("no size of a chunk")
             size = int(digits, 16)
             if size == 0:
                 return self._last_chunk(data, line_end)
             end = line_end + 2 + size
             if size > MAX_BODY or sum(map(len, self._parts)) + size > MAX_BODY:
-                raise Malformed("an answer without end")
+                raise ProtocolError("an answer without end")
             if len(data) < end + 2:
                 break
             if data[end : end + 2] != b"\r\n":
-                raise Malformed("a chunk that is longer than announced")
+                raise ProtocolError("a chunk that is longer than announced")
             self._parts.append(data[line_end + 2 : end])
             data = data[end + 2 :]
         self._buffer = data
         return None
 
-    def _last_chunk(self, data: bytes, line_end: int) -> Answer | None:
+    def _last_chunk(self, data: bytes, line_end: int) -> Response | None:
         # Trailers, if any, and an empty line.
         end = data.find(b"\r\n\r\n", line_end)
         if end < 0:
             if len(data) > MAX_HEAD:
-                raise Malformed("trailers without end")
+                raise ProtocolError("trailers without end")
             self._buffer = data
             return None
         if end + 4 != len(data):
-            raise Malformed("more came in than was announced")
+            raise ProtocolError("more came in than was announced")
         return self._whole()
-
 
 
 @lru_cache(64)
 def _status(beginning: bytes) -> tuple[int, bool]:
-    """The status, and whether the connection is kept unless the peer says otherwise. Raises Malformed."""
+    """The status, and whether the connection is kept unless the peer says otherwise. Raises ProtocolError."""
     if beginning[:7] != b"HTTP/1." or not beginning[9:12].isdigit():
-        raise Malformed("no status line")
+        raise ProtocolError("no status line")
     return int(beginning[9:12]), beginning[7:8] == b"1"
 
 
@@ -153,21 +152,21 @@ def _status(beginning: bytes) -> tuple[int, bool]:
 def _framing(lines: tuple[bytes, ...]) -> tuple[bool, bool, int | None]:
     """How the body is delimited (RFC 9112, 6.3): whether the peer closes then, chunks or not, and the length.
 
-    There are few different ones, so they are kept. Raises Malformed.
+    There are few different ones, so they are kept. Raises ProtocolError.
     """
     said: dict[bytes, bytes] = {}
     for line in lines:
         name, _, value = line.lower().partition(b":")
         if said.setdefault(name.strip(), value.strip()) != value.strip():
-            raise Malformed("a header that contradicts itself")
+            raise ProtocolError("a header that contradicts itself")
     closes = b"close" in said.get(b"connection", b"")
     coding, length = said.get(b"transfer-encoding"), said.get(b"content-length")
     if coding is not None:
         if coding != b"chunked":
-            raise Malformed("an unknown transfer coding")
+            raise ProtocolError("an unknown transfer coding")
         return closes, True, None
     if length is None:
         return closes, False, None
     if not length.isdigit() or len(length) > 12 or int(length) > MAX_BODY:
-        raise Malformed("a length that cannot be")
+        raise ProtocolError("a length that cannot be")
     return closes, False, int(length)

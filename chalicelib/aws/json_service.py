@@ -18,21 +18,23 @@ from urllib.parse import urlsplit
 
 from chalicelib.core.clock import Clock
 
-from .exchange import Exchange
-from .http_answers import Answer, Reader
-from .pool import Endpoint, Pool
-from .refusals import Refused, Unanswered
-from .retry_quota import AGAIN, AGAIN_AFTER_THROTTLING, SUCCESS_AT_ONCE, RetryQuota
+from .exchange import Multiplexer
+from .http_answers import Response, ResponseParser
+from .pool import ConnectionPool, Origin
+from .refusals import NoResponse, ServiceError
+from .retry_quota import AGAIN, AGAIN_AFTER_THROTTLING, NO_RETRY_INCREMENT, RetryQuota
 from .sigv4 import Credentials, Signer, body_hash
-from .tls import Trust
+from .tls import TlsContext
 
-_REHEARSED = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n\r\n{}"
+_WARM_UP_RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n\r\n{}"
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
-ATTEMPTS = 3
-CONNECT_SECONDS = 1.0
-READ_SECONDS = 3.0
-_IN_ALL = ATTEMPTS * (CONNECT_SECONDS + READ_SECONDS) + sum(2.0**each for each in range(ATTEMPTS - 1))
-_THROTTLING = frozenset(
+MAX_ATTEMPTS = 3
+CONNECT_TIMEOUT = 1.0
+READ_TIMEOUT = 3.0
+TOTAL_TIMEOUT = MAX_ATTEMPTS * (CONNECT_TIMEOUT + READ_TIMEOUT) + sum(
+    2.0**each for each in range(MAX_ATTEMPTS - 1)
+)
+_THROTTLING_CODES = frozenset(
     {
         "ThrottlingException", "Throttling", "ThrottledException", "RequestThrottled", "RequestThrottledException",
         "ProvisionedThroughputExceededException", "RequestLimitExceeded", "LimitExceededException",
@@ -40,12 +42,12 @@ _THROTTLING = frozenset(
         "TransactionInProgressException",
     }
 )  # fmt: skip
-_AGAIN_AFTER = _THROTTLING | {"RequestTimeout", "RequestTimeoutException"}
-_AGAIN_STATUSES = (500, 502, 503, 504)
+_RETRY_DELAYS = _THROTTLING_CODES | {"RequestTimeout", "RequestTimeoutException"}
+_RETRYABLE_STATUSES = (500, 502, 503, 504)
 """The codes and statuses that the SDK asks again after (botocore, `retries/standard.py`)."""
 
 
-class JsonService:
+class AwsJsonClient:
     """One service, by its endpoint. Safe to use from any thread."""
 
     def __init__(
@@ -56,17 +58,17 @@ class JsonService:
         region: str,
         credentials: Callable[[], Credentials],
         clock: Clock,
-        trust: Trust,
+        trust: TlsContext,
     ) -> None:
         """`service` is its name in signatures, `target` what stands before the names of operations."""
-        place = Endpoint(endpoint)
+        place = Origin(endpoint)
         self._clock = clock
         self._target = target
         self._path = urlsplit(endpoint).path or "/"
         self._quota = RetryQuota()
         # One request at a time is an exchange's; the pool is common to all that are made at once.
-        self._exchange = Exchange(
-            Pool(place, clock, trust), clock, at_once=1, connect=CONNECT_SECONDS, read=READ_SECONDS
+        self._exchange = Multiplexer(
+            ConnectionPool(place, clock, trust), clock, at_once=1, connect=CONNECT_TIMEOUT, read=READ_TIMEOUT
         )
 
         @lru_cache(64)
@@ -80,40 +82,42 @@ class JsonService:
 
         self._signer = signer
 
-    def open(self, operation: str) -> None:
+    def warm_up(self, operation: str) -> None:
         """Connect and derive the day's key, before there is anything to ask.
 
         And make a request that is not sent, of an operation that will be asked for, and read an answer that did
         not come, so that the first real ones find all that makes and reads them loaded. Does not raise if nobody
         is there.
         """
-        asking = self._asking(operation, {})
-        asking.request()
-        asking.answered(Reader().feed(_REHEARSED), unseen=False)
-        self._exchange.open(self._clock.monotonic() + CONNECT_SECONDS)
+        asking = self._new_call(operation, {})
+        asking.next_request()
+        asking.on_response(ResponseParser().feed(_WARM_UP_RESPONSE), safe_to_retry=False)
+        self._exchange.preconnect(self._clock.monotonic() + CONNECT_TIMEOUT)
 
-    def ask(self, operation: str, arguments: Mapping[str, Any], *, within: float = _IN_ALL) -> dict[str, Any]:
+    def call(
+        self, operation: str, arguments: Mapping[str, Any], *, within: float = TOTAL_TIMEOUT
+    ) -> dict[str, Any]:
         """The answer to an operation (by its name in the API), given up after `within` seconds.
 
         Raises:
-            Refused: the service said no.
-            Unanswered: nobody knows whether it was done.
+            ServiceError: the service said no.
+            NoResponse: nobody knows whether it was done.
         """
-        asking = self._asking(operation, arguments)
+        asking = self._new_call(operation, arguments)
         self._exchange.run([asking], self._clock.monotonic() + within)
         if asking.outcome is None:
-            raise Unanswered(f"no answer to {operation}")
+            raise NoResponse(f"no answer to {operation}")
         status, answer = asking.outcome
         if status == 200:
             return answer
-        raise Refused(_refusal(status, answer), operation)
+        raise ServiceError(_error_response(status, answer), operation)
 
-    def _asking(self, operation: str, arguments: Mapping[str, Any]) -> _Asking:
+    def _new_call(self, operation: str, arguments: Mapping[str, Any]) -> _Call:
         body = _ENCODER.encode(arguments).encode()
-        return _Asking(self._path, self._signer(operation), self._clock, self._quota, body)
+        return _Call(self._path, self._signer(operation), self._clock, self._quota, body)
 
 
-class _Asking:
+class _Call:
     """One operation, until there is an outcome."""
 
     def __init__(self, path: str, signer: Signer, clock: Clock, quota: RetryQuota, body: bytes) -> None:
@@ -121,7 +125,7 @@ class _Asking:
         self._signer = signer
         self._clock = clock
         self._quota = quota
-        self._taken = SUCCESS_AT_ONCE
+        self._taken = NO_RETRY_INCREMENT
         """What a success gives back to the budget."""
         self._body = body
         self._hash = body_hash(body)
@@ -129,42 +133,42 @@ class _Asking:
         self.outcome: tuple[int, dict[str, Any]] | None = None
         """Status and content of the last answer."""
 
-    def request(self) -> bytes:
+    def next_request(self) -> bytes:
         """The request, signed now."""
-        moment = self._signer.at(self._clock.now())
+        moment = self._signer.context_at(self._clock.now())
         authorization = moment.authorization("POST", self._path, self._hash)
         line = f"POST {self._path} HTTP/1.1\r\nAuthorization: {authorization}\r\n"
         length = f"Content-Length: {len(self._body)}\r\n\r\n"
         return b"".join((line.encode(), moment.lines, length.encode(), self._body))
 
-    def answered(self, answer: Answer | None, *, unseen: bool) -> float | None:
+    def on_response(self, answer: Response | None, *, safe_to_retry: bool) -> float | None:
         """After how many seconds to ask again, None for never."""
-        if unseen:
+        if safe_to_retry:
             return 0.0
         self._attempts += 1
-        self.outcome = None if answer is None else _content(answer)
+        self.outcome = None if answer is None else _json_body(answer)
         if self.outcome is not None and self.outcome[0] == 200:
-            self._quota.give(self._taken)
+            self._quota.release(self._taken)
             return None
-        if self._attempts == ATTEMPTS or not self._passes() or not self._affordable():
+        if self._attempts == MAX_ATTEMPTS or not self._is_retryable() or not self._acquire_retry():
             return None
         return random.uniform(0, 2.0 ** (self._attempts - 1))  # noqa: S311 — jitter
 
-    def _passes(self) -> bool:
+    def _is_retryable(self) -> bool:
         """Whether the trouble is one that passes."""
         if self.outcome is None:
             return True
         status, content = self.outcome
-        return status in _AGAIN_STATUSES or code(content) in _AGAIN_AFTER
+        return status in _RETRYABLE_STATUSES or error_code(content) in _RETRY_DELAYS
 
-    def _affordable(self) -> bool:
+    def _acquire_retry(self) -> bool:
         """Whether the budget has one more attempt."""
-        throttled = self.outcome is not None and code(self.outcome[1]) in _THROTTLING
+        throttled = self.outcome is not None and error_code(self.outcome[1]) in _THROTTLING_CODES
         self._taken = AGAIN_AFTER_THROTTLING if throttled else AGAIN
-        return self._quota.take(self._taken)
+        return self._quota.acquire(self._taken)
 
 
-def _content(answer: Answer) -> tuple[int, dict[str, Any]] | None:
+def _json_body(answer: Response) -> tuple[int, dict[str, Any]] | None:
     try:
         content = json.loads(answer.body or b"{}")
     except ValueError:
@@ -173,15 +177,15 @@ def _content(answer: Answer) -> tuple[int, dict[str, Any]] | None:
     return (answer.status, content) if isinstance(content, dict) else None
 
 
-def code(content: Mapping[str, Any]) -> str:
+def error_code(content: Mapping[str, Any]) -> str:
     """The code of an error, without the name space that may stand before it and the link that may follow."""
     return str(content.get("__type") or content.get("code") or "").rpartition("#")[2].partition(":")[0]
 
 
-def _refusal(status: int, content: Mapping[str, Any]) -> dict[str, Any]:
+def _error_response(status: int, content: Mapping[str, Any]) -> dict[str, Any]:
     message = content.get("message") or content.get("Message") or ""
     return {
         **content,
-        "Error": {"Code": code(content) or str(status), "Message": message},
+        "Error": {"Code": error_code(content) or str(status), "Message": message},
         "ResponseMetadata": {"HTTPStatusCode": status},
     }

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from chalicelib.core.model import Audited, AuditEntry, Ban, Invite, Membership
-from chalicelib.core.ports import Contended
+from chalicelib.core.model import AuditEntry, AuditRecord, Ban, Invite, Membership
+from chalicelib.core.ports import WriteConflict
 
 from . import moderation_items as stored
-from .append import check_member
+from .append import require_member_op
 from .conversation_items import conversation_pk
 from .dynamo import Dynamo, Item, Operation, TransactionCancelled
 
@@ -53,34 +53,34 @@ class DynamoModeration:
         page = items[:limit]
         return page, page[-1]["sk"].removeprefix(prefix) if len(items) > limit else None
 
-    def put_invite(self, invite: Invite, by: Membership, head: int, entry: AuditEntry) -> bool:
+    def save_invite(self, invite: Invite, by: Membership, head: int, entry: AuditEntry) -> bool:
         """Keep a new invite, if its maker still may."""
         put = self._table.put_op(stored.invite_item(invite), "attribute_not_exists(#pk)")
-        return self._transact([put, *self._acting(by, head, invite.created_at, entry)])
+        return self._transact([put, *self._actor_conditions(by, head, invite.created_at, entry)])
 
     def revoke_invite(self, invite: Invite, by: Membership, head: int, entry: AuditEntry, now: int) -> bool:
         """Remove an invite, if whoever does still may."""
         where = conversation_pk(invite.conversation_id), stored.invite_sk(invite.invite_id)
         delete = self._table.delete_op(*where, "attribute_exists(#pk)")
-        return self._transact([delete, *self._acting(by, head, now, entry)])
+        return self._transact([delete, *self._actor_conditions(by, head, now, entry)])
 
-    def _acting(self, by: Membership, head: int, now: int, entry: AuditEntry) -> list[Operation]:
+    def _actor_conditions(self, by: Membership, head: int, now: int, entry: AuditEntry) -> list[Operation]:
         """That somebody still may, and that they did."""
-        place = stored.beside_commits(now)
+        place = stored.position_outside_commits(now)
         item = stored.audit_item(by.conversation_id, head, place, now, entry)
-        return [check_member(self._table, by, role=True), self._table.put_op(item)]
+        return [require_member_op(self._table, by, role=True), self._table.put_op(item)]
 
     def _transact(self, operations: Sequence[Operation]) -> bool:
         try:
             self._dynamo.transact(operations)
         except TransactionCancelled as cancelled:
-            if cancelled.contended:
-                raise Contended from cancelled
+            if cancelled.is_conflict:
+                raise WriteConflict from cancelled
             return False
         return True
 
-    def audit(self, conversation_id: str, after: int | str, limit: int) -> list[Audited]:
+    def audit(self, conversation_id: str, after: int | str, limit: int) -> list[AuditRecord]:
         """Entries in rising order."""
-        between = (stored.audit_low(after), "A#~")
+        between = (stored.audit_sk_after(after), "A#~")
         items = self._table.query(conversation_pk(conversation_id), between=between, limit=limit)
-        return [stored.audited(item) for item in items]
+        return [stored.audit_record(item) for item in items]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 
-from chalicelib.core.model import Audited, AuditEntry, Ban, Invite
+from chalicelib.core.model import AuditEntry, AuditRecord, Ban, Invite
 
 from .conversation_items import conversation_pk
 from .dynamo import Item
@@ -73,17 +73,17 @@ def invite(item: Item) -> Invite:
     )
 
 
-def audit_low(after: int | str) -> str:
+def audit_sk_after(after: int | str) -> str:
     """The lowest key beyond a sequence id or a position: whatever follows one of its number is below its `~`."""
     return f"A#{after:016d}#~" if isinstance(after, int) else f"A#{after} "
 
 
-def in_commit(number: int) -> str:
+def position_in_commit(number: int) -> str:
     """The place of the entries of one commit among those at the same sequence id: they come first."""
     return f"{number:02d}"
 
 
-def beside_commits(now: int) -> str:
+def position_outside_commits(now: int) -> str:
     """The place of an entry about what is no event: by time, and never the same twice."""
     return f"at{now:015d}{secrets.token_hex(4)}"
 
@@ -95,9 +95,9 @@ def audit_item(conversation_id: str, sequence_id: int, place: str, created_at: i
         "sk": f"A#{sequence_id:016d}#{place}",
         "sequence_id": sequence_id,
         "created_at": created_at,
-        "act": entry.act,
-        "by": entry.by,
-        "participant_id": entry.participant,
+        "action": entry.action,
+        "actor_id": entry.actor_id,
+        "participant_id": entry.participant_id,
         "target": entry.target,
         "role": entry.role,
         "muted_until": entry.muted_until,
@@ -105,15 +105,15 @@ def audit_item(conversation_id: str, sequence_id: int, place: str, created_at: i
     }
 
 
-def audited(item: Item) -> Audited:
+def audit_record(item: Item) -> AuditRecord:
     """An entry of the audit."""
     entry = AuditEntry(
-        item["act"],
-        item["by"],
+        item["action"],
+        item["actor_id"],
         item.get("participant_id"),
         item.get("target"),
         item.get("role"),
         item.get("muted_until"),
         item.get("invite_id"),
     )
-    return Audited(entry, item["sequence_id"], item["created_at"], item["sk"].removeprefix("A#"))
+    return AuditRecord(entry, item["sequence_id"], item["created_at"], item["sk"].removeprefix("A#"))

@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 
 from chalicelib.core.clock import Clock
 
-from .http_answers import Reader
-from .tls import Trust
+from .http_answers import ResponseParser
+from .tls import TlsContext
 
 IDLE_SECONDS = 45.0
 """How long an unused connection is kept, by the wall clock, which goes on while a function is frozen."""
@@ -35,7 +35,7 @@ _PORTS = {"http": 80, "https": 443}
 Address = tuple[socket.AddressFamily, Any]
 
 
-class Endpoint:
+class Origin:
     """Where to: scheme, host and port of a URL."""
 
     __slots__ = ("host", "host_header", "is_tls", "port")
@@ -72,11 +72,11 @@ class Connection:
         self.idle_since = 0.0
         self.task: Any = None
         self.unsent: bytes | memoryview = b""
-        self.reader = Reader()
+        self.reader = ResponseParser()
         self.expires = 0.0
 
 
-class Nest:
+class ConnectionGroup:
     """Connections that wait together. Belongs to one exchange, or to the pool."""
 
     __slots__ = ("everyone", "free", "poller", "units")
@@ -105,7 +105,7 @@ class Nest:
             self.poller.unregister(connection.fd)
         connection.sock.close()
 
-    def settle(self, oldest: float) -> None:
+    def prune(self, oldest: float) -> None:
         """Close what a request is under way on, and what was last used before `oldest`."""
         for each in [one for one in self.everyone.values() if one.task is not None]:
             self.remove(each)
@@ -123,14 +123,14 @@ class Nest:
             close()
 
 
-class Pool:
+class ConnectionPool:
     """The connections to one endpoint. Safe to use from any thread."""
 
-    def __init__(self, endpoint: Endpoint, clock: Clock, trust: Trust) -> None:
+    def __init__(self, endpoint: Origin, clock: Clock, trust: TlsContext) -> None:
         self.endpoint = endpoint
         self.trust = trust
         self._clock = clock
-        self._nests: list[Nest] = []
+        self._nests: list[ConnectionGroup] = []
         """Those that nobody has; the one that was given back last is at the end."""
         self._lock = threading.Lock()
         self._closed = False
@@ -139,23 +139,23 @@ class Pool:
         # Whoever forgets a pool lets go of its connections.
         weakref.finalize(self, _close_all, self._nests)
 
-    def take(self, wanted: int) -> Nest:
+    def acquire(self, wanted: int) -> ConnectionGroup:
         """Kept connections, about as many as are wanted. Whether they still live is for the taker to see."""
         with self._lock:
             fitting = [each for each in self._nests if len(each.free) >= wanted]
             nests = fitting or self._nests
             if not nests:
-                return Nest()
+                return ConnectionGroup()
             # The smallest that has enough, and else the largest: a single answer leaves a fan-out its connections.
             chosen = (min if fitting else max)(nests, key=lambda each: len(each.free))
             self._nests.remove(chosen)
-        chosen.settle(self._clock.now() - IDLE_SECONDS)
+        chosen.prune(self._clock.now() - IDLE_SECONDS)
         return chosen
 
-    def give(self, nest: Nest) -> None:
+    def release(self, nest: ConnectionGroup) -> None:
         """Keep what is free of these for the next request, and close the others."""
-        nest.settle(0)
-        surplus: list[Nest] = []
+        nest.prune(0)
+        surplus: list[ConnectionGroup] = []
         with self._lock:
             if self._closed:
                 surplus.append(nest)
@@ -185,13 +185,13 @@ class Pool:
             self._addresses_until = self._clock.monotonic() + ADDRESS_SECONDS
             return self._addresses[0]
 
-    def failed(self) -> None:
+    def rotate_address(self) -> None:
         """The address could not be connected to: the next time it is another's turn, if there is one."""
         with self._lock:
             self._addresses.rotate(-1)
 
 
-def _close_all(nests: list[Nest]) -> None:
+def _close_all(nests: list[ConnectionGroup]) -> None:
     while nests:
         nests.pop().close()
 

@@ -20,19 +20,19 @@ from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote, urlsplit
 
 from chalicelib.core.clock import Clock
-from chalicelib.core.measures import Measure
-from chalicelib.core.ports import Observer, Unobserved
+from chalicelib.core.measures import Metric
+from chalicelib.core.ports import NullObserver, Observer
 
-from .exchange import Exchange
-from .http_answers import Answer
-from .pool import Endpoint, Pool
-from .sigv4 import Credentials, Signer, body_hash, canonical
-from .tls import Trust
+from .exchange import Multiplexer
+from .http_answers import Response
+from .pool import ConnectionPool, Origin
+from .sigv4 import Credentials, Signer, body_hash, canonical_path
+from .tls import TlsContext
 
-MAX_AT_ONCE = 128
-CONNECT_SECONDS = 1.0
-READ_SECONDS = 2.0
-NAMED_IN_A_LINE = 5
+MAX_CONCURRENCY = 128
+CONNECT_TIMEOUT = 1.0
+READ_TIMEOUT = 2.0
+LOGGED_CONNECTIONS = 5
 """Sockets that a line on dropped frames names."""
 _logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class _Requests:
         self._signer = signer
         self._clock = clock
         self._path = path
-        self._canonical = canonical(path)
+        self._canonical = canonical_path(path)
         self._bodies: dict[bytes, tuple[str, bytes]] = {}
 
     def make(self, method: str, connection_id: str, body: bytes) -> bytes:
@@ -56,7 +56,7 @@ class _Requests:
             known = self._bodies[body] = body_hash(body), b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
         hashed, rest = known
         plain, signed = _quoted(connection_id)
-        moment = self._signer.at(self._clock.now())
+        moment = self._signer.context_at(self._clock.now())
         authorization = moment.authorization(method, self._canonical + signed, hashed)
         line = f"{method} {self._path}{plain} HTTP/1.1\r\nAuthorization: {authorization}\r\n"
         return b"".join((line.encode(), moment.lines, rest))
@@ -66,10 +66,10 @@ class _Requests:
 def _quoted(connection_id: str) -> tuple[str, str]:
     """A connection id as it stands in a path, and as it is signed."""
     plain = quote(connection_id, safe="")
-    return plain, canonical(plain)
+    return plain, canonical_path(plain)
 
 
-class _Tally:
+class _Stats:
     """What became of all posts of one fan-out."""
 
     __slots__ = ("delivered", "gone", "retried", "throttled")
@@ -81,7 +81,7 @@ class _Tally:
         self.throttled = 0
 
 
-class _Post:
+class _Delivery:
     """One socket's frames, on their way in their order."""
 
     __slots__ = (
@@ -89,9 +89,7 @@ class _Post:
         "missing", "refused_with",
     )  # fmt: skip
 
-    def __init__(
-        self, connection_id: str, frames: Sequence[bytes], requests: _Requests, tally: _Tally
-    ) -> None:
+    def __init__(self, connection_id: str, frames: Sequence[bytes], requests: _Requests, tally: _Stats) -> None:
         self._connection_id = connection_id
         self._frames = frames
         self._requests = requests
@@ -104,21 +102,21 @@ class _Post:
         self.refused_with = 0
         """The last status that was no success, 0 if there was no answer in time."""
 
-    def request(self) -> bytes:
+    def next_request(self) -> bytes:
         """The next frame's request."""
         if self._again:
             self._tally.retried += 1
             self._again = False
         return self._requests.make("POST", self._connection_id, self._frames[self._next])
 
-    def answered(self, answer: Answer | None, *, unseen: bool) -> float | None:
+    def on_response(self, answer: Response | None, *, safe_to_retry: bool) -> float | None:
         """What comes next, and after how many seconds."""
         status = 0 if answer is None else answer.status
         if status == 200:
             self._tally.delivered += 1
             self.missing -= 1
             return self._next_frame()
-        if unseen:
+        if safe_to_retry:
             # A connection that had died while it was kept: as good as not sent.
             self._again = True
             return 0.0
@@ -141,23 +139,23 @@ class _Post:
         return 0.0 if self._next < len(self._frames) else None
 
 
-class _Closing:
+class _Close:
     """The request that closes a socket: made once, whatever comes of it."""
 
     def __init__(self, connection_id: str, requests: _Requests) -> None:
         self._connection_id = connection_id
         self._requests = requests
 
-    def request(self) -> bytes:
+    def next_request(self) -> bytes:
         """The request."""
         return self._requests.make("DELETE", self._connection_id, b"")
 
-    def answered(self, answer: Answer | None, *, unseen: bool) -> float | None:
+    def on_response(self, answer: Response | None, *, safe_to_retry: bool) -> float | None:
         """Whether it is to be made again."""
-        return 0.0 if unseen else None
+        return 0.0 if safe_to_retry else None
 
 
-class CallbackPoster:
+class ApiGatewayPoster:
     """`core.ports.Poster` on API Gateway. Safe to use from any thread."""
 
     def __init__(
@@ -167,50 +165,50 @@ class CallbackPoster:
         credentials: Callable[[], Credentials],
         clock: Clock,
         observer: Observer | None = None,
-        trust: Trust | None = None,
+        trust: TlsContext | None = None,
     ) -> None:
         """`endpoint` is the URL of the WebSocket API with its stage; `credentials` gives frozen ones.
 
         `observer` is told what became of the posts. `trust` is shared with whoever else connects.
         """
-        self._observer = Unobserved() if observer is None else observer
+        self._observer = NullObserver() if observer is None else observer
         self._clock = clock
         self._path = f"{urlsplit(endpoint.rstrip('/')).path}/@connections/"
-        place = Endpoint(endpoint)
+        place = Origin(endpoint)
         self._signer = Signer("execute-api", region, credentials, {"host": place.host_header})
-        self._pool = Pool(place, clock, trust or Trust())
-        self._exchange = Exchange(
-            self._pool, clock, at_once=MAX_AT_ONCE, connect=CONNECT_SECONDS, read=READ_SECONDS
+        self._pool = ConnectionPool(place, clock, trust or TlsContext())
+        self._exchange = Multiplexer(
+            self._pool, clock, at_once=MAX_CONCURRENCY, connect=CONNECT_TIMEOUT, read=READ_TIMEOUT
         )
 
-    def post_all(self, mail: Mapping[str, Sequence[bytes]], deadline: float) -> list[str]:
+    def post_all(self, payloads: Mapping[str, Sequence[bytes]], deadline: float) -> list[str]:
         """Post to all at the same time; who is gone."""
         requests = _Requests(self._signer, self._clock, self._path)
-        tally = _Tally()
-        posts = {each: _Post(each, frames, requests, tally) for each, frames in mail.items() if frames}
+        tally = _Stats()
+        posts = {each: _Delivery(each, frames, requests, tally) for each, frames in payloads.items() if frames}
         self._exchange.run(posts.values(), deadline)
-        self._tell(tally, {each: post for each, post in posts.items() if post.missing})
+        self._record(tally, {each: post for each, post in posts.items() if post.missing})
         return tally.gone
 
     def close(self, connection_id: str) -> None:
         """Close a socket."""
         requests = _Requests(self._signer, self._clock, self._path)
-        deadline = self._clock.monotonic() + READ_SECONDS
-        self._exchange.run([_Closing(connection_id, requests)], deadline)
+        deadline = self._clock.monotonic() + READ_TIMEOUT
+        self._exchange.run([_Close(connection_id, requests)], deadline)
 
     def shut(self) -> None:
         """Let go of the connections."""
         self._pool.close()
 
-    def _tell(self, tally: _Tally, missing: Mapping[str, _Post]) -> None:
+    def _record(self, tally: _Stats, missing: Mapping[str, _Delivery]) -> None:
         """Tell the observer, and the log of dropped frames (`missing`, by socket)."""
         dropped = sum(each.missing for each in missing.values())
         counts = {
-            Measure.POSTS_DELIVERED: tally.delivered,
-            Measure.POSTS_GONE: len(tally.gone),
-            Measure.POSTS_RETRIED: tally.retried,
-            Measure.POSTS_THROTTLED: tally.throttled,
-            Measure.POSTS_DROPPED: dropped,
+            Metric.POSTS_DELIVERED: tally.delivered,
+            Metric.POSTS_GONE: len(tally.gone),
+            Metric.POSTS_RETRIED: tally.retried,
+            Metric.POSTS_THROTTLED: tally.throttled,
+            Metric.POSTS_DROPPED: dropped,
         }
         for what, number in counts.items():
             self._observer.count(what, number)
@@ -220,7 +218,7 @@ class CallbackPoster:
                 "frames": dropped,
                 "sockets": len(missing),
                 "statuses": dict(statuses),
-                "connection_ids": list(missing)[:NAMED_IN_A_LINE],
+                "connection_ids": list(missing)[:LOGGED_CONNECTIONS],
             }
             with contextlib.suppress(Exception):  # whatever handler is there: a line is not worth a message
                 _logger.warning(

@@ -9,33 +9,33 @@ from functools import cached_property
 
 from chalicelib.core.errors import Unavailable
 
-from .json_service import JsonService
-from .refusals import Refused, Unanswered
+from .json_service import AwsJsonClient
+from .refusals import NoResponse, ServiceError
 
 TARGET = "AmazonSQS"
-PATIENCE = 3.0
+SEND_TIMEOUT = 3.0
 """Seconds after which a message counts as not sent: nothing depends on one, and somebody may wait."""
 _logger = logging.getLogger(__name__)
 
 
-class SqsWorkQueue:
-    """`core.data_ports.WorkQueue` on SQS."""
+class SqsJobQueue:
+    """`core.data_ports.JobQueue` on SQS."""
 
-    def __init__(self, make_service: Callable[[], JsonService], url: str) -> None:
+    def __init__(self, make_service: Callable[[], AwsJsonClient], url: str) -> None:
         """`make_service` is asked at the first message: many functions never send one."""
         self._make_service = make_service
         self._url = url
 
     @cached_property
-    def _service(self) -> JsonService:
+    def _service(self) -> AwsJsonClient:
         return self._make_service()
 
-    def send(self, work: str, delay: float) -> None:
+    def send(self, job: str, delay: float) -> None:
         """Send a message that becomes visible after `delay`, in whole seconds (SQS API, SendMessage)."""
-        message = {"QueueUrl": self._url, "MessageBody": work, "DelaySeconds": math.ceil(delay)}
+        message = {"QueueUrl": self._url, "MessageBody": job, "DelaySeconds": math.ceil(delay)}
         try:
-            self._service.ask("SendMessage", message, within=PATIENCE)
-        except (Refused, Unanswered) as error:
+            self._service.call("SendMessage", message, within=SEND_TIMEOUT)
+        except (ServiceError, NoResponse) as error:
             # Only the kind of work: what it is about is in the invocation's own lines.
-            _logger.warning("a message to the queue was not sent (%s): %s", work.partition(":")[0], error)
+            _logger.warning("a message to the queue was not sent (%s): %s", job.partition(":")[0], error)
             raise Unavailable(retry_after=1) from error

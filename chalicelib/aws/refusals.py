@@ -1,6 +1,6 @@
 """What a service of AWS says when it does not do what it was asked, whichever client asked it.
 
-Our own client raises `Refused` and `Unanswered`. The SDK's raises kinds of its own, which mean the same; they
+Our own client raises `ServiceError` and `NoResponse`. The SDK's raises kinds of its own, which mean the same; they
 are known by where they come from, for importing the SDK just to name them would cost a cold start more than all
 else.
 """
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-class Refused(Exception):
+class ServiceError(Exception):
     """The service has answered with an error; `response` has the form that the SDK gives it."""
 
     def __init__(self, response: Mapping[str, Any], operation: str) -> None:
@@ -19,7 +19,7 @@ class Refused(Exception):
         self.response = response
 
 
-class Unanswered(Exception):
+class NoResponse(Exception):
     """There was no answer in time, or none that could be understood."""
 
 
@@ -29,6 +29,6 @@ def response(error: Exception) -> Mapping[str, Any] | None:
     return said if isinstance(said, Mapping) and "Error" in said else None
 
 
-def is_of_the_network(error: Exception) -> bool:
+def is_network_error(error: Exception) -> bool:
     """Whether no answer came in: a kind of our own, or one of the SDK's."""
-    return isinstance(error, Unanswered) or type(error).__module__ == "botocore.exceptions"
+    return isinstance(error, NoResponse) or type(error).__module__ == "botocore.exceptions"

@@ -12,7 +12,7 @@ import threading
 CAPACITY = 500
 AGAIN, AGAIN_AFTER_THROTTLING = 14, 5
 """What one more attempt takes."""
-SUCCESS_AT_ONCE = 1
+NO_RETRY_INCREMENT = 1
 
 
 class RetryQuota:
@@ -23,7 +23,7 @@ class RetryQuota:
         self._left = capacity
         self._lock = threading.Lock()
 
-    def take(self, amount: int) -> bool:
+    def acquire(self, amount: int) -> bool:
         """Take it out of the budget; whether that much was there."""
         with self._lock:
             if amount > self._left:
@@ -31,7 +31,7 @@ class RetryQuota:
             self._left -= amount
             return True
 
-    def give(self, amount: int) -> None:
+    def release(self, amount: int) -> None:
         """Give it back."""
         # Nearly always nothing is missing, and then no lock is needed to see it.
         if self._left < self._capacity:

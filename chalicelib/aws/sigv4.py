@@ -50,7 +50,7 @@ class Hmac:
         self._inner = sha256(block.translate(_INNER))
         self._outer = sha256(block.translate(_OUTER))
 
-    def after(self, beginning: str) -> Hmac:
+    def with_prefix(self, beginning: str) -> Hmac:
         """The same key for messages that begin with `beginning`: that is hashed once, and the rest is given."""
         begun = copy.copy(self)
         begun._inner = self._inner.copy()
@@ -72,7 +72,7 @@ class Hmac:
         return outer.hexdigest()
 
 
-class Moment:
+class SigningContext:
     """What signs the requests of one second."""
 
     __slots__ = ("_before", "_canonical", "_key", "lines")
@@ -85,7 +85,7 @@ class Moment:
         """The signed headers as they are sent, each with its line break."""
         self._canonical = "".join(f"{name}:{headers[name]}\n" for name in names) + f"\n{signed}\n"
         self._before = f"{_ALGORITHM} Credential={key_id}/{scope}, SignedHeaders={signed}, Signature="
-        self._key = key.after(f"{_ALGORITHM}\n{date}\n{scope}\n")
+        self._key = key.with_prefix(f"{_ALGORITHM}\n{date}\n{scope}\n")
 
     def authorization(self, method: str, canonical_path: str, body_hash: str) -> str:
         """The value of the header `Authorization`."""
@@ -104,9 +104,9 @@ class Signer:
         self._region = region
         self._credentials = credentials
         self._headers = headers
-        self._last: tuple[int, Credentials, Moment] | None = None
+        self._last: tuple[int, Credentials, SigningContext] | None = None
 
-    def at(self, now: float) -> Moment:
+    def context_at(self, now: float) -> SigningContext:
         """What signs now, in seconds since the epoch, with the credentials of now."""
         known, second, last = self._credentials(), int(now), self._last
         if last is not None and last[0] == second and (last[1] is known or last[1] == known):
@@ -117,7 +117,7 @@ class Signer:
         token = {} if not known.token else {"x-amz-security-token": known.token}
         headers = {**self._headers, "x-amz-date": date, **token}
         key = _signing_key(secret, date[:8], self._region, self._service)
-        moment = Moment(key, key_id, scope, date, headers)
+        moment = SigningContext(key, key_id, scope, date, headers)
         self._last = second, known, moment
         return moment
 
@@ -130,7 +130,7 @@ def _signing_key(secret: str, day: str, region: str, service: str) -> Hmac:
     return Hmac(key)
 
 
-def canonical(path: str) -> str:
+def canonical_path(path: str) -> str:
     """A path that is percent-encoded as it is sent, encoded once more: what is signed for all services but S3."""
     return quote(path, safe="/-_.~")
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from .http_answers import Answer
+from .http_answers import Response
 
 
-class Task(Protocol):
+class Transfer(Protocol):
     """What is to be asked, until it is satisfied."""
 
-    def request(self) -> bytes:
+    def next_request(self) -> bytes:
         """The whole next request, head and body; empty if a connection is all that is wanted."""
         ...
 
-    def answered(self, answer: Answer | None, *, unseen: bool) -> float | None:
+    def on_response(self, answer: Response | None, *, safe_to_retry: bool) -> float | None:
         """An answer to it, None if there was none: after how many seconds to send the next one, None for never.
 
         `unseen`: the connection had been kept, and was closed before anything of an answer came in. Most
@@ -23,13 +23,13 @@ class Task(Protocol):
         ...
 
 
-class Opening:
+class Preconnect:
     """Wants a connection, and asks nothing."""
 
-    def request(self) -> bytes:
+    def next_request(self) -> bytes:
         """Nothing."""
         return b""
 
-    def answered(self, answer: Answer | None, *, unseen: bool) -> float | None:
+    def on_response(self, answer: Response | None, *, safe_to_retry: bool) -> float | None:
         """Never again."""
         return None

@@ -19,7 +19,7 @@ _OF_AWS = (b"Amazon Root CA", b"Starfield Services Root Certificate Authority")
 _BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 
 
-class Trust:
+class TlsContext:
     """TLS contexts that verify certificates and host names. Safe to use from any thread."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Trust:
                 self._context = _context(lean)
             return self._context
 
-    def widen(self) -> bool:
+    def use_full_store(self) -> bool:
         """A peer was not verified: trust the whole file from now on. Whether that is more than before."""
         with self._lock:
             if self._whole:

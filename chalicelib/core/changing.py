@@ -26,20 +26,20 @@ from .conversations import MODERATORS, Conversations
 from .errors import Forbidden, Unavailable, ValidationFailed
 from .limits import Limits
 from .log import Log
-from .messages import Reaction, emptied
-from .model import AuditEntry, Caller, Head
+from .messages import Reaction, tombstone
+from .model import AuditEntry, Head, Principal
 from .ports import Commit, ConnectionStore, ConversationStore, Gather
-from .scenes import Changed, Changes, IsSo, Missing, Scene, no_such_target
+from .scenes import AlreadyApplied, MessageUpdater, NotFoundError, UpdateContext, UpdateResult, no_such_target
 
 if TYPE_CHECKING:
     from .commands import Edit
     from .requests import EditMessage
 
-CLEARED_AT_ONCE = 100
-_CLEARING_STEPS = 5
+REACTION_DELETE_BATCH = 100
+MAX_DELETE_BATCHES = 5
 
 
-class Changing:
+class MessageUpdates:
     """Edits, deletes, reacts, unreacts."""
 
     def __init__(
@@ -54,163 +54,171 @@ class Changing:
     ) -> None:
         self._store = store
         self._limits = limits
-        self._changes = Changes(store, connections, conversations, log, clock, gather, limits)
+        self._changes = MessageUpdater(store, connections, conversations, log, clock, gather, limits)
 
     def edit(
         self,
-        caller: Caller,
+        caller: Principal,
         where: str,
         target: int,
         edit: Edit | EditMessage,
         head: Head | None = None,
-        missing: Missing = no_such_target,
-    ) -> Changed:
+        missing: NotFoundError = no_such_target,
+    ) -> UpdateResult:
         """Give a message of one's own another content, and other mentions or metadata if they are named.
 
         Raises:
             NotFound, RateLimited, Muted, Forbidden, ValidationFailed, ConversationBusy: it is as it was.
         """
 
-        def decide(scene: Scene) -> Commit:
-            muting.check(scene.actor, scene.now)
-            if not scene.is_own:
+        def decide(scene: UpdateContext) -> Commit:
+            muting.require_unmuted(scene.actor, scene.now)
+            if not scene.is_author:
                 raise Forbidden("Only who wrote a message can edit it.")
-            _still_there(scene)
-            present = scene.message.present
+            _require_updatable(scene)
+            present = scene.message.current
             asked = {"content": edit.content, "mentions": edit.mentions, "metadata": edit.metadata}
             changes = {name: value for name, value in asked.items() if value is not None}
             if all(_same(present.get(name), value) for name, value in changes.items()):
-                raise IsSo(scene, ([scene.target, *scene.state.edits])[-1])
-            if len(scene.state.edits) >= self._limits.edits:
-                most = f"was edited {self._limits.edits} times, which is as often as a message can be"
+                raise AlreadyApplied(scene, ([scene.target, *scene.state.edits])[-1])
+            if len(scene.state.edits) >= self._limits.edits_per_message:
+                most = f"was edited {self._limits.edits_per_message} times, which is as often as a message can be"
                 raise ValidationFailed.at("target", most)
             for index, each in enumerate(edit.mentions or []):
-                if each not in scene.more and each not in present.get("mentions", []):
+                if each not in scene.extra and each not in present.get("mentions", []):
                     raise ValidationFailed.at(f"mentions.{index}", "must be a participant of this conversation")
             state = replace(
                 scene.state,
-                version=scene.number,
-                changes={**scene.state.changes, **changes},
+                version=scene.next_sequence_id,
+                overrides={**scene.state.overrides, **changes},
                 edited_at=scene.event["created_at"],
-                edits=(*scene.state.edits, scene.number),
+                edits=(*scene.state.edits, scene.next_sequence_id),
             )
-            return scene.commit("message_edited", changes, states={scene.target: state})
+            return scene.commit("message_edited", changes, message_states={scene.target: state})
 
         mentions = edit.mentions
-        look = (lambda: self._store.members(where, mentions)) if mentions else None
-        return self._changes.make(caller, where, target, decide, head, missing, look)
+        look = (lambda: self._store.memberships_in(where, mentions)) if mentions else None
+        return self._changes.apply(caller, where, target, decide, head, missing, look)
 
     def delete(
         self,
-        caller: Caller,
+        caller: Principal,
         where: str,
         target: int,
         head: Head | None = None,
-        missing: Missing = no_such_target,
-    ) -> Changed:
+        missing: NotFoundError = no_such_target,
+    ) -> UpdateResult:
         """Take back all that a message says, in its edits as well; it keeps its place.
 
         Raises:
             NotFound, RateLimited, Forbidden, ConversationBusy: it is as it was.
         """
 
-        def decide(scene: Scene) -> Commit:
-            if not scene.is_own and scene.actor.role not in MODERATORS:
+        def decide(scene: UpdateContext) -> Commit:
+            if not scene.is_author and scene.actor.role not in MODERATORS:
                 raise Forbidden("Only who wrote a message, owners and moderators can delete it.")
-            if scene.message.deletion:
-                raise IsSo(scene, scene.message.deletion)
-            left = {**emptied(scene.message.event), "deleted_at": scene.event["created_at"]}
+            if scene.message.deleted_by:
+                raise AlreadyApplied(scene, scene.message.deleted_by)
+            left = {**tombstone(scene.message.event), "deleted_at": scene.event["created_at"]}
             edits = scene.state.edits
-            said = self._store.events_at(where, edits) if edits else []
+            said = self._store.events_by_id(where, edits) if edits else []
             return scene.commit(
                 "message_deleted",
                 {},
-                rewritten=[(left, scene.number), *((emptied(each.event), 0) for each in said)],
-                audit=[] if scene.is_own else [_audit(scene)],
+                redacted=[(left, scene.next_sequence_id), *((tombstone(each.event), 0) for each in said)],
+                audit=[] if scene.is_author else [_audit(scene)],
             )
 
-        changed = self._changes.make(caller, where, target, decide, head, missing)
+        changed = self._changes.apply(caller, where, target, decide, head, missing)
         with contextlib.suppress(Unavailable):
             # What is left of them means nothing: who reacted is told of messages that are there.
-            for _ in range(_CLEARING_STEPS):
-                if self._store.clear_reactions(where, target, CLEARED_AT_ONCE):
+            for _ in range(MAX_DELETE_BATCHES):
+                if self._store.delete_reactions(where, target, REACTION_DELETE_BATCH):
                     break
         return changed
 
     def react(
         self,
-        caller: Caller,
+        caller: Principal,
         where: str,
         target: int,
         emoji: str,
         head: Head | None = None,
-        missing: Missing = no_such_target,
-    ) -> Changed:
+        missing: NotFoundError = no_such_target,
+    ) -> UpdateResult:
         """React to a message with an emoji.
 
         Raises:
             NotFound, RateLimited, Muted, ValidationFailed, ConversationBusy: it is as it was.
         """
 
-        def decide(scene: Scene) -> Commit:
-            muting.check(scene.actor, scene.now)
-            _still_there(scene)
-            found: Reaction | None = scene.more
+        def decide(scene: UpdateContext) -> Commit:
+            muting.require_unmuted(scene.actor, scene.now)
+            _require_updatable(scene)
+            found: Reaction | None = scene.extra
             if found is not None:
-                raise IsSo(scene, found.event)
+                raise AlreadyApplied(scene, found.sequence_id)
             counts = scene.state.reactions
-            if emoji not in counts and len(counts) >= self._limits.emoji:
-                most = f"must be among those in use: a message takes {self._limits.emoji} different ones"
+            if emoji not in counts and len(counts) >= self._limits.emoji_per_message:
+                most = (
+                    f"must be among those in use: a message takes {self._limits.emoji_per_message} different ones"
+                )
                 raise ValidationFailed.at("emoji", most)
             state = replace(
-                scene.state, version=scene.number, reactions={**counts, emoji: counts.get(emoji, 0) + 1}
+                scene.state, version=scene.next_sequence_id, reactions={**counts, emoji: counts.get(emoji, 0) + 1}
             )
-            reaction = Reaction(scene.target, scene.actor.participant_id, emoji, scene.number)
+            reaction = Reaction(scene.target, scene.actor.participant_id, emoji, scene.next_sequence_id)
             return scene.commit(
-                "reaction_added", {"emoji": emoji}, states={scene.target: state}, reactions_added=[reaction]
+                "reaction_added",
+                {"emoji": emoji},
+                message_states={scene.target: state},
+                reactions_added=[reaction],
             )
 
         look = self._reaction(caller, where, target, emoji)
-        return self._changes.make(caller, where, target, decide, head, missing, look)
+        return self._changes.apply(caller, where, target, decide, head, missing, look)
 
     def unreact(
         self,
-        caller: Caller,
+        caller: Principal,
         where: str,
         target: int,
         emoji: str,
         head: Head | None = None,
-        missing: Missing = no_such_target,
-    ) -> Changed:
+        missing: NotFoundError = no_such_target,
+    ) -> UpdateResult:
         """Take a reaction back, if it is there.
 
         Raises:
             NotFound, RateLimited, Muted, ConversationBusy: it is as it was.
         """
 
-        def decide(scene: Scene) -> Commit:
-            muting.check(scene.actor, scene.now)
-            found: Reaction | None = scene.more
+        def decide(scene: UpdateContext) -> Commit:
+            muting.require_unmuted(scene.actor, scene.now)
+            found: Reaction | None = scene.extra
             expired = scene.target <= scene.head.expired_up_to
-            if found is None or scene.message.deletion or expired:
-                raise IsSo(scene, None)
+            if found is None or scene.message.deleted_by or expired:
+                raise AlreadyApplied(scene, None)
             left = scene.state.reactions[emoji] - 1
             others = {name: count for name, count in scene.state.reactions.items() if name != emoji}
             counts = {**scene.state.reactions, emoji: left} if left else others
-            state = replace(scene.state, version=scene.number, reactions=counts)
+            state = replace(scene.state, version=scene.next_sequence_id, reactions=counts)
             return scene.commit(
-                "reaction_removed", {"emoji": emoji}, states={scene.target: state}, reactions_removed=[found]
+                "reaction_removed",
+                {"emoji": emoji},
+                message_states={scene.target: state},
+                reactions_removed=[found],
             )
 
         look = self._reaction(caller, where, target, emoji)
-        return self._changes.make(caller, where, target, decide, head, missing, look)
+        return self._changes.apply(caller, where, target, decide, head, missing, look)
 
-    def _reaction(self, caller: Caller, where: str, target: int, emoji: str) -> Callable[[], Any]:
+    def _reaction(self, caller: Principal, where: str, target: int, emoji: str) -> Callable[[], Any]:
         return lambda: self._store.reaction(where, target, caller.participant_id, emoji)
 
 
-def _still_there(scene: Scene) -> None:
-    if scene.message.deletion:
+def _require_updatable(scene: UpdateContext) -> None:
+    if scene.message.deleted_by:
         raise ValidationFailed.at("target", "was deleted")
     if scene.target <= scene.head.expired_up_to:
         raise ValidationFailed.at("target", "is past retention")
@@ -221,6 +229,6 @@ def _same(present: Any, asked: Any) -> bool:
     return json_text.dumps(present or None) == json_text.dumps(asked or None)
 
 
-def _audit(scene: Scene) -> AuditEntry:
+def _audit(scene: UpdateContext) -> AuditEntry:
     author = scene.message.event["sender"]["participant_id"]
-    return AuditEntry("message_deleted", scene.actor.participant_id, participant=author, target=scene.target)
+    return AuditEntry("message_deleted", scene.actor.participant_id, participant_id=author, target=scene.target)

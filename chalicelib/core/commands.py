@@ -168,7 +168,7 @@ COMMANDS: Mapping[str, type[Command]] = {
     "ping": Ping,
 }
 
-Appending: TypeAlias = Message | Edit | Delete | React | Unreact
+AppendCommand: TypeAlias = Message | Edit | Delete | React | Unreact
 """The commands that append to a log, and so need its head."""
 
 
@@ -182,7 +182,7 @@ def parse_command(frame: str, limits: Limits) -> tuple[Command | ChatError, dict
         return problem, {}
     if not isinstance(value, dict):
         return ValidationFailed.at("", "must be an object"), {}
-    repeated = echo(value)
+    repeated = correlation_fields(value)
     kind = value.get("type")
     if not isinstance(kind, str):
         return ValidationFailed.at("type", "must be the name of a command"), repeated
@@ -195,7 +195,7 @@ def parse_command(frame: str, limits: Limits) -> tuple[Command | ChatError, dict
         return problem, repeated
 
 
-def echo(frame: dict[str, Any]) -> dict[str, str]:
+def correlation_fields(frame: dict[str, Any]) -> dict[str, str]:
     """What tells the sender which of its frames an answer is for, as far as it is fit to be repeated."""
     found = {name: frame.get(name) for name in ("id", "conversation_id", "client_message_id")}
     return {

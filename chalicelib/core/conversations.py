@@ -18,19 +18,19 @@ from .clock import Clock, milliseconds, rfc3339
 from .errors import ConversationBusy, ErasureRunning, Forbidden, NotFound, Problem, ValidationFailed
 from .frames import Conversation
 from .ids import is_conversation_id, new_conversation_id
-from .limits import Limits, Timing, first_visit
+from .limits import Limits, Timing, first_check_at
 from .log import Log
-from .model import AuditEntry, Caller, Head, Info, Membership, Person, Role, State
-from .ports import Commit, ConnectionStore, ConversationStore, Creation, Gather, Refused
+from .model import Actor, AuditEntry, ConversationDetails, ConversationState, Head, Membership, Principal, Role
+from .ports import Commit, ConnectionStore, ConversationStore, Gather, NewConversation, PreconditionFailed
 from .presence import Presence
-from .pushes import Outcome, Push, ToParticipants, ToSubscriptions, of_commit
+from .pushes import Push, Result, ToParticipants, ToSubscriptions, pushes_for
 
 if TYPE_CHECKING:
     from .requests import ConversationsQuery, CreateConversation, NewParticipant, UpdateConversation
 
 MODERATORS: tuple[Role, ...] = ("owner", "moderator")
-NEWEST_MESSAGES = 50
-ERASING_SECONDS = 60
+LATEST_MESSAGES = 50
+ERASURE_RETRY_AFTER = 60
 """When to try again to bring in somebody who is just being erased."""
 _PURGE_STEP = 200
 
@@ -60,7 +60,7 @@ class Conversations:
 
     # ---- looking ---------------------------------------------------------------------------------------
 
-    def member(self, conversation_id: str, caller: Caller) -> Membership:
+    def require_member(self, conversation_id: str, caller: Principal) -> Membership:
         """The caller's place in a conversation. Raises NotFound."""
         if not is_conversation_id(conversation_id):
             raise NotFound
@@ -69,7 +69,7 @@ class Conversations:
             raise NotFound
         return member
 
-    def enter(self, conversation_id: str, caller: Caller) -> tuple[Head, Membership]:
+    def require_member_and_head(self, conversation_id: str, caller: Principal) -> tuple[Head, Membership]:
         """The head of a live conversation, and the caller's place in it. Raises NotFound."""
         if not is_conversation_id(conversation_id):
             raise NotFound
@@ -79,7 +79,7 @@ class Conversations:
         )
         if member is None:
             raise NotFound
-        return self._log.usable(head), member
+        return self._log.require_live(head), member
 
     def participants(self, head: Head) -> list[frames.Participant]:
         """Who is in, longest-standing first, and who of them is online."""
@@ -88,21 +88,21 @@ class Conversations:
             lambda: self._presence.online(head),
         )
         now = milliseconds(self._clock)
-        members = [muting.as_of(member, now) for member in roster]
+        members = [muting.without_expired_mute(member, now) for member in roster]
         return [frames.participant(member, online=member.participant_id in online) for member in members]
 
-    def view(self, conversation_id: str, caller: Caller, *, messages: bool = False) -> Conversation:
+    def view(self, conversation_id: str, caller: Principal, *, messages: bool = False) -> Conversation:
         """A conversation as the caller sees it, with its participants. Raises NotFound."""
-        head, _ = self.enter(conversation_id, caller)
+        head, _ = self.require_member_and_head(conversation_id, caller)
         info, participants, newest = self._gather(
-            lambda: self._store.info(conversation_id),
+            lambda: self._store.details(conversation_id),
             lambda: self.participants(head),
-            lambda: self._log.messages_before(head, None, NEWEST_MESSAGES if messages else 1),
+            lambda: self._log.messages_before(head, None, LATEST_MESSAGES if messages else 1),
         )
-        member = self.member(conversation_id, caller)
+        member = self.require_member(conversation_id, caller)
         if info is None:
             raise NotFound
-        view = self._personal(head, info, member)
+        view = self._for_member(head, info, member)
         view["participants"] = participants
         if newest.events:
             view["last_message"] = cast(frames.Event, newest.events[-1])
@@ -110,21 +110,21 @@ class Conversations:
             view["messages"] = cast(list[frames.Event], newest.events)
         return view
 
-    def _personal(self, head: Head, info: Info, member: Membership) -> Conversation:
+    def _for_member(self, head: Head, info: ConversationDetails, member: Membership) -> Conversation:
         view = frames.conversation(head, info)
         view["read_up_to"] = member.read_up_to
-        view["unread_count"] = max(head.messages - member.read_messages, 0)
+        view["unread_count"] = max(head.message_count - member.read_message_count, 0)
         return view
 
-    def list(self, caller: Caller, query: ConversationsQuery) -> dict[str, object]:
+    def list(self, caller: Principal, query: ConversationsQuery) -> dict[str, object]:
         """The caller's conversations, latest activity first, a page at a time."""
         after = None if query.cursor is None else tuple(cursors.decode(query.cursor, int, str))
         mine = {each.conversation_id for each in self._store.memberships_of(caller.participant_id)}
-        heads = [head for head in self._store.heads(list(mine)).values() if head.state is State.LIVE]
-        ranked = sorted(heads, key=_rank, reverse=True)
-        rest = [head for head in ranked if after is None or _rank(head) < after]
+        heads = [head for head in self._store.heads(list(mine)).values() if head.state is ConversationState.LIVE]
+        ranked = sorted(heads, key=_activity_key, reverse=True)
+        rest = [head for head in ranked if after is None or _activity_key(head) < after]
         page = rest[: query.limit]
-        infos, newest = self._store.page(page)
+        infos, newest = self._store.load_summaries(page)
         # Last of all: what of this is still the caller's, and up to where they have read by now.
         places = self._store.memberships([head.conversation_id for head in page], caller.participant_id)
         conversations = []
@@ -132,85 +132,87 @@ class Conversations:
             where = head.conversation_id
             if where not in places or where not in infos:
                 continue
-            view = self._personal(head, infos[where], places[where])
+            view = self._for_member(head, infos[where], places[where])
             if where in newest:
                 view["last_message"] = cast(frames.Event, newest[where])
             conversations.append(view)
         answer: dict[str, object] = {"conversations": conversations}
         if len(rest) > len(page):
-            answer["next_cursor"] = cursors.encode(*_rank(page[-1]))
+            answer["next_cursor"] = cursors.encode(*_activity_key(page[-1]))
         return answer
 
     # ---- making and changing ---------------------------------------------------------------------------
 
-    def create(self, caller: Caller, request: CreateConversation) -> Outcome:
+    def create(self, caller: Principal, request: CreateConversation) -> Result:
         """Make a conversation with the caller as owner."""
         if 1 + len(request.participants) > self._limits.participants:
             raise ValidationFailed.at(
                 "participants",
                 f"a conversation may have at most {self._limits.participants} participants, the caller included",
             )
-        if problems := _twice(request.participants, caller.participant_id):
+        if problems := _duplicates(request.participants, caller.participant_id):
             raise ValidationFailed(details=problems)
         conversation_id, now = new_conversation_id(), milliseconds(self._clock)
-        me = Person(caller.participant_id, caller.name or caller.participant_id[:100], "human")
+        me = Actor(caller.participant_id, caller.name or caller.participant_id[:100], "human")
 
-        def initial(person: Person, role: Role) -> Membership:
+        def initial(person: Actor, role: Role) -> Membership:
             return Membership(conversation_id, person.participant_id, person.name, person.type, role, now, 1, 1, 0)
 
         members = [initial(me, "owner")] + [
-            initial(Person(each.participant_id, each.name, each.type), each.role) for each in request.participants
+            initial(Actor(each.participant_id, each.name, each.type), each.role) for each in request.participants
         ]
         participants = [frames.participant(member, online=False) for member in members]
         head = Head(conversation_id, 1, 0, 0, now, len(members), 1)
-        info = Info(conversation_id, request.title, request.join_policy, request.metadata, now, me.participant_id)
+        info = ConversationDetails(
+            conversation_id, request.title, request.join_policy, request.metadata, now, me.participant_id
+        )
         event = {
             "conversation_id": conversation_id,
             "sequence_id": 1,
             "type": "conversation_created",
             "created_at": rfc3339(now),
-            "sender": frames.person_ref(me),
+            "sender": frames.participant_ref(me),
             "title": request.title,
             "participants": participants,
         }
-        visit_at = first_visit(now, self._timing)
-        creation = Creation(head, info, event, members, visit_at)
+        visit_at = first_check_at(now, self._timing)
+        creation = NewConversation(head, info, event, members, visit_at)
         try:
-            whole = self._log.insist(lambda: self._store.create(creation))
-        except Refused as refused:
+            whole = self._log.retry_on_conflict(lambda: self._store.create(creation))
+        except PreconditionFailed as refused:
             if caller.participant_id in refused.erasing:
                 raise ErasureRunning from None
             # Of somebody else it is not the caller's business: for a while it does not work, as in a crowd.
-            raise ConversationBusy(retry_after=ERASING_SECONDS) from None
+            raise ConversationBusy(retry_after=ERASURE_RETRY_AFTER) from None
         if not whole:
-            self._log.settle(conversation_id)
-        view = self._personal(head, info, members[0])
+            self._log.finalize_creation(conversation_id)
+        view = self._for_member(head, info, members[0])
         view["participants"] = participants
         added = frames.added_push(frames.conversation(head, info))
-        return Outcome(view, [ToParticipants([each.participant_id for each in members], added)])
+        return Result(view, [ToParticipants([each.participant_id for each in members], added)])
 
-    def update(self, caller: Caller, conversation_id: str, request: UpdateConversation) -> Outcome:
+    def update(self, caller: Principal, conversation_id: str, request: UpdateConversation) -> Result:
         """Change what is said about a conversation; owners and moderators may."""
         commits: list[Commit] = []
         asked = request.model_dump(exclude_unset=True)
 
         def plan(head: Head) -> Commit:
-            member = self.member(conversation_id, caller)
+            member = self.require_member(conversation_id, caller)
             if member.role not in MODERATORS or ("retention_days" in asked and member.role != "owner"):
                 raise Forbidden
-            info = self._store.info(conversation_id)
+            info = self._store.details(conversation_id)
             if info is None:
                 raise NotFound
             changes = {name: value for name, value in asked.items() if getattr(info, name) != value}
             if not changes:
-                raise _NothingToDo
+                raise _NoChange
             now = milliseconds(self._clock)
             event = {
                 "conversation_id": conversation_id,
                 "sequence_id": head.sequence_id + 1,
                 "type": "conversation_updated",
                 "created_at": rfc3339(now),
-                "sender": frames.person_ref(caller.acting(member)),
+                "sender": frames.participant_ref(caller.as_actor(member)),
                 **changes,
             }
             new = replace(head, sequence_id=head.sequence_id + 1, updated_at=now)
@@ -220,47 +222,47 @@ class Conversations:
                 new,
                 [event],
                 guard=member,
-                info=replace(info, **changes),
+                details=replace(info, **changes),
                 # What is past retention by the new number goes soon, not when it was due by the old one.
-                visit_at=now // 1000 if "retention_days" in changes else None,
+                retention_check_at=now // 1000 if "retention_days" in changes else None,
                 audit=[entry],
             )
 
-        with contextlib.suppress(_NothingToDo):
+        with contextlib.suppress(_NoChange):
             commits.append(self._log.append(conversation_id, plan))
-        pushes = [push for commit in commits for push in of_commit(commit)]
-        return self.seen(conversation_id, caller, pushes)
+        pushes = [push for commit in commits for push in pushes_for(commit)]
+        return self.respond_with_conversation(conversation_id, caller, pushes)
 
-    def seen(self, conversation_id: str, caller: Caller, pushes: Sequence[Push]) -> Outcome:
+    def respond_with_conversation(self, conversation_id: str, caller: Principal, pushes: Sequence[Push]) -> Result:
         """The conversation as the answer to a change of it, even if its author has just been removed."""
         try:
-            return Outcome(self.view(conversation_id, caller), pushes)
+            return Result(self.view(conversation_id, caller), pushes)
         except NotFound as problem:
-            return Outcome(None, pushes, problem)
+            return Result(None, pushes, problem)
 
     # ---- ending ----------------------------------------------------------------------------------------
 
-    def delete(self, caller: Caller, conversation_id: str) -> Outcome:
+    def delete(self, caller: Principal, conversation_id: str) -> Result:
         """Delete a conversation; owners may. One write ends it for everybody, its items follow."""
-        patience = self._log.patience()
+        patience = self._log.new_backoff()
         now = int(self._clock.now())
         while True:
-            _, member = self.enter(conversation_id, caller)
+            _, member = self.require_member_and_head(conversation_id, caller)
             if member.role != "owner":
                 raise Forbidden
-            if self._log.insist(functools.partial(self._store.delete, member, purge_at=now)):
+            if self._log.retry_on_conflict(functools.partial(self._store.delete, member, purge_at=now)):
                 break
-            patience.pause()
+            patience.wait()
         # Nothing can follow the mark: who has gone by this head is all who ever will.
         head = self._store.head(conversation_id)
-        gone = {} if head is None else head.gone
+        gone = {} if head is None else head.departed
         live = [
             each
             for each in self._connections.subscribers(conversation_id)
             if gone.get(each.participant_id, 0) <= each.epoch
         ]
-        self._connections.drop_all(conversation_id)
-        return Outcome(None, [ToSubscriptions(live, frames.deleted_push(conversation_id))])
+        self._connections.unsubscribe_all(conversation_id)
+        return Result(None, [ToSubscriptions(live, frames.deleted_push(conversation_id))])
 
     def sweep(self, seconds: float) -> int:
         """Clear away conversations that are due, for about so long; how many were finished."""
@@ -276,15 +278,15 @@ class Conversations:
         return finished
 
 
-class _NothingToDo(Exception):
+class _NoChange(Exception):
     """A change that changes nothing."""
 
 
-def _rank(head: Head) -> tuple[int | str, ...]:
+def _activity_key(head: Head) -> tuple[int | str, ...]:
     return head.updated_at, head.conversation_id
 
 
-def _twice(participants: list[NewParticipant], caller: str) -> list[Problem]:
+def _duplicates(participants: list[NewParticipant], caller: str) -> list[Problem]:
     """Who stands in a list of initial participants although they are in it already."""
     counts = Counter([caller, *(each.participant_id for each in participants)])
     return [

@@ -31,42 +31,42 @@ class ErasureJob:
     """How many conversations there were to begin with."""
     done: int
     participant_id: str = ""
-    seed: str = ""
+    pseudonym_salt: str = ""
     """Random, and kept only while it runs: who has it can tell under which ids the person is now known."""
     done_at: int = 0
 
     @property
-    def running(self) -> bool:
+    def is_running(self) -> bool:
         """Whether there is anything left to do."""
-        return bool(self.seed)
+        return bool(self.pseudonym_salt)
 
-    def alias(self, conversation_id: str) -> str:
+    def pseudonym(self, conversation_id: str) -> str:
         """The id that stands for the person in one conversation: the same at every attempt, another elsewhere."""
-        digest = hashlib.sha256(f"{self.seed}:{conversation_id}".encode()).digest()[:16]
+        digest = hashlib.sha256(f"{self.pseudonym_salt}:{conversation_id}".encode()).digest()[:16]
         return "erased_" + base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DataLocation:
     """That a conversation holds something about a person: their membership, or what is left of them."""
 
     conversation_id: str
     is_member: bool
     expires_at: int = 0
     """Of a membership in a conversation that is still being made (epoch seconds)."""
-    erased_by: int = 0
+    erased_at_event: int = 0
     """The event since which the person is gone for good; 0 as long as there is none."""
-    begun_at: int = 0
+    started_at: int = 0
     position: str = ""
     """Up to where what is kept was gone through."""
 
 
 @dataclass(frozen=True, slots=True)
-class Erasing:
+class ErasureCommit:
     """Within a commit: somebody goes for good. It stands only while their erasure runs and has not begun here."""
 
     job: ErasureJob
-    place: Place
+    location: DataLocation
     """As it is to be."""
     was_member: bool
     is_banned: bool
@@ -83,45 +83,45 @@ class ErasureStore(Protocol):
         """Keep a new one, so that from now on no membership of the person can begin. False: one is running.
 
         Raises:
-            Contended: nothing happened.
+            WriteConflict: nothing happened.
         """
         ...
 
-    def counted(self, job: ErasureJob) -> None:
+    def set_total(self, job: ErasureJob) -> None:
         """Note how many conversations there are, as long as it runs."""
         ...
 
-    def places(self, participant_id: str) -> list[Place]:
+    def data_locations(self, participant_id: str) -> list[DataLocation]:
         """Where the person is or was, by conversation; memberships that have expired as well."""
         ...
 
-    def mark(self, job: ErasureJob, was: Place, place: Place) -> bool:
+    def begin_at(self, job: ErasureJob, was: DataLocation, place: DataLocation) -> bool:
         """Begin in a conversation that is not live. False: it is not as it was.
 
         Raises:
-            Contended: nothing happened.
+            WriteConflict: nothing happened.
         """
         ...
 
-    def rewrite(self, job: ErasureJob, place: Place, redaction: Redaction) -> Place | None:
+    def rewrite(self, job: ErasureJob, place: DataLocation, redaction: Redaction) -> DataLocation | None:
         """Go through a page of what the conversation holds, from `place.position` on; None at the end of it.
 
         The place as it was given back: somebody else was quicker.
 
         Raises:
-            Contended: nothing happened.
+            WriteConflict: nothing happened.
         """
         ...
 
-    def withdraw_all(self, conversation_id: str, participant_id: str) -> None:
+    def dequeue_all(self, conversation_id: str, participant_id: str) -> None:
         """Take all messages of somebody out of a conversation's queue."""
         ...
 
-    def leave_nothing(self, job: ErasureJob, place: Place) -> bool:
+    def complete_at(self, job: ErasureJob, place: DataLocation) -> bool:
         """Remove the place itself, and count the conversation as done. False: it is not as it was.
 
         Raises:
-            Contended: nothing happened.
+            WriteConflict: nothing happened.
         """
         ...
 
@@ -129,11 +129,11 @@ class ErasureStore(Protocol):
         """Note that it is done, and forget whose erasure it was. False: somebody else did.
 
         Raises:
-            Contended: nothing happened.
+            WriteConflict: nothing happened.
         """
         ...
 
-    def unfinished(self, now: int, limit: int) -> list[str]:
+    def list_pending(self, now: int, limit: int) -> list[str]:
         """The ids of erasures that were asked for before now (epoch seconds) and are not done."""
         ...
 
@@ -142,19 +142,19 @@ class ErasureStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class RetentionCheck:
     """That a conversation is to be looked at for contents past retention."""
 
     conversation_id: str
-    due: int
+    due_at: int
     """Epoch seconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class RetentionProgress:
     """How far retention has got in a conversation."""
 
-    due: int
+    due_at: int
     """When it is looked at next: a visit of any other time is void. 0: it was never looked at."""
     cleared_up_to: int
     """Up to which event contents were removed."""
@@ -163,33 +163,33 @@ class Kept:
 class RetentionStore(Protocol):
     """Which conversation is to be looked at when, and removing contents. Every read is consistent."""
 
-    def due_visits(self, now: int, limit: int) -> list[Visit]:
+    def due_checks(self, now: int, limit: int) -> list[RetentionCheck]:
         """Visits that are due by now (epoch seconds), the longest due first."""
         ...
 
-    def kept(self, conversation_id: str) -> Kept:
+    def progress(self, conversation_id: str) -> RetentionProgress:
         """How far it has got."""
         ...
 
-    def drop(self, visit: Visit) -> None:
+    def cancel(self, visit: RetentionCheck) -> None:
         """This one is not to be made."""
         ...
 
-    def renew(self, visit: Visit, due: int) -> None:
+    def reschedule(self, visit: RetentionCheck, due: int) -> None:
         """It was made; the next one is due then.
 
         Raises:
-            Contended: nothing happened.
+            WriteConflict: nothing happened.
         """
         ...
 
-    def clear(self, conversation_id: str, kept: Kept, up_to: int) -> int:
+    def clear_contents(self, conversation_id: str, kept: RetentionProgress, up_to: int) -> int:
         """Remove the contents of a page of messages after `kept.cleared_up_to`; up to where that was.
 
         `cleared_up_to` itself: somebody else was quicker.
 
         Raises:
-            Contended: nothing happened.
+            WriteConflict: nothing happened.
         """
         ...
 
@@ -197,9 +197,9 @@ class RetentionStore(Protocol):
 # ---- long work -----------------------------------------------------------------------------------------
 
 
-class WorkQueue(Protocol):
+class JobQueue(Protocol):
     """Work for later. It may be lost or done twice: notes in the store find it, and no step harms if repeated."""
 
-    def send(self, work: str, delay: float) -> None:
+    def send(self, job: str, delay: float) -> None:
         """Let `work` be done in about `delay` seconds. Raises Unavailable."""
         ...

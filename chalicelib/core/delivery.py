@@ -16,25 +16,25 @@ from . import json_text
 from .clock import Clock
 from .frames import Frame, disconnect
 from .limits import Timing
-from .measures import Measure
+from .measures import Metric
 from .model import Subscription
-from .ports import ConnectionStore, Gather, Observer, Poster
+from .ports import ConnectionPoster, ConnectionStore, Gather, Observer
 from .presence import Presence
-from .pushes import Answer, Departure, Push, ToParticipants, ToSubscribers, ToSubscriptions
+from .pushes import DirectReply, PendingOffline, Push, ToParticipants, ToSubscribers, ToSubscriptions
 
-_LOOKUPS_AT_ONCE = 16
+_LOOKUP_CONCURRENCY = 16
 
 TOKEN_EXPIRED = disconnect("TOKEN_EXPIRED", "The token of this socket has expired.", reconnect=True)
 
 
-class Delivery:
+class FanOut:
     """Carries out pushes and answers."""
 
     def __init__(
         self,
         connections: ConnectionStore,
         presence: Presence,
-        poster: Poster,
+        poster: ConnectionPoster,
         clock: Clock,
         gather: Gather,
         observer: Observer,
@@ -48,7 +48,7 @@ class Delivery:
         self._observer = observer
         self._timing = timing
 
-    def deliver(self, pushes: Sequence[Push], *, within: float, answer: Answer | None = None) -> None:
+    def deliver(self, pushes: Sequence[Push], *, within: float, answer: DirectReply | None = None) -> None:
         """Post `answer` to the socket that asked, and beside that carry out `pushes`.
 
         Returns within about `within` seconds, however the sockets behave.
@@ -65,21 +65,21 @@ class Delivery:
         for connection_id, (generation, participant_id) in missing.items():
             if self._clock.monotonic() >= deadline:
                 break
-            ended = self._connections.mark_gone(connection_id, generation, participant_id)
+            ended = self._connections.mark_stale(connection_id, generation, participant_id)
             if ended:
-                more = self._presence.went(ended)
-                self._post(self._mail(more), deadline)
+                more = self._presence.on_unsubscribed(ended)
+                self._post(self._group_by_connection(more), deadline)
                 went += more
-        self._put_off(went, deadline)
+        self._debounce_offline(went, deadline)
 
-    def _answer(self, answer: Answer, deadline: float) -> bool:
+    def _answer(self, answer: DirectReply, deadline: float) -> bool:
         payloads = [_payload(each) for each in answer.frames]
         if not payloads:
             return True
         gone = self._poster.post_all({answer.connection_id: payloads}, deadline)
         acknowledged = any(each["type"] == "message_ack" for each in answer.frames)
-        if acknowledged and not gone and answer.asked_at is not None:
-            self._took(Measure.ACK_LATENCY, self._clock.now() - answer.asked_at)
+        if acknowledged and not gone and answer.received_at is not None:
+            self._record_latency(Metric.ACK_LATENCY, self._clock.now() - answer.received_at)
         return not gone
 
     def _fan_out(self, pushes: Sequence[Push], deadline: float) -> list[Subscription]:
@@ -87,42 +87,42 @@ class Delivery:
         if not pushes:
             return []
         began = self._clock.monotonic()
-        mail = self._mail(pushes)
+        mail = self._group_by_connection(pushes)
         gone: list[Subscription] = []
         if mail:
-            self._observer.count(Measure.FAN_OUT_SIZE, len(mail))
+            self._observer.count(Metric.FAN_OUT_SIZE, len(mail))
             gone = self._post(mail, deadline)
-            self._took(Measure.FAN_OUT_LATENCY, self._clock.monotonic() - began)
-        return gone + self._put_off(pushes, deadline)
+            self._record_latency(Metric.FAN_OUT_LATENCY, self._clock.monotonic() - began)
+        return gone + self._debounce_offline(pushes, deadline)
 
-    def _put_off(self, pushes: Sequence[Push], deadline: float) -> list[Subscription]:
+    def _debounce_offline(self, pushes: Sequence[Push], deadline: float) -> list[Subscription]:
         """Leave the departures to the queue, and tell what it does not take; the recipients that are gone.
 
         After everything else is posted, as nobody waits for it.
         """
-        departures = [each for each in pushes if isinstance(each, Departure)]
-        return self._post(self._mail(self._presence.put_off(departures)), deadline)
+        departures = [each for each in pushes if isinstance(each, PendingOffline)]
+        return self._post(self._group_by_connection(self._presence.debounce(departures)), deadline)
 
-    def _took(self, what: Measure, seconds: float) -> None:
+    def _record_latency(self, what: Metric, seconds: float) -> None:
         self._observer.count(what, round(max(seconds, 0.0) * 1000, 1))
 
-    def hang_up(self, connection_id: str, last_words: Frame) -> None:
+    def disconnect(self, connection_id: str, final_frame: Frame) -> None:
         """Tell a socket why, close it, and forget it."""
         deadline = self._clock.monotonic() + self._timing.http_fan_out
-        self._poster.post_all({connection_id: [_payload(last_words)]}, deadline)
+        self._poster.post_all({connection_id: [_payload(final_frame)]}, deadline)
         self._poster.close(connection_id)
         _, ended = self._connections.close(connection_id)
-        went = self._presence.went(ended)
-        self._post(self._mail(went), deadline)
-        self._put_off(went, deadline)
+        went = self._presence.on_unsubscribed(ended)
+        self._post(self._group_by_connection(went), deadline)
+        self._debounce_offline(went, deadline)
 
     # ---- who gets what ---------------------------------------------------------------------------------
 
-    def _mail(self, pushes: Sequence[Push]) -> dict[str, tuple[Subscription, list[bytes]]]:
+    def _group_by_connection(self, pushes: Sequence[Push]) -> dict[str, tuple[Subscription, list[bytes]]]:
         mail: dict[str, tuple[Subscription, list[bytes]]] = {}
         asked: dict[str, list[Subscription]] = {}
         for push in pushes:
-            if isinstance(push, Departure):
+            if isinstance(push, PendingOffline):
                 continue
             payload = _payload(push.frame)
             for each in self._recipients(push, asked):
@@ -139,18 +139,18 @@ class Delivery:
                 return subscriptions
             case ToParticipants(participant_ids):
                 found: list[Subscription] = []
-                for start in range(0, len(participant_ids), _LOOKUPS_AT_ONCE):
-                    some = participant_ids[start : start + _LOOKUPS_AT_ONCE]
-                    for sockets in self._gather(*(self._sockets_of(each) for each in some)):
+                for start in range(0, len(participant_ids), _LOOKUP_CONCURRENCY):
+                    some = participant_ids[start : start + _LOOKUP_CONCURRENCY]
+                    for sockets in self._gather(*(self._connections_of(each) for each in some)):
                         found += sockets
                 return found
             case ToSubscribers(conversation_id):
                 if conversation_id not in asked:
                     asked[conversation_id] = self._connections.subscribers(conversation_id)
-                return [each for each in asked[conversation_id] if _hears(each, push)]
+                return [each for each in asked[conversation_id] if _is_recipient(each, push)]
 
-    def _sockets_of(self, participant_id: str) -> Callable[[], list[Subscription]]:
-        return lambda: self._connections.sockets_of(participant_id)
+    def _connections_of(self, participant_id: str) -> Callable[[], list[Subscription]]:
+        return lambda: self._connections.active_connections_of(participant_id)
 
     # ---- posting ---------------------------------------------------------------------------------------
 
@@ -168,14 +168,14 @@ class Delivery:
             if self._clock.monotonic() >= deadline:
                 break
             if not self._renewed_since(to):
-                self.hang_up(each, TOKEN_EXPIRED)
+                self.disconnect(each, TOKEN_EXPIRED)
             elif self._poster.post_all({each: payloads}, deadline):
                 recipients.append(to)
         return recipients
 
     def _renewed_since(self, subscription: Subscription) -> bool:
         """Whether the socket has a newer token than its subscription says; `auth` gets to them one by one."""
-        socket = self._connections.socket(subscription.connection_id)
+        socket = self._connections.get(subscription.connection_id)
         return socket is not None and (
             socket.token_expires_at + self._timing.expired_token_grace >= self._clock.now()
         )
@@ -185,11 +185,11 @@ def _payload(frame: Frame) -> bytes:
     return json_text.dumps(frame).encode()
 
 
-def _hears(subscription: Subscription, push: ToSubscribers) -> bool:
-    if push.gone.get(subscription.participant_id, 0) > subscription.epoch:
+def _is_recipient(subscription: Subscription, push: ToSubscribers) -> bool:
+    if push.departed.get(subscription.participant_id, 0) > subscription.epoch:
         return False
     return (
-        subscription.since >= push.subscribed_since
-        and subscription.participant_id != push.not_to_participant
-        and subscription.connection_id != push.not_to_connection
+        subscription.subscribed_at >= push.subscribed_since
+        and subscription.participant_id != push.exclude_participant
+        and subscription.connection_id != push.exclude_connection
     )

@@ -24,19 +24,19 @@ from dataclasses import replace
 from typing import Any
 
 from .clock import Clock, milliseconds, rfc3339
-from .data_ports import Erasing, ErasureJob, ErasureStore, Place, erasure_id
-from .delivery import Delivery
+from .data_ports import DataLocation, ErasureCommit, ErasureJob, ErasureStore, erasure_id
+from .delivery import FanOut
 from .errors import ConversationBusy, NotFound
-from .frames import disconnect, person_ref
+from .frames import disconnect, participant_ref
 from .limits import Timing
 from .log import Log
 from .members import Members
-from .model import Caller, Event, Head, Membership, Person, State
-from .ports import Commit, ConnectionStore, Contended, ConversationStore, ModerationStore, Refused
+from .model import Actor, ConversationState, Event, Head, Membership, Principal
+from .ports import Commit, ConnectionStore, ConversationStore, ModerationStore, PreconditionFailed, WriteConflict
 from .redaction import ERASED_NAME, Redaction
 
-LAST_WORDS = disconnect("ERASED", "Your data is being erased, as you asked.", reconnect=False)
-AGAIN_SECONDS = 5.0
+ERASED_FRAME = disconnect("ERASED", "Your data is being erased, as you asked.", reconnect=False)
+RETRY_DELAY = 5.0
 """How long to wait for what is in the way: a crowd of writers, or a conversation that is being made."""
 _SOCKET_SECONDS = 5.0
 
@@ -52,7 +52,7 @@ class Erasure:
         connections: ConnectionStore,
         members: Members,
         log: Log,
-        delivery: Delivery,
+        delivery: FanOut,
         clock: Clock,
         timing: Timing,
     ) -> None:
@@ -68,17 +68,17 @@ class Erasure:
 
     # ---- asking ----------------------------------------------------------------------------------------
 
-    def request(self, caller: Caller) -> tuple[str, dict[str, Any]]:
+    def request(self, caller: Principal) -> tuple[str, dict[str, Any]]:
         """Begin to erase the caller, or find that it has begun; the id of the erasure, and how it stands."""
         job_id = erasure_id(caller.participant_id)
         job = ErasureJob(job_id, milliseconds(self._clock), 0, 0, caller.participant_id, secrets.token_hex(16))
-        if self._log.insist(lambda: self._erasures.begin(job)):
+        if self._log.retry_on_conflict(lambda: self._erasures.begin(job)):
             # Counted after the begin: from then on there are no more of them.
-            job = replace(job, total=len(self._erasures.places(caller.participant_id)))
-            self._log.insist(lambda: self._erasures.counted(job))
+            job = replace(job, total=len(self._erasures.data_locations(caller.participant_id)))
+            self._log.retry_on_conflict(lambda: self._erasures.set_total(job))
         return job_id, self._view(self._erasures.job(job_id) or job)
 
-    def status(self, caller: Caller) -> dict[str, Any]:
+    def status(self, caller: Principal) -> dict[str, Any]:
         """How the erasure of the caller stands. Raises NotFound if none was ever asked for."""
         job = self._erasures.job(erasure_id(caller.participant_id))
         if job is None:
@@ -87,111 +87,115 @@ class Erasure:
 
     def _view(self, job: ErasureJob) -> dict[str, Any]:
         view: dict[str, Any] = {
-            "status": "running" if job.running else "done",
+            "status": "running" if job.is_running else "done",
             "conversations_total": max(job.total, job.done),
             "conversations_done": job.done,
             "requested_at": rfc3339(job.requested_at),
         }
-        return view if job.running else view | {"finished_at": rfc3339(job.done_at)}
+        return view if job.is_running else view | {"finished_at": rfc3339(job.done_at)}
 
     # ---- doing it --------------------------------------------------------------------------------------
 
-    def work(self, job_id: str, seconds: float) -> float | None:
+    def run(self, job_id: str, seconds: float) -> float | None:
         """Go on for about so many seconds; in how many more to do so again, None if nothing is left to do.
 
         However few they are, something is done.
         """
         job = self._erasures.job(job_id)
-        if job is None or not job.running:
+        if job is None or not job.is_running:
             return None
         deadline = self._clock.monotonic() + seconds
-        self._hang_up(job)
+        self._disconnect(job)
         waits: list[float] = []
-        for step in (self._begin, self._go_through):
-            begun = step == self._go_through
-            for place in self._erasures.places(job.participant_id):
-                if begun != bool(place.erased_by):
+        for step in (self._begin, self._rewrite):
+            begun = step == self._rewrite
+            for place in self._erasures.data_locations(job.participant_id):
+                if begun != bool(place.erased_at_event):
                     continue
                 try:
                     waits += step(job, place, deadline)
-                except (ConversationBusy, Contended):
-                    waits.append(AGAIN_SECONDS)
+                except (ConversationBusy, WriteConflict):
+                    waits.append(RETRY_DELAY)
                 if self._clock.monotonic() >= deadline:
                     return 0.0
-        if self._erasures.places(job.participant_id):
+        if self._erasures.data_locations(job.participant_id):
             return min(waits, default=0.0)
-        self._hang_up(job)
-        self._connections.forget(job.participant_id)
+        self._disconnect(job)
+        self._connections.delete_participant(job.participant_id)
         current = self._erasures.job(job_id)
-        if current is not None and current.seed == job.seed:
-            self._log.insist(lambda: self._erasures.finish(current, milliseconds(self._clock)))
+        if current is not None and current.pseudonym_salt == job.pseudonym_salt:
+            self._log.retry_on_conflict(lambda: self._erasures.finish(current, milliseconds(self._clock)))
         return None
 
-    def _hang_up(self, job: ErasureJob) -> None:
-        for each in self._connections.sockets_of(job.participant_id):
-            self._delivery.hang_up(each.connection_id, LAST_WORDS)
+    def _disconnect(self, job: ErasureJob) -> None:
+        for each in self._connections.active_connections_of(job.participant_id):
+            self._delivery.disconnect(each.connection_id, ERASED_FRAME)
 
     # ---- leaving ---------------------------------------------------------------------------------------
 
-    def _begin(self, job: ErasureJob, place: Place, _deadline: float) -> list[float]:
+    def _begin(self, job: ErasureJob, place: DataLocation, _deadline: float) -> list[float]:
         """Begin in one conversation; how long to wait if it cannot be done yet."""
         where = place.conversation_id
         head = self._store.head(where)
         if head is None:
             if place.expires_at > self._clock.now():
-                return [AGAIN_SECONDS]
-            self._log.insist(lambda: self._erasures.leave_nothing(job, place))
-        elif head.state is State.LIVE:
-            self._say_goodbye(job, place)
+                return [RETRY_DELAY]
+            self._log.retry_on_conflict(lambda: self._erasures.complete_at(job, place))
+        elif head.state is ConversationState.LIVE:
+            self._append_departure(job, place)
         else:
-            begun = self._begun(place, head.sequence_id)
-            self._log.insist(lambda: self._erasures.mark(job, place, begun))
+            begun = self._started(place, head.sequence_id)
+            self._log.retry_on_conflict(lambda: self._erasures.begin_at(job, place, begun))
         return []
 
-    def _begun(self, place: Place, event: int) -> Place:
-        return Place(place.conversation_id, is_member=False, erased_by=event, begun_at=milliseconds(self._clock))
+    def _started(self, place: DataLocation, event: int) -> DataLocation:
+        return DataLocation(
+            place.conversation_id, is_member=False, erased_at_event=event, started_at=milliseconds(self._clock)
+        )
 
-    def _say_goodbye(self, job: ErasureJob, place: Place) -> None:
+    def _append_departure(self, job: ErasureJob, place: DataLocation) -> None:
         """Leave, and say that it is for good."""
 
         def plan(head: Head) -> Commit:
             member = self._store.membership(place.conversation_id, job.participant_id)
             if (member is not None) != place.is_member:
-                raise _Otherwise
-            return self._goodbye(job, place, head, member)
+                raise _StaleRead
+            return self._plan_departure(job, place, head, member)
 
         try:
             commit = self._log.append(place.conversation_id, plan)
-        except (NotFound, Refused, _Otherwise):
+        except (NotFound, PreconditionFailed, _StaleRead):
             # It has ended, or somebody else did this: what the place now is shows what is to be done.
             return
-        self._delivery.deliver(self._members.departure(commit, "left"), within=self._timing.socket_fan_out)
+        self._delivery.deliver(self._members.notify_left(commit, "left"), within=self._timing.socket_fan_out)
 
-    def _goodbye(self, job: ErasureJob, place: Place, head: Head, member: Membership | None) -> Commit:
+    def _plan_departure(
+        self, job: ErasureJob, place: DataLocation, head: Head, member: Membership | None
+    ) -> Commit:
         where, who = place.conversation_id, job.participant_id
-        person = Person(who, ERASED_NAME, "human") if member is None else member.person
+        person = Actor(who, ERASED_NAME, "human") if member is None else member.actor
         commit = Commit(head, head)
         if member is not None:
-            commit = self._members.exit(head, member, by=person, reason="left")
+            commit = self._members.plan_departure(head, member, by=person, reason="left")
         number = commit.new.sequence_id + 1
         event: Event = {
             "conversation_id": where,
             "sequence_id": number,
             "type": "participant_erased",
             "created_at": rfc3339(milliseconds(self._clock)),
-            "sender": person_ref(person),
-            "participant_id": job.alias(where),
+            "sender": participant_ref(person),
+            "participant_id": job.pseudonym(where),
         }
-        info = self._store.info(where)
+        info = self._store.details(where)
         named = info is not None and info.created_by == who
         return replace(
             commit,
             new=replace(commit.new, sequence_id=number),
             events=[*commit.events, event],
-            info=replace(info, created_by=job.alias(where)) if info is not None and named else None,
-            erasing=Erasing(
+            details=replace(info, created_by=job.pseudonym(where)) if info is not None and named else None,
+            erasure=ErasureCommit(
                 job,
-                self._begun(place, number),
+                self._started(place, number),
                 was_member=member is not None,
                 is_banned=self._moderation.ban(where, who) is not None,
             ),
@@ -199,18 +203,18 @@ class Erasure:
 
     # ---- going through what is there -------------------------------------------------------------------
 
-    def _go_through(self, job: ErasureJob, place: Place, deadline: float) -> list[float]:
+    def _rewrite(self, job: ErasureJob, place: DataLocation, deadline: float) -> list[float]:
         """Rewrite what one conversation holds, a page at least; how long to wait if it is too early for that."""
-        early = place.begun_at / 1000 + self._timing.erasure_settles - self._clock.now()
+        early = place.started_at / 1000 + self._timing.erasure_grace - self._clock.now()
         if early > 0:
             return [early]
         where, who = place.conversation_id, job.participant_id
-        redaction = Redaction(who, job.alias(where), rfc3339(job.requested_at), place.erased_by)
-        self._clear_up(where, who)
+        redaction = Redaction(who, job.pseudonym(where), rfc3339(job.requested_at), place.erased_at_event)
+        self._delete_leftovers(where, who)
         while True:
-            ahead = self._log.insist(self._page(job, place, redaction))
+            ahead = self._log.retry_on_conflict(self._page(job, place, redaction))
             if ahead is None:
-                self._log.insist(self._end(job, place))
+                self._log.retry_on_conflict(self._end(job, place))
                 return []
             if ahead == place:
                 # Somebody else was quicker, or something of it has changed: the next time will show.
@@ -219,22 +223,24 @@ class Erasure:
             if self._clock.monotonic() >= deadline:
                 return [0.0]
 
-    def _page(self, job: ErasureJob, place: Place, redaction: Redaction) -> Callable[[], Place | None]:
+    def _page(
+        self, job: ErasureJob, place: DataLocation, redaction: Redaction
+    ) -> Callable[[], DataLocation | None]:
         return lambda: self._erasures.rewrite(job, place, redaction)
 
-    def _end(self, job: ErasureJob, place: Place) -> Callable[[], bool]:
-        return lambda: self._erasures.leave_nothing(job, place)
+    def _end(self, job: ErasureJob, place: DataLocation) -> Callable[[], bool]:
+        return lambda: self._erasures.complete_at(job, place)
 
-    def _clear_up(self, conversation_id: str, participant_id: str) -> None:
+    def _delete_leftovers(self, conversation_id: str, participant_id: str) -> None:
         """What lies beside the log. It was done when they left, unless that died before the end."""
         head = self._store.head(conversation_id)
-        if head is not None and participant_id in head.gone:
-            went_by = head.gone[participant_id]
-            self._connections.drop_participant(conversation_id, participant_id, went_by)
-            self._store.forget_gone(conversation_id, participant_id, went_by)
-        self._connections.forget_signs(conversation_id, participant_id)
-        self._erasures.withdraw_all(conversation_id, participant_id)
+        if head is not None and participant_id in head.departed:
+            went_by = head.departed[participant_id]
+            self._connections.unsubscribe_participant(conversation_id, participant_id, went_by)
+            self._store.clear_departed(conversation_id, participant_id, went_by)
+        self._connections.delete_ephemeral(conversation_id, participant_id)
+        self._erasures.dequeue_all(conversation_id, participant_id)
 
 
-class _Otherwise(Exception):
+class _StaleRead(Exception):
     """The place is not what it was read as."""

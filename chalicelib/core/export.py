@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from . import cursors, json_text
 from .clock import rfc3339
-from .data_ports import ErasureStore, Place
-from .model import Caller, Event, Head, State
+from .data_ports import DataLocation, ErasureStore
+from .model import ConversationState, Event, Head, Principal
 from .ports import ConversationStore
 
 if TYPE_CHECKING:
     from .requests import ExportQuery
 
-LOOKED_AT = 1_000
+EVENTS_PER_PAGE = 1_000
 """Events that are gone through for a page, whoever they are of: what takes a second or two."""
 MAX_PAGE_BYTES = 2 * 1024 * 1024
 """An answer of a Lambda function may have 6 MB (quotas), in which our JSON stands escaped once more."""
-_NOT_THEIRS = ("reactions", "last_change")
+_MEMBERS_ONLY_FIELDS = ("reactions", "version")
 """What is told of a message only to who is in its conversation."""
 
 
@@ -33,14 +33,14 @@ class Export:
         self._erasures = erasures
         self._store = store
 
-    def page(self, caller: Caller, query: ExportQuery) -> dict[str, Any]:
+    def page(self, caller: Principal, query: ExportQuery) -> dict[str, Any]:
         """The next page, with the cursor of the one after it unless it is the last."""
         begin_with, after = "", 0
         if query.cursor is not None:
             where, position = cursors.decode(query.cursor, str, int)
             begin_with, after = str(where), int(position)
         page = _Page(caller)
-        for place in self._erasures.places(caller.participant_id):
+        for place in self._erasures.data_locations(caller.participant_id):
             where = place.conversation_id
             if where < begin_with:
                 continue
@@ -51,11 +51,11 @@ class Export:
                 return page.until(where, stopped_at)
         return page.answer
 
-    def _conversation(self, page: _Page, place: Place, after: int) -> int | None:
+    def _conversation(self, page: _Page, place: DataLocation, after: int) -> int | None:
         """Add what there is of one conversation; where to go on, None at its end."""
         where = place.conversation_id
         head = self._store.head(where)
-        if head is None or head.state is State.DELETED:
+        if head is None or head.state is ConversationState.DELETED:
             return None
         if not after:
             page.answer["conversations"].append(self._summary(page.caller, place, head))
@@ -65,16 +65,16 @@ class Export:
             # A hole is a commit that is just being made: it comes with the next page.
             if page.is_full or event["sequence_id"] != position + 1:
                 return position
-            if not page.take(logged.present if place.is_member else _left_behind(logged.present)):
+            if not page.take(logged.current if place.is_member else _for_past_member(logged.current)):
                 return position
             position = event["sequence_id"]
         return None if position >= head.sequence_id else position
 
-    def _summary(self, caller: Caller, place: Place, head: Head) -> dict[str, Any]:
+    def _summary(self, caller: Principal, place: DataLocation, head: Head) -> dict[str, Any]:
         where = place.conversation_id
         member = self._store.membership(where, caller.participant_id) if place.is_member else None
-        info = self._store.info(where) if member is not None else None
-        if member is None or info is None or head.state is not State.LIVE:
+        info = self._store.details(where) if member is not None else None
+        if member is None or info is None or head.state is not ConversationState.LIVE:
             return {"conversation_id": where, "is_participant": False}
         return {
             "conversation_id": where,
@@ -91,14 +91,14 @@ class Export:
 class _Page:
     """What a page holds so far."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Principal) -> None:
         self.caller = caller
         self.answer: dict[str, Any] = {
             "participant": {"participant_id": caller.participant_id},
             "conversations": [],
             "messages": [],
         }
-        self._left = LOOKED_AT
+        self._left = EVENTS_PER_PAGE
         self._room = MAX_PAGE_BYTES
 
     @property
@@ -122,5 +122,5 @@ class _Page:
         return self.answer | {"next_cursor": cursors.encode(conversation_id, position)}
 
 
-def _left_behind(event: Event) -> Event:
-    return {name: value for name, value in event.items() if name not in _NOT_THEIRS}
+def _for_past_member(event: Event) -> Event:
+    return {name: value for name, value in event.items() if name not in _MEMBERS_ONLY_FIELDS}

@@ -39,20 +39,20 @@ def _text(value: str) -> str:
     return value
 
 
-def _at_most(count: int, most: int, of_what: LiteralString) -> None:
+def _require_at_most(count: int, most: int, of_what: LiteralString) -> None:
     if count > most:
         raise PydanticCustomError("limit", "must have at most {most} " + of_what, {"most": most})
 
 
 def _title(value: str, info: ValidationInfo) -> str:
-    _at_most(len(_text(value)), _limits(info).title_characters, "characters")
+    _require_at_most(len(_text(value)), _limits(info).title_characters, "characters")
     return value
 
 
 def _content(value: str, info: ValidationInfo) -> str:
     limits = _limits(info)
-    _at_most(len(_text(value)), limits.content_characters, "characters")
-    _at_most(len(value.encode()), limits.content_bytes, "bytes of UTF-8")
+    _require_at_most(len(_text(value)), limits.content_characters, "characters")
+    _require_at_most(len(value.encode()), limits.content_bytes, "bytes of UTF-8")
     return value
 
 
@@ -63,14 +63,14 @@ def _visible_ascii(value: str) -> str:
 
 
 def _client_message_id(value: str, info: ValidationInfo) -> str:
-    _at_most(len(_visible_ascii(value)), _limits(info).client_message_id_characters, "characters")
+    _require_at_most(len(_visible_ascii(value)), _limits(info).client_message_id_characters, "characters")
     return value
 
 
 def _command_id(value: str, info: ValidationInfo) -> str:
     if SURROGATE.search(value):
         raise PydanticCustomError("text", "must not contain lone surrogates")
-    _at_most(len(value), _limits(info).command_id_characters, "characters")
+    _require_at_most(len(value), _limits(info).command_id_characters, "characters")
     return value
 
 
@@ -79,14 +79,14 @@ def _metadata(value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         size = json_text.size(value)
     except UnicodeEncodeError:
         raise PydanticCustomError("metadata", "must not contain lone surrogates") from None
-    _at_most(size, _limits(info).metadata_bytes, "bytes as JSON")
+    _require_at_most(size, _limits(info).metadata_bytes, "bytes as JSON")
     return value
 
 
 def _emoji(value: str) -> str:
     if not is_one_character(_text(value)):
         raise PydanticCustomError("emoji", "must be a single character as people see it, such as an emoji")
-    _at_most(len(value.encode()), MAX_EMOJI_BYTES, "bytes of UTF-8")
+    _require_at_most(len(value.encode()), MAX_EMOJI_BYTES, "bytes of UTF-8")
     return value
 
 
@@ -98,7 +98,7 @@ def not_null(value: Any) -> Any:
 
 
 def _mentions(values: list[str], info: ValidationInfo) -> list[str]:
-    _at_most(len(_distinct(values)), _limits(info).mentions, "entries")
+    _require_at_most(len(_distinct(values)), _limits(info).mentions, "entries")
     return values
 
 
@@ -141,10 +141,11 @@ def _problems(failed: ValidationError) -> list[Problem]:
     """At most 20 problems, each place as a dotted path of steps cut to a bearable length."""
     errors = failed.errors(include_url=False, include_context=False, include_input=False)
     return [
-        {"path": ".".join(step(one) for one in each["loc"]), "problem": each["msg"]} for each in errors[:20]
+        {"path": ".".join(path_segment(one) for one in each["loc"]), "problem": each["msg"]}
+        for each in errors[:20]
     ]
 
 
-def step(of: str | int) -> str:
+def path_segment(of: str | int) -> str:
     """A step of a place as an answer may name it."""
     return str(of)[:64].encode("ascii", "backslashreplace").decode()

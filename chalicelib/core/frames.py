@@ -12,13 +12,23 @@ from . import model
 from .clock import rfc3339
 from .errors import ChatError, Problem
 from .messages import Reaction
-from .model import Act, Head, Info, JoinPolicy, Membership, ParticipantType, Person, Role, Socket
+from .model import (
+    Actor,
+    AuditAction,
+    Connection,
+    ConversationDetails,
+    Head,
+    JoinPolicy,
+    Membership,
+    ParticipantType,
+    Role,
+)
 
 PROTOCOL = 1
 MAX_PARTICIPANTS_IN_A_FRAME = 100
 
 
-class PersonRef(TypedDict):
+class ParticipantRef(TypedDict):
     """Somebody as `sender` of an event or `participant` of a frame."""
 
     participant_id: str
@@ -26,7 +36,7 @@ class PersonRef(TypedDict):
     type: ParticipantType
 
 
-class Participant(PersonRef):
+class Participant(ParticipantRef):
     """A participant of a conversation."""
 
     role: Role
@@ -70,8 +80,8 @@ class AuditEntry(TypedDict):
 
     sequence_id: int
     created_at: str
-    act: Act
-    by: str
+    action: AuditAction
+    actor_id: str
     participant_id: NotRequired[str]
     target: NotRequired[int]
     role: NotRequired[Role]
@@ -108,7 +118,7 @@ class Event(TypedDict):
         "content_expired",
     ]
     created_at: str
-    sender: PersonRef
+    sender: ParticipantRef
     message_id: NotRequired[str]
     client_message_id: NotRequired[str]
     content: NotRequired[str]
@@ -119,7 +129,7 @@ class Event(TypedDict):
     deleted_at: NotRequired[str]
     expired: NotRequired[Literal[True]]
     reactions: NotRequired[list[ReactionCount]]
-    last_change: NotRequired[int]
+    version: NotRequired[int]
     target: NotRequired[int]
     emoji: NotRequired[str]
     title: NotRequired[str]
@@ -128,12 +138,12 @@ class Event(TypedDict):
     participant_id: NotRequired[str]
     up_to: NotRequired[int]
     participants: NotRequired[list[Participant]]
-    participants_more: NotRequired[bool]
+    participants_truncated: NotRequired[bool]
     participant: NotRequired[Participant | BannedRef]
     reason: NotRequired[Literal["joined", "added", "left", "removed", "banned"]]
 
 
-class WhoReacted(TypedDict):
+class ReactionDetail(TypedDict):
     """One person's reaction to a message."""
 
     participant_id: str
@@ -155,7 +165,7 @@ class Conversation(TypedDict):
     participant_count: int
     retention_days: NotRequired[int]
     participants: NotRequired[list[Participant]]
-    participants_more: NotRequired[bool]
+    participants_truncated: NotRequired[bool]
     last_message: NotRequired[Event]
     unread_count: NotRequired[int]
     read_up_to: NotRequired[int]
@@ -166,7 +176,7 @@ Frame = dict[str, Any]
 """Any frame that we send; the functions below make them."""
 
 
-def person_ref(person: Person) -> PersonRef:
+def participant_ref(person: Actor) -> ParticipantRef:
     """Somebody as a reference."""
     return {"participant_id": person.participant_id, "name": person.name, "type": person.type}
 
@@ -218,17 +228,17 @@ def listed_invite(listed: model.Invite) -> ListedInvite:
     }
 
 
-def audited(audited: model.Audited) -> AuditEntry:
+def audit_entry(audited: model.AuditRecord) -> AuditEntry:
     """An entry of the audit."""
     entry = audited.entry
     told: AuditEntry = {
         "sequence_id": audited.sequence_id,
         "created_at": rfc3339(audited.created_at),
-        "act": entry.act,
-        "by": entry.by,
+        "action": entry.action,
+        "actor_id": entry.actor_id,
     }
-    if entry.participant is not None:
-        told["participant_id"] = entry.participant
+    if entry.participant_id is not None:
+        told["participant_id"] = entry.participant_id
     if entry.target is not None:
         told["target"] = entry.target
     if entry.role is not None:
@@ -240,7 +250,7 @@ def audited(audited: model.Audited) -> AuditEntry:
     return told
 
 
-def conversation(head: Head, info: Info) -> Conversation:
+def conversation(head: Head, info: ConversationDetails) -> Conversation:
     """A conversation without what differs from reader to reader."""
     view: Conversation = {
         "conversation_id": head.conversation_id,
@@ -251,51 +261,51 @@ def conversation(head: Head, info: Info) -> Conversation:
         "join_policy": info.join_policy,
         "metadata": info.metadata,
         "head": head.sequence_id,
-        "participant_count": head.participants,
+        "participant_count": head.participant_count,
     }
     if info.retention_days is not None:
         view["retention_days"] = info.retention_days
     return view
 
 
-def who_reacted(reaction: Reaction) -> WhoReacted:
+def reaction_detail(reaction: Reaction) -> ReactionDetail:
     """One reaction, as those who may read the message see it."""
     return {
         "participant_id": reaction.participant_id,
         "emoji": reaction.emoji,
-        "sequence_id": reaction.event,
+        "sequence_id": reaction.sequence_id,
     }
 
 
-def framed(event: dict[str, Any]) -> dict[str, Any]:
+def cap_participants(event: dict[str, Any]) -> dict[str, Any]:
     """An event as it stands in frames: a long list of participants is cut, and says so."""
     participants = event.get("participants", [])
     if len(participants) <= MAX_PARTICIPANTS_IN_A_FRAME:
         return event
-    return {**event, "participants": participants[:MAX_PARTICIPANTS_IN_A_FRAME], "participants_more": True}
+    return {**event, "participants": participants[:MAX_PARTICIPANTS_IN_A_FRAME], "participants_truncated": True}
 
 
 def event_push(event: dict[str, Any]) -> Frame:
     """Push: a durable event of a conversation that the socket is subscribed to."""
-    return {"type": "event", "event": framed(event)}
+    return {"type": "event", "event": cap_participants(event)}
 
 
-def typing_push(conversation_id: str, person: Person, is_typing: bool) -> Frame:
+def typing_push(conversation_id: str, person: Actor, is_typing: bool) -> Frame:
     """Push: somebody begins or stops to write."""
     return {
         "type": "typing",
         "conversation_id": conversation_id,
-        "participant": person_ref(person),
+        "participant": participant_ref(person),
         "is_typing": is_typing,
     }
 
 
-def presence_push(conversation_id: str, person: Person, online: bool) -> Frame:
+def presence_push(conversation_id: str, person: Actor, online: bool) -> Frame:
     """Push: a participant's first socket came to listen, or the last one went."""
     return {
         "type": "presence",
         "conversation_id": conversation_id,
-        "participant": person_ref(person),
+        "participant": participant_ref(person),
         "online": online,
     }
 
@@ -312,12 +322,12 @@ def read_push(conversation_id: str, participant_id: str, sequence_id: int) -> Fr
 
 def added_push(of: Conversation) -> Frame:
     """Push to a participant's sockets: a conversation that they are in from now on."""
-    return {"type": "added", "conversation": of}
+    return {"type": "conversation_added", "conversation": of}
 
 
 def removed_push(conversation_id: str, reason: str) -> Frame:
     """Push to a participant's sockets: a conversation that they are no longer in."""
-    return {"type": "removed", "conversation_id": conversation_id, "reason": reason}
+    return {"type": "conversation_removed", "conversation_id": conversation_id, "reason": reason}
 
 
 def deleted_push(conversation_id: str) -> Frame:
@@ -350,12 +360,12 @@ def error(problem: ChatError, echo: dict[str, str] | None = None) -> Frame:
     return frame | (echo or {})
 
 
-def welcome(socket: Socket, person: Person, *, ping_interval: int, limits: dict[str, int]) -> Frame:
+def welcome(socket: Connection, person: Actor, *, ping_interval: int, limits: dict[str, int]) -> Frame:
     """Answer to `hello`."""
     return {
         "type": "welcome",
         "connection_id": socket.connection_id,
-        "participant": person_ref(person),
+        "participant": participant_ref(person),
         "protocol": PROTOCOL,
         "expires_at": rfc3339(socket.token_expires_at * 1000),
         "ping_interval": ping_interval,

@@ -46,7 +46,7 @@ def _worker() -> _Worker:
         return _Worker()
 
 
-def in_threads(*calls: Callable[[], Any]) -> list[Any]:
+def run_parallel(*calls: Callable[[], Any]) -> list[Any]:
     """The results of all calls, made at the same time, each but the last in a thread of its own.
 
     Raises the first error (in the order of the calls) when all have finished.
@@ -73,6 +73,6 @@ def in_threads(*calls: Callable[[], Any]) -> list[Any]:
     return [result for result, _ in outcomes]
 
 
-def one_by_one(*calls: Callable[[], Any]) -> list[Any]:
+def run_sequential(*calls: Callable[[], Any]) -> list[Any]:
     """The same one after the other, where an order is wanted."""
     return [call() for call in calls]

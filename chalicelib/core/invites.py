@@ -15,7 +15,7 @@ from .conversations import MODERATORS, Conversations
 from .errors import Forbidden, NotFound
 from .ids import invite_id, is_invite, is_invite_id, new_invite
 from .log import Log
-from .model import AuditEntry, Caller, Head, Invite, Membership
+from .model import AuditEntry, Head, Invite, Membership, Principal
 from .ports import ModerationStore
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Invites:
         self._log = log
         self._clock = clock
 
-    def create(self, caller: Caller, conversation_id: str, request: CreateInvite) -> dict[str, Any]:
+    def create(self, caller: Principal, conversation_id: str, request: CreateInvite) -> dict[str, Any]:
         """A new invite; its secret is told here and never again."""
         secret = new_invite()
 
@@ -47,12 +47,12 @@ class Invites:
                 uses=0,
             )
             entry = AuditEntry("invite_created", actor.participant_id, invite_id=invite.invite_id)
-            kept = self._store.put_invite(invite, actor, head.sequence_id, entry)
+            kept = self._store.save_invite(invite, actor, head.sequence_id, entry)
             return invite if kept else None
 
-        return {"invite": secret, **frames.invite(self._insist(caller, conversation_id, write))}
+        return {"invite": secret, **frames.invite(self._retry_on_conflict(caller, conversation_id, write))}
 
-    def revoke(self, caller: Caller, conversation_id: str, which: str) -> None:
+    def revoke(self, caller: Principal, conversation_id: str, which: str) -> None:
         """End an invite, named by its secret or its id. Raises NotFound if there is none (any more)."""
 
         def write(head: Head, actor: Membership) -> Invite | None:
@@ -66,27 +66,27 @@ class Invites:
             gone = self._store.revoke_invite(invite, actor, head.sequence_id, entry, now)
             return invite if gone else None
 
-        self._insist(caller, conversation_id, write)
+        self._retry_on_conflict(caller, conversation_id, write)
 
-    def _insist(
-        self, caller: Caller, conversation_id: str, write: Callable[[Head, Membership], Invite | None]
+    def _retry_on_conflict(
+        self, caller: Principal, conversation_id: str, write: Callable[[Head, Membership], Invite | None]
     ) -> Invite:
         """`write`, again as long as what it was based on has changed. Raises ConversationBusy."""
-        patience = self._log.patience()
+        patience = self._log.new_backoff()
         while True:
             head, actor = self._moderator(caller, conversation_id)
-            written = self._log.insist(lambda head=head, actor=actor: write(head, actor))  # type: ignore[misc]
+            written = self._log.retry_on_conflict(lambda head=head, actor=actor: write(head, actor))  # type: ignore[misc]
             if written is not None:
                 return written
-            patience.pause()
+            patience.wait()
 
-    def _moderator(self, caller: Caller, conversation_id: str) -> tuple[Head, Membership]:
-        head, actor = self._conversations.enter(conversation_id, caller)
+    def _moderator(self, caller: Principal, conversation_id: str) -> tuple[Head, Membership]:
+        head, actor = self._conversations.require_member_and_head(conversation_id, caller)
         if actor.role not in MODERATORS:
             raise Forbidden
         return head, actor
 
-    def list(self, caller: Caller, conversation_id: str, query: PageQuery) -> dict[str, Any]:
+    def list(self, caller: Principal, conversation_id: str, query: PageQuery) -> dict[str, Any]:
         """The invites that have not expired, without their secrets, a page at a time."""
         self._moderator(caller, conversation_id)
         after = None if query.cursor is None else str(cursors.decode(query.cursor, str)[0])

@@ -11,24 +11,24 @@ from __future__ import annotations
 
 from .clock import Clock
 from .conversations import Conversations
-from .data_ports import ErasureStore, Visit, WorkQueue
-from .delivery import Delivery
+from .data_ports import ErasureStore, JobQueue, RetentionCheck
+from .delivery import FanOut
 from .erasure import Erasure
 from .errors import ChatError, ConversationBusy, Unavailable
-from .limits import MOST_DELAY, Timing
-from .model import Caller
-from .ports import Contended
-from .presence import PRESENCE, Presence, departures, work_of
+from .limits import MAX_DELAY, Timing
+from .model import Principal
+from .ports import WriteConflict
+from .presence import PRESENCE, Presence, decode_job, encode_job
 from .retention import Retention
 
 ERASURE, RETENTION = "erasure", "retention"
-AT_ONCE = 10
-FOUND_AT_ONCE = 100
-TOLD_AT_ONCE = 10
+CHECKS_PER_QUERY = 10
+ERASURES_PER_SWEEP = 100
+OFFLINE_CONCURRENCY = 10
 """Conversations in which it is told at the same time who went."""
 
 
-class UnknownWork(ValueError):
+class UnknownJob(ValueError):
     """Something in the queue that nobody here has put there."""
 
 
@@ -41,9 +41,9 @@ class Jobs:
         erasures: ErasureStore,
         retention: Retention,
         conversations: Conversations,
-        delivery: Delivery,
+        delivery: FanOut,
         presence: Presence,
-        queue: WorkQueue | None,
+        queue: JobQueue | None,
         clock: Clock,
         timing: Timing,
     ) -> None:
@@ -57,60 +57,60 @@ class Jobs:
         self._clock = clock
         self._timing = timing
 
-    def erase(self, caller: Caller) -> dict[str, object]:
+    def erase(self, caller: Principal) -> dict[str, object]:
         """Ask for the erasure of the caller; how it stands."""
         job_id, view = self._erasure.request(caller)
         if view["status"] == "running":
             self._send(f"{ERASURE}:{job_id}", 0.0)
         return view
 
-    def look_soon(self, conversation_id: str) -> None:
+    def schedule_check(self, conversation_id: str) -> None:
         """Look at a conversation whose retention has changed, and not only with the next sweep."""
-        visit = self._retention.next_visit(conversation_id)
+        visit = self._retention.next_check(conversation_id)
         if visit is not None:
-            self._send(_looking_at(visit), 0.0)
+            self._send(_job_name(visit), 0.0)
 
-    def work(self, work: str, seconds: float) -> None:
+    def run(self, job: str, seconds: float) -> None:
         """Do a step of about so many seconds, and send on what is left.
 
-        Raises UnknownWork, and Unavailable if the store does not answer: then it is to be tried again.
+        Raises UnknownJob, and Unavailable if the store does not answer: then it is to be tried again.
         """
-        after = self._step(work, seconds)
+        after = self._run_step(job, seconds)
         if after is not None:
-            self._send(work, after)
+            self._send(job, after)
 
-    def _step(self, work: str, seconds: float) -> float | None:
+    def _run_step(self, work: str, seconds: float) -> float | None:
         """A step; in how many seconds the next one is due, None if there is nothing left to do."""
         kind, _, which = work.partition(":")
         if kind == ERASURE:
-            return self._erasure.work(which, seconds)
+            return self._erasure.run(which, seconds)
         deadline = self._clock.monotonic() + seconds
         if kind == PRESENCE:
-            self._tell(which, deadline)
+            self._resolve_presence(which, deadline)
             return None
         due, _, conversation_id = which.partition(":")
         if kind != RETENTION or not due.isdecimal():
-            raise UnknownWork(f"there is no work of the kind {kind[:20]!r}")
-        return None if self._visit(Visit(conversation_id, int(due)), deadline) else 0.0
+            raise UnknownJob(f"there is no work of the kind {kind[:20]!r}")
+        return None if self._check_retention(RetentionCheck(conversation_id, int(due)), deadline) else 0.0
 
-    def _tell(self, named: str, deadline: float) -> None:
+    def _resolve_presence(self, named: str, deadline: float) -> None:
         """Tell who went and is not back, and send on what there was no time for."""
         try:
-            left = departures(named)
+            left = decode_job(named)
         except ValueError:
-            raise UnknownWork("there are no such departures") from None
+            raise UnknownJob("there are no such departures") from None
         while left:
-            some, left = left[:TOLD_AT_ONCE], left[TOLD_AT_ONCE:]
-            pushes = [push for each in some for push in self._presence.settled(each)]
+            some, left = left[:OFFLINE_CONCURRENCY], left[OFFLINE_CONCURRENCY:]
+            pushes = [push for each in some for push in self._presence.resolve(each)]
             self._delivery.deliver(pushes, within=self._timing.socket_fan_out)
             if left and self._clock.monotonic() >= deadline:
-                self._send(work_of(left), 0.0)
+                self._send(encode_job(left), 0.0)
                 return
 
-    def _visit(self, visit: Visit, deadline: float) -> bool:
+    def _check_retention(self, visit: RetentionCheck, deadline: float) -> bool:
         try:
-            finished, pushes = self._retention.visit(visit, deadline)
-        except (ConversationBusy, Contended):
+            finished, pushes = self._retention.run(visit, deadline)
+        except (ConversationBusy, WriteConflict):
             return False
         self._delivery.deliver(pushes, within=self._timing.socket_fan_out)
         return finished
@@ -120,7 +120,7 @@ class Jobs:
         if self._queue is None:
             return False
         try:
-            self._queue.send(work, min(delay, MOST_DELAY))
+            self._queue.send(work, min(delay, MAX_DELAY))
         except Unavailable:
             return False
         return True
@@ -141,9 +141,9 @@ class Jobs:
 
     def _sweep_erasures(self, seconds: float) -> None:
         until = self._clock.monotonic() + seconds
-        for job_id in self._erasures.unfinished(int(self._clock.now()), FOUND_AT_ONCE):
+        for job_id in self._erasures.list_pending(int(self._clock.now()), ERASURES_PER_SWEEP):
             if self._queue is None:
-                self._erasure.work(job_id, until - self._clock.monotonic())
+                self._erasure.run(job_id, until - self._clock.monotonic())
             else:
                 self._send(f"{ERASURE}:{job_id}", 0.0)
             if self._clock.monotonic() >= until:
@@ -151,16 +151,20 @@ class Jobs:
 
     def _sweep_retention(self, seconds: float) -> None:
         until = self._clock.monotonic() + seconds
-        unfinished: set[Visit] = set()
+        unfinished: set[RetentionCheck] = set()
         # What is not finished stays due, so it is found again among the others.
-        while due := [each for each in self._retention.due(len(unfinished) + AT_ONCE) if each not in unfinished]:
+        while due := [
+            each
+            for each in self._retention.due_checks(len(unfinished) + CHECKS_PER_QUERY)
+            if each not in unfinished
+        ]:
             for visit in due:
-                if not self._visit(visit, until):
+                if not self._check_retention(visit, until):
                     unfinished.add(visit)
-                    self._send(_looking_at(visit), 0.0)
+                    self._send(_job_name(visit), 0.0)
                 if self._clock.monotonic() >= until:
                     return
 
 
-def _looking_at(visit: Visit) -> str:
-    return f"{RETENTION}:{visit.due}:{visit.conversation_id}"
+def _job_name(visit: RetentionCheck) -> str:
+    return f"{RETENTION}:{visit.due_at}:{visit.conversation_id}"

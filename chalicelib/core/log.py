@@ -26,12 +26,12 @@ from .clock import Clock
 from .errors import ConversationBusy, NotFound
 from .ids import is_conversation_id
 from .limits import Timing
-from .messages import Logged
-from .model import Event, Head, State
-from .ports import Commit, Contended, ConversationStore, HeadMoved, Refused
+from .messages import StoredEvent
+from .model import ConversationState, Event, Head
+from .ports import Commit, ConversationStore, HeadConflict, PreconditionFailed, WriteConflict
 
 T = TypeVar("T")
-_REPEATS = 5
+_READ_ATTEMPTS = 5
 _CHUNK = 200
 
 
@@ -46,7 +46,7 @@ class Page:
     """The end of the log, as far as it is readable."""
 
 
-class Patience:
+class Backoff:
     """Pauses between attempts, with full jitter, up to a deadline."""
 
     def __init__(self, clock: Clock, seconds: float) -> None:
@@ -54,15 +54,15 @@ class Patience:
         self._deadline = clock.monotonic() + seconds
         self._attempt = 0
 
-    def pause(self) -> None:
+    def wait(self) -> None:
         """Wait a little, longer each time. Raises ConversationBusy when the time is up."""
-        if self.exhausted:
+        if self.expired:
             raise ConversationBusy(retry_after=1)
         self._attempt += 1
         self._clock.sleep(random.uniform(0.25, 1) * min(0.008 * 2**self._attempt, 0.25))  # noqa: S311 — jitter
 
     @property
-    def exhausted(self) -> bool:
+    def expired(self) -> bool:
         """Whether the time is up."""
         return self._clock.monotonic() >= self._deadline
 
@@ -75,36 +75,36 @@ class Log:
         self._clock = clock
         self._timing = timing
 
-    def live(self, conversation_id: str) -> Head:
+    def get_live_head(self, conversation_id: str) -> Head:
         """The head of a live conversation. Raises NotFound."""
         if not is_conversation_id(conversation_id):
             raise NotFound
-        return self.usable(self._store.head(conversation_id))
+        return self.require_live(self._store.head(conversation_id))
 
-    def usable(self, head: Head | None) -> Head:
+    def require_live(self, head: Head | None) -> Head:
         """`head`, if it is of a live conversation; its creation is finished first if it was interrupted."""
-        if head is None or head.state is not State.LIVE:
+        if head is None or head.state is not ConversationState.LIVE:
             raise NotFound
-        if head.unsettled:
-            self.settle(head.conversation_id)
+        if head.is_provisional:
+            self.finalize_creation(head.conversation_id)
         return head
 
-    def settle(self, conversation_id: str) -> None:
+    def finalize_creation(self, conversation_id: str) -> None:
         """Finish a creation in several steps. Raises ConversationBusy."""
-        self.insist(lambda: self._store.settle(conversation_id))
+        self.retry_on_conflict(lambda: self._store.finalize_creation(conversation_id))
 
-    def insist(self, write: Callable[[], T]) -> T:
+    def retry_on_conflict(self, write: Callable[[], T]) -> T:
         """`write`, again as long as it collides with others. Raises ConversationBusy."""
-        patience = self.patience()
+        patience = self.new_backoff()
         while True:
             try:
                 return write()
-            except Contended:
-                patience.pause()
+            except WriteConflict:
+                patience.wait()
 
-    def patience(self) -> Patience:
+    def new_backoff(self) -> Backoff:
         """For one append."""
-        return Patience(self._clock, self._timing.append_deadline)
+        return Backoff(self._clock, self._timing.append_deadline)
 
     def append(
         self,
@@ -116,31 +116,31 @@ class Log:
         """Append what `plan` makes of the head; again with a fresh head as long as somebody is quicker.
 
         `plan` is to read what it decides upon anew each time, and raises what the caller is to be told; or
-        HeadMoved, if it has read what came after the head.
+        HeadConflict, if it has read what came after the head.
         `write` commits, and does beside it what is to be done at the same time.
 
         Raises:
             NotFound: the conversation is not live.
             ConversationBusy: others were quicker until the deadline; nothing was written.
-            Refused: because of an erasure; nothing was written.
+            PreconditionFailed: because of an erasure; nothing was written.
         """
-        patience = self.patience()
+        patience = self.new_backoff()
         while True:
             if head is None:
-                head = self.live(conversation_id)
+                head = self.get_live_head(conversation_id)
             try:
                 commit = plan(head)
                 (write or self._store.commit)(commit)
                 return commit
-            except HeadMoved as moved:
-                head = self.usable(moved.current)
-                if patience.exhausted:
-                    patience.pause()
-            except (Contended, Refused) as failed:
-                if isinstance(failed, Refused) and failed.erasing:
+            except HeadConflict as moved:
+                head = self.require_live(moved.current)
+                if patience.expired:
+                    patience.wait()
+            except (WriteConflict, PreconditionFailed) as failed:
+                if isinstance(failed, PreconditionFailed) and failed.erasing:
                     raise
                 head = None
-                patience.pause()
+                patience.wait()
 
     # ---- reading ---------------------------------------------------------------------------------------
 
@@ -150,7 +150,7 @@ class Log:
             return Page([], has_more=False, head=head.sequence_id)
         last = min(after + limit, head.sequence_id)
         events: list[Event] = []
-        for _ in range(_REPEATS):
+        for _ in range(_READ_ATTEMPTS):
             events = []
             for each in self._store.events(head.conversation_id, after + 1, last):
                 if each.event["sequence_id"] != after + 1 + len(events):
@@ -161,7 +161,7 @@ class Log:
             self._clock.sleep(0.01)
         return Page(events, has_more=after + len(events) < head.sequence_id, head=head.sequence_id)
 
-    def newest(self, head: Head, limit: int) -> Page:
+    def latest(self, head: Head, limit: int) -> Page:
         """The newest `limit` events, contiguous to the head."""
         first = max(head.sequence_id - limit + 1, 1)
         events, top = self._contiguous_below(head, first, head.sequence_id)
@@ -170,7 +170,7 @@ class Log:
     def messages_before(self, head: Head, before: int | None, limit: int) -> Page:
         """Up to `limit` messages before `before`, or the newest, as they now are."""
         top = head.sequence_id if before is None else min(before - 1, head.sequence_id)
-        found: list[Logged] = []
+        found: list[StoredEvent] = []
         span = limit
         while top >= 1 and len(found) < limit:
             first = max(top - span + 1, 1)
@@ -178,8 +178,8 @@ class Log:
             messages = [each for each in events if each.event["type"] == "message"]
             found = messages[-(limit - len(found)) :] + found
             top, span = first - 1, min(span * 2, _CHUNK)
-        older = bool(found) and found[0].messages > 1
-        return Page([each.present for each in found], has_more=older, head=head.sequence_id)
+        older = bool(found) and found[0].message_count > 1
+        return Page([each.current for each in found], has_more=older, head=head.sequence_id)
 
     def messages_after(self, head: Head, after: int, limit: int) -> Page:
         """Up to `limit` messages after `after`, as they now are."""
@@ -192,22 +192,22 @@ class Log:
                 if each.event["sequence_id"] != expected or len(found) == limit:
                     break
                 expected += 1
-                count = each.messages
+                count = each.message_count
                 if each.event["type"] == "message":
-                    found.append(each.present)
+                    found.append(each.current)
             if expected == position + 1:
                 return Page(found, has_more=True, head=head.sequence_id)
             position = expected - 1
-        more = position < head.sequence_id and count < head.messages
+        more = position < head.sequence_id and count < head.message_count
         return Page(found, has_more=more, head=head.sequence_id)
 
-    def _contiguous_below(self, head: Head, first: int, last: int) -> tuple[list[Logged], int]:
+    def _contiguous_below(self, head: Head, first: int, last: int) -> tuple[list[StoredEvent], int]:
         """All events from `first` to `last` in rising order; a read with a hole is repeated.
 
         If the newest stay invisible even then, what is below them is served and the end said to be there.
         """
-        found: list[Logged] = []
-        for _ in range(_REPEATS):
+        found: list[StoredEvent] = []
+        for _ in range(_READ_ATTEMPTS):
             found = list(self._store.events(head.conversation_id, first, last, descending=True))[::-1]
             if len(found) == last - first + 1:
                 return found, last
@@ -216,7 +216,7 @@ class Log:
         return whole, first + len(whole) - 1
 
 
-def fitting(values: Sequence[T], budget: int, *, newest: bool = False) -> list[T]:
+def take_within_budget(values: Sequence[T], budget: int, *, newest: bool = False) -> list[T]:
     """As many of `values` from their beginning (from their end, if `newest`) as fit into `budget` bytes."""
     kept: list[T] = []
     for value in reversed(values) if newest else values:

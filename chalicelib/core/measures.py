@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 
-class Measure(Enum):
+class Metric(Enum):
     """One thing that operators are told of, by its name in CloudWatch."""
 
     MESSAGES_ACCEPTED = "MessagesAccepted"
@@ -46,9 +46,9 @@ class Measure(Enum):
     @property
     def unit(self) -> str:
         """The unit, as CloudWatch calls it."""
-        return "Milliseconds" if self in (Measure.FAN_OUT_LATENCY, Measure.ACK_LATENCY) else "Count"
+        return "Milliseconds" if self in (Metric.FAN_OUT_LATENCY, Metric.ACK_LATENCY) else "Count"
 
     @property
-    def adds_up(self) -> bool:
+    def is_counter(self) -> bool:
         """Whether several values of one invocation are to be told as their sum."""
-        return self.unit == "Count" and self is not Measure.FAN_OUT_SIZE
+        return self.unit == "Count" and self is not Metric.FAN_OUT_SIZE

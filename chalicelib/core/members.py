@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from . import frames, muting
 from .clock import Clock, milliseconds, rfc3339
-from .conversations import ERASING_SECONDS, MODERATORS, Conversations
+from .conversations import ERASURE_RETRY_AFTER, MODERATORS, Conversations
 from .errors import (
     AlreadyParticipant,
     Banned,
@@ -45,9 +45,9 @@ from .errors import (
 from .ids import invite_id, is_invite
 from .limits import Limits, Timing
 from .log import Log
-from .model import AuditEntry, Ban, Caller, Event, Head, Invite, Membership, Person, Role, State
-from .ports import Commit, ConnectionStore, ConversationStore, ModerationStore, Refused
-from .pushes import Outcome, Push, ToParticipants, of_commit
+from .model import Actor, AuditEntry, Ban, ConversationState, Event, Head, Invite, Membership, Principal, Role
+from .ports import Commit, ConnectionStore, ConversationStore, ModerationStore, PreconditionFailed
+from .pushes import Push, Result, ToParticipants, pushes_for
 
 if TYPE_CHECKING:
     from .requests import NewParticipant
@@ -78,7 +78,7 @@ class Members:
 
     # ---- coming ----------------------------------------------------------------------------------------
 
-    def join(self, caller: Caller, conversation_id: str, secret: str | None = None) -> Outcome:
+    def join(self, caller: Principal, conversation_id: str, secret: str | None = None) -> Result:
         """Join as oneself: by the secret of an invite, or because it is open. Who has no right learns nothing.
 
         An invite that is shown must hold, whatever the policy is.
@@ -90,8 +90,8 @@ class Members:
             if self._moderation.ban(conversation_id, caller.participant_id) is not None:
                 raise NotFound
             invite = self._right_to_join(conversation_id, secret)
-            me = Person(caller.participant_id, caller.name or caller.participant_id[:100], "human")
-            commit = self._entry(head, me, "member", by=me, reason="joined")
+            me = Actor(caller.participant_id, caller.name or caller.participant_id[:100], "human")
+            commit = self._plan_arrival(head, me, "member", by=me, reason="joined")
             if invite is None:
                 return commit
             used = AuditEntry("invite_used", me.participant_id, invite_id=invite.invite_id)
@@ -99,14 +99,14 @@ class Members:
 
         try:
             commit = self._log.append(conversation_id, plan)
-        except Refused:
+        except PreconditionFailed:
             raise ErasureRunning from None
-        return self._conversations.seen(conversation_id, caller, self._arrival(commit))
+        return self._conversations.respond_with_conversation(conversation_id, caller, self._notify_joined(commit))
 
     def _right_to_join(self, conversation_id: str, secret: str | None) -> Invite | None:
         """The invite of this secret, or None if none is shown and none is needed. Raises NotFound."""
         if secret is None:
-            info = self._store.info(conversation_id)
+            info = self._store.details(conversation_id)
             if info is None or info.join_policy != "open":
                 raise NotFound
             return None
@@ -115,35 +115,37 @@ class Members:
             raise NotFound
         return invite
 
-    def add(self, caller: Caller, conversation_id: str, request: NewParticipant) -> Outcome:
+    def add(self, caller: Principal, conversation_id: str, request: NewParticipant) -> Result:
         """Add somebody; who is banned must be unbanned first."""
 
         def plan(head: Head) -> Commit:
-            actor = self._conversations.member(conversation_id, caller)
+            actor = self._conversations.require_member(conversation_id, caller)
             if actor.role not in MODERATORS or (actor.role == "moderator" and request.role != "member"):
                 raise Forbidden
             if self._store.membership(conversation_id, request.participant_id) is not None:
                 raise AlreadyParticipant
             if self._moderation.ban(conversation_id, request.participant_id) is not None:
                 raise Banned
-            person = Person(request.participant_id, request.name, request.type)
-            commit = self._entry(head, person, request.role, by=caller.acting(actor), reason="added")
+            person = Actor(request.participant_id, request.name, request.type)
+            commit = self._plan_arrival(head, person, request.role, by=caller.as_actor(actor), reason="added")
             return replace(commit, guard=actor)
 
         try:
-            commit = self._log.append(conversation_id, self.told(conversation_id, caller, plan))
-        except Refused:
+            commit = self._log.append(
+                conversation_id, self.hiding_errors_from_outsiders(conversation_id, caller, plan)
+            )
+        except PreconditionFailed:
             # They are being erased, which is nobody else's business: for a while it fails, as in a crowd.
-            raise ConversationBusy(retry_after=ERASING_SECONDS) from None
+            raise ConversationBusy(retry_after=ERASURE_RETRY_AFTER) from None
         (member,) = commit.joining
-        return Outcome(frames.participant(member, online=False), self._arrival(commit))
+        return Result(frames.participant(member, online=False), self._notify_joined(commit))
 
-    def _entry(self, head: Head, person: Person, role: Role, *, by: Person, reason: str) -> Commit:
-        if head.participants >= self._limits.participants:
+    def _plan_arrival(self, head: Head, person: Actor, role: Role, *, by: Actor, reason: str) -> Commit:
+        if head.participant_count >= self._limits.participants:
             raise ParticipantLimit
         number, now = head.sequence_id + 1, milliseconds(self._clock)
         # Who returns finds the read pointer where it was, and a mute that is not over.
-        former = self._store.former(head.conversation_id, person.participant_id)
+        former = self._store.past_membership(head.conversation_id, person.participant_id)
         muted = former is not None and role != "owner" and former.muted_until > now
         member = Membership(
             head.conversation_id,
@@ -154,7 +156,7 @@ class Members:
             joined_at=now,
             epoch=number,
             read_up_to=number if former is None else former.read_up_to,
-            read_messages=head.messages if former is None else former.read_messages,
+            read_message_count=head.message_count if former is None else former.read_message_count,
             muted_until=former.muted_until if former is not None and muted else 0,
         )
         where = head.conversation_id
@@ -163,52 +165,52 @@ class Members:
             head,
             sequence_id=number,
             updated_at=now,
-            participants=head.participants + 1,
+            participant_count=head.participant_count + 1,
             roster_version=head.roster_version + 1,
         )
         return Commit(head, new, [event], joining=[member])
 
-    def _arrival(self, commit: Commit) -> list[Push]:
-        info = self._store.info(commit.new.conversation_id)
-        pushes = of_commit(commit)
+    def _notify_joined(self, commit: Commit) -> list[Push]:
+        info = self._store.details(commit.new.conversation_id)
+        pushes = pushes_for(commit)
         if info is not None:
             added = frames.added_push(frames.conversation(commit.new, info))
             pushes.append(ToParticipants([each.participant_id for each in commit.joining], added))
         return pushes
 
-    def told(
-        self, conversation_id: str, caller: Caller, plan: Callable[[Head], Commit]
+    def hiding_errors_from_outsiders(
+        self, conversation_id: str, caller: Principal, plan: Callable[[Head], Commit]
     ) -> Callable[[Head], Commit]:
         """`plan`, whose refusals tell of others: they are for the caller as long as they are still in."""
 
         def plan_for_members(head: Head) -> Commit:
             try:
                 return plan(head)
-            except (ChatError, NothingToDo):
-                self._conversations.member(conversation_id, caller)
+            except (ChatError, NoChange):
+                self._conversations.require_member(conversation_id, caller)
                 raise
 
         return plan_for_members
 
     # ---- going -----------------------------------------------------------------------------------------
 
-    def leave(self, caller: Caller, conversation_id: str) -> Outcome:
+    def leave(self, caller: Principal, conversation_id: str) -> Result:
         """Leave. The last one to leave closes the conversation."""
 
         def plan(head: Head) -> Commit:
-            member = self._conversations.member(conversation_id, caller)
-            return self.exit(head, member, by=caller.acting(member), reason="left")
+            member = self._conversations.require_member(conversation_id, caller)
+            return self.plan_departure(head, member, by=caller.as_actor(member), reason="left")
 
         commit = self._log.append(conversation_id, plan)
-        return Outcome({"remaining_participants": commit.new.participants}, self.departure(commit, "left"))
+        return Result({"remaining_participants": commit.new.participant_count}, self.notify_left(commit, "left"))
 
-    def remove(self, caller: Caller, conversation_id: str, participant_id: str) -> Outcome:
+    def remove(self, caller: Principal, conversation_id: str, participant_id: str) -> Result:
         """Remove somebody; removing oneself is leaving."""
         if participant_id == caller.participant_id:
             return self.leave(caller, conversation_id)
 
         def plan(head: Head) -> Commit:
-            actor = self._conversations.member(conversation_id, caller)
+            actor = self._conversations.require_member(conversation_id, caller)
             if actor.role not in MODERATORS:
                 raise Forbidden
             target = self._store.membership(conversation_id, participant_id)
@@ -216,18 +218,20 @@ class Members:
                 raise NotFound
             if actor.role == "moderator" and target.role != "member":
                 raise Forbidden
-            commit = self.exit(head, target, by=caller.acting(actor), reason="removed")
+            commit = self.plan_departure(head, target, by=caller.as_actor(actor), reason="removed")
             return replace(commit, guard=actor)
 
-        commit = self._log.append(conversation_id, self.told(conversation_id, caller, plan))
-        return Outcome(None, self.departure(commit, "removed"))
+        commit = self._log.append(
+            conversation_id, self.hiding_errors_from_outsiders(conversation_id, caller, plan)
+        )
+        return Result(None, self.notify_left(commit, "removed"))
 
-    def exit(
-        self, head: Head, member: Membership, *, by: Person, reason: Literal["left", "removed", "banned"]
+    def plan_departure(
+        self, head: Head, member: Membership, *, by: Actor, reason: Literal["left", "removed", "banned"]
     ) -> Commit:
         """The append by which somebody goes, with the ban that forbids them to return if that is the reason."""
         now = milliseconds(self._clock)
-        heirs: list[Membership] = [replace(heir, role="owner", muted_until=0) for heir in self.heirs(member)]
+        heirs: list[Membership] = [replace(heir, role="owner", muted_until=0) for heir in self.successors(member)]
         where = head.conversation_id
         events = [
             participant_event(where, head.sequence_id + 1, "participant_updated", by, heir, now) for heir in heirs
@@ -236,21 +240,21 @@ class Members:
         events.append(participant_event(where, number, "participant_left", by, member, now, reason=reason))
         actor = by.participant_id
         audit = [
-            AuditEntry("role_changed", actor, each.participant_id, role="owner", event=head.sequence_id + 1)
+            AuditEntry("role_changed", actor, each.participant_id, role="owner", sequence_id=head.sequence_id + 1)
             for each in heirs
         ]
         if reason != "left":
             audit.append(AuditEntry(reason, actor, member.participant_id))
         ban = Ban(where, member.participant_id, member.name, actor, now)
-        left = head.participants - 1
+        left = head.participant_count - 1
         new = replace(
             head,
             sequence_id=number,
             updated_at=now,
-            participants=left,
+            participant_count=left,
             roster_version=head.roster_version + 1,
-            gone={**head.gone, member.participant_id: number},
-            state=State.LIVE if left else State.CLOSED,
+            departed={**head.departed, member.participant_id: number},
+            state=ConversationState.LIVE if left else ConversationState.CLOSED,
         )
         purge_at = None if left else now // 1000 + self._timing.closed_retention
         return Commit(
@@ -264,7 +268,7 @@ class Members:
             purge_at=purge_at,
         )
 
-    def heirs(self, leaving: Membership) -> list[Membership]:
+    def successors(self, leaving: Membership) -> list[Membership]:
         """Who becomes owner when this one goes: nobody, unless it is the last owner and not the last of all.
 
         The roster is read after the head that the commit builds on, and changes only together with the head:
@@ -281,19 +285,19 @@ class Members:
             return []
         return others[:1]
 
-    def departure(self, commit: Commit, reason: str) -> list[Push]:
+    def notify_left(self, commit: Commit, reason: str) -> list[Push]:
         """After somebody went: their sockets hear it no more; what to tell whom."""
         conversation_id = commit.new.conversation_id
-        pushes = of_commit(commit)
+        pushes = pushes_for(commit)
         for member in commit.leaving:
-            went_by = commit.new.gone[member.participant_id]
-            self._connections.drop_participant(conversation_id, member.participant_id, went_by)
-            self._store.forget_gone(conversation_id, member.participant_id, went_by)
+            went_by = commit.new.departed[member.participant_id]
+            self._connections.unsubscribe_participant(conversation_id, member.participant_id, went_by)
+            self._store.clear_departed(conversation_id, member.participant_id, went_by)
             pushes.append(ToParticipants([member.participant_id], frames.removed_push(conversation_id, reason)))
         return pushes
 
 
-class NothingToDo(Exception):
+class NoChange(Exception):
     """It is so already."""
 
 
@@ -301,7 +305,7 @@ def participant_event(
     conversation_id: str,
     number: int,
     kind: str,
-    by: Person,
+    by: Actor,
     member: Membership,
     now: int,
     **more: Any,
@@ -312,7 +316,7 @@ def participant_event(
         "sequence_id": number,
         "type": kind,
         "created_at": rfc3339(now),
-        "sender": frames.person_ref(by),
-        "participant": frames.participant(muting.as_of(member, now), online=False),
+        "sender": frames.participant_ref(by),
+        "participant": frames.participant(muting.without_expired_mute(member, now), online=False),
         **more,
     }

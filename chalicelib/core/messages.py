@@ -12,7 +12,7 @@ from typing import Any
 
 from .model import Event
 
-_KEPT = (
+TOMBSTONE_FIELDS = (
     "conversation_id",
     "sequence_id",
     "type",
@@ -32,7 +32,7 @@ class MessageState:
 
     version: int
     """The sequence id of the newest event that is in this state."""
-    changes: Mapping[str, Any] = field(default_factory=dict)
+    overrides: Mapping[str, Any] = field(default_factory=dict)
     """Content, mentions, metadata as edited last; what is not there is as it was said."""
     edited_at: str | None = None
     edits: tuple[int, ...] = ()
@@ -42,33 +42,33 @@ class MessageState:
 
 
 @dataclass(frozen=True, slots=True)
-class Logged:
+class StoredEvent:
     """An event as it is kept. The sequence is told by `event`, history by `present`."""
 
     event: Event
-    messages: int
+    message_count: int
     """How many of the events up to it are messages."""
     state: MessageState | None = None
     """Of a message that was edited or reacted to."""
-    deletion: int = 0
+    deleted_by: int = 0
     """The sequence id of the event by which the message was deleted, 0 if it was not."""
 
     @property
-    def present(self) -> Event:
+    def current(self) -> Event:
         """The event as it now is."""
         if self.state is None:
             return self.event
-        present = {**self.event, **self.state.changes}
+        present = {**self.event, **self.state.overrides}
         for name in ("mentions", "metadata"):
             # An edit takes them away by setting them to nothing; a message without them does not name them.
-            if name in self.state.changes and not present[name]:
+            if name in self.state.overrides and not present[name]:
                 del present[name]
         if self.state.edited_at is not None:
             present["edited_at"] = self.state.edited_at
         if self.state.reactions:
             counts = self.state.reactions.items()
             present["reactions"] = [{"emoji": emoji, "count": count} for emoji, count in counts]
-        return {**present, "last_change": self.state.version}
+        return {**present, "version": self.state.version}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +79,10 @@ class Reaction:
     """The sequence id of the message."""
     participant_id: str
     emoji: str
-    event: int
+    sequence_id: int
     """The sequence id of the `reaction_added` event."""
 
 
-def emptied(event: Event) -> Event:
+def tombstone(event: Event) -> Event:
     """A message, or an edit of one, without what it said."""
-    return {name: event[name] for name in _KEPT if name in event}
+    return {name: event[name] for name in TOMBSTONE_FIELDS if name in event}

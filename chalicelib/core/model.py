@@ -23,7 +23,7 @@ Event = dict[str, Any]
 """An event as it stands on the wire (`frames.Event` gives its fields)."""
 
 
-class State(enum.StrEnum):
+class ConversationState(enum.StrEnum):
     """Where a conversation is in its life. Only a live one exists for anybody."""
 
     LIVE = "live"
@@ -38,20 +38,20 @@ class Head:
 
     conversation_id: str
     sequence_id: int
-    messages: int
+    message_count: int
     """How many of the events up to here are messages."""
     last_message: int
     """The sequence id of the newest message, 0 if there is none."""
     updated_at: int
-    participants: int
+    participant_count: int
     roster_version: int
     """Moves with every change of who is in and in which role."""
-    state: State = State.LIVE
-    gone: Mapping[str, int] = field(default_factory=dict)
+    state: ConversationState = ConversationState.LIVE
+    departed: Mapping[str, int] = field(default_factory=dict)
     """Who has gone, and by which event, as long as subscriptions of theirs may still lie about."""
-    crowded_until: int = 0
+    contended_until: int = 0
     """Until when writers should queue rather than race, because the last ones collided."""
-    unsettled: bool = False
+    is_provisional: bool = False
     """Made in several steps, of which the last has not been seen to finish (see `Creation`)."""
     revision: int = 0
     """Moves when something that is kept is rewritten beside the log (`redaction.py`): no append stands that was
@@ -61,7 +61,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Info:
+class ConversationDetails:
     """What is said about a conversation, apart from its log."""
 
     conversation_id: str
@@ -75,7 +75,7 @@ class Info:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class Actor:
     """Somebody as an actor: the `sender` of events and the `participant` of frames."""
 
     participant_id: str
@@ -95,23 +95,23 @@ class Membership:
     joined_at: int
     epoch: int
     read_up_to: int
-    read_messages: int
+    read_message_count: int
     """How many of the events up to `read_up_to` are messages."""
     muted_until: int = 0
     """Until when they may not say anything; 0 if nobody has muted them."""
 
     @property
-    def person(self) -> Person:
+    def actor(self) -> Actor:
         """The member as an actor."""
-        return Person(self.participant_id, self.name, self.type)
+        return Actor(self.participant_id, self.name, self.type)
 
 
 @dataclass(frozen=True, slots=True)
-class Former:
+class PastMembership:
     """What is kept of a place that somebody left, for when they return."""
 
     read_up_to: int
-    read_messages: int
+    read_message_count: int
     muted_until: int = 0
     """Leaving and returning does not end a mute."""
 
@@ -143,7 +143,7 @@ class Invite:
     uses: int
 
 
-Act = Literal[
+AuditAction = Literal[
     "removed",
     "banned",
     "unbanned",
@@ -162,22 +162,22 @@ Act = Literal[
 class AuditEntry:
     """That somebody used a right of theirs, and on whom or what: by ids alone, never a text, never a secret."""
 
-    act: Act
-    by: str
+    action: AuditAction
+    actor_id: str
     """A participant id."""
-    participant: str | None = None
+    participant_id: str | None = None
     """The id of whom it concerns."""
     target: int | None = None
     """The sequence id of the message it concerns."""
     role: Role | None = None
     muted_until: int | None = None
     invite_id: str | None = None
-    event: int = 0
+    sequence_id: int = 0
     """The sequence id of the event that says when it was; 0: the last one of its commit."""
 
 
 @dataclass(frozen=True, slots=True)
-class Audited:
+class AuditRecord:
     """An entry as it is kept."""
 
     entry: AuditEntry
@@ -189,7 +189,7 @@ class Audited:
 
 
 @dataclass(frozen=True, slots=True)
-class SendKey:
+class IdempotencyKey:
     """What makes a send the same send: who, where, and the client's own id for it."""
 
     conversation_id: str
@@ -198,7 +198,7 @@ class SendKey:
 
 
 @dataclass(frozen=True, slots=True)
-class SendRecord:
+class IdempotencyRecord:
     """What came of a send; kept as long as the conversation."""
 
     message_id: str
@@ -207,7 +207,7 @@ class SendRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Socket:
+class Connection:
     """One WebSocket connection."""
 
     connection_id: str
@@ -219,9 +219,9 @@ class Socket:
     last_seen: int
     generation: int = 1
     """Moves when a socket that was taken for gone speaks again."""
-    reachable: bool = False
+    is_active: bool = False
     """Whether a frame of it was handled: before that nothing can be posted to it."""
-    gone: bool = False
+    is_stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,25 +234,25 @@ class Subscription:
     epoch: int
     generation: int
     token_expires_at: int
-    since: int
+    subscribed_at: int
 
 
-class RateVerdict(TypedDict):
+class RateLimitDecision(TypedDict):
     """What the rate limiter says of one more message."""
 
     allowed: bool
     retry_after: float
-    owed: bool
+    charge_pending: bool
     """Allowed out of the burst: the message is still to be charged for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class Principal:
     """Who asks, as the authorizer says."""
 
     participant_id: str
     name: str | None
 
-    def acting(self, member: Membership) -> Person:
+    def as_actor(self, member: Membership) -> Actor:
         """The caller as an actor in a conversation: under the name of the credential, if it has one."""
-        return Person(member.participant_id, self.name or member.name, member.type)
+        return Actor(member.participant_id, self.name or member.name, member.type)

@@ -14,11 +14,11 @@ from .clock import Clock, milliseconds, rfc3339
 from .conversations import MODERATORS, Conversations
 from .errors import Forbidden, LastOwner, NotFound, ValidationFailed
 from .log import Log
-from .members import Members, NothingToDo, participant_event
-from .model import AuditEntry, Ban, Caller, Event, Head, Membership, Person
+from .members import Members, NoChange, participant_event
+from .model import Actor, AuditEntry, Ban, Event, Head, Membership, Principal
 from .ports import Commit, ConversationStore, ModerationStore
 from .presence import Presence
-from .pushes import Outcome, of_commit
+from .pushes import Result, pushes_for
 
 if TYPE_CHECKING:
     from .requests import AuditQuery, PageQuery, UpdateParticipant
@@ -45,19 +45,21 @@ class Moderation:
         self._presence = presence
         self._clock = clock
 
-    def _append(self, caller: Caller, conversation_id: str, plan: Callable[[Head], Commit]) -> Commit:
-        return self._log.append(conversation_id, self._members.told(conversation_id, caller, plan))
+    def _append(self, caller: Principal, conversation_id: str, plan: Callable[[Head], Commit]) -> Commit:
+        return self._log.append(
+            conversation_id, self._members.hiding_errors_from_outsiders(conversation_id, caller, plan)
+        )
 
     # ---- roles and mutes -------------------------------------------------------------------------------
 
     def update(
-        self, caller: Caller, conversation_id: str, participant_id: str, request: UpdateParticipant
-    ) -> Outcome:
+        self, caller: Principal, conversation_id: str, participant_id: str, request: UpdateParticipant
+    ) -> Result:
         """Give somebody a role, mute or unmute them."""
         unchanged: list[tuple[Head, Membership]] = []
 
         def plan(head: Head) -> Commit:
-            actor = self._conversations.member(conversation_id, caller)
+            actor = self._conversations.require_member(conversation_id, caller)
             if actor.role not in MODERATORS or (request.role is not None and actor.role != "owner"):
                 raise Forbidden
             target = self._store.membership(conversation_id, participant_id)
@@ -65,12 +67,12 @@ class Moderation:
                 raise NotFound
             now = milliseconds(self._clock)
             changed = self._changed(target, request, actor, now)
-            if changed == muting.as_of(target, now):
+            if changed == muting.without_expired_mute(target, now):
                 unchanged.append((head, changed))
-                raise NothingToDo
-            if target.role == "owner" and (head.participants == 1 or self._members.heirs(target)):
+                raise NoChange
+            if target.role == "owner" and (head.participant_count == 1 or self._members.successors(target)):
                 raise LastOwner
-            by, number = caller.acting(actor), head.sequence_id + 1
+            by, number = caller.as_actor(actor), head.sequence_id + 1
             event = participant_event(conversation_id, number, "participant_updated", by, changed, now)
             new = replace(head, sequence_id=number, updated_at=now, roster_version=head.roster_version + 1)
             return Commit(
@@ -79,19 +81,19 @@ class Moderation:
                 [event],
                 guard=None if actor.participant_id == target.participant_id else actor,
                 changing=[changed],
-                audit=_what_changed(actor, muting.as_of(target, now), changed),
+                audit=_audit_entries(actor, muting.without_expired_mute(target, now), changed),
             )
 
         try:
             commit = self._append(caller, conversation_id, plan)
-        except NothingToDo:
-            return Outcome(self._seen(*unchanged[-1]))
+        except NoChange:
+            return Result(self._seen(*unchanged[-1]))
         (changed,) = commit.changing
-        return Outcome(self._seen(commit.new, changed), of_commit(commit))
+        return Result(self._seen(commit.new, changed), pushes_for(commit))
 
     def _changed(self, target: Membership, request: UpdateParticipant, actor: Membership, now: int) -> Membership:
         """The member as they are to be. Raises Forbidden."""
-        changed = muting.as_of(target, now)
+        changed = muting.without_expired_mute(target, now)
         if request.role is not None:
             changed = replace(changed, role=request.role)
         if request.muted_for is not None:
@@ -108,39 +110,39 @@ class Moderation:
 
     # ---- bans ------------------------------------------------------------------------------------------
 
-    def ban(self, caller: Caller, conversation_id: str, participant_id: str) -> Outcome:
+    def ban(self, caller: Principal, conversation_id: str, participant_id: str) -> Result:
         """Remove somebody for good, or forbid somebody who is not in to come. Again: nothing happens."""
 
         def plan(head: Head) -> Commit:
-            actor = self._conversations.member(conversation_id, caller)
+            actor = self._conversations.require_member(conversation_id, caller)
             if actor.role not in MODERATORS:
                 raise Forbidden
             if participant_id == actor.participant_id:
                 raise ValidationFailed.at("participant_id", "must be somebody else: nobody bans themselves")
-            by = caller.acting(actor)
+            by = caller.as_actor(actor)
             target = self._store.membership(conversation_id, participant_id)
             if target is not None:
                 if target.role == "owner" or (actor.role == "moderator" and target.role != "member"):
                     raise Forbidden
-                return replace(self._members.exit(head, target, by=by, reason="banned"), guard=actor)
+                return replace(self._members.plan_departure(head, target, by=by, reason="banned"), guard=actor)
             if self._moderation.ban(conversation_id, participant_id) is not None:
-                raise NothingToDo
+                raise NoChange
             ban = Ban(conversation_id, participant_id, None, actor.participant_id, milliseconds(self._clock))
             entry = AuditEntry("banned", actor.participant_id, participant_id)
-            commit = _about_a_ban(head, "participant_banned", by, ban, ban.banned_at)
+            commit = _ban_commit(head, "participant_banned", by, ban, ban.banned_at)
             return replace(commit, guard=actor, banning=[ban], audit=[entry])
 
         try:
             commit = self._append(caller, conversation_id, plan)
-        except NothingToDo:
-            return Outcome(None)
-        return Outcome(None, self._members.departure(commit, "banned"))
+        except NoChange:
+            return Result(None)
+        return Result(None, self._members.notify_left(commit, "banned"))
 
-    def unban(self, caller: Caller, conversation_id: str, participant_id: str) -> Outcome:
+    def unban(self, caller: Principal, conversation_id: str, participant_id: str) -> Result:
         """Lift a ban. Raises NotFound if there is none."""
 
         def plan(head: Head) -> Commit:
-            actor = self._conversations.member(conversation_id, caller)
+            actor = self._conversations.require_member(conversation_id, caller)
             if actor.role not in MODERATORS:
                 raise Forbidden
             ban = self._moderation.ban(conversation_id, participant_id)
@@ -149,14 +151,14 @@ class Moderation:
             # The ban of somebody who was erased names them by another id than the one that it is found by.
             entry = AuditEntry("unbanned", actor.participant_id, ban.participant_id)
             now = milliseconds(self._clock)
-            commit = _about_a_ban(head, "participant_unbanned", caller.acting(actor), ban, now)
+            commit = _ban_commit(head, "participant_unbanned", caller.as_actor(actor), ban, now)
             return replace(
                 commit, guard=actor, unbanning=[replace(ban, participant_id=participant_id)], audit=[entry]
             )
 
-        return Outcome(None, of_commit(self._append(caller, conversation_id, plan)))
+        return Result(None, pushes_for(self._append(caller, conversation_id, plan)))
 
-    def bans(self, caller: Caller, conversation_id: str, query: PageQuery) -> dict[str, Any]:
+    def bans(self, caller: Principal, conversation_id: str, query: PageQuery) -> dict[str, Any]:
         """Who is banned, a page at a time; for owners and moderators."""
         self._moderator(caller, conversation_id)
         after = None if query.cursor is None else str(cursors.decode(query.cursor, str)[0])
@@ -166,14 +168,14 @@ class Moderation:
         answer: dict[str, Any] = {"bans": [frames.ban(each) for each in bans]}
         return answer if following is None else answer | {"next_cursor": cursors.encode(following)}
 
-    def _moderator(self, caller: Caller, conversation_id: str) -> None:
-        _, actor = self._conversations.enter(conversation_id, caller)
+    def _moderator(self, caller: Principal, conversation_id: str) -> None:
+        _, actor = self._conversations.require_member_and_head(conversation_id, caller)
         if actor.role not in MODERATORS:
             raise Forbidden
 
     # ---- audit -----------------------------------------------------------------------------------------
 
-    def audit(self, caller: Caller, conversation_id: str, query: AuditQuery) -> dict[str, Any]:
+    def audit(self, caller: Principal, conversation_id: str, query: AuditQuery) -> dict[str, Any]:
         """Who used which right, on whom, in rising order; for owners."""
         self._owner(caller, conversation_id)
         if query.cursor is None:
@@ -186,18 +188,18 @@ class Moderation:
         # Last of all: that it is still the caller's to see.
         self._owner(caller, conversation_id)
         page = found[: query.limit]
-        answer: dict[str, Any] = {"entries": [frames.audited(each) for each in page]}
+        answer: dict[str, Any] = {"entries": [frames.audit_entry(each) for each in page]}
         if len(found) > len(page):
             answer["next_cursor"] = cursors.encode(page[-1].position)
         return answer
 
-    def _owner(self, caller: Caller, conversation_id: str) -> None:
-        _, actor = self._conversations.enter(conversation_id, caller)
+    def _owner(self, caller: Principal, conversation_id: str) -> None:
+        _, actor = self._conversations.require_member_and_head(conversation_id, caller)
         if actor.role != "owner":
             raise Forbidden
 
 
-def _what_changed(actor: Membership, before: Membership, after: Membership) -> list[AuditEntry]:
+def _audit_entries(actor: Membership, before: Membership, after: Membership) -> list[AuditEntry]:
     by, whom = actor.participant_id, before.participant_id
     entries = []
     if after.role != before.role:
@@ -209,14 +211,14 @@ def _what_changed(actor: Membership, before: Membership, after: Membership) -> l
     return entries
 
 
-def _about_a_ban(head: Head, kind: str, by: Person, ban: Ban, now: int) -> Commit:
+def _ban_commit(head: Head, kind: str, by: Actor, ban: Ban, now: int) -> Commit:
     """An append that says so, without what comes of it."""
     event: Event = {
         "conversation_id": head.conversation_id,
         "sequence_id": head.sequence_id + 1,
         "type": kind,
         "created_at": rfc3339(now),
-        "sender": frames.person_ref(by),
+        "sender": frames.participant_ref(by),
         "participant": frames.banned_ref(ban),
     }
     return Commit(head, replace(head, sequence_id=head.sequence_id + 1, updated_at=now), [event])

@@ -13,12 +13,12 @@ from .errors import Muted
 from .model import Membership
 
 
-def check(member: Membership, now: int) -> None:
+def require_unmuted(member: Membership, now: int) -> None:
     """Whether the member may say something at `now` (milliseconds). Raises Muted."""
     if member.muted_until > now:
         raise Muted(retry_after=(member.muted_until - now) / 1000)
 
 
-def as_of(member: Membership, now: int) -> Membership:
+def without_expired_mute(member: Membership, now: int) -> Membership:
     """The member without a mute that is over."""
     return replace(member, muted_until=0) if 0 < member.muted_until <= now else member

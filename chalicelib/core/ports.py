@@ -10,23 +10,23 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from .data_ports import Erasing
-from .measures import Measure
-from .messages import Logged, MessageState, Reaction
+from .data_ports import ErasureCommit
+from .measures import Metric
+from .messages import MessageState, Reaction, StoredEvent
 from .model import (
-    Audited,
     AuditEntry,
+    AuditRecord,
     Ban,
+    Connection,
+    ConversationDetails,
     Event,
-    Former,
     Head,
-    Info,
+    IdempotencyKey,
+    IdempotencyRecord,
     Invite,
     Membership,
-    RateVerdict,
-    SendKey,
-    SendRecord,
-    Socket,
+    PastMembership,
+    RateLimitDecision,
     Subscription,
 )
 
@@ -34,12 +34,12 @@ from .model import (
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
+class MessageAppend:
     """A message within a `Commit`: it stands only if its sender is a member and it was not sent before."""
 
     event: Event
     member: Membership
-    key: SendKey | None
+    key: IdempotencyKey | None
     queued_as: str | None = None
     """Its id in the queue, from which it is taken by the same write."""
 
@@ -55,7 +55,7 @@ class Commit:
     new: Head
     events: Sequence[Event] = ()
     """The events that are no sends, numbered."""
-    sends: Sequence[Send] = ()
+    messages: Sequence[MessageAppend] = ()
     guard: Membership | None = None
     """The member who acts: must still be one, in this role."""
     joining: Sequence[Membership] = ()
@@ -66,23 +66,23 @@ class Commit:
     unbanning: Sequence[Ban] = ()
     invite: Invite | None = None
     """By which somebody joins: it must hold when the commit does, and is used once more."""
-    info: Info | None = None
+    details: ConversationDetails | None = None
     purge_at: int | None = None
     """When (epoch seconds) the conversation is to be cleared away, if this ends it."""
-    states: Mapping[int, MessageState] = field(default_factory=dict)
+    message_states: Mapping[int, MessageState] = field(default_factory=dict)
     """New states of messages, by their sequence ids."""
-    rewritten: Sequence[tuple[Event, int]] = ()
+    redacted: Sequence[tuple[Event, int]] = ()
     """Stored events that lose what they said, as they are from now on, each with the `Logged.deletion` to keep."""
     reactions_added: Sequence[Reaction] = ()
     reactions_removed: Sequence[Reaction] = ()
     audit: Sequence[AuditEntry] = ()
-    erasing: Erasing | None = None
+    erasure: ErasureCommit | None = None
     """Somebody who goes for good, with what is known of them."""
-    visit_at: int | None = None
+    retention_check_at: int | None = None
     """When (epoch seconds) the conversation is to be looked at for contents past retention, if that changes."""
 
 
-class HeadMoved(Exception):
+class HeadConflict(Exception):
     """Somebody else appended first; `current` is the head as it is now, None if there is none."""
 
     def __init__(self, current: Head | None) -> None:
@@ -90,19 +90,19 @@ class HeadMoved(Exception):
         self.current = current
 
 
-class Contended(Exception):
+class WriteConflict(Exception):
     """Another write to the same items was under way; nothing happened, and how things are is not known."""
 
 
 @dataclass
-class Refused(Exception):
+class PreconditionFailed(Exception):
     """The head stood, but something else that the commit asks for did not hold; nothing happened."""
 
-    repeated: Mapping[int, SendRecord] = field(default_factory=dict)
+    duplicates: Mapping[int, IdempotencyRecord] = field(default_factory=dict)
     """Sends (by index) that are in the log already."""
-    withdrawn: Collection[int] = ()
+    dequeued: Collection[int] = ()
     """Sends that are no longer in the queue."""
-    not_members: Collection[str] = ()
+    stale_memberships: Collection[str] = ()
     """Participants whose membership is not what the commit takes it for."""
     erasing: Collection[str] = ()
     """Participants who cannot come in because they are being erased, or whose erasure is not what the commit takes
@@ -110,7 +110,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
+class QueuedMessage:
     """A message waiting in a conversation's queue."""
 
     queue_id: str
@@ -118,18 +118,18 @@ class Queued:
     event: Event
     """Without its number."""
     member: Membership
-    key: SendKey
+    key: IdempotencyKey
 
 
 @dataclass(frozen=True, slots=True)
-class Creation:
+class NewConversation:
     """A new conversation: becomes visible as a whole, or stays invisible and expires."""
 
     head: Head
-    info: Info
+    details: ConversationDetails
     event: Event
     members: Sequence[Membership]
-    visit_at: int
+    retention_check_at: int
     """When (epoch seconds) it is first to be looked at for contents past retention."""
 
 
@@ -138,7 +138,7 @@ class Purge:
     """A conversation that is to be cleared away."""
 
     conversation_id: str
-    due: int
+    due_at: int
 
 
 class ConversationStore(Protocol):
@@ -152,7 +152,7 @@ class ConversationStore(Protocol):
         """The heads of those that are there."""
         ...
 
-    def info(self, conversation_id: str) -> Info | None:
+    def details(self, conversation_id: str) -> ConversationDetails | None:
         """What is said about the conversation."""
         ...
 
@@ -164,7 +164,7 @@ class ConversationStore(Protocol):
         """The person's places in these conversations."""
         ...
 
-    def members(self, conversation_id: str, participant_ids: Sequence[str]) -> dict[str, Membership]:
+    def memberships_in(self, conversation_id: str, participant_ids: Sequence[str]) -> dict[str, Membership]:
         """The places of these people in one conversation."""
         ...
 
@@ -176,15 +176,17 @@ class ConversationStore(Protocol):
         """Who is in, longest-standing first; read pointers are not filled in."""
         ...
 
-    def former(self, conversation_id: str, participant_id: str) -> Former | None:
+    def past_membership(self, conversation_id: str, participant_id: str) -> PastMembership | None:
         """What is kept of somebody who was in before."""
         ...
 
-    def event(self, conversation_id: str, sequence_id: int) -> Logged | None:
+    def event(self, conversation_id: str, sequence_id: int) -> StoredEvent | None:
         """One event."""
         ...
 
-    def events(self, conversation_id: str, first: int, last: int, *, descending: bool = False) -> Iterable[Logged]:
+    def events(
+        self, conversation_id: str, first: int, last: int, *, descending: bool = False
+    ) -> Iterable[StoredEvent]:
         """The events from `first` to `last` as far as they are visible, lazily.
 
         A read of several items may see half of a commit that is under way: then events are missing.
@@ -204,15 +206,15 @@ class ConversationStore(Protocol):
         """
         ...
 
-    def events_at(self, conversation_id: str, sequence_ids: Sequence[int]) -> list[Logged]:
+    def events_by_id(self, conversation_id: str, sequence_ids: Sequence[int]) -> list[StoredEvent]:
         """These events, in no particular order; at most 100."""
         ...
 
-    def clear_reactions(self, conversation_id: str, target: int, limit: int) -> bool:
+    def delete_reactions(self, conversation_id: str, target: int, limit: int) -> bool:
         """Remove up to `limit` reactions to a deleted message; whether that was all."""
         ...
 
-    def page(self, heads: Sequence[Head]) -> tuple[dict[str, Info], dict[str, Event]]:
+    def load_summaries(self, heads: Sequence[Head]) -> tuple[dict[str, ConversationDetails], dict[str, Event]]:
         """For a page of a list: what is said about these conversations, and each one's newest message as it is."""
         ...
 
@@ -220,40 +222,40 @@ class ConversationStore(Protocol):
         """Append.
 
         Raises:
-            HeadMoved, Contended, Refused: nothing happened.
+            HeadConflict, WriteConflict, PreconditionFailed: nothing happened.
         """
         ...
 
-    def record(self, key: SendKey) -> SendRecord | None:
+    def idempotency_record(self, key: IdempotencyKey) -> IdempotencyRecord | None:
         """What came of a send."""
         ...
 
-    def enqueue(self, queued: Queued) -> None:
+    def enqueue(self, queued: QueuedMessage) -> None:
         """Put a message into its conversation's queue."""
         ...
 
-    def queue(self, conversation_id: str, limit: int) -> list[Queued]:
+    def queued_messages(self, conversation_id: str, limit: int) -> list[QueuedMessage]:
         """The oldest messages of a conversation's queue."""
         ...
 
-    def withdraw(self, conversation_id: str, queue_id: str) -> bool:
+    def dequeue(self, conversation_id: str, queue_id: str) -> bool:
         """Take a message out of the queue; whether it was there."""
         ...
 
-    def create(self, creation: Creation) -> bool:
+    def create(self, new: NewConversation) -> bool:
         """Make a conversation; whether that is all. If not, it stays only if `settle` follows within a day.
 
         Raises:
-            Contended: it is not visible; the same creation can be tried again.
-            Refused: some of its members are being erased; it never becomes visible.
+            WriteConflict: it is not visible; the same creation can be tried again.
+            PreconditionFailed: some of its members are being erased; it never becomes visible.
         """
         ...
 
-    def settle(self, conversation_id: str) -> None:
+    def finalize_creation(self, conversation_id: str) -> None:
         """Finish a creation in several steps that is visible but may still expire.
 
         Raises:
-            Contended: not finished.
+            WriteConflict: not finished.
         """
         ...
 
@@ -261,7 +263,7 @@ class ConversationStore(Protocol):
         """Move it forward. False: it stands there or beyond, or the membership is over."""
         ...
 
-    def forget_gone(self, conversation_id: str, participant_id: str, event: int) -> None:
+    def clear_departed(self, conversation_id: str, participant_id: str, event: int) -> None:
         """Drop the note that somebody went by this event: no subscription of theirs is left."""
         ...
 
@@ -269,7 +271,7 @@ class ConversationStore(Protocol):
         """Mark a live conversation as deleted. False: it is not live, or `owner` is no owner of it.
 
         Raises:
-            Contended: nothing happened.
+            WriteConflict: nothing happened.
         """
         ...
 
@@ -304,11 +306,11 @@ class ModerationStore(Protocol):
         """Up to `limit` invites that have not expired, as `bans`."""
         ...
 
-    def put_invite(self, invite: Invite, by: Membership, head: int, entry: AuditEntry) -> bool:
+    def save_invite(self, invite: Invite, by: Membership, head: int, entry: AuditEntry) -> bool:
         """Keep a new invite, with its entry in the audit at this head. False: `by` is not what it was.
 
         Raises:
-            Contended: nothing happened.
+            WriteConflict: nothing happened.
         """
         ...
 
@@ -316,11 +318,11 @@ class ModerationStore(Protocol):
         """Remove an invite, with an entry in the audit. False: it is not there, or `by` is not what it was.
 
         Raises:
-            Contended: nothing happened.
+            WriteConflict: nothing happened.
         """
         ...
 
-    def audit(self, conversation_id: str, after: int | str, limit: int) -> list[Audited]:
+    def audit(self, conversation_id: str, after: int | str, limit: int) -> list[AuditRecord]:
         """Up to `limit` entries in rising order: after a sequence id, or after a position."""
         ...
 
@@ -328,34 +330,34 @@ class ModerationStore(Protocol):
 class ConnectionStore(Protocol):
     """Sockets, what they hear, and what else lives for minutes. Every read is consistent."""
 
-    def open(self, socket: Socket) -> None:
+    def open(self, connection: Connection) -> None:
         """Keep a new socket."""
         ...
 
-    def socket(self, connection_id: str) -> Socket | None:
+    def get(self, connection_id: str) -> Connection | None:
         """A socket."""
         ...
 
-    def sockets(self, connection_ids: Sequence[str]) -> dict[str, Socket]:
+    def get_many(self, connection_ids: Sequence[str]) -> dict[str, Connection]:
         """Those of these sockets that are there."""
         ...
 
-    def touch(self, socket: Socket, last_seen: int) -> None:
+    def touch(self, connection: Connection, last_seen: int) -> None:
         """Note that it was heard."""
         ...
 
-    def make_reachable(self, socket: Socket, *, generation: int) -> bool:
+    def activate(self, connection: Connection, *, generation: int) -> bool:
         """Let its participant be reached by it. False: it is not there, or of a later generation."""
         ...
 
     def revive(self, connection_id: str, generation: int) -> bool:
-        """Begin a new generation of a socket that was taken for gone; `make_reachable` ends its being so.
+        """Begin a new generation of a socket that was taken for gone; `activate` ends its being so.
 
         False: it is not there, of a later generation, or back already.
         """
         ...
 
-    def mark_gone(
+    def mark_stale(
         self, connection_id: str, generation: int, participant_id: str = ""
     ) -> list[Subscription] | None:
         """Take a socket for gone: nobody posts to it again unless it speaks. What it was subscribed to.
@@ -365,15 +367,15 @@ class ConnectionStore(Protocol):
         """
         ...
 
-    def close(self, connection_id: str) -> tuple[Socket | None, list[Subscription]]:
+    def close(self, connection_id: str) -> tuple[Connection | None, list[Subscription]]:
         """Forget a socket and all it was subscribed to."""
         ...
 
-    def renew(self, socket: Socket, token_expires_at: int, name: str | None) -> bool:
+    def refresh_token(self, connection: Connection, token_expires_at: int, name: str | None) -> bool:
         """Note a new token for a socket and all its subscriptions; whether the socket is there."""
         ...
 
-    def sockets_of(self, participant_id: str) -> list[Subscription]:
+    def active_connections_of(self, participant_id: str) -> list[Subscription]:
         """The reachable sockets of a person, as subscriptions to nothing (`conversation_id` empty)."""
         ...
 
@@ -383,7 +385,7 @@ class ConnectionStore(Protocol):
         The socket must be of that generation, and gone if and only if it is being revived.
 
         Raises:
-            Contended: nothing happened.
+            WriteConflict: nothing happened.
         """
         ...
 
@@ -391,11 +393,11 @@ class ConnectionStore(Protocol):
         """End that, whether it was so or not.
 
         Raises:
-            Contended: nothing happened.
+            WriteConflict: nothing happened.
         """
         ...
 
-    def remembered(self, connection_id: str) -> list[Subscription]:
+    def subscriptions_of_connection(self, connection_id: str) -> list[Subscription]:
         """What a socket has subscribed to, also while it is taken for gone."""
         ...
 
@@ -403,31 +405,31 @@ class ConnectionStore(Protocol):
         """Who hears a conversation."""
         ...
 
-    def drop_participant(self, conversation_id: str, participant_id: str, before: int) -> None:
+    def unsubscribe_participant(self, conversation_id: str, participant_id: str, before: int) -> None:
         """End all subscriptions of one person under memberships that began before this event."""
         ...
 
-    def drop_all(self, conversation_id: str) -> None:
+    def unsubscribe_all(self, conversation_id: str) -> None:
         """Nobody hears this conversation any more."""
         ...
 
-    def forget(self, participant_id: str) -> None:
+    def delete_participant(self, participant_id: str) -> None:
         """Remove all that lies under somebody's id: what is left of sockets and tickets, and their rate."""
         ...
 
-    def forget_signs(self, conversation_id: str, participant_id: str) -> None:
+    def delete_ephemeral(self, conversation_id: str, participant_id: str) -> None:
         """Remove that somebody was said to be writing, and that they went."""
         ...
 
-    def put_ticket(self, key: str, socket: Socket, expires_at: int) -> None:
+    def save_ticket(self, key: str, connection: Connection, expires_at: int) -> None:
         """Keep who a ticket is for (participant, name and token expiry of `socket` count)."""
         ...
 
-    def take_ticket(self, key: str, now: int) -> Socket | None:
+    def redeem_ticket(self, key: str, now: int) -> Connection | None:
         """Redeem a ticket: at most one caller ever gets it."""
         ...
 
-    def rate(self, participant_id: str, now: int, *, interval: int, burst: int) -> RateVerdict:
+    def try_acquire(self, participant_id: str, now: int, *, interval: int, burst: int) -> RateLimitDecision:
         """Whether one more message is within the rate: one each `interval` ms, `burst` at once."""
         ...
 
@@ -435,31 +437,31 @@ class ConnectionStore(Protocol):
         """Pay for a message that came out of the burst."""
         ...
 
-    def begin_typing(self, conversation_id: str, participant_id: str, now: int, *, every: int) -> bool:
+    def start_typing(self, conversation_id: str, participant_id: str, now: int, *, interval: int) -> bool:
         """Whether a push is due: none was for `every` ms."""
         ...
 
-    def end_typing(self, conversation_id: str, participant_id: str) -> bool:
+    def stop_typing(self, conversation_id: str, participant_id: str) -> bool:
         """Whether a push is due: the last one said that they write."""
         ...
 
-    def note_departure(self, conversation_id: str, participant_id: str, mark: str, now: int) -> None:
+    def record_pending_offline(self, conversation_id: str, participant_id: str, batch_id: str, now: int) -> None:
         """Note that the last socket of somebody went (at `now`, ms), in place of any earlier note."""
         ...
 
-    def take_departure(self, conversation_id: str, participant_id: str) -> int | None:
+    def cancel_pending_offline(self, conversation_id: str, participant_id: str) -> int | None:
         """Remove the note of somebody's going; when they went, None if there is none."""
         ...
 
-    def take_departures(self, conversation_id: str, mark: str) -> list[str]:
+    def claim_pending_offline(self, conversation_id: str, batch_id: str) -> list[str]:
         """Remove the notes under this mark; of whom they were. At most one caller ever gets each."""
         ...
 
 
-class Poster(Protocol):
+class ConnectionPoster(Protocol):
     """Posting to sockets."""
 
-    def post_all(self, mail: Mapping[str, Sequence[bytes]], deadline: float) -> list[str]:
+    def post_all(self, payloads: Mapping[str, Sequence[bytes]], deadline: float) -> list[str]:
         """Post to all these sockets at the same time, to each its frames in order; who of them is gone (410).
 
         Returns at `deadline` (by the monotonic clock) at the latest. Does not raise: what cannot be delivered
@@ -475,22 +477,22 @@ class Poster(Protocol):
 class Observer(Protocol):
     """Who is told what happens, for the sake of operators. Does not raise, and costs next to nothing."""
 
-    def count(self, what: Measure, value: float = 1) -> None:
+    def count(self, metric: Metric, value: float = 1) -> None:
         """It happened, so many times (none is nothing to tell) or with this value."""
         ...
 
-    def about(self, *, conversation_id: str | None = None, participant_id: str | None = None) -> None:
+    def bind(self, *, conversation_id: str | None = None, participant_id: str | None = None) -> None:
         """Say what this is about. Only ids that are known to be ones: what a client sent may be anything."""
         ...
 
 
-class Unobserved:
+class NullObserver:
     """An `Observer` that forgets."""
 
-    def count(self, what: Measure, value: float = 1) -> None:
+    def count(self, metric: Metric, value: float = 1) -> None:
         """Forget it."""
 
-    def about(self, *, conversation_id: str | None = None, participant_id: str | None = None) -> None:
+    def bind(self, *, conversation_id: str | None = None, participant_id: str | None = None) -> None:
         """Forget it."""
 
 

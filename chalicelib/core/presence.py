@@ -16,18 +16,18 @@ import secrets
 from collections.abc import Iterable, Sequence
 
 from .clock import Clock, milliseconds
-from .data_ports import WorkQueue
+from .data_ports import JobQueue
 from .errors import Unavailable
 from .frames import presence_push
 from .ids import is_conversation_id
 from .limits import Limits, Timing
-from .model import Head, Person, State, Subscription
+from .model import Actor, ConversationState, Head, Subscription
 from .ports import ConnectionStore, ConversationStore
-from .pushes import Departure, Push, ToSubscribers
+from .pushes import PendingOffline, Push, ToSubscribers
 
 PRESENCE = "presence"
 """The kind of work that tells who went."""
-IN_A_MESSAGE = 200
+MAX_PER_JOB = 200
 """Departures that one message names: about 8 KB, and a few seconds of work."""
 _SUBSCRIBING = 1000
 """Milliseconds before a departure in which who subscribed may have looked after it: clocks differ, too."""
@@ -41,74 +41,76 @@ class Presence:
         conversations: ConversationStore,
         connections: ConnectionStore,
         clock: Clock,
-        queue: WorkQueue | None,
+        queue: JobQueue | None,
         limits: Limits,
         timing: Timing,
     ) -> None:
         self._conversations = conversations
         self._connections = connections
         self._clock = clock
-        self._queue = queue if timing.presence_settles > 0 else None
+        self._queue = queue if timing.presence_debounce > 0 else None
         self._limits = limits
         self._timing = timing
 
     def online(self, head: Head) -> set[str]:
         """Who is online in a conversation; nobody, as far as anybody is told, where too many are in."""
-        if not self._told_of(head):
+        if not self._is_tracked(head):
             return set()
-        return self.among(self._connections.subscribers(head.conversation_id))
+        return self._online_participants(self._connections.subscribers(head.conversation_id))
 
-    def _told_of(self, head: Head | None) -> bool:
+    def _is_tracked(self, head: Head | None) -> bool:
         """Whether the conversation is live, and so small that it tells who is online.
 
         What a push costs grows with the number of people, and how often it is due does as well.
         """
         return (
             head is not None
-            and head.state is State.LIVE
-            and head.participants <= self._limits.presence_participants
+            and head.state is ConversationState.LIVE
+            and head.participant_count <= self._limits.presence_participants
         )
 
-    def among(self, subscriptions: Sequence[Subscription]) -> set[str]:
+    def _online_participants(self, subscriptions: Sequence[Subscription]) -> set[str]:
         """Whose subscriptions are of sockets that live."""
         if not subscriptions:
             return set()
-        sockets = self._connections.sockets([each.connection_id for each in subscriptions])
+        sockets = self._connections.get_many([each.connection_id for each in subscriptions])
         since = milliseconds(self._clock) - 2_000 * self._timing.ping_interval
         return {
             each.participant_id
             for each in subscriptions
-            if (socket := sockets.get(each.connection_id)) and not socket.gone and socket.last_seen >= since
+            if (socket := sockets.get(each.connection_id)) and not socket.is_stale and socket.last_seen >= since
         }
 
     # ---- coming and going ------------------------------------------------------------------------------
 
-    def came(self, subscription: Subscription, person: Person) -> list[Push]:
+    def on_subscribed(self, subscription: Subscription, person: Actor) -> list[Push]:
         """After a socket subscribed: a push, if it is the first one of its person.
 
         Of two that subscribe at once, each sees itself; the earlier one tells.
         """
         head = self._conversations.head(subscription.conversation_id)
-        if head is None or not self._told_of(head):
+        if head is None or not self._is_tracked(head):
             return []
         present = self._connections.subscribers(subscription.conversation_id)
         mine = [
-            (each.since, each.connection_id)
+            (each.subscribed_at, each.connection_id)
             for each in present
             if each.participant_id == subscription.participant_id
         ]
-        if mine and min(mine) != (subscription.since, subscription.connection_id):
+        if mine and min(mine) != (subscription.subscribed_at, subscription.connection_id):
             return []
         left_at = None
         if self._queue is not None:
-            left_at = self._connections.take_departure(subscription.conversation_id, subscription.participant_id)
+            left_at = self._connections.cancel_pending_offline(
+                subscription.conversation_id, subscription.participant_id
+            )
         since = 0 if left_at is None else left_at - _SUBSCRIBING
         others = [each for each in present if each.participant_id != subscription.participant_id]
-        if since and all(each.since < since for each in others):
+        if since and all(each.subscribed_at < since for each in others):
             return []
-        return [self._told(head, person, online=True, since=since)]
+        return [self._presence_push(head, person, online=True, since=since)]
 
-    def went(self, subscriptions: Sequence[Subscription]) -> list[Push]:
+    def on_unsubscribed(self, subscriptions: Sequence[Subscription]) -> list[Push]:
         """After these subscriptions ended: what to tell where their people have no other one.
 
         With a queue that is told later: then these are departures, of which a note stands from now on.
@@ -117,74 +119,74 @@ class Presence:
         pushes: list[Push] = []
         for where in dict.fromkeys(each.conversation_id for each in subscriptions):
             ended = {each.participant_id for each in subscriptions if each.conversation_id == where}
-            gone = self._gone(where, ended)
+            gone = self._offline_members(where, ended)
             if self._queue is None:
-                pushes += self._told_gone(gone)
+                pushes += self._offline_pushes(gone)
             elif gone:
                 for _, person in gone:
-                    self._connections.note_departure(where, person.participant_id, mark, now)
-                pushes.append(Departure(where, mark))
+                    self._connections.record_pending_offline(where, person.participant_id, mark, now)
+                pushes.append(PendingOffline(where, mark))
         return pushes
 
-    def _gone(self, where: str, people: Iterable[str]) -> list[tuple[Head, Person]]:
+    def _offline_members(self, where: str, people: Iterable[str]) -> list[tuple[Head, Actor]]:
         """Those of these people who are members and do not listen, if anybody does who is to be told."""
         head = self._conversations.head(where)
-        if head is None or not self._told_of(head):
+        if head is None or not self._is_tracked(head):
             return []
         listening = {each.participant_id for each in self._connections.subscribers(where)}
         absent = [each for each in people if each not in listening] if listening else []
         members = [self._conversations.membership(where, each) for each in absent]
-        return [(head, each.person) for each in members if each is not None]
+        return [(head, each.actor) for each in members if each is not None]
 
-    def _told_gone(self, gone: Sequence[tuple[Head, Person]]) -> list[ToSubscribers]:
-        return [self._told(head, person, online=False) for head, person in gone]
+    def _offline_pushes(self, gone: Sequence[tuple[Head, Actor]]) -> list[ToSubscribers]:
+        return [self._presence_push(head, person, online=False) for head, person in gone]
 
-    def _told(self, head: Head, person: Person, *, online: bool, since: int = 0) -> ToSubscribers:
+    def _presence_push(self, head: Head, person: Actor, *, online: bool, since: int = 0) -> ToSubscribers:
         return ToSubscribers(
             head.conversation_id,
             presence_push(head.conversation_id, person, online),
-            head.gone,
-            not_to_participant=person.participant_id,
+            head.departed,
+            exclude_participant=person.participant_id,
             subscribed_since=since,
         )
 
     # ---- when it has settled ---------------------------------------------------------------------------
 
-    def put_off(self, departures: Sequence[Departure]) -> list[ToSubscribers]:
+    def debounce(self, departures: Sequence[PendingOffline]) -> list[ToSubscribers]:
         """Have these settled in a while, by the queue; what it does not take is settled now, and to be told."""
         pushes: list[ToSubscribers] = []
-        for start in range(0, len(departures), IN_A_MESSAGE):
-            some = departures[start : start + IN_A_MESSAGE]
+        for start in range(0, len(departures), MAX_PER_JOB):
+            some = departures[start : start + MAX_PER_JOB]
             if not self._sent(some):
-                pushes += [push for each in some for push in self.settled(each)]
+                pushes += [push for each in some for push in self.resolve(each)]
         return pushes
 
-    def _sent(self, departures: Sequence[Departure]) -> bool:
+    def _sent(self, departures: Sequence[PendingOffline]) -> bool:
         if self._queue is None:
             return False
         try:
-            self._queue.send(work_of(departures), self._timing.presence_settles)
+            self._queue.send(encode_job(departures), self._timing.presence_debounce)
         except Unavailable:
             return False
         return True
 
-    def settled(self, departure: Departure) -> list[ToSubscribers]:
+    def resolve(self, departure: PendingOffline) -> list[ToSubscribers]:
         """What to tell of a departure by now: of those who are back, or went once more since, nothing."""
-        people = self._connections.take_departures(departure.conversation_id, departure.mark)
-        return self._told_gone(self._gone(departure.conversation_id, people)) if people else []
+        people = self._connections.claim_pending_offline(departure.conversation_id, departure.batch_id)
+        return self._offline_pushes(self._offline_members(departure.conversation_id, people)) if people else []
 
 
-def work_of(departures: Sequence[Departure]) -> str:
+def encode_job(departures: Sequence[PendingOffline]) -> str:
     """A message about these; it names conversations and marks, and nobody."""
-    return f"{PRESENCE}:" + ",".join(f"{each.conversation_id}/{each.mark}" for each in departures)
+    return f"{PRESENCE}:" + ",".join(f"{each.conversation_id}/{each.batch_id}" for each in departures)
 
 
-def departures(named: str) -> list[Departure]:
+def decode_job(named: str) -> list[PendingOffline]:
     """What a message names. Raises ValueError if we have not written it."""
     found = []
     for each in named.split(","):
         conversation_id, slash, mark = each.partition("/")
         if not (is_conversation_id(conversation_id) and slash and mark):
             raise ValueError("these are no departures")
-        found.append(Departure(conversation_id, mark))
+        found.append(PendingOffline(conversation_id, mark))
     return found

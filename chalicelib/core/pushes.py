@@ -18,10 +18,10 @@ class ToSubscribers:
 
     conversation_id: str
     frame: Frame
-    gone: Mapping[str, int]
+    departed: Mapping[str, int]
     """From the head at or after the event, read before the recipients are: see `Head.gone`."""
-    not_to_participant: str | None = None
-    not_to_connection: str | None = None
+    exclude_participant: str | None = None
+    exclude_connection: str | None = None
     subscribed_since: int = 0
     """Only to those that have subscribed then (ms since the epoch) or later."""
 
@@ -43,39 +43,39 @@ class ToParticipants:
 
 
 @dataclass(frozen=True, slots=True)
-class Departure:
+class PendingOffline:
     """To the subscribers of a conversation, who have gone from it, when that has settled (`presence.py`)."""
 
     conversation_id: str
-    mark: str
+    batch_id: str
     """Under what the store has the notes of who they are."""
 
 
-Push = ToSubscribers | ToSubscriptions | ToParticipants | Departure
+Push = ToSubscribers | ToSubscriptions | ToParticipants | PendingOffline
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DirectReply:
     """What the socket that asked is to be told, frame after frame."""
 
     connection_id: str
     generation: int
     frames: Sequence[Frame]
-    asked_at: float | None = None
+    received_at: float | None = None
     """When API Gateway got what this answers (seconds since the epoch), if that is known."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Result:
     """What a use case answers, and what is to be pushed."""
 
-    answer: Any
+    response: Any
     pushes: Sequence[Push] = field(default=())
-    problem: ChatError | None = None
+    error: ChatError | None = None
     """What to answer instead: it was done and is to be pushed, but the caller is no longer to know of it."""
 
 
-def of_commit(commit: Commit) -> list[Push]:
+def pushes_for(commit: Commit) -> list[Push]:
     """The pushes of a commit's events."""
-    events = [*commit.events, *(send.event for send in commit.sends)]
-    return [ToSubscribers(commit.new.conversation_id, event_push(event), commit.new.gone) for event in events]
+    events = [*commit.events, *(send.event for send in commit.messages)]
+    return [ToSubscribers(commit.new.conversation_id, event_push(event), commit.new.departed) for event in events]

@@ -30,10 +30,10 @@ from .fields import (
     SequenceId,
     Title,
     not_null,
-    step,
+    path_segment,
     validated,
 )
-from .limits import LEAST_RETENTION_DAYS, MOST_RETENTION_DAYS, Limits
+from .limits import MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, Limits
 from .model import JoinPolicy, ParticipantType, Role
 
 MAX_PAGE = 100
@@ -81,7 +81,7 @@ class UpdateConversation(Request):
     title: Title | None = None
     join_policy: JoinPolicy | None = None
     metadata: Metadata | None = None
-    retention_days: Annotated[int, Field(ge=LEAST_RETENTION_DAYS, le=MOST_RETENTION_DAYS)] | None = None
+    retention_days: Annotated[int, Field(ge=MIN_RETENTION_DAYS, le=MAX_RETENTION_DAYS)] | None = None
     """Null: as the deployment has it."""
 
     @model_validator(mode="before")
@@ -99,7 +99,7 @@ class Join(Request):
     invite: Annotated[str, Field(max_length=128)] | None = None
 
 
-class Nothing(Request):
+class EmptyBody(Request):
     """A request that says all by its path."""
 
 
@@ -147,7 +147,7 @@ class MoveReadPointer(Request):
     sequence_id: SequenceId
 
 
-class NoQuery(Query):
+class EmptyQuery(Query):
     """A request without a query string."""
 
 
@@ -237,7 +237,9 @@ def parse_query(model: type[R], query: Mapping[str, Sequence[str]]) -> R:
         ValidationFailed: unknown, repeated or malformed parameters.
     """
     repeated: list[Problem] = [
-        {"path": step(name), "problem": "must be given once"} for name, values in query.items() if len(values) > 1
+        {"path": path_segment(name), "problem": "must be given once"}
+        for name, values in query.items()
+        if len(values) > 1
     ]
     if repeated:
         raise ValidationFailed(details=repeated)

@@ -15,20 +15,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .clock import Clock, from_rfc3339, milliseconds, rfc3339
-from .data_ports import Kept, RetentionStore, Visit
+from .data_ports import RetentionCheck, RetentionProgress, RetentionStore
 from .errors import NotFound
-from .frames import person_ref
-from .limits import LEAST_RETENTION_DAYS, Timing
+from .frames import participant_ref
+from .limits import MIN_RETENTION_DAYS, Timing
 from .log import Log
-from .model import Event, Head, Info, Person, State
+from .model import Actor, ConversationDetails, ConversationState, Event, Head
 from .ports import Commit, ConversationStore
-from .pushes import Push, of_commit
+from .pushes import Push, pushes_for
 
-SERVICE = Person("service", "Service", "agent")
+SERVICE = Actor("service", "Service", "agent")
 """Who does what nobody asked for."""
 
 
-def days_of(info: Info, of_deployment: int) -> int:
+def effective_days(info: ConversationDetails, of_deployment: int) -> int:
     """How many days contents are kept: the shorter of the two counts; 0 is for ever."""
     return min((days for days in (info.retention_days, of_deployment) if days), default=0)
 
@@ -52,44 +52,49 @@ class Retention:
         self._timing = timing
         self._of_deployment = of_deployment
 
-    def due(self, limit: int) -> list[Visit]:
+    def due_checks(self, limit: int) -> list[RetentionCheck]:
         """Which conversations are to be looked at now."""
-        return self._kept.due_visits(int(self._clock.now()), limit)
+        return self._kept.due_checks(int(self._clock.now()), limit)
 
-    def next_visit(self, conversation_id: str) -> Visit | None:
+    def next_check(self, conversation_id: str) -> RetentionCheck | None:
         """When a conversation is looked at next, if that was ever said since it was made."""
-        due = self._kept.kept(conversation_id).due
-        return Visit(conversation_id, due) if due else None
+        due = self._kept.progress(conversation_id).due_at
+        return RetentionCheck(conversation_id, due) if due else None
 
-    def visit(self, visit: Visit, deadline: float) -> tuple[bool, list[Push]]:
+    def run(self, visit: RetentionCheck, deadline: float) -> tuple[bool, list[Push]]:
         """Look at a conversation until `deadline`, by the monotonic clock; whether that is finished, what to push.
 
         What is not finished goes on with the next look; however soon that is, something is done. Raises
         ConversationBusy.
         """
         where = visit.conversation_id
-        head, kept, info = self._store.head(where), self._kept.kept(where), self._store.info(where)
-        if head is None or info is None or head.state is not State.LIVE or kept.due not in (0, visit.due):
-            self._kept.drop(visit)
+        head, kept, info = self._store.head(where), self._kept.progress(where), self._store.details(where)
+        if (
+            head is None
+            or info is None
+            or head.state is not ConversationState.LIVE
+            or kept.due_at not in (0, visit.due_at)
+        ):
+            self._kept.cancel(visit)
             return True, []
         pushes: list[Push] = []
-        days = days_of(info, self._of_deployment)
+        days = effective_days(info, self._of_deployment)
         if days:
             head, pushes = self._expire(head, days)
         while kept.cleared_up_to < head.expired_up_to:
-            cleared = self._cleared(where, kept, head.expired_up_to)
+            cleared = self._clear(where, kept, head.expired_up_to)
             if cleared < head.expired_up_to and (
                 cleared == kept.cleared_up_to or self._clock.monotonic() >= deadline
             ):
                 return False, pushes
             kept = replace(kept, cleared_up_to=cleared)
         following = self._next(head, days)
-        if following != visit.due:  # who looks before it is due finds the note where it is to be
-            self._log.insist(lambda: self._kept.renew(visit, following))
+        if following != visit.due_at:  # who looks before it is due finds the note where it is to be
+            self._log.retry_on_conflict(lambda: self._kept.reschedule(visit, following))
         return True, pushes
 
-    def _cleared(self, where: str, kept: Kept, up_to: int) -> int:
-        return self._log.insist(lambda: self._kept.clear(where, kept, up_to))
+    def _clear(self, where: str, kept: RetentionProgress, up_to: int) -> int:
+        return self._log.retry_on_conflict(lambda: self._kept.clear_contents(where, kept, up_to))
 
     def _expire(self, head: Head, days: int) -> tuple[Head, list[Push]]:
         """Say up to where contents are gone, if that has moved over any message; the head from then on."""
@@ -98,14 +103,14 @@ class Retention:
         def plan(head: Head) -> Commit:
             up_to = self._last_before(head, cutoff)
             if self._messages(head, up_to) <= self._messages(head, head.expired_up_to):
-                raise _NothingToExpire(head)
+                raise _NothingExpired(head)
             number = head.sequence_id + 1
             event: Event = {
                 "conversation_id": head.conversation_id,
                 "sequence_id": number,
                 "type": "content_expired",
                 "created_at": rfc3339(milliseconds(self._clock)),
-                "sender": person_ref(SERVICE),
+                "sender": participant_ref(SERVICE),
                 "up_to": up_to,
             }
             # No activity of anybody's: `updated_at` stays, by which lists are ordered.
@@ -113,11 +118,11 @@ class Retention:
 
         try:
             commit = self._log.append(head.conversation_id, plan)
-        except _NothingToExpire as nothing:
+        except _NothingExpired as nothing:
             return nothing.head, []
         except NotFound:
             return head, []
-        return commit.new, of_commit(commit)
+        return commit.new, pushes_for(commit)
 
     def _last_before(self, head: Head, cutoff: str) -> int:
         """The last event that is older, as far as times rise with the log; at least the last that has expired."""
@@ -134,12 +139,12 @@ class Retention:
     def _messages(self, head: Head, sequence_id: int) -> int:
         """How many messages there are up to an event."""
         found = self._store.event(head.conversation_id, sequence_id) if sequence_id else None
-        return 0 if found is None else found.messages
+        return 0 if found is None else found.message_count
 
     def _next(self, head: Head, days: int) -> int:
         """When to look again (epoch seconds)."""
         now, day = self._clock.now(), self._timing.retention_day
-        latest = int(now + LEAST_RETENTION_DAYS * day) + 1
+        latest = int(now + MIN_RETENTION_DAYS * day) + 1
         oldest = self._oldest_kept(head) if days else None
         if oldest is None:
             return latest
@@ -152,7 +157,7 @@ class Retention:
         return from_rfc3339(page.events[0]["created_at"]) if page.events else None
 
 
-class _NothingToExpire(Exception):
+class _NothingExpired(Exception):
     """No message is past retention that was not before."""
 
     def __init__(self, head: Head) -> None:

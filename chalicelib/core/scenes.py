@@ -13,15 +13,15 @@ from typing import Any
 from .clock import Clock, milliseconds, rfc3339
 from .conversations import Conversations
 from .errors import ChatError, NotFound, ValidationFailed
-from .frames import event_push, person_ref
+from .frames import event_push, participant_ref
 from .ids import is_conversation_id
 from .limits import Limits
 from .log import Log
-from .messages import Logged, MessageState, Reaction
-from .model import Caller, Event, Head, Membership
-from .ports import Commit, ConnectionStore, ConversationStore, Gather, HeadMoved
-from .pushes import Push, ToSubscribers, of_commit
-from .toll import Toll
+from .messages import MessageState, Reaction, StoredEvent
+from .model import Event, Head, Membership, Principal
+from .ports import Commit, ConnectionStore, ConversationStore, Gather, HeadConflict
+from .pushes import Push, ToSubscribers, pushes_for
+from .toll import RateLimitCharge
 
 
 def no_such_target() -> ValidationFailed:
@@ -30,7 +30,7 @@ def no_such_target() -> ValidationFailed:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class UpdateResult:
     """What came of a change."""
 
     sequence_id: int
@@ -41,20 +41,20 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class UpdateContext:
     """What a change is decided upon, at one head."""
 
     head: Head
     actor: Membership
-    message: Logged
-    more: Any
+    message: StoredEvent
+    extra: Any
     """What else was looked at."""
     event: Event
     """What the event of the change has in common with all others."""
     now: int
 
     @property
-    def number(self) -> int:
+    def next_sequence_id(self) -> int:
         """The sequence id of the event."""
         return self.head.sequence_id + 1
 
@@ -69,37 +69,37 @@ class Scene:
         return self.message.state or MessageState(version=self.target)
 
     @property
-    def newest(self) -> int:
+    def latest_version_read(self) -> int:
         """The newest event that is in what was read."""
-        found = self.more.event if isinstance(self.more, Reaction) else 0
-        return max(self.state.version, self.message.deletion, found)
+        found = self.extra.sequence_id if isinstance(self.extra, Reaction) else 0
+        return max(self.state.version, self.message.deleted_by, found)
 
     @property
-    def is_own(self) -> bool:
+    def is_author(self) -> bool:
         """Whether the actor said it."""
         return bool(self.message.event["sender"]["participant_id"] == self.actor.participant_id)
 
     def commit(self, kind: str, said: dict[str, Any], **changes: Any) -> Commit:
         """The commit of this change."""
         event = {**self.event, "type": kind, "target": self.target, **said}
-        new = replace(self.head, sequence_id=self.number, updated_at=self.now)
+        new = replace(self.head, sequence_id=self.next_sequence_id, updated_at=self.now)
         return Commit(self.head, new, [event], **changes)
 
 
-Decide = Callable[[Scene], Commit]
-Missing = Callable[[], ChatError]
+Plan = Callable[[UpdateContext], Commit]
+NotFoundError = Callable[[], ChatError]
 
 
-class IsSo(Exception):
+class AlreadyApplied(Exception):
     """What is asked for is so already, by the event `sequence_id`, or by none."""
 
-    def __init__(self, scene: Scene, sequence_id: int | None) -> None:
+    def __init__(self, scene: UpdateContext, sequence_id: int | None) -> None:
         super().__init__("it is so already")
-        self.scene = scene
+        self.context = scene
         self.sequence_id = sequence_id
 
 
-class Changes:
+class MessageUpdater:
     """Makes changes. All of them count as messages for the rate."""
 
     def __init__(
@@ -120,68 +120,72 @@ class Changes:
         self._gather = gather
         self._limits = limits
 
-    def make(
+    def apply(
         self,
-        caller: Caller,
+        caller: Principal,
         where: str,
         target: int,
-        decide: Decide,
+        plan: Plan,
         head: Head | None,
-        missing: Missing,
-        look: Callable[[], Any] | None = None,
-    ) -> Changed:
+        not_found: NotFoundError,
+        load_extra: Callable[[], Any] | None = None,
+    ) -> UpdateResult:
         """Append what `decide` makes of it; `look` is what it needs to know beside actor and message.
 
         `missing` is what a member is told whose target is no message.
         """
         if not is_conversation_id(where):
             raise NotFound
-        toll = Toll(self._connections, caller.participant_id, self._clock, self._limits)
-        scenes: list[Scene] = []
+        toll = RateLimitCharge(self._connections, caller.participant_id, self._clock, self._limits)
+        scenes: list[UpdateContext] = []
 
-        def plan(head: Head) -> Commit:
+        def plan_at(head: Head) -> Commit:
             try:
-                scene = self._scene(head, caller, target, toll, missing, look)
-                if scene.newest > head.sequence_id:
-                    raise HeadMoved(self._store.head(where))
+                scene = self._scene(head, caller, target, toll, not_found, load_extra)
+                if scene.latest_version_read > head.sequence_id:
+                    raise HeadConflict(self._store.head(where))
                 scenes.append(scene)
-                return decide(scene)
-            except (ChatError, IsSo):
+                return plan(scene)
+            except (ChatError, AlreadyApplied):
                 # The reads may have ended in any order. What is told of them is only for who is still in.
-                self._conversations.member(where, caller)
+                self._conversations.require_member(where, caller)
                 raise
 
         def write(commit: Commit) -> None:
-            self._gather(lambda: self._store.commit(commit), *toll.due())
+            self._gather(lambda: self._store.commit(commit), *toll.pending_charges())
 
         try:
-            commit = self._log.append(where, plan, None if head is None else self._log.usable(head), write)
-        except IsSo as so:
-            self._gather(*toll.due())
+            commit = self._log.append(
+                where, plan_at, None if head is None else self._log.require_live(head), write
+            )
+        except AlreadyApplied as so:
+            self._gather(*toll.pending_charges())
             return self._repeated(so)
-        return Changed(commit.new.sequence_id, _present(scenes[-1].message, commit), of_commit(commit))
+        return UpdateResult(
+            commit.new.sequence_id, _current_message(scenes[-1].message, commit), pushes_for(commit)
+        )
 
     def _scene(
         self,
         head: Head,
-        caller: Caller,
+        caller: Principal,
         target: int,
-        toll: Toll,
-        missing: Missing,
+        toll: RateLimitCharge,
+        missing: NotFoundError,
         look: Callable[[], Any] | None,
-    ) -> Scene:
+    ) -> UpdateContext:
         where = head.conversation_id
         actor: Membership | None
-        message: Logged | None
+        message: StoredEvent | None
         actor, message, more, _ = self._gather(
             lambda: self._store.membership(where, caller.participant_id),
             lambda: self._store.event(where, target),
             look or (lambda: {}),
-            toll.ask,
+            toll.reserve,
         )
         if actor is None:
             raise NotFound
-        toll.check()
+        toll.raise_if_limited()
         if message is None or message.event["type"] != "message":
             raise missing()
         now = milliseconds(self._clock)
@@ -189,24 +193,24 @@ class Changes:
             "conversation_id": where,
             "sequence_id": head.sequence_id + 1,
             "created_at": rfc3339(now),
-            "sender": person_ref(caller.acting(actor)),
+            "sender": participant_ref(caller.as_actor(actor)),
         }
-        return Scene(head, actor, message, more, event, now)
+        return UpdateContext(head, actor, message, more, event, now)
 
-    def _repeated(self, so: IsSo) -> Changed:
+    def _repeated(self, so: AlreadyApplied) -> UpdateResult:
         """The answer to what is so already; pushed again, for the first time may have died before its fan-out."""
-        where, message = so.scene.head.conversation_id, so.scene.message.present
+        where, message = so.context.head.conversation_id, so.context.message.current
         if so.sequence_id is None:
-            return Changed(so.scene.head.sequence_id, message, [])
+            return UpdateResult(so.context.head.sequence_id, message, [])
         found = self._store.event(where, so.sequence_id)
-        again = [] if found is None else [ToSubscribers(where, event_push(found.event), so.scene.head.gone)]
-        return Changed(so.sequence_id, message, [*again])
+        again = [] if found is None else [ToSubscribers(where, event_push(found.event), so.context.head.departed)]
+        return UpdateResult(so.sequence_id, message, [*again])
 
 
-def _present(message: Logged, commit: Commit) -> Event:
+def _current_message(message: StoredEvent, commit: Commit) -> Event:
     """The message after a commit."""
     number = message.event["sequence_id"]
-    for event, _ in commit.rewritten:
+    for event, _ in commit.redacted:
         if event["sequence_id"] == number:
             return event
-    return replace(message, state=commit.states[number]).present
+    return replace(message, state=commit.message_states[number]).current

@@ -4,7 +4,7 @@ Alone, a message is one transaction: the head by condition, the event, the recor
 send, and the sender's membership (whose read pointer it moves). If that collides with others twice, or
 the head says that others collided a moment ago, the message goes into the conversation's **queue**: one
 unconditional write that collides with nothing. Whoever's message is the oldest in the queue appends up to
-`BATCH` of them in one transaction, which takes them out of the queue, too; the others wait for the
+`MAX_BATCH` of them in one transaction, which takes them out of the queue, too; the others wait for the
 record of their own. So a crowd costs each sender a few reads instead of a lost race, and the log grows by
 many messages in the time of one.
 
@@ -24,24 +24,33 @@ from typing import TYPE_CHECKING, Any
 from . import muting
 from .clock import Clock, milliseconds, rfc3339
 from .errors import ChatError, ConversationBusy, Muted, NotFound, RateLimited, ValidationFailed
-from .frames import event_push, person_ref
+from .frames import event_push, participant_ref
 from .ids import is_conversation_id, new_message_id
 from .limits import Limits, Timing
-from .log import Log, Patience
-from .measures import Measure
-from .messages import Logged
-from .model import Caller, Event, Head, Membership, RateVerdict, SendKey, SendRecord, State
+from .log import Backoff, Log
+from .measures import Metric
+from .messages import StoredEvent
+from .model import (
+    ConversationState,
+    Event,
+    Head,
+    IdempotencyKey,
+    IdempotencyRecord,
+    Membership,
+    Principal,
+    RateLimitDecision,
+)
 from .ports import (
     Commit,
     ConnectionStore,
-    Contended,
     ConversationStore,
     Gather,
-    HeadMoved,
+    HeadConflict,
+    MessageAppend,
     Observer,
-    Queued,
-    Refused,
-    Send,
+    PreconditionFailed,
+    QueuedMessage,
+    WriteConflict,
 )
 from .pushes import Push, ToSubscribers
 
@@ -49,17 +58,17 @@ if TYPE_CHECKING:
     from .commands import Message
     from .requests import SendMessage
 
-BATCH = 24
+MAX_BATCH = 24
 """Four items a message and the head: what fits into a transaction of 100."""
 DIRECT_ATTEMPTS = 2
-CROWDED_MILLISECONDS = 1_000
-STUCK_SECONDS = 0.25
+CONTENTION_WINDOW_MS = 1_000
+LEADER_TIMEOUT = 0.25
 POLL_SECONDS = (0.02, 0.05)
-LEADER_PAUSE = (0.004, 0.012)
+LEADER_BACKOFF = (0.004, 0.012)
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SendResult:
     """What came of a send."""
 
     event: Event
@@ -93,11 +102,11 @@ class Sender:
 
     def send(
         self,
-        caller: Caller,
+        caller: Principal,
         conversation_id: str,
         message: SendMessage | Message,
         head: Head | None = None,
-    ) -> Sent:
+    ) -> SendResult:
         """Put a message into the log, or find that it is there.
 
         Raises:
@@ -105,70 +114,70 @@ class Sender:
         """
         if not is_conversation_id(conversation_id):
             raise NotFound
-        self._observer.about(conversation_id=conversation_id, participant_id=caller.participant_id)
+        self._observer.bind(conversation_id=conversation_id, participant_id=caller.participant_id)
         try:
             sent = self._send(caller, conversation_id, message, head)
         except RateLimited:
-            self._observer.count(Measure.MESSAGES_RATE_LIMITED)
+            self._observer.count(Metric.MESSAGES_RATE_LIMITED)
             raise
         except ConversationBusy:
-            self._observer.count(Measure.MESSAGES_BUSY)
+            self._observer.count(Metric.MESSAGES_BUSY)
             raise
-        self._observer.count(Measure.MESSAGES_DUPLICATE if sent.duplicate else Measure.MESSAGES_ACCEPTED)
+        self._observer.count(Metric.MESSAGES_DUPLICATE if sent.duplicate else Metric.MESSAGES_ACCEPTED)
         return sent
 
     def _send(
-        self, caller: Caller, conversation_id: str, message: SendMessage | Message, head: Head | None
-    ) -> Sent:
-        head, member, owed, objection = self._admit(caller, conversation_id, message, head)
+        self, caller: Principal, conversation_id: str, message: SendMessage | Message, head: Head | None
+    ) -> SendResult:
+        head, member, owed, objection = self._check_preconditions(caller, conversation_id, message, head)
         if objection is not None:
             # It may have been sent before, when its sender was not muted and all was there that it refers to.
-            return self._repeat(caller, conversation_id, message, objection)
+            return self._replay_or_raise(caller, conversation_id, message, objection)
         draft = self._draft(caller, member, message)
-        key = SendKey(
+        key = IdempotencyKey(
             conversation_id,
             caller.participant_id,
             # A send without an id of the client's is found again by its own, in a name space apart.
             message.client_message_id or f"\0{draft['message_id']}",
         )
         recorded = key if message.client_message_id else None
-        patience = self._log.patience()
+        patience = self._log.new_backoff()
         for _ in range(DIRECT_ATTEMPTS):
-            if head.crowded_until > milliseconds(self._clock):
+            if head.contended_until > milliseconds(self._clock):
                 break
             charge, owed = owed, False
             try:
-                return self._alone(head, draft, member, recorded, charge)
-            except HeadMoved as moved:
-                self._observer.count(Measure.APPEND_CONFLICTS)
-                head = self._log.usable(moved.current)
-            except Contended:
-                self._observer.count(Measure.APPEND_CONFLICTS)
-                patience.pause()
-                head = self._log.live(conversation_id)
-            except Refused as refused:
-                if refused.repeated:
-                    return self._found(conversation_id, refused.repeated[0])
-                member = self._speaker(conversation_id, caller)
+                return self._append_directly(head, draft, member, recorded, charge)
+            except HeadConflict as moved:
+                self._observer.count(Metric.APPEND_CONFLICTS)
+                head = self._log.require_live(moved.current)
+            except WriteConflict:
+                self._observer.count(Metric.APPEND_CONFLICTS)
+                patience.wait()
+                head = self._log.get_live_head(conversation_id)
+            except PreconditionFailed as refused:
+                if refused.duplicates:
+                    return self._replay(conversation_id, refused.duplicates[0])
+                member = self._require_speaking_member(conversation_id, caller)
         while True:
-            record = self._in_company(draft, key, member, patience, owed)
+            record = self._append_via_queue(draft, key, member, patience, owed)
             if record is not None:
                 mine = record.message_id == draft["message_id"]
-                return replace(self._found(conversation_id, record), duplicate=not mine)
+                return replace(self._replay(conversation_id, record), duplicate=not mine)
             owed = False
-            self._log.live(conversation_id)
-            member = self._speaker(conversation_id, caller)
+            self._log.get_live_head(conversation_id)
+            member = self._require_speaking_member(conversation_id, caller)
 
-    def pushes(self, sent: Sent) -> list[Push]:
+    def pushes(self, sent: SendResult) -> list[Push]:
         """What follows a send, a repeated one as well: the first may have died before its fan-out."""
         conversation_id = sent.event["conversation_id"]
         head = sent.head or self._store.head(conversation_id)
-        if head is None or head.state is not State.LIVE:
+        if head is None or head.state is not ConversationState.LIVE:
             return []
-        return [ToSubscribers(conversation_id, event_push(sent.event), head.gone)]
+        return [ToSubscribers(conversation_id, event_push(sent.event), head.departed)]
 
-    def _admit(
-        self, caller: Caller, conversation_id: str, message: SendMessage | Message, head: Head | None
+    def _check_preconditions(
+        self, caller: Principal, conversation_id: str, message: SendMessage | Message, head: Head | None
     ) -> tuple[Head, Membership, bool, ChatError | None]:
         """All that must be looked at before a message is written, in one round of reads.
 
@@ -176,16 +185,16 @@ class Sender:
         """
         limits, me = self._limits, caller.participant_id
         now = milliseconds(self._clock)
-        verdict: RateVerdict
+        verdict: RateLimitDecision
         member: Membership | None
         looks: list[Callable[[], Any]] = [
             lambda: self._store.membership(conversation_id, me),
-            lambda: self._connections.rate(
-                me, now, interval=1000 // limits.messages_per_second, burst=limits.burst
+            lambda: self._connections.try_acquire(
+                me, now, interval=1000 // limits.messages_per_second, burst=limits.message_burst
             ),
         ]
         if message.reply_to or message.mentions:
-            looks.append(lambda: self._referred(conversation_id, message))
+            looks.append(lambda: self._load_references(conversation_id, message))
         if head is None:
             head, *found = self._gather(lambda: self._store.head(conversation_id), *looks)
         else:
@@ -193,56 +202,56 @@ class Sender:
         member, verdict, *referred = found
         if member is None:
             raise NotFound
-        usable = self._log.usable(head)
+        usable = self._log.require_live(head)
         if not verdict["allowed"]:
             raise RateLimited(retry_after=verdict["retry_after"])
-        objection: ChatError | None = _objection(message, *referred[0]) if referred else None
+        objection: ChatError | None = _reference_error(message, *referred[0]) if referred else None
         try:
-            muting.check(member, now)
+            muting.require_unmuted(member, now)
         except Muted as muted:
             objection = muted
-        return usable, member, verdict["owed"], objection
+        return usable, member, verdict["charge_pending"], objection
 
-    def _referred(
+    def _load_references(
         self, conversation_id: str, message: SendMessage | Message
-    ) -> tuple[Logged | None, dict[str, Membership]]:
+    ) -> tuple[StoredEvent | None, dict[str, Membership]]:
         """The message that this one replies to, and the places of whom it mentions."""
         target, mentioned = self._gather(
             lambda: self._store.event(conversation_id, message.reply_to) if message.reply_to else None,
-            lambda: self._store.members(conversation_id, message.mentions) if message.mentions else {},
+            lambda: self._store.memberships_in(conversation_id, message.mentions) if message.mentions else {},
         )
         return target, mentioned
 
-    def _repeat(
+    def _replay_or_raise(
         self,
-        caller: Caller,
+        caller: Principal,
         conversation_id: str,
         message: SendMessage | Message,
         objection: ChatError,
-    ) -> Sent:
+    ) -> SendResult:
         """What the message was answered when it was sent first. Raises `objection` if it never was."""
         record = None
         if message.client_message_id is not None:
-            key = SendKey(conversation_id, caller.participant_id, message.client_message_id)
-            record = self._store.record(key)
+            key = IdempotencyKey(conversation_id, caller.participant_id, message.client_message_id)
+            record = self._store.idempotency_record(key)
         if record is None:
             raise objection
-        return self._found(conversation_id, record)
+        return self._replay(conversation_id, record)
 
-    def _speaker(self, conversation_id: str, caller: Caller) -> Membership:
+    def _require_speaking_member(self, conversation_id: str, caller: Principal) -> Membership:
         member = self._store.membership(conversation_id, caller.participant_id)
         if member is None:
             raise NotFound
-        muting.check(member, milliseconds(self._clock))
+        muting.require_unmuted(member, milliseconds(self._clock))
         return member
 
-    def _draft(self, caller: Caller, member: Membership, message: SendMessage | Message) -> Event:
+    def _draft(self, caller: Principal, member: Membership, message: SendMessage | Message) -> Event:
         """The event without its number."""
         draft: Event = {
             "conversation_id": member.conversation_id,
             "type": "message",
             "created_at": rfc3339(milliseconds(self._clock)),
-            "sender": person_ref(caller.acting(member)),
+            "sender": participant_ref(caller.as_actor(member)),
             "message_id": new_message_id(),
             "content": message.content,
         }
@@ -254,33 +263,35 @@ class Sender:
         }
         return draft | {name: value for name, value in optional.items() if value is not None}
 
-    def _found(self, conversation_id: str, record: SendRecord) -> Sent:
+    def _replay(self, conversation_id: str, record: IdempotencyRecord) -> SendResult:
         found = self._store.event(conversation_id, record.sequence_id)
         if found is None:
             raise NotFound
-        return Sent(found.event, duplicate=True, head=None)
+        return SendResult(found.event, duplicate=True, head=None)
 
     # ---- alone -----------------------------------------------------------------------------------------
 
-    def _alone(self, head: Head, draft: Event, member: Membership, key: SendKey | None, charge: bool) -> Sent:
-        """One attempt. Raises HeadMoved, Contended, Refused."""
+    def _append_directly(
+        self, head: Head, draft: Event, member: Membership, key: IdempotencyKey | None, charge: bool
+    ) -> SendResult:
+        """One attempt. Raises HeadConflict, WriteConflict, PreconditionFailed."""
         event = {**draft, "sequence_id": head.sequence_id + 1}
-        commit = Commit(old=head, new=self._moved(head, 1), sends=[Send(event, member, key)])
-        self._paying(charge, member.participant_id, lambda: self._store.commit(commit))
-        return Sent(event, duplicate=False, head=commit.new)
+        commit = Commit(old=head, new=self._next_head(head, 1), messages=[MessageAppend(event, member, key)])
+        self._write_and_charge(charge, member.participant_id, lambda: self._store.commit(commit))
+        return SendResult(event, duplicate=False, head=commit.new)
 
-    def _moved(self, head: Head, count: int) -> Head:
+    def _next_head(self, head: Head, count: int) -> Head:
         now = milliseconds(self._clock)
         return replace(
             head,
             sequence_id=head.sequence_id + count,
-            messages=head.messages + count,
+            message_count=head.message_count + count,
             last_message=head.sequence_id + count,
             updated_at=now,
-            crowded_until=now + CROWDED_MILLISECONDS if count > 1 else 0,
+            contended_until=now + CONTENTION_WINDOW_MS if count > 1 else 0,
         )
 
-    def _paying(self, charge: bool, participant_id: str, write: Callable[[], None]) -> None:
+    def _write_and_charge(self, charge: bool, participant_id: str, write: Callable[[], None]) -> None:
         """Write, and beside it pay for a message out of the burst."""
         if not charge:
             write()
@@ -290,79 +301,79 @@ class Sender:
 
     # ---- in company ------------------------------------------------------------------------------------
 
-    def _in_company(
-        self, draft: Event, key: SendKey, member: Membership, patience: Patience, charge: bool
-    ) -> SendRecord | None:
+    def _append_via_queue(
+        self, draft: Event, key: IdempotencyKey, member: Membership, patience: Backoff, charge: bool
+    ) -> IdempotencyRecord | None:
         """Queue the message and see it into the log.
 
         None if it was taken out of the queue without getting there, as when the membership is no longer the
         same. Raises ConversationBusy when the time is up; then the message is not in the log.
         """
         now = milliseconds(self._clock)
-        queued = Queued(f"{now:015d}#{secrets.token_urlsafe(9)}", now, draft, member, key)
-        self._paying(charge, member.participant_id, lambda: self._store.enqueue(queued))
-        self._observer.count(Measure.MESSAGES_QUEUED)
-        where, watch = member.conversation_id, _Watch(self._clock)
+        queued = QueuedMessage(f"{now:015d}#{secrets.token_urlsafe(9)}", now, draft, member, key)
+        self._write_and_charge(charge, member.participant_id, lambda: self._store.enqueue(queued))
+        self._observer.count(Metric.MESSAGES_QUEUED)
+        where, watch = member.conversation_id, LeaderTimeout(self._clock)
         while True:
             # Who waits reads one message of the queue, not the batch: all do it again and again in one partition.
-            oldest = self._store.queue(where, 1)
+            oldest = self._store.queued_messages(where, 1)
             passed = not oldest or oldest[0].queue_id > queued.queue_id
-            leads = bool(oldest) and (oldest[0].queue_id == queued.queue_id or watch.stuck(oldest[0]))
+            leads = bool(oldest) and (oldest[0].queue_id == queued.queue_id or watch.expired(oldest[0]))
             if leads:
-                self._lead(where, self._store.queue(where, BATCH))
+                self._commit_batch(where, self._store.queued_messages(where, MAX_BATCH))
             elif not passed:
                 self._clock.sleep(random.uniform(*POLL_SECONDS))  # noqa: S311 — jitter
             # Also while an older one is in front: ids go by senders' clocks, it may have come after ours got in.
-            record = self._store.record(key)
+            record = self._store.idempotency_record(key)
             if record is not None and record.message_id != draft["message_id"] and not passed:
                 # A repeat of a send that got in by itself: left behind, it would keep others waiting for a leader.
-                self._store.withdraw(where, queued.queue_id)
+                self._store.dequeue(where, queued.queue_id)
             if record is not None or passed:
                 return record
-            if patience.exhausted:
-                if self._store.withdraw(where, queued.queue_id):
+            if patience.expired:
+                if self._store.dequeue(where, queued.queue_id):
                     raise ConversationBusy(retry_after=1)
-                return self._store.record(key)
+                return self._store.idempotency_record(key)
             if leads:
-                self._clock.sleep(random.uniform(*LEADER_PAUSE))  # noqa: S311 — jitter
+                self._clock.sleep(random.uniform(*LEADER_BACKOFF))  # noqa: S311 — jitter
 
-    def _lead(self, conversation_id: str, waiting: Sequence[Queued]) -> None:
+    def _commit_batch(self, conversation_id: str, waiting: Sequence[QueuedMessage]) -> None:
         """One attempt to append what is waiting; what can never get in is taken out of the queue."""
-        head = self._log.live(conversation_id)
+        head = self._log.get_live_head(conversation_id)
         batch = self._batch(waiting)
         if not batch:
             return
         sends = [
-            Send({**each.event, "sequence_id": number}, each.member, each.key, each.queue_id)
+            MessageAppend({**each.event, "sequence_id": number}, each.member, each.key, each.queue_id)
             for number, each in enumerate(batch, head.sequence_id + 1)
         ]
         try:
-            self._store.commit(Commit(old=head, new=self._moved(head, len(sends)), sends=sends))
-        except (HeadMoved, Contended):
-            self._observer.count(Measure.APPEND_CONFLICTS)
+            self._store.commit(Commit(old=head, new=self._next_head(head, len(sends)), messages=sends))
+        except (HeadConflict, WriteConflict):
+            self._observer.count(Metric.APPEND_CONFLICTS)
             return
-        except Refused as refused:
+        except PreconditionFailed as refused:
             for index, each in enumerate(batch):
-                if index in refused.repeated or each.member.participant_id in refused.not_members:
-                    self._store.withdraw(conversation_id, each.queue_id)
+                if index in refused.duplicates or each.member.participant_id in refused.stale_memberships:
+                    self._store.dequeue(conversation_id, each.queue_id)
 
-    def _batch(self, waiting: Sequence[Queued]) -> list[Queued]:
+    def _batch(self, waiting: Sequence[QueuedMessage]) -> list[QueuedMessage]:
         """What of the queue can go into one commit: each send once, each sender under one membership and mute."""
         too_old = milliseconds(self._clock) - int(2_000 * self._timing.append_deadline)
-        batch: dict[SendKey, Queued] = {}
+        batch: dict[IdempotencyKey, QueuedMessage] = {}
         places: dict[str, tuple[int, int]] = {}
         for each in waiting:
             place = each.member.epoch, each.member.muted_until
             if each.queued_at < too_old:
-                self._store.withdraw(each.member.conversation_id, each.queue_id)
+                self._store.dequeue(each.member.conversation_id, each.queue_id)
             elif places.setdefault(each.member.participant_id, place) == place:
                 batch.setdefault(each.key, each)
         return list(batch.values())
 
 
-def _objection(
+def _reference_error(
     message: SendMessage | Message,
-    target: Logged | None,
+    target: StoredEvent | None,
     mentioned: Mapping[str, Membership],
 ) -> ValidationFailed | None:
     """What is wrong with whom and what a message refers to."""
@@ -374,7 +385,7 @@ def _objection(
     return None
 
 
-class _Watch:
+class LeaderTimeout:
     """Notices that the same message stays the oldest, because its sender does not take the lead."""
 
     def __init__(self, clock: Clock) -> None:
@@ -382,9 +393,9 @@ class _Watch:
         self._oldest = ""
         self._since = 0.0
 
-    def stuck(self, oldest: Queued) -> bool:
+    def expired(self, oldest: QueuedMessage) -> bool:
         """Whether it has been the oldest for too long; senders come to that view at different times."""
         now = self._clock.monotonic()
         if oldest.queue_id != self._oldest:
             self._oldest, self._since = oldest.queue_id, now
-        return now - self._since > STUCK_SECONDS * random.uniform(1, 2)  # noqa: S311 — jitter
+        return now - self._since > LEADER_TIMEOUT * random.uniform(1, 2)  # noqa: S311 — jitter

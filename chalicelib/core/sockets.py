@@ -14,19 +14,19 @@ from typing import Any
 from chalicelib.identity.model import Identity
 
 from . import commands, frames, json_text, muting
-from .changing import Changing
+from .changing import MessageUpdates
 from .clock import Clock, milliseconds, rfc3339
 from .conversations import Conversations
 from .errors import ChatError, Forbidden, Internal, NotFound, TokenExpired, Unauthorized, Unavailable
 from .frames import MAX_PARTICIPANTS_IN_A_FRAME, Frame
 from .ids import is_conversation_id
 from .limits import Limits, Timing
-from .log import Log, Page, fitting
-from .model import Caller, Head, Membership, Person, Socket, State, Subscription
+from .log import Log, Page, take_within_budget
+from .model import Actor, Connection, ConversationState, Head, Membership, Principal, Subscription
 from .ports import ConnectionStore, ConversationStore, Gather, Observer
 from .presence import Presence
 from .pushes import Push, ToSubscribers
-from .reading import Reading
+from .reading import History
 from .sending import Sender
 
 MAX_MESSAGE_BYTES = 128 * 1024
@@ -34,29 +34,29 @@ MAX_MESSAGE_BYTES = 128 * 1024
 PARTICIPANTS_BYTES = 48 * 1024
 """Of that, what a list of participants may take; it is cut, and says so, before the events are."""
 ENVELOPE_BYTES = 4 * 1024
-NEWEST_EVENTS = 50
+LATEST_EVENTS = 50
 MAX_SYNC_EVENTS = 100
-_SUBSCRIBED_AT_ONCE = 8
+_SUBSCRIBE_CONCURRENCY = 8
 _SUBSCRIBE_ATTEMPTS = 4
 
 
 @dataclass(slots=True)
-class Reply:
+class FrameResult:
     """What one frame of a socket brings about."""
 
     generation: int = 0
     """The socket's, 0 if it is not known."""
-    answers: list[Frame] = field(default_factory=list)
+    replies: list[Frame] = field(default_factory=list)
     pushes: list[Push] = field(default_factory=list)
-    hang_up: Frame | None = None
+    close_with: Frame | None = None
     """Close the socket with these last words."""
     failure: Exception | None = None
     """What our log should know about an answer that blames us."""
-    back: list[tuple[Subscription, Person]] = field(default_factory=list)
+    revived: list[tuple[Subscription, Actor]] = field(default_factory=list)
     """What a socket that was taken for gone hears again, and as whom."""
 
 
-class Sockets:
+class Sessions:
     """What can be done over a socket."""
 
     def __init__(
@@ -64,9 +64,9 @@ class Sockets:
         conversations_store: ConversationStore,
         connections: ConnectionStore,
         conversations: Conversations,
-        reading: Reading,
+        reading: History,
         sender: Sender,
-        changing: Changing,
+        changing: MessageUpdates,
         log: Log,
         presence: Presence,
         verify: Callable[[str], Identity],
@@ -97,7 +97,7 @@ class Sockets:
         """Keep whose socket it is. Nothing can be posted to it before its first frame is handled."""
         now = milliseconds(self._clock)
         self._connections.open(
-            Socket(
+            Connection(
                 connection_id,
                 identity.participant_id,
                 identity.name,
@@ -110,56 +110,60 @@ class Sockets:
     def close(self, connection_id: str) -> list[Push]:
         """Forget a socket; again and again, if need be."""
         _, ended = self._connections.close(connection_id)
-        return self._presence.went(ended)
+        return self._presence.on_unsubscribed(ended)
 
-    def receive(self, connection_id: str, frame: str) -> Reply:
+    def receive(self, connection_id: str, frame: str) -> FrameResult:
         """Handle one frame. Does not raise: every failure is an answer, and some are for our log as well."""
         command, echo = commands.parse_command(frame, self._limits)
-        reply = Reply()
+        reply = FrameResult()
         try:
             self._receive(connection_id, command, reply)
         except ChatError as problem:
-            self._failed(reply, problem, problem, echo)
+            self._record_failure(reply, problem, problem, echo)
         except Exception as defect:  # noqa: BLE001 — a defect of ours must not cost the client its answer
-            self._failed(reply, Internal(), defect, echo)
-        self._tell_who_is_back(reply)
+            self._record_failure(reply, Internal(), defect, echo)
+        self._announce_revived(reply)
         if "id" in echo:
-            for answer in reply.answers:
+            for answer in reply.replies:
                 answer["id"] = echo["id"]
         return reply
 
-    def _failed(self, reply: Reply, problem: ChatError, cause: Exception, echo: dict[str, str]) -> None:
+    def _record_failure(
+        self, reply: FrameResult, problem: ChatError, cause: Exception, echo: dict[str, str]
+    ) -> None:
         """Answer with `problem`, unless an answer stands: what failed then came after what was asked for."""
-        if not reply.answers:
-            reply.answers.append(frames.error(problem, echo))
+        if not reply.replies:
+            reply.replies.append(frames.error(problem, echo))
             reply.failure = cause if problem.status >= 500 else None
         else:
             reply.failure = cause
 
-    def _tell_who_is_back(self, reply: Reply) -> None:
+    def _announce_revived(self, reply: FrameResult) -> None:
         """Last of all: while a command waits somebody may take the socket for gone once more."""
         try:
-            for subscription, person in reply.back:
-                reply.pushes += self._presence.came(subscription, person)
+            for subscription, person in reply.revived:
+                reply.pushes += self._presence.on_subscribed(subscription, person)
         except ChatError as problem:
             reply.failure = reply.failure or problem
 
-    def _receive(self, connection_id: str, command: commands.Command | ChatError, reply: Reply) -> None:
-        looks: list[Callable[[], Any]] = [lambda: self._connections.socket(connection_id)]
-        if isinstance(command, commands.Appending) and is_conversation_id(command.conversation_id):
+    def _receive(self, connection_id: str, command: commands.Command | ChatError, reply: FrameResult) -> None:
+        looks: list[Callable[[], Any]] = [lambda: self._connections.get(connection_id)]
+        if isinstance(command, commands.AppendCommand) and is_conversation_id(command.conversation_id):
             # The head is wanted for nearly every append and tells nobody anything: it is read beside the socket.
             looks.append(functools.partial(self._store.head, command.conversation_id))
         socket, *heads = self._gather(*looks)
         head: Head | None = heads[0] if heads else None
         if socket is None:
-            reply.hang_up = frames.disconnect("UNAUTHORIZED", "This socket is not known any more.", reconnect=True)
+            reply.close_with = frames.disconnect(
+                "UNAUTHORIZED", "This socket is not known any more.", reconnect=True
+            )
             return
-        self._observer.about(participant_id=socket.participant_id)
+        self._observer.bind(participant_id=socket.participant_id)
         now = self._clock.now()
         if now > socket.token_expires_at + self._timing.expired_token_grace:
-            reply.hang_up = frames.disconnect("TOKEN_EXPIRED", TokenExpired.default_message, reconnect=True)
+            reply.close_with = frames.disconnect("TOKEN_EXPIRED", TokenExpired.default_message, reconnect=True)
             return
-        heard = self._hear(socket, reply)
+        heard = self._mark_alive(socket, reply)
 
         def handle() -> None:
             if isinstance(command, ChatError):
@@ -173,7 +177,7 @@ class Sockets:
         else:
             handle()
 
-    def _hear(self, socket: Socket, reply: Reply) -> Socket:
+    def _mark_alive(self, socket: Connection, reply: FrameResult) -> Connection:
         """The socket as one that speaks: for the first time, or although it was taken for gone.
 
         In the latter case it hears again all that it had subscribed to.
@@ -181,34 +185,36 @@ class Sockets:
         heard = replace(
             socket,
             last_seen=milliseconds(self._clock),
-            reachable=True,
-            gone=False,
-            generation=socket.generation + socket.gone,
+            is_active=True,
+            is_stale=False,
+            generation=socket.generation + socket.is_stale,
         )
-        if socket.gone and not self._connections.revive(heard.connection_id, heard.generation):
+        if socket.is_stale and not self._connections.revive(heard.connection_id, heard.generation):
             # Another frame was quicker: which generation there is now nobody here knows.
             return replace(heard, generation=socket.generation)
         reply.generation = max(reply.generation, heard.generation)
-        if socket.reachable and not socket.gone:
+        if socket.is_active and not socket.is_stale:
             return heard
-        if socket.gone:
+        if socket.is_stale:
             # It counts as gone until all of this is done: if we die in between, its next frame begins again.
-            for each in self._connections.remembered(heard.connection_id):
+            for each in self._connections.subscriptions_of_connection(heard.connection_id):
                 again = replace(each, generation=heard.generation)
                 member = self._store.membership(each.conversation_id, heard.participant_id)
                 if member is not None and self._subscribe(again, reviving=True):
-                    person = Caller(heard.participant_id, heard.name).acting(member)
-                    reply.back.append((again, person))
-        self._log.insist(lambda: self._connections.make_reachable(heard, generation=heard.generation))
+                    person = Principal(heard.participant_id, heard.name).as_actor(member)
+                    reply.revived.append((again, person))
+        self._log.retry_on_conflict(lambda: self._connections.activate(heard, generation=heard.generation))
         return heard
 
     # ---- commands --------------------------------------------------------------------------------------
 
-    def _handle(self, command: commands.Command, socket: Socket, head: Head | None, reply: Reply) -> None:
-        caller = Caller(socket.participant_id, socket.name)
+    def _handle(
+        self, command: commands.Command, socket: Connection, head: Head | None, reply: FrameResult
+    ) -> None:
+        caller = Principal(socket.participant_id, socket.name)
         where: str | None = getattr(command, "conversation_id", None)
         if where is not None and is_conversation_id(where):
-            self._observer.about(conversation_id=where)
+            self._observer.bind(conversation_id=where)
         match command:
             case commands.Message():
                 self._message(command, caller, head, reply)
@@ -217,27 +223,29 @@ class Sockets:
             case commands.Hello():
                 self._hello(command, socket, caller, reply)
             case commands.Subscribe(conversation_id=where, after=after):
-                answer, pushes = self._subscribed(socket, caller, where, after, reply)
-                reply.answers.append(answer)
+                answer, pushes = self._open_subscription(socket, caller, where, after, reply)
+                reply.replies.append(answer)
                 reply.pushes += pushes
             case commands.Unsubscribe(conversation_id=where):
                 self._unsubscribe(socket, where, reply)
             case commands.Sync(conversation_id=where, after=after):
-                reply.answers.append({"type": "sync", **self._sync(caller, where, after)})
+                reply.replies.append({"type": "sync", **self._sync(caller, where, after)})
             case commands.Read(conversation_id=where, sequence_id=sequence_id):
                 outcome = self._reading.read(caller, where, sequence_id, connection_id=socket.connection_id)
-                reply.answers.append({"type": "ack", "conversation_id": where, **outcome.answer})
+                reply.replies.append({"type": "read_ack", "conversation_id": where, **outcome.response})
                 reply.pushes += outcome.pushes
             case commands.Typing(conversation_id=where, is_typing=is_typing):
                 reply.pushes += self._typing(caller, where, is_typing)
             case commands.Ping(heads=heads):
-                reply.answers.append(self._pong(caller, heads))
+                reply.replies.append(self._pong(caller, heads))
             case commands.Auth(token=token):
-                reply.answers.append(self._auth(socket, token))
+                reply.replies.append(self._auth(socket, token))
 
-    def _message(self, command: commands.Message, caller: Caller, head: Head | None, reply: Reply) -> None:
+    def _message(
+        self, command: commands.Message, caller: Principal, head: Head | None, reply: FrameResult
+    ) -> None:
         sent = self._sender.send(caller, command.conversation_id, command, head)
-        reply.answers.append(
+        reply.replies.append(
             {
                 "type": "message_ack",
                 "conversation_id": command.conversation_id,
@@ -253,9 +261,9 @@ class Sockets:
     def _change(
         self,
         command: commands.Edit | commands.Delete | commands.React | commands.Unreact,
-        caller: Caller,
+        caller: Principal,
         head: Head | None,
-        reply: Reply,
+        reply: FrameResult,
     ) -> None:
         where, target = command.conversation_id, command.target
         match command:
@@ -267,36 +275,40 @@ class Sockets:
                 changed = self._changing.react(caller, where, target, emoji, head)
             case commands.Unreact(emoji=emoji):
                 changed = self._changing.unreact(caller, where, target, emoji, head)
-        reply.answers.append({"type": "ack", "conversation_id": where, "sequence_id": changed.sequence_id})
+        reply.replies.append({"type": "ack", "conversation_id": where, "sequence_id": changed.sequence_id})
         reply.pushes += changed.pushes
 
-    def _hello(self, command: commands.Hello, socket: Socket, caller: Caller, reply: Reply) -> None:
-        me = Person(caller.participant_id, caller.name or caller.participant_id[:100], "human")
-        reply.answers.append(
+    def _hello(self, command: commands.Hello, socket: Connection, caller: Principal, reply: FrameResult) -> None:
+        me = Actor(caller.participant_id, caller.name or caller.participant_id[:100], "human")
+        reply.replies.append(
             frames.welcome(socket, me, ping_interval=self._timing.ping_interval, limits=self._limits.public())
         )
-        for start in range(0, len(command.subscribe), _SUBSCRIBED_AT_ONCE):
-            some = command.subscribe[start : start + _SUBSCRIBED_AT_ONCE]
-            for answer, pushes in self._gather(*(self._wanted(socket, caller, each, reply) for each in some)):
-                reply.answers.append(answer)
+        for start in range(0, len(command.subscribe), _SUBSCRIBE_CONCURRENCY):
+            some = command.subscribe[start : start + _SUBSCRIBE_CONCURRENCY]
+            for answer, pushes in self._gather(
+                *(self._subscribe_one(socket, caller, each, reply) for each in some)
+            ):
+                reply.replies.append(answer)
                 reply.pushes += pushes
 
-    def _wanted(
-        self, socket: Socket, caller: Caller, wanted: commands.SubscribeTo, reply: Reply
+    def _subscribe_one(
+        self, socket: Connection, caller: Principal, wanted: commands.SubscribeTo, reply: FrameResult
     ) -> Callable[[], tuple[Frame, list[Push]]]:
         def subscribe() -> tuple[Frame, list[Push]]:
             try:
-                return self._subscribed(socket, caller, wanted.conversation_id, wanted.after, reply)
+                return self._open_subscription(socket, caller, wanted.conversation_id, wanted.after, reply)
             except ChatError as problem:
-                return frames.error(problem, commands.echo({"conversation_id": wanted.conversation_id})), []
+                return frames.error(
+                    problem, commands.correlation_fields({"conversation_id": wanted.conversation_id})
+                ), []
 
         return subscribe
 
-    def _subscribed(
-        self, socket: Socket, caller: Caller, where: str, after: int | None, reply: Reply
+    def _open_subscription(
+        self, socket: Connection, caller: Principal, where: str, after: int | None, reply: FrameResult
     ) -> tuple[Frame, list[Push]]:
         for _ in range(_SUBSCRIBE_ATTEMPTS):
-            member = self._conversations.member(where, caller)
+            member = self._conversations.require_member(where, caller)
             subscription = Subscription(
                 where,
                 socket.connection_id,
@@ -304,76 +316,84 @@ class Sockets:
                 member.epoch,
                 socket.generation,
                 socket.token_expires_at,
-                since=milliseconds(self._clock),
+                subscribed_at=milliseconds(self._clock),
             )
             if self._subscribe(subscription):
                 break
             # Since this frame was read, somebody took the socket for gone, or another frame brought it back.
-            fresh = self._connections.socket(socket.connection_id)
+            fresh = self._connections.get(socket.connection_id)
             if fresh is None:
                 raise Unauthorized("This socket is closed.")
-            socket = self._hear(fresh, reply)
+            socket = self._mark_alive(fresh, reply)
         else:
             raise Unavailable(retry_after=1)
         try:
             answer = self._snapshot(caller, where, after)
         except NotFound:
-            self._end(socket, where)
+            self._close_subscription(socket, where)
             raise
-        return {"type": "subscribed", **answer}, self._presence.came(subscription, caller.acting(member))
+        return {"type": "subscribed", **answer}, self._presence.on_subscribed(
+            subscription, caller.as_actor(member)
+        )
 
     def _subscribe(self, subscription: Subscription, *, reviving: bool = False) -> bool:
-        return self._log.insist(lambda: self._connections.subscribe(subscription, reviving=reviving))
+        return self._log.retry_on_conflict(lambda: self._connections.subscribe(subscription, reviving=reviving))
 
-    def _end(self, socket: Socket, where: str) -> None:
-        self._log.insist(lambda: self._connections.unsubscribe(socket.connection_id, where))
+    def _close_subscription(self, socket: Connection, where: str) -> None:
+        self._log.retry_on_conflict(lambda: self._connections.unsubscribe(socket.connection_id, where))
 
-    def _unsubscribe(self, socket: Socket, where: str, reply: Reply) -> None:
+    def _unsubscribe(self, socket: Connection, where: str, reply: FrameResult) -> None:
         if not is_conversation_id(where):
             raise NotFound
         mine = [
-            each for each in self._connections.remembered(socket.connection_id) if each.conversation_id == where
+            each
+            for each in self._connections.subscriptions_of_connection(socket.connection_id)
+            if each.conversation_id == where
         ]
-        self._end(socket, where)
-        reply.answers.append({"type": "unsubscribed", "conversation_id": where})
-        reply.pushes += self._presence.went(mine)
+        self._close_subscription(socket, where)
+        reply.replies.append({"type": "unsubscribed", "conversation_id": where})
+        reply.pushes += self._presence.on_unsubscribed(mine)
 
-    def _snapshot(self, caller: Caller, where: str, after: int | None) -> dict[str, Any]:
+    def _snapshot(self, caller: Principal, where: str, after: int | None) -> dict[str, Any]:
         """What a new subscriber starts from: read after the subscription stands, so that nothing falls between."""
-        head = self._log.live(where)
+        head = self._log.get_live_head(where)
         page, participants = self._gather(
             lambda: (
-                self._log.newest(head, NEWEST_EVENTS)
+                self._log.latest(head, LATEST_EVENTS)
                 if after is None
                 else self._log.after(head, after, MAX_SYNC_EVENTS)
             ),
             lambda: self._conversations.participants(head),
         )
-        self._conversations.member(where, caller)
-        answer = self._framed(where, page, participants, newest=after is None)
+        self._conversations.require_member(where, caller)
+        answer = self._fit_into_frame(where, page, participants, newest=after is None)
         first = answer["events"][0]["sequence_id"] if answer["events"] else None
-        answer["from"] = first or min(head.sequence_id if after is None else after, head.sequence_id) + 1
+        answer["first_sequence_id"] = (
+            first or min(head.sequence_id if after is None else after, head.sequence_id) + 1
+        )
         return answer
 
-    def _sync(self, caller: Caller, where: str, after: int) -> dict[str, Any]:
-        head, _ = self._conversations.enter(where, caller)
+    def _sync(self, caller: Principal, where: str, after: int) -> dict[str, Any]:
+        head, _ = self._conversations.require_member_and_head(where, caller)
         page, participants = self._gather(
             lambda: self._log.after(head, after, MAX_SYNC_EVENTS),
             lambda: self._conversations.participants(head),
         )
-        self._conversations.member(where, caller)
-        return self._framed(where, page, participants, newest=False)
+        self._conversations.require_member(where, caller)
+        return self._fit_into_frame(where, page, participants, newest=False)
 
-    def _framed(
+    def _fit_into_frame(
         self, where: str, page: Page, participants: list[frames.Participant], *, newest: bool
     ) -> dict[str, Any]:
         """A page of the log as a frame within API Gateway's limit: paged, never truncated, never failed."""
-        events = [frames.framed(each) for each in page.events]
+        events = [frames.cap_participants(each) for each in page.events]
         # One event always gets through, so that there is an end to asking for more; the participants yield.
         first = max((json_text.size(each) for each in (events[-1:] if newest else events[:1])), default=0)
         room = min(PARTICIPANTS_BYTES, MAX_MESSAGE_BYTES - ENVELOPE_BYTES - first)
-        shown = fitting(participants[:MAX_PARTICIPANTS_IN_A_FRAME], room)
-        events = fitting(events, MAX_MESSAGE_BYTES - ENVELOPE_BYTES - json_text.size(shown), newest=newest)
+        shown = take_within_budget(participants[:MAX_PARTICIPANTS_IN_A_FRAME], room)
+        events = take_within_budget(
+            events, MAX_MESSAGE_BYTES - ENVELOPE_BYTES - json_text.size(shown), newest=newest
+        )
         answer: dict[str, Any] = {
             "conversation_id": where,
             "head": page.head,
@@ -382,25 +402,25 @@ class Sockets:
             "has_more": page.has_more or len(events) < len(page.events),
         }
         if len(shown) < len(participants):
-            answer["participants_more"] = True
+            answer["participants_truncated"] = True
         return answer
 
-    def _typing(self, caller: Caller, where: str, is_typing: bool) -> list[Push]:
-        head, member = self._conversations.enter(where, caller)
-        now, every = milliseconds(self._clock), int(self._timing.typing_every * 1000)
-        muting.check(member, now)
-        if head.participants > self._limits.typing_participants:
+    def _typing(self, caller: Principal, where: str, is_typing: bool) -> list[Push]:
+        head, member = self._conversations.require_member_and_head(where, caller)
+        now, every = milliseconds(self._clock), int(self._timing.typing_interval * 1000)
+        muting.require_unmuted(member, now)
+        if head.participant_count > self._limits.typing_participants:
             return []
         me = caller.participant_id
         due = (
-            self._connections.begin_typing(where, me, now, every=every)
+            self._connections.start_typing(where, me, now, interval=every)
             if is_typing
-            else self._connections.end_typing(where, me)
+            else self._connections.stop_typing(where, me)
         )
-        frame = frames.typing_push(where, caller.acting(member), is_typing)
-        return [ToSubscribers(where, frame, head.gone, not_to_participant=me)] if due else []
+        frame = frames.typing_push(where, caller.as_actor(member), is_typing)
+        return [ToSubscribers(where, frame, head.departed, exclude_participant=me)] if due else []
 
-    def _pong(self, caller: Caller, asked: dict[str, int] | None) -> Frame:
+    def _pong(self, caller: Principal, asked: dict[str, int] | None) -> Frame:
         pong: Frame = {"type": "pong", "server_time": rfc3339(milliseconds(self._clock))}
         if asked is not None:
             wanted = [each for each in asked if is_conversation_id(each)]
@@ -409,14 +429,16 @@ class Sockets:
                 self._store.memberships(list(heads), caller.participant_id) if heads else {}
             )
             pong["heads"] = {
-                each: head.sequence_id for each, head in heads.items() if each in mine and head.state is State.LIVE
+                each: head.sequence_id
+                for each, head in heads.items()
+                if each in mine and head.state is ConversationState.LIVE
             }
         return pong
 
-    def _auth(self, socket: Socket, token: str) -> Frame:
+    def _auth(self, socket: Connection, token: str) -> Frame:
         identity = self._verify(token)
         if identity.participant_id != socket.participant_id:
             raise Forbidden("The token is of another participant; open another socket for them.")
-        if not self._connections.renew(socket, identity.expires_at, identity.name):
+        if not self._connections.refresh_token(socket, identity.expires_at, identity.name):
             raise Unauthorized("This socket is closed.")
         return {"type": "auth_ok", "expires_at": rfc3339(identity.expires_at * 1000)}

@@ -8,7 +8,7 @@ from chalicelib.identity.tickets import is_ticket, new_ticket, ticket_key
 from .clock import Clock
 from .errors import Unauthorized
 from .limits import Timing
-from .model import Socket
+from .model import Connection
 from .ports import ConnectionStore
 
 
@@ -20,17 +20,17 @@ class Tickets:
         self._clock = clock
         self._timing = timing
 
-    def give(self, identity: Identity) -> dict[str, object]:
+    def issue(self, identity: Identity) -> dict[str, object]:
         """A ticket for `identity`; only its hash is kept."""
         ticket, lifetime = new_ticket(), self._timing.ticket_lifetime
-        bearer = Socket("", identity.participant_id, identity.name, identity.expires_at, 0, 0)
-        self._connections.put_ticket(ticket_key(ticket), bearer, int(self._clock.now()) + lifetime)
+        bearer = Connection("", identity.participant_id, identity.name, identity.expires_at, 0, 0)
+        self._connections.save_ticket(ticket_key(ticket), bearer, int(self._clock.now()) + lifetime)
         return {"ticket": ticket, "expires_in": lifetime}
 
     def redeem(self, ticket: str) -> Identity:
         """Who the ticket is for. Raises Unauthorized if it is unknown, used or too old."""
         now = int(self._clock.now())
-        found = self._connections.take_ticket(ticket_key(ticket), now) if is_ticket(ticket) else None
+        found = self._connections.redeem_ticket(ticket_key(ticket), now) if is_ticket(ticket) else None
         if found is None or found.token_expires_at <= now:
             raise Unauthorized("The ticket is not valid (any more): a ticket can be used once, and soon.")
         return Identity(found.participant_id, found.name, found.token_expires_at)

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from .clock import Clock, milliseconds
 from .errors import RateLimited
 from .limits import Limits
-from .model import RateVerdict
+from .model import RateLimitDecision
 from .ports import ConnectionStore
 
 
-class Toll:
+class RateLimitCharge:
     """The rate: asked once for each change, however often it is tried, and paid at most once."""
 
     def __init__(self, connections: ConnectionStore, participant_id: str, clock: Clock, limits: Limits) -> None:
@@ -19,25 +19,25 @@ class Toll:
         self._participant_id = participant_id
         self._clock = clock
         self._interval = 1000 // limits.messages_per_second
-        self._burst = limits.burst
-        self._verdict: RateVerdict | None = None
+        self._burst = limits.message_burst
+        self._verdict: RateLimitDecision | None = None
         self._paid = False
 
-    def ask(self) -> None:
+    def reserve(self) -> None:
         """Ask, if that has not been done."""
         if self._verdict is None:
             now = milliseconds(self._clock)
-            self._verdict = self._connections.rate(
+            self._verdict = self._connections.try_acquire(
                 self._participant_id, now, interval=self._interval, burst=self._burst
             )
 
-    def check(self) -> None:
+    def raise_if_limited(self) -> None:
         """Raises RateLimited."""
         if self._verdict is not None and not self._verdict["allowed"]:
             raise RateLimited(retry_after=self._verdict["retry_after"])
 
-    def due(self) -> list[Callable[[], None]]:
+    def pending_charges(self) -> list[Callable[[], None]]:
         """What is to be paid, beside the write that it is for; once."""
-        owed = self._verdict is not None and self._verdict["owed"] and not self._paid
+        owed = self._verdict is not None and self._verdict["charge_pending"] and not self._paid
         self._paid = True
         return [lambda: self._connections.charge(self._participant_id, interval=self._interval)] if owed else []

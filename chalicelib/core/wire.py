@@ -19,8 +19,8 @@ from .frames import (
     Invite,
     ListedInvite,
     Participant,
-    PersonRef,
-    WhoReacted,
+    ParticipantRef,
+    ReactionDetail,
 )
 from .model import Role
 
@@ -30,12 +30,12 @@ from .model import Role
 class EventType(NamedTuple):
     """What an event of one type says beyond who, where and when: names of fields of `frames.Event`."""
 
-    says: str
+    description: str
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     one_of: tuple[str, ...] = ()
     """Of these optional ones exactly one is there."""
-    narrower: Mapping[str, Any] = {}
+    overrides: Mapping[str, Any] = {}
     """What a field is in this type, where `frames.Event` leaves more open."""
 
 
@@ -44,7 +44,7 @@ EVENT_TYPES: Mapping[str, EventType] = {
     "conversation_created": EventType(
         "The conversation begins. Always event 1; the first participants have no `participant_joined`.",
         ("title", "participants"),
-        ("participants_more",),
+        ("participants_truncated",),
     ),
     "message": EventType(
         "Somebody says something.",
@@ -60,7 +60,7 @@ EVENT_TYPES: Mapping[str, EventType] = {
             "deleted_at",
             "expired",
             "reactions",
-            "last_change",
+            "version",
         ),
         one_of=("content", "deleted_at", "expired"),
     ),
@@ -76,24 +76,24 @@ EVENT_TYPES: Mapping[str, EventType] = {
     "participant_joined": EventType(
         "Somebody comes.",
         ("participant", "reason"),
-        narrower={"participant": Participant, "reason": Literal["joined", "added"]},
+        overrides={"participant": Participant, "reason": Literal["joined", "added"]},
     ),
     "participant_left": EventType(
         "Somebody goes.",
         ("participant", "reason"),
-        narrower={"participant": Participant, "reason": Literal["left", "removed", "banned"]},
+        overrides={"participant": Participant, "reason": Literal["left", "removed", "banned"]},
     ),
     "participant_updated": EventType(
         "What a participant may do changes: their role, or whether they are muted.",
         ("participant",),
-        narrower={"participant": Participant},
+        overrides={"participant": Participant},
     ),
     "participant_banned": EventType(
         "Somebody who is not in is banned; of who is in, `participant_left` says so.",
         ("participant",),
-        narrower={"participant": BannedRef},
+        overrides={"participant": BannedRef},
     ),
-    "participant_unbanned": EventType("A ban is lifted.", ("participant",), narrower={"participant": BannedRef}),
+    "participant_unbanned": EventType("A ban is lifted.", ("participant",), overrides={"participant": BannedRef}),
     "conversation_updated": EventType(
         "Title, policy, metadata or retention change; what changes is there.",
         (),
@@ -114,7 +114,7 @@ EVENT_TYPES: Mapping[str, EventType] = {
 # ---- answers of HTTP -----------------------------------------------------------------------------------
 
 
-class Refusal(TypedDict):
+class ErrorResponse(TypedDict):
     """Every answer from 400 up."""
 
     error: ErrorBody
@@ -138,7 +138,7 @@ class Messages(TypedDict):
 class Reactions(TypedDict):
     """A page of who reacted to a message, one emoji after another."""
 
-    reactions: list[WhoReacted]
+    reactions: list[ReactionDetail]
     next_cursor: NotRequired[str]
 
 
@@ -177,7 +177,7 @@ class Events(TypedDict):
     has_more: bool
 
 
-class Remaining(TypedDict):
+class LeaveResult(TypedDict):
     """Who is left."""
 
     remaining_participants: int
@@ -257,62 +257,57 @@ class OpenApi(TypedDict):
 # ---- frames: answers to commands -----------------------------------------------------------------------
 
 
-class Answer(TypedDict):
+class ReplyFrame(TypedDict):
     """What direct answers have in common."""
 
     id: NotRequired[str]
 
 
-class Welcome(Answer):
+class Welcome(ReplyFrame):
     """Answer to `hello`."""
 
     type: Literal["welcome"]
     connection_id: str
-    participant: PersonRef
+    participant: ParticipantRef
     protocol: int
     expires_at: str
     ping_interval: int
     limits: dict[str, int]
 
 
-# `from` is a keyword of Python, so this one cannot be written as a class.
-Subscribed = TypedDict(
-    "Subscribed",
-    {
-        "id": NotRequired[str],
-        "type": Literal["subscribed"],
-        "conversation_id": str,
-        "head": int,
-        "from": int,
-        "participants": list[Participant],
-        "participants_more": NotRequired[bool],
-        "events": list[Event],
-        "has_more": bool,
-    },
-)
-Subscribed.__doc__ = "Answer to `subscribe`, and to each one that `hello` names: where the conversation stands."
+class Subscribed(ReplyFrame):
+    """Answer to `subscribe`, and to each one that `hello` names: where the conversation stands."""
+
+    type: Literal["subscribed"]
+    conversation_id: str
+    head: int
+    first_sequence_id: int
+    participants: list[Participant]
+    participants_truncated: NotRequired[bool]
+    events: list[Event]
+    has_more: bool
 
 
-class Unsubscribed(Answer):
+class Unsubscribed(ReplyFrame):
     """Answer to `unsubscribe`."""
 
     type: Literal["unsubscribed"]
     conversation_id: str
 
 
-class Synced(Answer):
+class Synced(ReplyFrame):
     """Answer to `sync`: the events after `after`."""
 
     type: Literal["sync"]
     conversation_id: str
     head: int
     participants: list[Participant]
-    participants_more: NotRequired[bool]
+    participants_truncated: NotRequired[bool]
     events: list[Event]
     has_more: bool
 
 
-class MessageAck(Answer):
+class MessageAck(ReplyFrame):
     """Answer to `message`: it is in the log."""
 
     type: Literal["message_ack"]
@@ -324,16 +319,16 @@ class MessageAck(Answer):
     duplicate: bool
 
 
-class Ack(Answer):
+class ReadAck(ReplyFrame):
     """Answer to `read`."""
 
-    type: Literal["ack"]
+    type: Literal["read_ack"]
     conversation_id: str
     read_up_to: int
     unread_count: int
 
 
-class Done(Answer):
+class UpdateAck(ReplyFrame):
     """Answer to `edit`, `delete`, `react`, `unreact`: it is so by this event, or was at this head."""
 
     type: Literal["ack"]
@@ -341,14 +336,14 @@ class Done(Answer):
     sequence_id: int
 
 
-class AuthOk(Answer):
+class AuthOk(ReplyFrame):
     """Answer to `auth`: the socket has a new token."""
 
     type: Literal["auth_ok"]
     expires_at: str
 
 
-class Pong(Answer):
+class Pong(ReplyFrame):
     """Answer to `ping`."""
 
     type: Literal["pong"]
@@ -356,7 +351,7 @@ class Pong(Answer):
     heads: NotRequired[dict[str, int]]
 
 
-class Error(Answer):
+class Error(ReplyFrame):
     """Answer to a command that failed; it repeats what of the command tells which one."""
 
     type: Literal["error"]
@@ -384,7 +379,7 @@ class TypingPush(TypedDict):
 
     type: Literal["typing"]
     conversation_id: str
-    participant: PersonRef
+    participant: ParticipantRef
     is_typing: bool
 
 
@@ -393,7 +388,7 @@ class PresencePush(TypedDict):
 
     type: Literal["presence"]
     conversation_id: str
-    participant: PersonRef
+    participant: ParticipantRef
     online: bool
 
 
@@ -416,14 +411,14 @@ class ConversationDeleted(TypedDict):
 class Added(TypedDict):
     """A conversation that one is in from now on, subscribed or not."""
 
-    type: Literal["added"]
+    type: Literal["conversation_added"]
     conversation: Conversation
 
 
 class Removed(TypedDict):
     """A conversation that one is no longer in, subscribed or not."""
 
-    type: Literal["removed"]
+    type: Literal["conversation_removed"]
     conversation_id: str
     reason: Literal["left", "removed", "banned"]
 
@@ -446,17 +441,17 @@ class GatewayFailure(TypedDict):
     requestId: str
 
 
-ANSWERS: Mapping[str, tuple[Any, ...]] = {
+REPLIES: Mapping[str, tuple[Any, ...]] = {
     "hello": (Welcome, Subscribed),
     "subscribe": (Subscribed,),
     "unsubscribe": (Unsubscribed,),
     "sync": (Synced,),
     "message": (MessageAck,),
-    "edit": (Done,),
-    "delete": (Done,),
-    "react": (Done,),
-    "unreact": (Done,),
-    "read": (Ack,),
+    "edit": (UpdateAck,),
+    "delete": (UpdateAck,),
+    "react": (UpdateAck,),
+    "unreact": (UpdateAck,),
+    "read": (ReadAck,),
     "typing": (),
     "auth": (AuthOk,),
     "ping": (Pong,),

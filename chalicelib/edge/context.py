@@ -11,14 +11,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from chalicelib.core.measures import Measure
+from chalicelib.core.measures import Metric
 from chalicelib.core.ports import Gather
 
 
 class Invocation:
     """One invocation of a function."""
 
-    __slots__ = ("cold_start", "function", "ids", "measured")
+    __slots__ = ("cold_start", "function", "ids", "metrics")
 
     def __init__(self, function: str, *, cold_start: bool = False, **ids: str | None) -> None:
         """`ids` say what it is about; those that are not known are left out."""
@@ -26,7 +26,7 @@ class Invocation:
         self.cold_start = cold_start
         self.ids = {name: value for name, value in ids.items() if value}
         # Appended to by several threads, which needs no lock; summed up once, at the end.
-        self.measured: list[tuple[Measure, float]] = [(Measure.COLD_STARTS, 1)] if cold_start else []
+        self.metrics: list[tuple[Metric, float]] = [(Metric.COLD_STARTS, 1)] if cold_start else []
 
 
 _current: contextvars.ContextVar[Invocation | None] = contextvars.ContextVar("invocation", default=None)
@@ -47,16 +47,16 @@ def leave(token: contextvars.Token[Invocation | None]) -> None:
     _current.reset(token)
 
 
-class CurrentInvocation:
+class InvocationObserver:
     """`core.ports.Observer` that writes down what it is told at the current invocation, and else forgets it."""
 
-    def count(self, what: Measure, value: float = 1) -> None:
+    def count(self, metric: Metric, value: float = 1) -> None:
         """Write it down."""
         invocation = _current.get()
-        if invocation is not None and (value or not what.adds_up):
-            invocation.measured.append((what, value))
+        if invocation is not None and (value or not metric.is_counter):
+            invocation.metrics.append((metric, value))
 
-    def about(self, *, conversation_id: str | None = None, participant_id: str | None = None) -> None:
+    def bind(self, *, conversation_id: str | None = None, participant_id: str | None = None) -> None:
         """Note what log lines are to say."""
         invocation = _current.get()
         if invocation is not None:
@@ -64,10 +64,10 @@ class CurrentInvocation:
             invocation.ids.update({name: value for name, value in known.items() if value})
 
 
-observer = CurrentInvocation()
+observer = InvocationObserver()
 
 
-def carrying(gather: Gather) -> Gather:
+def propagating_context(gather: Gather) -> Gather:
     """`gather`, whose calls belong to the caller's invocation whatever thread they are made in."""
 
     def gathered(*calls: Callable[[], Any]) -> list[Any]:

@@ -15,7 +15,7 @@ def check(chat: Application) -> tuple[int, dict[str, Any]]:
     """Status and body of the answer. The reads are of items that never exist."""
     checks = {
         "conversations": _probe(lambda: chat.conversation_store.head("health")),
-        "connections": _probe(lambda: chat.connection_store.socket("health")),
+        "connections": _probe(lambda: chat.connection_store.get("health")),
     }
     healthy = all(state == "ok" for state in checks.values())
     body = {
@@ -30,6 +30,6 @@ def _probe(read: Callable[[], object]) -> str:
     try:
         read()
     except Unavailable as error:
-        logs.failure(error, check="health")
+        logs.log_failure(error, check="health")
         return "unavailable"
     return "ok"

@@ -16,8 +16,8 @@ from chalicelib import wiring
 from chalicelib.core import json_text, requests
 from chalicelib.core.errors import ChatError, Internal, Unauthorized, Unavailable
 from chalicelib.core.ids import is_conversation_id
-from chalicelib.core.model import Caller
-from chalicelib.core.pushes import Outcome
+from chalicelib.core.model import Principal
+from chalicelib.core.pushes import Result
 from chalicelib.identity.credentials import InvalidCredentials, bearer_token
 from chalicelib.identity.model import Identity
 from chalicelib.settings import SettingsError
@@ -25,7 +25,7 @@ from chalicelib.settings import SettingsError
 from . import logs
 from .context import observer
 from .invocation import invocation
-from .routes import ROUTES, Answers, Route
+from .routes import ROUTES, Responses, Route
 
 AUTHORIZER_CACHE_SECONDS = 300
 JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
@@ -48,7 +48,7 @@ def auth(request: AuthRequest) -> AuthResponse:
         except (Unauthorized, InvalidCredentials):
             return AuthResponse(routes=[], principal_id="nobody")
         except Exception as error:  # noqa: BLE001 — raised again below, as something harmless
-            logs.failure(error)
+            logs.log_failure(error)
             # Lambda writes down the message of what a function raises: this one says nothing.
             raise Unavailable from None
     context = {"participant_id": identity.participant_id, "expires_at": str(identity.expires_at)}
@@ -57,14 +57,14 @@ def auth(request: AuthRequest) -> AuthResponse:
     return AuthResponse(routes=["*"], principal_id="participant", context=context)
 
 
-class Call:
+class AuthenticatedRequest:
     """One request: who asks, and what."""
 
     def __init__(self, request: Request) -> None:
         self._request = request
         self.identity = _identity(request)
-        self.caller = Caller(self.identity.participant_id, self.identity.name)
-        observer.about(participant_id=self.identity.participant_id)
+        self.caller = Principal(self.identity.participant_id, self.identity.name)
+        observer.bind(participant_id=self.identity.participant_id)
 
     def body(self, model: type[M]) -> M:
         """The body. Raises TooLarge, InvalidJson, ValidationFailed."""
@@ -103,21 +103,21 @@ def _cors(request: Request) -> dict[str, str]:
     return {"Access-Control-Allow-Origin": asking if asking in origins else origins[0], "Vary": "Origin"}
 
 
-def answer(status: int, body: Any, headers: dict[str, str] | None = None) -> Response:
+def json_response(status: int, body: Any, headers: dict[str, str] | None = None) -> Response:
     """An answer in JSON; without a body if that is None."""
     text = "" if body is None else json_text.dumps(body)
     return Response(body=text, status_code=status, headers={**JSON, **(headers or {})})
 
 
-def _guarded(request: Request, act: Callable[[], Response], conversation_id: str = "") -> Response:
+def _with_error_handling(request: Request, act: Callable[[], Response], conversation_id: str = "") -> Response:
     """The one place where errors become answers, and where all answers pass."""
     # Of a path only what looks like an id is noted: a client may write anything there.
     about = conversation_id if is_conversation_id(conversation_id) else None
     with invocation("api", request_id=request.context.get("requestId"), conversation_id=about):
-        return _answered(request, act)
+        return _respond(request, act)
 
 
-def _answered(request: Request, act: Callable[[], Response]) -> Response:
+def _respond(request: Request, act: Callable[[], Response]) -> Response:
     request_id = str(request.context.get("requestId") or "")
     try:
         response = act()
@@ -129,33 +129,33 @@ def _answered(request: Request, act: Callable[[], Response]) -> Response:
         problem = Internal()
         problem.__cause__ = error
     if problem.status >= 500:
-        logs.failure(problem)
+        logs.log_failure(problem)
     headers = _cors(request)
     if problem.retry_after is not None:
         headers |= {
             "Retry-After": str(max(round(problem.retry_after), 1)),
             "Access-Control-Expose-Headers": "Retry-After",
         }
-    return answer(problem.status, {"error": problem.body(), "request_id": request_id}, headers)
+    return json_response(problem.status, {"error": problem.body(), "request_id": request_id}, headers)
 
 
-def _push(outcome: Outcome) -> None:
+def _push(outcome: Result) -> None:
     """Carry out the pushes. What was done stands, whether they get through or not."""
     try:
         chat = wiring.application()
-        chat.delivery.deliver(outcome.pushes, within=chat.settings.timing.http_fan_out)
+        chat.fan_out.deliver(outcome.pushes, within=chat.settings.timing.http_fan_out)
     except Exception as error:  # noqa: BLE001 — its readers recover by sync
-        logs.failure(error)
+        logs.log_failure(error)
 
 
 def route(
     method: str,
     path: str,
-    answers: Answers,
+    responses: Responses,
     *,
-    query: type[BaseModel] = requests.NoQuery,
+    query: type[BaseModel] = requests.EmptyQuery,
     body: type[BaseModel] | None = None,
-    refuses: Sequence[type[ChatError]] = (),
+    errors: Sequence[type[ChatError]] = (),
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """A route for participants. The view gives an `Outcome` or an answer, or a pair of status and either.
 
@@ -164,29 +164,29 @@ def route(
     """
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Response]:
-        ROUTES.append(Route(method, path, answers, query, body, refuses, view))
-        usual = next(iter(answers))
+        ROUTES.append(Route(method, path, responses, query, body, errors, view))
+        usual = next(iter(responses))
 
         @functools.wraps(view)
         def handler(**parameters: str) -> Response:
             request = rest.current_request
 
             def act() -> Response:
-                call = Call(request)
+                call = AuthenticatedRequest(request)
                 said: dict[str, BaseModel] = {"query": call.query(query)}
                 if body is not None:
                     said["body"] = call.body(body)
                 given = {name: each for name, each in said.items() if type(each).model_fields}
                 found = view(call, **parameters, **given)
                 code, result = found if isinstance(found, tuple) else (usual, found)
-                if not isinstance(result, Outcome):
-                    return answer(code, result)
+                if not isinstance(result, Result):
+                    return json_response(code, result)
                 _push(result)
-                if result.problem is not None:
-                    raise result.problem
-                return answer(code, result.answer)
+                if result.error is not None:
+                    raise result.error
+                return json_response(code, result.response)
 
-            return _guarded(request, act, parameters.get("conversation_id", ""))
+            return _with_error_handling(request, act, parameters.get("conversation_id", ""))
 
         registered: Callable[..., Response] = rest.route(
             path, methods=[method], authorizer=auth, cors=True, content_types=ANY_CONTENT_TYPE
@@ -196,16 +196,16 @@ def route(
     return decorate
 
 
-def public(path: str, answers: Answers) -> Callable[[Callable[[Request], Response]], Callable[[], Response]]:
+def public(path: str, responses: Responses) -> Callable[[Callable[[Request], Response]], Callable[[], Response]]:
     """A GET that needs no credential; its view makes the whole response."""
 
     def decorate(view: Callable[[Request], Response]) -> Callable[[], Response]:
-        ROUTES.append(Route("GET", path, answers, requests.NoQuery, None, (), view, public=True))
+        ROUTES.append(Route("GET", path, responses, requests.EmptyQuery, None, (), view, public=True))
 
         @functools.wraps(view)
         def handler() -> Response:
             request = rest.current_request
-            return _guarded(request, lambda: view(request))
+            return _with_error_handling(request, lambda: view(request))
 
         registered: Callable[[], Response] = rest.route(path, methods=["GET"], cors=True)(handler)
         return registered

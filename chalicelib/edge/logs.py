@@ -30,13 +30,13 @@ _CHAIN = 8
 _logger = logging.getLogger(__name__)
 
 
-def failure(error: BaseException, **fields: str) -> None:
+def log_failure(error: BaseException, **fields: str) -> None:
     """Log what went wrong on our side: the kind and place of each error of the chain, not its message.
 
     A message can hold what a client sent; kinds and places cannot. Does not raise.
     """
     try:
-        errors = [_told(each) for each in _chain(error)]
+        errors = [_describe_error(each) for each in _chain(error)]
     except Exception:  # noqa: BLE001 — an error that cannot even be looked at must not cost the client its answer
         errors = [type(error).__name__]
     invocation = context.current()
@@ -56,7 +56,7 @@ def _chain(error: BaseException) -> list[BaseException]:
     return chain
 
 
-def _told(error: BaseException) -> str:
+def _describe_error(error: BaseException) -> str:
     traceback = error.__traceback__
     if traceback is None:
         return f"{type(error).__name__}{_code(error)}"
@@ -76,7 +76,7 @@ def _code(error: BaseException) -> str:
 # ---- on Lambda -----------------------------------------------------------------------------------------
 
 
-class JsonLines(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """Makes one JSON object of a record, without a line break in it."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -93,8 +93,8 @@ class JsonLines(logging.Formatter):
         # What Lambda's own filter puts at a record: the invocation in the lines of the platform.
         if request := getattr(record, "aws_request_id", None):
             line["lambda_request_id"] = request
-        line |= _unnamed(record) if fields is None else fields
-        return json.dumps(line, separators=(",", ":"), default=_kind)
+        line |= _library_fields(record) if fields is None else fields
+        return json.dumps(line, separators=(",", ":"), default=_type_name)
 
 
 def _where() -> dict[str, Any]:
@@ -105,7 +105,7 @@ def _where() -> dict[str, Any]:
     return {"function": invocation.function, **invocation.ids, **cold}
 
 
-def _unnamed(record: logging.LogRecord) -> dict[str, Any]:
+def _library_fields(record: logging.LogRecord) -> dict[str, Any]:
     """What is said of a record that is no event of ours."""
     ours = record.name.partition(".")[0] == "chalicelib"
     said: dict[str, Any] = {
@@ -114,23 +114,23 @@ def _unnamed(record: logging.LogRecord) -> dict[str, Any]:
         "at": f"{record.filename}:{record.lineno}",
     }
     if record.exc_info and record.exc_info[1] is not None:
-        said["errors"] = [_told(each) for each in _chain(record.exc_info[1])]
+        said["errors"] = [_describe_error(each) for each in _chain(record.exc_info[1])]
     return said
 
 
-def _kind(value: object) -> str:
+def _type_name(value: object) -> str:
     """What stands for a value that JSON does not know: it may be anything, so not its text."""
     return type(value).__name__
 
 
-class LineHandler(logging.Handler):
+class StdoutHandler(logging.Handler):
     """Writes each record as one line, in one piece. Never raises: a line is not worth a message."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         """`stream` is where to write; without one, what stdout is by then."""
         super().__init__()
         self._stream = stream
-        self.setFormatter(JsonLines())
+        self.setFormatter(JsonFormatter())
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write it."""
@@ -149,7 +149,7 @@ def install() -> None:
     hold whole requests.
     """
     root = logging.getLogger()
-    handler = LineHandler()
+    handler = StdoutHandler()
     for other in list(root.handlers):
         for each in other.filters:
             handler.addFilter(each)

@@ -11,7 +11,7 @@ import json
 import logging
 import time
 
-from chalicelib.core.measures import Measure
+from chalicelib.core.measures import Metric
 
 from . import logs
 from .context import Invocation
@@ -32,15 +32,15 @@ def write(invocation: Invocation, stage: str) -> None:
         if written:
             _logger.info(written)
     except Exception as error:  # noqa: BLE001
-        logs.failure(error)
+        logs.log_failure(error)
 
 
 def line(invocation: Invocation, stage: str, timestamp: int) -> str:
     """The line, empty if nothing was measured. `timestamp` is in milliseconds since the epoch."""
-    values: dict[Measure, list[float]] = {}
-    for what, value in list(invocation.measured):
+    values: dict[Metric, list[float]] = {}
+    for what, value in list(invocation.metrics):
         known = values.setdefault(what, [])
-        if known and what.adds_up:
+        if known and what.is_counter:
             known[0] += value
         elif len(known) < MAX_VALUES:
             known.append(value)

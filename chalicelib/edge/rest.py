@@ -21,10 +21,10 @@ from chalicelib.core.errors import (
     ParticipantLimit,
     RateLimited,
 )
-from chalicelib.core.pushes import Outcome
+from chalicelib.core.pushes import Result
 
 from . import health, openapi
-from .http import Call, answer, auth, public, rest, route
+from .http import AuthenticatedRequest, auth, json_response, public, rest, route
 
 __all__ = ["auth", "rest"]
 
@@ -34,21 +34,21 @@ __all__ = ["auth", "rest"]
     "/conversations",
     {201: "Conversation"},
     body=requests.CreateConversation,
-    refuses=(ErasureRunning, ConversationBusy),
+    errors=(ErasureRunning, ConversationBusy),
 )
-def create_conversation(call: Call, body: requests.CreateConversation) -> Outcome:
+def create_conversation(call: AuthenticatedRequest, body: requests.CreateConversation) -> Result:
     """Make a conversation."""
     return wiring.application().conversations.create(call.caller, body)
 
 
 @route("GET", "/conversations", {200: "ConversationList"}, query=requests.ConversationsQuery)
-def list_conversations(call: Call, query: requests.ConversationsQuery) -> Any:
+def list_conversations(call: AuthenticatedRequest, query: requests.ConversationsQuery) -> Any:
     """The caller's conversations."""
     return wiring.application().conversations.list(call.caller, query)
 
 
 @route("GET", "/conversations/{conversation_id}", {200: "Conversation"})
-def get_conversation(call: Call, conversation_id: str) -> Any:
+def get_conversation(call: AuthenticatedRequest, conversation_id: str) -> Any:
     """One conversation with its participants and newest messages."""
     return wiring.application().conversations.view(conversation_id, call.caller, messages=True)
 
@@ -58,18 +58,20 @@ def get_conversation(call: Call, conversation_id: str) -> Any:
     "/conversations/{conversation_id}",
     {200: "Conversation"},
     body=requests.UpdateConversation,
-    refuses=(Forbidden,),
+    errors=(Forbidden,),
 )
-def update_conversation(call: Call, conversation_id: str, body: requests.UpdateConversation) -> Outcome:
+def update_conversation(
+    call: AuthenticatedRequest, conversation_id: str, body: requests.UpdateConversation
+) -> Result:
     """Change title, policy, metadata or retention."""
     outcome = wiring.application().conversations.update(call.caller, conversation_id, body)
     if "retention_days" in body.model_fields_set:
-        wiring.application().jobs.look_soon(conversation_id)
+        wiring.application().jobs.schedule_check(conversation_id)
     return outcome
 
 
-@route("DELETE", "/conversations/{conversation_id}", {204: None}, refuses=(Forbidden,))
-def delete_conversation(call: Call, conversation_id: str) -> Outcome:
+@route("DELETE", "/conversations/{conversation_id}", {204: None}, errors=(Forbidden,))
+def delete_conversation(call: AuthenticatedRequest, conversation_id: str) -> Result:
     """Delete it for everybody."""
     return wiring.application().conversations.delete(call.caller, conversation_id)
 
@@ -79,9 +81,9 @@ def delete_conversation(call: Call, conversation_id: str) -> Outcome:
     "/conversations/{conversation_id}/join",
     {200: "Conversation"},
     body=requests.Join,
-    refuses=(AlreadyParticipant, ErasureRunning, ParticipantLimit),
+    errors=(AlreadyParticipant, ErasureRunning, ParticipantLimit),
 )
-def join_conversation(call: Call, conversation_id: str, body: requests.Join) -> Outcome:
+def join_conversation(call: AuthenticatedRequest, conversation_id: str, body: requests.Join) -> Result:
     """Join as oneself, by an invite or because it is open."""
     return wiring.application().members.join(call.caller, conversation_id, body.invite)
 
@@ -89,10 +91,10 @@ def join_conversation(call: Call, conversation_id: str, body: requests.Join) -> 
 @route(
     "POST",
     "/conversations/{conversation_id}/leave",
-    {200: "Remaining"},
-    body=requests.Nothing,
+    {200: "LeaveResult"},
+    body=requests.EmptyBody,
 )
-def leave_conversation(call: Call, conversation_id: str) -> Outcome:
+def leave_conversation(call: AuthenticatedRequest, conversation_id: str) -> Result:
     """Leave."""
     return wiring.application().members.leave(call.caller, conversation_id)
 
@@ -102,9 +104,9 @@ def leave_conversation(call: Call, conversation_id: str) -> Outcome:
     "/conversations/{conversation_id}/participants",
     {201: "Participant"},
     body=requests.NewParticipant,
-    refuses=(Forbidden, AlreadyParticipant, Banned, ParticipantLimit),
+    errors=(Forbidden, AlreadyParticipant, Banned, ParticipantLimit),
 )
-def add_participant(call: Call, conversation_id: str, body: requests.NewParticipant) -> Outcome:
+def add_participant(call: AuthenticatedRequest, conversation_id: str, body: requests.NewParticipant) -> Result:
     """Add somebody."""
     return wiring.application().members.add(call.caller, conversation_id, body)
 
@@ -115,11 +117,14 @@ def add_participant(call: Call, conversation_id: str, body: requests.NewParticip
     {200: "Participant"},
     query=requests.ParticipantQuery,
     body=requests.UpdateParticipant,
-    refuses=(Forbidden, LastOwner),
+    errors=(Forbidden, LastOwner),
 )
 def update_participant(
-    call: Call, conversation_id: str, query: requests.ParticipantQuery, body: requests.UpdateParticipant
-) -> Outcome:
+    call: AuthenticatedRequest,
+    conversation_id: str,
+    query: requests.ParticipantQuery,
+    body: requests.UpdateParticipant,
+) -> Result:
     """Give somebody a role, mute or unmute them."""
     return wiring.application().moderation.update(call.caller, conversation_id, query.participant_id, body)
 
@@ -129,14 +134,16 @@ def update_participant(
     "/conversations/{conversation_id}/participants",
     {204: None},
     query=requests.RemoveParticipantQuery,
-    refuses=(Forbidden,),
+    errors=(Forbidden,),
 )
-def remove_participant(call: Call, conversation_id: str, query: requests.RemoveParticipantQuery) -> Outcome:
+def remove_participant(
+    call: AuthenticatedRequest, conversation_id: str, query: requests.RemoveParticipantQuery
+) -> Result:
     """Remove somebody; with `ban` for good, in or not."""
     if query.ban == "true":
         return wiring.application().moderation.ban(call.caller, conversation_id, query.participant_id)
     outcome = wiring.application().members.remove(call.caller, conversation_id, query.participant_id)
-    return Outcome(None, outcome.pushes)
+    return Result(None, outcome.pushes)
 
 
 @route(
@@ -144,9 +151,9 @@ def remove_participant(call: Call, conversation_id: str, query: requests.RemoveP
     "/conversations/{conversation_id}/bans",
     {200: "Bans"},
     query=requests.PageQuery,
-    refuses=(Forbidden,),
+    errors=(Forbidden,),
 )
-def list_bans(call: Call, conversation_id: str, query: requests.PageQuery) -> Any:
+def list_bans(call: AuthenticatedRequest, conversation_id: str, query: requests.PageQuery) -> Any:
     """Who is banned."""
     return wiring.application().moderation.bans(call.caller, conversation_id, query)
 
@@ -156,9 +163,9 @@ def list_bans(call: Call, conversation_id: str, query: requests.PageQuery) -> An
     "/conversations/{conversation_id}/bans",
     {204: None},
     query=requests.ParticipantQuery,
-    refuses=(Forbidden,),
+    errors=(Forbidden,),
 )
-def lift_ban(call: Call, conversation_id: str, query: requests.ParticipantQuery) -> Outcome:
+def lift_ban(call: AuthenticatedRequest, conversation_id: str, query: requests.ParticipantQuery) -> Result:
     """Let somebody come in again who was banned."""
     return wiring.application().moderation.unban(call.caller, conversation_id, query.participant_id)
 
@@ -168,9 +175,9 @@ def lift_ban(call: Call, conversation_id: str, query: requests.ParticipantQuery)
     "/conversations/{conversation_id}/invites",
     {201: "NewInvite"},
     body=requests.CreateInvite,
-    refuses=(Forbidden,),
+    errors=(Forbidden,),
 )
-def create_invite(call: Call, conversation_id: str, body: requests.CreateInvite) -> Any:
+def create_invite(call: AuthenticatedRequest, conversation_id: str, body: requests.CreateInvite) -> Any:
     """A link by which others may join; its secret is told here and never again."""
     return wiring.application().invites.create(call.caller, conversation_id, body)
 
@@ -180,15 +187,15 @@ def create_invite(call: Call, conversation_id: str, body: requests.CreateInvite)
     "/conversations/{conversation_id}/invites",
     {200: "Invites"},
     query=requests.PageQuery,
-    refuses=(Forbidden,),
+    errors=(Forbidden,),
 )
-def list_invites(call: Call, conversation_id: str, query: requests.PageQuery) -> Any:
+def list_invites(call: AuthenticatedRequest, conversation_id: str, query: requests.PageQuery) -> Any:
     """The invites that have not expired, without their secrets."""
     return wiring.application().invites.list(call.caller, conversation_id, query)
 
 
-@route("DELETE", "/conversations/{conversation_id}/invites/{invite}", {204: None}, refuses=(Forbidden,))
-def revoke_invite(call: Call, conversation_id: str, invite: str) -> None:
+@route("DELETE", "/conversations/{conversation_id}/invites/{invite}", {204: None}, errors=(Forbidden,))
+def revoke_invite(call: AuthenticatedRequest, conversation_id: str, invite: str) -> None:
     """End an invite, named by its secret or its `invite_id`."""
     wiring.application().invites.revoke(call.caller, conversation_id, invite)
 
@@ -198,23 +205,23 @@ def revoke_invite(call: Call, conversation_id: str, invite: str) -> None:
     "/conversations/{conversation_id}/audit",
     {200: "Audit"},
     query=requests.AuditQuery,
-    refuses=(Forbidden,),
+    errors=(Forbidden,),
 )
-def list_audit(call: Call, conversation_id: str, query: requests.AuditQuery) -> Any:
+def list_audit(call: AuthenticatedRequest, conversation_id: str, query: requests.AuditQuery) -> Any:
     """Who used which right, on whom."""
     return wiring.application().moderation.audit(call.caller, conversation_id, query)
 
 
 @route("GET", "/conversations/{conversation_id}/messages", {200: "Messages"}, query=requests.MessagesQuery)
-def list_messages(call: Call, conversation_id: str, query: requests.MessagesQuery) -> Any:
+def list_messages(call: AuthenticatedRequest, conversation_id: str, query: requests.MessagesQuery) -> Any:
     """History."""
-    return wiring.application().reading.messages(call.caller, conversation_id, query)
+    return wiring.application().history.messages(call.caller, conversation_id, query)
 
 
 @route("GET", "/conversations/{conversation_id}/events", {200: "Events"}, query=requests.EventsQuery)
-def list_events(call: Call, conversation_id: str, query: requests.EventsQuery) -> Any:
+def list_events(call: AuthenticatedRequest, conversation_id: str, query: requests.EventsQuery) -> Any:
     """The raw log."""
-    return wiring.application().reading.events(call.caller, conversation_id, query)
+    return wiring.application().history.events(call.caller, conversation_id, query)
 
 
 @route(
@@ -222,16 +229,18 @@ def list_events(call: Call, conversation_id: str, query: requests.EventsQuery) -
     "/conversations/{conversation_id}/messages",
     {201: "MessageEvent", 200: "MessageEvent"},
     body=requests.SendMessage,
-    refuses=(Muted, RateLimited),
+    errors=(Muted, RateLimited),
 )
-def send_message(call: Call, conversation_id: str, body: requests.SendMessage) -> tuple[int, Outcome]:
+def send_message(
+    call: AuthenticatedRequest, conversation_id: str, body: requests.SendMessage
+) -> tuple[int, Result]:
     """Say something: 201 the event, or 200 the same for a repeat."""
     sender = wiring.application().sender
     sent = sender.send(call.caller, conversation_id, body)
-    return 200 if sent.duplicate else 201, Outcome(sent.event, sender.pushes(sent))
+    return 200 if sent.duplicate else 201, Result(sent.event, sender.pushes(sent))
 
 
-_MESSAGE = "/conversations/{conversation_id}/messages/{sequence_id}"
+_MESSAGE_PATH = "/conversations/{conversation_id}/messages/{sequence_id}"
 
 
 def _number(sequence_id: str) -> int:
@@ -243,86 +252,96 @@ def _number(sequence_id: str) -> int:
 
 @route(
     "PATCH",
-    _MESSAGE,
+    _MESSAGE_PATH,
     {200: "MessageEvent"},
     body=requests.EditMessage,
-    refuses=(Forbidden, Muted, RateLimited),
+    errors=(Forbidden, Muted, RateLimited),
 )
-def edit_message(call: Call, conversation_id: str, sequence_id: str, body: requests.EditMessage) -> Outcome:
+def edit_message(
+    call: AuthenticatedRequest, conversation_id: str, sequence_id: str, body: requests.EditMessage
+) -> Result:
     """Give a message of one's own another content: the message as it now is."""
     target = _number(sequence_id)
-    changed = wiring.application().changing.edit(call.caller, conversation_id, target, body, missing=NotFound)
-    return Outcome(changed.message, changed.pushes)
+    changed = wiring.application().message_updates.edit(
+        call.caller, conversation_id, target, body, missing=NotFound
+    )
+    return Result(changed.message, changed.pushes)
 
 
-@route("DELETE", _MESSAGE, {204: None}, refuses=(Forbidden, RateLimited))
-def delete_message(call: Call, conversation_id: str, sequence_id: str) -> Outcome:
+@route("DELETE", _MESSAGE_PATH, {204: None}, errors=(Forbidden, RateLimited))
+def delete_message(call: AuthenticatedRequest, conversation_id: str, sequence_id: str) -> Result:
     """Take back all that a message says; owners and moderators may that of others, too."""
     target = _number(sequence_id)
-    changed = wiring.application().changing.delete(call.caller, conversation_id, target, missing=NotFound)
-    return Outcome(None, changed.pushes)
+    changed = wiring.application().message_updates.delete(call.caller, conversation_id, target, missing=NotFound)
+    return Result(None, changed.pushes)
 
 
-@route("GET", f"{_MESSAGE}/reactions", {200: "Reactions"}, query=requests.ReactionsQuery)
-def list_reactions(call: Call, conversation_id: str, sequence_id: str, query: requests.ReactionsQuery) -> Any:
+@route("GET", f"{_MESSAGE_PATH}/reactions", {200: "Reactions"}, query=requests.ReactionsQuery)
+def list_reactions(
+    call: AuthenticatedRequest, conversation_id: str, sequence_id: str, query: requests.ReactionsQuery
+) -> Any:
     """Who reacted to a message, and with what."""
-    return wiring.application().reading.reactions(call.caller, conversation_id, _number(sequence_id), query)
+    return wiring.application().history.reactions(call.caller, conversation_id, _number(sequence_id), query)
 
 
-@route("PUT", f"{_MESSAGE}/reactions", {204: None}, query=requests.EmojiQuery, refuses=(Muted, RateLimited))
-def add_reaction(call: Call, conversation_id: str, sequence_id: str, query: requests.EmojiQuery) -> Outcome:
+@route("PUT", f"{_MESSAGE_PATH}/reactions", {204: None}, query=requests.EmojiQuery, errors=(Muted, RateLimited))
+def add_reaction(
+    call: AuthenticatedRequest, conversation_id: str, sequence_id: str, query: requests.EmojiQuery
+) -> Result:
     """React to a message."""
     target = _number(sequence_id)
-    changed = wiring.application().changing.react(
+    changed = wiring.application().message_updates.react(
         call.caller, conversation_id, target, query.emoji, missing=NotFound
     )
-    return Outcome(None, changed.pushes)
+    return Result(None, changed.pushes)
 
 
-@route("DELETE", f"{_MESSAGE}/reactions", {204: None}, query=requests.EmojiQuery, refuses=(Muted, RateLimited))
-def remove_reaction(call: Call, conversation_id: str, sequence_id: str, query: requests.EmojiQuery) -> Outcome:
+@route("DELETE", f"{_MESSAGE_PATH}/reactions", {204: None}, query=requests.EmojiQuery, errors=(Muted, RateLimited))
+def remove_reaction(
+    call: AuthenticatedRequest, conversation_id: str, sequence_id: str, query: requests.EmojiQuery
+) -> Result:
     """Take a reaction back."""
     target = _number(sequence_id)
-    changed = wiring.application().changing.unreact(
+    changed = wiring.application().message_updates.unreact(
         call.caller, conversation_id, target, query.emoji, missing=NotFound
     )
-    return Outcome(None, changed.pushes)
+    return Result(None, changed.pushes)
 
 
 @route("PUT", "/conversations/{conversation_id}/read", {200: "ReadPointer"}, body=requests.MoveReadPointer)
-def move_read_pointer(call: Call, conversation_id: str, body: requests.MoveReadPointer) -> Outcome:
+def move_read_pointer(call: AuthenticatedRequest, conversation_id: str, body: requests.MoveReadPointer) -> Result:
     """Move one's read pointer."""
-    return wiring.application().reading.read(call.caller, conversation_id, body.sequence_id)
+    return wiring.application().history.read(call.caller, conversation_id, body.sequence_id)
 
 
 @route("GET", "/me/export", {200: "Export"}, query=requests.ExportQuery)
-def export_data(call: Call, query: requests.ExportQuery) -> Any:
+def export_data(call: AuthenticatedRequest, query: requests.ExportQuery) -> Any:
     """The caller's own data, a page at a time."""
     return wiring.application().export.page(call.caller, query)
 
 
-@route("DELETE", "/me", {202: "Erasure"}, refuses=(ConversationBusy,))
-def erase_participant(call: Call) -> Any:
+@route("DELETE", "/me", {202: "Erasure"}, errors=(ConversationBusy,))
+def erase_participant(call: AuthenticatedRequest) -> Any:
     """Erase the caller everywhere; asked again while it runs: the same erasure."""
     return wiring.application().jobs.erase(call.caller)
 
 
-@route("GET", "/me/erasure", {200: "Erasure"}, refuses=(NotFound,))
-def get_erasure(call: Call) -> Any:
+@route("GET", "/me/erasure", {200: "Erasure"}, errors=(NotFound,))
+def get_erasure(call: AuthenticatedRequest) -> Any:
     """How far that has got."""
     return wiring.application().erasure.status(call.caller)
 
 
-@route("POST", "/tickets", {201: "Ticket"}, body=requests.Nothing)
-def create_ticket(call: Call) -> Any:
+@route("POST", "/tickets", {201: "Ticket"}, body=requests.EmptyBody)
+def create_ticket(call: AuthenticatedRequest) -> Any:
     """A ticket to open a socket with."""
-    return wiring.application().tickets.give(call.identity)
+    return wiring.application().tickets.issue(call.identity)
 
 
 @public("/health", {200: "Health", 503: "Health"})
 def get_health(_: Request) -> Response:
     """Whether the service and its store answer; needs no credential."""
-    return answer(*health.check(wiring.application()))
+    return json_response(*health.check(wiring.application()))
 
 
 @public("/openapi.json", {200: "OpenApi", 304: None})

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from chalicelib.core.errors import ChatError
 
-Answers = Mapping[int, str | None]
+Responses = Mapping[int, str | None]
 """By status, the first being the usual one: the name of a type in `core/wire.py`, None for no body."""
 
 
@@ -21,11 +21,11 @@ class Route(NamedTuple):
 
     method: str
     path: str
-    answers: Answers
+    responses: Responses
     query: type[BaseModel]
     body: type[BaseModel] | None
     """None: whatever body there is, it is not looked at."""
-    refuses: Sequence[type[ChatError]]
+    errors: Sequence[type[ChatError]]
     """What it can answer beyond what every route can: `specs/openapi.py` has those."""
     view: Callable[..., Any]
     public: bool = False

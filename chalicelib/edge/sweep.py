@@ -9,7 +9,7 @@ from . import logs
 from .invocation import invocation
 
 
-def sweep(seconds: float) -> None:
+def run_sweep(seconds: float) -> None:
     """Take up what is due, for about so many seconds.
 
     Raises Internal if that fails, so that the function counts as failed.
@@ -18,6 +18,6 @@ def sweep(seconds: float) -> None:
         try:
             wiring.application().jobs.sweep(seconds)
         except Exception as error:  # noqa: BLE001 — raised again below, as something harmless
-            logs.failure(error)
+            logs.log_failure(error)
             # Lambda writes down the message of what a function raises: this one says nothing.
             raise Internal from None

@@ -10,19 +10,19 @@ from typing import Any
 
 from chalicelib import wiring
 from chalicelib.core.errors import ChatError, Unauthorized
-from chalicelib.core.pushes import Answer
+from chalicelib.core.pushes import DirectReply
 from chalicelib.identity.credentials import InvalidCredentials, read_credentials
 
 from . import logs
 from .context import observer
 from .invocation import invocation
 
-HANDLED = {"statusCode": 200}
+OK = {"statusCode": 200}
 
 
 def connect(event: dict[str, Any]) -> dict[str, Any]:
     """`$connect`: who is it? The status is what the client's handshake gets."""
-    connection_id, ids = _about(event)
+    connection_id, ids = _ids(event)
     with invocation("connect", **ids):
         try:
             credentials = read_credentials(event.get("headers"), event.get("queryStringParameters"))
@@ -32,15 +32,15 @@ def connect(event: dict[str, Any]) -> dict[str, Any]:
                 identity = wiring.verifier()(credentials.token)
             else:
                 raise Unauthorized
-            observer.about(participant_id=identity.participant_id)
-            wiring.application().sockets.open(connection_id, identity)
+            observer.bind(participant_id=identity.participant_id)
+            wiring.application().sessions.open(connection_id, identity)
         except (Unauthorized, InvalidCredentials):
             return {"statusCode": 401}
         except ChatError as problem:
-            logs.failure(problem)
+            logs.log_failure(problem)
             return {"statusCode": problem.status}
         except Exception as defect:  # noqa: BLE001 — a raise would be a 502 that says even less
-            logs.failure(defect)
+            logs.log_failure(defect)
             return {"statusCode": 500}
     # Only this header reaches the client, and it must name one of the offered protocols or be absent
     # (API Gateway developer guide, "Set up a $connect route that requires a WebSocket subprotocol").
@@ -50,37 +50,37 @@ def connect(event: dict[str, Any]) -> dict[str, Any]:
 
 def message(event: dict[str, Any]) -> dict[str, Any]:
     """`$default`: one frame."""
-    connection_id, ids = _about(event)
+    connection_id, ids = _ids(event)
     with invocation("message", **ids):
         try:
             chat = wiring.application()
-            reply = chat.sockets.receive(connection_id, event.get("body") or "")
+            reply = chat.sessions.receive(connection_id, event.get("body") or "")
             if reply.failure is not None:
-                logs.failure(reply.failure)
-            if reply.hang_up is not None:
-                chat.delivery.hang_up(connection_id, reply.hang_up)
-            answer = Answer(connection_id, reply.generation, reply.answers, _asked_at(event))
+                logs.log_failure(reply.failure)
+            if reply.close_with is not None:
+                chat.fan_out.disconnect(connection_id, reply.close_with)
+            answer = DirectReply(connection_id, reply.generation, reply.replies, _received_at(event))
             within = chat.settings.timing.socket_fan_out
-            chat.delivery.deliver(reply.pushes, within=within, answer=answer)
+            chat.fan_out.deliver(reply.pushes, within=within, answer=answer)
         except Exception as error:  # noqa: BLE001 — what was acknowledged stands, and its readers recover by sync
-            logs.failure(error)
-    return HANDLED
+            logs.log_failure(error)
+    return OK
 
 
 def disconnect(event: dict[str, Any]) -> dict[str, Any]:
     """`$disconnect`: best effort of API Gateway, and so of ours; whatever is left behind expires."""
-    connection_id, ids = _about(event)
+    connection_id, ids = _ids(event)
     with invocation("disconnect", **ids):
         try:
             chat = wiring.application()
-            pushes = chat.sockets.close(connection_id)
-            chat.delivery.deliver(pushes, within=chat.settings.timing.socket_fan_out)
+            pushes = chat.sessions.close(connection_id)
+            chat.fan_out.deliver(pushes, within=chat.settings.timing.socket_fan_out)
         except Exception as error:  # noqa: BLE001 — API Gateway ignores it anyway
-            logs.failure(error)
-    return HANDLED
+            logs.log_failure(error)
+    return OK
 
 
-def _about(event: dict[str, Any]) -> tuple[str, dict[str, str | None]]:
+def _ids(event: dict[str, Any]) -> tuple[str, dict[str, str | None]]:
     """Whose event it is, and what log lines are to say of it."""
     context = event["requestContext"]
     return context["connectionId"], {
@@ -89,7 +89,7 @@ def _about(event: dict[str, Any]) -> tuple[str, dict[str, str | None]]:
     }
 
 
-def _asked_at(event: dict[str, Any]) -> float | None:
+def _received_at(event: dict[str, Any]) -> float | None:
     """When API Gateway got it, in seconds since the epoch."""
     received = event["requestContext"].get("requestTimeEpoch")
     return received / 1000 if isinstance(received, int | float) else None

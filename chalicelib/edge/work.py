@@ -11,16 +11,16 @@ from . import logs
 from .invocation import invocation
 
 
-def work(messages: Iterable[str], seconds: float) -> None:
+def run_job(messages: Iterable[str], seconds: float) -> None:
     """Do a step of each, of about so many seconds.
 
     Raises Internal if that fails, so that the message is kept: after five failures among the dead letters.
     """
-    with invocation("work"):
+    with invocation("worker"):
         try:
             for message in messages:
-                wiring.application().jobs.work(message, seconds)
+                wiring.application().jobs.run(message, seconds)
         except Exception as error:  # noqa: BLE001 — raised again below, as something harmless
-            logs.failure(error)
+            logs.log_failure(error)
             # Lambda writes down the message of what a function raises: this one says nothing.
             raise Internal from None

@@ -17,12 +17,12 @@ from chalicelib.identity.settings import IdentitySettings
 # OpenID Connect Core 1.0, section 2: at most 255 ASCII characters; here also visible, and at least one.
 _PARTICIPANT_ID = re.compile(r"[!-~]{1,255}")
 # Control characters other than line feed, carriage return and tab; DEL; lone surrogates.
-_UNFIT_IN_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_FORBIDDEN_IN_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 # The first second that RFC 3339 cannot write; a time in milliseconds is beyond it.
 _YEAR_10000 = 253_402_300_800
 
 
-def identity_of(claims: Mapping[str, object], settings: IdentitySettings, now: float) -> Identity:
+def validate_claims(claims: Mapping[str, object], settings: IdentitySettings, now: float) -> Identity:
     """The person that verified claims speak of. Raises `InvalidToken` where they do not hold at `now`.
 
     `exp` and `nbf` are compared with the configured leeway; `iat` has to be a time but is not compared.
@@ -85,4 +85,4 @@ def _check_audience(claims: Mapping[str, object], audience: str | None) -> None:
 def _usable_name(name: object) -> str | None:
     if not isinstance(name, str) or not name.strip() or len(name) > DISPLAY_NAME_LENGTH:
         return None
-    return None if _UNFIT_IN_TEXT.search(name) else name
+    return None if _FORBIDDEN_IN_TEXT.search(name) else name

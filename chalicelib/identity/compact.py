@@ -31,7 +31,7 @@ class CompactJws:
     signature: bytes = field(repr=False)
 
 
-def parse_compact(token: str) -> CompactJws:
+def parse_jws(token: str) -> CompactJws:
     """Take a token apart. Raises `InvalidToken` for anything but a compact JWS of at most 8 KB."""
     if len(token) > MAX_TOKEN_LENGTH:
         raise InvalidToken(f"the token is longer than {MAX_TOKEN_LENGTH} characters")

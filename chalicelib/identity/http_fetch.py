@@ -13,7 +13,7 @@ from typing import IO
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
-from chalicelib.identity.key_url import check_key_url, is_loopback
+from chalicelib.identity.key_url import is_loopback, validate_jwks_url
 
 TIMEOUT = 3.0
 MAX_BYTES = 256 * 1024
@@ -47,7 +47,7 @@ class _NoRedirect(HTTPRedirectHandler):
 
 
 def _opener(url: str) -> OpenerDirector:
-    if is_loopback(check_key_url(url)):
+    if is_loopback(validate_jwks_url(url)):
         return build_opener(_NoRedirect, ProxyHandler({}))
     return build_opener(_NoRedirect)
 

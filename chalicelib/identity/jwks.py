@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.identity.errors import KeysUnavailable
-from chalicelib.identity.key_url import check_key_url
+from chalicelib.identity.key_url import validate_jwks_url
 
 if TYPE_CHECKING:
     import jwt
@@ -40,7 +40,7 @@ def fetch_over_https(url: str) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _CachedKeySet:
     """What the last fetch left behind. Replaced as a whole, so it can be read without a lock."""
 
     keys: KeySet | None = None
@@ -66,13 +66,13 @@ class JwksKeys:
         lifetime: float = 3600.0,
         min_refresh: float = 10.0,
     ) -> None:
-        check_key_url(url)
+        validate_jwks_url(url)
         self._url = url
         self._fetch = fetch
         self._clock = clock
         self._lifetime = lifetime
         self._min_refresh = min_refresh
-        self._known = _Known()
+        self._known = _CachedKeySet()
         self._fetching = threading.Lock()
 
     def find(self, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
@@ -95,11 +95,11 @@ class JwksKeys:
             )
         return key
 
-    def _pause(self, known: _Known) -> float:
+    def _pause(self, known: _CachedKeySet) -> float:
         """How long no fetch may start yet."""
         return max(0.0, known.attempted_at + self._min_refresh - self._clock())
 
-    def _refreshed(self, seen: _Known, *, wait: bool) -> _Known:
+    def _refreshed(self, seen: _CachedKeySet, *, wait: bool) -> _CachedKeySet:
         """What is known after one fetch more than `seen`; `seen` itself if no fetch may start now."""
         if self._pause(seen) > 0 or not self._fetching.acquire(blocking=wait):
             return seen
@@ -110,13 +110,13 @@ class JwksKeys:
         finally:
             self._fetching.release()
 
-    def _fetched(self, seen: _Known) -> _Known:
+    def _fetched(self, seen: _CachedKeySet) -> _CachedKeySet:
         from chalicelib.identity.jwk_set import parse_key_set
 
         try:
             keys = parse_key_set(self._fetch(self._url))
         except (OSError, ValueError) as exc:
             _log.warning("fetching the signing keys failed: %s", exc)
-            return _Known(seen.keys, seen.fetched_at, attempted_at=self._clock(), failed=True)
+            return _CachedKeySet(seen.keys, seen.fetched_at, attempted_at=self._clock(), failed=True)
         now = self._clock()
-        return _Known(keys, fetched_at=now, attempted_at=now)
+        return _CachedKeySet(keys, fetched_at=now, attempted_at=now)

@@ -13,7 +13,7 @@ _LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 _VISIBLE = re.compile(r"[!-~]+")
 
 
-def check_key_url(url: str) -> SplitResult:
+def validate_jwks_url(url: str) -> SplitResult:
     """The parts of the URL, after the checks.
 
     Raises `ValueError` with a sentence that has the rule, not the URL.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from chalicelib.identity.key_url import check_key_url
+from chalicelib.identity.key_url import validate_jwks_url
 
 MIN_SECRET_BYTES = 32  # RFC 7518 section 3.2: a key of the size of the hash output or larger
 MAX_LEEWAY = 300
@@ -63,7 +63,7 @@ def check_secret(secret: str) -> None:
 
 def _check_jwks_url(url: str) -> None:
     try:
-        check_key_url(url)
+        validate_jwks_url(url)
     except ValueError as exc:
         raise ValueError(f"CHAT_JWKS_URL: {exc}") from None
 

@@ -15,7 +15,7 @@ _JWS = jwt.PyJWS(
 )
 
 
-def is_signed_by(token: str, key: jwt.PyJWK, algorithm: str) -> bool:
+def verify_signature(token: str, key: jwt.PyJWK, algorithm: str) -> bool:
     """Whether this key made the token's signature by this algorithm."""
     try:
         _JWS.decode(token, key=key, algorithms=[algorithm])

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.identity.claims import identity_of
-from chalicelib.identity.compact import CompactJws, json_object, parse_compact
+from chalicelib.identity.claims import validate_claims
+from chalicelib.identity.compact import CompactJws, json_object, parse_jws
 from chalicelib.identity.errors import InvalidToken, KeysUnavailable
 from chalicelib.identity.model import Identity
 from chalicelib.identity.settings import IdentitySettings
@@ -66,14 +66,14 @@ class TokenVerifier:
         Raises `InvalidToken` where it proves none, and `KeysUnavailable` where the keys to judge it by
         cannot be had at the moment.
         """
-        jws = parse_compact(token)
+        jws = parse_jws(token)
         # `crit` lists extensions that must be understood, and we have none (RFC 7515 section 4.1.11). `b64`
         # changes what is signed (RFC 7797); it must be listed there and is refused even if it is not.
         if "crit" in jws.header or "b64" in jws.header:
             raise InvalidToken("the token uses an extension that is not supported (crit)")
         if not self._is_signed(token, jws):
             raise InvalidToken("the token's signature does not hold")
-        return identity_of(json_object(jws.payload), self._settings, self._clock())
+        return validate_claims(json_object(jws.payload), self._settings, self._clock())
 
     def _is_signed(self, token: str, jws: CompactJws) -> bool:
         match jws.header.get("alg"):
@@ -98,9 +98,9 @@ def _has_hmac(jws: CompactJws, secret: bytes) -> bool:
 
 
 def _has_public_signature(token: str, key: jwt.PyJWK, algorithm: str) -> bool:
-    from chalicelib.identity.signatures import is_signed_by
+    from chalicelib.identity.signatures import verify_signature
 
-    return is_signed_by(token, key, algorithm)
+    return verify_signature(token, key, algorithm)
 
 
 def _key_for(jws: CompactJws, algorithm: str, keys: KeySource) -> jwt.PyJWK:

@@ -190,7 +190,7 @@ def _settled(usage: Usage) -> Operation:
     posts = some * others * away
     return Operation(
         name="departure settled",
-        function="work",
+        function="worker",
         frames_out=posts,
         posts=posts,
         metrics=3,

@@ -204,4 +204,3 @@ def _parsed(text: str | bytes) -> Any:
         return json.loads(text)
     except ValueError:
         return None
-

@@ -108,9 +108,7 @@ class Stack:
             if each["ResourceStatus"].endswith("_IN_PROGRESS")
         ]
 
-    def compare(
-        self, template_url: str, parameters: Mapping[str, str], *, create: bool
-    ) -> ChangeSet | None:
+    def compare(self, template_url: str, parameters: Mapping[str, str], *, create: bool) -> ChangeSet | None:
         """A change set towards the template; None if there is nothing to do. Raises InfraError."""
         made = self._client.create_change_set(
             StackName=self.name,

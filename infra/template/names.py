@@ -34,7 +34,7 @@ FUNCTIONS = (
     Function("message", "WebsocketMessage", "WebsocketMessageRole", verifies_tokens=True, answers_people=True),
     Function("disconnect", "WebsocketDisconnect", "WebsocketDisconnectRole"),
     Function("sweep", "Sweep", "SweepRole"),
-    Function("work", "Work", "WorkRole", on_dashboard=False),
+    Function("worker", "Worker", "WorkerRole", on_dashboard=False),
 )
 
 

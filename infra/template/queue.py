@@ -10,7 +10,7 @@ from infra.errors import InfraError
 from infra.stage import Stage
 from infra.template.names import Json, arn, ref
 
-FUNCTION = "Work"
+FUNCTION = "Worker"
 ATTEMPTS = 5
 """After so many failures a message is put aside."""
 TIMES_TIMEOUT = 6
@@ -24,9 +24,9 @@ _DEAD_LETTER_SECONDS = 14 * 24 * 3600
 def fragment(_stage: Stage) -> Json:
     """The two queues, an alarm on the second one, and where all functions find the first."""
     return {
-        "Globals": {"Function": {"Environment": {"Variables": {"CHAT_WORK_QUEUE": ref("WorkQueue")}}}},
+        "Globals": {"Function": {"Environment": {"Variables": {"CHAT_JOB_QUEUE": ref("JobQueue")}}}},
         "Resources": {
-            "WorkQueue": _queue(
+            "JobQueue": _queue(
                 MessageRetentionPeriod=_WORK_SECONDS,
                 RedrivePolicy={"deadLetterTargetArn": arn("DeadLetterQueue"), "maxReceiveCount": ATTEMPTS},
             ),
@@ -34,7 +34,7 @@ def fragment(_stage: Stage) -> Json:
             "DeadLettersAlarm": _alarm(),
         },
         "Outputs": {
-            "WorkQueueUrl": {"Description": "Long work that is to be done", "Value": ref("WorkQueue")},
+            "JobQueueUrl": {"Description": "Long work that is to be done", "Value": ref("JobQueue")},
             "DeadLetterQueueUrl": {
                 "Description": "Long work that failed for good",
                 "Value": ref("DeadLetterQueue"),
@@ -81,7 +81,7 @@ def connect(template: Json) -> None:
     if len(sources) != 1:
         raise InfraError(f"{FUNCTION} has {len(sources)} sources of messages, not one")
     (source,) = sources
-    source["Properties"]["Queue"] = arn("WorkQueue")
+    source["Properties"]["Queue"] = arn("JobQueue")
     source["Properties"]["ScalingConfig"] = {"MaximumConcurrency": AT_ONCE}
     visible_after = TIMES_TIMEOUT * function["Timeout"]
-    template["Resources"]["WorkQueue"]["Properties"]["VisibilityTimeout"] = visible_after
+    template["Resources"]["JobQueue"]["Properties"]["VisibilityTimeout"] = visible_after

@@ -20,7 +20,7 @@ from local.tables import SETTING_OF
 
 Json = dict[str, Any]
 STACK = "local"
-QUEUE_SETTING = "CHAT_WORK_QUEUE"
+QUEUE_SETTING = "CHAT_JOB_QUEUE"
 _DEFAULT_TIMEOUT, _DEFAULT_MEMORY = 3, 128  # Lambda's own
 _LOG_SETTINGS = {"LogFormat": "AWS_LAMBDA_LOG_FORMAT", "ApplicationLogLevel": "AWS_LAMBDA_LOG_LEVEL"}
 
@@ -163,7 +163,7 @@ class Deployment:
 
     def _queue_url(self, logical_id: str, settings: Mapping[str, str]) -> str:
         """That of the local queue; before there is one, as it would be on AWS."""
-        found = settings.get(QUEUE_SETTING) if logical_id == "WorkQueue" else None
+        found = settings.get(QUEUE_SETTING) if logical_id == "JobQueue" else None
         own = self.identity
         return found or f"https://sqs.{own.region}.amazonaws.com/{own.account_id}/{STACK}-{logical_id}"
 

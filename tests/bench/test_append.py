@@ -13,7 +13,7 @@ from bench.simulation import Simulation
 from bench.targets import Targets
 from bench.world import World, make_world
 from chalicelib.core.errors import NotFound
-from chalicelib.core.model import SendKey
+from chalicelib.core.model import IdempotencyKey
 
 SMALL = Scale(people=(1, 4), seconds=0.5, messages=40, rates=(30,), schedule_seconds=0.5, deaths=1)
 
@@ -168,7 +168,7 @@ def test_who_is_no_member_any_more_leaves_a_void_and_no_message() -> None:
             member = replace(self.world.member(person), epoch=99)
             draft = self.design.draft(member, "x")
             with pytest.raises(NotFound):
-                self.cells.append(draft, member, SendKey(self.where, person, "x"))
+                self.cells.append(draft, member, IdempotencyKey(self.where, person, "x"))
             assert [event["type"] for event in self.world.log()][1:] == ["void"]
 
     play(Gone)

@@ -11,7 +11,7 @@ from bench import cold, message, reading
 from bench.__main__ import QUICK_MESSAGE, QUICK_READING
 from bench.store_sink import StoreSink
 from bench.targets import Targets
-from chalicelib.aws.refusals import Refused
+from chalicelib.aws.refusals import ServiceError
 
 
 def test_a_message_takes_what_it_must_wait_for_and_says_so() -> None:
@@ -28,7 +28,7 @@ def test_the_store_of_the_bench_speaks_as_dynamodb_does() -> None:
         put = {"TableName": "t", "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
         client.put_item(**put)
         assert client.get_item(TableName="t", Key=item)["Item"] == item
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(ServiceError) as caught:
             client.transact_write_items(TransactItems=[{"Put": put}])
         assert caught.value.response["CancellationReasons"][0]["Code"] == "ConditionalCheckFailed"
 

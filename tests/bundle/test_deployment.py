@@ -20,7 +20,7 @@ from local.gateway.functions import Handler
 from local.settings import stage_environment
 
 SETTINGS = stage_environment()
-NAMES = ["APIHandler", "Auth", "Sweep", "WebsocketConnect", "WebsocketDisconnect", "WebsocketMessage", "Work"]
+NAMES = ["APIHandler", "Auth", "Sweep", "WebsocketConnect", "WebsocketDisconnect", "WebsocketMessage", "Worker"]
 Json = dict[str, Any]
 
 
@@ -49,8 +49,8 @@ def test_functions_have_handlers_times_and_sizes_of_their_own(deployment: Deploy
     assert message.log_settings == {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}
     assert (sweep.handler, sweep.timeout, sweep.scheduled, message.scheduled) == ("app.sweep", 120, True, False)
     assert deployment.scheduled() == "Sweep"
-    assert [each.name for each in deployment.functions.values() if each.takes_messages] == ["Work"]
-    assert deployment.worker() == "Work"
+    assert [each.name for each in deployment.functions.values() if each.takes_messages] == ["Worker"]
+    assert deployment.worker() == "Worker"
 
 
 def test_variables_are_the_shared_ones_and_their_own_with_references_resolved(deployment: Deployment) -> None:
@@ -80,11 +80,11 @@ def test_policies_are_those_of_each_functions_role(deployment: Deployment) -> No
     [
         (
             {},
-            "https://sqs.us-east-1.amazonaws.com/123456789012/local-WorkQueue",
-            "arn:aws:sqs:us-east-1:123456789012:local-WorkQueue",
+            "https://sqs.us-east-1.amazonaws.com/123456789012/local-JobQueue",
+            "arn:aws:sqs:us-east-1:123456789012:local-JobQueue",
         ),
         (
-            {"CHAT_WORK_QUEUE": "http://127.0.0.1:1/000000000000/work"},
+            {"CHAT_JOB_QUEUE": "http://127.0.0.1:1/000000000000/work"},
             "http://127.0.0.1:1/000000000000/work",
             "arn:aws:sqs:us-east-1:000000000000:work",
         ),
@@ -96,13 +96,13 @@ def test_the_queue_of_long_work_is_the_one_that_the_settings_name(
 ) -> None:
     functions = Deployment(built, {**SETTINGS, **settings}).functions
     for each in functions.values():
-        assert each.variables["CHAT_WORK_QUEUE"] == url
+        assert each.variables["CHAT_JOB_QUEUE"] == url
     senders = {
         name
         for name, each in functions.items()
         if any("sqs:SendMessage" in one["Action"] and one["Resource"] == arn for one in each.statements)
     }
-    assert senders == {"APIHandler", "WebsocketMessage", "WebsocketDisconnect", "Sweep", "Work"}
+    assert senders == {"APIHandler", "WebsocketMessage", "WebsocketDisconnect", "Sweep", "Worker"}
 
 
 def test_the_rest_api_is_the_one_that_chalice_would_make_of_the_app(deployment: Deployment) -> None:

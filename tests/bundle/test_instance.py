@@ -66,7 +66,7 @@ def test_it_serves_what_was_packaged_with_a_secret_of_its_own_and_records_what_w
     recorded = json.loads(record.read_text())
     assert recorded["denied"] == []
     functions = {each["function"] for each in recorded["calls"]}
-    assert functions == {"APIHandler", "Work"}, "nobody else was asked for anything, and the queue is looked at"
+    assert functions == {"APIHandler", "Worker"}, "nobody else was asked for anything, and the queue is looked at"
 
 
 def test_a_person_is_told_how_to_get_more_tokens_for_it(instances: Instances, stage_directory: Path) -> None:

@@ -26,7 +26,7 @@ from tests.support.client import Http, Person, Stage
 SECRET = "only-the-tests-of-the-bundle-sign-with-this"
 GRACE = {"CHAT_TIME_EXPIRED_TOKEN_GRACE": "1"}
 BRISK_SWEEP = {**GRACE, "CHAT_RETENTION_DAYS": "30", "CHAT_TIME_RETENTION_DAY": "0.05"}
-BRISK_WORK = {**GRACE, "CHAT_TIME_ERASURE_SETTLES": "0.5"}
+BRISK_WORK = {**GRACE, "CHAT_TIME_ERASURE_GRACE": "0.5"}
 PATIENCE = 30.0
 BY_LAMBDA = {
     # Lambda's event source mapping wants it of the function's role, beside the two that the local worker uses as
@@ -152,4 +152,4 @@ def test_long_work_may_do_all_that_it_needs_and_nothing_else(built_directory: Pa
         until(lambda: eve.get("/me/erasure").expect(200)["status"] == "done")
         run.people.bob.hears_event("participant_erased", conversation_id=chat)
         assert eve.socket.hears(type="disconnect")["code"] == "ERASED"
-    assert unused(written, "Work") == BY_LAMBDA
+    assert unused(written, "Worker") == BY_LAMBDA

@@ -13,20 +13,20 @@ import pytest
 from botocore.config import Config
 
 from chalicelib.aws import refusals
-from chalicelib.aws.clients import Keys
+from chalicelib.aws.clients import StaticCredentials
 from chalicelib.aws.dynamo_client import TARGET, DynamoClient
-from chalicelib.aws.json_service import JsonService
-from chalicelib.aws.tls import Trust
+from chalicelib.aws.json_service import AwsJsonClient
+from chalicelib.aws.tls import TlsContext
 from chalicelib.core.clock import SystemClock
 from tests.support.engine import REGION, TOY_TABLE, create_tables, running_engine
 from tests.support.raw_peer import CUT, RawPeer, Say, raw_peer
 
-KEYS = Keys("testing", "testing", None)
+KEYS = StaticCredentials("testing", "testing", None)
 Make = Callable[[str], Any]
 
 
 def ours(url: str) -> DynamoClient:
-    service = JsonService(url, "dynamodb", TARGET, REGION, lambda: KEYS, SystemClock(), Trust())
+    service = AwsJsonClient(url, "dynamodb", TARGET, REGION, lambda: KEYS, SystemClock(), TlsContext())
     return DynamoClient(service)
 
 
@@ -219,7 +219,7 @@ def test_after_three_attempts_it_is_given_up(make: Make, peer: RawPeer, trouble:
         get(make(peer.url))
     said = refusals.response(caught.value)
     assert (None if said is None else said["Error"]["Code"]) == code
-    assert refusals.is_of_the_network(caught.value) or said is not None
+    assert refusals.is_network_error(caught.value) or said is not None
     assert len(peer.requests) == 3
 
 
@@ -285,7 +285,7 @@ def test_what_is_opened_before_there_is_anything_to_ask_asks_nothing_and_serves_
     peer: RawPeer,
 ) -> None:
     client = ours(peer.url)
-    client.open()
+    client.warm_up()
     assert peer.requests == []
     peer.script.append(FOUND)
     assert get(client) == {"pk": {"S": "p"}}
@@ -295,4 +295,4 @@ def test_what_is_opened_before_there_is_anything_to_ask_asks_nothing_and_serves_
 def test_to_open_where_nobody_is_does_not_raise() -> None:
     with raw_peer() as gone:
         url = gone.url
-    ours(url).open()
+    ours(url).warm_up()

@@ -13,9 +13,9 @@ import pytest
 from botocore.credentials import Credentials
 from websockets.sync.client import ClientConnection, connect
 
-from chalicelib.aws.poster import CallbackPoster
+from chalicelib.aws.poster import ApiGatewayPoster
 from chalicelib.core.clock import SystemClock
-from chalicelib.core.ports import Poster
+from chalicelib.core.ports import ConnectionPoster
 from local.gateway import Apis, Gateway, WebSocketApi
 from tests.laws.world import Post, RecordingPoster
 from tests.unit.core.conftest import KeepingPoster
@@ -26,7 +26,7 @@ SOCKETS = ("a", "b", "c")
 class Rig(Protocol):
     """A poster, sockets to post to, and what they heard."""
 
-    poster: Poster
+    poster: ConnectionPoster
 
     def id_of(self, socket: str) -> str:
         """The connection id of a socket."""
@@ -49,7 +49,7 @@ class Recording:
     lost: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.poster: Poster = RecordingPoster(self.posts, self.lost, lambda: None)
+        self.poster: ConnectionPoster = RecordingPoster(self.posts, self.lost, lambda: None)
 
     def id_of(self, socket: str) -> str:
         return socket
@@ -66,7 +66,7 @@ class Keeping:
 
     def __init__(self) -> None:
         self.keeping = KeepingPoster()
-        self.poster: Poster = self.keeping
+        self.poster: ConnectionPoster = self.keeping
 
     def id_of(self, socket: str) -> str:
         return socket
@@ -83,7 +83,7 @@ class Deployed:
 
     def __init__(self, gateway: Gateway, ids: list[str], open_sockets: contextlib.ExitStack) -> None:
         credentials = Credentials("key", "secret")
-        self.poster: Poster = CallbackPoster(
+        self.poster: ConnectionPoster = ApiGatewayPoster(
             gateway.management_url, "us-east-1", credentials.get_frozen_credentials, SystemClock()
         )
         self._gateway = gateway

@@ -13,10 +13,10 @@ from botocore.credentials import Credentials
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from chalicelib.aws.poster import CallbackPoster
+from chalicelib.aws.poster import ApiGatewayPoster
 from chalicelib.core.clock import SystemClock
-from chalicelib.core.measures import Measure
-from chalicelib.core.ports import Unobserved
+from chalicelib.core.measures import Metric
+from chalicelib.core.ports import NullObserver
 from local.gateway import Apis, Gateway, WebSocketApi
 
 SOCKETS, FRAMES = 12, 4
@@ -35,16 +35,16 @@ class Run(NamedTuple):
 
     gone: list[int]
     heard: list[list[int]]
-    told: dict[Measure, float]
+    told: dict[Metric, float]
 
 
-class Told(Unobserved):
+class Told(NullObserver):
     """Adds up."""
 
     def __init__(self) -> None:
-        self.counts: Counter[Measure] = Counter()
+        self.counts: Counter[Metric] = Counter()
 
-    def count(self, what: Measure, value: float = 1) -> None:
+    def count(self, what: Metric, value: float = 1) -> None:
         self.counts[what] += int(value)
 
 
@@ -66,7 +66,7 @@ def run(seed: int, seconds: float = 30, **trouble: float) -> Run:
         gateway.change(seed=seed, **(trouble or TROUBLE))
         told = Told()
         credentials = Credentials("key", "secret").get_frozen_credentials
-        poster = CallbackPoster(gateway.management_url, "us-east-1", credentials, SystemClock(), told)
+        poster = ApiGatewayPoster(gateway.management_url, "us-east-1", credentials, SystemClock(), told)
         mail = {each: [json.dumps(number).encode() for number in range(FRAMES)] for each in ids}
         gone = poster.post_all(mail, time.monotonic() + seconds)
         for each in ids:
@@ -93,9 +93,9 @@ def test_whoever_is_not_said_to_be_gone_hears_all_in_order_at_least_once(seed: i
         assert heard[number] == sorted(heard[number])
         if number not in gone:
             assert set(heard[number]) == set(range(FRAMES))
-    assert told[Measure.POSTS_GONE] == len(gone)
-    assert told[Measure.POSTS_RETRIED] > 0
-    assert Measure.POSTS_DROPPED not in told
+    assert told[Metric.POSTS_GONE] == len(gone)
+    assert told[Metric.POSTS_RETRIED] > 0
+    assert Metric.POSTS_DROPPED not in told
 
 
 def test_some_seed_says_of_a_socket_that_hears_that_it_is_gone() -> None:
@@ -112,6 +112,6 @@ def test_posts_that_hang_are_given_up_at_the_deadline_and_the_others_go_out() ->
     begun = time.monotonic()
     found = run(3, seconds=1.0, posts_hung=0.2)
     assert time.monotonic() - begun < 10
-    assert found.told[Measure.POSTS_DROPPED] > 0
+    assert found.told[Metric.POSTS_DROPPED] > 0
     assert any(set(each) == set(range(FRAMES)) for each in found.heard)
     assert found.gone == [0]

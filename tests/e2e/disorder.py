@@ -30,7 +30,7 @@ class DisorderlyServer:
         settings = {
             "CHAT_TIME_SOCKET_FAN_OUT": str(LONG),
             "CHAT_TIME_HTTP_FAN_OUT": str(HTTP_FAN_OUT),
-            "CHAT_WORK_QUEUE": "",  # the other server would take what is in it, and cannot reach our sockets
+            "CHAT_JOB_QUEUE": "",  # the other server would take what is in it, and cannot reach our sockets
         }
         is_bundle = kind == "bundle"
         environment = variables_for(bundle_environment(settings) if is_bundle else settings)

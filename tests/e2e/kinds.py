@@ -26,8 +26,8 @@ HURRIED = {
     **UNHURRIED,
     "CHAT_TIME_TICKET_LIFETIME": "1",
     "CHAT_TIME_EXPIRED_TOKEN_GRACE": "1",
-    "CHAT_TIME_TYPING_EVERY": "0.2",
-    "CHAT_LIMIT_BURST": "5",
+    "CHAT_TIME_TYPING_INTERVAL": "0.2",
+    "CHAT_LIMIT_MESSAGE_BURST": "5",
     "CHAT_LIMIT_MESSAGES_PER_SECOND": "3",  # fewer than get through on any machine
 }
 FEW = ("--environments", "3")
@@ -128,7 +128,7 @@ class Servers:
 
         Without the queue: each of two servers would take the other's messages, and cannot reach its sockets.
         """
-        alone = {**environment, "CHAT_WORK_QUEUE": ""}
+        alone = {**environment, "CHAT_JOB_QUEUE": ""}
         return self._start(kind, name, alone, store_url=self.ordinary(kind).ready["store_url"])
 
     def apart(self, kind: str, name: str, environment: Mapping[str, str]) -> Server:

@@ -202,7 +202,7 @@ TABLE: tuple[Act, ...] = (
     _row("subscribe after", "subscribe", "NOT_FOUND subscribed subscribed subscribed subscribed", {"after": 0}),
     _row("unsubscribe", "unsubscribe", "unsubscribed unsubscribed unsubscribed unsubscribed unsubscribed"),
     _row("sync", "sync", "NOT_FOUND sync sync sync sync", {"after": 0}),
-    _row("read", "read", "NOT_FOUND ack ack ack ack", {"sequence_id": 2}),
+    _row("read", "read", "NOT_FOUND read_ack read_ack read_ack read_ack", {"sequence_id": 2}),
     _row(
         "say something",
         "message",

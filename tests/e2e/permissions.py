@@ -22,7 +22,7 @@ class Permission(NamedTuple):
 
 # The sweep comes once a minute, if a run takes so long, and what long work finds is a matter of chance:
 # tests/bundle/test_permissions.py looks at both.
-NOT_ASKED = {"Sweep", "Work"}
+NOT_ASKED = {"Sweep", "Worker"}
 # Allowed, and not seen in a run: each with the reason for which it is needed all the same. None is.
 NOT_SEEN: dict[Permission, str] = {}
 

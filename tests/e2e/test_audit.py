@@ -26,19 +26,25 @@ def test_every_use_of_a_right_is_in_the_audit(people: People) -> None:
     guest.posts(chat, "secret text")  # 10
     bob.bans(chat, guest)  # 11
     bob.delete(f"/conversations/{chat}/invites/{invite['invite_id']}").expect(204)
-    invited = {"by": bob.id, "invite_id": invite["invite_id"]}
+    invited = {"actor_id": bob.id, "invite_id": invite["invite_id"]}
     assert [_said(each) for each in alice.audits(chat)] == [
-        {"sequence_id": 2, "act": "role_changed", "by": alice.id, "participant_id": bob.id, "role": "moderator"},
-        {"sequence_id": 3, "act": "conversation_updated", "by": bob.id},
-        {"sequence_id": 4, "act": "muted", "by": bob.id, "participant_id": carol.id},
-        {"sequence_id": 5, "act": "unmuted", "by": bob.id, "participant_id": carol.id},
-        {"sequence_id": 6, "act": "banned", "by": bob.id, "participant_id": mallory.id},
-        {"sequence_id": 7, "act": "unbanned", "by": bob.id, "participant_id": mallory.id},
-        {"sequence_id": 8, "act": "removed", "by": bob.id, "participant_id": carol.id},
-        {"sequence_id": 8, "act": "invite_created", **invited},
-        {"sequence_id": 9, "act": "invite_used", **invited, "by": guest.id},
-        {"sequence_id": 11, "act": "banned", "by": bob.id, "participant_id": guest.id},
-        {"sequence_id": 11, "act": "invite_revoked", **invited},
+        {
+            "sequence_id": 2,
+            "action": "role_changed",
+            "actor_id": alice.id,
+            "participant_id": bob.id,
+            "role": "moderator",
+        },
+        {"sequence_id": 3, "action": "conversation_updated", "actor_id": bob.id},
+        {"sequence_id": 4, "action": "muted", "actor_id": bob.id, "participant_id": carol.id},
+        {"sequence_id": 5, "action": "unmuted", "actor_id": bob.id, "participant_id": carol.id},
+        {"sequence_id": 6, "action": "banned", "actor_id": bob.id, "participant_id": mallory.id},
+        {"sequence_id": 7, "action": "unbanned", "actor_id": bob.id, "participant_id": mallory.id},
+        {"sequence_id": 8, "action": "removed", "actor_id": bob.id, "participant_id": carol.id},
+        {"sequence_id": 8, "action": "invite_created", **invited},
+        {"sequence_id": 9, "action": "invite_used", **invited, "actor_id": guest.id},
+        {"sequence_id": 11, "action": "banned", "actor_id": bob.id, "participant_id": guest.id},
+        {"sequence_id": 11, "action": "invite_revoked", **invited},
     ]
     everything = str(alice.audits(chat))
     assert "secret" not in everything
@@ -55,8 +61,8 @@ def test_deleting_what_somebody_else_said_is_in_the_audit_and_ones_own_is_not(pe
     (entry,) = alice.audits(chat)
     assert _said(entry) == {
         "sequence_id": 5,
-        "act": "message_deleted",
-        "by": alice.id,
+        "action": "message_deleted",
+        "actor_id": alice.id,
         "participant_id": bob.id,
         "target": 3,
     }
@@ -93,5 +99,11 @@ def test_who_inherits_is_in_the_audit(people: People) -> None:
         alice.adds(chat, each)
     alice.leaves(chat)
     assert [_said(each) for each in bob.audits(chat)] == [
-        {"sequence_id": 4, "act": "role_changed", "by": alice.id, "participant_id": bob.id, "role": "owner"}
+        {
+            "sequence_id": 4,
+            "action": "role_changed",
+            "actor_id": alice.id,
+            "participant_id": bob.id,
+            "role": "owner",
+        }
     ]

@@ -132,6 +132,7 @@ FIELDS: dict[tuple[str, str], Mapping[str, Bad]] = {
 }
 """By command and field: values that are refused, at this field."""
 
+
 @pytest.mark.parametrize(("command", "field"), FIELDS)
 def test_a_bad_value_is_refused_and_named(room: Room, command: str, field: str) -> None:
     for kind, bad in FIELDS[command, field].items():

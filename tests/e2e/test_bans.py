@@ -14,7 +14,11 @@ def test_who_is_banned_is_told_so_and_hears_nothing_more(people: People) -> None
     bob.connects(chat)
     bob.socket.forgets()
     alice.bans(chat, bob)
-    assert bob.hears(type="removed") == {"type": "removed", "conversation_id": chat, "reason": "banned"}
+    assert bob.hears(type="conversation_removed") == {
+        "type": "conversation_removed",
+        "conversation_id": chat,
+        "reason": "banned",
+    }
     event = alice.hears_event("participant_left")
     assert (event["sender"], event["reason"]) == (alice.reference, "banned")
     assert event["participant"]["participant_id"] == bob.id

@@ -75,7 +75,7 @@ def test_an_edit_is_an_event_and_the_message_says_something_else(people: People,
         **said,
         "content": "hello, Bob",
         "edited_at": event["created_at"],
-        "last_change": 3,
+        "version": 3,
     }
     assert bob.log(chat)[1:] == [said, event], "the log tells it as it was"
     assert bob.syncs(chat, 1)["events"] == [said, event]
@@ -99,7 +99,7 @@ def test_an_edit_that_changes_nothing_is_the_one_before(people: People) -> None:
     assert alice.changes_message("edit", chat, MESSAGE, content="hello") == MESSAGE, "nothing was ever edited"
     assert alice.changes_message("edit", chat, MESSAGE, content="hi") == 3
     assert alice.changes_message("edit", chat, MESSAGE, content="hi", metadata={"mood": 1}) == 3
-    assert alice.edits(chat, MESSAGE, "hi")["last_change"] == 3
+    assert alice.edits(chat, MESSAGE, "hi")["version"] == 3
     assert alice.changes_message("edit", chat, MESSAGE, content="hi", metadata={"mood": True}) == 4, "True is no 1"
     assert alice.head(chat) == 4
 

@@ -209,7 +209,7 @@ def test_a_socket_that_is_said_to_be_gone_but_speaks_is_reachable_again(
         alice.posts(chat, "heard again")
         bob.hears_message("heard again", conversation_id=chat)
     three = alice.creates("Three", with_=[bob])
-    assert bob.hears(type="added")["conversation"]["conversation_id"] == three
+    assert bob.hears(type="conversation_added")["conversation"]["conversation_id"] == three
 
 
 def test_who_is_really_gone_is_posted_to_once_and_then_no_more(gateway: DisorderlyServer, people: People) -> None:

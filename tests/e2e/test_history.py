@@ -127,12 +127,12 @@ def test_a_subscription_begins_after_the_bound_or_at_the_head(told: Told) -> Non
     alice.connects()
     for bound, expected in (({}, 1), ({"after": 0}, 1), ({"after": 1}, 2), ({"after": 11}, 12)):
         snapshot = alice.subscribes(chat, **bound)
-        assert snapshot["from"] == expected
+        assert snapshot["first_sequence_id"] == expected
         assert [event["sequence_id"] for event in snapshot["events"]] == list(range(expected, HEAD + 1))
         assert (snapshot["head"], snapshot["has_more"]) == (HEAD, False)
     for at_or_beyond in (12, 13, 10**6):
         snapshot = alice.subscribes(chat, after=at_or_beyond)
-        assert (snapshot["from"], snapshot["events"]) == (HEAD + 1, [])
+        assert (snapshot["first_sequence_id"], snapshot["events"]) == (HEAD + 1, [])
         assert (snapshot["head"], snapshot["has_more"]) == (HEAD, False)
 
 
@@ -140,7 +140,7 @@ def test_who_subscribes_from_beyond_the_head_hears_what_comes_next(people: Peopl
     (alice,) = people("alice")
     chat = alice.creates("Chat")
     alice.connects()
-    assert alice.subscribes(chat, after=1000)["from"] == 2
+    assert alice.subscribes(chat, after=1000)["first_sequence_id"] == 2
     alice.says(chat, "next")
     assert alice.hears_message("next")["sequence_id"] == 2
 
@@ -152,7 +152,7 @@ def test_a_subscription_without_a_bound_shows_the_newest_fifty_events(people: Pe
         alice.posts(chat, f"message {number}")
     alice.connects()
     snapshot = alice.subscribes(chat)
-    assert (snapshot["from"], snapshot["head"]) == (3, 52)
+    assert (snapshot["first_sequence_id"], snapshot["head"]) == (3, 52)
     assert [event["sequence_id"] for event in snapshot["events"]] == list(range(3, 53))
     assert snapshot["has_more"] is True
     view = alice.sees(chat)
@@ -191,9 +191,9 @@ def test_hello_can_subscribe_to_several_conversations_each_from_its_own_bound(pe
     number = socket.sends_numbered("hello", subscribe=wanted)
     answers = [socket.hears(id=number) for _ in range(4)]
     assert [each["type"] for each in answers] == ["welcome", "subscribed", "error", "subscribed"]
-    assert answers[1]["from"] == 2
+    assert answers[1]["first_sequence_id"] == 2
     assert (answers[2]["code"], answers[2]["conversation_id"]) == ("NOT_FOUND", foreign)
-    assert answers[3]["from"] == 1
+    assert answers[3]["first_sequence_id"] == 1
 
 
 def test_ping_tells_the_heads_of_the_callers_own_conversations_only(people: People) -> None:

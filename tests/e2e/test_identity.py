@@ -166,7 +166,7 @@ def test_a_ticket_opens_one_socket_as_the_one_who_asked_for_it(people: People) -
     assert socket.asks("hello")["participant"] == alice.reference
     assert _handshake(alice.stage, query=f"ticket={given['ticket']}") == 401
     chat = bob.creates("Chat", with_=[alice])
-    assert socket.hears(type="added")["conversation"]["conversation_id"] == chat
+    assert socket.hears(type="conversation_added")["conversation"]["conversation_id"] == chat
 
 
 def test_every_ticket_is_another_and_none_gives_away_the_token(people: People) -> None:
@@ -264,7 +264,7 @@ def test_a_participant_id_may_be_any_visible_ascii(
         assert said["sequence_id"] == 2
         assert alice.gives_role(chat, odd, "moderator")["participant_id"] == odd.id
         alice.removes(chat, odd)
-        odd.hears(type="removed")
+        odd.hears(type="conversation_removed")
         assert [each["participant_id"] for each in alice.sees(chat)["participants"]] == [alice.id]
     finally:
         odd.disconnects()

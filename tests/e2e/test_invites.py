@@ -36,7 +36,7 @@ def test_who_has_an_invite_joins_and_everybody_hears_of_it(people: People) -> No
     assert view["participants"][-1]["participant_id"] == bob.id
     event = alice.hears_event("participant_joined")
     assert (event["sender"], event["reason"]) == (bob.reference, "joined")
-    assert bob.hears(type="added")["conversation"]["conversation_id"] == chat
+    assert bob.hears(type="conversation_added")["conversation"]["conversation_id"] == chat
     assert bob.posts(chat, "hello")["sequence_id"] == 3
 
 
@@ -165,5 +165,5 @@ def test_of_a_hundred_who_use_an_invite_at_once_ten_get_in_if_it_is_for_ten(crow
     (listed,) = alice.get(f"/conversations/{chat}/invites").expect(200)["invites"]
     assert listed["uses"] == 10
     assert [event["type"] for event in alice.log(chat)].count("participant_joined") == 10
-    used = [each for each in alice.audits(chat) if each["act"] == "invite_used"]
-    assert {each["by"] for each in used} == came
+    used = [each for each in alice.audits(chat) if each["action"] == "invite_used"]
+    assert {each["actor_id"] for each in used} == came

@@ -48,7 +48,12 @@ def test_a_snapshot_of_much_is_paged_and_contiguous_to_the_head(people: People) 
     assert _size(snapshot) <= MAX_FRAME_BYTES
     ids = [event["sequence_id"] for event in snapshot["events"]]
     assert 0 < len(ids) < len(texts)
-    assert (ids[-1], snapshot["head"], snapshot["from"], snapshot["has_more"]) == (15, 15, ids[0], True)
+    assert (ids[-1], snapshot["head"], snapshot["first_sequence_id"], snapshot["has_more"]) == (
+        15,
+        15,
+        ids[0],
+        True,
+    )
 
     synced: list[Any] = []
     more = True
@@ -62,7 +67,7 @@ def test_a_snapshot_of_much_is_paged_and_contiguous_to_the_head(people: People) 
     assert [event["content"] for event in synced[1:]] == texts
 
     resumed = bob.subscribes(chat, after=1)
-    assert resumed["from"] == 2
+    assert resumed["first_sequence_id"] == 2
     assert resumed["has_more"] is True
     assert _size(resumed) <= MAX_FRAME_BYTES
     assert bob.sees(chat)["messages"] == synced[1:]
@@ -74,7 +79,7 @@ def test_a_hundred_people_are_as_many_as_there_may_be(stage: Stage, http: Http, 
     others = [{"participant_id": f"{alice.id}-{number}", "name": f"Number {number}"} for number in range(98)]
     others.append({"participant_id": bob.id, "name": bob.name})
     chat = alice.creates("Crowd", participants=others, join_policy="open")
-    assert bob.hears(type="added")["conversation"]["participant_count"] == 100
+    assert bob.hears(type="conversation_added")["conversation"]["participant_count"] == 100
 
     view = alice.sees(chat)
     assert view["participant_count"] == 100
@@ -105,7 +110,7 @@ def test_a_hundred_long_names_are_cut_in_frames_which_say_so(people: People) -> 
     alice.connects()
     alice.posts(chat, "hello")
     for answer in (alice.subscribes(chat, after=1), alice.syncs(chat, after=1)):
-        assert answer["participants_more"] is True
+        assert answer["participants_truncated"] is True
         assert 0 < len(answer["participants"]) < 100
         assert [event["type"] for event in answer["events"]] == ["message"]
         assert _size(answer) <= MAX_FRAME_BYTES

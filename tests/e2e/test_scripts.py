@@ -75,7 +75,7 @@ def test_what_is_said_while_somebody_joins_reaches_them_by_the_snapshot_or_by_a_
 
     assert 1 < snapshot["head"] < said[-1]
     assert [event["sequence_id"] for event in snapshot["events"]] == list(
-        range(snapshot["from"], snapshot["head"] + 1)
+        range(snapshot["first_sequence_id"], snapshot["head"] + 1)
     )
     for number in {*range(snapshot["head"] + 1, said[-1] + 1)} - {snapshot["head"] + 5}:
         bob.hears(type="event", event={"sequence_id": number})
@@ -90,7 +90,7 @@ def test_who_leaves_hears_nothing_and_finds_everything_when_they_return(people: 
     bob.reads(club, 2)
 
     assert bob.leaves(club) == 1
-    assert bob.hears(type="removed")["reason"] == "left"
+    assert bob.hears(type="conversation_removed")["reason"] == "left"
     bob.socket.forgets()
     alice.posts(club, "while bob is away")
     bob.hears_nothing()
@@ -101,7 +101,7 @@ def test_who_leaves_hears_nothing_and_finds_everything_when_they_return(people: 
     view = bob.joins(club)
     assert view["read_up_to"] == 2
     assert view["unread_count"] == 1
-    assert bob.hears(type="added")["conversation"]["conversation_id"] == club
+    assert bob.hears(type="conversation_added")["conversation"]["conversation_id"] == club
     kinds = [event["type"] for event in bob.log(club)]
     assert kinds == ["conversation_created", "message", "participant_left", "message", "participant_joined"]
     bob.subscribes(club)
@@ -134,8 +134,8 @@ def test_a_conversation_from_beginning_to_end(people: People) -> None:
         each.connects()
 
     life = alice.creates("Life", with_=[bob], metadata={"colour": "green"})
-    assert bob.hears(type="added")["conversation"]["title"] == "Life"
-    assert alice.hears(type="added")["conversation"]["metadata"] == {"colour": "green"}
+    assert bob.hears(type="conversation_added")["conversation"]["title"] == "Life"
+    assert alice.hears(type="conversation_added")["conversation"]["metadata"] == {"colour": "green"}
     for each in (alice, bob):
         each.subscribes(life)
 
@@ -146,7 +146,7 @@ def test_a_conversation_from_beginning_to_end(people: People) -> None:
     alice.gives_role(life, carol, "moderator")
     carol.posts(life, "I am here to moderate")
     carol.removes(life, bob)
-    assert bob.hears(type="removed", conversation_id=life)["reason"] == "removed"
+    assert bob.hears(type="conversation_removed", conversation_id=life)["reason"] == "removed"
     kinds = [
         "conversation_created",
         "message",

@@ -150,7 +150,11 @@ def test_who_is_removed_is_told_so_and_hears_nothing_more(people: People) -> Non
     listening.forgets()
     alice.removes(chat, bob)
     for socket in (listening, not_subscribed):
-        assert socket.hears(type="removed") == {"type": "removed", "conversation_id": chat, "reason": "removed"}
+        assert socket.hears(type="conversation_removed") == {
+            "type": "conversation_removed",
+            "conversation_id": chat,
+            "reason": "removed",
+        }
     listening.hears_nothing()
 
     alice.posts(chat, "about bob")
@@ -172,7 +176,7 @@ def test_who_was_removed_and_added_again_hears_again_once_they_subscribe(people:
     bob.connects(chat)
     alice.removes(chat, bob)
     alice.adds(chat, bob)
-    bob.hears(type="added")
+    bob.hears(type="conversation_added")
     alice.posts(chat, "before he subscribes")
     bob.hears_nothing(type="event", event={"type": "message"})
     assert bob.subscribes(chat, after=3)["events"][0]["content"] == "before he subscribes"
@@ -193,8 +197,8 @@ def test_the_others_are_told_who_went_and_by_whom(people: People) -> None:
     event = carol.hears_event("participant_joined")
     assert (event["sender"], event["reason"]) == (alice.reference, "added")
     assert event["participant"]["participant_id"] == bob.id
-    carol.hears_nothing(type="removed")
-    carol.hears_nothing(type="added")
+    carol.hears_nothing(type="conversation_removed")
+    carol.hears_nothing(type="conversation_added")
 
 
 def test_whoever_is_added_hears_it_on_every_socket_subscribed_or_not(people: People) -> None:
@@ -202,13 +206,13 @@ def test_whoever_is_added_hears_it_on_every_socket_subscribed_or_not(people: Peo
     sockets = [bob.connects() for _ in range(2)]
     chat = alice.creates("Chat", with_=[bob])
     for socket in sockets:
-        conversation = socket.hears(type="added")["conversation"]
+        conversation = socket.hears(type="conversation_added")["conversation"]
         assert conversation["conversation_id"] == chat
         assert "participants" not in conversation
     other = alice.creates("Other")
     alice.adds(other, bob)
     for socket in sockets:
-        assert socket.hears(type="added")["conversation"]["conversation_id"] == other
+        assert socket.hears(type="conversation_added")["conversation"]["conversation_id"] == other
 
 
 def _comparable(answer: Answer) -> tuple[int, dict[str, str], Any]:

@@ -126,7 +126,7 @@ def written(
     for cache in (wiring.settings, wiring.verifier, wiring.application):
         cache.cache_clear()
     stream = io.StringIO()
-    handler = logs.LineHandler(stream)
+    handler = logs.StdoutHandler(stream)
     logging.getLogger().addHandler(handler)
     yield stream
     logging.getLogger().removeHandler(handler)

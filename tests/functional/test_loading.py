@@ -38,7 +38,7 @@ ENVIRONMENT = {
     "CHAT_CONVERSATIONS_TABLE": "conversations",
     "CHAT_CONNECTIONS_TABLE": "connections",
     "CHAT_MANAGEMENT_ENDPOINT": "https://example.invalid/dev",
-    "CHAT_WORK_QUEUE": "https://example.invalid/queue",
+    "CHAT_JOB_QUEUE": "https://example.invalid/queue",
     "CHAT_JWT_SECRET": "a-secret-for-the-functional-tests",
 }
 
@@ -59,7 +59,7 @@ def load(store: RawPeer, **more: str) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize("name", ["app", "message", "connect", "disconnect", "sweep", "work"])
+@pytest.mark.parametrize("name", ["app", "message", "connect", "disconnect", "sweep", "worker"])
 def test_the_store_is_connected_to_before_the_first_event_and_asked_nothing(store: RawPeer, name: str) -> None:
     assert load(store, _HANDLER=f"app.{name}") == [True, True, 1, None, []]
     assert len(store.connections) == 1
@@ -72,7 +72,7 @@ def test_the_first_event_uses_that_connection_and_no_sdk(store: RawPeer) -> None
     assert len(store.connections) == 1
 
 
-@pytest.mark.parametrize("name", ["message", "connect", "disconnect", "sweep", "work"])
+@pytest.mark.parametrize("name", ["message", "connect", "disconnect", "sweep", "worker"])
 def test_what_only_http_needs_is_loaded_for_http_only(store: RawPeer, name: str) -> None:
     assert load(store, _HANDLER="app.app", WHAT="1") == [True, True, True]
     assert load(store, _HANDLER=f"app.{name}", WHAT="1") == [False, False, False]

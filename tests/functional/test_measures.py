@@ -43,7 +43,7 @@ class Lines:
 def lines(chat: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Lines:
     caplog.set_level(logging.INFO, "chalicelib.metrics")
     monkeypatch.setenv("CHAT_STAGE", "dev")
-    monkeypatch.setenv("CHAT_LIMIT_BURST", "4")
+    monkeypatch.setenv("CHAT_LIMIT_MESSAGE_BURST", "4")
     monkeypatch.setenv("CHAT_LIMIT_MESSAGES_PER_SECOND", "1")
     for cache in (wiring.settings, wiring.application):
         cache.cache_clear()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.core.model import Caller
+from chalicelib.core.model import Principal
 from chalicelib.core.requests import CreateConversation, NewParticipant
 
 from .conftest import Callbacks, token
@@ -82,8 +82,8 @@ def conversation(owner: str, *others: str) -> str:
     request = CreateConversation(
         title="Trip", participants=[NewParticipant(participant_id=each, name=each) for each in others]
     )
-    outcome = wiring.application().conversations.create(Caller(owner, owner), request)
-    return str(outcome.answer["conversation_id"])
+    outcome = wiring.application().conversations.create(Principal(owner, owner), request)
+    return str(outcome.response["conversation_id"])
 
 
 # ---- $connect ------------------------------------------------------------------------------------------
@@ -93,9 +93,9 @@ def conversation(owner: str, *others: str) -> str:
 def test_a_bearer_token_opens_a_socket(chat: Any, name: str) -> None:
     answer = chat.connect(connecting({name: f"Bearer {token('alice')}"}), None)
     assert answer == {"statusCode": 200, "headers": {}}
-    socket = wiring.application().connection_store.socket(CONNECTION)
+    socket = wiring.application().connection_store.get(CONNECTION)
     assert socket is not None
-    assert (socket.participant_id, socket.reachable) == ("alice", False)
+    assert (socket.participant_id, socket.is_active) == ("alice", False)
 
 
 @pytest.mark.parametrize("separator", [", ", ",", " , "])
@@ -107,10 +107,10 @@ def test_a_token_among_the_subprotocols_is_taken_and_not_repeated(chat: Any, sep
 
 def test_a_ticket_opens_one_socket(chat: Any) -> None:
     identity = wiring.verifier()(token("alice", "Alice"))
-    ticket = str(wiring.application().tickets.give(identity)["ticket"])
+    ticket = str(wiring.application().tickets.issue(identity)["ticket"])
     assert chat.connect(connecting({}, {"ticket": ticket}), None)["statusCode"] == 200
     assert chat.connect(connecting({}, {"ticket": ticket}, "second="), None)["statusCode"] == 401
-    assert wiring.application().connection_store.socket("second=") is None
+    assert wiring.application().connection_store.get("second=") is None
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_who_cannot_say_who_they_are_is_answered_401(
     chat: Any, headers: dict[str, str], query: dict[str, str] | None
 ) -> None:
     assert chat.connect(connecting(headers, query), None) == {"statusCode": 401}
-    assert wiring.application().connection_store.socket(CONNECTION) is None
+    assert wiring.application().connection_store.get(CONNECTION) is None
 
 
 def test_nothing_is_posted_while_a_socket_is_being_opened(chat: Any, callbacks: Callbacks) -> None:
@@ -151,9 +151,9 @@ def test_a_first_frame_is_answered_and_makes_the_socket_reachable(chat: Any, cal
     assert to == CONNECTION
     assert (welcome["type"], welcome["id"], welcome["protocol"]) == ("welcome", "1", 1)
     assert welcome["participant"]["participant_id"] == "alice"
-    socket = wiring.application().connection_store.socket(CONNECTION)
+    socket = wiring.application().connection_store.get(CONNECTION)
     assert socket is not None
-    assert socket.reachable
+    assert socket.is_active
 
 
 def test_a_message_goes_from_one_socket_to_all_subscribers(chat: Any, callbacks: Callbacks) -> None:
@@ -195,7 +195,9 @@ def test_a_socket_that_was_wrongly_taken_for_gone_hears_again(chat: Any, callbac
     callbacks.posted.clear()
     chat.message(saying({"type": "ping"}, "b="), None)
     assert callbacks.heard_by("b=")[0]["type"] == "pong"
-    (where,) = {each.conversation_id for each in wiring.application().connection_store.remembered("b=")}
+    (where,) = {
+        each.conversation_id for each in wiring.application().connection_store.subscriptions_of_connection("b=")
+    }
     frame = {"type": "message", "conversation_id": where, "client_message_id": "2", "content": "again"}
     chat.message(saying(frame, "a="), None)
     assert [each["event"]["content"] for each in callbacks.heard_by("b=") if each["type"] == "event"] == ["again"]
@@ -242,14 +244,14 @@ def test_a_closed_socket_leaves_nothing_behind_however_often_it_is_said(chat: An
     assert store.subscribers(where)
     for _ in range(2):
         assert chat.disconnect(leaving(), None) == {"statusCode": 200}
-        assert store.socket(CONNECTION) is None
+        assert store.get(CONNECTION) is None
         assert store.subscribers(where) == []
-        assert store.sockets_of("alice") == []
+        assert store.active_connections_of("alice") == []
 
 
 def test_the_sweep_clears_away_what_was_deleted(chat: Any) -> None:
     where = conversation("alice", "bob")
-    wiring.application().conversations.delete(Caller("alice", None), where)
+    wiring.application().conversations.delete(Principal("alice", None), where)
     store = wiring.application().conversation_store
     assert store.head(where) is not None
     chat.sweep({"time": "", "source": "", "account": "", "region": "", "detail": {}, "detail-type": "",

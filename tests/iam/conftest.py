@@ -59,7 +59,7 @@ def our_policies(deployed_policies: dict[str, list[Json]]) -> dict[str, list[Jso
         "ApiStage": STAGE,
         "ConversationsTable.Arn": table("conversations"),
         "ConnectionsTable.Arn": table("connections"),
-        "WorkQueue.Arn": QUEUE,
+        "JobQueue.Arn": QUEUE,
     } | {
         f"{each.log_group}.Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{each.log_group}:*"
         for each in FUNCTIONS

@@ -14,7 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.credentials import Credentials
 
-from chalicelib.aws.poster import CallbackPoster
+from chalicelib.aws.poster import ApiGatewayPoster
 from chalicelib.core.clock import SystemClock
 from local.iam import Guard
 from tests.support.engine import REGION
@@ -59,10 +59,10 @@ def client_of(service: str, url: str, key_id: str, region: str = REGION) -> Iter
         client.close()
 
 
-def poster_of(guard: Guard, key_id: str) -> CallbackPoster:
+def poster_of(guard: Guard, key_id: str) -> ApiGatewayPoster:
     """The poster that is deployed, as the function of this key id has it."""
     credentials = Credentials(key_id, "secret")
-    return CallbackPoster(guard.management_url, REGION, credentials.get_frozen_credentials, SystemClock())
+    return ApiGatewayPoster(guard.management_url, REGION, credentials.get_frozen_credentials, SystemClock())
 
 
 @dataclass

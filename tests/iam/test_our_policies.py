@@ -97,7 +97,7 @@ def said(statements: list[Json]) -> set[tuple[str, str]]:
     """What statements allow as they stand in the template: (action, resource), of the three services only."""
     resources = {
         **{str({"Fn::GetAtt": [logical_id, "Arn"]}): table(name) for logical_id, name in TABLES.items()},
-        str({"Fn::GetAtt": ["WorkQueue", "Arn"]}): QUEUE,
+        str({"Fn::GetAtt": ["JobQueue", "Arn"]}): QUEUE,
         **{f"/{method}/": SOCKETS % method for method in ("POST", "DELETE")},
     }
     found = set()
@@ -181,7 +181,7 @@ def tickets_of(guard: Guard, function: str, tables: dict[str, str]) -> Iterator[
 def use_a_ticket(guard: Guard, tables: dict[str, str]) -> Identity:
     """The API gives a ticket, a socket is opened with it."""
     with tickets_of(guard, "APIHandler", tables) as api, tickets_of(guard, "WebsocketConnect", tables) as socket:
-        return socket.redeem(str(api.give(Identity("ann", "Ann", int(time.time()) + 60))["ticket"]))
+        return socket.redeem(str(api.issue(Identity("ann", "Ann", int(time.time()) + 60))["ticket"]))
 
 
 def test_our_code_runs_under_its_own_policies(

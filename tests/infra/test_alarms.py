@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.measures import Measure
+from chalicelib.core.measures import Metric
 from chalicelib.edge import metrics
 from chalicelib.edge.context import Invocation
 from chalicelib.edge.metrics import NAMESPACE
@@ -89,7 +89,7 @@ def test_what_is_measured_is_shown_and_what_is_watched_is_measured(
         if metric[0] == NAMESPACE
     }
     watched = {each["MetricName"] for each in found.values() if each["Namespace"] == NAMESPACE}
-    measured = {each.value for each in Measure}
+    measured = {each.value for each in Metric}
     assert shown == measured
     assert watched <= measured
 

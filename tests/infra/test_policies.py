@@ -14,7 +14,7 @@ from infra.template.secret import SID
 from tests.infra.checkouts import ROOT
 
 Json = dict[str, Any]
-TABLES = [["ConversationsTable", "Arn"], ["ConnectionsTable", "Arn"], ["WorkQueue", "Arn"]]
+TABLES = [["ConversationsTable", "Arn"], ["ConnectionsTable", "Arn"], ["JobQueue", "Arn"]]
 """And the queue."""
 SOCKETS = (
     "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:"
@@ -102,7 +102,7 @@ def test_who_reaches_which_table_and_which_socket(resources: Json) -> None:
         "message": {"UseConversations", "UseConnections", "HaveItToldLater", *posting},
         "disconnect": {"SayWhoWent", "ForgetSockets", "HaveItToldLater", *posting},
         "sweep": {"ClearAwayAndExpire", "TellOfIt", "SendLostWork", *posting},
-        "work": {"EraseAndExpire", "HangUpAndTell", "TakeWork", "SendOn", *posting},
+        "worker": {"EraseAndExpire", "HangUpAndTell", "TakeWork", "SendOn", *posting},
     }
 
 

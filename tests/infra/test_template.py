@@ -54,7 +54,7 @@ def test_every_function_is_known_by_its_names(resources: Json) -> None:
         "WebsocketMessage": "app.message",
         "WebsocketDisconnect": "app.disconnect",
         "Sweep": "app.sweep",
-        "Work": "app.work",
+        "Worker": "app.worker",
     }
 
 
@@ -70,9 +70,13 @@ def test_memory_and_time_are_chosen_for_each_function(resources: Json) -> None:
     chosen = {name: (each["MemorySize"], each["Timeout"]) for name, each in functions(resources).items()}
     # Below half a gigabyte a function has so little of a processor that signing a fan-out takes seconds.
     assert all(memory >= 512 for name, (memory, _) in chosen.items() if name != "Sweep")
-    assert all(seconds < GATEWAY_SECONDS for name, (_, seconds) in chosen.items() if name not in ("Sweep", "Work"))
+    assert all(
+        seconds < GATEWAY_SECONDS for name, (_, seconds) in chosen.items() if name not in ("Sweep", "Worker")
+    )
     assert chosen["Sweep"][1] > app.SWEEP_SECONDS
-    assert chosen["Work"][1] >= 2 * app.WORK_SECONDS, "a page that is begun at the last moment must get to its end"
+    assert chosen["Worker"][1] >= 2 * app.JOB_SECONDS, (
+        "a page that is begun at the last moment must get to its end"
+    )
 
 
 def test_concurrency_is_reserved_where_the_configuration_says_so(dev: Json, prod: Json) -> None:

@@ -189,7 +189,7 @@ def nobody_is_invited(world: World, _verdict: Verdict) -> None:
 
 
 def _acts(world: World) -> list[str]:
-    return [each["act"] for each in world.process(skew=9.0).audit("alice")["entries"]]
+    return [each["action"] for each in world.process(skew=9.0).audit("alice")["entries"]]
 
 
 ALONE = Shape(people=("alice",), sockets=("alice",), listening=("alice",))

@@ -231,12 +231,12 @@ class _Check:
         assert self._head is not None
         messages = [event["sequence_id"] for event in self._story.messages]
         last = messages[-1] if messages else 0
-        assert (self._head["messages"], self._head["last_message"]) == (len(messages), last), self._head
-        assert self._head["participants"] == len(self._story.members), "participant_count is not who is in"
+        assert (self._head["message_count"], self._head["last_message"]) == (len(messages), last), self._head
+        assert self._head["participant_count"] == len(self._story.members), "participant_count is not who is in"
         if self._head["state"] != "deleted":
             assert self._head["state"] == ("live" if self._story.members else "closed")
         if self._tidy and self._head["state"] == "live":
-            assert self._head["gone"] == {}, "who has gone is still noted after all of it was cleared away"
+            assert self._head["departed"] == {}, "who has gone is still noted after all of it was cleared away"
         if self._tidy:
             assert not plain(self._items, self._chat, f"Q#{self._world.conversation}"), "something is still queued"
 
@@ -264,15 +264,15 @@ class _Check:
         noted = {each for each in people if plain(self._items, self._chat, f"U#{each}", "F#")}
         assert kept == noted == self._story.traces, "who was here is not found, or what is found means nothing"
         entries = [
-            (item["sequence_id"], item["act"], item["by"], item.get("participant_id"), item.get("target"))
+            (item["sequence_id"], item["action"], item["actor_id"], item.get("participant_id"), item.get("target"))
             for item in plain(self._items, self._chat, where, "A#").values()
-            if not item["act"].startswith("invite_")
+            if not item["action"].startswith("invite_")
         ]
         assert entries == self._story.audit, "the audit is not what the log tells"
 
     def _pointer_is_right(self, place: dict[str, Any]) -> None:
         read = [each for each in self._story.messages if each["sequence_id"] <= place["read_up_to"]]
-        assert place["read_messages"] == len(read), f"{place}, but {len(read)} messages are up to there"
+        assert place["read_message_count"] == len(read), f"{place}, but {len(read)} messages are up to there"
         who = place["participant_id"]
         said = [each for each in self._story.messages if each["sender"]["participant_id"] == who]
         own = [each["sequence_id"] for each in said if each["sequence_id"] > place["epoch"]]
@@ -284,14 +284,16 @@ class _Check:
             if sk.startswith("E#"):
                 kept = stored.event(item)
                 number = kept.event["sequence_id"]
-                assert kept.deletion == now.deleted_by.get(number, 0), f"{number} is deleted by {kept.deletion}"
+                assert kept.deleted_by == now.deleted_by.get(number, 0), (
+                    f"{number} is deleted by {kept.deleted_by}"
+                )
                 if number in now.versions:
-                    assert kept.present == now.versions[number][-1], f"{number} is not what the log tells"
+                    assert kept.current == now.versions[number][-1], f"{number} is not what the log tells"
                 else:
                     assert kept.state is None, f"event {number} is no message and has changed"
         reactions = [stored.reaction(item) for sk, item in self._of_conversation.items() if sk.startswith("R#")]
         there = {
-            (each.target, each.participant_id, each.emoji): each.event
+            (each.target, each.participant_id, each.emoji): each.sequence_id
             for each in reactions
             # Those to deleted messages mean nothing, and are left where clearing them away was interrupted.
             if self._tidy or each.target not in now.deleted_by
@@ -387,7 +389,7 @@ class _Check:
         assert self._head is not None
         if self._head["state"] != "live":
             return  # what lies about then is asked by nobody, and expires
-        gone = {each["participant_id"]: each["event"] for each in self._head["gone"].values()}
+        gone = {each["participant_id"]: each["event"] for each in self._head["departed"].values()}
         for item in plain(self._items, self._live, f"C#{self._world.conversation}", "S#").values():
             person, epoch = item["participant_id"], item["epoch"]
             member = self._story.members.get(person)
@@ -402,15 +404,15 @@ class _Check:
     def _rows_of_a_socket_agree(self, socket: str) -> None:
         connection_id, where = self._world.connection(socket), self._world.conversation
         rows = plain(self._items, self._live, f"X#{connection_id}")
-        row = rows.get("SOCKET")
+        row = rows.get("CONNECTION")
         heard = plain(self._items, self._live, f"C#{where}").get(f"S#{connection_id}")
         reachable = plain(self._items, self._live, f"U#{self._world.owner_of(socket)}").get(f"X#{connection_id}")
         if row is None:
             assert (rows, heard, reachable) == ({}, None, None), f"the closed socket {socket} left something"
-        elif row["gone"]:
+        elif row["is_stale"]:
             assert (heard, reachable) == (None, None), f"the gone socket {socket} is still posted to"
         else:
-            assert (reachable is not None) == row["reachable"], f"the socket {socket} cannot be found"
+            assert (reachable is not None) == row["is_active"], f"the socket {socket} cannot be found"
             remembered = rows.get(f"S#{where}")
             assert (heard is None) == (remembered is None), f"the socket {socket} is half subscribed"
             if heard is not None:
@@ -467,7 +469,7 @@ class _Check:
         text = "\n".join(json.dumps([*key, item], sort_keys=True) for key, item in self._items.items())
         text = text.replace(self._world.conversation, "(conversation)").replace(self._world.tag, "(tag)")
         names = [event["message_id"] for event in self._story.messages]
-        names += [item["send_key"] for item in self._of_conversation.values() if "send_key" in item]
+        names += [item["idempotency_key"] for item in self._of_conversation.values() if "idempotency_key" in item]
         names += [part for sk in self._of_conversation if sk.startswith("R#") for part in sk.split("#")[2:]]
         for number, each in enumerate(names):
             text = text.replace(each, f"({number})")
@@ -521,10 +523,10 @@ class _Check:
 
     def _reads_by_socket(self, name: str, head: int) -> None:
         for socket in self._world.sockets:
-            row = plain(self._items, self._live, f"X#{self._world.connection(socket)}").get("SOCKET")
+            row = plain(self._items, self._live, f"X#{self._world.connection(socket)}").get("CONNECTION")
             if self._world.owner_of(socket) != self._world.person(name) or row is None:
                 continue
-            if row["gone"] or not row["reachable"]:
+            if row["is_stale"] or not row["is_active"]:
                 continue  # its next frame would bring it back, and that is a write
             after = max(head - MAX_SYNC_EVENTS, 0)
             (sync,) = self._reader.says(socket, "sync", after=after)
@@ -573,7 +575,7 @@ def _events_in(said: Any) -> list[Event]:
         return []
     if said.get("type") == "event":
         return [said["event"]]
-    if "message_id" in said and "last_change" not in said and "type" in said and said["type"] == "message":
+    if "message_id" in said and "version" not in said and "type" in said and said["type"] == "message":
         return [said]
     events: list[Event] = said.get("events", [])
     return events
@@ -583,7 +585,7 @@ def _messages_in(said: Any) -> list[Event]:
     """The messages as they were then, of a frame or of an answer."""
     if not isinstance(said, dict):
         return []
-    if "last_change" in said:
+    if "version" in said:
         return [said]
     found: list[Event] = [*said.get("messages", [])]
     for holder in (said, said.get("conversation", {})):
@@ -596,7 +598,7 @@ def _numbers_in(said: Any) -> list[int]:
     if not isinstance(said, dict):
         return []
     shown = (*_events_in(said), *_messages_in(said))
-    numbers = [event.get("last_change", event["sequence_id"]) for event in shown]
+    numbers = [event.get("version", event["sequence_id"]) for event in shown]
     numbers += [each["sequence_id"] for each in said.get("reactions", ()) if "sequence_id" in each]
     numbers += [said[name] for name in ("head", "sequence_id") if name in said]
     return numbers + list((said.get("heads") or {}).values())

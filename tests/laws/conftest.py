@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chalicelib.aws.clients import Keys
+from chalicelib.aws.clients import StaticCredentials
 from chalicelib.aws.dynamo_client import TARGET, DynamoClient
-from chalicelib.aws.json_service import JsonService
-from chalicelib.aws.tls import Trust
+from chalicelib.aws.json_service import AwsJsonClient
+from chalicelib.aws.tls import TlsContext
 from chalicelib.core.clock import SystemClock
 from tests.laws.memory import MemoryStore
 from tests.laws.world import Stage
@@ -27,8 +27,10 @@ DEFINITION = Path(__file__).parents[2] / "infra" / "tables.json"
 def engine_stage(dynamodb: "DynamoDBClient", store_engine: Engine) -> Stage:
     """On the engine that the local cloud runs on, one for the test process, by the client that the chat has."""
     names = create_tables(dynamodb, json.loads(DEFINITION.read_text("utf-8")))
-    keys = Keys("test", "test", None)
-    service = JsonService(store_engine.url, "dynamodb", TARGET, REGION, lambda: keys, SystemClock(), Trust())
+    keys = StaticCredentials("test", "test", None)
+    service = AwsJsonClient(
+        store_engine.url, "dynamodb", TARGET, REGION, lambda: keys, SystemClock(), TlsContext()
+    )
     return Stage(DynamoClient(service), names["ConversationsTable"], names["ConnectionsTable"])
 
 

@@ -11,7 +11,7 @@ from local.faults.client import DynamoClient
 from tests.laws.memory import MemoryStore
 from tests.laws.world import QUANTUM, Process, Shape, World
 
-AT_ONCE = Timing(append_deadline=3 * QUANTUM, erasure_settles=0.0, presence_settles=0.0)
+AT_ONCE = Timing(append_deadline=3 * QUANTUM, erasure_grace=0.0, presence_debounce=0.0)
 """Nothing else is under way: there is nothing to wait for."""
 SECRETS = ("what bob said", "what bob meant", "bob's own mark")
 """What bob's messages and their edits say, and what he calls one of them."""
@@ -57,7 +57,7 @@ def erase(process: Process, name: str = "bob", *, seconds: float = 60.0, times: 
 def finish(process: Process, name: str = "bob", *, seconds: float = 60.0, times: int = 20) -> int:
     """Do what is left of it."""
     for step in range(1, times + 1):
-        if process.app.erasure.work(erasure_id(process.world.person(name)), seconds) is None:
+        if process.app.erasure.run(erasure_id(process.world.person(name)), seconds) is None:
             return step
     raise AssertionError(f"it is not done after {times} steps: {process.app.erasure.status(process.caller(name))}")
 

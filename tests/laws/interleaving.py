@@ -18,9 +18,9 @@ from enum import Enum
 from functools import partial
 from typing import Any
 
-from chalicelib.core.data_ports import WorkQueue
+from chalicelib.core.data_ports import JobQueue
 from chalicelib.core.errors import ChatError
-from chalicelib.core.gather import one_by_one
+from chalicelib.core.gather import run_sequential
 from chalicelib.core.limits import Timing
 from chalicelib.core.ports import Gather
 from local.faults.calls import Call, ItemKey
@@ -132,8 +132,8 @@ def interleave(
     clients: Mapping[str, Callable[[DynamoClient], DynamoClient]] | None = None,
     lost: Mapping[str, Collection[str]] | None = None,
     timing: Timing | None = None,
-    gather: Gather = one_by_one,
-    queue: Callable[[World], WorkQueue | None] = lambda world: None,
+    gather: Gather = run_sequential,
+    queue: Callable[[World], JobQueue | None] = lambda world: None,
     backwards_in_time: bool = False,
     at_most: int = 1000,
     samples: int | None = None,

@@ -70,7 +70,7 @@ class Messages:
                 assert removed is not None, f"event {number} removes a reaction that is not there"
         counts = self._counts(now.pop("reactions", []), target)
         assert len(counts) <= MOST_EMOJI
-        self.versions[target].append(now | ({"reactions": counts} if counts else {}) | {"last_change": number})
+        self.versions[target].append(now | ({"reactions": counts} if counts else {}) | {"version": number})
 
     def _counts(self, before: list[dict[str, Any]], target: int) -> list[dict[str, Any]]:
         """The counts of a message's reactions in the order of first use."""

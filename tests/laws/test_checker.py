@@ -79,16 +79,25 @@ IN_THE_STORE: dict[str, tuple[str, Spoil]] = {
         "not in",
         lambda w, i: event(w, i, 6, sender={"participant_id": w.person("bob"), "name": "Bob", "type": "human"}),
     ),
-    "a wrong count of messages": ("'messages': 4", lambda w, i: at(w, i, "HEAD")["messages"].update(N="4")),
-    "a wrong count of people": ("participant_count", lambda w, i: at(w, i, "HEAD")["participants"].update(N="4")),
+    "a wrong count of messages": (
+        "'message_count': 4",
+        lambda w, i: at(w, i, "HEAD")["message_count"].update(N="4"),
+    ),
+    "a wrong count of people": (
+        "participant_count",
+        lambda w, i: at(w, i, "HEAD")["participant_count"].update(N="4"),
+    ),
     "a wrong last message": ("last_message", lambda w, i: at(w, i, "HEAD")["last_message"].update(N="4")),
     "a listed participant too few": ("list of participants", lambda w, i: drop(w, i, f"P#{w.person('dave')}")),
     "another role": ("memberships", lambda w, i: place(w, i, "carol")["role"].update(S="owner")),
-    "a pointer that counts wrongly": ("read", lambda w, i: place(w, i, "alice")["read_messages"].update(N="0")),
+    "a pointer that counts wrongly": (
+        "read",
+        lambda w, i: place(w, i, "alice")["read_message_count"].update(N="0"),
+    ),
     "a pointer that did not move": (
         "pointer",
         lambda w, i: (
-            place(w, i, "carol")["read_messages"].update(N="2"),
+            place(w, i, "carol")["read_message_count"].update(N="2"),
             place(w, i, "carol")["read_up_to"].update(N="4"),
         ),
     ),
@@ -101,7 +110,7 @@ IN_THE_STORE: dict[str, tuple[str, Spoil]] = {
     ),
     "somebody who is noted as gone": (
         "still noted",
-        lambda w, i: at(w, i, "HEAD")["gone"].update(M={"x": {"M": {}}}),
+        lambda w, i: at(w, i, "HEAD")["departed"].update(M={"x": {"M": {}}}),
     ),
 }
 

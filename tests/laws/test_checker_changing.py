@@ -48,9 +48,9 @@ Spoil = Callable[[World, Items], object]
 IN_THE_STORE: dict[str, tuple[str, Spoil]] = {
     "a text that nobody wrote": (
         "is not what the log tells",
-        lambda w, i: state(w, i, changes={"content": "other"}),
+        lambda w, i: state(w, i, overrides={"content": "other"}),
     ),
-    "an edit that is not in the message": ("is not what the log tells", lambda w, i: state(w, i, changes={})),
+    "an edit that is not in the message": ("is not what the log tells", lambda w, i: state(w, i, overrides={})),
     "another time of the edit": (
         "is not what the log tells",
         lambda w, i: state(w, i, edited_at="2027-01-15T08:00:11.000Z"),
@@ -85,7 +85,7 @@ IN_THE_STORE: dict[str, tuple[str, Spoil]] = {
     ),
     "a deletion that the message does not know of": (
         "is deleted by 0",
-        lambda w, i: at(w, i, stored.event_sk(DELETED)).pop("deletion"),
+        lambda w, i: at(w, i, stored.event_sk(DELETED)).pop("deleted_by"),
     ),
     "a deletion at another time": (
         "at another time",

@@ -55,7 +55,7 @@ SPOILED: dict[str, tuple[str, Callable[[World, Items], object]]] = {
     "an act that is not in the audit": ("audit", lambda w, i: drop(w, i, f"A#{5:016d}#00")),
     "an act of somebody else": (
         "audit",
-        lambda w, i: at(w, i, f"A#{5:016d}#00")["by"].update(S=w.person("alice")),
+        lambda w, i: at(w, i, f"A#{5:016d}#00")["actor_id"].update(S=w.person("alice")),
     ),
     "no note of who was here": (
         "who was here",

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from chalicelib.core.sending import BATCH
+from chalicelib.core.sending import MAX_BATCH
 from local.faults.recording import Journal, RecordingClient
 from tests.laws.checker import check
 from tests.laws.interleaving import Act
@@ -123,11 +123,11 @@ def test_a_repeat_costs_two_reads_more(stage: Stage) -> None:
 
 def test_one_who_leads_a_full_batch_pays_for_one_transaction(stage: Stage) -> None:
     world = stage.world(crowd(3))
-    for number in range(BATCH - 1):
+    for number in range(MAX_BATCH - 1):
         leave_queued(world, "alice", f"dead{number}")
     bill = Bill(world, lambda process: process.writes("guest_0x", "alive", "k"), skew=0.1)
     assert bill.calls["transact_write_items"] == 1
-    assert check(world).texts == ["dead"] * (BATCH - 1) + ["alive"]
+    assert check(world).texts == ["dead"] * (MAX_BATCH - 1) + ["alive"]
     assert bill.pushed == 3, "each sender fans out its own"
 
 

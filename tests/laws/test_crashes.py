@@ -121,7 +121,7 @@ def test_a_connect_that_dies_leaves_a_socket_that_nobody_posts_to(stage: Stage) 
 def test_a_ticket_is_redeemed_at_most_once_wherever_a_process_dies(stage: Stage) -> None:
     def begin() -> tuple[World, str]:
         world = stage.world()
-        given = world.process().app.tickets.give(Identity(world.person("bob"), "Bob", TOKENS_EXPIRE))
+        given = world.process().app.tickets.issue(Identity(world.person("bob"), "Bob", TOKENS_EXPIRE))
         return world, str(given["ticket"])
 
     def redeem(begun: tuple[World, str], client: DynamoClient) -> None:

@@ -99,7 +99,7 @@ def test_history_and_views_tell_it_in_the_same_way(world: World) -> None:
         world.person("carol"),
     }
     acts = process.audit("alice")["entries"]
-    assert {each["by"] for each in acts} == {world.person("alice"), alias}
+    assert {each["actor_id"] for each in acts} == {world.person("alice"), alias}
     (ban,) = process.bans("alice")
     assert (ban["participant_id"], ban["banned_by"]) == (world.person("dave"), alias)
 
@@ -231,15 +231,15 @@ def test_nobody_comes_in_while_they_are_erased(world: World) -> None:
 
 def test_it_waits_for_what_was_under_way_when_they_left(world: World) -> None:
     """A mention that was checked before they left can be appended after it."""
-    slow = replace(AT_ONCE, erasure_settles=60.0)
+    slow = replace(AT_ONCE, erasure_grace=60.0)
     process = eraser(world, timing=slow)
     process.app.jobs.erase(process.caller("bob"))
     job_id = process.app.erasure.request(process.caller("bob"))[0]
-    delay = process.app.erasure.work(job_id, 60.0)
+    delay = process.app.erasure.run(job_id, 60.0)
     assert delay is not None
     assert 55 < delay <= 60
-    assert eraser(world, skew=130.0, timing=slow).app.erasure.work(job_id, 60.0) is not None
-    assert eraser(world, skew=170.0, timing=slow).app.erasure.work(job_id, 60.0) is None
+    assert eraser(world, skew=130.0, timing=slow).app.erasure.run(job_id, 60.0) is not None
+    assert eraser(world, skew=170.0, timing=slow).app.erasure.run(job_id, 60.0) is None
     nothing_is_left(world)
 
 
@@ -319,7 +319,7 @@ def many_more(world: World, count: int) -> None:
 
 
 def test_ten_thousand_messages_in_two_hundred_conversations_take_bounded_steps(stage: Stage) -> None:
-    world = stage.with_limits(burst=1000).world(Shape(people=("alice", "bob"), sockets=(), listening=()))
+    world = stage.with_limits(message_burst=1000).world(Shape(people=("alice", "bob"), sockets=(), listening=()))
     for number in range(50):
         world.process().sends("bob", f"what bob said {number}", f"k{number}")
     many_more(world, 199)
@@ -330,7 +330,7 @@ def test_ten_thousand_messages_in_two_hundred_conversations_take_bounded_steps(s
     process.app.jobs.erase(process.caller("bob"))
     while process.app.erasure.status(process.caller("bob"))["status"] == "running":
         began = clock.now()
-        process.app.erasure.work(erasure_id(world.person("bob")), BUDGET)
+        process.app.erasure.run(erasure_id(world.person("bob")), BUDGET)
         longest, steps = max(longest, clock.now() - began), steps + 1
         assert steps < 20
     print(f"{steps} steps of at most {longest:.1f} s, {store.calls} store calls")  # noqa: T201

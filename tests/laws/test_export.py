@@ -66,14 +66,14 @@ def test_of_what_was_deleted_or_never_was_there_is_nothing(stage: Stage) -> None
 
 
 def test_pages_hold_everything_once_whatever_happens_between_them(stage: Stage) -> None:
-    world = stage.with_limits(burst=10_000, content_bytes=24_000).world(OPEN)
+    world = stage.with_limits(message_burst=10_000, content_bytes=24_000).world(OPEN)
     process = world.process()
     home = world.conversation
     process.create("bob", ["alice"])
-    for number in range(export.LOOKED_AT + 50):
+    for number in range(export.EVENTS_PER_PAGE + 50):
         process.sends("bob" if number % 10 == 0 else "alice", f"text {number}", f"k{number}")
     first = process.app.export.page(process.caller("bob"), ExportQuery())
-    assert len(first["messages"]) < export.LOOKED_AT
+    assert len(first["messages"]) < export.EVENTS_PER_PAGE
     pages, left = [first], False
     while "next_cursor" in pages[-1]:
         if not left:
@@ -82,14 +82,14 @@ def test_pages_hold_everything_once_whatever_happens_between_them(stage: Stage) 
         query = ExportQuery(cursor=pages[-1]["next_cursor"])
         pages.append(process.app.export.page(process.caller("bob"), query))
     texts = [each["content"] for each in all_of(pages, "messages")]
-    assert texts == [f"text {number}" for number in range(0, export.LOOKED_AT + 50, 10)]
+    assert texts == [f"text {number}" for number in range(0, export.EVENTS_PER_PAGE + 50, 10)]
     ids = [each["conversation_id"] for each in all_of(pages, "conversations")]
     assert len(ids) == len({*ids}) == 2
     assert left
 
 
 def test_a_page_fits_into_an_answer(stage: Stage) -> None:
-    world = stage.with_limits(burst=10_000).world(OPEN)
+    world = stage.with_limits(message_burst=10_000).world(OPEN)
     process = world.process()
     for number in range(120):
         process.sends("bob", f"{number}" + "ä" * 9_990, f"k{number}")

@@ -53,9 +53,7 @@ def test_two_edits_are_one_after_the_other(stage: Stage, engine_stage: Stage, st
         assert sorted(set(edited_by)) == sorted({texts[each] for each in done})
         if len(done) == 2 and same:
             first, second = ends["one device edits"], ends["the other edits"]
-            assert first["last_change"] == second["last_change"] == FIRST + 1, (
-                "a repeat is answered like the first"
-            )
+            assert first["version"] == second["version"] == FIRST + 1, "a repeat is answered like the first"
 
     acts = {"one device edits": edits("alice", "A"), "the other edits": edits("alice", "A" if same else "B")}
     interleave(
@@ -203,7 +201,7 @@ def test_the_last_place_for_an_emoji_is_given_once(stage: Stage, store: Store) -
         assert sum(counts(verdict).values()) == len(done)
 
     acts = {"bob reacts": reacts("bob", HEART), "carol reacts": reacts("carol", THUMB)}
-    few = stage.with_limits(emoji=1)
+    few = stage.with_limits(emoji_per_message=1)
     interleave(few, Shape(), acts, judge, store=store, arrange=alice_spoke, samples=some_of(store, 40))
 
 

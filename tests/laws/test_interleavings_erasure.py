@@ -20,7 +20,7 @@ from tests.laws.memory import MemoryStore
 from tests.laws.world import Process, Stage, World
 
 SAMPLES = 12
-IN_TIME = replace(AT_ONCE, erasure_settles=60.0)
+IN_TIME = replace(AT_ONCE, erasure_grace=60.0)
 TEXTS = ("what bob said", "what bob meant")
 OTHERS: dict[str, Act] = {
     "send": lambda p: p.sends("carol", "of carol", "k"),
@@ -56,7 +56,7 @@ def leave(world: World) -> float | None:
     """Only begin: bob is gone, and nothing was gone through."""
     process = eraser(world, timing=IN_TIME)
     process.app.jobs.erase(process.caller("bob"))
-    return process.app.erasure.work(erasure_id(world.person("bob")), 60.0)
+    return process.app.erasure.run(erasure_id(world.person("bob")), 60.0)
 
 
 def lived(stage: Stage) -> World:
@@ -195,7 +195,7 @@ def test_who_comes_in_while_they_are_erased_is_in_before_or_after_and_never_miss
 def test_two_that_do_the_same_at_once_do_no_harm(stage: Stage) -> None:
     def works(process: Process) -> object:
         for _ in range(20):
-            if process.app.erasure.work(erasure_id(process.world.person("bob")), 60.0) is None:
+            if process.app.erasure.run(erasure_id(process.world.person("bob")), 60.0) is None:
                 return True
         return False
 

@@ -52,7 +52,7 @@ def test_who_leaves_while_sending_is_in_the_log_before_leaving_or_not_at_all(
         verdict = check(world, hears=PEOPLE)
         assert verdict.texts == (["of bob"] if sent else [])
         assert ("participant_left" in verdict.types) == left
-        assert bool(world.frames("bob", "removed")) == left
+        assert bool(world.frames("bob", "conversation_removed")) == left
 
     acts = {"bob sends": sends("bob"), "bob leaves": leaves("bob")}
     interleave(stage, Shape(), acts, judge, store=store, samples=some_of(store, 40), engine_stage=engine_stage)
@@ -69,7 +69,7 @@ def test_who_is_removed_while_somebody_sends_hears_nothing_from_then_on(
         and_then_alice_sends(world)
         verdict = check(world, hears=PEOPLE)
         assert verdict.texts == ([f"of {sender}"] if sent else []) + ["afterwards"]
-        assert bool(world.frames("bob", "removed")) == removed
+        assert bool(world.frames("bob", "conversation_removed")) == removed
 
     acts = {f"{sender} sends": sends(sender), "alice removes bob": removes("alice", "bob")}
     interleave(stage, Shape(), acts, judge, store=store, samples=some_of(store, 40), engine_stage=engine_stage)

@@ -74,7 +74,7 @@ def test_who_is_banned_while_sending_is_in_the_log_before_it_or_not_at_all(
         verdict = then_alice_sends(world)
         assert verdict.texts == (["of bob"] if sent else []) + ["afterwards"]
         assert (world.person("bob") in verdict.story.members) != banned
-        assert [each["reason"] for each in world.frames("bob", "removed")] == ["banned"] * banned
+        assert [each["reason"] for each in world.frames("bob", "conversation_removed")] == ["banned"] * banned
 
     acts = {"bob sends": sends("bob"), "alice bans bob": bans("alice", "bob")}
     arrange: Arrange = World.crowd if crowded else lambda world: None
@@ -350,7 +350,7 @@ def test_two_who_revoke_an_invite_revoke_it_once(stage: Stage, engine_stage: Sta
 
     def judge(world: World, ends: Ends) -> None:
         assert len(ends.successes("NOT_FOUND")) == 1
-        acts = [each["act"] for each in world.process().audit("alice")["entries"]]
+        acts = [each["action"] for each in world.process().audit("alice")["entries"]]
         assert acts == ["invite_created", "invite_revoked"]
 
     acts: dict[str, Act] = {"once": revokes, "again": revokes}
@@ -366,7 +366,7 @@ def test_who_makes_an_invite_while_losing_the_right_to_it_made_it_before(
         made = ends.succeeded("carol invites", "FORBIDDEN")
         check(world, hears=PEOPLE)
         entries = world.process().audit("alice")["entries"]
-        assert [each["act"] for each in entries] == ["invite_created"] * made + ["role_changed"] * demoted
+        assert [each["action"] for each in entries] == ["invite_created"] * made + ["role_changed"] * demoted
         invites = world.process().invites("alice")
         assert len(invites) == int(made)
         assert not demoted or ends["alice demotes carol and looks"] == invites, "nothing is made after it"

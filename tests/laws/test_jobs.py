@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.core.jobs import Jobs, UnknownWork
-from chalicelib.core.limits import MOST_DELAY
+from chalicelib.core.jobs import Jobs, UnknownJob
+from chalicelib.core.limits import MAX_DELAY
 from tests.laws.erasing import AT_ONCE, LIVELY, bob_lives_briefly, nothing_is_left
 from tests.laws.world import KeepingQueue, Process, Stage, World
 
@@ -41,7 +41,7 @@ def test_what_runs_out_of_time_sends_itself_on_until_it_is_done(world: World, qu
     while queue.sent:
         work, _ = queue.sent.pop()
         assert world.person("bob") not in work, "a message names a job and nobody"
-        jobs(process).work(work, 0.0)
+        jobs(process).run(work, 0.0)
         steps += 1
         assert steps < 50
     assert steps > 2
@@ -56,7 +56,7 @@ def test_asked_for_again_it_is_sent_again_and_a_doubled_message_does_no_harm(
     jobs(process).erase(process.caller("bob"))
     assert len(queue.sent) == 2
     for work, _ in queue.sent[:2]:
-        jobs(process).work(work, 60.0)
+        jobs(process).run(work, 60.0)
     nothing_is_left(world, secrets=TEXTS)
     assert len(queue.sent) == 2
 
@@ -71,7 +71,7 @@ def test_a_queue_that_refuses_costs_nobody_their_answer_and_the_sweep_sends_it_l
     queue.refuses = False
     jobs(process_of(world, queue, skew=4000.0)).sweep(45.0)
     (sent,) = queue.sent
-    jobs(process_of(world, queue, skew=4001.0)).work(sent[0], 60.0)
+    jobs(process_of(world, queue, skew=4001.0)).run(sent[0], 60.0)
     nothing_is_left(world, secrets=TEXTS)
     queue.sent.clear()
     jobs(process_of(world, queue, skew=8000.0)).sweep(45.0)
@@ -79,21 +79,21 @@ def test_a_queue_that_refuses_costs_nobody_their_answer_and_the_sweep_sends_it_l
 
 
 def test_no_delay_is_longer_than_the_queue_takes(world: World, queue: KeepingQueue) -> None:
-    process = world.process(skew=100.0, timing=replace(AT_ONCE, erasure_settles=10 * MOST_DELAY), queue=queue)
+    process = world.process(skew=100.0, timing=replace(AT_ONCE, erasure_grace=10 * MAX_DELAY), queue=queue)
     jobs(process).erase(process.caller("bob"))
-    jobs(process).work(queue.sent[0][0], 60.0)
-    assert queue.sent[1][1] == MOST_DELAY
+    jobs(process).run(queue.sent[0][0], 60.0)
+    assert queue.sent[1][1] == MAX_DELAY
 
 
 @pytest.mark.parametrize(
     "work", ["", "x", "unknown:1", "retention:x:y", "retention:", "presence:", "presence:x/y", "presence:conv_x"]
 )
 def test_what_nobody_has_sent_is_refused(world: World, queue: KeepingQueue, work: str) -> None:
-    with pytest.raises(UnknownWork):
-        jobs(process_of(world, queue)).work(work, 1.0)
+    with pytest.raises(UnknownJob):
+        jobs(process_of(world, queue)).run(work, 1.0)
 
 
 @pytest.mark.parametrize("work", ["erasure:never", "retention:1:conv_never"])
 def test_what_is_over_is_over(world: World, queue: KeepingQueue, work: str) -> None:
-    jobs(process_of(world, queue)).work(work, 1.0)
+    jobs(process_of(world, queue)).run(work, 1.0)
     assert queue.sent == []

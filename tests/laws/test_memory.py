@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.connections import DynamoConnections
-from chalicelib.aws.dynamo import Dynamo, Item, Operation, Table, key, marshal_item, returning_old
+from chalicelib.aws.dynamo import Dynamo, Item, Operation, Table, key, marshal_item, with_old_image
 from local.faults.calls import READS
 from local.faults.client import DynamoClient
 from tests.laws.memory import MemoryStore
@@ -150,7 +150,7 @@ class Script:
             self._check_op,
         ]
         operations = [self._chance.choice(kinds)(*place) for place in self._places()]
-        return "transact_write_items", {"TransactItems": [returning_old(each) for each in operations]}
+        return "transact_write_items", {"TransactItems": [with_old_image(each) for each in operations]}
 
     def _asking(self, operation: Operation) -> dict[str, Any]:
         ((_, arguments),) = operation.items()
@@ -176,7 +176,7 @@ class Script:
 
     def _check_op(self, pk: str, sk: str) -> Operation:
         condition = self._chance.choice([each for each in CONDITIONS if each])
-        return self._table.check_op(pk, sk, condition, **self._values(condition))
+        return self._table.condition_op(pk, sk, condition, **self._values(condition))
 
 
 def outcome(client: DynamoClient, request: Request) -> Any:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from chalicelib.core.errors import ChatError
-from chalicelib.core.gather import in_threads
+from chalicelib.core.gather import run_parallel
 from chalicelib.core.limits import Timing
-from chalicelib.core.sending import CROWDED_MILLISECONDS
+from chalicelib.core.sending import CONTENTION_WINDOW_MS
 from local.faults import TransactionWindows, in_front_of
 from local.faults.recording import Journal, RecordingClient
 from tests.laws.checker import check
@@ -48,7 +48,7 @@ def storm(world: World, deadline: float) -> list[dict[str, Any]]:
 
     def send(number: int) -> None:
         client = in_front_of(world.stage.engine, seed=number, windows=windows)
-        process = world.process(client, clock=clock, gather=in_threads, timing=Timing(append_deadline=deadline))
+        process = world.process(client, clock=clock, gather=run_parallel, timing=Timing(append_deadline=deadline))
         ready.wait()
         answers[number] = process.writes(SENDERS[number], f"of {number}", "k")
 
@@ -77,7 +77,7 @@ def test_thirty_senders_at_once_are_each_acknowledged_or_told_that_it_is_busy(
 
     # It drains: the next one goes straight through, and so do all that were refused.
     journal = Journal()
-    later = 40.0 + CROWDED_MILLISECONDS / 1000
+    later = 40.0 + CONTENTION_WINDOW_MS / 1000
     ack = world.process(RecordingClient(stage.engine, journal), skew=later).writes(SENDERS[0], "afterwards", "a")
     assert ack["type"] == "message_ack"
     assert journal.counts() == ALONE
@@ -98,7 +98,7 @@ def test_a_hundred_people_who_react_at_once_are_all_counted(stage: Stage) -> Non
 
     def react(number: int) -> None:
         client = in_front_of(world.stage.engine, seed=number, windows=windows)
-        process = world.process(client, clock=clock, gather=in_threads, timing=Timing())
+        process = world.process(client, clock=clock, gather=run_parallel, timing=Timing())
         ready.wait()
         while True:
             tries[number] += 1
@@ -124,7 +124,7 @@ def test_a_hundred_people_who_react_at_once_are_all_counted(stage: Stage) -> Non
 
 def test_who_sends_too_much_is_told_when_to_go_on_and_can_go_on_then(stage: Stage) -> None:
     burst = 5
-    stage = stage.with_limits(burst=burst, messages_per_second=10)
+    stage = stage.with_limits(message_burst=burst, messages_per_second=10)
     world = stage.world()
     answers = [world.process().writes("alice", f"{number}", f"k{number}") for number in range(burst + 3)]
     assert [answer["type"] for answer in answers] == ["message_ack"] * burst + ["error"] * 3
@@ -140,7 +140,7 @@ def test_who_sends_too_much_is_told_when_to_go_on_and_can_go_on_then(stage: Stag
 
 
 def test_changes_count_as_messages_for_the_rate_and_so_do_those_that_change_nothing(stage: Stage) -> None:
-    stage = stage.with_limits(burst=5, messages_per_second=10)
+    stage = stage.with_limits(message_burst=5, messages_per_second=10)
     world = stage.world()
     process = world.process()
     process.sends("alice", "first", "k")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from chalicelib.core.limits import Timing
-from chalicelib.core.sending import BATCH
+from chalicelib.core.sending import MAX_BATCH
 from local.faults.client import DynamoClient
 from local.faults.errors import Crash
 from local.faults.faulty import FaultyClient
@@ -196,21 +196,21 @@ def test_what_a_dead_sender_queued_a_moment_ago_gets_in_with_the_next_message(st
 
 def test_more_than_a_batch_of_the_dead_does_not_block_the_living(stage: Stage) -> None:
     world = stage.world()
-    for number in range(BATCH + 6):
+    for number in range(MAX_BATCH + 6):
         leave_queued(world, PEOPLE[number % 3], f"k{number}")
     ack = world.process(skew=0.1, timing=PATIENT).writes("bob", "alive", "k")
-    assert ack["sequence_id"] == BATCH + 8
-    assert check(world).texts == ["dead"] * (BATCH + 6) + ["alive"]
+    assert ack["sequence_id"] == MAX_BATCH + 8
+    assert check(world).texts == ["dead"] * (MAX_BATCH + 6) + ["alive"]
 
 
 def test_a_queue_that_has_drained_is_left_at_the_next_message(stage: Stage) -> None:
     world = stage.world()
     world.crowd()
     world.process().writes("alice", "queued", "1")
-    assert "crowded_until" in str(world.items())
+    assert "contended_until" in str(world.items())
     process = world.process(skew=1.0)
     head = process.app.conversation_store.head(world.conversation)
     assert head is not None
-    assert head.crowded_until == 0, "one message alone is no crowd"
+    assert head.contended_until == 0, "one message alone is no crowd"
     assert process.writes("bob", "direct", "2")["sequence_id"] == 3
     assert check(world, hears=PEOPLE).texts == ["queued", "direct"]

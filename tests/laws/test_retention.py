@@ -109,7 +109,7 @@ def test_who_looks_early_leaves_the_next_look_where_it_is(stage: Stage) -> None:
     sweep(world, 30.1)
     (due,) = notes(world)
     for _ in range(2):  # the message comes twice
-        world.process(skew=31 * DAY).app.jobs.work(f"retention:{due}:{world.conversation}", 60.0)
+        world.process(skew=31 * DAY).app.jobs.run(f"retention:{due}:{world.conversation}", 60.0)
         assert notes(world) == [due]
     sweep(world, 44.1)
     assert texts(world) == [None, None, None, None]
@@ -252,7 +252,7 @@ def test_a_sweep_that_dies_anywhere_is_finished_by_the_next_one(stage: Stage) ->
 
 
 def test_a_long_log_takes_several_steps(stage: Stage) -> None:
-    world = keeping(stage, 30).with_limits(burst=1000).world(SHAPE)
+    world = keeping(stage, 30).with_limits(message_burst=1000).world(SHAPE)
     process: Process = world.process()
     for number in range(130):
         process.sends("bob", f"old words {number}", f"k{number}")
@@ -270,4 +270,3 @@ def test_a_deleted_conversation_leaves_no_note(stage: Stage) -> None:
     sweep(world, 15.1)
     sweep(world, 31)
     assert holding(world, "RETENTION") == []
-

@@ -18,14 +18,14 @@ from typing import Any
 
 from chalicelib.core import requests
 from chalicelib.core.clock import Clock
-from chalicelib.core.data_ports import WorkQueue
+from chalicelib.core.data_ports import JobQueue
 from chalicelib.core.errors import Unavailable
 from chalicelib.core.frames import Frame
-from chalicelib.core.gather import one_by_one
-from chalicelib.core.limits import LEAST_RETENTION_DAYS, Limits, Timing
-from chalicelib.core.model import Caller, JoinPolicy, Role
+from chalicelib.core.gather import run_sequential
+from chalicelib.core.limits import MIN_RETENTION_DAYS, Limits, Timing
+from chalicelib.core.model import JoinPolicy, Principal, Role
 from chalicelib.core.ports import Gather
-from chalicelib.core.pushes import Answer, Outcome
+from chalicelib.core.pushes import DirectReply, Result
 from chalicelib.identity.model import Identity
 from chalicelib.identity.settings import IdentitySettings
 from chalicelib.settings import Settings
@@ -109,7 +109,7 @@ class RecordingPoster:
 
 
 class KeepingQueue:
-    """`core.data_ports.WorkQueue` that keeps what is sent, until it is told to refuse."""
+    """`core.data_ports.JobQueue` that keeps what is sent, until it is told to refuse."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, float]] = []
@@ -180,11 +180,11 @@ class World:
         *,
         skew: float = 0.0,
         clock: Clock | None = None,
-        gather: Gather = one_by_one,
+        gather: Gather = run_sequential,
         lost: Collection[str] = (),
         timing: Timing | None = None,
         posted: Callable[[], None] = lambda: None,
-        queue: WorkQueue | None = None,
+        queue: JobQueue | None = None,
     ) -> Process:
         """An invocation on `client` (the engine itself without one), whose own clock is ahead by `skew`.
 
@@ -207,8 +207,8 @@ class World:
         self.stage.engine.update_item(
             TableName=self.stage.conversations_table,
             Key={"pk": {"S": f"C#{self.conversation}"}, "sk": {"S": "HEAD"}},
-            UpdateExpression="SET #crowded_until = :until",
-            ExpressionAttributeNames={"#crowded_until": "crowded_until"},
+            UpdateExpression="SET #contended_until = :until",
+            ExpressionAttributeNames={"#contended_until": "contended_until"},
             ExpressionAttributeValues={":until": {"N": str(int(until * 1000))}},
         )
 
@@ -239,7 +239,7 @@ class World:
         """All that the store holds of this world, straight from the engine."""
         chat, live = self.stage.conversations_table, self.stage.connections_table
         engine, where = self.stage.engine, f"C#{self.conversation}"
-        first_visit = int(BEGIN + LEAST_RETENTION_DAYS * self.stage.settings.timing.retention_day)
+        first_visit = int(BEGIN + MIN_RETENTION_DAYS * self.stage.settings.timing.retention_day)
         keys = [(chat, "RETENTION", f"{first_visit:012d}#{self.conversation}")]
         for person in map(self.person, self.everybody):
             keys += [(chat, f"U#{person}", where), (live, f"U#{person}", "RATE")]
@@ -247,14 +247,18 @@ class World:
         for socket in self.sockets:
             connection_id = self.connection(socket)
             keys += [
-                (live, f"X#{connection_id}", "SOCKET"),
+                (live, f"X#{connection_id}", "CONNECTION"),
                 (live, f"X#{connection_id}", f"S#{self.conversation}"),
                 (live, f"U#{self.owner_of(socket)}", f"X#{connection_id}"),
             ]
         found: Items = {}
         for table, pk in self.partitions:
             found |= read_partition(engine, table, pk)
-        keys += [(chat, f"K#{item['send_key']['S']}", "K") for item in found.values() if "send_key" in item]
+        keys += [
+            (chat, f"K#{item['idempotency_key']['S']}", "K")
+            for item in found.values()
+            if "idempotency_key" in item
+        ]
         return found | read_keys(engine, keys)
 
 
@@ -265,9 +269,9 @@ class Process:
         self.world = world
         self.app = app
 
-    def caller(self, name: str) -> Caller:
+    def caller(self, name: str) -> Principal:
         """Somebody as the authorizer names them."""
-        return Caller(self.world.person(name), name.title())
+        return Principal(self.world.person(name), name.title())
 
     # ---- the socket ------------------------------------------------------------------------------------
 
@@ -275,20 +279,20 @@ class Process:
         """`$connect` with a good token."""
         owner = self.world.owner_of(socket)
         name = socket.rstrip("0123456789").title()
-        self.app.sockets.open(self.world.connection(socket), Identity(owner, name, TOKENS_EXPIRE))
+        self.app.sessions.open(self.world.connection(socket), Identity(owner, name, TOKENS_EXPIRE))
 
     def says(self, socket: str, command: str, **fields: Any) -> list[Frame]:
         """`$default`: one frame of a socket; the answers to it, whether they reached it or not."""
         connection_id = self.world.connection(socket)
         if command in ("subscribe", "unsubscribe", "sync", "message", "read", "typing", *CHANGES):
             fields.setdefault("conversation_id", self.world.conversation)
-        reply = self.app.sockets.receive(connection_id, json.dumps({"type": command, **fields}))
+        reply = self.app.sessions.receive(connection_id, json.dumps({"type": command, **fields}))
         with contextlib.suppress(Exception):  # as the edge does: what was acknowledged stands
-            if reply.hang_up is not None:
-                self.app.delivery.hang_up(connection_id, reply.hang_up)
-            answer = Answer(connection_id, reply.generation, reply.answers)
-            self.app.delivery.deliver(reply.pushes, within=5.0, answer=answer)
-        return reply.answers
+            if reply.close_with is not None:
+                self.app.fan_out.disconnect(connection_id, reply.close_with)
+            answer = DirectReply(connection_id, reply.generation, reply.replies)
+            self.app.fan_out.deliver(reply.pushes, within=5.0, answer=answer)
+        return reply.replies
 
     def writes(self, socket: str, text: str, key: str) -> Frame:
         """A message over a socket; the one frame that answers it."""
@@ -298,7 +302,7 @@ class Process:
     def disconnect(self, socket: str) -> None:
         """`$disconnect`."""
         with contextlib.suppress(Exception):  # as the edge does: what is left behind expires
-            self.app.delivery.deliver(self.app.sockets.close(self.world.connection(socket)), within=5.0)
+            self.app.fan_out.deliver(self.app.sessions.close(self.world.connection(socket)), within=5.0)
 
     # ---- HTTP ------------------------------------------------------------------------------------------
 
@@ -324,7 +328,7 @@ class Process:
         """`POST …/messages`: the event."""
         request = requests.SendMessage(content=text, client_message_id=key)
         sent = self.app.sender.send(self.caller(name), self.world.conversation, request)
-        outcome = Outcome(sent.event, self.app.sender.pushes(sent))
+        outcome = Result(sent.event, self.app.sender.pushes(sent))
         return self._answered(name, "send", outcome)
 
     def join(self, name: str, invite: str | None = None) -> Any:
@@ -346,7 +350,7 @@ class Process:
     def remove(self, name: str, whom: str) -> Any:
         """`DELETE …/participants`."""
         outcome = self.app.members.remove(self.caller(name), self.world.conversation, self.world.person(whom))
-        return self._answered(name, "remove", Outcome(None, outcome.pushes))
+        return self._answered(name, "remove", Result(None, outcome.pushes))
 
     def set_role(self, name: str, whom: str, role: Role) -> Any:
         """`PATCH …/participants`."""
@@ -414,36 +418,36 @@ class Process:
 
     def read(self, name: str, sequence_id: int) -> Any:
         """`PUT …/read`."""
-        outcome = self.app.reading.read(self.caller(name), self.world.conversation, sequence_id)
+        outcome = self.app.history.read(self.caller(name), self.world.conversation, sequence_id)
         return self._answered(name, "read", outcome)
 
     def edit(self, name: str, target: int, text: str, **more: Any) -> Any:
         """`PATCH …/messages/{sequence_id}`: the message as it now is."""
         request = requests.EditMessage(content=text, **more)
-        changed = self.app.changing.edit(self.caller(name), self.world.conversation, target, request)
-        return self._answered(name, "edit", Outcome(changed.message, changed.pushes))
+        changed = self.app.message_updates.edit(self.caller(name), self.world.conversation, target, request)
+        return self._answered(name, "edit", Result(changed.message, changed.pushes))
 
     def take_back(self, name: str, target: int) -> Any:
         """`DELETE …/messages/{sequence_id}`."""
-        changed = self.app.changing.delete(self.caller(name), self.world.conversation, target)
-        return self._answered(name, "take back", Outcome(None, changed.pushes))
+        changed = self.app.message_updates.delete(self.caller(name), self.world.conversation, target)
+        return self._answered(name, "take back", Result(None, changed.pushes))
 
     def react(self, name: str, target: int, emoji: str) -> Any:
         """`PUT …/reactions`."""
-        changed = self.app.changing.react(self.caller(name), self.world.conversation, target, emoji)
-        return self._answered(name, "react", Outcome(None, changed.pushes))
+        changed = self.app.message_updates.react(self.caller(name), self.world.conversation, target, emoji)
+        return self._answered(name, "react", Result(None, changed.pushes))
 
     def unreact(self, name: str, target: int, emoji: str) -> Any:
         """`DELETE …/reactions`."""
-        changed = self.app.changing.unreact(self.caller(name), self.world.conversation, target, emoji)
-        return self._answered(name, "unreact", Outcome(None, changed.pushes))
+        changed = self.app.message_updates.unreact(self.caller(name), self.world.conversation, target, emoji)
+        return self._answered(name, "unreact", Result(None, changed.pushes))
 
     def who_reacted(self, name: str, target: int, emoji: str | None = None) -> list[Any]:
         """`GET …/reactions`: all of them."""
         found: list[Any] = []
         query = requests.ReactionsQuery(emoji=emoji, limit="2")
         while True:
-            page = self.app.reading.reactions(self.caller(name), self.world.conversation, target, query)
+            page = self.app.history.reactions(self.caller(name), self.world.conversation, target, query)
             found += self._answered(name, "who reacted", page)["reactions"]
             if "next_cursor" not in page:
                 return found
@@ -453,7 +457,7 @@ class Process:
         """`GET …/events`."""
         query = requests.EventsQuery(after=str(after), limit=str(limit))
         return self._answered(
-            name, "events", self.app.reading.events(self.caller(name), self.world.conversation, query)
+            name, "events", self.app.history.events(self.caller(name), self.world.conversation, query)
         )
 
     def messages(self, name: str, *, before: int | None = None, after: int | None = None, limit: int = 100) -> Any:
@@ -461,7 +465,7 @@ class Process:
         bounds = {"before": before, "after": after, "limit": limit}
         query = requests.MessagesQuery(**{each: str(at) for each, at in bounds.items() if at is not None})
         return self._answered(
-            name, "messages", self.app.reading.messages(self.caller(name), self.world.conversation, query)
+            name, "messages", self.app.history.messages(self.caller(name), self.world.conversation, query)
         )
 
     def view(self, name: str) -> Any:
@@ -479,10 +483,10 @@ class Process:
 
     def _answered(self, name: str, what: str, result: Any) -> Any:
         """Carry out the pushes, as the edge does, and answer."""
-        if isinstance(result, Outcome):
+        if isinstance(result, Result):
             with contextlib.suppress(Exception):  # as the edge does: what was done stands
-                self.app.delivery.deliver(result.pushes, within=1.0)
-            result = result.answer
+                self.app.fan_out.deliver(result.pushes, within=1.0)
+            result = result.response
         self.world.answers.append(Answered(self.world.person(name), what, result))
         return result
 

@@ -65,7 +65,7 @@ def test_the_lines_to_paste_open_a_conversation_and_bob_hears_it(instances: Inst
         assert (sent["conversation_id"], sent["content"]) == (conversation_id, "Hello, everybody!")
 
         # Bob was added while he listened: what he does not hear live, the subscription's answer brings.
-        assert frame_of(listener, "added")["conversation"]["conversation_id"] == conversation_id
+        assert frame_of(listener, "conversation_added")["conversation"]["conversation_id"] == conversation_id
         assert frame_of(listener, "subscribed")["conversation_id"] == conversation_id
         body = {"content": "Bob?"}
         messages = f"{instance.ready['http_url']}/conversations/{conversation_id}/messages"

@@ -10,10 +10,10 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib.aws.clients import Keys
-from chalicelib.aws.json_service import JsonService
-from chalicelib.aws.queue import TARGET, SqsWorkQueue
-from chalicelib.aws.tls import Trust
+from chalicelib.aws.clients import StaticCredentials
+from chalicelib.aws.json_service import AwsJsonClient
+from chalicelib.aws.queue import TARGET, SqsJobQueue
+from chalicelib.aws.tls import TlsContext
 from chalicelib.core.clock import SystemClock
 from local.queue import QueueSettings, Worker, ensure_queue
 from tests.support.engine import REGION, Engine, store_engine
@@ -72,11 +72,11 @@ def test_a_message_is_handed_over_as_lambda_does_and_is_gone_then(client: Any, u
 def test_what_our_own_client_sends_is_handed_over_when_its_time_has_come(
     client: Any, store_engine: Engine, url: str
 ) -> None:
-    keys = Keys("test", "test", None)
-    service = JsonService(store_engine.url, "sqs", TARGET, REGION, lambda: keys, SystemClock(), Trust())
+    keys = StaticCredentials("test", "test", None)
+    service = AwsJsonClient(store_engine.url, "sqs", TARGET, REGION, lambda: keys, SystemClock(), TlsContext())
     handed: list[tuple[str, float]] = []
     began = time.monotonic()
-    SqsWorkQueue(lambda: service, url).send("presence:grüß", 0.5)
+    SqsJobQueue(lambda: service, url).send("presence:grüß", 0.5)
 
     def keep(event: dict[str, Any], _context: object) -> None:
         handed.append((event["Records"][0]["body"], time.monotonic() - began))

@@ -113,7 +113,7 @@ def test_an_example_of_a_body_is_accepted(name: str) -> None:
 @pytest.mark.parametrize("route", definitions.routes(), ids=lambda route: route.view.__name__)
 def test_a_view_takes_what_its_route_declares(route: Any) -> None:
     hints = {} if route.public else get_type_hints(route.view)
-    assert hints.get("query", requests.NoQuery) is route.query
+    assert hints.get("query", requests.EmptyQuery) is route.query
     assert hints.get("body", route.body) is route.body
     assert route.public or ("body" in hints) == (route.body is not None and bool(route.body.model_fields))
 

@@ -51,7 +51,7 @@ class Events(TypedDict):
 class Reactions(TypedDict):
     """Answer to `GET …/messages/{number}/reactions`."""
 
-    reactions: list[frames.WhoReacted]
+    reactions: list[frames.ReactionDetail]
     next_cursor: NotRequired[str]
 
 

@@ -261,7 +261,7 @@ class Person:
 
     def reads(self, conversation: str, sequence_id: int) -> Frame:
         """Move the read pointer, on the socket; the ack."""
-        return self.asks("read", "ack", conversation_id=conversation, sequence_id=sequence_id)
+        return self.asks("read", "read_ack", conversation_id=conversation, sequence_id=sequence_id)
 
     def types(self, conversation: str, *, is_typing: bool = True) -> None:
         """Begin or stop to write, on the socket. There is no answer."""

@@ -22,14 +22,14 @@ PATIENCE = 60.0
 """Seconds that the start may take on a busy machine."""
 STOPPING = 15.0
 
-UNHURRIED = {"CHAT_TIME_HTTP_FAN_OUT": "10", "CHAT_TIME_PRESENCE_SETTLES": "0.5"}
+UNHURRIED = {"CHAT_TIME_HTTP_FAN_OUT": "10", "CHAT_TIME_PRESENCE_DEBOUNCE": "0.5"}
 """Settings for tests that expect every push: a fan-out is not given up because the machine is busy.
 
 Who went is told after a second, the least that the queue keeps a message.
 """
 DAY = 0.1
 """Seconds that a day of retention lasts where nothing takes days: thirty days are three seconds."""
-BRISK = {**UNHURRIED, "CHAT_TIME_ERASURE_SETTLES": "0.5", "CHAT_TIME_RETENTION_DAY": str(DAY)}
+BRISK = {**UNHURRIED, "CHAT_TIME_ERASURE_GRACE": "0.5", "CHAT_TIME_RETENTION_DAY": str(DAY)}
 """Settings for tests of what takes days."""
 
 

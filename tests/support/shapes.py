@@ -23,10 +23,10 @@ Code = Annotated[str, Field(pattern=r"^[A-Z][A-Z_]+$")]
 Text = Annotated[str, Field(min_length=1)]
 
 EVENT_ENVELOPE = {"conversation_id", "sequence_id", "type", "created_at", "sender"}
-IN_HISTORY = {"edited_at", "reactions", "last_change"}
+IN_HISTORY = {"edited_at", "reactions", "version"}
 """What stands at messages as they now are, and never at the events of the log."""
 EVENT_FIELDS: dict[str, tuple[set[str], set[str]]] = {
-    "conversation_created": ({"title", "participants"}, {"participants_more"}),
+    "conversation_created": ({"title", "participants"}, {"participants_truncated"}),
     "message": (
         {"message_id"},
         {"content", "client_message_id", "reply_to", "mentions", "metadata", *IN_HISTORY, "deleted_at", "expired"},
@@ -60,7 +60,7 @@ class Welcome(TypedDict):
     id: NotRequired[str]
     type: Literal["welcome"]
     connection_id: Text
-    participant: frames.PersonRef
+    participant: frames.ParticipantRef
     protocol: Literal[1]
     expires_at: Time
     ping_interval: int
@@ -68,20 +68,16 @@ class Welcome(TypedDict):
 
 
 # `from` is a keyword of Python: it cannot be a field of a class.
-Subscribed = TypedDict(
-    "Subscribed",
-    {
-        "id": NotRequired[str],
-        "type": Literal["subscribed"],
-        "conversation_id": ConversationId,
-        "head": SequenceId,
-        "from": SequenceId,
-        "participants": list[frames.Participant],
-        "participants_more": NotRequired[Literal[True]],
-        "events": list[frames.Event],
-        "has_more": bool,
-    },
-)
+class Subscribed(TypedDict):
+    id: NotRequired[str]
+    type: Literal["subscribed"]
+    conversation_id: ConversationId
+    head: SequenceId
+    first_sequence_id: SequenceId
+    participants: list[frames.Participant]
+    participants_truncated: NotRequired[Literal[True]]
+    events: list[frames.Event]
+    has_more: bool
 
 
 class Synced(TypedDict):
@@ -92,7 +88,7 @@ class Synced(TypedDict):
     conversation_id: ConversationId
     head: SequenceId
     participants: list[frames.Participant]
-    participants_more: NotRequired[Literal[True]]
+    participants_truncated: NotRequired[Literal[True]]
     events: list[frames.Event]
     has_more: bool
 
@@ -122,7 +118,7 @@ class Ack(TypedDict):
     """Answer to `read`."""
 
     id: NotRequired[str]
-    type: Literal["ack"]
+    type: Literal["read_ack"]
     conversation_id: ConversationId
     read_up_to: SequenceId
     unread_count: Count
@@ -180,7 +176,7 @@ class TypingPush(TypedDict):
 
     type: Literal["typing"]
     conversation_id: ConversationId
-    participant: frames.PersonRef
+    participant: frames.ParticipantRef
     is_typing: bool
 
 
@@ -189,7 +185,7 @@ class PresencePush(TypedDict):
 
     type: Literal["presence"]
     conversation_id: ConversationId
-    participant: frames.PersonRef
+    participant: frames.ParticipantRef
     online: bool
 
 
@@ -212,14 +208,14 @@ class DeletedPush(TypedDict):
 class AddedPush(TypedDict):
     """Push: one is in a conversation from now on."""
 
-    type: Literal["added"]
+    type: Literal["conversation_added"]
     conversation: frames.Conversation
 
 
 class RemovedPush(TypedDict):
     """Push: one is no longer in a conversation."""
 
-    type: Literal["removed"]
+    type: Literal["conversation_removed"]
     conversation_id: ConversationId
     reason: Literal["left", "removed", "banned"]
 
@@ -240,7 +236,8 @@ FRAMES: Mapping[str, Any] = {
     "sync": Synced,
     "unsubscribed": Unsubscribed,
     "message_ack": MessageAck,
-    "ack": Ack | Done,
+    "ack": Done,
+    "read_ack": Ack,
     "auth_ok": AuthOk,
     "pong": Pong,
     "error": ErrorFrame,
@@ -249,8 +246,8 @@ FRAMES: Mapping[str, Any] = {
     "presence": PresencePush,
     "read": ReadPush,
     "conversation_deleted": DeletedPush,
-    "added": AddedPush,
-    "removed": RemovedPush,
+    "conversation_added": AddedPush,
+    "conversation_removed": RemovedPush,
     "disconnect": DisconnectPush,
 }
 

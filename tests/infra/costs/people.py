@@ -17,7 +17,7 @@ FACTS = Facts(
         **dict.fromkeys(("api_handler", "websocket_message"), 1024),
         **dict.fromkeys(("auth", "websocket_connect", "websocket_disconnect"), 512),
         "sweep": 256,
-        "work": 512,
+        "worker": 512,
     },
     alarms=25,
     dashboards=1,

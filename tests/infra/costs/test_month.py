@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.core.measures import Measure
+from chalicelib.core.measures import Metric
 from infra.costs import model
 from infra.costs.model import GB, Facts
 from infra.costs.operations import Operation
@@ -47,8 +47,8 @@ def test_what_is_logged_of_a_frame() -> None:
 
 
 def test_our_metrics_are_paid_when_they_are_sent() -> None:
-    assert USUAL.technical.custom_metrics == len(Measure)
-    assert model.month(1, USUAL, FACTS)["custom_metric"] == len(Measure)
+    assert USUAL.technical.custom_metrics == len(Metric)
+    assert model.month(1, USUAL, FACTS)["custom_metric"] == len(Metric)
     assert model.month(0, USUAL, FACTS)["custom_metric"] == 1
 
 

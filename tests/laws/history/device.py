@@ -249,13 +249,13 @@ class Device:
                 where = frame["conversation_id"]
                 copy = self._copy(where)
                 if frame["type"] == "subscribed":
-                    copy.begin(frame["from"])
+                    copy.begin(frame["first_sequence_id"])
                     session.subscribed.add(where)
                 copy.read(frame["events"])
                 self.person.cast.see(where, frame["head"])
-            case "removed" | "conversation_deleted":
+            case "conversation_removed" | "conversation_deleted":
                 session.subscribed.discard(frame["conversation_id"])
-            case "added" if frame["conversation"]["conversation_id"] in self.wanted:
+            case "conversation_added" if frame["conversation"]["conversation_id"] in self.wanted:
                 self._later(self._subscribe_again(frame["conversation"]["conversation_id"]))
 
     def _is_answer(self, session: Session, frame: Json) -> bool:
@@ -313,7 +313,7 @@ _ANSWERS = {
     "unsubscribe": "unsubscribed",
     "sync": "sync",
     "send": "message_ack",
-    "read": "ack",
+    "read": "read_ack",
     "edit": "ack",
     "take_back": "ack",
     "react": "ack",

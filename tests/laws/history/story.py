@@ -121,7 +121,7 @@ class Story:
         for who in people:
             self.listening[who] = f"{who} 0.0"
             call = self.begins("subscribe", who, {}, f"{who} 0.0")
-            answer = {"head": len(self.log), "from": 1, "events": self.log[-50:], "has_more": False}
+            answer = {"head": len(self.log), "first_sequence_id": 1, "events": self.log[-50:], "has_more": False}
             self.ends(call, {"type": "subscribed", "conversation_id": WHERE, **answer})
 
     def says(self, who: str, text: str, identity: str | None = None, *, push: bool = True) -> Call:
@@ -162,7 +162,7 @@ class Story:
         for event in self.log:
             if event.get("target") != message["sequence_id"] or {"deleted_at", "expired"} & message.keys():
                 continue
-            present["last_change"] = event["sequence_id"]
+            present["version"] = event["sequence_id"]
             match event["type"]:
                 case "message_edited":
                     present |= {"content": event["content"], "edited_at": event["created_at"]}
@@ -180,7 +180,7 @@ class Story:
         self.listening.pop(who, None)
         event = self.append("participant_left", actor, participant=self.member(who), reason="removed")
         self.pushes(event)
-        self.hears(who, {"type": "removed", "conversation_id": WHERE, "reason": "removed"})
+        self.hears(who, {"type": "conversation_removed", "conversation_id": WHERE, "reason": "removed"})
         self.ends(call, None, 204)
         return event
 
@@ -191,7 +191,9 @@ class Story:
         event = self.append("participant_joined", actor, participant=self.member(who), reason="added")
         self.pointers.setdefault(who, event["sequence_id"])
         self.pushes(event)
-        self.hears(who, {"type": "added", "conversation": {"conversation_id": WHERE, "head": len(self.log)}})
+        self.hears(
+            who, {"type": "conversation_added", "conversation": {"conversation_id": WHERE, "head": len(self.log)}}
+        )
         self.ends(call, self.member(who), 201)
         return event
 
@@ -207,7 +209,7 @@ class Story:
             event = self.append("participant_left", actor, participant=self.member(who), reason="banned")
             del self.inside[who]
             self.listening.pop(who, None)
-            self.hears(who, {"type": "removed", "conversation_id": WHERE, "reason": "banned"})
+            self.hears(who, {"type": "conversation_removed", "conversation_id": WHERE, "reason": "banned"})
         else:
             event = self.append("participant_banned", actor, participant={"participant_id": who})
         self.pushes(event)
@@ -240,7 +242,9 @@ class Story:
         event = self.append("participant_joined", who, participant=self.member(who), reason="joined")
         self.pointers.setdefault(who, event["sequence_id"])
         self.pushes(event)
-        self.hears(who, {"type": "added", "conversation": {"conversation_id": WHERE, "head": len(self.log)}})
+        self.hears(
+            who, {"type": "conversation_added", "conversation": {"conversation_id": WHERE, "head": len(self.log)}}
+        )
         return self.ends(call, self.view(who))
 
     def keeps(self, actor: str, days: int | None) -> Call:

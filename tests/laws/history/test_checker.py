@@ -308,7 +308,7 @@ def test_a_client_that_lacks_an_event_after_its_last_ping() -> None:
 def test_a_person_who_is_not_told_that_they_were_added() -> None:
     story = plain()
     story.becomes_quiet()
-    story.history.heard = [each for each in story.history.heard if each.frame["type"] != "added"]
+    story.history.heard = [each for each in story.history.heard if each.frame["type"] != "conversation_added"]
     assert "L5" in story.laws_broken()
 
 
@@ -441,7 +441,10 @@ def test_somebody_who_joins_what_is_not_open() -> None:
     event = story.append("participant_joined", "dan", participant=story.member("dan"), reason="joined")
     story.pointers["dan"] = event["sequence_id"]
     story.pushes(event)
-    story.hears("dan", {"type": "added", "conversation": {"conversation_id": WHERE, "head": event["sequence_id"]}})
+    story.hears(
+        "dan",
+        {"type": "conversation_added", "conversation": {"conversation_id": WHERE, "head": event["sequence_id"]}},
+    )
     story.ends(call, story.view("dan"))
     story.becomes_quiet()
     assert "L7" in story.laws_broken()
@@ -546,7 +549,7 @@ def test_a_conversation_that_has_lost_its_last_owner() -> None:
     del story.inside["ann"]
     del story.listening["ann"]
     story.pushes(story.append("participant_left", "ann", participant=story.member("ann"), reason="left"))
-    story.hears("ann", {"type": "removed", "conversation_id": WHERE, "reason": "left"})
+    story.hears("ann", {"type": "conversation_removed", "conversation_id": WHERE, "reason": "left"})
     story.ends(call, {"remaining_participants": 2})
     story.becomes_quiet()
     assert "contract" in story.laws_broken()

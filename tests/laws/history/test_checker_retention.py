@@ -171,7 +171,7 @@ def test_a_sweep_that_never_comes_is_noticed() -> None:
 def test_what_expired_may_show_no_reactions() -> None:
     story = told()
     story.becomes_quiet()
-    shown(story, "messages", -1).update(reactions=[{"emoji": "👍", "count": 1}], last_change=EDIT + 1)
+    shown(story, "messages", -1).update(reactions=[{"emoji": "👍", "count": 1}], version=EDIT + 1)
     assert story.laws_broken() == {"contract"}
 
 
@@ -269,6 +269,6 @@ def shown(story: Story, kind: str, call: int, which: int = 0) -> Json:
 
 def empty(message: Json) -> None:
     """Make it one that has expired."""
-    for name in ("content", "reactions", "edited_at", "last_change"):
+    for name in ("content", "reactions", "edited_at", "version"):
         message.pop(name, None)
     message["expired"] = True

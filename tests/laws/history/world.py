@@ -21,7 +21,7 @@ RETENTION_DAY = 0.02
 """So long is a day of retention here: thirty are over while a program runs."""
 RETENTION_DAYS = 365
 """How long this deployment keeps what conversations keep for longer, or for ever."""
-ERASURE_SETTLES = 1.0
+ERASURE_GRACE = 1.0
 """So long an erasure waits here for what was begun before it; nothing takes longer once all disorder is over."""
 _STOPPING = 15.0
 
@@ -39,7 +39,7 @@ class World:
                 env={
                     **os.environ,
                     "CHAT_TIME_SOCKET_FAN_OUT": str(SOCKET_FAN_OUT),
-                    "CHAT_TIME_ERASURE_SETTLES": str(ERASURE_SETTLES),
+                    "CHAT_TIME_ERASURE_GRACE": str(ERASURE_GRACE),
                     "CHAT_TIME_RETENTION_DAY": str(RETENTION_DAY),
                     "CHAT_RETENTION_DAYS": str(RETENTION_DAYS),
                 },

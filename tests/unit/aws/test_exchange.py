@@ -14,10 +14,10 @@ import pytest
 
 from bench import certificates
 from chalicelib.aws import pool as pooling
-from chalicelib.aws.exchange import Exchange
-from chalicelib.aws.http_answers import Answer
-from chalicelib.aws.pool import Endpoint, Pool
-from chalicelib.aws.tls import Trust
+from chalicelib.aws.exchange import Multiplexer
+from chalicelib.aws.http_answers import Response
+from chalicelib.aws.pool import ConnectionPool, Origin
+from chalicelib.aws.tls import TlsContext
 from chalicelib.core.clock import SystemClock
 from tests.support.raw_peer import CUT, HANG, OK, RawPeer, Say, raw_peer
 
@@ -27,14 +27,14 @@ class Asking:
 
     def __init__(self, body: bytes = b"x") -> None:
         self.body = body
-        self.answers: list[Answer | None] = []
+        self.answers: list[Response | None] = []
         self.unseen = 0
 
-    def request(self) -> bytes:
+    def next_request(self) -> bytes:
         return b"POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%b" % (len(self.body), self.body)
 
-    def answered(self, answer: Answer | None, *, unseen: bool) -> float | None:
-        if unseen:
+    def on_response(self, answer: Response | None, *, safe_to_retry: bool) -> float | None:
+        if safe_to_retry:
             self.unseen += 1
             return 0.0
         self.answers.append(answer)
@@ -46,8 +46,8 @@ class Client:
 
     def __init__(self, url: str, clock: SystemClock | None = None) -> None:
         clock = clock or SystemClock()
-        self.pool = Pool(Endpoint(url), clock, Trust())
-        self._exchange = Exchange(self.pool, clock, at_once=16, connect=1, read=0.3)
+        self.pool = ConnectionPool(Origin(url), clock, TlsContext())
+        self._exchange = Multiplexer(self.pool, clock, at_once=16, connect=1, read=0.3)
 
     def ask(self, *tasks: Asking, seconds: float = 10) -> list[int]:
         """The statuses of the answers, 0 for none."""
@@ -178,7 +178,7 @@ def test_an_answer_that_comes_byte_by_byte_is_read(peer: RawPeer, client: Client
     peer.script.append(Say(data, byte_by_byte=True))
     task = Asking()
     client.ask(task)
-    assert task.answers == [Answer(400, b"abc", True)]
+    assert task.answers == [Response(400, b"abc", True)]
 
 
 @pytest.mark.parametrize(
@@ -279,14 +279,14 @@ def test_no_proxy_is_asked(peer: RawPeer, client: Client, monkeypatch: pytest.Mo
     ],
 )
 def test_where_a_url_leads(url: str, host: str, port: int, header: str) -> None:
-    endpoint = Endpoint(url)
+    endpoint = Origin(url)
     assert (endpoint.host, endpoint.port, endpoint.host_header) == (host, port, header)
 
 
 @pytest.mark.parametrize("url", ["ftp://a.example", "a.example", "https:///dev"])
 def test_what_is_no_endpoint_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="an endpoint must be a URL"):
-        Endpoint(url)
+        Origin(url)
 
 
 # ---- TLS -----------------------------------------------------------------------------------------------
@@ -342,18 +342,18 @@ def test_an_authority_that_is_not_of_aws_is_asked_for_in_the_whole_file(
     bundle = tmp_path / "bundle.pem"
     bundle.write_bytes(of_aws.authority.read_bytes() + other.authority.read_bytes())
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
-    trust = Trust()
+    trust = TlsContext()
     assert len(trust.context().get_ca_certs()) == 1
     with raw_peer(other.server_context()) as peer:
         client = Client(peer.url)
         assert client.ask() == [200]
-    assert trust.widen()
+    assert trust.use_full_store()
     assert len(trust.context().get_ca_certs()) >= 2
-    assert not trust.widen()
+    assert not trust.use_full_store()
 
 
 def test_what_is_trusted_verifies_names_and_nothing_older_than_tls_1_2(certified: object) -> None:
-    context = Trust().context()
+    context = TlsContext().context()
     assert context.check_hostname
     assert context.verify_mode == ssl.CERT_REQUIRED
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
@@ -367,6 +367,6 @@ def test_without_a_file_of_authorities_the_usual_ones_are_trusted(
     if text is not None:
         file.write_bytes(text)
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
-    trust = Trust()
+    trust = TlsContext()
     assert trust.context().verify_mode == ssl.CERT_REQUIRED
-    assert not trust.widen()
+    assert not trust.use_full_store()

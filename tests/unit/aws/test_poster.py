@@ -15,9 +15,9 @@ import pytest
 from botocore.config import Config
 from botocore.credentials import Credentials
 
-from chalicelib.aws.poster import CallbackPoster
+from chalicelib.aws.poster import ApiGatewayPoster
 from chalicelib.core.clock import SystemClock
-from chalicelib.core.measures import Measure
+from chalicelib.core.measures import Metric
 
 CREDENTIALS = Credentials("AKIDEXAMPLE", "secret", "session-token")
 
@@ -85,13 +85,13 @@ def peer() -> Iterator[Peer]:
     thread.join()
 
 
-class Told(Counter[Measure]):
+class Told(Counter[Metric]):
     """An `Observer` that adds up."""
 
-    def count(self, what: Measure, value: float = 1) -> None:
-        self[what] += int(value)
+    def count(self, metric: Metric, value: float = 1) -> None:
+        self[metric] += int(value)
 
-    def about(self, *, conversation_id: str | None = None, participant_id: str | None = None) -> None:
+    def bind(self, *, conversation_id: str | None = None, participant_id: str | None = None) -> None:
         raise AssertionError("a poster knows of nobody")
 
 
@@ -101,33 +101,33 @@ def told() -> Told:
 
 
 @pytest.fixture
-def poster(peer: Peer, told: Told) -> CallbackPoster:
-    return CallbackPoster(peer.url, "us-east-1", CREDENTIALS.get_frozen_credentials, SystemClock(), told)
+def poster(peer: Peer, told: Told) -> ApiGatewayPoster:
+    return ApiGatewayPoster(peer.url, "us-east-1", CREDENTIALS.get_frozen_credentials, SystemClock(), told)
 
 
 def soon(seconds: float = 5.0) -> float:
     return time.monotonic() + seconds
 
 
-def test_every_socket_gets_its_frames_in_order(peer: Peer, poster: CallbackPoster) -> None:
+def test_every_socket_gets_its_frames_in_order(peer: Peer, poster: ApiGatewayPoster) -> None:
     mail = {f"{n}=": [b"first %d" % n, "zweiter grüß".encode(), b""] for n in range(40)}
     assert poster.post_all(mail, soon()) == []
     assert peer.delivered == mail
 
 
-def test_nothing_to_do_is_no_work(peer: Peer, poster: CallbackPoster) -> None:
+def test_nothing_to_do_is_no_work(peer: Peer, poster: ApiGatewayPoster) -> None:
     assert poster.post_all({}, soon()) == []
     assert peer.requests == []
 
 
-def test_sockets_are_posted_to_at_the_same_time(peer: Peer, poster: CallbackPoster) -> None:
+def test_sockets_are_posted_to_at_the_same_time(peer: Peer, poster: ApiGatewayPoster) -> None:
     # Every request waits until all have arrived: one after the other, none would ever be answered.
     peer.meeting = threading.Barrier(30, timeout=10)
     assert poster.post_all({f"{n}=": [b"x"] for n in range(30)}, soon(10)) == []
     assert len(peer.delivered) == 30
 
 
-def test_who_answers_410_is_gone_and_gets_nothing_more(peer: Peer, poster: CallbackPoster) -> None:
+def test_who_answers_410_is_gone_and_gets_nothing_more(peer: Peer, poster: ApiGatewayPoster) -> None:
     peer.scripts["b="] = [410]
     assert poster.post_all({"a=": [b"1", b"2"], "b=": [b"1", b"2"], "c=": [b"1"]}, soon()) == ["b="]
     assert peer.delivered["a="] == [b"1", b"2"]
@@ -136,7 +136,7 @@ def test_who_answers_410_is_gone_and_gets_nothing_more(peer: Peer, poster: Callb
 
 
 @pytest.mark.parametrize("trouble", [[429], [500], [503, 502], ["cut"], [429, "cut", 504]])
-def test_what_passes_is_tried_again(peer: Peer, poster: CallbackPoster, trouble: list[int | str]) -> None:
+def test_what_passes_is_tried_again(peer: Peer, poster: ApiGatewayPoster, trouble: list[int | str]) -> None:
     peer.scripts["a="] = list(trouble)
     assert poster.post_all({"a=": [b"1", b"2"]}, soon()) == []
     assert peer.delivered["a="] == [b"1", b"2"]
@@ -144,7 +144,7 @@ def test_what_passes_is_tried_again(peer: Peer, poster: CallbackPoster, trouble:
 
 @pytest.mark.parametrize("status", [400, 403, 413])
 def test_what_does_not_pass_is_dropped_and_the_next_frame_goes_out(
-    peer: Peer, poster: CallbackPoster, status: int, caplog: pytest.LogCaptureFixture
+    peer: Peer, poster: ApiGatewayPoster, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     peer.scripts["a="] = [status]
     assert poster.post_all({"a=": [b"secret", b"2"]}, soon()) == []
@@ -157,7 +157,7 @@ def test_what_does_not_pass_is_dropped_and_the_next_frame_goes_out(
 
 @pytest.mark.parametrize("trouble", ["hang", 429, 500, "cut"])
 def test_trouble_without_end_ends_at_the_deadline_and_harms_nobody(
-    peer: Peer, poster: CallbackPoster, trouble: int | str
+    peer: Peer, poster: ApiGatewayPoster, trouble: int | str
 ) -> None:
     peer.scripts["bad="] = [trouble] * 1_000
     mail = {"bad=": [b"1"], **{f"{n}=": [b"1"] for n in range(10)}}
@@ -170,7 +170,7 @@ def test_trouble_without_end_ends_at_the_deadline_and_harms_nobody(
 
 
 def test_a_peer_that_is_not_there_ends_at_the_deadline() -> None:
-    poster = CallbackPoster(
+    poster = ApiGatewayPoster(
         "http://127.0.0.1:9/dev", "us-east-1", CREDENTIALS.get_frozen_credentials, SystemClock()
     )
     assert poster.post_all({"a=": [b"1"]}, soon(0.2)) == []
@@ -180,36 +180,36 @@ def test_a_peer_that_is_not_there_ends_at_the_deadline() -> None:
 # ---- what it tells -------------------------------------------------------------------------------------
 
 
-def test_posts_that_get_through_are_counted(poster: CallbackPoster, told: Told) -> None:
+def test_posts_that_get_through_are_counted(poster: ApiGatewayPoster, told: Told) -> None:
     poster.post_all({f"{n}=": [b"1", b"2"] for n in range(10)}, soon())
     poster.post_all({"a=": [b"1"]}, soon())
-    assert +told == {Measure.POSTS_DELIVERED: 21}
+    assert +told == {Metric.POSTS_DELIVERED: 21}
 
 
-def test_repeats_and_what_they_were_for_are_counted(peer: Peer, poster: CallbackPoster, told: Told) -> None:
+def test_repeats_and_what_they_were_for_are_counted(peer: Peer, poster: ApiGatewayPoster, told: Told) -> None:
     peer.scripts["a="] = [429, 500, "cut", 429, 200, 503]
     poster.post_all({"a=": [b"1", b"2"], "b=": [b"1"]}, soon(20))
-    assert +told == {Measure.POSTS_DELIVERED: 3, Measure.POSTS_RETRIED: 5, Measure.POSTS_THROTTLED: 2}
+    assert +told == {Metric.POSTS_DELIVERED: 3, Metric.POSTS_RETRIED: 5, Metric.POSTS_THROTTLED: 2}
 
 
 def test_who_is_gone_is_counted_as_a_socket_and_misses_nothing(
-    peer: Peer, poster: CallbackPoster, told: Told, caplog: pytest.LogCaptureFixture
+    peer: Peer, poster: ApiGatewayPoster, told: Told, caplog: pytest.LogCaptureFixture
 ) -> None:
     peer.scripts["a="] = [200, 410]
     poster.post_all({"a=": [b"1", b"2", b"3"], "b=": [b"1"]}, soon())
-    assert +told == {Measure.POSTS_DELIVERED: 2, Measure.POSTS_GONE: 1}
+    assert +told == {Metric.POSTS_DELIVERED: 2, Metric.POSTS_GONE: 1}
     assert caplog.records == []
 
 
 @pytest.mark.parametrize("others", [0, 7])
 def test_what_is_not_taken_until_the_deadline_is_dropped_and_told_in_one_line(
-    peer: Peer, poster: CallbackPoster, told: Told, others: int, caplog: pytest.LogCaptureFixture
+    peer: Peer, poster: ApiGatewayPoster, told: Told, others: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     peer.scripts["slow="] = [200, "hang"]
     mail = {"slow=": [b"1", b"2", b"3"], **{f"{n}=": [b"1"] for n in range(others)}}
     poster.post_all(mail, soon(0.5))
-    assert told[Measure.POSTS_DROPPED] == 2
-    assert told[Measure.POSTS_DELIVERED] == 1 + others
+    assert told[Metric.POSTS_DROPPED] == 2
+    assert told[Metric.POSTS_DELIVERED] == 1 + others
     (record,) = caplog.records
     assert record.__dict__["fields"] == {
         "frames": 2,
@@ -220,25 +220,25 @@ def test_what_is_not_taken_until_the_deadline_is_dropped_and_told_in_one_line(
 
 
 def test_a_line_names_some_sockets_of_many(
-    peer: Peer, poster: CallbackPoster, told: Told, caplog: pytest.LogCaptureFixture
+    peer: Peer, poster: ApiGatewayPoster, told: Told, caplog: pytest.LogCaptureFixture
 ) -> None:
     for n in range(20):
         peer.scripts[f"{n}="] = [403]
     poster.post_all({f"{n}=": [b"1"] for n in range(20)}, soon())
-    assert +told == {Measure.POSTS_DROPPED: 20}
+    assert +told == {Metric.POSTS_DROPPED: 20}
     (record,) = caplog.records
     fields = record.__dict__["fields"]
     assert (fields["frames"], fields["sockets"], fields["statuses"]) == (20, 20, {"403": 20})
     assert len(fields["connection_ids"]) == 5
 
 
-def test_closing_is_a_delete(peer: Peer, poster: CallbackPoster) -> None:
+def test_closing_is_a_delete(peer: Peer, poster: ApiGatewayPoster) -> None:
     poster.close("a=")
     ((method, path, _),) = peer.requests
     assert (method, path) == ("DELETE", "/dev/@connections/a%3D")
 
 
-def test_a_post_is_signed_as_the_sdk_signs_it(peer: Peer, poster: CallbackPoster) -> None:
+def test_a_post_is_signed_as_the_sdk_signs_it(peer: Peer, poster: ApiGatewayPoster) -> None:
     sdk = boto3.client(
         "apigatewaymanagementapi",
         endpoint_url=peer.url,

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from chalicelib.aws.clients import Keys
-from chalicelib.aws.json_service import JsonService
-from chalicelib.aws.queue import TARGET, SqsWorkQueue
-from chalicelib.aws.tls import Trust
+from chalicelib.aws.clients import StaticCredentials
+from chalicelib.aws.json_service import AwsJsonClient
+from chalicelib.aws.queue import TARGET, SqsJobQueue
+from chalicelib.aws.tls import TlsContext
 from chalicelib.core.clock import SystemClock
 from chalicelib.core.errors import Unavailable
 from tests.support.raw_peer import CUT, RawPeer, Say, raw_peer
@@ -26,14 +26,14 @@ def peer() -> Iterator[RawPeer]:
         yield made
 
 
-def queue_at(peer: RawPeer) -> SqsWorkQueue:
-    keys = Keys("testing", "testing", None)
+def queue_at(peer: RawPeer) -> SqsJobQueue:
+    keys = StaticCredentials("testing", "testing", None)
 
-    def make() -> JsonService:
+    def make() -> AwsJsonClient:
         url = peer.url.removesuffix("/dev")
-        return JsonService(url, "sqs", TARGET, "us-east-1", lambda: keys, SystemClock(), Trust())
+        return AwsJsonClient(url, "sqs", TARGET, "us-east-1", lambda: keys, SystemClock(), TlsContext())
 
-    return SqsWorkQueue(make, URL)
+    return SqsJobQueue(make, URL)
 
 
 def test_a_message_becomes_visible_no_sooner_than_it_is_to(peer: RawPeer) -> None:

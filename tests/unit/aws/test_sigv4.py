@@ -15,7 +15,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from chalicelib.aws.sigv4 import Hmac, Signer, body_hash, canonical
+from chalicelib.aws.sigv4 import Hmac, Signer, body_hash, canonical_path
 
 REGIONS = ("us-east-1", "eu-central-1", "ap-southeast-2")
 LETTERS = "abcXYZ019-_.~+/=@ %äß€"
@@ -40,9 +40,9 @@ def test_a_thousand_random_requests_are_signed_as_botocore_signs_them(monkeypatc
         request = AWSRequest(method, f"https://{host}{path}", data=body, headers=headers)
         theirs = _by_botocore(monkeypatch, now, SigV4Auth(credentials, service, region), request)
         signer = Signer(service, region, credentials.get_frozen_credentials, {"host": host, **headers})
-        moment = signer.at(now)
+        moment = signer.context_at(now)
 
-        assert moment.authorization(method, canonical(path), body_hash(body)) == theirs["Authorization"]
+        assert moment.authorization(method, canonical_path(path), body_hash(body)) == theirs["Authorization"]
         lines = moment.lines.decode()
         assert f"X-Amz-Date: {theirs['X-Amz-Date']}\r\n" in lines
         if credentials.token:
@@ -72,7 +72,7 @@ def test_hmac_is_that_of_the_standard_library(length: int) -> None:
 
 def test_hmac_of_messages_that_begin_alike_is_that_of_the_whole() -> None:
     key = Hmac(b"key")
-    begun = key.after("every message begins " * 10)
+    begun = key.with_prefix("every message begins " * 10)
     for rest in ("so", "and ends otherwise", ""):
         assert begun.hexdigest(rest) == key.hexdigest("every message begins " * 10 + rest)
     assert begun.digest("so") != key.digest("so")
@@ -81,14 +81,14 @@ def test_hmac_of_messages_that_begin_alike_is_that_of_the_whole() -> None:
 def test_a_second_is_signed_with_what_was_worked_out_once_and_the_next_one_is_not() -> None:
     credentials = Credentials("a", "b").get_frozen_credentials()
     signer = Signer("dynamodb", "us-east-1", lambda: credentials, {"host": "h"})
-    assert signer.at(100.2) is signer.at(100.9)
-    assert signer.at(101.0) is not signer.at(100.9)
+    assert signer.context_at(100.2) is signer.context_at(100.9)
+    assert signer.context_at(101.0) is not signer.context_at(100.9)
 
 
 def test_new_credentials_sign_at_once() -> None:
     known = [Credentials("a", "b", "t1").get_frozen_credentials()]
     signer = Signer("dynamodb", "us-east-1", lambda: known[-1], {"host": "h"})
-    before = signer.at(100)
+    before = signer.context_at(100)
     known.append(Credentials("a", "b", "t2").get_frozen_credentials())
     assert b"t1" in before.lines
-    assert b"t2" in signer.at(100).lines
+    assert b"t2" in signer.context_at(100).lines

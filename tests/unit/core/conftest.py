@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from chalicelib.core.clock import SystemClock
-from chalicelib.core.gather import one_by_one
-from chalicelib.core.model import Caller
+from chalicelib.core.gather import run_sequential
+from chalicelib.core.model import Principal
 from chalicelib.core.ports import Observer
 from chalicelib.core.requests import CreateConversation, NewParticipant
 from chalicelib.identity.model import Identity
@@ -65,12 +65,12 @@ class Moments:
         """Do all, and what was asked for."""
         between, self.amidst = self.amidst, None
         if between is None:
-            results = one_by_one(*calls)
+            results = run_sequential(*calls)
         else:
             *earlier, last = calls
             done = last()
             between()
-            results = [*one_by_one(*earlier), done]
+            results = [*run_sequential(*earlier), done]
         self.count += 1
         self.then.pop(self.count, lambda: None)()
         return results
@@ -105,21 +105,21 @@ class World:
         """A new one."""
         people = [NewParticipant(participant_id=each, name=each) for each in others]
         request = CreateConversation(title="Trip", participants=people, join_policy="open")
-        outcome = self.chat.conversations.create(Caller(owner, owner), request)
-        return str(outcome.answer["conversation_id"])
+        outcome = self.chat.conversations.create(Principal(owner, owner), request)
+        return str(outcome.response["conversation_id"])
 
     def opens(self, connection_id: str, person: str, *subscribed: str) -> None:
         """A socket that has spoken, and subscribed."""
         until = int(self.chat.clock.now()) + 3600
-        self.chat.sockets.open(connection_id, Identity(person, person, until))
+        self.chat.sessions.open(connection_id, Identity(person, person, until))
         wanted = [{"conversation_id": each} for each in subscribed]
         self.says(connection_id, type="hello", subscribe=wanted)
 
     def says(self, connection_id: str, **frame: Any) -> list[dict[str, Any]]:
         """The answers to a frame, whose pushes are carried out."""
-        reply = self.chat.sockets.receive(connection_id, json.dumps(frame))
-        self.chat.delivery.deliver(reply.pushes, within=5)
-        return reply.answers
+        reply = self.chat.sessions.receive(connection_id, json.dumps(frame))
+        self.chat.fan_out.deliver(reply.pushes, within=5)
+        return reply.replies
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.core.errors import NotFound
-from chalicelib.core.model import Caller
+from chalicelib.core.model import Principal
 from chalicelib.core.requests import (
     EditMessage,
     EventsQuery,
@@ -33,7 +33,7 @@ def test_a_subscribe_brings_a_socket_back_that_was_taken_for_gone_meanwhile(worl
     where, elsewhere = world.conversation("alice"), world.conversation("alice")
     world.opens(socket, "alice", elsewhere)
     store = world.chat.connection_store
-    world.moments.after(1, lambda: store.mark_gone(socket, 1))
+    world.moments.after(1, lambda: store.mark_stale(socket, 1))
     (answer,) = world.says(socket, type="subscribe", conversation_id=where)
     assert answer["type"] == "subscribed"
     for each in (where, elsewhere):
@@ -43,7 +43,7 @@ def test_a_subscribe_brings_a_socket_back_that_was_taken_for_gone_meanwhile(worl
 def test_a_subscribe_of_a_socket_that_is_closed_meanwhile_leaves_nothing(world: World, socket: str) -> None:
     where = world.conversation("alice")
     world.opens(socket, "alice")
-    world.moments.after(1, lambda: world.chat.sockets.close(socket))
+    world.moments.after(1, lambda: world.chat.sessions.close(socket))
     (answer,) = world.says(socket, type="subscribe", conversation_id=where)
     assert (answer["type"], answer["code"]) == ("error", "UNAUTHORIZED")
     assert world.chat.connection_store.subscribers(where) == []
@@ -54,7 +54,7 @@ def test_a_snapshot_is_not_given_to_who_was_removed_meanwhile(world: World, sock
     world.opens(socket, "bob")
 
     def remove_and_talk() -> None:
-        alice = Caller("alice", "alice")
+        alice = Principal("alice", "alice")
         world.chat.members.remove(alice, where, "bob")
         world.chat.members.add(alice, where, NewParticipant(participant_id="carol", name="Carol"))
 
@@ -70,7 +70,7 @@ def test_a_reader_whose_membership_was_read_before_the_removal_and_the_head_afte
     world: World, read: str
 ) -> None:
     where = world.conversation("alice", "bob")
-    alice, bob = Caller("alice", "alice"), Caller("bob", "bob")
+    alice, bob = Principal("alice", "alice"), Principal("bob", "bob")
 
     def remove_and_talk() -> None:
         world.chat.members.remove(alice, where, "bob")
@@ -78,10 +78,10 @@ def test_a_reader_whose_membership_was_read_before_the_removal_and_the_head_afte
         world.chat.sender.send(alice, where, message)
 
     reads: dict[str, Callable[[], object]] = {
-        "events": lambda: world.chat.reading.events(bob, where, EventsQuery()),
-        "messages": lambda: world.chat.reading.messages(bob, where, MessagesQuery()),
+        "events": lambda: world.chat.history.events(bob, where, EventsQuery()),
+        "messages": lambda: world.chat.history.messages(bob, where, MessagesQuery()),
         "view": lambda: world.chat.conversations.view(where, bob),
-        "reactions": lambda: world.chat.reading.reactions(bob, where, 2, ReactionsQuery()),
+        "reactions": lambda: world.chat.history.reactions(bob, where, 2, ReactionsQuery()),
     }
     world.moments.amid(remove_and_talk)
     with pytest.raises(NotFound):
@@ -93,16 +93,16 @@ def test_who_is_removed_while_a_message_is_looked_at_is_not_told_what_became_of_
     world: World, change: str
 ) -> None:
     where = world.conversation("alice", "bob")
-    alice, bob = Caller("alice", "alice"), Caller("bob", "bob")
+    alice, bob = Principal("alice", "alice"), Principal("bob", "bob")
     world.chat.sender.send(bob, where, SendMessage(content="first"))
     edit = EditMessage(content="second")
-    world.chat.changing.edit(bob, where, 2, edit)
+    world.chat.message_updates.edit(bob, where, 2, edit)
     changes: dict[str, Callable[[], object]] = {
-        "an edit once more": lambda: world.chat.changing.edit(bob, where, 2, edit),
-        "a reaction to what is deleted": lambda: world.chat.changing.react(bob, where, 2, "a"),
+        "an edit once more": lambda: world.chat.message_updates.edit(bob, where, 2, edit),
+        "a reaction to what is deleted": lambda: world.chat.message_updates.react(bob, where, 2, "a"),
     }
     if change == "a reaction to what is deleted":
-        world.chat.changing.delete(bob, where, 2)
+        world.chat.message_updates.delete(bob, where, 2)
     # Membership, message and rate; then what they mean.
     world.moments.after(1, lambda: world.chat.members.remove(alice, where, "bob"))
     with pytest.raises(NotFound):
@@ -111,15 +111,15 @@ def test_who_is_removed_while_a_message_is_looked_at_is_not_told_what_became_of_
 
 def test_a_change_is_pushed_though_its_author_was_removed_before_the_answer(world: World, socket: str) -> None:
     where = world.conversation("alice", "bob")
-    alice, bob = Caller("alice", "alice"), Caller("bob", "bob")
+    alice, bob = Principal("alice", "alice"), Principal("bob", "bob")
     world.chat.moderation.update(alice, where, "bob", UpdateParticipant(role="moderator"))
     world.opens(socket, "alice", where)
     world.moments.after(1, lambda: world.chat.members.remove(alice, where, "bob"))
     outcome = world.chat.conversations.update(bob, where, UpdateConversation(title="New"))
-    assert outcome.problem is not None
-    assert outcome.problem.code == "NOT_FOUND"
+    assert outcome.error is not None
+    assert outcome.error.code == "NOT_FOUND"
     world.poster.posted.clear()
-    world.chat.delivery.deliver(outcome.pushes, within=5)
+    world.chat.fan_out.deliver(outcome.pushes, within=5)
     assert [frame["event"]["title"] for _, frame in world.poster.posted] == ["New"]
 
 
@@ -127,10 +127,10 @@ def test_a_late_removal_by_410_does_not_touch_a_socket_that_is_back(world: World
     where = world.conversation("alice")
     world.opens(socket, "alice", where)
     store = world.chat.connection_store
-    assert store.mark_gone(socket, 1) is not None
+    assert store.mark_stale(socket, 1) is not None
     assert store.subscribers(where) == []
     world.says(socket, type="ping")
-    assert store.mark_gone(socket, 1) is None
+    assert store.mark_stale(socket, 1) is None
     assert [s.generation for s in store.subscribers(where)] == [3]
 
 
@@ -138,14 +138,14 @@ def test_an_expired_token_ends_the_socket_at_the_next_push(world: World, socket:
     where = world.conversation("alice", "bob")
     world.opens(socket, "bob", where)
     store = world.chat.connection_store
-    row = store.socket(socket)
+    row = store.get(socket)
     assert row is not None
-    store.renew(row, int(world.chat.clock.now()) - 61, None)
+    store.refresh_token(row, int(world.chat.clock.now()) - 61, None)
     sent = world.chat.members.add(
-        Caller("alice", "alice"), where, NewParticipant(participant_id="carol", name="Carol")
+        Principal("alice", "alice"), where, NewParticipant(participant_id="carol", name="Carol")
     )
     world.poster.posted.clear()
-    world.chat.delivery.deliver(sent.pushes, within=5)
+    world.chat.fan_out.deliver(sent.pushes, within=5)
     assert [(frame["type"], frame.get("code")) for to, frame in world.poster.posted if to == socket] == [
         ("disconnect", "TOKEN_EXPIRED")
     ]
@@ -160,18 +160,18 @@ def test_a_token_that_was_renewed_meanwhile_counts_even_where_it_is_not_yet_note
     world.opens(socket, "bob", where)
     store = world.chat.connection_store
     (stale,) = store.subscribers(where)
-    row = store.socket(socket)
+    row = store.get(socket)
     assert row is not None
-    store.renew(row, int(world.chat.clock.now()) - 61, None)
-    fresh = store.socket(socket)
+    store.refresh_token(row, int(world.chat.clock.now()) - 61, None)
+    fresh = store.get(socket)
     assert fresh is not None
     # As `auth` does it: the socket first, its subscriptions one by one.
     store.open(replace(fresh, token_expires_at=stale.token_expires_at))
     sent = world.chat.members.add(
-        Caller("alice", "alice"), where, NewParticipant(participant_id="carol", name="Carol")
+        Principal("alice", "alice"), where, NewParticipant(participant_id="carol", name="Carol")
     )
     world.poster.posted.clear()
-    world.chat.delivery.deliver(sent.pushes, within=5)
+    world.chat.fan_out.deliver(sent.pushes, within=5)
     assert [frame["type"] for to, frame in world.poster.posted if to == socket] == ["event"]
     assert world.poster.closed == []
 

@@ -6,17 +6,17 @@ import threading
 
 import pytest
 
-from chalicelib.core.gather import in_threads, one_by_one
+from chalicelib.core.gather import run_parallel, run_sequential
 from chalicelib.core.ports import Gather
 
 
-@pytest.mark.parametrize("gather", [in_threads, one_by_one])
+@pytest.mark.parametrize("gather", [run_parallel, run_sequential])
 def test_results_come_in_the_order_of_the_calls(gather: Gather) -> None:
     assert gather() == []
     assert gather(lambda: 1, lambda: None, lambda: "x") == [1, None, "x"]
 
 
-@pytest.mark.parametrize("gather", [in_threads, one_by_one])
+@pytest.mark.parametrize("gather", [run_parallel, run_sequential])
 def test_an_error_reaches_the_caller(gather: Gather) -> None:
     class DeadProcess(BaseException):
         pass
@@ -30,18 +30,18 @@ def test_an_error_reaches_the_caller(gather: Gather) -> None:
 
 def test_threads_run_at_the_same_time() -> None:
     meeting = threading.Barrier(3, timeout=5)
-    assert sorted(in_threads(meeting.wait, meeting.wait, meeting.wait)) == [0, 1, 2]
+    assert sorted(run_parallel(meeting.wait, meeting.wait, meeting.wait)) == [0, 1, 2]
 
 
 def test_threads_are_kept_and_used_again() -> None:
     def where() -> threading.Thread:
         return threading.current_thread()
 
-    in_threads(where, where)
+    run_parallel(where, where)
     known = set(threading.enumerate())
     for _ in range(20):
-        assert in_threads(where, where)[0] in known
-    assert in_threads(where, where)[1] is threading.current_thread()
+        assert run_parallel(where, where)[0] in known
+    assert run_parallel(where, where)[1] is threading.current_thread()
 
 
 def test_calls_that_gather_again_never_wait_for_each_other() -> None:
@@ -51,7 +51,7 @@ def test_calls_that_gather_again_never_wait_for_each_other() -> None:
         if depth == 0:
             everybody.wait()
             return 1
-        return sum(in_threads(lambda: split(depth - 1), lambda: split(depth - 1)))
+        return sum(run_parallel(lambda: split(depth - 1), lambda: split(depth - 1)))
 
     assert split(6) == 2**6
     assert split(6) == 2**6
@@ -69,5 +69,5 @@ def test_all_calls_have_finished_before_an_error_is_raised() -> None:
         finished.append(True)
 
     with pytest.raises(ValueError, match=r"^$"):
-        in_threads(fail, go_on)
+        run_parallel(fail, go_on)
     assert finished == [True]

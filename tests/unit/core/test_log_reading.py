@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.limits import Timing
-from chalicelib.core.log import Log, Page, fitting
-from chalicelib.core.messages import Logged
+from chalicelib.core.log import Log, Page, take_within_budget
+from chalicelib.core.messages import StoredEvent
 from chalicelib.core.model import Event, Head
 from chalicelib.core.ports import ConversationStore
 
@@ -42,14 +42,16 @@ class Shelf:
         self.kinds = kinds
         self.hidden = dict(hidden or {})
 
-    def events(self, conversation_id: str, first: int, last: int, *, descending: bool = False) -> Iterator[Logged]:
+    def events(
+        self, conversation_id: str, first: int, last: int, *, descending: bool = False
+    ) -> Iterator[StoredEvent]:
         shown = []
         for number in range(first, last + 1):
             if self.hidden.get(number, 0) > 0:
                 self.hidden[number] -= 1
                 continue
             kind = "message" if self.kinds[number - 1] == "m" else "participant_joined"
-            shown.append(Logged({"sequence_id": number, "type": kind}, self.kinds[:number].count("m")))
+            shown.append(StoredEvent({"sequence_id": number, "type": kind}, self.kinds[:number].count("m")))
         yield from reversed(shown) if descending else shown
 
     @property
@@ -109,7 +111,7 @@ def test_no_reader_is_served_beyond_a_hole(size: int, holes: set[int], after: in
         assert served == list(range(after + 1, after + 1 + len(served)))
         assert page.has_more or after + len(served) >= size
     log, head = fresh()
-    newest = log.newest(head, limit)
+    newest = log.latest(head, limit)
     served = ids(newest.events)
     assert not holes & set(served)
     assert served == list(range(served[0], served[0] + len(served))) if served else True
@@ -119,7 +121,7 @@ def test_no_reader_is_served_beyond_a_hole(size: int, holes: set[int], after: in
 @pytest.mark.parametrize("hole", [1, 5, 9, 10])
 def test_a_hole_that_closes_soon_is_not_even_noticed(hole: int) -> None:
     shelf = Shelf("m" * 10, {hole: 2})
-    page: Any = log_of(shelf).newest(shelf.head, 10)
+    page: Any = log_of(shelf).latest(shelf.head, 10)
     assert ids(page.events) == list(range(1, 11))
     shelf = Shelf("m" * 10, {hole: 2})
     page = log_of(shelf).messages_before(shelf.head, None, 10)
@@ -128,7 +130,7 @@ def test_a_hole_that_closes_soon_is_not_even_noticed(hole: int) -> None:
 
 def test_a_page_within_a_size_keeps_the_right_end() -> None:
     events: list[Event] = [{"sequence_id": n, "content": "x" * 50} for n in range(1, 6)]
-    assert ids(fitting(events, 170)) == [1, 2]
-    assert ids(fitting(events, 170, newest=True)) == [4, 5]
-    assert fitting(events, 10) == []
-    assert fitting(events, 10_000) == events
+    assert ids(take_within_budget(events, 170)) == [1, 2]
+    assert ids(take_within_budget(events, 170, newest=True)) == [4, 5]
+    assert take_within_budget(events, 10) == []
+    assert take_within_budget(events, 10_000) == events

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from chalicelib.core.clock import SystemClock
-from chalicelib.core.delivery import Delivery
+from chalicelib.core.delivery import FanOut
 from chalicelib.core.errors import ConversationBusy
-from chalicelib.core.gather import one_by_one
+from chalicelib.core.gather import run_sequential
 from chalicelib.core.limits import Limits, Timing
 from chalicelib.core.log import Log
-from chalicelib.core.measures import Measure
-from chalicelib.core.model import Caller
-from chalicelib.core.ports import Commit, Contended, HeadMoved
-from chalicelib.core.pushes import Answer, ToSubscribers
+from chalicelib.core.measures import Metric
+from chalicelib.core.model import Principal
+from chalicelib.core.ports import Commit, HeadConflict, WriteConflict
+from chalicelib.core.pushes import DirectReply, ToSubscribers
 from chalicelib.core.requests import SendMessage
 from chalicelib.core.sending import DIRECT_ATTEMPTS, Sender
 
@@ -29,17 +29,17 @@ class Told:
     """An `Observer` that keeps all it is told."""
 
     def __init__(self) -> None:
-        self.values: dict[Measure, list[float]] = defaultdict(list)
+        self.values: dict[Metric, list[float]] = defaultdict(list)
         self.ids: dict[str, str | None] = {}
 
-    def count(self, what: Measure, value: float = 1) -> None:
-        self.values[what].append(value)
+    def count(self, metric: Metric, value: float = 1) -> None:
+        self.values[metric].append(value)
 
-    def about(self, *, conversation_id: str | None = None, participant_id: str | None = None) -> None:
+    def bind(self, *, conversation_id: str | None = None, participant_id: str | None = None) -> None:
         told = {"conversation_id": conversation_id, "participant_id": participant_id}
         self.ids |= {name: value for name, value in told.items() if value is not None}
 
-    def sums(self) -> dict[Measure, float]:
+    def sums(self) -> dict[Metric, float]:
         """What was counted, added up."""
         return {what: sum(values) for what, values in self.values.items()}
 
@@ -65,7 +65,7 @@ def sender(world: World, told: Told, quarrels: list[Exception], timing: Timing |
     store: Any = Quarrelsome(world.chat.conversation_store, quarrels)
     clock, timing = SystemClock(), timing or Timing()
     log = Log(store, clock, timing)
-    return Sender(store, world.chat.connection_store, log, clock, one_by_one, told, Limits(), timing)
+    return Sender(store, world.chat.connection_store, log, clock, run_sequential, told, Limits(), timing)
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_a_frame_is_told_to_be_about_its_socket_s_person_and_the_conversation_th
     for named, expected in ((where, where), (nowhere, None)):
         told.ids.clear()
         frame = {"type": "typing", "conversation_id": named, "is_typing": True}
-        chat.sockets.receive("Zux7aeaAFiACHZQ=", json.dumps(frame))
+        chat.sessions.receive("Zux7aeaAFiACHZQ=", json.dumps(frame))
         assert told.ids == {"participant_id": "alice"} | ({"conversation_id": expected} if expected else {})
 
 
@@ -90,34 +90,34 @@ def test_a_frame_is_told_to_be_about_its_socket_s_person_and_the_conversation_th
 def test_every_lost_race_is_a_conflict(world: World, told: Told, lost: int) -> None:
     where = world.conversation("alice")
     head = world.chat.conversation_store.head(where)
-    quarrels: list[Exception] = [HeadMoved(head) for _ in range(lost)]
-    sender(world, told, quarrels).send(Caller("alice", "alice"), where, SendMessage(content="hi"))
-    conflicts = {Measure.APPEND_CONFLICTS: lost} if lost else {}
-    assert told.sums() == {Measure.MESSAGES_ACCEPTED: 1, **conflicts}
+    quarrels: list[Exception] = [HeadConflict(head) for _ in range(lost)]
+    sender(world, told, quarrels).send(Principal("alice", "alice"), where, SendMessage(content="hi"))
+    conflicts = {Metric.APPEND_CONFLICTS: lost} if lost else {}
+    assert told.sums() == {Metric.MESSAGES_ACCEPTED: 1, **conflicts}
     assert told.ids == {"conversation_id": where, "participant_id": "alice"}
 
 
 def test_who_loses_too_often_is_queued_and_accepted_once(world: World, told: Told) -> None:
     where = world.conversation("alice")
-    quarrels: list[Exception] = [Contended() for _ in range(DIRECT_ATTEMPTS + 1)]
-    sender(world, told, quarrels).send(Caller("alice", "alice"), where, SendMessage(content="hi"))
+    quarrels: list[Exception] = [WriteConflict() for _ in range(DIRECT_ATTEMPTS + 1)]
+    sender(world, told, quarrels).send(Principal("alice", "alice"), where, SendMessage(content="hi"))
     assert told.sums() == {
-        Measure.MESSAGES_ACCEPTED: 1,
-        Measure.MESSAGES_QUEUED: 1,
-        Measure.APPEND_CONFLICTS: DIRECT_ATTEMPTS + 1,
+        Metric.MESSAGES_ACCEPTED: 1,
+        Metric.MESSAGES_QUEUED: 1,
+        Metric.APPEND_CONFLICTS: DIRECT_ATTEMPTS + 1,
     }
 
 
 def test_who_is_refused_as_busy_is_not_accepted(world: World, told: Told) -> None:
     where = world.conversation("alice")
     hurried = replace(Timing(), append_deadline=0.2)
-    quarrels: list[Exception] = [Contended() for _ in range(1_000)]
+    quarrels: list[Exception] = [WriteConflict() for _ in range(1_000)]
     with pytest.raises(ConversationBusy):
-        sender(world, told, quarrels, hurried).send(Caller("alice", "alice"), where, SendMessage(content="hi"))
+        sender(world, told, quarrels, hurried).send(Principal("alice", "alice"), where, SendMessage(content="hi"))
     sums = told.sums()
-    assert sums[Measure.MESSAGES_BUSY] == 1
-    assert sums[Measure.APPEND_CONFLICTS] == 1_000 - len(quarrels)
-    assert Measure.MESSAGES_ACCEPTED not in sums
+    assert sums[Metric.MESSAGES_BUSY] == 1
+    assert sums[Metric.APPEND_CONFLICTS] == 1_000 - len(quarrels)
+    assert Metric.MESSAGES_ACCEPTED not in sums
 
 
 class LateClock(SystemClock):
@@ -129,24 +129,24 @@ class LateClock(SystemClock):
 
 def test_an_acknowledgement_is_timed_from_the_moment_api_gateway_got_the_message(world: World, told: Told) -> None:
     chat = world.chat
-    delivery = Delivery(
-        chat.connection_store, chat.delivery._presence, world.poster, LateClock(), one_by_one, told, Timing()
+    delivery = FanOut(
+        chat.connection_store, chat.fan_out._presence, world.poster, LateClock(), run_sequential, told, Timing()
     )
-    ack = Answer("a=", 0, [{"type": "message_ack"}], asked_at=1_000.0)
+    ack = DirectReply("a=", 0, [{"type": "message_ack"}], received_at=1_000.0)
     delivery.deliver([], within=5, answer=ack)
-    assert told.values == {Measure.ACK_LATENCY: [250.0]}
+    assert told.values == {Metric.ACK_LATENCY: [250.0]}
     for silent in (
         replace(ack, frames=[{"type": "pong"}]),
-        replace(ack, asked_at=None),
+        replace(ack, received_at=None),
         replace(ack, frames=[]),
     ):
         delivery.deliver([], within=5, answer=silent)
     world.poster.gone.add("a=")
     delivery.deliver([], within=5, answer=ack)
-    assert told.values == {Measure.ACK_LATENCY: [250.0]}
+    assert told.values == {Metric.ACK_LATENCY: [250.0]}
     # A clock that is behind API Gateway's does not make a time negative.
-    delivery.deliver([], within=5, answer=replace(ack, connection_id="b=", asked_at=2_000.0))
-    assert told.values[Measure.ACK_LATENCY] == [250.0, 0.0]
+    delivery.deliver([], within=5, answer=replace(ack, connection_id="b=", received_at=2_000.0))
+    assert told.values[Metric.ACK_LATENCY] == [250.0, 0.0]
 
 
 def test_a_fan_out_is_measured_by_its_sockets_whatever_becomes_of_them(world: World, told: Told) -> None:
@@ -155,11 +155,11 @@ def test_a_fan_out_is_measured_by_its_sockets_whatever_becomes_of_them(world: Wo
         world.opens(f"{person}-{where}", person, where)
     world.poster.gone.add(f"bob-{where}")
     chat = world.chat
-    delivery = Delivery(
-        chat.connection_store, chat.delivery._presence, world.poster, SystemClock(), one_by_one, told, Timing()
+    delivery = FanOut(
+        chat.connection_store, chat.fan_out._presence, world.poster, SystemClock(), run_sequential, told, Timing()
     )
     frame = {"type": "event"}
     delivery.deliver([ToSubscribers(where, frame, {}), ToSubscribers(where, frame, {})], within=5)
-    assert told.values[Measure.FAN_OUT_SIZE] == [2]
-    (took,) = told.values[Measure.FAN_OUT_LATENCY]
+    assert told.values[Metric.FAN_OUT_SIZE] == [2]
+    (took,) = told.values[Metric.FAN_OUT_LATENCY]
     assert 0 <= took < 5_000

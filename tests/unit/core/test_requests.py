@@ -159,7 +159,7 @@ def test_a_sequence_id_is_a_whole_number_in_range(number: Any) -> None:
     assert "sequence_id" in problems(requests.MoveReadPointer, {"sequence_id": number})
 
 
-@pytest.mark.parametrize("model", [requests.Join, requests.Nothing, requests.UpdateConversation])
+@pytest.mark.parametrize("model", [requests.Join, requests.EmptyBody, requests.UpdateConversation])
 def test_where_nothing_is_required_no_body_will_do(model: type[BaseModel]) -> None:
     assert requests.parse_body(model, b"", LIMITS) == model()
 
@@ -184,9 +184,9 @@ def test_a_problem_repeats_nothing_that_was_sent() -> None:
 def test_the_body_limit_is_exact() -> None:
     limit = Limits().body_bytes
     with pytest.raises(InvalidJson):
-        requests.parse_body(requests.Nothing, b" " * limit, LIMITS)
+        requests.parse_body(requests.EmptyBody, b" " * limit, LIMITS)
     with pytest.raises(TooLarge):
-        requests.parse_body(requests.Nothing, b" " * (limit + 1), LIMITS)
+        requests.parse_body(requests.EmptyBody, b" " * (limit + 1), LIMITS)
 
 
 @pytest.mark.parametrize(

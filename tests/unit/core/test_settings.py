@@ -22,7 +22,7 @@ def test_a_complete_environment_makes_settings_with_the_contracts_defaults() -> 
     settings = Settings.from_environment(ENVIRONMENT)
     assert settings.region == "eu-central-1"
     assert (settings.limits.participants, settings.limits.content_characters) == (100, 10_000)
-    assert (settings.limits.messages_per_second, settings.limits.burst) == (10, 100)
+    assert (settings.limits.messages_per_second, settings.limits.message_burst) == (10, 100)
     assert settings.timing.ping_interval == 240
 
 
@@ -49,8 +49,8 @@ def test_limits_and_times_are_settings() -> None:
         ("CHAT_LIMIT_CONTENT_BYTES", "24001", "at most 24000"),
         ("CHAT_LIMIT_PARTICIPANT", "5", "CHAT_LIMIT_PARTICIPANTS"),
         ("CHAT_TIME_PING", "5", "CHAT_TIME_PING_INTERVAL"),
-        ("CHAT_TIME_PRESENCE_SETTLES", "901", "0 to 900 seconds"),
-        ("CHAT_TIME_PRESENCE_SETTLES", "-1", "0 to 900 seconds"),
+        ("CHAT_TIME_PRESENCE_DEBOUNCE", "901", "0 to 900 seconds"),
+        ("CHAT_TIME_PRESENCE_DEBOUNCE", "-1", "0 to 900 seconds"),
         ("CHAT_JWT_SECRET", "short", "32"),
         ("CHAT_JWT_LEEWAY", "a bit", "CHAT_JWT_LEEWAY"),
         ("CHAT_JWT_SECRET_PARAMETER", "/chat/secret", "not both"),

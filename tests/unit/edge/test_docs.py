@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from chalicelib.core.measures import Measure
+from chalicelib.core.measures import Metric
 from infra.template.names import FUNCTIONS
 
 ROOT = Path(__file__).parents[3]
@@ -20,7 +20,7 @@ def first_column(heading: str) -> set[str]:
 
 
 def test_every_metric_is_explained_and_no_other() -> None:
-    assert first_column("Metrics") == {each.value for each in Measure}
+    assert first_column("Metrics") == {each.value for each in Metric}
 
 
 def test_every_event_is_explained() -> None:

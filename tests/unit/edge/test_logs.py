@@ -31,7 +31,7 @@ class Written(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.stream = io.StringIO()
-        self._lines = logs.LineHandler(self.stream)
+        self._lines = logs.StdoutHandler(self.stream)
 
     def emit(self, record: logging.LogRecord) -> None:
         self._lines.handle(record)
@@ -61,14 +61,14 @@ def within() -> Iterator[Invocation]:
 def test_a_failure_says_which_invocation_it_was_and_what_kind_of_error_where(
     written: Written, within: Invocation
 ) -> None:
-    context.observer.about(conversation_id="conv_1", participant_id="auth0|alice")
+    context.observer.bind(conversation_id="conv_1", participant_id="auth0|alice")
     try:
         try:
             raise OSError(MARK)
         except OSError as cause:
             raise Unavailable(MARK) from cause
     except Unavailable as error:
-        logs.failure(error, check="health")
+        logs.log_failure(error, check="health")
     (line,) = written.lines()
     outer, inner = line.pop("errors")
     assert outer.startswith("Unavailable at test_logs.py:")
@@ -89,7 +89,7 @@ def test_a_failure_says_which_invocation_it_was_and_what_kind_of_error_where(
 
 def test_only_a_first_invocation_says_cold_start(written: Written) -> None:
     token = context.enter(Invocation("message", request_id=None))
-    logs.failure(ValueError())
+    logs.log_failure(ValueError())
     context.leave(token)
     (line,) = written.lines()
     assert not {"cold_start", "request_id"} & set(line)
@@ -105,7 +105,7 @@ def test_nothing_that_somebody_wrote_is_in_a_line(secret: str) -> None:
         try:
             raise KeyError(secret) from ValueError(secret)
         except KeyError as error:
-            logs.failure(error)
+            logs.log_failure(error)
             library.warning("Caught an exception for %s", secret, exc_info=True)
         library.error("dropping %r, as %s", secret, {"token": secret}, stack_info=True)
         ours.warning("sentence for people: %s", secret, extra={"event": "e", "fields": {"value": Opaque(secret)}})
@@ -151,7 +151,7 @@ def test_levels_are_called_as_lambda_calls_them(written: Written) -> None:
 def test_lines_of_many_threads_are_whole_and_none_is_lost() -> None:
     read, write = os.pipe()
     with os.fdopen(write, "w") as sink:
-        handler = logs.LineHandler(sink)
+        handler = logs.StdoutHandler(sink)
         start = threading.Barrier(16)
 
         def talk(number: int) -> None:
@@ -185,7 +185,7 @@ class Full(io.StringIO):
 
 
 def test_a_line_that_cannot_be_written_fails_nobody() -> None:
-    handler = logs.LineHandler(Full())
+    handler = logs.StdoutHandler(Full())
     handler.handle(logging.makeLogRecord({"msg": "x", "levelno": 40, "levelname": "ERROR"}))
     whole = Written()
     whole.handle(logging.makeLogRecord({"msg": "%d", "args": ("no number",), "name": "chalicelib.x"}))
@@ -198,7 +198,7 @@ def test_an_error_that_cannot_be_looked_at_is_told_by_its_kind(written: Written)
         def response(self) -> Any:
             raise RuntimeError(MARK)
 
-    logs.failure(Shy())
+    logs.log_failure(Shy())
     (line,) = written.lines()
     assert line["errors"] == ["Shy"]
 
@@ -206,6 +206,6 @@ def test_an_error_that_cannot_be_looked_at_is_told_by_its_kind(written: Written)
 def test_errors_that_are_each_others_cause_come_to_an_end(written: Written) -> None:
     first, second = ValueError(), KeyError()
     first.__cause__, second.__cause__ = second, first
-    logs.failure(first)
+    logs.log_failure(first)
     (line,) = written.lines()
     assert line["errors"][:3] == ["ValueError", "KeyError", "ValueError"]

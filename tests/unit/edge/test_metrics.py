@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.measures import Measure
+from chalicelib.core.measures import Metric
 from chalicelib.edge import context, metrics
 from chalicelib.edge.context import Invocation
 from infra.template.names import FUNCTIONS
@@ -34,17 +34,17 @@ UNITS = {
 MOST_METRICS, MOST_VALUES, MOST_DIMENSIONS, LONGEST_NAME = 100, 100, 30, 1024
 EVENT_BYTES = 256 * 1024
 MEASURED = st.lists(
-    st.tuples(st.sampled_from(Measure), st.one_of(st.integers(1, 10**6), st.floats(0, 1e7))), max_size=300
+    st.tuples(st.sampled_from(Metric), st.one_of(st.integers(1, 10**6), st.floats(0, 1e7))), max_size=300
 )
 
 
-def invocation(measured: list[tuple[Measure, float]], **ids: str) -> Invocation:
+def invocation(measured: list[tuple[Metric, float]], **ids: str) -> Invocation:
     made = Invocation("message", cold_start=False, **ids)
-    made.measured.extend(measured)
+    made.metrics.extend(measured)
     return made
 
 
-def written(measured: list[tuple[Measure, float]], **ids: str) -> Json:
+def written(measured: list[tuple[Metric, float]], **ids: str) -> Json:
     line: Json = json.loads(metrics.line(invocation(measured, **ids), "dev", 1_700_000_000_000))
     return line
 
@@ -77,7 +77,7 @@ def check_format(line: Json) -> dict[str, list[float]]:
 
 
 @given(MEASURED.filter(bool))
-def test_whatever_is_measured_every_line_is_in_the_format(measured: list[tuple[Measure, float]]) -> None:
+def test_whatever_is_measured_every_line_is_in_the_format(measured: list[tuple[Metric, float]]) -> None:
     text = metrics.line(invocation(measured, request_id="r", connection_id="c="), "dev", 1)
     assert "\n" not in text
     assert len(text.encode()) < EVENT_BYTES
@@ -85,14 +85,14 @@ def test_whatever_is_measured_every_line_is_in_the_format(measured: list[tuple[M
     assert set(found) == {what.value for what, _ in measured}
     for what in {what for what, _ in measured}:
         values = [value for each, value in measured if each is what]
-        if what.adds_up:
+        if what.is_counter:
             assert found[what.value] == [pytest.approx(sum(values))]
         else:
             assert found[what.value] == values[:MOST_VALUES]
 
 
 def test_the_stage_is_the_only_dimension_and_ids_are_fields() -> None:
-    line = written([(Measure.MESSAGES_ACCEPTED, 1)], request_id="r", connection_id="c=", participant_id="alice")
+    line = written([(Metric.MESSAGES_ACCEPTED, 1)], request_id="r", connection_id="c=", participant_id="alice")
     assert line == {
         "_aws": {
             "Timestamp": 1_700_000_000_000,
@@ -114,12 +114,12 @@ def test_the_stage_is_the_only_dimension_and_ids_are_fields() -> None:
 
 def test_counts_add_up_and_values_stand_side_by_side() -> None:
     line = written(
-        [(Measure.POSTS_GONE, 1), (Measure.FAN_OUT_SIZE, 20), (Measure.POSTS_GONE, 2), (Measure.FAN_OUT_SIZE, 3)]
+        [(Metric.POSTS_GONE, 1), (Metric.FAN_OUT_SIZE, 20), (Metric.POSTS_GONE, 2), (Metric.FAN_OUT_SIZE, 3)]
     )
     assert (line["PostsGone"], line["FanOutSize"]) == (3, [20, 3])
     units = {each["Name"]: each["Unit"] for each in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
     assert units == {"PostsGone": "Count", "FanOutSize": "Count"}
-    assert Measure.ACK_LATENCY.unit == Measure.FAN_OUT_LATENCY.unit == "Milliseconds"
+    assert Metric.ACK_LATENCY.unit == Metric.FAN_OUT_LATENCY.unit == "Milliseconds"
 
 
 def test_an_invocation_with_nothing_to_tell_writes_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -129,13 +129,13 @@ def test_an_invocation_with_nothing_to_tell_writes_nothing(caplog: pytest.LogCap
 
 def test_a_line_says_when_it_was_written(caplog: pytest.LogCaptureFixture) -> None:
     before = int(time.time() * 1000)
-    metrics.write(invocation([(Measure.COLD_STARTS, 1)]), "dev")
+    metrics.write(invocation([(Metric.COLD_STARTS, 1)]), "dev")
     (record,) = caplog.records
     assert before <= json.loads(record.getMessage())["_aws"]["Timestamp"] <= time.time() * 1000
 
 
 def test_what_cannot_be_written_fails_nobody(caplog: pytest.LogCaptureFixture) -> None:
-    metrics.write(invocation([(Measure.ACK_LATENCY, object())]), "dev")  # type: ignore[list-item]
+    metrics.write(invocation([(Metric.ACK_LATENCY, object())]), "dev")  # type: ignore[list-item]
     (record,) = caplog.records
     assert record.__dict__["event"] == "failure"
     assert record.__dict__["fields"]["errors"][0].startswith("TypeError")
@@ -149,7 +149,7 @@ def test_a_broken_log_fails_nobody() -> None:
     broken = Broken()
     logging.getLogger().addHandler(broken)
     try:
-        metrics.write(invocation([(Measure.COLD_STARTS, 1)]), "dev")
+        metrics.write(invocation([(Metric.COLD_STARTS, 1)]), "dev")
     finally:
         logging.getLogger().removeHandler(broken)
 
@@ -159,9 +159,9 @@ def test_invocations_at_the_same_time_count_for_themselves() -> None:
         this = Invocation("message", request_id=str(number))
         token = context.enter(this)
         try:
-            gather = context.carrying(_in_pool)
-            gather(*[lambda: context.observer.count(Measure.POSTS_DELIVERED)] * (number + 1))
-            context.observer.about(conversation_id=f"conv_{number}", participant_id="")
+            gather = context.propagating_context(_in_pool)
+            gather(*[lambda: context.observer.count(Metric.POSTS_DELIVERED)] * (number + 1))
+            context.observer.bind(conversation_id=f"conv_{number}", participant_id="")
         finally:
             context.leave(token)
         line: Json = json.loads(metrics.line(this, "dev", 0))
@@ -180,15 +180,15 @@ def test_invocations_at_the_same_time_count_for_themselves() -> None:
 def test_none_is_nothing_to_tell_but_no_time_at_all_is() -> None:
     this = Invocation("message")
     token = context.enter(this)
-    context.observer.count(Measure.POSTS_GONE, 0)
-    context.observer.count(Measure.ACK_LATENCY, 0.0)
+    context.observer.count(Metric.POSTS_GONE, 0)
+    context.observer.count(Metric.ACK_LATENCY, 0.0)
     context.leave(token)
-    assert this.measured == [(Measure.ACK_LATENCY, 0.0)]
+    assert this.metrics == [(Metric.ACK_LATENCY, 0.0)]
 
 
 def test_outside_of_an_invocation_it_is_forgotten() -> None:
-    context.observer.count(Measure.COLD_STARTS)
-    context.observer.about(participant_id="alice")
+    context.observer.count(Metric.COLD_STARTS)
+    context.observer.bind(participant_id="alice")
     assert context.current() is None
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.identity.claims import identity_of
+from chalicelib.identity.claims import validate_claims
 from chalicelib.identity.errors import InvalidToken
 from chalicelib.identity.model import Identity
 from chalicelib.identity.settings import IdentitySettings
@@ -28,7 +28,7 @@ def settings(**changes: Any) -> IdentitySettings:
 
 
 def accepted(now: float = NOW, under: IdentitySettings | None = None, **changes: Any) -> Identity:
-    return identity_of(claims(**changes), under or settings(), now)
+    return validate_claims(claims(**changes), under or settings(), now)
 
 
 def refusal(now: float = NOW, under: IdentitySettings | None = None, **changes: Any) -> str:
@@ -61,7 +61,7 @@ def test_any_other_sub_is_refused(sub: object) -> None:
 def test_a_missing_or_null_sub_is_refused() -> None:
     assert "sub" in refusal(sub=None)
     with pytest.raises(InvalidToken, match="sub"):
-        identity_of(with_null("sub"), settings(), NOW)
+        validate_claims(with_null("sub"), settings(), NOW)
 
 
 # exp, nbf, iat
@@ -113,7 +113,7 @@ def test_a_time_that_is_not_finite_is_refused(claim: str, value: float) -> None:
 @pytest.mark.parametrize("claim", ["exp", "nbf", "iat"])
 def test_a_null_time_is_refused_and_not_taken_for_a_missing_one(claim: str) -> None:
     with pytest.raises(InvalidToken, match=claim):
-        identity_of(with_null(claim), settings(), NOW)
+        validate_claims(with_null(claim), settings(), NOW)
 
 
 def test_a_missing_expiry_is_refused() -> None:
@@ -205,7 +205,7 @@ def test_a_missing_name_is_no_name() -> None:
 @given(st.dictionaries(CLAIM_NAMES, JSON), st.booleans())
 def test_any_claims_yield_a_sound_identity_or_are_refused(found: dict[str, object], based: bool) -> None:
     try:
-        identity = identity_of(
+        identity = validate_claims(
             claims() | found if based else found, settings(audience="chat" if based else None), NOW
         )
     except InvalidToken:

@@ -45,7 +45,15 @@ def _words(call: Call) -> str:
 
 def _out_of_place(frame: Json) -> str:
     match frame.get("type"):
-        case "event" | "typing" | "presence" | "read" | "added" | "removed" | "conversation_deleted":
+        case (
+            "event"
+            | "typing"
+            | "presence"
+            | "read"
+            | "conversation_added"
+            | "conversation_removed"
+            | "conversation_deleted"
+        ):
             return ""
         case "disconnect":
             return "last words although its token holds"

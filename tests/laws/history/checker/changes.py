@@ -1,6 +1,6 @@
 """Messages that were changed: what was acknowledged is in the log, and what is shown is what the log says.
 
-A message in history says by `last_change` how much of the log is in it: it must be what the log makes of it up to
+A message in history says by `version` how much of the log is in it: it must be what the log makes of it up to
 there, and that may be no less than what had been seen before it was asked for. Once somebody had seen a deletion,
 nobody is shown the text any more, neither by history nor by the log.
 """
@@ -63,7 +63,7 @@ def _shown(log: Log, call: Call, message: Json) -> Iterator[Violation]:
         if not any(event["type"] == "message_deleted" for event in _changes(log, number)):
             yield Violation("L3", f"nobody has deleted message {number} of {log.where}: {told(call)}")
         return
-    up_to = message["last_change"] if is_of_history(message) else number
+    up_to = message["version"] if is_of_history(message) else number
     newest = max((each["sequence_id"] for each in _changes(log, number) if _seen(log, call, each)), default=0)
     if up_to < newest:
         yield Violation("L4", f"message {number} of {log.where} without event {newest}: {told(call)}")

@@ -69,7 +69,7 @@ def messages_in(call: Call) -> Iterator[Json]:
 
 def is_of_history(message: Json) -> bool:
     """Whether a message has changed since it was said, so that it is no event of the log as it was."""
-    return "last_change" in message
+    return "version" in message
 
 
 def emptied(event: Json) -> Json:
@@ -402,7 +402,7 @@ class Knowledge:
         for message in messages_in(call):
             log = self.log(message["conversation_id"])
             if is_of_history(message):
-                log.was_told(message["last_change"], call.ended)
+                log.was_told(message["version"], call.ended)
             else:
                 log.saw(message, call.ended)
         for where, head in heads_in(call):

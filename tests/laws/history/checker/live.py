@@ -164,13 +164,13 @@ def _notice(log: Log, call: Call) -> tuple[str, set[str]]:
     target = call.asked.get("participant_id", call.who)
     match call.kind:
         case "create":
-            return "added", {each["participant_id"] for each in call.answer["participants"]}
+            return "conversation_added", {each["participant_id"] for each in call.answer["participants"]}
         case "add" | "join":
-            return "added", {target}
+            return "conversation_added", {target}
         case "remove" | "leave":
-            return "removed", {target}
+            return "conversation_removed", {target}
         case "ban" if _removed_by(log, call):
-            return "removed", {target}
+            return "conversation_removed", {target}
     return "", set()
 
 

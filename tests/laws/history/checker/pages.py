@@ -59,7 +59,7 @@ def _of_events(log: Log, call: Call) -> Iterator[Violation]:
         yield Violation("L4", f"{log.where}: not {expected.start} to {expected.stop - 1}, but {ids}: {told(call)}")
     elif has_more != more:
         yield Violation("L4", f"{log.where}: has_more should be {more}: {told(call)}")
-    if call.kind == "subscribe" and ids and call.answer["from"] != ids[0]:
+    if call.kind == "subscribe" and ids and call.answer["first_sequence_id"] != ids[0]:
         yield Violation("L4", f"{log.where}: `from` is not where the events begin: {told(call)}")
 
 

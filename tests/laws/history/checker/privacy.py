@@ -57,7 +57,7 @@ def _too_much(log: Log, call: Call, possible: list[Stay]) -> Iterator[Violation]
     """An event, or a head, from after the end of every membership that the answer can be owed to."""
     edge = max((stay.until for stay in possible), default=0)
     told_of = [event for event in (*events_in(call), *messages_in(call)) if event["conversation_id"] == log.where]
-    shown = [event.get("last_change", event["sequence_id"]) for event in told_of]
+    shown = [event.get("version", event["sequence_id"]) for event in told_of]
     if call.kind in CHANGES and call.via != "http":
         shown.append(call.answer["sequence_id"])
     shown += [head for where, head in heads_in(call) if where == log.where]
@@ -103,7 +103,7 @@ def _heard(knowledge: Knowledge, heard: Heard) -> Iterator[Violation]:
         yield Violation("L7", f"{heard.who} left {where} by event {edge} and hears {frame}")
     elif edge != EVER and not _has_cause(log, heard, max(stay.over_by for stay in begun)):
         yield Violation("L7", f"{heard.who} left {where} by event {edge}, and after that hears {frame}")
-    if frame["type"] == "removed" and not any(stay.not_over_before < heard.at for stay in begun):
+    if frame["type"] == "conversation_removed" and not any(stay.not_over_before < heard.at for stay in begun):
         yield Violation("L7", f"{heard.who} was not removed from {where} and hears {frame}")
 
 
@@ -114,7 +114,7 @@ def _position(frame: Json) -> int | None:
             return int(frame["event"]["sequence_id"])
         case "read":
             return int(frame["sequence_id"])
-        case "added":
+        case "conversation_added":
             return int(frame["conversation"]["head"])
     return None
 
