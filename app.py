@@ -1,7 +1,7 @@
 """The Chalice app: what API Gateway, its WebSocket API and the scheduler call. All else is in `chalicelib`.
 
-A message comes in by `edge/rest.py` or `edge/websocket.py`, goes through `core/sending.py` into the log, and
-out to the subscribers by `core/delivery.py`.
+A message comes in by `edge/rest.py` or `edge/websocket.py`, is appended to the log by
+`core/messaging/sender.py`, and is pushed to the subscribers by `core/realtime/fan_out.py`.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ from typing import Any  # noqa: E402
 
 from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent, WebsocketEvent  # noqa: E402
 
-from chalicelib import wiring  # noqa: E402
+from chalicelib import bootstrap  # noqa: E402
 from chalicelib.edge import websocket  # noqa: E402
 from chalicelib.edge.sweep import run_sweep  # noqa: E402
 from chalicelib.edge.work import run_job  # noqa: E402
+from chalicelib.settings import is_lambda  # noqa: E402
 
 __all__ = ["app", "auth", "connect", "disconnect", "message", "sweep", "worker"]
 
 SWEEP_SECONDS = 45
 JOB_SECONDS = 60
 
-# Without Chalice's own log handler: its lines are text, and of several lines each (`edge/logs.py`).
+# Without Chalice's own log handler: its lines are text, and of several lines each (`observability/logs.py`).
 app = Chalice(app_name="chat", configure_logs=False)
 app.experimental_feature_flags.update(["WEBSOCKETS", "BLUEPRINTS"])
-if wiring.is_http_function():
+if bootstrap.is_http_function():
     # Routes and the models of their bodies: a twentieth of a cold start, which the other functions do without.
     from chalicelib.edge.rest import auth, rest
 
@@ -67,7 +68,7 @@ def worker(event: SQSEvent) -> None:
     run_job((record.body for record in event), JOB_SECONDS)
 
 
-if wiring.in_lambda():
-    wiring.warm_up()
+if is_lambda():
+    bootstrap.warm_up()
     gc.freeze()
 gc.enable()

@@ -7,13 +7,22 @@ cell. One that dies leaves a hole, which a reader fills with `void` once the cel
 
 from __future__ import annotations
 
-from chalicelib.aws.conversation_items import conversation_pk, idempotency_key_hash, member_key
-from chalicelib.aws.dynamo import ConditionFailed, Dynamo, Item, Table, TransactionCancelled, with_old_image
-from chalicelib.core import json_text
-from chalicelib.core.clock import Clock, milliseconds
-from chalicelib.core.errors import ConversationBusy, NotFound
-from chalicelib.core.log import Backoff
-from chalicelib.core.model import ConversationState, Event, IdempotencyKey, Membership
+from chalicelib.aws.dynamodb.conversation_items import conversation_pk, idempotency_key_hash, member_key
+from chalicelib.aws.dynamodb.table import (
+    ConditionFailed,
+    Dynamo,
+    Item,
+    Table,
+    TransactionCancelled,
+    with_old_image,
+)
+from chalicelib.core.kernel import json_codec
+from chalicelib.core.kernel.clock import Clock, milliseconds
+from chalicelib.core.kernel.errors import ConversationBusy, NotFound
+from chalicelib.core.log.log import Backoff
+from chalicelib.core.model.conversations import ConversationState, Membership
+from chalicelib.core.model.events import Event
+from chalicelib.core.model.messages import IdempotencyKey
 
 WRITER_SECONDS = 5.0
 """A writer gives up so long after it has drawn its number."""
@@ -99,7 +108,7 @@ class Cells:
                 raise (ConversationBusy(retry_after=1) if cancelled.is_conflict else NotFound()) from cancelled
 
     def _not_empty(self, number: int, draft: Event, item: Item | None) -> int:
-        event = json_text.parse((item or {})["event"])
+        event = json_codec.parse((item or {})["event"])
         if event.get("message_id") == draft["message_id"]:
             return number
         raise CellTaken
@@ -108,7 +117,7 @@ class Cells:
         return {
             "pk": conversation_pk(event["conversation_id"]),
             "sk": f"E#{event['sequence_id']:016d}",
-            "event": json_text.dumps(event),
+            "event": json_codec.dumps(event),
             "written_at": milliseconds(self._clock),
             "idempotency_key": hashed,
         }
@@ -128,7 +137,7 @@ class Cells:
         drawn = (self._table.get(pk, "HEAD") or {})["sequence_id"]
         end, too_old = after, milliseconds(self._clock) - int(1000 * HOLE_SECONDS)
         for item in self._table.query(pk, between=(f"E#{end + 1:016d}", f"E#{drawn:016d}")):
-            number = json_text.parse(item["event"])["sequence_id"]
+            number = json_codec.parse(item["event"])["sequence_id"]
             while number > end + 1 and item.get("written_at", 0) <= too_old:
                 self.void(conversation_id, end + 1)
                 end += 1

@@ -23,8 +23,8 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 from statistics import median
 
-from chalicelib.aws.poster import ApiGatewayPoster
-from chalicelib.core.clock import SystemClock
+from chalicelib.aws.api_gateway import ApiGatewayPoster
+from chalicelib.core.kernel.clock import SystemClock
 
 from .fan_out import CREDENTIALS, REGION, ROOT, keys, sink, url
 from .figures import table
@@ -38,8 +38,8 @@ _OURS = "import json, os, app; app.message(json.loads(os.environ['EVENT']), None
 _BARE = "import json, os; from bench.bare_handler import handler; handler(json.loads(os.environ['EVENT']), None)"
 _STORE_CALLS = """
 import gc, time, app
-from chalicelib import wiring
-store = wiring.application().conversation_store
+from chalicelib import bootstrap
+store = bootstrap.application().conversation_store
 def cost():
     begun = time.process_time_ns()
     store.head("nowhere")

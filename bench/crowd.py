@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.core.errors import ChatError
+from chalicelib.core.kernel.errors import ChatError
 
 from .designs import Design
 from .histories import Acked, Faults, check

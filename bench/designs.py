@@ -10,12 +10,15 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from chalicelib.core.clock import milliseconds, rfc3339
-from chalicelib.core.errors import ConversationBusy, NotFound
-from chalicelib.core.ids import new_message_id
-from chalicelib.core.log import Log
-from chalicelib.core.model import Event, Head, IdempotencyKey, Membership, Principal
-from chalicelib.core.ports import Commit, HeadConflict, MessageAppend, PreconditionFailed, WriteConflict
+from chalicelib.core.kernel.clock import milliseconds, rfc3339
+from chalicelib.core.kernel.errors import ConversationBusy, NotFound
+from chalicelib.core.kernel.ids import new_message_id
+from chalicelib.core.log.log import Log
+from chalicelib.core.model.actors import Principal
+from chalicelib.core.model.conversations import Head, Membership
+from chalicelib.core.model.events import Event
+from chalicelib.core.model.messages import IdempotencyKey
+from chalicelib.core.ports.commits import Commit, HeadConflict, MessageAppend, PreconditionFailed, WriteConflict
 
 from .cells import Cells
 from .world import CONVERSATIONS, World, socket_of

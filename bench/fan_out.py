@@ -27,9 +27,9 @@ import boto3
 from botocore.config import Config
 from botocore.credentials import Credentials, ReadOnlyCredentials
 
-from chalicelib.aws.poster import ApiGatewayPoster
-from chalicelib.aws.sigv4 import Signer, body_hash, canonical_path
-from chalicelib.core.clock import SystemClock
+from chalicelib.aws.api_gateway import ApiGatewayPoster
+from chalicelib.awshttp._sigv4 import Signer, body_hash, canonical_path
+from chalicelib.core.kernel.clock import SystemClock
 
 from . import certificates
 from .figures import table

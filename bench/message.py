@@ -18,17 +18,18 @@ from functools import partial
 from statistics import median
 from typing import Any
 
-from chalicelib.aws.dynamo_client import TARGET, DynamoClient
-from chalicelib.aws.json_service import AwsJsonClient
-from chalicelib.aws.poster import ApiGatewayPoster
-from chalicelib.aws.tls import TlsContext
-from chalicelib.core.clock import SystemClock
-from chalicelib.core.model import Connection, Principal, Subscription
-from chalicelib.core.ports import ConnectionPoster
-from chalicelib.core.pushes import DirectReply
-from chalicelib.core.requests import CreateConversation, NewParticipant
+from chalicelib.aws.api_gateway import ApiGatewayPoster
+from chalicelib.aws.dynamodb.client import TARGET, DynamoClient
+from chalicelib.awshttp._json_client import AwsJsonClient
+from chalicelib.awshttp._tls import TlsContext
+from chalicelib.bootstrap import Application, build
+from chalicelib.core.kernel.clock import SystemClock
+from chalicelib.core.model.actors import Principal
+from chalicelib.core.model.connections import Connection, Subscription
+from chalicelib.core.ports.delivery import ConnectionPoster
+from chalicelib.core.protocol.requests import CreateConversation, NewParticipant
+from chalicelib.core.realtime.outbox import DirectReply
 from chalicelib.settings import Settings
-from chalicelib.wiring import Application, build
 
 from .fan_out import REGION, ROOT, THREADS, cpu, frozen, ids, keys, plain_way, sink, url, wall
 from .figures import table

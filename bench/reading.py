@@ -10,10 +10,11 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chalicelib.aws.conversation_items import conversation_pk, event_item, head, head_item
-from chalicelib.aws.dynamo import marshal_item, unmarshal_item
-from chalicelib.core.model import Event, Principal
-from chalicelib.core.requests import ConversationsQuery, CreateConversation, MessagesQuery
+from chalicelib.aws.dynamodb.conversation_items import conversation_pk, event_item, head, head_item
+from chalicelib.aws.dynamodb.table import marshal_item, unmarshal_item
+from chalicelib.core.model.actors import Principal
+from chalicelib.core.model.events import Event
+from chalicelib.core.protocol.requests import ConversationsQuery, CreateConversation, MessagesQuery
 from local.faults import Latency
 
 from .engine import MemoryEngine

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from chalicelib.core.gather import run_parallel
+from chalicelib.core.kernel.concurrency import run_parallel
 
 
 class RealTime:

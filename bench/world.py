@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from chalicelib.aws.conversation_items import conversation_pk
-from chalicelib.aws.dynamo import Dynamo
-from chalicelib.core import json_text
-from chalicelib.core.commands import Message
-from chalicelib.core.model import Connection, Event, Membership, Principal
-from chalicelib.core.requests import CreateConversation, NewParticipant
+from chalicelib.aws.dynamodb.conversation_items import conversation_pk
+from chalicelib.aws.dynamodb.table import Dynamo
+from chalicelib.bootstrap import Application, build
+from chalicelib.core.kernel import json_codec
+from chalicelib.core.model.actors import Principal
+from chalicelib.core.model.connections import Connection
+from chalicelib.core.model.conversations import Membership
+from chalicelib.core.model.events import Event
+from chalicelib.core.protocol.commands import Message
+from chalicelib.core.protocol.requests import CreateConversation, NewParticipant
 from chalicelib.settings import Settings
-from chalicelib.wiring import Application, build
 from local.faults import DynamoClient, ItemKey, Latency, RegionClient
 
 from .engine import MemoryEngine
@@ -88,7 +91,7 @@ class World:
         """The whole log, as it stands in the store."""
         table = self.dynamo.table(CONVERSATIONS)
         for item in table.query(conversation_pk(self.conversation_id), prefix="E#"):
-            yield json_text.parse(item["event"])
+            yield json_codec.parse(item["event"])
 
     def member(self, participant_id: str) -> Membership:
         """Somebody's place in the conversation."""

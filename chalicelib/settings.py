@@ -22,11 +22,13 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
-from chalicelib.core.limits import MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, Limits, Timing
+from chalicelib.core.kernel.limits import MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, Limits, Timing
 from chalicelib.identity.settings import IdentitySettings
 
 DEVELOPMENT_SECRET_PREFIX = "development-"  # noqa: S105 — what such a secret begins with, and no secret
@@ -101,8 +103,14 @@ class Settings:
         return secret
 
 
-def is_lambda(environment: Mapping[str, str]) -> bool:
-    """Whether this is the environment of a Lambda function."""
+@functools.cache
+def current_settings() -> Settings:
+    """Return the settings of this process, read once. Raises SettingsError."""
+    return Settings.from_environment(os.environ)
+
+
+def is_lambda(environment: Mapping[str, str] = os.environ) -> bool:
+    """Return whether this process is a Lambda function."""
     return "AWS_LAMBDA_FUNCTION_NAME" in environment
 
 

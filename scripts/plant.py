@@ -30,7 +30,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 DEFECTS = ROOT / "scripts" / "planted_defects.toml"
 REPORT = ROOT / "docs" / "planted-defects.md"
-RANDOM = ("tests/laws/test_random_histories.py",)
+RANDOM = ("tests/invariants/test_random_histories.py",)
 ENVIRONMENTS = (".venv", ".venv-store", ".venv-lint")
 PATIENCE = 600
 """Seconds that the tests of one defect may take."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from chalicelib.core import wire
-from chalicelib.core.commands import COMMANDS
-from specs import definitions
+from chalicelib.core.protocol.commands import COMMANDS
+from specs import definitions, wire
 from specs.rules import Json
 
 MESSAGES = "#/channels/socket/messages/"

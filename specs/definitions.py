@@ -7,9 +7,9 @@ import importlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from chalicelib.core import commands, wire
+from chalicelib.core.protocol import commands
 from chalicelib.edge.routes import ROUTES, Route
-from specs import examples, glossary, said_by_clients, said_by_us
+from specs import examples, glossary, said_by_clients, said_by_us, wire
 from specs.errors import SpecsError
 from specs.rules import Json
 

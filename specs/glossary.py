@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from chalicelib.core import fields, frames
-from chalicelib.core.errors import ChatError
-from chalicelib.core.limits import Limits, Timing
+from chalicelib.core.kernel.errors import ChatError
+from chalicelib.core.kernel.limits import Limits, Timing
+from chalicelib.core.protocol import fields, frames
 from specs.errors import SpecsError
 from specs.rules import Json
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from chalicelib.core import errors
+from chalicelib.core.kernel import errors
 from chalicelib.edge.routes import Route
 from specs import definitions, examples, glossary, said_by_clients
 from specs.errors import SpecsError

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chalicelib.core import fields
-from chalicelib.core.limits import Limits
+from chalicelib.core.kernel.limits import Limits
+from chalicelib.core.protocol import fields
 
 Json = dict[str, Any]
 
@@ -67,7 +67,7 @@ FIELD_RULES: Mapping[str, Callable[[Limits], Json]] = {
         ),
     },
 }
-"""By name of a function in `core/fields.py` that validates one value, or beside it: what it adds to the schema."""
+"""What each validator of `core/protocol/fields.py` adds to the schema, by the function's name."""
 NOT_NULL = "not_null"
 """The function there that refuses null."""
 
@@ -98,4 +98,4 @@ def with_something(schema: Json) -> Json:
 
 
 MODEL_RULES: Mapping[str, Callable[[Json], Json]] = {"_no_nulls": without_nulls, "_something": with_something}
-"""By name of a method in `core/requests.py` that validates a whole model."""
+"""By name of a method in `core/protocol/requests.py` that validates a whole model."""

@@ -1,4 +1,4 @@
-"""The models of what clients say (`core/requests.py`, `core/commands.py`) as JSON Schema."""
+"""The models of what clients say (`core/protocol/requests.py`, `core/protocol/commands.py`) as JSON Schema."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
-from chalicelib.core import commands, requests
-from chalicelib.core.limits import Limits
+from chalicelib.core.kernel.limits import Limits
+from chalicelib.core.protocol import commands, requests
 from specs.errors import SpecsError
 from specs.rules import FIELD_RULES, MODEL_RULES, NOT_NULL, Json, not_null
 
@@ -51,7 +51,7 @@ class _WithOurRules(GenerateJsonSchema):
         if name == NOT_NULL:
             return not_null(inner)
         if name not in FIELD_RULES:
-            raise SpecsError(f"core/fields.py validates by {name}: say in specs/rules.py what that means")
+            raise SpecsError(f"core/protocol/fields.py validates by {name}: say in specs/rules.py what that means")
         ruled = {**inner, **FIELD_RULES[name](Limits())}
         words = [each["description"] for each in (inner, ruled) if "description" in each]
         return {**ruled, "description": " ".join(dict.fromkeys(words))}

@@ -1,4 +1,4 @@
-"""The types of what we say (`core/frames.py`, `core/wire.py`) as JSON Schema.
+"""The types of what we say (`core/protocol/frames.py`, `core/wire.py`) as JSON Schema.
 
 The objects stay open: clients ignore fields that they do not know.
 """
@@ -9,8 +9,8 @@ import types
 from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from chalicelib.core import frames, wire
-from specs import glossary
+from chalicelib.core.protocol import frames
+from specs import glossary, wire
 from specs.errors import SpecsError
 from specs.rules import Json
 

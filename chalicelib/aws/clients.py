@@ -12,17 +12,16 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from chalicelib.core.clock import Clock
-from chalicelib.core.errors import Unavailable
-from chalicelib.core.ports import Observer
-
-from .dynamo_client import TARGET, DynamoClient
-from .json_service import AwsJsonClient
-from .poster import ApiGatewayPoster
-from .queue import TARGET as QUEUE_TARGET
-from .queue import SqsJobQueue
-from .sigv4 import Credentials
-from .tls import TlsContext
+from chalicelib.aws.api_gateway import ApiGatewayPoster
+from chalicelib.aws.dynamodb.client import TARGET, DynamoClient
+from chalicelib.aws.sqs import TARGET as QUEUE_TARGET
+from chalicelib.aws.sqs import SqsJobQueue
+from chalicelib.awshttp._json_client import AwsJsonClient
+from chalicelib.awshttp._sigv4 import Credentials
+from chalicelib.awshttp._tls import TlsContext
+from chalicelib.core.kernel.clock import Clock
+from chalicelib.core.kernel.errors import Unavailable
+from chalicelib.core.kernel.metrics import Observer
 
 if TYPE_CHECKING:
     import botocore.session

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chalicelib.core.errors import Unavailable
-from chalicelib.wiring import Application
-
-from . import logs
+from chalicelib.bootstrap import Application
+from chalicelib.core.kernel.errors import Unavailable
+from chalicelib.observability import logs
 
 
 def check(chat: Application) -> tuple[int, dict[str, Any]]:

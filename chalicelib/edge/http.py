@@ -12,19 +12,20 @@ from typing import Any, TypeVar
 from chalice.app import AuthRequest, AuthResponse, Blueprint, Request, Response
 from pydantic import BaseModel
 
-from chalicelib import wiring
-from chalicelib.core import json_text, requests
-from chalicelib.core.errors import ChatError, Internal, Unauthorized, Unavailable
-from chalicelib.core.ids import is_conversation_id
-from chalicelib.core.model import Principal
-from chalicelib.core.pushes import Result
+from chalicelib import bootstrap
+from chalicelib.core.kernel import json_codec
+from chalicelib.core.kernel.errors import ChatError, Internal, Unauthorized, Unavailable
+from chalicelib.core.kernel.ids import is_conversation_id
+from chalicelib.core.model.actors import Principal
+from chalicelib.core.protocol import requests
+from chalicelib.core.realtime.outbox import Result
 from chalicelib.identity.credentials import InvalidCredentials, bearer_token
 from chalicelib.identity.model import Identity
-from chalicelib.settings import SettingsError
+from chalicelib.observability import logs
+from chalicelib.observability.context import observer
+from chalicelib.observability.invocation import invocation
+from chalicelib.settings import SettingsError, current_settings
 
-from . import logs
-from .context import observer
-from .invocation import invocation
 from .routes import ROUTES, Responses, Route
 
 AUTHORIZER_CACHE_SECONDS = 300
@@ -44,7 +45,7 @@ def auth(request: AuthRequest) -> AuthResponse:
     """
     with invocation("auth"):
         try:
-            identity = wiring.verifier()(bearer_token(request.token))
+            identity = bootstrap.verifier()(bearer_token(request.token))
         except (Unauthorized, InvalidCredentials):
             return AuthResponse(routes=[], principal_id="nobody")
         except Exception as error:  # noqa: BLE001 — raised again below, as something harmless
@@ -70,7 +71,7 @@ class AuthenticatedRequest:
         """The body. Raises TooLarge, InvalidJson, ValidationFailed."""
         raw = self._request.raw_body
         body = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
-        return requests.parse_body(model, body, wiring.settings().limits)
+        return requests.parse_body(model, body, current_settings().limits)
 
     def query(self, model: type[M]) -> M:
         """The query string. Raises ValidationFailed."""
@@ -85,7 +86,7 @@ def _identity(request: Request) -> Identity:
     if not participant_id or expires_at is None:
         raise Unauthorized
     identity = Identity(participant_id, context.get("name"), int(float(expires_at)))
-    if identity.expires_at + wiring.settings().identity.leeway <= wiring.application().clock.now():
+    if identity.expires_at + current_settings().identity.leeway <= bootstrap.application().clock.now():
         raise Unauthorized("The token has expired.")
     return identity
 
@@ -93,7 +94,7 @@ def _identity(request: Request) -> Identity:
 def _cors(request: Request) -> dict[str, str]:
     """Which page may read the answer, where not every one may; Chalice's own header says `*`."""
     try:
-        origins = wiring.settings().allowed_origins
+        origins = current_settings().allowed_origins
     except SettingsError:
         # It is answered with INTERNAL and logged by then; that answer must not fail as well.
         return {}
@@ -105,7 +106,7 @@ def _cors(request: Request) -> dict[str, str]:
 
 def json_response(status: int, body: Any, headers: dict[str, str] | None = None) -> Response:
     """An answer in JSON; without a body if that is None."""
-    text = "" if body is None else json_text.dumps(body)
+    text = "" if body is None else json_codec.dumps(body)
     return Response(body=text, status_code=status, headers={**JSON, **(headers or {})})
 
 
@@ -142,7 +143,7 @@ def _respond(request: Request, act: Callable[[], Response]) -> Response:
 def _push(outcome: Result) -> None:
     """Carry out the pushes. What was done stands, whether they get through or not."""
     try:
-        chat = wiring.application()
+        chat = bootstrap.application()
         chat.fan_out.deliver(outcome.pushes, within=chat.settings.timing.http_fan_out)
     except Exception as error:  # noqa: BLE001 — its readers recover by sync
         logs.log_failure(error)

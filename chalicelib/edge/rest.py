@@ -7,9 +7,8 @@ from typing import Any
 
 from chalice.app import Request, Response
 
-from chalicelib import wiring
-from chalicelib.core import requests
-from chalicelib.core.errors import (
+from chalicelib import bootstrap
+from chalicelib.core.kernel.errors import (
     AlreadyParticipant,
     Banned,
     ConversationBusy,
@@ -21,7 +20,8 @@ from chalicelib.core.errors import (
     ParticipantLimit,
     RateLimited,
 )
-from chalicelib.core.pushes import Result
+from chalicelib.core.protocol import requests
+from chalicelib.core.realtime.outbox import Result
 
 from . import health, openapi
 from .http import AuthenticatedRequest, auth, json_response, public, rest, route
@@ -38,19 +38,19 @@ __all__ = ["auth", "rest"]
 )
 def create_conversation(call: AuthenticatedRequest, body: requests.CreateConversation) -> Result:
     """Make a conversation."""
-    return wiring.application().conversations.create(call.caller, body)
+    return bootstrap.application().conversations.create(call.caller, body)
 
 
 @route("GET", "/conversations", {200: "ConversationList"}, query=requests.ConversationsQuery)
 def list_conversations(call: AuthenticatedRequest, query: requests.ConversationsQuery) -> Any:
     """The caller's conversations."""
-    return wiring.application().conversations.list(call.caller, query)
+    return bootstrap.application().conversations.list(call.caller, query)
 
 
 @route("GET", "/conversations/{conversation_id}", {200: "Conversation"})
 def get_conversation(call: AuthenticatedRequest, conversation_id: str) -> Any:
     """One conversation with its participants and newest messages."""
-    return wiring.application().conversations.view(conversation_id, call.caller, messages=True)
+    return bootstrap.application().conversations.view(conversation_id, call.caller, messages=True)
 
 
 @route(
@@ -64,16 +64,16 @@ def update_conversation(
     call: AuthenticatedRequest, conversation_id: str, body: requests.UpdateConversation
 ) -> Result:
     """Change title, policy, metadata or retention."""
-    outcome = wiring.application().conversations.update(call.caller, conversation_id, body)
+    outcome = bootstrap.application().conversations.update(call.caller, conversation_id, body)
     if "retention_days" in body.model_fields_set:
-        wiring.application().jobs.schedule_check(conversation_id)
+        bootstrap.application().jobs.schedule_check(conversation_id)
     return outcome
 
 
 @route("DELETE", "/conversations/{conversation_id}", {204: None}, errors=(Forbidden,))
 def delete_conversation(call: AuthenticatedRequest, conversation_id: str) -> Result:
     """Delete it for everybody."""
-    return wiring.application().conversations.delete(call.caller, conversation_id)
+    return bootstrap.application().conversations.delete(call.caller, conversation_id)
 
 
 @route(
@@ -85,7 +85,7 @@ def delete_conversation(call: AuthenticatedRequest, conversation_id: str) -> Res
 )
 def join_conversation(call: AuthenticatedRequest, conversation_id: str, body: requests.Join) -> Result:
     """Join as oneself, by an invite or because it is open."""
-    return wiring.application().members.join(call.caller, conversation_id, body.invite)
+    return bootstrap.application().members.join(call.caller, conversation_id, body.invite)
 
 
 @route(
@@ -96,7 +96,7 @@ def join_conversation(call: AuthenticatedRequest, conversation_id: str, body: re
 )
 def leave_conversation(call: AuthenticatedRequest, conversation_id: str) -> Result:
     """Leave."""
-    return wiring.application().members.leave(call.caller, conversation_id)
+    return bootstrap.application().members.leave(call.caller, conversation_id)
 
 
 @route(
@@ -108,7 +108,7 @@ def leave_conversation(call: AuthenticatedRequest, conversation_id: str) -> Resu
 )
 def add_participant(call: AuthenticatedRequest, conversation_id: str, body: requests.NewParticipant) -> Result:
     """Add somebody."""
-    return wiring.application().members.add(call.caller, conversation_id, body)
+    return bootstrap.application().members.add(call.caller, conversation_id, body)
 
 
 @route(
@@ -126,7 +126,7 @@ def update_participant(
     body: requests.UpdateParticipant,
 ) -> Result:
     """Give somebody a role, mute or unmute them."""
-    return wiring.application().moderation.update(call.caller, conversation_id, query.participant_id, body)
+    return bootstrap.application().moderation.update(call.caller, conversation_id, query.participant_id, body)
 
 
 @route(
@@ -141,8 +141,8 @@ def remove_participant(
 ) -> Result:
     """Remove somebody; with `ban` for good, in or not."""
     if query.ban == "true":
-        return wiring.application().moderation.ban(call.caller, conversation_id, query.participant_id)
-    outcome = wiring.application().members.remove(call.caller, conversation_id, query.participant_id)
+        return bootstrap.application().moderation.ban(call.caller, conversation_id, query.participant_id)
+    outcome = bootstrap.application().members.remove(call.caller, conversation_id, query.participant_id)
     return Result(None, outcome.pushes)
 
 
@@ -155,7 +155,7 @@ def remove_participant(
 )
 def list_bans(call: AuthenticatedRequest, conversation_id: str, query: requests.PageQuery) -> Any:
     """Who is banned."""
-    return wiring.application().moderation.bans(call.caller, conversation_id, query)
+    return bootstrap.application().moderation.bans(call.caller, conversation_id, query)
 
 
 @route(
@@ -167,7 +167,7 @@ def list_bans(call: AuthenticatedRequest, conversation_id: str, query: requests.
 )
 def lift_ban(call: AuthenticatedRequest, conversation_id: str, query: requests.ParticipantQuery) -> Result:
     """Let somebody come in again who was banned."""
-    return wiring.application().moderation.unban(call.caller, conversation_id, query.participant_id)
+    return bootstrap.application().moderation.unban(call.caller, conversation_id, query.participant_id)
 
 
 @route(
@@ -179,7 +179,7 @@ def lift_ban(call: AuthenticatedRequest, conversation_id: str, query: requests.P
 )
 def create_invite(call: AuthenticatedRequest, conversation_id: str, body: requests.CreateInvite) -> Any:
     """A link by which others may join; its secret is told here and never again."""
-    return wiring.application().invites.create(call.caller, conversation_id, body)
+    return bootstrap.application().invites.create(call.caller, conversation_id, body)
 
 
 @route(
@@ -191,13 +191,13 @@ def create_invite(call: AuthenticatedRequest, conversation_id: str, body: reques
 )
 def list_invites(call: AuthenticatedRequest, conversation_id: str, query: requests.PageQuery) -> Any:
     """The invites that have not expired, without their secrets."""
-    return wiring.application().invites.list(call.caller, conversation_id, query)
+    return bootstrap.application().invites.list(call.caller, conversation_id, query)
 
 
 @route("DELETE", "/conversations/{conversation_id}/invites/{invite}", {204: None}, errors=(Forbidden,))
 def revoke_invite(call: AuthenticatedRequest, conversation_id: str, invite: str) -> None:
     """End an invite, named by its secret or its `invite_id`."""
-    wiring.application().invites.revoke(call.caller, conversation_id, invite)
+    bootstrap.application().invites.revoke(call.caller, conversation_id, invite)
 
 
 @route(
@@ -209,19 +209,19 @@ def revoke_invite(call: AuthenticatedRequest, conversation_id: str, invite: str)
 )
 def list_audit(call: AuthenticatedRequest, conversation_id: str, query: requests.AuditQuery) -> Any:
     """Who used which right, on whom."""
-    return wiring.application().moderation.audit(call.caller, conversation_id, query)
+    return bootstrap.application().moderation.audit(call.caller, conversation_id, query)
 
 
 @route("GET", "/conversations/{conversation_id}/messages", {200: "Messages"}, query=requests.MessagesQuery)
 def list_messages(call: AuthenticatedRequest, conversation_id: str, query: requests.MessagesQuery) -> Any:
     """History."""
-    return wiring.application().history.messages(call.caller, conversation_id, query)
+    return bootstrap.application().history.messages(call.caller, conversation_id, query)
 
 
 @route("GET", "/conversations/{conversation_id}/events", {200: "Events"}, query=requests.EventsQuery)
 def list_events(call: AuthenticatedRequest, conversation_id: str, query: requests.EventsQuery) -> Any:
     """The raw log."""
-    return wiring.application().history.events(call.caller, conversation_id, query)
+    return bootstrap.application().history.events(call.caller, conversation_id, query)
 
 
 @route(
@@ -235,7 +235,7 @@ def send_message(
     call: AuthenticatedRequest, conversation_id: str, body: requests.SendMessage
 ) -> tuple[int, Result]:
     """Say something: 201 the event, or 200 the same for a repeat."""
-    sender = wiring.application().sender
+    sender = bootstrap.application().sender
     sent = sender.send(call.caller, conversation_id, body)
     return 200 if sent.duplicate else 201, Result(sent.event, sender.pushes(sent))
 
@@ -262,7 +262,7 @@ def edit_message(
 ) -> Result:
     """Give a message of one's own another content: the message as it now is."""
     target = _number(sequence_id)
-    changed = wiring.application().message_updates.edit(
+    changed = bootstrap.application().message_updates.edit(
         call.caller, conversation_id, target, body, missing=NotFound
     )
     return Result(changed.message, changed.pushes)
@@ -272,7 +272,9 @@ def edit_message(
 def delete_message(call: AuthenticatedRequest, conversation_id: str, sequence_id: str) -> Result:
     """Take back all that a message says; owners and moderators may that of others, too."""
     target = _number(sequence_id)
-    changed = wiring.application().message_updates.delete(call.caller, conversation_id, target, missing=NotFound)
+    changed = bootstrap.application().message_updates.delete(
+        call.caller, conversation_id, target, missing=NotFound
+    )
     return Result(None, changed.pushes)
 
 
@@ -281,7 +283,7 @@ def list_reactions(
     call: AuthenticatedRequest, conversation_id: str, sequence_id: str, query: requests.ReactionsQuery
 ) -> Any:
     """Who reacted to a message, and with what."""
-    return wiring.application().history.reactions(call.caller, conversation_id, _number(sequence_id), query)
+    return bootstrap.application().history.reactions(call.caller, conversation_id, _number(sequence_id), query)
 
 
 @route("PUT", f"{_MESSAGE_PATH}/reactions", {204: None}, query=requests.EmojiQuery, errors=(Muted, RateLimited))
@@ -290,7 +292,7 @@ def add_reaction(
 ) -> Result:
     """React to a message."""
     target = _number(sequence_id)
-    changed = wiring.application().message_updates.react(
+    changed = bootstrap.application().message_updates.react(
         call.caller, conversation_id, target, query.emoji, missing=NotFound
     )
     return Result(None, changed.pushes)
@@ -302,7 +304,7 @@ def remove_reaction(
 ) -> Result:
     """Take a reaction back."""
     target = _number(sequence_id)
-    changed = wiring.application().message_updates.unreact(
+    changed = bootstrap.application().message_updates.unreact(
         call.caller, conversation_id, target, query.emoji, missing=NotFound
     )
     return Result(None, changed.pushes)
@@ -311,37 +313,37 @@ def remove_reaction(
 @route("PUT", "/conversations/{conversation_id}/read", {200: "ReadPointer"}, body=requests.MoveReadPointer)
 def move_read_pointer(call: AuthenticatedRequest, conversation_id: str, body: requests.MoveReadPointer) -> Result:
     """Move one's read pointer."""
-    return wiring.application().history.read(call.caller, conversation_id, body.sequence_id)
+    return bootstrap.application().history.read(call.caller, conversation_id, body.sequence_id)
 
 
 @route("GET", "/me/export", {200: "Export"}, query=requests.ExportQuery)
 def export_data(call: AuthenticatedRequest, query: requests.ExportQuery) -> Any:
     """The caller's own data, a page at a time."""
-    return wiring.application().export.page(call.caller, query)
+    return bootstrap.application().export.page(call.caller, query)
 
 
 @route("DELETE", "/me", {202: "Erasure"}, errors=(ConversationBusy,))
 def erase_participant(call: AuthenticatedRequest) -> Any:
     """Erase the caller everywhere; asked again while it runs: the same erasure."""
-    return wiring.application().jobs.erase(call.caller)
+    return bootstrap.application().jobs.erase(call.caller)
 
 
 @route("GET", "/me/erasure", {200: "Erasure"}, errors=(NotFound,))
 def get_erasure(call: AuthenticatedRequest) -> Any:
     """How far that has got."""
-    return wiring.application().erasure.status(call.caller)
+    return bootstrap.application().erasure.status(call.caller)
 
 
 @route("POST", "/tickets", {201: "Ticket"}, body=requests.EmptyBody)
 def create_ticket(call: AuthenticatedRequest) -> Any:
     """A ticket to open a socket with."""
-    return wiring.application().tickets.issue(call.identity)
+    return bootstrap.application().tickets.issue(call.identity)
 
 
 @public("/health", {200: "Health", 503: "Health"})
 def get_health(_: Request) -> Response:
     """Whether the service and its store answer; needs no credential."""
-    return json_response(*health.check(wiring.application()))
+    return json_response(*health.check(bootstrap.application()))
 
 
 @public("/openapi.json", {200: "OpenApi", 304: None})

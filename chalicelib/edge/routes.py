@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from chalicelib.core.errors import ChatError
+from chalicelib.core.kernel.errors import ChatError
 
 Responses = Mapping[int, str | None]
 """By status, the first being the usual one: the name of a type in `core/wire.py`, None for no body."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from chalicelib import wiring
-from chalicelib.core.errors import Internal
-
-from . import logs
-from .invocation import invocation
+from chalicelib import bootstrap
+from chalicelib.core.kernel.errors import Internal
+from chalicelib.observability import logs
+from chalicelib.observability.invocation import invocation
 
 
 def run_sweep(seconds: float) -> None:
@@ -16,7 +15,7 @@ def run_sweep(seconds: float) -> None:
     """
     with invocation("sweep"):
         try:
-            wiring.application().jobs.sweep(seconds)
+            bootstrap.application().jobs.sweep(seconds)
         except Exception as error:  # noqa: BLE001 — raised again below, as something harmless
             logs.log_failure(error)
             # Lambda writes down the message of what a function raises: this one says nothing.

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib import wiring
-from chalicelib.core.errors import ChatError, Unauthorized
-from chalicelib.core.pushes import DirectReply
+from chalicelib import bootstrap
+from chalicelib.core.kernel.errors import ChatError, Unauthorized
+from chalicelib.core.realtime.outbox import DirectReply
 from chalicelib.identity.credentials import InvalidCredentials, read_credentials
-
-from . import logs
-from .context import observer
-from .invocation import invocation
+from chalicelib.observability import logs
+from chalicelib.observability.context import observer
+from chalicelib.observability.invocation import invocation
 
 OK = {"statusCode": 200}
 
@@ -27,13 +26,13 @@ def connect(event: dict[str, Any]) -> dict[str, Any]:
         try:
             credentials = read_credentials(event.get("headers"), event.get("queryStringParameters"))
             if credentials.ticket is not None:
-                identity = wiring.application().tickets.redeem(credentials.ticket)
+                identity = bootstrap.application().tickets.redeem(credentials.ticket)
             elif credentials.token is not None:
-                identity = wiring.verifier()(credentials.token)
+                identity = bootstrap.verifier()(credentials.token)
             else:
                 raise Unauthorized
             observer.bind(participant_id=identity.participant_id)
-            wiring.application().sessions.open(connection_id, identity)
+            bootstrap.application().sessions.open(connection_id, identity)
         except (Unauthorized, InvalidCredentials):
             return {"statusCode": 401}
         except ChatError as problem:
@@ -53,7 +52,7 @@ def message(event: dict[str, Any]) -> dict[str, Any]:
     connection_id, ids = _ids(event)
     with invocation("message", **ids):
         try:
-            chat = wiring.application()
+            chat = bootstrap.application()
             reply = chat.sessions.receive(connection_id, event.get("body") or "")
             if reply.failure is not None:
                 logs.log_failure(reply.failure)
@@ -72,7 +71,7 @@ def disconnect(event: dict[str, Any]) -> dict[str, Any]:
     connection_id, ids = _ids(event)
     with invocation("disconnect", **ids):
         try:
-            chat = wiring.application()
+            chat = bootstrap.application()
             pushes = chat.sessions.close(connection_id)
             chat.fan_out.deliver(pushes, within=chat.settings.timing.socket_fan_out)
         except Exception as error:  # noqa: BLE001 — API Gateway ignores it anyway

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from chalicelib import wiring
-from chalicelib.core.errors import Internal
-
-from . import logs
-from .invocation import invocation
+from chalicelib import bootstrap
+from chalicelib.core.kernel.errors import Internal
+from chalicelib.observability import logs
+from chalicelib.observability.invocation import invocation
 
 
 def run_job(messages: Iterable[str], seconds: float) -> None:
@@ -19,7 +18,7 @@ def run_job(messages: Iterable[str], seconds: float) -> None:
     with invocation("worker"):
         try:
             for message in messages:
-                wiring.application().jobs.run(message, seconds)
+                bootstrap.application().jobs.run(message, seconds)
         except Exception as error:  # noqa: BLE001 — raised again below, as something harmless
             logs.log_failure(error)
             # Lambda writes down the message of what a function raises: this one says nothing.

@@ -13,7 +13,7 @@ from typing import IO
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
-from chalicelib.identity.key_url import is_loopback, validate_jwks_url
+from chalicelib.identity.jwks_url import is_loopback, validate_jwks_url
 
 TIMEOUT = 3.0
 MAX_BYTES = 256 * 1024

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chalicelib.identity.errors import KeysUnavailable
-from chalicelib.identity.key_url import validate_jwks_url
+from chalicelib.identity.jwks_url import validate_jwks_url
 
 if TYPE_CHECKING:
     import jwt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from chalicelib.identity.key_url import validate_jwks_url
+from chalicelib.identity.jwks_url import validate_jwks_url
 
 MIN_SECRET_BYTES = 32  # RFC 7518 section 3.2: a key of the size of the hash output or larger
 MAX_LEEWAY = 300

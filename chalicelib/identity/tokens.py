@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.identity.claims import validate_claims
-from chalicelib.identity.compact import CompactJws, json_object, parse_jws
 from chalicelib.identity.errors import InvalidToken, KeysUnavailable
+from chalicelib.identity.jws import CompactJws, json_object, parse_jws
 from chalicelib.identity.model import Identity
 from chalicelib.identity.settings import IdentitySettings
 

@@ -1,4 +1,4 @@
-"""Who may know whom: the core knows neither AWS nor Chalice, runtime code knows no development code."""
+"""The import contract: the order of the packages, and what each may import."""
 
 from __future__ import annotations
 
@@ -26,12 +26,79 @@ def files(*places: str) -> list[Path]:
     return [file for place in places for file in sorted((ROOT / place).rglob("*.py"))]
 
 
-@pytest.mark.parametrize("file", files("chalicelib/core"), ids=lambda file: file.stem)
-def test_the_core_knows_only_pydantic_identity_and_the_standard_library(file: Path) -> None:
-    allowed = {*sys.stdlib_module_names, "pydantic", "pydantic_core"}
-    for name in imports(file):
-        ours = name.startswith("chalicelib.identity.")
-        assert ours or name.partition(".")[0] in allowed, name
+KERNEL_TO_REALTIME = {"kernel", "model", "protocol", "ports", "log", "realtime"}
+CORE_PACKAGES = {
+    "kernel": set[str](),
+    "model": {"kernel"},
+    "protocol": {"kernel", "model"},
+    "ports": {"kernel", "model"},
+    "log": {"kernel", "model", "ports"},
+    "realtime": {"kernel", "model", "protocol", "ports", "log"},
+    "conversations": KERNEL_TO_REALTIME,
+    "messaging": {*KERNEL_TO_REALTIME, "conversations"},
+    "privacy": {*KERNEL_TO_REALTIME, "conversations"},
+    "sessions": {*KERNEL_TO_REALTIME, "conversations", "messaging"},
+}
+"""The packages of the core, and the other packages of the core that each may import."""
+PACKAGES = {
+    "core": {"identity"},
+    "identity": {"core.kernel"},
+    "awshttp": {"core.kernel"},
+    "aws": {"core.kernel", "core.model", "core.ports", "awshttp", "identity"},
+    "settings": {"core.kernel", "identity"},
+    "observability": {"core.kernel", "settings"},
+    "edge": {"core", "identity", "observability", "settings", "bootstrap"},
+    "bootstrap": {"core", "identity", "aws", "observability", "settings"},
+}
+"""The packages of the product, and the others that each may import. Nothing imports `app`."""
+
+
+def imported_modules(file: Path) -> Iterator[str]:
+    """Return the full names of the product's modules that a file imports, under TYPE_CHECKING as well."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level <= 1, f"{file}: a package imports from another one by its full name"
+            package = ".".join(file.relative_to(ROOT).parts[:-1])
+            base = ".".join(filter(None, [package, node.module])) if node.level else node.module or ""
+            for name in node.names:
+                path = ROOT / base.replace(".", "/") / name.name
+                is_module = path.with_suffix(".py").exists() or path.is_dir()
+                yield f"{base}.{name.name}" if is_module else base
+
+
+@pytest.mark.parametrize("package", sorted(CORE_PACKAGES))
+def test_a_package_of_the_core_imports_only_the_packages_below_it(package: str) -> None:
+    allowed = {package, *CORE_PACKAGES[package]}
+    for file in files(f"chalicelib/core/{package}"):
+        for module in imported_modules(file):
+            if module.startswith("chalicelib.core."):
+                assert module.split(".")[2] in allowed, f"{file.name} imports {module}"
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES))
+def test_a_package_imports_only_the_packages_that_the_contract_names(package: str) -> None:
+    allowed = [f"chalicelib.{name}" for name in (package, *PACKAGES[package])]
+    places = [f"chalicelib/{package}"] if (ROOT / "chalicelib" / package).is_dir() else []
+    for file in files(*places) or [ROOT / "chalicelib" / f"{package}.py"]:
+        for module in imported_modules(file):
+            if module.startswith("chalicelib."):
+                assert any(f"{module}.".startswith(f"{name}.") for name in allowed), (
+                    f"{file.name} imports {module}"
+                )
+
+
+def test_the_contract_names_every_package() -> None:
+    core = {path.name for path in (ROOT / "chalicelib/core").iterdir() if path.is_dir()} - {"__pycache__"}
+    product = {path.stem for path in (ROOT / "chalicelib").iterdir() if path.suffix in ("", ".py")}
+    assert core == set(CORE_PACKAGES)
+    assert product - {"__pycache__", "__init__"} == set(PACKAGES)
+
+
+def test_the_core_imports_only_pydantic_and_the_standard_library() -> None:
+    allowed = {*sys.stdlib_module_names, "pydantic", "pydantic_core", "typing_extensions", "chalicelib"}
+    for file in files("chalicelib/core"):
+        for name in imports(file):
+            assert name.partition(".")[0] in allowed, f"{file.name} imports {name}"
 
 
 def test_chalice_is_known_at_the_edge_only() -> None:

@@ -18,7 +18,7 @@ from tests.support.scheduling import FIRST_HALF, PACKAGED, SECOND_HALF, unit_of
         ("tests/e2e/test_stages.py::test_it", "tests/e2e/test_stages.py"),
         ("tests/bench/test_engine.py::test_it[ministack]", "tests/bench/test_engine.py"),
         ("tests/unit/core/test_log.py::test_it", "tests/unit/core/test_log.py"),
-        ("tests/laws/test_queue.py::test_it[1]", "tests/laws/test_queue.py::test_it[1]"),
+        ("tests/invariants/test_queue.py::test_it[1]", "tests/invariants/test_queue.py::test_it[1]"),
     ],
 )
 def test_a_test_is_in_the_group_of_what_it_needs(test: str, unit: str) -> None:

@@ -12,8 +12,8 @@ from bench.latencies import USUAL, GrowingLatency
 from bench.simulation import Simulation
 from bench.targets import Targets
 from bench.world import World, make_world
-from chalicelib.core.errors import NotFound
-from chalicelib.core.model import IdempotencyKey
+from chalicelib.core.kernel.errors import NotFound
+from chalicelib.core.model.messages import IdempotencyKey
 
 SMALL = Scale(people=(1, 4), seconds=0.5, messages=40, rates=(30,), schedule_seconds=0.5, deaths=1)
 

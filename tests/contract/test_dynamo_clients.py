@@ -12,12 +12,12 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from chalicelib.aws import refusals
 from chalicelib.aws.clients import StaticCredentials
-from chalicelib.aws.dynamo_client import TARGET, DynamoClient
-from chalicelib.aws.json_service import AwsJsonClient
-from chalicelib.aws.tls import TlsContext
-from chalicelib.core.clock import SystemClock
+from chalicelib.aws.dynamodb.client import TARGET, DynamoClient
+from chalicelib.awshttp import _errors
+from chalicelib.awshttp._json_client import AwsJsonClient
+from chalicelib.awshttp._tls import TlsContext
+from chalicelib.core.kernel.clock import SystemClock
 from tests.support.engine import REGION, TOY_TABLE, create_tables, running_engine
 from tests.support.raw_peer import CUT, RawPeer, Say, raw_peer
 
@@ -67,7 +67,7 @@ class Toys:
     def refused(self, call: Callable[[], object]) -> dict[str, Any]:
         with pytest.raises(Exception) as caught:
             call()
-        said = refusals.response(caught.value)
+        said = _errors.response(caught.value)
         assert said is not None
         return dict(said)
 
@@ -206,7 +206,7 @@ def test_what_does_not_pass_is_not_asked_again(make: Make, peer: RawPeer, code: 
     peer.script.append(failing(code))
     with pytest.raises(Exception) as caught:
         get(make(peer.url))
-    said = refusals.response(caught.value)
+    said = _errors.response(caught.value)
     assert said is not None
     assert said["Error"] == {"Code": code, "Message": "no"}
     assert len(peer.requests) == 1
@@ -217,9 +217,9 @@ def test_after_three_attempts_it_is_given_up(make: Make, peer: RawPeer, trouble:
     peer.script += [trouble] * 3
     with pytest.raises(Exception) as caught:
         get(make(peer.url))
-    said = refusals.response(caught.value)
+    said = _errors.response(caught.value)
     assert (None if said is None else said["Error"]["Code"]) == code
-    assert refusals.is_network_error(caught.value) or said is not None
+    assert _errors.is_network_error(caught.value) or said is not None
     assert len(peer.requests) == 3
 
 
@@ -236,7 +236,7 @@ def test_all_calls_share_a_budget_for_further_attempts(
     def fail() -> None:
         with pytest.raises(Exception) as caught:
             get(client)
-        assert refusals.response(caught.value) is not None
+        assert _errors.response(caught.value) is not None
 
     with ThreadPoolExecutor(calls) as threads:
         for each in [threads.submit(fail) for _ in range(calls)]:
@@ -248,7 +248,7 @@ def test_all_calls_share_a_budget_for_further_attempts(
     peer.script.append(trouble)
     with pytest.raises(Exception) as still_empty:
         get(client)
-    assert refusals.response(still_empty.value) is not None
+    assert _errors.response(still_empty.value) is not None
 
 
 def test_a_transaction_that_is_asked_for_again_has_the_same_token(make: Make, peer: RawPeer) -> None:

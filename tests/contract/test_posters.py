@@ -13,11 +13,11 @@ import pytest
 from botocore.credentials import Credentials
 from websockets.sync.client import ClientConnection, connect
 
-from chalicelib.aws.poster import ApiGatewayPoster
-from chalicelib.core.clock import SystemClock
-from chalicelib.core.ports import ConnectionPoster
+from chalicelib.aws.api_gateway import ApiGatewayPoster
+from chalicelib.core.kernel.clock import SystemClock
+from chalicelib.core.ports.delivery import ConnectionPoster
 from local.gateway import Apis, Gateway, WebSocketApi
-from tests.laws.world import Post, RecordingPoster
+from tests.invariants.world import Post, RecordingPoster
 from tests.unit.core.conftest import KeepingPoster
 
 SOCKETS = ("a", "b", "c")

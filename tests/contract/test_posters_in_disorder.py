@@ -13,10 +13,9 @@ from botocore.credentials import Credentials
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from chalicelib.aws.poster import ApiGatewayPoster
-from chalicelib.core.clock import SystemClock
-from chalicelib.core.measures import Metric
-from chalicelib.core.ports import NullObserver
+from chalicelib.aws.api_gateway import ApiGatewayPoster
+from chalicelib.core.kernel.clock import SystemClock
+from chalicelib.core.kernel.metrics import Metric, NullObserver
 from local.gateway import Apis, Gateway, WebSocketApi
 
 SOCKETS, FRAMES = 12, 4

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.limits import Limits
+from chalicelib.core.kernel.limits import Limits
 from specs.glossary import codes
 from tests.e2e.conftest import anybody
 from tests.e2e.fuzzing import Until, bounded, seeded

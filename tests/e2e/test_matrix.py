@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app import app
-from chalicelib.core.commands import COMMANDS
+from chalicelib.core.protocol.commands import COMMANDS
 from tests.e2e.conftest import anybody
 from tests.e2e.matrix import NO_CONVERSATION, OUTSIDE, ROLES, TABLE, VICTIMS, Act, Room
 from tests.e2e.test_strangers import VARYING_HEADERS

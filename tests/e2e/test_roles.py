@@ -1,6 +1,6 @@
 """Who may do what: every role at every route, and the rule that there is always an owner.
 
-The table is the one of `chalicelib/core/members.py`. `stranger` is somebody who is no participant: they get 404
+The table is that of `core/conversations/membership.py`. `stranger` is somebody who is no participant: they get 404
 for everything, as if the conversation did not exist.
 """
 

@@ -13,7 +13,8 @@ from urllib.parse import unquote
 import pytest
 from moto import mock_aws
 
-from chalicelib import wiring
+from chalicelib import bootstrap
+from chalicelib.settings import current_settings
 from local.tokens import mint
 from tests.support.engine import Engine, create_tables, store_engine
 
@@ -108,7 +109,7 @@ def chat(moto: None, store_engine: Engine, callbacks: Callbacks, monkeypatch: py
         "AWS_SECRET_ACCESS_KEY": "testing",
     }.items():
         monkeypatch.setenv(name, value)
-    caches = (wiring.settings, wiring.verifier, wiring.application)
+    caches = (current_settings, bootstrap.verifier, bootstrap.application)
     for cache in caches:
         cache.cache_clear()
     import app

@@ -17,9 +17,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib import wiring
-from chalicelib.core.errors import Unavailable
-from chalicelib.edge import logs
+from chalicelib import bootstrap
+from chalicelib.core.kernel.errors import Unavailable
+from chalicelib.observability import logs
+from chalicelib.settings import current_settings
 
 from .conftest import Callbacks, token
 from .test_rest_events import asked
@@ -123,7 +124,7 @@ def written(
         monkeypatch.setenv("CHAT_CONNECTIONS_TABLE", "no-such-table")
     if request.param == "no sockets":
         callbacks.refused.add("Xux7aeaAFiACHZQ=")
-    for cache in (wiring.settings, wiring.verifier, wiring.application):
+    for cache in (current_settings, bootstrap.verifier, bootstrap.application):
         cache.cache_clear()
     stream = io.StringIO()
     handler = logs.StdoutHandler(stream)

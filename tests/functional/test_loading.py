@@ -17,13 +17,13 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import gc, importlib, json, os, sys
 importlib.import_module(os.environ["_HANDLER"].rpartition(".")[0])
-from chalicelib import wiring
-loaded = wiring.application.cache_info().currsize
-found = wiring.application().conversation_store.head("nowhere") if os.environ.get("ASK") else None
+from chalicelib import bootstrap
+loaded = bootstrap.application.cache_info().currsize
+found = bootstrap.application().conversation_store.head("nowhere") if os.environ.get("ASK") else None
 sdk = sorted(each for each in sys.modules if each in ("boto3", "botocore", "urllib3", "http.client", "jwt"))
 if os.environ.get("WHAT"):
     import app
-    names = ("chalicelib.edge.rest", "chalicelib.core.requests")
+    names = ("chalicelib.edge.rest", "chalicelib.core.protocol.requests")
     print(json.dumps([len(app.app.routes) > 10, *(each in sys.modules for each in names)]))
     sys.exit()
 print(json.dumps([gc.isenabled(), gc.get_freeze_count() > 0, loaded, found, sdk]))

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib import wiring
+from chalicelib import bootstrap
+from chalicelib.settings import current_settings
 
 from .conftest import Callbacks
 from .test_rest_events import asked
@@ -45,7 +46,7 @@ def lines(chat: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureF
     monkeypatch.setenv("CHAT_STAGE", "dev")
     monkeypatch.setenv("CHAT_LIMIT_MESSAGE_BURST", "4")
     monkeypatch.setenv("CHAT_LIMIT_MESSAGES_PER_SECOND", "1")
-    for cache in (wiring.settings, wiring.application):
+    for cache in (current_settings, bootstrap.application):
         cache.cache_clear()
     return Lines(caplog)
 
@@ -155,13 +156,13 @@ def test_a_log_that_is_broken_costs_nobody_a_message(chat: Any, callbacks: Callb
     finally:
         logging.getLogger().removeHandler(broken)
     assert {"event", "message_ack"} <= {each["type"] for each in callbacks.heard_by("a=")}
-    store = wiring.application().connection_store
+    store = bootstrap.application().connection_store
     assert {each.connection_id for each in store.subscribers(where)} == {"a=", "c="}
 
 
 def test_without_a_stage_there_is_no_line(chat: Any, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CHAT_STAGE")
-    wiring.settings.cache_clear()
+    current_settings.cache_clear()
     two_listening(chat)
     assert lines.take() == []
 

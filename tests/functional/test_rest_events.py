@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib import wiring
+from chalicelib import bootstrap
+from chalicelib.settings import current_settings
 
 
 def asked(
@@ -92,7 +93,7 @@ def test_where_origins_are_named_only_they_may_read_answers_and_errors(
     chat: Any, monkeypatch: pytest.MonkeyPatch, asking: str | None, allowed: str, body: str
 ) -> None:
     monkeypatch.setenv("CHAT_ALLOWED_ORIGINS", "https://a.example, https://b.example")
-    wiring.settings.cache_clear()
+    current_settings.cache_clear()
     headers = {} if asking is None else {"origin": asking}
     _, _, answered = asked(chat, "POST", "/conversations", body=body, headers=headers)
     assert answered["Access-Control-Allow-Origin"] == allowed
@@ -103,7 +104,7 @@ def test_a_defect_is_told_by_nothing_but_the_request_id(
     chat: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delenv("CHAT_CONNECTIONS_TABLE")
-    for cache in (wiring.settings, wiring.application):
+    for cache in (current_settings, bootstrap.application):
         cache.cache_clear()
     status, body, _ = asked(chat, "POST", "/conversations", body='{"title":"a secret title"}')
     assert status == 500
@@ -120,7 +121,7 @@ def test_health_looks_at_both_tables_and_needs_nobody(chat: Any, monkeypatch: py
     status, body, _ = asked(chat, "GET", "/health", who={})
     assert (status, body["checks"]) == (200, {"conversations": "ok", "connections": "ok"})
     monkeypatch.setenv("CHAT_CONNECTIONS_TABLE", "no-such-table")
-    for cache in (wiring.settings, wiring.application):
+    for cache in (current_settings, bootstrap.application):
         cache.cache_clear()
     status, body, _ = asked(chat, "GET", "/health", who={})
     assert (status, body["status"]) == (503, "unavailable")

@@ -8,9 +8,10 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib import wiring
-from chalicelib.core.errors import Unauthorized, Unavailable
+from chalicelib import bootstrap
+from chalicelib.core.kernel.errors import Unauthorized, Unavailable
 from chalicelib.identity.model import Identity
+from chalicelib.settings import current_settings
 from local.tokens import mint
 
 NAME = "/chat/test/jwt-secret"
@@ -22,7 +23,7 @@ def kept_elsewhere(chat: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Settings that name the parameter, which is not there yet; a client that can put it."""
     monkeypatch.delenv("CHAT_JWT_SECRET")
     monkeypatch.setenv("CHAT_JWT_SECRET_PARAMETER", NAME)
-    for cache in (wiring.settings, wiring.verifier, wiring.application):
+    for cache in (current_settings, bootstrap.verifier, bootstrap.application):
         cache.cache_clear()
     client = boto3.client("ssm", region_name=os.environ["AWS_REGION"])
     yield client
@@ -35,7 +36,7 @@ def put(client: Any, value: str) -> None:
 
 
 def verified(secret: str = SECRET) -> Identity:
-    return wiring.verifier()(mint("alice", secret=secret))
+    return bootstrap.verifier()(mint("alice", secret=secret))
 
 
 def test_it_is_read_when_a_token_needs_it_and_kept(kept_elsewhere: Any) -> None:
@@ -59,4 +60,4 @@ def test_what_cannot_be_read_is_tried_again(kept_elsewhere: Any, useless: str | 
 
 def test_the_application_is_made_without_it(kept_elsewhere: Any) -> None:
     # The functions that never see a token may not read the parameter.
-    assert wiring.application().conversation_store.head("conv_none") is None
+    assert bootstrap.application().conversation_store.head("conv_none") is None

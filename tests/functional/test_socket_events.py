@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib import wiring
-from chalicelib.core.model import Principal
-from chalicelib.core.requests import CreateConversation, NewParticipant
+from chalicelib import bootstrap
+from chalicelib.core.model.actors import Principal
+from chalicelib.core.protocol.requests import CreateConversation, NewParticipant
+from chalicelib.settings import current_settings
 
 from .conftest import Callbacks, token
 
@@ -82,7 +83,7 @@ def conversation(owner: str, *others: str) -> str:
     request = CreateConversation(
         title="Trip", participants=[NewParticipant(participant_id=each, name=each) for each in others]
     )
-    outcome = wiring.application().conversations.create(Principal(owner, owner), request)
+    outcome = bootstrap.application().conversations.create(Principal(owner, owner), request)
     return str(outcome.response["conversation_id"])
 
 
@@ -93,7 +94,7 @@ def conversation(owner: str, *others: str) -> str:
 def test_a_bearer_token_opens_a_socket(chat: Any, name: str) -> None:
     answer = chat.connect(connecting({name: f"Bearer {token('alice')}"}), None)
     assert answer == {"statusCode": 200, "headers": {}}
-    socket = wiring.application().connection_store.get(CONNECTION)
+    socket = bootstrap.application().connection_store.get(CONNECTION)
     assert socket is not None
     assert (socket.participant_id, socket.is_active) == ("alice", False)
 
@@ -106,11 +107,11 @@ def test_a_token_among_the_subprotocols_is_taken_and_not_repeated(chat: Any, sep
 
 
 def test_a_ticket_opens_one_socket(chat: Any) -> None:
-    identity = wiring.verifier()(token("alice", "Alice"))
-    ticket = str(wiring.application().tickets.issue(identity)["ticket"])
+    identity = bootstrap.verifier()(token("alice", "Alice"))
+    ticket = str(bootstrap.application().tickets.issue(identity)["ticket"])
     assert chat.connect(connecting({}, {"ticket": ticket}), None)["statusCode"] == 200
     assert chat.connect(connecting({}, {"ticket": ticket}, "second="), None)["statusCode"] == 401
-    assert wiring.application().connection_store.get("second=") is None
+    assert bootstrap.application().connection_store.get("second=") is None
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,7 @@ def test_who_cannot_say_who_they_are_is_answered_401(
     chat: Any, headers: dict[str, str], query: dict[str, str] | None
 ) -> None:
     assert chat.connect(connecting(headers, query), None) == {"statusCode": 401}
-    assert wiring.application().connection_store.get(CONNECTION) is None
+    assert bootstrap.application().connection_store.get(CONNECTION) is None
 
 
 def test_nothing_is_posted_while_a_socket_is_being_opened(chat: Any, callbacks: Callbacks) -> None:
@@ -151,7 +152,7 @@ def test_a_first_frame_is_answered_and_makes_the_socket_reachable(chat: Any, cal
     assert to == CONNECTION
     assert (welcome["type"], welcome["id"], welcome["protocol"]) == ("welcome", "1", 1)
     assert welcome["participant"]["participant_id"] == "alice"
-    socket = wiring.application().connection_store.get(CONNECTION)
+    socket = bootstrap.application().connection_store.get(CONNECTION)
     assert socket is not None
     assert socket.is_active
 
@@ -182,7 +183,7 @@ def test_whoever_is_gone_is_forgotten_and_the_others_hear(chat: Any, callbacks: 
     frame = {"type": "message", "conversation_id": where, "client_message_id": "1", "content": "hi"}
     chat.message(saying(frame, "a="), None)
     assert any(each["type"] == "event" for each in callbacks.heard_by("c="))
-    store = wiring.application().connection_store
+    store = bootstrap.application().connection_store
     assert {each.connection_id for each in store.subscribers(where)} == {"a=", "c="}
     assert {"type": "presence", "online": False} in [
         {"type": each["type"], "online": each.get("online")} for each in callbacks.heard_by("c=")
@@ -196,7 +197,7 @@ def test_a_socket_that_was_wrongly_taken_for_gone_hears_again(chat: Any, callbac
     chat.message(saying({"type": "ping"}, "b="), None)
     assert callbacks.heard_by("b=")[0]["type"] == "pong"
     (where,) = {
-        each.conversation_id for each in wiring.application().connection_store.subscriptions_of_connection("b=")
+        each.conversation_id for each in bootstrap.application().connection_store.subscriptions_of_connection("b=")
     }
     frame = {"type": "message", "conversation_id": where, "client_message_id": "2", "content": "again"}
     chat.message(saying(frame, "a="), None)
@@ -224,8 +225,8 @@ def test_a_store_that_fails_is_told_as_retryable(
 ) -> None:
     opened(chat, "alice")
     monkeypatch.setenv("CHAT_CONNECTIONS_TABLE", "no-such-table")
-    wiring.settings.cache_clear()
-    wiring.application.cache_clear()
+    current_settings.cache_clear()
+    bootstrap.application.cache_clear()
     frame = {"type": "ping", "id": "9"}
     assert chat.message(saying(frame), None) == {"statusCode": 200}
     (told,) = callbacks.heard_by(CONNECTION)
@@ -240,7 +241,7 @@ def test_a_closed_socket_leaves_nothing_behind_however_often_it_is_said(chat: An
     where = conversation("alice")
     opened(chat, "alice")
     chat.message(saying({"type": "subscribe", "conversation_id": where}), None)
-    store = wiring.application().connection_store
+    store = bootstrap.application().connection_store
     assert store.subscribers(where)
     for _ in range(2):
         assert chat.disconnect(leaving(), None) == {"statusCode": 200}
@@ -251,8 +252,8 @@ def test_a_closed_socket_leaves_nothing_behind_however_often_it_is_said(chat: An
 
 def test_the_sweep_clears_away_what_was_deleted(chat: Any) -> None:
     where = conversation("alice", "bob")
-    wiring.application().conversations.delete(Principal("alice", None), where)
-    store = wiring.application().conversation_store
+    bootstrap.application().conversations.delete(Principal("alice", None), where)
+    store = bootstrap.application().conversation_store
     assert store.head(where) is not None
     chat.sweep({"time": "", "source": "", "account": "", "region": "", "detail": {}, "detail-type": "",
                 "version": "", "resources": [], "id": ""}, None)  # fmt: skip

@@ -14,8 +14,8 @@ import boto3
 from botocore.config import Config
 from botocore.credentials import Credentials
 
-from chalicelib.aws.poster import ApiGatewayPoster
-from chalicelib.core.clock import SystemClock
+from chalicelib.aws.api_gateway import ApiGatewayPoster
+from chalicelib.core.kernel.clock import SystemClock
 from local.iam import Guard
 from tests.support.engine import REGION
 

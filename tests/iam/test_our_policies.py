@@ -10,12 +10,12 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.aws.connections import DynamoConnections
-from chalicelib.aws.dynamo import Dynamo
-from chalicelib.core.clock import SystemClock
-from chalicelib.core.errors import Unavailable
-from chalicelib.core.limits import Timing
-from chalicelib.core.tickets import Tickets
+from chalicelib.aws.dynamodb.connections import DynamoConnections
+from chalicelib.aws.dynamodb.table import Dynamo
+from chalicelib.core.kernel.clock import SystemClock
+from chalicelib.core.kernel.errors import Unavailable
+from chalicelib.core.kernel.limits import Timing
+from chalicelib.core.realtime.tickets import Tickets
 from chalicelib.identity.model import Identity
 from infra.template.names import FUNCTIONS
 from local.iam import Guard

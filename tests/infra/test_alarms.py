@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.measures import Metric
-from chalicelib.edge import metrics
-from chalicelib.edge.context import Invocation
-from chalicelib.edge.metrics import NAMESPACE
+from chalicelib.core.kernel.metrics import Metric
+from chalicelib.observability import metrics
+from chalicelib.observability.context import Invocation
+from chalicelib.observability.metrics import NAMESPACE
 from infra.stage import Alarms, Stage
 from infra.template import alarms
 from infra.template.dashboard import MOST_METRICS

@@ -56,7 +56,7 @@ def test_of_chalice_there_is_what_runs_on_lambda_only(bundle: Files) -> None:
 def test_every_module_of_ours_is_in_it_as_it_is_in_the_checkout(bundle: Files, builds: Builds) -> None:
     root = builds.here.checkout
     here = {path.relative_to(root).as_posix(): path for path in (root / "chalicelib").rglob("*.py")}
-    assert "chalicelib/core/sending.py" in here
+    assert "chalicelib/core/messaging/sender.py" in here
     packed = {name for name in bundle if name.startswith("chalicelib/") and name.endswith(".py")}
     assert packed == set(here)
     assert all(bundle[name] == path.read_bytes() for name, path in here.items())
@@ -74,7 +74,7 @@ def test_bytecode_goes_by_hash_and_is_never_checked(bundle: Files) -> None:
 
 def test_bytecode_is_that_of_the_sources_beside_it(bundle: Files) -> None:
     tag = this_runtime("arm64").cache_tag
-    for name in ("app.py", "chalicelib/core/sending.py", "pydantic/main.py"):
+    for name in ("app.py", "chalicelib/core/messaging/sender.py", "pydantic/main.py"):
         folder, _, module = name.rpartition("/")
         compiled = bundle[f"{folder + '/' if folder else ''}__pycache__/{module.removesuffix('.py')}.{tag}.pyc"]
         assert compiled[8:16] == importlib.util.source_hash(bundle[name])

@@ -11,10 +11,10 @@ import boto3
 import pytest
 
 from chalicelib.aws.clients import StaticCredentials
-from chalicelib.aws.json_service import AwsJsonClient
-from chalicelib.aws.queue import TARGET, SqsJobQueue
-from chalicelib.aws.tls import TlsContext
-from chalicelib.core.clock import SystemClock
+from chalicelib.aws.sqs import TARGET, SqsJobQueue
+from chalicelib.awshttp._json_client import AwsJsonClient
+from chalicelib.awshttp._tls import TlsContext
+from chalicelib.core.kernel.clock import SystemClock
 from local.queue import QueueSettings, Worker, ensure_queue
 from tests.support.engine import REGION, Engine, store_engine
 

@@ -12,8 +12,8 @@ import jsonschema_rs
 import openapi_spec_validator
 import pytest
 
-from chalicelib.core import commands, fields, requests
-from chalicelib.core.limits import Limits
+from chalicelib.core.kernel.limits import Limits
+from chalicelib.core.protocol import commands, fields, requests
 from specs import definitions, documents, glossary
 from specs.rules import FIELD_RULES, MODEL_RULES, NOT_NULL
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypedDict
 import pytest
 from pydantic import AfterValidator, model_validator
 
-from chalicelib.core.fields import Request
+from chalicelib.core.protocol.fields import Request
 from specs import examples, said_by_clients, said_by_us
 from specs.errors import SpecsError
 

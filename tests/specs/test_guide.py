@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core import commands, wire
-from specs import definitions, glossary
+from chalicelib.core.protocol import commands
+from specs import definitions, glossary, wire
 from specs.documents import ROOT
 
 GUIDE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.core import commands, requests
-from chalicelib.core.errors import ChatError, ValidationFailed
-from chalicelib.core.limits import Limits
+from chalicelib.core.kernel.errors import ChatError, ValidationFailed
+from chalicelib.core.kernel.limits import Limits
+from chalicelib.core.protocol import commands, requests
 from specs import definitions
 from tests.support.from_schema import disturbed, values
 

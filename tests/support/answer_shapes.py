@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from pydantic import Field
 
-from chalicelib.core import frames
+from chalicelib.core.protocol import frames
 from tests.support.shapes import Code, ConversationId, Count, Detail, InviteId, SequenceId, Text, Time
 
 

@@ -15,7 +15,7 @@ from typing import Any, NotRequired, Union, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
 
-from chalicelib.core import frames
+from chalicelib.core.protocol import frames
 from tests.support import published
 from tests.support.answer_shapes import ANSWERS, Refusal
 from tests.support.shapes import EVENT_ENVELOPE, EVENT_FIELDS, FRAMES, IN_HISTORY, NARROWER

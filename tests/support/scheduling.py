@@ -11,7 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 PACKAGED, FIRST_HALF, SECOND_HALF = "packaged", "on MiniStack, first half", "on MiniStack, second half"
 SECOND_HALF_FROM = "tests/e2e/test_i"
-APART = "tests/laws/"
+APART = "tests/invariants/"
 
 
 def unit_of(nodeid: str) -> str:

@@ -1,6 +1,6 @@
 """The shapes of every frame that a client receives, by its type; those of HTTP answers are in `answer_shapes.py`.
 
-The objects that the product itself declares (`chalicelib.core.frames`) stand in them as they are declared there,
+The objects that the product declares (`core/protocol/frames.py`) are used as they are declared there,
 so that those types are held to what is really sent. `checking.py` holds what is received to these shapes.
 """
 
@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from pydantic import Field
 
-from chalicelib.core import frames
+from chalicelib.core.protocol import frames
 
 Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
 ConversationId = Annotated[str, Field(pattern=r"^conv_[A-Za-z0-9_-]+$")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.core.measures import Metric
+from chalicelib.core.kernel.metrics import Metric
 from infra.costs import model
 from infra.costs.model import GB, Facts
 from infra.costs.operations import Operation

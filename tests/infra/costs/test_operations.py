@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.core.limits import Timing
+from chalicelib.core.kernel.limits import Timing
 from infra.costs import operations
 from tests.infra.costs.people import USUAL, of, usage
 

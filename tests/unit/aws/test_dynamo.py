@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.dynamo import Dynamo
-from chalicelib.core.clock import SystemClock
-from chalicelib.core.errors import Unavailable
+from chalicelib.aws.dynamodb.table import Dynamo
+from chalicelib.core.kernel.clock import SystemClock
+from chalicelib.core.kernel.errors import Unavailable
 
 
 class Scripted:

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from bench import certificates
-from chalicelib.aws import pool as pooling
-from chalicelib.aws.exchange import Multiplexer
-from chalicelib.aws.http_answers import Response
-from chalicelib.aws.pool import ConnectionPool, Origin
-from chalicelib.aws.tls import TlsContext
-from chalicelib.core.clock import SystemClock
+from chalicelib.awshttp import _pool as pooling
+from chalicelib.awshttp._http11 import Response
+from chalicelib.awshttp._multiplexer import Multiplexer
+from chalicelib.awshttp._pool import ConnectionPool, Origin
+from chalicelib.awshttp._tls import TlsContext
+from chalicelib.core.kernel.clock import SystemClock
 from tests.support.raw_peer import CUT, HANG, OK, RawPeer, Say, raw_peer
 
 

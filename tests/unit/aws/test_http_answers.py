@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from chalicelib.aws.http_answers import MAX_BODY, MAX_HEAD, ProtocolError, Response, ResponseParser
+from chalicelib.awshttp._http11 import MAX_BODY, MAX_HEAD, ProtocolError, Response, ResponseParser
 
 WHOLE = {
     "a length": (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", Response(200, b"hello", True)),

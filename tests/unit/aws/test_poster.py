@@ -15,9 +15,9 @@ import pytest
 from botocore.config import Config
 from botocore.credentials import Credentials
 
-from chalicelib.aws.poster import ApiGatewayPoster
-from chalicelib.core.clock import SystemClock
-from chalicelib.core.measures import Metric
+from chalicelib.aws.api_gateway import ApiGatewayPoster
+from chalicelib.core.kernel.clock import SystemClock
+from chalicelib.core.kernel.metrics import Metric
 
 CREDENTIALS = Credentials("AKIDEXAMPLE", "secret", "session-token")
 

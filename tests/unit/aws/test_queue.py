@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib.aws.clients import StaticCredentials
-from chalicelib.aws.json_service import AwsJsonClient
-from chalicelib.aws.queue import TARGET, SqsJobQueue
-from chalicelib.aws.tls import TlsContext
-from chalicelib.core.clock import SystemClock
-from chalicelib.core.errors import Unavailable
+from chalicelib.aws.sqs import TARGET, SqsJobQueue
+from chalicelib.awshttp._json_client import AwsJsonClient
+from chalicelib.awshttp._tls import TlsContext
+from chalicelib.core.kernel.clock import SystemClock
+from chalicelib.core.kernel.errors import Unavailable
 from tests.support.raw_peer import CUT, RawPeer, Say, raw_peer
 
 URL = "https://sqs.example/work"

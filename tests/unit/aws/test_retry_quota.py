@@ -7,7 +7,7 @@ import random
 from botocore.retries.quota import RetryQuota as Theirs
 from botocore.retries.standard import RetryQuotaChecker
 
-from chalicelib.aws.retry_quota import AGAIN, AGAIN_AFTER_THROTTLING, CAPACITY, NO_RETRY_INCREMENT, RetryQuota
+from chalicelib.awshttp._retry_quota import AGAIN, AGAIN_AFTER_THROTTLING, CAPACITY, NO_RETRY_INCREMENT, RetryQuota
 
 
 def test_it_is_as_large_and_costs_as_much_as_botocores() -> None:

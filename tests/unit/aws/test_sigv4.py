@@ -15,7 +15,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from chalicelib.aws.sigv4 import Hmac, Signer, body_hash, canonical_path
+from chalicelib.awshttp._sigv4 import Hmac, Signer, body_hash, canonical_path
 
 REGIONS = ("us-east-1", "eu-central-1", "ap-southeast-2")
 LETTERS = "abcXYZ019-_.~+/=@ %äß€"

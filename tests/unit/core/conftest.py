@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.clock import SystemClock
-from chalicelib.core.gather import run_sequential
-from chalicelib.core.model import Principal
-from chalicelib.core.ports import Observer
-from chalicelib.core.requests import CreateConversation, NewParticipant
+from chalicelib.bootstrap import Application, build
+from chalicelib.core.kernel.clock import SystemClock
+from chalicelib.core.kernel.concurrency import run_sequential
+from chalicelib.core.kernel.metrics import Observer
+from chalicelib.core.model.actors import Principal
+from chalicelib.core.protocol.requests import CreateConversation, NewParticipant
 from chalicelib.identity.model import Identity
 from chalicelib.settings import Settings
-from chalicelib.wiring import Application, build
 from tests.support.engine import Engine, create_tables, dynamodb, store_engine
 
 __all__ = ["dynamodb", "store_engine"]

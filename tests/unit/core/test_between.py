@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.core.errors import NotFound
-from chalicelib.core.model import Principal
-from chalicelib.core.requests import (
+from chalicelib.core.kernel.errors import NotFound
+from chalicelib.core.model.actors import Principal
+from chalicelib.core.protocol.requests import (
     EditMessage,
     EventsQuery,
     MessagesQuery,

@@ -6,8 +6,7 @@ import threading
 
 import pytest
 
-from chalicelib.core.gather import run_parallel, run_sequential
-from chalicelib.core.ports import Gather
+from chalicelib.core.kernel.concurrency import Gather, run_parallel, run_sequential
 
 
 @pytest.mark.parametrize("gather", [run_parallel, run_sequential])

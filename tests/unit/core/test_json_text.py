@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core import json_text
-from chalicelib.core.errors import InvalidJson
+from chalicelib.core.kernel import json_codec
+from chalicelib.core.kernel.errors import InvalidJson
 
 VALUES = st.recursive(
     st.none()
@@ -24,7 +24,7 @@ VALUES = st.recursive(
 
 @given(VALUES)
 def test_what_is_written_is_read_back(value: object) -> None:
-    assert json_text.parse(json_text.dumps(value)) == value
+    assert json_codec.parse(json_codec.dumps(value)) == value
 
 
 @pytest.mark.parametrize(
@@ -55,32 +55,32 @@ def test_what_is_written_is_read_back(value: object) -> None:
 )
 def test_what_is_no_strict_json_is_refused(text: str | bytes) -> None:
     with pytest.raises(InvalidJson):
-        json_text.parse(text)
+        json_codec.parse(text)
 
 
 def test_sixty_four_levels_are_accepted_and_one_more_is_not() -> None:
-    assert json_text.parse("[" * 64 + "]" * 64)
-    assert json_text.parse('{"a":' * 63 + "[1]" + "}" * 63)
+    assert json_codec.parse("[" * 64 + "]" * 64)
+    assert json_codec.parse('{"a":' * 63 + "[1]" + "}" * 63)
     with pytest.raises(InvalidJson, match="64 levels"):
-        json_text.parse("[" * 65 + "]" * 65)
+        json_codec.parse("[" * 65 + "]" * 65)
     with pytest.raises(InvalidJson, match="64 levels"):
-        json_text.parse('{"a":' * 64 + "[]" + "}" * 64)
+        json_codec.parse('{"a":' * 64 + "[]" + "}" * 64)
 
 
 def test_characters_stand_as_themselves_and_nothing_is_padded() -> None:
-    assert json_text.dumps({"a": "grüß 👋🏽", "b": [1, 2]}) == '{"a":"grüß 👋🏽","b":[1,2]}'
+    assert json_codec.dumps({"a": "grüß 👋🏽", "b": [1, 2]}) == '{"a":"grüß 👋🏽","b":[1,2]}'
 
 
 def test_the_size_is_in_bytes_of_utf8() -> None:
-    assert json_text.size("ü") == 4
+    assert json_codec.size("ü") == 4
     with pytest.raises(UnicodeEncodeError):
-        json_text.size("\ud800")
+        json_codec.size("\ud800")
 
 
 @given(st.text())
 def test_any_text_is_json_or_refused(text: str) -> None:
     try:
-        value = json_text.parse(text)
+        value = json_codec.parse(text)
     except InvalidJson:
         return
     assert value == json.loads(text)

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.limits import Timing
-from chalicelib.core.log import Log, Page, take_within_budget
-from chalicelib.core.messages import StoredEvent
-from chalicelib.core.model import Event, Head
-from chalicelib.core.ports import ConversationStore
+from chalicelib.core.kernel.limits import Timing
+from chalicelib.core.log.log import Log, Page, take_within_budget
+from chalicelib.core.model.conversations import Head
+from chalicelib.core.model.events import Event, StoredEvent
+from chalicelib.core.ports.conversations import ConversationStore
 
 CONV = "conv_" + "a" * 22
 

@@ -9,18 +9,18 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.clock import SystemClock
-from chalicelib.core.delivery import FanOut
-from chalicelib.core.errors import ConversationBusy
-from chalicelib.core.gather import run_sequential
-from chalicelib.core.limits import Limits, Timing
-from chalicelib.core.log import Log
-from chalicelib.core.measures import Metric
-from chalicelib.core.model import Principal
-from chalicelib.core.ports import Commit, HeadConflict, WriteConflict
-from chalicelib.core.pushes import DirectReply, ToSubscribers
-from chalicelib.core.requests import SendMessage
-from chalicelib.core.sending import DIRECT_ATTEMPTS, Sender
+from chalicelib.core.kernel.clock import SystemClock
+from chalicelib.core.kernel.concurrency import run_sequential
+from chalicelib.core.kernel.errors import ConversationBusy
+from chalicelib.core.kernel.limits import Limits, Timing
+from chalicelib.core.kernel.metrics import Metric
+from chalicelib.core.log.log import Log
+from chalicelib.core.messaging.sender import DIRECT_ATTEMPTS, Sender
+from chalicelib.core.model.actors import Principal
+from chalicelib.core.ports.commits import Commit, HeadConflict, WriteConflict
+from chalicelib.core.protocol.requests import SendMessage
+from chalicelib.core.realtime.fan_out import FanOut
+from chalicelib.core.realtime.outbox import DirectReply, ToSubscribers
 
 from .conftest import World
 

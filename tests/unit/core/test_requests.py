@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from chalicelib.core import commands, fields, requests
-from chalicelib.core.errors import ChatError, InvalidJson, TooLarge, UnknownCommand, ValidationFailed
-from chalicelib.core.limits import Limits
+from chalicelib.core.kernel.errors import ChatError, InvalidJson, TooLarge, UnknownCommand, ValidationFailed
+from chalicelib.core.kernel.limits import Limits
+from chalicelib.core.protocol import commands, fields, requests
 
 LIMITS = Limits()
 CONV = "conv_" + "a" * 22

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from chalicelib.core.measures import Metric
+from chalicelib.core.kernel.metrics import Metric
 from infra.template.names import FUNCTIONS
 
 ROOT = Path(__file__).parents[3]

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.errors import Unavailable
-from chalicelib.edge import context, logs
-from chalicelib.edge.context import Invocation
+from chalicelib.core.kernel.errors import Unavailable
+from chalicelib.observability import context, logs
+from chalicelib.observability.context import Invocation
 
 Json = dict[str, Any]
 MARK = "s3cr3t"
@@ -98,7 +98,7 @@ def test_only_a_first_invocation_says_cold_start(written: Written) -> None:
 @given(SECRETS)
 def test_nothing_that_somebody_wrote_is_in_a_line(secret: str) -> None:
     written = Written()
-    library, ours = logging.getLogger("botocore.hooks"), logging.getLogger("chalicelib.edge.logs")
+    library, ours = logging.getLogger("botocore.hooks"), logging.getLogger("chalicelib.observability.logs")
     for logger in (library, ours):
         logger.addHandler(written)
     try:

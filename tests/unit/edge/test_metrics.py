@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.measures import Metric
-from chalicelib.edge import context, metrics
-from chalicelib.edge.context import Invocation
+from chalicelib.core.kernel.metrics import Metric
+from chalicelib.observability import context, metrics
+from chalicelib.observability.context import Invocation
 from infra.template.names import FUNCTIONS
 
 Json = dict[str, Any]
@@ -193,7 +193,7 @@ def test_outside_of_an_invocation_it_is_forgotten() -> None:
 
 
 def test_functions_are_called_as_in_the_template() -> None:
-    edge = Path(metrics.__file__).parent
+    edge = Path(metrics.__file__).parents[1] / "edge"
     called = {
         name.name
         for name in FUNCTIONS

@@ -1,0 +1,29 @@
+"""Cursors of paged lists: what a client hands back to go on, opaque to it and checked when it returns."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from chalicelib.core.kernel import json_codec
+from chalicelib.core.kernel.errors import InvalidJson, ValidationFailed
+
+
+def encode(*parts: str | int) -> str:
+    """A cursor that stands for these."""
+    return base64.urlsafe_b64encode(json_codec.dumps(parts).encode()).decode()
+
+
+def decode(cursor: str, *kinds: type[str] | type[int]) -> list[str | int]:
+    """What a cursor stands for: values of these kinds. Raises ValidationFailed at `cursor`."""
+    try:
+        parts = json_codec.parse(base64.b64decode(cursor, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, InvalidJson):
+        parts = None
+    if (
+        not isinstance(parts, list)
+        or [type(part) for part in parts] != list(kinds)
+        or not all(part.isascii() and part.isprintable() for part in parts if isinstance(part, str))
+    ):
+        raise ValidationFailed.at("cursor", "must be a next_cursor of an earlier answer")
+    return parts

@@ -1,0 +1,613 @@
+"""Whether a finished world obeys the laws, judged from outside: what is stored, what is read, what was said.
+
+Nothing here asks how the application came to its state. The log is taken as it lies in the store; then every way
+of reading it, everything that was said to sockets and every answer must agree with it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from chalicelib.aws.dynamodb import conversation_items as stored
+from chalicelib.aws.dynamodb.table import unmarshal_item
+from chalicelib.core.kernel.clock import rfc3339
+from chalicelib.core.kernel.errors import NotFound
+from chalicelib.core.sessions.sessions import MAX_SYNC_EVENTS
+from tests.invariants.items import Frozen, Items, plain
+from tests.invariants.present import Messages
+from tests.invariants.world import Process, World
+from tests.support.checking import check_frame
+
+Event = dict[str, Any]
+PAGE_LIMITS = (1, 2, 100)
+FEW = 6
+
+
+@dataclass(frozen=True)
+class Member:
+    """Somebody's place, as the log tells it."""
+
+    role: str
+    name: str
+    epoch: int
+    muted_until: str | None = None
+
+
+class Story:
+    """A conversation as its log tells it: who is in, who went when."""
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        self.events = list(events)
+        self.members: dict[str, Member] = {}
+        self.went_by: dict[str, int] = {}
+        self.now = Messages()
+        self.banned: set[str] = set()
+        self.traces: set[str] = set()
+        """Who is not in, and is found by what is kept of them."""
+        self.audit: list[tuple[int, str, str, str | None, int | None]] = []
+        """What the log tells of rights that were used: sequence id, act, by, on whom, on which message."""
+        for event in self.events:
+            self._take(event)
+
+    @property
+    def messages(self) -> list[Event]:
+        """The events that are messages, as they now are."""
+        return self.now.present
+
+    def _take(self, event: Event) -> None:
+        number, sender = event["sequence_id"], event["sender"]["participant_id"]
+        who: dict[str, Any] = event.get("participant", {})
+        match event["type"]:
+            case "conversation_created":
+                for each in event["participants"]:
+                    self._enter(each, number)
+                assert sender in self.members, f"event {number} is by {sender}, who is not in"
+                return
+            case "participant_joined":
+                assert event["reason"] == "added" or sender == who["participant_id"]
+                self._enter(who, number)
+            case "participant_updated":
+                self._update(event, who)
+            case "participant_banned":
+                assert who["participant_id"] not in self.members, f"event {number} bans somebody who is in"
+                self._ban(number, sender, who["participant_id"])
+            case "participant_unbanned":
+                self.banned.remove(who["participant_id"])
+                self._used(number, "unbanned", sender, who["participant_id"])
+            case "conversation_updated":
+                self._used(number, "conversation_updated", sender)
+            case "message_deleted":
+                self._deletes(event)
+        assert sender in self.members, f"event {number} ({event['type']}) is by {sender}, who is not in"
+        self.now.take(event, self.members[sender].role)
+        if event["type"] in ("message", "message_edited", "reaction_added"):
+            until = self.members[sender].muted_until
+            assert until is None or event["created_at"] >= until, f"event {number} is by {sender}, who is muted"
+        if event["type"] == "participant_left":
+            del self.members[who["participant_id"]]
+            self.went_by[who["participant_id"]] = number
+            self.traces.add(who["participant_id"])
+            if event["reason"] == "removed":
+                self._used(number, "removed", sender, who["participant_id"])
+            if event["reason"] == "banned":
+                self._ban(number, sender, who["participant_id"])
+            owners = [each for each in self.members.values() if each.role == "owner"]
+            assert owners or not self.members, f"nobody is owner after event {number}"
+
+    def _enter(self, who: dict[str, Any], number: int) -> None:
+        assert who["participant_id"] not in self.members, f"event {number} lets somebody in who is in"
+        assert who["participant_id"] not in self.banned, f"event {number} lets somebody in who is banned"
+        self.members[who["participant_id"]] = Member(who["role"], who["name"], number, who.get("muted_until"))
+        self.traces.discard(who["participant_id"])
+
+    def _update(self, event: Event, who: dict[str, Any]) -> None:
+        number, sender, whom = event["sequence_id"], event["sender"]["participant_id"], who["participant_id"]
+        before = self.members[whom]
+        after = replace(before, role=who["role"], muted_until=who.get("muted_until"))
+        assert after.role != "owner" or after.muted_until is None, f"event {number} leaves an owner muted"
+        was_muted = before.muted_until is not None and before.muted_until > event["created_at"]
+        if after.role != before.role:
+            self._used(number, "role_changed", sender, whom)
+        if after.muted_until is not None and after.muted_until != before.muted_until:
+            self._used(number, "muted", sender, whom)
+        if after.muted_until is None and was_muted:
+            self._used(number, "unmuted", sender, whom)
+        self.members[whom] = after
+
+    def _ban(self, number: int, by: str, whom: str) -> None:
+        assert whom not in self.banned, f"event {number} bans {whom}, who is banned"
+        self.banned.add(whom)
+        self.traces.add(whom)
+        self._used(number, "banned", by, whom)
+
+    def _deletes(self, event: Event) -> None:
+        (author,) = [
+            each["sender"]["participant_id"] for each in self.events if each["sequence_id"] == event["target"]
+        ]
+        if author != event["sender"]["participant_id"]:
+            by = event["sender"]["participant_id"]
+            self._used(event["sequence_id"], "message_deleted", by, author, event["target"])
+
+    def _used(self, number: int, act: str, by: str, whom: str | None = None, target: int | None = None) -> None:
+        self.audit.append((number, act, by, whom, target))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the check saw, for the assertions of one test."""
+
+    state: str | None
+    """Of the conversation; None if there is none (any more)."""
+    story: Story
+
+    @property
+    def texts(self) -> list[str]:
+        """What the messages say by now, in order."""
+        return self.story.now.texts
+
+    @property
+    def types(self) -> list[str]:
+        """The types of all events, in order."""
+        return [event["type"] for event in self.story.events]
+
+
+def check(
+    world: World,
+    *,
+    hears: Collection[str] = (),
+    tidy: bool = True,
+    frozen: bool = True,
+) -> Verdict:
+    """Check a finished world; AssertionError says which law is broken and where.
+
+    `hears` are sockets that have been connected and subscribed since they were told `subscribed`: they must have
+    heard everything. `tidy=False` is for what a crash or fault left: then rows may lie about that mean nothing.
+    `frozen=False` lets reads repair what they find unfinished.
+    """
+    return _Check(world, world.items(), tidy=tidy, frozen=frozen).run(hears)
+
+
+def check_items(world: World, items: Items, *, hears: Collection[str] = ()) -> Verdict:
+    """The same of items that are not, or not any more, what the store holds."""
+    return _Check(world, items, tidy=True, frozen=True).run(hears)
+
+
+class _Check:
+    def __init__(self, world: World, items: Items, *, tidy: bool, frozen: bool) -> None:
+        self._world = world
+        self._items = items
+        self._tidy = tidy
+        self._frozen = frozen
+        self._chat = world.stage.conversations_table
+        self._live = world.stage.connections_table
+        self._of_conversation = plain(items, self._chat, f"C#{world.conversation}")
+        self._head = self._of_conversation.get("HEAD")
+
+    def run(self, hears: Collection[str]) -> Verdict:
+        if self._head is None:
+            self._nothing_to_see()
+            return Verdict(None, Story([]))
+        self._log_is_contiguous()
+        self._head_tells_the_truth()
+        self._every_send_is_in_once()
+        self._members_are_as_told()
+        self._moderation_is_as_told()
+        self._messages_are_as_told()
+        self._acknowledged_is_in_the_log()
+        self._nothing_false_was_said()
+        self._strangers_heard_nothing()
+        self._only_members_listen()
+        if self._head["state"] == "live":
+            self._read_by_everybody()
+            self._heard_everything(hears)
+        else:
+            self._nothing_to_see()
+            self._told_of_the_end(hears)
+        return Verdict(self._head["state"], self._story)
+
+    # ---- what is stored --------------------------------------------------------------------------------
+
+    @cached_property
+    def _log(self) -> list[Event]:
+        return [json.loads(item["event"]) for sk, item in self._of_conversation.items() if sk.startswith("E#")]
+
+    @cached_property
+    def _story(self) -> Story:
+        return Story(self._log)
+
+    def _log_is_contiguous(self) -> None:
+        assert self._head is not None
+        ids = [event["sequence_id"] for event in self._log]
+        assert ids == list(range(1, self._head["sequence_id"] + 1)), f"L3: ids {ids}, head {self._head}"
+        assert {event["conversation_id"] for event in self._log} == {self._world.conversation}
+        assert [event["type"] for event in self._log].count("conversation_created") == 1
+        assert self._log[0]["type"] == "conversation_created"
+
+    def _head_tells_the_truth(self) -> None:
+        assert self._head is not None
+        messages = [event["sequence_id"] for event in self._story.messages]
+        last = messages[-1] if messages else 0
+        assert (self._head["message_count"], self._head["last_message"]) == (len(messages), last), self._head
+        assert self._head["participant_count"] == len(self._story.members), "participant_count is not who is in"
+        if self._head["state"] != "deleted":
+            assert self._head["state"] == ("live" if self._story.members else "closed")
+        if self._tidy and self._head["state"] == "live":
+            assert self._head["departed"] == {}, "who has gone is still noted after all of it was cleared away"
+        if self._tidy:
+            assert not plain(self._items, self._chat, f"Q#{self._world.conversation}"), "something is still queued"
+
+    def _members_are_as_told(self) -> None:
+        told = {
+            each: (member.role, member.name, member.epoch, member.muted_until)
+            for each, member in self._story.members.items()
+        }
+        listed, places = {}, {}
+        for item in plain(self._items, self._chat, f"C#{self._world.conversation}", "P#").values():
+            listed[item["participant_id"]] = _place(item)
+        for person in map(self._world.person, self._world.everybody):
+            for item in plain(self._items, self._chat, f"U#{person}", "C#").values():
+                places[item["participant_id"]] = _place(item)
+                self._pointer_is_right(item)
+        assert listed == told, "the list of participants is not what the log tells"
+        assert places == told, "the memberships are not what the log tells"
+
+    def _moderation_is_as_told(self) -> None:
+        where = f"C#{self._world.conversation}"
+        bans = {item["participant_id"] for item in plain(self._items, self._chat, where, "B#").values()}
+        assert bans == self._story.banned, "the bans are not what the log tells"
+        kept = {sk.removeprefix("L#") for sk in plain(self._items, self._chat, where, "L#")}
+        people = [self._world.person(each) for each in self._world.everybody]
+        noted = {each for each in people if plain(self._items, self._chat, f"U#{each}", "F#")}
+        assert kept == noted == self._story.traces, "who was here is not found, or what is found means nothing"
+        entries = [
+            (item["sequence_id"], item["action"], item["actor_id"], item.get("participant_id"), item.get("target"))
+            for item in plain(self._items, self._chat, where, "A#").values()
+            if not item["action"].startswith("invite_")
+        ]
+        assert entries == self._story.audit, "the audit is not what the log tells"
+
+    def _pointer_is_right(self, place: dict[str, Any]) -> None:
+        read = [each for each in self._story.messages if each["sequence_id"] <= place["read_up_to"]]
+        assert place["read_message_count"] == len(read), f"{place}, but {len(read)} messages are up to there"
+        who = place["participant_id"]
+        said = [each for each in self._story.messages if each["sender"]["participant_id"] == who]
+        own = [each["sequence_id"] for each in said if each["sequence_id"] > place["epoch"]]
+        assert max(own, default=1) <= place["read_up_to"] <= len(self._log), "sending moves one's own pointer"
+
+    def _messages_are_as_told(self) -> None:
+        now = self._story.now
+        for sk, item in self._of_conversation.items():
+            if sk.startswith("E#"):
+                kept = stored.event(item)
+                number = kept.event["sequence_id"]
+                assert kept.deleted_by == now.deleted_by.get(number, 0), (
+                    f"{number} is deleted by {kept.deleted_by}"
+                )
+                if number in now.versions:
+                    assert kept.current == now.versions[number][-1], f"{number} is not what the log tells"
+                else:
+                    assert kept.state is None, f"event {number} is no message and has changed"
+        reactions = [stored.reaction(item) for sk, item in self._of_conversation.items() if sk.startswith("R#")]
+        there = {
+            (each.target, each.participant_id, each.emoji): each.sequence_id
+            for each in reactions
+            # Those to deleted messages mean nothing, and are left where clearing them away was interrupted.
+            if self._tidy or each.target not in now.deleted_by
+        }
+        assert there == now.reactions, "who has reacted is not what the log tells"
+
+    def _every_send_is_in_once(self) -> None:
+        sends = [
+            (event["sender"]["participant_id"], event["client_message_id"])
+            for event in self._story.messages
+            if "client_message_id" in event
+        ]
+        assert len(sends) == len(set(sends)), f"L2: a send is in the log twice: {sends}"
+        message_ids = [event["message_id"] for event in self._story.messages]
+        assert len(message_ids) == len(set(message_ids))
+        records = [unmarshal_item(item) for key, item in self._items.items() if key.pk.startswith("K#")]
+        recorded = {(record["message_id"], record["sequence_id"], record["created_at"]) for record in records}
+        assert len(records) == len(recorded) == len(sends)
+        assert recorded == {
+            (event["message_id"], event["sequence_id"], event["created_at"])
+            for event in self._story.messages
+            if "client_message_id" in event
+        }, "L2: what makes repeats one send is not what the log holds"
+
+    # ---- what was said ---------------------------------------------------------------------------------
+
+    def _acknowledged_is_in_the_log(self) -> None:
+        for post in self._world.posts:
+            if post.frame["type"] == "message_ack":
+                event = self._event(post.frame["sequence_id"])
+                for name in ("message_id", "client_message_id", "created_at"):
+                    assert event[name] == post.frame[name], f"L1: {post.frame} of {event}"
+                assert event["sender"]["participant_id"] == self._person_of(post.connection_id)
+        for answer in self._world.answers:
+            if answer.what == "send":
+                self._is_kept(answer.body, "L1: answered, and not in the log")
+                assert answer.body["sender"]["participant_id"] == answer.participant_id
+
+    def _nothing_false_was_said(self) -> None:
+        for post in self._world.posts:
+            check_frame(json.dumps(post.frame, ensure_ascii=False))
+        for _, said in self._said():
+            for event in _events_in(said):
+                self._is_kept(event, "L3: a reader was shown another event")
+            for message in _messages_in(said):
+                self._event(message["sequence_id"])
+                assert self._story.now.was(message), f"a reader was shown what the message never was: {message}"
+            if isinstance(said, dict) and "events" in said:
+                _page_is_a_prefix(said, len(self._log))
+            if isinstance(said, dict) and "messages" in said:
+                self._messages_have_no_hole(said["messages"])
+
+    def _is_kept(self, shown: Event, law: str) -> None:
+        assert self._story.now.keeps(shown, self._event(shown["sequence_id"])), f"{law}: {shown}"
+
+    def _messages_have_no_hole(self, messages: list[Event]) -> None:
+        if messages:
+            ids = [event["sequence_id"] for event in self._story.messages]
+            shown = [event["sequence_id"] for event in messages]
+            first = ids.index(shown[0])
+            assert shown == ids[first : first + len(shown)], f"L4: a page with a hole: {shown} of {ids}"
+
+    def _strangers_heard_nothing(self) -> None:
+        """L7, by the numbers: who went by event n is shown n and what follows by nothing."""
+        for person, said in self._said():
+            if person in self._story.members:
+                continue
+            end = self._story.went_by.get(person, 0)
+            beyond = [number for number in _numbers_in(said) if number >= end]
+            assert not beyond, f"L7: {person} went by event {end} and was told of {beyond}: {said}"
+            if end == 0 and isinstance(said, dict):
+                assert said.get("type") in (None, "error", "welcome", "pong"), f"L7: a stranger was told {said}"
+
+    def _said(self) -> Iterator[tuple[str, Any]]:
+        """All frames and answers, each with whom it was said to; not the answers about other things."""
+        for post in self._world.posts:
+            yield self._person_of(post.connection_id), post.frame
+        for answer in self._world.answers:
+            if answer.what in ("events", "messages", "view", "send", "edit", "who reacted"):
+                yield answer.participant_id, answer.body
+
+    def _person_of(self, connection_id: str) -> str:
+        (socket,) = [each for each in self._world.sockets if self._world.connection(each) == connection_id]
+        return self._world.owner_of(socket)
+
+    def _event(self, number: int) -> Event:
+        assert 1 <= number <= len(self._log), f"L1: event {number} was shown, but the log ends at {len(self._log)}"
+        return self._log[number - 1]
+
+    # ---- who listens -----------------------------------------------------------------------------------
+
+    def _only_members_listen(self) -> None:
+        assert self._head is not None
+        if self._head["state"] != "live":
+            return  # what lies about then is asked by nobody, and expires
+        gone = {each["participant_id"]: each["event"] for each in self._head["departed"].values()}
+        for item in plain(self._items, self._live, f"C#{self._world.conversation}", "S#").values():
+            person, epoch = item["participant_id"], item["epoch"]
+            member = self._story.members.get(person)
+            if not self._tidy and gone.get(person, 0) > epoch:
+                continue
+            assert member is not None, f"L7: {person} is no member and is still subscribed"
+            assert member.epoch == epoch, f"L7: {person} is subscribed under an earlier membership"
+        if self._tidy:
+            for socket in self._world.sockets:
+                self._rows_of_a_socket_agree(socket)
+
+    def _rows_of_a_socket_agree(self, socket: str) -> None:
+        connection_id, where = self._world.connection(socket), self._world.conversation
+        rows = plain(self._items, self._live, f"X#{connection_id}")
+        row = rows.get("CONNECTION")
+        heard = plain(self._items, self._live, f"C#{where}").get(f"S#{connection_id}")
+        reachable = plain(self._items, self._live, f"U#{self._world.owner_of(socket)}").get(f"X#{connection_id}")
+        if row is None:
+            assert (rows, heard, reachable) == ({}, None, None), f"the closed socket {socket} left something"
+        elif row["is_stale"]:
+            assert (heard, reachable) == (None, None), f"the gone socket {socket} is still posted to"
+        else:
+            assert (reachable is not None) == row["is_active"], f"the socket {socket} cannot be found"
+            remembered = rows.get(f"S#{where}")
+            assert (heard is None) == (remembered is None), f"the socket {socket} is half subscribed"
+            if heard is not None:
+                assert heard["generation"] == row["generation"], f"the socket {socket} has an old subscription"
+
+    def _heard_everything(self, hears: Collection[str]) -> None:
+        for socket in hears:
+            if self._world.owner_of(socket) not in self._story.members:
+                continue
+            began = 1 if socket in self._world.shape.listening else None
+            has: set[int] = set()
+            for frame in self._world.frames(socket):
+                has |= {event["sequence_id"] for event in _events_in(frame)}
+                if frame["type"] == "subscribed" and began is None:
+                    began = frame["head"]
+            assert began is not None, f"{socket} was never told that it is subscribed"
+            missing = set(range(began + 1, len(self._log) + 1)) - has
+            assert not missing, f"L5: {socket}, subscribed at head {began}, never heard of {sorted(missing)}"
+
+    def _told_of_the_end(self, hears: Collection[str]) -> None:
+        assert self._head is not None
+        if self._head["state"] != "deleted":
+            return
+        for socket in hears:
+            if self._world.owner_of(socket) in self._story.members:
+                assert self._world.frames(socket, "conversation_deleted"), f"{socket} was not told of the deletion"
+
+    # ---- reading ---------------------------------------------------------------------------------------
+
+    @cached_property
+    def _reader(self) -> Process:
+        world = replace(self._world, posts=[], answers=[])
+        whole = [*self._world.partitions]
+        # These people are new: there is nothing of theirs but what belongs to this conversation.
+        whole += [(self._chat, f"U#{self._world.person(each)}") for each in self._world.everybody]
+        whole += [(self._live, f"X#{self._world.connection(each)}") for each in self._world.sockets]
+        engine = self._world.stage.engine
+        return world.process(Frozen(engine, self._items, whole) if self._frozen else engine, skew=20.0)
+
+    def _read_by_everybody(self) -> None:
+        """What is read follows from what is stored: of the same items under other ids, nothing new is learned."""
+        state = self._state()
+        if self._frozen and state in self._world.stage.read_before:
+            return
+        for name in self._readers:
+            if self._world.person(name) in self._story.members:
+                self._reads(name)
+            else:
+                self._sees_nothing(name)
+        self._world.stage.read_before.add(state)
+
+    def _state(self) -> str:
+        """All items of the world, with everything that is random named by where it first stands."""
+        text = "\n".join(json.dumps([*key, item], sort_keys=True) for key, item in self._items.items())
+        text = text.replace(self._world.conversation, "(conversation)").replace(self._world.tag, "(tag)")
+        names = [event["message_id"] for event in self._story.messages]
+        names += [item["idempotency_key"] for item in self._of_conversation.values() if "idempotency_key" in item]
+        names += [part for sk in self._of_conversation if sk.startswith("R#") for part in sk.split("#")[2:]]
+        for number, each in enumerate(names):
+            text = text.replace(each, f"({number})")
+        return "\n".join(sorted(text.split("\n")))
+
+    def _nothing_to_see(self) -> None:
+        for name in self._readers:
+            self._sees_nothing(name)
+
+    @property
+    def _readers(self) -> list[str]:
+        """Everybody; of a crowd the first, the last and some between."""
+        everybody = self._world.everybody
+        return everybody[:: 1 + len(everybody) // FEW] + everybody[-1:] if len(everybody) > FEW else everybody
+
+    def _sees_nothing(self, name: str) -> None:
+        for read in (self._reader.events, self._reader.messages, self._reader.view):
+            try:
+                answer = read(name)
+            except NotFound:
+                continue
+            raise AssertionError(f"L7: {name} is not in, and was answered {answer}")
+        assert self._listed(name) == [], f"L7: {name} is not in, and finds the conversation in the list"
+
+    def _listed(self, name: str) -> list[Any]:
+        return [each for each in self._reader.listing(name) if each["conversation_id"] == self._world.conversation]
+
+    def _reads(self, name: str) -> None:
+        head, messages = len(self._log), self._story.messages
+        # How something is paged does not depend on who reads: one reader tries it all.
+        is_first = self._world.person(name) == min(self._story.members)
+        for limit in PAGE_LIMITS if is_first else PAGE_LIMITS[-1:]:
+            assert self._all_events(name, limit) == self._log, "L3: the raw log is read differently"
+            assert self._messages_upwards(name, limit) == messages
+            assert self._messages_downwards(name, limit) == messages
+        view, (listed,) = self._reader.view(name), self._listed(name)
+        place = self._place(name)
+        unread = [each for each in messages if each["sequence_id"] > place["read_up_to"]]
+        for seen in (view, listed):
+            assert (seen["head"], seen["participant_count"]) == (head, len(self._story.members))
+            assert (seen["read_up_to"], seen["unread_count"]) == (place["read_up_to"], len(unread)), seen
+            assert seen.get("last_message") == (messages[-1] if messages else None)
+        roster = {each["participant_id"]: each["role"] for each in view["participants"]}
+        assert roster == {person: member.role for person, member in self._story.members.items()}
+        assert view["messages"] == messages[-50:]
+        self._reads_by_socket(name, head)
+
+    def _place(self, name: str) -> dict[str, Any]:
+        places = plain(self._items, self._chat, f"U#{self._world.person(name)}")
+        return places[f"C#{self._world.conversation}"]
+
+    def _reads_by_socket(self, name: str, head: int) -> None:
+        for socket in self._world.sockets:
+            row = plain(self._items, self._live, f"X#{self._world.connection(socket)}").get("CONNECTION")
+            if self._world.owner_of(socket) != self._world.person(name) or row is None:
+                continue
+            if row["is_stale"] or not row["is_active"]:
+                continue  # its next frame would bring it back, and that is a write
+            after = max(head - MAX_SYNC_EVENTS, 0)
+            (sync,) = self._reader.says(socket, "sync", after=after)
+            assert (sync["events"], sync["head"]) == (self._log[after:], head), "L3: sync tells another story"
+            (pong,) = self._reader.says(socket, "ping", heads={self._world.conversation: 0})
+            assert pong["heads"] == {self._world.conversation: head}, "L5: pong knows another head"
+
+    def _all_events(self, name: str, limit: int) -> list[Event]:
+        found: list[Event] = []
+        while True:
+            page = self._reader.events(name, len(found), limit)
+            assert len(page["events"]) <= limit
+            assert page["has_more"] == (len(found) + len(page["events"]) < len(self._log))
+            found += page["events"]
+            if not page["has_more"]:
+                return found
+
+    def _messages_upwards(self, name: str, limit: int) -> list[Event]:
+        found: list[Event] = []
+        while True:
+            page = self._reader.messages(name, after=found[-1]["sequence_id"] if found else 0, limit=limit)
+            found += page["messages"]
+            assert page["has_more"] == (len(found) < len(self._story.messages)), page
+            if not page["has_more"]:
+                return found
+
+    def _messages_downwards(self, name: str, limit: int) -> list[Event]:
+        found: list[Event] = []
+        while True:
+            page = self._reader.messages(name, before=found[0]["sequence_id"] if found else None, limit=limit)
+            found = page["messages"] + found
+            assert page["has_more"] == (len(found) < len(self._story.messages)), page
+            if not page["has_more"]:
+                return found
+
+
+def _place(item: dict[str, Any]) -> tuple[Any, ...]:
+    """Somebody's place, as the log tells it as well."""
+    muted_until = rfc3339(item["muted_until"]) if "muted_until" in item else None
+    return item["role"], item["name"], item["epoch"], muted_until
+
+
+def _events_in(said: Any) -> list[Event]:
+    """The events of a frame or of an answer."""
+    if not isinstance(said, dict):
+        return []
+    if said.get("type") == "event":
+        return [said["event"]]
+    if "message_id" in said and "version" not in said and "type" in said and said["type"] == "message":
+        return [said]
+    events: list[Event] = said.get("events", [])
+    return events
+
+
+def _messages_in(said: Any) -> list[Event]:
+    """The messages as they were then, of a frame or of an answer."""
+    if not isinstance(said, dict):
+        return []
+    if "version" in said:
+        return [said]
+    found: list[Event] = [*said.get("messages", [])]
+    for holder in (said, said.get("conversation", {})):
+        found += [holder["last_message"]] if "last_message" in holder else []
+    return found
+
+
+def _numbers_in(said: Any) -> list[int]:
+    """All sequence ids of the conversation that a frame or an answer gives away."""
+    if not isinstance(said, dict):
+        return []
+    shown = (*_events_in(said), *_messages_in(said))
+    numbers = [event.get("version", event["sequence_id"]) for event in shown]
+    numbers += [each["sequence_id"] for each in said.get("reactions", ()) if "sequence_id" in each]
+    numbers += [said[name] for name in ("head", "sequence_id") if name in said]
+    return numbers + list((said.get("heads") or {}).values())
+
+
+def _page_is_a_prefix(page: dict[str, Any], end: int) -> None:
+    """L4: no hole, and no end that is not said to be one."""
+    ids = [event["sequence_id"] for event in page["events"]]
+    assert ids == list(range(ids[0], ids[0] + len(ids))) if ids else True, f"L4: a page with a hole: {ids}"
+    assert page["head"] <= end, f"L3: a head of {page['head']}, but the log ends at {end}"
+    if ids and not page["has_more"]:
+        assert ids[-1] == page["head"], f"L4: a page that ends at {ids[-1]} below the head {page['head']}"
