@@ -52,6 +52,7 @@ run: setup-run
 
 lint: setup
 	@$(RUN) -m ruff check
+	@$(RUN) -m scripts.prose
 	@$(RUN) -m mypy
 
 # The two beside each other: the tests wait now and then, and mypy does not.
