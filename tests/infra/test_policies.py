@@ -20,7 +20,7 @@ SOCKETS = (
     "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:"
     "${WebsocketAPI}/${ApiStage}/%s/@connections/*"
 )
-DOCUMENTATION = (ROOT / "docs" / "deployment.md").read_text()
+DOCUMENTATION = (ROOT / "docs" / "packaging.md").read_text()
 
 
 def statements(resources: Json, role: str) -> list[Json]:
@@ -130,5 +130,5 @@ def test_the_secret_is_read_by_those_who_verify_and_only_where_there_is_one(dev:
 def test_every_statement_is_explained(function: Any, dev: Json) -> None:
     for each in statements(dev["Resources"], function.role):
         row = re.search(rf"^\|.*`{function.name}`.*\| *`{each['Sid']}` *\|(.+)\|$", DOCUMENTATION, re.MULTILINE)
-        assert row, f"docs/deployment.md says nothing of {each['Sid']} of {function.name}"
+        assert row, f"docs/packaging.md does not explain {each['Sid']} of {function.name}"
         assert len(row[1].split()) >= 5
