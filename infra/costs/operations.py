@@ -1,6 +1,6 @@
 """What each thing that people do takes: frames, requests, units of DynamoDB, work of a function.
 
-Units are those of docs/architecture.md, "Access patterns and what they cost", and what that table leaves out:
+Units are those of docs/data-model.md, "Access patterns and costs", and what that table leaves out:
 a query takes one read unit at least; a `read` over a socket looks at the socket's row and at the subscriptions,
 too; a ping is noted at the socket; a socket's first frame makes it reachable; who comes is told to others at
 once, who goes by way of the queue, and neither of who is back before that has settled. A list reads each head

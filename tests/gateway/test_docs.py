@@ -36,7 +36,7 @@ def test_every_test_that_is_named_exists() -> None:
 
 def test_every_setting_that_is_named_exists() -> None:
     fields = set(GatewaySettings.__dataclass_fields__)
-    disorders = DOCUMENT.partition("| disorder | fields |")[2].partition("## The rules")[0]
-    named = set(re.findall(r"`([a-z_]+)(?:=[^`]*)?`", disorders.replace('`"doubled"`, `"dropped"`', "")))
+    faults = DOCUMENT.partition("| fault | fields |")[2].partition("## The rules")[0]
+    named = set(re.findall(r"`([a-z_]+)(?:=[^`]*)?`", faults.replace('`"doubled"`, `"dropped"`', "")))
     assert named <= fields
     assert {"handling", "disconnect", "posts_failed", "drop_detection"} <= named
