@@ -79,30 +79,19 @@ _VERB = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """One habit: a name for the table, and the expression that finds it."""
-
-    name: str
-    expression: re.Pattern[str]
-
-
-def _pattern(name: str, expression: str) -> Pattern:
-    return Pattern(name, re.compile(expression, re.IGNORECASE))
-
-
-PATTERNS = (
-    _pattern("who", rf"\bwhoever\b|\bwhomever\b|(?:{_START}|{_LINK})who\b"),
-    _pattern(
-        "what",
-        rf"\bwhatever\s+{_VERB}|\bwhat\s+{_VERB}(?![^.;:|]*\?)|{_START}what\b(?![’']s|[- ]if\b)(?![^.;:|]*\?)",
-    ),
-    _pattern("body", r"\b(?:some|no|any|every)body\b"),
-    _pattern("say", r"\b(?:says?|said|saying|tells?|told|telling)\b(?<!\(say)(?<!, say)"),
-    _pattern("gone", r"(?<!410 )(?<!410 \()\b(?:gone|goes|went)\b"),
-    _pattern("stand", r"\b(?:stands?|stood|lies)\b(?!-)"),
-    _pattern("ours", r"\bof\s+(?:ours|theirs|yours|mine|(?:its|one[’']s|our|their|your|his|her)\s+own)\b"),
-)
+PATTERNS = {
+    name: re.compile(expression, re.IGNORECASE)
+    for name, expression in {
+        "who": rf"\bwhoever\b|\bwhomever\b|(?:{_START}|{_LINK})who\b",
+        "what": rf"\bwhat(?:ever)?\s+{_VERB}(?![^.;:|]*\?)|{_START}what\b(?![’']s|[- ]if\b)(?![^.;:|]*\?)",
+        "body": r"\b(?:some|no|any|every)body\b",
+        "say": r"\b(?:says?|said|saying|tells?|told|telling)\b(?<!\(say)(?<!, say)",
+        "gone": r"(?<!410 )(?<!410 \()\b(?:gone|goes|went)\b",
+        "stand": r"\b(?:stands?|stood|lies)\b(?!-)",
+        "ours": r"\bof\s+(?:ours|theirs|yours|mine|(?:its|one[’']s|our|their|your|his|her)\s+own)\b",
+    }.items()
+}
+"""The habits by their names in tables, and the expressions that find them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +101,6 @@ class Text:
     path: str
     line: int
     words: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One occurrence of a pattern."""
-
-    place: str
-    excerpt: str
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.excerpt}"
 
 
 def python_texts(path: str, source: str) -> list[Text]:
@@ -166,13 +144,13 @@ def _without_code(prose: str) -> str:
     return _NOT_PROSE.sub(lambda match: " X" + "\n" * match[0].count("\n"), prose)
 
 
-def occurrences(pattern: Pattern, texts: Sequence[Text]) -> Iterator[Finding]:
-    """Find a pattern in texts."""
+def occurrences(pattern: re.Pattern[str], texts: Sequence[Text]) -> Iterator[str]:
+    """Yield the occurrences of a pattern: file, line and excerpt."""
     for text in texts:
-        for match in pattern.expression.finditer(text.words):
+        for match in pattern.finditer(text.words):
             line = text.line + text.words.count("\n", 0, match.end())
             excerpt = text.words[max(match.start() - 20, 0) : match.end() + 40]
-            yield Finding(f"{text.path}:{line}", " ".join(excerpt.split()))
+            yield f"{text.path}:{line}: {' '.join(excerpt.split())}"
 
 
 def word_count(texts: Sequence[Text]) -> int:
@@ -183,7 +161,7 @@ def word_count(texts: Sequence[Text]) -> int:
 def rates(texts: Sequence[Text]) -> tuple[float, ...]:
     """Return the occurrences of each pattern per 1,000 words, to one decimal."""
     words = max(word_count(texts), 1)
-    return tuple(round(1000 * sum(1 for _ in occurrences(each, texts)) / words, 1) for each in PATTERNS)
+    return tuple(round(1000 * sum(1 for _ in occurrences(each, texts)) / words, 1) for each in PATTERNS.values())
 
 
 def trees(root: Path = ROOT) -> dict[str, list[Text]]:
@@ -221,12 +199,10 @@ def violations(root: Path = ROOT) -> list[str]:
     """Return every limit that is exceeded, each with some of its occurrences."""
     found = []
     for tree, texts in trees(root).items():
-        for pattern, rate, limit in zip(PATTERNS, rates(texts), LIMITS.get(tree, GOAL), strict=True):
+        for name, rate, limit in zip(PATTERNS, rates(texts), LIMITS.get(tree, GOAL), strict=True):
             if rate > limit:
-                places = [f"  {each}" for each in occurrences(pattern, texts)][:10]
-                found.append(
-                    "\n".join([f"{tree}: “{pattern.name}” {rate} per 1,000 words, limit {limit}", *places])
-                )
+                places = [f"  {each}" for each in occurrences(PATTERNS[name], texts)][:10]
+                found.append("\n".join([f"{tree}: “{name}” {rate} per 1,000 words, limit {limit}", *places]))
     tests = question_tests(root)
     if len(tests) > MAX_QUESTION_TESTS:
         names = [f"  {each}" for each in tests][:10]
@@ -236,7 +212,7 @@ def violations(root: Path = ROOT) -> list[str]:
 
 def table(root: Path = ROOT) -> str:
     """Return measured rates and limits, a line for each tree."""
-    lines = [f"{'tree':12}{'words':>8}" + "".join(f"{each.name:>14}" for each in PATTERNS)]
+    lines = [f"{'tree':12}{'words':>8}" + "".join(f"{name:>14}" for name in PATTERNS)]
     for tree, texts in trees(root).items():
         cells = (f"{rate} / {limit}" for rate, limit in zip(rates(texts), LIMITS.get(tree, GOAL), strict=True))
         lines.append(f"{tree:12}{word_count(texts):8}" + "".join(f"{cell:>14}" for cell in cells))
@@ -257,8 +233,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     if options.show:
         name, tree = options.show
-        (pattern,) = (each for each in PATTERNS if each.name == name)
-        sys.stdout.writelines(f"{each}\n" for each in occurrences(pattern, trees()[tree]))
+        sys.stdout.writelines(f"{each}\n" for each in occurrences(PATTERNS[name], trees()[tree]))
         return 0
     found = violations()
     sys.stderr.writelines(f"{each}\n" for each in found)

@@ -14,7 +14,7 @@ from scripts import prose
 def found(text: str) -> list[str]:
     """The patterns that a text contains, one for each occurrence."""
     texts = prose.markdown_texts("text.md", text)
-    return [each.name for each in prose.PATTERNS for _ in prose.occurrences(each, texts)]
+    return [name for name, pattern in prose.PATTERNS.items() for _ in prose.occurrences(pattern, texts)]
 
 
 @pytest.mark.parametrize(
@@ -102,13 +102,12 @@ def test_finding_names_file_and_line() -> None:
     texts = prose.markdown_texts(
         "a.md", "# Title\n\n```\ncode\n```\n\nOne line,\nthen `code` that somebody wrote.\n"
     )
-    (body,) = (each for each in prose.PATTERNS if each.name == "body")
-    assert [str(each) for each in prose.occurrences(body, texts)] == ["a.md:8: line, then X that somebody wrote."]
+    assert list(prose.occurrences(prose.PATTERNS["body"], texts)) == ["a.md:8: line, then X that somebody wrote."]
 
 
 def test_rates_are_per_thousand_words() -> None:
     texts = prose.markdown_texts("a.md", "word " * 249 + "somebody")
-    assert dict(zip((each.name for each in prose.PATTERNS), prose.rates(texts), strict=True))["body"] == 4.0
+    assert dict(zip(prose.PATTERNS, prose.rates(texts), strict=True))["body"] == 4.0
 
 
 def test_docstrings_are_those_of_the_syntax_tree() -> None:
