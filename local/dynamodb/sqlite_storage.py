@@ -1,0 +1,240 @@
+"""Items in SQLite: in a file with a write-ahead log, or in memory.
+
+Each table is one of SQLite's, clustered by partition and sort key, so a range is read in proportion to its length:
+
+    items_1(pk, sk, item, expires_at, PRIMARY KEY (pk, sk)) WITHOUT ROWID
+
+`item` is the item's JSON as the API shows it. A global secondary index would be a further table, clustered by the
+index's keys and written in the same transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from local.dynamodb.disk import DiskTrouble
+from local.dynamodb.expiry import FIVE_YEARS, expires_at
+from local.dynamodb.schema import Table
+from local.dynamodb.sql import Statements
+from local.dynamodb.storage import Key, RangeRead, Token, Write
+from local.dynamodb.table_records import decode_table, encode_table
+from local.dynamodb.values import Item
+
+MEMORY = ":memory:"
+_WRITER_CACHE_KIB = 64 * 1024
+_READER_CACHE_KIB = 16 * 1024
+_SCHEMA = (
+    "CREATE TABLE tables (number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,"
+    " definition TEXT NOT NULL)",
+    "CREATE TABLE tokens (number INTEGER PRIMARY KEY, token TEXT NOT NULL, digest BLOB NOT NULL,"
+    " expires_at REAL NOT NULL)",
+)
+
+
+class SqliteStorage:
+    """See the module and `storage.Storage`. `synchronous` is SQLite's: `NORMAL` or `FULL`."""
+
+    def __init__(self, path: str = MEMORY, *, synchronous: str = "NORMAL") -> None:
+        self.writing = threading.Lock()
+        self.path = path
+        self._in_memory = path == MEMORY
+        self._trouble = DiskTrouble(path)
+        self._statements: dict[int, Statements] = {}
+        self._readers: deque[sqlite3.Connection] = deque()
+        self._writer = self._connect(_WRITER_CACHE_KIB)
+        if not self._in_memory:
+            self._writer.execute("PRAGMA journal_mode = WAL")
+            self._writer.execute(f"PRAGMA synchronous = {synchronous}")
+        if not self._writer.execute("SELECT 1 FROM sqlite_master").fetchone():
+            with self._transaction():
+                for statement in _SCHEMA:
+                    self._writer.execute(statement)
+
+    def _connect(self, cache_kib: int) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        connection.execute(f"PRAGMA cache_size = -{cache_kib}")
+        return connection
+
+    # ---- reads -----------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection to one thread; in memory there is only the writer's."""
+        if self._in_memory:
+            with self.writing:
+                yield self._writer
+            return
+        try:
+            connection = self._readers.pop()
+        except IndexError:
+            connection = self._connect(_READER_CACHE_KIB)
+        try:
+            yield connection
+        finally:
+            self._readers.append(connection)
+
+    def get(self, table: Table, key: Key) -> Item | None:
+        """Return an item as the last commit left it."""
+        with self._trouble, self._reader() as connection:
+            return _get(connection, self._sql(table), key)
+
+    def get_many(self, keys: Sequence[tuple[Table, Key]]) -> list[Item | None]:
+        """Return items as one and the same commit left them."""
+        with self._trouble, self._reader() as connection:
+            connection.execute("BEGIN")
+            try:
+                return [_get(connection, self._sql(table), key) for table, key in keys]
+            finally:
+                connection.execute("COMMIT")
+
+    def current(self, table: Table, key: Key) -> Item | None:
+        """Return an item; for a writer that holds `writing`."""
+        with self._trouble:
+            return _get(self._writer, self._sql(table), key)
+
+    def range(self, table: Table, read: RangeRead) -> tuple[list[Item], int]:
+        """Return items in the order of their sort keys, and the greatest size in bytes that they can have."""
+        statement, parameters = self._sql(table).range(read)
+        with self._trouble, self._reader() as connection:
+            # Joined in SQLite: each row that is stepped to costs the interpreter's lock twice.
+            (joined,) = connection.execute(statement, parameters).fetchone()
+        if joined is None:
+            return [], 0
+        items: list[Item] = json.loads(f"[{joined}]")
+        return items, len(joined) if joined.isascii() else len(joined.encode())
+
+    # ---- writes ----------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._writer.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._writer.execute("COMMIT")
+        except BaseException:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            raise
+
+    def commit(self, writes: Sequence[Write], token: Token | None = None) -> None:
+        """Write all or nothing; for a writer that holds `writing`. Raises DynamoError if it cannot."""
+        with self._trouble:
+            if token is None and len(writes) == 1:
+                self._write(writes[0])  # a statement is a transaction
+                return
+            with self._transaction():
+                for write in writes:
+                    self._write(write)
+                if token is not None:
+                    self._writer.execute(
+                        "INSERT INTO tokens (token, digest, expires_at) VALUES (?, ?, ?)", token
+                    )
+
+    def _write(self, write: Write) -> None:
+        table, key, item, encoded = write
+        statements = self._sql(table)
+        if item is None:
+            self._writer.execute(statements.delete, key)
+        else:
+            self._writer.execute(statements.put, (*key, encoded, expires_at(item, table.expires_by)))
+
+    def expired(self, table: Table, now: float, limit: int) -> list[Item]:
+        """Return items whose time to live is over; for a writer that holds `writing`."""
+        bounds = (int(now - FIVE_YEARS), int(now), limit)
+        with self._trouble:
+            rows = self._writer.execute(self._sql(table).expired, bounds).fetchall()
+        return [json.loads(item) for (item,) in rows]
+
+    def tokens(self, now: float) -> list[Token]:
+        """Return the tokens that are still remembered."""
+        with self._reader() as connection:
+            rows = connection.execute("SELECT token, digest, expires_at FROM tokens WHERE expires_at > ?", (now,))
+            return [Token(*row) for row in rows]
+
+    def forget_tokens(self, now: float) -> None:
+        """Delete the tokens that are remembered no longer; for a writer that holds `writing`."""
+        with self._trouble:
+            self._writer.execute("DELETE FROM tokens WHERE expires_at <= ?", (now,))
+
+    # ---- tables ----------------------------------------------------------------------------------------
+
+    def tables(self) -> list[Table]:
+        """Return all tables."""
+        with self._reader() as connection:
+            rows = connection.execute("SELECT number, name, definition FROM tables ORDER BY name").fetchall()
+        return [decode_table(*row) for row in rows]
+
+    def create_table(self, table: Table) -> Table:
+        """Add a table and return it with its number; for a writer that holds `writing`."""
+        with self._trouble, self._transaction():
+            cursor = self._writer.execute(
+                "INSERT INTO tables (name, definition) VALUES (?, ?)", (table.name, encode_table(table))
+            )
+            number = cursor.lastrowid or 0
+            for statement in Statements(number).create:
+                self._writer.execute(statement)
+        return table.numbered(number)
+
+    def update_table(self, table: Table) -> None:
+        """Replace a table's settings, and its items' expiry times; for a writer that holds `writing`."""
+        statements = self._sql(table)
+
+        def expiry(encoded: str) -> int | None:
+            return expires_at(json.loads(encoded), table.expires_by)
+
+        self._writer.create_function("expiry", 1, expiry, deterministic=True)
+        with self._trouble, self._transaction():
+            self._writer.execute(
+                "UPDATE tables SET definition = ? WHERE number = ?", (encode_table(table), table.number)
+            )
+            self._writer.execute(statements.update_expiry)
+
+    def delete_table(self, table: Table) -> None:
+        """Delete a table with its items; for a writer that holds `writing`."""
+        with self._trouble, self._transaction():
+            self._writer.execute("DELETE FROM tables WHERE number = ?", (table.number,))
+            self._writer.execute(self._sql(table).drop)
+
+    def _sql(self, table: Table) -> Statements:
+        found = self._statements.get(table.number)
+        if found is None:
+            found = self._statements[table.number] = Statements(table.number)
+        return found
+
+    # ---- the whole -------------------------------------------------------------------------------------
+
+    def snapshot(self) -> bytes:
+        """Return everything in a storage in memory."""
+        with self.writing:
+            return self._writer.serialize()
+
+    def reset(self, snapshot: bytes) -> None:
+        """Replace everything in a storage in memory by a snapshot."""
+        with self.writing:
+            self._writer.deserialize(snapshot)
+
+    def execute(self, statement: str) -> Any:
+        """Run one statement for an administrator or a test, such as a `PRAGMA`, and return its first row."""
+        with self.writing:
+            return self._writer.execute(statement).fetchone()
+
+    def close(self) -> None:
+        """Close the connections. What is committed is in the file already."""
+        with self.writing:
+            while self._readers:
+                self._readers.pop().close()
+            self._writer.close()
+
+
+def _get(connection: sqlite3.Connection, statements: Statements, key: Key) -> Item | None:
+    row = connection.execute(statements.get, key).fetchone()
+    if row is None:
+        return None
+    item: Item = json.loads(row[0])
+    return item
