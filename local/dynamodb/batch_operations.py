@@ -41,7 +41,8 @@ class BatchOperations:
         if count > MAX_KEYS:
             raise validation("Too many items requested for the BatchGetItem call")
         wanted = [(read.table, key) for read in reads for key in read.keys]
-        found = iter(self._database.storage.get_many(wanted))
+        listed, most = self._database.storage.get_many(wanted)
+        found, fits = iter(listed), most <= MAX_BYTES
         answer: dict[str, Any] = {"Responses": {}, "UnprocessedKeys": {}}
         units: list[tuple[str, float]] = []
         size = 0
@@ -49,11 +50,12 @@ class BatchOperations:
             items: list[Item] = []
             for key in read.raw_keys:
                 item = next(found)
-                size += 0 if item is None else item_size(item)
+                size += 0 if fits or item is None else item_size(item)
                 if size > MAX_BYTES:
                     read.leave(key, answer["UnprocessedKeys"])
                     continue
-                units.append((read.table.name, capacity.item_read_units(item, consistent=read.consistent)))
+                if shown != "NONE":
+                    units.append((read.table.name, capacity.item_read_units(item, consistent=read.consistent)))
                 if item is not None:
                     items.append(read.expressions.projected(item))
             answer["Responses"][read.table.name] = items

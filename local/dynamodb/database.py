@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 
 from local.dynamodb.errors import table_not_found
 from local.dynamodb.feed import Change, Feed
 from local.dynamodb.schema import Table
 from local.dynamodb.storage import Storage, Token, Write
-from local.dynamodb.values import Item
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
-
-
-def encode(item: Item) -> str:
-    """Return an item as the storage keeps it."""
-    return _ENCODER.encode(item)
-
 
 class Database:
     """See the module. `clock` gives seconds since the epoch."""

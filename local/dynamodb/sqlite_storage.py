@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from local.dynamodb.disk import DiskTrouble
+from local.dynamodb.encoding import decode
 from local.dynamodb.expiry import FIVE_YEARS, expires_at
 from local.dynamodb.schema import Table
 from local.dynamodb.sql import Statements
@@ -84,14 +85,23 @@ class SqliteStorage:
         with self._trouble, self._reader() as connection:
             return _get(connection, self._sql(table), key)
 
-    def get_many(self, keys: Sequence[tuple[Table, Key]]) -> list[Item | None]:
-        """Return items as one and the same commit left them."""
+    def get_many(self, keys: Sequence[tuple[Table, Key]]) -> tuple[list[Item | None], int]:
+        """Return items as one and the same commit left them, and the greatest size in bytes that they can have."""
         with self._trouble, self._reader() as connection:
+            if self._in_memory:
+                return self._get_many(connection, keys)
             connection.execute("BEGIN")
             try:
-                return [_get(connection, self._sql(table), key) for table, key in keys]
+                return self._get_many(connection, keys)
             finally:
                 connection.execute("COMMIT")
+
+    def _get_many(
+        self, connection: sqlite3.Connection, keys: Sequence[tuple[Table, Key]]
+    ) -> tuple[list[Item | None], int]:
+        rows = [connection.execute(self._sql(table).get, key).fetchone() for table, key in keys]
+        size = sum(_most_bytes(row[0]) for row in rows if row is not None)
+        return [None if row is None else decode(row[0]) for row in rows], size
 
     def current(self, table: Table, key: Key) -> Item | None:
         """Return an item; for a writer that holds `writing`."""
@@ -107,7 +117,7 @@ class SqliteStorage:
         if joined is None:
             return [], 0
         items: list[Item] = json.loads(f"[{joined}]")
-        return items, len(joined) if joined.isascii() else len(joined.encode())
+        return items, _most_bytes(joined)
 
     # ---- writes ----------------------------------------------------------------------------------------
 
@@ -149,7 +159,7 @@ class SqliteStorage:
         bounds = (int(now - FIVE_YEARS), int(now), limit)
         with self._trouble:
             rows = self._writer.execute(self._sql(table).expired, bounds).fetchall()
-        return [json.loads(item) for (item,) in rows]
+        return [decode(item) for (item,) in rows]
 
     def tokens(self, now: float) -> list[Token]:
         """Return the tokens that are still remembered."""
@@ -186,7 +196,7 @@ class SqliteStorage:
         statements = self._sql(table)
 
         def expiry(encoded: str) -> int | None:
-            return expires_at(json.loads(encoded), table.expires_by)
+            return expires_at(decode(encoded), table.expires_by)
 
         self._writer.create_function("expiry", 1, expiry, deterministic=True)
         with self._trouble, self._transaction():
@@ -234,7 +244,9 @@ class SqliteStorage:
 
 def _get(connection: sqlite3.Connection, statements: Statements, key: Key) -> Item | None:
     row = connection.execute(statements.get, key).fetchone()
-    if row is None:
-        return None
-    item: Item = json.loads(row[0])
-    return item
+    return None if row is None else decode(row[0])
+
+
+def _most_bytes(encoded: str) -> int:
+    """Return the greatest size that items of this JSON can have, which is longer than what they count for."""
+    return len(encoded) if encoded.isascii() else len(encoded.encode())

@@ -51,8 +51,8 @@ class Storage(Protocol):
     def get(self, table: Table, key: Key) -> Item | None:
         """Return an item as the last commit left it."""
 
-    def get_many(self, keys: Sequence[tuple[Table, Key]]) -> list[Item | None]:
-        """Return items as one and the same commit left them."""
+    def get_many(self, keys: Sequence[tuple[Table, Key]]) -> tuple[list[Item | None], int]:
+        """Return items as one and the same commit left them, and the greatest size in bytes that they can have."""
 
     def current(self, table: Table, key: Key) -> Item | None:
         """Return an item; for a writer that holds `writing`."""

@@ -146,7 +146,7 @@ class TransactionOperations:
         keys = [(table, key) for table, key, _ in gets]
         if len({(table.name, key) for table, key in keys}) < len(keys):
             raise validation(_ONE_ITEM)
-        found = self._database.storage.get_many(keys)
+        found, _ = self._database.storage.get_many(keys)
         answer: dict[str, Any] = {
             "Responses": [
                 {} if item is None else {"Item": expressions.projected(item)}

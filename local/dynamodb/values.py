@@ -32,6 +32,9 @@ def normalize_item(item: Mapping[str, Any]) -> Item:
     """Return the item with normalized values; itself if they are. Raises DynamoError."""
     changed: Item | None = None
     for name, value in item.items():
+        # Most attributes are strings, and most calls are about items.
+        if type(value) is dict and type(value.get("S")) is str and len(value) == 1:
+            continue
         normalized = normalize(value)
         if normalized is not value:
             changed = changed or dict(item)

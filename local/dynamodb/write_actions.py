@@ -8,7 +8,8 @@ from typing import Any
 
 from local.dynamodb.arguments import choice, required, structure, table_name
 from local.dynamodb.conditions import Values
-from local.dynamodb.database import Database, encode
+from local.dynamodb.database import Database
+from local.dynamodb.encoding import encode
 from local.dynamodb.errors import invalid_parameter, validation
 from local.dynamodb.expressions import Expressions, compile_expressions
 from local.dynamodb.feed import Change
