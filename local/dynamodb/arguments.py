@@ -118,4 +118,3 @@ def check_metrics(arguments: Mapping[str, Any]) -> None:
     SIZE shows nothing: only tables with local secondary indexes have metrics.
     """
     choice(arguments, "ReturnItemCollectionMetrics", ("SIZE", "NONE"), "NONE")
-

@@ -102,12 +102,7 @@ class BatchOperations:
     def _write(self, name: str, request: Any) -> WriteAction:
         content = structure(request, "A write request")
         if len(content) != 1 or not content.keys() <= {"PutRequest", "DeleteRequest"}:
-            raise validation(
-                "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported"
-                " datatypes"
-                if not content
-                else "A write request must have exactly one of PutRequest and DeleteRequest"
-            )
+            raise validation("A write request must have exactly one of PutRequest and DeleteRequest")
         ((kind, body),) = content.items()
         check_known(kind, structure(body, kind), ("Item",) if kind == "PutRequest" else ("Key",))
         return WriteRequest(kind.removesuffix("Request"), {"TableName": name, **body}).action(self._database)
@@ -125,9 +120,7 @@ class _TableRead:
         self.expressions, _ = compile_expressions(self._request, "ProjectionExpression")
         self.raw_keys = sequence(required(self._request, "Keys"), "Keys")
         if not self.raw_keys:
-            raise constraint(
-                "[]", f"requestItems.{name}.member.keys", "have length greater than or equal to 1"
-            )
+            raise constraint("[]", f"requestItems.{name}.member.keys", "have length greater than or equal to 1")
         self.keys: list[Key] = [self.table.key(key) for key in self.raw_keys]
         if len(set(self.keys)) < len(self.keys):
             raise validation(_DUPLICATES)

@@ -9,14 +9,11 @@ from local.dynamodb.engine import Engine
 from local.dynamodb.errors import DynamoError
 
 MakeError = Callable[[dict[str, Any], str], Exception]
-"""Makes an exception of an error response and the operation's name, as botocore's `ClientError` and the product's
-`ServiceError` are made."""
+"""Makes an exception of an error response and the name of an operation: `ClientError`, `ServiceError`."""
 
 
 class EngineClient:
-    """See the module. Arguments and answers are those of the API; binary values may be given as bytes and are
-    returned as base64 text, as in the JSON protocol.
-    """
+    """See the module. Arguments and answers are those of the JSON protocol, with binary values as base64 text."""
 
     def __init__(self, engine: Engine, make_error: MakeError) -> None:
         self._engine = engine

@@ -1,7 +1,7 @@
 """Conditions and filters as functions of an item and the request's values.
 
-See the developer guide, "Condition and filter expressions, operators, and functions". What can be refused without an
-item (operands of a wrong type, a wrong number of them) is refused here, before any item is read.
+See the developer guide, "Condition and filter expressions, operators, and functions". What can be refused without
+an item (operands of a wrong type, a wrong number of them) is refused here, before any item is read.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ MAX_OPTIONS = 100
 _CONDITION_FUNCTIONS = ("attribute_exists", "attribute_not_exists", "attribute_type", "begins_with", "contains")
 _UPDATE_FUNCTIONS = ("if_not_exists", "list_append")
 _OPERAND_COUNTS = {
-    "attribute_exists": 1, "attribute_not_exists": 1, "attribute_type": 2, "begins_with": 2, "contains": 2, "size": 1
+    "attribute_exists": 1, "attribute_not_exists": 1, "attribute_type": 2, "begins_with": 2, "contains": 2,
+    "size": 1,
 }  # fmt: skip
 
 
@@ -106,11 +107,10 @@ class ConditionCompiler:
         if call.function not in _CONDITION_FUNCTIONS:
             raise self._not_allowed(call.function)
         self._check_count(call)
-        if call.function in ("attribute_exists", "attribute_not_exists", "attribute_type"):
-            if not isinstance(call.arguments[0], Path):
-                raise self._error(
-                    f"Operator or function requires a document path; operator or function: {call.function}"
-                )
+        if call.function.startswith("attribute_") and not isinstance(call.arguments[0], Path):
+            raise self._error(
+                f"Operator or function requires a document path; operator or function: {call.function}"
+            )
         compiled = [self._operand(argument) for argument in call.arguments]
         match call.function:
             case "attribute_exists":
@@ -225,16 +225,20 @@ def bounds_check(kind: str, low: str, high: str) -> Check:
 
     def check(values: Values) -> None:
         lower, upper = values[low], values[high]
-        shown_bounds = f"lower bound operand: AttributeValue: {_shown(lower)}, upper bound operand: AttributeValue: {_shown(upper)}"
+        bounds = (
+            f"lower bound operand: AttributeValue: {_shown(lower)},"
+            f" upper bound operand: AttributeValue: {_shown(upper)}"
+        )
         if typed.type_of(lower) != typed.type_of(upper):
             raise validation(
-                f"Invalid {kind}: The BETWEEN operator requires same data type for lower and upper bounds; {shown_bounds}"
+                f"Invalid {kind}: The BETWEEN operator requires same data type for lower and upper bounds;"
+                f" {bounds}"
             )
         order = typed.ordered(lower, upper)
         if order is not None and order[0] > order[1]:
             raise validation(
                 f"Invalid {kind}: The BETWEEN operator requires upper bound to be greater than or equal to lower"
-                f" bound; {shown_bounds}"
+                f" bound; {bounds}"
             )
 
     return check

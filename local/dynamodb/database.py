@@ -9,6 +9,7 @@ from local.dynamodb.feed import Change, Feed
 from local.dynamodb.schema import Table
 from local.dynamodb.storage import Storage, Token, Write
 
+
 class Database:
     """See the module. `clock` gives seconds since the epoch."""
 
@@ -53,9 +54,9 @@ class Database:
         *,
         expired: bool = False,
     ) -> None:
-        """Write the changes, each with its new item's JSON, all or none; for a caller that holds `storage.writing`.
+        """Write the changes, each with its new item's JSON, all or none.
 
-        Raises DynamoError if the storage cannot write.
+        The caller holds `storage.writing`. Raises DynamoError if the storage cannot write.
         """
         self.storage.commit([Write(each.table, each.key, each.new, encoded) for each, encoded in changes], token)
         if self.feed.is_read:

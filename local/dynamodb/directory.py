@@ -15,13 +15,11 @@ import sqlite3
 from pathlib import Path
 from typing import Self
 
-from local.dynamodb.sqlite_storage import SqliteStorage
+from local.dynamodb.sqlite_storage import APPLICATION_ID, FORMAT_VERSION, SqliteStorage
 from local.errors import LocalError
 
 FILE = "dynamodb.sqlite"
 OWNER = "owner"
-APPLICATION_ID = 0x43484444
-FORMAT_VERSION = 1
 
 
 class Directory:
@@ -66,7 +64,10 @@ def backup(source: Path, target: Path) -> None:
     try:
         target.mkdir(parents=True, exist_ok=True)
         unfinished.unlink(missing_ok=True)
-        with contextlib.closing(_read_only(file)) as reader, contextlib.closing(sqlite3.connect(unfinished)) as writer:
+        with (
+            contextlib.closing(_read_only(file)) as reader,
+            contextlib.closing(sqlite3.connect(unfinished)) as writer,
+        ):
             # In one step: a reader of a write-ahead log sees one moment, and stops no writer.
             reader.backup(writer, pages=-1)
         _sync(unfinished)
@@ -102,12 +103,9 @@ def _own(path: Path) -> int:
 
 def _opened(file: Path, synchronous: str) -> SqliteStorage:
     try:
-        storage = SqliteStorage(str(file), synchronous=synchronous)
-        storage.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        storage.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+        return SqliteStorage(str(file), synchronous=synchronous)
     except sqlite3.Error as error:
         raise LocalError(f"{file} cannot be used: {error}") from error
-    return storage
 
 
 def _check_format(file: Path) -> None:
@@ -118,11 +116,14 @@ def _check_format(file: Path) -> None:
         with contextlib.closing(_read_only(file)) as reader:
             (application,) = reader.execute("PRAGMA application_id").fetchone()
             (version,) = reader.execute("PRAGMA user_version").fetchone()
+            is_new = reader.execute("SELECT 1 FROM sqlite_master").fetchone() is None
     except sqlite3.Error as error:
         raise LocalError(f"{file} cannot be read as a database: {error}") from error
-    if application not in (0, APPLICATION_ID):
+    if is_new:
+        return  # its creator was killed before it had written anything
+    if application != APPLICATION_ID:
         raise LocalError(f"{file} belongs to another program (application id {application:#x}).")
-    if application == APPLICATION_ID and version != FORMAT_VERSION:
+    if version != FORMAT_VERSION:
         raise LocalError(
             f"{file} has the format {version}, and this version of the engine knows the format {FORMAT_VERSION}"
             " only. Use the version that wrote it."

@@ -1,7 +1,7 @@
 """The engine: DynamoDB's operations over a storage.
 
-All of it is in this process; `client` gives it the methods of the SDK's client, `http_server` its protocol. What an
-operation or an argument is that the engine does not have, the error says by its name.
+All of it is in this process; `client` gives it the methods of the SDK's client, `http_server` its protocol. What
+an operation or an argument is that the engine does not have, the error says by its name.
 """
 
 from __future__ import annotations
@@ -36,9 +36,7 @@ class Engine:
     def _all_operations(self) -> dict[str, Operation]:
         items, tables = ItemOperations(self._database), TableOperations(self._database)
         batches, queries = BatchOperations(self._database), QueryOperation(self._database)
-        transactions = TransactionOperations(
-            self._database, TokensInUse(self._storage, self._database.clock())
-        )
+        transactions = TransactionOperations(self._database, TokensInUse(self._storage, self._database.clock()))
         return {
             "GetItem": items.get_item,
             "PutItem": items.put_item,

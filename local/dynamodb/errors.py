@@ -57,7 +57,8 @@ def constraint(value: str, member: str, rule: str) -> DynamoError:
     """Return the error for one violated constraint of the service model; `member` is a path in camel case."""
     shown = value if value == "null" else f"'{value}'"
     return validation(
-        f"1 validation error detected: Value {shown} at '{member}' failed to satisfy constraint: Member must {rule}"
+        f"1 validation error detected: Value {shown} at '{member}' failed to satisfy constraint:"
+        f" Member must {rule}"
     )
 
 
@@ -69,7 +70,7 @@ def unsupported(feature: str, instead: str = "") -> DynamoError:
 
 def condition_failed(item: Mapping[str, Any] | None) -> DynamoError:
     """Return the error for a condition that does not hold, with the item if the caller asked for it."""
-    members = {} if item is None else {"Item": item}
+    members: dict[str, Any] = {} if item is None else {"Item": item}
     return DynamoError("ConditionalCheckFailedException", CONDITION_FAILED, **members)
 
 

@@ -1,7 +1,7 @@
 """Time to live: when an item expires (developer guide, "Using time to live in DynamoDB").
 
-The attribute has seconds since the epoch. Other types than Number, and times more than five years ago, never expire.
-Expired items stay visible until they are deleted in the background, which takes up to a few days on AWS.
+The attribute has seconds since the epoch. Other types than Number, and times more than five years ago, never
+expire. Expired items stay visible until they are deleted in the background, which takes up to a few days on AWS.
 """
 
 from __future__ import annotations

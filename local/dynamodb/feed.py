@@ -1,9 +1,9 @@
 """A feed of changes, one `Commit` at a time: what a stream would be made of.
 
-Subscribers are called in the order of commits, after the commit is in the file and before it is acknowledged, while
-the engine's writer waits; so a subscriber is quick, and does not write. A process that is killed between the commit
-and the call never delivers it: a stream that must not lose changes would store them in the same transaction, in
-`Storage.commit`.
+Subscribers are called in the order of commits, after the commit is in the file and before it is acknowledged,
+while the engine's writer waits; so a subscriber is quick, and does not write. A process that is killed between the
+commit and the call never delivers it: a stream that must not lose changes would store them in the same
+transaction, in `Storage.commit`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The engine over HTTP: DynamoDB's JSON 1.0 protocol, for the packaged bundle and for foreign tools.
 
-One request is carried out at a time, in the server's event loop: an operation takes tens of microseconds, less than
-handing it to a thread would. Signatures must be there and are not verified, as in DynamoDB Local.
+One request is carried out at a time, in the server's event loop: an operation takes tens of microseconds, less
+than handing it to a thread would. Signatures must be there and are not verified, as in DynamoDB Local.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from aiohttp import web
 
 from local.dynamodb.engine import Engine
-from local.dynamodb.errors import DynamoError
+from local.dynamodb.errors import DynamoError, internal_server_error
 
 CONTENT_TYPE = "application/x-amz-json-1.0"
 MAX_BODY = 16 * 1024 * 1024 + 64 * 1024
@@ -35,7 +35,8 @@ class HttpServer:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._runner = web.ServerRunner(web.Server(self._handle, keepalive_timeout=KEEP_ALIVE_SECONDS, access_log=None))
+        server = web.Server(self._handle, keepalive_timeout=KEEP_ALIVE_SECONDS, access_log=None)
+        self._runner = web.ServerRunner(server)
         self._numbers = itertools.count(1)
 
     async def start(self, listener: socket.socket) -> None:
@@ -76,8 +77,8 @@ class HttpServer:
             return error.status, error.wire
         except Exception:
             log.exception("an operation failed")
-            error = DynamoError("InternalServerError", "Internal server error", 500)
-            return error.status, error.wire
+            failure = internal_server_error()
+            return failure.status, failure.wire
 
 
 def _operation(headers: Mapping[str, str]) -> str:

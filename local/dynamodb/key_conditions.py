@@ -68,7 +68,9 @@ class KeyCondition:
             )
         if range_term is None or table.range_key is None:
             return pk, KeyRange()
-            raise _error("Invalid operator used in KeyConditionExpression: <>", )
+            raise _error(
+                "Invalid operator used in KeyConditionExpression: <>",
+            )
         bounds = self._stored(table.range_key, range_term, values)
         return pk, _RANGES[range_term.operator](*bounds)
 

@@ -54,7 +54,9 @@ def _in_range(number: Decimal) -> str:
     if not number:
         return "0"
     if number.adjusted() > MAX_EXPONENT:
-        raise validation("Number overflow. Attempting to store a number with magnitude larger than supported range")
+        raise validation(
+            "Number overflow. Attempting to store a number with magnitude larger than supported range"
+        )
     if number.adjusted() < MIN_EXPONENT:
         raise validation(
             "Number underflow. Attempting to store a number with magnitude smaller than supported range"

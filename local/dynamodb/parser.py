@@ -1,7 +1,8 @@
 """A recursive descent parser for expressions, with DynamoDB's own messages for what it cannot read.
 
-The grammars are those of the developer guide: "Condition and filter expressions, operators, and functions", "Update
-expressions", "Projection expressions" and "Key condition expressions". Expressions are parsed once and cached.
+The grammars are those of the developer guide: "Condition and filter expressions, operators, and functions",
+"Update expressions", "Projection expressions" and "Key condition expressions". Expressions are parsed once and
+cached.
 """
 
 from __future__ import annotations
@@ -75,9 +76,7 @@ class _Parser:
             raise self._error("The expression can not be empty;")
         size = len(text.encode())
         if size > MAX_BYTES:
-            raise self._error(
-                f"Expression size has exceeded the maximum allowed size; expression size: {size}"
-            )
+            raise self._error(f"Expression size has exceeded the maximum allowed size; expression size: {size}")
         self._tokens = tokenize(text)
         self._at = 0
         self._operators = 0

@@ -15,8 +15,7 @@ Branches = dict[str | int, Any]
 
 def getter(path: ResolvedPath) -> Callable[[Mapping[str, Value]], Value | None]:
     """Return a function that reads the path in an item; None if there is nothing."""
-    first, *rest = path
-    assert isinstance(first, str), "a path begins with an attribute"
+    first, rest = str(path[0]), path[1:]
     if not rest:
         return lambda item: item.get(first)
 

@@ -128,14 +128,14 @@ def _select(arguments: Mapping[str, Any]) -> str:
     projects = arguments.get("ProjectionExpression") is not None
     select = choice(arguments, "Select", _SELECTS, "SPECIFIC_ATTRIBUTES" if projects else "ALL_ATTRIBUTES")
     if select == "ALL_PROJECTED_ATTRIBUTES":
-        raise validation(
-            "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName"
-        )
+        raise validation("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
     if projects and select != "SPECIFIC_ATTRIBUTES":
         adjective = "only the Count" if select == "COUNT" else select
         raise validation(f"Cannot specify the ProjectionExpression when choosing to get {adjective}")
     if select == "SPECIFIC_ATTRIBUTES" and not projects:
-        raise validation("Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES")
+        raise validation(
+            "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"
+        )
     return select
 
 
@@ -152,7 +152,7 @@ def _check_filter(table: Table, expressions: Expressions) -> None:
 def _start(
     table: Table, arguments: Mapping[str, Any], pk: StoredKey, keys: KeyRange, *, forward: bool
 ) -> StoredKey | None:
-    """Return the sort key after which to begin. Raises DynamoError if the ExclusiveStartKey is outside the range."""
+    """Return the sort key after which to begin. Raises DynamoError if it belongs to another range."""
     start = arguments.get("ExclusiveStartKey")
     if start is None:
         return None

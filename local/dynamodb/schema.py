@@ -41,8 +41,8 @@ class KeyAttribute:
         if not content:
             noun = "string" if self.type == "S" else "binary"
             raise validation(
-                "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an"
-                f" empty {noun} value. Key: {self.name}"
+                "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain"
+                f" an empty {noun} value. Key: {self.name}"
             )
         found: StoredKey = content if self.type == "S" else binary(content)
         # A character is at most four bytes, so most keys need not be encoded to be measured.

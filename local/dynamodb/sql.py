@@ -1,5 +1,7 @@
 """The statements on one table of items."""
 
+# ruff: noqa: S608  # the only thing put into these texts is the number of a table
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -37,7 +39,11 @@ class Statements:
             low, low_operator = read.after, ">"
         elif read.after is not None:
             high, high_operator = read.after, "<"
-        shape = (low_operator if low is not None else None, high_operator if high is not None else None, read.forward)
+        shape = (
+            low_operator if low is not None else None,
+            high_operator if high is not None else None,
+            read.forward,
+        )
         statement = self._ranges.get(shape)
         if statement is None:
             statement = self._ranges[shape] = self._range(*shape)

@@ -28,6 +28,8 @@ from local.dynamodb.table_records import decode_table, encode_table
 from local.dynamodb.values import Item
 
 MEMORY = ":memory:"
+APPLICATION_ID = 0x43484444
+FORMAT_VERSION = 1
 _WRITER_CACHE_KIB = 64 * 1024
 _READER_CACHE_KIB = 16 * 1024
 _SCHEMA = (
@@ -35,6 +37,8 @@ _SCHEMA = (
     " definition TEXT NOT NULL)",
     "CREATE TABLE tokens (number INTEGER PRIMARY KEY, token TEXT NOT NULL, digest BLOB NOT NULL,"
     " expires_at REAL NOT NULL)",
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA user_version = {FORMAT_VERSION}",
 )
 
 
@@ -142,9 +146,7 @@ class SqliteStorage:
                 for write in writes:
                     self._write(write)
                 if token is not None:
-                    self._writer.execute(
-                        "INSERT INTO tokens (token, digest, expires_at) VALUES (?, ?, ?)", token
-                    )
+                    self._writer.execute("INSERT INTO tokens (token, digest, expires_at) VALUES (?, ?, ?)", token)
 
     def _write(self, write: Write) -> None:
         table, key, item, encoded = write

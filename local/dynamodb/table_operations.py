@@ -16,7 +16,14 @@ from local.dynamodb.arguments import (
     table_name,
 )
 from local.dynamodb.database import Database
-from local.dynamodb.errors import DynamoError, constraint, invalid_parameter, table_not_found, unsupported, validation
+from local.dynamodb.errors import (
+    DynamoError,
+    constraint,
+    invalid_parameter,
+    table_not_found,
+    unsupported,
+    validation,
+)
 from local.dynamodb.schema import Table
 from local.dynamodb.table_records import table_of
 

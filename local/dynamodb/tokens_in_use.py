@@ -1,7 +1,7 @@
 """ClientRequestTokens: a transaction that is sent again within ten minutes is not carried out again.
 
-See the API reference, "TransactWriteItems: ClientRequestToken". A token is stored in the transaction that it belongs
-to, so a repeat is recognised after a restart, too.
+See the API reference, "TransactWriteItems: ClientRequestToken". A token is stored in the transaction that it
+belongs to, so a repeat is recognised after a restart, too.
 """
 
 from __future__ import annotations

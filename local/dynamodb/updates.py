@@ -1,13 +1,14 @@
 """Updates as functions that make a new item of an old one.
 
-See the developer guide, "Update expressions". All operands are read from the item as it was; SET, ADD and DELETE are
-applied to it, then REMOVE from the highest list index to the lowest, so that indexes mean the old lists.
+See the developer guide, "Update expressions". All operands are read from the item as it was; SET, ADD and DELETE
+are applied to it, then REMOVE from the highest list index to the lowest, so that indexes mean the old lists.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from local.dynamodb import numbers
@@ -72,18 +73,21 @@ class UpdateCompiler:
     def _source(self, action: Action) -> Source | None:
         if action.operand is None:
             return None
-        if action.clause == "SET":
+        if action.clause == "SET" or not isinstance(action.operand, ValueName):
             return self._value(action.operand)
-        assert isinstance(action.operand, ValueName), "the grammar allows nothing else"
-        name, get = action.operand.name, getter(self._resolve(action.path))
+        return self._combination(action.clause, action.path, action.operand)
+
+    def _combination(self, clause: str, path: Path, operand: ValueName) -> Source:
+        """Return the value after an ADD or a DELETE."""
+        name, get = operand.name, getter(self._resolve(path))
         kind = self._placeholders.type_of(_KIND, name)
-        if kind not in (_ADDABLE if action.clause == "ADD" else _DELETABLE):
+        if kind not in (_ADDABLE if clause == "ADD" else _DELETABLE):
             # DynamoDB names the same set of types for both.
             raise _error(
-                f"Incorrect operand type for operator or function; operator: {action.clause},"
+                f"Incorrect operand type for operator or function; operator: {clause},"
                 f" operand type: {typed.TYPE_NAMES[kind]}, typeSet: ALLOWED_FOR_ADD_OPERAND"
             )
-        combine = _added if action.clause == "ADD" else _deleted
+        combine = _added if clause == "ADD" else _deleted
         return lambda item, values: combine(get(item), values[name])
 
     def _value(self, operand: Operand) -> Source:
@@ -187,7 +191,7 @@ def _deleted(present: Value | None, operand: Value) -> Value:
 def _change(item: Item, path: ResolvedPath, value: Value | None) -> None:
     """Set a path to a value, or remove it if there is none, in an item whose containers may be changed."""
     container: Any = item
-    for element, inner in zip(path, path[1:], strict=False):
+    for element, inner in pairwise(path):
         kind = "M" if isinstance(inner, str) else "L"
         holder = _get(container, element)
         if holder is None or kind not in holder:

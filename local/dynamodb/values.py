@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -125,13 +125,18 @@ def _set(kind: str, noun: str, member: Callable[[Any], Any]) -> Callable[[Value,
             raise invalid_parameter(noun)
         members = [member(each) for each in content]
         if len(set(members)) != len(members):
-            listed = f" [{', '.join(map(str, content))}]" + ("of type BS" if kind == "BS" else "")
-            raise invalid_parameter(
-                f"Input collection{'' if kind == 'NS' else listed} contains duplicates{'' if kind == 'BS' else '.'}"
-            )
+            raise invalid_parameter(f"Input collection {_duplicates(kind, content)}")
         return value if members == content else {kind: members}
 
     return normalize_set
+
+
+def _duplicates(kind: str, content: Sequence[Any]) -> str:
+    """Return the rest of the message about a set with duplicates, which is another one for each type."""
+    if kind == "NS":
+        return "contains duplicates"
+    listed = f"[{', '.join(map(str, content))}]"
+    return f"{listed} contains duplicates." if kind == "SS" else f"{listed}of type BS contains duplicates."
 
 
 def _text(content: Any) -> str:
@@ -176,7 +181,7 @@ def equal(left: Value, right: Value) -> bool:
 
 
 def ordered(left: Value, right: Value) -> tuple[Any, Any] | None:
-    """Return two values that compare as these do, or None if they have no order: other types, or different ones."""
+    """Return two values that compare as these do, or None if they have no order."""
     for kind, mine in left.items():
         other = right.get(kind)
         if other is None or kind not in ORDERED_TYPES:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.dynamodb.arguments import choice, required, structure, table_name
-from local.dynamodb.conditions import Values
 from local.dynamodb.database import Database
 from local.dynamodb.encoding import encode
 from local.dynamodb.errors import invalid_parameter, validation
-from local.dynamodb.expressions import Expressions, compile_expressions
+from local.dynamodb.expressions import compile_expressions
 from local.dynamodb.feed import Change
 from local.dynamodb.schema import Table
 from local.dynamodb.sizes import is_oversized
