@@ -35,18 +35,20 @@ class HttpServer:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        server = web.Server(self._handle, keepalive_timeout=KEEP_ALIVE_SECONDS, access_log=None)
-        self._runner = web.ServerRunner(server)
+        self._runner: web.ServerRunner | None = None
         self._numbers = itertools.count(1)
 
     async def start(self, listener: socket.socket) -> None:
         """Begin to serve."""
+        server = web.Server(self._handle, keepalive_timeout=KEEP_ALIVE_SECONDS, access_log=None)
+        self._runner = web.ServerRunner(server)
         await self._runner.setup()
         await web.SockSite(self._runner, listener, backlog=BACKLOG).start()
 
     async def stop(self) -> None:
         """End: requests under way are answered, idle connections closed."""
-        await self._runner.cleanup()
+        if self._runner is not None:
+            await self._runner.cleanup()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method == "GET":

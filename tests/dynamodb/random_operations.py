@@ -19,8 +19,11 @@ Value = dict[str, Any]
 PARTITIONS = ("p", "q")
 SORT_KEYS = ("a", "a1", "a10", "a2", "b", "ä", "😀")
 ATTRIBUTES = ("n", "s", "l", "m", "tags", "numbers", "flag", "bytes1")
+ALWAYS_USUAL = ("n", "s", "l", "bytes1")
+"""Attributes on which functions and arithmetic depend: MiniStack does not check the types of their operands."""
+SIZED = ("s", "l", "bytes1")
 COMPARATORS = ("=", "<>", "<", "<=", ">", ">=")
-NUMBERS = ("0", "1", "2", "10", "-3", "1.50", "1e3", "0.001", "99999999999999999999999999999999999999")
+NUMBERS = ("0", "1", "2", "10", "-3", "1.50", "1e3", "0.001", "123456789012345678901234")
 
 numbers: SearchStrategy[Value] = st.sampled_from(NUMBERS).map(lambda text: {"N": text})
 texts: SearchStrategy[Value] = st.sampled_from(("", "x", "xy", "ä", "y")).map(lambda text: {"S": text})
@@ -54,7 +57,8 @@ def items(draw: DrawFn) -> Value:
     """Draw an item whose attributes have their usual types, mostly."""
     item = dict(draw(keys))
     for name in draw(st.lists(st.sampled_from(ATTRIBUTES), max_size=5, unique=True)):
-        item[name] = draw(values if draw(st.integers(0, 5)) == 0 else _USUAL[name])
+        is_usual = name in ALWAYS_USUAL or draw(st.integers(0, 5)) > 0
+        item[name] = draw(_USUAL[name] if is_usual else values)
     return item
 
 
@@ -94,7 +98,8 @@ class Writer:
         drawn = values if operator in ("=", "<>") else ordered
         match self.draw(st.integers(0, 4)):
             case 0:
-                return f"size({self.path()}) {operator} {self.value(numbers)}"
+                sized = self.name(self.draw(st.sampled_from(SIZED)))
+                return f"size({sized}) {operator} {self.value(numbers)}"
             case 1:
                 first, second = self.draw(st.permutations(ATTRIBUTES))[:2]
                 return f"{self.name(first)} {self.draw(st.sampled_from(('<', '<=', '>', '>=')))} {self.name(second)}"
@@ -110,9 +115,9 @@ class Writer:
                 function = self.draw(st.sampled_from(("attribute_exists", "attribute_not_exists")))
                 return f"{function}({self.path()})"
             case 3:
-                function = self.draw(st.sampled_from(("begins_with", "contains")))
-                drawn = st.one_of(texts, binaries) if function == "begins_with" else values
-                return f"{function}({self.path()}, {self.value(drawn)})"
+                if self.draw(st.booleans()):
+                    return f"begins_with({self.name('s')}, {self.value(texts)})"
+                return f"contains({self.path()}, {self.value()})"
             case 4:
                 low, high = self.value(st.just({"N": "1"})), self.value(st.just({"N": "1.5e1"}))
                 return f"{self.path()} BETWEEN {low} AND {high}"
@@ -140,23 +145,26 @@ class Writer:
 
     def action(self, clause: str, attribute: str) -> str:
         """Write one action."""
-        path = self.name(attribute)
+        path, usual = self.name(attribute), _USUAL[attribute]
+        is_set = attribute in ("tags", "numbers")
         if clause == "REMOVE":
             return path
-        if clause == "ADD":
-            return f"{path} {self.value(numbers if attribute not in ('tags', 'numbers') else _USUAL[attribute])}"
-        if clause == "DELETE":
-            return f"{path} {self.value(sets)}"
+        if clause == "DELETE" and is_set:
+            return f"{path} {self.value(usual)}"
+        if clause == "ADD" and (is_set or attribute == "n"):
+            return f"{path} {self.value(usual)}"
+        if clause in ("ADD", "DELETE"):
+            return f"{self.name(f'other_{attribute}')} {self.value(_USUAL['tags'])}"
         kind = self.draw(st.integers(0, 5))
-        usual = _USUAL[attribute]
         if kind == 0:
             return f"{path} = if_not_exists({path}, {self.value(usual)})"
-        if kind == 1:
+        if kind == 1 and attribute == "n":
             return f"{path} = {path} {self.draw(st.sampled_from('+-'))} {self.value(numbers)}"
-        if kind == 2:
-            return f"{path} = list_append({path}, {self.value(_USUAL['l'])})"
-        if kind == 3:
-            return f"{path}{self.draw(st.sampled_from(('[0]', '[7]', '.x', '.y')))} = {self.value(usual)}"
+        if kind == 2 and attribute == "l":
+            return f"{path} = list_append({path}, {self.value(usual)})"
+        if kind == 3 and attribute in ("l", "m"):
+            inner = self.draw(st.sampled_from(("[0]", "[7]") if attribute == "l" else (".x", ".y")))
+            return f"{path}{inner} = {self.value(usual)}"
         return f"{path} = {self.value(usual)}"
 
     def arguments(self, **more: Any) -> dict[str, Any]:
