@@ -145,16 +145,14 @@ class Writer:
 
     def action(self, clause: str, attribute: str) -> str:
         """Write one action."""
-        path, usual = self.name(attribute), _USUAL[attribute]
-        is_set = attribute in ("tags", "numbers")
+        usual, is_set = _USUAL[attribute], attribute in ("tags", "numbers")
+        if clause in ("ADD", "DELETE") and not is_set and (clause, attribute) != ("ADD", "n"):
+            return f"{self.name(f'other_{attribute}')} {self.value(_USUAL['tags'])}"
+        path = self.name(attribute)
         if clause == "REMOVE":
             return path
-        if clause == "DELETE" and is_set:
-            return f"{path} {self.value(usual)}"
-        if clause == "ADD" and (is_set or attribute == "n"):
-            return f"{path} {self.value(usual)}"
         if clause in ("ADD", "DELETE"):
-            return f"{self.name(f'other_{attribute}')} {self.value(_USUAL['tags'])}"
+            return f"{path} {self.value(usual)}"
         kind = self.draw(st.integers(0, 5))
         if kind == 0:
             return f"{path} = if_not_exists({path}, {self.value(usual)})"

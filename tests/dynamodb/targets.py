@@ -60,6 +60,10 @@ class Target:
         answer = self._call(operation, arguments)
         return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
 
+    def call_raw(self, operation: str, arguments: Mapping[str, Any]) -> Answer:
+        """Carry out an operation with these arguments and no others. Raises Refused."""
+        return self._call(operation, arguments)
+
     def create(self, name: str, hash_type: str = "S", range_type: str | None = "S") -> None:
         """Create a table."""
         keys = {"pk": ("HASH", hash_type)} | ({"sk": ("RANGE", range_type)} if range_type else {})
