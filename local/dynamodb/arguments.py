@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from local.dynamodb.errors import DynamoError, constraint, unsupported
+from local.dynamodb.errors import DynamoError, constraint, constraints, unsupported, violation
 from local.dynamodb.expressions import NAMES, VALUES
 
 MAX_TABLE_NAME = 255
@@ -22,8 +22,14 @@ _INSTEAD = {
     "IndexName": "tables have no indexes here",
 }
 """The legacy parameters and what stands for them (developer guide, "Legacy conditional parameters")."""
-CAPACITY_MODES = ("INDEXES", "TOTAL", "NONE")
-RETURN_VALUES = ("ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW")
+_CHOICES = {
+    "ReturnConsumedCapacity": ("INDEXES", "TOTAL", "NONE"),
+    "ReturnItemCollectionMetrics": ("SIZE", "NONE"),
+    "ReturnValues": ("ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW"),
+    "ReturnValuesOnConditionCheckFailure": ("ALL_OLD", "NONE"),
+    "Select": ("SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES"),
+    "BillingMode": ("PROVISIONED", "PAY_PER_REQUEST"),
+}
 
 ON_WRITE = frozenset(
     {
@@ -35,18 +41,32 @@ ON_READ = frozenset({"TableName", "ProjectionExpression", NAMES, "ConsistentRead
 
 
 def check_known(operation: str, arguments: Mapping[str, Any], known: Collection[str]) -> None:
-    """Raise DynamoError that names an argument which the operation does not know here."""
-    for name in arguments:
+    """Raise DynamoError for an argument that the operation does not know here, or for a wrong choice."""
+    violations = []
+    for name, value in arguments.items():
         if name not in known:
             raise unsupported(f"{name} of {operation}", _INSTEAD.get(name, ""))
+        options = _CHOICES.get(name)
+        if options is not None and value is not None and value not in options:
+            rule = f"satisfy enum value set: [{', '.join(options)}]"
+            violations.append(violation(f"'{value}'", member_name(name), rule))
+    if violations:
+        if "TableName" in known:
+            table_name(arguments)
+        raise constraints(violations)
 
 
 def required(arguments: Mapping[str, Any], name: str) -> Any:
     """Return an argument. Raises DynamoError if it is missing."""
     value = arguments.get(name)
     if value is None:
-        raise constraint("null", name[0].lower() + name[1:], "not be null")
+        raise constraint("null", member_name(name), "not be null")
     return value
+
+
+def member_name(argument: str) -> str:
+    """Return the name of an argument as messages about constraints have it."""
+    return argument[0].lower() + argument[1:]
 
 
 def table_name(arguments: Mapping[str, Any], minimum: int = 1) -> str:
@@ -65,15 +85,10 @@ def table_name(arguments: Mapping[str, Any], minimum: int = 1) -> str:
     raise constraint(name, "tableName", "satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
 
 
-def choice(arguments: Mapping[str, Any], name: str, options: Collection[str], default: str) -> str:
-    """Return one of the options. Raises DynamoError if the argument is something else."""
+def choice(arguments: Mapping[str, Any], name: str, default: str = "NONE") -> str:
+    """Return an argument that `check_known` has found to be one of its options."""
     value = arguments.get(name)
-    if value is None:
-        return default
-    if value not in options:
-        member = name[0].lower() + name[1:]
-        raise constraint(str(value), member, f"satisfy enum value set: [{', '.join(options)}]")
-    return str(value)
+    return default if value is None else str(value)
 
 
 def flag(arguments: Mapping[str, Any], name: str, *, default: bool = False) -> bool:
@@ -94,7 +109,7 @@ def positive(arguments: Mapping[str, Any], name: str) -> int | None:
     if type(value) is not int:
         raise DynamoError("SerializationException", f"{name} is not an integer")
     if value < 1:
-        raise constraint(str(value), name[0].lower() + name[1:], "have value greater than or equal to 1")
+        raise constraint(None, name, "have value greater than or equal to 1")
     return value
 
 
@@ -110,11 +125,3 @@ def sequence(value: Any, name: str) -> list[Any]:
     if not isinstance(value, list | tuple):
         raise DynamoError("SerializationException", f"{name} is not a list")
     return list(value)
-
-
-def check_metrics(arguments: Mapping[str, Any]) -> None:
-    """Raise DynamoError if ReturnItemCollectionMetrics is neither NONE nor SIZE.
-
-    SIZE shows nothing: only tables with local secondary indexes have metrics.
-    """
-    choice(arguments, "ReturnItemCollectionMetrics", ("SIZE", "NONE"), "NONE")

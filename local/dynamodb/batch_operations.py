@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.dynamodb import capacity
-from local.dynamodb.arguments import check_known, check_metrics, flag, required, sequence, structure, table_name
+from local.dynamodb.arguments import check_known, flag, required, sequence, structure, table_name
 from local.dynamodb.database import Database
 from local.dynamodb.errors import constraint, validation
 from local.dynamodb.expressions import NAMES, Expressions, compile_expressions
@@ -35,11 +35,11 @@ class BatchOperations:
         """Read up to 100 items and 16 MB; what is left is in UnprocessedKeys."""
         check_known("BatchGetItem", arguments, ("RequestItems", "ReturnConsumedCapacity"))
         shown = capacity.mode(arguments)
-        requests = _requests(arguments)
+        requests = _requests("BatchGetItem", arguments)
         reads = [_TableRead(self._database, name, request) for name, request in requests.items()]
-        count = sum(len(read.keys) for read in reads)
-        if count > MAX_KEYS:
-            raise validation("Too many items requested for the BatchGetItem call")
+        if sum(len(read.keys) for read in reads) > MAX_KEYS:
+            member = f"RequestItems.{reads[0].table.name}.member.Keys"
+            raise constraint(None, member, f"have length less than or equal to {MAX_KEYS}")
         wanted = [(read.table, key) for read in reads for key in read.keys]
         listed, most = self._database.storage.get_many(wanted)
         found, fits = iter(listed), most <= MAX_BYTES
@@ -71,17 +71,16 @@ class BatchOperations:
             "BatchWriteItem", arguments, ("RequestItems", "ReturnConsumedCapacity", "ReturnItemCollectionMetrics")
         )
         shown = capacity.mode(arguments)
-        check_metrics(arguments)
         actions = [
             self._write(name, request)
-            for name, requests in _requests(arguments).items()
+            for name, requests in _requests("BatchWriteItem", arguments).items()
             for request in _writes(name, requests)
         ]
         if len(actions) > MAX_WRITES:
             raise validation(
-                "1 validation error detected: Value at 'requestItems' failed to satisfy constraint: Map value must"
-                " satisfy constraint: [Member must have length less than or equal to 25, Member must have length"
-                " greater than or equal to 1]"
+                f"1 validation error detected: Value '{{{len(actions)} requests}}' at 'requestItems' failed to"
+                " satisfy constraint: Map value must satisfy constraint: [Member must have length less than or equal to"
+                f" {MAX_WRITES}, Member must have length greater than or equal to 1]"
             )
         if len({(action.table.name, action.key) for action in actions}) < len(actions):
             raise validation(_DUPLICATES)
@@ -131,10 +130,10 @@ class _TableRead:
         request["Keys"].append(key)
 
 
-def _requests(arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _requests(operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     requests = structure(required(arguments, "RequestItems"), "RequestItems")
     if not requests:
-        raise constraint("{}", "requestItems", "have length greater than or equal to 1")
+        raise validation(f"The requestItems parameter is required for {operation}")
     return requests
 
 

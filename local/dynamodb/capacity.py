@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from local.dynamodb.arguments import CAPACITY_MODES, choice
+from local.dynamodb.arguments import choice
 from local.dynamodb.sizes import item_size
 from local.dynamodb.values import Item
 
@@ -15,8 +15,8 @@ TRANSACTION_FACTOR = 2
 
 
 def mode(arguments: Mapping[str, Any]) -> str:
-    """Return the ReturnConsumedCapacity of a request. Raises DynamoError."""
-    return choice(arguments, "ReturnConsumedCapacity", CAPACITY_MODES, "NONE")
+    """Return the ReturnConsumedCapacity of a request."""
+    return choice(arguments, "ReturnConsumedCapacity")
 
 
 def read_units(size: int, *, consistent: bool) -> float:

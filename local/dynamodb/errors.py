@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 CONDITION_FAILED = "The conditional request failed"
@@ -53,13 +53,25 @@ def invalid_parameter(message: str) -> DynamoError:
     return validation(f"One or more parameter values were invalid: {message}")
 
 
-def constraint(value: str, member: str, rule: str) -> DynamoError:
-    """Return the error for one violated constraint of the service model; `member` is a path in camel case."""
-    shown = value if value == "null" else f"'{value}'"
-    return validation(
-        f"1 validation error detected: Value {shown} at '{member}' failed to satisfy constraint:"
-        f" Member must {rule}"
-    )
+def constraint(value: str | None, member: str, rule: str) -> DynamoError:
+    """Return the error for one violated constraint of the service model.
+
+    `member` is a path in camel case; `value` None leaves the value out of the message.
+    """
+    shown = value if value == "null" or value is None else f"'{value}'"
+    return constraints([violation(shown, member, rule)])
+
+
+def constraints(violations: Sequence[str]) -> DynamoError:
+    """Return the error for violated constraints of the service model."""
+    count = "1 validation error" if len(violations) == 1 else f"{len(violations)} validation errors"
+    return validation(f"{count} detected: {'; '.join(violations)}")
+
+
+def violation(value: str | None, member: str, rule: str) -> str:
+    """Return the part of a message about one constraint."""
+    shown = "" if value is None else f" {value}"
+    return f"Value{shown} at '{member}' failed to satisfy constraint: Member must {rule}"
 
 
 def unsupported(feature: str, instead: str = "") -> DynamoError:

@@ -9,9 +9,7 @@ from local.dynamodb import capacity
 from local.dynamodb.arguments import (
     ON_READ,
     ON_WRITE,
-    RETURN_VALUES,
     check_known,
-    check_metrics,
     choice,
     flag,
     required,
@@ -64,11 +62,10 @@ class ItemOperations:
     def update_item(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Change attributes of one item, or create it."""
         check_known("UpdateItem", arguments, _UPDATE)
-        return self._write("Update", arguments, choice(arguments, "ReturnValues", RETURN_VALUES, "NONE"))
+        return self._write("Update", arguments, choice(arguments, "ReturnValues"))
 
     def _write(self, kind: str, arguments: Mapping[str, Any], returned: str) -> dict[str, Any]:
         shown = capacity.mode(arguments)
-        check_metrics(arguments)
         request = WriteRequest(kind, arguments)
         action = request.action(self._database)
         storage = self._database.storage
@@ -96,7 +93,7 @@ class ItemOperations:
 
 
 def _old_only(arguments: Mapping[str, Any]) -> str:
-    returned = choice(arguments, "ReturnValues", RETURN_VALUES, "NONE")
+    returned = choice(arguments, "ReturnValues")
     if returned not in ("ALL_OLD", "NONE"):
         raise validation("ReturnValues can only be ALL_OLD or NONE")
     return returned

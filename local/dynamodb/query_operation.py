@@ -21,7 +21,6 @@ from local.dynamodb.values import Item
 MAX_PAGE = 1024 * 1024
 _FIRST_CHUNK = 64
 _MAX_CHUNK = 2048
-_SELECTS = ("SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES")
 _QUERY = ON_READ | {
     "KeyConditionExpression", "FilterExpression", "ExpressionAttributeValues", "Limit", "ScanIndexForward",
     "ExclusiveStartKey", "Select",
@@ -126,7 +125,7 @@ def _answer(page: _Page, expressions: Expressions, values: Values, *, counts_onl
 
 def _select(arguments: Mapping[str, Any]) -> str:
     projects = arguments.get("ProjectionExpression") is not None
-    select = choice(arguments, "Select", _SELECTS, "SPECIFIC_ATTRIBUTES" if projects else "ALL_ATTRIBUTES")
+    select = choice(arguments, "Select", "SPECIFIC_ATTRIBUTES" if projects else "ALL_ATTRIBUTES")
     if select == "ALL_PROJECTED_ATTRIBUTES":
         raise validation("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
     if projects and select != "SPECIFIC_ATTRIBUTES":

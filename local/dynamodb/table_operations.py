@@ -50,6 +50,8 @@ class TableOperations:
             if _is_wanted(arguments.get(feature)):
                 raise unsupported(f"{feature} of CreateTable")
         check_known("CreateTable", arguments, (*_CREATE, *_UNSUPPORTED))
+        if arguments.get("TableName") is None:
+            raise validation("The parameter 'TableName' is required but was not present in the request")
         name = table_name(arguments, MIN_NEW_TABLE_NAME)
         description = {
             "AttributeDefinitions": _definitions(arguments),
@@ -164,7 +166,7 @@ def _check_schema(description: Mapping[str, Any]) -> None:
     if len(kinds) == 2 and kinds[1] != "RANGE":
         raise validation("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
     if len(set(names)) < len(names):
-        raise validation("Both the Hash Key and the Range Key element in the KeySchema have the same name")
+        raise validation("Invalid KeySchema: Some index key attribute have no definition")
     defined = [definition.get("AttributeName") for definition in description["AttributeDefinitions"]]
     if not set(names) <= set(defined):
         missing = [name for name in names if name not in defined]
@@ -181,8 +183,6 @@ def _check_schema(description: Mapping[str, Any]) -> None:
 
 def _check_capacity(description: Mapping[str, Any]) -> None:
     mode, throughput = description["BillingMode"], description["ProvisionedThroughput"]
-    if mode not in ("PROVISIONED", "PAY_PER_REQUEST"):
-        raise constraint(str(mode), "billingMode", "satisfy enum value set: [PROVISIONED, PAY_PER_REQUEST]")
     if mode == "PAY_PER_REQUEST" and throughput is not None:
         raise invalid_parameter(
             "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"

@@ -11,7 +11,6 @@ from local.dynamodb import capacity
 from local.dynamodb.arguments import (
     ON_WRITE,
     check_known,
-    check_metrics,
     required,
     sequence,
     structure,
@@ -19,10 +18,11 @@ from local.dynamodb.arguments import (
 )
 from local.dynamodb.database import Database
 from local.dynamodb.errors import CONDITION_FAILED, DynamoError, constraint, transaction_cancelled, validation
-from local.dynamodb.expressions import NAMES, compile_expressions
+from local.dynamodb.expressions import NAMES, Expressions, compile_expressions
 from local.dynamodb.feed import Change
+from local.dynamodb.schema import Table
 from local.dynamodb.sizes import item_size
-from local.dynamodb.storage import Token
+from local.dynamodb.storage import Key, Token
 from local.dynamodb.tokens_in_use import TokensInUse
 from local.dynamodb.values import Item
 from local.dynamodb.write_actions import WriteAction, WriteRequest
@@ -57,7 +57,6 @@ class TransactionOperations:
             ("TransactItems", "ClientRequestToken", "ReturnConsumedCapacity", "ReturnItemCollectionMetrics"),
         )
         shown = capacity.mode(arguments)
-        check_metrics(arguments)
         items = _items(arguments)
         requests = [_write_request(item) for item in items]
         token = _token(arguments, items)
@@ -135,22 +134,15 @@ class TransactionOperations:
         """Read up to 100 items as one and the same commit left them."""
         check_known("TransactGetItems", arguments, ("TransactItems", "ReturnConsumedCapacity"))
         shown = capacity.mode(arguments)
-        gets = []
-        for item in _items(arguments):
-            get = structure(required(structure(item, "A transaction's item"), "Get"), "Get")
-            check_known("Get", get, ("TableName", "Key", "ProjectionExpression", NAMES))
-            name = table_name(get)
-            expressions, _ = compile_expressions(get, "ProjectionExpression")
-            table = self._database.table(name)
-            gets.append((table, table.key(required(get, "Key")), expressions))
-        keys = [(table, key) for table, key, _ in gets]
+        requests = [_get_request(item) for item in _items(arguments)]
+        keys = self._keys([get for get, _ in requests])
         if len({(table.name, key) for table, key in keys}) < len(keys):
             raise validation(_ONE_ITEM)
         found, _ = self._database.storage.get_many(keys)
         answer: dict[str, Any] = {
             "Responses": [
                 {} if item is None else {"Item": expressions.projected(item)}
-                for item, (_, _, expressions) in zip(found, gets, strict=True)
+                for item, (_, expressions) in zip(found, requests, strict=True)
             ]
         }
         if shown != "NONE":
@@ -160,6 +152,21 @@ class TransactionOperations:
             ]
             answer["ConsumedCapacity"] = capacity.by_table(units, shown, transaction="Read")
         return answer
+
+    def _keys(self, gets: Sequence[Mapping[str, Any]]) -> list[tuple[Table, Key]]:
+        """Return the keys. One that does not fit its table cancels the transaction, named by its place."""
+        keys: list[tuple[Table, Key]] = []
+        reasons: list[Mapping[str, Any]] = []
+        for get in gets:
+            table = self._database.table(get["TableName"])
+            try:
+                keys.append((table, table.key(required(get, "Key"))))
+                reasons.append(_NO_REASON)
+            except DynamoError as error:
+                reasons.append(_validation_reason(error))
+        if len(keys) < len(gets):
+            raise transaction_cancelled(reasons)
+        return keys
 
 
 def _items(arguments: Mapping[str, Any]) -> list[Any]:
@@ -184,6 +191,14 @@ def _write_request(item: Any) -> WriteRequest:
     if kind == "ConditionCheck":
         required(body, "ConditionExpression")
     return WriteRequest(kind, body)
+
+
+def _get_request(item: Any) -> tuple[Mapping[str, Any], Expressions]:
+    get = structure(required(structure(item, "A transaction's item"), "Get"), "Get")
+    check_known("Get", get, ("TableName", "Key", "ProjectionExpression", NAMES))
+    table_name(get)
+    expressions, _ = compile_expressions(get, "ProjectionExpression")
+    return get, expressions
 
 
 def _writes(action: WriteAction) -> bool:

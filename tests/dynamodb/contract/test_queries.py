@@ -118,9 +118,7 @@ def test_projection_leaves_the_named_attributes(filled: Target, pk: str) -> None
 
 
 def test_empty_partition_has_an_empty_page(target: Target, pk: str) -> None:
-    page = target.call(
-        "Query", KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": {"S": pk}}
-    )
+    page = target.call("Query", KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": {"S": pk}})
 
     assert page == {"Items": [], "Count": 0, "ScannedCount": 0}
 
@@ -129,9 +127,7 @@ def test_page_ends_at_one_megabyte(target: Target, pk: str) -> None:
     for number in range(6):
         target.put(pk, f"{number}", text="x" * 300_000)
 
-    page = target.call(
-        "Query", KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": {"S": pk}}
-    )
+    page = target.call("Query", KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": {"S": pk}})
     rest = target.query(pk, ExclusiveStartKey=page["LastEvaluatedKey"])
 
     assert page["Count"] in (3, 4)  # whether the item that crosses the line is on the page is not documented
