@@ -79,8 +79,8 @@ class BatchOperations:
         if len(actions) > MAX_WRITES:
             raise validation(
                 f"1 validation error detected: Value '{{{len(actions)} requests}}' at 'requestItems' failed to"
-                " satisfy constraint: Map value must satisfy constraint: [Member must have length less than or equal to"
-                f" {MAX_WRITES}, Member must have length greater than or equal to 1]"
+                " satisfy constraint: Map value must satisfy constraint: [Member must have length less than or"
+                f" equal to {MAX_WRITES}, Member must have length greater than or equal to 1]"
             )
         if len({(action.table.name, action.key) for action in actions}) < len(actions):
             raise validation(_DUPLICATES)

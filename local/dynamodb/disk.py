@@ -13,15 +13,45 @@ log = logging.getLogger(__name__)
 
 
 class DiskTrouble:
-    """A context for each write: failures of the storage become HTTP 500, which clients retry.
+    """Contexts for the reads and the writes of a file: its failures become HTTP 500, which clients retry.
 
-    A run of failures is logged once, and so is its end.
+    A run of failures is logged once, and so is its end, the first write that succeeds.
     """
 
     def __init__(self, path: str) -> None:
+        self.reads = _Context(self, ends_trouble=False)
+        self.writes = _Context(self, ends_trouble=True)
+        self.lasts = False
         self._path = path
         self._lock = threading.Lock()
-        self._failing = False
+
+    def begin(self, error: sqlite3.Error) -> None:
+        """Log the first failure of a run."""
+        with self._lock:
+            if self.lasts:
+                return
+            self.lasts = True
+        name = getattr(error, "sqlite_errorname", "")
+        if name == "SQLITE_FULL":
+            log.error("the disk of %s is full: writes fail with HTTP 500 until there is space", self._path)
+        else:
+            log.error("%s cannot be used (%s: %s): operations fail with HTTP 500", self._path, name, error)
+
+    def end(self) -> None:
+        """Log that writes succeed again."""
+        with self._lock:
+            if not self.lasts:
+                return
+            self.lasts = False
+        log.warning("%s can be written again", self._path)
+
+
+class _Context:
+    """Translates SQLite's errors. Any number of threads may be in it."""
+
+    def __init__(self, trouble: DiskTrouble, *, ends_trouble: bool) -> None:
+        self._trouble = trouble
+        self._ends_trouble = ends_trouble
 
     def __enter__(self) -> None:
         return None
@@ -30,26 +60,8 @@ class DiskTrouble:
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
         if error is None:
-            if self._failing:
-                self._recovered()
+            if self._trouble.lasts and self._ends_trouble:
+                self._trouble.end()
         elif isinstance(error, sqlite3.Error):
-            self._failed(error)
+            self._trouble.begin(error)
             raise internal_server_error() from error
-
-    def _failed(self, error: sqlite3.Error) -> None:
-        with self._lock:
-            if self._failing:
-                return
-            self._failing = True
-        name = getattr(error, "sqlite_errorname", "")
-        if name == "SQLITE_FULL":
-            log.error("the disk of %s is full: writes fail with HTTP 500 until there is space", self._path)
-        else:
-            log.error("%s cannot be written (%s %s): writes fail with HTTP 500", self._path, name, error)
-
-    def _recovered(self) -> None:
-        with self._lock:
-            if not self._failing:
-                return
-            self._failing = False
-        log.warning("%s can be written again", self._path)

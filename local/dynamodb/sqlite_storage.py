@@ -86,12 +86,12 @@ class SqliteStorage:
 
     def get(self, table: Table, key: Key) -> Item | None:
         """Return an item as the last commit left it."""
-        with self._trouble, self._reader() as connection:
+        with self._trouble.reads, self._reader() as connection:
             return _get(connection, self._sql(table), key)
 
     def get_many(self, keys: Sequence[tuple[Table, Key]]) -> tuple[list[Item | None], int]:
         """Return items as one and the same commit left them, and the greatest size in bytes that they can have."""
-        with self._trouble, self._reader() as connection:
+        with self._trouble.reads, self._reader() as connection:
             if self._in_memory:
                 return self._get_many(connection, keys)
             connection.execute("BEGIN")
@@ -109,13 +109,13 @@ class SqliteStorage:
 
     def current(self, table: Table, key: Key) -> Item | None:
         """Return an item; for a writer that holds `writing`."""
-        with self._trouble:
+        with self._trouble.reads:
             return _get(self._writer, self._sql(table), key)
 
     def range(self, table: Table, read: RangeRead) -> tuple[list[Item], int]:
         """Return items in the order of their sort keys, and the greatest size in bytes that they can have."""
         statement, parameters = self._sql(table).range(read)
-        with self._trouble, self._reader() as connection:
+        with self._trouble.reads, self._reader() as connection:
             # Joined in SQLite: each row that is stepped to costs the interpreter's lock twice.
             (joined,) = connection.execute(statement, parameters).fetchone()
         if joined is None:
@@ -138,7 +138,7 @@ class SqliteStorage:
 
     def commit(self, writes: Sequence[Write], token: Token | None = None) -> None:
         """Write all or nothing; for a writer that holds `writing`. Raises DynamoError if it cannot."""
-        with self._trouble:
+        with self._trouble.writes:
             if token is None and len(writes) == 1:
                 self._write(writes[0])  # a statement is a transaction
                 return
@@ -159,7 +159,7 @@ class SqliteStorage:
     def expired(self, table: Table, now: float, limit: int) -> list[Item]:
         """Return items whose time to live is over; for a writer that holds `writing`."""
         bounds = (int(now - FIVE_YEARS), int(now), limit)
-        with self._trouble:
+        with self._trouble.reads:
             rows = self._writer.execute(self._sql(table).expired, bounds).fetchall()
         return [decode(item) for (item,) in rows]
 
@@ -171,7 +171,7 @@ class SqliteStorage:
 
     def forget_tokens(self, now: float) -> None:
         """Delete the tokens that are remembered no longer; for a writer that holds `writing`."""
-        with self._trouble:
+        with self._trouble.writes:
             self._writer.execute("DELETE FROM tokens WHERE expires_at <= ?", (now,))
 
     # ---- tables ----------------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ class SqliteStorage:
 
     def create_table(self, table: Table) -> Table:
         """Add a table and return it with its number; for a writer that holds `writing`."""
-        with self._trouble, self._transaction():
+        with self._trouble.writes, self._transaction():
             cursor = self._writer.execute(
                 "INSERT INTO tables (name, definition) VALUES (?, ?)", (table.name, encode_table(table))
             )
@@ -201,7 +201,7 @@ class SqliteStorage:
             return expires_at(decode(encoded), table.expires_by)
 
         self._writer.create_function("expiry", 1, expiry, deterministic=True)
-        with self._trouble, self._transaction():
+        with self._trouble.writes, self._transaction():
             self._writer.execute(
                 "UPDATE tables SET definition = ? WHERE number = ?", (encode_table(table), table.number)
             )
@@ -209,7 +209,7 @@ class SqliteStorage:
 
     def delete_table(self, table: Table) -> None:
         """Delete a table with its items; for a writer that holds `writing`."""
-        with self._trouble, self._transaction():
+        with self._trouble.writes, self._transaction():
             self._writer.execute("DELETE FROM tables WHERE number = ?", (table.number,))
             self._writer.execute(self._sql(table).drop)
 

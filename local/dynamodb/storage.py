@@ -84,5 +84,11 @@ class Storage(Protocol):
     def delete_table(self, table: Table) -> None:
         """Delete a table with its items."""
 
+    def snapshot(self) -> bytes:
+        """Return everything in a storage in memory."""
+
+    def reset(self, snapshot: bytes) -> None:
+        """Replace everything in a storage in memory by a snapshot."""
+
     def close(self) -> None:
         """Let go of everything."""

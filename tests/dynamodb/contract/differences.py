@@ -76,4 +76,9 @@ DIFFERENCES: Mapping[str, str] = {
     "test_update_that_does_not_fit_the_item_is_refused_and_changes_nothing[SET m[0] = :v]": "accepts it",
     "test_update_that_does_not_fit_the_item_is_refused_and_changes_nothing[REMOVE absent.a]": "accepts it",
     "test_update_that_does_not_fit_the_item_is_refused_and_changes_nothing[SET n = n + :v1]": "accepts it",
+    "test_read_costs_a_unit_for_each_4_kib_and_half_of_it_unless_consistent[5-True-2.0]": "counts reads by the item, not by its size",
+    "test_read_costs_a_unit_for_each_4_kib_and_half_of_it_unless_consistent[5-False-1.0]": "counts reads by the item, not by its size",
+    "test_query_costs_by_the_sum_of_its_items": "counts a query as one read",
+    "test_batches_cost_by_the_item": "gives no consumed capacity of a BatchWriteItem",
+    "test_time_to_live_is_enabled_and_disabled": "enables what is enabled",
 }  # fmt: skip
