@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from local.dynamodb.engine import Engine
 from local.dynamodb.errors import DynamoError
 
-MakeError = Callable[[dict[str, Any], str], Exception]
+MakeError = Callable[[Any, str], Exception]
 """Makes an exception of an error response and the name of an operation: `ClientError`, `ServiceError`."""
 
 

@@ -14,7 +14,7 @@ import json
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -235,6 +235,15 @@ class SqliteStorage:
         """Run one statement for an administrator or a test, such as a `PRAGMA`, and return its first row."""
         with self.writing:
             return self._writer.execute(statement).fetchone()
+
+    def execute_many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run one statement for each row in one transaction, past the engine, to fill a storage for a measurement."""
+        with self.writing, self._trouble.writes, self._transaction():
+            self._writer.executemany(statement, rows)
+
+    def progress(self, callback: Callable[[], int] | None) -> None:
+        """Call a function at every instruction of the writer's virtual machine, to measure it."""
+        self._writer.set_progress_handler(callback, 1)
 
     def close(self) -> None:
         """Close the connections. What is committed is in the file already."""
