@@ -237,7 +237,7 @@ class SqliteStorage:
             return self._writer.execute(statement).fetchone()
 
     def execute_many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Run one statement for each row in one transaction, past the engine, to fill a storage for a measurement."""
+        """Run one statement for each row in one transaction, past the engine, to fill a storage."""
         with self.writing, self._trouble.writes, self._transaction():
             self._writer.executemany(statement, rows)
 
