@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from local.dynamodb.errors import DynamoError, invalid_parameter, validation
@@ -68,10 +68,12 @@ class Table:
     expires_by: str | None = None
     """The attribute with the time to live, if that is enabled."""
 
-    @property
-    def keys(self) -> tuple[KeyAttribute, ...]:
-        """The partition key and the sort key, if there is one."""
-        return (self.hash_key,) if self.range_key is None else (self.hash_key, self.range_key)
+    keys: tuple[KeyAttribute, ...] = field(init=False)
+    """The partition key and the sort key, if there is one."""
+
+    def __post_init__(self) -> None:
+        keys = (self.hash_key,) if self.range_key is None else (self.hash_key, self.range_key)
+        object.__setattr__(self, "keys", keys)
 
     def key_of_item(self, item: Item) -> tuple[StoredKey, StoredKey]:
         """Return the stored key of a normalized item. Raises DynamoError if it has none."""
@@ -83,10 +85,14 @@ class Table:
                 raise invalid_parameter(
                     f"Type mismatch for key {attribute.name} expected: {attribute.type} actual: {type_of(value)}"
                 )
-        return self._stored(item)
+        return self.stored(item)
 
     def key(self, key: Any) -> tuple[StoredKey, StoredKey]:
         """Return the stored key of a `Key` argument. Raises DynamoError unless it has the key's attributes."""
+        return self.stored(self.normalized_key(key))
+
+    def normalized_key(self, key: Any) -> Item:
+        """Return a `Key` argument in normalized form. Raises DynamoError unless it has the key's attributes."""
         if not isinstance(key, dict):
             raise DynamoError("SerializationException", "A key is not a map")
         if len(key) != len(self.keys):
@@ -99,9 +105,10 @@ class Table:
             normalized[attribute.name] = normalize(value)
             if attribute.type not in value:
                 raise validation(_MISMATCH)
-        return self._stored(normalized)
+        return normalized
 
-    def _stored(self, item: Mapping[str, Value]) -> tuple[StoredKey, StoredKey]:
+    def stored(self, item: Mapping[str, Value]) -> tuple[StoredKey, StoredKey]:
+        """Return the stored key of an item or a key in normalized form. Raises DynamoError."""
         pk = self.hash_key.stored(item[self.hash_key.name])
         return pk, NO_RANGE_KEY if self.range_key is None else self.range_key.stored(item[self.range_key.name])
 
@@ -112,7 +119,3 @@ class Table:
     def key_attributes(self, item: Mapping[str, Value]) -> Item:
         """Return the key of an item as the API shows it."""
         return {attribute.name: item[attribute.name] for attribute in self.keys}
-
-    def normalized_key(self, key: Mapping[str, Any]) -> Item:
-        """Return a `Key` argument that was checked before, in its normalized form."""
-        return {name: normalize(value) for name, value in key.items()}

@@ -53,7 +53,10 @@ class SqliteStorage:
         self._statements: dict[int, Statements] = {}
         self._readers: deque[sqlite3.Connection] = deque()
         self._writer = self._connect(_WRITER_CACHE_KIB)
-        if not self._in_memory:
+        if self._in_memory:
+            # What is deleted need not be overwritten there, as some builds of SQLite do by default.
+            self._writer.execute("PRAGMA secure_delete = OFF")
+        else:
             self._writer.execute("PRAGMA journal_mode = WAL")
             self._writer.execute(f"PRAGMA synchronous = {synchronous}")
         if not self._writer.execute("SELECT 1 FROM sqlite_master").fetchone():

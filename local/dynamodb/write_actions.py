@@ -76,15 +76,14 @@ class WriteRequest:
             item = normalize_item(self._subject)
             _check_names(item)
             return WriteAction(self.kind, table, table.key_of_item(item), self, lambda _: item)
-        key = table.key(self._subject)
-        return WriteAction(self.kind, table, key, self, self._make(table))
+        key = table.normalized_key(self._subject)
+        return WriteAction(self.kind, table, table.stored(key), self, self._make(key))
 
-    def _make(self, table: Table) -> Make:
+    def _make(self, key: Item) -> Make:
         if self.kind == "Delete":
             return lambda _: None
         if self.kind == "ConditionCheck":
             return lambda old: old
-        key = table.normalized_key(self._subject)
         update, values = self.expressions.update, self.values
         if update is None:
             return lambda old: key if old is None else old
