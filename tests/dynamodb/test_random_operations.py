@@ -41,7 +41,11 @@ def answer(target: Target, request: Request) -> Any:
     except Refused as refused:
         # An update that does not fit can be wrong in several ways, of which one is named.
         message = "" if operation == "UpdateItem" else refused.message
-        return refused.code, message, comparable(refused.item), comparable(refused.reasons)
+        reasons = [
+            {"Code": "ValidationError"} if reason["Code"] == "ValidationError" else reason
+            for reason in refused.reasons
+        ]
+        return refused.code, message, comparable(refused.item), comparable(reasons)
     if operation == "Query" and "Limit" in arguments:
         del found["Count"], found["ScannedCount"]
         # Whether a full page that happens to be the last one says so is up to the engine.
