@@ -1,4 +1,4 @@
-"""`python -m bench.dynamodb_engine [--items N]`: what the local cloud's DynamoDB engine costs a store call.
+"""`python -m bench.dynamodb_engine [--items N]`: the time of store calls on the local cloud's DynamoDB engine.
 
 All calls go through the product's own table client. The ways of calling take turns in one run, a loop that does
 nothing but calculate beside each, so that a machine that changes its speed shows; ratios are what counts. A figure
@@ -28,9 +28,9 @@ from chalicelib.awshttp._tls import TlsContext
 from chalicelib.core.kernel.clock import SystemClock
 from local.dynamodb.client import EngineClient
 from local.dynamodb.directory import Directory
-from local.dynamodb.encoding import encode
 from local.dynamodb.engine import Engine
 from local.dynamodb.http_server import HttpServer
+from local.dynamodb.item_codec import encode
 from local.dynamodb.sqlite_storage import SqliteStorage
 from local.store import start_store
 
@@ -139,7 +139,7 @@ def calibration() -> float:
 
 
 def compare(calls: int, rounds: int) -> None:
-    """Print what each operation takes by each way, and the ratio to the file in this process."""
+    """Print the time of each operation by each way, and the ratio to the file in this process."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         store = stack.enter_context(start_store(0, None, REGION))
@@ -169,7 +169,7 @@ def compare(calls: int, rounds: int) -> None:
 
 
 def grow(most: int, calls: int) -> None:
-    """Print what reads and writes take in one partition of more and more items."""
+    """Print the time of reads and writes in one partition of more and more items."""
     rows = []
     with tempfile.TemporaryDirectory() as folder, Directory(Path(folder)) as directory:
         dynamo = in_process(directory.storage)

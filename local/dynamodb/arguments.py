@@ -21,7 +21,7 @@ _INSTEAD = {
     "QueryFilter": "use FilterExpression",
     "IndexName": "tables have no indexes here",
 }
-"""The legacy parameters and what stands for them (developer guide, "Legacy conditional parameters")."""
+"""The legacy parameters and their replacements (developer guide, "Legacy conditional parameters")."""
 _CHOICES = {
     "ReturnConsumedCapacity": ("INDEXES", "TOTAL", "NONE"),
     "ReturnItemCollectionMetrics": ("SIZE", "NONE"),
@@ -40,7 +40,7 @@ ON_WRITE = frozenset(
 ON_READ = frozenset({"TableName", "ProjectionExpression", NAMES, "ConsistentRead", "ReturnConsumedCapacity"})
 
 
-def check_known(operation: str, arguments: Mapping[str, Any], known: Collection[str]) -> None:
+def check_arguments(operation: str, arguments: Mapping[str, Any], known: Collection[str]) -> None:
     """Raise DynamoError for an argument that the operation does not know here, or for a wrong choice."""
     violations = []
     for name, value in arguments.items():
@@ -56,7 +56,7 @@ def check_known(operation: str, arguments: Mapping[str, Any], known: Collection[
         raise constraints(violations)
 
 
-def required(arguments: Mapping[str, Any], name: str) -> Any:
+def require(arguments: Mapping[str, Any], name: str) -> Any:
     """Return an argument. Raises DynamoError if it is missing."""
     value = arguments.get(name)
     if value is None:
@@ -86,12 +86,12 @@ def table_name(arguments: Mapping[str, Any], minimum: int = 1) -> str:
 
 
 def choice(arguments: Mapping[str, Any], name: str, default: str = "NONE") -> str:
-    """Return an argument that `check_known` has found to be one of its options."""
+    """Return an argument that `check_arguments` has found to be one of its options."""
     value = arguments.get(name)
     return default if value is None else str(value)
 
 
-def flag(arguments: Mapping[str, Any], name: str, *, default: bool = False) -> bool:
+def boolean(arguments: Mapping[str, Any], name: str, *, default: bool = False) -> bool:
     """Return a boolean argument. Raises DynamoError if it is none."""
     value = arguments.get(name)
     if value is None:
@@ -101,7 +101,7 @@ def flag(arguments: Mapping[str, Any], name: str, *, default: bool = False) -> b
     return value
 
 
-def positive(arguments: Mapping[str, Any], name: str) -> int | None:
+def positive_integer(arguments: Mapping[str, Any], name: str) -> int | None:
     """Return a whole number from 1 on, or None if it is not given. Raises DynamoError."""
     value = arguments.get(name)
     if value is None:
@@ -113,14 +113,14 @@ def positive(arguments: Mapping[str, Any], name: str) -> int | None:
     return value
 
 
-def structure(value: Any, name: str) -> dict[str, Any]:
+def require_map(value: Any, name: str) -> dict[str, Any]:
     """Return a map. Raises DynamoError if it is none."""
     if not isinstance(value, dict):
         raise DynamoError("SerializationException", f"{name} is not a map")
     return value
 
 
-def sequence(value: Any, name: str) -> list[Any]:
+def require_list(value: Any, name: str) -> list[Any]:
     """Return a list. Raises DynamoError if it is none."""
     if not isinstance(value, list | tuple):
         raise DynamoError("SerializationException", f"{name} is not a list")

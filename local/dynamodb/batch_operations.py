@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.dynamodb import capacity
-from local.dynamodb.arguments import check_known, flag, required, sequence, structure, table_name
+from local.dynamodb.arguments import boolean, check_arguments, require, require_list, require_map, table_name
 from local.dynamodb.database import Database
 from local.dynamodb.errors import constraint, validation
 from local.dynamodb.expressions import NAMES, Expressions, compile_expressions
@@ -32,8 +32,8 @@ class BatchOperations:
     # ---- BatchGetItem ----------------------------------------------------------------------------------
 
     def batch_get_item(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Read up to 100 items and 16 MB; what is left is in UnprocessedKeys."""
-        check_known("BatchGetItem", arguments, ("RequestItems", "ReturnConsumedCapacity"))
+        """Read up to 100 items and 16 MB; further keys are returned in UnprocessedKeys."""
+        check_arguments("BatchGetItem", arguments, ("RequestItems", "ReturnConsumedCapacity"))
         shown = capacity.mode(arguments)
         requests = _requests("BatchGetItem", arguments)
         reads = [_TableRead(self._database, name, request) for name, request in requests.items()]
@@ -67,7 +67,7 @@ class BatchOperations:
 
     def batch_write_item(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Put and delete up to 25 items, without conditions."""
-        check_known(
+        check_arguments(
             "BatchWriteItem", arguments, ("RequestItems", "ReturnConsumedCapacity", "ReturnItemCollectionMetrics")
         )
         shown = capacity.mode(arguments)
@@ -85,7 +85,7 @@ class BatchOperations:
         if len({(action.table.name, action.key) for action in actions}) < len(actions):
             raise validation(_DUPLICATES)
         storage = self._database.storage
-        needs_old = shown != "NONE" or self._database.feed.is_read
+        needs_old = shown != "NONE" or self._database.feed.has_subscribers
         with storage.writing:
             changes = [
                 action.change(storage.current(action.table, action.key) if needs_old else None)
@@ -99,25 +99,25 @@ class BatchOperations:
         return answer
 
     def _write(self, name: str, request: Any) -> WriteAction:
-        content = structure(request, "A write request")
+        content = require_map(request, "A write request")
         if len(content) != 1 or not content.keys() <= {"PutRequest", "DeleteRequest"}:
             raise validation("A write request must have exactly one of PutRequest and DeleteRequest")
         ((kind, body),) = content.items()
-        check_known(kind, structure(body, kind), ("Item",) if kind == "PutRequest" else ("Key",))
+        check_arguments(kind, require_map(body, kind), ("Item",) if kind == "PutRequest" else ("Key",))
         return WriteRequest(kind.removesuffix("Request"), {"TableName": name, **body}).action(self._database)
 
 
 class _TableRead:
-    """What a BatchGetItem asks of one table."""
+    """The part of a BatchGetItem about one table."""
 
     def __init__(self, database: Database, name: str, request: Any) -> None:
-        self._request = structure(request, "A request")
-        check_known("BatchGetItem", self._request, _OF_A_TABLE)
+        self._request = require_map(request, "A request")
+        check_arguments("BatchGetItem", self._request, _OF_A_TABLE)
         self.table: Table = database.table(table_name({"TableName": name}))
-        self.consistent = flag(self._request, "ConsistentRead")
+        self.consistent = boolean(self._request, "ConsistentRead")
         self.expressions: Expressions
         self.expressions, _ = compile_expressions(self._request, "ProjectionExpression")
-        self.raw_keys = sequence(required(self._request, "Keys"), "Keys")
+        self.raw_keys = require_list(require(self._request, "Keys"), "Keys")
         if not self.raw_keys:
             raise constraint("[]", f"requestItems.{name}.member.keys", "have length greater than or equal to 1")
         self.keys: list[Key] = [self.table.key(key) for key in self.raw_keys]
@@ -131,14 +131,14 @@ class _TableRead:
 
 
 def _requests(operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    requests = structure(required(arguments, "RequestItems"), "RequestItems")
+    requests = require_map(require(arguments, "RequestItems"), "RequestItems")
     if not requests:
         raise validation(f"The requestItems parameter is required for {operation}")
     return requests
 
 
 def _writes(name: str, requests: Any) -> list[Any]:
-    listed = sequence(requests, "The write requests")
+    listed = require_list(requests, "The write requests")
     if not listed:
         raise constraint("[]", f"requestItems.{name}.member", "have length greater than or equal to 1")
     return listed

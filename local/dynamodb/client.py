@@ -85,7 +85,7 @@ class EngineClient:
         return self._call("UpdateTimeToLive", arguments)
 
     def describe_time_to_live(self, **arguments: Any) -> dict[str, Any]:
-        """Say by which attribute items expire."""
+        """Return the attribute by which items expire."""
         return self._call("DescribeTimeToLive", arguments)
 
     def warm_up(self) -> None:

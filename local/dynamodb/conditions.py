@@ -1,7 +1,7 @@
 """Conditions and filters as functions of an item and the request's values.
 
-See the developer guide, "Condition and filter expressions, operators, and functions". What can be refused without
-an item (operands of a wrong type, a wrong number of them) is refused here, before any item is read.
+See the developer guide, "Condition and filter expressions, operators, and functions". Operands of a wrong type
+and a wrong number of operands are refused here, before any item is read.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from local.dynamodb import values as typed
 from local.dynamodb.errors import DynamoError, validation
-from local.dynamodb.paths import getter, shown
+from local.dynamodb.paths import format_path, getter
 from local.dynamodb.placeholders import Placeholders, ResolvedPath
 from local.dynamodb.syntax import And, Between, Call, Comparison, Condition, In, Not, Operand, Or, Path, ValueName
 from local.dynamodb.values import ORDERED_TYPES, TYPE_NAMES, Item, Value
@@ -40,7 +40,7 @@ class ConditionCompiler:
     paths: list[ResolvedPath] = field(default_factory=list)
     """The document paths in the condition."""
     checks: list[Check] = field(default_factory=list)
-    """What depends on the values of each request, to be run before any item is read."""
+    """Checks of the values of each request, to be run before any item is read."""
 
     def compile(self, condition: Condition) -> Test:
         """Return the function. Raises DynamoError."""
@@ -170,7 +170,7 @@ class ConditionCompiler:
                 raise self._not_allowed(function)
         raise self._error(f"Syntax error; operator: {operand.operator}")
 
-    # ---- what is refused without an item ---------------------------------------------------------------
+    # ---- checks without an item ------------------------------------------------------------------------
 
     def _not_allowed(self, function: str) -> DynamoError:
         if function in _UPDATE_FUNCTIONS:
@@ -213,7 +213,7 @@ class ConditionCompiler:
             path = self.placeholders.resolve(self.kind, left)
             raise self._error(
                 "The first operand must be distinct from the remaining operands for this operator or function;"
-                f" operator: {operator}, first operand: {shown(path)}"
+                f" operator: {operator}, first operand: {format_path(path)}"
             )
 
     def _error(self, message: str) -> DynamoError:

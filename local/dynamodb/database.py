@@ -1,4 +1,4 @@
-"""What the operations share: the storage, the tables in it, and the way by which every write goes."""
+"""The state that the operations share: the storage, the tables in it, and the change feed."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Database:
         """Return the names of all tables, in their order."""
         return sorted(self._tables)
 
-    def keep(self, table: Table) -> None:
+    def register(self, table: Table) -> None:
         """Take over a table that was created or changed."""
         self._tables = {**self._tables, table.name: table}
 
-    def drop(self, table: Table) -> None:
+    def unregister(self, table: Table) -> None:
         """Forget a table that was deleted."""
         self._tables = {name: kept for name, kept in self._tables.items() if name != table.name}
 
@@ -59,6 +59,6 @@ class Database:
         The caller holds `storage.writing`. Raises DynamoError if the storage cannot write.
         """
         self.storage.commit([Write(each.table, each.key, each.new, encoded) for each, encoded in changes], token)
-        if self.feed.is_read:
+        if self.feed.has_subscribers:
             changed = [each for each, _ in changes if each.old is not None or each.new is not None]
             self.feed.publish(changed, expired=expired)

@@ -1,4 +1,4 @@
-"""A directory that holds a database: who owns it, which format it has, and how it is copied while in use.
+"""A directory that holds a database: its owner, its format, and backups while it is in use.
 
     DIR/dynamodb.sqlite     the items (and `-wal`, `-shm` beside it while it is in use)
     DIR/owner               the id of the process that has the directory open, which holds a lock on this file
@@ -23,7 +23,7 @@ OWNER = "owner"
 
 
 class Directory:
-    """An open directory; `storage` is what is in it. `close`, or a `with` block, gives it up."""
+    """An open directory and the `storage` in it. `close`, or the end of a `with` block, releases the directory."""
 
     def __init__(self, path: Path, *, synchronous: str = "NORMAL") -> None:
         """Open or create it. Raises LocalError if it is in use, not writable or of another format."""

@@ -1,7 +1,7 @@
 """The engine: DynamoDB's operations over a storage.
 
-All of it is in this process; `client` gives it the methods of the SDK's client, `http_server` its protocol. What
-an operation or an argument is that the engine does not have, the error says by its name.
+It runs in this process; `client` has the methods of the SDK's client, `http_server` serves the JSON protocol. An
+operation or an argument that the engine does not have is refused by its name.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from local.dynamodb.batch_operations import BatchOperations
 from local.dynamodb.database import Database
 from local.dynamodb.errors import DynamoError
 from local.dynamodb.feed import Change, Feed
+from local.dynamodb.idempotency import IdempotencyTokens
 from local.dynamodb.item_operations import ItemOperations
 from local.dynamodb.query_operation import QueryOperation
 from local.dynamodb.storage import Storage
 from local.dynamodb.table_operations import TableOperations
-from local.dynamodb.tokens_in_use import TokensInUse
 from local.dynamodb.transaction_operations import TransactionOperations
 
 Operation = Callable[[Mapping[str, Any]], dict[str, Any]]
@@ -36,7 +36,9 @@ class Engine:
     def _all_operations(self) -> dict[str, Operation]:
         items, tables = ItemOperations(self._database), TableOperations(self._database)
         batches, queries = BatchOperations(self._database), QueryOperation(self._database)
-        transactions = TransactionOperations(self._database, TokensInUse(self._storage, self._database.clock()))
+        transactions = TransactionOperations(
+            self._database, IdempotencyTokens(self._storage, self._database.clock())
+        )
         return {
             "GetItem": items.get_item,
             "PutItem": items.put_item,

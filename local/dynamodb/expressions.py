@@ -11,8 +11,8 @@ from local.dynamodb.conditions import Check, ConditionCompiler, Test, Values
 from local.dynamodb.errors import DynamoError
 from local.dynamodb.key_conditions import KeyCondition
 from local.dynamodb.parser import parse_condition, parse_projection, parse_update
-from local.dynamodb.paths import Branches, project, raise_if_overlapping, tree
-from local.dynamodb.placeholders import Placeholders, ResolvedPath, checked_names, checked_values
+from local.dynamodb.paths import Branches, check_overlap, project, tree
+from local.dynamodb.placeholders import Placeholders, ResolvedPath, validate_names, validate_values
 from local.dynamodb.updates import Update, UpdateCompiler
 from local.dynamodb.values import Item, type_of
 
@@ -34,12 +34,12 @@ class Expressions:
     condition: Test | None = None
     """Of a ConditionExpression or a FilterExpression."""
     paths: Sequence[ResolvedPath] = ()
-    """What the condition is about."""
+    """The document paths in the condition."""
     update: Update | None = None
     projection: Branches | None = None
     key_condition: KeyCondition | None = None
     checks: Sequence[Check] = ()
-    """What is to be checked of each request's values."""
+    """Checks of the values of each request."""
 
     def holds(self, item: Item | None, values: Values) -> bool:
         """Return whether the condition, if there is one, holds for an item or for its absence."""
@@ -57,8 +57,8 @@ _NO_VALUES: Values = {}
 def compile_expressions(arguments: Mapping[str, Any], *usable: str) -> tuple[Expressions, Values]:
     """Return the compiled expressions of a request, and its values in normalized form.
 
-    `usable` are the parameters that the operation has. Raises DynamoError for whatever DynamoDB refuses before it
-    looks at an item.
+    `usable` are the parameters that the operation has. Raises DynamoError if DynamoDB refuses them
+    without reading an item.
     """
     texts = tuple([(kind, arguments[kind]) for kind in usable if arguments.get(kind) is not None])
     names, values = arguments.get(NAMES), arguments.get(VALUES)
@@ -67,8 +67,8 @@ def compile_expressions(arguments: Mapping[str, Any], *usable: str) -> tuple[Exp
     if any(type(text) is not str for _, text in texts):
         raise DynamoError("SerializationException", "An expression is not a string")
     with_values = [kind for kind in usable if kind != "ProjectionExpression"]
-    names = checked_names(names, present=bool(texts))
-    values = checked_values(values, with_values, present=any(kind in with_values for kind, _ in texts))
+    names = validate_names(names, present=bool(texts))
+    values = validate_values(values, with_values, present=any(kind in with_values for kind, _ in texts))
     compiled = _compiled(
         texts,
         tuple(names.items()),
@@ -104,11 +104,11 @@ def _compiled(
                 condition = compiler.compile(parse_condition(kind, text))
                 paths = compiler.paths
                 checks += compiler.checks
-    placeholders.raise_if_unused()
+    placeholders.check_unused()
     return Expressions(condition, paths, update, projection, key_condition, checks)
 
 
 def _projection(text: str, placeholders: Placeholders) -> Branches:
     paths = [placeholders.resolve("ProjectionExpression", path) for path in parse_projection(text)]
-    raise_if_overlapping("ProjectionExpression", paths)
+    check_overlap("ProjectionExpression", paths)
     return tree(paths)

@@ -1,4 +1,4 @@
-"""A feed of changes, one `Commit` at a time: what a stream would be made of.
+"""A change feed, one `Commit` at a time: the source that a stream would have.
 
 Subscribers are called in the order of commits, after the commit is in the file and before it is acknowledged,
 while the engine's writer waits; so a subscriber is quick, and does not write. A process that is killed between the
@@ -31,7 +31,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What was written at once: by one request, or by the deletion of expired items."""
+    """The changes of one request, or of one deletion of expired items."""
 
     number: int
     """Counts commits from 1 since the engine was opened."""
@@ -50,7 +50,7 @@ class Feed:
         self._number = 0
 
     @property
-    def is_read(self) -> bool:
+    def has_subscribers(self) -> bool:
         """Whether there is a subscriber, and so a need for the items before a change."""
         return bool(self._subscribers)
 
@@ -71,5 +71,5 @@ class Feed:
             try:
                 subscriber(commit)
             except Exception:
-                # The commit is in the file: whoever wrote it must be told so.
+                # The commit is in the file, so the caller must receive its answer.
                 log.exception("a subscriber of the change feed failed at commit %d", commit.number)

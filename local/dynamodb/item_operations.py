@@ -9,10 +9,10 @@ from local.dynamodb import capacity
 from local.dynamodb.arguments import (
     ON_READ,
     ON_WRITE,
-    check_known,
+    boolean,
+    check_arguments,
     choice,
-    flag,
-    required,
+    require,
     table_name,
 )
 from local.dynamodb.database import Database
@@ -37,12 +37,12 @@ class ItemOperations:
 
     def get_item(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Read one item."""
-        check_known("GetItem", arguments, _GET)
+        check_arguments("GetItem", arguments, _GET)
         name, shown = table_name(arguments), capacity.mode(arguments)
-        consistent = flag(arguments, "ConsistentRead")
+        consistent = boolean(arguments, "ConsistentRead")
         expressions, _ = compile_expressions(arguments, "ProjectionExpression")
         table = self._database.table(name)
-        item = self._database.storage.get(table, table.key(required(arguments, "Key")))
+        item = self._database.storage.get(table, table.key(require(arguments, "Key")))
         answer: dict[str, Any] = {} if item is None else {"Item": expressions.projected(item)}
         if shown != "NONE":
             units = capacity.item_read_units(item, consistent=consistent)
@@ -51,17 +51,17 @@ class ItemOperations:
 
     def put_item(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Write one whole item."""
-        check_known("PutItem", arguments, _PUT)
+        check_arguments("PutItem", arguments, _PUT)
         return self._write("Put", arguments, _old_only(arguments))
 
     def delete_item(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Delete one item."""
-        check_known("DeleteItem", arguments, _DELETE)
+        check_arguments("DeleteItem", arguments, _DELETE)
         return self._write("Delete", arguments, _old_only(arguments))
 
     def update_item(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Change attributes of one item, or create it."""
-        check_known("UpdateItem", arguments, _UPDATE)
+        check_arguments("UpdateItem", arguments, _UPDATE)
         return self._write("Update", arguments, choice(arguments, "ReturnValues"))
 
     def _write(self, kind: str, arguments: Mapping[str, Any], returned: str) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class ItemOperations:
             or request.is_conditional
             or returned != "NONE"
             or shown != "NONE"
-            or self._database.feed.is_read
+            or self._database.feed.has_subscribers
         )
         with storage.writing:
             old = storage.current(action.table, action.key) if needs_old else None

@@ -82,7 +82,7 @@ class _Parser:
         self._operators = 0
 
     def whole(self, parsed: T) -> T:
-        """Return what was parsed. Raises DynamoError if something follows it."""
+        """Return the parsed expression. Raises DynamoError if something follows it."""
         if self._token.kind != "end":
             raise self._syntax_error()
         return parsed
@@ -147,7 +147,7 @@ class _Parser:
         return len(self._tokens) - 1
 
     def _next_operator(self, operand: Callable[[], T]) -> T:
-        """Step over an operator and parse what follows it."""
+        """Consume an operator and parse its right operand."""
         self._at += 1
         self._operators += 1
         if self._operators > MAX_OPERATORS:

@@ -40,12 +40,12 @@ def member(value: Value, element: str | int) -> Value | None:
     return found
 
 
-def shown(path: ResolvedPath) -> str:
+def format_path(path: ResolvedPath) -> str:
     """Return the path as DynamoDB's messages show it: `[a, [0], b]`."""
     return "[" + ", ".join(each if isinstance(each, str) else f"[{each}]" for each in path) + "]"
 
 
-def raise_if_overlapping(kind: str, paths: Sequence[ResolvedPath]) -> None:
+def check_overlap(kind: str, paths: Sequence[ResolvedPath]) -> None:
     """Raise DynamoError if one path is another one or leads through it, or one takes a list for a map."""
     for at, second in enumerate(paths):
         for first in paths[:at]:
@@ -53,7 +53,7 @@ def raise_if_overlapping(kind: str, paths: Sequence[ResolvedPath]) -> None:
             if problem:
                 raise validation(
                     f"Invalid {kind}: Two document paths {problem} with each other; must remove or rewrite one of"
-                    f" these paths; path one: {shown(first)}, path two: {shown(second)}"
+                    f" these paths; path one: {format_path(first)}, path two: {format_path(second)}"
                 )
 
 

@@ -1,4 +1,4 @@
-"""The names and values that the expressions of a request refer to: what is defined, and what is used."""
+"""The names and values that the expressions of a request refer to: the defined ones and the used ones."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Placeholders:
         self._used.add(name)
         return self._types[name]
 
-    def raise_if_unused(self) -> None:
+    def check_unused(self) -> None:
         """Raise DynamoError if a name or value is defined that no expression uses."""
         for parameter, defined in (
             ("ExpressionAttributeNames", self._names),
@@ -68,7 +68,7 @@ class Placeholders:
                 )
 
 
-def checked_names(names: Any, *, present: bool) -> Mapping[str, str]:
+def validate_names(names: Any, *, present: bool) -> Mapping[str, str]:
     """Return ExpressionAttributeNames. Raises DynamoError if they are malformed or there is no expression."""
     if names is None:
         return {}
@@ -83,7 +83,7 @@ def checked_names(names: Any, *, present: bool) -> Mapping[str, str]:
     return names
 
 
-def checked_values(values: Any, expressions: Iterable[str], *, present: bool) -> Mapping[str, Value]:
+def validate_values(values: Any, expressions: Iterable[str], *, present: bool) -> Mapping[str, Value]:
     """Return normalized ExpressionAttributeValues; `expressions` are those that could use them.
 
     Raises DynamoError if they are malformed or there is no expression.

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.dynamodb import capacity
-from local.dynamodb.arguments import ON_READ, check_known, choice, flag, positive, structure, table_name
+from local.dynamodb.arguments import (
+    ON_READ,
+    boolean,
+    check_arguments,
+    choice,
+    positive_integer,
+    require_map,
+    table_name,
+)
 from local.dynamodb.conditions import Values
 from local.dynamodb.database import Database
 from local.dynamodb.errors import validation
@@ -29,7 +37,7 @@ _QUERY = ON_READ | {
 
 @dataclass
 class _Page:
-    """What was read, and where it ended before the end of the range."""
+    """The items of a page, their size, and the last item if the range goes on after it."""
 
     items: list[Item]
     size: int
@@ -44,8 +52,8 @@ class QueryOperation:
 
     def query(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Read one page."""
-        check_known("Query", arguments, _QUERY)
-        name, shown, limit = table_name(arguments), capacity.mode(arguments), positive(arguments, "Limit")
+        check_arguments("Query", arguments, _QUERY)
+        name, shown, limit = table_name(arguments), capacity.mode(arguments), positive_integer(arguments, "Limit")
         select = _select(arguments)
         expressions, values = compile_expressions(
             arguments, "KeyConditionExpression", "FilterExpression", "ProjectionExpression"
@@ -57,7 +65,7 @@ class QueryOperation:
         table = self._database.table(name)
         pk, keys = expressions.key_condition.range(table, values)
         _check_filter(table, expressions)
-        forward = flag(arguments, "ScanIndexForward", default=True)
+        forward = boolean(arguments, "ScanIndexForward", default=True)
         after = _start(table, arguments, pk, keys, forward=forward)
         page = self._read(table, RangeRead(pk, keys, after, forward, limit or 0), limit)
         answer = _answer(page, expressions, values, counts_only=select == "COUNT")
@@ -65,7 +73,7 @@ class QueryOperation:
             answer["LastEvaluatedKey"] = table.key_attributes(page.last)
         if shown != "NONE":
             size = page.size or sum(map(item_size, page.items))
-            units = capacity.read_units(size, consistent=flag(arguments, "ConsistentRead"))
+            units = capacity.read_units(size, consistent=boolean(arguments, "ConsistentRead"))
             answer["ConsumedCapacity"] = capacity.consumed(name, units, shown)
         return answer
 
@@ -78,7 +86,7 @@ class QueryOperation:
             bound += most
             items += chunk
             if bound > MAX_PAGE:
-                kept, size = _fitting(items)
+                kept, size = _fit_page(items)
                 if kept < len(items):
                     return _Page(items[:kept], size, items[kept - 1])
                 bound = size
@@ -101,7 +109,7 @@ class QueryOperation:
             length = min(max(MAX_PAGE // max(most // len(chunk), 1), _FIRST_CHUNK), _MAX_CHUNK)
 
 
-def _fitting(items: list[Item]) -> tuple[int, int]:
+def _fit_page(items: list[Item]) -> tuple[int, int]:
     """Return how many of the items make a page of at most 1 MB, at least one, and their size."""
     total = 0
     for count, item in enumerate(items):
@@ -155,14 +163,14 @@ def _start(
     start = arguments.get("ExclusiveStartKey")
     if start is None:
         return None
-    if structure(start, "ExclusiveStartKey").keys() != {attribute.name for attribute in table.keys}:
+    if require_map(start, "ExclusiveStartKey").keys() != {attribute.name for attribute in table.keys}:
         raise validation("The provided starting key is invalid")
     start_pk, start_sk = table.key(start)
     if start_pk != pk:
         raise validation("The provided starting key is outside query boundaries based on provided conditions")
     bound, is_outside = (keys.low, _is_below) if forward else (keys.high, _is_above)
     if bound is not None and is_outside(start_sk, bound):
-        # Beginning before the range is beginning with it; DynamoDB refuses only what is beyond its end.
+        # A start before the range is the start of the range.
         return None
     return start_sk
 

@@ -16,7 +16,7 @@ StoredKey: TypeAlias = str | bytes
 MAX_HASH_KEY = 2048
 MAX_RANGE_KEY = 1024
 NO_RANGE_KEY = ""
-"""Stands for the sort key in a table without one."""
+"""The sort key in a table without one."""
 _MISMATCH = "The provided key element does not match the schema"
 
 

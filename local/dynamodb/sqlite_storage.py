@@ -18,13 +18,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from local.dynamodb.disk import DiskTrouble
-from local.dynamodb.encoding import decode
 from local.dynamodb.expiry import FIVE_YEARS, expires_at
+from local.dynamodb.failures import StorageFailures
+from local.dynamodb.item_codec import decode
 from local.dynamodb.schema import Table
 from local.dynamodb.sql import Statements
 from local.dynamodb.storage import Key, RangeRead, Token, Write
-from local.dynamodb.table_records import decode_table, encode_table
+from local.dynamodb.table_codec import decode_table, encode_table
 from local.dynamodb.values import Item
 
 MEMORY = ":memory:"
@@ -49,12 +49,12 @@ class SqliteStorage:
         self.writing = threading.Lock()
         self.path = path
         self._in_memory = path == MEMORY
-        self._trouble = DiskTrouble(path)
+        self._failures = StorageFailures(path)
         self._statements: dict[int, Statements] = {}
         self._readers: deque[sqlite3.Connection] = deque()
         self._writer = self._connect(_WRITER_CACHE_KIB)
         if self._in_memory:
-            # What is deleted need not be overwritten there, as some builds of SQLite do by default.
+            # Deleted items in memory need no overwriting, which some builds of SQLite do by default.
             self._writer.execute("PRAGMA secure_delete = OFF")
         else:
             self._writer.execute("PRAGMA journal_mode = WAL")
@@ -89,12 +89,12 @@ class SqliteStorage:
 
     def get(self, table: Table, key: Key) -> Item | None:
         """Return an item as the last commit left it."""
-        with self._trouble.reads, self._reader() as connection:
+        with self._failures.reads, self._reader() as connection:
             return _get(connection, self._sql(table), key)
 
     def get_many(self, keys: Sequence[tuple[Table, Key]]) -> tuple[list[Item | None], int]:
         """Return items as one and the same commit left them, and the greatest size in bytes that they can have."""
-        with self._trouble.reads, self._reader() as connection:
+        with self._failures.reads, self._reader() as connection:
             if self._in_memory:
                 return self._get_many(connection, keys)
             connection.execute("BEGIN")
@@ -112,13 +112,13 @@ class SqliteStorage:
 
     def current(self, table: Table, key: Key) -> Item | None:
         """Return an item; for a writer that holds `writing`."""
-        with self._trouble.reads:
+        with self._failures.reads:
             return _get(self._writer, self._sql(table), key)
 
     def range(self, table: Table, read: RangeRead) -> tuple[list[Item], int]:
         """Return items in the order of their sort keys, and the greatest size in bytes that they can have."""
         statement, parameters = self._sql(table).range(read)
-        with self._trouble.reads, self._reader() as connection:
+        with self._failures.reads, self._reader() as connection:
             # Joined in SQLite: each row that is stepped to costs the interpreter's lock twice.
             (joined,) = connection.execute(statement, parameters).fetchone()
         if joined is None:
@@ -141,7 +141,7 @@ class SqliteStorage:
 
     def commit(self, writes: Sequence[Write], token: Token | None = None) -> None:
         """Write all or nothing; for a writer that holds `writing`. Raises DynamoError if it cannot."""
-        with self._trouble.writes:
+        with self._failures.writes:
             if token is None and len(writes) == 1:
                 self._write(writes[0])  # a statement is a transaction
                 return
@@ -162,7 +162,7 @@ class SqliteStorage:
     def expired(self, table: Table, now: float, limit: int) -> list[Item]:
         """Return items whose time to live is over; for a writer that holds `writing`."""
         bounds = (int(now - FIVE_YEARS), int(now), limit)
-        with self._trouble.reads:
+        with self._failures.reads:
             rows = self._writer.execute(self._sql(table).expired, bounds).fetchall()
         return [decode(item) for (item,) in rows]
 
@@ -174,7 +174,7 @@ class SqliteStorage:
 
     def forget_tokens(self, now: float) -> None:
         """Delete the tokens that are remembered no longer; for a writer that holds `writing`."""
-        with self._trouble.writes:
+        with self._failures.writes:
             self._writer.execute("DELETE FROM tokens WHERE expires_at <= ?", (now,))
 
     # ---- tables ----------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ class SqliteStorage:
 
     def create_table(self, table: Table) -> Table:
         """Add a table and return it with its number; for a writer that holds `writing`."""
-        with self._trouble.writes, self._transaction():
+        with self._failures.writes, self._transaction():
             cursor = self._writer.execute(
                 "INSERT INTO tables (name, definition) VALUES (?, ?)", (table.name, encode_table(table))
             )
@@ -204,7 +204,7 @@ class SqliteStorage:
             return expires_at(decode(encoded), table.expires_by)
 
         self._writer.create_function("expiry", 1, expiry, deterministic=True)
-        with self._trouble.writes, self._transaction():
+        with self._failures.writes, self._transaction():
             self._writer.execute(
                 "UPDATE tables SET definition = ? WHERE number = ?", (encode_table(table), table.number)
             )
@@ -212,7 +212,7 @@ class SqliteStorage:
 
     def delete_table(self, table: Table) -> None:
         """Delete a table with its items; for a writer that holds `writing`."""
-        with self._trouble.writes, self._transaction():
+        with self._failures.writes, self._transaction():
             self._writer.execute("DELETE FROM tables WHERE number = ?", (table.number,))
             self._writer.execute(self._sql(table).drop)
 
@@ -241,7 +241,7 @@ class SqliteStorage:
 
     def execute_many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run one statement for each row in one transaction, past the engine, to fill a storage."""
-        with self.writing, self._trouble.writes, self._transaction():
+        with self.writing, self._failures.writes, self._transaction():
             self._writer.executemany(statement, rows)
 
     def progress(self, callback: Callable[[], int] | None) -> None:
@@ -249,7 +249,7 @@ class SqliteStorage:
         self._writer.set_progress_handler(callback, 1)
 
     def close(self) -> None:
-        """Close the connections. What is committed is in the file already."""
+        """Close the connections. All commits are in the file already."""
         with self.writing:
             while self._readers:
                 self._readers.pop().close()

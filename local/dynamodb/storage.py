@@ -1,4 +1,4 @@
-"""What an engine needs of a storage: items by key in the order of their keys, and atomic commits."""
+"""The interface of a storage: items by key in the order of their keys, and atomic commits."""
 
 from __future__ import annotations
 

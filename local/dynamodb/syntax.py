@@ -1,4 +1,4 @@
-"""Parsed expressions: what the text says, before names and values are looked up."""
+"""Parsed expressions, before names and values are looked up."""
 
 from __future__ import annotations
 

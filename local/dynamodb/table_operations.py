@@ -8,11 +8,11 @@ from typing import Any
 
 from local.dynamodb.arguments import (
     MIN_NEW_TABLE_NAME,
-    check_known,
-    positive,
-    required,
-    sequence,
-    structure,
+    check_arguments,
+    positive_integer,
+    require,
+    require_list,
+    require_map,
     table_name,
 )
 from local.dynamodb.database import Database
@@ -25,7 +25,7 @@ from local.dynamodb.errors import (
     validation,
 )
 from local.dynamodb.schema import Table
-from local.dynamodb.table_records import table_of
+from local.dynamodb.table_codec import table_of
 
 ARN = "arn:aws:dynamodb:local:000000000000:table/"
 MAX_LISTED = 100
@@ -34,7 +34,7 @@ _CREATE = (
     "TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "ProvisionedThroughput", "TableClass",
     "SSESpecification", "DeletionProtectionEnabled", "Tags", "OnDemandThroughput", "WarmThroughput",
 )  # fmt: skip
-"""What a table may be created with: keys and capacity, and safety and bookkeeping that mean nothing here."""
+"""The accepted parameters: keys and capacity, and settings of a deployed table that have no effect here."""
 _UNSUPPORTED = ("GlobalSecondaryIndexes", "LocalSecondaryIndexes", "StreamSpecification", "ResourcePolicy")
 
 
@@ -49,7 +49,7 @@ class TableOperations:
         for feature in _UNSUPPORTED:
             if _is_wanted(arguments.get(feature)):
                 raise unsupported(f"{feature} of CreateTable")
-        check_known("CreateTable", arguments, (*_CREATE, *_UNSUPPORTED))
+        check_arguments("CreateTable", arguments, (*_CREATE, *_UNSUPPORTED))
         if arguments.get("TableName") is None:
             raise validation("The parameter 'TableName' is required but was not present in the request")
         name = table_name(arguments, MIN_NEW_TABLE_NAME)
@@ -66,27 +66,27 @@ class TableOperations:
             if self._database.find_table(name) is not None:
                 raise DynamoError("ResourceInUseException", f"Table already exists: {name}")
             table = self._database.storage.create_table(table_of(name, description))
-            self._database.keep(table)
+            self._database.register(table)
         return {"TableDescription": _described(table, "ACTIVE")}
 
     def describe_table(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Describe a table."""
-        check_known("DescribeTable", arguments, ("TableName",))
+        check_arguments("DescribeTable", arguments, ("TableName",))
         return {"Table": _described(self._table(arguments), "ACTIVE")}
 
     def delete_table(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Delete a table and its items."""
-        check_known("DeleteTable", arguments, ("TableName",))
+        check_arguments("DeleteTable", arguments, ("TableName",))
         with self._database.storage.writing:
             table = self._table(arguments)
             self._database.storage.delete_table(table)
-            self._database.drop(table)
+            self._database.unregister(table)
         return {"TableDescription": _described(table, "DELETING")}
 
     def list_tables(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """List up to 100 names of tables."""
-        check_known("ListTables", arguments, ("Limit", "ExclusiveStartTableName"))
-        limit = positive(arguments, "Limit") or MAX_LISTED
+        check_arguments("ListTables", arguments, ("Limit", "ExclusiveStartTableName"))
+        limit = positive_integer(arguments, "Limit") or MAX_LISTED
         if limit > MAX_LISTED:
             raise constraint(str(limit), "limit", f"have value less than or equal to {MAX_LISTED}")
         after = arguments.get("ExclusiveStartTableName") or ""
@@ -96,8 +96,8 @@ class TableOperations:
 
     def update_time_to_live(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Name the attribute by which items expire, or let them expire no longer."""
-        check_known("UpdateTimeToLive", arguments, ("TableName", "TimeToLiveSpecification"))
-        specification = structure(required(arguments, "TimeToLiveSpecification"), "TimeToLiveSpecification")
+        check_arguments("UpdateTimeToLive", arguments, ("TableName", "TimeToLiveSpecification"))
+        specification = require_map(require(arguments, "TimeToLiveSpecification"), "TimeToLiveSpecification")
         attribute, enabled = specification.get("AttributeName"), specification.get("Enabled")
         if type(attribute) is not str or not 1 <= len(attribute) <= 255:
             raise constraint(
@@ -113,12 +113,12 @@ class TableOperations:
                 raise validation("TimeToLive is already disabled")
             changed = replace(table, expires_by=attribute if enabled else None)
             self._database.storage.update_table(changed)
-            self._database.keep(changed)
+            self._database.register(changed)
         return {"TimeToLiveSpecification": {"AttributeName": attribute, "Enabled": bool(enabled)}}
 
     def describe_time_to_live(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Say by which attribute items expire."""
-        check_known("DescribeTimeToLive", arguments, ("TableName",))
+        """Return the attribute by which items expire."""
+        check_arguments("DescribeTimeToLive", arguments, ("TableName",))
         attribute = self._table(arguments).expires_by
         if attribute is None:
             return {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
@@ -137,9 +137,9 @@ def _is_wanted(feature: Any) -> bool:
 
 
 def _definitions(arguments: Mapping[str, Any]) -> list[dict[str, str]]:
-    definitions = sequence(required(arguments, "AttributeDefinitions"), "AttributeDefinitions")
+    definitions = require_list(require(arguments, "AttributeDefinitions"), "AttributeDefinitions")
     for at, definition in enumerate(definitions, 1):
-        kind = structure(definition, "An attribute definition").get("AttributeType")
+        kind = require_map(definition, "An attribute definition").get("AttributeType")
         if kind not in _KEY_TYPES:
             member = f"attributeDefinitions.{at}.member.attributeType"
             raise constraint(str(kind), member, "satisfy enum value set: [B, N, S]")
@@ -147,12 +147,12 @@ def _definitions(arguments: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def _key_schema(arguments: Mapping[str, Any]) -> list[dict[str, str]]:
-    schema = sequence(required(arguments, "KeySchema"), "KeySchema")
+    schema = require_list(require(arguments, "KeySchema"), "KeySchema")
     if not 1 <= len(schema) <= 2:
         rule = "less than or equal to 2" if schema else "greater than or equal to 1"
         raise constraint(str(schema), "keySchema", f"have length {rule}")
     for at, element in enumerate(schema, 1):
-        kind = structure(element, "An element of a key schema").get("KeyType")
+        kind = require_map(element, "An element of a key schema").get("KeyType")
         if kind not in ("HASH", "RANGE"):
             raise constraint(str(kind), f"keySchema.{at}.member.keyType", "satisfy enum value set: [HASH, RANGE]")
     return schema

@@ -10,20 +10,20 @@ from typing import Any
 from local.dynamodb import capacity
 from local.dynamodb.arguments import (
     ON_WRITE,
-    check_known,
-    required,
-    sequence,
-    structure,
+    check_arguments,
+    require,
+    require_list,
+    require_map,
     table_name,
 )
 from local.dynamodb.database import Database
 from local.dynamodb.errors import CONDITION_FAILED, DynamoError, constraint, transaction_cancelled, validation
 from local.dynamodb.expressions import NAMES, Expressions, compile_expressions
 from local.dynamodb.feed import Change
+from local.dynamodb.idempotency import IdempotencyTokens
 from local.dynamodb.schema import Table
 from local.dynamodb.sizes import item_size
 from local.dynamodb.storage import Key, Token
-from local.dynamodb.tokens_in_use import TokensInUse
 from local.dynamodb.values import Item
 from local.dynamodb.write_actions import WriteAction, WriteRequest
 
@@ -45,13 +45,13 @@ _ONE_ITEM = "Transaction request cannot include multiple operations on one item"
 class TransactionOperations:
     """Each method takes the arguments of the operation and returns its answer, or raises DynamoError."""
 
-    def __init__(self, database: Database, tokens: TokensInUse) -> None:
+    def __init__(self, database: Database, tokens: IdempotencyTokens) -> None:
         self._database = database
         self._tokens = tokens
 
     def transact_write_items(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Carry out up to 100 actions on as many items, all or none."""
-        check_known(
+        check_arguments(
             "TransactWriteItems",
             arguments,
             ("TransactItems", "ClientRequestToken", "ReturnConsumedCapacity", "ReturnItemCollectionMetrics"),
@@ -82,7 +82,7 @@ class TransactionOperations:
         return answer
 
     def _actions(self, requests: Sequence[WriteRequest]) -> list[WriteAction]:
-        """Return the actions. What does not fit a table's keys cancels the transaction, named by its place."""
+        """Return the actions. One that does not fit the table's keys cancels the transaction, by its place."""
         actions: list[WriteAction] = []
         reasons: list[Mapping[str, Any]] = []
         for request in requests:
@@ -132,7 +132,7 @@ class TransactionOperations:
 
     def transact_get_items(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Read up to 100 items as one and the same commit left them."""
-        check_known("TransactGetItems", arguments, ("TransactItems", "ReturnConsumedCapacity"))
+        check_arguments("TransactGetItems", arguments, ("TransactItems", "ReturnConsumedCapacity"))
         shown = capacity.mode(arguments)
         requests = [_get_request(item) for item in _items(arguments)]
         keys = self._keys([get for get, _ in requests])
@@ -154,13 +154,13 @@ class TransactionOperations:
         return answer
 
     def _keys(self, gets: Sequence[Mapping[str, Any]]) -> list[tuple[Table, Key]]:
-        """Return the keys. One that does not fit its table cancels the transaction, named by its place."""
+        """Return the keys. One that does not fit its table cancels the transaction, by its place."""
         keys: list[tuple[Table, Key]] = []
         reasons: list[Mapping[str, Any]] = []
         for get in gets:
             table = self._database.table(get["TableName"])
             try:
-                keys.append((table, table.key(required(get, "Key"))))
+                keys.append((table, table.key(require(get, "Key"))))
                 reasons.append(_NO_REASON)
             except DynamoError as error:
                 reasons.append(_validation_reason(error))
@@ -170,7 +170,7 @@ class TransactionOperations:
 
 
 def _items(arguments: Mapping[str, Any]) -> list[Any]:
-    items = sequence(required(arguments, "TransactItems"), "TransactItems")
+    items = require_list(require(arguments, "TransactItems"), "TransactItems")
     if not items:
         raise constraint("[]", "transactItems", "have length greater than or equal to 1")
     if len(items) > MAX_ACTIONS:
@@ -181,21 +181,21 @@ def _items(arguments: Mapping[str, Any]) -> list[Any]:
 
 
 def _write_request(item: Any) -> WriteRequest:
-    content = structure(item, "A transaction's item")
+    content = require_map(item, "A transaction's item")
     if len(content) != 1 or not content.keys() <= _KNOWN.keys():
         raise validation("TransactItems can only contain one of Check, Put, Update or Delete")
     ((kind, body),) = content.items()
-    check_known(kind, structure(body, kind), _KNOWN[kind])
+    check_arguments(kind, require_map(body, kind), _KNOWN[kind])
     if kind == "Update":
-        required(body, "UpdateExpression")
+        require(body, "UpdateExpression")
     if kind == "ConditionCheck":
-        required(body, "ConditionExpression")
+        require(body, "ConditionExpression")
     return WriteRequest(kind, body)
 
 
 def _get_request(item: Any) -> tuple[Mapping[str, Any], Expressions]:
-    get = structure(required(structure(item, "A transaction's item"), "Get"), "Get")
-    check_known("Get", get, ("TableName", "Key", "ProjectionExpression", NAMES))
+    get = require_map(require(require_map(item, "A transaction's item"), "Get"), "Get")
+    check_arguments("Get", get, ("TableName", "Key", "ProjectionExpression", NAMES))
     table_name(get)
     expressions, _ = compile_expressions(get, "ProjectionExpression")
     return get, expressions

@@ -15,7 +15,7 @@ from local.dynamodb import numbers
 from local.dynamodb import values as typed
 from local.dynamodb.conditions import Values
 from local.dynamodb.errors import DynamoError, validation
-from local.dynamodb.paths import getter, raise_if_overlapping
+from local.dynamodb.paths import check_overlap, getter
 from local.dynamodb.placeholders import Placeholders, ResolvedPath
 from local.dynamodb.syntax import Action, Arithmetic, Call, Operand, Path, ValueName
 from local.dynamodb.values import Item, Value, type_of
@@ -59,7 +59,7 @@ class UpdateCompiler:
         """Return the update. Raises DynamoError."""
         changes = [(self._resolve(action.path), self._source(action)) for action in actions]
         paths = [path for path, _ in changes]
-        raise_if_overlapping(_KIND, paths)
+        check_overlap(_KIND, paths)
         removals = [change for change in changes if change[1] is None]
         removals.sort(key=lambda change: [_order(element) for element in change[0]], reverse=True)
         kept = [change for change in changes if change[1] is not None]
@@ -218,7 +218,7 @@ def _get(container: Any, element: str | int) -> Value | None:
 
 
 def _copied(value: Value) -> Value:
-    """Return a value with containers of its own."""
+    """Return a value with copied containers."""
     ((kind, content),) = value.items()
     if kind == "M":
         return {"M": {name: _copied(each) for name, each in content.items()}}

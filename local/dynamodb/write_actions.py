@@ -1,4 +1,4 @@
-"""One write of one item: what PutItem, UpdateItem and DeleteItem share with the actions of a transaction."""
+"""One write of one item, as PutItem, UpdateItem, DeleteItem and the actions of a transaction share it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local.dynamodb.arguments import choice, required, structure, table_name
+from local.dynamodb.arguments import choice, require, require_map, table_name
 from local.dynamodb.database import Database
-from local.dynamodb.encoding import encode
 from local.dynamodb.errors import invalid_parameter, validation
 from local.dynamodb.expressions import compile_expressions
 from local.dynamodb.feed import Change
+from local.dynamodb.item_codec import encode
 from local.dynamodb.schema import Table
 from local.dynamodb.sizes import is_oversized
 from local.dynamodb.storage import Key
@@ -61,7 +61,7 @@ class WriteRequest:
         self.kind = kind
         self.table_name = table_name(arguments)
         self.returns_old_on_failure = choice(arguments, "ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
-        self._subject = structure(required(arguments, "Item" if kind == "Put" else "Key"), "The item")
+        self._subject = require_map(require(arguments, "Item" if kind == "Put" else "Key"), "The item")
         self.expressions, self.values = compile_expressions(arguments, *_EXPRESSIONS[kind])
 
     @property
@@ -70,7 +70,7 @@ class WriteRequest:
         return self.expressions.condition is not None
 
     def action(self, database: Database) -> WriteAction:
-        """Return what is to be done. Raises DynamoError if table and key do not fit."""
+        """Return the action. Raises DynamoError if table and key do not fit."""
         table = database.table(self.table_name)
         if self.kind == "Put":
             item = normalize_item(self._subject)

@@ -33,7 +33,7 @@ Answer = dict[str, Any]
 Call = Callable[[str, Mapping[str, Any]], Answer]
 
 
-class Refused(Exception):
+class OperationFailed(Exception):
     """An operation failed; the members are those of the error's shape."""
 
     def __init__(self, response: Mapping[str, Any]) -> None:
@@ -45,7 +45,7 @@ class Refused(Exception):
 
 
 class Target:
-    """An engine and a table of its own with the keys `pk` and `sk`, both strings."""
+    """An engine and a table in it with the keys `pk` and `sk`, both strings."""
 
     def __init__(self, name: str, call: Call) -> None:
         self.name = name
@@ -54,14 +54,14 @@ class Target:
         self.create(self.table)
 
     def call(self, operation: str, **arguments: Any) -> Answer:
-        """Carry out an operation, on the target's table unless it names one. Raises Refused."""
+        """Carry out an operation, on the target's table unless it names one. Raises OperationFailed."""
         if operation not in _WITHOUT_TABLE:
             arguments = {"TableName": self.table, **arguments}
         answer = self._call(operation, arguments)
         return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
 
     def call_raw(self, operation: str, arguments: Mapping[str, Any]) -> Answer:
-        """Carry out an operation with these arguments and no others. Raises Refused."""
+        """Carry out an operation with these arguments and no others. Raises OperationFailed."""
         return self._call(operation, arguments)
 
     def create(self, name: str, hash_type: str = "S", range_type: str | None = "S") -> None:
@@ -107,7 +107,7 @@ def key(pk: str, sk: str) -> Answer:
 
 
 def item(pk: str, sk: str, **attributes: Any) -> Answer:
-    """Return an item; whole numbers and strings stand for themselves."""
+    """Return an item; whole numbers and strings are typed by their kind."""
     return key(pk, sk) | {name: value_of(value) for name, value in attributes.items()}
 
 
@@ -130,7 +130,7 @@ def in_process(engine: Engine) -> Call:
         try:
             return engine.call(operation, arguments)
         except DynamoError as error:
-            raise Refused(error.response) from error
+            raise OperationFailed(error.response) from error
 
     return call
 
@@ -144,7 +144,7 @@ def over_http(url: str) -> Call:
         try:
             return service.call(operation, arguments)
         except ServiceError as error:
-            raise Refused(error.response) from error
+            raise OperationFailed(error.response) from error
 
     return call
 
@@ -160,7 +160,7 @@ def with_boto3(url: str) -> Call:
         try:
             answer: Answer = _texts(method(**_bytes(arguments)))
         except ClientError as error:
-            raise Refused(_texts(error.response)) from error
+            raise OperationFailed(_texts(error.response)) from error
         return answer
 
     return call

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dynamodb.targets import Refused, Target, file_engine, in_process, item, key, memory_engine
+from tests.dynamodb.targets import OperationFailed, Target, file_engine, in_process, item, key, memory_engine
 
 THREADS = 16
 ROUNDS = 12
@@ -22,7 +22,7 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
 
 
 def together(work: Callable[[int], int]) -> list[int]:
-    """Run the work in all threads at once; what each of them returned."""
+    """Run the work in all threads at once; return the result of each thread."""
     barrier = threading.Barrier(THREADS)
 
     def run(number: int) -> int:
@@ -69,8 +69,8 @@ def test_optimistic_lock_is_won_once_a_version(shared: Target) -> None:
                     ExpressionAttributeValues={":one": {"N": "1"}, ":version": {"N": str(version)}},
                 )
                 won += 1
-            except Refused as refused:
-                assert refused.code == "ConditionalCheckFailedException"
+            except OperationFailed as error:
+                assert error.code == "ConditionalCheckFailedException"
         return won
 
     assert sum(together(work)) == number_of(shared, "lock") > 0
@@ -87,8 +87,8 @@ def test_unique_put_succeeds_once(shared: Target) -> None:
                     ConditionExpression="attribute_not_exists(pk)",
                 )
                 won += 1
-            except Refused as refused:
-                assert refused.code == "ConditionalCheckFailedException"
+            except OperationFailed as error:
+                assert error.code == "ConditionalCheckFailedException"
         return won
 
     assert sum(together(work)) == ROUNDS == len(shared.query("p"))

@@ -8,7 +8,7 @@ from local.dynamodb.engine import Engine
 from local.dynamodb.feed import Commit
 from local.dynamodb.values import Item
 from tests.dynamodb.conftest import Clock
-from tests.dynamodb.targets import Refused, Target, item, key
+from tests.dynamodb.targets import OperationFailed, Target, item, key
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_transaction_is_one_commit_without_its_checks(toys: Target, commits: lis
 
 
 def test_failed_write_is_no_commit(toys: Target, commits: list[Commit]) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(OperationFailed):
         toys.call("PutItem", Item=item("p", "a"), ConditionExpression="attribute_exists(pk)")
 
     assert commits == []

@@ -1,4 +1,4 @@
-"""The JSON protocol: what is special to HTTP."""
+"""The JSON protocol over HTTP."""
 
 # The tables have a line for each case.
 # ruff: noqa: E501
@@ -17,7 +17,7 @@ import pytest
 
 from local.dynamodb.engine import Engine
 from local.dynamodb.http_server import MAX_BODY
-from tests.dynamodb.targets import Refused, Target, in_process, item, key, over_http, served
+from tests.dynamodb.targets import OperationFailed, Target, in_process, item, key, over_http, served
 
 AUTHORIZED = {"Authorization": "AWS4-HMAC-SHA256 …".encode().decode("latin-1")}
 
@@ -124,6 +124,6 @@ def test_failure_of_the_storage_is_a_500_that_clients_retry(engine: Engine, toys
 
     assert response.status == 500
     assert content["__type"] == "com.amazonaws.dynamodb.v20120810#InternalServerError"
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(OperationFailed) as failure:
         toys.get("p", "a")
-    assert refused.value.code == "InternalServerError"
+    assert failure.value.code == "InternalServerError"

@@ -1,6 +1,6 @@
 """Every acknowledged write survives SIGKILL of the process that made it, exactly once.
 
-`CHAT_DYNAMODB_KILLS` says how often a process is killed (5).
+`CHAT_DYNAMODB_KILLS` is the number of kills (5).
 """
 
 from __future__ import annotations

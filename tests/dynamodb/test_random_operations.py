@@ -1,8 +1,7 @@
 """Sequences of random operations have the same answers on the embedded engine and on MiniStack.
 
-`CHAT_DYNAMODB_SEQUENCES` says how many sequences (60). What is drawn leaves out where MiniStack is known to differ
-(`contract/differences.py`): operands of the wrong type, comparisons of two absent paths, nested paths that lead
-nowhere.
+`CHAT_DYNAMODB_SEQUENCES` is the number of sequences (60). They leave out the known differences of MiniStack
+(`contract/differences.py`): operands of the wrong type, comparisons of two absent paths, paths into nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from local.dynamodb.engine import Engine
 from local.dynamodb.sqlite_storage import SqliteStorage
 from tests.dynamodb.conftest import ministack_target
 from tests.dynamodb.random_operations import PARTITIONS, Request, requests
-from tests.dynamodb.targets import Refused, Target, in_process
+from tests.dynamodb.targets import OperationFailed, Target, in_process
 
 SEQUENCES = int(os.environ.get("CHAT_DYNAMODB_SEQUENCES", "60"))
 TABLE = "a table of either engine"
@@ -38,17 +37,17 @@ def answer(target: Target, request: Request) -> Any:
     operation, arguments = request
     try:
         found = target.call(operation, **json.loads(json.dumps(arguments).replace(TABLE, target.table)))
-    except Refused as refused:
+    except OperationFailed as error:
         # An update that does not fit can be wrong in several ways, of which one is named.
-        message = "" if operation == "UpdateItem" else refused.message
+        message = "" if operation == "UpdateItem" else error.message
         reasons = [
             {"Code": "ValidationError"} if reason["Code"] == "ValidationError" else reason
-            for reason in refused.reasons
+            for reason in error.reasons
         ]
-        return refused.code, message, comparable(refused.item), comparable(reasons)
+        return error.code, message, comparable(error.item), comparable(reasons)
     if operation == "Query" and "Limit" in arguments:
         del found["Count"], found["ScannedCount"]
-        # Whether a full page that happens to be the last one says so is up to the engine.
+        # An engine may or may not know that a full page is the last one.
         found.pop("LastEvaluatedKey", None)
     if not found.get("Attributes", True):
         del found["Attributes"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.dynamodb.encoding import decode, encode
+from local.dynamodb.item_codec import decode, encode
 from local.dynamodb.sizes import item_size
 from local.dynamodb.values import Item, Value, normalize_item
 from tests.dynamodb.random_operations import any_value

@@ -1,4 +1,4 @@
-"""What is in a file stays there; what expires goes; what is in memory can be reset."""
+"""Files survive a restart, expired items are deleted, memory can be reset, a full disk recovers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from local.dynamodb.engine import Engine
 from local.dynamodb.sqlite_storage import SqliteStorage
 from local.dynamodb.sweeper import Sweeper
 from tests.dynamodb.conftest import Clock
-from tests.dynamodb.targets import Refused, Target, in_process, item, key
+from tests.dynamodb.targets import OperationFailed, Target, in_process, item, key
 
 EXPIRES = {"AttributeName": "expires_at", "Enabled": True}
 
@@ -129,7 +129,7 @@ def test_snapshot_brings_back_tables_and_items(clock: Clock) -> None:
 
     assert target.query("p") == ["a"]
     assert target.get("p", "a") == item("p", "a", n=1)
-    with pytest.raises(Refused, match="Requested resource not found"):
+    with pytest.raises(OperationFailed, match="Requested resource not found"):
         target.call("Query", **{**query_of(target), "TableName": "another"})
     target.put("p", "c")
     assert target.query("p") == ["a", "c"]
@@ -174,10 +174,10 @@ def test_full_disk_fails_with_a_retryable_error_and_recovers(
         assert found == sorted([*acknowledged, "kept", "again", "and again"])
 
 
-def fill(target: Target) -> tuple[list[str], list[Refused]]:
-    """Write until the disk is full, and a little longer: what was acknowledged, and what was refused."""
+def fill(target: Target) -> tuple[list[str], list[OperationFailed]]:
+    """Write until the disk is full, and a little longer; return acknowledged keys and failures."""
     acknowledged: list[str] = []
-    failures: list[Refused] = []
+    failures: list[OperationFailed] = []
     number = 0
     while len(failures) < 3:
         number += 1
@@ -186,6 +186,6 @@ def fill(target: Target) -> tuple[list[str], list[Refused]]:
         try:
             target.call("TransactWriteItems", TransactItems=[put])
             acknowledged.append(sk)
-        except Refused as error:
+        except OperationFailed as error:
             failures.append(error)
     return acknowledged, failures

@@ -1,4 +1,4 @@
-"""What the engine does not have, it refuses by name."""
+"""Operations and arguments that the engine does not have are refused by name."""
 
 # The tables have a line for each case.
 # ruff: noqa: E501
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.dynamodb.targets import Refused, Target, key
+from tests.dynamodb.targets import OperationFailed, Target, key
 
 NOT_HERE = "is not supported by the embedded DynamoDB engine"
 CREATE = {
@@ -22,11 +22,11 @@ CREATE = {
 
 @pytest.mark.parametrize("operation", ["Scan", "UpdateTable", "ExecuteStatement", "CreateBackup", "NoSuchThing"])
 def test_unknown_operation_is_named(toys: Target, operation: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(OperationFailed) as failure:
         toys.call(operation)
 
-    assert refused.value.code == "UnknownOperationException"
-    assert refused.value.message == f"The operation {operation} {NOT_HERE}"
+    assert failure.value.code == "UnknownOperationException"
+    assert failure.value.message == f"The operation {operation} {NOT_HERE}"
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,8 @@ def test_unknown_operation_is_named(toys: Target, operation: str) -> None:
     ],
 )  # fmt: skip
 def test_unknown_argument_is_named(toys: Target, operation: str, arguments: dict[str, Any], named: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(OperationFailed) as failure:
         toys.call(operation, **arguments)
 
-    assert refused.value.code == "ValidationException"
-    assert refused.value.message.startswith(f"{named} {NOT_HERE}")
+    assert failure.value.code == "ValidationException"
+    assert failure.value.message.startswith(f"{named} {NOT_HERE}")

@@ -1,1 +1,1 @@
-"""What every engine answers: the embedded one in memory, in a file and over HTTP, and MiniStack."""
+"""The contract of every engine: the embedded one in memory, in a file and over HTTP, and MiniStack."""

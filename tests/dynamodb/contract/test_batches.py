@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.dynamodb.targets import Refused, Target, item, key
+from tests.dynamodb.targets import OperationFailed, Target, item, key
 
 
 def put(pk: str, sk: str, **attributes: Any) -> dict[str, Any]:
@@ -54,9 +54,9 @@ def test_hundred_items_are_read_and_one_more_refused(target: Target, pk: str) ->
     keys = [key(pk, f"{number:03}") for number in range(101)]
 
     assert len(read(target, keys[:100])) == 100
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(OperationFailed) as failure:
         read(target, keys)
-    assert refused.value.code == "ValidationException"
+    assert failure.value.code == "ValidationException"
 
 
 def test_more_than_sixteen_megabytes_are_left_unprocessed(target: Target, pk: str) -> None:
@@ -79,22 +79,22 @@ def test_more_than_sixteen_megabytes_are_left_unprocessed(target: Target, pk: st
 
 @pytest.mark.parametrize("count", [0, 26])
 def test_batch_of_no_or_too_many_writes_is_refused(target: Target, pk: str, count: int) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(OperationFailed) as failure:
         write(target, [put(pk, f"{number}") for number in range(count)])
 
-    assert refused.value.code == "ValidationException"
+    assert failure.value.code == "ValidationException"
 
 
 def test_item_may_be_named_once_only(target: Target, pk: str) -> None:
-    with pytest.raises(Refused, match="Provided list of item keys contains duplicates"):
+    with pytest.raises(OperationFailed, match="Provided list of item keys contains duplicates"):
         write(target, [put(pk, "a"), delete(pk, "a")])
-    with pytest.raises(Refused, match="Provided list of item keys contains duplicates"):
+    with pytest.raises(OperationFailed, match="Provided list of item keys contains duplicates"):
         read(target, [key(pk, "a"), key(pk, "a")])
 
 
 def test_one_bad_request_refuses_the_whole_batch(target: Target, pk: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(OperationFailed) as failure:
         write(target, [put(pk, "a"), put(pk, "")])
 
-    assert refused.value.code == "ValidationException"
+    assert failure.value.code == "ValidationException"
     assert target.get(pk, "a") is None

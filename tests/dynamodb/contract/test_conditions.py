@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.dynamodb.targets import Refused, Target, key, value_of
+from tests.dynamodb.targets import OperationFailed, Target, key, value_of
 
 ITEM: dict[str, Any] = {
     "n": 10,
@@ -128,8 +128,8 @@ def is_met(target: Target, pk: str, condition: str, values: dict[str, Any]) -> b
                 more["ExpressionAttributeNames"] = {f"#{word}": word}
     try:
         target.call("DeleteItem", Key=key(pk, "a"), ConditionExpression=condition, **more)
-    except Refused as refused:
-        assert refused.code == "ConditionalCheckFailedException", refused
+    except OperationFailed as error:
+        assert error.code == "ConditionalCheckFailedException", error
         return False
     return True
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.dynamodb.targets import Refused, Target, item, key
+from tests.dynamodb.targets import OperationFailed, Target, item, key
 
 EVERY_TYPE: dict[str, Any] = {
     "string": {"S": "grüß 👋"},
@@ -68,17 +68,17 @@ def test_failed_condition_writes_nothing(target: Target, pk: str, operation: str
     subject = {"Item": item(pk, "a", n=2)} if operation == "PutItem" else {"Key": key(pk, "a")}
     more = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"} if asked else {}
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(OperationFailed) as failure:
         target.call(operation, **subject, ConditionExpression="attribute_not_exists(pk)", **more)
 
-    assert refused.value.code == "ConditionalCheckFailedException"
-    assert refused.value.message == "The conditional request failed"
-    assert refused.value.item == (item(pk, "a", n=1) if asked else None)
+    assert failure.value.code == "ConditionalCheckFailedException"
+    assert failure.value.message == "The conditional request failed"
+    assert failure.value.item == (item(pk, "a", n=1) if asked else None)
     assert target.get(pk, "a") == item(pk, "a", n=1)
 
 
 def test_failed_condition_on_a_missing_item_shows_no_item(target: Target, pk: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(OperationFailed) as failure:
         target.call(
             "DeleteItem",
             Key=key(pk, "a"),
@@ -86,7 +86,7 @@ def test_failed_condition_on_a_missing_item_shows_no_item(target: Target, pk: st
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
 
-    assert refused.value.item is None
+    assert failure.value.item is None
 
 
 @pytest.mark.parametrize(
@@ -138,11 +138,11 @@ def test_item_of_400_kb_is_accepted_and_one_byte_more_refused(target: Target, pk
     overhead = len("pk") + len(pk) + len("sk") + len("a") + len("text")
     target.put(pk, "a", text="x" * (400 * 1024 - overhead))
 
-    with pytest.raises(Refused, match="Item size has exceeded the maximum allowed size") as refused:
+    with pytest.raises(OperationFailed, match="Item size has exceeded the maximum allowed size") as failure:
         target.put(pk, "a", text="x" * (400 * 1024 - overhead + 1))
 
-    assert refused.value.code == "ValidationException"
-    with pytest.raises(Refused, match="Item size to update has exceeded the maximum allowed size"):
+    assert failure.value.code == "ValidationException"
+    with pytest.raises(OperationFailed, match="Item size to update has exceeded the maximum allowed size"):
         target.call(
             "UpdateItem",
             Key=key(pk, "a"),

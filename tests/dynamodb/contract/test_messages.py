@@ -1,4 +1,4 @@
-"""What is refused before anything is read, by the code and message of DynamoDB.
+"""Requests that are refused before anything is read, with the code and message of DynamoDB.
 
 The messages are those of the real service, as its documentation, its users' questions and public recordings show them.
 """
@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from tests.dynamodb.targets import Refused, Target, item, key
+from tests.dynamodb.targets import OperationFailed, Target, item, key
 
 VALIDATION = "ValidationException"
 PUT, UPDATE, DELETE, GET, QUERY = "PutItem", "UpdateItem", "DeleteItem", "GetItem", "Query"
 
 
 def refusal(target: Target, operation: str, arguments: dict[str, Any]) -> tuple[str, str]:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(OperationFailed) as failure:
         target.call(operation, **arguments)
-    return refused.value.code, refused.value.message
+    return failure.value.code, failure.value.message
 
 
 def values(**named: Any) -> dict[str, Any]:
@@ -155,10 +155,10 @@ def test_bad_key_condition_is_refused(target: Target, condition: str, message: s
 )
 def test_bad_request_is_refused(target: Target, operation: str, arguments: dict[str, Any], message: str) -> None:
     given = {name: value for name, value in {"TableName": target.table, **arguments}.items() if value is not None}
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(OperationFailed) as failure:
         target.call_raw(operation, given)
 
-    assert (refused.value.code, refused.value.message) == (VALIDATION, message)
+    assert (failure.value.code, failure.value.message) == (VALIDATION, message)
 
 
 @pytest.mark.parametrize("operation", [GET, PUT, UPDATE, DELETE])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.dynamodb.targets import Refused, Target, item, key
+from tests.dynamodb.targets import OperationFailed, Target, item, key
 
 SORT_KEYS = ["A", "a", "a1", "a10", "a2", "b", "ä", "\uffff", "😀"]
 """In DynamoDB's order, that of their UTF-8 bytes."""
@@ -198,10 +198,10 @@ def test_table_without_a_sort_key_has_one_item_a_partition(target: Target, pk: s
 
 
 def test_start_key_of_another_partition_is_refused(filled: Target, pk: str) -> None:
-    with pytest.raises(Refused, match="outside query boundaries") as refused:
+    with pytest.raises(OperationFailed, match="outside query boundaries") as failure:
         filled.query(pk, ExclusiveStartKey=key("other", "a"))
 
-    assert refused.value.code == "ValidationException"
+    assert failure.value.code == "ValidationException"
 
 
 def test_items_that_a_query_returned_are_whole(filled: Target, pk: str) -> None:

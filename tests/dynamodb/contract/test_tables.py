@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.dynamodb.targets import Refused, Target
+from tests.dynamodb.targets import OperationFailed, Target
 
 
 def keys_of(name: str) -> dict[str, Any]:
@@ -32,17 +32,17 @@ def test_table_is_described_listed_and_deleted(target: Target, pk: str) -> None:
 
     target.call("DeleteTable", TableName=name)
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(OperationFailed) as failure:
         target.call("DescribeTable", TableName=name)
-    assert refused.value.code == "ResourceNotFoundException"
-    assert refused.value.message == f"Requested resource not found: Table: {name} not found"
+    assert failure.value.code == "ResourceNotFoundException"
+    assert failure.value.message == f"Requested resource not found: Table: {name} not found"
 
 
 def test_table_that_exists_is_not_created_again(target: Target) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(OperationFailed) as failure:
         target.call("CreateTable", **keys_of(target.table))
 
-    assert refused.value.code == "ResourceInUseException"
+    assert failure.value.code == "ResourceInUseException"
 
 
 def test_new_table_of_a_former_name_is_empty(target: Target, pk: str) -> None:
@@ -75,10 +75,10 @@ def test_names_of_tables_come_in_pages(target: Target) -> None:
     ids=str,
 )
 def test_table_with_a_bad_definition_is_refused(target: Target, pk: str, change: dict[str, Any]) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(OperationFailed) as failure:
         target.call("CreateTable", **{**keys_of(f"bad-{pk}"), **change})
 
-    assert refused.value.code == "ValidationException"
+    assert failure.value.code == "ValidationException"
 
 
 def test_time_to_live_is_enabled_and_disabled(target: Target, pk: str) -> None:
@@ -93,5 +93,5 @@ def test_time_to_live_is_enabled_and_disabled(target: Target, pk: str) -> None:
     assert before == {"TimeToLiveStatus": "DISABLED"}
     assert answer == {"TimeToLiveSpecification": enabled}
     assert after == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}
-    with pytest.raises(Refused, match="TimeToLive is already enabled"):
+    with pytest.raises(OperationFailed, match="TimeToLive is already enabled"):
         target.call("UpdateTimeToLive", TableName=name, TimeToLiveSpecification=enabled)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.dynamodb.targets import Refused, Target, item, key
+from tests.dynamodb.targets import OperationFailed, Target, item, key
 
 ABSENT = {"ConditionExpression": "attribute_not_exists(pk)"}
 OLD = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
@@ -61,7 +61,7 @@ def test_transaction_carries_out_every_kind_of_action(target: Target, pk: str) -
 def test_failed_condition_cancels_everything_and_is_named_by_its_place(target: Target, pk: str) -> None:
     target.put(pk, "there", n=7)
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(OperationFailed) as failure:
         transact(
             target,
             put(target, pk, "new"),
@@ -69,43 +69,43 @@ def test_failed_condition_cancels_everything_and_is_named_by_its_place(target: T
             check(target, pk, "absent", "attribute_exists(pk)"),
         )
 
-    assert refused.value.code == "TransactionCanceledException"
-    assert refused.value.message == (
+    assert failure.value.code == "TransactionCanceledException"
+    assert failure.value.message == (
         "Transaction cancelled, please refer cancellation reasons for specific reasons"
         " [None, ConditionalCheckFailed, ConditionalCheckFailed]"
     )
-    assert refused.value.reasons == [{"Code": "None"}, {**FAILED, "Item": item(pk, "there", n=7)}, FAILED]
+    assert failure.value.reasons == [{"Code": "None"}, {**FAILED, "Item": item(pk, "there", n=7)}, FAILED]
     assert target.query(pk) == ["there"]
 
 
 def test_action_that_does_not_fit_its_item_cancels_with_a_validation_error(target: Target, pk: str) -> None:
     target.put(pk, "a", n="text")
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(OperationFailed) as failure:
         transact(target, put(target, pk, "b"), increment(target, pk, "a"))
 
-    assert refused.value.code == "TransactionCanceledException"
-    assert [reason["Code"] for reason in refused.value.reasons] == ["None", "ValidationError"]
+    assert failure.value.code == "TransactionCanceledException"
+    assert [reason["Code"] for reason in failure.value.reasons] == ["None", "ValidationError"]
     assert target.get(pk, "b") is None
 
 
 def test_action_with_a_bad_key_cancels_with_a_validation_error(target: Target, pk: str) -> None:
     bad = {"Put": {"TableName": target.table, "Item": {"pk": {"S": pk}}}}
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(OperationFailed) as failure:
         transact(target, put(target, pk, "a"), bad)
 
-    assert refused.value.code == "TransactionCanceledException"
-    assert [reason["Code"] for reason in refused.value.reasons] == ["None", "ValidationError"]
+    assert failure.value.code == "TransactionCanceledException"
+    assert [reason["Code"] for reason in failure.value.reasons] == ["None", "ValidationError"]
     assert target.get(pk, "a") is None
 
 
 def test_item_may_be_named_once_only(target: Target, pk: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(OperationFailed) as failure:
         transact(target, put(target, pk, "a"), delete(target, pk, "a"))
 
-    assert refused.value.code == "ValidationException"
-    assert refused.value.message == "Transaction request cannot include multiple operations on one item"
+    assert failure.value.code == "ValidationException"
+    assert failure.value.message == "Transaction request cannot include multiple operations on one item"
 
 
 def test_hundred_actions_are_carried_out(target: Target, pk: str) -> None:
@@ -116,17 +116,17 @@ def test_hundred_actions_are_carried_out(target: Target, pk: str) -> None:
 
 @pytest.mark.parametrize("count", [0, 101])
 def test_no_and_too_many_actions_are_refused(target: Target, pk: str, count: int) -> None:
-    with pytest.raises(Refused, match="Member must have length") as refused:
+    with pytest.raises(OperationFailed, match="Member must have length") as failure:
         transact(target, *(put(target, pk, f"{number:03}") for number in range(count)))
 
-    assert refused.value.code == "ValidationException"
+    assert failure.value.code == "ValidationException"
 
 
 def test_four_megabytes_are_the_limit(target: Target, pk: str) -> None:
     text = "x" * 390_000
     transact(target, *(put(target, pk, f"{number:02}", text=text) for number in range(10)))
 
-    with pytest.raises(Refused):
+    with pytest.raises(OperationFailed):
         transact(target, *(put(target, pk, f"{number:02}", text=text) for number in range(11)))
 
 
@@ -142,10 +142,10 @@ def test_token_of_another_transaction_is_refused(target: Target, pk: str) -> Non
     token = str(uuid.uuid4())
     transact(target, increment(target, pk, "a"), ClientRequestToken=token)
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(OperationFailed) as failure:
         transact(target, increment(target, pk, "b"), ClientRequestToken=token)
 
-    assert refused.value.code == "IdempotentParameterMismatchException"
+    assert failure.value.code == "IdempotentParameterMismatchException"
     assert target.get(pk, "b") is None
 
 
@@ -153,7 +153,7 @@ def test_token_of_a_cancelled_transaction_may_be_used_again(target: Target, pk: 
     token = str(uuid.uuid4())
     action = put(target, pk, "a", ABSENT)
     target.put(pk, "a")
-    with pytest.raises(Refused, match="ConditionalCheckFailed"):
+    with pytest.raises(OperationFailed, match="ConditionalCheckFailed"):
         transact(target, action, ClientRequestToken=token)
     target.call("DeleteItem", Key=key(pk, "a"))
 

@@ -1,4 +1,4 @@
-"""What update expressions do to an item."""
+"""The effect of update expressions on an item."""
 
 # The tables have a line for each case.
 # ruff: noqa: E501
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.dynamodb.targets import Refused, Target, item, key, value_of
+from tests.dynamodb.targets import OperationFailed, Target, item, key, value_of
 
 BEFORE: dict[str, Any] = {
     "n": 5,
@@ -138,9 +138,9 @@ def test_update_that_does_not_fit_the_item_is_refused_and_changes_nothing(
 ) -> None:
     target.put(pk, "a", **BEFORE)
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(OperationFailed) as failure:
         change(target, pk, expression, values)
 
-    assert refused.value.code == "ValidationException"
-    assert message in refused.value.message
+    assert failure.value.code == "ValidationException"
+    assert message in failure.value.message
     assert target.get(pk, "a") == item(pk, "a", **BEFORE)

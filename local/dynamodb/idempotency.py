@@ -12,7 +12,7 @@ from local.dynamodb.storage import Storage, Token
 REMEMBERED_SECONDS = 600.0
 
 
-class TokensInUse:
+class IdempotencyTokens:
     """The tokens of the last ten minutes; for callers that hold the storage's `writing`."""
 
     def __init__(self, storage: Storage, now: float) -> None:

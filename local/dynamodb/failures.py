@@ -1,4 +1,4 @@
-"""What happens when the disk is full or fails: nothing is acknowledged, one line is logged, and it may recover."""
+"""A full or failing disk: nothing is acknowledged, one line is logged, and writes may succeed again later."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ from local.dynamodb.errors import internal_server_error
 log = logging.getLogger(__name__)
 
 
-class DiskTrouble:
+class StorageFailures:
     """Contexts for the reads and the writes of a file: its failures become HTTP 500, which clients retry.
 
     A run of failures is logged once, and so is its end, the first write that succeeds.
     """
 
     def __init__(self, path: str) -> None:
-        self.reads = _Context(self, ends_trouble=False)
-        self.writes = _Context(self, ends_trouble=True)
-        self.lasts = False
+        self.reads = _Context(self, clears=False)
+        self.writes = _Context(self, clears=True)
+        self.is_failing = False
         self._path = path
         self._lock = threading.Lock()
 
-    def begin(self, error: sqlite3.Error) -> None:
+    def record_failure(self, error: sqlite3.Error) -> None:
         """Log the first failure of a run."""
         with self._lock:
-            if self.lasts:
+            if self.is_failing:
                 return
-            self.lasts = True
+            self.is_failing = True
         name = getattr(error, "sqlite_errorname", "")
         if name == "SQLITE_FULL":
             log.error("the disk of %s is full: writes fail with HTTP 500 until there is space", self._path)
         else:
             log.error("%s cannot be used (%s: %s): operations fail with HTTP 500", self._path, name, error)
 
-    def end(self) -> None:
+    def record_success(self) -> None:
         """Log that writes succeed again."""
         with self._lock:
-            if not self.lasts:
+            if not self.is_failing:
                 return
-            self.lasts = False
+            self.is_failing = False
         log.warning("%s can be written again", self._path)
 
 
 class _Context:
     """Translates SQLite's errors. Any number of threads may be in it."""
 
-    def __init__(self, trouble: DiskTrouble, *, ends_trouble: bool) -> None:
-        self._trouble = trouble
-        self._ends_trouble = ends_trouble
+    def __init__(self, failures: StorageFailures, *, clears: bool) -> None:
+        self._failures = failures
+        self._clears = clears
 
     def __enter__(self) -> None:
         return None
@@ -60,8 +60,8 @@ class _Context:
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
         if error is None:
-            if self._trouble.lasts and self._ends_trouble:
-                self._trouble.end()
+            if self._failures.is_failing and self._clears:
+                self._failures.record_success()
         elif isinstance(error, sqlite3.Error):
-            self._trouble.begin(error)
+            self._failures.record_failure(error)
             raise internal_server_error() from error
