@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from local.dynamodb.errors import table_not_found
 from local.dynamodb.feed import Change, Feed
 from local.dynamodb.schema import Table
-from local.dynamodb.storage import Storage, Token, Write
+from local.dynamodb.sqlite_storage import SqliteStorage
+from local.dynamodb.storage import Token, Write
 
 
 class Database:
     """See the module. `clock` gives seconds since the epoch."""
 
-    def __init__(self, storage: Storage, clock: Callable[[], float]) -> None:
+    def __init__(self, storage: SqliteStorage, clock: Callable[[], float]) -> None:
         self.storage = storage
         self.clock = clock
         self.feed = Feed()

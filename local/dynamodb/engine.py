@@ -17,7 +17,7 @@ from local.dynamodb.feed import Change, Feed
 from local.dynamodb.idempotency import IdempotencyTokens
 from local.dynamodb.item_operations import ItemOperations
 from local.dynamodb.query_operation import QueryOperation
-from local.dynamodb.storage import Storage
+from local.dynamodb.sqlite_storage import SqliteStorage
 from local.dynamodb.table_operations import TableOperations
 from local.dynamodb.transaction_operations import TransactionOperations
 
@@ -28,7 +28,7 @@ _SWEPT_AT_ONCE = 100
 class Engine:
     """See the module. Safe to use from any thread. `clock` gives seconds since the epoch."""
 
-    def __init__(self, storage: Storage, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, storage: SqliteStorage, clock: Callable[[], float] = time.time) -> None:
         self._storage = storage
         self._database = Database(storage, clock)
         self._operations = self._all_operations()

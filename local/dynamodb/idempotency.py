@@ -7,7 +7,8 @@ belongs to, so a repeat is recognised after a restart, too.
 from __future__ import annotations
 
 from local.dynamodb.errors import DynamoError
-from local.dynamodb.storage import Storage, Token
+from local.dynamodb.sqlite_storage import SqliteStorage
+from local.dynamodb.storage import Token
 
 REMEMBERED_SECONDS = 600.0
 
@@ -15,7 +16,7 @@ REMEMBERED_SECONDS = 600.0
 class IdempotencyTokens:
     """The tokens of the last ten minutes; for callers that hold the storage's `writing`."""
 
-    def __init__(self, storage: Storage, now: float) -> None:
+    def __init__(self, storage: SqliteStorage, now: float) -> None:
         self._storage = storage
         self._tokens = {token.token: token for token in storage.tokens(now)}
         self._swept_at = now

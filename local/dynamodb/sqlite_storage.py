@@ -43,7 +43,10 @@ _SCHEMA = (
 
 
 class SqliteStorage:
-    """See the module and `storage.Storage`. `synchronous` is SQLite's: `NORMAL` or `FULL`."""
+    """See the module. `synchronous` is SQLite's: `NORMAL` or `FULL`.
+
+    Reads may come from any thread at any time. A writer holds `writing` while it reads with `current` and commits.
+    """
 
     def __init__(self, path: str = MEMORY, *, synchronous: str = "NORMAL") -> None:
         self.writing = threading.Lock()
