@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from local.dynamodb import values as typed
+from local.dynamodb.comparisons import LENGTHS, ORDERINGS, begins_with, contains, equal, in_order, size_of
 from local.dynamodb.errors import DynamoError, validation
 from local.dynamodb.paths import format_path, getter
 from local.dynamodb.placeholders import Placeholders, ResolvedPath
@@ -71,10 +71,10 @@ class ConditionCompiler:
         self._raise_if_same(operator, comparison.left, comparison.right)
         if operator in ("=", "<>"):
             wanted = operator == "="
-            return lambda item, values: _equal(left(item, values), right(item, values)) is wanted
+            return lambda item, values: equal(left(item, values), right(item, values)) is wanted
         self._raise_unless_ordered(operator, comparison.left, comparison.right)
-        compare = _ORDERINGS[operator]
-        return lambda item, values: _in_order(left(item, values), right(item, values), compare)
+        compare = ORDERINGS[operator]
+        return lambda item, values: in_order(left(item, values), right(item, values), compare)
 
     def _between(self, between: Between) -> Test:
         operand, low, high = map(self._operand, (between.operand, between.low, between.high))
@@ -84,8 +84,8 @@ class ConditionCompiler:
 
         def test(item: Item, values: Values) -> bool:
             value = operand(item, values)
-            return _in_order(low(item, values), value, _ORDERINGS["<="]) and _in_order(
-                value, high(item, values), _ORDERINGS["<="]
+            return in_order(low(item, values), value, ORDERINGS["<="]) and in_order(
+                value, high(item, values), ORDERINGS["<="]
             )
 
         return test
@@ -97,7 +97,7 @@ class ConditionCompiler:
 
         def test(item: Item, values: Values) -> bool:
             found = value(item, values)
-            return any(_equal(found, candidate(item, values)) for candidate in candidates)
+            return any(equal(found, candidate(item, values)) for candidate in candidates)
 
         return test
 
@@ -122,10 +122,10 @@ class ConditionCompiler:
             case "begins_with":
                 self._require_types(call.function, call.arguments, frozenset({"S", "B"}))
                 self._raise_if_same(call.function, *call.arguments)
-                return lambda item, values: _begins_with(compiled[0](item, values), compiled[1](item, values))
+                return lambda item, values: begins_with(compiled[0](item, values), compiled[1](item, values))
             case _:
                 self._raise_if_same(call.function, *call.arguments)
-                return lambda item, values: _contains(compiled[0](item, values), compiled[1](item, values))
+                return lambda item, values: contains(compiled[0](item, values), compiled[1](item, values))
 
     def _attribute_type(self, call: Call, value: Getter) -> Test:
         argument = call.arguments[1]
@@ -163,9 +163,9 @@ class ConditionCompiler:
             case Call("size", arguments):
                 self._check_count(operand)
                 if not isinstance(arguments[0], Path):
-                    self._require_types("size", arguments, frozenset(_LENGTHS))
+                    self._require_types("size", arguments, frozenset(LENGTHS))
                 measured = self._operand(arguments[0])
-                return lambda item, values: _size(measured(item, values))
+                return lambda item, values: size_of(measured(item, values))
             case Call(function):
                 raise self._not_allowed(function)
         raise self._error(f"Syntax error; operator: {operand.operator}")
@@ -247,57 +247,3 @@ def bounds_check(kind: str, low: str, high: str) -> Check:
 def _shown(value: Value) -> str:
     ((kind, content),) = value.items()
     return f"{{{kind}:{content}}}"
-
-
-# ---- evaluation ----------------------------------------------------------------------------------------
-
-
-def _equal(left: Value | None, right: Value | None) -> bool:
-    return left is not None and right is not None and typed.equal(left, right)
-
-
-def _in_order(left: Value | None, right: Value | None, compare: Callable[[Any, Any], bool]) -> bool:
-    if left is None or right is None:
-        return False
-    order = typed.ordered(left, right)
-    return order is not None and compare(*order)
-
-
-def _begins_with(value: Value | None, prefix: Value | None) -> bool:
-    if value is None or prefix is None:
-        return False
-    if "S" in value and "S" in prefix:
-        return bool(value["S"].startswith(prefix["S"]))
-    return "B" in value and "B" in prefix and typed.binary(value["B"]).startswith(typed.binary(prefix["B"]))
-
-
-def _contains(value: Value | None, wanted: Value | None) -> bool:
-    if value is None or wanted is None:
-        return False
-    ((kind, content),), ((wanted_kind, part),) = value.items(), wanted.items()
-    if kind == "L":
-        return any(typed.equal(element, wanted) for element in content)
-    if kind in typed.SET_TYPES:
-        return kind == f"{wanted_kind}S" and part in content
-    if kind != wanted_kind or kind not in ("S", "B"):
-        return False
-    return part in content if kind == "S" else typed.binary(part) in typed.binary(content)
-
-
-def _size(value: Value | None) -> Value | None:
-    if value is None:
-        return None
-    ((kind, content),) = value.items()
-    length = _LENGTHS.get(kind)
-    return None if length is None else {"N": str(length(content))}
-
-
-_LENGTHS: Mapping[str, Callable[[Any], int]] = {
-    "S": len, "SS": len, "NS": len, "BS": len, "L": len, "M": len, "B": lambda content: len(typed.binary(content))
-}  # fmt: skip
-_ORDERINGS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "<": lambda left, right: left < right,
-    "<=": lambda left, right: left <= right,
-    ">": lambda left, right: left > right,
-    ">=": lambda left, right: left >= right,
-}

@@ -12,7 +12,7 @@ from typing import Any
 
 from local.dynamodb.batch_operations import BatchOperations
 from local.dynamodb.database import Database
-from local.dynamodb.errors import DynamoError
+from local.dynamodb.errors import DynamoError, validation
 from local.dynamodb.feed import Change, Feed
 from local.dynamodb.idempotency import IdempotencyTokens
 from local.dynamodb.item_operations import ItemOperations
@@ -74,6 +74,8 @@ class Engine:
             return function(arguments)
         except UnicodeEncodeError:
             raise DynamoError("SerializationException", "A string is not valid Unicode") from None
+        except RecursionError:
+            raise validation("The request is nested too deeply") from None
 
     def sweep(self) -> int:
         """Delete items whose time to live is over, and return how many there were. Raises DynamoError."""

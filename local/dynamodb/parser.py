@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeVar
 
-from local.dynamodb.errors import DynamoError, validation
+from local.dynamodb.cursor import Cursor
 from local.dynamodb.syntax import (
     Action,
     And,
@@ -27,9 +27,7 @@ from local.dynamodb.syntax import (
     Path,
     ValueName,
 )
-from local.dynamodb.tokens import Token, tokenize
 
-MAX_BYTES = 4096
 MAX_OPERATORS = 300
 COMPARATORS = frozenset({"=", "<>", "<", "<=", ">", ">="})
 CLAUSES = ("SET", "REMOVE", "ADD", "DELETE")
@@ -66,92 +64,78 @@ def parse_projection(text: str) -> tuple[Path, ...]:
     return parser.whole(parser.projection())
 
 
-class _Parser:
+class _Parser(Cursor):
     """One expression; each method consumes what it is named after."""
 
     def __init__(self, kind: str, text: str) -> None:
-        self._kind = kind
-        self._text = text
-        if not text.strip():
-            raise self._error("The expression can not be empty;")
-        size = len(text.encode())
-        if size > MAX_BYTES:
-            raise self._error(f"Expression size has exceeded the maximum allowed size; expression size: {size}")
-        self._tokens = tokenize(text)
-        self._at = 0
+        super().__init__(kind, text)
         self._operators = 0
-
-    def whole(self, parsed: T) -> T:
-        """Return the parsed expression. Raises DynamoError if something follows it."""
-        if self._token.kind != "end":
-            raise self._syntax_error()
-        return parsed
 
     # ---- conditions ------------------------------------------------------------------------------------
 
     def condition(self) -> Condition:
         found = self._disjunction()
         if not _is_condition(found):
-            raise self._syntax_error()
+            raise self.syntax_error()
         return found  # type: ignore[return-value]  # checked in the line above
 
     def _disjunction(self) -> Condition | Operand:
         left = self._conjunction()
-        while self._token.keyword == "OR":
+        while self.token.keyword == "OR":
             left = Or(self._as_condition(left), self._as_condition(self._next_operator(self._conjunction)))
         return left
 
     def _conjunction(self) -> Condition | Operand:
         left = self._negation()
-        while self._token.keyword == "AND":
+        while self.token.keyword == "AND":
             left = And(self._as_condition(left), self._as_condition(self._next_operator(self._negation)))
         return left
 
     def _negation(self) -> Condition | Operand:
-        if self._token.keyword == "NOT":
+        if self.token.keyword == "NOT":
             return Not(self._as_condition(self._next_operator(self._negation)))
         return self._comparison()
 
     def _comparison(self) -> Condition | Operand:
-        left = self._parenthesized() if self._token.text == "(" else self._operand()
+        left = self._parenthesized() if self.token.text == "(" else self._operand()
         if _is_condition(left) and not isinstance(left, Call):
             return left
-        operator = self._token.keyword
+        operator = self.token.keyword
         if operator in COMPARATORS:
             return Comparison(operator, self._as_operand(left), self._next_operator(self._operand))
         if operator == "BETWEEN":
             low = self._next_operator(self._operand)
-            self._take("AND")
+            self.take("AND")
             return Between(self._as_operand(left), low, self._operand())
         if operator == "IN":
             return In(self._as_operand(left), self._next_operator(self._arguments))
         return left
 
     def _parenthesized(self) -> Condition | Operand:
-        opening = self._at
-        inner = self._closing(opening + 1) if self._tokens[opening + 1].text == "(" else None
+        opening = self.at
+        inner = self._closing(opening + 1) if self.tokens[opening + 1].text == "(" else None
         if inner is not None and self._closing(opening) == inner + 1:
-            raise self._error("The expression has redundant parentheses;")
-        self._take("(")
+            raise self.error("The expression has redundant parentheses;")
+        self.take("(")
         found = self._disjunction()
-        self._take(")")
+        self.take(")")
         return found
 
     def _closing(self, opening: int) -> int:
         """Return where the parenthesis closes that opens at a token, or the last token."""
         depth = 0
-        for at in range(opening, len(self._tokens)):
-            depth += {"(": 1, ")": -1}.get(self._tokens[at].text, 0)
+        for at in range(opening, len(self.tokens)):
+            depth += {"(": 1, ")": -1}.get(self.tokens[at].text, 0)
             if depth == 0:
                 return at
-        return len(self._tokens) - 1
+        return len(self.tokens) - 1
 
     def _next_operator(self, operand: Callable[[], T]) -> T:
         """Consume an operator and parse its right operand."""
-        self._at += 1
+        self.at += 1
         self._operators += 1
         if self._operators > MAX_OPERATORS:
-            raise self._error(
+            raise self.error(
                 "The expression contains too many operators;"
                 f" operator count: {self._operators}, limit: {MAX_OPERATORS}"
             )
@@ -159,52 +143,52 @@ class _Parser:
 
     def _as_condition(self, found: Condition | Operand) -> Condition:
         if not _is_condition(found):
-            raise self._syntax_error()
+            raise self.syntax_error()
         return found  # type: ignore[return-value]  # checked in the line above
 
     def _as_operand(self, found: Condition | Operand) -> Operand:
         if not isinstance(found, Path | ValueName | Call | Arithmetic):
-            raise self._syntax_error()
+            raise self.syntax_error()
         return found
 
     # ---- operands --------------------------------------------------------------------------------------
 
     def _operand(self) -> Operand:
-        token = self._token
+        token = self.token
         if token.text == "(":
-            self._at += 1
+            self.at += 1
             inner = self._operand()
-            self._take(")")
+            self.take(")")
             return inner
         if token.kind == "value":
-            self._at += 1
+            self.at += 1
             return ValueName(token.text)
-        if token.kind == "name" and self._tokens[self._at + 1].text == "(":
-            self._at += 1
+        if token.kind == "name" and self.tokens[self.at + 1].text == "(":
+            self.at += 1
             if token.text not in FUNCTIONS:
-                raise self._error(f"Invalid function name; function: {token.text}")
+                raise self.error(f"Invalid function name; function: {token.text}")
             return Call(token.text, self._arguments())
         return self._path()
 
     def _arguments(self) -> tuple[Operand, ...]:
-        self._take("(")
+        self.take("(")
         arguments = [self._operand()]
-        while self._token.text == ",":
-            self._at += 1
+        while self.token.text == ",":
+            self.at += 1
             arguments.append(self._operand())
-        self._take(")")
+        self.take(")")
         return tuple(arguments)
 
     def _path(self) -> Path:
-        elements: list[str | int] = [self._take_one_of(_PATH_START).text]
-        while self._token.text in (".", "["):
-            is_name = self._token.text == "."
-            self._at += 1
+        elements: list[str | int] = [self.take_one_of(_PATH_START).text]
+        while self.token.text in (".", "["):
+            is_name = self.token.text == "."
+            self.at += 1
             if is_name:
-                elements.append(self._take_one_of(_PATH_START).text)
+                elements.append(self.take_one_of(_PATH_START).text)
             else:
-                elements.append(int(self._take_one_of(frozenset({"index"})).text))
-                self._take("]")
+                elements.append(int(self.take_one_of(frozenset({"index"})).text))
+                self.take("]")
         return Path(tuple(elements))
 
     # ---- updates and projections -----------------------------------------------------------------------
@@ -213,18 +197,18 @@ class _Parser:
         actions: list[Action] = []
         seen: set[str] = set()
         while True:
-            clause = self._token.keyword
+            clause = self.token.keyword
             if clause not in CLAUSES:
-                raise self._syntax_error()
+                raise self.syntax_error()
             if clause in seen:
-                raise self._error(f'The "{clause}" section can only be used once in an update expression;')
+                raise self.error(f'The "{clause}" section can only be used once in an update expression;')
             seen.add(clause)
-            self._at += 1
+            self.at += 1
             actions.append(self._action(clause))
-            while self._token.text == ",":
-                self._at += 1
+            while self.token.text == ",":
+                self.at += 1
                 actions.append(self._action(clause))
-            if self._token.kind == "end":
+            if self.token.kind == "end":
                 return tuple(actions)
 
     def _action(self, clause: str) -> Action:
@@ -232,59 +216,30 @@ class _Parser:
         if clause == "REMOVE":
             return Action(clause, path, None)
         if clause == "SET":
-            self._take("=")
+            self.take("=")
             return Action(clause, path, self._set_value())
-        value = self._take_one_of(frozenset({"value"}))
+        value = self.take_one_of(frozenset({"value"}))
         return Action(clause, path, ValueName(value.text))
 
     def _set_value(self) -> Operand:
-        if self._token.text == "(" and self._tokens[self._closing(self._at) + 1].text not in ("+", "-"):
-            self._at += 1
+        if self.token.text == "(" and self.tokens[self._closing(self.at) + 1].text not in ("+", "-"):
+            self.at += 1
             value = self._set_value()
-            self._take(")")
+            self.take(")")
             return value
         left = self._operand()
-        operator = self._token.text
+        operator = self.token.text
         if operator not in ("+", "-"):
             return left
-        self._at += 1
+        self.at += 1
         return Arithmetic(operator, left, self._operand())
 
     def projection(self) -> tuple[Path, ...]:
         paths = [self._path()]
-        while self._token.text == ",":
-            self._at += 1
+        while self.token.text == ",":
+            self.at += 1
             paths.append(self._path())
         return tuple(paths)
-
-    # ---- tokens ----------------------------------------------------------------------------------------
-
-    @property
-    def _token(self) -> Token:
-        return self._tokens[self._at]
-
-    def _take(self, text: str) -> None:
-        if self._token.keyword != text:
-            raise self._syntax_error()
-        self._at += 1
-
-    def _take_one_of(self, kinds: frozenset[str]) -> Token:
-        token = self._token
-        if token.kind not in kinds:
-            raise self._syntax_error()
-        self._at += 1
-        return token
-
-    def _syntax_error(self) -> DynamoError:
-        """Return the error for the present token; it shows the text from the token before to the one after."""
-        token = self._token
-        before = self._tokens[max(self._at - 1, 0)]
-        after = self._tokens[min(self._at + 1, len(self._tokens) - 1)]
-        near = self._text[before.start : after.end]
-        return self._error(f'Syntax error; token: "{token.text}", near: "{near}"')
-
-    def _error(self, message: str) -> DynamoError:
-        return validation(f"Invalid {self._kind}: {message}")
 
 
 def _is_condition(found: Condition | Operand) -> bool:
