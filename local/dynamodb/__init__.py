@@ -1,0 +1,1 @@
+"""A DynamoDB in this process, over SQLite: the store of the local cloud and of the tests."""

@@ -1,0 +1,1 @@
+"""The contract of every engine: the embedded one in memory, in a file and over HTTP, and MiniStack."""
