@@ -16,12 +16,12 @@ now are: edited, reacted to, deleted (`changing.py`).
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from chalicelib.core.kernel import json_codec
+from chalicelib.core.kernel.backoff import Backoff
 from chalicelib.core.kernel.clock import Clock
 from chalicelib.core.kernel.errors import ConversationBusy, NotFound
 from chalicelib.core.kernel.ids import is_conversation_id
@@ -32,6 +32,8 @@ from chalicelib.core.ports.commits import Commit, HeadConflict, PreconditionFail
 from chalicelib.core.ports.conversations import ConversationStore
 
 T = TypeVar("T")
+BACKOFF_BASE, BACKOFF_CAP = 0.016, 0.25
+"""Seconds: the bounds of the delay after the first failed attempt, and of any delay."""
 _READ_ATTEMPTS = 5
 _CHUNK = 200
 
@@ -45,27 +47,6 @@ class Page:
     """There is more in the direction asked."""
     head: int
     """The end of the log, as far as it is readable."""
-
-
-class Backoff:
-    """Pauses between attempts, with full jitter, up to a deadline."""
-
-    def __init__(self, clock: Clock, seconds: float) -> None:
-        self._clock = clock
-        self._deadline = clock.monotonic() + seconds
-        self._attempt = 0
-
-    def wait(self) -> None:
-        """Wait a little, longer each time. Raises ConversationBusy when the time is up."""
-        if self.expired:
-            raise ConversationBusy(retry_after=1)
-        self._attempt += 1
-        self._clock.sleep(random.uniform(0.25, 1) * min(0.008 * 2**self._attempt, 0.25))  # noqa: S311 — jitter
-
-    @property
-    def expired(self) -> bool:
-        """Whether the time is up."""
-        return self._clock.monotonic() >= self._deadline
 
 
 class Log:
@@ -104,8 +85,14 @@ class Log:
                 patience.wait()
 
     def new_backoff(self) -> Backoff:
-        """For one append."""
-        return Backoff(self._clock, self._timing.append_deadline)
+        """Return the delays of one append; they end with ConversationBusy."""
+        return Backoff(
+            self._clock,
+            base=BACKOFF_BASE,
+            cap=BACKOFF_CAP,
+            timeout=self._timing.append_deadline,
+            timed_out=lambda: ConversationBusy(retry_after=1),
+        )
 
     def append(
         self,
@@ -135,8 +122,7 @@ class Log:
                 return commit
             except HeadConflict as moved:
                 head = self.require_live(moved.current)
-                if patience.expired:
-                    patience.wait()
+                patience.raise_if_expired()
             except (WriteConflict, PreconditionFailed) as failed:
                 if isinstance(failed, PreconditionFailed) and failed.erasing:
                     raise

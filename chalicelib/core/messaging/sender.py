@@ -15,13 +15,13 @@ is taken out by the sender; if the sender died, the next leader drops it once it
 
 from __future__ import annotations
 
-import random
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.conversations import permissions
+from chalicelib.core.kernel.backoff import Backoff, random_delay
 from chalicelib.core.kernel.clock import Clock, milliseconds, rfc3339
 from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.kernel.errors import (
@@ -35,7 +35,7 @@ from chalicelib.core.kernel.errors import (
 from chalicelib.core.kernel.ids import is_conversation_id, new_message_id
 from chalicelib.core.kernel.limits import Limits, Timing
 from chalicelib.core.kernel.metrics import Metric, Observer
-from chalicelib.core.log.log import Backoff, Log
+from chalicelib.core.log.log import Log
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.conversations import ConversationState, Head, Membership
 from chalicelib.core.model.events import Event, StoredEvent
@@ -315,7 +315,7 @@ class Sender:
             if leads:
                 self._commit_batch(where, self._store.queued_messages(where, MAX_BATCH))
             elif not passed:
-                self._clock.sleep(random.uniform(*POLL_SECONDS))  # noqa: S311 — jitter
+                self._clock.sleep(random_delay(*POLL_SECONDS))
             # Also while an older one is in front: ids go by senders' clocks, it may have come after ours got in.
             record = self._store.idempotency_record(key)
             if record is not None and record.message_id != draft["message_id"] and not passed:
@@ -328,7 +328,7 @@ class Sender:
                     raise ConversationBusy(retry_after=1)
                 return self._store.idempotency_record(key)
             if leads:
-                self._clock.sleep(random.uniform(*LEADER_BACKOFF))  # noqa: S311 — jitter
+                self._clock.sleep(random_delay(*LEADER_BACKOFF))
 
     def _commit_batch(self, conversation_id: str, waiting: Sequence[QueuedMessage]) -> None:
         """One attempt to append what is waiting; what can never get in is taken out of the queue."""
@@ -391,4 +391,4 @@ class LeaderTimeout:
         now = self._clock.monotonic()
         if oldest.queue_id != self._oldest:
             self._oldest, self._since = oldest.queue_id, now
-        return now - self._since > LEADER_TIMEOUT * random.uniform(1, 2)  # noqa: S311 — jitter
+        return now - self._since > LEADER_TIMEOUT * random_delay(1, 2)
