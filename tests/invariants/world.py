@@ -18,7 +18,7 @@ from typing import Any
 
 from chalicelib.bootstrap import Application, build
 from chalicelib.core.kernel.clock import Clock
-from chalicelib.core.kernel.concurrency import Gather, run_sequential
+from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.kernel.errors import Unavailable
 from chalicelib.core.kernel.limits import MIN_RETENTION_DAYS, Limits, Timing
 from chalicelib.core.model.actors import Principal, Role
@@ -32,6 +32,7 @@ from chalicelib.identity.settings import IdentitySettings
 from chalicelib.settings import Settings
 from local.faults.client import DynamoClient
 from tests.invariants.items import Items, batch_write, read_keys, read_partition
+from tests.support.sequential import run_sequential
 
 BEGIN = 1_800_000_000.0
 """When every world was made, in seconds since the epoch."""

@@ -11,13 +11,13 @@ import pytest
 
 from chalicelib.bootstrap import Application, build
 from chalicelib.core.kernel.clock import SystemClock
-from chalicelib.core.kernel.concurrency import run_sequential
 from chalicelib.core.kernel.metrics import Observer
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.protocol.requests import CreateConversation, NewParticipant
 from chalicelib.identity.model import Identity
 from chalicelib.settings import Settings
 from tests.support.engine import Engine, create_tables, dynamodb, store_engine
+from tests.support.sequential import run_sequential
 
 __all__ = ["dynamodb", "store_engine"]
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from chalicelib.core.kernel.clock import SystemClock
-from chalicelib.core.kernel.concurrency import run_sequential
 from chalicelib.core.kernel.errors import ConversationBusy
 from chalicelib.core.kernel.limits import Limits, Timing
 from chalicelib.core.kernel.metrics import Metric
@@ -21,6 +20,7 @@ from chalicelib.core.ports.commits import Commit, HeadConflict, WriteConflict
 from chalicelib.core.protocol.requests import SendMessage
 from chalicelib.core.realtime.fan_out import FanOut
 from chalicelib.core.realtime.outbox import DirectReply, ToSubscribers
+from tests.support.sequential import run_sequential
 
 from .conftest import World
 
