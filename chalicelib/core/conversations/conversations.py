@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from chalicelib.core.conversations import permissions
 from chalicelib.core.kernel import paging
-from chalicelib.core.kernel.clock import Clock, milliseconds, rfc3339
+from chalicelib.core.kernel.clock import Clock, milliseconds
 from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.kernel.errors import (
     ConversationBusy,
@@ -30,6 +30,7 @@ from chalicelib.core.kernel.limits import Limits, Timing, first_check_at
 from chalicelib.core.log.log import Log
 from chalicelib.core.model.actors import Actor, Principal, Role
 from chalicelib.core.model.conversations import ConversationDetails, ConversationState, Head, Membership
+from chalicelib.core.model.events import new_event
 from chalicelib.core.model.moderation import AuditEntry
 from chalicelib.core.ports.commits import Commit, NewConversation, PreconditionFailed
 from chalicelib.core.ports.connections import ConnectionStore
@@ -185,15 +186,15 @@ class Conversations:
         info = ConversationDetails(
             conversation_id, request.title, request.join_policy, request.metadata, now, me.participant_id
         )
-        event = {
-            "conversation_id": conversation_id,
-            "sequence_id": 1,
-            "type": "conversation_created",
-            "created_at": rfc3339(now),
-            "sender": frames.participant_ref(me),
-            "title": request.title,
-            "participants": participants,
-        }
+        event = new_event(
+            conversation_id,
+            1,
+            "conversation_created",
+            sender=me,
+            now=now,
+            title=request.title,
+            participants=participants,
+        )
         visit_at = first_check_at(now, self._timing)
         creation = NewConversation(head, info, event, members, visit_at)
         try:
@@ -226,15 +227,9 @@ class Conversations:
             if not changes:
                 raise _NoChange
             now = milliseconds(self._clock)
-            event = {
-                "conversation_id": conversation_id,
-                "sequence_id": head.sequence_id + 1,
-                "type": "conversation_updated",
-                "created_at": rfc3339(now),
-                "sender": frames.participant_ref(caller.as_actor(member)),
-                **changes,
-            }
-            new = replace(head, sequence_id=head.sequence_id + 1, updated_at=now)
+            sender, number = caller.as_actor(member), head.sequence_id + 1
+            event = new_event(conversation_id, number, "conversation_updated", sender=sender, now=now, **changes)
+            new = replace(head, sequence_id=number, updated_at=now)
             entry = AuditEntry("conversation_updated", member.participant_id)
             return Commit(
                 head,

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from chalicelib.core.conversations import permissions
 from chalicelib.core.conversations.conversations import ERASURE_RETRY_AFTER, MODERATORS, Conversations
-from chalicelib.core.kernel.clock import Clock, milliseconds, rfc3339
+from chalicelib.core.kernel.clock import Clock, milliseconds
 from chalicelib.core.kernel.errors import (
     AlreadyParticipant,
     Banned,
@@ -47,7 +47,7 @@ from chalicelib.core.kernel.limits import Limits, Timing
 from chalicelib.core.log.log import Log
 from chalicelib.core.model.actors import Actor, Principal, Role
 from chalicelib.core.model.conversations import ConversationState, Head, Membership
-from chalicelib.core.model.events import Event
+from chalicelib.core.model.events import Event, new_event
 from chalicelib.core.model.moderation import AuditEntry, Ban, Invite
 from chalicelib.core.ports.commits import Commit, PreconditionFailed
 from chalicelib.core.ports.connections import ConnectionStore
@@ -318,12 +318,5 @@ def participant_event(
     **more: Any,
 ) -> Event:
     """An event about somebody's place in a conversation."""
-    return {
-        "conversation_id": conversation_id,
-        "sequence_id": number,
-        "type": kind,
-        "created_at": rfc3339(now),
-        "sender": frames.participant_ref(by),
-        "participant": frames.participant(permissions.without_expired_mute(member, now), online=False),
-        **more,
-    }
+    participant = frames.participant(permissions.without_expired_mute(member, now), online=False)
+    return new_event(conversation_id, number, kind, sender=by, now=now, participant=participant, **more)

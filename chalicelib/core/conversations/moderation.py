@@ -13,12 +13,12 @@ from chalicelib.core.conversations import permissions
 from chalicelib.core.conversations.conversations import MODERATORS, Conversations
 from chalicelib.core.conversations.membership import Members, NoChange, participant_event
 from chalicelib.core.kernel import paging
-from chalicelib.core.kernel.clock import Clock, milliseconds, rfc3339
+from chalicelib.core.kernel.clock import Clock, milliseconds
 from chalicelib.core.kernel.errors import Forbidden, LastOwner, NotFound, ValidationFailed
 from chalicelib.core.log.log import Log
 from chalicelib.core.model.actors import Actor, Principal
 from chalicelib.core.model.conversations import Head, Membership
-from chalicelib.core.model.events import Event
+from chalicelib.core.model.events import new_event
 from chalicelib.core.model.moderation import AuditEntry, Ban
 from chalicelib.core.ports.commits import Commit
 from chalicelib.core.ports.conversations import ConversationStore
@@ -220,12 +220,6 @@ def _audit_entries(actor: Membership, before: Membership, after: Membership) -> 
 
 def _ban_commit(head: Head, kind: str, by: Actor, ban: Ban, now: int) -> Commit:
     """An append that says so, without what comes of it."""
-    event: Event = {
-        "conversation_id": head.conversation_id,
-        "sequence_id": head.sequence_id + 1,
-        "type": kind,
-        "created_at": rfc3339(now),
-        "sender": frames.participant_ref(by),
-        "participant": frames.banned_ref(ban),
-    }
-    return Commit(head, replace(head, sequence_id=head.sequence_id + 1, updated_at=now), [event])
+    number = head.sequence_id + 1
+    event = new_event(head.conversation_id, number, kind, sender=by, now=now, participant=frames.banned_ref(ban))
+    return Commit(head, replace(head, sequence_id=number, updated_at=now), [event])

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.core.conversations import permissions
 from chalicelib.core.conversations.conversations import MODERATORS, Conversations
 from chalicelib.core.kernel import json_codec
-from chalicelib.core.kernel.clock import Clock
+from chalicelib.core.kernel.clock import Clock, rfc3339
 from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.kernel.errors import Forbidden, Unavailable, ValidationFailed
 from chalicelib.core.kernel.limits import Limits
@@ -104,7 +104,7 @@ class MessageUpdates:
                 scene.state,
                 version=scene.next_sequence_id,
                 overrides={**scene.state.overrides, **changes},
-                edited_at=scene.event["created_at"],
+                edited_at=rfc3339(scene.now),
                 edits=(*scene.state.edits, scene.next_sequence_id),
             )
             return scene.commit("message_edited", changes, message_states={scene.target: state})
@@ -132,7 +132,7 @@ class MessageUpdates:
                 raise Forbidden("Only who wrote a message, owners and moderators can delete it.")
             if scene.message.deleted_by:
                 raise AlreadyApplied(scene, scene.message.deleted_by)
-            left = {**tombstone(scene.message.event), "deleted_at": scene.event["created_at"]}
+            left = {**tombstone(scene.message.event), "deleted_at": rfc3339(scene.now)}
             edits = scene.state.edits
             said = self._store.events_by_id(where, edits) if edits else []
             return scene.commit(

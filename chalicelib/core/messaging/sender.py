@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.conversations import permissions
 from chalicelib.core.kernel.backoff import Backoff, random_delay
-from chalicelib.core.kernel.clock import Clock, milliseconds, rfc3339
+from chalicelib.core.kernel.clock import Clock, milliseconds
 from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.kernel.errors import (
     ChatError,
@@ -38,13 +38,13 @@ from chalicelib.core.kernel.metrics import Metric, Observer
 from chalicelib.core.log.log import Log
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.conversations import ConversationState, Head, Membership
-from chalicelib.core.model.events import Event, StoredEvent
+from chalicelib.core.model.events import Event, StoredEvent, new_event
 from chalicelib.core.model.messages import IdempotencyKey, IdempotencyRecord, QueuedMessage
 from chalicelib.core.ports.commits import Commit, HeadConflict, MessageAppend, PreconditionFailed, WriteConflict
 from chalicelib.core.ports.connections import ConnectionStore
 from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.rate_limits import RateLimitDecision
-from chalicelib.core.protocol.frames import event_push, participant_ref
+from chalicelib.core.protocol.frames import event_push
 from chalicelib.core.realtime.outbox import Push, ToSubscribers
 
 if TYPE_CHECKING:
@@ -240,21 +240,22 @@ class Sender:
 
     def _draft(self, caller: Principal, member: Membership, message: SendMessage | Message) -> Event:
         """The event without its number."""
-        draft: Event = {
-            "conversation_id": member.conversation_id,
-            "type": "message",
-            "created_at": rfc3339(milliseconds(self._clock)),
-            "sender": participant_ref(caller.as_actor(member)),
-            "message_id": new_message_id(),
-            "content": message.content,
-        }
         optional = {
             "client_message_id": message.client_message_id,
             "reply_to": message.reply_to,
             "mentions": message.mentions or None,
             "metadata": message.metadata,
         }
-        return draft | {name: value for name, value in optional.items() if value is not None}
+        return new_event(
+            member.conversation_id,
+            None,
+            "message",
+            sender=caller.as_actor(member),
+            now=milliseconds(self._clock),
+            message_id=new_message_id(),
+            content=message.content,
+            **{name: value for name, value in optional.items() if value is not None},
+        )
 
     def _replay(self, conversation_id: str, record: IdempotencyRecord) -> SendResult:
         found = self._store.event(conversation_id, record.sequence_id)

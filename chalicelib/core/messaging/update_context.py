@@ -11,20 +11,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib.core.conversations.conversations import Conversations
-from chalicelib.core.kernel.clock import Clock, milliseconds, rfc3339
+from chalicelib.core.kernel.clock import Clock, milliseconds
 from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.kernel.errors import ChatError, NotFound, ValidationFailed
 from chalicelib.core.kernel.ids import is_conversation_id
 from chalicelib.core.kernel.limits import Limits
 from chalicelib.core.log.log import Log
 from chalicelib.core.messaging.rate_limiter import RateLimitCharge
-from chalicelib.core.model.actors import Principal
+from chalicelib.core.model.actors import Actor, Principal
 from chalicelib.core.model.conversations import Head, Membership
-from chalicelib.core.model.events import Event, MessageState, Reaction, StoredEvent
+from chalicelib.core.model.events import Event, MessageState, Reaction, StoredEvent, new_event
 from chalicelib.core.ports.commits import Commit, HeadConflict
 from chalicelib.core.ports.connections import ConnectionStore
 from chalicelib.core.ports.conversations import ConversationStore
-from chalicelib.core.protocol.frames import event_push, participant_ref
+from chalicelib.core.protocol.frames import event_push
 from chalicelib.core.realtime.outbox import Push, ToSubscribers, pushes_for
 
 
@@ -53,8 +53,7 @@ class UpdateContext:
     message: StoredEvent
     extra: Any
     """What else was looked at."""
-    event: Event
-    """What the event of the change has in common with all others."""
+    sender: Actor
     now: int
 
     @property
@@ -85,7 +84,8 @@ class UpdateContext:
 
     def commit(self, kind: str, said: dict[str, Any], **changes: Any) -> Commit:
         """The commit of this change."""
-        event = {**self.event, "type": kind, "target": self.target, **said}
+        where, number = self.head.conversation_id, self.next_sequence_id
+        event = new_event(where, number, kind, sender=self.sender, now=self.now, target=self.target, **said)
         new = replace(self.head, sequence_id=self.next_sequence_id, updated_at=self.now)
         return Commit(self.head, new, [event], **changes)
 
@@ -192,14 +192,7 @@ class MessageUpdater:
         toll.raise_if_limited()
         if message is None or message.event["type"] != "message":
             raise missing()
-        now = milliseconds(self._clock)
-        event = {
-            "conversation_id": where,
-            "sequence_id": head.sequence_id + 1,
-            "created_at": rfc3339(now),
-            "sender": participant_ref(caller.as_actor(actor)),
-        }
-        return UpdateContext(head, actor, message, more, event, now)
+        return UpdateContext(head, actor, message, more, caller.as_actor(actor), milliseconds(self._clock))
 
     def _repeated(self, so: AlreadyApplied) -> UpdateResult:
         """The answer to what is so already; pushed again, for the first time may have died before its fan-out."""

@@ -30,7 +30,7 @@ from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.log.log import Log
 from chalicelib.core.model.actors import Actor, Principal
 from chalicelib.core.model.conversations import ConversationState, Head, Membership
-from chalicelib.core.model.events import Event
+from chalicelib.core.model.events import new_event
 from chalicelib.core.model.privacy import DataLocation, ErasureCommit, ErasureJob, erasure_id
 from chalicelib.core.model.redaction import ERASED_NAME, Redaction
 from chalicelib.core.ports.commits import Commit, PreconditionFailed, WriteConflict
@@ -38,7 +38,7 @@ from chalicelib.core.ports.connections import ConnectionStore
 from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.moderation import ModerationStore
 from chalicelib.core.ports.privacy import ErasureStore
-from chalicelib.core.protocol.frames import disconnect, participant_ref
+from chalicelib.core.protocol.frames import disconnect
 from chalicelib.core.realtime.fan_out import FanOut
 
 ERASED_FRAME = disconnect("ERASED", "Your data is being erased, as you asked.", reconnect=False)
@@ -184,14 +184,14 @@ class Erasure:
         if member is not None:
             commit = self._members.plan_departure(head, member, by=person, reason="left")
         number = commit.new.sequence_id + 1
-        event: Event = {
-            "conversation_id": where,
-            "sequence_id": number,
-            "type": "participant_erased",
-            "created_at": rfc3339(milliseconds(self._clock)),
-            "sender": participant_ref(person),
-            "participant_id": job.pseudonym(where),
-        }
+        event = new_event(
+            where,
+            number,
+            "participant_erased",
+            sender=person,
+            now=milliseconds(self._clock),
+            participant_id=job.pseudonym(where),
+        )
         info = self._store.details(where)
         named = info is not None and info.created_by == who
         return replace(

@@ -20,12 +20,11 @@ from chalicelib.core.kernel.limits import MIN_RETENTION_DAYS, Timing
 from chalicelib.core.log.log import Log
 from chalicelib.core.model.actors import Actor
 from chalicelib.core.model.conversations import ConversationDetails, ConversationState, Head
-from chalicelib.core.model.events import Event
+from chalicelib.core.model.events import new_event
 from chalicelib.core.model.privacy import RetentionCheck, RetentionProgress
 from chalicelib.core.ports.commits import Commit
 from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.privacy import RetentionStore
-from chalicelib.core.protocol.frames import participant_ref
 from chalicelib.core.realtime.outbox import Push, pushes_for
 
 SERVICE = Actor("service", "Service", "agent")
@@ -109,14 +108,10 @@ class Retention:
             if self._messages(head, up_to) <= self._messages(head, head.expired_up_to):
                 raise _NothingExpired(head)
             number = head.sequence_id + 1
-            event: Event = {
-                "conversation_id": head.conversation_id,
-                "sequence_id": number,
-                "type": "content_expired",
-                "created_at": rfc3339(milliseconds(self._clock)),
-                "sender": participant_ref(SERVICE),
-                "up_to": up_to,
-            }
+            now = milliseconds(self._clock)
+            event = new_event(
+                head.conversation_id, number, "content_expired", sender=SERVICE, now=now, up_to=up_to
+            )
             # No activity of anybody's: `updated_at` stays, by which lists are ordered.
             return Commit(head, replace(head, sequence_id=number, expired_up_to=up_to), [event])
 
