@@ -173,7 +173,7 @@ class Conversations:
         if problems := _duplicates(request.participants, caller.participant_id):
             raise ValidationFailed(details=problems)
         conversation_id, now = new_conversation_id(), milliseconds(self._clock)
-        me = Actor(caller.participant_id, caller.name or caller.participant_id[:100], "human")
+        me = caller.as_actor()
 
         def initial(person: Actor, role: Role) -> Membership:
             return Membership(conversation_id, person.participant_id, person.name, person.type, role, now, 1, 1, 0)

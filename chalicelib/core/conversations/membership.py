@@ -97,7 +97,7 @@ class Members:
             if self._moderation.ban(conversation_id, caller.participant_id) is not None:
                 raise NotFound
             invite = self._right_to_join(conversation_id, secret)
-            me = Actor(caller.participant_id, caller.name or caller.participant_id[:100], "human")
+            me = caller.as_actor()
             commit = self._plan_arrival(head, me, "member", by=me, reason="joined")
             if invite is None:
                 return commit

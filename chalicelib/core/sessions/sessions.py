@@ -293,7 +293,7 @@ class Sessions:
         reply.pushes += changed.pushes
 
     def _hello(self, command: commands.Hello, socket: Connection, caller: Principal, reply: FrameResult) -> None:
-        me = Actor(caller.participant_id, caller.name or caller.participant_id[:100], "human")
+        me = caller.as_actor()
         reply.replies.append(
             frames.welcome(socket, me, ping_interval=self._timing.ping_interval, limits=self._limits.public())
         )
