@@ -156,10 +156,8 @@ class Conversations:
             if where in newest:
                 view["last_message"] = cast(frames.Event, newest[where])
             conversations.append(view)
-        answer: dict[str, object] = {"conversations": conversations}
-        if len(rest) > len(page):
-            answer["next_cursor"] = paging.encode(*_activity_key(page[-1]))
-        return answer
+        next_key = _activity_key(page[-1]) if len(rest) > len(page) else None
+        return paging.page("conversations", conversations, next_key)
 
     # ---- making and changing ---------------------------------------------------------------------------
 

@@ -46,7 +46,7 @@ class History:
         self, caller: Principal, conversation_id: str, target: int, query: ReactionsQuery
     ) -> dict[str, object]:
         """Who reacted to a message, and with what. Nobody, once it is deleted."""
-        after = None if query.cursor is None else str(paging.decode(query.cursor, str)[0])
+        after = paging.start_key(query.cursor)
         self._conversations.require_member_and_head(conversation_id, caller)
         message = self._store.event(conversation_id, target)
         found, following = self._store.reactions(
@@ -57,10 +57,7 @@ class History:
             raise NotFound
         if message.deleted_by:
             return {"reactions": []}
-        answer: dict[str, object] = {"reactions": [frames.reaction_detail(each) for each in found]}
-        if following is not None:
-            answer["next_cursor"] = paging.encode(following)
-        return answer
+        return paging.page("reactions", [frames.reaction_detail(each) for each in found], following)
 
     def events(self, caller: Principal, conversation_id: str, query: EventsQuery) -> dict[str, object]:
         """A page of the raw log."""

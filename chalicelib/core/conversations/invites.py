@@ -92,9 +92,8 @@ class Invites:
     def list(self, caller: Principal, conversation_id: str, query: PageQuery) -> dict[str, Any]:
         """The invites that have not expired, without their secrets, a page at a time."""
         self._moderator(caller, conversation_id)
-        after = None if query.cursor is None else str(paging.decode(query.cursor, str)[0])
+        after = paging.start_key(query.cursor)
         invites, following = self._store.invites(conversation_id, after, query.limit)
         # Last of all: that they are still the caller's to see.
         self._moderator(caller, conversation_id)
-        answer: dict[str, Any] = {"invites": [frames.listed_invite(each) for each in invites]}
-        return answer if following is None else answer | {"next_cursor": paging.encode(following)}
+        return paging.page("invites", [frames.listed_invite(each) for each in invites], following)

@@ -168,12 +168,11 @@ class Moderation:
     def bans(self, caller: Principal, conversation_id: str, query: PageQuery) -> dict[str, Any]:
         """Who is banned, a page at a time; for owners and moderators."""
         self._moderator(caller, conversation_id)
-        after = None if query.cursor is None else str(paging.decode(query.cursor, str)[0])
+        after = paging.start_key(query.cursor)
         bans, following = self._moderation.bans(conversation_id, after, query.limit)
         # Last of all: that it is still the caller's to see.
         self._moderator(caller, conversation_id)
-        answer: dict[str, Any] = {"bans": [frames.ban(each) for each in bans]}
-        return answer if following is None else answer | {"next_cursor": paging.encode(following)}
+        return paging.page("bans", [frames.ban(each) for each in bans], following)
 
     def _moderator(self, caller: Principal, conversation_id: str) -> None:
         _, actor = self._conversations.require_member_and_head(conversation_id, caller)
@@ -185,20 +184,16 @@ class Moderation:
     def audit(self, caller: Principal, conversation_id: str, query: AuditQuery) -> dict[str, Any]:
         """Who used which right, on whom, in rising order; for owners."""
         self._owner(caller, conversation_id)
-        if query.cursor is None:
-            after: int | str = query.after or 0
-        elif query.after is None:
-            after = str(paging.decode(query.cursor, str)[0])
-        else:
+        if query.cursor is not None and query.after is not None:
             raise ValidationFailed.at("after", "must not be given together with cursor")
+        position = paging.start_key(query.cursor)
+        after = (query.after or 0) if position is None else position
         found = self._moderation.audit(conversation_id, after, query.limit + 1)
         # Last of all: that it is still the caller's to see.
         self._owner(caller, conversation_id)
-        page = found[: query.limit]
-        answer: dict[str, Any] = {"entries": [frames.audit_entry(each) for each in page]}
-        if len(found) > len(page):
-            answer["next_cursor"] = paging.encode(page[-1].position)
-        return answer
+        entries = found[: query.limit]
+        next_key = entries[-1].position if len(found) > len(entries) else None
+        return paging.page("entries", [frames.audit_entry(each) for each in entries], next_key)
 
     def _owner(self, caller: Principal, conversation_id: str) -> None:
         _, actor = self._conversations.require_member_and_head(conversation_id, caller)
