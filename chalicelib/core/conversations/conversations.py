@@ -27,7 +27,7 @@ from chalicelib.core.kernel.errors import (
 )
 from chalicelib.core.kernel.ids import is_conversation_id, new_conversation_id
 from chalicelib.core.kernel.limits import Limits, Timing, first_check_at
-from chalicelib.core.log.log import Log
+from chalicelib.core.log.log import Log, NoChange
 from chalicelib.core.model.actors import Actor, Principal, Role
 from chalicelib.core.model.conversations import ConversationDetails, ConversationState, Head, Membership
 from chalicelib.core.model.events import new_event
@@ -223,7 +223,7 @@ class Conversations:
                 raise NotFound
             changes = {name: value for name, value in asked.items() if getattr(info, name) != value}
             if not changes:
-                raise _NoChange
+                raise NoChange(head)
             now = milliseconds(self._clock)
             sender, number = caller.as_actor(member), head.sequence_id + 1
             event = new_event(conversation_id, number, "conversation_updated", sender=sender, now=now, **changes)
@@ -240,7 +240,7 @@ class Conversations:
                 audit=[entry],
             )
 
-        with contextlib.suppress(_NoChange):
+        with contextlib.suppress(NoChange):
             commits.append(self._log.append(conversation_id, plan))
         pushes = [push for commit in commits for push in pushes_for(commit)]
         return self.respond_with_conversation(conversation_id, caller, pushes)
@@ -288,10 +288,6 @@ class Conversations:
             if self._clock.monotonic() >= until:
                 break
         return finished
-
-
-class _NoChange(Exception):
-    """A change that changes nothing."""
 
 
 def _activity_key(head: Head) -> tuple[int | str, ...]:

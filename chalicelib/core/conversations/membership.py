@@ -44,7 +44,7 @@ from chalicelib.core.kernel.errors import (
 )
 from chalicelib.core.kernel.ids import invite_id, is_invite
 from chalicelib.core.kernel.limits import Limits, Timing
-from chalicelib.core.log.log import Log
+from chalicelib.core.log.log import Log, NoChange
 from chalicelib.core.model.actors import Actor, Principal, Role
 from chalicelib.core.model.conversations import ConversationState, Head, Membership
 from chalicelib.core.model.events import Event, new_event
@@ -302,10 +302,6 @@ class Members:
             self._store.clear_departed(conversation_id, member.participant_id, went_by)
             pushes.append(ToParticipants([member.participant_id], frames.removed_push(conversation_id, reason)))
         return pushes
-
-
-class NoChange(Exception):
-    """It is so already."""
 
 
 def participant_event(

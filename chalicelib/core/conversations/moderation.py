@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.conversations import permissions
 from chalicelib.core.conversations.conversations import MODERATORS, Conversations
-from chalicelib.core.conversations.membership import Members, NoChange, participant_event
+from chalicelib.core.conversations.membership import Members, participant_event
 from chalicelib.core.kernel import paging
 from chalicelib.core.kernel.clock import Clock, milliseconds
 from chalicelib.core.kernel.errors import Forbidden, LastOwner, NotFound, ValidationFailed
-from chalicelib.core.log.log import Log
+from chalicelib.core.log.log import Log, NoChange
 from chalicelib.core.model.actors import Actor, Principal
 from chalicelib.core.model.conversations import Head, Membership
 from chalicelib.core.model.events import new_event
@@ -63,7 +63,7 @@ class Moderation:
         self, caller: Principal, conversation_id: str, participant_id: str, request: UpdateParticipant
     ) -> Result:
         """Give somebody a role, mute or unmute them."""
-        unchanged: list[tuple[Head, Membership]] = []
+        unchanged: list[Membership] = []
 
         def plan(head: Head) -> Commit:
             actor = self._conversations.require_member(conversation_id, caller)
@@ -75,8 +75,8 @@ class Moderation:
             now = milliseconds(self._clock)
             changed = self._changed(target, request, actor, now)
             if changed == permissions.without_expired_mute(target, now):
-                unchanged.append((head, changed))
-                raise NoChange
+                unchanged.append(changed)
+                raise NoChange(head)
             if target.role == "owner" and (head.participant_count == 1 or self._members.successors(target)):
                 raise LastOwner
             by, number = caller.as_actor(actor), head.sequence_id + 1
@@ -93,8 +93,8 @@ class Moderation:
 
         try:
             commit = self._append(caller, conversation_id, plan)
-        except NoChange:
-            return Result(self._seen(*unchanged[-1]))
+        except NoChange as nothing:
+            return Result(self._seen(nothing.head, unchanged[-1]))
         (changed,) = commit.changing
         return Result(self._seen(commit.new, changed), pushes_for(commit))
 
@@ -133,7 +133,7 @@ class Moderation:
                     raise Forbidden
                 return replace(self._members.plan_departure(head, target, by=by, reason="banned"), guard=actor)
             if self._moderation.ban(conversation_id, participant_id) is not None:
-                raise NoChange
+                raise NoChange(head)
             ban = Ban(conversation_id, participant_id, None, actor.participant_id, milliseconds(self._clock))
             entry = AuditEntry("banned", actor.participant_id, participant_id)
             commit = _ban_commit(head, "participant_banned", by, ban, ban.banned_at)

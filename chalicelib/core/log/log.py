@@ -49,6 +49,20 @@ class Page:
     """The end of the log, as far as it is readable."""
 
 
+class NoChange(Exception):
+    """Raised by a plan that has nothing to append: at `head`, the log is as the caller wants it."""
+
+    def __init__(self, head: Head, sequence_id: int | None = None) -> None:
+        """`sequence_id` is that of the event that made it so, if there is one."""
+        super().__init__("the log is already as requested")
+        self.head = head
+        self.sequence_id = sequence_id
+
+
+class StaleRead(Exception):
+    """Raised by a plan that finds something changed that the caller read before the head."""
+
+
 class Log:
     """Appends to logs and reads them."""
 

@@ -27,9 +27,8 @@ from chalicelib.core.kernel.clock import Clock, rfc3339
 from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.kernel.errors import Forbidden, Unavailable, ValidationFailed
 from chalicelib.core.kernel.limits import Limits
-from chalicelib.core.log.log import Log
+from chalicelib.core.log.log import Log, NoChange
 from chalicelib.core.messaging.update_context import (
-    AlreadyApplied,
     MessageUpdater,
     NotFoundError,
     UpdateContext,
@@ -93,7 +92,7 @@ class MessageUpdates:
             asked = {"content": edit.content, "mentions": edit.mentions, "metadata": edit.metadata}
             changes = {name: value for name, value in asked.items() if value is not None}
             if all(_same(present.get(name), value) for name, value in changes.items()):
-                raise AlreadyApplied(scene, ([scene.target, *scene.state.edits])[-1])
+                raise NoChange(scene.head, ([scene.target, *scene.state.edits])[-1])
             if len(scene.state.edits) >= self._limits.edits_per_message:
                 most = f"was edited {self._limits.edits_per_message} times, which is as often as a message can be"
                 raise ValidationFailed.at("target", most)
@@ -131,7 +130,7 @@ class MessageUpdates:
             if not scene.is_author and scene.actor.role not in MODERATORS:
                 raise Forbidden("Only who wrote a message, owners and moderators can delete it.")
             if scene.message.deleted_by:
-                raise AlreadyApplied(scene, scene.message.deleted_by)
+                raise NoChange(scene.head, scene.message.deleted_by)
             left = {**tombstone(scene.message.event), "deleted_at": rfc3339(scene.now)}
             edits = scene.state.edits
             said = self._store.events_by_id(where, edits) if edits else []
@@ -170,7 +169,7 @@ class MessageUpdates:
             _require_updatable(scene)
             found: Reaction | None = scene.extra
             if found is not None:
-                raise AlreadyApplied(scene, found.sequence_id)
+                raise NoChange(scene.head, found.sequence_id)
             counts = scene.state.reactions
             if emoji not in counts and len(counts) >= self._limits.emoji_per_message:
                 most = (
@@ -211,7 +210,7 @@ class MessageUpdates:
             found: Reaction | None = scene.extra
             expired = scene.target <= scene.head.expired_up_to
             if found is None or scene.message.deleted_by or expired:
-                raise AlreadyApplied(scene, None)
+                raise NoChange(scene.head)
             left = scene.state.reactions[emoji] - 1
             others = {name: count for name, count in scene.state.reactions.items() if name != emoji}
             counts = {**scene.state.reactions, emoji: left} if left else others

@@ -16,7 +16,7 @@ from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.kernel.errors import ChatError, NotFound, ValidationFailed
 from chalicelib.core.kernel.ids import is_conversation_id
 from chalicelib.core.kernel.limits import Limits
-from chalicelib.core.log.log import Log
+from chalicelib.core.log.log import Log, NoChange
 from chalicelib.core.messaging.rate_limiter import RateLimitCharge
 from chalicelib.core.model.actors import Actor, Principal
 from chalicelib.core.model.conversations import Head, Membership
@@ -94,15 +94,6 @@ Plan = Callable[[UpdateContext], Commit]
 NotFoundError = Callable[[], ChatError]
 
 
-class AlreadyApplied(Exception):
-    """What is asked for is so already, by the event `sequence_id`, or by none."""
-
-    def __init__(self, scene: UpdateContext, sequence_id: int | None) -> None:
-        super().__init__("it is so already")
-        self.context = scene
-        self.sequence_id = sequence_id
-
-
 class MessageUpdater:
     """Makes changes. All of them count as messages for the rate."""
 
@@ -150,7 +141,7 @@ class MessageUpdater:
                     raise HeadConflict(self._store.head(where))
                 scenes.append(scene)
                 return plan(scene)
-            except (ChatError, AlreadyApplied):
+            except (ChatError, NoChange):
                 # The reads may have ended in any order. What is told of them is only for who is still in.
                 self._conversations.require_member(where, caller)
                 raise
@@ -162,9 +153,9 @@ class MessageUpdater:
             commit = self._log.append(
                 where, plan_at, None if head is None else self._log.require_live(head), write
             )
-        except AlreadyApplied as so:
+        except NoChange as nothing:
             self._gather(*toll.pending_charges())
-            return self._repeated(so)
+            return self._repeated(nothing, scenes[-1].message)
         return UpdateResult(
             commit.new.sequence_id, _current_message(scenes[-1].message, commit), pushes_for(commit)
         )
@@ -194,14 +185,16 @@ class MessageUpdater:
             raise missing()
         return UpdateContext(head, actor, message, more, caller.as_actor(actor), milliseconds(self._clock))
 
-    def _repeated(self, so: AlreadyApplied) -> UpdateResult:
+    def _repeated(self, nothing: NoChange, message: StoredEvent) -> UpdateResult:
         """The answer to what is so already; pushed again, for the first time may have died before its fan-out."""
-        where, message = so.context.head.conversation_id, so.context.message.current
-        if so.sequence_id is None:
-            return UpdateResult(so.context.head.sequence_id, message, [])
-        found = self._store.event(where, so.sequence_id)
-        again = [] if found is None else [ToSubscribers(where, event_push(found.event), so.context.head.departed)]
-        return UpdateResult(so.sequence_id, message, [*again])
+        head = nothing.head
+        if nothing.sequence_id is None:
+            return UpdateResult(head.sequence_id, message.current, [])
+        found = self._store.event(head.conversation_id, nothing.sequence_id)
+        pushes: list[Push] = []
+        if found is not None:
+            pushes.append(ToSubscribers(head.conversation_id, event_push(found.event), head.departed))
+        return UpdateResult(nothing.sequence_id, message.current, pushes)
 
 
 def _current_message(message: StoredEvent, commit: Commit) -> Event:

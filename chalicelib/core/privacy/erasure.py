@@ -27,7 +27,7 @@ from chalicelib.core.conversations.membership import Members
 from chalicelib.core.kernel.clock import Clock, milliseconds, rfc3339
 from chalicelib.core.kernel.errors import ConversationBusy, NotFound
 from chalicelib.core.kernel.limits import Timing
-from chalicelib.core.log.log import Log
+from chalicelib.core.log.log import Log, StaleRead
 from chalicelib.core.model.actors import Actor, Principal
 from chalicelib.core.model.conversations import ConversationState, Head, Membership
 from chalicelib.core.model.events import new_event
@@ -165,12 +165,12 @@ class Erasure:
         def plan(head: Head) -> Commit:
             member = self._store.membership(place.conversation_id, job.participant_id)
             if (member is not None) != place.is_member:
-                raise _StaleRead
+                raise StaleRead
             return self._plan_departure(job, place, head, member)
 
         try:
             commit = self._log.append(place.conversation_id, plan)
-        except (NotFound, PreconditionFailed, _StaleRead):
+        except (NotFound, PreconditionFailed, StaleRead):
             # It has ended, or somebody else did this: what the place now is shows what is to be done.
             return
         self._delivery.deliver(self._members.notify_left(commit, "left"), within=self._timing.socket_fan_out)
@@ -246,7 +246,3 @@ class Erasure:
             self._store.clear_departed(conversation_id, participant_id, went_by)
         self._connections.delete_ephemeral(conversation_id, participant_id)
         self._erasures.dequeue_all(conversation_id, participant_id)
-
-
-class _StaleRead(Exception):
-    """The place is not what it was read as."""

@@ -17,7 +17,7 @@ from dataclasses import replace
 from chalicelib.core.kernel.clock import Clock, from_rfc3339, milliseconds, rfc3339
 from chalicelib.core.kernel.errors import NotFound
 from chalicelib.core.kernel.limits import MIN_RETENTION_DAYS, Timing
-from chalicelib.core.log.log import Log
+from chalicelib.core.log.log import Log, NoChange
 from chalicelib.core.model.actors import Actor
 from chalicelib.core.model.conversations import ConversationDetails, ConversationState, Head
 from chalicelib.core.model.events import new_event
@@ -106,7 +106,7 @@ class Retention:
         def plan(head: Head) -> Commit:
             up_to = self._last_before(head, cutoff)
             if self._messages(head, up_to) <= self._messages(head, head.expired_up_to):
-                raise _NothingExpired(head)
+                raise NoChange(head)
             number = head.sequence_id + 1
             now = milliseconds(self._clock)
             event = new_event(
@@ -117,7 +117,7 @@ class Retention:
 
         try:
             commit = self._log.append(head.conversation_id, plan)
-        except _NothingExpired as nothing:
+        except NoChange as nothing:
             return nothing.head, []
         except NotFound:
             return head, []
@@ -154,11 +154,3 @@ class Retention:
         """When (epoch seconds) the oldest message was said that says something still."""
         page = self._log.messages_after(head, head.expired_up_to, 1)
         return from_rfc3339(page.events[0]["created_at"]) if page.events else None
-
-
-class _NothingExpired(Exception):
-    """No message is past retention that was not before."""
-
-    def __init__(self, head: Head) -> None:
-        super().__init__("nothing has expired")
-        self.head = head
