@@ -36,6 +36,7 @@ from chalicelib.core.kernel.ids import is_conversation_id, new_message_id
 from chalicelib.core.kernel.limits import Limits, Timing
 from chalicelib.core.kernel.metrics import Metric, Observer
 from chalicelib.core.log.log import Log
+from chalicelib.core.messaging.rate_limiter import RateLimitCharge
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.conversations import ConversationState, Head, Membership
 from chalicelib.core.model.events import Event, StoredEvent, new_event
@@ -43,7 +44,6 @@ from chalicelib.core.model.messages import IdempotencyKey, IdempotencyRecord, Qu
 from chalicelib.core.ports.commits import Commit, HeadConflict, MessageAppend, PreconditionFailed, WriteConflict
 from chalicelib.core.ports.connections import ConnectionStore
 from chalicelib.core.ports.conversations import ConversationStore
-from chalicelib.core.ports.rate_limits import RateLimitDecision
 from chalicelib.core.protocol.frames import event_push
 from chalicelib.core.realtime.outbox import Push, ToSubscribers
 
@@ -122,7 +122,8 @@ class Sender:
     def _send(
         self, caller: Principal, conversation_id: str, message: SendMessage | Message, head: Head | None
     ) -> SendResult:
-        head, member, owed, objection = self._check_preconditions(caller, conversation_id, message, head)
+        charge = RateLimitCharge(self._connections, caller.participant_id, self._clock, self._gather, self._limits)
+        head, member, objection = self._check_preconditions(caller, conversation_id, message, head, charge)
         if objection is not None:
             # It may have been sent before, when its sender was not muted and all was there that it refers to.
             return self._replay_or_raise(caller, conversation_id, message, objection)
@@ -138,7 +139,6 @@ class Sender:
         for _ in range(DIRECT_ATTEMPTS):
             if head.contended_until > milliseconds(self._clock):
                 break
-            charge, owed = owed, False
             try:
                 return self._append_directly(head, draft, member, recorded, charge)
             except HeadConflict as moved:
@@ -153,11 +153,10 @@ class Sender:
                     return self._replay(conversation_id, refused.duplicates[0])
                 member = self._require_speaking_member(conversation_id, caller)
         while True:
-            record = self._append_via_queue(draft, key, member, patience, owed)
+            record = self._append_via_queue(draft, key, member, patience, charge)
             if record is not None:
                 mine = record.message_id == draft["message_id"]
                 return replace(self._replay(conversation_id, record), duplicate=not mine)
-            owed = False
             self._log.get_live_head(conversation_id)
             member = self._require_speaking_member(conversation_id, caller)
 
@@ -170,21 +169,22 @@ class Sender:
         return [ToSubscribers(conversation_id, event_push(sent.event), head.departed)]
 
     def _check_preconditions(
-        self, caller: Principal, conversation_id: str, message: SendMessage | Message, head: Head | None
-    ) -> tuple[Head, Membership, bool, ChatError | None]:
+        self,
+        caller: Principal,
+        conversation_id: str,
+        message: SendMessage | Message,
+        head: Head | None,
+        charge: RateLimitCharge,
+    ) -> tuple[Head, Membership, ChatError | None]:
         """All that must be looked at before a message is written, in one round of reads.
 
-        Whether it is still to be charged for, and why it may not be said now, come with it.
+        Why it may not be said now comes with it.
         """
-        limits, me = self._limits, caller.participant_id
         now = milliseconds(self._clock)
-        verdict: RateLimitDecision
         member: Membership | None
         looks: list[Callable[[], Any]] = [
-            lambda: self._store.membership(conversation_id, me),
-            lambda: self._connections.try_acquire(
-                me, now, interval=1000 // limits.messages_per_second, burst=limits.message_burst
-            ),
+            lambda: self._store.membership(conversation_id, caller.participant_id),
+            charge.reserve,
         ]
         if message.reply_to or message.mentions:
             looks.append(lambda: self._load_references(conversation_id, message))
@@ -192,18 +192,17 @@ class Sender:
             head, *found = self._gather(lambda: self._store.head(conversation_id), *looks)
         else:
             found = self._gather(*looks)
-        member, verdict, *referred = found
+        member, _, *referred = found
         if member is None:
             raise NotFound
         usable = self._log.require_live(head)
-        if not verdict["allowed"]:
-            raise RateLimited(retry_after=verdict["retry_after"])
+        charge.raise_if_limited()
         objection: ChatError | None = _reference_error(message, *referred[0]) if referred else None
         try:
             permissions.require_unmuted(member, now)
         except Muted as muted:
             objection = muted
-        return usable, member, verdict["charge_pending"], objection
+        return usable, member, objection
 
     def _load_references(
         self, conversation_id: str, message: SendMessage | Message
@@ -266,12 +265,12 @@ class Sender:
     # ---- alone -----------------------------------------------------------------------------------------
 
     def _append_directly(
-        self, head: Head, draft: Event, member: Membership, key: IdempotencyKey | None, charge: bool
+        self, head: Head, draft: Event, member: Membership, key: IdempotencyKey | None, charge: RateLimitCharge
     ) -> SendResult:
         """One attempt. Raises HeadConflict, WriteConflict, PreconditionFailed."""
         event = {**draft, "sequence_id": head.sequence_id + 1}
         commit = Commit(old=head, new=self._next_head(head, 1), messages=[MessageAppend(event, member, key)])
-        self._write_and_charge(charge, member.participant_id, lambda: self._store.commit(commit))
+        charge.charge_beside(lambda: self._store.commit(commit))
         return SendResult(event, duplicate=False, head=commit.new)
 
     def _next_head(self, head: Head, count: int) -> Head:
@@ -285,18 +284,10 @@ class Sender:
             contended_until=now + CONTENTION_WINDOW_MS if count > 1 else 0,
         )
 
-    def _write_and_charge(self, charge: bool, participant_id: str, write: Callable[[], None]) -> None:
-        """Write, and beside it pay for a message out of the burst."""
-        if not charge:
-            write()
-            return
-        interval = 1000 // self._limits.messages_per_second
-        self._gather(write, lambda: self._connections.charge(participant_id, interval=interval))
-
     # ---- in company ------------------------------------------------------------------------------------
 
     def _append_via_queue(
-        self, draft: Event, key: IdempotencyKey, member: Membership, patience: Backoff, charge: bool
+        self, draft: Event, key: IdempotencyKey, member: Membership, patience: Backoff, charge: RateLimitCharge
     ) -> IdempotencyRecord | None:
         """Queue the message and see it into the log.
 
@@ -305,7 +296,7 @@ class Sender:
         """
         now = milliseconds(self._clock)
         queued = QueuedMessage(f"{now:015d}#{secrets.token_urlsafe(9)}", now, draft, member, key)
-        self._write_and_charge(charge, member.participant_id, lambda: self._store.enqueue(queued))
+        charge.charge_beside(lambda: self._store.enqueue(queued))
         self._observer.count(Metric.MESSAGES_QUEUED)
         where, watch = member.conversation_id, LeaderTimeout(self._clock)
         while True:

@@ -131,12 +131,12 @@ class MessageUpdater:
         """
         if not is_conversation_id(where):
             raise NotFound
-        toll = RateLimitCharge(self._connections, caller.participant_id, self._clock, self._limits)
+        charge = RateLimitCharge(self._connections, caller.participant_id, self._clock, self._gather, self._limits)
         scenes: list[UpdateContext] = []
 
         def plan_at(head: Head) -> Commit:
             try:
-                scene = self._scene(head, caller, target, toll, not_found, load_extra)
+                scene = self._scene(head, caller, target, charge, not_found, load_extra)
                 if scene.latest_version_read > head.sequence_id:
                     raise HeadConflict(self._store.head(where))
                 scenes.append(scene)
@@ -147,14 +147,14 @@ class MessageUpdater:
                 raise
 
         def write(commit: Commit) -> None:
-            self._gather(lambda: self._store.commit(commit), *toll.pending_charges())
+            charge.charge_beside(lambda: self._store.commit(commit))
 
         try:
             commit = self._log.append(
                 where, plan_at, None if head is None else self._log.require_live(head), write
             )
         except NoChange as nothing:
-            self._gather(*toll.pending_charges())
+            charge.charge()
             return self._repeated(nothing, scenes[-1].message)
         return UpdateResult(
             commit.new.sequence_id, _current_message(scenes[-1].message, commit), pushes_for(commit)
@@ -165,7 +165,7 @@ class MessageUpdater:
         head: Head,
         caller: Principal,
         target: int,
-        toll: RateLimitCharge,
+        charge: RateLimitCharge,
         missing: NotFoundError,
         look: Callable[[], Any] | None,
     ) -> UpdateContext:
@@ -176,11 +176,11 @@ class MessageUpdater:
             lambda: self._store.membership(where, caller.participant_id),
             lambda: self._store.event(where, target),
             look or (lambda: {}),
-            toll.reserve,
+            charge.reserve,
         )
         if actor is None:
             raise NotFound
-        toll.raise_if_limited()
+        charge.raise_if_limited()
         if message is None or message.event["type"] != "message":
             raise missing()
         return UpdateContext(head, actor, message, more, caller.as_actor(actor), milliseconds(self._clock))
