@@ -20,7 +20,7 @@ from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.backoff import Backoff
 from chalicelib.core.kernel.clock import Clock, milliseconds
 from chalicelib.core.kernel.errors import ConversationBusy, NotFound
-from chalicelib.core.log.log import BACKOFF_BASE, BACKOFF_CAP
+from chalicelib.core.log.conflicts import BACKOFF_BASE, BACKOFF_CAP
 from chalicelib.core.model.conversations import ConversationState, Membership
 from chalicelib.core.model.events import Event
 from chalicelib.core.model.messages import IdempotencyKey

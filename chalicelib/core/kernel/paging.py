@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from typing import Any
 
 from chalicelib.core.kernel import json_codec
@@ -35,7 +36,7 @@ def start_key(cursor: str | None) -> str | None:
     return None if cursor is None else str(decode(cursor, str)[0])
 
 
-def page(name: str, items: list[Any], next_key: str | tuple[str | int, ...] | None) -> dict[str, Any]:
+def page(name: str, items: Sequence[Any], next_key: str | tuple[str | int, ...] | None) -> dict[str, Any]:
     """Return an answer with a page of items under `name`, and a cursor if there are more.
 
     `next_key` is the key after which the next page begins, None if this is the last one.

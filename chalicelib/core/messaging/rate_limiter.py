@@ -8,26 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chalicelib.core.kernel.clock import Clock, milliseconds
-from chalicelib.core.kernel.concurrency import Gather
+from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import RateLimited
-from chalicelib.core.kernel.limits import Limits
-from chalicelib.core.ports.connections import ConnectionStore
-from chalicelib.core.ports.rate_limits import RateLimitDecision
+from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.ports.rate_limits import RateLimitDecision, RateLimitStore
 
 
 class RateLimitCharge:
     """The charge of one message: asked for once, however often its write is tried, and made at most once."""
 
-    def __init__(
-        self, connections: ConnectionStore, participant_id: str, clock: Clock, gather: Gather, limits: Limits
-    ) -> None:
-        self._connections = connections
+    def __init__(self, participant_id: str, *, rate_limits: RateLimitStore, runtime: Runtime) -> None:
         self._participant_id = participant_id
-        self._clock = clock
-        self._gather = gather
-        self._interval = 1000 // limits.messages_per_second
-        self._burst = limits.message_burst
+        self._rate_limits = rate_limits
+        self._clock = runtime.clock
+        self._gather = runtime.gather
+        self._interval = 1000 // runtime.limits.messages_per_second
+        self._burst = runtime.limits.message_burst
         self._decision: RateLimitDecision | None = None
         self._charged = False
 
@@ -35,14 +31,14 @@ class RateLimitCharge:
         """Ask whether one more message is within the limit, unless that was asked before."""
         if self._decision is None:
             now = milliseconds(self._clock)
-            self._decision = self._connections.try_acquire(
+            self._decision = self._rate_limits.try_acquire(
                 self._participant_id, now, interval=self._interval, burst=self._burst
             )
 
     def raise_if_limited(self) -> None:
         """Raise RateLimited if the message is not within the limit."""
-        if self._decision is not None and not self._decision["allowed"]:
-            raise RateLimited(retry_after=self._decision["retry_after"])
+        if self._decision is not None and not self._decision.allowed:
+            raise RateLimited(retry_after=self._decision.retry_after)
 
     def charge_beside(self, write: Callable[[], object]) -> None:
         """Call `write`, and at the same time make the charge if it is still to be made."""
@@ -55,8 +51,8 @@ class RateLimitCharge:
         """Make the charge if it is still to be made."""
         if self._is_pending:
             self._charged = True
-            self._connections.charge(self._participant_id, interval=self._interval)
+            self._rate_limits.charge(self._participant_id, interval=self._interval)
 
     @property
     def _is_pending(self) -> bool:
-        return self._decision is not None and self._decision["charge_pending"] and not self._charged
+        return self._decision is not None and self._decision.charge_pending and not self._charged

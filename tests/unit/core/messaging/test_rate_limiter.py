@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 import pytest
 
-from chalicelib.core.kernel.clock import SystemClock
 from chalicelib.core.kernel.errors import RateLimited
-from chalicelib.core.kernel.limits import Limits
 from chalicelib.core.messaging.rate_limiter import RateLimitCharge
 from chalicelib.core.ports.rate_limits import RateLimitDecision
-from tests.support.sequential import run_sequential
+from tests.support.runtime import new_runtime
 
-STEADY: RateLimitDecision = {"allowed": True, "retry_after": 0.0, "charge_pending": False}
-BURST: RateLimitDecision = {"allowed": True, "retry_after": 0.0, "charge_pending": True}
-LIMITED: RateLimitDecision = {"allowed": False, "retry_after": 1.5, "charge_pending": False}
+STEADY = RateLimitDecision(allowed=True)
+BURST = RateLimitDecision(allowed=True, charge_pending=True)
+LIMITED = RateLimitDecision(allowed=False, retry_after=1.5)
 
 
 class FakeRateLimits:
@@ -36,7 +32,7 @@ class FakeRateLimits:
 
 
 def charge_on(store: FakeRateLimits) -> RateLimitCharge:
-    return RateLimitCharge(cast(Any, store), "alice", SystemClock(), run_sequential, Limits())
+    return RateLimitCharge("alice", rate_limits=store, runtime=new_runtime())
 
 
 def test_limit_is_asked_once_however_often_a_write_is_tried() -> None:
