@@ -142,7 +142,7 @@ class MessageUpdater:
         return UpdateContext(head, actor, message, extra, caller.as_actor(actor), now)
 
     def _repeat(self, nothing: NoChange, message: StoredEvent) -> UpdateResult:
-        """Return the result of a no-op, with the push of its event: the first process may have crashed before it."""
+        """Return the result of a no-op, with the push of its event, as the first process may have crashed."""
         head = nothing.head
         if nothing.sequence_id is None:
             return UpdateResult(head.sequence_id, message.current, [])
