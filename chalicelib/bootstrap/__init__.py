@@ -1,6 +1,8 @@
 """How the application is put together: the one package that knows all others.
 
-Nothing happens at import: a process calls `application`, which builds its one application, and tests call `build`.
+Nothing happens at import: a process calls `application`, which builds its one application, and tests call
+`build`.
+
 May import: everything but edge.
 """
 

@@ -51,7 +51,7 @@ def application() -> Application:
 
 
 def warm_up() -> None:
-    """Build in the init phase, which has a whole processor, what the first event would wait for.
+    """Build the application in the init phase, which has a whole processor, so that no event waits for it.
 
     Does not raise: an error occurs again at the first event, which can respond to it. The authorizer never calls
     this: Lambda loads it by its own module, without `app.py`.

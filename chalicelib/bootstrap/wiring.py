@@ -1,4 +1,4 @@
-"""Building an application: every object is created here, once, and given what it uses by keyword."""
+"""Building an application: every object is created here, once, with its dependencies as keywords."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def _stores(settings: Settings, dynamo_client: Any, runtime: Runtime) -> Stores:
 
 
 class _Shared:
-    """What several groups of services use."""
+    """The services and stores that several groups use."""
 
     def __init__(self, stores: Stores, runtime: Runtime, poster: ConnectionPoster, queue: JobQueue | None) -> None:
         self.stores = stores

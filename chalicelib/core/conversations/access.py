@@ -1,7 +1,7 @@
-"""Access to a conversation: members only, and outsiders cannot tell it from one that does not exist (L7).
+"""Access to a conversation: members only; for outsiders it is as if it did not exist (L7).
 
-A read checks the membership last, after everything that it returns was read, so that all of it was the member's to
-see, even if a removal happens in between.
+A read checks the membership last, after everything that it returns was read, so that all of it was the member's
+to see, even if a removal happens in between.
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ class Access:
     def hiding_errors_from_outsiders(
         self, conversation_id: str, caller: Principal, plan: Callable[[Head], Commit]
     ) -> Callable[[Head], Commit]:
-        """Return a plan whose errors reach only a caller who is still a member, as they tell of other members.
+        """Return a plan that raises NotFound in place of its errors if the caller is no longer a member.
 
-        Otherwise it raises NotFound.
+        They would reveal the state of a conversation that the caller may no longer see.
         """
 
         def plan_for_members(head: Head) -> Commit:
@@ -85,7 +85,7 @@ class Access:
 def erasure_error(failed: PreconditionFailed, caller: Principal) -> ChatError:
     """Return the error for a new membership of a participant who is being erased.
 
-    An erasure is private: only the participant learns of it, and others get what they get under contention.
+    An erasure is private: others get the error that they would get under contention.
     """
     if caller.participant_id in failed.erasing:
         return ErasureRunning()

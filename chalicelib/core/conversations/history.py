@@ -24,7 +24,7 @@ MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 
 
 class History:
-    """Shows members what was written, and moves their read pointers."""
+    """Shows messages and events to members, and moves their read pointers."""
 
     def __init__(
         self, *, event_log: EventLogStore, memberships: MembershipStore, access: Access, log_reader: LogReader

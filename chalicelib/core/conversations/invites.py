@@ -87,7 +87,7 @@ class Invites:
     def _write(
         self, caller: Principal, conversation_id: str, write: Callable[[Head, Membership], Invite | None]
     ) -> Invite:
-        """Return the result of `write`, which is repeated while what it is based on changes.
+        """Return the result of `write`, repeated while the head or the actor's membership changes.
 
         Raises:
             NotFound, Forbidden, ConversationBusy: nothing was written.

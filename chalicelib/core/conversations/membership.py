@@ -1,4 +1,4 @@
-"""Joining, leaving, adding and removing; who may do so is in `permissions.py`."""
+"""Joining, leaving, adding and removing; `permissions.py` has the rules."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Members:
-    """Changes who is in a conversation."""
+    """Changes the members of a conversation."""
 
     def __init__(
         self,

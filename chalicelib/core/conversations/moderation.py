@@ -1,7 +1,6 @@
-"""Roles, mutes and bans, and the audit log of them; who may do what is in `permissions.py`.
+"""Roles, mutes and bans, and the audit log of them; `permissions.py` has the rules.
 
-All of it changes only in commits that move the head: what a plan reads after the head still holds when it
-succeeds.
+All of it changes only in commits that move the head, so a plan that succeeds has read it in its current state.
 """
 
 from __future__ import annotations

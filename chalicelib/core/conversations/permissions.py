@@ -1,10 +1,10 @@
-"""Who may do what: `RULES`, from which the table "Who may what" in docs/protocol.md is generated.
+"""The permissions of each role: `RULES`, from which the table "Who may what" in docs/protocol.md is generated.
 
 Being a member is checked before (`access.py`), as outsiders must not learn that a conversation exists.
 
 Roles and mutes change only in commits that move the head. So a use case that reads the membership in its plan and
-calls `require` there needs no further precondition. A message does, as it is planned on a membership that was read
-earlier: its commit requires that the mute is as read (`aws/dynamodb/append.py`).
+calls `require` there needs no further precondition. A message does, as it is planned on a membership that was
+read earlier: its commit requires that the mute is as read (`aws/dynamodb/append.py`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from chalicelib.core.model.conversations import Membership
 
 
 class Action(enum.Enum):
-    """What a participant can do in a conversation, as the documentation calls it."""
+    """An action in a conversation, as the documentation calls it."""
 
     READ = "read"
     SEND_MESSAGE = "send messages"
@@ -45,7 +45,7 @@ class Action(enum.Enum):
 
 
 class Scope(enum.Enum):
-    """On whom, or on whose messages, an action is allowed; as the documentation calls it."""
+    """The targets on which an action is allowed, as the documentation calls them."""
 
     NONE = ""
     ALL = "yes"
@@ -57,7 +57,7 @@ class Scope(enum.Enum):
 
 
 class Rule(NamedTuple):
-    """One row of the table: what each role may, and what `others` may, who are not in the conversation."""
+    """One row of the table: the scope of an action for each role, and for `others`, who are outsiders."""
 
     owner: Scope = Scope.NONE
     moderator: Scope = Scope.NONE
@@ -106,7 +106,7 @@ RULES: Mapping[Action, Rule] = {
 
 
 class Target(Protocol):
-    """Whom an action concerns: a member, a participant who is to be added, or the author of a message."""
+    """The participant that an action concerns: a member, a newcomer, or the author of a message."""
 
     @property
     def participant_id(self) -> str:

@@ -120,7 +120,7 @@ class Roster:
         )
 
     def successors(self, leaving: Membership) -> list[Membership]:
-        """Return who becomes owner when a member leaves: none, unless it is the last owner and others remain.
+        """Return the member who becomes owner when the last owner leaves and others remain; otherwise none.
 
         The roster is read after the head of the append and changes only by appends, so it still holds when the
         commit succeeds.
@@ -152,7 +152,7 @@ class Roster:
         return pushes
 
     def unsubscribe_departed(self, conversation_id: str, participant_id: str, departed: Mapping[str, int]) -> None:
-        """End the subscriptions of a departed member, who then need not be named in the head any more."""
+        """End the subscriptions of a departed member, and remove the member from `Head.departed` after that."""
         event = departed[participant_id]
         self._subscriptions.unsubscribe_participant(conversation_id, participant_id, event)
         self._event_log.clear_departed(conversation_id, participant_id, event)

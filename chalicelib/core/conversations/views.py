@@ -53,7 +53,7 @@ class Views:
         self._gather = runtime.gather
 
     def participants(self, head: Head) -> list[frames.Participant]:
-        """Return all participants in the order in which they joined, with who is online."""
+        """Return all participants in the order in which they joined, and whether each is online."""
         roster, online = self._gather(
             lambda: self._memberships.roster(head.conversation_id),
             lambda: self._presence.online(head),
@@ -97,7 +97,7 @@ class Views:
     def _summaries(self, heads: Sequence[Head], caller: Principal) -> Sequence[Conversation]:
         """Return a view of each conversation that the caller is still in."""
         details, newest = self._conversations.load_summaries(heads)
-        # Last, so that it decides what of this the caller may see, and how much of it is unread.
+        # Read last: only of these conversations the caller may see anything, and so much is unread.
         conversation_ids = [head.conversation_id for head in heads]
         members = self._memberships.memberships(conversation_ids, caller.participant_id)
         views: list[Conversation] = []

@@ -1,4 +1,4 @@
-"""What every use case runs with, whatever it does."""
+"""The environment that all use cases have in common."""
 
 from __future__ import annotations
 

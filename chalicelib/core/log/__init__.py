@@ -1,5 +1,6 @@
 """The log of a conversation: appending to it, reading it without gaps, retrying writes that conflict.
 
-Knows nothing of roles, frames or connections: callers decide what to append and who may read.
+It knows nothing of roles, frames or connections: its callers check permissions and make the events.
+
 May import: kernel, model, ports.
 """

@@ -2,8 +2,8 @@
 
 Every append is one transaction that moves the head from n to n + k on the condition that it is still at n,
 together with the events n + 1 … n + k and everything that they imply. So the log is contiguous at every moment
-and its head is exact (L3), and an append is based on a known state: what a plan reads after the head, and what
-only appends can change, still holds if the commit succeeds.
+and its head is exact (L3), and an append is based on a known state: if the commit succeeds, everything that its
+plan read after the head, and that only appends can change, still holds.
 
 Of two concurrent appends one fails: it gets the new head, or only learns of the conflict, and is planned again.
 (For messages, `messaging/group_commit.py` avoids that many senders retry at the same time.)
@@ -33,7 +33,7 @@ class NoChange(Exception):
 
 
 class StaleRead(Exception):
-    """Raised by a plan that finds changed what its caller read before the head."""
+    """Raised by a plan if something has changed that its caller read before the head."""
 
 
 class Log:
@@ -70,9 +70,9 @@ class Log:
     ) -> Commit:
         """Commit what `plan` makes of the head; after a conflict, plan again on the new head.
 
-        `plan` must read its preconditions each time it is called. What it raises ends the append, but for
-        HeadConflict, which it raises if it read something that is newer than the head. `head` saves the first
-        read. `write` commits in place of the store, together with other writes.
+        `plan` must read its preconditions each time it is called. Its errors end the append, except HeadConflict,
+        which it raises if it read something that is newer than the head. `head` saves the first read. `write`
+        commits in place of the store, together with other writes.
 
         Raises:
             NotFound: the conversation is not live.

@@ -1,14 +1,14 @@
-"""Group commit: under contention, one sender appends the messages of all who are waiting.
+"""Group commit: under contention, one sender appends the messages of all waiting senders.
 
-A message goes into the conversation's queue, by one unconditional write that conflicts with nothing. The sender
+A message is put into the conversation's queue, by one unconditional write that conflicts with nothing. The sender
 of the oldest message is the leader: it appends up to `MAX_BATCH` queued messages in one transaction, which
-removes them from the queue as well. The others poll for the idempotency record of their own message. So
-contention costs each sender a few reads instead of lost races, and the log grows by many messages in the time of
-one append.
+removes them from the queue as well. The others poll for the idempotency records of their messages. So contention
+costs each sender a few reads instead of lost races, and the log grows by many messages in the time of one append.
 
-Nothing depends on who leads, or on clocks: two concurrent leaders conflict on the head, and a message is appended
-only if it is still in the queue and not in the log. A sender that gives up removes its message; if the sender has
-crashed, another one leads after `LEADER_TIMEOUT`, and drops the message once it is old.
+Correctness depends neither on the leader nor on clocks: two concurrent leaders conflict on the head, and a
+message is appended only if it is still in the queue and not in the log. A sender that gives up removes its
+message; if the sender has crashed, another one leads after `LEADER_TIMEOUT`, and drops the message once it is
+old.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LEADER_TIMEOUT = 0.25
 """Seconds after which another sender leads, because the oldest message stays in the queue."""
 POLL_DELAY = (0.02, 0.05)
 LEADER_DELAY = (0.004, 0.012)
-"""Bounds in seconds, as all who wait read one partition."""
+"""Bounds in seconds; random, as all waiting senders read one partition."""
 
 
 class GroupCommit:
@@ -62,7 +62,7 @@ class GroupCommit:
         queued = self._enqueue(draft, key, member, charge)
         conversation_id, leader_timeout = member.conversation_id, LeaderTimeout(self._clock)
         while True:
-            # Only a leader reads the whole batch: all who wait read this partition again and again.
+            # Only a leader reads the whole batch, as all waiting senders poll this partition.
             oldest = next(iter(self._event_log.queued_messages(conversation_id, 1)), None)
             is_gone = oldest is None or oldest.queue_id > queued.queue_id
             is_leader = oldest is not None and (
@@ -89,18 +89,18 @@ class GroupCommit:
     ) -> QueuedMessage:
         now = milliseconds(self._clock)
         queued = QueuedMessage(f"{now:015d}#{secrets.token_urlsafe(9)}", now, draft, member, key)
-        charge.charge_beside(lambda: self._event_log.enqueue(queued))
+        charge.charge_with(lambda: self._event_log.enqueue(queued))
         self._observer.count(Metric.MESSAGES_QUEUED)
         return queued
 
     def _give_up(self, queued: QueuedMessage) -> IdempotencyRecord | None:
-        """Raise ConversationBusy, unless a leader was first; then return what became of the message."""
+        """Remove a message and raise ConversationBusy; if a leader was first, return its record."""
         if self._event_log.dequeue(queued.member.conversation_id, queued.queue_id):
             raise ConversationBusy(retry_after=1)
         return self._event_log.idempotency_record(queued.key)
 
     def _commit_batch(self, conversation_id: str) -> None:
-        """Try once to append what is queued, and remove from the queue what can never be appended."""
+        """Try once to append the queued messages; remove those that can never be appended."""
         queue = self._event_log.queued_messages(conversation_id, MAX_BATCH)
         head = self._log.get_live_head(conversation_id)
         batch = self._batch(queue)
@@ -121,7 +121,7 @@ class GroupCommit:
                     self._event_log.dequeue(conversation_id, queued.queue_id)
 
     def _batch(self, queue: Sequence[QueuedMessage]) -> list[QueuedMessage]:
-        """Return what fits into one commit: each message once, each sender under one membership and mute."""
+        """Return the messages for one commit: each once, and each sender under one membership and mute."""
         oldest_allowed = milliseconds(self._clock) - int(2_000 * self._append_deadline)
         batch: dict[IdempotencyKey, QueuedMessage] = {}
         memberships: dict[str, tuple[int, int]] = {}

@@ -2,7 +2,7 @@
 
 An update reads its preconditions (the message exists, the caller wrote it, the emoji limit is not reached) after
 the head. Only an append can change them, and an append moves the head; so if the commit succeeds, they still
-held. If it does not, or if what was read is newer than the head, they are read again.
+held. If it fails, or if the message is newer than the head, they are read again.
 """
 
 from __future__ import annotations
@@ -82,10 +82,10 @@ class MessageUpdater:
     ) -> UpdateResult:
         """Append what `plan` makes of the message and the caller; no-op if it raises NoChange.
 
-        `load_extra` reads what else the plan needs, at the same time as the message. `head` saves a read.
+        `load_extra` reads more for the plan, at the same time as the message. `head` saves a read.
 
         Raises:
-            NotFound, RateLimited, ConversationBusy, and what `not_found` and `plan` raise: nothing was changed.
+            NotFound, RateLimited, ConversationBusy, and the errors of `not_found` and `plan`: nothing was changed.
         """
         if not is_conversation_id(conversation_id):
             raise NotFound
@@ -100,12 +100,12 @@ class MessageUpdater:
                 contexts.append(context)
                 return plan(context)
             except (ChatError, NoChange):
-                # The reads were made in parallel, and may tell of what came after a removal of the caller.
+                # The reads were made in parallel: they may be newer than a removal of the caller.
                 self._access.require_member(conversation_id, caller)
                 raise
 
         def write(commit: Commit) -> None:
-            charge.charge_beside(lambda: self._event_log.commit(commit))
+            charge.charge_with(lambda: self._event_log.commit(commit))
 
         live_head = None if head is None else self._log.require_live(head)
         try:

@@ -44,7 +44,7 @@ class MessageUpdates:
     """Edits and deletes messages, adds and removes reactions.
 
     In all methods, `head` saves a read, and `not_found` creates the error for a target that is not a message.
-    They raise what `MessageUpdater.apply` raises, and then nothing was changed.
+    Each raises the errors of `MessageUpdater.apply` as well; then nothing was changed.
     """
 
     def __init__(
@@ -64,9 +64,11 @@ class MessageUpdates:
         head: Head | None = None,
         not_found: NotFoundError = no_such_target,
     ) -> UpdateResult:
-        """Change the content of a message, and its mentions and metadata if given. Raises Muted, Forbidden, ….
+        """Change the content of a message, and its mentions and metadata if given.
 
-        ValidationFailed is raised for a deleted or expired message, a mention of an outsider, or too many edits.
+        Raises:
+            Muted, Forbidden: the caller may not edit the message.
+            ValidationFailed: it is deleted or expired, was edited too often, or mentions an outsider.
         """
         requested = {"content": edit.content, "mentions": edit.mentions, "metadata": edit.metadata}
         changes = {name: value for name, value in requested.items() if value is not None}
@@ -109,7 +111,7 @@ class MessageUpdates:
         head: Head | None = None,
         not_found: NotFoundError = no_such_target,
     ) -> UpdateResult:
-        """Delete the contents of a message and of its edits; tombstones stay in the log. Raises Forbidden, …."""
+        """Delete the contents of a message and of its edits; tombstones stay in the log. Raises Forbidden."""
 
         def plan(context: UpdateContext) -> Commit:
             permissions.require(Action.DELETE_MESSAGE, context.actor, context.author)
@@ -142,9 +144,11 @@ class MessageUpdates:
         head: Head | None = None,
         not_found: NotFoundError = no_such_target,
     ) -> UpdateResult:
-        """Add the caller's reaction to a message. Raises Muted, ….
+        """Add the caller's reaction to a message.
 
-        ValidationFailed is raised for a deleted or expired message, or too many different emoji.
+        Raises:
+            Muted: the caller may not react.
+            ValidationFailed: the message is deleted or expired, or has too many different emoji.
         """
 
         def plan(context: UpdateContext) -> Commit:
@@ -180,7 +184,7 @@ class MessageUpdates:
         head: Head | None = None,
         not_found: NotFoundError = no_such_target,
     ) -> UpdateResult:
-        """Remove the caller's reaction from a message; no-op if it is deleted or expired. Raises Muted, …."""
+        """Remove the caller's reaction from a message; no-op if it is deleted or expired. Raises Muted."""
 
         def plan(context: UpdateContext) -> Commit:
             permissions.require(Action.REACT, context.actor, now=context.now)

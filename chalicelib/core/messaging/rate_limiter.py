@@ -1,7 +1,8 @@
 """The limit on how many messages a participant may send; an update of a message counts as one.
 
-The limit is asked beside the reads that come before a write. A message within the steady rate is charged by that;
-one out of the burst is charged beside the write, so that a request that fails before it costs nothing.
+The limit is checked in parallel with the reads that come before a write. A message within the steady rate is
+charged by that; one out of the burst is charged in parallel with the write, so that a request that fails earlier
+is free.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from chalicelib.core.ports.rate_limits import RateLimitDecision, RateLimitStore
 
 
 class RateLimitCharge:
-    """The charge of one message: asked for once, however often its write is tried, and made at most once."""
+    """The charge for one message. The limit is checked once and charged once, however often the write is tried."""
 
     def __init__(self, participant_id: str, *, rate_limits: RateLimitStore, runtime: Runtime) -> None:
         self._participant_id = participant_id
@@ -28,7 +29,7 @@ class RateLimitCharge:
         self._charged = False
 
     def reserve(self) -> None:
-        """Ask whether one more message is within the limit, unless that was asked before."""
+        """Check the limit, unless that was done before."""
         if self._decision is None:
             now = milliseconds(self._clock)
             self._decision = self._rate_limits.try_acquire(
@@ -40,15 +41,15 @@ class RateLimitCharge:
         if self._decision is not None and not self._decision.allowed:
             raise RateLimited(retry_after=self._decision.retry_after)
 
-    def charge_beside(self, write: Callable[[], object]) -> None:
-        """Call `write`, and at the same time make the charge if it is still to be made."""
+    def charge_with(self, write: Callable[[], object]) -> None:
+        """Call `write`, and charge in parallel if that is still to be done."""
         if self._is_pending:
             self._gather(write, self.charge)
         else:
             write()
 
     def charge(self) -> None:
-        """Make the charge if it is still to be made."""
+        """Charge, if that is still to be done."""
         if self._is_pending:
             self._charged = True
             self._rate_limits.charge(self._participant_id, interval=self._interval)

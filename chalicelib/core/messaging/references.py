@@ -1,4 +1,4 @@
-"""What a message refers to: the message that it replies to, and the participants that it mentions."""
+"""References of a message: to the message that it replies to, and to mentioned participants."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class References:
         self._gather = gather
 
     def error(self, conversation_id: str, message: NewMessage) -> ValidationFailed | None:
-        """Return what is wrong with the references of a new message, if anything is."""
+        """Return the error of a new message with an invalid reference, or None."""
         target, mentioned = self._gather(
             lambda: self._event_log.event(conversation_id, message.reply_to) if message.reply_to else None,
             lambda: (

@@ -1,8 +1,8 @@
 """Sending a message: appended directly, or by group commit under contention.
 
 A direct append is one transaction: the head, the event, the idempotency record that makes a repeat a no-op, and
-the sender's membership, whose read pointer it moves. After two conflicts, or if the head says that there was
-contention a moment ago, the message goes into the queue (`group_commit.py`).
+the sender's membership, whose read pointer it moves. After two conflicts, or if the head records contention a
+moment ago, the message is queued (`group_commit.py`).
 """
 
 from __future__ import annotations
@@ -147,8 +147,8 @@ class Sender:
     ) -> tuple[Head, Membership, ChatError | None]:
         """Read everything that a message depends on, in one round trip.
 
-        The error is one that a message may have which was sent before: when its sender was not muted, and what it
-        refers to was there. Raises NotFound and RateLimited, which hold for a repeat as well.
+        The error is that of a new message; a repeat may have been sent when there was no mute and its references
+        were valid. Raises NotFound and RateLimited, which hold for a repeat as well.
         """
         now = milliseconds(self._clock)
         reads: list[Callable[[], Any]] = [
@@ -184,7 +184,7 @@ class Sender:
     def _replay_or_raise(
         self, caller: Principal, conversation_id: str, message: NewMessage, error: ChatError
     ) -> SendResult:
-        """Return the message if it is in the log. Raises `error` if it is not."""
+        """Return the message if it is in the log; raise `error` if it is not."""
         record = None
         if message.client_message_id is not None:
             key = IdempotencyKey(conversation_id, caller.participant_id, message.client_message_id)
@@ -227,7 +227,7 @@ class Sender:
         event = {**draft, "sequence_id": head.sequence_id + 1}
         new = next_head(head, 1, milliseconds(self._clock))
         commit = Commit(old=head, new=new, messages=[MessageAppend(event, member, key)])
-        charge.charge_beside(lambda: self._event_log.commit(commit))
+        charge.charge_with(lambda: self._event_log.commit(commit))
         return SendResult(event, duplicate=False, head=new)
 
     def _append_via_queue(

@@ -1,4 +1,4 @@
-"""What an update of a message is decided on: the message and the actor, as read after a head."""
+"""The basis of an update: the message and the actor, as read after a head."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class UpdateContext:
     actor: Membership
     message: StoredEvent
     extra: Any
-    """What else was read: the actor's reaction if there is one, or the memberships of mentioned participants."""
+    """The result of `load_extra`: the actor's reaction, or the memberships of mentioned participants."""
     sender: Actor
     """The actor, under the name that the event of the update has."""
     now: int
@@ -65,12 +65,12 @@ class UpdateContext:
 
     @property
     def latest_version_read(self) -> int:
-        """Return the sequence id of the newest event that what was read reflects."""
+        """Return the sequence id of the newest event that is reflected in the message or the reaction."""
         reacted_at = self.extra.sequence_id if isinstance(self.extra, Reaction) else 0
         return max(self.state.version, self.message.deleted_by, reacted_at)
 
     def commit(self, event_type: str, fields: dict[str, Any], **changes: Any) -> Commit:
-        """Return the commit of the update: an event with these fields, and other changes to what is stored."""
+        """Return the commit of the update: an event with these fields, and other changes."""
         conversation_id, sequence_id = self.head.conversation_id, self.next_sequence_id
         event = new_event(
             conversation_id,

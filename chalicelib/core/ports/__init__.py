@@ -1,5 +1,6 @@
-"""What the core needs of the outside: stores, a job queue, and a way to post to connections; all as protocols.
+"""Protocols of everything outside the core: stores, a job queue, and the posting of frames.
 
-Use cases take the narrow protocols that they use; one class of an adapter may implement several.
+Each class of the core takes the narrow protocols that it uses; an adapter may implement several in one class.
+
 May import: kernel, model.
 """

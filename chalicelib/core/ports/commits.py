@@ -1,4 +1,4 @@
-"""Writes that several items take part in, and what can prevent them."""
+"""Writes of several items in one transaction, and the errors that prevent them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class MessageAppend:
 class Commit:
     """One append to a log with everything that belongs to it, in one transaction.
 
-    Precondition: the head is still `old`. Afterwards it is `new`, and `events` and `messages` lie between the two.
+    Precondition: the head is still `old`. Afterwards it is `new`, with `events` and `messages` in between.
     """
 
     old: Head

@@ -1,4 +1,4 @@
-"""Connections and what belongs to them: subscriptions, tickets, typing, and members who went offline.
+"""Connections and what belongs to them: subscriptions, tickets, typing, and pending offline records.
 
 None of it outlives its connection for long. Every read is strongly consistent.
 """
@@ -126,12 +126,12 @@ class TypingStore(Protocol):
         ...
 
     def stop_typing(self, conversation_id: str, participant_id: str) -> bool:
-        """Return whether a push is due: the last one said that the member is typing."""
+        """Return whether a push is due: the last one was for `is_typing: true`."""
         ...
 
 
 class PendingOfflineStore(Protocol):
-    """Members who went offline, until that is announced or they are back."""
+    """Members without a connection, until that is announced or they are back."""
 
     def record_pending_offline(self, conversation_id: str, participant_id: str, batch_id: str, now: int) -> None:
         """Record that the last connection of a member closed at `now` (ms), in place of an earlier record."""

@@ -10,7 +10,7 @@ class ConnectionPoster(Protocol):
     """The callback API of the gateway."""
 
     def post_all(self, payloads: Mapping[str, Sequence[bytes]], deadline: float) -> list[str]:
-        """Post to all connections in parallel, to each its frames in order; return those that are gone (HTTP 410).
+        """Post to all connections in parallel, to each its frames in order; return those that responded with 410.
 
         Returns at `deadline` (by the monotonic clock) at the latest. Does not raise: frames that cannot be
         delivered in time are dropped, and their readers recover by `sync`.

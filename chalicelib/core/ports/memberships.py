@@ -1,4 +1,4 @@
-"""Memberships: who is in a conversation, in which role, and how far each member has read."""
+"""Memberships: the participants of a conversation, their roles and read pointers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class MembershipStore(Protocol):
         ...
 
     def past_membership(self, conversation_id: str, participant_id: str) -> PastMembership | None:
-        """Return what is kept of a former member."""
+        """Return the record of a former member, or None."""
         ...
 
     def move_read_pointer(self, member: Membership, read_up_to: int, read_message_count: int) -> bool:

@@ -75,10 +75,10 @@ class ErasureStore(Protocol):
 
 
 class ParticipantDataStore(Protocol):
-    """What else is stored under a participant's id, beside connections and subscriptions."""
+    """Records under a participant's id that no other port removes."""
 
     def delete_participant(self, participant_id: str) -> None:
-        """Delete what is left of connections, tickets and the rate limit of a participant."""
+        """Delete all remaining records of connections, tickets and the rate limit of a participant."""
         ...
 
     def delete_ephemeral(self, conversation_id: str, participant_id: str) -> None:

@@ -1,12 +1,12 @@
 """Erasing a participant from every conversation that they are or were in, with everything that they wrote.
 
-The pending work is what is stored: the *data locations* of the participant. Each one is begun, rewritten and
-deleted, and when none is left, the erasure is done. So there is no separate list of work that could be wrong, and
-any process can continue, after a crash or beside another one.
+The pending work is stored as the *data locations* of the participant. Each one is begun, rewritten and deleted,
+and when none is left, the erasure is done. So there is no separate list of work that could be wrong, and any
+process can continue, after a crash or in parallel with another one.
 
 **Begin.** An append makes the participant leave, with a `participant_erased` event, and leaves a data location in
-the place of the membership. From the moment of the request no membership of theirs can begin (every transaction
-that creates one requires that no erasure is running), so no conversation is missed.
+the place of the membership. From the moment of the request they can join no conversation (every transaction that
+creates one requires that no erasure is running), so no conversation is missed.
 
 **Wait.** A message that mentions them may have been checked before they left and be appended afterwards. After
 `Timing.erasure_grace`, which is longer than an invocation can take, that is no longer possible.
@@ -213,7 +213,7 @@ class Erasure:
     # ---- rewrite ---------------------------------------------------------------------------------------
 
     def _rewrite(self, job: ErasureJob, location: DataLocation, deadline: float) -> list[float]:
-        """Rewrite what one conversation holds, at least a page; return the delay if that is not complete."""
+        """Rewrite the items of one conversation, at least a page; return the delay if that is not complete."""
         early = location.started_at / 1000 + self._timing.erasure_grace - self._clock.now()
         if early > 0:
             return [early]
@@ -235,7 +235,7 @@ class Erasure:
                 return [0.0]
 
     def _delete_leftovers(self, conversation_id: str, participant_id: str) -> None:
-        """Delete what is stored beside the log, also if a process crashed between a departure and its pushes."""
+        """Delete subscriptions, queued messages and the like, which may remain after a crash."""
         head = self._event_log.head(conversation_id)
         if head is not None and participant_id in head.departed:
             self._roster.unsubscribe_departed(conversation_id, participant_id, head.departed)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from chalicelib.core.protocol.requests import ExportQuery
 
 EVENTS_PER_PAGE = 1_000
-"""Events that are read for a page, whoever wrote them; that takes a second or two."""
+"""Events of any author that are read for a page; that takes a second or two."""
 MAX_PAGE_BYTES = 2 * 1024 * 1024
 """A Lambda function may return 6 MB (quotas), in which this JSON is escaped once more."""
 _MEMBERS_ONLY_FIELDS = ("reactions", "version")

@@ -1,4 +1,4 @@
-"""Background jobs: erasures, retention checks, and resolving who went offline.
+"""Background jobs: erasures, retention checks, and offline pushes.
 
 A step of a job runs for some seconds and queues the next one if there is more to do. The queue holds only the
 name of a job; its progress is in the stores. Nothing depends on the queue: the hourly sweep finds all pending
@@ -25,7 +25,7 @@ from chalicelib.core.realtime.fan_out import FanOut
 from chalicelib.core.realtime.presence import PRESENCE, Presence, decode_job, encode_job
 
 ERASURE, RETENTION = "erasure", "retention"
-"""Kinds of jobs, beside `PRESENCE`; a job is named `kind:…`."""
+"""Kinds of jobs, as is `PRESENCE`; a job is named `kind:…`."""
 CHECKS_PER_QUERY = 10
 ERASURES_PER_SWEEP = 100
 OFFLINE_CONCURRENCY = 10
@@ -99,14 +99,14 @@ class Jobs:
         return None if is_finished else 0.0
 
     def _resolve_presence(self, batches: str, deadline: float) -> None:
-        """Push who is offline, and queue the rest at the deadline."""
+        """Send the offline pushes that are due, and queue the rest at the deadline."""
         try:
             pending = decode_job(batches)
         except ValueError:
             raise UnknownJob("a presence job must name batches") from None
         while pending:
             batch, pending = pending[:OFFLINE_CONCURRENCY], pending[OFFLINE_CONCURRENCY:]
-            pushes = [push for each in batch for push in self._presence.resolve(each)]
+            pushes = [push for offline in batch for push in self._presence.resolve(offline)]
             self._fan_out.deliver(pushes, within=self._timing.socket_fan_out)
             if pending and self._clock.monotonic() >= deadline:
                 self._send(encode_job(pending), 0.0)

@@ -1,5 +1,6 @@
-"""What happens beside the log: pushes to connections, presence, typing, tickets.
+"""Pushes to connections, presence, typing, and tickets.
 
-Best effort, after the commit; a reader who misses a push recovers by `sync`.
+All of it is best effort, after the commit; a reader who misses a push recovers by `sync`.
+
 May import: kernel, model, protocol, ports, log; and identity, for tickets.
 """

@@ -5,8 +5,8 @@ the new subscriber is read later still and contains the event (L5). A departed m
 left out even if a subscription is still there (L7).
 
 All connections are posted to in parallel, and none is waited for beyond the deadline; frames that cannot be
-delivered are dropped, and their readers recover by `sync` (L6). A connection that is gone (HTTP 410) is marked as
-stale.
+delivered are dropped, and their readers recover by `sync` (L6). A connection that no longer exists (HTTP 410) is
+marked as stale.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class FanOut:
         self._debounce_offline(self._announce_offline(ended, deadline), deadline)
 
     def _announce_offline(self, ended: Sequence[Subscription], deadline: float) -> list[Push]:
-        """Post at once what is not debounced; return all pushes."""
+        """Post the pushes that are not debounced; return all."""
         pushes = self._presence.on_unsubscribed(ended)
         self._post(self._group_by_connection(pushes), deadline)
         return pushes
@@ -108,7 +108,7 @@ class FanOut:
         return not gone
 
     def _fan_out(self, pushes: Sequence[Push], deadline: float) -> list[Subscription]:
-        """Carry out pushes; return the recipients that are gone."""
+        """Carry out pushes; return the recipients that no longer exist."""
         if not pushes:
             return []
         started = self._clock.monotonic()
@@ -123,7 +123,7 @@ class FanOut:
     def _debounce_offline(self, pushes: Sequence[Push], deadline: float) -> list[Subscription]:
         """Hand pending offline pushes to the queue, last of all, as no request waits for them.
 
-        Those that the queue does not take are posted now; returns the recipients that are gone.
+        Those that the queue does not take are posted now; returns the recipients that no longer exist.
         """
         pending = [push for push in pushes if isinstance(push, PendingOffline)]
         return self._post(self._group_by_connection(self._presence.debounce(pending)), deadline)
@@ -156,7 +156,7 @@ class FanOut:
             case ToSubscribers(conversation_id):
                 if conversation_id not in subscribers:
                     subscribers[conversation_id] = self._subscriptions.subscribers(conversation_id)
-                return [each for each in subscribers[conversation_id] if _is_recipient(each, push)]
+                return [to for to in subscribers[conversation_id] if _is_recipient(to, push)]
 
     def _connections_of_all(self, participant_ids: Sequence[str]) -> list[Subscription]:
         found: list[Subscription] = []
@@ -172,7 +172,7 @@ class FanOut:
     # ---- posting ---------------------------------------------------------------------------------------
 
     def _post(self, deliveries: _Deliveries, deadline: float) -> list[Subscription]:
-        """Post; return the recipients that are gone. Connections whose token has expired are disconnected."""
+        """Post, and disconnect connections with an expired token; return the recipients that no longer exist."""
         now, grace = self._clock.now(), self._timing.expired_token_grace
         expired = {
             connection_id: deliveries.pop(connection_id)

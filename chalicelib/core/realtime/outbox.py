@@ -1,4 +1,4 @@
-"""What a use case returns: its response, and the pushes that `FanOut` carries out after the commit."""
+"""The outbox: pushes that a use case returns, and that `FanOut` carries out after the commit."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ToParticipants:
 
 @dataclass(frozen=True, slots=True)
 class PendingOffline:
-    """Debounced: tells the subscribers of a conversation which members went offline (`presence.py`)."""
+    """Debounced offline pushes to the subscribers of a conversation (`presence.py`)."""
 
     conversation_id: str
     batch_id: str
@@ -67,12 +67,12 @@ class DirectReply:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a use case returns."""
+    """The result of a use case."""
 
     response: Any
     pushes: Sequence[Push] = field(default=())
     error: ChatError | None = None
-    """What to answer instead: the change was made and is pushed, but the caller may no longer read its result."""
+    """The error to answer with: the change was made and is pushed, but the caller may no longer see the result."""
 
 
 def pushes_for(commit: Commit) -> list[Push]:

@@ -39,7 +39,7 @@ _CLOCK_SKEW = 1000
 
 
 class Presence:
-    """Knows who is online, and which pushes a change of that causes."""
+    """Determines presence, and the pushes that a change of it causes."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Presence:
         self._timing = runtime.timing
 
     def online(self, head: Head) -> set[str]:
-        """Return who is online in a conversation; the empty set where that is not tracked."""
+        """Return the online participants of a conversation; the empty set where presence is not tracked."""
         if not self._is_tracked(head):
             return set()
         return self._online_participants(self._subscriptions.subscribers(head.conversation_id))
@@ -82,7 +82,7 @@ class Presence:
     def _online_participants(self, subscriptions: Sequence[Subscription]) -> set[str]:
         if not subscriptions:
             return set()
-        connections = self._connections.get_many([each.connection_id for each in subscriptions])
+        connections = self._connections.get_many([subscription.connection_id for subscription in subscriptions])
         since = milliseconds(self._clock) - 2_000 * self._timing.ping_interval
         return {
             subscription.participant_id
@@ -105,9 +105,9 @@ class Presence:
             return []
         subscribers = self._subscriptions.subscribers(conversation_id)
         own = [
-            (each.subscribed_at, each.connection_id)
-            for each in subscribers
-            if each.participant_id == participant_id
+            (subscriber.subscribed_at, subscriber.connection_id)
+            for subscriber in subscribers
+            if subscriber.participant_id == participant_id
         ]
         if own and min(own) != (subscription.subscribed_at, subscription.connection_id):
             return []
@@ -115,8 +115,8 @@ class Presence:
         if self._queue is not None:
             offline_at = self._pending_offline.cancel_pending_offline(conversation_id, participant_id)
         since = 0 if offline_at is None else offline_at - _CLOCK_SKEW
-        others = [each for each in subscribers if each.participant_id != participant_id]
-        if since and all(each.subscribed_at < since for each in others):
+        others = [subscriber for subscriber in subscribers if subscriber.participant_id != participant_id]
+        if since and all(subscriber.subscribed_at < since for subscriber in others):
             return []
         return [self._presence_push(head, actor, online=True, since=since)]
 
@@ -127,8 +127,10 @@ class Presence:
         """
         batch_id, now = secrets.token_urlsafe(9), milliseconds(self._clock)
         pushes: list[Push] = []
-        for conversation_id in dict.fromkeys(each.conversation_id for each in ended):
-            participant_ids = {each.participant_id for each in ended if each.conversation_id == conversation_id}
+        participants: dict[str, set[str]] = {}
+        for subscription in ended:
+            participants.setdefault(subscription.conversation_id, set()).add(subscription.participant_id)
+        for conversation_id, participant_ids in participants.items():
             offline = self._offline_members(conversation_id, participant_ids)
             if self._queue is None:
                 pushes += self._offline_pushes(offline)
@@ -141,14 +143,15 @@ class Presence:
         return pushes
 
     def _offline_members(self, conversation_id: str, participant_ids: Iterable[str]) -> list[tuple[Head, Actor]]:
-        """Return those who are members and have no subscription, unless there is no subscriber to notify."""
+        """Return the members without a subscription; none if there is no subscriber to notify."""
         head = self._event_log.head(conversation_id)
         if head is None or not self._is_tracked(head):
             return []
-        subscribed = {each.participant_id for each in self._subscriptions.subscribers(conversation_id)}
+        subscribers = self._subscriptions.subscribers(conversation_id)
+        subscribed = {subscriber.participant_id for subscriber in subscribers}
         if not subscribed:
             return []
-        absent = [each for each in participant_ids if each not in subscribed]
+        absent = [participant_id for participant_id in participant_ids if participant_id not in subscribed]
         members = [self._memberships.membership(conversation_id, participant_id) for participant_id in absent]
         return [(head, member.actor) for member in members if member is not None]
 
@@ -194,7 +197,7 @@ class Presence:
 
 def encode_job(pending: Sequence[PendingOffline]) -> str:
     """Return the job that resolves these; it names conversations and batches, and no participant."""
-    return f"{PRESENCE}:" + ",".join(f"{each.conversation_id}/{each.batch_id}" for each in pending)
+    return f"{PRESENCE}:" + ",".join(f"{offline.conversation_id}/{offline.batch_id}" for offline in pending)
 
 
 def decode_job(batches: str) -> list[PendingOffline]:

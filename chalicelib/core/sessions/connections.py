@@ -1,7 +1,7 @@
 """The life of a connection: opened, alive, perhaps stale and revived, closed.
 
 A connection is marked as stale after a post that was answered with 410. That can be wrong. If such a connection
-sends a frame, it gets a new *generation*, and what it had subscribed to is restored.
+sends a frame, it gets a new *generation*, and its subscriptions are restored.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Connections:
         return alive
 
     def _restore_subscriptions(self, connection: Connection, result: FrameResult) -> None:
-        """Restore what a connection had subscribed to.
+        """Restore the subscriptions of a connection.
 
         It stays stale until this is complete: if this process crashes, the next frame of the connection repeats
         it.
@@ -118,7 +118,7 @@ class Connections:
         return self.mark_alive(connection, result)
 
     def refresh_token(self, connection: Connection, token: str) -> Identity:
-        """Save a new token of the same participant; return what it says.
+        """Save a new token of the same participant; return its identity.
 
         Raises:
             Unauthorized: the token is not valid, or the connection was closed.

@@ -1,4 +1,4 @@
-"""What handling one frame leads to."""
+"""The result of handling one frame."""
 
 from __future__ import annotations
 

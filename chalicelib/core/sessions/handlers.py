@@ -1,4 +1,4 @@
-"""What each command of the WebSocket API does: `HANDLERS`."""
+"""The handlers of the commands of the WebSocket API: `HANDLERS`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SUBSCRIBE_CONCURRENCY = 8
 
 
 class CommandContext(NamedTuple):
-    """What a handler knows beside its command."""
+    """The connection, the head and the result that a handler works with."""
 
     connection: Connection
     head: Head | None

@@ -128,7 +128,7 @@ class Subscriptions:
         return {"type": "sync", **self._events_after(head, caller, after)}
 
     def _snapshot(self, caller: Principal, conversation_id: str, after: int | None) -> dict[str, Any]:
-        """Return what a new subscriber starts from: the events after `after`, or the newest ones."""
+        """Return the snapshot for a new subscriber: the events after `after`, or the newest ones."""
         head = self._log.get_live_head(conversation_id)
         snapshot = self._events_after(head, caller, after)
         if snapshot["events"]:
