@@ -41,16 +41,16 @@ def test_limit_is_asked_once_however_often_a_write_is_tried() -> None:
     for _ in range(3):
         charge.reserve()
         charge.raise_if_limited()
-        charge.charge_beside(lambda: store.calls.append("write"))
+        charge.charge_with(lambda: store.calls.append("write"))
     assert store.calls == ["ask", "write", "write", "write"]
 
 
-def test_message_out_of_the_burst_is_charged_beside_its_first_write_alone() -> None:
+def test_message_out_of_the_burst_is_charged_with_its_first_write_alone() -> None:
     store = FakeRateLimits(BURST)
     charge = charge_on(store)
     charge.reserve()
     for _ in range(2):
-        charge.charge_beside(lambda: store.calls.append("write"))
+        charge.charge_with(lambda: store.calls.append("write"))
     charge.charge()
     assert store.calls == ["ask", "write", "charge", "write"]
 
