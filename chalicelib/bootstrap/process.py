@@ -8,7 +8,8 @@ import os
 from collections.abc import Callable
 
 from chalicelib.bootstrap.services import Application
-from chalicelib.bootstrap.wiring import build, token_verifier
+from chalicelib.bootstrap.verification import token_verifier
+from chalicelib.bootstrap.wiring import build
 from chalicelib.core.kernel.clock import SystemClock
 from chalicelib.core.protocol.fields import Request
 from chalicelib.identity.model import Identity

@@ -5,7 +5,6 @@ The groups are named tuples: a frozen dataclass takes five times as long to crea
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from chalicelib.core.conversations.history import History
@@ -37,7 +36,6 @@ from chalicelib.core.realtime.fan_out import FanOut
 from chalicelib.core.realtime.tickets import Tickets
 from chalicelib.core.sessions.connections import Connections
 from chalicelib.core.sessions.dispatcher import Dispatcher
-from chalicelib.identity.model import Identity
 from chalicelib.settings import Settings
 
 
@@ -105,8 +103,6 @@ class Application(NamedTuple):
     settings: Settings
     runtime: Runtime
     stores: Stores
-    verify: Callable[[str], Identity]
-    """Verify a token. Raises Unauthorized, Unavailable."""
     conversations: ConversationServices
     messaging: MessagingServices
     realtime: RealtimeServices
