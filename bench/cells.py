@@ -17,9 +17,10 @@ from chalicelib.aws.dynamodb.table import (
     with_old_image,
 )
 from chalicelib.core.kernel import json_codec
+from chalicelib.core.kernel.backoff import Backoff
 from chalicelib.core.kernel.clock import Clock, milliseconds
 from chalicelib.core.kernel.errors import ConversationBusy, NotFound
-from chalicelib.core.log.log import Backoff
+from chalicelib.core.log.conflicts import BACKOFF_BASE, BACKOFF_CAP
 from chalicelib.core.model.conversations import ConversationState, Membership
 from chalicelib.core.model.events import Event
 from chalicelib.core.model.messages import IdempotencyKey
@@ -71,7 +72,13 @@ class Cells:
         return int(old["sequence_id"]) + 1
 
     def _fill(self, number: int, draft: Event, member: Membership, key: IdempotencyKey) -> int:
-        patience = Backoff(self._clock, WRITER_SECONDS)
+        backoff = Backoff(
+            self._clock,
+            base=BACKOFF_BASE,
+            cap=BACKOFF_CAP,
+            timeout=WRITER_SECONDS,
+            timed_out=lambda: ConversationBusy(retry_after=1),
+        )
         hashed = idempotency_key_hash(key)
         record = {
             "pk": f"K#{hashed}",
@@ -99,8 +106,8 @@ class Cells:
             except TransactionCancelled as cancelled:
                 if cancelled.failed(0):
                     return self._not_empty(number, draft, cancelled.reasons[0][1])
-                if cancelled.is_conflict and not patience.expired:
-                    patience.wait()
+                if cancelled.is_conflict and not backoff.expired:
+                    backoff.wait()
                     continue
                 self.void(key.conversation_id, number)
                 if cancelled.failed(1):

@@ -39,7 +39,7 @@ _BARE = "import json, os; from bench.bare_handler import handler; handler(json.l
 _STORE_CALLS = """
 import gc, time, app
 from chalicelib import bootstrap
-store = bootstrap.application().conversation_store
+store = bootstrap.application().stores.event_log
 def cost():
     begun = time.process_time_ns()
     store.head("nowhere")

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from chalicelib.core.kernel.clock import milliseconds, rfc3339
 from chalicelib.core.kernel.errors import ConversationBusy, NotFound
 from chalicelib.core.kernel.ids import new_message_id
-from chalicelib.core.log.log import Log
+from chalicelib.core.log.appending import Log
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.conversations import Head, Membership
 from chalicelib.core.model.events import Event
@@ -42,11 +42,13 @@ class Ours:
         """See `Design.send`."""
         world = self._world
         _, head = world.time.gather(
-            lambda: world.chat.connection_store.get(socket_of(participant_id)),
-            lambda: world.chat.conversation_store.head(world.conversation_id),
+            lambda: world.chat.stores.connections.get(socket_of(participant_id)),
+            lambda: world.chat.stores.event_log.head(world.conversation_id),
         )
         caller = Principal(participant_id, None)
-        sent = world.chat.sender.send(caller, world.conversation_id, world.message(client_message_id), head)
+        sent = world.chat.messaging.sender.send(
+            caller, world.conversation_id, world.message(client_message_id), head
+        )
         number: int = sent.event["sequence_id"]
         return number
 
@@ -61,12 +63,12 @@ class _Compared:
         """The reads before an append; `beside` is done together with the read of the socket's row."""
         world, chat = self.world, self.world.chat
         _, *results = world.time.gather(
-            lambda: chat.connection_store.get(socket_of(participant_id)),
+            lambda: chat.stores.connections.get(socket_of(participant_id)),
             *beside,
         )
         member, _ = world.time.gather(
             lambda: world.member(participant_id),
-            lambda: chat.connection_store.try_acquire(
+            lambda: chat.stores.rate_limits.try_acquire(
                 participant_id, milliseconds(world.time), interval=1, burst=1000
             ),
         )
@@ -95,7 +97,7 @@ class Optimistic(_Compared):
     def __init__(self, world: World, cap: float = 0.25) -> None:
         super().__init__(world)
         self._cap = cap
-        self._log = Log(world.chat.conversation_store, world.time, world.chat.settings.timing)
+        self._log = Log(event_log=world.chat.stores.event_log, runtime=world.chat.runtime)
 
     def send(self, participant_id: str, client_message_id: str) -> int:
         """See `Design.send`."""
@@ -134,7 +136,7 @@ class Optimistic(_Compared):
             head.roster_version,
         )
         event = {**draft, "sequence_id": number}
-        self.world.chat.conversation_store.commit(
+        self.world.chat.stores.event_log.commit(
             Commit(old=head, new=new, messages=[MessageAppend(event, member, key)])
         )
         return number

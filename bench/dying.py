@@ -113,7 +113,7 @@ class _Play:
             if isinstance(design, Sequencer):
                 end = design.cells.read(self._world.conversation_id, end)
             else:
-                head = self._world.chat.conversation_store.head(self._world.conversation_id)
+                head = self._world.chat.stores.event_log.head(self._world.conversation_id)
                 end = end if head is None else head.sequence_id
             self._seen.append((self._time.now(), end))
             self._time.sleep(LOOK_SECONDS)

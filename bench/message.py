@@ -102,25 +102,25 @@ class Room:
         now = int(time.time())
         for connection_id, name in zip(self.sockets, names, strict=True):
             opened = Connection(connection_id, name, None, now + 86_400, now * 1000, now * 1000)
-            self.chat.connection_store.open(opened)
+            self.chat.stores.connections.open(opened)
         request = CreateConversation(
             title="A room", participants=[NewParticipant(participant_id=each, name=each) for each in names[1:]]
         )
-        made = self.chat.conversations.create(Principal(names[0], names[0]), request)
+        made = self.chat.conversations.lifecycle.create(Principal(names[0], names[0]), request)
         self.conversation_id: str = made.response["conversation_id"]
         for each, name in zip(self.sockets, names, strict=True):
             # Without the answer, which grows with the conversation and is not what is measured.
             heard = Subscription(self.conversation_id, each, name, 1, 1, now + 86_400, subscribed_at=now * 1000)
-            self.chat.connection_store.subscribe(heard)
+            self.chat.stores.subscriptions.subscribe(heard)
         self._number = 0
 
     def say(self, connection_id: str, **command: Any) -> None:
         """One frame of a socket, and all that comes of it, as the function does it."""
-        reply = self.chat.sessions.receive(connection_id, json.dumps(command))
+        reply = self.chat.sessions.dispatcher.receive(connection_id, json.dumps(command))
         if reply.failure is not None or any(each["type"] == "error" for each in reply.replies):
             raise RuntimeError(f"the chat refused: {reply.replies}")
         answer = DirectReply(connection_id, reply.generation, reply.replies)
-        self.chat.fan_out.deliver(reply.pushes, within=20, answer=answer)
+        self.chat.realtime.fan_out.deliver(reply.pushes, within=20, reply=answer)
 
     def send(self, times: int = 1) -> None:
         """Messages of the usual size, from the first of them."""
@@ -136,7 +136,7 @@ class Room:
 
     def written(self) -> int:
         """How many events the log has."""
-        head = self.chat.conversation_store.head(self.conversation_id)
+        head = self.chat.stores.event_log.head(self.conversation_id)
         return 0 if head is None else head.sequence_id
 
 

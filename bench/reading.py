@@ -62,10 +62,10 @@ def list_of(conversations: int) -> Cost:
     def measure(world: World, _: MemoryEngine) -> Cost:
         somebody = Principal("somebody", "Somebody")
         for number in range(conversations):
-            world.chat.conversations.create(somebody, CreateConversation(title=f"Conversation {number}"))
+            world.chat.conversations.lifecycle.create(somebody, CreateConversation(title=f"Conversation {number}"))
 
         def read() -> int:
-            answer = world.chat.conversations.list(somebody, ConversationsQuery())
+            answer = world.chat.conversations.views.list(somebody, ConversationsQuery())
             listed = answer["conversations"]
             return len(listed) if isinstance(listed, list) else 0
 
@@ -82,7 +82,7 @@ def history_of(messages: int) -> Cost:
         reader = Principal(world.people[0], None)
 
         def read() -> int:
-            answer = world.chat.history.messages(reader, world.conversation_id, MessagesQuery())
+            answer = world.chat.conversations.history.messages(reader, world.conversation_id, MessagesQuery())
             found = answer["messages"]
             return len(found) if isinstance(found, list) else 0
 
@@ -106,7 +106,7 @@ def _in_simulation(measure: Callable[[World, MemoryEngine], Cost]) -> Cost:
 def _fill(world: World, engine: MemoryEngine, messages: int) -> None:
     """Put so many messages into the log by hand, as if they had been sent."""
     pk = conversation_pk(world.conversation_id)
-    end = world.chat.conversation_store.head(world.conversation_id)
+    end = world.chat.stores.event_log.head(world.conversation_id)
     if end is None:
         raise LookupError("the conversation is not there")
     first = end.sequence_id + 1

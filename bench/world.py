@@ -95,7 +95,7 @@ class World:
 
     def member(self, participant_id: str) -> Membership:
         """Somebody's place in the conversation."""
-        member = self.chat.conversation_store.membership(self.conversation_id, participant_id)
+        member = self.chat.stores.memberships.membership(self.conversation_id, participant_id)
         if member is None:
             raise LookupError(f"{participant_id} is not in the conversation")
         return member
@@ -121,10 +121,10 @@ def make_world(
         title="A crowd",
         participants=[NewParticipant(participant_id=each, name=each.title()) for each in names[1:]],
     )
-    made = chat.conversations.create(Principal(names[0], names[0].title()), request)
+    made = chat.conversations.lifecycle.create(Principal(names[0], names[0].title()), request)
     now = int(time.now())
     for each in names:
-        chat.connection_store.open(Connection(socket_of(each), each, None, now + 86_400, now * 1000, now * 1000))
+        chat.stores.connections.open(Connection(socket_of(each), each, None, now + 86_400, now * 1000, now * 1000))
     return World(chat, meter, meter, time, made.response["conversation_id"], names)
 
 

@@ -13,8 +13,8 @@ from chalicelib.observability import logs
 def check(chat: Application) -> tuple[int, dict[str, Any]]:
     """Status and body of the answer. The reads are of items that never exist."""
     checks = {
-        "conversations": _probe(lambda: chat.conversation_store.head("health")),
-        "connections": _probe(lambda: chat.connection_store.get("health")),
+        "conversations": _probe(lambda: chat.stores.event_log.head("health")),
+        "connections": _probe(lambda: chat.stores.connections.get("health")),
     }
     healthy = all(state == "ok" for state in checks.values())
     body = {

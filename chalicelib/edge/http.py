@@ -86,7 +86,7 @@ def _identity(request: Request) -> Identity:
     if not participant_id or expires_at is None:
         raise Unauthorized
     identity = Identity(participant_id, context.get("name"), int(float(expires_at)))
-    if identity.expires_at + current_settings().identity.leeway <= bootstrap.application().clock.now():
+    if identity.expires_at + current_settings().identity.leeway <= bootstrap.application().runtime.clock.now():
         raise Unauthorized("The token has expired.")
     return identity
 
@@ -144,7 +144,7 @@ def _push(outcome: Result) -> None:
     """Carry out the pushes. What was done stands, whether they get through or not."""
     try:
         chat = bootstrap.application()
-        chat.fan_out.deliver(outcome.pushes, within=chat.settings.timing.http_fan_out)
+        chat.realtime.fan_out.deliver(outcome.pushes, within=chat.settings.timing.http_fan_out)
     except Exception as error:  # noqa: BLE001 — its readers recover by sync
         logs.log_failure(error)
 

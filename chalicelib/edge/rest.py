@@ -38,19 +38,19 @@ __all__ = ["auth", "rest"]
 )
 def create_conversation(call: AuthenticatedRequest, body: requests.CreateConversation) -> Result:
     """Make a conversation."""
-    return bootstrap.application().conversations.create(call.caller, body)
+    return bootstrap.application().conversations.lifecycle.create(call.caller, body)
 
 
 @route("GET", "/conversations", {200: "ConversationList"}, query=requests.ConversationsQuery)
 def list_conversations(call: AuthenticatedRequest, query: requests.ConversationsQuery) -> Any:
     """The caller's conversations."""
-    return bootstrap.application().conversations.list(call.caller, query)
+    return bootstrap.application().conversations.views.list(call.caller, query)
 
 
 @route("GET", "/conversations/{conversation_id}", {200: "Conversation"})
 def get_conversation(call: AuthenticatedRequest, conversation_id: str) -> Any:
     """One conversation with its participants and newest messages."""
-    return bootstrap.application().conversations.view(conversation_id, call.caller, messages=True)
+    return bootstrap.application().conversations.views.view(conversation_id, call.caller, messages=True)
 
 
 @route(
@@ -64,16 +64,16 @@ def update_conversation(
     call: AuthenticatedRequest, conversation_id: str, body: requests.UpdateConversation
 ) -> Result:
     """Change title, policy, metadata or retention."""
-    outcome = bootstrap.application().conversations.update(call.caller, conversation_id, body)
+    outcome = bootstrap.application().conversations.lifecycle.update(call.caller, conversation_id, body)
     if "retention_days" in body.model_fields_set:
-        bootstrap.application().jobs.schedule_check(conversation_id)
+        bootstrap.application().privacy.jobs.schedule_check(conversation_id)
     return outcome
 
 
 @route("DELETE", "/conversations/{conversation_id}", {204: None}, errors=(Forbidden,))
 def delete_conversation(call: AuthenticatedRequest, conversation_id: str) -> Result:
     """Delete it for everybody."""
-    return bootstrap.application().conversations.delete(call.caller, conversation_id)
+    return bootstrap.application().conversations.lifecycle.delete(call.caller, conversation_id)
 
 
 @route(
@@ -85,7 +85,7 @@ def delete_conversation(call: AuthenticatedRequest, conversation_id: str) -> Res
 )
 def join_conversation(call: AuthenticatedRequest, conversation_id: str, body: requests.Join) -> Result:
     """Join as oneself, by an invite or because it is open."""
-    return bootstrap.application().members.join(call.caller, conversation_id, body.invite)
+    return bootstrap.application().conversations.members.join(call.caller, conversation_id, body.invite)
 
 
 @route(
@@ -96,7 +96,7 @@ def join_conversation(call: AuthenticatedRequest, conversation_id: str, body: re
 )
 def leave_conversation(call: AuthenticatedRequest, conversation_id: str) -> Result:
     """Leave."""
-    return bootstrap.application().members.leave(call.caller, conversation_id)
+    return bootstrap.application().conversations.members.leave(call.caller, conversation_id)
 
 
 @route(
@@ -108,7 +108,7 @@ def leave_conversation(call: AuthenticatedRequest, conversation_id: str) -> Resu
 )
 def add_participant(call: AuthenticatedRequest, conversation_id: str, body: requests.NewParticipant) -> Result:
     """Add somebody."""
-    return bootstrap.application().members.add(call.caller, conversation_id, body)
+    return bootstrap.application().conversations.members.add(call.caller, conversation_id, body)
 
 
 @route(
@@ -126,7 +126,9 @@ def update_participant(
     body: requests.UpdateParticipant,
 ) -> Result:
     """Give somebody a role, mute or unmute them."""
-    return bootstrap.application().moderation.update(call.caller, conversation_id, query.participant_id, body)
+    return bootstrap.application().conversations.moderation.update(
+        call.caller, conversation_id, query.participant_id, body
+    )
 
 
 @route(
@@ -141,8 +143,12 @@ def remove_participant(
 ) -> Result:
     """Remove somebody; with `ban` for good, in or not."""
     if query.ban == "true":
-        return bootstrap.application().moderation.ban(call.caller, conversation_id, query.participant_id)
-    outcome = bootstrap.application().members.remove(call.caller, conversation_id, query.participant_id)
+        return bootstrap.application().conversations.moderation.ban(
+            call.caller, conversation_id, query.participant_id
+        )
+    outcome = bootstrap.application().conversations.members.remove(
+        call.caller, conversation_id, query.participant_id
+    )
     return Result(None, outcome.pushes)
 
 
@@ -155,7 +161,7 @@ def remove_participant(
 )
 def list_bans(call: AuthenticatedRequest, conversation_id: str, query: requests.PageQuery) -> Any:
     """Who is banned."""
-    return bootstrap.application().moderation.bans(call.caller, conversation_id, query)
+    return bootstrap.application().conversations.moderation.bans(call.caller, conversation_id, query)
 
 
 @route(
@@ -167,7 +173,9 @@ def list_bans(call: AuthenticatedRequest, conversation_id: str, query: requests.
 )
 def lift_ban(call: AuthenticatedRequest, conversation_id: str, query: requests.ParticipantQuery) -> Result:
     """Let somebody come in again who was banned."""
-    return bootstrap.application().moderation.unban(call.caller, conversation_id, query.participant_id)
+    return bootstrap.application().conversations.moderation.unban(
+        call.caller, conversation_id, query.participant_id
+    )
 
 
 @route(
@@ -179,7 +187,7 @@ def lift_ban(call: AuthenticatedRequest, conversation_id: str, query: requests.P
 )
 def create_invite(call: AuthenticatedRequest, conversation_id: str, body: requests.CreateInvite) -> Any:
     """A link by which others may join; its secret is told here and never again."""
-    return bootstrap.application().invites.create(call.caller, conversation_id, body)
+    return bootstrap.application().conversations.invites.create(call.caller, conversation_id, body)
 
 
 @route(
@@ -191,13 +199,13 @@ def create_invite(call: AuthenticatedRequest, conversation_id: str, body: reques
 )
 def list_invites(call: AuthenticatedRequest, conversation_id: str, query: requests.PageQuery) -> Any:
     """The invites that have not expired, without their secrets."""
-    return bootstrap.application().invites.list(call.caller, conversation_id, query)
+    return bootstrap.application().conversations.invites.list(call.caller, conversation_id, query)
 
 
 @route("DELETE", "/conversations/{conversation_id}/invites/{invite}", {204: None}, errors=(Forbidden,))
 def revoke_invite(call: AuthenticatedRequest, conversation_id: str, invite: str) -> None:
     """End an invite, named by its secret or its `invite_id`."""
-    bootstrap.application().invites.revoke(call.caller, conversation_id, invite)
+    bootstrap.application().conversations.invites.revoke(call.caller, conversation_id, invite)
 
 
 @route(
@@ -209,19 +217,19 @@ def revoke_invite(call: AuthenticatedRequest, conversation_id: str, invite: str)
 )
 def list_audit(call: AuthenticatedRequest, conversation_id: str, query: requests.AuditQuery) -> Any:
     """Who used which right, on whom."""
-    return bootstrap.application().moderation.audit(call.caller, conversation_id, query)
+    return bootstrap.application().conversations.moderation.audit(call.caller, conversation_id, query)
 
 
 @route("GET", "/conversations/{conversation_id}/messages", {200: "Messages"}, query=requests.MessagesQuery)
 def list_messages(call: AuthenticatedRequest, conversation_id: str, query: requests.MessagesQuery) -> Any:
     """History."""
-    return bootstrap.application().history.messages(call.caller, conversation_id, query)
+    return bootstrap.application().conversations.history.messages(call.caller, conversation_id, query)
 
 
 @route("GET", "/conversations/{conversation_id}/events", {200: "Events"}, query=requests.EventsQuery)
 def list_events(call: AuthenticatedRequest, conversation_id: str, query: requests.EventsQuery) -> Any:
     """The raw log."""
-    return bootstrap.application().history.events(call.caller, conversation_id, query)
+    return bootstrap.application().conversations.history.events(call.caller, conversation_id, query)
 
 
 @route(
@@ -235,7 +243,7 @@ def send_message(
     call: AuthenticatedRequest, conversation_id: str, body: requests.SendMessage
 ) -> tuple[int, Result]:
     """Say something: 201 the event, or 200 the same for a repeat."""
-    sender = bootstrap.application().sender
+    sender = bootstrap.application().messaging.sender
     sent = sender.send(call.caller, conversation_id, body)
     return 200 if sent.duplicate else 201, Result(sent.event, sender.pushes(sent))
 
@@ -262,8 +270,8 @@ def edit_message(
 ) -> Result:
     """Give a message of one's own another content: the message as it now is."""
     target = _number(sequence_id)
-    changed = bootstrap.application().message_updates.edit(
-        call.caller, conversation_id, target, body, missing=NotFound
+    changed = bootstrap.application().messaging.updates.edit(
+        call.caller, conversation_id, target, body, not_found=NotFound
     )
     return Result(changed.message, changed.pushes)
 
@@ -272,8 +280,8 @@ def edit_message(
 def delete_message(call: AuthenticatedRequest, conversation_id: str, sequence_id: str) -> Result:
     """Take back all that a message says; owners and moderators may that of others, too."""
     target = _number(sequence_id)
-    changed = bootstrap.application().message_updates.delete(
-        call.caller, conversation_id, target, missing=NotFound
+    changed = bootstrap.application().messaging.updates.delete(
+        call.caller, conversation_id, target, not_found=NotFound
     )
     return Result(None, changed.pushes)
 
@@ -283,7 +291,9 @@ def list_reactions(
     call: AuthenticatedRequest, conversation_id: str, sequence_id: str, query: requests.ReactionsQuery
 ) -> Any:
     """Who reacted to a message, and with what."""
-    return bootstrap.application().history.reactions(call.caller, conversation_id, _number(sequence_id), query)
+    return bootstrap.application().conversations.history.reactions(
+        call.caller, conversation_id, _number(sequence_id), query
+    )
 
 
 @route("PUT", f"{_MESSAGE_PATH}/reactions", {204: None}, query=requests.EmojiQuery, errors=(Muted, RateLimited))
@@ -292,8 +302,8 @@ def add_reaction(
 ) -> Result:
     """React to a message."""
     target = _number(sequence_id)
-    changed = bootstrap.application().message_updates.react(
-        call.caller, conversation_id, target, query.emoji, missing=NotFound
+    changed = bootstrap.application().messaging.updates.react(
+        call.caller, conversation_id, target, query.emoji, not_found=NotFound
     )
     return Result(None, changed.pushes)
 
@@ -304,8 +314,8 @@ def remove_reaction(
 ) -> Result:
     """Take a reaction back."""
     target = _number(sequence_id)
-    changed = bootstrap.application().message_updates.unreact(
-        call.caller, conversation_id, target, query.emoji, missing=NotFound
+    changed = bootstrap.application().messaging.updates.unreact(
+        call.caller, conversation_id, target, query.emoji, not_found=NotFound
     )
     return Result(None, changed.pushes)
 
@@ -313,31 +323,31 @@ def remove_reaction(
 @route("PUT", "/conversations/{conversation_id}/read", {200: "ReadPointer"}, body=requests.MoveReadPointer)
 def move_read_pointer(call: AuthenticatedRequest, conversation_id: str, body: requests.MoveReadPointer) -> Result:
     """Move one's read pointer."""
-    return bootstrap.application().history.read(call.caller, conversation_id, body.sequence_id)
+    return bootstrap.application().conversations.history.read(call.caller, conversation_id, body.sequence_id)
 
 
 @route("GET", "/me/export", {200: "Export"}, query=requests.ExportQuery)
 def export_data(call: AuthenticatedRequest, query: requests.ExportQuery) -> Any:
     """The caller's own data, a page at a time."""
-    return bootstrap.application().export.page(call.caller, query)
+    return bootstrap.application().privacy.export.page(call.caller, query)
 
 
 @route("DELETE", "/me", {202: "Erasure"}, errors=(ConversationBusy,))
 def erase_participant(call: AuthenticatedRequest) -> Any:
     """Erase the caller everywhere; asked again while it runs: the same erasure."""
-    return bootstrap.application().jobs.erase(call.caller)
+    return bootstrap.application().privacy.jobs.erase(call.caller)
 
 
 @route("GET", "/me/erasure", {200: "Erasure"}, errors=(NotFound,))
 def get_erasure(call: AuthenticatedRequest) -> Any:
     """How far that has got."""
-    return bootstrap.application().erasure.status(call.caller)
+    return bootstrap.application().privacy.erasure.status(call.caller)
 
 
 @route("POST", "/tickets", {201: "Ticket"}, body=requests.EmptyBody)
 def create_ticket(call: AuthenticatedRequest) -> Any:
     """A ticket to open a socket with."""
-    return bootstrap.application().tickets.issue(call.identity)
+    return bootstrap.application().realtime.tickets.issue(call.identity)
 
 
 @public("/health", {200: "Health", 503: "Health"})

@@ -15,7 +15,7 @@ def run_sweep(seconds: float) -> None:
     """
     with invocation("sweep"):
         try:
-            bootstrap.application().jobs.sweep(seconds)
+            bootstrap.application().privacy.jobs.sweep(seconds)
         except Exception as error:  # noqa: BLE001 — raised again below, as something harmless
             logs.log_failure(error)
             # Lambda writes down the message of what a function raises: this one says nothing.

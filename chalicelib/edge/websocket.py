@@ -26,13 +26,13 @@ def connect(event: dict[str, Any]) -> dict[str, Any]:
         try:
             credentials = read_credentials(event.get("headers"), event.get("queryStringParameters"))
             if credentials.ticket is not None:
-                identity = bootstrap.application().tickets.redeem(credentials.ticket)
+                identity = bootstrap.application().realtime.tickets.redeem(credentials.ticket)
             elif credentials.token is not None:
                 identity = bootstrap.verifier()(credentials.token)
             else:
                 raise Unauthorized
             observer.bind(participant_id=identity.participant_id)
-            bootstrap.application().sessions.open(connection_id, identity)
+            bootstrap.application().sessions.connections.open(connection_id, identity)
         except (Unauthorized, InvalidCredentials):
             return {"statusCode": 401}
         except ChatError as problem:
@@ -53,14 +53,14 @@ def message(event: dict[str, Any]) -> dict[str, Any]:
     with invocation("message", **ids):
         try:
             chat = bootstrap.application()
-            reply = chat.sessions.receive(connection_id, event.get("body") or "")
-            if reply.failure is not None:
-                logs.log_failure(reply.failure)
-            if reply.close_with is not None:
-                chat.fan_out.disconnect(connection_id, reply.close_with)
-            answer = DirectReply(connection_id, reply.generation, reply.replies, _received_at(event))
+            result = chat.sessions.dispatcher.receive(connection_id, event.get("body") or "")
+            if result.failure is not None:
+                logs.log_failure(result.failure)
+            if result.close_with is not None:
+                chat.realtime.fan_out.disconnect(connection_id, result.close_with)
+            reply = DirectReply(connection_id, result.generation, result.replies, _received_at(event))
             within = chat.settings.timing.socket_fan_out
-            chat.fan_out.deliver(reply.pushes, within=within, answer=answer)
+            chat.realtime.fan_out.deliver(result.pushes, within=within, reply=reply)
         except Exception as error:  # noqa: BLE001 — what was acknowledged stands, and its readers recover by sync
             logs.log_failure(error)
     return OK
@@ -72,8 +72,8 @@ def disconnect(event: dict[str, Any]) -> dict[str, Any]:
     with invocation("disconnect", **ids):
         try:
             chat = bootstrap.application()
-            pushes = chat.sessions.close(connection_id)
-            chat.fan_out.deliver(pushes, within=chat.settings.timing.socket_fan_out)
+            pushes = chat.sessions.connections.close(connection_id)
+            chat.realtime.fan_out.deliver(pushes, within=chat.settings.timing.socket_fan_out)
         except Exception as error:  # noqa: BLE001 — API Gateway ignores it anyway
             logs.log_failure(error)
     return OK

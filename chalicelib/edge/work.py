@@ -18,7 +18,7 @@ def run_job(messages: Iterable[str], seconds: float) -> None:
     with invocation("worker"):
         try:
             for message in messages:
-                bootstrap.application().jobs.run(message, seconds)
+                bootstrap.application().privacy.jobs.run(message, seconds)
         except Exception as error:  # noqa: BLE001 — raised again below, as something harmless
             logs.log_failure(error)
             # Lambda writes down the message of what a function raises: this one says nothing.

@@ -19,7 +19,7 @@ import gc, importlib, json, os, sys
 importlib.import_module(os.environ["_HANDLER"].rpartition(".")[0])
 from chalicelib import bootstrap
 loaded = bootstrap.application.cache_info().currsize
-found = bootstrap.application().conversation_store.head("nowhere") if os.environ.get("ASK") else None
+found = bootstrap.application().stores.event_log.head("nowhere") if os.environ.get("ASK") else None
 sdk = sorted(each for each in sys.modules if each in ("boto3", "botocore", "urllib3", "http.client", "jwt"))
 if os.environ.get("WHAT"):
     import app

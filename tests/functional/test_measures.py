@@ -156,8 +156,8 @@ def test_a_log_that_is_broken_costs_nobody_a_message(chat: Any, callbacks: Callb
     finally:
         logging.getLogger().removeHandler(broken)
     assert {"event", "message_ack"} <= {each["type"] for each in callbacks.heard_by("a=")}
-    store = bootstrap.application().connection_store
-    assert {each.connection_id for each in store.subscribers(where)} == {"a=", "c="}
+    stores = bootstrap.application().stores
+    assert {each.connection_id for each in stores.subscriptions.subscribers(where)} == {"a=", "c="}
 
 
 def test_without_a_stage_there_is_no_line(chat: Any, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:

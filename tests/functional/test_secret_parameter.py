@@ -60,4 +60,4 @@ def test_what_cannot_be_read_is_tried_again(kept_elsewhere: Any, useless: str | 
 
 def test_the_application_is_made_without_it(kept_elsewhere: Any) -> None:
     # The functions that never see a token may not read the parameter.
-    assert bootstrap.application().conversation_store.head("conv_none") is None
+    assert bootstrap.application().stores.event_log.head("conv_none") is None

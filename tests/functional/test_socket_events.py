@@ -83,7 +83,7 @@ def conversation(owner: str, *others: str) -> str:
     request = CreateConversation(
         title="Trip", participants=[NewParticipant(participant_id=each, name=each) for each in others]
     )
-    outcome = bootstrap.application().conversations.create(Principal(owner, owner), request)
+    outcome = bootstrap.application().conversations.lifecycle.create(Principal(owner, owner), request)
     return str(outcome.response["conversation_id"])
 
 
@@ -94,7 +94,7 @@ def conversation(owner: str, *others: str) -> str:
 def test_a_bearer_token_opens_a_socket(chat: Any, name: str) -> None:
     answer = chat.connect(connecting({name: f"Bearer {token('alice')}"}), None)
     assert answer == {"statusCode": 200, "headers": {}}
-    socket = bootstrap.application().connection_store.get(CONNECTION)
+    socket = bootstrap.application().stores.connections.get(CONNECTION)
     assert socket is not None
     assert (socket.participant_id, socket.is_active) == ("alice", False)
 
@@ -108,10 +108,10 @@ def test_a_token_among_the_subprotocols_is_taken_and_not_repeated(chat: Any, sep
 
 def test_a_ticket_opens_one_socket(chat: Any) -> None:
     identity = bootstrap.verifier()(token("alice", "Alice"))
-    ticket = str(bootstrap.application().tickets.issue(identity)["ticket"])
+    ticket = str(bootstrap.application().realtime.tickets.issue(identity)["ticket"])
     assert chat.connect(connecting({}, {"ticket": ticket}), None)["statusCode"] == 200
     assert chat.connect(connecting({}, {"ticket": ticket}, "second="), None)["statusCode"] == 401
-    assert bootstrap.application().connection_store.get("second=") is None
+    assert bootstrap.application().stores.connections.get("second=") is None
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_who_cannot_say_who_they_are_is_answered_401(
     chat: Any, headers: dict[str, str], query: dict[str, str] | None
 ) -> None:
     assert chat.connect(connecting(headers, query), None) == {"statusCode": 401}
-    assert bootstrap.application().connection_store.get(CONNECTION) is None
+    assert bootstrap.application().stores.connections.get(CONNECTION) is None
 
 
 def test_nothing_is_posted_while_a_socket_is_being_opened(chat: Any, callbacks: Callbacks) -> None:
@@ -152,7 +152,7 @@ def test_a_first_frame_is_answered_and_makes_the_socket_reachable(chat: Any, cal
     assert to == CONNECTION
     assert (welcome["type"], welcome["id"], welcome["protocol"]) == ("welcome", "1", 1)
     assert welcome["participant"]["participant_id"] == "alice"
-    socket = bootstrap.application().connection_store.get(CONNECTION)
+    socket = bootstrap.application().stores.connections.get(CONNECTION)
     assert socket is not None
     assert socket.is_active
 
@@ -183,8 +183,8 @@ def test_whoever_is_gone_is_forgotten_and_the_others_hear(chat: Any, callbacks: 
     frame = {"type": "message", "conversation_id": where, "client_message_id": "1", "content": "hi"}
     chat.message(saying(frame, "a="), None)
     assert any(each["type"] == "event" for each in callbacks.heard_by("c="))
-    store = bootstrap.application().connection_store
-    assert {each.connection_id for each in store.subscribers(where)} == {"a=", "c="}
+    stores = bootstrap.application().stores
+    assert {each.connection_id for each in stores.subscriptions.subscribers(where)} == {"a=", "c="}
     assert {"type": "presence", "online": False} in [
         {"type": each["type"], "online": each.get("online")} for each in callbacks.heard_by("c=")
     ]
@@ -197,7 +197,8 @@ def test_a_socket_that_was_wrongly_taken_for_gone_hears_again(chat: Any, callbac
     chat.message(saying({"type": "ping"}, "b="), None)
     assert callbacks.heard_by("b=")[0]["type"] == "pong"
     (where,) = {
-        each.conversation_id for each in bootstrap.application().connection_store.subscriptions_of_connection("b=")
+        each.conversation_id
+        for each in bootstrap.application().stores.subscriptions.subscriptions_of_connection("b=")
     }
     frame = {"type": "message", "conversation_id": where, "client_message_id": "2", "content": "again"}
     chat.message(saying(frame, "a="), None)
@@ -241,21 +242,21 @@ def test_a_closed_socket_leaves_nothing_behind_however_often_it_is_said(chat: An
     where = conversation("alice")
     opened(chat, "alice")
     chat.message(saying({"type": "subscribe", "conversation_id": where}), None)
-    store = bootstrap.application().connection_store
-    assert store.subscribers(where)
+    stores = bootstrap.application().stores
+    assert stores.subscriptions.subscribers(where)
     for _ in range(2):
         assert chat.disconnect(leaving(), None) == {"statusCode": 200}
-        assert store.get(CONNECTION) is None
-        assert store.subscribers(where) == []
-        assert store.active_connections_of("alice") == []
+        assert stores.connections.get(CONNECTION) is None
+        assert stores.subscriptions.subscribers(where) == []
+        assert stores.connections.active_connections_of("alice") == []
 
 
 def test_the_sweep_clears_away_what_was_deleted(chat: Any) -> None:
     where = conversation("alice", "bob")
-    bootstrap.application().conversations.delete(Principal("alice", None), where)
-    store = bootstrap.application().conversation_store
-    assert store.head(where) is not None
+    bootstrap.application().conversations.lifecycle.delete(Principal("alice", None), where)
+    stores = bootstrap.application().stores
+    assert stores.event_log.head(where) is not None
     chat.sweep({"time": "", "source": "", "account": "", "region": "", "detail": {}, "detail-type": "",
                 "version": "", "resources": [], "id": ""}, None)  # fmt: skip
-    assert store.head(where) is None
-    assert store.memberships_of("alice") == store.memberships_of("bob") == []
+    assert stores.event_log.head(where) is None
+    assert stores.memberships.memberships_of("alice") == stores.memberships.memberships_of("bob") == []

@@ -12,9 +12,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws.dynamodb.connections import DynamoConnections
 from chalicelib.aws.dynamodb.table import Dynamo
-from chalicelib.core.kernel.clock import SystemClock
 from chalicelib.core.kernel.errors import Unavailable
-from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.realtime.tickets import Tickets
 from chalicelib.identity.model import Identity
 from infra.template.names import FUNCTIONS
@@ -33,6 +31,7 @@ from tests.iam.support import (
     table,
 )
 from tests.support.engine import Engine
+from tests.support.runtime import new_runtime
 
 TABLES = {"ConversationsTable": "conversations", "ConnectionsTable": "connections"}
 MANAGE = "execute-api:ManageConnections"
@@ -172,10 +171,11 @@ def named(our_policies: dict[str, list[Json]], tables: dict[str, str]) -> dict[s
 @contextlib.contextmanager
 def tickets_of(guard: Guard, function: str, tables: dict[str, str]) -> Iterator[Tickets]:
     """Our own code, as this function runs it."""
-    clock = SystemClock()
+    runtime = new_runtime()
     with client_of("dynamodb", guard.store_url, function) as client:
         names = tables["ConnectionsTable"], tables["ConversationsTable"]
-        yield Tickets(DynamoConnections(Dynamo(client, clock), *names), clock, Timing())
+        connections = DynamoConnections(Dynamo(client, runtime.clock), *names)
+        yield Tickets(tickets=connections, runtime=runtime)
 
 
 def use_a_ticket(guard: Guard, tables: dict[str, str]) -> Identity:

@@ -346,5 +346,5 @@ def judge_the_end(case: Case, world: World) -> None:
     for socket in world.sockets:
         heard = sequence_id in world.events_posted(socket)
         assert heard == (socket in case.listens), f"{socket} {'heard' if heard else 'missed'} what came afterwards"
-    posted_to = {each.connection_id for each in process.app.connection_store.subscribers(world.conversation)}
+    posted_to = {each.connection_id for each in process.app.stores.subscriptions.subscribers(world.conversation)}
     assert not posted_to & {world.connection(each) for each in case.lost}, "L6: a gone connection is removed"

@@ -16,7 +16,7 @@ from chalicelib.aws.dynamodb import conversation_items as stored
 from chalicelib.aws.dynamodb.table import unmarshal_item
 from chalicelib.core.kernel.clock import rfc3339
 from chalicelib.core.kernel.errors import NotFound
-from chalicelib.core.sessions.sessions import MAX_SYNC_EVENTS
+from chalicelib.core.sessions.subscriptions import MAX_SYNC_EVENTS
 from tests.invariants.items import Frozen, Items, plain
 from tests.invariants.present import Messages
 from tests.invariants.world import Process, World

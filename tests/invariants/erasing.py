@@ -50,16 +50,18 @@ def bob_lives_briefly(world: World) -> None:
 
 def erase(process: Process, name: str = "bob", *, seconds: float = 60.0, times: int = 20) -> int:
     """Ask for it, and do it step by step; how many steps it took."""
-    process.app.jobs.erase(process.caller(name))
+    process.app.privacy.jobs.erase(process.caller(name))
     return finish(process, name, seconds=seconds, times=times)
 
 
 def finish(process: Process, name: str = "bob", *, seconds: float = 60.0, times: int = 20) -> int:
     """Do what is left of it."""
     for step in range(1, times + 1):
-        if process.app.erasure.run(erasure_id(process.world.person(name)), seconds) is None:
+        if process.app.privacy.erasure.run(erasure_id(process.world.person(name)), seconds) is None:
             return step
-    raise AssertionError(f"it is not done after {times} steps: {process.app.erasure.status(process.caller(name))}")
+    raise AssertionError(
+        f"it is not done after {times} steps: {process.app.privacy.erasure.status(process.caller(name))}"
+    )
 
 
 def eraser(world: World, client: DynamoClient | None = None, *, skew: float = 100.0, **more: Any) -> Process:

@@ -18,7 +18,7 @@ from enum import Enum
 from functools import partial
 from typing import Any
 
-from chalicelib.core.kernel.concurrency import Gather, run_sequential
+from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.kernel.errors import ChatError
 from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.ports.jobs import JobQueue
@@ -26,6 +26,7 @@ from local.faults.calls import Call, ItemKey
 from local.faults.client import DynamoClient
 from local.faults.errors import Crash
 from tests.invariants.world import QUANTUM, Process, Shape, Stage, World
+from tests.support.sequential import run_sequential
 from tests.support.stepper import Check, Exploration, Outcomes, Run, Scenario, explore, sample
 
 Act = Callable[[Process], Any]

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from chalicelib.core.messaging.sender import MAX_BATCH
+from chalicelib.core.messaging.group_commit import MAX_BATCH
 from local.faults.recording import Journal, RecordingClient
 from tests.invariants.checker import check
 from tests.invariants.interleaving import Act

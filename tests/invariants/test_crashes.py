@@ -100,7 +100,7 @@ def test_a_disconnect_that_dies_leaves_nothing_that_outlives_the_next_message(st
             process = world.process(skew=1.0, lost=["bob"])
             process.sends("alice", "found out", "1")
             check(world, hears=["alice", "carol"], tidy=False)
-            listening = process.app.connection_store.subscribers(world.conversation)
+            listening = process.app.stores.subscriptions.subscribers(world.conversation)
             connections = {each.connection_id for each in listening}
             assert world.connection("bob") not in connections, "L6: a gone connection is removed"
 
@@ -121,17 +121,17 @@ def test_a_connect_that_dies_leaves_a_socket_that_nobody_posts_to(stage: Stage) 
 def test_a_ticket_is_redeemed_at_most_once_wherever_a_process_dies(stage: Stage) -> None:
     def begin() -> tuple[World, str]:
         world = stage.world()
-        given = world.process().app.tickets.issue(Identity(world.person("bob"), "Bob", TOKENS_EXPIRE))
+        given = world.process().app.realtime.tickets.issue(Identity(world.person("bob"), "Bob", TOKENS_EXPIRE))
         return world, str(given["ticket"])
 
     def redeem(begun: tuple[World, str], client: DynamoClient) -> None:
         world, ticket = begun
-        world.process(client).app.tickets.redeem(ticket)
+        world.process(client).app.realtime.tickets.redeem(ticket)
 
     redeemed = []
     for point in crash_points(stage.engine, begin, redeem):
         with point as (world, ticket):
-            tickets = world.process(skew=1.0).app.tickets
+            tickets = world.process(skew=1.0).app.realtime.tickets
             try:
                 identity = tickets.redeem(ticket)
             except ChatError as error:
@@ -175,13 +175,13 @@ def test_a_sweep_that_dies_anywhere_is_finished_by_the_next_one(stage: Stage) ->
         return world
 
     def sweep(world: World, client: DynamoClient) -> None:
-        world.process(client, skew=40.0).app.conversations.sweep(60.0)
+        world.process(client, skew=40.0).app.conversations.lifecycle.purge_due(60.0)
 
     points = 0
     for point in crash_points(stage.engine, begin, sweep):
         with point as world:
             process = world.process(skew=50.0)
-            process.app.conversations.sweep(60.0)
+            process.app.conversations.lifecycle.purge_due(60.0)
             left = everything_but(stage, first) - others
             assert not left, "what belonged to it was left where nobody will find it"
         points += 1
@@ -204,9 +204,9 @@ def test_a_conversation_left_by_all_is_swept_after_thirty_days(stage: Stage) -> 
     world = stage.world(shape)
     world.process().leave("alice")
     month = stage.settings.timing.closed_retention
-    world.process(skew=month - 60.0).app.conversations.sweep(60.0)
+    world.process(skew=month - 60.0).app.conversations.lifecycle.purge_due(60.0)
     assert check(world).state == "closed"
-    world.process(skew=month + 60.0).app.conversations.sweep(60.0)
+    world.process(skew=month + 60.0).app.conversations.lifecycle.purge_due(60.0)
     assert check(world).state is None
     assert everything_but(stage, first) == others
 
@@ -246,9 +246,9 @@ def test_what_a_dead_creation_left_is_invisible_or_whole_and_expires_as_a_whole(
             lasting = {made(world.process(skew=DAY + 60.0)), world.conversation}
             # What had begun to last by then is cleared away a day later.
             swept = world.process(skew=2 * DAY + 60.0)
-            swept.app.conversations.sweep(60.0)
+            swept.app.conversations.lifecycle.purge_due(60.0)
             for name in SOME:
-                places = swept.app.conversation_store.memberships_of(world.person(name))
+                places = swept.app.stores.memberships.memberships_of(world.person(name))
                 assert {each.conversation_id for each in places} <= lasting, "a part of it would stay for ever"
     assert seen == sorted(seen), "it becomes visible once"
     assert {*seen} == {False, True}

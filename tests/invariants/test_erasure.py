@@ -126,13 +126,13 @@ def test_a_message_that_was_sent_before_keeps_its_record(world: World) -> None:
 
 def test_asked_again_while_it_runs_it_is_the_same_one(world: World) -> None:
     process = eraser(world)
-    first = process.app.jobs.erase(process.caller("bob"))
-    again = eraser(world, skew=101.0).app.jobs.erase(process.caller("bob"))
+    first = process.app.privacy.jobs.erase(process.caller("bob"))
+    again = eraser(world, skew=101.0).app.privacy.jobs.erase(process.caller("bob"))
     assert first == again
     assert first["status"] == "running"
     assert (first["conversations_done"], first["conversations_total"]) == (0, 1)
     finish(process)
-    done = process.app.erasure.status(process.caller("bob"))
+    done = process.app.privacy.erasure.status(process.caller("bob"))
     assert done["status"] == "done"
     assert (done["conversations_done"], done["conversations_total"]) == (1, 1)
 
@@ -140,7 +140,7 @@ def test_asked_again_while_it_runs_it_is_the_same_one(world: World) -> None:
 def test_who_never_asked_is_told_nothing(world: World) -> None:
     process = eraser(world)
     with pytest.raises(ChatError) as refused:
-        process.app.erasure.status(process.caller("bob"))
+        process.app.privacy.erasure.status(process.caller("bob"))
     assert refused.value.code == "NOT_FOUND"
 
 
@@ -210,7 +210,7 @@ def test_who_is_not_in_any_more_is_erased_where_they_were(stage: Stage, how: str
 def test_nobody_comes_in_while_they_are_erased(world: World) -> None:
     process = eraser(world)
     process.unban("alice", "dave")
-    process.app.jobs.erase(process.caller("dave"))
+    process.app.privacy.jobs.erase(process.caller("dave"))
     guests = [f"guest_{number}x" for number in range(50)]
     acts: list[Act] = [
         lambda p: p.join("dave"),
@@ -233,13 +233,13 @@ def test_it_waits_for_what_was_under_way_when_they_left(world: World) -> None:
     """A mention that was checked before they left can be appended after it."""
     slow = replace(AT_ONCE, erasure_grace=60.0)
     process = eraser(world, timing=slow)
-    process.app.jobs.erase(process.caller("bob"))
-    job_id = process.app.erasure.request(process.caller("bob"))[0]
-    delay = process.app.erasure.run(job_id, 60.0)
+    process.app.privacy.jobs.erase(process.caller("bob"))
+    job_id = process.app.privacy.erasure.request(process.caller("bob"))[0]
+    delay = process.app.privacy.erasure.run(job_id, 60.0)
     assert delay is not None
     assert 55 < delay <= 60
-    assert eraser(world, skew=130.0, timing=slow).app.erasure.run(job_id, 60.0) is not None
-    assert eraser(world, skew=170.0, timing=slow).app.erasure.run(job_id, 60.0) is None
+    assert eraser(world, skew=130.0, timing=slow).app.privacy.erasure.run(job_id, 60.0) is not None
+    assert eraser(world, skew=170.0, timing=slow).app.privacy.erasure.run(job_id, 60.0) is None
     nothing_is_left(world)
 
 
@@ -262,13 +262,13 @@ def test_a_step_that_dies_anywhere_is_finished_by_the_next_one(stage: Stage) -> 
     for point in crash_points(stage.engine, begin, lambda world, client: erase(eraser(world, client))):
         with point as world:
             process = eraser(world, skew=200.0)
-            process.app.jobs.erase(process.caller("bob"))
+            process.app.privacy.jobs.erase(process.caller("bob"))
             finish(process)
             nothing_is_left(world)
             types = [each["type"] for each in in_history(world)]
             # Who dies after the last commit of all and asks again is erased again, from nowhere.
             assert types.count("participant_erased") == 1
-            status = process.app.erasure.status(process.caller("bob"))
+            status = process.app.privacy.erasure.status(process.caller("bob"))
             assert (status["status"], status["conversations_done"]) in (("done", 1), ("done", 0))
         points += 1
     print(f"erasure: {points} crash points")  # noqa: T201 — shown with -rP: how much was proved
@@ -278,9 +278,9 @@ def test_a_step_that_dies_anywhere_is_finished_by_the_next_one(stage: Stage) -> 
 def test_what_was_asked_for_and_never_sent_is_found_by_the_sweep(world: World) -> None:
     """There is no queue here at all: it is as if everything were lost."""
     process = eraser(world)
-    process.app.jobs.erase(process.caller("bob"))
+    process.app.privacy.jobs.erase(process.caller("bob"))
     later = eraser(world, skew=101.0)
-    later.app.jobs.sweep(45.0)
+    later.app.privacy.jobs.sweep(45.0)
     nothing_is_left(world)
     notes = [each for each in stored(world) if each.startswith("JOBS ")]
     assert notes == [], "what is done is not looked for again"
@@ -327,15 +327,15 @@ def test_ten_thousand_messages_in_two_hundred_conversations_take_bounded_steps(s
     clock = OwnClock(BEGIN + 1000.0)
     store = Slow(stage.engine, clock)
     process = world.process(store, clock=clock, timing=AT_ONCE)
-    process.app.jobs.erase(process.caller("bob"))
-    while process.app.erasure.status(process.caller("bob"))["status"] == "running":
+    process.app.privacy.jobs.erase(process.caller("bob"))
+    while process.app.privacy.erasure.status(process.caller("bob"))["status"] == "running":
         began = clock.now()
-        process.app.erasure.run(erasure_id(world.person("bob")), BUDGET)
+        process.app.privacy.erasure.run(erasure_id(world.person("bob")), BUDGET)
         longest, steps = max(longest, clock.now() - began), steps + 1
         assert steps < 20
     print(f"{steps} steps of at most {longest:.1f} s, {store.calls} store calls")  # noqa: T201
     assert steps > 1
     assert longest < BUDGET + 5.0, "what runs out of time must end soon enough for its function"
-    status = process.app.erasure.status(process.caller("bob"))
+    status = process.app.privacy.erasure.status(process.caller("bob"))
     assert (status["conversations_done"], status["conversations_total"]) == (200, 200)
     nothing_is_left(world, secrets=["what bob said"])

@@ -16,7 +16,7 @@ def exported(process: Process, name: str) -> list[dict[str, Any]]:
     pages: list[dict[str, Any]] = []
     cursor: str | None = None
     while not pages or cursor is not None:
-        pages.append(process.app.export.page(process.caller(name), ExportQuery(cursor=cursor)))
+        pages.append(process.app.privacy.export.page(process.caller(name), ExportQuery(cursor=cursor)))
         cursor = pages[-1].get("next_cursor")
         assert len(pages) < 100
     return pages
@@ -72,7 +72,7 @@ def test_pages_hold_everything_once_whatever_happens_between_them(stage: Stage) 
     process.create("bob", ["alice"])
     for number in range(export.EVENTS_PER_PAGE + 50):
         process.sends("bob" if number % 10 == 0 else "alice", f"text {number}", f"k{number}")
-    first = process.app.export.page(process.caller("bob"), ExportQuery())
+    first = process.app.privacy.export.page(process.caller("bob"), ExportQuery())
     assert len(first["messages"]) < export.EVENTS_PER_PAGE
     pages, left = [first], False
     while "next_cursor" in pages[-1]:
@@ -80,7 +80,7 @@ def test_pages_hold_everything_once_whatever_happens_between_them(stage: Stage) 
             world.conversation, left = home, True
             process.leave("bob")
         query = ExportQuery(cursor=pages[-1]["next_cursor"])
-        pages.append(process.app.export.page(process.caller("bob"), query))
+        pages.append(process.app.privacy.export.page(process.caller("bob"), query))
     texts = [each["content"] for each in all_of(pages, "messages")]
     assert texts == [f"text {number}" for number in range(0, export.EVENTS_PER_PAGE + 50, 10)]
     ids = [each["conversation_id"] for each in all_of(pages, "conversations")]

@@ -133,7 +133,7 @@ def test_a_sweep_in_parts_clears_all_away(stage: Stage) -> None:
         world.process().sends("alice", "hi", "k")
         world.process().delete("alice")
         client = InPart(stage.engine, number)
-        world.process(client, skew=1.0).app.conversations.sweep(60.0)
+        world.process(client, skew=1.0).app.conversations.lifecycle.purge_due(60.0)
         # A visit of retention to what is no more is dropped when it is due (test_retention.py).
         stored = [key for key in world.items() if key.table == stage.conversations_table]
         left = [key for key in stored if key.pk != "RETENTION"]

@@ -55,8 +55,8 @@ def run(stage: Stage, acts: dict[str, Act], judge: Callable[[World, Ends], Any])
 def leave(world: World) -> float | None:
     """Only begin: bob is gone, and nothing was gone through."""
     process = eraser(world, timing=IN_TIME)
-    process.app.jobs.erase(process.caller("bob"))
-    return process.app.erasure.run(erasure_id(world.person("bob")), 60.0)
+    process.app.privacy.jobs.erase(process.caller("bob"))
+    return process.app.privacy.erasure.run(erasure_id(world.person("bob")), 60.0)
 
 
 def lived(stage: Stage) -> World:
@@ -138,7 +138,7 @@ def test_a_ban_beside_an_erasure_holds_and_names_nobody(stage: Stage, first: str
         if not client.came:
             assert writes > 5
             return
-        assert world.process().app.erasure.status(world.process().caller("bob"))["status"] == "done"
+        assert world.process().app.privacy.erasure.status(world.process().caller("bob"))["status"] == "done"
         assert isinstance(stage.engine, MemoryStore)
         if stage.engine.holding(world.person("bob")):
             assert first == "ban", "who lifts a ban names nobody"
@@ -195,7 +195,7 @@ def test_who_comes_in_while_they_are_erased_is_in_before_or_after_and_never_miss
 def test_two_that_do_the_same_at_once_do_no_harm(stage: Stage) -> None:
     def works(process: Process) -> object:
         for _ in range(20):
-            if process.app.erasure.run(erasure_id(process.world.person("bob")), 60.0) is None:
+            if process.app.privacy.erasure.run(erasure_id(process.world.person("bob")), 60.0) is None:
                 return True
         return False
 
@@ -206,13 +206,13 @@ def test_two_that_do_the_same_at_once_do_no_harm(stage: Stage) -> None:
         types = [each["type"] for each in in_history(world)]
         assert types.count("participant_erased") == 1
         assert types.count("participant_left") == 1
-        status = eraser(world).app.erasure.status(world.process().caller("bob"))
+        status = eraser(world).app.privacy.erasure.status(world.process().caller("bob"))
         assert (status["conversations_done"], status["conversations_total"]) == (1, 1)
 
     def arrange(world: World) -> None:
         bob_said(world)
         process = eraser(world)
-        process.app.jobs.erase(process.caller("bob"))
+        process.app.privacy.jobs.erase(process.caller("bob"))
 
     acts: dict[str, Act] = {"one": works, "another": works}
     interleave(stage, LIVELY, acts, judge, arrange=arrange, samples=3 * SAMPLES, timing=AT_ONCE)

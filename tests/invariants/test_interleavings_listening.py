@@ -299,7 +299,7 @@ def test_a_socket_that_is_taken_for_gone_by_two_senders_at_once_is_gone_once(
         assert len(ends.successes()) == 2 or store is not Store.ATOMIC
         check(world, hears=OTHERS)
         if ends.successes():
-            heard_by = world.process().app.connection_store.subscribers(world.conversation)
+            heard_by = world.process().app.stores.subscriptions.subscribers(world.conversation)
             assert world.connection("bob") not in {each.connection_id for each in heard_by}
 
     acts = {"alice sends": sends("alice"), "carol sends": sends("carol")}

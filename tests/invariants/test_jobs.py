@@ -31,7 +31,7 @@ def process_of(world: World, queue: KeepingQueue, skew: float = 100.0) -> Proces
 
 
 def jobs(process: Process) -> Jobs:
-    return process.app.jobs
+    return process.app.privacy.jobs
 
 
 def test_what_runs_out_of_time_sends_itself_on_until_it_is_done(world: World, queue: KeepingQueue) -> None:

@@ -9,7 +9,7 @@ import pytest
 from chalicelib.core.kernel.concurrency import run_parallel
 from chalicelib.core.kernel.errors import ChatError
 from chalicelib.core.kernel.limits import Timing
-from chalicelib.core.messaging.sender import CONTENTION_WINDOW_MS
+from chalicelib.core.messaging.group_commit import CONTENTION_WINDOW_MS
 from local.faults import TransactionWindows, in_front_of
 from local.faults.recording import Journal, RecordingClient
 from tests.invariants.checker import check

@@ -46,7 +46,7 @@ def a_world(stage: Stage, shape: Shape = TWO_OF_BOB) -> World:
 
 def works(world: World, queue: KeepingQueue, skew: float = LATER, which: int = 0) -> None:
     """Let the worker have a message."""
-    world.process(skew=skew, queue=queue).app.jobs.run(queue.sent[which][0], 60.0)
+    world.process(skew=skew, queue=queue).app.privacy.jobs.run(queue.sent[which][0], 60.0)
 
 
 def notes(world: World) -> list[str]:
@@ -231,7 +231,7 @@ def test_one_message_is_about_all_conversations_of_a_socket(stage: Stage, queue:
 def test_a_message_names_only_so_many_departures(stage: Stage, queue: KeepingQueue) -> None:
     world = a_world(stage)
     many = [PendingOffline(new_conversation_id(), "m" * 12) for _ in range(2 * MAX_PER_JOB + 1)]
-    world.process(queue=queue).app.fan_out.deliver(many, within=5.0)
+    world.process(queue=queue).app.realtime.fan_out.deliver(many, within=5.0)
     assert [work.count("/") for work, _ in queue.sent] == [MAX_PER_JOB, MAX_PER_JOB, 1]
     assert max(len(work) for work, _ in queue.sent) < SQS_BYTES
 
@@ -245,7 +245,7 @@ def test_a_worker_that_runs_out_of_time_sends_on_what_is_left(stage: Stage, queu
     steps = 0
     while queue.sent:
         sent, _ = queue.sent.pop()
-        world.process(skew=LATER, queue=queue).app.jobs.run(sent, 0.0)
+        world.process(skew=LATER, queue=queue).app.privacy.jobs.run(sent, 0.0)
         steps += 1
     assert steps == 3
     assert told(world) == [False]
@@ -266,7 +266,7 @@ class Queues(defaultdict[str, KeepingQueue]):
     def settle(self, world: World) -> None:
         """Let the worker have all messages, twice each."""
         for work, _ in self(world).sent * 2:
-            world.process(skew=60.0).app.jobs.run(work, 60.0)
+            world.process(skew=60.0).app.privacy.jobs.run(work, 60.0)
 
 
 @pytest.fixture
@@ -284,7 +284,7 @@ def comes(socket: str) -> Act:
 
 def settles(queues: Queues) -> Callable[[Process], None]:
     """The worker has a message that was there before."""
-    return lambda process: process.app.jobs.run(queues(process.world).sent[0][0], 60.0)
+    return lambda process: process.app.privacy.jobs.run(queues(process.world).sent[0][0], 60.0)
 
 
 def test_who_comes_while_the_worker_looks_is_not_left_for_gone(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from chalicelib.core.kernel.limits import Timing
-from chalicelib.core.messaging.sender import MAX_BATCH
+from chalicelib.core.messaging.group_commit import MAX_BATCH
 from local.faults.client import DynamoClient
 from local.faults.errors import Crash
 from local.faults.faulty import FaultyClient
@@ -209,7 +209,7 @@ def test_a_queue_that_has_drained_is_left_at_the_next_message(stage: Stage) -> N
     world.process().writes("alice", "queued", "1")
     assert "contended_until" in str(world.items())
     process = world.process(skew=1.0)
-    head = process.app.conversation_store.head(world.conversation)
+    head = process.app.stores.event_log.head(world.conversation)
     assert head is not None
     assert head.contended_until == 0, "one message alone is no crowd"
     assert process.writes("bob", "direct", "2")["sequence_id"] == 3

@@ -43,7 +43,7 @@ def talked(stage: Stage) -> World:
 
 def sweep(world: World, days: float, client: DynamoClient | None = None, seconds: float = 60.0) -> None:
     """A sweep so many days after the beginning."""
-    world.process(client, skew=days * DAY).app.jobs.sweep(seconds)
+    world.process(client, skew=days * DAY).app.privacy.jobs.sweep(seconds)
 
 
 def texts(world: World, days: float = 50.0, name: str = "alice") -> list[str | None]:
@@ -98,7 +98,7 @@ def test_who_listens_is_told(stage: Stage) -> None:
     hurried.settings = replace(hurried.settings, timing=timing)
     world = hurried.world(SHAPE)
     world.process().sends("bob", "old words", "1")
-    world.process(skew=31.0).app.jobs.sweep(60.0)
+    world.process(skew=31.0).app.privacy.jobs.sweep(60.0)
     told = world.frames("carol", "event")[-1]["event"]
     assert (told["type"], told["sequence_id"], told["up_to"]) == ("content_expired", 3, 2)
 
@@ -109,7 +109,7 @@ def test_who_looks_early_leaves_the_next_look_where_it_is(stage: Stage) -> None:
     sweep(world, 30.1)
     (due,) = notes(world)
     for _ in range(2):  # the message comes twice
-        world.process(skew=31 * DAY).app.jobs.run(f"retention:{due}:{world.conversation}", 60.0)
+        world.process(skew=31 * DAY).app.privacy.jobs.run(f"retention:{due}:{world.conversation}", 60.0)
         assert notes(world) == [due]
     sweep(world, 44.1)
     assert texts(world) == [None, None, None, None]

@@ -18,7 +18,7 @@ from typing import Any
 
 from chalicelib.bootstrap import Application, build
 from chalicelib.core.kernel.clock import Clock
-from chalicelib.core.kernel.concurrency import Gather, run_sequential
+from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.kernel.errors import Unavailable
 from chalicelib.core.kernel.limits import MIN_RETENTION_DAYS, Limits, Timing
 from chalicelib.core.model.actors import Principal, Role
@@ -32,6 +32,7 @@ from chalicelib.identity.settings import IdentitySettings
 from chalicelib.settings import Settings
 from local.faults.client import DynamoClient
 from tests.invariants.items import Items, batch_write, read_keys, read_partition
+from tests.support.sequential import run_sequential
 
 BEGIN = 1_800_000_000.0
 """When every world was made, in seconds since the epoch."""
@@ -279,19 +280,19 @@ class Process:
         """`$connect` with a good token."""
         owner = self.world.owner_of(socket)
         name = socket.rstrip("0123456789").title()
-        self.app.sessions.open(self.world.connection(socket), Identity(owner, name, TOKENS_EXPIRE))
+        self.app.sessions.connections.open(self.world.connection(socket), Identity(owner, name, TOKENS_EXPIRE))
 
     def says(self, socket: str, command: str, **fields: Any) -> list[Frame]:
         """`$default`: one frame of a socket; the answers to it, whether they reached it or not."""
         connection_id = self.world.connection(socket)
         if command in ("subscribe", "unsubscribe", "sync", "message", "read", "typing", *CHANGES):
             fields.setdefault("conversation_id", self.world.conversation)
-        reply = self.app.sessions.receive(connection_id, json.dumps({"type": command, **fields}))
+        reply = self.app.sessions.dispatcher.receive(connection_id, json.dumps({"type": command, **fields}))
         with contextlib.suppress(Exception):  # as the edge does: what was acknowledged stands
             if reply.close_with is not None:
-                self.app.fan_out.disconnect(connection_id, reply.close_with)
+                self.app.realtime.fan_out.disconnect(connection_id, reply.close_with)
             answer = DirectReply(connection_id, reply.generation, reply.replies)
-            self.app.fan_out.deliver(reply.pushes, within=5.0, answer=answer)
+            self.app.realtime.fan_out.deliver(reply.pushes, within=5.0, reply=answer)
         return reply.replies
 
     def writes(self, socket: str, text: str, key: str) -> Frame:
@@ -302,7 +303,9 @@ class Process:
     def disconnect(self, socket: str) -> None:
         """`$disconnect`."""
         with contextlib.suppress(Exception):  # as the edge does: what is left behind expires
-            self.app.fan_out.deliver(self.app.sessions.close(self.world.connection(socket)), within=5.0)
+            self.app.realtime.fan_out.deliver(
+                self.app.sessions.connections.close(self.world.connection(socket)), within=5.0
+            )
 
     # ---- HTTP ------------------------------------------------------------------------------------------
 
@@ -322,34 +325,36 @@ class Process:
             for each in people
         ]
         request = requests.CreateConversation(title="A title", participants=others, join_policy=join_policy)
-        return self._answered(name, "create", self.app.conversations.create(self.caller(name), request))
+        return self._answered(name, "create", self.app.conversations.lifecycle.create(self.caller(name), request))
 
     def sends(self, name: str, text: str, key: str | None = None) -> Any:
         """`POST …/messages`: the event."""
         request = requests.SendMessage(content=text, client_message_id=key)
-        sent = self.app.sender.send(self.caller(name), self.world.conversation, request)
-        outcome = Result(sent.event, self.app.sender.pushes(sent))
+        sent = self.app.messaging.sender.send(self.caller(name), self.world.conversation, request)
+        outcome = Result(sent.event, self.app.messaging.sender.pushes(sent))
         return self._answered(name, "send", outcome)
 
     def join(self, name: str, invite: str | None = None) -> Any:
         """`POST …/join`."""
-        outcome = self.app.members.join(self.caller(name), self.world.conversation, invite)
+        outcome = self.app.conversations.members.join(self.caller(name), self.world.conversation, invite)
         return self._answered(name, "join", outcome)
 
     def leave(self, name: str) -> Any:
         """`POST …/leave`."""
-        outcome = self.app.members.leave(self.caller(name), self.world.conversation)
+        outcome = self.app.conversations.members.leave(self.caller(name), self.world.conversation)
         return self._answered(name, "leave", outcome)
 
     def add(self, name: str, whom: str, role: Role = "member") -> Any:
         """`POST …/participants`."""
         request = requests.NewParticipant(participant_id=self.world.person(whom), name=whom.title(), role=role)
-        outcome = self.app.members.add(self.caller(name), self.world.conversation, request)
+        outcome = self.app.conversations.members.add(self.caller(name), self.world.conversation, request)
         return self._answered(name, "add", outcome)
 
     def remove(self, name: str, whom: str) -> Any:
         """`DELETE …/participants`."""
-        outcome = self.app.members.remove(self.caller(name), self.world.conversation, self.world.person(whom))
+        outcome = self.app.conversations.members.remove(
+            self.caller(name), self.world.conversation, self.world.person(whom)
+        )
         return self._answered(name, "remove", Result(None, outcome.pushes))
 
     def set_role(self, name: str, whom: str, role: Role) -> Any:
@@ -362,84 +367,94 @@ class Process:
 
     def _updates(self, name: str, whom: str, what: str, **changes: Any) -> Any:
         request = requests.UpdateParticipant(**changes)
-        outcome = self.app.moderation.update(
+        outcome = self.app.conversations.moderation.update(
             self.caller(name), self.world.conversation, self.world.person(whom), request
         )
         return self._answered(name, what, outcome)
 
     def ban(self, name: str, whom: str) -> Any:
         """`DELETE …/participants?ban=true`."""
-        outcome = self.app.moderation.ban(self.caller(name), self.world.conversation, self.world.person(whom))
+        outcome = self.app.conversations.moderation.ban(
+            self.caller(name), self.world.conversation, self.world.person(whom)
+        )
         return self._answered(name, "ban", outcome)
 
     def unban(self, name: str, whom: str) -> Any:
         """`DELETE …/bans`."""
-        outcome = self.app.moderation.unban(self.caller(name), self.world.conversation, self.world.person(whom))
+        outcome = self.app.conversations.moderation.unban(
+            self.caller(name), self.world.conversation, self.world.person(whom)
+        )
         return self._answered(name, "unban", outcome)
 
     def invite(self, name: str, **fields: Any) -> str:
         """`POST …/invites`: the secret."""
         request = requests.CreateInvite(**fields)
-        made = self.app.invites.create(self.caller(name), self.world.conversation, request)
+        made = self.app.conversations.invites.create(self.caller(name), self.world.conversation, request)
         return str(self._answered(name, "invite", made)["invite"])
 
     def revoke(self, name: str, which: str) -> Any:
         """`DELETE …/invites/{invite}`."""
-        self.app.invites.revoke(self.caller(name), self.world.conversation, which)
+        self.app.conversations.invites.revoke(self.caller(name), self.world.conversation, which)
         return self._answered(name, "revoke", None)
 
     def invites(self, name: str) -> Any:
         """`GET …/invites`."""
-        answer = self.app.invites.list(self.caller(name), self.world.conversation, requests.PageQuery())
+        answer = self.app.conversations.invites.list(
+            self.caller(name), self.world.conversation, requests.PageQuery()
+        )
         return self._answered(name, "invites", answer)["invites"]
 
     def bans(self, name: str) -> Any:
         """`GET …/bans`."""
-        answer = self.app.moderation.bans(self.caller(name), self.world.conversation, requests.PageQuery())
+        answer = self.app.conversations.moderation.bans(
+            self.caller(name), self.world.conversation, requests.PageQuery()
+        )
         return self._answered(name, "bans", answer)["bans"]
 
     def audit(self, name: str, **query: Any) -> Any:
         """`GET …/audit`."""
         asked = requests.AuditQuery(**query)
         return self._answered(
-            name, "audit", self.app.moderation.audit(self.caller(name), self.world.conversation, asked)
+            name,
+            "audit",
+            self.app.conversations.moderation.audit(self.caller(name), self.world.conversation, asked),
         )
 
     def update(self, name: str, **changes: Any) -> Any:
         """`PATCH /conversations/{id}`."""
         request = requests.UpdateConversation(**changes)
-        outcome = self.app.conversations.update(self.caller(name), self.world.conversation, request)
+        outcome = self.app.conversations.lifecycle.update(self.caller(name), self.world.conversation, request)
         return self._answered(name, "update", outcome)
 
     def delete(self, name: str) -> Any:
         """`DELETE /conversations/{id}`."""
-        outcome = self.app.conversations.delete(self.caller(name), self.world.conversation)
+        outcome = self.app.conversations.lifecycle.delete(self.caller(name), self.world.conversation)
         return self._answered(name, "delete", outcome)
 
     def read(self, name: str, sequence_id: int) -> Any:
         """`PUT …/read`."""
-        outcome = self.app.history.read(self.caller(name), self.world.conversation, sequence_id)
+        outcome = self.app.conversations.history.read(self.caller(name), self.world.conversation, sequence_id)
         return self._answered(name, "read", outcome)
 
     def edit(self, name: str, target: int, text: str, **more: Any) -> Any:
         """`PATCH …/messages/{sequence_id}`: the message as it now is."""
         request = requests.EditMessage(content=text, **more)
-        changed = self.app.message_updates.edit(self.caller(name), self.world.conversation, target, request)
+        changed = self.app.messaging.updates.edit(self.caller(name), self.world.conversation, target, request)
         return self._answered(name, "edit", Result(changed.message, changed.pushes))
 
     def take_back(self, name: str, target: int) -> Any:
         """`DELETE …/messages/{sequence_id}`."""
-        changed = self.app.message_updates.delete(self.caller(name), self.world.conversation, target)
+        changed = self.app.messaging.updates.delete(self.caller(name), self.world.conversation, target)
         return self._answered(name, "take back", Result(None, changed.pushes))
 
     def react(self, name: str, target: int, emoji: str) -> Any:
         """`PUT …/reactions`."""
-        changed = self.app.message_updates.react(self.caller(name), self.world.conversation, target, emoji)
+        changed = self.app.messaging.updates.react(self.caller(name), self.world.conversation, target, emoji)
         return self._answered(name, "react", Result(None, changed.pushes))
 
     def unreact(self, name: str, target: int, emoji: str) -> Any:
         """`DELETE …/reactions`."""
-        changed = self.app.message_updates.unreact(self.caller(name), self.world.conversation, target, emoji)
+        changed = self.app.messaging.updates.unreact(self.caller(name), self.world.conversation, target, emoji)
         return self._answered(name, "unreact", Result(None, changed.pushes))
 
     def who_reacted(self, name: str, target: int, emoji: str | None = None) -> list[Any]:
@@ -447,7 +462,9 @@ class Process:
         found: list[Any] = []
         query = requests.ReactionsQuery(emoji=emoji, limit="2")
         while True:
-            page = self.app.history.reactions(self.caller(name), self.world.conversation, target, query)
+            page = self.app.conversations.history.reactions(
+                self.caller(name), self.world.conversation, target, query
+            )
             found += self._answered(name, "who reacted", page)["reactions"]
             if "next_cursor" not in page:
                 return found
@@ -457,7 +474,9 @@ class Process:
         """`GET …/events`."""
         query = requests.EventsQuery(after=str(after), limit=str(limit))
         return self._answered(
-            name, "events", self.app.history.events(self.caller(name), self.world.conversation, query)
+            name,
+            "events",
+            self.app.conversations.history.events(self.caller(name), self.world.conversation, query),
         )
 
     def messages(self, name: str, *, before: int | None = None, after: int | None = None, limit: int = 100) -> Any:
@@ -465,18 +484,20 @@ class Process:
         bounds = {"before": before, "after": after, "limit": limit}
         query = requests.MessagesQuery(**{each: str(at) for each, at in bounds.items() if at is not None})
         return self._answered(
-            name, "messages", self.app.history.messages(self.caller(name), self.world.conversation, query)
+            name,
+            "messages",
+            self.app.conversations.history.messages(self.caller(name), self.world.conversation, query),
         )
 
     def view(self, name: str) -> Any:
         """`GET /conversations/{id}`."""
-        view = self.app.conversations.view(self.world.conversation, self.caller(name), messages=True)
+        view = self.app.conversations.views.view(self.world.conversation, self.caller(name), messages=True)
         return self._answered(name, "view", view)
 
     def listing(self, name: str) -> list[Any]:
         """`GET /conversations`: all of them."""
         query = requests.ConversationsQuery()
-        answer = self.app.conversations.list(self.caller(name), query)
+        answer = self.app.conversations.views.list(self.caller(name), query)
         listed = self._answered(name, "list", answer)["conversations"]
         assert isinstance(listed, list)
         return listed
@@ -485,7 +506,7 @@ class Process:
         """Carry out the pushes, as the edge does, and answer."""
         if isinstance(result, Result):
             with contextlib.suppress(Exception):  # as the edge does: what was done stands
-                self.app.fan_out.deliver(result.pushes, within=1.0)
+                self.app.realtime.fan_out.deliver(result.pushes, within=1.0)
             result = result.response
         self.world.answers.append(Answered(self.world.person(name), what, result))
         return result

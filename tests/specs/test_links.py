@@ -10,8 +10,6 @@ import pytest
 from specs.documents import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-IS_SPLIT = (ROOT / "chalicelib" / "core" / "messaging" / "group_commit.py").exists()
-"""Whether the modules that the terms and the tour name are there; the core is being split into them."""
 _FENCE = re.compile(r"^( *)(`{3,})[^\n]*\n.*?^\1\2", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
 _PATH = re.compile(r"`((?:[\w.-]+/)*(?:[\w-]+\.py|[\w-]+/))`")
@@ -52,8 +50,6 @@ def modules() -> list[str]:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_modules_and_folders_in_code_marks_exist(document: Path, modules: list[str]) -> None:
-    if document.name in ("terms.md", "tour.md") and not IS_SPLIT:
-        pytest.skip("the core is not split yet")
     for path in _PATH.findall(_FENCE.sub("", document.read_text("utf-8"))):
         assert any(each == path or each.endswith(f"/{path}") for each in modules), f"there is no {path}"
 

@@ -370,8 +370,9 @@ class DynamoConnections:
         except ConditionFailed as failed:
             tat: int = (failed.item or {}).get("tat", now)
             excess = tat + interval - (now + burst * interval)
-            return {"allowed": excess <= 0, "retry_after": max(excess, 0) / 1000, "charge_pending": excess <= 0}
-        return {"allowed": True, "retry_after": 0.0, "charge_pending": False}
+            allowed = excess <= 0
+            return RateLimitDecision(allowed, retry_after=max(excess, 0) / 1000, charge_pending=allowed)
+        return RateLimitDecision(allowed=True)
 
     def charge(self, participant_id: str, *, interval: int) -> None:
         """Pay for a message that came out of the burst."""

@@ -1,20 +1,24 @@
-"""Invites: links by which whoever has them may join, for a while and so many times.
+"""Invites: links with which anyone can join, for a limited time and a limited number of times.
 
-Only a digest of the secret is kept, so neither the store nor a list of the invites lets anybody in. Making one,
-revoking it and its expiry are no events: the join that uses it has a condition for that (`Commit.invite`).
+Only a digest of the secret is stored, so neither the store nor a list of invites lets anyone in. Creating,
+revoking and the expiry of an invite append no event: the commit of a join has the invite as a precondition
+(`Commit.invite`).
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.core.conversations.conversations import MODERATORS, Conversations
+from chalicelib.core.conversations.access import Access
+from chalicelib.core.conversations.permissions import Action
 from chalicelib.core.kernel import paging
-from chalicelib.core.kernel.clock import Clock, milliseconds
-from chalicelib.core.kernel.errors import Forbidden, NotFound
+from chalicelib.core.kernel.clock import milliseconds
+from chalicelib.core.kernel.errors import NotFound
 from chalicelib.core.kernel.ids import invite_id, is_invite, is_invite_id, new_invite
-from chalicelib.core.log.log import Log
+from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.log.conflicts import new_backoff, retry_on_conflict
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.conversations import Head, Membership
 from chalicelib.core.model.moderation import AuditEntry, Invite
@@ -26,16 +30,20 @@ if TYPE_CHECKING:
 
 
 class Invites:
-    """Making, listing and revoking invites; owners and moderators may. Joining by one is in `members.py`."""
+    """Creates, lists and revokes invites; `membership.py` uses them."""
 
-    def __init__(self, store: ModerationStore, conversations: Conversations, log: Log, clock: Clock) -> None:
-        self._store = store
-        self._conversations = conversations
-        self._log = log
-        self._clock = clock
+    def __init__(self, *, moderation: ModerationStore, access: Access, runtime: Runtime) -> None:
+        self._moderation = moderation
+        self._access = access
+        self._runtime = runtime
+        self._clock = runtime.clock
 
     def create(self, caller: Principal, conversation_id: str, request: CreateInvite) -> dict[str, Any]:
-        """A new invite; its secret is told here and never again."""
+        """Create an invite and return it with its secret, which is not returned again.
+
+        Raises:
+            NotFound, Forbidden, ConversationBusy: there is no invite.
+        """
         secret = new_invite()
 
         def write(head: Head, actor: Membership) -> Invite | None:
@@ -50,51 +58,52 @@ class Invites:
                 uses=0,
             )
             entry = AuditEntry("invite_created", actor.participant_id, invite_id=invite.invite_id)
-            kept = self._store.save_invite(invite, actor, head.sequence_id, entry)
-            return invite if kept else None
+            is_saved = self._moderation.save_invite(invite, actor, head.sequence_id, entry)
+            return invite if is_saved else None
 
-        return {"invite": secret, **frames.invite(self._retry_on_conflict(caller, conversation_id, write))}
+        return {"invite": secret, **frames.invite(self._write(caller, conversation_id, write))}
 
-    def revoke(self, caller: Principal, conversation_id: str, which: str) -> None:
-        """End an invite, named by its secret or its id. Raises NotFound if there is none (any more)."""
+    def revoke(self, caller: Principal, conversation_id: str, secret_or_id: str) -> None:
+        """Revoke an invite.
+
+        Raises:
+            NotFound: the caller is not a member, or there is no such invite.
+            Forbidden, ConversationBusy: it was not revoked.
+        """
+        revoked_id = invite_id(secret_or_id) if is_invite(secret_or_id) else secret_or_id
 
         def write(head: Head, actor: Membership) -> Invite | None:
-            named = invite_id(which) if is_invite(which) else which
-            invite = self._store.invite(conversation_id, named) if is_invite_id(named) else None
+            invite = self._moderation.invite(conversation_id, revoked_id) if is_invite_id(revoked_id) else None
             if invite is None:
                 raise NotFound
-            entry = AuditEntry("invite_revoked", actor.participant_id, invite_id=named)
-            # Entries at one head stand in the order of time, and clocks differ: it was made before it is revoked.
+            entry = AuditEntry("invite_revoked", actor.participant_id, invite_id=revoked_id)
+            # Entries at one head are ordered by time, and clocks differ: this one belongs after the creation.
             now = max(milliseconds(self._clock), invite.created_at + 1)
-            gone = self._store.revoke_invite(invite, actor, head.sequence_id, entry, now)
-            return invite if gone else None
+            is_revoked = self._moderation.revoke_invite(invite, actor, head.sequence_id, entry, now)
+            return invite if is_revoked else None
 
-        self._retry_on_conflict(caller, conversation_id, write)
+        self._write(caller, conversation_id, write)
 
-    def _retry_on_conflict(
+    def _write(
         self, caller: Principal, conversation_id: str, write: Callable[[Head, Membership], Invite | None]
     ) -> Invite:
-        """`write`, again as long as what it was based on has changed. Raises ConversationBusy."""
-        patience = self._log.new_backoff()
+        """Return the result of `write`, repeated while the head or the actor's membership changes.
+
+        Raises:
+            NotFound, Forbidden, ConversationBusy: nothing was written.
+        """
+        backoff = new_backoff(self._runtime)
         while True:
-            head, actor = self._moderator(caller, conversation_id)
-            written = self._log.retry_on_conflict(lambda head=head, actor=actor: write(head, actor))  # type: ignore[misc]
+            head, actor = self._access.require_permission(Action.MANAGE_INVITES, conversation_id, caller)
+            written = retry_on_conflict(self._runtime, functools.partial(write, head, actor))
             if written is not None:
                 return written
-            patience.wait()
-
-    def _moderator(self, caller: Principal, conversation_id: str) -> tuple[Head, Membership]:
-        head, actor = self._conversations.require_member_and_head(conversation_id, caller)
-        if actor.role not in MODERATORS:
-            raise Forbidden
-        return head, actor
+            backoff.wait()
 
     def list(self, caller: Principal, conversation_id: str, query: PageQuery) -> dict[str, Any]:
-        """The invites that have not expired, without their secrets, a page at a time."""
-        self._moderator(caller, conversation_id)
-        after = None if query.cursor is None else str(paging.decode(query.cursor, str)[0])
-        invites, following = self._store.invites(conversation_id, after, query.limit)
-        # Last of all: that they are still the caller's to see.
-        self._moderator(caller, conversation_id)
-        answer: dict[str, Any] = {"invites": [frames.listed_invite(each) for each in invites]}
-        return answer if following is None else answer | {"next_cursor": paging.encode(following)}
+        """Return a page of the invites that have not expired, without secrets. Raises NotFound, Forbidden."""
+        self._access.require_permission(Action.MANAGE_INVITES, conversation_id, caller)
+        after = paging.start_key(query.cursor)
+        invites, next_key = self._moderation.invites(conversation_id, after, query.limit)
+        self._access.require_permission(Action.MANAGE_INVITES, conversation_id, caller)
+        return paging.page("invites", [frames.listed_invite(invite) for invite in invites], next_key)

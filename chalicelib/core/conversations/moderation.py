@@ -1,6 +1,6 @@
-"""Roles, mutes and bans, and the audit of who used such rights; `members.py` says who may what.
+"""Roles, mutes and bans, and the audit log of them; `permissions.py` has the rules.
 
-All of it changes only in appends: what a plan reads of it after the head is how it is when the append stands.
+All of it changes only in commits that move the head, so a plan that succeeds has read it in its current state.
 """
 
 from __future__ import annotations
@@ -10,18 +10,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.conversations import permissions
-from chalicelib.core.conversations.conversations import MODERATORS, Conversations
-from chalicelib.core.conversations.membership import Members, NoChange, participant_event
+from chalicelib.core.conversations.access import Access
+from chalicelib.core.conversations.permissions import Action, without_expired_mute
+from chalicelib.core.conversations.roster import Roster, participant_event
 from chalicelib.core.kernel import paging
-from chalicelib.core.kernel.clock import Clock, milliseconds, rfc3339
-from chalicelib.core.kernel.errors import Forbidden, LastOwner, NotFound, ValidationFailed
-from chalicelib.core.log.log import Log
+from chalicelib.core.kernel.clock import milliseconds
+from chalicelib.core.kernel.errors import LastOwner, NotFound, ValidationFailed
+from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.log.appending import Log, NoChange
 from chalicelib.core.model.actors import Actor, Principal
 from chalicelib.core.model.conversations import Head, Membership
-from chalicelib.core.model.events import Event
+from chalicelib.core.model.events import new_event
 from chalicelib.core.model.moderation import AuditEntry, Ban
 from chalicelib.core.ports.commits import Commit
-from chalicelib.core.ports.conversations import ConversationStore
+from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.moderation import ModerationStore
 from chalicelib.core.protocol import frames
 from chalicelib.core.realtime.outbox import Result, pushes_for
@@ -32,29 +34,30 @@ if TYPE_CHECKING:
 
 
 class Moderation:
-    """Roles, mutes, bans, audit."""
+    """Changes roles, mutes and bans, and shows bans and the audit log."""
 
     def __init__(
         self,
-        store: ConversationStore,
+        *,
+        memberships: MembershipStore,
         moderation: ModerationStore,
-        conversations: Conversations,
-        members: Members,
+        access: Access,
+        roster: Roster,
         log: Log,
         presence: Presence,
-        clock: Clock,
+        runtime: Runtime,
     ) -> None:
-        self._store = store
+        self._memberships = memberships
         self._moderation = moderation
-        self._conversations = conversations
-        self._members = members
+        self._access = access
+        self._roster = roster
         self._log = log
         self._presence = presence
-        self._clock = clock
+        self._clock = runtime.clock
 
     def _append(self, caller: Principal, conversation_id: str, plan: Callable[[Head], Commit]) -> Commit:
         return self._log.append(
-            conversation_id, self._members.hiding_errors_from_outsiders(conversation_id, caller, plan)
+            conversation_id, self._access.hiding_errors_from_outsiders(conversation_id, caller, plan)
         )
 
     # ---- roles and mutes -------------------------------------------------------------------------------
@@ -62,78 +65,71 @@ class Moderation:
     def update(
         self, caller: Principal, conversation_id: str, participant_id: str, request: UpdateParticipant
     ) -> Result:
-        """Give somebody a role, mute or unmute them."""
-        unchanged: list[tuple[Head, Membership]] = []
+        """Change a member's role, mute or unmute them.
+
+        Raises:
+            NotFound, Forbidden, LastOwner, ConversationBusy: nothing was changed.
+        """
+        unchanged: list[Membership] = []
 
         def plan(head: Head) -> Commit:
-            actor = self._conversations.require_member(conversation_id, caller)
-            if actor.role not in MODERATORS or (request.role is not None and actor.role != "owner"):
-                raise Forbidden
-            target = self._store.membership(conversation_id, participant_id)
+            actor = self._access.require_member(conversation_id, caller)
+            _require_update(actor, request)
+            target = self._memberships.membership(conversation_id, participant_id)
             if target is None:
                 raise NotFound
             now = milliseconds(self._clock)
-            changed = self._changed(target, request, actor, now)
-            if changed == permissions.without_expired_mute(target, now):
-                unchanged.append((head, changed))
-                raise NoChange
-            if target.role == "owner" and (head.participant_count == 1 or self._members.successors(target)):
+            target = without_expired_mute(target, now)
+            changed = _updated(target, request, actor, now)
+            if changed == target:
+                unchanged.append(changed)
+                raise NoChange(head)
+            if target.role == "owner" and (head.participant_count == 1 or self._roster.successors(target)):
                 raise LastOwner
-            by, number = caller.as_actor(actor), head.sequence_id + 1
-            event = participant_event(conversation_id, number, "participant_updated", by, changed, now)
-            new = replace(head, sequence_id=number, updated_at=now, roster_version=head.roster_version + 1)
+            by, sequence_id = caller.as_actor(actor), head.sequence_id + 1
+            event = participant_event(head, sequence_id, "participant_updated", by, changed, now)
+            new = replace(head, sequence_id=sequence_id, updated_at=now, roster_version=head.roster_version + 1)
             return Commit(
                 head,
                 new,
                 [event],
                 guard=None if actor.participant_id == target.participant_id else actor,
                 changing=[changed],
-                audit=_audit_entries(actor, permissions.without_expired_mute(target, now), changed),
+                audit=_audit_entries(actor, target, changed),
             )
 
         try:
             commit = self._append(caller, conversation_id, plan)
-        except NoChange:
-            return Result(self._seen(*unchanged[-1]))
+        except NoChange as nothing:
+            return Result(self._participant(nothing.head, unchanged[-1]))
         (changed,) = commit.changing
-        return Result(self._seen(commit.new, changed), pushes_for(commit))
+        return Result(self._participant(commit.new, changed), pushes_for(commit))
 
-    def _changed(self, target: Membership, request: UpdateParticipant, actor: Membership, now: int) -> Membership:
-        """The member as they are to be. Raises Forbidden."""
-        changed = permissions.without_expired_mute(target, now)
-        if request.role is not None:
-            changed = replace(changed, role=request.role)
-        if request.muted_for is not None:
-            # Owners cannot be muted; whoever becomes one is unmuted.
-            if changed.role == "owner" or (actor.role == "moderator" and target.role != "member"):
-                raise Forbidden
-            until = now + 1000 * request.muted_for if request.muted_for else 0
-            changed = replace(changed, muted_until=until)
-        return replace(changed, muted_until=0) if changed.role == "owner" else changed
-
-    def _seen(self, head: Head, member: Membership) -> frames.Participant:
+    def _participant(self, head: Head, member: Membership) -> frames.Participant:
         online = self._presence.online(head)
         return frames.participant(member, online=member.participant_id in online)
 
     # ---- bans ------------------------------------------------------------------------------------------
 
     def ban(self, caller: Principal, conversation_id: str, participant_id: str) -> Result:
-        """Remove somebody for good, or forbid somebody who is not in to come. Again: nothing happens."""
+        """Ban a participant: remove a member for good, or keep an outsider out. No-op if already banned.
+
+        Raises:
+            NotFound, Forbidden, ValidationFailed, ConversationBusy: nothing was changed.
+        """
 
         def plan(head: Head) -> Commit:
-            actor = self._conversations.require_member(conversation_id, caller)
-            if actor.role not in MODERATORS:
-                raise Forbidden
+            actor = self._access.require_member(conversation_id, caller)
+            permissions.require(Action.BAN, actor)
             if participant_id == actor.participant_id:
-                raise ValidationFailed.at("participant_id", "must be somebody else: nobody bans themselves")
+                raise ValidationFailed.at("participant_id", "must be another participant: you cannot ban yourself")
             by = caller.as_actor(actor)
-            target = self._store.membership(conversation_id, participant_id)
+            target = self._memberships.membership(conversation_id, participant_id)
             if target is not None:
-                if target.role == "owner" or (actor.role == "moderator" and target.role != "member"):
-                    raise Forbidden
-                return replace(self._members.plan_departure(head, target, by=by, reason="banned"), guard=actor)
+                permissions.require(Action.BAN, actor, target)
+                return replace(self._roster.plan_departure(head, target, by=by, reason="banned"), guard=actor)
             if self._moderation.ban(conversation_id, participant_id) is not None:
-                raise NoChange
+                raise NoChange(head)
             ban = Ban(conversation_id, participant_id, None, actor.participant_id, milliseconds(self._clock))
             entry = AuditEntry("banned", actor.participant_id, participant_id)
             commit = _ban_commit(head, "participant_banned", by, ban, ban.banned_at)
@@ -143,89 +139,89 @@ class Moderation:
             commit = self._append(caller, conversation_id, plan)
         except NoChange:
             return Result(None)
-        return Result(None, self._members.notify_left(commit, "banned"))
+        return Result(None, self._roster.notify_left(commit, "banned"))
 
     def unban(self, caller: Principal, conversation_id: str, participant_id: str) -> Result:
-        """Lift a ban. Raises NotFound if there is none."""
+        """Lift a ban.
+
+        Raises:
+            NotFound, Forbidden, ConversationBusy: nothing was changed.
+        """
 
         def plan(head: Head) -> Commit:
-            actor = self._conversations.require_member(conversation_id, caller)
-            if actor.role not in MODERATORS:
-                raise Forbidden
+            actor = self._access.require_member(conversation_id, caller)
+            permissions.require(Action.UNBAN, actor)
             ban = self._moderation.ban(conversation_id, participant_id)
             if ban is None:
                 raise NotFound
-            # The ban of somebody who was erased names them by another id than the one that it is found by.
+            # The ban of an erased participant holds the pseudonym, but its key is still the participant id.
             entry = AuditEntry("unbanned", actor.participant_id, ban.participant_id)
-            now = milliseconds(self._clock)
-            commit = _ban_commit(head, "participant_unbanned", caller.as_actor(actor), ban, now)
-            return replace(
-                commit, guard=actor, unbanning=[replace(ban, participant_id=participant_id)], audit=[entry]
-            )
+            by, now = caller.as_actor(actor), milliseconds(self._clock)
+            commit = _ban_commit(head, "participant_unbanned", by, ban, now)
+            unbanning = [replace(ban, participant_id=participant_id)]
+            return replace(commit, guard=actor, unbanning=unbanning, audit=[entry])
 
         return Result(None, pushes_for(self._append(caller, conversation_id, plan)))
 
     def bans(self, caller: Principal, conversation_id: str, query: PageQuery) -> dict[str, Any]:
-        """Who is banned, a page at a time; for owners and moderators."""
-        self._moderator(caller, conversation_id)
-        after = None if query.cursor is None else str(paging.decode(query.cursor, str)[0])
-        bans, following = self._moderation.bans(conversation_id, after, query.limit)
-        # Last of all: that it is still the caller's to see.
-        self._moderator(caller, conversation_id)
-        answer: dict[str, Any] = {"bans": [frames.ban(each) for each in bans]}
-        return answer if following is None else answer | {"next_cursor": paging.encode(following)}
+        """Return a page of the bans. Raises NotFound, Forbidden."""
+        self._access.require_permission(Action.LIST_BANS, conversation_id, caller)
+        after = paging.start_key(query.cursor)
+        bans, next_key = self._moderation.bans(conversation_id, after, query.limit)
+        self._access.require_permission(Action.LIST_BANS, conversation_id, caller)
+        return paging.page("bans", [frames.ban(ban) for ban in bans], next_key)
 
-    def _moderator(self, caller: Principal, conversation_id: str) -> None:
-        _, actor = self._conversations.require_member_and_head(conversation_id, caller)
-        if actor.role not in MODERATORS:
-            raise Forbidden
-
-    # ---- audit -----------------------------------------------------------------------------------------
+    # ---- audit log -------------------------------------------------------------------------------------
 
     def audit(self, caller: Principal, conversation_id: str, query: AuditQuery) -> dict[str, Any]:
-        """Who used which right, on whom, in rising order; for owners."""
-        self._owner(caller, conversation_id)
-        if query.cursor is None:
-            after: int | str = query.after or 0
-        elif query.after is None:
-            after = str(paging.decode(query.cursor, str)[0])
-        else:
+        """Return a page of the audit log in ascending order. Raises NotFound, Forbidden, ValidationFailed."""
+        self._access.require_permission(Action.READ_AUDIT, conversation_id, caller)
+        if query.cursor is not None and query.after is not None:
             raise ValidationFailed.at("after", "must not be given together with cursor")
-        found = self._moderation.audit(conversation_id, after, query.limit + 1)
-        # Last of all: that it is still the caller's to see.
-        self._owner(caller, conversation_id)
-        page = found[: query.limit]
-        answer: dict[str, Any] = {"entries": [frames.audit_entry(each) for each in page]}
-        if len(found) > len(page):
-            answer["next_cursor"] = paging.encode(page[-1].position)
-        return answer
+        position = paging.start_key(query.cursor)
+        after = (query.after or 0) if position is None else position
+        records = self._moderation.audit(conversation_id, after, query.limit + 1)
+        self._access.require_permission(Action.READ_AUDIT, conversation_id, caller)
+        page = records[: query.limit]
+        next_key = page[-1].position if len(records) > len(page) else None
+        return paging.page("entries", [frames.audit_entry(record) for record in page], next_key)
 
-    def _owner(self, caller: Principal, conversation_id: str) -> None:
-        _, actor = self._conversations.require_member_and_head(conversation_id, caller)
-        if actor.role != "owner":
-            raise Forbidden
+
+def _require_update(actor: Membership, request: UpdateParticipant) -> None:
+    """Raise Forbidden unless there are members whom the actor may update like this."""
+    if request.role is not None:
+        permissions.require(Action.CHANGE_ROLE, actor)
+    if request.muted_for is not None:
+        permissions.require(Action.MUTE, actor)
+
+
+def _updated(target: Membership, request: UpdateParticipant, actor: Membership, now: int) -> Membership:
+    """Return the member as requested. Raises Forbidden for a mute that the actor may not set or lift.
+
+    Owners cannot be muted; a member who becomes owner is unmuted.
+    """
+    updated = target if request.role is None else replace(target, role=request.role)
+    if request.muted_for is not None:
+        permissions.require(Action.MUTE, actor, updated)
+        muted_until = now + 1000 * request.muted_for if request.muted_for else 0
+        updated = replace(updated, muted_until=muted_until)
+    return replace(updated, muted_until=0) if updated.role == "owner" else updated
 
 
 def _audit_entries(actor: Membership, before: Membership, after: Membership) -> list[AuditEntry]:
-    by, whom = actor.participant_id, before.participant_id
+    actor_id, target_id = actor.participant_id, before.participant_id
     entries = []
     if after.role != before.role:
-        entries.append(AuditEntry("role_changed", by, whom, role=after.role))
+        entries.append(AuditEntry("role_changed", actor_id, target_id, role=after.role))
     if after.muted_until > 0 and after.muted_until != before.muted_until:
-        entries.append(AuditEntry("muted", by, whom, muted_until=after.muted_until))
+        entries.append(AuditEntry("muted", actor_id, target_id, muted_until=after.muted_until))
     if before.muted_until > 0 and not after.muted_until:
-        entries.append(AuditEntry("unmuted", by, whom))
+        entries.append(AuditEntry("unmuted", actor_id, target_id))
     return entries
 
 
-def _ban_commit(head: Head, kind: str, by: Actor, ban: Ban, now: int) -> Commit:
-    """An append that says so, without what comes of it."""
-    event: Event = {
-        "conversation_id": head.conversation_id,
-        "sequence_id": head.sequence_id + 1,
-        "type": kind,
-        "created_at": rfc3339(now),
-        "sender": frames.participant_ref(by),
-        "participant": frames.banned_ref(ban),
-    }
-    return Commit(head, replace(head, sequence_id=head.sequence_id + 1, updated_at=now), [event])
+def _ban_commit(head: Head, event_type: str, by: Actor, ban: Ban, now: int) -> Commit:
+    """Return an append of an event about a ban, without the ban itself."""
+    sequence_id, participant = head.sequence_id + 1, frames.banned_ref(ban)
+    event = new_event(head.conversation_id, sequence_id, event_type, sender=by, now=now, participant=participant)
+    return Commit(head, replace(head, sequence_id=sequence_id, updated_at=now), [event])

@@ -1,24 +1,162 @@
-"""Mutes: who is muted reads on, and says nothing until a time that is kept with the membership.
+"""The permissions of each role: `RULES`, from which the table "Who may what" in docs/protocol.md is generated.
 
-A mute changes only in a commit that moves the head (see `log.py`). So a use case that reads the membership
-in its plan and asks `check` there needs no further condition; a message, which is planned by an earlier
-membership, has one: the mute must be as it was read (`aws/dynamodb/append.py`).
+Being a member is checked before (`access.py`), as outsiders must not learn that a conversation exists.
+
+Roles and mutes change only in commits that move the head. So a use case that reads the membership in its plan and
+calls `require` there needs no further precondition. A message does, as it is planned on a membership that was
+read earlier: its commit requires that the mute is as read (`aws/dynamodb/append.py`).
 """
 
 from __future__ import annotations
 
+import enum
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import NamedTuple, Protocol
 
-from chalicelib.core.kernel.errors import Muted
+from chalicelib.core.kernel.errors import Forbidden, Muted
+from chalicelib.core.model.actors import Role
 from chalicelib.core.model.conversations import Membership
 
 
-def require_unmuted(member: Membership, now: int) -> None:
-    """Whether the member may say something at `now` (milliseconds). Raises Muted."""
-    if member.muted_until > now:
-        raise Muted(retry_after=(member.muted_until - now) / 1000)
+class Action(enum.Enum):
+    """An action in a conversation, as the documentation calls it."""
+
+    READ = "read"
+    SEND_MESSAGE = "send messages"
+    EDIT_MESSAGE = "edit messages"
+    DELETE_MESSAGE = "delete messages"
+    REACT = "react, and remove their own reactions"
+    SHOW_TYPING = "show that they are typing"
+    UPDATE_CONVERSATION = "change title, join policy and metadata"
+    SET_RETENTION = "change the retention"
+    DELETE_CONVERSATION = "delete the conversation"
+    ADD_PARTICIPANT = "add participants who are not banned"
+    REMOVE_PARTICIPANT = "remove participants"
+    BAN = "ban participants and outsiders"
+    UNBAN = "lift bans"
+    LIST_BANS = "list bans"
+    MUTE = "mute participants"
+    CHANGE_ROLE = "change roles"
+    MANAGE_INVITES = "create, list and revoke invites"
+    READ_AUDIT = "read the audit log"
+    LEAVE = "leave"
+    JOIN = "join"
+
+
+class Scope(enum.Enum):
+    """The targets on which an action is allowed, as the documentation calls them."""
+
+    NONE = ""
+    ALL = "yes"
+    OWN = "own"
+    MEMBERS = "members"
+    """Neither owners nor moderators; for an action that gives a role, the role of a member alone."""
+    NOT_OWNERS = "all but owners"
+    INVITED = "by an invite, or if it is open; unless banned"
+
+
+class Rule(NamedTuple):
+    """One row of the table: the scope of an action for each role, and for `others`, who are outsiders."""
+
+    owner: Scope = Scope.NONE
+    moderator: Scope = Scope.NONE
+    member: Scope = Scope.NONE
+    others: Scope = Scope.NONE
+    unless_muted: bool = False
+    refusal: str | None = None
+    """The message of the error, if it is not that of Forbidden."""
+
+
+_ALL, _OWN, _MEMBERS, _NOT_OWNERS = Scope.ALL, Scope.OWN, Scope.MEMBERS, Scope.NOT_OWNERS
+
+RULES: Mapping[Action, Rule] = {
+    Action.READ: Rule(owner=_ALL, moderator=_ALL, member=_ALL),
+    Action.SEND_MESSAGE: Rule(owner=_ALL, moderator=_ALL, member=_ALL, unless_muted=True),
+    Action.EDIT_MESSAGE: Rule(
+        owner=_OWN,
+        moderator=_OWN,
+        member=_OWN,
+        unless_muted=True,
+        refusal="Only its author can edit a message.",
+    ),
+    Action.DELETE_MESSAGE: Rule(
+        owner=_ALL,
+        moderator=_ALL,
+        member=_OWN,
+        refusal="Only its author, owners and moderators can delete a message.",
+    ),
+    Action.REACT: Rule(owner=_ALL, moderator=_ALL, member=_ALL, unless_muted=True),
+    Action.SHOW_TYPING: Rule(owner=_ALL, moderator=_ALL, member=_ALL, unless_muted=True),
+    Action.UPDATE_CONVERSATION: Rule(owner=_ALL, moderator=_ALL),
+    Action.SET_RETENTION: Rule(owner=_ALL),
+    Action.DELETE_CONVERSATION: Rule(owner=_ALL),
+    Action.ADD_PARTICIPANT: Rule(owner=_ALL, moderator=_MEMBERS),
+    Action.REMOVE_PARTICIPANT: Rule(owner=_ALL, moderator=_MEMBERS),
+    Action.BAN: Rule(owner=_NOT_OWNERS, moderator=_MEMBERS),
+    Action.UNBAN: Rule(owner=_ALL, moderator=_ALL),
+    Action.LIST_BANS: Rule(owner=_ALL, moderator=_ALL),
+    Action.MUTE: Rule(owner=_NOT_OWNERS, moderator=_MEMBERS),
+    Action.CHANGE_ROLE: Rule(owner=_ALL),
+    Action.MANAGE_INVITES: Rule(owner=_ALL, moderator=_ALL),
+    Action.READ_AUDIT: Rule(owner=_ALL),
+    Action.LEAVE: Rule(owner=_ALL, moderator=_ALL, member=_ALL),
+    Action.JOIN: Rule(others=Scope.INVITED),
+}
+
+
+class Target(Protocol):
+    """The participant that an action concerns: a member, a newcomer, or the author of a message."""
+
+    @property
+    def participant_id(self) -> str:
+        """Return the participant id."""
+        ...
+
+    @property
+    def role(self) -> Role | None:
+        """Return the role, if it matters."""
+        ...
+
+
+class Author(NamedTuple):
+    """The author of a message, who may have left the conversation."""
+
+    participant_id: str
+    role: None = None
+
+
+def require(action: Action, actor: Membership, target: Target | None = None, *, now: int = 0) -> None:
+    """Check that a member may do something; without a target, that there are targets on which they may.
+
+    `now` (milliseconds) decides whether a mute has expired. Without it, none has.
+
+    Raises:
+        Muted: the action is one that muted members may not do, and the actor is muted.
+        Forbidden: the actor's role does not allow the action, or not on this target.
+    """
+    rule = RULES[action]
+    if rule.unless_muted and actor.muted_until > now:
+        raise Muted(retry_after=(actor.muted_until - now) / 1000)
+    scope: Scope = getattr(rule, actor.role)
+    if not _covers(scope, actor, target):
+        raise Forbidden(rule.refusal)
+
+
+def _covers(scope: Scope, actor: Membership, target: Target | None) -> bool:
+    if scope is Scope.NONE or target is None:
+        return scope is not Scope.NONE
+    match scope:
+        case Scope.OWN:
+            return target.participant_id == actor.participant_id
+        case Scope.MEMBERS:
+            return target.role not in ("owner", "moderator")
+        case Scope.NOT_OWNERS:
+            return target.role != "owner"
+        case _:
+            return True
 
 
 def without_expired_mute(member: Membership, now: int) -> Membership:
-    """The member without a mute that is over."""
+    """Return the member without a mute that has expired at `now` (milliseconds)."""
     return replace(member, muted_until=0) if 0 < member.muted_until <= now else member

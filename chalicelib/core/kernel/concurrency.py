@@ -73,11 +73,6 @@ def run_parallel(*calls: Callable[[], Any]) -> list[Any]:
     return [result for result, _ in outcomes]
 
 
-def run_sequential(*calls: Callable[[], Any]) -> list[Any]:
-    """The same one after the other, where an order is wanted."""
-    return [call() for call in calls]
-
-
 class Gather(Protocol):
     """Several things at once."""
 

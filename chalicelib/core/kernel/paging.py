@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
+from typing import Any
 
 from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.errors import InvalidJson, ValidationFailed
@@ -27,3 +29,19 @@ def decode(cursor: str, *kinds: type[str] | type[int]) -> list[str | int]:
     ):
         raise ValidationFailed.at("cursor", "must be a next_cursor of an earlier answer")
     return parts
+
+
+def start_key(cursor: str | None) -> str | None:
+    """Return the key after which a page begins, None for the first page. Raises ValidationFailed at `cursor`."""
+    return None if cursor is None else str(decode(cursor, str)[0])
+
+
+def page(name: str, items: Sequence[Any], next_key: str | tuple[str | int, ...] | None) -> dict[str, Any]:
+    """Return an answer with a page of items under `name`, and a cursor if there are more.
+
+    `next_key` is the key after which the next page begins, None if this is the last one.
+    """
+    answer: dict[str, Any] = {name: items}
+    if next_key is not None:
+        answer["next_cursor"] = encode(*((next_key,) if isinstance(next_key, str) else next_key))
+    return answer

@@ -1,1 +1,4 @@
-"""TODO messaging."""
+"""Messages: sending, editing, deleting and reacting, within the rate limit.
+
+May import: kernel, model, protocol, ports, log, realtime, conversations.
+"""

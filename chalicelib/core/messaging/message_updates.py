@@ -1,16 +1,7 @@
-"""Changing messages: edit, delete, react, take a reaction back.
+"""Editing and deleting messages, and reacting to them.
 
-| may …            | author | owner, moderator | member |
-|------------------|--------|------------------|--------|
-| edit a message   | yes    |                  |        |
-| delete a message | yes    | yes              |        |
-| react            | yes    | yes              | yes    |
-
-Each change is an event of the log, appended by one commit that brings the message up to date as well
-(`messages.py`). What a change is decided upon, the message and the actor's place, changes only in commits. It is
-read after the head, so it is still so if the commit stands (`scenes.py`).
-
-What is so already is no event: a repeat is answered like the first time.
+Each update is one event, appended by a commit that also updates the stored state of the message. All are
+idempotent: if nothing would change, the result names the event that made the change.
 """
 
 from __future__ import annotations
@@ -21,28 +12,25 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.conversations import permissions
-from chalicelib.core.conversations.conversations import MODERATORS, Conversations
+from chalicelib.core.conversations.permissions import Action
 from chalicelib.core.kernel import json_codec
-from chalicelib.core.kernel.clock import Clock
-from chalicelib.core.kernel.concurrency import Gather
-from chalicelib.core.kernel.errors import Forbidden, Unavailable, ValidationFailed
+from chalicelib.core.kernel.errors import Unavailable, ValidationFailed
 from chalicelib.core.kernel.limits import Limits
-from chalicelib.core.log.log import Log
-from chalicelib.core.messaging.update_context import (
-    AlreadyApplied,
+from chalicelib.core.log.appending import NoChange
+from chalicelib.core.messaging.message_updater import (
     MessageUpdater,
     NotFoundError,
-    UpdateContext,
     UpdateResult,
     no_such_target,
 )
+from chalicelib.core.messaging.update_context import UpdateContext
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.conversations import Head
-from chalicelib.core.model.events import Reaction, tombstone
+from chalicelib.core.model.events import MessageState, Reaction, tombstone
 from chalicelib.core.model.moderation import AuditEntry
 from chalicelib.core.ports.commits import Commit
-from chalicelib.core.ports.connections import ConnectionStore
-from chalicelib.core.ports.conversations import ConversationStore
+from chalicelib.core.ports.event_log import EventLogStore
+from chalicelib.core.ports.memberships import MembershipStore
 
 if TYPE_CHECKING:
     from chalicelib.core.protocol.commands import Edit
@@ -53,195 +41,199 @@ MAX_DELETE_BATCHES = 5
 
 
 class MessageUpdates:
-    """Edits, deletes, reacts, unreacts."""
+    """Edits and deletes messages, adds and removes reactions.
+
+    In all methods, `head` saves a read, and `not_found` creates the error for a target that is not a message.
+    Each raises the errors of `MessageUpdater.apply` as well; then nothing was changed.
+    """
 
     def __init__(
-        self,
-        store: ConversationStore,
-        connections: ConnectionStore,
-        conversations: Conversations,
-        log: Log,
-        clock: Clock,
-        gather: Gather,
-        limits: Limits,
+        self, *, event_log: EventLogStore, memberships: MembershipStore, updater: MessageUpdater, limits: Limits
     ) -> None:
-        self._store = store
+        self._event_log = event_log
+        self._memberships = memberships
+        self._updater = updater
         self._limits = limits
-        self._changes = MessageUpdater(store, connections, conversations, log, clock, gather, limits)
 
     def edit(
         self,
         caller: Principal,
-        where: str,
+        conversation_id: str,
         target: int,
         edit: Edit | EditMessage,
         head: Head | None = None,
-        missing: NotFoundError = no_such_target,
+        not_found: NotFoundError = no_such_target,
     ) -> UpdateResult:
-        """Give a message of one's own another content, and other mentions or metadata if they are named.
+        """Change the content of a message, and its mentions and metadata if given.
 
         Raises:
-            NotFound, RateLimited, Muted, Forbidden, ValidationFailed, ConversationBusy: it is as it was.
+            Muted, Forbidden: the caller may not edit the message.
+            ValidationFailed: it is deleted or expired, was edited too often, or mentions an outsider.
         """
+        requested = {"content": edit.content, "mentions": edit.mentions, "metadata": edit.metadata}
+        changes = {name: value for name, value in requested.items() if value is not None}
+        mentions = edit.mentions or []
 
-        def decide(scene: UpdateContext) -> Commit:
-            permissions.require_unmuted(scene.actor, scene.now)
-            if not scene.is_author:
-                raise Forbidden("Only who wrote a message can edit it.")
-            _require_updatable(scene)
-            present = scene.message.current
-            asked = {"content": edit.content, "mentions": edit.mentions, "metadata": edit.metadata}
-            changes = {name: value for name, value in asked.items() if value is not None}
-            if all(_same(present.get(name), value) for name, value in changes.items()):
-                raise AlreadyApplied(scene, ([scene.target, *scene.state.edits])[-1])
-            if len(scene.state.edits) >= self._limits.edits_per_message:
-                most = f"was edited {self._limits.edits_per_message} times, which is as often as a message can be"
-                raise ValidationFailed.at("target", most)
-            for index, each in enumerate(edit.mentions or []):
-                if each not in scene.extra and each not in present.get("mentions", []):
+        def plan(context: UpdateContext) -> Commit:
+            permissions.require(Action.EDIT_MESSAGE, context.actor, context.author, now=context.now)
+            _require_updatable(context)
+            current, state = context.message.current, context.state
+            if all(_is_same(current.get(name), value) for name, value in changes.items()):
+                raise NoChange(context.head, [context.target, *state.edits][-1])
+            self._require_edit_left(context)
+            for index, participant_id in enumerate(mentions):
+                if participant_id not in context.extra and participant_id not in current.get("mentions", []):
                     raise ValidationFailed.at(f"mentions.{index}", "must be a participant of this conversation")
-            state = replace(
-                scene.state,
-                version=scene.next_sequence_id,
-                overrides={**scene.state.overrides, **changes},
-                edited_at=scene.event["created_at"],
-                edits=(*scene.state.edits, scene.next_sequence_id),
+            edited = replace(
+                state,
+                version=context.next_sequence_id,
+                overrides={**state.overrides, **changes},
+                edited_at=context.updated_at,
+                edits=(*state.edits, context.next_sequence_id),
             )
-            return scene.commit("message_edited", changes, message_states={scene.target: state})
+            return context.commit("message_edited", changes, message_states={context.target: edited})
 
-        mentions = edit.mentions
-        look = (lambda: self._store.memberships_in(where, mentions)) if mentions else None
-        return self._changes.apply(caller, where, target, decide, head, missing, look)
+        load = (lambda: self._memberships.memberships_in(conversation_id, mentions)) if mentions else None
+        return self._updater.apply(
+            caller, conversation_id, target, plan, head=head, not_found=not_found, load_extra=load
+        )
+
+    def _require_edit_left(self, context: UpdateContext) -> None:
+        limit = self._limits.edits_per_message
+        if len(context.state.edits) >= limit:
+            raise ValidationFailed.at("target", f"has been edited {limit} times, which is the limit")
 
     def delete(
         self,
         caller: Principal,
-        where: str,
+        conversation_id: str,
         target: int,
         head: Head | None = None,
-        missing: NotFoundError = no_such_target,
+        not_found: NotFoundError = no_such_target,
     ) -> UpdateResult:
-        """Take back all that a message says, in its edits as well; it keeps its place.
+        """Delete the contents of a message and of its edits; tombstones stay in the log. Raises Forbidden."""
 
-        Raises:
-            NotFound, RateLimited, Forbidden, ConversationBusy: it is as it was.
-        """
-
-        def decide(scene: UpdateContext) -> Commit:
-            if not scene.is_author and scene.actor.role not in MODERATORS:
-                raise Forbidden("Only who wrote a message, owners and moderators can delete it.")
-            if scene.message.deleted_by:
-                raise AlreadyApplied(scene, scene.message.deleted_by)
-            left = {**tombstone(scene.message.event), "deleted_at": scene.event["created_at"]}
-            edits = scene.state.edits
-            said = self._store.events_by_id(where, edits) if edits else []
-            return scene.commit(
+        def plan(context: UpdateContext) -> Commit:
+            permissions.require(Action.DELETE_MESSAGE, context.actor, context.author)
+            if context.message.deleted_by:
+                raise NoChange(context.head, context.message.deleted_by)
+            deleted = {**tombstone(context.message.event), "deleted_at": context.updated_at}
+            edit_ids = context.state.edits
+            edits = self._event_log.events_by_id(conversation_id, edit_ids) if edit_ids else []
+            return context.commit(
                 "message_deleted",
                 {},
-                redacted=[(left, scene.next_sequence_id), *((tombstone(each.event), 0) for each in said)],
-                audit=[] if scene.is_author else [_audit(scene)],
+                redacted=[(deleted, context.next_sequence_id), *((tombstone(edit.event), 0) for edit in edits)],
+                audit=[] if context.is_author else [_audit_entry(context)],
             )
 
-        changed = self._changes.apply(caller, where, target, decide, head, missing)
+        result = self._updater.apply(caller, conversation_id, target, plan, head=head, not_found=not_found)
         with contextlib.suppress(Unavailable):
-            # What is left of them means nothing: who reacted is told of messages that are there.
+            # Reactions that are left are ignored, as the message is deleted, and purged with the conversation.
             for _ in range(MAX_DELETE_BATCHES):
-                if self._store.delete_reactions(where, target, REACTION_DELETE_BATCH):
+                if self._event_log.delete_reactions(conversation_id, target, REACTION_DELETE_BATCH):
                     break
-        return changed
+        return result
 
     def react(
         self,
         caller: Principal,
-        where: str,
+        conversation_id: str,
         target: int,
         emoji: str,
         head: Head | None = None,
-        missing: NotFoundError = no_such_target,
+        not_found: NotFoundError = no_such_target,
     ) -> UpdateResult:
-        """React to a message with an emoji.
+        """Add the caller's reaction to a message.
 
         Raises:
-            NotFound, RateLimited, Muted, ValidationFailed, ConversationBusy: it is as it was.
+            Muted: the caller may not react.
+            ValidationFailed: the message is deleted or expired, or has too many different emoji.
         """
 
-        def decide(scene: UpdateContext) -> Commit:
-            permissions.require_unmuted(scene.actor, scene.now)
-            _require_updatable(scene)
-            found: Reaction | None = scene.extra
-            if found is not None:
-                raise AlreadyApplied(scene, found.sequence_id)
-            counts = scene.state.reactions
-            if emoji not in counts and len(counts) >= self._limits.emoji_per_message:
-                most = (
-                    f"must be among those in use: a message takes {self._limits.emoji_per_message} different ones"
-                )
-                raise ValidationFailed.at("emoji", most)
-            state = replace(
-                scene.state, version=scene.next_sequence_id, reactions={**counts, emoji: counts.get(emoji, 0) + 1}
-            )
-            reaction = Reaction(scene.target, scene.actor.participant_id, emoji, scene.next_sequence_id)
-            return scene.commit(
+        def plan(context: UpdateContext) -> Commit:
+            permissions.require(Action.REACT, context.actor, now=context.now)
+            _require_updatable(context)
+            existing: Reaction | None = context.extra
+            if existing is not None:
+                raise NoChange(context.head, existing.sequence_id)
+            counts, limit = context.state.reactions, self._limits.emoji_per_message
+            if emoji not in counts and len(counts) >= limit:
+                problem = f"must be one that the message already has: it has {limit} different ones, the limit"
+                raise ValidationFailed.at("emoji", problem)
+            reaction = Reaction(context.target, context.actor.participant_id, emoji, context.next_sequence_id)
+            state = _with_reactions(context, {**counts, emoji: counts.get(emoji, 0) + 1})
+            return context.commit(
                 "reaction_added",
                 {"emoji": emoji},
-                message_states={scene.target: state},
+                message_states={context.target: state},
                 reactions_added=[reaction],
             )
 
-        look = self._reaction(caller, where, target, emoji)
-        return self._changes.apply(caller, where, target, decide, head, missing, look)
+        load = self._load_reaction(caller, conversation_id, target, emoji)
+        return self._updater.apply(
+            caller, conversation_id, target, plan, head=head, not_found=not_found, load_extra=load
+        )
 
     def unreact(
         self,
         caller: Principal,
-        where: str,
+        conversation_id: str,
         target: int,
         emoji: str,
         head: Head | None = None,
-        missing: NotFoundError = no_such_target,
+        not_found: NotFoundError = no_such_target,
     ) -> UpdateResult:
-        """Take a reaction back, if it is there.
+        """Remove the caller's reaction from a message; no-op if it is deleted or expired. Raises Muted."""
 
-        Raises:
-            NotFound, RateLimited, Muted, ConversationBusy: it is as it was.
-        """
-
-        def decide(scene: UpdateContext) -> Commit:
-            permissions.require_unmuted(scene.actor, scene.now)
-            found: Reaction | None = scene.extra
-            expired = scene.target <= scene.head.expired_up_to
-            if found is None or scene.message.deleted_by or expired:
-                raise AlreadyApplied(scene, None)
-            left = scene.state.reactions[emoji] - 1
-            others = {name: count for name, count in scene.state.reactions.items() if name != emoji}
-            counts = {**scene.state.reactions, emoji: left} if left else others
-            state = replace(scene.state, version=scene.next_sequence_id, reactions=counts)
-            return scene.commit(
+        def plan(context: UpdateContext) -> Commit:
+            permissions.require(Action.REACT, context.actor, now=context.now)
+            existing: Reaction | None = context.extra
+            if existing is None or context.message.deleted_by or context.is_expired:
+                raise NoChange(context.head)
+            counts = {**context.state.reactions, emoji: context.state.reactions[emoji] - 1}
+            state = _with_reactions(context, {name: count for name, count in counts.items() if count})
+            return context.commit(
                 "reaction_removed",
                 {"emoji": emoji},
-                message_states={scene.target: state},
-                reactions_removed=[found],
+                message_states={context.target: state},
+                reactions_removed=[existing],
             )
 
-        look = self._reaction(caller, where, target, emoji)
-        return self._changes.apply(caller, where, target, decide, head, missing, look)
+        load = self._load_reaction(caller, conversation_id, target, emoji)
+        return self._updater.apply(
+            caller, conversation_id, target, plan, head=head, not_found=not_found, load_extra=load
+        )
 
-    def _reaction(self, caller: Principal, where: str, target: int, emoji: str) -> Callable[[], Any]:
-        return lambda: self._store.reaction(where, target, caller.participant_id, emoji)
+    def _load_reaction(
+        self, caller: Principal, conversation_id: str, target: int, emoji: str
+    ) -> Callable[[], Reaction | None]:
+        return lambda: self._event_log.reaction(conversation_id, target, caller.participant_id, emoji)
 
 
-def _require_updatable(scene: UpdateContext) -> None:
-    if scene.message.deleted_by:
-        raise ValidationFailed.at("target", "was deleted")
-    if scene.target <= scene.head.expired_up_to:
+def _require_updatable(context: UpdateContext) -> None:
+    if context.message.deleted_by:
+        raise ValidationFailed.at("target", "is deleted")
+    if context.is_expired:
         raise ValidationFailed.at("target", "is past retention")
 
 
-def _same(present: Any, asked: Any) -> bool:
-    """Whether a field is as it is asked to be: as text, for True is no 1. Nothing and empty are the same."""
-    return json_codec.dumps(present or None) == json_codec.dumps(asked or None)
+def _with_reactions(context: UpdateContext, counts: dict[str, int]) -> MessageState:
+    return replace(context.state, version=context.next_sequence_id, reactions=counts)
 
 
-def _audit(scene: UpdateContext) -> AuditEntry:
-    author = scene.message.event["sender"]["participant_id"]
-    return AuditEntry("message_deleted", scene.actor.participant_id, participant_id=author, target=scene.target)
+def _is_same(current: Any, requested: Any) -> bool:
+    """Return whether a field has the requested value, where absent and empty are the same.
+
+    Compared as JSON, in which `true` is not 1.
+    """
+    return json_codec.dumps(current or None) == json_codec.dumps(requested or None)
+
+
+def _audit_entry(context: UpdateContext) -> AuditEntry:
+    return AuditEntry(
+        "message_deleted",
+        context.actor.participant_id,
+        participant_id=context.author.participant_id,
+        target=context.target,
+    )

@@ -1,43 +1,59 @@
-"""The rate of messages, asked and paid for one change."""
+"""The limit on how many messages a participant may send; an update of a message counts as one.
+
+The limit is checked in parallel with the reads that come before a write. A message within the steady rate is
+charged by that; one out of the burst is charged in parallel with the write, so that a request that fails earlier
+is free.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from chalicelib.core.kernel.clock import Clock, milliseconds
+from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import RateLimited
-from chalicelib.core.kernel.limits import Limits
-from chalicelib.core.ports.connections import ConnectionStore
-from chalicelib.core.ports.rate_limits import RateLimitDecision
+from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.ports.rate_limits import RateLimitDecision, RateLimitStore
 
 
 class RateLimitCharge:
-    """The rate: asked once for each change, however often it is tried, and paid at most once."""
+    """The charge for one message. The limit is checked once and charged once, however often the write is tried."""
 
-    def __init__(self, connections: ConnectionStore, participant_id: str, clock: Clock, limits: Limits) -> None:
-        self._connections = connections
+    def __init__(self, participant_id: str, *, rate_limits: RateLimitStore, runtime: Runtime) -> None:
         self._participant_id = participant_id
-        self._clock = clock
-        self._interval = 1000 // limits.messages_per_second
-        self._burst = limits.message_burst
-        self._verdict: RateLimitDecision | None = None
-        self._paid = False
+        self._rate_limits = rate_limits
+        self._clock = runtime.clock
+        self._gather = runtime.gather
+        self._interval = 1000 // runtime.limits.messages_per_second
+        self._burst = runtime.limits.message_burst
+        self._decision: RateLimitDecision | None = None
+        self._charged = False
 
     def reserve(self) -> None:
-        """Ask, if that has not been done."""
-        if self._verdict is None:
+        """Check the limit, unless that was done before."""
+        if self._decision is None:
             now = milliseconds(self._clock)
-            self._verdict = self._connections.try_acquire(
+            self._decision = self._rate_limits.try_acquire(
                 self._participant_id, now, interval=self._interval, burst=self._burst
             )
 
     def raise_if_limited(self) -> None:
-        """Raises RateLimited."""
-        if self._verdict is not None and not self._verdict["allowed"]:
-            raise RateLimited(retry_after=self._verdict["retry_after"])
+        """Raise RateLimited if the message is not within the limit."""
+        if self._decision is not None and not self._decision.allowed:
+            raise RateLimited(retry_after=self._decision.retry_after)
 
-    def pending_charges(self) -> list[Callable[[], None]]:
-        """What is to be paid, beside the write that it is for; once."""
-        owed = self._verdict is not None and self._verdict["charge_pending"] and not self._paid
-        self._paid = True
-        return [lambda: self._connections.charge(self._participant_id, interval=self._interval)] if owed else []
+    def charge_with(self, write: Callable[[], object]) -> None:
+        """Call `write`, and charge in parallel if that is still to be done."""
+        if self._is_pending:
+            self._gather(write, self.charge)
+        else:
+            write()
+
+    def charge(self) -> None:
+        """Charge, if that is still to be done."""
+        if self._is_pending:
+            self._charged = True
+            self._rate_limits.charge(self._participant_id, interval=self._interval)
+
+    @property
+    def _is_pending(self) -> bool:
+        return self._decision is not None and self._decision.charge_pending and not self._charged

@@ -1,73 +1,55 @@
-"""Sending a message: at once if nobody is in the way, in company if many are.
+"""Sending a message: appended directly, or by group commit under contention.
 
-Alone, a message is one transaction: the head by condition, the event, the record that makes repeats one
-send, and the sender's membership (whose read pointer it moves). If that collides with others twice, or
-the head says that others collided a moment ago, the message goes into the conversation's **queue**: one
-unconditional write that collides with nothing. Whoever's message is the oldest in the queue appends up to
-`MAX_BATCH` of them in one transaction, which takes them out of the queue, too; the others wait for the
-record of their own. So a crowd costs each sender a few reads instead of a lost race, and the log grows by
-many messages in the time of one.
-
-Nothing here depends on who takes the lead, or on clocks: two leaders at once collide on the head, and a
-message stands only if it is still in the queue and was not recorded before. A message whose sender gave up
-is taken out by the sender; if the sender died, the next leader drops it once it is old.
+A direct append is one transaction: the head, the event, the idempotency record that makes a repeat a no-op, and
+the sender's membership, whose read pointer it moves. After two conflicts, or if the head records contention a
+moment ago, the message is queued (`group_commit.py`).
 """
 
 from __future__ import annotations
 
-import random
-import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.conversations import permissions
-from chalicelib.core.kernel.clock import Clock, milliseconds, rfc3339
-from chalicelib.core.kernel.concurrency import Gather
-from chalicelib.core.kernel.errors import (
-    ChatError,
-    ConversationBusy,
-    Muted,
-    NotFound,
-    RateLimited,
-    ValidationFailed,
-)
+from chalicelib.core.conversations.permissions import Action
+from chalicelib.core.kernel.backoff import Backoff
+from chalicelib.core.kernel.clock import milliseconds
+from chalicelib.core.kernel.errors import ChatError, ConversationBusy, Muted, NotFound, RateLimited
 from chalicelib.core.kernel.ids import is_conversation_id, new_message_id
-from chalicelib.core.kernel.limits import Limits, Timing
-from chalicelib.core.kernel.metrics import Metric, Observer
-from chalicelib.core.log.log import Backoff, Log
+from chalicelib.core.kernel.metrics import Metric
+from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.log.appending import Log
+from chalicelib.core.log.conflicts import new_backoff
+from chalicelib.core.messaging.group_commit import GroupCommit, next_head
+from chalicelib.core.messaging.rate_limiter import RateLimitCharge
+from chalicelib.core.messaging.references import References
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.conversations import ConversationState, Head, Membership
-from chalicelib.core.model.events import Event, StoredEvent
-from chalicelib.core.model.messages import IdempotencyKey, IdempotencyRecord, QueuedMessage
+from chalicelib.core.model.events import Event, new_event
+from chalicelib.core.model.messages import IdempotencyKey, IdempotencyRecord
 from chalicelib.core.ports.commits import Commit, HeadConflict, MessageAppend, PreconditionFailed, WriteConflict
-from chalicelib.core.ports.connections import ConnectionStore
-from chalicelib.core.ports.conversations import ConversationStore
-from chalicelib.core.ports.rate_limits import RateLimitDecision
-from chalicelib.core.protocol.frames import event_push, participant_ref
+from chalicelib.core.ports.event_log import EventLogStore
+from chalicelib.core.ports.memberships import MembershipStore
+from chalicelib.core.ports.rate_limits import RateLimitStore
+from chalicelib.core.protocol.frames import event_push
 from chalicelib.core.realtime.outbox import Push, ToSubscribers
 
 if TYPE_CHECKING:
-    from chalicelib.core.protocol.commands import Message
-    from chalicelib.core.protocol.requests import SendMessage
+    from chalicelib.core.messaging.references import NewMessage
 
-MAX_BATCH = 24
-"""Four items a message and the head: what fits into a transaction of 100."""
 DIRECT_ATTEMPTS = 2
-CONTENTION_WINDOW_MS = 1_000
-LEADER_TIMEOUT = 0.25
-POLL_SECONDS = (0.02, 0.05)
-LEADER_BACKOFF = (0.004, 0.012)
 
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """What came of a send."""
+    """A message in the log."""
 
     event: Event
     duplicate: bool
+    """Whether it was there before."""
     head: Head | None
-    """A head at or after the event; None if it was not seen."""
+    """A head at or after the event; None if none was read."""
 
 
 class Sender:
@@ -75,35 +57,32 @@ class Sender:
 
     def __init__(
         self,
-        store: ConversationStore,
-        connections: ConnectionStore,
+        *,
+        event_log: EventLogStore,
+        memberships: MembershipStore,
+        rate_limits: RateLimitStore,
         log: Log,
-        clock: Clock,
-        gather: Gather,
-        observer: Observer,
-        limits: Limits,
-        timing: Timing,
+        group_commit: GroupCommit,
+        runtime: Runtime,
     ) -> None:
-        self._store = store
-        self._connections = connections
+        self._event_log = event_log
+        self._memberships = memberships
+        self._rate_limits = rate_limits
         self._log = log
-        self._clock = clock
-        self._gather = gather
-        self._observer = observer
-        self._limits = limits
-        self._timing = timing
+        self._group_commit = group_commit
+        self._runtime = runtime
+        self._clock = runtime.clock
+        self._gather = runtime.gather
+        self._observer = runtime.observer
+        self._references = References(event_log=event_log, memberships=memberships, gather=runtime.gather)
 
     def send(
-        self,
-        caller: Principal,
-        conversation_id: str,
-        message: SendMessage | Message,
-        head: Head | None = None,
+        self, caller: Principal, conversation_id: str, message: NewMessage, head: Head | None = None
     ) -> SendResult:
-        """Put a message into the log, or find that it is there.
+        """Append a message; for a repeat, return the one that is in the log. `head` saves a read.
 
         Raises:
-            NotFound, RateLimited, ValidationFailed, ConversationBusy: it is not there.
+            NotFound, RateLimited, Muted, ValidationFailed, ConversationBusy: it is not in the log.
         """
         if not is_conversation_id(conversation_id):
             raise NotFound
@@ -119,276 +98,152 @@ class Sender:
         self._observer.count(Metric.MESSAGES_DUPLICATE if sent.duplicate else Metric.MESSAGES_ACCEPTED)
         return sent
 
-    def _send(
-        self, caller: Principal, conversation_id: str, message: SendMessage | Message, head: Head | None
-    ) -> SendResult:
-        head, member, owed, objection = self._check_preconditions(caller, conversation_id, message, head)
-        if objection is not None:
-            # It may have been sent before, when its sender was not muted and all was there that it refers to.
-            return self._replay_or_raise(caller, conversation_id, message, objection)
-        draft = self._draft(caller, member, message)
-        key = IdempotencyKey(
-            conversation_id,
-            caller.participant_id,
-            # A send without an id of the client's is found again by its own, in a name space apart.
-            message.client_message_id or f"\0{draft['message_id']}",
-        )
-        recorded = key if message.client_message_id else None
-        patience = self._log.new_backoff()
-        for _ in range(DIRECT_ATTEMPTS):
-            if head.contended_until > milliseconds(self._clock):
-                break
-            charge, owed = owed, False
-            try:
-                return self._append_directly(head, draft, member, recorded, charge)
-            except HeadConflict as moved:
-                self._observer.count(Metric.APPEND_CONFLICTS)
-                head = self._log.require_live(moved.current)
-            except WriteConflict:
-                self._observer.count(Metric.APPEND_CONFLICTS)
-                patience.wait()
-                head = self._log.get_live_head(conversation_id)
-            except PreconditionFailed as refused:
-                if refused.duplicates:
-                    return self._replay(conversation_id, refused.duplicates[0])
-                member = self._require_speaking_member(conversation_id, caller)
-        while True:
-            record = self._append_via_queue(draft, key, member, patience, owed)
-            if record is not None:
-                mine = record.message_id == draft["message_id"]
-                return replace(self._replay(conversation_id, record), duplicate=not mine)
-            owed = False
-            self._log.get_live_head(conversation_id)
-            member = self._require_speaking_member(conversation_id, caller)
-
     def pushes(self, sent: SendResult) -> list[Push]:
-        """What follows a send, a repeated one as well: the first may have died before its fan-out."""
+        """Return the push of a message; a repeat is pushed again, as the first process may have crashed before."""
         conversation_id = sent.event["conversation_id"]
-        head = sent.head or self._store.head(conversation_id)
+        head = sent.head or self._event_log.head(conversation_id)
         if head is None or head.state is not ConversationState.LIVE:
             return []
         return [ToSubscribers(conversation_id, event_push(sent.event), head.departed)]
 
+    def _send(self, caller: Principal, conversation_id: str, message: NewMessage, head: Head | None) -> SendResult:
+        charge = RateLimitCharge(caller.participant_id, rate_limits=self._rate_limits, runtime=self._runtime)
+        head, member, error = self._check_preconditions(caller, conversation_id, message, head, charge)
+        if error is not None:
+            return self._replay_or_raise(caller, conversation_id, message, error)
+        draft = self._draft(caller, member, message)
+        # Without a client's id, a queued message is found by its own id, which no client's id can be.
+        key_id = message.client_message_id or f"\0{draft['message_id']}"
+        key = IdempotencyKey(conversation_id, caller.participant_id, key_id)
+        recorded = key if message.client_message_id else None
+        backoff = new_backoff(self._runtime)
+        for _ in range(DIRECT_ATTEMPTS):
+            if head.contended_until > milliseconds(self._clock):
+                break
+            try:
+                return self._append_directly(head, draft, member, recorded, charge)
+            except HeadConflict as conflict:
+                self._observer.count(Metric.APPEND_CONFLICTS)
+                head = self._log.require_live(conflict.current)
+            except WriteConflict:
+                self._observer.count(Metric.APPEND_CONFLICTS)
+                backoff.wait()
+                head = self._log.get_live_head(conversation_id)
+            except PreconditionFailed as failed:
+                if failed.duplicates:
+                    return self._replay(conversation_id, failed.duplicates[0])
+                member = self._require_speaking_member(conversation_id, caller)
+        return self._append_via_queue(caller, draft, key, member, backoff, charge)
+
+    # ---- preconditions ---------------------------------------------------------------------------------
+
     def _check_preconditions(
-        self, caller: Principal, conversation_id: str, message: SendMessage | Message, head: Head | None
-    ) -> tuple[Head, Membership, bool, ChatError | None]:
-        """All that must be looked at before a message is written, in one round of reads.
-
-        Whether it is still to be charged for, and why it may not be said now, come with it.
-        """
-        limits, me = self._limits, caller.participant_id
-        now = milliseconds(self._clock)
-        verdict: RateLimitDecision
-        member: Membership | None
-        looks: list[Callable[[], Any]] = [
-            lambda: self._store.membership(conversation_id, me),
-            lambda: self._connections.try_acquire(
-                me, now, interval=1000 // limits.messages_per_second, burst=limits.message_burst
-            ),
-        ]
-        if message.reply_to or message.mentions:
-            looks.append(lambda: self._load_references(conversation_id, message))
-        if head is None:
-            head, *found = self._gather(lambda: self._store.head(conversation_id), *looks)
-        else:
-            found = self._gather(*looks)
-        member, verdict, *referred = found
-        if member is None:
-            raise NotFound
-        usable = self._log.require_live(head)
-        if not verdict["allowed"]:
-            raise RateLimited(retry_after=verdict["retry_after"])
-        objection: ChatError | None = _reference_error(message, *referred[0]) if referred else None
-        try:
-            permissions.require_unmuted(member, now)
-        except Muted as muted:
-            objection = muted
-        return usable, member, verdict["charge_pending"], objection
-
-    def _load_references(
-        self, conversation_id: str, message: SendMessage | Message
-    ) -> tuple[StoredEvent | None, dict[str, Membership]]:
-        """The message that this one replies to, and the places of whom it mentions."""
-        target, mentioned = self._gather(
-            lambda: self._store.event(conversation_id, message.reply_to) if message.reply_to else None,
-            lambda: self._store.memberships_in(conversation_id, message.mentions) if message.mentions else {},
-        )
-        return target, mentioned
-
-    def _replay_or_raise(
         self,
         caller: Principal,
         conversation_id: str,
-        message: SendMessage | Message,
-        objection: ChatError,
+        message: NewMessage,
+        head: Head | None,
+        charge: RateLimitCharge,
+    ) -> tuple[Head, Membership, ChatError | None]:
+        """Read everything that a message depends on, in one round trip.
+
+        The error is that of a new message; a repeat may have been sent when there was no mute and its references
+        were valid. Raises NotFound and RateLimited, which hold for a repeat as well.
+        """
+        now = milliseconds(self._clock)
+        reads: list[Callable[[], Any]] = [
+            lambda: self._memberships.membership(conversation_id, caller.participant_id),
+            charge.reserve,
+        ]
+        if message.reply_to or message.mentions:
+            reads.append(lambda: self._references.error(conversation_id, message))
+        if head is None:
+            head, *results = self._gather(lambda: self._event_log.head(conversation_id), *reads)
+        else:
+            results = self._gather(*reads)
+        member: Membership | None
+        member, _, *errors = results
+        if member is None:
+            raise NotFound
+        live_head = self._log.require_live(head)
+        charge.raise_if_limited()
+        error: ChatError | None = errors[0] if errors else None
+        try:
+            permissions.require(Action.SEND_MESSAGE, member, now=now)
+        except Muted as muted:
+            error = muted
+        return live_head, member, error
+
+    def _require_speaking_member(self, conversation_id: str, caller: Principal) -> Membership:
+        member = self._memberships.membership(conversation_id, caller.participant_id)
+        if member is None:
+            raise NotFound
+        permissions.require(Action.SEND_MESSAGE, member, now=milliseconds(self._clock))
+        return member
+
+    def _replay_or_raise(
+        self, caller: Principal, conversation_id: str, message: NewMessage, error: ChatError
     ) -> SendResult:
-        """What the message was answered when it was sent first. Raises `objection` if it never was."""
+        """Return the message if it is in the log; raise `error` if it is not."""
         record = None
         if message.client_message_id is not None:
             key = IdempotencyKey(conversation_id, caller.participant_id, message.client_message_id)
-            record = self._store.idempotency_record(key)
+            record = self._event_log.idempotency_record(key)
         if record is None:
-            raise objection
+            raise error
         return self._replay(conversation_id, record)
 
-    def _require_speaking_member(self, conversation_id: str, caller: Principal) -> Membership:
-        member = self._store.membership(conversation_id, caller.participant_id)
-        if member is None:
+    def _replay(self, conversation_id: str, record: IdempotencyRecord) -> SendResult:
+        stored = self._event_log.event(conversation_id, record.sequence_id)
+        if stored is None:
             raise NotFound
-        permissions.require_unmuted(member, milliseconds(self._clock))
-        return member
+        return SendResult(stored.event, duplicate=True, head=None)
 
-    def _draft(self, caller: Principal, member: Membership, message: SendMessage | Message) -> Event:
-        """The event without its number."""
-        draft: Event = {
-            "conversation_id": member.conversation_id,
-            "type": "message",
-            "created_at": rfc3339(milliseconds(self._clock)),
-            "sender": participant_ref(caller.as_actor(member)),
-            "message_id": new_message_id(),
-            "content": message.content,
-        }
+    # ---- append ----------------------------------------------------------------------------------------
+
+    def _draft(self, caller: Principal, member: Membership, message: NewMessage) -> Event:
+        """Return the event without its sequence id."""
         optional = {
             "client_message_id": message.client_message_id,
             "reply_to": message.reply_to,
             "mentions": message.mentions or None,
             "metadata": message.metadata,
         }
-        return draft | {name: value for name, value in optional.items() if value is not None}
-
-    def _replay(self, conversation_id: str, record: IdempotencyRecord) -> SendResult:
-        found = self._store.event(conversation_id, record.sequence_id)
-        if found is None:
-            raise NotFound
-        return SendResult(found.event, duplicate=True, head=None)
-
-    # ---- alone -----------------------------------------------------------------------------------------
-
-    def _append_directly(
-        self, head: Head, draft: Event, member: Membership, key: IdempotencyKey | None, charge: bool
-    ) -> SendResult:
-        """One attempt. Raises HeadConflict, WriteConflict, PreconditionFailed."""
-        event = {**draft, "sequence_id": head.sequence_id + 1}
-        commit = Commit(old=head, new=self._next_head(head, 1), messages=[MessageAppend(event, member, key)])
-        self._write_and_charge(charge, member.participant_id, lambda: self._store.commit(commit))
-        return SendResult(event, duplicate=False, head=commit.new)
-
-    def _next_head(self, head: Head, count: int) -> Head:
-        now = milliseconds(self._clock)
-        return replace(
-            head,
-            sequence_id=head.sequence_id + count,
-            message_count=head.message_count + count,
-            last_message=head.sequence_id + count,
-            updated_at=now,
-            contended_until=now + CONTENTION_WINDOW_MS if count > 1 else 0,
+        return new_event(
+            member.conversation_id,
+            None,
+            "message",
+            sender=caller.as_actor(member),
+            now=milliseconds(self._clock),
+            message_id=new_message_id(),
+            content=message.content,
+            **{name: value for name, value in optional.items() if value is not None},
         )
 
-    def _write_and_charge(self, charge: bool, participant_id: str, write: Callable[[], None]) -> None:
-        """Write, and beside it pay for a message out of the burst."""
-        if not charge:
-            write()
-            return
-        interval = 1000 // self._limits.messages_per_second
-        self._gather(write, lambda: self._connections.charge(participant_id, interval=interval))
-
-    # ---- in company ------------------------------------------------------------------------------------
+    def _append_directly(
+        self, head: Head, draft: Event, member: Membership, key: IdempotencyKey | None, charge: RateLimitCharge
+    ) -> SendResult:
+        """Try once. Raises HeadConflict, WriteConflict, PreconditionFailed."""
+        event = {**draft, "sequence_id": head.sequence_id + 1}
+        new = next_head(head, 1, milliseconds(self._clock))
+        commit = Commit(old=head, new=new, messages=[MessageAppend(event, member, key)])
+        charge.charge_with(lambda: self._event_log.commit(commit))
+        return SendResult(event, duplicate=False, head=new)
 
     def _append_via_queue(
-        self, draft: Event, key: IdempotencyKey, member: Membership, patience: Backoff, charge: bool
-    ) -> IdempotencyRecord | None:
-        """Queue the message and see it into the log.
-
-        None if it was taken out of the queue without getting there, as when the membership is no longer the
-        same. Raises ConversationBusy when the time is up; then the message is not in the log.
-        """
-        now = milliseconds(self._clock)
-        queued = QueuedMessage(f"{now:015d}#{secrets.token_urlsafe(9)}", now, draft, member, key)
-        self._write_and_charge(charge, member.participant_id, lambda: self._store.enqueue(queued))
-        self._observer.count(Metric.MESSAGES_QUEUED)
-        where, watch = member.conversation_id, LeaderTimeout(self._clock)
+        self,
+        caller: Principal,
+        draft: Event,
+        key: IdempotencyKey,
+        member: Membership,
+        backoff: Backoff,
+        charge: RateLimitCharge,
+    ) -> SendResult:
+        """Append by group commit; again, if the membership changed while the message was queued."""
         while True:
-            # Who waits reads one message of the queue, not the batch: all do it again and again in one partition.
-            oldest = self._store.queued_messages(where, 1)
-            passed = not oldest or oldest[0].queue_id > queued.queue_id
-            leads = bool(oldest) and (oldest[0].queue_id == queued.queue_id or watch.expired(oldest[0]))
-            if leads:
-                self._commit_batch(where, self._store.queued_messages(where, MAX_BATCH))
-            elif not passed:
-                self._clock.sleep(random.uniform(*POLL_SECONDS))  # noqa: S311 — jitter
-            # Also while an older one is in front: ids go by senders' clocks, it may have come after ours got in.
-            record = self._store.idempotency_record(key)
-            if record is not None and record.message_id != draft["message_id"] and not passed:
-                # A repeat of a send that got in by itself: left behind, it would keep others waiting for a leader.
-                self._store.dequeue(where, queued.queue_id)
-            if record is not None or passed:
-                return record
-            if patience.expired:
-                if self._store.dequeue(where, queued.queue_id):
-                    raise ConversationBusy(retry_after=1)
-                return self._store.idempotency_record(key)
-            if leads:
-                self._clock.sleep(random.uniform(*LEADER_BACKOFF))  # noqa: S311 — jitter
-
-    def _commit_batch(self, conversation_id: str, waiting: Sequence[QueuedMessage]) -> None:
-        """One attempt to append what is waiting; what can never get in is taken out of the queue."""
-        head = self._log.get_live_head(conversation_id)
-        batch = self._batch(waiting)
-        if not batch:
-            return
-        sends = [
-            MessageAppend({**each.event, "sequence_id": number}, each.member, each.key, each.queue_id)
-            for number, each in enumerate(batch, head.sequence_id + 1)
-        ]
-        try:
-            self._store.commit(Commit(old=head, new=self._next_head(head, len(sends)), messages=sends))
-        except (HeadConflict, WriteConflict):
-            self._observer.count(Metric.APPEND_CONFLICTS)
-            return
-        except PreconditionFailed as refused:
-            for index, each in enumerate(batch):
-                if index in refused.duplicates or each.member.participant_id in refused.stale_memberships:
-                    self._store.dequeue(conversation_id, each.queue_id)
-
-    def _batch(self, waiting: Sequence[QueuedMessage]) -> list[QueuedMessage]:
-        """What of the queue can go into one commit: each send once, each sender under one membership and mute."""
-        too_old = milliseconds(self._clock) - int(2_000 * self._timing.append_deadline)
-        batch: dict[IdempotencyKey, QueuedMessage] = {}
-        places: dict[str, tuple[int, int]] = {}
-        for each in waiting:
-            place = each.member.epoch, each.member.muted_until
-            if each.queued_at < too_old:
-                self._store.dequeue(each.member.conversation_id, each.queue_id)
-            elif places.setdefault(each.member.participant_id, place) == place:
-                batch.setdefault(each.key, each)
-        return list(batch.values())
-
-
-def _reference_error(
-    message: SendMessage | Message,
-    target: StoredEvent | None,
-    mentioned: Mapping[str, Membership],
-) -> ValidationFailed | None:
-    """What is wrong with whom and what a message refers to."""
-    if message.reply_to and (target is None or target.event["type"] != "message"):
-        return ValidationFailed.at("reply_to", "must be the sequence_id of a message of this conversation")
-    for index, each in enumerate(message.mentions):
-        if each not in mentioned:
-            return ValidationFailed.at(f"mentions.{index}", "must be a participant of this conversation")
-    return None
-
-
-class LeaderTimeout:
-    """Notices that the same message stays the oldest, because its sender does not take the lead."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._oldest = ""
-        self._since = 0.0
-
-    def expired(self, oldest: QueuedMessage) -> bool:
-        """Whether it has been the oldest for too long; senders come to that view at different times."""
-        now = self._clock.monotonic()
-        if oldest.queue_id != self._oldest:
-            self._oldest, self._since = oldest.queue_id, now
-        return now - self._since > LEADER_TIMEOUT * random.uniform(1, 2)  # noqa: S311 — jitter
+            record = self._group_commit.append(draft, key, member, backoff, charge)
+            if record is not None:
+                is_new = record.message_id == draft["message_id"]
+                return replace(self._replay(key.conversation_id, record), duplicate=not is_new)
+            self._log.get_live_head(key.conversation_id)
+            member = self._require_speaking_member(key.conversation_id, caller)

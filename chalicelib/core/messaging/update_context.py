@@ -1,8 +1,4 @@
-"""How a change of a message gets into the log: what it is decided upon is read after the head, and tried again.
-
-Of two changes at once, the second is decided anew. If what was read is newer than the head already, there is
-nothing to try: the head is read again.
-"""
+"""The basis of an update: the message and the actor, as read after a head."""
 
 from __future__ import annotations
 
@@ -10,211 +6,83 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chalicelib.core.conversations.conversations import Conversations
-from chalicelib.core.kernel.clock import Clock, milliseconds, rfc3339
-from chalicelib.core.kernel.concurrency import Gather
-from chalicelib.core.kernel.errors import ChatError, NotFound, ValidationFailed
-from chalicelib.core.kernel.ids import is_conversation_id
-from chalicelib.core.kernel.limits import Limits
-from chalicelib.core.log.log import Log
-from chalicelib.core.messaging.rate_limiter import RateLimitCharge
-from chalicelib.core.model.actors import Principal
+from chalicelib.core.conversations.permissions import Author
+from chalicelib.core.kernel.clock import rfc3339
+from chalicelib.core.model.actors import Actor
 from chalicelib.core.model.conversations import Head, Membership
-from chalicelib.core.model.events import Event, MessageState, Reaction, StoredEvent
-from chalicelib.core.ports.commits import Commit, HeadConflict
-from chalicelib.core.ports.connections import ConnectionStore
-from chalicelib.core.ports.conversations import ConversationStore
-from chalicelib.core.protocol.frames import event_push, participant_ref
-from chalicelib.core.realtime.outbox import Push, ToSubscribers, pushes_for
-
-
-def no_such_target() -> ValidationFailed:
-    """What a member is told whose `target` is no message."""
-    return ValidationFailed.at("target", "must be the sequence_id of a message of this conversation")
-
-
-@dataclass(frozen=True, slots=True)
-class UpdateResult:
-    """What came of a change."""
-
-    sequence_id: int
-    """Of the event by which it is so; the head, where there is none."""
-    message: Event
-    """As it now is."""
-    pushes: list[Push]
+from chalicelib.core.model.events import MessageState, Reaction, StoredEvent, new_event
+from chalicelib.core.ports.commits import Commit
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateContext:
-    """What a change is decided upon, at one head."""
+    """A message, the member who wants to update it, and the head of the log."""
 
     head: Head
     actor: Membership
     message: StoredEvent
     extra: Any
-    """What else was looked at."""
-    event: Event
-    """What the event of the change has in common with all others."""
+    """The result of `load_extra`: the actor's reaction, or the memberships of mentioned participants."""
+    sender: Actor
+    """The actor, under the name that the event of the update has."""
     now: int
+    """Milliseconds since the epoch."""
 
     @property
     def next_sequence_id(self) -> int:
-        """The sequence id of the event."""
+        """Return the sequence id of the event of the update."""
         return self.head.sequence_id + 1
 
     @property
+    def updated_at(self) -> str:
+        """Return the time of the update, as the event has it."""
+        return rfc3339(self.now)
+
+    @property
     def target(self) -> int:
-        """The sequence id of the message."""
+        """Return the sequence id of the message."""
         return int(self.message.event["sequence_id"])
 
     @property
     def state(self) -> MessageState:
-        """What the message now is."""
+        """Return the current state of the message."""
         return self.message.state or MessageState(version=self.target)
 
     @property
-    def latest_version_read(self) -> int:
-        """The newest event that is in what was read."""
-        found = self.extra.sequence_id if isinstance(self.extra, Reaction) else 0
-        return max(self.state.version, self.message.deleted_by, found)
+    def author(self) -> Author:
+        """Return the author of the message."""
+        return Author(self.message.event["sender"]["participant_id"])
 
     @property
     def is_author(self) -> bool:
-        """Whether the actor said it."""
-        return bool(self.message.event["sender"]["participant_id"] == self.actor.participant_id)
+        """Return whether the actor wrote the message."""
+        return self.author.participant_id == self.actor.participant_id
 
-    def commit(self, kind: str, said: dict[str, Any], **changes: Any) -> Commit:
-        """The commit of this change."""
-        event = {**self.event, "type": kind, "target": self.target, **said}
-        new = replace(self.head, sequence_id=self.next_sequence_id, updated_at=self.now)
+    @property
+    def is_expired(self) -> bool:
+        """Return whether the content of the message is past retention."""
+        return self.target <= self.head.expired_up_to
+
+    @property
+    def latest_version_read(self) -> int:
+        """Return the sequence id of the newest event that is reflected in the message or the reaction."""
+        reacted_at = self.extra.sequence_id if isinstance(self.extra, Reaction) else 0
+        return max(self.state.version, self.message.deleted_by, reacted_at)
+
+    def commit(self, event_type: str, fields: dict[str, Any], **changes: Any) -> Commit:
+        """Return the commit of the update: an event with these fields, and other changes."""
+        conversation_id, sequence_id = self.head.conversation_id, self.next_sequence_id
+        event = new_event(
+            conversation_id,
+            sequence_id,
+            event_type,
+            sender=self.sender,
+            now=self.now,
+            target=self.target,
+            **fields,
+        )
+        new = replace(self.head, sequence_id=sequence_id, updated_at=self.now)
         return Commit(self.head, new, [event], **changes)
 
 
 Plan = Callable[[UpdateContext], Commit]
-NotFoundError = Callable[[], ChatError]
-
-
-class AlreadyApplied(Exception):
-    """What is asked for is so already, by the event `sequence_id`, or by none."""
-
-    def __init__(self, scene: UpdateContext, sequence_id: int | None) -> None:
-        super().__init__("it is so already")
-        self.context = scene
-        self.sequence_id = sequence_id
-
-
-class MessageUpdater:
-    """Makes changes. All of them count as messages for the rate."""
-
-    def __init__(
-        self,
-        store: ConversationStore,
-        connections: ConnectionStore,
-        conversations: Conversations,
-        log: Log,
-        clock: Clock,
-        gather: Gather,
-        limits: Limits,
-    ) -> None:
-        self._store = store
-        self._connections = connections
-        self._conversations = conversations
-        self._log = log
-        self._clock = clock
-        self._gather = gather
-        self._limits = limits
-
-    def apply(
-        self,
-        caller: Principal,
-        where: str,
-        target: int,
-        plan: Plan,
-        head: Head | None,
-        not_found: NotFoundError,
-        load_extra: Callable[[], Any] | None = None,
-    ) -> UpdateResult:
-        """Append what `decide` makes of it; `look` is what it needs to know beside actor and message.
-
-        `missing` is what a member is told whose target is no message.
-        """
-        if not is_conversation_id(where):
-            raise NotFound
-        toll = RateLimitCharge(self._connections, caller.participant_id, self._clock, self._limits)
-        scenes: list[UpdateContext] = []
-
-        def plan_at(head: Head) -> Commit:
-            try:
-                scene = self._scene(head, caller, target, toll, not_found, load_extra)
-                if scene.latest_version_read > head.sequence_id:
-                    raise HeadConflict(self._store.head(where))
-                scenes.append(scene)
-                return plan(scene)
-            except (ChatError, AlreadyApplied):
-                # The reads may have ended in any order. What is told of them is only for who is still in.
-                self._conversations.require_member(where, caller)
-                raise
-
-        def write(commit: Commit) -> None:
-            self._gather(lambda: self._store.commit(commit), *toll.pending_charges())
-
-        try:
-            commit = self._log.append(
-                where, plan_at, None if head is None else self._log.require_live(head), write
-            )
-        except AlreadyApplied as so:
-            self._gather(*toll.pending_charges())
-            return self._repeated(so)
-        return UpdateResult(
-            commit.new.sequence_id, _current_message(scenes[-1].message, commit), pushes_for(commit)
-        )
-
-    def _scene(
-        self,
-        head: Head,
-        caller: Principal,
-        target: int,
-        toll: RateLimitCharge,
-        missing: NotFoundError,
-        look: Callable[[], Any] | None,
-    ) -> UpdateContext:
-        where = head.conversation_id
-        actor: Membership | None
-        message: StoredEvent | None
-        actor, message, more, _ = self._gather(
-            lambda: self._store.membership(where, caller.participant_id),
-            lambda: self._store.event(where, target),
-            look or (lambda: {}),
-            toll.reserve,
-        )
-        if actor is None:
-            raise NotFound
-        toll.raise_if_limited()
-        if message is None or message.event["type"] != "message":
-            raise missing()
-        now = milliseconds(self._clock)
-        event = {
-            "conversation_id": where,
-            "sequence_id": head.sequence_id + 1,
-            "created_at": rfc3339(now),
-            "sender": participant_ref(caller.as_actor(actor)),
-        }
-        return UpdateContext(head, actor, message, more, event, now)
-
-    def _repeated(self, so: AlreadyApplied) -> UpdateResult:
-        """The answer to what is so already; pushed again, for the first time may have died before its fan-out."""
-        where, message = so.context.head.conversation_id, so.context.message.current
-        if so.sequence_id is None:
-            return UpdateResult(so.context.head.sequence_id, message, [])
-        found = self._store.event(where, so.sequence_id)
-        again = [] if found is None else [ToSubscribers(where, event_push(found.event), so.context.head.departed)]
-        return UpdateResult(so.sequence_id, message, [*again])
-
-
-def _current_message(message: StoredEvent, commit: Commit) -> Event:
-    """The message after a commit."""
-    number = message.event["sequence_id"]
-    for event, _ in commit.redacted:
-        if event["sequence_id"] == number:
-            return event
-    return replace(message, state=commit.message_states[number]).current

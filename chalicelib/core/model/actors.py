@@ -13,6 +13,8 @@ Role = Literal["owner", "moderator", "member"]
 
 ParticipantType = Literal["human", "agent"]
 
+MAX_NAME_LENGTH = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -30,6 +32,11 @@ class Principal:
     participant_id: str
     name: str | None
 
-    def as_actor(self, member: Membership) -> Actor:
-        """The caller as an actor in a conversation: under the name of the credential, if it has one."""
+    def as_actor(self, member: Membership | None = None) -> Actor:
+        """Return the principal as an actor: a member of a conversation, or a person who is not in it.
+
+        The name is that of the credential; without one, the member's, or else the beginning of the participant id.
+        """
+        if member is None:
+            return Actor(self.participant_id, self.name or self.participant_id[:MAX_NAME_LENGTH], "human")
         return Actor(member.participant_id, self.name or member.name, member.type)

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from chalicelib.core.kernel.clock import rfc3339
+from chalicelib.core.model.actors import Actor
+
 Event = dict[str, Any]
 """An event as it stands on the wire (`frames.Event` gives its fields)."""
 
@@ -82,6 +85,30 @@ class Reaction:
     emoji: str
     sequence_id: int
     """The sequence id of the `reaction_added` event."""
+
+
+def new_event(
+    conversation_id: str,
+    sequence_id: int | None,
+    event_type: str,
+    *,
+    sender: Actor,
+    now: int,
+    **fields: Any,
+) -> Event:
+    """Return an event: the fields that every event has, and those of its type.
+
+    `sequence_id` is None if it is assigned later. `now` is in milliseconds since the epoch.
+    """
+    numbered = {} if sequence_id is None else {"sequence_id": sequence_id}
+    return {
+        "conversation_id": conversation_id,
+        **numbered,
+        "type": event_type,
+        "created_at": rfc3339(now),
+        "sender": {"participant_id": sender.participant_id, "name": sender.name, "type": sender.type},
+        **fields,
+    }
 
 
 def tombstone(event: Event) -> Event:

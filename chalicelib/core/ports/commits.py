@@ -1,4 +1,4 @@
-"""TODO chalicelib.core.ports.commits."""
+"""Writes of several items in one transaction, and the errors that prevent them."""
 
 from __future__ import annotations
 
@@ -14,55 +14,56 @@ from chalicelib.core.model.privacy import ErasureCommit
 
 @dataclass(frozen=True, slots=True)
 class MessageAppend:
-    """A message within a `Commit`: it stands only if its sender is a member and it was not sent before."""
+    """A message within a commit. Preconditions: its sender is a member, and it is not in the log yet."""
 
     event: Event
     member: Membership
+    """The sender, as read before; the commit moves the sender's read pointer to the message."""
     key: IdempotencyKey | None
     queued_as: str | None = None
-    """Its id in the queue, from which it is taken by the same write."""
+    """The id of the message in the queue. The commit removes it from there, and fails if it is not there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One append to a log, with all that belongs to it: everything of it happens, or nothing.
+    """One append to a log with everything that belongs to it, in one transaction.
 
-    It stands only if the head is still `old`; then the head is `new`, and `events` lie between the two.
+    Precondition: the head is still `old`. Afterwards it is `new`, with `events` and `messages` in between.
     """
 
     old: Head
     new: Head
     events: Sequence[Event] = ()
-    """The events that are no sends, numbered."""
+    """All events but messages, with their sequence ids."""
     messages: Sequence[MessageAppend] = ()
     guard: Membership | None = None
-    """The member who acts: must still be one, in this role."""
+    """The acting member. Precondition: the membership and its role are as read."""
     joining: Sequence[Membership] = ()
     leaving: Sequence[Membership] = ()
     changing: Sequence[Membership] = ()
-    """Members whose role or mute changes, as they are to be."""
+    """Members whose role or mute changes, with the new values."""
     banning: Sequence[Ban] = ()
     unbanning: Sequence[Ban] = ()
     invite: Invite | None = None
-    """By which somebody joins: it must hold when the commit does, and is used once more."""
+    """The invite that is used to join. Precondition: it has neither expired nor been used up."""
     details: ConversationDetails | None = None
     purge_at: int | None = None
-    """When (epoch seconds) the conversation is to be cleared away, if this ends it."""
+    """When (epoch seconds) to purge the conversation, if this commit closes it."""
     message_states: Mapping[int, MessageState] = field(default_factory=dict)
-    """New states of messages, by their sequence ids."""
+    """New states of messages, by sequence id."""
     redacted: Sequence[tuple[Event, int]] = ()
-    """Stored events that lose what they said, as they are from now on, each with the `Logged.deletion` to keep."""
+    """Stored events that lose their content: the tombstone of each, and the new `StoredEvent.deleted_by` or 0."""
     reactions_added: Sequence[Reaction] = ()
     reactions_removed: Sequence[Reaction] = ()
     audit: Sequence[AuditEntry] = ()
     erasure: ErasureCommit | None = None
-    """Somebody who goes for good, with what is known of them."""
+    """The erasure of the participant who leaves by this commit."""
     retention_check_at: int | None = None
-    """When (epoch seconds) the conversation is to be looked at for contents past retention, if that changes."""
+    """When (epoch seconds) to run the next retention check, if this commit changes that."""
 
 
 class HeadConflict(Exception):
-    """Somebody else appended first; `current` is the head as it is now, None if there is none."""
+    """Another append was first. `current` is the head after it, None if the conversation does not exist."""
 
     def __init__(self, current: Head | None) -> None:
         super().__init__("the head has moved")
@@ -70,39 +71,39 @@ class HeadConflict(Exception):
 
 
 class WriteConflict(Exception):
-    """Another write to the same items was under way; nothing happened, and how things are is not known."""
+    """Another write to the same items was in progress. Nothing was written; the present state is not known."""
 
 
 @dataclass
 class PreconditionFailed(Exception):
-    """The head stood, but something else that the commit asks for did not hold; nothing happened."""
+    """The head was as expected, but another precondition of the commit failed. Nothing was written."""
 
     duplicates: Mapping[int, IdempotencyRecord] = field(default_factory=dict)
-    """Sends (by index) that are in the log already."""
+    """Messages, by index, that are already in the log."""
     dequeued: Collection[int] = ()
-    """Sends that are no longer in the queue."""
+    """Messages, by index, that are no longer in the queue."""
     stale_memberships: Collection[str] = ()
-    """Participants whose membership is not what the commit takes it for."""
+    """Participants whose membership is not as the commit expects it."""
     erasing: Collection[str] = ()
-    """Participants who cannot come in because they are being erased, or whose erasure is not what the commit takes
-    it for."""
+    """Participants who cannot join because their erasure is running, or whose erasure is not as expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewConversation:
-    """A new conversation: becomes visible as a whole, or stays invisible and expires."""
+    """A new conversation: it becomes visible as a whole, or it stays invisible and expires."""
 
     head: Head
     details: ConversationDetails
     event: Event
     members: Sequence[Membership]
     retention_check_at: int
-    """When (epoch seconds) it is first to be looked at for contents past retention."""
+    """When (epoch seconds) to run the first retention check."""
 
 
 @dataclass(frozen=True, slots=True)
 class Purge:
-    """A conversation that is to be cleared away."""
+    """A closed or deleted conversation whose items are to be removed."""
 
     conversation_id: str
     due_at: int
+    """Epoch seconds."""

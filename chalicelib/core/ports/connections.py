@@ -1,4 +1,7 @@
-"""TODO chalicelib.core.ports.connections."""
+"""Connections and what belongs to them: subscriptions, tickets, typing, and pending offline records.
+
+None of it outlives its connection for long. Every read is strongly consistent.
+"""
 
 from __future__ import annotations
 
@@ -6,135 +9,138 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from chalicelib.core.model.connections import Connection, Subscription
-from chalicelib.core.ports.rate_limits import RateLimitDecision
 
 
 class ConnectionStore(Protocol):
-    """Sockets, what they hear, and what else lives for minutes. Every read is consistent."""
+    """WebSocket connections. A stale one is presumed dead: it is removed from fan-out until it sends a frame."""
 
     def open(self, connection: Connection) -> None:
-        """Keep a new socket."""
+        """Save a new connection."""
         ...
 
     def get(self, connection_id: str) -> Connection | None:
-        """A socket."""
+        """Return a connection."""
         ...
 
     def get_many(self, connection_ids: Sequence[str]) -> dict[str, Connection]:
-        """Those of these sockets that are there."""
+        """Return those of these connections that exist, by their ids."""
         ...
 
     def touch(self, connection: Connection, last_seen: int) -> None:
-        """Note that it was heard."""
+        """Record that a connection sent a frame at `last_seen` (ms)."""
         ...
 
     def activate(self, connection: Connection, *, generation: int) -> bool:
-        """Let its participant be reached by it. False: it is not there, or of a later generation."""
+        """Make a connection reachable for its participant, and no longer stale.
+
+        Returns False if it does not exist or has a later generation.
+        """
         ...
 
     def revive(self, connection_id: str, generation: int) -> bool:
-        """Begin a new generation of a socket that was taken for gone; `activate` ends its being so.
+        """Begin a new generation of a stale connection; `activate` completes it.
 
-        False: it is not there, of a later generation, or back already.
+        Returns False if it does not exist, has a later generation, or is no longer stale.
         """
         ...
 
     def mark_stale(
         self, connection_id: str, generation: int, participant_id: str = ""
     ) -> list[Subscription] | None:
-        """Take a socket for gone: nobody posts to it again unless it speaks. What it was subscribed to.
+        """Mark a connection as stale and end its subscriptions; return these.
 
-        None if it has spoken since that generation. `participant_id`, if it is known, helps to clear up after
-        a socket that is not there any more.
+        Returns None if it has sent a frame since that generation. `participant_id`, if known, helps to clean up
+        after a connection that no longer exists.
         """
         ...
 
     def close(self, connection_id: str) -> tuple[Connection | None, list[Subscription]]:
-        """Forget a socket and all it was subscribed to."""
+        """Delete a connection and its subscriptions; return both."""
         ...
 
     def refresh_token(self, connection: Connection, token_expires_at: int, name: str | None) -> bool:
-        """Note a new token for a socket and all its subscriptions; whether the socket is there."""
+        """Save the expiry of a new token with a connection and its subscriptions; return whether it exists."""
         ...
 
     def active_connections_of(self, participant_id: str) -> list[Subscription]:
-        """The reachable sockets of a person, as subscriptions to nothing (`conversation_id` empty)."""
+        """Return a participant's reachable connections, as subscriptions with an empty `conversation_id`."""
         ...
 
-    def subscribe(self, subscription: Subscription, *, reviving: bool = False) -> bool:
-        """Let a socket hear a conversation, if its person is a member at that epoch and the socket is there.
 
-        The socket must be of that generation, and gone if and only if it is being revived.
+class SubscriptionStore(Protocol):
+    """Which connection is subscribed to which conversation."""
+
+    def subscribe(self, subscription: Subscription, *, reviving: bool = False) -> bool:
+        """Save a subscription.
+
+        Preconditions: the participant is a member since that epoch, the connection has that generation, and it is
+        stale exactly if it is being revived. Returns False if one of them fails.
 
         Raises:
-            WriteConflict: nothing happened.
+            WriteConflict: nothing was written.
         """
         ...
 
     def unsubscribe(self, connection_id: str, conversation_id: str) -> None:
-        """End that, whether it was so or not.
+        """Delete a subscription; no-op if there is none.
 
         Raises:
-            WriteConflict: nothing happened.
+            WriteConflict: nothing was written.
         """
         ...
 
     def subscriptions_of_connection(self, connection_id: str) -> list[Subscription]:
-        """What a socket has subscribed to, also while it is taken for gone."""
+        """Return what a connection has subscribed to, even if it is stale."""
         ...
 
     def subscribers(self, conversation_id: str) -> list[Subscription]:
-        """Who hears a conversation."""
+        """Return the subscriptions to a conversation."""
         ...
 
     def unsubscribe_participant(self, conversation_id: str, participant_id: str, before: int) -> None:
-        """End all subscriptions of one person under memberships that began before this event."""
+        """Delete a participant's subscriptions under memberships that began before this event."""
         ...
 
     def unsubscribe_all(self, conversation_id: str) -> None:
-        """Nobody hears this conversation any more."""
+        """Delete all subscriptions to a conversation."""
         ...
 
-    def delete_participant(self, participant_id: str) -> None:
-        """Remove all that lies under somebody's id: what is left of sockets and tickets, and their rate."""
-        ...
 
-    def delete_ephemeral(self, conversation_id: str, participant_id: str) -> None:
-        """Remove that somebody was said to be writing, and that they went."""
-        ...
+class TicketStore(Protocol):
+    """Single-use tickets, by the digest of each."""
 
     def save_ticket(self, key: str, connection: Connection, expires_at: int) -> None:
-        """Keep who a ticket is for (participant, name and token expiry of `socket` count)."""
+        """Save whose ticket it is: participant, name and token expiry of `connection`."""
         ...
 
     def redeem_ticket(self, key: str, now: int) -> Connection | None:
-        """Redeem a ticket: at most one caller ever gets it."""
+        """Delete a ticket and return whose it was. At most one caller gets it."""
         ...
 
-    def try_acquire(self, participant_id: str, now: int, *, interval: int, burst: int) -> RateLimitDecision:
-        """Whether one more message is within the rate: one each `interval` ms, `burst` at once."""
-        ...
 
-    def charge(self, participant_id: str, *, interval: int) -> None:
-        """Pay for a message that came out of the burst."""
-        ...
+class TypingStore(Protocol):
+    """When a member's typing was last pushed, so that it is not pushed too often."""
 
     def start_typing(self, conversation_id: str, participant_id: str, now: int, *, interval: int) -> bool:
-        """Whether a push is due: none was for `every` ms."""
+        """Return whether a push is due: there was none in the last `interval` ms."""
         ...
 
     def stop_typing(self, conversation_id: str, participant_id: str) -> bool:
-        """Whether a push is due: the last one said that they write."""
+        """Return whether a push is due: the last one was for `is_typing: true`."""
         ...
 
+
+class PendingOfflineStore(Protocol):
+    """Members without a connection, until that is announced or they are back."""
+
     def record_pending_offline(self, conversation_id: str, participant_id: str, batch_id: str, now: int) -> None:
-        """Note that the last socket of somebody went (at `now`, ms), in place of any earlier note."""
+        """Record that the last connection of a member closed at `now` (ms), in place of an earlier record."""
         ...
 
     def cancel_pending_offline(self, conversation_id: str, participant_id: str) -> int | None:
-        """Remove the note of somebody's going; when they went, None if there is none."""
+        """Delete the record of a member; return when (ms) it was made, None if there is none."""
         ...
 
     def claim_pending_offline(self, conversation_id: str, batch_id: str) -> list[str]:
-        """Remove the notes under this mark; of whom they were. At most one caller ever gets each."""
+        """Delete the records of a batch; return the members. At most one caller gets each of them."""
         ...

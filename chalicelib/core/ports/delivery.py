@@ -1,4 +1,4 @@
-"""TODO chalicelib.core.ports.delivery."""
+"""Posting frames to connections."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Protocol
 
 
 class ConnectionPoster(Protocol):
-    """Posting to sockets."""
+    """The callback API of the gateway."""
 
     def post_all(self, payloads: Mapping[str, Sequence[bytes]], deadline: float) -> list[str]:
-        """Post to all these sockets at the same time, to each its frames in order; who of them is gone (410).
+        """Post to all connections in parallel, to each its frames in order; return those that responded with 410.
 
-        Returns at `deadline` (by the monotonic clock) at the latest. Does not raise: what cannot be delivered
-        in time is dropped, and its reader recovers by `sync`.
+        Returns at `deadline` (by the monotonic clock) at the latest. Does not raise: frames that cannot be
+        delivered in time are dropped, and their readers recover by `sync`.
         """
         ...
 
     def close(self, connection_id: str) -> None:
-        """Close a socket. Does not raise."""
+        """Close a connection. Does not raise."""
         ...

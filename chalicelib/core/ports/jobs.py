@@ -1,4 +1,4 @@
-"""TODO chalicelib.core.ports.jobs."""
+"""Background jobs: steps of long work, by name."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Protocol
 
 
 class JobQueue(Protocol):
-    """Work for later. It may be lost or done twice: notes in the store find it, and no step harms if repeated."""
+    """A queue. It may lose a job or deliver it twice: all pending work is stored, and every step is idempotent."""
 
     def send(self, job: str, delay: float) -> None:
-        """Let `work` be done in about `delay` seconds. Raises Unavailable."""
+        """Schedule a job to run in about `delay` seconds. Raises Unavailable."""
         ...

@@ -1,4 +1,4 @@
-"""TODO chalicelib.core.ports.moderation."""
+"""Bans, invites and the audit log of a conversation."""
 
 from __future__ import annotations
 
@@ -9,43 +9,40 @@ from chalicelib.core.model.moderation import AuditEntry, AuditRecord, Ban, Invit
 
 
 class ModerationStore(Protocol):
-    """Bans, invites, and the audit of a conversation. Every read is consistent."""
+    """Bans, invites and audit logs. Every read is strongly consistent. Bans are created and removed by commits."""
 
     def ban(self, conversation_id: str, participant_id: str) -> Ban | None:
-        """The ban of somebody."""
+        """Return the ban of a participant."""
         ...
 
     def bans(self, conversation_id: str, after: str | None, limit: int) -> tuple[list[Ban], str | None]:
-        """Up to `limit` bans, in no meaningful order; where the next page begins, None if there is none.
-
-        `after`: what an earlier page gave for the next one.
-        """
+        """Return a page of up to `limit` bans, in no meaningful order, and the key for `after` of the next one."""
         ...
 
     def invite(self, conversation_id: str, invite_id: str) -> Invite | None:
-        """An invite that has not expired; it may be used up."""
+        """Return an invite that has not expired; it may be used up."""
         ...
 
     def invites(self, conversation_id: str, after: str | None, limit: int) -> tuple[list[Invite], str | None]:
-        """Up to `limit` invites that have not expired, as `bans`."""
+        """Return a page of invites that have not expired, as `bans` does."""
         ...
 
     def save_invite(self, invite: Invite, by: Membership, head: int, entry: AuditEntry) -> bool:
-        """Keep a new invite, with its entry in the audit at this head. False: `by` is not what it was.
+        """Save a new invite with its audit entry at this head; return False if `by` is not as read.
 
         Raises:
-            WriteConflict: nothing happened.
+            WriteConflict: nothing was written.
         """
         ...
 
     def revoke_invite(self, invite: Invite, by: Membership, head: int, entry: AuditEntry, now: int) -> bool:
-        """Remove an invite, with an entry in the audit. False: it is not there, or `by` is not what it was.
+        """Delete an invite, with an audit entry; return False if it does not exist or `by` is not as read.
 
         Raises:
-            WriteConflict: nothing happened.
+            WriteConflict: nothing was written.
         """
         ...
 
     def audit(self, conversation_id: str, after: int | str, limit: int) -> list[AuditRecord]:
-        """Up to `limit` entries in rising order: after a sequence id, or after a position."""
+        """Return up to `limit` entries in ascending order, after a sequence id or after a position."""
         ...

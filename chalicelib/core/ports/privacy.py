@@ -1,4 +1,4 @@
-"""TODO chalicelib.core.ports.privacy."""
+"""Erasure of participants, and retention of contents."""
 
 from __future__ import annotations
 
@@ -9,100 +9,112 @@ from chalicelib.core.model.redaction import Redaction
 
 
 class ErasureStore(Protocol):
-    """Erasure jobs, and where people are and were. Every read is consistent."""
+    """Erasure jobs, and where data of participants is stored. Every read is strongly consistent."""
 
     def job(self, job_id: str) -> ErasureJob | None:
-        """An erasure, running or done."""
+        """Return an erasure, running or done."""
         ...
 
     def begin(self, job: ErasureJob) -> bool:
-        """Keep a new one, so that from now on no membership of the person can begin. False: one is running.
+        """Save a new job; from then on, no membership of the participant can begin. False: one is running.
 
         Raises:
-            WriteConflict: nothing happened.
+            WriteConflict: nothing was written.
         """
         ...
 
     def set_total(self, job: ErasureJob) -> None:
-        """Note how many conversations there are, as long as it runs."""
+        """Save the number of conversations; no-op if the job is not running."""
         ...
 
     def data_locations(self, participant_id: str) -> list[DataLocation]:
-        """Where the person is or was, by conversation; memberships that have expired as well."""
+        """Return the conversations that hold data of the participant, including expired memberships."""
         ...
 
-    def begin_at(self, job: ErasureJob, was: DataLocation, place: DataLocation) -> bool:
-        """Begin in a conversation that is not live. False: it is not as it was.
+    def begin_at(self, job: ErasureJob, was: DataLocation, location: DataLocation) -> bool:
+        """Begin in a conversation that is not live; return False if the location is not as read.
 
         Raises:
-            WriteConflict: nothing happened.
+            WriteConflict: nothing was written.
         """
         ...
 
-    def rewrite(self, job: ErasureJob, place: DataLocation, redaction: Redaction) -> DataLocation | None:
-        """Go through a page of what the conversation holds, from `place.position` on; None at the end of it.
+    def rewrite(self, job: ErasureJob, location: DataLocation, redaction: Redaction) -> DataLocation | None:
+        """Rewrite the page of items after `location.position`; return the new location, or None at the end.
 
-        The place as it was given back: somebody else was quicker.
+        Returns `location` itself if another process was first.
 
         Raises:
-            WriteConflict: nothing happened.
+            WriteConflict: nothing was written.
         """
         ...
 
     def dequeue_all(self, conversation_id: str, participant_id: str) -> None:
-        """Take all messages of somebody out of a conversation's queue."""
+        """Remove all messages of a participant from the queue of a conversation."""
         ...
 
-    def complete_at(self, job: ErasureJob, place: DataLocation) -> bool:
-        """Remove the place itself, and count the conversation as done. False: it is not as it was.
+    def complete_at(self, job: ErasureJob, location: DataLocation) -> bool:
+        """Delete the location and count the conversation as done; return False if it is not as read.
 
         Raises:
-            WriteConflict: nothing happened.
+            WriteConflict: nothing was written.
         """
         ...
 
     def finish(self, job: ErasureJob, done_at: int) -> bool:
-        """Note that it is done, and forget whose erasure it was. False: somebody else did.
+        """Save that the job is done and forget whose it was; return False if another process did so.
 
         Raises:
-            WriteConflict: nothing happened.
+            WriteConflict: nothing was written.
         """
         ...
 
     def list_pending(self, now: int, limit: int) -> list[str]:
-        """The ids of erasures that were asked for before now (epoch seconds) and are not done."""
+        """Return the ids of jobs that were requested before `now` (epoch seconds) and are not done."""
+        ...
+
+
+class ParticipantDataStore(Protocol):
+    """Records under a participant's id that no other port removes."""
+
+    def delete_participant(self, participant_id: str) -> None:
+        """Delete all remaining records of connections, tickets and the rate limit of a participant."""
+        ...
+
+    def delete_ephemeral(self, conversation_id: str, participant_id: str) -> None:
+        """Delete the typing and pending-offline records of a participant."""
         ...
 
 
 class RetentionStore(Protocol):
-    """Which conversation is to be looked at when, and removing contents. Every read is consistent."""
+    """When each conversation is checked, and the removal of contents. Every read is strongly consistent."""
 
     def due_checks(self, now: int, limit: int) -> list[RetentionCheck]:
-        """Visits that are due by now (epoch seconds), the longest due first."""
+        """Return checks that are due by `now` (epoch seconds), the longest due first."""
         ...
 
     def progress(self, conversation_id: str) -> RetentionProgress:
-        """How far it has got."""
+        """Return when the next check is due, and up to where contents were removed."""
         ...
 
-    def cancel(self, visit: RetentionCheck) -> None:
-        """This one is not to be made."""
+    def cancel(self, check: RetentionCheck) -> None:
+        """Delete a check that is not to be run."""
         ...
 
-    def reschedule(self, visit: RetentionCheck, due: int) -> None:
-        """It was made; the next one is due then.
+    def reschedule(self, check: RetentionCheck, due: int) -> None:
+        """Replace a check that was run by one that is due later.
 
         Raises:
-            WriteConflict: nothing happened.
+            WriteConflict: nothing was written.
         """
         ...
 
-    def clear_contents(self, conversation_id: str, kept: RetentionProgress, up_to: int) -> int:
-        """Remove the contents of a page of messages after `kept.cleared_up_to`; up to where that was.
+    def clear_contents(self, conversation_id: str, progress: RetentionProgress, up_to: int) -> int:
+        """Remove the contents of a page of messages after `progress.cleared_up_to`; return the last one's id.
 
-        `cleared_up_to` itself: somebody else was quicker.
+        Returns `cleared_up_to` itself if another process was first.
 
         Raises:
-            WriteConflict: nothing happened.
+            WriteConflict: nothing was written.
         """
         ...

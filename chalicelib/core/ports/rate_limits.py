@@ -1,14 +1,30 @@
-"""TODO chalicelib.core.ports.rate_limits."""
+"""The limit on how many messages a participant may send."""
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NamedTuple, Protocol
 
 
-class RateLimitDecision(TypedDict):
-    """What the rate limiter says of one more message."""
+class RateLimitDecision(NamedTuple):
+    """Whether one more message is within the limit."""
 
     allowed: bool
-    retry_after: float
-    charge_pending: bool
-    """Allowed out of the burst: the message is still to be charged for."""
+    retry_after: float = 0.0
+    """Seconds until it will be, if it is not."""
+    charge_pending: bool = False
+    """Allowed out of the burst, and not charged yet."""
+
+
+class RateLimitStore(Protocol):
+    """A rate limiter by the generic cell rate algorithm (ITU-T I.371), for each participant."""
+
+    def try_acquire(self, participant_id: str, now: int, *, interval: int, burst: int) -> RateLimitDecision:
+        """Ask for one message at `now` (ms): one each `interval` ms is allowed, and `burst` at once.
+
+        A message within the steady rate is charged by this.
+        """
+        ...
+
+    def charge(self, participant_id: str, *, interval: int) -> None:
+        """Charge for a message out of the burst."""
+        ...

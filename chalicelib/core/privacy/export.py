@@ -1,8 +1,7 @@
-"""Taking one's data out, page by page: all conversations one is or was in, and all one's own messages there.
+"""Exporting the data of a participant: all conversations that they are or were in, and all their messages.
 
-The order is that of the conversations' ids, and in each one that of its log from the beginning, so that it does
-not matter what happens between two pages. Nothing that others said is in it, and of a conversation that one has
-left nothing but the messages.
+Conversations are ordered by id, and messages by the log, so that changes between two pages do not matter. Nothing
+that others wrote is included, and of a conversation that the participant has left, nothing but their messages.
 """
 
 from __future__ import annotations
@@ -16,74 +15,87 @@ from chalicelib.core.model.conversations import ConversationState, Head
 from chalicelib.core.model.events import Event
 from chalicelib.core.model.privacy import DataLocation
 from chalicelib.core.ports.conversations import ConversationStore
+from chalicelib.core.ports.event_log import EventLogStore
+from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.privacy import ErasureStore
 
 if TYPE_CHECKING:
     from chalicelib.core.protocol.requests import ExportQuery
 
 EVENTS_PER_PAGE = 1_000
-"""Events that are gone through for a page, whoever they are of: what takes a second or two."""
+"""Events of any author that are read for a page; that takes a second or two."""
 MAX_PAGE_BYTES = 2 * 1024 * 1024
-"""An answer of a Lambda function may have 6 MB (quotas), in which our JSON stands escaped once more."""
+"""A Lambda function may return 6 MB (quotas), in which this JSON is escaped once more."""
 _MEMBERS_ONLY_FIELDS = ("reactions", "version")
-"""What is told of a message only to who is in its conversation."""
+"""Fields of a message that only members of its conversation may see."""
 
 
 class Export:
-    """A participant's data."""
+    """Exports the data of participants."""
 
-    def __init__(self, erasures: ErasureStore, store: ConversationStore) -> None:
+    def __init__(
+        self,
+        *,
+        erasures: ErasureStore,
+        conversations: ConversationStore,
+        event_log: EventLogStore,
+        memberships: MembershipStore,
+    ) -> None:
         self._erasures = erasures
-        self._store = store
+        self._conversations = conversations
+        self._event_log = event_log
+        self._memberships = memberships
 
     def page(self, caller: Principal, query: ExportQuery) -> dict[str, Any]:
-        """The next page, with the cursor of the one after it unless it is the last."""
-        begin_with, after = "", 0
+        """Return the next page, with the cursor of the following one if there is one. Raises ValidationFailed."""
+        first_id, after = "", 0
         if query.cursor is not None:
-            where, position = paging.decode(query.cursor, str, int)
-            begin_with, after = str(where), int(position)
+            conversation_id, position = paging.decode(query.cursor, str, int)
+            first_id, after = str(conversation_id), int(position)
         page = _Page(caller)
-        for place in self._erasures.data_locations(caller.participant_id):
-            where = place.conversation_id
-            if where < begin_with:
+        for location in self._erasures.data_locations(caller.participant_id):
+            conversation_id = location.conversation_id
+            if conversation_id < first_id:
                 continue
             if page.is_full:
-                return page.until(where, 0)
-            stopped_at = self._conversation(page, place, after if where == begin_with else 0)
+                return page.up_to(conversation_id, 0)
+            stopped_at = self._add_conversation(page, location, after if conversation_id == first_id else 0)
             if stopped_at is not None:
-                return page.until(where, stopped_at)
+                return page.up_to(conversation_id, stopped_at)
         return page.answer
 
-    def _conversation(self, page: _Page, place: DataLocation, after: int) -> int | None:
-        """Add what there is of one conversation; where to go on, None at its end."""
-        where = place.conversation_id
-        head = self._store.head(where)
+    def _add_conversation(self, page: _Page, location: DataLocation, after: int) -> int | None:
+        """Add one conversation to a page; return the position to continue at, None at its end."""
+        head = self._event_log.head(location.conversation_id)
         if head is None or head.state is ConversationState.DELETED:
             return None
         if not after:
-            page.answer["conversations"].append(self._summary(page.caller, place, head))
+            page.answer["conversations"].append(self._summary(page.caller, location, head))
         position = after
-        for logged in self._store.events(where, after + 1, head.sequence_id):
-            event = logged.event
-            # A hole is a commit that is just being made: it comes with the next page.
-            if page.is_full or event["sequence_id"] != position + 1:
+        for stored in self._event_log.events(location.conversation_id, after + 1, head.sequence_id):
+            # A gap is a commit in progress, which the next page contains.
+            if page.is_full or stored.event["sequence_id"] != position + 1:
                 return position
-            if not page.take(logged.current if place.is_member else _for_past_member(logged.current)):
+            event = stored.current if location.is_member else _for_past_member(stored.current)
+            if not page.take(event):
                 return position
-            position = event["sequence_id"]
+            position += 1
         return None if position >= head.sequence_id else position
 
-    def _summary(self, caller: Principal, place: DataLocation, head: Head) -> dict[str, Any]:
-        where = place.conversation_id
-        member = self._store.membership(where, caller.participant_id) if place.is_member else None
-        info = self._store.details(where) if member is not None else None
-        if member is None or info is None or head.state is not ConversationState.LIVE:
-            return {"conversation_id": where, "is_participant": False}
+    def _summary(self, caller: Principal, location: DataLocation, head: Head) -> dict[str, Any]:
+        conversation_id = location.conversation_id
+        member = details = None
+        if location.is_member:
+            member = self._memberships.membership(conversation_id, caller.participant_id)
+        if member is not None:
+            details = self._conversations.details(conversation_id)
+        if member is None or details is None or head.state is not ConversationState.LIVE:
+            return {"conversation_id": conversation_id, "is_participant": False}
         return {
-            "conversation_id": where,
+            "conversation_id": conversation_id,
             "is_participant": True,
-            "title": info.title,
-            "created_at": rfc3339(info.created_at),
+            "title": details.title,
+            "created_at": rfc3339(details.created_at),
             "name": member.name,
             "role": member.role,
             "joined_at": rfc3339(member.joined_at),
@@ -92,7 +104,7 @@ class Export:
 
 
 class _Page:
-    """What a page holds so far."""
+    """A page that is being filled."""
 
     def __init__(self, caller: Principal) -> None:
         self.caller = caller
@@ -101,27 +113,27 @@ class _Page:
             "conversations": [],
             "messages": [],
         }
-        self._left = EVENTS_PER_PAGE
-        self._room = MAX_PAGE_BYTES
+        self._events_left = EVENTS_PER_PAGE
+        self._bytes_left = MAX_PAGE_BYTES
 
     @property
     def is_full(self) -> bool:
-        """Whether nothing more is to be looked at."""
-        return self._left <= 0
+        """Return whether no more events are to be read for this page."""
+        return self._events_left <= 0
 
     def take(self, event: Event) -> bool:
-        """Look at an event, and keep it if it is a message of the caller's; False if there is no room for it."""
-        self._left -= 1
+        """Add an event if it is a message of the caller; return False if there is no room for it."""
+        self._events_left -= 1
         if event["type"] == "message" and event["sender"]["participant_id"] == self.caller.participant_id:
             size = json_codec.size(event)
-            if size > self._room and self.answer["messages"]:
+            if size > self._bytes_left and self.answer["messages"]:
                 return False
-            self._room -= size
+            self._bytes_left -= size
             self.answer["messages"].append(event)
         return True
 
-    def until(self, conversation_id: str, position: int) -> dict[str, Any]:
-        """The page, which goes on there."""
+    def up_to(self, conversation_id: str, position: int) -> dict[str, Any]:
+        """Return the page, with a cursor for the next one, which begins after that position."""
         return self.answer | {"next_cursor": paging.encode(conversation_id, position)}
 
 

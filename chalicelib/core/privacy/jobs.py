@@ -1,18 +1,19 @@
-"""Long work, a step at a time: erasures, and conversations with contents past retention. And telling who went.
+"""Background jobs: erasures, retention checks, and offline pushes.
 
-A step works for so long and sends itself on if there is more to do. What is sent names a job and nothing else; how
-far it has got stands in the store. Nothing depends on the queue losing nothing: whatever is not done has a note in
-the store, and the hourly sweep sends it again. Where there is no queue, the sweep does the work itself.
-
-Who went is told on a best effort: if the queue loses that, nobody finds it.
+A step of a job runs for some seconds and queues the next one if there is more to do. The queue holds only the
+name of a job; its progress is in the stores. Nothing depends on the queue: the hourly sweep finds all pending
+work in the stores and queues it again, or does it itself if there is no queue. Only the pushes of presence are
+best effort: if the queue loses such a job, they are not sent.
 """
 
 from __future__ import annotations
 
-from chalicelib.core.conversations.conversations import Conversations
-from chalicelib.core.kernel.clock import Clock
+import contextlib
+
+from chalicelib.core.conversations.lifecycle import Lifecycle
 from chalicelib.core.kernel.errors import ChatError, ConversationBusy, Unavailable
-from chalicelib.core.kernel.limits import MAX_DELAY, Timing
+from chalicelib.core.kernel.limits import MAX_DELAY
+from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.privacy import RetentionCheck
 from chalicelib.core.ports.commits import WriteConflict
@@ -24,149 +25,151 @@ from chalicelib.core.realtime.fan_out import FanOut
 from chalicelib.core.realtime.presence import PRESENCE, Presence, decode_job, encode_job
 
 ERASURE, RETENTION = "erasure", "retention"
+"""Kinds of jobs, as is `PRESENCE`; a job is named `kind:…`."""
 CHECKS_PER_QUERY = 10
 ERASURES_PER_SWEEP = 100
 OFFLINE_CONCURRENCY = 10
-"""Conversations in which it is told at the same time who went."""
+"""Batches whose offline pushes are sent at the same time."""
 
 
 class UnknownJob(ValueError):
-    """Something in the queue that nobody here has put there."""
+    """The queue holds something that is not the name of a job."""
 
 
 class Jobs:
-    """Begins long work, does steps of it, and finds what was lost."""
+    """Starts background jobs, runs their steps, and finds those that were lost."""
 
     def __init__(
         self,
-        erasure: Erasure,
+        *,
         erasures: ErasureStore,
+        erasure: Erasure,
         retention: Retention,
-        conversations: Conversations,
-        delivery: FanOut,
+        lifecycle: Lifecycle,
+        fan_out: FanOut,
         presence: Presence,
         queue: JobQueue | None,
-        clock: Clock,
-        timing: Timing,
+        runtime: Runtime,
     ) -> None:
-        self._erasure = erasure
         self._erasures = erasures
+        self._erasure = erasure
         self._retention = retention
-        self._conversations = conversations
-        self._delivery = delivery
+        self._lifecycle = lifecycle
+        self._fan_out = fan_out
         self._presence = presence
         self._queue = queue
-        self._clock = clock
-        self._timing = timing
+        self._clock = runtime.clock
+        self._timing = runtime.timing
 
     def erase(self, caller: Principal) -> dict[str, object]:
-        """Ask for the erasure of the caller; how it stands."""
-        job_id, view = self._erasure.request(caller)
-        if view["status"] == "running":
+        """Request the erasure of the caller; return its status. Raises ConversationBusy."""
+        job_id, status = self._erasure.request(caller)
+        if status["status"] == "running":
             self._send(f"{ERASURE}:{job_id}", 0.0)
-        return view
+        return status
 
     def schedule_check(self, conversation_id: str) -> None:
-        """Look at a conversation whose retention has changed, and not only with the next sweep."""
-        visit = self._retention.next_check(conversation_id)
-        if visit is not None:
-            self._send(_job_name(visit), 0.0)
+        """Queue the next check of a conversation whose retention was changed; the sweep would run it later."""
+        check = self._retention.next_check(conversation_id)
+        if check is not None:
+            self._send(_job_name(check), 0.0)
 
     def run(self, job: str, seconds: float) -> None:
-        """Do a step of about so many seconds, and send on what is left.
+        """Run a step of about `seconds`, and queue the next one.
 
-        Raises UnknownJob, and Unavailable if the store does not answer: then it is to be tried again.
+        Raises UnknownJob, and Unavailable if the store does not respond: then the step is to be run again.
         """
-        after = self._run_step(job, seconds)
-        if after is not None:
-            self._send(job, after)
+        delay = self._run_step(job, seconds)
+        if delay is not None:
+            self._send(job, delay)
 
-    def _run_step(self, work: str, seconds: float) -> float | None:
-        """A step; in how many seconds the next one is due, None if there is nothing left to do."""
-        kind, _, which = work.partition(":")
+    def _run_step(self, job: str, seconds: float) -> float | None:
+        """Run a step; return in how many seconds the next one is due, None if the job is done."""
+        kind, _, rest = job.partition(":")
         if kind == ERASURE:
-            return self._erasure.run(which, seconds)
+            return self._erasure.run(rest, seconds)
         deadline = self._clock.monotonic() + seconds
         if kind == PRESENCE:
-            self._resolve_presence(which, deadline)
+            self._resolve_presence(rest, deadline)
             return None
-        due, _, conversation_id = which.partition(":")
-        if kind != RETENTION or not due.isdecimal():
-            raise UnknownJob(f"there is no work of the kind {kind[:20]!r}")
-        return None if self._check_retention(RetentionCheck(conversation_id, int(due)), deadline) else 0.0
+        due_at, _, conversation_id = rest.partition(":")
+        if kind != RETENTION or not due_at.isdecimal():
+            raise UnknownJob(f"there is no job of the kind {kind[:20]!r}")
+        is_finished = self._check_retention(RetentionCheck(conversation_id, int(due_at)), deadline)
+        return None if is_finished else 0.0
 
-    def _resolve_presence(self, named: str, deadline: float) -> None:
-        """Tell who went and is not back, and send on what there was no time for."""
+    def _resolve_presence(self, batches: str, deadline: float) -> None:
+        """Send the offline pushes that are due, and queue the rest at the deadline."""
         try:
-            left = decode_job(named)
+            pending = decode_job(batches)
         except ValueError:
-            raise UnknownJob("there are no such departures") from None
-        while left:
-            some, left = left[:OFFLINE_CONCURRENCY], left[OFFLINE_CONCURRENCY:]
-            pushes = [push for each in some for push in self._presence.resolve(each)]
-            self._delivery.deliver(pushes, within=self._timing.socket_fan_out)
-            if left and self._clock.monotonic() >= deadline:
-                self._send(encode_job(left), 0.0)
+            raise UnknownJob("a presence job must name batches") from None
+        while pending:
+            batch, pending = pending[:OFFLINE_CONCURRENCY], pending[OFFLINE_CONCURRENCY:]
+            pushes = [push for offline in batch for push in self._presence.resolve(offline)]
+            self._fan_out.deliver(pushes, within=self._timing.socket_fan_out)
+            if pending and self._clock.monotonic() >= deadline:
+                self._send(encode_job(pending), 0.0)
                 return
 
-    def _check_retention(self, visit: RetentionCheck, deadline: float) -> bool:
+    def _check_retention(self, check: RetentionCheck, deadline: float) -> bool:
+        """Run a check; return whether it is finished."""
         try:
-            finished, pushes = self._retention.run(visit, deadline)
+            is_finished, pushes = self._retention.run(check, deadline)
         except (ConversationBusy, WriteConflict):
             return False
-        self._delivery.deliver(pushes, within=self._timing.socket_fan_out)
-        return finished
+        self._fan_out.deliver(pushes, within=self._timing.socket_fan_out)
+        return is_finished
 
-    def _send(self, work: str, delay: float) -> bool:
-        """Whether it was sent. If not, the next sweep finds it."""
+    def _send(self, job: str, delay: float) -> None:
+        """Queue a job. If that fails, the next sweep finds it."""
         if self._queue is None:
-            return False
-        try:
-            self._queue.send(work, min(delay, MAX_DELAY))
-        except Unavailable:
-            return False
-        return True
+            return
+        with contextlib.suppress(Unavailable):
+            self._queue.send(job, min(delay, MAX_DELAY))
+
+    # ---- sweep -----------------------------------------------------------------------------------------
 
     def sweep(self, seconds: float) -> None:
-        """Take up what is due, for about so many seconds: what is over, what was lost, what is past retention.
+        """Purge conversations, and take up erasures and retention checks, for about `seconds`.
 
-        What fails keeps none of the others from being done; the first failure is raised in the end.
+        An error in one of them does not prevent the others; the first error is raised at the end.
         """
-        problems: list[ChatError] = []
-        for part in (self._conversations.sweep, self._sweep_erasures, self._sweep_retention):
+        errors: list[ChatError] = []
+        for sweep in (self._lifecycle.purge_due, self._sweep_erasures, self._sweep_retention):
             try:
-                part(seconds / 3)
-            except ChatError as problem:
-                problems.append(problem)
-        if problems:
-            raise problems[0]
+                sweep(seconds / 3)
+            except ChatError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     def _sweep_erasures(self, seconds: float) -> None:
-        until = self._clock.monotonic() + seconds
+        deadline = self._clock.monotonic() + seconds
         for job_id in self._erasures.list_pending(int(self._clock.now()), ERASURES_PER_SWEEP):
             if self._queue is None:
-                self._erasure.run(job_id, until - self._clock.monotonic())
+                self._erasure.run(job_id, deadline - self._clock.monotonic())
             else:
                 self._send(f"{ERASURE}:{job_id}", 0.0)
-            if self._clock.monotonic() >= until:
+            if self._clock.monotonic() >= deadline:
                 return
 
     def _sweep_retention(self, seconds: float) -> None:
-        until = self._clock.monotonic() + seconds
+        deadline = self._clock.monotonic() + seconds
         unfinished: set[RetentionCheck] = set()
-        # What is not finished stays due, so it is found again among the others.
-        while due := [
-            each
-            for each in self._retention.due_checks(len(unfinished) + CHECKS_PER_QUERY)
-            if each not in unfinished
-        ]:
-            for visit in due:
-                if not self._check_retention(visit, until):
-                    unfinished.add(visit)
-                    self._send(_job_name(visit), 0.0)
-                if self._clock.monotonic() >= until:
+        while due := self._other_due_checks(unfinished):
+            for check in due:
+                if not self._check_retention(check, deadline):
+                    unfinished.add(check)
+                    self._send(_job_name(check), 0.0)
+                if self._clock.monotonic() >= deadline:
                     return
 
+    def _other_due_checks(self, unfinished: set[RetentionCheck]) -> list[RetentionCheck]:
+        """Return due checks, but for those that were run and are not finished, which stay due."""
+        due = self._retention.due_checks(len(unfinished) + CHECKS_PER_QUERY)
+        return [check for check in due if check not in unfinished]
 
-def _job_name(visit: RetentionCheck) -> str:
-    return f"{RETENTION}:{visit.due_at}:{visit.conversation_id}"
+
+def _job_name(check: RetentionCheck) -> str:
+    return f"{RETENTION}:{check.due_at}:{check.conversation_id}"

@@ -1,169 +1,179 @@
-"""Retention: what messages say goes after so many days, for the whole deployment or for one conversation.
+"""Retention: contents of messages are removed after a number of days, set by the deployment or for a conversation.
 
-A conversation is looked at when the next message can be past retention, and every 30 days at least, so that a
-changed setting of the deployment reaches all of them; a note (`data_ports.Visit`) says when. Of several notes only
-the one counts that `Kept.due` names, or the first one of all.
+A conversation is checked when its oldest message can have expired, and every 30 days at least, so that a changed
+setting of the deployment reaches all conversations. Each check is stored with its due time. Of several checks of
+one conversation, only the one that `RetentionProgress.due_at` names is run, or the first one of all.
 
-First an event says up to where contents are gone (`content_expired`), so that readers know, and from then on no
-older message can be changed. Then the contents are removed, a page at a time. Places, ids and times stay.
+A check first appends `content_expired`, which names the last expired event. From then on readers know, and no
+older message can be updated. Then it removes the contents, a page at a time; sequence ids, message ids and times
+stay.
 
-Times are those of the events. Clocks differ, so a message can go seconds early or late.
+Times are those of the events. Clocks differ, so contents can expire some seconds early or late.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from chalicelib.core.kernel.clock import Clock, from_rfc3339, milliseconds, rfc3339
+from chalicelib.core.kernel.clock import from_rfc3339, milliseconds, rfc3339
 from chalicelib.core.kernel.errors import NotFound
-from chalicelib.core.kernel.limits import MIN_RETENTION_DAYS, Timing
-from chalicelib.core.log.log import Log
+from chalicelib.core.kernel.limits import MIN_RETENTION_DAYS
+from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.log.appending import Log, NoChange
+from chalicelib.core.log.conflicts import retry_on_conflict
+from chalicelib.core.log.reading import LogReader
 from chalicelib.core.model.actors import Actor
 from chalicelib.core.model.conversations import ConversationDetails, ConversationState, Head
-from chalicelib.core.model.events import Event
+from chalicelib.core.model.events import new_event
 from chalicelib.core.model.privacy import RetentionCheck, RetentionProgress
 from chalicelib.core.ports.commits import Commit
 from chalicelib.core.ports.conversations import ConversationStore
+from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.privacy import RetentionStore
-from chalicelib.core.protocol.frames import participant_ref
 from chalicelib.core.realtime.outbox import Push, pushes_for
 
 SERVICE = Actor("service", "Service", "agent")
-"""Who does what nobody asked for."""
-
-
-def effective_days(info: ConversationDetails, of_deployment: int) -> int:
-    """How many days contents are kept: the shorter of the two counts; 0 is for ever."""
-    return min((days for days in (info.retention_days, of_deployment) if days), default=0)
+"""The sender of events that no participant caused."""
 
 
 class Retention:
-    """Looks at conversations, and removes what is past retention."""
+    """Checks conversations and removes expired contents."""
 
     def __init__(
         self,
-        kept: RetentionStore,
-        store: ConversationStore,
+        *,
+        retention: RetentionStore,
+        conversations: ConversationStore,
+        event_log: EventLogStore,
         log: Log,
-        clock: Clock,
-        timing: Timing,
-        of_deployment: int,
+        log_reader: LogReader,
+        runtime: Runtime,
+        default_days: int,
     ) -> None:
-        self._kept = kept
-        self._store = store
+        """`default_days` is the setting of the deployment; 0 is no limit."""
+        self._retention = retention
+        self._conversations = conversations
+        self._event_log = event_log
         self._log = log
-        self._clock = clock
-        self._timing = timing
-        self._of_deployment = of_deployment
+        self._log_reader = log_reader
+        self._runtime = runtime
+        self._clock = runtime.clock
+        self._day = runtime.timing.retention_day
+        self._default_days = default_days
 
     def due_checks(self, limit: int) -> list[RetentionCheck]:
-        """Which conversations are to be looked at now."""
-        return self._kept.due_checks(int(self._clock.now()), limit)
+        """Return checks that are due."""
+        return self._retention.due_checks(int(self._clock.now()), limit)
 
     def next_check(self, conversation_id: str) -> RetentionCheck | None:
-        """When a conversation is looked at next, if that was ever said since it was made."""
-        due = self._kept.progress(conversation_id).due_at
-        return RetentionCheck(conversation_id, due) if due else None
+        """Return the next check of a conversation, if one was scheduled since its creation."""
+        due_at = self._retention.progress(conversation_id).due_at
+        return RetentionCheck(conversation_id, due_at) if due_at else None
 
-    def run(self, visit: RetentionCheck, deadline: float) -> tuple[bool, list[Push]]:
-        """Look at a conversation until `deadline`, by the monotonic clock; whether that is finished, what to push.
+    def run(self, check: RetentionCheck, deadline: float) -> tuple[bool, list[Push]]:
+        """Run a check until `deadline` (monotonic), at least one page; return whether it is finished, and pushes.
 
-        What is not finished goes on with the next look; however soon that is, something is done. Raises
-        ConversationBusy.
+        An unfinished check stays due. Raises ConversationBusy.
         """
-        where = visit.conversation_id
-        head, kept, info = self._store.head(where), self._kept.progress(where), self._store.details(where)
+        conversation_id = check.conversation_id
+        head = self._event_log.head(conversation_id)
+        progress = self._retention.progress(conversation_id)
+        details = self._conversations.details(conversation_id)
         if (
             head is None
-            or info is None
+            or details is None
             or head.state is not ConversationState.LIVE
-            or kept.due_at not in (0, visit.due_at)
+            or progress.due_at not in (0, check.due_at)
         ):
-            self._kept.cancel(visit)
+            self._retention.cancel(check)
             return True, []
         pushes: list[Push] = []
-        days = effective_days(info, self._of_deployment)
+        days = effective_days(details, self._default_days)
         if days:
-            head, pushes = self._expire(head, days)
-        while kept.cleared_up_to < head.expired_up_to:
-            cleared = self._clear(where, kept, head.expired_up_to)
-            if cleared < head.expired_up_to and (
-                cleared == kept.cleared_up_to or self._clock.monotonic() >= deadline
-            ):
-                return False, pushes
-            kept = replace(kept, cleared_up_to=cleared)
-        following = self._next(head, days)
-        if following != visit.due_at:  # who looks before it is due finds the note where it is to be
-            self._log.retry_on_conflict(lambda: self._kept.reschedule(visit, following))
+            head, pushes = self._append_expiry(head, days)
+        if not self._clear_contents(head, progress, deadline):
+            return False, pushes
+        due_at = self._next_due_at(head, days)
+        if due_at != check.due_at:  # equal for a check that ran before it was due
+            retry_on_conflict(self._runtime, lambda: self._retention.reschedule(check, due_at))
         return True, pushes
 
-    def _clear(self, where: str, kept: RetentionProgress, up_to: int) -> int:
-        return self._log.retry_on_conflict(lambda: self._kept.clear_contents(where, kept, up_to))
-
-    def _expire(self, head: Head, days: int) -> tuple[Head, list[Push]]:
-        """Say up to where contents are gone, if that has moved over any message; the head from then on."""
-        cutoff = rfc3339(milliseconds(self._clock) - int(1000 * days * self._timing.retention_day))
+    def _append_expiry(self, head: Head, days: int) -> tuple[Head, list[Push]]:
+        """Append `content_expired` if more messages have expired; return the new head, and the pushes."""
+        cutoff = rfc3339(milliseconds(self._clock) - int(1000 * days * self._day))
 
         def plan(head: Head) -> Commit:
             up_to = self._last_before(head, cutoff)
-            if self._messages(head, up_to) <= self._messages(head, head.expired_up_to):
-                raise _NothingExpired(head)
-            number = head.sequence_id + 1
-            event: Event = {
-                "conversation_id": head.conversation_id,
-                "sequence_id": number,
-                "type": "content_expired",
-                "created_at": rfc3339(milliseconds(self._clock)),
-                "sender": participant_ref(SERVICE),
-                "up_to": up_to,
-            }
-            # No activity of anybody's: `updated_at` stays, by which lists are ordered.
-            return Commit(head, replace(head, sequence_id=number, expired_up_to=up_to), [event])
+            if self._message_count(head, up_to) <= self._message_count(head, head.expired_up_to):
+                raise NoChange(head)
+            sequence_id, now = head.sequence_id + 1, milliseconds(self._clock)
+            event = new_event(
+                head.conversation_id, sequence_id, "content_expired", sender=SERVICE, now=now, up_to=up_to
+            )
+            # `updated_at` stays, as lists are ordered by it and this is not an activity.
+            return Commit(head, replace(head, sequence_id=sequence_id, expired_up_to=up_to), [event])
 
         try:
             commit = self._log.append(head.conversation_id, plan)
-        except _NothingExpired as nothing:
+        except NoChange as nothing:
             return nothing.head, []
         except NotFound:
             return head, []
         return commit.new, pushes_for(commit)
 
     def _last_before(self, head: Head, cutoff: str) -> int:
-        """The last event that is older, as far as times rise with the log; at least the last that has expired."""
+        """Return the last event older than `cutoff`, or the last one that has expired before.
+
+        A binary search, as times ascend along the log, up to clock skew.
+        """
         low, high = head.expired_up_to, head.sequence_id
         while low < high:
             middle = (low + high + 1) // 2
-            found = self._store.event(head.conversation_id, middle)
-            if found is not None and found.event["created_at"] < cutoff:
+            stored = self._event_log.event(head.conversation_id, middle)
+            if stored is not None and stored.event["created_at"] < cutoff:
                 low = middle
             else:
                 high = middle - 1
         return low
 
-    def _messages(self, head: Head, sequence_id: int) -> int:
-        """How many messages there are up to an event."""
-        found = self._store.event(head.conversation_id, sequence_id) if sequence_id else None
-        return 0 if found is None else found.message_count
+    def _message_count(self, head: Head, sequence_id: int) -> int:
+        """Return the number of messages up to an event."""
+        stored = self._event_log.event(head.conversation_id, sequence_id) if sequence_id else None
+        return 0 if stored is None else stored.message_count
 
-    def _next(self, head: Head, days: int) -> int:
-        """When to look again (epoch seconds)."""
-        now, day = self._clock.now(), self._timing.retention_day
-        latest = int(now + MIN_RETENTION_DAYS * day) + 1
-        oldest = self._oldest_kept(head) if days else None
-        if oldest is None:
+    def _clear_contents(self, head: Head, progress: RetentionProgress, deadline: float) -> bool:
+        """Remove expired contents; return whether none are left."""
+        while progress.cleared_up_to < head.expired_up_to:
+            cleared_up_to = self._clear_page(head, progress)
+            is_complete = cleared_up_to >= head.expired_up_to
+            is_stuck = cleared_up_to == progress.cleared_up_to
+            if not is_complete and (is_stuck or self._clock.monotonic() >= deadline):
+                return False
+            progress = replace(progress, cleared_up_to=cleared_up_to)
+        return True
+
+    def _clear_page(self, head: Head, progress: RetentionProgress) -> int:
+        conversation_id, up_to = head.conversation_id, head.expired_up_to
+        return retry_on_conflict(
+            self._runtime, lambda: self._retention.clear_contents(conversation_id, progress, up_to)
+        )
+
+    def _next_due_at(self, head: Head, days: int) -> int:
+        """Return when (epoch seconds) the next check is due."""
+        now = self._clock.now()
+        latest = int(now + MIN_RETENTION_DAYS * self._day) + 1
+        oldest_at = self._oldest_message_at(head) if days else None
+        if oldest_at is None:
             return latest
-        # Not before the next second: a note cannot take its own place.
-        return max(min(int(oldest + days * day) + 1, latest), int(now) + 1)
+        # Not before the next second: a check cannot replace one with the same key.
+        return max(min(int(oldest_at + days * self._day) + 1, latest), int(now) + 1)
 
-    def _oldest_kept(self, head: Head) -> float | None:
-        """When (epoch seconds) the oldest message was said that says something still."""
-        page = self._log.messages_after(head, head.expired_up_to, 1)
+    def _oldest_message_at(self, head: Head) -> float | None:
+        """Return the time (epoch seconds) of the oldest message that has not expired."""
+        page = self._log_reader.messages_after(head, head.expired_up_to, 1)
         return from_rfc3339(page.events[0]["created_at"]) if page.events else None
 
 
-class _NothingExpired(Exception):
-    """No message is past retention that was not before."""
-
-    def __init__(self, head: Head) -> None:
-        super().__init__("nothing has expired")
-        self.head = head
+def effective_days(details: ConversationDetails, default_days: int) -> int:
+    """Return after how many days contents expire: the smaller number that is set; 0 is no limit."""
+    return min((days for days in (details.retention_days, default_days) if days), default=0)

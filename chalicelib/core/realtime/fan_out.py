@@ -1,24 +1,24 @@
-"""Getting frames to sockets: after the commit, to whoever is subscribed then, each frame serialised once.
+"""Posting frames to connections, after the commit; each frame is serialised once.
 
-The recipients are asked for after the commit. A socket that subscribes at the same time is either in that
-answer, or it reads the log after its subscription stood and finds the event there (L5). Who has gone from the
-conversation by an event up to this one is left out even if a subscription of theirs still lies about (L7).
+If a subscription was written before the recipients are queried, the event is pushed; if after, the snapshot of
+the new subscriber is read later still and contains the event (L5). A departed member, as the head names them, is
+left out even if a subscription is still there (L7).
 
-All sockets are posted to at the same time and none is waited for beyond the deadline; what cannot be
-delivered is dropped, and its reader recovers by `sync` (L6). A socket that is gone (410) is noted as such.
+All connections are posted to in parallel, and none is waited for beyond the deadline; frames that cannot be
+delivered are dropped, and their readers recover by `sync` (L6). A connection that no longer exists (HTTP 410) is
+marked as stale.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
 
 from chalicelib.core.kernel import json_codec
-from chalicelib.core.kernel.clock import Clock
-from chalicelib.core.kernel.concurrency import Gather
-from chalicelib.core.kernel.limits import Timing
-from chalicelib.core.kernel.metrics import Metric, Observer
+from chalicelib.core.kernel.metrics import Metric
+from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.model.connections import Subscription
-from chalicelib.core.ports.connections import ConnectionStore
+from chalicelib.core.ports.connections import ConnectionStore, SubscriptionStore
 from chalicelib.core.ports.delivery import ConnectionPoster
 from chalicelib.core.protocol.frames import Frame, disconnect
 from chalicelib.core.realtime.outbox import (
@@ -35,158 +35,166 @@ _LOOKUP_CONCURRENCY = 16
 
 TOKEN_EXPIRED = disconnect("TOKEN_EXPIRED", "The token of this socket has expired.", reconnect=True)
 
+_Deliveries: TypeAlias = dict[str, tuple[Subscription, list[bytes]]]
+"""By connection id: a subscription of the connection, and the payloads to post."""
+
 
 class FanOut:
-    """Carries out pushes and answers."""
+    """Carries out pushes and direct replies."""
 
     def __init__(
         self,
+        *,
         connections: ConnectionStore,
+        subscriptions: SubscriptionStore,
         presence: Presence,
         poster: ConnectionPoster,
-        clock: Clock,
-        gather: Gather,
-        observer: Observer,
-        timing: Timing,
+        runtime: Runtime,
     ) -> None:
         self._connections = connections
+        self._subscriptions = subscriptions
         self._presence = presence
         self._poster = poster
-        self._clock = clock
-        self._gather = gather
-        self._observer = observer
-        self._timing = timing
+        self._clock = runtime.clock
+        self._gather = runtime.gather
+        self._observer = runtime.observer
+        self._timing = runtime.timing
 
-    def deliver(self, pushes: Sequence[Push], *, within: float, answer: DirectReply | None = None) -> None:
-        """Post `answer` to the socket that asked, and beside that carry out `pushes`.
+    def deliver(self, pushes: Sequence[Push], *, within: float, reply: DirectReply | None = None) -> None:
+        """Carry out `pushes`, and at the same time post `reply` to the connection whose command it answers.
 
-        Returns within about `within` seconds, however the sockets behave.
+        Returns after about `within` seconds, however the connections behave.
         """
         deadline = self._clock.monotonic() + within
-        answered, gone = self._gather(
-            lambda: answer is None or self._answer(answer, deadline),
+        is_replied, gone = self._gather(
+            lambda: reply is None or self._post_reply(reply, deadline),
             lambda: self._fan_out(pushes, deadline),
         )
-        missing = {each.connection_id: (each.generation, each.participant_id) for each in gone}
-        if answer is not None and not answered:
-            missing.setdefault(answer.connection_id, (answer.generation, ""))
-        went: list[Push] = []
-        for connection_id, (generation, participant_id) in missing.items():
+        generations = {to.connection_id: (to.generation, to.participant_id) for to in gone}
+        if reply is not None and not is_replied:
+            generations.setdefault(reply.connection_id, (reply.generation, ""))
+        offline: list[Push] = []
+        for connection_id, (generation, participant_id) in generations.items():
             if self._clock.monotonic() >= deadline:
                 break
             ended = self._connections.mark_stale(connection_id, generation, participant_id)
             if ended:
-                more = self._presence.on_unsubscribed(ended)
-                self._post(self._group_by_connection(more), deadline)
-                went += more
-        self._debounce_offline(went, deadline)
-
-    def _answer(self, answer: DirectReply, deadline: float) -> bool:
-        payloads = [_payload(each) for each in answer.frames]
-        if not payloads:
-            return True
-        gone = self._poster.post_all({answer.connection_id: payloads}, deadline)
-        acknowledged = any(each["type"] == "message_ack" for each in answer.frames)
-        if acknowledged and not gone and answer.received_at is not None:
-            self._record_latency(Metric.ACK_LATENCY, self._clock.now() - answer.received_at)
-        return not gone
-
-    def _fan_out(self, pushes: Sequence[Push], deadline: float) -> list[Subscription]:
-        """Carry out pushes; the recipients that are gone."""
-        if not pushes:
-            return []
-        began = self._clock.monotonic()
-        mail = self._group_by_connection(pushes)
-        gone: list[Subscription] = []
-        if mail:
-            self._observer.count(Metric.FAN_OUT_SIZE, len(mail))
-            gone = self._post(mail, deadline)
-            self._record_latency(Metric.FAN_OUT_LATENCY, self._clock.monotonic() - began)
-        return gone + self._debounce_offline(pushes, deadline)
-
-    def _debounce_offline(self, pushes: Sequence[Push], deadline: float) -> list[Subscription]:
-        """Leave the departures to the queue, and tell what it does not take; the recipients that are gone.
-
-        After everything else is posted, as nobody waits for it.
-        """
-        departures = [each for each in pushes if isinstance(each, PendingOffline)]
-        return self._post(self._group_by_connection(self._presence.debounce(departures)), deadline)
-
-    def _record_latency(self, what: Metric, seconds: float) -> None:
-        self._observer.count(what, round(max(seconds, 0.0) * 1000, 1))
+                offline += self._announce_offline(ended, deadline)
+        self._debounce_offline(offline, deadline)
 
     def disconnect(self, connection_id: str, final_frame: Frame) -> None:
-        """Tell a socket why, close it, and forget it."""
+        """Post a last frame to a connection, close it and delete it."""
         deadline = self._clock.monotonic() + self._timing.http_fan_out
         self._poster.post_all({connection_id: [_payload(final_frame)]}, deadline)
         self._poster.close(connection_id)
         _, ended = self._connections.close(connection_id)
-        went = self._presence.on_unsubscribed(ended)
-        self._post(self._group_by_connection(went), deadline)
-        self._debounce_offline(went, deadline)
+        self._debounce_offline(self._announce_offline(ended, deadline), deadline)
 
-    # ---- who gets what ---------------------------------------------------------------------------------
+    def _announce_offline(self, ended: Sequence[Subscription], deadline: float) -> list[Push]:
+        """Post the pushes that are not debounced; return all."""
+        pushes = self._presence.on_unsubscribed(ended)
+        self._post(self._group_by_connection(pushes), deadline)
+        return pushes
 
-    def _group_by_connection(self, pushes: Sequence[Push]) -> dict[str, tuple[Subscription, list[bytes]]]:
-        mail: dict[str, tuple[Subscription, list[bytes]]] = {}
-        asked: dict[str, list[Subscription]] = {}
+    def _post_reply(self, reply: DirectReply, deadline: float) -> bool:
+        """Post a reply; return whether its connection is there."""
+        payloads = [_payload(frame) for frame in reply.frames]
+        if not payloads:
+            return True
+        gone = self._poster.post_all({reply.connection_id: payloads}, deadline)
+        is_acknowledgement = any(frame["type"] == "message_ack" for frame in reply.frames)
+        if is_acknowledgement and not gone and reply.received_at is not None:
+            self._record_latency(Metric.ACK_LATENCY, self._clock.now() - reply.received_at)
+        return not gone
+
+    def _fan_out(self, pushes: Sequence[Push], deadline: float) -> list[Subscription]:
+        """Carry out pushes; return the recipients that no longer exist."""
+        if not pushes:
+            return []
+        started = self._clock.monotonic()
+        deliveries = self._group_by_connection(pushes)
+        gone: list[Subscription] = []
+        if deliveries:
+            self._observer.count(Metric.FAN_OUT_SIZE, len(deliveries))
+            gone = self._post(deliveries, deadline)
+            self._record_latency(Metric.FAN_OUT_LATENCY, self._clock.monotonic() - started)
+        return gone + self._debounce_offline(pushes, deadline)
+
+    def _debounce_offline(self, pushes: Sequence[Push], deadline: float) -> list[Subscription]:
+        """Hand pending offline pushes to the queue, last of all, as no request waits for them.
+
+        Those that the queue does not take are posted now; returns the recipients that no longer exist.
+        """
+        pending = [push for push in pushes if isinstance(push, PendingOffline)]
+        return self._post(self._group_by_connection(self._presence.debounce(pending)), deadline)
+
+    def _record_latency(self, metric: Metric, seconds: float) -> None:
+        self._observer.count(metric, round(max(seconds, 0.0) * 1000, 1))
+
+    # ---- recipients ------------------------------------------------------------------------------------
+
+    def _group_by_connection(self, pushes: Sequence[Push]) -> _Deliveries:
+        deliveries: _Deliveries = {}
+        subscribers: dict[str, list[Subscription]] = {}
         for push in pushes:
             if isinstance(push, PendingOffline):
                 continue
             payload = _payload(push.frame)
-            for each in self._recipients(push, asked):
-                mail.setdefault(each.connection_id, (each, []))[1].append(payload)
-        return mail
+            for recipient in self._recipients(push, subscribers):
+                deliveries.setdefault(recipient.connection_id, (recipient, []))[1].append(payload)
+        return deliveries
 
     def _recipients(
-        self,
-        push: ToSubscribers | ToSubscriptions | ToParticipants,
-        asked: dict[str, list[Subscription]],
+        self, push: ToSubscribers | ToSubscriptions | ToParticipants, subscribers: dict[str, list[Subscription]]
     ) -> Iterable[Subscription]:
+        """Return the recipients of a push. `subscribers` caches those of each conversation."""
         match push:
             case ToSubscriptions(subscriptions):
                 return subscriptions
             case ToParticipants(participant_ids):
-                found: list[Subscription] = []
-                for start in range(0, len(participant_ids), _LOOKUP_CONCURRENCY):
-                    some = participant_ids[start : start + _LOOKUP_CONCURRENCY]
-                    for sockets in self._gather(*(self._connections_of(each) for each in some)):
-                        found += sockets
-                return found
+                return self._connections_of_all(participant_ids)
             case ToSubscribers(conversation_id):
-                if conversation_id not in asked:
-                    asked[conversation_id] = self._connections.subscribers(conversation_id)
-                return [each for each in asked[conversation_id] if _is_recipient(each, push)]
+                if conversation_id not in subscribers:
+                    subscribers[conversation_id] = self._subscriptions.subscribers(conversation_id)
+                return [to for to in subscribers[conversation_id] if _is_recipient(to, push)]
+
+    def _connections_of_all(self, participant_ids: Sequence[str]) -> list[Subscription]:
+        found: list[Subscription] = []
+        for start in range(0, len(participant_ids), _LOOKUP_CONCURRENCY):
+            batch = participant_ids[start : start + _LOOKUP_CONCURRENCY]
+            for connections in self._gather(*(self._connections_of(participant_id) for participant_id in batch)):
+                found += connections
+        return found
 
     def _connections_of(self, participant_id: str) -> Callable[[], list[Subscription]]:
         return lambda: self._connections.active_connections_of(participant_id)
 
     # ---- posting ---------------------------------------------------------------------------------------
 
-    def _post(self, mail: dict[str, tuple[Subscription, list[bytes]]], deadline: float) -> list[Subscription]:
-        """Post; the recipients that are gone."""
-        now = self._clock.now()
-        overdue = {
-            each: mail.pop(each)
-            for each, (to, _) in list(mail.items())
-            if to.token_expires_at + self._timing.expired_token_grace < now
+    def _post(self, deliveries: _Deliveries, deadline: float) -> list[Subscription]:
+        """Post, and disconnect connections with an expired token; return the recipients that no longer exist."""
+        now, grace = self._clock.now(), self._timing.expired_token_grace
+        expired = {
+            connection_id: deliveries.pop(connection_id)
+            for connection_id, (to, _) in list(deliveries.items())
+            if to.token_expires_at + grace < now
         }
-        gone = self._poster.post_all({each: payloads for each, (_, payloads) in mail.items()}, deadline)
-        recipients = [mail[each][0] for each in gone]
-        for each, (to, payloads) in overdue.items():
+        payloads_of = {connection_id: payloads for connection_id, (_, payloads) in deliveries.items()}
+        gone = [deliveries[connection_id][0] for connection_id in self._poster.post_all(payloads_of, deadline)]
+        for connection_id, (to, payloads) in expired.items():
             if self._clock.monotonic() >= deadline:
                 break
-            if not self._renewed_since(to):
-                self.disconnect(each, TOKEN_EXPIRED)
-            elif self._poster.post_all({each: payloads}, deadline):
-                recipients.append(to)
-        return recipients
+            if not self._has_new_token(connection_id):
+                self.disconnect(connection_id, TOKEN_EXPIRED)
+            elif self._poster.post_all({connection_id: payloads}, deadline):
+                gone.append(to)
+        return gone
 
-    def _renewed_since(self, subscription: Subscription) -> bool:
-        """Whether the socket has a newer token than its subscription says; `auth` gets to them one by one."""
-        socket = self._connections.get(subscription.connection_id)
-        return socket is not None and (
-            socket.token_expires_at + self._timing.expired_token_grace >= self._clock.now()
+    def _has_new_token(self, connection_id: str) -> bool:
+        """Return whether `auth` has renewed the token; it updates the connection before its subscriptions."""
+        connection = self._connections.get(connection_id)
+        return connection is not None and (
+            connection.token_expires_at + self._timing.expired_token_grace >= self._clock.now()
         )
 
 

@@ -1,4 +1,4 @@
-"""What is to be pushed to whom: said by the use cases, carried out by `delivery.py` after the commit."""
+"""The outbox: pushes that a use case returns, and that `FanOut` carries out after the commit."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from chalicelib.core.protocol.frames import Frame, event_push
 
 @dataclass(frozen=True, slots=True)
 class ToSubscribers:
-    """To every socket that is subscribed to a conversation when the push is carried out."""
+    """A frame for every connection that is subscribed to a conversation when the push is carried out."""
 
     conversation_id: str
     frame: Frame
     departed: Mapping[str, int]
-    """From the head at or after the event, read before the recipients are: see `Head.gone`."""
+    """`Head.departed`, as read at or after the event and before the recipients."""
     exclude_participant: str | None = None
     exclude_connection: str | None = None
     subscribed_since: int = 0
-    """Only to those that have subscribed then (ms since the epoch) or later."""
+    """Only subscriptions that began then (ms since the epoch) or later."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToSubscriptions:
-    """To these sockets."""
+    """A frame for these connections."""
 
     subscriptions: Sequence[Subscription]
     frame: Frame
@@ -36,7 +36,7 @@ class ToSubscriptions:
 
 @dataclass(frozen=True, slots=True)
 class ToParticipants:
-    """To every reachable socket of some people, whatever it is subscribed to."""
+    """A frame for every reachable connection of some participants, whatever it is subscribed to."""
 
     participant_ids: Sequence[str]
     frame: Frame
@@ -44,11 +44,11 @@ class ToParticipants:
 
 @dataclass(frozen=True, slots=True)
 class PendingOffline:
-    """To the subscribers of a conversation, who have gone from it, when that has settled (`presence.py`)."""
+    """Debounced offline pushes to the subscribers of a conversation (`presence.py`)."""
 
     conversation_id: str
     batch_id: str
-    """Under what the store has the notes of who they are."""
+    """The members are stored under this id."""
 
 
 Push = ToSubscribers | ToSubscriptions | ToParticipants | PendingOffline
@@ -56,26 +56,26 @@ Push = ToSubscribers | ToSubscriptions | ToParticipants | PendingOffline
 
 @dataclass(frozen=True, slots=True)
 class DirectReply:
-    """What the socket that asked is to be told, frame after frame."""
+    """Frames for the connection whose command is answered, in their order."""
 
     connection_id: str
     generation: int
     frames: Sequence[Frame]
     received_at: float | None = None
-    """When API Gateway got what this answers (seconds since the epoch), if that is known."""
+    """When API Gateway received the command (seconds since the epoch), if known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a use case answers, and what is to be pushed."""
+    """The result of a use case."""
 
     response: Any
     pushes: Sequence[Push] = field(default=())
     error: ChatError | None = None
-    """What to answer instead: it was done and is to be pushed, but the caller is no longer to know of it."""
+    """The error to answer with: the change was made and is pushed, but the caller may no longer see the result."""
 
 
 def pushes_for(commit: Commit) -> list[Push]:
-    """The pushes of a commit's events."""
-    events = [*commit.events, *(send.event for send in commit.messages)]
+    """Return the pushes of a commit's events."""
+    events = [*commit.events, *(message.event for message in commit.messages)]
     return [ToSubscribers(commit.new.conversation_id, event_push(event), commit.new.departed) for event in events]

@@ -1,13 +1,14 @@
-"""Who listens: a participant is online in a conversation while a socket of theirs is subscribed to it.
+"""Presence: a participant is online in a conversation while one of their connections is subscribed to it.
 
-A socket that was not heard for two ping intervals counts as gone, whatever API Gateway says or fails to
-say. Presence is told on a best effort: it is never stored and never part of the log.
+A connection without a frame in two ping intervals counts as offline, whatever API Gateway reports. Presence is
+best effort: it is never part of the log.
 
-Most who go are back at once: a telephone changes networks, a page is loaded again. So when the last socket of a
-person goes, a **note** of it is kept under a random mark, and a message to the queue names the mark. After the
-settling time whoever gets that message takes the note, and tells the others if the person is still away. Who is
-back before that takes the note as well: nobody was told that they went, so nobody is told that they are back, but
-for those who have subscribed in between and saw them absent. A note is taken once, so it is told once at most.
+Going offline is debounced, as most participants are back at once: a phone changes networks, a page is reloaded.
+When the last connection of a member closes, a *pending offline* record is stored under a random batch id, and a
+job that names the batch is queued. When it runs after `Timing.presence_debounce`, it claims the records, and
+pushes those members as offline who are still absent. A member who is back earlier cancels the record. No offline
+push was sent, so no online push is needed, except to connections that subscribed in between: their snapshot
+showed the member as offline. A record is claimed or cancelled once, so there is at most one push.
 """
 
 from __future__ import annotations
@@ -15,56 +16,62 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Sequence
 
-from chalicelib.core.kernel.clock import Clock, milliseconds
+from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import Unavailable
 from chalicelib.core.kernel.ids import is_conversation_id
-from chalicelib.core.kernel.limits import Limits, Timing
+from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.model.actors import Actor
 from chalicelib.core.model.connections import Subscription
 from chalicelib.core.model.conversations import ConversationState, Head
-from chalicelib.core.ports.connections import ConnectionStore
-from chalicelib.core.ports.conversations import ConversationStore
+from chalicelib.core.ports.connections import ConnectionStore, PendingOfflineStore, SubscriptionStore
+from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.jobs import JobQueue
+from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.protocol.frames import presence_push
 from chalicelib.core.realtime.outbox import PendingOffline, Push, ToSubscribers
 
 PRESENCE = "presence"
-"""The kind of work that tells who went."""
+"""The kind of job that resolves pending offline records."""
 MAX_PER_JOB = 200
-"""Departures that one message names: about 8 KB, and a few seconds of work."""
-_SUBSCRIBING = 1000
-"""Milliseconds before a departure in which who subscribed may have looked after it: clocks differ, too."""
+"""Batches that one job names: about 8 KB, and a few seconds of work."""
+_CLOCK_SKEW = 1000
+"""Milliseconds before a record in which a new subscriber may already have seen the member as offline."""
 
 
 class Presence:
-    """Answers who is online, and what to say when that changes."""
+    """Determines presence, and the pushes that a change of it causes."""
 
     def __init__(
         self,
-        conversations: ConversationStore,
+        *,
+        event_log: EventLogStore,
+        memberships: MembershipStore,
         connections: ConnectionStore,
-        clock: Clock,
+        subscriptions: SubscriptionStore,
+        pending_offline: PendingOfflineStore,
         queue: JobQueue | None,
-        limits: Limits,
-        timing: Timing,
+        runtime: Runtime,
     ) -> None:
-        self._conversations = conversations
+        self._event_log = event_log
+        self._memberships = memberships
         self._connections = connections
-        self._clock = clock
-        self._queue = queue if timing.presence_debounce > 0 else None
-        self._limits = limits
-        self._timing = timing
+        self._subscriptions = subscriptions
+        self._pending_offline = pending_offline
+        self._queue = queue if runtime.timing.presence_debounce > 0 else None
+        self._clock = runtime.clock
+        self._limits = runtime.limits
+        self._timing = runtime.timing
 
     def online(self, head: Head) -> set[str]:
-        """Who is online in a conversation; nobody, as far as anybody is told, where too many are in."""
+        """Return the online participants of a conversation; the empty set where presence is not tracked."""
         if not self._is_tracked(head):
             return set()
-        return self._online_participants(self._connections.subscribers(head.conversation_id))
+        return self._online_participants(self._subscriptions.subscribers(head.conversation_id))
 
     def _is_tracked(self, head: Head | None) -> bool:
-        """Whether the conversation is live, and so small that it tells who is online.
+        """Return whether a conversation is live, and small enough for presence.
 
-        What a push costs grows with the number of people, and how often it is due does as well.
+        In a large one, both the cost of a push and the number of pushes grow with the participants.
         """
         return (
             head is not None
@@ -73,123 +80,132 @@ class Presence:
         )
 
     def _online_participants(self, subscriptions: Sequence[Subscription]) -> set[str]:
-        """Whose subscriptions are of sockets that live."""
         if not subscriptions:
             return set()
-        sockets = self._connections.get_many([each.connection_id for each in subscriptions])
+        connections = self._connections.get_many([subscription.connection_id for subscription in subscriptions])
         since = milliseconds(self._clock) - 2_000 * self._timing.ping_interval
         return {
-            each.participant_id
-            for each in subscriptions
-            if (socket := sockets.get(each.connection_id)) and not socket.is_stale and socket.last_seen >= since
+            subscription.participant_id
+            for subscription in subscriptions
+            if (connection := connections.get(subscription.connection_id))
+            and not connection.is_stale
+            and connection.last_seen >= since
         }
 
-    # ---- coming and going ------------------------------------------------------------------------------
+    # ---- changes ---------------------------------------------------------------------------------------
 
-    def on_subscribed(self, subscription: Subscription, person: Actor) -> list[Push]:
-        """After a socket subscribed: a push, if it is the first one of its person.
+    def on_subscribed(self, subscription: Subscription, actor: Actor) -> list[Push]:
+        """Return the online push that a new subscription causes, if it is the first one of its participant.
 
-        Of two that subscribe at once, each sees itself; the earlier one tells.
+        Of two concurrent subscriptions each sees the other; the earlier one causes the push.
         """
-        head = self._conversations.head(subscription.conversation_id)
+        conversation_id, participant_id = subscription.conversation_id, subscription.participant_id
+        head = self._event_log.head(conversation_id)
         if head is None or not self._is_tracked(head):
             return []
-        present = self._connections.subscribers(subscription.conversation_id)
-        mine = [
-            (each.subscribed_at, each.connection_id)
-            for each in present
-            if each.participant_id == subscription.participant_id
+        subscribers = self._subscriptions.subscribers(conversation_id)
+        own = [
+            (subscriber.subscribed_at, subscriber.connection_id)
+            for subscriber in subscribers
+            if subscriber.participant_id == participant_id
         ]
-        if mine and min(mine) != (subscription.subscribed_at, subscription.connection_id):
+        if own and min(own) != (subscription.subscribed_at, subscription.connection_id):
             return []
-        left_at = None
+        offline_at = None
         if self._queue is not None:
-            left_at = self._connections.cancel_pending_offline(
-                subscription.conversation_id, subscription.participant_id
-            )
-        since = 0 if left_at is None else left_at - _SUBSCRIBING
-        others = [each for each in present if each.participant_id != subscription.participant_id]
-        if since and all(each.subscribed_at < since for each in others):
+            offline_at = self._pending_offline.cancel_pending_offline(conversation_id, participant_id)
+        since = 0 if offline_at is None else offline_at - _CLOCK_SKEW
+        others = [subscriber for subscriber in subscribers if subscriber.participant_id != participant_id]
+        if since and all(subscriber.subscribed_at < since for subscriber in others):
             return []
-        return [self._presence_push(head, person, online=True, since=since)]
+        return [self._presence_push(head, actor, online=True, since=since)]
 
-    def on_unsubscribed(self, subscriptions: Sequence[Subscription]) -> list[Push]:
-        """After these subscriptions ended: what to tell where their people have no other one.
+    def on_unsubscribed(self, ended: Sequence[Subscription]) -> list[Push]:
+        """Return the pushes that the end of subscriptions causes, for members without another one.
 
-        With a queue that is told later: then these are departures, of which a note stands from now on.
+        With a queue these are pending: the members are recorded under a new batch id.
         """
-        mark, now = secrets.token_urlsafe(9), milliseconds(self._clock)
+        batch_id, now = secrets.token_urlsafe(9), milliseconds(self._clock)
         pushes: list[Push] = []
-        for where in dict.fromkeys(each.conversation_id for each in subscriptions):
-            ended = {each.participant_id for each in subscriptions if each.conversation_id == where}
-            gone = self._offline_members(where, ended)
+        participants: dict[str, set[str]] = {}
+        for subscription in ended:
+            participants.setdefault(subscription.conversation_id, set()).add(subscription.participant_id)
+        for conversation_id, participant_ids in participants.items():
+            offline = self._offline_members(conversation_id, participant_ids)
             if self._queue is None:
-                pushes += self._offline_pushes(gone)
-            elif gone:
-                for _, person in gone:
-                    self._connections.record_pending_offline(where, person.participant_id, mark, now)
-                pushes.append(PendingOffline(where, mark))
+                pushes += self._offline_pushes(offline)
+            elif offline:
+                for _, actor in offline:
+                    self._pending_offline.record_pending_offline(
+                        conversation_id, actor.participant_id, batch_id, now
+                    )
+                pushes.append(PendingOffline(conversation_id, batch_id))
         return pushes
 
-    def _offline_members(self, where: str, people: Iterable[str]) -> list[tuple[Head, Actor]]:
-        """Those of these people who are members and do not listen, if anybody does who is to be told."""
-        head = self._conversations.head(where)
+    def _offline_members(self, conversation_id: str, participant_ids: Iterable[str]) -> list[tuple[Head, Actor]]:
+        """Return the members without a subscription; none if there is no subscriber to notify."""
+        head = self._event_log.head(conversation_id)
         if head is None or not self._is_tracked(head):
             return []
-        listening = {each.participant_id for each in self._connections.subscribers(where)}
-        absent = [each for each in people if each not in listening] if listening else []
-        members = [self._conversations.membership(where, each) for each in absent]
-        return [(head, each.actor) for each in members if each is not None]
+        subscribers = self._subscriptions.subscribers(conversation_id)
+        subscribed = {subscriber.participant_id for subscriber in subscribers}
+        if not subscribed:
+            return []
+        absent = [participant_id for participant_id in participant_ids if participant_id not in subscribed]
+        members = [self._memberships.membership(conversation_id, participant_id) for participant_id in absent]
+        return [(head, member.actor) for member in members if member is not None]
 
-    def _offline_pushes(self, gone: Sequence[tuple[Head, Actor]]) -> list[ToSubscribers]:
-        return [self._presence_push(head, person, online=False) for head, person in gone]
+    def _offline_pushes(self, offline: Sequence[tuple[Head, Actor]]) -> list[ToSubscribers]:
+        return [self._presence_push(head, actor, online=False) for head, actor in offline]
 
-    def _presence_push(self, head: Head, person: Actor, *, online: bool, since: int = 0) -> ToSubscribers:
+    def _presence_push(self, head: Head, actor: Actor, *, online: bool, since: int = 0) -> ToSubscribers:
         return ToSubscribers(
             head.conversation_id,
-            presence_push(head.conversation_id, person, online),
+            presence_push(head.conversation_id, actor, online),
             head.departed,
-            exclude_participant=person.participant_id,
+            exclude_participant=actor.participant_id,
             subscribed_since=since,
         )
 
-    # ---- when it has settled ---------------------------------------------------------------------------
+    # ---- debounce --------------------------------------------------------------------------------------
 
-    def debounce(self, departures: Sequence[PendingOffline]) -> list[ToSubscribers]:
-        """Have these settled in a while, by the queue; what it does not take is settled now, and to be told."""
+    def debounce(self, pending: Sequence[PendingOffline]) -> list[ToSubscribers]:
+        """Queue the resolution of pending pushes. Those that the queue does not take are resolved and returned."""
         pushes: list[ToSubscribers] = []
-        for start in range(0, len(departures), MAX_PER_JOB):
-            some = departures[start : start + MAX_PER_JOB]
-            if not self._sent(some):
-                pushes += [push for each in some for push in self.resolve(each)]
+        for start in range(0, len(pending), MAX_PER_JOB):
+            batches = pending[start : start + MAX_PER_JOB]
+            if not self._enqueue(batches):
+                pushes += [push for batch in batches for push in self.resolve(batch)]
         return pushes
 
-    def _sent(self, departures: Sequence[PendingOffline]) -> bool:
+    def _enqueue(self, pending: Sequence[PendingOffline]) -> bool:
         if self._queue is None:
             return False
         try:
-            self._queue.send(encode_job(departures), self._timing.presence_debounce)
+            self._queue.send(encode_job(pending), self._timing.presence_debounce)
         except Unavailable:
             return False
         return True
 
-    def resolve(self, departure: PendingOffline) -> list[ToSubscribers]:
-        """What to tell of a departure by now: of those who are back, or went once more since, nothing."""
-        people = self._connections.claim_pending_offline(departure.conversation_id, departure.batch_id)
-        return self._offline_pushes(self._offline_members(departure.conversation_id, people)) if people else []
+    def resolve(self, pending: PendingOffline) -> list[ToSubscribers]:
+        """Claim a batch; return the pushes for those of its members who are still offline."""
+        participant_ids = self._pending_offline.claim_pending_offline(pending.conversation_id, pending.batch_id)
+        if not participant_ids:
+            return []
+        return self._offline_pushes(self._offline_members(pending.conversation_id, participant_ids))
 
 
-def encode_job(departures: Sequence[PendingOffline]) -> str:
-    """A message about these; it names conversations and marks, and nobody."""
-    return f"{PRESENCE}:" + ",".join(f"{each.conversation_id}/{each.batch_id}" for each in departures)
+def encode_job(pending: Sequence[PendingOffline]) -> str:
+    """Return the job that resolves these; it names conversations and batches, and no participant."""
+    return f"{PRESENCE}:" + ",".join(f"{offline.conversation_id}/{offline.batch_id}" for offline in pending)
 
 
-def decode_job(named: str) -> list[PendingOffline]:
-    """What a message names. Raises ValueError if we have not written it."""
-    found = []
-    for each in named.split(","):
-        conversation_id, slash, mark = each.partition("/")
-        if not (is_conversation_id(conversation_id) and slash and mark):
-            raise ValueError("these are no departures")
-        found.append(PendingOffline(conversation_id, mark))
-    return found
+def decode_job(batches: str) -> list[PendingOffline]:
+    """Return what a job of `encode_job` names, without its kind. Raises ValueError."""
+    pending = []
+    for batch in batches.split(","):
+        conversation_id, slash, batch_id = batch.partition("/")
+        if not (is_conversation_id(conversation_id) and slash and batch_id):
+            raise ValueError("not a list of pending offline batches")
+        pending.append(PendingOffline(conversation_id, batch_id))
+    return pending

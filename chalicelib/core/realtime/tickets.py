@@ -1,35 +1,36 @@
-"""Tickets: single-use, short-lived stand-ins for a token, for clients that can only open a URL."""
+"""Tickets: single-use, short-lived substitutes for a token, for clients that can only open a URL."""
 
 from __future__ import annotations
 
-from chalicelib.core.kernel.clock import Clock
 from chalicelib.core.kernel.errors import Unauthorized
-from chalicelib.core.kernel.limits import Timing
+from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.model.connections import Connection
-from chalicelib.core.ports.connections import ConnectionStore
+from chalicelib.core.ports.connections import TicketStore
 from chalicelib.identity.model import Identity
 from chalicelib.identity.tickets import is_ticket, new_ticket, ticket_key
 
 
 class Tickets:
-    """Gives out tickets and redeems them."""
+    """Issues and redeems tickets."""
 
-    def __init__(self, connections: ConnectionStore, clock: Clock, timing: Timing) -> None:
-        self._connections = connections
-        self._clock = clock
-        self._timing = timing
+    def __init__(self, *, tickets: TicketStore, runtime: Runtime) -> None:
+        self._tickets = tickets
+        self._clock = runtime.clock
+        self._lifetime = runtime.timing.ticket_lifetime
 
     def issue(self, identity: Identity) -> dict[str, object]:
-        """A ticket for `identity`; only its hash is kept."""
-        ticket, lifetime = new_ticket(), self._timing.ticket_lifetime
+        """Return a new ticket for `identity`; only its digest is stored."""
+        ticket = new_ticket()
         bearer = Connection("", identity.participant_id, identity.name, identity.expires_at, 0, 0)
-        self._connections.save_ticket(ticket_key(ticket), bearer, int(self._clock.now()) + lifetime)
-        return {"ticket": ticket, "expires_in": lifetime}
+        self._tickets.save_ticket(ticket_key(ticket), bearer, int(self._clock.now()) + self._lifetime)
+        return {"ticket": ticket, "expires_in": self._lifetime}
 
     def redeem(self, ticket: str) -> Identity:
-        """Who the ticket is for. Raises Unauthorized if it is unknown, used or too old."""
+        """Return the identity that the ticket was issued for. Raises Unauthorized if unknown, used or expired."""
         now = int(self._clock.now())
-        found = self._connections.redeem_ticket(ticket_key(ticket), now) if is_ticket(ticket) else None
-        if found is None or found.token_expires_at <= now:
-            raise Unauthorized("The ticket is not valid (any more): a ticket can be used once, and soon.")
-        return Identity(found.participant_id, found.name, found.token_expires_at)
+        bearer = self._tickets.redeem_ticket(ticket_key(ticket), now) if is_ticket(ticket) else None
+        if bearer is None or bearer.token_expires_at <= now:
+            raise Unauthorized(
+                "The ticket is not valid: a ticket can be used once, within seconds after it is issued."
+            )
+        return Identity(bearer.participant_id, bearer.name, bearer.token_expires_at)

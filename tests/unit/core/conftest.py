@@ -11,13 +11,13 @@ import pytest
 
 from chalicelib.bootstrap import Application, build
 from chalicelib.core.kernel.clock import SystemClock
-from chalicelib.core.kernel.concurrency import run_sequential
 from chalicelib.core.kernel.metrics import Observer
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.protocol.requests import CreateConversation, NewParticipant
 from chalicelib.identity.model import Identity
 from chalicelib.settings import Settings
 from tests.support.engine import Engine, create_tables, dynamodb, store_engine
+from tests.support.sequential import run_sequential
 
 __all__ = ["dynamodb", "store_engine"]
 
@@ -105,20 +105,20 @@ class World:
         """A new one."""
         people = [NewParticipant(participant_id=each, name=each) for each in others]
         request = CreateConversation(title="Trip", participants=people, join_policy="open")
-        outcome = self.chat.conversations.create(Principal(owner, owner), request)
+        outcome = self.chat.conversations.lifecycle.create(Principal(owner, owner), request)
         return str(outcome.response["conversation_id"])
 
     def opens(self, connection_id: str, person: str, *subscribed: str) -> None:
         """A socket that has spoken, and subscribed."""
-        until = int(self.chat.clock.now()) + 3600
-        self.chat.sessions.open(connection_id, Identity(person, person, until))
+        until = int(self.chat.runtime.clock.now()) + 3600
+        self.chat.sessions.connections.open(connection_id, Identity(person, person, until))
         wanted = [{"conversation_id": each} for each in subscribed]
         self.says(connection_id, type="hello", subscribe=wanted)
 
     def says(self, connection_id: str, **frame: Any) -> list[dict[str, Any]]:
         """The answers to a frame, whose pushes are carried out."""
-        reply = self.chat.sessions.receive(connection_id, json.dumps(frame))
-        self.chat.fan_out.deliver(reply.pushes, within=5)
+        reply = self.chat.sessions.dispatcher.receive(connection_id, json.dumps(frame))
+        self.chat.realtime.fan_out.deliver(reply.pushes, within=5)
         return reply.replies
 
 

@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from chalicelib.core.kernel.concurrency import Gather, run_parallel, run_sequential
+from chalicelib.core.kernel.concurrency import Gather, run_parallel
+from tests.support.sequential import run_sequential
 
 
 @pytest.mark.parametrize("gather", [run_parallel, run_sequential])

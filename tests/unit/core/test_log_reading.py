@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.kernel.limits import Timing
-from chalicelib.core.log.log import Log, Page, take_within_budget
+from chalicelib.core.log.reading import LogReader, Page, take_within_budget
 from chalicelib.core.model.conversations import Head
 from chalicelib.core.model.events import Event, StoredEvent
-from chalicelib.core.ports.conversations import ConversationStore
+from chalicelib.core.ports.event_log import EventLogStore
+from tests.support.runtime import new_runtime
 
 CONV = "conv_" + "a" * 22
 
@@ -59,8 +59,8 @@ class Shelf:
         return Head(CONV, len(self.kinds), self.kinds.count("m"), 0, 0, 1, 1)
 
 
-def log_of(shelf: Shelf) -> Log:
-    return Log(cast(ConversationStore, shelf), Time(), Timing())
+def log_of(shelf: Shelf) -> LogReader:
+    return LogReader(event_log=cast(EventLogStore, shelf), runtime=new_runtime(clock=Time()))
 
 
 def ids(events: list[Event]) -> list[int]:
@@ -70,7 +70,7 @@ def ids(events: list[Event]) -> list[int]:
 @given(st.text("mj", min_size=1, max_size=40), st.integers(0, 45), st.integers(1, 20))
 def test_events_after_are_the_next_ones(kinds: str, after: int, limit: int) -> None:
     shelf = Shelf(kinds)
-    page = log_of(shelf).after(shelf.head, after, limit)
+    page = log_of(shelf).events_after(shelf.head, after, limit)
     expected = [n for n in range(1, len(kinds) + 1) if n > after][:limit]
     assert ids(page.events) == expected
     assert page.has_more == (after + limit < len(kinds))
@@ -97,12 +97,12 @@ def test_messages_after_are_the_first_ones_above(kinds: str, after: int, limit: 
 
 @given(st.integers(1, 12), st.sets(st.integers(1, 12)), st.integers(0, 12), st.integers(1, 12))
 def test_no_reader_is_served_beyond_a_hole(size: int, holes: set[int], after: int, limit: int) -> None:
-    def fresh() -> tuple[Log, Head]:
+    def fresh() -> tuple[LogReader, Head]:
         shelf = Shelf("m" * size, dict.fromkeys(holes, 1_000))
         return log_of(shelf), shelf.head
 
-    asks: list[Callable[[Log, Head], Page]] = [
-        lambda log, head: log.after(head, after, limit),
+    asks: list[Callable[[LogReader, Head], Page]] = [
+        lambda log, head: log.events_after(head, after, limit),
         lambda log, head: log.messages_after(head, after, limit),
     ]
     for ask in asks:
@@ -111,7 +111,7 @@ def test_no_reader_is_served_beyond_a_hole(size: int, holes: set[int], after: in
         assert served == list(range(after + 1, after + 1 + len(served)))
         assert page.has_more or after + len(served) >= size
     log, head = fresh()
-    newest = log.latest(head, limit)
+    newest = log.latest_events(head, limit)
     served = ids(newest.events)
     assert not holes & set(served)
     assert served == list(range(served[0], served[0] + len(served))) if served else True
@@ -121,7 +121,7 @@ def test_no_reader_is_served_beyond_a_hole(size: int, holes: set[int], after: in
 @pytest.mark.parametrize("hole", [1, 5, 9, 10])
 def test_a_hole_that_closes_soon_is_not_even_noticed(hole: int) -> None:
     shelf = Shelf("m" * 10, {hole: 2})
-    page: Any = log_of(shelf).latest(shelf.head, 10)
+    page: Any = log_of(shelf).latest_events(shelf.head, 10)
     assert ids(page.events) == list(range(1, 11))
     shelf = Shelf("m" * 10, {hole: 2})
     page = log_of(shelf).messages_before(shelf.head, None, 10)

@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.kernel.clock import SystemClock
-from chalicelib.core.kernel.concurrency import run_sequential
+from chalicelib.core.kernel.clock import Clock, SystemClock
 from chalicelib.core.kernel.errors import ConversationBusy
-from chalicelib.core.kernel.limits import Limits, Timing
+from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.kernel.metrics import Metric
-from chalicelib.core.log.log import Log
+from chalicelib.core.log.appending import Log
+from chalicelib.core.messaging.group_commit import GroupCommit
 from chalicelib.core.messaging.sender import DIRECT_ATTEMPTS, Sender
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.ports.commits import Commit, HeadConflict, WriteConflict
 from chalicelib.core.protocol.requests import SendMessage
 from chalicelib.core.realtime.fan_out import FanOut
 from chalicelib.core.realtime.outbox import DirectReply, ToSubscribers
+from tests.support.runtime import new_runtime
 
 from .conftest import World
 
@@ -62,10 +63,27 @@ class Quarrelsome:
 
 
 def sender(world: World, told: Told, quarrels: list[Exception], timing: Timing | None = None) -> Sender:
-    store: Any = Quarrelsome(world.chat.conversation_store, quarrels)
-    clock, timing = SystemClock(), timing or Timing()
-    log = Log(store, clock, timing)
-    return Sender(store, world.chat.connection_store, log, clock, run_sequential, told, Limits(), timing)
+    store: Any = Quarrelsome(world.chat.stores.event_log, quarrels)
+    runtime = new_runtime(observer=told, timing=timing)
+    log = Log(event_log=store, runtime=runtime)
+    return Sender(
+        event_log=store,
+        memberships=world.chat.stores.memberships,
+        rate_limits=world.chat.stores.rate_limits,
+        log=log,
+        group_commit=GroupCommit(event_log=store, log=log, runtime=runtime),
+        runtime=runtime,
+    )
+
+
+def fan_out(world: World, told: Told, clock: Clock) -> FanOut:
+    return FanOut(
+        connections=world.chat.stores.connections,
+        subscriptions=world.chat.stores.subscriptions,
+        presence=world.chat.realtime.fan_out._presence,
+        poster=world.poster,
+        runtime=new_runtime(observer=told, clock=clock),
+    )
 
 
 @pytest.fixture
@@ -82,14 +100,14 @@ def test_a_frame_is_told_to_be_about_its_socket_s_person_and_the_conversation_th
     for named, expected in ((where, where), (nowhere, None)):
         told.ids.clear()
         frame = {"type": "typing", "conversation_id": named, "is_typing": True}
-        chat.sessions.receive("Zux7aeaAFiACHZQ=", json.dumps(frame))
+        chat.sessions.dispatcher.receive("Zux7aeaAFiACHZQ=", json.dumps(frame))
         assert told.ids == {"participant_id": "alice"} | ({"conversation_id": expected} if expected else {})
 
 
 @pytest.mark.parametrize("lost", range(DIRECT_ATTEMPTS))
 def test_every_lost_race_is_a_conflict(world: World, told: Told, lost: int) -> None:
     where = world.conversation("alice")
-    head = world.chat.conversation_store.head(where)
+    head = world.chat.stores.event_log.head(where)
     quarrels: list[Exception] = [HeadConflict(head) for _ in range(lost)]
     sender(world, told, quarrels).send(Principal("alice", "alice"), where, SendMessage(content="hi"))
     conflicts = {Metric.APPEND_CONFLICTS: lost} if lost else {}
@@ -128,24 +146,21 @@ class LateClock(SystemClock):
 
 
 def test_an_acknowledgement_is_timed_from_the_moment_api_gateway_got_the_message(world: World, told: Told) -> None:
-    chat = world.chat
-    delivery = FanOut(
-        chat.connection_store, chat.fan_out._presence, world.poster, LateClock(), run_sequential, told, Timing()
-    )
+    delivery = fan_out(world, told, LateClock())
     ack = DirectReply("a=", 0, [{"type": "message_ack"}], received_at=1_000.0)
-    delivery.deliver([], within=5, answer=ack)
+    delivery.deliver([], within=5, reply=ack)
     assert told.values == {Metric.ACK_LATENCY: [250.0]}
     for silent in (
         replace(ack, frames=[{"type": "pong"}]),
         replace(ack, received_at=None),
         replace(ack, frames=[]),
     ):
-        delivery.deliver([], within=5, answer=silent)
+        delivery.deliver([], within=5, reply=silent)
     world.poster.gone.add("a=")
-    delivery.deliver([], within=5, answer=ack)
+    delivery.deliver([], within=5, reply=ack)
     assert told.values == {Metric.ACK_LATENCY: [250.0]}
     # A clock that is behind API Gateway's does not make a time negative.
-    delivery.deliver([], within=5, answer=replace(ack, connection_id="b=", received_at=2_000.0))
+    delivery.deliver([], within=5, reply=replace(ack, connection_id="b=", received_at=2_000.0))
     assert told.values[Metric.ACK_LATENCY] == [250.0, 0.0]
 
 
@@ -154,10 +169,7 @@ def test_a_fan_out_is_measured_by_its_sockets_whatever_becomes_of_them(world: Wo
     for person in ("alice", "bob"):
         world.opens(f"{person}-{where}", person, where)
     world.poster.gone.add(f"bob-{where}")
-    chat = world.chat
-    delivery = FanOut(
-        chat.connection_store, chat.fan_out._presence, world.poster, SystemClock(), run_sequential, told, Timing()
-    )
+    delivery = fan_out(world, told, SystemClock())
     frame = {"type": "event"}
     delivery.deliver([ToSubscribers(where, frame, {}), ToSubscribers(where, frame, {})], within=5)
     assert told.values[Metric.FAN_OUT_SIZE] == [2]

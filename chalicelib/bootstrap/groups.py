@@ -1,0 +1,257 @@
+"""The groups of services of an application: each class of the core, with its dependencies as keywords."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chalicelib.bootstrap.services import (
+    ConversationServices,
+    MessagingServices,
+    PrivacyServices,
+    SessionServices,
+    Stores,
+)
+from chalicelib.core.conversations.access import Access
+from chalicelib.core.conversations.history import History
+from chalicelib.core.conversations.invites import Invites
+from chalicelib.core.conversations.lifecycle import Lifecycle
+from chalicelib.core.conversations.membership import Members
+from chalicelib.core.conversations.moderation import Moderation
+from chalicelib.core.conversations.roster import Roster
+from chalicelib.core.conversations.views import Views
+from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.log.appending import Log
+from chalicelib.core.log.reading import LogReader
+from chalicelib.core.messaging.group_commit import GroupCommit
+from chalicelib.core.messaging.message_updater import MessageUpdater
+from chalicelib.core.messaging.message_updates import MessageUpdates
+from chalicelib.core.messaging.sender import Sender
+from chalicelib.core.ports.delivery import ConnectionPoster
+from chalicelib.core.ports.jobs import JobQueue
+from chalicelib.core.privacy.erasure import Erasure
+from chalicelib.core.privacy.erasure_steps import ErasureSteps
+from chalicelib.core.privacy.export import Export
+from chalicelib.core.privacy.jobs import Jobs
+from chalicelib.core.privacy.retention import Retention
+from chalicelib.core.realtime.fan_out import FanOut
+from chalicelib.core.realtime.presence import Presence
+from chalicelib.core.realtime.typing import Typing
+from chalicelib.core.sessions.connections import Connections
+from chalicelib.core.sessions.dispatcher import Dispatcher
+from chalicelib.core.sessions.handlers import Handlers
+from chalicelib.core.sessions.subscriptions import Subscriptions
+from chalicelib.identity.model import Identity
+
+
+class Shared:
+    """The services and stores that several groups use."""
+
+    def __init__(self, stores: Stores, runtime: Runtime, poster: ConnectionPoster, queue: JobQueue | None) -> None:
+        self.stores = stores
+        self.runtime = runtime
+        self.queue = queue
+        self.log = Log(event_log=stores.event_log, runtime=runtime)
+        self.log_reader = LogReader(event_log=stores.event_log, runtime=runtime)
+        self.access = Access(
+            event_log=stores.event_log, memberships=stores.memberships, log=self.log, runtime=runtime
+        )
+        self.roster = Roster(
+            conversations=stores.conversations,
+            event_log=stores.event_log,
+            memberships=stores.memberships,
+            subscriptions=stores.subscriptions,
+            runtime=runtime,
+        )
+        self.presence = Presence(
+            event_log=stores.event_log,
+            memberships=stores.memberships,
+            connections=stores.connections,
+            subscriptions=stores.subscriptions,
+            pending_offline=stores.pending_offline,
+            queue=queue,
+            runtime=runtime,
+        )
+        self.fan_out = FanOut(
+            connections=stores.connections,
+            subscriptions=stores.subscriptions,
+            presence=self.presence,
+            poster=poster,
+            runtime=runtime,
+        )
+
+
+def conversation_services(shared: Shared) -> ConversationServices:
+    """Return the services of `core/conversations`."""
+    stores, runtime, access, log = shared.stores, shared.runtime, shared.access, shared.log
+    views = Views(
+        conversations=stores.conversations,
+        event_log=stores.event_log,
+        memberships=stores.memberships,
+        access=access,
+        log_reader=shared.log_reader,
+        presence=shared.presence,
+        runtime=runtime,
+    )
+    return ConversationServices(
+        lifecycle=Lifecycle(
+            conversations=stores.conversations,
+            event_log=stores.event_log,
+            subscriptions=stores.subscriptions,
+            access=access,
+            views=views,
+            log=log,
+            runtime=runtime,
+        ),
+        views=views,
+        members=Members(
+            conversations=stores.conversations,
+            memberships=stores.memberships,
+            moderation=stores.moderation,
+            access=access,
+            roster=shared.roster,
+            views=views,
+            log=log,
+        ),
+        moderation=Moderation(
+            memberships=stores.memberships,
+            moderation=stores.moderation,
+            access=access,
+            roster=shared.roster,
+            log=log,
+            presence=shared.presence,
+            runtime=runtime,
+        ),
+        invites=Invites(moderation=stores.moderation, access=access, runtime=runtime),
+        history=History(
+            event_log=stores.event_log,
+            memberships=stores.memberships,
+            access=access,
+            log_reader=shared.log_reader,
+        ),
+    )
+
+
+def messaging_services(shared: Shared) -> MessagingServices:
+    """Return the services of `core/messaging`."""
+    stores, runtime, log = shared.stores, shared.runtime, shared.log
+    return MessagingServices(
+        sender=Sender(
+            event_log=stores.event_log,
+            memberships=stores.memberships,
+            rate_limits=stores.rate_limits,
+            log=log,
+            group_commit=GroupCommit(event_log=stores.event_log, log=log, runtime=runtime),
+            runtime=runtime,
+        ),
+        updates=MessageUpdates(
+            event_log=stores.event_log,
+            memberships=stores.memberships,
+            updater=MessageUpdater(
+                event_log=stores.event_log,
+                memberships=stores.memberships,
+                rate_limits=stores.rate_limits,
+                access=shared.access,
+                log=log,
+                runtime=runtime,
+            ),
+            limits=runtime.limits,
+        ),
+    )
+
+
+def session_services(
+    shared: Shared,
+    conversations: ConversationServices,
+    messaging: MessagingServices,
+    verify: Callable[[str], Identity],
+) -> SessionServices:
+    """Return the services of `core/sessions`."""
+    stores, runtime = shared.stores, shared.runtime
+    connections = Connections(
+        connections=stores.connections,
+        subscriptions=stores.subscriptions,
+        memberships=stores.memberships,
+        presence=shared.presence,
+        verify=verify,
+        runtime=runtime,
+    )
+    subscriptions = Subscriptions(
+        subscriptions=stores.subscriptions,
+        connections=connections,
+        access=shared.access,
+        views=conversations.views,
+        log=shared.log,
+        log_reader=shared.log_reader,
+        presence=shared.presence,
+        runtime=runtime,
+    )
+    handlers = Handlers(
+        connections=connections,
+        subscriptions=subscriptions,
+        access=shared.access,
+        views=conversations.views,
+        history=conversations.history,
+        sender=messaging.sender,
+        message_updates=messaging.updates,
+        typing=Typing(typing=stores.typing, runtime=runtime),
+        runtime=runtime,
+    )
+    dispatcher = Dispatcher(
+        connection_store=stores.connections,
+        event_log=stores.event_log,
+        connections=connections,
+        handlers=handlers,
+        runtime=runtime,
+    )
+    return SessionServices(connections=connections, dispatcher=dispatcher)
+
+
+def privacy_services(shared: Shared, conversations: ConversationServices, retention_days: int) -> PrivacyServices:
+    """Return the services of `core/privacy`."""
+    stores, runtime = shared.stores, shared.runtime
+    erasure_steps = ErasureSteps(
+        erasures=stores.erasures,
+        conversations=stores.conversations,
+        event_log=stores.event_log,
+        memberships=stores.memberships,
+        moderation=stores.moderation,
+        participant_data=stores.participant_data,
+        roster=shared.roster,
+        log=shared.log,
+        fan_out=shared.fan_out,
+        runtime=runtime,
+    )
+    erasure = Erasure(
+        erasures=stores.erasures,
+        connections=stores.connections,
+        participant_data=stores.participant_data,
+        steps=erasure_steps,
+        fan_out=shared.fan_out,
+        runtime=runtime,
+    )
+    retention = Retention(
+        retention=stores.retention,
+        conversations=stores.conversations,
+        event_log=stores.event_log,
+        log=shared.log,
+        log_reader=shared.log_reader,
+        runtime=runtime,
+        default_days=retention_days,
+    )
+    jobs = Jobs(
+        erasures=stores.erasures,
+        erasure=erasure,
+        retention=retention,
+        lifecycle=conversations.lifecycle,
+        fan_out=shared.fan_out,
+        presence=shared.presence,
+        queue=shared.queue,
+        runtime=runtime,
+    )
+    export = Export(
+        erasures=stores.erasures,
+        conversations=stores.conversations,
+        event_log=stores.event_log,
+        memberships=stores.memberships,
+    )
+    return PrivacyServices(erasure=erasure, export=export, jobs=jobs)

@@ -1,0 +1,110 @@
+"""An application: its services, in groups that are named like the packages of the core, and its stores.
+
+The groups are named tuples: a frozen dataclass takes five times as long to create, which a cold start would show.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from chalicelib.core.conversations.history import History
+from chalicelib.core.conversations.invites import Invites
+from chalicelib.core.conversations.lifecycle import Lifecycle
+from chalicelib.core.conversations.membership import Members
+from chalicelib.core.conversations.moderation import Moderation
+from chalicelib.core.conversations.views import Views
+from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.messaging.message_updates import MessageUpdates
+from chalicelib.core.messaging.sender import Sender
+from chalicelib.core.ports.connections import (
+    ConnectionStore,
+    PendingOfflineStore,
+    SubscriptionStore,
+    TicketStore,
+    TypingStore,
+)
+from chalicelib.core.ports.conversations import ConversationStore
+from chalicelib.core.ports.event_log import EventLogStore
+from chalicelib.core.ports.memberships import MembershipStore
+from chalicelib.core.ports.moderation import ModerationStore
+from chalicelib.core.ports.privacy import ErasureStore, ParticipantDataStore, RetentionStore
+from chalicelib.core.ports.rate_limits import RateLimitStore
+from chalicelib.core.privacy.erasure import Erasure
+from chalicelib.core.privacy.export import Export
+from chalicelib.core.privacy.jobs import Jobs
+from chalicelib.core.realtime.fan_out import FanOut
+from chalicelib.core.realtime.tickets import Tickets
+from chalicelib.core.sessions.connections import Connections
+from chalicelib.core.sessions.dispatcher import Dispatcher
+from chalicelib.settings import Settings
+
+
+class Stores(NamedTuple):
+    """Everything that is stored, by port; several of them may be one object."""
+
+    event_log: EventLogStore
+    conversations: ConversationStore
+    memberships: MembershipStore
+    moderation: ModerationStore
+    connections: ConnectionStore
+    subscriptions: SubscriptionStore
+    tickets: TicketStore
+    typing: TypingStore
+    pending_offline: PendingOfflineStore
+    rate_limits: RateLimitStore
+    erasures: ErasureStore
+    participant_data: ParticipantDataStore
+    retention: RetentionStore
+
+
+class ConversationServices(NamedTuple):
+    """Conversations and their members."""
+
+    lifecycle: Lifecycle
+    views: Views
+    members: Members
+    moderation: Moderation
+    invites: Invites
+    history: History
+
+
+class MessagingServices(NamedTuple):
+    """Messages."""
+
+    sender: Sender
+    updates: MessageUpdates
+
+
+class RealtimeServices(NamedTuple):
+    """Pushes and tickets."""
+
+    fan_out: FanOut
+    tickets: Tickets
+
+
+class SessionServices(NamedTuple):
+    """The WebSocket API."""
+
+    connections: Connections
+    dispatcher: Dispatcher
+
+
+class PrivacyServices(NamedTuple):
+    """Erasure, export, and the background jobs."""
+
+    erasure: Erasure
+    export: Export
+    jobs: Jobs
+
+
+class Application(NamedTuple):
+    """The whole chat."""
+
+    settings: Settings
+    runtime: Runtime
+    stores: Stores
+    conversations: ConversationServices
+    messaging: MessagingServices
+    realtime: RealtimeServices
+    sessions: SessionServices
+    privacy: PrivacyServices

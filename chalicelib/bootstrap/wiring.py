@@ -1,0 +1,86 @@
+"""Building an application: its stores, its runtime, and its groups of services."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib.bootstrap import groups
+from chalicelib.bootstrap.services import Application, RealtimeServices, Stores
+from chalicelib.bootstrap.verification import token_verifier
+from chalicelib.core.kernel.clock import Clock, SystemClock
+from chalicelib.core.kernel.concurrency import Gather, run_parallel
+from chalicelib.core.kernel.metrics import NullObserver, Observer
+from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.ports.delivery import ConnectionPoster
+from chalicelib.core.ports.jobs import JobQueue
+from chalicelib.core.realtime.tickets import Tickets
+from chalicelib.observability import context
+from chalicelib.settings import Settings
+
+
+def build(
+    settings: Settings,
+    *,
+    dynamo_client: Any,
+    poster: ConnectionPoster,
+    queue: JobQueue | None = None,
+    clock: Clock | None = None,
+    gather: Gather = run_parallel,
+    observer: Observer | None = None,
+) -> Application:
+    """Build an application on a DynamoDB client, a poster, and a queue for background jobs.
+
+    Without a queue, the sweep does all background work.
+    """
+    runtime = Runtime(
+        clock=clock or SystemClock(),
+        gather=context.propagating_context(gather),
+        observer=NullObserver() if observer is None else observer,
+        limits=settings.limits,
+        timing=settings.timing,
+    )
+    stores = _stores(settings, dynamo_client, runtime)
+    verify = token_verifier(settings, runtime.clock)
+    shared = groups.Shared(stores, runtime, poster, queue)
+    conversations = groups.conversation_services(shared)
+    messaging = groups.messaging_services(shared)
+    return Application(
+        settings=settings,
+        runtime=runtime,
+        stores=stores,
+        conversations=conversations,
+        messaging=messaging,
+        realtime=RealtimeServices(
+            fan_out=shared.fan_out, tickets=Tickets(tickets=stores.tickets, runtime=runtime)
+        ),
+        sessions=groups.session_services(shared, conversations, messaging, verify),
+        privacy=groups.privacy_services(shared, conversations, settings.retention_days),
+    )
+
+
+def _stores(settings: Settings, dynamo_client: Any, runtime: Runtime) -> Stores:
+    from chalicelib.aws.dynamodb.connections import DynamoConnections
+    from chalicelib.aws.dynamodb.conversations import DynamoConversations
+    from chalicelib.aws.dynamodb.erasure import DynamoErasures
+    from chalicelib.aws.dynamodb.moderation import DynamoModeration
+    from chalicelib.aws.dynamodb.retention import DynamoRetention
+    from chalicelib.aws.dynamodb.table import Dynamo
+
+    dynamo = Dynamo(dynamo_client, runtime.clock)
+    conversations = DynamoConversations(dynamo, settings.conversations_table, runtime.gather)
+    connections = DynamoConnections(dynamo, settings.connections_table, settings.conversations_table)
+    return Stores(
+        event_log=conversations,
+        conversations=conversations,
+        memberships=conversations,
+        moderation=DynamoModeration(dynamo, settings.conversations_table),
+        connections=connections,
+        subscriptions=connections,
+        tickets=connections,
+        typing=connections,
+        pending_offline=connections,
+        rate_limits=connections,
+        erasures=DynamoErasures(dynamo, settings.conversations_table),
+        participant_data=connections,
+        retention=DynamoRetention(dynamo, settings.conversations_table),
+    )

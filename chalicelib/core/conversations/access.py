@@ -1,0 +1,92 @@
+"""Access to a conversation: members only; for outsiders it is as if it did not exist (L7).
+
+A read checks the membership last, after everything that it returns was read, so that all of it was the member's
+to see, even if a removal happens in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chalicelib.core.conversations import permissions
+from chalicelib.core.conversations.permissions import Action
+from chalicelib.core.kernel.errors import ChatError, ConversationBusy, ErasureRunning, NotFound
+from chalicelib.core.kernel.ids import is_conversation_id
+from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.log.appending import Log, NoChange
+from chalicelib.core.model.actors import Principal
+from chalicelib.core.model.conversations import Head, Membership
+from chalicelib.core.ports.commits import Commit, PreconditionFailed
+from chalicelib.core.ports.event_log import EventLogStore
+from chalicelib.core.ports.memberships import MembershipStore
+
+ERASURE_RETRY_AFTER = 60
+"""Seconds after which to try again to add a participant whose erasure is running."""
+
+
+class Access:
+    """Checks that callers are members."""
+
+    def __init__(
+        self, *, event_log: EventLogStore, memberships: MembershipStore, log: Log, runtime: Runtime
+    ) -> None:
+        self._event_log = event_log
+        self._memberships = memberships
+        self._log = log
+        self._gather = runtime.gather
+
+    def require_member(self, conversation_id: str, caller: Principal) -> Membership:
+        """Return the caller's membership. Raises NotFound."""
+        if not is_conversation_id(conversation_id):
+            raise NotFound
+        member = self._memberships.membership(conversation_id, caller.participant_id)
+        if member is None:
+            raise NotFound
+        return member
+
+    def require_member_and_head(self, conversation_id: str, caller: Principal) -> tuple[Head, Membership]:
+        """Return the head of a live conversation and the caller's membership. Raises NotFound."""
+        if not is_conversation_id(conversation_id):
+            raise NotFound
+        head, member = self._gather(
+            lambda: self._event_log.head(conversation_id),
+            lambda: self._memberships.membership(conversation_id, caller.participant_id),
+        )
+        if member is None:
+            raise NotFound
+        return self._log.require_live(head), member
+
+    def require_permission(
+        self, action: Action, conversation_id: str, caller: Principal
+    ) -> tuple[Head, Membership]:
+        """Return the same, if the caller's role allows an action. Raises NotFound, Forbidden."""
+        head, member = self.require_member_and_head(conversation_id, caller)
+        permissions.require(action, member)
+        return head, member
+
+    def hiding_errors_from_outsiders(
+        self, conversation_id: str, caller: Principal, plan: Callable[[Head], Commit]
+    ) -> Callable[[Head], Commit]:
+        """Return a plan that raises NotFound in place of its errors if the caller is no longer a member.
+
+        They would reveal the state of a conversation that the caller may no longer see.
+        """
+
+        def plan_for_members(head: Head) -> Commit:
+            try:
+                return plan(head)
+            except (ChatError, NoChange):
+                self.require_member(conversation_id, caller)
+                raise
+
+        return plan_for_members
+
+
+def erasure_error(failed: PreconditionFailed, caller: Principal) -> ChatError:
+    """Return the error for a new membership of a participant who is being erased.
+
+    An erasure is private: others get the error that they would get under contention.
+    """
+    if caller.participant_id in failed.erasing:
+        return ErasureRunning()
+    return ConversationBusy(retry_after=ERASURE_RETRY_AFTER)

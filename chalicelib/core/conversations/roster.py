@@ -1,0 +1,168 @@
+"""Arrivals and departures: the commits by which members come and leave, and the pushes that follow.
+
+There is always an owner: when the last one leaves, the member who joined first becomes owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+from chalicelib.core.conversations.permissions import without_expired_mute
+from chalicelib.core.kernel.clock import milliseconds
+from chalicelib.core.kernel.errors import ParticipantLimit
+from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.model.actors import Actor, Role
+from chalicelib.core.model.conversations import ConversationState, Head, Membership
+from chalicelib.core.model.events import Event, new_event
+from chalicelib.core.model.moderation import AuditEntry, Ban
+from chalicelib.core.ports.commits import Commit
+from chalicelib.core.ports.connections import SubscriptionStore
+from chalicelib.core.ports.conversations import ConversationStore
+from chalicelib.core.ports.event_log import EventLogStore
+from chalicelib.core.ports.memberships import MembershipStore
+from chalicelib.core.protocol import frames
+from chalicelib.core.realtime.outbox import Push, ToParticipants, pushes_for
+
+Departure = Literal["left", "removed", "banned"]
+
+
+class Roster:
+    """Plans arrivals and departures, and announces them."""
+
+    def __init__(
+        self,
+        *,
+        conversations: ConversationStore,
+        event_log: EventLogStore,
+        memberships: MembershipStore,
+        subscriptions: SubscriptionStore,
+        runtime: Runtime,
+    ) -> None:
+        self._conversations = conversations
+        self._event_log = event_log
+        self._memberships = memberships
+        self._subscriptions = subscriptions
+        self._clock = runtime.clock
+        self._limits = runtime.limits
+        self._timing = runtime.timing
+
+    def plan_arrival(
+        self, head: Head, newcomer: Actor, role: Role, *, by: Actor, reason: Literal["joined", "added"]
+    ) -> Commit:
+        """Return the append by which a participant becomes a member. Raises ParticipantLimit."""
+        if head.participant_count >= self._limits.participants:
+            raise ParticipantLimit
+        sequence_id, now = head.sequence_id + 1, milliseconds(self._clock)
+        member = self._new_member(head, newcomer, role, now)
+        event = participant_event(head, sequence_id, "participant_joined", by, member, now, reason=reason)
+        new = replace(
+            head,
+            sequence_id=sequence_id,
+            updated_at=now,
+            participant_count=head.participant_count + 1,
+            roster_version=head.roster_version + 1,
+        )
+        return Commit(head, new, [event], joining=[member])
+
+    def _new_member(self, head: Head, newcomer: Actor, role: Role, now: int) -> Membership:
+        """Return the membership; a former member gets back the read pointer, and a mute that has not expired."""
+        sequence_id = head.sequence_id + 1
+        past = self._memberships.past_membership(head.conversation_id, newcomer.participant_id)
+        is_muted = past is not None and role != "owner" and past.muted_until > now
+        return Membership(
+            head.conversation_id,
+            newcomer.participant_id,
+            newcomer.name,
+            newcomer.type,
+            role,
+            joined_at=now,
+            epoch=sequence_id,
+            read_up_to=sequence_id if past is None else past.read_up_to,
+            read_message_count=head.message_count if past is None else past.read_message_count,
+            muted_until=past.muted_until if past is not None and is_muted else 0,
+        )
+
+    def plan_departure(self, head: Head, member: Membership, *, by: Actor, reason: Departure) -> Commit:
+        """Return the append by which a member leaves, with the ban if that is the reason."""
+        now, first = milliseconds(self._clock), head.sequence_id + 1
+        new_owners = [replace(heir, role="owner", muted_until=0) for heir in self.successors(member)]
+        events = [participant_event(head, first, "participant_updated", by, owner, now) for owner in new_owners]
+        sequence_id = first + len(events)
+        events.append(participant_event(head, sequence_id, "participant_left", by, member, now, reason=reason))
+        audit = [
+            AuditEntry("role_changed", by.participant_id, owner.participant_id, role="owner", sequence_id=first)
+            for owner in new_owners
+        ]
+        if reason != "left":
+            audit.append(AuditEntry(reason, by.participant_id, member.participant_id))
+        ban = Ban(head.conversation_id, member.participant_id, member.name, by.participant_id, now)
+        remaining = head.participant_count - 1
+        new = replace(
+            head,
+            sequence_id=sequence_id,
+            updated_at=now,
+            participant_count=remaining,
+            roster_version=head.roster_version + 1,
+            departed={**head.departed, member.participant_id: sequence_id},
+            state=ConversationState.LIVE if remaining else ConversationState.CLOSED,
+        )
+        return Commit(
+            head,
+            new,
+            events,
+            leaving=[member],
+            changing=new_owners,
+            banning=[ban] if reason == "banned" else [],
+            audit=audit,
+            purge_at=None if remaining else now // 1000 + self._timing.closed_retention,
+        )
+
+    def successors(self, leaving: Membership) -> list[Membership]:
+        """Return the member who becomes owner when the last owner leaves and others remain; otherwise none.
+
+        The roster is read after the head of the append and changes only by appends, so it still holds when the
+        commit succeeds.
+        """
+        if leaving.role != "owner":
+            return []
+        roster = self._memberships.roster(leaving.conversation_id)
+        others = [member for member in roster if member.participant_id != leaving.participant_id]
+        if any(member.role == "owner" for member in others):
+            return []
+        return others[:1]
+
+    def notify_joined(self, commit: Commit) -> list[Push]:
+        """Return the pushes after an arrival: to the subscribers, and to the new members' connections."""
+        details = self._conversations.details(commit.new.conversation_id)
+        pushes = pushes_for(commit)
+        if details is not None:
+            added = frames.added_push(frames.conversation(commit.new, details))
+            pushes.append(ToParticipants([member.participant_id for member in commit.joining], added))
+        return pushes
+
+    def notify_left(self, commit: Commit, reason: Departure) -> list[Push]:
+        """End the subscriptions of departed members; return the pushes to them and to the subscribers."""
+        conversation_id = commit.new.conversation_id
+        pushes = pushes_for(commit)
+        for member in commit.leaving:
+            self.unsubscribe_departed(conversation_id, member.participant_id, commit.new.departed)
+            pushes.append(ToParticipants([member.participant_id], frames.removed_push(conversation_id, reason)))
+        return pushes
+
+    def unsubscribe_departed(self, conversation_id: str, participant_id: str, departed: Mapping[str, int]) -> None:
+        """End the subscriptions of a departed member, and remove the member from `Head.departed` after that."""
+        event = departed[participant_id]
+        self._subscriptions.unsubscribe_participant(conversation_id, participant_id, event)
+        self._event_log.clear_departed(conversation_id, participant_id, event)
+
+
+def participant_event(
+    head: Head, sequence_id: int, event_type: str, by: Actor, member: Membership, now: int, **fields: Any
+) -> Event:
+    """Return an event about a member."""
+    participant = frames.participant(without_expired_mute(member, now), online=False)
+    return new_event(
+        head.conversation_id, sequence_id, event_type, sender=by, now=now, participant=participant, **fields
+    )

@@ -1,0 +1,141 @@
+"""Conversations as their members see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from chalicelib.core.conversations import permissions
+from chalicelib.core.conversations.access import Access
+from chalicelib.core.kernel import paging
+from chalicelib.core.kernel.clock import milliseconds
+from chalicelib.core.kernel.errors import NotFound
+from chalicelib.core.kernel.ids import is_conversation_id
+from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.log.reading import LogReader
+from chalicelib.core.model.actors import Principal
+from chalicelib.core.model.conversations import ConversationDetails, ConversationState, Head, Membership
+from chalicelib.core.ports.conversations import ConversationStore
+from chalicelib.core.ports.event_log import EventLogStore
+from chalicelib.core.ports.memberships import MembershipStore
+from chalicelib.core.protocol import frames
+from chalicelib.core.protocol.frames import Conversation, Event
+from chalicelib.core.realtime.outbox import Push, Result
+from chalicelib.core.realtime.presence import Presence
+
+if TYPE_CHECKING:
+    from chalicelib.core.protocol.requests import ConversationsQuery
+
+LATEST_MESSAGES = 50
+
+
+class Views:
+    """Shows conversations to their members."""
+
+    def __init__(
+        self,
+        *,
+        conversations: ConversationStore,
+        event_log: EventLogStore,
+        memberships: MembershipStore,
+        access: Access,
+        log_reader: LogReader,
+        presence: Presence,
+        runtime: Runtime,
+    ) -> None:
+        self._conversations = conversations
+        self._event_log = event_log
+        self._memberships = memberships
+        self._access = access
+        self._log_reader = log_reader
+        self._presence = presence
+        self._clock = runtime.clock
+        self._gather = runtime.gather
+
+    def participants(self, head: Head) -> list[frames.Participant]:
+        """Return all participants in the order in which they joined, and whether each is online."""
+        roster, online = self._gather(
+            lambda: self._memberships.roster(head.conversation_id),
+            lambda: self._presence.online(head),
+        )
+        now = milliseconds(self._clock)
+        members = [permissions.without_expired_mute(member, now) for member in roster]
+        return [frames.participant(member, online=member.participant_id in online) for member in members]
+
+    def view(self, conversation_id: str, caller: Principal, *, messages: bool = False) -> Conversation:
+        """Return a conversation with its participants, and its newest messages if asked for. Raises NotFound."""
+        head, _ = self._access.require_member_and_head(conversation_id, caller)
+        details, participants, newest = self._gather(
+            lambda: self._conversations.details(conversation_id),
+            lambda: self.participants(head),
+            lambda: self._log_reader.messages_before(head, None, LATEST_MESSAGES if messages else 1),
+        )
+        member = self._access.require_member(conversation_id, caller)
+        if details is None:
+            raise NotFound
+        view = view_for_member(head, details, member)
+        view["participants"] = participants
+        if newest.events:
+            view["last_message"] = cast(Event, newest.events[-1])
+        if messages:
+            view["messages"] = cast(list[Event], newest.events)
+        return view
+
+    def list(self, caller: Principal, query: ConversationsQuery) -> dict[str, Any]:
+        """Return a page of the caller's conversations, latest activity first."""
+        after = None if query.cursor is None else tuple(paging.decode(query.cursor, int, str))
+        own = {member.conversation_id for member in self._memberships.memberships_of(caller.participant_id)}
+        heads = self._event_log.heads(list(own)).values()
+        live = [head for head in heads if head.state is ConversationState.LIVE]
+        live.sort(key=_activity_key, reverse=True)
+        remaining = [head for head in live if after is None or _activity_key(head) < after]
+        page = remaining[: query.limit]
+        views = self._summaries(page, caller)
+        next_key = _activity_key(page[-1]) if len(remaining) > len(page) else None
+        return paging.page("conversations", views, next_key)
+
+    def _summaries(self, heads: Sequence[Head], caller: Principal) -> Sequence[Conversation]:
+        """Return a view of each conversation that the caller is still in."""
+        details, newest = self._conversations.load_summaries(heads)
+        # Read last: only of these conversations the caller may see anything, and so much is unread.
+        conversation_ids = [head.conversation_id for head in heads]
+        members = self._memberships.memberships(conversation_ids, caller.participant_id)
+        views: list[Conversation] = []
+        for head in heads:
+            conversation_id = head.conversation_id
+            if conversation_id in members and conversation_id in details:
+                view = view_for_member(head, details[conversation_id], members[conversation_id])
+                if conversation_id in newest:
+                    view["last_message"] = cast(Event, newest[conversation_id])
+                views.append(view)
+        return views
+
+    def heads(self, caller: Principal, conversation_ids: Sequence[str]) -> dict[str, int]:
+        """Return the newest sequence id of each of these conversations that is live and that the caller is in."""
+        valid = [conversation_id for conversation_id in conversation_ids if is_conversation_id(conversation_id)]
+        heads = self._event_log.heads(valid) if valid else {}
+        members = self._memberships.memberships([*heads], caller.participant_id) if heads else {}
+        return {
+            conversation_id: head.sequence_id
+            for conversation_id, head in heads.items()
+            if conversation_id in members and head.state is ConversationState.LIVE
+        }
+
+    def respond_with_conversation(self, conversation_id: str, caller: Principal, pushes: Sequence[Push]) -> Result:
+        """Return the result of a change: the conversation, or an error if the caller has just been removed."""
+        try:
+            return Result(self.view(conversation_id, caller), pushes)
+        except NotFound as error:
+            return Result(None, pushes, error)
+
+
+def view_for_member(head: Head, details: ConversationDetails, member: Membership) -> Conversation:
+    """Return a conversation with the member's read pointer, without participants and messages."""
+    view = frames.conversation(head, details)
+    view["read_up_to"] = member.read_up_to
+    view["unread_count"] = max(head.message_count - member.read_message_count, 0)
+    return view
+
+
+def _activity_key(head: Head) -> tuple[int | str, ...]:
+    return head.updated_at, head.conversation_id

@@ -1,0 +1,40 @@
+"""Memberships: the participants of a conversation, their roles and read pointers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from chalicelib.core.model.conversations import Membership, PastMembership
+
+
+class MembershipStore(Protocol):
+    """Memberships. Every read is strongly consistent. They are created and removed by commits."""
+
+    def membership(self, conversation_id: str, participant_id: str) -> Membership | None:
+        """Return a participant's membership, or None for an outsider."""
+        ...
+
+    def memberships(self, conversation_ids: Sequence[str], participant_id: str) -> dict[str, Membership]:
+        """Return one participant's memberships in these conversations, by conversation id."""
+        ...
+
+    def memberships_in(self, conversation_id: str, participant_ids: Sequence[str]) -> dict[str, Membership]:
+        """Return the memberships of these participants in one conversation, by participant id."""
+        ...
+
+    def memberships_of(self, participant_id: str) -> list[Membership]:
+        """Return all memberships of a participant, in no particular order; some conversations may have ended."""
+        ...
+
+    def roster(self, conversation_id: str) -> list[Membership]:
+        """Return all members in the order in which they joined. Their read pointers are not filled in."""
+        ...
+
+    def past_membership(self, conversation_id: str, participant_id: str) -> PastMembership | None:
+        """Return the record of a former member, or None."""
+        ...
+
+    def move_read_pointer(self, member: Membership, read_up_to: int, read_message_count: int) -> bool:
+        """Move a read pointer forward; return False if it is there or beyond, or the membership has ended."""
+        ...

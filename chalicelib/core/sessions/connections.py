@@ -1,0 +1,132 @@
+"""The life of a connection: opened, alive, perhaps stale and revived, closed.
+
+A connection is marked as stale after a post that was answered with 410. That can be wrong. If such a connection
+sends a frame, it gets a new *generation*, and its subscriptions are restored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from chalicelib.core.kernel.clock import milliseconds
+from chalicelib.core.kernel.errors import ChatError, Forbidden, Unauthorized
+from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.log.conflicts import retry_on_conflict
+from chalicelib.core.model.actors import Principal
+from chalicelib.core.model.connections import Connection, Subscription
+from chalicelib.core.ports.connections import ConnectionStore, SubscriptionStore
+from chalicelib.core.ports.memberships import MembershipStore
+from chalicelib.core.realtime.outbox import Push
+from chalicelib.core.realtime.presence import Presence
+from chalicelib.core.sessions.frame_result import FrameResult
+from chalicelib.identity.model import Identity
+
+
+class Connections:
+    """Opens and closes connections, and keeps them alive."""
+
+    def __init__(
+        self,
+        *,
+        connections: ConnectionStore,
+        subscriptions: SubscriptionStore,
+        memberships: MembershipStore,
+        presence: Presence,
+        verify: Callable[[str], Identity],
+        runtime: Runtime,
+    ) -> None:
+        self._connections = connections
+        self._subscriptions = subscriptions
+        self._memberships = memberships
+        self._presence = presence
+        self._verify = verify
+        self._runtime = runtime
+        self._clock = runtime.clock
+
+    def open(self, connection_id: str, identity: Identity) -> None:
+        """Save whose connection it is. It is not reachable before its first frame was handled."""
+        now = milliseconds(self._clock)
+        self._connections.open(
+            Connection(
+                connection_id,
+                identity.participant_id,
+                identity.name,
+                identity.expires_at,
+                connected_at=now,
+                last_seen=now,
+            )
+        )
+
+    def close(self, connection_id: str) -> list[Push]:
+        """Delete a connection and its subscriptions; return the pushes of presence. No-op if it does not exist."""
+        _, ended = self._connections.close(connection_id)
+        return self._presence.on_unsubscribed(ended)
+
+    def mark_alive(self, connection: Connection, result: FrameResult) -> Connection:
+        """Return a connection after it sent a frame: reachable, and revived if it was stale."""
+        alive = replace(
+            connection,
+            last_seen=milliseconds(self._clock),
+            is_active=True,
+            is_stale=False,
+            generation=connection.generation + connection.is_stale,
+        )
+        if connection.is_stale and not self._connections.revive(alive.connection_id, alive.generation):
+            # Another frame was first; the present generation is not known here.
+            return replace(alive, generation=connection.generation)
+        result.generation = max(result.generation, alive.generation)
+        if connection.is_active and not connection.is_stale:
+            return alive
+        if connection.is_stale:
+            self._restore_subscriptions(alive, result)
+        retry_on_conflict(self._runtime, lambda: self._connections.activate(alive, generation=alive.generation))
+        return alive
+
+    def _restore_subscriptions(self, connection: Connection, result: FrameResult) -> None:
+        """Restore the subscriptions of a connection.
+
+        It stays stale until this is complete: if this process crashes, the next frame of the connection repeats
+        it.
+        """
+        for subscription in self._subscriptions.subscriptions_of_connection(connection.connection_id):
+            restored = replace(subscription, generation=connection.generation)
+            member = self._memberships.membership(subscription.conversation_id, connection.participant_id)
+            if member is not None and self.subscribe(restored, reviving=True):
+                actor = Principal(connection.participant_id, connection.name).as_actor(member)
+                result.revived.append((restored, actor))
+
+    def subscribe(self, subscription: Subscription, *, reviving: bool = False) -> bool:
+        """Save a subscription; return False if a precondition failed. Raises ConversationBusy."""
+        return retry_on_conflict(
+            self._runtime, lambda: self._subscriptions.subscribe(subscription, reviving=reviving)
+        )
+
+    def announce_revived(self, result: FrameResult) -> None:
+        """Add the online pushes of restored subscriptions, after the command: it may have become stale again."""
+        try:
+            for subscription, actor in result.revived:
+                result.pushes += self._presence.on_subscribed(subscription, actor)
+        except ChatError as error:
+            result.failure = result.failure or error
+
+    def reload(self, connection_id: str, result: FrameResult) -> Connection:
+        """Return a connection as it is now, and alive. Raises Unauthorized if it was closed."""
+        connection = self._connections.get(connection_id)
+        if connection is None:
+            raise Unauthorized("This socket is closed.")
+        return self.mark_alive(connection, result)
+
+    def refresh_token(self, connection: Connection, token: str) -> Identity:
+        """Save a new token of the same participant; return its identity.
+
+        Raises:
+            Unauthorized: the token is not valid, or the connection was closed.
+            Forbidden: the token is that of another participant.
+        """
+        identity = self._verify(token)
+        if identity.participant_id != connection.participant_id:
+            raise Forbidden("The token is of another participant: open another socket for them.")
+        if not self._connections.refresh_token(connection, identity.expires_at, identity.name):
+            raise Unauthorized("This socket is closed.")
+        return identity

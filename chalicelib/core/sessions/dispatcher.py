@@ -1,0 +1,111 @@
+"""Frames of a connection: parsed, authenticated, and handed to the handler of their command."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from chalicelib.core.kernel.errors import ChatError, Internal, TokenExpired
+from chalicelib.core.kernel.ids import is_conversation_id
+from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.model.connections import Connection
+from chalicelib.core.model.conversations import Head
+from chalicelib.core.ports.connections import ConnectionStore
+from chalicelib.core.ports.event_log import EventLogStore
+from chalicelib.core.protocol import commands, frames
+from chalicelib.core.sessions.connections import Connections
+from chalicelib.core.sessions.frame_result import FrameResult
+from chalicelib.core.sessions.handlers import HANDLERS, CommandContext, Handlers
+
+
+class Dispatcher:
+    """Handles frames."""
+
+    def __init__(
+        self,
+        *,
+        connection_store: ConnectionStore,
+        event_log: EventLogStore,
+        connections: Connections,
+        handlers: Handlers,
+        runtime: Runtime,
+    ) -> None:
+        self._connection_store = connection_store
+        self._event_log = event_log
+        self._connections = connections
+        self._handlers = handlers
+        self._runtime = runtime
+        self._timing = runtime.timing
+        self._observer = runtime.observer
+
+    def receive(self, connection_id: str, frame: str) -> FrameResult:
+        """Handle one frame. Does not raise: each error is a reply, and those of the server are logged as well."""
+        command, correlation = commands.parse_command(frame, self._runtime.limits)
+        result = FrameResult()
+        try:
+            self._receive(connection_id, command, result)
+        except ChatError as error:
+            _add_error(result, error, error, correlation)
+        except Exception as defect:  # noqa: BLE001 — a defect of the server must not cost the client its reply
+            _add_error(result, Internal(), defect, correlation)
+        self._connections.announce_revived(result)
+        if "id" in correlation:
+            for reply in result.replies:
+                reply["id"] = correlation["id"]
+        return result
+
+    def _receive(self, connection_id: str, command: commands.Command | ChatError, result: FrameResult) -> None:
+        connection, head = self._load(connection_id, command)
+        if connection is None:
+            result.close_with = frames.disconnect(
+                "UNAUTHORIZED", "This socket is not known any more.", reconnect=True
+            )
+            return
+        self._observer.bind(participant_id=connection.participant_id)
+        now = self._runtime.clock.now()
+        if now > connection.token_expires_at + self._timing.expired_token_grace:
+            result.close_with = frames.disconnect("TOKEN_EXPIRED", TokenExpired.default_message, reconnect=True)
+            return
+        alive = self._connections.mark_alive(connection, result)
+
+        def handle() -> None:
+            if isinstance(command, ChatError):
+                raise command
+            if now > connection.token_expires_at and not isinstance(command, commands.Auth):
+                raise TokenExpired
+            self._handle(command, CommandContext(alive, head, result))
+
+        # Recorded four times in a ping interval at most.
+        if alive.last_seen - connection.last_seen > 250 * self._timing.ping_interval:
+            self._runtime.gather(handle, lambda: self._connection_store.touch(alive, alive.last_seen))
+        else:
+            handle()
+
+    def _load(
+        self, connection_id: str, command: commands.Command | ChatError
+    ) -> tuple[Connection | None, Head | None]:
+        """Return the connection, and at the same time the head for a command that appends.
+
+        The head is read before the caller is known to be a member, but nothing of it is returned by itself.
+        """
+        reads: list[Callable[[], Any]] = [lambda: self._connection_store.get(connection_id)]
+        if isinstance(command, commands.AppendCommand) and is_conversation_id(command.conversation_id):
+            reads.append(functools.partial(self._event_log.head, command.conversation_id))
+        connection, *heads = self._runtime.gather(*reads)
+        return connection, heads[0] if heads else None
+
+    def _handle(self, command: commands.Command, context: CommandContext) -> None:
+        conversation_id: str | None = getattr(command, "conversation_id", None)
+        if conversation_id is not None and is_conversation_id(conversation_id):
+            self._observer.bind(conversation_id=conversation_id)
+        HANDLERS[type(command)](self._handlers, command, context)
+
+
+def _add_error(result: FrameResult, error: ChatError, cause: Exception, correlation: dict[str, str]) -> None:
+    """Reply with an error, unless there is a reply: then the command was carried out before the error."""
+    if not result.replies:
+        result.replies.append(frames.error(error, correlation))
+        result.failure = cause if error.status >= 500 else None
+    else:
+        result.failure = cause

@@ -1,0 +1,11 @@
+"""A `Gather` that makes one call after the other, for tests that want a fixed order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def run_sequential(*calls: Callable[[], Any]) -> list[Any]:
+    """Return the results of the calls, made in their order; the first error ends it."""
+    return [call() for call in calls]

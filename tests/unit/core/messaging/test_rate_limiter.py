@@ -1,0 +1,80 @@
+"""The charge of a message: asked for once, made once, and only for messages out of the burst."""
+
+from __future__ import annotations
+
+import pytest
+
+from chalicelib.core.kernel.errors import RateLimited
+from chalicelib.core.messaging.rate_limiter import RateLimitCharge
+from chalicelib.core.ports.rate_limits import RateLimitDecision
+from tests.support.runtime import new_runtime
+
+STEADY = RateLimitDecision(allowed=True)
+BURST = RateLimitDecision(allowed=True, charge_pending=True)
+LIMITED = RateLimitDecision(allowed=False, retry_after=1.5)
+
+
+class FakeRateLimits:
+    """A store with one decision, which records what it is asked."""
+
+    def __init__(self, decision: RateLimitDecision) -> None:
+        self.decision = decision
+        self.calls: list[str] = []
+
+    def try_acquire(self, participant_id: str, now: int, *, interval: int, burst: int) -> RateLimitDecision:
+        assert (participant_id, interval, burst) == ("alice", 100, 100)
+        self.calls.append("ask")
+        return self.decision
+
+    def charge(self, participant_id: str, *, interval: int) -> None:
+        assert (participant_id, interval) == ("alice", 100)
+        self.calls.append("charge")
+
+
+def charge_on(store: FakeRateLimits) -> RateLimitCharge:
+    return RateLimitCharge("alice", rate_limits=store, runtime=new_runtime())
+
+
+def test_limit_is_asked_once_however_often_a_write_is_tried() -> None:
+    store = FakeRateLimits(STEADY)
+    charge = charge_on(store)
+    for _ in range(3):
+        charge.reserve()
+        charge.raise_if_limited()
+        charge.charge_with(lambda: store.calls.append("write"))
+    assert store.calls == ["ask", "write", "write", "write"]
+
+
+def test_message_out_of_the_burst_is_charged_with_its_first_write_alone() -> None:
+    store = FakeRateLimits(BURST)
+    charge = charge_on(store)
+    charge.reserve()
+    for _ in range(2):
+        charge.charge_with(lambda: store.calls.append("write"))
+    charge.charge()
+    assert store.calls == ["ask", "write", "charge", "write"]
+
+
+def test_message_out_of_the_burst_is_charged_without_a_write() -> None:
+    store = FakeRateLimits(BURST)
+    charge = charge_on(store)
+    charge.reserve()
+    charge.charge()
+    charge.charge()
+    assert store.calls == ["ask", "charge"]
+
+
+def test_message_beyond_the_burst_is_refused_until_the_time_that_the_store_tells() -> None:
+    charge = charge_on(FakeRateLimits(LIMITED))
+    charge.reserve()
+    with pytest.raises(RateLimited) as refused:
+        charge.raise_if_limited()
+    assert refused.value.retry_after == 1.5
+
+
+def test_nothing_is_charged_before_the_limit_was_asked() -> None:
+    store = FakeRateLimits(BURST)
+    charge = charge_on(store)
+    charge.raise_if_limited()
+    charge.charge()
+    assert store.calls == []
