@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from pathlib import Path
+
+from chalicelib.core.kernel.ids import digest
 
 DOCUMENT = Path(__file__).parents[1] / "openapi.json"
 
@@ -13,7 +14,7 @@ DOCUMENT = Path(__file__).parents[1] / "openapi.json"
 def document() -> tuple[str, str]:
     """Its entity tag (RFC 9110 §8.8.3) and its text, read at the first request for it."""
     text = DOCUMENT.read_text(encoding="utf-8")
-    return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"', text
+    return f'"{digest(text, 16)}"', text
 
 
 def is_known(if_none_match: str, tag: str) -> bool:

@@ -7,10 +7,10 @@ plain SHA-256 is enough for that, as 256 random bits leave nothing to guess.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 
+from chalicelib.core.kernel.ids import digest
 from chalicelib.identity.errors import InvalidCredentials
 
 TICKET_BYTES = 32
@@ -34,4 +34,4 @@ def ticket_key(ticket: str) -> str:
     """
     if not is_ticket(ticket):
         raise InvalidCredentials("the ticket is malformed")
-    return hashlib.sha256(ticket.encode("ascii")).hexdigest()
+    return digest(ticket)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from dataclasses import dataclass
+
+from chalicelib.core.kernel.ids import digest, url_safe_digest
 
 
 def erasure_id(participant_id: str) -> str:
     """By what the erasure of somebody is known: a digest, which stays when their id has gone."""
-    return hashlib.sha256(participant_id.encode()).hexdigest()
+    return digest(participant_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,7 @@ class ErasureJob:
 
     def pseudonym(self, conversation_id: str) -> str:
         """The id that stands for the person in one conversation: the same at every attempt, another elsewhere."""
-        digest = hashlib.sha256(f"{self.pseudonym_salt}:{conversation_id}".encode()).digest()[:16]
-        return "erased_" + base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        return "erased_" + url_safe_digest(f"{self.pseudonym_salt}:{conversation_id}", 16)
 
 
 @dataclass(frozen=True, slots=True)
