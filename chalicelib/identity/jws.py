@@ -1,19 +1,17 @@
-"""The outer form of a token: a JWS in compact serialisation (RFC 7515 section 7.1), read strictly.
+"""A strict parser for JWS compact serialization (RFC 7515 section 7.1). Nothing is verified here.
 
-One text has one reading: three parts of unpadded, canonical base64url; JSON in UTF-8 without NaN and
-without a name twice in one object (RFC 7519 section 4 allows to refuse those). What is read here is not
-yet verified.
+Every token has exactly one accepted spelling: three parts of canonical, unpadded base64url. Header and payload
+are JSON by the rules of `json_codec`, which rejects duplicate names (RFC 7519 section 4 permits that).
 """
 
 from __future__ import annotations
 
 import base64
-import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NoReturn
 
+from chalicelib.core.kernel import json_codec
+from chalicelib.core.kernel.errors import InvalidJson
 from chalicelib.identity.errors import InvalidToken
 
 # Characters, all of them ASCII. API Gateway lets in no more than 10,240 bytes of headers anyway.
@@ -48,11 +46,10 @@ def parse_jws(token: str) -> CompactJws:
 
 
 def json_object(raw: bytes) -> dict[str, object]:
-    """The JSON object in these bytes. Raises `InvalidToken` for anything else."""
+    """Return the JSON object in `raw`. Raises `InvalidToken` for anything else."""
     try:
-        # As text: given bytes, json.loads would guess UTF-16 and UTF-32 too.
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        value = json_codec.parse(raw)
+    except InvalidJson:
         raise InvalidToken("the token does not contain valid JSON") from None
     if not isinstance(value, dict):
         raise InvalidToken("the token does not contain a JSON object")
@@ -68,16 +65,3 @@ def _decoded(part: str) -> bytes:
     if base64.urlsafe_b64encode(raw).rstrip(b"=") != part.encode("ascii"):
         raise InvalidToken("the token is not valid base64url")
     return raw
-
-
-def _unique(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
-    members: dict[str, object] = {}
-    for name, value in pairs:
-        if name in members:
-            raise ValueError("a name twice in one object")
-        members[name] = value
-    return members
-
-
-def _refuse(_constant: str) -> NoReturn:
-    raise ValueError("NaN and Infinity are not JSON")

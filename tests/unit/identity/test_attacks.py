@@ -287,6 +287,8 @@ def test_a_header_that_is_no_plain_json_object_is_refused(verifier: TokenVerifie
         b'{"sub":"al\xc3","exp":1900000000}',
         '{"sub":"alice","exp":1900000000}'.encode("utf-16"),
         b'{"x":' * 1000 + b"1" + b"}" * 1000,
+        b'{"sub":"alice","exp":1900000000,"x":1e999}',
+        b'{"sub":"alice","exp":1900000000,"x":' + b"[" * 64 + b"]" * 64 + b"}",
     ],
 )
 def test_a_payload_that_is_no_plain_json_object_or_holds_no_sound_claims_is_refused(
