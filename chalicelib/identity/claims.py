@@ -7,17 +7,13 @@ or a boolean for a time, and refuses a token with an `aud` where no audience is 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 
+from chalicelib.core.kernel.text import is_name, is_participant_id
 from chalicelib.identity.errors import InvalidToken
-from chalicelib.identity.model import DISPLAY_NAME_LENGTH, Identity
+from chalicelib.identity.model import Identity
 from chalicelib.identity.settings import IdentitySettings
 
-# OpenID Connect Core 1.0, section 2: at most 255 ASCII characters; here also visible, and at least one.
-_PARTICIPANT_ID = re.compile(r"[!-~]{1,255}")
-# Control characters other than line feed, carriage return and tab; DEL; lone surrogates.
-_FORBIDDEN_IN_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 # The first second that RFC 3339 cannot write; a time in milliseconds is beyond it.
 _YEAR_10000 = 253_402_300_800
 
@@ -30,7 +26,7 @@ def validate_claims(claims: Mapping[str, object], settings: IdentitySettings, no
     should be locked out for what a directory says about them.
     """
     participant_id = claims.get("sub")
-    if not isinstance(participant_id, str) or not _PARTICIPANT_ID.fullmatch(participant_id):
+    if not isinstance(participant_id, str) or not is_participant_id(participant_id):
         raise InvalidToken("the token's sub must be 1 to 255 visible ASCII characters")
     expires = _checked_times(claims, settings.leeway, now)
     _check_issuer(claims, settings.issuer)
@@ -83,6 +79,4 @@ def _check_audience(claims: Mapping[str, object], audience: str | None) -> None:
 
 
 def _usable_name(name: object) -> str | None:
-    if not isinstance(name, str) or not name.strip() or len(name) > DISPLAY_NAME_LENGTH:
-        return None
-    return None if _FORBIDDEN_IN_TEXT.search(name) else name
+    return name if isinstance(name, str) and is_name(name) else None

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from chalicelib.core.kernel.text import is_visible_ascii
+
 _LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
-_VISIBLE = re.compile(r"[!-~]+")
 
 
 def validate_jwks_url(url: str) -> SplitResult:
@@ -33,7 +34,7 @@ def is_loopback(parts: SplitResult) -> bool:
 
 def _split(url: str) -> SplitResult:
     # urlsplit drops line breaks and tabs silently, so they are refused before it sees them.
-    if _VISIBLE.fullmatch(url):
+    if is_visible_ascii(url):
         try:
             parts = urlsplit(url)
             parts.port  # noqa: B018 - the property raises for a port that is none

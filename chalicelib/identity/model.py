@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-DISPLAY_NAME_LENGTH = 100
-
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -19,8 +17,3 @@ class Identity:
     participant_id: str
     name: str | None
     expires_at: int
-
-    @property
-    def display_name(self) -> str:
-        """The name if there is one, else the participant id cut to the length of a name."""
-        return self.name or self.participant_id[:DISPLAY_NAME_LENGTH]

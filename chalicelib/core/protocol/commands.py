@@ -10,8 +10,8 @@ from pydantic import Field
 from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.errors import ChatError, InvalidJson, TooLarge, UnknownCommand, ValidationFailed
 from chalicelib.core.kernel.limits import Limits
+from chalicelib.core.kernel.text import has_lone_surrogates
 from chalicelib.core.protocol.fields import (
-    SURROGATE,
     ClientMessageId,
     CommandId,
     Content,
@@ -201,5 +201,5 @@ def correlation_fields(frame: dict[str, Any]) -> dict[str, str]:
     return {
         name: value
         for name, value in found.items()
-        if isinstance(value, str) and len(value) <= 128 and not SURROGATE.search(value)
+        if isinstance(value, str) and len(value) <= 128 and not has_lone_surrogates(value)
     }

@@ -6,7 +6,6 @@ the rule, never the value. Models are built when they are first used: a function
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, LiteralString, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
@@ -15,15 +14,18 @@ from pydantic_core import PydanticCustomError
 from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.errors import Problem, ValidationFailed
 from chalicelib.core.kernel.limits import Limits
+from chalicelib.core.kernel.text import (
+    MAX_NAME_LENGTH,
+    MAX_PARTICIPANT_ID_LENGTH,
+    has_forbidden_characters,
+    has_lone_surrogates,
+    is_visible_ascii,
+)
 from chalicelib.core.protocol.graphemes import is_one_character
 
 MAX_SEQUENCE_ID = 2**53 - 1
 MAX_EMOJI_BYTES = 64
 R = TypeVar("R", bound=BaseModel)
-
-_FORBIDDEN_IN_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-SURROGATE = re.compile("[\ud800-\udfff]")
-_VISIBLE_ASCII = re.compile(r"[!-~]+")
 
 
 def _limits(info: ValidationInfo) -> Limits:
@@ -32,7 +34,7 @@ def _limits(info: ValidationInfo) -> Limits:
 
 
 def _text(value: str) -> str:
-    if _FORBIDDEN_IN_TEXT.search(value):
+    if has_forbidden_characters(value):
         raise PydanticCustomError("text", "must not contain control characters or lone surrogates")
     if not value.strip():
         raise PydanticCustomError("text", "must not be empty or only white space")
@@ -57,7 +59,7 @@ def _content(value: str, info: ValidationInfo) -> str:
 
 
 def _visible_ascii(value: str) -> str:
-    if not _VISIBLE_ASCII.fullmatch(value):
+    if not is_visible_ascii(value):
         raise PydanticCustomError("ascii", "must consist of visible ASCII characters")
     return value
 
@@ -68,7 +70,7 @@ def _client_message_id(value: str, info: ValidationInfo) -> str:
 
 
 def _command_id(value: str, info: ValidationInfo) -> str:
-    if SURROGATE.search(value):
+    if has_lone_surrogates(value):
         raise PydanticCustomError("text", "must not contain lone surrogates")
     _require_at_most(len(value), _limits(info).command_id_characters, "characters")
     return value
@@ -108,9 +110,11 @@ def _distinct(values: list[str]) -> list[str]:
     return values
 
 
-ParticipantId = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_visible_ascii)]
+ParticipantId = Annotated[
+    str, Field(min_length=1, max_length=MAX_PARTICIPANT_ID_LENGTH), AfterValidator(_visible_ascii)
+]
 ClientMessageId = Annotated[str, AfterValidator(_client_message_id)]
-Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_text)]
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_LENGTH), AfterValidator(_text)]
 Title = Annotated[str, AfterValidator(_title)]
 Content = Annotated[str, AfterValidator(_content)]
 Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]

@@ -212,4 +212,4 @@ def test_any_claims_yield_a_sound_identity_or_are_refused(found: dict[str, objec
         return
     assert 1 <= len(identity.participant_id) <= 255
     assert NOW - 30 <= identity.expires_at < 253_402_300_800
-    assert 1 <= len(identity.display_name) <= 100
+    assert identity.name is None or 1 <= len(identity.name) <= 100
