@@ -17,8 +17,7 @@ from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent, WebsocketEvent
 
 from chalicelib import bootstrap  # noqa: E402
 from chalicelib.edge import websocket  # noqa: E402
-from chalicelib.edge.sweep import run_sweep  # noqa: E402
-from chalicelib.edge.work import run_job  # noqa: E402
+from chalicelib.edge.background import run_job, run_sweep  # noqa: E402
 from chalicelib.settings import is_lambda  # noqa: E402
 
 __all__ = ["app", "auth", "connect", "disconnect", "message", "sweep", "worker"]
