@@ -63,9 +63,9 @@ class StoredEvent:
         if self.state is None:
             return self.event
         present = {**self.event, **self.state.overrides}
-        for name in ("mentions", "metadata"):
-            # An edit takes them away by setting them to nothing; a message without them does not name them.
-            if name in self.state.overrides and not present[name]:
+        for name, value in self.state.overrides.items():
+            # An edit removes a field by an empty value; a message without it does not have the field.
+            if not value:
                 del present[name]
         if self.state.edited_at is not None:
             present["edited_at"] = self.state.edited_at

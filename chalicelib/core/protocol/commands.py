@@ -14,17 +14,13 @@ from chalicelib.core.kernel.text import has_lone_surrogates
 from chalicelib.core.protocol.fields import (
     ClientMessageId,
     CommandId,
-    Content,
     Emoji,
     EventSequenceId,
-    Mentions,
-    Metadata,
-    NewMentions,
-    NewMetadata,
     Request,
     SequenceId,
     validated,
 )
+from chalicelib.core.protocol.message_fields import EditFields, MessageFields
 
 MAX_SUBSCRIPTIONS_IN_HELLO = 100
 MAX_HEADS_IN_PING = 100
@@ -73,27 +69,20 @@ class Sync(Command):
     after: SequenceId
 
 
-class Message(Command):
+class Message(Command, MessageFields):
     """Client → server: say something."""
 
     type: Literal["message"]
     conversation_id: str
     client_message_id: ClientMessageId
-    content: Content
-    reply_to: EventSequenceId | None = None
-    mentions: Mentions = Field([])
-    metadata: Metadata | None = None
 
 
-class Edit(Command):
+class Edit(Command, EditFields):
     """Client → server: say something else instead; mentions and metadata stay, unless they are there."""
 
     type: Literal["edit"]
     conversation_id: str
     target: EventSequenceId
-    content: Content
-    mentions: NewMentions = None
-    metadata: NewMetadata = None
 
 
 class Delete(Command):

@@ -19,14 +19,9 @@ from chalicelib.core.model.actors import ParticipantType, Role
 from chalicelib.core.model.conversations import JoinPolicy
 from chalicelib.core.protocol.fields import (
     ClientMessageId,
-    Content,
     Emoji,
-    EventSequenceId,
-    Mentions,
     Metadata,
     Name,
-    NewMentions,
-    NewMetadata,
     ParticipantId,
     R,
     Request,
@@ -36,6 +31,7 @@ from chalicelib.core.protocol.fields import (
     path_segment,
     validated,
 )
+from chalicelib.core.protocol.message_fields import EditFields, MessageFields
 
 MAX_PAGE = 100
 MAX_MUTE_SECONDS = 30 * 24 * 3600
@@ -124,22 +120,14 @@ class CreateInvite(Request):
     max_uses: Annotated[int, Field(ge=1, le=1_000)] | None = None
 
 
-class SendMessage(Request):
+class SendMessage(MessageFields):
     """`POST /conversations/{id}/messages`."""
 
-    content: Content
     client_message_id: ClientMessageId | None = None
-    reply_to: EventSequenceId | None = None
-    mentions: Mentions = Field([])
-    metadata: Metadata | None = None
 
 
-class EditMessage(Request):
+class EditMessage(EditFields):
     """`PATCH /conversations/{id}/messages/{sequence_id}`: mentions and metadata stay, unless they are there."""
-
-    content: Content
-    mentions: NewMentions = None
-    metadata: NewMetadata = None
 
 
 class MoveReadPointer(Request):
