@@ -17,24 +17,22 @@ from chalicelib.observability.invocation import invocation
 
 def run_sweep(seconds: float) -> None:
     """Do the periodic work that is due, for about `seconds`. Raises Internal if it fails."""
-    with _background("sweep"):
+    with invocation("sweep"), _errors_as_internal():
         bootstrap.application().privacy.jobs.sweep(seconds)
 
 
 def run_job(messages: Iterable[str], seconds: float) -> None:
     """Run one step of the job in each message, for about `seconds` a step. Raises Internal if one fails."""
-    with _background("worker"):
+    with invocation("worker"), _errors_as_internal():
         for message in messages:
             bootstrap.application().privacy.jobs.run(message, seconds)
 
 
 @contextmanager
-def _background(function: str) -> Iterator[None]:
-    """Log any error, and raise Internal in its place."""
-    with invocation(function):
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001 — raised as Internal below
-            logs.log_failure(error)
-            # Lambda logs the message of an exception, and this one's could hold a client's data.
-            raise Internal from None
+def _errors_as_internal() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 — logged here, and raised as Internal
+        logs.log_failure(error)
+        # Lambda logs the message of an exception, and the message of this one could hold a client's data.
+        raise Internal from None

@@ -109,7 +109,7 @@ def test_a_defect_is_told_by_nothing_but_the_request_id(
     status, body, _ = asked(chat, "POST", "/conversations", body='{"title":"a secret title"}')
     assert status == 500
     assert body == {
-        "error": {"code": "INTERNAL", "message": "Something went wrong on our side."},
+        "error": {"code": "INTERNAL", "message": "An internal error occurred."},
         "request_id": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
     }
     assert "c6af9ac6-7b61-11e6-9a41-93e8deadbeef" in caplog.text

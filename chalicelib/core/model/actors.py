@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from chalicelib.core.kernel.text import MAX_NAME_LENGTH
+
 if TYPE_CHECKING:
     from chalicelib.core.model.conversations import Membership
 
@@ -12,8 +14,6 @@ Role = Literal["owner", "moderator", "member"]
 
 
 ParticipantType = Literal["human", "agent"]
-
-MAX_NAME_LENGTH = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from typing_extensions import TypeAliasType
+
 from chalicelib.core.kernel.clock import rfc3339
 from chalicelib.core.model.actors import Actor
 
-Event = dict[str, Any]
-"""An event as it stands on the wire (`frames.Event` gives its fields)."""
+Event = TypeAliasType("Event", dict[str, Any])
+"""An event of a log, as clients receive it. The published documents describe the fields of each type."""
 
 TOMBSTONE_FIELDS = (
     "conversation_id",

@@ -6,32 +6,32 @@ from typing import Any
 
 from pydantic import Field
 
-from chalicelib.core.protocol.fields import (
-    Content,
-    EventSequenceId,
-    Mentions,
-    Metadata,
-    NewMentions,
-    NewMetadata,
-    Request,
-)
+from chalicelib.core.protocol.fields import Content, EventSequenceId, Mentions, Metadata, NewMentions, NewMetadata
+from chalicelib.core.protocol.validation import Request
 
 
 class MessageFields(Request):
     """The content of a new message."""
 
     content: Content
+    """The text."""
     reply_to: EventSequenceId | None = None
+    """The `sequence_id` of the message that this one answers."""
     mentions: Mentions = Field([])
+    """The ids of the participants that the message mentions."""
     metadata: Metadata | None = None
+    """Data of the application, stored unchanged."""
 
 
 class EditFields(Request):
-    """The new content of a message. Fields that are left out keep their value."""
+    """The new content of a message. A field that is left out keeps its value."""
 
     content: Content
+    """The new text."""
     mentions: NewMentions = None
+    """The new mentions; an empty list removes them."""
     metadata: NewMetadata = None
+    """The new metadata; an empty object removes it."""
 
 
 def content_of(message: MessageFields) -> dict[str, Any]:
