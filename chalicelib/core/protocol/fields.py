@@ -21,7 +21,6 @@ from chalicelib.core.kernel.text import (
     has_lone_surrogates,
     is_visible_ascii,
 )
-from chalicelib.core.protocol.graphemes import is_one_character
 
 MAX_SEQUENCE_ID = 2**53 - 1
 """The largest integer that JSON readers with doubles keep exactly (RFC 8259 section 6)."""
@@ -94,6 +93,8 @@ def _metadata(value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
 
 
 def _emoji(value: str) -> str:
+    from chalicelib.core.protocol.graphemes import is_one_character
+
     if not is_one_character(_text(value)):
         raise PydanticCustomError("emoji", "must be a single user-perceived character, such as an emoji")
     _require_at_most(len(value.encode()), MAX_EMOJI_BYTES, "bytes of UTF-8")
