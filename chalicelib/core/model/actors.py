@@ -1,4 +1,4 @@
-"""TODO chalicelib.core.model.actors."""
+"""Participants: as the caller of a request, and as an actor in a conversation."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ if TYPE_CHECKING:
     from chalicelib.core.model.conversations import Membership
 
 Role = Literal["owner", "moderator", "member"]
-
-
 ParticipantType = Literal["human", "agent"]
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Somebody as an actor: the `sender` of events and the `participant` of frames."""
+    """A participant, as the `sender` of an event or the `participant` of a frame."""
 
     participant_id: str
     name: str
@@ -27,7 +25,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks, as the authorizer says."""
+    """The caller of a request, as the authorizer verified it."""
 
     participant_id: str
     name: str | None
