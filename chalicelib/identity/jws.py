@@ -14,14 +14,14 @@ from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.errors import InvalidJson
 from chalicelib.identity.errors import InvalidToken
 
-# Characters, all of them ASCII. API Gateway lets in no more than 10,240 bytes of headers anyway.
+# ASCII characters. API Gateway accepts at most 10,240 bytes of headers.
 MAX_TOKEN_LENGTH = 8192
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 
 
 @dataclass(frozen=True, slots=True)
 class CompactJws:
-    """A token taken apart: the header as JSON, the rest as bytes."""
+    """The parts of a token: the header as JSON, the others as bytes."""
 
     header: dict[str, object] = field(repr=False)
     payload: bytes = field(repr=False)
@@ -30,7 +30,7 @@ class CompactJws:
 
 
 def parse_jws(token: str) -> CompactJws:
-    """Take a token apart. Raises `InvalidToken` for anything but a compact JWS of at most 8 KB."""
+    """Parse a token. Raises `InvalidToken` unless it is a compact JWS of at most 8 KB."""
     if len(token) > MAX_TOKEN_LENGTH:
         raise InvalidToken(f"the token is longer than {MAX_TOKEN_LENGTH} characters")
     parts = _COMPACT.fullmatch(token)
@@ -61,7 +61,7 @@ def _decoded(part: str) -> bytes:
         raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
     except ValueError:
         raise InvalidToken("the token is not valid base64url") from None
-    # Python ignores the surplus bits of the last character: without this a token has several spellings.
+    # Python ignores the unused bits of the last character: without this check, a token has several spellings.
     if base64.urlsafe_b64encode(raw).rstrip(b"=") != part.encode("ascii"):
         raise InvalidToken("the token is not valid base64url")
     return raw

@@ -1,4 +1,4 @@
-"""Who somebody is, after a token was verified: the only thing that the rest of the application reads."""
+"""The result of verification, the only part of a token that the application uses."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A verified person or program.
+    """A verified identity.
 
-    `participant_id` is the token's `sub`: 1-255 visible ASCII characters, `#`, `/` and `|` included.
-    `expires_at` is the token's `exp` in epoch seconds, rounded down and without leeway: whoever compares
-    it with a clock adds the leeway that the verification granted.
+    `participant_id` is the token's `sub`: 1 to 255 visible ASCII characters, including `#`, `/` and `|`.
+    `expires_at` is the token's `exp` in epoch seconds, rounded down and without leeway: a later check must grant
+    the same leeway as the verification.
     """
 
     participant_id: str

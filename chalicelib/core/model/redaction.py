@@ -1,6 +1,6 @@
 """Redaction of stored events, when a participant is erased or content expires.
 
-Apart from deletion (`events.py`), nothing else changes a stored event. It keeps its sequence id, message id and time.
+Apart from deletion (`events.py`), nothing else changes a stored event, and the event keeps its ids and its time.
 The title and metadata of a conversation are not redacted: they belong to the conversation.
 """
 
