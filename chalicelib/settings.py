@@ -36,7 +36,7 @@ T = TypeVar("T", Limits, Timing)
 
 
 class SettingsError(ValueError):
-    """The settings are invalid. The message says what to set."""
+    """The settings are invalid. The message names the setting."""
 
 
 @dataclass(frozen=True, slots=True)

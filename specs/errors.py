@@ -2,4 +2,4 @@
 
 
 class SpecsError(Exception):
-    """The code has something without a description or an example. The message says what, and what to do."""
+    """The code has something without a description or an example. The message names it, with advice."""

@@ -1,7 +1,7 @@
 """The handlers of the WebSocket: events of API Gateway become calls of the core, and replies are posted.
 
-A handler never raises: API Gateway would answer a handshake with 502, and a frame with an error of its own without
-the `id`. The return value of a message handler does not reach the client.
+A handler never raises: API Gateway would answer a handshake with 502, and a frame with its own error without the
+`id`. The return value of a message handler does not reach the client.
 """
 
 from __future__ import annotations

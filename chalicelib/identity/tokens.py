@@ -1,8 +1,8 @@
 """Verification of bearer tokens.
 
 The settings determine the accepted algorithms, and the algorithm determines the key: HS256 uses only the secret,
-RS256 and ES256 only public keys of their own type. A signature is therefore never checked with a key for another
-purpose (RFC 8725 sections 2.1 and 3.1). Keys, key URLs and certificates in a token's header are ignored.
+RS256 and ES256 only public keys of the matching type. A signature is therefore never checked with a key for
+another purpose (RFC 8725 sections 2.1 and 3.1). Keys, key URLs and certificates in a token's header are ignored.
 """
 
 from __future__ import annotations

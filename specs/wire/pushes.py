@@ -33,7 +33,7 @@ class TypingPush(TypedDict):
 
 
 class PresencePush(TypedDict):
-    """A participant came online in the conversation, or went offline."""
+    """A participant is now online in the conversation, or offline."""
 
     type: Literal["presence"]
     conversation_id: ConversationId

@@ -32,7 +32,7 @@ class Problem(TypedDict):
     path: Annotated[str, example("content")]
     """The field: names and indexes joined by dots. Empty for the whole request."""
     problem: Annotated[Text, example("must not be empty or only white space")]
-    """What is wrong with it."""
+    """The problem of the field."""
 
 
 class ErrorBody(TypedDict):

@@ -87,7 +87,7 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class PastMembership:
-    """What is kept of a membership that ended, for a return."""
+    """The part of an ended membership that is kept, in case the participant returns."""
 
     read_up_to: int
     read_message_count: int

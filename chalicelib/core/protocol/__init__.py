@@ -1,4 +1,4 @@
-"""The protocol: what clients may send, what they receive, and the rules of every field.
+"""The protocol: requests, commands, responses and frames, with the rules of every field.
 
 The published documents are made of this package (`specs/`). It imports `kernel` and `model`.
 """

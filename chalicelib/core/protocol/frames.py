@@ -159,7 +159,7 @@ def typing_push(conversation_id: str, actor: Actor, is_typing: bool) -> Frame:
 
 
 def presence_push(conversation_id: str, actor: Actor, online: bool) -> Frame:
-    """Return the push of a participant who comes online or goes offline."""
+    """Return the push of a participant who is now online or offline."""
     return {
         "type": "presence",
         "conversation_id": conversation_id,

@@ -1,4 +1,4 @@
-"""Extended grapheme clusters (UAX #29, "Unicode Text Segmentation"): what a reader takes for one character.
+"""Extended grapheme clusters (UAX #29, "Unicode Text Segmentation"): user-perceived characters.
 
 The tables are parsed on first use: most invocations never see an emoji.
 """

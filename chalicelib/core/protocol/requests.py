@@ -105,7 +105,7 @@ class Join(Request):
 
 
 class EmptyBody(Request):
-    """An empty object: the path says everything."""
+    """An empty object."""
 
 
 class UpdateParticipant(Request):
