@@ -16,7 +16,8 @@ def example(name: str, schemas: Mapping[str, Json], *, required_only: bool = Fal
     schema = schemas[name]
     if "properties" not in schema and "oneOf" in schema:
         return of(schema, name, schemas)
-    names = [*(schema.get("required", ()) if required_only else schema.get("properties", ()))]
+    required = schema.get("required", ())
+    names = [field for field in schema.get("properties", ()) if field in required or not required_only]
     if alternatives := [option["required"][0] for option in schema.get("oneOf", ())]:
         names = [*(field for field in names if field not in alternatives), alternatives[0]]
     return {field: of(schema["properties"][field], f"{name}.{field}", schemas) for field in names}

@@ -61,9 +61,10 @@ class _Generator(GenerateJsonSchema):
 
 def _described(cls: Any, made: Json) -> Json:
     docstrings = attribute_docstrings(cls)
+    fields_by_name = made.get("properties", {})
     properties = {
-        name: _described_field(f"{cls.__name__}.{name}", field, docstrings.get(name))
-        for name, field in made.get("properties", {}).items()
+        name: _described_field(f"{cls.__name__}.{name}", fields_by_name[name], docstrings.get(name))
+        for name in sorted(fields_by_name, key=lambda name: name != "type")
     }
     return {**_tidied(made), "description": " ".join((cls.__doc__ or "").split()), "properties": properties}
 

@@ -8,8 +8,14 @@ from typing import Annotated, Any, Literal, NotRequired, get_args, get_type_hint
 from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
-from chalicelib.core.model.conversations import JoinPolicy
-from chalicelib.core.protocol.fields import ConversationId, EventSequenceId, Text, Timestamp, example
+from chalicelib.core.protocol.fields import (
+    ConversationId,
+    EventSequenceId,
+    JoinPolicyField,
+    Text,
+    Timestamp,
+    example,
+)
 from chalicelib.core.protocol.message_fields import EditFields, MessageFields
 from chalicelib.core.protocol.objects import BannedRef, Participant, ParticipantRef
 from specs.docstrings import described_by
@@ -174,7 +180,7 @@ class ConversationUpdatedEvent(EventEnvelope):
     type: Literal["conversation_updated"]
     title: NotRequired[Annotated[str, example("Trip to Oslo")]]
     """The new title."""
-    join_policy: NotRequired[JoinPolicy]
+    join_policy: NotRequired[JoinPolicyField]
     """The new join policy."""
     metadata: NotRequired[Annotated[dict[str, Any], example({"colour": "green"})]]
     """The new metadata."""

@@ -13,7 +13,6 @@ from chalicelib.core.model.events import Event
 from chalicelib.core.protocol.fields import (
     CONVERSATION_ID_PATTERN,
     ConversationId,
-    Count,
     EventSequenceId,
     Text,
     Timestamp,
@@ -21,7 +20,7 @@ from chalicelib.core.protocol.fields import (
 )
 from chalicelib.core.protocol.objects import Participant, ParticipantRef
 from specs.wire.events import MessageId
-from specs.wire.responses import ErrorCode, Problem, RetryAfter
+from specs.wire.responses import ErrorBody, ReadPointer
 
 ConnectionId = Annotated[Text, example("L0SM9cOFvHcCIhw=")]
 ConversationHeads = Annotated[
@@ -112,15 +111,11 @@ class MessageAck(Reply):
     """Whether the message was already stored: the command was a repeat."""
 
 
-class ReadAck(Reply):
+class ReadAck(Reply, ReadPointer):
     """Reply to `read`."""
 
     type: Literal["read_ack"]
     conversation_id: ConversationId
-    read_up_to: Annotated[Count, example(2)]
-    """The `sequence_id` up to which the caller has read."""
-    unread_count: Annotated[Count, example(0)]
-    """How many messages there are after `read_up_to`."""
 
 
 class UpdateAck(Reply):
@@ -150,20 +145,12 @@ class Pong(Reply):
     """By conversation id: the newest `sequence_id` of each conversation in the command that the caller is in."""
 
 
-class Error(Reply):
+class Error(Reply, ErrorBody):
     """Reply to a command that failed. It repeats the fields that identify the command."""
 
     type: Literal["error"]
-    code: ErrorCode
-    """The error, for programs."""
-    message: Annotated[Text, example("The request has invalid fields.")]
-    """The error, for people."""
     retryable: Annotated[bool, example(False)]
     """Whether the same command can succeed later."""
-    retry_after: NotRequired[RetryAfter]
-    """After how many seconds to retry."""
-    details: NotRequired[list[Problem]]
-    """The problems of individual fields, at most 20."""
     conversation_id: NotRequired[Annotated[str, example("conv_Zm9vYmFyYmF6cXV4cXV1eA")]]
     """The `conversation_id` of the command."""
     client_message_id: NotRequired[Annotated[str, example("9f2c-1")]]

@@ -21,6 +21,7 @@ from chalicelib.core.kernel.text import (
     has_lone_surrogates,
     is_visible_ascii,
 )
+from chalicelib.core.model.conversations import JoinPolicy
 
 MAX_SEQUENCE_ID = 2**53 - 1
 """The largest integer that JSON readers with doubles keep exactly (RFC 8259 section 6)."""
@@ -179,6 +180,11 @@ CommandId = Annotated[
         description=f"At most {_DEFAULTS.command_id_characters} characters, without lone surrogates.",
         maxLength=_DEFAULTS.command_id_characters,
     ),
+]
+
+JoinPolicyField = Annotated[
+    JoinPolicy,
+    Field(description="`open`: anyone who knows the id can join. `invite`: only invited or added participants."),
 ]
 
 # ---- texts ---------------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from chalicelib.core.model.actors import ParticipantType, Role
-from chalicelib.core.model.conversations import JoinPolicy
 from chalicelib.core.model.events import Event
 from chalicelib.core.model.moderation import AuditAction
 from chalicelib.core.protocol.fields import (
@@ -16,6 +15,7 @@ from chalicelib.core.protocol.fields import (
     Count,
     EventSequenceId,
     InviteId,
+    JoinPolicyField,
     Text,
     Timestamp,
     example,
@@ -130,8 +130,7 @@ class Conversation(TypedDict):
     """The id of the participant who created the conversation."""
     updated_at: Annotated[Timestamp, example("2026-03-01T09:05:00.000Z")]
     """When the newest event was appended."""
-    join_policy: JoinPolicy
-    """`open`: anyone who knows the id can join. `invite`: only invited or added participants."""
+    join_policy: JoinPolicyField
     metadata: Annotated[dict[str, Any], example({"colour": "green"})]
     """Data of the application."""
     head: EventSequenceId

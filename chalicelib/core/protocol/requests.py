@@ -16,10 +16,10 @@ from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.errors import Problem, TooLarge, ValidationFailed
 from chalicelib.core.kernel.limits import MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, Limits
 from chalicelib.core.model.actors import ParticipantType, Role
-from chalicelib.core.model.conversations import JoinPolicy
 from chalicelib.core.protocol.fields import (
     ClientMessageId,
     Emoji,
+    JoinPolicyField,
     Metadata,
     Name,
     ParticipantId,
@@ -76,8 +76,7 @@ class CreateConversation(Request):
     """The title."""
     participants: list[NewParticipant] = Field([])
     """The first participants, besides the caller."""
-    join_policy: JoinPolicy = "invite"
-    """`open`: anyone who knows the id can join. `invite`: only invited or added participants."""
+    join_policy: JoinPolicyField = "invite"
     metadata: Metadata = Field({})
     """Data of the application, stored unchanged."""
 
@@ -87,8 +86,7 @@ class UpdateConversation(Request):
 
     title: Annotated[Title | None, BeforeValidator(not_null)] = None
     """The new title."""
-    join_policy: Annotated[JoinPolicy | None, BeforeValidator(not_null)] = None
-    """`open`: anyone who knows the id can join. `invite`: only invited or added participants."""
+    join_policy: Annotated[JoinPolicyField | None, BeforeValidator(not_null)] = None
     metadata: Annotated[Metadata | None, BeforeValidator(not_null)] = None
     """The new metadata."""
     retention_days: Annotated[int, Field(ge=MIN_RETENTION_DAYS, le=MAX_RETENTION_DAYS, examples=[365])] | None = (
