@@ -1,23 +1,23 @@
-"""The settings of a deployment: one frozen value, read once from the environment.
+"""The settings of a deployment, read once from the environment.
 
-| variable                        | meaning                                                                    |
-|---------------------------------|----------------------------------------------------------------------------|
-| `CHAT_CONVERSATIONS_TABLE`      | name of the conversations table                                            |
-| `CHAT_CONNECTIONS_TABLE`        | name of the connections table                                              |
-| `CHAT_JOB_QUEUE`               | URL of the queue of long work; without one the sweep does it               |
-| `CHAT_RETENTION_DAYS`           | after how many days (30 to 365) contents go; 0 is for ever (0)             |
-| `CHAT_MANAGEMENT_ENDPOINT`      | URL of the WebSocket API's callback API, with the stage                    |
-| `CHAT_JWT_SECRET`               | secret of HS256 tokens, 32 bytes or more (development)                     |
-| `CHAT_JWT_SECRET_PARAMETER`     | name of the parameter (Systems Manager) that holds that secret instead     |
-| `CHAT_JWKS_URL`                 | where the keys of RS256 and ES256 tokens are                               |
-| `CHAT_JWT_ISSUER`               | the `iss` that tokens must have                                            |
-| `CHAT_JWT_AUDIENCE`             | the `aud` that tokens must have                                            |
-| `CHAT_JWT_LEEWAY`               | how far clocks may differ, in seconds (30)                                 |
-| `CHAT_LIMIT_<NAME>`             | a limit of `core.limits.Limits`, as `CHAT_LIMIT_PARTICIPANTS=250`          |
-| `CHAT_TIME_<NAME>`              | a time of `core.limits.Timing` in seconds, as `CHAT_TIME_PING_INTERVAL=60` |
-| `CHAT_ALLOWED_ORIGINS`          | web pages that may call the HTTP API: origins joined by commas, or `*`     |
-| `CHAT_VERSION`                  | what `/health` says is running                                             |
-| `CHAT_STAGE`                    | the stage that metrics are written for; without it none are                |
+| variable                    | meaning                                                                        |
+|-----------------------------|--------------------------------------------------------------------------------|
+| `CHAT_CONVERSATIONS_TABLE`  | name of the conversations table                                                |
+| `CHAT_CONNECTIONS_TABLE`    | name of the connections table                                                  |
+| `CHAT_JOB_QUEUE`            | URL of the SQS queue for background jobs; without it, the sweep runs them      |
+| `CHAT_RETENTION_DAYS`       | after how many days content expires, 30 to 365; 0 is never (default 0)         |
+| `CHAT_MANAGEMENT_ENDPOINT`  | URL of the WebSocket API's connection management API, including the stage      |
+| `CHAT_JWT_SECRET`           | secret of HS256 tokens, at least 32 bytes (for development)                    |
+| `CHAT_JWT_SECRET_PARAMETER` | name of the Systems Manager parameter with that secret, instead of the secret  |
+| `CHAT_JWKS_URL`             | URL of the key set for RS256 and ES256 tokens                                  |
+| `CHAT_JWT_ISSUER`           | required `iss` of tokens                                                       |
+| `CHAT_JWT_AUDIENCE`         | required `aud` of tokens                                                       |
+| `CHAT_JWT_LEEWAY`           | tolerated clock difference in seconds (default 30)                             |
+| `CHAT_LIMIT_<NAME>`         | a limit of `kernel.limits.Limits`, such as `CHAT_LIMIT_PARTICIPANTS=250`       |
+| `CHAT_TIME_<NAME>`          | a time of `kernel.limits.Timing` in seconds, such as `CHAT_TIME_PING_INTERVAL` |
+| `CHAT_ALLOWED_ORIGINS`      | origins that may call the HTTP API, separated by commas, or `*` (default `*`)  |
+| `CHAT_VERSION`              | version that `/health` returns                                                 |
+| `CHAT_STAGE`                | stage of the metrics; without it, no metrics are written                       |
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from typing import Any, TypeVar
 from chalicelib.core.kernel.limits import MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, Limits, Timing
 from chalicelib.identity.settings import IdentitySettings
 
-DEVELOPMENT_SECRET_PREFIX = "development-"  # noqa: S105 — what such a secret begins with, and no secret
+DEVELOPMENT_SECRET_PREFIX = "development-"  # noqa: S105 — a prefix, not a secret
 T = TypeVar("T", Limits, Timing)
 
 
 class SettingsError(ValueError):
-    """The environment does not make up a deployment; the message says what to set."""
+    """The settings are invalid. The message names the setting."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """See the module's table."""
+    """The settings. The docstring of the module describes the variables."""
 
     conversations_table: str
     connections_table: str
@@ -55,13 +55,13 @@ class Settings:
     job_queue: str | None = None
     retention_days: int = 0
     stage: str | None = None
-    """What metrics are told by; None: there are none."""
+    """The dimension of the metrics; None: no metrics."""
     deployed: bool = False
-    """Whether this runs in Lambda."""
+    """Whether the process runs on Lambda."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
-        """Read the settings. Raises SettingsError."""
+        """Return the settings in the environment. Raises SettingsError."""
         secret = environment.get("CHAT_JWT_SECRET") or None
         try:
             settings = cls(
@@ -94,11 +94,10 @@ class Settings:
             raise SettingsError(str(error)) from error
 
     def checked_secret(self, secret: str) -> str:
-        """`secret`, wherever it was read from, if it may be used here. Raises SettingsError."""
+        """Return `secret`, from wherever it was read. Raises SettingsError if it is for development only."""
         if self.deployed and secret.startswith(DEVELOPMENT_SECRET_PREFIX):
             raise SettingsError(
-                "CHAT_JWT_SECRET is the secret that everybody knows, for development only: "
-                "set one of your own, or CHAT_JWKS_URL"
+                "CHAT_JWT_SECRET is the public secret for development: set your own, or CHAT_JWKS_URL"
             )
         return secret
 
@@ -115,9 +114,9 @@ def is_lambda(environment: Mapping[str, str] = os.environ) -> bool:
 
 
 def _origins(text: str) -> tuple[str, ...]:
-    origins = tuple(each.strip() for each in text.split(",") if each.strip())
+    origins = tuple(origin.strip() for origin in text.split(",") if origin.strip())
     if not origins or ("*" in origins and len(origins) > 1):
-        raise SettingsError("CHAT_ALLOWED_ORIGINS must be * alone, or origins joined by commas")
+        raise SettingsError("CHAT_ALLOWED_ORIGINS must be * or origins separated by commas")
     return origins
 
 
@@ -125,7 +124,7 @@ def _retention(text: str) -> int:
     if text == "0" or (text.isdecimal() and MIN_RETENTION_DAYS <= int(text) <= MAX_RETENTION_DAYS):
         return int(text)
     raise SettingsError(
-        f"CHAT_RETENTION_DAYS must be 0 (for ever) or {MIN_RETENTION_DAYS} to {MAX_RETENTION_DAYS} days"
+        f"CHAT_RETENTION_DAYS must be 0 (never), or {MIN_RETENTION_DAYS} to {MAX_RETENTION_DAYS} days"
     )
 
 
@@ -144,14 +143,14 @@ def _seconds(environment: Mapping[str, str], name: str, default: int) -> int:
 
 
 def _numbers(kind: type[T], prefix: str, environment: Mapping[str, str]) -> T:
-    """A group of numbers; each is of the type of its default. Raises SettingsError."""
+    """Return a group of numbers, each of the type of its default. Raises SettingsError."""
     known = {f"{prefix}{field.name.upper()}": field for field in fields(kind)}
     values: dict[str, Any] = {}
     for name, text in environment.items():
         if not name.startswith(prefix):
             continue
         if name not in known:
-            raise SettingsError(f"there is no setting {name}; there are {', '.join(known)}")
+            raise SettingsError(f"unknown setting {name}; the settings are {', '.join(known)}")
         field = known[name]
         try:
             values[field.name] = float(text) if isinstance(field.default, float) else int(text)

@@ -37,7 +37,6 @@ LIMITS = {
     "local": (1.0, 9.1, 1.4, 4.1, 2.2, 1.9, 1.9),
     "product": (4.9, 12.4, 7.0, 8.9, 4.0, 3.6, 1.3),
     "scripts": (1.6, 10.2, 0.0, 5.5, 3.1, 1.6, 1.6),
-    "specs": (2.2, 17.7, 3.7, 16.2, 0.7, 2.9, 2.9),
     "tests": (3.3, 14.0, 6.3, 9.2, 2.8, 2.1, 2.2),
 }
 """Rates by tree, in the order of `PATTERNS`. A tree without a row is held to `GOAL`."""

@@ -1,14 +1,14 @@
-"""The published documents, made of the code: OpenAPI for HTTP, AsyncAPI for the socket, JSON Schema for all of it.
+"""The published documents, generated from the code: OpenAPI for HTTP, AsyncAPI and JSON Schema for the WebSocket.
 
-    chalicelib/core/protocol/requests.py   what clients say by HTTP    ─┐
-    chalicelib/core/protocol/commands.py   and over the socket          │
-    chalicelib/core/protocol/frames.py     the objects that we say      │
-    specs/wire.py       answers, frames, events      ├─ definitions.py ── openapi.py
-    chalicelib/core/kernel/errors.py     what can go wrong            │                 ├─ asyncapi.py
-    chalicelib/core/kernel/limits.py     the default limits           │                 └─ documents.py
-    chalicelib/edge/routes.py     what each route takes       ─┘
-    specs/glossary.py             what each field means, with an example
+    chalicelib/core/protocol/requests.py   bodies and queries of requests    ─┐
+    chalicelib/core/protocol/commands.py   frames from clients                │                  ┌─ openapi.py
+    chalicelib/core/protocol/objects.py    objects in responses and frames    ├─ definitions.py ─┤
+    chalicelib/core/kernel/errors.py       errors                             │                  └─ asyncapi.py
+    chalicelib/edge/routes.py              routes                             │
+    specs/wire/                            events, responses, server frames  ─┘
 
-`python -m specs` writes them, `python -m specs --check` says whether they are up to date. Nothing of this is
-deployed but the OpenAPI document itself.
+Each field is described by the docstring below it; its type has its constraints and an example.
+
+`python -m specs` writes the documents, `python -m specs --check` fails if they are out of date. Only
+`chalicelib/openapi.json` is deployed.
 """

@@ -10,7 +10,7 @@ from specs.errors import SpecsError
 
 
 def main() -> int:
-    """Write the documents, or say which are out of date; the exit status."""
+    """Write the documents, or list those that are out of date. Return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m specs", description="Write the published documents.")
     parser.add_argument("--check", action="store_true", help="write nothing; fail if they are out of date")
     check = parser.parse_args().check

@@ -1,4 +1,4 @@
-"""The AsyncAPI 3 document of the socket, and its frames as JSON Schema."""
+"""The AsyncAPI 3 document of the WebSocket, and its frames as JSON Schema."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chalicelib.core.protocol.commands import COMMANDS
-from specs import definitions, wire
-from specs.rules import Json
+from specs import definitions
+from specs.schemas import Json
+from specs.wire.pushes import PUSHES
+from specs.wire.replies import Error
 
 MESSAGES = "#/channels/socket/messages/"
 SCHEMAS = "#/components/schemas/"
 DESCRIPTION = """\
-Text frames of JSON, one command each; any command at any time (`hello` is a courtesy). A socket becomes reachable
-with its first frame. Direct answers repeat the `id` of the command. Frames and events may get new types and new
-fields: ignore those you do not know. Commands with unknown fields are refused. docs/protocol.md is the guide."""
+Clients send commands as text frames of JSON, one command per frame, in any order; `hello` is optional. Pushes
+reach a connection once its first frame has been handled. Replies repeat the `id` of the command. New types of
+frames and events, and new fields, may be added: ignore unknown ones. Commands with unknown fields are rejected.
+docs/protocol.md is the guide."""
 
 
 def document(version: str) -> Json:
-    """The whole document, for this version of the product. Raises SpecsError."""
-    ours = definitions.our_frames()
-    names = [*(model.__name__ for model in COMMANDS.values()), *(each.__name__ for each in ours)]
+    """Return the document for this version of the product. Raises SpecsError."""
+    names = [frame.__name__ for frame in (*COMMANDS.values(), *definitions.server_frames())]
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Serverless chat: socket", "version": version, "description": DESCRIPTION},
@@ -31,12 +33,12 @@ def document(version: str) -> Json:
                 "pathname": "/{stage}",
                 "protocol": "wss",
                 "protocolVersion": "13",
-                "description": "One socket serves all of one's conversations. It ends after two hours.",
+                "description": "One connection serves all conversations. It is closed after two hours.",
                 "variables": {
-                    "host": {"description": "Of the WebSocket API, as the deployment tells it."},
+                    "host": {"description": "The host of the WebSocket API, an output of the deployment."},
                     "stage": {"description": "The stage.", "default": "api"},
                 },
-                "security": [{"$ref": f"#/components/securitySchemes/{each}"} for each in _security()],
+                "security": [{"$ref": f"#/components/securitySchemes/{name}"} for name in _security()],
             }
         },
         "channels": {
@@ -58,7 +60,7 @@ def document(version: str) -> Json:
                                 "Authorization": {"type": "string", "description": "`Bearer <JWT>`."},
                                 "Sec-WebSocket-Protocol": {
                                     "type": "string",
-                                    "description": "`chat.v1, bearer.<JWT>`; `chat.v1` is answered.",
+                                    "description": "`chat.v1, bearer.<JWT>`; the server selects `chat.v1`.",
                                 },
                             },
                         },
@@ -66,7 +68,7 @@ def document(version: str) -> Json:
                 },
             }
         },
-        "operations": {**dict(_commands(COMMANDS)), **dict(_pushes(wire.PUSHES))},
+        "operations": {**dict(_commands(COMMANDS)), **dict(_pushes(PUSHES))},
         "components": {
             "messages": {name: _message(name) for name in names},
             "schemas": definitions.moved(definitions.needed(names), SCHEMAS),
@@ -76,22 +78,22 @@ def document(version: str) -> Json:
 
 
 def frames() -> Json:
-    """JSON Schema of every frame, `ClientFrame` from clients and `ServerFrame` from us. Raises SpecsError."""
-    theirs = [model.__name__ for model in COMMANDS.values()]
-    ours = [each.__name__ for each in definitions.our_frames()]
+    """Return the JSON Schema of every frame, with `ClientFrame` and `ServerFrame` for all. Raises SpecsError."""
+    commands = [command.__name__ for command in COMMANDS.values()]
+    server_frames = [frame.__name__ for frame in definitions.server_frames()]
     roots: dict[str, Json] = {
-        "ClientFrame": {"description": "Any frame from a client.", "oneOf": _references(theirs)},
+        "ClientFrame": {"description": "Any frame from a client.", "oneOf": _references(commands)},
         "ServerFrame": {
-            "description": "Any frame from the server. There may be other types later: ignore them.",
-            "anyOf": _references(ours),
+            "description": "Any frame from the server. New types may be added: ignore unknown ones.",
+            "anyOf": _references(server_frames),
         },
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:serverless-chat:frames:1",
         "title": "Serverless chat: frames of the socket",
-        "description": "Choose `#/$defs/ClientFrame`, `#/$defs/ServerFrame`, or one frame by its name.",
-        "$defs": {**roots, **definitions.needed([*theirs, *ours])},
+        "description": "Use `#/$defs/ClientFrame`, `#/$defs/ServerFrame`, or the name of one frame.",
+        "$defs": {**roots, **definitions.needed([*commands, *server_frames])},
     }
 
 
@@ -101,7 +103,7 @@ def _references(names: Iterable[str]) -> list[Json]:
 
 def _commands(commands: Mapping[str, Any]) -> Iterable[tuple[str, Json]]:
     for command, model in commands.items():
-        replies = [each.__name__ for each in (*definitions.answers()[command], wire.Error)]
+        replies = [reply.__name__ for reply in (*definitions.replies()[command], Error)]
         yield (
             command,
             {
@@ -140,7 +142,7 @@ def _message(name: str) -> Json:
         "summary": _summary(name),
         "contentType": "application/json",
         "payload": {"$ref": SCHEMAS + name},
-        "examples": [{"payload": each} for each in schema["examples"]],
+        "examples": [{"payload": example} for example in schema["examples"]],
     }
 
 
@@ -160,6 +162,6 @@ def _security() -> dict[str, Json]:
             "type": "httpApiKey",
             "name": "ticket",
             "in": "query",
-            "description": "From `POST /tickets`: works once, for 30 seconds.",
+            "description": "From `POST /tickets`. Valid once, for 30 seconds.",
         },
     }

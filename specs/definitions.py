@@ -1,4 +1,4 @@
-"""Every object that is said, by name: what all the published documents are made of."""
+"""All published objects by name: the documents are made of them."""
 
 from __future__ import annotations
 
@@ -9,52 +9,59 @@ from typing import Any
 
 from chalicelib.core.protocol import commands
 from chalicelib.edge.routes import ROUTES, Route
-from specs import examples, glossary, said_by_clients, said_by_us, wire
+from specs import examples
 from specs.errors import SpecsError
-from specs.rules import Json
+from specs.schemas import Json, schemas
+from specs.wire.events import EVENT_TYPES
+from specs.wire.pushes import PUSHES
+from specs.wire.replies import REPLIES, Error
+from specs.wire.responses import RESPONSES
 
 _REF = "#/$defs/"
+_EVENT = "An entry of a conversation's log. New types may be added: ignore unknown ones."
 
 
 def routes() -> list[Route]:
-    """The routes of HTTP."""
+    """Return the routes of HTTP."""
     importlib.import_module("chalicelib.edge.rest")  # declares them
     return ROUTES
 
 
-def answers() -> dict[str, tuple[Any, ...]]:
-    """By command: the types that answer it, without `Error`. Raises SpecsError for a command nobody answers."""
-    if wire.REPLIES.keys() != commands.COMMANDS.keys():
-        odd = sorted(wire.REPLIES.keys() ^ commands.COMMANDS.keys())
-        raise SpecsError(f"wire.ANSWERS and commands.COMMANDS differ in {', '.join(odd)}")
-    return dict(wire.REPLIES)
+def replies() -> dict[str, tuple[Any, ...]]:
+    """Return the types that answer each command, without `Error`. Raises SpecsError if a command has no entry."""
+    if REPLIES.keys() != commands.COMMANDS.keys():
+        odd = sorted(REPLIES.keys() ^ commands.COMMANDS.keys())
+        raise SpecsError(f"REPLIES in specs/wire/replies.py and COMMANDS differ in {', '.join(odd)}")
+    return dict(REPLIES)
 
 
-def our_frames() -> tuple[Any, ...]:
-    """The types of all frames that we send."""
-    said = [each for kinds in answers().values() for each in kinds]
-    return tuple(dict.fromkeys([*said, wire.Error, *wire.PUSHES]))
+def server_frames() -> tuple[Any, ...]:
+    """Return the types of all frames that the server sends."""
+    answers = [reply for types in replies().values() for reply in types]
+    return tuple(dict.fromkeys([*answers, Error, *PUSHES]))
 
 
 @functools.cache
 def definitions() -> Mapping[str, Json]:
-    """The schemas of all objects, described, with examples; they refer to each other by `#/$defs/…`."""
-    spoken = [*commands.COMMANDS.values(), *(route.body for route in routes() if route.body is not None)]
-    theirs = said_by_clients.schemas(spoken)
-    for name, schema in theirs.items():
-        properties = schema.get("properties", {})
-        schema["properties"] = {each: glossary.described(name, each, of) for each, of in properties.items()}
-    ours = said_by_us.schemas((wire.ErrorResponse, *our_frames(), *_answer_types()))
-    if both := theirs.keys() & ours.keys():
-        raise SpecsError(f"clients and we use the same names for different things: {', '.join(sorted(both))}")
-    found = dict(sorted({**theirs, **ours}.items()))
-    for name, schema in found.items():
-        schema["examples"] = _examples(name, found)
-    return found
+    """Return the schemas of all objects with examples. They refer to each other by `#/$defs/…`."""
+    bodies = [route.body for route in routes() if route.body is not None]
+    types = [*commands.COMMANDS.values(), *bodies, *server_frames(), *RESPONSES.values(), *EVENT_TYPES.values()]
+    found = schemas(list(dict.fromkeys(types)))
+    events = [{"$ref": _REF + event.__name__} for event in EVENT_TYPES.values()]
+    # In the models an event is any object (`core.model.events.Event`).
+    found["Event"] = {"description": _EVENT, "oneOf": events}
+    if unknown := _response_names() - found.keys():
+        raise SpecsError(f"a route responds with {sorted(unknown)}: declare it in specs/wire/responses.py")
+    made = {name: {**schema, "examples": _examples(name, found)} for name, schema in sorted(found.items())}
+    return {name: _without_field_examples(schema) for name, schema in made.items()}
+
+
+def _response_names() -> set[str]:
+    return {name for route in routes() for name in route.responses.values() if name is not None}
 
 
 def needed(roots: Iterable[str]) -> dict[str, Json]:
-    """The definitions of these names and of all that they refer to, in the order of the alphabet."""
+    """Return the definitions of these names and of all that they refer to, in alphabetical order."""
     found: dict[str, Json] = {}
     pending = list(roots)
     while pending:
@@ -66,38 +73,40 @@ def needed(roots: Iterable[str]) -> dict[str, Json]:
 
 
 def moved(value: Any, to: str) -> Any:
-    """A schema whose references lead below `to` instead of `#/$defs/`."""
+    """Return a schema whose references point below `to` instead of `#/$defs/`."""
     if isinstance(value, dict):
         return {
-            name: to + each.removeprefix(_REF) if name == "$ref" and isinstance(each, str) else moved(each, to)
-            for name, each in value.items()
+            name: to + inner.removeprefix(_REF) if name == "$ref" and isinstance(inner, str) else moved(inner, to)
+            for name, inner in value.items()
         }
-    return [moved(each, to) for each in value] if isinstance(value, list) else value
-
-
-def _answer_types() -> list[Any]:
-    names = {each for route in routes() for each in route.responses.values() if each is not None}
-    events = {said_by_us.event_name(each) for each in wire.EVENT_TYPES}
-    found = []
-    for name in sorted(names - events):
-        if not hasattr(wire, name):
-            raise SpecsError(f"a route answers with {name}: declare it in core/wire.py")
-        found.append(getattr(wire, name))
-    return found
+    return [moved(inner, to) for inner in value] if isinstance(value, list) else value
 
 
 def _examples(name: str, schemas: Mapping[str, Json]) -> list[Any]:
     schema = schemas[name]
     if "properties" not in schema and "oneOf" in schema:
-        return [examples.example(each["$ref"].removeprefix(_REF), schemas) for each in schema["oneOf"]]
-    both = [examples.example(name, schemas), examples.example(name, schemas, required_only=True)]
-    enough = [each for each in both if len(each) >= schema.get("minProperties", 0)]
-    return enough if enough[0] != enough[-1] else enough[:1]
+        return [examples.example(option["$ref"].removeprefix(_REF), schemas) for option in schema["oneOf"]]
+    full, smallest = (
+        examples.example(name, schemas, required_only=required_only) for required_only in (False, True)
+    )
+    return [full] if smallest == full or len(smallest) < schema.get("minProperties", 0) else [full, smallest]
 
 
 def _references(value: Any) -> list[str]:
     if isinstance(value, dict):
-        found = [each for of in value.values() for each in _references(of)]
+        found = [name for inner in value.values() for name in _references(inner)]
         ref = value.get("$ref")
         return [*found, ref.removeprefix(_REF)] if isinstance(ref, str) else found
-    return [each for of in value for each in _references(of)] if isinstance(value, list) else []
+    return [name for inner in value for name in _references(inner)] if isinstance(value, list) else []
+
+
+def _without_field_examples(schema: Json) -> Json:
+    """Return the schema of an object without the examples of single fields, which are in those of the object."""
+    properties = {name: _without_examples(field) for name, field in schema.get("properties", {}).items()}
+    return {**schema, "properties": properties} if properties else schema
+
+
+def _without_examples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_examples(inner) for name, inner in value.items() if name != "examples"}
+    return [_without_examples(inner) for inner in value] if isinstance(value, list) else value

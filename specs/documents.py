@@ -1,4 +1,4 @@
-"""The files that are published, and whether they are up to date."""
+"""The published files, and whether they are up to date."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ import tomllib
 from pathlib import Path
 
 from specs import asyncapi, openapi
-from specs.rules import Json
+from specs.schemas import Json
 
 ROOT = Path(__file__).parents[1]
 
 
 def documents() -> dict[str, str]:
-    """Every published file's text, by its path from the root; the same bytes wherever it is made."""
+    """Return the text of every published file by its path. The text is the same on every machine."""
     version = _version()
     http = openapi.document(version)
     return {
         "docs/openapi.json": _readable(http),
         "docs/asyncapi.json": _readable(asyncapi.document(version)),
         "docs/schemas.json": _readable(asyncapi.frames()),
-        # What GET /openapi.json serves.
+        # GET /openapi.json serves this one.
         "chalicelib/openapi.json": json.dumps(http, ensure_ascii=False, separators=(",", ":")),
     }
 
 
 def outdated(root: Path = ROOT) -> list[str]:
-    """The paths of those that are not what the code says."""
+    """Return the paths of the files that do not match the code."""
     return [path for path, text in documents().items() if not _is(root / path, text)]
 
 
 def write(root: Path = ROOT) -> list[str]:
-    """Write those that are not up to date; their paths."""
+    """Write the files that do not match the code, and return their paths."""
     changed = outdated(root)
     for path in changed:
         (root / path).write_text(documents()[path], encoding="utf-8")

@@ -1,5 +1,5 @@
-"""What stops the generator."""
+"""The error of the generator."""
 
 
 class SpecsError(Exception):
-    """The code holds something that nobody has described; the text says what, and where to describe it."""
+    """The code has something without a description or an example. The message names it, with advice."""

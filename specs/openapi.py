@@ -8,42 +8,55 @@ from typing import Any
 
 from chalicelib.core.kernel import errors
 from chalicelib.edge.routes import Route
-from specs import definitions, examples, glossary, said_by_clients
+from specs import definitions
+from specs.error_codes import codes
 from specs.errors import SpecsError
-from specs.rules import Json, not_null
+from specs.schemas import Json, schema, without_null
 
 SCHEMAS = "#/components/schemas/"
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
-PATHS: Mapping[str, Json] = {
-    "conversation_id": {"schema": {"type": "string"}, "example": glossary.CONVERSATION_ID},
-    "sequence_id": {"schema": {"type": "string", "pattern": "^[1-9][0-9]{0,15}$"}, "example": "2"},
-    "invite": {"schema": {"type": "string"}, "example": glossary.INVITE},
+PATH_PARAMETERS: Mapping[str, Json] = {
+    "conversation_id": {
+        "description": "The id of the conversation.",
+        "schema": {"type": "string"},
+        "example": "conv_Zm9vYmFyYmF6cXV4cXV1eA",
+    },
+    "sequence_id": {
+        "description": "The `sequence_id` of the message.",
+        "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,15}$"},
+        "example": "2",
+    },
+    "invite": {
+        "description": "The secret of the invite, or its `invite_id`.",
+        "schema": {"type": "string"},
+        "example": "inv_bGV0cyBlbnRlciBhbGwgb2Z",
+    },
 }
-"""What stands in paths: ids that we mint. One that is none of ours is answered like one that is not there."""
+"""The parameters in paths. An id of another form is answered like one that does not exist."""
 
 DESCRIPTION = """\
-Conversations of several people, each one a log of events without holes. The socket, which pushes those events,
-is in the AsyncAPI document; docs/protocol.md is the guide to both. Requests with fields or parameters that are not
-listed here are refused. Answers may get new fields: ignore those you do not know.
+Conversations of several participants, each one a log of events without gaps. The WebSocket, which pushes those
+events, is described in the AsyncAPI document; docs/protocol.md is the guide to both. Requests with unknown fields
+or parameters are rejected. New fields may be added to responses: ignore unknown ones.
 
-Limits are the defaults; `welcome` on the socket tells those in force."""
+The limits are the defaults. `welcome` on the WebSocket has those of the deployment."""
 
 
 def document(version: str) -> Json:
-    """The whole document, for this version of the product. Raises SpecsError."""
+    """Return the document for this version of the product. Raises SpecsError."""
     routes = definitions.routes()
     paths: dict[str, Json] = {}
     responses: dict[str, Json] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, routes, responses)
-    used = [each for route in routes for each in _objects(route)]
+    used = [name for route in routes for name in _objects(route)]
     schemas = definitions.needed([*used, "ErrorResponse"])
     return {
         "openapi": "3.1.0",
         "info": {"title": "Serverless chat: HTTP", "version": version, "description": DESCRIPTION},
-        # Relative to where the document is: the stage that serves it.
-        "servers": [{"url": ".", "description": "where this document is served"}],
+        # Relative to the document, which each stage serves.
+        "servers": [{"url": ".", "description": "The stage that serves this document."}],
         "security": [{"token": []}],
         "paths": paths,
         "components": {
@@ -52,7 +65,7 @@ def document(version: str) -> Json:
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
-                    "description": "`sub` is the participant id, `name` what others see, `exp` is required.",
+                    "description": "`sub` is the participant id, `name` the display name; `exp` is required.",
                 }
             },
             "responses": dict(sorted(responses.items())),
@@ -65,15 +78,15 @@ def _operation(route: Route, routes: Iterable[Route], responses: dict[str, Json]
     name = route.view.__name__
     summary = " ".join((route.view.__doc__ or "").split())
     if not summary:
-        raise SpecsError(f"the view {name} in edge/rest.py says nothing of what it does")
+        raise SpecsError(f"the view {name} in edge/rest.py has no docstring")
     operation: Json = {"operationId": name, "tags": [_tag(route)], "summary": summary}
     if parameters := [*_in_path(route), *_in_query(route)]:
         operation["parameters"] = parameters
     if route.body is not None:
         operation["requestBody"] = _request_body(route.body)
     operation["responses"] = {
-        **{str(status): _answered(route, status, routes) for status in route.responses},
-        **{str(status): _refused(kinds, responses) for status, kinds in _refusals(route).items()},
+        **{str(status): _success(route, status, routes) for status in route.responses},
+        **{str(status): _failure(kinds, responses) for status, kinds in _errors(route).items()},
     }
     if route.public:
         operation["security"] = []
@@ -81,32 +94,31 @@ def _operation(route: Route, routes: Iterable[Route], responses: dict[str, Json]
 
 
 def _tag(route: Route) -> str:
-    """What it is about: the last collection in its path."""
-    collections = [each for each in route.path.split("/") if each.endswith("s") and "{" not in each]
+    """Return the last collection in the path."""
+    collections = [step for step in route.path.split("/") if step.endswith("s") and "{" not in step]
     return collections[-1] if collections else "service"
 
 
-# ---- what is asked -------------------------------------------------------------------------------------
+# ---- requests ------------------------------------------------------------------------------------------
 
 
 def _in_path(route: Route) -> Iterable[Json]:
     for name in _PARAMETER.findall(route.path):
-        if name not in PATHS:
-            raise SpecsError(f"nobody knows what {{{name}}} in {route.path} is: say it in specs/openapi.py")
-        meaning = glossary.word(route.view.__name__, name).meaning
-        yield {"name": name, "in": "path", "required": True, "description": meaning, **PATHS[name]}
+        if name not in PATH_PARAMETERS:
+            raise SpecsError(f"{{{name}}} in {route.path} has no description: add it to specs/openapi.py")
+        yield {"name": name, "in": "path", "required": True, **PATH_PARAMETERS[name]}
 
 
 def _in_query(route: Route) -> Iterable[Json]:
-    schema = said_by_clients.schema(route.query)
-    for name, each in schema.get("properties", {}).items():
-        described = glossary.described(route.query.__name__, name, not_null(each))
+    query = schema(route.query)
+    for name, field in query.get("properties", {}).items():
+        kept = {key: value for key, value in without_null(field).items() if key not in ("description", "examples")}
         yield {
             "name": name,
             "in": "query",
-            "required": name in schema.get("required", ()),
-            "description": described.pop("description"),
-            "schema": described,
+            "required": name in query.get("required", ()),
+            "description": field["description"],
+            "schema": kept,
         }
 
 
@@ -118,27 +130,27 @@ def _request_body(model: type[Any]) -> Json:
     }
 
 
-# ---- what is answered ----------------------------------------------------------------------------------
+# ---- responses -----------------------------------------------------------------------------------------
 
 
-def _answered(route: Route, status: int, routes: Iterable[Route]) -> Json:
+def _success(route: Route, status: int, routes: Iterable[Route]) -> Json:
     name = route.responses[status]
-    usual = next(iter(route.responses)) == status
-    described = "Done." if name is None else str(definitions.definitions()[name]["description"])
+    is_usual = next(iter(route.responses)) == status
+    description = "Done." if name is None else str(definitions.definitions()[name]["description"])
     if name is None and status == 304:
-        described = "The client has it already."
-    answer: Json = {"description": described if usual or status >= 300 else f"{described} (The same, again.)"}
+        description = "The client's copy is up to date."
+    response: Json = {"description": description if is_usual or status >= 300 else f"{description} (A repeat.)"}
     if name is None:
-        return answer
-    answer["content"] = {"application/json": {"schema": {"$ref": SCHEMAS + name}}}
+        return response
+    response["content"] = {"application/json": {"schema": {"$ref": SCHEMAS + name}}}
     if status < 300 and (links := dict(_links(route, name, routes))):
-        answer["links"] = links
-    return answer
+        response["links"] = links
+    return response
 
 
-def _links(route: Route, answer: str, routes: Iterable[Route]) -> Iterable[tuple[str, Json]]:
-    """To every operation whose path can be made of what is answered here and what was asked."""
-    given = set(definitions.definitions()[answer].get("required", ()))
+def _links(route: Route, response: str, routes: Iterable[Route]) -> Iterable[tuple[str, Json]]:
+    """Yield a link to every operation whose path parameters are in the response or in the request's path."""
+    given = set(definitions.definitions()[response].get("required", ()))
     asked = set(_PARAMETER.findall(route.path))
     for other in routes:
         names = set(_PARAMETER.findall(other.path))
@@ -150,8 +162,8 @@ def _links(route: Route, answer: str, routes: Iterable[Route]) -> Iterable[tuple
         yield other.view.__name__, {"operationId": other.view.__name__, "parameters": found}
 
 
-def _refusals(route: Route) -> dict[int, list[type[errors.ChatError]]]:
-    """The errors by status: those of the route, and those that any route of its kind can answer."""
+def _errors(route: Route) -> dict[int, list[type[errors.ChatError]]]:
+    """Return the errors by status: those of the route, and those of all routes of its kind."""
     kinds: list[type[errors.ChatError]] = [errors.RateLimited, errors.Internal, errors.Unavailable, *route.errors]
     if not route.public:
         kinds += [errors.ValidationFailed, errors.Unauthorized]
@@ -160,18 +172,18 @@ def _refusals(route: Route) -> dict[int, list[type[errors.ChatError]]]:
     if "{" in route.path:
         kinds += [errors.NotFound, errors.ConversationBusy]
     by_status: dict[int, list[type[errors.ChatError]]] = {}
-    for kind in glossary.codes().values():
+    for kind in codes().values():
         if kind in kinds and kind.status not in route.responses:
             by_status.setdefault(kind.status, []).append(kind)
-    # API Gateway's own, when a function does not come to an end.
+    # API Gateway answers with it if the function times out.
     by_status[504] = [errors.Unavailable]
     return by_status
 
 
-def _refused(kinds: list[type[errors.ChatError]], responses: dict[str, Json]) -> Json:
-    codes = [kind.code for kind in kinds]
-    name = "-".join(codes)
-    narrowed = {"properties": {"error": {"properties": {"code": {"enum": codes}}}}}
+def _failure(kinds: list[type[errors.ChatError]], responses: dict[str, Json]) -> Json:
+    possible = [kind.code for kind in kinds]
+    name = "-".join(possible)
+    narrowed = {"properties": {"error": {"properties": {"code": {"enum": possible}}}}}
     response: Json = {
         "description": " ".join(f"`{kind.code}`: {' '.join((kind.__doc__ or '').split())}" for kind in kinds),
         "content": {
@@ -181,25 +193,26 @@ def _refused(kinds: list[type[errors.ChatError]], responses: dict[str, Json]) ->
             }
         },
     }
-    if any(map(_says_when, kinds)):
+    if any(map(_has_retry_after, kinds)):
         response["headers"] = {
-            "Retry-After": {"description": "In how many seconds to try again.", "schema": {"type": "integer"}}
+            "Retry-After": {"description": "After how many seconds to retry.", "schema": {"type": "integer"}}
         }
     responses[name] = response
     return {"$ref": f"#/components/responses/{name}"}
 
 
-def _says_when(kind: type[errors.ChatError]) -> bool:
+def _has_retry_after(kind: type[errors.ChatError]) -> bool:
     return kind.retryable or kind is errors.Muted
 
 
 def _example(kind: type[errors.ChatError]) -> Json:
-    problem: list[errors.Problem] = [examples.example("Problem", definitions.definitions())]
+    (problem,) = definitions.definitions()["Problem"]["examples"]
     error = kind(
-        details=problem if kind is errors.ValidationFailed else None,
-        retry_after=1 if _says_when(kind) else None,
+        details=[problem] if kind is errors.ValidationFailed else None,
+        retry_after=1 if _has_retry_after(kind) else None,
     )
-    return {"error": error.body(), "request_id": glossary.word("ErrorResponse", "request_id").example}
+    request_id = definitions.definitions()["ErrorResponse"]["examples"][0]["request_id"]
+    return {"error": error.body(), "request_id": request_id}
 
 
 def _objects(route: Route) -> Iterable[str]:

@@ -11,7 +11,7 @@ from chalicelib.bootstrap.services import Application
 from chalicelib.bootstrap.verification import token_verifier
 from chalicelib.bootstrap.wiring import build
 from chalicelib.core.kernel.clock import SystemClock
-from chalicelib.core.protocol.fields import Request
+from chalicelib.core.protocol.validation import Request
 from chalicelib.identity.model import Identity
 from chalicelib.observability import context
 from chalicelib.settings import current_settings, is_lambda

@@ -1,13 +1,16 @@
-"""What chat is: the log, who may read and write it, and who hears of it. Standard library and pydantic only.
+"""The core: conversations as event logs, and who may read and write them. It does no I/O of its own.
 
-The laws, kept here and tested one by one:
+The laws, each of which has tests that fail if it is broken:
 
-L1  Durable before acknowledged: what was acknowledged is readable afterwards.
-L2  Exactly once in the log: the same `client_message_id` of the same participant is one event.
-L3  One order: everybody sees the same events under the same contiguous sequence ids.
-L4  Prefix-complete: who is served event n is served all below it, or told that more is to come.
-L5  No lost live event: a subscriber hears every event, or notices soon that one was missed.
-L6  One bad recipient harms nobody.
-L7  Identity comes from the authorizer; who is no participant learns and hears nothing.
-L8  Order of arrival is not assumed.
+L1  Durable before acknowledged: an acknowledged event is readable until it is deleted, erased or expired.
+L2  Exactly once: a `client_message_id` of a participant yields one event, however often it is sent.
+L3  One order: all readers see the same events under the same contiguous sequence ids.
+L4  Prefix-complete: a reader of event n gets all events below n, or learns that more follow.
+L5  No lost live event: a subscriber gets every event, or detects within a ping interval that one is missing.
+L6  A bad recipient is isolated: it delays no acknowledgement and no other recipient.
+L7  Identity comes from the authorizer; non-members receive and learn nothing.
+L8  No assumption about arrival: frames, pushes and disconnects may come in any order, or twice.
+
+The packages, each of which may import those before it: kernel, model, protocol and ports, log, realtime,
+conversations, messaging and privacy, sessions. It imports only `identity`, pydantic and the standard library.
 """

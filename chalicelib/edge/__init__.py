@@ -1,1 +1,4 @@
-"""How requests come in: from events of API Gateway to the core, and back. Besides `app.py` the only Chalice."""
+"""The edge: API Gateway's events, SQS messages and the schedule become calls of the core, and results responses.
+
+Only this package and `app.py` import Chalice. It imports all of the core, `identity` and `observability`.
+"""

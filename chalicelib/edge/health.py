@@ -1,4 +1,4 @@
-"""Whether the service works: alive, and both tables really answer."""
+"""The health check: whether both tables answer."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from chalicelib.observability import logs
 
 
 def check(chat: Application) -> tuple[int, dict[str, Any]]:
-    """Status and body of the answer. The reads are of items that never exist."""
+    """Return the status and the body of the response. It reads items that never exist."""
     checks = {
         "conversations": _probe(lambda: chat.stores.event_log.head("health")),
         "connections": _probe(lambda: chat.stores.connections.get("health")),
     }
-    healthy = all(state == "ok" for state in checks.values())
+    healthy = all(result == "ok" for result in checks.values())
     body = {
         "status": "ok" if healthy else "unavailable",
         "checks": checks,

@@ -1,6 +1,6 @@
-"""How HTTP requests are served: who asks, what they sent, and how errors become answers; `rest.py` says what for.
+"""Serving HTTP requests: the authorizer, the parsing of requests, and the conversion of errors to responses.
 
-Who asks is what the authorizer says, and nothing else (L7).
+The caller's identity comes only from the authorizer (L7). `rest.py` has the routes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .routes import ROUTES, Responses, Route
 AUTHORIZER_CACHE_SECONDS = 300
 JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 ANY_CONTENT_TYPE: list[str] = []
-"""A body is read as JSON whatever it is called: `curl -d` calls it a form."""
+"""A body is read as JSON whatever its content type: `curl -d` sends that of a form."""
 
 rest = Blueprint(__name__)
 M = TypeVar("M", bound=BaseModel)
@@ -39,18 +39,18 @@ M = TypeVar("M", bound=BaseModel)
 
 @rest.authorizer(ttl_seconds=AUTHORIZER_CACHE_SECONDS)
 def auth(request: AuthRequest) -> AuthResponse:
-    """Verify the bearer token. A deny, not an error, is what API Gateway can turn into our 401.
+    """Verify the bearer token. An invalid one is denied without an error: API Gateway turns that into a 401.
 
-    Raises Unavailable, which becomes 500, if it cannot be said who it is.
+    Raises Unavailable, which becomes a 500, if the token cannot be verified at the moment.
     """
     with invocation("auth"):
         try:
             identity = bootstrap.verifier()(bearer_token(request.token))
         except (Unauthorized, InvalidCredentials):
             return AuthResponse(routes=[], principal_id="nobody")
-        except Exception as error:  # noqa: BLE001 — raised again below, as something harmless
+        except Exception as error:  # noqa: BLE001 — logged here, and raised as Unavailable
             logs.log_failure(error)
-            # Lambda writes down the message of what a function raises: this one says nothing.
+            # Lambda logs the message of an exception, and the message of this one could hold a client's data.
             raise Unavailable from None
     context = {"participant_id": identity.participant_id, "expires_at": str(identity.expires_at)}
     if identity.name is not None:
@@ -59,7 +59,7 @@ def auth(request: AuthRequest) -> AuthResponse:
 
 
 class AuthenticatedRequest:
-    """One request: who asks, and what."""
+    """A request with a verified identity."""
 
     def __init__(self, request: Request) -> None:
         self._request = request
@@ -68,19 +68,19 @@ class AuthenticatedRequest:
         observer.bind(participant_id=self.identity.participant_id)
 
     def body(self, model: type[M]) -> M:
-        """The body. Raises TooLarge, InvalidJson, ValidationFailed."""
+        """Return the body. Raises TooLarge, InvalidJson, ValidationFailed."""
         raw = self._request.raw_body
         body = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
         return requests.parse_body(model, body, current_settings().limits)
 
     def query(self, model: type[M]) -> M:
-        """The query string. Raises ValidationFailed."""
+        """Return the query string. Raises ValidationFailed."""
         query = self._request.query_params
         return requests.parse_query(model, {name: query.getlist(name) for name in query} if query else {})
 
 
 def _identity(request: Request) -> Identity:
-    """What the authorizer handed on. It may come from a cache, so the expiry is looked at again."""
+    """Return the identity from the authorizer. It may be cached, so the expiry is checked again."""
     context = request.context.get("authorizer") or {}
     participant_id, expires_at = context.get("participant_id"), context.get("expires_at")
     if not participant_id or expires_at is None:
@@ -92,60 +92,60 @@ def _identity(request: Request) -> Identity:
 
 
 def _cors(request: Request) -> dict[str, str]:
-    """Which page may read the answer, where not every one may; Chalice's own header says `*`."""
+    """Return the CORS headers if origins are restricted. Otherwise Chalice sets `*`."""
     try:
         origins = current_settings().allowed_origins
     except SettingsError:
-        # It is answered with INTERNAL and logged by then; that answer must not fail as well.
+        # The request fails with INTERNAL because of it, and that response must not fail as well.
         return {}
     if origins == ("*",):
         return {}
-    asking = request.headers.get("origin", "")
-    return {"Access-Control-Allow-Origin": asking if asking in origins else origins[0], "Vary": "Origin"}
+    origin = request.headers.get("origin", "")
+    return {"Access-Control-Allow-Origin": origin if origin in origins else origins[0], "Vary": "Origin"}
 
 
 def json_response(status: int, body: Any, headers: dict[str, str] | None = None) -> Response:
-    """An answer in JSON; without a body if that is None."""
+    """Return a JSON response, with an empty body if `body` is None."""
     text = "" if body is None else json_codec.dumps(body)
     return Response(body=text, status_code=status, headers={**JSON, **(headers or {})})
 
 
-def _with_error_handling(request: Request, act: Callable[[], Response], conversation_id: str = "") -> Response:
-    """The one place where errors become answers, and where all answers pass."""
-    # Of a path only what looks like an id is noted: a client may write anything there.
-    about = conversation_id if is_conversation_id(conversation_id) else None
-    with invocation("api", request_id=request.context.get("requestId"), conversation_id=about):
-        return _respond(request, act)
+def _with_error_handling(request: Request, handle: Callable[[], Response], conversation_id: str = "") -> Response:
+    """Return the response of `handle`, or that of its error."""
+    # Only a valid id is logged: a client may send any path.
+    valid_id = conversation_id if is_conversation_id(conversation_id) else None
+    with invocation("api", request_id=request.context.get("requestId"), conversation_id=valid_id):
+        try:
+            response = handle()
+            response.headers.update(_cors(request))
+            return response
+        except ChatError as error:
+            return _error_response(request, error)
+        except Exception as error:  # noqa: BLE001 — a defect: the response has only the request id
+            internal = Internal()
+            internal.__cause__ = error
+            return _error_response(request, internal)
 
 
-def _respond(request: Request, act: Callable[[], Response]) -> Response:
-    request_id = str(request.context.get("requestId") or "")
-    try:
-        response = act()
-        response.headers.update(_cors(request))
-        return response
-    except ChatError as error:
-        problem = error
-    except Exception as error:  # noqa: BLE001 — a defect of ours; the answer carries nothing but the request id
-        problem = Internal()
-        problem.__cause__ = error
-    if problem.status >= 500:
-        logs.log_failure(problem)
+def _error_response(request: Request, error: ChatError) -> Response:
+    if error.status >= 500:
+        logs.log_failure(error)
     headers = _cors(request)
-    if problem.retry_after is not None:
+    if error.retry_after is not None:
         headers |= {
-            "Retry-After": str(max(round(problem.retry_after), 1)),
+            "Retry-After": str(max(round(error.retry_after), 1)),
             "Access-Control-Expose-Headers": "Retry-After",
         }
-    return json_response(problem.status, {"error": problem.body(), "request_id": request_id}, headers)
+    request_id = str(request.context.get("requestId") or "")
+    return json_response(error.status, {"error": error.body(), "request_id": request_id}, headers)
 
 
-def _push(outcome: Result) -> None:
-    """Carry out the pushes. What was done stands, whether they get through or not."""
+def _deliver(result: Result) -> None:
+    """Deliver the pushes. A failure does not affect the response: the events are stored."""
     try:
         chat = bootstrap.application()
-        chat.realtime.fan_out.deliver(outcome.pushes, within=chat.settings.timing.http_fan_out)
-    except Exception as error:  # noqa: BLE001 — its readers recover by sync
+        chat.realtime.fan_out.deliver(result.pushes, within=chat.settings.timing.http_fan_out)
+    except Exception as error:  # noqa: BLE001 — readers recover by sync
         logs.log_failure(error)
 
 
@@ -158,10 +158,10 @@ def route(
     body: type[BaseModel] | None = None,
     errors: Sequence[type[ChatError]] = (),
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
-    """A route for participants. The view gives an `Outcome` or an answer, or a pair of status and either.
+    """Declare a route with a verified caller.
 
-    It gets the call, what stands in the path, and as `query` and `body` what was declared so; a model without
-    fields is checked, but there is nothing of it to hand on.
+    The view gets the request, the parameters of the path, and the declared `query` and `body`; models without
+    fields are validated, but not passed. It returns a `Result` or a body, or a pair of a status and either.
     """
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Response]:
@@ -172,22 +172,22 @@ def route(
         def handler(**parameters: str) -> Response:
             request = rest.current_request
 
-            def act() -> Response:
+            def handle() -> Response:
                 call = AuthenticatedRequest(request)
-                said: dict[str, BaseModel] = {"query": call.query(query)}
+                parsed: dict[str, BaseModel] = {"query": call.query(query)}
                 if body is not None:
-                    said["body"] = call.body(body)
-                given = {name: each for name, each in said.items() if type(each).model_fields}
-                found = view(call, **parameters, **given)
-                code, result = found if isinstance(found, tuple) else (usual, found)
+                    parsed["body"] = call.body(body)
+                arguments = {name: model for name, model in parsed.items() if type(model).model_fields}
+                returned = view(call, **parameters, **arguments)
+                status, result = returned if isinstance(returned, tuple) else (usual, returned)
                 if not isinstance(result, Result):
-                    return json_response(code, result)
-                _push(result)
+                    return json_response(status, result)
+                _deliver(result)
                 if result.error is not None:
                     raise result.error
-                return json_response(code, result.response)
+                return json_response(status, result.response)
 
-            return _with_error_handling(request, act, parameters.get("conversation_id", ""))
+            return _with_error_handling(request, handle, parameters.get("conversation_id", ""))
 
         registered: Callable[..., Response] = rest.route(
             path, methods=[method], authorizer=auth, cors=True, content_types=ANY_CONTENT_TYPE
@@ -198,7 +198,7 @@ def route(
 
 
 def public(path: str, responses: Responses) -> Callable[[Callable[[Request], Response]], Callable[[], Response]]:
-    """A GET that needs no credential; its view makes the whole response."""
+    """Declare a GET that needs no credential. The view returns the response."""
 
     def decorate(view: Callable[[Request], Response]) -> Callable[[], Response]:
         ROUTES.append(Route("GET", path, responses, requests.EmptyQuery, None, (), view, public=True))

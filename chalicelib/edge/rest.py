@@ -1,4 +1,4 @@
-"""The HTTP API: routes to use cases."""
+"""The HTTP API: one view per route. The docstrings are the summaries in the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ __all__ = ["auth", "rest"]
     errors=(ErasureRunning, ConversationBusy),
 )
 def create_conversation(call: AuthenticatedRequest, body: requests.CreateConversation) -> Result:
-    """Make a conversation."""
+    """Create a conversation."""
     return bootstrap.application().conversations.lifecycle.create(call.caller, body)
 
 
 @route("GET", "/conversations", {200: "ConversationList"}, query=requests.ConversationsQuery)
 def list_conversations(call: AuthenticatedRequest, query: requests.ConversationsQuery) -> Any:
-    """The caller's conversations."""
+    """List the caller's conversations."""
     return bootstrap.application().conversations.views.list(call.caller, query)
 
 
 @route("GET", "/conversations/{conversation_id}", {200: "Conversation"})
 def get_conversation(call: AuthenticatedRequest, conversation_id: str) -> Any:
-    """One conversation with its participants and newest messages."""
+    """Get a conversation with its participants and newest messages."""
     return bootstrap.application().conversations.views.view(conversation_id, call.caller, messages=True)
 
 
@@ -63,16 +63,16 @@ def get_conversation(call: AuthenticatedRequest, conversation_id: str) -> Any:
 def update_conversation(
     call: AuthenticatedRequest, conversation_id: str, body: requests.UpdateConversation
 ) -> Result:
-    """Change title, policy, metadata or retention."""
-    outcome = bootstrap.application().conversations.lifecycle.update(call.caller, conversation_id, body)
+    """Change the title, join policy, metadata or retention."""
+    result = bootstrap.application().conversations.lifecycle.update(call.caller, conversation_id, body)
     if "retention_days" in body.model_fields_set:
         bootstrap.application().privacy.jobs.schedule_check(conversation_id)
-    return outcome
+    return result
 
 
 @route("DELETE", "/conversations/{conversation_id}", {204: None}, errors=(Forbidden,))
 def delete_conversation(call: AuthenticatedRequest, conversation_id: str) -> Result:
-    """Delete it for everybody."""
+    """Delete a conversation for all participants."""
     return bootstrap.application().conversations.lifecycle.delete(call.caller, conversation_id)
 
 
@@ -84,7 +84,7 @@ def delete_conversation(call: AuthenticatedRequest, conversation_id: str) -> Res
     errors=(AlreadyParticipant, ErasureRunning, ParticipantLimit),
 )
 def join_conversation(call: AuthenticatedRequest, conversation_id: str, body: requests.Join) -> Result:
-    """Join as oneself, by an invite or because it is open."""
+    """Join an open conversation, or with an invite."""
     return bootstrap.application().conversations.members.join(call.caller, conversation_id, body.invite)
 
 
@@ -95,7 +95,7 @@ def join_conversation(call: AuthenticatedRequest, conversation_id: str, body: re
     body=requests.EmptyBody,
 )
 def leave_conversation(call: AuthenticatedRequest, conversation_id: str) -> Result:
-    """Leave."""
+    """Leave a conversation."""
     return bootstrap.application().conversations.members.leave(call.caller, conversation_id)
 
 
@@ -107,7 +107,7 @@ def leave_conversation(call: AuthenticatedRequest, conversation_id: str) -> Resu
     errors=(Forbidden, AlreadyParticipant, Banned, ParticipantLimit),
 )
 def add_participant(call: AuthenticatedRequest, conversation_id: str, body: requests.NewParticipant) -> Result:
-    """Add somebody."""
+    """Add a participant."""
     return bootstrap.application().conversations.members.add(call.caller, conversation_id, body)
 
 
@@ -125,7 +125,7 @@ def update_participant(
     query: requests.ParticipantQuery,
     body: requests.UpdateParticipant,
 ) -> Result:
-    """Give somebody a role, mute or unmute them."""
+    """Change the role of a participant, mute or unmute them."""
     return bootstrap.application().conversations.moderation.update(
         call.caller, conversation_id, query.participant_id, body
     )
@@ -141,15 +141,15 @@ def update_participant(
 def remove_participant(
     call: AuthenticatedRequest, conversation_id: str, query: requests.RemoveParticipantQuery
 ) -> Result:
-    """Remove somebody; with `ban` for good, in or not."""
+    """Remove a participant. With `ban`, ban a person, whether they are a participant or not."""
     if query.ban == "true":
         return bootstrap.application().conversations.moderation.ban(
             call.caller, conversation_id, query.participant_id
         )
-    outcome = bootstrap.application().conversations.members.remove(
+    result = bootstrap.application().conversations.members.remove(
         call.caller, conversation_id, query.participant_id
     )
-    return Result(None, outcome.pushes)
+    return Result(None, result.pushes)
 
 
 @route(
@@ -160,7 +160,7 @@ def remove_participant(
     errors=(Forbidden,),
 )
 def list_bans(call: AuthenticatedRequest, conversation_id: str, query: requests.PageQuery) -> Any:
-    """Who is banned."""
+    """List the bans."""
     return bootstrap.application().conversations.moderation.bans(call.caller, conversation_id, query)
 
 
@@ -172,7 +172,7 @@ def list_bans(call: AuthenticatedRequest, conversation_id: str, query: requests.
     errors=(Forbidden,),
 )
 def lift_ban(call: AuthenticatedRequest, conversation_id: str, query: requests.ParticipantQuery) -> Result:
-    """Let somebody come in again who was banned."""
+    """Lift a ban."""
     return bootstrap.application().conversations.moderation.unban(
         call.caller, conversation_id, query.participant_id
     )
@@ -186,7 +186,7 @@ def lift_ban(call: AuthenticatedRequest, conversation_id: str, query: requests.P
     errors=(Forbidden,),
 )
 def create_invite(call: AuthenticatedRequest, conversation_id: str, body: requests.CreateInvite) -> Any:
-    """A link by which others may join; its secret is told here and never again."""
+    """Create an invite. Its secret is returned only here."""
     return bootstrap.application().conversations.invites.create(call.caller, conversation_id, body)
 
 
@@ -198,13 +198,13 @@ def create_invite(call: AuthenticatedRequest, conversation_id: str, body: reques
     errors=(Forbidden,),
 )
 def list_invites(call: AuthenticatedRequest, conversation_id: str, query: requests.PageQuery) -> Any:
-    """The invites that have not expired, without their secrets."""
+    """List the invites that have not expired, without their secrets."""
     return bootstrap.application().conversations.invites.list(call.caller, conversation_id, query)
 
 
 @route("DELETE", "/conversations/{conversation_id}/invites/{invite}", {204: None}, errors=(Forbidden,))
 def revoke_invite(call: AuthenticatedRequest, conversation_id: str, invite: str) -> None:
-    """End an invite, named by its secret or its `invite_id`."""
+    """Revoke an invite, by its secret or its `invite_id`."""
     bootstrap.application().conversations.invites.revoke(call.caller, conversation_id, invite)
 
 
@@ -216,19 +216,19 @@ def revoke_invite(call: AuthenticatedRequest, conversation_id: str, invite: str)
     errors=(Forbidden,),
 )
 def list_audit(call: AuthenticatedRequest, conversation_id: str, query: requests.AuditQuery) -> Any:
-    """Who used which right, on whom."""
+    """List the audit log."""
     return bootstrap.application().conversations.moderation.audit(call.caller, conversation_id, query)
 
 
 @route("GET", "/conversations/{conversation_id}/messages", {200: "Messages"}, query=requests.MessagesQuery)
 def list_messages(call: AuthenticatedRequest, conversation_id: str, query: requests.MessagesQuery) -> Any:
-    """History."""
+    """List messages in their current state."""
     return bootstrap.application().conversations.history.messages(call.caller, conversation_id, query)
 
 
 @route("GET", "/conversations/{conversation_id}/events", {200: "Events"}, query=requests.EventsQuery)
 def list_events(call: AuthenticatedRequest, conversation_id: str, query: requests.EventsQuery) -> Any:
-    """The raw log."""
+    """List the events of the log."""
     return bootstrap.application().conversations.history.events(call.caller, conversation_id, query)
 
 
@@ -242,7 +242,7 @@ def list_events(call: AuthenticatedRequest, conversation_id: str, query: request
 def send_message(
     call: AuthenticatedRequest, conversation_id: str, body: requests.SendMessage
 ) -> tuple[int, Result]:
-    """Say something: 201 the event, or 200 the same for a repeat."""
+    """Send a message: 201 with the event, or 200 with the same event for a repeat."""
     sender = bootstrap.application().messaging.sender
     sent = sender.send(call.caller, conversation_id, body)
     return 200 if sent.duplicate else 201, Result(sent.event, sender.pushes(sent))
@@ -252,7 +252,7 @@ _MESSAGE_PATH = "/conversations/{conversation_id}/messages/{sequence_id}"
 
 
 def _number(sequence_id: str) -> int:
-    """A sequence id in a path. What is none is the id of nothing."""
+    """Return the sequence id in a path. Raises NotFound if it is malformed."""
     if re.fullmatch("[1-9][0-9]{0,15}", sequence_id) is None:
         raise NotFound
     return int(sequence_id)
@@ -268,29 +268,29 @@ def _number(sequence_id: str) -> int:
 def edit_message(
     call: AuthenticatedRequest, conversation_id: str, sequence_id: str, body: requests.EditMessage
 ) -> Result:
-    """Give a message of one's own another content: the message as it now is."""
+    """Edit one of the caller's messages, and return its current state."""
     target = _number(sequence_id)
-    changed = bootstrap.application().messaging.updates.edit(
+    update = bootstrap.application().messaging.updates.edit(
         call.caller, conversation_id, target, body, not_found=NotFound
     )
-    return Result(changed.message, changed.pushes)
+    return Result(update.message, update.pushes)
 
 
 @route("DELETE", _MESSAGE_PATH, {204: None}, errors=(Forbidden, RateLimited))
 def delete_message(call: AuthenticatedRequest, conversation_id: str, sequence_id: str) -> Result:
-    """Take back all that a message says; owners and moderators may that of others, too."""
+    """Delete a message. Owners and moderators can delete those of other participants as well."""
     target = _number(sequence_id)
-    changed = bootstrap.application().messaging.updates.delete(
+    update = bootstrap.application().messaging.updates.delete(
         call.caller, conversation_id, target, not_found=NotFound
     )
-    return Result(None, changed.pushes)
+    return Result(None, update.pushes)
 
 
 @route("GET", f"{_MESSAGE_PATH}/reactions", {200: "Reactions"}, query=requests.ReactionsQuery)
 def list_reactions(
     call: AuthenticatedRequest, conversation_id: str, sequence_id: str, query: requests.ReactionsQuery
 ) -> Any:
-    """Who reacted to a message, and with what."""
+    """List the reactions to a message."""
     return bootstrap.application().conversations.history.reactions(
         call.caller, conversation_id, _number(sequence_id), query
     )
@@ -300,67 +300,67 @@ def list_reactions(
 def add_reaction(
     call: AuthenticatedRequest, conversation_id: str, sequence_id: str, query: requests.EmojiQuery
 ) -> Result:
-    """React to a message."""
+    """Add a reaction to a message."""
     target = _number(sequence_id)
-    changed = bootstrap.application().messaging.updates.react(
+    update = bootstrap.application().messaging.updates.react(
         call.caller, conversation_id, target, query.emoji, not_found=NotFound
     )
-    return Result(None, changed.pushes)
+    return Result(None, update.pushes)
 
 
 @route("DELETE", f"{_MESSAGE_PATH}/reactions", {204: None}, query=requests.EmojiQuery, errors=(Muted, RateLimited))
 def remove_reaction(
     call: AuthenticatedRequest, conversation_id: str, sequence_id: str, query: requests.EmojiQuery
 ) -> Result:
-    """Take a reaction back."""
+    """Remove a reaction from a message."""
     target = _number(sequence_id)
-    changed = bootstrap.application().messaging.updates.unreact(
+    update = bootstrap.application().messaging.updates.unreact(
         call.caller, conversation_id, target, query.emoji, not_found=NotFound
     )
-    return Result(None, changed.pushes)
+    return Result(None, update.pushes)
 
 
 @route("PUT", "/conversations/{conversation_id}/read", {200: "ReadPointer"}, body=requests.MoveReadPointer)
 def move_read_pointer(call: AuthenticatedRequest, conversation_id: str, body: requests.MoveReadPointer) -> Result:
-    """Move one's read pointer."""
+    """Move the caller's read pointer."""
     return bootstrap.application().conversations.history.read(call.caller, conversation_id, body.sequence_id)
 
 
 @route("GET", "/me/export", {200: "Export"}, query=requests.ExportQuery)
 def export_data(call: AuthenticatedRequest, query: requests.ExportQuery) -> Any:
-    """The caller's own data, a page at a time."""
+    """Export the caller's data, page by page."""
     return bootstrap.application().privacy.export.page(call.caller, query)
 
 
 @route("DELETE", "/me", {202: "Erasure"}, errors=(ConversationBusy,))
 def erase_participant(call: AuthenticatedRequest) -> Any:
-    """Erase the caller everywhere; asked again while it runs: the same erasure."""
+    """Erase the caller's data in all conversations. A repeat returns the running erasure."""
     return bootstrap.application().privacy.jobs.erase(call.caller)
 
 
 @route("GET", "/me/erasure", {200: "Erasure"}, errors=(NotFound,))
 def get_erasure(call: AuthenticatedRequest) -> Any:
-    """How far that has got."""
+    """Get the progress of the caller's erasure."""
     return bootstrap.application().privacy.erasure.status(call.caller)
 
 
 @route("POST", "/tickets", {201: "Ticket"}, body=requests.EmptyBody)
 def create_ticket(call: AuthenticatedRequest) -> Any:
-    """A ticket to open a socket with."""
+    """Create a ticket to open a WebSocket connection."""
     return bootstrap.application().realtime.tickets.issue(call.identity)
 
 
 @public("/health", {200: "Health", 503: "Health"})
 def get_health(_: Request) -> Response:
-    """Whether the service and its store answer; needs no credential."""
+    """Check the service and its store. Needs no credential."""
     return json_response(*health.check(bootstrap.application()))
 
 
 @public("/openapi.json", {200: "OpenApi", 304: None})
 def get_openapi(request: Request) -> Response:
-    """The OpenAPI document of this API; needs no credential."""
+    """Get the OpenAPI document of this API. Needs no credential."""
     tag, text = openapi.document()
     headers: dict[str, str | list[str]] = {"Cache-Control": "public, max-age=300", "ETag": tag}
-    if openapi.is_known(request.headers.get("if-none-match", ""), tag):
+    if openapi.matches(request.headers.get("if-none-match", ""), tag):
         return Response(body="", status_code=304, headers=headers)
     return Response(body=text, headers={**headers, "Content-Type": "application/json"})

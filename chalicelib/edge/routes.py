@@ -1,6 +1,6 @@
-"""What every HTTP route takes and answers, said once: `rest.py` acts by it, the OpenAPI document is made of it.
+"""The declaration of HTTP routes. `rest.py` serves them, and the OpenAPI document describes them.
 
-Answers are named, not imported: their types (`core/wire.py`) are of no use at run time.
+Responses are declared by name, because their types (`specs/wire/`) are not deployed.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from pydantic import BaseModel
 from chalicelib.core.kernel.errors import ChatError
 
 Responses = Mapping[int, str | None]
-"""By status, the first being the usual one: the name of a type in `core/wire.py`, None for no body."""
+"""By status, the usual one first: the name of a type in `specs/wire/`, None for no body."""
 
 
 class Route(NamedTuple):
-    """One method of one path."""
+    """A method of a path."""
 
     method: str
     path: str
     responses: Responses
     query: type[BaseModel]
     body: type[BaseModel] | None
-    """None: whatever body there is, it is not looked at."""
+    """None: a body is ignored."""
     errors: Sequence[type[ChatError]]
-    """What it can answer beyond what every route can: `specs/openapi.py` has those."""
+    """The errors of this route, besides those of all routes (`specs/openapi.py`)."""
     view: Callable[..., Any]
     public: bool = False
-    """Whether it needs no credential."""
+    """Whether the route needs no credential."""
 
 
 ROUTES: list[Route] = []
-"""All routes, in the order of their declaration; filled when `rest.py` is imported."""
+"""All routes in the order of their declaration. Importing `rest.py` fills it."""

@@ -1,7 +1,7 @@
-"""The socket: events of API Gateway to the core, and what it answers to the callback API.
+"""The handlers of the WebSocket: events of API Gateway become calls of the core, and replies are posted.
 
-A handler never raises: API Gateway would answer a handshake with 502 and a message with a frame of its own that
-repeats no `id`. What a message handler returns reaches nobody; answers are posted.
+A handler never raises: API Gateway would answer a handshake with 502, and a frame with its own error without the
+`id`. The return value of a message handler does not reach the client.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ OK = {"statusCode": 200}
 
 
 def connect(event: dict[str, Any]) -> dict[str, Any]:
-    """`$connect`: who is it? The status is what the client's handshake gets."""
+    """Authenticate the client and open the connection (`$connect`). The status is that of the handshake."""
     connection_id, ids = _ids(event)
     with invocation("connect", **ids):
         try:
@@ -38,17 +38,17 @@ def connect(event: dict[str, Any]) -> dict[str, Any]:
         except ChatError as problem:
             logs.log_failure(problem)
             return {"statusCode": problem.status}
-        except Exception as defect:  # noqa: BLE001 — a raise would be a 502 that says even less
+        except Exception as defect:  # noqa: BLE001 — API Gateway would answer with 502
             logs.log_failure(defect)
             return {"statusCode": 500}
-    # Only this header reaches the client, and it must name one of the offered protocols or be absent
-    # (API Gateway developer guide, "Set up a $connect route that requires a WebSocket subprotocol").
+    # Only this header reaches the client. It must have one of the offered protocols, or be absent (API Gateway
+    # developer guide, "Set up a $connect route that requires a WebSocket subprotocol").
     headers = {"Sec-WebSocket-Protocol": credentials.subprotocol} if credentials.subprotocol else {}
     return {"statusCode": 200, "headers": headers}
 
 
 def message(event: dict[str, Any]) -> dict[str, Any]:
-    """`$default`: one frame."""
+    """Handle a frame (`$default`)."""
     connection_id, ids = _ids(event)
     with invocation("message", **ids):
         try:
@@ -61,26 +61,26 @@ def message(event: dict[str, Any]) -> dict[str, Any]:
             reply = DirectReply(connection_id, result.generation, result.replies, _received_at(event))
             within = chat.settings.timing.socket_fan_out
             chat.realtime.fan_out.deliver(result.pushes, within=within, reply=reply)
-        except Exception as error:  # noqa: BLE001 — what was acknowledged stands, and its readers recover by sync
+        except Exception as error:  # noqa: BLE001 — acknowledged events are stored; readers recover by sync
             logs.log_failure(error)
     return OK
 
 
 def disconnect(event: dict[str, Any]) -> dict[str, Any]:
-    """`$disconnect`: best effort of API Gateway, and so of ours; whatever is left behind expires."""
+    """Close the connection (`$disconnect`). API Gateway delivers it at best effort; leftovers expire."""
     connection_id, ids = _ids(event)
     with invocation("disconnect", **ids):
         try:
             chat = bootstrap.application()
             pushes = chat.sessions.connections.close(connection_id)
             chat.realtime.fan_out.deliver(pushes, within=chat.settings.timing.socket_fan_out)
-        except Exception as error:  # noqa: BLE001 — API Gateway ignores it anyway
+        except Exception as error:  # noqa: BLE001 — API Gateway ignores the result
             logs.log_failure(error)
     return OK
 
 
 def _ids(event: dict[str, Any]) -> tuple[str, dict[str, str | None]]:
-    """Whose event it is, and what log lines are to say of it."""
+    """Return the connection id of an event, and the ids for its log lines."""
     context = event["requestContext"]
     return context["connectionId"], {
         "request_id": context.get("requestId"),
@@ -89,6 +89,6 @@ def _ids(event: dict[str, Any]) -> tuple[str, dict[str, str | None]]:
 
 
 def _received_at(event: dict[str, Any]) -> float | None:
-    """When API Gateway got it, in seconds since the epoch."""
+    """Return when API Gateway received the event, in seconds since the epoch."""
     received = event["requestContext"].get("requestTimeEpoch")
     return received / 1000 if isinstance(received, int | float) else None

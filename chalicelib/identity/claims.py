@@ -1,36 +1,32 @@
-"""What a token must say to be accepted: the registered claims of RFC 7519 section 4.1.
+"""Validation of the registered claims of a token (RFC 7519 section 4.1).
 
-All checks are ours, not the JWT library's: PyJWT reads the machine's clock instead of ours, takes a string
-or a boolean for a time, and refuses a token with an `aud` where no audience is configured.
+PyJWT's own checks are not used: it reads the machine's clock, accepts strings and booleans as times, and rejects
+any token with an `aud` if no audience is configured.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 
+from chalicelib.core.kernel.text import is_name, is_participant_id
 from chalicelib.identity.errors import InvalidToken
-from chalicelib.identity.model import DISPLAY_NAME_LENGTH, Identity
+from chalicelib.identity.model import Identity
 from chalicelib.identity.settings import IdentitySettings
 
-# OpenID Connect Core 1.0, section 2: at most 255 ASCII characters; here also visible, and at least one.
-_PARTICIPANT_ID = re.compile(r"[!-~]{1,255}")
-# Control characters other than line feed, carriage return and tab; DEL; lone surrogates.
-_FORBIDDEN_IN_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-# The first second that RFC 3339 cannot write; a time in milliseconds is beyond it.
+# The first second that RFC 3339 cannot represent. A time in milliseconds is beyond it.
 _YEAR_10000 = 253_402_300_800
 
 
 def validate_claims(claims: Mapping[str, object], settings: IdentitySettings, now: float) -> Identity:
-    """The person that verified claims speak of. Raises `InvalidToken` where they do not hold at `now`.
+    """Return the identity in verified claims. Raises `InvalidToken` if they are not valid at `now`.
 
-    `exp` and `nbf` are compared with the configured leeway; `iat` has to be a time but is not compared.
-    A `name` that is no usable display name counts as absent: it is the identity provider's, and nobody
-    should be locked out for what a directory says about them.
+    `exp` and `nbf` are compared with the configured leeway; `iat` must be a time, but is not compared. An
+    unusable `name` is ignored: the identity provider sets it, and an entry in a directory should not lock out
+    a user.
     """
     participant_id = claims.get("sub")
-    if not isinstance(participant_id, str) or not _PARTICIPANT_ID.fullmatch(participant_id):
+    if not isinstance(participant_id, str) or not is_participant_id(participant_id):
         raise InvalidToken("the token's sub must be 1 to 255 visible ASCII characters")
     expires = _checked_times(claims, settings.leeway, now)
     _check_issuer(claims, settings.issuer)
@@ -39,7 +35,7 @@ def validate_claims(claims: Mapping[str, object], settings: IdentitySettings, no
 
 
 def _checked_times(claims: Mapping[str, object], leeway: int, now: float) -> float:
-    """The expiry, once every time in the claims was looked at."""
+    """Return the expiry, after checking all times in the claims."""
     if "exp" not in claims:
         raise InvalidToken("the token has no expiry (exp)")
     expires = _time(claims, "exp")
@@ -56,7 +52,7 @@ def _checked_times(claims: Mapping[str, object], leeway: int, now: float) -> flo
 
 def _time(claims: Mapping[str, object], claim: str) -> float:
     value = claims[claim]
-    # bool is a subclass of int, and no time.
+    # bool is a subclass of int.
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidToken(f"the token's {claim} must be a number of seconds")
     try:
@@ -76,13 +72,11 @@ def _check_issuer(claims: Mapping[str, object], issuer: str | None) -> None:
 def _check_audience(claims: Mapping[str, object], audience: str | None) -> None:
     if audience is None:
         return
-    named = claims.get("aud")
-    # A list, never `in` on a string: an audience is equal, not contained.
-    if audience not in (named if isinstance(named, list) else [named]):
+    found = claims.get("aud")
+    # `in` on a list, never on a string: the audience must be equal, not contained.
+    if audience not in (found if isinstance(found, list) else [found]):
         raise InvalidToken("the token is for another audience")
 
 
 def _usable_name(name: object) -> str | None:
-    if not isinstance(name, str) or not name.strip() or len(name) > DISPLAY_NAME_LENGTH:
-        return None
-    return None if _FORBIDDEN_IN_TEXT.search(name) else name
+    return name if isinstance(name, str) and is_name(name) else None

@@ -1,20 +1,18 @@
-"""What a request carries to say who it comes from; nothing is verified here, and no secret is shown.
+"""Reading the credential of a request. Nothing is verified here, and no secret appears in an error or a repr.
 
-A socket's credential is looked for in three places, as browsers cannot set headers on a WebSocket:
+A WebSocket handshake can have it in three places, because browsers cannot set headers on a WebSocket:
 
 1. `Authorization: Bearer <token>` (RFC 6750 section 2.1),
 2. `Sec-WebSocket-Protocol: chat.v1, bearer.<token>`,
 3. `?ticket=<ticket>`.
 
-A token in the query string is never taken: URLs are logged, and a token outlives the log line.
+A token in the query string is ignored: URLs are logged, and a token is valid for longer than a ticket.
 
-Exactly one credential may be given. The same token in two places is one; anything else that differs is
-refused rather than ranked, since an order of precedence lets whoever can add a header or a parameter to
-somebody's request decide which one counts.
+Exactly one credential is accepted; the same token in two places counts once. Different credentials are rejected,
+not ranked: with a precedence, anyone who can add a header or a parameter to a request could choose the identity.
 
-Of an offered list of subprotocols only `chat.v1` is ever answered. An offer without it is not refused:
-its token counts, foreign names are ignored, and nothing is answered. A server may do that (RFC 6455
-section 4.2.2); browsers then close the socket themselves, other programs go on.
+The only subprotocol that is ever selected is `chat.v1`. An offer without it is accepted, and none is selected,
+which RFC 6455 section 4.2.2 allows: browsers then close the connection, other clients may continue.
 """
 
 from __future__ import annotations
@@ -31,14 +29,14 @@ __all__ = ["SUBPROTOCOL", "Credentials", "InvalidCredentials", "bearer_token", "
 SUBPROTOCOL = "chat.v1"
 _BEARER_PREFIX = "bearer."
 _BEARER_HEADER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*)")
-# Of the characters of a bearer token those that may stand in the name of a subprotocol (RFC 6455 section 4.1).
+# The characters of a bearer token that the name of a subprotocol may have (RFC 6455 section 4.1).
 _BEARER_ENTRY = re.compile(r"bearer\.([A-Za-z0-9._~+-]+)")
 _BLANKS = " \t"
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What was found: a token or a ticket or neither, and the subprotocol to answer (or none)."""
+    """A token, a ticket, or neither; and the subprotocol to select, if any."""
 
     token: str | None = field(repr=False)
     ticket: str | None = field(repr=False)
@@ -46,12 +44,12 @@ class Credentials:
 
 
 def read_credentials(headers: Mapping[str, str] | None, query: Mapping[str, str] | None) -> Credentials:
-    """The credentials of a `$connect` request, from its `headers` and `queryStringParameters`.
+    """Return the credentials of a `$connect` event, from its `headers` and `queryStringParameters`.
 
-    API Gateway hands on header names as the client wrote them, and leaves out the query altogether where
-    there is none. Without any credential both `token` and `ticket` are None.
+    API Gateway passes header names in the client's spelling, and no query if it is empty. Without a credential,
+    both `token` and `ticket` are None.
 
-    Raises `InvalidCredentials` for a malformed credential, and for several that differ.
+    Raises `InvalidCredentials` if a credential is malformed, or if there are different ones.
     """
     offer = _offered(_values(headers, "sec-websocket-protocol"))
     tokens = {bearer_token(value) for value in _values(headers, "authorization")}
@@ -67,10 +65,9 @@ def read_credentials(headers: Mapping[str, str] | None, query: Mapping[str, str]
 
 
 def bearer_token(header_value: str | None) -> str:
-    """The token of an `Authorization` header.
+    """Return the token of an `Authorization` header. The scheme is case-insensitive (RFC 9110 section 11.1).
 
-    The scheme is case-insensitive (RFC 9110 section 11.1). Raises `InvalidCredentials` where the header is
-    missing, empty, of another scheme, or holds what cannot be a bearer token.
+    Raises `InvalidCredentials` if the header is missing, empty, of another scheme, or malformed.
     """
     if header_value is None:
         raise InvalidCredentials("the Authorization header is missing")
@@ -88,8 +85,8 @@ def _values(headers: Mapping[str, str] | None, name: str) -> list[str]:
 
 
 def _offered(values: Iterable[str]) -> list[str]:
-    # Several header lines are one list (RFC 6455 section 11.3.4). Its empty elements (RFC 9110 section 5.6.1)
-    # stay, for they are no name that anybody looks for.
+    # Several header lines form one list (RFC 6455 section 11.3.4). Empty elements (RFC 9110 section 5.6.1) are
+    # kept: they match no name.
     return [entry.strip(_BLANKS) for value in values for entry in value.split(",")]
 
 

@@ -1,19 +1,19 @@
-"""What can be wrong with a credential.
+"""The errors of credentials.
 
     IdentityError
-    ├── InvalidCredentials   nothing was verified: the request does not carry one usable credential   (401)
-    ├── InvalidToken         the token was looked at and does not hold                                (401)
-    └── KeysUnavailable      the token could not be judged: its signing keys are out of reach         (503)
+    ├── InvalidCredentials   the request does not have exactly one well-formed credential   (401)
+    ├── InvalidToken         the token is not valid                                         (401)
+    └── KeysUnavailable      the signing keys cannot be fetched, so the token is unverified (503)
 
-A `reason` is a fixed sentence for a person. It never repeats a part of what the client sent, and these
-errors are raised `from None`, so that no library's message about a token travels along in a log.
+A `reason` is a fixed sentence for people. It never contains what the client sent, and the errors are raised
+`from None`, so that a library's message about a token does not reach a log.
 """
 
 from __future__ import annotations
 
 
 class IdentityError(Exception):
-    """Base of the three; `reason` is what was wrong, in words that may be shown to anybody."""
+    """The base of these errors. `reason` may be shown to the client."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -21,17 +21,17 @@ class IdentityError(Exception):
 
 
 class InvalidCredentials(IdentityError):
-    """The request carries a malformed credential, or several that contradict each other."""
+    """The request has no credential, a malformed one, or different ones."""
 
 
 class InvalidToken(IdentityError):
-    """The token is malformed, forged, expired, not yet valid, or not meant for this service."""
+    """The token is malformed, forged, expired, not yet valid, or for another service."""
 
 
 class KeysUnavailable(IdentityError):
-    """The signing keys could not be fetched; the same token may hold a little later.
+    """The signing keys could not be fetched. The same token may be valid later.
 
-    `retry_after` is in seconds: before that, no new attempt is made to fetch them.
+    `retry_after` is the number of seconds until the next attempt to fetch them.
     """
 
     def __init__(self, reason: str, *, retry_after: float) -> None:

@@ -1,8 +1,8 @@
-"""One bounded GET of a key set over HTTPS. Imported at the first fetch, for `urllib.request` is slow to load.
+"""A bounded HTTPS GET for key sets. It is imported at the first fetch, because `urllib.request` loads slowly.
 
-Certificates are verified, redirects are not followed (they could lead to plain http, or into a private
-network), and the answer may be neither slow nor large. A proxy is taken from the environment as usual,
-but never on the way to this very machine: the plain http that is allowed there must not leave it.
+Certificates are verified. Redirects are not followed: they could lead to plain HTTP, or into a private network.
+Time and size are limited. A proxy of the environment is used except for loopback addresses, so that plain HTTP
+never leaves the machine.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ _CHUNK = 64 * 1024
 
 
 def get_document(url: str, *, timeout: float = TIMEOUT, max_bytes: int = MAX_BYTES) -> bytes:
-    """The body of a successful answer.
+    """Return the body of the response.
 
-    `timeout` is in seconds, for each wait on the network and for the body as a whole. Raises `OSError` (of
-    which `urllib.error.URLError` and `TimeoutError` are kinds) for whatever goes wrong on the way, an
-    answer other than 200 or above `max_bytes` included, and `ValueError` for a URL that is not allowed.
+    `timeout` is in seconds, for each wait on the network and for the body as a whole. Raises `OSError` (including
+    `urllib.error.URLError` and `TimeoutError`) if the request fails, the status is not 200, or the body has more
+    than `max_bytes`; and `ValueError` if the URL is not allowed.
     """
-    request = Request(url, headers={"Accept": "application/jwk-set+json, application/json"})  # noqa: S310 - checked by _opener
+    request = Request(url, headers={"Accept": "application/jwk-set+json, application/json"})  # noqa: S310 — checked by _opener
     deadline = time.monotonic() + timeout
     try:
         with _opener(url).open(request, timeout=timeout) as response:
             return _read(response, deadline, max_bytes)
     except HTTPError as exc:
         exc.close()
-        raise OSError(f"the key server answered with status {exc.code}") from None
+        raise OSError(f"the key server responded with status {exc.code}") from None
     except HTTPException as exc:
-        raise OSError(f"the key server's answer is no HTTP: {type(exc).__name__}") from exc
+        raise OSError(f"the key server's response is not valid HTTP: {type(exc).__name__}") from exc
 
 
 class _NoRedirect(HTTPRedirectHandler):
@@ -54,12 +54,12 @@ def _opener(url: str) -> OpenerDirector:
 
 def _read(response: HTTPResponse, deadline: float, max_bytes: int) -> bytes:
     if response.status != 200:
-        raise OSError(f"the key server answered with status {response.status}")
+        raise OSError(f"the key server responded with status {response.status}")
     body = bytearray()
     while chunk := response.read1(_CHUNK):
         body += chunk
         if len(body) > max_bytes:
-            raise OSError(f"the key server's answer is larger than {max_bytes} bytes")
+            raise OSError(f"the key server's response is larger than {max_bytes} bytes")
         if time.monotonic() > deadline:
-            raise TimeoutError("the key server's answer took too long")
+            raise TimeoutError("the key server's response took too long")
     return bytes(body)

@@ -1,9 +1,9 @@
-"""A published set of keys (RFC 7517 section 5): what of it may verify a token, and how a key is found in it.
+"""JWK sets (RFC 7517 section 5), and the keys in them that can verify tokens.
 
-Only public RSA keys of 2,048 bits or more (for RS256) and public keys on the curve P-256 (for ES256) are
-taken, and only where neither `use`, `key_ops` nor `alg` says that they are for something else. All others
-are ignored: providers publish keys for encryption and of newer kinds in the same set. A key whose private
-part is in the set is ignored too, since everybody can sign with it, and so is a symmetric one.
+These are public RSA keys of at least 2,048 bits (RS256) and public keys on the curve P-256 (ES256), unless `use`,
+`key_ops` or `alg` names another purpose. All others are ignored: providers publish keys for encryption and of
+newer types in the same set. Symmetric keys, and keys with their private part, are ignored too, because anyone can
+sign with them.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ _MIN_RSA_BITS = 2048  # RFC 7518 section 3.3
 
 
 class KeySet:
-    """The usable keys of one set."""
+    """The usable keys of a set."""
 
     def __init__(self, keys: Iterable[jwt.PyJWK]) -> None:
         self._keys = tuple(keys)
 
     def find(self, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
-        """The key of this id made for this algorithm; without an id, the only one made for the algorithm.
+        """Return the key with this id for this algorithm; without an id, the only key for the algorithm.
 
-        The same id may stand for keys of different types (RFC 7517 section 4.5). Where it stands for
-        several of one type, nobody can say which is meant, and none is found.
+        Keys of different types can have the same id (RFC 7517 section 4.5). If several of one type have it, the
+        id is ambiguous, and None is returned.
         """
-        fitting = [
+        matching = [
             key for key in self._keys if key.algorithm_name == algorithm and (kid is None or key.key_id == kid)
         ]
-        return fitting[0] if len(fitting) == 1 else None
+        return matching[0] if len(matching) == 1 else None
 
 
 def parse_key_set(document: bytes) -> KeySet:
-    """The usable keys of a JWK set; there may be none. Raises `ValueError` where it is no JWK set."""
+    """Return the usable keys of a JWK set, possibly none. Raises `ValueError` if it is not a JWK set."""
     try:
         members = json.loads(document)
     except RecursionError:

@@ -1,12 +1,12 @@
-"""The public keys of an identity provider, fetched from its JWKS URL and kept.
+"""A cache of the public keys of an identity provider, fetched from its JWKS URL.
 
-- Keys are kept for `lifetime`, and fetched again before that when a token names one that is not there.
-- There is one fetch at a time. Who has nothing to go on waits for it and shares its result; who only finds
-  the keys old goes on with them.
-- Between the end of a fetch and the start of the next lie at least `min_refresh`, successful or not: tokens
-  with invented key ids cannot turn this service into a load on the provider.
-- A failed fetch never takes keys away. A token whose key is then not among those known cannot be judged
-  (`KeysUnavailable`, worth a retry), which is not the same as being wrong.
+- Keys are cached for `lifetime`, and fetched earlier if a token names an unknown one.
+- There is one fetch at a time. A caller without keys waits for it and shares its result; a caller with old keys
+  uses them meanwhile.
+- After each fetch, successful or not, there is a cooldown of `min_refresh`: tokens with invented key ids cannot
+  cause load on the provider.
+- A failed fetch keeps the cached keys. A token with an unknown key is then unverified (`KeysUnavailable`, to be
+  retried) rather than invalid.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 def fetch_over_https(url: str) -> bytes:
-    """The document at the URL: at most 256 KB within 3 seconds; see `http_fetch`. Raises `OSError`."""
+    """Return the document at the URL: at most 256 KB within 3 seconds (see `http_fetch`). Raises `OSError`."""
     from chalicelib.identity.http_fetch import get_document
 
     return get_document(url)
@@ -41,7 +41,7 @@ def fetch_over_https(url: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _CachedKeySet:
-    """What the last fetch left behind. Replaced as a whole, so it can be read without a lock."""
+    """The result of the last fetch. It is replaced as a whole, so reading it needs no lock."""
 
     keys: KeySet | None = None
     fetched_at: float = -math.inf
@@ -50,11 +50,11 @@ class _CachedKeySet:
 
 
 class JwksKeys:
-    """The keys behind one JWKS URL; a `KeySource` of the token verifier. Thread-safe; fetches nothing early.
+    """The keys of one JWKS URL; a `KeySource` of the token verifier. Thread-safe. Keys are fetched on demand.
 
     `fetch` returns the document at a URL or raises `OSError`. `clock`, `lifetime` and `min_refresh` are in
-    seconds; the clock need only run forward. Raises `ValueError` for a URL that is not https (plain http is
-    allowed to this very machine).
+    seconds; the clock must be monotonic. Raises `ValueError` if the URL is not https (plain http is allowed for
+    loopback addresses).
     """
 
     def __init__(
@@ -76,10 +76,10 @@ class JwksKeys:
         self._fetching = threading.Lock()
 
     def find(self, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
-        """The key of this id made for this algorithm; without an id, the only one made for the algorithm.
+        """Return the key with this id for this algorithm; without an id, the only key for the algorithm.
 
-        None if the provider has no such key. Raises `KeysUnavailable` if that cannot be said, because there
-        are no keys yet, or because the fetch that might have brought it failed.
+        Returns None if the provider has no such key. Raises `KeysUnavailable` if that is unknown, because no
+        fetch has succeeded yet, or because the fetch for this key failed.
         """
         known = self._known
         if self._clock() - known.fetched_at >= self._lifetime:
@@ -91,20 +91,20 @@ class JwksKeys:
         if key is None and known.failed:
             raise KeysUnavailable(
                 "the keys to verify this token cannot be fetched at the moment",
-                retry_after=self._pause(known),
+                retry_after=self._cooldown(known),
             )
         return key
 
-    def _pause(self, known: _CachedKeySet) -> float:
-        """How long no fetch may start yet."""
+    def _cooldown(self, known: _CachedKeySet) -> float:
+        """Return the seconds until the next fetch may start."""
         return max(0.0, known.attempted_at + self._min_refresh - self._clock())
 
     def _refreshed(self, seen: _CachedKeySet, *, wait: bool) -> _CachedKeySet:
-        """What is known after one fetch more than `seen`; `seen` itself if no fetch may start now."""
-        if self._pause(seen) > 0 or not self._fetching.acquire(blocking=wait):
+        """Return the keys of a fetch after `seen`, or `seen` if no fetch may start now."""
+        if self._cooldown(seen) > 0 or not self._fetching.acquire(blocking=wait):
             return seen
         try:
-            if self._known is seen:  # else somebody fetched while we waited: theirs is ours
+            if self._known is seen:  # otherwise another thread fetched while this one waited
                 self._known = self._fetched(seen)
             return self._known
         finally:

@@ -1,26 +1,19 @@
-"""Who somebody is, after a token was verified: the only thing that the rest of the application reads."""
+"""The result of verification, the only part of a token that the application uses."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-DISPLAY_NAME_LENGTH = 100
-
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A verified person or program.
+    """A verified identity.
 
-    `participant_id` is the token's `sub`: 1-255 visible ASCII characters, `#`, `/` and `|` included.
-    `expires_at` is the token's `exp` in epoch seconds, rounded down and without leeway: whoever compares
-    it with a clock adds the leeway that the verification granted.
+    `participant_id` is the token's `sub`: 1 to 255 visible ASCII characters, including `#`, `/` and `|`.
+    `expires_at` is the token's `exp` in epoch seconds, rounded down and without leeway: a later check must grant
+    the same leeway as the verification.
     """
 
     participant_id: str
     name: str | None
     expires_at: int
-
-    @property
-    def display_name(self) -> str:
-        """The name if there is one, else the participant id cut to the length of a name."""
-        return self.name or self.participant_id[:DISPLAY_NAME_LENGTH]

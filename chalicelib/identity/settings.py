@@ -1,4 +1,4 @@
-"""What a deployment decides about identity: who may sign tokens, for whom, and how far clocks may differ."""
+"""The settings of token verification."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 
 from chalicelib.identity.jwks_url import validate_jwks_url
 
-MIN_SECRET_BYTES = 32  # RFC 7518 section 3.2: a key of the size of the hash output or larger
+MIN_SECRET_BYTES = 32  # RFC 7518 section 3.2: at least the size of the hash output
 MAX_LEEWAY = 300
 _KEY_MARKS = ("-----BEGIN", "ssh-rsa ", "ecdsa-sha2-", "ssh-ed25519 ", '"kty"')
 
 
 @dataclass(frozen=True, slots=True)
 class IdentitySettings:
-    """The settings of token verification, checked when they are made.
+    """The settings of token verification.
 
-    Raises `ValueError` that names the environment variable at fault and what to put there.
-    `leeway` is in seconds and is granted on both `exp` and `nbf`.
+    Raises `ValueError` if they are invalid; the message names the environment variable and what to set.
+    `leeway` is in seconds, for both `exp` and `nbf`.
     """
 
     secret: str | None = field(repr=False)
@@ -25,12 +25,12 @@ class IdentitySettings:
     audience: str | None
     leeway: int = 30
     secret_parameter: str | None = None
-    """Where the secret is kept instead: the name of a parameter that is read when a token first needs it."""
+    """The name of the parameter with the secret, which is read when a token first needs it."""
 
     def __post_init__(self) -> None:
         if self.secret is None and self.secret_parameter is None and self.jwks_url is None:
             raise ValueError(
-                "nobody could sign in: set CHAT_JWKS_URL to the key set of your identity provider,"
+                "no token could be verified: set CHAT_JWKS_URL to the key set of your identity provider,"
                 " or CHAT_JWT_SECRET to a secret of at least 32 bytes (for development)"
             )
         if self.secret is not None and self.secret_parameter is not None:
@@ -46,18 +46,18 @@ class IdentitySettings:
 
 
 def check_secret(secret: str) -> None:
-    """Raises `ValueError` if the secret is too short, or no secret at all."""
+    """Raise `ValueError` if the secret is too short, or is a public or private key."""
     try:
         size = len(secret.encode("utf-8"))
     except UnicodeEncodeError:
-        # The original error carries the secret.
+        # The original error contains the secret.
         raise ValueError("CHAT_JWT_SECRET is not valid UTF-8") from None
     if size < MIN_SECRET_BYTES:
         raise ValueError(f"CHAT_JWT_SECRET has {size} bytes: HS256 needs at least {MIN_SECRET_BYTES} bytes")
     if any(mark in secret for mark in _KEY_MARKS):
         raise ValueError(
-            "CHAT_JWT_SECRET holds a private or public key: everybody who knows the public key could sign"
-            " tokens with it; publish it as a key set and set CHAT_JWKS_URL instead"
+            "CHAT_JWT_SECRET is a private or public key: anyone who has the public key could sign tokens with it."
+            " Publish it as a key set, and set CHAT_JWKS_URL instead"
         )
 
 
@@ -69,6 +69,6 @@ def _check_jwks_url(url: str) -> None:
 
 
 def _check_not_blank(variable: str, value: str | None) -> None:
-    # A blank value would look like a check and be none, or be one that no token passes.
+    # A blank value would either disable the check or reject every token.
     if value is not None and not value.strip():
-        raise ValueError(f"{variable} is blank: give it a value, or do not set it at all")
+        raise ValueError(f"{variable} is blank: give it a value, or do not set it")

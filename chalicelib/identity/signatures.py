@@ -1,8 +1,8 @@
-"""Signatures by public keys, checked by PyJWT. Imported at the first token that needs it, for it is slow.
+"""Verification of public-key signatures with PyJWT. It is imported when a token needs it, because it loads slowly.
 
-What PyJWT does here: it takes the token apart once more, checks that the algorithm is the one asked for
-*and* the one that the key was made for, that an RSA key has 2,048 bits or more, that an EC key is on the
-curve of the algorithm, and the signature. What it does not do is ours: see `tokens` and `claims`.
+PyJWT parses the token again, and checks the signature, that the algorithm is both the requested one and the key's,
+that an RSA key has at least 2,048 bits, and that an EC key is on the algorithm's curve. The other checks are in
+`tokens` and `claims`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _JWS = jwt.PyJWS(
 
 
 def verify_signature(token: str, key: jwt.PyJWK, algorithm: str) -> bool:
-    """Whether this key made the token's signature by this algorithm."""
+    """Return whether the token has a valid signature of this key and algorithm."""
     try:
         _JWS.decode(token, key=key, algorithms=[algorithm])
     except jwt.PyJWTError:

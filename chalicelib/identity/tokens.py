@@ -1,9 +1,8 @@
-"""Verification of bearer tokens: from a text that anybody may send to an identity that can be relied on.
+"""Verification of bearer tokens.
 
-The configuration decides which algorithms there are, and the algorithm decides where its key comes from:
-HS256 only ever sees the secret, RS256 and ES256 only ever see public keys of their own type. A token can
-therefore not have its signature checked with a key that was meant for something else (RFC 8725
-sections 2.1 and 3.1). Keys, addresses of keys and certificates inside a token's header are not looked at.
+The settings determine the accepted algorithms, and the algorithm determines the key: HS256 uses only the secret,
+RS256 and ES256 only public keys of the matching type. A signature is therefore never checked with a key for
+another purpose (RFC 8725 sections 2.1 and 3.1). Keys, key URLs and certificates in a token's header are ignored.
 """
 
 from __future__ import annotations
@@ -26,20 +25,20 @@ __all__ = ["InvalidToken", "KeySource", "KeysUnavailable", "TokenVerifier"]
 
 
 class KeySource(Protocol):
-    """Where public signing keys come from."""
+    """A source of public signing keys."""
 
     def find(self, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
-        """The key of this id for RS256 or ES256; without an id, the only key there is for the algorithm.
+        """Return the key with this id for RS256 or ES256; without an id, the only key for the algorithm.
 
-        None if there is no such key; `KeysUnavailable` if that cannot be said at the moment.
+        Returns None if there is no such key. Raises `KeysUnavailable` if that is unknown at the moment.
         """
 
 
 class TokenVerifier:
-    """Verifies tokens by the secret, by public keys, or by both.
+    """Verifies tokens with the secret, with public keys, or with either. Thread-safe.
 
-    Thread-safe. `clock` gives epoch seconds; `read_secret` the value of the parameter that holds the secret, or
-    raises `KeysUnavailable`. Raises `ValueError` where the settings name a source that is not handed in.
+    `clock` returns epoch seconds. `read_secret` returns the value of the parameter with the secret, or raises
+    `KeysUnavailable`. Raises `ValueError` if the settings name a source that is not passed.
     """
 
     def __init__(
@@ -51,9 +50,9 @@ class TokenVerifier:
         read_secret: Callable[[str], str] | None = None,
     ) -> None:
         if keys is None and settings.jwks_url is not None:
-            raise ValueError("the settings name a JWKS URL: a key source is needed for it")
+            raise ValueError("the settings have a JWKS URL: `keys` is required")
         if read_secret is None and settings.secret_parameter is not None:
-            raise ValueError("the settings name a parameter for the secret: a way to read it is needed")
+            raise ValueError("the settings have a parameter for the secret: `read_secret` is required")
         self._settings = settings
         self._secret = None if settings.secret is None else settings.secret.encode("utf-8")
         self._read_secret = read_secret
@@ -61,18 +60,17 @@ class TokenVerifier:
         self._clock = clock
 
     def verify(self, token: str) -> Identity:
-        """The identity that the token proves.
+        """Return the identity in a token.
 
-        Raises `InvalidToken` where it proves none, and `KeysUnavailable` where the keys to judge it by
-        cannot be had at the moment.
+        Raises `InvalidToken` if it is not valid, and `KeysUnavailable` if the keys cannot be fetched now.
         """
         jws = parse_jws(token)
-        # `crit` lists extensions that must be understood, and we have none (RFC 7515 section 4.1.11). `b64`
-        # changes what is signed (RFC 7797); it must be listed there and is refused even if it is not.
+        # `crit` lists extensions that must be understood, and none is supported (RFC 7515 section 4.1.11). `b64`
+        # changes the signed bytes (RFC 7797); it must be listed in `crit`, but is rejected in any case.
         if "crit" in jws.header or "b64" in jws.header:
             raise InvalidToken("the token uses an extension that is not supported (crit)")
         if not self._is_signed(token, jws):
-            raise InvalidToken("the token's signature does not hold")
+            raise InvalidToken("the token's signature is not valid")
         return validate_claims(json_object(jws.payload), self._settings, self._clock())
 
     def _is_signed(self, token: str, jws: CompactJws) -> bool:
@@ -82,10 +80,10 @@ class TokenVerifier:
             case ("RS256" | "ES256") as algorithm if self._keys is not None:
                 return _has_public_signature(token, _key_for(jws, algorithm, self._keys), algorithm)
             case _:
-                raise InvalidToken("the token is signed by an algorithm that is not accepted here")
+                raise InvalidToken("the token is signed with an algorithm that is not accepted")
 
     def _hmac_secret(self) -> bytes | None:
-        """The secret, read when a token first needs it and kept; a failure is not kept."""
+        """Return the secret, read on first use and cached. A failure is not cached."""
         name = self._settings.secret_parameter
         if self._secret is None and name is not None and self._read_secret is not None:
             self._secret = self._read_secret(name).encode("utf-8")
@@ -93,7 +91,7 @@ class TokenVerifier:
 
 
 def _has_hmac(jws: CompactJws, secret: bytes) -> bool:
-    # HMAC is in the standard library; PyJWT would load the whole of `cryptography` for these two calls.
+    # PyJWT would load `cryptography` for this; the standard library is enough.
     return hmac.compare_digest(hmac.digest(secret, jws.signing_input, "sha256"), jws.signature)
 
 

@@ -1,6 +1,6 @@
-"""What every handler does around its work: say which invocation this is, and tell at the end what was measured.
+"""The context of every handler: sets the current invocation, and writes its metrics at the end.
 
-By then the acknowledgement is out and everybody was posted to: nobody waits for the line.
+By then the acknowledgement and the pushes have been posted, so no client waits for it.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ _numbers = itertools.count()
 
 @contextmanager
 def invocation(function: str, **ids: str | None) -> Iterator[None]:
-    """An invocation of a function (by its name in `infra/template/names.py`), about what `ids` say."""
+    """Run an invocation of a function (its name in `infra/template/names.py`), with `ids` for its log lines."""
     _set_up()
-    this = context.Invocation(function, cold_start=next(_numbers) == 0, **ids)
-    token = context.enter(this)
+    current = context.Invocation(function, cold_start=next(_numbers) == 0, **ids)
+    token = context.enter(current)
     try:
         yield
     finally:
         stage = _stage()
         if stage is not None:
-            metrics.write(this, stage)
+            metrics.write(current, stage)
         context.leave(token)
 
 
 @functools.cache
 def _set_up() -> None:
-    """Before the first line: the settings, which may be wrong, are not needed for it."""
+    """Configure logging. This does not need the settings, which may be wrong."""
     if is_lambda():
         logs.install()
 
 
 def _stage() -> str | None:
-    """The stage to write metrics for, None to write none."""
+    """Return the stage of the metrics, None to write no metrics."""
     try:
         return current_settings().stage
     except SettingsError:
-        # It is answered with INTERNAL and logged by then.
+        # The handler has logged it, and answered with INTERNAL.
         return None

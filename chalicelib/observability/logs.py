@@ -1,10 +1,10 @@
-"""Log lines: one whole JSON object each, with ids, never with texts, tokens, query strings or errors' messages.
+"""Log lines: one JSON object each, with ids, and never with content, tokens, query strings or messages of errors.
 
-What is logged anywhere gets this form on Lambda, by `install`. In development the same records go to whatever
-handler is there, where they are sentences for people.
+On Lambda, `install` gives all log records this form. In development, the same records go to the installed handler
+as sentences for people.
 
-A line of ours has a name (`event`) and `fields`, given to `logging` as `extra`. Of what a library logs, only the
-template is kept: what it would fill in can hold what a client sent.
+A record of this project has a name (`event`) and `fields`, passed to `logging` as `extra`. Of a library's record
+only the template is kept, because its arguments can contain what a client sent.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ from chalicelib.core.kernel.clock import rfc3339
 from chalicelib.observability import context
 
 METRICS = "chalicelib.metrics"
-"""The logger of lines that have their form already (`metrics.py`)."""
+"""The logger of lines that are already formatted (`metrics.py`)."""
 _LEVELS = {logging.WARNING: "WARN", logging.CRITICAL: "FATAL"}
-"""Where Lambda's names for levels are not Python's (Lambda developer guide, "Log-level filtering")."""
+"""Lambda's names of levels, where they differ from Python's (Lambda developer guide, "Log-level filtering")."""
 _CHAIN = 8
-"""Errors of a chain that are told: more would be a loop."""
+"""The maximum number of errors of a chain: more would be a cycle."""
 _logger = logging.getLogger(__name__)
 
 
 def log_failure(error: BaseException, **fields: str) -> None:
-    """Log what went wrong on our side: the kind and place of each error of the chain, not its message.
+    """Log a failure: the type and place of each error of the chain, without the messages. Does not raise.
 
-    A message can hold what a client sent; kinds and places cannot. Does not raise.
+    A message can contain what a client sent; types and places cannot.
     """
     try:
-        errors = [_describe_error(each) for each in _chain(error)]
-    except Exception:  # noqa: BLE001 — an error that cannot even be looked at must not cost the client its answer
+        errors = [_describe_error(cause) for cause in _chain(error)]
+    except Exception:  # noqa: BLE001 — the client must get its response even if the error cannot be inspected
         errors = [type(error).__name__]
     invocation = context.current()
-    known = {} if invocation is None else invocation.ids
-    said = " ".join(f"{name}={value}" for name, value in {**known, **fields}.items())
+    ids = {} if invocation is None else invocation.ids
+    details = " ".join(f"{name}={value}" for name, value in {**ids, **fields}.items())
     extra = {"event": "failure", "fields": {"errors": errors, **fields}}
-    with contextlib.suppress(Exception):  # whatever handler is there: a line is not worth a message
-        _logger.error("failure: %s (%s)", " < ".join(errors), said, extra=extra)
+    with contextlib.suppress(Exception):  # the installed handler may raise, and that must not fail the request
+        _logger.error("failure: %s (%s)", " < ".join(errors), details, extra=extra)
 
 
 def _chain(error: BaseException) -> list[BaseException]:
     chain: list[BaseException] = []
-    seen: BaseException | None = error
-    while seen is not None and len(chain) < _CHAIN:
-        chain.append(seen)
-        seen = seen.__cause__
+    cause: BaseException | None = error
+    while cause is not None and len(chain) < _CHAIN:
+        chain.append(cause)
+        cause = cause.__cause__
     return chain
 
 
@@ -66,7 +66,7 @@ def _describe_error(error: BaseException) -> str:
 
 
 def _code(error: BaseException) -> str:
-    """The error code of an AWS service, which its kind does not tell."""
+    """Return the error code of an AWS service, which the type does not show."""
     response = getattr(error, "response", None)
     code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
     return f"({code})" if isinstance(code, str) else ""
@@ -76,10 +76,10 @@ def _code(error: BaseException) -> str:
 
 
 class JsonFormatter(logging.Formatter):
-    """Makes one JSON object of a record, without a line break in it."""
+    """Formats a record as one JSON object without line breaks."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The object: when, how bad, what, in which invocation, and what else there is to say."""
+        """Return the object: time, level, event, invocation and fields."""
         if record.name == METRICS:
             return record.getMessage()
         fields: Mapping[str, Any] | None = getattr(record, "fields", None)
@@ -87,16 +87,16 @@ class JsonFormatter(logging.Formatter):
             "timestamp": rfc3339(int(record.created * 1000)),
             "level": _LEVELS.get(record.levelno, record.levelname),
             "event": getattr(record, "event", "log"),
-            **_where(),
+            **_invocation_fields(),
         }
-        # What Lambda's own filter puts at a record: the invocation in the lines of the platform.
+        # Set by Lambda's own filter: the id of the invocation in the platform's lines.
         if request := getattr(record, "aws_request_id", None):
             line["lambda_request_id"] = request
         line |= _library_fields(record) if fields is None else fields
         return json.dumps(line, separators=(",", ":"), default=_type_name)
 
 
-def _where() -> dict[str, Any]:
+def _invocation_fields() -> dict[str, Any]:
     invocation = context.current()
     if invocation is None:
         return {}
@@ -105,53 +105,52 @@ def _where() -> dict[str, Any]:
 
 
 def _library_fields(record: logging.LogRecord) -> dict[str, Any]:
-    """What is said of a record that is no event of ours."""
-    ours = record.name.partition(".")[0] == "chalicelib"
-    said: dict[str, Any] = {
+    """Return the fields of a record without `fields`."""
+    is_own = record.name.partition(".")[0] == "chalicelib"
+    found: dict[str, Any] = {
         "logger": record.name,
-        "message": record.getMessage() if ours else str(record.msg),
+        "message": record.getMessage() if is_own else str(record.msg),
         "at": f"{record.filename}:{record.lineno}",
     }
     if record.exc_info and record.exc_info[1] is not None:
-        said["errors"] = [_describe_error(each) for each in _chain(record.exc_info[1])]
-    return said
+        found["errors"] = [_describe_error(error) for error in _chain(record.exc_info[1])]
+    return found
 
 
 def _type_name(value: object) -> str:
-    """What stands for a value that JSON does not know: it may be anything, so not its text."""
+    """Return the replacement of a value that JSON cannot encode. Its text could contain anything."""
     return type(value).__name__
 
 
 class StdoutHandler(logging.Handler):
-    """Writes each record as one line, in one piece. Never raises: a line is not worth a message."""
+    """Writes each record as one line, in one call. Never raises: a log line must not fail a request."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        """`stream` is where to write; without one, what stdout is by then."""
+        """`stream` defaults to the stdout of the time of writing."""
         super().__init__()
         self._stream = stream
         self.setFormatter(JsonFormatter())
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write it."""
+        """Write a record."""
         try:
             stream = self._stream or sys.stdout
             stream.write(f"{self.format(record)}\n")
             stream.flush()
-        except Exception:  # noqa: BLE001, S110 — and where could it be told?
+        except Exception:  # noqa: BLE001, S110 — there is no other place to report it
             pass
 
 
 def install() -> None:
-    """Give all lines of this process that form, those of libraries and Python's warnings as well.
+    """Format all log records of this process, including those of libraries and Python's warnings.
 
-    Below `WARNING` nothing is written, whatever level the function is set to: the SDK's own debugging lines
-    hold whole requests.
+    Nothing below `WARNING` is written, whatever level the function has: debug lines of the SDK contain requests.
     """
     root = logging.getLogger()
     handler = StdoutHandler()
     for other in list(root.handlers):
-        for each in other.filters:
-            handler.addFilter(each)
+        for log_filter in other.filters:
+            handler.addFilter(log_filter)
         root.removeHandler(other)
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
@@ -166,6 +165,6 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """A warning of Python's, by its kind and place: its text may quote a value. Else it were lines on stderr."""
+    """Log a warning by its type and place: its text may quote a value. By default it would go to stderr."""
     fields = {"kind": category.__name__, "at": f"{filename.rpartition('/')[2]}:{lineno}"}
-    _logger.warning("a warning of Python's: %s", fields, extra={"event": "warning", "fields": fields})
+    _logger.warning("Python warning: %s", fields, extra={"event": "warning", "fields": fields})

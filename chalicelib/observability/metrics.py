@@ -1,8 +1,8 @@
-"""Metrics in CloudWatch's embedded format: a log line of which CloudWatch itself takes the figures.
+"""Metrics in CloudWatch's embedded metric format: log lines from which CloudWatch extracts the values.
 
-At most one line an invocation, and none if there is nothing to tell. Its only dimension is the stage, so every
-measure is one metric; what else is in the line (function, ids) can be searched for and costs no metric.
-(CloudWatch user guide, "Specification: Embedded metric format".)
+There is at most one line per invocation, and none without metrics. The only dimension is the stage, so that each
+metric is billed once; the other fields (function, ids) are searchable and cost nothing (CloudWatch user guide,
+"Specification: Embedded metric format").
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from chalicelib.observability.context import Invocation
 
 NAMESPACE = "Chat"
 MAX_VALUES = 100
-"""Values of one metric in a line."""
+"""The maximum number of values of one metric in a line."""
 _IDS = ("request_id", "connection_id", "conversation_id")
-"""What a line says besides the figures. Who somebody is does not belong to them."""
+"""The ids in a line. The participant id is not one of them."""
 _logger = logging.getLogger(logs.METRICS)
 _logger.setLevel(logging.INFO)
 
 
 def write(invocation: Invocation, stage: str) -> None:
-    """Write the line of an invocation. Does not raise: a figure is not worth a message."""
+    """Write the line of an invocation. Does not raise: a metric must not fail a request."""
     try:
         written = line(invocation, stage, time.time_ns() // 1_000_000)
         if written:
@@ -35,20 +35,20 @@ def write(invocation: Invocation, stage: str) -> None:
 
 
 def line(invocation: Invocation, stage: str, timestamp: int) -> str:
-    """The line, empty if nothing was measured. `timestamp` is in milliseconds since the epoch."""
+    """Return the line, empty without metrics. `timestamp` is in milliseconds since the epoch."""
     values: dict[Metric, list[float]] = {}
-    for what, value in list(invocation.metrics):
-        known = values.setdefault(what, [])
-        if known and what.is_counter:
-            known[0] += value
-        elif len(known) < MAX_VALUES:
-            known.append(value)
+    for metric, value in list(invocation.metrics):
+        recorded = values.setdefault(metric, [])
+        if recorded and metric.is_counter:
+            recorded[0] += value
+        elif len(recorded) < MAX_VALUES:
+            recorded.append(value)
     if not values:
         return ""
     definition = {
         "Namespace": NAMESPACE,
         "Dimensions": [["Stage"]],
-        "Metrics": [{"Name": each.value, "Unit": each.unit} for each in values],
+        "Metrics": [{"Name": metric.value, "Unit": metric.unit} for metric in values],
     }
     return json.dumps(
         {
@@ -56,7 +56,7 @@ def line(invocation: Invocation, stage: str, timestamp: int) -> str:
             "Stage": stage,
             "function": invocation.function,
             **{name: invocation.ids[name] for name in _IDS if name in invocation.ids},
-            **{each.value: found if len(found) > 1 else found[0] for each, found in values.items()},
+            **{metric.value: found if len(found) > 1 else found[0] for metric, found in values.items()},
         },
         separators=(",", ":"),
     )

@@ -14,9 +14,11 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.e2e import bad_values
-from tests.e2e.bad_values import Bad, object_text
+from chalicelib.core.protocol import requests
+from chalicelib.core.protocol.validation import Request
 from tests.e2e.conftest import People, anybody
+from tests.support import bad_values
+from tests.support.bad_values import Bad, object_text
 from tests.support.client import Answer, Http, Person, Stage
 
 
@@ -60,25 +62,23 @@ MESSAGE = {"content": '"hello"'}
 CONVERSATION = {"title": '"Title"'}
 PARTICIPANT = {"participant_id": '"somebody"', "name": '"Somebody"'}
 
-BODIES: dict[str, tuple[str, str, Mapping[str, str]]] = {
-    "create": ("POST", "/conversations", CONVERSATION),
-    "change": ("PATCH", "{}", {}),
-    "add": ("POST", "{}/participants", PARTICIPANT),
-    "give a role": ("PATCH", "{}/participants?participant_id=x", {}),
-    "invite": ("POST", "{}/invites", {}),
-    "send": ("POST", "{}/messages", MESSAGE),
-    "edit": ("PATCH", "{}/messages/1", {"content": '"hello"'}),
-    "read": ("PUT", "{}/read", {"sequence_id": "1"}),
-    "join": ("POST", "{}/join", {}),
-    "leave": ("POST", "{}/leave", {}),
-    "ticket": ("POST", "/tickets", {}),
+BODIES: dict[str, tuple[str, str, Mapping[str, str], type[Request]]] = {
+    "create": ("POST", "/conversations", CONVERSATION, requests.CreateConversation),
+    "change": ("PATCH", "{}", {}, requests.UpdateConversation),
+    "add": ("POST", "{}/participants", PARTICIPANT, requests.NewParticipant),
+    "give a role": ("PATCH", "{}/participants?participant_id=x", {}, requests.UpdateParticipant),
+    "invite": ("POST", "{}/invites", {}, requests.CreateInvite),
+    "send": ("POST", "{}/messages", MESSAGE, requests.SendMessage),
+    "edit": ("PATCH", "{}/messages/1", {"content": '"hello"'}, requests.EditMessage),
+    "read": ("PUT", "{}/read", {"sequence_id": "1"}, requests.MoveReadPointer),
+    "join": ("POST", "{}/join", {}, requests.Join),
+    "leave": ("POST", "{}/leave", {}, requests.EmptyBody),
+    "ticket": ("POST", "/tickets", {}, requests.EmptyBody),
 }
-"""Every route that reads a body: method, path, and the fields that it must have, as they are right."""
+"""Every route that reads a body: method, path, valid values of the required fields, and the model."""
 
-FIELDS: dict[tuple[str, str], Mapping[str, Bad]] = {
-    ("create", "title"): bad_values.TITLE | bad_values.NULL,
+MORE: dict[tuple[str, str], Mapping[str, Bad]] = {
     ("create", "participants"): {
-        "null": Bad("null"),
         "a string": Bad('"bob"'),
         "an object": Bad('{"participant_id":"bob","name":"Bob"}'),
         "strings": Bad('["bob"]', "0"),
@@ -97,41 +97,16 @@ FIELDS: dict[tuple[str, str], Mapping[str, Bad]] = {
         ),
         "ten thousand": Bad(json.dumps([{"participant_id": f"p{n}", "name": "P"} for n in range(5_000)])),
     },
-    ("create", "join_policy"): bad_values.JOIN_POLICY | bad_values.NULL,
-    ("create", "metadata"): bad_values.METADATA | bad_values.NULL,
-    ("change", "title"): bad_values.TITLE,
-    ("change", "join_policy"): bad_values.JOIN_POLICY,
-    ("change", "metadata"): bad_values.METADATA,
-    ("edit", "content"): bad_values.CONTENT | bad_values.NULL,
-    ("edit", "mentions"): bad_values.MENTIONS | bad_values.NULL,
-    ("edit", "metadata"): bad_values.METADATA | bad_values.NULL,
-    ("add", "participant_id"): bad_values.PARTICIPANT_ID | bad_values.NULL,
-    ("add", "name"): bad_values.NAME | bad_values.NULL,
-    ("add", "role"): bad_values.ROLE,
-    ("add", "type"): {**bad_values.NULL, "unknown": Bad('"robot"'), "a number": Bad("1")},
-    ("give a role", "role"): bad_values.ROLE,
-    ("give a role", "muted_for"): {
-        **bad_values.SEQUENCE_ID,
-        **bad_values.NULL,
-        "more than thirty days": Bad(str(30 * 24 * 3600 + 1)),
-    },
-    ("invite", "expires_in"): {
-        **bad_values.SEQUENCE_ID,
-        **bad_values.NULL,
-        "zero": Bad("0"),
-        "less than a minute": Bad("59"),
-        "more than thirty days": Bad(str(30 * 24 * 3600 + 1)),
-    },
-    ("invite", "max_uses"): {**bad_values.EVENT_SEQUENCE_ID, "more than a thousand": Bad("1001")},
-    ("send", "content"): bad_values.CONTENT | bad_values.NULL,
-    ("send", "client_message_id"): bad_values.CLIENT_MESSAGE_ID,
-    ("send", "reply_to"): bad_values.EVENT_SEQUENCE_ID,
-    ("send", "mentions"): bad_values.MENTIONS | bad_values.NULL,
-    ("send", "metadata"): bad_values.METADATA,
-    ("read", "sequence_id"): {**bad_values.SEQUENCE_ID, **bad_values.NULL, "beyond the head": Bad("1000")},
-    ("join", "invite"): {"a number": Bad("1"), "a list": Bad("[]"), "too long": Bad(json.dumps("x" * 129))},
+    ("read", "sequence_id"): {"beyond the head": Bad("1000")},
 }
-"""By route and field: values that are refused, at this field."""
+"""By route and field: values that are rejected for other reasons than the type of the field."""
+
+FIELDS: dict[tuple[str, str], Mapping[str, Bad]] = {
+    (route, field): {**bad_values.rejected_by(model, field), **MORE.get((route, field), {})}
+    for route, (_, _, _, model) in BODIES.items()
+    for field in model.model_fields
+}
+"""By route and field: values that are rejected, with the field as the place of the first problem."""
 
 EMPTY_IS_FINE = ("change", "join", "leave", "ticket", "give a role", "invite")
 """Routes at which no field must be there."""
@@ -139,7 +114,8 @@ EMPTY_IS_FINE = ("change", "join", "leave", "ticket", "give a role", "invite")
 
 @pytest.mark.parametrize(("route", "field"), FIELDS)
 def test_a_bad_value_is_refused_and_named(room: Room, route: str, field: str) -> None:
-    method, path, good = BODIES[route]
+    assert FIELDS[route, field], "no bad value is known of a field of this type"
+    method, path, good, _ = BODIES[route]
     for kind, bad in FIELDS[route, field].items():
         answer = room.sends(method, path, object_text({**good, field: bad.text}))
         assert (answer.status, answer.body["error"]["code"]) == (400, "VALIDATION_FAILED"), kind
@@ -150,7 +126,7 @@ def test_a_bad_value_is_refused_and_named(room: Room, route: str, field: str) ->
 
 @pytest.mark.parametrize("route", BODIES)
 def test_a_field_that_is_missing_is_named(room: Room, route: str) -> None:
-    method, path, good = BODIES[route]
+    method, path, good, _ = BODIES[route]
     for field in good:
         rest = {name: text for name, text in good.items() if name != field}
         error = room.sends(method, path, object_text(rest)).expect(400, "VALIDATION_FAILED")["error"]
@@ -160,7 +136,7 @@ def test_a_field_that_is_missing_is_named(room: Room, route: str) -> None:
 
 @pytest.mark.parametrize("route", BODIES)
 def test_an_unknown_field_is_refused(room: Room, route: str) -> None:
-    method, path, good = BODIES[route]
+    method, path, good, _ = BODIES[route]
     for name in bad_values.UNKNOWN_FIELDS:
         if name not in good:
             answer = room.sends(method, path, object_text({**good, name: "1"}))
@@ -171,7 +147,7 @@ def test_an_unknown_field_is_refused(room: Room, route: str) -> None:
 
 @pytest.mark.parametrize("route", BODIES)
 def test_a_body_that_is_not_json_is_refused(room: Room, route: str) -> None:
-    method, path, _ = BODIES[route]
+    method, path, *_ = BODIES[route]
     for kind, text in bad_values.NOT_JSON.items():
         answer = room.sends(method, path, text)
         assert (answer.status, answer.body["error"]["code"]) == (400, "INVALID_JSON"), kind
@@ -182,7 +158,7 @@ def test_a_body_that_is_not_json_is_refused(room: Room, route: str) -> None:
 
 @pytest.mark.parametrize("route", BODIES)
 def test_a_body_that_is_no_object_is_refused(room: Room, route: str) -> None:
-    method, path, _ = BODIES[route]
+    method, path, *_ = BODIES[route]
     for kind, text in bad_values.NO_OBJECT.items():
         answer = room.sends(method, path, text)
         assert (answer.status, answer.body["error"]["code"]) == (400, "VALIDATION_FAILED"), kind
@@ -191,14 +167,14 @@ def test_a_body_that_is_no_object_is_refused(room: Room, route: str) -> None:
 
 @pytest.mark.parametrize("route", [route for route in BODIES if route not in EMPTY_IS_FINE])
 def test_no_body_at_all_is_refused_where_one_is_needed(room: Room, route: str) -> None:
-    method, path, _ = BODIES[route]
+    method, path, *_ = BODIES[route]
     room.alice.request(method, path.format(room.path)).expect(400, "INVALID_JSON")
     room.is_as_before()
 
 
 @pytest.mark.parametrize("route", BODIES)
 def test_a_body_that_is_too_large_is_refused(room: Room, route: str) -> None:
-    method, path, good = BODIES[route]
+    method, path, good, _ = BODIES[route]
     text = object_text(good)
     room.sends(method, path, text + " " * (256 * 1024 + 1 - len(text))).expect(413, "TOO_LARGE")
     room.is_as_before()

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.kernel.limits import Limits
-from specs.glossary import codes
+from specs.error_codes import codes
 from tests.e2e.conftest import anybody
 from tests.e2e.fuzzing import Until, bounded, seeded
 from tests.support.client import Frame, Http, Person

@@ -26,12 +26,12 @@ DEFINITION = json.loads((Path(__file__).parents[2] / "infra" / "tables.json").re
 
 
 class Callbacks:
-    """API Gateway's callback API, as far as the app uses it: keeps what was posted, says who is gone."""
+    """A fake of API Gateway's callback API: records the posts, and answers 410 for stale connections."""
 
     def __init__(self) -> None:
         self.posted: list[tuple[str, dict[str, Any]]] = []
         self.closed: list[str] = []
-        self.gone: set[str] = set()
+        self.stale: set[str] = set()
         self.refused: set[str] = set()
         """Who is answered with 403, as without permission."""
         outer = self
@@ -44,7 +44,7 @@ class Callbacks:
                 connection_id = unquote(self.path.rpartition("/")[2])
                 if connection_id in outer.refused:
                     self._done(403)
-                elif connection_id in outer.gone:
+                elif connection_id in outer.stale:
                     self._done(410)
                 else:
                     outer.posted.append((connection_id, json.loads(body)))
@@ -66,7 +66,7 @@ class Callbacks:
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/dev"
 
-    def heard_by(self, connection_id: str) -> list[dict[str, Any]]:
+    def posted_to(self, connection_id: str) -> list[dict[str, Any]]:
         """What was posted to one socket."""
         return [frame for to, frame in self.posted if to == connection_id]
 

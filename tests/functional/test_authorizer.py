@@ -17,7 +17,7 @@ def decided(chat: Any, authorization: str) -> dict[str, Any]:
     return answer
 
 
-def test_a_valid_token_allows_every_route_and_hands_on_who_it_is(chat: Any) -> None:
+def test_valid_token_allows_every_route_and_passes_the_identity(chat: Any) -> None:
     answer = decided(chat, f"Bearer {token('auth0|alice', 'Alice')}")
     assert {"participant_id", "name", "expires_at"} == set(answer["context"])
     assert answer["context"]["participant_id"] == "auth0|alice"
@@ -29,12 +29,12 @@ def test_a_valid_token_allows_every_route_and_hands_on_who_it_is(chat: Any) -> N
     assert statement["Resource"] == ["arn:aws:execute-api:us-east-1:123456789012:abcd123/dev/*/*"]
 
 
-def test_a_token_without_a_name_has_none_in_the_context(chat: Any) -> None:
+def test_token_without_a_name_has_none_in_the_context(chat: Any) -> None:
     assert "name" not in decided(chat, f"Bearer {token('bob')}")["context"]
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer x", "Basic eDp5", "bearer a.b.c"])
-def test_everything_else_is_denied_not_raised(chat: Any, authorization: str) -> None:
+def test_invalid_token_is_denied_without_an_error(chat: Any, authorization: str) -> None:
     answer = decided(chat, authorization)
     (statement,) = answer["policyDocument"]["Statement"]
     assert statement["Resource"] == []

@@ -91,11 +91,11 @@ def test_every_line_of_a_function_is_one_json_object() -> None:
     assert done.stderr == ""
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert MARK not in done.stdout
-    told = [(line.get("event"), line.get("function")) for line in lines]
-    assert ("failure", "message") in told
-    assert ("failure", "disconnect") in told
-    assert ("failure", "sweep") in told
-    assert ("warning", None) in told
+    found = [(line.get("event"), line.get("function")) for line in lines]
+    assert ("failure", "message") in found
+    assert ("failure", "disconnect") in found
+    assert ("failure", "sweep") in found
+    assert ("warning", None) in found
     assert [line["logger"] for line in lines if line.get("event") == "log"] == ["urllib3", "chat"]
     named = [line for line in lines if "event" in line]
     assert all(line["level"] in ("WARN", "ERROR") and line["timestamp"].endswith("Z") for line in named)
@@ -135,7 +135,7 @@ def written(
 
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(secret=SECRETS)
-def test_nothing_that_a_client_sent_is_ever_in_a_line(chat: Any, written: io.StringIO, secret: str) -> None:
+def test_lines_never_have_what_a_client_sent(chat: Any, written: io.StringIO, secret: str) -> None:
     written.seek(0)
     written.truncate()
     connection = "Xux7aeaAFiACHZQ="
@@ -153,8 +153,8 @@ def test_nothing_that_a_client_sent_is_ever_in_a_line(chat: Any, written: io.Str
     arn = "arn:aws:execute-api:us-east-1:123456789012:abcd123/dev/GET/conversations"
     with contextlib.suppress(Unavailable):  # without settings; Lambda writes down what it says
         chat.auth({"type": "TOKEN", "methodArn": arn, "authorizationToken": f"Bearer {secret}"}, None)
-    who = {"participant_id": "alice", "name": secret, "expires_at": str(int(time.time()) + 60)}
-    _, made, _ = asked(chat, "POST", "/conversations", body=json.dumps({"title": secret}), who=who)
+    authorizer = {"participant_id": "alice", "name": secret, "expires_at": str(int(time.time()) + 60)}
+    _, made, _ = asked(chat, "POST", "/conversations", body=json.dumps({"title": secret}), authorizer=authorizer)
     where = made.get("conversation_id", secret)
     for conversation_id in (where, secret):
         asked(
@@ -164,7 +164,7 @@ def test_nothing_that_a_client_sent_is_ever_in_a_line(chat: Any, written: io.Str
             resource="/conversations/{conversation_id}/messages",
             parameters={"conversation_id": conversation_id},
             body=json.dumps({"content": secret, "client_message_id": "1"}),
-            who=who,
+            authorizer=authorizer,
         )
     frame = {"type": "message", "conversation_id": where, "client_message_id": "2", "content": secret}
     chat.message(saying({"type": "subscribe", "conversation_id": where}, connection), None)
@@ -173,4 +173,4 @@ def test_nothing_that_a_client_sent_is_ever_in_a_line(chat: Any, written: io.Str
     text = written.getvalue()
     assert MARK not in text
     lines = [json.loads(line) for line in text.splitlines()]
-    assert lines, "something is to be told in each of these cases"
+    assert lines, "each of these cases writes a line"

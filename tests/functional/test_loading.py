@@ -60,25 +60,25 @@ def load(store: RawPeer, **more: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", ["app", "message", "connect", "disconnect", "sweep", "worker"])
-def test_the_store_is_connected_to_before_the_first_event_and_asked_nothing(store: RawPeer, name: str) -> None:
+def test_init_phase_connects_to_the_store_without_a_request(store: RawPeer, name: str) -> None:
     assert load(store, _HANDLER=f"app.{name}") == [True, True, 1, None, []]
     assert len(store.connections) == 1
     assert store.requests == []
 
 
-def test_the_first_event_uses_that_connection_and_no_sdk(store: RawPeer) -> None:
+def test_first_event_uses_that_connection_and_no_sdk(store: RawPeer) -> None:
     assert load(store, _HANDLER="app.message", ASK="1") == [True, True, 1, None, []]
     assert [number for number, _, _ in store.requests] == [0]
     assert len(store.connections) == 1
 
 
 @pytest.mark.parametrize("name", ["message", "connect", "disconnect", "sweep", "worker"])
-def test_what_only_http_needs_is_loaded_for_http_only(store: RawPeer, name: str) -> None:
+def test_modules_for_http_are_loaded_for_http_only(store: RawPeer, name: str) -> None:
     assert load(store, _HANDLER="app.app", WHAT="1") == [True, True, True]
     assert load(store, _HANDLER=f"app.{name}", WHAT="1") == [False, False, False]
 
 
-def test_outside_of_lambda_the_app_is_whole() -> None:
+def test_app_outside_of_lambda_has_all_handlers() -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import app; print(len(app.app.routes) > 10)"],
         cwd=ROOT, env={"PATH": "/usr/bin:/bin", "_HANDLER": "app.message"},
@@ -87,11 +87,11 @@ def test_outside_of_lambda_the_app_is_whole() -> None:
     assert done.stdout == "True\n"
 
 
-def test_the_authorizer_connects_to_nothing(store: RawPeer) -> None:
+def test_authorizer_opens_no_connection(store: RawPeer) -> None:
     assert load(store, _HANDLER="chalicelib.edge.http.auth") == [True, False, 0, None, []]
     assert store.connections == []
 
 
-def test_what_is_wrong_does_not_keep_the_app_from_loading(store: RawPeer) -> None:
+def test_app_loads_despite_wrong_settings(store: RawPeer) -> None:
     assert load(store, _HANDLER="app.message", CHAT_CONVERSATIONS_TABLE="") == [True, True, 0, None, []]
     assert load(store, _HANDLER="app.message", AWS_ENDPOINT_URL_DYNAMODB="http://127.0.0.1:9")[2] == 1

@@ -1,4 +1,4 @@
-"""What each function tells of an invocation: driven by events, read from the log as CloudWatch would."""
+"""The metrics of each function: driven by events, and read from the log as CloudWatch does."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def message(where: str, key: str) -> Json:
     return {"type": "message", "conversation_id": where, "client_message_id": key, "content": "hi"}
 
 
-def test_a_message_by_socket_is_one_line_with_all_there_is_to_tell(chat: Any, lines: Lines) -> None:
+def test_message_over_the_websocket_writes_one_line_with_all_metrics(chat: Any, lines: Lines) -> None:
     where = two_listening(chat)
     lines.take()
     chat.message(saying(message(where, "1"), "a="), None)
@@ -89,12 +89,12 @@ def test_a_repeat_is_a_duplicate_and_is_not_accepted_again(chat: Any, lines: Lin
     chat.message(saying(message(where, "1"), "a="), None)
     lines.take()
     chat.message(saying(message(where, "1"), "a="), None)
-    told = lines.measured()
-    assert (told["MessagesDuplicate"], told["PostsDelivered"]) == (1, 3)
-    assert "MessagesAccepted" not in told
+    measured = lines.measured()
+    assert (measured["MessagesDuplicate"], measured["PostsDelivered"]) == (1, 3)
+    assert "MessagesAccepted" not in measured
 
 
-def test_a_message_by_http_has_no_ack_to_wait_for(chat: Any, lines: Lines) -> None:
+def test_message_over_http_has_no_ack_latency(chat: Any, lines: Lines) -> None:
     where = two_listening(chat)
     lines.take()
     status, _, _ = asked(
@@ -113,26 +113,26 @@ def test_a_message_by_http_has_no_ack_to_wait_for(chat: Any, lines: Lines) -> No
     assert "AckLatency" not in line
 
 
-def test_who_sends_too_much_is_counted(chat: Any, lines: Lines) -> None:
+def test_rate_limited_message_is_counted(chat: Any, lines: Lines) -> None:
     where = two_listening(chat)
-    told = []
+    measured = []
     for number in range(8):
         lines.take()
         chat.message(saying(message(where, str(number)), "a="), None)
-        told.append(lines.measured())
-    assert any(each.get("MessagesRateLimited") == 1 for each in told)
-    assert all(("MessagesRateLimited" in each) != ("MessagesAccepted" in each) for each in told)
+        measured.append(lines.measured())
+    assert any(each.get("MessagesRateLimited") == 1 for each in measured)
+    assert all(("MessagesRateLimited" in each) != ("MessagesAccepted" in each) for each in measured)
 
 
-def test_who_is_gone_is_counted_once(chat: Any, callbacks: Callbacks, lines: Lines) -> None:
+def test_stale_connection_is_counted_once(chat: Any, callbacks: Callbacks, lines: Lines) -> None:
     where = two_listening(chat)
     lines.take()
-    callbacks.gone.add("b=")
+    callbacks.stale.add("b=")
     chat.message(saying(message(where, "1"), "a="), None)
-    told = lines.measured()
-    assert (told["PostsGone"], told["FanOutSize"], told["MessagesAccepted"]) == (1, 2, 1)
-    # The ack, the event, and that bob is gone.
-    assert told["PostsDelivered"] == 3
+    measured = lines.measured()
+    assert (measured["PostsGone"], measured["FanOutSize"], measured["MessagesAccepted"]) == (1, 2, 1)
+    # The ack, the event, and the presence of bob.
+    assert measured["PostsDelivered"] == 3
 
 
 class Broken(logging.Handler):
@@ -142,12 +142,12 @@ class Broken(logging.Handler):
         raise OSError("no space left on device")
 
 
-def test_a_log_that_is_broken_costs_nobody_a_message(chat: Any, callbacks: Callbacks, lines: Lines) -> None:
+def test_broken_log_does_not_lose_a_message(chat: Any, callbacks: Callbacks, lines: Lines) -> None:
     where = two_listening(chat)
     opened(chat, "bob", "c=")
     chat.message(saying({"type": "subscribe", "conversation_id": where}, "c="), None)
     callbacks.posted.clear()
-    callbacks.gone.add("b=")
+    callbacks.stale.add("b=")
     callbacks.refused.add("c=")
     broken = Broken()
     logging.getLogger().addHandler(broken)
@@ -155,21 +155,21 @@ def test_a_log_that_is_broken_costs_nobody_a_message(chat: Any, callbacks: Callb
         assert chat.message(saying(message(where, "1"), "a="), None) == {"statusCode": 200}
     finally:
         logging.getLogger().removeHandler(broken)
-    assert {"event", "message_ack"} <= {each["type"] for each in callbacks.heard_by("a=")}
+    assert {"event", "message_ack"} <= {each["type"] for each in callbacks.posted_to("a=")}
     stores = bootstrap.application().stores
     assert {each.connection_id for each in stores.subscriptions.subscribers(where)} == {"a=", "c="}
 
 
-def test_without_a_stage_there_is_no_line(chat: Any, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_line_is_written_without_a_stage(chat: Any, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CHAT_STAGE")
     current_settings.cache_clear()
     two_listening(chat)
     assert lines.take() == []
 
 
-def test_what_measures_nothing_writes_nothing(chat: Any, lines: Lines) -> None:
+def test_event_without_metrics_writes_no_line(chat: Any, lines: Lines) -> None:
     two_listening(chat)
-    asked(chat, "GET", "/health", who={})
+    asked(chat, "GET", "/health", authorizer={})
     lines.take()
     asked(chat, "GET", "/conversations")
     chat.connect(connecting({}), None)

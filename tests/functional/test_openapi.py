@@ -13,8 +13,8 @@ from tests.functional.test_rest_events import asked
 PUBLISHED = json.loads((Path(__file__).parents[2] / "docs" / "openapi.json").read_text(encoding="utf-8"))
 
 
-def test_the_published_document_is_served_to_everybody(chat: Any) -> None:
-    status, document, headers = asked(chat, "GET", "/openapi.json", who={})
+def test_published_document_is_served_without_a_credential(chat: Any) -> None:
+    status, document, headers = asked(chat, "GET", "/openapi.json", authorizer={})
     assert (status, document) == (200, PUBLISHED)
     assert headers["Content-Type"] == "application/json"
     assert headers["Cache-Control"] == "public, max-age=300"
@@ -22,16 +22,16 @@ def test_the_published_document_is_served_to_everybody(chat: Any) -> None:
 
 
 @pytest.mark.parametrize("known", ["{tag}", "W/{tag}", '"other", {tag}', "*"])
-def test_who_has_it_already_is_told_so(known: str, chat: Any) -> None:
-    tag = asked(chat, "GET", "/openapi.json", who={})[2]["ETag"]
+def test_matching_etag_is_answered_with_304(known: str, chat: Any) -> None:
+    tag = asked(chat, "GET", "/openapi.json", authorizer={})[2]["ETag"]
     assert tag.startswith('"')
     status, nothing, headers = asked(
-        chat, "GET", "/openapi.json", who={}, headers={"if-none-match": known.format(tag=tag)}
+        chat, "GET", "/openapi.json", authorizer={}, headers={"if-none-match": known.format(tag=tag)}
     )
     assert (status, nothing, headers["ETag"]) == (304, {}, tag)
 
 
 @pytest.mark.parametrize("known", ['"other"', ""])
-def test_who_has_another_one_gets_this_one(known: str, chat: Any) -> None:
-    status, document, _ = asked(chat, "GET", "/openapi.json", who={}, headers={"if-none-match": known})
+def test_other_etag_is_answered_with_the_document(known: str, chat: Any) -> None:
+    status, document, _ = asked(chat, "GET", "/openapi.json", authorizer={}, headers={"if-none-match": known})
     assert (status, document["openapi"]) == (200, "3.1.0")

@@ -19,7 +19,7 @@ def asked(
     *,
     resource: str | None = None,
     body: str | None = None,
-    who: dict[str, Any] | None = None,
+    authorizer: dict[str, Any] | None = None,
     headers: dict[str, str] | None = None,
     parameters: dict[str, str] | None = None,
 ) -> tuple[int, dict[str, Any], dict[str, str]]:
@@ -42,7 +42,7 @@ def asked(
             "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
             "stage": "dev",
             "identity": {"sourceIp": "192.0.2.1"},
-            "authorizer": soon if who is None else who,
+            "authorizer": soon if authorizer is None else authorizer,
         },
         "body": body,
         "isBase64Encoded": False,
@@ -51,7 +51,7 @@ def asked(
     return answer["statusCode"], json.loads(answer["body"] or "{}"), answer["headers"]
 
 
-def test_a_conversation_is_made_for_whom_the_authorizer_names(chat: Any) -> None:
+def test_conversation_is_created_for_the_identity_of_the_authorizer(chat: Any) -> None:
     status, made, headers = asked(chat, "POST", "/conversations", body='{"title":"Trip"}')
     assert (status, made["created_by"]) == (201, "alice")
     assert headers["Content-Type"] == "application/json"
@@ -59,7 +59,7 @@ def test_a_conversation_is_made_for_whom_the_authorizer_names(chat: Any) -> None
 
 
 @pytest.mark.parametrize(
-    "who",
+    "authorizer",
     [
         {"participant_id": "alice", "expires_at": "1"},
         {"participant_id": "alice", "expires_at": str(int(time.time()) - 31)},
@@ -68,13 +68,13 @@ def test_a_conversation_is_made_for_whom_the_authorizer_names(chat: Any) -> None
         {"principalId": "participant"},
     ],
 )
-def test_an_identity_from_the_cache_is_looked_at_again(chat: Any, who: dict[str, Any]) -> None:
-    status, body, _ = asked(chat, "GET", "/conversations", who=who)
+def test_cached_identity_is_checked_for_expiry(chat: Any, authorizer: dict[str, Any]) -> None:
+    status, body, _ = asked(chat, "GET", "/conversations", authorizer=authorizer)
     assert (status, body["error"]["code"]) == (401, "UNAUTHORIZED")
     assert body["request_id"] == "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 
 
-def test_every_page_may_read_answers_unless_origins_are_named(chat: Any) -> None:
+def test_responses_allow_any_origin_by_default(chat: Any) -> None:
     _, _, headers = asked(chat, "GET", "/conversations", headers={"origin": "https://a.example"})
     assert headers["Access-Control-Allow-Origin"] == "*"
 
@@ -89,7 +89,7 @@ def test_every_page_may_read_answers_unless_origins_are_named(chat: Any) -> None
     ],
 )
 @pytest.mark.parametrize("body", ['{"title":"Trip"}', "{"])
-def test_where_origins_are_named_only_they_may_read_answers_and_errors(
+def test_responses_allow_only_the_configured_origins(
     chat: Any, monkeypatch: pytest.MonkeyPatch, asking: str | None, allowed: str, body: str
 ) -> None:
     monkeypatch.setenv("CHAT_ALLOWED_ORIGINS", "https://a.example, https://b.example")
@@ -100,7 +100,7 @@ def test_where_origins_are_named_only_they_may_read_answers_and_errors(
     assert answered["Vary"] == "Origin"
 
 
-def test_a_defect_is_told_by_nothing_but_the_request_id(
+def test_defect_is_answered_with_the_request_id_only(
     chat: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delenv("CHAT_CONNECTIONS_TABLE")
@@ -109,7 +109,7 @@ def test_a_defect_is_told_by_nothing_but_the_request_id(
     status, body, _ = asked(chat, "POST", "/conversations", body='{"title":"a secret title"}')
     assert status == 500
     assert body == {
-        "error": {"code": "INTERNAL", "message": "Something went wrong on our side."},
+        "error": {"code": "INTERNAL", "message": "An internal error occurred."},
         "request_id": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
     }
     assert "c6af9ac6-7b61-11e6-9a41-93e8deadbeef" in caplog.text
@@ -117,12 +117,12 @@ def test_a_defect_is_told_by_nothing_but_the_request_id(
     assert "secret title" not in caplog.text
 
 
-def test_health_looks_at_both_tables_and_needs_nobody(chat: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    status, body, _ = asked(chat, "GET", "/health", who={})
+def test_health_checks_both_tables_without_a_credential(chat: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    status, body, _ = asked(chat, "GET", "/health", authorizer={})
     assert (status, body["checks"]) == (200, {"conversations": "ok", "connections": "ok"})
     monkeypatch.setenv("CHAT_CONNECTIONS_TABLE", "no-such-table")
     for cache in (current_settings, bootstrap.application):
         cache.cache_clear()
-    status, body, _ = asked(chat, "GET", "/health", who={})
+    status, body, _ = asked(chat, "GET", "/health", authorizer={})
     assert (status, body["status"]) == (503, "unavailable")
     assert body["checks"] == {"conversations": "ok", "connections": "unavailable"}

@@ -39,7 +39,7 @@ def verified(secret: str = SECRET) -> Identity:
     return bootstrap.verifier()(mint("alice", secret=secret))
 
 
-def test_it_is_read_when_a_token_needs_it_and_kept(kept_elsewhere: Any) -> None:
+def test_parameter_is_read_on_first_use_and_cached(kept_elsewhere: Any) -> None:
     put(kept_elsewhere, SECRET)
     assert verified().participant_id == "alice"
     kept_elsewhere.delete_parameter(Name=NAME)
@@ -49,7 +49,7 @@ def test_it_is_read_when_a_token_needs_it_and_kept(kept_elsewhere: Any) -> None:
 
 
 @pytest.mark.parametrize("useless", [None, "short"])
-def test_what_cannot_be_read_is_tried_again(kept_elsewhere: Any, useless: str | None) -> None:
+def test_failed_read_is_retried(kept_elsewhere: Any, useless: str | None) -> None:
     if useless is not None:
         put(kept_elsewhere, useless)
     with pytest.raises(Unavailable):
@@ -58,6 +58,6 @@ def test_what_cannot_be_read_is_tried_again(kept_elsewhere: Any, useless: str | 
     assert verified().participant_id == "alice"
 
 
-def test_the_application_is_made_without_it(kept_elsewhere: Any) -> None:
+def test_application_is_built_without_the_parameter(kept_elsewhere: Any) -> None:
     # The functions that never see a token may not read the parameter.
     assert bootstrap.application().stores.event_log.head("conv_none") is None

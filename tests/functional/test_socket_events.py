@@ -91,7 +91,7 @@ def conversation(owner: str, *others: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["Authorization", "authorization", "AUTHORIZATION"])
-def test_a_bearer_token_opens_a_socket(chat: Any, name: str) -> None:
+def test_bearer_token_opens_a_connection(chat: Any, name: str) -> None:
     answer = chat.connect(connecting({name: f"Bearer {token('alice')}"}), None)
     assert answer == {"statusCode": 200, "headers": {}}
     socket = bootstrap.application().stores.connections.get(CONNECTION)
@@ -100,13 +100,13 @@ def test_a_bearer_token_opens_a_socket(chat: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("separator", [", ", ",", " , "])
-def test_a_token_among_the_subprotocols_is_taken_and_not_repeated(chat: Any, separator: str) -> None:
+def test_token_in_the_subprotocols_is_accepted_and_not_echoed(chat: Any, separator: str) -> None:
     offered = separator.join(["chat.v1", f"bearer.{token('alice')}"])
     answer = chat.connect(connecting({"Sec-WebSocket-Protocol": offered}), None)
     assert answer == {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "chat.v1"}}
 
 
-def test_a_ticket_opens_one_socket(chat: Any) -> None:
+def test_ticket_opens_one_connection(chat: Any) -> None:
     identity = bootstrap.verifier()(token("alice", "Alice"))
     ticket = str(bootstrap.application().realtime.tickets.issue(identity)["ticket"])
     assert chat.connect(connecting({}, {"ticket": ticket}), None)["statusCode"] == 200
@@ -129,14 +129,14 @@ def test_a_ticket_opens_one_socket(chat: Any) -> None:
         ({}, {"ticket": "A" * 43}),
     ],
 )
-def test_who_cannot_say_who_they_are_is_answered_401(
+def test_handshake_without_valid_credential_is_answered_401(
     chat: Any, headers: dict[str, str], query: dict[str, str] | None
 ) -> None:
     assert chat.connect(connecting(headers, query), None) == {"statusCode": 401}
     assert bootstrap.application().stores.connections.get(CONNECTION) is None
 
 
-def test_nothing_is_posted_while_a_socket_is_being_opened(chat: Any, callbacks: Callbacks) -> None:
+def test_nothing_is_posted_during_the_handshake(chat: Any, callbacks: Callbacks) -> None:
     opened(chat, "alice")
     conversation("alice")
     assert callbacks.posted == []
@@ -145,7 +145,7 @@ def test_nothing_is_posted_while_a_socket_is_being_opened(chat: Any, callbacks: 
 # ---- $default ------------------------------------------------------------------------------------------
 
 
-def test_a_first_frame_is_answered_and_makes_the_socket_reachable(chat: Any, callbacks: Callbacks) -> None:
+def test_first_frame_is_answered_and_makes_the_connection_active(chat: Any, callbacks: Callbacks) -> None:
     opened(chat, "alice")
     assert chat.message(saying({"type": "hello", "id": "1"}), None) == {"statusCode": 200}
     ((to, welcome),) = callbacks.posted
@@ -157,7 +157,7 @@ def test_a_first_frame_is_answered_and_makes_the_socket_reachable(chat: Any, cal
     assert socket.is_active
 
 
-def test_a_message_goes_from_one_socket_to_all_subscribers(chat: Any, callbacks: Callbacks) -> None:
+def test_message_is_pushed_to_all_subscribers(chat: Any, callbacks: Callbacks) -> None:
     where = conversation("alice", "bob")
     for person, connection in (("alice", "a="), ("bob", "b=")):
         opened(chat, person, connection)
@@ -165,7 +165,7 @@ def test_a_message_goes_from_one_socket_to_all_subscribers(chat: Any, callbacks:
     callbacks.posted.clear()
     frame = {"type": "message", "conversation_id": where, "client_message_id": "1", "content": "grüß dich"}
     chat.message(saying(frame, "a="), None)
-    by_alice, by_bob = callbacks.heard_by("a="), callbacks.heard_by("b=")
+    by_alice, by_bob = callbacks.posted_to("a="), callbacks.posted_to("b=")
     ack = next(each for each in by_alice if each["type"] == "message_ack")
     assert (ack["sequence_id"], ack["duplicate"]) == (2, False)
     (event,) = (each["event"] for each in by_bob)
@@ -174,54 +174,54 @@ def test_a_message_goes_from_one_socket_to_all_subscribers(chat: Any, callbacks:
     assert {"type": "event", "event": event} in by_alice
 
 
-def test_whoever_is_gone_is_forgotten_and_the_others_hear(chat: Any, callbacks: Callbacks) -> None:
+def test_stale_connection_is_removed_and_the_others_receive_the_event(chat: Any, callbacks: Callbacks) -> None:
     where = conversation("alice", "bob", "carol")
     for person, connection in (("alice", "a="), ("bob", "b="), ("carol", "c=")):
         opened(chat, person, connection)
         chat.message(saying({"type": "subscribe", "conversation_id": where}, connection), None)
-    callbacks.gone.add("b=")
+    callbacks.stale.add("b=")
     frame = {"type": "message", "conversation_id": where, "client_message_id": "1", "content": "hi"}
     chat.message(saying(frame, "a="), None)
-    assert any(each["type"] == "event" for each in callbacks.heard_by("c="))
+    assert any(each["type"] == "event" for each in callbacks.posted_to("c="))
     stores = bootstrap.application().stores
     assert {each.connection_id for each in stores.subscriptions.subscribers(where)} == {"a=", "c="}
     assert {"type": "presence", "online": False} in [
-        {"type": each["type"], "online": each.get("online")} for each in callbacks.heard_by("c=")
+        {"type": each["type"], "online": each.get("online")} for each in callbacks.posted_to("c=")
     ]
 
 
-def test_a_socket_that_was_wrongly_taken_for_gone_hears_again(chat: Any, callbacks: Callbacks) -> None:
-    test_whoever_is_gone_is_forgotten_and_the_others_hear(chat, callbacks)
-    callbacks.gone.clear()
+def test_connection_wrongly_marked_as_stale_receives_events_again(chat: Any, callbacks: Callbacks) -> None:
+    test_stale_connection_is_removed_and_the_others_receive_the_event(chat, callbacks)
+    callbacks.stale.clear()
     callbacks.posted.clear()
     chat.message(saying({"type": "ping"}, "b="), None)
-    assert callbacks.heard_by("b=")[0]["type"] == "pong"
+    assert callbacks.posted_to("b=")[0]["type"] == "pong"
     (where,) = {
         each.conversation_id
         for each in bootstrap.application().stores.subscriptions.subscriptions_of_connection("b=")
     }
     frame = {"type": "message", "conversation_id": where, "client_message_id": "2", "content": "again"}
     chat.message(saying(frame, "a="), None)
-    assert [each["event"]["content"] for each in callbacks.heard_by("b=") if each["type"] == "event"] == ["again"]
+    assert [each["event"]["content"] for each in callbacks.posted_to("b=") if each["type"] == "event"] == ["again"]
 
 
-def test_an_unknown_socket_is_told_and_closed(chat: Any, callbacks: Callbacks) -> None:
+def test_unknown_connection_is_notified_and_closed(chat: Any, callbacks: Callbacks) -> None:
     assert chat.message(saying({"type": "ping"}, "never="), None) == {"statusCode": 200}
-    (told,) = callbacks.heard_by("never=")
-    assert (told["type"], told["code"], told["reconnect"]) == ("disconnect", "UNAUTHORIZED", True)
+    (reply,) = callbacks.posted_to("never=")
+    assert (reply["type"], reply["code"], reply["reconnect"]) == ("disconnect", "UNAUTHORIZED", True)
     assert callbacks.closed == ["never="]
 
 
 @pytest.mark.parametrize("frame", ["", "{", "[]", '"\ud800"', '{"type":"shout"}', '{"action":"$connect"}'])
-def test_a_bad_frame_is_answered_and_closes_nothing(chat: Any, callbacks: Callbacks, frame: str) -> None:
+def test_bad_frame_is_answered_and_the_connection_stays_open(chat: Any, callbacks: Callbacks, frame: str) -> None:
     opened(chat, "alice")
     assert chat.message(saying(frame), None) == {"statusCode": 200}
-    (told,) = callbacks.heard_by(CONNECTION)
-    assert told["type"] == "error"
+    (reply,) = callbacks.posted_to(CONNECTION)
+    assert reply["type"] == "error"
     assert callbacks.closed == []
 
 
-def test_a_store_that_fails_is_told_as_retryable(
+def test_failure_of_the_store_is_a_retryable_error(
     chat: Any, callbacks: Callbacks, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     opened(chat, "alice")
@@ -230,15 +230,15 @@ def test_a_store_that_fails_is_told_as_retryable(
     bootstrap.application.cache_clear()
     frame = {"type": "ping", "id": "9"}
     assert chat.message(saying(frame), None) == {"statusCode": 200}
-    (told,) = callbacks.heard_by(CONNECTION)
-    assert (told["code"], told["retryable"], told["id"]) == ("UNAVAILABLE", True, "9")
+    (reply,) = callbacks.posted_to(CONNECTION)
+    assert (reply["code"], reply["retryable"], reply["id"]) == ("UNAVAILABLE", True, "9")
     assert "ResourceNotFoundException" in caplog.text
 
 
 # ---- $disconnect ---------------------------------------------------------------------------------------
 
 
-def test_a_closed_socket_leaves_nothing_behind_however_often_it_is_said(chat: Any, callbacks: Callbacks) -> None:
+def test_repeated_disconnect_leaves_nothing_behind(chat: Any, callbacks: Callbacks) -> None:
     where = conversation("alice")
     opened(chat, "alice")
     chat.message(saying({"type": "subscribe", "conversation_id": where}), None)
@@ -251,7 +251,7 @@ def test_a_closed_socket_leaves_nothing_behind_however_often_it_is_said(chat: An
         assert stores.connections.active_connections_of("alice") == []
 
 
-def test_the_sweep_clears_away_what_was_deleted(chat: Any) -> None:
+def test_sweep_deletes_the_items_of_deleted_conversations(chat: Any) -> None:
     where = conversation("alice", "bob")
     bootstrap.application().conversations.lifecycle.delete(Principal("alice", None), where)
     stores = bootstrap.application().stores

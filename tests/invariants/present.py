@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from tests.support.message_fields import CONTENT_FIELDS
+
 Event = dict[str, Any]
 MODERATE = ("owner", "moderator")
-SAID = ("content", "mentions", "metadata")
-"""What a message says, and its edits."""
 DELETED = "(deleted)"
 MOST_EMOJI = 20
 
@@ -51,7 +51,7 @@ class Messages:
             case "message_edited":
                 assert is_own, f"event {number} edits what another has said"
                 assert ("content" in event) == ("content" in now), f"of {target} and its edits not all are emptied"
-                now |= {name: event[name] for name in SAID if name in event}
+                now |= {name: event[name] for name in CONTENT_FIELDS if name in event}
                 now = {name: value for name, value in now.items() if name not in event or value not in ([], {})}
                 now["edited_at"] = event["created_at"]
             case "message_deleted":
@@ -96,7 +96,7 @@ class Messages:
         if "deleted_at" in shown:
             return shown == begun
         before = [without(begun, ("deleted_at",)), *(without(each, ("deleted_at",)) for each in later)]
-        return "content" in shown and without(shown, SAID) in before
+        return "content" in shown and without(shown, CONTENT_FIELDS) in before
 
     def keeps(self, shown: Event, kept: Event) -> bool:
         """Whether an event that somebody was shown is the one that is kept, but for what a deletion took of it."""
@@ -105,7 +105,7 @@ class Messages:
         target = kept.get("target", kept["sequence_id"])
         if target not in self.deleted_by or kept["type"] not in ("message", "message_edited"):
             return False
-        return without(shown, SAID) == without(kept, ("deleted_at",))
+        return without(shown, CONTENT_FIELDS) == without(kept, ("deleted_at",))
 
 
 def without(event: Mapping[str, Any], names: Collection[str]) -> Event:

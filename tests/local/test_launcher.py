@@ -114,9 +114,7 @@ def test_what_cannot_be_done_is_told_in_a_sentence(
 def test_a_setting_that_is_none_is_told_as_the_app_tells_it(instances: Instances, toy_app: Path) -> None:
     code, errors = instances.failure("--app-dir", str(toy_app), "--port", "0", CHAT_LIMIT_CONVERSATION="9")
     assert code == 1
-    assert errors.splitlines()[-1].startswith(
-        "The settings do not make up a chat: there is no setting CHAT_LIMIT_C"
-    )
+    assert errors.splitlines()[-1].startswith("The settings do not make up a chat: unknown setting CHAT_LIMIT_C")
     assert "Traceback" not in errors
 
 

@@ -1,62 +1,129 @@
-"""The generator stops, and says where to go on, at whatever nobody has described."""
+"""The generator stops at whatever has no description or example, and says what to do."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypedDict
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from typing_extensions import TypedDict
 
-from chalicelib.core.protocol.fields import Request
-from specs import examples, said_by_clients, said_by_us
+from chalicelib.core.protocol.fields import not_null
+from specs import examples
+from specs.docstrings import attribute_docstrings, described_by
 from specs.errors import SpecsError
+from specs.schemas import schema, schemas
 
 
-def _even(value: int) -> int:
-    return value
+class Base(TypedDict):
+    """A base."""
+
+    inherited: int
+    """Described in the base."""
 
 
-class Picky(Request):
-    """Validated by a function that no rule tells of."""
+class Described(Base):
+    """A TypedDict in which every field has a description."""
 
-    limit: Annotated[int, AfterValidator(_even)]
-
-
-class Whole(Request):
-    """Validated as a whole by a method that no rule tells of."""
-
-    limit: int = 1
-
-    @model_validator(mode="after")
-    def _unheard_of(self) -> Whole:
-        return self
+    type: Literal["described"]
+    own: Annotated[int, Field(ge=1, examples=[7])]
+    """Described
+    below the field."""
+    by_type: Annotated[str, Field(description="Described by its type.")]
+    by_both: Annotated[str, Field(description="And by its type.")]
+    """Described by a docstring."""
 
 
-class Strange(TypedDict):
-    """A field of a kind that has no schema."""
-
-    limit: set[int]
-
-
-class Wordless(TypedDict):
-    """A field that nobody has explained."""
+class Undescribed(TypedDict):
+    """A TypedDict with a field that has no description."""
 
     unexplained: int
+
+
+@described_by(Described)
+class DescribedElsewhere(TypedDict):
+    """A TypedDict whose field is described by another type."""
+
+    own: int
+
+
+class NotNull(BaseModel):
+    """A model with a field that may be left out but not null."""
+
+    field: Annotated[int | None, BeforeValidator(not_null)] = None
+    """A field."""
+    nullable: int | None = None
+    """Another field."""
+    checked: Annotated[int, AfterValidator(abs)] = 0
+    """A field with a validator."""
+
+
+def test_fields_are_described_by_docstrings_and_types() -> None:
+    properties = schema(Described)["properties"]
+    assert {name: field.get("description") for name, field in properties.items()} == {
+        "inherited": "Described in the base.",
+        "type": None,
+        "own": "Described below the field.",
+        "by_type": "Described by its type.",
+        "by_both": "Described by a docstring. And by its type.",
+    }
+    assert properties["own"]["minimum"] == 1
+
+
+def test_fields_without_docstring_are_described_by_the_named_type() -> None:
+    assert schema(DescribedElsewhere)["properties"]["own"]["description"] == "Described below the field."
+
+
+def test_docstrings_of_other_statements_are_not_taken() -> None:
+    assert attribute_docstrings(NotNull).keys() == {"field", "nullable", "checked"}
+
+
+def test_field_that_must_not_be_null_is_published_without_null() -> None:
+    properties = schema(NotNull)["properties"]
+    assert properties["field"]["type"] == "integer"
+    assert {"type": "null"} in properties["nullable"]["anyOf"]
+    assert not any("default" in properties[name] for name in ("field", "nullable"))
+
+
+def _type_of_that_name() -> Any:
+    class Described(TypedDict):
+        """A type with the name of another one."""
+
+    return Described
 
 
 @pytest.mark.parametrize(
     ("make", "complaint"),
     [
-        (lambda: said_by_clients.schema(Picky), r"validates by _even: say in specs/rules\.py"),
-        (lambda: said_by_clients.schema(Whole), r"validates by _unheard_of: say in specs/rules\.py"),
-        (lambda: said_by_us.schemas((Strange,)), r"set\[int\] is of a kind"),
-        (lambda: said_by_us.schemas((Wordless,)), r"Wordless\.unexplained means: say it in specs/glossary\.py"),
+        (lambda: schema(Undescribed), r"Undescribed\.unexplained has no description: give it a docstring"),
         (
             lambda: examples.example("X", {"X": {"properties": {"cursor": {"type": "string"}}}}),
-            r"no example of X\.cursor",
+            r"X\.cursor has no example: give its type one",
         ),
+        (lambda: schemas((Described, _type_of_that_name())), r"several types have the same name"),
     ],
 )
-def test_what_nobody_has_described_stops_the_generator(make: Any, complaint: str) -> None:
+def test_generator_stops_and_names_the_cause(make: Callable[[], Any], complaint: str) -> None:
     with pytest.raises(SpecsError, match=complaint):
         make()
+
+
+@pytest.mark.parametrize(
+    ("field", "example"),
+    [
+        ({"const": 3}, 3),
+        ({"type": "integer", "examples": [4, 5]}, 4),
+        ({"type": "integer", "default": 6}, 6),
+        ({"enum": ["a", "b"]}, "a"),
+        ({"type": "boolean"}, True),
+        ({"anyOf": [{"enum": ["x"]}, {"type": "null"}]}, "x"),
+        ({"type": "array", "items": {"$ref": "#/$defs/Y"}}, [{"z": 1}]),
+    ],
+)
+def test_examples_are_derived_from_the_schema(field: dict[str, Any], example: Any) -> None:
+    known: dict[str, dict[str, Any]] = {
+        "X": {"properties": {"field": field}},
+        "Y": {"properties": {"z": {"const": 1}, "optional": {"const": 2}}, "required": ["z"]},
+    }
+    assert examples.example("X", known) == {"field": example}

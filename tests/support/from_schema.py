@@ -1,6 +1,6 @@
-"""Hypothesis strategies from the published schemas: whatever they allow, and what comes near it and is wrong.
+"""Hypothesis strategies from the published schemas: valid values, and values with one thing wrong.
 
-Only the keywords that `specs` writes are known; another one raises ValueError, so that none is quietly left out.
+Only the keywords that `specs` writes are supported. Another one raises ValueError, so that none is ignored.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from hypothesis.strategies import SearchStrategy
 
 Json = dict[str, Any]
 Known = Mapping[str, SearchStrategy[Any]]
-"""By name of a property: values that mean something, drawn more often than arbitrary ones."""
+"""By name of a property: meaningful values, drawn more often than arbitrary ones."""
 
 _KEYWORDS = {
     "additionalProperties",
@@ -43,7 +43,7 @@ _KEYWORDS = {
     "uniqueItems",
 }
 MANY = 5
-"""How long lists and objects of any length become."""
+"""The maximum length of lists and objects without a limit."""
 
 _FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 ANY_JSON: SearchStrategy[Any] = st.recursive(
@@ -54,15 +54,15 @@ ANY_JSON: SearchStrategy[Any] = st.recursive(
 
 
 def values(schema: Json, schemas: Mapping[str, Json], known: Known) -> SearchStrategy[Any]:
-    """What `schema` allows; references lead into `schemas` by their last part."""
+    """Return values that `schema` allows. References are resolved in `schemas` by their last part."""
     if unknown := schema.keys() - _KEYWORDS:
-        raise ValueError(f"tests/support/from_schema.py knows nothing of {', '.join(sorted(unknown))}")
+        raise ValueError(f"tests/support/from_schema.py does not support {', '.join(sorted(unknown))}")
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return st.deferred(lambda: values(schemas[name], schemas, known))
     for choice in ("anyOf", "oneOf"):
         if choice in schema:
-            return st.one_of(*(values(each, schemas, known) for each in schema[choice]))
+            return st.one_of(*(values(option, schemas, known) for option in schema[choice]))
     if "const" in schema:
         return st.just(schema["const"])
     if "enum" in schema:
@@ -79,12 +79,12 @@ def values(schema: Json, schemas: Mapping[str, Json], known: Known) -> SearchStr
 
 
 def disturbed(schema: Json, schemas: Mapping[str, Json], known: Known) -> SearchStrategy[Any]:
-    """What `schema` allows with one thing changed: a field of another kind, missing, or too many."""
+    """Return valid values with one change: a field of another type, missing, or unknown."""
 
     @st.composite
     def draw_one(draw: st.DrawFn) -> Any:
         value = dict(draw(values(schema, schemas, known)))
-        name = draw(st.sampled_from([*schema["properties"], "unheard_of"]) | st.text(max_size=10))
+        name = draw(st.sampled_from([*schema["properties"], "unknown"]) | st.text(max_size=10))
         if draw(st.booleans()):
             value[name] = draw(ANY_JSON)
         else:
@@ -114,8 +114,8 @@ def _objects(schema: Json, schemas: Mapping[str, Json], known: Known) -> SearchS
         return st.one_of(known[name], known[name], arbitrary) if name in known else arbitrary
 
     properties = {name: field(name, of) for name, of in schema.get("properties", {}).items()}
-    required = {name: each for name, each in properties.items() if name in schema.get("required", ())}
-    optional = {name: each for name, each in properties.items() if name not in required}
+    required = {name: field for name, field in properties.items() if name in schema.get("required", ())}
+    optional = {name: field for name, field in properties.items() if name not in required}
     least = schema.get("minProperties", 0)
     named = st.fixed_dictionaries(required, optional=optional).filter(lambda value: len(value) >= least)
     more = schema.get("additionalProperties", False)

@@ -1,6 +1,6 @@
-"""Holds what a client receives to the published documents, as strictly as they can be taken.
+"""Checks against the published documents, more strictly than a client would.
 
-Clients are to ignore what they do not know; here a field, a type, a status or a code that is not published fails.
+Clients must ignore unknown fields. Here a field, a type, a status or a code that is not published is an error.
 """
 
 from __future__ import annotations
@@ -15,33 +15,31 @@ import jsonschema_rs
 
 DOCS = Path(__file__).parents[2] / "docs"
 _PARAMETER = re.compile(r"\{\w+\}")
+_ERROR = '{"$ref": "#/components/schemas/ErrorResponse"}'
 
 
 def check_frame(frame: dict[str, Any]) -> None:
-    """Raises AssertionError unless the frame is a published one."""
-    document = _document("schemas.json")
-    kinds = {
-        name: schema["properties"].get("type", {}).get("const")
-        for name, schema in ((each, document["$defs"][each]) for each in _server_frames())
-    }
-    candidates = [name for name, kind in kinds.items() if kind == frame.get("type")]
-    assert candidates, f"docs/schemas.json has no frame of type {frame.get('type')}"
+    """Raise AssertionError unless the frame is published. The one without `type` is API Gateway's own."""
+    candidates = _frames_by_type().get(frame.get("type"), [])
+    assert candidates, f"docs/schemas.json has no frame of type {frame.get('type')}: {frame!r:.500}"
     problems = [_problem(_frame(name), frame) for name in candidates]
-    assert None in problems, f"not as published: {problems}\n{frame!r:.2000}"
+    assert None in problems, f"the frame is not as published: {problems}\n{frame!r:.2000}"
 
 
 def check_answer(method: str, path: str, status: int, body: Any) -> None:
-    """Raises AssertionError unless this operation answers so. What is no operation of ours is no matter here."""
-    template = next((each for each in _templates() if each[0].fullmatch(path.partition("?")[0])), None)
-    # Methods are case-sensitive (RFC 9110, 9.1): `get` is none that we publish.
-    known = method.lower() if method.isupper() else ""
-    operation = _document("openapi.json")["paths"][template[1]].get(known) if template else None
-    if template is None or operation is None:
-        return
-    assert str(status) in operation["responses"], f"{method} {template[1]} is not published to answer {status}"
-    validator = _answer(template[1], method.lower(), str(status))
+    """Raise AssertionError unless the response is published; of an unknown operation, unless it is an error."""
+    template = next((known for pattern, known in _templates() if pattern.fullmatch(path.partition("?")[0])), "")
+    # Methods are case-sensitive (RFC 9110 section 9.1): `get` is not published.
+    published_method = method.lower() if method.isupper() else ""
+    operation = _document("openapi.json")["paths"].get(template, {}).get(published_method)
+    if operation is None:
+        assert status >= 400, f"{method} {path} is not published, and must not have status {status}"
+        validator: jsonschema_rs.Draft202012Validator | None = _schema(_ERROR)
+    else:
+        assert str(status) in operation["responses"], f"{method} {template} does not publish status {status}"
+        validator = _response(template, published_method, str(status))
     if validator is None:
-        assert body is None, f"{method} {path} {status} is to have no body, but has {body!r:.500}"
+        assert body is None, f"{method} {path} {status} must not have a body: {body!r:.500}"
         return
     problem = _problem(validator, body)
     assert problem is None, f"{method} {path} {status} is not as published: {problem}\n{body!r:.2000}"
@@ -58,9 +56,13 @@ def _document(name: str) -> Any:
 
 
 @cache
-def _server_frames() -> list[str]:
-    references = _document("schemas.json")["$defs"]["ServerFrame"]["anyOf"]
-    return [each["$ref"].rpartition("/")[2] for each in references]
+def _frames_by_type() -> dict[str | None, list[str]]:
+    definitions = _document("schemas.json")["$defs"]
+    found: dict[str | None, list[str]] = {}
+    for reference in definitions["ServerFrame"]["anyOf"]:
+        name = reference["$ref"].rpartition("/")[2]
+        found.setdefault(definitions[name]["properties"].get("type", {}).get("const"), []).append(name)
+    return found
 
 
 @cache
@@ -71,30 +73,35 @@ def _frame(name: str) -> jsonschema_rs.Draft202012Validator:
 
 @cache
 def _templates() -> list[tuple[re.Pattern[str], str]]:
-    """Every path as a pattern; those without parameters first."""
+    """Return every path with its pattern, those without parameters first."""
     paths = sorted(_document("openapi.json")["paths"], key=lambda path: path.count("{"))
     return [(re.compile("[^/]+".join(map(re.escape, _PARAMETER.split(path)))), path) for path in paths]
 
 
 @cache
-def _answer(path: str, method: str, status: str) -> jsonschema_rs.Draft202012Validator | None:
+def _response(path: str, method: str, status: str) -> jsonschema_rs.Draft202012Validator | None:
     document = _document("openapi.json")
     response = document["paths"][path][method]["responses"][status]
     if "$ref" in response:
         response = document["components"]["responses"][response["$ref"].rpartition("/")[2]]
     if "content" not in response:
         return None
-    schema = response["content"]["application/json"]["schema"]
-    return jsonschema_rs.Draft202012Validator({**schema, "components": document["components"]})
+    return _schema(json.dumps(response["content"]["application/json"]["schema"]))
+
+
+@cache
+def _schema(text: str) -> jsonschema_rs.Draft202012Validator:
+    components = _document("openapi.json")["components"]
+    return jsonschema_rs.Draft202012Validator({**json.loads(text), "components": components})
 
 
 def _closed(value: Any) -> Any:
-    """Schemas in which objects have no fields but those that are told."""
+    """Return the schemas with every object closed: no properties but the published ones."""
     if isinstance(value, list):
-        return [_closed(each) for each in value]
+        return [_closed(item) for item in value]
     if not isinstance(value, dict):
         return value
-    closed = {name: _closed(each) for name, each in value.items()}
+    closed = {name: _closed(inner) for name, inner in value.items()}
     if value.get("type") == "object" and "properties" in value:
         closed.setdefault("additionalProperties", False)
     return closed

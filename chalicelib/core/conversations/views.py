@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.conversations import permissions
 from chalicelib.core.conversations.access import Access
@@ -19,7 +19,7 @@ from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.protocol import frames
-from chalicelib.core.protocol.frames import Conversation, Event
+from chalicelib.core.protocol.objects import Conversation, Participant
 from chalicelib.core.realtime.outbox import Push, Result
 from chalicelib.core.realtime.presence import Presence
 
@@ -52,7 +52,7 @@ class Views:
         self._clock = runtime.clock
         self._gather = runtime.gather
 
-    def participants(self, head: Head) -> list[frames.Participant]:
+    def participants(self, head: Head) -> list[Participant]:
         """Return all participants in the order in which they joined, and whether each is online."""
         roster, online = self._gather(
             lambda: self._memberships.roster(head.conversation_id),
@@ -76,9 +76,9 @@ class Views:
         view = view_for_member(head, details, member)
         view["participants"] = participants
         if newest.events:
-            view["last_message"] = cast(Event, newest.events[-1])
+            view["last_message"] = newest.events[-1]
         if messages:
-            view["messages"] = cast(list[Event], newest.events)
+            view["messages"] = newest.events
         return view
 
     def list(self, caller: Principal, query: ConversationsQuery) -> dict[str, Any]:
@@ -106,7 +106,7 @@ class Views:
             if conversation_id in members and conversation_id in details:
                 view = view_for_member(head, details[conversation_id], members[conversation_id])
                 if conversation_id in newest:
-                    view["last_message"] = cast(Event, newest[conversation_id])
+                    view["last_message"] = newest[conversation_id]
                 views.append(view)
         return views
 

@@ -1,4 +1,4 @@
-"""Time as the core sees it: handed in, never read from the machine directly."""
+"""The clock, which is injected: the core never reads the machine's time directly."""
 
 from __future__ import annotations
 
@@ -8,48 +8,48 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the core needs of time."""
+    """The operations on time that the core needs."""
 
     def now(self) -> float:
-        """Seconds since the epoch. Clocks of different machines differ; it orders nothing."""
+        """Return the seconds since the epoch. Clocks of machines differ, so this never orders events."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that only ever rise, for deadlines within one invocation."""
+        """Return seconds that never decrease, for deadlines within one invocation."""
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for `seconds`."""
         ...
 
 
 class SystemClock:
-    """The machine's own time."""
+    """The clock of the machine."""
 
     def now(self) -> float:
-        """Seconds since the epoch."""
+        """Return the seconds since the epoch."""
         return time.time()
 
     def monotonic(self) -> float:
-        """Seconds since some fixed point."""
+        """Return seconds that never decrease, since an undefined point."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for `seconds`."""
         time.sleep(seconds)
 
 
 def milliseconds(clock: Clock) -> int:
-    """Now, in whole milliseconds since the epoch, as times are stored."""
+    """Return the time in milliseconds since the epoch, the form in which times are stored."""
     return int(clock.now() * 1000)
 
 
 def rfc3339(milliseconds_since_epoch: int) -> str:
-    """A stored time as it stands on the wire: UTC with milliseconds and `Z` (RFC 3339)."""
+    """Return a time as clients receive it: UTC with milliseconds and `Z` (RFC 3339)."""
     seconds, rest = divmod(milliseconds_since_epoch, 1000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
 
 
 def from_rfc3339(text: str) -> float:
-    """Seconds since the epoch, of a time as `rfc3339` writes it."""
+    """Return the seconds since the epoch of a time that `rfc3339` wrote."""
     return datetime.fromisoformat(text).timestamp()

@@ -1,4 +1,4 @@
-"""Doing several things at once (`ports.Gather`): waiting for the network takes no processor."""
+"""Running several calls at the same time, in threads: they wait for the network most of the time."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from threading import Thread
 from typing import Any, Protocol
 
 MAX_IDLE = 32
-"""Threads that are kept for the next calls."""
+"""The maximum number of idle threads that are kept."""
 _idle: list[_Worker] = []
-"""Threads that wait for something to do. Appending and popping need no lock."""
+"""The idle threads. Appending and popping are atomic, so no lock is needed."""
 
 
 class _Worker:
-    """A thread that makes one call after another: starting one for each would cost more than most of them do."""
+    """A thread that runs one call after another. A new thread for each call would cost more than most calls."""
 
     def __init__(self) -> None:
         self._calls: SimpleQueue[tuple[Callable[[], None], SimpleQueue[None]]] = SimpleQueue()
-        Thread(target=self._work, daemon=True).start()
+        Thread(target=self._loop, daemon=True).start()
 
-    def make(self, call: Callable[[], None], finished: SimpleQueue[None]) -> None:
-        """Make a call that does not raise, and say so when that is done."""
+    def run(self, call: Callable[[], None], finished: SimpleQueue[None]) -> None:
+        """Run a call that does not raise, and then put None into `finished`."""
         self._calls.put((call, finished))
 
-    def _work(self) -> None:
+    def _loop(self) -> None:
         is_kept = True
         while is_kept:
             call, finished = self._calls.get()
@@ -33,13 +33,13 @@ class _Worker:
             del call
             is_kept = len(_idle) < MAX_IDLE
             if is_kept:
-                # Before it is said, so that whoever goes on has this thread, and starts no other.
+                # Before `finished`, so that the caller finds this thread idle and starts no other.
                 _idle.append(self)
             finished.put(None)
 
 
 def _worker() -> _Worker:
-    """One that has nothing to do. There is always one more: calls that gather again never wait for each other."""
+    """Return an idle worker, or a new one: their number is unlimited, so nested calls cannot deadlock."""
     try:
         return _idle.pop()
     except IndexError:
@@ -47,9 +47,9 @@ def _worker() -> _Worker:
 
 
 def run_parallel(*calls: Callable[[], Any]) -> list[Any]:
-    """The results of all calls, made at the same time, each but the last in a thread of its own.
+    """Run all calls at the same time, and return their results. The last one runs in the calling thread.
 
-    Raises the first error (in the order of the calls) when all have finished.
+    When all have finished, raises the first error in the order of the calls.
     """
     outcomes: list[tuple[Any, BaseException | None]] = [(None, None)] * len(calls)
     finished: SimpleQueue[None] = SimpleQueue()
@@ -57,12 +57,12 @@ def run_parallel(*calls: Callable[[], Any]) -> list[Any]:
     def run(index: int) -> None:
         try:
             outcomes[index] = calls[index](), None
-        except BaseException as error:  # noqa: BLE001 — carried over to the caller's thread and raised there
+        except BaseException as error:  # noqa: BLE001 — raised in the caller's thread
             outcomes[index] = None, error
 
     others = len(calls) - 1
     for index in range(others):
-        _worker().make(partial(run, index), finished)
+        _worker().run(partial(run, index), finished)
     if calls:
         run(others)
     for _ in range(others):
@@ -74,8 +74,8 @@ def run_parallel(*calls: Callable[[], Any]) -> list[Any]:
 
 
 class Gather(Protocol):
-    """Several things at once."""
+    """A function that runs several calls and returns their results."""
 
     def __call__(self, *calls: Callable[[], Any]) -> list[Any]:
-        """The results in the order of the calls, when all have finished; raises the first error."""
+        """Return the results in the order of the calls. When all have finished, raises the first error."""
         ...

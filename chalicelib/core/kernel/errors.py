@@ -1,48 +1,35 @@
-"""What can go wrong, as clients see it: one tree, one code and one HTTP status a class.
+"""The errors that clients see: one tree, with a code and an HTTP status for each class.
 
     ChatError
-    ├── InvalidJson, ValidationFailed, UnknownCommand      400  the request is at fault
-    ├── Unauthorized, TokenExpired                         401  the credential is at fault
-    ├── Forbidden, Muted                                   403  a participant without the right to it
-    ├── NotFound                                           404  not there, or not yours: never told apart
+    ├── InvalidJson, ValidationFailed, UnknownCommand      400  the request is malformed
+    ├── Unauthorized, TokenExpired                         401  the credential is missing or invalid
+    ├── Forbidden, Muted                                   403  the participant may not do this
+    ├── NotFound                                           404  absent, or not visible to the caller
     ├── AlreadyParticipant, ParticipantLimit, LastOwner,
-    │   Banned, ErasureRunning                             409  the state forbids it
+    │   Banned, ErasureRunning                             409  the current state does not allow it
     ├── TooLarge                                           413
     ├── RateLimited                                        429  retry after `retry_after`
-    ├── Internal                                           500  our fault; says nothing but the request id
+    ├── Internal                                           500  a defect; the answer has no details
     └── Unavailable, ConversationBusy                      503  retry after `retry_after`
 
-A message of an error never repeats what the client sent.
+A message never contains what the client sent.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, NotRequired, TypedDict
+from typing import Any, ClassVar
 
-
-class Problem(TypedDict):
-    """One thing that is wrong with a request: where, and what."""
-
-    path: str
-    problem: str
-
-
-class ErrorBody(TypedDict):
-    """The `error` object of an HTTP answer."""
-
-    code: str
-    message: str
-    details: NotRequired[list[Problem]]
-    retry_after: NotRequired[float]
+Problem = dict[str, str]
+"""One thing that is wrong with a request: the `path` of the field, and the `problem`."""
 
 
 class ChatError(Exception):
-    """Base of everything that a client is told. `retry_after` is in seconds."""
+    """The base of all errors that a client receives. `retry_after` is in seconds."""
 
     code: ClassVar[str] = "INTERNAL"
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
-    default_message: ClassVar[str] = "Something went wrong on our side."
+    default_message: ClassVar[str] = "An internal error occurred."
 
     def __init__(
         self,
@@ -56,9 +43,9 @@ class ChatError(Exception):
         self.retry_after = retry_after
         super().__init__(self.message)
 
-    def body(self) -> ErrorBody:
-        """The error as it stands in an answer, without the request id."""
-        body: ErrorBody = {"code": self.code, "message": self.message}
+    def body(self) -> dict[str, Any]:
+        """Return the error as an object of a response, without the request id."""
+        body: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.details:
             body["details"] = self.details
         if self.retry_after is not None:
@@ -67,130 +54,130 @@ class ChatError(Exception):
 
 
 class InvalidJson(ChatError):
-    """The body or frame is no JSON that we accept."""
+    """The body or frame is not valid JSON."""
 
     code, status = "INVALID_JSON", 400
     default_message = "The request is not valid JSON."
 
 
 class ValidationFailed(ChatError):
-    """Well-formed JSON of the wrong shape; `details` says where."""
+    """The request is valid JSON, but does not match the schema; `details` names the fields."""
 
     code, status = "VALIDATION_FAILED", 400
-    default_message = "The request has the wrong shape."
+    default_message = "The request has invalid fields."
 
     @classmethod
     def at(cls, path: str, problem: str) -> ValidationFailed:
-        """One problem at one place."""
+        """Return the error for one problem of one field."""
         return cls(details=[{"path": path, "problem": problem}])
 
 
 class UnknownCommand(ChatError):
-    """A frame whose `type` is no command."""
+    """The `type` of the frame is not a command."""
 
     code, status = "UNKNOWN_COMMAND", 400
-    default_message = "There is no such command."
+    default_message = "Unknown command."
 
 
 class Unauthorized(ChatError):
-    """No credential, or one that does not hold."""
+    """The credential is missing or invalid."""
 
     code, status = "UNAUTHORIZED", 401
-    default_message = "A valid credential is needed."
+    default_message = "A valid credential is required."
 
 
 class TokenExpired(ChatError):
-    """The token of a live socket has expired; an `auth` command with a new one helps."""
+    """The token of the connection has expired; send `auth` with a new one."""
 
     code, status = "TOKEN_EXPIRED", 401
-    default_message = "The token of this socket has expired: send `auth` with a new one."
+    default_message = "The token of this connection has expired: send `auth` with a new one."
 
 
 class Forbidden(ChatError):
-    """A participant, but without the right to do this."""
+    """The participant does not have the right to do this."""
 
     code, status = "FORBIDDEN", 403
     default_message = "Your role does not allow this."
 
 
 class Muted(ChatError):
-    """A participant who may read and say nothing, for `retry_after` seconds yet."""
+    """The participant is muted for another `retry_after` seconds: reading is allowed, writing is not."""
 
     code, status = "MUTED", 403
-    default_message = "You are muted in this conversation: read on, and write again when the mute ends."
+    default_message = "You are muted in this conversation until the mute ends."
 
 
 class NotFound(ChatError):
-    """Not there, or not the caller's: the two look the same."""
+    """The resource does not exist, or the caller may not see it: both look the same."""
 
     code, status = "NOT_FOUND", 404
     default_message = "Not found."
 
 
 class AlreadyParticipant(ChatError):
-    """The person is in the conversation already."""
+    """The person is already a participant of the conversation."""
 
     code, status = "ALREADY_PARTICIPANT", 409
-    default_message = "This person is a participant already."
+    default_message = "This person is already a participant."
 
 
 class ParticipantLimit(ChatError):
-    """The conversation is full."""
+    """The conversation has the maximum number of participants."""
 
     code, status = "PARTICIPANT_LIMIT", 409
-    default_message = "The conversation has as many participants as it may have."
+    default_message = "The conversation has the maximum number of participants."
 
 
 class LastOwner(ChatError):
-    """The only owner cannot give up the role without making somebody else owner first."""
+    """The only owner must make another participant an owner first."""
 
     code, status = "LAST_OWNER", 409
-    default_message = "The last owner must make somebody else owner first."
+    default_message = "You are the last owner: make another participant an owner first."
 
 
 class Banned(ChatError):
-    """The person is banned: nobody adds them before the ban is lifted."""
+    """The person is banned: lift the ban before adding them."""
 
     code, status = "BANNED", 409
     default_message = "This person is banned from the conversation: lift the ban first."
 
 
 class ErasureRunning(ChatError):
-    """The caller has asked to be erased, and that is not done yet."""
+    """The erasure of the caller's data has not finished."""
 
     code, status = "ERASURE_RUNNING", 409
-    default_message = "Your data is being erased: you can join and create conversations when that is done."
+    default_message = "Your data is being erased: join or create conversations when that has finished."
 
 
 class TooLarge(ChatError):
-    """More bytes than are accepted."""
+    """The request has more bytes than allowed."""
 
     code, status = "TOO_LARGE", 413
     default_message = "The request is too large."
 
 
 class RateLimited(ChatError):
-    """More messages than the participant's rate allows."""
+    """The participant sends faster than the rate limit allows."""
 
     code, status, retryable = "RATE_LIMITED", 429, True
     default_message = "Too many messages: slow down."
 
 
 class Internal(ChatError):
-    """A defect of ours. The answer carries no detail but the request id."""
+    """A defect of the service. The answer has no details but the request id."""
 
     retryable = True
 
 
 class Unavailable(ChatError):
-    """A part we need did not answer; nothing was acknowledged, so repeating is safe."""
+    """A service that this one depends on did not answer. Nothing was acknowledged, so a retry is safe."""
 
     code, status, retryable = "UNAVAILABLE", 503, True
-    default_message = "The service cannot be reached at the moment: try again."
+    default_message = "The service is temporarily unavailable: try again."
 
 
 class ConversationBusy(ChatError):
-    """Too many writers at once in one conversation; nothing was written for this request."""
+    """Too many participants write to the conversation at once. Nothing was written; retry."""
 
     code, status, retryable = "CONVERSATION_BUSY", 503, True
     default_message = "The conversation is busy: try again."

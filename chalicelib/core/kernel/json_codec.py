@@ -1,8 +1,8 @@
-r"""JSON as it comes from clients and goes back to them (RFC 8259, read strictly).
+r"""A strict JSON parser, and a compact encoder (RFC 8259).
 
-Refused on the way in: what is no UTF-8, NaN and infinities (RFC 8259 §6), duplicate keys (§4 leaves their
-meaning open), more than `MAX_DEPTH` levels, and numbers too large for a double. On the way out
-characters stand as themselves, without `\u` escapes, and without blanks.
+The parser rejects invalid UTF-8, NaN and infinities (section 6), duplicate names (section 4 leaves their meaning
+open), more than `MAX_DEPTH` levels, and numbers beyond a double. The encoder writes no blanks, and all characters
+as themselves, without `\u` escapes.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan
 
 
 def dumps(value: Any) -> str:
-    """`value` as compact JSON text."""
+    """Return `value` as compact JSON."""
     return _ENCODER.encode(value)
 
 
 def size(value: Any) -> int:
-    """The number of UTF-8 bytes of `value` as compact JSON. Raises UnicodeEncodeError on a lone surrogate."""
+    """Return the UTF-8 bytes that `value` takes as compact JSON. Raises UnicodeEncodeError on a lone surrogate."""
     return len(dumps(value).encode())
 
 
 def parse(text: str | bytes) -> Any:
-    """The value of a JSON text from a client.
+    """Return the value of a JSON text. Bytes are read as UTF-8.
 
     Raises:
-        InvalidJson: it is not JSON, or of a kind that is refused (see the module's text).
+        InvalidJson: the text is not valid JSON, or has something that this parser rejects.
     """
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8")
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
     except RecursionError:
-        raise InvalidJson("The JSON is nested too deep.") from None
-    except _Refused as refused:
-        raise InvalidJson(str(refused)) from None
+        raise InvalidJson("The JSON is nested too deeply.") from None
+    except _Rejected as rejected:
+        raise InvalidJson(str(rejected)) from None
     except ValueError:
         raise InvalidJson from None
     if _deeper_than(value, MAX_DEPTH):
@@ -48,33 +48,33 @@ def parse(text: str | bytes) -> Any:
     return value
 
 
-class _Refused(ValueError):
-    """JSON by the grammar, but of a kind that we refuse."""
+class _Rejected(ValueError):
+    """The text is JSON by the grammar, but has something that the parser rejects."""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise _Refused("An object has the same key twice.")
+        raise _Rejected("An object has the same name twice.")
     return found
 
 
 def _no_constant(name: str) -> Any:
-    raise _Refused("NaN and Infinity are not JSON.")
+    raise _Rejected("NaN and Infinity are not JSON.")
 
 
 def _finite(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
-        raise _Refused("A number is too large.")
+        raise _Rejected("A number is too large.")
     return number
 
 
 def _deeper_than(value: Any, limit: int) -> bool:
     level = [value]
     for _ in range(limit):
-        level = [child for each in level for child in _children(each)]
-    return any(isinstance(each, dict | list) for each in level)
+        level = [child for parent in level for child in _children(parent)]
+    return any(isinstance(child, dict | list) for child in level)
 
 
 def _children(value: Any) -> list[Any]:

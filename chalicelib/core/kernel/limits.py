@@ -1,18 +1,18 @@
-"""How much of everything there may be, and how fast: one frozen value, filled from the settings."""
+"""The limits and times of a deployment: frozen values, filled from the settings."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
 MAX_DELAY = 900.0
-"""Seconds by which SQS can put a message off (quotas)."""
+"""The longest delay of an SQS message, in seconds (SQS developer guide, quotas)."""
 MIN_RETENTION_DAYS, MAX_RETENTION_DAYS = 30, 365
-"""What retention can be set to, where it is set; so nothing can be past it earlier than the least of it."""
+"""The range of retention, if it is set. Nothing expires before the minimum."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits that clients meet. Times are in seconds, sizes in bytes where they say so."""
+    """The limits that clients encounter."""
 
     participants: int = 100
     title_characters: int = 200
@@ -21,9 +21,9 @@ class Limits:
     mentions: int = 20
     metadata_bytes: int = 4_096
     edits_per_message: int = 50
-    """How often one message can be edited."""
+    """How many times a message can be edited."""
     emoji_per_message: int = 20
-    """How many different ones stand at one message."""
+    """How many different emoji a message can have as reactions."""
     client_message_id_characters: int = 128
     command_id_characters: int = 128
     command_bytes: int = 32_768
@@ -31,60 +31,61 @@ class Limits:
     messages_per_second: int = 10
     message_burst: int = 100
     typing_participants: int = 50
-    """Up to how many participants a conversation tells who is writing; 0 is never."""
+    """Up to how many participants a conversation pushes typing; 0 turns it off."""
     presence_participants: int = 50
-    """Up to how many it tells who is online."""
+    """Up to how many participants a conversation pushes presence; 0 turns it off."""
 
     def __post_init__(self) -> None:
-        """Raises ValueError if a limit is too small, or more than what it must fit into."""
+        """Raise ValueError if a limit is too small, or too large for a frame or a transaction."""
         for name, value in asdict(self).items():
-            least = 0 if name in ("typing_participants", "presence_participants") else 1
-            if value < least:
-                raise ValueError(f"the limit {name} must be at least {least}, not {value}")
-        # A stored item takes 400 KB, a frame to a socket 128 KB in which every byte may become two by escaping.
-        fitting = {"content_bytes": 24_000, "metadata_bytes": 8_192, "mentions": 100, "emoji_per_message": 100}
-        for name, most in fitting.items():
-            if getattr(self, name) > most:
-                raise ValueError(f"the limit {name} can be at most {most}: an event must fit into one frame")
+            minimum = 0 if name in ("typing_participants", "presence_participants") else 1
+            if value < minimum:
+                raise ValueError(f"the limit {name} must be at least {minimum}, not {value}")
+        # An item of DynamoDB has up to 400 KB, a frame up to 128 KB, and escaping can double the bytes of a text.
+        maxima = {"content_bytes": 24_000, "metadata_bytes": 8_192, "mentions": 100, "emoji_per_message": 100}
+        for name, maximum in maxima.items():
+            if getattr(self, name) > maximum:
+                raise ValueError(f"the limit {name} must be at most {maximum}, so that an event fits into a frame")
         if self.edits_per_message > 90:
             raise ValueError(
-                "the limit edits_per_message can be at most 90: a deletion empties them all in one transaction"
+                "the limit edits_per_message must be at most 90: a deletion rewrites all edits in one transaction"
             )
 
     def public(self) -> dict[str, int]:
-        """The limits as `welcome` tells them."""
+        """Return the limits as `welcome` has them."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Times that the use cases keep, in seconds."""
+    """Times in seconds."""
 
     ping_interval: int = 240
     ticket_lifetime: int = 30
     expired_token_grace: int = 60
     append_deadline: float = 5.0
-    """How long a writer tries before it answers CONVERSATION_BUSY."""
+    """How long an append is retried before it fails with CONVERSATION_BUSY."""
     http_fan_out: float = 1.0
-    """How long an HTTP answer waits for the fan-out."""
+    """How long an HTTP response waits for the fan-out."""
     socket_fan_out: float = 5.0
-    """How long a socket command's invocation goes on posting after its answer is out."""
+    """How long the invocation of a command continues the fan-out after its reply was posted."""
     typing_interval: float = 3.0
+    """The shortest time between two typing pushes of one participant."""
     presence_debounce: float = 5.0
-    """How long somebody must be away before the others are told; 0 is at once, and without the queue."""
+    """How long a participant must be disconnected to be pushed as offline; 0 is at once, without the queue."""
     closed_retention: int = 30 * 24 * 3600
-    """How long a conversation that was left by all is kept."""
+    """How long a conversation without participants is kept."""
     erasure_grace: float = 60.0
-    """How long an erasure waits after somebody left: longer than any invocation may take that began before."""
+    """How long an erasure waits before it rewrites a conversation: longer than an invocation can run."""
     retention_day: float = 24 * 3600.0
-    """How long a day of retention is: tests are in a hurry."""
+    """The length of a day of retention, which tests shorten."""
 
     def __post_init__(self) -> None:
-        """Raises ValueError if a time is more than what keeps it can."""
+        """Raise ValueError if a time is out of range."""
         if not 0 <= self.presence_debounce <= MAX_DELAY:
-            raise ValueError(f"the time presence_settles must be 0 to {MAX_DELAY:.0f} seconds")
+            raise ValueError(f"the time presence_debounce must be 0 to {MAX_DELAY:.0f} seconds")
 
 
 def first_check_at(now: int, timing: Timing) -> int:
-    """When (epoch seconds) a conversation made now (ms) is first looked at for contents past retention."""
+    """Return when a new conversation is first checked for expired content, in epoch seconds. `now` is in ms."""
     return int(now / 1000 + MIN_RETENTION_DAYS * timing.retention_day)

@@ -1,4 +1,4 @@
-"""What is measured of an invocation: the core says what happens (`ports.Observer`), not knowing who listens."""
+"""The metrics of an invocation, and the interface by which the core reports them."""
 
 from __future__ import annotations
 
@@ -7,71 +7,70 @@ from typing import Protocol
 
 
 class Metric(Enum):
-    """One thing that operators are told of, by its name in CloudWatch."""
+    """A metric, by its name in CloudWatch."""
 
     MESSAGES_ACCEPTED = "MessagesAccepted"
-    """Messages that were put into a log; repeats do not count."""
+    """Messages that were appended to a log, without repeats."""
     MESSAGES_DUPLICATE = "MessagesDuplicate"
-    """Repeats of a message that was there already, answered like the first one."""
+    """Repeats of a message that was already stored."""
     MESSAGES_QUEUED = "MessagesQueued"
-    """Messages that went by a conversation's queue, as many were sending at once."""
+    """Messages that were queued for a group commit, because of contention."""
     MESSAGES_BUSY = "MessagesBusy"
-    """Messages refused with `CONVERSATION_BUSY`."""
+    """Messages rejected with `CONVERSATION_BUSY`."""
     MESSAGES_RATE_LIMITED = "MessagesRateLimited"
-    """Messages refused with `RATE_LIMITED`."""
+    """Messages rejected with `RATE_LIMITED`."""
     APPEND_CONFLICTS = "AppendConflicts"
-    """Attempts to append messages that lost to somebody else's append."""
+    """Attempts to append a message that conflicted with another append."""
     POSTS_DELIVERED = "PostsDelivered"
-    """Frames that API Gateway took for a socket."""
+    """Frames that API Gateway accepted for a connection."""
     POSTS_GONE = "PostsGone"
-    """Sockets that were found to be gone (410)."""
+    """Connections that were found to be stale (410)."""
     POSTS_RETRIED = "PostsRetried"
-    """Posts that were made again."""
+    """Posts that were retried."""
     POSTS_THROTTLED = "PostsThrottled"
     """Posts that were answered with 429."""
     POSTS_DROPPED = "PostsDropped"
-    """Frames that were given up: refused, or not taken until the deadline."""
+    """Frames that were not delivered: rejected, or not accepted before the deadline."""
     FAN_OUT_SIZE = "FanOutSize"
-    """How many sockets the pushes of an invocation were for."""
+    """The number of connections that an invocation posted to."""
     FAN_OUT_LATENCY = "FanOutLatency"
-    """Milliseconds from the question who is to hear it until all were posted to, or the deadline."""
+    """Milliseconds from the query for the recipients until all were posted to, or until the deadline."""
     ACK_LATENCY = "AckLatency"
-    """Milliseconds from API Gateway's receiving a message on a socket until it took the acknowledgement.
+    """Milliseconds from API Gateway's receipt of a message until it accepted the acknowledgement, or that failed.
 
-    Or until that was given up. A cold start is in it. It is a difference between clocks of two machines, so it is
-    right to some milliseconds.
+    Includes a cold start. It compares the clocks of two machines, so it is accurate to some milliseconds.
     """
     COLD_STARTS = "ColdStarts"
-    """First invocations of a function's process."""
+    """The first invocations of processes."""
 
     @property
     def unit(self) -> str:
-        """The unit, as CloudWatch calls it."""
+        """The unit in CloudWatch."""
         return "Milliseconds" if self in (Metric.FAN_OUT_LATENCY, Metric.ACK_LATENCY) else "Count"
 
     @property
     def is_counter(self) -> bool:
-        """Whether several values of one invocation are to be told as their sum."""
+        """Whether the values of an invocation are added up."""
         return self.unit == "Count" and self is not Metric.FAN_OUT_SIZE
 
 
 class Observer(Protocol):
-    """Who is told what happens, for the sake of operators. Does not raise, and costs next to nothing."""
+    """Receives the metrics. Its methods do not raise, and are cheap."""
 
     def count(self, metric: Metric, value: float = 1) -> None:
-        """It happened, so many times (none is nothing to tell) or with this value."""
+        """Record a value of a metric. Zero of a counter is ignored."""
         ...
 
     def bind(self, *, conversation_id: str | None = None, participant_id: str | None = None) -> None:
-        """Say what this is about. Only ids that are known to be ones: what a client sent may be anything."""
+        """Add ids to the log lines of the invocation. Only validated ids: a client may have sent anything."""
         ...
 
 
 class NullObserver:
-    """An `Observer` that forgets."""
+    """An `Observer` that ignores everything."""
 
     def count(self, metric: Metric, value: float = 1) -> None:
-        """Forget it."""
+        """Ignore it."""
 
     def bind(self, *, conversation_id: str | None = None, participant_id: str | None = None) -> None:
-        """Forget it."""
+        """Ignore it."""

@@ -1,4 +1,4 @@
-"""Cursors of paged lists: what a client hands back to go on, opaque to it and checked when it returns."""
+"""The cursors of paged lists: opaque to clients, and validated when they return."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from chalicelib.core.kernel.errors import InvalidJson, ValidationFailed
 
 
 def encode(*parts: str | int) -> str:
-    """A cursor that stands for these."""
+    """Return a cursor with these values."""
     return base64.urlsafe_b64encode(json_codec.dumps(parts).encode()).decode()
 
 
 def decode(cursor: str, *kinds: type[str] | type[int]) -> list[str | int]:
-    """What a cursor stands for: values of these kinds. Raises ValidationFailed at `cursor`."""
+    """Return the values in a cursor, which must be of these types. Raises ValidationFailed at `cursor`."""
     try:
         parts = json_codec.parse(base64.b64decode(cursor, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, InvalidJson):
@@ -27,7 +27,7 @@ def decode(cursor: str, *kinds: type[str] | type[int]) -> list[str | int]:
         or [type(part) for part in parts] != list(kinds)
         or not all(part.isascii() and part.isprintable() for part in parts if isinstance(part, str))
     ):
-        raise ValidationFailed.at("cursor", "must be a next_cursor of an earlier answer")
+        raise ValidationFailed.at("cursor", "must be the next_cursor of an earlier response")
     return parts
 
 

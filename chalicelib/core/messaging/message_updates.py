@@ -31,6 +31,7 @@ from chalicelib.core.model.moderation import AuditEntry
 from chalicelib.core.ports.commits import Commit
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
+from chalicelib.core.protocol.message_fields import changes_of
 
 if TYPE_CHECKING:
     from chalicelib.core.protocol.commands import Edit
@@ -70,8 +71,7 @@ class MessageUpdates:
             Muted, Forbidden: the caller may not edit the message.
             ValidationFailed: it is deleted or expired, was edited too often, or mentions an outsider.
         """
-        requested = {"content": edit.content, "mentions": edit.mentions, "metadata": edit.metadata}
-        changes = {name: value for name, value in requested.items() if value is not None}
+        changes = changes_of(edit)
         mentions = edit.mentions or []
 
         def plan(context: UpdateContext) -> Commit:

@@ -33,6 +33,7 @@ from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.rate_limits import RateLimitStore
 from chalicelib.core.protocol.frames import event_push
+from chalicelib.core.protocol.message_fields import content_of
 from chalicelib.core.realtime.outbox import Push, ToSubscribers
 
 if TYPE_CHECKING:
@@ -203,12 +204,7 @@ class Sender:
 
     def _draft(self, caller: Principal, member: Membership, message: NewMessage) -> Event:
         """Return the event without its sequence id."""
-        optional = {
-            "client_message_id": message.client_message_id,
-            "reply_to": message.reply_to,
-            "mentions": message.mentions or None,
-            "metadata": message.metadata,
-        }
+        client_id = message.client_message_id
         return new_event(
             member.conversation_id,
             None,
@@ -216,8 +212,8 @@ class Sender:
             sender=caller.as_actor(member),
             now=milliseconds(self._clock),
             message_id=new_message_id(),
-            content=message.content,
-            **{name: value for name, value in optional.items() if value is not None},
+            **content_of(message),
+            **({} if client_id is None else {"client_message_id": client_id}),
         )
 
     def _append_directly(

@@ -1,1 +1,4 @@
-"""TODO model."""
+"""The values of the domain: events, conversations, memberships, connections, and the records about them.
+
+They are frozen dataclasses; nothing here does I/O. It imports `kernel`.
+"""

@@ -1,24 +1,22 @@
-"""TODO chalicelib.core.model.actors."""
+"""Participants: as the caller of a request, and as an actor in a conversation."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from chalicelib.core.kernel.text import MAX_NAME_LENGTH
+
 if TYPE_CHECKING:
     from chalicelib.core.model.conversations import Membership
 
 Role = Literal["owner", "moderator", "member"]
-
-
 ParticipantType = Literal["human", "agent"]
-
-MAX_NAME_LENGTH = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Somebody as an actor: the `sender` of events and the `participant` of frames."""
+    """A participant, as the `sender` of an event or the `participant` of a frame."""
 
     participant_id: str
     name: str
@@ -27,7 +25,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks, as the authorizer says."""
+    """The caller of a request, as the authorizer verified it."""
 
     participant_id: str
     name: str | None

@@ -1,4 +1,4 @@
-"""TODO chalicelib.core.model.connections."""
+"""WebSocket connections and their subscriptions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One WebSocket connection."""
+    """A WebSocket connection."""
 
     connection_id: str
     participant_id: str
@@ -17,15 +17,16 @@ class Connection:
     connected_at: int
     last_seen: int
     generation: int = 1
-    """Moves when a socket that was taken for gone speaks again."""
+    """Incremented when a stale connection sends a frame after all."""
     is_active: bool = False
-    """Whether a frame of it was handled: before that nothing can be posted to it."""
+    """Whether one of its frames has been handled. Before that, nothing can be posted to it."""
     is_stale: bool = False
+    """Whether API Gateway answered a post with 410, which can be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A socket that hears a conversation."""
+    """The subscription of a connection to a conversation."""
 
     conversation_id: str
     connection_id: str

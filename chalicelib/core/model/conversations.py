@@ -1,4 +1,4 @@
-"""TODO chalicelib.core.model.conversations."""
+"""Conversations: the head of the log, the details, and the memberships."""
 
 from __future__ import annotations
 
@@ -13,45 +13,44 @@ JoinPolicy = Literal["invite", "open"]
 
 
 class ConversationState(enum.StrEnum):
-    """Where a conversation is in its life. Only a live one exists for anybody."""
+    """The state of a conversation. Only a live one is visible."""
 
     LIVE = "live"
     CLOSED = "closed"
-    """Left by all; its items go after a while."""
+    """All participants have left. Its items are deleted after a while."""
     DELETED = "deleted"
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The end of a conversation's log, with all that every append must know."""
+    """The head of a conversation's log, with everything that an append needs."""
 
     conversation_id: str
     sequence_id: int
     message_count: int
-    """How many of the events up to here are messages."""
+    """The number of messages in the log."""
     last_message: int
     """The sequence id of the newest message, 0 if there is none."""
     updated_at: int
     participant_count: int
     roster_version: int
-    """Moves with every change of who is in and in which role."""
+    """Incremented when a participant joins, leaves or changes role."""
     state: ConversationState = ConversationState.LIVE
     departed: Mapping[str, int] = field(default_factory=dict)
-    """Who has gone, and by which event, as long as subscriptions of theirs may still lie about."""
+    """Tombstones of members who left: by participant id the event, while old subscriptions may still exist."""
     contended_until: int = 0
-    """Until when writers should queue rather than race, because the last ones collided."""
+    """Until when messages go into the queue, in milliseconds, because recent appends conflicted."""
     is_provisional: bool = False
-    """Made in several steps, of which the last has not been seen to finish (see `Creation`)."""
+    """Whether it is being created in several transactions, and the last one is not known to have succeeded."""
     revision: int = 0
-    """Moves when something that is kept is rewritten beside the log (`redaction.py`): no append stands that was
-    based on what was read before."""
+    """Incremented when stored events are rewritten (`redaction.py`): an append based on an earlier read fails."""
     expired_up_to: int = 0
-    """Up to which event contents are past retention (`retention.py`)."""
+    """The last event whose content has expired (`retention.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationDetails:
-    """What is said about a conversation, apart from its log."""
+    """The details of a conversation, apart from its log."""
 
     conversation_id: str
     title: str
@@ -60,12 +59,12 @@ class ConversationDetails:
     created_at: int
     created_by: str
     retention_days: int | None = None
-    """After how many days contents go; None: as the deployment has it."""
+    """After how many days content expires; None: as configured for the deployment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """One person's place in one conversation."""
+    """The membership of a participant in a conversation."""
 
     conversation_id: str
     participant_id: str
@@ -76,9 +75,9 @@ class Membership:
     epoch: int
     read_up_to: int
     read_message_count: int
-    """How many of the events up to `read_up_to` are messages."""
+    """The number of messages up to `read_up_to`."""
     muted_until: int = 0
-    """Until when they may not say anything; 0 if nobody has muted them."""
+    """When the mute ends, in milliseconds; 0 if the member is not muted."""
 
     @property
     def actor(self) -> Actor:
@@ -88,7 +87,7 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class PastMembership:
-    """What is kept of a place that somebody left, for when they return."""
+    """The part of an ended membership that is kept, in case the participant returns."""
 
     read_up_to: int
     read_message_count: int

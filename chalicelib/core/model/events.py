@@ -1,7 +1,7 @@
-"""What becomes of a message after it was said: edited, reacted to, deleted.
+"""Events, and the current state of messages that were edited or reacted to.
 
-The log keeps what was said when it was said; beside it stands what the message now is. Only a deletion touches
-what the log keeps: the message and its edits lose all they said, and keep their places.
+The log keeps every event as it was appended, and the current state is stored beside it. Only a deletion rewrites
+the log: the message and its edits become tombstones, which keep their sequence ids.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from typing_extensions import TypeAliasType
+
 from chalicelib.core.kernel.clock import rfc3339
 from chalicelib.core.model.actors import Actor
 
-Event = dict[str, Any]
-"""An event as it stands on the wire (`frames.Event` gives its fields)."""
+Event = TypeAliasType("Event", dict[str, Any])
+"""An event of a log, as clients receive it. The published documents describe the fields of each type."""
 
 TOMBSTONE_FIELDS = (
     "conversation_id",
@@ -27,57 +29,57 @@ TOMBSTONE_FIELDS = (
     "reply_to",
     "target",
 )
-"""What a deleted message and its edits keep: who, where and when, and that they belong together."""
+"""The fields that a deleted message and its edits keep. They hold no content."""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageState:
-    """What a message now is, where that differs from what was said; until it is deleted."""
+    """The current state of a message, where it differs from its event. It ends with the deletion."""
 
     version: int
-    """The sequence id of the newest event that is in this state."""
+    """The sequence id of the newest event that this state includes."""
     overrides: Mapping[str, Any] = field(default_factory=dict)
-    """Content, mentions, metadata as edited last; what is not there is as it was said."""
+    """The fields of the last edits. Fields that were not edited are missing."""
     edited_at: str | None = None
     edits: tuple[int, ...] = ()
     """The sequence ids of its `message_edited` events."""
     reactions: Mapping[str, int] = field(default_factory=dict)
-    """How many people use each emoji, in the order of first use; no emoji without anybody."""
+    """The number of participants by emoji, in the order of first use. It is never zero."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """An event as it is kept. The sequence is told by `event`, history by `present`."""
+    """An event in the store: `event` is the entry of the log, `current` that of history."""
 
     event: Event
     message_count: int
-    """How many of the events up to it are messages."""
+    """The number of messages up to and including this event."""
     state: MessageState | None = None
-    """Of a message that was edited or reacted to."""
+    """The current state of a message that was edited or reacted to."""
     deleted_by: int = 0
-    """The sequence id of the event by which the message was deleted, 0 if it was not."""
+    """The sequence id of the event that deleted the message, 0 if it was not deleted."""
 
     @property
     def current(self) -> Event:
-        """The event as it now is."""
+        """The event in its current state."""
         if self.state is None:
             return self.event
-        present = {**self.event, **self.state.overrides}
-        for name in ("mentions", "metadata"):
-            # An edit takes them away by setting them to nothing; a message without them does not name them.
-            if name in self.state.overrides and not present[name]:
-                del present[name]
+        current = {**self.event, **self.state.overrides}
+        for name, value in self.state.overrides.items():
+            # An edit removes a field by an empty value; a message without it does not have the field.
+            if not value:
+                del current[name]
         if self.state.edited_at is not None:
-            present["edited_at"] = self.state.edited_at
+            current["edited_at"] = self.state.edited_at
         if self.state.reactions:
             counts = self.state.reactions.items()
-            present["reactions"] = [{"emoji": emoji, "count": count} for emoji, count in counts]
-        return {**present, "version": self.state.version}
+            current["reactions"] = [{"emoji": emoji, "count": count} for emoji, count in counts]
+        return {**current, "version": self.state.version}
 
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """One person's reaction to one message."""
+    """A participant's reaction to a message."""
 
     target: int
     """The sequence id of the message."""
@@ -112,5 +114,5 @@ def new_event(
 
 
 def tombstone(event: Event) -> Event:
-    """A message, or an edit of one, without what it said."""
+    """Return a message, or an edit of one, without its content."""
     return {name: event[name] for name in TOMBSTONE_FIELDS if name in event}

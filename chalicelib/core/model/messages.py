@@ -1,4 +1,4 @@
-"""TODO chalicelib.core.model.messages."""
+"""Sending messages: idempotency, and the queue of a conversation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chalicelib.core.model.events import Event
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """What makes a send the same send: who, where, and the client's own id for it."""
+    """Identifies a message: repeats have the same key."""
 
     conversation_id: str
     participant_id: str
@@ -19,7 +19,7 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyRecord:
-    """What came of a send; kept as long as the conversation."""
+    """The result of sending a message, kept as long as the conversation."""
 
     message_id: str
     sequence_id: int
@@ -28,11 +28,11 @@ class IdempotencyRecord:
 
 @dataclass(frozen=True, slots=True)
 class QueuedMessage:
-    """A message waiting in a conversation's queue."""
+    """A message in the queue of a conversation."""
 
     queue_id: str
     queued_at: int
     event: Event
-    """Without its number."""
+    """Without a sequence id."""
     member: Membership
     key: IdempotencyKey

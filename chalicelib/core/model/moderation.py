@@ -1,4 +1,4 @@
-"""TODO chalicelib.core.model.moderation."""
+"""Bans, invites, and the audit log."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from chalicelib.core.model.actors import Role
 
 @dataclass(frozen=True, slots=True)
 class Ban:
-    """Somebody who must not come in again."""
+    """A person who must not join again."""
 
     conversation_id: str
     participant_id: str
     name: str | None
-    """As it was when they were in; None if they were not."""
+    """The name as a participant; None if they were not one."""
     banned_by: str
     banned_at: int
 
 
 @dataclass(frozen=True, slots=True)
 class Invite:
-    """A right to join for whoever has its secret, which is not kept: `invite_id` is a digest of it."""
+    """Lets anyone join who has its secret. Only a digest of the secret is stored, `invite_id`."""
 
     conversation_id: str
     invite_id: str
@@ -31,7 +31,7 @@ class Invite:
     expires_at: int
     """Epoch seconds."""
     max_uses: int | None
-    """None: as often as anybody likes."""
+    """None: unlimited."""
     uses: int
 
 
@@ -52,29 +52,29 @@ AuditAction = Literal[
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """That somebody used a right of theirs, and on whom or what: by ids alone, never a text, never a secret."""
+    """An action of a participant with a role. It holds ids only, never content or secrets."""
 
     action: AuditAction
     actor_id: str
     """A participant id."""
     participant_id: str | None = None
-    """The id of whom it concerns."""
+    """The id of the participant concerned."""
     target: int | None = None
-    """The sequence id of the message it concerns."""
+    """The sequence id of the message concerned."""
     role: Role | None = None
     muted_until: int | None = None
     invite_id: str | None = None
     sequence_id: int = 0
-    """The sequence id of the event that says when it was; 0: the last one of its commit."""
+    """The sequence id of the event of the action; 0: the last event of the commit."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """An entry as it is kept."""
+    """An entry of the audit log in the store."""
 
     entry: AuditEntry
     sequence_id: int
-    """Of the event that it belongs to; of an act that is no event, the head of that moment."""
+    """The sequence id of the action's event. Without an event: the head when the action was taken."""
     created_at: int
     position: str
-    """Where it stands among all entries."""
+    """The sort key among all entries."""

@@ -1,71 +1,73 @@
-"""TODO chalicelib.core.model.privacy."""
+"""Erasure and retention: the jobs, and their progress."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from dataclasses import dataclass
+
+from chalicelib.core.kernel.ids import digest, url_safe_digest
 
 
 def erasure_id(participant_id: str) -> str:
-    """By what the erasure of somebody is known: a digest, which stays when their id has gone."""
-    return hashlib.sha256(participant_id.encode()).hexdigest()
+    """Return the id of a participant's erasure: a digest, which is kept after the participant id is erased."""
+    return digest(participant_id)
 
 
 @dataclass(frozen=True, slots=True)
 class ErasureJob:
-    """The erasure of one person. Once it is done, nothing of it but digest, counts and times is kept."""
+    """The erasure of a participant. After it has finished, only the digest, counts and times are kept."""
 
     job_id: str
     requested_at: int
     total: int
-    """How many conversations there were to begin with."""
+    """The number of conversations when it started."""
     done: int
     participant_id: str = ""
     pseudonym_salt: str = ""
-    """Random, and kept only while it runs: who has it can tell under which ids the person is now known."""
+    """Random, and kept only while the erasure runs: it links the pseudonyms to the participant."""
     done_at: int = 0
 
     @property
     def is_running(self) -> bool:
-        """Whether there is anything left to do."""
+        """Whether the erasure has not finished."""
         return bool(self.pseudonym_salt)
 
     def pseudonym(self, conversation_id: str) -> str:
-        """The id that stands for the person in one conversation: the same at every attempt, another elsewhere."""
-        digest = hashlib.sha256(f"{self.pseudonym_salt}:{conversation_id}".encode()).digest()[:16]
-        return "erased_" + base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        """Return the pseudonym in a conversation: the same at every attempt, different in other conversations."""
+        return "erased_" + url_safe_digest(f"{self.pseudonym_salt}:{conversation_id}", 16)
 
 
 @dataclass(frozen=True, slots=True)
 class DataLocation:
-    """That a conversation holds something about a person: their membership, or what is left of them."""
+    """A conversation that holds data of a participant: a membership, or the traces of a former one."""
 
     conversation_id: str
     is_member: bool
     expires_at: int = 0
-    """Of a membership in a conversation that is still being made (epoch seconds)."""
+    """When the membership in a conversation that is still being created expires (epoch seconds)."""
     erased_at_event: int = 0
-    """The event since which the person is gone for good; 0 as long as there is none."""
+    """The sequence id of the `participant_erased` event; 0 if it has not been appended."""
     started_at: int = 0
     position: str = ""
-    """Up to where what is kept was gone through."""
+    """The key up to which the stored data has been rewritten."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErasureCommit:
-    """Within a commit: somebody goes for good. It stands only while their erasure runs and has not begun here."""
+    """The part of a commit that starts an erasure in a conversation.
+
+    The commit succeeds only if the erasure is running, and has not started in this conversation.
+    """
 
     job: ErasureJob
     location: DataLocation
-    """As it is to be."""
+    """The location after the commit."""
     was_member: bool
     is_banned: bool
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionCheck:
-    """That a conversation is to be looked at for contents past retention."""
+    """A check of a conversation for expired content."""
 
     conversation_id: str
     due_at: int
@@ -74,9 +76,9 @@ class RetentionCheck:
 
 @dataclass(frozen=True, slots=True)
 class RetentionProgress:
-    """How far retention has got in a conversation."""
+    """The progress of retention in a conversation."""
 
     due_at: int
-    """When it is looked at next: a visit of any other time is void. 0: it was never looked at."""
+    """When the next check is due; checks with another time are obsolete. 0: there was no check."""
     cleared_up_to: int
-    """Up to which event contents were removed."""
+    """The last event whose content has been removed."""

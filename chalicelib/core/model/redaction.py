@@ -1,9 +1,7 @@
-"""What is left of events when somebody is erased, or when contents are past retention.
+"""Redaction of stored events, when a participant is erased or content expires.
 
-Beside deletion (`messages.py`) these are the only ways in which a stored event ever changes. It keeps its place,
-its ids and its time.
-
-Title and metadata of a conversation are the conversation's, whoever wrote them.
+Apart from deletion (`events.py`), nothing else changes a stored event, and the event keeps its ids and its time.
+The title and metadata of a conversation are not redacted: they belong to the conversation.
 """
 
 from __future__ import annotations
@@ -20,28 +18,28 @@ _CONTENT_EVENTS = ("message", "message_edited")
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """The erasure of one person in one conversation."""
+    """The erasure of a participant in one conversation."""
 
     participant_id: str
     pseudonym: str
-    """The id that stands for them from now on."""
+    """The id that replaces theirs."""
     at: str
-    """When they asked for it, as it stands on the wire."""
+    """When the erasure was requested, as clients receive it."""
     event: int
-    """The `participant_erased` event, by which all of their messages count as deleted."""
+    """The sequence id of the `participant_erased` event, which deletes all of their messages."""
 
     def apply(self, logged: StoredEvent) -> StoredEvent:
-        """An event without the person, and without what they said; the same one if there is nothing of them."""
-        said = logged.event["type"] in _CONTENT_EVENTS and self._matches(logged.event["sender"])
+        """Return an event without the participant's id, name and content; the same object if nothing changes."""
+        is_their_content = logged.event["type"] in _CONTENT_EVENTS and self._matches(logged.event["sender"])
         event = self._without_names(logged.event)
-        if not said:
+        if not is_their_content:
             state = logged.state
             if state is not None and "mentions" in state.overrides:
                 mentions = self._ids(state.overrides["mentions"])
                 state = replace(state, overrides={**state.overrides, "mentions": mentions})
             redacted = replace(logged, event=event, state=state)
             return logged if redacted == logged else redacted
-        # Beside what a deletion takes, the client's own id of the message goes: it may say anything.
+        # A deletion keeps the client's id of the message, which may contain anything.
         left = {name: value for name, value in tombstone(event).items() if name != "client_message_id"}
         if event["type"] == "message_edited":
             return replace(logged, event=left)
@@ -49,7 +47,7 @@ class Redaction:
         return replace(logged, event=left, state=None, deleted_by=logged.deleted_by or self.event)
 
     def id(self, participant_id: str | None) -> str | None:
-        """An id, which is another one if it is theirs."""
+        """Return the pseudonym if the id is theirs, and else the id."""
         return self.pseudonym if participant_id == self.participant_id else participant_id
 
     def _without_names(self, event: Event) -> Event:
@@ -57,26 +55,26 @@ class Redaction:
         if "participant" in event:
             changed["participant"] = self._actor(event["participant"])
         if "participants" in event:
-            changed["participants"] = [self._actor(each) for each in event["participants"]]
+            changed["participants"] = [self._actor(participant) for participant in event["participants"]]
         if "mentions" in event:
             changed["mentions"] = self._ids(event["mentions"])
         return {**event, **changed}
 
-    def _actor(self, person: Mapping[str, Any]) -> dict[str, Any]:
-        if not self._matches(person):
-            return dict(person)
-        named = {"name": ERASED_NAME} if "name" in person else {}
-        return {**person, "participant_id": self.pseudonym, **named}
+    def _actor(self, actor: Mapping[str, Any]) -> dict[str, Any]:
+        if not self._matches(actor):
+            return dict(actor)
+        name = {"name": ERASED_NAME} if "name" in actor else {}
+        return {**actor, "participant_id": self.pseudonym, **name}
 
-    def _matches(self, person: Mapping[str, Any]) -> bool:
-        return bool(person["participant_id"] == self.participant_id)
+    def _matches(self, actor: Mapping[str, Any]) -> bool:
+        return bool(actor["participant_id"] == self.participant_id)
 
     def _ids(self, participant_ids: list[str]) -> list[str]:
-        return [self.pseudonym if each == self.participant_id else each for each in participant_ids]
+        return [self.pseudonym if known == self.participant_id else known for known in participant_ids]
 
 
 def expire(logged: StoredEvent) -> StoredEvent:
-    """A message past retention; the same one if it says nothing any more."""
+    """Return an expired message without its content; the same object if it has none."""
     if "content" not in logged.event:
         return logged
     return replace(logged, event={**tombstone(logged.event), "expired": True}, state=None)

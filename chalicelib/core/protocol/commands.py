@@ -1,4 +1,4 @@
-"""The commands of the socket: what a client says over it (`requests.py` has what is said by HTTP)."""
+"""The commands of the WebSocket: the frames that clients send. `requests.py` has the bodies of HTTP requests."""
 
 from __future__ import annotations
 
@@ -10,146 +10,153 @@ from pydantic import Field
 from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.errors import ChatError, InvalidJson, TooLarge, UnknownCommand, ValidationFailed
 from chalicelib.core.kernel.limits import Limits
-from chalicelib.core.protocol.fields import (
-    SURROGATE,
-    ClientMessageId,
-    CommandId,
-    Content,
-    Emoji,
-    EventSequenceId,
-    Mentions,
-    Metadata,
-    NewMentions,
-    NewMetadata,
-    Request,
-    SequenceId,
-    validated,
-)
+from chalicelib.core.kernel.text import has_lone_surrogates
+from chalicelib.core.protocol.fields import ClientMessageId, CommandId, Emoji, EventSequenceId, SequenceId, example
+from chalicelib.core.protocol.message_fields import EditFields, MessageFields
+from chalicelib.core.protocol.validation import Request, validated
 
 MAX_SUBSCRIPTIONS_IN_HELLO = 100
 MAX_HEADS_IN_PING = 100
 
+AnyConversationId = Annotated[str, example("conv_Zm9vYmFyYmF6cXV4cXV1eA")]
+"""Any string: one that is not the id of a conversation is answered with NOT_FOUND."""
+
 
 class Command(Request):
-    """Base of commands; every direct answer repeats `id`."""
+    """The base of commands."""
 
     id: CommandId | None = None
+    """The client's id of the command; every direct reply repeats it."""
+
+
+class ConversationCommand(Command):
+    """The base of commands about one conversation."""
+
+    conversation_id: AnyConversationId
+    """The id of the conversation."""
+
+
+class UpdateCommand(ConversationCommand):
+    """The base of commands that update a message."""
+
+    target: EventSequenceId
+    """The `sequence_id` of the message."""
 
 
 class SubscribeTo(Request):
-    """One conversation that `hello` subscribes to."""
+    """A conversation to subscribe to."""
 
-    conversation_id: str
+    conversation_id: AnyConversationId
+    """The id of the conversation."""
     after: SequenceId | None = None
+    """The last `sequence_id` that the client has. Without it, the newest 50 events are sent."""
 
 
 class Hello(Command):
-    """Client → server: the first words of a socket; a courtesy."""
+    """Client → server: request the parameters of the session, and subscribe to conversations. Optional."""
 
     type: Literal["hello"]
     subscribe: Annotated[list[SubscribeTo], Field(max_length=MAX_SUBSCRIPTIONS_IN_HELLO)] = Field([])
+    """The conversations to subscribe to."""
 
 
-class Subscribe(Command):
-    """Client → server: hear a conversation from now on, and get what came after `after`."""
+class Subscribe(ConversationCommand):
+    """Client → server: receive the events of a conversation from now on, and those after `after`."""
 
     type: Literal["subscribe"]
-    conversation_id: str
     after: SequenceId | None = None
+    """The last `sequence_id` that the client has. Without it, the newest 50 events are sent."""
 
 
-class Unsubscribe(Command):
-    """Client → server: hear it no longer."""
+class Unsubscribe(ConversationCommand):
+    """Client → server: receive no further events of a conversation."""
 
     type: Literal["unsubscribe"]
-    conversation_id: str
 
 
-class Sync(Command):
-    """Client → server: the events after `after`."""
+class Sync(ConversationCommand):
+    """Client → server: fetch the events after `after`."""
 
     type: Literal["sync"]
-    conversation_id: str
     after: SequenceId
+    """The last `sequence_id` that the client has."""
 
 
-class Message(Command):
-    """Client → server: say something."""
+class Message(ConversationCommand, MessageFields):
+    """Client → server: send a message."""
 
     type: Literal["message"]
-    conversation_id: str
     client_message_id: ClientMessageId
-    content: Content
-    reply_to: EventSequenceId | None = None
-    mentions: Mentions = Field([])
-    metadata: Metadata | None = None
+    """The idempotency key: a repeat with the same id of the same participant is the same message."""
 
 
-class Edit(Command):
-    """Client → server: say something else instead; mentions and metadata stay, unless they are there."""
+class Edit(UpdateCommand, EditFields):
+    """Client → server: edit a message. Mentions and metadata that are left out keep their value."""
 
     type: Literal["edit"]
-    conversation_id: str
-    target: EventSequenceId
-    content: Content
-    mentions: NewMentions = None
-    metadata: NewMetadata = None
 
 
-class Delete(Command):
-    """Client → server: take a message back."""
+class Delete(UpdateCommand):
+    """Client → server: delete a message."""
 
     type: Literal["delete"]
-    conversation_id: str
-    target: EventSequenceId
 
 
-class React(Command):
-    """Client → server: react to a message."""
+class React(UpdateCommand):
+    """Client → server: add a reaction to a message."""
 
     type: Literal["react"]
-    conversation_id: str
-    target: EventSequenceId
     emoji: Emoji
+    """The reaction."""
 
 
-class Unreact(Command):
-    """Client → server: take a reaction back."""
+class Unreact(UpdateCommand):
+    """Client → server: remove a reaction from a message."""
 
     type: Literal["unreact"]
-    conversation_id: str
-    target: EventSequenceId
     emoji: Emoji
+    """The reaction."""
 
 
-class Read(Command):
-    """Client → server: read up to here."""
+class Read(ConversationCommand):
+    """Client → server: move the read pointer."""
 
     type: Literal["read"]
-    conversation_id: str
     sequence_id: SequenceId
+    """The last event that was read; at most the head."""
 
 
-class Typing(Command):
-    """Client → server: about to say something, or not any more."""
+class Typing(ConversationCommand):
+    """Client → server: start or stop typing."""
 
     type: Literal["typing"]
-    conversation_id: str
     is_typing: bool
+    """Whether the participant is typing."""
 
 
 class Auth(Command):
-    """Client → server: a new token of the same participant."""
+    """Client → server: replace the token of the connection by a new one of the same participant."""
 
     type: Literal["auth"]
-    token: Annotated[str, Field(min_length=1, max_length=8_192)]
+    token: Annotated[
+        str,
+        Field(min_length=1, max_length=8_192, examples=["eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2ln"]),
+    ]
+    """A token of the same participant."""
 
 
 class Ping(Command):
-    """Client → server: still here; how far are these conversations?"""
+    """Client → server: keep the connection alive, and compare heads."""
 
     type: Literal["ping"]
-    heads: Annotated[dict[str, SequenceId], Field(max_length=MAX_HEADS_IN_PING)] | None = None
+    heads: (
+        Annotated[
+            dict[str, SequenceId],
+            Field(max_length=MAX_HEADS_IN_PING, examples=[{"conv_Zm9vYmFyYmF6cXV4cXV1eA": 2}]),
+        ]
+        | None
+    ) = None
+    """By conversation id: the newest `sequence_id` that the client has."""
 
 
 COMMANDS: Mapping[str, type[Command]] = {
@@ -173,33 +180,33 @@ AppendCommand: TypeAlias = Message | Edit | Delete | React | Unreact
 
 
 def parse_command(frame: str, limits: Limits) -> tuple[Command | ChatError, dict[str, str]]:
-    """A frame of the socket: its command, or what is wrong with it; and what of it an answer repeats."""
+    """Return the command in a frame, or the error in it; and the fields that a reply repeats."""
     try:
         if len(frame.encode("utf-8", "surrogatepass")) > limits.command_bytes:
-            raise TooLarge(f"A frame may have at most {limits.command_bytes} bytes.")
+            raise TooLarge(f"A frame must have at most {limits.command_bytes} bytes.")
         value = json_codec.parse(frame)
-    except (TooLarge, InvalidJson) as problem:
-        return problem, {}
+    except (TooLarge, InvalidJson) as error:
+        return error, {}
     if not isinstance(value, dict):
         return ValidationFailed.at("", "must be an object"), {}
     repeated = correlation_fields(value)
-    kind = value.get("type")
-    if not isinstance(kind, str):
+    command_type = value.get("type")
+    if not isinstance(command_type, str):
         return ValidationFailed.at("type", "must be the name of a command"), repeated
-    model = COMMANDS.get(kind)
+    model = COMMANDS.get(command_type)
     if model is None:
-        return UnknownCommand(f"There is no such command; there are {', '.join(COMMANDS)}."), repeated
+        return UnknownCommand(f"Unknown command. The commands are {', '.join(COMMANDS)}."), repeated
     try:
         return validated(model, value, limits), repeated
-    except ValidationFailed as problem:
-        return problem, repeated
+    except ValidationFailed as error:
+        return error, repeated
 
 
 def correlation_fields(frame: dict[str, Any]) -> dict[str, str]:
-    """What tells the sender which of its frames an answer is for, as far as it is fit to be repeated."""
+    """Return the fields by which the client recognizes the command that a reply answers, if they are valid."""
     found = {name: frame.get(name) for name in ("id", "conversation_id", "client_message_id")}
     return {
         name: value
         for name, value in found.items()
-        if isinstance(value, str) and len(value) <= 128 and not SURROGATE.search(value)
+        if isinstance(value, str) and len(value) <= 128 and not has_lone_surrogates(value)
     }

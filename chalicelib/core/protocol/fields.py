@@ -1,47 +1,57 @@
-"""What the fields of requests and commands may hold, and how pydantic's errors become ours.
+"""The types of fields: the rules of each, its JSON Schema, and an example.
 
-A model is frozen, refuses unknown fields and converts nothing (`"5"` is no number); an error names the place and
-the rule, never the value. Models are built when they are first used: a function needs few of them.
+Rules that depend on the configured limits are checked by a function, which JSON Schema cannot show; `_schema`
+publishes them with the default limits. Responses and frames are not validated at run time: their types are there
+for the published documents.
 """
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, LiteralString, TypeVar
+from typing import Annotated, Any, LiteralString
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from chalicelib.core.kernel import json_codec
-from chalicelib.core.kernel.errors import Problem, ValidationFailed
 from chalicelib.core.kernel.limits import Limits
-from chalicelib.core.protocol.graphemes import is_one_character
+from chalicelib.core.kernel.text import (
+    MAX_NAME_LENGTH,
+    MAX_PARTICIPANT_ID_LENGTH,
+    has_forbidden_characters,
+    has_lone_surrogates,
+    is_visible_ascii,
+)
+from chalicelib.core.model.conversations import JoinPolicy
 
 MAX_SEQUENCE_ID = 2**53 - 1
+"""The largest integer that JSON readers with doubles keep exactly (RFC 8259 section 6)."""
 MAX_EMOJI_BYTES = 64
-R = TypeVar("R", bound=BaseModel)
+CONVERSATION_ID_PATTERN = "^conv_[A-Za-z0-9_-]+$"
 
-_FORBIDDEN_IN_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-SURROGATE = re.compile("[\ud800-\udfff]")
-_VISIBLE_ASCII = re.compile(r"[!-~]+")
+_DEFAULTS = Limits()
+_TEXT_PATTERN = r"^[^\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F]*$"
+_TEXT_RULE = (
+    "Control characters other than tab, line feed and carriage return, lone surrogates, and text of white space "
+    "only are rejected. Everything else is kept unchanged."
+)
 
 
 def _limits(info: ValidationInfo) -> Limits:
     context: Limits | None = info.context
-    return context or Limits()
+    return context or _DEFAULTS
 
 
 def _text(value: str) -> str:
-    if _FORBIDDEN_IN_TEXT.search(value):
+    if has_forbidden_characters(value):
         raise PydanticCustomError("text", "must not contain control characters or lone surrogates")
     if not value.strip():
         raise PydanticCustomError("text", "must not be empty or only white space")
     return value
 
 
-def _require_at_most(count: int, most: int, of_what: LiteralString) -> None:
-    if count > most:
-        raise PydanticCustomError("limit", "must have at most {most} " + of_what, {"most": most})
+def _require_at_most(count: int, maximum: int, unit: LiteralString) -> None:
+    if count > maximum:
+        raise PydanticCustomError("limit", "must have at most {most} " + unit, {"most": maximum})
 
 
 def _title(value: str, info: ValidationInfo) -> str:
@@ -57,7 +67,7 @@ def _content(value: str, info: ValidationInfo) -> str:
 
 
 def _visible_ascii(value: str) -> str:
-    if not _VISIBLE_ASCII.fullmatch(value):
+    if not is_visible_ascii(value):
         raise PydanticCustomError("ascii", "must consist of visible ASCII characters")
     return value
 
@@ -68,7 +78,7 @@ def _client_message_id(value: str, info: ValidationInfo) -> str:
 
 
 def _command_id(value: str, info: ValidationInfo) -> str:
-    if SURROGATE.search(value):
+    if has_lone_surrogates(value):
         raise PydanticCustomError("text", "must not contain lone surrogates")
     _require_at_most(len(value), _limits(info).command_id_characters, "characters")
     return value
@@ -84,68 +94,167 @@ def _metadata(value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
 
 
 def _emoji(value: str) -> str:
+    from chalicelib.core.protocol.graphemes import is_one_character
+
     if not is_one_character(_text(value)):
-        raise PydanticCustomError("emoji", "must be a single character as people see it, such as an emoji")
+        raise PydanticCustomError("emoji", "must be a single user-perceived character, such as an emoji")
     _require_at_most(len(value.encode()), MAX_EMOJI_BYTES, "bytes of UTF-8")
     return value
 
 
 def not_null(value: Any) -> Any:
-    """Where leaving a field out says that it stays as it is, null could be read as "remove this"."""
+    """Reject null where leaving a field out keeps its value: null could be taken for "remove"."""
     if value is None:
-        raise PydanticCustomError("null", "must not be null: leave out what stays as it is")
+        raise PydanticCustomError("null", "must not be null: leave out a field to keep its value")
     return value
 
 
 def _mentions(values: list[str], info: ValidationInfo) -> list[str]:
-    _require_at_most(len(_distinct(values)), _limits(info).mentions, "entries")
-    return values
-
-
-def _distinct(values: list[str]) -> list[str]:
     if len(set(values)) != len(values):
-        raise PydanticCustomError("distinct", "must not name anybody twice")
+        raise PydanticCustomError("distinct", "must not name a participant twice")
+    _require_at_most(len(values), _limits(info).mentions, "entries")
     return values
 
 
-ParticipantId = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_visible_ascii)]
-ClientMessageId = Annotated[str, AfterValidator(_client_message_id)]
-Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_text)]
-Title = Annotated[str, AfterValidator(_title)]
-Content = Annotated[str, AfterValidator(_content)]
-Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]
-SequenceId = Annotated[int, Field(ge=0, le=MAX_SEQUENCE_ID)]
-EventSequenceId = Annotated[int, Field(ge=1, le=MAX_SEQUENCE_ID)]
-Mentions = Annotated[list[ParticipantId], AfterValidator(_mentions)]
+def example(value: Any) -> Any:
+    """Return the annotation that gives a field an example in the published documents."""
+    return Field(examples=[value])
+
+
+def _schema(*, example: Any, description: str | None = None, **keywords: Any) -> Any:
+    return Field(description=description, examples=[example], json_schema_extra=keywords)
+
+
+# ---- ids, numbers, times -------------------------------------------------------------------------------
+
+ParticipantId = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_PARTICIPANT_ID_LENGTH),
+    AfterValidator(_visible_ascii),
+    _schema(example="bob", description="Visible ASCII characters.", pattern="^[!-~]+$"),
+]
+SequenceId = Annotated[int, Field(ge=0, le=MAX_SEQUENCE_ID, examples=[1])]
+EventSequenceId = Annotated[int, Field(ge=1, le=MAX_SEQUENCE_ID, examples=[2])]
+Count = Annotated[int, Field(ge=0, examples=[1])]
+ConversationId = Annotated[
+    str,
+    Field(
+        description="The id of the conversation.",
+        pattern=CONVERSATION_ID_PATTERN,
+        examples=["conv_Zm9vYmFyYmF6cXV4cXV1eA"],
+    ),
+]
+Timestamp = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$",
+        json_schema_extra={"format": "date-time"},
+        examples=["2026-03-01T09:00:00.000Z"],
+    ),
+]
+"""UTC with milliseconds (RFC 3339), as `clock.rfc3339` writes it."""
+InviteId = Annotated[
+    str,
+    Field(
+        description="The id of the invite. It does not let anyone join.",
+        pattern="^ivt_[A-Za-z0-9_-]+$",
+        examples=["ivt_dGhpcyBpc24ndCBpdCBlaQ"],
+    ),
+]
+ClientMessageId = Annotated[
+    str,
+    AfterValidator(_client_message_id),
+    _schema(
+        example="9f2c-1",
+        description=f"1 to {_DEFAULTS.client_message_id_characters} visible ASCII characters.",
+        minLength=1,
+        maxLength=_DEFAULTS.client_message_id_characters,
+        pattern="^[!-~]+$",
+    ),
+]
+CommandId = Annotated[
+    str,
+    AfterValidator(_command_id),
+    _schema(
+        example="1",
+        description=f"At most {_DEFAULTS.command_id_characters} characters, without lone surrogates.",
+        maxLength=_DEFAULTS.command_id_characters,
+    ),
+]
+
+JoinPolicyField = Annotated[
+    JoinPolicy,
+    Field(description="`open`: anyone who knows the id can join. `invite`: only invited or added participants."),
+]
+
+# ---- texts ---------------------------------------------------------------------------------------------
+
+Text = Annotated[str, Field(min_length=1)]
+Name = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_NAME_LENGTH),
+    AfterValidator(_text),
+    _schema(example="Bob", description=_TEXT_RULE, pattern=_TEXT_PATTERN),
+]
+Title = Annotated[
+    str,
+    AfterValidator(_title),
+    _schema(
+        example="Trip to Oslo",
+        description=f"At most {_DEFAULTS.title_characters} code points. {_TEXT_RULE}",
+        minLength=1,
+        maxLength=_DEFAULTS.title_characters,
+        pattern=_TEXT_PATTERN,
+    ),
+]
+Content = Annotated[
+    str,
+    AfterValidator(_content),
+    _schema(
+        example="Hello Bob! 🚆",
+        description=(
+            f"At most {_DEFAULTS.content_characters} code points and {_DEFAULTS.content_bytes} bytes of UTF-8. "
+            f"{_TEXT_RULE}"
+        ),
+        minLength=1,
+        maxLength=_DEFAULTS.content_characters,
+        pattern=_TEXT_PATTERN,
+    ),
+]
+Emoji = Annotated[
+    str,
+    AfterValidator(_emoji),
+    _schema(
+        example="👍",
+        description=(
+            "One user-perceived character (an extended grapheme cluster, UAX #29) of at most "
+            f"{MAX_EMOJI_BYTES} bytes of UTF-8."
+        ),
+        minLength=1,
+        maxLength=MAX_EMOJI_BYTES,
+        pattern=_TEXT_PATTERN,
+    ),
+]
+
+# ---- objects and lists ---------------------------------------------------------------------------------
+
+Metadata = Annotated[
+    dict[str, Any],
+    AfterValidator(_metadata),
+    _schema(
+        example={"colour": "green"},
+        description=f"At most {_DEFAULTS.metadata_bytes} bytes of UTF-8 as compact JSON, without lone surrogates.",
+    ),
+]
+Mentions = Annotated[
+    list[ParticipantId],
+    AfterValidator(_mentions),
+    _schema(
+        example=["bob"],
+        description=f"At most {_DEFAULTS.mentions}, each once.",
+        maxItems=_DEFAULTS.mentions,
+        uniqueItems=True,
+    ),
+]
 NewMentions = Annotated[Mentions | None, BeforeValidator(not_null)]
 NewMetadata = Annotated[Metadata | None, BeforeValidator(not_null)]
-Emoji = Annotated[str, AfterValidator(_emoji)]
-CommandId = Annotated[str, AfterValidator(_command_id)]
-
-
-class Request(BaseModel):
-    """Base of all: frozen, strict, nothing unknown."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
-
-
-def validated(model: type[R], value: Any, limits: Limits) -> R:
-    """`value` as a `model`. Raises ValidationFailed."""
-    try:
-        return model.model_validate(value, context=limits)
-    except ValidationError as failed:
-        raise ValidationFailed(details=_problems(failed)) from None
-
-
-def _problems(failed: ValidationError) -> list[Problem]:
-    """At most 20 problems, each place as a dotted path of steps cut to a bearable length."""
-    errors = failed.errors(include_url=False, include_context=False, include_input=False)
-    return [
-        {"path": ".".join(path_segment(one) for one in each["loc"]), "problem": each["msg"]}
-        for each in errors[:20]
-    ]
-
-
-def path_segment(of: str | int) -> str:
-    """A step of a place as an answer may name it."""
-    return str(of)[:64].encode("ascii", "backslashreplace").decode()

@@ -1,6 +1,6 @@
-"""What clients say by HTTP: bodies and queries (`commands.py` has what is said over the socket).
+"""The bodies and queries of HTTP requests. `commands.py` has the frames that clients send over the WebSocket.
 
-What a function of the socket needs is not here, and it does not load this.
+The functions of the WebSocket do not load this module.
 """
 
 from __future__ import annotations
@@ -16,226 +16,251 @@ from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.errors import Problem, TooLarge, ValidationFailed
 from chalicelib.core.kernel.limits import MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, Limits
 from chalicelib.core.model.actors import ParticipantType, Role
-from chalicelib.core.model.conversations import JoinPolicy
 from chalicelib.core.protocol.fields import (
     ClientMessageId,
-    Content,
     Emoji,
-    EventSequenceId,
-    Mentions,
+    JoinPolicyField,
     Metadata,
     Name,
-    NewMentions,
-    NewMetadata,
     ParticipantId,
-    R,
-    Request,
     SequenceId,
     Title,
     not_null,
-    path_segment,
-    validated,
 )
+from chalicelib.core.protocol.message_fields import EditFields, MessageFields
+from chalicelib.core.protocol.validation import R, Request, path_segment, validated
 
 MAX_PAGE = 100
 MAX_MUTE_SECONDS = 30 * 24 * 3600
 
 
 def _digits(value: Any) -> Any:
-    """A number in a query string: digits only, so that `+5`, `5.0` and blanks are refused."""
+    """Return a number in a query string. Digits only: `+5`, `5.0` and spaces are rejected."""
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,16}", value):
         return int(value)
     raise PydanticCustomError("digits", "must be a whole number in digits")
 
 
-QueryNumber = Annotated[SequenceId, BeforeValidator(_digits)]
-Limit = Annotated[int, Field(ge=1, le=MAX_PAGE), BeforeValidator(_digits)]
+_DIGITS_RULE = "Decimal digits only."
+QueryNumber = Annotated[SequenceId, BeforeValidator(_digits), Field(description=_DIGITS_RULE)]
+Limit = Annotated[int, Field(ge=1, le=MAX_PAGE, description=_DIGITS_RULE), BeforeValidator(_digits)]
+Cursor = Annotated[str, Field(max_length=512)]
 
 
 class Query(BaseModel):
-    """Base of queries: their values are strings."""
+    """The base of queries: their values are strings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
+# ---- bodies --------------------------------------------------------------------------------------------
+
+
 class NewParticipant(Request):
-    """`POST /conversations/{id}/participants`, and an entry of `participants` at creation."""
+    """A participant to add."""
 
     participant_id: ParticipantId
+    """The participant's id: the `sub` of their tokens."""
     name: Name
+    """The display name."""
     role: Role = "member"
+    """The role in the conversation."""
     type: ParticipantType = "human"
+    """Whether the participant is a person or a program."""
 
 
 class CreateConversation(Request):
-    """`POST /conversations`."""
+    """A new conversation."""
 
     title: Title
+    """The title."""
     participants: list[NewParticipant] = Field([])
-    join_policy: JoinPolicy = "invite"
+    """The first participants, besides the caller."""
+    join_policy: JoinPolicyField = "invite"
     metadata: Metadata = Field({})
+    """Data of the application, stored unchanged."""
 
 
 class UpdateConversation(Request):
-    """`PATCH /conversations/{id}`: what is not there stays as it is."""
+    """Changes to a conversation. A field that is left out keeps its value."""
 
-    title: Title | None = None
-    join_policy: JoinPolicy | None = None
-    metadata: Metadata | None = None
-    retention_days: Annotated[int, Field(ge=MIN_RETENTION_DAYS, le=MAX_RETENTION_DAYS)] | None = None
-    """Null: as the deployment has it."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_nulls(cls, value: Any) -> Any:
-        """Elsewhere null stands for "not there"; in a change it could be read as "remove this"."""
-        if isinstance(value, dict) and any(value[name] is None for name in value if name != "retention_days"):
-            raise PydanticCustomError("null", "must not hold null: leave out what stays as it is")
-        return value
+    title: Annotated[Title | None, BeforeValidator(not_null)] = None
+    """The new title."""
+    join_policy: Annotated[JoinPolicyField | None, BeforeValidator(not_null)] = None
+    metadata: Annotated[Metadata | None, BeforeValidator(not_null)] = None
+    """The new metadata."""
+    retention_days: Annotated[int, Field(ge=MIN_RETENTION_DAYS, le=MAX_RETENTION_DAYS, examples=[365])] | None = (
+        None
+    )
+    """After how many days content expires. Null: as configured for the deployment."""
 
 
 class Join(Request):
-    """`POST /conversations/{id}/join`."""
+    """Joining a conversation."""
 
-    invite: Annotated[str, Field(max_length=128)] | None = None
+    invite: Annotated[str, Field(max_length=128, examples=["inv_bGV0cyBlbnRlciBhbGwgb2Z"])] | None = None
+    """The secret of an invite; not needed for an open conversation."""
 
 
 class EmptyBody(Request):
-    """A request that says all by its path."""
+    """An empty object."""
 
 
 class UpdateParticipant(Request):
-    """`PATCH /conversations/{id}/participants`: one of the two at least; what is not there stays as it is."""
+    """Changes to a participant: at least one field. A field that is left out keeps its value."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     role: Annotated[Role | None, BeforeValidator(not_null)] = None
-    muted_for: Annotated[int | None, Field(ge=0, le=MAX_MUTE_SECONDS), BeforeValidator(not_null)] = None
+    """The new role."""
+    muted_for: Annotated[
+        int | None, Field(ge=0, le=MAX_MUTE_SECONDS, examples=[3_600]), BeforeValidator(not_null)
+    ] = None
+    """For how many seconds the participant is muted; 0 ends a mute."""
 
     @model_validator(mode="after")
-    def _something(self) -> UpdateParticipant:
+    def _has_a_field(self) -> UpdateParticipant:
         if self.role is None and self.muted_for is None:
             raise PydanticCustomError("nothing", "must have role or muted_for")
         return self
 
 
 class CreateInvite(Request):
-    """`POST /conversations/{id}/invites`."""
+    """A new invite."""
 
     expires_in: Annotated[int, Field(ge=60, le=30 * 24 * 3600)] = 7 * 24 * 3600
-    max_uses: Annotated[int, Field(ge=1, le=1_000)] | None = None
+    """For how many seconds the invite is valid."""
+    max_uses: Annotated[int, Field(ge=1, le=1_000, examples=[10])] | None = None
+    """How many participants can join with it. Null or left out: any number."""
 
 
-class SendMessage(Request):
-    """`POST /conversations/{id}/messages`."""
+class SendMessage(MessageFields):
+    """A new message."""
 
-    content: Content
     client_message_id: ClientMessageId | None = None
-    reply_to: EventSequenceId | None = None
-    mentions: Mentions = Field([])
-    metadata: Metadata | None = None
+    """The idempotency key: a repeat with the same id of the same participant is the same message."""
 
 
-class EditMessage(Request):
-    """`PATCH /conversations/{id}/messages/{sequence_id}`: mentions and metadata stay, unless they are there."""
-
-    content: Content
-    mentions: NewMentions = None
-    metadata: NewMetadata = None
+class EditMessage(EditFields):
+    """An edit of a message. Mentions and metadata that are left out keep their value."""
 
 
 class MoveReadPointer(Request):
-    """`PUT /conversations/{id}/read`."""
+    """The new position of the caller's read pointer."""
 
     sequence_id: SequenceId
+    """The last event that was read; at most the head."""
+
+
+# ---- queries -------------------------------------------------------------------------------------------
 
 
 class EmptyQuery(Query):
-    """A request without a query string."""
+    """The query of routes that take no parameters."""
 
 
 class ParticipantQuery(Query):
-    """Which participant is meant."""
+    """The query of routes about one participant."""
 
     participant_id: ParticipantId
+    """The participant's id: the `sub` of their tokens."""
 
 
 class RemoveParticipantQuery(ParticipantQuery):
-    """`DELETE /conversations/{id}/participants`."""
+    """The query of `DELETE /conversations/{id}/participants`."""
 
     ban: Literal["true", "false"] = "false"
+    """`true`: the participant cannot return until the ban is lifted."""
 
 
 class PageQuery(Query):
-    """A page of a list."""
+    """The query of lists in pages."""
 
     limit: Limit = 50
-    cursor: Annotated[str, Field(max_length=512)] | None = None
+    """The maximum number of entries."""
+    cursor: Cursor | None = None
+    """The `next_cursor` of the previous page."""
 
 
 class ExportQuery(Query):
-    """`GET /me/export`."""
+    """The query of `GET /me/export`."""
 
-    cursor: Annotated[str, Field(max_length=512)] | None = None
+    cursor: Cursor | None = None
+    """The `next_cursor` of the previous page."""
 
 
 class ConversationsQuery(PageQuery):
-    """`GET /conversations`."""
+    """The query of `GET /conversations`."""
 
 
 class AuditQuery(PageQuery):
-    """`GET /conversations/{id}/audit`."""
+    """The query of `GET /conversations/{id}/audit`."""
 
     after: QueryNumber | None = None
+    """Only entries after this `sequence_id`."""
 
 
 class MessagesQuery(Query):
-    """`GET /conversations/{id}/messages`."""
+    """The query of `GET /conversations/{id}/messages`."""
 
     before: QueryNumber | None = None
+    """Only messages before this `sequence_id`; not together with `after`."""
     after: QueryNumber | None = None
+    """Only messages after this `sequence_id`."""
     limit: Limit = 50
+    """The maximum number of messages."""
 
 
 class EmojiQuery(Query):
-    """Which reaction is meant."""
+    """The query of routes about one reaction."""
 
     emoji: Emoji
+    """The reaction."""
 
 
 class ReactionsQuery(Query):
-    """`GET /conversations/{id}/messages/{sequence_id}/reactions`."""
+    """The query of `GET /conversations/{id}/messages/{sequence_id}/reactions`."""
 
     emoji: Emoji | None = None
+    """Only this reaction."""
     limit: Limit = 50
-    cursor: Annotated[str, Field(max_length=512)] | None = None
+    """The maximum number of entries."""
+    cursor: Cursor | None = None
+    """The `next_cursor` of the previous page."""
 
 
 class EventsQuery(Query):
-    """`GET /conversations/{id}/events`."""
+    """The query of `GET /conversations/{id}/events`."""
 
     after: QueryNumber = 0
+    """Only events after this `sequence_id`; 0 is the beginning."""
     limit: Limit = 50
+    """The maximum number of events."""
+
+
+# ---- parsing -------------------------------------------------------------------------------------------
 
 
 def parse_body(model: type[R], body: bytes, limits: Limits) -> R:
-    """The JSON body of an HTTP request as a `model`. Where every field is optional, no body at all will do.
+    """Return the JSON body of an HTTP request as a `model`. If no field is required, the body may be empty.
 
     Raises:
-        TooLarge: more bytes than the limit.
-        InvalidJson: not JSON.
-        ValidationFailed: of the wrong shape.
+        TooLarge: it has more bytes than the limit.
+        InvalidJson: it is not valid JSON.
+        ValidationFailed: it does not match the model.
     """
     if len(body) > limits.body_bytes:
-        raise TooLarge(f"A request body may have at most {limits.body_bytes} bytes.")
+        raise TooLarge(f"A request body must have at most {limits.body_bytes} bytes.")
     if not body and not any(field.is_required() for field in model.model_fields.values()):
         return validated(model, {}, limits)
     return validated(model, json_codec.parse(body), limits)
 
 
 def parse_query(model: type[R], query: Mapping[str, Sequence[str]]) -> R:
-    """The query string of an HTTP request as a `model`.
+    """Return the query string of an HTTP request as a `model`.
 
     Raises:
-        ValidationFailed: unknown, repeated or malformed parameters.
+        ValidationFailed: a parameter is unknown, repeated or malformed.
     """
     repeated: list[Problem] = [
         {"path": path_segment(name), "problem": "must be given once"}

@@ -14,13 +14,13 @@ from typing import Any
 
 from tests.invariants.history.checker import check
 from tests.invariants.history.records import HTTP, OK, Call, Copy, Expiry, Heard, History, Json, SocketLife
+from tests.support.message_fields import CONTENT_FIELDS
 
 WHERE = "conv_1"
 LATER = "2026-01-01T12:00:00Z"
 """When mutes end: long after the story."""
 RETENTION_DAY = 4.0
 """Seconds: thirty days are two minutes, and each event is a minute after the one before."""
-_WITH_CONTENTS = ("content", "mentions", "metadata")
 
 
 class Story:
@@ -262,7 +262,7 @@ class Story:
         for each in self.log:
             about: int = each["target"] if "target" in each else each["sequence_id"]
             if about <= up_to:
-                for name in _WITH_CONTENTS:
+                for name in CONTENT_FIELDS:
                     each.pop(name, None)
         self.pushes(event)
         return event

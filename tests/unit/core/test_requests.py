@@ -13,6 +13,8 @@ from pydantic import BaseModel
 from chalicelib.core.kernel.errors import ChatError, InvalidJson, TooLarge, UnknownCommand, ValidationFailed
 from chalicelib.core.kernel.limits import Limits
 from chalicelib.core.protocol import commands, fields, requests
+from chalicelib.core.protocol.validation import Request, validated
+from tests.support.bad_values import rejected_by
 
 LIMITS = Limits()
 CONV = "conv_" + "a" * 22
@@ -32,6 +34,34 @@ def problems(model: type[BaseModel], value: Any, limits: Limits = LIMITS) -> dic
 
 def command(frame: Any) -> commands.Command | ChatError:
     return commands.parse_command(frame if isinstance(frame, str) else json.dumps(frame), LIMITS)[0]
+
+
+# ---- bad values of every field -------------------------------------------------------------------------
+
+BODIES: list[type[Request]] = [
+    requests.CreateConversation,
+    requests.UpdateConversation,
+    requests.Join,
+    requests.NewParticipant,
+    requests.UpdateParticipant,
+    requests.CreateInvite,
+    requests.SendMessage,
+    requests.EditMessage,
+    requests.MoveReadPointer,
+]
+MODELS = [*BODIES, *commands.COMMANDS.values()]
+FIELDS = [(model, field) for model in MODELS for field in model.model_fields]
+
+
+@pytest.mark.parametrize(("model", "field"), FIELDS, ids=lambda part: getattr(part, "__name__", part))
+def test_bad_value_is_rejected_and_its_field_named(model: type[Request], field: str) -> None:
+    bad_values = rejected_by(model, field)
+    assert bad_values or field in ("subscribe", "heads")
+    for kind, bad in bad_values.items():
+        with pytest.raises(ValidationFailed) as rejected:
+            validated(model, json.loads(f'{{"{field}": {bad.text}}}'), LIMITS)
+        paths = [problem["path"] for problem in rejected.value.details or []]
+        assert (f"{field}.{bad.at}" if bad.at else field) in paths, kind
 
 
 # ---- texts ---------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Settings: complete, of the right kind, and never the development secret in the cloud."""
+"""Settings: complete, of the right type, and never with the development secret on Lambda."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENVIRONMENT = {
 }
 
 
-def test_a_complete_environment_makes_settings_with_the_contracts_defaults() -> None:
+def test_complete_environment_gives_settings_with_the_defaults() -> None:
     settings = Settings.from_environment(ENVIRONMENT)
     assert settings.region == "eu-central-1"
     assert (settings.limits.participants, settings.limits.content_characters) == (100, 10_000)
@@ -27,7 +27,7 @@ def test_a_complete_environment_makes_settings_with_the_contracts_defaults() -> 
 
 
 @pytest.mark.parametrize("missing", sorted(ENVIRONMENT))
-def test_what_is_missing_is_named(missing: str) -> None:
+def test_missing_setting_is_named(missing: str) -> None:
     rest = {name: value for name, value in ENVIRONMENT.items() if name != missing}
     with pytest.raises(SettingsError, match="AWS_DEFAULT_REGION" if missing == "AWS_REGION" else missing):
         Settings.from_environment(rest)
@@ -42,7 +42,7 @@ def test_limits_and_times_are_settings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("CHAT_LIMIT_PARTICIPANTS", "many", "must be a number"),
         ("CHAT_LIMIT_PARTICIPANTS", "0", "at least 1"),
@@ -58,17 +58,17 @@ def test_limits_and_times_are_settings() -> None:
         ("CHAT_ALLOWED_ORIGINS", " , ", "CHAT_ALLOWED_ORIGINS"),
     ],
 )
-def test_what_is_wrong_is_said(name: str, value: str, said: str) -> None:
-    with pytest.raises(SettingsError, match=said):
+def test_invalid_setting_is_explained(name: str, value: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
         Settings.from_environment(ENVIRONMENT | {name: value})
 
 
-def test_the_development_secret_is_refused_in_the_cloud_only() -> None:
+def test_development_secret_is_rejected_on_lambda_only() -> None:
     config = json.loads((Path(__file__).parents[3] / ".chalice" / "config.json").read_text())
     secret = config["stages"]["local"]["environment_variables"]["CHAT_JWT_SECRET"]
     local = ENVIRONMENT | {"CHAT_JWT_SECRET": secret}
     assert Settings.from_environment(local).identity.secret == secret
-    with pytest.raises(SettingsError, match="everybody knows"):
+    with pytest.raises(SettingsError, match="public secret for development"):
         Settings.from_environment(local | {"AWS_LAMBDA_FUNCTION_NAME": "chat-dev"})
 
 

@@ -1,4 +1,4 @@
-"""The operations guide names what is really written."""
+"""The operations guide names every metric, event and function."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def check_format(line: Json) -> dict[str, list[float]]:
 
 
 @given(MEASURED.filter(bool))
-def test_whatever_is_measured_every_line_is_in_the_format(measured: list[tuple[Metric, float]]) -> None:
+def test_lines_have_the_embedded_metric_format(measured: list[tuple[Metric, float]]) -> None:
     text = metrics.line(invocation(measured, request_id="r", connection_id="c="), "dev", 1)
     assert "\n" not in text
     assert len(text.encode()) < EVENT_BYTES
@@ -91,7 +91,7 @@ def test_whatever_is_measured_every_line_is_in_the_format(measured: list[tuple[M
             assert found[what.value] == values[:MOST_VALUES]
 
 
-def test_the_stage_is_the_only_dimension_and_ids_are_fields() -> None:
+def test_stage_is_the_only_dimension_and_ids_are_fields() -> None:
     line = written([(Metric.MESSAGES_ACCEPTED, 1)], request_id="r", connection_id="c=", participant_id="alice")
     assert line == {
         "_aws": {
@@ -112,7 +112,7 @@ def test_the_stage_is_the_only_dimension_and_ids_are_fields() -> None:
     }
 
 
-def test_counts_add_up_and_values_stand_side_by_side() -> None:
+def test_counts_are_added_up_and_values_listed() -> None:
     line = written(
         [(Metric.POSTS_GONE, 1), (Metric.FAN_OUT_SIZE, 20), (Metric.POSTS_GONE, 2), (Metric.FAN_OUT_SIZE, 3)]
     )
@@ -122,26 +122,26 @@ def test_counts_add_up_and_values_stand_side_by_side() -> None:
     assert Metric.ACK_LATENCY.unit == Metric.FAN_OUT_LATENCY.unit == "Milliseconds"
 
 
-def test_an_invocation_with_nothing_to_tell_writes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_invocation_without_metrics_writes_nothing(caplog: pytest.LogCaptureFixture) -> None:
     metrics.write(invocation([]), "dev")
     assert caplog.records == []
 
 
-def test_a_line_says_when_it_was_written(caplog: pytest.LogCaptureFixture) -> None:
+def test_line_has_its_timestamp(caplog: pytest.LogCaptureFixture) -> None:
     before = int(time.time() * 1000)
     metrics.write(invocation([(Metric.COLD_STARTS, 1)]), "dev")
     (record,) = caplog.records
     assert before <= json.loads(record.getMessage())["_aws"]["Timestamp"] <= time.time() * 1000
 
 
-def test_what_cannot_be_written_fails_nobody(caplog: pytest.LogCaptureFixture) -> None:
+def test_metric_that_cannot_be_written_raises_nothing(caplog: pytest.LogCaptureFixture) -> None:
     metrics.write(invocation([(Metric.ACK_LATENCY, object())]), "dev")  # type: ignore[list-item]
     (record,) = caplog.records
     assert record.__dict__["event"] == "failure"
     assert record.__dict__["fields"]["errors"][0].startswith("TypeError")
 
 
-def test_a_broken_log_fails_nobody() -> None:
+def test_broken_log_raises_nothing() -> None:
     class Broken(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             raise OSError("the log is full")
@@ -154,7 +154,7 @@ def test_a_broken_log_fails_nobody() -> None:
         logging.getLogger().removeHandler(broken)
 
 
-def test_invocations_at_the_same_time_count_for_themselves() -> None:
+def test_concurrent_invocations_have_separate_metrics() -> None:
     def one(number: int) -> Json:
         this = Invocation("message", request_id=str(number))
         token = context.enter(this)
@@ -177,7 +177,7 @@ def test_invocations_at_the_same_time_count_for_themselves() -> None:
     assert [line["conversation_id"] for line in lines] == [f"conv_{number}" for number in range(40)]
 
 
-def test_none_is_nothing_to_tell_but_no_time_at_all_is() -> None:
+def test_zero_is_recorded_for_times_but_not_for_counters() -> None:
     this = Invocation("message")
     token = context.enter(this)
     context.observer.count(Metric.POSTS_GONE, 0)
@@ -186,13 +186,13 @@ def test_none_is_nothing_to_tell_but_no_time_at_all_is() -> None:
     assert this.metrics == [(Metric.ACK_LATENCY, 0.0)]
 
 
-def test_outside_of_an_invocation_it_is_forgotten() -> None:
+def test_metrics_outside_of_an_invocation_are_ignored() -> None:
     context.observer.count(Metric.COLD_STARTS)
     context.observer.bind(participant_id="alice")
     assert context.current() is None
 
 
-def test_functions_are_called_as_in_the_template() -> None:
+def test_functions_have_the_names_of_the_template() -> None:
     edge = Path(metrics.__file__).parents[1] / "edge"
     called = {
         name.name

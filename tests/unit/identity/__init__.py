@@ -1,1 +1,1 @@
-"""Tests of who may speak: credentials, tokens, signing keys and tickets."""
+"""Tests of identity: credentials, tokens, signing keys and tickets."""

@@ -21,13 +21,13 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 SECRET = "a-development-secret-of-32-bytes-or-more"
 NOW = 1_800_000_000
-PATIENT = settings(deadline=None)  # a slow machine is no failure
+PATIENT = settings(deadline=None)  # a slow machine is not a failure
 Claims = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Keys:
-    """One key of each kind that the tests need; generated once a session."""
+    """A key of each type that the tests need, generated once a session."""
 
     rsa: RSAPrivateKey
     other_rsa: RSAPrivateKey
@@ -37,7 +37,7 @@ class Keys:
 
 
 class Clock:
-    """A clock that stands still until it is moved."""
+    """A clock that does not advance on its own."""
 
     def __init__(self, now: float = NOW) -> None:
         self.now = now

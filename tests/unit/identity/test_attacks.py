@@ -1,4 +1,4 @@
-"""Tokens made by somebody who wants in: each is refused, in words that repeat nothing of it."""
+"""Forged and malformed tokens: each is refused, and the reason contains nothing of it."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ def rsa_signed(keys: Keys) -> Callable[[bytes], bytes]:
 
 @pytest.mark.parametrize("alg", ["none", "None", "NONE", "nOnE", " none", "none\x00", "", None, 0, False, [], {}])
 @pytest.mark.parametrize("signature", [b"", b"x", b"\x00" * 32])
-def test_no_signature_is_no_token_however_none_is_spelled(
+def test_token_without_signature_is_refused_in_any_spelling_of_none(
     verifier: TokenVerifier, alg: object, signature: bytes
 ) -> None:
     token = forge({"alg": alg}, claims(), lambda _: signature)
     assert refusal(verifier, token) in (
         "the token is not a signed JWT",
-        "the token is signed by an algorithm that is not accepted here",
+        "the token is signed with an algorithm that is not accepted",
     )
 
 
@@ -81,9 +81,7 @@ def test_no_signature_is_no_token_however_none_is_spelled(
     ["HS384", "HS512", "RS384", "RS512", "PS256", "ES384", "ES512", "ES256K", "EdDSA", "hs256", "rs256", "HS256 ",
      ["HS256"], {"HS256": 1}, 256, True],
 )  # fmt: skip
-def test_any_algorithm_but_the_three_is_refused_though_the_signature_would_hold(
-    verifier: TokenVerifier, alg: object
-) -> None:
+def test_other_algorithm_is_refused_even_with_a_valid_signature(verifier: TokenVerifier, alg: object) -> None:
     assert "algorithm" in refusal(verifier, forge({"alg": alg}, claims()))
 
 
@@ -91,7 +89,7 @@ def test_a_missing_algorithm_is_refused(verifier: TokenVerifier) -> None:
     assert "algorithm" in refusal(verifier, forge({"typ": "JWT"}, claims()))
 
 
-def test_a_public_key_does_not_serve_as_the_secret_of_hs256(verifier: TokenVerifier, keys: Keys) -> None:
+def test_public_key_is_not_accepted_as_hs256_secret(verifier: TokenVerifier, keys: Keys) -> None:
     public = keys.rsa.public_key()
     pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     secrets = [
@@ -109,7 +107,7 @@ def test_a_public_key_does_not_serve_as_the_secret_of_hs256(verifier: TokenVerif
             assert "signature" in refusal(verifier, forge(header, claims(), hmac_with(secret)))
 
 
-def test_the_secret_does_not_sign_for_the_other_algorithms(verifier: TokenVerifier) -> None:
+def test_secret_is_not_accepted_for_other_algorithms(verifier: TokenVerifier) -> None:
     for header in ({"alg": "RS256", "kid": "rsa-1"}, {"alg": "ES256", "kid": "ec-1"}):
         assert "signature" in refusal(verifier, forge(header, claims()))
 
@@ -138,7 +136,7 @@ def test_a_signature_by_another_key_is_refused(verifier: TokenVerifier, keys: Ke
 
 
 @pytest.mark.parametrize("length", [1, 16, 31])
-def test_the_beginning_of_a_good_signature_is_no_signature(verifier: TokenVerifier, length: int) -> None:
+def test_truncated_signature_is_refused(verifier: TokenVerifier, length: int) -> None:
     token = forge(HEADER, claims(), lambda signed: hmac_with(SECRET.encode())(signed)[:length])
     assert "signature" in refusal(verifier, token)
 
@@ -184,12 +182,12 @@ def test_a_key_id_is_only_ever_compared(verifier: TokenVerifier, keys: Keys, kid
 
 
 @pytest.mark.parametrize("kid", [7, True, ["rsa-1"], {"kid": "rsa-1"}])
-def test_a_key_id_that_is_no_string_is_refused(verifier: TokenVerifier, keys: Keys, kid: object) -> None:
+def test_key_id_that_is_not_a_string_is_refused(verifier: TokenVerifier, keys: Keys, kid: object) -> None:
     token = forge({"alg": "RS256", "kid": kid}, claims(), rsa_signed(keys))
     assert "key id" in refusal(verifier, token)
 
 
-def test_a_key_that_the_token_brings_along_is_not_looked_at(verifier: TokenVerifier, keys: Keys) -> None:
+def test_key_in_the_token_header_is_ignored(verifier: TokenVerifier, keys: Keys) -> None:
     brought = {
         "jwk": rsa_jwk(keys.other_rsa, kid="rsa-1"),
         "jku": "http://127.0.0.1:1/jwks",
@@ -253,7 +251,7 @@ def test_an_unencoded_payload_is_refused(verifier: TokenVerifier, b64_header: ob
      b'{"alg":"none","alg":"HS256"}', b'{"alg":"HS256","alg":"HS256"}', b"\xef\xbb\xbf" + b'{"alg":"HS256"}',
      '{"alg":"HS256"}'.encode("utf-16"), '{"alg":"HS256"}'.encode("utf-32-le"), b"9" * 5000],
 )  # fmt: skip
-def test_a_header_that_is_no_plain_json_object_is_refused(verifier: TokenVerifier, header: bytes) -> None:
+def test_header_that_is_not_a_plain_json_object_is_refused(verifier: TokenVerifier, header: bytes) -> None:
     assert refusal(verifier, forge(header, claims())).startswith("the token ")
 
 
@@ -287,15 +285,17 @@ def test_a_header_that_is_no_plain_json_object_is_refused(verifier: TokenVerifie
         b'{"sub":"al\xc3","exp":1900000000}',
         '{"sub":"alice","exp":1900000000}'.encode("utf-16"),
         b'{"x":' * 1000 + b"1" + b"}" * 1000,
+        b'{"sub":"alice","exp":1900000000,"x":1e999}',
+        b'{"sub":"alice","exp":1900000000,"x":' + b"[" * 64 + b"]" * 64 + b"}",
     ],
 )
-def test_a_payload_that_is_no_plain_json_object_or_holds_no_sound_claims_is_refused(
+def test_payload_that_is_not_a_json_object_with_valid_claims_is_refused(
     verifier: TokenVerifier, payload: bytes
 ) -> None:
     assert refusal(verifier, forge(HEADER, payload)).startswith("the token")
 
 
-def test_the_case_and_blanks_of_claim_names_count(verifier: TokenVerifier) -> None:
+def test_claim_names_are_compared_exactly(verifier: TokenVerifier) -> None:
     assert "sub" in refusal(verifier, forge(HEADER, {"Sub": "alice", "sub ": "alice", "exp": NOW + 60}))
 
 
@@ -323,7 +323,7 @@ def test_a_token_needs_exactly_three_parts(verifier: TokenVerifier) -> None:
 
 
 @pytest.mark.parametrize("extra", [" ", "\n", "=", "==", "\x00", "é", "\ud800", "+", "/", "٣", "\u200b"])
-def test_nothing_but_base64url_is_read(verifier: TokenVerifier, extra: str) -> None:
+def test_parts_must_be_base64url(verifier: TokenVerifier, extra: str) -> None:
     header, payload, signature = hs256(claims()).split(".")
     for token in (
         f"{extra}{header}.{payload}.{signature}",
@@ -355,7 +355,7 @@ def test_the_json_form_of_a_jws_is_refused(verifier: TokenVerifier) -> None:
     assert "signed JWT" in refusal(verifier, flat)
 
 
-def test_8192_characters_are_read_and_one_more_is_refused_unread(verifier: TokenVerifier) -> None:
+def test_token_of_8192_characters_is_parsed_and_a_longer_one_refused(verifier: TokenVerifier) -> None:
     def padded(filler: int) -> str:
         return forge(HEADER, json.dumps(claims() | {"filler": "x" * filler}).encode())
 
@@ -366,7 +366,7 @@ def test_8192_characters_are_read_and_one_more_is_refused_unread(verifier: Token
     assert refusal(verifier, "é" * 8193) == "the token is longer than 8192 characters"
 
 
-def test_a_very_long_text_is_refused_at_once(verifier: TokenVerifier) -> None:
+def test_very_long_text_is_refused_quickly(verifier: TokenVerifier) -> None:
     assert "longer" in refusal(verifier, "a." * 5_000_000)
 
 
@@ -379,7 +379,7 @@ def test_a_very_long_text_is_refused_at_once(verifier: TokenVerifier) -> None:
         st.text(), st.text(alphabet="aA9-_=. \n\x00é"), st.binary().map(lambda raw: raw.decode("latin-1"))
     )
 )
-def test_any_text_is_refused_and_nothing_else_happens(verifier: TokenVerifier, text: str) -> None:
+def test_random_text_is_refused_without_other_errors(verifier: TokenVerifier, text: str) -> None:
     with pytest.raises(InvalidToken):
         verifier.verify(text)
 
@@ -424,7 +424,7 @@ def test_parts_of_different_good_tokens_do_not_make_another(
 
 @PATIENT
 @given(header=st.binary(max_size=80), payload=st.binary(max_size=80))
-def test_any_bytes_with_a_good_signature_are_refused_and_nothing_else_happens(
+def test_random_payload_with_valid_signature_is_refused_without_other_errors(
     verifier: TokenVerifier, header: bytes, payload: bytes
 ) -> None:
     for token in (forge(header, payload), forge(HEADER, payload), forge(header, claims())):
@@ -453,7 +453,7 @@ def test_any_header_is_refused_or_plain_hs256(verifier: TokenVerifier, header: d
     assert not {"crit", "b64"} & header.keys()
 
 
-def test_refusals_repeat_nothing_of_the_token(verifier: TokenVerifier, keys: Keys) -> None:
+def test_refusals_do_not_contain_parts_of_the_token(verifier: TokenVerifier, keys: Keys) -> None:
     marker = "Zebra-Quagga"
     hostile = [
         forge({"alg": marker}, claims()),

@@ -1,4 +1,4 @@
-"""What a `$connect` request or an `Authorization` header carries, and what is refused unverified."""
+"""Reading the credentials of a `$connect` request and of an `Authorization` header."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def refused(headers: dict[str, str] | None, query: dict[str, str] | None = None)
 
 
 @pytest.mark.parametrize("name", ["Authorization", "authorization", "AUTHORIZATION", "aUTHORIZATION"])
-def test_the_header_is_found_in_whatever_casing_the_client_wrote_it(name: str) -> None:
+def test_header_is_found_in_any_case(name: str) -> None:
     assert read_credentials({name: f"Bearer {TOKEN}"}, None) == Credentials(TOKEN, None, None)
 
 
 @pytest.mark.parametrize(
     "value", [f"Bearer {TOKEN}", f"bearer {TOKEN}", f"BEARER {TOKEN}", f"Bearer   {TOKEN}", f" Bearer {TOKEN}\t"]
 )
-def test_the_scheme_is_case_insensitive_and_outer_blanks_do_not_count(value: str) -> None:
+def test_scheme_is_case_insensitive_and_outer_blanks_are_ignored(value: str) -> None:
     assert bearer_token(value) == TOKEN
 
 
@@ -65,7 +65,7 @@ def test_the_scheme_is_case_insensitive_and_outer_blanks_do_not_count(value: str
         ("Bearer ===", "Bearer <token>"),
     ],
 )
-def test_a_missing_or_malformed_header_is_refused_in_words_that_help(value: str | None, reason: str) -> None:
+def test_missing_or_malformed_header_is_refused_with_a_helpful_reason(value: str | None, reason: str) -> None:
     with pytest.raises(InvalidCredentials, match=reason):
         bearer_token(value)
     if value is not None:
@@ -98,7 +98,7 @@ def test_two_spellings_of_the_header_must_agree() -> None:
         f"chat.v2, chat.v1, bearer.{TOKEN}, chat.v1, bearer.{TOKEN}",
     ],
 )
-def test_the_offer_of_a_browser_yields_its_token_and_only_chat_v1_is_answered(offer: str) -> None:
+def test_offer_of_a_browser_gives_its_token_and_selects_chat_v1(offer: str) -> None:
     assert read_credentials({PROTOCOL: offer}, None) == Credentials(TOKEN, None, "chat.v1")
 
 
@@ -107,7 +107,7 @@ def test_an_offer_in_several_header_lines_is_one_offer() -> None:
     assert read_credentials(lines, None) == Credentials(TOKEN, None, "chat.v1")
 
 
-def test_chat_v1_alone_is_answered_beside_a_header_or_a_ticket() -> None:
+def test_chat_v1_is_selected_with_a_header_or_a_ticket() -> None:
     offer = {PROTOCOL: "chat.v1"}
     header = {"authorization": f"Bearer {TOKEN}"}
     assert read_credentials(offer | header, None) == Credentials(TOKEN, None, "chat.v1")
@@ -116,11 +116,11 @@ def test_chat_v1_alone_is_answered_beside_a_header_or_a_ticket() -> None:
 
 
 @pytest.mark.parametrize("offer", ["", "soap, wamp.2.json", "CHAT.V1", "chat.v10", "chat", "bearer"])
-def test_foreign_protocols_are_neither_answered_nor_refused(offer: str) -> None:
+def test_other_protocols_are_neither_selected_nor_refused(offer: str) -> None:
     assert read_credentials({PROTOCOL: offer}, {"ticket": TICKET}) == Credentials(None, TICKET, None)
 
 
-def test_a_token_without_chat_v1_counts_but_nothing_is_answered() -> None:
+def test_token_without_chat_v1_is_accepted_and_no_protocol_selected() -> None:
     assert read_credentials({PROTOCOL: f"bearer.{TOKEN}"}, None) == Credentials(TOKEN, None, None)
 
 
@@ -129,7 +129,7 @@ def test_a_malformed_token_in_the_offer_is_refused(entry: str) -> None:
     assert "bearer.<token>" in refused({PROTOCOL: f"chat.v1, {entry}"})
 
 
-def test_two_different_tokens_in_the_offer_contradict_each_other() -> None:
+def test_two_different_tokens_in_the_offer_are_refused() -> None:
     assert "several" in refused({PROTOCOL: f"chat.v1, bearer.{TOKEN}, bearer.{OTHER}"})
 
 
@@ -142,14 +142,14 @@ def test_a_ticket_is_taken_from_the_query_string() -> None:
 
 
 @pytest.mark.parametrize("ticket", ["", "short", "t" * 44, TOKEN, "t" * 42 + "\n", "t" * 42 + "é"])
-def test_a_malformed_ticket_is_refused_before_anything_looks_it_up(ticket: str) -> None:
+def test_malformed_ticket_is_refused_before_the_store_is_read(ticket: str) -> None:
     assert "ticket" in refused(None, {"ticket": ticket})
 
 
 @pytest.mark.parametrize(
     "name", ["token", "access_token", "authorization", "Authorization", "jwt", "bearer", "Ticket"]
 )
-def test_a_token_in_the_query_string_is_never_a_credential(name: str) -> None:
+def test_token_in_the_query_string_is_ignored(name: str) -> None:
     assert read_credentials({}, {name: TOKEN}) == Credentials(None, None, None)
 
 
@@ -158,7 +158,7 @@ def test_a_token_in_the_query_string_is_never_a_credential(name: str) -> None:
 
 @pytest.mark.parametrize("headers", [None, {}, {"Host": "chat.example", "Cookie": f"token={TOKEN}"}])
 @pytest.mark.parametrize("query", [None, {}])
-def test_a_request_without_credentials_yields_none(
+def test_request_without_credentials_has_none(
     headers: dict[str, str] | None, query: dict[str, str] | None
 ) -> None:
     assert read_credentials(headers, query) == Credentials(None, None, None)
@@ -169,7 +169,7 @@ def test_the_same_token_twice_is_one_credential() -> None:
     assert read_credentials(headers, None) == Credentials(TOKEN, None, "chat.v1")
 
 
-def test_different_credentials_contradict_each_other() -> None:
+def test_different_credentials_are_refused() -> None:
     header = {"Authorization": f"Bearer {TOKEN}"}
     assert "several" in refused(header | {PROTOCOL: f"chat.v1, bearer.{OTHER}"})
     assert "several" in refused(header, {"ticket": TICKET})
@@ -185,7 +185,7 @@ def test_neither_credentials_nor_refusals_show_a_secret() -> None:
     assert TICKET not in shown
 
 
-def test_credentials_cannot_be_changed() -> None:
+def test_credentials_are_immutable() -> None:
     credentials = Credentials(TOKEN, None, None)
     with pytest.raises(dataclasses.FrozenInstanceError):
         credentials.token = OTHER  # type: ignore[misc]  # what the test is about
@@ -199,7 +199,7 @@ QUERIES = st.dictionaries(st.sampled_from(["ticket", "token"]), st.one_of(VALUES
 
 @PATIENT
 @given(st.dictionaries(HEADER_NAMES, VALUES), QUERIES)
-def test_any_request_yields_at_most_one_credential_or_is_refused(
+def test_random_request_gives_at_most_one_credential_or_is_refused(
     headers: dict[str, str], query: dict[str, str]
 ) -> None:
     try:

@@ -1,6 +1,6 @@
 """A cold start pays for what it uses: slow libraries are loaded by the first token that needs them.
 
-Each test runs in a fresh interpreter, and looks at what is loaded there.
+Each test runs in a new interpreter and checks which modules are loaded there.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ print(tokens.TokenVerifier(made, keys=None).verify({hs256(claims(exp=4_000_000_0
     assert run(script) == "alice []"
 
 
-def test_an_rs256_token_loads_what_it_needs_and_no_urllib_without_a_fetch(keys: Keys) -> None:
+def test_rs256_token_loads_cryptography_but_not_urllib_without_a_fetch(keys: Keys) -> None:
     token = rs256(claims(exp=4_000_000_000), keys.rsa, kid="k")
     script = f"""
 url = "https://idp.example/jwks"

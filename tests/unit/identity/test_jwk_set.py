@@ -30,7 +30,7 @@ def found(jwk: object, algorithm: str = "RS256", kid: str | None = "k") -> bool:
         {"key_ops": ["verify", "encrypt"], "use": "sig", "alg": "RS256", "x5t": "ignored"},
     ],
 )
-def test_a_public_rsa_key_for_signatures_serves_rs256(keys: Keys, members: dict[str, Any]) -> None:
+def test_public_rsa_key_for_signatures_is_usable_for_rs256(keys: Keys, members: dict[str, Any]) -> None:
     jwk = rsa_jwk(keys.rsa, kid="k", **({"key_ops": None} | members))
     assert found(jwk)
     assert not found(jwk, "ES256")
@@ -38,7 +38,7 @@ def test_a_public_rsa_key_for_signatures_serves_rs256(keys: Keys, members: dict[
     assert not found(jwk, kid="other")
 
 
-def test_a_public_p256_key_serves_es256(keys: Keys) -> None:
+def test_public_p256_key_is_usable_for_es256(keys: Keys) -> None:
     jwk = ec_jwk(keys.p256, kid="k", use="sig", alg="ES256")
     assert found(jwk, "ES256")
     assert not found(jwk, "RS256")
@@ -103,7 +103,7 @@ def test_an_ec_key_that_is_broken_or_on_another_curve_is_ignored(keys: Keys, mem
     assert not found(ec_jwk(keys.p256, kid="k", **members), "ES256")
 
 
-def test_keys_of_other_kinds_are_ignored(keys: Keys) -> None:
+def test_keys_of_other_types_are_ignored(keys: Keys) -> None:
     okp = OKPAlgorithm.to_jwk(ed25519.Ed25519PrivateKey.generate().public_key(), as_dict=True)
     symmetric = {"kty": "oct", "k": b64(b"s" * 32)}
     ignored: list[object] = [
@@ -115,30 +115,30 @@ def test_keys_of_other_kinds_are_ignored(keys: Keys) -> None:
         assert published.find(None, algorithm) is None
 
 
-def test_a_broken_key_does_not_spoil_its_neighbours(keys: Keys) -> None:
+def test_broken_key_does_not_affect_the_others(keys: Keys) -> None:
     published = parse_key_set(jwk_set({"kty": "RSA"}, None, rsa_jwk(keys.rsa, kid="good")))
     assert published.find("good", "RS256") is not None
 
 
-def test_the_only_key_of_a_type_is_found_without_an_id_even_if_it_has_one(keys: Keys) -> None:
+def test_only_key_of_a_type_is_found_without_an_id(keys: Keys) -> None:
     published = parse_key_set(jwk_set(rsa_jwk(keys.rsa, kid="a"), ec_jwk(keys.p256)))
     assert published.find(None, "RS256") is published.find("a", "RS256") is not None
     assert published.find(None, "ES256") is not None
 
 
-def test_keys_without_an_id_are_not_found_by_one(keys: Keys) -> None:
+def test_keys_without_an_id_are_not_found_by_an_id(keys: Keys) -> None:
     published = parse_key_set(jwk_set(rsa_jwk(keys.rsa), rsa_jwk(keys.other_rsa, kid=5)))
     assert published.find("a", "RS256") is None
     assert published.find("5", "RS256") is None
 
 
-def test_two_keys_of_a_type_are_told_apart_by_id_only(keys: Keys) -> None:
+def test_two_keys_of_a_type_are_found_by_id_only(keys: Keys) -> None:
     published = parse_key_set(jwk_set(rsa_jwk(keys.rsa, kid="a"), rsa_jwk(keys.other_rsa, kid="b")))
     assert published.find(None, "RS256") is None
     assert published.find("a", "RS256") is not published.find("b", "RS256")
 
 
-def test_an_id_may_stand_for_one_key_of_each_type_but_not_for_two_of_one(keys: Keys) -> None:
+def test_id_of_two_keys_of_one_type_is_ambiguous(keys: Keys) -> None:
     shared = parse_key_set(jwk_set(rsa_jwk(keys.rsa, kid="k"), ec_jwk(keys.p256, kid="k")))
     assert shared.find("k", "RS256") is not None
     assert shared.find("k", "ES256") is not None
@@ -146,7 +146,7 @@ def test_an_id_may_stand_for_one_key_of_each_type_but_not_for_two_of_one(keys: K
     assert doubled.find("k", "RS256") is None
 
 
-def test_an_empty_set_is_a_set() -> None:
+def test_empty_set_is_accepted() -> None:
     assert parse_key_set(b'{"keys": []}').find(None, "RS256") is None
 
 
@@ -165,7 +165,7 @@ def test_an_empty_set_is_a_set() -> None:
         b"[" * 200_000,
     ],
 )
-def test_what_is_no_key_set_is_refused(document: bytes) -> None:
+def test_document_that_is_not_a_key_set_is_refused(document: bytes) -> None:
     with pytest.raises(ValueError):
         parse_key_set(document)
 
@@ -183,7 +183,9 @@ MEMBERS = st.sampled_from(["kty", "n", "e", "crv", "x", "y", "kid", "use", "alg"
 
 @PATIENT
 @given(jwks=st.lists(st.dictionaries(MEMBERS, VALUES), max_size=4), based=st.booleans())
-def test_any_members_of_keys_are_survived(keys: Keys, jwks: list[dict[str, Any]], based: bool) -> None:
+def test_random_members_of_keys_are_accepted_or_ignored(
+    keys: Keys, jwks: list[dict[str, Any]], based: bool
+) -> None:
     base = {"kty": "RSA", "e": "AQAB", "crv": "P-256"} if based else {}
     published = parse_key_set(
         json.dumps({"keys": [base | jwk for jwk in jwks] + [rsa_jwk(keys.rsa, kid="good-one")]}).encode()

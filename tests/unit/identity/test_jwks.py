@@ -1,4 +1,4 @@
-"""When the keys of a provider are fetched, who waits, and what happens while the provider is away."""
+"""The cache of signing keys: fetches, concurrent callers, and failures of the provider."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Provider:
 
 
 class TickingClock:
-    """A clock that moves on by a hundredth of a second whenever anybody looks at it."""
+    """A clock that advances by a hundredth of a second whenever it is read."""
 
     def __init__(self) -> None:
         self._ticks = itertools.count()
@@ -54,7 +54,7 @@ class TickingClock:
 
 
 class Arrivals:
-    """A clock that stands still and notes which threads have looked at it."""
+    """A clock that does not advance, and records the threads that read it."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -105,15 +105,13 @@ def knows(jwks: JwksKeys, kid: str) -> bool:
 # When there is a fetch
 
 
-def test_nothing_is_fetched_before_a_key_is_asked_for(jwks: JwksKeys, provider: Provider) -> None:
+def test_keys_are_fetched_on_first_use(jwks: JwksKeys, provider: Provider) -> None:
     assert provider.fetches == 0
     assert knows(jwks, "old")
     assert provider.fetches == 1
 
 
-def test_keys_are_kept_for_their_lifetime_and_then_fetched_again(
-    jwks: JwksKeys, provider: Provider, clock: Clock
-) -> None:
+def test_keys_are_cached_for_their_lifetime(jwks: JwksKeys, provider: Provider, clock: Clock) -> None:
     for clock.now in (0.0, 1.0, 1800.0, 3599.9):
         assert knows(jwks, "old")
     assert provider.fetches == 1
@@ -122,7 +120,7 @@ def test_keys_are_kept_for_their_lifetime_and_then_fetched_again(
     assert provider.fetches == 2
 
 
-def test_a_key_that_the_provider_withdrew_is_gone_at_the_end_of_the_lifetime(
+def test_withdrawn_key_is_removed_at_the_end_of_the_lifetime(
     jwks: JwksKeys, provider: Provider, clock: Clock, rotated: bytes
 ) -> None:
     assert knows(jwks, "old")
@@ -132,9 +130,7 @@ def test_a_key_that_the_provider_withdrew_is_gone_at_the_end_of_the_lifetime(
     assert knows(jwks, "new")
 
 
-def test_an_unknown_key_id_has_the_keys_fetched_at_once(
-    jwks: JwksKeys, provider: Provider, clock: Clock, rotated: bytes
-) -> None:
+def test_unknown_key_id_causes_a_fetch(jwks: JwksKeys, provider: Provider, clock: Clock, rotated: bytes) -> None:
     assert knows(jwks, "old")
     provider.document = rotated
     clock.now = 10.0
@@ -142,7 +138,7 @@ def test_an_unknown_key_id_has_the_keys_fetched_at_once(
     assert provider.fetches == 2
 
 
-def test_invented_key_ids_cause_no_more_than_one_fetch_in_ten_seconds(
+def test_invented_key_ids_cause_at_most_one_fetch_in_ten_seconds(
     jwks: JwksKeys, provider: Provider, clock: Clock
 ) -> None:
     for second in range(100):
@@ -153,7 +149,7 @@ def test_invented_key_ids_cause_no_more_than_one_fetch_in_ten_seconds(
     assert knows(jwks, "old")
 
 
-def test_the_pause_begins_when_a_fetch_ends(jwks: JwksKeys, provider: Provider, clock: Clock) -> None:
+def test_cooldown_starts_when_a_fetch_ends(jwks: JwksKeys, provider: Provider, clock: Clock) -> None:
     def take_three_seconds() -> None:
         clock.now += 3.0
 
@@ -167,7 +163,7 @@ def test_the_pause_begins_when_a_fetch_ends(jwks: JwksKeys, provider: Provider, 
     assert provider.fetches == 2
 
 
-def test_a_missing_key_id_is_treated_like_an_unknown_one_where_several_keys_fit(
+def test_missing_key_id_counts_as_unknown_if_several_keys_match(
     jwks: JwksKeys, provider: Provider, keys: Keys
 ) -> None:
     provider.document = jwk_set(rsa_jwk(keys.rsa, kid="a"), rsa_jwk(keys.other_rsa, kid="b"))
@@ -176,7 +172,7 @@ def test_a_missing_key_id_is_treated_like_an_unknown_one_where_several_keys_fit(
     assert provider.fetches == 1
 
 
-def test_lifetime_and_pause_can_be_set(provider: Provider, clock: Clock) -> None:
+def test_lifetime_and_cooldown_are_configurable(provider: Provider, clock: Clock) -> None:
     jwks = JwksKeys(URL, fetch=provider.fetch, clock=clock, lifetime=60.0, min_refresh=5.0)
     assert knows(jwks, "old")
     clock.now = 5.0
@@ -187,7 +183,7 @@ def test_lifetime_and_pause_can_be_set(provider: Provider, clock: Clock) -> None
     assert provider.fetches == 3
 
 
-def test_a_set_without_usable_keys_is_an_answer_too(jwks: JwksKeys, provider: Provider) -> None:
+def test_set_without_usable_keys_is_a_successful_fetch(jwks: JwksKeys, provider: Provider) -> None:
     provider.document = b'{"keys": []}'
     assert not knows(jwks, "old")
     assert provider.fetches == 1
@@ -206,7 +202,7 @@ FAILURES = [OSError("unreachable"), TimeoutError("too slow"), ValueError("a stra
 
 
 @pytest.mark.parametrize("error", FAILURES)
-def test_without_keys_and_provider_a_token_cannot_be_judged(
+def test_token_is_unverified_if_no_keys_can_be_fetched(
     jwks: JwksKeys, provider: Provider, clock: Clock, error: Exception
 ) -> None:
     provider.error = error
@@ -221,7 +217,7 @@ def test_without_keys_and_provider_a_token_cannot_be_judged(
 
 
 @pytest.mark.parametrize("document", [b"", b"<html>", b"[]", b'{"keys": 1}'])
-def test_a_document_that_is_no_key_set_is_a_failed_fetch(
+def test_document_that_is_not_a_key_set_is_a_failed_fetch(
     jwks: JwksKeys, provider: Provider, document: bytes
 ) -> None:
     provider.document = document
@@ -229,7 +225,7 @@ def test_a_document_that_is_no_key_set_is_a_failed_fetch(
         knows(jwks, "old")
 
 
-def test_all_is_well_again_once_the_provider_is_back(jwks: JwksKeys, provider: Provider, clock: Clock) -> None:
+def test_cache_recovers_when_the_provider_does(jwks: JwksKeys, provider: Provider, clock: Clock) -> None:
     provider.error = OSError("unreachable")
     with pytest.raises(KeysUnavailable):
         knows(jwks, "old")
@@ -239,7 +235,7 @@ def test_all_is_well_again_once_the_provider_is_back(jwks: JwksKeys, provider: P
     assert provider.fetches == 2
 
 
-def test_a_failed_refresh_keeps_serving_the_known_keys_and_is_repeated_after_the_pause(
+def test_failed_refresh_keeps_the_keys_and_is_retried_after_the_cooldown(
     jwks: JwksKeys, provider: Provider, clock: Clock
 ) -> None:
     assert knows(jwks, "old")
@@ -252,7 +248,7 @@ def test_a_failed_refresh_keeps_serving_the_known_keys_and_is_repeated_after_the
     assert provider.fetches == 3
 
 
-def test_after_a_failed_refresh_an_unknown_key_id_is_neither_right_nor_wrong(
+def test_unknown_key_id_after_a_failed_refresh_is_unverified(
     jwks: JwksKeys, provider: Provider, clock: Clock, rotated: bytes
 ) -> None:
     assert knows(jwks, "old")
@@ -267,7 +263,7 @@ def test_after_a_failed_refresh_an_unknown_key_id_is_neither_right_nor_wrong(
     assert not knows(jwks, "invented")
 
 
-def test_a_failure_is_logged_without_what_was_asked_for(
+def test_failure_is_logged_without_the_key_id(
     jwks: JwksKeys, provider: Provider, caplog: pytest.LogCaptureFixture
 ) -> None:
     provider.error = OSError("the key server answered with status 500")
@@ -278,7 +274,7 @@ def test_a_failure_is_logged_without_what_was_asked_for(
     ]
 
 
-def test_a_defect_in_fetch_comes_to_light_and_leaves_no_lock_behind(jwks: JwksKeys, provider: Provider) -> None:
+def test_unexpected_error_of_fetch_is_raised_and_releases_the_lock(jwks: JwksKeys, provider: Provider) -> None:
     provider.error = RuntimeError("a defect")
     with pytest.raises(RuntimeError):
         knows(jwks, "old")
@@ -289,7 +285,7 @@ def test_a_defect_in_fetch_comes_to_light_and_leaves_no_lock_behind(jwks: JwksKe
 # Many at once
 
 
-def test_those_who_come_at_the_same_time_share_one_fetch(provider: Provider, pool: ThreadPoolExecutor) -> None:
+def test_concurrent_callers_share_one_fetch(provider: Provider, pool: ThreadPoolExecutor) -> None:
     clock = Arrivals()
     jwks = JwksKeys(URL, fetch=provider.fetch, clock=clock)
     provider.before = lambda: clock.wait_for(16)
@@ -298,7 +294,7 @@ def test_those_who_come_at_the_same_time_share_one_fetch(provider: Provider, poo
     assert provider.fetches == 1
 
 
-def test_those_who_come_at_the_same_time_share_one_failure(provider: Provider, pool: ThreadPoolExecutor) -> None:
+def test_concurrent_callers_share_one_failure(provider: Provider, pool: ThreadPoolExecutor) -> None:
     clock = Arrivals()
     jwks = JwksKeys(URL, fetch=provider.fetch, clock=clock)
     provider.before = lambda: clock.wait_for(16)
@@ -308,7 +304,7 @@ def test_those_who_come_at_the_same_time_share_one_failure(provider: Provider, p
     assert provider.fetches == 1
 
 
-def test_those_who_name_a_new_key_at_the_same_time_share_one_fetch(
+def test_concurrent_callers_with_a_new_key_share_one_fetch(
     provider: Provider, rotated: bytes, pool: ThreadPoolExecutor
 ) -> None:
     clock = Arrivals()
@@ -322,7 +318,7 @@ def test_those_who_name_a_new_key_at_the_same_time_share_one_fetch(
     assert provider.fetches == 2
 
 
-def test_a_known_key_is_served_while_somebody_fetches(
+def test_known_key_is_returned_during_a_fetch(
     jwks: JwksKeys, provider: Provider, clock: Clock, pool: ThreadPoolExecutor
 ) -> None:
     assert knows(jwks, "old")
@@ -347,7 +343,7 @@ def test_a_known_key_is_served_while_somebody_fetches(
     assert provider.fetches == 3
 
 
-def test_a_rush_of_invented_ids_causes_one_fetch_at_a_time_and_no_more_than_the_pause_allows(
+def test_many_invented_ids_cause_one_fetch_at_a_time_within_the_cooldown(
     provider: Provider, pool: ThreadPoolExecutor
 ) -> None:
     clock = TickingClock()

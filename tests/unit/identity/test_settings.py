@@ -1,4 +1,4 @@
-"""What a deployment may set, and what is refused at start with a sentence that helps."""
+"""The settings of token verification: accepted values, and the messages for the others."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def settings(**changes: Any) -> IdentitySettings:
     return IdentitySettings(**({"secret": SECRET, "jwks_url": None, "issuer": None, "audience": None} | changes))
 
 
-def test_a_secret_or_a_key_url_or_both_are_enough() -> None:
+def test_secret_or_key_url_or_both_are_accepted() -> None:
     assert settings().leeway == 30
     assert settings(secret=None, jwks_url=JWKS_URL).jwks_url == JWKS_URL
     assert settings(jwks_url=JWKS_URL).secret == SECRET
 
 
-def test_neither_secret_nor_key_url_is_refused_and_says_what_to_set() -> None:
+def test_settings_without_secret_and_key_url_are_refused_with_advice() -> None:
     with pytest.raises(ValueError, match=r"CHAT_JWKS_URL.*CHAT_JWT_SECRET"):
         settings(secret=None)
 
@@ -37,11 +37,11 @@ def test_a_secret_below_32_bytes_is_refused(secret: str) -> None:
 
 
 @pytest.mark.parametrize("secret", ["s" * 32, "é" * 16])
-def test_a_secret_of_32_bytes_is_accepted_and_bytes_count_not_characters(secret: str) -> None:
+def test_secret_of_32_bytes_is_accepted(secret: str) -> None:
     assert settings(secret=secret).secret == secret
 
 
-def test_a_secret_that_is_no_text_is_refused_without_being_shown() -> None:
+def test_secret_that_is_not_utf8_is_refused_without_being_shown() -> None:
     with pytest.raises(ValueError, match="CHAT_JWT_SECRET") as caught:
         settings(secret="hidden-part-\udcff" * 4)
     assert "hidden" not in str(caught.value)
@@ -72,7 +72,7 @@ def test_a_public_key_as_the_secret_is_refused(keys: Keys) -> None:
         "http://[::1]:9000/jwks",
     ],
 )
-def test_a_key_url_is_https_or_plain_http_to_this_very_machine(url: str) -> None:
+def test_key_url_is_https_or_a_loopback_address(url: str) -> None:
     assert settings(secret=None, jwks_url=url).jwks_url == url
 
 
@@ -104,9 +104,7 @@ def test_any_other_key_url_is_refused(url: str) -> None:
 
 @pytest.mark.parametrize(("field", "variable"), [("issuer", "CHAT_JWT_ISSUER"), ("audience", "CHAT_JWT_AUDIENCE")])
 @pytest.mark.parametrize("value", ["", "  "])
-def test_a_blank_issuer_or_audience_is_refused_as_it_would_check_nothing(
-    field: str, variable: str, value: str
-) -> None:
+def test_blank_issuer_or_audience_is_refused(field: str, variable: str, value: str) -> None:
     with pytest.raises(ValueError, match=variable):
         settings(**{field: value})
 
@@ -122,7 +120,7 @@ def test_the_ends_of_the_leeway_are_accepted(leeway: int) -> None:
     assert settings(leeway=leeway).leeway == leeway
 
 
-def test_settings_cannot_be_changed_and_do_not_show_the_secret() -> None:
+def test_settings_are_immutable_and_do_not_show_the_secret() -> None:
     made = settings(audience="chat")
     with pytest.raises(dataclasses.FrozenInstanceError):
         made.secret = "other"  # type: ignore[misc]  # what the test is about

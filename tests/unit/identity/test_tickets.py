@@ -24,18 +24,18 @@ def test_a_ticket_holds_256_bits_and_needs_no_escaping_in_a_url() -> None:
     assert is_ticket(ticket)
 
 
-def test_no_two_tickets_are_alike() -> None:
+def test_tickets_are_unique() -> None:
     assert len({new_ticket() for _ in range(1000)}) == 1000
 
 
-def test_the_key_in_the_store_is_a_digest_from_which_no_ticket_can_be_made() -> None:
+def test_key_in_the_store_is_a_digest() -> None:
     ticket = new_ticket()
     assert ticket_key(ticket) == hashlib.sha256(ticket.encode("ascii")).hexdigest()
     assert not is_ticket(ticket_key(ticket))
 
 
 @pytest.mark.parametrize("garbage", GARBAGE)
-def test_garbage_is_no_ticket_and_gets_no_key(garbage: str) -> None:
+def test_text_of_another_form_is_not_a_ticket_and_has_no_key(garbage: str) -> None:
     assert not is_ticket(garbage)
     with pytest.raises(InvalidCredentials, match="ticket"):
         ticket_key(garbage)

@@ -1,4 +1,4 @@
-"""Verification of whole tokens: what is accepted, and by which key."""
+"""Verification of whole tokens, and the choice of the key."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ JWKS_URL = "https://idp.example/jwks"
 
 
 class UnreachableKeys:
-    """A key source that is out of reach."""
+    """A key source that is unreachable."""
 
     def find(self, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
-        raise KeysUnavailable("out of reach", retry_after=7.0)
+        raise KeysUnavailable("unreachable", retry_after=7.0)
 
 
 def verifier(
@@ -63,9 +63,7 @@ def test_es256_is_verified_by_the_public_key_that_the_token_names(published: Key
     assert verifier(published, secret=None).verify(es256(claims(), keys.p256, kid="ec-1")) == ALICE
 
 
-def test_with_both_configured_the_algorithm_decides_where_the_key_comes_from(
-    published: KeySet, keys: Keys
-) -> None:
+def test_algorithm_determines_the_key_if_both_are_configured(published: KeySet, keys: Keys) -> None:
     both = verifier(published)
     assert both.verify(hs256(claims())) == ALICE
     assert both.verify(hs256(claims(), kid="rsa-1")) == ALICE
@@ -80,26 +78,26 @@ def test_an_algorithm_without_a_configured_key_source_is_refused(published: KeyS
             verifier().verify(token)
 
 
-def test_a_token_without_a_key_id_works_where_only_one_key_fits(published: KeySet, keys: Keys) -> None:
+def test_token_without_key_id_is_verified_if_one_key_matches(published: KeySet, keys: Keys) -> None:
     strict = verifier(published, secret=None)
     assert strict.verify(es256(claims(), keys.p256)) == ALICE
     with pytest.raises(InvalidToken, match="unknown key"):  # there are two RSA keys
         strict.verify(rs256(claims(), keys.rsa))
 
 
-def test_a_secret_of_any_text_counts_as_its_utf_8_bytes() -> None:
+def test_secret_is_used_as_utf8_bytes() -> None:
     secret = "pässwörter-für-die-entwicklung-🔑"
     assert verifier(secret=secret).verify(hs256(claims(), secret)) == ALICE
 
 
-def test_unreachable_keys_are_not_the_fault_of_the_token(keys: Keys) -> None:
+def test_unreachable_keys_leave_the_token_unverified(keys: Keys) -> None:
     with pytest.raises(KeysUnavailable) as caught:
         verifier(UnreachableKeys()).verify(rs256(claims(), keys.rsa, kid="rsa-1"))
     assert caught.value.retry_after == 7.0
     assert verifier(UnreachableKeys()).verify(hs256(claims())) == ALICE
 
 
-def test_time_is_the_injected_clock_and_the_leeway_that_of_the_settings() -> None:
+def test_clock_and_leeway_are_those_passed() -> None:
     clock = Clock(NOW + 3600 + 59)
     patient = verifier(clock=clock, leeway=60)
     assert patient.verify(hs256(claims())) == ALICE
@@ -108,7 +106,7 @@ def test_time_is_the_injected_clock_and_the_leeway_that_of_the_settings() -> Non
         patient.verify(hs256(claims()))
 
 
-def test_without_a_clock_the_time_is_the_time_of_day() -> None:
+def test_default_clock_is_the_time_of_day() -> None:
     settings = IdentitySettings(secret=SECRET, jwks_url=None, issuer=None, audience=None)
     now_verifier = TokenVerifier(settings, keys=None)
     assert now_verifier.verify(hs256(claims(exp=int(time.time()) + 600))).participant_id == "alice"
@@ -127,7 +125,7 @@ def test_issuer_and_audience_of_the_settings_are_checked() -> None:
 
 def test_a_jwks_url_without_a_key_source_is_refused_at_construction() -> None:
     settings = IdentitySettings(secret=SECRET, jwks_url=JWKS_URL, issuer=None, audience=None)
-    with pytest.raises(ValueError, match="key source"):
+    with pytest.raises(ValueError, match="`keys` is required"):
         TokenVerifier(settings, keys=None)
 
 
@@ -135,7 +133,7 @@ def test_a_verifier_does_not_show_its_secret() -> None:
     assert SECRET not in repr(verifier())
 
 
-def test_the_es256_example_of_rfc_7515_holds() -> None:
+def test_es256_example_of_rfc_7515_is_valid() -> None:
     """Appendix A.3: a signature that was made by none of the libraries here."""
     jwk = {
         "kty": "EC",

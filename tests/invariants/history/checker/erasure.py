@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from tests.invariants.history.checker.knowledge import Knowledge, Log, may_have_done
 from tests.invariants.history.checker.violation import Violation, told
 from tests.invariants.history.records import Call, Erasure, History, Json
+from tests.support.message_fields import CONTENT_FIELDS
 
 
 def check(knowledge: Knowledge) -> Iterator[Violation]:
@@ -69,7 +70,8 @@ def _changed(log: Log, known: Json, shown: Json, who: str) -> str:
     if not is_theirs:
         names += ["sender", "client_message_id", "reply_to"]
     if not is_theirs and not _may_be_deleted(log, known) and not _is_past_retention(log, known):
-        names += ["content", "metadata"]
+        # Mentions may have changed to a pseudonym.
+        names += [name for name in CONTENT_FIELDS if name != "mentions"]
     return next((name for name in names if known.get(name) != shown.get(name)), "")
 
 

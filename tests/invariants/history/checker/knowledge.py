@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tests.invariants.history.records import OK, Call, History, Json
+from tests.support.message_fields import CONTENT_FIELDS
 
 EVER = float("inf")
 UNCERTAIN = frozenset({"LOST", "UNAVAILABLE", "INTERNAL"})
@@ -29,8 +30,7 @@ CHANGE_OF = {
 CHANGES = frozenset(CHANGE_OF.values())
 """The kinds of calls that change a message."""
 _EVENTS_IN = frozenset({"events", "sync", "subscribe"})
-_SAID = ("content", "mentions", "metadata")
-_TAKEN = (*_SAID, "deleted_at", "expired")
+_TAKEN = (*CONTENT_FIELDS, "deleted_at", "expired")
 
 
 def may_have_done(call: Call) -> bool:

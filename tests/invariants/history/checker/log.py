@@ -13,6 +13,7 @@ from tests.invariants.history.checker.knowledge import Knowledge, Log, may_have_
 from tests.invariants.history.checker.replay import Replay
 from tests.invariants.history.checker.violation import Violation, told
 from tests.invariants.history.records import Call, Json
+from tests.support.message_fields import KEPT_BY_DELETION, MESSAGE_FIELDS
 
 _REFUSALS_OF_CONTENT = frozenset({"VALIDATION_FAILED", "FORBIDDEN", "MUTED"})
 _COUNTED = {
@@ -76,7 +77,7 @@ def _nothing_invented(log: Log, people: dict[str, str]) -> Iterator[Violation]:
 def _same_words(event: Json, call: Call) -> bool:
     """Whether a message is what this attempt asked for. Mentions may be absent or empty."""
     # Of what was deleted nothing is left but what it replied to.
-    names = ("content", "reply_to", "mentions", "metadata") if "content" in event else ("reply_to",)
+    names = MESSAGE_FIELDS if "content" in event else KEPT_BY_DELETION
     asked: dict[str, Any] = {name: call.asked.get(name) for name in names}
     stands = {name: event.get(name) for name in asked}
     return {name: value or None for name, value in asked.items()} == {

@@ -14,13 +14,23 @@ from datetime import datetime, timedelta
 from tests.invariants.history.checker.knowledge import Knowledge, Log, events_in, messages_in
 from tests.invariants.history.checker.violation import Violation, told
 from tests.invariants.history.records import Call, Expiry, History, Json
+from tests.support.message_fields import CONTENT_FIELDS, KEPT_BY_DELETION
 
 Events = Mapping[int, Json]
 STALE = timedelta(seconds=5)
 """How long an expiry may go by a number of days that was changed meanwhile: so long is an append tried."""
 _SAYING = ("message", "message_edited")
-_WITH_CONTENTS = ("content", "mentions", "metadata", "reactions", "edited_at")
-_STAYING = ("type", "created_at", "sender", "message_id", "client_message_id", "reply_to", "target", "emoji")
+_WITH_CONTENTS = (*CONTENT_FIELDS, "reactions", "edited_at")
+_STAYING = (
+    "type",
+    "created_at",
+    "sender",
+    "message_id",
+    "client_message_id",
+    *KEPT_BY_DELETION,
+    "target",
+    "emoji",
+)
 _AFTER_ALL: tuple[int, Json] = (10**9, {"created_at": "9999-01-01T00:00:00.000Z"})
 """An event that follows all others, long after them."""
 

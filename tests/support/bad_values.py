@@ -1,27 +1,36 @@
-r"""Values that no field accepts, as JSON text: text, because some are no values of Python, and some no JSON.
+r"""Values that fields reject, as JSON text: some are not values of Python, and some are not JSON.
 
-They are used on both transports. The limits are the defaults of the contract.
+`rejected_by` returns those of a field by its type in the model, so that a new field needs no list of its own. The
+limits are the defaults.
 """
 
 from __future__ import annotations
 
 import json
+import types
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from annotated_types import Ge, Le, MaxLen, MinLen
+from pydantic import BaseModel, BeforeValidator
+from pydantic.fields import FieldInfo
+
+from chalicelib.core.protocol import fields
 
 GOOD_ID = "conv_AAAAAAAAAAAAAAAAAAAAAA"
 
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """A value, and where in the field the first problem is told to be ('' is the field itself)."""
+    """A value, and the path within the field that the first problem names ('' is the field itself)."""
 
     text: str
     at: str = ""
 
 
 def _texts(most: int) -> dict[str, Bad]:
-    """What is no text for people of at most so many characters."""
+    """Return what is not a text of at most `most` characters."""
     return {
         **_NOT_STRINGS,
         "empty": Bad('""'),
@@ -44,7 +53,7 @@ def _texts(most: int) -> dict[str, Bad]:
 
 
 def _ids(most: int) -> dict[str, Bad]:
-    """What is no identifier of visible ASCII characters."""
+    """Return what is not an identifier of visible ASCII characters."""
     return {
         **_NOT_STRINGS,
         "empty": Bad('""'),
@@ -72,8 +81,7 @@ TITLE = _texts(200)
 NAME = _texts(100)
 CLIENT_MESSAGE_ID = _ids(128)
 PARTICIPANT_ID = _ids(255)
-SEQUENCE_ID = {
-    "negative": Bad("-1"),
+_NOT_INTEGERS = {
     "a string": Bad('"1"'),
     "a fraction": Bad("1.5"),
     "a whole number written as a fraction": Bad("1.0"),
@@ -82,11 +90,11 @@ SEQUENCE_ID = {
     "false": Bad("false"),
     "a list": Bad("[1]"),
     "an object": Bad("{}"),
+    "negative": Bad("-1"),
     "more than a double holds exactly": Bad(str(2**53)),
     "more than 64 bits": Bad(str(2**64)),
     "a thousand digits": Bad("9" * 1_000),
 }
-EVENT_SEQUENCE_ID = {**SEQUENCE_ID, "zero": Bad("0")}
 EMOJI = {
     **_texts(64),
     "two of them": Bad('"👍👍"'),
@@ -124,16 +132,89 @@ METADATA = {
     "a lone surrogate in a name": Bad(r'{"\udfff":1}'),
     "a lone surrogate deep inside": Bad(r'{"a":[{"b":["\ud800"]}]}'),
 }
-JOIN_POLICY = {**_NOT_STRINGS, "unknown": Bad('"closed"'), "empty": Bad('""'), "other case": Bad('"Open"')}
-ROLE = {**_NOT_STRINGS, **NULL, "unknown": Bad('"king"'), "other case": Bad('"Owner"'), "empty": Bad('""')}
 BOOLEAN = {
-    **NULL,
     "a string": Bad('"true"'),
     "a number": Bad("1"),
     "a list": Bad("[]"),
     "an object": Bad("{}"),
 }
-CONVERSATION_ID_OF_A_WRONG_TYPE = {**_NOT_STRINGS, **NULL}
+COMMAND_ID = {
+    "a number": Bad("1"),
+    "a list": Bad("[]"),
+    "too long": Bad(json.dumps("x" * 129)),
+    "a lone surrogate": Bad(r'"\ud800"'),
+}
+
+_BY_TYPE: tuple[tuple[Any, Mapping[str, Bad]], ...] = (
+    (fields.ParticipantId, PARTICIPANT_ID),
+    (fields.ClientMessageId, CLIENT_MESSAGE_ID),
+    (fields.CommandId, COMMAND_ID),
+    (fields.Name, NAME),
+    (fields.Title, TITLE),
+    (fields.Content, CONTENT),
+    (fields.Emoji, EMOJI),
+    (fields.Metadata, METADATA),
+    (fields.Mentions, MENTIONS),
+    (bool, BOOLEAN),
+)
+
+
+def rejected_by(model: type[BaseModel], field: str) -> dict[str, Bad]:
+    """Return the values that a field rejects by its type, and null unless the field accepts it.
+
+    Of lists and objects of other models there are none but null.
+    """
+    hint = get_type_hints(model, include_extras=True)[field]
+    return {**_by_type(hint), **({} if _accepts_null(hint) else NULL)}
+
+
+def _by_type(hint: Any) -> Mapping[str, Bad]:
+    for known, values in _BY_TYPE:
+        if hint is known:
+            return values
+    if get_origin(hint) in (Union, types.UnionType):
+        (inner,) = (option for option in get_args(hint) if option is not type(None))
+        return _by_type(inner)
+    if get_origin(hint) is Literal:
+        (first, *_) = get_args(hint)
+        return {**_NOT_STRINGS, **_texts_but(first)}
+    if get_origin(hint) is Annotated:
+        inner, *metadata = get_args(hint)
+        return {**_by_type(inner), **_beyond(metadata)}
+    return {str: _NOT_STRINGS, int: _NOT_INTEGERS}.get(hint, {})
+
+
+def _texts_but(allowed: str) -> dict[str, Bad]:
+    return {"unknown": Bad('"unknown"'), "empty": Bad('""'), "another case": Bad(json.dumps(allowed.title()))}
+
+
+def _beyond(metadata: list[Any]) -> dict[str, Bad]:
+    """Return the values just beyond the constraints of a number or a text."""
+    constraints = [
+        each for info in metadata for each in (info.metadata if isinstance(info, FieldInfo) else [info])
+    ]
+    found: dict[str, Bad] = {}
+    for constraint in constraints:
+        match constraint:
+            case Ge(ge=int(least)):
+                found["too small"] = Bad(str(least - 1))
+            case Le(le=int(most)):
+                found["too large"] = Bad(str(most + 1))
+            case MinLen(min_length=1):
+                found["empty"] = Bad('""')
+            case MaxLen(max_length=most):
+                found["too long"] = Bad(json.dumps("x" * (most + 1)))
+    return found
+
+
+def _accepts_null(hint: Any) -> bool:
+    if get_origin(hint) is Annotated:
+        inner, *metadata = get_args(hint)
+        refused = any(isinstance(each, BeforeValidator) and each.func is fields.not_null for each in metadata)
+        return _accepts_null(inner) and not refused
+    return get_origin(hint) in (Union, types.UnionType) and type(None) in get_args(hint)
+
+
 UNKNOWN_CONVERSATION_ID = {
     "well formed but of nothing": GOOD_ID,
     "empty": "",

@@ -1,0 +1,153 @@
+"""The objects in responses and frames. `frames.py` builds them; the published documents describe them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from chalicelib.core.model.actors import ParticipantType, Role
+from chalicelib.core.model.events import Event
+from chalicelib.core.model.moderation import AuditAction
+from chalicelib.core.protocol.fields import (
+    ConversationId,
+    Count,
+    EventSequenceId,
+    InviteId,
+    JoinPolicyField,
+    Text,
+    Timestamp,
+    example,
+)
+
+
+class ParticipantRef(TypedDict):
+    """A reference to a participant."""
+
+    participant_id: Annotated[Text, Field(max_length=255), example("bob")]
+    """The participant's id: the `sub` of their tokens."""
+    name: Annotated[Text, example("Bob")]
+    """The display name."""
+    type: ParticipantType
+    """Whether the participant is a person or a program."""
+
+
+class Participant(ParticipantRef):
+    """A participant of a conversation."""
+
+    role: Annotated[Role, example("member")]
+    """The role in the conversation."""
+    joined_at: Timestamp
+    """When the participant joined."""
+    online: bool
+    """Whether a connection of the participant is subscribed to the conversation."""
+    muted_until: NotRequired[Annotated[Timestamp, example("2026-03-01T10:05:00.000Z")]]
+    """When the mute ends: until then the participant can read, but not write."""
+
+
+class BannedRef(TypedDict):
+    """A reference to a banned person, who may never have been a participant."""
+
+    participant_id: Annotated[Text, Field(max_length=255), example("bob")]
+    """The person's id: the `sub` of their tokens."""
+    name: NotRequired[Annotated[Text, example("Bob")]]
+    """The display name when they were a participant; absent if they were not."""
+
+
+class Ban(BannedRef):
+    """A ban."""
+
+    banned_by: Annotated[Text, example("alice")]
+    """The id of the participant who set the ban."""
+    banned_at: Annotated[Timestamp, example("2026-03-01T09:05:00.000Z")]
+    """When the ban was set."""
+
+
+class Invite(TypedDict):
+    """An invite, without its secret."""
+
+    invite_id: InviteId
+    expires_at: Annotated[Timestamp, example("2026-03-08T09:00:00.000Z")]
+    """When the invite expires."""
+    max_uses: Annotated[int | None, example(10)]
+    """How many participants can join with it; null: any number."""
+
+
+class ListedInvite(Invite):
+    """An invite in a list."""
+
+    created_by: Annotated[Text, example("alice")]
+    """The id of the participant who created the invite."""
+    created_at: Timestamp
+    """When the invite was created."""
+    uses: Annotated[Count, example(3)]
+    """How many participants have joined with it."""
+
+
+class AuditEntry(TypedDict):
+    """An action of a participant with a role. The optional fields depend on `action`."""
+
+    sequence_id: EventSequenceId
+    """The `sequence_id` of the action's event. Without an event: the head when the action was taken."""
+    created_at: Timestamp
+    """When the action was taken."""
+    action: Annotated[AuditAction, example("role_changed")]
+    """The action."""
+    actor_id: Annotated[Text, example("alice")]
+    """The id of the participant who took the action."""
+    participant_id: NotRequired[Annotated[Text, example("bob")]]
+    """The id of the participant concerned."""
+    target: NotRequired[EventSequenceId]
+    """The `sequence_id` of the message concerned."""
+    role: NotRequired[Annotated[Role, example("moderator")]]
+    """The new role."""
+    muted_until: NotRequired[Annotated[Timestamp, example("2026-03-01T10:05:00.000Z")]]
+    """When the mute ends."""
+    invite_id: NotRequired[InviteId]
+
+
+class ReactionDetail(TypedDict):
+    """A participant's reaction to a message."""
+
+    participant_id: Annotated[Text, example("bob")]
+    """The id of the participant who reacted."""
+    emoji: Annotated[Text, example("👍")]
+    """The reaction."""
+    sequence_id: Annotated[EventSequenceId, example(3)]
+    """The `sequence_id` of the `reaction_added` event."""
+
+
+class Conversation(TypedDict):
+    """A conversation, as its participants see it."""
+
+    conversation_id: ConversationId
+    title: Annotated[str, example("Trip to Oslo")]
+    """The title."""
+    created_at: Timestamp
+    """When the conversation was created."""
+    created_by: Annotated[Text, example("alice")]
+    """The id of the participant who created the conversation."""
+    updated_at: Annotated[Timestamp, example("2026-03-01T09:05:00.000Z")]
+    """When the newest event was appended."""
+    join_policy: JoinPolicyField
+    metadata: Annotated[dict[str, Any], example({"colour": "green"})]
+    """Data of the application."""
+    head: EventSequenceId
+    """The `sequence_id` of the newest event."""
+    participant_count: Annotated[Count, example(2)]
+    """How many participants the conversation has."""
+    retention_days: NotRequired[Annotated[int, example(365)]]
+    """After how many days content expires. Absent: as configured for the deployment."""
+    participants: NotRequired[list[Participant]]
+    """The participants, at most 100."""
+    participants_truncated: NotRequired[Literal[True]]
+    """Present if `participants` does not list all of them."""
+    last_message: NotRequired[Event]
+    """The newest message, in its current state."""
+    unread_count: NotRequired[Annotated[Count, example(0)]]
+    """How many messages there are after `read_up_to`."""
+    read_up_to: NotRequired[Annotated[Count, example(2)]]
+    """The `sequence_id` up to which the caller has read."""
+    messages: NotRequired[list[Event]]
+    """The newest messages in their current state, in ascending order."""

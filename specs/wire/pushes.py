@@ -1,0 +1,116 @@
+"""The frames that the server sends on its own."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from chalicelib.core.model.events import Event
+from chalicelib.core.protocol.fields import ConversationId, EventSequenceId, Text, example
+from chalicelib.core.protocol.objects import Conversation, ParticipantRef
+from specs.wire.responses import RetryAfter
+
+
+class EventPush(TypedDict):
+    """An event was appended to a conversation that the connection is subscribed to."""
+
+    type: Literal["event"]
+    event: Event
+    """The event as it is in the log."""
+
+
+class TypingPush(TypedDict):
+    """A participant started or stopped typing."""
+
+    type: Literal["typing"]
+    conversation_id: ConversationId
+    participant: ParticipantRef
+    """The participant."""
+    is_typing: bool
+    """Whether the participant is typing."""
+
+
+class PresencePush(TypedDict):
+    """A participant is now online in the conversation, or offline."""
+
+    type: Literal["presence"]
+    conversation_id: ConversationId
+    participant: ParticipantRef
+    """The participant."""
+    online: bool
+    """Whether a connection of the participant is subscribed to the conversation."""
+
+
+class ReadPush(TypedDict):
+    """The read pointer of a participant moved."""
+
+    type: Literal["read"]
+    conversation_id: ConversationId
+    participant_id: Annotated[Text, Field(max_length=255), example("bob")]
+    """The id of the participant."""
+    sequence_id: EventSequenceId
+    """The last event that the participant has read."""
+
+
+class ConversationDeleted(TypedDict):
+    """The conversation was deleted."""
+
+    type: Literal["conversation_deleted"]
+    conversation_id: ConversationId
+
+
+class Added(TypedDict):
+    """The participant joined a conversation or was added. Sent to all of their connections."""
+
+    type: Literal["conversation_added"]
+    conversation: Conversation
+    """The conversation, without its participants."""
+
+
+class Removed(TypedDict):
+    """The participant is no longer in a conversation. Sent to all of their connections."""
+
+    type: Literal["conversation_removed"]
+    conversation_id: ConversationId
+    reason: Annotated[Literal["left", "removed", "banned"], example("removed")]
+    """Why the participant is no longer in the conversation."""
+
+
+class Disconnect(TypedDict):
+    """The last frame before the server closes the connection."""
+
+    type: Literal["disconnect"]
+    code: Annotated[Literal["UNAUTHORIZED", "TOKEN_EXPIRED", "ERASED"], example("TOKEN_EXPIRED")]
+    """The reason, for programs."""
+    reason: Annotated[Text, example("The token of this connection has expired.")]
+    """The reason, for people."""
+    reconnect: bool
+    """Whether to reconnect."""
+    retry_after: NotRequired[RetryAfter]
+    """After how many seconds to reconnect."""
+
+
+class GatewayFailure(TypedDict):
+    """An error of API Gateway, the only frame without `type`. The frame was not handled: send it again."""
+
+    message: Annotated[str, example("Internal server error")]
+    """API Gateway's message."""
+    connectionId: Annotated[str, example("L0SM9cOFvHcCIhw=")]
+    """API Gateway's id of the connection."""
+    requestId: Annotated[str, example("KmZ2xF0jvHcFqOQ=")]
+    """API Gateway's id of the request, for questions to the operator."""
+
+
+PUSHES: tuple[Any, ...] = (
+    EventPush,
+    TypingPush,
+    PresencePush,
+    ReadPush,
+    ConversationDeleted,
+    Added,
+    Removed,
+    Disconnect,
+    GatewayFailure,
+)

@@ -1,0 +1,175 @@
+"""The frames that answer commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from chalicelib.core.kernel.limits import Limits, Timing
+from chalicelib.core.model.events import Event
+from chalicelib.core.protocol.fields import (
+    CONVERSATION_ID_PATTERN,
+    ConversationId,
+    EventSequenceId,
+    Text,
+    Timestamp,
+    example,
+)
+from chalicelib.core.protocol.objects import Participant, ParticipantRef
+from specs.wire.events import MessageId
+from specs.wire.responses import ErrorBody, ReadPointer
+
+ConnectionId = Annotated[Text, example("L0SM9cOFvHcCIhw=")]
+ConversationHeads = Annotated[
+    dict[str, EventSequenceId],
+    Field(
+        examples=[{"conv_Zm9vYmFyYmF6cXV4cXV1eA": 2}],
+        json_schema_extra={"propertyNames": {"pattern": CONVERSATION_ID_PATTERN}},
+    ),
+]
+
+
+class Reply(TypedDict):
+    """The field that replies have in common."""
+
+    id: NotRequired[Annotated[str, example("1")]]
+    """The `id` of the command, if it had one."""
+
+
+class Welcome(Reply):
+    """Reply to `hello`."""
+
+    type: Literal["welcome"]
+    connection_id: ConnectionId
+    """The id of the connection."""
+    participant: ParticipantRef
+    """The participant who opened the connection."""
+    protocol: Literal[1]
+    """The version of the protocol."""
+    expires_at: Annotated[Timestamp, example("2026-03-01T10:00:00.000Z")]
+    """When the token expires. `auth` replaces it by a new one."""
+    ping_interval: Annotated[int, Field(ge=1, examples=[Timing().ping_interval])]
+    """The maximum number of seconds between pings."""
+    limits: Annotated[dict[str, int], example(Limits().public())]
+    """The limits of this deployment."""
+
+
+class EventsReply(Reply):
+    """The fields of replies that carry the events of a conversation."""
+
+    conversation_id: ConversationId
+    head: EventSequenceId
+    """The `sequence_id` of the newest event."""
+    participants: list[Participant]
+    """The participants, at most 100, and fewer if the frame would be too large."""
+    participants_truncated: NotRequired[Literal[True]]
+    """Present if `participants` does not list all of them."""
+    events: list[Event]
+    """The events, in ascending order and without gaps."""
+    has_more: Annotated[bool, example(False)]
+    """Whether there are more events: older ones for the newest events, newer ones after a given event."""
+
+
+class Subscribed(EventsReply):
+    """Reply to `subscribe`, and to `hello` for each conversation in it: a snapshot of the conversation."""
+
+    type: Literal["subscribed"]
+    first_sequence_id: Annotated[EventSequenceId, example(1)]
+    """The `sequence_id` of the first event in `events`. If there is none: of the next event of the log."""
+
+
+class Unsubscribed(Reply):
+    """Reply to `unsubscribe`."""
+
+    type: Literal["unsubscribed"]
+    conversation_id: ConversationId
+
+
+class Synced(EventsReply):
+    """Reply to `sync`: the events after `after`."""
+
+    type: Literal["sync"]
+
+
+class MessageAck(Reply):
+    """Reply to `message`: the message is stored."""
+
+    type: Literal["message_ack"]
+    conversation_id: ConversationId
+    client_message_id: Annotated[Text, example("9f2c-1")]
+    """The `client_message_id` of the command."""
+    message_id: MessageId
+    """The message's id, which never changes."""
+    sequence_id: EventSequenceId
+    """The position of the message in the log."""
+    created_at: Timestamp
+    """When the message was stored."""
+    duplicate: Annotated[bool, example(False)]
+    """Whether the message was already stored: the command was a repeat."""
+
+
+class ReadAck(Reply, ReadPointer):
+    """Reply to `read`."""
+
+    type: Literal["read_ack"]
+    conversation_id: ConversationId
+
+
+class UpdateAck(Reply):
+    """Reply to `edit`, `delete`, `react` and `unreact`: the update is stored, or nothing had to change."""
+
+    type: Literal["ack"]
+    conversation_id: ConversationId
+    sequence_id: EventSequenceId
+    """The event of the update. If nothing had to change: the event that made it so, or the head."""
+
+
+class AuthOk(Reply):
+    """Reply to `auth`: the connection has the new token."""
+
+    type: Literal["auth_ok"]
+    expires_at: Annotated[Timestamp, example("2026-03-01T10:00:00.000Z")]
+    """When the new token expires."""
+
+
+class Pong(Reply):
+    """Reply to `ping`."""
+
+    type: Literal["pong"]
+    server_time: Annotated[Timestamp, example("2026-03-01T09:06:00.000Z")]
+    """The time of the server."""
+    heads: NotRequired[ConversationHeads]
+    """By conversation id: the newest `sequence_id` of each conversation in the command that the caller is in."""
+
+
+class Error(Reply, ErrorBody):
+    """Reply to a command that failed. It repeats the fields that identify the command."""
+
+    type: Literal["error"]
+    retryable: Annotated[bool, example(False)]
+    """Whether the same command can succeed later."""
+    conversation_id: NotRequired[Annotated[str, example("conv_Zm9vYmFyYmF6cXV4cXV1eA")]]
+    """The `conversation_id` of the command."""
+    client_message_id: NotRequired[Annotated[str, example("9f2c-1")]]
+    """The `client_message_id` of the command."""
+
+
+REPLIES: Mapping[str, tuple[Any, ...]] = {
+    "hello": (Welcome, Subscribed),
+    "subscribe": (Subscribed,),
+    "unsubscribe": (Unsubscribed,),
+    "sync": (Synced,),
+    "message": (MessageAck,),
+    "edit": (UpdateAck,),
+    "delete": (UpdateAck,),
+    "react": (UpdateAck,),
+    "unreact": (UpdateAck,),
+    "read": (ReadAck,),
+    "typing": (),
+    "auth": (AuthOk,),
+    "ping": (Pong,),
+}
+"""By command: the frames that answer it. Every command can be answered by `Error` as well."""

@@ -1,0 +1,257 @@
+"""The bodies of HTTP responses. Routes refer to them by name (`chalicelib/edge/routes.py`)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from chalicelib.core.kernel.limits import Timing
+from chalicelib.core.model.actors import Role
+from chalicelib.core.model.events import Event
+from chalicelib.core.protocol.fields import ConversationId, Count, EventSequenceId, Text, Timestamp, example
+from chalicelib.core.protocol.objects import (
+    AuditEntry,
+    Ban,
+    Conversation,
+    Invite,
+    ListedInvite,
+    Participant,
+    ReactionDetail,
+)
+from specs.error_codes import codes
+
+ErrorCode = Annotated[str, Field(json_schema_extra={"enum": list(codes())}), example("VALIDATION_FAILED")]
+RetryAfter = Annotated[float, Field(ge=0, examples=[1])]
+
+
+class Problem(TypedDict):
+    """One thing that is wrong with a request."""
+
+    path: Annotated[str, example("content")]
+    """The field: names and indexes joined by dots. Empty for the whole request."""
+    problem: Annotated[Text, example("must not be empty or only white space")]
+    """The problem of the field."""
+
+
+class ErrorBody(TypedDict):
+    """An error."""
+
+    code: ErrorCode
+    """The error, for programs."""
+    message: Annotated[Text, example("The request has invalid fields.")]
+    """The error, for people."""
+    details: NotRequired[list[Problem]]
+    """The problems of individual fields, at most 20."""
+    retry_after: NotRequired[RetryAfter]
+    """After how many seconds to retry."""
+
+
+class ErrorResponse(TypedDict):
+    """The body of every response with a status of 400 or above."""
+
+    error: ErrorBody
+    """The error."""
+    request_id: Annotated[str, example("0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0")]
+    """The id of the request, for questions to the operator."""
+
+
+class Page(TypedDict):
+    """The field that pages of lists have in common."""
+
+    next_cursor: NotRequired[Annotated[Text, example("eyJ1IjoxfQ")]]
+    """Present if there are more entries: pass it as `cursor` to get the next page."""
+
+
+class ConversationList(Page):
+    """A page of the caller's conversations, most recently active first."""
+
+    conversations: list[Conversation]
+    """The conversations."""
+
+
+class Messages(TypedDict):
+    """A page of history."""
+
+    messages: list[Event]
+    """The messages in their current state, in ascending order."""
+    has_more: Annotated[bool, example(False)]
+    """Whether there are more messages in the requested direction."""
+
+
+class Reactions(Page):
+    """A page of the reactions to a message, grouped by emoji."""
+
+    reactions: list[ReactionDetail]
+    """The reactions."""
+
+
+class NewInvite(Invite):
+    """A new invite. Its secret is returned only here."""
+
+    invite: Annotated[str, Field(pattern="^inv_[A-Za-z0-9_-]+$"), example("inv_bGV0cyBlbnRlciBhbGwgb2Z")]
+    """The secret: anyone who has it can join."""
+
+
+class Invites(Page):
+    """A page of the invites that have not expired."""
+
+    invites: list[ListedInvite]
+    """The invites."""
+
+
+class Bans(Page):
+    """A page of the bans."""
+
+    bans: list[Ban]
+    """The bans."""
+
+
+class Audit(Page):
+    """A page of the audit log, in ascending order."""
+
+    entries: list[AuditEntry]
+    """The entries."""
+
+
+class Events(TypedDict):
+    """A page of the log."""
+
+    events: list[Event]
+    """The events, in ascending order and without gaps."""
+    head: EventSequenceId
+    """The `sequence_id` of the newest event."""
+    has_more: Annotated[bool, example(False)]
+    """Whether there are more events after the last one in `events`."""
+
+
+class LeaveResult(TypedDict):
+    """The result of leaving."""
+
+    remaining_participants: Count
+    """How many participants the conversation still has."""
+
+
+class ReadPointer(TypedDict):
+    """The caller's read pointer."""
+
+    read_up_to: Annotated[Count, example(2)]
+    """The `sequence_id` up to which the caller has read."""
+    unread_count: Annotated[Count, example(0)]
+    """How many messages there are after `read_up_to`."""
+
+
+class Exported(TypedDict):
+    """A conversation of the caller. A former participant gets its id only."""
+
+    conversation_id: ConversationId
+    is_participant: bool
+    """Whether the caller is a participant."""
+    title: NotRequired[Annotated[str, example("Trip to Oslo")]]
+    """The title."""
+    created_at: NotRequired[Timestamp]
+    """When the conversation was created."""
+    name: NotRequired[Annotated[Text, example("Bob")]]
+    """The caller's display name."""
+    role: NotRequired[Annotated[Role, example("member")]]
+    """The caller's role."""
+    joined_at: NotRequired[Timestamp]
+    """When the caller joined."""
+    read_up_to: NotRequired[Annotated[Count, example(2)]]
+    """The `sequence_id` up to which the caller has read."""
+
+
+class ExportedParticipant(TypedDict):
+    """The participant whose data is exported."""
+
+    participant_id: Annotated[Text, example("bob")]
+    """The caller's id."""
+
+
+class Export(Page):
+    """A page of the caller's data. The last page has no `next_cursor`."""
+
+    participant: ExportedParticipant
+    """The caller."""
+    conversations: list[Exported]
+    """The caller's conversations."""
+    messages: list[Event]
+    """The caller's messages in these conversations, in their current state and in ascending order."""
+
+
+class Erasure(TypedDict):
+    """The progress of the caller's erasure."""
+
+    status: Literal["running", "done"]
+    """Whether the erasure has finished."""
+    conversations_total: Annotated[Count, example(3)]
+    """How many conversations hold data of the caller."""
+    conversations_done: Count
+    """In how many of them the data has been erased."""
+    requested_at: Annotated[Timestamp, example("2026-03-01T09:10:00.000Z")]
+    """When the erasure was requested."""
+    finished_at: NotRequired[Annotated[Timestamp, example("2026-03-01T09:11:00.000Z")]]
+    """When the erasure finished."""
+
+
+class Ticket(TypedDict):
+    """A single-use ticket to open a WebSocket connection."""
+
+    ticket: Annotated[Text, example("AbCdEf0123456789AbCdEf01234567")]
+    """The value of `?ticket=…` in the URL of the WebSocket."""
+    expires_in: Annotated[int, Field(ge=1, examples=[Timing().ticket_lifetime])]
+    """For how many seconds the ticket is valid."""
+
+
+class Health(TypedDict):
+    """The health of the service and its store."""
+
+    status: Literal["ok", "unavailable"]
+    """Whether all checks passed."""
+    checks: Annotated[dict[str, str], example({"conversations": "ok", "connections": "ok"})]
+    """The result of each check."""
+    version: Annotated[str, example("0.1.0")]
+    """The deployed version."""
+
+
+class OpenApi(TypedDict):
+    """This document."""
+
+    openapi: Literal["3.1.0"]
+    info: Annotated[dict[str, Any], example({"title": "Serverless chat: HTTP", "version": "0.1.0"})]
+    """The title and version."""
+    servers: Annotated[list[dict[str, Any]], example([{"url": "."}])]
+    """Where the API is served."""
+    security: Annotated[list[dict[str, Any]], example([{"token": []}])]
+    """The credential that requests need by default."""
+    paths: Annotated[dict[str, Any], example({})]
+    """The operations."""
+    components: Annotated[dict[str, Any], example({})]
+    """The shared schemas and responses."""
+
+
+RESPONSES: dict[str, Any] = {
+    response.__name__: response
+    for response in (
+        Audit,
+        Bans,
+        Conversation,
+        ConversationList,
+        Erasure,
+        ErrorResponse,
+        Events,
+        Export,
+        Health,
+        Invites,
+        LeaveResult,
+        Messages,
+        NewInvite,
+        OpenApi,
+        Participant,
+        Reactions,
+        ReadPointer,
+        Ticket,
+    )
+}
+"""The responses by name."""

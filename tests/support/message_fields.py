@@ -1,0 +1,10 @@
+"""The fields of a message that the law checkers compare. They come from the model, so that none is left out."""
+
+from __future__ import annotations
+
+from chalicelib.core.protocol.message_fields import MessageFields
+
+MESSAGE_FIELDS = tuple(MessageFields.model_fields)
+KEPT_BY_DELETION = ("reply_to",)
+"""Stated by hand: the checkers must notice if the product keeps more."""
+CONTENT_FIELDS = tuple(name for name in MESSAGE_FIELDS if name not in KEPT_BY_DELETION)
