@@ -23,7 +23,7 @@ RUN = .venv/bin/python
 INTO_ACCOUNT = --stage '$(STAGE)' $(if $(YES),--yes) $(ARGS)
 
 prepare = @python="$$(sh scripts/find-python.sh '$(PYTHON)')" && \
-	"$$python" scripts/setup.py $(1) $(if $(PYTHON),--same-python)
+	"$$python" -m scripts.setup $(1) $(if $(PYTHON),--same-python)
 
 .PHONY: help setup setup-run run test suite lint e2e bench fuzz package deploy destroy clean
 

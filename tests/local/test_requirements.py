@@ -1,39 +1,57 @@
-"""The requirement files are exact and complete, and Lambda gets the runtime's few and no more."""
+"""The lock files are exact and complete, and the bundle has the runtime's few packages and no more."""
 
 from __future__ import annotations
 
 import re
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from scripts.lock import LOCKS
+from scripts.setup import Environment, environments
 from tests.local.instance import ROOT
 
-FILES = ("requirements.txt", "requirements-local.txt", "requirements-dev.txt", "requirements-store.txt")
-# Any pip below 26.3 will do for Chalice; the one that comes with Python stays.
-NOT_PINNED = {"pip"}
+_HASH = r"--hash=sha256:[0-9a-f]{64}"
 
 
-def pins(file: str) -> dict[str, str]:
-    """Package → version. Fails where a line is neither an exact pin nor a hash nor a comment."""
-    found: dict[str, str] = {}
-    text = (ROOT / file).read_text(encoding="utf-8").replace("\\\n", " ")
-    for line in text.splitlines():
-        if not line or line.startswith("#"):
+def locked(path: Path) -> dict[str, str]:
+    """Return the versions of the packages for this interpreter. Fails for a line without a version or a hash."""
+    versions: dict[str, str] = {}
+    for line in path.read_text(encoding="utf-8").replace("\\\n", "").splitlines():
+        if line.lstrip().startswith("#"):
             continue
-        match = re.fullmatch(r"([A-Za-z0-9._-]+)==(\S+)((?: +--hash=sha256:[0-9a-f]{64})*) *", line)
-        if match is None:
-            assert line.split(">")[0] in NOT_PINNED, f"{file}: {line}"
-            continue
-        found[canonicalize_name(match[1])] = match[2]
-        assert bool(match[3]) == (file == "requirements.txt"), f"{file}: hashes are for the runtime: {line}"
+        pin, _, hashes = line.partition(" --hash")
+        assert re.fullmatch(rf"(?: *{_HASH})+", f" --hash{hashes}"), line
+        requirement = Requirement(re.sub(r" {2,}", " ", pin))
+        [specifier] = requirement.specifier
+        assert specifier.operator == "==", line
+        if requirement.marker is None or requirement.marker.evaluate():
+            versions[canonicalize_name(requirement.name)] = specifier.version
+    return versions
+
+
+def pins(name: str) -> dict[str, str]:
+    """Return the versions in a lock file, by the name of its source."""
+    return locked(ROOT / LOCKS[name])
+
+
+def direct(name: str) -> set[str]:
+    """Return the direct dependencies in a source, with those of the sources that it includes."""
+    found: set[str] = set()
+    for line in (ROOT / "requirements" / f"{name}.in").read_text(encoding="utf-8").splitlines():
+        text = line.partition("#")[0].strip()
+        if text.startswith("-r "):
+            found |= direct(Path(text.removeprefix("-r ")).stem)
+        elif text and not text.startswith("-c "):
+            found.add(canonicalize_name(Requirement(text).name))
     return found
 
 
 def needed_by(*roots: str) -> set[str]:
-    """The packages that these and their dependencies need on this Python, themselves included."""
+    """Return the packages that these and their dependencies need on this Python, themselves included."""
     names: set[str] = set()
     left = [Requirement(root) for root in roots]
     while left:
@@ -50,41 +68,46 @@ def needed_by(*roots: str) -> set[str]:
     return names
 
 
-def test_lambda_gets_pydantic_and_pyjwt_with_what_they_need_and_nothing_else() -> None:
-    assert pins("requirements.txt").keys() == needed_by("pydantic", "PyJWT[crypto]")
+@pytest.mark.parametrize("name", LOCKS)
+def test_lock_contains_every_direct_dependency_with_version_and_hash(name: str) -> None:
+    assert direct(name) <= pins(name).keys()
 
 
-def test_a_run_has_all_that_it_needs() -> None:
-    needed = needed_by("chalice", "boto3", "websockets", "aiohttp") - needed_by("pydantic", "PyJWT[crypto]")
-    assert pins("requirements-local.txt").keys() == needed - NOT_PINNED
+@pytest.mark.parametrize("name", LOCKS)
+def test_requirements_name_no_index_and_no_address(name: str) -> None:
+    for path in (ROOT / LOCKS[name], ROOT / "requirements" / f"{name}.in"):
+        text = path.read_text(encoding="utf-8")
+        assert "://" not in text
+        assert "index" not in text
 
 
-def test_everything_pinned_for_tests_brings_what_it_needs() -> None:
-    outer = pins("requirements.txt") | pins("requirements-local.txt")
-    own = pins("requirements-dev.txt")
-    assert not own.keys() & outer.keys()
-    assert needed_by(*own) - NOT_PINNED <= own.keys() | outer.keys()
+@pytest.mark.parametrize("environment", environments(ROOT, "test"), ids=lambda found: str(found.path.name))
+def test_environment_contains_exactly_the_packages_of_its_lock(environment: Environment) -> None:
+    paths = [str(path) for path in environment.path.glob("lib/python*/site-packages")]
+    found = {canonicalize_name(package.name): package.version for package in metadata.distributions(path=paths)}
+    assert found == locked(environment.locks[0])
 
 
-@pytest.mark.parametrize("file", FILES[:3])
-def test_this_environment_is_the_one_that_the_files_describe(file: str) -> None:
-    for name, version in pins(file).items():
-        assert metadata.version(name) == version, name
+def test_bundle_contains_pydantic_and_pyjwt_with_their_dependencies_only() -> None:
+    assert pins("bundle").keys() == needed_by("pydantic", "PyJWT[crypto]")
 
 
-def test_the_store_is_pinned_exactly() -> None:
-    assert pins("requirements-store.txt")["ministack"] == "1.5.33"
+@pytest.mark.parametrize("name", ["run", "test"])
+def test_application_runs_with_the_packages_of_the_bundle(name: str) -> None:
+    assert pins("bundle").items() <= pins(name).items()
 
 
-def test_what_judges_the_template_is_pinned_exactly() -> None:
-    assert pins("requirements-lint.txt").keys() >= {"cfn-lint", "aws-sam-translator", "pydantic", "boto3"}
+def test_tests_run_with_the_packages_of_a_run() -> None:
+    assert pins("run").items() <= pins("test").items()
 
 
-def test_the_stand_in_for_lambda_has_the_boto3_of_this_environment_and_nothing_of_the_bundle() -> None:
-    runtime, here = pins("requirements-lambda.txt"), pins("requirements-local.txt")
+def test_local_store_and_emulated_aws_have_the_same_ministack() -> None:
+    assert pins("store").items() <= pins("ministack").items()
+
+
+def test_emulated_lambda_runtime_has_the_boto3_of_a_run_and_nothing_of_the_bundle() -> None:
+    runtime, run = pins("lambda"), pins("run")
     assert runtime.keys() >= {"awslambdaric", "boto3", "botocore", "urllib3"}
-    assert {name: here[name] for name in runtime.keys() & here.keys()} == {
-        name: version for name, version in runtime.items() if name in here
-    }
-    assert runtime.keys() - here.keys() == {"awslambdaric", "simplejson", "snapshot-restore-py"}
-    assert not runtime.keys() & pins("requirements.txt").keys()
+    assert {name: version for name, version in runtime.items() if run.get(name, version) != version} == {}
+    assert runtime.keys() - run.keys() == {"awslambdaric", "simplejson", "snapshot-restore-py"}
+    assert not runtime.keys() & pins("bundle").keys()
