@@ -4,8 +4,8 @@
     python -m scripts.lock --upgrade        newest versions of everything that the `.in` files admit
     python -m scripts.lock PACKAGE...       newest versions of some packages
 
-A lock file holds for CPython 3.11 and newer on every platform, and names no index and no address. They are updated in
-order: `requirements.txt` constrains `run.in`, and so on, so that a package has one version wherever possible.
+A lock file holds for CPython 3.11 and newer on every platform, and names no index and no address. The files are
+updated in order: `requirements.txt` constrains `run.in`, and so on, to share the version of a package if possible.
 """
 
 from __future__ import annotations

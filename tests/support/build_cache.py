@@ -1,0 +1,78 @@
+"""Results of slow builds, kept in `build/cache` under a digest of everything that they are built from.
+
+A test that builds gets a copy of its own, so it cannot damage what later runs get. `make clean` removes the cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = (
+    "app.py",
+    "chalicelib",
+    "infra",
+    ".chalice",
+    "requirements.txt",
+    "requirements/test.txt",
+    "pyproject.toml",
+)
+"""The files and folders that a package is built from; Chalice and pip are in `test.txt`."""
+_KEPT = 3
+_IGNORED = {"__pycache__", "deployments"}
+
+
+class BuildCache:
+    """The cache of a checkout."""
+
+    def __init__(self, root: Path = ROOT, directory: Path | None = None) -> None:
+        """`directory` is where results are kept, `build/cache` by default."""
+        self._root = root
+        self._directory = directory or root / "build" / "cache"
+
+    def build(self, name: str, sources: Sequence[str], target: Path, build: Callable[[Path], None]) -> None:
+        """Create the directory `target` by `build`, or from the result of an earlier run with the same sources.
+
+        Nothing is kept if `build` raises an exception.
+        """
+        kept = self._directory / f"{name}-{self._digest(sources)}"
+        if kept.exists():
+            os.utime(kept)
+            shutil.copytree(kept, target, symlinks=True)
+            return
+        build(target)
+        self._directory.mkdir(parents=True, exist_ok=True)
+        partial = self._directory / f".{uuid.uuid4().hex}"
+        shutil.copytree(target, partial, symlinks=True)
+        try:
+            partial.rename(kept)
+        except OSError:  # another process was faster
+            shutil.rmtree(partial)
+        self._evict(name)
+
+    def _digest(self, sources: Sequence[str]) -> str:
+        digest = hashlib.sha256(f"{sys.version} {os.uname().machine} {os.uname().sysname}".encode())
+        for path in self._files(sources):
+            digest.update(f"\0{path.relative_to(self._root)}\0{path.stat().st_size}\0".encode())
+            digest.update(path.read_bytes())
+        return digest.hexdigest()[:16]
+
+    def _files(self, sources: Sequence[str]) -> Iterable[Path]:
+        for source in sources:
+            path = self._root / source
+            yield from [path] if path.is_file() else sorted(found for found in path.rglob("*") if _is_source(found))
+
+    def _evict(self, name: str) -> None:
+        newest_first = sorted(self._directory.glob(f"{name}-*"), key=lambda path: path.stat().st_mtime, reverse=True)
+        for path in newest_first[_KEPT:]:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_source(path: Path) -> bool:
+    return path.is_file() and not _IGNORED & set(path.parts)
