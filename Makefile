@@ -1,45 +1,55 @@
-# What there is to do here. `make` alone lists it; every target sets up by itself what it needs.
+# All commands of this project. `make` alone lists them; every target sets up what it needs first.
 #
-#   PYTHON=…   the Python (3.11 or newer) to make the environments with
-#   ARGS="…"   goes on to `python -m local`, `python -m bench`, `python -m infra deploy` or `… destroy`
-#   T=name     picks tests by name, as pytest's -k does
-#   KEEP=1     with `make e2e`: leaves the server up after the test, with its log
-#   STAGE=dev  with `make package`, `deploy`, `destroy`: a stage of .chalice/config.json
-#   YES=1      with `make deploy` and `make destroy`: does not ask
+#   PYTHON=…       the Python (3.11 or newer) to make the environments with
+#   ARGS="…"       arguments of `python -m local`, `bench`, `infra deploy`, `infra destroy`, `scripts.test_all`
+#   T=…            a path, a node id, or an expression of names as with pytest's -k
+#   TARGETS="…"    with T: what the end-to-end tests run on, of: development bundle ministack
+#   KEEP=1         with `make e2e`: leaves the server up after the tests, with its log
+#   PART="…"       parts of `make test-all`, by name or pattern
+#   STAGE=dev      with `make package`, `deploy`, `destroy`: a stage of .chalice/config.json
+#   YES=1          with `make deploy` and `make destroy`: does not ask
+#   UPGRADE="…"    with `make lock`: packages to upgrade, or --upgrade for all of them
 
-# Hundreds of processes are started here: each would compile what it imports once more.
+# Hundreds of processes start here; without caches each would compile its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?=
 ARGS ?=
 T ?=
+TARGETS ?=
 KEEP ?=
+PART ?=
 STAGE ?= dev
 YES ?=
+UPGRADE ?=
 
-# Quoted for the shell: a test name may be an expression such as T="three or ten".
-PICK = $(if $(T),-k '$(T)')
 RUN = .venv/bin/python
-INTO_ACCOUNT = --stage '$(STAGE)' $(if $(YES),--yes) $(ARGS)
+# Quoted for the shell: T can be an expression such as T="three or ten".
+SELECTED = $(if $(T),'$(T)')
+E2E = CHAT_E2E_KEEP='$(KEEP)' $(if $(TARGETS),CHAT_E2E_TARGETS='$(TARGETS)')
+ACCOUNT_OPTIONS = --stage '$(STAGE)' $(if $(YES),--yes) $(ARGS)
 
-prepare = @python="$$(sh scripts/find-python.sh '$(PYTHON)')" && \
-	"$$python" -m scripts.setup $(1) $(if $(PYTHON),--same-python)
+find_python = python="$$(sh scripts/find-python.sh '$(PYTHON)')" && "$$python" -m
+prepare = @$(find_python) scripts.setup $(1) $(if $(PYTHON),--same-python)
 
-.PHONY: help setup setup-run run test suite lint e2e bench fuzz package deploy destroy clean
+.PHONY: help setup setup-run lock run test suite test-all lint format e2e bench fuzz package deploy destroy clean
 
 help:
-	@echo 'make run      the whole chat on this machine        ARGS="--port 9000 --data DIR --reload"'
-	@echo 'make test     ruff, mypy and every test             T=name'
-	@echo 'make suite    the tests alone                       T=name'
-	@echo 'make lint     ruff and mypy --strict only'
-	@echo 'make e2e      the end-to-end tests                  T=name KEEP=1 (leaves the server up)'
-	@echo 'make bench    throughput and latency                ARGS="--help"'
-	@echo 'make fuzz     random requests and frames, minutes   CHAT_FUZZ_SEED=1'
-	@echo 'make package  the Lambda bundle and the template    STAGE=dev (into build/STAGE)'
-	@echo 'make deploy   that, into your AWS account           STAGE=dev YES=1 ARGS="--region eu-west-1"'
-	@echo 'make destroy  out of your AWS account again         STAGE=dev YES=1'
-	@echo 'make setup    the environments, .venv and its like, which the others make too'
-	@echo 'make clean    removes all that make made'
+	@echo 'make run       the whole chat on this machine         ARGS="--port 9000 --data DIR --reload"'
+	@echo 'make test      lint and all tests                     T=name'
+	@echo 'make suite     the tests alone                        T=name'
+	@echo 'make e2e       every end-to-end test on every target  T=name TARGETS=bundle KEEP=1'
+	@echo 'make lint      ruff, the prose check and mypy --strict'
+	@echo 'make format    formats the code'
+	@echo 'make test-all  what takes too long for every run      PART=mutants* ARGS="--list"'
+	@echo 'make fuzz      random requests and frames, minutes    CHAT_FUZZ_SEED=1'
+	@echo 'make bench     throughput and latency                 ARGS="--help"'
+	@echo 'make package   the Lambda bundle and the template     STAGE=dev (into build/STAGE)'
+	@echo 'make deploy    deploys it to your AWS account         STAGE=dev YES=1 ARGS="--region eu-west-1"'
+	@echo 'make destroy   deletes it from your AWS account       STAGE=dev YES=1'
+	@echo 'make setup     the environments, which other targets set up, too'
+	@echo 'make lock      updates the lock files                 UPGRADE="chalice boto3"'
+	@echo 'make clean     removes everything that make created'
 
 setup:
 	$(call prepare,test)
@@ -47,38 +57,49 @@ setup:
 setup-run:
 	$(call prepare,run)
 
+lock:
+	@$(find_python) scripts.lock $(UPGRADE)
+
 run: setup-run
 	@exec $(RUN) -m local $(ARGS)
 
 lint: setup
 	@$(RUN) -m ruff check
+	@$(RUN) -m ruff format --check --quiet
 	@$(RUN) -m scripts.prose
 	@$(RUN) -m mypy
 
-# The two beside each other: the tests wait now and then, and mypy does not.
+format: setup
+	@$(RUN) -m ruff check --fix --quiet
+	@$(RUN) -m ruff format
+
+# Beside each other: the tests wait at times, and mypy does not.
 test: setup
 	@$(MAKE) --no-print-directory -j2 lint suite
 
 suite: setup
-	@$(RUN) -m pytest -n 5 $(PICK)
+	@$(E2E) $(RUN) -m scripts.run_tests $(SELECTED)
 
 e2e: setup
-	@CHAT_E2E_KEEP='$(KEEP)' CHAT_E2E_WHOLE=1 $(RUN) -m pytest tests/e2e $(if $(KEEP),-s) $(PICK)
+	@$(E2E) $(if $(T),,CHAT_E2E_WHOLE=1) $(RUN) -m scripts.run_tests --below tests/e2e $(SELECTED) $(if $(KEEP),-s -n 0)
+
+test-all: setup
+	@$(RUN) -m scripts.test_all $(ARGS) $(if $(PART),'$(PART)')
 
 bench: setup
 	@$(RUN) -m bench $(ARGS)
 
 fuzz: setup
-	@CHAT_FUZZ_EXAMPLES=100 CHAT_FUZZ_SECONDS=120 $(RUN) -m pytest tests/e2e/test_fuzz_http.py tests/e2e/test_fuzz_socket.py $(PICK)
+	@CHAT_FUZZ_EXAMPLES=100 CHAT_FUZZ_SECONDS=120 $(RUN) -m pytest tests/e2e/test_fuzz_http.py tests/e2e/test_fuzz_socket.py
 
 package: setup
 	@$(RUN) -m infra package --stage '$(STAGE)'
 
 deploy: setup
-	@$(RUN) -m infra deploy $(INTO_ACCOUNT)
+	@$(RUN) -m infra deploy $(ACCOUNT_OPTIONS)
 
 destroy: setup
-	@$(RUN) -m infra destroy $(INTO_ACCOUNT)
+	@$(RUN) -m infra destroy $(ACCOUNT_OPTIONS)
 
 clean:
 	@rm -rf .venv .venv-* .setup .chalice/deployments build

@@ -1,1 +1,1 @@
-"""What the Makefile runs before anything is installed."""
+"""The programs of the Makefile: environments, lock files, tests, checks."""

@@ -6,9 +6,9 @@
     python -m scripts.run_tests tests/unit/test_x.py       a file, a folder or a node id
     python -m scripts.run_tests --below tests/e2e ...      tests of one folder only
 
-Importing all test files takes longer than most tests. So only files that contain a match are imported, and selected
-end-to-end tests run in development only, unless `CHAT_E2E_TARGETS` names other targets. Names of parameters count if
-nothing else matches.
+Importing all test files takes longer than most tests. So only files that contain a match are imported, and
+selected end-to-end tests run in development only, unless `CHAT_E2E_TARGETS` names other targets. Names of
+parameters count if nothing else matches.
 """
 
 from __future__ import annotations

@@ -66,10 +66,14 @@ class BuildCache:
     def _files(self, sources: Sequence[str]) -> Iterable[Path]:
         for source in sources:
             path = self._root / source
-            yield from [path] if path.is_file() else sorted(found for found in path.rglob("*") if _is_source(found))
+            yield from (
+                [path] if path.is_file() else sorted(found for found in path.rglob("*") if _is_source(found))
+            )
 
     def _evict(self, name: str) -> None:
-        newest_first = sorted(self._directory.glob(f"{name}-*"), key=lambda path: path.stat().st_mtime, reverse=True)
+        newest_first = sorted(
+            self._directory.glob(f"{name}-*"), key=lambda path: path.stat().st_mtime, reverse=True
+        )
         for path in newest_first[_KEPT:]:
             shutil.rmtree(path, ignore_errors=True)
 

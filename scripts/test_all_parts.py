@@ -1,0 +1,82 @@
+"""The parts of `make test-all`. Each must end within 30 minutes on two processors, else split it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PYTEST = ("-m", "pytest", "-q")
+MUTANTS = ("-m", "scripts.mutants")
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share of the files that match a pattern: every `of`-th one, from number `first` on."""
+
+    pattern: str
+    first: int
+    of: int
+    names_only: bool = False
+    """Whether the command takes the names without folder and suffix."""
+
+    def arguments(self, root: Path) -> list[str]:
+        """Return the arguments of the command."""
+        paths = sorted(root.glob(self.pattern))[self.first :: self.of]
+        return [path.stem if self.names_only else str(path.relative_to(root)) for path in paths]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Tests that run together: arguments of Python, and environment variables."""
+
+    name: str
+    description: str
+    command: Sequence[str]
+    variables: Mapping[str, str] = field(default_factory=dict)
+    files: Share | None = None
+
+
+def _e2e(name: str, targets: str, description: str, files: Share | None = None) -> Part:
+    variables = {"CHAT_E2E_WHOLE": "1", "CHAT_E2E_TARGETS": targets}
+    return Part(name, description, (*PYTEST, *(() if files else ("tests/e2e",))), variables, files)
+
+
+_E2E_FILES = "tests/e2e/test_*.py"
+_PATCHES = "tests/mutants/*.patch"
+PARTS = (
+    Part("suite", "Every test that `make test` runs", ("-m", "scripts.run_tests")),
+    Part("coverage", "Coverage of the core, with its limit", ("-m", "scripts.core_coverage")),
+    _e2e("e2e-development", "development", "Every end-to-end test in development"),
+    _e2e("e2e-bundle", "bundle", "Every end-to-end test on the bundle"),
+    _e2e("e2e-ministack-1", "ministack", "Every end-to-end test on MiniStack, 1 of 3", Share(_E2E_FILES, 0, 3)),
+    _e2e("e2e-ministack-2", "ministack", "Every end-to-end test on MiniStack, 2 of 3", Share(_E2E_FILES, 1, 3)),
+    _e2e("e2e-ministack-3", "ministack", "Every end-to-end test on MiniStack, 3 of 3", Share(_E2E_FILES, 2, 3)),
+    Part("mutants-1", "Mutants, 1 of 3", MUTANTS, files=Share(_PATCHES, 0, 3, names_only=True)),
+    Part("mutants-2", "Mutants, 2 of 3", MUTANTS, files=Share(_PATCHES, 1, 3, names_only=True)),
+    Part("mutants-3", "Mutants, 3 of 3", MUTANTS, files=Share(_PATCHES, 2, 3, names_only=True)),
+    Part(
+        "fuzz-http",
+        "Random HTTP requests",
+        (*PYTEST, "tests/e2e/test_fuzz_http.py"),
+        {"CHAT_E2E_TARGETS": "development", "CHAT_FUZZ_EXAMPLES": "500", "CHAT_FUZZ_SECONDS": "25"},
+    ),
+    Part(
+        "fuzz-socket",
+        "Random frames",
+        (*PYTEST, "tests/e2e/test_fuzz_socket.py"),
+        {"CHAT_E2E_TARGETS": "development", "CHAT_FUZZ_EXAMPLES": "1000", "CHAT_FUZZ_SECONDS": "50"},
+    ),
+    Part(
+        "histories",
+        "Random histories of many clients",
+        (*PYTEST, "tests/invariants/test_random_histories.py"),
+        {"CHAT_LAWS_EXAMPLES": "300"},
+    ),
+    Part(
+        "dynamodb",
+        "Random operations on the local DynamoDB, and kills while it writes",
+        (*PYTEST, "tests/dynamodb/test_random_operations.py", "tests/dynamodb/test_kill.py"),
+        {"CHAT_DYNAMODB_SEQUENCES": "1500", "CHAT_DYNAMODB_KILLS": "100"},
+    ),
+)
