@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from pathlib import Path
 
 from specs import asyncapi, openapi
 from specs.schemas import Json
+from specs.version import VERSION
 
 ROOT = Path(__file__).parents[1]
 
 
 def documents() -> dict[str, str]:
     """Return the text of every published file by its path. The text is the same on every machine."""
-    version = _version()
-    http = openapi.document(version)
+    http = openapi.document(VERSION)
     return {
         "docs/openapi.json": _readable(http),
-        "docs/asyncapi.json": _readable(asyncapi.document(version)),
+        "docs/asyncapi.json": _readable(asyncapi.document(VERSION)),
         "docs/schemas.json": _readable(asyncapi.frames()),
         # GET /openapi.json serves this one.
         "chalicelib/openapi.json": json.dumps(http, ensure_ascii=False, separators=(",", ":")),
@@ -44,8 +43,3 @@ def _is(path: Path, text: str) -> bool:
 
 def _readable(document: Json) -> str:
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
-
-
-def _version() -> str:
-    with (ROOT / "pyproject.toml").open("rb") as file:
-        return str(tomllib.load(file)["project"]["version"])

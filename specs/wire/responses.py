@@ -21,6 +21,7 @@ from chalicelib.core.protocol.objects import (
     ReactionDetail,
 )
 from specs.error_codes import codes
+from specs.version import VERSION
 
 ErrorCode = Annotated[str, Field(json_schema_extra={"enum": list(codes())}), example("VALIDATION_FAILED")]
 RetryAfter = Annotated[float, Field(ge=0, examples=[1])]
@@ -211,7 +212,7 @@ class Health(TypedDict):
     """Whether all checks passed."""
     checks: Annotated[dict[str, str], example({"conversations": "ok", "connections": "ok"})]
     """The result of each check."""
-    version: Annotated[str, example("0.1.0")]
+    version: Annotated[str, example(VERSION)]
     """The deployed version."""
 
 
@@ -219,7 +220,7 @@ class OpenApi(TypedDict):
     """This document."""
 
     openapi: Literal["3.1.0"]
-    info: Annotated[dict[str, Any], example({"title": "Serverless chat: HTTP", "version": "0.1.0"})]
+    info: Annotated[dict[str, Any], example({"title": "Serverless chat: HTTP", "version": VERSION})]
     """The title and version."""
     servers: Annotated[list[dict[str, Any]], example([{"url": "."}])]
     """Where the API is served."""
