@@ -193,11 +193,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("parts", nargs="*", metavar="PART", help="names or patterns; all parts by default")
     parser.add_argument("--again", action="store_true", help="also run parts that have passed")
     parser.add_argument("--list", action="store_true", help="only list the parts")
+    parser.add_argument("--json", action="store_true", help="with --list: only the names, as JSON")
     options = parser.parse_args(arguments)
     patterns = " ".join(options.parts).split() or ["*"]
     chosen = [part for part in PARTS if any(fnmatch(part.name, pattern) for pattern in patterns)]
     if not chosen:
         parser.error(f"no part matches {' '.join(patterns)}; see --list")
+    if options.list and options.json:
+        _print(json.dumps([part.name for part in chosen]))
+        return 0
     if options.list:
         for part in chosen:
             _print(f"{part.name:18} {part.description}")
