@@ -10,6 +10,7 @@ from pathlib import Path
 
 from local.bundle.built import processor
 from local.settings import ROOT
+from tests.support.build_cache import SOURCES, BuildCache
 
 BUILDING = 300.0
 """Seconds that it may take on a busy machine."""
@@ -22,17 +23,21 @@ def built_stage(place: Path) -> Path:
     with (place / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not out.exists():  # a build that fails leaves nothing
-            command = [sys.executable, "-m", "infra", "package", "--stage", "dev", "--architecture", processor()]
-            done = subprocess.run(
-                [*command, "--out", str(out)],
-                cwd=ROOT,
-                capture_output=True,
-                text=True,
-                timeout=BUILDING,
-                check=False,
-            )
-            assert done.returncode == 0, done.stderr
+            BuildCache().build("stage", SOURCES, out, _package, key=processor())
     return out
+
+
+def _package(out: Path) -> None:
+    command = [sys.executable, "-m", "infra", "package", "--stage", "dev", "--architecture", processor()]
+    done = subprocess.run(
+        [*command, "--out", str(out)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=BUILDING,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def shared_place(basetemp: Path) -> Path:

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.build_cache import SOURCES, BuildCache
+
 ROOT = Path(__file__).parents[2]
 _PARTS = ("app.py", "chalicelib", "infra", ".chalice", "requirements.txt", "pyproject.toml")
-_DONE = "done"
+_CHECKOUTS = {"here": Path("here"), "elsewhere": Path("another") / "place" / "with a longer name"}
 
 
 @dataclass(frozen=True)
@@ -42,26 +44,32 @@ class Builds:
 
 
 def build_both(place: Path) -> Builds:
-    """Build into `place`, or take what another test process has built there."""
+    """Build into `place`, or take what another test process has built there, or an earlier run."""
     place.mkdir(parents=True, exist_ok=True)
+    both = place / "both"
     with (place / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        checkouts = {"here": place / "here", "elsewhere": place / "another" / "place" / "with a longer name"}
-        if not (place / _DONE).exists():
-            copy_checkout(ROOT, checkouts["here"])
-            copy_checkout(checkouts["here"], checkouts["elsewhere"])
-            _work_in(checkouts["elsewhere"])
-            running = {name: _start(checkout, place / f"{name}.out") for name, checkout in checkouts.items()}
-            ended = {name: (each.communicate(timeout=300), each.returncode) for name, each in running.items()}
-            for name, ((said, complaints), code) in ended.items():
-                assert code == 0, complaints
-                (place / f"{name}.txt").write_text(said)
-            (place / _DONE).touch()
+        if not both.exists():
+            BuildCache().build("both", (*SOURCES, "tests/infra/checkouts.py"), both, _build_both)
     made = {
-        name: Build(checkout, place / f"{name}.out", (place / f"{name}.txt").read_text())
-        for name, checkout in checkouts.items()
+        name: Build(both / checkout, both / f"{name}.out", (both / f"{name}.txt").read_text())
+        for name, checkout in _CHECKOUTS.items()
     }
     return Builds(**made)
+
+
+def _build_both(target: Path) -> None:
+    work = target.with_suffix(".partial")
+    checkouts = {name: work / path for name, path in _CHECKOUTS.items()}
+    copy_checkout(ROOT, checkouts["here"])
+    copy_checkout(checkouts["here"], checkouts["elsewhere"])
+    _work_in(checkouts["elsewhere"])
+    running = {name: _start(checkout, work / f"{name}.out") for name, checkout in checkouts.items()}
+    ended = {name: (each.communicate(timeout=300), each.returncode) for name, each in running.items()}
+    for name, ((said, complaints), code) in ended.items():
+        assert code == 0, complaints
+        (work / f"{name}.txt").write_text(said)
+    work.rename(target)
 
 
 def _start(root: Path, out: Path) -> subprocess.Popen[str]:

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from tests.infra.checkouts import ROOT
+from tests.support.build_cache import BuildCache
 
 Json = dict[str, Any]
+_SOURCES = ("tests/infra/judge_program.py", "requirements/lint.txt")
 PYTHON = ROOT / ".venv-lint" / "bin" / "python"
 
 
@@ -37,18 +39,21 @@ class Verdict:
 
 
 def judge(template: Json, place: Path) -> Verdict:
-    """Ask, or take what another test process was told on the same template."""
+    """Return the verdict on a template: a new one, or one of another test process or an earlier run."""
     text = json.dumps(template, sort_keys=True)
     place.mkdir(parents=True, exist_ok=True)
-    known = place / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
+    known = place / hashlib.sha256(text.encode()).hexdigest()
     with known.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not known.exists():
-            assert PYTHON.exists(), f"{PYTHON} is missing: run make setup"
-            program = str(Path(__file__).with_name("judge_program.py"))
-            done = subprocess.run(
-                [PYTHON, program], input=text, capture_output=True, text=True, timeout=300, check=False
-            )
-            assert done.returncode == 0, done.stderr
-            known.write_text(done.stdout)
-    return Verdict(**json.loads(known.read_text()))
+            BuildCache().build("verdict", _SOURCES, known, lambda target: _ask(text, target), key=text)
+    return Verdict(**json.loads((known / "verdict.json").read_text()))
+
+
+def _ask(text: str, target: Path) -> None:
+    assert PYTHON.exists(), f"{PYTHON} is missing: run make setup"
+    program = str(Path(__file__).with_name("judge_program.py"))
+    done = subprocess.run([PYTHON, program], input=text, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    target.mkdir()
+    (target / "verdict.json").write_text(done.stdout)

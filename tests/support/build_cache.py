@@ -24,7 +24,8 @@ SOURCES = (
     "pyproject.toml",
 )
 """The files and folders that a package is built from; Chalice and pip are in `test.txt`."""
-_KEPT = 3
+_KEPT = 6
+"""Results of the same name: several states of the checkout, and several keys of one state."""
 _IGNORED = {"__pycache__", "deployments"}
 
 
@@ -36,12 +37,14 @@ class BuildCache:
         self._root = root
         self._directory = directory or root / "build" / "cache"
 
-    def build(self, name: str, sources: Sequence[str], target: Path, build: Callable[[Path], None]) -> None:
+    def build(
+        self, name: str, sources: Sequence[str], target: Path, build: Callable[[Path], None], key: str = ""
+    ) -> None:
         """Create the directory `target` by `build`, or from the result of an earlier run with the same sources.
 
-        Nothing is kept if `build` raises an exception.
+        `key` is everything else that the result depends on. Nothing is kept if `build` raises an exception.
         """
-        kept = self._directory / f"{name}-{self._digest(sources)}"
+        kept = self._directory / f"{name}-{self._digest(sources, key)}"
         if kept.exists():
             os.utime(kept)
             shutil.copytree(kept, target, symlinks=True)
@@ -56,8 +59,8 @@ class BuildCache:
             shutil.rmtree(partial)
         self._evict(name)
 
-    def _digest(self, sources: Sequence[str]) -> str:
-        digest = hashlib.sha256(f"{sys.version} {os.uname().machine} {os.uname().sysname}".encode())
+    def _digest(self, sources: Sequence[str], key: str) -> str:
+        digest = hashlib.sha256(f"{sys.version} {os.uname().machine} {os.uname().sysname} {key}".encode())
         for path in self._files(sources):
             digest.update(f"\0{path.relative_to(self._root)}\0{path.stat().st_size}\0".encode())
             digest.update(path.read_bytes())

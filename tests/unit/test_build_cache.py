@@ -32,9 +32,9 @@ def checkout(tmp_path: Path) -> Path:
     return root
 
 
-def build(checkout: Path, builder: Builder, target: str, name: str = "bundle") -> str:
+def build(checkout: Path, builder: Builder, target: str, name: str = "bundle", key: str = "") -> str:
     directory = checkout.parent / target
-    BuildCache(checkout).build(name, SOURCES, directory, builder)
+    BuildCache(checkout).build(name, SOURCES, directory, builder, key)
     return (directory / "result").read_text(encoding="utf-8")
 
 
@@ -57,6 +57,13 @@ def test_changed_sources_are_built_again(checkout: Path, change: str) -> None:
     else:
         module.rename(checkout / "package" / "other.py")
     assert build(checkout, builder, "second") == "run 2"
+
+
+def test_another_key_is_built_separately(checkout: Path) -> None:
+    builder = Builder()
+    assert build(checkout, builder, "first", key="a") == "run 1"
+    assert build(checkout, builder, "second", key="b") == "run 2"
+    assert build(checkout, builder, "third", key="a") == "run 1"
 
 
 def test_caches_of_the_interpreter_are_not_sources(checkout: Path) -> None:
@@ -87,9 +94,9 @@ def test_failed_build_is_not_kept(checkout: Path) -> None:
 def test_oldest_results_of_the_same_name_are_removed(checkout: Path) -> None:
     builder = Builder()
     build(checkout, builder, "other", name="template")
-    for run in range(5):
+    for run in range(8):
         (checkout / "app.py").write_text(str(run), encoding="utf-8")
         build(checkout, builder, f"target-{run}")
     kept = sorted(path.name.partition("-")[0] for path in (checkout / "build" / "cache").iterdir())
-    assert kept == ["bundle"] * 3 + ["template"]
-    assert build(checkout, builder, "newest") == "run 6"
+    assert kept == ["bundle"] * 6 + ["template"]
+    assert build(checkout, builder, "newest") == "run 9"
