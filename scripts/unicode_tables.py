@@ -22,7 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 TABLES = ROOT / "chalicelib/core/protocol/grapheme_tables.py"
-TESTS = ROOT / "tests/unit/core/unicode"
+TESTS = ROOT / "tests/unit/core/protocol/unicode"
 BREAK_KINDS = (
     "CR",
     "LF",
@@ -84,7 +84,7 @@ def _module(version: str, folder: Path) -> str:
 `scripts/unicode_tables.py` writes this file. Each table has code points and ranges of them in hexadecimal.
 
 Derived from data files that are © Unicode, Inc. (SPDX-License-Identifier: Unicode-3.0; the licence is in
-`tests/unit/core/unicode/LICENSE.txt`).
+`tests/unit/core/protocol/unicode/LICENSE.txt`).
 """
 
 from __future__ import annotations

@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.scheduling import FIRST_HALF, PACKAGED, SECOND_HALF, Scheduling, unit_of
+from tests.support.scheduling import ON_MINISTACK, PACKAGED, Scheduling, unit_of
 
 LONGEST = (
     PACKAGED,
-    FIRST_HALF,
-    SECOND_HALF,
+    ON_MINISTACK,
     "tests/deploy/test_commands_whole.py",
     "tests/deploy/test_ministack.py",
 )

@@ -1,7 +1,7 @@
 """The policies of sweep and work, both ways: what they do is allowed, and what is allowed they do.
 
-The end-to-end tests look at the other functions (tests/e2e/permissions.py); they may be over before a sweep comes,
-and meet by chance only what makes long work do all that it may.
+The end-to-end tests cover the other functions (tests/e2e/iam_permissions.py); they may be over before a sweep
+comes, and meet by chance only what makes long work do all that it may.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from local.launcher import Instance, Options, running
 from local.schedule import scheduled_event
 from local.settings import Ports
 from local.tokens import mint
-from tests.support.client import Http, Person, Stage
+from tests.support.client import ChatEndpoint, HttpClient, TestClient
 
 SECRET = "only-the-tests-of-the-bundle-sign-with-this"
 GRACE = {"CHAT_TIME_EXPIRED_TOKEN_GRACE": "1"}
@@ -38,12 +38,12 @@ BY_LAMBDA = {
 class People(NamedTuple):
     """Those who are in a chat, and one who is not."""
 
-    alice: Person
-    bob: Person
-    carol: Person
-    dave: Person
-    eve: Person
-    frank: Person
+    alice: TestClient
+    bob: TestClient
+    carol: TestClient
+    dave: TestClient
+    eve: TestClient
+    frank: TestClient
 
 
 class Run(NamedTuple):
@@ -71,11 +71,14 @@ def token(participant_id: str, name: str, ttl: int) -> str:
 def a_run(bundle: Path, written: Path, settings: dict[str, str]) -> Iterator[Run]:
     os.environ.update(settings)
     with running(Options(Ports(0, 0, 0), bundle=bundle, iam_record=written)) as instance:
-        stage, http = Stage(instance.ready.http_url, instance.ready.ws_url, token), Http(instance.ready.http_url)
-        people = People(*(Person(stage, http, name, name.title()) for name in People._fields))
+        stage, http = (
+            ChatEndpoint(instance.ready.http_url, instance.ready.ws_url, token),
+            HttpClient(instance.ready.http_url),
+        )
+        people = People(*(TestClient(stage, http, name, name.title()) for name in People._fields))
         yield Run(instance, people)
         for each in people:
-            each.disconnects()
+            each.disconnect()
         http.close()
 
 
@@ -94,28 +97,28 @@ def until(holds: Callable[[], Any]) -> None:
 
 
 def delete_a_conversation(people: People) -> None:
-    chat = people.alice.creates("Chat", with_=[people.bob])
-    people.alice.posts(chat, "hello", client_message_id="once")
-    people.alice.deletes(chat)
+    chat = people.alice.create_conversation("Chat", members=[people.bob])
+    people.alice.post_message(chat, "hello", client_message_id="once")
+    people.alice.delete_conversation(chat)
 
 
 def begin_an_erasure(people: People) -> None:
     """One that waits for what is under way, for a minute."""
-    people.alice.creates("Chat", with_=[people.frank])
+    people.alice.create_conversation("Chat", members=[people.frank])
     assert people.frank.delete("/me").expect(202)["status"] == "running"
 
 
 def a_conversation_that_is_heard(run: Run) -> str:
     """By two who hear it, one whose token has expired, and one who is gone without that anybody knows."""
     alice, bob, carol, dave, eve, _ = run.people
-    chat = alice.creates("Chat", with_=[bob, carol, dave, eve])
+    chat = alice.create_conversation("Chat", members=[bob, carol, dave, eve])
     for each in (bob, carol, dave, eve):
-        each.connects(chat)
-    said = eve.posts(chat, "hello")["sequence_id"]
-    alice.reacts(chat, said, "👍")
-    carol.asks("auth", "auth_ok", token=token(carol.id, carol.name, -20))
+        each.connect(chat)
+    said = eve.post_message(chat, "hello")["sequence_id"]
+    alice.add_reaction(chat, said, "👍")
+    carol.command("auth", "auth_ok", token=token(carol.id, carol.name, -20))
     run.instance.gateway.change(disconnect="dropped")
-    dave.disconnects()
+    dave.disconnect()
     return chat
 
 
@@ -135,10 +138,10 @@ def test_the_sweep_may_do_all_that_it_needs_and_nothing_else(built_directory: Pa
 
         def expires() -> bool:
             sweep(run.instance)
-            return "content_expired" in {event["type"] for event in run.people.alice.log(chat)}
+            return "content_expired" in {event["type"] for event in run.people.alice.list_events(chat)}
 
         until(expires)
-        run.people.bob.hears_event("content_expired", conversation_id=chat)
+        run.people.bob.expect_event("content_expired", conversation_id=chat)
     assert unused(written, "Sweep") == set()
 
 
@@ -150,6 +153,6 @@ def test_long_work_may_do_all_that_it_needs_and_nothing_else(built_directory: Pa
         eve = run.people.eve
         eve.delete("/me").expect(202)
         until(lambda: eve.get("/me/erasure").expect(200)["status"] == "done")
-        run.people.bob.hears_event("participant_erased", conversation_id=chat)
-        assert eve.socket.hears(type="disconnect")["code"] == "ERASED"
+        run.people.bob.expect_event("participant_erased", conversation_id=chat)
+        assert eve.socket.expect_frame(type="disconnect")["code"] == "ERASED"
     assert unused(written, "Worker") == BY_LAMBDA

@@ -6,23 +6,20 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.e2e import permissions
-from tests.e2e.permissions import Permission, Records, complaint
+from tests.e2e.iam_permissions import Permission, PermissionRecords, problems
 
 READ = {"function": "APIHandler", "sid": "UseTable", "action": "dynamodb:GetItem", "resource": "arn:x"}
 SCAN = {**READ, "action": "dynamodb:Scan"}
 SWEEP = {**READ, "function": "Sweep"}
 
 
-def write(records: Records, name: str, *unused: dict[str, str]) -> None:
+def write(records: PermissionRecords, name: str, *unused: dict[str, str]) -> None:
     record: dict[str, Any] = {"calls": [], "denied": [], "unused": list(unused), "unwatched": []}
     records.new(name).write_text(json.dumps(record))
 
 
 def test_what_one_server_used_is_used(tmp_path: Path) -> None:
-    records = Records(tmp_path / "iam")
+    records = PermissionRecords(tmp_path / "iam")
     assert records.never_used() == set()
     write(records, "one", READ, SCAN, SWEEP)
     assert records.never_used() == {
@@ -33,12 +30,9 @@ def test_what_one_server_used_is_used(tmp_path: Path) -> None:
     assert records.never_used() == {Permission("APIHandler", "UseTable", "dynamodb:Scan")}
 
 
-def test_what_is_allowed_for_nothing_is_complained_of_and_so_is_a_needless_excuse(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_is_allowed_for_nothing_is_complained_of_and_so_is_a_needless_excuse() -> None:
     scan = Permission("APIHandler", "UseTable", "dynamodb:Scan")
-    assert complaint(set()) is None
-    assert complaint({scan}) == "APIHandler never does dynamodb:Scan (UseTable)"
-    monkeypatch.setattr(permissions, "NOT_SEEN", {scan: "a reason"})
-    assert complaint({scan}) is None
-    assert complaint(set()) == "APIHandler does dynamodb:Scan: take it off the list"
+    assert problems(set()) is None
+    assert problems({scan}) == "APIHandler never does dynamodb:Scan (UseTable)"
+    assert problems({scan}, {scan}) is None
+    assert problems(set(), {scan}) == "APIHandler does dynamodb:Scan: take it off the list"

@@ -6,7 +6,6 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import pytest
@@ -17,8 +16,7 @@ from chalicelib.aws.api_gateway import ApiGatewayPoster
 from chalicelib.core.kernel.clock import SystemClock
 from chalicelib.core.ports.delivery import ConnectionPoster
 from local.gateway import Apis, Gateway, WebSocketApi
-from tests.invariants.world import Post, RecordingPoster
-from tests.unit.core.conftest import KeepingPoster
+from tests.support.fakes import FakePoster
 
 SOCKETS = ("a", "b", "c")
 
@@ -41,41 +39,21 @@ class Rig(Protocol):
         ...
 
 
-@dataclass
-class Recording:
-    """The poster of the law tests."""
-
-    posts: list[Post] = field(default_factory=list)
-    lost: set[str] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self.poster: ConnectionPoster = RecordingPoster(self.posts, self.lost, lambda: None)
-
-    def id_of(self, socket: str) -> str:
-        return socket
-
-    def lose(self, socket: str) -> None:
-        self.lost.add(socket)
-
-    def heard(self, socket: str, count: int) -> list[Any]:
-        return [post.frame for post in self.posts if post.connection_id == socket][:count]
-
-
-class Keeping:
-    """The poster of the core's own tests."""
+class Fake:
+    """The poster of the tests."""
 
     def __init__(self) -> None:
-        self.keeping = KeepingPoster()
-        self.poster: ConnectionPoster = self.keeping
+        self.fake = FakePoster()
+        self.poster: ConnectionPoster = self.fake
 
     def id_of(self, socket: str) -> str:
         return socket
 
     def lose(self, socket: str) -> None:
-        self.keeping.gone.add(socket)
+        self.fake.stale.add(socket)
 
     def heard(self, socket: str, count: int) -> list[Any]:
-        return [frame for to, frame in self.keeping.posted if to == socket][:count]
+        return [frame for connection_id, frame in self.fake.posts if connection_id == socket][:count]
 
 
 class Deployed:
@@ -107,13 +85,10 @@ class Deployed:
         return [json.loads(self._sockets[socket].recv(timeout=10)) for _ in range(count)]
 
 
-@pytest.fixture(params=["recording", "keeping", "deployed"])
+@pytest.fixture(params=["fake", "deployed"])
 def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
-    if request.param == "recording":
-        yield Recording()
-        return
-    if request.param == "keeping":
-        yield Keeping()
+    if request.param == "fake":
+        yield Fake()
         return
     ids: list[str] = []
 

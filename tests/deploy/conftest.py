@@ -11,7 +11,7 @@ from infra.stage import Stage as Settings
 from infra.stage import read_stage
 from tests.bundle.build import built_stage, shared_place
 from tests.support import ministack
-from tests.support.ministack import ROOT, MiniStack, Running
+from tests.support.ministack import ROOT, MiniStack, MiniStackStage
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +25,7 @@ def build(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Build
 
 
 @pytest.fixture(scope="session")
-def standing(tmp_path_factory: pytest.TempPathFactory, build: Build) -> Iterator[Running]:
+def standing(tmp_path_factory: pytest.TempPathFactory, build: Build) -> Iterator[MiniStackStage]:
     """A stage that was deployed from nothing. Tests may change it, and deploy it as it was again."""
     running = ministack.start(tmp_path_factory.mktemp("standing"), build)
     yield running

@@ -11,7 +11,7 @@ from tests.bundle.build import built_stage, shared_place
 from tests.deploy.account import everything, physical
 from tests.deploy.builds import broken
 from tests.deploy.terminal import INTERRUPT, Desk, Ran
-from tests.support.client import Http
+from tests.support.client import HttpClient
 from tests.support.deployer import accesses, allowed, is_allowed, requests
 from tests.support.ministack import REGION, MiniStack
 
@@ -133,7 +133,7 @@ def an_update_that_fails(desk: Desk, bad: Path) -> None:
 def a_token_is_accepted(desk: Desk, http_url: str) -> None:
     token = desk.runs("token", "alice", "--name", "Alice")
     assert (token.code, token.err) == (0, "")
-    with closing(Http(http_url)) as http:
+    with closing(HttpClient(http_url)) as http:
         made = http.request("POST", "/conversations", {"title": "longer than seven"}, token=token.out.strip())
         made.expect(201)
 

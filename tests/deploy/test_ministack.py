@@ -14,14 +14,14 @@ from infra.errors import InfraError
 from infra.stage import Stage as Settings
 from tests.deploy.account import everything, physical
 from tests.deploy.builds import LIMIT, TABLES, broken, with_tables_of
-from tests.support.client import Http, Person, Stage
-from tests.support.ministack import MiniStack, Running, stage_of
+from tests.support.client import ChatEndpoint, HttpClient, TestClient
+from tests.support.ministack import MiniStack, MiniStackStage, stage_of
 
 Changed = Callable[[], Build]
 BUCKET = "chat-artefacts-000000000000-eu-west-1-an"
 
 
-def deploy(running: Running, build: Build, settings: Settings) -> tuple[Stage, list[str]]:
+def deploy(running: MiniStackStage, build: Build, settings: Settings) -> tuple[ChatEndpoint, list[str]]:
     """Deploy; the stage as it is then, and what was said."""
     said: list[str] = []
     deployed = running.ministack.deploy(build, settings, Console(say=said.append, yes=True))
@@ -29,18 +29,18 @@ def deploy(running: Running, build: Build, settings: Settings) -> tuple[Stage, l
 
 
 @contextmanager
-def somebody(stage: Stage) -> Iterator[Person]:
-    http = Http(stage.http_url)
-    person = Person(stage, http, "alice", "Alice")
+def somebody(stage: ChatEndpoint) -> Iterator[TestClient]:
+    http = HttpClient(stage.http_url)
+    person = TestClient(stage, http, "alice", "Alice")
     try:
         yield person
     finally:
-        person.disconnects()
+        person.disconnect()
         http.close()
 
 
 def test_a_setting_a_route_and_a_table_are_changed_in_place_under_an_open_socket(
-    standing: Running, build: Build, changed: Changed, settings: Settings
+    standing: MiniStackStage, build: Build, changed: Changed, settings: Settings
 ) -> None:
     stage, _ = deploy(standing, build, settings)
     with somebody(stage) as alice:
@@ -51,10 +51,10 @@ def test_a_setting_a_route_and_a_table_are_changed_in_place_under_an_open_socket
     assert "extra" not in {each["RouteKey"] for each in routes}
 
 
-def _update_under(alice: Person, standing: Running, new: Build, settings: Settings) -> None:
-    chat = alice.creates("Before the update")
-    alice.connects(chat)
-    alice.says(chat, "before")
+def _update_under(alice: TestClient, standing: MiniStackStage, new: Build, settings: Settings) -> None:
+    chat = alice.create_conversation("Before the update")
+    alice.connect(chat)
+    alice.send_message(chat, "before")
     before = physical(standing.ministack)
 
     resources = new.template["Resources"]
@@ -80,17 +80,17 @@ def _update_under(alice: Person, standing: Running, new: Build, settings: Settin
     backups = dynamodb.describe_continuous_backups(TableName=after["ConnectionsTable"])
     recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
     assert recovery["PointInTimeRecoveryStatus"] == "DISABLED"
-    alice.says(chat, "after, on the same socket")
-    alice.hears_message("after, on the same socket")
-    assert alice.socket.asks("ping", action="extra")["type"] in {"pong", "error"}, "the new route is served"
+    alice.send_message(chat, "after, on the same socket")
+    alice.expect_message("after, on the same socket")
+    assert alice.socket.request("ping", action="extra")["type"] in {"pong", "error"}, "the new route is served"
     routes = standing.ministack.client("apigatewayv2").get_routes(ApiId=after["WebsocketAPI"])["Items"]
     assert "extra" in {each["RouteKey"] for each in routes}
-    assert [event["type"] for event in alice.log(chat)] == ["conversation_created", "message", "message"]
+    assert [event["type"] for event in alice.list_events(chat)] == ["conversation_created", "message", "message"]
     alice.post("/conversations", {"title": "x" * 31}).expect(400)
 
 
 def test_replacing_a_table_is_refused(
-    standing: Running, build: Build, changed: Changed, settings: Settings
+    standing: MiniStackStage, build: Build, changed: Changed, settings: Settings
 ) -> None:
     deploy(standing, build, settings)
     new = changed()
@@ -118,7 +118,7 @@ def test_tables_of_production_stay_if_the_stack_stood_and_are_protected_then(
     deployed = empty.deploy(Build(build.bundle, template), production, Console(say=said.append, yes=True))
     assert "Protecting the tables against deletion" in said
     with somebody(stage_of(empty, production, deployed)) as alice:
-        alice.creates("Will it stay?")
+        alice.create_conversation("Will it stay?")
     names = physical(empty)
     dynamodb = empty.client("dynamodb")
     for table in TABLES:

@@ -1,1 +1,1 @@
-"""End-to-end tests: the whole chat over real sockets, told as scripts."""
+"""End-to-end tests: the whole chat over real sockets."""

@@ -1,14 +1,12 @@
-"""The chat that the end-to-end tests talk to, and the people who do."""
+"""Fixtures of the end-to-end tests: servers, endpoints and clients."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import uuid
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,29 +14,27 @@ from infra.deploy.artefacts import read_build
 from infra.stage import read_stage
 from local.settings import ROOT
 from tests.bundle.build import built_stage, shared_place
-from tests.e2e.kinds import BUNDLE, MINISTACK, NAMED, Servers, kinds, records
-from tests.e2e.permissions import Records, complaint
-from tests.e2e.stages import named_stage
-from tests.e2e.unkept import unkept
+from tests.e2e.endpoints import remote_endpoint
+from tests.e2e.iam_permissions import PermissionRecords, problems
+from tests.e2e.ministack_gaps import gap_for
+from tests.e2e.selection import is_whole, left_out, target_of
+from tests.e2e.targets import BUNDLE, MINISTACK, REMOTE, Servers, records, selected_targets
 from tests.support import ministack
-from tests.support.client import Http, Person, Stage
-from tests.support.server import Server
+from tests.support.client import ChatEndpoint, HttpClient, TestClient
+from tests.support.server import ServerProcess
 
-People = Callable[..., list[Person]]
+MakeClients = Callable[..., list[TestClient]]
 
-TABLES = {"test_bad_commands", "test_bad_requests", "test_matrix"}
-ONE_ROW_OF = 10
-
-_KEPT = pytest.StashKey[Server]()
+_KEPT = pytest.StashKey[ServerProcess]()
 
 
 @contextlib.contextmanager
-def anybody(stage: Stage, http: Http) -> Iterator[People]:
-    """A maker of people, whose sockets are closed at the end; nobody ever had their ids."""
-    known: list[Person] = []
+def client_factory(endpoint: ChatEndpoint, http: HttpClient) -> Iterator[MakeClients]:
+    """Yield a function that makes clients with new ids. Their sockets are closed at the end."""
+    known: list[TestClient] = []
 
-    def make(*names: str) -> list[Person]:
-        made = [Person(stage, http, f"{name}-{uuid.uuid4().hex[:12]}", name.title()) for name in names]
+    def make(*names: str) -> list[TestClient]:
+        made = [TestClient(endpoint, http, f"{name}-{uuid.uuid4().hex[:12]}", name.title()) for name in names]
         known.extend(made)
         return made
 
@@ -46,12 +42,12 @@ def anybody(stage: Stage, http: Http) -> Iterator[People]:
         yield make
     finally:
         for person in known:
-            person.disconnects()
+            person.disconnect()
 
 
-@pytest.fixture(scope="session", params=kinds(os.environ))
-def chat_kind(request: pytest.FixtureRequest) -> str:
-    """The kind of chat that a test talks to: each test that talks to one runs once for each kind."""
+@pytest.fixture(scope="session", params=selected_targets(os.environ))
+def chat_target(request: pytest.FixtureRequest) -> str:
+    """Return the target of a test. Each test that needs a chat runs once for each target."""
     return str(request.param)
 
 
@@ -59,42 +55,42 @@ def chat_kind(request: pytest.FixtureRequest) -> str:
 def servers(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
 ) -> Iterator[Servers]:
-    """The servers of all kinds; they stay up while tests of several kinds take turns."""
+    """Return the servers of all targets. They stay up while tests of several targets take turns."""
     shared = shared_place(tmp_path_factory.getbasetemp())
     started = Servers(shared, tmp_path_factory.mktemp)
     yield started
     kept = started.kept()
     if kept is not None:
         pytestconfig.stash[_KEPT] = kept
-    used = started.kinds()
+    used = started.started_targets()
     started.stop()
     if BUNDLE in used:  # in one process: see tests/support/scheduling.py
-        look_at_the_permissions(request.session, records(shared))
+        require_used_permissions(request.session, records(shared))
 
 
-def look_at_the_permissions(session: pytest.Session, run: Records) -> None:
-    """Raises AssertionError if a whole run used less than is allowed."""
-    modules = {each.path for each in session.items}
+def require_used_permissions(session: pytest.Session, run: PermissionRecords) -> None:
+    """Raise AssertionError if a complete run has not used every permission."""
+    modules = {item.path for item in session.items}
     is_picked = session.config.getoption("keyword", "") or session.config.getoption("lf", False)
     is_whole = {*Path(__file__).parent.glob("test_*.py")} <= modules and not is_picked
     if is_whole:
-        problem = complaint(run.never_used())
+        problem = problems(run.never_used())
         assert problem is None, problem
 
 
 @pytest.fixture(scope="session")
-def server(chat_kind: str, servers: Servers) -> Server:
-    """A server of our own. Skips the test where the environment names a stage: nothing is started then."""
-    if chat_kind == NAMED:
+def server(chat_target: str, servers: Servers) -> ServerProcess:
+    """Return a server that the tests started. Skips the test for a remote endpoint and on MiniStack."""
+    if chat_target == REMOTE:
         pytest.skip("needs a server of its own, and the environment names a stage")
-    if chat_kind == MINISTACK:
+    if chat_target == MINISTACK:
         pytest.skip("needs a server of its own, and MiniStack is none")
-    return servers.ordinary(chat_kind)
+    return servers.default(chat_target)
 
 
 @pytest.fixture(scope="session")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ministack.Running]:
-    """The stage on a MiniStack, deployed as it would be to AWS; it stays up while other kinds take their turns."""
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ministack.MiniStackStage]:
+    """Return the stage, deployed to MiniStack as it would be to AWS. It stays up for the other targets' turns."""
     built = built_stage(shared_place(tmp_path_factory.getbasetemp()) / "bundle")
     running = ministack.start(tmp_path_factory.mktemp("ministack"), read_build(built, read_stage(ROOT, "dev")))
     yield running
@@ -102,88 +98,65 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ministack.Run
 
 
 @pytest.fixture(scope="session")
-def stage(chat_kind: str, request: pytest.FixtureRequest) -> Stage:
-    """Where the chat is."""
-    found = named_stage(os.environ)
-    if found is None and chat_kind == MINISTACK:
-        running: ministack.Running = request.getfixturevalue("deployed")
-        found = running.stage
+def endpoint(chat_target: str, request: pytest.FixtureRequest) -> ChatEndpoint:
+    """Return the endpoint of the chat."""
+    found = remote_endpoint(os.environ)
+    if found is None and chat_target == MINISTACK:
+        running: ministack.MiniStackStage = request.getfixturevalue("deployed")
+        found = running.endpoint
     if found is None:
-        server: Server = request.getfixturevalue("server")
-        found = server.stage
+        server: ServerProcess = request.getfixturevalue("server")
+        found = server.endpoint
     return found
 
 
 @pytest.fixture(scope="session")
-def http(stage: Stage) -> Iterator[Http]:
-    """HTTP to it, without any token."""
-    client = Http(stage.http_url)
+def http(endpoint: ChatEndpoint) -> Iterator[HttpClient]:
+    """Return an HTTP client without a token."""
+    client = HttpClient(endpoint.http_url)
     yield client
     client.close()
 
 
 @pytest.fixture
-def people(stage: Stage, http: Http) -> Iterator[People]:
-    """Makes people by their names, under ids that nobody ever had; closes their sockets at the end."""
-    with anybody(stage, http) as make:
+def clients(endpoint: ChatEndpoint, http: HttpClient) -> Iterator[MakeClients]:
+    """Return a function that makes clients with new ids. Their sockets are closed at the end."""
+    with client_factory(endpoint, http) as make:
         yield make
 
 
 @pytest.fixture(scope="session")
-def hurried_server(chat_kind: str, server: Server, servers: Servers) -> Server:
-    """A second server on the same store, with times and rates so small that a test can wait for their end."""
-    del server  # it has the store, and without one of our own there is no second either
-    return servers.hurried(chat_kind)
+def accelerated_server(chat_target: str, server: ServerProcess, servers: Servers) -> ServerProcess:
+    """Return a second server on the same store, with short timeouts and low rate limits."""
+    del server  # it provides the store, and skips the test where there is none
+    return servers.accelerated(chat_target)
 
 
 @pytest.fixture
-def hurried_people(hurried_server: Server) -> Iterator[People]:
-    """People at the hurried server."""
-    http = Http(hurried_server.stage.http_url)
-    with anybody(hurried_server.stage, http) as make:
+def accelerated_clients(accelerated_server: ServerProcess) -> Iterator[MakeClients]:
+    """Return a function that makes clients of the accelerated server."""
+    http = HttpClient(accelerated_server.endpoint.http_url)
+    with client_factory(accelerated_server.endpoint, http) as make:
         yield make
     http.close()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Thin out tables on MiniStack; expect there what holds there."""
-    if not os.environ.get("CHAT_E2E_WHOLE"):
-        left_out = thinned(items)
-        items[:] = [item for item in items if item not in left_out]
-        config.hook.pytest_deselected(items=list(left_out))
+    """Leave out redundant tests, and mark the known gaps of MiniStack."""
+    if not is_whole():
+        deselected = left_out(items)
+        items[:] = [item for item in items if item not in deselected]
+        config.hook.pytest_deselected(items=deselected)
     for item in items:
-        if kind_of(item) != MINISTACK:
+        if target_of(item) != MINISTACK:
             continue
-        known = unkept(item.nodeid)
+        known = gap_for(item.nodeid)
         if known is not None:
-            item.add_marker(pytest.mark.xfail(reason=known.because, run=known.runs, strict=True))
-
-
-def kind_of(item: pytest.Item) -> str | None:
-    """The kind of chat that a test talks to; None for one that talks to none."""
-    callspec: Any = getattr(item, "callspec", None)
-    return None if callspec is None else callspec.params.get("chat_kind")
-
-
-def thinned(items: Sequence[pytest.Item]) -> set[pytest.Item]:
-    """Those rows of tables that are left out on MiniStack, which takes its time: nine of ten.
-
-    The tables are of what clients may send. All rows are for the app in development and as it is packaged, which
-    is what is deployed there.
-    """
-    seen: Counter[str] = Counter()
-    left_out = set()
-    for item in items:
-        if kind_of(item) == MINISTACK and item.path.stem in TABLES:
-            function = item.nodeid.partition("[")[0]
-            if seen[function] % ONE_ROW_OF:
-                left_out.add(item)
-            seen[function] += 1
-    return left_out
+            item.add_marker(pytest.mark.xfail(reason=known.reason, run=known.is_run, strict=True))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say where the server is that was left up."""
+    """Show the address of the server that was left up."""
     kept = config.stash.get(_KEPT, None)
     if kept is not None:
         terminalreporter.write_sep("=", "the server is still up")

@@ -1,10 +1,10 @@
-"""How much the generated tests try: a little with all other tests, a lot with `make fuzz`.
+"""The extent of the fuzz tests: small by default (see also `selection.py`), large with `make fuzz`.
 
 | variable              | meaning                                                    |
 |-----------------------|------------------------------------------------------------|
-| `CHAT_FUZZ_EXAMPLES`  | examples for each operation or command; 6 if it is not set |
-| `CHAT_FUZZ_SECONDS`   | how long each of the tests may go on; 60 if it is not set  |
-| `CHAT_FUZZ_SEED`      | a number: other examples than the usual ones               |
+| `CHAT_FUZZ_EXAMPLES`  | examples for each operation or command; 4 by default       |
+| `CHAT_FUZZ_SECONDS`   | seconds after which each test stops; 60 by default         |
+| `CHAT_FUZZ_SEED`      | seed of the examples; 1 by default                         |
 """
 
 from __future__ import annotations
@@ -16,23 +16,25 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, seed, settings
 
+from tests.e2e.selection import sample
+
 EXAMPLES = int(os.environ.get("CHAT_FUZZ_EXAMPLES", "4"))
 SECONDS = float(os.environ.get("CHAT_FUZZ_SECONDS", "60"))
 SEED = int(os.environ.get("CHAT_FUZZ_SEED", "1"))
 
 
 CHAINS = 12
-"""Chains of one round."""
+"""Chains in one round."""
 
 
-def bounded(*, times: int = 1) -> settings:
-    """Settings for `times` the usual number of examples, the same ones each time under the same seed."""
-    return _settings(EXAMPLES * times)
+def bounded(target: str, *, times: int = 1) -> settings:
+    """Return settings for `times` the usual number of examples, the same ones for the same seed."""
+    return _settings(len(sample(target, 0, range(EXAMPLES * times))))
 
 
-def chained(steps: int) -> settings:
-    """Settings for a few chains of so many requests each."""
-    return _settings(CHAINS, stateful_step_count=steps)
+def chained(target: str, steps: int) -> settings:
+    """Return settings for a few chains of this many requests each."""
+    return _settings(len(sample(target, 0, range(CHAINS))), stateful_step_count=steps)
 
 
 def _settings(examples: int, **more: Any) -> settings:
@@ -41,7 +43,7 @@ def _settings(examples: int, **more: Any) -> settings:
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
-        # What fails on a server that remembers is not made smaller: the next try would find another server.
+        # No shrinking: the server is stateful, so the next attempt would find another state.
         phases=[Phase.generate],
         print_blob=False,
         **more,
@@ -49,17 +51,17 @@ def _settings(examples: int, **more: Any) -> settings:
 
 
 def seeded(test: Callable[..., None]) -> Callable[..., None]:
-    """The test with the examples of the seed."""
+    """Run a test with the examples of the seed."""
     return seed(SEED)(test)
 
 
 class Until:
-    """The end of a test's time; what comes after it is not tried."""
+    """The deadline of a test, after which no further example is tried."""
 
     def __init__(self) -> None:
         self._end = time.monotonic() + SECONDS
 
     @property
     def is_over(self) -> bool:
-        """Whether the time is up."""
+        """Whether the deadline has passed."""
         return time.monotonic() > self._end

@@ -1,33 +1,33 @@
-"""The audit: who used which right, on whom, in the order of the log; for owners alone."""
+"""The audit: moderation actions in the order of the log, visible to owners only."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tests.e2e.conftest import People
+from tests.e2e.conftest import MakeClients
 
 
 def _said(entry: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in entry.items() if name not in ("created_at", "muted_until")}
 
 
-def test_every_use_of_a_right_is_in_the_audit(people: People) -> None:
-    alice, bob, carol, mallory, guest = people("alice", "bob", "carol", "mallory", "guest")
-    chat = alice.creates("Chat", with_=[bob, carol])
-    alice.gives_role(chat, bob, "moderator")  # 2
-    bob.changes(chat, title="secret title")  # 3
-    bob.mutes(chat, carol)  # 4
-    bob.mutes(chat, carol, 0)  # 5
-    bob.bans(chat, mallory)  # 6
-    bob.unbans(chat, mallory)  # 7
-    bob.removes(chat, carol)  # 8
-    invite = bob.invites(chat)
-    guest.joins(chat, invite["invite"])  # 9
-    guest.posts(chat, "secret text")  # 10
-    bob.bans(chat, guest)  # 11
+def test_audit_contains_every_moderation_action(clients: MakeClients) -> None:
+    alice, bob, carol, mallory, guest = clients("alice", "bob", "carol", "mallory", "guest")
+    chat = alice.create_conversation("Chat", members=[bob, carol])
+    alice.set_role(chat, bob, "moderator")  # 2
+    bob.update_conversation(chat, title="secret title")  # 3
+    bob.mute(chat, carol)  # 4
+    bob.mute(chat, carol, 0)  # 5
+    bob.ban(chat, mallory)  # 6
+    bob.unban(chat, mallory)  # 7
+    bob.remove_participant(chat, carol)  # 8
+    invite = bob.create_invite(chat)
+    guest.join(chat, invite["invite"])  # 9
+    guest.post_message(chat, "secret text")  # 10
+    bob.ban(chat, guest)  # 11
     bob.delete(f"/conversations/{chat}/invites/{invite['invite_id']}").expect(204)
     invited = {"actor_id": bob.id, "invite_id": invite["invite_id"]}
-    assert [_said(each) for each in alice.audits(chat)] == [
+    assert [_said(entry) for entry in alice.list_audit(chat)] == [
         {
             "sequence_id": 2,
             "action": "role_changed",
@@ -46,19 +46,19 @@ def test_every_use_of_a_right_is_in_the_audit(people: People) -> None:
         {"sequence_id": 11, "action": "banned", "actor_id": bob.id, "participant_id": guest.id},
         {"sequence_id": 11, "action": "invite_revoked", **invited},
     ]
-    everything = str(alice.audits(chat))
+    everything = str(alice.list_audit(chat))
     assert "secret" not in everything
     assert invite["invite"] not in everything
 
 
-def test_deleting_what_somebody_else_said_is_in_the_audit_and_ones_own_is_not(people: People) -> None:
-    alice, bob = people("alice", "bob")
-    chat = alice.creates("Chat", with_=[bob])
+def test_audit_contains_deletions_of_others_messages_only(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = alice.create_conversation("Chat", members=[bob])
     for number in (2, 3):
-        bob.posts(chat, f"message {number}")
+        bob.post_message(chat, f"message {number}")
     bob.delete(f"/conversations/{chat}/messages/2").expect(204)
     alice.delete(f"/conversations/{chat}/messages/3").expect(204)
-    (entry,) = alice.audits(chat)
+    (entry,) = alice.list_audit(chat)
     assert _said(entry) == {
         "sequence_id": 5,
         "action": "message_deleted",
@@ -68,16 +68,16 @@ def test_deleting_what_somebody_else_said_is_in_the_audit_and_ones_own_is_not(pe
     }
 
 
-def test_the_audit_is_read_from_where_one_likes_and_page_by_page(people: People) -> None:
-    alice, bob = people("alice", "bob")
-    chat = alice.creates("Chat", with_=[bob])
+def test_audit_is_paged_and_filtered_by_after(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = alice.create_conversation("Chat", members=[bob])
     for number in range(4):
-        alice.changes(chat, title=f"Title {number}")
-        alice.invites(chat)
-    everything = alice.audits(chat)
-    assert [each["sequence_id"] for each in everything] == [2, 2, 3, 3, 4, 4, 5, 5]
-    assert alice.audits(chat, after=3) == everything[4:]
-    assert alice.audits(chat, after=5) == alice.audits(chat, after=1000) == []
+        alice.update_conversation(chat, title=f"Title {number}")
+        alice.create_invite(chat)
+    everything = alice.list_audit(chat)
+    assert [entry["sequence_id"] for entry in everything] == [2, 2, 3, 3, 4, 4, 5, 5]
+    assert alice.list_audit(chat, after=3) == everything[4:]
+    assert alice.list_audit(chat, after=5) == alice.list_audit(chat, after=1000) == []
     found: list[Any] = []
     query: dict[str, object] = {"limit": 3}
     while True:
@@ -92,13 +92,13 @@ def test_the_audit_is_read_from_where_one_likes_and_page_by_page(people: People)
         alice.get(f"/conversations/{chat}/audit", **bad).expect(400, "VALIDATION_FAILED")
 
 
-def test_who_inherits_is_in_the_audit(people: People) -> None:
-    alice, bob, carol = people("alice", "bob", "carol")
-    chat = alice.creates("Chat")
-    for each in (bob, carol):
-        alice.adds(chat, each)
-    alice.leaves(chat)
-    assert [_said(each) for each in bob.audits(chat)] == [
+def test_audit_contains_the_succession_of_an_owner(clients: MakeClients) -> None:
+    alice, bob, carol = clients("alice", "bob", "carol")
+    chat = alice.create_conversation("Chat")
+    for client in (bob, carol):
+        alice.add_participant(chat, client)
+    alice.leave(chat)
+    assert [_said(entry) for entry in bob.list_audit(chat)] == [
         {
             "sequence_id": 4,
             "action": "role_changed",

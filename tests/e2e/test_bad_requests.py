@@ -1,6 +1,6 @@
-"""Whatever can be wrong with an HTTP request: its exact answer, and that nothing of it stays behind.
+"""Invalid HTTP requests: the exact error, and no side effect.
 
-The body of a refused request is checked against the error shape wherever an answer is received.
+The body of each error is checked against the error schema wherever a response is received.
 """
 
 from __future__ import annotations
@@ -16,44 +16,44 @@ import pytest
 
 from chalicelib.core.protocol import requests
 from chalicelib.core.protocol.validation import Request
-from tests.e2e.conftest import People, anybody
+from tests.e2e.conftest import MakeClients, client_factory
 from tests.support import bad_values
 from tests.support.bad_values import Bad, object_text
-from tests.support.client import Answer, Http, Person, Stage
+from tests.support.client import ChatEndpoint, HttpClient, Response, TestClient
 
 
 @dataclass
 class Room:
-    """A conversation that no refused request may change."""
+    """A conversation that no rejected request may change."""
 
-    alice: Person
-    bob: Person
+    alice: TestClient
+    bob: TestClient
     chat: str
     before: list[Any]
 
     @property
     def path(self) -> str:
-        """The conversation's own."""
+        """The path of the conversation."""
         return f"/conversations/{self.chat}"
 
-    def sends(self, method: str, path: str, text: str | bytes) -> Answer:
-        """A request with a body that is text."""
+    def sends(self, method: str, path: str, text: str | bytes) -> Response:
+        """Send a request whose body is this text."""
         raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
         return self.alice.request(method, path.format(self.path), raw=raw)
 
     def is_as_before(self) -> None:
-        """Nothing has happened: no event, no other conversation, no pointer moved."""
-        assert self.alice.lists() == self.before
+        """Check that nothing has changed: no event, no other conversation, no read pointer."""
+        assert self.alice.list_conversations() == self.before
 
 
 @pytest.fixture(scope="module")
-def room(stage: Stage, http: Http) -> Iterator[Room]:
-    """Alice owns it, Bob is in it, one message is there."""
-    with anybody(stage, http) as people:
-        alice, bob = people("alice", "bob")
-        chat = alice.creates("Room", with_=[bob])
-        alice.posts(chat, "the only message")
-        yield Room(alice, bob, chat, alice.lists())
+def room(endpoint: ChatEndpoint, http: HttpClient) -> Iterator[Room]:
+    """Return a conversation of Alice with Bob and one message."""
+    with client_factory(endpoint, http) as clients:
+        alice, bob = clients("alice", "bob")
+        chat = alice.create_conversation("Room", members=[bob])
+        alice.post_message(chat, "the only message")
+        yield Room(alice, bob, chat, alice.list_conversations())
 
 
 # ---- bodies ----------------------------------------------------------------------------------------------
@@ -109,11 +109,11 @@ FIELDS: dict[tuple[str, str], Mapping[str, Bad]] = {
 """By route and field: values that are rejected, with the field as the place of the first problem."""
 
 EMPTY_IS_FINE = ("change", "join", "leave", "ticket", "give a role", "invite")
-"""Routes at which no field must be there."""
+"""Routes without required fields."""
 
 
 @pytest.mark.parametrize(("route", "field"), FIELDS)
-def test_a_bad_value_is_refused_and_named(room: Room, route: str, field: str) -> None:
+def test_invalid_value_is_rejected_with_its_path(room: Room, route: str, field: str) -> None:
     assert FIELDS[route, field], "no bad value is known of a field of this type"
     method, path, good, _ = BODIES[route]
     for kind, bad in FIELDS[route, field].items():
@@ -125,17 +125,17 @@ def test_a_bad_value_is_refused_and_named(room: Room, route: str, field: str) ->
 
 
 @pytest.mark.parametrize("route", BODIES)
-def test_a_field_that_is_missing_is_named(room: Room, route: str) -> None:
+def test_missing_field_is_rejected_with_its_path(room: Room, route: str) -> None:
     method, path, good, _ = BODIES[route]
     for field in good:
         rest = {name: text for name, text in good.items() if name != field}
         error = room.sends(method, path, object_text(rest)).expect(400, "VALIDATION_FAILED")["error"]
-        assert field in [each["path"] for each in error["details"]]
+        assert field in [detail["path"] for detail in error["details"]]
     room.is_as_before()
 
 
 @pytest.mark.parametrize("route", BODIES)
-def test_an_unknown_field_is_refused(room: Room, route: str) -> None:
+def test_unknown_field_is_rejected(room: Room, route: str) -> None:
     method, path, good, _ = BODIES[route]
     for name in bad_values.UNKNOWN_FIELDS:
         if name not in good:
@@ -146,7 +146,7 @@ def test_an_unknown_field_is_refused(room: Room, route: str) -> None:
 
 
 @pytest.mark.parametrize("route", BODIES)
-def test_a_body_that_is_not_json_is_refused(room: Room, route: str) -> None:
+def test_body_that_is_not_json_is_rejected(room: Room, route: str) -> None:
     method, path, *_ = BODIES[route]
     for kind, text in bad_values.NOT_JSON.items():
         answer = room.sends(method, path, text)
@@ -157,7 +157,7 @@ def test_a_body_that_is_not_json_is_refused(room: Room, route: str) -> None:
 
 
 @pytest.mark.parametrize("route", BODIES)
-def test_a_body_that_is_no_object_is_refused(room: Room, route: str) -> None:
+def test_body_that_is_not_an_object_is_rejected(room: Room, route: str) -> None:
     method, path, *_ = BODIES[route]
     for kind, text in bad_values.NO_OBJECT.items():
         answer = room.sends(method, path, text)
@@ -166,27 +166,27 @@ def test_a_body_that_is_no_object_is_refused(room: Room, route: str) -> None:
 
 
 @pytest.mark.parametrize("route", [route for route in BODIES if route not in EMPTY_IS_FINE])
-def test_no_body_at_all_is_refused_where_one_is_needed(room: Room, route: str) -> None:
+def test_missing_body_is_rejected(room: Room, route: str) -> None:
     method, path, *_ = BODIES[route]
     room.alice.request(method, path.format(room.path)).expect(400, "INVALID_JSON")
     room.is_as_before()
 
 
 @pytest.mark.parametrize("route", BODIES)
-def test_a_body_that_is_too_large_is_refused(room: Room, route: str) -> None:
+def test_body_above_the_limit_is_rejected(room: Room, route: str) -> None:
     method, path, good, _ = BODIES[route]
     text = object_text(good)
     room.sends(method, path, text + " " * (256 * 1024 + 1 - len(text))).expect(413, "TOO_LARGE")
     room.is_as_before()
 
 
-def test_a_body_beyond_what_the_gateway_takes_is_refused_alike(room: Room) -> None:
+def test_body_above_the_gateway_limit_is_rejected_with_the_same_error(room: Room) -> None:
     room.sends("POST", "/conversations", b" " * (10 * 1024 * 1024 + 1)).expect(413, "TOO_LARGE")
     room.is_as_before()
 
 
-def test_a_body_that_is_not_utf8_is_refused_where_its_bytes_get_through(room: Room) -> None:
-    # Of what is called JSON, API Gateway makes a text itself; what it takes for binary arrives as it was sent.
+def test_body_that_is_not_utf8_is_rejected(room: Room) -> None:
+    # API Gateway decodes a body of a JSON type itself; a body of a binary type arrives as it was sent.
     headers = {"Content-Type": "application/octet-stream"}
     for title in (b"\xc3\x28", b"\xff", b"\xed\xa0\x80", b"\xc0\xaf"):
         raw = b'{"title":"%s"}' % title
@@ -194,15 +194,15 @@ def test_a_body_that_is_not_utf8_is_refused_where_its_bytes_get_through(room: Ro
     room.is_as_before()
 
 
-def test_a_compressed_body_is_not_json(room: Room) -> None:
+def test_compressed_body_is_rejected(room: Room) -> None:
     raw = gzip.compress(b'{"title":"x"}')
     headers = {"Content-Encoding": "gzip"}
     room.alice.post("/conversations", raw=raw, headers=headers).expect(400, "INVALID_JSON")
     room.is_as_before()
 
 
-def test_a_body_is_read_as_json_whatever_it_is_called(people: People) -> None:
-    (alice,) = people("alice")
+def test_body_is_parsed_as_json_with_any_content_type(clients: MakeClients) -> None:
+    (alice,) = clients("alice")
     for kind in (
         "application/json",
         "application/json; charset=utf-8",
@@ -235,7 +235,7 @@ QUERIES: dict[str, tuple[str, ...]] = {
 
 
 @pytest.mark.parametrize(("path", "name"), [(path, name) for path, names in QUERIES.items() for name in names])
-def test_what_is_no_number_in_a_query_is_refused(room: Room, path: str, name: str) -> None:
+def test_query_parameter_that_is_not_a_number_is_rejected(room: Room, path: str, name: str) -> None:
     for value in (*NO_NUMBERS, *(("0", "101", "1000000") if name == "limit" else ())):
         answer = room.alice.get(f"{path.format(room.path)}?{name}={value}")
         error = answer.expect(400, "VALIDATION_FAILED")["error"]
@@ -251,7 +251,7 @@ def test_what_is_no_number_in_a_query_is_refused(room: Room, path: str, name: st
     ("POST", "{}/participants"), ("PATCH", "{}/participants"), ("DELETE", "{}/participants"),
     ("PUT", "{}/read"), ("POST", "/conversations"), ("POST", "/tickets"),
 ])  # fmt: skip
-def test_an_unknown_parameter_is_refused(room: Room, method: str, path: str) -> None:
+def test_unknown_query_parameter_is_rejected(room: Room, method: str, path: str) -> None:
     good = {"participant_id": room.bob.id} if path.endswith("participants") and method != "POST" else {}
     for name in ("x", "Limit", "limit%20", "participantId", "%F0%9F%99%82", "%00", "a%5B%5D", ""):
         query = "&".join([*(f"{key}={value}" for key, value in good.items()), f"{name}=1"])
@@ -259,7 +259,7 @@ def test_an_unknown_parameter_is_refused(room: Room, method: str, path: str) -> 
     room.is_as_before()
 
 
-def test_to_change_nothing_about_a_participant_is_refused(room: Room) -> None:
+def test_empty_participant_update_is_rejected(room: Room) -> None:
     path = f"{room.path}/participants?participant_id={room.bob.id}"
     nothing: tuple[Any, ...] = ({}, None)
     for body in nothing:
@@ -269,7 +269,7 @@ def test_to_change_nothing_about_a_participant_is_refused(room: Room) -> None:
 
 
 @pytest.mark.parametrize("path", ["{}/bans", "{}/invites", "{}/audit", "/conversations"])
-def test_a_cursor_that_is_none_of_ours_is_refused(room: Room, path: str) -> None:
+def test_invalid_cursor_is_rejected(room: Room, path: str) -> None:
     for cursor in ("", "x", "%00", "WzFd", "WyJhIiwiYiJd", "bnVsbA==", "e30=", "W10=", "[1]", "A" * 513, "%FF"):
         answer = room.alice.get(f"{path.format(room.path)}?cursor={cursor}")
         error = answer.expect(400, "VALIDATION_FAILED")["error"]
@@ -277,7 +277,7 @@ def test_a_cursor_that_is_none_of_ours_is_refused(room: Room, path: str) -> None
 
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
-def test_a_participant_who_is_none_is_refused(room: Room, method: str) -> None:
+def test_invalid_participant_id_is_rejected(room: Room, method: str) -> None:
     body = {"role": "member"} if method == "PATCH" else None
     for value in ("", "%20", "a%20b", "%C3%A9", "%00", "%FF", "x" * 256, "a%0A"):
         path = f"{room.path}/participants?participant_id={value}"
@@ -294,7 +294,7 @@ def test_a_participant_who_is_none_is_refused(room: Room, method: str) -> None:
 
 
 @pytest.mark.parametrize("rest", ["", "/messages", "/events"])
-def test_an_id_of_no_conversation_is_not_found(room: Room, rest: str) -> None:
+def test_unknown_conversation_id_is_not_found(room: Room, rest: str) -> None:
     for kind, value in bad_values.UNKNOWN_CONVERSATION_ID.items():
         if value and len(value) < 5_000 and kind != "a lone surrogate":
             answer = room.alice.get(f"/conversations/{quote(value, safe='')}{rest}")
@@ -308,7 +308,7 @@ def test_an_id_of_no_conversation_is_not_found(room: Room, rest: str) -> None:
     "{}/nothing", "{}/messages/2/reactions/x", "{}/events/1", "{}/participants/x",
     "{}/read/1", "/tickets/x", "/me/x", "/@connections/x", "/local", "/%2e%2e/conversations", "/conversations%2F",
 ])  # fmt: skip
-def test_a_path_that_leads_nowhere_is_not_found(room: Room, path: str) -> None:
+def test_unknown_path_is_not_found(room: Room, path: str) -> None:
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
         answer = room.alice.request(method, path.format(room.path))
         answer.expect(404, "NOT_FOUND")
@@ -339,7 +339,7 @@ METHODS: dict[str, set[str]] = {
 
 
 @pytest.mark.parametrize("path", METHODS)
-def test_a_wrong_method_is_answered_in_our_shape(room: Room, path: str) -> None:
+def test_wrong_method_is_answered_with_an_error_body(room: Room, path: str) -> None:
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - METHODS[path]:
         answer = room.alice.request(method, path.format(room.path))
         answer.expect(404, "NOT_FOUND")
@@ -347,7 +347,7 @@ def test_a_wrong_method_is_answered_in_our_shape(room: Room, path: str) -> None:
     room.is_as_before()
 
 
-def test_a_method_that_there_is_not_is_answered_in_our_shape(room: Room) -> None:
+def test_unknown_method_is_answered_with_an_error_body(room: Room) -> None:
     for path in METHODS:
         for no_method in ("FOO", "get", "TRACE"):
             assert room.alice.request(no_method, path.format(room.path)).status in (400, 404), path
@@ -355,17 +355,17 @@ def test_a_method_that_there_is_not_is_answered_in_our_shape(room: Room) -> None
 
 
 @pytest.mark.parametrize("path", METHODS)
-def test_a_browser_may_ask_before_it_sends(room: Room, path: str) -> None:
+def test_preflight_request_is_allowed(room: Room, path: str) -> None:
     headers = {"Origin": "https://example.org", "Access-Control-Request-Method": "POST"}
     answer = room.alice.request("OPTIONS", path.format(room.path), token=None, headers=headers, checked=False)
     assert answer.status in (200, 204)
     assert answer.headers["access-control-allow-origin"] == "*"
-    allowed = {each.strip() for each in answer.headers["access-control-allow-methods"].split(",")}
+    allowed = {method.strip() for method in answer.headers["access-control-allow-methods"].split(",")}
     assert METHODS[path] <= allowed
     assert "authorization" in answer.headers["access-control-allow-headers"].lower()
 
 
-def test_every_answer_lets_a_browser_read_it(room: Room, http: Http) -> None:
+def test_every_response_has_cors_headers(room: Room, http: HttpClient) -> None:
     answers = [
         room.alice.get("/conversations"),
         room.alice.get("/conversations", limit=0),
@@ -380,7 +380,7 @@ def test_every_answer_lets_a_browser_read_it(room: Room, http: Http) -> None:
         assert answer.headers["content-type"].startswith("application/json")
 
 
-def test_every_refusal_has_a_request_id_of_its_own_which_is_the_gateways(room: Room) -> None:
+def test_every_error_has_the_request_id_of_the_gateway(room: Room) -> None:
     refusals = [room.alice.get("/conversations", limit=0) for _ in range(3)]
     ids = [answer.body["request_id"] for answer in refusals]
     assert len(set(ids)) == 3

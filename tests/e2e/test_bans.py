@@ -1,68 +1,68 @@
-"""Bans: who is banned goes at once, hears no more, and does not come in again."""
+"""Bans: a banned user is removed, receives nothing more, and cannot return."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tests.e2e.conftest import People
+from tests.e2e.conftest import MakeClients
 
 
-def test_who_is_banned_is_told_so_and_hears_nothing_more(people: People) -> None:
-    alice, bob = people("alice", "bob")
-    chat = alice.creates("Chat", with_=[bob], join_policy="open")
-    alice.connects(chat)
-    bob.connects(chat)
-    bob.socket.forgets()
-    alice.bans(chat, bob)
-    assert bob.hears(type="conversation_removed") == {
+def test_banned_member_is_notified_and_receives_nothing_more(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = alice.create_conversation("Chat", members=[bob], join_policy="open")
+    alice.connect(chat)
+    bob.connect(chat)
+    bob.socket.discard_frames()
+    alice.ban(chat, bob)
+    assert bob.expect_frame(type="conversation_removed") == {
         "type": "conversation_removed",
         "conversation_id": chat,
         "reason": "banned",
     }
-    event = alice.hears_event("participant_left")
-    assert (event["sender"], event["reason"]) == (alice.reference, "banned")
+    event = alice.expect_event("participant_left")
+    assert (event["sender"], event["reason"]) == (alice.actor, "banned")
     assert event["participant"]["participant_id"] == bob.id
-    alice.posts(chat, "about bob")
-    bob.hears_nothing()
+    alice.post_message(chat, "about bob")
+    bob.expect_no_frame()
     bob.get(f"/conversations/{chat}").expect(404, "NOT_FOUND")
     bob.post(f"/conversations/{chat}/join").expect(404, "NOT_FOUND")
-    assert bob.lists() == []
+    assert bob.list_conversations() == []
 
 
-def test_nobody_adds_who_is_banned_before_the_ban_is_lifted(people: People) -> None:
-    alice, bob = people("alice", "bob")
-    chat = alice.creates("Chat", with_=[bob], join_policy="open")
-    alice.posts(chat, "one")
+def test_banned_user_cannot_be_added_until_unbanned(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = alice.create_conversation("Chat", members=[bob], join_policy="open")
+    alice.post_message(chat, "one")
     bob.put(f"/conversations/{chat}/read", {"sequence_id": 2}).expect(200)
-    alice.bans(chat, bob)
+    alice.ban(chat, bob)
     body = {"participant_id": bob.id, "name": bob.name}
     alice.post(f"/conversations/{chat}/participants", body).expect(409, "BANNED")
-    alice.unbans(chat, bob)
+    alice.unban(chat, bob)
     alice.delete(f"/conversations/{chat}/bans", participant_id=bob.id).expect(404, "NOT_FOUND")
-    assert bob.joins(chat)["read_up_to"] == 2, "who comes back finds the pointer where it was"
+    assert bob.join(chat)["read_up_to"] == 2, "who comes back finds the pointer where it was"
 
 
-def test_a_stranger_can_be_banned_before_they_come(people: People) -> None:
-    alice, bob, mallory = people("alice", "bob", "mallory")
-    chat = alice.creates("Chat", with_=[bob], join_policy="open")
-    bob.connects(chat)
-    alice.bans(chat, mallory)
-    event = bob.hears_event("participant_banned")
-    assert (event["sender"], event["participant"]) == (alice.reference, {"participant_id": mallory.id})
+def test_non_member_can_be_banned(clients: MakeClients) -> None:
+    alice, bob, mallory = clients("alice", "bob", "mallory")
+    chat = alice.create_conversation("Chat", members=[bob], join_policy="open")
+    bob.connect(chat)
+    alice.ban(chat, mallory)
+    event = bob.expect_event("participant_banned")
+    assert (event["sender"], event["participant"]) == (alice.actor, {"participant_id": mallory.id})
     mallory.post(f"/conversations/{chat}/join").expect(404, "NOT_FOUND")
-    alice.bans(chat, mallory)  # again: nothing happens
-    assert alice.head(chat) == event["sequence_id"]
-    alice.unbans(chat, mallory)
-    assert bob.hears_event("participant_unbanned")["participant"] == {"participant_id": mallory.id}
-    mallory.joins(chat)
+    alice.ban(chat, mallory)  # again: a no-op
+    assert alice.get_head(chat) == event["sequence_id"]
+    alice.unban(chat, mallory)
+    assert bob.expect_event("participant_unbanned")["participant"] == {"participant_id": mallory.id}
+    mallory.join(chat)
 
 
-def test_who_is_banned_is_listed_with_the_name_they_had(people: People) -> None:
-    alice, bob, mallory = people("alice", "bob", "mallory")
-    chat = alice.creates("Chat", with_=[bob])
-    alice.gives_role(chat, bob, "moderator")
-    for each in (bob, mallory):
-        alice.bans(chat, each)
+def test_ban_list_shows_the_names_of_former_members(clients: MakeClients) -> None:
+    alice, bob, mallory = clients("alice", "bob", "mallory")
+    chat = alice.create_conversation("Chat", members=[bob])
+    alice.set_role(chat, bob, "moderator")
+    for client in (bob, mallory):
+        alice.ban(chat, client)
     found: dict[str, Any] = {}
     query: dict[str, object] = {"limit": 1}
     while len(found) < 3:
@@ -75,24 +75,24 @@ def test_who_is_banned_is_listed_with_the_name_they_had(people: People) -> None:
     assert found.keys() == {bob.id, mallory.id}
     assert found[bob.id]["name"] == bob.name
     assert "name" not in found[mallory.id]
-    assert {each["banned_by"] for each in found.values()} == {alice.id}
+    assert {ban["banned_by"] for ban in found.values()} == {alice.id}
 
 
-def test_nobody_bans_themselves(people: People) -> None:
-    (alice,) = people("alice")
-    chat = alice.creates("Chat")
+def test_caller_cannot_ban_themselves(clients: MakeClients) -> None:
+    (alice,) = clients("alice")
+    chat = alice.create_conversation("Chat")
     path = f"/conversations/{chat}/participants"
     error = alice.delete(path, participant_id=alice.id, ban="true").expect(400, "VALIDATION_FAILED")["error"]
     assert error["details"][0]["path"] == "participant_id"
-    assert alice.head(chat) == 1
+    assert alice.get_head(chat) == 1
 
 
-def test_to_ban_is_true_or_false_and_nothing_else(people: People) -> None:
-    alice, bob = people("alice", "bob")
-    chat = alice.creates("Chat", with_=[bob], join_policy="open")
+def test_ban_parameter_must_be_true_or_false(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = alice.create_conversation("Chat", members=[bob], join_policy="open")
     path = f"/conversations/{chat}/participants"
     for value in ("", "1", "yes", "True", "null"):
         error = alice.delete(path, participant_id=bob.id, ban=value).expect(400, "VALIDATION_FAILED")["error"]
         assert error["details"][0]["path"] == "ban"
     alice.delete(path, participant_id=bob.id, ban="false").expect(204)
-    bob.joins(chat)
+    bob.join(chat)

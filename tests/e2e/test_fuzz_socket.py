@@ -1,7 +1,7 @@
-"""Frames made of the published AsyncAPI document, and frames that come near them, over a real socket.
+"""Frames that are generated from the published AsyncAPI document, and mutations of them, over a real socket.
 
-Whatever they hold: each command is answered by what the document says answers it, nothing that is answered blames
-us, and the socket goes on working. That frames are of their published shapes is looked at wherever they are heard.
+Each command is answered by a documented reply, no reply is a server error, and the connection keeps working. The
+shapes of frames are checked wherever they are received.
 """
 
 from __future__ import annotations
@@ -19,30 +19,33 @@ from hypothesis import strategies as st
 
 from chalicelib.core.kernel.limits import Limits
 from specs.error_codes import codes
-from tests.e2e.conftest import anybody
+from tests.e2e.conftest import client_factory
 from tests.e2e.fuzzing import Until, bounded, seeded
-from tests.support.client import Frame, Http, Person
+from tests.support.client import Frame, HttpClient, TestClient
 from tests.support.from_schema import ANY_JSON, disturbed, values
-from tests.support.server import Server
+from tests.support.server import ServerProcess
 
 DOCUMENT: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "docs" / "asyncapi.json").read_text(encoding="utf-8")
 )
 SCHEMAS = DOCUMENT["components"]["schemas"]
-COMMANDS = {name: each for name, each in DOCUMENT["operations"].items() if each["action"] == "receive"}
+COMMANDS = {
+    name: operation for name, operation in DOCUMENT["operations"].items() if operation["action"] == "receive"
+}
 
 
 @dataclass
 class Room:
-    """Somebody with a socket that hears a conversation in which something was said, and a stranger's one."""
+    """A client that is subscribed to a conversation with messages, and a conversation of another client."""
 
-    alice: Person
+    target: str
+    alice: TestClient
     chat: str
     strange: str
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def known(self) -> dict[str, st.SearchStrategy[Any]]:
-        """What means something here."""
+        """Return strategies for values that refer to existing data."""
         few = st.integers(0, 6)
         return {
             "conversation_id": st.sampled_from([self.chat, self.chat, self.strange]),
@@ -56,36 +59,36 @@ class Room:
         }
 
     def number(self) -> str:
-        """An id that no command had."""
+        """Return an id that no command had."""
         return f"fuzz-{next(self.numbers)}"
 
     def settles(self) -> list[Frame]:
-        """All that was heard until now; none of it blames us."""
+        """Return all frames that were received until now, and check that none is a server error."""
         socket = self.alice.socket
-        pong = socket.asks("ping", heads={self.chat: 0})
+        pong = socket.request("ping", heads={self.chat: 0})
         assert self.chat in pong["heads"], "the socket works, and is still whose it was"
-        heard, socket.inbox = socket.inbox, []
-        for each in heard:
-            if each["type"] == "error":
-                assert codes()[each["code"]].status < 500, each
-            assert each["type"] != "disconnect", each
-        return heard
+        received, socket.inbox = socket.inbox, []
+        for frame in received:
+            if frame["type"] == "error":
+                assert codes()[frame["code"]].status < 500, frame
+            assert frame["type"] != "disconnect", frame
+        return received
 
 
 @pytest.fixture(scope="module")
-def room(server: Server, http: Http) -> Iterator[Room]:
-    with anybody(server.stage, http) as people:
-        alice, eve = people("alice", "eve")
-        chat, strange = alice.creates("Room"), eve.creates("Not yours")
+def room(chat_target: str, server: ServerProcess, http: HttpClient) -> Iterator[Room]:
+    with client_factory(server.endpoint, http) as clients:
+        alice, eve = clients("alice", "eve")
+        chat, strange = alice.create_conversation("Room"), eve.create_conversation("Not yours")
         for number in range(4):
-            alice.posts(chat, f"message {number}")
-        alice.connects(chat)
-        yield Room(alice, chat, strange)
+            alice.post_message(chat, f"message {number}")
+        alice.connect(chat)
+        yield Room(chat_target, alice, chat, strange)
 
 
 def answers(command: str) -> set[str]:
-    """The types of frames that answer a command, by the document."""
-    names = [each["$ref"].rpartition("/")[2] for each in COMMANDS[command]["reply"]["messages"]]
+    """Return the types of frames that answer a command, by the document."""
+    names = [message["$ref"].rpartition("/")[2] for message in COMMANDS[command]["reply"]["messages"]]
     return {SCHEMAS[name]["properties"]["type"]["const"] for name in names}
 
 
@@ -95,11 +98,11 @@ def schema(command: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_of_the_document_is_answered_as_the_document_says(command: str, room: Room) -> None:
+def test_valid_commands_are_answered_as_documented(command: str, room: Room) -> None:
     until = Until()
 
     @seeded
-    @bounded()
+    @bounded(room.target)
     @given(values(schema(command), SCHEMAS, room.known()))
     def hold(frame: dict[str, Any]) -> None:
         if until.is_over:
@@ -107,10 +110,10 @@ def test_a_command_of_the_document_is_answered_as_the_document_says(command: str
         frame["id"] = room.number()
         text = json.dumps(frame, ensure_ascii=False)
         if len(text.encode()) > Limits().command_bytes:
-            return  # API Gateway would close the socket
-        room.alice.socket.sends_text(text)
+            return  # API Gateway would close the connection
+        room.alice.socket.send_text(text)
         if answers(command) != {"error"}:
-            answer = room.alice.socket.hears(id=frame["id"])
+            answer = room.alice.socket.expect_frame(id=frame["id"])
             assert answer["type"] in answers(command), (frame, answer)
             room.alice.socket.inbox.append(answer)
         room.settles()
@@ -119,29 +122,29 @@ def test_a_command_of_the_document_is_answered_as_the_document_says(command: str
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_what_comes_near_a_command_harms_nothing(command: str, room: Room) -> None:
+def test_mutated_commands_do_no_harm(command: str, room: Room) -> None:
     until = Until()
 
     @seeded
-    @bounded()
+    @bounded(room.target)
     @given(disturbed(schema(command), SCHEMAS, room.known()))
     def hold(frame: dict[str, Any]) -> None:
         if not until.is_over:
-            room.alice.socket.sends_text(json.dumps(frame))
+            room.alice.socket.send_text(json.dumps(frame))
             room.settles()
 
     hold()
 
 
-def test_what_is_no_command_harms_nothing(room: Room) -> None:
+def test_arbitrary_frames_do_no_harm(room: Room) -> None:
     until = Until()
 
     @seeded
-    @bounded(times=3)
+    @bounded(room.target, times=3)
     @given(ANY_JSON.map(json.dumps) | st.text(max_size=200).filter(lambda text: text.isprintable()))
     def hold(text: str) -> None:
         if not until.is_over:
-            room.alice.socket.sends_text(text)
+            room.alice.socket.send_text(text)
             room.settles()
 
     hold()

@@ -1,4 +1,4 @@
-"""Law L7: who somebody is, is what their credential says, on HTTP and at the handshake, and nothing else."""
+"""Law L7: the caller's identity comes from the credential only, on HTTP and at the handshake."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import jwt
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.e2e.conftest import People
-from tests.support.client import Http, Person, Socket, Stage
-from tests.support.server import Server
+from tests.e2e.conftest import MakeClients
+from tests.support.client import ChatEndpoint, HttpClient, Socket, TestClient
+from tests.support.server import ServerProcess
 
 Forger = Callable[[str, str], str]
 
@@ -62,15 +62,15 @@ BAD_TOKENS: dict[str, Forger] = {
 
 
 @pytest.mark.parametrize("kind", BAD_TOKENS)
-def test_a_bad_token_is_answered_401_on_http_and_at_the_handshake(
-    server: Server, http: Http, people: People, kind: str
+def test_bad_token_is_rejected_by_http_and_handshake(
+    server: ServerProcess, http: HttpClient, clients: MakeClients, kind: str
 ) -> None:
-    (alice,) = people("alice")
+    (alice,) = clients("alice")
     token = BAD_TOKENS[kind](alice.id, server.secret)
     for method, path in (("GET", "/conversations"), ("POST", "/tickets"), ("POST", "/conversations")):
         http.request(method, path, token=token).expect(401, "UNAUTHORIZED")
-    assert _handshake(server.stage, headers={"Authorization": f"Bearer {token}"}) == 401
-    assert _handshake(server.stage, offers=["chat.v1", f"bearer.{token}"]) == 401
+    assert _handshake(server.endpoint, headers={"Authorization": f"Bearer {token}"}) == 401
+    assert _handshake(server.endpoint, offers=["chat.v1", f"bearer.{token}"]) == 401
 
 
 @pytest.mark.parametrize(
@@ -89,26 +89,26 @@ def test_a_bad_token_is_answered_401_on_http_and_at_the_handshake(
     ],
     ids=str,
 )
-def test_a_credential_that_is_missing_or_malformed_is_answered_401(
-    stage: Stage, http: Http, people: People, headers: dict[str, str]
+def test_missing_or_malformed_credential_is_rejected(
+    endpoint: ChatEndpoint, http: HttpClient, clients: MakeClients, headers: dict[str, str]
 ) -> None:
-    (alice,) = people("alice")
+    (alice,) = clients("alice")
     filled = {name: value.format(token=alice.token) for name, value in headers.items()}
     http.request("GET", "/conversations", headers=filled).expect(401, "UNAUTHORIZED")
-    assert _handshake(stage, headers=filled) == 401
+    assert _handshake(endpoint, headers=filled) == 401
 
 
-def test_the_clocks_may_differ_by_half_a_minute(server: Server, http: Http) -> None:
+def test_clock_skew_of_thirty_seconds_is_accepted(server: ServerProcess, http: HttpClient) -> None:
     for claims in ({"exp": int(time.time()) - 20}, {"nbf": int(time.time()) + 20}):
         token = _token(server.secret, sub="somebody", **claims)
         http.request("GET", "/conversations", token=token).expect(200)
 
 
-def test_a_token_that_expires_is_refused_however_long_the_authorizer_remembers_it(
-    server: Server, http: Http, people: People
+def test_expired_token_is_rejected_despite_a_cached_authorization(
+    server: ServerProcess, http: HttpClient, clients: MakeClients
 ) -> None:
-    (alice,) = people("alice")
-    expires = int(time.time()) - 28  # two seconds are left of the half minute that clocks may differ
+    (alice,) = clients("alice")
+    expires = int(time.time()) - 28  # two seconds of the thirty seconds of leeway are left
     token = _token(server.secret, sub=alice.id, exp=expires)
     http.request("GET", "/conversations", token=token).expect(200)
     while time.time() < expires + 30:
@@ -116,74 +116,76 @@ def test_a_token_that_expires_is_refused_however_long_the_authorizer_remembers_i
     http.request("GET", "/conversations", token=token).expect(401, "UNAUTHORIZED")
 
 
-def test_a_welcome_says_who_one_is_until_when_and_what_the_limits_are(people: People) -> None:
-    (alice,) = people("alice")
-    welcome = alice.connects().asks("hello")
+def test_welcome_contains_identity_expiry_and_limits(clients: MakeClients) -> None:
+    (alice,) = clients("alice")
+    welcome = alice.connect().request("hello")
     expires = jwt.decode(alice.token, options={"verify_signature": False})["exp"]
-    assert welcome["participant"] == alice.reference
+    assert welcome["participant"] == alice.actor
     assert welcome["expires_at"] == f"{datetime.fromtimestamp(expires, UTC):%Y-%m-%dT%H:%M:%S}.000Z"
     assert welcome["ping_interval"] == 240
     assert welcome["limits"]["participants"] == 100
     assert welcome["limits"]["content_characters"] == 10_000
 
 
-def test_a_token_in_the_query_string_is_no_credential(stage: Stage, http: Http, people: People) -> None:
-    (alice,) = people("alice")
+def test_token_in_the_query_string_is_rejected(
+    endpoint: ChatEndpoint, http: HttpClient, clients: MakeClients
+) -> None:
+    (alice,) = clients("alice")
     for name in ("token", "access_token", "authorization", "Authorization"):
         http.request("GET", f"/conversations?{name}=Bearer%20{alice.token}").expect(401, "UNAUTHORIZED")
-        assert _handshake(stage, query=f"{name}=Bearer%20{alice.token}") == 401
-    assert _handshake(stage, query=f"ticket={alice.token}") == 401
+        assert _handshake(endpoint, query=f"{name}=Bearer%20{alice.token}") == 401
+    assert _handshake(endpoint, query=f"ticket={alice.token}") == 401
 
 
-def test_a_browser_may_offer_its_token_as_a_subprotocol_and_is_not_sent_it_back(people: People) -> None:
-    (alice,) = people("alice")
+def test_token_as_subprotocol_is_accepted_and_not_echoed(clients: MakeClients) -> None:
+    (alice,) = clients("alice")
     for offers in (["chat.v1", f"bearer.{alice.token}"], [f"bearer.{alice.token}", "chat.v1"]):
-        socket = Socket(alice.stage.ws_url, offers=offers)
+        socket = Socket(alice.endpoint.ws_url, offers=offers)
         alice.sockets.append(socket)
         assert socket.subprotocol == "chat.v1"
-        assert socket.asks("hello")["participant"] == alice.reference
+        assert socket.request("hello")["participant"] == alice.actor
 
 
-def test_a_program_that_offers_no_subprotocol_is_answered_none(people: People) -> None:
-    (alice,) = people("alice")
-    assert alice.connects().subprotocol is None
+def test_handshake_without_subprotocol_is_answered_without_one(clients: MakeClients) -> None:
+    (alice,) = clients("alice")
+    assert alice.connect().subprotocol is None
 
 
-def test_two_different_credentials_at_once_are_refused(people: People) -> None:
-    alice, bob = people("alice", "bob")
+def test_two_different_credentials_are_rejected(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
     headers = {"Authorization": f"Bearer {alice.token}"}
-    assert _handshake(alice.stage, headers=headers, offers=["chat.v1", f"bearer.{bob.token}"]) == 401
+    assert _handshake(alice.endpoint, headers=headers, offers=["chat.v1", f"bearer.{bob.token}"]) == 401
     ticket = bob.post("/tickets").expect(201)["ticket"]
-    assert _handshake(alice.stage, headers=headers, query=f"ticket={ticket}") == 401
+    assert _handshake(alice.endpoint, headers=headers, query=f"ticket={ticket}") == 401
 
 
-def test_a_ticket_opens_one_socket_as_the_one_who_asked_for_it(people: People) -> None:
-    alice, bob = people("alice", "bob")
+def test_ticket_opens_one_connection_for_its_participant(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
     given = alice.post("/tickets").expect(201)
     assert given["expires_in"] == 30
-    socket = Socket(f"{alice.stage.ws_url}?ticket={given['ticket']}")
+    socket = Socket(f"{alice.endpoint.ws_url}?ticket={given['ticket']}")
     alice.sockets.append(socket)
-    assert socket.asks("hello")["participant"] == alice.reference
-    assert _handshake(alice.stage, query=f"ticket={given['ticket']}") == 401
-    chat = bob.creates("Chat", with_=[alice])
-    assert socket.hears(type="conversation_added")["conversation"]["conversation_id"] == chat
+    assert socket.request("hello")["participant"] == alice.actor
+    assert _handshake(alice.endpoint, query=f"ticket={given['ticket']}") == 401
+    chat = bob.create_conversation("Chat", members=[alice])
+    assert socket.expect_frame(type="conversation_added")["conversation"]["conversation_id"] == chat
 
 
-def test_every_ticket_is_another_and_none_gives_away_the_token(people: People) -> None:
-    (alice,) = people("alice")
+def test_tickets_are_unique_and_do_not_contain_the_token(clients: MakeClients) -> None:
+    (alice,) = clients("alice")
     tickets = [alice.post("/tickets", {}).expect(201)["ticket"] for _ in range(3)]
     assert len(set(tickets)) == 3
-    assert not any(alice.token in each or alice.id in each for each in tickets)
-    assert len({len(each) for each in tickets}) == 1
+    assert not any(alice.token in ticket or alice.id in ticket for ticket in tickets)
+    assert len({len(ticket) for ticket in tickets}) == 1
 
 
 @pytest.mark.parametrize("ticket", ["", "x", "A" * 43, "A" * 5000, "%00", "%F0%9F%8E%AB", "'--", "../../x"])
-def test_a_made_up_ticket_is_answered_401(stage: Stage, ticket: str) -> None:
-    assert _handshake(stage, query=f"ticket={ticket}") == 401
+def test_invalid_ticket_is_rejected(endpoint: ChatEndpoint, ticket: str) -> None:
+    assert _handshake(endpoint, query=f"ticket={ticket}") == 401
 
 
-def test_a_ticket_is_no_credential_for_http(http: Http, people: People) -> None:
-    (alice,) = people("alice")
+def test_ticket_is_rejected_by_http(http: HttpClient, clients: MakeClients) -> None:
+    (alice,) = clients("alice")
     ticket = alice.post("/tickets").expect(201)["ticket"]
     http.request("GET", "/conversations", token=ticket).expect(401)
     http.request("GET", f"/conversations?ticket={ticket}").expect(401)
@@ -202,28 +204,28 @@ FORGED_HEADERS = {
 }
 
 
-def test_no_header_that_a_client_is_free_to_set_decides_who_they_are(people: People) -> None:
-    alice, bob = people("alice", "bob")
-    his = bob.creates("His")
-    hers = alice.creates("Hers", with_=[bob])
+def test_client_headers_do_not_change_the_identity(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    his = bob.create_conversation("His")
+    hers = alice.create_conversation("Hers", members=[bob])
     forged = {name: value.format(bob=bob.id) for name, value in FORGED_HEADERS.items()}
     alice.request("GET", f"/conversations/{his}", headers=forged).expect(404)
     sent = alice.request("POST", f"/conversations/{hers}/messages", {"content": "hi"}, headers=forged).expect(201)
-    assert sent["sender"] == alice.reference
-    socket = Socket(alice.stage.ws_url, headers={"Authorization": f"Bearer {alice.token}", **forged})
+    assert sent["sender"] == alice.actor
+    socket = Socket(alice.endpoint.ws_url, headers={"Authorization": f"Bearer {alice.token}", **forged})
     alice.sockets.append(socket)
-    assert socket.asks("hello")["participant"] == alice.reference
+    assert socket.request("hello")["participant"] == alice.actor
 
 
 @pytest.mark.parametrize("field", ["sender", "participant_id", "user_id", "user", "as", "from", "name"])
-def test_no_field_of_a_body_or_a_frame_decides_who_they_are(people: People, field: str) -> None:
-    alice, bob = people("alice", "bob")
-    chat = alice.creates("Chat", with_=[bob])
-    alice.connects()
-    forged: dict[str, Any] = {field: bob.reference if field == "sender" else bob.id}
+def test_body_and_frame_fields_do_not_change_the_identity(clients: MakeClients, field: str) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = alice.create_conversation("Chat", members=[bob])
+    alice.connect()
+    forged: dict[str, Any] = {field: bob.actor if field == "sender" else bob.id}
     body = {"content": "I am bob", **forged}
     alice.post(f"/conversations/{chat}/messages", body).expect(400, "VALIDATION_FAILED")
-    answer = alice.socket.asks(
+    answer = alice.socket.request(
         "message", conversation_id=chat, content="I am bob", client_message_id="x", **forged
     )
     assert answer["code"] == "VALIDATION_FAILED"
@@ -233,52 +235,54 @@ def test_no_field_of_a_body_or_a_frame_decides_who_they_are(people: People, fiel
     for path in ("read", "leave", "join"):
         method = "PUT" if path == "read" else "POST"
         alice.request(method, f"/conversations/{chat}/{path}", forged).expect(400, "VALIDATION_FAILED")
-    assert alice.head(chat) == 1
+    assert alice.get_head(chat) == 1
 
 
-def test_a_token_for_one_participant_says_nothing_about_another_of_a_similar_id(
-    stage: Stage, http: Http, people: People
+def test_similar_participant_ids_are_different_participants(
+    endpoint: ChatEndpoint, http: HttpClient, clients: MakeClients
 ) -> None:
-    (alice,) = people("alice")
-    chat = alice.creates("Chat")
+    (alice,) = clients("alice")
+    chat = alice.create_conversation("Chat")
     for similar in (alice.id.upper(), f"{alice.id}#", f"{alice.id}/", f"#{alice.id}", f"{alice.id}%20", "*"):
-        other = Person(stage, http, similar, "Other")
+        other = TestClient(endpoint, http, similar, "Other")
         other.get(f"/conversations/{chat}").expect(404)
-        assert chat not in [each["conversation_id"] for each in other.lists()]
+        assert chat not in [conversation["conversation_id"] for conversation in other.list_conversations()]
 
 
 @pytest.mark.parametrize(
     "participant_id",
     ["auth0|5f{0}", "a#{0}", "C#{0}", "x/{0}?y=1&z", "{0}~!@$%^*()_+={{}}[]:;'\"<>,.\\`", "{0:0<255}"],
 )
-def test_a_participant_id_may_be_any_visible_ascii(
-    stage: Stage, http: Http, people: People, participant_id: str
+def test_participant_id_may_contain_any_visible_ascii(
+    endpoint: ChatEndpoint, http: HttpClient, clients: MakeClients, participant_id: str
 ) -> None:
-    (alice,) = people("alice")
-    odd = Person(stage, http, participant_id.format(alice.id), "Odd")
-    chat = alice.creates("Chat", with_=[odd])
+    (alice,) = clients("alice")
+    odd = TestClient(endpoint, http, participant_id.format(alice.id), "Odd")
+    chat = alice.create_conversation("Chat", members=[odd])
     try:
-        odd.connects(chat)
-        said = odd.says(chat, "hello", mentions=[odd.id])
-        assert odd.hears_message("hello")["sender"] == odd.reference
-        assert said["sequence_id"] == 2
-        assert alice.gives_role(chat, odd, "moderator")["participant_id"] == odd.id
-        alice.removes(chat, odd)
-        odd.hears(type="conversation_removed")
-        assert [each["participant_id"] for each in alice.sees(chat)["participants"]] == [alice.id]
+        odd.connect(chat)
+        sent = odd.send_message(chat, "hello", mentions=[odd.id])
+        assert odd.expect_message("hello")["sender"] == odd.actor
+        assert sent["sequence_id"] == 2
+        assert alice.set_role(chat, odd, "moderator")["participant_id"] == odd.id
+        alice.remove_participant(chat, odd)
+        odd.expect_frame(type="conversation_removed")
+        assert [participant["participant_id"] for participant in alice.get_conversation(chat)["participants"]] == [
+            alice.id
+        ]
     finally:
-        odd.disconnects()
+        odd.disconnect()
 
 
-def test_health_needs_no_credential(http: Http) -> None:
+def test_health_needs_no_credential(http: HttpClient) -> None:
     answer = http.request("GET", "/health").expect(200)
     assert answer["status"] == "ok"
     assert set(answer["checks"].values()) == {"ok"}
 
 
-def _handshake(stage: Stage, *, query: str = "", **options: Any) -> int:
-    """The status with which a handshake is refused."""
-    url = f"{stage.ws_url}?{query}" if query else stage.ws_url
+def _handshake(endpoint: ChatEndpoint, *, query: str = "", **options: Any) -> int:
+    """Return the status with which a handshake is rejected."""
+    url = f"{endpoint.ws_url}?{query}" if query else endpoint.ws_url
     with pytest.raises(InvalidStatus) as refused:
         Socket(url, **options).close()
     status: int = refused.value.response.status_code

@@ -1,4 +1,4 @@
-"""Tokens of an identity provider: public keys behind a URL, an issuer, an audience, and no secret at all."""
+"""Tokens of an identity provider: public keys at a URL, an issuer, an audience, and no shared secret."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from websockets.exceptions import InvalidStatus
 
 from app import app
 from local.bundle.service import ENVIRONMENTS
-from tests.e2e.kinds import Servers
-from tests.e2e.stages import stop_and_look_at_the_log
-from tests.e2e.together import at_once
-from tests.support.client import Http, Socket, Stage
-from tests.support.server import UNHURRIED, Server
+from tests.e2e.concurrency import run_concurrently
+from tests.e2e.endpoints import stop_and_check_log
+from tests.e2e.targets import Servers
+from tests.support.client import ChatEndpoint, HttpClient, Socket
+from tests.support.server import PATIENT_SETTINGS, ServerProcess
 
 ISSUER, AUDIENCE = "https://idp.example/", "chat"
 
 
 class Provider(HTTPServer):
-    """An identity provider on this machine: its keys at a URL, its tokens, and how often it was asked."""
+    """An identity provider on this machine: its keys, its tokens, and the number of requests for keys."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Keys)
@@ -41,11 +41,11 @@ class Provider(HTTPServer):
 
     @property
     def url(self) -> str:
-        """Where the keys are."""
+        """The URL of the key set."""
         return f"http://127.0.0.1:{self.server_port}/.well-known/jwks.json"
 
     def key_set(self) -> bytes:
-        """The keys."""
+        """Return the key set as JSON."""
         keys: list[dict[str, Any]] = [
             {**RSAAlgorithm.to_jwk(self.rsa.public_key(), as_dict=True), "kid": "RS256", "use": "sig"},
             {**ECAlgorithm.to_jwk(self.ec.public_key(), as_dict=True), "kid": "ES256", "use": "sig"},
@@ -53,12 +53,12 @@ class Provider(HTTPServer):
         return json.dumps({"keys": keys}).encode()
 
     def token(self, algorithm: str = "RS256", kid: str | None = None, **claims: Any) -> str:
-        """A token that is right unless `claims` say otherwise; a claim of None is left out."""
+        """Return a valid token, except for `claims`; a claim of None is left out."""
         key = self.rsa if algorithm == "RS256" else self.ec
         return jwt.encode(_claims(**claims), key, algorithm, headers={"kid": kid or algorithm})
 
     def confused_token(self) -> str:
-        """A token signed with the public key as if that were a shared secret."""
+        """Return a token that is signed with the public key as if it were a shared secret."""
         public = self.rsa.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         header = {"alg": "HS256", "typ": "JWT", "kid": "RS256"}
         signed = b".".join(_base64(json.dumps(part).encode()) for part in (header, _claims()))
@@ -66,7 +66,7 @@ class Provider(HTTPServer):
 
 
 class _Keys(BaseHTTPRequestHandler):
-    """Answers with the keys."""
+    """Serves the key set."""
 
     server: Provider
 
@@ -80,7 +80,7 @@ class _Keys(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Nothing is told on stderr."""
+        """Write no log to stderr."""
 
 
 def _claims(**changes: Any) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def _base64(data: bytes) -> bytes:
 
 @pytest.fixture(scope="module")
 def provider() -> Iterator[Provider]:
-    """Serving its keys."""
+    """Return a running provider."""
     with Provider() as running:
         serving = Thread(target=running.serve_forever, kwargs={"poll_interval": 0.05})
         serving.start()
@@ -104,45 +104,49 @@ def provider() -> Iterator[Provider]:
 
 
 @pytest.fixture(scope="module")
-def stage(provider: Provider, chat_kind: str, server: Server, servers: Servers) -> Iterator[Stage]:
-    """A server that trusts this provider and nothing else."""
-    del server  # skips where there is none
+def endpoint(
+    provider: Provider, chat_target: str, server: ServerProcess, servers: Servers
+) -> Iterator[ChatEndpoint]:
+    """Return a server that trusts this provider only."""
+    del server  # skips where the tests start no server
     settings = {
-        **UNHURRIED,
+        **PATIENT_SETTINGS,
         "CHAT_JWT_SECRET": "",
         "CHAT_JWKS_URL": provider.url,
         "CHAT_JWT_ISSUER": ISSUER,
         "CHAT_JWT_AUDIENCE": AUDIENCE,
     }
-    started = servers.another(chat_kind, "provider", settings)
-    yield started.stage
-    stop_and_look_at_the_log(started)
+    started = servers.start_sibling(chat_target, "provider", settings)
+    yield started.endpoint
+    stop_and_check_log(started)
 
 
-def test_tokens_of_the_provider_are_accepted_everywhere_and_its_keys_are_remembered(
-    chat_kind: str, provider: Provider, stage: Stage, http: Http
+def test_provider_tokens_are_accepted_and_keys_are_cached(
+    chat_target: str, provider: Provider, endpoint: ChatEndpoint, http: HttpClient
 ) -> None:
     tokens = [provider.token(), provider.token("ES256"), provider.token(aud=["other", AUDIENCE])]
-    at_once(*[lambda: http.request("GET", "/conversations", token=provider.token()).expect(200)] * 4)
+    run_concurrently(*[lambda: http.request("GET", "/conversations", token=provider.token()).expect(200)] * 4)
     for token in tokens:
         http.request("GET", "/conversations", token=token).expect(200)
         for options in (
             {"headers": {"Authorization": f"Bearer {token}"}},
             {"offers": ["chat.v1", f"bearer.{token}"]},
         ):
-            socket = Socket(stage.ws_url, **options)
-            assert socket.asks("hello")["participant"]["participant_id"] == "auth0|5f"
-            assert socket.asks("auth", token=provider.token())["type"] == "auth_ok"
+            socket = Socket(endpoint.ws_url, **options)
+            assert socket.request("hello")["participant"]["participant_id"] == "auth0|5f"
+            assert socket.request("auth", token=provider.token())["type"] == "auth_ok"
             socket.close()
-    # Once for whoever authorizes requests and handshakes, once for `auth`; where each function has processes of
-    # its own, once for each process of the three that verify tokens.
-    assert 2 <= provider.asked <= (2 if chat_kind == "development" else 3 * ENVIRONMENTS)
+    # Once for the authorizers and once for `auth`; with separate processes, once for each process of the three
+    # functions that verify tokens.
+    assert 2 <= provider.asked <= (2 if chat_target == "development" else 3 * ENVIRONMENTS)
     asked = provider.asked
     http.request("GET", "/conversations", token=tokens[0]).expect(200)
     assert provider.asked == asked
 
 
-def test_what_the_provider_has_not_signed_for_us_is_refused(provider: Provider, stage: Stage, http: Http) -> None:
+def test_token_not_signed_by_the_provider_is_rejected(
+    provider: Provider, endpoint: ChatEndpoint, http: HttpClient
+) -> None:
     header, payload, signature = provider.token().split(".")
     bad = {
         "of another issuer": provider.token(iss="https://idp.example"),
@@ -161,11 +165,13 @@ def test_what_the_provider_has_not_signed_for_us_is_refused(provider: Provider, 
         answer = http.request("GET", "/conversations", token=token)
         assert (answer.status, answer.body["error"]["code"]) == (401, "UNAUTHORIZED"), what
         with pytest.raises(InvalidStatus) as refused:
-            Socket(stage.ws_url, headers={"Authorization": f"Bearer {token}"}).close()
+            Socket(endpoint.ws_url, headers={"Authorization": f"Bearer {token}"}).close()
         assert refused.value.response.status_code == 401, what
 
 
-def test_no_route_takes_a_credential_that_does_not_hold(provider: Provider, stage: Stage, http: Http) -> None:
+def test_every_route_rejects_an_invalid_credential(
+    provider: Provider, endpoint: ChatEndpoint, http: HttpClient
+) -> None:
     bad = {
         "none": None,
         "expired": provider.token(exp=int(time.time()) - 31),
@@ -174,7 +180,7 @@ def test_no_route_takes_a_credential_that_does_not_hold(provider: Provider, stag
         "signed with no key": jwt.encode(_claims(), "", "none"),
         "signed with a public key as a secret": provider.confused_token(),
     }
-    said = set()
+    sent = set()
     for path, methods in app.routes.items():
         resource = re.sub(r"\{\w+\}", "conv_AAAAAAAAAAAAAAAAAAAAAA", path)
         for method, entry in methods.items():
@@ -182,28 +188,28 @@ def test_no_route_takes_a_credential_that_does_not_hold(provider: Provider, stag
                 if entry.authorizer is not None:
                     answer = http.request(method, resource, {} if method != "GET" else None, token=token)
                     answer.expect(401, "UNAUTHORIZED")
-                    said.add((token is None, str(answer.body["error"])))
+                    sent.add((token is None, str(answer.body["error"])))
                     assert "retry-after" not in answer.headers, f"{method} {path}: {what}"
-    assert len(said) == 2, "one answer if it is missing and one if it is bad, whatever was asked for"
+    assert len(sent) == 2, "one answer if it is missing and one if it is bad, whatever was asked for"
     http.request("GET", "/me/erasure", token=provider.token()).expect(404, "NOT_FOUND")
     http.request("GET", "/conversations", token=provider.token()).expect(200)
-    socket = Socket(stage.ws_url, headers={"Authorization": f"Bearer {provider.token()}"})
+    socket = Socket(endpoint.ws_url, headers={"Authorization": f"Bearer {provider.token()}"})
     for what, token in bad.items():
         if token is not None:
-            assert socket.asks("auth", token=token)["code"] == "UNAUTHORIZED", what
+            assert socket.request("auth", token=token)["code"] == "UNAUTHORIZED", what
             for options in (
                 {"headers": {"Authorization": f"Bearer {token}"}},
                 {"offers": ["chat.v1", f"bearer.{token}"]},
             ):
                 with pytest.raises(InvalidStatus) as refused:
-                    Socket(stage.ws_url, **options).close()
+                    Socket(endpoint.ws_url, **options).close()
                 assert refused.value.response.status_code == 401, what
     socket.close()
 
 
 @pytest.fixture
-def http(stage: Stage) -> Iterator[Http]:
-    """HTTP to that server."""
-    client = Http(stage.http_url)
+def http(endpoint: ChatEndpoint) -> Iterator[HttpClient]:
+    """Return an HTTP client of that server."""
+    client = HttpClient(endpoint.http_url)
     yield client
     client.close()

@@ -1,4 +1,4 @@
-"""Messages: by socket and by HTTP they are the same thing, and arrive as they were sent."""
+"""Messages: the same over both transports, and delivered unchanged."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import People
+from tests.e2e.conftest import MakeClients
 
 TEXTS = {
     "emoji": "Family 👨‍👩‍👧‍👦, flag 🏳️‍🌈, skin 👍🏽",
@@ -21,33 +21,33 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
-def test_a_text_arrives_exactly_as_it_was_sent(people: People, text: str) -> None:
-    alice, bob = people("alice", "bob")
-    chat = alice.creates("Chat", with_=[bob])
-    alice.connects()
-    bob.connects(chat)
+def test_text_is_delivered_unchanged(clients: MakeClients, text: str) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = alice.create_conversation("Chat", members=[bob])
+    alice.connect()
+    bob.connect(chat)
 
-    alice.says(chat, text)
-    alice.posts(chat, text)
+    alice.send_message(chat, text)
+    alice.post_message(chat, text)
 
     for number in (2, 3):
-        assert bob.hears_message(text)["sequence_id"] == number
-    assert [event["content"] for event in bob.history(chat)] == [text, text]
-    assert bob.lists()[0]["last_message"]["content"] == text
+        assert bob.expect_message(text)["sequence_id"] == number
+    assert [event["content"] for event in bob.list_messages(chat)] == [text, text]
+    assert bob.list_conversations()[0]["last_message"]["content"] == text
 
 
-def test_a_message_by_http_and_one_by_socket_differ_in_nothing_but_their_ids(people: People) -> None:
-    alice, bob = people("alice", "bob")
-    chat = alice.creates("Chat", with_=[bob])
-    alice.connects(chat)
-    bob.connects(chat)
+def test_http_and_socket_messages_differ_only_in_their_ids(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = alice.create_conversation("Chat", members=[bob])
+    alice.connect(chat)
+    bob.connect(chat)
     fields: dict[str, Any] = {"mentions": [bob.id], "metadata": {"mood": ["good", 1, None]}}
 
-    alice.says(chat, "hello", client_message_id="by-socket", **fields)
-    alice.posts(chat, "hello", client_message_id="by-http", **fields)
+    alice.send_message(chat, "hello", client_message_id="by-socket", **fields)
+    alice.post_message(chat, "hello", client_message_id="by-http", **fields)
 
-    for each in (alice, bob):
-        by_socket, by_http = each.hears_message("hello"), each.hears_message("hello")
+    for client in (alice, bob):
+        by_socket, by_http = client.expect_message("hello"), client.expect_message("hello")
         assert by_socket["client_message_id"] == "by-socket"
         assert by_http["client_message_id"] == "by-http"
         of_its_own = ("sequence_id", "message_id", "client_message_id", "created_at")
@@ -56,54 +56,54 @@ def test_a_message_by_http_and_one_by_socket_differ_in_nothing_but_their_ids(peo
         assert by_socket["mentions"] == [bob.id]
 
 
-def test_the_sending_socket_hears_its_own_message_with_its_client_message_id(people: People) -> None:
-    (alice,) = people("alice")
-    chat = alice.creates("Chat")
-    alice.connects(chat)
-    ack = alice.says(chat, "hello", client_message_id="mine")
-    event = alice.hears_message("hello")
+def test_sending_connection_receives_its_own_message(clients: MakeClients) -> None:
+    (alice,) = clients("alice")
+    chat = alice.create_conversation("Chat")
+    alice.connect(chat)
+    ack = alice.send_message(chat, "hello", client_message_id="mine")
+    event = alice.expect_message("hello")
     assert {"client_message_id": "mine", "duplicate": False}.items() <= ack.items()
     for field in ("client_message_id", "message_id", "sequence_id", "created_at", "conversation_id"):
         assert event[field] == ack[field]
 
 
-def test_a_message_may_be_sent_without_saying_hello_or_subscribing_first(people: People) -> None:
-    alice, bob = people("alice", "bob")
-    chat = alice.creates("Chat", with_=[bob])
-    alice.connects()
-    bob.connects(chat)
-    alice.says(chat, "unannounced")
-    bob.hears_message("unannounced")
-    bob.posts(chat, "answer")
-    alice.hears_nothing(type="event")
+def test_message_can_be_sent_without_hello_or_subscription(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = alice.create_conversation("Chat", members=[bob])
+    alice.connect()
+    bob.connect(chat)
+    alice.send_message(chat, "unannounced")
+    bob.expect_message("unannounced")
+    bob.post_message(chat, "answer")
+    alice.expect_no_frame(type="event")
 
 
-def test_by_http_a_message_needs_no_client_message_id(people: People) -> None:
-    (alice,) = people("alice")
-    chat = alice.creates("Chat")
-    first, second = alice.posts(chat, "the same"), alice.posts(chat, "the same")
+def test_http_message_needs_no_client_message_id(clients: MakeClients) -> None:
+    (alice,) = clients("alice")
+    chat = alice.create_conversation("Chat")
+    first, second = alice.post_message(chat, "the same"), alice.post_message(chat, "the same")
     assert "client_message_id" not in first
     assert first["message_id"] != second["message_id"]
     assert [first["sequence_id"], second["sequence_id"]] == [2, 3]
 
 
-def test_a_reply_names_an_earlier_message(people: People) -> None:
-    alice, bob = people("alice", "bob")
-    chat = alice.creates("Chat", with_=[bob])
-    bob.connects(chat)
-    question = alice.posts(chat, "How are you?")["sequence_id"]
-    bob.says(chat, "Fine", reply_to=question)
-    assert bob.hears_message("Fine")["reply_to"] == question
-    assert alice.posts(chat, "Good", reply_to=question + 1)["reply_to"] == question + 1
+def test_reply_refers_to_an_earlier_message(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = alice.create_conversation("Chat", members=[bob])
+    bob.connect(chat)
+    question = alice.post_message(chat, "How are you?")["sequence_id"]
+    bob.send_message(chat, "Fine", reply_to=question)
+    assert bob.expect_message("Fine")["reply_to"] == question
+    assert alice.post_message(chat, "Good", reply_to=question + 1)["reply_to"] == question + 1
 
 
 @pytest.mark.parametrize("target", [1, 3, 2**53 - 1], ids=["no message", "itself", "far beyond the head"])
-def test_a_reply_to_what_is_no_message_is_refused(people: People, target: int) -> None:
-    (alice,) = people("alice")
-    chat = alice.creates("Chat")
-    alice.connects(chat)
-    alice.posts(chat, "the only message")
-    by_socket = alice.socket.asks(
+def test_reply_to_an_event_that_is_not_a_message_is_rejected(clients: MakeClients, target: int) -> None:
+    (alice,) = clients("alice")
+    chat = alice.create_conversation("Chat")
+    alice.connect(chat)
+    alice.post_message(chat, "the only message")
+    by_socket = alice.socket.request(
         "message", conversation_id=chat, client_message_id="a", content="reply", reply_to=target
     )
     body = {"content": "reply", "reply_to": target}
@@ -111,42 +111,44 @@ def test_a_reply_to_what_is_no_message_is_refused(people: People, target: int) -
     assert by_socket["code"] == "VALIDATION_FAILED"
     assert by_socket["details"] == by_http["error"]["details"]
     assert by_socket["details"][0]["path"] == "reply_to"
-    assert alice.head(chat) == 2
+    assert alice.get_head(chat) == 2
 
 
-def test_only_participants_can_be_mentioned(people: People) -> None:
-    alice, bob, carol = people("alice", "bob", "carol")
-    chat = alice.creates("Chat", with_=[bob])
-    alice.connects(chat)
+def test_mention_of_a_non_member_is_rejected(clients: MakeClients) -> None:
+    alice, bob, carol = clients("alice", "bob", "carol")
+    chat = alice.create_conversation("Chat", members=[bob])
+    alice.connect(chat)
     mentions = [bob.id, alice.id, carol.id]
-    by_socket = alice.socket.asks(
+    by_socket = alice.socket.request(
         "message", conversation_id=chat, client_message_id="a", content="hello", mentions=mentions
     )
     body = {"content": "hello", "mentions": mentions}
     by_http = alice.post(f"/conversations/{chat}/messages", body).expect(400, "VALIDATION_FAILED")
     assert by_socket["details"] == by_http["error"]["details"]
     assert by_socket["details"][0]["path"] == "mentions.2"
-    assert alice.posts(chat, "hello", mentions=mentions[:2])["mentions"] == mentions[:2]
+    assert alice.post_message(chat, "hello", mentions=mentions[:2])["mentions"] == mentions[:2]
 
 
-def test_a_sender_is_shown_by_the_name_of_their_token(people: People) -> None:
-    alice, bob = people("alice", "bob")
+def test_sender_has_the_name_of_the_token(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
     chat = alice.post(
         "/conversations", {"title": " Chat ", "participants": [{"participant_id": bob.id, "name": " Robert "}]}
     ).expect(201)["conversation_id"]
-    assert alice.sees(chat)["title"] == " Chat ", "neither trimmed nor normalised"
-    assert {"participant_id": bob.id, "name": " Robert "}.items() <= alice.sees(chat)["participants"][1].items()
-    assert bob.posts(chat, "hello")["sender"] == bob.reference
+    assert alice.get_conversation(chat)["title"] == " Chat ", "neither trimmed nor normalised"
+    assert {"participant_id": bob.id, "name": " Robert "}.items() <= alice.get_conversation(chat)["participants"][
+        1
+    ].items()
+    assert bob.post_message(chat, "hello")["sender"] == bob.actor
 
 
-def test_an_agent_is_shown_as_one(people: People) -> None:
-    alice, robot = people("alice", "robot")
-    chat = alice.creates("Chat")
-    added = alice.adds(chat, robot, type="agent")
+def test_agent_is_marked_as_sender(clients: MakeClients) -> None:
+    alice, robot = clients("alice", "robot")
+    chat = alice.create_conversation("Chat")
+    added = alice.add_participant(chat, robot, type="agent")
     assert (added["type"], added["role"]) == ("agent", "member")
-    alice.connects(chat)
-    robot.posts(chat, "beep")
-    assert alice.hears_message("beep")["sender"] == {**robot.reference, "type": "agent"}
+    alice.connect(chat)
+    robot.post_message(chat, "beep")
+    assert alice.expect_message("beep")["sender"] == {**robot.actor, "type": "agent"}
 
 
 def _without(event: Any, fields: tuple[str, ...]) -> dict[str, Any]:

@@ -1,107 +1,119 @@
-"""Several people who do something at the same moment that only one of them can have done first."""
+"""Concurrent requests of which only one can be first."""
 
 from __future__ import annotations
 
 from functools import partial
 
-from tests.e2e.conftest import People
-from tests.e2e.together import at_once
-from tests.support.client import Person
+from tests.e2e.concurrency import run_concurrently
+from tests.e2e.conftest import MakeClients
+from tests.support.client import TestClient
 
 
-def test_of_several_who_add_the_same_person_one_does(people: People) -> None:
-    alice, bob, newcomer = people("alice", "bob", "newcomer")
-    chat = alice.creates("Chat", participants=[{"participant_id": bob.id, "name": "Bob", "role": "owner"}])
+def test_concurrent_adds_of_one_user_succeed_once(clients: MakeClients) -> None:
+    alice, bob, newcomer = clients("alice", "bob", "newcomer")
+    chat = alice.create_conversation(
+        "Chat", participants=[{"participant_id": bob.id, "name": "Bob", "role": "owner"}]
+    )
     body = {"participant_id": newcomer.id, "name": "Newcomer"}
-    adds = [partial(each.post, f"/conversations/{chat}/participants", body) for each in (alice, bob) * 2]
-    statuses = [answer.status for answer in at_once(*adds)]
+    adds = [partial(client.post, f"/conversations/{chat}/participants", body) for client in (alice, bob) * 2]
+    statuses = [answer.status for answer in run_concurrently(*adds)]
     assert sorted(statuses) == [201, 409, 409, 409]
-    assert [event["type"] for event in alice.log(chat)[1:]] == ["participant_joined"]
-    assert len(newcomer.lists()) == 1
+    assert [event["type"] for event in alice.list_events(chat)[1:]] == ["participant_joined"]
+    assert len(newcomer.list_conversations()) == 1
 
 
-def test_of_several_who_join_when_there_is_room_for_one_one_does(people: People) -> None:
-    (alice,) = people("alice")
+def test_concurrent_joins_never_exceed_the_participant_limit(clients: MakeClients) -> None:
+    (alice,) = clients("alice")
     others = [{"participant_id": f"{alice.id}-{number}", "name": "P"} for number in range(98)]
-    chat = alice.creates("Crowd", participants=others, join_policy="open")
-    joiners = people("one", "two", "three")
-    answers = at_once(*(partial(each.post, f"/conversations/{chat}/join") for each in joiners))
+    chat = alice.create_conversation("Crowd", participants=others, join_policy="open")
+    joiners = clients("one", "two", "three")
+    answers = run_concurrently(*(partial(joiner.post, f"/conversations/{chat}/join") for joiner in joiners))
     assert sorted(answer.status for answer in answers) == [200, 409, 409]
-    view = alice.sees(chat)
+    view = alice.get_conversation(chat)
     assert view["participant_count"] == len(view["participants"]) == 100
-    assert [len(each.lists()) for each in joiners] == [1 if answer.status == 200 else 0 for answer in answers]
-
-
-def test_of_two_owners_who_leave_at_once_the_last_one_hands_on(people: People) -> None:
-    alice, bob, carol = people("alice", "bob", "carol")
-    chat = alice.creates("Chat", with_=[carol])
-    alice.adds(chat, bob, role="owner")
-    remaining = at_once(partial(alice.leaves, chat), partial(bob.leaves, chat))
-    assert sorted(remaining) == [1, 2]
-    assert [(each["participant_id"], each["role"]) for each in carol.sees(chat)["participants"]] == [
-        (carol.id, "owner")
+    assert [len(joiner.list_conversations()) for joiner in joiners] == [
+        1 if answer.status == 200 else 0 for answer in answers
     ]
-    assert [event["type"] for event in carol.log(chat)[-3:]].count("participant_updated") == 1
 
 
-def test_when_all_leave_at_once_it_is_left_by_all(people: People) -> None:
-    everybody = people("one", "two", "three", "four")
-    chat = everybody[0].creates("Chat", with_=everybody[1:], join_policy="open")
-    assert sorted(at_once(*(partial(each.leaves, chat) for each in everybody))) == [0, 1, 2, 3]
-    for each in everybody:
-        each.post(f"/conversations/{chat}/join").expect(404)
+def test_two_owners_leaving_concurrently_leave_a_successor(clients: MakeClients) -> None:
+    alice, bob, carol = clients("alice", "bob", "carol")
+    chat = alice.create_conversation("Chat", members=[carol])
+    alice.add_participant(chat, bob, role="owner")
+    remaining = run_concurrently(partial(alice.leave, chat), partial(bob.leave, chat))
+    assert sorted(remaining) == [1, 2]
+    assert [
+        (participant["participant_id"], participant["role"])
+        for participant in carol.get_conversation(chat)["participants"]
+    ] == [(carol.id, "owner")]
+    assert [event["type"] for event in carol.list_events(chat)[-3:]].count("participant_updated") == 1
 
 
-def test_two_owners_who_demote_each_other_leave_one(people: People) -> None:
-    alice, bob = people("alice", "bob")
-    chat = alice.creates("Chat", participants=[{"participant_id": bob.id, "name": "Bob", "role": "owner"}])
+def test_all_members_leaving_concurrently_close_the_conversation(clients: MakeClients) -> None:
+    everybody = clients("one", "two", "three", "four")
+    chat = everybody[0].create_conversation("Chat", members=everybody[1:], join_policy="open")
+    assert sorted(run_concurrently(*(partial(client.leave, chat) for client in everybody))) == [0, 1, 2, 3]
+    for client in everybody:
+        client.post(f"/conversations/{chat}/join").expect(404)
 
-    def demotes(actor: Person, other: Person) -> int:
+
+def test_two_owners_demoting_each_other_leave_one_owner(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = alice.create_conversation(
+        "Chat", participants=[{"participant_id": bob.id, "name": "Bob", "role": "owner"}]
+    )
+
+    def demotes(actor: TestClient, other: TestClient) -> int:
         path = f"/conversations/{chat}/participants?participant_id={other.id}"
         return actor.patch(path, {"role": "member"}).status
 
-    statuses = at_once(partial(demotes, alice, bob), partial(demotes, bob, alice))
-    # The loser is no owner any more, or would have left none, as their reads happened to fall.
+    statuses = run_concurrently(partial(demotes, alice, bob), partial(demotes, bob, alice))
+    # The loser is no longer an owner, or would be the last one, depending on its reads.
     assert sorted(statuses) in ([200, 403], [200, 409])
-    assert sorted(each["role"] for each in alice.sees(chat)["participants"]) == ["member", "owner"]
+    assert sorted(participant["role"] for participant in alice.get_conversation(chat)["participants"]) == [
+        "member",
+        "owner",
+    ]
 
 
-def test_what_is_sent_while_it_is_deleted_is_accepted_or_not_found(people: People) -> None:
-    alice, bob = people("alice", "bob")
-    chat = alice.creates("Chat", with_=[bob])
+def test_send_concurrent_with_deletion_is_accepted_or_not_found(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = alice.create_conversation("Chat", members=[bob])
     path = f"/conversations/{chat}"
     sends = [partial(bob.post, f"{path}/messages", {"content": "hello"}) for _ in range(4)]
-    answers = at_once(partial(alice.delete, path), *sends)
+    answers = run_concurrently(partial(alice.delete, path), *sends)
     assert answers[0].status == 204
     assert {answer.status for answer in answers[1:]} <= {201, 404}
-    for each in (alice, bob):
-        each.get(f"{path}/events").expect(404)
-        each.post(f"{path}/messages", {"content": "too late"}).expect(404)
+    for client in (alice, bob):
+        client.get(f"{path}/events").expect(404)
+        client.post(f"{path}/messages", {"content": "too late"}).expect(404)
 
 
-def test_a_pointer_that_is_moved_from_many_devices_at_once_ends_where_it_is_farthest(people: People) -> None:
-    alice, bob = people("alice", "bob")
-    chat = alice.creates("Chat", with_=[bob])
+def test_concurrent_reads_keep_the_highest_read_pointer(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = alice.create_conversation("Chat", members=[bob])
     for number in range(10):
-        alice.posts(chat, f"{number}")
+        alice.post_message(chat, f"{number}")
     head = 11
 
     def reads(number: int) -> int:
         return int(bob.put(f"/conversations/{chat}/read", {"sequence_id": number}).expect(200)["read_up_to"])
 
     numbers = [head, *range(2, head)]
-    pointers = at_once(*(partial(reads, number) for number in numbers))
+    pointers = run_concurrently(*(partial(reads, number) for number in numbers))
     assert all(pointer >= asked for pointer, asked in zip(pointers, numbers, strict=True))
-    view = bob.sees(chat)
+    view = bob.get_conversation(chat)
     assert (view["read_up_to"], view["unread_count"]) == (head, 0)
 
 
-def test_changes_by_two_at_once_are_both_in_the_log(people: People) -> None:
-    alice, bob = people("alice", "bob")
-    chat = alice.creates("Chat", participants=[{"participant_id": bob.id, "name": "Bob", "role": "moderator"}])
-    at_once(
-        partial(alice.changes, chat, title="By Alice"),
-        partial(bob.changes, chat, metadata={"by": "Bob"}),
+def test_concurrent_updates_are_both_in_the_log(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = alice.create_conversation(
+        "Chat", participants=[{"participant_id": bob.id, "name": "Bob", "role": "moderator"}]
     )
-    view = alice.sees(chat)
+    run_concurrently(
+        partial(alice.update_conversation, chat, title="By Alice"),
+        partial(bob.update_conversation, chat, metadata={"by": "Bob"}),
+    )
+    view = alice.get_conversation(chat)
     assert (view["title"], view["metadata"], view["head"]) == ("By Alice", {"by": "Bob"}, 3)

@@ -1,7 +1,6 @@
-"""Who may do what: every role at every route, and the rule that there is always an owner.
+"""Permissions of each role, and the rule that there is always an owner.
 
-The table is that of `core/conversations/membership.py`. `stranger` is somebody who is no participant: they get 404
-for everything, as if the conversation did not exist.
+A `stranger` is not a participant and gets 404 for everything, as if the conversation did not exist.
 """
 
 from __future__ import annotations
@@ -11,44 +10,44 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.e2e.conftest import People
-from tests.support.client import Answer, Person
+from tests.e2e.conftest import MakeClients
+from tests.support.client import Response, TestClient
 
 ROLES = ("owner", "moderator", "member", "stranger")
 
 
 @dataclass
 class Cast:
-    """One conversation with somebody of every role, and somebody of every role to do something to."""
+    """A conversation with a caller and a target of every role."""
 
     chat: str
-    actors: dict[str, Person]
-    victims: dict[str, Person]
-    newcomer: Person
+    actors: dict[str, TestClient]
+    victims: dict[str, TestClient]
+    newcomer: TestClient
 
     @property
     def path(self) -> str:
-        """The conversation's own."""
+        """The path of the conversation."""
         return f"/conversations/{self.chat}"
 
-    def participant(self, person: Person) -> str:
-        """The path of one participant."""
+    def participant(self, person: TestClient) -> str:
+        """Return the path of a participant."""
         return f"{self.path}/participants?participant_id={person.id}"
 
 
 @pytest.fixture
-def cast(people: People) -> Cast:
-    """Ready to begin."""
-    actors = dict(zip(ROLES, people(*ROLES), strict=True))
-    victims = dict(zip(ROLES[:3], people("owner-victim", "moderator-victim", "member-victim"), strict=True))
-    (newcomer,) = people("newcomer")
+def cast(clients: MakeClients) -> Cast:
+    """Return a new conversation."""
+    actors = dict(zip(ROLES, clients(*ROLES), strict=True))
+    victims = dict(zip(ROLES[:3], clients("owner-victim", "moderator-victim", "member-victim"), strict=True))
+    (newcomer,) = clients("newcomer")
     others = [("moderator", actors["moderator"]), ("member", actors["member"]), *victims.items()]
     listed = [{"participant_id": who.id, "name": who.name, "role": role} for role, who in others]
-    chat = actors["owner"].creates("Chat", participants=listed)
+    chat = actors["owner"].create_conversation("Chat", participants=listed)
     return Cast(chat, actors, victims, newcomer)
 
 
-Action = Callable[[Cast, Person], Answer]
+Action = Callable[[Cast, TestClient], Response]
 
 WHO_MAY: dict[str, tuple[Action, int, set[str]]] = {
     "see it": (lambda cast, who: who.get(cast.path), 200, {"owner", "moderator", "member"}),
@@ -109,9 +108,9 @@ WHO_MAY: dict[str, tuple[Action, int, set[str]]] = {
 
 
 @pytest.mark.parametrize("action", WHO_MAY)
-def test_who_may(cast: Cast, action: str) -> None:
+def test_action_is_allowed_for_listed_roles_only(cast: Cast, action: str) -> None:
     act, success, allowed = WHO_MAY[action]
-    everything = cast.actors["owner"].log(cast.chat)
+    everything = cast.actors["owner"].list_events(cast.chat)
     for role in ("stranger", "member", "moderator"):
         who = cast.actors[role]
         if role not in allowed:
@@ -120,7 +119,7 @@ def test_who_may(cast: Cast, action: str) -> None:
                 answer.expect(404, "NOT_FOUND")
             else:
                 answer.expect(403, "FORBIDDEN")
-    assert cast.actors["owner"].log(cast.chat) == everything, "a refusal leaves nothing behind"
+    assert cast.actors["owner"].list_events(cast.chat) == everything, "a refusal leaves nothing behind"
     for role in ROLES:
         if role in allowed:
             act(cast, cast.actors[role]).expect(success)
@@ -128,50 +127,50 @@ def test_who_may(cast: Cast, action: str) -> None:
 
 
 @pytest.mark.parametrize("role", ["owner", "moderator", "member"])
-def test_a_participant_cannot_join_again(cast: Cast, role: str) -> None:
+def test_member_cannot_join_again(cast: Cast, role: str) -> None:
     cast.actors[role].post(f"{cast.path}/join").expect(409, "ALREADY_PARTICIPANT")
 
 
-def test_a_stranger_can_join_what_is_open_and_sees_nothing_of_what_is_not(cast: Cast) -> None:
+def test_non_member_can_join_an_open_conversation_only(cast: Cast) -> None:
     stranger = cast.actors["stranger"]
     stranger.post(f"{cast.path}/join").expect(404, "NOT_FOUND")
-    cast.actors["owner"].changes(cast.chat, join_policy="open")
+    cast.actors["owner"].update_conversation(cast.chat, join_policy="open")
     stranger.get(cast.path).expect(404, "NOT_FOUND")
-    view = stranger.joins(cast.chat)
+    view = stranger.join(cast.chat)
     assert {"participant_id": stranger.id, "role": "member"}.items() <= view["participants"][-1].items()
     assert view["join_policy"] == "open"
 
 
-def test_nobody_can_be_added_twice_or_removed_when_they_are_not_there(cast: Cast) -> None:
+def test_adding_a_member_or_removing_a_non_member_is_rejected(cast: Cast) -> None:
     owner, member = cast.actors["owner"], cast.actors["member"]
     body = {"participant_id": member.id, "name": "Twice"}
     owner.post(f"{cast.path}/participants", body).expect(409, "ALREADY_PARTICIPANT")
     owner.request("DELETE", cast.participant(cast.newcomer)).expect(404, "NOT_FOUND")
     owner.patch(cast.participant(cast.newcomer), {"role": "member"}).expect(404, "NOT_FOUND")
-    assert owner.head(cast.chat) == 1
+    assert owner.get_head(cast.chat) == 1
 
 
-def test_the_last_owner_cannot_become_anything_less(people: People) -> None:
-    alice, bob = people("alice", "bob")
-    alone, chat = alice.creates("Alone"), alice.creates("Chat", with_=[bob])
-    for each in (alone, chat):
-        path = f"/conversations/{each}/participants?participant_id={alice.id}"
+def test_last_owner_cannot_be_demoted(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    alone, chat = alice.create_conversation("Alone"), alice.create_conversation("Chat", members=[bob])
+    for conversation_id in (alone, chat):
+        path = f"/conversations/{conversation_id}/participants?participant_id={alice.id}"
         alice.patch(path, {"role": "member"}).expect(409, "LAST_OWNER")
-        assert alice.head(each) == 1
-    alice.gives_role(chat, bob, "owner")
-    assert alice.gives_role(chat, alice, "member")["role"] == "member"
+        assert alice.get_head(conversation_id) == 1
+    alice.set_role(chat, bob, "owner")
+    assert alice.set_role(chat, alice, "member")["role"] == "member"
     assert alice.patch(f"/conversations/{chat}", {"title": "x"}).status == 403
 
 
-def test_the_last_owner_who_leaves_hands_on_to_the_longest_standing(people: People) -> None:
-    alice, bob, carol, dave = people("alice", "bob", "carol", "dave")
-    chat = alice.creates("Chat")
-    for each in (bob, carol, dave):
-        alice.adds(chat, each)
-    alice.gives_role(chat, carol, "moderator")
-    bob.connects(chat)
-    assert alice.leaves(chat) == 3
-    handed_on, left = bob.log(chat)[-2:]
+def test_last_owner_who_leaves_is_succeeded_by_the_oldest_member(clients: MakeClients) -> None:
+    alice, bob, carol, dave = clients("alice", "bob", "carol", "dave")
+    chat = alice.create_conversation("Chat")
+    for client in (bob, carol, dave):
+        alice.add_participant(chat, client)
+    alice.set_role(chat, carol, "moderator")
+    bob.connect(chat)
+    assert alice.leave(chat) == 3
+    handed_on, left = bob.list_events(chat)[-2:]
     assert handed_on["type"] == "participant_updated"
     assert {"participant_id": bob.id, "role": "owner"}.items() <= handed_on["participant"].items()
     assert (left["type"], left["reason"], left["participant"]["participant_id"]) == (
@@ -179,72 +178,78 @@ def test_the_last_owner_who_leaves_hands_on_to_the_longest_standing(people: Peop
         "left",
         alice.id,
     )
-    assert [bob.hears(type="event")["event"] for _ in range(2)] == [handed_on, left]
-    assert {each["participant_id"]: each["role"] for each in bob.sees(chat)["participants"]} == {
+    assert [bob.expect_frame(type="event")["event"] for _ in range(2)] == [handed_on, left]
+    assert {
+        participant["participant_id"]: participant["role"]
+        for participant in bob.get_conversation(chat)["participants"]
+    } == {
         bob.id: "owner",
         carol.id: "moderator",
         dave.id: "member",
     }
-    bob.deletes(chat)
+    bob.delete_conversation(chat)
 
 
-def test_an_owner_who_is_not_the_last_one_hands_on_nothing(people: People) -> None:
-    alice, bob, carol = people("alice", "bob", "carol")
-    chat = alice.creates("Chat", with_=[bob, carol])
-    alice.gives_role(chat, carol, "owner")
-    alice.leaves(chat)
-    assert [event["type"] for event in bob.log(chat)][1:] == ["participant_updated", "participant_left"]
-    assert {each["participant_id"]: each["role"] for each in bob.sees(chat)["participants"]} == {
+def test_owner_who_is_not_the_last_leaves_without_a_successor(clients: MakeClients) -> None:
+    alice, bob, carol = clients("alice", "bob", "carol")
+    chat = alice.create_conversation("Chat", members=[bob, carol])
+    alice.set_role(chat, carol, "owner")
+    alice.leave(chat)
+    assert [event["type"] for event in bob.list_events(chat)][1:] == ["participant_updated", "participant_left"]
+    assert {
+        participant["participant_id"]: participant["role"]
+        for participant in bob.get_conversation(chat)["participants"]
+    } == {
         bob.id: "member",
         carol.id: "owner",
     }
 
 
-def test_what_was_left_by_all_is_closed_to_all(people: People) -> None:
-    alice, bob = people("alice", "bob")
-    chat = alice.creates("Chat", with_=[bob], join_policy="open")
-    alice.leaves(chat)
-    assert bob.leaves(chat) == 0
-    for each in (alice, bob):
-        each.get(f"/conversations/{chat}").expect(404, "NOT_FOUND")
-        each.post(f"/conversations/{chat}/join").expect(404, "NOT_FOUND")
+def test_conversation_without_members_is_closed(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = alice.create_conversation("Chat", members=[bob], join_policy="open")
+    alice.leave(chat)
+    assert bob.leave(chat) == 0
+    for client in (alice, bob):
+        client.get(f"/conversations/{chat}").expect(404, "NOT_FOUND")
+        client.post(f"/conversations/{chat}/join").expect(404, "NOT_FOUND")
 
 
-def test_giving_somebody_the_role_that_they_have_changes_nothing(people: People) -> None:
-    alice, bob = people("alice", "bob")
-    chat = alice.creates("Chat", with_=[bob])
-    assert alice.gives_role(chat, bob, "member")["role"] == "member"
-    assert alice.head(chat) == 1
+def test_setting_the_same_role_appends_no_event(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = alice.create_conversation("Chat", members=[bob])
+    assert alice.set_role(chat, bob, "member")["role"] == "member"
+    assert alice.get_head(chat) == 1
 
 
-def test_changing_nothing_is_no_event(people: People) -> None:
-    (alice,) = people("alice")
-    chat = alice.creates("Chat", metadata={"a": 1})
-    assert alice.changes(chat)["title"] == "Chat"
-    assert alice.changes(chat, title="Chat", metadata={"a": 1}, join_policy="invite")["head"] == 1
-    changed = alice.changes(chat, title="Chat", metadata={})
+def test_no_op_update_appends_no_event(clients: MakeClients) -> None:
+    (alice,) = clients("alice")
+    chat = alice.create_conversation("Chat", metadata={"a": 1})
+    assert alice.update_conversation(chat)["title"] == "Chat"
+    assert alice.update_conversation(chat, title="Chat", metadata={"a": 1}, join_policy="invite")["head"] == 1
+    changed = alice.update_conversation(chat, title="Chat", metadata={})
     assert (changed["metadata"], changed["head"]) == ({}, 2)
-    event = alice.log(chat)[-1]
+    event = alice.list_events(chat)[-1]
     assert (event["type"], event["metadata"], "title" in event) == ("conversation_updated", {}, False)
 
 
-def _add(cast: Cast, who: Person, role: str) -> Answer:
+def _add(cast: Cast, who: TestClient, role: str) -> Response:
     body = {"participant_id": cast.newcomer.id, "name": cast.newcomer.name, "role": role}
     return who.post(f"{cast.path}/participants", body)
 
 
-def _remove(cast: Cast, who: Person, role: str) -> Answer:
+def _remove(cast: Cast, who: TestClient, role: str) -> Response:
     return who.request("DELETE", cast.participant(cast.victims[role]))
 
 
-def _give(cast: Cast, who: Person, victim: str, role: str) -> Answer:
+def _give(cast: Cast, who: TestClient, victim: str, role: str) -> Response:
     return who.patch(cast.participant(cast.victims[victim]), {"role": role})
 
 
 def _undo(cast: Cast, action: str) -> None:
-    """Put the roster back as far as the next one who may do the same needs it."""
+    """Restore the participants that the next caller needs."""
     owner = cast.actors["owner"]
     if action.startswith("add "):
-        owner.removes(cast.chat, cast.newcomer)
+        owner.remove_participant(cast.chat, cast.newcomer)
     elif action.startswith("remove a member"):
-        owner.adds(cast.chat, cast.victims["member"])
+        owner.add_participant(cast.chat, cast.victims["member"])

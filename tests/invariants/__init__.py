@@ -1,1 +1,1 @@
-"""The laws of the log, proved step by step: every interleaving, every crash, every fault of the store."""
+"""Invariants of the log under every interleaving, every crash and every fault of the store."""

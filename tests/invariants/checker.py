@@ -1,7 +1,7 @@
-"""Whether a finished world obeys the laws, judged from outside: what is stored, what is read, what was said.
+"""Checks whether a finished conversation obeys the laws, from its items, responses and pushes.
 
-Nothing here asks how the application came to its state. The log is taken as it lies in the store; then every way
-of reading it, everything that was said to sockets and every answer must agree with it.
+The checker does not depend on how the application reached this state. It takes the log from the store; every read,
+every push and every response must agree with it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from chalicelib.aws.dynamodb.table import unmarshal_item
 from chalicelib.core.kernel.clock import rfc3339
 from chalicelib.core.kernel.errors import NotFound
 from chalicelib.core.sessions.subscriptions import MAX_SYNC_EVENTS
-from tests.invariants.items import Frozen, Items, plain
-from tests.invariants.present import Messages
-from tests.invariants.world import Process, World
+from tests.invariants.harness import Harness, Process
+from tests.invariants.message_projection import MessageProjection
 from tests.support.checking import check_frame
+from tests.support.items import FrozenStore, Items, plain
 
 Event = dict[str, Any]
 PAGE_LIMITS = (1, 2, 100)
@@ -29,7 +29,7 @@ FEW = 6
 
 @dataclass(frozen=True)
 class Member:
-    """Somebody's place, as the log tells it."""
+    """A membership, as the log implies it."""
 
     role: str
     name: str
@@ -37,34 +37,34 @@ class Member:
     muted_until: str | None = None
 
 
-class Story:
-    """A conversation as its log tells it: who is in, who went when."""
+class LogState:
+    """The state that the log implies: members, bans, mutes."""
 
     def __init__(self, events: Iterable[Event]) -> None:
         self.events = list(events)
         self.members: dict[str, Member] = {}
         self.went_by: dict[str, int] = {}
-        self.now = Messages()
+        self.now = MessageProjection()
         self.banned: set[str] = set()
         self.traces: set[str] = set()
-        """Who is not in, and is found by what is kept of them."""
+        """Users who are not members and have a record of a past membership."""
         self.audit: list[tuple[int, str, str, str | None, int | None]] = []
-        """What the log tells of rights that were used: sequence id, act, by, on whom, on which message."""
+        """The expected audit: sequence id, action, actor, target, message."""
         for event in self.events:
             self._take(event)
 
     @property
     def messages(self) -> list[Event]:
-        """The events that are messages, as they now are."""
-        return self.now.present
+        """The messages in their current versions."""
+        return self.now.current
 
     def _take(self, event: Event) -> None:
         number, sender = event["sequence_id"], event["sender"]["participant_id"]
         who: dict[str, Any] = event.get("participant", {})
         match event["type"]:
             case "conversation_created":
-                for each in event["participants"]:
-                    self._enter(each, number)
+                for participant in event["participants"]:
+                    self._enter(participant, number)
                 assert sender in self.members, f"event {number} is by {sender}, who is not in"
                 return
             case "participant_joined":
@@ -83,7 +83,7 @@ class Story:
             case "message_deleted":
                 self._deletes(event)
         assert sender in self.members, f"event {number} ({event['type']}) is by {sender}, who is not in"
-        self.now.take(event, self.members[sender].role)
+        self.now.apply(event, self.members[sender].role)
         if event["type"] in ("message", "message_edited", "reaction_added"):
             until = self.members[sender].muted_until
             assert until is None or event["created_at"] >= until, f"event {number} is by {sender}, who is muted"
@@ -95,7 +95,7 @@ class Story:
                 self._used(number, "removed", sender, who["participant_id"])
             if event["reason"] == "banned":
                 self._ban(number, sender, who["participant_id"])
-            owners = [each for each in self.members.values() if each.role == "owner"]
+            owners = [member for member in self.members.values() if member.role == "owner"]
             assert owners or not self.members, f"nobody is owner after event {number}"
 
     def _enter(self, who: dict[str, Any], number: int) -> None:
@@ -126,7 +126,9 @@ class Story:
 
     def _deletes(self, event: Event) -> None:
         (author,) = [
-            each["sender"]["participant_id"] for each in self.events if each["sequence_id"] == event["target"]
+            message["sender"]["participant_id"]
+            for message in self.events
+            if message["sequence_id"] == event["target"]
         ]
         if author != event["sender"]["participant_id"]:
             by = event["sender"]["participant_id"]
@@ -138,59 +140,59 @@ class Story:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the check saw, for the assertions of one test."""
+    """The findings of a check, for the assertions of a test."""
 
     state: str | None
-    """Of the conversation; None if there is none (any more)."""
-    story: Story
+    """The state of the conversation; None if it does not exist (any more)."""
+    log: LogState
 
     @property
     def texts(self) -> list[str]:
-        """What the messages say by now, in order."""
-        return self.story.now.texts
+        """The current contents of the messages, in order."""
+        return self.log.now.texts
 
     @property
     def types(self) -> list[str]:
         """The types of all events, in order."""
-        return [event["type"] for event in self.story.events]
+        return [event["type"] for event in self.log.events]
 
 
 def check(
-    world: World,
+    harness: Harness,
     *,
-    hears: Collection[str] = (),
+    subscribers: Collection[str] = (),
     tidy: bool = True,
     frozen: bool = True,
 ) -> Verdict:
-    """Check a finished world; AssertionError says which law is broken and where.
+    """Check a finished conversation. AssertionError names the law that is violated.
 
-    `hears` are sockets that have been connected and subscribed since they were told `subscribed`: they must have
-    heard everything. `tidy=False` is for what a crash or fault left: then rows may lie about that mean nothing.
-    `frozen=False` lets reads repair what they find unfinished.
+    `subscribers` are sockets that have been connected and subscribed since their `subscribed` reply: they must
+    have received everything. `tidy=False` allows the unused rows that a crash or fault may leave. `frozen=False`
+    allows reads to repair unfinished state.
     """
-    return _Check(world, world.items(), tidy=tidy, frozen=frozen).run(hears)
+    return _Check(harness, harness.items(), tidy=tidy, frozen=frozen).run(subscribers)
 
 
-def check_items(world: World, items: Items, *, hears: Collection[str] = ()) -> Verdict:
-    """The same of items that are not, or not any more, what the store holds."""
-    return _Check(world, items, tidy=True, frozen=True).run(hears)
+def check_items(harness: Harness, items: Items, *, subscribers: Collection[str] = ()) -> Verdict:
+    """Check given items instead of those in the store."""
+    return _Check(harness, items, tidy=True, frozen=True).run(subscribers)
 
 
 class _Check:
-    def __init__(self, world: World, items: Items, *, tidy: bool, frozen: bool) -> None:
-        self._world = world
+    def __init__(self, harness: Harness, items: Items, *, tidy: bool, frozen: bool) -> None:
+        self._harness = harness
         self._items = items
         self._tidy = tidy
         self._frozen = frozen
-        self._chat = world.stage.conversations_table
-        self._live = world.stage.connections_table
-        self._of_conversation = plain(items, self._chat, f"C#{world.conversation}")
+        self._chat = harness.tables.conversations_table
+        self._live = harness.tables.connections_table
+        self._of_conversation = plain(items, self._chat, f"C#{harness.conversation}")
         self._head = self._of_conversation.get("HEAD")
 
     def run(self, hears: Collection[str]) -> Verdict:
         if self._head is None:
             self._nothing_to_see()
-            return Verdict(None, Story([]))
+            return Verdict(None, LogState([]))
         self._log_is_contiguous()
         self._head_tells_the_truth()
         self._every_send_is_in_once()
@@ -209,21 +211,21 @@ class _Check:
             self._told_of_the_end(hears)
         return Verdict(self._head["state"], self._story)
 
-    # ---- what is stored --------------------------------------------------------------------------------
+    # ---- stored items ----------------------------------------------------------------------------------
 
     @cached_property
     def _log(self) -> list[Event]:
         return [json.loads(item["event"]) for sk, item in self._of_conversation.items() if sk.startswith("E#")]
 
     @cached_property
-    def _story(self) -> Story:
-        return Story(self._log)
+    def _story(self) -> LogState:
+        return LogState(self._log)
 
     def _log_is_contiguous(self) -> None:
         assert self._head is not None
         ids = [event["sequence_id"] for event in self._log]
         assert ids == list(range(1, self._head["sequence_id"] + 1)), f"L3: ids {ids}, head {self._head}"
-        assert {event["conversation_id"] for event in self._log} == {self._world.conversation}
+        assert {event["conversation_id"] for event in self._log} == {self._harness.conversation}
         assert [event["type"] for event in self._log].count("conversation_created") == 1
         assert self._log[0]["type"] == "conversation_created"
 
@@ -238,30 +240,32 @@ class _Check:
         if self._tidy and self._head["state"] == "live":
             assert self._head["departed"] == {}, "who has gone is still noted after all of it was cleared away"
         if self._tidy:
-            assert not plain(self._items, self._chat, f"Q#{self._world.conversation}"), "something is still queued"
+            assert not plain(self._items, self._chat, f"Q#{self._harness.conversation}"), (
+                "something is still queued"
+            )
 
     def _members_are_as_told(self) -> None:
-        told = {
-            each: (member.role, member.name, member.epoch, member.muted_until)
-            for each, member in self._story.members.items()
+        shown = {
+            entry: (member.role, member.name, member.epoch, member.muted_until)
+            for entry, member in self._story.members.items()
         }
         listed, places = {}, {}
-        for item in plain(self._items, self._chat, f"C#{self._world.conversation}", "P#").values():
+        for item in plain(self._items, self._chat, f"C#{self._harness.conversation}", "P#").values():
             listed[item["participant_id"]] = _place(item)
-        for person in map(self._world.person, self._world.everybody):
+        for person in map(self._harness.participant_id, self._harness.names):
             for item in plain(self._items, self._chat, f"U#{person}", "C#").values():
                 places[item["participant_id"]] = _place(item)
                 self._pointer_is_right(item)
-        assert listed == told, "the list of participants is not what the log tells"
-        assert places == told, "the memberships are not what the log tells"
+        assert listed == shown, "the list of participants is not what the log tells"
+        assert places == shown, "the memberships are not what the log tells"
 
     def _moderation_is_as_told(self) -> None:
-        where = f"C#{self._world.conversation}"
+        where = f"C#{self._harness.conversation}"
         bans = {item["participant_id"] for item in plain(self._items, self._chat, where, "B#").values()}
         assert bans == self._story.banned, "the bans are not what the log tells"
         kept = {sk.removeprefix("L#") for sk in plain(self._items, self._chat, where, "L#")}
-        people = [self._world.person(each) for each in self._world.everybody]
-        noted = {each for each in people if plain(self._items, self._chat, f"U#{each}", "F#")}
+        people = [self._harness.participant_id(name) for name in self._harness.names]
+        noted = {person for person in people if plain(self._items, self._chat, f"U#{person}", "F#")}
         assert kept == noted == self._story.traces, "who was here is not found, or what is found means nothing"
         entries = [
             (item["sequence_id"], item["action"], item["actor_id"], item.get("participant_id"), item.get("target"))
@@ -271,11 +275,11 @@ class _Check:
         assert entries == self._story.audit, "the audit is not what the log tells"
 
     def _pointer_is_right(self, place: dict[str, Any]) -> None:
-        read = [each for each in self._story.messages if each["sequence_id"] <= place["read_up_to"]]
+        read = [message for message in self._story.messages if message["sequence_id"] <= place["read_up_to"]]
         assert place["read_message_count"] == len(read), f"{place}, but {len(read)} messages are up to there"
         who = place["participant_id"]
-        said = [each for each in self._story.messages if each["sender"]["participant_id"] == who]
-        own = [each["sequence_id"] for each in said if each["sequence_id"] > place["epoch"]]
+        sent = [message for message in self._story.messages if message["sender"]["participant_id"] == who]
+        own = [message["sequence_id"] for message in sent if message["sequence_id"] > place["epoch"]]
         assert max(own, default=1) <= place["read_up_to"] <= len(self._log), "sending moves one's own pointer"
 
     def _messages_are_as_told(self) -> None:
@@ -293,10 +297,10 @@ class _Check:
                     assert kept.state is None, f"event {number} is no message and has changed"
         reactions = [stored.reaction(item) for sk, item in self._of_conversation.items() if sk.startswith("R#")]
         there = {
-            (each.target, each.participant_id, each.emoji): each.sequence_id
-            for each in reactions
-            # Those to deleted messages mean nothing, and are left where clearing them away was interrupted.
-            if self._tidy or each.target not in now.deleted_by
+            (reaction.target, reaction.participant_id, reaction.emoji): reaction.sequence_id
+            for reaction in reactions
+            # Reactions to deleted messages are ignored, and may remain if their deletion was interrupted.
+            if self._tidy or reaction.target not in now.deleted_by
         }
         assert there == now.reactions, "who has reacted is not what the log tells"
 
@@ -318,36 +322,38 @@ class _Check:
             if "client_message_id" in event
         }, "L2: what makes repeats one send is not what the log holds"
 
-    # ---- what was said ---------------------------------------------------------------------------------
+    # ---- pushes and responses --------------------------------------------------------------------------
 
     def _acknowledged_is_in_the_log(self) -> None:
-        for post in self._world.posts:
+        for post in self._harness.posts:
             if post.frame["type"] == "message_ack":
                 event = self._event(post.frame["sequence_id"])
                 for name in ("message_id", "client_message_id", "created_at"):
                     assert event[name] == post.frame[name], f"L1: {post.frame} of {event}"
                 assert event["sender"]["participant_id"] == self._person_of(post.connection_id)
-        for answer in self._world.answers:
-            if answer.what == "send":
+        for answer in self._harness.responses:
+            if answer.request == "send":
                 self._is_kept(answer.body, "L1: answered, and not in the log")
                 assert answer.body["sender"]["participant_id"] == answer.participant_id
 
     def _nothing_false_was_said(self) -> None:
-        for post in self._world.posts:
+        for post in self._harness.posts:
             check_frame(json.dumps(post.frame, ensure_ascii=False))
-        for _, said in self._said():
-            for event in _events_in(said):
+        for _, sent in self._said():
+            for event in _events_in(sent):
                 self._is_kept(event, "L3: a reader was shown another event")
-            for message in _messages_in(said):
+            for message in _messages_in(sent):
                 self._event(message["sequence_id"])
-                assert self._story.now.was(message), f"a reader was shown what the message never was: {message}"
-            if isinstance(said, dict) and "events" in said:
-                _page_is_a_prefix(said, len(self._log))
-            if isinstance(said, dict) and "messages" in said:
-                self._messages_have_no_hole(said["messages"])
+                assert self._story.now.was_shown_as(message), (
+                    f"a reader was shown what the message never was: {message}"
+                )
+            if isinstance(sent, dict) and "events" in sent:
+                _page_is_a_prefix(sent, len(self._log))
+            if isinstance(sent, dict) and "messages" in sent:
+                self._messages_have_no_hole(sent["messages"])
 
     def _is_kept(self, shown: Event, law: str) -> None:
-        assert self._story.now.keeps(shown, self._event(shown["sequence_id"])), f"{law}: {shown}"
+        assert self._story.now.matches_stored(shown, self._event(shown["sequence_id"])), f"{law}: {shown}"
 
     def _messages_have_no_hole(self, messages: list[Event]) -> None:
         if messages:
@@ -357,122 +363,126 @@ class _Check:
             assert shown == ids[first : first + len(shown)], f"L4: a page with a hole: {shown} of {ids}"
 
     def _strangers_heard_nothing(self) -> None:
-        """L7, by the numbers: who went by event n is shown n and what follows by nothing."""
-        for person, said in self._said():
+        """L7, by sequence ids: a member who left by event n receives n and nothing later."""
+        for person, sent in self._said():
             if person in self._story.members:
                 continue
             end = self._story.went_by.get(person, 0)
-            beyond = [number for number in _numbers_in(said) if number >= end]
-            assert not beyond, f"L7: {person} went by event {end} and was told of {beyond}: {said}"
-            if end == 0 and isinstance(said, dict):
-                assert said.get("type") in (None, "error", "welcome", "pong"), f"L7: a stranger was told {said}"
+            beyond = [number for number in _numbers_in(sent) if number >= end]
+            assert not beyond, f"L7: {person} went by event {end} and was told of {beyond}: {sent}"
+            if end == 0 and isinstance(sent, dict):
+                assert sent.get("type") in (None, "error", "welcome", "pong"), f"L7: a stranger was told {sent}"
 
     def _said(self) -> Iterator[tuple[str, Any]]:
-        """All frames and answers, each with whom it was said to; not the answers about other things."""
-        for post in self._world.posts:
+        """Return all frames and responses about the conversation, each with its recipient."""
+        for post in self._harness.posts:
             yield self._person_of(post.connection_id), post.frame
-        for answer in self._world.answers:
-            if answer.what in ("events", "messages", "view", "send", "edit", "who reacted"):
+        for answer in self._harness.responses:
+            if answer.request in ("events", "messages", "view", "send", "edit", "who reacted"):
                 yield answer.participant_id, answer.body
 
     def _person_of(self, connection_id: str) -> str:
-        (socket,) = [each for each in self._world.sockets if self._world.connection(each) == connection_id]
-        return self._world.owner_of(socket)
+        (socket,) = [name for name in self._harness.sockets if self._harness.connection_id(name) == connection_id]
+        return self._harness.owner_id(socket)
 
     def _event(self, number: int) -> Event:
         assert 1 <= number <= len(self._log), f"L1: event {number} was shown, but the log ends at {len(self._log)}"
         return self._log[number - 1]
 
-    # ---- who listens -----------------------------------------------------------------------------------
+    # ---- subscriptions ---------------------------------------------------------------------------------
 
     def _only_members_listen(self) -> None:
         assert self._head is not None
         if self._head["state"] != "live":
-            return  # what lies about then is asked by nobody, and expires
-        gone = {each["participant_id"]: each["event"] for each in self._head["departed"].values()}
-        for item in plain(self._items, self._live, f"C#{self._world.conversation}", "S#").values():
+            return  # rows that remain after the end are not read, and expire
+        departed = {
+            tombstone["participant_id"]: tombstone["event"] for tombstone in self._head["departed"].values()
+        }
+        for item in plain(self._items, self._live, f"C#{self._harness.conversation}", "S#").values():
             person, epoch = item["participant_id"], item["epoch"]
             member = self._story.members.get(person)
-            if not self._tidy and gone.get(person, 0) > epoch:
+            if not self._tidy and departed.get(person, 0) > epoch:
                 continue
             assert member is not None, f"L7: {person} is no member and is still subscribed"
             assert member.epoch == epoch, f"L7: {person} is subscribed under an earlier membership"
         if self._tidy:
-            for socket in self._world.sockets:
+            for socket in self._harness.sockets:
                 self._rows_of_a_socket_agree(socket)
 
     def _rows_of_a_socket_agree(self, socket: str) -> None:
-        connection_id, where = self._world.connection(socket), self._world.conversation
+        connection_id, where = self._harness.connection_id(socket), self._harness.conversation
         rows = plain(self._items, self._live, f"X#{connection_id}")
         row = rows.get("CONNECTION")
-        heard = plain(self._items, self._live, f"C#{where}").get(f"S#{connection_id}")
-        reachable = plain(self._items, self._live, f"U#{self._world.owner_of(socket)}").get(f"X#{connection_id}")
+        received = plain(self._items, self._live, f"C#{where}").get(f"S#{connection_id}")
+        reachable = plain(self._items, self._live, f"U#{self._harness.owner_id(socket)}").get(f"X#{connection_id}")
         if row is None:
-            assert (rows, heard, reachable) == ({}, None, None), f"the closed socket {socket} left something"
+            assert (rows, received, reachable) == ({}, None, None), f"the closed socket {socket} left something"
         elif row["is_stale"]:
-            assert (heard, reachable) == (None, None), f"the gone socket {socket} is still posted to"
+            assert (received, reachable) == (None, None), f"the gone socket {socket} is still posted to"
         else:
             assert (reachable is not None) == row["is_active"], f"the socket {socket} cannot be found"
             remembered = rows.get(f"S#{where}")
-            assert (heard is None) == (remembered is None), f"the socket {socket} is half subscribed"
-            if heard is not None:
-                assert heard["generation"] == row["generation"], f"the socket {socket} has an old subscription"
+            assert (received is None) == (remembered is None), f"the socket {socket} is half subscribed"
+            if received is not None:
+                assert received["generation"] == row["generation"], f"the socket {socket} has an old subscription"
 
     def _heard_everything(self, hears: Collection[str]) -> None:
         for socket in hears:
-            if self._world.owner_of(socket) not in self._story.members:
+            if self._harness.owner_id(socket) not in self._story.members:
                 continue
-            began = 1 if socket in self._world.shape.listening else None
+            started = 1 if socket in self._harness.setup.subscribed else None
             has: set[int] = set()
-            for frame in self._world.frames(socket):
+            for frame in self._harness.pushed_frames(socket):
                 has |= {event["sequence_id"] for event in _events_in(frame)}
-                if frame["type"] == "subscribed" and began is None:
-                    began = frame["head"]
-            assert began is not None, f"{socket} was never told that it is subscribed"
-            missing = set(range(began + 1, len(self._log) + 1)) - has
-            assert not missing, f"L5: {socket}, subscribed at head {began}, never heard of {sorted(missing)}"
+                if frame["type"] == "subscribed" and started is None:
+                    started = frame["head"]
+            assert started is not None, f"{socket} was never told that it is subscribed"
+            missing = set(range(started + 1, len(self._log) + 1)) - has
+            assert not missing, f"L5: {socket}, subscribed at head {started}, never heard of {sorted(missing)}"
 
     def _told_of_the_end(self, hears: Collection[str]) -> None:
         assert self._head is not None
         if self._head["state"] != "deleted":
             return
         for socket in hears:
-            if self._world.owner_of(socket) in self._story.members:
-                assert self._world.frames(socket, "conversation_deleted"), f"{socket} was not told of the deletion"
+            if self._harness.owner_id(socket) in self._story.members:
+                assert self._harness.pushed_frames(socket, "conversation_deleted"), (
+                    f"{socket} was not told of the deletion"
+                )
 
-    # ---- reading ---------------------------------------------------------------------------------------
+    # ---- reads -----------------------------------------------------------------------------------------
 
     @cached_property
     def _reader(self) -> Process:
-        world = replace(self._world, posts=[], answers=[])
-        whole = [*self._world.partitions]
-        # These people are new: there is nothing of theirs but what belongs to this conversation.
-        whole += [(self._chat, f"U#{self._world.person(each)}") for each in self._world.everybody]
-        whole += [(self._live, f"X#{self._world.connection(each)}") for each in self._world.sockets]
-        engine = self._world.stage.engine
-        return world.process(Frozen(engine, self._items, whole) if self._frozen else engine, skew=20.0)
+        harness = replace(self._harness, posts=[], responses=[])
+        whole = [*self._harness.partitions]
+        # All participants are new: they have items of this conversation only.
+        whole += [(self._chat, f"U#{self._harness.participant_id(name)}") for name in self._harness.names]
+        whole += [(self._live, f"X#{self._harness.connection_id(socket)}") for socket in self._harness.sockets]
+        engine = self._harness.tables.engine
+        return harness.process(FrozenStore(engine, self._items, whole) if self._frozen else engine, skew=20.0)
 
     def _read_by_everybody(self) -> None:
-        """What is read follows from what is stored: of the same items under other ids, nothing new is learned."""
+        """Reads follow from the items: the same items under other ids need not be read again."""
         state = self._state()
-        if self._frozen and state in self._world.stage.read_before:
+        if self._frozen and state in self._harness.tables.verified_states:
             return
         for name in self._readers:
-            if self._world.person(name) in self._story.members:
+            if self._harness.participant_id(name) in self._story.members:
                 self._reads(name)
             else:
                 self._sees_nothing(name)
-        self._world.stage.read_before.add(state)
+        self._harness.tables.verified_states.add(state)
 
     def _state(self) -> str:
-        """All items of the world, with everything that is random named by where it first stands."""
+        """Return all items, with each random value replaced by the place of its first occurrence."""
         text = "\n".join(json.dumps([*key, item], sort_keys=True) for key, item in self._items.items())
-        text = text.replace(self._world.conversation, "(conversation)").replace(self._world.tag, "(tag)")
+        text = text.replace(self._harness.conversation, "(conversation)").replace(self._harness.tag, "(tag)")
         names = [event["message_id"] for event in self._story.messages]
         names += [item["idempotency_key"] for item in self._of_conversation.values() if "idempotency_key" in item]
         names += [part for sk in self._of_conversation if sk.startswith("R#") for part in sk.split("#")[2:]]
-        for number, each in enumerate(names):
-            text = text.replace(each, f"({number})")
+        for number, name in enumerate(names):
+            text = text.replace(name, f"({number})")
         return "\n".join(sorted(text.split("\n")))
 
     def _nothing_to_see(self) -> None:
@@ -481,12 +491,12 @@ class _Check:
 
     @property
     def _readers(self) -> list[str]:
-        """Everybody; of a crowd the first, the last and some between."""
-        everybody = self._world.everybody
+        """Return all members; of many the first, the last and some in between."""
+        everybody = self._harness.names
         return everybody[:: 1 + len(everybody) // FEW] + everybody[-1:] if len(everybody) > FEW else everybody
 
     def _sees_nothing(self, name: str) -> None:
-        for read in (self._reader.events, self._reader.messages, self._reader.view):
+        for read in (self._reader.list_events, self._reader.list_messages, self._reader.get_conversation):
             try:
                 answer = read(name)
             except NotFound:
@@ -495,49 +505,53 @@ class _Check:
         assert self._listed(name) == [], f"L7: {name} is not in, and finds the conversation in the list"
 
     def _listed(self, name: str) -> list[Any]:
-        return [each for each in self._reader.listing(name) if each["conversation_id"] == self._world.conversation]
+        return [
+            conversation
+            for conversation in self._reader.list_conversations(name)
+            if conversation["conversation_id"] == self._harness.conversation
+        ]
 
     def _reads(self, name: str) -> None:
         head, messages = len(self._log), self._story.messages
-        # How something is paged does not depend on who reads: one reader tries it all.
-        is_first = self._world.person(name) == min(self._story.members)
+        # Paging does not depend on the reader, so that one reader tries it.
+        is_first = self._harness.participant_id(name) == min(self._story.members)
         for limit in PAGE_LIMITS if is_first else PAGE_LIMITS[-1:]:
             assert self._all_events(name, limit) == self._log, "L3: the raw log is read differently"
             assert self._messages_upwards(name, limit) == messages
             assert self._messages_downwards(name, limit) == messages
-        view, (listed,) = self._reader.view(name), self._listed(name)
+        view, (listed,) = self._reader.get_conversation(name), self._listed(name)
         place = self._place(name)
-        unread = [each for each in messages if each["sequence_id"] > place["read_up_to"]]
+        unread = [message for message in messages if message["sequence_id"] > place["read_up_to"]]
         for seen in (view, listed):
             assert (seen["head"], seen["participant_count"]) == (head, len(self._story.members))
             assert (seen["read_up_to"], seen["unread_count"]) == (place["read_up_to"], len(unread)), seen
             assert seen.get("last_message") == (messages[-1] if messages else None)
-        roster = {each["participant_id"]: each["role"] for each in view["participants"]}
+        roster = {participant["participant_id"]: participant["role"] for participant in view["participants"]}
         assert roster == {person: member.role for person, member in self._story.members.items()}
         assert view["messages"] == messages[-50:]
         self._reads_by_socket(name, head)
 
     def _place(self, name: str) -> dict[str, Any]:
-        places = plain(self._items, self._chat, f"U#{self._world.person(name)}")
-        return places[f"C#{self._world.conversation}"]
+        places = plain(self._items, self._chat, f"U#{self._harness.participant_id(name)}")
+        return places[f"C#{self._harness.conversation}"]
 
     def _reads_by_socket(self, name: str, head: int) -> None:
-        for socket in self._world.sockets:
-            row = plain(self._items, self._live, f"X#{self._world.connection(socket)}").get("CONNECTION")
-            if self._world.owner_of(socket) != self._world.person(name) or row is None:
+        for socket in self._harness.sockets:
+            row = plain(self._items, self._live, f"X#{self._harness.connection_id(socket)}").get("CONNECTION")
+            if self._harness.owner_id(socket) != self._harness.participant_id(name) or row is None:
                 continue
             if row["is_stale"] or not row["is_active"]:
-                continue  # its next frame would bring it back, and that is a write
+                continue  # its next frame would revive the connection, which is a write
             after = max(head - MAX_SYNC_EVENTS, 0)
-            (sync,) = self._reader.says(socket, "sync", after=after)
+            (sync,) = self._reader.send_frame(socket, "sync", after=after)
             assert (sync["events"], sync["head"]) == (self._log[after:], head), "L3: sync tells another story"
-            (pong,) = self._reader.says(socket, "ping", heads={self._world.conversation: 0})
-            assert pong["heads"] == {self._world.conversation: head}, "L5: pong knows another head"
+            (pong,) = self._reader.send_frame(socket, "ping", heads={self._harness.conversation: 0})
+            assert pong["heads"] == {self._harness.conversation: head}, "L5: pong knows another head"
 
     def _all_events(self, name: str, limit: int) -> list[Event]:
         found: list[Event] = []
         while True:
-            page = self._reader.events(name, len(found), limit)
+            page = self._reader.list_events(name, len(found), limit)
             assert len(page["events"]) <= limit
             assert page["has_more"] == (len(found) + len(page["events"]) < len(self._log))
             found += page["events"]
@@ -547,7 +561,7 @@ class _Check:
     def _messages_upwards(self, name: str, limit: int) -> list[Event]:
         found: list[Event] = []
         while True:
-            page = self._reader.messages(name, after=found[-1]["sequence_id"] if found else 0, limit=limit)
+            page = self._reader.list_messages(name, after=found[-1]["sequence_id"] if found else 0, limit=limit)
             found += page["messages"]
             assert page["has_more"] == (len(found) < len(self._story.messages)), page
             if not page["has_more"]:
@@ -556,7 +570,7 @@ class _Check:
     def _messages_downwards(self, name: str, limit: int) -> list[Event]:
         found: list[Event] = []
         while True:
-            page = self._reader.messages(name, before=found[0]["sequence_id"] if found else None, limit=limit)
+            page = self._reader.list_messages(name, before=found[0]["sequence_id"] if found else None, limit=limit)
             found = page["messages"] + found
             assert page["has_more"] == (len(found) < len(self._story.messages)), page
             if not page["has_more"]:
@@ -564,13 +578,13 @@ class _Check:
 
 
 def _place(item: dict[str, Any]) -> tuple[Any, ...]:
-    """Somebody's place, as the log tells it as well."""
+    """Return the stored membership as the log implies it."""
     muted_until = rfc3339(item["muted_until"]) if "muted_until" in item else None
     return item["role"], item["name"], item["epoch"], muted_until
 
 
 def _events_in(said: Any) -> list[Event]:
-    """The events of a frame or of an answer."""
+    """Return the events of a frame or response."""
     if not isinstance(said, dict):
         return []
     if said.get("type") == "event":
@@ -582,7 +596,7 @@ def _events_in(said: Any) -> list[Event]:
 
 
 def _messages_in(said: Any) -> list[Event]:
-    """The messages as they were then, of a frame or of an answer."""
+    """Return the messages of a frame or response, in the versions of that time."""
     if not isinstance(said, dict):
         return []
     if "version" in said:
@@ -594,18 +608,18 @@ def _messages_in(said: Any) -> list[Event]:
 
 
 def _numbers_in(said: Any) -> list[int]:
-    """All sequence ids of the conversation that a frame or an answer gives away."""
+    """Return all sequence ids that a frame or response reveals."""
     if not isinstance(said, dict):
         return []
     shown = (*_events_in(said), *_messages_in(said))
     numbers = [event.get("version", event["sequence_id"]) for event in shown]
-    numbers += [each["sequence_id"] for each in said.get("reactions", ()) if "sequence_id" in each]
+    numbers += [reaction["sequence_id"] for reaction in said.get("reactions", ()) if "sequence_id" in reaction]
     numbers += [said[name] for name in ("head", "sequence_id") if name in said]
     return numbers + list((said.get("heads") or {}).values())
 
 
 def _page_is_a_prefix(page: dict[str, Any], end: int) -> None:
-    """L4: no hole, and no end that is not said to be one."""
+    """L4: no gap, and `has_more` unless the page ends at the head."""
     ids = [event["sequence_id"] for event in page["events"]]
     assert ids == list(range(ids[0], ids[0] + len(ids))) if ids else True, f"L4: a page with a hole: {ids}"
     assert page["head"] <= end, f"L3: a head of {page['head']}, but the log ends at {end}"

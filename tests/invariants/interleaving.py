@@ -1,12 +1,12 @@
 """Operations of clients through every interleaving of their store calls.
 
-Each operation has an invocation of its own (`world.Process`) with a clock of its own, and operations meet
-nowhere but in the store: what is posted to sockets is judged without regard to which operation posted first. So
-schedules that differ only in the order of independent store calls are left out (`stepper.explore`, reduce).
+Each operation has its own invocation (`harness.Process`) and clock, and operations interact through the store
+only: checks do not depend on which operation posted first. So schedules that differ only in the order of
+independent store calls are left out (`stepper.explore`, reduce).
 
-Where transactions hold their items there are too many schedules, and some are drawn by seeded chance:
-`CHAT_LAWS_SAMPLES` says how many times as many as half of what a test names (1), and how many of all schedules
-go to the engine as well.
+Where transactions lock their items there are too many schedules, and some are drawn with a fixed seed:
+`CHAT_LAWS_SAMPLES` multiplies half of the number that a test names (1), and how many of all schedules also run on
+the engine.
 """
 
 from __future__ import annotations
@@ -25,40 +25,40 @@ from chalicelib.core.ports.jobs import JobQueue
 from local.faults.calls import Call, ItemKey
 from local.faults.client import DynamoClient
 from local.faults.errors import Crash
-from tests.invariants.world import QUANTUM, Process, Shape, Stage, World
+from tests.invariants.harness import QUANTUM, Harness, Process, Setup, Tables
 from tests.support.sequential import run_sequential
 from tests.support.stepper import Check, Exploration, Outcomes, Run, Scenario, explore, sample
 
 Act = Callable[[Process], Any]
-Judge = Callable[[World, "Ends"], object]
-Arrange = Callable[[World], None]
+Verify = Callable[[Harness, "Results"], object]
+Arrange = Callable[[Harness], None]
 SAMPLES = float(os.environ.get("CHAT_LAWS_SAMPLES", "1")) / 2
 
 
-BRIEF = Timing(append_deadline=QUANTUM)
-"""One pause, and then it is busy: where transactions conflict, more of them would only multiply schedules."""
+ONE_ATTEMPT = Timing(append_deadline=QUANTUM)
+"""One attempt, then CONVERSATION_BUSY: more attempts would only multiply the schedules with conflicts."""
 CRASHED = "crashed"
-"""Stands for the code of an error where an operation's process has died."""
+"""Stands for an error code if the process of an operation crashed."""
 REPLAYED = max(1, round(4 * SAMPLES))
-"""About how many schedules of one scenario are run on the engine as well."""
+"""The approximate number of schedules of a scenario that also run on the engine."""
 
 
 _STEPS = re.compile(r"([^: ][^:]*:\w+)")
 
 
 class Store(Enum):
-    """How the store shows transactions to others."""
+    """The visibility of transactions to other operations."""
 
     ATOMIC = "atomic"
-    """At one moment, to everybody."""
-    HELD = "held"
-    """At one moment, and its items stay held until a later one: other writes to them conflict."""
+    """Visible at one moment."""
+    LOCKED = "held"
+    """Visible at one moment, with items locked until a later one: other writes to them conflict."""
     OLD = "old"
-    """So, and queries see all of its items as they were until it ends."""
+    """Locked, and queries see the old versions of all items until the transaction ends."""
     HALF = "half"
-    """So, and queries see every second of its items as they were."""
+    """Locked, and queries see the old versions of every second item."""
     OTHER_HALF = "other half"
-    """So, and queries see the others of its items as they were."""
+    """Locked, and queries see the old versions of the other items."""
 
 
 def _old(_call: Call, _key: ItemKey) -> bool:
@@ -75,15 +75,15 @@ def _other_half(call: Call, key: ItemKey) -> bool:
 
 _SHOWS_OLD = {
     Store.ATOMIC: None,
-    Store.HELD: None,
+    Store.LOCKED: None,
     Store.OLD: _old,
     Store.HALF: _half,
     Store.OTHER_HALF: _other_half,
 }
 
 
-class Ends:
-    """How the operations of one schedule ended."""
+class Results:
+    """The results of the operations of one schedule."""
 
     def __init__(self, outcomes: Outcomes, store: Store) -> None:
         self._outcomes = outcomes
@@ -94,11 +94,11 @@ class Ends:
                 raise outcome.error
 
     def __getitem__(self, name: str) -> Any:
-        """What an operation returned; raises what it raised."""
+        """Return what an operation returned, or raise what it raised."""
         return self._outcomes[name].result()
 
     def error(self, name: str) -> str | None:
-        """The code of the error in which an operation ended, on whichever way it was told."""
+        """Return the error code of an operation, from an exception or an error frame."""
         outcome = self._outcomes[name]
         if isinstance(outcome.error, ChatError):
             return outcome.error.code
@@ -107,64 +107,64 @@ class Ends:
         return error_of(outcome.value)
 
     def succeeded(self, name: str, *but: str) -> bool:
-        """Whether an operation did what it was to do. AssertionError if it failed by anything else than `but`.
+        """Whether an operation succeeded. AssertionError if it failed with any other error than `but`.
 
-        Where transactions conflict, any operation may find the conversation busy.
+        With conflicting transactions any operation may fail with CONVERSATION_BUSY.
         """
         accepted = [*but] if self._store is Store.ATOMIC else [*but, "CONVERSATION_BUSY"]
         code = self.error(name)
         assert code is None or code in accepted, f"{name} ended in {code}"
         return code is None
 
-    def successes(self, *but: str) -> list[str]:
-        """The operations that did what they were to do; see `succeeded`."""
+    def succeeded_names(self, *but: str) -> list[str]:
+        """Return the names of the operations that succeeded; see `succeeded`."""
         return [name for name in self._outcomes if self.succeeded(name, *but)]
 
 
 def interleave(
-    stage: Stage,
-    shape: Shape,
+    tables: Tables,
+    setup: Setup,
     acts: Mapping[str, Act],
-    judge: Judge,
+    verify: Verify,
     *,
     store: Store = Store.ATOMIC,
-    arrange: Arrange = lambda world: None,
+    arrange: Arrange = lambda harness: None,
     clients: Mapping[str, Callable[[DynamoClient], DynamoClient]] | None = None,
-    lost: Mapping[str, Collection[str]] | None = None,
+    stale: Mapping[str, Collection[str]] | None = None,
     timing: Timing | None = None,
     gather: Gather = run_sequential,
-    queue: Callable[[World], JobQueue | None] = lambda world: None,
+    queue: Callable[[Harness], JobQueue | None] = lambda harness: None,
     backwards_in_time: bool = False,
-    at_most: int = 1000,
+    max_schedules: int = 1000,
     samples: int | None = None,
-    engine_stage: Stage | None = None,
+    engine_tables: Tables | None = None,
 ) -> Exploration:
-    """Run the acts on a new world of this shape in every schedule, and let `judge` look at each end.
+    """Run the acts on a new conversation in every schedule, and `verify` the state after each.
 
-    With an `engine_stage` the schedules (some of them, if there are many) are then run again there, where each
-    must go the same way. `lost` are the sockets that are gone as far as an operation's posts can tell.
-    `clients` puts layers in front of an operation's store client, `queue` gives a world its queue of long work.
-    The clocks of the operations differ by a millisecond each, rising or falling. `samples` schedules are drawn by
-    seeded chance instead of all of them. What was run is printed.
+    With `engine_tables` the schedules (some of them, if there are many) run again there and must take the same
+    course. `stale` are the sockets to which posts of an operation are answered with 410. `clients` wraps the store
+    client of an operation, `queue` returns the job queue of a harness. The clocks of the operations differ by a
+    millisecond each, rising or falling. With `samples`, as many schedules are drawn with a fixed seed instead of
+    all. A summary is printed.
     """
 
-    def scenario(run: Run, stage: Stage = stage) -> Check:
-        world = stage.world(shape)
-        arrange(world)
+    def scenario(run: Run, tables: Tables = tables) -> Check:
+        harness = tables.harness(setup)
+        arrange(harness)
         for number, (name, act) in enumerate(acts.items()):
-            client = run.client(name, stage.engine)
-            process = world.process(
+            client = run.client(name, tables.engine)
+            process = harness.process(
                 clients[name](client) if clients and name in clients else client,
                 skew=(-number if backwards_in_time else number) / 1000,
-                lost=(lost or {}).get(name, ()),
-                timing=timing or (None if store is Store.ATOMIC else BRIEF),
+                stale=(stale or {}).get(name, ()),
+                timing=timing or (None if store is Store.ATOMIC else ONE_ATTEMPT),
                 gather=gather,
-                queue=queue(world),
+                queue=queue(harness),
             )
             run.operation(name, _bound(act, process))
 
         def check(outcomes: Outcomes) -> None:
-            judge(world, Ends(outcomes, store))
+            verify(harness, Results(outcomes, store))
 
         return check
 
@@ -173,15 +173,15 @@ def interleave(
         "shows_old": _SHOWS_OLD[store],
     }
     if samples is None:
-        found = explore(scenario, max_schedules=at_most, reduce=True, **options)
+        found = explore(scenario, max_schedules=max_schedules, reduce=True, **options)
     else:
         found = sample(scenario, count=max(round(samples * SAMPLES), 5), seed=len(acts), **options)
     way = "all" if samples is None else "sampled"
     again = []
-    if engine_stage is not None:
+    if engine_tables is not None:
         again = found.schedules[:: 1 + len(found.schedules) // REPLAYED]
         for schedule in again:
-            replay(partial(scenario, stage=engine_stage), schedule, **options)
+            replay(partial(scenario, tables=engine_tables), schedule, **options)
     print(  # noqa: T201 — shown with -rP: how much was proved
         f"{' / '.join(acts)}, transactions {store.value}: {len(found.schedules)} schedules ({way}), "
         f"{found.redundant} cut short as equivalent, {len(again)} on the engine"
@@ -190,14 +190,14 @@ def interleave(
 
 
 def error_of(answer: Any) -> str | None:
-    """The code of the error among the frames that answer a command."""
+    """Return the code of the error frame among the replies to a command."""
     frames = answer if isinstance(answer, list) else [answer]
-    codes = [str(each["code"]) for each in frames if isinstance(each, dict) and each.get("type") == "error"]
+    codes = [str(frame["code"]) for frame in frames if isinstance(frame, dict) and frame.get("type") == "error"]
     return codes[0] if codes else None
 
 
 def replay(scenario: Scenario, schedule: str, **options: Any) -> None:
-    """Run one schedule, as `Exploration` gives it; AssertionError if it cannot be followed to its end."""
+    """Run one schedule, as `Exploration` returns it. AssertionError if it takes another course."""
     run = Run(**options)
     try:
         check = scenario(run)

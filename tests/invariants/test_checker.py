@@ -1,4 +1,4 @@
-"""The checker finds what it is there to find: a good world, spoiled in one place, is no good world."""
+"""The checker finds each kind of corruption of a correct conversation."""
 
 from __future__ import annotations
 
@@ -11,51 +11,54 @@ import pytest
 
 from local.faults.calls import ItemKey
 from tests.invariants.checker import check, check_items
-from tests.invariants.items import Items, RawItem
-from tests.invariants.world import PEOPLE, Answered, Post, Shape, Stage, World
+from tests.invariants.harness import MEMBERS, Harness, Response, Setup, Tables
+from tests.support.fakes import Post
+from tests.support.items import Items, RawItem
 
-SHAPE = Shape(strangers=("dave",), is_open=True)
-
-
-def good_world(stage: Stage) -> World:
-    """Some talk, somebody who came, somebody who went."""
-    world = stage.world(SHAPE)
-    world.process().writes("alice", "one", "1")
-    world.process(skew=1.0).join("dave")
-    world.process(skew=2.0).sends("bob", "two", "2")
-    world.process(skew=3.0).leave("bob")
-    world.process(skew=4.0).writes("carol", "three", "3")
-    return world
+SHAPE = Setup(non_members=("dave",), is_open=True)
 
 
-def at(world: World, items: Items, sk: str, pk: str | None = None, table: str | None = None) -> RawItem:
-    """One item, to be spoiled."""
-    key = ItemKey(table or world.stage.conversations_table, pk or f"C#{world.conversation}", sk)
+def good_world(tables: Tables) -> Harness:
+    """Return a conversation with messages, an arrival and a departure."""
+    harness = tables.harness(SHAPE)
+    harness.process().send_message("alice", "one", "1")
+    harness.process(skew=1.0).join("dave")
+    harness.process(skew=2.0).post_message("bob", "two", "2")
+    harness.process(skew=3.0).leave("bob")
+    harness.process(skew=4.0).send_message("carol", "three", "3")
+    return harness
+
+
+def at(harness: Harness, items: Items, sk: str, pk: str | None = None, table: str | None = None) -> RawItem:
+    """Return an item to corrupt."""
+    key = ItemKey(table or harness.tables.conversations_table, pk or f"C#{harness.conversation}", sk)
     return items[key]
 
 
-def event(world: World, items: Items, number: int, **changes: Any) -> None:
-    item = at(world, items, f"E#{number:016d}")
+def event(harness: Harness, items: Items, number: int, **changes: Any) -> None:
+    item = at(harness, items, f"E#{number:016d}")
     item["event"]["S"] = json.dumps(json.loads(item["event"]["S"]) | changes)
 
 
-def drop(world: World, items: Items, sk: str) -> None:
-    del items[ItemKey(world.stage.conversations_table, f"C#{world.conversation}", sk)]
+def drop(harness: Harness, items: Items, sk: str) -> None:
+    del items[ItemKey(harness.tables.conversations_table, f"C#{harness.conversation}", sk)]
 
 
-def place(world: World, items: Items, name: str) -> RawItem:
-    return at(world, items, f"C#{world.conversation}", f"U#{world.person(name)}")
+def place(harness: Harness, items: Items, name: str) -> RawItem:
+    return at(harness, items, f"C#{harness.conversation}", f"U#{harness.participant_id(name)}")
 
 
-def subscription_of_bob(world: World, items: Items) -> None:
-    """As if clearing away had forgotten it."""
-    where, connection = f"C#{world.conversation}", world.connection("bob")
-    row = copy.deepcopy(at(world, items, f"S#{world.connection('alice')}", table=world.stage.connections_table))
-    row["connection_id"]["S"], row["participant_id"]["S"] = connection, world.person("bob")
-    items[ItemKey(world.stage.connections_table, where, f"S#{connection}")] = row
+def subscription_of_bob(harness: Harness, items: Items) -> None:
+    """Leave the subscription of a removed member."""
+    where, connection = f"C#{harness.conversation}", harness.connection_id("bob")
+    row = copy.deepcopy(
+        at(harness, items, f"S#{harness.connection_id('alice')}", table=harness.tables.connections_table)
+    )
+    row["connection_id"]["S"], row["participant_id"]["S"] = connection, harness.participant_id("bob")
+    items[ItemKey(harness.tables.connections_table, where, f"S#{connection}")] = row
 
 
-Spoil = Callable[[World, Items], object]
+Spoil = Callable[[Harness, Items], object]
 
 IN_THE_STORE: dict[str, tuple[str, Spoil]] = {
     "a hole": ("L3", lambda w, i: drop(w, i, f"E#{3:016d}")),
@@ -67,7 +70,7 @@ IN_THE_STORE: dict[str, tuple[str, Spoil]] = {
             w,
             i,
             6,
-            sender={"participant_id": w.person("alice"), "name": "A", "type": "human"},
+            sender={"participant_id": w.participant_id("alice"), "name": "A", "type": "human"},
             client_message_id="1",
         ),
     ),
@@ -77,7 +80,9 @@ IN_THE_STORE: dict[str, tuple[str, Spoil]] = {
     ),
     "a message of a stranger": (
         "not in",
-        lambda w, i: event(w, i, 6, sender={"participant_id": w.person("bob"), "name": "Bob", "type": "human"}),
+        lambda w, i: event(
+            w, i, 6, sender={"participant_id": w.participant_id("bob"), "name": "Bob", "type": "human"}
+        ),
     ),
     "a wrong count of messages": (
         "'message_count': 4",
@@ -88,7 +93,10 @@ IN_THE_STORE: dict[str, tuple[str, Spoil]] = {
         lambda w, i: at(w, i, "HEAD")["participant_count"].update(N="4"),
     ),
     "a wrong last message": ("last_message", lambda w, i: at(w, i, "HEAD")["last_message"].update(N="4")),
-    "a listed participant too few": ("list of participants", lambda w, i: drop(w, i, f"P#{w.person('dave')}")),
+    "a listed participant too few": (
+        "list of participants",
+        lambda w, i: drop(w, i, f"P#{w.participant_id('dave')}"),
+    ),
     "another role": ("memberships", lambda w, i: place(w, i, "carol")["role"].update(S="owner")),
     "a pointer that counts wrongly": (
         "read",
@@ -105,7 +113,7 @@ IN_THE_STORE: dict[str, tuple[str, Spoil]] = {
     "half a subscription": (
         "half subscribed",
         lambda w, i: i.pop(
-            ItemKey(w.stage.connections_table, f"X#{w.connection('alice')}", f"S#{w.conversation}")
+            ItemKey(w.tables.connections_table, f"X#{w.connection_id('alice')}", f"S#{w.conversation}")
         ),
     ),
     "somebody who is noted as gone": (
@@ -116,28 +124,28 @@ IN_THE_STORE: dict[str, tuple[str, Spoil]] = {
 
 
 @pytest.mark.parametrize("spoiled", IN_THE_STORE)
-def test_what_is_stored_wrongly_is_found(stage: Stage, spoiled: str) -> None:
+def test_corrupted_items_are_found(tables: Tables, spoiled: str) -> None:
     word, spoil = IN_THE_STORE[spoiled]
-    world = good_world(stage)
-    assert check(world, hears=PEOPLE).texts == ["one", "two", "three"]
-    items = copy.deepcopy(world.items())
-    spoil(world, items)
+    harness = good_world(tables)
+    assert check(harness, subscribers=MEMBERS).texts == ["one", "two", "three"]
+    items = copy.deepcopy(harness.items())
+    spoil(harness, items)
     with pytest.raises(AssertionError, match=word):
-        check_items(world, items, hears=PEOPLE)
+        check_items(harness, items, subscribers=MEMBERS)
 
 
-def push(world: World, socket: str, number: int, **changes: Any) -> Post:
-    items = world.items()
-    pushed = json.loads(at(world, items, f"E#{number:016d}")["event"]["S"]) | changes
-    return Post(world.connection(socket), {"type": "event", "event": pushed})
+def push(harness: Harness, socket: str, number: int, **changes: Any) -> Post:
+    items = harness.items()
+    pushed = json.loads(at(harness, items, f"E#{number:016d}")["event"]["S"]) | changes
+    return Post(harness.connection_id(socket), {"type": "event", "event": pushed})
 
 
-def page(world: World, *numbers: int, has_more: bool = False, head: int = 6) -> dict[str, Any]:
-    events = [push(world, "carol", number).frame["event"] for number in numbers]
+def page(harness: Harness, *numbers: int, has_more: bool = False, head: int = 6) -> dict[str, Any]:
+    events = [push(harness, "carol", number).frame["event"] for number in numbers]
     return {"events": events, "head": head, "has_more": has_more}
 
 
-IN_WHAT_WAS_SAID: dict[str, tuple[str, Callable[[World], object]]] = {
+IN_WHAT_WAS_SAID: dict[str, tuple[str, Callable[[Harness], object]]] = {
     "a push that never came": (
         "L5: carol",
         lambda w: w.posts.remove(push(w, "carol", 4)),
@@ -151,43 +159,45 @@ IN_WHAT_WAS_SAID: dict[str, tuple[str, Callable[[World], object]]] = {
     ),
     "a page with a hole": (
         "L4",
-        lambda w: w.answers.append(Answered(w.person("carol"), "events", page(w, 1, 3, has_more=True))),
+        lambda w: w.responses.append(Response(w.participant_id("carol"), "events", page(w, 1, 3, has_more=True))),
     ),
     "a page that says it is all": (
         "L4",
-        lambda w: w.answers.append(Answered(w.person("carol"), "events", page(w, 1, 2))),
+        lambda w: w.responses.append(Response(w.participant_id("carol"), "events", page(w, 1, 2))),
     ),
     "a page for who left": (
         "L7",
-        lambda w: w.answers.append(Answered(w.person("bob"), "events", page(w, 1, 2, 3, 4, 5, 6))),
+        lambda w: w.responses.append(Response(w.participant_id("bob"), "events", page(w, 1, 2, 3, 4, 5, 6))),
     ),
     "messages with a hole": (
         "L4",
-        lambda w: w.answers.append(
-            Answered(w.person("carol"), "messages", {"messages": page(w, 2, 6)["events"], "has_more": False})
+        lambda w: w.responses.append(
+            Response(
+                w.participant_id("carol"), "messages", {"messages": page(w, 2, 6)["events"], "has_more": False}
+            )
         ),
     ),
     "a frame of an unknown shape": (
         "no frame of type",
-        lambda w: w.posts.append(Post(w.connection("carol"), {"type": "surprise"})),
+        lambda w: w.posts.append(Post(w.connection_id("carol"), {"type": "surprise"})),
     ),
 }
 
 
 @pytest.mark.parametrize("spoiled", IN_WHAT_WAS_SAID)
-def test_what_is_said_wrongly_is_found(stage: Stage, spoiled: str) -> None:
+def test_wrong_pushes_and_responses_are_found(tables: Tables, spoiled: str) -> None:
     word, spoil = IN_WHAT_WAS_SAID[spoiled]
-    world = good_world(stage)
-    check(world, hears=PEOPLE)
-    spoil(world)
+    harness = good_world(tables)
+    check(harness, subscribers=MEMBERS)
+    spoil(harness)
     with pytest.raises((AssertionError, KeyError), match=word):
-        check(world, hears=PEOPLE)
+        check(harness, subscribers=MEMBERS)
 
 
-def test_an_end_that_nobody_was_told_of_is_found(stage: Stage) -> None:
-    world = stage.world(SHAPE)
-    world.process().delete("alice")
-    assert check(world, hears=PEOPLE).state == "deleted"
-    world.posts = [post for post in world.posts if post.frame["type"] != "conversation_deleted"]
+def test_missing_push_of_a_deletion_is_found(tables: Tables) -> None:
+    harness = tables.harness(SHAPE)
+    harness.process().delete_conversation("alice")
+    assert check(harness, subscribers=MEMBERS).state == "deleted"
+    harness.posts = [post for post in harness.posts if post.frame["type"] != "conversation_deleted"]
     with pytest.raises(AssertionError, match="told of the deletion"):
-        check(world, hears=PEOPLE)
+        check(harness, subscribers=MEMBERS)

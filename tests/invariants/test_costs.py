@@ -1,4 +1,4 @@
-"""What a message costs: round trips before the acknowledgement, and store calls altogether, counted exactly."""
+"""The cost of each request: sequential round trips before the acknowledgement, and store calls."""
 
 from collections import Counter
 
@@ -7,191 +7,187 @@ import pytest
 from chalicelib.core.messaging.group_commit import MAX_BATCH
 from local.faults.recording import Journal, RecordingClient
 from tests.invariants.checker import check
+from tests.invariants.harness import Harness, Process, Setup, Tables
 from tests.invariants.interleaving import Act
-from tests.invariants.rounds import Rounds
-from tests.invariants.test_queue import PATIENT, leave_queued
-from tests.invariants.world import Process, Shape, Stage, World
+from tests.invariants.round_trips import RoundTrips
+from tests.invariants.test_group_commit import PATIENT, leave_queued
 
 ALONE = {"get_item": 3, "update_item": 1, "transact_write_items": 1, "query": 1}
-"""Socket, head, membership; rate; commit; recipients."""
+"""Connection, head, membership; rate; commit; recipients."""
 CROWDS = (1, 2, 10, 50)
 
 
-def crowd(count: int) -> Shape:
+def crowd(count: int) -> Setup:
     people = ("alice", *(f"guest_{number}x" for number in range(count - 1)))
-    return Shape(people=people, sockets=people, listening=people)
+    return Setup(members=people, sockets=people, subscribed=people)
 
 
 class Bill:
-    """What one request cost."""
+    """The cost of one request."""
 
-    def __init__(self, world: World, act: Act, skew: float = 0.0) -> None:
+    def __init__(self, harness: Harness, act: Act, skew: float = 0.0) -> None:
         self.rounds_at: dict[str, int] = {}
-        self._world, self._rounds, self._journal = world, Rounds(), Journal()
-        self._before = len(world.posts)
-        process: Process = world.process(
-            self._rounds.client(RecordingClient(world.stage.engine, self._journal)),
+        self._harness, self._rounds, self._journal = harness, RoundTrips(), Journal()
+        self._before = len(harness.posts)
+        process: Process = harness.process(
+            self._rounds.client(RecordingClient(harness.tables.engine, self._journal)),
             skew=skew,
             gather=self._rounds.gather,
-            posted=self._posted,
+            on_post=self._posted,
             timing=PATIENT,
         )
         act(process)
-        self.rounds = self._rounds.now
+        self.rounds = self._rounds.count
 
     def _posted(self) -> None:
-        self.rounds_at.setdefault(self._world.posts[-1].frame["type"], self._rounds.now)
+        self.rounds_at.setdefault(self._harness.posts[-1].frame["type"], self._rounds.count)
 
     @property
     def calls(self) -> Counter[str]:
-        """The store calls, by operation."""
+        """Return the store calls by operation."""
         return self._journal.counts()
 
     @property
     def pushed(self) -> int:
-        """How many sockets the event was posted to."""
-        return sum(post.frame["type"] == "event" for post in self._world.posts[self._before :])
+        """Return the number of connections to which the event was posted."""
+        return sum(post.frame["type"] == "event" for post in self._harness.posts[self._before :])
 
     def recipient_queries(self) -> int:
-        """Queries of the connections table."""
-        return self._journal.count("query", table=self._world.stage.connections_table)
+        """Return the number of queries of the connections table."""
+        return self._journal.count("query", table=self._harness.tables.connections_table)
 
 
 def sends(process: Process) -> object:
-    return process.writes("alice", "hi", "k")
+    return process.send_message("alice", "hi", "k")
 
 
 @pytest.mark.parametrize("count", CROWDS)
-def test_a_message_by_socket_costs_two_round_trips_before_the_ack_however_many_hear_it(
-    stage: Stage, count: int
-) -> None:
-    world = stage.world(crowd(count))
-    bill = Bill(world, sends)
-    # The first round reads the socket's row, with the head beside it; two more follow.
+def test_socket_message_costs_two_round_trips_before_the_ack(tables: Tables, count: int) -> None:
+    harness = tables.harness(crowd(count))
+    bill = Bill(harness, sends)
+    # The first round trip reads the connection and the head; two more follow.
     assert bill.rounds_at["message_ack"] == 1 + 2
     assert bill.calls == ALONE
     assert bill.recipient_queries() == 1
     assert bill.pushed == count
     assert bill.rounds == 3 + 1, "and one for the recipients"
-    assert check(world, hears=world.sockets).texts == ["hi"]
+    assert check(harness, subscribers=harness.sockets).texts == ["hi"]
 
 
 @pytest.mark.parametrize("count", CROWDS)
-def test_a_message_by_http_costs_two_round_trips_before_the_commit(stage: Stage, count: int) -> None:
-    world = stage.world(crowd(count))
-    bill = Bill(world, lambda process: process.sends("alice", "hi", "k"))
+def test_http_message_costs_two_round_trips_before_the_commit(tables: Tables, count: int) -> None:
+    harness = tables.harness(crowd(count))
+    bill = Bill(harness, lambda process: process.post_message("alice", "hi", "k"))
     assert bill.calls == {"get_item": 2, "update_item": 1, "transact_write_items": 1, "query": 1}
     assert bill.rounds_at["event"] == 2 + 1
     assert bill.pushed == count
 
 
-def test_a_reply_that_mentions_people_costs_two_reads_more_and_no_round_trip(stage: Stage) -> None:
-    world = stage.world(crowd(10))
-    Bill(world, sends)
+def test_reply_with_mentions_costs_two_more_reads_and_no_round_trip(tables: Tables) -> None:
+    harness = tables.harness(crowd(10))
+    Bill(harness, sends)
 
     def replies(process: Process) -> object:
-        mentions = [process.world.person(each) for each in process.world.shape.people[1:]]
+        mentions = [process.harness.participant_id(member) for member in process.harness.setup.members[1:]]
         fields = {"client_message_id": "k2", "content": "hi", "reply_to": 2, "mentions": mentions}
-        return process.says("alice", "message", **fields)
+        return process.send_frame("alice", "message", **fields)
 
-    bill = Bill(world, replies, skew=1.0)
+    bill = Bill(harness, replies, skew=1.0)
     assert bill.rounds_at["message_ack"] == 1 + 2
     assert bill.calls == Counter(ALONE) + Counter({"get_item": 1, "batch_get_item": 1})
 
 
-def test_a_message_in_a_burst_costs_one_write_more_and_no_round_trip(stage: Stage) -> None:
-    world = stage.world(crowd(2))
-    Bill(world, sends)
-    bill = Bill(world, lambda process: process.writes("alice", "hi", "k2"))
+def test_message_in_a_burst_costs_one_more_write_and_no_round_trip(tables: Tables) -> None:
+    harness = tables.harness(crowd(2))
+    Bill(harness, sends)
+    bill = Bill(harness, lambda process: process.send_message("alice", "hi", "k2"))
     assert bill.rounds_at["message_ack"] == 1 + 2
     assert bill.calls == Counter(ALONE) + Counter({"update_item": 1})
 
 
-def test_the_first_message_after_a_silence_costs_one_write_more_and_no_round_trip(stage: Stage) -> None:
-    bill = Bill(stage.world(crowd(2)), sends, skew=100.0)
+def test_first_message_after_a_pause_costs_one_more_write_and_no_round_trip(tables: Tables) -> None:
+    bill = Bill(tables.harness(crowd(2)), sends, skew=100.0)
     assert bill.rounds_at["message_ack"] == 1 + 2
     assert bill.calls == Counter(ALONE) + Counter({"update_item": 1})
 
 
-def test_a_repeat_costs_two_reads_more(stage: Stage) -> None:
-    world = stage.world(crowd(2))
-    Bill(world, sends)
-    bill = Bill(world, sends, skew=1.0)
+def test_repeat_costs_two_more_reads(tables: Tables) -> None:
+    harness = tables.harness(crowd(2))
+    Bill(harness, sends)
+    bill = Bill(harness, sends, skew=1.0)
     assert bill.rounds_at["message_ack"] == 1 + 2 + 1 + 1, "the commit that finds it, the event, the head"
     assert bill.calls == Counter(ALONE) + Counter({"get_item": 2})
 
 
-def test_one_who_leads_a_full_batch_pays_for_one_transaction(stage: Stage) -> None:
-    world = stage.world(crowd(3))
+def test_leader_of_a_full_batch_needs_one_transaction(tables: Tables) -> None:
+    harness = tables.harness(crowd(3))
     for number in range(MAX_BATCH - 1):
-        leave_queued(world, "alice", f"dead{number}")
-    bill = Bill(world, lambda process: process.writes("guest_0x", "alive", "k"), skew=0.1)
+        leave_queued(harness, "alice", f"dead{number}")
+    bill = Bill(harness, lambda process: process.send_message("guest_0x", "alive", "k"), skew=0.1)
     assert bill.calls["transact_write_items"] == 1
-    assert check(world).texts == ["dead"] * (MAX_BATCH - 1) + ["alive"]
+    assert check(harness).texts == ["dead"] * (MAX_BATCH - 1) + ["alive"]
     assert bill.pushed == 3, "each sender fans out its own"
 
 
 CHANGES: dict[str, tuple[Act, Counter[str]]] = {
-    "edit": (lambda process: process.says("alice", "edit", target=2, content="other"), Counter()),
+    "edit": (lambda process: process.send_frame("alice", "edit", target=2, content="other"), Counter()),
     "edit, naming people": (
-        lambda process: process.says(
-            "alice", "edit", target=2, content="other", mentions=[process.world.person("alice")]
+        lambda process: process.send_frame(
+            "alice", "edit", target=2, content="other", mentions=[process.harness.participant_id("alice")]
         ),
         Counter({"batch_get_item": 1}),
     ),
     "react": (
-        lambda process: process.says("alice", "react", target=2, emoji="👍"),
+        lambda process: process.send_frame("alice", "react", target=2, emoji="👍"),
         Counter({"get_item": 1}),
     ),
     "unreact": (
-        lambda process: process.says("alice", "unreact", target=2, emoji="👋"),
+        lambda process: process.send_frame("alice", "unreact", target=2, emoji="👋"),
         Counter({"get_item": 1}),
     ),
 }
-"""Each with the calls that it costs beyond socket, head, membership, message; rate; commit; recipients."""
+"""The calls of each update beyond connection, head, membership, message; rate; commit; recipients."""
 
 
 @pytest.mark.parametrize("count", CROWDS)
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_by_socket_costs_two_round_trips_before_the_ack_however_many_hear_it_or_have_reacted(
-    stage: Stage, count: int, change: str
-) -> None:
+def test_socket_update_costs_two_round_trips_before_the_ack(tables: Tables, count: int, change: str) -> None:
     act, more = CHANGES[change]
-    world = stage.world(crowd(count))
-    Bill(world, sends)
-    for name in world.shape.people:
-        world.process().react(name, 2, "👋")
-    bill = Bill(world, act, skew=1.0)
+    harness = tables.harness(crowd(count))
+    Bill(harness, sends)
+    for name in harness.setup.members:
+        harness.process().add_reaction(name, 2, "👋")
+    bill = Bill(harness, act, skew=1.0)
     assert bill.rounds_at["ack"] == 1 + 2
     assert bill.calls == Counter(ALONE) + Counter({"get_item": 1}) + more
     assert bill.pushed == count
 
 
-def test_a_deletion_costs_a_query_for_reactions_and_a_read_more_if_it_was_edited(stage: Stage) -> None:
+def test_deletion_costs_a_query_and_one_more_read_if_edited(tables: Tables) -> None:
     def takes_back(process: Process) -> object:
-        return process.says("alice", "delete", target=2)
+        return process.send_frame("alice", "delete", target=2)
 
-    world = stage.world(crowd(10))
-    Bill(world, sends)
-    bill = Bill(world, takes_back, skew=1.0)
+    harness = tables.harness(crowd(10))
+    Bill(harness, sends)
+    bill = Bill(harness, takes_back, skew=1.0)
     assert bill.calls == Counter(ALONE) + Counter({"get_item": 1, "query": 1})
     assert bill.rounds_at["ack"] == 1 + 3
 
-    world = stage.world(crowd(10))
-    Bill(world, sends)
-    for name in world.shape.people:
-        world.process().react(name, 2, "👋")
+    harness = tables.harness(crowd(10))
+    Bill(harness, sends)
+    for name in harness.setup.members:
+        harness.process().add_reaction(name, 2, "👋")
     for number in range(50):
-        world.process(skew=number).edit("alice", 2, f"version {number}")
-    bill = Bill(world, takes_back, skew=100.0)
+        harness.process(skew=number).edit_message("alice", 2, f"version {number}")
+    bill = Bill(harness, takes_back, skew=100.0)
     assert bill.calls["batch_get_item"] == bill.calls["batch_write_item"] == 1
     assert bill.calls["transact_write_items"] == 1
-    assert check(world).texts == ["(deleted)"]
+    assert check(harness).texts == ["(deleted)"]
 
 
 @pytest.mark.parametrize("count", CROWDS)
-def test_who_subscribes_pays_the_same_however_many_are_there(stage: Stage, count: int) -> None:
-    bill = Bill(stage.world(crowd(count)), lambda process: process.says("alice", "subscribe"))
-    # Socket, membership; the subscription; head; events, people, and who of them is online; membership; then
-    # whether this is the person's first socket here, which others are to be told.
+def test_subscribe_costs_the_same_with_any_number_of_subscribers(tables: Tables, count: int) -> None:
+    bill = Bill(tables.harness(crowd(count)), lambda process: process.send_frame("alice", "subscribe"))
+    # Connection, membership; the subscription; head; events, participants and presence; membership; then
+    # whether this is the participant's first connection here, which is to be pushed.
     assert bill.calls == {"get_item": 5, "transact_write_items": 1, "query": 5, "batch_get_item": 1}

@@ -1,4 +1,4 @@
-"""A process that dies at any store call of any request, and the client that repeats its request."""
+"""A crash at any store call of any request, and a client that repeats its request."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,263 +9,269 @@ import pytest
 from chalicelib.core.kernel.errors import ChatError
 from chalicelib.identity.model import Identity
 from local.faults.client import DynamoClient
-from tests.invariants.cases import STEPS_OF_MANY, WRITES, Case, judge_the_end
-from tests.invariants.changing_cases import CHANGING
+from tests.invariants.cases import STEPS_OF_MANY, WRITES, Case, verify_end
 from tests.invariants.checker import check
+from tests.invariants.harness import MEMBERS, TOKEN_EXPIRY, Harness, Process, Setup, Tables
 from tests.invariants.interleaving import error_of
-from tests.invariants.memory import MemoryStore
-from tests.invariants.world import PEOPLE, TOKENS_EXPIRE, Process, Shape, Stage, World
+from tests.invariants.update_cases import UPDATES
+from tests.support.memory_store import MemoryStore
 from tests.support.stepper import CrashPoint, crash_points
 
 ON_THE_ENGINE = [case for case in WRITES if case.name in ("send", "leave")]
 
 
-def crash_everywhere(stage: Stage, case: Case) -> int:
-    """Crash at each point, repeat, judge; the number of points."""
+def crash_everywhere(tables: Tables, case: Case) -> int:
+    """Crash at each point, repeat, check; return the number of points."""
 
-    def begin() -> World:
-        return case.begin(stage.world(case.shape))
+    def begin() -> Harness:
+        return case.begin(tables.harness(case.setup))
 
-    def act(world: World, client: DynamoClient) -> None:
-        case.act(world.process(client, skew=case.later, lost=case.lost))
+    def act(harness: Harness, client: DynamoClient) -> None:
+        case.act(harness.process(client, skew=case.delay, stale=case.stale))
 
     points = 0
-    for point in islice(crash_points(stage.engine, begin, act), case.points):
-        with point as world:
-            repeat(case, world)
-            judge_the_end(case, world)
+    for point in islice(crash_points(tables.engine, begin, act), case.crash_points):
+        with point as harness:
+            repeat(case, harness)
+            verify_end(case, harness)
         points += 1
     print(f"{case}: {points} crash points")  # noqa: T201 — shown with -rP: how much was proved
     return points
 
 
-def repeat(case: Case, world: World) -> None:
-    """As a client does: the same once more, and again if it is told to."""
+def repeat(case: Case, harness: Harness) -> None:
+    """Repeat a request like a client: once, and again after a retryable error."""
     for attempt in range(1, 4):
         try:
-            code = error_of(case.act(world.process(skew=case.later + attempt, lost=case.lost)))
+            code = error_of(case.act(harness.process(skew=case.delay + attempt, stale=case.stale)))
         except ChatError as error:
             code = error.code
         if code != "CONVERSATION_BUSY":
-            assert code is None or code in case.already, f"the repeat ended in {code}"
+            assert code is None or code in case.accepted_codes, f"the repeat ended in {code}"
             return
     raise AssertionError("it is busy for ever")
 
 
-@pytest.mark.parametrize("case", [*WRITES, *CHANGING], ids=str)
-def test_after_a_crash_anywhere_a_repeat_does_it_once(stage: Stage, case: Case) -> None:
-    assert crash_everywhere(stage, case) >= 4
+@pytest.mark.parametrize("case", [*WRITES, *UPDATES], ids=str)
+def test_repeat_after_a_crash_takes_effect_once(tables: Tables, case: Case) -> None:
+    assert crash_everywhere(tables, case) >= 4
 
 
 @pytest.mark.parametrize("case", ON_THE_ENGINE, ids=str)
-def test_on_the_engine_as_well(engine_stage: Stage, case: Case) -> None:
-    assert crash_everywhere(engine_stage, case) >= 4
+def test_repeat_after_a_crash_takes_effect_once_on_the_engine(engine_tables: Tables, case: Case) -> None:
+    assert crash_everywhere(engine_tables, case) >= 4
 
 
 @pytest.mark.parametrize("http", [False, True], ids=["by socket", "by HTTP"])
-def test_what_was_committed_and_never_pushed_is_heard_once_it_is_repeated(stage: Stage, http: bool) -> None:
+def test_repeat_pushes_a_message_that_was_committed_but_not_pushed(tables: Tables, http: bool) -> None:
     def send(process: Process) -> object:
-        return process.sends("alice", "hi", "k") if http else process.writes("alice", "hi", "k")
+        return process.post_message("alice", "hi", "k") if http else process.send_message("alice", "hi", "k")
 
-    for point in crash_points(stage.engine, stage.world, lambda world, client: send(world.process(client))):
-        with point as world:
-            send(world.process(skew=1.0))
-            assert check(world, hears=PEOPLE).texts == ["hi"]
-
-
-@pytest.mark.parametrize("case", [case for case in CHANGING if not case.name.startswith("take")], ids=str)
-def test_a_change_that_was_committed_and_never_pushed_is_heard_once_it_is_repeated(
-    stage: Stage, case: Case
-) -> None:
-    def begin() -> World:
-        return case.begin(stage.world())
-
-    for point in crash_points(stage.engine, begin, lambda world, client: case.act(world.process(client))):
-        with point as world:
-            case.act(world.process(skew=1.0))
-            check(world, hears=PEOPLE, tidy=False)
+    for point in crash_points(
+        tables.engine, tables.harness, lambda harness, client: send(harness.process(client))
+    ):
+        with point as harness:
+            send(harness.process(skew=1.0))
+            assert check(harness, subscribers=MEMBERS).texts == ["hi"]
 
 
-# ---- what nobody repeats -------------------------------------------------------------------------------
+@pytest.mark.parametrize("case", [case for case in UPDATES if not case.name.startswith("take")], ids=str)
+def test_repeat_pushes_an_update_that_was_committed_but_not_pushed(tables: Tables, case: Case) -> None:
+    def begin() -> Harness:
+        return case.begin(tables.harness())
+
+    for point in crash_points(tables.engine, begin, lambda harness, client: case.act(harness.process(client))):
+        with point as harness:
+            case.act(harness.process(skew=1.0))
+            check(harness, subscribers=MEMBERS, tidy=False)
 
 
-def test_a_disconnect_that_dies_leaves_nothing_that_outlives_the_next_message(stage: Stage) -> None:
-    """API Gateway tells of a disconnect at most once; then only a 410 shows that it is gone."""
-
-    def act(world: World, client: DynamoClient) -> None:
-        world.process(client).disconnect("bob")
-
-    for point in crash_points(stage.engine, stage.world, act):
-        with point as world:
-            process = world.process(skew=1.0, lost=["bob"])
-            process.sends("alice", "found out", "1")
-            check(world, hears=["alice", "carol"], tidy=False)
-            listening = process.app.stores.subscriptions.subscribers(world.conversation)
-            connections = {each.connection_id for each in listening}
-            assert world.connection("bob") not in connections, "L6: a gone connection is removed"
+# ---- requests that are not repeated --------------------------------------------------------------------
 
 
-def test_a_connect_that_dies_leaves_a_socket_that_nobody_posts_to(stage: Stage) -> None:
-    def begin() -> World:
-        world = stage.world(Shape(sockets=("alice",), listening=("alice",)))
-        world.late.add("bob")
-        return world
+def test_crashed_disconnect_is_cleaned_up_by_the_next_message(tables: Tables) -> None:
+    """API Gateway invokes `$disconnect` at most once; after that only a 410 reveals the stale connection."""
 
-    for point in crash_points(stage.engine, begin, lambda world, client: world.process(client).connect("bob")):
-        with point as world:
-            world.process(skew=1.0).sends("alice", "hi", "1")
-            assert check(world, hears=["alice"], tidy=False).texts == ["hi"]
-            assert not world.frames("bob")
+    def act(harness: Harness, client: DynamoClient) -> None:
+        harness.process(client).disconnect("bob")
+
+    for point in crash_points(tables.engine, tables.harness, act):
+        with point as harness:
+            process = harness.process(skew=1.0, stale=["bob"])
+            process.post_message("alice", "found out", "1")
+            check(harness, subscribers=["alice", "carol"], tidy=False)
+            listening = process.app.stores.subscriptions.subscribers(harness.conversation)
+            connections = {subscription.connection_id for subscription in listening}
+            assert harness.connection_id("bob") not in connections, "L6: a gone connection is removed"
 
 
-def test_a_ticket_is_redeemed_at_most_once_wherever_a_process_dies(stage: Stage) -> None:
-    def begin() -> tuple[World, str]:
-        world = stage.world()
-        given = world.process().app.realtime.tickets.issue(Identity(world.person("bob"), "Bob", TOKENS_EXPIRE))
-        return world, str(given["ticket"])
+def test_crashed_connect_leaves_no_subscription(tables: Tables) -> None:
+    def begin() -> Harness:
+        harness = tables.harness(Setup(sockets=("alice",), subscribed=("alice",)))
+        harness.late_sockets.add("bob")
+        return harness
 
-    def redeem(begun: tuple[World, str], client: DynamoClient) -> None:
-        world, ticket = begun
-        world.process(client).app.realtime.tickets.redeem(ticket)
+    for point in crash_points(
+        tables.engine, begin, lambda harness, client: harness.process(client).connect("bob")
+    ):
+        with point as harness:
+            harness.process(skew=1.0).post_message("alice", "hi", "1")
+            assert check(harness, subscribers=["alice"], tidy=False).texts == ["hi"]
+            assert not harness.pushed_frames("bob")
+
+
+def test_ticket_is_redeemed_at_most_once_despite_a_crash(tables: Tables) -> None:
+    def begin() -> tuple[Harness, str]:
+        harness = tables.harness()
+        given = harness.process().app.realtime.tickets.issue(
+            Identity(harness.participant_id("bob"), "Bob", TOKEN_EXPIRY)
+        )
+        return harness, str(given["ticket"])
+
+    def redeem(begun: tuple[Harness, str], client: DynamoClient) -> None:
+        harness, ticket = begun
+        harness.process(client).app.realtime.tickets.redeem(ticket)
 
     redeemed = []
-    for point in crash_points(stage.engine, begin, redeem):
-        with point as (world, ticket):
-            tickets = world.process(skew=1.0).app.realtime.tickets
+    for point in crash_points(tables.engine, begin, redeem):
+        with point as (harness, ticket):
+            tickets = harness.process(skew=1.0).app.realtime.tickets
             try:
                 identity = tickets.redeem(ticket)
             except ChatError as error:
                 assert error.code == "UNAUTHORIZED"
                 redeemed.append(False)
                 continue
-            assert identity == Identity(world.person("bob"), "Bob", TOKENS_EXPIRE)
+            assert identity == Identity(harness.participant_id("bob"), "Bob", TOKEN_EXPIRY)
             redeemed.append(True)
             with pytest.raises(ChatError):
                 tickets.redeem(ticket)
     assert redeemed == [True, False], "before the effect it is still good, after it it is used up"
 
 
-# ---- clearing away -------------------------------------------------------------------------------------
+# ---- purging -------------------------------------------------------------------------------------------
 
-CROWD = Shape(
-    people=("alice", *(f"guest_{number}x" for number in range(15))), sockets=("alice",), listening=("alice",)
+CROWD = Setup(
+    members=("alice", *(f"guest_{number}x" for number in range(15))), sockets=("alice",), subscribed=("alice",)
 )
 
 
-def said_much(world: World) -> None:
-    """More than one batch of deletes; some events bring a second item and some do not: batches part some pairs."""
-    world.process().update("alice", title="Another")
+def said_much(harness: Harness) -> None:
+    """Send enough for several batches of deletes, with events of one and of two items."""
+    harness.process().update_conversation("alice", title="Another")
     for number in range(15):
-        world.process(skew=number).sends("alice", f"message {number}", f"k{number}")
-    world.process(skew=20.0).leave("guest_3x")
-    world.process(skew=21.0).ban("alice", "guest_4x")
-    world.process(skew=22.0).ban("alice", "a stranger")
-    world.process(skew=23.0).unban("alice", "a stranger")
-    world.process(skew=24.0).invite("alice")
+        harness.process(skew=number).post_message("alice", f"message {number}", f"k{number}")
+    harness.process(skew=20.0).leave("guest_3x")
+    harness.process(skew=21.0).ban("alice", "guest_4x")
+    harness.process(skew=22.0).ban("alice", "a stranger")
+    harness.process(skew=23.0).unban("alice", "a stranger")
+    harness.process(skew=24.0).create_invite("alice")
 
 
-def test_a_sweep_that_dies_anywhere_is_finished_by_the_next_one(stage: Stage) -> None:
-    first = stage.world(CROWD)
-    others = everything_but(stage, first)
+def test_crashed_sweep_is_completed_by_the_next_one(tables: Tables) -> None:
+    first = tables.harness(CROWD)
+    others = everything_but(tables, first)
 
-    def begin() -> World:
-        world = stage.world(CROWD)
-        said_much(world)
-        world.process(skew=30.0).delete("alice")
-        return world
+    def begin() -> Harness:
+        harness = tables.harness(CROWD)
+        said_much(harness)
+        harness.process(skew=30.0).delete_conversation("alice")
+        return harness
 
-    def sweep(world: World, client: DynamoClient) -> None:
-        world.process(client, skew=40.0).app.conversations.lifecycle.purge_due(60.0)
+    def sweep(harness: Harness, client: DynamoClient) -> None:
+        harness.process(client, skew=40.0).app.conversations.lifecycle.purge_due(60.0)
 
     points = 0
-    for point in crash_points(stage.engine, begin, sweep):
-        with point as world:
-            process = world.process(skew=50.0)
+    for point in crash_points(tables.engine, begin, sweep):
+        with point as harness:
+            process = harness.process(skew=50.0)
             process.app.conversations.lifecycle.purge_due(60.0)
-            left = everything_but(stage, first) - others
+            left = everything_but(tables, first) - others
             assert not left, "what belonged to it was left where nobody will find it"
         points += 1
     print(f"sweep: {points} crash points")  # noqa: T201 — shown with -rP: how much was proved
     assert points >= 8
 
 
-def everything_but(stage: Stage, world: World) -> set[str]:
-    """The keys of all conversations' items except this one's."""
-    assert isinstance(stage.engine, MemoryStore)
-    # A visit of retention to what is no more is dropped when it is due (test_retention.py).
-    keys = [key for key in stage.engine.keys(stage.conversations_table) if not key.startswith("RETENTION ")]
-    return {key for key in keys if world.conversation not in key}
+def everything_but(tables: Tables, harness: Harness) -> set[str]:
+    """Return the keys of all other conversations' items."""
+    assert isinstance(tables.engine, MemoryStore)
+    # A retention check of a purged conversation is dropped when it is due (test_retention.py).
+    keys = [key for key in tables.engine.keys(tables.conversations_table) if not key.startswith("RETENTION ")]
+    return {key for key in keys if harness.conversation not in key}
 
 
-def test_a_conversation_left_by_all_is_swept_after_thirty_days(stage: Stage) -> None:
-    shape = Shape(people=("alice",), sockets=(), listening=())
-    first = stage.world(shape)
-    others = everything_but(stage, first)
-    world = stage.world(shape)
-    world.process().leave("alice")
-    month = stage.settings.timing.closed_retention
-    world.process(skew=month - 60.0).app.conversations.lifecycle.purge_due(60.0)
-    assert check(world).state == "closed"
-    world.process(skew=month + 60.0).app.conversations.lifecycle.purge_due(60.0)
-    assert check(world).state is None
-    assert everything_but(stage, first) == others
+def test_closed_conversation_is_purged_after_thirty_days(tables: Tables) -> None:
+    shape = Setup(members=("alice",), sockets=(), subscribed=())
+    first = tables.harness(shape)
+    others = everything_but(tables, first)
+    harness = tables.harness(shape)
+    harness.process().leave("alice")
+    month = tables.settings.timing.closed_retention
+    harness.process(skew=month - 60.0).app.conversations.lifecycle.purge_due(60.0)
+    assert check(harness).state == "closed"
+    harness.process(skew=month + 60.0).app.conversations.lifecycle.purge_due(60.0)
+    assert check(harness).state is None
+    assert everything_but(tables, first) == others
 
 
-# ---- a creation in several steps -----------------------------------------------------------------------
+# ---- creation in several steps -------------------------------------------------------------------------
 
 DAY = 24 * 3600.0
 GUESTS = tuple(f"guest_{number}x" for number in range(59))
 SOME = ("alice", GUESTS[0], GUESTS[-1])
-NOBODY_YET = Shape(people=("alice",), strangers=GUESTS, sockets=(), listening=())
+NOBODY_YET = Setup(members=("alice",), non_members=GUESTS, sockets=(), subscribed=())
 
 
-def creations_that_die(stage: Stage) -> Iterator[CrashPoint[World]]:
-    """At each of the steps, but not at the many reads of the fan-out that follows them."""
-    return islice(crash_points(stage.engine, lambda: stage.world(NOBODY_YET), create_many), STEPS_OF_MANY)
+def creations_that_die(tables: Tables) -> Iterator[CrashPoint[Harness]]:
+    """Crash at each step, but not at the many reads of the fan-out that follows."""
+    return islice(crash_points(tables.engine, lambda: tables.harness(NOBODY_YET), create_many), STEPS_OF_MANY)
 
 
-def create_many(world: World, client: DynamoClient) -> None:
-    world.process(client).create("alice", GUESTS)
+def create_many(harness: Harness, client: DynamoClient) -> None:
+    harness.process(client).create_conversation("alice", GUESTS)
 
 
 def made(process: Process) -> str | None:
-    """The conversation that was made besides the world's own, as all of its people find it in their lists."""
+    """Return the created conversation, after checking that it is in the lists of all its participants."""
     found = set()
     for name in SOME:
-        listed = {each["conversation_id"] for each in process.listing(name)} - {process.world.conversation}
+        listed = {conversation["conversation_id"] for conversation in process.list_conversations(name)} - {
+            process.harness.conversation
+        }
         found.add(listed.pop() if listed else None)
     assert len(found) == 1, "some of its people see it and some do not"
     return found.pop()
 
 
-def test_what_a_dead_creation_left_is_invisible_or_whole_and_expires_as_a_whole(stage: Stage) -> None:
+def test_crashed_creation_is_invisible_or_complete_and_expires_completely(tables: Tables) -> None:
     seen = []
-    for point in creations_that_die(stage):
-        with point as world:
-            seen.append(made(world.process(skew=1.0)) is not None)
-            lasting = {made(world.process(skew=DAY + 60.0)), world.conversation}
-            # What had begun to last by then is cleared away a day later.
-            swept = world.process(skew=2 * DAY + 60.0)
+    for point in creations_that_die(tables):
+        with point as harness:
+            seen.append(made(harness.process(skew=1.0)) is not None)
+            lasting = {made(harness.process(skew=DAY + 60.0)), harness.conversation}
+            # A conversation that had become permanent is purged a day later.
+            swept = harness.process(skew=2 * DAY + 60.0)
             swept.app.conversations.lifecycle.purge_due(60.0)
             for name in SOME:
-                places = swept.app.stores.memberships.memberships_of(world.person(name))
-                assert {each.conversation_id for each in places} <= lasting, "a part of it would stay for ever"
+                places = swept.app.stores.memberships.memberships_of(harness.participant_id(name))
+                assert {place.conversation_id for place in places} <= lasting, "a part of it would stay for ever"
     assert seen == sorted(seen), "it becomes visible once"
     assert {*seen} == {False, True}
     print(f"create with many, looked at a day later: {len(seen)} crash points")  # noqa: T201 — shown with -rP
 
 
-def test_a_creation_that_died_when_it_was_visible_lasts_once_anybody_uses_it(stage: Stage) -> None:
+def test_visible_crashed_creation_is_kept_once_it_is_used(tables: Tables) -> None:
     used = 0
-    for point in creations_that_die(stage):
-        with point as world:
-            conversation = made(world.process(skew=1.0))
+    for point in creations_that_die(tables):
+        with point as harness:
+            conversation = made(harness.process(skew=1.0))
             if conversation is None:
                 continue
             used += 1
-            other = replace(world, conversation=conversation, posts=[], answers=[])
-            other.process(skew=2.0).sends(GUESTS[7], "hello", "k")
-            other.process(skew=DAY + 60.0).sends(GUESTS[-1], "still here", "k")
+            other = replace(harness, conversation=conversation, posts=[], responses=[])
+            other.process(skew=2.0).post_message(GUESTS[7], "hello", "k")
+            other.process(skew=DAY + 60.0).post_message(GUESTS[-1], "still here", "k")
             assert check(other, tidy=False).texts == ["hello", "still here"]
-            assert len(other.process(skew=DAY + 60.0).view("alice")["participants"]) == 60
+            assert len(other.process(skew=DAY + 60.0).get_conversation("alice")["participants"]) == 60
     assert used >= 3

@@ -1,6 +1,6 @@
-"""A store call that fails, at any place of any request: throttled, unreachable, lost after its effect, in part.
+"""A failed store call at any point of any request: throttled, unreachable, lost after its effect, or partial.
 
-The client hears of it at most by an error that says that repeating helps, and repeats.
+The client receives at most a retryable error, and repeats.
 """
 
 from typing import Any
@@ -23,10 +23,10 @@ from local.faults.plans import (
     unprocessed,
 )
 from local.faults.recording import Journal, RecordingClient
-from tests.invariants.cases import READS, WRITES, Case, judge_the_end
-from tests.invariants.changing_cases import CHANGING
+from tests.invariants.cases import READS, WRITES, Case, verify_end
+from tests.invariants.harness import Harness, Tables
 from tests.invariants.interleaving import error_of
-from tests.invariants.world import Stage, World
+from tests.invariants.update_cases import UPDATES
 
 FAULTS = {
     "throttled": THROTTLED,
@@ -34,14 +34,14 @@ FAULTS = {
     "failed after its effect": INTERNAL_ERROR_AFTER,
     "timed out after its effect": READ_TIMEOUT_AFTER,
 }
-CASES = [*WRITES, *CHANGING, *READS]
+CASES = [*WRITES, *UPDATES, *READS]
 HELPS_TO_REPEAT = ("UNAVAILABLE", "CONVERSATION_BUSY")
 
 
 class InPart(Layer):
-    """Lets call `number` be served in part, or meet a transaction that is under way.
+    """Serves call `number` in part, or with a conflict.
 
-    A query ends its page early, a batch hands something back, a write conflicts.
+    A query ends its page early, a batch returns unprocessed keys, a write conflicts.
     """
 
     def __init__(self, inner: DynamoClient, number: int) -> None:
@@ -50,7 +50,7 @@ class InPart(Layer):
         self.happened = False
 
     def call(self, call: Call) -> Any:
-        """Carry it out, or only a part of it."""
+        """Forward the call, or only a part of it."""
         if call.number != self._number or call.operation == "get_item":
             return self.forward(call)
         self.happened = True
@@ -66,18 +66,18 @@ class InPart(Layer):
         return getattr(FaultyClient(self._inner, plan), call.operation)(**call.arguments)
 
 
-def calls_of(case: Case, stage: Stage) -> int:
-    """How many store calls the request makes in peace."""
+def calls_of(case: Case, tables: Tables) -> int:
+    """Return the number of store calls of the request without faults."""
     journal = Journal()
-    world = case.begin(stage.world(case.shape))
-    case.act(world.process(RecordingClient(stage.engine, journal), skew=case.later, lost=case.lost))
-    return journal.count() if case.points is None else case.points // 2
+    harness = case.begin(tables.harness(case.setup))
+    case.act(harness.process(RecordingClient(tables.engine, journal), skew=case.delay, stale=case.stale))
+    return journal.count() if case.crash_points is None else case.crash_points // 2
 
 
-def request(case: Case, world: World, client: DynamoClient | None, again: float = 0.0) -> str | None:
-    """Make the request; the code of the error that answers it, and of nothing else than an answer."""
+def request(case: Case, harness: Harness, client: DynamoClient | None, again: float = 0.0) -> str | None:
+    """Make the request and return its error code; any exception but a ChatError is a failure."""
     try:
-        answer = case.act(world.process(client, skew=case.later + again, lost=case.lost))
+        answer = case.act(harness.process(client, skew=case.delay + again, stale=case.stale))
     except ChatError as error:
         return error.code
     code = error_of(answer)
@@ -86,40 +86,40 @@ def request(case: Case, world: World, client: DynamoClient | None, again: float 
     return code
 
 
-def repeat(case: Case, world: World) -> None:
+def repeat(case: Case, harness: Harness) -> None:
     for again in range(1, 4):
-        code = request(case, world, None, again=float(again))
+        code = request(case, harness, None, again=float(again))
         if code not in HELPS_TO_REPEAT:
-            assert code is None or code in case.already, f"the repeat ended in {code}"
+            assert code is None or code in case.accepted_codes, f"the repeat ended in {code}"
             return
     raise AssertionError("repeating does not help")
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_after_a_failure_anywhere_a_repeat_does_it_once(stage: Stage, case: Case, fault: Fault) -> None:
-    for number in range(1, calls_of(case, stage) + 1):
-        world = case.begin(stage.world(case.shape))
+def test_repeat_after_a_failed_call_takes_effect_once(tables: Tables, case: Case, fault: Fault) -> None:
+    for number in range(1, calls_of(case, tables) + 1):
+        harness = case.begin(tables.harness(case.setup))
         try:
-            code = request(case, world, FaultyClient(stage.engine, nth(number, fault)))
+            code = request(case, harness, FaultyClient(tables.engine, nth(number, fault)))
             assert code is None or code in HELPS_TO_REPEAT, f"the failure was told as {code}"
             if code is not None:
-                repeat(case, world)
-            judge_the_end(case, world)
+                repeat(case, harness)
+            verify_end(case, harness)
         except BaseException as error:
             error.add_note(f"this was with store call {number} failing")
             raise
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_a_call_that_is_done_in_part_or_conflicts_once_is_not_noticed(stage: Stage, case: Case) -> None:
+def test_partial_batch_or_single_conflict_is_retried(tables: Tables, case: Case) -> None:
     happened = 0
-    for number in range(1, calls_of(case, stage) + 1):
-        world = case.begin(stage.world(case.shape))
-        client = InPart(stage.engine, number)
+    for number in range(1, calls_of(case, tables) + 1):
+        harness = case.begin(tables.harness(case.setup))
+        client = InPart(tables.engine, number)
         try:
-            assert request(case, world, client) is None
-            judge_the_end(case, world)
+            assert request(case, harness, client) is None
+            verify_end(case, harness)
         except BaseException as error:
             error.add_note(f"this was with store call {number} done in part")
             raise
@@ -127,14 +127,14 @@ def test_a_call_that_is_done_in_part_or_conflicts_once_is_not_noticed(stage: Sta
     assert happened >= 1
 
 
-def test_a_sweep_in_parts_clears_all_away(stage: Stage) -> None:
+def test_sweep_with_partial_batches_purges_everything(tables: Tables) -> None:
     for number in range(1, 16):
-        world = stage.world()
-        world.process().sends("alice", "hi", "k")
-        world.process().delete("alice")
-        client = InPart(stage.engine, number)
-        world.process(client, skew=1.0).app.conversations.lifecycle.purge_due(60.0)
-        # A visit of retention to what is no more is dropped when it is due (test_retention.py).
-        stored = [key for key in world.items() if key.table == stage.conversations_table]
+        harness = tables.harness()
+        harness.process().post_message("alice", "hi", "k")
+        harness.process().delete_conversation("alice")
+        client = InPart(tables.engine, number)
+        harness.process(client, skew=1.0).app.conversations.lifecycle.purge_due(60.0)
+        # A retention check of a purged conversation is dropped when it is due (test_retention.py).
+        stored = [key for key in harness.items() if key.table == tables.conversations_table]
         left = [key for key in stored if key.pk != "RETENTION"]
         assert not left, f"with store call {number} done in part, {left} was left"

@@ -1,7 +1,7 @@
-"""Erasure beside whatever others do in the conversation at the same time.
+"""Erasure concurrent with other requests of the conversation.
 
-Two ways each: the other has read all that it decides upon, and before it writes, all of the erasure happens; and
-the other does it before each of the writes of the erasure in turn. Then some schedules by chance.
+In both orders: the other request has read everything that it depends on, and the whole erasure runs before its
+write; and the other request runs before each write of the erasure in turn. Then some schedules with a fixed seed.
 """
 
 from __future__ import annotations
@@ -13,206 +13,204 @@ from typing import Any
 import pytest
 
 from chalicelib.core.model.privacy import erasure_id
-from tests.invariants.erasing import AT_ONCE, LIVELY, erase, eraser, finish, in_history, nothing_is_left
-from tests.invariants.interleaving import Act, Ends, interleave
-from tests.invariants.meanwhile import Meanwhile, code_of
-from tests.invariants.memory import MemoryStore
-from tests.invariants.world import Process, Stage, World
+from tests.invariants.erasure_scenario import AT_ONCE, LIVELY, erase, eraser, finish, in_history, nothing_is_left
+from tests.invariants.harness import Harness, Process, Tables
+from tests.invariants.interleaving import Act, Results, interleave
+from tests.invariants.interrupt import Interrupt, error_code
+from tests.support.memory_store import MemoryStore
 
 SAMPLES = 12
 IN_TIME = replace(AT_ONCE, erasure_grace=60.0)
 TEXTS = ("what bob said", "what bob meant")
 OTHERS: dict[str, Act] = {
-    "send": lambda p: p.sends("carol", "of carol", "k"),
-    "react": lambda p: p.react("carol", 2, "🎉"),
-    "unreact": lambda p: p.unreact("carol", 2, "👍"),
-    "edit": lambda p: p.edit("carol", 5, "of carol"),
-    "react to what mentions him": lambda p: p.react("alice", 5, "🎉"),
-    "delete": lambda p: p.take_back("alice", 2),
-    "update": lambda p: p.update("alice", title="Another"),
+    "send": lambda p: p.post_message("carol", "of carol", "k"),
+    "react": lambda p: p.add_reaction("carol", 2, "🎉"),
+    "unreact": lambda p: p.remove_reaction("carol", 2, "👍"),
+    "edit": lambda p: p.edit_message("carol", 5, "of carol"),
+    "react to what mentions him": lambda p: p.add_reaction("alice", 5, "🎉"),
+    "delete": lambda p: p.delete_message("alice", 2),
+    "update": lambda p: p.update_conversation("alice", title="Another"),
     "leave": lambda p: p.leave("alice"),
-    "remove": lambda p: p.remove("alice", "bob"),
+    "remove": lambda p: p.remove_participant("alice", "bob"),
     "mute": lambda p: p.mute("alice", "bob"),
 }
-"""What the others do; by itself, each of it succeeds."""
+"""Requests of the other members; each succeeds on its own."""
 WAYS = pytest.mark.parametrize("name", OTHERS)
 
 
-def bob_said(world: World) -> None:
-    """A message of bob's that was edited and reacted to, and an answer to it by carol, which was edited too."""
-    process = world.process()
-    said = process.sends("bob", "what bob said", "1")["sequence_id"]
-    process.edit("bob", said, "what bob meant")
-    process.react("carol", said, "👍")
-    process.says("carol", "message", client_message_id="m", content="hello bob", mentions=[world.person("bob")])
-    process.edit("carol", 5, "hello again")
+def bob_said(harness: Harness) -> None:
+    """Create a message of bob's with an edit and a reaction, and an edited reply of carol's."""
+    process = harness.process()
+    sent = process.post_message("bob", "what bob said", "1")["sequence_id"]
+    process.edit_message("bob", sent, "what bob meant")
+    process.add_reaction("carol", sent, "👍")
+    process.send_frame(
+        "carol", "message", client_message_id="m", content="hello bob", mentions=[harness.participant_id("bob")]
+    )
+    process.edit_message("carol", 5, "hello again")
 
 
-def run(stage: Stage, acts: dict[str, Act], judge: Callable[[World, Ends], Any]) -> None:
-    interleave(stage, LIVELY, acts, judge, arrange=bob_said, samples=SAMPLES, timing=AT_ONCE)
+def run(tables: Tables, acts: dict[str, Act], judge: Callable[[Harness, Results], Any]) -> None:
+    interleave(tables, LIVELY, acts, judge, arrange=bob_said, samples=SAMPLES, timing=AT_ONCE)
 
 
-def leave(world: World) -> float | None:
-    """Only begin: bob is gone, and nothing was gone through."""
-    process = eraser(world, timing=IN_TIME)
-    process.app.privacy.jobs.erase(process.caller("bob"))
-    return process.app.privacy.erasure.run(erasure_id(world.person("bob")), 60.0)
+def leave(harness: Harness) -> float | None:
+    """Start the erasure: bob has left, and nothing is rewritten yet."""
+    process = eraser(harness, timing=IN_TIME)
+    process.app.privacy.jobs.erase(process.principal("bob"))
+    return process.app.privacy.erasure.run(erasure_id(harness.participant_id("bob")), 60.0)
 
 
-def lived(stage: Stage) -> World:
-    world = stage.world(LIVELY)
-    bob_said(world)
-    return world
+def lived(tables: Tables) -> Harness:
+    harness = tables.harness(LIVELY)
+    bob_said(harness)
+    return harness
 
 
 @WAYS
 @pytest.mark.parametrize("has_left", [False, True], ids=["all of it", "after they left"])
-def test_what_was_read_before_the_erasure_is_not_written_back_after_it(
-    stage: Stage, name: str, has_left: bool
-) -> None:
+def test_append_does_not_restore_values_read_before_erasure(tables: Tables, name: str, has_left: bool) -> None:
     writes = 0
     while True:
         writes += 1
-        world = lived(stage)
+        harness = lived(tables)
         if has_left:
-            leave(world)
+            leave(harness)
 
-        def meanwhile(world: World = world) -> None:
+        def meanwhile(harness: Harness = harness) -> None:
             if has_left:
-                finish(eraser(world, skew=200.0, timing=IN_TIME))
+                finish(eraser(harness, skew=200.0, timing=IN_TIME))
             else:
-                erase(eraser(world))
+                erase(eraser(harness))
 
-        client = Meanwhile(stage.engine, writes, meanwhile)
-        code = code_of(OTHERS[name], world.process(client, skew=150.0))
-        if not client.came:
+        client = Interrupt(tables.engine, writes, meanwhile)
+        code = error_code(OTHERS[name], harness.process(client, skew=150.0))
+        if not client.has_run:
             assert writes > 1 or has_left, "who is not there any more is found to be so before anything is written"
             return
         assert code in (None, "VALIDATION_FAILED", "NOT_FOUND")
-        nothing_is_left(world, secrets=TEXTS)
+        nothing_is_left(harness, secrets=TEXTS)
 
 
 @WAYS
-def test_what_others_do_while_bob_is_erased_is_neither_lost_nor_does_it_bring_anything_back(
-    stage: Stage, name: str
-) -> None:
+def test_concurrent_changes_are_kept_and_restore_nothing(tables: Tables, name: str) -> None:
     writes = 0
     while True:
         writes += 1
-        world = lived(stage)
+        harness = lived(tables)
         codes: list[str | None] = []
 
-        def other(world: World = world, codes: list[str | None] = codes) -> None:
-            codes.append(code_of(OTHERS[name], world.process(skew=150.0)))
+        def other(harness: Harness = harness, codes: list[str | None] = codes) -> None:
+            codes.append(error_code(OTHERS[name], harness.process(skew=150.0)))
 
-        client = Meanwhile(stage.engine, writes, other)
-        erase(eraser(world, client))
-        if not client.came:
+        client = Interrupt(tables.engine, writes, other)
+        erase(eraser(harness, client))
+        if not client.has_run:
             assert writes > 5
             return
-        nothing_is_left(world, secrets=TEXTS)
-        events = in_history(world, "carol")
-        assert [each["type"] for each in events].count("participant_erased") == 1
+        nothing_is_left(harness, secrets=TEXTS)
+        events = in_history(harness, "carol")
+        assert [event["type"] for event in events].count("participant_erased") == 1
         if name in ("send", "edit"):
             assert codes == [None]
-            messages = world.process(skew=501.0).messages("carol")["messages"]
-            assert "of carol" in [each.get("content") for each in messages]
+            messages = harness.process(skew=501.0).list_messages("carol")["messages"]
+            assert "of carol" in [message.get("content") for message in messages]
 
 
 @pytest.mark.parametrize("first", ["ban", "unban"])
-def test_a_ban_beside_an_erasure_holds_and_names_nobody(stage: Stage, first: str) -> None:
+def test_ban_concurrent_with_erasure_holds_without_a_name(tables: Tables, first: str) -> None:
     acts: dict[str, Act] = {"ban": lambda p: p.ban("alice", "bob"), "unban": lambda p: p.unban("alice", "bob")}
     writes = 0
     while True:
         writes += 1
-        world = lived(stage)
+        harness = lived(tables)
         codes: list[str | None] = []
         if first == "unban":
-            world.process(skew=50.0).ban("alice", "bob")
+            harness.process(skew=50.0).ban("alice", "bob")
 
-        def other(world: World = world, codes: list[str | None] = codes) -> None:
-            codes.append(code_of(acts[first], world.process(skew=150.0)))
+        def other(harness: Harness = harness, codes: list[str | None] = codes) -> None:
+            codes.append(error_code(acts[first], harness.process(skew=150.0)))
 
-        client = Meanwhile(stage.engine, writes, other)
-        erase(eraser(world, client))
-        if not client.came:
+        client = Interrupt(tables.engine, writes, other)
+        erase(eraser(harness, client))
+        if not client.has_run:
             assert writes > 5
             return
-        assert world.process().app.privacy.erasure.status(world.process().caller("bob"))["status"] == "done"
-        assert isinstance(stage.engine, MemoryStore)
-        if stage.engine.holding(world.person("bob")):
+        assert harness.process().app.privacy.erasure.status(harness.process().principal("bob"))["status"] == "done"
+        assert isinstance(tables.engine, MemoryStore)
+        if tables.engine.holding(harness.participant_id("bob")):
             assert first == "ban", "who lifts a ban names nobody"
-            # It came after the last look at where they are: then it is of later, and goes with a later erasure.
-            erase(eraser(world, skew=450.0))
-        nothing_is_left(world, secrets=TEXTS)
-        bans = world.process(skew=500.0).bans("alice")
+            # It joined after the last lookup of memberships: a later erasure covers it.
+            erase(eraser(harness, skew=450.0))
+        nothing_is_left(harness, secrets=TEXTS)
+        bans = harness.process(skew=500.0).list_bans("alice")
         assert len(bans) == (1 if first == "ban" else 0)
 
 
 @pytest.mark.parametrize("how", ["sends", "edits"])
-def test_a_mention_that_was_checked_before_they_left_is_erased_as_well(stage: Stage, how: str) -> None:
+def test_mention_checked_before_departure_is_erased(tables: Tables, how: str) -> None:
     def mentions(process: Process) -> object:
-        bob = process.world.person("bob")
+        bob = process.harness.participant_id("bob")
         if how == "edits":
-            return process.edit("carol", 5, "hey bob", mentions=[bob])
-        return process.says("carol", "message", client_message_id="k", content="hey bob", mentions=[bob])
+            return process.edit_message("carol", 5, "hey bob", mentions=[bob])
+        return process.send_frame("carol", "message", client_message_id="k", content="hey bob", mentions=[bob])
 
     for writes in (1, 2):
-        world = lived(stage)
+        harness = lived(tables)
         waits: list[float | None] = []
 
-        def leaves(world: World = world, waits: list[float | None] = waits) -> None:
-            waits.append(leave(world))
+        def leaves(harness: Harness = harness, waits: list[float | None] = waits) -> None:
+            waits.append(leave(harness))
 
-        client = Meanwhile(stage.engine, writes, leaves)
-        code = code_of(mentions, world.process(client, skew=100.0))
-        assert client.came
+        client = Interrupt(tables.engine, writes, leaves)
+        code = error_code(mentions, harness.process(client, skew=100.0))
+        assert client.has_run
         assert code in (None, "VALIDATION_FAILED")
         assert None not in waits, "somebody may be about to mention them"
-        finish(eraser(world, skew=200.0, timing=IN_TIME))
-        nothing_is_left(world, secrets=TEXTS)
+        finish(eraser(harness, skew=200.0, timing=IN_TIME))
+        nothing_is_left(harness, secrets=TEXTS)
 
 
 @pytest.mark.parametrize("how", ["joins", "is added", "creates"])
-def test_who_comes_in_while_they_are_erased_is_in_before_or_after_and_never_missed(stage: Stage, how: str) -> None:
+def test_join_concurrent_with_erasure_is_before_or_after_it(tables: Tables, how: str) -> None:
     acts: dict[str, Act] = {
         "joins": lambda p: p.join("dave"),
-        "is added": lambda p: p.add("alice", "dave"),
-        "creates": lambda p: p.create("dave", ["carol"]),
+        "is added": lambda p: p.add_participant("alice", "dave"),
+        "creates": lambda p: p.create_conversation("dave", ["carol"]),
     }
 
-    def judge(world: World, ends: Ends) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
         came = ends.succeeded("dave comes", "ERASURE_RUNNING", "CONVERSATION_BUSY")
         assert ends.succeeded("erase")
-        if came and world.process(skew=400.0).listing("dave"):
-            # They came when all was done, as somebody new.
-            erase(eraser(world, skew=450.0), "dave")
-        nothing_is_left(world, "dave", ["nothing"])
+        if came and harness.process(skew=400.0).list_conversations("dave"):
+            # They joined after the erasure, as a new participant.
+            erase(eraser(harness, skew=450.0), "dave")
+        nothing_is_left(harness, "dave", ["nothing"])
 
-    run(stage, {"erase": lambda p: erase(p, "dave"), "dave comes": acts[how]}, judge)
+    run(tables, {"erase": lambda p: erase(p, "dave"), "dave comes": acts[how]}, judge)
 
 
-def test_two_that_do_the_same_at_once_do_no_harm(stage: Stage) -> None:
+def test_two_workers_on_one_erasure_do_no_harm(tables: Tables) -> None:
     def works(process: Process) -> object:
         for _ in range(20):
-            if process.app.privacy.erasure.run(erasure_id(process.world.person("bob")), 60.0) is None:
+            if process.app.privacy.erasure.run(erasure_id(process.harness.participant_id("bob")), 60.0) is None:
                 return True
         return False
 
-    def judge(world: World, ends: Ends) -> None:
-        assert ends.successes("CONVERSATION_BUSY")
-        finish(eraser(world, skew=200.0))
-        nothing_is_left(world, secrets=TEXTS)
-        types = [each["type"] for each in in_history(world)]
+    def judge(harness: Harness, ends: Results) -> None:
+        assert ends.succeeded_names("CONVERSATION_BUSY")
+        finish(eraser(harness, skew=200.0))
+        nothing_is_left(harness, secrets=TEXTS)
+        types = [event["type"] for event in in_history(harness)]
         assert types.count("participant_erased") == 1
         assert types.count("participant_left") == 1
-        status = eraser(world).app.privacy.erasure.status(world.process().caller("bob"))
+        status = eraser(harness).app.privacy.erasure.status(harness.process().principal("bob"))
         assert (status["conversations_done"], status["conversations_total"]) == (1, 1)
 
-    def arrange(world: World) -> None:
-        bob_said(world)
-        process = eraser(world)
-        process.app.privacy.jobs.erase(process.caller("bob"))
+    def arrange(harness: Harness) -> None:
+        bob_said(harness)
+        process = eraser(harness)
+        process.app.privacy.jobs.erase(process.principal("bob"))
 
     acts: dict[str, Act] = {"one": works, "another": works}
-    interleave(stage, LIVELY, acts, judge, arrange=arrange, samples=3 * SAMPLES, timing=AT_ONCE)
+    interleave(tables, LIVELY, acts, judge, arrange=arrange, samples=3 * SAMPLES, timing=AT_ONCE)

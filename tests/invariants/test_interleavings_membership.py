@@ -1,29 +1,29 @@
-"""Coming, going, roles and the end of a conversation, beside each other and beside sending: every interleaving."""
+"""Joining, leaving, roles and deletion, concurrent with each other and with sends, in every interleaving."""
 
 from dataclasses import replace
 
 import pytest
 
 from tests.invariants.checker import check
-from tests.invariants.interleaving import Act, Ends, Store, interleave
-from tests.invariants.world import PEOPLE, Process, Shape, Stage, World
+from tests.invariants.harness import MEMBERS, Harness, Process, Setup, Tables
+from tests.invariants.interleaving import Act, Results, Store, interleave
 
-BOTH = pytest.mark.parametrize("store", [Store.ATOMIC, Store.HELD])
-OPEN = Shape(strangers=("dave", "erin"), is_open=True)
-TWO = Shape(people=("alice", "bob"), sockets=("alice", "bob"), listening=("alice", "bob"))
-TWO_OWNERS = Shape(roles=(("bob", "owner"),))
+BOTH = pytest.mark.parametrize("store", [Store.ATOMIC, Store.LOCKED])
+OPEN = Setup(non_members=("dave", "erin"), is_open=True)
+TWO = Setup(members=("alice", "bob"), sockets=("alice", "bob"), subscribed=("alice", "bob"))
+TWO_OWNERS = Setup(roles=(("bob", "owner"),))
 
 
 def sends(socket: str) -> Act:
-    return lambda process: process.writes(socket, f"of {socket}", "k")
+    return lambda process: process.send_message(socket, f"of {socket}", "k")
 
 
 def leaves(name: str) -> Act:
     return lambda process: process.leave(name)
 
 
-def removes(name: str, whom: str) -> Act:
-    return lambda process: process.remove(name, whom)
+def removes(name: str, target: str) -> Act:
+    return lambda process: process.remove_participant(name, target)
 
 
 def joins(name: str) -> Act:
@@ -31,223 +31,230 @@ def joins(name: str) -> Act:
 
 
 def some_of(store: Store, count: int) -> int | None:
-    """Everything where transactions are atomic, and so many schedules where they conflict."""
+    """All schedules with atomic transactions, as many samples with conflicts."""
     return None if store is Store.ATOMIC else count
 
 
-def and_then_alice_sends(world: World) -> None:
-    world.process(skew=30.0).sends("alice", "afterwards", "afterwards")
+def and_then_alice_sends(harness: Harness) -> None:
+    harness.process(skew=30.0).post_message("alice", "afterwards", "afterwards")
 
 
-# ---- beside sending ------------------------------------------------------------------------------------
+# ---- concurrent with sends -----------------------------------------------------------------------------
 
 
 @BOTH
-def test_who_leaves_while_sending_is_in_the_log_before_leaving_or_not_at_all(
-    stage: Stage, engine_stage: Stage, store: Store
+def test_message_concurrent_with_leaving_is_before_it_or_rejected(
+    tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
-    def judge(world: World, ends: Ends) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
         sent = ends.succeeded("bob sends", "NOT_FOUND")
         left = ends.succeeded("bob leaves")
-        verdict = check(world, hears=PEOPLE)
+        verdict = check(harness, subscribers=MEMBERS)
         assert verdict.texts == (["of bob"] if sent else [])
         assert ("participant_left" in verdict.types) == left
-        assert bool(world.frames("bob", "conversation_removed")) == left
+        assert bool(harness.pushed_frames("bob", "conversation_removed")) == left
 
     acts = {"bob sends": sends("bob"), "bob leaves": leaves("bob")}
-    interleave(stage, Shape(), acts, judge, store=store, samples=some_of(store, 40), engine_stage=engine_stage)
+    interleave(tables, Setup(), acts, judge, store=store, samples=some_of(store, 40), engine_tables=engine_tables)
 
 
 @BOTH
 @pytest.mark.parametrize("sender", ["bob", "carol"], ids=["removed", "another"])
-def test_who_is_removed_while_somebody_sends_hears_nothing_from_then_on(
-    stage: Stage, engine_stage: Stage, store: Store, sender: str
+def test_member_removed_during_a_send_receives_nothing_after_the_removal(
+    tables: Tables, engine_tables: Tables, store: Store, sender: str
 ) -> None:
-    def judge(world: World, ends: Ends) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
         sent = ends.succeeded(f"{sender} sends", *["NOT_FOUND"] if sender == "bob" else [])
         removed = ends.succeeded("alice removes bob")
-        and_then_alice_sends(world)
-        verdict = check(world, hears=PEOPLE)
+        and_then_alice_sends(harness)
+        verdict = check(harness, subscribers=MEMBERS)
         assert verdict.texts == ([f"of {sender}"] if sent else []) + ["afterwards"]
-        assert bool(world.frames("bob", "conversation_removed")) == removed
+        assert bool(harness.pushed_frames("bob", "conversation_removed")) == removed
 
     acts = {f"{sender} sends": sends(sender), "alice removes bob": removes("alice", "bob")}
-    interleave(stage, Shape(), acts, judge, store=store, samples=some_of(store, 40), engine_stage=engine_stage)
+    interleave(tables, Setup(), acts, judge, store=store, samples=some_of(store, 40), engine_tables=engine_tables)
 
 
 @BOTH
-def test_what_is_sent_while_the_conversation_is_deleted_is_before_the_end_or_refused(
-    stage: Stage, engine_stage: Stage, store: Store
+def test_message_concurrent_with_deletion_is_before_it_or_rejected(
+    tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
-    def judge(world: World, ends: Ends) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
         sent = ends.succeeded("bob sends", "NOT_FOUND")
         deleted = ends.succeeded("alice deletes")
-        verdict = check(world, hears=PEOPLE)
+        verdict = check(harness, subscribers=MEMBERS)
         assert verdict.texts == (["of bob"] if sent else [])
         assert verdict.state == ("deleted" if deleted else "live")
 
-    acts: dict[str, Act] = {"bob sends": sends("bob"), "alice deletes": lambda process: process.delete("alice")}
-    interleave(stage, Shape(), acts, judge, store=store, samples=some_of(store, 40), engine_stage=engine_stage)
+    acts: dict[str, Act] = {
+        "bob sends": sends("bob"),
+        "alice deletes": lambda process: process.delete_conversation("alice"),
+    }
+    interleave(tables, Setup(), acts, judge, store=store, samples=some_of(store, 40), engine_tables=engine_tables)
 
 
-def test_who_leaves_and_returns_while_somebody_sends_has_the_pointer_of_before(
-    stage: Stage, engine_stage: Stage
-) -> None:
+def test_read_pointer_survives_leaving_and_returning_during_a_send(tables: Tables, engine_tables: Tables) -> None:
     def leaves_and_returns(process: Process) -> object:
         process.leave("bob")
         return process.join("bob")
 
-    def judge(world: World, ends: Ends) -> None:
-        assert ends.successes() == ["carol sends", "bob leaves and returns"]
-        verdict = check(world, hears=("alice", "carol"))
-        (listed,) = world.process().listing("bob")
+    def judge(harness: Harness, ends: Results) -> None:
+        assert ends.succeeded_names() == ["carol sends", "bob leaves and returns"]
+        verdict = check(harness, subscribers=("alice", "carol"))
+        (listed,) = harness.process().list_conversations("bob")
         assert (listed["read_up_to"], listed["unread_count"]) == (1, 1)
-        assert len(verdict.story.events) == 4
+        assert len(verdict.log.events) == 4
 
     acts = {"carol sends": sends("carol"), "bob leaves and returns": leaves_and_returns}
-    interleave(stage, replace(OPEN, strangers=()), acts, judge, samples=80, engine_stage=engine_stage)
+    interleave(tables, replace(OPEN, non_members=()), acts, judge, samples=80, engine_tables=engine_tables)
 
 
 @BOTH
-def test_a_pointer_that_moves_while_its_owner_leaves_is_where_it_was_when_they_return(
-    stage: Stage, engine_stage: Stage, store: Store
-) -> None:
-    def arrange(world: World) -> None:
-        world.process().writes("alice", "news", "news")
+def test_read_pointer_moved_during_leaving_is_kept(tables: Tables, engine_tables: Tables, store: Store) -> None:
+    def arrange(harness: Harness) -> None:
+        harness.process().send_message("alice", "news", "news")
 
-    def judge(world: World, ends: Ends) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
         read = ends.succeeded("bob reads", "NOT_FOUND")
         if ends.succeeded("bob leaves"):
-            world.process(skew=30.0).join("bob")
-        check(world, hears=("alice", "carol"))
-        (listed,) = world.process().listing("bob")
+            harness.process(skew=30.0).join("bob")
+        check(harness, subscribers=("alice", "carol"))
+        (listed,) = harness.process().list_conversations("bob")
         assert listed["read_up_to"] >= (ends["bob reads"]["read_up_to"] if read else 1), "it never goes back"
 
-    acts: dict[str, Act] = {"bob reads": lambda process: process.read("bob", 2), "bob leaves": leaves("bob")}
-    shape = replace(OPEN, strangers=())
+    acts: dict[str, Act] = {"bob reads": lambda process: process.mark_read("bob", 2), "bob leaves": leaves("bob")}
+    shape = replace(OPEN, non_members=())
     interleave(
-        stage,
+        tables,
         shape,
         acts,
         judge,
         store=store,
         arrange=arrange,
         samples=some_of(store, 40),
-        engine_stage=engine_stage,
+        engine_tables=engine_tables,
     )
 
 
-# ---- coming --------------------------------------------------------------------------------------------
+# ---- joining -------------------------------------------------------------------------------------------
 
 
 @BOTH
-def test_two_people_join_at_once(stage: Stage, engine_stage: Stage, store: Store) -> None:
-    def judge(world: World, ends: Ends) -> None:
-        joined = ends.successes()
-        verdict = check(world, hears=PEOPLE)
-        assert len(verdict.story.members) == 3 + len(joined)
+def test_two_concurrent_joins(tables: Tables, engine_tables: Tables, store: Store) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
+        joined = ends.succeeded_names()
+        verdict = check(harness, subscribers=MEMBERS)
+        assert len(verdict.log.members) == 3 + len(joined)
         assert store is not Store.ATOMIC or len(joined) == 2
 
     acts = {"dave joins": joins("dave"), "erin joins": joins("erin")}
-    interleave(stage, OPEN, acts, judge, store=store, samples=some_of(store, 40), engine_stage=engine_stage)
+    interleave(tables, OPEN, acts, judge, store=store, samples=some_of(store, 40), engine_tables=engine_tables)
 
 
 @BOTH
 @pytest.mark.parametrize("added", [False, True], ids=["joins twice", "joins and is added"])
-def test_one_person_comes_in_twice_at_once(stage: Stage, engine_stage: Stage, store: Store, added: bool) -> None:
-    def judge(world: World, ends: Ends) -> None:
-        came = ends.successes("ALREADY_PARTICIPANT")
-        verdict = check(world, hears=PEOPLE)
+def test_two_concurrent_joins_of_one_participant(
+    tables: Tables, engine_tables: Tables, store: Store, added: bool
+) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
+        came = ends.succeeded_names("ALREADY_PARTICIPANT")
+        verdict = check(harness, subscribers=MEMBERS)
         assert verdict.types.count("participant_joined") == len(came) == int(bool(came))
         assert store is not Store.ATOMIC or came
 
     acts: dict[str, Act] = {
         "dave joins": joins("dave"),
-        "he comes once more": (lambda process: process.add("alice", "dave")) if added else joins("dave"),
+        "he comes once more": (lambda process: process.add_participant("alice", "dave"))
+        if added
+        else joins("dave"),
     }
-    interleave(stage, OPEN, acts, judge, store=store, samples=some_of(store, 40), engine_stage=engine_stage)
+    interleave(tables, OPEN, acts, judge, store=store, samples=some_of(store, 40), engine_tables=engine_tables)
 
 
-def test_two_people_join_at_once_where_one_seat_is_free(stage: Stage, engine_stage: Stage) -> None:
-    def judge(world: World, ends: Ends) -> None:
-        assert len(ends.successes("PARTICIPANT_LIMIT")) == 1
-        assert len(check(world, hears=PEOPLE).story.members) == 4
+def test_concurrent_joins_for_the_last_seat_succeed_once(tables: Tables, engine_tables: Tables) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
+        assert len(ends.succeeded_names("PARTICIPANT_LIMIT")) == 1
+        assert len(check(harness, subscribers=MEMBERS).log.members) == 4
 
     acts = {"dave joins": joins("dave"), "erin joins": joins("erin")}
-    four = [each.with_limits(participants=4) for each in (stage, engine_stage)]
-    interleave(four[0], OPEN, acts, judge, engine_stage=four[1])
+    four = [original.with_limits(participants=4) for original in (tables, engine_tables)]
+    interleave(four[0], OPEN, acts, judge, engine_tables=four[1])
 
 
 @BOTH
-def test_who_is_removed_while_being_added_elsewhere_is_in_or_out_as_the_log_says(
-    stage: Stage, engine_stage: Stage, store: Store
+def test_concurrent_removal_and_addition_match_the_log(
+    tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
-    def judge(world: World, ends: Ends) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
         removed = ends.succeeded("alice removes bob")
         added = ends.succeeded("carol adds bob", "ALREADY_PARTICIPANT")
-        verdict = check(world, hears=("alice", "carol"))
-        assert (world.person("bob") in verdict.story.members) == (added or not removed)
+        verdict = check(harness, subscribers=("alice", "carol"))
+        assert (harness.participant_id("bob") in verdict.log.members) == (added or not removed)
 
-    shape = Shape(roles=(("carol", "moderator"),))
+    shape = Setup(roles=(("carol", "moderator"),))
     acts: dict[str, Act] = {
         "alice removes bob": removes("alice", "bob"),
-        "carol adds bob": lambda process: process.add("carol", "bob"),
+        "carol adds bob": lambda process: process.add_participant("carol", "bob"),
     }
-    interleave(stage, shape, acts, judge, store=store, samples=some_of(store, 40), engine_stage=engine_stage)
+    interleave(tables, shape, acts, judge, store=store, samples=some_of(store, 40), engine_tables=engine_tables)
 
 
-# ---- going, and who is owner then ----------------------------------------------------------------------
+# ---- leaving and succession ----------------------------------------------------------------------------
 
 
 @BOTH
-def test_two_owners_leave_at_once_and_leave_an_owner_behind(
-    stage: Stage, engine_stage: Stage, store: Store
+def test_two_owners_leaving_concurrently_leave_an_owner(
+    tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
-    def judge(world: World, ends: Ends) -> None:
-        left = ends.successes()
-        verdict = check(world, hears=("carol",))
-        assert len(verdict.story.members) == 3 - len(left)
+    def judge(harness: Harness, ends: Results) -> None:
+        left = ends.succeeded_names()
+        verdict = check(harness, subscribers=("carol",))
+        assert len(verdict.log.members) == 3 - len(left)
         if len(left) == 2:
-            assert verdict.story.members[world.person("carol")].role == "owner"
+            assert verdict.log.members[harness.participant_id("carol")].role == "owner"
 
     acts = {"alice leaves": leaves("alice"), "bob leaves": leaves("bob")}
-    interleave(stage, TWO_OWNERS, acts, judge, store=store, samples=some_of(store, 40), engine_stage=engine_stage)
+    interleave(
+        tables, TWO_OWNERS, acts, judge, store=store, samples=some_of(store, 40), engine_tables=engine_tables
+    )
 
 
 @BOTH
-def test_the_last_two_leave_at_once_and_close_the_conversation(
-    stage: Stage, engine_stage: Stage, store: Store
+def test_last_two_members_leaving_concurrently_close_the_conversation(
+    tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
-    def judge(world: World, ends: Ends) -> None:
-        left = ends.successes()
-        verdict = check(world)
+    def judge(harness: Harness, ends: Results) -> None:
+        left = ends.succeeded_names()
+        verdict = check(harness)
         assert verdict.state == ("closed" if len(left) == 2 else "live")
         remaining = sorted(ends[name]["remaining_participants"] for name in left)
         assert remaining == ([0, 1] if len(left) == 2 else [1] * len(left))
 
     acts = {"alice leaves": leaves("alice"), "bob leaves": leaves("bob")}
-    interleave(stage, TWO, acts, judge, store=store, samples=some_of(store, 40), engine_stage=engine_stage)
+    interleave(tables, TWO, acts, judge, store=store, samples=some_of(store, 40), engine_tables=engine_tables)
 
 
 @pytest.mark.parametrize("removed", [False, True], ids=["leaves twice", "leaves and is removed"])
-def test_one_person_goes_twice_at_once(stage: Stage, engine_stage: Stage, removed: bool) -> None:
-    def judge(world: World, ends: Ends) -> None:
-        assert len(ends.successes("NOT_FOUND")) == 1
-        assert check(world, hears=("alice", "carol")).types.count("participant_left") == 1
+def test_concurrent_departures_of_one_member_count_once(
+    tables: Tables, engine_tables: Tables, removed: bool
+) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
+        assert len(ends.succeeded_names("NOT_FOUND")) == 1
+        assert check(harness, subscribers=("alice", "carol")).types.count("participant_left") == 1
 
     acts = {"bob leaves": leaves("bob"), "bob goes": removes("alice", "bob") if removed else leaves("bob")}
-    interleave(stage, Shape(), acts, judge, engine_stage=engine_stage)
+    interleave(tables, Setup(), acts, judge, engine_tables=engine_tables)
 
 
 @BOTH
 @pytest.mark.parametrize("role", ["moderator", "member"])
-def test_an_owner_steps_down_while_the_other_one_leaves_and_somebody_stays_owner(
-    stage: Stage, engine_stage: Stage, store: Store, role: str
+def test_demotion_concurrent_with_leaving_keeps_an_owner(
+    tables: Tables, engine_tables: Tables, store: Store, role: str
 ) -> None:
-    def judge(world: World, ends: Ends) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
         ends.succeeded("alice steps down", "LAST_OWNER")
         ends.succeeded("bob leaves")
-        check(world, hears=("alice", "carol"))
+        check(harness, subscribers=("alice", "carol"))
 
     acts: dict[str, Act] = {
         "alice steps down": lambda process: process.set_role(
@@ -255,103 +262,105 @@ def test_an_owner_steps_down_while_the_other_one_leaves_and_somebody_stays_owner
         ),
         "bob leaves": leaves("bob"),
     }
-    interleave(stage, TWO_OWNERS, acts, judge, store=store, samples=some_of(store, 40), engine_stage=engine_stage)
+    interleave(
+        tables, TWO_OWNERS, acts, judge, store=store, samples=some_of(store, 40), engine_tables=engine_tables
+    )
 
 
-def test_two_owners_demote_each_other_and_somebody_stays_owner(stage: Stage, engine_stage: Stage) -> None:
-    def judge(world: World, ends: Ends) -> None:
-        # Who was demoted first is no owner any more; who is told that too soon finds the last one in the other.
-        assert len(ends.successes("FORBIDDEN", "LAST_OWNER")) == 1
-        check(world, hears=PEOPLE)
+def test_two_owners_demoting_each_other_keep_an_owner(tables: Tables, engine_tables: Tables) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
+        # The member who was demoted first is no longer an owner; a premature check sees the other as the last one.
+        assert len(ends.succeeded_names("FORBIDDEN", "LAST_OWNER")) == 1
+        check(harness, subscribers=MEMBERS)
 
     acts: dict[str, Act] = {
         "alice demotes bob": lambda process: process.set_role("alice", "bob", "member"),
         "bob demotes alice": lambda process: process.set_role("bob", "alice", "member"),
     }
-    interleave(stage, TWO_OWNERS, acts, judge, engine_stage=engine_stage)
+    interleave(tables, TWO_OWNERS, acts, judge, engine_tables=engine_tables)
 
 
-def test_two_owners_remove_each_other_and_one_stays(stage: Stage, engine_stage: Stage) -> None:
-    def judge(world: World, ends: Ends) -> None:
-        assert len(ends.successes("NOT_FOUND")) == 1
-        check(world, hears=PEOPLE)
+def test_two_owners_removing_each_other_keep_one(tables: Tables, engine_tables: Tables) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
+        assert len(ends.succeeded_names("NOT_FOUND")) == 1
+        check(harness, subscribers=MEMBERS)
 
     acts = {"alice removes bob": removes("alice", "bob"), "bob removes alice": removes("bob", "alice")}
-    interleave(stage, TWO_OWNERS, acts, judge, engine_stage=engine_stage)
+    interleave(tables, TWO_OWNERS, acts, judge, engine_tables=engine_tables)
 
 
-def test_who_is_made_owner_while_the_last_owner_leaves_is_owner_once(stage: Stage, engine_stage: Stage) -> None:
-    def judge(world: World, ends: Ends) -> None:
+def test_promotion_concurrent_with_succession_appoints_one_owner(tables: Tables, engine_tables: Tables) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
         assert ends.succeeded("alice leaves")
         promoted = ends.succeeded("alice makes carol owner", "NOT_FOUND")
-        owners = [each for each, member in check(world).story.members.items() if member.role == "owner"]
-        # Bob has been in as long as carol, and comes first by his id: he is the heir if there is none by then.
-        assert owners == [world.person("carol" if promoted else "bob")]
+        owners = [
+            participant_id
+            for participant_id, member in check(harness).log.members.items()
+            if member.role == "owner"
+        ]
+        # Bob and carol are equally old, and his id comes first: he is the successor if there is none yet.
+        assert owners == [harness.participant_id("carol" if promoted else "bob")]
 
     acts: dict[str, Act] = {
         "alice leaves": leaves("alice"),
         "alice makes carol owner": lambda process: process.set_role("alice", "carol", "owner"),
     }
-    interleave(stage, Shape(), acts, judge, engine_stage=engine_stage)
+    interleave(tables, Setup(), acts, judge, engine_tables=engine_tables)
 
 
-# ---- the end -------------------------------------------------------------------------------------------
+# ---- deletion ------------------------------------------------------------------------------------------
 
 
-def test_a_conversation_is_deleted_once(stage: Stage, engine_stage: Stage) -> None:
-    def judge(world: World, ends: Ends) -> None:
-        assert len(ends.successes("NOT_FOUND")) == 1
-        assert check(world, hears=PEOPLE).state == "deleted"
+def test_concurrent_deletions_count_once(tables: Tables, engine_tables: Tables) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
+        assert len(ends.succeeded_names("NOT_FOUND")) == 1
+        assert check(harness, subscribers=MEMBERS).state == "deleted"
 
     acts: dict[str, Act] = {
-        "alice deletes": lambda process: process.delete("alice"),
-        "bob deletes": lambda process: process.delete("bob"),
+        "alice deletes": lambda process: process.delete_conversation("alice"),
+        "bob deletes": lambda process: process.delete_conversation("bob"),
     }
-    interleave(stage, TWO_OWNERS, acts, judge, engine_stage=engine_stage)
+    interleave(tables, TWO_OWNERS, acts, judge, engine_tables=engine_tables)
 
 
-def test_an_owner_who_is_demoted_while_deleting_deletes_before_that_or_not_at_all(
-    stage: Stage, engine_stage: Stage
-) -> None:
-    def judge(world: World, ends: Ends) -> None:
+def test_deletion_concurrent_with_demotion_is_before_it_or_rejected(tables: Tables, engine_tables: Tables) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
         demoted = ends.succeeded("bob demotes alice", "NOT_FOUND")
         assert ends.succeeded("alice deletes", "FORBIDDEN") != demoted
-        assert check(world, hears=PEOPLE).state == ("live" if demoted else "deleted")
+        assert check(harness, subscribers=MEMBERS).state == ("live" if demoted else "deleted")
 
     acts: dict[str, Act] = {
-        "alice deletes": lambda process: process.delete("alice"),
+        "alice deletes": lambda process: process.delete_conversation("alice"),
         "bob demotes alice": lambda process: process.set_role("bob", "alice", "member"),
     }
-    interleave(stage, TWO_OWNERS, acts, judge, engine_stage=engine_stage)
+    interleave(tables, TWO_OWNERS, acts, judge, engine_tables=engine_tables)
 
 
-def test_who_is_removed_while_the_conversation_is_deleted_does_not_learn_of_a_later_end(
-    stage: Stage, engine_stage: Stage
-) -> None:
-    def judge(world: World, ends: Ends) -> None:
+def test_member_removed_before_a_deletion_is_not_notified_of_it(tables: Tables, engine_tables: Tables) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
         assert ends.succeeded("alice deletes")
         removed = ends.succeeded("carol removes bob", "NOT_FOUND")
-        verdict = check(world, hears=("alice", "carol"))
-        assert (world.person("bob") in verdict.story.members) != removed
+        verdict = check(harness, subscribers=("alice", "carol"))
+        assert (harness.participant_id("bob") in verdict.log.members) != removed
         if removed:
-            assert not world.frames("bob", "conversation_deleted"), "L7: it ended after bob had gone"
+            assert not harness.pushed_frames("bob", "conversation_deleted"), "L7: it ended after bob had gone"
 
     acts: dict[str, Act] = {
         "carol removes bob": removes("carol", "bob"),
-        "alice deletes": lambda process: process.delete("alice"),
+        "alice deletes": lambda process: process.delete_conversation("alice"),
     }
-    interleave(stage, Shape(roles=(("carol", "moderator"),)), acts, judge, engine_stage=engine_stage)
+    interleave(tables, Setup(roles=(("carol", "moderator"),)), acts, judge, engine_tables=engine_tables)
 
 
-def test_the_last_one_leaves_while_deleting_and_nothing_is_left(stage: Stage, engine_stage: Stage) -> None:
-    shape = Shape(people=("alice",), sockets=("alice",), listening=("alice",))
+def test_last_member_leaving_during_deletion_leaves_nothing(tables: Tables, engine_tables: Tables) -> None:
+    shape = Setup(members=("alice",), sockets=("alice",), subscribed=("alice",))
 
-    def judge(world: World, ends: Ends) -> None:
-        assert len(ends.successes("NOT_FOUND")) == 1
-        assert check(world).state in ("closed", "deleted")
+    def judge(harness: Harness, ends: Results) -> None:
+        assert len(ends.succeeded_names("NOT_FOUND")) == 1
+        assert check(harness).state in ("closed", "deleted")
 
     acts: dict[str, Act] = {
         "alice leaves": leaves("alice"),
-        "alice deletes": lambda process: process.delete("alice"),
+        "alice deletes": lambda process: process.delete_conversation("alice"),
     }
-    interleave(stage, shape, acts, judge, engine_stage=engine_stage)
+    interleave(tables, shape, acts, judge, engine_tables=engine_tables)

@@ -1,4 +1,4 @@
-"""Bans, mutes and invites beside sending, listening, coming and each other: every interleaving."""
+"""Bans, mutes and invites, concurrent with sends, subscriptions, joins and each other, in every interleaving."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,58 +6,58 @@ from dataclasses import replace
 import pytest
 
 from tests.invariants.checker import Verdict, check
-from tests.invariants.interleaving import Act, Arrange, Ends, Store, interleave
-from tests.invariants.world import PEOPLE, Process, Shape, Stage, World
+from tests.invariants.harness import MEMBERS, Harness, Process, Setup, Tables
+from tests.invariants.interleaving import Act, Arrange, Results, Store, interleave
 
-BOTH = pytest.mark.parametrize("store", [Store.ATOMIC, Store.HELD])
+BOTH = pytest.mark.parametrize("store", [Store.ATOMIC, Store.LOCKED])
 OTHERS = ("alice", "carol")
-OPEN = Shape(strangers=("dave", "erin"), is_open=True)
+OPEN = Setup(non_members=("dave", "erin"), is_open=True)
 CLOSED = replace(OPEN, is_open=False)
-BOB_IS_SILENT = Shape(listening=OTHERS)
-CAROL_MODERATES = Shape(roles=(("carol", "moderator"),))
+BOB_IS_SILENT = Setup(subscribed=OTHERS)
+CAROL_MODERATES = Setup(roles=(("carol", "moderator"),))
 
 
-def bans(name: str, whom: str) -> Act:
-    return lambda process: process.ban(name, whom)
+def bans(name: str, target: str) -> Act:
+    return lambda process: process.ban(name, target)
 
 
-def mutes(name: str, whom: str) -> Act:
-    return lambda process: process.mute(name, whom)
+def mutes(name: str, target: str) -> Act:
+    return lambda process: process.mute(name, target)
 
 
 def sends(socket: str) -> Act:
-    return lambda process: process.writes(socket, f"of {socket}", "k")
+    return lambda process: process.send_message(socket, f"of {socket}", "k")
 
 
-def joins(name: str, invite: Callable[[World], str] | None = None) -> Act:
-    return lambda process: process.join(name, None if invite is None else invite(process.world))
+def joins(name: str, invite: Callable[[Harness], str] | None = None) -> Act:
+    return lambda process: process.join(name, None if invite is None else invite(process.harness))
 
 
 class Invites:
-    """An invite for each world, made before the operations begin."""
+    """One invite for each harness, created before the operations start."""
 
     def __init__(self, **fields: int) -> None:
         self._fields = fields
         self._of: dict[str, str] = {}
 
-    def make(self, world: World) -> None:
-        """Arrange it."""
-        self._of[world.tag] = world.process().invite("alice", **self._fields)
+    def make(self, harness: Harness) -> None:
+        """Create the invite."""
+        self._of[harness.tag] = harness.process().create_invite("alice", **self._fields)
 
-    def of(self, world: World) -> str:
-        """Its secret."""
-        return self._of[world.tag]
+    def of(self, harness: Harness) -> str:
+        """Return its secret."""
+        return self._of[harness.tag]
 
 
 def some_of(store: Store, count: int) -> int | None:
-    """Everything where transactions are atomic, and so many schedules where they conflict."""
+    """All schedules with atomic transactions, as many samples with conflicts."""
     return None if store is Store.ATOMIC else count
 
 
-def then_alice_sends(world: World) -> Verdict:
-    """Who hears this is who is in."""
-    world.process(skew=30.0).sends("alice", "afterwards", "afterwards")
-    return check(world, hears=OTHERS)
+def then_alice_sends(harness: Harness) -> Verdict:
+    """Exactly the members receive this message."""
+    harness.process(skew=30.0).post_message("alice", "afterwards", "afterwards")
+    return check(harness, subscribers=OTHERS)
 
 
 # ---- bans ----------------------------------------------------------------------------------------------
@@ -65,56 +65,60 @@ def then_alice_sends(world: World) -> Verdict:
 
 @BOTH
 @pytest.mark.parametrize("crowded", [False, True], ids=["alone", "in a crowd"])
-def test_who_is_banned_while_sending_is_in_the_log_before_it_or_not_at_all(
-    stage: Stage, engine_stage: Stage, store: Store, crowded: bool
+def test_message_concurrent_with_ban_is_before_it_or_rejected(
+    tables: Tables, engine_tables: Tables, store: Store, crowded: bool
 ) -> None:
-    def judge(world: World, ends: Ends) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
         sent = ends.succeeded("bob sends", "NOT_FOUND")
         banned = ends.succeeded("alice bans bob")
-        verdict = then_alice_sends(world)
+        verdict = then_alice_sends(harness)
         assert verdict.texts == (["of bob"] if sent else []) + ["afterwards"]
-        assert (world.person("bob") in verdict.story.members) != banned
-        assert [each["reason"] for each in world.frames("bob", "conversation_removed")] == ["banned"] * banned
+        assert (harness.participant_id("bob") in verdict.log.members) != banned
+        assert [frame["reason"] for frame in harness.pushed_frames("bob", "conversation_removed")] == [
+            "banned"
+        ] * banned
 
     acts = {"bob sends": sends("bob"), "alice bans bob": bans("alice", "bob")}
-    arrange: Arrange = World.crowd if crowded else lambda world: None
-    some = 40 if crowded else some_of(store, 40)
-    interleave(stage, Shape(), acts, judge, store=store, arrange=arrange, samples=some, engine_stage=engine_stage)
+    arrange: Arrange = Harness.make_contended if crowded else lambda harness: None
+    batch = 40 if crowded else some_of(store, 40)
+    interleave(
+        tables, Setup(), acts, judge, store=store, arrange=arrange, samples=batch, engine_tables=engine_tables
+    )
 
 
 @BOTH
-def test_who_is_banned_while_subscribing_hears_nothing_from_then_on(
-    stage: Stage, engine_stage: Stage, store: Store
+def test_member_banned_during_subscribe_receives_nothing_after_the_ban(
+    tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
-    def judge(world: World, ends: Ends) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
         ends.succeeded("bob subscribes", "NOT_FOUND")
         banned = ends.succeeded("alice bans bob")
-        verdict = then_alice_sends(world)
-        assert (world.person("bob") in verdict.story.members) != banned
-        assert not banned or verdict.story.events[-1]["sequence_id"] not in world.events_posted("bob")
+        verdict = then_alice_sends(harness)
+        assert (harness.participant_id("bob") in verdict.log.members) != banned
+        assert not banned or verdict.log.events[-1]["sequence_id"] not in harness.pushed_event_ids("bob")
 
     acts: dict[str, Act] = {
-        "bob subscribes": lambda process: process.says("bob", "subscribe"),
+        "bob subscribes": lambda process: process.send_frame("bob", "subscribe"),
         "alice bans bob": bans("alice", "bob"),
     }
     interleave(
-        stage, BOB_IS_SILENT, acts, judge, store=store, samples=some_of(store, 40), engine_stage=engine_stage
+        tables, BOB_IS_SILENT, acts, judge, store=store, samples=some_of(store, 40), engine_tables=engine_tables
     )
 
 
 @BOTH
 @pytest.mark.parametrize("how", ["open", "invite", "added"])
-def test_who_is_banned_while_coming_is_out_in_the_end(
-    stage: Stage, engine_stage: Stage, store: Store, how: str
+def test_user_banned_while_joining_is_not_a_member(
+    tables: Tables, engine_tables: Tables, store: Store, how: str
 ) -> None:
     invites = Invites()
 
-    def judge(world: World, ends: Ends) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
         came = ends.succeeded("dave comes", "BANNED" if how == "added" else "NOT_FOUND")
         banned = ends.succeeded("alice bans dave")
-        verdict = then_alice_sends(world)
-        assert (world.person("dave") in verdict.story.members) == (came and not banned)
-        assert (world.person("dave") in verdict.story.banned) == banned
+        verdict = then_alice_sends(harness)
+        assert (harness.participant_id("dave") in verdict.log.members) == (came and not banned)
+        assert (harness.participant_id("dave") in verdict.log.banned) == banned
         if banned:
             assert verdict.types.count("participant_left") == int(came)
             assert verdict.types.count("participant_banned") == int(not came)
@@ -122,68 +126,70 @@ def test_who_is_banned_while_coming_is_out_in_the_end(
     comes: dict[str, Act] = {
         "open": joins("dave"),
         "invite": joins("dave", invites.of),
-        "added": lambda process: process.add("carol", "dave"),
+        "added": lambda process: process.add_participant("carol", "dave"),
     }
     acts = {"dave comes": comes[how], "alice bans dave": bans("alice", "dave")}
     shape = replace(OPEN if how == "open" else CLOSED, roles=(("carol", "moderator"),))
     interleave(
-        stage,
+        tables,
         shape,
         acts,
         judge,
         store=store,
         arrange=invites.make,
         samples=some_of(store, 40),
-        engine_stage=engine_stage,
+        engine_tables=engine_tables,
     )
 
 
 @BOTH
-def test_who_is_unbanned_while_joining_comes_in_after_it_or_not_at_all(
-    stage: Stage, engine_stage: Stage, store: Store
+def test_join_concurrent_with_unban_is_after_it_or_rejected(
+    tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
-    def judge(world: World, ends: Ends) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
         joined = ends.succeeded("dave joins", "NOT_FOUND")
         unbanned = ends.succeeded("alice unbans dave")
-        verdict = check(world, hears=PEOPLE)
+        verdict = check(harness, subscribers=MEMBERS)
         assert unbanned or not joined
-        assert (world.person("dave") in verdict.story.members) == joined
+        assert (harness.participant_id("dave") in verdict.log.members) == joined
 
     acts: dict[str, Act] = {
         "dave joins": joins("dave"),
         "alice unbans dave": lambda process: process.unban("alice", "dave"),
     }
     interleave(
-        stage,
+        tables,
         OPEN,
         acts,
         judge,
         store=store,
-        arrange=lambda world: world.process().ban("alice", "dave"),
+        arrange=lambda harness: harness.process().ban("alice", "dave"),
         samples=some_of(store, 40),
-        engine_stage=engine_stage,
+        engine_tables=engine_tables,
     )
 
 
 @BOTH
-@pytest.mark.parametrize("whom", ["bob", "dave"], ids=["somebody who is in", "a stranger"])
-def test_two_who_ban_the_same_person_ban_once(stage: Stage, engine_stage: Stage, store: Store, whom: str) -> None:
-    def judge(world: World, ends: Ends) -> None:
-        banned = ends.successes()
-        verdict = check(world, hears=OTHERS)
-        assert [act for _, act, *_ in verdict.story.audit] == ["banned"] * bool(banned)
+@pytest.mark.parametrize("target", ["bob", "dave"], ids=["a member", "a non-member"])
+def test_concurrent_bans_of_one_user_count_once(
+    tables: Tables, engine_tables: Tables, store: Store, target: str
+) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
+        banned = ends.succeeded_names()
+        verdict = check(harness, subscribers=OTHERS)
+        assert [act for _, act, *_ in verdict.log.audit] == ["banned"] * bool(banned)
 
-    acts = {"alice bans": bans("alice", whom), "carol bans": bans("carol", whom)}
-    shape = replace(CAROL_MODERATES, strangers=("dave",))
-    interleave(stage, shape, acts, judge, store=store, samples=some_of(store, 40), engine_stage=engine_stage)
+    acts = {"alice bans": bans("alice", target), "carol bans": bans("carol", target)}
+    shape = replace(CAROL_MODERATES, non_members=("dave",))
+    interleave(tables, shape, acts, judge, store=store, samples=some_of(store, 40), engine_tables=engine_tables)
 
 
-def test_who_bans_while_losing_the_right_to_it_banned_before(stage: Stage, engine_stage: Stage) -> None:
-    def judge(world: World, ends: Ends) -> None:
+def test_ban_concurrent_with_demotion_is_before_it_or_rejected(tables: Tables, engine_tables: Tables) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
         assert ends.succeeded("alice demotes carol")
         banned = ends.succeeded("carol bans bob", "FORBIDDEN")
-        verdict = check(world, hears=OTHERS)
-        assert (world.person("bob") in verdict.story.banned) == banned
+        verdict = check(harness, subscribers=OTHERS)
+        assert (harness.participant_id("bob") in verdict.log.banned) == banned
         if banned:
             assert verdict.types[1:] == ["participant_left", "participant_updated"]
 
@@ -191,7 +197,7 @@ def test_who_bans_while_losing_the_right_to_it_banned_before(stage: Stage, engin
         "carol bans bob": bans("carol", "bob"),
         "alice demotes carol": lambda process: process.set_role("alice", "carol", "member"),
     }
-    interleave(stage, CAROL_MODERATES, acts, judge, engine_stage=engine_stage)
+    interleave(tables, CAROL_MODERATES, acts, judge, engine_tables=engine_tables)
 
 
 # ---- mutes ---------------------------------------------------------------------------------------------
@@ -199,76 +205,78 @@ def test_who_bans_while_losing_the_right_to_it_banned_before(stage: Stage, engin
 
 @BOTH
 @pytest.mark.parametrize("crowded", [False, True], ids=["alone", "in a crowd"])
-def test_who_is_muted_while_sending_is_in_the_log_before_it_or_not_at_all(
-    stage: Stage, engine_stage: Stage, store: Store, crowded: bool
+def test_message_concurrent_with_mute_is_before_it_or_rejected(
+    tables: Tables, engine_tables: Tables, store: Store, crowded: bool
 ) -> None:
-    """The checker finds every message of somebody who was muted at its place in the log."""
+    """The checker finds every message of a muted member."""
 
-    def judge(world: World, ends: Ends) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
         sent = ends.succeeded("bob sends", "MUTED")
         muted = ends.succeeded("alice mutes bob")
-        verdict = check(world, hears=PEOPLE)
+        verdict = check(harness, subscribers=MEMBERS)
         assert verdict.texts == (["of bob"] if sent else [])
-        assert (verdict.story.members[world.person("bob")].muted_until is not None) == muted
+        assert (verdict.log.members[harness.participant_id("bob")].muted_until is not None) == muted
         if sent and muted:
             assert verdict.types[1:] == ["message", "participant_updated"]
 
     acts = {"bob sends": sends("bob"), "alice mutes bob": mutes("alice", "bob")}
-    arrange: Arrange = World.crowd if crowded else lambda world: None
-    some = 60 if crowded else some_of(store, 40)
-    interleave(stage, Shape(), acts, judge, store=store, arrange=arrange, samples=some, engine_stage=engine_stage)
+    arrange: Arrange = Harness.make_contended if crowded else lambda harness: None
+    batch = 60 if crowded else some_of(store, 40)
+    interleave(
+        tables, Setup(), acts, judge, store=store, arrange=arrange, samples=batch, engine_tables=engine_tables
+    )
 
 
-def test_who_is_unmuted_while_sending_gets_in_after_it_or_not_at_all(stage: Stage, engine_stage: Stage) -> None:
-    def judge(world: World, ends: Ends) -> None:
+def test_message_concurrent_with_unmute_is_after_it_or_rejected(tables: Tables, engine_tables: Tables) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
         assert ends.succeeded("alice unmutes bob")
         sent = ends.succeeded("bob sends", "MUTED")
-        assert check(world, hears=PEOPLE).texts == (["of bob"] if sent else [])
+        assert check(harness, subscribers=MEMBERS).texts == (["of bob"] if sent else [])
 
     acts: dict[str, Act] = {
         "bob sends": sends("bob"),
         "alice unmutes bob": lambda process: process.mute("alice", "bob", 0),
     }
     interleave(
-        stage,
-        Shape(),
+        tables,
+        Setup(),
         acts,
         judge,
-        arrange=lambda world: world.process().mute("alice", "bob"),
-        engine_stage=engine_stage,
+        arrange=lambda harness: harness.process().mute("alice", "bob"),
+        engine_tables=engine_tables,
     )
 
 
 @BOTH
-def test_who_leaves_while_being_muted_returns_muted(stage: Stage, engine_stage: Stage, store: Store) -> None:
-    def judge(world: World, ends: Ends) -> None:
+def test_member_muted_while_leaving_returns_muted(tables: Tables, engine_tables: Tables, store: Store) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
         muted = ends.succeeded("alice mutes bob", "NOT_FOUND")
         if ends.succeeded("bob leaves"):
-            world.process(skew=30.0).join("bob")
-        verdict = check(world, hears=OTHERS)
-        assert (verdict.story.members[world.person("bob")].muted_until is not None) == muted
+            harness.process(skew=30.0).join("bob")
+        verdict = check(harness, subscribers=OTHERS)
+        assert (verdict.log.members[harness.participant_id("bob")].muted_until is not None) == muted
 
     acts: dict[str, Act] = {
         "bob leaves": lambda process: process.leave("bob"),
         "alice mutes bob": mutes("alice", "bob"),
     }
-    shape = Shape(is_open=True)
-    interleave(stage, shape, acts, judge, store=store, samples=some_of(store, 40), engine_stage=engine_stage)
+    shape = Setup(is_open=True)
+    interleave(tables, shape, acts, judge, store=store, samples=some_of(store, 40), engine_tables=engine_tables)
 
 
-def test_who_is_muted_while_becoming_owner_is_not_muted_as_one(stage: Stage, engine_stage: Stage) -> None:
-    """The checker finds every owner who is muted."""
+def test_member_muted_while_becoming_owner_is_not_muted(tables: Tables, engine_tables: Tables) -> None:
+    """The checker finds every muted owner."""
 
-    def judge(world: World, ends: Ends) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
         assert ends.succeeded("alice makes bob owner")
         ends.succeeded("carol mutes bob", "FORBIDDEN")
-        assert check(world, hears=PEOPLE).story.members[world.person("bob")].role == "owner"
+        assert check(harness, subscribers=MEMBERS).log.members[harness.participant_id("bob")].role == "owner"
 
     acts: dict[str, Act] = {
         "carol mutes bob": mutes("carol", "bob"),
         "alice makes bob owner": lambda process: process.set_role("alice", "bob", "owner"),
     }
-    interleave(stage, CAROL_MODERATES, acts, judge, engine_stage=engine_stage)
+    interleave(tables, CAROL_MODERATES, acts, judge, engine_tables=engine_tables)
 
 
 # ---- invites -------------------------------------------------------------------------------------------
@@ -276,109 +284,111 @@ def test_who_is_muted_while_becoming_owner_is_not_muted_as_one(stage: Stage, eng
 
 @BOTH
 @pytest.mark.parametrize("uses", [1, 2])
-def test_two_people_use_an_invite_at_once(stage: Stage, engine_stage: Stage, store: Store, uses: int) -> None:
+def test_concurrent_uses_of_an_invite_are_counted(
+    tables: Tables, engine_tables: Tables, store: Store, uses: int
+) -> None:
     invites = Invites(max_uses=uses)
 
-    def judge(world: World, ends: Ends) -> None:
-        joined = ends.successes("NOT_FOUND")
-        verdict = check(world, hears=PEOPLE)
-        assert len(verdict.story.members) == 3 + len(joined)
+    def judge(harness: Harness, ends: Results) -> None:
+        joined = ends.succeeded_names("NOT_FOUND")
+        verdict = check(harness, subscribers=MEMBERS)
+        assert len(verdict.log.members) == 3 + len(joined)
         assert len(joined) <= uses
         assert store is not Store.ATOMIC or len(joined) == uses
-        (invite,) = world.process().invites("alice")
+        (invite,) = harness.process().list_invites("alice")
         assert invite["uses"] == len(joined)
 
     acts = {"dave joins": joins("dave", invites.of), "erin joins": joins("erin", invites.of)}
     interleave(
-        stage,
+        tables,
         CLOSED,
         acts,
         judge,
         store=store,
         arrange=invites.make,
         samples=some_of(store, 40),
-        engine_stage=engine_stage,
+        engine_tables=engine_tables,
     )
 
 
 @BOTH
-def test_an_invite_is_used_before_it_is_revoked_or_not_at_all(
-    stage: Stage, engine_stage: Stage, store: Store
+def test_invite_use_concurrent_with_revocation_is_before_it_or_rejected(
+    tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
     invites = Invites(max_uses=5)
 
-    def judge(world: World, ends: Ends) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
         joined = ends.succeeded("dave joins", "NOT_FOUND")
         revoked = ends.succeeded("alice revokes it")
-        verdict = check(world, hears=PEOPLE)
-        assert (world.person("dave") in verdict.story.members) == joined
-        assert bool(world.process().invites("alice")) != revoked
+        verdict = check(harness, subscribers=MEMBERS)
+        assert (harness.participant_id("dave") in verdict.log.members) == joined
+        assert bool(harness.process().list_invites("alice")) != revoked
 
     acts: dict[str, Act] = {
         "dave joins": joins("dave", invites.of),
-        "alice revokes it": lambda process: process.revoke("alice", invites.of(process.world)),
+        "alice revokes it": lambda process: process.revoke_invite("alice", invites.of(process.harness)),
     }
     interleave(
-        stage,
+        tables,
         CLOSED,
         acts,
         judge,
         store=store,
         arrange=invites.make,
         samples=some_of(store, 40),
-        engine_stage=engine_stage,
+        engine_tables=engine_tables,
     )
 
 
-def test_the_same_person_comes_twice_by_one_invite_and_uses_it_once(stage: Stage, engine_stage: Stage) -> None:
+def test_concurrent_joins_by_one_invite_use_it_once(tables: Tables, engine_tables: Tables) -> None:
     invites = Invites(max_uses=5)
 
-    def judge(world: World, ends: Ends) -> None:
-        assert len(ends.successes("ALREADY_PARTICIPANT")) == 1
-        check(world, hears=PEOPLE)
-        assert [each["uses"] for each in world.process().invites("alice")] == [1]
+    def judge(harness: Harness, ends: Results) -> None:
+        assert len(ends.succeeded_names("ALREADY_PARTICIPANT")) == 1
+        check(harness, subscribers=MEMBERS)
+        assert [invite["uses"] for invite in harness.process().list_invites("alice")] == [1]
 
     acts = {"dave joins": joins("dave", invites.of), "and again": joins("dave", invites.of)}
-    interleave(stage, CLOSED, acts, judge, arrange=invites.make, engine_stage=engine_stage)
+    interleave(tables, CLOSED, acts, judge, arrange=invites.make, engine_tables=engine_tables)
 
 
-def test_two_who_revoke_an_invite_revoke_it_once(stage: Stage, engine_stage: Stage) -> None:
+def test_concurrent_revocations_count_once(tables: Tables, engine_tables: Tables) -> None:
     invites = Invites()
 
     def revokes(process: Process) -> object:
-        return process.revoke("alice", invites.of(process.world))
+        return process.revoke_invite("alice", invites.of(process.harness))
 
-    def judge(world: World, ends: Ends) -> None:
-        assert len(ends.successes("NOT_FOUND")) == 1
-        acts = [each["action"] for each in world.process().audit("alice")["entries"]]
+    def judge(harness: Harness, ends: Results) -> None:
+        assert len(ends.succeeded_names("NOT_FOUND")) == 1
+        acts = [entry["action"] for entry in harness.process().list_audit("alice")["entries"]]
         assert acts == ["invite_created", "invite_revoked"]
 
     acts: dict[str, Act] = {"once": revokes, "again": revokes}
-    interleave(stage, CLOSED, acts, judge, arrange=invites.make, engine_stage=engine_stage)
+    interleave(tables, CLOSED, acts, judge, arrange=invites.make, engine_tables=engine_tables)
 
 
 @BOTH
-def test_who_makes_an_invite_while_losing_the_right_to_it_made_it_before(
-    stage: Stage, engine_stage: Stage, store: Store
+def test_invite_creation_concurrent_with_demotion_is_before_it_or_rejected(
+    tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
-    def judge(world: World, ends: Ends) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
         demoted = ends.succeeded("alice demotes carol and looks")
         made = ends.succeeded("carol invites", "FORBIDDEN")
-        check(world, hears=PEOPLE)
-        entries = world.process().audit("alice")["entries"]
-        assert [each["action"] for each in entries] == ["invite_created"] * made + ["role_changed"] * demoted
-        invites = world.process().invites("alice")
+        check(harness, subscribers=MEMBERS)
+        entries = harness.process().list_audit("alice")["entries"]
+        assert [entry["action"] for entry in entries] == ["invite_created"] * made + ["role_changed"] * demoted
+        invites = harness.process().list_invites("alice")
         assert len(invites) == int(made)
         assert not demoted or ends["alice demotes carol and looks"] == invites, "nothing is made after it"
 
     def demotes_and_looks(process: Process) -> object:
         process.set_role("alice", "carol", "member")
-        return process.invites("alice")
+        return process.list_invites("alice")
 
     acts: dict[str, Act] = {
-        "carol invites": lambda process: process.invite("carol"),
+        "carol invites": lambda process: process.create_invite("carol"),
         "alice demotes carol and looks": demotes_and_looks,
     }
     interleave(
-        stage, CAROL_MODERATES, acts, judge, store=store, samples=some_of(store, 40), engine_stage=engine_stage
+        tables, CAROL_MODERATES, acts, judge, store=store, samples=some_of(store, 40), engine_tables=engine_tables
     )

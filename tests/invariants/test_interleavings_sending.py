@@ -1,75 +1,77 @@
-"""Sending beside sending, repeating, joining and reading: every interleaving of the store calls."""
+"""Sends concurrent with sends, repeats, joins and reads, in every interleaving of the store calls."""
 
 from typing import Any
 
 import pytest
 
 from tests.invariants.checker import check
-from tests.invariants.interleaving import Act, Ends, Store, interleave
-from tests.invariants.world import PEOPLE, Process, Shape, Stage, World
+from tests.invariants.harness import MEMBERS, Harness, Process, Setup, Tables
+from tests.invariants.interleaving import Act, Results, Store, interleave
 
-BOTH = pytest.mark.parametrize("store", [Store.ATOMIC, Store.HELD])
-TWO_DEVICES = Shape(
-    people=("alice", "bob"), sockets=("alice", "alice2", "bob"), listening=("alice", "alice2", "bob")
+BOTH = pytest.mark.parametrize("store", [Store.ATOMIC, Store.LOCKED])
+TWO_DEVICES = Setup(
+    members=("alice", "bob"), sockets=("alice", "alice2", "bob"), subscribed=("alice", "alice2", "bob")
 )
 
 
 def some_of(store: Store, count: int) -> int | None:
-    """Everything where transactions are atomic, and so many schedules where they conflict."""
+    """All schedules with atomic transactions, as many samples with conflicts."""
     return None if store is Store.ATOMIC else count
 
 
 def by_socket(socket: str, text: str, key: str) -> Act:
-    return lambda process: process.writes(socket, text, key)
+    return lambda process: process.send_message(socket, text, key)
 
 
 def by_http(name: str, text: str, key: str | None) -> Act:
-    return lambda process: process.sends(name, text, key)
+    return lambda process: process.post_message(name, text, key)
 
 
-def judge_all_said(world: World, ends: Ends, texts: dict[str, str], hears: tuple[str, ...] = PEOPLE) -> None:
-    """Who was answered is in the log once, who was refused is not, and everybody heard it."""
-    said = [texts[name] for name in ends.successes()]
-    assert sorted(check(world, hears=hears).texts) == sorted(said)
+def judge_all_said(
+    harness: Harness, ends: Results, texts: dict[str, str], hears: tuple[str, ...] = MEMBERS
+) -> None:
+    """Check that acknowledged messages are in the log once and pushed to all, and rejected ones are not."""
+    sent = [texts[name] for name in ends.succeeded_names()]
+    assert sorted(check(harness, subscribers=hears).texts) == sorted(sent)
 
 
 @BOTH
 @pytest.mark.parametrize("http", [False, True], ids=["sockets", "a socket and HTTP"])
-def test_two_people_send(stage: Stage, engine_stage: Stage, store: Store, http: bool) -> None:
-    def judge(world: World, ends: Ends) -> None:
-        judge_all_said(world, ends, {"alice sends": "A", "bob sends": "B"})
+def test_two_concurrent_sends(tables: Tables, engine_tables: Tables, store: Store, http: bool) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
+        judge_all_said(harness, ends, {"alice sends": "A", "bob sends": "B"})
 
     acts = {
         "alice sends": by_socket("alice", "A", "same-key"),
         "bob sends": by_http("bob", "B", None) if http else by_socket("bob", "B", "same-key"),
     }
-    found = interleave(stage, Shape(), acts, judge, store=store, engine_stage=engine_stage)
+    found = interleave(tables, Setup(), acts, judge, store=store, engine_tables=engine_tables)
     assert len(found.schedules) >= 4
 
 
 @BOTH
-def test_one_person_sends_two_messages_from_two_devices(stage: Stage, engine_stage: Stage, store: Store) -> None:
-    def judge(world: World, ends: Ends) -> None:
-        judge_all_said(world, ends, {"one device": "A", "the other": "B"}, TWO_DEVICES.listening)
+def test_two_concurrent_sends_of_one_member(tables: Tables, engine_tables: Tables, store: Store) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
+        judge_all_said(harness, ends, {"one device": "A", "the other": "B"}, TWO_DEVICES.subscribed)
 
     acts = {"one device": by_socket("alice", "A", "a"), "the other": by_socket("alice2", "B", "b")}
-    interleave(stage, TWO_DEVICES, acts, judge, store=store, samples=some_of(store, 60), engine_stage=engine_stage)
+    interleave(
+        tables, TWO_DEVICES, acts, judge, store=store, samples=some_of(store, 60), engine_tables=engine_tables
+    )
 
 
 @BOTH
 @pytest.mark.parametrize("http", [False, True], ids=["sockets", "a socket and HTTP"])
-def test_one_send_is_repeated_while_it_is_under_way(
-    stage: Stage, engine_stage: Stage, store: Store, http: bool
-) -> None:
-    def judge(world: World, ends: Ends) -> None:
-        verdict = check(world, hears=TWO_DEVICES.listening)
-        answers: list[dict[str, Any]] = [ends[name] for name in ends.successes()]
+def test_concurrent_repeats_of_one_send(tables: Tables, engine_tables: Tables, store: Store, http: bool) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
+        verdict = check(harness, subscribers=TWO_DEVICES.subscribed)
+        answers: list[dict[str, Any]] = [ends[name] for name in ends.succeeded_names()]
         assert len(verdict.texts) == (1 if answers else 0)
-        assert {(each["message_id"], each["sequence_id"]) for each in answers} == {
-            (event["message_id"], event["sequence_id"]) for event in verdict.story.messages
+        assert {(answer["message_id"], answer["sequence_id"]) for answer in answers} == {
+            (event["message_id"], event["sequence_id"]) for event in verdict.log.messages
         }
-        firsts = [each for each in answers if each.get("duplicate") is False]
-        repeats = [each for each in answers if each.get("duplicate") is True]
+        firsts = [answer for answer in answers if answer.get("duplicate") is False]
+        repeats = [answer for answer in answers if answer.get("duplicate") is True]
         assert len(firsts) <= 1
         if not http and len(answers) == 2:
             assert len(repeats) == 1, "one of the two is the first and one a repeat"
@@ -78,37 +80,41 @@ def test_one_send_is_repeated_while_it_is_under_way(
         "sends": by_socket("alice", "first body", "k"),
         "repeats": by_http("alice", "another body", "k") if http else by_socket("alice2", "another body", "k"),
     }
-    interleave(stage, TWO_DEVICES, acts, judge, store=store, samples=some_of(store, 60), engine_stage=engine_stage)
+    interleave(
+        tables, TWO_DEVICES, acts, judge, store=store, samples=some_of(store, 60), engine_tables=engine_tables
+    )
 
 
-def test_three_people_send(stage: Stage, engine_stage: Stage) -> None:
+def test_three_concurrent_sends(tables: Tables, engine_tables: Tables) -> None:
     texts = {"alice sends": "A", "bob sends": "B", "carol sends": "C"}
 
-    def judge(world: World, ends: Ends) -> None:
-        judge_all_said(world, ends, texts)
+    def judge(harness: Harness, ends: Results) -> None:
+        judge_all_said(harness, ends, texts)
 
-    acts = {name: by_socket(socket, text, "k") for socket, (name, text) in zip(PEOPLE, texts.items(), strict=True)}
-    interleave(stage, Shape(), acts, judge, at_most=3000, engine_stage=engine_stage)
+    acts = {
+        name: by_socket(socket, text, "k") for socket, (name, text) in zip(MEMBERS, texts.items(), strict=True)
+    }
+    interleave(tables, Setup(), acts, judge, max_schedules=3000, engine_tables=engine_tables)
 
 
 @BOTH
-def test_somebody_joins_while_somebody_sends(stage: Stage, engine_stage: Stage, store: Store) -> None:
-    shape = Shape(strangers=("dave",), is_open=True, sockets=(*PEOPLE, "dave"))
+def test_send_concurrent_with_a_join(tables: Tables, engine_tables: Tables, store: Store) -> None:
+    shape = Setup(non_members=("dave",), is_open=True, sockets=(*MEMBERS, "dave"))
 
     def joins_and_listens(process: Process) -> Any:
         process.join("dave")
-        return process.says("dave", "subscribe")
+        return process.send_frame("dave", "subscribe")
 
-    def judge(world: World, ends: Ends) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
         joined = ends.succeeded("dave joins and listens")
-        verdict = check(world, hears=(*PEOPLE, "dave") if joined else PEOPLE)
+        verdict = check(harness, subscribers=(*MEMBERS, "dave") if joined else MEMBERS)
         assert verdict.texts == (["A"] if ends.succeeded("alice sends") else [])
         if not joined:
             return
-        # At joining the pointer is at the head: what was said before is no news, what comes after is.
-        epoch = verdict.story.members[world.person("dave")].epoch
-        later = [event for event in verdict.story.messages if event["sequence_id"] > epoch]
-        (listed,) = world.process().listing("dave")
+        # A new member's pointer starts at the head: earlier messages are not unread, later ones are.
+        epoch = verdict.log.members[harness.participant_id("dave")].epoch
+        later = [event for event in verdict.log.messages if event["sequence_id"] > epoch]
+        (listed,) = harness.process().list_conversations("dave")
         assert listed["unread_count"] == len(later)
 
     acts: dict[str, Act] = {
@@ -116,20 +122,20 @@ def test_somebody_joins_while_somebody_sends(stage: Stage, engine_stage: Stage, 
         "dave joins and listens": joins_and_listens,
     }
     samples = some_of(store, 50)
-    interleave(stage, shape, acts, judge, store=store, samples=samples, engine_stage=engine_stage)
+    interleave(tables, shape, acts, judge, store=store, samples=samples, engine_tables=engine_tables)
 
 
 @BOTH
-def test_somebody_reads_on_one_device_and_sends_on_another(
-    stage: Stage, engine_stage: Stage, store: Store
+def test_read_concurrent_with_a_send_of_the_same_member(
+    tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
-    def arrange(world: World) -> None:
+    def arrange(harness: Harness) -> None:
         for text in ("news", "more"):
-            world.process().writes("bob", text, text)
+            harness.process().send_message("bob", text, text)
 
-    def judge(world: World, ends: Ends) -> None:
-        check(world, hears=TWO_DEVICES.listening)
-        (listed,) = world.process().listing("alice")
+    def judge(harness: Harness, ends: Results) -> None:
+        check(harness, subscribers=TWO_DEVICES.subscribed)
+        (listed,) = harness.process().list_conversations("alice")
         if ends.succeeded("alice sends"):
             assert (listed["read_up_to"], listed["unread_count"]) == (4, 0)
         if ends.succeeded("alice reads", "UNAVAILABLE"):
@@ -137,56 +143,58 @@ def test_somebody_reads_on_one_device_and_sends_on_another(
 
     acts: dict[str, Act] = {
         "alice sends": by_socket("alice", "A", "a"),
-        "alice reads": lambda process: process.says("alice2", "read", sequence_id=2),
+        "alice reads": lambda process: process.send_frame("alice2", "read", sequence_id=2),
     }
-    interleave(stage, TWO_DEVICES, acts, judge, store=store, arrange=arrange, engine_stage=engine_stage)
+    interleave(tables, TWO_DEVICES, acts, judge, store=store, arrange=arrange, engine_tables=engine_tables)
 
 
-def test_a_read_pointer_never_goes_back(stage: Stage, engine_stage: Stage) -> None:
-    def arrange(world: World) -> None:
+def test_concurrent_reads_never_move_the_pointer_back(tables: Tables, engine_tables: Tables) -> None:
+    def arrange(harness: Harness) -> None:
         for text in ("news", "more"):
-            world.process().writes("bob", text, text)
+            harness.process().send_message("bob", text, text)
 
-    def judge(world: World, ends: Ends) -> None:
-        check(world, hears=TWO_DEVICES.listening)
+    def judge(harness: Harness, ends: Results) -> None:
+        check(harness, subscribers=TWO_DEVICES.subscribed)
         assert ends["reads the first"]["read_up_to"] >= 2
         assert ends["reads the second"] == {"read_up_to": 3, "unread_count": 0}
-        (listed,) = world.process().listing("alice")
+        (listed,) = harness.process().list_conversations("alice")
         assert (listed["read_up_to"], listed["unread_count"]) == (3, 0)
 
     acts: dict[str, Act] = {
-        "reads the first": lambda process: process.read("alice", 2),
-        "reads the second": lambda process: process.read("alice", 3),
+        "reads the first": lambda process: process.mark_read("alice", 2),
+        "reads the second": lambda process: process.mark_read("alice", 3),
     }
-    interleave(stage, TWO_DEVICES, acts, judge, arrange=arrange, engine_stage=engine_stage)
+    interleave(tables, TWO_DEVICES, acts, judge, arrange=arrange, engine_tables=engine_tables)
 
 
 @BOTH
-def test_the_title_is_changed_while_somebody_sends(stage: Stage, engine_stage: Stage, store: Store) -> None:
-    def judge(world: World, ends: Ends) -> None:
-        verdict = check(world, hears=PEOPLE)
+def test_send_concurrent_with_a_title_update(tables: Tables, engine_tables: Tables, store: Store) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
+        verdict = check(harness, subscribers=MEMBERS)
         assert verdict.texts == (["B"] if ends.succeeded("bob sends") else [])
         assert ("conversation_updated" in verdict.types) == ends.succeeded("alice changes the title")
 
     acts: dict[str, Act] = {
         "bob sends": by_socket("bob", "B", "b"),
-        "alice changes the title": lambda process: process.update("alice", title="Another title"),
+        "alice changes the title": lambda process: process.update_conversation("alice", title="Another title"),
     }
-    interleave(stage, Shape(), acts, judge, store=store, samples=some_of(store, 40), engine_stage=engine_stage)
+    interleave(tables, Setup(), acts, judge, store=store, samples=some_of(store, 40), engine_tables=engine_tables)
 
 
-def test_the_title_is_changed_twice(stage: Stage, engine_stage: Stage) -> None:
-    shape = Shape(roles=(("bob", "moderator"),))
+def test_two_concurrent_title_updates(tables: Tables, engine_tables: Tables) -> None:
+    shape = Setup(roles=(("bob", "moderator"),))
 
-    def judge(world: World, ends: Ends) -> None:
-        verdict = check(world, hears=PEOPLE)
-        assert ends.successes() == ["alice's title", "bob's title"]
-        changes = [event["title"] for event in verdict.story.events if event["type"] == "conversation_updated"]
+    def judge(harness: Harness, ends: Results) -> None:
+        verdict = check(harness, subscribers=MEMBERS)
+        assert ends.succeeded_names() == ["alice's title", "bob's title"]
+        changes = [event["title"] for event in verdict.log.events if event["type"] == "conversation_updated"]
         assert sorted(changes) == ["of alice", "of bob"]
-        assert world.process().view("carol")["title"] == changes[-1], "the last change is what stands"
+        assert harness.process().get_conversation("carol")["title"] == changes[-1], (
+            "the last change is what stands"
+        )
 
     acts: dict[str, Act] = {
-        "alice's title": lambda process: process.update("alice", title="of alice"),
-        "bob's title": lambda process: process.update("bob", title="of bob"),
+        "alice's title": lambda process: process.update_conversation("alice", title="of alice"),
+        "bob's title": lambda process: process.update_conversation("bob", title="of bob"),
     }
-    interleave(stage, shape, acts, judge, samples=40, engine_stage=engine_stage)
+    interleave(tables, shape, acts, judge, samples=40, engine_tables=engine_tables)

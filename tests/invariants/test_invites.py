@@ -1,22 +1,22 @@
-"""Invites and time: how long one holds, whatever the store still keeps of it."""
+"""The expiry of invites, independent of the store's own deletion."""
 
 import pytest
 
 from chalicelib.core.kernel.errors import NotFound
 from tests.invariants.checker import check
-from tests.invariants.world import PEOPLE, Shape, Stage
+from tests.invariants.harness import MEMBERS, Setup, Tables
 
-CLOSED = Shape(strangers=("dave", "erin"))
+CLOSED = Setup(non_members=("dave", "erin"))
 
 
-def test_an_invite_holds_until_it_expires(stage: Stage) -> None:
-    world = stage.world(CLOSED)
-    invite = world.process().invite("alice", expires_in=60)
-    world.process(skew=59.0).join("dave", invite)
-    late = world.process(skew=60.0)
-    assert late.invites("alice") == []
+def test_invite_is_valid_until_it_expires(tables: Tables) -> None:
+    harness = tables.harness(CLOSED)
+    invite = harness.process().create_invite("alice", expires_in=60)
+    harness.process(skew=59.0).join("dave", invite)
+    late = harness.process(skew=60.0)
+    assert late.list_invites("alice") == []
     with pytest.raises(NotFound):
         late.join("erin", invite)
     with pytest.raises(NotFound):
-        late.revoke("alice", invite)
-    assert check(world, hears=PEOPLE).types == ["conversation_created", "participant_joined"]
+        late.revoke_invite("alice", invite)
+    assert check(harness, subscribers=MEMBERS).types == ["conversation_created", "participant_joined"]

@@ -1,4 +1,4 @@
-"""Who went is told when that has settled, once at most, and not if they are back by then."""
+"""Offline pushes: debounced, at most once, and none for a participant who has reconnected."""
 
 from __future__ import annotations
 
@@ -12,261 +12,266 @@ from chalicelib.core.kernel.ids import new_conversation_id
 from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.realtime.outbox import PendingOffline
 from chalicelib.core.realtime.presence import MAX_PER_JOB
-from tests.invariants.erasing import erase, nothing_is_left
-from tests.invariants.interleaving import Act, Ends, interleave
-from tests.invariants.world import KeepingQueue, Process, Shape, Stage, World
+from tests.invariants.erasure_scenario import erase, nothing_is_left
+from tests.invariants.harness import Harness, Process, Setup, Tables
+from tests.invariants.interleaving import Act, Results, interleave
+from tests.support.fakes import FakeJobQueue
 
 LATER = 6.0
-"""Seconds after which a departure has settled."""
-TWO_OF_BOB = Shape(sockets=("alice", "bob", "bob2", "carol"), listening=("alice", "bob", "carol"))
-BOTH_OF_BOB = Shape(sockets=("alice", "bob", "bob2"), listening=("alice", "bob", "bob2"))
-CAROL_COMES_LATER = Shape(sockets=("alice", "bob", "bob2", "carol"), listening=("alice", "bob"))
+"""Seconds after which the debounce has ended."""
+TWO_OF_BOB = Setup(sockets=("alice", "bob", "bob2", "carol"), subscribed=("alice", "bob", "carol"))
+BOTH_OF_BOB = Setup(sockets=("alice", "bob", "bob2"), subscribed=("alice", "bob", "bob2"))
+CAROL_COMES_LATER = Setup(sockets=("alice", "bob", "bob2", "carol"), subscribed=("alice", "bob"))
 SQS_BYTES = 256 * 1024
 
 
 @pytest.fixture
-def queue() -> KeepingQueue:
-    return KeepingQueue()
+def queue() -> FakeJobQueue:
+    return FakeJobQueue()
 
 
-def told(world: World, to: str = "alice", about: str = "bob") -> list[bool]:
-    """What a socket was told of somebody's being there."""
+def presence_pushes(harness: Harness, to: str = "alice", about: str = "bob") -> list[bool]:
+    """Return the presence pushes to a socket about a participant."""
     return [
         frame["online"]
-        for frame in world.frames(to, "presence")
-        if frame["participant"]["participant_id"] == world.person(about)
+        for frame in harness.pushed_frames(to, "presence")
+        if frame["participant"]["participant_id"] == harness.participant_id(about)
     ]
 
 
-def a_world(stage: Stage, shape: Shape = TWO_OF_BOB) -> World:
-    world = stage.world(shape)
-    world.posts.clear()
-    return world
+def new_harness(tables: Tables, shape: Setup = TWO_OF_BOB) -> Harness:
+    harness = tables.harness(shape)
+    harness.posts.clear()
+    return harness
 
 
-def works(world: World, queue: KeepingQueue, skew: float = LATER, which: int = 0) -> None:
-    """Let the worker have a message."""
-    world.process(skew=skew, queue=queue).app.privacy.jobs.run(queue.sent[which][0], 60.0)
+def run_job(harness: Harness, queue: FakeJobQueue, skew: float = LATER, which: int = 0) -> None:
+    """Run a job of the queue."""
+    harness.process(skew=skew, queue=queue).app.privacy.jobs.run(queue.sent[which][0], 60.0)
 
 
-def notes(world: World) -> list[str]:
-    """Whose departures are noted."""
-    return [key.sk for key in world.items() if key.sk.startswith("D#")]
+def pending_records(harness: Harness) -> list[str]:
+    """Return the participants with a pending-offline record."""
+    return [key.sk for key in harness.items() if key.sk.startswith("D#")]
 
 
-# ---- away for good, and not ------------------------------------------------------------------------------
+# ---- permanent and short absences ------------------------------------------------------------------------
 
 
-GOES = pytest.mark.parametrize("goes", ["disconnect", "unsubscribe", "410"])
+DISCONNECTS = pytest.mark.parametrize("disconnects", ["disconnect", "unsubscribe", "410"])
 
 
-def bob_goes(world: World, queue: KeepingQueue, goes: str = "disconnect", skew: float = 0.0) -> None:
-    """By one of the ways."""
-    process = world.process(skew=skew, queue=queue, lost=["bob"] if goes == "410" else ())
-    if goes == "disconnect":
+def disconnect_bob(
+    harness: Harness, queue: FakeJobQueue, disconnects: str = "disconnect", skew: float = 0.0
+) -> None:
+    """Disconnect bob in one of three ways."""
+    process = harness.process(skew=skew, queue=queue, stale=["bob"] if disconnects == "410" else ())
+    if disconnects == "disconnect":
         process.disconnect("bob")
-    elif goes == "unsubscribe":
-        process.says("bob", "unsubscribe")
+    elif disconnects == "unsubscribe":
+        process.send_frame("bob", "unsubscribe")
     else:
-        process.sends("alice", "is bob there?")
+        process.post_message("alice", "is bob there?")
 
 
-@GOES
-def test_who_goes_is_told_of_when_it_has_settled_and_once(stage: Stage, queue: KeepingQueue, goes: str) -> None:
-    world = a_world(stage)
-    bob_goes(world, queue, goes)
-    assert told(world) == []
+@DISCONNECTS
+def test_disconnect_is_pushed_once_after_the_debounce(
+    tables: Tables, queue: FakeJobQueue, disconnects: str
+) -> None:
+    harness = new_harness(tables)
+    disconnect_bob(harness, queue, disconnects)
+    assert presence_pushes(harness) == []
     ((work, delay),) = queue.sent
     assert delay == 5.0
-    assert world.person("bob") not in work, "a message names nobody"
+    assert harness.participant_id("bob") not in work, "a message names nobody"
     for _ in range(2):
-        works(world, queue)
-        assert (told(world), told(world, "carol")) == ([False], [False])
-    assert notes(world) == []
-    world.process(skew=10.0, queue=queue).says("bob2", "subscribe")
-    assert told(world) == [False, True]
+        run_job(harness, queue)
+        assert (presence_pushes(harness), presence_pushes(harness, "carol")) == ([False], [False])
+    assert pending_records(harness) == []
+    harness.process(skew=10.0, queue=queue).send_frame("bob2", "subscribe")
+    assert presence_pushes(harness) == [False, True]
 
 
-@GOES
-def test_of_who_is_back_in_time_nobody_hears_anything(stage: Stage, queue: KeepingQueue, goes: str) -> None:
-    world = a_world(stage)
-    bob_goes(world, queue, goes, skew=2.0)
-    world.process(skew=3.0, queue=queue).says("bob2", "subscribe")
-    assert notes(world) == []
-    works(world, queue, skew=8.0)
-    assert (told(world), told(world, "carol")) == ([], [])
+@DISCONNECTS
+def test_reconnect_within_the_debounce_is_not_pushed(
+    tables: Tables, queue: FakeJobQueue, disconnects: str
+) -> None:
+    harness = new_harness(tables)
+    disconnect_bob(harness, queue, disconnects, skew=2.0)
+    harness.process(skew=3.0, queue=queue).send_frame("bob2", "subscribe")
+    assert pending_records(harness) == []
+    run_job(harness, queue, skew=8.0)
+    assert (presence_pushes(harness), presence_pushes(harness, "carol")) == ([], [])
 
 
-def test_who_is_taken_for_gone_and_speaks_was_never_away(stage: Stage, queue: KeepingQueue) -> None:
-    world = a_world(stage)
-    bob_goes(world, queue, "410", skew=2.0)
-    world.process(skew=3.0, queue=queue).says("bob", "ping")
-    works(world, queue, skew=8.0)
-    assert told(world) == []
+def test_connection_revived_within_the_debounce_is_not_pushed(tables: Tables, queue: FakeJobQueue) -> None:
+    harness = new_harness(tables)
+    disconnect_bob(harness, queue, "410", skew=2.0)
+    harness.process(skew=3.0, queue=queue).send_frame("bob", "ping")
+    run_job(harness, queue, skew=8.0)
+    assert presence_pushes(harness) == []
 
 
-def test_who_goes_twice_is_told_of_by_the_second_message_only(stage: Stage, queue: KeepingQueue) -> None:
-    world = a_world(stage)
-    process = world.process(skew=2.0, queue=queue)
-    process.says("bob", "unsubscribe")
-    process.says("bob2", "subscribe")
-    process.says("bob2", "unsubscribe")
+def test_second_disconnect_is_pushed_by_its_own_job(tables: Tables, queue: FakeJobQueue) -> None:
+    harness = new_harness(tables)
+    process = harness.process(skew=2.0, queue=queue)
+    process.send_frame("bob", "unsubscribe")
+    process.send_frame("bob2", "subscribe")
+    process.send_frame("bob2", "unsubscribe")
     assert len(queue.sent) == 2
-    works(world, queue, which=0)
-    assert told(world) == []
-    works(world, queue, which=1)
-    assert told(world) == [False]
+    run_job(harness, queue, which=0)
+    assert presence_pushes(harness) == []
+    run_job(harness, queue, which=1)
+    assert presence_pushes(harness) == [False]
 
 
-def test_who_has_another_device_there_has_not_gone(stage: Stage, queue: KeepingQueue) -> None:
-    world = a_world(stage, BOTH_OF_BOB)
-    process = world.process(queue=queue)
+def test_disconnect_with_another_connection_is_not_pushed(tables: Tables, queue: FakeJobQueue) -> None:
+    harness = new_harness(tables, BOTH_OF_BOB)
+    process = harness.process(queue=queue)
     process.disconnect("bob")
-    assert (queue.sent, notes(world)) == ([], [])
+    assert (queue.sent, pending_records(harness)) == ([], [])
     process.disconnect("bob2")
-    works(world, queue)
-    assert told(world) == [False]
+    run_job(harness, queue)
+    assert presence_pushes(harness) == [False]
 
 
-def test_who_was_removed_meanwhile_is_not_told_of(stage: Stage, queue: KeepingQueue) -> None:
-    world = a_world(stage)
-    bob_goes(world, queue)
-    world.process(skew=1.0, queue=queue).remove("alice", "bob")
-    works(world, queue)
-    assert (told(world), notes(world)) == ([], [])
+def test_removed_member_is_not_pushed_as_offline(tables: Tables, queue: FakeJobQueue) -> None:
+    harness = new_harness(tables)
+    disconnect_bob(harness, queue)
+    harness.process(skew=1.0, queue=queue).remove_participant("alice", "bob")
+    run_job(harness, queue)
+    assert (presence_pushes(harness), pending_records(harness)) == ([], [])
 
 
-def test_in_a_conversation_that_was_deleted_meanwhile_nobody_is_told(stage: Stage, queue: KeepingQueue) -> None:
-    world = a_world(stage)
-    bob_goes(world, queue)
-    world.process(skew=1.0, queue=queue).delete("alice")
-    works(world, queue)
-    assert told(world) == []
+def test_deleted_conversation_pushes_no_offline(tables: Tables, queue: FakeJobQueue) -> None:
+    harness = new_harness(tables)
+    disconnect_bob(harness, queue)
+    harness.process(skew=1.0, queue=queue).delete_conversation("alice")
+    run_job(harness, queue)
+    assert presence_pushes(harness) == []
 
 
-def test_where_nobody_listens_nothing_is_noted(stage: Stage, queue: KeepingQueue) -> None:
-    world = a_world(stage, Shape(listening=("bob",)))
-    bob_goes(world, queue)
-    assert (queue.sent, notes(world)) == ([], [])
+def test_no_record_without_other_subscribers(tables: Tables, queue: FakeJobQueue) -> None:
+    harness = new_harness(tables, Setup(subscribed=("bob",)))
+    disconnect_bob(harness, queue)
+    assert (queue.sent, pending_records(harness)) == ([], [])
 
 
-def test_in_a_crowd_nothing_is_noted(stage: Stage, queue: KeepingQueue) -> None:
-    world = a_world(stage.with_limits(presence_participants=2))
-    bob_goes(world, queue)
-    assert (queue.sent, notes(world)) == ([], [])
+def test_no_record_in_a_large_conversation(tables: Tables, queue: FakeJobQueue) -> None:
+    harness = new_harness(tables.with_limits(presence_participants=2))
+    disconnect_bob(harness, queue)
+    assert (queue.sent, pending_records(harness)) == ([], [])
 
 
-def test_an_erasure_takes_the_note_as_well(stage: Stage, queue: KeepingQueue) -> None:
-    world = a_world(stage)
-    bob_goes(world, queue)
-    assert notes(world) == [f"D#{world.person('bob')}"]
-    process = world.process(skew=100.0, timing=Timing(erasure_grace=0.0))
+def test_erasure_deletes_the_pending_offline_record(tables: Tables, queue: FakeJobQueue) -> None:
+    harness = new_harness(tables)
+    disconnect_bob(harness, queue)
+    assert pending_records(harness) == [f"D#{harness.participant_id('bob')}"]
+    process = harness.process(skew=100.0, timing=Timing(erasure_grace=0.0))
     process.disconnect("bob2")
     erase(process)
-    nothing_is_left(world)
+    nothing_is_left(harness)
 
 
-# ---- who came in between ---------------------------------------------------------------------------------
+# ---- subscribers during an absence -----------------------------------------------------------------------
 
 
-def test_who_came_while_bob_was_away_saw_nobody_and_is_told_that_he_is_back(
-    stage: Stage, queue: KeepingQueue
-) -> None:
-    world = a_world(stage, CAROL_COMES_LATER)
-    bob_goes(world, queue, skew=2.0)
-    (subscribed,) = world.process(skew=3.0, queue=queue).says("carol", "subscribe")
-    online = {each["participant_id"]: each["online"] for each in subscribed["participants"]}
-    assert online[world.person("bob")] is False
-    world.process(skew=4.0, queue=queue).says("bob2", "subscribe")
-    works(world, queue, skew=8.0)
-    assert (told(world), told(world, "carol")) == ([], [True])
+def test_subscriber_during_the_absence_is_notified_of_the_reconnect(tables: Tables, queue: FakeJobQueue) -> None:
+    harness = new_harness(tables, CAROL_COMES_LATER)
+    disconnect_bob(harness, queue, skew=2.0)
+    (subscribed,) = harness.process(skew=3.0, queue=queue).send_frame("carol", "subscribe")
+    online = {participant["participant_id"]: participant["online"] for participant in subscribed["participants"]}
+    assert online[harness.participant_id("bob")] is False
+    harness.process(skew=4.0, queue=queue).send_frame("bob2", "subscribe")
+    run_job(harness, queue, skew=8.0)
+    assert (presence_pushes(harness), presence_pushes(harness, "carol")) == ([], [True])
 
 
-# ---- without the queue -----------------------------------------------------------------------------------
+# ---- without a queue -------------------------------------------------------------------------------------
 
 
-def test_what_the_queue_does_not_take_is_told_at_once(stage: Stage, queue: KeepingQueue) -> None:
-    world = a_world(stage)
-    queue.refuses = True
-    bob_goes(world, queue, "disconnect")
-    assert (told(world), notes(world)) == ([False], [])
-    world.process(skew=1.0, queue=queue).says("bob2", "subscribe")
-    assert told(world) == [False, True]
-    assert world.process(queue=queue).says("bob2", "unsubscribe") == [
-        {"type": "unsubscribed", "conversation_id": world.conversation}
+def test_disconnect_is_pushed_at_once_if_the_queue_fails(tables: Tables, queue: FakeJobQueue) -> None:
+    harness = new_harness(tables)
+    queue.is_down = True
+    disconnect_bob(harness, queue, "disconnect")
+    assert (presence_pushes(harness), pending_records(harness)) == ([False], [])
+    harness.process(skew=1.0, queue=queue).send_frame("bob2", "subscribe")
+    assert presence_pushes(harness) == [False, True]
+    assert harness.process(queue=queue).send_frame("bob2", "unsubscribe") == [
+        {"type": "unsubscribed", "conversation_id": harness.conversation}
     ]
-    assert told(world) == [False, True, False]
+    assert presence_pushes(harness) == [False, True, False]
 
 
 @pytest.mark.parametrize("way", ["no time to settle", "no queue"])
-def test_without_a_time_to_settle_or_a_queue_it_is_told_at_once(
-    stage: Stage, queue: KeepingQueue, way: str
+def test_disconnect_is_pushed_at_once_without_debounce_or_queue(
+    tables: Tables, queue: FakeJobQueue, way: str
 ) -> None:
-    world = a_world(stage)
-    at_once = replace(stage.settings.timing, presence_debounce=0.0)
-    process = world.process(queue=queue, timing=at_once) if way == "no time to settle" else world.process()
+    harness = new_harness(tables)
+    at_once = replace(tables.settings.timing, presence_debounce=0.0)
+    process = harness.process(queue=queue, timing=at_once) if way == "no time to settle" else harness.process()
     process.disconnect("bob")
-    assert (told(world), queue.sent, notes(world)) == ([False], [], [])
-    process.says("bob2", "subscribe")
-    assert told(world) == [False, True]
+    assert (presence_pushes(harness), queue.sent, pending_records(harness)) == ([False], [], [])
+    process.send_frame("bob2", "subscribe")
+    assert presence_pushes(harness) == [False, True]
 
 
-# ---- messages --------------------------------------------------------------------------------------------
+# ---- jobs ------------------------------------------------------------------------------------------------
 
 
-def test_one_message_is_about_all_conversations_of_a_socket(stage: Stage, queue: KeepingQueue) -> None:
-    world = a_world(stage)
-    other = world.process().create("alice", ["bob"])["conversation_id"]
+def test_one_job_covers_all_conversations_of_a_connection(tables: Tables, queue: FakeJobQueue) -> None:
+    harness = new_harness(tables)
+    other = harness.process().create_conversation("alice", ["bob"])["conversation_id"]
     for socket in ("alice", "bob"):
-        world.process(queue=queue).says(socket, "subscribe", conversation_id=other)
-    world.posts.clear()
-    bob_goes(world, queue)
+        harness.process(queue=queue).send_frame(socket, "subscribe", conversation_id=other)
+    harness.posts.clear()
+    disconnect_bob(harness, queue)
     assert len(queue.sent) == 1
-    works(world, queue)
-    assert sorted(each["conversation_id"] for each in world.frames("alice", "presence")) == sorted(
-        [world.conversation, other]
+    run_job(harness, queue)
+    assert sorted(frame["conversation_id"] for frame in harness.pushed_frames("alice", "presence")) == sorted(
+        [harness.conversation, other]
     )
 
 
-def test_a_message_names_only_so_many_departures(stage: Stage, queue: KeepingQueue) -> None:
-    world = a_world(stage)
+def test_job_contains_a_limited_number_of_disconnects(tables: Tables, queue: FakeJobQueue) -> None:
+    harness = new_harness(tables)
     many = [PendingOffline(new_conversation_id(), "m" * 12) for _ in range(2 * MAX_PER_JOB + 1)]
-    world.process(queue=queue).app.realtime.fan_out.deliver(many, within=5.0)
+    harness.process(queue=queue).app.realtime.fan_out.deliver(many, within=5.0)
     assert [work.count("/") for work, _ in queue.sent] == [MAX_PER_JOB, MAX_PER_JOB, 1]
     assert max(len(work) for work, _ in queue.sent) < SQS_BYTES
 
 
-def test_a_worker_that_runs_out_of_time_sends_on_what_is_left(stage: Stage, queue: KeepingQueue) -> None:
-    world = a_world(stage)
-    bob_goes(world, queue)
+def test_worker_that_runs_out_of_time_enqueues_the_rest(tables: Tables, queue: FakeJobQueue) -> None:
+    harness = new_harness(tables)
+    disconnect_bob(harness, queue)
     work, _ = queue.sent.pop()
     before = ",".join(f"{new_conversation_id()}/m" for _ in range(25))
     queue.send(f"presence:{before},{work.partition(':')[2]}", 0.0)
     steps = 0
     while queue.sent:
         sent, _ = queue.sent.pop()
-        world.process(skew=LATER, queue=queue).app.privacy.jobs.run(sent, 0.0)
+        harness.process(skew=LATER, queue=queue).app.privacy.jobs.run(sent, 0.0)
         steps += 1
     assert steps == 3
-    assert told(world) == [False]
+    assert presence_pushes(harness) == [False]
 
 
-# ---- in any order ----------------------------------------------------------------------------------------
+# ---- in every interleaving -------------------------------------------------------------------------------
 
 
-class Queues(defaultdict[str, KeepingQueue]):
-    """The queue of each world, by its conversation."""
+class Queues(defaultdict[str, FakeJobQueue]):
+    """The queue of each harness, by conversation."""
 
     def __init__(self) -> None:
-        super().__init__(KeepingQueue)
+        super().__init__(FakeJobQueue)
 
-    def __call__(self, world: World) -> KeepingQueue:
-        return self[world.conversation]
+    def __call__(self, harness: Harness) -> FakeJobQueue:
+        return self[harness.conversation]
 
-    def settle(self, world: World) -> None:
-        """Let the worker have all messages, twice each."""
-        for work, _ in self(world).sent * 2:
-            world.process(skew=60.0).app.privacy.jobs.run(work, 60.0)
+    def settle(self, harness: Harness) -> None:
+        """Run all jobs twice."""
+        for work, _ in self(harness).sent * 2:
+            harness.process(skew=60.0).app.privacy.jobs.run(work, 60.0)
 
 
 @pytest.fixture
@@ -274,68 +279,68 @@ def queues() -> Queues:
     return Queues()
 
 
-def goes(socket: str) -> Act:
+def disconnects(socket: str) -> Act:
     return lambda process: process.disconnect(socket)
 
 
-def comes(socket: str) -> Act:
-    return lambda process: process.says(socket, "subscribe")
+def subscribes(socket: str) -> Act:
+    return lambda process: process.send_frame(socket, "subscribe")
 
 
-def settles(queues: Queues) -> Callable[[Process], None]:
-    """The worker has a message that was there before."""
-    return lambda process: process.app.privacy.jobs.run(queues(process.world).sent[0][0], 60.0)
+def run_jobs(queues: Queues) -> Callable[[Process], None]:
+    """Run a job that was sent before."""
+    return lambda process: process.app.privacy.jobs.run(queues(process.harness).sent[0][0], 60.0)
 
 
-def test_who_comes_while_the_worker_looks_is_not_left_for_gone(
-    stage: Stage, engine_stage: Stage, queues: Queues
+def test_reconnect_concurrent_with_the_worker_ends_online(
+    tables: Tables, engine_tables: Tables, queues: Queues
 ) -> None:
-    def arrange(world: World) -> None:
-        bob_goes(world, queues(world))
-        world.posts.clear()
+    def arrange(harness: Harness) -> None:
+        disconnect_bob(harness, queues(harness))
+        harness.posts.clear()
 
-    def judge(world: World, ends: Ends) -> None:
-        ends.successes()
-        assert notes(world) == []
-        heard = told(world)
-        assert heard.count(False) <= 1
-        assert (True in heard) or not heard, "told that he went, and never that he is back"
+    def judge(harness: Harness, ends: Results) -> None:
+        ends.succeeded_names()
+        assert pending_records(harness) == []
+        pushes = presence_pushes(harness)
+        assert pushes.count(False) <= 1
+        assert (True in pushes) or not pushes, "told that he went, and never that he is back"
 
-    acts: dict[str, Act] = {"bob comes": comes("bob2"), "the worker looks": settles(queues)}
-    interleave(stage, TWO_OF_BOB, acts, judge, arrange=arrange, queue=queues, engine_stage=engine_stage)
+    acts: dict[str, Act] = {"bob comes": subscribes("bob2"), "the worker looks": run_jobs(queues)}
+    interleave(tables, TWO_OF_BOB, acts, judge, arrange=arrange, queue=queues, engine_tables=engine_tables)
 
 
-def test_who_comes_while_their_other_socket_goes_is_not_left_for_gone(
-    stage: Stage, engine_stage: Stage, queues: Queues
+def test_reconnect_concurrent_with_a_disconnect_ends_online(
+    tables: Tables, engine_tables: Tables, queues: Queues
 ) -> None:
-    def judge(world: World, ends: Ends) -> None:
-        ends.successes()
-        queues.settle(world)
-        assert notes(world) == []
-        assert False not in told(world)
+    def judge(harness: Harness, ends: Results) -> None:
+        ends.succeeded_names()
+        queues.settle(harness)
+        assert pending_records(harness) == []
+        assert False not in presence_pushes(harness)
 
-    acts: dict[str, Act] = {"bob goes": goes("bob"), "bob comes": comes("bob2")}
-    interleave(stage, TWO_OF_BOB, acts, judge, queue=queues, engine_stage=engine_stage)
-
-
-def test_two_sockets_that_go_at_once_are_told_of_once(stage: Stage, engine_stage: Stage, queues: Queues) -> None:
-    def judge(world: World, ends: Ends) -> None:
-        ends.successes()
-        queues.settle(world)
-        assert (notes(world), told(world)) == ([], [False])
-
-    acts: dict[str, Act] = {"one goes": goes("bob"), "the other goes": goes("bob2")}
-    interleave(stage, BOTH_OF_BOB, acts, judge, queue=queues, engine_stage=engine_stage)
+    acts: dict[str, Act] = {"bob goes": disconnects("bob"), "bob comes": subscribes("bob2")}
+    interleave(tables, TWO_OF_BOB, acts, judge, queue=queues, engine_tables=engine_tables)
 
 
-def test_two_workers_with_one_message_tell_once(stage: Stage, engine_stage: Stage, queues: Queues) -> None:
-    def arrange(world: World) -> None:
-        bob_goes(world, queues(world))
-        world.posts.clear()
+def test_two_concurrent_disconnects_are_pushed_once(tables: Tables, engine_tables: Tables, queues: Queues) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
+        ends.succeeded_names()
+        queues.settle(harness)
+        assert (pending_records(harness), presence_pushes(harness)) == ([], [False])
 
-    def judge(world: World, ends: Ends) -> None:
-        ends.successes()
-        assert told(world) == [False]
+    acts: dict[str, Act] = {"one goes": disconnects("bob"), "the other goes": disconnects("bob2")}
+    interleave(tables, BOTH_OF_BOB, acts, judge, queue=queues, engine_tables=engine_tables)
 
-    acts: dict[str, Act] = {"one worker": settles(queues), "another": settles(queues)}
-    interleave(stage, TWO_OF_BOB, acts, judge, arrange=arrange, queue=queues, engine_stage=engine_stage)
+
+def test_two_workers_on_one_job_push_once(tables: Tables, engine_tables: Tables, queues: Queues) -> None:
+    def arrange(harness: Harness) -> None:
+        disconnect_bob(harness, queues(harness))
+        harness.posts.clear()
+
+    def judge(harness: Harness, ends: Results) -> None:
+        ends.succeeded_names()
+        assert presence_pushes(harness) == [False]
+
+    acts: dict[str, Act] = {"one worker": run_jobs(queues), "another": run_jobs(queues)}
+    interleave(tables, TWO_OF_BOB, acts, judge, arrange=arrange, queue=queues, engine_tables=engine_tables)

@@ -1,29 +1,29 @@
-"""The laws, seen from outside: random programs of many clients at once, and their histories checked.
+"""The laws, seen from outside: random programs of many concurrent clients, and a check of their histories.
 
-Hypothesis draws programs (`history/programs.py`): some people with some sockets each, conversations, rounds
-of steps that begin at the same moment, and the disorders of the gateway. A program is run over real sockets
-against the real app in a process of its own. Everything that clients send, get and hear is recorded with its
-order in real time, and a pure checker (`history/checker`, with tests of its own) looks for events that were
-lost, doubled, reordered, invented or leaked, and for whatever else the contract forbids.
+Hypothesis draws programs (`history/generators.py`): participants with several sockets, conversations, rounds of
+concurrent steps, and faults of the gateway. A program runs over real sockets against the real app in its own
+process. All requests, replies and pushes are recorded in real-time order, and a pure checker (`history/checker`,
+with its own tests) looks for lost, duplicate, reordered, invented or leaked events, and for all other violations
+of the protocol.
 
-Some programs end with the erasure of one person while the others write on: after it nothing of them may be shown
-to anybody, and everything else must be as it was.
+Some programs end with the erasure of one participant while the others send: after it no trace may be shown to
+any reader, and everything else must be unchanged.
 
-A day of retention is so short here that contents expire while a program runs. Owners change how many days there
-are, and sweeps come beside everything else. Some programs end with time that passes and a sweep: what is past
-retention must have gone, what is not must be there, every place stays, and nothing that had gone is seen again.
+A day of retention is so short that contents expire while a program runs. Owners change the retention period, and
+sweeps run concurrently. Some programs end with a pause and a sweep: expired contents must be removed, others must
+not, every event stays, and no removed content is seen again.
 
-The programs in `history/saved` are made for one race each; some of them once showed a defect.
+Each program in `history/saved` targets one race; some of them once revealed a defect.
 
-What is drawn is reproducible, how threads interleave is not: a failure that shows is real, and yet the same
-program may pass the next time. A failing program and its history are saved, and the message says where.
+The drawing of programs is reproducible, the interleaving of threads is not: a failure is real, and yet the same
+program may pass the next time. A failing program and its history are saved, and the message names the directory.
 
 | variable             | meaning                                                                              |
 |----------------------|--------------------------------------------------------------------------------------|
-| `CHAT_LAWS_EXAMPLES` | how many programs to run (12); a night takes 10000                                   |
-| `CHAT_LAWS_SEED`     | where the drawing starts from (0): another number, other programs                    |
-| `CHAT_LAWS_REPLAY`   | a saved program to run so often, instead of drawing any                              |
-| `CHAT_LAWS_SHRINK`   | how often to try each smaller program, to find a small one that fails (0: never)     |
+| `CHAT_LAWS_EXAMPLES` | the number of programs (12); a night is enough for 10000                             |
+| `CHAT_LAWS_SEED`     | the seed (0)                                                                         |
+| `CHAT_LAWS_REPLAY`   | a saved program to run as many times, instead of random ones                         |
+| `CHAT_LAWS_SHRINK`   | attempts with each smaller program, to find a small failing one (0: do not shrink)   |
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.invariants.history.checker import check
-from tests.invariants.history.programs import Program, programs
+from tests.invariants.history.generators import Program, programs
 from tests.invariants.history.runner import run
-from tests.invariants.history.world import World
+from tests.invariants.history.server import HistoryServer
 
 EXAMPLES = int(os.environ.get("CHAT_LAWS_EXAMPLES", "12"))
 SEED = int(os.environ.get("CHAT_LAWS_SEED", "0"))
 REPLAY = os.environ.get("CHAT_LAWS_REPLAY", "")
 SHRINK = int(os.environ.get("CHAT_LAWS_SHRINK", "0"))
-# Beyond ten examples of a drawing hypothesis makes new ones by changing old ones a little; we want different ones.
+# Beyond ten examples of a drawing hypothesis mutates old ones; different programs are worth more.
 EXAMPLES_OF_A_DRAWING = 3
 SAVED = Path(__file__).with_name("history") / "saved"
 
@@ -53,13 +53,13 @@ pytestmark = pytest.mark.laws
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with World(tmp_path_factory.mktemp("world") / "server.log") as world:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HistoryServer]:
+    with HistoryServer(tmp_path_factory.mktemp("world") / "server.log") as world:
         yield world
 
 
-def obeys_the_laws(world: World, program: Program, directory: Path, times: int = 1) -> None:
-    """Run a program so often; if a law is broken, save what there is to see."""
+def obeys_the_laws(world: HistoryServer, program: Program, directory: Path, times: int = 1) -> None:
+    """Run a program several times, and save it with its history if a law is violated."""
     for _ in range(times):
         history = run(world, program)
         if violations := check(history):
@@ -69,7 +69,7 @@ def obeys_the_laws(world: World, program: Program, directory: Path, times: int =
             raise AssertionError(f"{len(violations)} violations; program and history are in {directory}:\n{found}")
 
 
-def drawn_programs_obey_the_laws(world: World, drawing: int, directory: Path) -> None:
+def drawn_programs_obey_the_laws(world: HistoryServer, drawing: int, directory: Path) -> None:
     """Run the programs of one drawing."""
 
     @seed(SEED + drawing)
@@ -90,15 +90,15 @@ def drawn_programs_obey_the_laws(world: World, drawing: int, directory: Path) ->
 
 if REPLAY:
 
-    def test_a_replayed_program_obeys_the_laws(world: World, tmp_path: Path) -> None:
+    def test_replayed_program_obeys_the_laws(world: HistoryServer, tmp_path: Path) -> None:
         obeys_the_laws(world, Program.from_json(Path(REPLAY).read_text("utf-8")), tmp_path, EXAMPLES)
 
 else:
 
-    @pytest.mark.parametrize("saved", sorted(each.stem for each in SAVED.glob("*.json")))
-    def test_a_program_made_for_one_race_obeys_the_laws(saved: str, world: World, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("saved", sorted(path.stem for path in SAVED.glob("*.json")))
+    def test_saved_program_obeys_the_laws(saved: str, world: HistoryServer, tmp_path: Path) -> None:
         obeys_the_laws(world, Program.from_json((SAVED / f"{saved}.json").read_text("utf-8")), tmp_path)
 
     @pytest.mark.parametrize("drawing", range(-(-EXAMPLES // EXAMPLES_OF_A_DRAWING)))
-    def test_whatever_many_clients_do_at_once_the_laws_hold(drawing: int, world: World, tmp_path: Path) -> None:
+    def test_random_programs_obey_the_laws(drawing: int, world: HistoryServer, tmp_path: Path) -> None:
         drawn_programs_obey_the_laws(world, drawing, tmp_path)

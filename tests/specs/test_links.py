@@ -31,8 +31,6 @@ def anchors(document: Path) -> set[str]:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_relative_links_resolve(document: Path) -> None:
-    if document.name == "planted-defects.md":
-        pytest.skip("its list of defects has moved to tests/mutants, and it is being replaced")
     for target, anchor in links(document):
         assert target.exists(), f"{target} does not exist"
         if anchor and target.suffix == ".md":

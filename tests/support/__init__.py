@@ -1,1 +1,1 @@
-"""What several suites share: the store engine, and the stepper that interleaves operations."""
+"""Tools that several suites share: fakes, clients, servers, and the exploration of interleavings."""

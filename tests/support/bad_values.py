@@ -264,7 +264,7 @@ NOT_JSON = {
     "ten thousand levels, unfinished": '{"x":' * 5_000,
     "a byte order mark": '\ufeff{"type":"ping"}',
 }
-"""Refused as INVALID_JSON."""
+"""Texts that are rejected as INVALID_JSON."""
 
 NO_OBJECT = {
     "null": "null",
@@ -275,12 +275,12 @@ NO_OBJECT = {
     "a list of an object": '[{"type":"ping"}]',
     "64 levels of lists": "[" * 64 + "]" * 64,
 }
-"""JSON, but of the wrong shape: refused as VALIDATION_FAILED."""
+"""JSON values of the wrong shape, which are rejected as VALIDATION_FAILED."""
 
 UNKNOWN_FIELDS = ("sequence_id", "typ", "Content", "content ", "__proto__", "", "é", "a.b", "x" * 1000)
 """Names of fields that no message has."""
 
 
 def object_text(fields: Mapping[str, str]) -> str:
-    """A JSON object of fields whose values are JSON text."""
+    """Return a JSON object of fields whose values are JSON texts."""
     return "{" + ",".join(f"{json.dumps(name)}:{text}" for name, text in fields.items()) + "}"

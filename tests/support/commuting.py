@@ -1,18 +1,18 @@
-"""Which store calls have the same effects and answers in either order.
+"""Decides which store calls have the same effects and answers in either order.
 
-Where it is not certain the answer is no, which costs schedules and never hides one: a condition check counts
-as a write, a query as a read of everything that its condition allows, on an index of everything in the table.
+In case of doubt the answer is no, which costs schedules and never hides one: a condition check counts as a write,
+a query as a read of everything that its condition allows, on an index of the whole table.
 """
 
 from local.faults.calls import Call, ItemKey
 from local.faults.expressions import KeyRange, key_range
 
 Footprint = frozenset[ItemKey] | KeyRange | str
-"""What a call touches: some items, a range of them, or a whole table."""
+"""The keys that a call accesses: some items, a range of them, or a whole table."""
 
 
 def commute(one: Call, other: Call, *, reads_commute: bool = True) -> bool:
-    """Whether it is all the same which of the calls comes first.
+    """Whether two calls can be swapped without any difference.
 
     ``reads_commute=False`` is for regions in which a read settles what later reads see of a transaction.
     """

@@ -16,9 +16,9 @@ World = TypeVar("World")
 
 @dataclass(frozen=True)
 class CrashPoint(Generic[World]):
-    """The store as one crash left it.
+    """The store after a crash.
 
-    Used as ``with point as world:`` it marks a failure inside with where the crash was.
+    ``with point as world:`` adds the position of the crash to a failure inside.
     """
 
     world: World
@@ -45,11 +45,11 @@ def crash_points(
     setup: Callable[[], World],
     operation: Callable[[World, DynamoClient], object],
 ) -> Iterator[CrashPoint[World]]:
-    """Let ``operation`` die at each of its store calls in turn, each time on a world made by ``setup``.
+    """Crash ``operation`` at each of its store calls in turn, each time in a new world made by ``setup``.
 
-    It is run once in peace to count its calls, which it must make one at a time (SerialExecutor), through the
-    client it is given. Whatever it returns or raises once it has crashed is ignored: nobody hears a dead
-    process. Raises ValueError if it makes no store call, AssertionError if it does not come as far as before.
+    The operation runs once without a crash to count its calls, which it must make sequentially (SerialExecutor)
+    and through the given client. Its result and errors after the crash are ignored. Raises ValueError if it makes
+    no store call, AssertionError if it makes fewer calls than the first time.
     """
     for number, name in enumerate(_store_calls(engine, setup(), operation), start=1):
         for fault in (CRASH_BEFORE, CRASH_AFTER):

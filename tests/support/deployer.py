@@ -1,4 +1,4 @@
-"""The deployer's policy as IAM would read it for one account, and what a deployment asks for in IAM's terms."""
+"""The deployer's policy as IAM evaluates it for one account, and the permissions that a deployment needs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILE = Path(__file__).parents[2] / "infra" / "deployer-policy.json"
 ACCOUNT = "000000000000"
 _CONDITIONS = {"StringEquals": lambda wanted, is_: wanted == is_, "StringLike": matches}
 _TRANSFORM = "arn:aws:cloudformation:{region}:aws:transform/Serverless-2016-10-31"
-# What is asked of a bucket, by its method and query; without a query, of an object.
+# Actions on a bucket, by method and query; without a query, on an object.
 _BUCKET = {
     ("HEAD", ""): "s3:ListBucket",
     ("GET", "list-type"): "s3:ListBucket",
@@ -29,7 +29,7 @@ _OBJECT = {"HEAD": "s3:GetObject", "GET": "s3:GetObject", "PUT": "s3:PutObject"}
 
 
 class Request(NamedTuple):
-    """A signed request, as MiniStack's door noted it."""
+    """A signed request, as MiniStack's front recorded it."""
 
     region: str
     service: str
@@ -41,34 +41,36 @@ class Request(NamedTuple):
 
 
 def statements() -> list[Json]:
-    """Of the policy, for our account, with lists where IAM takes one string, too."""
+    """Return the statements for this account, with lists where IAM also accepts a string."""
     found = json.loads(FILE.read_text().replace("ACCOUNT", ACCOUNT))["Statement"]
-    return [{**each, **{key: _listed(each[key]) for key in ("Action", "Resource")}} for each in found]
+    return [
+        {**statement, **{key: _listed(statement[key]) for key in ("Action", "Resource")}} for statement in found
+    ]
 
 
 def allowed() -> set[str]:
-    """Every action of the policy."""
-    return {action for each in statements() for action in each["Action"]}
+    """Return every action of the policy."""
+    return {action for statement in statements() for action in statement["Action"]}
 
 
 def policy(context: Mapping[str, str]) -> Policy:
-    """What holds where the condition keys have these values. A key that has none fulfils no condition."""
-    holding = [each for each in statements() if _holds(each.get("Condition", {}), context)]
-    return Policy("the deployer", [{k: v for k, v in each.items() if k != "Condition"} for each in holding])
+    """Return the policy where the condition keys have these values; a missing key fulfils no condition."""
+    holding = [statement for statement in statements() if _holds(statement.get("Condition", {}), context)]
+    return Policy("the deployer", [{k: v for k, v in entry.items() if k != "Condition"} for entry in holding])
 
 
 def is_allowed(access: Access, context: Mapping[str, str]) -> bool:
-    """Whether the deployer may do that."""
+    """Whether the deployer has the permission."""
     return isinstance(policy(context).decide(*access), Grant)
 
 
 def requests(noted: Path) -> list[Request]:
-    """All that were noted."""
+    """Return all recorded requests."""
     return [Request(**json.loads(line)) for line in noted.read_text().splitlines()]
 
 
 def accesses(request: Request, stack: str) -> Iterator[Access]:
-    """What a request needs. Change sets belong to `stack`, whose name does not stand in every request."""
+    """Return the permissions that a request needs. Some requests about change sets do not name the `stack`."""
     if request.service == "s3":
         yield from _of_s3(request)
     elif request.service == "cloudformation":
@@ -102,7 +104,7 @@ def _of_cloudformation(request: Request, stack: str) -> Iterator[Access]:
     )
     if action == "CreateChangeSet":
         yield Access("cloudformation:CreateChangeSet", _TRANSFORM.format(region=request.region))
-        # CloudFormation reads the template as whoever gave it.
+        # CloudFormation reads the template with the caller's permissions.
         yield Access("s3:GetObject", f"arn:aws:s3:::{urlsplit(request.fields['TemplateURL']).path.lstrip('/')}")
 
 

@@ -1,11 +1,11 @@
 """A DynamoDB engine for a test run, clients for it, and tables in it.
 
-The engine is MiniStack, one per test process (so one per pytest-xdist worker: they start beside each other,
-share nothing and use a core each), started when the first test asks for it and ended with the run. The
-variable CHAT_TEST_DYNAMODB=URL names another engine to use instead, which is left running.
+The engine is MiniStack, one per test process (and so one per pytest-xdist worker: they start in parallel, share
+nothing and use one core each). It starts when a test first needs it and stops with the run. The variable
+CHAT_TEST_DYNAMODB=URL names another engine to use instead, which is left running.
 
-A conftest takes what it needs by importing it: ``from tests.support.engine import dynamodb, store_engine``.
-However many do so, there is one engine.
+A conftest imports the fixtures that it needs: ``from tests.support.engine import dynamodb, store_engine``. There
+is one engine for all of them.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ OTHER_ENGINE = "CHAT_TEST_DYNAMODB"
 _COPIED = frozenset(
     {"AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes", "LocalSecondaryIndexes"}
 )
-# Expiry is left out as well: an engine deletes what has expired whenever it likes, by its own clock.
+# Expiry is left out, too: an engine deletes expired items at any time, by its own clock.
 _LEFT_OUT = frozenset(
     {
         "TableName",
@@ -62,7 +62,7 @@ TOY_TABLE: dict[str, Any] = {
 
 
 class Engine:
-    """A running engine; ``close`` closes the clients that it gave out."""
+    """A running engine; ``close`` closes its clients."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -72,14 +72,14 @@ class Engine:
         self._clients = contextlib.ExitStack()
 
     def client(self, **config: Any) -> "DynamoDBClient":
-        """A new client that never repeats a call by itself, with 64 connections; ``config`` changes that."""
+        """Return a new client without retries, with 64 connections; ``config`` changes that."""
         settings: dict[str, Any] = {
             "retries": {"mode": "standard", "total_max_attempts": 1},
             "connect_timeout": 2,
             "read_timeout": 10,
             "max_pool_connections": 64,
-            "proxies": {},  # a proxy of the environment is not for 127.0.0.1
-            "user_agent": "tests",  # to put the usual one together takes a quarter of a call
+            "proxies": {},  # a proxy of the environment does not apply to 127.0.0.1
+            "user_agent": "tests",  # building the usual one takes a quarter of a call
             **config,
         }
         client: DynamoDBClient = self._session.client("dynamodb", endpoint_url=self.url, config=Config(**settings))
@@ -87,40 +87,40 @@ class Engine:
         return client
 
     def close(self) -> None:
-        """Close the connections of every client."""
+        """Close the connections of all clients."""
         self._clients.close()
 
 
 def running_engine(config: pytest.Config, environment: Mapping[str, str] = os.environ) -> Engine:
-    """The engine of this test process, started at the first call; raises LocalError if it does not start."""
+    """Return the engine of this test process, started at the first call. Raises LocalError."""
     engine = config.stash.get(_ENGINE, None)
     if engine is None:
         engine = Engine(environment.get(OTHER_ENGINE) or _start(config))
-        config.add_cleanup(engine.close)  # before the engine itself ends: the last added goes first
+        config.add_cleanup(engine.close)  # before the engine stops: cleanups run in reverse order
         config.stash[_ENGINE] = engine
     return engine
 
 
 @pytest.fixture(scope="session")
 def store_engine(pytestconfig: pytest.Config) -> Engine:
-    """The engine of this test process."""
+    """Return the engine of this test process."""
     return running_engine(pytestconfig)
 
 
 @pytest.fixture(scope="session")
 def dynamodb(store_engine: Engine) -> "DynamoDBClient":
-    """One client for the engine, which threads may share."""
+    """Return a client of the engine, which threads may share."""
     return store_engine.client()
 
 
 def create_tables(
     client: "DynamoDBClient", definition: Mapping[str, Any], *, patience: float = 30.0
 ) -> dict[str, str]:
-    """Create the tables of a CloudFormation-shaped definition; returns their names by logical id.
+    """Create the tables of a CloudFormation-shaped definition; return their names by logical id.
 
-    Names are new at every call, so tests and workers that share an engine do not meet. Raises ValueError for
-    a property that is neither copied nor known to mean nothing here, TimeoutError if a table does not become
-    active within ``patience`` seconds.
+    Each call creates new names, so that tests and workers can share an engine. Raises ValueError for a property
+    that is neither copied nor known to be irrelevant, TimeoutError if a table does not become active within
+    ``patience`` seconds.
     """
     names = {logical_id: f"{logical_id}-{uuid.uuid4().hex[:12]}" for logical_id in definition}
     for logical_id, name in names.items():

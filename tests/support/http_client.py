@@ -1,6 +1,6 @@
-"""HTTP for tests: one request, one `Answer`, over connections that are kept and shared by threads.
+"""An HTTP client for tests, over kept connections that threads share.
 
-Nothing is ever repeated behind a test's back: what was sent once arrives at most once.
+It never retries: each request arrives at most once.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from urllib.parse import urlsplit
 
 from tests.support.checking import check_answer
 
-PATIENCE = 30.0
-"""Seconds that any answer may take on a busy machine before the test fails."""
+TIMEOUT = 30.0
+"""Seconds to wait for a response on a busy machine."""
 _KEPT_SECONDS = 2.0
-"""How long an idle connection is used again: servers close them after a while of their own choice."""
+"""Seconds for which an idle connection is used again: servers close them after a while."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer; `body` is the parsed JSON, None where there is no body."""
+class Response:
+    """An HTTP response; `body` is the parsed JSON, or None without a body."""
 
     status: int
     headers: Mapping[str, str]
@@ -33,15 +33,15 @@ class Answer:
     request: str
 
     def expect(self, status: int, code: str | None = None) -> Any:
-        """The body, once the status is the expected one, and the error code too if one is named."""
+        """Return the body, after checking the status and optionally the error code."""
         assert self.status == status, f"{self.request}: {self.status}, not {status}: {self.body}"
         if code is not None:
             assert self.body["error"]["code"] == code, f"{self.request}: {self.body}, not {code}"
         return self.body
 
 
-class Http:
-    """A client for one base URL. Safe to use from any thread; every answer's shape is checked."""
+class HttpClient:
+    """A client for one base URL, for use by any thread. The schema of every response is checked."""
 
     def __init__(self, base_url: str) -> None:
         parts = urlsplit(base_url)
@@ -62,10 +62,10 @@ class Http:
         raw: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         checked: bool = True,
-    ) -> Answer:
-        """Send one request: `body` as JSON, or the bytes `raw` as they are.
+    ) -> Response:
+        """Send one request with `body` as JSON, or the bytes `raw`.
 
-        `checked=False` is for answers that no route of ours gives, such as a preflight's.
+        `checked=False` is for responses that no route returns, such as that to a preflight.
         """
         sent = dict(headers or {})
         if token is not None:
@@ -81,13 +81,13 @@ class Http:
         return answer
 
     def close(self) -> None:
-        """Close what is kept."""
+        """Close the idle connections."""
         with self._lock:
             for _, connection in self._idle:
                 connection.close()
             self._idle.clear()
 
-    def _exchange(self, method: str, path: str, payload: bytes | None, headers: Mapping[str, str]) -> Answer:
+    def _exchange(self, method: str, path: str, payload: bytes | None, headers: Mapping[str, str]) -> Response:
         connection = self._take()
         try:
             connection.request(method, self._prefix + path, payload, dict(headers))
@@ -97,7 +97,7 @@ class Http:
             connection.close()
             raise
         self._give_back(connection)
-        return Answer(
+        return Response(
             response.status,
             {name.lower(): value for name, value in response.getheaders()},
             json.loads(text) if text else None,
@@ -111,10 +111,10 @@ class Http:
                 if time.monotonic() - since < _KEPT_SECONDS:
                     return connection
                 connection.close()
-        return self._kind(*self._address, timeout=PATIENCE)
+        return self._kind(*self._address, timeout=TIMEOUT)
 
     def _give_back(self, connection: http.client.HTTPConnection) -> None:
-        if connection.sock is None:  # the server wanted it closed
+        if connection.sock is None:  # closed by the server
             return
         with self._lock:
             self._idle.append((time.monotonic(), connection))

@@ -1,9 +1,9 @@
-"""MiniStack as a stand-in for AWS: an emulator that nobody here wrote, to which a stage is deployed and then used.
+"""MiniStack as a stand-in for AWS: an independent emulator, to which a stage is deployed.
 
-The template and the zip are those of `make package`, deployed by `infra.deploy` as they would be to AWS. What has
-to be different there stands at the top of `ministack_process/door.py`, and is nothing but that. The times that
-tests give: on a machine that runs the tests and all functions, an HTTP request is given longer for its pushes; and
-what takes days is over in seconds. MiniStack waits less for the functions' logs, which nobody reads there.
+Template and zip are those of `make package`, deployed by `infra.deploy` as they would be to AWS. The necessary
+differences are listed at the top of `ministack_process/door.py`. Tests change some times: an HTTP response may
+wait longer for its pushes on a machine that runs the tests and all functions, and days pass in seconds. MiniStack
+waits less for the functions' logs, which are not read.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from infra.deploy.stack import Stack
 from infra.stage import Stage as Settings
 from infra.stage import read_stage
 from local.tokens import mint
-from tests.support.client import Stage
-from tests.support.server import BRISK
+from tests.support.client import ChatEndpoint
+from tests.support.server import SHORT_RETENTION_SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv-ministack" / "bin" / "python"
@@ -45,14 +45,14 @@ HOST = "127.0.0.1"
 PATIENCE = 60.0
 STOPPING = 10.0
 DEPLOYER = "deployer"
-"""The key id whose requests are noted."""
+"""The key id whose requests are recorded."""
 _PROCESS = Path(__file__).with_name("ministack_process")
 Json = dict[str, Any]
 
 
 @functools.cache
 def _client(service: str, url: str) -> Any:
-    """One for all who ask: what a client reads of its service's description costs more than the calls."""
+    """A shared session: loading a service's model costs more than the calls."""
     return _session().client(service, endpoint_url=url)
 
 
@@ -63,13 +63,13 @@ def _session() -> boto3.Session:
 
 @dataclass(frozen=True, slots=True)
 class MiniStack:
-    """A running MiniStack, and how its log ends up in a file."""
+    """A running MiniStack, and the path of its log."""
 
     process: subprocess.Popen[bytes]
     url: str
     log: Path
     asked: Path
-    """What the deployer asked for, a line of JSON for each request."""
+    """The requests of the deployer, one line of JSON each."""
 
     def __enter__(self) -> Self:
         return self
@@ -78,7 +78,7 @@ class MiniStack:
         self.stop()
 
     def stop(self) -> None:
-        """End it and the processes of its functions."""
+        """Stop it and the processes of its functions."""
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(STOPPING)
@@ -90,7 +90,7 @@ class MiniStack:
                 self.process.stdin.close()
 
     def account(self) -> Account:
-        """The one account that it has, by clients that talk to nothing else."""
+        """Return its one account, with clients that connect to nothing else."""
         identity = self.client("sts").get_caller_identity()
         return Account(
             id=identity["Account"],
@@ -103,11 +103,11 @@ class MiniStack:
         )
 
     def client(self, service: str) -> Any:
-        """A client of any service."""
+        """Return a client of any service."""
         return _client(service, self.url)
 
     def deploy(self, build: Build, settings: Settings, console: Console) -> Deployed:
-        """Deploy a build as it would be to AWS."""
+        """Deploy a build as to AWS."""
         account = self.account()
         deploying = Deploying(
             account,
@@ -119,31 +119,31 @@ class MiniStack:
         return deploying.run(build)
 
     def destroy(self, settings: Settings, console: Console) -> list[Json]:
-        """Destroy a stage as on AWS; what stays on purpose."""
+        """Destroy a stage as on AWS; return the resources that stay by design."""
         account = self.account()
         return Destroying(account, settings, console, stack=_stack(account, settings, console)).run()
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
-    """A stage on a MiniStack of its own."""
+class MiniStackStage:
+    """A stage on its own MiniStack."""
 
     ministack: MiniStack
-    stage: Stage
+    endpoint: ChatEndpoint
     said: Sequence[str] = field(default=())
 
     def stop(self) -> None:
-        """End MiniStack, and everything with it."""
+        """Stop MiniStack, and everything with it."""
         self.ministack.stop()
 
 
 def copied(template: Json) -> Json:
-    """A template of one's own to change."""
+    """Return a copy of a template."""
     return copy.deepcopy(template)
 
 
 def start_ministack(place: Path) -> MiniStack:
-    """A MiniStack on a free port that keeps its files in `place`; ready when this returns."""
+    """Start MiniStack on a free port with its files in `place`; it is ready when this returns."""
     assert PYTHON.exists(), f"{PYTHON} is missing: run make setup"
     place.mkdir(parents=True, exist_ok=True)
     log, asked = place / "ministack.log", place / "asked.jsonl"
@@ -151,7 +151,7 @@ def start_ministack(place: Path) -> MiniStack:
         listener = ours.enter_context(socket.create_server((HOST, 0)))
         port = listener.getsockname()[1]
         url = f"http://{HOST}:{port}"
-        settings = {"url": url, "variables": BRISK, "noting": DEPLOYER, "noted": str(asked)}
+        settings = {"url": url, "variables": SHORT_RETENTION_SETTINGS, "noting": DEPLOYER, "noted": str(asked)}
         process = subprocess.Popen(
             [PYTHON, "-I", _PROCESS, str(listener.fileno()), json.dumps(settings)],
             stdin=subprocess.PIPE,
@@ -166,21 +166,21 @@ def start_ministack(place: Path) -> MiniStack:
     return started
 
 
-def start(place: Path, build: Build) -> Running:
-    """The stage `dev` on a MiniStack of its own, deployed from nothing and found working."""
+def start(place: Path, build: Build) -> MiniStackStage:
+    """Deploy the stage `dev` to a new MiniStack, and check that it works."""
     settings = read_stage(ROOT, "dev")
     ministack = start_ministack(place)
-    said: list[str] = []
+    sent: list[str] = []
     try:
-        deployed = ministack.deploy(build, settings, Console(say=said.append, yes=True))
+        deployed = ministack.deploy(build, settings, Console(say=sent.append, yes=True))
     except BaseException:
         ministack.stop()
         raise
-    return Running(ministack, stage_of(ministack, settings, deployed), said)
+    return MiniStackStage(ministack, stage_of(ministack, settings, deployed), sent)
 
 
-def stage_of(ministack: MiniStack, settings: Settings, deployed: Deployed) -> Stage:
-    """A deployed stage as the end-to-end tests use it."""
+def stage_of(ministack: MiniStack, settings: Settings, deployed: Deployed) -> ChatEndpoint:
+    """Return the endpoint of a deployed stage."""
     parameter = secret_of(ministack.account(), settings)
     assert parameter is not None
     secret = parameter.read()
@@ -188,18 +188,18 @@ def stage_of(ministack: MiniStack, settings: Settings, deployed: Deployed) -> St
     def token(participant_id: str, name: str, ttl: int) -> str:
         return mint(participant_id, name, ttl, secret=secret)
 
-    return Stage(deployed.http_url, deployed.socket_url, token)
+    return ChatEndpoint(deployed.http_url, deployed.socket_url, token)
 
 
 def _stack(account: Account, settings: Settings, console: Console) -> Stack:
-    """With short pauses: MiniStack makes a whole stack in the time of one of ours."""
+    """Return an account with short pauses: MiniStack creates a stack in the time of one default pause."""
     return Stack(account, settings.full_name, console, sleep=lambda seconds: time.sleep(seconds / 40))
 
 
 def _environment(place: Path, port: int) -> dict[str, str]:
-    """What MiniStack and the functions see: nothing of ours but where things are.
+    """Return the environment of MiniStack and the functions: no variables but the paths of this machine.
 
-    All services that a stage needs; MQTT and SFTP, for which it would open further ports, off.
+    All services that a stage needs; without MQTT and SFTP, which would open further ports.
     """
     files = place / "files"
     files.mkdir(exist_ok=True)

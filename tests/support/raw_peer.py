@@ -1,4 +1,4 @@
-"""A peer on a real socket that answers with exactly the bytes it is told to."""
+"""A peer on a real socket that answers with given bytes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 @dataclass(frozen=True)
 class Say:
-    """Answers with `data`, all at once or byte by byte, and goes on or closes."""
+    """Answers with `data`, at once or byte by byte, and optionally closes the connection."""
 
     data: bytes
     then_close: bool = False
@@ -27,7 +27,7 @@ CUT = Say(b"", then_close=True)
 
 
 class RawPeer:
-    """Answers request after request by `script`, and with 200 when that is used up."""
+    """Answers requests by `script`, and with 200 when that is used up."""
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self._context = context
@@ -36,7 +36,7 @@ class RawPeer:
         """The number of the connection, head and body."""
         self.connections: list[socket.socket] = []
         self.refuses_after_head: bytes | None = None
-        """Answered before the body was read, and closed."""
+        """The answer that is sent before the body was read; then the connection is closed."""
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
         self._threads: list[threading.Thread] = []
@@ -77,7 +77,7 @@ class RawPeer:
         if self.refuses_after_head is not None:
             sock.sendall(self.refuses_after_head)
             sock.shutdown(socket.SHUT_WR)
-            # Takes what is still sent: closing over it would throw the answer away on its way.
+            # Reads the rest of the request: closing the connection before that would discard the answer.
             while sock.recv(1 << 16):
                 pass
             return False
@@ -85,17 +85,17 @@ class RawPeer:
         self.requests.append((number, head, read(length)))  # type: ignore[operator]
         action = self.script.popleft() if self.script else Say(OK)
         if action.byte_by_byte:
-            for each in action.data:
-                sock.sendall(bytes([each]))
+            for byte in action.data:
+                sock.sendall(bytes([byte]))
         else:
             sock.sendall(action.data)
         return not action.then_close
 
     def hang_up(self) -> None:
-        """Close all connections; returns when the other side can see it."""
-        for each in self.connections:
+        """Close all connections; returns when the other side can notice."""
+        for connection in self.connections:
             with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(10)
 

@@ -1,4 +1,4 @@
-"""The chat as a process of its own (`python -m local`), for tests that talk to it over real sockets only."""
+"""The chat in its own process (`python -m local`), for tests that use real sockets only."""
 
 from __future__ import annotations
 
@@ -15,27 +15,31 @@ from typing import Any, TextIO
 
 from local.settings import chat_settings
 from local.tokens import mint
-from tests.support.client import Stage
+from tests.support.client import ChatEndpoint
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 60.0
+START_TIMEOUT = 60.0
 """Seconds that the start may take on a busy machine."""
-STOPPING = 15.0
+STOP_TIMEOUT = 15.0
 
-UNHURRIED = {"CHAT_TIME_HTTP_FAN_OUT": "10", "CHAT_TIME_PRESENCE_DEBOUNCE": "0.5"}
-"""Settings for tests that expect every push: a fan-out is not given up because the machine is busy.
+PATIENT_SETTINGS = {"CHAT_TIME_HTTP_FAN_OUT": "10", "CHAT_TIME_PRESENCE_DEBOUNCE": "0.5"}
+"""Settings for tests that expect every push: the fan-out has time on a busy machine.
 
-Who went is told after a second, the least that the queue keeps a message.
+An offline push comes after a second, the minimum delay of the queue.
 """
-DAY = 0.1
-"""Seconds that a day of retention lasts where nothing takes days: thirty days are three seconds."""
-BRISK = {**UNHURRIED, "CHAT_TIME_ERASURE_GRACE": "0.5", "CHAT_TIME_RETENTION_DAY": str(DAY)}
-"""Settings for tests of what takes days."""
+RETENTION_DAY = 0.1
+"""Seconds of a day of retention: thirty days are three seconds."""
+SHORT_RETENTION_SETTINGS = {
+    **PATIENT_SETTINGS,
+    "CHAT_TIME_ERASURE_GRACE": "0.5",
+    "CHAT_TIME_RETENTION_DAY": str(RETENTION_DAY),
+}
+"""Settings for tests of retention and erasure."""
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """A running server: its stage, what its ready line said, its log, and the secret that signs its tokens."""
+class ServerProcess:
+    """A running server: its ready line, its log, and the secret that signs its tokens."""
 
     process: subprocess.Popen[bytes]
     ready: Mapping[str, Any]
@@ -43,31 +47,33 @@ class Server:
     secret: str
 
     @property
-    def stage(self) -> Stage:
-        """Where it is."""
-        return Stage(self.ready["http_url"], self.ready["ws_url"], self.token)
+    def endpoint(self) -> ChatEndpoint:
+        """The endpoint of the server."""
+        return ChatEndpoint(self.ready["http_url"], self.ready["ws_url"], self.token)
 
     def token(self, participant_id: str, name: str, ttl: int) -> str:
-        """A token that the server accepts; with a negative lifetime one that has expired."""
+        """Return a valid token; with a negative lifetime an expired one."""
         return mint(participant_id, name, ttl, secret=self.secret)
 
     def stop(self) -> None:
-        """End it by SIGTERM. Raises AssertionError if it has not ended by itself in time, or badly."""
+        """Stop it with SIGTERM. Raises AssertionError if it does not exit in time and with status 0."""
         self.process.send_signal(signal.SIGTERM)
         try:
-            status = self.process.wait(STOPPING)
+            status = self.process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            raise AssertionError(f"the server did not end in {STOPPING} s after SIGTERM; see {self.log}") from None
+            raise AssertionError(
+                f"the server did not end in {STOP_TIMEOUT} s after SIGTERM; see {self.log}"
+            ) from None
         finally:
             if self.process.stdin is not None:
                 self.process.stdin.close()
         assert status == 0, f"the server ended with status {status}; see {self.log}"
 
 
-def variables_for(environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of a server: ours without what is for the tests only, and `environment` before that."""
+def server_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of a server: this process's without test settings, updated with `environment`."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("CHAT_E2E_")}
     return {**ours, **(environment or {})}
 
@@ -78,17 +84,17 @@ def start_server(
     *,
     store_url: str | None = None,
     options: Sequence[str] = (),
-    outlives_us: bool = False,
-) -> Server:
+    detached: bool = False,
+) -> ServerProcess:
     """Start a server on free ports and wait until it is ready.
 
-    `environment` goes before our own variables, `store_url` names a store to use instead of a new one, `options`
-    are more of `python -m local`. The server ends with this process at the latest, however that ends, unless it
-    `outlives_us`.
+    `environment` overrides this process's variables, `store_url` names a store to use instead of a new one,
+    `options` are further options of `python -m local`. The server ends with this process at the latest, unless it
+    is `detached`.
     """
-    variables = variables_for(environment)
+    variables = server_environment(environment)
     arguments = [sys.executable, "-m", "local", "--port", "0", "--json", *options]
-    arguments += [] if outlives_us else ["--until-input-ends"]
+    arguments += [] if detached else ["--until-input-ends"]
     arguments += [] if store_url is None else ["--store", store_url]
     ready_line = log.with_suffix(".ready")
     with ready_line.open("wb") as out, log.open("wb") as errors:
@@ -96,22 +102,22 @@ def start_server(
             arguments,
             cwd=ROOT,
             env=variables,
-            stdin=subprocess.DEVNULL if outlives_us else subprocess.PIPE,
+            stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
             stdout=out,
             stderr=errors,
-            start_new_session=outlives_us,
+            start_new_session=detached,
         )
     with ready_line.open(encoding="utf-8") as lines:
         line = _first_line(lines, process, log)
-    return Server(process, json.loads(line), log, chat_settings(variables)["CHAT_JWT_SECRET"])
+    return ServerProcess(process, json.loads(line), log, chat_settings(variables)["CHAT_JWT_SECRET"])
 
 
 def _first_line(lines: TextIO, process: subprocess.Popen[bytes], log: Path) -> str:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + START_TIMEOUT
     line = ""
     while not line.endswith("\n"):
         assert process.poll() is None, f"the server ended at once: {log.read_text('utf-8', 'replace')}"
-        assert time.monotonic() < deadline, f"the server is not ready after {PATIENCE} s; see {log}"
+        assert time.monotonic() < deadline, f"the server is not ready after {START_TIMEOUT} s; see {log}"
         time.sleep(0.02)
         line += lines.readline()
     return line

@@ -1,4 +1,4 @@
-"""A WebSocket for tests: what it hears is checked, kept in order, and taken out by what it must look like.
+"""A WebSocket client for tests: frames are checked, kept in order, and consumed by patterns.
 
 A `Socket` is used by one thread at a time.
 """
@@ -17,27 +17,27 @@ from websockets.typing import Subprotocol
 
 from tests.support.checking import check_frame
 
-PATIENCE = 15.0
-"""Seconds that anything may take on a busy machine before the test fails."""
+TIMEOUT = 15.0
+"""Seconds to wait for a frame on a busy machine."""
 
 Frame = dict[str, Any]
 
 
 class Socket:
-    """One open socket. What was heard and not yet asked for waits in `inbox`, in the order of arrival."""
+    """One open socket. Frames that were received and not consumed are in `inbox`, in the order of arrival."""
 
     def __init__(self, url: str, *, headers: Mapping[str, str] | None = None, offers: Sequence[str] = ()) -> None:
         """Open it. `offers` are subprotocols.
 
         Raises:
-            websockets.exceptions.InvalidStatus: the handshake was refused; `error.response.status_code` says how.
+            websockets.exceptions.InvalidStatus: the handshake was rejected; see `error.response.status_code`.
         """
         self._connection: ClientConnection = connect(
             url,
             additional_headers=dict(headers or {}),
-            subprotocols=[Subprotocol(each) for each in offers] or None,
-            open_timeout=PATIENCE,
-            close_timeout=PATIENCE,
+            subprotocols=[Subprotocol(offer) for offer in offers] or None,
+            open_timeout=TIMEOUT,
+            close_timeout=TIMEOUT,
             ping_interval=None,
             compression=None,
             max_size=None,
@@ -48,48 +48,48 @@ class Socket:
         self._ids = itertools.count(1)
         self.inbox: list[Frame] = []
         self.connection_id = ""
-        """What the server calls it, once a `welcome` was heard."""
+        """Known once a `welcome` was received."""
 
     @property
     def subprotocol(self) -> str | None:
-        """What the server chose of the offers."""
+        """The subprotocol that the server chose."""
         return self._connection.subprotocol
 
-    # ---- saying ----------------------------------------------------------------------------------------
+    # ---- sending ---------------------------------------------------------------------------------------
 
-    def sends(self, command: str, **fields: Any) -> None:
-        """Send a command and wait for nothing."""
-        self.sends_text(json.dumps({"type": command, **fields}, ensure_ascii=False))
+    def send(self, command: str, **fields: Any) -> None:
+        """Send a command without waiting."""
+        self.send_text(json.dumps({"type": command, **fields}, ensure_ascii=False))
 
-    def sends_text(self, text: str | bytes) -> None:
-        """Send a text frame as it is, or a binary one if it is bytes."""
+    def send_text(self, text: str | bytes) -> None:
+        """Send a text frame, or a binary one if it is bytes."""
         self._connection.send(text)
 
-    def sends_in_pieces(self, pieces: Sequence[str]) -> None:
+    def send_fragments(self, pieces: Sequence[str]) -> None:
         """Send one text message in several frames."""
         self._connection.send(pieces)
 
-    def asks(self, command: str, **fields: Any) -> Frame:
-        """Send a command with an `id` of its own; the first direct answer to it."""
-        return self.answer_to(self.sends_numbered(command, **fields))
+    def request(self, command: str, **fields: Any) -> Frame:
+        """Send a command with a new `id`; return the first reply to it."""
+        return self.receive_reply(self.send_with_id(command, **fields))
 
-    def sends_numbered(self, command: str, **fields: Any) -> str:
-        """Send a command with an `id` of its own, and tell the id."""
+    def send_with_id(self, command: str, **fields: Any) -> str:
+        """Send a command with a new `id`, and return the id."""
         number = f"command-{next(self._ids)}"
-        self.sends(command, id=number, **fields)
+        self.send(command, id=number, **fields)
         return number
 
-    def answer_to(self, number: str) -> Frame:
-        """The first direct answer to a numbered command."""
-        return self.hears(id=number)
+    def receive_reply(self, number: str) -> Frame:
+        """Return the first reply to a command with this id."""
+        return self.expect_frame(id=number)
 
-    # ---- hearing ---------------------------------------------------------------------------------------
+    # ---- receiving -------------------------------------------------------------------------------------
 
-    def hears(self, *, within: float = PATIENCE, **wanted: Any) -> Frame:
-        """Wait for a frame that has all of `wanted` (objects in it likewise), and take it out of the inbox.
+    def expect_frame(self, *, within: float = TIMEOUT, **wanted: Any) -> Frame:
+        """Wait for a frame that matches `wanted` (nested objects likewise), and consume it.
 
-        Frames that do not match stay, in order, for later. Fails the test after `within` seconds, or when the
-        socket is closed first.
+        Other frames stay in the inbox, in order. Fails the test after `within` seconds, or if the connection is
+        closed first.
         """
         deadline = time.monotonic() + within
         looked_at = 0
@@ -105,23 +105,23 @@ class Socket:
             except ConnectionClosed as closed:
                 raise AssertionError(f"{closed}, while waiting for {wanted}; but: {self.inbox}") from None
 
-    def has_heard(self, **wanted: Any) -> list[Frame]:
-        """What matches of all that comes before the answer to a ping that is sent now; nothing is taken out.
+    def received_frames(self, **wanted: Any) -> list[Frame]:
+        """Return all matching frames that arrive before the reply to a ping, without consuming them.
 
-        Posts to one socket arrive in the order in which they were accepted, so whatever was posted before this
-        call was made has arrived.
+        Posts to a connection arrive in the order in which they were accepted, so everything that was posted before
+        this call has arrived.
         """
-        self.asks("ping")
+        self.request("ping")
         return [frame for frame in self.inbox if matches(frame, wanted)]
 
-    def hears_nothing(self, **wanted: Any) -> None:
-        """Nothing that matches was posted until now. Without arguments: nothing at all that is not yet taken."""
-        heard = self.has_heard(**wanted)
-        assert not heard, f"heard what it should not: {heard}"
+    def expect_no_frame(self, **wanted: Any) -> None:
+        """Check that no matching frame was posted until now; without arguments, none that is not consumed."""
+        received = self.received_frames(**wanted)
+        assert not received, f"heard what it should not: {received}"
 
-    def forgets(self) -> None:
-        """Empty the inbox of everything that was posted until now."""
-        self.has_heard()
+    def discard_frames(self) -> None:
+        """Consume all frames that were posted until now."""
+        self.received_frames()
         self.inbox.clear()
 
     def _listen(self, seconds: float) -> None:
@@ -132,10 +132,10 @@ class Socket:
             self.connection_id = frame["connection_id"]
         self.inbox.append(frame)
 
-    # ---- ending ----------------------------------------------------------------------------------------
+    # ---- closing ---------------------------------------------------------------------------------------
 
-    def is_closed_by_server(self, *, within: float = PATIENCE) -> int:
-        """Wait until the server closes it; the close code. Fails the test if it stays open."""
+    def expect_close(self, *, within: float = TIMEOUT) -> int:
+        """Wait until the server closes the connection; return the close code. Fails the test if it stays open."""
         deadline = time.monotonic() + within
         while True:
             try:
@@ -146,18 +146,18 @@ class Socket:
                 return closed.rcvd.code if closed.rcvd is not None else 1006
 
     def close(self) -> None:
-        """Close it properly; may be called again."""
+        """Close the connection; may be called again."""
         self._connection.close()
 
-    def breaks(self) -> None:
-        """Lose the TCP connection without a word of goodbye."""
+    def abort(self) -> None:
+        """Drop the TCP connection without a close frame."""
         self._connection.close_socket()
 
 
 def matches(value: Any, wanted: Any) -> bool:
-    """Whether `value` has all that `wanted` has; objects are compared so at every depth, all else by equality."""
+    """Whether `value` contains all of `wanted`; objects are compared recursively, all else by equality."""
     if isinstance(wanted, dict):
         return isinstance(value, dict) and all(
-            name in value and matches(value[name], each) for name, each in wanted.items()
+            name in value and matches(value[name], pattern) for name, pattern in wanted.items()
         )
     return bool(value == wanted)

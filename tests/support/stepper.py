@@ -1,7 +1,7 @@
 """Two or more operations through every interleaving of their store calls.
 
-A *scenario* is a function that is called afresh for every schedule: it sets the store up, adds operations to
-the ``Run`` it is given, each with a client made by that run, and returns the check of the outcomes::
+A *scenario* is a function that is called once for every schedule: it prepares the store, adds operations to the
+given ``Run``, each with a client of that run, and returns the check of the outcomes::
 
     def scenario(run: Run) -> Check:
         room = new_room(engine)
@@ -15,12 +15,12 @@ the ``Run`` it is given, each with a client made by that run, and returns the ch
 
     explore(scenario)
 
-``explore`` runs it once for every schedule, ``sample`` for some of them by chance. What fails carries the
-schedule as a note, such as ``A:get_item B:query A:transact_write_items``.
+``explore`` runs it once for every schedule, ``sample`` for some random ones. A failure carries the schedule as a
+note, such as ``A:get_item B:query A:transact_write_items``.
 
-How every schedule is found: a run follows a prefix of choices and then always takes the first waiting
-operation; the last choice that had an alternative is changed for the next run (depth-first search by running
-anew). So the number of calls may depend on the schedule, but nothing may depend on anything else.
+The search is depth-first and stateless: a run follows a prefix of choices and then always takes the first waiting
+operation; the last choice with an alternative is changed for the next run. So the number of calls may depend on
+the schedule, but nothing may depend on anything else.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ from local.faults.chance import pick
 from local.faults.region import ShowsOld
 from tests.support.commuting import commute
 from tests.support.crashes import CrashPoint, crash_points
-from tests.support.gates import Outcome, Run, Step, StuckError
+from tests.support.scheduler import Outcome, Run, Step, StuckError
 
 __all__ = [
     "Check",
@@ -58,23 +58,23 @@ Scenario = Callable[[Run], Check]
 Decide = Callable[[int, list[Step]], Step | None]
 
 MAX_STEPS = 300
-"""Steps after which one schedule is taken to be endless."""
+"""Steps after which a schedule counts as endless."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 class TooManySchedulesError(Exception):
-    """There are more schedules than were allowed; those not run are not proved."""
+    """There are more schedules than allowed; the rest was not run."""
 
 
 class NotRepeatableError(Exception):
-    """The same choices led to another state: the scenario depends on something besides the schedule."""
+    """The same choices led to another state: the scenario does not depend on the schedule only."""
 
 
 @dataclass
 class Exploration:
-    """What was run: the schedules as text, and how many runs were cut short as equivalent to others."""
+    """The schedules that were run, as text, and the number of runs that were cut short as equivalent to others."""
 
     schedules: list[str] = field(default_factory=list)
     redundant: int = 0
@@ -89,16 +89,16 @@ def explore(
     reduce: bool = False,
     deadline: float = 5.0,
 ) -> Exploration:
-    """Run the scenario once for every schedule; raises what the first failing check raises.
+    """Run the scenario once for every schedule; raise what the first failing check raises.
 
-    ``split_transactions`` makes the end of a transaction a step of its own: between its effect and its end it
-    holds its items, so that others conflict, and a Query or BatchGetItem sees those of them as they were for
-    which ``shows_old`` says so (default: none). ``reduce`` leaves out schedules that differ only in the order of
-    independent calls (sleep sets, Godefroid 1996). It is sound only if the operations, and what is checked,
-    meet nowhere but in the store: no shared clock, list or gateway.
+    ``split_transactions`` makes the end of a transaction a separate step: between its effect and its end it locks
+    its items, so that others conflict, and a Query or BatchGetItem sees the old versions of those items for which
+    ``shows_old`` returns true (default: none). ``reduce`` leaves out schedules that differ only in the order of
+    independent calls (sleep sets, Godefroid 1996). It is sound only if the operations and the checks interact
+    through the store only: no shared clock, list or gateway.
 
     Raises TooManySchedulesError if there are more than ``max_schedules`` runs, StuckError if an operation waits
-    ``deadline`` seconds for something else than its turn, NotRepeatableError if a run cannot be repeated.
+    ``deadline`` seconds for anything but its turn, NotRepeatableError if a run cannot be repeated.
     """
     search = _Search(reduce=reduce, reads_commute=not split_transactions)
     found = Exploration()
@@ -127,7 +127,7 @@ def sample(
     shows_old: ShowsOld | None = None,
     deadline: float = 5.0,
 ) -> Exploration:
-    """Run ``count`` schedules, each chosen step by step by seeded chance; they may repeat. No proof.
+    """Run ``count`` random schedules with a fixed seed; they may repeat. No proof.
 
     Raises as ``explore`` does.
     """
@@ -145,10 +145,10 @@ def sample(
 
 
 class SerialExecutor(Executor):
-    """Runs what is submitted at once, in the calling thread: a stepped operation makes one call at a time."""
+    """An executor that runs calls at once in the calling thread: a stepped operation makes one call at a time."""
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
-        """Run it now; the future that is returned is done."""
+        """Run a call and return a finished future."""
         future: Future[R] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
@@ -158,7 +158,7 @@ class SerialExecutor(Executor):
 
 
 def _execute(scenario: Scenario, run: Run, decide: Decide) -> str | None:
-    """Run one schedule to its check; ``None`` if ``decide`` broke it off."""
+    """Run one schedule to its check; return ``None`` if ``decide`` ended it early."""
     taken: list[Step] = []
     try:
         check = scenario(run)
@@ -186,7 +186,7 @@ def _text(steps: list[Step]) -> str:
 
 @dataclass
 class _Node:
-    """One choice on the present path: what waited, who need not be tried, who was tried, who was taken."""
+    """One choice on the present path: the waiting steps, the asleep, tried and taken ones."""
 
     waiting: list[Step]
     asleep: frozenset[str]
@@ -206,7 +206,7 @@ class _Search:
         self._path: list[_Node] = []
 
     def decide(self, depth: int, waiting: list[Step]) -> Step | None:
-        """The step to take at ``depth``; ``None`` if every one leads only to what was seen already."""
+        """Return the step to take at ``depth``; ``None`` if all of them lead to explored states only."""
         if depth < len(self._path):
             return self._repeat(self._path[depth], waiting)
         node = _Node(waiting, self._asleep_below(depth), waiting[0])
@@ -217,7 +217,7 @@ class _Search:
         return node.taken
 
     def go_back(self) -> bool:
-        """Change the last choice that has an alternative; says whether there was one."""
+        """Change the last choice that has an alternative; return whether there was one."""
         while self._path:
             node = self._path[-1]
             node.tried.add(node.taken.operation)
@@ -236,9 +236,9 @@ class _Search:
         return next(step for step in waiting if step.operation == node.taken.operation)
 
     def _asleep_below(self, depth: int) -> frozenset[str]:
-        """Who was tried before at the parent, or slept there, and commutes with the step that was taken.
+        """Return the operations that were tried at the parent, or asleep there, and commute with its step.
 
-        To let it go first was, or will be, explored on another branch; going second changes nothing.
+        A schedule with such an operation first is explored on another branch; second, it changes nothing.
         """
         if depth == 0 or not self._reduce:
             return frozenset()

@@ -3,7 +3,7 @@
 `scripts/unicode_tables.py` writes this file. Each table has code points and ranges of them in hexadecimal.
 
 Derived from data files that are © Unicode, Inc. (SPDX-License-Identifier: Unicode-3.0; the licence is in
-`tests/unit/core/unicode/LICENSE.txt`).
+`tests/unit/core/protocol/unicode/LICENSE.txt`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What happened, as seen from outside: every request, every answer, every frame, in one order of real time.
+"""A history as clients see it: all requests, responses and pushes, in real-time order.
 
-The order is a counter that every beginning and every end takes a number of, all in one thread. If the number of
-A's end is below the number of B's beginning, A was over before B was sent; nothing is said about the server's
-clocks. A history is all that the checker gets to see.
+The order is a counter in one thread: each start and each end takes the next number. If A's end has a lower number
+than B's start, then A had ended before B was sent. The clocks of the server are not used. The checker sees only
+the history.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 LOST = "LOST"
-"""Outcome of a call without an answer: whether it was done is not known."""
+"""The outcome of a call without an answer: its effect is unknown."""
 OK = "OK"
 HTTP = "http"
 
@@ -23,95 +23,95 @@ Json = dict[str, Any]
 
 @dataclass(slots=True)
 class Call:
-    """One request, by HTTP or as a command of a socket, and what came of it."""
+    """One request by HTTP or one socket command, and its outcome."""
 
     kind: str
-    who: str
-    where: str
-    """The conversation, empty if it is about none in particular."""
-    via: str
-    """The socket's name, or `http`."""
-    asked: Json
+    caller: str
+    conversation_id: str
+    """Empty if the call is not about one conversation."""
+    transport: str
+    """The name of the socket, or `http`."""
+    arguments: Json
     started: int
-    began: float
+    start_time: float
     outcome: str = LOST
-    """OK, LOST, or the code of an error."""
+    """OK, LOST, or an error code."""
     answer: Any = None
-    """The body of the HTTP answer, or the frame."""
+    """The body of the response, or the reply frame."""
     status: int = 0
-    """Of an HTTP answer."""
+    """Of an HTTP response."""
     ended: int | None = None
-    took: float | None = None
+    duration: float | None = None
     repeated_answers: list[Json] = field(default_factory=list)
-    """The same answer once more: posts are at least once."""
+    """Duplicates of the reply: posts are at-least-once."""
 
     @property
     def is_ok(self) -> bool:
-        """Whether it was done."""
+        """Whether it succeeded."""
         return self.outcome == OK
 
     @property
     def is_repeat(self) -> bool:
-        """Whether the answer to a send says that the message was there already."""
+        """Whether the answer to a send marks it as a duplicate."""
         if not self.is_ok:
             return False
         return bool(self.answer["duplicate"]) if "duplicate" in self.answer else self.status == 200
 
     @property
-    def over(self) -> float:
-        """The number of its end; later than everything if there was none."""
+    def end_number(self) -> float:
+        """The number of its end; infinite if there was none."""
         return float("inf") if self.ended is None else self.ended
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """A frame that a socket got without having asked for it."""
+class ReceivedFrame:
+    """A push that a socket received."""
 
-    at: int
+    number: int
     time: float
-    who: str
+    participant_id: str
     socket: str
     frame: Json
 
 
 @dataclass(slots=True)
-class SocketLife:
-    """A socket: when it could be reached, and whether the gateway was told to treat it badly."""
+class SocketRecord:
+    """A socket: when it was open, and whether its posts were made to fail."""
 
     name: str
-    who: str
+    participant_id: str
     opened: int
     closed: int | None = None
-    bad: bool = False
+    is_faulty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
-    """What one device has of one conversation when all is quiet: a run of the log from `first` on."""
+class ReplicaRecord:
+    """A client's replica of a conversation at the end: a contiguous part of the log that begins at `first`."""
 
-    who: str
+    participant_id: str
     socket: str
-    where: str
+    conversation_id: str
     first: int
     events: list[Json]
 
 
 @dataclass(slots=True)
 class Erasure:
-    """What came after all else: one person was erased while others wrote on, and then everybody read it all."""
+    """The erasure phase: one participant is erased while others send, then all read everything."""
 
-    who: str
+    participant_id: str
     calls: list[Call] = field(default_factory=list)
     done: int | None = None
-    """The number, in the order of these calls, from which on it was said to be done; None if it never was."""
+    """The number, in the order of these calls, at which the erasure was reported as done; None if never."""
 
 
 @dataclass(slots=True)
 class Expiry:
-    """What came after all else: days of retention passed while people wrote on, and sweeps came."""
+    """The retention phase: days pass while participants send, and sweeps run."""
 
     since: float
-    """What was past retention by then (seconds since the epoch) was to go."""
+    """Contents that had expired by then (seconds since the epoch) must be removed."""
     calls: list[Call] = field(default_factory=list)
     swept: int = 0
     """The number, in the order of these calls, of the end of the last sweep."""
@@ -119,69 +119,69 @@ class Expiry:
 
 @dataclass(slots=True)
 class History:
-    """All of it."""
+    """The whole history."""
 
-    people: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
     """Names by id."""
     calls: list[Call] = field(default_factory=list)
-    heard: list[Heard] = field(default_factory=list)
-    sockets: list[SocketLife] = field(default_factory=list)
-    copies: list[Copy] = field(default_factory=list)
+    received: list[ReceivedFrame] = field(default_factory=list)
+    sockets: list[SocketRecord] = field(default_factory=list)
+    replicas: list[ReplicaRecord] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
-    """What the server has logged as failures of its own."""
+    """Failures that the server logged."""
     erasure: Erasure | None = None
     expiry: Expiry | None = None
     retention_days: int = 0
-    """The deployment's; 0 is for ever."""
+    """The deployment's setting; 0 is unlimited."""
     retention_day: float = 24 * 3600.0
-    """How many seconds a day of retention is."""
+    """Seconds of a day of retention."""
     posts_are_reliable: bool = True
     calm_since: int = 0
-    """When all disorder was over, and what had begun in it as well."""
+    """The number at which all faults had ended, with everything that had begun during them."""
     quiet_since: int = 0
-    """Calls that began after this had no company, and all disorder was over."""
+    """Calls after this number were neither concurrent with others nor subject to faults."""
     fan_out_deadline: float = 1.0
-    """How long an HTTP answer may wait for the fan-out, in seconds."""
-    patience: float = 15.0
-    """Within how many seconds a healthy client must have been served."""
+    """Seconds that an HTTP response may wait for the fan-out."""
+    timeout: float = 15.0
+    """Seconds within which a healthy client must have been served."""
 
     def to_json(self) -> Json:
-        """For a person to look at."""
+        """Return the history as JSON values, for reading."""
         return asdict(self)
 
 
 class Recorder:
-    """Writes a history; for one thread."""
+    """Records a history, in one thread."""
 
     def __init__(self) -> None:
         self.history = History()
         self._order = itertools.count(1)
 
     def now(self) -> int:
-        """The next number of the order."""
+        """Return the next number of the order."""
         return next(self._order)
 
-    def begin(self, kind: str, who: str, where: str, via: str, asked: Json) -> Call:
-        """A request is about to be sent."""
-        call = Call(kind, who, where, via, asked, self.now(), time.monotonic())
+    def begin(self, kind: str, participant_id: str, conversation_id: str, via: str, asked: Json) -> Call:
+        """Record the start of a request."""
+        call = Call(kind, participant_id, conversation_id, via, asked, self.now(), time.monotonic())
         self.history.calls.append(call)
         return call
 
     def end(self, call: Call, outcome: str, answer: Any, status: int = 0) -> None:
-        """Its answer is in."""
+        """Record its answer."""
         call.outcome, call.answer, call.status = outcome, answer, status
-        call.ended, call.took = self.now(), time.monotonic() - call.began
+        call.ended, call.duration = self.now(), time.monotonic() - call.start_time
 
-    def hear(self, who: str, socket: str, frame: Json) -> None:
-        """A frame that nobody asked for is in."""
-        self.history.heard.append(Heard(self.now(), time.monotonic(), who, socket, frame))
+    def receive(self, participant_id: str, socket: str, frame: Json) -> None:
+        """Record a push."""
+        self.history.received.append(ReceivedFrame(self.now(), time.monotonic(), participant_id, socket, frame))
 
-    def open(self, name: str, who: str) -> SocketLife:
-        """A socket has been opened."""
-        life = SocketLife(name, who, self.now())
+    def open(self, name: str, participant_id: str) -> SocketRecord:
+        """Record a new socket."""
+        life = SocketRecord(name, participant_id, self.now())
         self.history.sockets.append(life)
         return life
 
     def sends(self) -> Iterator[Call]:
-        """All attempts to say something."""
+        """Return all attempts to send a message."""
         return (call for call in self.history.calls if call.kind == "send")

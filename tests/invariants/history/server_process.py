@@ -1,16 +1,16 @@
 """The chat in its own process, with a scriptable gateway: `python -m tests.invariants.history.server_process`.
 
-It is what `python -m local` starts (store, tables, the real app, the gateway), and besides that each line on
-stdin is an order to the gateway, answered by a line on stdout:
+It starts the same parts as `python -m local` (store, tables, the real app, the gateway). Each line on stdin is an
+order, answered by a line on stdout:
 
-    {"change": {"posts_failed": 0.1}}               disorders from now on
-    {"change_for": ["<connection>", {…}]}           faults for the posts to one connection
-    {"sweep": true}                                 a sweep, which goes on beside everything else
-    {"running": true}                               how many functions are running, or have a message waiting
-    {"failures": true}                              what the app has logged as its own failures since then
+    {"change": {"posts_failed": 0.1}}               faults from now on
+    {"change_for": ["<connection>", {…}]}           faults of posts to one connection
+    {"sweep": true}                                 a concurrent sweep
+    {"running": true}                               the number of functions that run or have a message waiting
+    {"failures": true}                              failures that the app has logged since the last time
 
-The end of stdin ends the process. A process of its own keeps what the app holds for as long as a process lives
-(clients, connection pools) away from other tests, and lets clients and server use a core each.
+The end of stdin ends the process. A separate process keeps the app's caches (clients, connection pools) away from
+other tests, and lets clients and server use one core each.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ from local.queue import Worker, sqs_client
 from local.schedule import scheduled_event
 from local.settings import ROOT, Ports
 
-UNHURRIED = GatewaySettings(integration_timeout=90.0, function_timeout=120.0)
-"""A function may fan out to a hanging socket for longer than API Gateway would wait for it."""
+PATIENT_SETTINGS = GatewaySettings(integration_timeout=90.0, function_timeout=120.0)
+"""A fan-out to a hanging socket may take longer than API Gateway's integration timeout."""
 
 
-class Running:
-    """Counts the functions that are running."""
+class RunningFunctions:
+    """Counts running functions."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._places = itertools.count()
         self._running: set[int] = set()
 
-    def counts(self, handler: Handler) -> Handler:
-        """A function that is counted while it runs."""
+    def counting(self, handler: Handler) -> Handler:
+        """Return a function that is counted while it runs."""
 
         def counted(event: dict[str, Any], context: Any) -> Any:
             with self._lock:
@@ -63,61 +63,61 @@ class Running:
 
         return counted
 
-    def now(self) -> int:
-        """How many there are now."""
+    def count(self) -> int:
+        """Return the number of running functions."""
         return len(self._running)
 
 
-class Queue:
-    """The queue of long work, to be asked whether anything is in it."""
+class QueueMonitor:
+    """Monitors the job queue."""
 
     def __init__(self, client: Any, url: str) -> None:
         self._client = client
         self._url = url
 
     def waiting(self) -> int:
-        """How many messages could be worked on now, or are."""
+        """Return the number of messages that are visible or in flight."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         found = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)["Attributes"]
         return sum(int(found[name]) for name in names)
 
 
 class Failures(logging.Handler):
-    """Keeps what is logged as an error."""
+    """Collects logged errors."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self._lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One more."""
+        """Collect a record."""
         self._lines.append(record.getMessage())
 
     def take(self) -> list[str]:
-        """All since the last time."""
+        """Return all errors since the last call."""
         taken, self._lines = self._lines, []
         return taken
 
 
 def main(orders: Iterable[str], answers: IO[str]) -> None:
-    """Start everything, say where it is, and do what the orders say until there are no more."""
+    """Start everything, print the addresses, and execute orders until the input ends."""
 
     def say(answer: Any) -> None:
         print(json.dumps(answer), file=answers, flush=True)
 
-    running, failures = Running(), Failures()
+    running, failures = RunningFunctions(), Failures()
     for logger in ("chat", "chalicelib", "local"):
         logging.getLogger(logger).addHandler(failures)
     with contextlib.ExitStack() as stack:
-        gateway = Gateway(lambda _urls: _apis(app, running), UNHURRIED)
+        gateway = Gateway(lambda _urls: _apis(app, running), PATIENT_SETTINGS)
         urls = gateway.bind()
         store = stack.enter_context(backend(Ports.of(0), None, None))
         store.point_aws(os.environ)
         os.environ.update(store.settings, CHAT_MANAGEMENT_ENDPOINT=urls.management_url)
         app = load_app(ROOT)
         store.prepare(os.environ)
-        queue = Queue(sqs_client(store.url), os.environ["CHAT_JOB_QUEUE"])
-        worker = Worker(running.counts(app.worker), sqs_client(store.url), os.environ["CHAT_JOB_QUEUE"])
+        queue = QueueMonitor(sqs_client(store.url), os.environ["CHAT_JOB_QUEUE"])
+        worker = Worker(running.counting(app.worker), sqs_client(store.url), os.environ["CHAT_JOB_QUEUE"])
         stack.enter_context(worker)
         stack.enter_context(gateway)
         check_health(urls.http_url)
@@ -128,35 +128,35 @@ def main(orders: Iterable[str], answers: IO[str]) -> None:
                 _sweep(running, app.sweep)
                 say(None)
             elif order == {"running": True}:
-                say(running.now() + queue.waiting())
+                say(running.count() + queue.waiting())
             else:
                 say(_obey(gateway, failures, order))
 
 
-def _apis(app: ModuleType, running: Running) -> Apis:
+def _apis(app: ModuleType, running: RunningFunctions) -> Apis:
     rest, sockets = rest_api_from_chalice(app.app), websocket_api_from_chalice(app.app)
     return Apis(
-        replace(rest, handler=running.counts(rest.handler)),
+        replace(rest, handler=running.counting(rest.handler)),
         replace(
             sockets,
-            connect=sockets.connect and running.counts(sockets.connect),
-            default=sockets.default and running.counts(sockets.default),
-            disconnect=sockets.disconnect and running.counts(sockets.disconnect),
+            connect=sockets.connect and running.counting(sockets.connect),
+            default=sockets.default and running.counting(sockets.default),
+            disconnect=sockets.disconnect and running.counting(sockets.disconnect),
         ),
     )
 
 
-def _sweep(running: Running, sweep: Handler) -> None:
-    """Begin a sweep; whoever asks after this what is running is told of it."""
+def _sweep(running: RunningFunctions, sweep: Handler) -> None:
+    """Start a sweep; it counts as running when this returns."""
     begun = threading.Event()
 
     def run(event: dict[str, Any], context: Any) -> None:
         begun.set()
-        with contextlib.suppress(Exception):  # what failed is in the log
+        with contextlib.suppress(Exception):  # the failure is in the log
             sweep(event, context)
 
-    context = LambdaContext("sweep", str(uuid.uuid4()), UNHURRIED)
-    threading.Thread(target=running.counts(run), args=(scheduled_event(), context), daemon=True).start()
+    context = LambdaContext("sweep", str(uuid.uuid4()), PATIENT_SETTINGS)
+    threading.Thread(target=running.counting(run), args=(scheduled_event(), context), daemon=True).start()
     begun.wait()
 
 
@@ -174,7 +174,7 @@ def _obey(gateway: Gateway, failures: Failures, order: dict[str, Any]) -> Any:
 
 
 if __name__ == "__main__":
-    # Chalice logs to stdout: what it says there goes to stderr, and the real stdout is for answers alone.
+    # Chalice logs to stdout: that goes to stderr, and the real stdout is for answers only.
     with os.fdopen(os.dup(sys.stdout.fileno()), "w") as out:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         main(sys.stdin, out)

@@ -1,4 +1,4 @@
-"""What each step of a program does. `number` is whatever the step needs: a choice, a limit, a position."""
+"""The implementation of each step. `number` is a choice, a limit or a position."""
 
 from __future__ import annotations
 
@@ -6,229 +6,248 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from tests.invariants.history.cast import Cast
-from tests.invariants.history.moderating import MODERATING
-from tests.invariants.history.person import Person
-from tests.invariants.history.programs import SOCKETS, Op, Start, Step
+from tests.invariants.history.generators import SOCKETS, Op, Start, Step
+from tests.invariants.history.moderation_steps import MODERATING
+from tests.invariants.history.participant import Participant
 from tests.invariants.history.records import Call, Json
-from tests.invariants.history.scene import Scene
+from tests.invariants.history.registry import Registry
+from tests.invariants.history.step_context import StepContext
 
 FLOOD = 12
 NO_MESSAGE = 1
-"""Event 1 is the creation: to reply to it is refused, unless it is a repeat of what was accepted."""
+"""Event 1 is the creation: a reply to it is rejected, unless it repeats an accepted message."""
 PAGES = 30
 _EMOJI = ("👍🏽", "❤️", "🇩🇪")
 
 
-async def _say(scene: Scene) -> None:
-    await scene.person.says(scene.fresh(), scene.device)
+async def _say(context: StepContext) -> None:
+    await context.participant.send(context.compose(), context.client)
 
 
-async def _post(scene: Scene) -> None:
-    await scene.person.says(scene.fresh(), None)
+async def _post(context: StepContext) -> None:
+    await context.participant.send(context.compose(), None)
 
 
-async def _post_without_id(scene: Scene) -> None:
-    call = await scene.request("send", "POST", "/messages", body={"content": scene.cast.text()})
+async def _post_without_id(context: StepContext) -> None:
+    call = await context.request("send", "POST", "/messages", body={"content": context.registry.new_text()})
     if call.is_ok:
-        scene.cast.see(scene.where, call.answer["sequence_id"])
+        context.registry.note_head(context.conversation_id, call.answer["sequence_id"])
 
 
-async def _say_again(scene: Scene) -> None:
-    said = [each for each in scene.person.said if each.where == scene.where]
-    if not said:
-        return await _say(scene)
-    again = said[scene.number % len(said)]
+async def _say_again(context: StepContext) -> None:
+    sent = [
+        outgoing
+        for outgoing in context.participant.outgoing
+        if outgoing.conversation_id == context.conversation_id
+    ]
+    if not sent:
+        return await _say(context)
+    again = sent[context.number % len(sent)]
     other_body: Json | None = None
-    if scene.number % 3 == 0:
-        other_body = {"content": scene.cast.text(), **({"reply_to": NO_MESSAGE} if scene.number % 2 else {})}
-    await scene.person.tries(again, scene.device if scene.number % 2 else None, other_body)
+    if context.number % 3 == 0:
+        other_body = {
+            "content": context.registry.new_text(),
+            **({"reply_to": NO_MESSAGE} if context.number % 2 else {}),
+        }
+    await context.participant.try_send(again, context.client if context.number % 2 else None, other_body)
     return None
 
 
-async def _say_on_both(scene: Scene) -> None:
-    outgoing = scene.fresh()
-    other_text = {"content": scene.cast.text()} if scene.number % 2 else None
-    other_device = scene.person.device((scene.device.number + 1) % SOCKETS)
+async def _say_on_both(context: StepContext) -> None:
+    outgoing = context.compose()
+    other_text = {"content": context.registry.new_text()} if context.number % 2 else None
+    other_device = context.participant.client((context.client.number + 1) % SOCKETS)
     await asyncio.gather(
-        scene.person.tries(outgoing, scene.device),
-        scene.person.tries(outgoing, None, other_text),
-        scene.person.tries(outgoing, other_device),
+        context.participant.try_send(outgoing, context.client),
+        context.participant.try_send(outgoing, None, other_text),
+        context.participant.try_send(outgoing, other_device),
     )
-    await scene.person.says(outgoing, None)
+    await context.participant.send(outgoing, None)
 
 
-async def _flood(scene: Scene) -> None:
-    await asyncio.gather(*(scene.person.says(scene.fresh(), None) for _ in range(FLOOD)))
+async def _flood(context: StepContext) -> None:
+    await asyncio.gather(*(context.participant.send(context.compose(), None) for _ in range(FLOOD)))
 
 
-async def _say_first(scene: Scene) -> None:
-    """Something that can be changed, if nothing has been said yet."""
-    if not scene.cast.messages(scene.where):
-        await _say(scene)
+async def _say_first(context: StepContext) -> None:
+    """Send a message if there is none to update."""
+    if not context.registry.messages(context.conversation_id):
+        await _say(context)
 
 
-async def _edit(scene: Scene) -> None:
-    """To something new, or to one of two texts that others say as well: then it may be so already."""
-    text = f"edited {scene.number % 2} ✎" if scene.number % 5 == 0 else scene.cast.text()
-    await _say_first(scene)
-    await scene.change("edit", scene.target(own=True), content=text)
+async def _edit(context: StepContext) -> None:
+    """Edit to a new text, or to one of two common texts, which may be a no-op."""
+    text = f"edited {context.number % 2} ✎" if context.number % 5 == 0 else context.registry.new_text()
+    await _say_first(context)
+    await context.update_message("edit", context.target(own=True), content=text)
 
 
-async def _take_back(scene: Scene) -> None:
-    await scene.change("take_back", scene.target(own=scene.number % 3 > 0))
+async def _take_back(context: StepContext) -> None:
+    await context.update_message("delete_message", context.target(own=context.number % 3 > 0))
 
 
-async def _react(scene: Scene) -> None:
-    await _say_first(scene)
-    await scene.change("react", scene.target(), emoji=_EMOJI[scene.number % len(_EMOJI)])
+async def _react(context: StepContext) -> None:
+    await _say_first(context)
+    await context.update_message("react", context.target(), emoji=_EMOJI[context.number % len(_EMOJI)])
 
 
-async def _unreact(scene: Scene) -> None:
-    await scene.change("unreact", scene.target(), emoji=_EMOJI[scene.number % len(_EMOJI)])
+async def _unreact(context: StepContext) -> None:
+    await context.update_message("unreact", context.target(), emoji=_EMOJI[context.number % len(_EMOJI)])
 
 
-async def _update(scene: Scene) -> None:
+async def _update(context: StepContext) -> None:
     body: Json = {}
-    if scene.number % 2 == 0:
-        body["title"] = scene.cast.text()
-    if scene.number % 3 == 0:
-        body["join_policy"] = "open" if scene.number % 4 < 2 else "invite"
-    if not body or scene.number % 5 == 0:
-        body["metadata"] = {"number": scene.number}
-    await scene.request("update", "PATCH", body=body)
+    if context.number % 2 == 0:
+        body["title"] = context.registry.new_text()
+    if context.number % 3 == 0:
+        body["join_policy"] = "open" if context.number % 4 < 2 else "invite"
+    if not body or context.number % 5 == 0:
+        body["metadata"] = {"number": context.number}
+    await context.request("update", "PATCH", body=body)
 
 
-async def _keep(scene: Scene) -> None:
-    """How long contents are kept: mostly as short as can be, and mostly by somebody who may say so."""
-    days = (30, 30, 60, 365, None)[scene.number // 4 % 5]
-    await scene.request("update", "PATCH", by=scene.moderator, body={"retention_days": days})
+async def _keep(context: StepContext) -> None:
+    """Set the retention period: mostly the shortest one, and mostly as an owner."""
+    days = (30, 30, 60, 365, None)[context.number // 4 % 5]
+    await context.request("update", "PATCH", by=context.moderator, body={"retention_days": days})
 
 
-async def _sweep(scene: Scene) -> None:
-    scene.cast.world.sweep()
+async def _sweep(context: StepContext) -> None:
+    context.registry.server.sweep()
 
 
-async def _delete(scene: Scene) -> None:
-    await scene.request("delete", "DELETE")
+async def _delete(context: StepContext) -> None:
+    await context.request("delete", "DELETE")
 
 
-async def _create(scene: Scene) -> None:
-    await scene.cast.creates(Start(scene.step.who, (scene.step.whom,), is_open=scene.number % 2 == 0))
+async def _create(context: StepContext) -> None:
+    await context.registry.create_conversation(
+        Start(context.step.actor, (context.step.other,), is_open=context.number % 2 == 0)
+    )
 
 
-async def _subscribe(scene: Scene) -> None:
-    await scene.device.subscribe(scene.where)
+async def _subscribe(context: StepContext) -> None:
+    await context.client.subscribe(context.conversation_id)
 
 
-async def _unsubscribe(scene: Scene) -> None:
-    await scene.device.unsubscribe(scene.where)
+async def _unsubscribe(context: StepContext) -> None:
+    await context.client.unsubscribe(context.conversation_id)
 
 
-async def _read(scene: Scene) -> None:
-    target = scene.number % (scene.cast.head(scene.where) + 2)
-    if scene.number % 2:
-        await scene.request("read", "PUT", "/read", body={"sequence_id": target})
+async def _read(context: StepContext) -> None:
+    target = context.number % (context.registry.head(context.conversation_id) + 2)
+    if context.number % 2:
+        await context.request("read", "PUT", "/read", body={"sequence_id": target})
     else:
-        frame = {"type": "read", "conversation_id": scene.where, "sequence_id": target}
-        await scene.device.ask("read", scene.where, frame)
+        frame = {"type": "read", "conversation_id": context.conversation_id, "sequence_id": target}
+        await context.client.request("read", context.conversation_id, frame)
 
 
-async def _type(scene: Scene) -> None:
-    frame = {"type": "typing", "conversation_id": scene.where, "is_typing": scene.number % 3 > 0}
-    await scene.device.mention("typing", scene.where, frame)
+async def _type(context: StepContext) -> None:
+    frame = {"type": "typing", "conversation_id": context.conversation_id, "is_typing": context.number % 3 > 0}
+    await context.client.send_without_reply("typing", context.conversation_id, frame)
 
 
-async def _kill(scene: Scene) -> None:
-    await scene.device.kill(gracefully=scene.number % 2 == 0)
-    if scene.number % 4 < 2:
-        await scene.device.online()
+async def _kill(context: StepContext) -> None:
+    await context.client.kill(gracefully=context.number % 2 == 0)
+    if context.number % 4 < 2:
+        await context.client.online()
 
 
-async def _ping(scene: Scene) -> None:
-    await scene.device.ping()
+async def _ping(context: StepContext) -> None:
+    await context.client.ping()
 
 
-async def _page_messages(scene: Scene) -> None:
-    """Backwards from the newest or from somewhere, or forwards from somewhere, some pages long."""
-    limit, somewhere = 1 + scene.number % 9, scene.number % (scene.cast.head(scene.where) + 2)
+async def _page_messages(context: StepContext) -> None:
+    """Read a few pages backwards from the newest or from a position, or forwards from a position."""
+    limit, somewhere = (
+        1 + context.number % 9,
+        context.number % (context.registry.head(context.conversation_id) + 2),
+    )
     query: dict[str, int] = {"limit": limit}
-    direction = "after" if scene.number % 3 == 0 else "before"
-    if scene.number % 3 < 2:
+    direction = "after" if context.number % 3 == 0 else "before"
+    if context.number % 3 < 2:
         query[direction] = somewhere
     for _ in range(4):
-        call = await scene.request("messages", "GET", "/messages", query=query)
+        call = await context.request("messages", "GET", "/messages", query=query)
         if not call.is_ok or not call.answer["has_more"] or not call.answer["messages"]:
             return
         edge = call.answer["messages"][-1 if direction == "after" else 0]["sequence_id"]
         query = {"limit": limit, direction: edge}
 
 
-async def _page_events(scene: Scene) -> None:
-    head = scene.cast.head(scene.where)
-    await read_events(scene.person, scene.where, after=scene.number % (head + 2), limit=2 + scene.number % 20)
+async def _page_events(context: StepContext) -> None:
+    head = context.registry.head(context.conversation_id)
+    await read_events(
+        context.participant,
+        context.conversation_id,
+        after=context.number % (head + 2),
+        limit=2 + context.number % 20,
+    )
 
 
-async def read_events(person: Person, where: str, after: int, limit: int) -> Call:
-    """The raw log from somewhere on, page by page; the last page."""
+async def read_events(participant: Participant, conversation_id: str, after: int, limit: int) -> Call:
+    """Read the log from a position, page by page; return the last page."""
     for _ in range(PAGES):
         query = {"after": after, "limit": limit}
-        call = await person.http("events", where, "GET", f"/conversations/{where}/events", query=query)
+        call = await participant.http(
+            "events", conversation_id, "GET", f"/conversations/{conversation_id}/events", query=query
+        )
         if not call.is_ok or not call.answer["has_more"] or not call.answer["events"]:
             break
         after = call.answer["events"][-1]["sequence_id"]
     return call
 
 
-async def _list(scene: Scene) -> None:
-    await read_list(scene.person, limit=1 + scene.number % 3)
+async def _list(context: StepContext) -> None:
+    await read_list(context.participant, limit=1 + context.number % 3)
 
 
-async def read_list(person: Person, limit: int) -> None:
-    """The person's conversations, page by page; the record of a page names its place in the run."""
+async def read_list(participant: Participant, limit: int) -> None:
+    """Read the participant's conversations, page by page; the record contains the number of the page."""
     query: dict[str, Any] = {"limit": limit}
     for page in range(PAGES):
         asked = {**query, "page": page}
-        call = await person.http("list", "", "GET", "/conversations", query=query, asked=asked)
+        call = await participant.http("list", "", "GET", "/conversations", query=query, asked=asked)
         if not call.is_ok or "next_cursor" not in call.answer:
             return
         query = {"limit": limit, "cursor": call.answer["next_cursor"]}
 
 
-async def _look(scene: Scene) -> None:
-    await scene.request("look", "GET")
+async def _look(context: StepContext) -> None:
+    await context.request("view", "GET")
 
 
-PERFORM: Mapping[Op, Callable[[Scene], Awaitable[None]]] = {
-    "say": _say,
+PERFORM: Mapping[Op, Callable[[StepContext], Awaitable[None]]] = {
+    "send": _say,
     "post": _post,
     "post_without_id": _post_without_id,
-    "say_again": _say_again,
-    "say_on_both": _say_on_both,
+    "resend": _say_again,
+    "send_on_both": _say_on_both,
     "flood": _flood,
     "edit": _edit,
-    "take_back": _take_back,
+    "delete_message": _take_back,
     "react": _react,
     "unreact": _unreact,
     **MODERATING,
     "update": _update,
-    "keep": _keep,
+    "set_retention": _keep,
     "sweep": _sweep,
-    "delete": _delete,
+    "delete_conversation": _delete,
     "create": _create,
     "subscribe": _subscribe,
     "unsubscribe": _unsubscribe,
     "read": _read,
-    "type": _type,
-    "kill": _kill,
+    "send_typing": _type,
+    "disconnect": _kill,
     "ping": _ping,
     "page_messages": _page_messages,
     "page_events": _page_events,
     "list": _list,
-    "look": _look,
+    "view": _look,
 }
 
 
-async def perform(cast: Cast, step: Step) -> None:
-    """Do one step of a program."""
-    await PERFORM[step.op](Scene(cast, step))
+async def perform(registry: Registry, step: Step) -> None:
+    """Perform a step of a program."""
+    await PERFORM[step.op](StepContext(registry, step))

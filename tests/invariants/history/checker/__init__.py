@@ -1,4 +1,4 @@
-"""Holds a history against the laws. Pure: it sees what clients saw, and nothing of the server."""
+"""Checks a history against the laws. Pure: it sees only what clients saw."""
 
 from __future__ import annotations
 
@@ -35,6 +35,6 @@ RULES: tuple[Callable[[Knowledge], Iterable[Violation]], ...] = (
 
 
 def check(history: History) -> list[Violation]:
-    """Everything in a history that the laws forbid."""
+    """Return all violations of a history."""
     knowledge = Knowledge(history)
     return [violation for rule in RULES for violation in rule(knowledge)]

@@ -1,8 +1,9 @@
-"""Who learns what (L7): nobody anything of a conversation that they are not, or no longer, in.
+"""Privacy (L7): no participant learns anything of a conversation while they are not a member.
 
-Each thing that somebody got is held against their memberships as the log has them, with the bounds on when those
-began and ended. Who was in only up to event n may get nothing from n on, however late an answer or a push comes;
-who was certainly out while a request ran must be told NOT_FOUND; and who was certainly in must not be told that.
+Everything that a participant received is compared with their memberships in the log, and the bounds of their start
+and end. A member up to event n may receive nothing from n on, however late an answer or push arrives; a request
+that ran certainly without a membership must be answered NOT_FOUND; and one that ran certainly within a membership
+must not.
 """
 
 from __future__ import annotations
@@ -14,110 +15,129 @@ from tests.invariants.history.checker.knowledge import (
     EVER,
     Knowledge,
     Log,
-    Stay,
+    Membership,
     events_in,
     heads_in,
     may_have_done,
     messages_in,
 )
-from tests.invariants.history.checker.violation import Violation, told
-from tests.invariants.history.records import Call, Heard, Json
+from tests.invariants.history.checker.violation import Violation, describe
+from tests.invariants.history.records import Call, Json, ReceivedFrame
 
 _TELLING_NOTHING = frozenset({"join", "unsubscribe", "typing", "create"})
-"""What strangers may be answered otherwise than by NOT_FOUND: to join is how one stops being one."""
+"""Commands that need not be answered NOT_FOUND to non-members, such as joining."""
 _ABOUT_ANOTHER = frozenset({*CHANGES, "remove", "role", "mute", "unban", "revoke"})
-"""Where NOT_FOUND can mean that the other person is not in or not banned, or that there is no such thing."""
+"""Commands for which NOT_FOUND can mean that the target is not a member, not banned, or does not exist."""
 
 
 def check(knowledge: Knowledge) -> Iterator[Violation]:
-    """All of it."""
+    """Yield all violations."""
     for log in knowledge.logs.values():
         for call in log.calls:
             yield from _answered(log, call)
     for call in knowledge.history.calls:
         if call.kind in ("list", "ping"):
             yield from _mentioned(knowledge, call)
-    for heard in knowledge.history.heard:
-        yield from _heard(knowledge, heard)
+    for received in knowledge.history.received:
+        yield from _heard(knowledge, received)
 
 
-# ---- answers -------------------------------------------------------------------------------------------
+# ---- answers ---------------------------------------------------------------------------------------
 
 
 def _answered(log: Log, call: Call) -> Iterator[Violation]:
     if call.outcome == "LOST" or call.kind in _TELLING_NOTHING:
         return
     if call.started > log.ending[1] and call.outcome != "NOT_FOUND":
-        yield Violation("L7", f"{log.where} was no more: {told(call)}")
+        yield Violation("L7", f"{log.conversation_id} was no more: {describe(call)}")
     if not log.is_complete:
         return
-    stays = _stays(log, call.who)
-    possible = [stay for stay in stays if stay.not_before < call.over and call.started < stay.over_by]
+    stays = _stays(log, call.caller)
+    possible = [stay for stay in stays if stay.not_before < call.end_number and call.started < stay.over_before]
     if not possible and call.outcome != "NOT_FOUND":
-        yield Violation("L7", f"{call.who} was not in {log.where}: {told(call)}")
+        yield Violation("L7", f"{call.caller} was not in {log.conversation_id}: {describe(call)}")
     elif call.is_ok:
         yield from _too_much(log, call, possible)
-    certain = any(stay.begun_by < call.started and call.over < stay.not_over_before for stay in stays)
-    if certain and call.outcome == "NOT_FOUND" and call.kind not in _ABOUT_ANOTHER and call.over < log.ending[0]:
-        yield Violation("L7", f"{call.who} was in {log.where} all the time: {told(call)}")
+    certain = any(stay.begun_before < call.started and call.end_number < stay.not_over_before for stay in stays)
+    if (
+        certain
+        and call.outcome == "NOT_FOUND"
+        and call.kind not in _ABOUT_ANOTHER
+        and call.end_number < log.ending[0]
+    ):
+        yield Violation("L7", f"{call.caller} was in {log.conversation_id} all the time: {describe(call)}")
 
 
-def _too_much(log: Log, call: Call, possible: list[Stay]) -> Iterator[Violation]:
-    """An event, or a head, from after the end of every membership that the answer can be owed to."""
+def _too_much(log: Log, call: Call, possible: list[Membership]) -> Iterator[Violation]:
+    """Return an event or head after the end of every membership that can explain the answer."""
     edge = max((stay.until for stay in possible), default=0)
-    told_of = [event for event in (*events_in(call), *messages_in(call)) if event["conversation_id"] == log.where]
+    told_of = [
+        event
+        for event in (*events_in(call), *messages_in(call))
+        if event["conversation_id"] == log.conversation_id
+    ]
     shown = [event.get("version", event["sequence_id"]) for event in told_of]
-    if call.kind in CHANGES and call.via != "http":
+    if call.kind in CHANGES and call.transport != "http":
         shown.append(call.answer["sequence_id"])
-    shown += [head for where, head in heads_in(call) if where == log.where]
+    shown += [head for conversation_id, head in heads_in(call) if conversation_id == log.conversation_id]
     if shown and max(shown) >= edge:
-        yield Violation("L7", f"{call.who} left {log.where} by event {edge}: {told(call)}")
+        yield Violation("L7", f"{call.caller} left {log.conversation_id} by event {edge}: {describe(call)}")
 
 
 def _mentioned(knowledge: Knowledge, call: Call) -> Iterator[Violation]:
-    """A list or a pong: what it names must be conversations that the person was in."""
+    """Conversations of a list or pong are those of the participant."""
     if not call.is_ok:
         return
-    for where, _ in heads_in(call):
-        log = knowledge.log(where)
+    for conversation_id, _ in heads_in(call):
+        log = knowledge.log(conversation_id)
         if call.started > log.ending[1]:
-            yield Violation("L7", f"{where} was no more: {told(call)}")
+            yield Violation("L7", f"{conversation_id} was no more: {describe(call)}")
         if log.is_complete:
-            stays = _stays(log, call.who)
-            possible = [stay for stay in stays if stay.not_before < call.over and call.started < stay.over_by]
+            stays = _stays(log, call.caller)
+            possible = [
+                stay for stay in stays if stay.not_before < call.end_number and call.started < stay.over_before
+            ]
             if not possible:
-                yield Violation("L7", f"{call.who} was not in {where}: {told(call)}")
+                yield Violation("L7", f"{call.caller} was not in {conversation_id}: {describe(call)}")
             else:
                 yield from _too_much(log, call, possible)
 
 
-# ---- pushes --------------------------------------------------------------------------------------------
+# ---- pushes ----------------------------------------------------------------------------------------
 
 
-def _heard(knowledge: Knowledge, heard: Heard) -> Iterator[Violation]:
-    frame = heard.frame
-    where = _where(frame)
-    if not where:
+def _heard(knowledge: Knowledge, received: ReceivedFrame) -> Iterator[Violation]:
+    frame = received.frame
+    conversation_id = _where(frame)
+    if not conversation_id:
         return
-    log = knowledge.log(where)
+    log = knowledge.log(conversation_id)
     if not log.is_complete:
-        if not _may_ever_have_come(log, heard):
-            yield Violation("L7", f"{heard.who} was never in {where} and hears {frame}")
+        if not _may_ever_have_come(log, received):
+            yield Violation("L7", f"{received.participant_id} was never in {conversation_id} and hears {frame}")
         return
-    begun = [stay for stay in _stays(log, heard.who) if stay.not_before < heard.at]
+    begun = [stay for stay in _stays(log, received.participant_id) if stay.not_before < received.number]
     edge = max((stay.until for stay in begun), default=0)
     if not begun:
-        yield Violation("L7", f"{heard.who} was not in {where} yet and hears {frame}")
+        yield Violation("L7", f"{received.participant_id} was not in {conversation_id} yet and hears {frame}")
     elif (number := _position(frame)) is not None and number >= edge:
-        yield Violation("L7", f"{heard.who} left {where} by event {edge} and hears {frame}")
-    elif edge != EVER and not _has_cause(log, heard, max(stay.over_by for stay in begun)):
-        yield Violation("L7", f"{heard.who} left {where} by event {edge}, and after that hears {frame}")
-    if frame["type"] == "conversation_removed" and not any(stay.not_over_before < heard.at for stay in begun):
-        yield Violation("L7", f"{heard.who} was not removed from {where} and hears {frame}")
+        yield Violation(
+            "L7", f"{received.participant_id} left {conversation_id} by event {edge} and hears {frame}"
+        )
+    elif edge != EVER and not _has_cause(log, received, max(stay.over_before for stay in begun)):
+        yield Violation(
+            "L7", f"{received.participant_id} left {conversation_id} by event {edge}, and after that hears {frame}"
+        )
+    if frame["type"] == "conversation_removed" and not any(
+        stay.not_over_before < received.number for stay in begun
+    ):
+        yield Violation(
+            "L7", f"{received.participant_id} was not removed from {conversation_id} and hears {frame}"
+        )
 
 
 def _position(frame: Json) -> int | None:
-    """The id that a push is about."""
+    """Return the sequence id that a push refers to."""
     match frame["type"]:
         case "event":
             return int(frame["event"]["sequence_id"])
@@ -128,21 +148,21 @@ def _position(frame: Json) -> int | None:
     return None
 
 
-def _has_cause(log: Log, heard: Heard, gone_by: float) -> bool:
-    """Whether an ephemeral push may have been caused while its hearer was still in.
+def _has_cause(log: Log, received: ReceivedFrame, gone_by: float) -> bool:
+    """Whether an ephemeral push may have been caused while its recipient was a member.
 
-    Posts may be late, so when it is heard says nothing; but something must have brought it about before.
+    Posts may be late, so the time of arrival does not count; but a cause must have started before.
     """
-    frame = heard.frame
+    frame = received.frame
     causes: dict[str, Callable[[Call], bool]] = {
-        "typing": lambda call: call.kind == "typing" and call.asked["is_typing"] == frame["is_typing"],
-        "read": lambda call: call.kind == "read" and call.asked["sequence_id"] == frame["sequence_id"],
+        "typing": lambda call: call.kind == "typing" and call.arguments["is_typing"] == frame["is_typing"],
+        "read": lambda call: call.kind == "read" and call.arguments["sequence_id"] == frame["sequence_id"],
     }
     is_cause = causes.get(frame["type"])
     if is_cause is None:
         return True
     actor = frame.get("participant_id") or frame["participant"]["participant_id"]
-    return any(call.who == actor and is_cause(call) and call.started < gone_by for call in log.calls)
+    return any(call.caller == actor and is_cause(call) and call.started < gone_by for call in log.calls)
 
 
 def _where(frame: Json) -> str:
@@ -150,26 +170,26 @@ def _where(frame: Json) -> str:
     return str(about.get("conversation_id", ""))
 
 
-# ---- who was in ---------------------------------------------------------------------------------------
+# ---- memberships -----------------------------------------------------------------------------------
 
 
-def _stays(log: Log, who: str) -> list[Stay]:
-    return log.stays.get(who, [])
+def _stays(log: Log, participant_id: str) -> list[Membership]:
+    return log.memberships.get(participant_id, [])
 
 
-def _may_ever_have_come(log: Log, heard: Heard) -> bool:
-    """Of a conversation whose end nobody saw: whether anything may have brought this person in before."""
+def _may_ever_have_come(log: Log, received: ReceivedFrame) -> bool:
+    """Whether a call may have added this participant before; for logs whose end was not seen."""
     return any(
-        call.started < heard.at
+        call.started < received.number
         and may_have_done(call)
         and (
-            (call.kind == "join" and call.who == heard.who)
-            or (call.kind == "add" and call.asked["participant_id"] == heard.who)
-            or (call.kind == "create" and heard.who in _founders(call))
+            (call.kind == "join" and call.caller == received.participant_id)
+            or (call.kind == "add" and call.arguments["participant_id"] == received.participant_id)
+            or (call.kind == "create" and received.participant_id in _founders(call))
         )
         for call in log.calls
     )
 
 
 def _founders(call: Call) -> set[str]:
-    return {call.who, *(each["participant_id"] for each in call.asked["participants"])}
+    return {call.caller, *(participant["participant_id"] for participant in call.arguments["participants"])}

@@ -1,4 +1,4 @@
-"""What the checker has to say."""
+"""Violations of the laws."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ _LONGEST = 400
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A law that was broken, and how."""
+    """A violated law with a description."""
 
     law: str
-    """`L1` … `L7`, or `contract` for what the contract says besides."""
-    sentence: str
+    """`L1` … `L7`, or `contract` for other rules of the protocol."""
+    description: str
 
     def __str__(self) -> str:
-        return f"{self.law}: {self.sentence}"
+        return f"{self.law}: {self.description}"
 
 
-def told(call: Call) -> str:
-    """A call as evidence."""
+def describe(call: Call) -> str:
+    """Return a call as evidence."""
     answer = json.dumps(call.answer, ensure_ascii=False)
-    asked = json.dumps(call.asked, ensure_ascii=False)
+    asked = json.dumps(call.arguments, ensure_ascii=False)
     time = f"{call.started}–{'never' if call.ended is None else call.ended}"
-    return f"[{time} {call.who} {call.kind} via {call.via} {_cut(asked)} → {call.outcome} {_cut(answer)}]"
+    return f"[{time} {call.caller} {call.kind} via {call.transport} {_cut(asked)} → {call.outcome} {_cut(answer)}]"
 
 
 def _cut(text: str) -> str:

@@ -18,7 +18,7 @@ from chalicelib.core.conversations.permissions import (
 from chalicelib.core.kernel.errors import ChatError, Forbidden, Muted
 from chalicelib.core.model.actors import Role
 from chalicelib.core.model.conversations import Membership
-from tests.e2e.matrix import INSIDE, OUTSIDE, TABLE, Act
+from tests.e2e.permission_matrix import INSIDE, OUTSIDE, TABLE, Act
 
 NOW = 1_000_000
 NOT_FOUND = ("404", "NOT_FOUND")

@@ -1,0 +1,220 @@
+"""The permission matrix: every route and every command, with the expected answer for each role.
+
+`test_permission_matrix.py` generates its tests from it and checks that it contains every route and every command.
+A cell for a route is the status, with the error code where it is not the usual one; a cell for a command is the
+type of the reply or the error code. All actions refer to the same participants and the same message of a `Room`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.support.client import TestClient
+
+NO_CONVERSATION = "conv_AAAAAAAAAAAAAAAAAAAAAA"
+OUTSIDE = ("stranger", "former", "banned")
+INSIDE = ("member", "muted", "moderator", "owner")
+ROLES = (*OUTSIDE, *INSIDE)
+VICTIMS = ("a member", "a moderator", "an owner", "who is banned", "nobody")
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A conversation with a participant of each role; resolves the placeholders of the matrix."""
+
+    chat: str
+    people: Mapping[str, TestClient]
+    """By role, outsiders included."""
+    invites: Mapping[str, str]
+    """The invites that the action needs: one for each outsider role, or one named `spare`."""
+
+    def filled(self, value: Any, who: str, chat: str | None = None) -> Any:
+        """Return a text with its placeholders replaced; return other values unchanged."""
+        if not isinstance(value, str):
+            return value
+        ids = {name.replace(" ", "_"): person.id for name, person in self.people.items()}
+        return value.format(
+            **ids,
+            chat=chat or self.chat,
+            myself=self.people[who].id,
+            token=self.people[who].token,
+            invite=self.invites.get(who, "inv_AAAAAAAAAAAAAAAAAAAAAA"),
+            spare=self.invites.get("spare", ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One row of the matrix."""
+
+    name: str
+    does: str
+    """A method and a path, or a command."""
+    answers: Mapping[str, str]
+    """By role."""
+    says: Mapping[str, Any] = field(default_factory=dict)
+    """The body, or the fields of the frame; placeholders in texts are replaced."""
+    is_open: bool = False
+    """Whether the conversation is open."""
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether allowed callers leave the room unchanged."""
+        return self.does.startswith("GET") or self.does in _LOOKING
+
+    @property
+    def is_done_once(self) -> bool:
+        """Whether each allowed caller needs a room of its own."""
+        return self.does.startswith(("DELETE", f"POST {_PEOPLE}", f"PATCH {_PEOPLE}", "delete"))
+
+    @property
+    def takes_away_who_does_it(self) -> bool:
+        """Whether the caller no longer exists afterwards, so that each caller needs participants of its own."""
+        return self.does == "DELETE /me"
+
+    @property
+    def invites(self) -> tuple[str, ...]:
+        """The invites that the action needs."""
+        if "{spare}" in self.does:
+            return ("spare",)
+        return OUTSIDE if "{invite}" in self.says.values() else ()
+
+    @property
+    def is_command(self) -> bool:
+        """Whether it is a socket command."""
+        return " " not in self.does
+
+    @property
+    def route(self) -> tuple[str, str]:
+        """Method and path, as the application declares them."""
+        method, path = self.does.split(" ")
+        plain = path.partition("?")[0].replace("{chat}", "{conversation_id}").replace("{spare}", "{invite}")
+        return method, plain.replace(f"/messages/{MESSAGE}", "/messages/{sequence_id}")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _row(
+    name: str, does: str, answers: str, says: Mapping[str, Any] | None = None, *, is_open: bool = False
+) -> Act:
+    columns = answers.split()
+    assert len(columns) in (len(INSIDE) + 1, len(ROLES)), f"{name} has {len(columns)} columns"
+    if len(columns) < len(ROLES):
+        columns = [columns[0]] * len(OUTSIDE) + columns[1:]
+    return Act(name, does, dict(zip(ROLES, columns, strict=True)), says or {}, is_open)
+
+
+MESSAGE = 2
+"""The sequence id of the message that the member sent."""
+_CHAT = "/conversations/{chat}"
+_PEOPLE = f"{_CHAT}/participants"
+_WHO = f"{_PEOPLE}?participant_id="
+_ONE_MESSAGE = f"{_CHAT}/messages/{MESSAGE}"
+_THUMB = "%F0%9F%91%8D"
+_LOOKING = ("subscribe", "unsubscribe", "sync", "typing", "hello", "ping", "auth", "POST /tickets")
+
+TABLE: tuple[Act, ...] = (
+    # Columns: outsiders (one for all, or non-member, former member, banned user), member, muted, moderator, owner.
+    _row("see it", f"GET {_CHAT}", "404 200 200 200 200"),
+    _row("read history", f"GET {_CHAT}/messages", "404 200 200 200 200"),
+    _row("read the log", f"GET {_CHAT}/events", "404 200 200 200 200"),
+    _row("see who reacted", f"GET {_ONE_MESSAGE}/reactions", "404 200 200 200 200"),
+    _row("mark as read", f"PUT {_CHAT}/read", "404 200 200 200 200", {"sequence_id": 2}),
+    _row("send", f"POST {_CHAT}/messages", "404 201 403:MUTED 201 201", {"content": "hello"}),
+    _row("edit the member's", f"PATCH {_ONE_MESSAGE}", "404 200 403:MUTED 403 403", {"content": "edited"}),
+    _row("delete the member's", f"DELETE {_ONE_MESSAGE}", "404 204 403 204 204"),
+    _row("react", f"PUT {_ONE_MESSAGE}/reactions?emoji={_THUMB}", "404 204 403:MUTED 204 204"),
+    _row("take a reaction back", f"DELETE {_ONE_MESSAGE}/reactions?emoji={_THUMB}", "404 204 403:MUTED 204 204"),
+    _row("change the title", f"PATCH {_CHAT}", "404 403 403 200 200", {"title": "Another"}),
+    _row("change nothing", f"PATCH {_CHAT}", "404 403 403 200 200", {}),
+    _row("delete it", f"DELETE {_CHAT}", "404 403 403 403 204"),
+    _row("leave", f"POST {_CHAT}/leave", "404 200 200 200 200"),
+    _row("join", f"POST {_CHAT}/join", "404 409 409 409 409"),
+    _row("join what is open", f"POST {_CHAT}/join", "200 200 404 409 409 409 409", is_open=True),
+    _row("join by an invite", f"POST {_CHAT}/join", "200 200 404 409 409 409 409", {"invite": "{invite}"}),
+    _row("join by no invite", f"POST {_CHAT}/join", "404 409 409 409 409", {"invite": "x"}, is_open=True),
+    # -- participants
+    _row("add a member", f"POST {_PEOPLE}", "404 403 403 201 201", {"participant_id": "{nobody}", "name": "N"}),
+    _row(
+        "add a moderator",
+        f"POST {_PEOPLE}",
+        "404 403 403 403 201",
+        {"participant_id": "{nobody}", "name": "N", "role": "moderator"},
+    ),
+    _row(
+        "add an owner",
+        f"POST {_PEOPLE}",
+        "404 403 403 403 201",
+        {"participant_id": "{nobody}", "name": "N", "role": "owner"},
+    ),
+    _row(
+        "add who is banned",
+        f"POST {_PEOPLE}",
+        "404 403 403 409:BANNED 409:BANNED",
+        {"participant_id": "{who_is_banned}", "name": "N"},
+    ),
+    _row(
+        "add who is in",
+        f"POST {_PEOPLE}",
+        "404 403 403 409 409",
+        {"participant_id": "{a_member}", "name": "N"},
+    ),
+    _row("remove a member", f"DELETE {_WHO}{{a_member}}", "404 403 403 204 204"),
+    _row("remove a moderator", f"DELETE {_WHO}{{a_moderator}}", "404 403 403 403 204"),
+    _row("remove an owner", f"DELETE {_WHO}{{an_owner}}", "404 403 403 403 204"),
+    _row("remove nobody", f"DELETE {_WHO}{{nobody}}", "404 403 403 404 404"),
+    _row("remove oneself", f"DELETE {_WHO}{{myself}}", "404 204 204 204 204"),
+    _row("ban a member", f"DELETE {_WHO}{{a_member}}&ban=true", "404 403 403 204 204"),
+    _row("ban a moderator", f"DELETE {_WHO}{{a_moderator}}&ban=true", "404 403 403 403 204"),
+    _row("ban an owner", f"DELETE {_WHO}{{an_owner}}&ban=true", "404 403 403 403 403"),
+    _row("ban a stranger", f"DELETE {_WHO}{{nobody}}&ban=true", "404 403 403 204 204"),
+    _row("ban who is banned", f"DELETE {_WHO}{{who_is_banned}}&ban=true", "404 403 403 204 204"),
+    _row("ban oneself", f"DELETE {_WHO}{{myself}}&ban=true", "404 403 403 400 400"),
+    _row("see the bans", f"GET {_CHAT}/bans", "404 403 403 200 200"),
+    _row("lift a ban", f"DELETE {_CHAT}/bans?participant_id={{who_is_banned}}", "404 403 403 204 204"),
+    _row("lift no ban", f"DELETE {_CHAT}/bans?participant_id={{nobody}}", "404 403 403 404 404"),
+    _row("promote a member", f"PATCH {_WHO}{{a_member}}", "404 403 403 403 200", {"role": "owner"}),
+    _row("promote oneself", f"PATCH {_WHO}{{myself}}", "404 403 403 403 200", {"role": "owner"}),
+    _row("demote an owner", f"PATCH {_WHO}{{an_owner}}", "404 403 403 403 200", {"role": "member"}),
+    _row("promote nobody", f"PATCH {_WHO}{{nobody}}", "404 403 403 403 404", {"role": "member"}),
+    _row("mute a member", f"PATCH {_WHO}{{a_member}}", "404 403 403 200 200", {"muted_for": 60}),
+    _row("mute a moderator", f"PATCH {_WHO}{{a_moderator}}", "404 403 403 403 200", {"muted_for": 60}),
+    _row("mute an owner", f"PATCH {_WHO}{{an_owner}}", "404 403 403 403 403", {"muted_for": 60}),
+    _row("mute nobody", f"PATCH {_WHO}{{nobody}}", "404 403 403 404 404", {"muted_for": 60}),
+    _row("unmute who is muted", f"PATCH {_WHO}{{muted}}", "404 403 403 200 200", {"muted_for": 0}),
+    # -- invites and the audit
+    _row("invite", f"POST {_CHAT}/invites", "404 403 403 201 201", {"max_uses": 1}),
+    _row("see the invites", f"GET {_CHAT}/invites", "404 403 403 200 200"),
+    _row("revoke an invite", f"DELETE {_CHAT}/invites/{{spare}}", "404 403 403 204 204"),
+    _row("read the audit", f"GET {_CHAT}/audit", "404 403 403 403 200"),
+    # -- routes without a conversation
+    _row("create", "POST /conversations", "201 201 201 201 201", {"title": "New"}),
+    _row("list one's own", "GET /conversations", "200 200 200 200 200"),
+    _row("take one's data out", "GET /me/export", "200 200 200 200 200"),
+    _row("see one's erasure", "GET /me/erasure", "404 404 404 404 404"),
+    _row("be erased", "DELETE /me", "202 202 202 202 202"),
+    _row("ask for a ticket", "POST /tickets", "201 201 201 201 201"),
+    # -- socket commands
+    _row("subscribe", "subscribe", "NOT_FOUND subscribed subscribed subscribed subscribed"),
+    _row("subscribe after", "subscribe", "NOT_FOUND subscribed subscribed subscribed subscribed", {"after": 0}),
+    _row("unsubscribe", "unsubscribe", "unsubscribed unsubscribed unsubscribed unsubscribed unsubscribed"),
+    _row("sync", "sync", "NOT_FOUND sync sync sync sync", {"after": 0}),
+    _row("read", "read", "NOT_FOUND read_ack read_ack read_ack read_ack", {"sequence_id": 2}),
+    _row(
+        "say something",
+        "message",
+        "NOT_FOUND message_ack MUTED message_ack message_ack",
+        {"client_message_id": "by-{myself}", "content": "hello"},
+    ),
+    _row("edit by socket", "edit", "NOT_FOUND ack MUTED FORBIDDEN FORBIDDEN", {"target": 2, "content": "edited"}),
+    _row("delete by socket", "delete", "NOT_FOUND ack FORBIDDEN ack ack", {"target": 2}),
+    _row("react by socket", "react", "NOT_FOUND ack MUTED ack ack", {"target": 2, "emoji": "👍"}),
+    _row("unreact by socket", "unreact", "NOT_FOUND ack MUTED ack ack", {"target": 2, "emoji": "👍"}),
+    _row("be typing", "typing", "NOT_FOUND silence MUTED silence silence", {"is_typing": True}),
+    _row("hello", "hello", "welcome welcome welcome welcome welcome"),
+    _row("ping", "ping", "pong pong pong pong pong"),
+    _row("renew the token", "auth", "auth_ok auth_ok auth_ok auth_ok auth_ok", {"token": "{token}"}),
+)

@@ -1,0 +1,116 @@
+"""The list of the caller's conversations: latest activity first, in pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import MakeClients
+from tests.support.client import TestClient
+
+
+def test_list_contains_the_callers_conversations_only(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    shared, private, left, departed = (
+        alice.create_conversation(name, members=[bob]) for name in ("one", "two", "three", "four")
+    )
+    bob.leave(left)
+    alice.remove_participant(private, bob)
+    alice.delete_conversation(departed)
+    assert [conversation["conversation_id"] for conversation in bob.list_conversations()] == [shared]
+    assert {conversation["conversation_id"] for conversation in alice.list_conversations()} == {
+        shared,
+        private,
+        left,
+    }
+    (nobody,) = clients("nobody")
+    assert nobody.get("/conversations").expect(200) == {"conversations": []}
+
+
+def test_list_entry_equals_the_conversation_without_participants(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = alice.create_conversation("Chat", members=[bob], metadata={"a": [1, {"b": None}]}, join_policy="open")
+    assert "last_message" not in alice.list_conversations()[0]
+    event = bob.post_message(chat, "newest")
+    (listed,) = alice.list_conversations()
+    view = alice.get_conversation(chat)
+    assert listed == {name: value for name, value in view.items() if name not in ("participants", "messages")}
+    assert listed["last_message"] == event
+    assert (listed["unread_count"], listed["participant_count"], listed["head"]) == (1, 2, 2)
+
+
+def test_list_is_ordered_by_latest_activity(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    one, two, three = (alice.create_conversation(name, members=[bob]) for name in ("one", "two", "three"))
+    assert _listed(alice) == [three, two, one]
+    bob.post_message(one, "hello")
+    assert _listed(alice) == _listed(bob) == [one, three, two]
+    alice.update_conversation(two, title="changed")
+    assert _listed(alice) == [two, one, three]
+    alice.set_role(three, bob, "moderator")
+    assert _listed(alice) == [three, two, one]
+    bob.put(f"/conversations/{one}/read", {"sequence_id": 1}).expect(200)
+    assert _listed(alice) == [three, two, one], "reading is no activity"
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 100])
+def test_paging_returns_every_conversation_once(clients: MakeClients, limit: int) -> None:
+    (alice,) = clients("alice")
+    made = [alice.create_conversation(f"number {number}") for number in range(4)]
+    pages = _pages(alice, limit=limit)
+    assert [conversation_id for page in pages for conversation_id in page] == made[::-1]
+    assert [len(page) for page in pages[:-1]] == [limit] * (len(pages) - 1)
+    assert len(pages) == -(-len(made) // limit)
+
+
+def test_activity_between_pages_neither_repeats_nor_skips_idle_conversations(clients: MakeClients) -> None:
+    (alice,) = clients("alice")
+    made = [alice.create_conversation(f"number {number}") for number in range(6)]
+    first = alice.get("/conversations", limit=2).expect(200)
+    alice.post_message(made[0], "was last, now first")
+    alice.delete_conversation(made[1])
+    second = alice.get("/conversations", limit=2, cursor=first["next_cursor"]).expect(200)
+    assert _ids(first) == [made[5], made[4]]
+    assert _ids(second) == [made[3], made[2]]
+    assert "next_cursor" not in second
+    assert _listed(alice)[0] == made[0]
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    ["", "x", "bm9wZQ==", "W10=", "WzEsMl0=", "WyJhIiwiYiJd", "{}", "é", "=" * 512, "A" * 513, "\x00", "null"],
+)
+def test_invalid_cursor_is_rejected(clients: MakeClients, cursor: str) -> None:
+    (alice,) = clients("alice")
+    alice.get("/conversations", cursor=cursor).expect(400, "VALIDATION_FAILED")
+
+
+def test_foreign_cursor_returns_the_callers_conversations(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    for name in ("one", "two"):
+        alice.create_conversation(name)
+    cursor = alice.get("/conversations", limit=1).expect(200)["next_cursor"]
+    assert bob.list_conversations(cursor=cursor) == []
+
+
+def _listed(person: TestClient) -> list[str]:
+    return [conversation["conversation_id"] for conversation in person.list_conversations()]
+
+
+def _ids(page: Any) -> list[str]:
+    return [conversation["conversation_id"] for conversation in page["conversations"]]
+
+
+def _pages(person: TestClient, **query: Any) -> list[list[str]]:
+    pages: list[list[str]] = []
+    while True:
+        page = person.get("/conversations", **query).expect(200)
+        assert page["conversations"], "an empty page that is not the last"
+        pages.append(_ids(page))
+        assert len({conversation_id for page in pages for conversation_id in page}) == sum(map(len, pages)), (
+            "a page comes again"
+        )
+        if "next_cursor" not in page:
+            return pages
+        query["cursor"] = page["next_cursor"]

@@ -1,0 +1,120 @@
+"""Read pointers and unread counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import MakeClients
+from tests.support.client import TestClient
+
+
+def test_unread_count_counts_messages_only(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = alice.create_conversation("Chat", members=[bob])
+    assert _unread(bob, chat) == (1, 0)
+    alice.post_message(chat, "one")
+    alice.update_conversation(chat, title="Other")
+    alice.post_message(chat, "two")
+    assert _unread(bob, chat) == (1, 2)
+    assert _reads(bob, chat, 2) == {"read_up_to": 2, "unread_count": 1}
+    assert _reads(bob, chat, 3) == {"read_up_to": 3, "unread_count": 1}
+    assert _reads(bob, chat, 4) == {"read_up_to": 4, "unread_count": 0}
+    assert _unread(bob, chat) == (4, 0)
+
+
+def test_read_pointer_never_moves_back(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = alice.create_conversation("Chat", members=[bob])
+    for content in ("one", "two", "three"):
+        alice.post_message(chat, content)
+    bob.connect(chat)
+    assert _reads(bob, chat, 3)["read_up_to"] == 3
+    for earlier in (0, 1, 2, 3):
+        assert _reads(bob, chat, earlier) == {"read_up_to": 3, "unread_count": 1}
+        assert bob.mark_read(chat, earlier)["read_up_to"] == 3
+    bob.expect_frame(type="read", sequence_id=3)
+    bob.expect_no_frame(type="read")
+
+
+def test_read_pointer_beyond_the_head_is_rejected(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = alice.create_conversation("Chat", members=[bob])
+    bob.connect()
+    bob.put(f"/conversations/{chat}/read", {"sequence_id": 2}).expect(400, "VALIDATION_FAILED")
+    assert bob.socket.request("read", conversation_id=chat, sequence_id=2)["code"] == "VALIDATION_FAILED"
+    assert _unread(bob, chat) == (1, 0)
+
+
+def test_sending_moves_the_senders_read_pointer(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = alice.create_conversation("Chat", members=[bob])
+    alice.post_message(chat, "one")
+    bob.post_message(chat, "two")
+    assert _unread(bob, chat) == (3, 0)
+    assert _unread(alice, chat) == (2, 1)
+    alice.connect()
+    alice.send_message(chat, "three")
+    assert _unread(alice, chat) == (4, 0)
+    assert _unread(bob, chat) == (3, 1)
+
+
+def test_new_member_starts_at_the_head(clients: MakeClients) -> None:
+    alice, bob, carol = clients("alice", "bob", "carol")
+    chat = alice.create_conversation("Chat", join_policy="open")
+    alice.post_message(chat, "one")
+    view = bob.join(chat)
+    assert (view["read_up_to"], view["unread_count"]) == (3, 0)
+    alice.add_participant(chat, carol)
+    assert _unread(carol, chat) == (4, 0)
+    alice.post_message(chat, "two")
+    assert _unread(bob, chat) == (3, 1)
+
+
+def test_read_pointer_is_pushed_over_both_transports(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = alice.create_conversation("Chat", members=[bob])
+    alice.connect(chat)
+    bob.connect(chat)
+    for content in ("one", "two"):
+        alice.post_message(chat, content)
+    push = {"type": "read", "conversation_id": chat, "participant_id": bob.id}
+
+    ack = bob.mark_read(chat, 2)
+    assert (ack["read_up_to"], ack["unread_count"]) == (2, 1)
+    assert alice.expect_frame(type="read") == {**push, "sequence_id": 2}
+    bob.expect_no_frame(type="read")
+
+    assert _reads(bob, chat, 3) == {"read_up_to": 3, "unread_count": 0}
+    assert alice.expect_frame(type="read") == {**push, "sequence_id": 3}
+    assert bob.expect_frame(type="read") == {**push, "sequence_id": 3}
+
+
+@pytest.mark.parametrize("leaving", ["leaves", "is removed"])
+def test_read_pointer_survives_leaving_and_returning(clients: MakeClients, leaving: str) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = alice.create_conversation("Chat", members=[bob])
+    alice.post_message(chat, "one")
+    _reads(bob, chat, 2)
+    alice.post_message(chat, "two")
+    if leaving == "leaves":
+        bob.leave(chat)
+    else:
+        alice.remove_participant(chat, bob)
+    alice.post_message(chat, "three")
+    alice.add_participant(chat, bob)
+    assert _unread(bob, chat) == (2, 2)
+
+
+def _unread(person: TestClient, conversation: str) -> tuple[int, int]:
+    """Return pointer and unread count, and check that conversation and list agree on them."""
+    view = person.get_conversation(conversation)
+    (listed,) = [entry for entry in person.list_conversations() if entry["conversation_id"] == conversation]
+    for field in ("read_up_to", "unread_count", "head"):
+        assert view[field] == listed[field]
+    return view["read_up_to"], view["unread_count"]
+
+
+def _reads(person: TestClient, conversation: str, sequence_id: int) -> Any:
+    return person.put(f"/conversations/{conversation}/read", {"sequence_id": sequence_id}).expect(200)

@@ -1,0 +1,113 @@
+"""Direct access to the items of the store, and a store that serves given items."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from chalicelib.aws.dynamodb.table import unmarshal_item
+from local.faults.calls import Call, ItemKey, item_key
+from local.faults.client import DynamoClient, Layer
+from local.faults.expressions import key_range
+
+RawItem = dict[str, Any]
+Items = dict[ItemKey, RawItem]
+"""Items by key, with DynamoDB's types."""
+
+_BATCH = 25
+
+
+def read_partition(engine: DynamoClient, table: str, pk: str) -> Items:
+    """Return all items of a partition."""
+    arguments: dict[str, Any] = {
+        "TableName": table,
+        "KeyConditionExpression": "pk = :pk",
+        "ExpressionAttributeValues": {":pk": {"S": pk}},
+        "ConsistentRead": True,
+    }
+    found: Items = {}
+    while True:
+        page = engine.query(**arguments)
+        found |= {item_key(table, item): item for item in page["Items"]}
+        if "LastEvaluatedKey" not in page:
+            return found
+        arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def read_keys(engine: DynamoClient, keys: Iterable[tuple[str, str, str]]) -> Items:
+    """Return those of these items that exist."""
+    found: Items = {}
+    wanted = [ItemKey(*key) for key in dict.fromkeys(keys)]
+    for start in range(0, len(wanted), 100):
+        request: dict[str, Any] = {}
+        for key in wanted[start : start + 100]:
+            request.setdefault(key.table, {"ConsistentRead": True, "Keys": []})["Keys"].append(key.attributes())
+        while request:
+            answer = engine.batch_get_item(RequestItems=request)
+            for table, items in answer["Responses"].items():
+                found |= {item_key(table, item): item for item in items}
+            request = answer.get("UnprocessedKeys") or {}
+    return found
+
+
+def batch_write(engine: DynamoClient, items: Sequence[tuple[str, RawItem]]) -> None:
+    """Put items, each with the name of its table."""
+    for start in range(0, len(items), _BATCH):
+        request: dict[str, Any] = {}
+        for table, item in items[start : start + _BATCH]:
+            request.setdefault(table, []).append({"PutRequest": {"Item": item}})
+        while request:
+            request = engine.batch_write_item(RequestItems=request).get("UnprocessedItems") or {}
+
+
+def plain(items: Items, table: str, pk: str, prefix: str = "") -> dict[str, dict[str, Any]]:
+    """Return the items of a partition by sort key, as plain values, in the order of the keys."""
+    chosen = {key.sk: item for key, item in items.items() if (key.table, key.pk) == (table, pk)}
+    return {sk: unmarshal_item(chosen[sk]) for sk in sorted(chosen) if sk.startswith(prefix)}
+
+
+class FrozenStore(Layer):
+    """Serves reads of the given items, forwards others to the engine, and rejects writes.
+
+    `whole` are the partitions of which all items are given: only queries of others are forwarded.
+    """
+
+    def __init__(self, engine: DynamoClient, items: Items, whole: Iterable[tuple[str, str]]) -> None:
+        super().__init__(engine)
+        self._items = items
+        self._whole = frozenset(whole)
+
+    def call(self, call: Call) -> Any:
+        """Serve a read."""
+        assert not call.writes, f"a check is not to write ({call})"
+        match call.operation:
+            case "get_item" if call.keys[0] in self._items:
+                return {"Item": self._items[call.keys[0]]}
+            case "get_item" if self._is_whole(call.keys[0]):
+                return {}
+            case "batch_get_item" if all(key in self._items or self._is_whole(key) for key in call.keys):
+                found: dict[str, list[RawItem]] = {table: [] for table in call.tables}
+                for key in call.keys:
+                    if key in self._items:
+                        found[key.table].append(self._items[key])
+                return {"Responses": found, "UnprocessedKeys": {}}
+            case "query" if (call.arguments["TableName"], key_range(call.arguments).pk) in self._whole:
+                return self._query(call.arguments)
+            case _:
+                return self.forward(call)
+
+    def _is_whole(self, key: ItemKey) -> bool:
+        return (key.table, key.pk) in self._whole
+
+    def _query(self, arguments: Mapping[str, Any]) -> Any:
+        wanted, backwards = key_range(arguments), not arguments.get("ScanIndexForward", True)
+        start = arguments.get("ExclusiveStartKey")
+        keys = sorted((key for key in self._items if key in wanted), reverse=backwards)
+        if start is not None:
+            passed = start["sk"]["S"]
+            keys = [key for key in keys if (key.sk < passed if backwards else key.sk > passed)]
+        limit = arguments.get("Limit", len(keys))
+        page = {"Items": [self._items[key] for key in keys[:limit]]}
+        if len(keys) > limit:
+            page["LastEvaluatedKey"] = keys[limit - 1].attributes()
+        return page

@@ -1,0 +1,263 @@
+"""Operations in threads that stop before every store call until the scheduler lets them continue.
+
+At most one thread runs at a time: an operation passes its gate, makes one store call, and runs until its next gate
+or its end. So the result depends only on the order of the gates.
+"""
+
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from local.faults.calls import Call
+from local.faults.client import DynamoClient, Layer
+from local.faults.clock import VirtualClock
+from local.faults.errors import is_conflict
+from local.faults.region import Latency, RegionClient, ShowsOld
+from local.faults.windows import TransactionWindows
+
+Action = Callable[[], object]
+
+
+class StuckError(Exception):
+    """An operation neither reached a store call nor ended in time."""
+
+
+class Abandoned(BaseException):  # not an Exception: the operation must not handle it
+    """Raised in an operation that will not be continued."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """The next step of an operation: a store call, or the end of a transaction that has taken effect."""
+
+    operation: str
+    call: Call
+    ends: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.operation}:{'end_of_transaction' if self.ends else self.call.operation}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of an operation."""
+
+    value: Any = None
+    error: BaseException | None = None
+
+    def result(self) -> Any:
+        """Return what it returned, or raise what it raised."""
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+class Operation:
+    """One operation in its own thread."""
+
+    def __init__(self, name: str, action: Action, deadline: float) -> None:
+        self.name = name
+        self.pending: Step | None = None
+        self.outcome: Outcome | None = None
+        self.lost_conflict = False
+        self._action = action
+        self._deadline = deadline
+        self._abandoned = False
+        # Two locks that one side acquires and the other releases: a condition would create a lock for each wait.
+        self._go, self._rested = threading.Lock(), threading.Lock()
+        self._go.acquire()
+        self._rested.acquire()
+        self._thread = threading.Thread(target=self._run, name=f"operation {name}", daemon=True)
+
+    def start(self) -> None:
+        """Run to the first gate. Raises StuckError."""
+        self._thread.start()
+        self._await_rest()
+
+    def advance(self) -> None:
+        """Pass the gate and run to the next one. Raises StuckError."""
+        self.pending = None
+        self._go.release()
+        self._await_rest()
+
+    def abandon(self) -> None:
+        """End the thread at its gate; a no-op if it has ended or was never started.
+
+        A thread that is stuck elsewhere is left behind; it ends at its next gate, or with the process.
+        """
+        rests = self.pending is not None or self.outcome is not None
+        self._abandoned = True
+        if self._go.locked():
+            self._go.release()
+        if rests:
+            self._thread.join(self._deadline)
+
+    def gate(self, step: Step) -> None:
+        """Wait at a gate; called by the operation. Raises RuntimeError in another thread."""
+        if threading.current_thread() is not self._thread:
+            raise RuntimeError(
+                f"{step} comes from the thread {threading.current_thread().name!r}: set up and check with the "
+                "engine itself, and give the operation a SerialExecutor"
+            )
+        if not self._abandoned:
+            self.pending = step
+            self._rest()
+            self._go.acquire()
+        if self._abandoned:
+            raise Abandoned
+
+    def _run(self) -> None:
+        try:
+            outcome = Outcome(value=self._action())
+        except BaseException as error:  # noqa: BLE001  # a Crash is an outcome like any other
+            outcome = Outcome(error=error)
+        self.outcome = outcome
+        self._rest()
+
+    def _rest(self) -> None:
+        if self._rested.locked():  # except for one that stopped after it was reported as stuck
+            self._rested.release()
+
+    def _await_rest(self) -> None:
+        if not self._rested.acquire(timeout=self._deadline):
+            raise StuckError(
+                f"operation {self.name} came to no store call and no end within {self._deadline} s; it waits for "
+                f"something that is not stepped (a real sleep, a lock, another thread). It stands at\n"
+                f"{self._position()}"
+            )
+
+    def _position(self) -> str:
+        frame = sys._current_frames().get(self._thread.ident or 0)
+        return "".join(traceback.format_stack(frame)[-3:]) if frame else "(its thread has ended)"
+
+
+class Run:
+    """The operations of one schedule, with a virtual clock and clients that stop at gates.
+
+    ``clock`` is the time of the operations: a sleep moves it and does not block. The other settings are those of
+    ``explore``.
+    """
+
+    def __init__(
+        self, *, deadline: float = 5.0, split_transactions: bool = False, shows_old: ShowsOld | None = None
+    ) -> None:
+        if shows_old is not None and not split_transactions:
+            raise ValueError("reads can show old items (shows_old) only if transactions are split")
+        self.clock = VirtualClock()
+        self._deadline = deadline
+        self._windows = TransactionWindows() if split_transactions else None
+        self._shows_old = shows_old
+        self._operations: dict[str, Operation] = {}
+
+    def operation(self, name: str, action: Action) -> None:
+        """Add an operation. Raises ValueError if the name is taken."""
+        if name in self._operations:
+            raise ValueError(f"there is an operation {name} already")
+        self._operations[name] = Operation(name, action, self._deadline)
+
+    def client(self, name: str, engine: DynamoClient) -> DynamoClient:
+        """Return a client for the operation ``name``, which stops before each of its calls."""
+        if self._windows is None:
+            return _GatedClient(engine, self, name)
+        held_open = _OpenTransactions(engine, self, name)
+        region = RegionClient(
+            held_open,
+            latency=Latency(call=0.0, transaction=1.0, effect_at=0.0),
+            windows=self._windows,
+            shows_old=self._shows_old,
+            clock=held_open,
+        )
+        return _GatedClient(region, self, name)
+
+    def start(self) -> None:
+        """Run every operation to its first gate, one after the other. Raises ValueError if there is none."""
+        if not self._operations:
+            raise ValueError("the scenario has no operation")
+        for operation in self._operations.values():
+            operation.start()
+
+    def waiting(self) -> list[Step]:
+        """Return the possible steps, in the order in which the operations were added.
+
+        An operation that failed with a conflict is not offered the same conflict again while nothing has changed:
+        repeating a write to a locked item has a known result.
+        """
+        steps = [operation.pending for operation in self._operations.values() if operation.pending is not None]
+        return [step for step in steps if not self._would_conflict_again(step)] or steps
+
+    def advance(self, step: Step) -> None:
+        """Take one step."""
+        self._operations[step.operation].advance()
+
+    def outcomes(self) -> Mapping[str, Outcome]:
+        """Return the results of all operations, after the last step."""
+        return {
+            name: operation.outcome
+            for name, operation in self._operations.items()
+            if operation.outcome is not None
+        }
+
+    def abandon(self) -> None:
+        """End every thread that still waits."""
+        for operation in self._operations.values():
+            operation.abandon()
+
+    def named(self, name: str) -> Operation:
+        """Return the operation of that name. Raises ValueError if the scenario has none."""
+        if name not in self._operations:
+            raise ValueError(f"a client was made for {name}, but there is no operation of that name")
+        return self._operations[name]
+
+    def _would_conflict_again(self, step: Step) -> bool:
+        if self._windows is None or step.ends or not self._operations[step.operation].lost_conflict:
+            return False
+        return step.call.writes and bool(self._windows.held(step.call.keys))
+
+
+class _GatedClient(Layer):
+    """Stops before every call."""
+
+    def __init__(self, inner: DynamoClient, run: Run, name: str) -> None:
+        super().__init__(inner)
+        self._run = run
+        self._name = name
+
+    def call(self, call: Call) -> Any:
+        operation = self._run.named(self._name)
+        operation.gate(Step(self._name, call))
+        operation.lost_conflict = False
+        try:
+            return self.forward(call)
+        except Exception as error:
+            operation.lost_conflict = is_conflict(error)
+            raise
+
+
+class _OpenTransactions(Layer):
+    """Between a region and its engine, and its clock: keeps a transaction open until its end is let through.
+
+    The region sleeps once per transaction, after the effect. A transaction without an effect, because it lost a
+    conflict, has no end that would be a step.
+    """
+
+    def __init__(self, engine: DynamoClient, run: Run, name: str) -> None:
+        super().__init__(engine)
+        self._run = run
+        self._name = name
+        self._open: Call | None = None
+
+    def call(self, call: Call) -> Any:
+        if call.operation == "transact_write_items":
+            self._open = call
+        return self.forward(call)
+
+    def now(self) -> float:
+        return 0.0
+
+    def sleep(self, seconds: float) -> None:
+        call, self._open = self._open, None
+        if call is not None:
+            self._run.named(self._name).gate(Step(self._name, call, ends=True))

@@ -1,0 +1,73 @@
+"""Concurrent calls."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from chalicelib.core.kernel.concurrency import Gather, run_parallel
+from tests.support.sequential import run_sequential
+
+
+@pytest.mark.parametrize("gather", [run_parallel, run_sequential])
+def test_results_are_in_the_order_of_the_calls(gather: Gather) -> None:
+    assert gather() == []
+    assert gather(lambda: 1, lambda: None, lambda: "x") == [1, None, "x"]
+
+
+@pytest.mark.parametrize("gather", [run_parallel, run_sequential])
+def test_error_is_raised_in_the_caller(gather: Gather) -> None:
+    class DeadProcess(BaseException):
+        pass
+
+    def fail() -> None:
+        raise DeadProcess
+
+    with pytest.raises(DeadProcess):
+        gather(lambda: 1, fail, lambda: 2)
+
+
+def test_calls_run_concurrently() -> None:
+    meeting = threading.Barrier(3, timeout=5)
+    assert sorted(run_parallel(meeting.wait, meeting.wait, meeting.wait)) == [0, 1, 2]
+
+
+def test_threads_are_reused() -> None:
+    def where() -> threading.Thread:
+        return threading.current_thread()
+
+    run_parallel(where, where)
+    known = set(threading.enumerate())
+    for _ in range(20):
+        assert run_parallel(where, where)[0] in known
+    assert run_parallel(where, where)[1] is threading.current_thread()
+
+
+def test_nested_gathering_does_not_deadlock() -> None:
+    everybody = threading.Barrier(2**6, timeout=30)
+
+    def split(depth: int) -> int:
+        if depth == 0:
+            everybody.wait()
+            return 1
+        return sum(run_parallel(lambda: split(depth - 1), lambda: split(depth - 1)))
+
+    assert split(6) == 2**6
+    assert split(6) == 2**6
+
+
+def test_error_is_raised_after_all_calls_have_finished() -> None:
+    failed, finished = threading.Event(), []
+
+    def fail() -> None:
+        failed.set()
+        raise ValueError
+
+    def go_on() -> None:
+        assert failed.wait(5)
+        finished.append(True)
+
+    with pytest.raises(ValueError, match=r"^$"):
+        run_parallel(fail, go_on)
+    assert finished == [True]

@@ -1,0 +1,184 @@
+"""The metrics of sends and fan-outs, with conflicts."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chalicelib.core.kernel.clock import Clock, SystemClock
+from chalicelib.core.kernel.errors import ConversationBusy
+from chalicelib.core.kernel.limits import Timing
+from chalicelib.core.kernel.metrics import Metric
+from chalicelib.core.log.appending import Log
+from chalicelib.core.messaging.group_commit import GroupCommit
+from chalicelib.core.messaging.sender import DIRECT_ATTEMPTS, Sender
+from chalicelib.core.model.actors import Principal
+from chalicelib.core.ports.commits import Commit, HeadConflict, WriteConflict
+from chalicelib.core.protocol.requests import SendMessage
+from chalicelib.core.realtime.fan_out import FanOut
+from chalicelib.core.realtime.outbox import DirectReply, ToSubscribers
+from tests.support.app_harness import AppHarness
+from tests.support.runtime import new_runtime
+
+
+class FakeObserver:
+    """An `Observer` that records everything."""
+
+    def __init__(self) -> None:
+        self.values: dict[Metric, list[float]] = defaultdict(list)
+        self.ids: dict[str, str | None] = {}
+
+    def count(self, metric: Metric, value: float = 1) -> None:
+        self.values[metric].append(value)
+
+    def bind(self, *, conversation_id: str | None = None, participant_id: str | None = None) -> None:
+        observer = {"conversation_id": conversation_id, "participant_id": participant_id}
+        self.ids |= {name: value for name, value in observer.items() if value is not None}
+
+    def sums(self) -> dict[Metric, float]:
+        """Return the sum of each metric."""
+        return {what: sum(values) for what, values in self.values.items()}
+
+
+class ConflictingStore:
+    """A store whose first commits raise the given errors."""
+
+    def __init__(self, store: Any, errors: list[Exception]) -> None:
+        self._store = store
+        self._errors = errors
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def commit(self, commit: Commit) -> None:
+        """Raise the next error, or append."""
+        if self._errors:
+            raise self._errors.pop(0)
+        self._store.commit(commit)
+
+
+def sender(
+    harness: AppHarness, observer: FakeObserver, errors: list[Exception], timing: Timing | None = None
+) -> Sender:
+    store: Any = ConflictingStore(harness.chat.stores.event_log, errors)
+    runtime = new_runtime(observer=observer, timing=timing)
+    log = Log(event_log=store, runtime=runtime)
+    return Sender(
+        event_log=store,
+        memberships=harness.chat.stores.memberships,
+        rate_limits=harness.chat.stores.rate_limits,
+        log=log,
+        group_commit=GroupCommit(event_log=store, log=log, runtime=runtime),
+        runtime=runtime,
+    )
+
+
+def fan_out(harness: AppHarness, observer: FakeObserver, clock: Clock) -> FanOut:
+    return FanOut(
+        connections=harness.chat.stores.connections,
+        subscriptions=harness.chat.stores.subscriptions,
+        presence=harness.chat.realtime.fan_out._presence,
+        poster=harness.poster,
+        runtime=new_runtime(observer=observer, clock=clock),
+    )
+
+
+@pytest.fixture
+def observer() -> FakeObserver:
+    return FakeObserver()
+
+
+def test_frame_is_observed_with_its_participant_and_conversation(
+    harness: AppHarness, observer: FakeObserver
+) -> None:
+    conversation_id, not_an_id = harness.create_conversation("alice"), "a text that is no id"
+    harness.connect("Zux7aeaAFiACHZQ=", "alice")
+    chat = harness.with_observer(observer)
+    for named, expected in ((conversation_id, conversation_id), (not_an_id, None)):
+        observer.ids.clear()
+        frame = {"type": "typing", "conversation_id": named, "is_typing": True}
+        chat.sessions.dispatcher.receive("Zux7aeaAFiACHZQ=", json.dumps(frame))
+        assert observer.ids == {"participant_id": "alice"} | ({"conversation_id": expected} if expected else {})
+
+
+@pytest.mark.parametrize("lost", range(DIRECT_ATTEMPTS))
+def test_each_head_conflict_is_counted(harness: AppHarness, observer: FakeObserver, lost: int) -> None:
+    conversation_id = harness.create_conversation("alice")
+    head = harness.chat.stores.event_log.head(conversation_id)
+    errors: list[Exception] = [HeadConflict(head) for _ in range(lost)]
+    sender(harness, observer, errors).send(Principal("alice", "alice"), conversation_id, SendMessage(content="hi"))
+    conflicts = {Metric.APPEND_CONFLICTS: lost} if lost else {}
+    assert observer.sums() == {Metric.MESSAGES_ACCEPTED: 1, **conflicts}
+    assert observer.ids == {"conversation_id": conversation_id, "participant_id": "alice"}
+
+
+def test_queued_message_is_counted_as_accepted_once(harness: AppHarness, observer: FakeObserver) -> None:
+    conversation_id = harness.create_conversation("alice")
+    errors: list[Exception] = [WriteConflict() for _ in range(DIRECT_ATTEMPTS + 1)]
+    sender(harness, observer, errors).send(Principal("alice", "alice"), conversation_id, SendMessage(content="hi"))
+    assert observer.sums() == {
+        Metric.MESSAGES_ACCEPTED: 1,
+        Metric.MESSAGES_QUEUED: 1,
+        Metric.APPEND_CONFLICTS: DIRECT_ATTEMPTS + 1,
+    }
+
+
+def test_busy_message_is_not_counted_as_accepted(harness: AppHarness, observer: FakeObserver) -> None:
+    conversation_id = harness.create_conversation("alice")
+    hurried = replace(Timing(), append_deadline=0.2)
+    errors: list[Exception] = [WriteConflict() for _ in range(1_000)]
+    with pytest.raises(ConversationBusy):
+        sender(harness, observer, errors, hurried).send(
+            Principal("alice", "alice"), conversation_id, SendMessage(content="hi")
+        )
+    sums = observer.sums()
+    assert sums[Metric.MESSAGES_BUSY] == 1
+    assert sums[Metric.APPEND_CONFLICTS] == 1_000 - len(errors)
+    assert Metric.MESSAGES_ACCEPTED not in sums
+
+
+class LateClock(SystemClock):
+    """A clock that is far ahead."""
+
+    def now(self) -> float:
+        return 1_000.25
+
+
+def test_ack_latency_starts_when_api_gateway_received_the_frame(
+    harness: AppHarness, observer: FakeObserver
+) -> None:
+    delivery = fan_out(harness, observer, LateClock())
+    ack = DirectReply("a=", 0, [{"type": "message_ack"}], received_at=1_000.0)
+    delivery.deliver([], within=5, reply=ack)
+    assert observer.values == {Metric.ACK_LATENCY: [250.0]}
+    for silent in (
+        replace(ack, frames=[{"type": "pong"}]),
+        replace(ack, received_at=None),
+        replace(ack, frames=[]),
+    ):
+        delivery.deliver([], within=5, reply=silent)
+    harness.poster.stale.add("a=")
+    delivery.deliver([], within=5, reply=ack)
+    assert observer.values == {Metric.ACK_LATENCY: [250.0]}
+    # A clock behind API Gateway's does not yield a negative duration.
+    delivery.deliver([], within=5, reply=replace(ack, connection_id="b=", received_at=2_000.0))
+    assert observer.values[Metric.ACK_LATENCY] == [250.0, 0.0]
+
+
+def test_fan_out_is_measured_for_all_outcomes(harness: AppHarness, observer: FakeObserver) -> None:
+    conversation_id = harness.create_conversation("alice", "bob")
+    for person in ("alice", "bob"):
+        harness.connect(f"{person}-{conversation_id}", person, conversation_id)
+    harness.poster.stale.add(f"bob-{conversation_id}")
+    delivery = fan_out(harness, observer, SystemClock())
+    frame = {"type": "event"}
+    delivery.deliver(
+        [ToSubscribers(conversation_id, frame, {}), ToSubscribers(conversation_id, frame, {})], within=5
+    )
+    assert observer.values[Metric.FAN_OUT_SIZE] == [2]
+    (duration,) = observer.values[Metric.FAN_OUT_LATENCY]
+    assert 0 <= duration < 5_000

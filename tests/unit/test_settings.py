@@ -1,0 +1,76 @@
+"""Settings: complete, of the right type, and never with the development secret on Lambda."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from chalicelib.settings import Settings, SettingsError
+
+ENVIRONMENT = {
+    "CHAT_CONVERSATIONS_TABLE": "conversations",
+    "CHAT_CONNECTIONS_TABLE": "connections",
+    "CHAT_MANAGEMENT_ENDPOINT": "https://example.invalid/dev",
+    "CHAT_JWT_SECRET": "0123456789abcdef0123456789abcdef",
+    "AWS_REGION": "eu-central-1",
+}
+
+
+def test_complete_environment_gives_settings_with_the_defaults() -> None:
+    settings = Settings.from_environment(ENVIRONMENT)
+    assert settings.region == "eu-central-1"
+    assert (settings.limits.participants, settings.limits.content_characters) == (100, 10_000)
+    assert (settings.limits.messages_per_second, settings.limits.message_burst) == (10, 100)
+    assert settings.timing.ping_interval == 240
+
+
+@pytest.mark.parametrize("missing", sorted(ENVIRONMENT))
+def test_missing_setting_is_named(missing: str) -> None:
+    rest = {name: value for name, value in ENVIRONMENT.items() if name != missing}
+    with pytest.raises(SettingsError, match="AWS_DEFAULT_REGION" if missing == "AWS_REGION" else missing):
+        Settings.from_environment(rest)
+
+
+def test_limits_and_times_are_configurable() -> None:
+    more = {"CHAT_LIMIT_PARTICIPANTS": "1000", "CHAT_TIME_HTTP_FAN_OUT": "0.5", "CHAT_TIME_PING_INTERVAL": "60"}
+    settings = Settings.from_environment(ENVIRONMENT | more)
+    assert settings.limits.participants == 1000
+    assert settings.timing.http_fan_out == 0.5
+    assert settings.timing.ping_interval == 60
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("CHAT_LIMIT_PARTICIPANTS", "many", "must be a number"),
+        ("CHAT_LIMIT_PARTICIPANTS", "0", "at least 1"),
+        ("CHAT_LIMIT_CONTENT_BYTES", "24001", "at most 24000"),
+        ("CHAT_LIMIT_PARTICIPANT", "5", "CHAT_LIMIT_PARTICIPANTS"),
+        ("CHAT_TIME_PING", "5", "CHAT_TIME_PING_INTERVAL"),
+        ("CHAT_TIME_PRESENCE_DEBOUNCE", "901", "0 to 900 seconds"),
+        ("CHAT_TIME_PRESENCE_DEBOUNCE", "-1", "0 to 900 seconds"),
+        ("CHAT_JWT_SECRET", "short", "32"),
+        ("CHAT_JWT_LEEWAY", "a bit", "CHAT_JWT_LEEWAY"),
+        ("CHAT_JWT_SECRET_PARAMETER", "/chat/secret", "not both"),
+        ("CHAT_ALLOWED_ORIGINS", "*,https://a.example", "CHAT_ALLOWED_ORIGINS"),
+        ("CHAT_ALLOWED_ORIGINS", " , ", "CHAT_ALLOWED_ORIGINS"),
+    ],
+)
+def test_invalid_setting_is_explained(name: str, value: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        Settings.from_environment(ENVIRONMENT | {name: value})
+
+
+def test_development_secret_is_rejected_on_lambda_only() -> None:
+    config = json.loads((Path(__file__).parents[2] / ".chalice" / "config.json").read_text())
+    secret = config["stages"]["local"]["environment_variables"]["CHAT_JWT_SECRET"]
+    local = ENVIRONMENT | {"CHAT_JWT_SECRET": secret}
+    assert Settings.from_environment(local).identity.secret == secret
+    with pytest.raises(SettingsError, match="public secret for development"):
+        Settings.from_environment(local | {"AWS_LAMBDA_FUNCTION_NAME": "chat-dev"})
+
+
+def test_settings_do_not_show_the_secret() -> None:
+    assert ENVIRONMENT["CHAT_JWT_SECRET"] not in repr(Settings.from_environment(ENVIRONMENT))
