@@ -1,12 +1,14 @@
-"""Fakes of the application's ports: the clock, the poster, the job queue, and `Gather`."""
+"""Fakes of the application's ports: the clock, the poster, the job queue, the observer, and `Gather`."""
 
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from chalicelib.core.kernel.errors import Unavailable
+from chalicelib.core.kernel.metrics import Metric
 from chalicelib.core.protocol.frames import Frame
 from tests.support.sequential import run_sequential
 
@@ -93,6 +95,27 @@ class FakeJobQueue:
         if self.is_down:
             raise Unavailable
         self.sent.append((work, delay))
+
+
+class FakeObserver:
+    """An `Observer` that records everything."""
+
+    def __init__(self) -> None:
+        self.values: dict[Metric, list[float]] = defaultdict(list)
+        self.ids: dict[str, str | None] = {}
+
+    def count(self, metric: Metric, value: float = 1) -> None:
+        """Record a value of a metric."""
+        self.values[metric].append(value)
+
+    def bind(self, *, conversation_id: str | None = None, participant_id: str | None = None) -> None:
+        """Record the ids that are given."""
+        given = {"conversation_id": conversation_id, "participant_id": participant_id}
+        self.ids |= {name: value for name, value in given.items() if value is not None}
+
+    def sums(self) -> dict[Metric, float]:
+        """Return the sum of each metric."""
+        return {metric: sum(values) for metric, values in self.values.items()}
 
 
 class InterleavingGather:

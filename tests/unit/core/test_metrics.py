@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
 from dataclasses import replace
 from typing import Any
 
@@ -22,26 +20,8 @@ from chalicelib.core.protocol.requests import SendMessage
 from chalicelib.core.realtime.fan_out import FanOut
 from chalicelib.core.realtime.outbox import DirectReply, ToSubscribers
 from tests.support.app_harness import AppHarness
+from tests.support.fakes import FakeObserver
 from tests.support.runtime import new_runtime
-
-
-class FakeObserver:
-    """An `Observer` that records everything."""
-
-    def __init__(self) -> None:
-        self.values: dict[Metric, list[float]] = defaultdict(list)
-        self.ids: dict[str, str | None] = {}
-
-    def count(self, metric: Metric, value: float = 1) -> None:
-        self.values[metric].append(value)
-
-    def bind(self, *, conversation_id: str | None = None, participant_id: str | None = None) -> None:
-        observer = {"conversation_id": conversation_id, "participant_id": participant_id}
-        self.ids |= {name: value for name, value in observer.items() if value is not None}
-
-    def sums(self) -> dict[Metric, float]:
-        """Return the sum of each metric."""
-        return {what: sum(values) for what, values in self.values.items()}
 
 
 class ConflictingStore:
@@ -92,17 +72,13 @@ def observer() -> FakeObserver:
     return FakeObserver()
 
 
-def test_frame_is_observed_with_its_participant_and_conversation(
-    harness: AppHarness, observer: FakeObserver
-) -> None:
+def test_frame_is_observed_with_its_participant_and_conversation(harness: AppHarness) -> None:
     conversation_id, not_an_id = harness.create_conversation("alice"), "a text that is no id"
     harness.connect("Zux7aeaAFiACHZQ=", "alice")
-    chat = harness.with_observer(observer)
     for named, expected in ((conversation_id, conversation_id), (not_an_id, None)):
-        observer.ids.clear()
-        frame = {"type": "typing", "conversation_id": named, "is_typing": True}
-        chat.sessions.dispatcher.receive("Zux7aeaAFiACHZQ=", json.dumps(frame))
-        assert observer.ids == {"participant_id": "alice"} | ({"conversation_id": expected} if expected else {})
+        harness.observer.ids.clear()
+        harness.send_frame("Zux7aeaAFiACHZQ=", type="typing", conversation_id=named, is_typing=True)
+        assert harness.observer.ids == {"participant_id": "alice"} | ({"conversation_id": expected} if expected else {})
 
 
 @pytest.mark.parametrize("lost", range(DIRECT_ATTEMPTS))

@@ -5,24 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.core.kernel.backoff import Backoff, full_jitter, random_delay
-
-
-class FakeClock:
-    """A clock that moves when a caller sleeps, and records the delays."""
-
-    def __init__(self) -> None:
-        self.time = 0.0
-        self.delays: list[float] = []
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.delays.append(seconds)
-        self.time += seconds
+from tests.support.fakes import FakeClock
 
 
 class GaveUp(Exception):
@@ -31,7 +14,7 @@ class GaveUp(Exception):
 
 @pytest.fixture
 def clock() -> FakeClock:
-    return FakeClock()
+    return FakeClock(0.0)
 
 
 def backoff(clock: FakeClock, timeout: float) -> Backoff:
@@ -55,29 +38,29 @@ def test_each_wait_sleeps_once_within_the_bound_of_its_attempt(clock: FakeClock)
     waiting = backoff(clock, timeout=60)
     for _ in range(6):
         waiting.wait()
-    assert len(clock.delays) == 6
-    for delay, bound in zip(clock.delays, (0.1, 0.2, 0.4, 0.8, 0.8, 0.8), strict=True):
+    assert len(clock.sleeps) == 6
+    for delay, bound in zip(clock.sleeps, (0.1, 0.2, 0.4, 0.8, 0.8, 0.8), strict=True):
         assert 0 <= delay <= bound
 
 
 def test_wait_raises_the_callers_error_at_the_deadline_and_does_not_sleep(clock: FakeClock) -> None:
     waiting = backoff(clock, timeout=5)
-    clock.time = 4.999
+    clock.advance(4.999)
     waiting.raise_if_expired()
-    clock.time = 5.0
+    clock.advance(0.001)
     assert waiting.expired
     with pytest.raises(GaveUp):
         waiting.wait()
     with pytest.raises(GaveUp):
         waiting.raise_if_expired()
-    assert clock.delays == []
+    assert clock.sleeps == []
 
 
 def test_deadline_counts_from_the_creation_of_the_backoff(clock: FakeClock) -> None:
-    clock.time = 100.0
+    clock.advance(100)
     waiting = backoff(clock, timeout=1)
-    clock.time = 100.9
+    clock.advance(0.5)
     waiting.wait()
-    clock.time = 101.0
+    clock.advance(0.5)
     with pytest.raises(GaveUp):
         waiting.wait()
