@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.errors import LocalError
-from local.settings import Ports, built_in_store, chat_settings, named_store, point_aws
+from local.settings import Ports, built_in_store_settings, chat_settings, configure_boto3, external_store_settings
 from local.store import Store, start_store
 
 
@@ -21,12 +21,12 @@ class Backend:
     settings: Mapping[str, str]
     store: Store | None
     data: Path | None
-    definition: Path | None = None
+    table_definition: Path | None = None
     """Of the tables, where it is not the project's own."""
 
-    def point_aws(self, environment: MutableMapping[str, str]) -> None:
+    def configure_boto3(self, environment: MutableMapping[str, str]) -> None:
         """Leads boto3 in the process of this environment to the store."""
-        point_aws(environment, self.settings, built_in=self.store is not None)
+        configure_boto3(environment, self.settings, built_in=self.store is not None)
 
     def prepare(self, environment: MutableMapping[str, str]) -> None:
         """Waits for the store and makes the tables that are missing; `point_aws` comes before.
@@ -40,15 +40,15 @@ class Backend:
 
         if self.store is not None:
             self.store.wait_until_ready()
-        tables = read_tables(self.settings, self.definition or DEFINITION)
+        tables = read_tables(self.settings, self.table_definition or DEFINITION)
         client = dynamodb_client(self.url)
-        made = ensure_tables(client, tables)
+        created = ensure_tables(client, tables)
         environment.update(AWS_DEFAULT_REGION=client.meta.region_name, AWS_REGION=client.meta.region_name)
         if self.store is not None:
             # A store named by its URL may have no queues; there the sweep does the work.
             environment["CHAT_JOB_QUEUE"] = ensure_queue(sqs_client(self.url))
-        if self.store is not None and self.store.restored and len(made) == len(tables):
-            self.store.discard()  # in order it would save over what it could not read
+        if self.store is not None and self.store.has_saved_state and len(created) == len(tables):
+            self.store.kill()  # in order it would save over what it could not read
             raise LocalError(
                 f"--data {self.data} holds a state without the tables of this app, or one that the store cannot"
                 " read. It was left as it is: name another directory, or move that one away."
@@ -57,13 +57,13 @@ class Backend:
     def check(self) -> None:
         """Raises LocalError once a store that we started has ended."""
         if self.store is not None and not self.store.is_running():
-            raise self.store.death()
+            raise self.store.exit_error()
 
     def store_pid(self) -> int | None:
         """The process of a store that we started."""
         return None if self.store is None else self.store.pid
 
-    def keeps(self) -> str:
+    def persistence(self) -> str:
         """What becomes of the conversations, for a person."""
         if self.store is None:
             return "not started here"
@@ -71,11 +71,11 @@ class Backend:
 
 
 @contextlib.contextmanager
-def backend(ports: Ports, store_url: str | None, data: Path | None) -> Iterator[Backend]:
+def open_backend(ports: Ports, store_url: str | None, data: Path | None) -> Iterator[Backend]:
     """The store at a URL, or one of our own that ends with the context. Raises LocalError."""
     settings = chat_settings(os.environ)
     if store_url is not None:
-        yield Backend(store_url, named_store(settings, os.environ, store_url), None, None)
+        yield Backend(store_url, external_store_settings(settings, os.environ, store_url), None, None)
         return
     with start_store(ports.store, data, settings["AWS_DEFAULT_REGION"]) as store:
-        yield Backend(store.url, built_in_store(settings, store.url), store, data)
+        yield Backend(store.url, built_in_store_settings(settings, store.url), store, data)

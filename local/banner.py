@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 from local.settings import Ports
 from local.tokens import DAY, mint_for
 
-PEOPLE = {"alice": "Alice", "bob": "Bob", "carol": "Carol"}
+DEMO_USERS = {"alice": "Alice", "bob": "Bob", "carol": "Carol"}
 
-_BODY = {
+_CREATE_BODY = {
     "title": "Hello",
-    "participants": [{"participant_id": each, "name": PEOPLE[each]} for each in ("bob", "carol")],
+    "participants": [{"participant_id": each, "name": DEMO_USERS[each]} for each in ("bob", "carol")],
 }
 
 
@@ -31,50 +31,50 @@ class Ready:
     pid: int
     store_pid: int | None
 
-    def line(self) -> str:
+    def to_line(self) -> str:
         """One line of JSON, for programs."""
         return json.dumps(asdict(self))
 
     @classmethod
-    def of_line(cls, line: str | bytes) -> Ready:
+    def from_line(cls, line: str | bytes) -> Ready:
         """Reads what `line` wrote."""
         return cls(**json.loads(line))
 
 
-def banner(ready: Ready, settings: Mapping[str, str], keeps: str, bundle: Path | None = None) -> str:
+def banner(ready: Ready, settings: Mapping[str, str], persistence: str, bundle: Path | None = None) -> str:
     """The text for a person: addresses, tokens for three people, and lines to paste into a shell.
 
     `keeps` says what becomes of the conversations; `bundle` is the packaged stage that runs, if one does. The
     lines need nothing but a POSIX shell and curl.
     """
-    of_bundle = "" if bundle is None else f" --bundle {shlex.quote(str(bundle))}"
-    tokens = {each: mint_for(each, name, DAY, settings) for each, name in PEOPLE.items()}
+    bundle_option = "" if bundle is None else f" --bundle {shlex.quote(str(bundle))}"
+    tokens = {each: mint_for(each, name, DAY, settings) for each, name in DEMO_USERS.items()}
     alice, *others = (f"{each.upper()}={token}" for each, token in tokens.items())
-    more = f".venv/bin/python -m local token dave --name Dave{of_bundle}"
+    token_command = f".venv/bin/python -m local token dave --name Dave{bundle_option}"
     return f"""
 The chat is running{"" if bundle is None else f", as it was packaged into {bundle}"}.
 
   HTTP        {ready.http_url}
   WebSocket   {ready.ws_url}
-  Store       {ready.store_url}  ({keeps})
+  Store       {ready.store_url}  ({persistence})
 
 Paste these three lines: Alice opens a conversation with Bob and Carol, and says hello.
 
-{_indented(alice, _create(ready), _send(ready))}
+{_indent(alice, _create(ready), _send(ready))}
 
 In another terminal: what Bob hears, in all his conversations.
 
-{_indented(_listen(ready) + of_bundle)}
+{_indent(_listen(ready) + bundle_option)}
 
-Tokens of the others, good for a day as Alice's is (more: {more}):
+Tokens of the others, good for a day as Alice's is (more: {token_command}):
 
-{_indented(*others)}
+{_indent(*others)}
 
 Ctrl-C ends it.
 """
 
 
-def _indented(*lines: str) -> str:
+def _indent(*lines: str) -> str:
     return "\n".join(f"  {line}" for line in lines)
 
 
@@ -82,7 +82,7 @@ def _create(ready: Ready) -> str:
     # The id is cut out with sed: jq is not everywhere.
     return (
         f'ID=$(curl -s {ready.http_url}/conversations -H "Authorization: Bearer $ALICE"'
-        f" -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(_BODY))}"
+        f" -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(_CREATE_BODY))}"
         r" | sed 's/.*\(conv_[A-Za-z0-9_-]*\).*/\1/'); echo $ID"
     )
 
@@ -97,6 +97,8 @@ def _send(ready: Ready) -> str:
 
 def _listen(ready: Ready) -> str:
     http, websocket = urlsplit(ready.http_url).port, urlsplit(ready.ws_url).port
-    usual = Ports()
-    ports = "" if (http, websocket) == (usual.http, usual.websocket) else f" --port {http} --ws-port {websocket}"
+    default = Ports()
+    ports = (
+        "" if (http, websocket) == (default.http, default.websocket) else f" --port {http} --ws-port {websocket}"
+    )
     return f".venv/bin/python -m local listen --as bob{ports}"

@@ -83,13 +83,16 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ws-port", type=_port, metavar="PORT", help="WebSocket port")
     parser.add_argument("--store-port", type=_port, metavar="PORT", help="port of the built-in store")
     parser.add_argument("--json", action="store_true", help="one line of JSON on stdout when ready")
-    parser.add_argument("--store", type=_url, metavar="URL", help="use this DynamoDB endpoint instead")
+    parser.add_argument("--store", type=_store_url, metavar="URL", help="use this DynamoDB endpoint instead")
     parser.add_argument("--data", type=Path, metavar="DIR", help="keep conversations in this directory")
     parser.add_argument("--reload", action="store_true", help="start the server anew when a source file changes")
     parser.add_argument("--verbose", action="store_true", help="log every request")
     _add_bundle_option(parser, "run the packaged stage in this directory, such as build/dev, as Lambda would")
     parser.add_argument(
-        "--environments", type=_count, metavar="N", help="at most so many processes per function of a bundle (4)"
+        "--environments",
+        type=_environment_count,
+        metavar="N",
+        help="at most so many processes per function of a bundle (4)",
     )
     parser.add_argument(
         "--iam-record", type=Path, metavar="FILE", help="write what a bundle's functions were allowed, as JSON"
@@ -104,7 +107,7 @@ def _add_bundle_option(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("--bundle", type=Path, metavar="DIR", help=text)
 
 
-def _count(text: str) -> int:
+def _environment_count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise LocalError(f"--environments is a number from 1 on, not {text!r}.")
     return int(text)
@@ -116,7 +119,7 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _url(text: str) -> str:
+def _store_url(text: str) -> str:
     try:
         parts = urlsplit(text)
         usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
@@ -138,10 +141,14 @@ def _run(options: argparse.Namespace, out: TextIO) -> None:
         raise LocalError("--bundle runs what was packaged, not sources: --reload and --app-dir go without it.")
     _log_to_stderr(verbose=options.verbose)
 
-    def announce(ready: Ready, chosen: Backend) -> None:
+    def announce(ready: Ready, backend: Backend) -> None:
         from local.banner import banner  # noqa: PLC0415
 
-        text = ready.line() if options.json else banner(ready, chosen.settings, chosen.keeps(), options.bundle)
+        text = (
+            ready.to_line()
+            if options.json
+            else banner(ready, backend.settings, backend.persistence(), options.bundle)
+        )
         print(text, file=out, flush=True)
 
     # Chalice logs to stdout, and what the app prints goes there: it is the ready line's alone.
@@ -158,7 +165,7 @@ def _launch_options(options: argparse.Namespace) -> Options:
     from local.launcher import Options  # noqa: PLC0415
 
     return Options(
-        ports=Ports.of(options.port, options.ws_port, options.store_port),
+        ports=Ports.from_base(options.port, options.ws_port, options.store_port),
         app_dir=options.app_dir.resolve(),
         store_url=options.store,
         data=options.data,
@@ -169,11 +176,11 @@ def _launch_options(options: argparse.Namespace) -> Options:
 
 
 def _token(options: argparse.Namespace, out: TextIO) -> None:
-    settings = _settings_for_tokens(options.bundle)
+    settings = _token_settings(options.bundle)
     print(mint_for(options.participant, options.name, options.ttl, settings), file=out)
 
 
-def _settings_for_tokens(bundle: Path | None) -> dict[str, str]:
+def _token_settings(bundle: Path | None) -> dict[str, str]:
     if bundle is None:
         return chat_settings(os.environ)
     from local.bundle.built import read_template  # noqa: PLC0415
@@ -191,14 +198,14 @@ def _stage(bundle: Path | None) -> str:
 
 
 def _listen(options: argparse.Namespace, out: TextIO) -> None:
-    from local.listen import Listening, run  # noqa: PLC0415
+    from local.listen import ListenOptions, run  # noqa: PLC0415
 
-    ports = Ports.of(options.port, options.ws_port)
+    ports = Ports.from_base(options.port, options.ws_port)
     run(
-        Listening(
+        ListenOptions(
             http_url=f"http://127.0.0.1:{ports.http}",
             ws_url=f"ws://127.0.0.1:{ports.websocket}/{_stage(options.bundle)}",
-            token=mint_for(options.participant, None, DAY, _settings_for_tokens(options.bundle)),
+            token=mint_for(options.participant, None, DAY, _token_settings(options.bundle)),
             conversations=options.conversations,
         ),
         out,
@@ -208,9 +215,9 @@ def _listen(options: argparse.Namespace, out: TextIO) -> None:
 def _store(options: argparse.Namespace, out: TextIO) -> None:
     from local.launcher import Options, serve_store  # noqa: PLC0415
 
-    def announce(chosen: Backend) -> None:
-        line = json.dumps({"store_url": chosen.url, "pid": os.getpid(), "store_pid": chosen.store_pid()})
-        print(line if options.json else f"Store  {chosen.url}  ({chosen.keeps()})", file=out, flush=True)
+    def announce(backend: Backend) -> None:
+        line = json.dumps({"store_url": backend.url, "pid": os.getpid(), "store_pid": backend.store_pid()})
+        print(line if options.json else f"Store  {backend.url}  ({backend.persistence()})", file=out, flush=True)
 
     _log_to_stderr(verbose=False)
     with stopping_on_signals():

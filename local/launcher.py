@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from chalicelib.settings import Settings, SettingsError
-from local.backend import Backend, backend
+from local.backend import Backend, open_backend
 from local.banner import Ready
 from local.errors import LocalError
 from local.gateway import (
@@ -46,9 +46,11 @@ if TYPE_CHECKING:
     from local.bundle import Lambda
     from local.bundle.packaged import Packaged
 
-LOOK_SECONDS = 0.2  # between two looks at the store's process
-HEALTH_SECONDS = 10.0  # for the app to be well, once it answers
-COLD_SECONDS = 30.0  # for an answer, where a process may have to be started first: as long as a gateway waits
+POLL_SECONDS = 0.2  # between two looks at the store's process
+HEALTH_TIMEOUT = 10.0  # for the app to be well, once it answers
+COLD_START_TIMEOUT = (
+    30.0  # for an answer, where a process may have to be started first: as long as a gateway waits
+)
 
 log = logging.getLogger(__name__)
 access = logging.getLogger("local.access")
@@ -96,14 +98,14 @@ def serve(options: Options, announce: Announce) -> None:
     """
     with running(options) as instance, Schedule(instance.scheduled):
         announce(instance.ready, instance.backend)
-        _watch(instance.backend)
+        _watch_store(instance.backend)
 
 
 @contextlib.contextmanager
 def running(options: Options) -> Iterator[Instance]:
     """An instance that is well, without its schedule; it ends with the context. Raises LocalError."""
     with contextlib.ExitStack() as stack:
-        packaged = None if options.bundle is None else _open(options.bundle, options.store_url)
+        packaged = None if options.bundle is None else _open_bundle(options.bundle, options.store_url)
         gateway = Gateway(
             lambda _urls: functions.apis,
             GatewaySettings() if packaged is None else packaged.gateway_settings,
@@ -113,61 +115,61 @@ def running(options: Options) -> Iterator[Instance]:
         )
         stack.callback(gateway.stop)
         urls = _bind(gateway)
-        chosen = stack.enter_context(backend(options.ports, options.store_url, options.data))
+        backend = stack.enter_context(open_backend(options.ports, options.store_url, options.data))
         if packaged is None:
-            functions = _of_app(options.app_dir, chosen, urls)
+            functions = _functions_of_app(options.app_dir, backend, urls)
         else:
-            service = packaged.running(chosen, urls, options.environments, options.iam_record)
-            functions = _of_bundle(stack.enter_context(service))
+            service = packaged.running(backend, urls, options.environments, options.iam_record)
+            functions = _functions_of_bundle(stack.enter_context(service))
         stack.callback(gateway.stop)  # before functions and store, which were started after the ports were taken
         gateway.start()
         check_health(urls.http_url)
         stack.enter_context(functions.worker)
-        yield Instance(_ready(urls, chosen), chosen, gateway, functions.scheduled)
+        yield Instance(_ready(urls, backend), backend, gateway, functions.scheduled)
 
 
-def _of_app(app_dir: Path, chosen: Backend, urls: Urls) -> Functions:
+def _functions_of_app(app_dir: Path, backend: Backend, urls: Urls) -> Functions:
     """The functions of `app.py`, in this process."""
-    chosen.point_aws(os.environ)
-    os.environ.update(chosen.settings, CHAT_MANAGEMENT_ENDPOINT=urls.management_url)
+    backend.configure_boto3(os.environ)
+    os.environ.update(backend.settings, CHAT_MANAGEMENT_ENDPOINT=urls.management_url)
     app = load_app(app_dir)
-    chosen.prepare(os.environ)
+    backend.prepare(os.environ)
     check_settings(os.environ)
     return Functions(_apis(app), _sweep(app), _worker(app))
 
 
-def _open(bundle: Path, store_url: str | None) -> Packaged:
+def _open_bundle(bundle: Path, store_url: str | None) -> Packaged:
     from local.bundle.packaged import Packaged  # noqa: PLC0415  (a run of the app's own code needs none of it)
 
     return Packaged(bundle, os.environ, store_url)
 
 
-def _of_bundle(service: Lambda) -> Functions:
+def _functions_of_bundle(service: Lambda) -> Functions:
     """The functions of a packaged stage, in processes of their own."""
     return Functions(service.apis(), service.scheduled(), service.worker())
 
 
 def serve_reloading(options: Options, announce: Announce, *, verbose: bool) -> None:
     """Like `serve`, with the server in a process of its own that starts anew at each change of a source."""
-    with backend(options.ports, options.store_url, options.data) as chosen:
-        chosen.point_aws(os.environ)  # the server inherits it; the app's settings it reads anew each time
-        chosen.prepare(os.environ)
+    with open_backend(options.ports, options.store_url, options.data) as backend:
+        backend.configure_boto3(os.environ)  # the server inherits it; the app's settings it reads anew each time
+        backend.prepare(os.environ)
         arguments = ["--app-dir", str(options.app_dir), *(["--verbose"] if verbose else [])]
 
         def announce_ours(ready: Ready) -> None:
             # To the outside this process is the instance: the server's may change, and the store is ours.
-            announce(replace(ready, pid=os.getpid(), store_pid=chosen.store_pid()), chosen)
+            announce(replace(ready, pid=os.getpid(), store_pid=backend.store_pid()), backend)
 
-        Reloader(options.app_dir, chosen.url, arguments, chosen.check, announce_ours).run(options.ports)
+        Reloader(options.app_dir, backend.url, arguments, backend.check, announce_ours).run(options.ports)
 
 
 def serve_store(options: Options, announce: Callable[[Backend], None]) -> None:
     """Runs the store alone, with its tables, until an exception ends it."""
-    with backend(options.ports, None, options.data) as chosen:
-        chosen.point_aws(os.environ)
-        chosen.prepare(os.environ)
-        announce(chosen)
-        _watch(chosen)
+    with open_backend(options.ports, None, options.data) as backend:
+        backend.configure_boto3(os.environ)
+        backend.prepare(os.environ)
+        announce(backend)
+        _watch_store(backend)
 
 
 def load_app(app_dir: Path) -> ModuleType:
@@ -190,28 +192,28 @@ def check_settings(environment: Mapping[str, str]) -> None:
         raise LocalError(f"The settings do not make up a chat: {exc}.") from None
 
 
-def check_health(http_url: str, patience: float = HEALTH_SECONDS) -> None:
+def check_health(http_url: str, timeout: float = HEALTH_TIMEOUT) -> None:
     """Asks the app how it is, through the gateway; while it is unavailable, again for `patience` seconds.
 
     Raises LocalError where it is not well then, or answers with another error, or not at all.
     """
     address = urlsplit(http_url)
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     while True:
-        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=COLD_SECONDS)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=COLD_START_TIMEOUT)
         try:
             connection.request("GET", "/health")
-            answer = connection.getresponse()
-            body = answer.read().decode("utf-8", errors="replace")
+            response = connection.getresponse()
+            body = response.read().decode("utf-8", errors="replace")
         except (OSError, http.client.HTTPException) as exc:
             raise LocalError(f"The app gave no answer to GET {http_url}/health ({type(exc).__name__}).") from exc
         finally:
             connection.close()
-        if answer.status == 200:
+        if response.status == 200:
             return
-        if answer.status != 503 or time.monotonic() > deadline:
-            raise LocalError(f"The app is not well: GET {http_url}/health answers {answer.status} {body}")
-        time.sleep(LOOK_SECONDS)
+        if response.status != 503 or time.monotonic() > deadline:
+            raise LocalError(f"The app is not well: GET {http_url}/health answers {response.status} {body}")
+        time.sleep(POLL_SECONDS)
 
 
 def _bind(gateway: Gateway) -> Urls:
@@ -248,14 +250,14 @@ def _worker(app: ModuleType) -> contextlib.AbstractContextManager[object]:
     return Worker(function, sqs_client(endpoint), url)
 
 
-def _ready(urls: Urls, chosen: Backend) -> Ready:
-    return Ready(urls.http_url, urls.ws_url, urls.management_url, chosen.url, os.getpid(), chosen.store_pid())
+def _ready(urls: Urls, backend: Backend) -> Ready:
+    return Ready(urls.http_url, urls.ws_url, urls.management_url, backend.url, os.getpid(), backend.store_pid())
 
 
-def _watch(chosen: Backend) -> None:
+def _watch_store(backend: Backend) -> None:
     while True:
-        chosen.check()
-        time.sleep(LOOK_SECONDS)
+        backend.check()
+        time.sleep(POLL_SECONDS)
 
 
 def _log_access(record: AccessRecord) -> None:

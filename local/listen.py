@@ -18,12 +18,12 @@ import aiohttp
 
 from local.errors import LocalError
 
-PING_INTERVAL = 60.0  # seconds, until `welcome` says another
-_TIMEOUT = aiohttp.ClientTimeout(total=10)
+DEFAULT_PING_INTERVAL = 60.0  # seconds, until `welcome` says another
+_REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
 @dataclass(frozen=True, slots=True)
-class Listening:
+class ListenOptions:
     """Who listens, where, and to what; no conversation named means all of the participant's."""
 
     http_url: str
@@ -32,39 +32,41 @@ class Listening:
     conversations: Sequence[str]
 
 
-async def listen(what: Listening, out: TextIO) -> None:
+async def listen(options: ListenOptions, out: TextIO) -> None:
     """Prints every frame that arrives until the server closes the socket, then says why it did.
 
     Raises LocalError when there is no instance, or it refuses the token.
     """
-    headers = {"Authorization": f"Bearer {what.token}"}
+    headers = {"Authorization": f"Bearer {options.token}"}
     try:
         async with aiohttp.ClientSession(headers=headers) as session:
-            conversations = what.conversations or await _conversations(session, what.http_url)
-            async with session.ws_connect(what.ws_url, autoping=True, max_msg_size=0) as socket:
-                await _converse(socket, conversations, out)
+            conversations = options.conversations or await _latest_conversation_ids(session, options.http_url)
+            async with session.ws_connect(options.ws_url, autoping=True, max_msg_size=0) as socket:
+                await _print_frames(socket, conversations, out)
                 print(f"The server closed the socket (code {socket.close_code}).", file=out, flush=True)
     except aiohttp.WSServerHandshakeError as exc:
-        raise LocalError(f"{what.ws_url} refused the connection with status {exc.status}.") from None
+        raise LocalError(f"{options.ws_url} refused the connection with status {exc.status}.") from None
     except (aiohttp.ClientError, TimeoutError) as exc:
         raise LocalError(
-            f"No instance answers at {what.http_url} and {what.ws_url} ({type(exc).__name__}). Start one with"
+            f"No instance answers at {options.http_url} and {options.ws_url} ({type(exc).__name__}). Start one with"
             " `make run`, or name its ports with --port and --ws-port."
         ) from None
 
 
-async def _conversations(session: aiohttp.ClientSession, http_url: str) -> list[str]:
+async def _latest_conversation_ids(session: aiohttp.ClientSession, http_url: str) -> list[str]:
     """The ids of the participant's hundred latest conversations."""
-    async with session.get(f"{http_url}/conversations?limit=100", timeout=_TIMEOUT) as response:
+    async with session.get(f"{http_url}/conversations?limit=100", timeout=_REQUEST_TIMEOUT) as response:
         if response.status != 200:
             raise LocalError(f"{http_url}/conversations answered with status {response.status}.")
         return [each["conversation_id"] for each in (await response.json())["conversations"]]
 
 
-async def _converse(socket: aiohttp.ClientWebSocketResponse, conversations: Sequence[str], out: TextIO) -> None:
+async def _print_frames(
+    socket: aiohttp.ClientWebSocketResponse, conversations: Sequence[str], out: TextIO
+) -> None:
     await socket.send_json({"type": "hello", "subscribe": [{"conversation_id": each} for each in conversations]})
     clock = asyncio.get_running_loop().time
-    interval = PING_INTERVAL
+    interval = DEFAULT_PING_INTERVAL
     next_ping = clock() + interval
     while True:
         try:
@@ -81,17 +83,17 @@ async def _converse(socket: aiohttp.ClientWebSocketResponse, conversations: Sequ
             interval = frame["ping_interval"] / 2
             next_ping = clock() + interval
         elif frame.get("type") == "conversation_added":
-            await socket.send_json({"type": "subscribe", **_id_of(frame["conversation"])})
+            await socket.send_json({"type": "subscribe", **_conversation_key(frame["conversation"])})
 
 
-def _id_of(conversation: Mapping[str, str]) -> dict[str, str]:
+def _conversation_key(conversation: Mapping[str, str]) -> dict[str, str]:
     return {"conversation_id": conversation["conversation_id"]}
 
 
-def run(what: Listening, out: TextIO) -> None:
+def run(options: ListenOptions, out: TextIO) -> None:
     """Listens until the server or Ctrl-C ends it. Raises LocalError."""
     try:
-        asyncio.run(listen(what, out))
+        asyncio.run(listen(options, out))
     except KeyboardInterrupt:
         print(file=sys.stderr)  # the shell's prompt goes below the ^C
     except BrokenPipeError:  # `… | head` has seen enough

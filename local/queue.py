@@ -30,27 +30,31 @@ class QueueSettings:
     """What the deployed queue has as well (`infra/template/queue.py`), in times for one who waits."""
 
     name: str = "chat-local-work"
-    invisible: int = 30
+    visibility_timeout: int = 30
     """Seconds until a message that failed comes again."""
-    attempts: int = 5
-    wait: int = 1
+    max_receive_count: int = 5
+    wait_seconds: int = 1
     """Seconds that a look at an empty queue lasts: it ends no sooner than this."""
 
 
 def sqs_client(url: str, key_id: str | None = None) -> Any:
     """A client for an endpoint; with an access key id of its own, or the environment's."""
     config = Config(connect_timeout=3, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 2})
-    own: dict[str, Any] = {} if key_id is None else {"aws_access_key_id": key_id, "aws_secret_access_key": "local"}
-    return boto3.client("sqs", endpoint_url=url, config=config, **own)
+    credentials: dict[str, Any] = (
+        {} if key_id is None else {"aws_access_key_id": key_id, "aws_secret_access_key": "local"}
+    )
+    return boto3.client("sqs", endpoint_url=url, config=config, **credentials)
 
 
 def ensure_queue(client: Any, settings: QueueSettings | None = None) -> str:
     """Makes the queue and the one for dead letters, if they are not there; the URL of the first."""
     settings = settings or QueueSettings()
-    dead = client.create_queue(QueueName=f"{settings.name}-dead")["QueueUrl"]
-    arn = client.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    redrive = f'{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{settings.attempts}}}'
-    attributes = {"VisibilityTimeout": str(settings.invisible), "RedrivePolicy": redrive}
+    dead_letter_url = client.create_queue(QueueName=f"{settings.name}-dead")["QueueUrl"]
+    arn = client.get_queue_attributes(QueueUrl=dead_letter_url, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    redrive = f'{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{settings.max_receive_count}}}'
+    attributes = {"VisibilityTimeout": str(settings.visibility_timeout), "RedrivePolicy": redrive}
     return str(client.create_queue(QueueName=settings.name, Attributes=attributes)["QueueUrl"])
 
 
@@ -67,7 +71,7 @@ class Worker:
         self._client = client
         self._url = url
         self._settings = settings or QueueSettings()
-        self._ended = threading.Event()
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="work", daemon=True)
 
     def __enter__(self) -> Worker:
@@ -75,40 +79,40 @@ class Worker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join(self._settings.wait + 1)
+        self._stopping.set()
+        self._thread.join(self._settings.wait_seconds + 1)
 
     def _run(self) -> None:
-        while not self._ended.is_set():
+        while not self._stopping.is_set():
             try:
-                self._look()
+                self._poll()
             except (BotoCoreError, ClientError) as exc:
-                level = logging.INFO if self._ended.is_set() else logging.ERROR  # the store ends with the rest
+                level = logging.INFO if self._stopping.is_set() else logging.ERROR  # the store ends with the rest
                 log.log(level, "the queue of long work does not answer (%s)", type(exc).__name__)
-                self._ended.wait(self._settings.wait)
+                self._stopping.wait(self._settings.wait_seconds)
 
-    def _look(self) -> None:
-        found = self._client.receive_message(
+    def _poll(self) -> None:
+        response = self._client.receive_message(
             QueueUrl=self._url,
             AttributeNames=["All"],
             MaxNumberOfMessages=1,
-            WaitTimeSeconds=self._settings.wait,
+            WaitTimeSeconds=self._settings.wait_seconds,
         )
-        for message in found.get("Messages", []):
+        for message in response.get("Messages", []):
             try:
-                self._function(work_event(message), LambdaContext("work", str(uuid.uuid4()), GatewaySettings()))
+                self._function(sqs_event(message), LambdaContext("work", str(uuid.uuid4()), GatewaySettings()))
             except Exception as exc:  # noqa: BLE001  (Lambda too goes on, whatever a function raises)
-                if self._ended.is_set():  # the function was ended with the rest
+                if self._stopping.is_set():  # the function was ended with the rest
                     return
                 received = int(message["Attributes"]["ApproximateReceiveCount"])
-                left = self._settings.attempts - received
+                left = self._settings.max_receive_count - received
                 fate = f"{left} attempts are left" if left > 0 else "it goes to the dead letters"
                 log.error("long work raised %s: %s", type(exc).__name__, fate)
             else:
                 self._client.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
 
 
-def work_event(message: Mapping[str, Any]) -> dict[str, Any]:
+def sqs_event(message: Mapping[str, Any]) -> dict[str, Any]:
     """An event as Lambda makes it of a message (Lambda developer guide, "Using Lambda with SQS")."""
     settings = GatewaySettings()
     return {

@@ -26,10 +26,10 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.3
 STOP_SECONDS = 4.0
 
-Snapshot = Mapping[Path, int]
+ModificationTimes = Mapping[Path, int]
 
 
-def sources(app_dir: Path) -> Iterable[Path]:
+def watched_files(app_dir: Path) -> Iterable[Path]:
     """The files whose change matters: code and definitions, never logs, data or caches beside them."""
     yield app_dir / "app.py"
     yield app_dir / ".chalice" / "config.json"
@@ -38,7 +38,7 @@ def sources(app_dir: Path) -> Iterable[Path]:
     yield from (ROOT / "infra").rglob("*.json")
 
 
-def snapshot(paths: Iterable[Path]) -> Snapshot:
+def modification_times(paths: Iterable[Path]) -> ModificationTimes:
     """When each of the files was changed last, in nanoseconds; one that vanished meanwhile is left out."""
     times: dict[Path, int] = {}
     for path in paths:
@@ -49,12 +49,12 @@ def snapshot(paths: Iterable[Path]) -> Snapshot:
     return times
 
 
-def changed(before: Snapshot, after: Snapshot) -> list[Path]:
+def changed_files(before: ModificationTimes, after: ModificationTimes) -> list[Path]:
     """The files that came, went or were written between two looks."""
     return sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
 
 
-class Server:
+class ServerProcess:
     """One run of the server as a process of its own, which ends when this process ends."""
 
     def __init__(self, arguments: list[str], environment: Mapping[str, str]) -> None:
@@ -66,16 +66,16 @@ class Server:
             env=dict(environment),
             start_new_session=True,  # Ctrl-C is this process's to hand on
         )
-        self._answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._ready_lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        threading.Thread(target=self._read_output, daemon=True).start()
 
     def ready(self) -> Ready | None:
         """The server's addresses once it is ready, None before; given once."""
         try:
-            line = self._answers.get_nowait()
+            line = self._ready_lines.get_nowait()
         except queue.Empty:
             return None
-        return Ready.of_line(line)
+        return Ready.from_line(line)
 
     def is_running(self) -> bool:
         """Whether its process lives."""
@@ -92,11 +92,11 @@ class Server:
             self._process.kill()
             self._process.wait()
 
-    def _read(self) -> None:
+    def _read_output(self) -> None:
         if self._process.stdout is not None:
             with self._process.stdout as stream:
                 for line in stream:
-                    self._answers.put(line)
+                    self._ready_lines.put(line)
 
 
 class Reloader:
@@ -124,42 +124,42 @@ class Reloader:
         """Runs until an exception ends it; the server ends with it."""
         announced = False
         while True:
-            before = self._look()
+            before = self._modification_times()
             server = self._start(ports)
             try:
                 started = time.monotonic()
-                given_up = False
-                while not (changes := changed(before, self._look())):
+                reported = False
+                while not (changes := changed_files(before, self._modification_times())):
                     self._check()
                     ready = server.ready()
                     if ready is not None and not announced:
                         announced = True
-                        ports = _ports_of(ready)
+                        ports = _ports_from(ready)
                         self._announce(ready)
                     elif ready is not None:
                         log.info("ready again after %.1f s", time.monotonic() - started)
-                    if not given_up and not server.is_running():
+                    if not reported and not server.is_running():
                         if not announced:
                             raise LocalError("The server could not be started; it says why above.")
                         log.error("the server ended; it starts anew at the next change of a source file")
-                        given_up = True
+                        reported = True
                     time.sleep(POLL_SECONDS)
-                log.info("%s changed", ", ".join(_short(path) for path in changes[:3]))
+                log.info("%s changed", ", ".join(_display_path(path) for path in changes[:3]))
             finally:
                 server.stop()
 
-    def _look(self) -> Snapshot:
-        return snapshot(sources(self._app_dir))
+    def _modification_times(self) -> ModificationTimes:
+        return modification_times(watched_files(self._app_dir))
 
-    def _start(self, ports: Ports) -> Server:
-        numbers = ["--port", str(ports.http), "--ws-port", str(ports.websocket)]
-        return Server([*numbers, "--store", self._store_url, *self._arguments], os.environ)
+    def _start(self, ports: Ports) -> ServerProcess:
+        port_options = ["--port", str(ports.http), "--ws-port", str(ports.websocket)]
+        return ServerProcess([*port_options, "--store", self._store_url, *self._arguments], os.environ)
 
 
-def _ports_of(ready: Ready) -> Ports:
+def _ports_from(ready: Ready) -> Ports:
     http, websocket, store = (urlsplit(url).port for url in (ready.http_url, ready.ws_url, ready.store_url))
     return Ports(http or 0, websocket or 0, store or 0)
 
 
-def _short(path: Path) -> str:
+def _display_path(path: Path) -> str:
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

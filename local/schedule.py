@@ -29,7 +29,7 @@ class Schedule:
     def __init__(self, function: ScheduledFunction, interval: float = INTERVAL) -> None:
         self._function = function
         self._interval = interval
-        self._ended = threading.Event()
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="schedule", daemon=True)
 
     def __enter__(self) -> Schedule:
@@ -37,14 +37,16 @@ class Schedule:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ended.set()
+        self._stopping.set()
 
     def _run(self) -> None:
-        while not self._ended.wait(self._interval):
+        while not self._stopping.wait(self._interval):
             try:
                 self._function(scheduled_event(), _context())
             except Exception as exc:  # noqa: BLE001  (Lambda too reports whatever a function raises)
-                level = logging.INFO if self._ended.is_set() else logging.ERROR  # its process ended with the rest
+                level = (
+                    logging.INFO if self._stopping.is_set() else logging.ERROR
+                )  # its process ended with the rest
                 log.log(level, "the scheduled function raised %s", type(exc).__name__)
 
 

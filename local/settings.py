@@ -22,7 +22,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _REGION = ("AWS_DEFAULT_REGION", "AWS_REGION")  # boto3 reads the first; Lambda sets both, and programs read either
 # Variables through which boto3 would leave the store that was meant for it (boto3 guide, "Configuration").
-_MISLEADING = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL")
+_CONFLICTING = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Ports:
     store: int = HTTP_PORT + 2
 
     @classmethod
-    def of(cls, port: int, websocket: int | None = None, store: int | None = None) -> Ports:
+    def from_base(cls, port: int, websocket: int | None = None, store: int | None = None) -> Ports:
         """`port`, and the next two for what is not named; all chosen by the system where `port` is 0."""
         step = 1 if port else 0
         return cls(
@@ -63,8 +63,8 @@ def stage_environment(root: Path = ROOT) -> dict[str, str]:
 
 def chat_settings(shell: Mapping[str, str], root: Path = ROOT) -> dict[str, str]:
     """The stage's variables with the `CHAT_…` variables of the shell before them."""
-    chosen = {name: value for name, value in shell.items() if name.startswith("CHAT_")}
-    return {**stage_environment(root), **chosen}
+    overrides = {name: value for name, value in shell.items() if name.startswith("CHAT_")}
+    return {**stage_environment(root), **overrides}
 
 
 def is_loopback(url: str) -> bool:
@@ -72,12 +72,12 @@ def is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in LOOPBACK
 
 
-def built_in_store(settings: Mapping[str, str], url: str) -> dict[str, str]:
+def built_in_store_settings(settings: Mapping[str, str], url: str) -> dict[str, str]:
     """The settings for the store that we start: the stage's own region and made-up credentials."""
     return {**settings, "AWS_ENDPOINT_URL_DYNAMODB": url, "AWS_ENDPOINT_URL_SQS": url}
 
 
-def named_store(settings: Mapping[str, str], shell: Mapping[str, str], url: str) -> dict[str, str]:
+def external_store_settings(settings: Mapping[str, str], shell: Mapping[str, str], url: str) -> dict[str, str]:
     """The settings for a store named by its URL: credentials and region are the shell's.
 
     On this machine the stage's stand in for what the shell does not say; elsewhere boto3 looks for them where
@@ -85,7 +85,7 @@ def named_store(settings: Mapping[str, str], shell: Mapping[str, str], url: str)
     """
     result = {name: value for name, value in settings.items() if name not in (*_CREDENTIALS, *_REGION)}
     result["AWS_ENDPOINT_URL_DYNAMODB"] = url
-    region = shell.get("AWS_DEFAULT_REGION") or shell.get("AWS_REGION") or _region_in(url)
+    region = shell.get("AWS_DEFAULT_REGION") or shell.get("AWS_REGION") or _region_from_url(url)
     if is_loopback(url) and not shell.get("AWS_PROFILE"):
         region = region or settings["AWS_DEFAULT_REGION"]
         if not shell.get("AWS_ACCESS_KEY_ID"):
@@ -93,19 +93,19 @@ def named_store(settings: Mapping[str, str], shell: Mapping[str, str], url: str)
     return {**result, **dict.fromkeys(_REGION if region else (), region)}
 
 
-def _region_in(url: str) -> str:
+def _region_from_url(url: str) -> str:
     """The region in AWS's own address (dynamodb.eu-west-1.amazonaws.com), empty for any other."""
     parts = (urlsplit(url).hostname or "").split(".")
     return parts[1] if parts[0] == "dynamodb" and "amazonaws" in parts else ""
 
 
-def point_aws(environment: MutableMapping[str, str], settings: Mapping[str, str], *, built_in: bool) -> None:
+def configure_boto3(environment: MutableMapping[str, str], settings: Mapping[str, str], *, built_in: bool) -> None:
     """Leads boto3 in this process to the store: puts in the `AWS_…` settings, takes out what contradicts them.
 
     A proxy that the shell names is bypassed for this machine: boto3 would ask it for 127.0.0.1 too.
     """
     if built_in:
-        for name in _MISLEADING:
+        for name in _CONFLICTING:
             environment.pop(name, None)
     environment.update({name: value for name, value in settings.items() if name.startswith("AWS_")})
     environment["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "false"

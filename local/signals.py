@@ -25,21 +25,23 @@ def stopping_on_signals() -> Iterator[None]:
     a script) stay ignored. The former handlers come back at the end.
     """
 
-    def at_once(number: int, _frame: FrameType | None) -> None:
+    def exit_immediately(number: int, _frame: FrameType | None) -> None:
         os._exit(128 + number)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        for each in former:
-            signal.signal(each, at_once)
+        for each in previous_handlers:
+            signal.signal(each, exit_immediately)
         raise Stopped
 
-    former = {each: signal.getsignal(each) for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN}
-    for each in former:
+    previous_handlers = {
+        each: signal.getsignal(each) for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN
+    }
+    for each in previous_handlers:
         signal.signal(each, stop)
     try:
         yield
     finally:
-        for each, handler in former.items():
+        for each, handler in previous_handlers.items():
             signal.signal(each, handler)
 
 

@@ -31,7 +31,7 @@ START_SECONDS = 30.0  # to answer for the first time, on a busy machine
 STOP_SECONDS = 3.5  # to end, so that everything ends within 5
 SAVE_SECONDS = 30.0  # to end where conversations are being saved: better late than lost
 LOCK_SECONDS = 3.0  # to wait for an instance that is just ending
-_PROCESS = Path(__file__).with_name("store_process.py")
+_PROCESS_SCRIPT = Path(__file__).with_name("store_process.py")
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +43,8 @@ class Store:
         self.url = url
         self.pid = process.pid
         self._process = process
-        self._state = state
-        self.restored = state is not None and state.exists()
+        self._state_file = state
+        self.has_saved_state = state is not None and state.exists()
         self._last_lines: deque[str] = deque(maxlen=5)
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
@@ -68,23 +68,25 @@ class Store:
             connection.request("GET", "/_ministack/health")
             connection.getresponse().read()
         except TimeoutError:
-            raise LocalError(f"The store gave no answer within {START_SECONDS:.0f} s. {self._said()}") from None
+            raise LocalError(
+                f"The store gave no answer within {START_SECONDS:.0f} s. {self._last_output()}"
+            ) from None
         except (OSError, http.client.HTTPException):
-            raise self.death() from None
+            raise self.exit_error() from None
         finally:
             connection.close()
 
-    def death(self) -> LocalError:
+    def exit_error(self) -> LocalError:
         """The sentence for a store that ended by itself."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=2)
         self._reader.join(timeout=1)
         return LocalError(
             f"The store (MiniStack, process {self.pid}) ended by itself with code {self._process.poll()}."
-            f" {self._said()}"
+            f" {self._last_output()}"
         )
 
-    def discard(self) -> None:
+    def kill(self) -> None:
         """Ends the process at once, without letting it save what it has."""
         self._process.kill()
         self._process.wait()
@@ -96,10 +98,10 @@ class Store:
         if self.is_running():
             self._process.terminate()
         try:
-            self._process.wait(STOP_SECONDS if self._state is None else SAVE_SECONDS)
+            self._process.wait(STOP_SECONDS if self._state_file is None else SAVE_SECONDS)
         except subprocess.TimeoutExpired:
             log.warning("the store did not end in time and was killed")
-            self.discard()
+            self.kill()
         self._reader.join(timeout=1)
 
     def _read_log(self) -> None:
@@ -113,7 +115,7 @@ class Store:
                 log.info("store: %s", text)
         stream.close()
 
-    def _said(self) -> str:
+    def _last_output(self) -> str:
         if not self._last_lines:
             return "It said nothing."
         return "It said:\n" + "\n".join(f"    {line}" for line in self._last_lines)
@@ -128,25 +130,25 @@ def start_store(port: int, data: Path | None, region: str, root: Path = ROOT) ->
     python = root / ".venv-store" / "bin" / "python"
     if not python.exists():
         raise LocalError(f"{python.parent.parent} is missing: it holds the store. Run `make setup` first.")
-    with contextlib.ExitStack() as ours:
-        listener = ours.enter_context(_listen(port))
-        handed_down = [listener.fileno()]
+    with contextlib.ExitStack() as resources:
+        listener = resources.enter_context(_listen(port))
+        inherited_fds = [listener.fileno()]
         variables = {"LOG_LEVEL": "WARNING", "MINISTACK_REGION": region}
         if data is not None:
-            handed_down.append(ours.enter_context(_locked(data)).fileno())
+            inherited_fds.append(resources.enter_context(_lock_directory(data)).fileno())
             variables |= {"PERSIST_STATE": "1", "STATE_DIR": str(data.resolve())}
         process = subprocess.Popen(
             # Isolated mode keeps this directory, whose modules have common names, out of its path.
-            [python, "-I", _PROCESS, str(listener.fileno())],
+            [python, "-I", _PROCESS_SCRIPT, str(listener.fileno())],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             env=_environment(variables),
-            pass_fds=handed_down,
+            pass_fds=inherited_fds,
             start_new_session=True,  # Ctrl-C reaches a whole group; the store must outlive the sockets' end
         )
-        state = None if data is None else data.resolve() / "dynamodb.json"
-        return Store(process, f"http://{HOST}:{listener.getsockname()[1]}", state)
+        state_file = None if data is None else data.resolve() / "dynamodb.json"
+        return Store(process, f"http://{HOST}:{listener.getsockname()[1]}", state_file)
 
 
 def _environment(variables: Mapping[str, str]) -> dict[str, str]:
@@ -154,9 +156,9 @@ def _environment(variables: Mapping[str, str]) -> dict[str, str]:
 
     MiniStack reads many variables with common names; and it opens ports of its own for MQTT and SFTP.
     """
-    passed_on = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
     services = {"SERVICES": "dynamodb,dynamodbstreams,sqs", "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0"}
-    return {**passed_on, **services, **variables}
+    return {**inherited, **services, **variables}
 
 
 def _listen(port: int) -> socket.socket:
@@ -176,7 +178,7 @@ def _listen(port: int) -> socket.socket:
 
 
 @contextlib.contextmanager
-def _locked(data: Path) -> Iterator[IO[str]]:
+def _lock_directory(data: Path) -> Iterator[IO[str]]:
     """The lock of a data directory, made if need be. Raises LocalError when it is in use or not writable."""
     try:
         data.mkdir(parents=True, exist_ok=True)

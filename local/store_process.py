@@ -20,8 +20,8 @@ import sys
 import threading
 from collections.abc import Callable
 
-KEEP_ALIVE = 75  # seconds; what MiniStack's own command uses
-GRACE = 1  # seconds that requests under way get; connections on which there are none are closed at once
+KEEP_ALIVE_TIMEOUT = 75  # seconds; what MiniStack's own command uses
+SHUTDOWN_TIMEOUT = 1  # seconds that requests under way get; connections on which there are none are closed at once
 
 
 async def serve(descriptor: int) -> None:
@@ -34,8 +34,8 @@ async def serve(descriptor: int) -> None:
             ws="none",
             access_log=False,
             log_level=os.environ["LOG_LEVEL"].lower(),
-            timeout_keep_alive=KEEP_ALIVE,
-            timeout_graceful_shutdown=GRACE,
+            timeout_keep_alive=KEEP_ALIVE_TIMEOUT,
+            timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
         )
     )
     server.capture_signals = contextlib.nullcontext  # the signals are ours, see below
@@ -46,11 +46,11 @@ async def serve(descriptor: int) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop)
     loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C is the launcher's to handle
-    threading.Thread(target=_at_the_end_of_input, args=(stop,), daemon=True).start()
+    threading.Thread(target=_call_at_end_of_input, args=(stop,), daemon=True).start()
     await server.serve([socket.socket(fileno=descriptor)])
 
 
-def _at_the_end_of_input(stop: Callable[[], None]) -> None:
+def _call_at_end_of_input(stop: Callable[[], None]) -> None:
     """Calls `stop` once every writing end of standard input is closed. Runs in a thread: the read blocks."""
     while os.read(0, 1024):
         pass

@@ -34,13 +34,22 @@ if TYPE_CHECKING:
 
 DEFINITION = ROOT / "infra" / "tables.json"
 # Which setting of the app names the table of which definition.
-SETTING_OF = {"ConversationsTable": "CHAT_CONVERSATIONS_TABLE", "ConnectionsTable": "CHAT_CONNECTIONS_TABLE"}
+TABLE_NAME_SETTINGS = {
+    "ConversationsTable": "CHAT_CONVERSATIONS_TABLE",
+    "ConnectionsTable": "CHAT_CONNECTIONS_TABLE",
+}
 
-_COPIED = ("AttributeDefinitions", "KeySchema", "BillingMode", "LocalSecondaryIndexes", "ProvisionedThroughput")
-_OF_AN_INDEX = ("IndexName", "KeySchema", "Projection", "ProvisionedThroughput")
-_MAPPED = ("GlobalSecondaryIndexes", "StreamSpecification", "TimeToLiveSpecification")
+_COPIED_PROPERTIES = (
+    "AttributeDefinitions",
+    "KeySchema",
+    "BillingMode",
+    "LocalSecondaryIndexes",
+    "ProvisionedThroughput",
+)
+_INDEX_PROPERTIES = ("IndexName", "KeySchema", "Projection", "ProvisionedThroughput")
+_MAPPED_PROPERTIES = ("GlobalSecondaryIndexes", "StreamSpecification", "TimeToLiveSpecification")
 # Safety, cost and bookkeeping of a deployed table, which a table for development does without.
-_LEFT_OUT = (
+_IGNORED_PROPERTIES = (
     "TableName",
     "TableClass",
     "Tags",
@@ -62,7 +71,7 @@ class Table:
 
     name: str
     parameters: Json
-    expires_by: str | None
+    ttl_attribute: str | None
 
 
 def read_tables(settings: Mapping[str, str], definition: Path = DEFINITION) -> list[Table]:
@@ -83,20 +92,20 @@ def read_tables(settings: Mapping[str, str], definition: Path = DEFINITION) -> l
 
 
 def _table(logical_id: str, properties: Json, settings: Mapping[str, str], definition: Path) -> Table:
-    unknown = properties.keys() - {*_COPIED, *_MAPPED, *_LEFT_OUT}
+    unknown = properties.keys() - {*_COPIED_PROPERTIES, *_MAPPED_PROPERTIES, *_IGNORED_PROPERTIES}
     if unknown:
         raise LocalError(
             f"{definition}: {logical_id} has {', '.join(sorted(unknown))}, which local/tables.py does not know;"
             " say there whether a local table needs it."
         )
-    name = settings.get(SETTING_OF.get(logical_id, ""))
+    name = settings.get(TABLE_NAME_SETTINGS.get(logical_id, ""))
     if not name:
         raise LocalError(f"{definition} defines {logical_id}, for which no setting gives a table name.")
     parameters: Json = {"TableName": name, "BillingMode": "PROVISIONED"}
-    parameters |= {key: properties[key] for key in _COPIED if key in properties}
+    parameters |= {key: properties[key] for key in _COPIED_PROPERTIES if key in properties}
     if "GlobalSecondaryIndexes" in properties:
         parameters["GlobalSecondaryIndexes"] = [
-            {key: index[key] for key in _OF_AN_INDEX if key in index}
+            {key: index[key] for key in _INDEX_PROPERTIES if key in index}
             for index in properties["GlobalSecondaryIndexes"]
         ]
     if "StreamSpecification" in properties:
@@ -110,26 +119,26 @@ def _table(logical_id: str, properties: Json, settings: Mapping[str, str], defin
 def dynamodb_client(url: str) -> DynamoDBClient:
     """A client for an endpoint, impatient enough for a person who waits; credentials are where boto3 looks."""
     config = Config(connect_timeout=3, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 2})
-    with _explained(url):
+    with _translating_errors(url):
         client: DynamoDBClient = boto3.client("dynamodb", endpoint_url=url, config=config)
     return client
 
 
-def ensure_tables(client: DynamoDBClient, tables: list[Table], *, patience: float = 60.0) -> list[str]:
+def ensure_tables(client: DynamoDBClient, tables: list[Table], *, timeout: float = 60.0) -> list[str]:
     """Makes what is missing and waits, at most `patience` seconds, until every table is active.
 
     Returns the names of the tables that were made. Safe to repeat, and beside another that does the same.
     Raises LocalError when the store cannot be used, or has a table of that name with other keys.
     """
     url = client.meta.endpoint_url
-    with _explained(url):
-        made = [table.name for table in tables if _create(client, table)]
-        deadline = time.monotonic() + patience
+    with _translating_errors(url):
+        created = [table.name for table in tables if _create(client, table)]
+        deadline = time.monotonic() + timeout
         for table in tables:
             description = _wait_until_active(client, table, deadline)
             _check_keys(table, description, url)
-            _ensure_expiry(client, table)
-    return made
+            _ensure_ttl(client, table)
+    return created
 
 
 def _create(client: DynamoDBClient, table: Table) -> bool:
@@ -163,11 +172,11 @@ def _wait_until_active(client: DynamoDBClient, table: Table, deadline: float) ->
 
 
 def _check_keys(table: Table, description: Mapping[str, Any], url: str) -> None:
-    asked, found = _keys(table.parameters), _keys(description)
-    if any(found.get(owner) != keys for owner, keys in asked.items()):
+    expected, actual = _keys(table.parameters), _keys(description)
+    if any(actual.get(owner) != keys for owner, keys in expected.items()):
         raise LocalError(
             f"The store at {url} has a table {table.name} with other keys than {DEFINITION.name} defines"
-            f" (there: {found}; defined: {asked}). Delete that table, or use another store or --data directory."
+            f" (there: {actual}; defined: {expected}). Delete that table, or use another store or --data directory."
         )
 
 
@@ -185,17 +194,17 @@ def _key(part: Mapping[str, str], types: Mapping[str, str]) -> str:
     return f"{name} {types[name]} {part['KeyType']}"
 
 
-def _ensure_expiry(client: DynamoDBClient, table: Table) -> None:
-    if table.expires_by is None:
+def _ensure_ttl(client: DynamoDBClient, table: Table) -> None:
+    if table.ttl_attribute is None:
         return
-    present = client.describe_time_to_live(TableName=table.name)["TimeToLiveDescription"]
-    if present["TimeToLiveStatus"] == "DISABLED":
-        wanted: Any = {"Enabled": True, "AttributeName": table.expires_by}
-        client.update_time_to_live(TableName=table.name, TimeToLiveSpecification=wanted)
+    current = client.describe_time_to_live(TableName=table.name)["TimeToLiveDescription"]
+    if current["TimeToLiveStatus"] == "DISABLED":
+        specification: Any = {"Enabled": True, "AttributeName": table.ttl_attribute}
+        client.update_time_to_live(TableName=table.name, TimeToLiveSpecification=specification)
 
 
 @contextlib.contextmanager
-def _explained(url: str) -> Iterator[None]:
+def _translating_errors(url: str) -> Iterator[None]:
     """Turns what boto3 raises into a sentence about the store at this URL."""
     try:
         yield

@@ -13,7 +13,7 @@ from local.errors import LocalError
 DAY = 86_400
 # OpenID Connect Core 1.0, section 2: `sub` is at most 255 ASCII characters; here also visible, and at least one.
 _PARTICIPANT_ID = re.compile(r"[!-~]{1,255}")
-_NAME_LENGTH = 100
+_MAX_NAME_LENGTH = 100
 
 
 def mint(
@@ -49,8 +49,8 @@ def mint_for(participant_id: str, name: str | None, ttl: int, settings: Mapping[
             "A participant id is 1 to 255 visible ASCII characters (no spaces, no accents), such as alice or"
             f" auth0|5f7c8e; this one is not: {participant_id!r}"
         )
-    if name is not None and not (name.strip() and len(name) <= _NAME_LENGTH):
-        raise LocalError(f"A name is 1 to {_NAME_LENGTH} characters; this one has {len(name.strip())}.")
+    if name is not None and not (name.strip() and len(name) <= _MAX_NAME_LENGTH):
+        raise LocalError(f"A name is 1 to {_MAX_NAME_LENGTH} characters; this one has {len(name.strip())}.")
     if ttl <= 0:
         raise LocalError(f"--ttl is the token's lifetime in seconds, at least 1; it was {ttl}.")
     secret = settings.get("CHAT_JWT_SECRET")

@@ -16,7 +16,7 @@ from local.gateway import Apis, GatewaySettings
 from local.gateway.from_template import TemplateApis
 from local.gateway.functions import Handler
 from local.iam import UnresolvedReference, queue_arn, resolve
-from local.tables import SETTING_OF
+from local.tables import TABLE_NAME_SETTINGS
 
 Json = dict[str, Any]
 STACK = "local"
@@ -139,7 +139,9 @@ class Deployment:
         for name, parameter in self._template.get("Parameters", {}).items():
             values[name] = str(parameter.get("Default", ""))
         physical: Mapping[str, Callable[[str, Json], str]] = {
-            "AWS::DynamoDB::Table": lambda name, _: settings.get(SETTING_OF.get(name, "")) or f"{STACK}-{name}",
+            "AWS::DynamoDB::Table": lambda name, _: (
+                settings.get(TABLE_NAME_SETTINGS.get(name, "")) or f"{STACK}-{name}"
+            ),
             "AWS::Serverless::Api": lambda *_: own.rest_api_id,
             "AWS::ApiGatewayV2::Api": lambda *_: own.websocket_api_id,
             "AWS::Logs::LogGroup": lambda name, _: f"/{STACK}/{name}",

@@ -49,7 +49,7 @@ class Packaged:
         self, chosen: Backend, urls: Urls, environments: int | None, iam_record: Path | None
     ) -> Iterator[Lambda]:
         """The functions, on this store with the template's tables, until the context ends. Raises LocalError."""
-        chosen.point_aws(self._shell)
+        chosen.configure_boto3(self._shell)
         self._make_tables(chosen)
         self._find_queue(chosen)
         overrides = {name: value for name, value in self._shell.items() if name.startswith("CHAT_")}
@@ -77,4 +77,4 @@ class Packaged:
         with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as definition:
             json.dump(self._deployment.tables(), definition)
             definition.flush()
-            replace(chosen, definition=Path(definition.name)).prepare(self._shell)
+            replace(chosen, table_definition=Path(definition.name)).prepare(self._shell)

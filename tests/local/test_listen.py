@@ -12,7 +12,7 @@ import pytest
 from websockets.sync.server import ServerConnection, serve
 
 from local.errors import LocalError
-from local.listen import Listening, run
+from local.listen import ListenOptions, run
 from tests.local.instance import PATIENCE
 
 Talk = Callable[[ServerConnection], None]
@@ -31,8 +31,8 @@ def server(talk: Talk) -> Iterator[str]:
             thread.join()
 
 
-def listening(url: str, *conversations: str) -> Listening:
-    return Listening("http://127.0.0.1:1", url, "a-token", conversations)
+def listening(url: str, *conversations: str) -> ListenOptions:
+    return ListenOptions("http://127.0.0.1:1", url, "a-token", conversations)
 
 
 def test_it_says_hello_with_its_token_and_pings_within_the_interval_although_much_is_going_on() -> None:

@@ -21,7 +21,7 @@ from tests.support.engine import REGION, Engine, store_engine
 __all__ = ["store_engine"]
 
 PATIENCE = 20.0
-SETTINGS = QueueSettings(name="work-of-a-test", invisible=1, attempts=3)
+SETTINGS = QueueSettings(name="work-of-a-test", visibility_timeout=1, max_receive_count=3)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_what_fails_comes_again_and_is_put_aside_in_the_end(client: Any, url: st
     with Worker(fail, client, url, SETTINGS):
         client.send_message(QueueUrl=url, MessageBody="bad")
         until(lambda: left(client, f"{url}-dead") == 1)
-    assert tried == ["bad"] * SETTINGS.attempts
+    assert tried == ["bad"] * SETTINGS.max_receive_count
     assert left(client, url) == 0
 
 

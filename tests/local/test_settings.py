@@ -10,10 +10,10 @@ import pytest
 from local.errors import LocalError
 from local.settings import (
     Ports,
-    built_in_store,
+    built_in_store_settings,
     chat_settings,
-    named_store,
-    point_aws,
+    configure_boto3,
+    external_store_settings,
     stage_environment,
 )
 
@@ -27,10 +27,10 @@ STAGE = {
 
 
 def test_ports_follow_the_first_one_unless_they_are_named() -> None:
-    assert Ports.of(9000) == Ports(9000, 9001, 9002)
-    assert Ports.of(9000, store=7000) == Ports(9000, 9001, 7000)
-    assert Ports.of(0) == Ports(0, 0, 0)
-    assert Ports.of(0, websocket=9001) == Ports(0, 9001, 0)
+    assert Ports.from_base(9000) == Ports(9000, 9001, 9002)
+    assert Ports.from_base(9000, store=7000) == Ports(9000, 9001, 7000)
+    assert Ports.from_base(0) == Ports(0, 0, 0)
+    assert Ports.from_base(0, websocket=9001) == Ports(0, 9001, 0)
 
 
 def test_the_stage_is_the_one_that_chalice_reads_and_its_secret_says_what_it_is() -> None:
@@ -87,7 +87,7 @@ def test_real_credentials_never_reach_the_built_in_store() -> None:
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
         "NO_PROXY": "intranet",
     }
-    point_aws(shell, built_in_store(STAGE, "http://127.0.0.1:1"), built_in=True)
+    configure_boto3(shell, built_in_store_settings(STAGE, "http://127.0.0.1:1"), built_in=True)
     assert shell == {
         "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:1",
         "AWS_ENDPOINT_URL_SQS": "http://127.0.0.1:1",
@@ -103,24 +103,24 @@ def test_real_credentials_never_reach_the_built_in_store() -> None:
 
 def test_a_named_store_on_this_machine_gets_made_up_credentials_only_where_there_are_none() -> None:
     url = "http://localhost:8000"
-    assert named_store(STAGE, {}, url) == {**STAGE, "AWS_ENDPOINT_URL_DYNAMODB": url}
+    assert external_store_settings(STAGE, {}, url) == {**STAGE, "AWS_ENDPOINT_URL_DYNAMODB": url}
     own = {"AWS_ACCESS_KEY_ID": "mine", "AWS_SECRET_ACCESS_KEY": "mine", "AWS_REGION": "eu-west-1"}
-    assert named_store(STAGE, own, url) == {
+    assert external_store_settings(STAGE, own, url) == {
         "CHAT_JWT_SECRET": "from the stage",
         "AWS_ENDPOINT_URL_DYNAMODB": url,
         "AWS_DEFAULT_REGION": "eu-west-1",
         "AWS_REGION": "eu-west-1",
     }
-    profile = named_store(STAGE, {"AWS_PROFILE": "work"}, url)
+    profile = external_store_settings(STAGE, {"AWS_PROFILE": "work"}, url)
     assert profile == {"CHAT_JWT_SECRET": "from the stage", "AWS_ENDPOINT_URL_DYNAMODB": url}
 
 
 def test_a_store_elsewhere_never_gets_made_up_credentials() -> None:
-    settings = named_store(STAGE, {}, "https://dynamodb.example:8000")
+    settings = external_store_settings(STAGE, {}, "https://dynamodb.example:8000")
     assert settings.keys() == {"CHAT_JWT_SECRET", "AWS_ENDPOINT_URL_DYNAMODB"}
 
 
 def test_the_region_of_aws_own_address_is_the_one_in_its_name() -> None:
     url = "https://dynamodb.eu-central-1.amazonaws.com"
-    assert named_store(STAGE, {}, url)["AWS_DEFAULT_REGION"] == "eu-central-1"
-    assert named_store(STAGE, {"AWS_DEFAULT_REGION": "eu-west-1"}, url)["AWS_REGION"] == "eu-west-1"
+    assert external_store_settings(STAGE, {}, url)["AWS_DEFAULT_REGION"] == "eu-central-1"
+    assert external_store_settings(STAGE, {"AWS_DEFAULT_REGION": "eu-west-1"}, url)["AWS_REGION"] == "eu-west-1"

@@ -49,7 +49,7 @@ def test_the_deployed_definition_yields_both_tables_under_the_names_of_the_stage
     for table, resource in zip(tables, defined.values(), strict=True):
         assert table.parameters["KeySchema"] == resource["Properties"]["KeySchema"]
         assert table.parameters["AttributeDefinitions"] == resource["Properties"]["AttributeDefinitions"]
-        assert table.expires_by == "expires_at"
+        assert table.ttl_attribute == "expires_at"
 
 
 def test_the_tables_are_made_active_with_their_keys_and_their_expiry(client: DynamoDBClient) -> None:
