@@ -1,4 +1,4 @@
-"""What a person reads when the instance is ready, and the one line that a program reads."""
+"""The startup message of an instance: text for people, or one line of JSON for programs."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ DEMO_USERS = {"alice": "Alice", "bob": "Bob", "carol": "Carol"}
 
 _CREATE_BODY = {
     "title": "Hello",
-    "participants": [{"participant_id": each, "name": DEMO_USERS[each]} for each in ("bob", "carol")],
+    "participants": [{"participant_id": user, "name": DEMO_USERS[user]} for user in ("bob", "carol")],
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A running instance: its addresses, its process, and that of the store if it started one."""
+    """A running instance: its URLs, its process id, and the store's if it started one."""
 
     http_url: str
     ws_url: str
@@ -32,45 +32,45 @@ class Ready:
     store_pid: int | None
 
     def to_line(self) -> str:
-        """One line of JSON, for programs."""
+        """Return it as one line of JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_line(cls, line: str | bytes) -> Ready:
-        """Reads what `line` wrote."""
+        """Parse a line that `to_line` returned."""
         return cls(**json.loads(line))
 
 
 def banner(ready: Ready, settings: Mapping[str, str], persistence: str, bundle: Path | None = None) -> str:
-    """The text for a person: addresses, tokens for three people, and lines to paste into a shell.
+    """Return the text for people: URLs, tokens for three users, and lines to paste into a shell.
 
-    `keeps` says what becomes of the conversations; `bundle` is the packaged stage that runs, if one does. The
-    lines need nothing but a POSIX shell and curl.
+    `persistence` describes how conversations are kept; `bundle` is the directory of the packaged stage, if one
+    runs. The lines need only a POSIX shell and curl.
     """
     bundle_option = "" if bundle is None else f" --bundle {shlex.quote(str(bundle))}"
-    tokens = {each: mint_for(each, name, DAY, settings) for each, name in DEMO_USERS.items()}
-    alice, *others = (f"{each.upper()}={token}" for each, token in tokens.items())
+    tokens = {user: mint_for(user, name, DAY, settings) for user, name in DEMO_USERS.items()}
+    alice, *others = (f"{user.upper()}={token}" for user, token in tokens.items())
     token_command = f".venv/bin/python -m local token dave --name Dave{bundle_option}"
     return f"""
-The chat is running{"" if bundle is None else f", as it was packaged into {bundle}"}.
+The chat is running{"" if bundle is None else f", from the bundle in {bundle}"}.
 
   HTTP        {ready.http_url}
   WebSocket   {ready.ws_url}
   Store       {ready.store_url}  ({persistence})
 
-Paste these three lines: Alice opens a conversation with Bob and Carol, and says hello.
+Paste these three lines: Alice creates a conversation with Bob and Carol and sends a message.
 
 {_indent(alice, _create(ready), _send(ready))}
 
-In another terminal: what Bob hears, in all his conversations.
+In another terminal, print every event that Bob receives:
 
 {_indent(_listen(ready) + bundle_option)}
 
-Tokens of the others, good for a day as Alice's is (more: {token_command}):
+Tokens for the others, valid for a day like Alice's (for another user: {token_command}):
 
 {_indent(*others)}
 
-Ctrl-C ends it.
+Press Ctrl-C to stop.
 """
 
 
@@ -79,7 +79,7 @@ def _indent(*lines: str) -> str:
 
 
 def _create(ready: Ready) -> str:
-    # The id is cut out with sed: jq is not everywhere.
+    # sed extracts the id: jq is not installed everywhere.
     return (
         f'ID=$(curl -s {ready.http_url}/conversations -H "Authorization: Bearer $ALICE"'
         f" -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(_CREATE_BODY))}"
@@ -88,7 +88,7 @@ def _create(ready: Ready) -> str:
 
 
 def _send(ready: Ready) -> str:
-    body = shlex.quote(json.dumps({"content": "Hello, everybody!"}))
+    body = shlex.quote(json.dumps({"content": "Hello, Bob and Carol!"}))
     return (
         f'curl -s {ready.http_url}/conversations/$ID/messages -H "Authorization: Bearer $ALICE"'
         f" -H 'Content-Type: application/json' -d {body}; echo"
