@@ -43,8 +43,8 @@ from local.schedule import Schedule, ScheduledFunction
 from local.settings import ROOT, Ports, is_loopback
 
 if TYPE_CHECKING:
-    from local.bundle import Lambda
-    from local.bundle.packaged import Packaged
+    from local.bundle import LambdaEmulator
+    from local.bundle.packaged import PackagedStage
 
 POLL_SECONDS = 0.2  # between two checks of the store's process or the app's health
 HEALTH_TIMEOUT = 10.0  # seconds until the app must be healthy
@@ -117,7 +117,7 @@ def running(options: Options) -> Iterator[Instance]:
         if packaged is None:
             functions = _functions_of_app(options.app_dir, backend, urls)
         else:
-            service = packaged.running(backend, urls, options.environments, options.iam_record)
+            service = packaged.run(backend, urls, options.environments, options.iam_record)
             functions = _functions_of_bundle(stack.enter_context(service))
         stack.callback(gateway.stop)  # once more, so that it precedes the stop of functions and store
         gateway.start()
@@ -136,13 +136,13 @@ def _functions_of_app(app_dir: Path, backend: Backend, urls: Urls) -> Functions:
     return Functions(_apis(app), _sweep(app), _worker(app))
 
 
-def _open_bundle(bundle: Path, store_url: str | None) -> Packaged:
-    from local.bundle.packaged import Packaged  # noqa: PLC0415  (unneeded without a bundle)
+def _open_bundle(bundle: Path, store_url: str | None) -> PackagedStage:
+    from local.bundle.packaged import PackagedStage  # noqa: PLC0415  (unneeded without a bundle)
 
-    return Packaged(bundle, os.environ, store_url)
+    return PackagedStage(bundle, os.environ, store_url)
 
 
-def _functions_of_bundle(service: Lambda) -> Functions:
+def _functions_of_bundle(service: LambdaEmulator) -> Functions:
     """Return the functions of a packaged stage, which run in separate processes."""
     return Functions(service.apis(), service.scheduled(), service.worker())
 

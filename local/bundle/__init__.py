@@ -14,8 +14,8 @@ that enforces the functions' policies (`local.iam`).
 """
 
 from local.bundle.built import BuiltStage
-from local.bundle.deployment import Deployment
+from local.bundle.deployment import ResolvedTemplate
 from local.bundle.errors import BundleError
-from local.bundle.service import Lambda
+from local.bundle.service import LambdaEmulator
 
-__all__ = ["BuiltStage", "BundleError", "Deployment", "Lambda"]
+__all__ = ["BuiltStage", "BundleError", "LambdaEmulator", "ResolvedTemplate"]

@@ -16,7 +16,7 @@ from local.settings import ROOT
 Json = dict[str, Any]
 FUNCTION = "AWS::Serverless::Function"
 RUNTIME_VENV = ".venv-lambda"
-_PROCESSORS = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+_ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +43,17 @@ class BuiltStage:
         """Reads a directory. Raises BundleError where it is none, or was built for another Python or processor."""
         template = read_template(directory)
         runtime = lambda_runtime(root)
-        _check_fit(directory, template, runtime)
+        _check_compatible(directory, template, runtime)
         return cls(directory, directory / BUNDLE, template, runtime)
 
 
 def lambda_runtime(root: Path = ROOT) -> LambdaRuntime:
     """The runtime in `.venv-lambda`. Raises BundleError when it is missing."""
     venv = root / RUNTIME_VENV
-    found = sorted(venv.glob("lib/python3.*/site-packages/awslambdaric"))
-    if not found:
+    candidates = sorted(venv.glob("lib/python3.*/site-packages/awslambdaric"))
+    if not candidates:
         raise BundleError(f"{venv} is missing: it holds Lambda's runtime. Run `make setup` first.")
-    packages = found[0].parent
+    packages = candidates[0].parent
     return LambdaRuntime(venv / "bin" / "python", packages, packages.parent.name)
 
 
@@ -65,10 +65,10 @@ def stage_name(template: Json) -> str:
     raise BundleError("The template has no stage of a WebSocket API.")
 
 
-def processor() -> str:
+def host_architecture() -> str:
     """This machine's processor, as templates name it."""
     machine = platform.machine().lower()
-    return _PROCESSORS.get(machine, machine)
+    return _ARCHITECTURES.get(machine, machine)
 
 
 def read_template(directory: Path) -> Json:
@@ -91,19 +91,21 @@ def read_template(directory: Path) -> Json:
     return dict(template)
 
 
-def _check_fit(directory: Path, template: Json, runtime: LambdaRuntime) -> None:
-    here = processor()
-    again = f"Build it for this machine: .venv/bin/python -m infra package --architecture {here} --out {directory}"
+def _check_compatible(directory: Path, template: Json, runtime: LambdaRuntime) -> None:
+    architecture = host_architecture()
+    rebuild = f"Build it for this machine: .venv/bin/python -m infra package --architecture {architecture} --out {directory}"
     for name, resource in template["Resources"].items():
         if resource["Type"] != FUNCTION:
             continue
         properties = resource["Properties"]
         architectures = properties.get("Architectures", ["x86_64"])
-        if architectures != [here]:
+        if architectures != [architecture]:
             asked = ", ".join(architectures)
-            raise BundleError(f"{directory} was built for {asked} ({name}), and this machine is {here}. {again}")
+            raise BundleError(
+                f"{directory} was built for {asked} ({name}), and this machine is {architecture}. {rebuild}"
+            )
         if properties.get("Runtime") != runtime.version:
             raise BundleError(
                 f"{directory} was built for {properties.get('Runtime')} ({name}), and {RUNTIME_VENV} has"
-                f" {runtime.version}. {again}"
+                f" {runtime.version}. {rebuild}"
             )

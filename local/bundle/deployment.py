@@ -43,11 +43,11 @@ class FunctionDefinition:
     statements: list[Json]
     """Of its role's policies."""
     scheduled: bool
-    takes_messages: bool
+    consumes_queue: bool
     """From a queue, by Lambda's event source mapping."""
 
 
-class Deployment:
+class ResolvedTemplate:
     """Reads a built stage. Raises BundleError where it does not fit together.
 
     `settings` name the tables (see `local.settings`), the region, and the queue of long work once there is one.
@@ -56,9 +56,9 @@ class Deployment:
     def __init__(self, built: BuiltStage, settings: Mapping[str, str]) -> None:
         self._template = built.template
         self._resources: Json = built.template["Resources"]
-        self._where = built.directory
-        self.identity = GatewaySettings(region=settings["AWS_DEFAULT_REGION"])
-        self._values = self._all_values(settings)
+        self._directory = built.directory
+        self.gateway_settings = GatewaySettings(region=settings["AWS_DEFAULT_REGION"])
+        self._values = self._reference_values(settings)
         try:
             self.functions = {
                 name: self._function(name, resource["Properties"])
@@ -66,15 +66,15 @@ class Deployment:
                 if resource["Type"] == FUNCTION
             }
             # Whatever cannot be served is known before anything is started.
-            nobody: dict[str, Handler] = dict.fromkeys(self.functions, _never)
-            self.stage = self._apis(nobody).stage()
-            self.apis(nobody)
+            placeholders: dict[str, Handler] = dict.fromkeys(self.functions, _placeholder_handler)
+            self.stage = self._apis(placeholders).stage()
+            self.apis(placeholders)
         except UnresolvedReference as exc:
-            raise BundleError(f"{self._where}: {exc}") from exc
+            raise BundleError(f"{self._directory}: {exc}") from exc
         except (KeyError, TypeError) as exc:
-            raise BundleError(f"{self._where}: the template lacks {exc}, which was expected there.") from exc
+            raise BundleError(f"{self._directory}: the template lacks {exc}, which was expected there.") from exc
         except ValueError as exc:
-            raise BundleError(f"{self._where}: {exc}.") from exc
+            raise BundleError(f"{self._directory}: {exc}.") from exc
 
     def tables(self) -> Json:
         """The definitions of the tables, by logical id."""
@@ -82,32 +82,34 @@ class Deployment:
 
     def apis(self, handlers: Mapping[str, Handler]) -> Apis:
         """Both APIs, with these functions behind them."""
-        found = self._apis(handlers)
-        return Apis(found.rest(), found.websocket())
+        apis = self._apis(handlers)
+        return Apis(apis.rest(), apis.websocket())
 
     def scheduled(self) -> str:
         """The function that runs on a schedule. Raises BundleError where there is not exactly one."""
-        return self._only([each.name for each in self.functions.values() if each.scheduled], "scheduled functions")
+        return self._single(
+            [each.name for each in self.functions.values() if each.scheduled], "scheduled functions"
+        )
 
     def worker(self) -> str:
         """The function that takes messages from a queue. Raises BundleError where there is not exactly one."""
-        names = [each.name for each in self.functions.values() if each.takes_messages]
-        return self._only(names, "functions that take messages")
+        names = [each.name for each in self.functions.values() if each.consumes_queue]
+        return self._single(names, "functions that take messages")
 
-    def _only(self, names: list[str], what: str) -> str:
+    def _single(self, names: list[str], description: str) -> str:
         if len(names) != 1:
-            raise BundleError(f"{self._where} has {len(names)} {what}, and one was expected.")
+            raise BundleError(f"{self._directory} has {len(names)} {description}, and one was expected.")
         return names[0]
 
     def _apis(self, handlers: Mapping[str, Handler]) -> TemplateApis:
-        return TemplateApis(self._template, self._resolved, handlers)
+        return TemplateApis(self._template, self._resolve, handlers)
 
-    def _resolved(self, value: Any) -> Any:
+    def _resolve(self, value: Any) -> Any:
         return resolve([{"value": value}], self._values)[0]["value"]
 
     def _function(self, name: str, properties: Json) -> FunctionDefinition:
         shared = self._template.get("Globals", {}).get("Function", {})
-        variables = {**_variables(shared), **_variables(properties)}
+        variables = {**_environment_variables(shared), **_environment_variables(properties)}
         role = self._resources[properties["Role"]["Fn::GetAtt"][0]]["Properties"]
         statements = [each for policy in role["Policies"] for each in policy["PolicyDocument"]["Statement"]]
         logging = properties.get("LoggingConfig", {})
@@ -118,32 +120,32 @@ class Deployment:
             handler=properties["Handler"],
             timeout=float(properties.get("Timeout", _DEFAULT_TIMEOUT)),
             memory=int(properties.get("MemorySize", _DEFAULT_MEMORY)),
-            log_group=self._resolved(log_group),
+            log_group=self._resolve(log_group),
             log_settings={variable: logging[key] for key, variable in _LOG_SETTINGS.items() if key in logging},
-            variables={key: str(self._resolved(value)) for key, value in variables.items()},
+            variables={key: str(self._resolve(value)) for key, value in variables.items()},
             statements=resolve(statements, self._values),
             scheduled="Schedule" in sources,
-            takes_messages="SQS" in sources,
+            consumes_queue="SQS" in sources,
         )
 
-    def _all_values(self, settings: Mapping[str, str]) -> dict[str, str]:
+    def _reference_values(self, settings: Mapping[str, str]) -> dict[str, str]:
         """Every name that a template can refer to: pseudo parameters, parameters, resources, their ARNs."""
-        own = self.identity
+        gateway = self.gateway_settings
         values = {
-            "AWS::AccountId": own.account_id,
+            "AWS::AccountId": gateway.account_id,
             "AWS::Partition": "aws",
-            "AWS::Region": own.region,
+            "AWS::Region": gateway.region,
             "AWS::StackName": STACK,
             "AWS::URLSuffix": "amazonaws.com",
         }
         for name, parameter in self._template.get("Parameters", {}).items():
             values[name] = str(parameter.get("Default", ""))
-        physical: Mapping[str, Callable[[str, Json], str]] = {
+        physical_ids: Mapping[str, Callable[[str, Json], str]] = {
             "AWS::DynamoDB::Table": lambda name, _: (
                 settings.get(TABLE_NAME_SETTINGS.get(name, "")) or f"{STACK}-{name}"
             ),
-            "AWS::Serverless::Api": lambda *_: own.rest_api_id,
-            "AWS::ApiGatewayV2::Api": lambda *_: own.websocket_api_id,
+            "AWS::Serverless::Api": lambda *_: gateway.rest_api_id,
+            "AWS::ApiGatewayV2::Api": lambda *_: gateway.websocket_api_id,
             "AWS::Logs::LogGroup": lambda name, _: f"/{STACK}/{name}",
             "AWS::SQS::Queue": lambda name, _: self._queue_url(name, settings),
         }
@@ -154,26 +156,26 @@ class Deployment:
         }
         for logical_id, resource in self._resources.items():
             kind = resource["Type"]
-            name = physical[kind](logical_id, resource) if kind in physical else logical_id
+            name = physical_ids[kind](logical_id, resource) if kind in physical_ids else logical_id
             values[logical_id] = name
             if kind in arns:
-                arn = arns[kind].format(region=own.region, account=own.account_id, name=name)
+                arn = arns[kind].format(region=gateway.region, account=gateway.account_id, name=name)
                 values[f"{logical_id}.Arn"] = f"arn:aws:{arn}"
             elif kind == "AWS::SQS::Queue":
-                values[f"{logical_id}.Arn"] = queue_arn(name, own.region)
+                values[f"{logical_id}.Arn"] = queue_arn(name, gateway.region)
         return values
 
     def _queue_url(self, logical_id: str, settings: Mapping[str, str]) -> str:
         """That of the local queue; before there is one, as it would be on AWS."""
-        found = settings.get(QUEUE_SETTING) if logical_id == "JobQueue" else None
-        own = self.identity
-        return found or f"https://sqs.{own.region}.amazonaws.com/{own.account_id}/{STACK}-{logical_id}"
+        url = settings.get(QUEUE_SETTING) if logical_id == "JobQueue" else None
+        gateway = self.gateway_settings
+        return url or f"https://sqs.{gateway.region}.amazonaws.com/{gateway.account_id}/{STACK}-{logical_id}"
 
 
-def _variables(properties: Json) -> Json:
+def _environment_variables(properties: Json) -> Json:
     found: Json = properties.get("Environment", {}).get("Variables", {})
     return found
 
 
-def _never(_event: Json, _context: Any) -> None:
+def _placeholder_handler(_event: Json, _context: Any) -> None:
     raise AssertionError("this stands in for a function while the APIs are being read only")

@@ -7,10 +7,10 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-_DIRECTORY, _FILE = 0o555, 0o444
+_DIRECTORY_MODE, _FILE_MODE = 0o555, 0o444
 
 
-class Disk:
+class ReadOnlyBundle:
     """Unpacks a bundle into a directory of its own, read-only; a context manager, whose end removes it.
 
     Root may write wherever it likes, so `changes` says what was written all the same.
@@ -19,34 +19,34 @@ class Disk:
     def __init__(self, bundle: Path) -> None:
         self._bundle = bundle
 
-    def __enter__(self) -> Disk:
-        self._place = Path(tempfile.mkdtemp(prefix="chat-bundle-"))
-        self.task = self._place / "task"
-        self.home = self._place / "home"
+    def __enter__(self) -> ReadOnlyBundle:
+        self._temporary_directory = Path(tempfile.mkdtemp(prefix="chat-bundle-"))
+        self.task_root = self._temporary_directory / "task"
+        self.home = self._temporary_directory / "home"
         self.home.mkdir()
         with zipfile.ZipFile(self._bundle) as archive:
-            archive.extractall(self.task)
-        for path in self.task.rglob("*"):
-            path.chmod(_DIRECTORY if path.is_dir() else _FILE)
-        self.task.chmod(_DIRECTORY)
-        self._unpacked = self._listing()
+            archive.extractall(self.task_root)
+        for path in self.task_root.rglob("*"):
+            path.chmod(_DIRECTORY_MODE if path.is_dir() else _FILE_MODE)
+        self.task_root.chmod(_DIRECTORY_MODE)
+        self._initial_listing = self._listing()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for path in (self.task, *self.task.rglob("*")):
+        for path in (self.task_root, *self.task_root.rglob("*")):
             if path.is_dir():
                 path.chmod(0o755)  # or else its files could not be removed
-        shutil.rmtree(self._place)
+        shutil.rmtree(self._temporary_directory)
 
     def changes(self) -> list[str]:
         """The files and directories that came, went or were written since."""
-        now, before = self._listing(), self._unpacked
+        now, before = self._listing(), self._initial_listing
         return sorted(name for name in now.keys() | before.keys() if now.get(name) != before.get(name))
 
     def _listing(self) -> dict[str, tuple[int, int]]:
         """Path → size and time of the last change. A directory's are those of its own list of names."""
-        states = {path: path.stat() for path in self.task.rglob("*")}
+        states = {path: path.stat() for path in self.task_root.rglob("*")}
         return {
-            path.relative_to(self.task).as_posix(): (state.st_size, state.st_mtime_ns)
+            path.relative_to(self.task_root).as_posix(): (state.st_size, state.st_mtime_ns)
             for path, state in states.items()
         }

@@ -17,93 +17,95 @@ from dataclasses import dataclass
 
 from local.bundle.built import LambdaRuntime
 from local.bundle.deployment import FunctionDefinition
-from local.bundle.disk import Disk
-from local.bundle.keeper import Keeper
-from local.bundle.output import Output
-from local.bundle.runtime_api import NEXT, PREFIX, EnvironmentEnded, OutOfTime, Request, RuntimeApi
+from local.bundle.disk import ReadOnlyBundle
+from local.bundle.keeper import ProcessGroup
+from local.bundle.output import OutputCollector
+from local.bundle.runtime_api import NEXT_PATH, PATH_PREFIX, EnvironmentExited, Request, RequestTimeout, RuntimeApi
 from local.gateway.functions import FunctionFailed
 from local.gateway.settings import GatewaySettings
 
 log = logging.getLogger(__name__)
 
-INIT_SECONDS = 30.0
+INIT_TIMEOUT = 30.0
 """For the imports. Lambda gives 10 s on a machine of its own; this one may be busy."""
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class SharedResources:
     """What all environments of an instance share."""
 
     runtime: LambdaRuntime
-    disk: Disk
-    keeper: Keeper
-    output: Output
-    identity: GatewaySettings
+    bundle: ReadOnlyBundle
+    process_group: ProcessGroup
+    output: OutputCollector
+    gateway_settings: GatewaySettings
 
 
-class Environment:
+class ExecutionEnvironment:
     """A process that was started, and takes events once `wait_until_ready` has returned."""
 
-    def __init__(self, function: FunctionDefinition, machine: Machine) -> None:
+    def __init__(self, function: FunctionDefinition, shared: SharedResources) -> None:
         self._function = function
-        self._identity = machine.identity
-        self._life, held = os.pipe()
-        self._api = RuntimeApi(self._life)
-        output = machine.output.add(function.name)
+        self._gateway_settings = shared.gateway_settings
+        self._exit_pipe, inherited_end = os.pipe()
+        self._api = RuntimeApi(self._exit_pipe)
+        output = shared.output.add(function.name)
         try:
             self._process = subprocess.Popen(
-                [machine.runtime.python, "-S", "-s", "-m", "awslambdaric", function.handler],
-                cwd=machine.disk.task,
-                env=variables(function, machine, self._api.address),
+                [shared.runtime.python, "-S", "-s", "-m", "awslambdaric", function.handler],
+                cwd=shared.bundle.task_root,
+                env=environment_variables(function, shared, self._api.address),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                pass_fds=[held],
-                process_group=machine.keeper.group,
+                pass_fds=[inherited_end],
+                process_group=shared.process_group.id,
             )
         except OSError:
-            self._close()
+            self._release()
             raise
         finally:
-            os.close(held)
+            os.close(inherited_end)
             os.close(output)
         self.pid = self._process.pid
-        self._asks = False
-        self._stopped = False
+        self._awaits_event = False
+        self._killed = False
 
     def wait_until_ready(self) -> None:
         """Returns when it asks for its first event. Raises FunctionFailed, after which it has ended."""
         try:
-            request = self._api.request(time.monotonic() + INIT_SECONDS)
-        except OutOfTime:
+            request = self._api.next_request(time.monotonic() + INIT_TIMEOUT)
+        except RequestTimeout:
             failure = self._failure(
-                "Sandbox.Timedout", f"was not ready after {INIT_SECONDS:.0f} s: it hangs while it is imported"
+                "Sandbox.Timedout", f"was not ready after {INIT_TIMEOUT:.0f} s: it hangs while it is imported"
             )
-            self.end()
+            self.close()
             raise failure from None
-        except EnvironmentEnded:
-            raise self._failure("Runtime.ExitError", f"could not start: {self._how_it_ended()}") from None
-        if request.path != NEXT:
-            self._api.answer(202)
-            kind, message = _reported(request)
-            self.end()
+        except EnvironmentExited:
+            raise self._failure("Runtime.ExitError", f"could not start: {self._exit_description()}") from None
+        if request.path != NEXT_PATH:
+            self._api.respond(202)
+            kind, message = _parse_error(request)
+            self.close()
             log.error("function %s could not start: %s: %s", self._function.name, kind, message)
             raise FunctionFailed(kind, message)
-        self._asks = True
+        self._awaits_event = True
 
-    def thaw(self) -> bool:
+    def resume(self) -> bool:
         """Lets a frozen environment go on until it asks for an event; False where it has ended instead."""
-        if self._asks:
+        if self._awaits_event:
             return True
         self._process.send_signal(signal.SIGCONT)
         try:
-            request = self._api.request(time.monotonic() + self._function.timeout)
-            self._asks = request.path == NEXT and self.is_running()  # it may have asked, and ended since
-        except (OutOfTime, EnvironmentEnded):
-            self._asks = False
-        if not self._asks:
-            self.end()
-        return self._asks
+            request = self._api.next_request(time.monotonic() + self._function.timeout)
+            self._awaits_event = (
+                request.path == NEXT_PATH and self.is_running()
+            )  # it may have asked, and ended since
+        except (RequestTimeout, EnvironmentExited):
+            self._awaits_event = False
+        if not self._awaits_event:
+            self.close()
+        return self._awaits_event
 
     def invoke(self, request_id: str, payload: bytes, limit: int) -> bytes:
         """The answer to one event, as the handler encoded it; the environment is frozen then.
@@ -112,51 +114,51 @@ class Environment:
         than `limit` bytes. `is_running` says whether the environment may be given another event after that.
         """
         seconds = self._function.timeout
-        self._asks = False
-        self._api.answer(200, self._headers(request_id), payload)
+        self._awaits_event = False
+        self._api.respond(200, self._headers(request_id), payload)
         try:
-            request = self._api.request(time.monotonic() + seconds)
-        except OutOfTime:
+            request = self._api.next_request(time.monotonic() + seconds)
+        except RequestTimeout:
             failure = self._failure("Sandbox.Timedout", f"timed out after {seconds:.2f} seconds")
-            self.end()
+            self.close()
             raise failure from None
-        except EnvironmentEnded:
-            raise self._failure("Runtime.ExitError", f"did not answer: {self._how_it_ended()}") from None
-        if request.path == f"{PREFIX}/invocation/{request_id}/response":
+        except EnvironmentExited:
+            raise self._failure("Runtime.ExitError", f"did not answer: {self._exit_description()}") from None
+        if request.path == f"{PATH_PREFIX}/invocation/{request_id}/response":
             if len(request.body) > limit:
-                self._api.answer(413)
+                self._api.respond(413)
                 what = f"answered with {len(request.body)} bytes, more than Lambda takes"
                 failure = self._failure("Function.ResponseSizeTooLarge", what)
-                self.end()
+                self.close()
                 raise failure
-            self._settle()
+            self._freeze()
             return request.body
-        self._settle()
-        raise FunctionFailed(*_reported(request))
+        self._freeze()
+        raise FunctionFailed(*_parse_error(request))
 
     def is_running(self) -> bool:
         """Whether its process lives."""
         return self._process.poll() is None
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Ends the process at once, as Lambda does; it is not asked. Safe to call twice."""
-        self.stop()
-        self._close()
+        self.kill()
+        self._release()
 
-    def stop(self) -> None:
+    def kill(self) -> None:
         """Like `end`, while another thread waits for an answer of it, which then learns of it and tidies up."""
-        self._stopped = True
+        self._killed = True
         self._process.kill()
         self._process.wait()
 
-    def _settle(self) -> None:
+    def _freeze(self) -> None:
         """Takes note of what it said, and freezes it."""
-        self._api.answer(202)
+        self._api.respond(202)
         self._process.send_signal(signal.SIGSTOP)
 
     def _headers(self, request_id: str) -> dict[str, str]:
-        own, now = self._identity, time.time()
-        arn = f"arn:aws:lambda:{own.region}:{own.account_id}:function:{self._function.name}"
+        gateway, now = self._gateway_settings, time.time()
+        arn = f"arn:aws:lambda:{gateway.region}:{gateway.account_id}:function:{self._function.name}"
         return {
             "Lambda-Runtime-Aws-Request-Id": request_id,
             "Lambda-Runtime-Deadline-Ms": str(int((now + self._function.timeout) * 1000)),
@@ -164,30 +166,32 @@ class Environment:
             "Lambda-Runtime-Trace-Id": f"Root=1-{int(now):08x}-{uuid.uuid4().hex[:24]};Sampled=0",
         }
 
-    def _how_it_ended(self) -> str:
+    def _exit_description(self) -> str:
         code = self._process.wait()
-        self._close()
+        self._release()
         return f"its process ended by signal {-code}" if code < 0 else f"its process exited with status {code}"
 
-    def _failure(self, kind: str, what: str) -> FunctionFailed:
-        level = logging.INFO if self._stopped else logging.ERROR
-        log.log(level, "function %s %s", self._function.name, what)
-        return FunctionFailed(kind, f"{self._function.name} {what}")
+    def _failure(self, kind: str, problem: str) -> FunctionFailed:
+        level = logging.INFO if self._killed else logging.ERROR
+        log.log(level, "function %s %s", self._function.name, problem)
+        return FunctionFailed(kind, f"{self._function.name} {problem}")
 
-    def _close(self) -> None:
-        if self._life >= 0:
+    def _release(self) -> None:
+        if self._exit_pipe >= 0:
             self._api.close()
-            os.close(self._life)
-            self._life = -1
+            os.close(self._exit_pipe)
+            self._exit_pipe = -1
 
 
-def variables(function: FunctionDefinition, machine: Machine, runtime_api: str) -> dict[str, str]:
+def environment_variables(
+    function: FunctionDefinition, shared: SharedResources, runtime_api: str
+) -> dict[str, str]:
     """The environment of a function's processes: what Lambda sets, what the template sets, and no more.
 
     Source: "Defined runtime environment variables" in the Lambda developer guide. `PYTHONPATH` stands for the
     runtime's own directories, and `HOME` is empty, as it is there: boto3 would look there for somebody's profile.
     """
-    region, runtime = machine.identity.region, machine.runtime
+    region, runtime = shared.gateway_settings.region, shared.runtime
     return {
         "AWS_ACCESS_KEY_ID": function.name,
         "AWS_DEFAULT_REGION": region,
@@ -202,8 +206,8 @@ def variables(function: FunctionDefinition, machine: Machine, runtime_api: str) 
         "AWS_REGION": region,
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_SESSION_TOKEN": "local",
-        "HOME": str(machine.disk.home),
-        "LAMBDA_TASK_ROOT": str(machine.disk.task),
+        "HOME": str(shared.bundle.home),
+        "LAMBDA_TASK_ROOT": str(shared.bundle.task_root),
         "LANG": "en_US.UTF-8",
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "PYTHONPATH": str(runtime.packages),
@@ -214,7 +218,7 @@ def variables(function: FunctionDefinition, machine: Machine, runtime_api: str) 
     }
 
 
-def _reported(request: Request) -> tuple[str, str]:
+def _parse_error(request: Request) -> tuple[str, str]:
     """The type and the message of an error that the runtime reports."""
     try:
         error = json.loads(request.body)

@@ -7,7 +7,7 @@ import sys
 
 # Its standard input is a pipe that nobody writes to: the end of it says that the instance is gone, also by
 # SIGKILL. A function in an endless loop would notice nothing; a signal to the group needs nobody's help.
-_PROGRAM = """
+_LEADER_PROGRAM = """
 import os, signal
 while os.read(0, 64):
     pass
@@ -15,12 +15,12 @@ os.killpg(0, signal.SIGKILL)
 """
 
 
-class Keeper:
+class ProcessGroup:
     """A small process that leads the process group of all environments and takes it with it when it ends."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _PROGRAM],
+            [sys.executable, "-I", "-S", "-c", _LEADER_PROGRAM],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -29,7 +29,7 @@ class Keeper:
         )
 
     @property
-    def group(self) -> int:
+    def id(self) -> int:
         """The process group to start environments in. Ctrl-C in a terminal does not reach it."""
         return self._process.pid
 

@@ -13,16 +13,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.backend import Backend
 from local.bundle.built import BuiltStage
-from local.bundle.deployment import QUEUE_SETTING, Deployment
+from local.bundle.deployment import QUEUE_SETTING, ResolvedTemplate
 from local.bundle.errors import BundleError
-from local.bundle.service import ENVIRONMENTS, Lambda
+from local.bundle.service import DEFAULT_ENVIRONMENTS, LambdaEmulator
 from local.bundle.signing import signing_settings
 from local.gateway import GatewaySettings, Urls
 from local.queue import ensure_queue, sqs_client
 from local.settings import chat_settings, is_loopback
 
 
-class Packaged:
+class PackagedStage:
     """A built stage that is about to run. Raises BundleError where it cannot.
 
     What signs tokens is put into `shell`, so that banner, tests and functions agree on it. All its `CHAT_…`
@@ -34,47 +34,47 @@ class Packaged:
             raise BundleError(
                 "--bundle wants a store on this machine: its functions have made-up credentials, one for each."
             )
-        self._built = BuiltStage.open(directory)
-        shell.update(signing_settings(directory, self._built.template, shell))
+        self._stage = BuiltStage.open(directory)
+        shell.update(signing_settings(directory, self._stage.template, shell))
         self._shell = shell
-        self._deployment = Deployment(self._built, chat_settings(shell))
+        self._template = ResolvedTemplate(self._stage, chat_settings(shell))
 
     @property
     def gateway_settings(self) -> GatewaySettings:
         """Those of a gateway that serves this stage."""
-        return replace(self._deployment.identity, stage=self._deployment.stage)
+        return replace(self._template.gateway_settings, stage=self._template.stage)
 
     @contextlib.contextmanager
-    def running(
-        self, chosen: Backend, urls: Urls, environments: int | None, iam_record: Path | None
-    ) -> Iterator[Lambda]:
+    def run(
+        self, backend: Backend, urls: Urls, environments: int | None, iam_record: Path | None
+    ) -> Iterator[LambdaEmulator]:
         """The functions, on this store with the template's tables, until the context ends. Raises LocalError."""
-        chosen.configure_boto3(self._shell)
-        self._make_tables(chosen)
-        self._find_queue(chosen)
+        backend.configure_boto3(self._shell)
+        self._create_tables(backend)
+        self._configure_queue(backend)
         overrides = {name: value for name, value in self._shell.items() if name.startswith("CHAT_")}
-        functions = Lambda(
-            self._built,
-            Deployment(self._built, chat_settings(self._shell)),  # now that the queue is known
+        functions = LambdaEmulator(
+            self._stage,
+            ResolvedTemplate(self._stage, chat_settings(self._shell)),  # now that the queue is known
             overrides,
-            store_url=chosen.url,
+            store_url=backend.url,
             management_url=urls.management_url,
-            environments=environments or ENVIRONMENTS,
+            environments=environments or DEFAULT_ENVIRONMENTS,
             iam_record=iam_record,
         )
         with functions:
             yield functions
 
-    def _find_queue(self, chosen: Backend) -> None:
+    def _configure_queue(self, backend: Backend) -> None:
         """Put the queue into the shell; none where a store that was named by its URL has no queues."""
         if QUEUE_SETTING not in self._shell:
             try:
-                self._shell[QUEUE_SETTING] = ensure_queue(sqs_client(chosen.url))
+                self._shell[QUEUE_SETTING] = ensure_queue(sqs_client(backend.url))
             except (BotoCoreError, ClientError):
                 self._shell[QUEUE_SETTING] = ""
 
-    def _make_tables(self, chosen: Backend) -> None:
+    def _create_tables(self, backend: Backend) -> None:
         with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as definition:
-            json.dump(self._deployment.tables(), definition)
+            json.dump(self._template.tables(), definition)
             definition.flush()
-            replace(chosen, table_definition=Path(definition.name)).prepare(self._shell)
+            replace(backend, table_definition=Path(definition.name)).prepare(self._shell)

@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from local.bundle.built import BuiltStage
-from local.bundle.deployment import QUEUE_SETTING, Deployment
-from local.bundle.disk import Disk
-from local.bundle.environment import Machine
+from local.bundle.deployment import QUEUE_SETTING, ResolvedTemplate
+from local.bundle.disk import ReadOnlyBundle
+from local.bundle.environment import SharedResources
 from local.bundle.function import Function
-from local.bundle.keeper import Keeper
-from local.bundle.output import Output
+from local.bundle.keeper import ProcessGroup
+from local.bundle.output import OutputCollector
 from local.bundle.signing import PARAMETER
 from local.gateway import Apis
 from local.iam import Guard
@@ -24,11 +24,11 @@ from local.queue import Worker, sqs_client
 
 log = logging.getLogger(__name__)
 
-ENVIRONMENTS = 4
+DEFAULT_ENVIRONMENTS = 4
 """Execution environments of one function at the same time, unless another number is asked for."""
 
 
-class Lambda:
+class LambdaEmulator:
     """The functions of a deployment, behind the guard; a context manager.
 
     `overrides` go before what the template says of the functions' variables. At the end the guard's record is
@@ -37,59 +37,61 @@ class Lambda:
 
     def __init__(
         self,
-        built: BuiltStage,
-        deployment: Deployment,
+        stage: BuiltStage,
+        template: ResolvedTemplate,
         overrides: Mapping[str, str],
         *,
         store_url: str,
         management_url: str,
-        environments: int = ENVIRONMENTS,
+        environments: int = DEFAULT_ENVIRONMENTS,
         iam_record: Path | None = None,
     ) -> None:
-        self._built = built
-        self._deployment = deployment
+        self._stage = stage
+        self._template = template
         self._overrides = overrides
         self._environments = environments
         self._iam_record = iam_record
         self._guard = Guard(
-            {name: each.statements for name, each in deployment.functions.items()},
+            {name: each.statements for name, each in template.functions.items()},
             store_url,
             management_url,
-            region=deployment.identity.region,
-            account=deployment.identity.account_id,
-            api=deployment.identity.websocket_api_id,
+            region=template.gateway_settings.region,
+            account=template.gateway_settings.account_id,
+            api=template.gateway_settings.websocket_api_id,
         )
-        self._ending = contextlib.ExitStack()
+        self._resources = contextlib.ExitStack()
         self.functions: dict[str, Function] = {}
 
-    def __enter__(self) -> Lambda:
+    def __enter__(self) -> LambdaEmulator:
         with contextlib.ExitStack() as stack:
-            disk = stack.enter_context(Disk(self._built.bundle))
-            stack.callback(self._look_at_the_disk, disk)
+            bundle = stack.enter_context(ReadOnlyBundle(self._stage.bundle))
+            stack.callback(self._report_changes, bundle)
             self._guard.start()
-            stack.callback(self._end_guard)
-            output = Output(sys.stderr)
+            stack.callback(self._stop_guard)
+            output = OutputCollector(sys.stderr)
             stack.callback(output.stop)
-            keeper = Keeper()
-            stack.callback(keeper.stop)
-            machine = Machine(self._built.runtime, disk, keeper, output, self._deployment.identity)
-            for name, definition in self._deployment.functions.items():
-                given = replace(definition, variables=self._variables(definition.variables))
-                self.functions[name] = Function(given, machine, self._environments)
+            process_group = ProcessGroup()
+            stack.callback(process_group.stop)
+            shared = SharedResources(
+                self._stage.runtime, bundle, process_group, output, self._template.gateway_settings
+            )
+            for name, definition in self._template.functions.items():
+                configured = replace(definition, variables=self._environment_variables(definition.variables))
+                self.functions[name] = Function(configured, shared, self._environments)
                 stack.callback(self.functions[name].close)
-            self._ending = stack.pop_all()
+            self._resources = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ending.close()
+        self._resources.close()
 
     def apis(self) -> Apis:
         """The APIs of the template, with these functions behind them."""
-        return self._deployment.apis(self.functions)
+        return self._template.apis(self.functions)
 
     def scheduled(self) -> Function:
         """The function that runs on a schedule."""
-        return self.functions[self._deployment.scheduled()]
+        return self.functions[self._template.scheduled()]
 
     def worker(self) -> contextlib.AbstractContextManager[object]:
         """What does the long work while it is entered, if there is a queue for it.
@@ -99,26 +101,26 @@ class Lambda:
         url = self._overrides.get(QUEUE_SETTING)
         if not url:
             return contextlib.nullcontext()
-        name = self._deployment.worker()
+        name = self._template.worker()
         return Worker(self.functions[name], sqs_client(self._guard.queues_url, key_id=name), url)
 
-    def _variables(self, own: Mapping[str, str]) -> dict[str, str]:
+    def _environment_variables(self, declared: Mapping[str, str]) -> dict[str, str]:
         """A function's variables: the template's, the overrides, and where the guard is."""
         return {
-            **{name: value for name, value in own.items() if name != PARAMETER},
+            **{name: value for name, value in declared.items() if name != PARAMETER},
             **self._overrides,
             "CHAT_MANAGEMENT_ENDPOINT": self._guard.management_url,
             "AWS_ENDPOINT_URL_DYNAMODB": self._guard.store_url,
             "AWS_ENDPOINT_URL_SQS": self._guard.queues_url,
         }
 
-    def _end_guard(self) -> None:
+    def _stop_guard(self) -> None:
         self._guard.stop()
         for each in self._guard.denied():
             log.error("the policy of %s does not allow %s on %s", each.function, each.action, each.resource)
         if self._iam_record is not None:
             self._iam_record.write_text(json.dumps(self._guard.record(), indent=1), encoding="utf-8")
 
-    def _look_at_the_disk(self, disk: Disk) -> None:
-        for name in disk.changes():
+    def _report_changes(self, bundle: ReadOnlyBundle) -> None:
+        for name in bundle.changes():
             log.error("a function wrote to %s, which nobody can on Lambda", name)

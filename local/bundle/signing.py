@@ -19,8 +19,8 @@ from local.bundle.errors import BundleError
 
 SECRET = "CHAT_JWT_SECRET"  # noqa: S105  (the name of a variable)
 PARAMETER = "CHAT_JWT_SECRET_PARAMETER"
-_CLAIMS = ("CHAT_JWT_ISSUER", "CHAT_JWT_AUDIENCE")
-_FILE = "jwt-secret"
+_CLAIM_SETTINGS = ("CHAT_JWT_ISSUER", "CHAT_JWT_AUDIENCE")
+_SECRET_FILE = "jwt-secret"
 
 
 def signing_settings(directory: Path, template: Mapping[str, Any], shell: Mapping[str, str]) -> dict[str, str]:
@@ -28,22 +28,22 @@ def signing_settings(directory: Path, template: Mapping[str, Any], shell: Mappin
 
     Raises BundleError where there is no secret and none can be kept.
     """
-    claims = {name: value for name, value in _variables(template).items() if name in _CLAIMS}
-    given = {name: shell[name] for name in (SECRET, *_CLAIMS) if name in shell}
-    secret = {} if SECRET in given else {SECRET: _kept(directory / _FILE)}
-    return {**claims, **secret, **given}
+    claims = {name: value for name, value in _environment_variables(template).items() if name in _CLAIM_SETTINGS}
+    overrides = {name: shell[name] for name in (SECRET, *_CLAIM_SETTINGS) if name in shell}
+    secret = {} if SECRET in overrides else {SECRET: _load_or_create_secret(directory / _SECRET_FILE)}
+    return {**claims, **secret, **overrides}
 
 
-def _variables(template: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _environment_variables(template: Mapping[str, Any]) -> dict[str, Any]:
+    variables: dict[str, Any] = {}
     shared = template.get("Globals", {}).get("Function", {})
     for properties in (shared, *(each["Properties"] for each in template["Resources"].values())):
         environment = properties.get("Environment", {})
-        found |= environment.get("Variables", {})
-    return found
+        variables |= environment.get("Variables", {})
+    return variables
 
 
-def _kept(path: Path) -> str:
+def _load_or_create_secret(path: Path) -> str:
     """The secret in a file, made if need be; whoever makes it at the same time gets the same."""
     try:
         with contextlib.suppress(FileNotFoundError):

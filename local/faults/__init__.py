@@ -12,19 +12,19 @@ from local.faults.client import DynamoClient, Layer
 from local.faults.clock import Clock, MonotonicClock, VirtualClock
 from local.faults.errors import Crash, is_conflict
 from local.faults.faulty import FaultyClient
-from local.faults.plans import Fault, Plan, never
-from local.faults.recording import Entry, Journal, RecordingClient
-from local.faults.region import NO_LATENCY, USUAL_LATENCY, Latency, RegionClient, seeded_visibility
+from local.faults.plans import Fault, Plan, no_faults
+from local.faults.recording import CallRecord, Journal, RecordingClient
+from local.faults.region import NO_LATENCY, TYPICAL_LATENCY, Latency, RegionClient, seeded_visibility
 from local.faults.windows import TransactionWindows
 
 __all__ = [
     "NO_LATENCY",
-    "USUAL_LATENCY",
+    "TYPICAL_LATENCY",
     "Call",
+    "CallRecord",
     "Clock",
     "Crash",
     "DynamoClient",
-    "Entry",
     "Fault",
     "FaultyClient",
     "ItemKey",
@@ -37,21 +37,21 @@ __all__ = [
     "RegionClient",
     "TransactionWindows",
     "VirtualClock",
-    "in_front_of",
     "is_conflict",
-    "never",
+    "no_faults",
     "seeded_visibility",
+    "wrap_engine",
 ]
 
 
-def in_front_of(
+def wrap_engine(
     engine: DynamoClient,
     *,
     seed: int = 0,
-    latency: Latency = USUAL_LATENCY,
-    half_visible: float = 0.5,
+    latency: Latency = TYPICAL_LATENCY,
+    fractured_reads: float = 0.5,
     windows: TransactionWindows | None = None,
-    plan: Plan = never,
+    plan: Plan = no_faults,
     journal: Journal | None = None,
     clock: Clock | None = None,
 ) -> DynamoClient:
@@ -66,7 +66,7 @@ def in_front_of(
         seed=seed,
         latency=latency,
         windows=windows,
-        shows_old=seeded_visibility(seed, half_visible) if half_visible > 0 else None,
+        shows_old=seeded_visibility(seed, fractured_reads) if fractured_reads > 0 else None,
         clock=clock,
     )
     faulty = FaultyClient(region, plan)

@@ -72,7 +72,7 @@ class Call:
             return frozenset({self.arguments["TableName"]})
         return frozenset(key.table for key in self.keys)
 
-    def having(self, **arguments: Any) -> "Call":
+    def with_arguments(self, **arguments: Any) -> "Call":
         """The same call with some arguments replaced; the value ``None`` removes an argument."""
         merged = {**self.arguments, **arguments}
         return replace(self, arguments={name: value for name, value in merged.items() if value is not None})

@@ -12,15 +12,15 @@ from typing import TypeVar
 Choice = TypeVar("Choice")
 
 
-def chance(seed: int, *about: object) -> float:
+def seeded_fraction(seed: int, *subject: object) -> float:
     """A number in [0, 1), evenly spread over different values of ``about``."""
-    digest = hashlib.blake2b(repr((seed, about)).encode(), digest_size=7).digest()
+    digest = hashlib.blake2b(repr((seed, subject)).encode(), digest_size=7).digest()
     # 53 of the 56 bits: all that a float holds, so the result can never round up to 1.
     return (int.from_bytes(digest) >> 3) / 2**53
 
 
-def pick(options: Sequence[Choice], seed: int, *about: object) -> Choice:
+def seeded_choice(options: Sequence[Choice], seed: int, *subject: object) -> Choice:
     """One of ``options``, each equally likely; ValueError if there is none."""
     if not options:
         raise ValueError("there is nothing to pick from")
-    return options[int(chance(seed, *about) * len(options))]
+    return options[int(seeded_fraction(seed, *subject) * len(options))]

@@ -72,35 +72,35 @@ class Layer:
 
     def get_item(self, **arguments: Any) -> Any:
         """See ``DynamoClient.get_item``."""
-        return self._enter("get_item", arguments)
+        return self._dispatch("get_item", arguments)
 
     def put_item(self, **arguments: Any) -> Any:
         """See ``DynamoClient.put_item``."""
-        return self._enter("put_item", arguments)
+        return self._dispatch("put_item", arguments)
 
     def update_item(self, **arguments: Any) -> Any:
         """See ``DynamoClient.update_item``."""
-        return self._enter("update_item", arguments)
+        return self._dispatch("update_item", arguments)
 
     def delete_item(self, **arguments: Any) -> Any:
         """See ``DynamoClient.delete_item``."""
-        return self._enter("delete_item", arguments)
+        return self._dispatch("delete_item", arguments)
 
     def query(self, **arguments: Any) -> Any:
         """See ``DynamoClient.query``."""
-        return self._enter("query", arguments)
+        return self._dispatch("query", arguments)
 
     def batch_get_item(self, **arguments: Any) -> Any:
         """See ``DynamoClient.batch_get_item``."""
-        return self._enter("batch_get_item", arguments)
+        return self._dispatch("batch_get_item", arguments)
 
     def batch_write_item(self, **arguments: Any) -> Any:
         """See ``DynamoClient.batch_write_item``."""
-        return self._enter("batch_write_item", arguments)
+        return self._dispatch("batch_write_item", arguments)
 
     def transact_write_items(self, **arguments: Any) -> Any:
         """See ``DynamoClient.transact_write_items``."""
-        return self._enter("transact_write_items", arguments)
+        return self._dispatch("transact_write_items", arguments)
 
-    def _enter(self, operation: str, arguments: dict[str, Any]) -> Any:
+    def _dispatch(self, operation: str, arguments: dict[str, Any]) -> Any:
         return self.call(Call(next(self._numbers), operation, arguments))

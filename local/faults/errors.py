@@ -13,15 +13,15 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeou
 
 from local.faults.calls import Call
 
-_CONFLICT = "Transaction is ongoing for the item"
-_TABLE_THROUGHPUT = (
+_CONFLICT_MESSAGE = "Transaction is ongoing for the item"
+_THROUGHPUT_MESSAGE = (
     "The level of configured provisioned throughput for the table was exceeded. "
     "Consider increasing your provisioning level with the UpdateTable API."
 )
-_RATE_TOO_HIGH = "Throughput exceeds the current capacity of your table or index."
+_RATE_MESSAGE = "Throughput exceeds the current capacity of your table or index."
 # The service model spells this member with a capital in these two shapes only.
 _CAPITAL_MESSAGE = frozenset({"TransactionCanceledException", "TransactionInProgressException"})
-_REASON_OF_THROTTLE = {
+_THROTTLING_REASONS = {
     "ProvisionedThroughputExceededException": "ProvisionedThroughputExceeded",
     "ThrottlingException": "ThrottlingError",
 }
@@ -36,7 +36,7 @@ class Crash(BaseException):
 
 def transaction_conflict(client: object, call: Call) -> ClientError:
     """What a single write gets whose item is part of a running transaction."""
-    return _client_error(client, call, "TransactionConflictException", _CONFLICT)
+    return _client_error(client, call, "TransactionConflictException", _CONFLICT_MESSAGE)
 
 
 def transaction_in_progress(client: object, call: Call) -> ClientError:
@@ -47,7 +47,7 @@ def transaction_in_progress(client: object, call: Call) -> ClientError:
 
 def cancelled_by_conflict(client: object, call: Call, positions: frozenset[int]) -> ClientError:
     """What a transaction gets when its actions at ``positions`` (from 0) name items of a running one."""
-    reason = {"Code": "TransactionConflict", "Message": _CONFLICT}
+    reason = {"Code": "TransactionConflict", "Message": _CONFLICT_MESSAGE}
     return _cancelled(client, call, dict.fromkeys(positions, reason))
 
 
@@ -56,10 +56,10 @@ def throttled(client: object, call: Call, code: str) -> ClientError:
 
     A transaction names the first action as the throttled one.
     """
-    message = _TABLE_THROUGHPUT if code == "ProvisionedThroughputExceededException" else _RATE_TOO_HIGH
+    message = _THROUGHPUT_MESSAGE if code == "ProvisionedThroughputExceededException" else _RATE_MESSAGE
     if call.operation != "transact_write_items":
         return _client_error(client, call, code, message)
-    return _cancelled(client, call, {0: {"Code": _REASON_OF_THROTTLE[code], "Message": message}})
+    return _cancelled(client, call, {0: {"Code": _THROTTLING_REASONS[code], "Message": message}})
 
 
 def internal_error(client: object, call: Call) -> ClientError:
@@ -96,10 +96,10 @@ def is_conflict(error: BaseException) -> bool:
 
 def _cancelled(client: object, call: Call, reasons: Mapping[int, Mapping[str, Any]]) -> ClientError:
     """A cancelled transaction; every action without a reason of its own gets the code ``None``."""
-    listed = [dict(reasons.get(at, {"Code": "None"})) for at in range(len(call.keys))]
-    codes = ", ".join(reason["Code"] for reason in listed)
+    ordered = [dict(reasons.get(at, {"Code": "None"})) for at in range(len(call.keys))]
+    codes = ", ".join(reason["Code"] for reason in ordered)
     message = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]"
-    return _client_error(client, call, "TransactionCanceledException", message, CancellationReasons=listed)
+    return _client_error(client, call, "TransactionCanceledException", message, CancellationReasons=ordered)
 
 
 def _client_error(
@@ -112,8 +112,8 @@ def _client_error(
         **members,
     }
     operation_name = "".join(word.capitalize() for word in call.operation.split("_"))
-    known = getattr(client, "exceptions", None)
-    error_class: type[ClientError] = known.from_code(code) if known is not None else ClientError
+    exceptions = getattr(client, "exceptions", None)
+    error_class: type[ClientError] = exceptions.from_code(code) if exceptions is not None else ClientError
     return error_class(response, operation_name)  # type: ignore[arg-type]  # a stricter TypedDict in the stubs
 
 

@@ -15,10 +15,10 @@ from local.faults.calls import ItemKey
 _NAME = r"(?P<name>#?\w+)"
 _COMPARISON = re.compile(rf"{_NAME}\s*(?P<operator><=|>=|=|<|>)\s*(?P<low>:\w+)")
 _BETWEEN = re.compile(rf"{_NAME}\s+BETWEEN\s+(?P<low>:\w+)\s+AND\s+(?P<high>:\w+)", re.IGNORECASE)
-_BEGINS = re.compile(rf"begins_with\s*\(\s*{_NAME}\s*,\s*(?P<low>:\w+)\s*\)", re.IGNORECASE)
+_BEGINS_WITH = re.compile(rf"begins_with\s*\(\s*{_NAME}\s*,\s*(?P<low>:\w+)\s*\)", re.IGNORECASE)
 _AND = re.compile(r"\s+AND\s+", re.IGNORECASE)
 
-_TESTS: dict[str, Callable[[str, str, str], bool]] = {
+_OPERATORS: dict[str, Callable[[str, str, str], bool]] = {
     "=": lambda sk, low, high: sk == low,
     "<": lambda sk, low, high: sk < low,
     "<=": lambda sk, low, high: sk <= low,
@@ -44,7 +44,9 @@ class KeyRange:
     high: str = ""
 
     def __contains__(self, key: ItemKey) -> bool:
-        return (key.table, key.pk) == (self.table, self.pk) and _TESTS[self.operator](key.sk, self.low, self.high)
+        return (key.table, key.pk) == (self.table, self.pk) and _OPERATORS[self.operator](
+            key.sk, self.low, self.high
+        )
 
 
 def key_range(arguments: Mapping[str, Any]) -> KeyRange:
@@ -54,14 +56,14 @@ def key_range(arguments: Mapping[str, Any]) -> KeyRange:
         raise ValueError("a query needs a KeyConditionExpression (the old KeyConditions are not understood)")
     values = {name: value.get("S") for name, value in arguments.get("ExpressionAttributeValues", {}).items()}
     names = arguments.get("ExpressionAttributeNames", {})
-    found: dict[str, tuple[str, str, str]] = {}
+    conditions: dict[str, tuple[str, str, str]] = {}
     for match, operator in _terms(expression):
         name = names.get(match["name"], match["name"])
         low, high = (values.get(match.groupdict().get(bound)) or "" for bound in ("low", "high"))
-        found[name] = (operator, low, high)
-    if "pk" not in found or found["pk"][0] != "=" or not found.keys() <= {"pk", "sk"}:
+        conditions[name] = (operator, low, high)
+    if "pk" not in conditions or conditions["pk"][0] != "=" or not conditions.keys() <= {"pk", "sk"}:
         raise ValueError(f"not a condition on pk and sk: {expression}")
-    return KeyRange(arguments["TableName"], found["pk"][1], *found.get("sk", ("any", "", "")))
+    return KeyRange(arguments["TableName"], conditions["pk"][1], *conditions.get("sk", ("any", "", "")))
 
 
 def attribute_names(arguments: Mapping[str, Any]) -> list[str] | None:
@@ -73,10 +75,10 @@ def attribute_names(arguments: Mapping[str, Any]) -> list[str] | None:
     if expression is None:
         return None
     names = arguments.get("ExpressionAttributeNames", {})
-    asked = [part.strip() for part in expression.split(",")]
-    if any(not re.fullmatch(r"#?\w+", part) for part in asked):
+    paths = [part.strip() for part in expression.split(",")]
+    if any(not re.fullmatch(r"#?\w+", part) for part in paths):
         raise ValueError(f"only top-level attributes are understood in a projection: {expression}")
-    return [names.get(part, part) for part in asked]
+    return [names.get(part, part) for part in paths]
 
 
 def without_projection(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,17 +96,17 @@ def _terms(expression: str) -> list[tuple[re.Match[str], str]]:
         match, operator = _first_term(rest, expression)
         terms.append((match, operator))
         rest = rest[match.end() :]
-        joint = _AND.match(rest)
-        if bool(rest) != bool(joint):
+        conjunction = _AND.match(rest)
+        if bool(rest) != bool(conjunction):
             raise ValueError(f"not a key condition: {expression}")
-        rest = rest[joint.end() :] if joint else ""
+        rest = rest[conjunction.end() :] if conjunction else ""
     return terms
 
 
 def _first_term(rest: str, expression: str) -> tuple[re.Match[str], str]:
     if match := _BETWEEN.match(rest):
         return match, "between"
-    if match := _BEGINS.match(rest):
+    if match := _BEGINS_WITH.match(rest):
         return match, "begins_with"
     if match := _COMPARISON.match(rest):
         return match, match["operator"]

@@ -9,7 +9,7 @@ from local.faults.calls import Call
 from local.faults.client import DynamoClient, Layer
 from local.faults.errors import Crash, internal_error, read_timeout, throttled, unreachable
 from local.faults.partial import query_short_page, serve_part_of_batch
-from local.faults.plans import Fault, Kind, Plan
+from local.faults.plans import Fault, FaultKind, Plan
 
 
 class FaultyClient(Layer):
@@ -40,9 +40,9 @@ class FaultyClient(Layer):
         if not fault.applies_to(call.operation):
             raise ValueError(f"the plan asks for {fault.kind.name} on {call}, which cannot fail that way")
         match fault.kind:
-            case Kind.UNPROCESSED:
+            case FaultKind.UNPROCESSED:
                 return serve_part_of_batch(call, fault.keep, self.forward)
-            case Kind.SHORT_PAGE:
+            case FaultKind.SHORT_PAGE:
                 return query_short_page(call, fault.keep, self.forward)
             case _:
                 return self._fail(call, fault)
@@ -52,19 +52,19 @@ class FaultyClient(Layer):
             # If it was refused, the answer that says so is lost as well.
             with contextlib.suppress(ClientError):
                 self.forward(call)
-        if fault.kind is Kind.CRASH:
+        if fault.kind is FaultKind.CRASH:
             self._crashed = True
         raise self._error(call, fault)
 
     def _error(self, call: Call, fault: Fault) -> BaseException:
         match fault.kind:
-            case Kind.THROTTLED:
+            case FaultKind.THROTTLED:
                 return throttled(self._inner, call, fault.code)
-            case Kind.INTERNAL_ERROR:
+            case FaultKind.INTERNAL_ERROR:
                 return internal_error(self._inner, call)
-            case Kind.READ_TIMEOUT:
+            case FaultKind.READ_TIMEOUT:
                 return read_timeout(self._inner)
-            case Kind.UNREACHABLE:
+            case FaultKind.UNREACHABLE:
                 return unreachable(self._inner)
             case _:
                 return Crash(f"the process died {'after' if fault.after else 'before'} {call}")

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from local.faults.calls import Call
-from local.faults.chance import chance, pick
+from local.faults.chance import seeded_choice, seeded_fraction
 
 
-class Kind(Enum):
+class FaultKind(Enum):
     """The ways in which a call can go wrong."""
 
     THROTTLED = auto()
@@ -27,9 +27,9 @@ class Kind(Enum):
     SHORT_PAGE = auto()
 
 
-_ONLY_FOR = {
-    Kind.UNPROCESSED: frozenset({"batch_get_item", "batch_write_item"}),
-    Kind.SHORT_PAGE: frozenset({"query"}),
+_APPLICABLE_OPERATIONS = {
+    FaultKind.UNPROCESSED: frozenset({"batch_get_item", "batch_write_item"}),
+    FaultKind.SHORT_PAGE: frozenset({"query"}),
 }
 
 
@@ -41,30 +41,30 @@ class Fault:
     how many requests of a batch, or items of a page, are still served.
     """
 
-    kind: Kind
+    kind: FaultKind
     after: bool = False
     code: str = "ProvisionedThroughputExceededException"
     keep: int = 1
 
     def applies_to(self, operation: str) -> bool:
         """Whether the operation can fail in this way at all."""
-        return operation in _ONLY_FOR.get(self.kind, {operation})
+        return operation in _APPLICABLE_OPERATIONS.get(self.kind, {operation})
 
 
 Plan = Callable[[Call], Fault | None]
 
-THROTTLED = Fault(Kind.THROTTLED)
+THROTTLED = Fault(FaultKind.THROTTLED)
 """ProvisionedThroughputExceededException; a transaction is cancelled for that reason."""
-RATE_EXCEEDED = Fault(Kind.THROTTLED, code="ThrottlingException")
+RATE_EXCEEDED = Fault(FaultKind.THROTTLED, code="ThrottlingException")
 """ThrottlingException; a transaction is cancelled with ThrottlingError."""
-INTERNAL_ERROR_BEFORE = Fault(Kind.INTERNAL_ERROR)
-INTERNAL_ERROR_AFTER = Fault(Kind.INTERNAL_ERROR, after=True)
-READ_TIMEOUT_BEFORE = Fault(Kind.READ_TIMEOUT)
-READ_TIMEOUT_AFTER = Fault(Kind.READ_TIMEOUT, after=True)
-UNREACHABLE = Fault(Kind.UNREACHABLE)
+INTERNAL_ERROR_BEFORE = Fault(FaultKind.INTERNAL_ERROR)
+INTERNAL_ERROR_AFTER = Fault(FaultKind.INTERNAL_ERROR, after=True)
+READ_TIMEOUT_BEFORE = Fault(FaultKind.READ_TIMEOUT)
+READ_TIMEOUT_AFTER = Fault(FaultKind.READ_TIMEOUT, after=True)
+UNREACHABLE = Fault(FaultKind.UNREACHABLE)
 """EndpointConnectionError: nothing was sent."""
-CRASH_BEFORE = Fault(Kind.CRASH)
-CRASH_AFTER = Fault(Kind.CRASH, after=True)
+CRASH_BEFORE = Fault(FaultKind.CRASH)
+CRASH_AFTER = Fault(FaultKind.CRASH, after=True)
 
 
 def unprocessed(keep: int = 1) -> Fault:
@@ -74,7 +74,7 @@ def unprocessed(keep: int = 1) -> Fault:
     """
     if keep < 1:
         raise ValueError("a batch of which nothing was processed is an error (use THROTTLED), not an answer")
-    return Fault(Kind.UNPROCESSED, keep=keep)
+    return Fault(FaultKind.UNPROCESSED, keep=keep)
 
 
 def short_page(keep: int = 1) -> Fault:
@@ -85,10 +85,10 @@ def short_page(keep: int = 1) -> Fault:
     """
     if keep < 0:
         raise ValueError(f"a page cannot hold {keep} items")
-    return Fault(Kind.SHORT_PAGE, keep=keep)
+    return Fault(FaultKind.SHORT_PAGE, keep=keep)
 
 
-def never(call: Call) -> Fault | None:
+def no_faults(call: Call) -> Fault | None:
     """The plan without faults."""
     return None
 
@@ -98,25 +98,25 @@ def nth(n: int, fault: Fault, *operations: str) -> Plan:
     counter = itertools.count(1)
 
     def plan(call: Call) -> Fault | None:
-        return fault if _is_one_of(call, operations) and next(counter) == n else None
+        return fault if _matches(call, operations) and next(counter) == n else None
 
     return plan
 
 
 def always(fault: Fault, *operations: str) -> Plan:
     """Fail every call, or every call of ``operations`` if any are named."""
-    return lambda call: fault if _is_one_of(call, operations) else None
+    return lambda call: fault if _matches(call, operations) else None
 
 
-def sometimes(probability: float, faults: Sequence[Fault], *operations: str, seed: int) -> Plan:
+def at_random(probability: float, faults: Sequence[Fault], *operations: str, seed: int) -> Plan:
     """Fail calls by seeded chance, each with one of those ``faults`` that its operation can suffer."""
 
     def plan(call: Call) -> Fault | None:
         possible = [fault for fault in faults if fault.applies_to(call.operation)]
-        if not possible or not _is_one_of(call, operations):
+        if not possible or not _matches(call, operations):
             return None
-        unlucky = chance(seed, "fault", call.number) < probability
-        return pick(possible, seed, "which fault", call.number) if unlucky else None
+        fails = seeded_fraction(seed, "fault", call.number) < probability
+        return seeded_choice(possible, seed, "which fault", call.number) if fails else None
 
     return plan
 
@@ -125,11 +125,11 @@ def first_of(*plans: Plan) -> Plan:
     """Follow the first plan that has a fault for the call; every plan is shown every call, to count it."""
 
     def plan(call: Call) -> Fault | None:
-        found = [fault for each in plans if (fault := each(call)) is not None]
-        return found[0] if found else None
+        faults = [fault for each in plans if (fault := each(call)) is not None]
+        return faults[0] if faults else None
 
     return plan
 
 
-def _is_one_of(call: Call, operations: tuple[str, ...]) -> bool:
+def _matches(call: Call, operations: tuple[str, ...]) -> bool:
     return not operations or call.operation in operations

@@ -13,7 +13,7 @@ from local.faults.clock import Clock, MonotonicClock
 
 
 @dataclass(frozen=True)
-class Entry:
+class CallRecord:
     """One finished call.
 
     ``outcome`` is ``"ok"``, a DynamoDB error code, or the name of another exception. ``started`` and
@@ -26,8 +26,8 @@ class Entry:
     outcome: str
     started: float
     ended: float
-    begin: int
-    end: int
+    started_order: int
+    ended_order: int
 
     @property
     def operation(self) -> str:
@@ -52,15 +52,15 @@ class Journal:
         self._clock = clock or MonotonicClock()
         self._lock = threading.Lock()
         self._ticks = 0
-        self._entries: list[Entry] = []
+        self._entries: list[CallRecord] = []
 
-    def stamp(self) -> tuple[int, float]:
+    def next_stamp(self) -> tuple[int, float]:
         """The next number in the order of events, and the time."""
         with self._lock:
             self._ticks += 1
             return self._ticks, self._clock.now()
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: CallRecord) -> None:
         """Write down a finished call."""
         with self._lock:
             self._entries.append(entry)
@@ -70,7 +70,7 @@ class Journal:
         with self._lock:
             self._entries.clear()
 
-    def entries(self, *operations: str, table: str | None = None) -> list[Entry]:
+    def entries(self, *operations: str, table: str | None = None) -> list[CallRecord]:
         """The calls so far: all, or those of some operations, or those that touched a table."""
         with self._lock:
             return [
@@ -95,9 +95,9 @@ class Journal:
         """
         depth, last_end = 0, 0
         # Taking the call that ends earliest leaves most room for others: the classic longest chain.
-        for entry in sorted(self.entries(*operations), key=lambda entry: entry.end):
-            if entry.begin > last_end:
-                depth, last_end = depth + 1, entry.end
+        for entry in sorted(self.entries(*operations), key=lambda entry: entry.ended_order):
+            if entry.started_order > last_end:
+                depth, last_end = depth + 1, entry.ended_order
         return depth
 
 
@@ -110,20 +110,20 @@ class RecordingClient(Layer):
 
     def call(self, call: Call) -> Any:
         """Carry out the call and note when, on what and how it ended."""
-        begin, started = self._journal.stamp()
+        begin, started = self._journal.next_stamp()
         outcome = "ok"
         try:
             return self.forward(call)
         except BaseException as error:
-            outcome = _code(error)
+            outcome = _outcome(error)
             raise
         finally:
-            end, ended = self._journal.stamp()
+            end, ended = self._journal.next_stamp()
             thread = threading.current_thread().name
-            self._journal.add(Entry(call, thread, outcome, started, ended, begin, end))
+            self._journal.add(CallRecord(call, thread, outcome, started, ended, begin, end))
 
 
-def _code(error: BaseException) -> str:
+def _outcome(error: BaseException) -> str:
     if isinstance(error, ClientError):
         return str(error.response["Error"]["Code"])
     return type(error).__name__

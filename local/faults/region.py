@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.faults.calls import Call, ItemKey, batch_write_key, item_key
-from local.faults.chance import chance
+from local.faults.chance import seeded_fraction
 from local.faults.client import DynamoClient, Layer
 from local.faults.clock import Clock, MonotonicClock
 from local.faults.errors import (
@@ -49,10 +49,10 @@ class Latency:
     def seconds(self, call: Call, seed: int) -> float:
         """The duration of this call."""
         base = self.transaction if call.operation == "transact_write_items" else self.call
-        return base * (1 + self.jitter * (2 * chance(seed, "latency", call.number) - 1))
+        return base * (1 + self.jitter * (2 * seeded_fraction(seed, "latency", call.number) - 1))
 
 
-USUAL_LATENCY = Latency()
+TYPICAL_LATENCY = Latency()
 """What a quiet region takes: 4 ms a call, 10 ms a transaction."""
 
 NO_LATENCY = Latency(0.0, 0.0)
@@ -61,7 +61,7 @@ NO_LATENCY = Latency(0.0, 0.0)
 
 def seeded_visibility(seed: int, probability: float) -> ShowsOld:
     """Each item of a running transaction is shown old with this probability, anew at each read."""
-    return lambda call, key: chance(seed, "old", call.number, key) < probability
+    return lambda call, key: seeded_fraction(seed, "old", call.number, key) < probability
 
 
 class RegionClient(Layer):
@@ -76,7 +76,7 @@ class RegionClient(Layer):
         engine: DynamoClient,
         *,
         seed: int = 0,
-        latency: Latency = USUAL_LATENCY,
+        latency: Latency = TYPICAL_LATENCY,
         windows: TransactionWindows | None = None,
         shows_old: ShowsOld | None = None,
         clock: Clock | None = None,
@@ -113,15 +113,15 @@ class RegionClient(Layer):
                 raise transaction_in_progress(self._inner, call) from None
         try:
             with self._duration(call):
-                return self._effect(call, transaction)
+                return self._apply(call, transaction)
         finally:
             self._windows.close(transaction)
 
-    def _effect(self, call: Call, transaction: RunningTransaction) -> Any:
-        self._windows.await_single_writes(transaction)
+    def _apply(self, call: Call, transaction: RunningTransaction) -> Any:
+        self._windows.wait_for_single_writes(transaction)
         if self._shows_old is not None:
             # Before the effect, so that whoever reads the new state finds the images to be settled.
-            self._windows.show(transaction, self._current(call.written))
+            self._windows.record_old_images(transaction, self._read_current(call.written))
         return self.forward(call)
 
     def _single_write(self, call: Call) -> Any:
@@ -134,51 +134,55 @@ class RegionClient(Layer):
 
     def _batch_write(self, call: Call) -> Any:
         with self._duration(call):
-            return self._write_what_is_free(call)
+            return self._write_free_items(call)
 
-    def _write_what_is_free(self, call: Call) -> Any:
+    def _write_free_items(self, call: Call) -> Any:
         """Requests on held items come back unprocessed: BatchWriteItem has no error for a conflict."""
         try:
             with self._windows.single_write(call.keys):
                 return self.forward(call)
         except ItemsHeldError as held:
-            free, refused = _split(call.arguments["RequestItems"], held.keys)
-        answer = self._write_what_is_free(call.having(RequestItems=free)) if free else unprocessed_items(call, {})
-        for table, requests in refused.items():
-            answer["UnprocessedItems"].setdefault(table, []).extend(requests)
-        return answer
+            free_requests, held_requests = _split(call.arguments["RequestItems"], held.keys)
+        response = (
+            self._write_free_items(call.with_arguments(RequestItems=free_requests))
+            if free_requests
+            else unprocessed_items(call, {})
+        )
+        for table, requests in held_requests.items():
+            response["UnprocessedItems"].setdefault(table, []).extend(requests)
+        return response
 
     def _read(self, call: Call) -> Any:
         with self._duration(call):
             # An index is eventually consistent in any case; nothing follows from what it shows.
             if call.operation == "get_item" or "IndexName" in call.arguments:
-                answer = self.forward(call)
-                self._windows.settle(call.keys)
-                return answer
+                response = self.forward(call)
+                self._windows.mark_new_visible(call.keys)
+                return response
             return self._read_committed(call)
 
     def _read_committed(self, call: Call) -> Any:
-        wanted = key_range(call.arguments) if call.operation == "query" else frozenset(call.keys)
-        images = self._windows.old_images(wanted.__contains__, lambda key: self._is_shown_old(call, key))
+        requested = key_range(call.arguments) if call.operation == "query" else frozenset(call.keys)
+        images = self._windows.old_images(requested.__contains__, lambda key: self._shows_old_image(call, key))
         if not images:
             return self.forward(call)
         patched = patched_query if call.operation == "query" else patched_batch_get
         return patched(call, images, self.forward)
 
-    def _is_shown_old(self, call: Call, key: ItemKey) -> bool:
+    def _shows_old_image(self, call: Call, key: ItemKey) -> bool:
         return self._shows_old is not None and can_be_patched(call) and self._shows_old(call, key)
 
-    def _current(self, keys: frozenset[ItemKey]) -> dict[ItemKey, Image]:
+    def _read_current(self, keys: frozenset[ItemKey]) -> dict[ItemKey, Image]:
         """The items as they are, straight from the engine."""
         images: dict[ItemKey, Image] = dict.fromkeys(sorted(keys))
-        wanted: dict[str, Any] = {}
+        pending: dict[str, Any] = {}
         for key in sorted(keys):
-            wanted.setdefault(key.table, {"Keys": [], "ConsistentRead": True})["Keys"].append(key.attributes())
-        while wanted:
-            answer = self._inner.batch_get_item(RequestItems=wanted)
-            for table, items in answer["Responses"].items():
+            pending.setdefault(key.table, {"Keys": [], "ConsistentRead": True})["Keys"].append(key.attributes())
+        while pending:
+            response = self._inner.batch_get_item(RequestItems=pending)
+            for table, items in response["Responses"].items():
                 images.update({item_key(table, item): item for item in items})
-            wanted = answer.get("UnprocessedKeys", {})
+            pending = response.get("UnprocessedKeys", {})
         return images
 
     @contextmanager
@@ -200,7 +204,7 @@ class RegionClient(Layer):
 def _split(requests: dict[str, list[Any]], held: frozenset[ItemKey]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The requests on free items and those on held ones, each by table."""
     parts: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
-    for table, listed in requests.items():
-        for request in listed:
+    for table, table_requests in requests.items():
+        for request in table_requests:
             parts[batch_write_key(table, request) in held].setdefault(table, []).append(request)
     return parts

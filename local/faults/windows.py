@@ -42,87 +42,87 @@ class RunningTransaction:
     def __init__(self, keys: frozenset[ItemKey], token: str | None) -> None:
         self.keys = keys
         self.token = token
-        self.images: dict[ItemKey, Image] = {}
+        self.old_images: dict[ItemKey, Image] = {}
 
 
 class TransactionWindows:
     """What is running at present."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        self._condition = threading.Condition()
         self._running: list[RunningTransaction] = []
         self._taking_effect: Counter[ItemKey] = Counter()
 
     def open(self, keys: frozenset[ItemKey], token: str | None = None) -> RunningTransaction:
         """Begin a transaction on ``keys``; raises ItemsHeldError or TokenInUseError, then nothing is held."""
-        with self._changed:
+        with self._condition:
             if token is not None and any(other.token == token for other in self._running):
                 raise TokenInUseError
-            self._refuse_if_held(keys)
+            self._raise_if_held(keys)
             transaction = RunningTransaction(keys, token)
             self._running.append(transaction)
             return transaction
 
     def close(self, transaction: RunningTransaction) -> None:
         """End a transaction: its items are free and only their new state is seen."""
-        with self._changed:
+        with self._condition:
             self._running.remove(transaction)
 
     def held(self, keys: Iterable[ItemKey]) -> frozenset[ItemKey]:
         """Those of ``keys`` that are part of a running transaction."""
-        with self._changed:
+        with self._condition:
             return self._held(frozenset(keys))
 
     @contextmanager
     def single_write(self, keys: Iterable[ItemKey]) -> Iterator[None]:
         """The moment at which single writes take effect; raises ItemsHeldError instead of entering it."""
-        wanted = frozenset(keys)
-        with self._changed:
-            self._refuse_if_held(wanted)
-            self._taking_effect.update(wanted)
+        written = frozenset(keys)
+        with self._condition:
+            self._raise_if_held(written)
+            self._taking_effect.update(written)
         try:
             yield
         finally:
-            with self._changed:
-                self._taking_effect.subtract(wanted)
+            with self._condition:
+                self._taking_effect.subtract(written)
                 self._taking_effect += Counter()  # drops what is back at zero
-                self._changed.notify_all()
+                self._condition.notify_all()
 
-    def await_single_writes(self, transaction: RunningTransaction) -> None:
+    def wait_for_single_writes(self, transaction: RunningTransaction) -> None:
         """Block until no single write is taking effect on the transaction's items; no new one can begin."""
-        with self._changed:
-            self._changed.wait_for(lambda: not transaction.keys & self._taking_effect.keys())
+        with self._condition:
+            self._condition.wait_for(lambda: not transaction.keys & self._taking_effect.keys())
 
-    def show(self, transaction: RunningTransaction, images: Mapping[ItemKey, Image]) -> None:
+    def record_old_images(self, transaction: RunningTransaction, images: Mapping[ItemKey, Image]) -> None:
         """Let readers see ``images``, the state before the transaction (and after it, should it fail)."""
-        with self._changed:
-            transaction.images = dict(images)
+        with self._condition:
+            transaction.old_images = dict(images)
 
-    def settle(self, keys: Iterable[ItemKey]) -> None:
+    def mark_new_visible(self, keys: Iterable[ItemKey]) -> None:
         """Note that the new state of ``keys`` has been shown: from now on everybody sees it."""
-        with self._changed:
+        with self._condition:
             for transaction in self._running:
                 for key in keys:
-                    transaction.images.pop(key, None)
+                    transaction.old_images.pop(key, None)
 
     def old_images(
-        self, wanted: Callable[[ItemKey], bool], shows_old: Callable[[ItemKey], bool]
+        self, is_requested: Callable[[ItemKey], bool], shows_old: Callable[[ItemKey], bool]
     ) -> dict[ItemKey, Image]:
         """For one read: the wanted items that it sees as they were before a running transaction.
 
         What ``shows_old`` declines is shown new by this read and is settled by it.
         """
-        with self._changed:
-            chosen: dict[ItemKey, Image] = {}
+        with self._condition:
+            visible: dict[ItemKey, Image] = {}
             for transaction in self._running:
-                for key in [key for key in transaction.images if wanted(key)]:
+                for key in [key for key in transaction.old_images if is_requested(key)]:
                     if shows_old(key):
-                        chosen[key] = transaction.images[key]
+                        visible[key] = transaction.old_images[key]
                     else:
-                        del transaction.images[key]
-            return chosen
+                        del transaction.old_images[key]
+            return visible
 
-    def _refuse_if_held(self, keys: frozenset[ItemKey]) -> None:
+    def _raise_if_held(self, keys: frozenset[ItemKey]) -> None:
         if held := self._held(keys):
             raise ItemsHeldError(held)
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from local.bundle.built import processor
+from local.bundle.built import host_architecture
 from local.settings import ROOT
 
 BUILDING = 300.0
@@ -22,7 +22,16 @@ def built_stage(place: Path) -> Path:
     with (place / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not out.exists():  # a build that fails leaves nothing
-            command = [sys.executable, "-m", "infra", "package", "--stage", "dev", "--architecture", processor()]
+            command = [
+                sys.executable,
+                "-m",
+                "infra",
+                "package",
+                "--stage",
+                "dev",
+                "--architecture",
+                host_architecture(),
+            ]
             done = subprocess.run(
                 [*command, "--out", str(out)],
                 cwd=ROOT,

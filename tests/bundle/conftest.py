@@ -16,11 +16,11 @@ import pytest
 
 from local.bundle.built import BuiltStage, lambda_runtime
 from local.bundle.deployment import FunctionDefinition
-from local.bundle.disk import Disk
-from local.bundle.environment import Machine
+from local.bundle.disk import ReadOnlyBundle
+from local.bundle.environment import SharedResources
 from local.bundle.function import Function
-from local.bundle.keeper import Keeper
-from local.bundle.output import Output
+from local.bundle.keeper import ProcessGroup
+from local.bundle.output import OutputCollector
 from local.gateway import GatewaySettings
 from tests.bundle.build import built_stage, shared_place
 
@@ -29,7 +29,7 @@ from tests.bundle.build import built_stage, shared_place
 class Workshop:
     """Makes functions of sources; `said` is what they wrote."""
 
-    machine: Machine
+    machine: SharedResources
     said: io.StringIO
     stack: ExitStack
 
@@ -51,7 +51,7 @@ class Workshop:
             variables=variables or {},
             statements=[],
             scheduled=False,
-            takes_messages=False,
+            consumes_queue=False,
         )
         made = Function(definition, self.machine, environments)
         self.stack.callback(made.close)
@@ -67,13 +67,15 @@ def workshop(tmp_path: Path) -> Iterator[Callable[[str], Workshop]]:
             bundle = tmp_path / "toy.zip"
             with zipfile.ZipFile(bundle, "w") as archive:
                 archive.writestr("toy.py", source)
-            disk = stack.enter_context(Disk(bundle))
+            disk = stack.enter_context(ReadOnlyBundle(bundle))
             said = io.StringIO()
-            output = Output(said)
+            output = OutputCollector(said)
             stack.callback(output.stop)
-            keeper = Keeper()
+            keeper = ProcessGroup()
             stack.callback(keeper.stop)
-            return Workshop(Machine(lambda_runtime(), disk, keeper, output, GatewaySettings()), said, stack)
+            return Workshop(
+                SharedResources(lambda_runtime(), disk, keeper, output, GatewaySettings()), said, stack
+            )
 
         yield make
 

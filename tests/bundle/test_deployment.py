@@ -13,7 +13,7 @@ import pytest
 import app
 from chalicelib.settings import Settings
 from local.bundle.built import BuiltStage
-from local.bundle.deployment import Deployment
+from local.bundle.deployment import ResolvedTemplate
 from local.bundle.errors import BundleError
 from local.gateway import Apis, rest_api_from_chalice, websocket_api_from_chalice
 from local.gateway.functions import Handler
@@ -25,15 +25,15 @@ Json = dict[str, Any]
 
 
 @pytest.fixture
-def deployment(built: BuiltStage) -> Deployment:
-    return Deployment(built, SETTINGS)
+def deployment(built: BuiltStage) -> ResolvedTemplate:
+    return ResolvedTemplate(built, SETTINGS)
 
 
-def read(built: BuiltStage, template: Json) -> Deployment:
-    return Deployment(replace(built, template=template), SETTINGS)
+def read(built: BuiltStage, template: Json) -> ResolvedTemplate:
+    return ResolvedTemplate(replace(built, template=template), SETTINGS)
 
 
-def served(deployment: Deployment) -> Apis:
+def served(deployment: ResolvedTemplate) -> Apis:
     """Both APIs, with functions that return their own name."""
 
     def named(name: str) -> Handler:
@@ -42,18 +42,20 @@ def served(deployment: Deployment) -> Apis:
     return deployment.apis({name: named(name) for name in deployment.functions})
 
 
-def test_functions_have_handlers_times_and_sizes_of_their_own(deployment: Deployment) -> None:
+def test_functions_have_handlers_times_and_sizes_of_their_own(deployment: ResolvedTemplate) -> None:
     assert sorted(deployment.functions) == NAMES
     sweep, message = deployment.functions["Sweep"], deployment.functions["WebsocketMessage"]
     assert (message.handler, message.timeout, message.memory) == ("app.message", 25, 1024)
     assert message.log_settings == {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}
     assert (sweep.handler, sweep.timeout, sweep.scheduled, message.scheduled) == ("app.sweep", 120, True, False)
     assert deployment.scheduled() == "Sweep"
-    assert [each.name for each in deployment.functions.values() if each.takes_messages] == ["Worker"]
+    assert [each.name for each in deployment.functions.values() if each.consumes_queue] == ["Worker"]
     assert deployment.worker() == "Worker"
 
 
-def test_variables_are_the_shared_ones_and_their_own_with_references_resolved(deployment: Deployment) -> None:
+def test_variables_are_the_shared_ones_and_their_own_with_references_resolved(
+    deployment: ResolvedTemplate,
+) -> None:
     for function in deployment.functions.values():
         assert function.variables["CHAT_CONVERSATIONS_TABLE"] == SETTINGS["CHAT_CONVERSATIONS_TABLE"]
         assert function.variables["CHAT_JWT_SECRET_PARAMETER"] == "/chat/dev/jwt-secret"
@@ -64,7 +66,7 @@ def test_variables_are_the_shared_ones_and_their_own_with_references_resolved(de
         assert Settings.from_environment({**function.variables, **lambdas_own}).deployed
 
 
-def test_policies_are_those_of_each_functions_role(deployment: Deployment) -> None:
+def test_policies_are_those_of_each_functions_role(deployment: ResolvedTemplate) -> None:
     table = f"arn:aws:dynamodb:us-east-1:123456789012:table/{SETTINGS['CHAT_CONVERSATIONS_TABLE']}"
     for name, function in deployment.functions.items():
         (own_log,) = (each["Resource"] for each in function.statements if each["Sid"] == "WriteOwnLog")
@@ -94,7 +96,7 @@ def test_policies_are_those_of_each_functions_role(deployment: Deployment) -> No
 def test_the_queue_of_long_work_is_the_one_that_the_settings_name(
     built: BuiltStage, settings: dict[str, str], url: str, arn: str
 ) -> None:
-    functions = Deployment(built, {**SETTINGS, **settings}).functions
+    functions = ResolvedTemplate(built, {**SETTINGS, **settings}).functions
     for each in functions.values():
         assert each.variables["CHAT_JOB_QUEUE"] == url
     senders = {
@@ -105,7 +107,7 @@ def test_the_queue_of_long_work_is_the_one_that_the_settings_name(
     assert senders == {"APIHandler", "WebsocketMessage", "WebsocketDisconnect", "Sweep", "Worker"}
 
 
-def test_the_rest_api_is_the_one_that_chalice_would_make_of_the_app(deployment: Deployment) -> None:
+def test_the_rest_api_is_the_one_that_chalice_would_make_of_the_app(deployment: ResolvedTemplate) -> None:
     rest, chalices = served(deployment).rest, rest_api_from_chalice(app.app)
     assert rest is not None
     assert {(each.resource, each.method) for each in rest.routes} == {
@@ -128,7 +130,7 @@ def test_the_rest_api_is_the_one_that_chalice_would_make_of_the_app(deployment: 
     assert rest.responses.answer("UNAUTHORIZED", "r").body == chalices.responses.answer("UNAUTHORIZED", "r").body
 
 
-def test_every_route_key_of_the_socket_api_leads_to_its_function(deployment: Deployment) -> None:
+def test_every_route_key_of_the_socket_api_leads_to_its_function(deployment: ResolvedTemplate) -> None:
     sockets, chalices = served(deployment).websocket, websocket_api_from_chalice(app.app)
     assert sockets is not None
     assert sockets.connect is not None

@@ -134,7 +134,7 @@ def test_the_environment_holds_what_lambda_and_the_template_set_and_nothing_of_o
         "_X_AMZN_TRACE_ID",
     }
     assert environment["AWS_ACCESS_KEY_ID"] == environment["AWS_LAMBDA_FUNCTION_NAME"] == "Toy"
-    task = str(made.machine.disk.task)
+    task = str(made.machine.bundle.task_root)
     assert answer["cwd"] == task
     assert answer["path"][:2] == [task, str(made.machine.runtime.packages)]
     assert [path for path in answer["path"][1:] if "site-packages" in path] == [answer["path"][1]]
@@ -244,7 +244,7 @@ def test_events_in_line_are_handled_although_the_first_one_fails(workshop: Make)
 
 def test_an_answer_of_6_mb_is_too_large_and_so_is_an_event(workshop: Make) -> None:
     made = workshop(TOY)
-    limit = made.machine.identity.max_payload_bytes
+    limit = made.machine.gateway_settings.max_payload_bytes
     function = made.function("toy.large")
     assert call(function, size=limit - 2) == "x" * (limit - 2)
     with pytest.raises(FunctionFailed) as failed:
@@ -261,7 +261,7 @@ def test_lines_of_json_stay_as_they_are_and_others_say_whose_they_are(workshop: 
     function = made.function("toy.says")
     call(function, lines=[line, "plain", "", "{broken"])
     function.close()
-    made.machine.keeper.stop()
+    made.machine.process_group.stop()
     made.machine.output.stop()
     assert made.said.getvalue().splitlines() == [line, "Toy: plain", "{broken", "Toy: no end of a line"]
 
@@ -286,8 +286,8 @@ def test_between_events_a_function_is_frozen(workshop: Make, tmp_path: Path) -> 
 
 def test_the_bundle_is_read_only_and_what_root_writes_all_the_same_is_found(workshop: Make) -> None:
     made = workshop(TOY)
-    disk = made.machine.disk
-    modes = {path.name: path.stat().st_mode & 0o777 for path in (disk.task, *disk.task.rglob("*"))}
+    disk = made.machine.bundle
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (disk.task_root, *disk.task_root.rglob("*"))}
     assert modes == {"task": 0o555, "toy.py": 0o444}
     assert disk.changes() == []
     if os.geteuid() == 0:

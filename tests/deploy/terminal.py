@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from local.bundle.built import processor
+from local.bundle.built import host_architecture
 from tests.infra.checkouts import copy_checkout
 from tests.support.ministack import DEPLOYER, REGION, ROOT, MiniStack
 
@@ -68,7 +68,7 @@ class Desk:
         copy_checkout(ROOT, place / "checkout", more=("Makefile", "local"))
         config = place / "checkout" / ".chalice" / "config.json"
         settings: dict[str, Any] = json.loads(config.read_text())
-        config.write_text(json.dumps(settings | {"lambda_architecture": processor()}))
+        config.write_text(json.dumps(settings | {"lambda_architecture": host_architecture()}))
         (place / "credentials").write_text(
             f"[{DEPLOYER}]\naws_access_key_id = {DEPLOYER}\naws_secret_access_key = secret\n"
         )

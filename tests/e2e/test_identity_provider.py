@@ -20,7 +20,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from websockets.exceptions import InvalidStatus
 
 from app import app
-from local.bundle.service import ENVIRONMENTS
+from local.bundle.service import DEFAULT_ENVIRONMENTS
 from tests.e2e.kinds import Servers
 from tests.e2e.stages import stop_and_look_at_the_log
 from tests.e2e.together import at_once
@@ -136,7 +136,7 @@ def test_tokens_of_the_provider_are_accepted_everywhere_and_its_keys_are_remembe
             socket.close()
     # Once for whoever authorizes requests and handshakes, once for `auth`; where each function has processes of
     # its own, once for each process of the three that verify tokens.
-    assert 2 <= provider.asked <= (2 if chat_kind == "development" else 3 * ENVIRONMENTS)
+    assert 2 <= provider.asked <= (2 if chat_kind == "development" else 3 * DEFAULT_ENVIRONMENTS)
     asked = provider.asked
     http.request("GET", "/conversations", token=tokens[0]).expect(200)
     assert provider.asked == asked

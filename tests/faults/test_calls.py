@@ -64,7 +64,9 @@ def test_an_item_without_the_two_keys_and_an_unknown_operation_are_refused() -> 
 
 def test_a_call_can_be_changed_without_changing_the_original() -> None:
     call = Call(4, "query", {"TableName": "table", "Limit": 5})
-    assert call.having(Limit=None, Select="COUNT") == Call(4, "query", {"TableName": "table", "Select": "COUNT"})
+    assert call.with_arguments(Limit=None, Select="COUNT") == Call(
+        4, "query", {"TableName": "table", "Select": "COUNT"}
+    )
     assert call.arguments["Limit"] == 5
     assert str(call) == "query"
 

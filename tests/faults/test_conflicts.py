@@ -184,7 +184,7 @@ def test_a_transaction_waits_for_a_single_write_that_is_taking_effect(partition:
     order: list[str] = []
 
     def transaction() -> None:
-        windows.await_single_writes(windows.open(frozenset({key})))
+        windows.wait_for_single_writes(windows.open(frozenset({key})))
         order.append("transaction")
 
     waiting = threading.Thread(target=transaction)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from local.faults import Journal, Latency, TransactionWindows, VirtualClock, in_front_of, plans
+from local.faults import Journal, Latency, TransactionWindows, VirtualClock, plans, wrap_engine
 from local.faults.calls import Call
 from local.faults.client import DynamoClient
 from local.faults.errors import Crash
@@ -212,7 +212,7 @@ def followed(plan: Plan, *operations: str) -> list[Fault | None]:
 def test_plans_pick_the_nth_call_or_the_operations_named() -> None:
     fault, other = plans.THROTTLED, plans.UNREACHABLE
     four = ("query", "put_item", "query", "put_item")
-    assert followed(plans.never, *four) == [None] * 4
+    assert followed(plans.no_faults, *four) == [None] * 4
     assert followed(plans.nth(2, fault), *four) == [None, fault, None, None]
     assert followed(plans.nth(2, fault, "query", "get_item"), *four) == [None, None, fault, None]
     assert followed(plans.always(fault), *four) == [fault] * 4
@@ -226,21 +226,21 @@ def test_faults_by_chance_repeat_with_their_seed_and_fit_the_operation() -> None
     faults = [plans.THROTTLED, plans.short_page(0), plans.unprocessed()]
 
     def drawn(seed: int) -> list[Fault | None]:
-        return followed(plans.sometimes(0.3, faults, seed=seed), *operations)
+        return followed(plans.at_random(0.3, faults, seed=seed), *operations)
 
     assert drawn(1) == drawn(1) != drawn(2)
     hit = [(operation, fault) for operation, fault in zip(operations, drawn(1), strict=True) if fault]
     assert 80 < len(hit) < 160
     assert all(fault.applies_to(operation) for operation, fault in hit)
     assert {fault for _, fault in hit} == set(faults)
-    only_pages = plans.sometimes(1.0, [plans.short_page(0)], "get_item", "query", seed=1)
+    only_pages = plans.at_random(1.0, [plans.short_page(0)], "get_item", "query", seed=1)
     assert followed(only_pages, "get_item", "put_item", "query") == [None, None, plans.short_page(0)]
 
 
 def test_all_layers_together_record_fail_and_take_time(dynamodb: "DynamoDBClient", partition: Partition) -> None:
     clock = VirtualClock(start=0.0)
     journal = Journal(clock)
-    client = in_front_of(
+    client = wrap_engine(
         dynamodb,
         seed=3,
         latency=Latency(call=1.0),
@@ -264,7 +264,7 @@ def test_clients_that_share_windows_meet_each_others_transactions(
     dynamodb: "DynamoDBClient", partition: Partition, half_visible: float, seen: dict[str, int]
 ) -> None:
     windows, clock = TransactionWindows(), VirtualClock()
-    reader = in_front_of(dynamodb, windows=windows, half_visible=half_visible, clock=clock)
+    reader = wrap_engine(dynamodb, windows=windows, fractured_reads=half_visible, clock=clock)
     dynamodb.put_item(**partition.put("a", 1))
     met: list[dict[str, int]] = []
 
@@ -279,7 +279,7 @@ def test_clients_that_share_windows_meet_each_others_transactions(
                 met.append(partition.contents(reader))
             super().sleep(seconds)
 
-    writer = in_front_of(dynamodb, windows=windows, half_visible=half_visible, clock=PeekAtTheEnd())
+    writer = wrap_engine(dynamodb, windows=windows, fractured_reads=half_visible, clock=PeekAtTheEnd())
     writer.transact_write_items(TransactItems=[{"Update": partition.add("a")}])
     assert met == [seen]
 
@@ -287,7 +287,7 @@ def test_clients_that_share_windows_meet_each_others_transactions(
 def test_a_crash_is_recorded_under_its_name(dynamodb: "DynamoDBClient", partition: Partition) -> None:
     journal = Journal()
     seen: list[Call] = []
-    client = in_front_of(Hooked(dynamodb, seen.append), plan=plans.always(plans.CRASH_BEFORE), journal=journal)
+    client = wrap_engine(Hooked(dynamodb, seen.append), plan=plans.always(plans.CRASH_BEFORE), journal=journal)
     with pytest.raises(Crash):
         client.put_item(**partition.put("a"))
     assert [entry.outcome for entry in journal.entries()] == ["Crash"]

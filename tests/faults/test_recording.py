@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.faults.calls import Call
-from local.faults.recording import Entry, Journal, RecordingClient
+from local.faults.recording import CallRecord, Journal, RecordingClient
 from tests.faults.toys import PATIENCE, Hooked, Partition
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def test_every_call_is_recorded_with_what_it_touched_and_how_it_ended(
     assert third.call.arguments["ConsistentRead"] is True
     assert first.thread == threading.current_thread().name
     assert first.started <= first.ended <= second.started <= second.ended <= third.started <= third.ended
-    assert [(entry.begin, entry.end) for entry in journal.entries()] == [(1, 2), (3, 4), (5, 6)]
+    assert [(entry.started_order, entry.ended_order) for entry in journal.entries()] == [(1, 2), (3, 4), (5, 6)]
 
 
 def test_calls_are_counted_by_operation_and_table(dynamodb: "DynamoDBClient", partition: Partition) -> None:
@@ -86,5 +86,5 @@ def test_the_depth_is_the_longest_chain_of_calls_that_follow_each_other(
 ) -> None:
     journal = Journal()
     for begin, end in spans:
-        journal.add(Entry(Call(1, "query", {}), "main", "ok", 0.0, 0.0, begin, end))
+        journal.add(CallRecord(Call(1, "query", {}), "main", "ok", 0.0, 0.0, begin, end))
     assert journal.sequential_depth() == depth

@@ -6,9 +6,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.faults.calls import Call
-from local.faults.chance import chance, pick
+from local.faults.chance import seeded_choice, seeded_fraction
 from local.faults.clock import MonotonicClock, VirtualClock
-from local.faults.region import NO_LATENCY, USUAL_LATENCY, Latency, RegionClient
+from local.faults.region import NO_LATENCY, TYPICAL_LATENCY, Latency, RegionClient
 from tests.faults.toys import Hooked, Partition
 
 if TYPE_CHECKING:
@@ -69,18 +69,18 @@ def test_jitter_stays_in_its_bounds_and_repeats_with_its_seed() -> None:
     assert len(set(drawn)) > 90
     assert drawn == [latency.seconds(call, seed=1) for call in calls]
     assert drawn != [latency.seconds(call, seed=2) for call in calls]
-    assert USUAL_LATENCY.seconds(calls[0], seed=1) == USUAL_LATENCY.seconds(calls[1], seed=2) == 0.004
+    assert TYPICAL_LATENCY.seconds(calls[0], seed=1) == TYPICAL_LATENCY.seconds(calls[1], seed=2) == 0.004
 
 
 def test_chance_is_spread_evenly_and_depends_on_nothing_but_its_arguments() -> None:
-    drawn = [chance(5, "purpose", n) for n in range(2000)]
-    assert drawn == [chance(5, "purpose", n) for n in range(2000)]
+    drawn = [seeded_fraction(5, "purpose", n) for n in range(2000)]
+    assert drawn == [seeded_fraction(5, "purpose", n) for n in range(2000)]
     assert all(0 <= number < 1 for number in drawn)
     tenths = [sum(int(number * 10) == tenth for number in drawn) for tenth in range(10)]
     assert min(tenths) > 140
-    assert {pick("abc", 5, n) for n in range(50)} == set("abc")
+    assert {seeded_choice("abc", 5, n) for n in range(50)} == set("abc")
     with pytest.raises(ValueError, match="nothing to pick"):
-        pick([], 5)
+        seeded_choice([], 5)
 
 
 def test_real_time_passes_on_the_monotonic_clock(dynamodb: "DynamoDBClient", partition: Partition) -> None:

@@ -144,7 +144,9 @@ def test_what_a_batch_get_leaves_unread_is_handed_back_as_it_was_asked_for(
                 return self.forward(call)
             request = call.arguments["RequestItems"][partition.table]
             first, *left = request["Keys"]
-            answer = self.forward(call.having(RequestItems={partition.table: {**request, "Keys": [first]}}))
+            answer = self.forward(
+                call.with_arguments(RequestItems={partition.table: {**request, "Keys": [first]}})
+            )
             unread = {partition.table: {**request, "Keys": left}} if left else {}
             return {**answer, "UnprocessedKeys": unread}
 

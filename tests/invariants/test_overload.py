@@ -10,7 +10,7 @@ from chalicelib.core.kernel.concurrency import run_parallel
 from chalicelib.core.kernel.errors import ChatError
 from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.messaging.group_commit import CONTENTION_WINDOW_MS
-from local.faults import TransactionWindows, in_front_of
+from local.faults import TransactionWindows, wrap_engine
 from local.faults.recording import Journal, RecordingClient
 from tests.invariants.checker import check
 from tests.invariants.test_costs import ALONE
@@ -47,7 +47,7 @@ def storm(world: World, deadline: float) -> list[dict[str, Any]]:
     ready = threading.Barrier(len(SENDERS))
 
     def send(number: int) -> None:
-        client = in_front_of(world.stage.engine, seed=number, windows=windows)
+        client = wrap_engine(world.stage.engine, seed=number, windows=windows)
         process = world.process(client, clock=clock, gather=run_parallel, timing=Timing(append_deadline=deadline))
         ready.wait()
         answers[number] = process.writes(SENDERS[number], f"of {number}", "k")
@@ -97,7 +97,7 @@ def test_a_hundred_people_who_react_at_once_are_all_counted(stage: Stage) -> Non
     ready = threading.Barrier(len(people))
 
     def react(number: int) -> None:
-        client = in_front_of(world.stage.engine, seed=number, windows=windows)
+        client = wrap_engine(world.stage.engine, seed=number, windows=windows)
         process = world.process(client, clock=clock, gather=run_parallel, timing=Timing())
         ready.wait()
         while True:
