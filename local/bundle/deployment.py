@@ -1,7 +1,7 @@
-"""What a template deploys: its functions with all that Lambda needs to know of them, its tables and its APIs.
+"""The functions, tables and APIs of a template, with all intrinsic functions resolved for this machine.
 
-Every intrinsic function is resolved against the values that CloudFormation would have, on this machine: tables
-have the names of the local stage, a function's name is its logical id.
+References resolve to the values that CloudFormation would use, except that tables have the names of the local
+stage and a function's name is its logical id.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from local.tables import TABLE_NAME_SETTINGS
 Json = dict[str, Any]
 STACK = "local"
 QUEUE_SETTING = "CHAT_JOB_QUEUE"
-_DEFAULT_TIMEOUT, _DEFAULT_MEMORY = 3, 128  # Lambda's own
+_DEFAULT_TIMEOUT, _DEFAULT_MEMORY = 3, 128  # Lambda's defaults, in seconds and megabytes
 _LOG_SETTINGS = {"LogFormat": "AWS_LAMBDA_LOG_FORMAT", "ApplicationLogLevel": "AWS_LAMBDA_LOG_LEVEL"}
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionDefinition:
-    """A function of the template; all intrinsic functions are resolved."""
+    """A function of the template, with all intrinsic functions resolved."""
 
     name: str
-    """Its logical id, which is its name and its access key id here, too."""
+    """Its logical id, used as its name and access key id."""
     handler: str
     timeout: float
     """Seconds."""
@@ -38,19 +38,20 @@ class FunctionDefinition:
     """Megabytes; not enforced."""
     log_group: str
     log_settings: Mapping[str, str]
-    """Variables by which Lambda tells the runtime how to log."""
+    """The variables that configure the runtime's logging."""
     variables: Mapping[str, str]
     statements: list[Json]
-    """Of its role's policies."""
+    """The statements of all policies of its role."""
     scheduled: bool
     consumes_queue: bool
-    """From a queue, by Lambda's event source mapping."""
+    """Whether an event source mapping invokes it with messages of a queue."""
 
 
 class ResolvedTemplate:
-    """Reads a built stage. Raises BundleError where it does not fit together.
+    """Reads a built stage. Raises BundleError if its template is inconsistent.
 
-    `settings` name the tables (see `local.settings`), the region, and the queue of long work once there is one.
+    `settings` contain the names of the tables (see `local.settings`), the region and, once it exists, the job
+    queue.
     """
 
     def __init__(self, built: BuiltStage, settings: Mapping[str, str]) -> None:
@@ -65,40 +66,44 @@ class ResolvedTemplate:
                 for name, resource in self._resources.items()
                 if resource["Type"] == FUNCTION
             }
-            # Whatever cannot be served is known before anything is started.
+            # Resolve both APIs now, so that errors are found before anything starts.
             placeholders: dict[str, Handler] = dict.fromkeys(self.functions, _placeholder_handler)
             self.stage = self._apis(placeholders).stage()
             self.apis(placeholders)
         except UnresolvedReference as exc:
             raise BundleError(f"{self._directory}: {exc}") from exc
         except (KeyError, TypeError) as exc:
-            raise BundleError(f"{self._directory}: the template lacks {exc}, which was expected there.") from exc
+            raise BundleError(f"{self._directory}: the template lacks {exc}.") from exc
         except ValueError as exc:
             raise BundleError(f"{self._directory}: {exc}.") from exc
 
     def tables(self) -> Json:
-        """The definitions of the tables, by logical id."""
-        return {name: each for name, each in self._resources.items() if each["Type"] == "AWS::DynamoDB::Table"}
+        """Return the table definitions by logical id."""
+        return {
+            logical_id: resource
+            for logical_id, resource in self._resources.items()
+            if resource["Type"] == "AWS::DynamoDB::Table"
+        }
 
     def apis(self, handlers: Mapping[str, Handler]) -> Apis:
-        """Both APIs, with these functions behind them."""
+        """Return both APIs with these function handlers."""
         apis = self._apis(handlers)
         return Apis(apis.rest(), apis.websocket())
 
     def scheduled(self) -> str:
-        """The function that runs on a schedule. Raises BundleError where there is not exactly one."""
+        """Return the name of the scheduled function. Raises BundleError if there is not exactly one."""
         return self._single(
-            [each.name for each in self.functions.values() if each.scheduled], "scheduled functions"
+            [function.name for function in self.functions.values() if function.scheduled], "scheduled functions"
         )
 
     def worker(self) -> str:
-        """The function that takes messages from a queue. Raises BundleError where there is not exactly one."""
-        names = [each.name for each in self.functions.values() if each.consumes_queue]
-        return self._single(names, "functions that take messages")
+        """Return the name of the queue's consumer. Raises BundleError if there is not exactly one."""
+        names = [function.name for function in self.functions.values() if function.consumes_queue]
+        return self._single(names, "functions with an SQS event source")
 
     def _single(self, names: list[str], description: str) -> str:
         if len(names) != 1:
-            raise BundleError(f"{self._directory} has {len(names)} {description}, and one was expected.")
+            raise BundleError(f"{self._directory} has {len(names)} {description}; expected one.")
         return names[0]
 
     def _apis(self, handlers: Mapping[str, Handler]) -> TemplateApis:
@@ -111,7 +116,9 @@ class ResolvedTemplate:
         shared = self._template.get("Globals", {}).get("Function", {})
         variables = {**_environment_variables(shared), **_environment_variables(properties)}
         role = self._resources[properties["Role"]["Fn::GetAtt"][0]]["Properties"]
-        statements = [each for policy in role["Policies"] for each in policy["PolicyDocument"]["Statement"]]
+        statements = [
+            statement for policy in role["Policies"] for statement in policy["PolicyDocument"]["Statement"]
+        ]
         logging = properties.get("LoggingConfig", {})
         log_group = logging.get("LogGroup", f"/aws/lambda/{name}")
         sources = {event["Type"] for event in properties.get("Events", {}).values()}
@@ -129,7 +136,7 @@ class ResolvedTemplate:
         )
 
     def _reference_values(self, settings: Mapping[str, str]) -> dict[str, str]:
-        """Every name that a template can refer to: pseudo parameters, parameters, resources, their ARNs."""
+        """Return the values of all possible references: pseudo parameters, parameters, resources and ARNs."""
         gateway = self.gateway_settings
         values = {
             "AWS::AccountId": gateway.account_id,
@@ -166,7 +173,7 @@ class ResolvedTemplate:
         return values
 
     def _queue_url(self, logical_id: str, settings: Mapping[str, str]) -> str:
-        """That of the local queue; before there is one, as it would be on AWS."""
+        """Return the local queue's URL if known, and otherwise one in AWS's form."""
         url = settings.get(QUEUE_SETTING) if logical_id == "JobQueue" else None
         gateway = self.gateway_settings
         return url or f"https://sqs.{gateway.region}.amazonaws.com/{gateway.account_id}/{STACK}-{logical_id}"
@@ -178,4 +185,4 @@ def _environment_variables(properties: Json) -> Json:
 
 
 def _placeholder_handler(_event: Json, _context: Any) -> None:
-    raise AssertionError("this stands in for a function while the APIs are being read only")
+    raise AssertionError("placeholder handlers must not be called")

@@ -1,4 +1,4 @@
-"""The bundle, unpacked as Lambda unpacks it into /var/task: nothing else is there, and nobody writes to it."""
+"""The bundle, unpacked read-only as Lambda unpacks it to /var/task."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _DIRECTORY_MODE, _FILE_MODE = 0o555, 0o444
 
 
 class ReadOnlyBundle:
-    """Unpacks a bundle into a directory of its own, read-only; a context manager, whose end removes it.
+    """Unpacks a bundle into a temporary directory, read-only; a context manager that removes it.
 
-    Root may write wherever it likes, so `changes` says what was written all the same.
+    Root ignores file modes, so `changes` reports what was written nevertheless.
     """
 
     def __init__(self, bundle: Path) -> None:
@@ -35,16 +35,16 @@ class ReadOnlyBundle:
     def __exit__(self, *_: object) -> None:
         for path in (self.task_root, *self.task_root.rglob("*")):
             if path.is_dir():
-                path.chmod(0o755)  # or else its files could not be removed
+                path.chmod(0o755)  # otherwise its files cannot be removed
         shutil.rmtree(self._temporary_directory)
 
     def changes(self) -> list[str]:
-        """The files and directories that came, went or were written since."""
+        """Return the paths that were created, deleted or written since unpacking."""
         now, before = self._listing(), self._initial_listing
         return sorted(name for name in now.keys() | before.keys() if now.get(name) != before.get(name))
 
     def _listing(self) -> dict[str, tuple[int, int]]:
-        """Path → size and time of the last change. A directory's are those of its own list of names."""
+        """Return size and modification time by path; those of a directory describe its own list of names."""
         states = {path: path.stat() for path in self.task_root.rglob("*")}
         return {
             path.relative_to(self.task_root).as_posix(): (state.st_size, state.st_mtime_ns)

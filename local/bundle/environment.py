@@ -1,7 +1,7 @@
-"""One execution environment: a process of AWS's runtime interface client that takes one event after the other.
+"""One execution environment: a process of AWS's runtime interface client that handles one event at a time.
 
-As on Lambda it is frozen between events: what a handler leaves running stands still until the next event comes,
-and may never get another.
+As on Lambda it is frozen between events: background work of a handler pauses until the next event, if there is
+one.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from local.gateway.settings import GatewaySettings
 log = logging.getLogger(__name__)
 
 INIT_TIMEOUT = 30.0
-"""For the imports. Lambda gives 10 s on a machine of its own; this one may be busy."""
+"""Seconds for the imports. Lambda allows 10 s on a dedicated machine; this one may be busy."""
 
 
 @dataclass(frozen=True, slots=True)
 class SharedResources:
-    """What all environments of an instance share."""
+    """What all execution environments of an instance share."""
 
     runtime: LambdaRuntime
     bundle: ReadOnlyBundle
@@ -42,7 +42,7 @@ class SharedResources:
 
 
 class ExecutionEnvironment:
-    """A process that was started, and takes events once `wait_until_ready` has returned."""
+    """A started process that accepts events after `wait_until_ready`."""
 
     def __init__(self, function: FunctionDefinition, shared: SharedResources) -> None:
         self._function = function
@@ -72,12 +72,12 @@ class ExecutionEnvironment:
         self._killed = False
 
     def wait_until_ready(self) -> None:
-        """Returns when it asks for its first event. Raises FunctionFailed, after which it has ended."""
+        """Wait until it requests its first event. Raises FunctionFailed, after which the environment is closed."""
         try:
             request = self._api.next_request(time.monotonic() + INIT_TIMEOUT)
         except RequestTimeout:
             failure = self._failure(
-                "Sandbox.Timedout", f"was not ready after {INIT_TIMEOUT:.0f} s: it hangs while it is imported"
+                "Sandbox.Timedout", f"was not ready after {INIT_TIMEOUT:.0f} s: its import does not finish"
             )
             self.close()
             raise failure from None
@@ -92,15 +92,13 @@ class ExecutionEnvironment:
         self._awaits_event = True
 
     def resume(self) -> bool:
-        """Lets a frozen environment go on until it asks for an event; False where it has ended instead."""
+        """Resume a frozen environment until it requests an event; return False if it exited instead."""
         if self._awaits_event:
             return True
         self._process.send_signal(signal.SIGCONT)
         try:
             request = self._api.next_request(time.monotonic() + self._function.timeout)
-            self._awaits_event = (
-                request.path == NEXT_PATH and self.is_running()
-            )  # it may have asked, and ended since
+            self._awaits_event = request.path == NEXT_PATH and self.is_running()  # it may exit after the request
         except (RequestTimeout, EnvironmentExited):
             self._awaits_event = False
         if not self._awaits_event:
@@ -108,10 +106,10 @@ class ExecutionEnvironment:
         return self._awaits_event
 
     def invoke(self, request_id: str, payload: bytes, limit: int) -> bytes:
-        """The answer to one event, as the handler encoded it; the environment is frozen then.
+        """Handle one event and freeze the environment; return the response as the handler encoded it.
 
-        Raises FunctionFailed where the handler failed, took longer than its function may, or answered with more
-        than `limit` bytes. `is_running` says whether the environment may be given another event after that.
+        Raises FunctionFailed if the handler raised, exceeded the function's timeout, or responded with more than
+        `limit` bytes. `is_running` returns whether the environment can handle another event afterwards.
         """
         seconds = self._function.timeout
         self._awaits_event = False
@@ -123,12 +121,12 @@ class ExecutionEnvironment:
             self.close()
             raise failure from None
         except EnvironmentExited:
-            raise self._failure("Runtime.ExitError", f"did not answer: {self._exit_description()}") from None
+            raise self._failure("Runtime.ExitError", f"did not respond: {self._exit_description()}") from None
         if request.path == f"{PATH_PREFIX}/invocation/{request_id}/response":
             if len(request.body) > limit:
                 self._api.respond(413)
-                what = f"answered with {len(request.body)} bytes, more than Lambda takes"
-                failure = self._failure("Function.ResponseSizeTooLarge", what)
+                problem = f"responded with {len(request.body)} bytes, which exceeds Lambda's limit"
+                failure = self._failure("Function.ResponseSizeTooLarge", problem)
                 self.close()
                 raise failure
             self._freeze()
@@ -137,22 +135,22 @@ class ExecutionEnvironment:
         raise FunctionFailed(*_parse_error(request))
 
     def is_running(self) -> bool:
-        """Whether its process lives."""
+        """Return whether its process is running."""
         return self._process.poll() is None
 
     def close(self) -> None:
-        """Ends the process at once, as Lambda does; it is not asked. Safe to call twice."""
+        """Kill the process, as Lambda does without a shutdown phase, and free its resources. Idempotent."""
         self.kill()
         self._release()
 
     def kill(self) -> None:
-        """Like `end`, while another thread waits for an answer of it, which then learns of it and tidies up."""
+        """Kill the process; if another thread waits for its response, that thread calls `close`."""
         self._killed = True
         self._process.kill()
         self._process.wait()
 
     def _freeze(self) -> None:
-        """Takes note of what it said, and freezes it."""
+        """Acknowledge the response and freeze the process."""
         self._api.respond(202)
         self._process.send_signal(signal.SIGSTOP)
 
@@ -186,10 +184,10 @@ class ExecutionEnvironment:
 def environment_variables(
     function: FunctionDefinition, shared: SharedResources, runtime_api: str
 ) -> dict[str, str]:
-    """The environment of a function's processes: what Lambda sets, what the template sets, and no more.
+    """Return the environment variables of a function's processes: those of Lambda and those of the template.
 
-    Source: "Defined runtime environment variables" in the Lambda developer guide. `PYTHONPATH` stands for the
-    runtime's own directories, and `HOME` is empty, as it is there: boto3 would look there for somebody's profile.
+    Source: "Defined runtime environment variables" in the Lambda Developer Guide. `PYTHONPATH` names the runtime's
+    own packages. `HOME` is an empty directory, as on Lambda, so that boto3 finds no profile there.
     """
     region, runtime = shared.gateway_settings.region, shared.runtime
     return {
@@ -219,7 +217,7 @@ def environment_variables(
 
 
 def _parse_error(request: Request) -> tuple[str, str]:
-    """The type and the message of an error that the runtime reports."""
+    """Parse the type and the message of an error report of the runtime."""
     try:
         error = json.loads(request.body)
         return str(error["errorType"]), str(error["errorMessage"])

@@ -1,4 +1,4 @@
-"""A function: its execution environments, started when they are needed, and the line before them."""
+"""One function: its execution environments, started on demand, and a queue of events in front of them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from local.gateway.functions import FunctionFailed, PayloadTooLarge
 
 
 class Function:
-    """A handler as the gateway and the schedule call it, `function(event, context)`, from any number of threads.
+    """A handler that the gateway and the schedule call as `function(event, context)` from any thread.
 
-    Lambda starts as many environments as there are events at the same time, each on a share of some machine, and
-    refuses what goes beyond the account's concurrency. Here all share one machine: more than `environments` would
-    only make each other slow, so that further events wait in line instead, and none is refused.
+    Lambda starts one environment per concurrent event and throttles above the account's concurrency. Here all
+    environments share one machine, and more than `environments` would only slow each other down; further events
+    wait, and none is throttled.
     """
 
     def __init__(self, definition: FunctionDefinition, shared: SharedResources, environments: int) -> None:
@@ -30,7 +30,7 @@ class Function:
         self._closed = False
 
     def __call__(self, event: dict[str, Any], context: Any) -> Any:
-        """The handler's result. Raises FunctionFailed, PayloadTooLarge."""
+        """Return the handler's result. Raises FunctionFailed or PayloadTooLarge."""
         payload = json.dumps(event).encode()
         limit = self._shared.gateway_settings.max_payload_bytes
         if len(payload) > limit:
@@ -43,10 +43,10 @@ class Function:
         try:
             return json.loads(response)
         except ValueError:
-            raise FunctionFailed("Runtime.MarshalError", "the answer is not JSON") from None
+            raise FunctionFailed("Runtime.MarshalError", "the response is not JSON") from None
 
     def close(self) -> None:
-        """Ends all environments; events that still wait fail."""
+        """Close all environments; waiting events fail."""
         with self._condition:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -58,17 +58,17 @@ class Function:
             environment.kill()
 
     def pids(self) -> list[int]:
-        """The processes of its environments."""
+        """Return the process ids of its environments."""
         with self._condition:
-            return sorted(each.pid for each in self._all)
+            return sorted(environment.pid for environment in self._all)
 
     def _acquire(self) -> ExecutionEnvironment:
-        """An environment that asks for an event: the one that was used last, or a new one."""
+        """Return an environment that awaits an event: the most recently used idle one, or a new one."""
         while True:
             with self._condition:
                 self._condition.wait_for(lambda: self._closed or self._idle or self._has_capacity())
                 if self._closed:
-                    raise FunctionFailed("Sandbox.Closed", "the instance ends")
+                    raise FunctionFailed("Sandbox.Closed", "the instance is shutting down")
                 environment = self._idle.pop() if self._idle else None
                 self._starting += environment is None
             if environment is None:

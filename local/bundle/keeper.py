@@ -1,12 +1,13 @@
-"""Sees to it that no execution environment outlives the instance, however that ends."""
+"""A process group that guarantees that no execution environment outlives the instance."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-# Its standard input is a pipe that nobody writes to: the end of it says that the instance is gone, also by
-# SIGKILL. A function in an endless loop would notice nothing; a signal to the group needs nobody's help.
+# The leader's standard input is a pipe that is never written to: end of file means that the instance has exited,
+# also by SIGKILL. A function in an endless loop could not react to that; a signal to its group needs no
+# cooperation.
 _LEADER_PROGRAM = """
 import os, signal
 while os.read(0, 64):
@@ -16,7 +17,7 @@ os.killpg(0, signal.SIGKILL)
 
 
 class ProcessGroup:
-    """A small process that leads the process group of all environments and takes it with it when it ends."""
+    """A process that leads the group of all execution environments and kills the group when it exits."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -30,11 +31,11 @@ class ProcessGroup:
 
     @property
     def id(self) -> int:
-        """The process group to start environments in. Ctrl-C in a terminal does not reach it."""
+        """The id of the group to start environments in. Ctrl-C in a terminal does not signal it."""
         return self._process.pid
 
     def stop(self) -> None:
-        """Ends the whole group at once, as Lambda ends environments. Safe to call twice."""
+        """Kill the whole group, as Lambda terminates environments. Idempotent."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         self._process.wait()

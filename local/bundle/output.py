@@ -1,4 +1,4 @@
-"""What functions write to stdout and stderr, in the log of the instance, as whole lines."""
+"""The functions' stdout and stderr, written line by line to the log of the instance."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TextIO
 
 _CHUNK = 65_536
 _MAX_LINE_BYTES = 262_144
-"""Bytes of a line; a longer one is broken there, as CloudWatch Logs breaks an event."""
+"""The maximum length of a line in bytes; longer lines are split, as CloudWatch Logs splits events."""
 
 
 class OutputCollector:
     """Reads the output of all environments in one thread and writes it to one stream.
 
-    A line that is a JSON object stays as it is, for whoever reads those; before any other stands whose it is.
+    A line that is a JSON object is passed through; other lines are prefixed with the function's name.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -30,7 +30,7 @@ class OutputCollector:
         self._thread.start()
 
     def add(self, name: str) -> int:
-        """The writing end of a pipe for one environment; whoever starts it closes it here afterwards."""
+        """Return the write end of a new pipe for one environment; the caller closes it after the start."""
         reading, writing = os.pipe()
         with self._lock:
             self._new.append((reading, _LineBuffer(name)))
@@ -38,7 +38,7 @@ class OutputCollector:
         return writing
 
     def stop(self) -> None:
-        """Writes what is left; the environments have ended by then. Safe to call twice."""
+        """Write the remaining output; all environments must have exited. Idempotent."""
         if self._stopping:
             return
         self._stopping = True
@@ -75,14 +75,14 @@ class OutputCollector:
 
 
 class _LineBuffer:
-    """Puts together the lines of one environment."""
+    """Assembles the lines of one environment."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._partial = b""
 
     def feed(self, chunk: bytes) -> list[str]:
-        """The lines that are complete with this chunk; an empty chunk completes the last one."""
+        """Return the lines that this chunk completes; an empty chunk completes the last line."""
         *complete, self._partial = (self._partial + chunk).split(b"\n")
         if self._partial and (not chunk or len(self._partial) > _MAX_LINE_BYTES):
             complete.append(self._partial)
@@ -92,5 +92,5 @@ class _LineBuffer:
     def _format(self, line: str) -> str:
         if line.startswith("{"):
             return f"{line}\n"
-        # The runtime separates the lines of a traceback by carriage returns, to keep them together in CloudWatch.
+        # The runtime separates traceback lines with carriage returns, to keep them in one CloudWatch event.
         return "".join(f"{self._name}: {part}\n" for part in line.split("\r") if part.strip())

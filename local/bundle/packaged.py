@@ -1,4 +1,4 @@
-"""A built stage in the place of the app's own code: what the launcher needs of it, in the order it needs it."""
+"""A built stage for the launcher, in place of the app's own code."""
 
 from __future__ import annotations
 
@@ -23,17 +23,15 @@ from local.settings import chat_settings, is_loopback
 
 
 class PackagedStage:
-    """A built stage that is about to run. Raises BundleError where it cannot.
+    """A built stage to run. Raises BundleError if it cannot be run.
 
-    What signs tokens is put into `shell`, so that banner, tests and functions agree on it. All its `CHAT_…`
-    variables go before those of the template.
+    Adds the settings that sign tokens to `shell`, so that banner, tests and functions use the same ones. The
+    shell's `CHAT_…` variables override those of the template.
     """
 
     def __init__(self, directory: Path, shell: MutableMapping[str, str], store_url: str | None) -> None:
         if store_url is not None and not is_loopback(store_url):
-            raise BundleError(
-                "--bundle wants a store on this machine: its functions have made-up credentials, one for each."
-            )
+            raise BundleError("--bundle requires a store on this machine: its functions use dummy credentials.")
         self._stage = BuiltStage.open(directory)
         shell.update(signing_settings(directory, self._stage.template, shell))
         self._shell = shell
@@ -41,21 +39,21 @@ class PackagedStage:
 
     @property
     def gateway_settings(self) -> GatewaySettings:
-        """Those of a gateway that serves this stage."""
+        """The settings of a gateway that serves this stage."""
         return replace(self._template.gateway_settings, stage=self._template.stage)
 
     @contextlib.contextmanager
     def run(
         self, backend: Backend, urls: Urls, environments: int | None, iam_record: Path | None
     ) -> Iterator[LambdaEmulator]:
-        """The functions, on this store with the template's tables, until the context ends. Raises LocalError."""
+        """Run the functions, with this store and the template's tables, for the context. Raises LocalError."""
         backend.configure_boto3(self._shell)
         self._create_tables(backend)
         self._configure_queue(backend)
         overrides = {name: value for name, value in self._shell.items() if name.startswith("CHAT_")}
         functions = LambdaEmulator(
             self._stage,
-            ResolvedTemplate(self._stage, chat_settings(self._shell)),  # now that the queue is known
+            ResolvedTemplate(self._stage, chat_settings(self._shell)),  # once more, with the queue's URL
             overrides,
             store_url=backend.url,
             management_url=urls.management_url,
@@ -66,7 +64,7 @@ class PackagedStage:
             yield functions
 
     def _configure_queue(self, backend: Backend) -> None:
-        """Put the queue into the shell; none where a store that was named by its URL has no queues."""
+        """Set the queue's URL in the shell; leave it empty if an external store has no queues."""
         if QUEUE_SETTING not in self._shell:
             try:
                 self._shell[QUEUE_SETTING] = ensure_queue(sqs_client(backend.url))

@@ -1,9 +1,9 @@
 """Lambda's Runtime API for one execution environment, over plain sockets.
 
-There is no server: whoever has an event for the environment reads its next request and answers it, in their own
-thread. The request "next" of an idle environment simply waits in its socket until then.
+There is no server thread: the thread that has an event for the environment reads the environment's next request
+and responds to it. Until then, the "next" request of an idle environment waits in its socket.
 
-Source: "Using the Lambda runtime API for custom runtimes" in the Lambda developer guide.
+Source: "Using the Lambda runtime API for custom runtimes" in the Lambda Developer Guide.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ _CHUNK = 262_144
 
 
 class EnvironmentExited(Exception):
-    """The process has ended without a further request."""
+    """The process exited without another request."""
 
 
 class RequestTimeout(Exception):
-    """The process made no request in time."""
+    """The process made no request before the deadline."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request of the runtime; names of headers are in lower case."""
+    """A request of the runtime, with header names in lower case."""
 
     method: str
     path: str
@@ -43,9 +43,9 @@ class Request:
 
 
 class RuntimeApi:
-    """The listening socket of one environment, and the connection that its runtime keeps open.
+    """The listening socket of one environment and its runtime's persistent connection.
 
-    `life` is the reading end of a pipe whose other end the process alone holds: it ends with the process.
+    `exit_pipe` is the read end of a pipe whose write end only the process holds: end of file means that it exited.
     """
 
     def __init__(self, exit_pipe: int) -> None:
@@ -56,32 +56,32 @@ class RuntimeApi:
 
     @property
     def address(self) -> str:
-        """What the environment is given as AWS_LAMBDA_RUNTIME_API."""
+        """The value of AWS_LAMBDA_RUNTIME_API for the environment."""
         return f"{HOST}:{self._listener.getsockname()[1]}"
 
     def close(self) -> None:
-        """Frees the port."""
+        """Close the connection and the listening socket."""
         self._disconnect()
         self._listener.close()
 
     def next_request(self, deadline: float) -> Request:
-        """The next request, until `deadline` on the monotonic clock. Raises OutOfTime, EnvironmentEnded."""
+        """Return the next request; `deadline` is monotonic. Raises RequestTimeout or EnvironmentExited."""
         while (request := self._parse_request()) is None:
             self._receive(deadline)
         return request
 
     def respond(self, status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> None:
-        """Answers the request that was read last. A process that is gone does not hear it; `request` tells."""
+        """Respond to the last request; ignored if the process has exited, which `next_request` reports."""
         fields = {"Content-Type": "application/json", **(headers or {}), "Content-Length": str(len(body))}
         lines = [f"HTTP/1.1 {status} {_REASONS[status]}", *(f"{name}: {value}" for name, value in fields.items())]
         self._send("\r\n".join(lines).encode("latin-1") + _HEADER_END + body)
 
     def _receive(self, deadline: float) -> None:
-        """Waits for bytes, a new connection, or the end of the process; whatever comes first."""
+        """Wait for data, a new connection or the exit of the process."""
         poll = select.poll()
-        for each in (self._listener, self._connection):
-            if each is not None:
-                poll.register(each, select.POLLIN)
+        for listening in (self._listener, self._connection):
+            if listening is not None:
+                poll.register(listening, select.POLLIN)
         poll.register(self._exit_pipe, select.POLLIN)
         remaining = deadline - time.monotonic()
         ready = {descriptor for descriptor, _ in poll.poll(max(0.0, remaining) * 1000)}
@@ -93,7 +93,7 @@ class RuntimeApi:
             self._disconnect()
             self._connection, _ = self._listener.accept()
             self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        elif not os.read(self._exit_pipe, 1):  # last, as its last words may be in the connection still
+        elif not os.read(self._exit_pipe, 1):  # checked last: the connection may still hold a final request
             raise EnvironmentExited
 
     def _read(self, connection: socket.socket) -> None:
@@ -107,7 +107,7 @@ class RuntimeApi:
             self._disconnect()
 
     def _parse_request(self) -> Request | None:
-        """The request that has been received, once it is whole."""
+        """Return the next request once it has been received completely."""
         end = self._received.find(_HEADER_END)
         if end < 0:
             return None

@@ -1,4 +1,4 @@
-"""A built stage at work: everything that stands in for Lambda and IAM, from start to end."""
+"""All functions of a built stage, from startup to shutdown, in place of Lambda and IAM."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from local.queue import Worker, sqs_client
 log = logging.getLogger(__name__)
 
 DEFAULT_ENVIRONMENTS = 4
-"""Execution environments of one function at the same time, unless another number is asked for."""
+"""The default maximum of concurrent execution environments per function."""
 
 
 class LambdaEmulator:
-    """The functions of a deployment, behind the guard; a context manager.
+    """The functions of a template, behind the guard; a context manager.
 
-    `overrides` go before what the template says of the functions' variables. At the end the guard's record is
-    written to `iam_record`, as JSON, if it is given.
+    `overrides` replace variables of the template. On exit the guard's record is written as JSON to `iam_record`,
+    if given.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class LambdaEmulator:
         self._environments = environments
         self._iam_record = iam_record
         self._guard = Guard(
-            {name: each.statements for name, each in template.functions.items()},
+            {name: function.statements for name, function in template.functions.items()},
             store_url,
             management_url,
             region=template.gateway_settings.region,
@@ -86,17 +86,17 @@ class LambdaEmulator:
         self._resources.close()
 
     def apis(self) -> Apis:
-        """The APIs of the template, with these functions behind them."""
+        """Return the template's APIs with these functions."""
         return self._template.apis(self.functions)
 
     def scheduled(self) -> Function:
-        """The function that runs on a schedule."""
+        """Return the scheduled function."""
         return self.functions[self._template.scheduled()]
 
     def worker(self) -> contextlib.AbstractContextManager[object]:
-        """What does the long work while it is entered, if there is a queue for it.
+        """Return a context manager that runs the queue's worker, or a no-op without a queue.
 
-        It takes messages as Lambda does: through the guard, with the role of the function that it calls.
+        It receives messages as Lambda does: through the guard, with the role of the function that it invokes.
         """
         url = self._overrides.get(QUEUE_SETTING)
         if not url:
@@ -105,7 +105,7 @@ class LambdaEmulator:
         return Worker(self.functions[name], sqs_client(self._guard.queues_url, key_id=name), url)
 
     def _environment_variables(self, declared: Mapping[str, str]) -> dict[str, str]:
-        """A function's variables: the template's, the overrides, and where the guard is."""
+        """Return a function's variables: the template's, the overrides, and the guard's endpoints."""
         return {
             **{name: value for name, value in declared.items() if name != PARAMETER},
             **self._overrides,
@@ -116,11 +116,13 @@ class LambdaEmulator:
 
     def _stop_guard(self) -> None:
         self._guard.stop()
-        for each in self._guard.denied():
-            log.error("the policy of %s does not allow %s on %s", each.function, each.action, each.resource)
+        for request in self._guard.denied():
+            log.error(
+                "the policy of %s does not allow %s on %s", request.function, request.action, request.resource
+            )
         if self._iam_record is not None:
             self._iam_record.write_text(json.dumps(self._guard.record(), indent=1), encoding="utf-8")
 
     def _report_changes(self, bundle: ReadOnlyBundle) -> None:
         for name in bundle.changes():
-            log.error("a function wrote to %s, which nobody can on Lambda", name)
+            log.error("a function wrote to %s, which is read-only on Lambda", name)

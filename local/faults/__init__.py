@@ -1,10 +1,10 @@
-"""What a DynamoDB engine for development does not show: latency, conflicts, half-seen transactions, faults.
+"""The behaviour of DynamoDB that a development engine lacks: latency, conflicts, fractured reads, faults.
 
-Each is a layer with the methods of boto3's client, to be put in front of any engine:
+Each is a layer with the methods of boto3's client, in front of any engine:
 
     app -> RecordingClient -> FaultyClient -> RegionClient -> engine
 
-``in_front_of`` stacks all three. The same seed gives the same decisions for the same order of calls.
+``wrap_engine`` stacks all three. The same seed gives the same decisions for the same order of calls.
 """
 
 from local.faults.calls import Call, ItemKey
@@ -55,11 +55,11 @@ def wrap_engine(
     journal: Journal | None = None,
     clock: Clock | None = None,
 ) -> DynamoClient:
-    """Put every layer in front of ``engine``: recorded, failing by ``plan``, timed like a region.
+    """Put every layer in front of ``engine``: recording, faults by ``plan``, and the timing of a region.
 
-    ``half_visible`` is the probability with which a Query or BatchGetItem shows an item of a running
-    transaction in its old state (0: transactions are seen as a whole). Several clients of one store in one
-    process share ``windows``, or their transactions do not conflict with each other.
+    ``fractured_reads`` is the probability that a Query or BatchGetItem returns the old state of an item of a
+    running transaction (0: transactions become visible atomically). Clients of one store in one process must share
+    ``windows``; otherwise their transactions do not conflict with each other.
     """
     region = RegionClient(
         engine,

@@ -1,4 +1,4 @@
-"""A client whose calls fail by plan."""
+"""A client whose calls fail according to a plan."""
 
 import contextlib
 from typing import Any
@@ -15,9 +15,8 @@ from local.faults.plans import Fault, FaultKind, Plan
 class FaultyClient(Layer):
     """Injects the faults of ``plan``.
 
-    After a ``Crash`` the client is as dead as its process: every further call raises ``Crash`` and has no
-    effect, so clean-up code of the operation that crashed does nothing that a dead process could not do.
-    Faults take no time of their own: a timeout is raised at once.
+    After a ``Crash``, every further call raises ``Crash`` without effect, so that clean-up code of the crashed
+    operation cannot do more than a dead process could. Faults take no time: a timeout is raised immediately.
     """
 
     def __init__(self, inner: DynamoClient, plan: Plan) -> None:
@@ -31,14 +30,14 @@ class FaultyClient(Layer):
         return self._crashed
 
     def call(self, call: Call) -> Any:
-        """Carry out the call, or fail; ValueError if the plan asks for what the operation cannot suffer."""
+        """Execute the call or fail. Raises ValueError if the fault does not apply to the operation."""
         if self._crashed:
-            raise Crash(f"the process is dead, it cannot call {call}")
+            raise Crash(f"the process has crashed and cannot call {call}")
         fault = self._plan(call)
         if fault is None:
             return self.forward(call)
         if not fault.applies_to(call.operation):
-            raise ValueError(f"the plan asks for {fault.kind.name} on {call}, which cannot fail that way")
+            raise ValueError(f"the plan injects {fault.kind.name} into {call}, to which it does not apply")
         match fault.kind:
             case FaultKind.UNPROCESSED:
                 return serve_part_of_batch(call, fault.keep, self.forward)
@@ -49,7 +48,7 @@ class FaultyClient(Layer):
 
     def _fail(self, call: Call, fault: Fault) -> Any:
         if fault.after:
-            # If it was refused, the answer that says so is lost as well.
+            # If the call was rejected, that response is lost as well.
             with contextlib.suppress(ClientError):
                 self.forward(call)
         if fault.kind is FaultKind.CRASH:
@@ -67,4 +66,4 @@ class FaultyClient(Layer):
             case FaultKind.UNREACHABLE:
                 return unreachable(self._inner)
             case _:
-                return Crash(f"the process died {'after' if fault.after else 'before'} {call}")
+                return Crash(f"the process crashed {'after' if fault.after else 'before'} {call}")

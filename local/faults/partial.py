@@ -1,4 +1,4 @@
-"""Answers that serve less than was asked for: parts of batches, short and empty pages."""
+"""Partial results: incomplete batches, short and empty pages."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,11 +8,11 @@ from local.faults.expressions import KeyRange, key_range
 
 Forward = Callable[[Call], Any]
 
-_LOWEST_SORT_KEY = "\x00"  # no sort key that an application would use comes before it
+_LOWEST_SORT_KEY = "\x00"  # sorts before every sort key that an application would use
 
 
 def serve_part_of_batch(call: Call, keep: int, forward: Forward) -> Any:
-    """Carry out the first ``keep`` requests of a batch and hand the rest back as unprocessed."""
+    """Execute the first ``keep`` requests of a batch and return the rest as unprocessed."""
     reading = call.operation == "batch_get_item"
     served: dict[str, Any] = {}
     unserved: dict[str, Any] = {}
@@ -28,10 +28,10 @@ def serve_part_of_batch(call: Call, keep: int, forward: Forward) -> Any:
 
 
 def query_short_page(call: Call, keep: int, forward: Forward) -> Any:
-    """Answer a query with at most ``keep`` items and a key to go on from.
+    """Return at most ``keep`` items of a query, and a key to continue from.
 
-    An empty page needs a key that lies before the first item and within the condition (DynamoDB refuses
-    an ExclusiveStartKey outside of it). Where there is none, and on an index, the page holds one item.
+    An empty page needs a start key before the first item and within the condition (DynamoDB rejects an
+    ExclusiveStartKey outside of it). If there is none, or on an index, the page has one item.
     """
     limit = call.arguments.get("Limit", keep)
     page = forward(call.with_arguments(Limit=max(1, min(keep, limit))))
@@ -44,7 +44,7 @@ def query_short_page(call: Call, keep: int, forward: Forward) -> Any:
 
 
 def _key_before(arguments: Mapping[str, Any], first: Mapping[str, Any]) -> Any:
-    """A start key from which a query finds the item ``first`` first; ``None`` if there is none."""
+    """Return a start key from which a query returns ``first`` first, or ``None`` if there is none."""
     if "ExclusiveStartKey" in arguments:
         return arguments["ExclusiveStartKey"]
     queried = key_range(arguments)
@@ -57,7 +57,7 @@ def _key_before(arguments: Mapping[str, Any], first: Mapping[str, Any]) -> Any:
 
 
 def _lowest_key(queried: KeyRange) -> str:
-    """The lowest sort key that the condition allows, or nearly: what is below it holds no items."""
+    """Return a sort key that is at or just below the lowest that the condition selects."""
     if queried.operator == ">":
         return queried.low + _LOWEST_SORT_KEY
     return queried.low if queried.operator in {">=", "between", "begins_with"} else _LOWEST_SORT_KEY
@@ -68,7 +68,7 @@ def _size(request: Any) -> int:
 
 
 def _merge_unprocessed(unprocessed: Mapping[str, Any], unserved: Mapping[str, Any]) -> dict[str, Any]:
-    """What the engine left and what was never given to it, by table."""
+    """Merge the engine's unprocessed requests with those never sent to it, by table."""
     merged = dict(unprocessed)
     for table, request in unserved.items():
         if table not in merged:

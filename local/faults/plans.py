@@ -1,9 +1,8 @@
-"""Which call fails, and how.
+"""Plans that decide which call fails, and how.
 
-A plan is a function of the call: it returns the ``Fault`` to inject, or ``None``. Ready-made plans pick
-the nth call, or calls by chance, optionally of some operations only; ``first_of`` combines plans. A fault
-"before" happens instead of the effect, a fault "after" once the effect has taken place: the caller cannot
-tell the two apart, which is the point of them.
+A plan is a function of the call: it returns the ``Fault`` to inject, or ``None``. The plans below select the nth
+call, all calls, or random calls, optionally only of some operations; ``first_of`` combines plans. A fault "before"
+replaces the effect; a fault "after" follows it. The caller cannot distinguish the two.
 """
 
 import itertools
@@ -16,7 +15,7 @@ from local.faults.chance import seeded_choice, seeded_fraction
 
 
 class FaultKind(Enum):
-    """The ways in which a call can go wrong."""
+    """The ways in which a call can fail."""
 
     THROTTLED = auto()
     INTERNAL_ERROR = auto()
@@ -35,10 +34,10 @@ _APPLICABLE_OPERATIONS = {
 
 @dataclass(frozen=True)
 class Fault:
-    """One way to fail; use the constants and functions of this module to get one.
+    """One way to fail; use the constants and functions of this module.
 
-    ``after`` says whether the effect takes place first, ``code`` is the error of a throttled call, ``keep``
-    how many requests of a batch, or items of a page, are still served.
+    ``after`` means that the effect happens first, ``code`` is the error code of throttling, and ``keep`` is the
+    number of batch requests, or items of a page, that are still served.
     """
 
     kind: FaultKind
@@ -47,7 +46,7 @@ class Fault:
     keep: int = 1
 
     def applies_to(self, operation: str) -> bool:
-        """Whether the operation can fail in this way at all."""
+        """Return whether the operation can fail in this way."""
         return operation in _APPLICABLE_OPERATIONS.get(self.kind, {operation})
 
 
@@ -68,33 +67,33 @@ CRASH_AFTER = Fault(FaultKind.CRASH, after=True)
 
 
 def unprocessed(keep: int = 1) -> Fault:
-    """A batch of which only the first ``keep`` requests are carried out, the rest is handed back.
+    """Return a fault that executes only the first ``keep`` requests of a batch and returns the rest.
 
-    DynamoDB raises an error rather than hand back everything, so at least one is carried out (ValueError).
+    Raises ValueError below 1: DynamoDB raises an error if it processed nothing.
     """
     if keep < 1:
-        raise ValueError("a batch of which nothing was processed is an error (use THROTTLED), not an answer")
+        raise ValueError("a batch that processed nothing is an error (use THROTTLED), not a partial result")
     return Fault(FaultKind.UNPROCESSED, keep=keep)
 
 
 def short_page(keep: int = 1) -> Fault:
-    """A query cut after ``keep`` items with a LastEvaluatedKey; 0 gives an empty page where one is possible.
+    """Return a fault that ends a query's page after ``keep`` items; 0 gives an empty page where possible.
 
-    DynamoDB does so whenever it likes (page of 1 MB, filters), so readers must go on until there is no key.
+    DynamoDB may end a page early (1 MB, filters), so readers must continue until there is no LastEvaluatedKey.
     Raises ValueError for a negative number.
     """
     if keep < 0:
-        raise ValueError(f"a page cannot hold {keep} items")
+        raise ValueError(f"a page cannot have {keep} items")
     return Fault(FaultKind.SHORT_PAGE, keep=keep)
 
 
 def no_faults(call: Call) -> Fault | None:
-    """The plan without faults."""
+    """Inject nothing."""
     return None
 
 
 def nth(n: int, fault: Fault, *operations: str) -> Plan:
-    """Fail the nth call, from 1, counting only calls of ``operations`` if any are named."""
+    """Fail the nth call, from 1, counting only ``operations`` if given."""
     counter = itertools.count(1)
 
     def plan(call: Call) -> Fault | None:
@@ -104,12 +103,12 @@ def nth(n: int, fault: Fault, *operations: str) -> Plan:
 
 
 def always(fault: Fault, *operations: str) -> Plan:
-    """Fail every call, or every call of ``operations`` if any are named."""
+    """Fail every call, or every call of ``operations`` if given."""
     return lambda call: fault if _matches(call, operations) else None
 
 
 def at_random(probability: float, faults: Sequence[Fault], *operations: str, seed: int) -> Plan:
-    """Fail calls by seeded chance, each with one of those ``faults`` that its operation can suffer."""
+    """Fail random calls (seeded), each with one of the ``faults`` that apply to its operation."""
 
     def plan(call: Call) -> Fault | None:
         possible = [fault for fault in faults if fault.applies_to(call.operation)]
@@ -122,10 +121,10 @@ def at_random(probability: float, faults: Sequence[Fault], *operations: str, see
 
 
 def first_of(*plans: Plan) -> Plan:
-    """Follow the first plan that has a fault for the call; every plan is shown every call, to count it."""
+    """Use the first plan that returns a fault; every plan sees every call, so that its counter advances."""
 
     def plan(call: Call) -> Fault | None:
-        faults = [fault for each in plans if (fault := each(call)) is not None]
+        faults = [fault for candidate in plans if (fault := candidate(call)) is not None]
         return faults[0] if faults else None
 
     return plan

@@ -1,4 +1,4 @@
-"""The stage `dev`, built for this machine once for all test processes of a run."""
+"""Stage `dev`, built for this machine once per test run."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pathlib import Path
 from local.bundle.built import host_architecture
 from local.settings import ROOT
 
-BUILDING = 300.0
-"""Seconds that it may take on a busy machine."""
+BUILD_TIMEOUT = 300.0
+"""Seconds, on a busy machine."""
 
 
-def built_stage(place: Path) -> Path:
-    """The directory with zip and template: built below `place`, or what another test process has built there."""
-    place.mkdir(parents=True, exist_ok=True)
-    out = place / "dev"
-    with (place / "lock").open("w") as lock:
+def built_stage(directory: Path) -> Path:
+    """Return the directory of zip and template, built below `directory` unless another process has built it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    out = directory / "dev"
+    with (directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not out.exists():  # a build that fails leaves nothing
+        if not out.exists():  # a failed build leaves nothing
             command = [
                 sys.executable,
                 "-m",
@@ -37,13 +37,13 @@ def built_stage(place: Path) -> Path:
                 cwd=ROOT,
                 capture_output=True,
                 text=True,
-                timeout=BUILDING,
+                timeout=BUILD_TIMEOUT,
                 check=False,
             )
             assert done.returncode == 0, done.stderr
     return out
 
 
-def shared_place(basetemp: Path) -> Path:
-    """A directory for all test processes of a run, by pytest's own directory for one of them."""
+def shared_directory(basetemp: Path) -> Path:
+    """Return a directory that all test processes of a run share, given the temporary directory of one."""
     return basetemp if "PYTEST_XDIST_WORKER" not in os.environ else basetemp.parent

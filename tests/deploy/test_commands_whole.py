@@ -7,7 +7,7 @@ import shutil
 from contextlib import closing
 from pathlib import Path
 
-from tests.bundle.build import built_stage, shared_place
+from tests.bundle.build import built_stage, shared_directory
 from tests.deploy.account import everything, physical
 from tests.deploy.builds import broken
 from tests.deploy.terminal import INTERRUPT, Desk, Ran
@@ -24,7 +24,7 @@ TYPE_ITS_NAME = "Type chat-dev to destroy it: "
 def test_a_stage_from_nothing_to_nothing(empty: MiniStack, tmp_path: Path) -> None:
     """One test, as each command begins where the one before ended."""
     desk = Desk.of(tmp_path, empty)
-    built = built_stage(shared_place(tmp_path.parent) / "bundle")
+    built = built_stage(shared_directory(tmp_path.parent) / "bundle")
     bad = a_broken_build(built, tmp_path / "broken")
     untouched = everything(empty)
 

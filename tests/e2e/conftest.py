@@ -15,7 +15,7 @@ import pytest
 from infra.deploy.artefacts import read_build
 from infra.stage import read_stage
 from local.settings import ROOT
-from tests.bundle.build import built_stage, shared_place
+from tests.bundle.build import built_stage, shared_directory
 from tests.e2e.kinds import BUNDLE, MINISTACK, NAMED, Servers, kinds, records
 from tests.e2e.permissions import Records, complaint
 from tests.e2e.stages import named_stage
@@ -60,7 +60,7 @@ def servers(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
 ) -> Iterator[Servers]:
     """The servers of all kinds; they stay up while tests of several kinds take turns."""
-    shared = shared_place(tmp_path_factory.getbasetemp())
+    shared = shared_directory(tmp_path_factory.getbasetemp())
     started = Servers(shared, tmp_path_factory.mktemp)
     yield started
     kept = started.kept()
@@ -95,7 +95,7 @@ def server(chat_kind: str, servers: Servers) -> Server:
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ministack.Running]:
     """The stage on a MiniStack, deployed as it would be to AWS; it stays up while other kinds take their turns."""
-    built = built_stage(shared_place(tmp_path_factory.getbasetemp()) / "bundle")
+    built = built_stage(shared_directory(tmp_path_factory.getbasetemp()) / "bundle")
     running = ministack.start(tmp_path_factory.mktemp("ministack"), read_build(built, read_stage(ROOT, "dev")))
     yield running
     running.stop()

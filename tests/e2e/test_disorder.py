@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.bundle.build import shared_place
+from tests.bundle.build import shared_directory
 from tests.e2e.conftest import People, anybody
 from tests.e2e.disorder import HTTP_FAN_OUT, LONG, DisorderlyServer
 from tests.e2e.stages import look_at_the_log
@@ -29,7 +29,7 @@ def disorderly(
     chat_kind: str, server: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[DisorderlyServer]:
     """The server."""
-    shared = shared_place(tmp_path_factory.getbasetemp())
+    shared = shared_directory(tmp_path_factory.getbasetemp())
     log = tmp_path_factory.mktemp(f"disorderly-{chat_kind}") / "server.log"
     started = DisorderlyServer(chat_kind, server.ready["store_url"], log, shared)
     yield started

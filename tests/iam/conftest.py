@@ -12,7 +12,7 @@ import pytest
 from infra.build import TEMPLATE
 from infra.template.names import FUNCTIONS
 from local.iam import resolve
-from tests.bundle.build import built_stage, shared_place
+from tests.bundle.build import built_stage, shared_directory
 from tests.iam.support import ACCOUNT, API, QUEUE, STAGE, Json, StandIn, table
 from tests.support.engine import REGION, create_tables, dynamodb, store_engine
 
@@ -39,7 +39,7 @@ def tables(dynamodb: DynamoDBClient) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def deployed_policies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Json]]:
     """The statements of the stage `dev` by function, as they are handed to CloudFormation."""
-    built = built_stage(shared_place(tmp_path_factory.getbasetemp()) / "bundle")
+    built = built_stage(shared_directory(tmp_path_factory.getbasetemp()) / "bundle")
     template = json.loads((built / TEMPLATE).read_text("utf-8"))
     found = {}
     for function in FUNCTIONS:
