@@ -188,7 +188,7 @@ def _token(options: argparse.Namespace, out: TextIO) -> None:
 def _token_settings(bundle: Path | None) -> dict[str, str]:
     if bundle is None:
         return chat_settings(os.environ)
-    from local.bundle.built import read_template  # noqa: PLC0415
+    from local.bundle.built_stage import read_template  # noqa: PLC0415
     from local.bundle.signing import signing_settings  # noqa: PLC0415
 
     return signing_settings(bundle, read_template(bundle), os.environ)
@@ -197,7 +197,7 @@ def _token_settings(bundle: Path | None) -> dict[str, str]:
 def _stage(bundle: Path | None) -> str:
     if bundle is None:
         return STAGE
-    from local.bundle.built import read_template, stage_name  # noqa: PLC0415
+    from local.bundle.built_stage import read_template, stage_name  # noqa: PLC0415
 
     return stage_name(read_template(bundle))
 

@@ -44,7 +44,7 @@ from local.settings import ROOT, Ports, is_loopback
 
 if TYPE_CHECKING:
     from local.bundle import LambdaEmulator
-    from local.bundle.packaged import PackagedStage
+    from local.bundle.packaged_stage import PackagedStage
 
 POLL_SECONDS = 0.2  # between two checks of the store's process or the app's health
 HEALTH_TIMEOUT = 10.0  # seconds until the app must be healthy
@@ -137,7 +137,7 @@ def _functions_of_app(app_dir: Path, backend: Backend, urls: Urls) -> Functions:
 
 
 def _open_bundle(bundle: Path, store_url: str | None) -> PackagedStage:
-    from local.bundle.packaged import PackagedStage  # noqa: PLC0415  (unneeded without a bundle)
+    from local.bundle.packaged_stage import PackagedStage  # noqa: PLC0415  (unneeded without a bundle)
 
     return PackagedStage(bundle, os.environ, store_url)
 

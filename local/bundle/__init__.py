@@ -13,9 +13,9 @@ enforces the functions' policies (`local.iam`).
     LambdaEmulator         all functions, from startup to shutdown
 """
 
-from local.bundle.built import BuiltStage
-from local.bundle.deployment import ResolvedTemplate
+from local.bundle.built_stage import BuiltStage
+from local.bundle.emulator import LambdaEmulator
 from local.bundle.errors import BundleError
-from local.bundle.service import LambdaEmulator
+from local.bundle.resolved_template import ResolvedTemplate
 
 __all__ = ["BuiltStage", "BundleError", "LambdaEmulator", "ResolvedTemplate"]

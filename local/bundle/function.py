@@ -6,8 +6,8 @@ import json
 import threading
 from typing import Any
 
-from local.bundle.deployment import FunctionDefinition
-from local.bundle.environment import ExecutionEnvironment, SharedResources
+from local.bundle.execution_environment import ExecutionEnvironment, SharedResources
+from local.bundle.resolved_template import FunctionDefinition
 from local.gateway.functions import FunctionFailed, PayloadTooLarge
 
 

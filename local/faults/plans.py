@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from local.faults.calls import Call
-from local.faults.chance import seeded_choice, seeded_fraction
+from local.faults.seeded import seeded_choice, seeded_fraction
 
 
 class FaultKind(Enum):

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.faults.calls import Call, ItemKey, batch_write_key, item_key
-from local.faults.chance import seeded_fraction
 from local.faults.client import DynamoClient, Layer
 from local.faults.clock import Clock, MonotonicClock
 from local.faults.errors import (
@@ -20,6 +19,7 @@ from local.faults.errors import (
     unprocessed_items,
 )
 from local.faults.expressions import key_range
+from local.faults.seeded import seeded_fraction
 from local.faults.visibility import can_be_patched, patched_batch_get, patched_query
 from local.faults.windows import (
     Image,

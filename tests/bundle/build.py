@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from local.bundle.built import host_architecture
+from local.bundle.built_stage import host_architecture
 from local.settings import ROOT
 
 BUILD_TIMEOUT = 300.0

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from local.bundle.built import BuiltStage, lambda_runtime
-from local.bundle.deployment import FunctionDefinition
-from local.bundle.disk import ReadOnlyBundle
-from local.bundle.environment import SharedResources
+from local.bundle.built_stage import BuiltStage, lambda_runtime
+from local.bundle.execution_environment import SharedResources
 from local.bundle.function import Function
-from local.bundle.keeper import ProcessGroup
-from local.bundle.output import OutputCollector
+from local.bundle.output_collector import OutputCollector
+from local.bundle.process_group import ProcessGroup
+from local.bundle.read_only_bundle import ReadOnlyBundle
+from local.bundle.resolved_template import FunctionDefinition
 from local.gateway import GatewaySettings
 from tests.bundle.build import built_stage, shared_directory
 

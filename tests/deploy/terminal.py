@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from local.bundle.built import host_architecture
+from local.bundle.built_stage import host_architecture
 from tests.infra.checkouts import copy_checkout
 from tests.support.ministack import DEPLOYER, REGION, ROOT, MiniStack
 

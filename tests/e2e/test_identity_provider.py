@@ -20,7 +20,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from websockets.exceptions import InvalidStatus
 
 from app import app
-from local.bundle.service import DEFAULT_ENVIRONMENTS
+from local.bundle.emulator import DEFAULT_ENVIRONMENTS
 from tests.e2e.kinds import Servers
 from tests.e2e.stages import stop_and_look_at_the_log
 from tests.e2e.together import at_once

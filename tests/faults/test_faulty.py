@@ -193,7 +193,7 @@ def test_fault_that_does_not_apply_to_the_operation_raises_value_error(
 ) -> None:
     with pytest.raises(ValueError, match="SHORT_PAGE into get_item"):
         FaultyClient(dynamodb, plans.always(plans.short_page())).get_item(**partition.at("a"))
-    with pytest.raises(ValueError, match="UNPROCESSED on put_item"):
+    with pytest.raises(ValueError, match="UNPROCESSED into put_item"):
         FaultyClient(dynamodb, plans.always(plans.unprocessed())).put_item(**partition.put("a"))
     with pytest.raises(ValueError, match="use THROTTLED"):
         plans.unprocessed(0)

@@ -6,9 +6,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.faults.calls import Call
-from local.faults.chance import seeded_choice, seeded_fraction
 from local.faults.clock import MonotonicClock, VirtualClock
 from local.faults.region import NO_LATENCY, TYPICAL_LATENCY, Latency, RegionClient
+from local.faults.seeded import seeded_choice, seeded_fraction
 from tests.faults.toys import Hooked, Partition
 
 if TYPE_CHECKING:

@@ -28,8 +28,8 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
-from local.faults.chance import seeded_choice
 from local.faults.region import ShowsOld
+from local.faults.seeded import seeded_choice
 from tests.support.commuting import commute
 from tests.support.crashes import CrashPoint, crash_points
 from tests.support.gates import Outcome, Run, Step, StuckError

@@ -12,10 +12,10 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.backend import Backend
-from local.bundle.built import BuiltStage
-from local.bundle.deployment import QUEUE_SETTING, ResolvedTemplate
+from local.bundle.built_stage import BuiltStage
+from local.bundle.emulator import DEFAULT_ENVIRONMENTS, LambdaEmulator
 from local.bundle.errors import BundleError
-from local.bundle.service import DEFAULT_ENVIRONMENTS, LambdaEmulator
+from local.bundle.resolved_template import QUEUE_SETTING, ResolvedTemplate
 from local.bundle.signing import signing_settings
 from local.gateway import GatewaySettings, Urls
 from local.queue import ensure_queue, sqs_client

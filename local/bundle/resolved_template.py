@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local.bundle.built import FUNCTION, BuiltStage
+from local.bundle.built_stage import FUNCTION, BuiltStage
 from local.bundle.errors import BundleError
 from local.gateway import Apis, GatewaySettings
 from local.gateway.from_template import TemplateApis

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from local.bundle.built import BuiltStage
-from local.bundle.deployment import QUEUE_SETTING, ResolvedTemplate
-from local.bundle.disk import ReadOnlyBundle
-from local.bundle.environment import SharedResources
+from local.bundle.built_stage import BuiltStage
+from local.bundle.execution_environment import SharedResources
 from local.bundle.function import Function
-from local.bundle.keeper import ProcessGroup
-from local.bundle.output import OutputCollector
+from local.bundle.output_collector import OutputCollector
+from local.bundle.process_group import ProcessGroup
+from local.bundle.read_only_bundle import ReadOnlyBundle
+from local.bundle.resolved_template import QUEUE_SETTING, ResolvedTemplate
 from local.bundle.signing import PARAMETER
 from local.gateway import Apis
 from local.iam import Guard

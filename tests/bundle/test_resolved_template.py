@@ -12,9 +12,9 @@ import pytest
 
 import app
 from chalicelib.settings import Settings
-from local.bundle.built import BuiltStage
-from local.bundle.deployment import ResolvedTemplate
+from local.bundle.built_stage import BuiltStage
 from local.bundle.errors import BundleError
+from local.bundle.resolved_template import ResolvedTemplate
 from local.gateway import Apis, rest_api_from_chalice, websocket_api_from_chalice
 from local.gateway.functions import Handler
 from local.settings import stage_environment

@@ -15,11 +15,11 @@ import time
 import uuid
 from dataclasses import dataclass
 
-from local.bundle.built import LambdaRuntime
-from local.bundle.deployment import FunctionDefinition
-from local.bundle.disk import ReadOnlyBundle
-from local.bundle.keeper import ProcessGroup
-from local.bundle.output import OutputCollector
+from local.bundle.built_stage import LambdaRuntime
+from local.bundle.output_collector import OutputCollector
+from local.bundle.process_group import ProcessGroup
+from local.bundle.read_only_bundle import ReadOnlyBundle
+from local.bundle.resolved_template import FunctionDefinition
 from local.bundle.runtime_api import NEXT_PATH, PATH_PREFIX, EnvironmentExited, Request, RequestTimeout, RuntimeApi
 from local.gateway.functions import FunctionFailed
 from local.gateway.settings import GatewaySettings
