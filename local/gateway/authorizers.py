@@ -38,7 +38,7 @@ class AuthorizerUnavailable(AuthorizerError):
 
 
 @dataclass(frozen=True)
-class Decision:
+class AuthorizerDecision:
     """A usable answer: who it is, what goes to the integration, and the policy to evaluate."""
 
     context: dict[str, str | None]
@@ -49,7 +49,7 @@ class Decision:
         return evaluate(self.policy, arn)
 
 
-def _string(value: Any) -> str | None:
+def _context_string(value: Any) -> str | None:
     """A context value as the integration sees it: everything is a string, null stays null."""
     if value is None or isinstance(value, str):
         return value
@@ -58,39 +58,39 @@ def _string(value: Any) -> str | None:
     raise AuthorizerMisconfigured("a context value is neither a string, a number, a boolean nor null")
 
 
-def read_answer(answer: Any, max_bytes: int) -> Decision:
+def parse_response(response: Any, max_bytes: int) -> AuthorizerDecision:
     """Check an authorizer's answer.
 
     Raises:
         AuthorizerMisconfigured: It has not the shape of one, or is larger than ``max_bytes`` as JSON.
     """
-    if not isinstance(answer, dict) or not isinstance(answer.get("principalId"), str):
+    if not isinstance(response, dict) or not isinstance(response.get("principalId"), str):
         raise AuthorizerMisconfigured("the answer must be an object with a principalId")
-    context = answer.get("context") or {}
+    context = response.get("context") or {}
     if not isinstance(context, dict):
         raise AuthorizerMisconfigured("context must be an object")
-    if len(json.dumps(answer)) > max_bytes:
+    if len(json.dumps(response)) > max_bytes:
         raise AuthorizerMisconfigured(f"the answer is larger than {max_bytes} bytes")
-    policy = answer.get("policyDocument")
+    policy = response.get("policyDocument")
     try:
         evaluate(policy, "")
     except InvalidPolicy as exc:
         raise AuthorizerMisconfigured(str(exc)) from exc
-    strings = {name: _string(value) for name, value in context.items()}
-    return Decision({**strings, "principalId": answer["principalId"]}, policy)
+    strings = {name: _context_string(value) for name, value in context.items()}
+    return AuthorizerDecision({**strings, "principalId": response["principalId"]}, policy)
 
 
-async def ask(
+async def invoke_authorizer(
     functions: Functions, name: str, handler: Handler, event: dict[str, Any], max_bytes: int
-) -> Decision:
+) -> AuthorizerDecision:
     """Invoke an authorizer.
 
     Raises:
         AuthorizerError: One of its three kinds.
     """
     try:
-        answer = await functions.invoke(name, handler, event)
-        return read_answer(answer, max_bytes)
+        response = await functions.invoke(name, handler, event)
+        return parse_response(response, max_bytes)
     except FunctionFailed as exc:
         if exc.error_message == "Unauthorized":
             raise Unauthorized from exc

@@ -14,9 +14,9 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from local.gateway.ids import is_connection_id
-from local.gateway.registry import Connection, Registry
+from local.gateway.registry import Connection, ConnectionRegistry
 from local.gateway.rest_server import read_up_to
-from local.gateway.runtime import Dice, Runtime
+from local.gateway.runtime import FaultInjector, Runtime
 from local.gateway.settings import GatewaySettings
 from local.gateway.wire import iso_time
 
@@ -30,11 +30,11 @@ _CLOSED_BY_SERVER = (1000, "Connection Closed Normally")
 class ManagementApi:
     """Serves ``/{stage}/@connections/{connection_id}``."""
 
-    def __init__(self, runtime: Runtime, registry: Registry) -> None:
+    def __init__(self, runtime: Runtime, registry: ConnectionRegistry) -> None:
         self._runtime = runtime
         self._registry = registry
         self._stopping = asyncio.Event()
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._delayed: set[asyncio.Task[None]] = set()
 
     def connection_id(self, raw_path: str) -> str | None:
         """The decoded id that a raw path names, or None if the path is not of this API."""
@@ -51,9 +51,9 @@ class ManagementApi:
         """Answer one request."""
         runtime = self._runtime
         settings = runtime.settings_for(connection_id)
-        refusal = self._refuse(request, settings)
-        if refusal is not None:
-            return refusal
+        error = self._check_request(request, settings)
+        if error is not None:
+            return error
         payload = b""
         if request.method == "POST":
             body = await read_up_to(request, settings.max_message_bytes)
@@ -70,7 +70,7 @@ class ManagementApi:
             return await self._post(connection, payload, settings)
         return self._describe(connection) if request.method == "GET" else self._delete(connection)
 
-    def _refuse(self, request: web.BaseRequest, settings: GatewaySettings) -> web.Response | None:
+    def _check_request(self, request: web.BaseRequest, settings: GatewaySettings) -> web.Response | None:
         if settings.require_signature:
             signature = request.headers.get("Authorization")
             if not signature:
@@ -79,32 +79,34 @@ class ManagementApi:
                 return _error(403, "ForbiddenException", "Forbidden")
         if request.method not in ("POST", "GET", "DELETE"):
             return _error(403, "ForbiddenException", "Forbidden")
-        return None if self._runtime.requests.draw() else _limit_exceeded()
+        return None if self._runtime.requests.try_acquire() else _limit_exceeded()
 
     async def _post(self, connection: Connection, payload: bytes, settings: GatewaySettings) -> web.Response:
         runtime = self._runtime
-        dice = runtime.dice_for_post(connection.number)
-        if dice.happens(settings.posts_throttled) or _is_full(connection, payload, settings):
+        faults = runtime.fault_injector_for_post(connection.number)
+        if faults.should_inject(settings.posts_throttled) or _is_full(connection, payload, settings):
             return _limit_exceeded()
-        if dice.happens(settings.posts_failed):
+        if faults.should_inject(settings.posts_failed):
             return _error(500, "InternalServerErrorException", "Internal server error")
-        if dice.happens(settings.posts_hung):
+        if faults.should_inject(settings.posts_hung):
             runtime.counters["management.hung"] += 1
             await self._stopping.wait()
             return _error(500, "InternalServerErrorException", "Internal server error")
         runtime.counters["management.posts"] += 1
-        copies = 2 if dice.happens(settings.posts_duplicated) else 1
+        copies = 2 if faults.should_inject(settings.posts_duplicated) else 1
         for _ in range(copies):
-            self._send(connection, payload, settings, dice)
-        return await self._acknowledge(settings, dice)
+            self._send(connection, payload, settings, faults)
+        return await self._acknowledge(settings, faults)
 
-    def _send(self, connection: Connection, payload: bytes, settings: GatewaySettings, dice: Dice) -> None:
+    def _send(
+        self, connection: Connection, payload: bytes, settings: GatewaySettings, faults: FaultInjector
+    ) -> None:
         """Write the message now, or after a random wait in which others may overtake it."""
-        if dice.happens(settings.posts_shuffled):
-            wait = dice.random.uniform(0, settings.shuffle_jitter)
+        if faults.should_inject(settings.posts_shuffled):
+            wait = faults.random.uniform(0, settings.shuffle_jitter)
             task = asyncio.get_running_loop().create_task(self._deliver_after(wait, connection, payload))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            self._delayed.add(task)
+            task.add_done_callback(self._delayed.discard)
         else:
             self._deliver(connection, payload)
 
@@ -118,13 +120,13 @@ class ManagementApi:
         connection.channel.deliver(payload, self._runtime.settings.max_frame_bytes)
         connection.touch(self._runtime.milliseconds(), self._runtime.clock.monotonic())
 
-    async def _acknowledge(self, settings: GatewaySettings, dice: Dice) -> web.Response:
+    async def _acknowledge(self, settings: GatewaySettings, faults: FaultInjector) -> web.Response:
         """The answer to a post that is on its way: 200, or what a fault makes of it."""
-        if dice.happens(settings.posts_slow):
+        if faults.should_inject(settings.posts_slow):
             await self._runtime.clock.sleep(settings.slow_post)
-        if dice.happens(settings.posts_failed_after_delivery):
+        if faults.should_inject(settings.posts_failed_after_delivery):
             return _error(500, "InternalServerErrorException", "Internal server error")
-        if dice.happens(settings.posts_gone_after_delivery):
+        if faults.should_inject(settings.posts_gone_after_delivery):
             return _gone()
         return web.Response()
 
@@ -146,8 +148,8 @@ class ManagementApi:
 
 def _is_full(connection: Connection, payload: bytes, settings: GatewaySettings) -> bool:
     """Whether the client's buffer has no room for another message."""
-    waiting = connection.channel.waiting_bytes()
-    return waiting > 0 and waiting + len(payload) > settings.send_buffer_bytes
+    buffered = connection.channel.buffered_bytes()
+    return buffered > 0 and buffered + len(payload) > settings.send_buffer_bytes
 
 
 def _gone() -> web.Response:

@@ -7,7 +7,7 @@ connection is closed and its delivery is not guaranteed.
 import asyncio
 import logging
 
-from local.gateway.events import Occasion, disconnect_event
+from local.gateway.events import EventMetadata, disconnect_event
 from local.gateway.functions import Handler, InvocationError
 from local.gateway.registry import Connection
 from local.gateway.runtime import Runtime
@@ -16,7 +16,7 @@ from local.gateway.websocket import WebSocketApi
 log = logging.getLogger(__name__)
 
 
-class Disconnects:
+class DisconnectNotifier:
     """Runs ``$disconnect`` functions."""
 
     def __init__(self, api: WebSocketApi, runtime: Runtime) -> None:
@@ -35,16 +35,16 @@ class Disconnects:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def release(self) -> None:
+    def release_held(self) -> None:
         """A ``$connect`` has succeeded: those that were held back for it may go now."""
         self._next_connect.set()
         if not self._stopping.is_set():
             self._next_connect = asyncio.Event()
 
-    async def finish(self, seconds: float) -> None:
+    async def drain(self, seconds: float) -> None:
         """Let all that are under way or held back run, for at most ``seconds``."""
         self._stopping.set()
-        self.release()
+        self.release_held()
         if self._tasks:
             _, unfinished = await asyncio.wait(self._tasks, timeout=seconds)
             for task in unfinished:
@@ -66,8 +66,8 @@ class Disconnects:
     async def _invoke(self, function: Handler, connection: Connection, code: int, reason: str) -> None:
         runtime = self._runtime
         runtime.counters["websocket.disconnects"] += 1
-        occasion = Occasion(runtime.ids.short(), runtime.milliseconds())
-        event = disconnect_event(connection, occasion, runtime.settings, code=code, reason=reason)
+        metadata = EventMetadata(runtime.ids.short(), runtime.milliseconds())
+        event = disconnect_event(connection, metadata, runtime.settings, code=code, reason=reason)
         name = self._api.function_name("$disconnect")
         try:
             await runtime.functions.invoke(name, function, event)

@@ -86,7 +86,7 @@ def _preflights(app: Chalice) -> dict[str, dict[str, str]]:
     return preflights
 
 
-class _PerThread:
+class _ThreadLocalState:
     """Class attributes that put one value per thread in the place of Chalice's instance attributes."""
 
     _values = threading.local()
@@ -109,9 +109,9 @@ class _PerThread:
 
 
 def _make_thread_safe(app: Chalice) -> None:
-    if not isinstance(app, _PerThread):
+    if not isinstance(app, _ThreadLocalState):
         kind = type(app)
-        app.__class__ = type(kind.__name__, (_PerThread, kind), {"_values": threading.local()})
+        app.__class__ = type(kind.__name__, (_ThreadLocalState, kind), {"_values": threading.local()})
     for handler in app.handler_map.values():
         if isinstance(handler, EventSourceHandler) and handler.handler is None:
             handler.handler = handler._build_middleware_handlers(

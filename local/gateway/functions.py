@@ -76,7 +76,7 @@ class LambdaContext:
         return max(0, int((self._deadline - time.monotonic()) * 1000))
 
 
-def _where(exc: BaseException) -> str:
+def _raise_location(exc: BaseException) -> str:
     """File and line at which ``exc`` was raised: enough to find it, and nothing that a message said."""
     frames = traceback.extract_tb(exc.__traceback__)
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown place"
@@ -118,19 +118,19 @@ class Functions:
         limit = min(settings.integration_timeout, settings.function_timeout)
         context = LambdaContext(name, self._ids.long(), settings)
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Any] = loop.create_future()
+        future: asyncio.Future[Any] = loop.create_future()
 
         def job() -> None:
             outcome = _call(handler, event, context, settings.max_payload_bytes)
             try:
-                loop.call_soon_threadsafe(_settle, answer, outcome)
+                loop.call_soon_threadsafe(_complete, future, outcome)
             except RuntimeError:
                 log.info("function %s returned after the gateway had stopped", name)
 
         self._start(job)
         try:
             async with asyncio.timeout(limit):
-                return await answer
+                return await future
         except TimeoutError:
             log.warning("function %s has not returned after %.1f s", name, limit)
             if settings.function_timeout < settings.integration_timeout:
@@ -174,7 +174,7 @@ def _call(handler: Handler, event: dict[str, Any], context: LambdaContext, limit
     except InvocationError as failure:  # of a function in a process of its own, which has told and logged it
         return failure
     except BaseException as exc:  # noqa: BLE001 - the runtime reports whatever a function raises
-        log.error("function %s raised %s at %s", context.function_name, type(exc).__name__, _where(exc))
+        log.error("function %s raised %s at %s", context.function_name, type(exc).__name__, _raise_location(exc))
         return FunctionFailed(type(exc).__name__, str(exc))
     if len(encoded) > limit:
         log.error("function %s returned %d bytes", context.function_name, len(encoded))
@@ -182,16 +182,16 @@ def _call(handler: Handler, event: dict[str, Any], context: LambdaContext, limit
     return result
 
 
-def _settle(answer: "asyncio.Future[Any]", outcome: Any) -> None:
-    if answer.done():  # timed out before, or the caller went away
+def _complete(future: "asyncio.Future[Any]", outcome: Any) -> None:
+    if future.done():  # timed out before, or the caller went away
         return
     if isinstance(outcome, InvocationError):
-        answer.set_exception(outcome)
+        future.set_exception(outcome)
     else:
-        answer.set_result(outcome)
+        future.set_result(outcome)
 
 
-def check_payload(body_size: int, event: dict[str, Any], limit: int) -> None:
+def check_event_size(body_size: int, event: dict[str, Any], limit: int) -> None:
     """Refuse an event that Lambda would not take. ``body_size`` spares small events the encoding.
 
     Raises:

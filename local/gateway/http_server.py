@@ -102,18 +102,18 @@ class HttpServer:
             elif self._rest is not None:
                 response = await self._rest.handle(request)
             else:
-                response = self._refuse("MISSING_AUTHENTICATION_TOKEN")
+                response = self._gateway_response("MISSING_AUTHENTICATION_TOKEN")
         except Exception as exc:  # noqa: BLE001 - the last resort: a defect of the gateway itself
             log.error("the gateway failed with %s on %s", type(exc).__name__, request.method)
-            response = self._refuse("DEFAULT_5XX")
+            response = self._gateway_response("DEFAULT_5XX")
         path = request.raw_path.partition("?")[0]
         self._runtime.record(api, request.method, path, response.status, started)
         return response
 
     def _malformed(self) -> web.Response:
         """The answer to what is not HTTP/1.1 at all."""
-        return self._refuse("BAD_REQUEST_PARAMETERS")
+        return self._gateway_response("BAD_REQUEST_PARAMETERS")
 
-    def _refuse(self, kind: str) -> web.Response:
-        answer = self._responses.answer(kind, self._runtime.ids.long())
-        return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+    def _gateway_response(self, kind: str) -> web.Response:
+        rendered = self._responses.render(kind, self._runtime.ids.long())
+        return web.Response(status=rendered.status, headers=rendered.headers, body=rendered.body)

@@ -8,9 +8,9 @@ import asyncio
 import logging
 from contextlib import AsyncExitStack
 
-from local.gateway.events import Occasion, message_event
+from local.gateway.events import EventMetadata, message_event
 from local.gateway.functions import FunctionFailed, FunctionThrottled, Handler, IntegrationTimedOut
-from local.gateway.handshake import gateway_frame
+from local.gateway.handshake import gateway_error_frame
 from local.gateway.proxy import MalformedResult, parse_result
 from local.gateway.registry import Connection
 from local.gateway.runtime import Runtime
@@ -19,7 +19,7 @@ from local.gateway.websocket import WebSocketApi
 log = logging.getLogger(__name__)
 
 
-class Messages:
+class MessageRouter:
     """Takes messages in the order of arrival; hands them on in whatever order the settings say."""
 
     def __init__(self, api: WebSocketApi, runtime: Runtime) -> None:
@@ -41,19 +41,19 @@ class Messages:
     async def _handle(self, connection: Connection, body: str, wait: float, in_order: bool) -> None:
         async with AsyncExitStack() as stack:
             if in_order:
-                await stack.enter_async_context(connection.order)
+                await stack.enter_async_context(connection.order_lock)
             if wait:
                 await self._runtime.clock.sleep(wait)
             request_id = self._runtime.ids.short()
             failure = await self._route(connection, body, request_id)
             if failure is not None:
                 self._runtime.counters["websocket.gateway_frames"] += 1
-                self._say(connection, gateway_frame(failure, connection.connection_id, request_id))
+                self._send(connection, gateway_error_frame(failure, connection.connection_id, request_id))
 
     async def _route(self, connection: Connection, body: str, request_id: str) -> str | None:
         """Invoke the route's function; the text of the gateway's own frame if that fails."""
         runtime = self._runtime
-        if not runtime.requests.draw():
+        if not runtime.requests.try_acquire():
             return "Too Many Requests"
         key, handler = self._api.select(body)
         if handler is None:
@@ -76,7 +76,7 @@ class Messages:
         runtime.counters["websocket.messages"] += 1
         event = message_event(
             connection,
-            Occasion(request_id, runtime.milliseconds()),
+            EventMetadata(request_id, runtime.milliseconds()),
             runtime.settings,
             route_key=key,
             message_id=runtime.ids.short(),
@@ -85,9 +85,9 @@ class Messages:
         result = await runtime.functions.invoke(self._api.function_name(key), handler, event)
         if result is None:  # a function that returns nothing is fine on a one-way route
             return
-        answer = parse_result(result)
-        if runtime.settings.route_responses and answer.body:
-            self._say(connection, answer.body.encode("utf-8"))
+        response = parse_result(result)
+        if runtime.settings.route_responses and response.body:
+            self._send(connection, response.body.encode("utf-8"))
 
-    def _say(self, connection: Connection, payload: bytes) -> None:
+    def _send(self, connection: Connection, payload: bytes) -> None:
         connection.channel.deliver(payload, self._runtime.settings.max_frame_bytes)

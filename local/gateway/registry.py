@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Protocol
 
 
-class State(Enum):
+class ConnectionState(Enum):
     """Where a connection stands; see the module's docstring."""
 
     PENDING = "pending"
@@ -31,13 +31,13 @@ class Channel(Protocol):
     def is_open(self) -> bool:
         """Whether the 101 has been sent and neither side has begun to close."""
 
-    def waiting_bytes(self) -> int:
+    def buffered_bytes(self) -> int:
         """Bytes written and not yet taken by the client's side of the TCP connection."""
 
     def start_closing(self, code: int, reason: str) -> None:
         """Begin the closing handshake with this code; nothing is delivered after it."""
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """Break the TCP connection without a close frame."""
 
 
@@ -51,22 +51,22 @@ class Connection:
 
     connection_id: str
     connected_at: int
-    allotted: float
+    opened_at: float
     source_ip: str
     user_agent: str | None
     host: str
     channel: Channel
     authorizer: Mapping[str, str | None] | None = None
     integration_latency: int | None = None
-    state: State = State.PENDING
+    state: ConnectionState = ConnectionState.PENDING
     number: int = 0
     """Counted from 1, in the order of connecting."""
-    order: asyncio.Lock = field(default_factory=asyncio.Lock)
+    order_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     last_active_at: int = field(init=False)
     last_active: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.touch(self.connected_at, self.allotted)
+        self.touch(self.connected_at, self.opened_at)
 
     def is_open(self) -> bool:
         """Whether messages reach the client."""
@@ -78,7 +78,7 @@ class Connection:
         self.last_active = monotonic
 
 
-class Registry:
+class ConnectionRegistry:
     """All connections that are not closed yet."""
 
     def __init__(self) -> None:
@@ -91,15 +91,15 @@ class Registry:
         connection.number = self._added
         self._connections[connection.connection_id] = connection
 
-    def forget(self, connection: Connection) -> None:
+    def remove(self, connection: Connection) -> None:
         """Drop a connection that is refused or closed: from now on its id is gone."""
-        connection.state = State.CLOSED
+        connection.state = ConnectionState.CLOSED
         self._connections.pop(connection.connection_id, None)
 
     def reachable(self, connection_id: str) -> Connection | None:
         """The connection that posts to this id go to, or None: gone, never there, or still connecting."""
         connection = self._connections.get(connection_id)
-        if connection is None or not (connection.is_open() or connection.state is State.DROPPED):
+        if connection is None or not (connection.is_open() or connection.state is ConnectionState.DROPPED):
             return None
         return connection
 

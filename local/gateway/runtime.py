@@ -33,20 +33,20 @@ class AccessRecord:
     milliseconds: float
 
 
-class Dice:
+class FaultInjector:
     """Decides on the disorders of one post."""
 
-    def __init__(self, *about: int) -> None:
-        self._about = about
+    def __init__(self, *seed_parts: int) -> None:
+        self._seed_parts = seed_parts
 
     @functools.cached_property
     def random(self) -> random.Random:
         """Made when it is first needed: most gateways have no disorders."""
-        return random.Random("/".join(map(str, self._about)))
+        return random.Random("/".join(map(str, self._seed_parts)))
 
-    def happens(self, chance: float) -> bool:
+    def should_inject(self, probability: float) -> bool:
         """Draw once."""
-        return chance > 0 and self.random.random() < chance
+        return probability > 0 and self.random.random() < probability
 
 
 AccessLog = Callable[[AccessRecord], None]
@@ -68,7 +68,7 @@ class Runtime:
             lambda: (self.settings.connection_rate, max(1.0, self.settings.connection_rate)), clock.monotonic
         )
         self.random = random.Random(settings.seed)
-        self._posts: Counter[int] = Counter()
+        self._post_counts: Counter[int] = Counter()
         self._access_log = access_log
         self._overrides: dict[str, dict[str, Any]] = {}
 
@@ -80,7 +80,7 @@ class Runtime:
         self.settings = settings
         if "seed" in changes:
             self.random = random.Random(self.settings.seed)
-            self._posts.clear()
+            self._post_counts.clear()
 
     def change_for(self, connection_id: str, changes: dict[str, Any]) -> None:
         """Replace fields for the posts to one connection; no changes at all removes the exception."""
@@ -92,13 +92,13 @@ class Runtime:
         changes = self._overrides.get(connection_id)
         return replace(self.settings, **changes) if changes else self.settings
 
-    def dice_for_post(self, connection_number: int) -> Dice:
+    def fault_injector_for_post(self, connection_number: int) -> FaultInjector:
         """What decides on the next post to a connection: the seed, which connection, and which of its posts.
 
         Not the order in which posts to several connections arrive, which is another one in every run.
         """
-        self._posts[connection_number] += 1
-        return Dice(self.settings.seed, connection_number, self._posts[connection_number])
+        self._post_counts[connection_number] += 1
+        return FaultInjector(self.settings.seed, connection_number, self._post_counts[connection_number])
 
     def milliseconds(self) -> int:
         """The time of day in milliseconds, as it stands in events."""

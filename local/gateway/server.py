@@ -20,7 +20,7 @@ from local.gateway.connections import ManagementApi
 from local.gateway.http_server import HttpServer
 from local.gateway.ids import Ids
 from local.gateway.ports import HOST, listen
-from local.gateway.registry import Registry
+from local.gateway.registry import ConnectionRegistry
 from local.gateway.runtime import AccessLog, Runtime
 from local.gateway.settings import GatewaySettings
 from local.gateway.socket_server import SocketServer
@@ -53,7 +53,7 @@ class Gateway:
         self._apis = apis
         self._ports = (http_port, ws_port)
         self._runtime = Runtime(settings or GatewaySettings(), clock or Clock(), ids or Ids(), access_log)
-        self._registry = Registry()
+        self._registry = ConnectionRegistry()
         self._listeners: list[socket.socket] = []
         self._urls: Urls | None = None
         self._thread: threading.Thread | None = None
@@ -169,7 +169,7 @@ class Gateway:
         Raises:
             KeyError: No connection with this id is open.
         """
-        self._on_loop(self._drop(connection_id))
+        self._run_on_loop(self._drop(connection_id))
 
     def counters(self) -> Mapping[str, int]:
         """How often what has happened, such as ``websocket.messages`` or ``management.posts``."""
@@ -181,9 +181,9 @@ class Gateway:
         connection = self._registry.reachable(connection_id)
         if connection is None:
             raise KeyError(connection_id)
-        connection.channel.cut()
+        connection.channel.abort()
 
-    def _on_loop(self, work: Coroutine[Any, Any, T]) -> T:
+    def _run_on_loop(self, work: Coroutine[Any, Any, T]) -> T:
         if self._loop is None:
             work.close()
             raise RuntimeError("the gateway is not running")

@@ -25,9 +25,9 @@ class SocketHooks:
     """What sockets tell the gateway: that they exist, that a frame came in, that TCP is gone."""
 
     settings: Callable[[], GatewaySettings]
-    made: Callable[["GatewaySocket"], None]
-    frame: Callable[["GatewaySocket", bool], None]
-    lost: Callable[["GatewaySocket"], None]
+    on_made: Callable[["GatewaySocket"], None]
+    on_frame: Callable[["GatewaySocket", bool], None]
+    on_lost: Callable[["GatewaySocket"], None]
 
 
 class GatewaySocket(ServerConnection):
@@ -41,21 +41,21 @@ class GatewaySocket(ServerConnection):
         protocol.max_message_size = settings.max_message_bytes
         protocol.max_fragment_size = settings.max_frame_bytes
         super().__init__(protocol, server, **options)
-        self.entry: Connection | None = None
+        self.gateway_connection: Connection | None = None
         self.chosen_subprotocol: str | None = None
-        self._closing: tuple[int, str] | None = None
-        self._limited = False
+        self._server_close: tuple[int, str] | None = None
+        self._close_timer_started = False
 
     def connection_made(self, transport: Any) -> None:
         """Register the socket; a client that sends no request is not kept for ever."""
         super().connection_made(transport)
-        self.hooks.made(self)
-        self.loop.call_later(self.hooks.settings().handshake_timeout, self._give_up_on_silence)
+        self.hooks.on_made(self)
+        self.loop.call_later(self.hooks.settings().handshake_timeout, self._abort_without_request)
 
     def data_received(self, data: bytes) -> None:
         """Once a close frame has passed in either direction, the client has to hang up in time."""
         super().data_received(data)
-        self._limit_closing()
+        self._start_close_timer()
 
     def process_event(self, event: Event) -> None:
         """Tell the idle timer about frames: data always, pings as an extra case."""
@@ -65,13 +65,13 @@ class GatewaySocket(ServerConnection):
             Opcode.CONT,
             Opcode.PING,
         ):
-            self.hooks.frame(self, event.opcode is Opcode.PING)
+            self.hooks.on_frame(self, event.opcode is Opcode.PING)
         super().process_event(event)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the socket."""
         super().connection_lost(exc)
-        self.hooks.lost(self)
+        self.hooks.on_lost(self)
 
     def deliver(self, payload: bytes, max_frame_bytes: int) -> None:
         """Write one text message at once, split into frames of at most ``max_frame_bytes``."""
@@ -86,7 +86,7 @@ class GatewaySocket(ServerConnection):
                 self.protocol.send_continuation(chunk, fin=number == last)
         self.send_data()
 
-    def waiting_bytes(self) -> int:
+    def buffered_bytes(self) -> int:
         """Bytes that the operating system has not taken yet."""
         return self.transport.get_write_buffer_size()
 
@@ -94,20 +94,20 @@ class GatewaySocket(ServerConnection):
         """Whether a message can still be written."""
         return self.state is State.OPEN
 
-    def is_closing_itself(self) -> bool:
+    def is_server_closing(self) -> bool:
         """Whether the gateway has begun to close; messages that come in after that are not handled."""
-        return self._closing is not None
+        return self._server_close is not None
 
     def start_closing(self, code: int, reason: str) -> None:
         """Send a close frame now; a client that does not answer it in time loses its TCP connection."""
-        if self._closing is not None or self.state is not State.OPEN:
+        if self._server_close is not None or self.state is not State.OPEN:
             return
-        self._closing = (code, reason)
+        self._server_close = (code, reason)
         self.protocol.send_close(code, reason)
         self.send_data()
-        self._limit_closing()
+        self._start_close_timer()
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """Break the TCP connection."""
         self.transport.abort()
 
@@ -115,14 +115,14 @@ class GatewaySocket(ServerConnection):
         """Whether the client got its 101."""
         return self.response is not None and self.response.status_code == 101
 
-    def is_broken(self) -> bool:
+    def ended_without_close_frame(self) -> bool:
         """Whether the connection ended without any close frame, sent or received."""
         return self.protocol.close_rcvd is None and self.protocol.close_sent is None
 
-    def how_it_closed(self) -> tuple[int, str]:
+    def close_code_and_reason(self) -> tuple[int, str]:
         """Code and reason as ``$disconnect`` reports them."""
-        if self._closing is not None:
-            return self._closing
+        if self._server_close is not None:
+            return self._server_close
         sent, received = self.protocol.close_sent, self.protocol.close_rcvd
         if received is not None:
             if received.code == CloseCode.NO_STATUS_RCVD:
@@ -139,12 +139,12 @@ class GatewaySocket(ServerConnection):
         except ConnectionClosed:
             return None
 
-    def _limit_closing(self) -> None:
-        if self.protocol.close_expected() and not self._limited:
-            self._limited = True
-            self.loop.call_later(self.close_timeout or 0.0, self.cut)
+    def _start_close_timer(self) -> None:
+        if self.protocol.close_expected() and not self._close_timer_started:
+            self._close_timer_started = True
+            self.loop.call_later(self.close_timeout or 0.0, self.abort)
 
-    def _give_up_on_silence(self) -> None:
+    def _abort_without_request(self) -> None:
         if self.request is None and self.state is not State.CLOSED:
             self.transport.abort()
 

@@ -16,7 +16,7 @@ class TokenBucket:
         self._burst = self._tokens
         self._filled_at = monotonic()
 
-    def draw(self) -> bool:
+    def try_acquire(self) -> bool:
         """Take one token; False when there is none, which means 429."""
         rate, burst = self._limits()
         now = self._monotonic()

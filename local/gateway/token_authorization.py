@@ -7,7 +7,7 @@ cached *policy* is evaluated for every method, so a policy that names one method
 from itertools import takewhile
 from typing import Any
 
-from local.gateway.authorizers import Decision, ask
+from local.gateway.authorizers import AuthorizerDecision, invoke_authorizer
 from local.gateway.events import token_authorizer_event
 from local.gateway.policy import Verdict
 from local.gateway.rest import TokenAuthorizer
@@ -19,7 +19,7 @@ class TokenAuthorization:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._cache: dict[tuple[str, str], tuple[float, Decision]] = {}
+        self._cache: dict[tuple[str, str], tuple[float, AuthorizerDecision]] = {}
 
     def __len__(self) -> int:
         """How many answers are remembered."""
@@ -43,17 +43,19 @@ class TokenAuthorization:
             self._runtime.counters["rest.authorizations"] += 1
             event = token_authorizer_event(arn, token)
             limit = settings.max_authorizer_result_bytes
-            decision = await ask(self._runtime.functions, authorizer.name, authorizer.handler, event, limit)
+            decision = await invoke_authorizer(
+                self._runtime.functions, authorizer.name, authorizer.handler, event, limit
+            )
             now = self._runtime.clock.monotonic()
             latency = int((now - started) * 1000)
-            self._remember(authorizer, token, now, decision)
+            self._store(authorizer, token, now, decision)
         return decision.verdict(arn), {**decision.context, "integrationLatency": latency}
 
-    def _cached(self, authorizer: TokenAuthorizer, token: str, now: float) -> Decision | None:
+    def _cached(self, authorizer: TokenAuthorizer, token: str, now: float) -> AuthorizerDecision | None:
         expires, decision = self._cache.get((authorizer.name, token), (0.0, None))
         return decision if now < expires else None
 
-    def _remember(self, authorizer: TokenAuthorizer, token: str, now: float, decision: Decision) -> None:
+    def _store(self, authorizer: TokenAuthorizer, token: str, now: float, decision: AuthorizerDecision) -> None:
         self._cache.pop((authorizer.name, token), None)  # so that the oldest entries stand first
         for key in list(takewhile(lambda key: self._cache[key][0] <= now, self._cache)):
             del self._cache[key]

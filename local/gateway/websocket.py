@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.gateway.functions import Handler
-from local.gateway.wire import Pairs, find
+from local.gateway.wire import Pairs, find_header
 
 DEFAULT_ROUTE = "$default"
 _PATH = r"request\.body((?:\.[A-Za-z0-9_-]+)+)"
-_WHOLE = re.compile(rf"\${_PATH}")
-_PART = re.compile(rf"\$\{{{_PATH}\}}")
+_SINGLE_VALUE = re.compile(rf"\${_PATH}")
+_PLACEHOLDER = re.compile(rf"\$\{{{_PATH}\}}")
 _IDENTITY_SOURCE = re.compile(r"route\.request\.(header|querystring)\.(.+)")
 
 
@@ -41,14 +41,14 @@ class RequestAuthorizer:
             if not _IDENTITY_SOURCE.fullmatch(source):
                 raise ValueError(f"{source!r} is not route.request.header.NAME or …querystring.NAME")
 
-    def identified(self, headers: Pairs, query: Pairs) -> bool:
+    def has_identity(self, headers: Pairs, query: Pairs) -> bool:
         """Whether every identity source is there and not empty."""
         return all(self._value(source, headers, query) for source in self.identity_sources)
 
     @staticmethod
     def _value(source: str, headers: Pairs, query: Pairs) -> str | None:
         _, _, place, name = source.split(".", 3)
-        return find(headers, name) if place == "header" else dict(query).get(name)
+        return find_header(headers, name) if place == "header" else dict(query).get(name)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class WebSocketApi:
         for key in self.routes:
             if key.startswith("$"):
                 raise ValueError(f"route key {key!r} is reserved: custom route keys do not start with $")
-        if not _PART.search(self.route_selection_expression) and not _WHOLE.fullmatch(
+        if not _PLACEHOLDER.search(self.route_selection_expression) and not _SINGLE_VALUE.fullmatch(
             self.route_selection_expression
         ):
             raise ValueError(f"{self.route_selection_expression!r} is not a route selection expression")
@@ -96,14 +96,14 @@ class WebSocketApi:
             document = json.loads(body)
         except (ValueError, RecursionError):
             return None
-        whole = _WHOLE.fullmatch(self.route_selection_expression)
+        whole = _SINGLE_VALUE.fullmatch(self.route_selection_expression)
         if whole is not None:
             return _look_up(document, whole[1])
-        parts = [_look_up(document, match[1]) for match in _PART.finditer(self.route_selection_expression)]
+        parts = [_look_up(document, match[1]) for match in _PLACEHOLDER.finditer(self.route_selection_expression)]
         if None in parts:
             return None
         values = iter(parts)
-        return _PART.sub(lambda _match: next(values) or "", self.route_selection_expression)
+        return _PLACEHOLDER.sub(lambda _match: next(values) or "", self.route_selection_expression)
 
 
 def _look_up(document: Any, path: str) -> str | None:

@@ -19,32 +19,32 @@ def single_values(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def multi_values(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """Each name with all its values in order. Names are gathered exactly as they are spelled."""
-    gathered: dict[str, list[str]] = {}
+    values_by_name: dict[str, list[str]] = {}
     for name, value in pairs:
-        gathered.setdefault(name, []).append(value)
-    return gathered
+        values_by_name.setdefault(name, []).append(value)
+    return values_by_name
 
 
-def without(pairs: Pairs, names: frozenset[str]) -> Pairs:
+def exclude_names(pairs: Pairs, names: frozenset[str]) -> Pairs:
     """The pairs whose name (in lower case) is not one of ``names``."""
     return [(name, value) for name, value in pairs if name.lower() not in names]
 
 
-def find(pairs: Iterable[tuple[str, str]], name: str) -> str | None:
+def find_header(pairs: Iterable[tuple[str, str]], name: str) -> str | None:
     """The last value of a header, looked up without case."""
     values = [value for key, value in pairs if key.lower() == name.lower()]
     return values[-1] if values else None
 
 
-def forwarded(pairs: Pairs, *, trace: str, source_ip: str, port: int) -> Pairs:
+def add_forwarding_headers(pairs: Pairs, *, trace: str, source_ip: str, port: int) -> Pairs:
     """The client's headers with what API Gateway adds; an own ``X-Forwarded-For`` is extended."""
-    told = find(pairs, "X-Forwarded-For")
-    kept = without(pairs, frozenset({"x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"}))
-    if find(kept, "X-Amzn-Trace-Id") is None:
+    client_value = find_header(pairs, "X-Forwarded-For")
+    kept = exclude_names(pairs, frozenset({"x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"}))
+    if find_header(kept, "X-Amzn-Trace-Id") is None:
         kept.append(("X-Amzn-Trace-Id", trace))
     return [
         *kept,
-        ("X-Forwarded-For", f"{told}, {source_ip}" if told else source_ip),
+        ("X-Forwarded-For", f"{client_value}, {source_ip}" if client_value else source_ip),
         ("X-Forwarded-Port", str(port)),
         ("X-Forwarded-Proto", "http"),
     ]

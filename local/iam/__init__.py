@@ -18,12 +18,12 @@ Signatures are not verified: who signs with a function's key id is that function
 from local.iam.errors import IamError, InvalidStatement, UnresolvedReference
 from local.iam.guard import Guard
 from local.iam.intrinsics import resolve
-from local.iam.record import Call, Denial, Permission
+from local.iam.record import AllowedCall, DeniedCall, Permission
 from local.iam.sqs import queue_arn
 
 __all__ = [
-    "Call",
-    "Denial",
+    "AllowedCall",
+    "DeniedCall",
     "Guard",
     "IamError",
     "InvalidStatement",

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 from aiohttp import web
 
-_SOCKET = "/@connections/"
+_CONNECTIONS = "/@connections/"
 
 
 class Access(NamedTuple):
@@ -16,18 +16,18 @@ class Access(NamedTuple):
     action: str
     resource: str
 
-    def shown(self) -> Access:
+    def redacted(self) -> Access:
         """As it may stand in records and messages: without the id of a socket."""
-        resource, separator, _ = self.resource.partition(_SOCKET)
+        resource, separator, _ = self.resource.partition(_CONNECTIONS)
         return Access(self.action, f"{resource}{separator}*") if separator else self
 
 
-class Refusal(Exception):
+class RequestDenied(Exception):
     """The request is not let through; `kind` is the code that the SDK makes its error of."""
 
-    def __init__(self, kind: str, message: str, accesses: Iterable[Access] = ()) -> None:
+    def __init__(self, code: str, message: str, accesses: Iterable[Access] = ()) -> None:
         super().__init__(message)
-        self.kind = kind
+        self.code = code
         self.message = message
         self.accesses = tuple(accesses)
         """What is denied; empty if the request asks for nothing that could be allowed or denied."""
@@ -39,13 +39,13 @@ class Service(Protocol):
     signing_name: str
     """As it stands in the scope of a signature."""
 
-    def accesses(self, request: web.BaseRequest, body: bytes) -> list[Access]:
+    def required_accesses(self, request: web.BaseRequest, body: bytes) -> list[Access]:
         """What the request needs, each once.
 
         Raises Refusal for what is malformed, and for what is not known.
         """
         ...
 
-    def answer(self, refusal: Refusal) -> web.Response:
+    def error_response(self, denial: RequestDenied) -> web.Response:
         """A refusal as the service words it."""
         ...

@@ -11,10 +11,10 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from local.iam.access import Access, Refusal
+from local.iam.access import Access, RequestDenied
 
 _METHODS = ("POST", "GET", "DELETE")
-_MANAGE = "execute-api:ManageConnections"
+_ACTION = "execute-api:ManageConnections"
 
 
 class CallbackApi:
@@ -28,20 +28,20 @@ class CallbackApi:
         stage = path.rpartition("/")[2]
         self._stage = f"arn:{partition}:execute-api:{region}:{account}:{api}/{stage}"
 
-    def accesses(self, request: web.BaseRequest, body: bytes) -> list[Access]:
+    def required_accesses(self, request: web.BaseRequest, body: bytes) -> list[Access]:
         """See `Service`; an id is decoded, so that `=` and `%3D` are the same."""
         *segments, connection_id = (unquote(each) for each in request.raw_path.partition("?")[0].split("/"))
         if request.method not in _METHODS or segments != self._segments or not connection_id:
             # API Gateway's answer to whatever it does not have, also where the caller has signed.
-            unknown = Access(_MANAGE, "*")
-            raise Refusal("MissingAuthenticationTokenException", "Missing Authentication Token", [unknown])
-        return [Access(_MANAGE, f"{self._stage}/{request.method}/@connections/{connection_id}")]
+            unknown = Access(_ACTION, "*")
+            raise RequestDenied("MissingAuthenticationTokenException", "Missing Authentication Token", [unknown])
+        return [Access(_ACTION, f"{self._stage}/{request.method}/@connections/{connection_id}")]
 
-    def answer(self, refusal: Refusal) -> web.Response:
+    def error_response(self, denial: RequestDenied) -> web.Response:
         """Status 403 and the code in a header, as all of API Gateway's refusals."""
         return web.Response(
             status=403,
-            text=json.dumps({"message": refusal.message}),
+            text=json.dumps({"message": denial.message}),
             content_type="application/json",
-            headers={"x-amzn-ErrorType": refusal.kind},
+            headers={"x-amzn-ErrorType": denial.code},
         )

@@ -13,15 +13,15 @@ from aiohttp import web
 
 from local.gateway.ports import HOST, listen
 from local.gateway.server import loop_factory
-from local.iam.access import Refusal, Service
+from local.iam.access import RequestDenied, Service
 from local.iam.authorization import Authorization
 from local.iam.callback import CallbackApi
 from local.iam.dynamodb import DynamoDb
 from local.iam.errors import IamError
 from local.iam.policy import Policy
-from local.iam.record import Call, Denial, Permission, Record
+from local.iam.record import AllowedCall, DeniedCall, Permission, PermissionRecord
 from local.iam.sqs import Sqs
-from local.iam.upstream import Upstream, connections
+from local.iam.upstream import Upstream, client_session
 
 _MAX_LINE = 65_536
 _SHUTDOWN_SECONDS = 0.3
@@ -57,15 +57,15 @@ class Guard:
         self._path = urlsplit(management_url).path.rstrip("/")
         if not self._path:
             raise IamError(f"{management_url} does not end with a stage, as in http://127.0.0.1:8000/dev.")
-        self._doors: Sequence[tuple[Service, str]] = (
+        self._endpoints: Sequence[tuple[Service, str]] = (
             (DynamoDb(partition, region, account), store),
             (CallbackApi(partition, region, account, api, self._path), management),
             (Sqs(partition, region), store),
         )
-        read = {function: Policy(function, statements) for function, statements in policies.items()}
-        self._record = Record(read, (service.signing_name for service, _ in self._doors))
+        parsed = {function: Policy(function, statements) for function, statements in policies.items()}
+        self._record = PermissionRecord(parsed, (service.signing_name for service, _ in self._endpoints))
         roles = f"arn:{partition}:sts::{account}:assumed-role"
-        self._authorization = Authorization(read, self._record, region, roles)
+        self._authorization = Authorization(parsed, self._record, region, roles)
         self._listeners: list[socket.socket] = []
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
@@ -77,7 +77,7 @@ class Guard:
         """Binds the ports and serves them; returns when they answer."""
         if self._thread is not None:
             raise RuntimeError("the guard has been started already")
-        self._listeners = listen([0] * len(self._doors))
+        self._listeners = listen([0] * len(self._endpoints))
         self._thread = threading.Thread(target=self._run, name="iam guard", daemon=True)
         self._thread.start()
         self._ready.wait()
@@ -115,11 +115,11 @@ class Guard:
         """What a function is given as AWS_ENDPOINT_URL_SQS."""
         return self._url(2)
 
-    def calls(self) -> list[Call]:
+    def calls(self) -> list[AllowedCall]:
         """What was allowed, by (function, action, resource, sid), with how often."""
         return self._record.calls()
 
-    def denied(self) -> list[Denial]:
+    def denied(self) -> list[DeniedCall]:
         """What was denied, by (function, action, resource), with how often; function is None for unknown keys."""
         return self._record.denied()
 
@@ -136,10 +136,10 @@ class Guard:
 
     # Inside
 
-    def _url(self, door: int) -> str:
+    def _url(self, index: int) -> str:
         if not self._listeners:
             raise RuntimeError("the guard has no URLs before it is started")
-        return f"http://{HOST}:{self._listeners[door].getsockname()[1]}"
+        return f"http://{HOST}:{self._listeners[index].getsockname()[1]}"
 
     def _run(self) -> None:
         try:
@@ -153,10 +153,10 @@ class Guard:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop_requested = asyncio.Event()
-        async with connections() as session:
+        async with client_session() as session:
             runners = [
                 await self._open(service, Upstream(session, origin), listener)
-                for (service, origin), listener in zip(self._doors, self._listeners, strict=True)
+                for (service, origin), listener in zip(self._endpoints, self._listeners, strict=True)
             ]
             self._ready.set()
             await self._stop_requested.wait()
@@ -169,9 +169,9 @@ class Guard:
             body = await request.content.read()
             try:
                 self._authorization.check(service, request, body)
-            except Refusal as refusal:
-                return service.answer(refusal)
-            return await upstream.pass_on(request, body)
+            except RequestDenied as refusal:
+                return service.error_response(refusal)
+            return await upstream.forward(request, body)
 
         server = web.Server(
             handle,

@@ -30,7 +30,7 @@ class Grant(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Denied:
     """Nothing allows it, or a statement with the effect Deny forbids it."""
 
     explicit: bool
@@ -72,15 +72,15 @@ class Policy:
             if each.allows:
                 yield from (Grant(each.sid, action, arn) for action in each.actions for arn in each.resources)
 
-    def _decide(self, action: str, resource: str) -> Grant | Refused:
+    def _decide(self, action: str, resource: str) -> Grant | Denied:
         """The first grant for it, unless a statement denies it."""
-        found: Grant | None = None
+        first_grant: Grant | None = None
         for each in self._statements:
             grant = each.match(action, resource)
             if grant is not None and not each.allows:
-                return Refused(explicit=True)
-            found = found or grant
-        return found or Refused(explicit=False)
+                return Denied(explicit=True)
+            first_grant = first_grant or grant
+        return first_grant or Denied(explicit=False)
 
 
 def _read(statement: Mapping[str, Any], sid: str, function: str) -> _Statement:

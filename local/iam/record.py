@@ -12,7 +12,7 @@ from local.iam.access import Access
 from local.iam.policy import Grant, Policy
 
 
-class Call(NamedTuple):
+class AllowedCall(NamedTuple):
     """Calls that were allowed, by the first statement that allows them."""
 
     function: str
@@ -22,7 +22,7 @@ class Call(NamedTuple):
     times: int
 
 
-class Denial(NamedTuple):
+class DeniedCall(NamedTuple):
     """Calls that were denied; `function` is None where the caller has no key id, or one that nobody was given."""
 
     function: str | None
@@ -40,7 +40,7 @@ class Permission(NamedTuple):
     resource: str
 
 
-class Record:
+class PermissionRecord:
     """Counts for as long as the guard runs. Safe from any thread."""
 
     def __init__(self, policies: Mapping[str, Policy], services: Iterable[str]) -> None:
@@ -55,27 +55,27 @@ class Record:
         """Count a call that was let through."""
         with self._lock:
             for access, grant in grants.items():
-                self._calls[function, access.shown(), grant] += 1
+                self._calls[function, access.redacted(), grant] += 1
 
     def deny(self, function: str | None, accesses: Iterable[Access]) -> None:
         """Count a call that was refused."""
         with self._lock:
             for access in accesses:
-                self._denied[function, access.shown()] += 1
+                self._denied[function, access.redacted()] += 1
 
-    def calls(self) -> list[Call]:
+    def calls(self) -> list[AllowedCall]:
         """What was allowed, in alphabetical order."""
         with self._lock:
             counts = Counter[tuple[str, str, str, str]]()
             for (function, access, grant), count in self._calls.items():
                 counts[function, access.action, access.resource, grant.sid] += count
-        return [Call(*what, count) for what, count in sorted(counts.items())]
+        return [AllowedCall(*what, count) for what, count in sorted(counts.items())]
 
-    def denied(self) -> list[Denial]:
+    def denied(self) -> list[DeniedCall]:
         """What was denied, in alphabetical order."""
         with self._lock:
             counts = dict(self._denied)
-        denials = (Denial(function, *access, count) for (function, access), count in counts.items())
+        denials = (DeniedCall(function, *access, count) for (function, access), count in counts.items())
         return sorted(denials, key=lambda each: (each.function or "", *each[1:]))
 
     def unused(self) -> list[Permission]:
@@ -94,7 +94,7 @@ class Record:
 
     def as_json(self) -> dict[str, list[dict[str, Any]]]:
         """All of it."""
-        parts: dict[str, Iterable[Call | Denial | Permission]] = {
+        parts: dict[str, Iterable[AllowedCall | DeniedCall | Permission]] = {
             "calls": self.calls(),
             "denied": self.denied(),
             "unused": self.unused(),

@@ -13,24 +13,24 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from local.iam.access import Access, Refusal
+from local.iam.access import Access, RequestDenied
 
 _TARGET = re.compile(r"AmazonSQS\.([A-Za-z]{1,64})")
 _PATH = re.compile(r"/(?P<account>\d{12})/(?P<name>[A-Za-z0-9_-]{1,80}(?:\.fifo)?)")
-_OF_A_BATCH = {
+_BATCH_OPERATIONS = {
     "SendMessageBatch": "SendMessage",
     "DeleteMessageBatch": "DeleteMessage",
     "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
 }
-_ON_A_QUEUE = frozenset({"GetQueueAttributes", "ReceiveMessage", *_OF_A_BATCH.values()})
+_QUEUE_OPERATIONS = frozenset({"GetQueueAttributes", "ReceiveMessage", *_BATCH_OPERATIONS.values()})
 
 
 def queue_arn(url: str, region: str, partition: str = "aws") -> str:
     """The ARN of the queue at a URL, which ends with account and name. Raises ValueError where it does not."""
-    named = _PATH.fullmatch(urlsplit(url).path)
-    if named is None:
+    match = _PATH.fullmatch(urlsplit(url).path)
+    if match is None:
         raise ValueError(f"{url} is no URL of a queue: it does not end with an account and a name")
-    return f"arn:{partition}:sqs:{region}:{named['account']}:{named['name']}"
+    return f"arn:{partition}:sqs:{region}:{match['account']}:{match['name']}"
 
 
 class Sqs:
@@ -42,16 +42,16 @@ class Sqs:
         self._partition = partition
         self._region = region
 
-    def accesses(self, request: web.BaseRequest, body: bytes) -> list[Access]:
+    def required_accesses(self, request: web.BaseRequest, body: bytes) -> list[Access]:
         """See `Service`."""
         target = _TARGET.fullmatch(request.headers.get("X-Amz-Target", ""))
         if target is None or (request.method, request.raw_path) != ("POST", "/"):
             unknown = Access("sqs:UnknownOperation", "*")
-            raise Refusal("UnknownOperationException", "The request is no operation of SQS", [unknown])
+            raise RequestDenied("UnknownOperationException", "The request is no operation of SQS", [unknown])
         operation = target[1]
-        action = f"sqs:{_OF_A_BATCH.get(operation, operation)}"
-        if action.partition(":")[2] not in _ON_A_QUEUE:
-            raise Refusal(
+        action = f"sqs:{_BATCH_OPERATIONS.get(operation, operation)}"
+        if action.partition(":")[2] not in _QUEUE_OPERATIONS:
+            raise RequestDenied(
                 "AccessDeniedException",
                 f"{action} is denied to everybody here: it is not known which permissions it needs",
                 [Access(action, "*")],
@@ -59,11 +59,11 @@ class Sqs:
         try:
             return [Access(action, queue_arn(json.loads(body)["QueueUrl"], self._region, self._partition))]
         except (ValueError, TypeError, KeyError, AttributeError):  # not JSON, or no queue's URL in it
-            raise Refusal("SerializationException", f"The body is not one of {operation}") from None
+            raise RequestDenied("SerializationException", f"The body is not one of {operation}") from None
 
-    def answer(self, refusal: Refusal) -> web.Response:
+    def error_response(self, denial: RequestDenied) -> web.Response:
         """Status 400 and the code in `__type`, as all refusals of the JSON protocol."""
-        error = {"__type": f"com.amazon.coral.service#{refusal.kind}", "message": refusal.message}
+        error = {"__type": f"com.amazon.coral.service#{denial.code}", "message": denial.message}
         return web.Response(
             status=400,
             body=json.dumps(error).encode(),

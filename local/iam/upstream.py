@@ -25,8 +25,8 @@ _HOP_BY_HOP = frozenset(
         "upgrade",
     }
 )
-_LARGE = 2**20  # bytes
-_OUR_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")  # that aiohttp would add of its own
+_LARGE_BODY = 2**20  # bytes
+_AUTO_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")  # that aiohttp would add of its own
 
 
 class Upstream:
@@ -37,7 +37,7 @@ class Upstream:
         self._session = session
         self._origin = origin
 
-    async def pass_on(self, request: web.BaseRequest, body: bytes) -> web.Response:
+    async def forward(self, request: web.BaseRequest, body: bytes) -> web.Response:
         """Its answer, or 502 if there is none; a POST is never sent twice.
 
         It gets its own Host, as without the guard. So a signature is no longer one over what arrives.
@@ -50,19 +50,22 @@ class Upstream:
                 URL(self._origin + request.raw_path, encoded=True),
                 data=_as_payload(body),
                 headers=headers,
-                skip_auto_headers=_OUR_HEADERS,
+                skip_auto_headers=_AUTO_HEADERS,
                 allow_redirects=False,
-            ) as answer:
-                payload = await answer.read()
+            ) as response:
+                payload = await response.read()
                 return web.Response(
-                    status=answer.status, reason=answer.reason, body=payload, headers=_end_to_end(answer.headers)
+                    status=response.status,
+                    reason=response.reason,
+                    body=payload,
+                    headers=_end_to_end(response.headers),
                 )
         except aiohttp.ClientError as exc:
             message = f"The guard got no answer from {self._origin} ({type(exc).__name__}); is it running?"
             return web.Response(status=502, text=json.dumps({"message": message}), content_type="application/json")
 
 
-def connections() -> aiohttp.ClientSession:
+def client_session() -> aiohttp.ClientSession:
     """Kept alive, as many as are needed at a time, without cookies, proxies or time limits of their own.
 
     How long to wait is the caller's affair: when it hangs up, its request ends at the other side, too.
@@ -77,7 +80,7 @@ def connections() -> aiohttp.ClientSession:
 
 def _as_payload(body: bytes) -> bytes | io.BytesIO | None:
     """The body as aiohttp wants it: a large one as a file, which it sends piece by piece."""
-    if len(body) > _LARGE:
+    if len(body) > _LARGE_BODY:
         return io.BytesIO(body)
     return body or None
 

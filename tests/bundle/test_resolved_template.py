@@ -136,7 +136,7 @@ def test_rest_api_of_the_template_equals_that_of_the_app(resolved: ResolvedTempl
             name: set(value.split(",")) for name, value in expected.preflights[path].items()
         }
     assert set(rest.binary_types) == set(expected.binary_types)
-    assert rest.responses.answer("UNAUTHORIZED", "r").body == expected.responses.answer("UNAUTHORIZED", "r").body
+    assert rest.responses.render("UNAUTHORIZED", "r").body == expected.responses.render("UNAUTHORIZED", "r").body
 
 
 def test_websocket_routes_invoke_their_functions(resolved: ResolvedTemplate) -> None:

@@ -27,7 +27,7 @@ def test_every_type_is_defined() -> None:
 
 @pytest.mark.parametrize("kind", sorted(TYPES))
 def test_every_answer_has_our_shape_and_cors_headers(kind: str) -> None:
-    answer = load_gateway_responses().answer(kind, "id-1")
+    answer = load_gateway_responses().render(kind, "id-1")
     document = json.loads(answer.body)
     assert document.keys() == {"error", "request_id"}
     assert document["request_id"] == "id-1"
@@ -62,43 +62,43 @@ def test_every_answer_has_our_shape_and_cors_headers(kind: str) -> None:
     ],
 )
 def test_status_and_code_of_each_type(kind: str, status: int, code: str) -> None:
-    answer = load_gateway_responses().answer(kind, "id-1")
+    answer = load_gateway_responses().render(kind, "id-1")
     assert (answer.status, json.loads(answer.body)["error"]["code"]) == (status, code)
 
 
 @pytest.mark.parametrize("kind", sorted(TYPES))
 def test_what_may_be_retried_says_when(kind: str) -> None:
-    answer = load_gateway_responses().answer(kind, "id-1")
+    answer = load_gateway_responses().render(kind, "id-1")
     retry_after = json.loads(answer.body)["error"].get("retry_after")
     assert (retry_after is not None) == (answer.status in (429, 503, 504))
     assert answer.headers.get("Retry-After") == (None if retry_after is None else str(retry_after))
 
 
 def test_the_fallback_for_5xx_keeps_the_status() -> None:
-    assert load_gateway_responses().answer("DEFAULT_5XX", "id-1", status=502).status == 502
+    assert load_gateway_responses().render("DEFAULT_5XX", "id-1", status=502).status == 502
 
 
 def test_without_a_definition_the_answers_are_aws_s_own() -> None:
-    answer = GatewayResponses({}).answer("MISSING_AUTHENTICATION_TOKEN", "id-1")
+    answer = GatewayResponses({}).render("MISSING_AUTHENTICATION_TOKEN", "id-1")
     assert answer.status == 403
     assert answer.body == b'{"message":"Missing Authentication Token"}'
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 
 def test_a_definition_may_change_the_status_only() -> None:
-    answer = GatewayResponses({"THROTTLED": {"StatusCode": 503}}).answer("THROTTLED", "id-1")
+    answer = GatewayResponses({"THROTTLED": {"StatusCode": 503}}).render("THROTTLED", "id-1")
     assert (answer.status, answer.body) == (503, b'{"message":"Too Many Requests"}')
 
 
 def test_a_type_without_a_definition_falls_back_to_its_class() -> None:
     template = '{"type":"$context.error.responseType","text":$context.error.messageString}'
     responses = GatewayResponses({"DEFAULT_4XX": {"ResponseTemplates": {"application/json": template}}})
-    assert json.loads(responses.answer("THROTTLED", "id").body) == {
+    assert json.loads(responses.render("THROTTLED", "id").body) == {
         "type": "THROTTLED",
         "text": "Too Many Requests",
     }
-    assert responses.answer("THROTTLED", "id").status == 429
-    assert json.loads(responses.answer("INTEGRATION_TIMEOUT", "id").body) == {
+    assert responses.render("THROTTLED", "id").status == 429
+    assert json.loads(responses.render("INTEGRATION_TIMEOUT", "id").body) == {
         "message": "Endpoint request timed out"
     }
 

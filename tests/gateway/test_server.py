@@ -413,10 +413,10 @@ def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
     now = [0.0]
     limits = [(10.0, 3.0)]
     bucket = TokenBucket(lambda: limits[0], lambda: now[0])
-    assert [bucket.draw() for _ in range(4)] == [True, True, True, False]
+    assert [bucket.try_acquire() for _ in range(4)] == [True, True, True, False]
     now[0] += 0.25
-    assert [bucket.draw() for _ in range(3)] == [True, True, False]
+    assert [bucket.try_acquire() for _ in range(3)] == [True, True, False]
     now[0] += 100
-    assert [bucket.draw() for _ in range(4)] == [True, True, True, False]
+    assert [bucket.try_acquire() for _ in range(4)] == [True, True, True, False]
     limits[0] = (10.0, 5.0)
-    assert [bucket.draw() for _ in range(3)] == [True, True, False]
+    assert [bucket.try_acquire() for _ in range(3)] == [True, True, False]

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from local.iam import InvalidStatement
-from local.iam.policy import Grant, Policy, Refused
+from local.iam.policy import Denied, Grant, Policy
 from tests.iam.support import Json, allow, table
 
 GET = "dynamodb:GetItem"
 ROOMS = table("rooms")
 
 
-def decide(*statements: Json, action: str = GET, resource: str = ROOMS) -> Grant | Refused:
+def decide(*statements: Json, action: str = GET, resource: str = ROOMS) -> Grant | Denied:
     return Policy("Reader", statements).decide(action, resource)
 
 
@@ -23,15 +23,15 @@ def test_what_a_statement_allows_is_granted_by_it() -> None:
 
 
 def test_what_nothing_allows_is_refused() -> None:
-    assert decide() == Refused(explicit=False)
-    assert decide(allow("Write", "dynamodb:PutItem", ROOMS)) == Refused(explicit=False)
-    assert decide(allow("Other", GET, table("other"))) == Refused(explicit=False)
+    assert decide() == Denied(explicit=False)
+    assert decide(allow("Write", "dynamodb:PutItem", ROOMS)) == Denied(explicit=False)
+    assert decide(allow("Other", GET, table("other"))) == Denied(explicit=False)
 
 
 @pytest.mark.parametrize("first", [True, False])
 def test_a_deny_wins_wherever_it_stands(first: bool) -> None:
     deny, grant = allow("Never", "dynamodb:*", ROOMS, "Deny"), allow("Read", GET, ROOMS)
-    assert decide(*([deny, grant] if first else [grant, deny])) == Refused(explicit=True)
+    assert decide(*([deny, grant] if first else [grant, deny])) == Denied(explicit=True)
 
 
 def test_a_deny_of_something_else_changes_nothing() -> None:
@@ -51,7 +51,7 @@ def test_actions_match_without_case_and_by_wildcards(action: str) -> None:
 
 @pytest.mark.parametrize("action", ["dynamodb:Get", "dynamodb:Get???", "dynamodb:GetItem?", "execute-api:*"])
 def test_an_action_is_matched_as_a_whole(action: str) -> None:
-    assert decide(allow("Read", action, ROOMS)) == Refused(explicit=False)
+    assert decide(allow("Read", action, ROOMS)) == Denied(explicit=False)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_wildcard_in_a_resource_spans_slashes_and_line_ends() -> None:
 
 
 def test_what_else_stands_in_a_pattern_stands_for_itself() -> None:
-    assert decide(allow("Read", GET, table("ro.ms"))) == Refused(explicit=False)
+    assert decide(allow("Read", GET, table("ro.ms"))) == Denied(explicit=False)
 
 
 def test_lists_of_actions_and_resources_allow_every_pair() -> None:
