@@ -1,8 +1,8 @@
-"""The ``@connections`` management API: post to a connection, look at it, close it.
+"""The ``@connections`` management API: post to a connection, get its status, close it.
 
 Sources: "Use @connections commands in your backend service" in the API Gateway developer guide and the service
-model ``apigatewaymanagementapi``. The kind of an error stands in ``x-amzn-ErrorType``, from which boto3 makes
-its exception classes; the body of a 410 is empty.
+model ``apigatewaymanagementapi``. The header ``x-amzn-ErrorType`` names the error, from which boto3 selects its
+exception class; the body of a 410 is empty.
 """
 
 import asyncio
@@ -37,18 +37,18 @@ class ManagementApi:
         self._delayed: set[asyncio.Task[None]] = set()
 
     def connection_id(self, raw_path: str) -> str | None:
-        """The decoded id that a raw path names, or None if the path is not of this API."""
+        """Return the decoded connection id in a raw path, or None for a path of another API."""
         parts = raw_path.partition("?")[0].split("/")
         if len(parts) != 4 or parts[1] != self._runtime.settings.stage:
             return None
         return unquote(parts[3]) if unquote(parts[2]) == "@connections" else None
 
     def stop(self) -> None:
-        """Let go of the posts that hang."""
+        """Release the posts that hang."""
         self._stopping.set()
 
     async def handle(self, request: web.BaseRequest, connection_id: str) -> web.Response:
-        """Answer one request."""
+        """Respond to one request."""
         runtime = self._runtime
         settings = runtime.settings_for(connection_id)
         error = self._check_request(request, settings)
@@ -101,7 +101,7 @@ class ManagementApi:
     def _send(
         self, connection: Connection, payload: bytes, settings: GatewaySettings, faults: FaultInjector
     ) -> None:
-        """Write the message now, or after a random wait in which others may overtake it."""
+        """Write the message now, or after a random delay, which can reorder messages."""
         if faults.should_inject(settings.posts_shuffled):
             wait = faults.random.uniform(0, settings.shuffle_jitter)
             task = asyncio.get_running_loop().create_task(self._deliver_after(wait, connection, payload))
@@ -116,12 +116,12 @@ class ManagementApi:
 
     def _deliver(self, connection: Connection, payload: bytes) -> None:
         if not connection.is_open():
-            return  # dropped and not noticed yet: accepted, and lost
+            return  # dropped but not detected yet: accepted and lost
         connection.channel.deliver(payload, self._runtime.settings.max_frame_bytes)
         connection.touch(self._runtime.milliseconds(), self._runtime.clock.monotonic())
 
     async def _acknowledge(self, settings: GatewaySettings, faults: FaultInjector) -> web.Response:
-        """The answer to a post that is on its way: 200, or what a fault makes of it."""
+        """Respond to a delivered post: 200, or an injected fault."""
         if faults.should_inject(settings.posts_slow):
             await self._runtime.clock.sleep(settings.slow_post)
         if faults.should_inject(settings.posts_failed_after_delivery):
@@ -147,7 +147,7 @@ class ManagementApi:
 
 
 def _is_full(connection: Connection, payload: bytes, settings: GatewaySettings) -> bool:
-    """Whether the client's buffer has no room for another message."""
+    """Return whether the client's send buffer has no room for another message."""
     buffered = connection.channel.buffered_bytes()
     return buffered > 0 and buffered + len(payload) > settings.send_buffer_bytes
 

@@ -1,7 +1,7 @@
-"""``$disconnect``: after a socket is closed, once, best effort; and how it goes wrong when told to.
+"""``$disconnect``: invoked once after a connection is closed, best effort, with injected faults.
 
-Source: "Managing connected users and client apps: $connect and $disconnect routes": the event comes after the
-connection is closed and its delivery is not guaranteed.
+Source: "Managing connected users and client apps: $connect and $disconnect routes": the event follows the close,
+and its delivery is not guaranteed.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class DisconnectNotifier:
-    """Runs ``$disconnect`` functions."""
+    """Invokes the ``$disconnect`` function."""
 
     def __init__(self, api: WebSocketApi, runtime: Runtime) -> None:
         self._api = api
@@ -27,7 +27,7 @@ class DisconnectNotifier:
         self._stopping = asyncio.Event()
 
     def schedule(self, connection: Connection, code: int, reason: str) -> None:
-        """Tell the function that ``connection`` is closed, in the way that the settings say."""
+        """Invoke the function for a closed connection, as the settings specify."""
         function = self._api.disconnect
         if function is None:
             return
@@ -36,19 +36,19 @@ class DisconnectNotifier:
         task.add_done_callback(self._tasks.discard)
 
     def release_held(self) -> None:
-        """A ``$connect`` has succeeded: those that were held back for it may go now."""
+        """Release the invocations that are held until the next successful ``$connect``."""
         self._next_connect.set()
         if not self._stopping.is_set():
             self._next_connect = asyncio.Event()
 
     async def drain(self, seconds: float) -> None:
-        """Let all that are under way or held back run, for at most ``seconds``."""
+        """Run all pending and held invocations, for at most ``seconds``."""
         self._stopping.set()
         self.release_held()
         if self._tasks:
             _, unfinished = await asyncio.wait(self._tasks, timeout=seconds)
             for task in unfinished:
-                log.warning("a $disconnect was still running when the gateway stopped")
+                log.warning("a $disconnect function was still running when the gateway stopped")
                 task.cancel()
 
     async def _run(self, function: Handler, connection: Connection, code: int, reason: str) -> None:
@@ -72,4 +72,4 @@ class DisconnectNotifier:
         try:
             await runtime.functions.invoke(name, function, event)
         except InvocationError as exc:
-            log.warning("$disconnect failed and is not repeated: %s", type(exc).__name__)
+            log.warning("$disconnect failed and is not retried: %s", type(exc).__name__)

@@ -1,9 +1,9 @@
-"""The events that functions receive, in the shapes that API Gateway sends.
+"""The events that functions receive, in API Gateway's formats.
 
 Sources: "Set up a WebSocket API integration request", "Input to an API Gateway Lambda authorizer" and "Input
-format of a Lambda function for proxy integration" in the API Gateway developer guide, and captures of live
-events, which show what the guide leaves out: MESSAGE has no headers, ``requestId`` equals
-``extendedRequestId``, ``integrationLatency`` stands in CONNECT only.
+format of a Lambda function for proxy integration" in the API Gateway developer guide, and captured live events,
+which show undocumented details: MESSAGE has no headers, ``requestId`` equals ``extendedRequestId``, and only
+CONNECT has ``integrationLatency``.
 """
 
 import base64
@@ -21,7 +21,7 @@ _NOT_IN_REST_EVENTS = _HOP_BY_HOP | {"content-length", "transfer-encoding", "kee
 
 @dataclass(frozen=True)
 class EventMetadata:
-    """When an event happened and under which id."""
+    """The request id and time of an event."""
 
     request_id: str
     milliseconds: int
@@ -29,7 +29,7 @@ class EventMetadata:
 
 @dataclass(frozen=True)
 class UpgradeRequest:
-    """The handshake's headers (as forwarded) and decoded query; ``query`` is None when there is none."""
+    """The forwarded headers and the decoded query of a handshake; ``query`` is None without a query string."""
 
     headers: Pairs
     query: Pairs | None
@@ -71,7 +71,7 @@ def _authorizer(connection: Connection) -> dict[str, Any]:
 def websocket_authorizer_event(
     connection: Connection, metadata: EventMetadata, settings: GatewaySettings, upgrade: UpgradeRequest, arn: str
 ) -> dict[str, Any]:
-    """What the REQUEST authorizer on ``$connect`` receives."""
+    """Return the event of the REQUEST authorizer on ``$connect``."""
     headers = [
         ("Connection", "upgrade"),
         ("content-length", "0"),
@@ -94,7 +94,7 @@ def websocket_authorizer_event(
 def connect_event(
     connection: Connection, metadata: EventMetadata, settings: GatewaySettings, upgrade: UpgradeRequest
 ) -> dict[str, Any]:
-    """What the ``$connect`` function receives."""
+    """Return the event of the ``$connect`` function."""
     headers = exclude_names(upgrade.headers, _HOP_BY_HOP)
     authorizer = _authorizer(connection)
     if authorizer:
@@ -117,7 +117,7 @@ def message_event(
     message_id: str,
     body: str,
 ) -> dict[str, Any]:
-    """What the function of a message route receives."""
+    """Return the event of a message route's function."""
     extra = {"messageId": message_id, **_authorizer(connection)}
     return {
         "requestContext": _websocket_context(connection, metadata, settings, "MESSAGE", route_key, extra),
@@ -129,7 +129,7 @@ def message_event(
 def disconnect_event(
     connection: Connection, metadata: EventMetadata, settings: GatewaySettings, *, code: int, reason: str
 ) -> dict[str, Any]:
-    """What the ``$disconnect`` function receives."""
+    """Return the event of the ``$disconnect`` function."""
     headers = [("Host", connection.host), ("x-api-key", ""), ("X-Forwarded-For", ""), ("x-restapi", "")]
     extra = {"disconnectStatusCode": code, "disconnectReason": reason, **_authorizer(connection)}
     return {
@@ -142,7 +142,7 @@ def disconnect_event(
 
 @dataclass(frozen=True)
 class RestRequest:
-    """A request to the REST API, as far as it was read; ``path`` and its parameters are not decoded."""
+    """A request to the REST API; ``path`` and its parameters are percent-encoded."""
 
     method: str
     path: str
@@ -164,7 +164,7 @@ def rest_event(
     authorizer: Mapping[str, Any] | None,
     binary: bool,
 ) -> dict[str, Any]:
-    """What the function behind the REST API receives (proxy event, payload format 1.0)."""
+    """Return the proxy event of the REST API's function (payload format 1.0)."""
     headers = exclude_names(request.headers, _NOT_IN_REST_EVENTS)
     return {
         "resource": resource,
@@ -200,7 +200,7 @@ def rest_event(
 
 
 def _rest_identity(request: RestRequest) -> dict[str, str | None]:
-    """Who called, as far as an API without IAM, Cognito and API keys knows."""
+    """Return the caller's identity, for an API without IAM, Cognito and API keys."""
     unknown = (
         "cognitoIdentityPoolId", "accountId", "cognitoIdentityId", "caller", "principalOrgId", "accessKey",
         "cognitoAuthenticationType", "cognitoAuthenticationProvider", "userArn", "user",
@@ -216,5 +216,5 @@ def _rest_body(body: bytes, binary: bool) -> str | None:
 
 
 def token_authorizer_event(arn: str, token: str) -> dict[str, Any]:
-    """What a TOKEN authorizer of the REST API receives."""
+    """Return the event of the REST API's TOKEN authorizer."""
     return {"type": "TOKEN", "methodArn": arn, "authorizationToken": token}

@@ -1,7 +1,7 @@
-"""APIs made from a CloudFormation template, as `infra` writes it: what would be deployed decides what calls what.
+"""APIs made from a CloudFormation template of `infra`, as it would be deployed.
 
-`from_chalice.py` reads the same from a `Chalice` object. Here the REST API's OpenAPI document, the routes and
-integrations of the WebSocket API, and the permissions to invoke are read, so that a mistake in any of them shows.
+`from_chalice.py` makes the same from a `Chalice` object. This module reads the REST API's OpenAPI document, the
+WebSocket API's routes and integrations, and the invoke permissions, so that errors in any of them are found.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _HEADER_PREFIX = "method.response.header."
 class TemplateApis:
     """Reads the APIs of a template.
 
-    `resolved` replaces intrinsic functions by values; in them a function's ARN ends with its logical id.
+    `resolve` replaces intrinsic functions with values, in which a function's ARN ends with its logical id.
     `handlers` are the functions by logical id.
 
     Raises:
-        ValueError: By both methods: the template has what this gateway does not have, or does not fit together.
+        ValueError: By both methods: the template is inconsistent, or uses an unsupported feature.
     """
 
     def __init__(self, template: Json, resolve: Callable[[Any], Any], handlers: Mapping[str, Handler]) -> None:
@@ -37,13 +37,14 @@ class TemplateApis:
         self._resolve = resolve
         self._handlers = handlers
         self._invocable = {
-            resolve(each["FunctionName"]).rpartition(":")[2]  # a name, or an ARN that ends with it
-            for _, each in self._resources_of_type("AWS::Lambda::Permission")
-            if each["Principal"] == "apigateway.amazonaws.com" and each["Action"] == "lambda:InvokeFunction"
+            resolve(permission["FunctionName"]).rpartition(":")[2]  # a name, or an ARN that ends with it
+            for _, permission in self._resources_of_type("AWS::Lambda::Permission")
+            if permission["Principal"] == "apigateway.amazonaws.com"
+            and permission["Action"] == "lambda:InvokeFunction"
         }
 
     def rest(self) -> RestApi:
-        """The REST API: routes, authorizers, preflights, gateway responses, binary types."""
+        """Return the REST API: routes, authorizers, preflights, gateway responses and binary types."""
         _, properties = self._single_resource("AWS::Serverless::Api")
         document = self._resolve(properties["DefinitionBody"])
         authorizers = self._authorizers(document.get("securityDefinitions", {}))
@@ -61,7 +62,7 @@ class TemplateApis:
                 else:
                     raise ValueError(f"{description} has an integration of type {integration['type']}")
         if len(functions) != 1:
-            raise ValueError(f"the REST API leads to {', '.join(sorted(functions)) or 'no function'}, not to one")
+            raise ValueError(f"the REST API invokes {', '.join(sorted(functions)) or 'no function'}; expected one")
         (name,) = functions
         binary = document.get("x-amazon-apigateway-binary-media-types", [])
         return RestApi(
@@ -74,13 +75,13 @@ class TemplateApis:
         )
 
     def websocket(self) -> WebSocketApi:
-        """The WebSocket API: a function for each route key."""
+        """Return the WebSocket API: a function per route key."""
         _, api = self._single_resource("AWS::ApiGatewayV2::Api")
         names: dict[str, str] = {}
         for logical_id, route in self._resources_of_type("AWS::ApiGatewayV2::Route"):
             key = route["RouteKey"]
             if route.get("AuthorizationType", "NONE") != "NONE":
-                raise ValueError(f"{logical_id} has an authorizer, which is not read from templates")
+                raise ValueError(f"{logical_id} has an authorizer, which is not supported in templates")
             if key in names:
                 raise ValueError(f"{logical_id} is a second route {key}")
             target = self._resolve(route["Target"]).partition("/")[2]
@@ -99,7 +100,7 @@ class TemplateApis:
         )
 
     def stage(self) -> str:
-        """The last part of both URLs."""
+        """Return the stage name, which both URLs end with."""
         stages = {
             self._single_resource("AWS::Serverless::Api")[1]["StageName"],
             self._single_resource("AWS::ApiGatewayV2::Stage")[1]["StageName"],
@@ -109,23 +110,23 @@ class TemplateApis:
         return str(self._resolve(stages.pop()))
 
     def _authorizers(self, definitions: Json) -> dict[str, TokenAuthorizer]:
-        found = {}
+        authorizers = {}
         for name, definition in definitions.items():
             extension = definition.get("x-amazon-apigateway-authorizer", {})
             if extension.get("type") != "token" or definition.get("in") != "header":
-                raise ValueError(f"the authorizer {name} is not of type TOKEN")
-            function = self._function(f"the authorizer {name}", extension["authorizerUri"])
+                raise ValueError(f"authorizer {name} is not of type TOKEN")
+            function = self._function(f"authorizer {name}", extension["authorizerUri"])
             ttl = float(extension.get("authorizerResultTtlInSeconds", _DEFAULT_TTL))
-            found[name] = TokenAuthorizer(function, self._handlers[function], definition["name"], ttl)
-        return found
+            authorizers[name] = TokenAuthorizer(function, self._handlers[function], definition["name"], ttl)
+        return authorizers
 
     def _function(self, description: str, uri: str) -> str:
-        """The logical id of the function that an integration's URI invokes."""
+        """Return the logical id of the function that an integration URI invokes."""
         match = _INVOCATION_URI.fullmatch(uri)
         if match is None or match[1] not in self._handlers:
-            raise ValueError(f"{description} leads to no function of this template: {uri}")
+            raise ValueError(f"{description} invokes no function of this template: {uri}")
         if match[1] not in self._invocable:
-            raise ValueError(f"{description} leads to {match[1]}, which no permission lets API Gateway invoke")
+            raise ValueError(f"{description} invokes {match[1]}, which no permission lets API Gateway invoke")
         return match[1]
 
     def _resources_of_type(self, kind: str) -> Iterator[tuple[str, Json]]:
@@ -134,10 +135,10 @@ class TemplateApis:
                 yield logical_id, resource["Properties"]
 
     def _single_resource(self, kind: str) -> tuple[str, Json]:
-        found = list(self._resources_of_type(kind))
-        if len(found) != 1:
-            raise ValueError(f"there are {len(found)} resources of type {kind}, and one was expected")
-        return found[0]
+        resources = list(self._resources_of_type(kind))
+        if len(resources) != 1:
+            raise ValueError(f"the template has {len(resources)} resources of type {kind}; expected one")
+        return resources[0]
 
 
 def _authorizer(
@@ -147,19 +148,15 @@ def _authorizer(
     if not names:
         return None
     if len(names) > 1 or names[0] not in authorizers:
-        raise ValueError(
-            f"{description} asks for {' and '.join(names)}, of which one authorizer at most is emulated"
-        )
+        raise ValueError(f"{description} requires {' and '.join(names)}; only one defined authorizer is supported")
     return authorizers[names[0]]
 
 
 def _preflight(description: str, integration: Json) -> dict[str, str]:
-    """The headers of a mock answer; their values are fixed texts in single quotes."""
+    """Return the headers of a mock response; their values are literals in single quotes."""
     response = integration["responses"]["default"]
     if "responseTemplates" in response:
-        raise ValueError(
-            f"{description} answers by a mapping template, as for several allowed origins: not emulated"
-        )
+        raise ValueError(f"{description} uses a mapping template (for several allowed origins): not emulated")
     return {
         name.removeprefix(_HEADER_PREFIX): value[1:-1] for name, value in response["responseParameters"].items()
     }

@@ -1,7 +1,7 @@
-"""From an upgrade request to a 101 or a refusal: path, upgrade, rates, authorizer, ``$connect``.
+"""The WebSocket handshake: path, upgrade, rate limits, authorizer, ``$connect``, and the 101 or a rejection.
 
-The 101 is sent only after authorizer and ``$connect`` have finished well; until then the connection has an id
-but cannot be reached. Only the subprotocol of the ``$connect`` answer gets through to the client.
+The 101 is sent only after authorizer and ``$connect`` have succeeded; until then the connection has an id but
+cannot receive posts. Of the ``$connect`` response only the subprotocol reaches the client.
 """
 
 import json
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class HandshakeRejected(Exception):
-    """The client gets ``status`` instead of the 101."""
+    """The client receives ``status`` instead of the 101."""
 
     def __init__(self, status: int, message: str | None = None) -> None:
         super().__init__(status)
@@ -36,7 +36,7 @@ class HandshakeRejected(Exception):
 
 
 class Handshake:
-    """Decides about upgrade requests."""
+    """Accepts or rejects upgrade requests."""
 
     def __init__(self, api: WebSocketApi, runtime: Runtime, registry: ConnectionRegistry) -> None:
         self._api = api
@@ -44,7 +44,7 @@ class Handshake:
         self._registry = registry
 
     async def process(self, socket: GatewaySocket, request: Request) -> Response | None:
-        """None to accept, with ``socket.entry`` filled in; else the refusal to send."""
+        """Return None to accept, with ``socket.gateway_connection`` set, or the rejection to send."""
         runtime = self._runtime
         started = runtime.clock.monotonic()
         path, _, query = request.path.partition("?")
@@ -65,7 +65,7 @@ class Handshake:
         settings = self._runtime.settings
         if path.rstrip("/") != f"/{settings.stage}":
             raise HandshakeRejected(403)
-        probe = socket.protocol.accept(request)  # is it a WebSocket handshake at all?
+        probe = socket.protocol.accept(request)  # checks that it is a WebSocket handshake
         if probe.status_code != 101:
             raise HandshakeRejected(probe.status_code)
         if not self._runtime.new_connections.try_acquire() or not self._runtime.requests.try_acquire():
@@ -158,8 +158,8 @@ def _source_ip(socket: GatewaySocket) -> str:
 def _phrase(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
-    except ValueError:  # a status of the function's own invention
-        return "Refused"
+    except ValueError:  # a non-standard status of the function
+        return "Rejected"
 
 
 def _rejection_response(rejection: HandshakeRejected, request_id: str, connection: Connection | None) -> Response:
@@ -180,6 +180,6 @@ def _rejection_response(rejection: HandshakeRejected, request_id: str, connectio
 
 
 def gateway_error_frame(message: str, connection_id: str, request_id: str) -> bytes:
-    """What API Gateway itself says to a client, byte for byte: a blank after the first colon only."""
+    """Return an error frame of API Gateway, byte for byte: with a space after the first colon only."""
     text = f'{{"message": {json.dumps(message)}, "connectionId":"{connection_id}", "requestId":"{request_id}"}}'
     return text.encode("utf-8")

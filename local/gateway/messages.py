@@ -1,7 +1,8 @@
-"""Messages of clients on their way to functions, and what API Gateway says when that fails.
+"""The routing of client messages to functions, and the gateway's error frames.
 
-A function's result is dropped (unless route responses are on); its failure becomes a frame from the gateway
-and the socket stays open. Messages of one socket are handled concurrently unless a setting says otherwise.
+A function's result is discarded (unless route responses are on). If it fails, the gateway sends an error frame
+and the connection stays open. Messages of one connection are handled concurrently unless the settings specify
+another order.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class MessageRouter:
-    """Takes messages in the order of arrival; hands them on in whatever order the settings say."""
+    """Accepts messages in order of arrival and handles them in the order that the settings specify."""
 
     def __init__(self, api: WebSocketApi, runtime: Runtime) -> None:
         self._api = api
@@ -28,7 +29,7 @@ class MessageRouter:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def accept(self, connection: Connection, body: str) -> None:
-        """Start handling one message; never waits."""
+        """Start to handle one message; does not block."""
         settings = self._runtime.settings
         wait = 0.0
         if settings.handling == "shuffled":
@@ -51,7 +52,7 @@ class MessageRouter:
                 self._send(connection, gateway_error_frame(failure, connection.connection_id, request_id))
 
     async def _route(self, connection: Connection, body: str, request_id: str) -> str | None:
-        """Invoke the route's function; the text of the gateway's own frame if that fails."""
+        """Invoke the route's function; return the text of an error frame if that fails."""
         runtime = self._runtime
         if not runtime.requests.try_acquire():
             return "Too Many Requests"
@@ -83,7 +84,7 @@ class MessageRouter:
             body=body,
         )
         result = await runtime.functions.invoke(self._api.function_name(key), handler, event)
-        if result is None:  # a function that returns nothing is fine on a one-way route
+        if result is None:  # allowed on a one-way route
             return
         response = parse_result(result)
         if runtime.settings.route_responses and response.body:

@@ -1,7 +1,7 @@
-"""The REST API at work: from a request on the wire to a function's event, and back.
+"""The REST API: from an HTTP request to a function's event and back.
 
-The order of checks is API Gateway's: the route, the throttle, the authorizer, the body, the function. Every
-refusal is one of the configured gateway responses, so that clients meet one shape of error.
+The order of checks is API Gateway's: route, throttle, authorizer, body, function. Every rejection is one of the
+configured gateway responses, so that clients receive one error format.
 """
 
 import base64
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 class RequestRejected(Exception):
-    """API Gateway answers by itself, with the gateway response ``kind``."""
+    """API Gateway itself responds, with the gateway response ``kind``."""
 
     def __init__(self, kind: str, *, status: int | None = None) -> None:
         super().__init__(kind)
@@ -53,7 +53,7 @@ class RestServer:
         self._authorization = TokenAuthorization(runtime)
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
-        """Answer one request."""
+        """Respond to one request."""
         runtime = self._runtime
         request_id = runtime.ids.long()
         try:
@@ -161,7 +161,7 @@ class RestServer:
         return response
 
     def _is_binary(self, media_types: str | None) -> bool:
-        """Whether the first media type of a header is one of the API's binary types."""
+        """Return whether the first media type of a header is one of the API's binary types."""
         first = (media_types or "").split(",")[0].split(";")[0].strip().lower()
         return first in self._api.binary_types or "*/*" in self._api.binary_types
 
@@ -178,7 +178,7 @@ async def _read_body(request: web.BaseRequest, limit: int) -> bytes:
 
 
 async def read_up_to(request: web.BaseRequest, limit: int) -> bytes | None:
-    """The whole body, or None if it is longer than ``limit`` bytes."""
+    """Return the whole body, or None if it exceeds ``limit`` bytes."""
     chunks: list[bytes] = []
     size = 0
     while chunk := await request.content.readany():
@@ -190,6 +190,6 @@ async def read_up_to(request: web.BaseRequest, limit: int) -> bytes | None:
 
 
 def _addresses(request: web.BaseRequest) -> tuple[str, int]:
-    """The client's address and the port it came to."""
+    """Return the client's address and the local port."""
     sockname = request.transport.get_extra_info("sockname") if request.transport else None
     return request.remote or "", sockname[1] if sockname else 0

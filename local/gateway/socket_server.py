@@ -1,6 +1,6 @@
 """The WebSocket listener: handshakes, messages, idle and age limits, closing.
 
-Server pings are off: API Gateway sends none, and it answers the client's pings by itself.
+Server pings are off: API Gateway sends none. The library answers the client's pings.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ class SocketServer:
         self._stopping = asyncio.Event()
 
     async def start(self, listener: sockets_api.socket) -> None:
-        """Begin to accept connections on a socket that is bound already."""
+        """Start to accept connections on a bound socket."""
         hooks = SocketHooks(lambda: self._runtime.settings, self._sockets.add, self._on_frame, self._on_lost)
         self._server = await serve(
             self._serve,
@@ -54,7 +54,7 @@ class SocketServer:
         )
 
     async def stop(self, seconds: float) -> None:
-        """Close every socket with 1001, then run the ``$disconnect`` functions; ``seconds`` at most for each."""
+        """Close every connection with 1001, then run the ``$disconnect`` functions; each at most ``seconds``."""
         loop = asyncio.get_running_loop()
         self._stopping.set()
         self._server.close(close_connections=False)
@@ -65,7 +65,7 @@ class SocketServer:
             await asyncio.wait(closed, timeout=seconds)
         for socket in list(self._sockets):
             socket.abort()
-        if self._server.handler_tasks:  # those left are handshakes whose functions have not returned
+        if self._server.handler_tasks:  # handshakes whose functions have not returned
             _, pending = await asyncio.wait(set(self._server.handler_tasks), timeout=_HANDSHAKE_CANCEL_TIMEOUT)
             for task in pending:
                 task.cancel()
@@ -76,9 +76,9 @@ class SocketServer:
         return await self._handshake.process(cast(GatewaySocket, raw), request)
 
     async def _serve(self, raw: ServerConnection) -> None:
-        """One connection from the 101 to its end."""
+        """Serve one connection from the 101 to its end."""
         socket = cast(GatewaySocket, raw)
-        connection = cast(Connection, socket.gateway_connection)  # no socket gets its 101 without an entry
+        connection = cast(Connection, socket.gateway_connection)  # set before every 101
         loop = asyncio.get_running_loop()
         connection.state = ConnectionState.SERVED
         self._disconnects.release_held()
@@ -99,14 +99,14 @@ class SocketServer:
             self._messages.accept(connection, message)
 
     async def _finish(self, socket: GatewaySocket, connection: Connection) -> None:
-        """Forget a connection that is closed (at once, or when its loss is noticed) and tell ``$disconnect``."""
+        """Remove a closed connection (a lost one only when detected) and schedule ``$disconnect``."""
         if connection.state is ConnectionState.DROPPED:
             await self._runtime.clock.wait(self._stopping, self._runtime.settings.drop_detection)
         self._registry.remove(connection)
         self._disconnects.schedule(connection, *socket.close_code_and_reason())
 
     async def _enforce_limits(self, socket: GatewaySocket, connection: Connection) -> None:
-        """Close the socket when it has been idle for too long, or is too old."""
+        """Close the connection when it exceeds the idle timeout or the maximum age."""
         clock = self._runtime.clock
         while True:
             settings = self._runtime.settings
@@ -129,7 +129,7 @@ class SocketServer:
         connection = socket.gateway_connection
         if connection is None:
             return
-        if connection.state is ConnectionState.PENDING:  # the client left before its 101: no connection came about
+        if connection.state is ConnectionState.PENDING:  # the client disconnected before its 101
             self._runtime.counters["websocket.left_during_connect"] += 1
             self._registry.remove(connection)
         elif socket.ended_without_close_frame() and self._runtime.settings.drop_detection:
@@ -137,6 +137,6 @@ class SocketServer:
 
 
 def _chosen_subprotocol(raw: ServerConnection, _offered: object) -> Subprotocol | None:
-    """What ``$connect`` answered, whatever the client offered: the client judges it."""
+    """Return the subprotocol of the ``$connect`` response; the client validates it."""
     chosen = cast(GatewaySocket, raw).chosen_subprotocol
     return None if chosen is None else Subprotocol(chosen)

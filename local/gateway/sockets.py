@@ -1,7 +1,7 @@
-"""One WebSocket connection on the ``websockets`` library: what the gateway needs beyond it.
+"""One WebSocket connection, based on the ``websockets`` library, with the gateway's extensions.
 
-It tells data frames and pings apart for the idle timer, writes posts without waiting (a post is accepted, not
-delivered), and knows which side closed with which code.
+It reports data frames and pings to the idle timer, writes posts without waiting (a post is accepted, not
+confirmed), and determines which side closed with which code.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ NO_STATUS_REASON = "Client-side close frame status not set"
 
 @dataclass(frozen=True)
 class SocketHooks:
-    """What sockets tell the gateway: that they exist, that a frame came in, that TCP is gone."""
+    """Callbacks to the gateway: socket created, frame received, TCP connection lost."""
 
     settings: Callable[[], GatewaySettings]
     on_made: Callable[["GatewaySocket"], None]
@@ -31,7 +31,7 @@ class SocketHooks:
 
 
 class GatewaySocket(ServerConnection):
-    """A server connection with the gateway's view of it."""
+    """A server connection with the gateway's state."""
 
     hooks: SocketHooks
 
@@ -47,18 +47,18 @@ class GatewaySocket(ServerConnection):
         self._close_timer_started = False
 
     def connection_made(self, transport: Any) -> None:
-        """Register the socket; a client that sends no request is not kept for ever."""
+        """Register the socket, and limit the time until its upgrade request."""
         super().connection_made(transport)
         self.hooks.on_made(self)
         self.loop.call_later(self.hooks.settings().handshake_timeout, self._abort_without_request)
 
     def data_received(self, data: bytes) -> None:
-        """Once a close frame has passed in either direction, the client has to hang up in time."""
+        """Start the close timer once a close frame has been sent or received."""
         super().data_received(data)
         self._start_close_timer()
 
     def process_event(self, event: Event) -> None:
-        """Tell the idle timer about frames: data always, pings as an extra case."""
+        """Report data frames and pings to the idle timer."""
         if isinstance(event, Frame) and event.opcode in (
             Opcode.TEXT,
             Opcode.BINARY,
@@ -69,12 +69,12 @@ class GatewaySocket(ServerConnection):
         super().process_event(event)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the socket."""
+        """Unregister the socket."""
         super().connection_lost(exc)
         self.hooks.on_lost(self)
 
     def deliver(self, payload: bytes, max_frame_bytes: int) -> None:
-        """Write one text message at once, split into frames of at most ``max_frame_bytes``."""
+        """Write one text message without waiting, in frames of at most ``max_frame_bytes``."""
         if self.state is not State.OPEN:
             return
         chunks = [payload[at : at + max_frame_bytes] for at in range(0, len(payload), max_frame_bytes)] or [b""]
@@ -87,19 +87,19 @@ class GatewaySocket(ServerConnection):
         self.send_data()
 
     def buffered_bytes(self) -> int:
-        """Bytes that the operating system has not taken yet."""
+        """Return the bytes that the operating system has not accepted yet."""
         return self.transport.get_write_buffer_size()
 
     def is_open(self) -> bool:
-        """Whether a message can still be written."""
+        """Return whether a message can be written."""
         return self.state is State.OPEN
 
     def is_server_closing(self) -> bool:
-        """Whether the gateway has begun to close; messages that come in after that are not handled."""
+        """Return whether the gateway has started to close; later messages are ignored."""
         return self._server_close is not None
 
     def start_closing(self, code: int, reason: str) -> None:
-        """Send a close frame now; a client that does not answer it in time loses its TCP connection."""
+        """Send a close frame; abort the TCP connection if the client does not respond in time."""
         if self._server_close is not None or self.state is not State.OPEN:
             return
         self._server_close = (code, reason)
@@ -108,19 +108,19 @@ class GatewaySocket(ServerConnection):
         self._start_close_timer()
 
     def abort(self) -> None:
-        """Break the TCP connection."""
+        """Abort the TCP connection."""
         self.transport.abort()
 
     def was_accepted(self) -> bool:
-        """Whether the client got its 101."""
+        """Return whether the client received its 101."""
         return self.response is not None and self.response.status_code == 101
 
     def ended_without_close_frame(self) -> bool:
-        """Whether the connection ended without any close frame, sent or received."""
+        """Return whether the connection ended without a close frame in either direction."""
         return self.protocol.close_rcvd is None and self.protocol.close_sent is None
 
     def close_code_and_reason(self) -> tuple[int, str]:
-        """Code and reason as ``$disconnect`` reports them."""
+        """Return the code and reason for the ``$disconnect`` event."""
         if self._server_close is not None:
             return self._server_close
         sent, received = self.protocol.close_sent, self.protocol.close_rcvd
@@ -128,12 +128,12 @@ class GatewaySocket(ServerConnection):
             if received.code == CloseCode.NO_STATUS_RCVD:
                 return received.code, NO_STATUS_REASON
             return received.code, received.reason
-        if sent is not None:  # the library ended it: too big, not UTF-8, a protocol error
+        if sent is not None:  # closed by the library: message too big, not UTF-8, protocol error
             return sent.code, sent.reason
         return CloseCode.ABNORMAL_CLOSURE, ""
 
     async def next_message(self) -> str | bytes | None:
-        """The next message, or None once the connection has ended."""
+        """Return the next message, or None after the end of the connection."""
         try:
             return await self.recv()
         except ConnectionClosed:
@@ -150,5 +150,5 @@ class GatewaySocket(ServerConnection):
 
 
 def socket_class(hooks: SocketHooks) -> type[GatewaySocket]:
-    """A subclass bound to one gateway's hooks, as the library makes its own instances."""
+    """Return a subclass bound to one gateway's hooks: the library creates the instances."""
     return type("BoundGatewaySocket", (GatewaySocket,), {"hooks": hooks})

@@ -1,7 +1,7 @@
-"""Authorization of REST requests by a TOKEN authorizer, with API Gateway's cache of its answers.
+"""Authorization of REST requests by a TOKEN authorizer, with API Gateway's cache of responses.
 
-Source: "Use API Gateway Lambda authorizers": an answer is cached by token for the authorizer's TTL, and the
-cached *policy* is evaluated for every method, so a policy that names one method denies the others.
+Source: "Use API Gateway Lambda authorizers": a response is cached by token for the authorizer's TTL, and the
+cached *policy* is evaluated for every method, so a policy that allows one method denies the others.
 """
 
 from itertools import takewhile
@@ -15,23 +15,23 @@ from local.gateway.runtime import Runtime
 
 
 class TokenAuthorization:
-    """Asks authorizers and remembers their answers."""
+    """Invokes authorizers and caches their responses."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._cache: dict[tuple[str, str], tuple[float, AuthorizerDecision]] = {}
 
     def __len__(self) -> int:
-        """How many answers are remembered."""
+        """Return the number of cached responses."""
         return len(self._cache)
 
     async def check(
         self, authorizer: TokenAuthorizer, token: str, method: str, path: str
     ) -> tuple[Verdict, dict[str, Any]]:
-        """The verdict for this method, and what goes into ``requestContext.authorizer``.
+        """Return the decision for this method, and the content of ``requestContext.authorizer``.
 
         Raises:
-            AuthorizerError: There is no usable answer.
+            AuthorizerError: There is no valid response.
         """
         settings = self._runtime.settings
         prefix = f"arn:aws:execute-api:{settings.region}:{settings.account_id}:{settings.rest_api_id}"
@@ -56,7 +56,7 @@ class TokenAuthorization:
         return decision if now < expires else None
 
     def _store(self, authorizer: TokenAuthorizer, token: str, now: float, decision: AuthorizerDecision) -> None:
-        self._cache.pop((authorizer.name, token), None)  # so that the oldest entries stand first
+        self._cache.pop((authorizer.name, token), None)  # keeps the entries in order of expiry
         for key in list(takewhile(lambda key: self._cache[key][0] <= now, self._cache)):
             del self._cache[key]
         self._cache[authorizer.name, token] = (now + authorizer.ttl, decision)

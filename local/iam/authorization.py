@@ -1,4 +1,4 @@
-"""Whether a request is let through: who sent it, what it needs, what the policy of that function says."""
+"""The authorization of a request: its caller, its required permissions, and the caller's policy."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from local.iam.record import PermissionRecord
 
 
 class Authorization:
-    """Decides, and writes down what it decided."""
+    """Authorizes requests and records the decisions."""
 
     def __init__(self, policies: Mapping[str, Policy], record: PermissionRecord, region: str, roles: str) -> None:
-        """`roles` is the ARN in front of the functions' roles, as messages name them."""
+        """`roles` is the ARN prefix of the functions' roles, for messages."""
         self._policies = policies
         self._record = record
         self._region = region
         self._roles = roles
 
     def check(self, service: Service, request: web.BaseRequest, body: bytes) -> None:
-        """Return if all that the request needs is allowed. Raises Refusal."""
+        """Check that all required permissions are granted. Raises RequestDenied."""
         function: str | None = None
         try:
             function = self._caller(service, request, body)
@@ -34,7 +34,7 @@ class Authorization:
         self._record.allow(function, grants)
 
     def _caller(self, service: Service, request: web.BaseRequest, body: bytes) -> str:
-        """The function whose key signed the request. Raises Refusal, with what the stranger asked for."""
+        """Return the function whose key signed the request. Raises RequestDenied, with the requested access."""
         try:
             function = access_key_id(request.headers.get("Authorization"), service.signing_name, self._region)
             if function not in self._policies:
@@ -47,7 +47,7 @@ class Authorization:
         return function
 
     def _grants(self, function: str, accesses: Iterable[Access]) -> dict[Access, Grant]:
-        """What allows each of them. Raises Refusal with all that are not allowed, naming the first."""
+        """Return the grant of each access. Raises RequestDenied with all denied ones, naming the first."""
         grants: dict[Access, Grant] = {}
         denied: dict[Access, Denied] = {}
         for access in accesses:
@@ -64,7 +64,7 @@ class Authorization:
         return grants
 
     def _denial_message(self, function: str, access: Access, decision: Denied) -> str:
-        """As IAM says it."""
+        """Return IAM's message for a denied request."""
         reason = (
             "with an explicit deny in an identity-based policy"
             if decision.explicit

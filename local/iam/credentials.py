@@ -1,4 +1,4 @@
-"""Who signed a request, by the credential scope of its Signature Version 4."""
+"""The caller of a request, from the credential scope of its Signature Version 4."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _SIGNATURE = re.compile(
 
 
 def access_key_id(authorization: str | None, service: str, region: str) -> str:
-    """The access key id in an Authorization header; the signature itself is not verified.
+    """Return the access key id in an Authorization header; the signature is not verified.
 
-    Raises Refusal where there is no header, or none of this form, or one for another service or region.
+    Raises RequestDenied if the header is missing, malformed, or for another service or region.
     """
     if not authorization:
         raise RequestDenied("MissingAuthenticationTokenException", "Missing Authentication Token")
     signature = _SIGNATURE.fullmatch(authorization.strip())
     if signature is None:
         raise RequestDenied(
-            "IncompleteSignatureException", "The Authorization header is not one of Signature Version 4"
+            "IncompleteSignatureException", "The Authorization header is not a Signature Version 4 header"
         )
     if signature["service"] != service:
         raise RequestDenied(

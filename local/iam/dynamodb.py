@@ -1,8 +1,8 @@
-"""Which permissions a call of DynamoDB needs, and how DynamoDB refuses.
+"""The permissions that a call of DynamoDB requires, and DynamoDB's error format.
 
-Sources: "Actions, resources, and condition keys for Amazon DynamoDB" (service authorization reference);
-"Using IAM with DynamoDB transactions" (developer guide): a transaction needs the permissions of its operations and
-has none of its own, while BatchGetItem and BatchWriteItem are actions of their own, checked for every table.
+Sources: "Actions, resources, and condition keys for Amazon DynamoDB" (service authorization reference); "Using
+IAM with DynamoDB transactions" (developer guide): a transaction requires the permissions of its operations and
+has no own action, while BatchGetItem and BatchWriteItem are actions, checked for every table.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _TRANSACTIONS = {
 
 
 class DynamoDb:
-    """`Service` of the store."""
+    """The `Service` of the store."""
 
     signing_name = "dynamodb"
 
@@ -46,14 +46,16 @@ class DynamoDb:
         target = _TARGET.fullmatch(request.headers.get("X-Amz-Target", ""))
         if target is None or (request.method, request.raw_path) != ("POST", "/"):
             unknown = Access("dynamodb:UnknownOperation", "*")
-            raise RequestDenied("UnknownOperationException", "The request is no operation of DynamoDB", [unknown])
+            raise RequestDenied(
+                "UnknownOperationException", "The request is not an operation of DynamoDB", [unknown]
+            )
         try:
             return list(dict.fromkeys(self._required_accesses(target[1], json.loads(body))))
-        except (ValueError, TypeError, KeyError, AttributeError):  # not JSON, or not of the operation's shape
-            raise RequestDenied("SerializationException", f"The body is not one of {target[1]}") from None
+        except (ValueError, TypeError, KeyError, AttributeError):  # not JSON, or invalid for the operation
+            raise RequestDenied("SerializationException", f"The body is invalid for {target[1]}") from None
 
     def error_response(self, denial: RequestDenied) -> web.Response:
-        """Status 400 and the code in `__type`, as all of DynamoDB's refusals."""
+        """Return status 400 with the code in `__type`, as all errors of DynamoDB."""
         error = {"__type": f"com.amazon.coral.service#{denial.code}", "message": denial.message}
         body = json.dumps(error).encode()
         return web.Response(
@@ -79,7 +81,7 @@ class DynamoDb:
         else:
             raise RequestDenied(
                 "AccessDeniedException",
-                f"{action} is denied to everybody here: it is not known which permissions it needs",
+                f"{action} is always denied here: the guard does not know its required permissions",
                 [Access(action, "*")],
             )
 
@@ -87,5 +89,5 @@ class DynamoDb:
         return self._arn(parameters["TableName"])
 
     def _arn(self, table: str) -> str:
-        """A table may be named by its ARN, too."""
+        """Return the ARN of a table, which may itself be given as an ARN."""
         return table if table.startswith("arn:") else self._tables + table

@@ -1,4 +1,4 @@
-"""The guard: a reverse proxy for store, queues and callback API that lets through what the policies allow."""
+"""The guard: a reverse proxy in front of store, queues and callback API that enforces the policies."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _SHUTDOWN_SECONDS = 0.3
 
 
 class Guard:
-    """Stands before the store, its queues and the callback API, each on a free port of 127.0.0.1, in a thread.
+    """A reverse proxy for the store, its queues and the callback API, on three free ports of 127.0.0.1.
 
-    A context manager; its URLs are known once it is entered, its record stays readable after its end.
+    A context manager that runs it in a thread; its URLs are known after entry, and its record after exit too.
     """
 
     def __init__(
@@ -44,14 +44,13 @@ class Guard:
         api: str,
         partition: str = "aws",
     ) -> None:
-        """`policies` are a function's statements, without intrinsic functions, by its access key id.
+        """`policies` are the statements of each function by access key id, without intrinsic functions.
 
-        The queues are at `store_url`, too. `management_url` ends with the stage, as the callback API's endpoint
-        does. `region`, `account` and `api`
-        (the id of the WebSocket API) stand in the ARNs that are asked for.
+        The queues are at `store_url` too. `management_url` is the callback API's endpoint, including the stage.
+        `region`, `account` and `api` (the id of the WebSocket API) are parts of the ARNs to check.
 
-        Raises InvalidStatement when a statement is malformed, or has Condition, NotAction or NotResource; IamError
-        when `management_url` has no stage.
+        Raises InvalidStatement if a statement is malformed or has Condition, NotAction or NotResource, and
+        IamError if `management_url` has no stage.
         """
         store, management = _origin(store_url), _origin(management_url)
         self._path = urlsplit(management_url).path.rstrip("/")
@@ -74,9 +73,9 @@ class Guard:
         self._stop_requested: asyncio.Event
 
     def start(self) -> Self:
-        """Binds the ports and serves them; returns when they answer."""
+        """Bind the ports and serve them; return when they respond."""
         if self._thread is not None:
-            raise RuntimeError("the guard has been started already")
+            raise RuntimeError("the guard has already been started")
         self._listeners = listen([0] * len(self._endpoints))
         self._thread = threading.Thread(target=self._run, name="iam guard", daemon=True)
         self._thread.start()
@@ -87,7 +86,7 @@ class Guard:
         return self
 
     def stop(self) -> None:
-        """Breaks off what is under way and frees the ports. Safe to call twice."""
+        """Abort running requests and free the ports. Idempotent."""
         if self._thread is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop_requested.set)
             self._thread.join()
@@ -102,39 +101,39 @@ class Guard:
 
     @property
     def store_url(self) -> str:
-        """What a function is given as AWS_ENDPOINT_URL_DYNAMODB."""
+        """The functions' AWS_ENDPOINT_URL_DYNAMODB."""
         return self._url(0)
 
     @property
     def management_url(self) -> str:
-        """What a function is given as the callback API's endpoint, stage included."""
+        """The functions' endpoint of the callback API, including the stage."""
         return self._url(1) + self._path
 
     @property
     def queues_url(self) -> str:
-        """What a function is given as AWS_ENDPOINT_URL_SQS."""
+        """The functions' AWS_ENDPOINT_URL_SQS."""
         return self._url(2)
 
     def calls(self) -> list[AllowedCall]:
-        """What was allowed, by (function, action, resource, sid), with how often."""
+        """Return the allowed calls with their counts, by function, action, resource and sid."""
         return self._record.calls()
 
     def denied(self) -> list[DeniedCall]:
-        """What was denied, by (function, action, resource), with how often; function is None for unknown keys."""
+        """Return the denied calls with their counts; `function` is None for an unknown key."""
         return self._record.denied()
 
     def unused(self) -> list[Permission]:
-        """What the policies allow of dynamodb, execute-api and sqs, and no call has used, by action and resource.
+        """Return the permissions for dynamodb, execute-api and sqs that no call has used.
 
-        Where several statements allow the same, only the first of them is used: the others are superfluous.
+        If several statements allow the same, only the first counts as used: the others are redundant.
         """
         return self._record.unused()
 
     def record(self) -> dict[str, list[dict[str, Any]]]:
-        """All of it for JSON: `calls`, `denied`, `unused`, and `unwatched` (permissions for other services)."""
+        """Return `calls`, `denied`, `unused` and `unwatched` (other services' permissions), for JSON."""
         return self._record.as_json()
 
-    # Inside
+    # Internals
 
     def _url(self, index: int) -> str:
         if not self._listeners:
@@ -145,7 +144,7 @@ class Guard:
         try:
             with asyncio.Runner(loop_factory=loop_factory()) as runner:
                 runner.run(self._serve())
-        except BaseException as exc:  # noqa: BLE001 - handed to the thread that waits in start()
+        except BaseException as exc:  # noqa: BLE001 - passed to the thread that waits in start()
             self._failure = exc
         finally:
             self._ready.set()
@@ -163,7 +162,7 @@ class Guard:
             await asyncio.gather(*(runner.cleanup() for runner in runners))
 
     async def _open(self, service: Service, upstream: Upstream, listener: socket.socket) -> web.ServerRunner:
-        """Begin to answer for one service."""
+        """Start to serve one service."""
 
         async def handle(request: web.BaseRequest) -> web.Response:
             body = await request.content.read()
@@ -188,6 +187,6 @@ class Guard:
 
 
 def _origin(url: str) -> str:
-    """Scheme, host and port."""
+    """Return scheme, host and port."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"

@@ -1,4 +1,4 @@
-"""CloudFormation's intrinsic functions in policy statements, replaced by their values."""
+"""Resolution of CloudFormation's intrinsic functions in policy statements."""
 
 from __future__ import annotations
 
@@ -13,29 +13,32 @@ _VARIABLE = re.compile(r"\$\{(!?)([^}]*)\}")
 
 
 def resolve(statements: Sequence[Mapping[str, Any]], values: Values) -> list[dict[str, Any]]:
-    """The statements with Ref, Fn::GetAtt, Fn::Sub and Fn::Join replaced.
+    """Return the statements with Ref, Fn::GetAtt, Fn::Sub and Fn::Join replaced by their values.
 
-    `values` are named as in a Fn::Sub: `Table` for a Ref, `Table.Arn` for an attribute, `AWS::Region`.
+    The keys of `values` are as in Fn::Sub: `Table` for a Ref, `Table.Arn` for an attribute, `AWS::Region`.
 
     Raises UnresolvedReference for a name without a value, and for any other intrinsic function.
     """
     return [
-        {key: _resolve(value, values, f"statement {each.get('Sid', number)}") for key, value in each.items()}
-        for number, each in enumerate(statements, 1)
+        {
+            key: _resolve(value, values, f"statement {statement.get('Sid', number)}")
+            for key, value in statement.items()
+        }
+        for number, statement in enumerate(statements, 1)
     ]
 
 
 def _resolve(node: Any, values: Values, context: str) -> Any:
     if isinstance(node, list):
-        return [_resolve(each, values, context) for each in node]
+        return [_resolve(item, values, context) for item in node]
     if not isinstance(node, Mapping):
         return node
     name = next(iter(node)) if len(node) == 1 else ""
     if name in _FUNCTIONS:
         return _FUNCTIONS[name](node[name], values, context)
     if name.startswith("Fn::"):
-        raise UnresolvedReference(f"{context} uses {name}; known are {', '.join(_FUNCTIONS)}.")
-    return {key: _resolve(each, values, context) for key, each in node.items()}
+        raise UnresolvedReference(f"{context} uses {name}; supported are {', '.join(_FUNCTIONS)}.")
+    return {key: _resolve(value, values, context) for key, value in node.items()}
 
 
 def _value(name: str, values: Values, context: str) -> str:
@@ -50,17 +53,17 @@ def _ref(name: Any, values: Values, context: str) -> str:
 
 def _get_att(path: Any, values: Values, context: str) -> str:
     parts = path if isinstance(path, list) else [path]
-    return _value(".".join(_text(each, "Fn::GetAtt", context) for each in parts), values, context)
+    return _value(".".join(_text(part, "Fn::GetAtt", context) for part in parts), values, context)
 
 
 def _sub(argument: Any, values: Values, context: str) -> str:
-    """`${Name}` and `${Name.Attribute}`; `${!Name}` stands for `${Name}` itself."""
+    """Replace `${Name}` and `${Name.Attribute}`; `${!Name}` is an escaped `${Name}`."""
     template, local_values = (argument, {}) if isinstance(argument, str) else _pair(argument, "Fn::Sub", context)
     if not isinstance(local_values, Mapping):
         raise UnresolvedReference(
             f"{context} has a Fn::Sub whose second argument is not a map of names to values."
         )
-    known = {**values, **{name: _resolve(each, values, context) for name, each in local_values.items()}}
+    known = {**values, **{name: _resolve(value, values, context) for name, value in local_values.items()}}
 
     def replacement(match: re.Match[str]) -> str:
         literal, name = match.groups()
@@ -74,7 +77,7 @@ def _join(argument: Any, values: Values, context: str) -> str:
     if not isinstance(parts, list):
         raise UnresolvedReference(f"{context} has a Fn::Join whose second argument is not a list.")
     return _text(delimiter, "Fn::Join", context).join(
-        _text(_resolve(each, values, context), "Fn::Join", context) for each in parts
+        _text(_resolve(part, values, context), "Fn::Join", context) for part in parts
     )
 
 
@@ -86,7 +89,7 @@ def _pair(argument: Any, function: str, context: str) -> tuple[Any, Any]:
 
 def _text(value: Any, function: str, context: str) -> str:
     if not isinstance(value, str):
-        raise UnresolvedReference(f"{context} has a {function} with something else than text in it.")
+        raise UnresolvedReference(f"{context} has a {function} with a non-string value.")
     return value
 
 

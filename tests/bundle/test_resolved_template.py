@@ -194,12 +194,12 @@ def _remove_role(template: Json) -> None:
 
 INVALID: dict[str, tuple[Callable[[Json], None], str]] = {
     "function without an invoke permission": (_drop_permission, "WebsocketConnect, which no perm"),
-    "method without a function": (_set_unknown_function, "GET /health leads to no function"),
+    "method without a function": (_set_unknown_function, "GET /health invokes no function"),
     "methods with different functions": (_set_second_function, "APIHandler, Auth"),
     "two stages": (_rename_one_stage, "different stages: dev, other"),
-    "undefined authorizer": (_set_unknown_authorizer, "GET /conversations asks for unknown"),
+    "undefined authorizer": (_set_unknown_authorizer, "GET /conversations requires unknown"),
     "duplicate route key": (_add_second_default, r"second route \$default"),
-    "preflight with a mapping template": (_set_mapping_template, "OPTIONS /conversations answers by a mapping"),
+    "preflight with a mapping template": (_set_mapping_template, "OPTIONS /conversations uses a mapping"),
     "function without a role": (_remove_role, "lacks 'Role'"),
 }
 

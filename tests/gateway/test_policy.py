@@ -40,7 +40,7 @@ def test_wildcards_match_as_in_iam(pattern: str, matched: bool) -> None:
     assert matches(pattern, f"{API}/GET/things/one") is matched
 
 
-def test_characters_that_mean_something_in_regular_expressions_mean_themselves() -> None:
+def test_regular_expression_characters_are_literal() -> None:
     assert matches(f"{API}/GET/a.b+c$", f"{API}/GET/a.b+c$")
     assert not matches(f"{API}/GET/a.b", f"{API}/GET/axb")
 
@@ -71,7 +71,7 @@ ARN = f"{API}/GET/things"
         (policy(statement("Deny", f"{API}/POST/*"), statement("Allow", "*")), Verdict.ALLOWED),
     ],
 )
-def test_an_explicit_deny_wins_and_nothing_is_a_deny_too(document: Any, verdict: Verdict) -> None:
+def test_explicit_deny_overrides_allow_and_no_match_is_an_implicit_deny(document: Any, verdict: Verdict) -> None:
     assert evaluate(document, ARN) is verdict
 
 
@@ -92,6 +92,6 @@ def test_an_explicit_deny_wins_and_nothing_is_a_deny_too(document: Any, verdict:
         policy({"Effect": "Allow", "NotAction": "x", "Resource": ARN}),
     ],
 )
-def test_what_is_no_policy_is_refused(document: Any) -> None:
+def test_invalid_policy_document_is_rejected(document: Any) -> None:
     with pytest.raises(InvalidPolicy):
         evaluate(document, ARN)

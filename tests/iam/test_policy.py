@@ -1,4 +1,4 @@
-"""IAM's evaluation, and what is refused because it is not evaluated."""
+"""IAM's policy evaluation, and the rejection of unsupported elements."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ def decide(*statements: Json, action: str = GET, resource: str = ROOMS) -> Grant
     return Policy("Reader", statements).decide(action, resource)
 
 
-def test_what_a_statement_allows_is_granted_by_it() -> None:
+def test_matching_allow_statement_grants() -> None:
     assert decide(allow("Read", GET, ROOMS)) == Grant("Read", GET, ROOMS)
 
 
-def test_what_nothing_allows_is_refused() -> None:
+def test_no_matching_statement_is_an_implicit_deny() -> None:
     assert decide() == Denied(explicit=False)
     assert decide(allow("Write", "dynamodb:PutItem", ROOMS)) == Denied(explicit=False)
     assert decide(allow("Other", GET, table("other"))) == Denied(explicit=False)
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_a_deny_wins_wherever_it_stands(first: bool) -> None:
+def test_deny_overrides_allow_in_any_order(first: bool) -> None:
     deny, grant = allow("Never", "dynamodb:*", ROOMS, "Deny"), allow("Read", GET, ROOMS)
     assert decide(*([deny, grant] if first else [grant, deny])) == Denied(explicit=True)
 
 
-def test_a_deny_of_something_else_changes_nothing() -> None:
+def test_deny_for_another_resource_has_no_effect() -> None:
     deny = allow("Never", "dynamodb:PutItem", ROOMS, "Deny")
     assert decide(deny, allow("Read", GET, ROOMS)) == Grant("Read", GET, ROOMS)
 
 
-def test_the_first_statement_that_allows_it_is_named() -> None:
+def test_first_matching_statement_is_the_grant() -> None:
     assert decide(allow("One", GET, ROOMS), allow("Two", "*", "*")) == Grant("One", GET, ROOMS)
     assert decide(allow("Two", "*", "*"), allow("One", GET, ROOMS)) == Grant("Two", "*", "*")
 
 
 @pytest.mark.parametrize("action", ["dynamodb:getitem", "DynamoDB:GETITEM", "dynamodb:*", "dynamodb:Get????", "*"])
-def test_actions_match_without_case_and_by_wildcards(action: str) -> None:
+def test_actions_match_case_insensitively_with_wildcards(action: str) -> None:
     assert decide(allow("Read", action, ROOMS)) == Grant("Read", action, ROOMS)
 
 
 @pytest.mark.parametrize("action", ["dynamodb:Get", "dynamodb:Get???", "dynamodb:GetItem?", "execute-api:*"])
-def test_an_action_is_matched_as_a_whole(action: str) -> None:
+def test_action_pattern_matches_the_whole_action(action: str) -> None:
     assert decide(allow("Read", action, ROOMS)) == Denied(explicit=False)
 
 
@@ -67,22 +67,22 @@ def test_an_action_is_matched_as_a_whole(action: str) -> None:
         (f"{ROOMS}?", False),
     ],
 )
-def test_resources_match_with_case_and_by_wildcards(pattern: str, matches: bool) -> None:
+def test_resources_match_case_sensitively_with_wildcards(pattern: str, matches: bool) -> None:
     assert isinstance(decide(allow("Read", GET, pattern)), Grant) is matches
 
 
-def test_a_wildcard_in_a_resource_spans_slashes_and_line_ends() -> None:
-    found = decide(allow("Read", GET, f"{ROOMS}/*"), resource=f"{ROOMS}/index/by\nname")
-    assert isinstance(found, Grant)
+def test_resource_wildcard_spans_slashes_and_newlines() -> None:
+    decision = decide(allow("Read", GET, f"{ROOMS}/*"), resource=f"{ROOMS}/index/by\nname")
+    assert isinstance(decision, Grant)
 
 
-def test_what_else_stands_in_a_pattern_stands_for_itself() -> None:
+def test_other_characters_in_a_pattern_are_literal() -> None:
     assert decide(allow("Read", GET, table("ro.ms"))) == Denied(explicit=False)
 
 
-def test_lists_of_actions_and_resources_allow_every_pair() -> None:
+def test_lists_of_actions_and_resources_grant_every_pair() -> None:
     policy = Policy("Reader", [allow("Read", [GET, "dynamodb:Query"], [ROOMS, table("other")])])
-    assert [each[1:] for each in policy.grants()] == [
+    assert [grant[1:] for grant in policy.grants()] == [
         (GET, ROOMS),
         (GET, table("other")),
         ("dynamodb:Query", ROOMS),
@@ -91,17 +91,17 @@ def test_lists_of_actions_and_resources_allow_every_pair() -> None:
     assert policy.decide("dynamodb:Query", table("other")) == Grant("Read", "dynamodb:Query", table("other"))
 
 
-def test_what_is_denied_is_no_grant() -> None:
+def test_deny_statement_is_not_a_grant() -> None:
     assert list(Policy("Reader", [allow("Never", GET, ROOMS, "Deny")]).grants()) == []
 
 
-def test_a_statement_without_a_sid_is_called_by_its_number() -> None:
+def test_statement_without_a_sid_is_named_by_its_number() -> None:
     statement = {"Effect": "Allow", "Action": GET, "Resource": ROOMS}
     assert decide(allow("Write", "dynamodb:PutItem", ROOMS), statement) == Grant("#2", GET, ROOMS)
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "message"),
     [
         ({"Condition": {"StringEquals": {}}}, "has Condition, which is not evaluated here"),
         ({"NotAction": "x:y"}, "has NotAction, which"),
@@ -117,13 +117,13 @@ def test_a_statement_without_a_sid_is_called_by_its_number() -> None:
         ({"Resource": "arn:aws:s3:::${aws:username}"}, "has a variable"),
     ],
 )
-def test_what_cannot_be_evaluated_is_refused_by_name(change: dict[str, Any], complaint: str) -> None:
+def test_unsupported_statement_element_is_rejected_by_name(change: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidStatement) as refused:
         Policy("Reader", [{**allow("Read", GET, ROOMS), **change}])
     assert str(refused.value).startswith("Statement Read of Reader")
-    assert complaint in str(refused.value)
+    assert message in str(refused.value)
 
 
-def test_two_statements_of_one_sid_are_refused() -> None:
+def test_duplicate_sid_is_rejected() -> None:
     with pytest.raises(InvalidStatement, match="Two statements of Reader have the Sid Read"):
         Policy("Reader", [allow("Read", GET, ROOMS), allow("Read", "dynamodb:Query", ROOMS)])

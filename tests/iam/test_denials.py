@@ -1,4 +1,4 @@
-"""What is not allowed gets AWS's answers, which boto3 understands, and reaches nobody."""
+"""Denied requests get AWS's error responses, which boto3 understands, and are not forwarded."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from local.iam import Guard
-from tests.iam.support import KEY, SOCKETS, Json, StandIn, allow, client_of, new_guard, table
+from tests.iam.support import KEY, SOCKETS, FakeServer, Json, allow, client_of, new_guard, table
 from tests.support.engine import REGION
 
 ROOMS = table("rooms")
-SECRET = "nobody-may-see-this"
+SECRET = "must-not-appear-anywhere"
 READER: dict[str, list[Json]] = {
     "Reader": [
         allow("Read", "dynamodb:GetItem", ROOMS),
@@ -31,14 +31,14 @@ ROLE = "arn:aws:sts::123456789012:assumed-role/Reader/Reader"
 
 
 @pytest.fixture
-def guard(stand_in: StandIn) -> Iterator[Guard]:
-    with new_guard(READER, stand_in.url, f"{stand_in.url}/dev") as running:
+def guard(fake_server: FakeServer) -> Iterator[Guard]:
+    with new_guard(READER, fake_server.url, f"{fake_server.url}/dev") as running:
         yield running
-    assert stand_in.received == [], "nothing of this file is allowed"
+    assert fake_server.received == [], "a denied request was forwarded"
 
 
 def raw(url: str, method: str, path: str, headers: dict[str, str], body: bytes = b"{}") -> tuple[int, str, Json]:
-    """Status, the kind of the error in its header or body, and the body."""
+    """Return the status, the error type in header or body, and the body."""
     address = urlsplit(url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)
     try:
@@ -61,7 +61,7 @@ def target(operation: str) -> dict[str, str]:
     return {"X-Amz-Target": f"DynamoDB_20120810.{operation}"}
 
 
-def test_a_denied_call_of_dynamodb_is_an_access_denied_exception(guard: Guard) -> None:
+def test_denied_dynamodb_call_is_an_access_denied_exception(guard: Guard) -> None:
     item = {"pk": {"S": SECRET}, "sk": {"S": "b"}}
     with client_of("dynamodb", guard.store_url, "Reader") as client, pytest.raises(ClientError) as refused:
         client.put_item(TableName="rooms", Item=item)
@@ -76,14 +76,14 @@ def test_a_denied_call_of_dynamodb_is_an_access_denied_exception(guard: Guard) -
     assert guard.denied() == [("Reader", "dynamodb:PutItem", ROOMS, 1)]
 
 
-def test_an_explicit_deny_is_told_as_one(guard: Guard) -> None:
+def test_explicit_deny_is_named_in_the_message(guard: Guard) -> None:
     with client_of("dynamodb", guard.store_url, "Reader") as client, pytest.raises(ClientError) as refused:
         client.delete_item(TableName="rooms", Key=KEY)
     message = refused.value.response["Error"]["Message"]
     assert message.endswith(f"on resource: {ROOMS} with an explicit deny in an identity-based policy")
 
 
-def test_the_answer_has_the_checksum_of_its_body(guard: Guard) -> None:
+def test_denial_has_the_checksum_of_its_body(guard: Guard) -> None:
     address = urlsplit(guard.store_url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)
     connection.request("POST", "/", b"{}", {"Authorization": signature(), **target("Scan")})
@@ -92,20 +92,20 @@ def test_the_answer_has_the_checksum_of_its_body(guard: Guard) -> None:
     connection.close()
 
 
-def test_another_table_is_denied(guard: Guard) -> None:
+def test_permission_for_one_table_denies_another(guard: Guard) -> None:
     with client_of("dynamodb", guard.store_url, "Reader") as client, pytest.raises(ClientError):
         client.get_item(TableName="halls", Key=KEY)
     assert guard.denied() == [("Reader", "dynamodb:GetItem", table("halls"), 1)]
 
 
-def test_a_table_s_permission_is_none_for_its_index(guard: Guard) -> None:
+def test_table_permission_does_not_cover_its_index(guard: Guard) -> None:
     query = {"KeyConditionExpression": "pk = :a", "ExpressionAttributeValues": {":a": {"S": "a"}}}
     with client_of("dynamodb", guard.store_url, "Reader") as client, pytest.raises(ClientError):
         client.query(TableName="rooms", IndexName="by_name", **query)
     assert guard.denied() == [("Reader", "dynamodb:Query", f"{ROOMS}/index/by_name", 1)]
 
 
-def test_all_that_a_call_lacks_is_written_down_and_nothing_of_it_counts_as_used(guard: Guard) -> None:
+def test_denied_call_records_all_missing_permissions_and_uses_none(guard: Guard) -> None:
     get, put = {"Get": {"TableName": "rooms", "Key": KEY}}, {"Get": {"TableName": "halls", "Key": KEY}}
     other = {"Get": {"TableName": "cellars", "Key": KEY}}
     with client_of("dynamodb", guard.store_url, "Reader") as client, pytest.raises(ClientError) as refused:
@@ -119,7 +119,7 @@ def test_all_that_a_call_lacks_is_written_down_and_nothing_of_it_counts_as_used(
 
 
 @pytest.mark.parametrize("operation", ["get_connection", "delete_connection"])
-def test_a_denied_call_of_the_callback_api_is_a_403_without_the_id(guard: Guard, operation: str) -> None:
+def test_denied_callback_is_a_403_without_the_connection_id(guard: Guard, operation: str) -> None:
     method = "GET" if operation == "get_connection" else "DELETE"
     with (
         client_of("apigatewaymanagementapi", guard.management_url, "Reader") as client,
@@ -137,7 +137,7 @@ def test_a_denied_call_of_the_callback_api_is_a_403_without_the_id(guard: Guard,
     assert guard.denied() == [("Reader", action, SOCKETS % method, 1)]
 
 
-def test_the_record_shows_neither_keys_nor_values_nor_ids(guard: Guard) -> None:
+def test_record_contains_neither_keys_nor_values_nor_ids(guard: Guard) -> None:
     item = {"pk": {"S": SECRET}, "sk": {"S": SECRET}, "text": {"S": SECRET}}
     with (
         client_of("dynamodb", guard.store_url, "Reader") as store,
@@ -154,7 +154,7 @@ def test_the_record_shows_neither_keys_nor_values_nor_ids(guard: Guard) -> None:
     assert SECRET not in json.dumps(guard.record())
 
 
-def test_an_unknown_key_is_an_unrecognized_client(guard: Guard) -> None:
+def test_unknown_key_is_an_unrecognized_client(guard: Guard) -> None:
     with client_of("dynamodb", guard.store_url, "Stranger") as client, pytest.raises(ClientError) as refused:
         client.get_item(TableName="rooms", Key=KEY)
     assert refused.value.response["Error"]["Code"] == "UnrecognizedClientException"
@@ -184,14 +184,16 @@ def test_an_unknown_key_is_an_unrecognized_client(guard: Guard) -> None:
         (signature(key_id="reader"), "UnrecognizedClientException"),
     ],
 )
-def test_who_is_not_identified_is_refused_for_that(guard: Guard, authorization: str | None, kind: str) -> None:
+def test_unidentified_caller_is_rejected_before_the_operation(
+    guard: Guard, authorization: str | None, kind: str
+) -> None:
     headers = target("ListTables") | ({} if authorization is None else {"Authorization": authorization})
-    status, found, _ = raw(guard.store_url, "POST", "/", headers)
-    assert (status, found) == (400, f"com.amazon.coral.service#{kind}")
+    status, error_type, _ = raw(guard.store_url, "POST", "/", headers)
+    assert (status, error_type) == (400, f"com.amazon.coral.service#{kind}")
     assert guard.denied() == [(None, "dynamodb:ListTables", "*", 1)]
 
 
-def test_a_callback_without_a_signature_is_a_missing_token(guard: Guard) -> None:
+def test_unsigned_callback_is_a_missing_authentication_token(guard: Guard) -> None:
     status, kind, body = raw(guard.management_url, "POST", "/dev/@connections/abc", {})
     assert (status, kind) == (403, "MissingAuthenticationTokenException")
     assert body == {"message": "Missing Authentication Token"}
@@ -209,7 +211,7 @@ def test_a_callback_without_a_signature_is_a_missing_token(guard: Guard) -> None
         ("POST", "/"),
     ],
 )
-def test_what_the_callback_api_does_not_have_is_a_missing_token(guard: Guard, method: str, path: str) -> None:
+def test_unknown_callback_path_is_a_missing_authentication_token(guard: Guard, method: str, path: str) -> None:
     headers = {"Authorization": signature("execute-api")}
     status, kind, _ = raw(guard.management_url, method, path, headers)
     assert (status, kind) == (403, "MissingAuthenticationTokenException")
@@ -226,7 +228,7 @@ def test_what_the_callback_api_does_not_have_is_a_missing_token(guard: Guard, me
         ("GET", "/", "DynamoDB_20120810.GetItem"),
     ],
 )
-def test_what_is_no_operation_of_dynamodb_is_unknown(guard: Guard, method: str, path: str, operation: str) -> None:
+def test_unknown_dynamodb_operation_is_rejected(guard: Guard, method: str, path: str, operation: str) -> None:
     headers = {"Authorization": signature(), "X-Amz-Target": operation}
     body = b'{"TableName": "rooms"}'
     status, kind, _ = raw(guard.store_url, method, path, headers, body)
@@ -247,9 +249,7 @@ def test_what_is_no_operation_of_dynamodb_is_unknown(guard: Guard, method: str, 
         ("TransactWriteItems", b'{"TransactItems": [{"Get": {"TableName": "rooms"}}]}'),
     ],
 )
-def test_a_body_that_is_none_of_the_operation_is_a_serialization_error(
-    guard: Guard, operation: str, body: bytes
-) -> None:
+def test_invalid_body_is_a_serialization_exception(guard: Guard, operation: str, body: bytes) -> None:
     headers = {"Authorization": signature(), **target(operation)}
     status, kind, _ = raw(guard.store_url, "POST", "/", headers, body)
     assert (status, kind) == (400, "com.amazon.coral.service#SerializationException")

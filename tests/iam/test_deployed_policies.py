@@ -1,4 +1,4 @@
-"""The policies that are deployed, enforced: each function may do what its policy says, and nothing else."""
+"""The deployed policies, enforced: each function is allowed exactly what its policy grants."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.iam.support import (
     KEY,
     QUEUE,
     SOCKETS,
+    FakeServer,
     Json,
-    StandIn,
     allow,
     client_of,
     new_guard,
@@ -46,11 +46,11 @@ ON_THE_QUEUE: dict[str, tuple[str, Json]] = {
         {**WORK, "ReceiptHandle": "r", "VisibilityTimeout": 0},
     ),
 }
-ALL = sorted(each.logical_id for each in FUNCTIONS)
+ALL = sorted(function.logical_id for function in FUNCTIONS)
 
 
 def calls_on(name: str) -> dict[str, tuple[str, Json]]:
-    """One call for each action on a table."""
+    """Return one call per action on a table."""
     on_item = {"TableName": name, "Key": KEY}
     query = {"KeyConditionExpression": "pk = :a", "ExpressionAttributeValues": {":a": {"S": "a"}}}
     check = {"ConditionCheck": {**on_item, "ConditionExpression": "attribute_exists(pk)"}}
@@ -72,7 +72,7 @@ def calls_on(name: str) -> dict[str, tuple[str, Json]]:
 
 
 def try_everything(guard: Guard, function: str) -> None:
-    """Every action on both tables, on the queue and on a socket, as this function."""
+    """Try every action on both tables, on the queue and on a connection, as this function."""
     with (
         client_of("dynamodb", guard.store_url, function) as store,
         client_of("sqs", guard.queues_url, function) as queues,
@@ -92,53 +92,57 @@ def try_everything(guard: Guard, function: str) -> None:
     poster.close("abc=")
 
 
-def said(statements: list[Json]) -> set[tuple[str, str]]:
-    """What statements allow as they stand in the template: (action, resource), of the three services only."""
+def permissions_in(statements: list[Json]) -> set[tuple[str, str]]:
+    """Return the (action, resource) pairs of statements of the template, for the three services only."""
     resources = {
         **{str({"Fn::GetAtt": [logical_id, "Arn"]}): table(name) for logical_id, name in TABLES.items()},
         str({"Fn::GetAtt": ["JobQueue", "Arn"]}): QUEUE,
         **{f"/{method}/": SOCKETS % method for method in ("POST", "DELETE")},
     }
-    found = set()
-    for each, (mark, arn) in itertools.product(statements, resources.items()):
-        if mark in str(each["Resource"]):
-            found |= {(action, arn) for action in each["Action"]}
-    return found
+    permissions = set()
+    for statement, (mark, arn) in itertools.product(statements, resources.items()):
+        if mark in str(statement["Resource"]):
+            permissions |= {(action, arn) for action in statement["Action"]}
+    return permissions
 
 
 @pytest.mark.parametrize("function", ALL)
-def test_a_function_may_do_what_its_policy_says_and_nothing_else(
+def test_function_is_allowed_exactly_what_its_policy_grants(
     function: str,
-    our_policies: dict[str, list[Json]],
+    resolved_policies: dict[str, list[Json]],
     deployed_policies: dict[str, list[Json]],
-    stand_in: StandIn,
+    fake_server: FakeServer,
 ) -> None:
-    allowed = said(deployed_policies[function])
+    allowed = permissions_in(deployed_policies[function])
     everything = {(action, table(name)) for name in TABLES.values() for action in calls_on(name)}
     everything |= {(action, QUEUE) for action in ON_THE_QUEUE}
     everything |= {(MANAGE, SOCKETS % method) for method in ("POST", "GET", "DELETE")}
     assert allowed <= everything, "an action that this test does not try"
-    with new_guard(our_policies, stand_in.url, f"{stand_in.url}/dev") as guard:
+    with new_guard(resolved_policies, fake_server.url, f"{fake_server.url}/dev") as guard:
         try_everything(guard, function)
-        assert {(each.action, each.resource) for each in guard.calls()} == allowed
-        assert {(each.action, each.resource) for each in guard.denied()} == everything - allowed
-        assert {each.function for each in guard.calls()} <= {function}
-        assert {each.function for each in guard.denied()} == {function}
-        assert len(stand_in.received) == len(allowed)
-        unused = {(each.function, each.action, each.resource) for each in guard.unused()}
+        assert {(call.action, call.resource) for call in guard.calls()} == allowed
+        assert {(denial.action, denial.resource) for denial in guard.denied()} == everything - allowed
+        assert {call.function for call in guard.calls()} <= {function}
+        assert {denial.function for denial in guard.denied()} == {function}
+        assert len(fake_server.received) == len(allowed)
+        unused = {(permission.function, permission.action, permission.resource) for permission in guard.unused()}
         others = (name for name in ALL if name != function)
-        assert unused == {(name, *each) for name in others for each in said(deployed_policies[name])}
+        assert unused == {(name, *pair) for name in others for pair in permissions_in(deployed_policies[name])}
 
 
-def test_what_is_never_used_is_told_of_every_function(
-    our_policies: dict[str, list[Json]], deployed_policies: dict[str, list[Json]], stand_in: StandIn
+def test_unused_permissions_are_listed_per_function(
+    resolved_policies: dict[str, list[Json]], deployed_policies: dict[str, list[Json]], fake_server: FakeServer
 ) -> None:
-    with new_guard(our_policies, stand_in.url, f"{stand_in.url}/dev") as guard:
+    with new_guard(resolved_policies, fake_server.url, f"{fake_server.url}/dev") as guard:
         record = guard.record()
     for function in ALL:
-        unused = {(each["action"], each["resource"]) for each in record["unused"] if each["function"] == function}
-        assert unused == said(deployed_policies[function])
-    assert {each["action"] for each in record["unwatched"]} == {
+        unused = {
+            (permission["action"], permission["resource"])
+            for permission in record["unused"]
+            if permission["function"] == function
+        }
+        assert unused == permissions_in(deployed_policies[function])
+    assert {permission["action"] for permission in record["unwatched"]} == {
         "logs:CreateLogStream",
         "logs:PutLogEvents",
         "ssm:GetParameter",
@@ -147,30 +151,35 @@ def test_what_is_never_used_is_told_of_every_function(
 
 
 def without(policies: dict[str, list[Json]], function: str, action: str) -> dict[str, list[Json]]:
-    """The policies with an action less."""
+    """Return the policies with one action removed."""
     return {
         name: [
-            each if name != function else {**each, "Action": [one for one in each["Action"] if one != action]}
-            for each in statements
+            statement
+            if name != function
+            else {**statement, "Action": [kept for kept in statement["Action"] if kept != action]}
+            for statement in statements
         ]
         for name, statements in policies.items()
     }
 
 
 @pytest.fixture
-def named(our_policies: dict[str, list[Json]], tables: dict[str, str]) -> dict[str, list[Json]]:
-    """The deployed policies of two functions, for the tables in the engine."""
+def named(resolved_policies: dict[str, list[Json]], tables: dict[str, str]) -> dict[str, list[Json]]:
+    """The deployed policies of two functions, for the engine's tables."""
     renamed = {table(short): table(tables[logical_id]) for logical_id, short in TABLES.items()}
     return {
-        function: [{**each, "Resource": renamed.get(each["Resource"], each["Resource"])} for each in statements]
-        for function, statements in our_policies.items()
+        function: [
+            {**statement, "Resource": renamed.get(statement["Resource"], statement["Resource"])}
+            for statement in statements
+        ]
+        for function, statements in resolved_policies.items()
         if function in ("APIHandler", "WebsocketConnect")
     }
 
 
 @contextlib.contextmanager
 def tickets_of(guard: Guard, function: str, tables: dict[str, str]) -> Iterator[Tickets]:
-    """Our own code, as this function runs it."""
+    """Yield the product's ticket service, as this function runs it."""
     runtime = new_runtime()
     with client_of("dynamodb", guard.store_url, function) as client:
         names = tables["ConnectionsTable"], tables["ConversationsTable"]
@@ -179,20 +188,20 @@ def tickets_of(guard: Guard, function: str, tables: dict[str, str]) -> Iterator[
 
 
 def use_a_ticket(guard: Guard, tables: dict[str, str]) -> Identity:
-    """The API gives a ticket, a socket is opened with it."""
+    """Issue a ticket as the API, and redeem it as $connect."""
     with tickets_of(guard, "APIHandler", tables) as api, tickets_of(guard, "WebsocketConnect", tables) as socket:
         return socket.redeem(str(api.issue(Identity("ann", "Ann", int(time.time()) + 60))["ticket"]))
 
 
-def test_our_code_runs_under_its_own_policies(
-    named: dict[str, list[Json]], tables: dict[str, str], store_engine: Engine, stand_in: StandIn
+def test_product_code_runs_with_its_own_policies(
+    named: dict[str, list[Json]], tables: dict[str, str], store_engine: Engine, fake_server: FakeServer
 ) -> None:
-    with new_guard(named, store_engine.url, f"{stand_in.url}/dev") as guard:
+    with new_guard(named, store_engine.url, f"{fake_server.url}/dev") as guard:
         assert use_a_ticket(guard, tables).participant_id == "ann"
         assert guard.denied() == []
         connections = table(tables["ConnectionsTable"])
         assert guard.calls() == [
-            ("APIHandler", "dynamodb:PutItem", connections, "FindSocketsAndGiveTickets", 2),  # with its note
+            ("APIHandler", "dynamodb:PutItem", connections, "FindSocketsAndGiveTickets", 2),  # with its index item
             ("WebsocketConnect", "dynamodb:DeleteItem", connections, "OpenSocketsAndTakeTickets", 1),
         ]
 
@@ -201,31 +210,31 @@ def test_our_code_runs_under_its_own_policies(
     ("function", "action"),
     [("APIHandler", "dynamodb:PutItem"), ("WebsocketConnect", "dynamodb:DeleteItem")],
 )
-def test_an_action_that_a_policy_lacks_is_caught(
+def test_missing_action_is_denied(
     named: dict[str, list[Json]],
     tables: dict[str, str],
     store_engine: Engine,
-    stand_in: StandIn,
+    fake_server: FakeServer,
     function: str,
     action: str,
 ) -> None:
-    with new_guard(without(named, function, action), store_engine.url, f"{stand_in.url}/dev") as guard:
+    with new_guard(without(named, function, action), store_engine.url, f"{fake_server.url}/dev") as guard:
         with pytest.raises(Unavailable) as failed:
             use_a_ticket(guard, tables)
         assert f"{function} is not authorized to perform: {action} on" in str(failed.value.__cause__)
         assert guard.denied() == [(function, action, table(tables["ConnectionsTable"]), 1)]
 
 
-def test_an_action_that_a_policy_has_too_much_is_told(
-    named: dict[str, list[Json]], tables: dict[str, str], store_engine: Engine, stand_in: StandIn
+def test_superfluous_action_is_listed_as_unused(
+    named: dict[str, list[Json]], tables: dict[str, str], store_engine: Engine, fake_server: FakeServer
 ) -> None:
     connections = table(tables["ConnectionsTable"])
     superfluous = allow("Look", "dynamodb:Scan", connections)
     doubled = allow("Again", "dynamodb:DeleteItem", [connections, table(tables["ConversationsTable"])])
     named["WebsocketConnect"] = [*named["WebsocketConnect"], superfluous, doubled]
-    with new_guard(named, store_engine.url, f"{stand_in.url}/dev") as guard:
+    with new_guard(named, store_engine.url, f"{fake_server.url}/dev") as guard:
         use_a_ticket(guard, tables)
-        assert [each for each in guard.unused() if each.function == "WebsocketConnect"] == [
+        assert [permission for permission in guard.unused() if permission.function == "WebsocketConnect"] == [
             ("WebsocketConnect", "OpenSocketsAndTakeTickets", "dynamodb:PutItem", connections),
             ("WebsocketConnect", "Look", "dynamodb:Scan", connections),
             ("WebsocketConnect", "Again", "dynamodb:DeleteItem", connections),

@@ -1,4 +1,4 @@
-"""Which permissions each operation needs, as boto3 sends it: the guard allows all and says what was asked."""
+"""The permissions that each operation of boto3 requires, recorded by a guard that allows all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.iam import Guard
-from tests.iam.support import ACCOUNT, API, KEY, STAGE, StandIn, allow, client_of, new_guard, table
+from tests.iam.support import ACCOUNT, API, KEY, STAGE, FakeServer, allow, client_of, new_guard, table
 from tests.support.engine import REGION
 
 A, B = table("aaa"), table("bbb")
@@ -58,31 +58,31 @@ OPERATIONS: list[tuple[str, dict[str, Any], set[tuple[str, str]]]] = [
 
 
 @pytest.fixture
-def guard(stand_in: StandIn) -> Iterator[Guard]:
+def guard(fake_server: FakeServer) -> Iterator[Guard]:
     everything = {"Reader": [allow("Everything", "*", "*")]}
-    with new_guard(everything, stand_in.url, f"{stand_in.url}/{STAGE}") as running:
+    with new_guard(everything, fake_server.url, f"{fake_server.url}/{STAGE}") as running:
         yield running
 
 
-def asked(guard: Guard) -> set[tuple[str, str]]:
-    assert {each.function for each in guard.calls()} <= {"Reader"}
-    assert {each.times for each in guard.calls()} <= {1}, "a permission counts once for a call"
-    return {(each.action.removeprefix("dynamodb:"), each.resource) for each in guard.calls()}
+def required(guard: Guard) -> set[tuple[str, str]]:
+    assert {call.function for call in guard.calls()} <= {"Reader"}
+    assert {call.times for call in guard.calls()} <= {1}, "a permission counts once per call"
+    return {(call.action.removeprefix("dynamodb:"), call.resource) for call in guard.calls()}
 
 
 @pytest.mark.parametrize(("operation", "parameters", "needed"), OPERATIONS)
-def test_an_operation_needs_what_iam_checks_for_it(
+def test_operation_requires_the_permissions_that_iam_checks(
     guard: Guard,
-    stand_in: StandIn,
+    fake_server: FakeServer,
     operation: str,
     parameters: dict[str, Any],
     needed: set[tuple[str, str]],
 ) -> None:
     with client_of("dynamodb", guard.store_url, "Reader") as client:
         getattr(client, operation)(**parameters)
-    assert asked(guard) == needed
+    assert required(guard) == needed
     assert guard.denied() == []
-    assert len(stand_in.received) == 1
+    assert len(fake_server.received) == 1
 
 
 @pytest.mark.parametrize(
@@ -94,29 +94,29 @@ def test_an_operation_needs_what_iam_checks_for_it(
         ("delete_table", {"TableName": "aaa"}, "dynamodb:DeleteTable"),
     ],
 )
-def test_what_is_not_known_is_denied_even_to_who_may_do_everything(
-    guard: Guard, stand_in: StandIn, operation: str, parameters: dict[str, Any], action: str
+def test_unknown_operation_is_denied_even_with_full_access(
+    guard: Guard, fake_server: FakeServer, operation: str, parameters: dict[str, Any], action: str
 ) -> None:
     with client_of("dynamodb", guard.store_url, "Reader") as client, pytest.raises(ClientError) as refused:
         getattr(client, operation)(**parameters)
     assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
-    assert "not known which permissions it needs" in refused.value.response["Error"]["Message"]
-    assert [each[:3] for each in guard.denied()] == [("Reader", action, "*")]
-    assert stand_in.received == []
+    assert "does not know its required permissions" in refused.value.response["Error"]["Message"]
+    assert [denial[:3] for denial in guard.denied()] == [("Reader", action, "*")]
+    assert fake_server.received == []
 
 
 @pytest.mark.parametrize(
     ("method", "operation"),
     [("POST", "post_to_connection"), ("GET", "get_connection"), ("DELETE", "delete_connection")],
 )
-def test_each_method_of_the_callback_api_has_a_resource_of_its_own(
-    guard: Guard, stand_in: StandIn, method: str, operation: str
+def test_every_method_of_the_callback_api_has_its_own_resource(
+    guard: Guard, fake_server: FakeServer, method: str, operation: str
 ) -> None:
     data = {"Data": b"x"} if method == "POST" else {}
     with client_of("apigatewaymanagementapi", guard.management_url, "Reader") as client:
         getattr(client, operation)(ConnectionId="Xux7aeaAFiACHZQ=", **data)
-    ((action, resource),) = asked(guard)
+    ((action, resource),) = required(guard)
     assert action == "execute-api:ManageConnections"
     assert resource == f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{API}/{STAGE}/{method}/@connections/*"
-    ((received),) = stand_in.received
+    ((received),) = fake_server.received
     assert (received.method, received.path) == (method, f"/{STAGE}/@connections/Xux7aeaAFiACHZQ%3D")
