@@ -12,8 +12,8 @@ from typing import Any
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from local.gateway.connections import ManagementApi
 from local.gateway.gateway_responses import GatewayResponses
+from local.gateway.management_api import ManagementApi
 from local.gateway.rest import RestApi
 from local.gateway.rest_server import RestServer
 from local.gateway.runtime import Runtime

@@ -16,9 +16,9 @@ from typing import Any, Self, TypeVar
 
 from local.gateway.apis import Apis, Urls
 from local.gateway.clock import Clock
-from local.gateway.connections import ManagementApi
 from local.gateway.http_server import HttpServer
 from local.gateway.ids import Ids
+from local.gateway.management_api import ManagementApi
 from local.gateway.ports import HOST, listen
 from local.gateway.registry import ConnectionRegistry
 from local.gateway.runtime import AccessLog, Runtime

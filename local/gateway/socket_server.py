@@ -11,9 +11,9 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from local.gateway.disconnects import DisconnectNotifier
+from local.gateway.disconnect_notifier import DisconnectNotifier
 from local.gateway.handshake import Handshake
-from local.gateway.messages import MessageRouter
+from local.gateway.message_router import MessageRouter
 from local.gateway.registry import Connection, ConnectionRegistry, ConnectionState
 from local.gateway.runtime import Runtime
 from local.gateway.sockets import GatewaySocket, SocketHooks, socket_class

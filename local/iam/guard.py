@@ -15,7 +15,7 @@ from local.gateway.ports import HOST, listen
 from local.gateway.server import loop_factory
 from local.iam.access import RequestDenied, Service
 from local.iam.authorization import Authorization
-from local.iam.callback import CallbackApi
+from local.iam.callback_api import CallbackApi
 from local.iam.dynamodb import DynamoDb
 from local.iam.errors import IamError
 from local.iam.policy import Policy
