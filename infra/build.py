@@ -10,7 +10,7 @@ import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from infra import bundle, contents, dependencies
+from infra import bundle, bundle_checks, dependencies
 from infra.bundle import Bundle
 from infra.errors import InfraError
 from infra.process import run
@@ -52,7 +52,7 @@ def package(root: Path, stage_name: str, out: Path, architecture: Architecture |
         work = Path(place)
         template = run_chalice(root, stage, work / "chalice")
         made = _assemble(root, work, runtime)
-        contents.check(made.path, runtime)
+        bundle_checks.check(made.path, runtime)
         version = f"{_declared_version(root)}+{made.digest[:12]}"
         compose.finish(template, stage, version)
         text = _as_text(template)
@@ -72,7 +72,15 @@ def run_chalice(root: Path, stage: Stage, work: Path) -> Json:
     merge = work / "merge.json"
     merge.write_text(json.dumps(compose.to_merge(stage)), encoding="utf-8")
     run(
-        [sys.executable, "-m", "infra.chalice_child", str(work / "project"), stage.name, str(work), str(merge)],
+        [
+            sys.executable,
+            "-m",
+            "infra.chalice_subprocess",
+            str(work / "project"),
+            stage.name,
+            str(work),
+            str(merge),
+        ],
         what=f"Packaging stage {stage.name} by Chalice",
         cwd=work / "project",
         more={

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from infra.deploy.refusals import explained
+from infra.deploy.error_messages import explained
 from infra.errors import InfraError
 
 # CloudFormation throttles its describing calls early, and a deployment asks often.

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from infra.build import BUNDLE, TEMPLATE
 from infra.deploy.account import Account
 from infra.deploy.console import Console
-from infra.deploy.refusals import code_of
+from infra.deploy.error_messages import code_of
 from infra.errors import InfraError
 from infra.stage import Stage
 from infra.template.names import Json

@@ -10,9 +10,9 @@ from infra.build import package
 from infra.deploy.account import this_account
 from infra.deploy.artefacts import read_build
 from infra.deploy.console import Console
-from infra.deploy.deploying import Deploying, Permissions
-from infra.deploy.destroying import Destroying
-from infra.deploy.refusals import explained
+from infra.deploy.deployment import Deploying, Permissions
+from infra.deploy.error_messages import explained
+from infra.deploy.teardown import Destroying
 from infra.deploy.tokens import token_for
 from infra.stage import read_stage
 

@@ -7,7 +7,7 @@ import secrets
 from botocore.exceptions import ClientError
 
 from infra.deploy.account import Account
-from infra.deploy.refusals import code_of
+from infra.deploy.error_messages import code_of
 from infra.errors import InfraError
 from infra.stage import Stage
 

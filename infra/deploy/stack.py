@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 from infra.deploy.account import Account
 from infra.deploy.changes import Change, read_changes
 from infra.deploy.console import Console
+from infra.deploy.error_messages import message_of
 from infra.deploy.progress import Event, Events
-from infra.deploy.refusals import message_of
 from infra.errors import InfraError
 from infra.template.names import Json
 

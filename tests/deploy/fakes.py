@@ -12,9 +12,9 @@ from botocore.exceptions import ClientError
 from infra.deploy.account import Account
 from infra.deploy.artefacts import Build
 from infra.deploy.console import Console
-from infra.deploy.deploying import Deploying
-from infra.deploy.destroying import Destroying
+from infra.deploy.deployment import Deploying
 from infra.deploy.stack import Stack
+from infra.deploy.teardown import Destroying
 from infra.stage import InfraSettings, Stage
 
 Json = dict[str, Any]

@@ -10,7 +10,7 @@ from types import CodeType
 
 import pytest
 
-from infra import contents
+from infra import bundle_checks
 from infra.bundle import prune
 from infra.errors import InfraError
 from infra.runtime import this_runtime
@@ -101,9 +101,9 @@ def test_pruning_leaves_code_metadata_and_licences(tmp_path: Path) -> None:
 
 
 def test_the_bundle_passes_its_own_check(builds: Builds) -> None:
-    contents.check(builds.here.bundle, this_runtime("arm64"))
+    bundle_checks.check(builds.here.bundle, this_runtime("arm64"))
 
 
 def test_a_bundle_for_one_processor_does_not_pass_for_another(builds: Builds) -> None:
     with pytest.raises(InfraError, match="is for EM_AARCH64, the functions run on x86_64"):
-        contents.check(builds.here.bundle, this_runtime("x86_64"))
+        bundle_checks.check(builds.here.bundle, this_runtime("x86_64"))

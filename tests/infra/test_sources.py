@@ -16,7 +16,7 @@ from infra.process import run
 from infra.sources import copy_project
 from infra.stage import read_stage
 from tests.infra.checkouts import ROOT
-from tests.infra.test_contents import zipped
+from tests.infra.test_bundle_checks import zipped
 
 CONFIG = {"stages": {"dev": {"lambda_architecture": "x86_64"}, "other": {}}}
 DEV = read_stage(ROOT, "dev")

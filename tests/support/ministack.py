@@ -28,10 +28,10 @@ import boto3
 from infra.deploy.account import Account
 from infra.deploy.artefacts import Build
 from infra.deploy.console import Console
-from infra.deploy.deploying import Deployed, Deploying
-from infra.deploy.destroying import Destroying
+from infra.deploy.deployment import Deployed, Deploying
 from infra.deploy.secret import secret_of
 from infra.deploy.stack import Stack
+from infra.deploy.teardown import Destroying
 from infra.stage import Stage as Settings
 from infra.stage import read_stage
 from local.tokens import mint

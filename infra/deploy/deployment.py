@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from infra.deploy import advice
+from infra.deploy import next_steps
 from infra.deploy.account import Account
 from infra.deploy.artefacts import Artefacts, Build
 from infra.deploy.changes import Change, table, warnings
@@ -99,7 +99,7 @@ class Deploying:
             if ended != "DELETE_COMPLETE":
                 raise InfraError("\n".join([f"It could not be deleted ({ended})", *explain_failures(happened)]))
             return True
-        advice.check_can_be_updated(self._stack, status)
+        next_steps.check_can_be_updated(self._stack, status)
         return status in NEW
 
     def _change(self, change_set: ChangeSet, *, create: bool) -> None:
@@ -147,7 +147,7 @@ class Deploying:
 
     def _failure(self, status: str, happened: Sequence[Event]) -> str:
         head = f"The stack {self._stack.name} ended in {status}"
-        return "\n".join([head, *explain_failures(happened), advice.after_failure(self._stage.name, status)])
+        return "\n".join([head, *explain_failures(happened), next_steps.after_failure(self._stage.name, status)])
 
     def _result(self, *, changed: bool) -> Deployed:
         outputs = self._stack.outputs()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.contents import MAX_ZIPPED, check
+from infra.bundle_checks import MAX_ZIPPED, check
 from infra.errors import InfraError
 from infra.runtime import this_runtime
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from infra.deploy.deploying import Deploying, Permissions
+from infra.deploy.deployment import Deploying, Permissions
 from infra.errors import InfraError
 from infra.stage import InfraSettings
 from tests.deploy.fakes import BUILD, TRIAL, Aws, FakeCloudFormation, change, event, of_stack

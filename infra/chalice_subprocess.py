@@ -1,7 +1,7 @@
 """Chalice's part, in a process of its own, as it imports `app.py`: checks the configuration and packages the app.
 
-Called as `python -m infra.chalice_child PROJECT STAGE OUT MERGE`; leaves `deployment.zip` and `sam.json` in OUT.
-`chalice package` alone would skip the checks that `chalice deploy` makes.
+Called as `python -m infra.chalice_subprocess PROJECT STAGE OUT MERGE`; leaves `deployment.zip` and `sam.json` in
+OUT. `chalice package` alone would skip the checks that `chalice deploy` makes.
 """
 
 from __future__ import annotations

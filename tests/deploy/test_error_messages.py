@@ -8,7 +8,7 @@ import botocore.exceptions
 import pytest
 
 from infra.deploy.account import this_account
-from infra.deploy.refusals import explain, explained
+from infra.deploy.error_messages import explain, explained
 from infra.errors import InfraError
 from tests.deploy.fakes import Aws, FakeS3, refusal
 
