@@ -47,8 +47,8 @@ def _run(options: argparse.Namespace) -> None:
         return
     from infra.deploy import commands  # noqa: PLC0415 — building needs neither the SDK nor a socket
 
-    known = {"deploy": commands.deploy, "destroy": commands.destroy, "token": commands.token}
-    known[options.command](ROOT, options)
+    handlers = {"deploy": commands.deploy, "destroy": commands.destroy, "token": commands.token}
+    handlers[options.command](ROOT, options)
 
 
 def _package(options: argparse.Namespace) -> None:
@@ -56,24 +56,24 @@ def _package(options: argparse.Namespace) -> None:
     sys.stdout.write(summary(package(ROOT, options.stage, out, options.architecture)))
 
 
-def summary(made: Package) -> str:
+def summary(built: Package) -> str:
     """What was made, for a person."""
-    bundle, stage = made.bundle, made.stage
+    bundle, stage = built.bundle, built.stage
     unpacked = sum(bundle.sizes.values())
     lines = [
-        f"{stage.full_name} {made.version} for python{made.runtime.python} on {stage.architecture}",
-        f"  {_shown(bundle.path)}  {_mb(bundle.size)} ({_mb(unpacked)} unpacked, {len(bundle.sizes)} files)",
+        f"{stage.full_name} {built.version} for python{built.runtime.python} on {stage.architecture}",
+        f"  {_display_path(bundle.path)}  {_mb(bundle.size)} ({_mb(unpacked)} unpacked, {len(bundle.sizes)} files)",
         *(f"      {name:<20} {_mb(size)}" for name, size in bundle.by_package().items()),
-        f"  {_shown(made.template)}  {made.template.stat().st_size / 1e3:.0f} kB",
+        f"  {_display_path(built.template)}  {built.template.stat().st_size / 1e3:.0f} kB",
     ]
-    if unfinished := stage.unfinished():
+    if unfinished := stage.placeholder_settings():
         lines.append(
             f"  Before it is deployed, set {', '.join(unfinished)} in .chalice/config.json: they name examples."
         )
     return "\n".join(lines) + "\n"
 
 
-def _shown(path: Path) -> Path:
+def _display_path(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 

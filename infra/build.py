@@ -23,7 +23,7 @@ from infra.template.names import Json
 BUNDLE, TEMPLATE = "deployment.zip", "template.json"
 MAX_TEMPLATE = 1_000_000
 """Of a template that CloudFormation reads from S3, in bytes (CloudFormation user guide, "Quotas")."""
-_HERE = Path(__file__).resolve().parents[1]
+_PROJECT_ROOT = Path(__file__).resolve().parents[1]
 # Chalice wants a region, though nothing in what it makes depends on which of AWS's commercial ones.
 _REGION = "us-east-1"
 
@@ -51,16 +51,16 @@ def package(root: Path, stage_name: str, out: Path, architecture: Architecture |
     with tempfile.TemporaryDirectory(prefix="chat-package-") as place:
         work = Path(place)
         template = run_chalice(root, stage, work / "chalice")
-        made = _assemble(root, work, runtime)
-        bundle_checks.check(made.path, runtime)
-        version = f"{_declared_version(root)}+{made.digest[:12]}"
-        compose.finish(template, stage, version)
+        assembled = _assemble(root, work, runtime)
+        bundle_checks.check(assembled.path, runtime)
+        version = f"{_declared_version(root)}+{assembled.digest[:12]}"
+        compose.post_process(template, stage, version)
         text = _as_text(template)
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)
-        shutil.copyfile(made.path, out / BUNDLE)
+        shutil.copyfile(assembled.path, out / BUNDLE)
         (out / TEMPLATE).write_text(text, encoding="utf-8")
-    return Package(stage, runtime, Bundle(out / BUNDLE, made.sizes), out / TEMPLATE, version)
+    return Package(stage, runtime, Bundle(out / BUNDLE, assembled.sizes), out / TEMPLATE, version)
 
 
 def run_chalice(root: Path, stage: Stage, work: Path) -> Json:
@@ -70,7 +70,7 @@ def run_chalice(root: Path, stage: Stage, work: Path) -> Json:
     """
     copy_project(root, stage, work / "project")
     merge = work / "merge.json"
-    merge.write_text(json.dumps(compose.to_merge(stage)), encoding="utf-8")
+    merge.write_text(json.dumps(compose.fragment_to_merge(stage)), encoding="utf-8")
     run(
         [
             sys.executable,
@@ -81,10 +81,10 @@ def run_chalice(root: Path, stage: Stage, work: Path) -> Json:
             str(work),
             str(merge),
         ],
-        what=f"Packaging stage {stage.name} by Chalice",
+        description=f"Packaging stage {stage.name} by Chalice",
         cwd=work / "project",
-        more={
-            "PYTHONPATH": str(_HERE),
+        variables={
+            "PYTHONPATH": str(_PROJECT_ROOT),
             "AWS_DEFAULT_REGION": _REGION,
             # No account is asked for anything, whatever this machine is set up for.
             "AWS_CONFIG_FILE": "/dev/null",

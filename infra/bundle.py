@@ -18,12 +18,12 @@ from infra.process import run
 TASK_ROOT = "/var/task"
 """Where Lambda unpacks a bundle: what tracebacks are to show, instead of a directory of this machine."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_FILE, _LIBRARY = 0o100644, 0o100755
+_FILE_MODE, _LIBRARY_MODE = 0o100644, 0o100755
 # Of no use to a running function: type hints and C headers, and what pip and packagers note for themselves.
 # METADATA and licences stay: scanners of vulnerabilities go by the first, the second ask for it.
 _UNUSED_SUFFIXES = {".pyi", ".h", ".cfg"}
 _UNUSED_NAMES = {"py.typed"}
-_KEPT_OF_DIST_INFO = {"METADATA", "licenses"}
+_KEPT_DIST_INFO = {"METADATA", "licenses"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ class Bundle:
 def add_code(chalice_zip: Path, tree: Path) -> None:
     """Unpack what Chalice packaged into the tree. Raises InfraError rather than overwrite a dependency's file."""
     with zipfile.ZipFile(chalice_zip) as archive:
-        if clashing := [name for name in archive.namelist() if (tree / name).exists()]:
-            raise InfraError(f"a dependency brings {clashing[0]}, which is ours: rename one of them")
+        if conflicts := [name for name in archive.namelist() if (tree / name).exists()]:
+            raise InfraError(f"a dependency brings {conflicts[0]}, which is ours: rename one of them")
         archive.extractall(tree)
 
 
@@ -74,7 +74,7 @@ def _is_used(path: Path) -> bool:
     if top == "bin":
         return False
     if top.endswith(".dist-info"):
-        return path.parts[1] in _KEPT_OF_DIST_INFO
+        return path.parts[1] in _KEPT_DIST_INFO
     return path.suffix not in _UNUSED_SUFFIXES and path.name not in _UNUSED_NAMES
 
 
@@ -86,7 +86,7 @@ def compile_tree(tree: Path) -> None:
     options = ["--invalidation-mode", "unchecked-hash", "-s", str(tree), "-p", TASK_ROOT]
     run(
         [sys.executable, "-S", "-s", "-m", "compileall", "-q", "-f", *options, str(tree)],
-        what="Compiling the bundle",
+        description="Compiling the bundle",
         cwd=tree,
     )
 
@@ -100,7 +100,7 @@ def write_zip(tree: Path, to: Path) -> Bundle:
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = 3  # Unix, whatever this machine is
-            entry.external_attr = (_LIBRARY if PurePosixPath(name).suffix == ".so" else _FILE) << 16
+            entry.external_attr = (_LIBRARY_MODE if PurePosixPath(name).suffix == ".so" else _FILE_MODE) << 16
             data = files[name].read_bytes()
             archive.writestr(entry, data)
             sizes[name] = len(data)

@@ -10,12 +10,12 @@ from pathlib import Path, PurePosixPath
 from infra import elf
 from infra.errors import InfraError
 from infra.runtime import Runtime
-from infra.sources import DATA
+from infra.sources import DATA_FILES
 
 MAX_ZIPPED = 12 * 1024 * 1024
 MAX_UNZIPPED = 250 * 1024 * 1024
 """Lambda's own limit (Lambda developer guide, "Lambda quotas")."""
-OURS = {"app.py", "chalicelib", "chalice"}
+REQUIRED = {"app.py", "chalicelib", "chalice"}
 # boto3 is the runtime's; the others are tools that would come in by a careless dependency.
 _FORBIDDEN = {
     "boto3",
@@ -30,9 +30,9 @@ _FORBIDDEN = {
     "infra",
     "specs",
 }
-_TESTS = {"test", "tests", "testing"}
-_KINDS = {".py", ".pyc", ".so"}
-_UNCHECKED = 0b01
+_TEST_DIRECTORIES = {"test", "tests", "testing"}
+_ALLOWED_SUFFIXES = {".py", ".pyc", ".so"}
+_UNCHECKED_HASH_FLAG = 0b01
 """PEP 552: the flags of bytecode that goes by a hash, which nobody checks."""
 
 
@@ -40,35 +40,37 @@ def check(path: Path, runtime: Runtime) -> None:
     """Raises InfraError that lists all that is wrong with the bundle at `path`."""
     with zipfile.ZipFile(path) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
-    found = [
-        *_names(files),
-        *_bytecode(files, runtime),
+    problems = [
+        *_check_names(files),
+        *_check_bytecode(files, runtime),
         *elf.problems({name: data for name, data in files.items() if name.endswith(".so")}, runtime),
-        *_sizes(path.stat().st_size, sum(map(len, files.values()))),
+        *_check_sizes(path.stat().st_size, sum(map(len, files.values()))),
     ]
-    if found:
-        raise InfraError("\n".join(["the bundle is not fit to be deployed:", *(f"    {each}" for each in found)]))
+    if problems:
+        raise InfraError(
+            "\n".join(["the bundle is not fit to be deployed:", *(f"    {each}" for each in problems)])
+        )
 
 
-def _names(files: Iterable[str]) -> Iterable[str]:
+def _check_names(files: Iterable[str]) -> Iterable[str]:
     files = list(files)
-    missing = (OURS - {name.partition("/")[0] for name in files}) | (DATA - set(files))
+    missing = (REQUIRED - {name.partition("/")[0] for name in files}) | (DATA_FILES - set(files))
     yield from (f"{each} is missing" for each in sorted(missing))
     for name in files:
         path = PurePosixPath(name)
         # numpy.testing and the like are code; a directory of tests below chalicelib would be ours.
-        if path.parts[0] in _FORBIDDEN or _TESTS & set(path.parts[:-1]):
+        if path.parts[0] in _FORBIDDEN or _TEST_DIRECTORIES & set(path.parts[:-1]):
             yield f"{name} has no place in a function"
         elif path.parts[0].endswith(".dist-info"):
             if path.parts[1] not in ("METADATA", "licenses"):
                 yield f"{name} is of no use to a function"
-        elif path.suffix not in _KINDS and name not in DATA:
+        elif path.suffix not in _ALLOWED_SUFFIXES and name not in DATA_FILES:
             yield f"{name} is of a kind nobody has thought of: say in infra/bundle.py whether it is needed"
 
 
-def _bytecode(files: dict[str, bytes], runtime: Runtime) -> Iterable[str]:
+def _check_bytecode(files: dict[str, bytes], runtime: Runtime) -> Iterable[str]:
     """Bytecode is a magic number, flags and a hash of the source, 16 bytes, before the code (PEP 552)."""
-    expected = importlib.util.MAGIC_NUMBER + _UNCHECKED.to_bytes(4, "little")
+    expected = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH_FLAG.to_bytes(4, "little")
     compiled = {name for name in files if name.endswith(".pyc")}
     for name, source in files.items():
         if not name.endswith(".py"):
@@ -84,7 +86,7 @@ def _bytecode(files: dict[str, bytes], runtime: Runtime) -> Iterable[str]:
     yield from (f"{name} is the bytecode of nothing" for name in sorted(compiled))
 
 
-def _sizes(zipped: int, unzipped: int) -> Iterable[str]:
+def _check_sizes(zipped: int, unzipped: int) -> Iterable[str]:
     if zipped > MAX_ZIPPED:
         yield f"it has {zipped / 1e6:.2f} MB, {MAX_ZIPPED / 1e6:.2f} are allowed: what came in?"
     if unzipped > MAX_UNZIPPED:

@@ -22,6 +22,6 @@ def install(requirements: Path, to: Path, runtime: Runtime) -> None:
     strict = ["--require-hashes", "--only-binary=:all:", "--no-compile"]
     run(
         [*pip, *target, *strict, "-r", str(requirements)],
-        what=f"Installing {requirements.name} for {runtime.architecture}",
+        description=f"Installing {requirements.name} for {runtime.architecture}",
         cwd=to.parent,
     )

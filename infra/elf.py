@@ -20,7 +20,9 @@ from infra.runtime import Runtime
 
 _MACHINES = {"aarch64": "EM_AARCH64", "x86_64": "EM_X86_64"}
 # glibc's own parts and GCC's runtime, which every Lambda runtime has.
-_PROVIDED = re.compile(r"(libc|libm|libpthread|libdl|librt|libutil|libgcc_s|ld-linux-[a-z0-9-]+)\.so\.[0-9]+")
+_PROVIDED_LIBRARIES = re.compile(
+    r"(libc|libm|libpthread|libdl|librt|libutil|libgcc_s|ld-linux-[a-z0-9-]+)\.so\.[0-9]+"
+)
 _EXTENSION = re.compile(r"\.(cpython-\d+)-([a-z0-9_]+)-linux-gnu\.so$")
 _GLIBC = re.compile(r"GLIBC_(\d+)\.(\d+)")
 
@@ -47,8 +49,8 @@ def _problems(path: str, data: bytes, runtime: Runtime, bundled: set[str]) -> It
     newest = max(_glibc_versions(elf), default=(0, 0))
     if newest > runtime.glibc:
         yield f"needs glibc {_dotted(newest)}, the runtime python{runtime.python} has {_dotted(runtime.glibc)}"
-    for needed in _needed(elf):
-        if not _PROVIDED.fullmatch(needed) and needed not in bundled:
+    for needed in _needed_libraries(elf):
+        if not _PROVIDED_LIBRARIES.fullmatch(needed) and needed not in bundled:
             yield f"needs {needed}, which neither the runtime nor the bundle has"
 
 
@@ -58,11 +60,11 @@ def _glibc_versions(elf: ELFFile) -> Iterable[tuple[int, int]]:
             continue
         for _, versions in section.iter_versions():
             for version in versions:
-                if found := _GLIBC.match(version.name):
-                    yield int(found[1]), int(found[2])
+                if match := _GLIBC.match(version.name):
+                    yield int(match[1]), int(match[2])
 
 
-def _needed(elf: ELFFile) -> Iterable[str]:
+def _needed_libraries(elf: ELFFile) -> Iterable[str]:
     for section in elf.iter_sections():
         if isinstance(section, DynamicSection):
             for tag in section.iter_tags("DT_NEEDED"):

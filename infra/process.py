@@ -10,11 +10,13 @@ from pathlib import Path
 from infra.errors import InfraError
 
 # A person's settings that would make pip install elsewhere, or Python find other modules or leave bytecode.
-_DISTURBING = ("PIP_TARGET", "PIP_USER", "PIP_PREFIX", "PIP_REQUIRE_VIRTUALENV", "PYTHONPATH", "PYTHONHOME")
-_LINES = 6
+_REMOVED_VARIABLES = ("PIP_TARGET", "PIP_USER", "PIP_PREFIX", "PIP_REQUIRE_VIRTUALENV", "PYTHONPATH", "PYTHONHOME")
+_OUTPUT_LINES = 6
 
 
-def run(command: Sequence[str], *, what: str, cwd: Path, more: Mapping[str, str] | None = None) -> None:
+def run(
+    command: Sequence[str], *, description: str, cwd: Path, variables: Mapping[str, str] | None = None
+) -> None:
     """Run a command with the environment cleaned and `more` added.
 
     Raises InfraError, beginning with `what` and ending with the last lines of the output, if it fails.
@@ -22,13 +24,15 @@ def run(command: Sequence[str], *, what: str, cwd: Path, more: Mapping[str, str]
     environment = {
         name: value
         for name, value in os.environ.items()
-        if name not in _DISTURBING and not name.startswith(("AWS_", "CHAT_"))
+        if name not in _REMOVED_VARIABLES and not name.startswith(("AWS_", "CHAT_"))
     }
     # A fixed hash seed: the order of what a tool keeps in sets must not get into what it writes.
-    environment |= {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", **(more or {})}
+    environment |= {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", **(variables or {})}
     done = subprocess.run(  # noqa: S603 — commands are put together here, from this interpreter and paths
         command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
         lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        raise InfraError("\n".join([f"{what} failed:", *(f"    {line}" for line in lines[-_LINES:])]))
+        raise InfraError(
+            "\n".join([f"{description} failed:", *(f"    {line}" for line in lines[-_OUTPUT_LINES:])])
+        )

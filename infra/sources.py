@@ -13,7 +13,7 @@ from pathlib import Path
 from infra.errors import InfraError
 from infra.stage import CONFIG, Stage
 
-DATA = {"chalicelib/openapi.json"}
+DATA_FILES = {"chalicelib/openapi.json"}
 """What ships besides code: the document that `GET /openapi.json` serves."""
 _CACHES = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 
@@ -26,7 +26,7 @@ def copy_project(root: Path, stage: Stage, to: Path) -> None:
         relative = path.relative_to(root)
         if path.is_dir() or _CACHES & set(relative.parts):
             continue
-        if (path.suffix != ".py" and relative.as_posix() not in DATA) or path.is_symlink():
+        if (path.suffix != ".py" and relative.as_posix() not in DATA_FILES) or path.is_symlink():
             raise InfraError(
                 f"{relative} is no Python module. Take it out, or say in infra/sources.py that it ships"
             )

@@ -20,7 +20,7 @@ from infra.runtime import Architecture
 CONFIG = Path(".chalice") / "config.json"
 SECRET_PARAMETER = "CHAT_JWT_SECRET_PARAMETER"  # noqa: S105 — the name of a setting
 # What the template works out by itself; a value in the configuration would be lost or would break the stage.
-SET_BY_THE_TEMPLATE = (
+TEMPLATE_VARIABLES = (
     "CHAT_CONVERSATIONS_TABLE",
     "CHAT_CONNECTIONS_TABLE",
     "CHAT_MANAGEMENT_ENDPOINT",
@@ -105,12 +105,12 @@ class Stage:
         """The SSM parameter that holds the secret of HS256 tokens, if the stage takes such tokens."""
         return self.environment.get(SECRET_PARAMETER)
 
-    def unfinished(self) -> list[str]:
+    def placeholder_settings(self) -> list[str]:
         """The settings that still name an example (RFC 2606): such a stage can be built, but not used."""
-        found = sorted(name for name, value in self.environment.items() if _EXAMPLE.search(value))
+        names = sorted(name for name, value in self.environment.items() if _EXAMPLE.search(value))
         if any(_EXAMPLE.search(each) for each in self.infra.allowed_origins):
-            found.append("infra.allowed_origins")
-        return found
+            names.append("infra.allowed_origins")
+        return names
 
 
 def read_stage(root: Path, name: str) -> Stage:
@@ -140,38 +140,38 @@ def read_stage(root: Path, name: str) -> Stage:
 
 
 def _api_stage(name: str, settings: dict[str, Any]) -> str:
-    found = settings.get("api_gateway_stage")
-    if not isinstance(found, str) or not re.fullmatch(r"[A-Za-z0-9_-]+", found):
+    value = settings.get("api_gateway_stage")
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_-]+", value):
         raise InfraError(f"{CONFIG}: stage {name} needs api_gateway_stage, the last part of its URLs")
-    return found
+    return value
 
 
-def _architecture(name: str, found: object) -> Architecture:
-    if found == "arm64" or found == "x86_64":  # noqa: PLR1714 — mypy narrows this form only
-        return found
-    raise InfraError(f"{CONFIG}: lambda_architecture of stage {name} must be arm64 or x86_64, not {found!r}")
+def _architecture(name: str, value: object) -> Architecture:
+    if value == "arm64" or value == "x86_64":  # noqa: PLR1714 — mypy narrows this form only
+        return value
+    raise InfraError(f"{CONFIG}: lambda_architecture of stage {name} must be arm64 or x86_64, not {value!r}")
 
 
-def _infra(name: str, found: object) -> InfraSettings:
+def _infra(name: str, value: object) -> InfraSettings:
     try:
-        return InfraSettings.model_validate(found)
+        return InfraSettings.model_validate(value)
     except ValidationError as error:
         problems = [f"    {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
         raise InfraError("\n".join([f"{CONFIG}: infra of stage {name}:", *problems])) from error
 
 
 def _check_environment(name: str, environment: dict[str, str]) -> None:
-    place = f"{CONFIG}: environment_variables of stage {name}"
+    context = f"{CONFIG}: environment_variables of stage {name}"
     if "CHAT_JWT_SECRET" in environment:
         raise InfraError(
-            f"{place} hold CHAT_JWT_SECRET, which everybody who may look at the function could read."
+            f"{context} hold CHAT_JWT_SECRET, which everybody who may look at the function could read."
             f" Put it into an SSM parameter and its name into {SECRET_PARAMETER}"
         )
-    if given := [each for each in SET_BY_THE_TEMPLATE if each in environment]:
-        raise InfraError(f"{place} hold {', '.join(given)}, which the template sets by itself: take it out")
+    if reserved := [each for each in TEMPLATE_VARIABLES if each in environment]:
+        raise InfraError(f"{context} hold {', '.join(reserved)}, which the template sets by itself: take it out")
     if not environment.get("CHAT_JWKS_URL") and not environment.get(SECRET_PARAMETER):
-        raise InfraError(f"{place} let nobody sign in: set CHAT_JWKS_URL, or {SECRET_PARAMETER} for a trial")
+        raise InfraError(f"{context} let nobody sign in: set CHAT_JWKS_URL, or {SECRET_PARAMETER} for a trial")
     if not re.fullmatch(r"(/[A-Za-z0-9_.-]+)+", environment.get(SECRET_PARAMETER, "/unused")):
         raise InfraError(
-            f"{place}: {SECRET_PARAMETER} must be the full name of a parameter, as /chat/{name}/secret"
+            f"{context}: {SECRET_PARAMETER} must be the full name of a parameter, as /chat/{name}/secret"
         )

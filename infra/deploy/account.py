@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from infra.deploy.error_messages import explained
+from infra.deploy.error_messages import explaining_errors
 from infra.errors import InfraError
 
 # CloudFormation throttles its describing calls early, and a deployment asks often.
@@ -31,13 +31,13 @@ class Account:
     ssm: Any
 
     def __str__(self) -> str:
-        where = f" at {self.endpoint}" if self.endpoint else ""
-        return f"account {self.id}, region {self.region}{where}, as {self.caller}"
+        location = f" at {self.endpoint}" if self.endpoint else ""
+        return f"account {self.id}, region {self.region}{location}, as {self.caller}"
 
 
 def this_account(region: str | None = None) -> Account:
     """The account of the environment's credentials. Raises InfraError."""
-    with explained():
+    with explaining_errors():
         # The SDK for Python does not read AWS_REGION, which the other SDKs and the command line do.
         session = boto3.Session(region_name=region or os.environ.get("AWS_REGION") or None)
         if session.region_name is None:

@@ -43,9 +43,9 @@ def read_build(directory: Path, stage: Stage) -> Build:
         template: Json = json.loads((directory / TEMPLATE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InfraError(f"{directory} holds no build: {error}. make package makes one") from None
-    made_for = template["Globals"]["Function"]["Environment"]["Variables"]["CHAT_STAGE"]
-    if made_for != stage.name:
-        raise InfraError(f"{directory} holds a build of stage {made_for}, not of {stage.name}")
+    built_stage = template["Globals"]["Function"]["Environment"]["Variables"]["CHAT_STAGE"]
+    if built_stage != stage.name:
+        raise InfraError(f"{directory} holds a build of stage {built_stage}, not of {stage.name}")
     return Build(bundle, template)
 
 
@@ -68,11 +68,11 @@ class Artefacts:
         self._prefix = f"{stage.full_name}/"
         self.bucket = bucket_name(stage.app, account)
         # S3 refuses a call on this bucket if it ever belongs to somebody else.
-        self._ours = {"Bucket": self.bucket, "ExpectedBucketOwner": account.id}
+        self._bucket_arguments = {"Bucket": self.bucket, "ExpectedBucketOwner": account.id}
 
     def upload(self, build: Build) -> str:
         """Put a build there if it is not there yet; the URL of its template."""
-        self._make_bucket()
+        self._ensure_bucket()
         template = copy.deepcopy(build.template)
         code = {"Bucket": self.bucket, "Key": self._put(build.bundle, "zip")}
         for resource in template["Resources"].values():
@@ -84,39 +84,41 @@ class Artefacts:
         # The path style is the one that holds for every region, and for stand-ins of S3 as well.
         return f"{self._s3.meta.endpoint_url}/{self.bucket}/{self._put(text, 'json')}"
 
-    def remove(self) -> int:
+    def delete(self) -> int:
         """Delete all that was uploaded for the stage; how many files."""
         if not self._bucket_exists():
             return 0
-        removed = 0
-        for page in self._s3.get_paginator("list_objects_v2").paginate(**self._ours, Prefix=self._prefix):
+        deleted = 0
+        for page in self._s3.get_paginator("list_objects_v2").paginate(
+            **self._bucket_arguments, Prefix=self._prefix
+        ):
             keys = [{"Key": each["Key"]} for each in page.get("Contents", [])]
             if not keys:
                 continue
-            answer = self._s3.delete_objects(**self._ours, Delete={"Objects": keys, "Quiet": True})
-            if errors := answer.get("Errors"):
+            response = self._s3.delete_objects(**self._bucket_arguments, Delete={"Objects": keys, "Quiet": True})
+            if errors := response.get("Errors"):
                 raise InfraError(f"{errors[0]['Key']} in {self.bucket} cannot be deleted: {errors[0]['Message']}")
-            removed += len(keys)
-        return removed
+            deleted += len(keys)
+        return deleted
 
     def _put(self, data: bytes, kind: str) -> str:
         digest = hashlib.sha256(data)
         key = f"{self._prefix}{digest.hexdigest()}.{kind}"
-        if self._is_there("head_object", Key=key):
-            self._console.say(f"  s3://{self.bucket}/{key} is there already")
+        if self._exists("head_object", Key=key):
+            self._console.write(f"  s3://{self.bucket}/{key} is there already")
             return key
         checksum = b64encode(digest.digest()).decode()
-        self._s3.put_object(**self._ours, Key=key, Body=data, ChecksumSHA256=checksum)
-        self._console.say(f"  s3://{self.bucket}/{key} uploaded ({len(data) / 1e6:.2f} MB)")
+        self._s3.put_object(**self._bucket_arguments, Key=key, Body=data, ChecksumSHA256=checksum)
+        self._console.write(f"  s3://{self.bucket}/{key} uploaded ({len(data) / 1e6:.2f} MB)")
         return key
 
-    def _make_bucket(self) -> None:
+    def _ensure_bucket(self) -> None:
         if not self._bucket_exists():
-            self._console.say(f"Making the bucket {self.bucket}: private, encrypted, for all stages")
+            self._console.write(f"Making the bucket {self.bucket}: private, encrypted, for all stages")
             self._s3.create_bucket(Bucket=self.bucket, BucketNamespace="account-regional", **self._location())
         # Every time: an interrupted deployment may have left it without.
         self._s3.put_public_access_block(
-            **self._ours,
+            **self._bucket_arguments,
             PublicAccessBlockConfiguration={
                 "BlockPublicAcls": True,
                 "IgnorePublicAcls": True,
@@ -125,7 +127,7 @@ class Artefacts:
             },
         )
         encryption = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
-        self._s3.put_bucket_encryption(**self._ours, ServerSideEncryptionConfiguration=encryption)
+        self._s3.put_bucket_encryption(**self._bucket_arguments, ServerSideEncryptionConfiguration=encryption)
 
     def _location(self) -> Json:
         # S3 takes every region as a constraint but its first (API reference, CreateBucket).
@@ -134,11 +136,11 @@ class Artefacts:
         return {"CreateBucketConfiguration": {"LocationConstraint": self._account.region}}
 
     def _bucket_exists(self) -> bool:
-        return self._is_there("head_bucket")
+        return self._exists("head_bucket")
 
-    def _is_there(self, look: str, **what: str) -> bool:
+    def _exists(self, operation: str, **arguments: str) -> bool:
         try:
-            getattr(self._s3, look)(**self._ours, **what)
+            getattr(self._s3, operation)(**self._bucket_arguments, **arguments)
         except ClientError as error:
             if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == _HTTP_NOT_FOUND:
                 return False

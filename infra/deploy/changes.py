@@ -24,9 +24,9 @@ class Change:
     """The resource's type."""
     replacement: str = "False"
     """True, False, or Conditional: known only when it is done."""
-    kept: bool = False
+    retained: bool = False
     """What is removed or replaced stays in the account, outside the stack."""
-    what: tuple[str, ...] = ()
+    properties: tuple[str, ...] = ()
     """The properties that change."""
 
     @property
@@ -40,10 +40,10 @@ class Change:
         return self.kind == TABLE and (self.action == "Remove" or self.replaces)
 
 
-def read_changes(found: Iterable[dict[str, Any]]) -> list[Change]:
+def read_changes(entries: Iterable[dict[str, Any]]) -> list[Change]:
     """The `Changes` of DescribeChangeSet, tables and what is lost first."""
     changes = []
-    for each in (entry["ResourceChange"] for entry in found if "ResourceChange" in entry):
+    for each in (entry["ResourceChange"] for entry in entries if "ResourceChange" in entry):
         targets = (detail.get("Target", {}) for detail in each.get("Details", []))
         changes.append(
             Change(
@@ -51,14 +51,16 @@ def read_changes(found: Iterable[dict[str, Any]]) -> list[Change]:
                 logical_id=each["LogicalResourceId"],
                 kind=each["ResourceType"],
                 replacement=each.get("Replacement", "False"),
-                kept=each.get("PolicyAction", "") in {"Retain", "ReplaceAndRetain"},
-                what=tuple(dict.fromkeys(target.get("Name") or target.get("Attribute", "") for target in targets)),
+                retained=each.get("PolicyAction", "") in {"Retain", "ReplaceAndRetain"},
+                properties=tuple(
+                    dict.fromkeys(target.get("Name") or target.get("Attribute", "") for target in targets)
+                ),
             )
         )
     return sorted(changes, key=lambda each: (not each.loses_a_table, each.kind, each.logical_id))
 
 
-def table(changes: Sequence[Change]) -> list[str]:
+def format_changes(changes: Sequence[Change]) -> list[str]:
     """The changes for a person: a line for each, in columns, and the sum."""
     if not changes:
         return []
@@ -81,29 +83,29 @@ def warnings(changes: Iterable[Change]) -> list[str]:
     lines = []
     for each in changes:
         if each.loses_a_table:
-            lines.append(f"!!! {each.logical_id} {_fate(each)}. {_consequence(each)}")
+            lines.append(f"!!! {each.logical_id} {_outcome(each)}. {_consequence(each)}")
         elif each.kind in _APIS and (each.replaces or each.action == "Remove"):
-            lines.append(f"!!! {each.logical_id} {_fate(each)}: the URLs that clients use will change")
+            lines.append(f"!!! {each.logical_id} {_outcome(each)}: the URLs that clients use will change")
     return lines
 
 
-def _fate(change: Change) -> str:
+def _outcome(change: Change) -> str:
     if change.action == "Remove":
         return "will be REMOVED"
     return "will be REPLACED by a new one" if change.replacement == "True" else "may be REPLACED by a new one"
 
 
 def _consequence(change: Change) -> str:
-    if change.kept:
+    if change.retained:
         return "The table stays in the account, but the application no longer sees what is in it"
     return "All that is in the table will be LOST"
 
 
 def _remark(change: Change) -> str:
-    what = ", ".join(name for name in change.what if name)
+    properties = ", ".join(name for name in change.properties if name)
     if change.replaces:
         certainty = "REPLACED" if change.replacement == "True" else "PERHAPS REPLACED"
-        return f"{certainty} ({what})" if what else certainty
-    if change.action == "Remove" and change.kept:
+        return f"{certainty} ({properties})" if properties else certainty
+    if change.action == "Remove" and change.retained:
         return "stays in the account"
-    return what
+    return properties

@@ -25,34 +25,34 @@ def _input(question: str) -> str:
 class Console:
     """Lines out, answers in."""
 
-    say: Callable[[str], None] = _print
-    ask: Callable[[str], str] | None = field(default=None)
+    write: Callable[[str], None] = _print
+    prompt: Callable[[str], str] | None = field(default=None)
     """Puts a question and returns the line that is typed; None where nobody is there to type one."""
     yes: bool = False
     """Everything was agreed to beforehand."""
 
     @classmethod
-    def of_this_process(cls, *, yes: bool) -> Console:
+    def for_terminal(cls, *, yes: bool) -> Console:
         """Standard output, and the terminal if there is one on both sides."""
         interactive = sys.stdin.isatty() and sys.stdout.isatty()
-        return cls(ask=_input if interactive else None, yes=yes)
+        return cls(prompt=_input if interactive else None, yes=yes)
 
-    def check_can_agree(self, what: str) -> None:
+    def require_confirmation(self, operation: str) -> None:
         """Raises InfraError if nobody could agree: known before anything is done, not after."""
-        if not self.yes and self.ask is None:
+        if not self.yes and self.prompt is None:
             raise InfraError(
-                f"{what} asks before it changes anything, and there is no terminal to ask on."
+                f"{operation} asks before it changes anything, and there is no terminal to ask on."
                 " Agree beforehand with --yes (make: YES=1)"
             )
 
-    def agrees(self, question: str, word: str = "y") -> bool:
+    def confirm(self, question: str, word: str = "y") -> bool:
         """Whether the person types the word; yes without asking if everything was agreed to beforehand."""
         if self.yes:
             return True
-        if self.ask is None:
+        if self.prompt is None:
             return False
         try:
-            answer = self.ask(f"{question} ")
+            answer = self.prompt(f"{question} ")
         except EOFError:
             return False
         return answer.strip().lower() in ({"y", "yes"} if word == "y" else {word.lower()})

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from infra.deploy import next_steps
 from infra.deploy.account import Account
 from infra.deploy.artefacts import Artefacts, Build
-from infra.deploy.changes import Change, table, warnings
+from infra.deploy.changes import Change, format_changes, warnings
 from infra.deploy.console import Console
-from infra.deploy.progress import Event, explain_failures
+from infra.deploy.progress import StackEvent, explain_failures
 from infra.deploy.secret import SecretParameter, secret_of
-from infra.deploy.smoke import PATIENCE, Place, SmokeCheck
-from infra.deploy.stack import FAILED_CREATION, NEW, ChangeSet, Stack
+from infra.deploy.smoke import TIMEOUT, Endpoint, SmokeCheck
+from infra.deploy.stack import FAILED_CREATION, NOT_CREATED, ChangeSet, Stack
 from infra.deploy.tokens import token_for
 from infra.errors import InfraError
 from infra.stage import Stage
@@ -24,18 +24,18 @@ _SMOKE_TOKEN_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True)
-class Permissions:
+class Overrides:
     """What the person allows beyond the ordinary."""
 
     lose_tables: Collection[str] = ()
     """Logical ids of tables that may be replaced or removed."""
 
 
-NOTHING_MORE = Permissions()
+NO_OVERRIDES = Overrides()
 
 
 @dataclass(frozen=True, slots=True)
-class Deployed:
+class DeployedStage:
     """A stage that stands."""
 
     http_url: str
@@ -44,7 +44,7 @@ class Deployed:
     """Whether there was anything to do."""
 
 
-class Deploying:
+class Deployment:
     """One deployment of a stage into an account."""
 
     def __init__(
@@ -53,78 +53,80 @@ class Deploying:
         stage: Stage,
         console: Console,
         *,
-        permissions: Permissions = NOTHING_MORE,
-        patience: float = PATIENCE,
+        overrides: Overrides = NO_OVERRIDES,
+        smoke_timeout: float = TIMEOUT,
         stack: Stack | None = None,
     ) -> None:
         """`stack` is given by tests; `patience` is the smoke check's."""
         self._account = account
         self._stage = stage
         self._console = console
-        self._permissions = permissions
-        self._patience = patience
+        self._overrides = overrides
+        self._smoke_timeout = smoke_timeout
         self._stack = stack or Stack(account, stage.full_name, console)
         self._secret = secret_of(account, stage)
 
-    def run(self, build: Build) -> Deployed:
+    def run(self, build: Build) -> DeployedStage:
         """Deploy a build. Raises InfraError: what went wrong, and what to do next."""
-        self._console.check_can_agree("Deploying")
-        self._check_can_be_deployed()
-        create = self._begin()
+        self._console.require_confirmation("Deploying")
+        self._require_complete_settings()
+        create = self._prepare_stack()
         url = Artefacts(self._account, self._stage, self._console).upload(build)
-        change_set = self._stack.compare(url, self._parameters(protected=not create), create=create)
+        change_set = self._stack.create_change_set(url, self._parameters(protected=not create), create=create)
         if change_set is None:
-            self._console.say("Nothing to change: the stack is as the template wants it")
-            self._make_secret()
+            self._console.write("Nothing to change: the stack is as the template wants it")
+            self._ensure_secret()
         else:
-            self._change(change_set, create=create)
+            self._apply(change_set, create=create)
         if create and self._stage.infra.production:
             self._protect(url)
         deployed = self._result(changed=change_set is not None)
-        self._check(deployed, build.version)
+        self._smoke_check(deployed, build.version)
         return deployed
 
-    def _check_can_be_deployed(self) -> None:
-        if unfinished := self._stage.unfinished():
+    def _require_complete_settings(self) -> None:
+        if placeholders := self._stage.placeholder_settings():
             raise InfraError(
-                f"Stage {self._stage.name} names examples: set {', '.join(unfinished)} in .chalice/config.json"
+                f"Stage {self._stage.name} names examples: set {', '.join(placeholders)} in .chalice/config.json"
             )
 
-    def _begin(self) -> bool:
+    def _prepare_stack(self) -> bool:
         """Look at the stack as it is, and clear away what a failed creation left; whether it has to be created."""
         status = self._stack.status()
         if status in FAILED_CREATION:
-            self._console.say(f"The stack {self._stack.name} was not created last time ({status}): deleting it")
-            ended, happened = self._stack.delete()
-            if ended != "DELETE_COMPLETE":
-                raise InfraError("\n".join([f"It could not be deleted ({ended})", *explain_failures(happened)]))
+            self._console.write(f"The stack {self._stack.name} was not created last time ({status}): deleting it")
+            final_status, events = self._stack.delete()
+            if final_status != "DELETE_COMPLETE":
+                raise InfraError(
+                    "\n".join([f"It could not be deleted ({final_status})", *explain_failures(events)])
+                )
             return True
-        next_steps.check_can_be_updated(self._stack, status)
-        return status in NEW
+        next_steps.require_updatable(self._stack, status)
+        return status in NOT_CREATED
 
-    def _change(self, change_set: ChangeSet, *, create: bool) -> None:
+    def _apply(self, change_set: ChangeSet, *, create: bool) -> None:
         changes = change_set.changes
         verb = "Creating" if create else "Updating"
-        self._console.say(f"{verb} the stack {self._stack.name} would change this:")
-        for line in [*table(changes), *warnings(changes)]:
-            self._console.say(line)
-        if refused := self._refused(changes):
-            self._stack.discard(change_set, created=create)
-            options = " ".join(f"--lose-table {each}" for each in refused)
+        self._console.write(f"{verb} the stack {self._stack.name} would change this:")
+        for line in [*format_changes(changes), *warnings(changes)]:
+            self._console.write(line)
+        if unapproved := self._unapproved_losses(changes):
+            self._stack.delete_change_set(change_set, created=create)
+            options = " ".join(f"--lose-table {each}" for each in unapproved)
             raise InfraError(
-                f"Refused: {', '.join(refused)} would be replaced or removed, and with it the data."
+                f"Refused: {', '.join(unapproved)} would be replaced or removed, and with it the data."
                 f" Undo the change, or, if that is what you want, say so: {options}"
             )
-        if not self._console.agrees("Go ahead? [y/N]"):
-            self._stack.discard(change_set, created=create)
+        if not self._console.confirm("Go ahead? [y/N]"):
+            self._stack.delete_change_set(change_set, created=create)
             raise InfraError("Nothing was changed")
-        self._make_secret()
+        self._ensure_secret()
         self._execute(change_set)
 
     def _protect(self, url: str) -> None:
         """Protect tables that were just made: not before, as CloudFormation could not have deleted them again."""
-        self._console.say("Protecting the tables against deletion")
-        change_set = self._stack.compare(url, self._parameters(protected=True), create=False)
+        self._console.write("Protecting the tables against deletion")
+        change_set = self._stack.create_change_set(url, self._parameters(protected=True), create=False)
         if change_set is not None:
             self._execute(change_set)
 
@@ -132,36 +134,36 @@ class Deploying:
         return {PROTECTION: str(protected).lower()} if self._stage.infra.production else {}
 
     def _execute(self, change_set: ChangeSet) -> None:
-        status, happened = self._stack.execute(change_set)
+        status, events = self._stack.execute(change_set)
         if status not in _SUCCESS:
-            raise InfraError(self._failure(status, happened))
+            raise InfraError(self._failure(status, events))
 
-    def _refused(self, changes: Sequence[Change]) -> list[str]:
+    def _unapproved_losses(self, changes: Sequence[Change]) -> list[str]:
         lost = [each.logical_id for each in changes if each.loses_a_table]
-        return [each for each in lost if each not in self._permissions.lose_tables]
+        return [each for each in lost if each not in self._overrides.lose_tables]
 
-    def _make_secret(self) -> None:
+    def _ensure_secret(self) -> None:
         secret: SecretParameter | None = self._secret
-        if secret is not None and secret.make():
-            self._console.say(f"Made the parameter {secret.name} with a random secret for this stage's tokens")
+        if secret is not None and secret.create_if_missing():
+            self._console.write(f"Made the parameter {secret.name} with a random secret for this stage's tokens")
 
-    def _failure(self, status: str, happened: Sequence[Event]) -> str:
+    def _failure(self, status: str, events: Sequence[StackEvent]) -> str:
         head = f"The stack {self._stack.name} ended in {status}"
-        return "\n".join([head, *explain_failures(happened), next_steps.after_failure(self._stage.name, status)])
+        return "\n".join([head, *explain_failures(events), next_steps.after_failure(self._stage.name, status)])
 
-    def _result(self, *, changed: bool) -> Deployed:
+    def _result(self, *, changed: bool) -> DeployedStage:
         outputs = self._stack.outputs()
-        deployed = Deployed(outputs["HttpUrl"], outputs["SocketUrl"], changed)
-        self._console.say(f"HTTP       {deployed.http_url}")
-        self._console.say(f"WebSocket  {deployed.socket_url}")
+        deployed = DeployedStage(outputs["HttpUrl"], outputs["SocketUrl"], changed)
+        self._console.write(f"HTTP       {deployed.http_url}")
+        self._console.write(f"WebSocket  {deployed.socket_url}")
         return deployed
 
-    def _check(self, deployed: Deployed, version: str) -> None:
+    def _smoke_check(self, deployed: DeployedStage, version: str) -> None:
         SmokeCheck(
-            Place(deployed.http_url, deployed.socket_url, version),
+            Endpoint(deployed.http_url, deployed.socket_url, version),
             self._console,
             token=None if self._secret is None else self._token,
-            patience=self._patience,
+            timeout=self._smoke_timeout,
         ).run()
 
     def _token(self, participant_id: str) -> str:

@@ -45,7 +45,7 @@ _ACTIONS = {
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def explaining_errors() -> Iterator[None]:
     """Turn what the SDK raises into InfraError, without a chain that could show a request."""
     try:
         yield

@@ -6,12 +6,12 @@ from infra.deploy.stack import Stack
 from infra.errors import InfraError
 
 
-def check_can_be_updated(stack: Stack, status: str) -> None:
+def require_updatable(stack: Stack, status: str) -> None:
     """Raises InfraError if the stack is busy, or stuck."""
     if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
-        at_work = ", ".join(stack.in_progress()) or "nothing that it names"
+        resources = ", ".join(stack.in_progress()) or "nothing that it names"
         raise InfraError(
-            f"The stack {stack.name} is busy: {status}, at work on {at_work}. Somebody else is deploying, or an"
+            f"The stack {stack.name} is busy: {status}, at work on {resources}. Somebody else is deploying, or an"
             " earlier command was interrupted: wait until CloudFormation has finished, then try again"
         )
     if status == "UPDATE_ROLLBACK_FAILED":
@@ -35,9 +35,9 @@ def check_can_be_updated(stack: Stack, status: str) -> None:
 
 def after_failure(stage: str, status: str) -> str:
     """What to do after a deployment that ended in this status."""
-    again = f"make deploy STAGE={stage}"
+    command = f"make deploy STAGE={stage}"
     if status == "ROLLBACK_COMPLETE":
-        return f"Nothing of the stage runs. Put right what it says and run {again}, which deletes the rest first"
+        return f"Nothing of the stage runs. Put right what it says and run {command}, which deletes the rest first"
     if status == "UPDATE_ROLLBACK_COMPLETE":
-        return f"Everything runs as before. Put right what it says and run {again}"
-    return f"The stack needs a look: run {again}, which says what state it is in and what helps"
+        return f"Everything runs as before. Put right what it says and run {command}"
+    return f"The stack needs a look: run {command}, which says what state it is in and what helps"

@@ -10,11 +10,11 @@ from infra.deploy.account import Account
 
 STACK = "AWS::CloudFormation::Stack"
 # What CloudFormation says of a resource that only had to stop because another one failed.
-_CONSEQUENCE = ("Resource creation cancelled", "Resource update cancelled", "Resource deletion cancelled")
+_CANCELLED = ("Resource creation cancelled", "Resource update cancelled", "Resource deletion cancelled")
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class StackEvent:
     """Something that happened to a resource of the stack, or to the stack itself."""
 
     id: str
@@ -32,7 +32,7 @@ class Event:
     @property
     def is_consequence(self) -> bool:
         """Whether it failed only because something else did."""
-        return self.reason.startswith(_CONSEQUENCE)
+        return self.reason.startswith(_CANCELLED)
 
     def line(self) -> str:
         """For a person."""
@@ -40,7 +40,7 @@ class Event:
         return f"  {self.status:<28} {self.logical_id}{reason}"
 
 
-class Events:
+class StackEvents:
     """The events of one stack after a moment: those of the operation that begins then."""
 
     def __init__(self, account: Account, stack_id: str) -> None:
@@ -48,14 +48,14 @@ class Events:
         self._stack_id = stack_id
         self._last = next((each["EventId"] for each in self._newest_first()), "")
 
-    def more(self) -> list[Event]:
+    def poll(self) -> list[StackEvent]:
         """What happened since the last look, in the order in which it happened."""
-        found = []
+        new_events = []
         for each in self._newest_first():
             if each["EventId"] == self._last:
                 break
-            found.append(
-                Event(
+            new_events.append(
+                StackEvent(
                     id=each["EventId"],
                     logical_id=each["LogicalResourceId"],
                     kind=each["ResourceType"],
@@ -64,16 +64,16 @@ class Events:
                     physical_id=each.get("PhysicalResourceId") or "",
                 )
             )
-        if found:
-            self._last = found[0].id
-        return found[::-1]
+        if new_events:
+            self._last = new_events[0].id
+        return new_events[::-1]
 
     def _newest_first(self) -> Iterable[dict[str, Any]]:
         for page in self._client.get_paginator("describe_stack_events").paginate(StackName=self._stack_id):
             yield from page["StackEvents"]
 
 
-def failures(events: Iterable[Event]) -> list[Event]:
+def failures(events: Iterable[StackEvent]) -> list[StackEvent]:
     """The resources that failed by themselves, the first of them first: it is the root cause.
 
     Where every failure is said to be the consequence of another, all are given.
@@ -82,16 +82,16 @@ def failures(events: Iterable[Event]) -> list[Event]:
     return [each for each in failed if not each.is_consequence] or failed
 
 
-def explain_failures(events: Sequence[Event]) -> list[str]:
+def explain_failures(events: Sequence[StackEvent]) -> list[str]:
     """Each failed resource with its reason, the root cause first."""
-    found = failures(events)
+    causes = failures(events)
     lines = []
-    for place, each in enumerate(found):
+    for place, each in enumerate(causes):
         mark = "Root cause" if place == 0 else "Also"
         lines.append(f"{mark}: {each.logical_id} ({each.kind}): {each.reason or each.status}")
-    stopped = sum(1 for each in events if each.failed and each.is_consequence and each not in found)
-    if stopped:
-        lines.append(f"{stopped} more had to stop because of that")
+    cancelled = sum(1 for each in events if each.failed and each.is_consequence and each not in causes)
+    if cancelled:
+        lines.append(f"{cancelled} more had to stop because of that")
     if not lines:
         reasons = (each.reason for each in events if each.kind == STACK and each.reason)
         lines += [f"CloudFormation says: {reason}" for reason in reasons]

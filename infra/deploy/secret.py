@@ -12,9 +12,9 @@ from infra.errors import InfraError
 from infra.stage import Stage
 
 _BYTES = 48
-_MARK = "made-by-deploying"
+_OWNER_TAG = "made-by-deploying"
 # Names that SSM passes on to Secrets Manager, where the secret then has to be made.
-_ELSEWHERE = "/aws/reference/"
+_SECRETS_MANAGER_PREFIX = "/aws/reference/"
 
 
 class SecretParameter:
@@ -25,9 +25,9 @@ class SecretParameter:
         self._stage = stage
         self.name = name
 
-    def make(self) -> bool:
+    def create_if_missing(self) -> bool:
         """Make it with a random secret, unless there is one already; whether it was made."""
-        if self.name.startswith(_ELSEWHERE) or self._exists():
+        if self.name.startswith(_SECRETS_MANAGER_PREFIX) or self._exists():
             return False
         try:
             self._ssm.put_parameter(
@@ -35,7 +35,7 @@ class SecretParameter:
                 Type="SecureString",
                 Value=secrets.token_urlsafe(_BYTES),
                 Description=f"Secret of the HS256 tokens of {self._stage.full_name}",
-                Tags=[{"Key": _MARK, "Value": self._stage.full_name}],
+                Tags=[{"Key": _OWNER_TAG, "Value": self._stage.full_name}],
             )
         except ClientError as error:
             if code_of(error) != "ParameterAlreadyExists":
@@ -43,28 +43,28 @@ class SecretParameter:
             return False
         return True
 
-    def is_ours(self) -> bool:
+    def was_created_by_deploy(self) -> bool:
         """Whether it is there, and was made by a deployment of this stage and not by hand."""
-        if self.name.startswith(_ELSEWHERE) or not self._exists():
+        if self.name.startswith(_SECRETS_MANAGER_PREFIX) or not self._exists():
             return False
-        answer = self._ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=self.name)
-        return {"Key": _MARK, "Value": self._stage.full_name} in answer["TagList"]
+        response = self._ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=self.name)
+        return {"Key": _OWNER_TAG, "Value": self._stage.full_name} in response["TagList"]
 
-    def remove(self) -> None:
+    def delete(self) -> None:
         """Delete it."""
         self._ssm.delete_parameter(Name=self.name)
 
     def read(self) -> str:
         """The secret. Raises InfraError if there is none."""
         try:
-            answer = self._ssm.get_parameter(Name=self.name, WithDecryption=True)
+            response = self._ssm.get_parameter(Name=self.name, WithDecryption=True)
         except ClientError as error:
             if code_of(error) != "ParameterNotFound":
                 raise
             raise InfraError(
                 f"There is no parameter {self.name}: make deploy STAGE={self._stage.name} makes it"
             ) from None
-        return str(answer["Parameter"]["Value"])
+        return str(response["Parameter"]["Value"])
 
     def _exists(self) -> bool:
         try:

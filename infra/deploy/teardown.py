@@ -16,10 +16,10 @@ from infra.errors import InfraError
 from infra.stage import Stage
 from infra.template.names import Json
 
-_KEEPING = {"Retain", "RetainExceptOnCreate"}
+_RETAINING_POLICIES = {"Retain", "RetainExceptOnCreate"}
 
 
-class Destroying:
+class Teardown:
     """Removing one stage from an account."""
 
     def __init__(self, account: Account, stage: Stage, console: Console, *, stack: Stack | None = None) -> None:
@@ -31,78 +31,78 @@ class Destroying:
 
     def run(self) -> list[Json]:
         """Remove it; the resources that stay on purpose, as CloudFormation lists them. Raises InfraError."""
-        self._console.check_can_agree("Destroying")
-        ours = self._secret is not None and self._secret.is_ours()
+        self._console.require_confirmation("Destroying")
+        owns_secret = self._secret is not None and self._secret.was_created_by_deploy()
         status = self._stack.status()
         if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
             raise InfraError(f"The stack {self._stack.name} is busy ({status}): wait until it has finished")
-        kept = self._announce(ours) if status != NO_STACK else []
+        retained = self._announce(owns_secret) if status != NO_STACK else []
         if status == NO_STACK:
-            self._console.say(f"There is no stack {self._stack.name}; uploads and secret go, if there are any")
-        if not self._console.agrees(f"Type {self._stack.name} to destroy it:", self._stack.name):
+            self._console.write(f"There is no stack {self._stack.name}; uploads and secret go, if there are any")
+        if not self._console.confirm(f"Type {self._stack.name} to destroy it:", self._stack.name):
             raise InfraError("Nothing was destroyed")
         if status != NO_STACK:
             self._delete()
-        self._remove_the_rest(ours)
-        self._say_what_stays(kept, ours)
-        return kept
+        self._delete_uploads_and_secret(owns_secret)
+        self._write_retained(retained, owns_secret)
+        return retained
 
-    def _announce(self, ours: bool) -> list[Json]:
-        there = [each for each in self._stack.resources() if each["ResourceStatus"] != "DELETE_COMPLETE"]
-        keeping = self._kept_ids()
-        kept = [each for each in there if each["LogicalResourceId"] in keeping]
-        goes = [each for each in there if each["LogicalResourceId"] not in keeping]
-        self._console.say(f"The stack {self._stack.name} goes, and with it:")
-        for kind, count in sorted(Counter(each["ResourceType"] for each in goes).items()):
-            self._console.say(f"  {count:>3} {kind}")
-        for each in goes:
+    def _announce(self, owns_secret: bool) -> list[Json]:
+        existing = [each for each in self._stack.resources() if each["ResourceStatus"] != "DELETE_COMPLETE"]
+        retained_ids = self._retained_ids()
+        retained = [each for each in existing if each["LogicalResourceId"] in retained_ids]
+        deleted = [each for each in existing if each["LogicalResourceId"] not in retained_ids]
+        self._console.write(f"The stack {self._stack.name} goes, and with it:")
+        for kind, count in sorted(Counter(each["ResourceType"] for each in deleted).items()):
+            self._console.write(f"  {count:>3} {kind}")
+        for each in deleted:
             if each["ResourceType"] == TABLE:
-                self._console.say(f"!!! {_named(each)}: all that is in it will be LOST")
-        self._console.say("Then its uploads" + (", and the secret of its tokens" if ours else ""))
-        self._say_what_stays(kept, ours)
-        return kept
+                self._console.write(f"!!! {_format_resource(each)}: all that is in it will be LOST")
+        self._console.write("Then its uploads" + (", and the secret of its tokens" if owns_secret else ""))
+        self._write_retained(retained, owns_secret)
+        return retained
 
-    def _kept_ids(self) -> set[str]:
+    def _retained_ids(self) -> set[str]:
         # A stack that was never created has no template to ask.
         if self._stack.status() == "REVIEW_IN_PROGRESS":
             return set()
         resources = self._stack.template()["Resources"]
-        return {name for name, each in resources.items() if each.get("DeletionPolicy") in _KEEPING}
+        return {name for name, each in resources.items() if each.get("DeletionPolicy") in _RETAINING_POLICIES}
 
     def _delete(self) -> None:
-        status, happened = self._stack.delete()
+        status, events = self._stack.delete()
         if status != "DELETE_COMPLETE":
             raise InfraError(
                 "\n".join(
                     [
                         f"The stack {self._stack.name} ended in {status}",
-                        *explain_failures(happened),
+                        *explain_failures(events),
                         f"Put right what it says and run make destroy STAGE={self._stage.name} again",
                     ]
                 )
             )
 
-    def _remove_the_rest(self, ours: bool) -> None:
-        removed = self._artefacts.remove()
-        self._console.say(f"Removed {removed} uploaded files of the stage")
-        if self._secret is not None and ours:
-            self._secret.remove()
-            self._console.say(f"Removed the parameter {self._secret.name}")
+    def _delete_uploads_and_secret(self, owns_secret: bool) -> None:
+        deleted = self._artefacts.delete()
+        self._console.write(f"Removed {deleted} uploaded files of the stage")
+        if self._secret is not None and owns_secret:
+            self._secret.delete()
+            self._console.write(f"Removed the parameter {self._secret.name}")
 
-    def _say_what_stays(self, kept: Sequence[Json], ours: bool) -> None:
-        self._console.say("On purpose there stay:")
-        for each in kept:
-            self._console.say(f"  {_named(each)}: {_why(each)}")
-        self._console.say(f"  the bucket {self._artefacts.bucket}, which all stages of the account share")
-        if self._secret is not None and not ours:
-            self._console.say(f"  the parameter {self._secret.name}, if there is one: no deployment made it")
+    def _write_retained(self, retained: Sequence[Json], owns_secret: bool) -> None:
+        self._console.write("On purpose there stay:")
+        for each in retained:
+            self._console.write(f"  {_format_resource(each)}: {_retention_reason(each)}")
+        self._console.write(f"  the bucket {self._artefacts.bucket}, which all stages of the account share")
+        if self._secret is not None and not owns_secret:
+            self._console.write(f"  the parameter {self._secret.name}, if there is one: no deployment made it")
 
 
-def _named(resource: Json) -> str:
+def _format_resource(resource: Json) -> str:
     return f"{resource['LogicalResourceId']} ({resource['ResourceType']}) {resource.get('PhysicalResourceId', '')}"
 
 
-def _why(resource: Json) -> str:
+def _retention_reason(resource: Json) -> str:
     if resource["ResourceType"] == TABLE:
         return "the conversations of a production stage outlive it"
     return "API Gateway writes the access logs of all stages by it"

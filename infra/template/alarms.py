@@ -8,7 +8,7 @@ from infra.template.names import FUNCTIONS, Json, ref
 NAMESPACE = "Chat"
 """Of the metrics that the application writes itself."""
 _PERIOD = 300
-_MANY_POSTS = 50
+_POST_THRESHOLD = 50
 """Refused posts in five minutes: each is tried again, but so many mean that something is used up or too slow."""
 
 
@@ -17,35 +17,35 @@ def fragment(stage: Stage) -> Json:
     topic: Json = {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": f"Alarms of {stage.full_name}"}}
     if stage.infra.alarms.email:
         topic["Properties"]["Subscription"] = [{"Protocol": "email", "Endpoint": stage.infra.alarms.email}]
-    alarms = {**_of_functions(stage), **_of_gateways(stage), **_of_posts(stage), **_of_tables()}
+    alarms = {**_function_alarms(stage), **_gateway_alarms(stage), **_post_alarms(stage), **_table_alarms()}
     return {"Resources": {"AlarmTopic": topic, **alarms}}
 
 
-def _of_functions(stage: Stage) -> Json:
+def _function_alarms(stage: Stage) -> Json:
     """Handlers answer whatever happens: a function that fails ran out of time or memory, or could not start."""
     alarms: Json = {}
     for function in FUNCTIONS:
-        which = {"Namespace": "AWS/Lambda", "Dimensions": _by(FunctionName=ref(function.logical_id))}
-        called = function.name.capitalize()
-        alarms[f"{called}ErrorsAlarm"] = _alarm(
+        metric = {"Namespace": "AWS/Lambda", "Dimensions": _dimensions(FunctionName=ref(function.logical_id))}
+        prefix = function.name.capitalize()
+        alarms[f"{prefix}ErrorsAlarm"] = _alarm(
             f"{function.name} failed: out of time or memory, or it could not start; its log says which",
-            {**which, "MetricName": "Errors", "Statistic": "Sum", "Threshold": 1},
+            {**metric, "MetricName": "Errors", "Statistic": "Sum", "Threshold": 1},
         )
-        alarms[f"{called}ThrottlesAlarm"] = _alarm(
+        alarms[f"{prefix}ThrottlesAlarm"] = _alarm(
             f"{function.name} was refused by Lambda: the account's concurrency or the function's own is used up",
-            {**which, "MetricName": "Throttles", "Statistic": "Sum", "Threshold": 1},
+            {**metric, "MetricName": "Throttles", "Statistic": "Sum", "Threshold": 1},
         )
-        if function.answers_people:
-            alarms[f"{called}LatencyAlarm"] = _alarm(
+        if function.user_facing:
+            alarms[f"{prefix}LatencyAlarm"] = _alarm(
                 f"{function.name}: one of a hundred took longer than it may",
-                {**which, "MetricName": "Duration", **_p99(stage)},
+                {**metric, "MetricName": "Duration", **_p99(stage)},
             )
     return alarms
 
 
-def _of_gateways(stage: Stage) -> Json:
-    http = _by(ApiName=f"{stage.full_name}-http", Stage=stage.api_stage)
-    sockets = _by(ApiId=ref("WebsocketAPI"), Stage=stage.api_stage)
+def _gateway_alarms(stage: Stage) -> Json:
+    http = _dimensions(ApiName=f"{stage.full_name}-http", Stage=stage.api_stage)
+    sockets = _dimensions(ApiId=ref("WebsocketAPI"), Stage=stage.api_stage)
     gateway = "AWS/ApiGateway"
     return {
         "HttpServerErrorsAlarm": _alarm(
@@ -75,29 +75,29 @@ def _of_gateways(stage: Stage) -> Json:
     }
 
 
-def _of_posts(stage: Stage) -> Json:
-    which = {"Namespace": NAMESPACE, "Dimensions": _by(Stage=stage.name), "Statistic": "Sum"}
+def _post_alarms(stage: Stage) -> Json:
+    metric = {"Namespace": NAMESPACE, "Dimensions": _dimensions(Stage=stage.name), "Statistic": "Sum"}
     return {
         "PostsThrottledAlarm": _alarm(
             "posts to sockets were refused (429): the account's request rate is used up, or readers are too slow",
-            {**which, "MetricName": "PostsThrottled", "Threshold": _MANY_POSTS},
+            {**metric, "MetricName": "PostsThrottled", "Threshold": _POST_THRESHOLD},
         ),
         "PostsDroppedAlarm": _alarm(
             "pushes were given up at their deadline; their readers get them by sync",
-            {**which, "MetricName": "PostsDropped", "Threshold": _MANY_POSTS},
+            {**metric, "MetricName": "PostsDropped", "Threshold": _POST_THRESHOLD},
         ),
     }
 
 
-def _of_tables() -> Json:
+def _table_alarms() -> Json:
     alarms: Json = {}
-    for called, table in (("Conversations", "ConversationsTable"), ("Connections", "ConnectionsTable")):
+    for prefix, table in (("Conversations", "ConversationsTable"), ("Connections", "ConnectionsTable")):
         for kind in ("Read", "Write"):
-            alarms[f"{called}{kind}ThrottlesAlarm"] = _alarm(
-                f"DynamoDB throttled {kind.lower()}s of the {called.lower()} table: one conversation is too hot",
+            alarms[f"{prefix}{kind}ThrottlesAlarm"] = _alarm(
+                f"DynamoDB throttled {kind.lower()}s of the {prefix.lower()} table: one conversation is too hot",
                 {
                     "Namespace": "AWS/DynamoDB",
-                    "Dimensions": _by(TableName=ref(table)),
+                    "Dimensions": _dimensions(TableName=ref(table)),
                     "MetricName": f"{kind}ThrottleEvents",
                     "Statistic": "Sum",
                     "Threshold": 1,
@@ -133,5 +133,5 @@ def _p99(stage: Stage) -> Json:
     }
 
 
-def _by(**dimensions: object) -> list[Json]:
+def _dimensions(**dimensions: object) -> list[Json]:
     return [{"Name": name, "Value": value} for name, value in dimensions.items()]

@@ -81,14 +81,14 @@ def account_log_role(stage: Stage) -> Json:
     }
     # AWS's own policy for this: API Gateway checks that the role may all that it lists.
     policy = "arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
-    kept = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+    retained = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
     role = {"AssumeRolePolicyDocument": trust, "ManagedPolicyArns": [sub(policy)]}
     return {
         "Resources": {
-            "GatewayLogRole": {"Type": "AWS::IAM::Role", **kept, "Properties": role},
+            "GatewayLogRole": {"Type": "AWS::IAM::Role", **retained, "Properties": role},
             "GatewayAccount": {
                 "Type": "AWS::ApiGateway::Account",
-                **kept,
+                **retained,
                 "Properties": {"CloudWatchRoleArn": arn("GatewayLogRole")},
             },
             # A stage with an access log cannot be made before that.

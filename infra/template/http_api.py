@@ -79,10 +79,10 @@ def restrict_preflight(template: Json, origins: list[str]) -> None:
     for path in template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["paths"].values():
         if "options" not in path:
             continue
-        answer = path["options"]["x-amazon-apigateway-integration"]["responses"]["default"]
-        answer["responseParameters"][f"method.response.header.{ALLOW_ORIGIN}"] = f"'{origins[0]}'"
+        response = path["options"]["x-amazon-apigateway-integration"]["responses"]["default"]
+        response["responseParameters"][f"method.response.header.{ALLOW_ORIGIN}"] = f"'{origins[0]}'"
         if len(origins) > 1:
-            answer["responseTemplates"] = {"application/json": _matching_origin(origins)}
+            response["responseTemplates"] = {"application/json": _matching_origin(origins)}
 
 
 def _matching_origin(origins: list[str]) -> str:

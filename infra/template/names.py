@@ -9,14 +9,14 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
+class DeployedFunction:
     """A function: its short name, and its logical ids as Chalice gives them."""
 
     name: str
     logical_id: str
     role: str
     verifies_tokens: bool = False
-    answers_people: bool = False
+    user_facing: bool = False
     """Somebody waits for it, so that its latency counts."""
     on_dashboard: bool = True
     """A dashboard is free with up to 50 metrics (CloudWatch pricing); what seldom runs has its alarms."""
@@ -28,13 +28,17 @@ class Function:
 
 
 FUNCTIONS = (
-    Function("api", "APIHandler", "ApiHandlerRole", answers_people=True),
-    Function("auth", "Auth", "AuthRole", verifies_tokens=True, answers_people=True),
-    Function("connect", "WebsocketConnect", "WebsocketConnectRole", verifies_tokens=True, answers_people=True),
-    Function("message", "WebsocketMessage", "WebsocketMessageRole", verifies_tokens=True, answers_people=True),
-    Function("disconnect", "WebsocketDisconnect", "WebsocketDisconnectRole"),
-    Function("sweep", "Sweep", "SweepRole"),
-    Function("worker", "Worker", "WorkerRole", on_dashboard=False),
+    DeployedFunction("api", "APIHandler", "ApiHandlerRole", user_facing=True),
+    DeployedFunction("auth", "Auth", "AuthRole", verifies_tokens=True, user_facing=True),
+    DeployedFunction(
+        "connect", "WebsocketConnect", "WebsocketConnectRole", verifies_tokens=True, user_facing=True
+    ),
+    DeployedFunction(
+        "message", "WebsocketMessage", "WebsocketMessageRole", verifies_tokens=True, user_facing=True
+    ),
+    DeployedFunction("disconnect", "WebsocketDisconnect", "WebsocketDisconnectRole"),
+    DeployedFunction("sweep", "Sweep", "SweepRole"),
+    DeployedFunction("worker", "Worker", "WorkerRole", on_dashboard=False),
 )
 
 

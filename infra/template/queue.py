@@ -11,13 +11,13 @@ from infra.stage import Stage
 from infra.template.names import Json, arn, ref
 
 FUNCTION = "Worker"
-ATTEMPTS = 5
+MAX_RECEIVE_COUNT = 5
 """After so many failures a message is put aside."""
-TIMES_TIMEOUT = 6
+VISIBILITY_TIMEOUT_FACTOR = 6
 """How many time limits a message stays invisible (Lambda developer guide, "Using Lambda with SQS")."""
-AT_ONCE = 10
+MAX_CONCURRENCY = 10
 """Steps at the same time: long work must not take from the people who wait, nor hold up telling who went."""
-_WORK_SECONDS = 4 * 24 * 3600
+_RETENTION_SECONDS = 4 * 24 * 3600
 _DEAD_LETTER_SECONDS = 14 * 24 * 3600
 
 
@@ -27,8 +27,11 @@ def fragment(_stage: Stage) -> Json:
         "Globals": {"Function": {"Environment": {"Variables": {"CHAT_JOB_QUEUE": ref("JobQueue")}}}},
         "Resources": {
             "JobQueue": _queue(
-                MessageRetentionPeriod=_WORK_SECONDS,
-                RedrivePolicy={"deadLetterTargetArn": arn("DeadLetterQueue"), "maxReceiveCount": ATTEMPTS},
+                MessageRetentionPeriod=_RETENTION_SECONDS,
+                RedrivePolicy={
+                    "deadLetterTargetArn": arn("DeadLetterQueue"),
+                    "maxReceiveCount": MAX_RECEIVE_COUNT,
+                },
             ),
             "DeadLetterQueue": _queue(MessageRetentionPeriod=_DEAD_LETTER_SECONDS),
             "DeadLettersAlarm": _alarm(),
@@ -74,7 +77,7 @@ def _alarm() -> Json:
     }
 
 
-def connect(template: Json) -> None:
+def connect_worker(template: Json) -> None:
     """Let the function get its messages from that queue. Raises InfraError if Chalice made another template."""
     function = template["Resources"][FUNCTION]["Properties"]
     sources = [each for each in function["Events"].values() if each["Type"] == "SQS"]
@@ -82,6 +85,6 @@ def connect(template: Json) -> None:
         raise InfraError(f"{FUNCTION} has {len(sources)} sources of messages, not one")
     (source,) = sources
     source["Properties"]["Queue"] = arn("JobQueue")
-    source["Properties"]["ScalingConfig"] = {"MaximumConcurrency": AT_ONCE}
-    visible_after = TIMES_TIMEOUT * function["Timeout"]
-    template["Resources"]["JobQueue"]["Properties"]["VisibilityTimeout"] = visible_after
+    source["Properties"]["ScalingConfig"] = {"MaximumConcurrency": MAX_CONCURRENCY}
+    visibility_timeout = VISIBILITY_TIMEOUT_FACTOR * function["Timeout"]
+    template["Resources"]["JobQueue"]["Properties"]["VisibilityTimeout"] = visibility_timeout

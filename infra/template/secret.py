@@ -12,7 +12,7 @@ from infra.template.names import FUNCTIONS, Json, sub
 SID = "ReadTokenSecret"
 
 
-def allow_reading(template: Json, stage: Stage) -> None:
+def grant_read(template: Json, stage: Stage) -> None:
     """Let the functions that verify tokens read that one parameter; its default key asks for no more."""
     if stage.secret_parameter is None:
         return

@@ -56,7 +56,7 @@ def fragment(stage: Stage) -> Json:
     }
 
 
-def follow_changes(template: Json) -> None:
+def use_auto_deploy(template: Json) -> None:
     """Take out Chalice's deployment: its name never changes, so that CloudFormation would make it only once.
 
     A changed route or integration reaches clients with a new deployment only, which `AutoDeploy` makes each time.

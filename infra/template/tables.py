@@ -11,7 +11,7 @@ from infra.template.names import Json, ref
 DEFINITION = Path(__file__).parents[1] / "tables.json"
 PROTECTION = "ProtectTables"
 """The parameter of a production stage that says whether its tables are protected against deletion."""
-_IS_ON = "TablesAreProtected"
+_PROTECTED_CONDITION = "TablesAreProtected"
 
 
 def fragment(stage: Stage) -> Json:
@@ -25,7 +25,9 @@ def fragment(stage: Stage) -> Json:
         # Where the creation itself is undone they are empty, and would only be in the way.
         table["DeletionPolicy"] = "RetainExceptOnCreate" if production else "Delete"
         table["UpdateReplacePolicy"] = "Retain" if production else "Delete"
-        table["Properties"]["DeletionProtectionEnabled"] = production and {"Fn::If": [_IS_ON, True, False]}
+        table["Properties"]["DeletionProtectionEnabled"] = production and {
+            "Fn::If": [_PROTECTED_CONDITION, True, False]
+        }
     return {"Resources": tables, **(_protection() if production else {})}
 
 
@@ -39,5 +41,5 @@ def _protection() -> Json:
     }
     return {
         "Parameters": {PROTECTION: parameter},
-        "Conditions": {_IS_ON: {"Fn::Equals": [ref(PROTECTION), "true"]}},
+        "Conditions": {_PROTECTED_CONDITION: {"Fn::Equals": [ref(PROTECTION), "true"]}},
     }

@@ -12,9 +12,9 @@ from botocore.exceptions import ClientError
 from infra.deploy.account import Account
 from infra.deploy.artefacts import Build
 from infra.deploy.console import Console
-from infra.deploy.deployment import Deploying
+from infra.deploy.deployment import Deployment
 from infra.deploy.stack import Stack
-from infra.deploy.teardown import Destroying
+from infra.deploy.teardown import Teardown
 from infra.stage import InfraSettings, Stage
 
 Json = dict[str, Any]
@@ -239,15 +239,15 @@ class Aws:
         )
 
     def console(self, *, yes: bool = True, ask: Callable[[str], str] | None = None) -> Console:
-        return Console(say=self.said.append, ask=ask, yes=yes)
+        return Console(write=self.said.append, prompt=ask, yes=yes)
 
-    def deploying(self, console: Console | None = None, stage: Stage = TRIAL, **more: Any) -> Deploying:
+    def deploying(self, console: Console | None = None, stage: Stage = TRIAL, **more: Any) -> Deployment:
         console = console or self.console()
-        return Deploying(self.account, stage, console, stack=self._stack(console), **more)
+        return Deployment(self.account, stage, console, stack=self._stack(console), **more)
 
-    def destroying(self, console: Console | None = None, stage: Stage = TRIAL) -> Destroying:
+    def destroying(self, console: Console | None = None, stage: Stage = TRIAL) -> Teardown:
         console = console or self.console()
-        return Destroying(self.account, stage, console, stack=self._stack(console))
+        return Teardown(self.account, stage, console, stack=self._stack(console))
 
     def _stack(self, console: Console) -> Stack:
         return Stack(self.account, TRIAL.full_name, console, sleep=self.waited.append)

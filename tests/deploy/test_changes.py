@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.deploy.changes import Change, read_changes, table, warnings
+from infra.deploy.changes import Change, format_changes, read_changes, warnings
 from tests.deploy.fakes import change
 
 TABLE = "AWS::DynamoDB::Table"
@@ -32,7 +32,7 @@ def test_each_change_is_a_line_with_its_action_name_type_and_what_changes() -> N
         ),
         change("Remove", "OldTopic", "AWS::SNS::Topic"),
     )
-    assert table(found) == [
+    assert format_changes(found) == [
         "  + Add     Dashboard  AWS::CloudWatch::Dashboard",
         "  ~ Modify  Api        AWS::Lambda::Function       Code, Tags",
         "  - Remove  OldTopic   AWS::SNS::Topic",
@@ -42,7 +42,7 @@ def test_each_change_is_a_line_with_its_action_name_type_and_what_changes() -> N
 
 
 def test_no_changes_are_no_lines() -> None:
-    assert table([]) == []
+    assert format_changes([]) == []
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ def test_a_table_that_is_replaced_comes_first_and_with_a_warning(replacement: st
         change("Add", "Alarm", "AWS::CloudWatch::Alarm"),
         change("Modify", "ConversationsTable", TABLE, Replacement=replacement, Details=details),
     )
-    assert f"  {remark} (KeySchema)" in table(found)[0]
-    assert table(found)[-1] == "  1 to add, 1 to modify, 1 of them replaced, or perhaps"
+    assert f"  {remark} (KeySchema)" in format_changes(found)[0]
+    assert format_changes(found)[-1] == "  1 to add, 1 to modify, 1 of them replaced, or perhaps"
     (warning,) = warnings(found)
     assert warning.startswith(f"!!! ConversationsTable {fate}") and "LOST" in warning
     assert [each.logical_id for each in found if each.loses_a_table] == ["ConversationsTable"]
@@ -64,7 +64,7 @@ def test_a_table_that_is_replaced_comes_first_and_with_a_warning(replacement: st
 
 def test_a_table_that_stays_in_the_account_is_warned_of_as_out_of_sight() -> None:
     found = changes(change("Remove", "ConversationsTable", TABLE, PolicyAction="Retain"))
-    assert "stays in the account" in table(found)[0]
+    assert "stays in the account" in format_changes(found)[0]
     assert "no longer sees" in warnings(found)[0] and "LOST" not in warnings(found)[0]
     assert found[0].loses_a_table
 

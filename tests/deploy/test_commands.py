@@ -87,16 +87,16 @@ def test_there_is_no_token_for_who_is_no_participant() -> None:
 
 @pytest.mark.parametrize("typed", ["y", "Yes "])
 def test_agreeing_is_typed(typed: str) -> None:
-    assert Console(ask=lambda _: typed).agrees("Go ahead?")
+    assert Console(prompt=lambda _: typed).confirm("Go ahead?")
 
 
 @pytest.mark.parametrize("typed", ["n", "", "yup"])
 def test_all_else_is_no_agreement(typed: str) -> None:
-    assert not Console(ask=lambda _: typed).agrees("Go ahead?")
+    assert not Console(prompt=lambda _: typed).confirm("Go ahead?")
 
 
 def test_the_end_of_input_is_no_agreement() -> None:
     def ask(_: str) -> str:
         raise EOFError
 
-    assert not Console(ask=ask).agrees("Go ahead?")
+    assert not Console(prompt=ask).confirm("Go ahead?")

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from infra.deploy.deployment import Deploying, Permissions
+from infra.deploy.deployment import Deployment, Overrides
 from infra.errors import InfraError
 from infra.stage import InfraSettings
 from tests.deploy.fakes import BUILD, TRIAL, Aws, FakeCloudFormation, change, event, of_stack
@@ -26,7 +26,7 @@ FAILED_CREATION = [
 ]
 
 
-def failure_of(deploying: Deploying) -> str:
+def failure_of(deploying: Deployment) -> str:
     with pytest.raises(InfraError) as caught:
         deploying.run(BUILD)
     return str(caught.value)
@@ -41,7 +41,7 @@ def test_without_a_terminal_and_without_yes_nothing_is_begun() -> None:
 def test_a_stage_that_names_examples_is_not_deployed() -> None:
     aws = Aws()
     stage = replace(TRIAL, environment={"CHAT_JWKS_URL": "https://id.example.com/keys"})
-    assert "set CHAT_JWKS_URL" in failure_of(Deploying(aws.account, stage, aws.console()))
+    assert "set CHAT_JWKS_URL" in failure_of(Deployment(aws.account, stage, aws.console()))
     assert aws.s3.called == []
 
 
@@ -78,13 +78,13 @@ def test_the_loss_of_a_table_is_refused_however_much_was_agreed_to(lost: dict[st
 
 def test_leave_to_lose_one_table_is_none_to_lose_another() -> None:
     aws = Aws(FakeCloudFormation("UPDATE_COMPLETE", [REPLACED]))
-    assert "Refused" in failure_of(aws.deploying(permissions=Permissions(["ConnectionsTable"])))
+    assert "Refused" in failure_of(aws.deploying(permissions=Overrides(["ConnectionsTable"])))
 
 
 def test_a_table_is_lost_by_leave() -> None:
     happens = [[of_stack("UPDATE_IN_PROGRESS"), of_stack("UPDATE_ROLLBACK_COMPLETE")]]
     aws = Aws(FakeCloudFormation("UPDATE_COMPLETE", [REPLACED], batches=happens))
-    failure_of(aws.deploying(permissions=Permissions(["ConversationsTable"])))
+    failure_of(aws.deploying(permissions=Overrides(["ConversationsTable"])))
     assert "execute" in aws.cloudformation.done
 
 
@@ -221,7 +221,7 @@ def test_a_secret_in_secrets_manager_is_not_made_as_a_parameter() -> None:
     aws = Aws(FakeCloudFormation(None, [ADDED], batches=[FAILED_CREATION]))
     name = "/aws/reference/secretsmanager/chat"
     stage = replace(TRIAL, environment={"CHAT_JWT_SECRET_PARAMETER": name})
-    failure_of(Deploying(aws.account, stage, aws.console()))
+    failure_of(Deployment(aws.account, stage, aws.console()))
     assert aws.ssm.parameters == {}
 
 

@@ -8,7 +8,7 @@ import botocore.exceptions
 import pytest
 
 from infra.deploy.account import this_account
-from infra.deploy.error_messages import explain, explained
+from infra.deploy.error_messages import explain, explaining_errors
 from infra.errors import InfraError
 from tests.deploy.fakes import Aws, FakeS3, refusal
 
@@ -23,7 +23,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def said(error: Exception) -> str:
-    with pytest.raises(InfraError) as caught, explained():
+    with pytest.raises(InfraError) as caught, explaining_errors():
         raise error
     assert caught.value.__cause__ is None and caught.value.__suppress_context__
     return str(caught.value)
@@ -105,6 +105,6 @@ def test_the_sdks_own_errors_are_told_without_values(error: Exception, hint: str
 
 def test_a_bucket_of_somebody_else_is_not_used() -> None:
     aws = Aws(s3=FakeS3({}, owner="999999999999"))
-    with pytest.raises(InfraError, match="s3:ListBucket"), explained():
+    with pytest.raises(InfraError, match="s3:ListBucket"), explaining_errors():
         aws.destroying().run()
     assert aws.s3.operations() == ["HeadBucket"]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from infra.deploy.console import Console
-from infra.deploy.smoke import Place, SmokeCheck
+from infra.deploy.smoke import Endpoint, SmokeCheck
 from infra.errors import InfraError
 
 GOOD: dict[str, tuple[int, Any]] = {
@@ -24,7 +24,7 @@ GOOD: dict[str, tuple[int, Any]] = {
 
 
 @contextmanager
-def a_stage(answers: dict[str, tuple[int, Any]]) -> Iterator[Place]:
+def a_stage(answers: dict[str, tuple[int, Any]]) -> Iterator[Endpoint]:
     """Answers by path; a handshake is refused with the status of `/socket`."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -48,7 +48,7 @@ def a_stage(answers: dict[str, tuple[int, Any]]) -> Iterator[Place]:
         thread.start()
         try:
             port = server.server_address[1]
-            yield Place(f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/socket", "2")
+            yield Endpoint(f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/socket", "2")
         finally:
             server.shutdown()
             thread.join()
@@ -56,7 +56,7 @@ def a_stage(answers: dict[str, tuple[int, Any]]) -> Iterator[Place]:
 
 def run(answers: dict[str, tuple[int, Any]], said: list[str] | None = None, **more: Any) -> None:
     heard: list[str] = [] if said is None else said
-    console = Console(say=heard.append)
+    console = Console(write=heard.append)
     with a_stage(answers) as place:
         SmokeCheck(place, console, **{"patience": 0, **more}).run()
 
@@ -108,4 +108,4 @@ def test_a_stage_that_does_not_answer_at_all_is_told() -> None:
     with a_stage(GOOD) as place:
         pass
     with pytest.raises(InfraError, match="GET /health"):
-        SmokeCheck(place, Console(say=lambda _: None), patience=0).run()
+        SmokeCheck(place, Console(write=lambda _: None), timeout=0).run()

@@ -55,7 +55,7 @@ def prod(shared: Path) -> Json:
         if not known.exists():
             stage = read_stage(ROOT, "prod")
             composed = run_chalice(ROOT, stage, place / "chalice")
-            compose.finish(composed, stage, "1.2.3+test")
+            compose.post_process(composed, stage, "1.2.3+test")
             known.write_text(json.dumps(composed))
     template: Json = json.loads(known.read_text())
     return template

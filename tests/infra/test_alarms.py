@@ -15,7 +15,7 @@ from chalicelib.observability.context import Invocation
 from chalicelib.observability.metrics import NAMESPACE
 from infra.stage import Alarms, Stage
 from infra.template import alarms
-from infra.template.dashboard import MOST_METRICS
+from infra.template.dashboard import MAX_METRICS
 from infra.template.names import FUNCTIONS
 
 Json = dict[str, Any]
@@ -126,5 +126,5 @@ def test_the_dashboard_shows_metrics_of_what_is_there(resources: Json, stage: St
     places = [(each["x"], each["y"]) for each in widgets]
     assert len(set(places)) == len(places)
     metrics = [metric for each in widgets for metric in each["properties"]["metrics"]]
-    assert len(metrics) <= MOST_METRICS
+    assert len(metrics) <= MAX_METRICS
     assert all(metric[2:] == ["Stage", stage.name] for metric in metrics if metric[0] == "Chat")

@@ -75,7 +75,7 @@ def test_a_dependency_cannot_take_the_place_of_our_code(tmp_path: Path) -> None:
 def test_a_tool_that_fails_is_quoted(tmp_path: Path) -> None:
     program = "import sys; print('much\\n' * 50); sys.exit('no such wheel')"
     with pytest.raises(InfraError) as caught:
-        run([sys.executable, "-c", program], what="Installing", cwd=tmp_path)
+        run([sys.executable, "-c", program], description="Installing", cwd=tmp_path)
     lines = str(caught.value).splitlines()
     assert lines[0] == "Installing failed:"
     assert lines[-1] == "    no such wheel"
@@ -90,9 +90,14 @@ def test_a_tool_does_not_see_what_a_person_has_set(tmp_path: Path, monkeypatch: 
         "import os, sys; seen = {'PIP_TARGET', 'AWS_PROFILE', 'CHAT_JWT_SECRET'} & set(os.environ);"
         "sys.exit(str(seen) if seen or os.environ['MORE'] != '1' else 0)"
     )
-    run([sys.executable, "-c", program], what="Looking", cwd=tmp_path, more={"MORE": "1"})
+    run([sys.executable, "-c", program], description="Looking", cwd=tmp_path, variables={"MORE": "1"})
     with pytest.raises(InfraError, match="PIP_TARGET"):
-        run([sys.executable, "-c", program], what="Looking", cwd=tmp_path, more={"MORE": "1", "PIP_TARGET": "/x"})
+        run(
+            [sys.executable, "-c", program],
+            description="Looking",
+            cwd=tmp_path,
+            variables={"MORE": "1", "PIP_TARGET": "/x"},
+        )
 
 
 def test_an_unknown_stage_ends_the_command_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from infra.errors import InfraError
 from infra.runtime import this_runtime
-from infra.stage import SET_BY_THE_TEMPLATE, Stage, read_stage
+from infra.stage import TEMPLATE_VARIABLES, Stage, read_stage
 
 Json = dict[str, Any]
 SIGN_IN = {"CHAT_JWKS_URL": "https://id.test/keys"}
@@ -57,7 +57,7 @@ def test_a_secret_in_the_configuration_is_refused(project: Path) -> None:
     assert "x" * 40 not in said
 
 
-@pytest.mark.parametrize("name", SET_BY_THE_TEMPLATE)
+@pytest.mark.parametrize("name", TEMPLATE_VARIABLES)
 def test_what_the_template_sets_is_refused(name: str, project: Path) -> None:
     assert f"hold {name}, which the template sets" in complaint(
         project, environment_variables={**SIGN_IN, name: "x"}
@@ -114,10 +114,10 @@ def test_a_stage_has_a_name_for_its_urls(name: str | None, project: Path) -> Non
 
 def test_settings_that_still_name_an_example_are_told(project: Path) -> None:
     example = {"CHAT_JWKS_URL": "https://id.example.com/keys", "CHAT_JWT_AUDIENCE": "chat"}
-    assert stage(project, environment_variables=example).unfinished() == ["CHAT_JWKS_URL"]
+    assert stage(project, environment_variables=example).placeholder_settings() == ["CHAT_JWKS_URL"]
     origins = {"allowed_origins": ["https://a.test", "https://chat.example.org"]}
-    assert stage(project, infra=origins).unfinished() == ["infra.allowed_origins"]
-    assert stage(project).unfinished() == []
+    assert stage(project, infra=origins).placeholder_settings() == ["infra.allowed_origins"]
+    assert stage(project).placeholder_settings() == []
 
 
 def test_the_runtime_is_that_of_the_interpreter_which_compiles() -> None:

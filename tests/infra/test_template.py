@@ -13,7 +13,7 @@ import app
 from infra.errors import InfraError
 from infra.runtime import this_runtime
 from infra.stage import Stage
-from infra.template.compose import joined
+from infra.template.compose import merge_fragments
 from infra.template.names import FUNCTIONS
 from tests.infra.checkouts import ROOT
 
@@ -309,6 +309,6 @@ def test_no_secret_is_in_the_template(template: Json) -> None:
 
 
 def test_two_modules_cannot_set_the_same_property_unseen() -> None:
-    assert joined([{"a": {"b": 1}}, {"a": {"c": 2}}]) == {"a": {"b": 1, "c": 2}}
+    assert merge_fragments([{"a": {"b": 1}}, {"a": {"c": 2}}]) == {"a": {"b": 1, "c": 2}}
     with pytest.raises(InfraError, match=r"two modules of infra/template set a\.b"):
-        joined([{"a": {"b": 1}}, {"a": {"b": 2}}])
+        merge_fragments([{"a": {"b": 1}}, {"a": {"b": 2}}])

@@ -28,10 +28,10 @@ import boto3
 from infra.deploy.account import Account
 from infra.deploy.artefacts import Build
 from infra.deploy.console import Console
-from infra.deploy.deployment import Deployed, Deploying
+from infra.deploy.deployment import DeployedStage, Deployment
 from infra.deploy.secret import secret_of
 from infra.deploy.stack import Stack
-from infra.deploy.teardown import Destroying
+from infra.deploy.teardown import Teardown
 from infra.stage import Stage as Settings
 from infra.stage import read_stage
 from local.tokens import mint
@@ -106,14 +106,14 @@ class MiniStack:
         """A client of any service."""
         return _client(service, self.url)
 
-    def deploy(self, build: Build, settings: Settings, console: Console) -> Deployed:
+    def deploy(self, build: Build, settings: Settings, console: Console) -> DeployedStage:
         """Deploy a build as it would be to AWS."""
         account = self.account()
-        deploying = Deploying(
+        deploying = Deployment(
             account,
             settings,
             console,
-            patience=PATIENCE,
+            smoke_timeout=PATIENCE,
             stack=_stack(account, settings, console),
         )
         return deploying.run(build)
@@ -121,7 +121,7 @@ class MiniStack:
     def destroy(self, settings: Settings, console: Console) -> list[Json]:
         """Destroy a stage as on AWS; what stays on purpose."""
         account = self.account()
-        return Destroying(account, settings, console, stack=_stack(account, settings, console)).run()
+        return Teardown(account, settings, console, stack=_stack(account, settings, console)).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,14 +172,14 @@ def start(place: Path, build: Build) -> Running:
     ministack = start_ministack(place)
     said: list[str] = []
     try:
-        deployed = ministack.deploy(build, settings, Console(say=said.append, yes=True))
+        deployed = ministack.deploy(build, settings, Console(write=said.append, yes=True))
     except BaseException:
         ministack.stop()
         raise
     return Running(ministack, stage_of(ministack, settings, deployed), said)
 
 
-def stage_of(ministack: MiniStack, settings: Settings, deployed: Deployed) -> Stage:
+def stage_of(ministack: MiniStack, settings: Settings, deployed: DeployedStage) -> Stage:
     """A deployed stage as the end-to-end tests use it."""
     parameter = secret_of(ministack.account(), settings)
     assert parameter is not None
