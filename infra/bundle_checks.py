@@ -1,4 +1,4 @@
-"""What may be in a bundle: runtime code only, bytecode that fits, libraries that load, and not too much of it."""
+"""Checks of a bundle: only runtime files, matching bytecode, loadable libraries, and limited size."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from infra.sources import DATA_FILES
 
 MAX_ZIPPED = 12 * 1024 * 1024
 MAX_UNZIPPED = 250 * 1024 * 1024
-"""Lambda's own limit (Lambda developer guide, "Lambda quotas")."""
+"""Lambda's limit (Lambda Developer Guide, "Lambda quotas")."""
 REQUIRED = {"app.py", "chalicelib", "chalice"}
-# boto3 is the runtime's; the others are tools that would come in by a careless dependency.
+# The runtime provides boto3; the others are tools that a careless dependency could add.
 _FORBIDDEN = {
     "boto3",
     "botocore",
@@ -33,11 +33,11 @@ _FORBIDDEN = {
 _TEST_DIRECTORIES = {"test", "tests", "testing"}
 _ALLOWED_SUFFIXES = {".py", ".pyc", ".so"}
 _UNCHECKED_HASH_FLAG = 0b01
-"""PEP 552: the flags of bytecode that goes by a hash, which nobody checks."""
+"""PEP 552: the flags of hash-based bytecode that is not validated."""
 
 
 def check(path: Path, runtime: Runtime) -> None:
-    """Raises InfraError that lists all that is wrong with the bundle at `path`."""
+    """Raise InfraError with all problems of the bundle at `path`."""
     with zipfile.ZipFile(path) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     problems = [
@@ -48,28 +48,28 @@ def check(path: Path, runtime: Runtime) -> None:
     ]
     if problems:
         raise InfraError(
-            "\n".join(["the bundle is not fit to be deployed:", *(f"    {each}" for each in problems)])
+            "\n".join(["the bundle cannot be deployed:", *(f"    {problem}" for problem in problems)])
         )
 
 
 def _check_names(files: Iterable[str]) -> Iterable[str]:
     files = list(files)
     missing = (REQUIRED - {name.partition("/")[0] for name in files}) | (DATA_FILES - set(files))
-    yield from (f"{each} is missing" for each in sorted(missing))
+    yield from (f"{name} is missing" for name in sorted(missing))
     for name in files:
         path = PurePosixPath(name)
-        # numpy.testing and the like are code; a directory of tests below chalicelib would be ours.
+        # Modules like numpy.testing are code; a directory of tests below chalicelib would be the project's own.
         if path.parts[0] in _FORBIDDEN or _TEST_DIRECTORIES & set(path.parts[:-1]):
-            yield f"{name} has no place in a function"
+            yield f"{name} does not belong in a function"
         elif path.parts[0].endswith(".dist-info"):
             if path.parts[1] not in ("METADATA", "licenses"):
-                yield f"{name} is of no use to a function"
+                yield f"{name} is not used by a function"
         elif path.suffix not in _ALLOWED_SUFFIXES and name not in DATA_FILES:
-            yield f"{name} is of a kind nobody has thought of: say in infra/bundle.py whether it is needed"
+            yield f"{name} has an unknown file type: if it is needed, allow it in infra/bundle_checks.py"
 
 
 def _check_bytecode(files: dict[str, bytes], runtime: Runtime) -> Iterable[str]:
-    """Bytecode is a magic number, flags and a hash of the source, 16 bytes, before the code (PEP 552)."""
+    """Check that bytecode has the expected header: magic number, flags and source hash, 16 bytes (PEP 552)."""
     expected = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH_FLAG.to_bytes(4, "little")
     compiled = {name for name in files if name.endswith(".pyc")}
     for name, source in files.items():
@@ -82,12 +82,12 @@ def _check_bytecode(files: dict[str, bytes], runtime: Runtime) -> Iterable[str]:
             continue
         compiled.discard(cached)
         if files[cached][:16] != expected + importlib.util.source_hash(source):
-            yield f"{cached} is not what {name} compiles to under Python {runtime.python}"
-    yield from (f"{name} is the bytecode of nothing" for name in sorted(compiled))
+            yield f"{cached} is not the bytecode of {name} for Python {runtime.python}"
+    yield from (f"{name} is bytecode without a source" for name in sorted(compiled))
 
 
 def _check_sizes(zipped: int, unzipped: int) -> Iterable[str]:
     if zipped > MAX_ZIPPED:
-        yield f"it has {zipped / 1e6:.2f} MB, {MAX_ZIPPED / 1e6:.2f} are allowed: what came in?"
+        yield f"the zip has {zipped / 1e6:.2f} MB, over the limit of {MAX_ZIPPED / 1e6:.2f}: look for new files"
     if unzipped > MAX_UNZIPPED:
-        yield f"unpacked it has {unzipped / 1e6:.0f} MB, Lambda takes {MAX_UNZIPPED / 1e6:.0f}"
+        yield f"unpacked it has {unzipped / 1e6:.0f} MB; Lambda's limit is {MAX_UNZIPPED / 1e6:.0f}"

@@ -1,7 +1,7 @@
-"""Chalice's part, in a process of its own, as it imports `app.py`: checks the configuration and packages the app.
+"""Run Chalice in a subprocess, because it imports `app.py`: validate the configuration and package the app.
 
-Called as `python -m infra.chalice_subprocess PROJECT STAGE OUT MERGE`; leaves `deployment.zip` and `sam.json` in
-OUT. `chalice package` alone would skip the checks that `chalice deploy` makes.
+Called as `python -m infra.chalice_subprocess PROJECT STAGE OUT MERGE`; writes `deployment.zip` and `sam.json` to
+OUT. `chalice package` alone skips the validation of `chalice deploy`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from chalice.deploy.validate import validate_configuration
 
 
 def package(project: str, stage: str, out: str, merge_template: str) -> None:
-    """What `chalice package --stage STAGE --merge-template MERGE OUT` does, after Chalice's own checks."""
+    """Validate, then do the same as `chalice package --stage STAGE --merge-template MERGE OUT`."""
     factory = CLIFactory(project)
     config = factory.create_config_obj(stage)
     validate_configuration(config)

@@ -1,4 +1,4 @@
-"""What the commands `deploy`, `destroy` and `token` of `python -m infra` do."""
+"""The commands `deploy`, `destroy` and `token` of `python -m infra`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from infra.stage import read_stage
 
 
 def deploy(root: Path, options: argparse.Namespace) -> None:
-    """Build and deploy. Raises InfraError."""
+    """Build and deploy a stage. Raises InfraError."""
     console = Console.for_terminal(yes=options.yes)
     console.require_confirmation("Deploying")
     stage = read_stage(root, options.stage)
     account = this_account(options.region)
-    console.write(f"Stage {stage.name} as {stage.full_name} into {account}")
+    console.write(f"Deploying stage {stage.name} as {stage.full_name} to {account}")
     directory = options.package or root / "build" / stage.name
     if options.package is None:
         built = package(root, stage.name, directory)
@@ -32,16 +32,16 @@ def deploy(root: Path, options: argparse.Namespace) -> None:
     with explaining_errors():
         Deployment(account, stage, console, overrides=Overrides(options.lose_table)).run(build)
     if stage.secret_parameter is not None:
-        console.write(f"For a token: .venv/bin/python -m infra token alice --name Alice --stage {stage.name}")
+        console.write(f"To get a token: .venv/bin/python -m infra token alice --name Alice --stage {stage.name}")
 
 
 def destroy(root: Path, options: argparse.Namespace) -> None:
-    """Remove. Raises InfraError."""
+    """Remove a stage. Raises InfraError."""
     console = Console.for_terminal(yes=options.yes)
     console.require_confirmation("Destroying")
     stage = read_stage(root, options.stage)
     account = this_account(options.region)
-    console.write(f"Stage {stage.name}, {stage.full_name}, out of {account}")
+    console.write(f"Removing stage {stage.name}, {stage.full_name}, from {account}")
     with explaining_errors():
         Teardown(account, stage, console).run()
 

@@ -1,4 +1,4 @@
-"""Deploying a stage: from a build to URLs that answer."""
+"""Deployment of a stage: from a build to working URLs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SMOKE_TOKEN_SECONDS = 600
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What the person allows beyond the ordinary."""
+    """Overrides of safety checks."""
 
     lose_tables: Collection[str] = ()
     """Logical ids of tables that may be replaced or removed."""
@@ -36,16 +36,16 @@ NO_OVERRIDES = Overrides()
 
 @dataclass(frozen=True, slots=True)
 class DeployedStage:
-    """A stage that stands."""
+    """A deployed stage."""
 
     http_url: str
     socket_url: str
     changed: bool
-    """Whether there was anything to do."""
+    """Whether the deployment changed anything."""
 
 
 class Deployment:
-    """One deployment of a stage into an account."""
+    """One deployment of a stage to an account."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Deployment:
         smoke_timeout: float = TIMEOUT,
         stack: Stack | None = None,
     ) -> None:
-        """`stack` is given by tests; `patience` is the smoke check's."""
+        """`smoke_timeout` is the timeout of the smoke check in seconds; tests pass `stack`."""
         self._account = account
         self._stage = stage
         self._console = console
@@ -67,14 +67,14 @@ class Deployment:
         self._secret = secret_of(account, stage)
 
     def run(self, build: Build) -> DeployedStage:
-        """Deploy a build. Raises InfraError: what went wrong, and what to do next."""
+        """Deploy a build. Raises InfraError with the cause and the next steps."""
         self._console.require_confirmation("Deploying")
         self._require_complete_settings()
         create = self._prepare_stack()
         url = Artefacts(self._account, self._stage, self._console).upload(build)
         change_set = self._stack.create_change_set(url, self._parameters(protected=not create), create=create)
         if change_set is None:
-            self._console.write("Nothing to change: the stack is as the template wants it")
+            self._console.write("No changes: the stack matches the template")
             self._ensure_secret()
         else:
             self._apply(change_set, create=create)
@@ -87,14 +87,15 @@ class Deployment:
     def _require_complete_settings(self) -> None:
         if placeholders := self._stage.placeholder_settings():
             raise InfraError(
-                f"Stage {self._stage.name} names examples: set {', '.join(placeholders)} in .chalice/config.json"
+                f"Stage {self._stage.name} has example values: set {', '.join(placeholders)}"
+                " in .chalice/config.json"
             )
 
     def _prepare_stack(self) -> bool:
-        """Look at the stack as it is, and clear away what a failed creation left; whether it has to be created."""
+        """Check the stack's state, delete a failed creation, and return whether the stack must be created."""
         status = self._stack.status()
         if status in FAILED_CREATION:
-            self._console.write(f"The stack {self._stack.name} was not created last time ({status}): deleting it")
+            self._console.write(f"Stack {self._stack.name} could not be created last time ({status}): deleting it")
             final_status, events = self._stack.delete()
             if final_status != "DELETE_COMPLETE":
                 raise InfraError(
@@ -107,25 +108,25 @@ class Deployment:
     def _apply(self, change_set: ChangeSet, *, create: bool) -> None:
         changes = change_set.changes
         verb = "Creating" if create else "Updating"
-        self._console.write(f"{verb} the stack {self._stack.name} would change this:")
+        self._console.write(f"{verb} the stack {self._stack.name} makes these changes:")
         for line in [*format_changes(changes), *warnings(changes)]:
             self._console.write(line)
         if unapproved := self._unapproved_losses(changes):
             self._stack.delete_change_set(change_set, created=create)
-            options = " ".join(f"--lose-table {each}" for each in unapproved)
+            options = " ".join(f"--lose-table {logical_id}" for logical_id in unapproved)
             raise InfraError(
-                f"Refused: {', '.join(unapproved)} would be replaced or removed, and with it the data."
-                f" Undo the change, or, if that is what you want, say so: {options}"
+                f"Refused: {', '.join(unapproved)} would be replaced or removed, with all data."
+                f" Undo the change, or, if it is intended, add {options}"
             )
-        if not self._console.confirm("Go ahead? [y/N]"):
+        if not self._console.confirm("Continue? [y/N]"):
             self._stack.delete_change_set(change_set, created=create)
-            raise InfraError("Nothing was changed")
+            raise InfraError("No changes were made")
         self._ensure_secret()
         self._execute(change_set)
 
     def _protect(self, url: str) -> None:
-        """Protect tables that were just made: not before, as CloudFormation could not have deleted them again."""
-        self._console.write("Protecting the tables against deletion")
+        """Protect new tables now: during the creation, protection would prevent a rollback."""
+        self._console.write("Turning on deletion protection of the tables")
         change_set = self._stack.create_change_set(url, self._parameters(protected=True), create=False)
         if change_set is not None:
             self._execute(change_set)
@@ -139,13 +140,13 @@ class Deployment:
             raise InfraError(self._failure(status, events))
 
     def _unapproved_losses(self, changes: Sequence[Change]) -> list[str]:
-        lost = [each.logical_id for each in changes if each.loses_a_table]
-        return [each for each in lost if each not in self._overrides.lose_tables]
+        lost = [change.logical_id for change in changes if change.loses_a_table]
+        return [logical_id for logical_id in lost if logical_id not in self._overrides.lose_tables]
 
     def _ensure_secret(self) -> None:
         secret: SecretParameter | None = self._secret
         if secret is not None and secret.create_if_missing():
-            self._console.write(f"Made the parameter {secret.name} with a random secret for this stage's tokens")
+            self._console.write(f"Created parameter {secret.name} with a random secret for this stage's tokens")
 
     def _failure(self, status: str, events: Sequence[StackEvent]) -> str:
         head = f"The stack {self._stack.name} ended in {status}"

@@ -1,6 +1,6 @@
-"""What AWS and its SDK refuse, said to a person: what was wrong, and what to do.
+"""Error messages for errors of AWS and its SDK: the cause, and how to fix it.
 
-Texts of AWS are repeated only where they hold no value of ours: a request that carries a secret must not show it.
+AWS's own message is only included if it contains no request values: a request with a secret must not be shown.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _UNSIGNED = {"SignatureDoesNotMatch", "InvalidSignatureException", "RequestTimeT
 _THROTTLED = {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
 # "… is not authorized to perform: s3:CreateBucket on resource: arn:… because …"
 _ACTION = re.compile(r"not authorized to perform:? \[?([A-Za-z0-9-]+:[A-Za-z0-9]+)")
-# IAM's name of an action where it differs from the operation's.
+# IAM actions whose names differ from those of the operations.
 _ACTIONS = {
     "HeadBucket": "s3:ListBucket",
     "HeadObject": "s3:GetObject",
@@ -46,20 +46,20 @@ _ACTIONS = {
 
 @contextmanager
 def explaining_errors() -> Iterator[None]:
-    """Turn what the SDK raises into InfraError, without a chain that could show a request."""
+    """Translate the SDK's exceptions into InfraError, without a chain that could show a request."""
     try:
         yield
     except ClientError as error:
         raise InfraError(explain(error)) from None
     except (NoCredentialsError, PartialCredentialsError):
         raise InfraError(
-            "There are no AWS credentials. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY;"
-            " aws configure makes a profile"
+            "No AWS credentials were found. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY;"
+            " aws configure creates a profile"
         ) from None
     except (SSOError, CredentialRetrievalError):
-        raise InfraError("The AWS credentials cannot be had: sign in again (aws sso login)") from None
+        raise InfraError("The AWS credentials could not be retrieved: sign in again (aws sso login)") from None
     except (ProfileNotFound, ConfigNotFound, NoRegionError, InvalidRegionError) as error:
-        raise InfraError(f"The AWS settings do not hold together: {error}") from None
+        raise InfraError(f"The AWS configuration is invalid: {error}") from None
     except (EndpointConnectionError, HTTPClientError) as error:
         raise InfraError(f"AWS cannot be reached: {error}") from None
     except BotoCoreError as error:
@@ -67,29 +67,29 @@ def explaining_errors() -> Iterator[None]:
 
 
 def code_of(error: ClientError) -> str:
-    """The error code, such as `AccessDenied`."""
+    """Return the error code, such as `AccessDenied`."""
     return str(error.response.get("Error", {}).get("Code", "unknown"))
 
 
 def message_of(error: ClientError) -> str:
-    """What AWS says to it."""
+    """Return AWS's message."""
     return str(error.response.get("Error", {}).get("Message", ""))
 
 
 def explain(error: ClientError) -> str:
-    """A refusal of AWS in sentences."""
+    """Return a message for an error response of AWS."""
     code, message = code_of(error), message_of(error)
     if code in _DENIED:
-        return f"AWS does not allow this: {_denied_action(error)}. infra/deployer-policy.json lists what is needed"
+        return f"Permission denied: {_denied_action(error)}. infra/deployer-policy.json lists what is required"
     if code in _EXPIRED:
         return "The AWS credentials have expired: get new ones (aws sso login) and try again"
     if code in _UNKNOWN:
         return "AWS does not know these credentials: check AWS_PROFILE or AWS_ACCESS_KEY_ID"
     if code in _UNSIGNED:
-        return "AWS does not accept the signature: check the secret key, and this machine's clock"
+        return "AWS rejected the signature: check the secret key and this machine's clock"
     if code in _THROTTLED:
-        return f"AWS is still refusing {error.operation_name} as too frequent after several tries: try again later"
-    return f"AWS refused {error.operation_name}: {message or code}"
+        return f"AWS still throttles {error.operation_name} after several retries: try again later"
+    return f"AWS rejected {error.operation_name}: {message or code}"
 
 
 def _denied_action(error: ClientError) -> str:

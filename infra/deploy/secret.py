@@ -1,4 +1,4 @@
-"""The secret of HS256 tokens that a stage for a trial has: made once, never shown, removed with the stage."""
+"""The secret of a trial stage's HS256 tokens: created once, never shown, deleted with the stage."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from infra.stage import Stage
 
 _BYTES = 48
 _OWNER_TAG = "made-by-deploying"
-# Names that SSM passes on to Secrets Manager, where the secret then has to be made.
+# Parameters that SSM forwards to Secrets Manager, where the secret must be created.
 _SECRETS_MANAGER_PREFIX = "/aws/reference/"
 
 
 class SecretParameter:
-    """The SSM parameter that a stage names in its settings."""
+    """The SSM parameter that a stage's settings name."""
 
     def __init__(self, account: Account, stage: Stage, name: str) -> None:
         self._ssm = account.ssm
@@ -26,7 +26,7 @@ class SecretParameter:
         self.name = name
 
     def create_if_missing(self) -> bool:
-        """Make it with a random secret, unless there is one already; whether it was made."""
+        """Create it with a random secret unless it exists; return whether it was created."""
         if self.name.startswith(_SECRETS_MANAGER_PREFIX) or self._exists():
             return False
         try:
@@ -44,31 +44,31 @@ class SecretParameter:
         return True
 
     def was_created_by_deploy(self) -> bool:
-        """Whether it is there, and was made by a deployment of this stage and not by hand."""
+        """Return whether it exists and was created by a deployment of this stage, not manually."""
         if self.name.startswith(_SECRETS_MANAGER_PREFIX) or not self._exists():
             return False
         response = self._ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=self.name)
         return {"Key": _OWNER_TAG, "Value": self._stage.full_name} in response["TagList"]
 
     def delete(self) -> None:
-        """Delete it."""
+        """Delete the parameter."""
         self._ssm.delete_parameter(Name=self.name)
 
     def read(self) -> str:
-        """The secret. Raises InfraError if there is none."""
+        """Return the secret. Raises InfraError if the parameter does not exist."""
         try:
             response = self._ssm.get_parameter(Name=self.name, WithDecryption=True)
         except ClientError as error:
             if code_of(error) != "ParameterNotFound":
                 raise
             raise InfraError(
-                f"There is no parameter {self.name}: make deploy STAGE={self._stage.name} makes it"
+                f"There is no parameter {self.name}: run make deploy STAGE={self._stage.name} to create it"
             ) from None
         return str(response["Parameter"]["Value"])
 
     def _exists(self) -> bool:
         try:
-            self._ssm.get_parameter(Name=self.name)  # as it is stored: encrypted
+            self._ssm.get_parameter(Name=self.name)  # not decrypted
         except ClientError as error:
             if code_of(error) != "ParameterNotFound":
                 raise
@@ -77,6 +77,6 @@ class SecretParameter:
 
 
 def secret_of(account: Account, stage: Stage) -> SecretParameter | None:
-    """The stage's secret, if it takes HS256 tokens."""
+    """Return the stage's secret parameter, if it accepts HS256 tokens."""
     name = stage.secret_parameter
     return None if name is None else SecretParameter(account, stage, name)

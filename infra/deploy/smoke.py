@@ -1,6 +1,6 @@
-"""Whether a stage that was just deployed works: the version, the gateways' refusals, and a message sent and heard.
+"""Smoke check of a deployed stage: its version, the gateways' rejections, and a message that is sent and received.
 
-Each check waits a while for its answer: what was changed reaches all of API Gateway within seconds, not at once.
+Each check is repeated for a while: changes reach all of API Gateway within seconds, not immediately.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from infra.deploy.console import Console
 from infra.errors import InfraError
 
 TIMEOUT = 90.0
-"""Seconds that a check is repeated before it counts as failed."""
+"""Seconds for which a check is repeated."""
 RETRY_INTERVAL = 2.0
-"""Seconds between two tries."""
+"""Seconds between two attempts."""
 _RESPONSE_TIMEOUT = 30.0
-"""For one request: a cold start may be part of it."""
+"""Timeout of one request in seconds; it may include a cold start."""
 
 Token = Callable[[str], str]
-"""A maker of tokens for participants."""
+"""Makes a token for a participant id."""
 
 
 class _CheckFailed(Exception):
-    """A check did not find what it should; the text says what it found. It is repeated for a while."""
+    """A check failed; the text is what it found. The check is repeated for a while."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the stage is, and what it should be."""
+    """The URLs of the stage and its expected version."""
 
     http_url: str
     socket_url: str
@@ -47,7 +47,7 @@ class Endpoint:
 
 
 class SmokeCheck:
-    """The checks, one after the other, each told to the person who waits."""
+    """Runs the checks in sequence and reports each."""
 
     def __init__(
         self,
@@ -58,9 +58,9 @@ class SmokeCheck:
         timeout: float = TIMEOUT,
         retry_interval: float = RETRY_INTERVAL,
     ) -> None:
-        """`token` is there for stages whose tokens we can sign; without it nobody says anything.
+        """`token` is given for stages whose secret is available; without it no message is sent.
 
-        `patience` and `pause` are seconds: how long a check is repeated, and how long it waits in between.
+        `timeout` is for how long a check is repeated, `retry_interval` the time between attempts, both in seconds.
         """
         self._endpoint = endpoint
         self._console = console
@@ -69,21 +69,24 @@ class SmokeCheck:
         self._retry_interval = retry_interval
 
     def run(self) -> None:
-        """Raises InfraError for the first check that fails."""
+        """Run all checks. Raises InfraError for the first that fails."""
         self._console.write("Smoke check")
-        self._repeat("GET /health is 200 and says this version", self._health)
+        self._repeat("GET /health is 200 and returns this version", self._health)
         self._repeat(
-            "an unknown path is 404 in our shape", lambda: self._expect_error("/nowhere", 404, "NOT_FOUND")
+            "an unknown path is 404 in the error format", lambda: self._expect_error("/nowhere", 404, "NOT_FOUND")
         )
         self._repeat(
-            "no token is 401 in our shape", lambda: self._expect_error("/conversations", 401, "UNAUTHORIZED")
+            "a request without a token is 401 in the error format",
+            lambda: self._expect_error("/conversations", 401, "UNAUTHORIZED"),
         )
-        self._repeat("a socket without a token is refused with 401", self._handshake)
+        self._repeat("a WebSocket without a token is rejected with 401", self._handshake)
         if self._token is None:
-            self._console.write("  --  no message is sent: only your identity provider can sign a token")
+            self._console.write("  --  no message is sent: only the identity provider can sign tokens")
         else:
             token = self._token
-            self._repeat("a message is sent, acknowledged, heard and deleted", lambda: self._conversation(token))
+            self._repeat(
+                "a message is sent, acknowledged, received and deleted", lambda: self._conversation(token)
+            )
 
     def _repeat(self, description: str, check: Callable[[], None]) -> None:
         deadline = time.monotonic() + self._timeout
@@ -95,7 +98,7 @@ class SmokeCheck:
                     self._console.write(f"  !!  {description}")
                     raise InfraError(
                         f"The stage is deployed, but the smoke check failed: {description}: {problem}."
-                        " The logs of its functions say more (docs/operations.md)"
+                        " See the logs of its functions (docs/operations.md)"
                     ) from None
                 time.sleep(self._retry_interval)
             else:
@@ -108,7 +111,7 @@ class SmokeCheck:
         status, body = self._http("GET", "/health")
         version = body.get("version") if isinstance(body, dict) else None
         if status != HTTPStatus.OK or version != self._endpoint.version:
-            raise _CheckFailed(f"{status}, version {version}, not {self._endpoint.version}")
+            raise _CheckFailed(f"{status}, version {version} instead of {self._endpoint.version}")
 
     def _expect_error(self, path: str, status: int, code: str) -> None:
         actual_status, body = self._http("GET", path)
@@ -125,7 +128,7 @@ class SmokeCheck:
             if refused.response.status_code != HTTPStatus.UNAUTHORIZED:
                 raise _CheckFailed(f"{refused.response.status_code}, not 401") from None
         else:
-            raise _CheckFailed("it was let in")
+            raise _CheckFailed("the connection was accepted")
 
     def _conversation(self, token: Token) -> None:
         participant_id = f"smoke-{uuid.uuid4().hex}"
@@ -157,7 +160,7 @@ class SmokeCheck:
                 frame = _wait_for_frame(socket, lambda frame: _concerns(frame, client_message_id))
                 expected.discard(frame["type"])
 
-    # ---- talking ---------------------------------------------------------------------------------------
+    # ---- transport -------------------------------------------------------------------------------------
 
     def _connect(self, header: dict[str, str] | None = None) -> AbstractContextManager[ClientConnection]:
         return connect(
@@ -195,10 +198,10 @@ def _frames(socket: ClientConnection) -> Iterator[dict[str, Any]]:
 def _wait_for_frame(socket: ClientConnection, matches: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     for frame in _frames(socket):
         if frame.get("type") == "error":
-            raise _CheckFailed(f"the socket answers {frame.get('code')}")
+            raise _CheckFailed(f"the server sent error {frame.get('code')}")
         if matches(frame):
             return frame
-    raise AssertionError  # frames end by TimeoutError only
+    raise AssertionError  # _frames only ends with TimeoutError
 
 
 def _concerns(frame: dict[str, Any], client_message_id: str) -> bool:

@@ -1,4 +1,4 @@
-"""One CloudFormation stack: what state it is in, what a template would change, and following what it does."""
+"""One CloudFormation stack: its state, change sets, and the progress of operations."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from infra.errors import InfraError
 from infra.template.names import Json
 
 POLL_INTERVAL = 2.0
-"""Seconds between two looks at what CloudFormation does."""
+"""Seconds between two polls of CloudFormation."""
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
-# CloudFormation's two sentences for a change set that is empty.
+# CloudFormation's two reasons for an empty change set.
 _NO_CHANGES = ("The submitted information didn't contain changes", "No updates are to be performed")
 NO_STACK = "NO_STACK"
 NOT_CREATED = {NO_STACK, "REVIEW_IN_PROGRESS"}
-"""States in which there is nothing yet: the stack is still to be created."""
+"""States in which the stack has yet to be created."""
 FAILED_CREATION = {"ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED"}
-"""States of a stack whose creation failed. CloudFormation can only delete it."""
+"""States after a failed creation, in which CloudFormation can only delete the stack."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeSet:
-    """What a template would change, ready to be executed."""
+    """The changes to reach a template, ready for execution."""
 
     id: str
     changes: list[Change]
@@ -55,7 +55,7 @@ class Stack:
         self._sleep = sleep
 
     def describe(self) -> Json | None:
-        """The stack as CloudFormation describes it, None if there is none."""
+        """Return CloudFormation's description of the stack, or None if it does not exist."""
         try:
             (stack,) = self._client.describe_stacks(StackName=self.name)["Stacks"]
         except ClientError as error:
@@ -66,52 +66,52 @@ class Stack:
         return None if described["StackStatus"] == "DELETE_COMPLETE" else described
 
     def status(self) -> str:
-        """Its status, `NO_STACK` if there is none."""
+        """Return the stack's status, `NO_STACK` if it does not exist."""
         stack = self.describe()
         return NO_STACK if stack is None else str(stack["StackStatus"])
 
     def outputs(self) -> dict[str, str]:
-        """Its outputs by name."""
+        """Return the outputs by name."""
         stack = self.describe() or {}
-        return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+        return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
     def resources(self) -> list[Json]:
-        """Its resources, as ListStackResources gives them."""
+        """Return the resources, as in ListStackResources."""
         pages = self._client.get_paginator("list_stack_resources").paginate(StackName=self.name)
-        return [each for page in pages for each in page["StackResourceSummaries"]]
+        return [resource for page in pages for resource in page["StackResourceSummaries"]]
 
     def template(self) -> Json:
-        """The template that it stands by, with SAM translated."""
+        """Return the deployed template, with SAM transformed."""
         body = self._client.get_template(StackName=self.name, TemplateStage="Processed")["TemplateBody"]
         template: Json = body
         return template
 
     def last_failures(self) -> list[StackEvent]:
-        """What is wrong with its resources now."""
+        """Return the current failures of resources."""
         return [
             StackEvent(
                 id="",
-                logical_id=each["LogicalResourceId"],
-                kind=each["ResourceType"],
-                status=each["ResourceStatus"],
-                reason=each.get("ResourceStatusReason") or "",
+                logical_id=resource["LogicalResourceId"],
+                kind=resource["ResourceType"],
+                status=resource["ResourceStatus"],
+                reason=resource.get("ResourceStatusReason") or "",
             )
-            for each in self.resources()
-            if each["ResourceStatus"].endswith("_FAILED")
+            for resource in self.resources()
+            if resource["ResourceStatus"].endswith("_FAILED")
         ]
 
     def in_progress(self) -> list[str]:
-        """The resources that CloudFormation is working on."""
+        """Return the resources that CloudFormation is changing."""
         return [
-            each["LogicalResourceId"]
-            for each in self.resources()
-            if each["ResourceStatus"].endswith("_IN_PROGRESS")
+            resource["LogicalResourceId"]
+            for resource in self.resources()
+            if resource["ResourceStatus"].endswith("_IN_PROGRESS")
         ]
 
     def create_change_set(
         self, template_url: str, parameters: Mapping[str, str], *, create: bool
     ) -> ChangeSet | None:
-        """A change set towards the template; None if there is nothing to do. Raises InfraError."""
+        """Create a change set for the template; return None if there are no changes. Raises InfraError."""
         created = self._client.create_change_set(
             StackName=self.name,
             ChangeSetName=f"deploy-{uuid.uuid4().hex}",
@@ -123,38 +123,38 @@ class Stack:
         identifier: str = created["Id"]
         described = self._wait_for_change_set(identifier)
         if described["Status"] == "FAILED":
-            reason = described.get("StatusReason") or "for no reason that CloudFormation gives"
+            reason = described.get("StatusReason") or "CloudFormation gives no reason"
             self._client.delete_change_set(ChangeSetName=identifier)
             if reason.startswith(_NO_CHANGES):
                 return None
-            raise InfraError(f"CloudFormation cannot work out what to change: {reason}")
+            raise InfraError(f"CloudFormation could not create a change set: {reason}")
         return ChangeSet(identifier, read_changes(self._all_changes(identifier)))
 
     def delete_change_set(self, change_set: ChangeSet, *, created: bool) -> None:
-        """Forget a change set that is not wanted; with it the empty stack that was to hold a first creation."""
+        """Delete a change set that is not executed, and the empty stack of a first creation."""
         self._client.delete_change_set(ChangeSetName=change_set.id)
         if created:
             self._client.delete_stack(StackName=self.name)
 
     def execute(self, change_set: ChangeSet) -> tuple[str, list[StackEvent]]:
-        """Carry it out, telling what happens; the stack's status at the end, and all that happened."""
+        """Execute the change set and report its events; return the final status and all events."""
         return self._follow(lambda: self._client.execute_change_set(ChangeSetName=change_set.id))
 
     def delete(self) -> tuple[str, list[StackEvent]]:
-        """Delete the stack, telling what happens; the status at the end, and all that happened."""
+        """Delete the stack and report the events; return the final status and all events."""
         return self._follow(lambda: self._client.delete_stack(StackName=self.name))
 
     def _follow(self, start: Callable[[], object]) -> tuple[str, list[StackEvent]]:
         described = self.describe()
         if described is None:
-            raise InfraError(f"The stack {self.name} has gone meanwhile: somebody else is deleting it")
-        # By its id: a stack that has been deleted is no longer found by its name.
+            raise InfraError(f"The stack {self.name} no longer exists: another process has deleted it")
+        # By id: a deleted stack is not found by name.
         stack_id = described["StackId"]
         events = StackEvents(self._account, stack_id)
         start()
         seen: list[StackEvent] = []
         status = ""
-        # By its own events: right after the beginning its status is still the one from before.
+        # From the stack's events: its status may still be the previous one right after the start.
         while not status or status.endswith("_IN_PROGRESS"):
             for event in events.poll():
                 self._console.write(event.line())

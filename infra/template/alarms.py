@@ -1,4 +1,4 @@
-"""Alarms: what a person should be told about, and a topic that tells them."""
+"""Alarms, and the topic that they notify."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from infra.stage import Stage
 from infra.template.names import FUNCTIONS, Json, ref
 
 NAMESPACE = "Chat"
-"""Of the metrics that the application writes itself."""
+"""The namespace of the application's own metrics."""
 _PERIOD = 300
 _POST_THRESHOLD = 50
-"""Refused posts in five minutes: each is tried again, but so many mean that something is used up or too slow."""
+"""Rejected posts in five minutes. Each is retried, but so many mean an exhausted quota or slow receivers."""
 
 
 def fragment(stage: Stage) -> Json:
-    """The alarms and their topic."""
+    """Return the alarms and their topic."""
     topic: Json = {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": f"Alarms of {stage.full_name}"}}
     if stage.infra.alarms.email:
         topic["Properties"]["Subscription"] = [{"Protocol": "email", "Endpoint": stage.infra.alarms.email}]
@@ -22,22 +22,22 @@ def fragment(stage: Stage) -> Json:
 
 
 def _function_alarms(stage: Stage) -> Json:
-    """Handlers answer whatever happens: a function that fails ran out of time or memory, or could not start."""
+    """Return the functions' alarms. Handlers catch all exceptions: an error is a timeout or a crash."""
     alarms: Json = {}
     for function in FUNCTIONS:
         metric = {"Namespace": "AWS/Lambda", "Dimensions": _dimensions(FunctionName=ref(function.logical_id))}
         prefix = function.name.capitalize()
         alarms[f"{prefix}ErrorsAlarm"] = _alarm(
-            f"{function.name} failed: out of time or memory, or it could not start; its log says which",
+            f"{function.name} failed: timeout, out of memory, or it could not start; see its log",
             {**metric, "MetricName": "Errors", "Statistic": "Sum", "Threshold": 1},
         )
         alarms[f"{prefix}ThrottlesAlarm"] = _alarm(
-            f"{function.name} was refused by Lambda: the account's concurrency or the function's own is used up",
+            f"{function.name} was throttled: the concurrency limit of the account or the function is exhausted",
             {**metric, "MetricName": "Throttles", "Statistic": "Sum", "Threshold": 1},
         )
         if function.user_facing:
             alarms[f"{prefix}LatencyAlarm"] = _alarm(
-                f"{function.name}: one of a hundred took longer than it may",
+                f"{function.name}: the 99th percentile of the duration exceeds its limit",
                 {**metric, "MetricName": "Duration", **_p99(stage)},
             )
     return alarms
@@ -49,7 +49,7 @@ def _gateway_alarms(stage: Stage) -> Json:
     gateway = "AWS/ApiGateway"
     return {
         "HttpServerErrorsAlarm": _alarm(
-            "HTTP requests were answered with 5xx; the access log says which",
+            "HTTP requests failed with 5xx; see the access log",
             {
                 "Namespace": gateway,
                 "Dimensions": http,
@@ -59,11 +59,11 @@ def _gateway_alarms(stage: Stage) -> Json:
             },
         ),
         "HttpLatencyAlarm": _alarm(
-            "one of a hundred HTTP requests took longer than it may, the gateway's own time included",
+            "the 99th percentile of HTTP latency, including the gateway, exceeds its limit",
             {"Namespace": gateway, "Dimensions": http, "MetricName": "Latency", **_p99(stage)},
         ),
         "SocketExecutionErrorsAlarm": _alarm(
-            "the WebSocket API could not call a function",
+            "the WebSocket API could not invoke a function",
             {
                 "Namespace": gateway,
                 "Dimensions": sockets,
@@ -79,11 +79,11 @@ def _post_alarms(stage: Stage) -> Json:
     metric = {"Namespace": NAMESPACE, "Dimensions": _dimensions(Stage=stage.name), "Statistic": "Sum"}
     return {
         "PostsThrottledAlarm": _alarm(
-            "posts to sockets were refused (429): the account's request rate is used up, or readers are too slow",
+            "posts to connections were throttled (429): request rate exhausted, or slow clients",
             {**metric, "MetricName": "PostsThrottled", "Threshold": _POST_THRESHOLD},
         ),
         "PostsDroppedAlarm": _alarm(
-            "pushes were given up at their deadline; their readers get them by sync",
+            "posts were abandoned at their deadline; the clients fetch the events with sync",
             {**metric, "MetricName": "PostsDropped", "Threshold": _POST_THRESHOLD},
         ),
     }
@@ -94,7 +94,7 @@ def _table_alarms() -> Json:
     for prefix, table in (("Conversations", "ConversationsTable"), ("Connections", "ConnectionsTable")):
         for kind in ("Read", "Write"):
             alarms[f"{prefix}{kind}ThrottlesAlarm"] = _alarm(
-                f"DynamoDB throttled {kind.lower()}s of the {prefix.lower()} table: one conversation is too hot",
+                f"DynamoDB throttled {kind.lower()}s of the {prefix.lower()} table: hot partition",
                 {
                     "Namespace": "AWS/DynamoDB",
                     "Dimensions": _dimensions(TableName=ref(table)),
@@ -113,7 +113,7 @@ def _alarm(description: str, properties: Json) -> Json:
             "AlarmDescription": description,
             "ComparisonOperator": "GreaterThanOrEqualToThreshold",
             "EvaluationPeriods": 1,
-            # No requests, no data: that is not an alarm.
+            # No requests produce no data, which is not an alarm.
             "TreatMissingData": "notBreaching",
             "AlarmActions": [ref("AlarmTopic")],
             "OKActions": [ref("AlarmTopic")],
@@ -124,7 +124,7 @@ def _alarm(description: str, properties: Json) -> Json:
 
 
 def _p99(stage: Stage) -> Json:
-    """Three periods in a row, and none with too few requests to tell: a lone cold start is no alarm."""
+    """Return the properties of a latency alarm: three periods in a row, ignoring those with too few requests."""
     return {
         "ExtendedStatistic": "p99",
         "Threshold": stage.infra.alarms.latency_p99_ms,

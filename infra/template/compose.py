@@ -1,4 +1,4 @@
-"""The template of a stage: one thing to merge into Chalice's, and what merging cannot do."""
+"""Compose the template of a stage: one fragment to merge into Chalice's, and changes after the merge."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from infra.template.names import Json
 
 
 def fragment_to_merge(stage: Stage) -> Json:
-    """All that Chalice is to merge into its template."""
+    """Return everything that Chalice merges into its template."""
     description = {"Description": f"{stage.app}, stage {stage.name}: conversations over HTTP and WebSockets"}
     return merge_fragments(
         [
@@ -30,9 +30,9 @@ def fragment_to_merge(stage: Stage) -> Json:
 
 
 def post_process(template: Json, stage: Stage, version: str) -> None:
-    """What is changed in the merged template: keys that go, lists that grow, and what was not known before.
+    """Change the merged template where merging is insufficient: remove keys, extend lists, add late values.
 
-    `version` is what runs, as `/health` says it.
+    `version` is the deployed version, as in `/health`.
     """
     functions.set_version(template, version)
     socket_api.use_auto_deploy(template)
@@ -42,7 +42,7 @@ def post_process(template: Json, stage: Stage, version: str) -> None:
 
 
 def merge_fragments(fragments: Iterable[Json]) -> Json:
-    """Several fragments as one. Raises InfraError where two say something about the same property."""
+    """Merge several fragments. Raises InfraError if two set the same property."""
     merged: Json = {}
     for fragment in fragments:
         _merge_into(merged, fragment, ())

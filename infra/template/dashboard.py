@@ -1,6 +1,6 @@
-"""One dashboard: is it used, is it well, what does it cost.
+"""One dashboard: usage, health and cost.
 
-At most `MOST_METRICS` metrics, as many as CloudWatch shows for nothing. What an alarm watches need not be here.
+It has at most `MAX_METRICS` metrics, CloudWatch's free limit. Metrics with an alarm may be left out.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ Metric = list[str]
 
 
 def fragment(stage: Stage) -> Json:
-    """The dashboard. Its body is a text in which CloudFormation fills in names."""
-    body = {"widgets": [_positioned(index, each) for index, each in enumerate(_widgets(stage))]}
+    """Return the dashboard. Its body is a JSON string in which CloudFormation replaces references."""
+    body = {"widgets": [_positioned(index, widget) for index, widget in enumerate(_widgets(stage))]}
     return {
         "Resources": {
             "Dashboard": {
@@ -38,7 +38,7 @@ def _widgets(stage: Stage) -> list[Json]:
     dimensions = ["Stage", stage.name]
     return [
         _graph(
-            "Messages: accepted, repeated, queued, refused",
+            "Messages: accepted, duplicate, queued, rejected",
             "Sum",
             _app_metrics(
                 dimensions,
@@ -51,17 +51,19 @@ def _widgets(stage: Stage) -> list[Json]:
             ),
         ),
         _graph(
-            "From a message to its ack and to all readers: p99 in ms", "p99", _app_metrics(dimensions, *_LATENCIES)
+            "From a message to its ack, and to all recipients: p99 in ms",
+            "p99",
+            _app_metrics(dimensions, *_LATENCIES),
         ),
-        _graph("Sockets that a push is for: largest", "Maximum", _app_metrics(dimensions, "FanOutSize")),
+        _graph("Connections per fan-out: maximum", "Maximum", _app_metrics(dimensions, "FanOutSize")),
         _graph(
-            "Sockets: connects, frames in and out",
+            "WebSocket: connects, frames in and out",
             "Sum",
             _metrics(_GATEWAY, ("ConnectCount", "MessageCount"), sockets),
         ),
         _graph("HTTP: requests, 4xx, 5xx", "Sum", _metrics(_GATEWAY, ("Count", "4XXError", "5XXError"), http)),
         _graph(
-            "Posts to sockets: taken, gone, repeated, refused, given up",
+            "Posts to connections: delivered, stale, retried, throttled, abandoned",
             "Sum",
             _app_metrics(
                 dimensions, "PostsDelivered", "PostsGone", "PostsRetried", "PostsThrottled", "PostsDropped"
@@ -74,10 +76,10 @@ def _widgets(stage: Stage) -> list[Json]:
             "Sum",
             [*_function_metrics("Errors"), *_function_metrics("Throttles")],
         ),
-        _graph("Functions at the same time", "Maximum", _function_metrics("ConcurrentExecutions")),
+        _graph("Functions: concurrent executions", "Maximum", _function_metrics("ConcurrentExecutions")),
         _graph("Cold starts", "Sum", _app_metrics(dimensions, "ColdStarts")),
         _graph(
-            "DynamoDB: units",
+            "DynamoDB: capacity units",
             "Sum",
             [
                 metric
@@ -93,8 +95,8 @@ def _widgets(stage: Stage) -> list[Json]:
 
 
 def _function_metrics(metric: str) -> list[Metric]:
-    logical_ids = (each.logical_id for each in FUNCTIONS if each.on_dashboard)
-    return [[_LAMBDA, metric, "FunctionName", f"${{{each}}}"] for each in logical_ids]
+    logical_ids = (function.logical_id for function in FUNCTIONS if function.on_dashboard)
+    return [[_LAMBDA, metric, "FunctionName", f"${{{logical_id}}}"] for logical_id in logical_ids]
 
 
 def _app_metrics(dimensions: Metric, *metrics: str) -> list[Metric]:

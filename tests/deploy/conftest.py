@@ -26,7 +26,7 @@ def build(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Build
 
 @pytest.fixture(scope="session")
 def standing(tmp_path_factory: pytest.TempPathFactory, build: Build) -> Iterator[Running]:
-    """A stage that was deployed from nothing. Tests may change it, and deploy it as it was again."""
+    """A deployed stage. Tests may change it if they redeploy the original build."""
     running = ministack.start(tmp_path_factory.mktemp("standing"), build)
     yield running
     running.stop()
@@ -34,12 +34,12 @@ def standing(tmp_path_factory: pytest.TempPathFactory, build: Build) -> Iterator
 
 @pytest.fixture
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
-    """An account in which there is nothing."""
+    """An empty account."""
     with ministack.start_ministack(tmp_path_factory.mktemp("empty")) as started:
         yield started
 
 
 @pytest.fixture
 def changed(build: Build) -> Callable[[], Build]:
-    """Makes copies of the build, whose templates a test may change."""
+    """Makes copies of the build whose templates a test can change."""
     return lambda: Build(build.bundle, ministack.copied(build.template))

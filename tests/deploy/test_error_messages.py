@@ -1,4 +1,4 @@
-"""What AWS and its SDK refuse, said to a person."""
+"""Error messages for errors of AWS and its SDK."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from infra.deploy.account import this_account
 from infra.deploy.error_messages import explain, explaining_errors
 from infra.errors import InfraError
-from tests.deploy.fakes import Aws, FakeS3, refusal
+from tests.deploy.fakes import Aws, FakeS3, client_error
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
-def said(error: Exception) -> str:
+def message_for(error: Exception) -> str:
     with pytest.raises(InfraError) as caught, explaining_errors():
         raise error
     assert caught.value.__cause__ is None and caught.value.__suppress_context__
@@ -30,26 +30,26 @@ def said(error: Exception) -> str:
 
 
 @pytest.mark.usefixtures("no_settings")
-def test_no_region_says_how_to_name_one() -> None:
-    with pytest.raises(InfraError, match="--region, in AWS_REGION, or in the profile"):
+def test_missing_region_is_reported_with_how_to_set_it() -> None:
+    with pytest.raises(InfraError, match="with --region, with AWS_REGION, or in the profile"):
         this_account()
 
 
 @pytest.mark.usefixtures("no_settings")
-def test_no_credentials_says_how_to_get_some() -> None:
-    with pytest.raises(InfraError, match=r"There are no AWS credentials\. Set AWS_PROFILE"):
+def test_missing_credentials_are_reported_with_how_to_set_them() -> None:
+    with pytest.raises(InfraError, match=r"No AWS credentials were found\. Set AWS_PROFILE"):
         this_account("eu-west-1")
 
 
 @pytest.mark.usefixtures("no_settings")
-def test_a_profile_that_there_is_not_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_PROFILE", "nobody")
-    with pytest.raises(InfraError, match="nobody"):
+def test_unknown_profile_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "unknown")
+    with pytest.raises(InfraError, match="unknown"):
         this_account("eu-west-1")
 
 
 @pytest.mark.usefixtures("no_settings")
-def test_an_endpoint_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_endpoint_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
@@ -58,12 +58,12 @@ def test_an_endpoint_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPat
         this_account("eu-west-1")
 
 
-def test_what_is_not_allowed_is_named_by_its_action_and_resource() -> None:
+def test_denied_call_is_named_by_action_and_resource() -> None:
     message = (
         "User: arn:aws:iam::1:user/ann is not authorized to perform: cloudformation:CreateChangeSet"
         " on resource: arn:aws:cloudformation:eu-west-1:1:stack/chat-dev/* because no policy allows it"
     )
-    text = said(refusal("CreateChangeSet", "AccessDenied", message))
+    text = message_for(client_error("CreateChangeSet", "AccessDenied", message))
     assert "cloudformation:CreateChangeSet on arn:aws:cloudformation:eu-west-1:1:stack/chat-dev/*" in text
     assert "infra/deployer-policy.json" in text
 
@@ -72,8 +72,8 @@ def test_what_is_not_allowed_is_named_by_its_action_and_resource() -> None:
     ("operation", "action"),
     [("HeadBucket", "s3:ListBucket"), ("PutBucketEncryption", "s3:PutEncryptionConfiguration")],
 )
-def test_a_refusal_without_a_word_is_named_by_the_action_that_iam_knows(operation: str, action: str) -> None:
-    assert action in explain(refusal(operation, "403", "Forbidden", 403))
+def test_denial_without_a_message_is_named_by_its_iam_action(operation: str, action: str) -> None:
+    assert action in explain(client_error(operation, "403", "Forbidden", 403))
 
 
 @pytest.mark.parametrize(
@@ -83,28 +83,28 @@ def test_a_refusal_without_a_word_is_named_by_the_action_that_iam_knows(operatio
         ("InvalidClientTokenId", "does not know these credentials"),
         ("SignatureDoesNotMatch", "clock"),
         ("Throttling", "try again later"),
-        ("ValidationError", "AWS refused CreateStack: The name is too long"),
+        ("ValidationError", "AWS rejected CreateStack: The name is too long"),
     ],
 )
-def test_each_refusal_says_what_to_do(code: str, hint: str) -> None:
-    assert hint in explain(refusal("CreateStack", code, "The name is too long"))
+def test_error_message_says_what_to_do(code: str, hint: str) -> None:
+    assert hint in explain(client_error("CreateStack", code, "The name is too long"))
 
 
 @pytest.mark.parametrize(
     ("error", "hint"),
     [
-        (botocore.exceptions.NoCredentialsError(), "no AWS credentials"),
+        (botocore.exceptions.NoCredentialsError(), "No AWS credentials"),
         (botocore.exceptions.UnauthorizedSSOTokenError(), "aws sso login"),
         (botocore.exceptions.ParamValidationError(report="a secret value"), "ParamValidationError"),
     ],
 )
-def test_the_sdks_own_errors_are_told_without_values(error: Exception, hint: str) -> None:
-    text = said(error)
+def test_sdk_errors_are_explained_without_values(error: Exception, hint: str) -> None:
+    text = message_for(error)
     assert hint in text and "a secret value" not in text
 
 
-def test_a_bucket_of_somebody_else_is_not_used() -> None:
+def test_bucket_of_another_account_is_not_used() -> None:
     aws = Aws(s3=FakeS3({}, owner="999999999999"))
     with pytest.raises(InfraError, match="s3:ListBucket"), explaining_errors():
-        aws.destroying().run()
+        aws.teardown().run()
     assert aws.s3.operations() == ["HeadBucket"]

@@ -1,4 +1,4 @@
-"""The list of what MiniStack does not keep names tests that there are, and only those."""
+"""The list of MiniStack's gaps names only existing tests."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.e2e.unkept import UNKEPT, Unkept, unkept
 E2E = Path(__file__).parents[1] / "e2e"
 
 
-@pytest.mark.parametrize("each", UNKEPT, ids=lambda each: each.tests)
-def test_each_entry_is_of_a_test_that_there_is(each: Unkept) -> None:
-    file, name = re.match(r"(\w+)\\\.py::(\w+)", each.tests).groups()  # type: ignore[union-attr]
+@pytest.mark.parametrize("gap", UNKEPT, ids=lambda gap: gap.tests)
+def test_every_listed_gap_names_an_existing_test(gap: Unkept) -> None:
+    file, name = re.match(r"(\w+)\\\.py::(\w+)", gap.tests).groups()  # type: ignore[union-attr]
     assert f"def {name}(" in (E2E / f"{file}.py").read_text()
-    assert each.because.endswith(".")
+    assert gap.because.endswith(".")
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_each_entry_is_of_a_test_that_there_is(each: Unkept) -> None:
         "tests/e2e/test_bad_commands.py::test_a_frame_that_is_not_json_is_refused[ministack-ten thousand levels]",
     ],
 )
-def test_a_listed_test_is_found_by_its_id(nodeid: str) -> None:
+def test_listed_test_is_found_by_its_id(nodeid: str) -> None:
     assert unkept(nodeid) is not None
 
 
@@ -38,5 +38,5 @@ def test_a_listed_test_is_found_by_its_id(nodeid: str) -> None:
         "tests/e2e/test_messages.py::test_whatever[ministack]",
     ],
 )
-def test_all_others_have_to_hold(nodeid: str) -> None:
+def test_unlisted_test_is_not_a_gap(nodeid: str) -> None:
     assert unkept(nodeid) is None

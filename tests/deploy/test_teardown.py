@@ -1,4 +1,4 @@
-"""What destroying a stage says, removes and leaves."""
+"""The output of a teardown, and what it deletes and retains."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from infra.errors import InfraError
-from tests.deploy.fakes import TRIAL, Aws, FakeCloudFormation, FakeS3, FakeSsm, event, of_stack
+from tests.deploy.fakes import TRIAL, Aws, FakeCloudFormation, FakeS3, FakeSsm, event, stack_event
 
 BUCKET = "chat-artefacts-123456789012-eu-west-1-an"
 MADE_BY_US = [{"Key": "made-by-deploying", "Value": "chat-try"}]
-GONE = [of_stack("DELETE_IN_PROGRESS"), of_stack("DELETE_COMPLETE")]
+GONE = [stack_event("DELETE_IN_PROGRESS"), stack_event("DELETE_COMPLETE")]
 
 
 def resource(logical_id: str, kind: str) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def a_stage(*, keep_tables: bool = False, happens: list[dict[str, Any]] = GONE) 
         resource("ConversationsTable", "AWS::DynamoDB::Table"),
         resource("GatewayAccount", "AWS::ApiGateway::Account"),
     ]
-    template: dict[str, Any] = {"Resources": {each["LogicalResourceId"]: {} for each in resources}}
+    template: dict[str, Any] = {"Resources": {item["LogicalResourceId"]: {} for item in resources}}
     template["Resources"]["GatewayAccount"]["DeletionPolicy"] = "Retain"
     if keep_tables:
         template["Resources"]["ConversationsTable"]["DeletionPolicy"] = "Retain"
@@ -36,97 +36,97 @@ def a_stage(*, keep_tables: bool = False, happens: list[dict[str, Any]] = GONE) 
     )
 
 
-def test_everything_goes_but_what_is_kept_on_purpose_and_other_stages() -> None:
+def test_teardown_deletes_all_but_retained_resources_and_other_stages() -> None:
     aws = a_stage()
-    kept = aws.destroying().run()
-    assert [each["LogicalResourceId"] for each in kept] == ["GatewayAccount"]
+    kept = aws.teardown().run()
+    assert [item["LogicalResourceId"] for item in kept] == ["GatewayAccount"]
     assert aws.cloudformation.status == "DELETE_COMPLETE"
     assert aws.s3.objects == {"chat-prod/1.zip": b""}
     assert aws.ssm.parameters == {}
 
 
-def test_what_goes_and_what_stays_is_said_before_it_is_asked_for() -> None:
+def test_deleted_and_retained_resources_are_listed_before_the_confirmation() -> None:
     aws = a_stage()
-    said: list[str] = []
+    lines: list[str] = []
 
     def ask(question: str) -> str:
-        said.extend([*aws.said, question])
+        lines.extend([*aws.output, question])
         return "chat-try"
 
-    aws.destroying(aws.console(yes=False, ask=ask)).run()
-    assert said[:4] == [
-        "The stack chat-try goes, and with it:",
+    aws.teardown(aws.console(yes=False, ask=ask)).run()
+    assert lines[:4] == [
+        "The stack chat-try will be deleted, with:",
         "    1 AWS::DynamoDB::Table",
         "    1 AWS::Lambda::Function",
-        "!!! ConversationsTable (AWS::DynamoDB::Table) the-ConversationsTable: all that is in it will be LOST",
+        "!!! ConversationsTable (AWS::DynamoDB::Table) the-ConversationsTable: all data in it will be LOST",
     ]
-    assert "Then its uploads, and the secret of its tokens" in said
-    assert any(line.startswith("  GatewayAccount (AWS::ApiGateway::Account)") for line in said)
-    assert any(BUCKET in line for line in said)
-    assert said[-1] == "Type chat-try to destroy it: "
+    assert "Then its uploads, and the secret of its tokens" in lines
+    assert any(line.startswith("  GatewayAccount (AWS::ApiGateway::Account)") for line in lines)
+    assert any(BUCKET in line for line in lines)
+    assert lines[-1] == "Type chat-try to destroy it: "
 
 
-def test_tables_of_production_stay_and_are_named() -> None:
+def test_production_tables_are_retained_and_named() -> None:
     aws = a_stage(keep_tables=True)
-    kept = aws.destroying().run()
-    assert [each["LogicalResourceId"] for each in kept] == ["ConversationsTable", "GatewayAccount"]
-    assert not any("LOST" in line for line in aws.said)
-    assert any("the conversations of a production stage outlive it" in line for line in aws.said)
+    kept = aws.teardown().run()
+    assert [item["LogicalResourceId"] for item in kept] == ["ConversationsTable", "GatewayAccount"]
+    assert not any("LOST" in line for line in aws.output)
+    assert any("the conversations of a production stage outlive it" in line for line in aws.output)
 
 
 @pytest.mark.parametrize("answer", ["y", "yes", "", "chat-prod"])
-def test_only_the_name_of_the_stack_destroys_it(answer: str) -> None:
+def test_only_the_name_of_the_stack_confirms(answer: str) -> None:
     aws = a_stage()
     with pytest.raises(InfraError, match="Nothing was destroyed"):
-        aws.destroying(aws.console(yes=False, ask=lambda _: answer)).run()
+        aws.teardown(aws.console(yes=False, ask=lambda _: answer)).run()
     assert aws.cloudformation.done == [] and len(aws.s3.objects or {}) == 3 and aws.ssm.parameters
 
 
-def test_without_a_terminal_and_without_yes_nothing_is_begun() -> None:
+def test_nothing_starts_without_a_terminal_and_without_yes() -> None:
     aws = a_stage()
     with pytest.raises(InfraError, match="no terminal"):
-        aws.destroying(aws.console(yes=False)).run()
-    assert aws.said == []
+        aws.teardown(aws.console(yes=False)).run()
+    assert aws.output == []
 
 
-def test_a_deletion_that_fails_says_why_and_keeps_what_is_needed_to_go_on() -> None:
-    stuck = [event("ConversationsTable", "DELETE_FAILED", "It is protected"), of_stack("DELETE_FAILED")]
+def test_failed_deletion_is_explained_and_keeps_secret_and_uploads() -> None:
+    stuck = [event("ConversationsTable", "DELETE_FAILED", "It is protected"), stack_event("DELETE_FAILED")]
     aws = a_stage(happens=stuck)
-    with pytest.raises(InfraError, match=r"Root cause: ConversationsTable .*: It is protected\nPut right"):
-        aws.destroying().run()
+    with pytest.raises(InfraError, match=r"Root cause: ConversationsTable .*: It is protected\nFix the cause"):
+        aws.teardown().run()
     assert len(aws.s3.objects or {}) == 3 and aws.ssm.parameters
 
 
-def test_a_busy_stack_is_left_alone() -> None:
+def test_busy_stack_is_not_deleted() -> None:
     aws = Aws(FakeCloudFormation("UPDATE_IN_PROGRESS"))
     with pytest.raises(InfraError, match="busy"):
-        aws.destroying().run()
+        aws.teardown().run()
 
 
-def test_leftovers_go_where_the_stack_has_gone_already() -> None:
+def test_uploads_and_secret_are_deleted_without_a_stack() -> None:
     aws = a_stage()
     aws.cloudformation.status = None
-    assert aws.destroying().run() == []
+    assert aws.teardown().run() == []
     assert aws.s3.objects == {"chat-prod/1.zip": b""} and aws.ssm.parameters == {}
     assert "delete" not in aws.cloudformation.done
 
 
-def test_where_nothing_is_nothing_is_done() -> None:
+def test_teardown_without_a_stage_deletes_nothing() -> None:
     aws = Aws()
-    assert aws.destroying().run() == []
+    assert aws.teardown().run() == []
     assert aws.cloudformation.done == []
 
 
 @pytest.mark.parametrize("tags", [[], [{"Key": "made-by-deploying", "Value": "chat-other"}]])
-def test_a_secret_that_somebody_made_by_hand_stays(tags: list[dict[str, str]]) -> None:
+def test_manually_created_secret_is_retained(tags: list[dict[str, str]]) -> None:
     aws = a_stage()
     aws.ssm.parameters["/chat/try/secret"] = ("secret", tags)
-    aws.destroying().run()
+    aws.teardown().run()
     assert "/chat/try/secret" in aws.ssm.parameters
-    assert any("no deployment made it" in line for line in aws.said)
+    assert any("no deployment created it" in line for line in aws.output)
 
 
-def test_a_stage_without_a_secret_leaves_parameters_alone() -> None:
+def test_stage_without_a_secret_deletes_no_parameters() -> None:
     aws = a_stage()
-    aws.destroying(stage=replace(TRIAL, environment={})).run()
+    aws.teardown(stage=replace(TRIAL, environment={})).run()
     assert "/chat/try/secret" in aws.ssm.parameters

@@ -1,4 +1,4 @@
-"""One state of this project, built in two checkouts at the same time, once for all test processes of a run."""
+"""The project built concurrently in two checkouts, once per test run."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _DONE = "done"
 
 @dataclass(frozen=True)
 class Build:
-    """What one `python -m infra package` left."""
+    """The output of one `python -m infra package`."""
 
     checkout: Path
     out: Path
-    said: str
+    output: str
 
     @property
     def bundle(self) -> Path:
@@ -35,14 +35,14 @@ class Build:
 
 @dataclass(frozen=True)
 class Builds:
-    """The same stage built in a fresh checkout, and in one elsewhere that was worked in."""
+    """The same stage built in a fresh checkout, and in a used one elsewhere."""
 
     here: Build
     elsewhere: Build
 
 
 def build_both(place: Path) -> Builds:
-    """Build into `place`, or take what another test process has built there."""
+    """Build into `place`, unless another test process has done so."""
     place.mkdir(parents=True, exist_ok=True)
     with (place / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -52,10 +52,10 @@ def build_both(place: Path) -> Builds:
             copy_checkout(checkouts["here"], checkouts["elsewhere"])
             _work_in(checkouts["elsewhere"])
             running = {name: _start(checkout, place / f"{name}.out") for name, checkout in checkouts.items()}
-            ended = {name: (each.communicate(timeout=300), each.returncode) for name, each in running.items()}
-            for name, ((said, complaints), code) in ended.items():
+            ended = {name: (item.communicate(timeout=300), item.returncode) for name, item in running.items()}
+            for name, ((output, complaints), code) in ended.items():
                 assert code == 0, complaints
-                (place / f"{name}.txt").write_text(said)
+                (place / f"{name}.txt").write_text(output)
             (place / _DONE).touch()
     made = {
         name: Build(checkout, place / f"{name}.out", (place / f"{name}.txt").read_text())
@@ -70,7 +70,7 @@ def _start(root: Path, out: Path) -> subprocess.Popen[str]:
 
 
 def copy_checkout(root: Path, to: Path, more: Sequence[str] = ()) -> None:
-    """Copy what a build is made of, and more files and directories."""
+    """Copy the sources of a build, and more files and directories."""
     for part in (*_PARTS, *more):
         for path in [root / part] if (root / part).is_file() else _below(root / part):
             target = to / path.relative_to(root)
@@ -79,7 +79,7 @@ def copy_checkout(root: Path, to: Path, more: Sequence[str] = ()) -> None:
 
 
 def _work_in(checkout: Path) -> None:
-    """Give files other times and another order in their directory, and leave behind what work leaves behind."""
+    """Change the times and directory order of files, and leave the traces of development behind."""
     for path in reversed(_below(checkout)):
         data = path.read_bytes()
         path.unlink()

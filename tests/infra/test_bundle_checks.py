@@ -1,4 +1,4 @@
-"""The check of a bundle finds what should not be deployed."""
+"""The checks of a bundle find what must not be deployed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def complaint(files: Files, place: Path) -> str:
     return str(caught.value)
 
 
-def test_a_sound_bundle_passes(tmp_path: Path) -> None:
+def test_valid_bundle_passes(tmp_path: Path) -> None:
     path = zipped(sound(), tmp_path)
     check(path, RUNTIME)
     assert path.exists()
@@ -56,21 +56,20 @@ def test_a_sound_bundle_passes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["boto3/__init__.py", "botocore/data/x.json", "local/gateway/rest.py", "chalicelib/tests/test_one.py"]
 )
-def test_what_has_no_place_in_a_function_is_named(name: str, tmp_path: Path) -> None:
-    assert f"{name} has no place in a function" in complaint(sound() | {name: b""}, tmp_path)
+def test_forbidden_package_or_test_is_named(name: str, tmp_path: Path) -> None:
+    assert f"{name} does not belong in a function" in complaint(sound() | {name: b""}, tmp_path)
 
 
-def test_what_pip_notes_for_itself_is_named(tmp_path: Path) -> None:
-    assert "jwt-2.dist-info/RECORD is of no use" in complaint(sound() | {"jwt-2.dist-info/RECORD": b""}, tmp_path)
+def test_pip_record_is_named(tmp_path: Path) -> None:
+    message = complaint(sound() | {"jwt-2.dist-info/RECORD": b""}, tmp_path)
+    assert "jwt-2.dist-info/RECORD is not used by a function" in message
 
 
-def test_a_file_of_an_unknown_kind_is_named(tmp_path: Path) -> None:
-    assert "jwt/keys.json is of a kind nobody has thought of" in complaint(
-        sound() | {"jwt/keys.json": b""}, tmp_path
-    )
+def test_file_of_unknown_type_is_named(tmp_path: Path) -> None:
+    assert "jwt/keys.json has an unknown file type" in complaint(sound() | {"jwt/keys.json": b""}, tmp_path)
 
 
-def test_a_missing_openapi_document_is_named(tmp_path: Path) -> None:
+def test_missing_openapi_document_is_named(tmp_path: Path) -> None:
     files = {name: data for name, data in sound().items() if not name.endswith(".json")}
     assert "chalicelib/openapi.json is missing" in complaint(files, tmp_path)
 
@@ -80,15 +79,15 @@ def test_missing_code_is_named(tmp_path: Path) -> None:
     assert "chalicelib is missing" in complaint(files, tmp_path)
 
 
-def test_a_module_without_bytecode_is_named(tmp_path: Path) -> None:
+def test_module_without_bytecode_is_named(tmp_path: Path) -> None:
     files = sound()
     del files[compiled("app.py")]
     assert "app.py has no bytecode" in complaint(files, tmp_path)
 
 
-def test_bytecode_of_nothing_is_named(tmp_path: Path) -> None:
+def test_bytecode_without_a_source_is_named(tmp_path: Path) -> None:
     orphan = compiled("chalicelib/gone.py")
-    assert f"{orphan} is the bytecode of nothing" in complaint(sound() | {orphan: b""}, tmp_path)
+    assert f"{orphan} is bytecode without a source" in complaint(sound() | {orphan: b""}, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -101,16 +100,16 @@ def test_bytecode_of_nothing_is_named(tmp_path: Path) -> None:
     ],
     ids=["of another Python", "checked by hash", "checked by time", "of another source"],
 )
-def test_bytecode_that_would_not_be_used_is_named(bad: bytes, tmp_path: Path) -> None:
+def test_mismatched_bytecode_is_named(bad: bytes, tmp_path: Path) -> None:
     files = sound() | {compiled("app.py"): bad}
-    assert f"{compiled('app.py')} is not what app.py compiles to" in complaint(files, tmp_path)
+    assert f"{compiled('app.py')} is not the bytecode of app.py" in complaint(files, tmp_path)
 
 
-def test_a_library_that_would_not_load_is_named(tmp_path: Path) -> None:
-    assert "jwt/fast.so: is no ELF file" in complaint(sound() | {"jwt/fast.so": b"MZ"}, tmp_path)
+def test_unloadable_library_is_named(tmp_path: Path) -> None:
+    assert "jwt/fast.so: is not an ELF file" in complaint(sound() | {"jwt/fast.so": b"MZ"}, tmp_path)
 
 
-def test_a_bundle_that_grew_is_refused(tmp_path: Path) -> None:
-    # Random bytes, as they cannot be compressed.
+def test_oversized_bundle_is_rejected(tmp_path: Path) -> None:
+    # Random bytes, which do not compress.
     big = sound() | {"jwt/big.py": os.urandom(MAX_ZIPPED)}
-    assert "are allowed: what came in?" in complaint(big, tmp_path)
+    assert "look for new files" in complaint(big, tmp_path)
