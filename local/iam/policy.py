@@ -59,25 +59,30 @@ class Policy:
     def __init__(self, function: str, statements: Sequence[Mapping[str, Any]]) -> None:
         """Raises InvalidStatement, naming `function` and the statement."""
         self._statements = tuple(
-            _read(each, str(each.get("Sid", f"#{number}")), function) for number, each in enumerate(statements, 1)
+            _read(statement, str(statement.get("Sid", f"#{number}")), function)
+            for number, statement in enumerate(statements, 1)
         )
-        sids = [each.sid for each in self._statements]
+        sids = [statement.sid for statement in self._statements]
         if twice := sorted({sid for sid in sids if sids.count(sid) > 1}):
             raise InvalidStatement(f"Two statements of {function} have the Sid {', '.join(twice)}: rename one.")
         self.decide = lru_cache(maxsize=1024)(self._decide)  # most calls ask for what was asked before
 
     def grants(self) -> Iterator[Grant]:
         """All that it allows: every pair of an action and a resource, by statement."""
-        for each in self._statements:
-            if each.allows:
-                yield from (Grant(each.sid, action, arn) for action in each.actions for arn in each.resources)
+        for statement in self._statements:
+            if statement.allows:
+                yield from (
+                    Grant(statement.sid, action, arn)
+                    for action in statement.actions
+                    for arn in statement.resources
+                )
 
     def _decide(self, action: str, resource: str) -> Grant | Denied:
         """The first grant for it, unless a statement denies it."""
         first_grant: Grant | None = None
-        for each in self._statements:
-            grant = each.match(action, resource)
-            if grant is not None and not each.allows:
+        for statement in self._statements:
+            grant = statement.match(action, resource)
+            if grant is not None and not statement.allows:
                 return Denied(explicit=True)
             first_grant = first_grant or grant
         return first_grant or Denied(explicit=False)
@@ -90,15 +95,15 @@ def _read(statement: Mapping[str, Any], sid: str, function: str) -> _Statement:
     if statement.get("Effect") not in ("Allow", "Deny"):
         raise InvalidStatement(f"{where} must have the Effect Allow or Deny.")
     actions = _texts(statement, "Action", where)
-    for each in actions:
-        if not _ACTION.fullmatch(each):
-            raise InvalidStatement(f"{where}: the Action {each} is neither service:Operation nor *.")
+    for action in actions:
+        if not _ACTION.fullmatch(action):
+            raise InvalidStatement(f"{where}: the Action {action} is neither service:Operation nor *.")
     resources = _texts(statement, "Resource", where)
-    for each in resources:
-        if each != "*" and not each.startswith("arn:"):
-            raise InvalidStatement(f"{where}: the Resource {each} is neither an ARN nor *.")
-        if "${" in each:
-            raise InvalidStatement(f"{where}: the Resource {each} has a variable; resolve() fills those in.")
+    for resource in resources:
+        if resource != "*" and not resource.startswith("arn:"):
+            raise InvalidStatement(f"{where}: the Resource {resource} is neither an ARN nor *.")
+        if "${" in resource:
+            raise InvalidStatement(f"{where}: the Resource {resource} has a variable; resolve() fills those in.")
     return _Statement(sid, statement["Effect"] == "Allow", actions, resources)
 
 
@@ -106,7 +111,7 @@ def _texts(statement: Mapping[str, Any], key: str, where: str) -> tuple[str, ...
     """A string, or a list of at least one, as a tuple."""
     value = statement.get(key)
     values = tuple(value) if isinstance(value, list | tuple) else (value,)
-    if not values or not all(isinstance(each, str) for each in values):
+    if not values or not all(isinstance(item, str) for item in values):
         raise InvalidStatement(
             f"{where} must have as {key} a string or a list of strings; resolve() replaces intrinsic functions."
         )
