@@ -79,9 +79,9 @@ class Cells:
             timeout=WRITER_SECONDS,
             timed_out=lambda: ConversationBusy(retry_after=1),
         )
-        hashed = idempotency_key_hash(key)
+        key_hash = idempotency_key_hash(key)
         record = {
-            "pk": f"K#{hashed}",
+            "pk": f"K#{key_hash}",
             "sk": "K",
             "conversation_id": key.conversation_id,
             "message_id": draft["message_id"],
@@ -89,7 +89,7 @@ class Cells:
             "created_at": draft["created_at"],
         }
         operations = [
-            with_old_image(self._table.put_op(self._cell({**draft, "sequence_id": number}, hashed), _EMPTY)),
+            with_old_image(self._table.put_op(self._cell({**draft, "sequence_id": number}, key_hash), _EMPTY)),
             with_old_image(self._table.put_op(record, _EMPTY)),
             self._table.update_op(
                 *member_key(key.conversation_id, key.participant_id),
@@ -105,7 +105,7 @@ class Cells:
                 return number
             except TransactionCancelled as cancelled:
                 if cancelled.failed(0):
-                    return self._not_empty(number, draft, cancelled.reasons[0][1])
+                    return self._check_existing(number, draft, cancelled.reasons[0][1])
                 if cancelled.is_conflict and not backoff.expired:
                     backoff.wait()
                     continue
@@ -114,19 +114,19 @@ class Cells:
                     return int((cancelled.reasons[1][1] or {})["sequence_id"])
                 raise (ConversationBusy(retry_after=1) if cancelled.is_conflict else NotFound()) from cancelled
 
-    def _not_empty(self, number: int, draft: Event, item: Item | None) -> int:
+    def _check_existing(self, number: int, draft: Event, item: Item | None) -> int:
         event = json_codec.parse((item or {})["event"])
         if event.get("message_id") == draft["message_id"]:
             return number
         raise CellTaken
 
-    def _cell(self, event: Event, hashed: str | None) -> Item:
+    def _cell(self, event: Event, key_hash: str | None) -> Item:
         return {
             "pk": conversation_pk(event["conversation_id"]),
             "sk": f"E#{event['sequence_id']:016d}",
             "event": json_codec.dumps(event),
             "written_at": milliseconds(self._clock),
-            "idempotency_key": hashed,
+            "idempotency_key": key_hash,
         }
 
     def void(self, conversation_id: str, number: int) -> bool:

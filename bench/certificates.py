@@ -32,7 +32,7 @@ class Certificates:
         return context
 
 
-def make(place: Path, *, authority: str = "Amazon Root CA of a test", name: str = "127.0.0.1") -> Certificates:
+def make(directory: Path, *, authority: str = "Amazon Root CA of a test", name: str = "127.0.0.1") -> Certificates:
     """Both, into a directory. `name` is a host's name or address; the usual authority is called as AWS's are."""
     now = datetime.datetime.now(datetime.UTC)
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
@@ -49,22 +49,22 @@ def make(place: Path, *, authority: str = "Amazon Root CA of a test", name: str 
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a server")])
     certificate = (
         _builder(subject, ca_name, key.public_key(), now)
-        .add_extension(x509.SubjectAlternativeName([_general(name)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([_general_name(name)]), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ca_identifier), critical=False
         )
         .sign(ca_key, hashes.SHA256())
     )
-    place.mkdir(parents=True, exist_ok=True)
-    found = Certificates(place / "authority.pem", place / "server.pem")
+    directory.mkdir(parents=True, exist_ok=True)
+    certificates = Certificates(directory / "authority.pem", directory / "server.pem")
     pem = serialization.Encoding.PEM
-    found.authority.write_bytes(ca.public_bytes(pem))
+    certificates.authority.write_bytes(ca.public_bytes(pem))
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    found.server.write_bytes(private + certificate.public_bytes(pem))
-    return found
+    certificates.server.write_bytes(private + certificate.public_bytes(pem))
+    return certificates
 
 
-def _general(name: str) -> x509.GeneralName:
+def _general_name(name: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:

@@ -16,15 +16,15 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from .histories import Acked, Faults, check
-from .people import Person, gathered
-from .phases import Phase, Seen, main_table, side_table
-from .server import Server, running_server
+from .histories import AckedMessage, Violations, find_violations
+from .people import ChatClient, connect_clients
+from .phases import ClientCounters, Phase, main_table, side_table
+from .server import MeasuredServer, running_server
 
-HEARD_SECONDS = 5.0
+DELIVERY_TIMEOUT = 5.0
 """So long the closed loop waits for pushes: as long as the server goes on posting."""
-LOOK_SECONDS = 0.005
-SETTLE_SECONDS = 10.0
+POLL_INTERVAL = 0.005
+FINAL_DELIVERY_TIMEOUT = 10.0
 """So long pushes are waited for at the end; what is not there then is fetched by `sync`."""
 
 
@@ -32,49 +32,51 @@ SETTLE_SECONDS = 10.0
 class Scale:
     """How much is measured."""
 
-    people: tuple[int, ...] = (2, 10, 50, 100)
+    clients: tuple[int, ...] = (2, 10, 50, 100)
     seconds: float = 6.0
-    at_most: int = 600
+    max_messages: int = 600
     """Messages of a phase."""
-    under_way: int = 10
+    concurrency: int = 10
     """Messages at most under way at the same time in the closed loop: more would only wait in the server."""
-    share: float = 0.5
+    fixed_rate_share: float = 0.5
     """The fixed rate, as a share of what the closed loop reached."""
 
 
-async def measure(server: Server, scale: Scale, show: Callable[[str], None]) -> list[Phase]:
+async def measure(server: MeasuredServer, scale: Scale, show: Callable[[str], None]) -> list[Phase]:
     """All phases, one after the other."""
     phases: list[Phase] = []
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
-        for count in scale.people:
+        for count in scale.clients:
             names = [f"person-{count}-{index}" for index in range(count)]
-            people = await gathered(session, server, names)
-            under_way = min(count, scale.under_way)
-            closed = await _phase(server, people, f"closed, {under_way}", _closed(people, scale, under_way))
-            rate = max(round(scale.share * len(closed.acked) / closed.seconds), 1)
-            fixed = await _phase(server, people, f"{rate}/s", _fixed(people, scale, rate))
+            people = await connect_clients(session, server, names)
+            under_way = min(count, scale.concurrency)
+            closed = await _run_phase(
+                server, people, f"closed, {under_way}", _closed_loop(people, scale, under_way)
+            )
+            rate = max(round(scale.fixed_rate_share * len(closed.acked) / closed.seconds), 1)
+            fixed = await _run_phase(server, people, f"{rate}/s", _fixed_rate(people, scale, rate))
             phases += [closed, fixed]
-            await asyncio.gather(*(each.leave() for each in people))
+            await asyncio.gather(*(each.close() for each in people))
             show(f"{count} people: done")
     return phases
 
 
-Load = Callable[[], Awaitable[list[Acked]]]
+Load = Callable[[], Awaitable[list[AckedMessage]]]
 """Lets people talk; what was acknowledged."""
 
 
-def _closed(people: Sequence[Person], scale: Scale, under_way: int) -> Load:
-    async def talk() -> list[Acked]:
+def _closed_loop(people: Sequence[ChatClient], scale: Scale, under_way: int) -> Load:
+    async def talk() -> list[AckedMessage]:
         until = time.monotonic() + scale.seconds
         turns = itertools.count()
-        acked: list[Acked] = []
+        acked: list[AckedMessage] = []
 
         async def speak() -> None:
-            while time.monotonic() < until and (turn := next(turns)) < scale.at_most:
+            while time.monotonic() < until and (turn := next(turns)) < scale.max_messages:
                 person = people[turn % len(people)]
-                said = await person.say(f"{person.name}:{turn}c", time.monotonic())
+                said = await person.send_message(f"{person.name}:{turn}c", time.monotonic())
                 acked.append(said)
-                await _until(_everybody_heard(people, said.sequence_id), HEARD_SECONDS)
+                await _until(_all_received(people, said.sequence_id), DELIVERY_TIMEOUT)
 
         await asyncio.gather(*(speak() for _ in range(under_way)))
         return acked
@@ -82,63 +84,65 @@ def _closed(people: Sequence[Person], scale: Scale, under_way: int) -> Load:
     return talk
 
 
-def _everybody_heard(people: Sequence[Person], sequence_id: int) -> Callable[[], bool]:
-    return lambda: all(sequence_id in each.heard.at for each in people)
+def _all_received(people: Sequence[ChatClient], sequence_id: int) -> Callable[[], bool]:
+    return lambda: all(sequence_id in each.received.pushed_at for each in people)
 
 
-def _fixed(people: Sequence[Person], scale: Scale, rate: int) -> Load:
-    async def talk() -> list[Acked]:
+def _fixed_rate(people: Sequence[ChatClient], scale: Scale, rate: int) -> Load:
+    async def talk() -> list[AckedMessage]:
         begin = time.monotonic()
 
-        async def speak(turn: int) -> Acked:
+        async def speak(turn: int) -> AckedMessage:
             due = begin + turn / rate
             await asyncio.sleep(due - time.monotonic())
             person = people[turn % len(people)]
-            return await person.say(f"{person.name}:{turn}f", due)
+            return await person.send_message(f"{person.name}:{turn}f", due)
 
-        count = max(min(int(rate * scale.seconds), scale.at_most), 1)
+        count = max(min(int(rate * scale.seconds), scale.max_messages), 1)
         return list(await asyncio.gather(*(speak(turn) for turn in range(count))))
 
     return talk
 
 
-async def _phase(server: Server, people: Sequence[Person], load: str, talk: Load) -> Phase:
+async def _run_phase(server: MeasuredServer, people: Sequence[ChatClient], load: str, talk: Load) -> Phase:
     """Let people talk, wait until everybody has heard everything, and hold it all against the log."""
-    calls, processor = server.store_calls(), server.processor_seconds()
+    calls, processor = server.store_calls(), server.cpu_seconds()
     before = _counters(people)
     begin = time.monotonic()
     acked = await talk()
     seconds = time.monotonic() - begin
-    deliveries = sum(begin <= at <= begin + seconds for each in people for at in each.heard.at.values())
+    deliveries = sum(begin <= at <= begin + seconds for each in people for at in each.received.pushed_at.values())
     head = max((each.sequence_id for each in acked), default=0)
-    await _until(lambda: all(len(each.heard.events) >= head for each in people), SETTLE_SECONDS)
+    await _until(lambda: all(len(each.received.events) >= head for each in people), FINAL_DELIVERY_TIMEOUT)
     whole_seconds = time.monotonic() - begin
-    calls_after, processor_after = server.store_calls(), server.processor_seconds()
+    calls_after, processor_after = server.store_calls(), server.cpu_seconds()
     await asyncio.gather(*(each.sync(head) for each in people))
     seen = _counters(people).since(before)
-    due = {each.sequence_id: each.at - each.seconds for each in acked}
+    due = {each.sequence_id: each.acked_at - each.latency for each in acked}
     return Phase(
-        people=len(people),
+        clients=len(people),
         load=load,
         seconds=seconds,
-        whole_seconds=whole_seconds,
+        total_seconds=whole_seconds,
         acked=acked,
-        fan_out=[at - due[number] for each in people for number, at in each.heard.at.items() if number in due],
+        fan_out=[
+            at - due[number] for each in people for number, at in each.received.pushed_at.items() if number in due
+        ],
         deliveries=deliveries,
-        faults=_faults(people, acked),
-        seen=seen,
-        calls=calls_after - calls,
-        processor={name: processor_after[name] - processor[name] for name in processor},
+        violations=_violations(people, acked),
+        counters=seen,
+        store_calls=calls_after - calls,
+        cpu_seconds={name: processor_after[name] - processor[name] for name in processor},
     )
 
 
-def _counters(people: Sequence[Person]) -> Seen:
-    heard = [each.heard for each in people]
-    return Seen(
-        sum(each.recovered for each in heard),
-        sum(each.repeated for each in heard),
-        sum(each.overtaken for each in heard),
-        sum(each.busy for each in people),
+def _counters(people: Sequence[ChatClient]) -> ClientCounters:
+    heard = [each.received for each in people]
+    return ClientCounters(
+        sum(each.synced for each in heard),
+        sum(each.duplicates for each in heard),
+        sum(each.out_of_order for each in heard),
+        sum(each.retries for each in people),
     )
 
 
@@ -147,19 +151,19 @@ async def _until(condition: Callable[[], bool], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     # To look now and then costs less than to be woken by every push.
     while not condition() and time.monotonic() < deadline:  # noqa: ASYNC110
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(POLL_INTERVAL)
 
 
-def _faults(people: Sequence[Person], acked: Sequence[Acked]) -> Faults:
+def _violations(people: Sequence[ChatClient], acked: Sequence[AckedMessage]) -> Violations:
     """The log as each receiver has it, against what was acknowledged; the sum over all receivers."""
-    total = Faults()
+    total = Violations()
     for person in people:
-        log = [person.heard.events[number] for number in sorted(person.heard.events)]
-        found = check(acked, log)
+        log = [person.received.events[number] for number in sorted(person.received.events)]
+        found = find_violations(acked, log)
         total.lost += found.lost
-        total.doubled += found.doubled
-        total.reordered += found.reordered + person.heard.contradicted
-        total.holes += found.holes
+        total.duplicated += found.duplicated
+        total.reordered += found.reordered + person.received.contradictions
+        total.gaps += found.gaps
     return total
 
 
@@ -173,4 +177,4 @@ def report(scale: Scale, show: Callable[[str], None], progress: Callable[[str], 
     show(main_table(phases))
     show("\nWhat else was seen, and what the processor did:\n")
     show(side_table(phases))
-    return all(each.is_well for each in phases)
+    return all(each.is_correct for each in phases)

@@ -26,17 +26,17 @@ from statistics import median
 from chalicelib.aws.api_gateway import ApiGatewayPoster
 from chalicelib.core.kernel.clock import SystemClock
 
-from .fan_out import CREDENTIALS, REGION, ROOT, keys, sink, url
+from .fan_out import CREDENTIALS, REGION, ROOT, get_credentials, sink, url
 from .figures import table
-from .message import Room, our_client, store
+from .message import SubscribedConversation, product_client, store_process
 from .targets import Targets
 from .world import ENVIRONMENT
 
 Print = Callable[[str], None]
 _REFERENCES = re.compile(r"I\s+refs:\s+([\d,]+)")
-_OURS = "import json, os, app; app.message(json.loads(os.environ['EVENT']), None)"
+_PRODUCT = "import json, os, app; app.message(json.loads(os.environ['EVENT']), None)"
 _BARE = "import json, os; from bench.bare_handler import handler; handler(json.loads(os.environ['EVENT']), None)"
-_STORE_CALLS = """
+_FIRST_CALL_PROGRAM = """
 import gc, time, app
 from chalicelib import bootstrap
 store = bootstrap.application().stores.event_log
@@ -53,12 +53,12 @@ print(first, cost())
 class Scale:
     """How much is measured."""
 
-    starts: int = 15
+    processes: int = 15
     """Processes in which the first store call is compared with the second."""
 
 
 @contextmanager
-def deployed() -> Iterator[Path]:
+def deployed_copy() -> Iterator[Path]:
     """A copy of the code with its bytecode, as a bundle has it."""
     with tempfile.TemporaryDirectory() as place:
         tree = Path(place)
@@ -87,7 +87,7 @@ def lambda_environment(store_url: str, endpoint: str) -> dict[str, str]:
     }
 
 
-def event(room: Room, number: int) -> str:
+def message_event(room: SubscribedConversation, number: int) -> str:
     """A message, as API Gateway hands it over."""
     command = {
         "type": "message",
@@ -97,7 +97,7 @@ def event(room: Room, number: int) -> str:
         "content": "Hello",
     }
     context = {
-        "routeKey": "$default", "eventType": "MESSAGE", "connectionId": room.sockets[0], "requestId": "r",
+        "routeKey": "$default", "eventType": "MESSAGE", "connectionId": room.connection_ids[0], "requestId": "r",
         "domainName": "bench.example", "stage": "dev", "apiId": "a",
     }  # fmt: skip
     return json.dumps({"requestContext": context, "body": json.dumps(command), "isBase64Encoded": False})
@@ -116,10 +116,10 @@ def instructions(program: str, tree: Path, environment: Mapping[str, str]) -> fl
     return int(found[1].replace(",", "")) / 1e6
 
 
-def by_package(tree: Path, environment: Mapping[str, str]) -> Mapping[str, float]:
+def import_shares(tree: Path, environment: Mapping[str, str]) -> Mapping[str, float]:
     """The share of each package in the time of all imports, the largest first."""
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-c", _OURS],
+        [sys.executable, "-X", "importtime", "-c", _PRODUCT],
         cwd=tree, env=dict(environment), capture_output=True, text=True, check=True,
     )  # fmt: skip
     times: Counter[str] = Counter()
@@ -134,12 +134,12 @@ def by_package(tree: Path, environment: Mapping[str, str]) -> Mapping[str, float
     return {name: each / total for name, each in times.most_common(8)}
 
 
-def store_calls(scale: Scale, tree: Path, environment: Mapping[str, str]) -> float:
+def first_call_ratio(scale: Scale, tree: Path, environment: Mapping[str, str]) -> float:
     """CPU of a process's first store call over that of the second."""
     ratios = []
-    for _ in range(scale.starts):
+    for _ in range(scale.processes):
         done = subprocess.run(
-            [sys.executable, "-c", _STORE_CALLS],
+            [sys.executable, "-c", _FIRST_CALL_PROGRAM],
             cwd=tree, env=dict(environment), capture_output=True, text=True, check=True,
         )  # fmt: skip
         first, second = map(int, done.stdout.split()[-2:])
@@ -152,17 +152,17 @@ def report(scale: Scale, show: Print, targets: Targets) -> bool:
     if shutil.which("valgrind") is None:
         show("Cold starts are counted by valgrind, which is not here: left out.")
         return True
-    with store(0, 0) as store_url, sink(0) as port, deployed() as tree:
+    with store_process(0, 0) as store_url, sink(0) as port, deployed_copy() as tree:
         endpoint = url(port, tls=False)
         environment = lambda_environment(store_url, endpoint)
-        poster = ApiGatewayPoster(endpoint, REGION, keys, SystemClock())
-        room = Room(our_client(store_url), poster, 2)
+        poster = ApiGatewayPoster(endpoint, REGION, get_credentials, SystemClock())
+        room = SubscribedConversation(product_client(store_url), poster, 2)
         nothing = instructions("pass", tree, environment)
-        bare = instructions(_BARE, tree, {**environment, "EVENT": event(room, 1)})
+        bare = instructions(_BARE, tree, {**environment, "EVENT": message_event(room, 1)})
         imported = instructions("import app", tree, environment)
-        before = room.written()
-        ours = instructions(_OURS, tree, {**environment, "EVENT": event(room, 2)})
-        if room.written() != before + 1:
+        before = room.event_count()
+        ours = instructions(_PRODUCT, tree, {**environment, "EVENT": message_event(room, 2)})
+        if room.event_count() != before + 1:
             raise RuntimeError("the message that was counted is not in the log")
         show("Millions of instructions from the start of the interpreter until the first message is out.\n")
         rows = [
@@ -174,9 +174,9 @@ def report(scale: Scale, show: Print, targets: Targets) -> bool:
         show(table(("what", "millions", "× bare", "target"), rows))
         targets.at_most("cold start in instructions, over a bare handler", ours / bare, 9)
         show("\nShares in the time of all imports.\n")
-        shares = by_package(tree, {**environment, "EVENT": event(room, 3)})
+        shares = import_shares(tree, {**environment, "EVENT": message_event(room, 3)})
         show(table(("package", "share"), [(name, f"{100 * share:.0f} %") for name, share in shares.items()]))
-        ratio = store_calls(scale, tree, environment)
+        ratio = first_call_ratio(scale, tree, environment)
         show("\nCPU of the first store call, over that of the second.\n")
         show(table(("ratio", "target"), [(f"{ratio:.1f}", "≤ 3")]))
         ours_alone = [share for name, share in shares.items() if name.startswith("chalicelib.")]

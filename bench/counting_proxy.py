@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 HOST = "127.0.0.1"
 _CHUNK = 64 * 1024
 _TARGET = re.compile(rb"\r\nX-Amz-Target: *\w+\.(\w+)\r\n", re.IGNORECASE)
-_LONGEST_HEADER = 128
+_MAX_HEADER_LENGTH = 128
 
 
 class Scanner:
@@ -35,7 +35,7 @@ class Scanner:
         for match in _TARGET.finditer(text):
             self._counts[match[1].decode()] += 1
             end = match.end() - 2  # the line break may begin the next header
-        self._tail = text[max(end, len(text) - _LONGEST_HEADER) :]
+        self._tail = text[max(end, len(text) - _MAX_HEADER_LENGTH) :]
 
 
 class Proxy:
@@ -53,10 +53,10 @@ class Proxy:
             to_client.close()
             return
         scanner = Scanner(self.counts)
-        await asyncio.gather(_pass_on(client, to_store, scanner), _pass_on(store, to_client, None))
+        await asyncio.gather(_forward(client, to_store, scanner), _forward(store, to_client, None))
 
 
-async def _pass_on(source: asyncio.StreamReader, to: asyncio.StreamWriter, scanner: Scanner | None) -> None:
+async def _forward(source: asyncio.StreamReader, to: asyncio.StreamWriter, scanner: Scanner | None) -> None:
     try:
         while piece := await source.read(_CHUNK):
             if scanner is not None:

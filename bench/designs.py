@@ -21,7 +21,7 @@ from chalicelib.core.model.messages import IdempotencyKey
 from chalicelib.core.ports.commits import Commit, HeadConflict, MessageAppend, PreconditionFailed, WriteConflict
 
 from .cells import Cells
-from .world import CONVERSATIONS, World, socket_of
+from .world import CONVERSATIONS, Harness, connection_id_of
 
 
 class Design(Protocol):
@@ -32,17 +32,17 @@ class Design(Protocol):
         ...
 
 
-class Ours:
+class ProductSender:
     """What the product does: `Sender.send`, behind the socket's row and the head that is read beside it."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Harness) -> None:
         self._world = world
 
     def send(self, participant_id: str, client_message_id: str) -> int:
         """See `Design.send`."""
         world = self._world
         _, head = world.time.gather(
-            lambda: world.chat.stores.connections.get(socket_of(participant_id)),
+            lambda: world.chat.stores.connections.get(connection_id_of(participant_id)),
             lambda: world.chat.stores.event_log.head(world.conversation_id),
         )
         caller = Principal(participant_id, None)
@@ -53,17 +53,17 @@ class Ours:
         return number
 
 
-class _Compared:
+class _BaselineDesign:
     """What the two others have in common."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Harness) -> None:
         self.world = world
 
-    def admit(self, participant_id: str, *beside: Callable[[], Any]) -> tuple[Membership, list[Any]]:
+    def read_preconditions(self, participant_id: str, *beside: Callable[[], Any]) -> tuple[Membership, list[Any]]:
         """The reads before an append; `beside` is done together with the read of the socket's row."""
         world, chat = self.world, self.world.chat
         _, *results = world.time.gather(
-            lambda: chat.stores.connections.get(socket_of(participant_id)),
+            lambda: chat.stores.connections.get(connection_id_of(participant_id)),
             *beside,
         )
         member, _ = world.time.gather(
@@ -87,29 +87,29 @@ class _Compared:
         }
 
 
-class Optimistic(_Compared):
+class Optimistic(_BaselineDesign):
     """Design (a): one transaction moves the head by condition; who loses tries again.
 
     A lost condition brings the new head; after a conflict the head is read again. Pauses have full jitter and
     double up to `cap` seconds; after 5 s the writer gives up.
     """
 
-    def __init__(self, world: World, cap: float = 0.25) -> None:
+    def __init__(self, world: Harness, cap: float = 0.25) -> None:
         super().__init__(world)
         self._cap = cap
         self._log = Log(event_log=world.chat.stores.event_log, runtime=world.chat.runtime)
 
     def send(self, participant_id: str, client_message_id: str) -> int:
         """See `Design.send`."""
-        where = self.world.conversation_id
-        member, (head,) = self.admit(participant_id, lambda: self._log.get_live_head(where))
+        conversation_id = self.world.conversation_id
+        member, (head,) = self.read_preconditions(participant_id, lambda: self._log.get_live_head(conversation_id))
         draft = self.draft(member, client_message_id)
-        key = IdempotencyKey(where, participant_id, client_message_id)
+        key = IdempotencyKey(conversation_id, participant_id, client_message_id)
         deadline = self.world.time.monotonic() + self.world.chat.settings.timing.append_deadline
         attempt = 0
         while True:
             try:
-                return self._try(head, draft, member, key)
+                return self._commit(head, draft, member, key)
             except HeadConflict as moved:
                 head = self._log.require_live(moved.current)
             except WriteConflict:
@@ -122,9 +122,9 @@ class Optimistic(_Compared):
                 raise ConversationBusy(retry_after=1)
             attempt += 1
             self.world.time.sleep(random.uniform(0, min(0.008 * 2**attempt, self._cap)))
-            head = head or self._log.get_live_head(where)
+            head = head or self._log.get_live_head(conversation_id)
 
-    def _try(self, head: Head, draft: Event, member: Membership, key: IdempotencyKey) -> int:
+    def _commit(self, head: Head, draft: Event, member: Membership, key: IdempotencyKey) -> int:
         number = head.sequence_id + 1
         new = Head(
             head.conversation_id,
@@ -142,22 +142,22 @@ class Optimistic(_Compared):
         return number
 
 
-class Sequencer(_Compared):
+class Sequencer(_BaselineDesign):
     """Design (b): a number is drawn, then its cell is written; see `cells.py`."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Harness) -> None:
         super().__init__(world)
         self.cells = Cells(world.dynamo, CONVERSATIONS, world.time)
 
     def send(self, participant_id: str, client_message_id: str) -> int:
         """See `Design.send`."""
-        member, _ = self.admit(participant_id)
+        member, _ = self.read_preconditions(participant_id)
         key = IdempotencyKey(self.world.conversation_id, participant_id, client_message_id)
         return self.cells.append(self.draft(member, client_message_id), member, key)
 
 
-DESIGNS: Mapping[str, Callable[[World], Design]] = {
+DESIGNS: Mapping[str, Callable[[Harness], Design]] = {
     "(a) optimistic": Optimistic,
     "(b) sequencer": Sequencer,
-    "ours": Ours,
+    "ours": ProductSender,
 }

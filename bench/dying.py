@@ -16,17 +16,17 @@ from local.faults import Call, Crash, Fault, FaultyClient, Latency
 from local.faults.plans import CRASH_AFTER, CRASH_BEFORE
 
 from .designs import DESIGNS, Sequencer
-from .histories import Acked
+from .histories import AckedMessage
 from .simulation import Simulation
-from .world import World, make_world
+from .world import Harness, make_harness
 
-PEOPLE = 10
+WRITERS = 10
 ROUNDS = 20
-DIES_IN_ROUND = 2
-LOOK_SECONDS = 0.1
-SAME_MOMENT = 0.02
+CRASH_ROUND = 2
+READ_INTERVAL = 0.1
+SEND_SPREAD = 0.02
 
-_DEADLY: Mapping[str, tuple[Callable[[Call], bool], Fault]] = {
+_CRASH_POINTS: Mapping[str, tuple[Callable[[Call], bool], Fault]] = {
     "(a) optimistic": (lambda call: call.operation == "transact_write_items", CRASH_BEFORE),
     "(b) sequencer": (lambda call: call.operation == "update_item" and call.keys[0].sk == "HEAD", CRASH_AFTER),
     "ours": (lambda call: any(key.pk.startswith("Q#") for key in call.keys) and len(call.keys) > 1, CRASH_BEFORE),
@@ -34,89 +34,89 @@ _DEADLY: Mapping[str, tuple[Callable[[Call], bool], Fault]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Damage:
+class CrashEffect:
     """What the death did, in seconds."""
 
-    died: bool
+    crashed: bool
     longest_ack: float
     longest_unreadable: float
     """From an acknowledgement to the moment at which a reader is served the message."""
 
 
-def measure(name: str, latency: Latency, seed: int) -> Damage:
+def measure(name: str, latency: Latency, seed: int) -> CrashEffect:
     """Let one writer of a design die."""
     random.seed(seed)
     simulation = Simulation()
-    (damage,) = simulation.run(lambda: _Play(simulation, name, latency, seed).run())
-    result: Damage = damage
+    (damage,) = simulation.run(lambda: _CrashRun(simulation, name, latency, seed).run())
+    result: CrashEffect = damage
     return result
 
 
-class _Play:
+class _CrashRun:
     """One run."""
 
     def __init__(self, simulation: Simulation, name: str, latency: Latency, seed: int) -> None:
         self._time = simulation
         self._name = name
-        self._world = make_world(simulation, PEOPLE, latency=latency, seed=seed)
-        self._begun = simulation.now()
-        self._acked: list[Acked] = []
-        self._seen: list[tuple[float, int]] = []
-        self._writing = PEOPLE
+        self._world = make_harness(simulation, WRITERS, latency=latency, seed=seed)
+        self._started = simulation.now()
+        self._acked: list[AckedMessage] = []
+        self._readable_ends: list[tuple[float, int]] = []
+        self._active_writers = WRITERS
 
-    def run(self) -> Damage:
+    def run(self) -> CrashEffect:
         """Everybody writes, one dies, one reads."""
-        writers = [self._writer(index) for index in range(PEOPLE)]
+        writers = [self._writer(index) for index in range(WRITERS)]
         *died, _ = self._time.gather(*writers, self._read)
-        return Damage(
-            died=any(died),
-            longest_ack=max(each.seconds for each in self._acked),
-            longest_unreadable=max(self._readable(each) - each.at for each in self._acked),
+        return CrashEffect(
+            crashed=any(died),
+            longest_ack=max(each.latency for each in self._acked),
+            longest_unreadable=max(self._readable_at(each) - each.acked_at for each in self._acked),
         )
 
     def _writer(self, index: int) -> Callable[[], bool]:
-        person = self._world.people[index]
-        world = self._mortal() if index == 0 else self._world
+        person = self._world.participant_ids[index]
+        world = self._crashing_harness() if index == 0 else self._world
         design = DESIGNS[self._name](world)
 
         def write() -> bool:
             try:
                 for number in range(ROUNDS):
-                    due = self._begun + number + random.uniform(0, SAME_MOMENT)
+                    due = self._started + number + random.uniform(0, SEND_SPREAD)
                     self._time.sleep(due - self._time.now())
                     place = design.send(person, f"{person}:{number}")
                     now = self._time.now()
-                    self._acked.append(Acked(f"{person}:{number}", place, now - due, now))
+                    self._acked.append(AckedMessage(f"{person}:{number}", place, now - due, now))
                 return False
             except Crash:
                 return True
             finally:
-                self._writing -= 1
+                self._active_writers -= 1
 
         return write
 
-    def _mortal(self) -> World:
+    def _crashing_harness(self) -> Harness:
         """The world as the process sees it that is going to die."""
-        deadly, fault = _DEADLY[self._name]
+        deadly, fault = _CRASH_POINTS[self._name]
 
         def plan(call: Call) -> Fault | None:
-            due = self._time.now() >= self._begun + DIES_IN_ROUND
+            due = self._time.now() >= self._started + CRASH_ROUND
             return fault if due and deadly(call) else None
 
-        return self._world.seen_through(FaultyClient(self._world.client, plan))
+        return self._world.with_client(FaultyClient(self._world.client, plan))
 
     def _read(self) -> None:
         """Note how far the log can be read, until all that was acknowledged is."""
         design = DESIGNS[self._name](self._world)
         end = 1
-        while self._writing or (self._acked and end < max(each.sequence_id for each in self._acked)):
+        while self._active_writers or (self._acked and end < max(each.sequence_id for each in self._acked)):
             if isinstance(design, Sequencer):
                 end = design.cells.read(self._world.conversation_id, end)
             else:
                 head = self._world.chat.stores.event_log.head(self._world.conversation_id)
                 end = end if head is None else head.sequence_id
-            self._seen.append((self._time.now(), end))
-            self._time.sleep(LOOK_SECONDS)
+            self._readable_ends.append((self._time.now(), end))
+            self._time.sleep(READ_INTERVAL)
 
-    def _readable(self, acked: Acked) -> float:
-        return max(acked.at, next(at for at, end in self._seen if end >= acked.sequence_id))
+    def _readable_at(self, acked: AckedMessage) -> float:
+        return max(acked.acked_at, next(at for at, end in self._readable_ends if end >= acked.sequence_id))

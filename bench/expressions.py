@@ -37,14 +37,14 @@ def holds(arguments: Mapping[str, Any], item: Item | None) -> bool:
         return True
     names, values = _names(arguments), arguments.get("ExpressionAttributeValues", {})
     terms = re.split(r"\s+(AND|OR)\s+", expression.strip())
-    results = [_term(term, names, values, item or {}) for term in terms[::2]]
-    joints = set(terms[1::2])
-    if len(joints) > 1:
+    results = [_evaluate_term(term, names, values, item or {}) for term in terms[::2]]
+    conjunctions = set(terms[1::2])
+    if len(conjunctions) > 1:
         raise ValueError(f"AND and OR in one condition are not understood: {expression}")
-    return any(results) if joints == {"OR"} else all(results)
+    return any(results) if conjunctions == {"OR"} else all(results)
 
 
-def _term(term: str, names: Mapping[str, str], values: Mapping[str, Any], item: Item) -> bool:
+def _evaluate_term(term: str, names: Mapping[str, str], values: Mapping[str, Any], item: Item) -> bool:
     if existence := _EXISTENCE.fullmatch(term):
         return (_get(item, _path(existence["path"], names)) is None) == bool(existence["absent"])
     if comparison := _COMPARISON.fullmatch(term):
@@ -60,7 +60,7 @@ def _compare(symbol: str, found: Mapping[str, Any], asked: Mapping[str, Any]) ->
     return _OPERATORS[symbol](int(left), int(right)) if kind == "N" else _OPERATORS[symbol](left, right)
 
 
-def updated(arguments: Mapping[str, Any], item: Item) -> Item:
+def apply_update(arguments: Mapping[str, Any], item: Item) -> Item:
     """A copy of the item as the UpdateExpression of these arguments leaves it."""
     names, values = _names(arguments), arguments.get("ExpressionAttributeValues", {})
     result = dict(item)
@@ -69,26 +69,26 @@ def updated(arguments: Mapping[str, Any], item: Item) -> Item:
         raise ValueError(f"not an update that is understood: {arguments['UpdateExpression']}")
     for word, text in zip(clauses[::2], clauses[1::2], strict=True):
         for part in text.split(","):
-            _change(result, word, part.strip(), names, values)
+            _apply_part(result, word, part.strip(), names, values)
     return result
 
 
-def _change(item: Item, word: str, part: str, names: Mapping[str, str], values: Mapping[str, Any]) -> None:
+def _apply_part(item: Item, word: str, part: str, names: Mapping[str, str], values: Mapping[str, Any]) -> None:
     if word == "REMOVE":
         *above, last = _path(part, names)
-        _opened(item, above).pop(last, None)
+        _copy_map(item, above).pop(last, None)
         return
     match = (_ASSIGNMENT if word == "SET" else _ADDITION).fullmatch(part)
     if match is None:
         raise ValueError(f"not an update that is understood: {word} {part}")
     *above, last = _path(match[1], names)
-    place, value = _opened(item, above), values[match[2]]
+    place, value = _copy_map(item, above), values[match[2]]
     if word == "ADD":
         value = {"N": str(int(place.get(last, {"N": "0"})["N"]) + int(value["N"]))}
     place[last] = value
 
 
-def _opened(item: Item, above: list[str]) -> Item:
+def _copy_map(item: Item, above: list[str]) -> Item:
     """The map at a path, each map on the way replaced by a copy that may be changed."""
     for name in above:
         if "M" not in item.get(name, {}):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from local.faults import Call, Latency
 
 JITTER = 0.25
-USUAL = Latency(jitter=JITTER)
+TYPICAL_LATENCY = Latency(jitter=JITTER)
 """4 ms a call and 10 ms a transaction, each ± 25 %: with none, everybody would march in step."""
 
 

@@ -31,7 +31,19 @@ from chalicelib.core.protocol.requests import CreateConversation, NewParticipant
 from chalicelib.core.realtime.outbox import DirectReply
 from chalicelib.settings import Settings
 
-from .fan_out import REGION, ROOT, THREADS, cpu, frozen, ids, keys, plain_way, sink, url, wall
+from .fan_out import (
+    REGION,
+    ROOT,
+    THREADS,
+    boto3_post,
+    connection_ids,
+    cpu_seconds,
+    frozen_gc,
+    get_credentials,
+    sink,
+    url,
+    wall_seconds,
+)
 from .figures import table
 from .stores import client_for
 from .targets import Targets
@@ -39,7 +51,7 @@ from .world import CONTENT, ENVIRONMENT
 
 Print = Callable[[str], None]
 CALL, TRANSACTION, POST = 0.004, 0.010, 0.008
-NECESSARY = CALL + CALL + TRANSACTION + CALL + POST
+MIN_LATENCY = CALL + CALL + TRANSACTION + CALL + POST
 """Socket ‖ head; membership ‖ rate; the transaction; who is subscribed; the posts (`docs/performance.md`)."""
 
 
@@ -51,11 +63,11 @@ class Scale:
     rounds: int = 31
     growth: tuple[int, int] = (10, 1_000)
     """Sizes of a conversation, for what a delivery costs in it."""
-    rounds_of_growth: int = 7
+    growth_rounds: int = 7
 
 
 @contextlib.contextmanager
-def store(call: float, transaction: float) -> Iterator[str]:
+def store_process(call: float, transaction: float) -> Iterator[str]:
     """The URL of a store with such latencies, in seconds."""
     arguments = [str(call * 1000), str(transaction * 1000)]
     process = subprocess.Popen(
@@ -71,16 +83,18 @@ def store(call: float, transaction: float) -> Iterator[str]:
         process.communicate()
 
 
-def our_client(endpoint: str) -> DynamoClient:
+def product_client(endpoint: str) -> DynamoClient:
     """The product's own client of DynamoDB."""
-    return DynamoClient(AwsJsonClient(endpoint, "dynamodb", TARGET, REGION, keys, SystemClock(), TlsContext()))
+    return DynamoClient(
+        AwsJsonClient(endpoint, "dynamodb", TARGET, REGION, get_credentials, SystemClock(), TlsContext())
+    )
 
 
 class SdkPoster:
     """Posting with boto3, as samples do it."""
 
     def __init__(self, endpoint: str, threads: ThreadPoolExecutor) -> None:
-        self._post = plain_way(endpoint, threads, max_pool_connections=THREADS)
+        self._post = boto3_post(endpoint, threads, max_pool_connections=THREADS)
 
     def post_all(self, mail: Mapping[str, Sequence[bytes]], deadline: float) -> list[str]:
         """Post as many frames as are asked for."""
@@ -91,16 +105,16 @@ class SdkPoster:
         """Nothing is closed here."""
 
 
-class Room:
+class SubscribedConversation:
     """A conversation of which everybody has a socket that is subscribed."""
 
     def __init__(self, client: Any, poster: ConnectionPoster, people: int) -> None:
         settings = Settings.from_environment({**ENVIRONMENT, "CHAT_LIMIT_PARTICIPANTS": str(max(people, 100))})
         self.chat: Application = build(settings, dynamo_client=client, poster=poster)
-        self.sockets = ids(people)
+        self.connection_ids = connection_ids(people)
         names = [f"person-{each}" for each in range(people)]
         now = int(time.time())
-        for connection_id, name in zip(self.sockets, names, strict=True):
+        for connection_id, name in zip(self.connection_ids, names, strict=True):
             opened = Connection(connection_id, name, None, now + 86_400, now * 1000, now * 1000)
             self.chat.stores.connections.open(opened)
         request = CreateConversation(
@@ -108,13 +122,13 @@ class Room:
         )
         made = self.chat.conversations.lifecycle.create(Principal(names[0], names[0]), request)
         self.conversation_id: str = made.response["conversation_id"]
-        for each, name in zip(self.sockets, names, strict=True):
+        for each, name in zip(self.connection_ids, names, strict=True):
             # Without the answer, which grows with the conversation and is not what is measured.
             heard = Subscription(self.conversation_id, each, name, 1, 1, now + 86_400, subscribed_at=now * 1000)
             self.chat.stores.subscriptions.subscribe(heard)
         self._number = 0
 
-    def say(self, connection_id: str, **command: Any) -> None:
+    def send_frame(self, connection_id: str, **command: Any) -> None:
         """One frame of a socket, and all that comes of it, as the function does it."""
         reply = self.chat.sessions.dispatcher.receive(connection_id, json.dumps(command))
         if reply.failure is not None or any(each["type"] == "error" for each in reply.replies):
@@ -126,15 +140,15 @@ class Room:
         """Messages of the usual size, from the first of them."""
         for _ in range(times):
             self._number += 1
-            self.say(
-                self.sockets[0],
+            self.send_frame(
+                self.connection_ids[0],
                 type="message",
                 conversation_id=self.conversation_id,
                 client_message_id=f"m-{self._number}",
                 content=CONTENT,
             )
 
-    def written(self) -> int:
+    def event_count(self) -> int:
         """How many events the log has."""
         head = self.chat.stores.event_log.head(self.conversation_id)
         return 0 if head is None else head.sequence_id
@@ -143,42 +157,44 @@ class Room:
 def measure(scale: Scale) -> Mapping[str, tuple[float, float]]:
     """Seconds until all was done and seconds of CPU, by whose clients."""
     with (
-        store(CALL, TRANSACTION) as ours_at,
-        store(CALL, TRANSACTION) as theirs_at,
+        store_process(CALL, TRANSACTION) as ours_at,
+        store_process(CALL, TRANSACTION) as theirs_at,
         sink(POST) as port,
         ThreadPoolExecutor(THREADS) as threads,
     ):
         endpoint = url(port, tls=False)
         posters: dict[str, ConnectionPoster] = {
-            "ours": ApiGatewayPoster(endpoint, REGION, keys, SystemClock()),
+            "ours": ApiGatewayPoster(endpoint, REGION, get_credentials, SystemClock()),
             "boto3": SdkPoster(endpoint, threads),
         }
-        clients = {"ours": our_client(ours_at), "boto3": client_for(theirs_at)}
-        rooms = {each: Room(clients[each], posters[each], scale.recipients) for each in clients}
+        clients = {"ours": product_client(ours_at), "boto3": client_for(theirs_at)}
+        rooms = {each: SubscribedConversation(clients[each], posters[each], scale.recipients) for each in clients}
         walls: dict[str, list[float]] = {each: [] for each in rooms}
         cpus: dict[str, list[float]] = {each: [] for each in rooms}
         for room in rooms.values():
             room.send()
-        with frozen():
+        with frozen_gc():
             for _ in range(scale.rounds):
                 for name, room in rooms.items():
-                    cpus[name].append(cpu(lambda: walls[name].append(wall(room.send))))  # noqa: B023
+                    cpus[name].append(cpu_seconds(lambda: walls[name].append(wall_seconds(room.send))))  # noqa: B023
         return {each: (median(walls[each]), median(cpus[each])) for each in rooms}
 
 
-def growth(scale: Scale) -> Mapping[int, float]:
+def cost_by_size(scale: Scale) -> Mapping[int, float]:
     """Seconds of CPU a delivery, of a whole message, by how many people the conversation has."""
-    with store(0, 0) as endpoint, sink(0) as port:
-        poster = ApiGatewayPoster(url(port, tls=False), REGION, keys, SystemClock())
-        rooms = {people: Room(our_client(endpoint), poster, people) for people in scale.growth}
+    with store_process(0, 0) as endpoint, sink(0) as port:
+        poster = ApiGatewayPoster(url(port, tls=False), REGION, get_credentials, SystemClock())
+        rooms = {
+            people: SubscribedConversation(product_client(endpoint), poster, people) for people in scale.growth
+        }
         found: dict[int, list[float]] = {people: [] for people in rooms}
         for room in rooms.values():
             room.send()
-        for _ in range(scale.rounds_of_growth):
+        for _ in range(scale.growth_rounds):
             for people, room in rooms.items():
                 # As many deliveries of each, for a clock that is not exact.
                 times = max(rooms) // people
-                found[people].append(cpu(partial(room.send, times)) / people / times)
+                found[people].append(cpu_seconds(partial(room.send, times)) / people / times)
         return {people: median(costs) for people, costs in found.items()}
 
 
@@ -187,22 +203,22 @@ def report(scale: Scale, show: Print, targets: Targets) -> bool:
     found = measure(scale)
     show(
         f"A message to {scale.recipients} people: 4 ms a store call, 10 ms a transaction, 8 ms a post;"
-        f" {1000 * NECESSARY:.0f} ms are necessary.\n"
+        f" {1000 * MIN_LATENCY:.0f} ms are necessary.\n"
     )
     rows = [
         (
             name,
             f"{1000 * took:.1f}",
-            f"{took / NECESSARY:.2f}",
+            f"{took / MIN_LATENCY:.2f}",
             "≤ 1.25" if name == "ours" else "",
             f"{1000 * used:.1f}",
         )
         for name, (took, used) in found.items()
     ]
     show(table(("clients", "ms", "of the necessary", "target", "CPU ms"), rows))
-    over = found["ours"][0] / NECESSARY
+    over = found["ours"][0] / MIN_LATENCY
     targets.at_most(f"a message to {scale.recipients} people: over its necessary round trips", over, 1.25)
-    grown = growth(scale)
+    grown = cost_by_size(scale)
     few, many = min(grown), max(grown)
     show("\nCPU a delivery, of a whole message, by the people in the conversation (100 at the most by default).\n")
     microseconds = f"{1e6 * grown[few]:.0f} / {1e6 * grown[many]:.0f}"

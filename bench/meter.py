@@ -90,22 +90,22 @@ class Meter(Layer):
         factor = 2 if call.operation == "transact_write_items" else 1
         for key in call.keys:
             size = max(before.get(key, 0), self._size_of(key), 1)
-            self.tally.writes[_kind(key.pk)] += factor * math.ceil(size / 1024)
+            self.tally.writes[_partition_kind(key.pk)] += factor * math.ceil(size / 1024)
 
     def _count_reads(self, call: Call, answer: Any) -> None:
         if call.operation == "query":
             partition = call.arguments["ExpressionAttributeValues"][":pk"]["S"]
-            self.tally.reads[_kind(partition)] += _read_units(sum(map(item_size, answer["Items"])))
+            self.tally.reads[_partition_kind(partition)] += _read_units(sum(map(item_size, answer["Items"])))
             return
         for key in call.keys:
-            self.tally.reads[_kind(key.pk)] += _read_units(self._size_of(key))
+            self.tally.reads[_partition_kind(key.pk)] += _read_units(self._size_of(key))
 
 
 def _read_units(size: int) -> int:
     return math.ceil(max(size, 1) / 4096)
 
 
-def _kind(pk: str) -> str:
+def _partition_kind(pk: str) -> str:
     return pk.partition("#")[0]
 
 

@@ -17,13 +17,13 @@ from typing import Any
 
 import aiohttp
 
-from .histories import Acked
-from .server import Server
+from .histories import AckedMessage
+from .server import MeasuredServer
 from .world import CONTENT
 
-CONNECTING_AT_ONCE = 8
-ANSWER_SECONDS = 30.0
-REPEAT_SECONDS = 10.0
+MAX_CONCURRENT_CONNECTS = 8
+REPLY_TIMEOUT = 30.0
+ACK_TIMEOUT = 10.0
 """So long a client waits for an acknowledgement before it repeats."""
 
 
@@ -32,53 +32,53 @@ class ClientFailed(Exception):
 
 
 @dataclass
-class Heard:
+class ReceivedEvents:
     """What one socket heard."""
 
     events: dict[int, dict[str, Any]] = field(default_factory=dict)
-    at: dict[int, float] = field(default_factory=dict)
+    pushed_at: dict[int, float] = field(default_factory=dict)
     """When each event was first pushed."""
-    repeated: int = 0
+    duplicates: int = 0
     """Pushes of an event that had been pushed before."""
-    overtaken: int = 0
+    out_of_order: int = 0
     """Pushes that came after one with a higher number."""
-    contradicted: int = 0
+    contradictions: int = 0
     """Two different events under one number."""
-    recovered: int = 0
+    synced: int = 0
     """Events that came by `sync` only."""
     newest: int = 0
 
-    def push(self, event: dict[str, Any], now: float) -> None:
+    def record_push(self, event: dict[str, Any], now: float) -> None:
         """An event was pushed."""
         number = event["sequence_id"]
         if number in self.events:
-            self.repeated += 1
-            self.contradicted += self.events[number] != event
+            self.duplicates += 1
+            self.contradictions += self.events[number] != event
             return
         self.events[number] = event
-        self.at[number] = now
-        self.overtaken += number < self.newest
+        self.pushed_at[number] = now
+        self.out_of_order += number < self.newest
         self.newest = max(self.newest, number)
 
-    def fetched(self, events: Iterable[dict[str, Any]]) -> None:
+    def record_sync(self, events: Iterable[dict[str, Any]]) -> None:
         """Events came by `sync`."""
         for event in events:
             known = self.events.setdefault(event["sequence_id"], event)
-            self.recovered += known is event
-            self.contradicted += known != event
+            self.synced += known is event
+            self.contradictions += known != event
 
 
-class Person:
+class ChatClient:
     """One participant with one socket."""
 
     def __init__(self, name: str, conversation_id: str, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.name = name
-        self.heard = Heard()
-        self.busy = 0
+        self.received = ReceivedEvents()
+        self.retries = 0
         self._conversation_id = conversation_id
         self._socket = socket
-        self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
-        self._reading = asyncio.create_task(self._read())
+        self._pending: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self._reader = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
         async for message in self._socket:
@@ -87,37 +87,37 @@ class Person:
             now = time.monotonic()
             frame = json.loads(message.data)
             if frame.get("type") == "event":
-                self.heard.push(frame["event"], now)
-            elif frame.get("id") in self._answers and frame["type"] != "welcome":
-                self._answers.pop(frame["id"]).set_result(frame)
+                self.received.record_push(frame["event"], now)
+            elif frame.get("id") in self._pending and frame["type"] != "welcome":
+                self._pending.pop(frame["id"]).set_result(frame)
 
-    async def ask(self, command: dict[str, Any], seconds: float) -> dict[str, Any]:
+    async def request(self, command: dict[str, Any], seconds: float) -> dict[str, Any]:
         """Send a command; its answer. Raises TimeoutError, and ClientFailed if the socket was closed."""
         name = f"{random.getrandbits(64):x}"
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._answers[name] = answer
+        self._pending[name] = answer
         try:
             await self._socket.send_json({**command, "id": name})
-            ends: set[asyncio.Future[Any]] = {answer, self._reading}
+            ends: set[asyncio.Future[Any]] = {answer, self._reader}
             await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._answers.pop(name, None)
+            self._pending.pop(name, None)
         if answer.done():
             return answer.result()
-        if self._reading.done():
+        if self._reader.done():
             raise ClientFailed(f"the server closed a socket (code {self._socket.close_code})")
         raise TimeoutError
 
     async def subscribe(self) -> None:
         """Greet and subscribe from the beginning of the log."""
         wanted = [{"conversation_id": self._conversation_id, "after": 0}]
-        answer = await self.ask({"type": "hello", "subscribe": wanted}, ANSWER_SECONDS)
+        answer = await self.request({"type": "hello", "subscribe": wanted}, REPLY_TIMEOUT)
         if answer["type"] != "subscribed":
             raise ClientFailed(f"hello was answered by {answer['type']} {answer.get('code', '')}")
         for event in answer["events"]:
-            self.heard.events[event["sequence_id"]] = event
+            self.received.events[event["sequence_id"]] = event
 
-    async def say(self, client_message_id: str, due: float) -> Acked:
+    async def send_message(self, client_message_id: str, due: float) -> AckedMessage:
         """Send a message until it is acknowledged. `due` is when it was to be sent (monotonic)."""
         command = {
             "type": "message",
@@ -127,38 +127,40 @@ class Person:
         }
         while True:
             try:
-                answer = await self.ask(command, REPEAT_SECONDS)
+                answer = await self.request(command, ACK_TIMEOUT)
             except TimeoutError:
-                self.busy += 1
+                self.retries += 1
                 continue
             if answer["type"] == "message_ack":
                 now = time.monotonic()
-                return Acked(client_message_id, answer["sequence_id"], now - due, now)
+                return AckedMessage(client_message_id, answer["sequence_id"], now - due, now)
             if not answer.get("retryable"):
                 raise ClientFailed(f"a message was refused: {answer.get('code')}")
-            self.busy += 1
+            self.retries += 1
             await asyncio.sleep(random.uniform(0.5, 1) * answer.get("retry_after", 1))
 
     async def sync(self, head: int) -> None:
         """Fetch what is missing up to a head."""
-        while missing := [number for number in range(1, head + 1) if number not in self.heard.events]:
+        while missing := [number for number in range(1, head + 1) if number not in self.received.events]:
             command = {"type": "sync", "conversation_id": self._conversation_id, "after": missing[0] - 1}
-            answer = await self.ask(command, ANSWER_SECONDS)
+            answer = await self.request(command, REPLY_TIMEOUT)
             if answer["type"] == "sync" and answer["events"]:
-                self.heard.fetched(answer["events"])
+                self.received.record_sync(answer["events"])
             elif answer.get("retryable"):
                 await asyncio.sleep(random.uniform(0.5, 1) * answer.get("retry_after", 1))
             else:
                 return  # it is not there: whoever compares will find that
 
-    async def leave(self) -> None:
+    async def close(self) -> None:
         """Close the socket."""
         await self._socket.close()
         with contextlib.suppress(asyncio.CancelledError):
-            await self._reading
+            await self._reader
 
 
-async def gathered(session: aiohttp.ClientSession, server: Server, names: Sequence[str]) -> list[Person]:
+async def connect_clients(
+    session: aiohttp.ClientSession, server: MeasuredServer, names: Sequence[str]
+) -> list[ChatClient]:
     """People in a new conversation, each connected and subscribed."""
     headers = {"Authorization": f"Bearer {server.token(names[0])}"}
     body = {
@@ -169,13 +171,13 @@ async def gathered(session: aiohttp.ClientSession, server: Server, names: Sequen
         if answer.status != 201:
             raise ClientFailed(f"a conversation could not be made: status {answer.status}")
         conversation_id = (await answer.json())["conversation_id"]
-    at_once = asyncio.Semaphore(CONNECTING_AT_ONCE)
+    at_once = asyncio.Semaphore(MAX_CONCURRENT_CONNECTS)
 
-    async def come(name: str) -> Person:
+    async def come(name: str) -> ChatClient:
         async with at_once:
             credentials = {"Authorization": f"Bearer {server.token(name)}"}
             socket = await session.ws_connect(server.ready.ws_url, headers=credentials, max_msg_size=0)
-            person = Person(name, conversation_id, socket)
+            person = ChatClient(name, conversation_id, socket)
             await person.subscribe()
             return person
 

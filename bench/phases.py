@@ -7,29 +7,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .figures import milliseconds, table
-from .histories import Acked, Faults
+from .histories import AckedMessage, Violations
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ClientCounters:
     """What clients have to put up with by the contract, and do: the sums over all sockets."""
 
-    recovered: int
+    synced: int
     """Events that came by `sync` because their push did not come."""
-    repeated: int
+    duplicates: int
     """Pushes of an event that had been pushed before."""
-    overtaken: int
+    out_of_order: int
     """Pushes that came after one with a higher number."""
-    busy: int
+    retries: int
     """Messages that had to be repeated."""
 
-    def since(self, before: Seen) -> Seen:
+    def since(self, before: ClientCounters) -> ClientCounters:
         """What came after `before`."""
-        return Seen(
-            self.recovered - before.recovered,
-            self.repeated - before.repeated,
-            self.overtaken - before.overtaken,
-            self.busy - before.busy,
+        return ClientCounters(
+            self.synced - before.synced,
+            self.duplicates - before.duplicates,
+            self.out_of_order - before.out_of_order,
+            self.retries - before.retries,
         )
 
 
@@ -37,26 +37,26 @@ class Seen:
 class Phase:
     """What was measured."""
 
-    people: int
+    clients: int
     load: str
     seconds: float
     """Until the last acknowledgement."""
-    whole_seconds: float
+    total_seconds: float
     """Until everybody had heard everything."""
-    acked: list[Acked]
+    acked: list[AckedMessage]
     fan_out: list[float]
     """Seconds from when a message was due to each receiver's push."""
     deliveries: int
-    faults: Faults
-    seen: Seen
-    calls: Counter[str]
-    processor: dict[str, float]
+    violations: Violations
+    counters: ClientCounters
+    store_calls: Counter[str]
+    cpu_seconds: dict[str, float]
     """Seconds of the processor, by process."""
 
     @property
-    def is_well(self) -> bool:
+    def is_correct(self) -> bool:
         """Whether nothing was lost, doubled or reordered."""
-        return self.faults.total == 0 and bool(self.acked)
+        return self.violations.total == 0 and bool(self.acked)
 
 
 def main_table(phases: Sequence[Phase]) -> str:
@@ -67,14 +67,14 @@ def main_table(phases: Sequence[Phase]) -> str:
     )  # fmt: skip
     rows = [
         (
-            str(each.people),
+            str(each.clients),
             each.load,
             f"{len(each.acked) / each.seconds:.0f}",
             f"{each.deliveries / each.seconds:.0f}",
-            milliseconds([acked.seconds for acked in each.acked]),
+            milliseconds([acked.latency for acked in each.acked]),
             milliseconds(each.fan_out),
-            f"{sum(each.calls.values()) / max(len(each.acked), 1):.1f}",
-            f"{each.faults.lost} / {each.faults.doubled} / {each.faults.reordered}",
+            f"{sum(each.store_calls.values()) / max(len(each.acked), 1):.1f}",
+            f"{each.violations.lost} / {each.violations.duplicated} / {each.violations.reordered}",
         )
         for each in phases
     ]
@@ -83,21 +83,21 @@ def main_table(phases: Sequence[Phase]) -> str:
 
 def side_table(phases: Sequence[Phase]) -> str:
     """What clients had to put up with, and what the processor did."""
-    names = list(phases[0].processor)
+    names = list(phases[0].cpu_seconds)
     header = (
         "people", "load", "by sync", "pushed twice", "overtaken", "repeats",
         *(f"CPU ms a message: {name}" for name in names), "cores used",
     )  # fmt: skip
     rows = [
         (
-            str(each.people),
+            str(each.clients),
             each.load,
-            str(each.seen.recovered),
-            str(each.seen.repeated),
-            str(each.seen.overtaken),
-            str(each.seen.busy),
-            *(f"{1000 * each.processor[name] / max(len(each.acked), 1):.1f}" for name in names),
-            f"{sum(each.processor.values()) / each.whole_seconds:.2f}",
+            str(each.counters.synced),
+            str(each.counters.duplicates),
+            str(each.counters.out_of_order),
+            str(each.counters.retries),
+            *(f"{1000 * each.cpu_seconds[name] / max(len(each.acked), 1):.1f}" for name in names),
+            f"{sum(each.cpu_seconds.values()) / each.total_seconds:.2f}",
         )
         for each in phases
     ]

@@ -21,11 +21,11 @@ from .engine import MemoryEngine
 from .figures import table
 from .simulation import Simulation
 from .targets import Targets
-from .world import CONTENT, CONVERSATIONS, World, make_world
+from .world import CONTENT, CONVERSATIONS, Harness, make_harness
 
 Print = Callable[[str], None]
-_A_CALL = 0.004
-_EVEN = Latency(call=_A_CALL, transaction=_A_CALL, jitter=0.0)
+_CALL_LATENCY = 0.004
+_CONSTANT_LATENCY = Latency(call=_CALL_LATENCY, transaction=_CALL_LATENCY, jitter=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Scale:
 
     conversations: tuple[int, ...] = (10, 1_000)
     messages: tuple[int, ...] = (1_000, 100_000)
-    limit_of_round_trips: int = 12
+    max_round_trips: int = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +44,22 @@ class Cost:
     round_trips: int
     calls: int
     read_units: int
-    found: int
+    items: int
     """What it answered with, in items."""
 
 
-def _cost(world: World, request: Callable[[], int]) -> Cost:
+def _measure_cost(world: Harness, request: Callable[[], int]) -> Cost:
     before, begun = world.meter.tally.copy(), world.time.monotonic()
     found = request()
     spent = world.meter.tally.since(before)
-    round_trips = round((world.time.monotonic() - begun) / _A_CALL)
+    round_trips = round((world.time.monotonic() - begun) / _CALL_LATENCY)
     return Cost(round_trips, sum(spent.calls.values()), sum(spent.reads.values()), found)
 
 
-def list_of(conversations: int) -> Cost:
+def list_cost(conversations: int) -> Cost:
     """The first page of the list of somebody who is in so many conversations."""
 
-    def measure(world: World, _: MemoryEngine) -> Cost:
+    def measure(world: Harness, _: MemoryEngine) -> Cost:
         somebody = Principal("somebody", "Somebody")
         for number in range(conversations):
             world.chat.conversations.lifecycle.create(somebody, CreateConversation(title=f"Conversation {number}"))
@@ -69,56 +69,56 @@ def list_of(conversations: int) -> Cost:
             listed = answer["conversations"]
             return len(listed) if isinstance(listed, list) else 0
 
-        return _cost(world, read)
+        return _measure_cost(world, read)
 
     return _in_simulation(measure)
 
 
-def history_of(messages: int) -> Cost:
+def history_cost(messages: int) -> Cost:
     """The newest page of history of a room with so many messages."""
 
-    def measure(world: World, engine: MemoryEngine) -> Cost:
+    def measure(world: Harness, engine: MemoryEngine) -> Cost:
         _fill(world, engine, messages)
-        reader = Principal(world.people[0], None)
+        reader = Principal(world.participant_ids[0], None)
 
         def read() -> int:
             answer = world.chat.conversations.history.messages(reader, world.conversation_id, MessagesQuery())
             found = answer["messages"]
             return len(found) if isinstance(found, list) else 0
 
-        return _cost(world, read)
+        return _measure_cost(world, read)
 
     return _in_simulation(measure)
 
 
-def _in_simulation(measure: Callable[[World, MemoryEngine], Cost]) -> Cost:
+def _in_simulation(measure: Callable[[Harness, MemoryEngine], Cost]) -> Cost:
     random.seed(1)
     simulation, engine = Simulation(), MemoryEngine()
 
     def run() -> Cost:
-        return measure(make_world(simulation, 2, latency=_EVEN, seed=1, engine=engine), engine)
+        return measure(make_harness(simulation, 2, latency=_CONSTANT_LATENCY, seed=1, engine=engine), engine)
 
     (result,) = simulation.run(run)
     found: Cost = result
     return found
 
 
-def _fill(world: World, engine: MemoryEngine, messages: int) -> None:
+def _fill(world: Harness, engine: MemoryEngine, messages: int) -> None:
     """Put so many messages into the log by hand, as if they had been sent."""
     pk = conversation_pk(world.conversation_id)
     end = world.chat.stores.event_log.head(world.conversation_id)
     if end is None:
         raise LookupError("the conversation is not there")
     first = end.sequence_id + 1
-    said: Event = {
+    message: Event = {
         "conversation_id": world.conversation_id,
         "type": "message",
         "created_at": "2026-11-22T00:00:00.000Z",
-        "sender": {"participant_id": world.people[0], "name": "Person", "type": "human"},
+        "sender": {"participant_id": world.participant_ids[0], "name": "Person", "type": "human"},
         "content": CONTENT,
     }
     for number in range(messages):
-        event: Event = {**said, "sequence_id": first + number, "message_id": f"msg_{number}"}
+        event: Event = {**message, "sequence_id": first + number, "message_id": f"msg_{number}"}
         engine.put_item(TableName=CONVERSATIONS, Item=marshal_item(event_item(event, number + 1, None)))
     key = {"pk": {"S": pk}, "sk": {"S": str(head_item(end)["sk"])}}
     item = unmarshal_item(engine.get_item(TableName=CONVERSATIONS, Key=key)["Item"])
@@ -131,23 +131,23 @@ def _fill(world: World, engine: MemoryEngine, messages: int) -> None:
 
 def report(scale: Scale, show: Print, targets: Targets) -> bool:
     """Measure and show it; whether it stays within its limits."""
-    lists = {number: list_of(number) for number in scale.conversations}
-    histories = {number: history_of(number) for number in scale.messages}
+    lists = {number: list_cost(number) for number in scale.conversations}
+    histories = {number: history_cost(number) for number in scale.messages}
     rows = [_row(f"first page of a list of {number:,} conversations", cost) for number, cost in lists.items()]
     rows += [_row(f"newest page of {number:,} messages", cost) for number, cost in histories.items()]
     show(table(("what", "round trips", "calls", "read units", "answered with"), rows))
     same = len({(each.round_trips, each.calls, each.read_units) for each in histories.values()}) == 1
-    few = all(each.round_trips <= scale.limit_of_round_trips for each in lists.values())
-    most, limit = max(lists), scale.limit_of_round_trips
+    few = all(each.round_trips <= scale.max_round_trips for each in lists.values())
+    most, limit = max(lists), scale.max_round_trips
     targets.at_most(f"round trips of the first page of {most:,} conversations", lists[most].round_trips, limit)
     costs = [each.calls + each.read_units for each in histories.values()]
     targets.at_most("calls and units of a page: longest history over shortest", max(costs) / min(costs), 1)
     show(
-        f"\nA list takes {'at most' if few else 'MORE THAN'} {scale.limit_of_round_trips} round trips;"
+        f"\nA list takes {'at most' if few else 'MORE THAN'} {scale.max_round_trips} round trips;"
         f" history costs {'the same' if same else 'NOT THE SAME'} however many messages there are."
     )
     return same and few
 
 
 def _row(what: str, cost: Cost) -> tuple[str, ...]:
-    return what, str(cost.round_trips), str(cost.calls), str(cost.read_units), str(cost.found)
+    return what, str(cost.round_trips), str(cost.calls), str(cost.read_units), str(cost.items)

@@ -36,7 +36,7 @@ class ServerFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class MeasuredServer:
     """A running server."""
 
     ready: Ready
@@ -57,7 +57,7 @@ class Server:
         except (OSError, ValueError) as error:
             raise ServerFailed("the counting proxy has ended") from error
 
-    def processor_seconds(self) -> dict[str, float]:
+    def cpu_seconds(self) -> dict[str, float]:
         """What each process has used of the processor so far; empty where the system does not say."""
         processes = {
             "server": self.ready.pid,
@@ -66,30 +66,30 @@ class Server:
             "load generator": os.getpid(),
         }
         with contextlib.suppress(OSError):
-            return {name: _processor_seconds(pid) for name, pid in processes.items()}
+            return {name: _cpu_seconds(pid) for name, pid in processes.items()}
         return {}
 
 
-def _processor_seconds(pid: int) -> float:
+def _cpu_seconds(pid: int) -> float:
     """User and system time (proc(5), fields 14 and 15 of `stat`)."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextlib.contextmanager
-def running_server() -> Iterator[Server]:
+def running_server() -> Iterator[MeasuredServer]:
     """A server with an empty store; all of it ends with the context. Raises ServerFailed, LocalError."""
     # What they log is of interest only if they do not start; a server under such a load has a lot to say.
-    with contextlib.ExitStack() as stack, tempfile.TemporaryFile("w+", encoding="utf-8") as words:
+    with contextlib.ExitStack() as stack, tempfile.TemporaryFile("w+", encoding="utf-8") as log:
         store = stack.enter_context(running_store())
-        proxy, line = _started(stack, words, "bench.counting_proxy", store.url)
+        proxy, line = _start(stack, log, "bench.counting_proxy", store.url)
         arguments = ("--port", "0", "--json", "--until-input-ends", "--store", line["url"])
-        _, ready = _started(stack, words, "local", *arguments)
-        yield Server(Ready(**ready), store.pid, proxy)
+        _, ready = _start(stack, log, "local", *arguments)
+        yield MeasuredServer(Ready(**ready), store.pid, proxy)
 
 
-def _started(
-    stack: contextlib.ExitStack, words: IO[str], module: str, *arguments: str
+def _start(
+    stack: contextlib.ExitStack, log: IO[str], module: str, *arguments: str
 ) -> tuple[subprocess.Popen[str], dict[str, Any]]:
     """A Python program that has written a line of JSON; it is stopped at the end. Raises ServerFailed."""
     unset = {"CHAT_CONVERSATIONS_TABLE", "CHAT_CONNECTIONS_TABLE", "CHAT_JWT_SECRET", "AWS_PROFILE"}
@@ -99,14 +99,14 @@ def _started(
         env={name: value for name, value in os.environ.items() if name not in unset} | LIMITS,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=words,
+        stderr=log,
         text=True,
     )
     stack.callback(_stop, process)
     line = process.stdout.readline() if process.stdout is not None else ""
     if not line:
-        words.seek(0)
-        raise ServerFailed(f"python -m {module} did not start. It said:\n{words.read()[-2000:]}")
+        log.seek(0)
+        raise ServerFailed(f"python -m {module} did not start. It said:\n{log.read()[-2000:]}")
     answer: dict[str, Any] = json.loads(line)
     return process, answer
 

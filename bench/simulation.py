@@ -20,7 +20,7 @@ EPOCH = 1_800_000_000.0
 """Where simulated time begins, in seconds since 1970."""
 
 
-class Stuck(Exception):
+class Deadlock(Exception):
     """Nobody will ever wake up again, but somebody still waits."""
 
 
@@ -39,7 +39,7 @@ class Simulation:
     def __init__(self) -> None:
         self._now = EPOCH
         self._order = itertools.count()
-        self._due: list[tuple[float, int, _Activity]] = []
+        self._queue: list[tuple[float, int, _Activity]] = []
         self._local = threading.local()
 
     # ---- time ------------------------------------------------------------------------------------------
@@ -54,7 +54,7 @@ class Simulation:
 
     def sleep(self, seconds: float) -> None:
         """Let others go on until `seconds` have passed."""
-        me = self._me()
+        me = self._current()
         self._wake(me, max(seconds, 0.0))
         self._hand_over(me)
 
@@ -70,7 +70,7 @@ class Simulation:
 
     def gather(self, *calls: Callable[[], Any]) -> list[Any]:
         """The results of all calls, made beside each other; raises the first error when all have ended."""
-        me = self._me()
+        me = self._current()
         outcomes: list[Any] = [None] * len(calls)
         errors: list[BaseException | None] = [None] * len(calls)
         left = len(calls)
@@ -104,19 +104,19 @@ class Simulation:
         _raise_first(errors)
         return outcomes
 
-    def _me(self) -> _Activity:
+    def _current(self) -> _Activity:
         activity: _Activity | None = getattr(self._local, "activity", None)
         if activity is None:
-            raise Stuck("only an activity of the simulation can wait in it")
+            raise Deadlock("only an activity of the simulation can wait in it")
         return activity
 
     def _wake(self, activity: _Activity, after: float) -> None:
-        heapq.heappush(self._due, (self._now + after, next(self._order), activity))
+        heapq.heappush(self._queue, (self._now + after, next(self._order), activity))
 
     def _next(self) -> _Activity:
-        if not self._due:
-            raise Stuck("everybody waits for somebody else")
-        self._now, _, activity = heapq.heappop(self._due)
+        if not self._queue:
+            raise Deadlock("everybody waits for somebody else")
+        self._now, _, activity = heapq.heappop(self._queue)
         return activity
 
     def _hand_over(self, me: _Activity) -> None:

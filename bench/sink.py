@@ -13,9 +13,9 @@ import ssl
 import sys
 import time
 
-AWAKE = 0.0005
+BUSY_WAIT = 0.0005
 """Seconds before an answer in which it is waited for without sleeping."""
-ANSWER = b"HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n"
+RESPONSE = b"HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n"
 
 
 class Sink:
@@ -30,7 +30,7 @@ class Sink:
         self._poller = select.epoll()
         self._poller.register(self._listener.fileno(), select.EPOLLIN)
         self._clients: dict[int, tuple[socket.socket, bytearray]] = {}
-        self._due: list[tuple[float, int, int, socket.socket, bytes]] = []
+        self._pending: list[tuple[float, int, int, socket.socket, bytes]] = []
         self._numbers = itertools.count()
 
     def close(self) -> None:
@@ -40,21 +40,21 @@ class Sink:
         for client, _ in self._clients.values():
             client.close()
 
-    def answer(self, head: bytes, body: bytes) -> tuple[float, bytes]:
+    def respond(self, head: bytes, body: bytes) -> tuple[float, bytes]:
         """After how many seconds to say what."""
-        return self._seconds, ANSWER
+        return self._seconds, RESPONSE
 
     def serve(self) -> None:
         """Until stdin is closed."""
         self._poller.register(sys.stdin.fileno(), select.EPOLLIN | select.EPOLLHUP)
         while True:
-            if self._due:
+            if self._pending:
                 # epoll counts in whole milliseconds, which is much of what is to be simulated; and whoever sleeps
                 # is woken up late. So the last bit is not slept through.
-                asleep = self._due[0][0] - time.monotonic() - AWAKE
+                asleep = self._pending[0][0] - time.monotonic() - BUSY_WAIT
                 if asleep > 0:
                     select.select([self._poller], [], [], asleep)
-            for fd, _ in self._poller.poll(0 if self._due else -1):
+            for fd, _ in self._poller.poll(0 if self._pending else -1):
                 if fd == sys.stdin.fileno():
                     return
                 if fd == self._listener.fileno():
@@ -62,8 +62,8 @@ class Sink:
                 else:
                     self._read(fd)
             now = time.monotonic()
-            while self._due and self._due[0][0] <= now:
-                _, _, fd, client, answer = heapq.heappop(self._due)
+            while self._pending and self._pending[0][0] <= now:
+                _, _, fd, client, answer = heapq.heappop(self._pending)
                 if fd in self._clients:
                     client.send(answer)
 
@@ -105,10 +105,10 @@ class Sink:
         length = int(buffer[start : buffer.find(b"\r\n", start)]) if start > 15 else 0
         if len(buffer) >= end + 4 + length:
             came = time.monotonic()
-            seconds, answer = self.answer(bytes(buffer[:end]), bytes(buffer[end + 4 : end + 4 + length]))
+            seconds, answer = self.respond(bytes(buffer[:end]), bytes(buffer[end + 4 : end + 4 + length]))
             del buffer[: end + 4 + length]
             if seconds:
-                heapq.heappush(self._due, (came + seconds, next(self._numbers), fd, client, answer))
+                heapq.heappush(self._pending, (came + seconds, next(self._numbers), fd, client, answer))
             else:
                 client.send(answer)
 

@@ -22,13 +22,13 @@ _TARGET = re.compile(rb"x-amz-target: *DynamoDB_20120810\.(\w+)", re.IGNORECASE)
 class StoreSink(Sink):
     """See the module."""
 
-    def __init__(self, seconds: float, seconds_a_transaction: float, context: ssl.SSLContext | None) -> None:
+    def __init__(self, seconds: float, transaction_seconds: float, context: ssl.SSLContext | None) -> None:
         super().__init__(seconds, context)
-        self._a_call = seconds
-        self._a_transaction = seconds_a_transaction
+        self._call_seconds = seconds
+        self._transaction_seconds = transaction_seconds
         self._engine = MemoryEngine()
 
-    def answer(self, head: bytes, body: bytes) -> tuple[float, bytes]:
+    def respond(self, head: bytes, body: bytes) -> tuple[float, bytes]:
         """Carry it out, and answer when the latency is over."""
         found = _TARGET.search(head)
         operation = found[1].decode() if found else ""
@@ -42,13 +42,15 @@ class StoreSink(Sink):
             content |= {name: said[name] for name in ("CancellationReasons", "Item") if name in said}
         text = json.dumps({name: each for name, each in content.items() if name != "ResponseMetadata"}).encode()
         lines = f"HTTP/1.1 {status} X\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {len(text)}"
-        seconds = self._a_transaction if operation.startswith("Transact") else self._a_call
+        seconds = self._transaction_seconds if operation.startswith("Transact") else self._call_seconds
         return seconds, lines.encode() + b"\r\n\r\n" + text
 
 
-def main(milliseconds: str, a_transaction: str, certificate: str | None = None) -> None:
+def main(milliseconds: str, transaction_milliseconds: str, certificate: str | None = None) -> None:
     """Serve."""
-    sink = StoreSink(float(milliseconds) / 1000, float(a_transaction) / 1000, server_context(certificate))
+    sink = StoreSink(
+        float(milliseconds) / 1000, float(transaction_milliseconds) / 1000, server_context(certificate)
+    )
     print(sink.port, flush=True)
     sink.serve()
 

@@ -48,7 +48,7 @@ class Time(Protocol):
     def gather(self, *calls: Callable[[], Any]) -> list[Any]: ...
 
 
-class _NoSockets:
+class _NullPoster:
     """A poster for people who do not listen."""
 
     def post_all(self, mail: Mapping[str, Sequence[bytes]], deadline: float) -> list[str]:
@@ -59,7 +59,7 @@ class _NoSockets:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Harness:
     """The parts, and who takes part."""
 
     chat: Application
@@ -67,14 +67,14 @@ class World:
     meter: Meter
     time: Time
     conversation_id: str
-    people: Sequence[str]
+    participant_ids: Sequence[str]
 
     @property
     def dynamo(self) -> Dynamo:
         """The tables, for a design of one's own."""
         return Dynamo(self.client, self.time)
 
-    def seen_through(self, client: DynamoClient) -> World:
+    def with_client(self, client: DynamoClient) -> Harness:
         """The same world for a process with a client of its own."""
         return replace(self, chat=_application(client, self.time), client=client)
 
@@ -101,9 +101,9 @@ class World:
         return member
 
 
-def make_world(
-    time: Time, people: int, *, latency: Latency, seed: int, engine: DynamoClient | None = None
-) -> World:
+def make_harness(
+    time: Time, participants: int, *, latency: Latency, seed: int, engine: DynamoClient | None = None
+) -> Harness:
     """A conversation of so many people, each with a socket; to be called within the time that is given.
 
     Capacity units are counted only on the engine in memory, which can be asked for the size of an item.
@@ -116,7 +116,7 @@ def make_world(
 
     meter = Meter(RegionClient(engine or memory, seed=seed, latency=latency, clock=time), size_of)
     chat = _application(meter, time)
-    names = [f"person-{index}" for index in range(people)]
+    names = [f"person-{index}" for index in range(participants)]
     request = CreateConversation(
         title="A crowd",
         participants=[NewParticipant(participant_id=each, name=each.title()) for each in names[1:]],
@@ -124,15 +124,15 @@ def make_world(
     made = chat.conversations.lifecycle.create(Principal(names[0], names[0].title()), request)
     now = int(time.now())
     for each in names:
-        chat.stores.connections.open(Connection(socket_of(each), each, None, now + 86_400, now * 1000, now * 1000))
-    return World(chat, meter, meter, time, made.response["conversation_id"], names)
+        chat.stores.connections.open(Connection(connection_id_of(each), each, None, now + 86_400, now * 1000, now * 1000))
+    return Harness(chat, meter, meter, time, made.response["conversation_id"], names)
 
 
 def _application(client: DynamoClient, time: Time) -> Application:
     settings = Settings.from_environment(ENVIRONMENT)
-    return build(settings, dynamo_client=client, poster=_NoSockets(), clock=time, gather=time.gather)
+    return build(settings, dynamo_client=client, poster=_NullPoster(), clock=time, gather=time.gather)
 
 
-def socket_of(participant_id: str) -> str:
+def connection_id_of(participant_id: str) -> str:
     """The connection id of somebody's socket."""
     return f"socket-of-{participant_id}"

@@ -5,7 +5,7 @@ import pytest
 from bench import __main__ as command
 from bench import chat
 
-TINY = chat.Scale(people=(3,), seconds=0.5, at_most=12)
+TINY = chat.Scale(clients=(3,), seconds=0.5, max_messages=12)
 
 
 def test_people_chat_with_the_real_server_and_nothing_is_lost() -> None:

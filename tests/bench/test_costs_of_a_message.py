@@ -22,8 +22,8 @@ def test_a_message_takes_what_it_must_wait_for_and_says_so() -> None:
 
 
 def test_the_store_of_the_bench_speaks_as_dynamodb_does() -> None:
-    with message.store(0, 0) as url:
-        client = message.our_client(url)
+    with message.store_process(0, 0) as url:
+        client = message.product_client(url)
         item = {"pk": {"S": "p"}, "sk": {"S": "s"}}
         put = {"TableName": "t", "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
         client.put_item(**put)
@@ -37,7 +37,7 @@ def test_a_transaction_takes_as_long_as_it_is_told_to() -> None:
     sink = StoreSink(0.004, 0.010, None)
     put = {"Put": {"TableName": "t", "Item": {"pk": {"S": "p"}, "sk": {"S": "s"}}}}
     body = json.dumps({"TransactItems": [put]}).encode()
-    seconds, answer = sink.answer(b"POST / HTTP/1.1\r\nX-Amz-Target: DynamoDB_20120810.TransactWriteItems", body)
+    seconds, answer = sink.respond(b"POST / HTTP/1.1\r\nX-Amz-Target: DynamoDB_20120810.TransactWriteItems", body)
     assert seconds == 0.010
     assert answer.startswith(b"HTTP/1.1 200")
     sink.close()
@@ -46,7 +46,7 @@ def test_a_transaction_takes_as_long_as_it_is_told_to() -> None:
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is what counts")
 def test_a_cold_start_is_counted_to_its_first_message() -> None:
     said: list[str] = []
-    assert cold.report(cold.Scale(starts=1), said.append, Targets())
+    assert cold.report(cold.Scale(processes=1), said.append, Targets())
     text = "\n".join(said)
     assert "until the first message is out" in text
     assert "botocore" not in text
@@ -61,6 +61,6 @@ def test_pages_cost_the_same_however_much_there_is() -> None:
 
 def test_what_costs_more_than_its_limit_is_told() -> None:
     said: list[str] = []
-    scale = reading.Scale(conversations=(10,), messages=(50,), limit_of_round_trips=1)
+    scale = reading.Scale(conversations=(10,), messages=(50,), max_round_trips=1)
     assert not reading.report(scale, said.append, Targets())
     assert "MORE THAN 1" in said[-1]

@@ -19,15 +19,15 @@ def test_a_short_run_says_all_there_is_to_say() -> None:
 def test_the_sink_answers_after_a_while_and_the_bare_loop_notices() -> None:
     with fan_out.sink(0.05) as port:
         endpoint = fan_out.url(port, tls=False)
-        bare = RawPosts(port, None, at_once=2)
+        bare = RawPosts(port, None, connections=2)
         try:
-            requests = fan_out.signed(endpoint, 4)
+            requests = fan_out.signed_requests(endpoint, 4)
             # Two at a time: four take two rounds.
-            assert fan_out.wall(lambda: bare.send(requests)) >= 0.1
+            assert fan_out.wall_seconds(lambda: bare.send(requests)) >= 0.1
         finally:
             bare.close()
 
 
 def test_a_run_over_tls_trusts_what_the_machine_trusts_and_the_sink(tmp_path: Path) -> None:
-    with fan_out.trusted(tmp_path) as made, fan_out.sink(0, made.server) as port:
-        fan_out.ours(fan_out.url(port, tls=True))(3)
+    with fan_out.trusted_certificates(tmp_path) as made, fan_out.sink(0, made.server) as port:
+        fan_out.product_post(fan_out.url(port, tls=True))(3)

@@ -9,10 +9,10 @@ from botocore.exceptions import ClientError
 from bench.counting_proxy import Scanner
 from bench.engine import MemoryEngine
 from bench.figures import milliseconds, percentile, table
-from bench.histories import Acked, Faults, check
+from bench.histories import AckedMessage, Violations, find_violations
 from bench.latencies import GrowingLatency
 from bench.meter import Meter, item_size
-from bench.people import Heard
+from bench.people import ReceivedEvents
 from bench.targets import Targets
 from local.faults import Call, ItemKey, Latency, RegionClient, TransactionWindows, VirtualClock
 
@@ -39,7 +39,7 @@ def test_a_target_is_met_at_its_bound_and_missed_beyond_it() -> None:
     targets.at_least("a rate", 100, 100)
     targets.at_least("another rate", 99, 100)
 
-    assert [each.is_met for each in targets.found] == [True, False, True, False]
+    assert [each.is_met for each in targets.results] == [True, False, True, False]
     said = targets.report()
     assert "2 of 4 targets are met." in said
     assert [line.rpartition("| ")[2].strip(" |") for line in said.splitlines()[2:6]] == ["met", "MISSED"] * 2
@@ -58,48 +58,57 @@ CREATED = {"sequence_id": 1}
 
 
 def test_a_whole_log_has_no_faults() -> None:
-    acked = [Acked("a:0", 2, 1, at=1), Acked("b:0", 3, 1, at=1.5), Acked("a:1", 4, 1, at=3)]
+    acked = [
+        AckedMessage("a:0", 2, 1, acked_at=1),
+        AckedMessage("b:0", 3, 1, acked_at=1.5),
+        AckedMessage("a:1", 4, 1, acked_at=3),
+    ]
 
-    assert check(acked, [CREATED, message(2, "a:0"), message(3, "b:0"), message(4, "a:1")]) == Faults()
+    assert (
+        find_violations(acked, [CREATED, message(2, "a:0"), message(3, "b:0"), message(4, "a:1")]) == Violations()
+    )
 
 
 @pytest.mark.parametrize(
     ("log", "faults"),
     [
-        ([CREATED, message(2, "a:0")], Faults(lost=1)),
-        ([CREATED, message(2, "a:0"), message(3, "b:0")], Faults(lost=1)),
-        ([CREATED, message(2, "a:0"), message(3, "a:1"), message(4, "a:1")], Faults(doubled=1)),
-        ([CREATED, message(2, "a:0"), message(3, "a:1"), message(6, "b:0")], Faults(holes=2)),
+        ([CREATED, message(2, "a:0")], Violations(lost=1)),
+        ([CREATED, message(2, "a:0"), message(3, "b:0")], Violations(lost=1)),
+        ([CREATED, message(2, "a:0"), message(3, "a:1"), message(4, "a:1")], Violations(duplicated=1)),
+        ([CREATED, message(2, "a:0"), message(3, "a:1"), message(6, "b:0")], Violations(gaps=2)),
     ],
 )
-def test_what_is_lost_doubled_or_missing_is_found(log: list[dict[str, Any]], faults: Faults) -> None:
-    assert check([Acked("a:0", 2, 1, at=1), Acked("a:1", 3, 1, at=3)], log) == faults
+def test_what_is_lost_doubled_or_missing_is_found(log: list[dict[str, Any]], faults: Violations) -> None:
+    assert (
+        find_violations([AckedMessage("a:0", 2, 1, acked_at=1), AckedMessage("a:1", 3, 1, acked_at=3)], log)
+        == faults
+    )
 
 
 def test_a_message_before_one_that_was_acknowledged_when_it_was_sent_is_reordered() -> None:
     log = [CREATED, message(2, "a:1"), message(3, "a:0")]
-    one_after_the_other = [Acked("a:0", 3, 1, at=1), Acked("a:1", 2, 1, at=3)]
-    at_the_same_time = [Acked("a:0", 3, 1, at=1), Acked("a:1", 2, 1.5, at=2)]
+    one_after_the_other = [AckedMessage("a:0", 3, 1, acked_at=1), AckedMessage("a:1", 2, 1, acked_at=3)]
+    at_the_same_time = [AckedMessage("a:0", 3, 1, acked_at=1), AckedMessage("a:1", 2, 1.5, acked_at=2)]
 
-    assert check(one_after_the_other, log).reordered == 1
-    assert check(at_the_same_time, log).reordered == 0
-    assert check(one_after_the_other, log).total == 1
+    assert find_violations(one_after_the_other, log).reordered == 1
+    assert find_violations(at_the_same_time, log).reordered == 0
+    assert find_violations(one_after_the_other, log).total == 1
 
 
 # ---- what a socket heard -------------------------------------------------------------------------------
 
 
 def test_pushes_that_come_twice_overtaken_or_changed_are_noticed() -> None:
-    heard = Heard()
+    heard = ReceivedEvents()
 
     for number in (2, 4, 3, 3):
-        heard.push({"sequence_id": number, "content": "x"}, now=number)
-    heard.push({"sequence_id": 4, "content": "y"}, now=9)
-    heard.fetched([{"sequence_id": 4, "content": "x"}, {"sequence_id": 5, "content": "x"}])
+        heard.record_push({"sequence_id": number, "content": "x"}, now=number)
+    heard.record_push({"sequence_id": 4, "content": "y"}, now=9)
+    heard.record_sync([{"sequence_id": 4, "content": "x"}, {"sequence_id": 5, "content": "x"}])
 
-    assert (heard.repeated, heard.overtaken, heard.contradicted, heard.recovered) == (2, 1, 1, 1)
+    assert (heard.duplicates, heard.out_of_order, heard.contradictions, heard.synced) == (2, 1, 1, 1)
     assert sorted(heard.events) == [2, 3, 4, 5]
-    assert heard.at == {2: 2, 3: 3, 4: 4}
+    assert heard.pushed_at == {2: 2, 3: 3, 4: 4}
 
 
 # ---- the meter -----------------------------------------------------------------------------------------

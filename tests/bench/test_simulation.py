@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from bench.simulation import EPOCH, Simulation, Stuck
+from bench.simulation import EPOCH, Deadlock, Simulation
 
 
 def test_activities_go_on_in_the_order_in_which_they_wake() -> None:
@@ -99,5 +99,5 @@ def test_gathering_nothing_is_nothing() -> None:
 
 
 def test_nobody_can_wait_from_outside() -> None:
-    with pytest.raises(Stuck):
+    with pytest.raises(Deadlock):
         Simulation().sleep(1)
