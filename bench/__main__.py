@@ -1,4 +1,4 @@
-"""`python -m bench [append|chat|cold|fan-out|message|reading]`: without a word, all of it."""
+"""`python -m bench [append|chat|cold|fan-out|message|reading]`; without an argument, all of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from local.errors import LocalError
 
 from . import append, chat, cold, fan_out, message, reading
-from .people import ClientFailed
+from .chat_clients import ClientFailed
 from .server import ServerFailed
 from .targets import Targets
 
@@ -54,7 +54,7 @@ BENCHMARKS: Mapping[str, tuple[str, Callable[[bool, Targets], bool]]] = {
         lambda quick, targets: append.report(QUICK_APPEND if quick else append.Scale(), _print_result, targets),
     ),
     "fan-out": (
-        "Posting to many sockets",
+        "Posting to many connections",
         lambda quick, targets: fan_out.report(QUICK_FAN_OUT if quick else fan_out.Scale(), _print_result, targets),
     ),
     "message": (
@@ -74,34 +74,39 @@ BENCHMARKS: Mapping[str, tuple[str, Callable[[bool, Targets], bool]]] = {
         lambda quick, targets: chat.report(QUICK_CHAT if quick else chat.Scale(), _print_result, _print_progress),
     ),
 }
-"""By name: the title, and what measures and shows it and says whether all is well."""
+"""By name: the title, and a function that measures, prints the results and returns whether they are correct."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure; 0, or 1 if something was lost, doubled or reordered, or could not be measured.
+    """Run benchmarks; return 0, or 1 if messages were lost, duplicated or reordered, or if one failed.
 
-    A target that is missed is said, and no error: other work on the machine moves most of them.
+    A missed target is reported but is not an error: other load on the machine affects most of them.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m bench", description="Throughput, latency and cost. No traffic leaves this machine."
+        prog="python -m bench",
+        description="Measure throughput, latency and cost. No traffic leaves this machine.",
     )
-    parser.add_argument("what", nargs="?", choices=(*BENCHMARKS, "all"), default="all")
-    parser.add_argument("--quick", action="store_true", help="a tenth of it, to see that it works")
+    parser.add_argument("benchmark", nargs="?", choices=(*BENCHMARKS, "all"), default="all")
+    parser.add_argument("--quick", action="store_true", help="run a tenth of it, as a test")
     options = parser.parse_args(arguments)
-    begun, is_well, targets = time.monotonic(), True, Targets()
+    started, is_correct, targets = time.monotonic(), True, Targets()
     try:
         for name, (title, measure) in BENCHMARKS.items():
-            if options.what in (name, "all"):
+            if options.benchmark in (name, "all"):
                 print(f"\n## {title}\n", flush=True)
-                is_well &= measure(options.quick, targets)
+                is_correct &= measure(options.quick, targets)
     except (LocalError, ServerFailed, ClientFailed) as error:
         print(error, file=sys.stderr)
         return 1
     if targets.results and not options.quick:
-        print(f"\n## Against the targets\n\n{targets.report()}")
-    verdict = "nothing was lost, doubled or reordered" if is_well else "SOMETHING WAS LOST, DOUBLED OR REORDERED"
-    print(f"\n{verdict}; {time.monotonic() - begun:.0f} s")
-    return 0 if is_well else 1
+        print(f"\n## Targets\n\n{targets.report()}")
+    verdict = (
+        "nothing was lost, duplicated or reordered"
+        if is_correct
+        else "MESSAGES WERE LOST, DUPLICATED OR REORDERED"
+    )
+    print(f"\n{verdict}; {time.monotonic() - started:.0f} s")
+    return 0 if is_correct else 1
 
 
 if __name__ == "__main__":

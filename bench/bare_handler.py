@@ -1,4 +1,4 @@
-"""The floor of a cold start: a function that signs a request by hand and posts it, by the standard library."""
+"""Baseline of a cold start: a function that signs and posts a request with the standard library only."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import hmac
 import json
 import os
 import socket
-import ssl  # noqa: F401 — what posts on AWS has to load it
+import ssl  # noqa: F401 — required to post on AWS
 import time
 from urllib.parse import quote, urlsplit
 
 
 def handler(event: dict[str, object], context: object) -> dict[str, int]:
-    """Post the event's body back to whoever sent it."""
+    """Post the event's body back to its sender."""
     endpoint = urlsplit(os.environ["CHAT_MANAGEMENT_ENDPOINT"])
     request = event["requestContext"]
     connection_id = request["connectionId"] if isinstance(request, dict) else ""
     path = f"{endpoint.path}/@connections/{quote(connection_id, safe='')}"
-    body = json.dumps({"said": json.loads(str(event["body"]))}).encode()
+    body = json.dumps({"echo": json.loads(str(event["body"]))}).encode()
     date, day = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()), time.strftime("%Y%m%d", time.gmtime())
     names = "host;x-amz-date;x-amz-security-token"
     token, region = os.environ["AWS_SESSION_TOKEN"], os.environ["AWS_REGION"]
@@ -33,7 +33,8 @@ def handler(event: dict[str, object], context: object) -> dict[str, int]:
     signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
     credential = f"{os.environ['AWS_ACCESS_KEY_ID']}/{scope}"
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: {endpoint.netloc}\r\nX-Amz-Date: {date}\r\nX-Amz-Security-Token: {token}\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: {endpoint.netloc}\r\nX-Amz-Date: {date}\r\n"
+        f"X-Amz-Security-Token: {token}\r\n"
         f"Authorization: AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={names}, "
         f"Signature={signature}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"

@@ -1,8 +1,8 @@
 """Design (b), for comparison: a sequencer and write-once cells (the log of CORFU, NSDI 2012).
 
-`UpdateItem ADD` on the head draws a number; then one transaction writes that cell if it is empty, the record
-that makes repeats one send, and the sender's membership. A writer that cannot finish writes `void` into its own
-cell. One that dies leaves a hole, which a reader fills with `void` once the cells above it are 15 s old.
+`UpdateItem ADD` on the head allocates a sequence number; then one transaction writes that cell if it is empty, the
+idempotency record, and the sender's membership. A writer that cannot finish writes `void` into its cell. One that
+crashes leaves a gap, which a reader fills with `void` once the cells above it are 15 s old.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from chalicelib.core.model.events import Event
 from chalicelib.core.model.messages import IdempotencyKey
 
 WRITER_SECONDS = 5.0
-"""A writer gives up so long after it has drawn its number."""
+"""Seconds after which a writer gives up the number that it allocated."""
 HOLE_SECONDS = 15.0
-"""A hole below a cell of this age is void: deadline of the writer, and what clocks differ."""
+"""A gap below a cell of this age is void: the writer's deadline plus clock skew."""
 _EMPTY = "attribute_not_exists(#pk)"
 
 
 class CellTaken(Exception):
-    """A reader took the writer for dead and made its cell void."""
+    """A reader presumed the writer dead and voided its cell."""
 
 
 class Cells:
@@ -45,7 +45,7 @@ class Cells:
         self._clock = clock
 
     def append(self, draft: Event, member: Membership, key: IdempotencyKey) -> int:
-        """Put a message into the log; its number. Raises ConversationBusy, NotFound."""
+        """Append a message; return its sequence number. Raises ConversationBusy, NotFound."""
         while True:
             number = self.draw(key.conversation_id)
             try:
@@ -54,7 +54,7 @@ class Cells:
                 continue
 
     def draw(self, conversation_id: str) -> int:
-        """The next number, which from then on is the caller's to fill. Raises NotFound."""
+        """Allocate the next number, which the caller must fill. Raises NotFound."""
         try:
             old = self._table.update(
                 conversation_pk(conversation_id),
@@ -130,7 +130,7 @@ class Cells:
         }
 
     def void(self, conversation_id: str, number: int) -> bool:
-        """Fill an empty cell with nothing; whether it was empty."""
+        """Fill an empty cell with `void`; return whether it was empty."""
         event = {"conversation_id": conversation_id, "sequence_id": number, "type": "void"}
         try:
             self._table.put(self._cell(event, None), _EMPTY)
@@ -139,7 +139,7 @@ class Cells:
         return True
 
     def read(self, conversation_id: str, after: int) -> int:
-        """The end of the contiguous log, from `after` on; holes that are old enough are filled on the way."""
+        """Return the end of the contiguous log from `after` on; fills gaps that are old enough."""
         pk = conversation_pk(conversation_id)
         drawn = (self._table.get(pk, "HEAD") or {})["sequence_id"]
         end, too_old = after, milliseconds(self._clock) - int(1000 * HOLE_SECONDS)

@@ -1,4 +1,4 @@
-"""A certificate authority that exists for one run, and a server's certificate by it."""
+"""A certificate authority for one run, and a server certificate issued by it."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ _DAY = datetime.timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """Where they lie."""
+    """The files of the certificates."""
 
     authority: Path
-    """What a client is to trust."""
+    """The certificate that clients trust."""
     server: Path
-    """Key and certificate."""
+    """The server's key and certificate."""
 
     def server_context(self) -> ssl.SSLContext:
-        """What a server speaks TLS with."""
+        """Return the server's TLS context."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.server)
         return context
 
 
 def make(directory: Path, *, authority: str = "Amazon Root CA of a test", name: str = "127.0.0.1") -> Certificates:
-    """Both, into a directory. `name` is a host's name or address; the usual authority is called as AWS's are."""
+    """Create both in a directory. `name` is a host name or address; the default authority is named like AWS's."""
     now = datetime.datetime.now(datetime.UTC)
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, authority)])

@@ -1,9 +1,9 @@
-"""What the whole chat carries on this machine: people with sockets, the real server, real sockets and posts.
+"""Throughput of the whole chat on this machine: clients over real sockets, the real server, real posts.
 
-Closed loop: some messages are always under way, and whenever one is acknowledged and everybody has heard it, the
-next person speaks (if only the acknowledgement counted, pushes would pile up behind the figures). Fixed rate:
-messages are due at even distances whatever becomes of the ones before, and every latency counts from when the
-message was due (so that a server that stalls does not also stall the clock).
+Closed loop: a constant number of messages is in flight; when one is acknowledged and all clients have received
+it, the next client sends (if only the acknowledgement counted, pushes would pile up unmeasured). Fixed rate:
+messages are due at constant intervals, independent of previous ones, and latency counts from the due time (so
+that a stalled server cannot slow down the schedule).
 """
 
 from __future__ import annotations
@@ -16,56 +16,56 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from .histories import AckedMessage, Violations, find_violations
-from .people import ChatClient, connect_clients
+from .chat_clients import ChatClient, connect_clients
+from .history_check import AckedMessage, Violations, find_violations
 from .phases import ClientCounters, Phase, main_table, side_table
 from .server import MeasuredServer, running_server
 
 DELIVERY_TIMEOUT = 5.0
-"""So long the closed loop waits for pushes: as long as the server goes on posting."""
+"""How long the closed loop waits for pushes: as long as the server keeps posting."""
 POLL_INTERVAL = 0.005
 FINAL_DELIVERY_TIMEOUT = 10.0
-"""So long pushes are waited for at the end; what is not there then is fetched by `sync`."""
+"""How long the final pushes are awaited; missing events are then fetched by `sync`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much is measured."""
+    """The size of the benchmark."""
 
     clients: tuple[int, ...] = (2, 10, 50, 100)
     seconds: float = 6.0
     max_messages: int = 600
-    """Messages of a phase."""
+    """Maximum messages per phase."""
     concurrency: int = 10
-    """Messages at most under way at the same time in the closed loop: more would only wait in the server."""
+    """Maximum messages in flight in the closed loop: more would only queue in the server."""
     fixed_rate_share: float = 0.5
-    """The fixed rate, as a share of what the closed loop reached."""
+    """The fixed rate as a share of the closed loop's throughput."""
 
 
 async def measure(server: MeasuredServer, scale: Scale, show: Callable[[str], None]) -> list[Phase]:
-    """All phases, one after the other."""
+    """Run all phases in sequence."""
     phases: list[Phase] = []
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
         for count in scale.clients:
-            names = [f"person-{count}-{index}" for index in range(count)]
-            people = await connect_clients(session, server, names)
+            names = [f"client-{count}-{index}" for index in range(count)]
+            clients = await connect_clients(session, server, names)
             under_way = min(count, scale.concurrency)
             closed = await _run_phase(
-                server, people, f"closed, {under_way}", _closed_loop(people, scale, under_way)
+                server, clients, f"closed, {under_way}", _closed_loop(clients, scale, under_way)
             )
             rate = max(round(scale.fixed_rate_share * len(closed.acked) / closed.seconds), 1)
-            fixed = await _run_phase(server, people, f"{rate}/s", _fixed_rate(people, scale, rate))
+            fixed = await _run_phase(server, clients, f"{rate}/s", _fixed_rate(clients, scale, rate))
             phases += [closed, fixed]
-            await asyncio.gather(*(each.close() for each in people))
-            show(f"{count} people: done")
+            await asyncio.gather(*(client.close() for client in clients))
+            show(f"{count} clients: done")
     return phases
 
 
 Load = Callable[[], Awaitable[list[AckedMessage]]]
-"""Lets people talk; what was acknowledged."""
+"""Lets clients send; returns the acknowledged messages."""
 
 
-def _closed_loop(people: Sequence[ChatClient], scale: Scale, under_way: int) -> Load:
+def _closed_loop(clients: Sequence[ChatClient], scale: Scale, under_way: int) -> Load:
     async def talk() -> list[AckedMessage]:
         until = time.monotonic() + scale.seconds
         turns = itertools.count()
@@ -73,10 +73,10 @@ def _closed_loop(people: Sequence[ChatClient], scale: Scale, under_way: int) -> 
 
         async def speak() -> None:
             while time.monotonic() < until and (turn := next(turns)) < scale.max_messages:
-                person = people[turn % len(people)]
-                said = await person.send_message(f"{person.name}:{turn}c", time.monotonic())
+                client = clients[turn % len(clients)]
+                said = await client.send_message(f"{client.name}:{turn}c", time.monotonic())
                 acked.append(said)
-                await _until(_all_received(people, said.sequence_id), DELIVERY_TIMEOUT)
+                await _until(_all_received(clients, said.sequence_id), DELIVERY_TIMEOUT)
 
         await asyncio.gather(*(speak() for _ in range(under_way)))
         return acked
@@ -84,19 +84,19 @@ def _closed_loop(people: Sequence[ChatClient], scale: Scale, under_way: int) -> 
     return talk
 
 
-def _all_received(people: Sequence[ChatClient], sequence_id: int) -> Callable[[], bool]:
-    return lambda: all(sequence_id in each.received.pushed_at for each in people)
+def _all_received(clients: Sequence[ChatClient], sequence_id: int) -> Callable[[], bool]:
+    return lambda: all(sequence_id in client.received.pushed_at for client in clients)
 
 
-def _fixed_rate(people: Sequence[ChatClient], scale: Scale, rate: int) -> Load:
+def _fixed_rate(clients: Sequence[ChatClient], scale: Scale, rate: int) -> Load:
     async def talk() -> list[AckedMessage]:
         begin = time.monotonic()
 
         async def speak(turn: int) -> AckedMessage:
             due = begin + turn / rate
             await asyncio.sleep(due - time.monotonic())
-            person = people[turn % len(people)]
-            return await person.send_message(f"{person.name}:{turn}f", due)
+            client = clients[turn % len(clients)]
+            return await client.send_message(f"{client.name}:{turn}f", due)
 
         count = max(min(int(rate * scale.seconds), scale.max_messages), 1)
         return list(await asyncio.gather(*(speak(turn) for turn in range(count))))
@@ -104,65 +104,70 @@ def _fixed_rate(people: Sequence[ChatClient], scale: Scale, rate: int) -> Load:
     return talk
 
 
-async def _run_phase(server: MeasuredServer, people: Sequence[ChatClient], load: str, talk: Load) -> Phase:
-    """Let people talk, wait until everybody has heard everything, and hold it all against the log."""
+async def _run_phase(server: MeasuredServer, clients: Sequence[ChatClient], load: str, talk: Load) -> Phase:
+    """Run a load, wait until all clients have received all events, and check the results against the log."""
     calls, processor = server.store_calls(), server.cpu_seconds()
-    before = _counters(people)
+    before = _counters(clients)
     begin = time.monotonic()
     acked = await talk()
     seconds = time.monotonic() - begin
-    deliveries = sum(begin <= at <= begin + seconds for each in people for at in each.received.pushed_at.values())
-    head = max((each.sequence_id for each in acked), default=0)
-    await _until(lambda: all(len(each.received.events) >= head for each in people), FINAL_DELIVERY_TIMEOUT)
+    deliveries = sum(
+        begin <= at <= begin + seconds for client in clients for at in client.received.pushed_at.values()
+    )
+    head = max((item.sequence_id for item in acked), default=0)
+    await _until(lambda: all(len(client.received.events) >= head for client in clients), FINAL_DELIVERY_TIMEOUT)
     whole_seconds = time.monotonic() - begin
     calls_after, processor_after = server.store_calls(), server.cpu_seconds()
-    await asyncio.gather(*(each.sync(head) for each in people))
-    seen = _counters(people).since(before)
-    due = {each.sequence_id: each.acked_at - each.latency for each in acked}
+    await asyncio.gather(*(client.sync(head) for client in clients))
+    seen = _counters(clients).since(before)
+    due = {item.sequence_id: item.acked_at - item.latency for item in acked}
     return Phase(
-        clients=len(people),
+        clients=len(clients),
         load=load,
         seconds=seconds,
         total_seconds=whole_seconds,
         acked=acked,
         fan_out=[
-            at - due[number] for each in people for number, at in each.received.pushed_at.items() if number in due
+            at - due[number]
+            for client in clients
+            for number, at in client.received.pushed_at.items()
+            if number in due
         ],
         deliveries=deliveries,
-        violations=_violations(people, acked),
+        violations=_violations(clients, acked),
         counters=seen,
         store_calls=calls_after - calls,
         cpu_seconds={name: processor_after[name] - processor[name] for name in processor},
     )
 
 
-def _counters(people: Sequence[ChatClient]) -> ClientCounters:
-    heard = [each.received for each in people]
+def _counters(clients: Sequence[ChatClient]) -> ClientCounters:
+    heard = [client.received for client in clients]
     return ClientCounters(
-        sum(each.synced for each in heard),
-        sum(each.duplicates for each in heard),
-        sum(each.out_of_order for each in heard),
-        sum(each.retries for each in people),
+        sum(item.synced for item in heard),
+        sum(item.duplicates for item in heard),
+        sum(item.out_of_order for item in heard),
+        sum(client.retries for client in clients),
     )
 
 
 async def _until(condition: Callable[[], bool], seconds: float) -> None:
-    """Wait for a condition, but not longer than so."""
+    """Wait until a condition holds, at most `seconds`."""
     deadline = time.monotonic() + seconds
-    # To look now and then costs less than to be woken by every push.
+    # Polling costs less than waking up at every push.
     while not condition() and time.monotonic() < deadline:  # noqa: ASYNC110
         await asyncio.sleep(POLL_INTERVAL)
 
 
-def _violations(people: Sequence[ChatClient], acked: Sequence[AckedMessage]) -> Violations:
-    """The log as each receiver has it, against what was acknowledged; the sum over all receivers."""
+def _violations(clients: Sequence[ChatClient], acked: Sequence[AckedMessage]) -> Violations:
+    """Check each client's log against the acknowledged messages; return the sums over all clients."""
     total = Violations()
-    for person in people:
-        log = [person.received.events[number] for number in sorted(person.received.events)]
+    for client in clients:
+        log = [client.received.events[number] for number in sorted(client.received.events)]
         found = find_violations(acked, log)
         total.lost += found.lost
         total.duplicated += found.duplicated
-        total.reordered += found.reordered + person.received.contradictions
+        total.reordered += found.reordered + client.received.contradictions
         total.gaps += found.gaps
     return total
 
@@ -171,10 +176,10 @@ def _violations(people: Sequence[ChatClient], acked: Sequence[AckedMessage]) -> 
 
 
 def report(scale: Scale, show: Callable[[str], None], progress: Callable[[str], None]) -> bool:
-    """Measure and show everything; whether nothing was lost, doubled or reordered."""
+    """Measure and print everything; return whether nothing was lost, duplicated or reordered."""
     with running_server() as server:
         phases = asyncio.run(measure(server, scale, progress))
     show(main_table(phases))
-    show("\nWhat else was seen, and what the processor did:\n")
+    show("\nClient counters and CPU time:\n")
     show(side_table(phases))
-    return all(each.is_correct for each in phases)
+    return all(phase.is_correct for phase in phases)

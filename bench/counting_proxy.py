@@ -1,8 +1,8 @@
-"""A program between the server and the store that counts the operations which pass through it.
+"""A proxy between server and store that counts the operations that pass through it.
 
-`python -m bench.counting_proxy URL` listens on a free port of 127.0.0.1, writes its own URL as a line of JSON,
-and then answers every line on standard input with the counts so far as a line of JSON. It ends with the input.
-Bytes are passed on as they are; an operation is known by its `X-Amz-Target` header (DynamoDB's protocol).
+`python -m bench.counting_proxy URL` listens on a free port of 127.0.0.1, prints its URL as a line of JSON, and
+then answers every line on standard input with the counts so far as a line of JSON. It exits at the end of input.
+Bytes are forwarded unchanged; the `X-Amz-Target` header identifies an operation (DynamoDB's protocol).
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ _MAX_HEADER_LENGTH = 128
 
 
 class Scanner:
-    """Finds the operations in a stream that comes in pieces, a header in two of them included."""
+    """Finds operations in a stream of chunks, also if a header is split between two chunks."""
 
     def __init__(self, counts: Counter[str]) -> None:
         self._counts = counts
         self._tail = b""
 
     def feed(self, piece: bytes) -> None:
-        """The next bytes from the client."""
+        """Scan the next bytes from the client."""
         text = self._tail + piece
         end = 0
         for match in _TARGET.finditer(text):
             self._counts[match[1].decode()] += 1
-            end = match.end() - 2  # the line break may begin the next header
+            end = match.end() - 2  # the line break may start the next header
         self._tail = text[max(end, len(text) - _MAX_HEADER_LENGTH) :]
 
 
 class Proxy:
-    """Passes connections on to one place."""
+    """Forwards connections to one server."""
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
         self.counts: Counter[str] = Counter()
 
     async def serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
-        """One connection, until both sides have ended it."""
+        """Forward one connection until both sides have ended it."""
         try:
             store, to_store = await asyncio.open_connection(self._host, self._port)
         except OSError:
@@ -64,13 +64,13 @@ async def _forward(source: asyncio.StreamReader, to: asyncio.StreamWriter, scann
             to.write(piece)
             await to.drain()
     except ConnectionError:
-        pass  # one side has gone: so does the other
+        pass  # one side has disconnected; close the other
     finally:
         to.close()
 
 
 async def run(url: str) -> None:
-    """Serve until standard input ends."""
+    """Serve until the end of standard input."""
     address = urlsplit(url)
     proxy = Proxy(address.hostname or HOST, address.port or 80)
     ended = asyncio.Event()

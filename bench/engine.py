@@ -1,9 +1,9 @@
-"""A DynamoDB engine in memory: the eight operations of the chat, each atomic, and nothing else.
+"""A DynamoDB engine in memory: the eight operations that the chat uses, each atomic, and nothing else.
 
-An emulator over HTTP spends a millisecond of processor on each call, ours and its own, and so a crowd of a
-hundred senders measures the emulator. This engine takes tens of microseconds, so that the latencies of the
-layer in front of it are what is measured. It knows no tables, no indexes, no pages of 1 MB and no limits; a
-contract test holds what it does know to MiniStack.
+An emulator over HTTP costs a millisecond of CPU per call on both sides, so with a hundred senders the emulator
+would be measured. This engine takes tens of microseconds, so that the latencies of the layer in front of it
+dominate. It has no tables, indexes, pages of 1 MB or limits; a contract test compares its behaviour with
+MiniStack's.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _METADATA = {"HTTPStatusCode": 200, "HTTPHeaders": {}, "RequestId": "memory", "R
 
 
 class MemoryEngine:
-    """See the module. Safe to use from any thread."""
+    """The engine; see the module's docstring. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._partitions: dict[tuple[str, str], dict[str, Item]] = {}
 
     def peek(self, key: ItemKey) -> Item | None:
-        """An item as it is, for whoever measures."""
+        """Return the current item, for measurements."""
         return self._partitions.get((key.table, key.pk), {}).get(key.sk)
 
     # ---- reads -----------------------------------------------------------------------------------------
@@ -42,7 +42,7 @@ class MemoryEngine:
         return _response() if item is None else _response(Item=dict(item))
 
     def query(self, **arguments: Any) -> Any:
-        """Read a range of one partition in the order of the sort key, up to the Limit."""
+        """Read a range of one partition in sort-key order, up to the Limit."""
         key_range_ = key_range(arguments)
         backwards = arguments.get("ScanIndexForward") is False
         start = arguments.get("ExclusiveStartKey", {}).get("sk", {}).get("S")
@@ -58,13 +58,13 @@ class MemoryEngine:
         page = order[:limit]
         items = [dict(partition[sk]) for sk in page]
         answer = _response(Items=items, Count=len(items), ScannedCount=len(items))
-        # DynamoDB stops at the limit without looking whether anything follows.
+        # DynamoDB stops at the limit without checking whether more items follow.
         if limit is not None and len(page) == limit:
             answer["LastEvaluatedKey"] = ItemKey(key_range_.table, key_range_.pk, page[-1]).attributes()
         return answer
 
     def batch_get_item(self, **arguments: Any) -> Any:
-        """Read items by key; those that are not there are left out."""
+        """Read items by key; missing items are left out."""
         responses: dict[str, list[Item]] = {}
         with self._lock:
             for table, request in arguments["RequestItems"].items():
@@ -75,19 +75,19 @@ class MemoryEngine:
     # ---- writes ----------------------------------------------------------------------------------------
 
     def put_item(self, **arguments: Any) -> Any:
-        """Write one whole item."""
+        """Write a whole item."""
         return self._write("Put", arguments)
 
     def update_item(self, **arguments: Any) -> Any:
-        """Change attributes of one item, or create it."""
+        """Change attributes of an item, or create it."""
         return self._write("Update", arguments)
 
     def delete_item(self, **arguments: Any) -> Any:
-        """Remove one item."""
+        """Delete an item."""
         return self._write("Delete", arguments)
 
     def batch_write_item(self, **arguments: Any) -> Any:
-        """Put or delete items, each for itself."""
+        """Put or delete items, each independently."""
         with self._lock:
             for table, requests in arguments["RequestItems"].items():
                 for request in requests:
@@ -96,7 +96,7 @@ class MemoryEngine:
         return _response(UnprocessedItems={})
 
     def transact_write_items(self, **arguments: Any) -> Any:
-        """Write items, all or none."""
+        """Write items atomically."""
         actions = [next(iter(action.items())) for action in arguments["TransactItems"]]
         keys = Call(0, "transact_write_items", arguments).keys
         if len(set(keys)) != len(keys):
@@ -142,7 +142,7 @@ class MemoryEngine:
             case "Delete":
                 partition.pop(key.sk, None)
             case _:
-                raise ValueError(f"{kind} is not an action that is understood")
+                raise ValueError(f"unsupported action {kind}")
 
 
 def _key(arguments: Mapping[str, Any]) -> ItemKey:

@@ -1,4 +1,4 @@
-"""The floor of a fan-out: signed requests, made beforehand, sent and answered by a bare loop over epoll."""
+"""Baseline of a fan-out: signed requests, prepared in advance, sent and received by a bare loop over epoll."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PARALLELISM = 32
 
 
 class RawPosts:
-    """Connections to a peer, over which requests are sent, so many at a time."""
+    """Connections to a peer that send requests in parallel."""
 
     def __init__(self, port: int, context: ssl.SSLContext | None, connections: int = PARALLELISM) -> None:
         self._poller = select.epoll()
@@ -26,7 +26,7 @@ class RawPosts:
             self._poller.register(sock.fileno(), select.EPOLLIN)
 
     def send(self, requests: Sequence[bytes]) -> None:
-        """Send all and wait for the answers."""
+        """Send all requests and wait for the responses."""
         waiting = iter(requests)
         remaining = len(requests)
         for sock, request in zip(self._sockets.values(), waiting, strict=False):
@@ -39,7 +39,7 @@ class RawPosts:
                 except ssl.SSLWantReadError:
                     continue
                 if data[9:12] != b"200" or not data.endswith(b"\r\n\r\n"):
-                    raise ConnectionError("the sink has not answered as it should")
+                    raise ConnectionError("the sink did not answer as expected")
                 remaining -= 1
                 following = next(waiting, None)
                 if following is not None:

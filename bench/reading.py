@@ -1,7 +1,7 @@
-"""What reading costs as things grow: round trips to the store in simulated time, calls, and read units.
+"""The cost of reading as data grows: round trips to the store in simulated time, calls, and read units.
 
-A round trip is what somebody waits for: calls that are made at the same time are one. In front of the engine in
-memory every call takes the same time, so the time that a request took says how many followed each other.
+Parallel calls count as one round trip. In front of the engine in memory every call takes the same time, so the
+duration of a request gives the number of sequential calls.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from chalicelib.core.protocol.requests import ConversationsQuery, CreateConversa
 from local.faults import Latency
 
 from .engine import MemoryEngine
-from .figures import table
+from .harness import CONTENT, CONVERSATIONS, Harness, make_harness
 from .simulation import Simulation
+from .stats import table
 from .targets import Targets
-from .world import CONTENT, CONVERSATIONS, Harness, make_harness
 
 Print = Callable[[str], None]
 _CALL_LATENCY = 0.004
@@ -30,7 +30,7 @@ _CONSTANT_LATENCY = Latency(call=_CALL_LATENCY, transaction=_CALL_LATENCY, jitte
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much there is to read."""
+    """The amount of data."""
 
     conversations: tuple[int, ...] = (10, 1_000)
     messages: tuple[int, ...] = (1_000, 100_000)
@@ -39,54 +39,54 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one request."""
+    """The cost of one request."""
 
     round_trips: int
     calls: int
     read_units: int
     items: int
-    """What it answered with, in items."""
+    """The number of items in the response."""
 
 
-def _measure_cost(world: Harness, request: Callable[[], int]) -> Cost:
-    before, begun = world.meter.tally.copy(), world.time.monotonic()
+def _measure_cost(harness: Harness, request: Callable[[], int]) -> Cost:
+    before, begun = harness.meter.tally.copy(), harness.time.monotonic()
     found = request()
-    spent = world.meter.tally.since(before)
-    round_trips = round((world.time.monotonic() - begun) / _CALL_LATENCY)
+    spent = harness.meter.tally.since(before)
+    round_trips = round((harness.time.monotonic() - begun) / _CALL_LATENCY)
     return Cost(round_trips, sum(spent.calls.values()), sum(spent.reads.values()), found)
 
 
 def list_cost(conversations: int) -> Cost:
-    """The first page of the list of somebody who is in so many conversations."""
+    """Measure the first page of a list of this many conversations."""
 
-    def measure(world: Harness, _: MemoryEngine) -> Cost:
-        somebody = Principal("somebody", "Somebody")
+    def measure(harness: Harness, _: MemoryEngine) -> Cost:
+        caller = Principal("lister", "Lister")
         for number in range(conversations):
-            world.chat.conversations.lifecycle.create(somebody, CreateConversation(title=f"Conversation {number}"))
+            harness.chat.conversations.lifecycle.create(caller, CreateConversation(title=f"Conversation {number}"))
 
         def read() -> int:
-            answer = world.chat.conversations.views.list(somebody, ConversationsQuery())
+            answer = harness.chat.conversations.views.list(caller, ConversationsQuery())
             listed = answer["conversations"]
             return len(listed) if isinstance(listed, list) else 0
 
-        return _measure_cost(world, read)
+        return _measure_cost(harness, read)
 
     return _in_simulation(measure)
 
 
 def history_cost(messages: int) -> Cost:
-    """The newest page of history of a room with so many messages."""
+    """Measure the newest page of a history of this many messages."""
 
-    def measure(world: Harness, engine: MemoryEngine) -> Cost:
-        _fill(world, engine, messages)
-        reader = Principal(world.participant_ids[0], None)
+    def measure(harness: Harness, engine: MemoryEngine) -> Cost:
+        _fill(harness, engine, messages)
+        reader = Principal(harness.participant_ids[0], None)
 
         def read() -> int:
-            answer = world.chat.conversations.history.messages(reader, world.conversation_id, MessagesQuery())
+            answer = harness.chat.conversations.history.messages(reader, harness.conversation_id, MessagesQuery())
             found = answer["messages"]
             return len(found) if isinstance(found, list) else 0
 
-        return _measure_cost(world, read)
+        return _measure_cost(harness, read)
 
     return _in_simulation(measure)
 
@@ -103,18 +103,18 @@ def _in_simulation(measure: Callable[[Harness, MemoryEngine], Cost]) -> Cost:
     return found
 
 
-def _fill(world: Harness, engine: MemoryEngine, messages: int) -> None:
-    """Put so many messages into the log by hand, as if they had been sent."""
-    pk = conversation_pk(world.conversation_id)
-    end = world.chat.stores.event_log.head(world.conversation_id)
+def _fill(harness: Harness, engine: MemoryEngine, messages: int) -> None:
+    """Write messages directly to the log, as if they had been sent."""
+    pk = conversation_pk(harness.conversation_id)
+    end = harness.chat.stores.event_log.head(harness.conversation_id)
     if end is None:
-        raise LookupError("the conversation is not there")
+        raise LookupError("the conversation does not exist")
     first = end.sequence_id + 1
     message: Event = {
-        "conversation_id": world.conversation_id,
+        "conversation_id": harness.conversation_id,
         "type": "message",
         "created_at": "2026-11-22T00:00:00.000Z",
-        "sender": {"participant_id": world.participant_ids[0], "name": "Person", "type": "human"},
+        "sender": {"participant_id": harness.participant_ids[0], "name": "Person", "type": "human"},
         "content": CONTENT,
     }
     for number in range(messages):
@@ -126,28 +126,28 @@ def _fill(world: Harness, engine: MemoryEngine, messages: int) -> None:
     item |= {"sequence_id": last, "message_count": messages, "last_message": last}
     engine.put_item(TableName=CONVERSATIONS, Item=marshal_item(item))
     if head(item).message_count != messages:
-        raise LookupError("the head does not say how many messages there are")
+        raise LookupError("the head has a wrong message count")
 
 
 def report(scale: Scale, show: Print, targets: Targets) -> bool:
-    """Measure and show it; whether it stays within its limits."""
+    """Measure and print everything; return whether the costs are within their limits."""
     lists = {number: list_cost(number) for number in scale.conversations}
     histories = {number: history_cost(number) for number in scale.messages}
     rows = [_row(f"first page of a list of {number:,} conversations", cost) for number, cost in lists.items()]
     rows += [_row(f"newest page of {number:,} messages", cost) for number, cost in histories.items()]
-    show(table(("what", "round trips", "calls", "read units", "answered with"), rows))
-    same = len({(each.round_trips, each.calls, each.read_units) for each in histories.values()}) == 1
-    few = all(each.round_trips <= scale.max_round_trips for each in lists.values())
+    show(table(("request", "round trips", "calls", "read units", "items returned"), rows))
+    same = len({(history.round_trips, history.calls, history.read_units) for history in histories.values()}) == 1
+    few = all(item.round_trips <= scale.max_round_trips for item in lists.values())
     most, limit = max(lists), scale.max_round_trips
     targets.at_most(f"round trips of the first page of {most:,} conversations", lists[most].round_trips, limit)
-    costs = [each.calls + each.read_units for each in histories.values()]
+    costs = [history.calls + history.read_units for history in histories.values()]
     targets.at_most("calls and units of a page: longest history over shortest", max(costs) / min(costs), 1)
     show(
-        f"\nA list takes {'at most' if few else 'MORE THAN'} {scale.max_round_trips} round trips;"
-        f" history costs {'the same' if same else 'NOT THE SAME'} however many messages there are."
+        f"\nA list takes {'at most' if few else 'MORE THAN'} {scale.max_round_trips} round trips; the cost of"
+        f" history {'is independent of' if same else 'DEPENDS ON'} the number of messages."
     )
     return same and few
 
 
-def _row(what: str, cost: Cost) -> tuple[str, ...]:
-    return what, str(cost.round_trips), str(cost.calls), str(cost.read_units), str(cost.items)
+def _row(name: str, cost: Cost) -> tuple[str, ...]:
+    return name, str(cost.round_trips), str(cost.calls), str(cost.read_units), str(cost.items)

@@ -1,7 +1,7 @@
-"""People who chat with a real server over real sockets: what they send, and what each of them hears and when.
+"""Clients of a real server over real sockets: they send messages and record what they receive and when.
 
-They behave as the contract asks of clients: a message is repeated under its `client_message_id` until it is
-acknowledged, a push that is there twice counts once, and what is missing is fetched by `sync`.
+They follow the protocol's rules for clients: a message is retried with its `client_message_id` until it is
+acknowledged, duplicate pushes are ignored, and missing events are fetched by `sync`.
 """
 
 from __future__ import annotations
@@ -17,39 +17,39 @@ from typing import Any
 
 import aiohttp
 
-from .histories import AckedMessage
+from .harness import CONTENT
+from .history_check import AckedMessage
 from .server import MeasuredServer
-from .world import CONTENT
 
 MAX_CONCURRENT_CONNECTS = 8
 REPLY_TIMEOUT = 30.0
 ACK_TIMEOUT = 10.0
-"""So long a client waits for an acknowledgement before it repeats."""
+"""Seconds to wait for an acknowledgement before a retry."""
 
 
 class ClientFailed(Exception):
-    """The server did something that no client can go on from."""
+    """The server responded in a way that a client cannot recover from."""
 
 
 @dataclass
 class ReceivedEvents:
-    """What one socket heard."""
+    """The events that one connection received."""
 
     events: dict[int, dict[str, Any]] = field(default_factory=dict)
     pushed_at: dict[int, float] = field(default_factory=dict)
-    """When each event was first pushed."""
+    """The time of the first push per event."""
     duplicates: int = 0
-    """Pushes of an event that had been pushed before."""
+    """Pushes of an event that had already been pushed."""
     out_of_order: int = 0
-    """Pushes that came after one with a higher number."""
+    """Pushes after one with a higher sequence id."""
     contradictions: int = 0
-    """Two different events under one number."""
+    """Different events with the same sequence id."""
     synced: int = 0
-    """Events that came by `sync` only."""
+    """Events received only by `sync`."""
     newest: int = 0
 
     def record_push(self, event: dict[str, Any], now: float) -> None:
-        """An event was pushed."""
+        """Record a pushed event."""
         number = event["sequence_id"]
         if number in self.events:
             self.duplicates += 1
@@ -61,7 +61,7 @@ class ReceivedEvents:
         self.newest = max(self.newest, number)
 
     def record_sync(self, events: Iterable[dict[str, Any]]) -> None:
-        """Events came by `sync`."""
+        """Record events fetched by `sync`."""
         for event in events:
             known = self.events.setdefault(event["sequence_id"], event)
             self.synced += known is event
@@ -69,7 +69,7 @@ class ReceivedEvents:
 
 
 class ChatClient:
-    """One participant with one socket."""
+    """One participant with one connection."""
 
     def __init__(self, name: str, conversation_id: str, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.name = name
@@ -92,7 +92,7 @@ class ChatClient:
                 self._pending.pop(frame["id"]).set_result(frame)
 
     async def request(self, command: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """Send a command; its answer. Raises TimeoutError, and ClientFailed if the socket was closed."""
+        """Send a command; return its reply. Raises TimeoutError, or ClientFailed if the connection was closed."""
         name = f"{random.getrandbits(64):x}"
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._pending[name] = answer
@@ -105,20 +105,20 @@ class ChatClient:
         if answer.done():
             return answer.result()
         if self._reader.done():
-            raise ClientFailed(f"the server closed a socket (code {self._socket.close_code})")
+            raise ClientFailed(f"the server closed a connection (code {self._socket.close_code})")
         raise TimeoutError
 
     async def subscribe(self) -> None:
-        """Greet and subscribe from the beginning of the log."""
+        """Send `hello` with a subscription from the start of the log."""
         wanted = [{"conversation_id": self._conversation_id, "after": 0}]
         answer = await self.request({"type": "hello", "subscribe": wanted}, REPLY_TIMEOUT)
         if answer["type"] != "subscribed":
-            raise ClientFailed(f"hello was answered by {answer['type']} {answer.get('code', '')}")
+            raise ClientFailed(f"the reply to hello is {answer['type']} {answer.get('code', '')}")
         for event in answer["events"]:
             self.received.events[event["sequence_id"]] = event
 
     async def send_message(self, client_message_id: str, due: float) -> AckedMessage:
-        """Send a message until it is acknowledged. `due` is when it was to be sent (monotonic)."""
+        """Send a message, with retries until it is acknowledged. `due` is its scheduled time (monotonic)."""
         command = {
             "type": "message",
             "conversation_id": self._conversation_id,
@@ -135,12 +135,12 @@ class ChatClient:
                 now = time.monotonic()
                 return AckedMessage(client_message_id, answer["sequence_id"], now - due, now)
             if not answer.get("retryable"):
-                raise ClientFailed(f"a message was refused: {answer.get('code')}")
+                raise ClientFailed(f"a message was rejected: {answer.get('code')}")
             self.retries += 1
             await asyncio.sleep(random.uniform(0.5, 1) * answer.get("retry_after", 1))
 
     async def sync(self, head: int) -> None:
-        """Fetch what is missing up to a head."""
+        """Fetch the missing events up to a head."""
         while missing := [number for number in range(1, head + 1) if number not in self.received.events]:
             command = {"type": "sync", "conversation_id": self._conversation_id, "after": missing[0] - 1}
             answer = await self.request(command, REPLY_TIMEOUT)
@@ -149,10 +149,10 @@ class ChatClient:
             elif answer.get("retryable"):
                 await asyncio.sleep(random.uniform(0.5, 1) * answer.get("retry_after", 1))
             else:
-                return  # it is not there: whoever compares will find that
+                return  # an event is missing on the server, which the final check reports
 
     async def close(self) -> None:
-        """Close the socket."""
+        """Close the connection."""
         await self._socket.close()
         with contextlib.suppress(asyncio.CancelledError):
             await self._reader
@@ -161,24 +161,24 @@ class ChatClient:
 async def connect_clients(
     session: aiohttp.ClientSession, server: MeasuredServer, names: Sequence[str]
 ) -> list[ChatClient]:
-    """People in a new conversation, each connected and subscribed."""
+    """Create a conversation; return its participants' clients, connected and subscribed."""
     headers = {"Authorization": f"Bearer {server.token(names[0])}"}
     body = {
         "title": "A crowd",
-        "participants": [{"participant_id": each, "name": each.title()} for each in names[1:]],
+        "participants": [{"participant_id": name, "name": name.title()} for name in names[1:]],
     }
     async with session.post(f"{server.ready.http_url}/conversations", json=body, headers=headers) as answer:
         if answer.status != 201:
-            raise ClientFailed(f"a conversation could not be made: status {answer.status}")
+            raise ClientFailed(f"the conversation could not be created: status {answer.status}")
         conversation_id = (await answer.json())["conversation_id"]
     at_once = asyncio.Semaphore(MAX_CONCURRENT_CONNECTS)
 
-    async def come(name: str) -> ChatClient:
+    async def connect(name: str) -> ChatClient:
         async with at_once:
             credentials = {"Authorization": f"Bearer {server.token(name)}"}
             socket = await session.ws_connect(server.ready.ws_url, headers=credentials, max_msg_size=0)
-            person = ChatClient(name, conversation_id, socket)
-            await person.subscribe()
-            return person
+            client = ChatClient(name, conversation_id, socket)
+            await client.subscribe()
+            return client
 
-    return list(await asyncio.gather(*map(come, names)))
+    return list(await asyncio.gather(*map(connect, names)))

@@ -1,4 +1,4 @@
-"""Percentiles, and tables as they stand in the documentation."""
+"""Percentiles, and Markdown tables for the documentation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that at least `share` (0 to 1) of all values do not exceed; 0 of none."""
+    """Return the smallest value that is not exceeded by a `share` (0 to 1) of all values; 0 without values."""
     if not values:
         return 0.0
     ranked = sorted(values)
@@ -14,12 +14,12 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def milliseconds(values: Sequence[float]) -> str:
-    """The 50th, 95th and 99th percentile of seconds, in milliseconds."""
+    """Format the 50th, 95th and 99th percentile of seconds in milliseconds."""
     return " / ".join(f"{1000 * percentile(values, share):.0f}" for share in (0.5, 0.95, 0.99))
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, with columns of one width."""
+    """Format a Markdown table with aligned columns."""
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
 
     def line(cells: Sequence[str]) -> str:

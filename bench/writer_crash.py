@@ -1,9 +1,9 @@
-"""What a writer that dies in the middle of an append does to everybody else.
+"""The effect of a writer that crashes during an append on all others.
 
-Ten people write once a second, all in the same moment, and a reader looks at the log ten times a second. One
-writer dies at the worst place of its design: with a number drawn and its cell not written, or as the leader of
-a queue, its own message still the oldest in it. What is measured is how long others wait for their
-acknowledgement, and how long an acknowledged message is not readable.
+Ten writers send once per second, all at about the same time, and a reader reads the log ten times per second. One
+writer crashes at the worst point of its design: after allocating a number and before writing its cell, or as
+leader of a queue whose own message is the oldest in it. Measured are the longest wait of other writers for their
+acknowledgement, and for how long an acknowledged message is not readable.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from local.faults import Call, Crash, Fault, FaultyClient, Latency
 from local.faults.plans import CRASH_AFTER, CRASH_BEFORE
 
 from .designs import DESIGNS, Sequencer
-from .histories import AckedMessage
+from .harness import Harness, make_harness
+from .history_check import AckedMessage
 from .simulation import Simulation
-from .world import Harness, make_harness
 
 WRITERS = 10
 ROUNDS = 20
@@ -29,22 +29,25 @@ SEND_SPREAD = 0.02
 _CRASH_POINTS: Mapping[str, tuple[Callable[[Call], bool], Fault]] = {
     "(a) optimistic": (lambda call: call.operation == "transact_write_items", CRASH_BEFORE),
     "(b) sequencer": (lambda call: call.operation == "update_item" and call.keys[0].sk == "HEAD", CRASH_AFTER),
-    "ours": (lambda call: any(key.pk.startswith("Q#") for key in call.keys) and len(call.keys) > 1, CRASH_BEFORE),
+    "group commit": (
+        lambda call: any(key.pk.startswith("Q#") for key in call.keys) and len(call.keys) > 1,
+        CRASH_BEFORE,
+    ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class CrashEffect:
-    """What the death did, in seconds."""
+    """The effect of the crash, in seconds."""
 
     crashed: bool
     longest_ack: float
     longest_unreadable: float
-    """From an acknowledgement to the moment at which a reader is served the message."""
+    """Longest time from an acknowledgement until a reader sees the message."""
 
 
 def measure(name: str, latency: Latency, seed: int) -> CrashEffect:
-    """Let one writer of a design die."""
+    """Run a design with one writer that crashes."""
     random.seed(seed)
     simulation = Simulation()
     (damage,) = simulation.run(lambda: _CrashRun(simulation, name, latency, seed).run())
@@ -65,28 +68,28 @@ class _CrashRun:
         self._active_writers = WRITERS
 
     def run(self) -> CrashEffect:
-        """Everybody writes, one dies, one reads."""
+        """Run the writers, of which one crashes, and the reader."""
         writers = [self._writer(index) for index in range(WRITERS)]
         *died, _ = self._time.gather(*writers, self._read)
         return CrashEffect(
             crashed=any(died),
-            longest_ack=max(each.latency for each in self._acked),
-            longest_unreadable=max(self._readable_at(each) - each.acked_at for each in self._acked),
+            longest_ack=max(item.latency for item in self._acked),
+            longest_unreadable=max(self._readable_at(item) - item.acked_at for item in self._acked),
         )
 
     def _writer(self, index: int) -> Callable[[], bool]:
-        person = self._world.participant_ids[index]
-        world = self._crashing_harness() if index == 0 else self._world
-        design = DESIGNS[self._name](world)
+        sender = self._world.participant_ids[index]
+        harness = self._crashing_harness() if index == 0 else self._world
+        design = DESIGNS[self._name](harness)
 
         def write() -> bool:
             try:
                 for number in range(ROUNDS):
                     due = self._started + number + random.uniform(0, SEND_SPREAD)
                     self._time.sleep(due - self._time.now())
-                    place = design.send(person, f"{person}:{number}")
+                    place = design.send(sender, f"{sender}:{number}")
                     now = self._time.now()
-                    self._acked.append(AckedMessage(f"{person}:{number}", place, now - due, now))
+                    self._acked.append(AckedMessage(f"{sender}:{number}", place, now - due, now))
                 return False
             except Crash:
                 return True
@@ -96,7 +99,7 @@ class _CrashRun:
         return write
 
     def _crashing_harness(self) -> Harness:
-        """The world as the process sees it that is going to die."""
+        """Return the harness as seen by the process that will crash."""
         deadly, fault = _CRASH_POINTS[self._name]
 
         def plan(call: Call) -> Fault | None:
@@ -106,10 +109,10 @@ class _CrashRun:
         return self._world.with_client(FaultyClient(self._world.client, plan))
 
     def _read(self) -> None:
-        """Note how far the log can be read, until all that was acknowledged is."""
+        """Record the readable end of the log, until all acknowledged messages are readable."""
         design = DESIGNS[self._name](self._world)
         end = 1
-        while self._active_writers or (self._acked and end < max(each.sequence_id for each in self._acked)):
+        while self._active_writers or (self._acked and end < max(item.sequence_id for item in self._acked)):
             if isinstance(design, Sequencer):
                 end = design.cells.read(self._world.conversation_id, end)
             else:

@@ -1,4 +1,4 @@
-"""Short runs of what a message, a cold start and a page cost; and that they would notice."""
+"""Short runs of the benchmarks of messages, cold starts and reading, including exceeded limits."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from bench.targets import Targets
 from chalicelib.awshttp._errors import ServiceError
 
 
-def test_a_message_takes_what_it_must_wait_for_and_says_so() -> None:
-    said: list[str] = []
-    assert message.report(QUICK_MESSAGE, said.append, Targets())
-    assert "30 ms are necessary" in said[0]
-    assert "boto3" in said[1]
+def test_message_report_states_the_minimum_latency() -> None:
+    output: list[str] = []
+    assert message.report(QUICK_MESSAGE, output.append, Targets())
+    assert "the minimum is 30 ms" in output[0]
+    assert "boto3" in output[1]
 
 
-def test_the_store_of_the_bench_speaks_as_dynamodb_does() -> None:
+def test_store_sink_speaks_the_dynamodb_protocol() -> None:
     with message.store_process(0, 0) as url:
         client = message.product_client(url)
         item = {"pk": {"S": "p"}, "sk": {"S": "s"}}
@@ -33,7 +33,7 @@ def test_the_store_of_the_bench_speaks_as_dynamodb_does() -> None:
         assert caught.value.response["CancellationReasons"][0]["Code"] == "ConditionalCheckFailed"
 
 
-def test_a_transaction_takes_as_long_as_it_is_told_to() -> None:
+def test_store_sink_delays_transactions_as_configured() -> None:
     sink = StoreSink(0.004, 0.010, None)
     put = {"Put": {"TableName": "t", "Item": {"pk": {"S": "p"}, "sk": {"S": "s"}}}}
     body = json.dumps({"TransactItems": [put]}).encode()
@@ -43,24 +43,24 @@ def test_a_transaction_takes_as_long_as_it_is_told_to() -> None:
     sink.close()
 
 
-@pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is what counts")
-def test_a_cold_start_is_counted_to_its_first_message() -> None:
-    said: list[str] = []
-    assert cold.report(cold.Scale(processes=1), said.append, Targets())
-    text = "\n".join(said)
-    assert "until the first message is out" in text
+@pytest.mark.skipif(shutil.which("valgrind") is None, reason="requires valgrind")
+def test_cold_start_is_measured_until_the_first_message() -> None:
+    output: list[str] = []
+    assert cold.report(cold.Scale(processes=1), output.append, Targets())
+    text = "\n".join(output)
+    assert "product, first message posted" in text
     assert "botocore" not in text
     assert "boto3" not in text
 
 
-def test_pages_cost_the_same_however_much_there_is() -> None:
-    said: list[str] = []
-    assert reading.report(QUICK_READING, said.append, Targets())
-    assert "at most 12 round trips; history costs the same" in said[-1]
+def test_cost_of_a_page_is_independent_of_the_amount_of_data() -> None:
+    output: list[str] = []
+    assert reading.report(QUICK_READING, output.append, Targets())
+    assert "at most 12 round trips; the cost of history is independent of" in output[-1]
 
 
-def test_what_costs_more_than_its_limit_is_told() -> None:
-    said: list[str] = []
+def test_exceeded_limit_fails_the_report() -> None:
+    output: list[str] = []
     scale = reading.Scale(conversations=(10,), messages=(50,), max_round_trips=1)
-    assert not reading.report(scale, said.append, Targets())
-    assert "MORE THAN 1" in said[-1]
+    assert not reading.report(scale, output.append, Targets())
+    assert "MORE THAN 1" in output[-1]

@@ -1,4 +1,4 @@
-"""A chat to be measured: the real core over the layers of `local.faults`, with one conversation in it."""
+"""The system under test: the real core on the layers of `local.faults`, with one conversation."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ ENVIRONMENT: Mapping[str, str] = {
     "CHAT_MANAGEMENT_ENDPOINT": "http://127.0.0.1:9/bench",
     "CHAT_JWT_SECRET": "development-secret-for-the-bench-only",
     "AWS_REGION": "us-east-1",
-    # Not what is measured here: one sender alone is faster than the ten a second that a participant may send.
+    # The rate limit is lifted: a single sender is faster than ten messages per second.
     "CHAT_LIMIT_MESSAGES_PER_SECOND": "1000",
     "CHAT_LIMIT_MESSAGE_BURST": "1000",
 }
 
 
 class Time(Protocol):
-    """What serves the layers as clock, the core as clock, and the core as `Gather`."""
+    """A clock for the layers and the core, and the core's `Gather`."""
 
     def now(self) -> float: ...
 
@@ -49,7 +49,7 @@ class Time(Protocol):
 
 
 class _NullPoster:
-    """A poster for people who do not listen."""
+    """A poster for participants without connections."""
 
     def post_all(self, mail: Mapping[str, Sequence[bytes]], deadline: float) -> list[str]:
         return []
@@ -60,7 +60,7 @@ class _NullPoster:
 
 @dataclass(frozen=True, slots=True)
 class Harness:
-    """The parts, and who takes part."""
+    """The system under test and its participants."""
 
     chat: Application
     client: DynamoClient
@@ -71,15 +71,15 @@ class Harness:
 
     @property
     def dynamo(self) -> Dynamo:
-        """The tables, for a design of one's own."""
+        """The tables, for designs that access them directly."""
         return Dynamo(self.client, self.time)
 
     def with_client(self, client: DynamoClient) -> Harness:
-        """The same world for a process with a client of its own."""
+        """Return the same system for a process with a different client."""
         return replace(self, chat=_application(client, self.time), client=client)
 
     def message(self, client_message_id: str) -> Message:
-        """A command of the usual size: about 200 bytes of text."""
+        """Return a message command of typical size: about 200 bytes of text."""
         return Message(
             type="message",
             conversation_id=self.conversation_id,
@@ -88,13 +88,13 @@ class Harness:
         )
 
     def log(self) -> Iterable[Event]:
-        """The whole log, as it stands in the store."""
+        """Yield the whole log from the store."""
         table = self.dynamo.table(CONVERSATIONS)
         for item in table.query(conversation_pk(self.conversation_id), prefix="E#"):
             yield json_codec.parse(item["event"])
 
     def member(self, participant_id: str) -> Membership:
-        """Somebody's place in the conversation."""
+        """Return a participant's membership."""
         member = self.chat.stores.memberships.membership(self.conversation_id, participant_id)
         if member is None:
             raise LookupError(f"{participant_id} is not in the conversation")
@@ -104,9 +104,9 @@ class Harness:
 def make_harness(
     time: Time, participants: int, *, latency: Latency, seed: int, engine: DynamoClient | None = None
 ) -> Harness:
-    """A conversation of so many people, each with a socket; to be called within the time that is given.
+    """Make a conversation with connected participants; call it within the given `time`.
 
-    Capacity units are counted only on the engine in memory, which can be asked for the size of an item.
+    Capacity units are counted only for the engine in memory, which can return the size of an item.
     """
     memory = MemoryEngine()
 
@@ -116,15 +116,16 @@ def make_harness(
 
     meter = Meter(RegionClient(engine or memory, seed=seed, latency=latency, clock=time), size_of)
     chat = _application(meter, time)
-    names = [f"person-{index}" for index in range(participants)]
+    names = [f"participant-{index}" for index in range(participants)]
     request = CreateConversation(
         title="A crowd",
-        participants=[NewParticipant(participant_id=each, name=each.title()) for each in names[1:]],
+        participants=[NewParticipant(participant_id=name, name=name.title()) for name in names[1:]],
     )
     made = chat.conversations.lifecycle.create(Principal(names[0], names[0].title()), request)
     now = int(time.now())
-    for each in names:
-        chat.stores.connections.open(Connection(connection_id_of(each), each, None, now + 86_400, now * 1000, now * 1000))
+    for name in names:
+        connection = Connection(connection_id_of(name), name, None, now + 86_400, now * 1000, now * 1000)
+        chat.stores.connections.open(connection)
     return Harness(chat, meter, meter, time, made.response["conversation_id"], names)
 
 
@@ -134,5 +135,5 @@ def _application(client: DynamoClient, time: Time) -> Application:
 
 
 def connection_id_of(participant_id: str) -> str:
-    """The connection id of somebody's socket."""
+    """Return the connection id of a participant."""
     return f"socket-of-{participant_id}"

@@ -1,4 +1,4 @@
-"""What was acknowledged, held against the log as it was read back afterwards."""
+"""Check of acknowledged messages against the log that was read back afterwards."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from typing import Any
 class AckedMessage:
     """One acknowledged message.
 
-    Its `client_message_id` is the sender, a colon, and the number of the message among the sender's.
+    Its `client_message_id` is the sender, a colon, and the message's number per sender.
     """
 
     client_message_id: str
     sequence_id: int
     latency: float
-    """From when it was due to the acknowledgement, repeats included."""
+    """From the due time to the acknowledgement, including retries."""
     acked_at: float
 
 
 @dataclass(slots=True)
 class Violations:
-    """What must not be."""
+    """Violations of the delivery guarantees."""
 
     lost: int = 0
-    """Acknowledged, but not in the log under the number that was acknowledged."""
+    """Acknowledged, but not in the log under the acknowledged sequence id."""
     duplicated: int = 0
     """In the log more than once."""
     reordered: int = 0
-    """Acknowledged before a later one of the same sender was sent, but behind it in the log."""
+    """Acknowledged before a later message of the same sender was sent, but after it in the log."""
     gaps: int = 0
-    """Numbers below the end of the log without an event."""
+    """Sequence ids below the end of the log without an event."""
 
     @property
     def total(self) -> int:
-        """Zero, if all is well."""
+        """The sum of all violations."""
         return self.lost + self.duplicated + self.reordered + self.gaps
 
 
 def find_violations(acked: Iterable[AckedMessage], log: Iterable[dict[str, Any]]) -> Violations:
-    """Hold what was acknowledged against the log."""
+    """Check the acknowledged messages against the log."""
     faults = Violations()
     places: dict[str, list[int]] = {}
     end = 0
@@ -51,22 +51,22 @@ def find_violations(acked: Iterable[AckedMessage], log: Iterable[dict[str, Any]]
         end = number
         if "client_message_id" in event:
             places.setdefault(event["client_message_id"], []).append(number)
-    faults.duplicated = sum(len(each) - 1 for each in places.values())
+    faults.duplicated = sum(len(place) - 1 for place in places.values())
     by_sender: dict[str, list[AckedMessage]] = {}
-    for each in acked:
-        faults.lost += each.sequence_id not in places.get(each.client_message_id, ())
-        by_sender.setdefault(each.client_message_id.rpartition(":")[0], []).append(each)
+    for item in acked:
+        faults.lost += item.sequence_id not in places.get(item.client_message_id, ())
+        by_sender.setdefault(item.client_message_id.rpartition(":")[0], []).append(item)
     faults.reordered = sum(map(_count_reordered, by_sender.values()))
     return faults
 
 
 def _count_reordered(acked: list[AckedMessage]) -> int:
-    """How many of one sender's messages lie before one that was acknowledged before they were sent."""
-    count, latest, waiting = 0, 0, sorted(acked, key=lambda each: each.acked_at)
+    """Count one sender's messages that precede one that was acknowledged before they were sent."""
+    count, latest, waiting = 0, 0, sorted(acked, key=lambda item: item.acked_at)
     done = 0
-    for each in sorted(acked, key=lambda each: each.acked_at - each.latency):
-        while waiting[done].acked_at < each.acked_at - each.latency:
+    for entry in sorted(acked, key=lambda item: item.acked_at - item.latency):
+        while waiting[done].acked_at < entry.acked_at - entry.latency:
             latest = max(latest, waiting[done].sequence_id)
             done += 1
-        count += each.sequence_id < latest
+        count += entry.sequence_id < latest
     return count
