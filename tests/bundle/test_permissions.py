@@ -31,7 +31,7 @@ TIMEOUT = 30.0
 USED_BY_LAMBDA_ONLY = {
     # Lambda's event source mapping requires it of the function's role, in addition to the two that the local
     # worker uses as well (Lambda Developer Guide, "Using Lambda with Amazon SQS").
-    ("TakeWork", "sqs:GetQueueAttributes"),
+    ("ConsumeJobs", "sqs:GetQueueAttributes"),
 }
 
 

@@ -201,8 +201,8 @@ def test_product_code_runs_with_its_own_policies(
         assert guard.denied() == []
         connections = table(tables["ConnectionsTable"])
         assert guard.calls() == [
-            ("APIHandler", "dynamodb:PutItem", connections, "FindSocketsAndGiveTickets", 2),  # with its index item
-            ("WebsocketConnect", "dynamodb:DeleteItem", connections, "OpenSocketsAndTakeTickets", 1),
+            ("APIHandler", "dynamodb:PutItem", connections, "UseConnectionsAndTickets", 2),  # with its index item
+            ("WebsocketConnect", "dynamodb:DeleteItem", connections, "OpenConnectionsAndRedeemTickets", 1),
         ]
 
 
@@ -235,7 +235,7 @@ def test_superfluous_action_is_listed_as_unused(
     with new_guard(named, store_engine.url, f"{fake_server.url}/dev") as guard:
         use_a_ticket(guard, tables)
         assert [permission for permission in guard.unused() if permission.function == "WebsocketConnect"] == [
-            ("WebsocketConnect", "OpenSocketsAndTakeTickets", "dynamodb:PutItem", connections),
+            ("WebsocketConnect", "OpenConnectionsAndRedeemTickets", "dynamodb:PutItem", connections),
             ("WebsocketConnect", "Look", "dynamodb:Scan", connections),
             ("WebsocketConnect", "Again", "dynamodb:DeleteItem", connections),
             ("WebsocketConnect", "Again", "dynamodb:DeleteItem", table(tables["ConversationsTable"])),

@@ -98,15 +98,15 @@ def test_functions_have_exactly_the_expected_statements(resources: Json) -> None
         }
         for function in FUNCTIONS
     }
-    posting = {"PostToSockets", "CloseSockets"}
+    posting = {"PostToConnections", "CloseConnections"}
     assert reached == {
-        "api": {"UseConversations", "FindSocketsAndGiveTickets", "SendWork", *posting},
+        "api": {"UseConversations", "UseConnectionsAndTickets", "EnqueueJobs", *posting},
         "auth": set(),
-        "connect": {"OpenSocketsAndTakeTickets"},
-        "message": {"UseConversations", "UseConnections", "HaveItToldLater", *posting},
-        "disconnect": {"SayWhoWent", "ForgetSockets", "HaveItToldLater", *posting},
-        "sweep": {"ClearAwayAndExpire", "TellOfIt", "SendLostWork", *posting},
-        "worker": {"EraseAndExpire", "HangUpAndTell", "TakeWork", "SendOn", *posting},
+        "connect": {"OpenConnectionsAndRedeemTickets"},
+        "message": {"UseConversations", "UseConnections", "EnqueueJobs", *posting},
+        "disconnect": {"ReadHeads", "DeleteConnections", "EnqueueJobs", *posting},
+        "sweep": {"PurgeAndExpire", "FanOut", "EnqueueJobs", *posting},
+        "worker": {"EraseAndExpire", "DisconnectAndFanOut", "ConsumeJobs", "EnqueueJobs", *posting},
     }
 
 
