@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.gateway.functions import FunctionFailed, Functions, Handler, InvocationError
-from local.gateway.policy import InvalidPolicy, Verdict, evaluate
+from local.policy import InvalidPolicy, Policy, parse_authorizer_policy
 
 log = logging.getLogger(__name__)
 
@@ -42,11 +42,11 @@ class AuthorizerDecision:
     """A valid response: the context for the integration, with the principal id, and the policy to evaluate."""
 
     context: dict[str, str | None]
-    policy: Any
+    policy: Policy
 
-    def verdict(self, arn: str) -> Verdict:
-        """Evaluate the policy for ``arn``."""
-        return evaluate(self.policy, arn)
+    def allows(self, arn: str) -> bool:
+        """Return whether the policy allows the invocation of the method or route ``arn``."""
+        return self.policy.allows("execute-api:Invoke", arn)
 
 
 def _context_string(value: Any) -> str | None:
@@ -71,9 +71,8 @@ def parse_response(response: Any, max_bytes: int) -> AuthorizerDecision:
         raise AuthorizerMisconfigured("context must be an object")
     if len(json.dumps(response)) > max_bytes:
         raise AuthorizerMisconfigured(f"the response exceeds {max_bytes} bytes")
-    policy = response.get("policyDocument")
     try:
-        evaluate(policy, "")
+        policy = parse_authorizer_policy(response.get("policyDocument"))
     except InvalidPolicy as exc:
         raise AuthorizerMisconfigured(str(exc)) from exc
     strings = {name: _context_string(value) for name, value in context.items()}

@@ -15,7 +15,6 @@ from websockets.http11 import Request, Response
 from local.gateway.authorizers import AuthorizerError, Unauthorized, invoke_authorizer
 from local.gateway.events import EventMetadata, UpgradeRequest, connect_event, websocket_authorizer_event
 from local.gateway.functions import FunctionFailed, FunctionThrottled, IntegrationTimedOut
-from local.gateway.policy import Verdict
 from local.gateway.proxy import MalformedResult, parse_result
 from local.gateway.registry import Connection, ConnectionRegistry
 from local.gateway.runtime import Runtime
@@ -120,7 +119,7 @@ class Handshake:
             raise HandshakeRejected(401) from None
         except AuthorizerError:
             raise HandshakeRejected(500, "Internal server error") from None
-        if decision.verdict(arn) is not Verdict.ALLOWED:
+        if not decision.allows(arn):
             raise HandshakeRejected(403)
         connection.authorizer = decision.context
         connection.integration_latency = int((runtime.clock.monotonic() - started) * 1000)

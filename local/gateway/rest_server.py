@@ -21,7 +21,6 @@ from local.gateway.functions import (
     PayloadTooLarge,
     check_event_size,
 )
-from local.gateway.policy import Verdict
 from local.gateway.proxy import MalformedResult, ProxyResult, parse_result
 from local.gateway.rest import Match, ResourceTree, RestApi, Route
 from local.gateway.runtime import Runtime
@@ -103,7 +102,7 @@ class RestServer:
         if not token:
             raise RequestRejected("UNAUTHORIZED")
         try:
-            verdict, context = await self._authorization.check(
+            allowed, context = await self._authorization.check(
                 route.authorizer, token, request.method, request.path
             )
         except Unauthorized:
@@ -112,7 +111,7 @@ class RestServer:
             raise RequestRejected("AUTHORIZER_CONFIGURATION_ERROR") from None
         except AuthorizerUnavailable:
             raise RequestRejected("AUTHORIZER_FAILURE") from None
-        if verdict is not Verdict.ALLOWED:
+        if not allowed:
             raise RequestRejected("ACCESS_DENIED")
         return context
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from local.gateway.authorizers import AuthorizerDecision, invoke_authorizer
 from local.gateway.events import token_authorizer_event
-from local.gateway.policy import Verdict
 from local.gateway.rest import TokenAuthorizer
 from local.gateway.runtime import Runtime
 
@@ -27,8 +26,8 @@ class TokenAuthorization:
 
     async def check(
         self, authorizer: TokenAuthorizer, token: str, method: str, path: str
-    ) -> tuple[Verdict, dict[str, Any]]:
-        """Return the decision for this method, and the content of ``requestContext.authorizer``.
+    ) -> tuple[bool, dict[str, Any]]:
+        """Return whether the method is allowed, and the content of ``requestContext.authorizer``.
 
         Raises:
             AuthorizerError: There is no valid response.
@@ -49,7 +48,7 @@ class TokenAuthorization:
             now = self._runtime.clock.monotonic()
             latency = int((now - started) * 1000)
             self._store(authorizer, token, now, decision)
-        return decision.verdict(arn), {**decision.context, "integrationLatency": latency}
+        return decision.allows(arn), {**decision.context, "integrationLatency": latency}
 
     def _cached(self, authorizer: TokenAuthorizer, token: str, now: float) -> AuthorizerDecision | None:
         expires, decision = self._cache.get((authorizer.name, token), (0.0, None))

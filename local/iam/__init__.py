@@ -15,7 +15,7 @@ end, the record lists what was denied, and which permissions were never used.
 Signatures are not verified: the key id alone identifies the function. Nothing of this is packaged.
 """
 
-from local.iam.errors import IamError, InvalidStatement, UnresolvedReference
+from local.iam.errors import IamError, UnresolvedReference
 from local.iam.guard import Guard
 from local.iam.intrinsics import resolve
 from local.iam.record import AllowedCall, DeniedCall, Permission
@@ -26,7 +26,6 @@ __all__ = [
     "DeniedCall",
     "Guard",
     "IamError",
-    "InvalidStatement",
     "Permission",
     "UnresolvedReference",
     "queue_arn",

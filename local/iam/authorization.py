@@ -8,8 +8,8 @@ from aiohttp import web
 
 from local.iam.access import Access, RequestDenied, Service
 from local.iam.credentials import access_key_id
-from local.iam.policy import Denied, Grant, Policy
 from local.iam.record import PermissionRecord
+from local.policy import Denied, Grant, Policy
 
 
 class Authorization:

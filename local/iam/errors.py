@@ -2,7 +2,6 @@
 
 LocalError
 └── IamError
-    ├── InvalidStatement      a statement is malformed, or uses an unsupported element
     └── UnresolvedReference   an intrinsic function refers to an unknown name
 """
 
@@ -11,10 +10,6 @@ from local.errors import LocalError
 
 class IamError(LocalError):
     """The guard's configuration is invalid; the text says what and why."""
-
-
-class InvalidStatement(IamError):
-    """A statement is malformed, or uses an unsupported element."""
 
 
 class UnresolvedReference(IamError):

@@ -18,10 +18,10 @@ from local.iam.authorization import Authorization
 from local.iam.callback_api import CallbackApi
 from local.iam.dynamodb import DynamoDb
 from local.iam.errors import IamError
-from local.iam.policy import Policy
 from local.iam.record import AllowedCall, DeniedCall, Permission, PermissionRecord
 from local.iam.sqs import Sqs
 from local.iam.upstream import Upstream, client_session
+from local.policy import parse_identity_policy
 
 _MAX_LINE = 65_536
 _SHUTDOWN_SECONDS = 0.3
@@ -49,7 +49,7 @@ class Guard:
         The queues are at `store_url` too. `management_url` is the callback API's endpoint, including the stage.
         `region`, `account` and `api` (the id of the WebSocket API) are parts of the ARNs to check.
 
-        Raises InvalidStatement if a statement is malformed or has Condition, NotAction or NotResource, and
+        Raises InvalidPolicy if a statement is malformed or has Condition, NotAction or NotResource, and
         IamError if `management_url` has no stage.
         """
         store, management = _origin(store_url), _origin(management_url)
@@ -61,7 +61,9 @@ class Guard:
             (CallbackApi(partition, region, account, api, self._path), management),
             (Sqs(partition, region), store),
         )
-        parsed = {function: Policy(function, statements) for function, statements in policies.items()}
+        parsed = {
+            function: parse_identity_policy(function, statements) for function, statements in policies.items()
+        }
         self._record = PermissionRecord(parsed, (service.signing_name for service, _ in self._endpoints))
         roles = f"arn:{partition}:sts::{account}:assumed-role"
         self._authorization = Authorization(parsed, self._record, region, roles)

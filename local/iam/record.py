@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from local.gateway.policy import matches
 from local.iam.access import Access
-from local.iam.policy import Grant, Policy
+from local.policy import Grant, Policy, matches
 
 
 class AllowedCall(NamedTuple):

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from local.gateway.policy import matches
 from local.iam.access import Access
-from local.iam.policy import Grant, Policy
+from local.policy import Policy, matches, parse_identity_policy
 
 Json = dict[str, Any]
 FILE = Path(__file__).parents[2] / "infra" / "deployer-policy.json"
@@ -54,12 +53,14 @@ def allowed() -> set[str]:
 def policy(context: Mapping[str, str]) -> Policy:
     """What holds where the condition keys have these values. A key that has none fulfils no condition."""
     holding = [each for each in statements() if _holds(each.get("Condition", {}), context)]
-    return Policy("the deployer", [{k: v for k, v in each.items() if k != "Condition"} for each in holding])
+    return parse_identity_policy(
+        "the deployer", [{k: v for k, v in each.items() if k != "Condition"} for each in holding]
+    )
 
 
 def is_allowed(access: Access, context: Mapping[str, str]) -> bool:
     """Whether the deployer may do that."""
-    return isinstance(policy(context).decide(*access), Grant)
+    return policy(context).allows(*access)
 
 
 def requests(noted: Path) -> list[Request]:
