@@ -90,23 +90,46 @@ def test_function_writes_only_its_own_log(resources: Json) -> None:
 
 
 def test_functions_have_exactly_the_expected_statements(resources: Json) -> None:
-    reached = {
+    found = {
         function.name: {
-            statement["Sid"]
+            statement["Sid"]: statement["Resource"].get("Fn::GetAtt", ["WebsocketAPI"])[0]
             for statement in statements(resources, function.role)
             if statement["Sid"] not in ("WriteOwnLog", SID)
         }
         for function in FUNCTIONS
     }
-    posting = {"PostToConnections", "CloseConnections"}
-    assert reached == {
-        "api": {"UseConversations", "UseConnectionsAndTickets", "EnqueueJobs", *posting},
-        "auth": set(),
-        "connect": {"OpenConnectionsAndRedeemTickets"},
-        "message": {"UseConversations", "UseConnections", "EnqueueJobs", *posting},
-        "disconnect": {"ReadHeads", "DeleteConnections", "EnqueueJobs", *posting},
-        "sweep": {"PurgeAndExpire", "FanOut", "EnqueueJobs", *posting},
-        "worker": {"EraseAndExpire", "DisconnectAndFanOut", "ConsumeJobs", "EnqueueJobs", *posting},
+    conversations, connections = "ConversationsTable", "ConnectionsTable"
+    enqueuing = {"EnqueueJobs": "JobQueue"}
+    posting = {"PostToConnections": "WebsocketAPI", "CloseConnections": "WebsocketAPI"}
+    assert found == {
+        "api": {
+            "UseConversations": conversations,
+            "UseConnectionsAndTickets": connections,
+            **enqueuing,
+            **posting,
+        },
+        "auth": {},
+        "connect": {"OpenConnectionsAndRedeemTickets": connections},
+        "message": {"UseConversations": conversations, "UseConnections": connections, **enqueuing, **posting},
+        "disconnect": {"ReadHeads": conversations, "DeleteConnections": connections, **enqueuing, **posting},
+        "sweep": {"PurgeAndExpire": conversations, "FanOut": connections, **enqueuing, **posting},
+        "worker": {
+            "EraseAndExpire": conversations,
+            "DisconnectAndFanOut": connections,
+            "ConsumeJobs": "JobQueue",
+            **enqueuing,
+            **posting,
+        },
+    }
+
+
+def test_worker_may_do_what_the_event_source_mapping_requires(resources: Json) -> None:
+    """Source: "Using Lambda with Amazon SQS" (Lambda Developer Guide), "Setting up the execution role"."""
+    (consuming,) = (item for item in statements(resources, "WorkerRole") if item["Sid"] == "ConsumeJobs")
+    assert set(consuming["Action"]) == {
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
     }
 
 
