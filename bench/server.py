@@ -32,7 +32,7 @@ LIMITS = {
 
 
 class ServerFailed(Exception):
-    """A part of the measured system did not start, or exited; the message says which."""
+    """A part of the measured system did not start, or exited; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,4 +2,4 @@
 
 
 class InfraError(Exception):
-    """A stage cannot be built or deployed; the text says what is wrong, where, and how to fix it."""
+    """A stage cannot be built or deployed; the text names the problem, its place and its solution."""

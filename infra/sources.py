@@ -26,7 +26,9 @@ def copy_project(root: Path, stage: Stage, to: Path) -> None:
         relative = path.relative_to(root)
         if path.is_dir() or _CACHES & set(relative.parts):
             continue
-        if (path.suffix != ".py" and relative.as_posix() not in DATA_FILES) or path.is_symlink():
+        if path.is_symlink():
+            raise InfraError(f"{relative} is a symbolic link. Replace it by a file")
+        if path.suffix != ".py" and relative.as_posix() not in DATA_FILES:
             raise InfraError(
                 f"{relative} is not a Python module. Remove it, or add it to DATA_FILES in infra/sources.py"
             )

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class LocalError(Exception):
-    """The local cloud cannot do what was requested; the text says what is wrong, where, and how to fix it."""
+    """The local cloud cannot perform the request; the text names the problem, its place and its solution."""

@@ -59,7 +59,7 @@ def ensure_queue(client: Any, settings: QueueSettings | None = None) -> str:
 
 
 class Worker:
-    """Calls the function for every message in a thread of its own, for the duration of a `with` block.
+    """Calls the function for every message in a background thread, for the duration of a `with` block.
 
     Leaving the block waits for a receive in progress but not for a call in progress: its message is received again
     later.

@@ -20,7 +20,7 @@ ScheduledFunction = Callable[[dict[str, Any], Any], object]
 
 
 class Schedule:
-    """Calls a function every `interval` seconds in a thread of its own, for the duration of a `with` block.
+    """Calls a function every `interval` seconds in a background thread, for the duration of a `with` block.
 
     An exception of the function is logged by its type, and the calls continue. Leaving the block does not wait
     for a call in progress.

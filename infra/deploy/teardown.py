@@ -1,4 +1,4 @@
-"""Teardown of a stage: what is deleted and what is retained, reported before and after."""
+"""Teardown of a stage, with a report of the deleted and the retained resources before and after."""
 
 from __future__ import annotations
 

@@ -6,4 +6,4 @@ from local.errors import LocalError
 
 
 class BundleError(LocalError):
-    """The bundle cannot be run; the text says what is wrong, where, and how to fix it."""
+    """The bundle cannot be run; the text names the problem, its place and its solution."""

@@ -32,7 +32,7 @@ INIT_TIMEOUT = 30.0
 
 @dataclass(frozen=True, slots=True)
 class SharedResources:
-    """What all execution environments of an instance share."""
+    """The resources that all execution environments of an instance share."""
 
     runtime: LambdaRuntime
     bundle: ReadOnlyBundle

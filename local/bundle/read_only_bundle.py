@@ -13,7 +13,7 @@ _DIRECTORY_MODE, _FILE_MODE = 0o555, 0o444
 class ReadOnlyBundle:
     """Unpacks a bundle into a temporary directory, read-only; a context manager that removes it.
 
-    Root ignores file modes, so `changes` reports what was written nevertheless.
+    Root ignores file modes, so `changes` reports files that were written nevertheless.
     """
 
     def __init__(self, bundle: Path) -> None:

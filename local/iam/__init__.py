@@ -3,7 +3,7 @@
 Every function of the chat has its own access key id, its logical id in the template. The guard reads it from the
 request's Signature Version 4, determines the actions and resources that IAM would check, and evaluates the
 function's policy. Allowed requests are forwarded byte for byte; denied ones get AWS's error responses. At the
-end, the record lists what was denied, and which permissions were never used.
+end, the record lists the denied calls and the unused permissions.
 
     policies = {"APIHandler": resolve(statements, {"ConversationsTable.Arn": "arn:aws:dynamodb:…", …}), …}
     aws = {"region": "us-east-1", "account": "123456789012", "api": "chat"}

@@ -9,7 +9,7 @@ from local.errors import LocalError
 
 
 class IamError(LocalError):
-    """The guard's configuration is invalid; the text says what and why."""
+    """The guard's configuration is invalid; the text explains the problem."""
 
 
 class UnresolvedReference(IamError):

@@ -1,4 +1,4 @@
-"""What reads see of a running transaction."""
+"""The visibility of a running transaction to reads."""
 
 import random
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The checks of a bundle find what must not be deployed."""
+"""The checks of a bundle find files that must not be deployed."""
 
 from __future__ import annotations
 

@@ -11,8 +11,10 @@ import pytest
 
 from infra.__main__ import main
 from infra.bundle import add_code
+from infra.dependencies import install
 from infra.errors import InfraError
 from infra.process import run
+from infra.runtime import this_runtime
 from infra.sources import copy_project
 from infra.stage import read_stage
 from tests.infra.checkouts import ROOT
@@ -58,6 +60,12 @@ def test_unexpected_file_is_rejected_by_name(name: str, configured: Path, tmp_pa
         copy_project(configured, DEV, tmp_path / "copy")
 
 
+def test_symbolic_link_is_rejected_by_name(configured: Path, tmp_path: Path) -> None:
+    (configured / "chalicelib" / "linked.py").symlink_to(configured / "app.py")
+    with pytest.raises(InfraError, match=r"chalicelib/linked\.py is a symbolic link"):
+        copy_project(configured, DEV, tmp_path / "copy")
+
+
 def test_openapi_document_is_copied_with_the_code(configured: Path, tmp_path: Path) -> None:
     (configured / "chalicelib" / "openapi.json").write_text("{}")
     copy_project(configured, DEV, tmp_path / "copy")
@@ -70,6 +78,13 @@ def test_dependency_cannot_overwrite_project_code(tmp_path: Path) -> None:
     (tree / "app.py").touch()
     with pytest.raises(InfraError, match=r"a dependency contains app\.py, which the project also has"):
         add_code(zipped({"app.py": b"own"}, tmp_path), tree)
+
+
+def test_dependency_without_a_hash_is_not_installed(tmp_path: Path) -> None:
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text(f"wheel @ file://{tmp_path}/wheel-1-py3-none-any.whl\n")
+    with pytest.raises(InfraError, match=r"(?s)Installing requirements\.txt.*hash"):
+        install(requirements, tmp_path / "tree", this_runtime("arm64"))
 
 
 def test_output_of_a_failed_tool_is_quoted(tmp_path: Path) -> None:

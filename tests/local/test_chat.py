@@ -64,7 +64,7 @@ def test_pasted_lines_send_a_message_that_the_listener_prints(instances: Instanc
         sent = json.loads(event)
         assert (sent["conversation_id"], sent["content"]) == (conversation_id, "Hello, Bob and Carol!")
 
-        # Bob is added while listening: the snapshot contains what is not pushed live.
+        # Bob is added while listening: the snapshot contains the events that are not pushed live.
         assert frame_of(listener, "conversation_added")["conversation"]["conversation_id"] == conversation_id
         assert frame_of(listener, "subscribed")["conversation_id"] == conversation_id
         body = {"content": "Bob?"}
