@@ -74,9 +74,9 @@ def _closed_loop(clients: Sequence[ChatClient], scale: Scale, under_way: int) ->
         async def speak() -> None:
             while time.monotonic() < until and (turn := next(turns)) < scale.max_messages:
                 client = clients[turn % len(clients)]
-                said = await client.send_message(f"{client.name}:{turn}c", time.monotonic())
-                acked.append(said)
-                await _until(_all_received(clients, said.sequence_id), DELIVERY_TIMEOUT)
+                ack = await client.send_message(f"{client.name}:{turn}c", time.monotonic())
+                acked.append(ack)
+                await _until(_all_received(clients, ack.sequence_id), DELIVERY_TIMEOUT)
 
         await asyncio.gather(*(speak() for _ in range(under_way)))
         return acked

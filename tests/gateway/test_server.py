@@ -72,14 +72,14 @@ def test_ports_are_configurable_and_released_by_stop() -> None:
 
 
 def test_apis_can_be_made_from_the_urls(connect: Connect) -> None:
-    told: list[Urls] = []
+    announced: list[Urls] = []
 
     def apis(urls: Urls) -> Apis:
-        told.append(urls)
+        announced.append(urls)
         return Apis(rest=rest(FakeFunction({"statusCode": 200, "body": urls.management_url})))
 
     with Gateway(apis) as gateway:
-        assert told == [gateway.bind()]
+        assert announced == [gateway.bind()]
         assert fetch(gateway.http_url).body.decode() == gateway.management_url
         assert gateway.management_url == f"{gateway.http_url}/local"
 
