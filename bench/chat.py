@@ -49,9 +49,9 @@ async def measure(server: MeasuredServer, scale: Scale, show: Callable[[str], No
         for count in scale.clients:
             names = [f"client-{count}-{index}" for index in range(count)]
             clients = await connect_clients(session, server, names)
-            under_way = min(count, scale.concurrency)
+            concurrency = min(count, scale.concurrency)
             closed = await _run_phase(
-                server, clients, f"closed, {under_way}", _closed_loop(clients, scale, under_way)
+                server, clients, f"closed, {concurrency}", _closed_loop(clients, scale, concurrency)
             )
             rate = max(round(scale.fixed_rate_share * len(closed.acked) / closed.seconds), 1)
             fixed = await _run_phase(server, clients, f"{rate}/s", _fixed_rate(clients, scale, rate))
@@ -65,23 +65,23 @@ Load = Callable[[], Awaitable[list[AckedMessage]]]
 """Lets clients send; returns the acknowledged messages."""
 
 
-def _closed_loop(clients: Sequence[ChatClient], scale: Scale, under_way: int) -> Load:
-    async def talk() -> list[AckedMessage]:
+def _closed_loop(clients: Sequence[ChatClient], scale: Scale, concurrency: int) -> Load:
+    async def generate_load() -> list[AckedMessage]:
         until = time.monotonic() + scale.seconds
         turns = itertools.count()
         acked: list[AckedMessage] = []
 
-        async def speak() -> None:
+        async def send() -> None:
             while time.monotonic() < until and (turn := next(turns)) < scale.max_messages:
                 client = clients[turn % len(clients)]
                 ack = await client.send_message(f"{client.name}:{turn}c", time.monotonic())
                 acked.append(ack)
                 await _until(_all_received(clients, ack.sequence_id), DELIVERY_TIMEOUT)
 
-        await asyncio.gather(*(speak() for _ in range(under_way)))
+        await asyncio.gather(*(send() for _ in range(concurrency)))
         return acked
 
-    return talk
+    return generate_load
 
 
 def _all_received(clients: Sequence[ChatClient], sequence_id: int) -> Callable[[], bool]:
@@ -89,27 +89,29 @@ def _all_received(clients: Sequence[ChatClient], sequence_id: int) -> Callable[[
 
 
 def _fixed_rate(clients: Sequence[ChatClient], scale: Scale, rate: int) -> Load:
-    async def talk() -> list[AckedMessage]:
+    async def generate_load() -> list[AckedMessage]:
         begin = time.monotonic()
 
-        async def speak(turn: int) -> AckedMessage:
+        async def send(turn: int) -> AckedMessage:
             due = begin + turn / rate
             await asyncio.sleep(due - time.monotonic())
             client = clients[turn % len(clients)]
             return await client.send_message(f"{client.name}:{turn}f", due)
 
         count = max(min(int(rate * scale.seconds), scale.max_messages), 1)
-        return list(await asyncio.gather(*(speak(turn) for turn in range(count))))
+        return list(await asyncio.gather(*(send(turn) for turn in range(count))))
 
-    return talk
+    return generate_load
 
 
-async def _run_phase(server: MeasuredServer, clients: Sequence[ChatClient], load: str, talk: Load) -> Phase:
+async def _run_phase(
+    server: MeasuredServer, clients: Sequence[ChatClient], load: str, generate_load: Load
+) -> Phase:
     """Run a load, wait until all clients have received all events, and check the results against the log."""
     calls, processor = server.store_calls(), server.cpu_seconds()
     before = _counters(clients)
     begin = time.monotonic()
-    acked = await talk()
+    acked = await generate_load()
     seconds = time.monotonic() - begin
     deliveries = sum(
         begin <= at <= begin + seconds for client in clients for at in client.received.pushed_at.values()
