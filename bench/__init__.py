@@ -1,1 +1,1 @@
-"""What is measured, and how: `python -m bench`, see `docs/performance.md`. All traffic stays on this machine."""
+"""Benchmarks: `python -m bench`, see `docs/performance.md`. All traffic stays on this machine."""

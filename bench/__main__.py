@@ -1,4 +1,4 @@
-"""`python -m bench [append|chat|cold|fan-out|message|reading]`: without a word, all of it."""
+"""`python -m bench [append|chat|cold|fan-out|message|reading]`; without an argument, all of them."""
 
 from __future__ import annotations
 
@@ -10,91 +10,103 @@ from collections.abc import Callable, Mapping, Sequence
 from local.errors import LocalError
 
 from . import append, chat, cold, fan_out, message, reading
-from .people import ClientFailed
+from .chat_clients import ClientFailed
 from .server import ServerFailed
 from .targets import Targets
 
 QUICK_APPEND = append.Scale(
-    people=(1, 10),
+    senders=(1, 10),
     seconds=1.0,
     messages=100,
     rates=(20,),
     schedule_seconds=1.0,
     real_seconds=0.5,
-    real_least=0.0,
-    deaths=1,
+    min_real_seconds=0.0,
+    crashes=1,
 )
-QUICK_CHAT = chat.Scale(people=(2, 5), seconds=1.0, at_most=40)
+QUICK_CHAT = chat.Scale(clients=(2, 5), seconds=1.0, max_messages=40)
 QUICK_FAN_OUT = fan_out.Scale(
-    warm=20, rounds=3, rounds_of_boto3=1, sizes=(20,), rounds_of_walls=1, new=4, rounds_of_new=1, growth=(10, 50)
+    warm_connections=20,
+    rounds=3,
+    boto3_rounds=1,
+    sizes=(20,),
+    wall_time_rounds=1,
+    new_connections=4,
+    new_connection_rounds=1,
+    growth=(10, 50),
 )
-QUICK_MESSAGE = message.Scale(recipients=3, rounds=2, growth=(2, 4), rounds_of_growth=1)
-QUICK_COLD = cold.Scale(starts=1)
+QUICK_MESSAGE = message.Scale(recipients=3, rounds=2, growth=(2, 4), growth_rounds=1)
+QUICK_COLD = cold.Scale(processes=1)
 QUICK_READING = reading.Scale(conversations=(10, 60), messages=(100, 1_000))
 
 
-def _show(text: str) -> None:
+def _print_result(text: str) -> None:
     print(text, flush=True)
 
 
-def _progress(text: str) -> None:
+def _print_progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-BENCHES: Mapping[str, tuple[str, Callable[[bool, Targets], bool]]] = {
+BENCHMARKS: Mapping[str, tuple[str, Callable[[bool, Targets], bool]]] = {
     "append": (
         "Appending to one conversation",
-        lambda quick, targets: append.report(QUICK_APPEND if quick else append.Scale(), _show, targets),
+        lambda quick, targets: append.report(QUICK_APPEND if quick else append.Scale(), _print_result, targets),
     ),
     "fan-out": (
-        "Posting to many sockets",
-        lambda quick, targets: fan_out.report(QUICK_FAN_OUT if quick else fan_out.Scale(), _show, targets),
+        "Posting to many connections",
+        lambda quick, targets: fan_out.report(QUICK_FAN_OUT if quick else fan_out.Scale(), _print_result, targets),
     ),
     "message": (
         "A whole message",
-        lambda quick, targets: message.report(QUICK_MESSAGE if quick else message.Scale(), _show, targets),
+        lambda quick, targets: message.report(QUICK_MESSAGE if quick else message.Scale(), _print_result, targets),
     ),
     "cold": (
         "Cold start",
-        lambda quick, targets: cold.report(QUICK_COLD if quick else cold.Scale(), _show, targets),
+        lambda quick, targets: cold.report(QUICK_COLD if quick else cold.Scale(), _print_result, targets),
     ),
     "reading": (
         "Reading",
-        lambda quick, targets: reading.report(QUICK_READING if quick else reading.Scale(), _show, targets),
+        lambda quick, targets: reading.report(QUICK_READING if quick else reading.Scale(), _print_result, targets),
     ),
     "chat": (
         "The whole chat on this machine",
-        lambda quick, targets: chat.report(QUICK_CHAT if quick else chat.Scale(), _show, _progress),
+        lambda quick, targets: chat.report(QUICK_CHAT if quick else chat.Scale(), _print_result, _print_progress),
     ),
 }
-"""By name: the title, and what measures and shows it and says whether all is well."""
+"""By name: the title, and a function that measures, prints the results and returns whether they are correct."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure; 0, or 1 if something was lost, doubled or reordered, or could not be measured.
+    """Run benchmarks; return 0, or 1 if messages were lost, duplicated or reordered, or if one failed.
 
-    A target that is missed is said, and no error: other work on the machine moves most of them.
+    A missed target is reported but is not an error: other load on the machine affects most of them.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m bench", description="Throughput, latency and cost. No traffic leaves this machine."
+        prog="python -m bench",
+        description="Measure throughput, latency and cost. No traffic leaves this machine.",
     )
-    parser.add_argument("what", nargs="?", choices=(*BENCHES, "all"), default="all")
-    parser.add_argument("--quick", action="store_true", help="a tenth of it, to see that it works")
+    parser.add_argument("benchmark", nargs="?", choices=(*BENCHMARKS, "all"), default="all")
+    parser.add_argument("--quick", action="store_true", help="run a tenth of it, as a test")
     options = parser.parse_args(arguments)
-    begun, is_well, targets = time.monotonic(), True, Targets()
+    started, is_correct, targets = time.monotonic(), True, Targets()
     try:
-        for name, (title, measure) in BENCHES.items():
-            if options.what in (name, "all"):
+        for name, (title, measure) in BENCHMARKS.items():
+            if options.benchmark in (name, "all"):
                 print(f"\n## {title}\n", flush=True)
-                is_well &= measure(options.quick, targets)
+                is_correct &= measure(options.quick, targets)
     except (LocalError, ServerFailed, ClientFailed) as error:
         print(error, file=sys.stderr)
         return 1
-    if targets.found and not options.quick:
-        print(f"\n## Against the targets\n\n{targets.report()}")
-    verdict = "nothing was lost, doubled or reordered" if is_well else "SOMETHING WAS LOST, DOUBLED OR REORDERED"
-    print(f"\n{verdict}; {time.monotonic() - begun:.0f} s")
-    return 0 if is_well else 1
+    if targets.results and not options.quick:
+        print(f"\n## Targets\n\n{targets.report()}")
+    verdict = (
+        "nothing was lost, duplicated or reordered"
+        if is_correct
+        else "MESSAGES WERE LOST, DUPLICATED OR REORDERED"
+    )
+    print(f"\n{verdict}; {time.monotonic() - started:.0f} s")
+    return 0 if is_correct else 1
 
 
 if __name__ == "__main__":

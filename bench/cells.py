@@ -1,8 +1,8 @@
 """Design (b), for comparison: a sequencer and write-once cells (the log of CORFU, NSDI 2012).
 
-`UpdateItem ADD` on the head draws a number; then one transaction writes that cell if it is empty, the record
-that makes repeats one send, and the sender's membership. A writer that cannot finish writes `void` into its own
-cell. One that dies leaves a hole, which a reader fills with `void` once the cells above it are 15 s old.
+`UpdateItem ADD` on the head allocates a sequence number; then one transaction writes that cell if it is empty, the
+idempotency record, and the sender's membership. A writer that cannot finish writes `void` into its cell. One that
+crashes leaves a gap, which a reader fills with `void` once the cells above it are 15 s old.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from chalicelib.core.model.events import Event
 from chalicelib.core.model.messages import IdempotencyKey
 
 WRITER_SECONDS = 5.0
-"""A writer gives up so long after it has drawn its number."""
+"""Seconds after which a writer gives up the number that it allocated."""
 HOLE_SECONDS = 15.0
-"""A hole below a cell of this age is void: deadline of the writer, and what clocks differ."""
+"""A gap below a cell of this age is void: the writer's deadline plus clock skew."""
 _EMPTY = "attribute_not_exists(#pk)"
 
 
 class CellTaken(Exception):
-    """A reader took the writer for dead and made its cell void."""
+    """A reader presumed the writer dead and voided its cell."""
 
 
 class Cells:
@@ -45,7 +45,7 @@ class Cells:
         self._clock = clock
 
     def append(self, draft: Event, member: Membership, key: IdempotencyKey) -> int:
-        """Put a message into the log; its number. Raises ConversationBusy, NotFound."""
+        """Append a message; return its sequence number. Raises ConversationBusy, NotFound."""
         while True:
             number = self.draw(key.conversation_id)
             try:
@@ -54,7 +54,7 @@ class Cells:
                 continue
 
     def draw(self, conversation_id: str) -> int:
-        """The next number, which from then on is the caller's to fill. Raises NotFound."""
+        """Allocate the next number, which the caller must fill. Raises NotFound."""
         try:
             old = self._table.update(
                 conversation_pk(conversation_id),
@@ -79,9 +79,9 @@ class Cells:
             timeout=WRITER_SECONDS,
             timed_out=lambda: ConversationBusy(retry_after=1),
         )
-        hashed = idempotency_key_hash(key)
+        key_hash = idempotency_key_hash(key)
         record = {
-            "pk": f"K#{hashed}",
+            "pk": f"K#{key_hash}",
             "sk": "K",
             "conversation_id": key.conversation_id,
             "message_id": draft["message_id"],
@@ -89,7 +89,7 @@ class Cells:
             "created_at": draft["created_at"],
         }
         operations = [
-            with_old_image(self._table.put_op(self._cell({**draft, "sequence_id": number}, hashed), _EMPTY)),
+            with_old_image(self._table.put_op(self._cell({**draft, "sequence_id": number}, key_hash), _EMPTY)),
             with_old_image(self._table.put_op(record, _EMPTY)),
             self._table.update_op(
                 *member_key(key.conversation_id, key.participant_id),
@@ -105,7 +105,7 @@ class Cells:
                 return number
             except TransactionCancelled as cancelled:
                 if cancelled.failed(0):
-                    return self._not_empty(number, draft, cancelled.reasons[0][1])
+                    return self._check_existing(number, draft, cancelled.reasons[0][1])
                 if cancelled.is_conflict and not backoff.expired:
                     backoff.wait()
                     continue
@@ -114,23 +114,23 @@ class Cells:
                     return int((cancelled.reasons[1][1] or {})["sequence_id"])
                 raise (ConversationBusy(retry_after=1) if cancelled.is_conflict else NotFound()) from cancelled
 
-    def _not_empty(self, number: int, draft: Event, item: Item | None) -> int:
+    def _check_existing(self, number: int, draft: Event, item: Item | None) -> int:
         event = json_codec.parse((item or {})["event"])
         if event.get("message_id") == draft["message_id"]:
             return number
         raise CellTaken
 
-    def _cell(self, event: Event, hashed: str | None) -> Item:
+    def _cell(self, event: Event, key_hash: str | None) -> Item:
         return {
             "pk": conversation_pk(event["conversation_id"]),
             "sk": f"E#{event['sequence_id']:016d}",
             "event": json_codec.dumps(event),
             "written_at": milliseconds(self._clock),
-            "idempotency_key": hashed,
+            "idempotency_key": key_hash,
         }
 
     def void(self, conversation_id: str, number: int) -> bool:
-        """Fill an empty cell with nothing; whether it was empty."""
+        """Fill an empty cell with `void`; return whether it was empty."""
         event = {"conversation_id": conversation_id, "sequence_id": number, "type": "void"}
         try:
             self._table.put(self._cell(event, None), _EMPTY)
@@ -139,7 +139,7 @@ class Cells:
         return True
 
     def read(self, conversation_id: str, after: int) -> int:
-        """The end of the contiguous log, from `after` on; holes that are old enough are filled on the way."""
+        """Return the end of the contiguous log from `after` on; fills gaps that are old enough."""
         pk = conversation_pk(conversation_id)
         drawn = (self._table.get(pk, "HEAD") or {})["sequence_id"]
         end, too_old = after, milliseconds(self._clock) - int(1000 * HOLE_SECONDS)

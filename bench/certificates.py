@@ -1,4 +1,4 @@
-"""A certificate authority that exists for one run, and a server's certificate by it."""
+"""A certificate authority for one run, and a server certificate issued by it."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ _DAY = datetime.timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """Where they lie."""
+    """The files of the certificates."""
 
     authority: Path
-    """What a client is to trust."""
+    """The certificate that clients trust."""
     server: Path
-    """Key and certificate."""
+    """The server's key and certificate."""
 
     def server_context(self) -> ssl.SSLContext:
-        """What a server speaks TLS with."""
+        """Return the server's TLS context."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.server)
         return context
 
 
-def make(place: Path, *, authority: str = "Amazon Root CA of a test", name: str = "127.0.0.1") -> Certificates:
-    """Both, into a directory. `name` is a host's name or address; the usual authority is called as AWS's are."""
+def make(directory: Path, *, authority: str = "Amazon Root CA of a test", name: str = "127.0.0.1") -> Certificates:
+    """Create both in a directory. `name` is a host name or address; the default authority is named like AWS's."""
     now = datetime.datetime.now(datetime.UTC)
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, authority)])
@@ -49,22 +49,22 @@ def make(place: Path, *, authority: str = "Amazon Root CA of a test", name: str 
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a server")])
     certificate = (
         _builder(subject, ca_name, key.public_key(), now)
-        .add_extension(x509.SubjectAlternativeName([_general(name)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([_general_name(name)]), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ca_identifier), critical=False
         )
         .sign(ca_key, hashes.SHA256())
     )
-    place.mkdir(parents=True, exist_ok=True)
-    found = Certificates(place / "authority.pem", place / "server.pem")
+    directory.mkdir(parents=True, exist_ok=True)
+    certificates = Certificates(directory / "authority.pem", directory / "server.pem")
     pem = serialization.Encoding.PEM
-    found.authority.write_bytes(ca.public_bytes(pem))
+    certificates.authority.write_bytes(ca.public_bytes(pem))
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    found.server.write_bytes(private + certificate.public_bytes(pem))
-    return found
+    certificates.server.write_bytes(private + certificate.public_bytes(pem))
+    return certificates
 
 
-def _general(name: str) -> x509.GeneralName:
+def _general_name(name: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:

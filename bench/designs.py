@@ -1,7 +1,7 @@
-"""The three ways to append to a log that are compared, each behind the same front.
+"""The three append designs of the comparison, behind the same interface.
 
-What comes before the append is the same for all: the socket's row, then the membership and the rate limit
-beside each other. (The socket's row tells who asks, so nothing about the person can be read earlier.)
+The reads before the append are the same for all: the connection, then membership and rate limit in parallel. (The
+connection identifies the caller, so nothing about the caller can be read earlier.)
 """
 
 from __future__ import annotations
@@ -21,95 +21,95 @@ from chalicelib.core.model.messages import IdempotencyKey
 from chalicelib.core.ports.commits import Commit, HeadConflict, MessageAppend, PreconditionFailed, WriteConflict
 
 from .cells import Cells
-from .world import CONVERSATIONS, World, socket_of
+from .harness import CONVERSATIONS, Harness, connection_id_of
 
 
 class Design(Protocol):
-    """A way to append."""
+    """An append design."""
 
     def send(self, participant_id: str, client_message_id: str) -> int:
-        """Send a message; its number in the log. Raises ConversationBusy: it is not in the log."""
+        """Send a message; return its sequence id. Raises ConversationBusy if it is not in the log."""
         ...
 
 
-class Ours:
-    """What the product does: `Sender.send`, behind the socket's row and the head that is read beside it."""
+class ProductSender:
+    """The product: `Sender.send`, after the connection and the head, which are read in parallel."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, harness: Harness) -> None:
+        self._world = harness
 
     def send(self, participant_id: str, client_message_id: str) -> int:
         """See `Design.send`."""
-        world = self._world
-        _, head = world.time.gather(
-            lambda: world.chat.stores.connections.get(socket_of(participant_id)),
-            lambda: world.chat.stores.event_log.head(world.conversation_id),
+        harness = self._world
+        _, head = harness.time.gather(
+            lambda: harness.chat.stores.connections.get(connection_id_of(participant_id)),
+            lambda: harness.chat.stores.event_log.head(harness.conversation_id),
         )
         caller = Principal(participant_id, None)
-        sent = world.chat.messaging.sender.send(
-            caller, world.conversation_id, world.message(client_message_id), head
+        sent = harness.chat.messaging.sender.send(
+            caller, harness.conversation_id, harness.message(client_message_id), head
         )
         number: int = sent.event["sequence_id"]
         return number
 
 
-class _Compared:
-    """What the two others have in common."""
+class _BaselineDesign:
+    """The common part of the two designs for comparison."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, harness: Harness) -> None:
+        self.harness = harness
 
-    def admit(self, participant_id: str, *beside: Callable[[], Any]) -> tuple[Membership, list[Any]]:
-        """The reads before an append; `beside` is done together with the read of the socket's row."""
-        world, chat = self.world, self.world.chat
-        _, *results = world.time.gather(
-            lambda: chat.stores.connections.get(socket_of(participant_id)),
+    def read_preconditions(self, participant_id: str, *beside: Callable[[], Any]) -> tuple[Membership, list[Any]]:
+        """Read the preconditions of an append; `beside` runs in parallel with the read of the connection."""
+        harness, chat = self.harness, self.harness.chat
+        _, *results = harness.time.gather(
+            lambda: chat.stores.connections.get(connection_id_of(participant_id)),
             *beside,
         )
-        member, _ = world.time.gather(
-            lambda: world.member(participant_id),
+        member, _ = harness.time.gather(
+            lambda: harness.member(participant_id),
             lambda: chat.stores.rate_limits.try_acquire(
-                participant_id, milliseconds(world.time), interval=1, burst=1000
+                participant_id, milliseconds(harness.time), interval=1, burst=1000
             ),
         )
         return member, results
 
     def draft(self, member: Membership, client_message_id: str) -> Event:
-        """The event without its number."""
+        """Return the event without its sequence id."""
         return {
-            "conversation_id": self.world.conversation_id,
+            "conversation_id": self.harness.conversation_id,
             "type": "message",
-            "created_at": rfc3339(milliseconds(self.world.time)),
+            "created_at": rfc3339(milliseconds(self.harness.time)),
             "sender": {"participant_id": member.participant_id, "name": member.name, "type": member.type},
             "message_id": new_message_id(),
-            "content": self.world.message(client_message_id).content,
+            "content": self.harness.message(client_message_id).content,
             "client_message_id": client_message_id,
         }
 
 
-class Optimistic(_Compared):
-    """Design (a): one transaction moves the head by condition; who loses tries again.
+class Optimistic(_BaselineDesign):
+    """Design (a): a transaction advances the head with a condition; conflicts are retried.
 
-    A lost condition brings the new head; after a conflict the head is read again. Pauses have full jitter and
-    double up to `cap` seconds; after 5 s the writer gives up.
+    A failed condition returns the new head; after a conflict the head is read again. Backoff has full jitter and
+    doubles up to `cap` seconds; after 5 s the writer gives up.
     """
 
-    def __init__(self, world: World, cap: float = 0.25) -> None:
-        super().__init__(world)
+    def __init__(self, harness: Harness, cap: float = 0.25) -> None:
+        super().__init__(harness)
         self._cap = cap
-        self._log = Log(event_log=world.chat.stores.event_log, runtime=world.chat.runtime)
+        self._log = Log(event_log=harness.chat.stores.event_log, runtime=harness.chat.runtime)
 
     def send(self, participant_id: str, client_message_id: str) -> int:
         """See `Design.send`."""
-        where = self.world.conversation_id
-        member, (head,) = self.admit(participant_id, lambda: self._log.get_live_head(where))
+        conversation_id = self.harness.conversation_id
+        member, (head,) = self.read_preconditions(participant_id, lambda: self._log.get_live_head(conversation_id))
         draft = self.draft(member, client_message_id)
-        key = IdempotencyKey(where, participant_id, client_message_id)
-        deadline = self.world.time.monotonic() + self.world.chat.settings.timing.append_deadline
+        key = IdempotencyKey(conversation_id, participant_id, client_message_id)
+        deadline = self.harness.time.monotonic() + self.harness.chat.settings.timing.append_deadline
         attempt = 0
         while True:
             try:
-                return self._try(head, draft, member, key)
+                return self._commit(head, draft, member, key)
             except HeadConflict as moved:
                 head = self._log.require_live(moved.current)
             except WriteConflict:
@@ -118,46 +118,46 @@ class Optimistic(_Compared):
                 if not refused.duplicates:
                     raise NotFound from refused
                 return refused.duplicates[0].sequence_id
-            if self.world.time.monotonic() > deadline:
+            if self.harness.time.monotonic() > deadline:
                 raise ConversationBusy(retry_after=1)
             attempt += 1
-            self.world.time.sleep(random.uniform(0, min(0.008 * 2**attempt, self._cap)))
-            head = head or self._log.get_live_head(where)
+            self.harness.time.sleep(random.uniform(0, min(0.008 * 2**attempt, self._cap)))
+            head = head or self._log.get_live_head(conversation_id)
 
-    def _try(self, head: Head, draft: Event, member: Membership, key: IdempotencyKey) -> int:
+    def _commit(self, head: Head, draft: Event, member: Membership, key: IdempotencyKey) -> int:
         number = head.sequence_id + 1
         new = Head(
             head.conversation_id,
             number,
             head.message_count + 1,
             number,
-            milliseconds(self.world.time),
+            milliseconds(self.harness.time),
             head.participant_count,
             head.roster_version,
         )
         event = {**draft, "sequence_id": number}
-        self.world.chat.stores.event_log.commit(
+        self.harness.chat.stores.event_log.commit(
             Commit(old=head, new=new, messages=[MessageAppend(event, member, key)])
         )
         return number
 
 
-class Sequencer(_Compared):
-    """Design (b): a number is drawn, then its cell is written; see `cells.py`."""
+class Sequencer(_BaselineDesign):
+    """Design (b): a number is allocated, then its cell is written; see `cells.py`."""
 
-    def __init__(self, world: World) -> None:
-        super().__init__(world)
-        self.cells = Cells(world.dynamo, CONVERSATIONS, world.time)
+    def __init__(self, harness: Harness) -> None:
+        super().__init__(harness)
+        self.cells = Cells(harness.dynamo, CONVERSATIONS, harness.time)
 
     def send(self, participant_id: str, client_message_id: str) -> int:
         """See `Design.send`."""
-        member, _ = self.admit(participant_id)
-        key = IdempotencyKey(self.world.conversation_id, participant_id, client_message_id)
+        member, _ = self.read_preconditions(participant_id)
+        key = IdempotencyKey(self.harness.conversation_id, participant_id, client_message_id)
         return self.cells.append(self.draft(member, client_message_id), member, key)
 
 
-DESIGNS: Mapping[str, Callable[[World], Design]] = {
+DESIGNS: Mapping[str, Callable[[Harness], Design]] = {
     "(a) optimistic": Optimistic,
     "(b) sequencer": Sequencer,
-    "ours": Ours,
+    "group commit": ProductSender,
 }

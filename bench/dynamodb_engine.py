@@ -1,8 +1,8 @@
 """`python -m bench.dynamodb_engine [--items N]`: the time of store calls on the local cloud's DynamoDB engine.
 
-All calls use the product's own table client. The ways of calling take turns in one run, with a calibration loop
-in each round to show a change of the machine's speed; compare the ratios. A figure is the least of all rounds,
-because other load on the machine can only add to it.
+All calls use the product's table client. Each round measures every access path, after a calibration loop that
+shows changes of the machine's speed; compare the ratios. Each result is the minimum of all rounds, because other
+load on the machine can only increase it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from local.dynamodb.item_codec import encode
 from local.dynamodb.sqlite_storage import SqliteStorage
 from local.store import start_store
 
-from .figures import table as markdown
+from .stats import table as markdown
 
 REGION = "us-east-1"
 NAME = "bench"
@@ -52,12 +52,12 @@ Operation = Callable[[int], object]
 
 
 def event(number: int) -> dict[str, Any]:
-    """Return an item as the log of a conversation has them."""
+    """Return an item like those of a conversation's log."""
     return {"pk": "C#1", "sk": f"E#{number:012}", "event": EVENT, "message_count": number, "key": "k" * 40}
 
 
 def operations(dynamo: Dynamo) -> Mapping[str, Operation]:
-    """Return the calls that are measured; each takes the number of the call."""
+    """Return the measured calls by name; each takes the number of the call."""
     table = dynamo.table(NAME)
     for number in range(WARM):
         table.put(event(number))
@@ -85,18 +85,18 @@ def newest(table: Table) -> list[Any]:
     return list(table.query("C#1", prefix="E#", descending=True, limit=20))
 
 
-# ---- the ways of calling -------------------------------------------------------------------------------
+# ---- access paths --------------------------------------------------------------------------------------
 
 
 def in_process(storage: SqliteStorage) -> Dynamo:
-    """Call an engine in this process."""
+    """Return the product's client for an engine in this process."""
     client = EngineClient(Engine(storage), ServiceError)
     client.create_table(**CREATE)
     return Dynamo(client, SystemClock())
 
 
 def over_http(url: str) -> Dynamo:
-    """Call any engine by the product's client."""
+    """Return the product's client for an engine behind HTTP."""
     keys = StaticCredentials("bench", "bench", None)
     service = AwsJsonClient(url, "dynamodb", TARGET, REGION, lambda: keys, SystemClock(), TlsContext())
     service.call("CreateTable", CREATE)
@@ -121,7 +121,7 @@ def served() -> Iterator[str]:
 
 
 def microseconds(operation: Operation, calls: range) -> float:
-    """Return how long a call takes."""
+    """Return the mean duration of these calls in microseconds."""
     started = time.perf_counter()
     for number in calls:
         operation(number)
@@ -129,7 +129,7 @@ def microseconds(operation: Operation, calls: range) -> float:
 
 
 def calibration() -> float:
-    """Return how many milliseconds a fixed calculation takes."""
+    """Return the duration of a fixed calculation in milliseconds."""
     started = time.perf_counter()
     total = 0
     for number in range(200_000):
@@ -138,57 +138,59 @@ def calibration() -> float:
 
 
 def compare(calls: int, rounds: int) -> None:
-    """Print the time of each operation by each way, and the ratio to the file in this process."""
+    """Print the duration of each operation by access path, and its ratio to the file in this process."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         store = stack.enter_context(start_store(0, None, REGION))
         store.wait_until_ready()
-        ways = {
+        clients = {
             "file": in_process(stack.enter_context(Directory(folder / "normal")).storage),
             "file, FULL": in_process(stack.enter_context(Directory(folder / "full", synchronous="FULL")).storage),
             "memory": in_process(SqliteStorage()),
             "HTTP": over_http(stack.enter_context(served())),
             "MiniStack": over_http(store.url),
         }
-        measured = {way: operations(dynamo) for way, dynamo in ways.items()}
-        taken: dict[tuple[str, str], list[float]] = {}
-        speed = []
+        measured = {path: operations(dynamo) for path, dynamo in clients.items()}
+        durations: dict[tuple[str, str], list[float]] = {}
+        calibrations = []
         for turn in range(rounds):
-            speed.append(calibration())
-            for way, each in measured.items():
-                for name, operation in each.items():
+            calibrations.append(calibration())
+            for path, by_name in measured.items():
+                for name, operation in by_name.items():
                     numbers = range(turn * calls, (turn + 1) * calls)
-                    taken.setdefault((way, name), []).append(microseconds(operation, numbers))
+                    durations.setdefault((path, name), []).append(microseconds(operation, numbers))
     rows = []
     for name in next(iter(measured.values())):
-        least = {way: min(taken[way, name]) for way in ways}
-        rows.append([name, *(f"{least[way]:.0f} ({least[way] / least['file']:.1f} ×)" for way in ways)])
-    print(markdown(["µs a call", *ways], rows))
-    print(f"\nThe calibration loop took {min(speed):.1f} to {max(speed):.1f} ms.")
+        least = {path: min(durations[path, name]) for path in clients}
+        rows.append([name, *(f"{least[path]:.0f} ({least[path] / least['file']:.1f} ×)" for path in clients)])
+    print(markdown(["µs per call", *clients], rows))
+    print(f"\nThe calibration loop took {min(calibrations):.1f} to {max(calibrations):.1f} ms.")
 
 
-def grow(most: int, calls: int) -> None:
-    """Print the time of reads and writes in one partition of more and more items."""
+def grow(max_items: int, calls: int) -> None:
+    """Print the duration of reads and writes in a partition of up to `max_items` items."""
     rows = []
     with tempfile.TemporaryDirectory() as folder, Directory(Path(folder)) as directory:
         dynamo = in_process(directory.storage)
         measured = operations(dynamo)
         written = WARM
-        for total in [size for size in (1_000, 100_000, 1_000_000) if size <= most]:
+        for total in [size for size in (1_000, 100_000, 1_000_000) if size <= max_items]:
             keyed = (
-                (each["pk"], each["sk"], encode(marshal_item(each)), None)
-                for each in map(event, range(written, total))
+                (item["pk"], item["sk"], encode(marshal_item(item)), None)
+                for item in map(event, range(written, total))
             )
             directory.storage.execute_many("INSERT OR REPLACE INTO items_1 VALUES (?, ?, ?, ?)", keyed)
             written = total
             rounds = [range(total + turn * calls, total + (turn + 1) * calls) for turn in range(5)]
-            least = [min(microseconds(each, numbers) for numbers in rounds) for each in measured.values()]
-            rows.append([f"{total:,}", *(f"{found:.0f}" for found in least)])
+            least = [
+                min(microseconds(operation, numbers) for numbers in rounds) for operation in measured.values()
+            ]
+            rows.append([f"{total:,}", *(f"{duration:.0f}" for duration in least)])
     print(markdown(["items", *(f"{name}, µs" for name in measured)], rows))
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=5)

@@ -1,11 +1,11 @@
-"""Counts what the store is asked to do: calls, what became of them, and capacity units.
+"""Counts store calls, their outcomes, and capacity units.
 
 Units follow the developer guide ("Read/write capacity mode", "Amazon DynamoDB Transactions"): a strongly
-consistent read takes one unit per 4 KB, a query by the sum of what it reads and anything else by the item; a
-write takes one unit per KB of the larger of the old and the new item, twice that in a transaction. A refused
-write counts like one that was carried out; for a cancelled transaction that is the upper bound, because
-nothing says what a conflict costs. Units are also kept by partition: DynamoDB gives one 3,000 reads and
-1,000 writes a second ("Designing partition keys to distribute your workload").
+consistent read takes one unit per 4 KB, of the total for a query and per item otherwise; a write takes one unit
+per KB of the larger of the old and the new item, twice that in a transaction. A rejected write counts like a
+successful one; for a cancelled transaction that is an upper bound, as the cost of a conflict is undocumented.
+Units are also counted per partition: DynamoDB's limit is 3,000 reads and 1,000 writes per second ("Designing
+partition keys to distribute your workload").
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ SizeOf = Callable[[ItemKey], int]
 
 @dataclass
 class Tally:
-    """What was counted, since the beginning or between two moments."""
+    """Counts since the start or between two points in time."""
 
     calls: Counter[str] = field(default_factory=Counter)
     conflicts: int = 0
-    """Transactions cancelled and single writes refused because of a running transaction."""
+    """Transactions cancelled and single writes rejected because of a running transaction."""
     conditions: int = 0
-    """Transactions cancelled because a condition did not hold: somebody was quicker."""
+    """Transactions cancelled because a condition failed: another writer was faster."""
     reads: Counter[str] = field(default_factory=Counter)
-    """Read units by the kind of partition (the part of its key before `#`)."""
+    """Read units by kind of partition (the part of its key before `#`)."""
     writes: Counter[str] = field(default_factory=Counter)
 
     def copy(self) -> Tally:
-        """As it is now."""
+        """Return a copy."""
         return replace(self, calls=Counter(self.calls), reads=Counter(self.reads), writes=Counter(self.writes))
 
     def since(self, before: Tally) -> Tally:
-        """What came after `before`."""
+        """Return the difference to an earlier copy."""
         return Tally(
             self.calls - before.calls,
             self.conflicts - before.conflicts,
@@ -53,7 +53,7 @@ class Tally:
 
 
 class Meter(Layer):
-    """Counts in `tally`. Put it in front of all other layers, so that refused calls count as well."""
+    """Counts calls in `tally`. In front of all other layers it counts rejected calls too."""
 
     def __init__(self, inner: DynamoClient, size_of: SizeOf) -> None:
         super().__init__(inner)
@@ -62,7 +62,7 @@ class Meter(Layer):
         self.tally = Tally()
 
     def call(self, call: Call) -> Any:
-        """Pass the call on and count it."""
+        """Forward the call and count it."""
         before = {key: self._size_of(key) for key in call.written} if call.writes else {}
         answer, error = None, None
         try:
@@ -90,27 +90,27 @@ class Meter(Layer):
         factor = 2 if call.operation == "transact_write_items" else 1
         for key in call.keys:
             size = max(before.get(key, 0), self._size_of(key), 1)
-            self.tally.writes[_kind(key.pk)] += factor * math.ceil(size / 1024)
+            self.tally.writes[_partition_kind(key.pk)] += factor * math.ceil(size / 1024)
 
     def _count_reads(self, call: Call, answer: Any) -> None:
         if call.operation == "query":
             partition = call.arguments["ExpressionAttributeValues"][":pk"]["S"]
-            self.tally.reads[_kind(partition)] += _read_units(sum(map(item_size, answer["Items"])))
+            self.tally.reads[_partition_kind(partition)] += _read_units(sum(map(item_size, answer["Items"])))
             return
         for key in call.keys:
-            self.tally.reads[_kind(key.pk)] += _read_units(self._size_of(key))
+            self.tally.reads[_partition_kind(key.pk)] += _read_units(self._size_of(key))
 
 
 def _read_units(size: int) -> int:
     return math.ceil(max(size, 1) / 4096)
 
 
-def _kind(pk: str) -> str:
+def _partition_kind(pk: str) -> str:
     return pk.partition("#")[0]
 
 
 def item_size(item: Mapping[str, Mapping[str, Any]]) -> int:
-    """The bytes of an item as DynamoDB counts them (developer guide, "Item sizes and formats")."""
+    """Return an item's size in bytes as DynamoDB counts it (developer guide, "Item sizes and formats")."""
     return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
 
 
@@ -122,6 +122,6 @@ def _value_size(typed: Mapping[str, Any]) -> int:
         case "N":
             return (len(value.strip("-0")) + 1) // 2 + 1
         case "M":
-            return 3 + sum(len(name.encode()) + _value_size(each) + 1 for name, each in value.items())
+            return 3 + sum(len(name.encode()) + _value_size(item) + 1 for name, item in value.items())
         case _:
             return 1

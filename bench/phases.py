@@ -1,4 +1,4 @@
-"""What was measured of the whole chat, and the tables of it."""
+"""The results of the whole chat, and their tables."""
 
 from __future__ import annotations
 
@@ -6,99 +6,99 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .figures import milliseconds, table
-from .histories import Acked, Faults
+from .history_check import AckedMessage, Violations
+from .stats import milliseconds, table
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What clients have to put up with by the contract, and do: the sums over all sockets."""
+class ClientCounters:
+    """Irregularities that the protocol allows and clients handle, summed over all connections."""
 
-    recovered: int
-    """Events that came by `sync` because their push did not come."""
-    repeated: int
-    """Pushes of an event that had been pushed before."""
-    overtaken: int
-    """Pushes that came after one with a higher number."""
-    busy: int
-    """Messages that had to be repeated."""
+    synced: int
+    """Events received by `sync` because their push was missing."""
+    duplicates: int
+    """Pushes of an event that had already been pushed."""
+    out_of_order: int
+    """Pushes after one with a higher sequence id."""
+    retries: int
+    """Messages that had to be retried."""
 
-    def since(self, before: Seen) -> Seen:
-        """What came after `before`."""
-        return Seen(
-            self.recovered - before.recovered,
-            self.repeated - before.repeated,
-            self.overtaken - before.overtaken,
-            self.busy - before.busy,
+    def since(self, before: ClientCounters) -> ClientCounters:
+        """Return the difference to an earlier state."""
+        return ClientCounters(
+            self.synced - before.synced,
+            self.duplicates - before.duplicates,
+            self.out_of_order - before.out_of_order,
+            self.retries - before.retries,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """What was measured."""
+    """The results of one load."""
 
-    people: int
+    clients: int
     load: str
     seconds: float
     """Until the last acknowledgement."""
-    whole_seconds: float
-    """Until everybody had heard everything."""
-    acked: list[Acked]
+    total_seconds: float
+    """Until all clients had received all events."""
+    acked: list[AckedMessage]
     fan_out: list[float]
-    """Seconds from when a message was due to each receiver's push."""
+    """Seconds from a message's due time to the push at each recipient."""
     deliveries: int
-    faults: Faults
-    seen: Seen
-    calls: Counter[str]
-    processor: dict[str, float]
-    """Seconds of the processor, by process."""
+    violations: Violations
+    counters: ClientCounters
+    store_calls: Counter[str]
+    cpu_seconds: dict[str, float]
+    """Seconds of CPU time, by process."""
 
     @property
-    def is_well(self) -> bool:
-        """Whether nothing was lost, doubled or reordered."""
-        return self.faults.total == 0 and bool(self.acked)
+    def is_correct(self) -> bool:
+        """Whether nothing was lost, duplicated or reordered."""
+        return self.violations.total == 0 and bool(self.acked)
 
 
 def main_table(phases: Sequence[Phase]) -> str:
-    """Throughput, latencies, and what must be zero."""
+    """Return the table of throughput, latencies and violations."""
     header = (
-        "people", "load", "accepted/s", "deliveries/s", "ack ms p50 / p95 / p99", "fan-out ms p50 / p95 / p99",
-        "store calls a message", "lost / doubled / reordered",
+        "clients", "load", "accepted/s", "deliveries/s", "ack ms p50 / p95 / p99", "fan-out ms p50 / p95 / p99",
+        "store calls per message", "lost / duplicated / reordered",
     )  # fmt: skip
     rows = [
         (
-            str(each.people),
-            each.load,
-            f"{len(each.acked) / each.seconds:.0f}",
-            f"{each.deliveries / each.seconds:.0f}",
-            milliseconds([acked.seconds for acked in each.acked]),
-            milliseconds(each.fan_out),
-            f"{sum(each.calls.values()) / max(len(each.acked), 1):.1f}",
-            f"{each.faults.lost} / {each.faults.doubled} / {each.faults.reordered}",
+            str(phase.clients),
+            phase.load,
+            f"{len(phase.acked) / phase.seconds:.0f}",
+            f"{phase.deliveries / phase.seconds:.0f}",
+            milliseconds([acked.latency for acked in phase.acked]),
+            milliseconds(phase.fan_out),
+            f"{sum(phase.store_calls.values()) / max(len(phase.acked), 1):.1f}",
+            f"{phase.violations.lost} / {phase.violations.duplicated} / {phase.violations.reordered}",
         )
-        for each in phases
+        for phase in phases
     ]
     return table(header, rows)
 
 
 def side_table(phases: Sequence[Phase]) -> str:
-    """What clients had to put up with, and what the processor did."""
-    names = list(phases[0].processor)
+    """Return the table of client counters and CPU time."""
+    names = list(phases[0].cpu_seconds)
     header = (
-        "people", "load", "by sync", "pushed twice", "overtaken", "repeats",
-        *(f"CPU ms a message: {name}" for name in names), "cores used",
+        "clients", "load", "by sync", "duplicate pushes", "out of order", "retries",
+        *(f"CPU ms per message: {name}" for name in names), "cores used",
     )  # fmt: skip
     rows = [
         (
-            str(each.people),
-            each.load,
-            str(each.seen.recovered),
-            str(each.seen.repeated),
-            str(each.seen.overtaken),
-            str(each.seen.busy),
-            *(f"{1000 * each.processor[name] / max(len(each.acked), 1):.1f}" for name in names),
-            f"{sum(each.processor.values()) / each.whole_seconds:.2f}",
+            str(phase.clients),
+            phase.load,
+            str(phase.counters.synced),
+            str(phase.counters.duplicates),
+            str(phase.counters.out_of_order),
+            str(phase.counters.retries),
+            *(f"{1000 * phase.cpu_seconds[name] / max(len(phase.acked), 1):.1f}" for name in names),
+            f"{sum(phase.cpu_seconds.values()) / phase.total_seconds:.2f}",
         )
-        for each in phases
+        for phase in phases
     ]
     return table(header, rows)

@@ -1,4 +1,4 @@
-"""The floor of a fan-out: signed requests, made beforehand, sent and answered by a bare loop over epoll."""
+"""Baseline of a fan-out: signed requests, prepared in advance, sent and received by a bare loop over epoll."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import socket
 import ssl
 from collections.abc import Sequence
 
-AT_ONCE = 32
+PARALLELISM = 32
 
 
 class RawPosts:
-    """Connections to a peer, over which requests are sent, so many at a time."""
+    """Connections to a peer that send requests in parallel."""
 
-    def __init__(self, port: int, context: ssl.SSLContext | None, at_once: int = AT_ONCE) -> None:
+    def __init__(self, port: int, context: ssl.SSLContext | None, connections: int = PARALLELISM) -> None:
         self._poller = select.epoll()
         self._sockets: dict[int, socket.socket] = {}
-        for _ in range(at_once):
+        for _ in range(connections):
             sock = socket.create_connection(("127.0.0.1", port))
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if context is not None:
@@ -26,12 +26,12 @@ class RawPosts:
             self._poller.register(sock.fileno(), select.EPOLLIN)
 
     def send(self, requests: Sequence[bytes]) -> None:
-        """Send all and wait for the answers."""
+        """Send all requests and wait for the responses."""
         waiting = iter(requests)
-        left = len(requests)
+        remaining = len(requests)
         for sock, request in zip(self._sockets.values(), waiting, strict=False):
             sock.send(request)
-        while left:
+        while remaining:
             for fd, _ in self._poller.poll():
                 sock = self._sockets[fd]
                 try:
@@ -39,8 +39,8 @@ class RawPosts:
                 except ssl.SSLWantReadError:
                     continue
                 if data[9:12] != b"200" or not data.endswith(b"\r\n\r\n"):
-                    raise ConnectionError("the sink has not answered as it should")
-                left -= 1
+                    raise ConnectionError("the sink did not answer as expected")
+                remaining -= 1
                 following = next(waiting, None)
                 if following is not None:
                     sock.send(following)

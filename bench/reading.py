@@ -1,7 +1,7 @@
-"""What reading costs as things grow: round trips to the store in simulated time, calls, and read units.
+"""The cost of reading as data grows: round trips to the store in simulated time, calls, and read units.
 
-A round trip is what somebody waits for: calls that are made at the same time are one. In front of the engine in
-memory every call takes the same time, so the time that a request took says how many followed each other.
+Parallel calls count as one round trip. In front of the engine in memory every call takes the same time, so the
+duration of a request gives the number of sequential calls.
 """
 
 from __future__ import annotations
@@ -18,107 +18,107 @@ from chalicelib.core.protocol.requests import ConversationsQuery, CreateConversa
 from local.faults import Latency
 
 from .engine import MemoryEngine
-from .figures import table
+from .harness import CONTENT, CONVERSATIONS, Harness, make_harness
 from .simulation import Simulation
+from .stats import table
 from .targets import Targets
-from .world import CONTENT, CONVERSATIONS, World, make_world
 
 Print = Callable[[str], None]
-_A_CALL = 0.004
-_EVEN = Latency(call=_A_CALL, transaction=_A_CALL, jitter=0.0)
+_CALL_LATENCY = 0.004
+_CONSTANT_LATENCY = Latency(call=_CALL_LATENCY, transaction=_CALL_LATENCY, jitter=0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much there is to read."""
+    """The amount of data."""
 
     conversations: tuple[int, ...] = (10, 1_000)
     messages: tuple[int, ...] = (1_000, 100_000)
-    limit_of_round_trips: int = 12
+    max_round_trips: int = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one request."""
+    """The cost of one request."""
 
     round_trips: int
     calls: int
     read_units: int
-    found: int
-    """What it answered with, in items."""
+    items: int
+    """The number of items in the response."""
 
 
-def _cost(world: World, request: Callable[[], int]) -> Cost:
-    before, begun = world.meter.tally.copy(), world.time.monotonic()
+def _measure_cost(harness: Harness, request: Callable[[], int]) -> Cost:
+    before, begun = harness.meter.tally.copy(), harness.time.monotonic()
     found = request()
-    spent = world.meter.tally.since(before)
-    round_trips = round((world.time.monotonic() - begun) / _A_CALL)
+    spent = harness.meter.tally.since(before)
+    round_trips = round((harness.time.monotonic() - begun) / _CALL_LATENCY)
     return Cost(round_trips, sum(spent.calls.values()), sum(spent.reads.values()), found)
 
 
-def list_of(conversations: int) -> Cost:
-    """The first page of the list of somebody who is in so many conversations."""
+def list_cost(conversations: int) -> Cost:
+    """Measure the first page of a list of this many conversations."""
 
-    def measure(world: World, _: MemoryEngine) -> Cost:
-        somebody = Principal("somebody", "Somebody")
+    def measure(harness: Harness, _: MemoryEngine) -> Cost:
+        caller = Principal("lister", "Lister")
         for number in range(conversations):
-            world.chat.conversations.lifecycle.create(somebody, CreateConversation(title=f"Conversation {number}"))
+            harness.chat.conversations.lifecycle.create(caller, CreateConversation(title=f"Conversation {number}"))
 
         def read() -> int:
-            answer = world.chat.conversations.views.list(somebody, ConversationsQuery())
+            answer = harness.chat.conversations.views.list(caller, ConversationsQuery())
             listed = answer["conversations"]
             return len(listed) if isinstance(listed, list) else 0
 
-        return _cost(world, read)
+        return _measure_cost(harness, read)
 
     return _in_simulation(measure)
 
 
-def history_of(messages: int) -> Cost:
-    """The newest page of history of a room with so many messages."""
+def history_cost(messages: int) -> Cost:
+    """Measure the newest page of a history of this many messages."""
 
-    def measure(world: World, engine: MemoryEngine) -> Cost:
-        _fill(world, engine, messages)
-        reader = Principal(world.people[0], None)
+    def measure(harness: Harness, engine: MemoryEngine) -> Cost:
+        _fill(harness, engine, messages)
+        reader = Principal(harness.participant_ids[0], None)
 
         def read() -> int:
-            answer = world.chat.conversations.history.messages(reader, world.conversation_id, MessagesQuery())
+            answer = harness.chat.conversations.history.messages(reader, harness.conversation_id, MessagesQuery())
             found = answer["messages"]
             return len(found) if isinstance(found, list) else 0
 
-        return _cost(world, read)
+        return _measure_cost(harness, read)
 
     return _in_simulation(measure)
 
 
-def _in_simulation(measure: Callable[[World, MemoryEngine], Cost]) -> Cost:
+def _in_simulation(measure: Callable[[Harness, MemoryEngine], Cost]) -> Cost:
     random.seed(1)
     simulation, engine = Simulation(), MemoryEngine()
 
     def run() -> Cost:
-        return measure(make_world(simulation, 2, latency=_EVEN, seed=1, engine=engine), engine)
+        return measure(make_harness(simulation, 2, latency=_CONSTANT_LATENCY, seed=1, engine=engine), engine)
 
     (result,) = simulation.run(run)
     found: Cost = result
     return found
 
 
-def _fill(world: World, engine: MemoryEngine, messages: int) -> None:
-    """Put so many messages into the log by hand, as if they had been sent."""
-    pk = conversation_pk(world.conversation_id)
-    end = world.chat.stores.event_log.head(world.conversation_id)
+def _fill(harness: Harness, engine: MemoryEngine, messages: int) -> None:
+    """Write messages directly to the log, as if they had been sent."""
+    pk = conversation_pk(harness.conversation_id)
+    end = harness.chat.stores.event_log.head(harness.conversation_id)
     if end is None:
-        raise LookupError("the conversation is not there")
+        raise LookupError("the conversation does not exist")
     first = end.sequence_id + 1
-    said: Event = {
-        "conversation_id": world.conversation_id,
+    message: Event = {
+        "conversation_id": harness.conversation_id,
         "type": "message",
         "created_at": "2026-11-22T00:00:00.000Z",
-        "sender": {"participant_id": world.people[0], "name": "Person", "type": "human"},
+        "sender": {"participant_id": harness.participant_ids[0], "name": "Person", "type": "human"},
         "content": CONTENT,
     }
     for number in range(messages):
-        event: Event = {**said, "sequence_id": first + number, "message_id": f"msg_{number}"}
+        event: Event = {**message, "sequence_id": first + number, "message_id": f"msg_{number}"}
         engine.put_item(TableName=CONVERSATIONS, Item=marshal_item(event_item(event, number + 1, None)))
     key = {"pk": {"S": pk}, "sk": {"S": str(head_item(end)["sk"])}}
     item = unmarshal_item(engine.get_item(TableName=CONVERSATIONS, Key=key)["Item"])
@@ -126,28 +126,28 @@ def _fill(world: World, engine: MemoryEngine, messages: int) -> None:
     item |= {"sequence_id": last, "message_count": messages, "last_message": last}
     engine.put_item(TableName=CONVERSATIONS, Item=marshal_item(item))
     if head(item).message_count != messages:
-        raise LookupError("the head does not say how many messages there are")
+        raise LookupError("the head has a wrong message count")
 
 
 def report(scale: Scale, show: Print, targets: Targets) -> bool:
-    """Measure and show it; whether it stays within its limits."""
-    lists = {number: list_of(number) for number in scale.conversations}
-    histories = {number: history_of(number) for number in scale.messages}
+    """Measure and print everything; return whether the costs are within their limits."""
+    lists = {number: list_cost(number) for number in scale.conversations}
+    histories = {number: history_cost(number) for number in scale.messages}
     rows = [_row(f"first page of a list of {number:,} conversations", cost) for number, cost in lists.items()]
     rows += [_row(f"newest page of {number:,} messages", cost) for number, cost in histories.items()]
-    show(table(("what", "round trips", "calls", "read units", "answered with"), rows))
-    same = len({(each.round_trips, each.calls, each.read_units) for each in histories.values()}) == 1
-    few = all(each.round_trips <= scale.limit_of_round_trips for each in lists.values())
-    most, limit = max(lists), scale.limit_of_round_trips
+    show(table(("request", "round trips", "calls", "read units", "items returned"), rows))
+    same = len({(history.round_trips, history.calls, history.read_units) for history in histories.values()}) == 1
+    few = all(item.round_trips <= scale.max_round_trips for item in lists.values())
+    most, limit = max(lists), scale.max_round_trips
     targets.at_most(f"round trips of the first page of {most:,} conversations", lists[most].round_trips, limit)
-    costs = [each.calls + each.read_units for each in histories.values()]
+    costs = [history.calls + history.read_units for history in histories.values()]
     targets.at_most("calls and units of a page: longest history over shortest", max(costs) / min(costs), 1)
     show(
-        f"\nA list takes {'at most' if few else 'MORE THAN'} {scale.limit_of_round_trips} round trips;"
-        f" history costs {'the same' if same else 'NOT THE SAME'} however many messages there are."
+        f"\nA list takes {'at most' if few else 'MORE THAN'} {scale.max_round_trips} round trips; the cost of"
+        f" history {'is independent of' if same else 'DEPENDS ON'} the number of messages."
     )
     return same and few
 
 
-def _row(what: str, cost: Cost) -> tuple[str, ...]:
-    return what, str(cost.round_trips), str(cost.calls), str(cost.read_units), str(cost.found)
+def _row(name: str, cost: Cost) -> tuple[str, ...]:
+    return name, str(cost.round_trips), str(cost.calls), str(cost.read_units), str(cost.items)

@@ -1,7 +1,7 @@
-"""Real time that can be stretched: a second of the program lasts `stretch` seconds of the machine.
+"""Stretched real time: a second of the program lasts `stretch` seconds of the machine.
 
-Everything that waits then takes longer, and what is computed does not, so that the processor's share shrinks:
-if a figure changes with the stretch, the processor was a part of it.
+Waiting takes longer and computing does not, so that the share of CPU time shrinks: a figure that changes with the
+stretch depends on CPU time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from chalicelib.core.kernel.concurrency import run_parallel
 
 
 class RealTime:
-    """A clock for the layers and for the core, and a `Gather` with real threads."""
+    """A clock for the layers and the core, and a `Gather` with real threads."""
 
     def __init__(self, stretch: float = 1.0) -> None:
         self._stretch = stretch
@@ -22,21 +22,21 @@ class RealTime:
         self._epoch = time.time()
 
     def now(self) -> float:
-        """Seconds since the epoch, as the program sees them."""
+        """Return the Unix time of the program."""
         return self._epoch + self.monotonic()
 
     def monotonic(self) -> float:
-        """Seconds of the program since the beginning."""
+        """Return the program's seconds since the start."""
         return (time.monotonic() - self._started) / self._stretch
 
     def sleep(self, seconds: float) -> None:
-        """Wait for so many seconds of the program."""
+        """Wait for this many seconds of the program."""
         time.sleep(max(seconds, 0.0) * self._stretch)
 
     def gather(self, *calls: Callable[[], Any]) -> list[Any]:
-        """All calls at the same time."""
+        """Run all calls in parallel."""
         return run_parallel(*calls)
 
     def run(self, *calls: Callable[[], Any]) -> list[Any]:
-        """The same, as `Simulation.run` is called."""
+        """Run all calls in parallel, with the interface of `Simulation.run`."""
         return run_parallel(*calls)

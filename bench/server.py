@@ -1,6 +1,6 @@
-"""The real server to be measured: `python -m local` in a process of its own, with a counted store behind it.
+"""The measured server: `python -m local` in a child process, with a counting proxy in front of its store.
 
-Load generator -> `python -m local` (gateway and app) -> counting proxy -> MiniStack, a process each.
+Load generator -> `python -m local` (gateway and app) -> counting proxy -> MiniStack, one process each.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from .stores import running_store
 
 STOP_SECONDS = 10
 LIMITS = {
-    # A participant may send ten messages a second: to find the server's limit, that one is lifted.
+    # The limit of ten messages per second and participant is lifted to find the server's own limit.
     "CHAT_LIMIT_MESSAGES_PER_SECOND": "1000",
     "CHAT_LIMIT_MESSAGE_BURST": "1000",
 }
 
 
 class ServerFailed(Exception):
-    """A part of what is to be measured did not start, or died; the message says which."""
+    """A part of the measured system did not start, or exited; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class MeasuredServer:
     """A running server."""
 
     ready: Ready
@@ -44,21 +44,21 @@ class Server:
     proxy: subprocess.Popen[str]
 
     def token(self, participant_id: str) -> str:
-        """A token for somebody."""
+        """Return a token for a participant."""
         return mint_for(participant_id, participant_id.title(), 3600, chat_settings({}))
 
     def store_calls(self) -> Counter[str]:
-        """The operations that the store was asked for so far. Raises ServerFailed."""
+        """Return the store operations so far. Raises ServerFailed."""
         if self.proxy.stdin is None or self.proxy.stdout is None:
             raise ServerFailed("the counting proxy has no pipes")
         try:
             print("counts?", file=self.proxy.stdin, flush=True)
             return Counter(json.loads(self.proxy.stdout.readline()))
         except (OSError, ValueError) as error:
-            raise ServerFailed("the counting proxy has ended") from error
+            raise ServerFailed("the counting proxy has exited") from error
 
-    def processor_seconds(self) -> dict[str, float]:
-        """What each process has used of the processor so far; empty where the system does not say."""
+    def cpu_seconds(self) -> dict[str, float]:
+        """Return the CPU time of each process so far; empty if the system does not provide it."""
         processes = {
             "server": self.ready.pid,
             "store": self.store_pid,
@@ -66,32 +66,32 @@ class Server:
             "load generator": os.getpid(),
         }
         with contextlib.suppress(OSError):
-            return {name: _processor_seconds(pid) for name, pid in processes.items()}
+            return {name: _cpu_seconds(pid) for name, pid in processes.items()}
         return {}
 
 
-def _processor_seconds(pid: int) -> float:
-    """User and system time (proc(5), fields 14 and 15 of `stat`)."""
+def _cpu_seconds(pid: int) -> float:
+    """Return user and system time (proc(5), fields 14 and 15 of `stat`)."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextlib.contextmanager
-def running_server() -> Iterator[Server]:
-    """A server with an empty store; all of it ends with the context. Raises ServerFailed, LocalError."""
-    # What they log is of interest only if they do not start; a server under such a load has a lot to say.
-    with contextlib.ExitStack() as stack, tempfile.TemporaryFile("w+", encoding="utf-8") as words:
+def running_server() -> Iterator[MeasuredServer]:
+    """Run a server with an empty store for the context. Raises ServerFailed, LocalError."""
+    # The log is only shown if a process does not start: under load the server logs a lot.
+    with contextlib.ExitStack() as stack, tempfile.TemporaryFile("w+", encoding="utf-8") as log:
         store = stack.enter_context(running_store())
-        proxy, line = _started(stack, words, "bench.counting_proxy", store.url)
+        proxy, line = _start(stack, log, "bench.counting_proxy", store.url)
         arguments = ("--port", "0", "--json", "--until-input-ends", "--store", line["url"])
-        _, ready = _started(stack, words, "local", *arguments)
-        yield Server(Ready(**ready), store.pid, proxy)
+        _, ready = _start(stack, log, "local", *arguments)
+        yield MeasuredServer(Ready(**ready), store.pid, proxy)
 
 
-def _started(
-    stack: contextlib.ExitStack, words: IO[str], module: str, *arguments: str
+def _start(
+    stack: contextlib.ExitStack, log: IO[str], module: str, *arguments: str
 ) -> tuple[subprocess.Popen[str], dict[str, Any]]:
-    """A Python program that has written a line of JSON; it is stopped at the end. Raises ServerFailed."""
+    """Start a Python program that prints a line of JSON; it is stopped with the stack. Raises ServerFailed."""
     unset = {"CHAT_CONVERSATIONS_TABLE", "CHAT_CONNECTIONS_TABLE", "CHAT_JWT_SECRET", "AWS_PROFILE"}
     process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
@@ -99,20 +99,20 @@ def _started(
         env={name: value for name, value in os.environ.items() if name not in unset} | LIMITS,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=words,
+        stderr=log,
         text=True,
     )
     stack.callback(_stop, process)
     line = process.stdout.readline() if process.stdout is not None else ""
     if not line:
-        words.seek(0)
-        raise ServerFailed(f"python -m {module} did not start. It said:\n{words.read()[-2000:]}")
+        log.seek(0)
+        raise ServerFailed(f"python -m {module} did not start. Its output:\n{log.read()[-2000:]}")
     answer: dict[str, Any] = json.loads(line)
     return process, answer
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
-    """Both programs end with their standard input."""
+    """Stop a program by closing its standard input."""
     if process.stdin is not None:
         with contextlib.suppress(OSError):
             process.stdin.close()

@@ -1,11 +1,11 @@
-"""Simulated time: many activities wait for each other and for latencies, and the processor costs nothing.
+"""Simulated time: many activities wait for each other and for latencies, and computing takes no time.
 
-An activity is a thread, of which exactly one runs at any moment. It runs until it sleeps; then whoever
-wakes next goes on, and time jumps to that moment. So an hour of waiting takes no time, what is computed
-takes no *simulated* time, and the same seeds give the same run on a fast machine and on a busy one. What is
-measured in it is what the design costs in round trips and collisions, and nothing of the machine.
+An activity is a thread; exactly one runs at any time, until it sleeps. Then the activity with the earliest
+wake-up time continues, and time jumps to it. So waiting takes no real time, computing takes no *simulated* time,
+and the same seeds give the same run on any machine. The results reflect a design's round trips and conflicts,
+independent of the machine.
 
-Locks of the code under test are harmless as long as nobody sleeps while holding one.
+Locks of the code under test are harmless if no activity sleeps while holding one.
 """
 
 from __future__ import annotations
@@ -17,51 +17,51 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 EPOCH = 1_800_000_000.0
-"""Where simulated time begins, in seconds since 1970."""
+"""The start of simulated time, in Unix time."""
 
 
-class Stuck(Exception):
-    """Nobody will ever wake up again, but somebody still waits."""
+class Deadlock(Exception):
+    """An activity waits, but none will ever wake up."""
 
 
 class _Activity:
     """One thread of the simulation."""
 
     def __init__(self) -> None:
-        # Taken from the start: whoever acquires it waits until somebody hands over.
+        # Locked from the start: its activity waits until another one hands over.
         self.turn = threading.Lock()
         self.turn.acquire()
 
 
 class Simulation:
-    """A clock for the layers and for the core (`now`, `monotonic`, `sleep`), and a `Gather` that runs on it."""
+    """A clock for the layers and the core (`now`, `monotonic`, `sleep`), and a `Gather` that runs on it."""
 
     def __init__(self) -> None:
         self._now = EPOCH
         self._order = itertools.count()
-        self._due: list[tuple[float, int, _Activity]] = []
+        self._queue: list[tuple[float, int, _Activity]] = []
         self._local = threading.local()
 
     # ---- time ------------------------------------------------------------------------------------------
 
     def now(self) -> float:
-        """Seconds since the epoch."""
+        """Return the Unix time."""
         return self._now
 
     def monotonic(self) -> float:
-        """The same: simulated time only ever rises."""
+        """Return the same as `now`: simulated time never decreases."""
         return self._now
 
     def sleep(self, seconds: float) -> None:
-        """Let others go on until `seconds` have passed."""
-        me = self._me()
-        self._wake(me, max(seconds, 0.0))
-        self._hand_over(me)
+        """Let other activities run until `seconds` have passed."""
+        current = self._current()
+        self._wake(current, max(seconds, 0.0))
+        self._hand_over(current)
 
     # ---- activities ------------------------------------------------------------------------------------
 
     def run(self, *calls: Callable[[], Any]) -> list[Any]:
-        """Run activities beside each other to their ends, from outside of the simulation."""
+        """Run concurrent activities to completion, from outside the simulation."""
         self._local.activity = _Activity()
         try:
             return self.gather(*calls)
@@ -69,61 +69,61 @@ class Simulation:
             del self._local.activity
 
     def gather(self, *calls: Callable[[], Any]) -> list[Any]:
-        """The results of all calls, made beside each other; raises the first error when all have ended."""
-        me = self._me()
+        """Run calls concurrently and return their results; raise the first error after all have ended."""
+        current = self._current()
         outcomes: list[Any] = [None] * len(calls)
         errors: list[BaseException | None] = [None] * len(calls)
         left = len(calls)
         waiting = False
 
-        def carry_out(index: int) -> None:
+        def run_call(index: int) -> None:
             nonlocal left
             try:
                 outcomes[index] = calls[index]()
-            except BaseException as error:  # noqa: BLE001 — carried over to whoever gathers
+            except BaseException as error:  # noqa: BLE001 — raised by gather
                 errors[index] = error
             left -= 1
 
-        def activity(index: int, mine: _Activity) -> None:
-            self._local.activity = mine
-            mine.turn.acquire()
-            carry_out(index)
+        def activity(index: int, own: _Activity) -> None:
+            self._local.activity = own
+            own.turn.acquire()
+            run_call(index)
             if left == 0 and waiting:
-                self._wake(me, 0.0)
+                self._wake(current, 0.0)
             self._next().turn.release()
 
         for index in range(len(calls) - 1):
-            mine = _Activity()
-            self._wake(mine, 0.0)
-            threading.Thread(target=activity, args=(index, mine), daemon=True).start()
+            created = _Activity()
+            self._wake(created, 0.0)
+            threading.Thread(target=activity, args=(index, created), daemon=True).start()
         if calls:
-            carry_out(len(calls) - 1)
+            run_call(len(calls) - 1)
         if left:
             waiting = True
-            self._hand_over(me)
+            self._hand_over(current)
         _raise_first(errors)
         return outcomes
 
-    def _me(self) -> _Activity:
+    def _current(self) -> _Activity:
         activity: _Activity | None = getattr(self._local, "activity", None)
         if activity is None:
-            raise Stuck("only an activity of the simulation can wait in it")
+            raise Deadlock("only an activity of the simulation can wait in it")
         return activity
 
     def _wake(self, activity: _Activity, after: float) -> None:
-        heapq.heappush(self._due, (self._now + after, next(self._order), activity))
+        heapq.heappush(self._queue, (self._now + after, next(self._order), activity))
 
     def _next(self) -> _Activity:
-        if not self._due:
-            raise Stuck("everybody waits for somebody else")
-        self._now, _, activity = heapq.heappop(self._due)
+        if not self._queue:
+            raise Deadlock("all activities wait for each other")
+        self._now, _, activity = heapq.heappop(self._queue)
         return activity
 
-    def _hand_over(self, me: _Activity) -> None:
+    def _hand_over(self, current: _Activity) -> None:
         chosen = self._next()
-        if chosen is not me:
+        if chosen is not current:
             chosen.turn.release()
-            me.turn.acquire()
+            current.turn.acquire()
 
 
 def _raise_first(errors: Sequence[BaseException | None]) -> None:

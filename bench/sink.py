@@ -1,6 +1,6 @@
-"""A peer that answers every request with 200 after a while, as cheaply as Python can; a process of its own.
+"""A server that answers every request with 200 after a delay, with minimal overhead; a separate process.
 
-`python -m bench.sink MILLISECONDS [SERVER.PEM]` prints the port it listens on, and ends when its input does.
+`python -m bench.sink MILLISECONDS [SERVER.PEM]` prints its port, and exits at the end of standard input.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import ssl
 import sys
 import time
 
-AWAKE = 0.0005
-"""Seconds before an answer in which it is waited for without sleeping."""
-ANSWER = b"HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n"
+BUSY_WAIT = 0.0005
+"""Seconds before a response that are spent polling instead of sleeping."""
+RESPONSE = b"HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n"
 
 
 class Sink:
-    """See the module."""
+    """The server; see the module's docstring."""
 
     def __init__(self, seconds: float, context: ssl.SSLContext | None) -> None:
         self._seconds = seconds
@@ -30,31 +30,31 @@ class Sink:
         self._poller = select.epoll()
         self._poller.register(self._listener.fileno(), select.EPOLLIN)
         self._clients: dict[int, tuple[socket.socket, bytearray]] = {}
-        self._due: list[tuple[float, int, int, socket.socket, bytes]] = []
+        self._pending: list[tuple[float, int, int, socket.socket, bytes]] = []
         self._numbers = itertools.count()
 
     def close(self) -> None:
-        """Let go of what it holds."""
+        """Close all sockets."""
         self._poller.close()
         self._listener.close()
         for client, _ in self._clients.values():
             client.close()
 
-    def answer(self, head: bytes, body: bytes) -> tuple[float, bytes]:
-        """After how many seconds to say what."""
-        return self._seconds, ANSWER
+    def respond(self, head: bytes, body: bytes) -> tuple[float, bytes]:
+        """Return the delay in seconds, and the response."""
+        return self._seconds, RESPONSE
 
     def serve(self) -> None:
-        """Until stdin is closed."""
+        """Serve until the end of standard input."""
         self._poller.register(sys.stdin.fileno(), select.EPOLLIN | select.EPOLLHUP)
         while True:
-            if self._due:
-                # epoll counts in whole milliseconds, which is much of what is to be simulated; and whoever sleeps
-                # is woken up late. So the last bit is not slept through.
-                asleep = self._due[0][0] - time.monotonic() - AWAKE
+            if self._pending:
+                # epoll has a resolution of milliseconds, which is too coarse for the simulated latencies, and
+                # wake-ups are late. So the last part is spent polling.
+                asleep = self._pending[0][0] - time.monotonic() - BUSY_WAIT
                 if asleep > 0:
                     select.select([self._poller], [], [], asleep)
-            for fd, _ in self._poller.poll(0 if self._due else -1):
+            for fd, _ in self._poller.poll(0 if self._pending else -1):
                 if fd == sys.stdin.fileno():
                     return
                 if fd == self._listener.fileno():
@@ -62,8 +62,8 @@ class Sink:
                 else:
                     self._read(fd)
             now = time.monotonic()
-            while self._due and self._due[0][0] <= now:
-                _, _, fd, client, answer = heapq.heappop(self._due)
+            while self._pending and self._pending[0][0] <= now:
+                _, _, fd, client, answer = heapq.heappop(self._pending)
                 if fd in self._clients:
                     client.send(answer)
 
@@ -86,7 +86,7 @@ class Sink:
             data = client.recv(1 << 16)
             while data:
                 buffer += data
-                # As long as TLS has more of what came in already.
+                # TLS may have buffered more data.
                 data = client.recv(1 << 16) if self._context is not None else b""
                 if self._context is not None and not data:
                     raise ConnectionResetError
@@ -105,16 +105,16 @@ class Sink:
         length = int(buffer[start : buffer.find(b"\r\n", start)]) if start > 15 else 0
         if len(buffer) >= end + 4 + length:
             came = time.monotonic()
-            seconds, answer = self.answer(bytes(buffer[:end]), bytes(buffer[end + 4 : end + 4 + length]))
+            seconds, answer = self.respond(bytes(buffer[:end]), bytes(buffer[end + 4 : end + 4 + length]))
             del buffer[: end + 4 + length]
             if seconds:
-                heapq.heappush(self._due, (came + seconds, next(self._numbers), fd, client, answer))
+                heapq.heappush(self._pending, (came + seconds, next(self._numbers), fd, client, answer))
             else:
                 client.send(answer)
 
 
 def server_context(certificate: str | None) -> ssl.SSLContext | None:
-    """What to speak TLS with, None for not at all."""
+    """Return the TLS context, or None without a certificate."""
     if certificate is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -123,7 +123,7 @@ def server_context(certificate: str | None) -> ssl.SSLContext | None:
 
 
 def main(milliseconds: str, certificate: str | None = None) -> None:
-    """Serve."""
+    """Run the server."""
     sink = Sink(float(milliseconds) / 1000, server_context(certificate))
     print(sink.port, flush=True)
     sink.serve()

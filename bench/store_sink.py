@@ -1,7 +1,7 @@
-"""The engine in memory as a process that speaks DynamoDB's JSON protocol, with latencies; made for one bench.
+"""The engine in memory as a process that speaks DynamoDB's JSON protocol, with latencies; for one benchmark.
 
-`python -m bench.store_sink MILLISECONDS MILLISECONDS_A_TRANSACTION [SERVER.PEM]` prints its port, and ends when
-its input does. It checks no signatures and has no tables: any name will do.
+`python -m bench.store_sink MILLISECONDS TRANSACTION_MILLISECONDS [SERVER.PEM]` prints its port, and exits at the
+end of standard input. It checks no signatures and accepts any table name.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ _TARGET = re.compile(rb"x-amz-target: *DynamoDB_20120810\.(\w+)", re.IGNORECASE)
 
 
 class StoreSink(Sink):
-    """See the module."""
+    """The server; see the module's docstring."""
 
-    def __init__(self, seconds: float, seconds_a_transaction: float, context: ssl.SSLContext | None) -> None:
+    def __init__(self, seconds: float, transaction_seconds: float, context: ssl.SSLContext | None) -> None:
         super().__init__(seconds, context)
-        self._a_call = seconds
-        self._a_transaction = seconds_a_transaction
+        self._call_seconds = seconds
+        self._transaction_seconds = transaction_seconds
         self._engine = MemoryEngine()
 
-    def answer(self, head: bytes, body: bytes) -> tuple[float, bytes]:
-        """Carry it out, and answer when the latency is over."""
+    def respond(self, head: bytes, body: bytes) -> tuple[float, bytes]:
+        """Execute the operation; return the latency and the response."""
         found = _TARGET.search(head)
         operation = found[1].decode() if found else ""
         method = re.sub(r"(?<!^)([A-Z])", r"_\1", operation).lower()
@@ -37,18 +37,21 @@ class StoreSink(Sink):
         try:
             content = getattr(self._engine, method)(**json.loads(body))
         except ClientError as error:
-            said = dict(error.response)
-            status, content = 400, {"__type": f"x#{error.response['Error']['Code']}", "message": "refused"}
-            content |= {name: said[name] for name in ("CancellationReasons", "Item") if name in said}
-        text = json.dumps({name: each for name, each in content.items() if name != "ResponseMetadata"}).encode()
+            response = dict(error.response)
+            status, content = 400, {"__type": f"x#{error.response['Error']['Code']}", "message": "rejected"}
+            content |= {name: response[name] for name in ("CancellationReasons", "Item") if name in response}
+        members = {name: value for name, value in content.items() if name != "ResponseMetadata"}
+        text = json.dumps(members).encode()
         lines = f"HTTP/1.1 {status} X\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {len(text)}"
-        seconds = self._a_transaction if operation.startswith("Transact") else self._a_call
+        seconds = self._transaction_seconds if operation.startswith("Transact") else self._call_seconds
         return seconds, lines.encode() + b"\r\n\r\n" + text
 
 
-def main(milliseconds: str, a_transaction: str, certificate: str | None = None) -> None:
-    """Serve."""
-    sink = StoreSink(float(milliseconds) / 1000, float(a_transaction) / 1000, server_context(certificate))
+def main(milliseconds: str, transaction_milliseconds: str, certificate: str | None = None) -> None:
+    """Run the server."""
+    sink = StoreSink(
+        float(milliseconds) / 1000, float(transaction_milliseconds) / 1000, server_context(certificate)
+    )
     print(sink.port, flush=True)
     sink.serve()
 

@@ -1,4 +1,4 @@
-"""A MiniStack for a measurement, with the tables of the app in it."""
+"""A MiniStack for measurements, with the app's tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from botocore.config import Config
 from local.store import Store, start_store
 from local.tables import ensure_tables, read_tables
 
-from .world import ENVIRONMENT
+from .harness import ENVIRONMENT
 
 REGION = "us-east-1"
 _CONFIG = Config(
@@ -26,7 +26,7 @@ _CONFIG = Config(
 
 @contextlib.contextmanager
 def running_store() -> Iterator[Store]:
-    """An empty MiniStack, which ends with the context. Raises LocalError."""
+    """Run an empty MiniStack for the context. Raises LocalError."""
     with start_store(0, None, REGION) as store:
         store.wait_until_ready()
         yield store
@@ -34,7 +34,7 @@ def running_store() -> Iterator[Store]:
 
 @contextlib.contextmanager
 def ministack(settings: Mapping[str, str] = ENVIRONMENT) -> Iterator[Any]:
-    """The SDK's client for a MiniStack with empty tables, with the time limits of the app."""
+    """Yield the SDK's client for a MiniStack with empty tables, with the app's timeouts."""
     with running_store() as store:
         client = client_for(store.url)
         try:
@@ -45,6 +45,6 @@ def ministack(settings: Mapping[str, str] = ENVIRONMENT) -> Iterator[Any]:
 
 
 def client_for(url: str) -> Any:
-    """A client for an endpoint on this machine."""
-    session = boto3.session.Session(aws_access_key_id="bench", aws_secret_access_key="bench", region_name=REGION)  # noqa: S106 — nobody's
+    """Return a client for an endpoint on this machine."""
+    session = boto3.session.Session(aws_access_key_id="bench", aws_secret_access_key="bench", region_name=REGION)  # noqa: S106 — dummies
     return session.client("dynamodb", endpoint_url=url, config=_CONFIG)

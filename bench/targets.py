@@ -1,52 +1,54 @@
-"""What a run is to reach: each target with what was measured, and whether that is enough."""
+"""Performance targets: measured values, bounds, and whether they are met."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .figures import table
+from .stats import table
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One of them."""
+    """One target."""
 
-    what: str
+    name: str
     measured: float
     bound: float
-    is_least: bool
-    """Whether the bound is the least that is asked for, and not the most that is allowed."""
+    is_minimum: bool
+    """Whether the bound is a minimum instead of a maximum."""
 
     @property
     def is_met(self) -> bool:
-        """Whether what was measured is enough."""
-        return self.measured >= self.bound if self.is_least else self.measured <= self.bound
+        """Whether the measured value satisfies the bound."""
+        return self.measured >= self.bound if self.is_minimum else self.measured <= self.bound
 
 
 class Targets:
-    """All targets that were measured against, in their order."""
+    """All measured targets, in order."""
 
     def __init__(self) -> None:
-        self.found: list[Target] = []
+        self.results: list[Target] = []
 
-    def at_most(self, what: str, measured: float, bound: float) -> None:
-        """What was measured is to be no more than `bound`."""
-        self.found.append(Target(what, measured, bound, is_least=False))
+    def at_most(self, name: str, measured: float, bound: float) -> None:
+        """Record a value that must not exceed `bound`."""
+        self.results.append(Target(name, measured, bound, is_minimum=False))
 
-    def at_least(self, what: str, measured: float, bound: float) -> None:
-        """What was measured is to be no less than `bound`."""
-        self.found.append(Target(what, measured, bound, is_least=True))
+    def at_least(self, name: str, measured: float, bound: float) -> None:
+        """Record a value that must reach `bound`."""
+        self.results.append(Target(name, measured, bound, is_minimum=True))
 
     def report(self) -> str:
-        """A table with a verdict for each, and one for all."""
+        """Return a table with the verdict of each target, and the total."""
         rows = [
             (
-                each.what,
-                f"{each.measured:.3g}",
-                f"{'≥' if each.is_least else '≤'} {each.bound:g}",
-                "met" if each.is_met else "MISSED",
+                result.name,
+                f"{result.measured:.3g}",
+                f"{'≥' if result.is_minimum else '≤'} {result.bound:g}",
+                "met" if result.is_met else "MISSED",
             )
-            for each in self.found
+            for result in self.results
         ]
-        met = sum(each.is_met for each in self.found)
-        return f"{table(('what', 'measured', 'target', 'verdict'), rows)}\n\n{met} of {len(rows)} targets are met."
+        met = sum(result.is_met for result in self.results)
+        return (
+            f"{table(('target', 'measured', 'bound', 'verdict'), rows)}\n\n{met} of {len(rows)} targets are met."
+        )

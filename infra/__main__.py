@@ -17,17 +17,19 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code."""
+    """Run one command and return its exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m infra", description="Builds a stage for AWS, deploys it and removes it."
+        prog="python -m infra", description="Build a stage for AWS, deploy it and remove it."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    packaging = commands.add_parser("package", help="make the Lambda bundle and the CloudFormation template")
-    packaging.add_argument("--stage", default="dev", help="a stage of .chalice/config.json (dev)")
+    packaging = commands.add_parser("package", help="build the Lambda bundle and the CloudFormation template")
+    packaging.add_argument("--stage", default="dev", help="a stage of .chalice/config.json (default: dev)")
     packaging.add_argument(
-        "--architecture", choices=get_args(Architecture), help="for a trial on another processor than the stage's"
+        "--architecture",
+        choices=get_args(Architecture),
+        help="build for this architecture instead of the stage's, to try it locally",
     )
-    packaging.add_argument("--out", type=Path, help="a directory that is made anew (build/STAGE)")
+    packaging.add_argument("--out", type=Path, help="output directory, which is replaced (default: build/STAGE)")
     deployment_options.add_to(commands)
     options = parser.parse_args(arguments)
     try:
@@ -36,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("Stopped. What CloudFormation has begun goes on without us; the same command shows it.\n")
+        sys.stderr.write(
+            "Interrupted. CloudFormation continues what it has started; repeat the command to see it.\n"
+        )
         return 130
     return 0
 
@@ -45,10 +49,10 @@ def _run(options: argparse.Namespace) -> None:
     if options.command == "package":
         _package(options)
         return
-    from infra.deploy import commands  # noqa: PLC0415 — building needs neither the SDK nor a socket
+    from infra.deploy import commands  # noqa: PLC0415 — building requires neither the SDK nor the network
 
-    known = {"deploy": commands.deploy, "destroy": commands.destroy, "token": commands.token}
-    known[options.command](ROOT, options)
+    handlers = {"deploy": commands.deploy, "destroy": commands.destroy, "token": commands.token}
+    handlers[options.command](ROOT, options)
 
 
 def _package(options: argparse.Namespace) -> None:
@@ -56,24 +60,25 @@ def _package(options: argparse.Namespace) -> None:
     sys.stdout.write(summary(package(ROOT, options.stage, out, options.architecture)))
 
 
-def summary(made: Package) -> str:
-    """What was made, for a person."""
-    bundle, stage = made.bundle, made.stage
+def summary(built: Package) -> str:
+    """Describe the build for people."""
+    bundle, stage = built.bundle, built.stage
     unpacked = sum(bundle.sizes.values())
     lines = [
-        f"{stage.full_name} {made.version} for python{made.runtime.python} on {stage.architecture}",
-        f"  {_shown(bundle.path)}  {_mb(bundle.size)} ({_mb(unpacked)} unpacked, {len(bundle.sizes)} files)",
+        f"{stage.full_name} {built.version} for python{built.runtime.python} on {stage.architecture}",
+        f"  {_display_path(bundle.path)}  {_mb(bundle.size)}"
+        f" ({_mb(unpacked)} unpacked, {len(bundle.sizes)} files)",
         *(f"      {name:<20} {_mb(size)}" for name, size in bundle.by_package().items()),
-        f"  {_shown(made.template)}  {made.template.stat().st_size / 1e3:.0f} kB",
+        f"  {_display_path(built.template)}  {built.template.stat().st_size / 1e3:.0f} kB",
     ]
-    if unfinished := stage.unfinished():
+    if placeholders := stage.placeholder_settings():
         lines.append(
-            f"  Before it is deployed, set {', '.join(unfinished)} in .chalice/config.json: they name examples."
+            f"  Example values to replace in .chalice/config.json before deploying: {', '.join(placeholders)}"
         )
     return "\n".join(lines) + "\n"
 
 
-def _shown(path: Path) -> Path:
+def _display_path(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 

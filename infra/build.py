@@ -1,4 +1,4 @@
-"""A stage's bundle and template, from this checkout and nothing else: no cache, no clock, no directory's name."""
+"""Build a stage's bundle and template reproducibly: independent of caches, clock and directory names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from infra import bundle, contents, dependencies
+from infra import bundle, bundle_checks, dependencies
 from infra.bundle import Bundle
 from infra.errors import InfraError
 from infra.process import run
@@ -22,15 +22,15 @@ from infra.template.names import Json
 
 BUNDLE, TEMPLATE = "deployment.zip", "template.json"
 MAX_TEMPLATE = 1_000_000
-"""Of a template that CloudFormation reads from S3, in bytes (CloudFormation user guide, "Quotas")."""
-_HERE = Path(__file__).resolve().parents[1]
-# Chalice wants a region, though nothing in what it makes depends on which of AWS's commercial ones.
+"""Maximum size of a template in S3, in bytes (CloudFormation User Guide, "Quotas")."""
+_PROJECT_ROOT = Path(__file__).resolve().parents[1]
+# Chalice requires a region, although its output does not depend on which commercial one.
 _REGION = "us-east-1"
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """What a stage is deployed from."""
+    """The files that deploy a stage."""
 
     stage: Stage
     runtime: Runtime
@@ -40,9 +40,9 @@ class Package:
 
 
 def package(root: Path, stage_name: str, out: Path, architecture: Architecture | None = None) -> Package:
-    """Build a stage of the checkout at `root` into `out`, which is made anew; all of it, or `out` stays as it was.
+    """Build a stage of the checkout at `root` into `out`, which is replaced only if the whole build succeeds.
 
-    `architecture` is for a trial on another processor than the stage's. Raises InfraError.
+    `architecture` overrides the stage's, to try a bundle locally. Raises InfraError.
     """
     stage = read_stage(root, stage_name)
     if architecture is not None:
@@ -51,34 +51,42 @@ def package(root: Path, stage_name: str, out: Path, architecture: Architecture |
     with tempfile.TemporaryDirectory(prefix="chat-package-") as place:
         work = Path(place)
         template = run_chalice(root, stage, work / "chalice")
-        made = _assemble(root, work, runtime)
-        contents.check(made.path, runtime)
-        version = f"{_declared_version(root)}+{made.digest[:12]}"
-        compose.finish(template, stage, version)
+        assembled = _assemble(root, work, runtime)
+        bundle_checks.check(assembled.path, runtime)
+        version = f"{_declared_version(root)}+{assembled.digest[:12]}"
+        compose.post_process(template, stage, version)
         text = _as_text(template)
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)
-        shutil.copyfile(made.path, out / BUNDLE)
+        shutil.copyfile(assembled.path, out / BUNDLE)
         (out / TEMPLATE).write_text(text, encoding="utf-8")
-    return Package(stage, runtime, Bundle(out / BUNDLE, made.sizes), out / TEMPLATE, version)
+    return Package(stage, runtime, Bundle(out / BUNDLE, assembled.sizes), out / TEMPLATE, version)
 
 
 def run_chalice(root: Path, stage: Stage, work: Path) -> Json:
-    """Chalice's template with ours merged in; its zip, without dependencies, is left in `work`.
+    """Return Chalice's template with the merged fragments; leave its zip, without dependencies, in `work`.
 
     Raises InfraError.
     """
     copy_project(root, stage, work / "project")
     merge = work / "merge.json"
-    merge.write_text(json.dumps(compose.to_merge(stage)), encoding="utf-8")
+    merge.write_text(json.dumps(compose.fragment_to_merge(stage)), encoding="utf-8")
     run(
-        [sys.executable, "-m", "infra.chalice_child", str(work / "project"), stage.name, str(work), str(merge)],
-        what=f"Packaging stage {stage.name} by Chalice",
+        [
+            sys.executable,
+            "-m",
+            "infra.chalice_subprocess",
+            str(work / "project"),
+            stage.name,
+            str(work),
+            str(merge),
+        ],
+        description=f"Packaging stage {stage.name} with Chalice",
         cwd=work / "project",
-        more={
-            "PYTHONPATH": str(_HERE),
+        variables={
+            "PYTHONPATH": str(_PROJECT_ROOT),
             "AWS_DEFAULT_REGION": _REGION,
-            # No account is asked for anything, whatever this machine is set up for.
+            # No AWS account is used, whatever this machine is configured for.
             "AWS_CONFIG_FILE": "/dev/null",
             "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -105,5 +113,5 @@ def _declared_version(root: Path) -> str:
 def _as_text(template: Json) -> str:
     text = json.dumps(template, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     if len(text.encode()) > MAX_TEMPLATE:
-        raise InfraError(f"the template has {len(text.encode())} bytes, CloudFormation takes {MAX_TEMPLATE}")
+        raise InfraError(f"the template has {len(text.encode())} bytes; CloudFormation's limit is {MAX_TEMPLATE}")
     return text

@@ -1,7 +1,7 @@
-"""The Lambda bundle: the code and its dependencies in one zip, the same bytes for the same content.
+"""The Lambda bundle: the code and its dependencies in one zip, with identical bytes for identical content.
 
-All bytecode is in it, marked as not to be checked against its source ("unchecked-hash", PEP 552): /var/task is
-read-only on Lambda, so without it every cold start would compile every module it imports.
+It contains all bytecode, marked as not to be validated against its source ("unchecked-hash", PEP 552): /var/task
+is read-only on Lambda, so without it every cold start would compile every imported module.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from infra.errors import InfraError
 from infra.process import run
 
 TASK_ROOT = "/var/task"
-"""Where Lambda unpacks a bundle: what tracebacks are to show, instead of a directory of this machine."""
+"""Where Lambda unpacks a bundle: tracebacks show it instead of a directory of this machine."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_FILE, _LIBRARY = 0o100644, 0o100755
-# Of no use to a running function: type hints and C headers, and what pip and packagers note for themselves.
-# METADATA and licences stay: scanners of vulnerabilities go by the first, the second ask for it.
+_FILE_MODE, _LIBRARY_MODE = 0o100644, 0o100755
+# Files that a running function does not use: type hints, C headers, and records of pip and packaging tools.
+# METADATA and licences are kept: vulnerability scanners read the former, the latter are required.
 _UNUSED_SUFFIXES = {".pyi", ".h", ".cfg"}
 _UNUSED_NAMES = {"py.typed"}
-_KEPT_OF_DIST_INFO = {"METADATA", "licenses"}
+_KEPT_DIST_INFO = {"METADATA", "licenses"}
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A zip and what is in it."""
+    """A zip and its contents."""
 
     path: Path
     sizes: dict[str, int]
@@ -36,34 +36,36 @@ class Bundle:
 
     @property
     def size(self) -> int:
-        """Of the zip, in bytes."""
+        """The size of the zip in bytes."""
         return self.path.stat().st_size
 
     @property
     def digest(self) -> str:
-        """Of the zip's bytes, in hexadecimal."""
+        """The SHA-256 digest of the zip in hexadecimal."""
         return hashlib.sha256(self.path.read_bytes()).hexdigest()
 
     def by_package(self) -> dict[str, int]:
-        """Top-level package → uncompressed bytes, the largest first; what is no package goes under "(others)"."""
+        """Return uncompressed bytes by top-level package, largest first; other files count as "(others)"."""
         total: dict[str, int] = {}
         for path, size in self.sizes.items():
             top, _, inside = path.partition("/")
             name = top if inside and not top.endswith(".dist-info") and top != "__pycache__" else "(others)"
             total[name] = total.get(name, 0) + size
-        return dict(sorted(total.items(), key=lambda each: (-each[1], each[0])))
+        return dict(sorted(total.items(), key=lambda entry: (-entry[1], entry[0])))
 
 
 def add_code(chalice_zip: Path, tree: Path) -> None:
-    """Unpack what Chalice packaged into the tree. Raises InfraError rather than overwrite a dependency's file."""
+    """Unpack Chalice's zip into the tree. Raises InfraError if a dependency has the same file."""
     with zipfile.ZipFile(chalice_zip) as archive:
-        if clashing := [name for name in archive.namelist() if (tree / name).exists()]:
-            raise InfraError(f"a dependency brings {clashing[0]}, which is ours: rename one of them")
+        if conflicts := [name for name in archive.namelist() if (tree / name).exists()]:
+            raise InfraError(
+                f"a dependency contains {conflicts[0]}, which the project also has: rename one of them"
+            )
         archive.extractall(tree)
 
 
 def prune(tree: Path) -> None:
-    """Remove what a running function has no use for."""
+    """Remove the files that a running function does not use."""
     for path in sorted(tree.rglob("*")):
         if path.is_file() and not _is_used(path.relative_to(tree)):
             path.unlink()
@@ -74,33 +76,33 @@ def _is_used(path: Path) -> bool:
     if top == "bin":
         return False
     if top.endswith(".dist-info"):
-        return path.parts[1] in _KEPT_OF_DIST_INFO
+        return path.parts[1] in _KEPT_DIST_INFO
     return path.suffix not in _UNUSED_SUFFIXES and path.name not in _UNUSED_NAMES
 
 
 def compile_tree(tree: Path) -> None:
-    """Put bytecode beside all sources, with names as on Lambda. Raises InfraError for what cannot be compiled.
+    """Compile all sources, with Lambda's paths in the bytecode. Raises InfraError if a file does not compile.
 
-    In a process of its own, one file after the other: what else lives in a process shows in the bytes it writes.
+    Runs in a subprocess, one file after the other: the state of a process affects the bytes that it writes.
     """
     options = ["--invalidation-mode", "unchecked-hash", "-s", str(tree), "-p", TASK_ROOT]
     run(
         [sys.executable, "-S", "-s", "-m", "compileall", "-q", "-f", *options, str(tree)],
-        what="Compiling the bundle",
+        description="Compiling the bundle",
         cwd=tree,
     )
 
 
 def write_zip(tree: Path, to: Path) -> Bundle:
-    """Zip the tree: sorted, without times and owners."""
+    """Zip the tree in sorted order, without times and owners."""
     files = {path.relative_to(tree).as_posix(): path for path in tree.rglob("*") if path.is_file()}
     sizes: dict[str, int] = {}
     with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.create_system = 3  # Unix, whatever this machine is
-            entry.external_attr = (_LIBRARY if PurePosixPath(name).suffix == ".so" else _FILE) << 16
+            entry.create_system = 3  # Unix, on any machine
+            entry.external_attr = (_LIBRARY_MODE if PurePosixPath(name).suffix == ".so" else _FILE_MODE) << 16
             data = files[name].read_bytes()
             archive.writestr(entry, data)
             sizes[name] = len(data)

@@ -1,7 +1,7 @@
-"""Whether native libraries can be loaded by a Lambda runtime: their processor, C library and what else they need.
+"""Check that a Lambda runtime can load native libraries: their architecture, C library and other dependencies.
 
-A wheel for this machine works in every test here and then fails at the first event on AWS; the file itself
-says so before (System V ABI, ELF; "Symbol Versioning" in the Linux Standard Base).
+A wheel for this machine would pass every test here and fail at the first event on AWS; the ELF file shows that in
+advance (System V ABI, ELF; "Symbol Versioning" in the Linux Standard Base).
 """
 
 from __future__ import annotations
@@ -19,17 +19,21 @@ from elftools.elf.gnuversions import GNUVerNeedSection
 from infra.runtime import Runtime
 
 _MACHINES = {"aarch64": "EM_AARCH64", "x86_64": "EM_X86_64"}
-# glibc's own parts and GCC's runtime, which every Lambda runtime has.
-_PROVIDED = re.compile(r"(libc|libm|libpthread|libdl|librt|libutil|libgcc_s|ld-linux-[a-z0-9-]+)\.so\.[0-9]+")
+# Parts of glibc and GCC's runtime library, which every Lambda runtime has.
+_PROVIDED_LIBRARIES = re.compile(
+    r"(libc|libm|libpthread|libdl|librt|libutil|libgcc_s|ld-linux-[a-z0-9-]+)\.so\.[0-9]+"
+)
 _EXTENSION = re.compile(r"\.(cpython-\d+)-([a-z0-9_]+)-linux-gnu\.so$")
 _GLIBC = re.compile(r"GLIBC_(\d+)\.(\d+)")
 
 
 def problems(libraries: Mapping[str, bytes], runtime: Runtime) -> list[str]:
-    """What keeps any of the libraries (path → content) from being loaded; empty if nothing does."""
+    """Return the reasons why libraries (path → content) cannot be loaded."""
     bundled = {PurePath(path).name for path in libraries}
     return [
-        f"{path}: {each}" for path, data in libraries.items() for each in _problems(path, data, runtime, bundled)
+        f"{path}: {problem}"
+        for path, data in libraries.items()
+        for problem in _problems(path, data, runtime, bundled)
     ]
 
 
@@ -37,19 +41,19 @@ def _problems(path: str, data: bytes, runtime: Runtime, bundled: set[str]) -> It
     try:
         elf = ELFFile(BytesIO(data))
     except ELFError:
-        yield "is no ELF file"
+        yield "is not an ELF file"
         return
     if elf["e_machine"] != _MACHINES[runtime.machine]:
-        yield f"is for {elf['e_machine']}, the functions run on {runtime.machine}"
+        yield f"is for {elf['e_machine']}, but the functions run on {runtime.machine}"
     named = _EXTENSION.search(path)
     if named and (named[1] != runtime.cache_tag or named[2] != runtime.machine):
-        yield f"is for {named[1]} on {named[2]}, the functions run {runtime.cache_tag} on {runtime.machine}"
+        yield f"is for {named[1]} on {named[2]}, but the functions run {runtime.cache_tag} on {runtime.machine}"
     newest = max(_glibc_versions(elf), default=(0, 0))
     if newest > runtime.glibc:
-        yield f"needs glibc {_dotted(newest)}, the runtime python{runtime.python} has {_dotted(runtime.glibc)}"
-    for needed in _needed(elf):
-        if not _PROVIDED.fullmatch(needed) and needed not in bundled:
-            yield f"needs {needed}, which neither the runtime nor the bundle has"
+        yield f"needs glibc {_dotted(newest)}, but python{runtime.python} has {_dotted(runtime.glibc)}"
+    for needed in _needed_libraries(elf):
+        if not _PROVIDED_LIBRARIES.fullmatch(needed) and needed not in bundled:
+            yield f"needs {needed}, which is neither in the runtime nor in the bundle"
 
 
 def _glibc_versions(elf: ELFFile) -> Iterable[tuple[int, int]]:
@@ -58,11 +62,11 @@ def _glibc_versions(elf: ELFFile) -> Iterable[tuple[int, int]]:
             continue
         for _, versions in section.iter_versions():
             for version in versions:
-                if found := _GLIBC.match(version.name):
-                    yield int(found[1]), int(found[2])
+                if match := _GLIBC.match(version.name):
+                    yield int(match[1]), int(match[2])
 
 
-def _needed(elf: ELFFile) -> Iterable[str]:
+def _needed_libraries(elf: ELFFile) -> Iterable[str]:
     for section in elf.iter_sections():
         if isinstance(section, DynamicSection):
             for tag in section.iter_tags("DT_NEEDED"):

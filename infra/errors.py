@@ -1,5 +1,5 @@
-"""What goes wrong while a stage is built, said to a person."""
+"""Errors of building and deploying a stage."""
 
 
 class InfraError(Exception):
-    """A stage cannot be built; the text says what is wrong, where, and what to do."""
+    """A stage cannot be built or deployed; the text names the problem, its place and its solution."""

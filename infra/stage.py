@@ -1,7 +1,7 @@
 """The settings of one stage, from `.chalice/config.json`.
 
-What Chalice knows (memory, timeouts, concurrency, variables of the functions) it reads there itself. What it does
-not know stands beside that in the stage's `infra` object, of which `InfraSettings` is the list.
+Chalice reads its own settings there (memory, timeouts, concurrency, variables of the functions). All others are
+in the stage's `infra` object, defined by `InfraSettings`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from infra.runtime import Architecture
 
 CONFIG = Path(".chalice") / "config.json"
 SECRET_PARAMETER = "CHAT_JWT_SECRET_PARAMETER"  # noqa: S105 — the name of a setting
-# What the template works out by itself; a value in the configuration would be lost or would break the stage.
-SET_BY_THE_TEMPLATE = (
+# Variables that the template sets; a value in the configuration would be overwritten or break the stage.
+TEMPLATE_VARIABLES = (
     "CHAT_CONVERSATIONS_TABLE",
     "CHAT_CONNECTIONS_TABLE",
     "CHAT_MANAGEMENT_ENDPOINT",
@@ -29,7 +29,7 @@ SET_BY_THE_TEMPLATE = (
     "CHAT_VERSION",
 )
 RetentionDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827]
-"""The retentions that CloudWatch Logs offers, up to five years."""
+"""The retention periods of CloudWatch Logs, up to five years."""
 _ORIGIN = re.compile(r"\*|https?://[a-z0-9.-]+(:[0-9]+)?")
 _EXAMPLE = re.compile(r"\bexample\.(com|org|net)\b")
 
@@ -39,36 +39,36 @@ class _Settings(BaseModel):
 
 
 class Throttle(_Settings):
-    """How much of API Gateway's account-wide rate a stage may use."""
+    """A stage's share of API Gateway's account-level request rate."""
 
     rate: int = Field(ge=1)
-    """Requests a second, over time."""
+    """Sustained requests per second."""
     burst: int = Field(ge=1)
-    """Requests at the same moment."""
+    """Maximum burst of requests."""
 
 
 class Alarms(_Settings):
-    """What the stage's alarms look for, and whom they tell."""
+    """The settings of the stage's alarms."""
 
     email: str = ""
-    """Subscribed to the alarms' topic; the address has to confirm. Empty: subscribe whatever you like by hand."""
+    """Subscribed to the alarms' topic; the address must confirm. Empty: no subscription."""
     latency_p99_ms: int = Field(default=3_000, ge=1)
-    """How long one of a hundred requests may take, in milliseconds."""
+    """The limit for the 99th percentile of latency, in milliseconds."""
 
 
 class InfraSettings(_Settings):
-    """What a stage's `infra` object may hold."""
+    """The settings of a stage's `infra` object."""
 
     production: bool = False
-    """The tables cannot be deleted, and stay when the stack goes."""
+    """Whether the tables are protected against deletion, and retained when the stack is deleted."""
     allowed_origins: list[str] = Field(default=["*"], min_length=1)
-    """Origins of web pages that may read HTTP answers: `*`, or one or several like `https://chat.example.com`."""
+    """Origins of web pages that may read HTTP responses: `*`, or some like `https://chat.example.com`."""
     log_retention_days: RetentionDays = 14
     http_throttle: Throttle = Throttle(rate=200, burst=400)
     socket_throttle: Throttle = Throttle(rate=500, burst=1_000)
     account_log_role: bool = True
-    """Let API Gateway write access logs: a role for the whole account and region, which it has once. Turn it off
-    if somebody else looks after that role."""
+    """Whether to create the role with which API Gateway writes access logs. There is one per account and region:
+    turn it off if it is managed elsewhere."""
     alarms: Alarms = Alarms()
 
     @field_validator("allowed_origins")
@@ -78,54 +78,52 @@ class InfraSettings(_Settings):
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError(f"{origin!r} is not an origin: scheme, host and port only, in lower case")
         if "*" in origins and len(origins) > 1:
-            raise ValueError("'*' allows every origin and stands alone")
+            raise ValueError("'*' allows every origin and must be the only entry")
         return origins
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A stage that can be deployed."""
+    """A deployable stage."""
 
     name: str
     app: str
     api_stage: str
-    """The last part of both URLs."""
+    """The stage name of both APIs, with which their URLs end."""
     architecture: Architecture
     environment: dict[str, str]
-    """Variables that the configuration gives to all functions."""
+    """The variables of all functions from the configuration."""
     infra: InfraSettings
 
     @property
     def full_name(self) -> str:
-        """The stage's name among those of other applications, as in `chat-dev`."""
+        """The stage's name with the application's, such as `chat-dev`."""
         return f"{self.app}-{self.name}"
 
     @property
     def secret_parameter(self) -> str | None:
-        """The SSM parameter that holds the secret of HS256 tokens, if the stage takes such tokens."""
+        """The SSM parameter with the secret of HS256 tokens, if the stage accepts them."""
         return self.environment.get(SECRET_PARAMETER)
 
-    def unfinished(self) -> list[str]:
-        """The settings that still name an example (RFC 2606): such a stage can be built, but not used."""
-        found = sorted(name for name, value in self.environment.items() if _EXAMPLE.search(value))
-        if any(_EXAMPLE.search(each) for each in self.infra.allowed_origins):
-            found.append("infra.allowed_origins")
-        return found
+    def placeholder_settings(self) -> list[str]:
+        """Return the settings that still have example values (RFC 2606), which must be replaced to deploy."""
+        names = sorted(name for name, value in self.environment.items() if _EXAMPLE.search(value))
+        if any(_EXAMPLE.search(origin) for origin in self.infra.allowed_origins):
+            names.append("infra.allowed_origins")
+        return names
 
 
 def read_stage(root: Path, name: str) -> Stage:
-    """A stage of the project at `root`. Raises InfraError."""
+    """Read a stage of the project at `root`. Raises InfraError."""
     path = root / CONFIG
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InfraError(f"{path} cannot be read: {error}") from error
     stages = config.get("stages", {})
-    deployable = sorted(each for each, settings in stages.items() if "infra" in settings)
+    deployable = sorted(stage for stage, settings in stages.items() if "infra" in settings)
     if name not in deployable:
-        raise InfraError(
-            f"{CONFIG} has no stage {name!r} that can be deployed; there are: {', '.join(deployable)}"
-        )
+        raise InfraError(f"{CONFIG} has no deployable stage {name!r}; deployable are: {', '.join(deployable)}")
     settings = stages[name]
     environment = {**config.get("environment_variables", {}), **settings.get("environment_variables", {})}
     _check_environment(name, environment)
@@ -140,38 +138,40 @@ def read_stage(root: Path, name: str) -> Stage:
 
 
 def _api_stage(name: str, settings: dict[str, Any]) -> str:
-    found = settings.get("api_gateway_stage")
-    if not isinstance(found, str) or not re.fullmatch(r"[A-Za-z0-9_-]+", found):
-        raise InfraError(f"{CONFIG}: stage {name} needs api_gateway_stage, the last part of its URLs")
-    return found
+    value = settings.get("api_gateway_stage")
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_-]+", value):
+        raise InfraError(f"{CONFIG}: stage {name} needs api_gateway_stage, with which its URLs end")
+    return value
 
 
-def _architecture(name: str, found: object) -> Architecture:
-    if found == "arm64" or found == "x86_64":  # noqa: PLR1714 — mypy narrows this form only
-        return found
-    raise InfraError(f"{CONFIG}: lambda_architecture of stage {name} must be arm64 or x86_64, not {found!r}")
+def _architecture(name: str, value: object) -> Architecture:
+    if value == "arm64" or value == "x86_64":  # noqa: PLR1714 — mypy narrows this form only
+        return value
+    raise InfraError(f"{CONFIG}: lambda_architecture of stage {name} must be arm64 or x86_64, not {value!r}")
 
 
-def _infra(name: str, found: object) -> InfraSettings:
+def _infra(name: str, value: object) -> InfraSettings:
     try:
-        return InfraSettings.model_validate(found)
+        return InfraSettings.model_validate(value)
     except ValidationError as error:
-        problems = [f"    {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        problems = [f"    {'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
         raise InfraError("\n".join([f"{CONFIG}: infra of stage {name}:", *problems])) from error
 
 
 def _check_environment(name: str, environment: dict[str, str]) -> None:
-    place = f"{CONFIG}: environment_variables of stage {name}"
+    context = f"{CONFIG}: environment_variables of stage {name}"
     if "CHAT_JWT_SECRET" in environment:
         raise InfraError(
-            f"{place} hold CHAT_JWT_SECRET, which everybody who may look at the function could read."
-            f" Put it into an SSM parameter and its name into {SECRET_PARAMETER}"
+            f"{context} contain CHAT_JWT_SECRET, which is readable in the function's configuration."
+            f" Store it in an SSM parameter and set {SECRET_PARAMETER} to the parameter's name"
         )
-    if given := [each for each in SET_BY_THE_TEMPLATE if each in environment]:
-        raise InfraError(f"{place} hold {', '.join(given)}, which the template sets by itself: take it out")
+    if reserved := [variable for variable in TEMPLATE_VARIABLES if variable in environment]:
+        raise InfraError(f"{context} contain {', '.join(reserved)}, which the template sets: remove them")
     if not environment.get("CHAT_JWKS_URL") and not environment.get(SECRET_PARAMETER):
-        raise InfraError(f"{place} let nobody sign in: set CHAT_JWKS_URL, or {SECRET_PARAMETER} for a trial")
+        raise InfraError(
+            f"{context} have no key to verify tokens: set CHAT_JWKS_URL, or {SECRET_PARAMETER} for a trial"
+        )
     if not re.fullmatch(r"(/[A-Za-z0-9_.-]+)+", environment.get(SECRET_PARAMETER, "/unused")):
         raise InfraError(
-            f"{place}: {SECRET_PARAMETER} must be the full name of a parameter, as /chat/{name}/secret"
+            f"{context}: {SECRET_PARAMETER} must be the full name of a parameter, such as /chat/{name}/secret"
         )

@@ -10,8 +10,8 @@ from local.cli import main
 
 if __name__ == "__main__":
     status = main()
-    # Posts of functions may still be trying to reach the gateway that has just gone, each until its deadline, and
-    # an ordinary exit would wait for their threads.
+    # Threads that post to the stopped gateway keep retrying until their deadline, and an ordinary exit would wait
+    # for them.
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

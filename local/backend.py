@@ -1,4 +1,4 @@
-"""The store that an instance uses, built in or named by its URL, with the settings and the tables for it."""
+"""The DynamoDB store of an instance, built in or external, with its settings and tables."""
 
 from __future__ import annotations
 
@@ -9,73 +9,74 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.errors import LocalError
-from local.settings import Ports, built_in_store, chat_settings, named_store, point_aws
+from local.settings import Ports, built_in_store_settings, chat_settings, configure_boto3, external_store_settings
 from local.store import Store, start_store
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A store in use: its URL, the app's settings for it, and its process if it is ours."""
+    """A store in use: its URL, the app's settings for it, and its process if this process started it."""
 
     url: str
     settings: Mapping[str, str]
     store: Store | None
     data: Path | None
-    definition: Path | None = None
-    """Of the tables, where it is not the project's own."""
+    table_definition: Path | None = None
+    """A table definition to use instead of the project's own."""
 
-    def point_aws(self, environment: MutableMapping[str, str]) -> None:
-        """Leads boto3 in the process of this environment to the store."""
-        point_aws(environment, self.settings, built_in=self.store is not None)
+    def configure_boto3(self, environment: MutableMapping[str, str]) -> None:
+        """Configure boto3, in the process with this environment, to use the store."""
+        configure_boto3(environment, self.settings, built_in=self.store is not None)
 
     def prepare(self, environment: MutableMapping[str, str]) -> None:
-        """Waits for the store and makes the tables that are missing; `point_aws` comes before.
+        """Wait for the store and create missing tables and, in the built-in store, the job queue.
 
-        The region in which boto3 made them, a profile's perhaps, is put into the environment for the app.
-        Raises LocalError when the store cannot be used as it is.
+        Call `configure_boto3` first. Writes to `environment` the region in which boto3 created the tables (it may
+        come from a profile) and the queue's URL, for the app. Raises LocalError if the store cannot be used.
         """
+        # Importing boto3 takes a third of a second, during which the store starts.
         # boto3 takes a third of a second to import, in which the store starts.
         from local.queue import ensure_queue, sqs_client  # noqa: PLC0415
         from local.tables import DEFINITION, dynamodb_client, ensure_tables, read_tables  # noqa: PLC0415
 
         if self.store is not None:
             self.store.wait_until_ready()
-        tables = read_tables(self.settings, self.definition or DEFINITION)
+        tables = read_tables(self.settings, self.table_definition or DEFINITION)
         client = dynamodb_client(self.url)
-        made = ensure_tables(client, tables)
+        created = ensure_tables(client, tables)
         environment.update(AWS_DEFAULT_REGION=client.meta.region_name, AWS_REGION=client.meta.region_name)
         if self.store is not None:
-            # A store named by its URL may have no queues; there the sweep does the work.
+            # An external store may have no queues; the sweep runs the jobs then.
             environment["CHAT_JOB_QUEUE"] = ensure_queue(sqs_client(self.url))
-        if self.store is not None and self.store.restored and len(made) == len(tables):
-            self.store.discard()  # in order it would save over what it could not read
+        if self.store is not None and self.store.has_saved_state and len(created) == len(tables):
+            self.store.kill()  # a regular shutdown would overwrite the state that it could not read
             raise LocalError(
-                f"--data {self.data} holds a state without the tables of this app, or one that the store cannot"
-                " read. It was left as it is: name another directory, or move that one away."
+                f"--data {self.data} holds a saved state without this app's tables, or one that the store cannot"
+                " read. It was left unchanged: name another directory, or move this one away."
             )
 
     def check(self) -> None:
-        """Raises LocalError once a store that we started has ended."""
+        """Raise LocalError if the built-in store has exited."""
         if self.store is not None and not self.store.is_running():
-            raise self.store.death()
+            raise self.store.exit_error()
 
     def store_pid(self) -> int | None:
-        """The process of a store that we started."""
+        """Return the process id of the built-in store, or None for an external one."""
         return None if self.store is None else self.store.pid
 
-    def keeps(self) -> str:
-        """What becomes of the conversations, for a person."""
+    def persistence(self) -> str:
+        """Describe for the banner how conversations are persisted."""
         if self.store is None:
             return "not started here"
         return "in memory; --data DIR keeps conversations" if self.data is None else f"kept in {self.data}"
 
 
 @contextlib.contextmanager
-def backend(ports: Ports, store_url: str | None, data: Path | None) -> Iterator[Backend]:
-    """The store at a URL, or one of our own that ends with the context. Raises LocalError."""
+def open_backend(ports: Ports, store_url: str | None, data: Path | None) -> Iterator[Backend]:
+    """Yield the external store at `store_url`, or start the built-in one for the context. Raises LocalError."""
     settings = chat_settings(os.environ)
     if store_url is not None:
-        yield Backend(store_url, named_store(settings, os.environ, store_url), None, None)
+        yield Backend(store_url, external_store_settings(settings, os.environ, store_url), None, None)
         return
     with start_store(ports.store, data, settings["AWS_DEFAULT_REGION"]) as store:
-        yield Backend(store.url, built_in_store(settings, store.url), store, data)
+        yield Backend(store.url, built_in_store_settings(settings, store.url), store, data)

@@ -1,4 +1,4 @@
-"""What a person reads when the instance is ready, and the one line that a program reads."""
+"""The startup message of an instance: text for people, or one line of JSON for programs."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from urllib.parse import urlsplit
 from local.settings import Ports
 from local.tokens import DAY, mint_for
 
-PEOPLE = {"alice": "Alice", "bob": "Bob", "carol": "Carol"}
+DEMO_USERS = {"alice": "Alice", "bob": "Bob", "carol": "Carol"}
 
-_BODY = {
+_CREATE_BODY = {
     "title": "Hello",
-    "participants": [{"participant_id": each, "name": PEOPLE[each]} for each in ("bob", "carol")],
+    "participants": [{"participant_id": user, "name": DEMO_USERS[user]} for user in ("bob", "carol")],
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A running instance: its addresses, its process, and that of the store if it started one."""
+    """A running instance: its URLs, its process id, and the store's if it started one."""
 
     http_url: str
     ws_url: str
@@ -31,64 +31,64 @@ class Ready:
     pid: int
     store_pid: int | None
 
-    def line(self) -> str:
-        """One line of JSON, for programs."""
+    def to_line(self) -> str:
+        """Return it as one line of JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
-    def of_line(cls, line: str | bytes) -> Ready:
-        """Reads what `line` wrote."""
+    def from_line(cls, line: str | bytes) -> Ready:
+        """Parse a line that `to_line` returned."""
         return cls(**json.loads(line))
 
 
-def banner(ready: Ready, settings: Mapping[str, str], keeps: str, bundle: Path | None = None) -> str:
-    """The text for a person: addresses, tokens for three people, and lines to paste into a shell.
+def banner(ready: Ready, settings: Mapping[str, str], persistence: str, bundle: Path | None = None) -> str:
+    """Return the text for people: URLs, tokens for three users, and lines to paste into a shell.
 
-    `keeps` says what becomes of the conversations; `bundle` is the packaged stage that runs, if one does. The
-    lines need nothing but a POSIX shell and curl.
+    `persistence` describes how conversations are kept; `bundle` is the directory of the packaged stage, if one
+    runs. The lines need only a POSIX shell and curl.
     """
-    of_bundle = "" if bundle is None else f" --bundle {shlex.quote(str(bundle))}"
-    tokens = {each: mint_for(each, name, DAY, settings) for each, name in PEOPLE.items()}
-    alice, *others = (f"{each.upper()}={token}" for each, token in tokens.items())
-    more = f".venv/bin/python -m local token dave --name Dave{of_bundle}"
+    bundle_option = "" if bundle is None else f" --bundle {shlex.quote(str(bundle))}"
+    tokens = {user: mint_for(user, name, DAY, settings) for user, name in DEMO_USERS.items()}
+    alice, *others = (f"{user.upper()}={token}" for user, token in tokens.items())
+    token_command = f".venv/bin/python -m local token dave --name Dave{bundle_option}"
     return f"""
-The chat is running{"" if bundle is None else f", as it was packaged into {bundle}"}.
+The chat is running{"" if bundle is None else f", from the bundle in {bundle}"}.
 
   HTTP        {ready.http_url}
   WebSocket   {ready.ws_url}
-  Store       {ready.store_url}  ({keeps})
+  Store       {ready.store_url}  ({persistence})
 
-Paste these three lines: Alice opens a conversation with Bob and Carol, and says hello.
+Paste these three lines: Alice creates a conversation with Bob and Carol and sends a message.
 
-{_indented(alice, _create(ready), _send(ready))}
+{_indent(alice, _create(ready), _send(ready))}
 
-In another terminal: what Bob hears, in all his conversations.
+In another terminal, print every event that Bob receives:
 
-{_indented(_listen(ready) + of_bundle)}
+{_indent(_listen(ready) + bundle_option)}
 
-Tokens of the others, good for a day as Alice's is (more: {more}):
+Tokens for the others, valid for a day like Alice's (for another user: {token_command}):
 
-{_indented(*others)}
+{_indent(*others)}
 
-Ctrl-C ends it.
+Press Ctrl-C to stop.
 """
 
 
-def _indented(*lines: str) -> str:
+def _indent(*lines: str) -> str:
     return "\n".join(f"  {line}" for line in lines)
 
 
 def _create(ready: Ready) -> str:
-    # The id is cut out with sed: jq is not everywhere.
+    # sed extracts the id: jq is not installed everywhere.
     return (
         f'ID=$(curl -s {ready.http_url}/conversations -H "Authorization: Bearer $ALICE"'
-        f" -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(_BODY))}"
+        f" -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(_CREATE_BODY))}"
         r" | sed 's/.*\(conv_[A-Za-z0-9_-]*\).*/\1/'); echo $ID"
     )
 
 
 def _send(ready: Ready) -> str:
-    body = shlex.quote(json.dumps({"content": "Hello, everybody!"}))
+    body = shlex.quote(json.dumps({"content": "Hello, Bob and Carol!"}))
     return (
         f'curl -s {ready.http_url}/conversations/$ID/messages -H "Authorization: Bearer $ALICE"'
         f" -H 'Content-Type: application/json' -d {body}; echo"
@@ -97,6 +97,8 @@ def _send(ready: Ready) -> str:
 
 def _listen(ready: Ready) -> str:
     http, websocket = urlsplit(ready.http_url).port, urlsplit(ready.ws_url).port
-    usual = Ports()
-    ports = "" if (http, websocket) == (usual.http, usual.websocket) else f" --port {http} --ws-port {websocket}"
+    default = Ports()
+    ports = (
+        "" if (http, websocket) == (default.http, default.websocket) else f" --port {http} --ws-port {websocket}"
+    )
     return f".venv/bin/python -m local listen --as bob{ports}"

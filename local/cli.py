@@ -1,6 +1,6 @@
-"""The command line: `python -m local`, with `token`, `listen` and `store` as commands of their own.
+"""The command line: `python -m local` and its subcommands `token`, `listen` and `store`.
 
-What a command needs is imported when it is called: a token is there at once.
+Each command imports its modules when it runs, so that `token` starts fast.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; the exit code: 0, also when it was asked to stop, 1 after a sentence on stderr."""
+    """Run the command and return the exit status: 0, also after a stop signal, or 1 after an error on stderr."""
     out = sys.stdout
     try:
         options = _parser().parse_args(arguments)
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m local",
-        description="The whole chat on this machine: HTTP, WebSocket, store. No AWS account, no Docker.",
+        description="Run the whole chat on this machine: HTTP, WebSocket, store. No AWS account, no Docker.",
     )
     _add_run_options(parser)
     parser.set_defaults(command=_run)
@@ -52,23 +52,25 @@ def _parser() -> argparse.ArgumentParser:
 
     token = commands.add_parser("token", help="print a token that the running instance accepts")
     token.add_argument("participant", help="the participant's id, such as alice")
-    token.add_argument("--name", help="the name that others see")
-    token.add_argument("--ttl", type=int, default=DAY, metavar="SECONDS", help="lifetime (default: a day)")
+    token.add_argument("--name", help="display name")
+    token.add_argument("--ttl", type=int, default=DAY, metavar="SECONDS", help="lifetime (default: one day)")
     _add_bundle_option(token, "for the packaged stage in this directory")
     token.set_defaults(command=_token)
 
-    listen = commands.add_parser("listen", help="print what a participant hears on a socket")
-    listen.add_argument("conversations", nargs="*", metavar="CONVERSATION", help="default: all of theirs")
+    listen = commands.add_parser("listen", help="print the frames that a participant's connection receives")
+    listen.add_argument(
+        "conversations", nargs="*", metavar="CONVERSATION", help="default: all of the participant's"
+    )
     listen.add_argument("--as", dest="participant", required=True, metavar="PARTICIPANT")
     listen.add_argument("--port", type=_port, default=HTTP_PORT, help=f"HTTP port (default: {HTTP_PORT})")
-    listen.add_argument("--ws-port", type=_port, metavar="PORT", help="WebSocket port (default: the next one)")
+    listen.add_argument("--ws-port", type=_port, metavar="PORT", help="WebSocket port (default: HTTP port + 1)")
     _add_bundle_option(listen, "the packaged stage that is running")
     listen.set_defaults(command=_listen)
 
-    store = commands.add_parser("store", help="the store alone, with its tables, as `chalice local` needs it")
+    store = commands.add_parser("store", help="run only the store, with its tables, for `chalice local`")
     store.add_argument("--store-port", type=_port, default=Ports().store, metavar="PORT")
-    store.add_argument("--data", type=Path, metavar="DIR", help="keep conversations in this directory")
-    store.add_argument("--json", action="store_true", help="one line of JSON on stdout when ready")
+    store.add_argument("--data", type=Path, metavar="DIR", help="persist conversations in this directory")
+    store.add_argument("--json", action="store_true", help="print one line of JSON to stdout when ready")
     store.set_defaults(command=_store)
     return parser
 
@@ -78,25 +80,31 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         "--port",
         type=_port,
         default=HTTP_PORT,
-        help=f"HTTP port (default: {HTTP_PORT}); WebSocket and store take the next two; 0: any free ports",
+        help=f"HTTP port (default: {HTTP_PORT}); WebSocket and store use the next two; 0: any free ports",
     )
     parser.add_argument("--ws-port", type=_port, metavar="PORT", help="WebSocket port")
     parser.add_argument("--store-port", type=_port, metavar="PORT", help="port of the built-in store")
-    parser.add_argument("--json", action="store_true", help="one line of JSON on stdout when ready")
-    parser.add_argument("--store", type=_url, metavar="URL", help="use this DynamoDB endpoint instead")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="keep conversations in this directory")
-    parser.add_argument("--reload", action="store_true", help="start the server anew when a source file changes")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON to stdout when ready")
+    parser.add_argument("--store", type=_store_url, metavar="URL", help="use this DynamoDB endpoint instead")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="persist conversations in this directory")
+    parser.add_argument("--reload", action="store_true", help="restart the server when a source file changes")
     parser.add_argument("--verbose", action="store_true", help="log every request")
-    _add_bundle_option(parser, "run the packaged stage in this directory, such as build/dev, as Lambda would")
+    _add_bundle_option(parser, "run the packaged stage in this directory (such as build/dev) as Lambda would")
     parser.add_argument(
-        "--environments", type=_count, metavar="N", help="at most so many processes per function of a bundle (4)"
+        "--environments",
+        type=_environment_count,
+        metavar="N",
+        help="with --bundle: maximum number of processes per function (default: 4)",
     )
     parser.add_argument(
-        "--iam-record", type=Path, metavar="FILE", help="write what a bundle's functions were allowed, as JSON"
+        "--iam-record",
+        type=Path,
+        metavar="FILE",
+        help="with --bundle: write the IAM permissions that the functions used to FILE, as JSON",
     )
-    parser.add_argument("--app-dir", type=Path, default=ROOT, metavar="DIR", help="where app.py is")
+    parser.add_argument("--app-dir", type=Path, default=ROOT, metavar="DIR", help="directory of app.py")
     parser.add_argument(
-        "--until-input-ends", action="store_true", help="stop at the end of standard input too, for programs"
+        "--until-input-ends", action="store_true", help="also stop at the end of standard input, for programs"
     )
 
 
@@ -104,26 +112,26 @@ def _add_bundle_option(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("--bundle", type=Path, metavar="DIR", help=text)
 
 
-def _count(text: str) -> int:
+def _environment_count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise LocalError(f"--environments is a number from 1 on, not {text!r}.")
+        raise LocalError(f"--environments must be a positive integer, not {text!r}.")
     return int(text)
 
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) < 65_536):
-        raise LocalError(f"A port is a number from 0 to 65535, not {text!r}.")
+        raise LocalError(f"A port must be an integer from 0 to 65535, not {text!r}.")
     return int(text)
 
 
-def _url(text: str) -> str:
+def _store_url(text: str) -> str:
     try:
         parts = urlsplit(text)
         usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
     except ValueError:
         usable = False
     if not usable:
-        raise LocalError(f"A store is a URL such as http://127.0.0.1:8002, not {text!r}.")
+        raise LocalError(f"--store must be a URL such as http://127.0.0.1:8002, not {text!r}.")
     return text.rstrip("/")
 
 
@@ -131,20 +139,24 @@ def _run(options: argparse.Namespace, out: TextIO) -> None:
     from local.launcher import serve, serve_reloading  # noqa: PLC0415
 
     if options.data is not None and options.store is not None:
-        raise LocalError("--data belongs to the built-in store; with --store the store keeps what it keeps.")
+        raise LocalError("--data configures the built-in store and cannot be combined with --store.")
     if options.bundle is None and (options.environments or options.iam_record):
-        raise LocalError("--environments and --iam-record belong to --bundle.")
+        raise LocalError("--environments and --iam-record require --bundle.")
     if options.bundle is not None and (options.reload or options.app_dir != ROOT):
-        raise LocalError("--bundle runs what was packaged, not sources: --reload and --app-dir go without it.")
+        raise LocalError("--bundle runs a packaged stage: it cannot be combined with --reload or --app-dir.")
     _log_to_stderr(verbose=options.verbose)
 
-    def announce(ready: Ready, chosen: Backend) -> None:
+    def announce(ready: Ready, backend: Backend) -> None:
         from local.banner import banner  # noqa: PLC0415
 
-        text = ready.line() if options.json else banner(ready, chosen.settings, chosen.keeps(), options.bundle)
+        text = (
+            ready.to_line()
+            if options.json
+            else banner(ready, backend.settings, backend.persistence(), options.bundle)
+        )
         print(text, file=out, flush=True)
 
-    # Chalice logs to stdout, and what the app prints goes there: it is the ready line's alone.
+    # Chalice and the app write to stdout, which is reserved for the ready line: redirect them.
     with stopping_on_signals(), contextlib.redirect_stdout(sys.stderr):
         if options.until_input_ends:
             stop_at_end_of_input()
@@ -158,7 +170,7 @@ def _launch_options(options: argparse.Namespace) -> Options:
     from local.launcher import Options  # noqa: PLC0415
 
     return Options(
-        ports=Ports.of(options.port, options.ws_port, options.store_port),
+        ports=Ports.from_base(options.port, options.ws_port, options.store_port),
         app_dir=options.app_dir.resolve(),
         store_url=options.store,
         data=options.data,
@@ -169,14 +181,14 @@ def _launch_options(options: argparse.Namespace) -> Options:
 
 
 def _token(options: argparse.Namespace, out: TextIO) -> None:
-    settings = _settings_for_tokens(options.bundle)
+    settings = _token_settings(options.bundle)
     print(mint_for(options.participant, options.name, options.ttl, settings), file=out)
 
 
-def _settings_for_tokens(bundle: Path | None) -> dict[str, str]:
+def _token_settings(bundle: Path | None) -> dict[str, str]:
     if bundle is None:
         return chat_settings(os.environ)
-    from local.bundle.built import read_template  # noqa: PLC0415
+    from local.bundle.built_stage import read_template  # noqa: PLC0415
     from local.bundle.signing import signing_settings  # noqa: PLC0415
 
     return signing_settings(bundle, read_template(bundle), os.environ)
@@ -185,20 +197,20 @@ def _settings_for_tokens(bundle: Path | None) -> dict[str, str]:
 def _stage(bundle: Path | None) -> str:
     if bundle is None:
         return STAGE
-    from local.bundle.built import read_template, stage_name  # noqa: PLC0415
+    from local.bundle.built_stage import read_template, stage_name  # noqa: PLC0415
 
     return stage_name(read_template(bundle))
 
 
 def _listen(options: argparse.Namespace, out: TextIO) -> None:
-    from local.listen import Listening, run  # noqa: PLC0415
+    from local.listen import ListenOptions, run  # noqa: PLC0415
 
-    ports = Ports.of(options.port, options.ws_port)
+    ports = Ports.from_base(options.port, options.ws_port)
     run(
-        Listening(
+        ListenOptions(
             http_url=f"http://127.0.0.1:{ports.http}",
             ws_url=f"ws://127.0.0.1:{ports.websocket}/{_stage(options.bundle)}",
-            token=mint_for(options.participant, None, DAY, _settings_for_tokens(options.bundle)),
+            token=mint_for(options.participant, None, DAY, _token_settings(options.bundle)),
             conversations=options.conversations,
         ),
         out,
@@ -208,9 +220,9 @@ def _listen(options: argparse.Namespace, out: TextIO) -> None:
 def _store(options: argparse.Namespace, out: TextIO) -> None:
     from local.launcher import Options, serve_store  # noqa: PLC0415
 
-    def announce(chosen: Backend) -> None:
-        line = json.dumps({"store_url": chosen.url, "pid": os.getpid(), "store_pid": chosen.store_pid()})
-        print(line if options.json else f"Store  {chosen.url}  ({chosen.keeps()})", file=out, flush=True)
+    def announce(backend: Backend) -> None:
+        line = json.dumps({"store_url": backend.url, "pid": os.getpid(), "store_pid": backend.store_pid()})
+        print(line if options.json else f"Store  {backend.url}  ({backend.persistence()})", file=out, flush=True)
 
     _log_to_stderr(verbose=False)
     with stopping_on_signals():
@@ -218,7 +230,7 @@ def _store(options: argparse.Namespace, out: TextIO) -> None:
 
 
 def _log_to_stderr(*, verbose: bool) -> None:
-    """Our own news, everybody's warnings; requests on demand."""
+    """Log INFO of this package and WARNING of libraries; requests only if `verbose`."""
     logging.basicConfig(format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("local").setLevel(logging.INFO)
     logging.getLogger("local.access").setLevel(logging.INFO if verbose else logging.WARNING)

@@ -1,7 +1,7 @@
-"""What can go wrong with the local cloud, told in one sentence to the person who started it."""
+"""Errors of the local cloud."""
 
 from __future__ import annotations
 
 
 class LocalError(Exception):
-    """The local cloud cannot do what was asked; the text says what was wrong, where, and what to do."""
+    """The local cloud cannot perform the request; the text names the problem, its place and its solution."""

@@ -1,10 +1,10 @@
-"""Starts everything, in the order in which a failure is told soonest, and ends it in the opposite one.
+"""Start every part of an instance in the order that reports failures soonest; stop them in reverse order.
 
-Ports first, then the store, then, while the store starts, the app's imports; tables, gateway, a look at the
-app's own `/health`; and only then is anything announced. At the end the gateway goes first: closing sockets
-runs functions that want the store.
+The order: ports, the store, the app's imports (while the store starts), tables, gateway, and a request to the
+app's `/health`; the instance is announced only after that. The gateway stops first: disconnecting its clients
+runs functions that use the store.
 
-The app runs in this process, or, with `Options.bundle`, as a packaged stage in processes of its own.
+The app runs in this process, or, with `Options.bundle`, as a packaged stage in separate processes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from chalicelib.settings import Settings, SettingsError
-from local.backend import Backend, backend
+from local.backend import Backend, open_backend
 from local.banner import Ready
 from local.errors import LocalError
 from local.gateway import (
@@ -43,12 +43,12 @@ from local.schedule import Schedule, ScheduledFunction
 from local.settings import ROOT, Ports, is_loopback
 
 if TYPE_CHECKING:
-    from local.bundle import Lambda
-    from local.bundle.packaged import Packaged
+    from local.bundle import LambdaEmulator
+    from local.bundle.packaged_stage import PackagedStage
 
-LOOK_SECONDS = 0.2  # between two looks at the store's process
-HEALTH_SECONDS = 10.0  # for the app to be well, once it answers
-COLD_SECONDS = 30.0  # for an answer, where a process may have to be started first: as long as a gateway waits
+POLL_SECONDS = 0.2  # between two checks of the store's process or the app's health
+HEALTH_TIMEOUT = 10.0  # seconds until the app must be healthy
+COLD_START_TIMEOUT = 30.0  # seconds for a response that may need a new process: API Gateway's integration timeout
 
 log = logging.getLogger(__name__)
 access = logging.getLogger("local.access")
@@ -58,7 +58,7 @@ Announce = Callable[[Ready, Backend], None]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a run was asked to be; see `python -m local --help`."""
+    """The options of a run; see `python -m local --help`."""
 
     ports: Ports
     app_dir: Path = ROOT
@@ -71,12 +71,12 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Functions:
-    """The functions of a run, wherever they run."""
+    """The functions of a run."""
 
     apis: Apis
     scheduled: ScheduledFunction
     worker: contextlib.AbstractContextManager[object] = field(default_factory=contextlib.nullcontext)
-    """What does the long work, while it is entered."""
+    """A context manager that processes the job queue while it is entered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,20 +90,20 @@ class Instance:
 
 
 def serve(options: Options, announce: Announce) -> None:
-    """Runs an instance until an exception ends it (`Stopped`, most of the time), and then ends all it started.
+    """Run an instance until an exception (usually `Stopped`) ends it, then stop all its parts.
 
-    Raises LocalError when a part cannot be started, or the store ends while the instance runs.
+    Raises LocalError if a part fails to start, or if the store exits while the instance runs.
     """
     with running(options) as instance, Schedule(instance.scheduled):
         announce(instance.ready, instance.backend)
-        _watch(instance.backend)
+        _watch_store(instance.backend)
 
 
 @contextlib.contextmanager
 def running(options: Options) -> Iterator[Instance]:
-    """An instance that is well, without its schedule; it ends with the context. Raises LocalError."""
+    """Run a healthy instance without its schedule for the context. Raises LocalError."""
     with contextlib.ExitStack() as stack:
-        packaged = None if options.bundle is None else _open(options.bundle, options.store_url)
+        packaged = None if options.bundle is None else _open_bundle(options.bundle, options.store_url)
         gateway = Gateway(
             lambda _urls: functions.apis,
             GatewaySettings() if packaged is None else packaged.gateway_settings,
@@ -113,65 +113,65 @@ def running(options: Options) -> Iterator[Instance]:
         )
         stack.callback(gateway.stop)
         urls = _bind(gateway)
-        chosen = stack.enter_context(backend(options.ports, options.store_url, options.data))
+        backend = stack.enter_context(open_backend(options.ports, options.store_url, options.data))
         if packaged is None:
-            functions = _of_app(options.app_dir, chosen, urls)
+            functions = _functions_of_app(options.app_dir, backend, urls)
         else:
-            service = packaged.running(chosen, urls, options.environments, options.iam_record)
-            functions = _of_bundle(stack.enter_context(service))
-        stack.callback(gateway.stop)  # before functions and store, which were started after the ports were taken
+            service = packaged.run(backend, urls, options.environments, options.iam_record)
+            functions = _functions_of_bundle(stack.enter_context(service))
+        stack.callback(gateway.stop)  # once more, so that it precedes the stop of functions and store
         gateway.start()
         check_health(urls.http_url)
         stack.enter_context(functions.worker)
-        yield Instance(_ready(urls, chosen), chosen, gateway, functions.scheduled)
+        yield Instance(_ready(urls, backend), backend, gateway, functions.scheduled)
 
 
-def _of_app(app_dir: Path, chosen: Backend, urls: Urls) -> Functions:
-    """The functions of `app.py`, in this process."""
-    chosen.point_aws(os.environ)
-    os.environ.update(chosen.settings, CHAT_MANAGEMENT_ENDPOINT=urls.management_url)
+def _functions_of_app(app_dir: Path, backend: Backend, urls: Urls) -> Functions:
+    """Return the functions of `app.py`, which run in this process."""
+    backend.configure_boto3(os.environ)
+    os.environ.update(backend.settings, CHAT_MANAGEMENT_ENDPOINT=urls.management_url)
     app = load_app(app_dir)
-    chosen.prepare(os.environ)
+    backend.prepare(os.environ)
     check_settings(os.environ)
     return Functions(_apis(app), _sweep(app), _worker(app))
 
 
-def _open(bundle: Path, store_url: str | None) -> Packaged:
-    from local.bundle.packaged import Packaged  # noqa: PLC0415  (a run of the app's own code needs none of it)
+def _open_bundle(bundle: Path, store_url: str | None) -> PackagedStage:
+    from local.bundle.packaged_stage import PackagedStage  # noqa: PLC0415  (unneeded without a bundle)
 
-    return Packaged(bundle, os.environ, store_url)
+    return PackagedStage(bundle, os.environ, store_url)
 
 
-def _of_bundle(service: Lambda) -> Functions:
-    """The functions of a packaged stage, in processes of their own."""
+def _functions_of_bundle(service: LambdaEmulator) -> Functions:
+    """Return the functions of a packaged stage, which run in separate processes."""
     return Functions(service.apis(), service.scheduled(), service.worker())
 
 
 def serve_reloading(options: Options, announce: Announce, *, verbose: bool) -> None:
-    """Like `serve`, with the server in a process of its own that starts anew at each change of a source."""
-    with backend(options.ports, options.store_url, options.data) as chosen:
-        chosen.point_aws(os.environ)  # the server inherits it; the app's settings it reads anew each time
-        chosen.prepare(os.environ)
+    """Run like `serve`, with the server in a child process that restarts at each change of a source file."""
+    with open_backend(options.ports, options.store_url, options.data) as backend:
+        backend.configure_boto3(os.environ)  # inherited by the server; it reads the app's settings at each start
+        backend.prepare(os.environ)
         arguments = ["--app-dir", str(options.app_dir), *(["--verbose"] if verbose else [])]
 
-        def announce_ours(ready: Ready) -> None:
-            # To the outside this process is the instance: the server's may change, and the store is ours.
-            announce(replace(ready, pid=os.getpid(), store_pid=chosen.store_pid()), chosen)
+        def announce_instance(ready: Ready) -> None:
+            # The server's process changes at each restart; this process and its store do not.
+            announce(replace(ready, pid=os.getpid(), store_pid=backend.store_pid()), backend)
 
-        Reloader(options.app_dir, chosen.url, arguments, chosen.check, announce_ours).run(options.ports)
+        Reloader(options.app_dir, backend.url, arguments, backend.check, announce_instance).run(options.ports)
 
 
 def serve_store(options: Options, announce: Callable[[Backend], None]) -> None:
-    """Runs the store alone, with its tables, until an exception ends it."""
-    with backend(options.ports, None, options.data) as chosen:
-        chosen.point_aws(os.environ)
-        chosen.prepare(os.environ)
-        announce(chosen)
-        _watch(chosen)
+    """Run only the store, with its tables, until an exception ends it."""
+    with open_backend(options.ports, None, options.data) as backend:
+        backend.configure_boto3(os.environ)
+        backend.prepare(os.environ)
+        announce(backend)
+        _watch_store(backend)
 
 
 def load_app(app_dir: Path) -> ModuleType:
-    """Imports `app.py`, as the Lambda runtime does. Raises LocalError, after a traceback for its author."""
+    """Import `app.py` as the Lambda runtime does. Prints a traceback and raises LocalError on failure."""
     if not (app_dir / "app.py").is_file():
         raise LocalError(f"{app_dir} has no app.py.")
     sys.path.insert(0, str(app_dir))
@@ -183,35 +183,35 @@ def load_app(app_dir: Path) -> ModuleType:
 
 
 def check_settings(environment: Mapping[str, str]) -> None:
-    """Reads the app's settings as the app will at its first event. Raises LocalError with what to set."""
+    """Validate the app's settings before its first event. Raises LocalError."""
     try:
         Settings.from_environment(environment)
     except SettingsError as exc:
-        raise LocalError(f"The settings do not make up a chat: {exc}.") from None
+        raise LocalError(f"The app's settings are invalid: {exc}.") from None
 
 
-def check_health(http_url: str, patience: float = HEALTH_SECONDS) -> None:
-    """Asks the app how it is, through the gateway; while it is unavailable, again for `patience` seconds.
+def check_health(http_url: str, timeout: float = HEALTH_TIMEOUT) -> None:
+    """Request the app's `/health` through the gateway, repeatedly for `timeout` seconds while it answers 503.
 
-    Raises LocalError where it is not well then, or answers with another error, or not at all.
+    Raises LocalError if the app stays unavailable, answers with another error, or does not answer.
     """
     address = urlsplit(http_url)
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     while True:
-        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=COLD_SECONDS)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=COLD_START_TIMEOUT)
         try:
             connection.request("GET", "/health")
-            answer = connection.getresponse()
-            body = answer.read().decode("utf-8", errors="replace")
+            response = connection.getresponse()
+            body = response.read().decode("utf-8", errors="replace")
         except (OSError, http.client.HTTPException) as exc:
-            raise LocalError(f"The app gave no answer to GET {http_url}/health ({type(exc).__name__}).") from exc
+            raise LocalError(f"GET {http_url}/health got no response ({type(exc).__name__}).") from exc
         finally:
             connection.close()
-        if answer.status == 200:
+        if response.status == 200:
             return
-        if answer.status != 503 or time.monotonic() > deadline:
-            raise LocalError(f"The app is not well: GET {http_url}/health answers {answer.status} {body}")
-        time.sleep(LOOK_SECONDS)
+        if response.status != 503 or time.monotonic() > deadline:
+            raise LocalError(f"The app is unhealthy: GET {http_url}/health answers {response.status} {body}")
+        time.sleep(POLL_SECONDS)
 
 
 def _bind(gateway: Gateway) -> Urls:
@@ -219,11 +219,11 @@ def _bind(gateway: Gateway) -> Urls:
         return gateway.bind()
     except PortInUse as exc:
         raise LocalError(
-            f"Port {exc.port} is in use, perhaps by another instance. Choose others with --port or --ws-port"
-            ' (0: any free port), as in: make run ARGS="--port 9000"'
+            f"Port {exc.port} is in use, perhaps by another instance. Choose another with --port or --ws-port"
+            ' (0: any free port), for example: make run ARGS="--port 9000"'
         ) from None
     except OSError as exc:
-        raise LocalError(f"The ports cannot be used: {exc.strerror}. Choose others with --port.") from None
+        raise LocalError(f"The ports cannot be bound: {exc.strerror}. Choose others with --port.") from None
 
 
 def _apis(app: ModuleType) -> Apis:
@@ -238,8 +238,8 @@ def _sweep(app: ModuleType) -> ScheduledFunction:
 
 
 def _worker(app: ModuleType) -> contextlib.AbstractContextManager[object]:
-    """What does the long work, where there is a queue for it on this machine: a deployed one has its own."""
-    from local.queue import Worker, sqs_client  # noqa: PLC0415  (boto3: imported by now)
+    """Return the queue worker if the job queue is on this machine; a deployed queue has its own consumer."""
+    from local.queue import Worker, sqs_client  # noqa: PLC0415  (boto3 is imported by now)
 
     url, endpoint = os.environ.get("CHAT_JOB_QUEUE"), os.environ.get("AWS_ENDPOINT_URL_SQS", "")
     function: ScheduledFunction | None = getattr(app, "worker", None)
@@ -248,14 +248,14 @@ def _worker(app: ModuleType) -> contextlib.AbstractContextManager[object]:
     return Worker(function, sqs_client(endpoint), url)
 
 
-def _ready(urls: Urls, chosen: Backend) -> Ready:
-    return Ready(urls.http_url, urls.ws_url, urls.management_url, chosen.url, os.getpid(), chosen.store_pid())
+def _ready(urls: Urls, backend: Backend) -> Ready:
+    return Ready(urls.http_url, urls.ws_url, urls.management_url, backend.url, os.getpid(), backend.store_pid())
 
 
-def _watch(chosen: Backend) -> None:
+def _watch_store(backend: Backend) -> None:
     while True:
-        chosen.check()
-        time.sleep(LOOK_SECONDS)
+        backend.check()
+        time.sleep(POLL_SECONDS)
 
 
 def _log_access(record: AccessRecord) -> None:

@@ -1,7 +1,7 @@
-"""`python -m local listen`: a socket in a terminal, which prints what a participant hears.
+"""`python -m local listen`: print the frames that a participant's connection receives.
 
-It does what the contract asks of a client, as far as a look needs it: `hello`, `subscribe`, a `ping` within the
-interval that `welcome` names, and a subscription to what its participant is added to.
+It implements the part of the protocol that this needs: `hello`, `subscribe`, a `ping` within the interval given
+by `welcome`, and a subscription to each conversation that the participant is added to.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import aiohttp
 
 from local.errors import LocalError
 
-PING_INTERVAL = 60.0  # seconds, until `welcome` says another
-_TIMEOUT = aiohttp.ClientTimeout(total=10)
+DEFAULT_PING_INTERVAL = 60.0  # seconds, used until `welcome` is received
+_REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
 @dataclass(frozen=True, slots=True)
-class Listening:
-    """Who listens, where, and to what; no conversation named means all of the participant's."""
+class ListenOptions:
+    """The server, the token and the conversations to subscribe to; empty: all of the participant's."""
 
     http_url: str
     ws_url: str
@@ -32,39 +32,42 @@ class Listening:
     conversations: Sequence[str]
 
 
-async def listen(what: Listening, out: TextIO) -> None:
-    """Prints every frame that arrives until the server closes the socket, then says why it did.
+async def listen(options: ListenOptions, out: TextIO) -> None:
+    """Print every received frame until the server closes the connection, then its close code.
 
-    Raises LocalError when there is no instance, or it refuses the token.
+    Raises LocalError if no instance answers, or if it rejects the token.
     """
-    headers = {"Authorization": f"Bearer {what.token}"}
+    headers = {"Authorization": f"Bearer {options.token}"}
     try:
         async with aiohttp.ClientSession(headers=headers) as session:
-            conversations = what.conversations or await _conversations(session, what.http_url)
-            async with session.ws_connect(what.ws_url, autoping=True, max_msg_size=0) as socket:
-                await _converse(socket, conversations, out)
-                print(f"The server closed the socket (code {socket.close_code}).", file=out, flush=True)
+            conversations = options.conversations or await _latest_conversation_ids(session, options.http_url)
+            async with session.ws_connect(options.ws_url, autoping=True, max_msg_size=0) as socket:
+                await _print_frames(socket, conversations, out)
+                print(f"The server closed the connection (code {socket.close_code}).", file=out, flush=True)
     except aiohttp.WSServerHandshakeError as exc:
-        raise LocalError(f"{what.ws_url} refused the connection with status {exc.status}.") from None
+        raise LocalError(f"{options.ws_url} rejected the connection with status {exc.status}.") from None
     except (aiohttp.ClientError, TimeoutError) as exc:
         raise LocalError(
-            f"No instance answers at {what.http_url} and {what.ws_url} ({type(exc).__name__}). Start one with"
-            " `make run`, or name its ports with --port and --ws-port."
+            f"No instance answers at {options.http_url} and {options.ws_url} ({type(exc).__name__}). Start one"
+            " with `make run`, or give its ports with --port and --ws-port."
         ) from None
 
 
-async def _conversations(session: aiohttp.ClientSession, http_url: str) -> list[str]:
-    """The ids of the participant's hundred latest conversations."""
-    async with session.get(f"{http_url}/conversations?limit=100", timeout=_TIMEOUT) as response:
+async def _latest_conversation_ids(session: aiohttp.ClientSession, http_url: str) -> list[str]:
+    """Return the ids of the participant's 100 latest conversations."""
+    async with session.get(f"{http_url}/conversations?limit=100", timeout=_REQUEST_TIMEOUT) as response:
         if response.status != 200:
-            raise LocalError(f"{http_url}/conversations answered with status {response.status}.")
-        return [each["conversation_id"] for each in (await response.json())["conversations"]]
+            raise LocalError(f"GET {http_url}/conversations answers {response.status}.")
+        return [conversation["conversation_id"] for conversation in (await response.json())["conversations"]]
 
 
-async def _converse(socket: aiohttp.ClientWebSocketResponse, conversations: Sequence[str], out: TextIO) -> None:
-    await socket.send_json({"type": "hello", "subscribe": [{"conversation_id": each} for each in conversations]})
+async def _print_frames(
+    socket: aiohttp.ClientWebSocketResponse, conversations: Sequence[str], out: TextIO
+) -> None:
+    subscriptions = [{"conversation_id": conversation_id} for conversation_id in conversations]
+    await socket.send_json({"type": "hello", "subscribe": subscriptions})
     clock = asyncio.get_running_loop().time
-    interval = PING_INTERVAL
+    interval = DEFAULT_PING_INTERVAL
     next_ping = clock() + interval
     while True:
         try:
@@ -81,18 +84,18 @@ async def _converse(socket: aiohttp.ClientWebSocketResponse, conversations: Sequ
             interval = frame["ping_interval"] / 2
             next_ping = clock() + interval
         elif frame.get("type") == "conversation_added":
-            await socket.send_json({"type": "subscribe", **_id_of(frame["conversation"])})
+            await socket.send_json({"type": "subscribe", **_conversation_key(frame["conversation"])})
 
 
-def _id_of(conversation: Mapping[str, str]) -> dict[str, str]:
+def _conversation_key(conversation: Mapping[str, str]) -> dict[str, str]:
     return {"conversation_id": conversation["conversation_id"]}
 
 
-def run(what: Listening, out: TextIO) -> None:
-    """Listens until the server or Ctrl-C ends it. Raises LocalError."""
+def run(options: ListenOptions, out: TextIO) -> None:
+    """Listen until the server closes the connection or Ctrl-C is pressed. Raises LocalError."""
     try:
-        asyncio.run(listen(what, out))
+        asyncio.run(listen(options, out))
     except KeyboardInterrupt:
-        print(file=sys.stderr)  # the shell's prompt goes below the ^C
-    except BrokenPipeError:  # `… | head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # Python flushes once more at its exit
+        print(file=sys.stderr)  # puts the shell's prompt below the ^C
+    except BrokenPipeError:  # the reader ended first, as in `… | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # Python flushes stdout again at exit

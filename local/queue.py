@@ -1,7 +1,7 @@
-"""Runs the function for long work as Lambda's event source mapping does: a message at a time, from SQS.
+"""Run the worker function as Lambda's SQS event source mapping does, with one message per call.
 
-What the function raises leaves the message where it is: it comes again when its invisibility ends, and after so
-many times it is among the dead letters.
+If the function raises, the message stays in the queue: it is received again after its visibility timeout, and
+moves to the dead-letter queue after `max_receive_count` receives.
 """
 
 from __future__ import annotations
@@ -27,37 +27,42 @@ WorkerFunction = Callable[[dict[str, Any], Any], object]
 
 @dataclass(frozen=True, slots=True)
 class QueueSettings:
-    """What the deployed queue has as well (`infra/template/queue.py`), in times for one who waits."""
+    """The deployed queue's settings (`infra/template/queue.py`), with shorter times for local use."""
 
     name: str = "chat-local-work"
-    invisible: int = 30
-    """Seconds until a message that failed comes again."""
-    attempts: int = 5
-    wait: int = 1
-    """Seconds that a look at an empty queue lasts: it ends no sooner than this."""
+    visibility_timeout: int = 30
+    """Seconds until a message that failed is received again."""
+    max_receive_count: int = 5
+    wait_seconds: int = 1
+    """Seconds of long polling: how long a receive from an empty queue waits (WaitTimeSeconds)."""
 
 
 def sqs_client(url: str, key_id: str | None = None) -> Any:
-    """A client for an endpoint; with an access key id of its own, or the environment's."""
+    """Return a client for an endpoint, with this access key id or the environment's credentials."""
     config = Config(connect_timeout=3, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 2})
-    own: dict[str, Any] = {} if key_id is None else {"aws_access_key_id": key_id, "aws_secret_access_key": "local"}
-    return boto3.client("sqs", endpoint_url=url, config=config, **own)
+    credentials: dict[str, Any] = (
+        {} if key_id is None else {"aws_access_key_id": key_id, "aws_secret_access_key": "local"}
+    )
+    return boto3.client("sqs", endpoint_url=url, config=config, **credentials)
 
 
 def ensure_queue(client: Any, settings: QueueSettings | None = None) -> str:
-    """Makes the queue and the one for dead letters, if they are not there; the URL of the first."""
+    """Create the job queue and its dead-letter queue if missing; return the job queue's URL."""
     settings = settings or QueueSettings()
-    dead = client.create_queue(QueueName=f"{settings.name}-dead")["QueueUrl"]
-    arn = client.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    redrive = f'{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{settings.attempts}}}'
-    attributes = {"VisibilityTimeout": str(settings.invisible), "RedrivePolicy": redrive}
+    dead_letter_url = client.create_queue(QueueName=f"{settings.name}-dead")["QueueUrl"]
+    arn = client.get_queue_attributes(QueueUrl=dead_letter_url, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    redrive = f'{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{settings.max_receive_count}}}'
+    attributes = {"VisibilityTimeout": str(settings.visibility_timeout), "RedrivePolicy": redrive}
     return str(client.create_queue(QueueName=settings.name, Attributes=attributes)["QueueUrl"])
 
 
 class Worker:
-    """Calls a function for every message, in a thread of its own; a context manager whose end stops it.
+    """Calls the function for every message in a background thread, for the duration of a `with` block.
 
-    A look at the queue that is under way is waited for, a call of the function is not: its message comes again.
+    Leaving the block waits for a receive in progress but not for a call in progress: its message is received again
+    later.
     """
 
     def __init__(
@@ -67,49 +72,51 @@ class Worker:
         self._client = client
         self._url = url
         self._settings = settings or QueueSettings()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="work", daemon=True)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
 
     def __enter__(self) -> Worker:
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join(self._settings.wait + 1)
+        self._stopping.set()
+        self._thread.join(self._settings.wait_seconds + 1)
 
     def _run(self) -> None:
-        while not self._ended.is_set():
+        while not self._stopping.is_set():
             try:
-                self._look()
+                self._poll()
             except (BotoCoreError, ClientError) as exc:
-                level = logging.INFO if self._ended.is_set() else logging.ERROR  # the store ends with the rest
-                log.log(level, "the queue of long work does not answer (%s)", type(exc).__name__)
-                self._ended.wait(self._settings.wait)
+                level = (
+                    logging.INFO if self._stopping.is_set() else logging.ERROR
+                )  # the store stops at the same time
+                log.log(level, "cannot receive from the job queue (%s)", type(exc).__name__)
+                self._stopping.wait(self._settings.wait_seconds)
 
-    def _look(self) -> None:
-        found = self._client.receive_message(
+    def _poll(self) -> None:
+        response = self._client.receive_message(
             QueueUrl=self._url,
             AttributeNames=["All"],
             MaxNumberOfMessages=1,
-            WaitTimeSeconds=self._settings.wait,
+            WaitTimeSeconds=self._settings.wait_seconds,
         )
-        for message in found.get("Messages", []):
+        for message in response.get("Messages", []):
             try:
-                self._function(work_event(message), LambdaContext("work", str(uuid.uuid4()), GatewaySettings()))
-            except Exception as exc:  # noqa: BLE001  (Lambda too goes on, whatever a function raises)
-                if self._ended.is_set():  # the function was ended with the rest
+                self._function(sqs_event(message), LambdaContext("work", str(uuid.uuid4()), GatewaySettings()))
+            except Exception as exc:  # noqa: BLE001  (like Lambda, continue whatever a function raises)
+                if self._stopping.is_set():  # the function's process was stopped too
                     return
                 received = int(message["Attributes"]["ApproximateReceiveCount"])
-                left = self._settings.attempts - received
-                fate = f"{left} attempts are left" if left > 0 else "it goes to the dead letters"
-                log.error("long work raised %s: %s", type(exc).__name__, fate)
+                left = self._settings.max_receive_count - received
+                outcome = f"{left} attempts left" if left > 0 else "moved to the dead-letter queue"
+                log.error("the worker function raised %s; %s", type(exc).__name__, outcome)
             else:
                 self._client.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
 
 
-def work_event(message: Mapping[str, Any]) -> dict[str, Any]:
-    """An event as Lambda makes it of a message (Lambda developer guide, "Using Lambda with SQS")."""
+def sqs_event(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the event that Lambda makes from an SQS message (Lambda Developer Guide, "Using Lambda with SQS")."""
     settings = GatewaySettings()
     return {
         "Records": [

@@ -1,7 +1,7 @@
-"""`--reload`: the server runs as a process of its own and starts anew when a source file changes.
+"""`--reload`: run the server in a child process that restarts when a source file changes.
 
-The store goes on running meanwhile, and so do the ports: what is told once stays true. A server that does not
-come up again (a syntax error, say) is not given up: the next change starts it anew.
+The store and the ports stay the same, so the printed URLs stay valid. If the server fails to start (after a syntax
+error, for example), the next change of a file starts it again.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.3
 STOP_SECONDS = 4.0
 
-Snapshot = Mapping[Path, int]
+ModificationTimes = Mapping[Path, int]
 
 
-def sources(app_dir: Path) -> Iterable[Path]:
-    """The files whose change matters: code and definitions, never logs, data or caches beside them."""
+def watched_files(app_dir: Path) -> Iterable[Path]:
+    """Yield the files that trigger a restart: code and definitions, but no logs, data or caches."""
     yield app_dir / "app.py"
     yield app_dir / ".chalice" / "config.json"
     yield from (app_dir / "chalicelib").rglob("*.py")
@@ -38,8 +38,8 @@ def sources(app_dir: Path) -> Iterable[Path]:
     yield from (ROOT / "infra").rglob("*.json")
 
 
-def snapshot(paths: Iterable[Path]) -> Snapshot:
-    """When each of the files was changed last, in nanoseconds; one that vanished meanwhile is left out."""
+def modification_times(paths: Iterable[Path]) -> ModificationTimes:
+    """Return the modification time of each file, in nanoseconds; missing files are left out."""
     times: dict[Path, int] = {}
     for path in paths:
         try:
@@ -49,13 +49,13 @@ def snapshot(paths: Iterable[Path]) -> Snapshot:
     return times
 
 
-def changed(before: Snapshot, after: Snapshot) -> list[Path]:
-    """The files that came, went or were written between two looks."""
+def changed_files(before: ModificationTimes, after: ModificationTimes) -> list[Path]:
+    """Return the files that were created, deleted or written between two snapshots."""
     return sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
 
 
-class Server:
-    """One run of the server as a process of its own, which ends when this process ends."""
+class ServerProcess:
+    """One run of the server in a child process, which exits when this process does."""
 
     def __init__(self, arguments: list[str], environment: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -64,25 +64,25 @@ class Server:
             stdout=subprocess.PIPE,
             cwd=ROOT,
             env=dict(environment),
-            start_new_session=True,  # Ctrl-C is this process's to hand on
+            start_new_session=True,  # this process handles Ctrl-C and stops the child
         )
-        self._answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._ready_lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        threading.Thread(target=self._read_output, daemon=True).start()
 
     def ready(self) -> Ready | None:
-        """The server's addresses once it is ready, None before; given once."""
+        """Return the server's addresses when it becomes ready: once, and None otherwise."""
         try:
-            line = self._answers.get_nowait()
+            line = self._ready_lines.get_nowait()
         except queue.Empty:
             return None
-        return Ready.of_line(line)
+        return Ready.from_line(line)
 
     def is_running(self) -> bool:
-        """Whether its process lives."""
+        """Return whether the process is running."""
         return self._process.poll() is None
 
     def stop(self) -> None:
-        """Ends it in order, so that its sockets are told."""
+        """Shut the server down gracefully, so that its WebSocket clients receive a close frame."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         self._process.terminate()
@@ -92,18 +92,18 @@ class Server:
             self._process.kill()
             self._process.wait()
 
-    def _read(self) -> None:
+    def _read_output(self) -> None:
         if self._process.stdout is not None:
             with self._process.stdout as stream:
                 for line in stream:
-                    self._answers.put(line)
+                    self._ready_lines.put(line)
 
 
 class Reloader:
-    """Keeps a server running and starts it anew at each change.
+    """Keeps a server running and restarts it at each change.
 
-    `check` is called at every look and raises when there is no point in going on (the store is gone);
-    `announce` is called once, with the addresses of the first server that comes up.
+    `check` is called at every poll and raises if running makes no sense any more (the store has exited).
+    `announce` is called once, with the addresses of the first server that becomes ready.
     """
 
     def __init__(
@@ -121,45 +121,45 @@ class Reloader:
         self._announce = announce
 
     def run(self, ports: Ports) -> None:
-        """Runs until an exception ends it; the server ends with it."""
+        """Run until an exception is raised, then stop the server."""
         announced = False
         while True:
-            before = self._look()
+            before = self._modification_times()
             server = self._start(ports)
             try:
                 started = time.monotonic()
-                given_up = False
-                while not (changes := changed(before, self._look())):
+                reported = False
+                while not (changes := changed_files(before, self._modification_times())):
                     self._check()
                     ready = server.ready()
                     if ready is not None and not announced:
                         announced = True
-                        ports = _ports_of(ready)
+                        ports = _ports_from(ready)
                         self._announce(ready)
                     elif ready is not None:
                         log.info("ready again after %.1f s", time.monotonic() - started)
-                    if not given_up and not server.is_running():
+                    if not reported and not server.is_running():
                         if not announced:
-                            raise LocalError("The server could not be started; it says why above.")
-                        log.error("the server ended; it starts anew at the next change of a source file")
-                        given_up = True
+                            raise LocalError("The server could not be started; the cause is logged above.")
+                        log.error("the server exited; it restarts at the next change of a source file")
+                        reported = True
                     time.sleep(POLL_SECONDS)
-                log.info("%s changed", ", ".join(_short(path) for path in changes[:3]))
+                log.info("%s changed", ", ".join(_display_path(path) for path in changes[:3]))
             finally:
                 server.stop()
 
-    def _look(self) -> Snapshot:
-        return snapshot(sources(self._app_dir))
+    def _modification_times(self) -> ModificationTimes:
+        return modification_times(watched_files(self._app_dir))
 
-    def _start(self, ports: Ports) -> Server:
-        numbers = ["--port", str(ports.http), "--ws-port", str(ports.websocket)]
-        return Server([*numbers, "--store", self._store_url, *self._arguments], os.environ)
+    def _start(self, ports: Ports) -> ServerProcess:
+        port_options = ["--port", str(ports.http), "--ws-port", str(ports.websocket)]
+        return ServerProcess([*port_options, "--store", self._store_url, *self._arguments], os.environ)
 
 
-def _ports_of(ready: Ready) -> Ports:
+def _ports_from(ready: Ready) -> Ports:
     http, websocket, store = (urlsplit(url).port for url in (ready.http_url, ready.ws_url, ready.store_url))
     return Ports(http or 0, websocket or 0, store or 0)
 
 
-def _short(path: Path) -> str:
+def _display_path(path: Path) -> str:
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

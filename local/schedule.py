@@ -1,4 +1,4 @@
-"""Runs the app's scheduled function as EventBridge would: again and again, each time with a fresh event."""
+"""Call the app's scheduled function periodically, as EventBridge does, with a new event each time."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ ScheduledFunction = Callable[[dict[str, Any], Any], object]
 
 
 class Schedule:
-    """Calls a function every `interval` seconds in a thread of its own; a context manager whose end stops it.
+    """Calls a function every `interval` seconds in a background thread, for the duration of a `with` block.
 
-    What the function raises is logged, by its type only, and the next call comes all the same. A call that is
-    running when the schedule ends is not waited for.
+    An exception of the function is logged by its type, and the calls continue. Leaving the block does not wait
+    for a call in progress.
     """
 
     def __init__(self, function: ScheduledFunction, interval: float = INTERVAL) -> None:
         self._function = function
         self._interval = interval
-        self._ended = threading.Event()
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="schedule", daemon=True)
 
     def __enter__(self) -> Schedule:
@@ -37,19 +37,19 @@ class Schedule:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ended.set()
+        self._stopping.set()
 
     def _run(self) -> None:
-        while not self._ended.wait(self._interval):
+        while not self._stopping.wait(self._interval):
             try:
                 self._function(scheduled_event(), _context())
-            except Exception as exc:  # noqa: BLE001  (Lambda too reports whatever a function raises)
-                level = logging.INFO if self._ended.is_set() else logging.ERROR  # its process ended with the rest
+            except Exception as exc:  # noqa: BLE001  (like Lambda, report whatever a function raises)
+                level = logging.INFO if self._stopping.is_set() else logging.ERROR  # its process was stopped too
                 log.log(level, "the scheduled function raised %s", type(exc).__name__)
 
 
 def scheduled_event() -> dict[str, Any]:
-    """An event as EventBridge sends it for a schedule (EventBridge user guide, "Scheduled events")."""
+    """Return an event as EventBridge sends it for a schedule (EventBridge User Guide, "Scheduled events")."""
     settings = GatewaySettings()
     return {
         "version": "0",

@@ -1,8 +1,8 @@
-"""The settings of the local cloud: the stage `local` of `.chalice/config.json`, and what a run changes in it.
+"""The settings of the local cloud: stage `local` of `.chalice/config.json`, with the overrides of a run.
 
-That stage is also what `chalice local --stage local` reads, so that there is one place. A `CHAT_…` variable of
-the shell goes before the stage's value; what names AWS does not, unless a store was named too: nobody's real
-credentials, profile or region may reach the built-in store or be reached by its tables.
+`chalice local --stage local` reads the same stage. A `CHAT_…` environment variable overrides the stage's value.
+An `AWS_…` variable does so only with an external store: real credentials, profiles and regions must never be used
+with the built-in store.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ STAGE = "local"
 HTTP_PORT = 8000
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-_REGION = ("AWS_DEFAULT_REGION", "AWS_REGION")  # boto3 reads the first; Lambda sets both, and programs read either
-# Variables through which boto3 would leave the store that was meant for it (boto3 guide, "Configuration").
-_MISLEADING = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL")
+_REGION = ("AWS_DEFAULT_REGION", "AWS_REGION")  # boto3 reads the first; Lambda sets both
+# Variables that would make boto3 use something other than the built-in store (boto3 guide, "Configuration").
+_CONFLICTING = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL")
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The three ports of an instance; 0 lets the system choose."""
+    """The ports of an instance; 0 lets the operating system choose."""
 
     http: int = HTTP_PORT
     websocket: int = HTTP_PORT + 1
     store: int = HTTP_PORT + 2
 
     @classmethod
-    def of(cls, port: int, websocket: int | None = None, store: int | None = None) -> Ports:
-        """`port`, and the next two for what is not named; all chosen by the system where `port` is 0."""
+    def from_base(cls, port: int, websocket: int | None = None, store: int | None = None) -> Ports:
+        """Return `port` and, where not given, the next two; 0 for each of them if `port` is 0."""
         step = 1 if port else 0
         return cls(
             port,
@@ -45,9 +45,9 @@ class Ports:
 
 
 def stage_environment(root: Path = ROOT) -> dict[str, str]:
-    """The environment variables of the stage `local`, the ones of the whole app included.
+    """Return the environment variables of stage `local`, including those of the whole app.
 
-    Raises LocalError when the file is missing or is not what Chalice reads.
+    Raises LocalError if the file is missing or invalid.
     """
     path = root / ".chalice" / "config.json"
     try:
@@ -55,37 +55,37 @@ def stage_environment(root: Path = ROOT) -> dict[str, str]:
         stage = config["stages"][STAGE]
         variables = {**config.get("environment_variables", {}), **stage.get("environment_variables", {})}
     except FileNotFoundError:
-        raise LocalError(f"{path} is missing: it holds the settings of the stage `{STAGE}`.") from None
+        raise LocalError(f"{path} is missing: it defines the settings of stage `{STAGE}`.") from None
     except (KeyError, TypeError, AttributeError, ValueError) as exc:
-        raise LocalError(f"{path} has no readable stage `{STAGE}` ({type(exc).__name__}: {exc}).") from exc
+        raise LocalError(f"{path} has no valid stage `{STAGE}` ({type(exc).__name__}: {exc}).") from exc
     return {str(name): str(value) for name, value in variables.items()}
 
 
 def chat_settings(shell: Mapping[str, str], root: Path = ROOT) -> dict[str, str]:
-    """The stage's variables with the `CHAT_…` variables of the shell before them."""
-    chosen = {name: value for name, value in shell.items() if name.startswith("CHAT_")}
-    return {**stage_environment(root), **chosen}
+    """Return the stage's variables, overridden by the shell's `CHAT_…` variables."""
+    overrides = {name: value for name, value in shell.items() if name.startswith("CHAT_")}
+    return {**stage_environment(root), **overrides}
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a URL names this machine."""
+    """Return whether the URL's host is this machine."""
     return urlsplit(url).hostname in LOOPBACK
 
 
-def built_in_store(settings: Mapping[str, str], url: str) -> dict[str, str]:
-    """The settings for the store that we start: the stage's own region and made-up credentials."""
+def built_in_store_settings(settings: Mapping[str, str], url: str) -> dict[str, str]:
+    """Return the settings for the built-in store, with the stage's region and dummy credentials."""
     return {**settings, "AWS_ENDPOINT_URL_DYNAMODB": url, "AWS_ENDPOINT_URL_SQS": url}
 
 
-def named_store(settings: Mapping[str, str], shell: Mapping[str, str], url: str) -> dict[str, str]:
-    """The settings for a store named by its URL: credentials and region are the shell's.
+def external_store_settings(settings: Mapping[str, str], shell: Mapping[str, str], url: str) -> dict[str, str]:
+    """Return the settings for an external store, with the shell's credentials and region.
 
-    On this machine the stage's stand in for what the shell does not say; elsewhere boto3 looks for them where
-    it always does (profile, container, instance), and for AWS's own address the region is the one in its name.
+    For a store on this machine, the stage's values are the defaults. Otherwise boto3 looks for credentials in its
+    usual places (profile, container, instance), and the region of an AWS endpoint is taken from its host name.
     """
     result = {name: value for name, value in settings.items() if name not in (*_CREDENTIALS, *_REGION)}
     result["AWS_ENDPOINT_URL_DYNAMODB"] = url
-    region = shell.get("AWS_DEFAULT_REGION") or shell.get("AWS_REGION") or _region_in(url)
+    region = shell.get("AWS_DEFAULT_REGION") or shell.get("AWS_REGION") or _region_from_url(url)
     if is_loopback(url) and not shell.get("AWS_PROFILE"):
         region = region or settings["AWS_DEFAULT_REGION"]
         if not shell.get("AWS_ACCESS_KEY_ID"):
@@ -93,19 +93,19 @@ def named_store(settings: Mapping[str, str], shell: Mapping[str, str], url: str)
     return {**result, **dict.fromkeys(_REGION if region else (), region)}
 
 
-def _region_in(url: str) -> str:
-    """The region in AWS's own address (dynamodb.eu-west-1.amazonaws.com), empty for any other."""
+def _region_from_url(url: str) -> str:
+    """Return the region in the host name of an AWS endpoint (dynamodb.eu-west-1.amazonaws.com), or ""."""
     parts = (urlsplit(url).hostname or "").split(".")
     return parts[1] if parts[0] == "dynamodb" and "amazonaws" in parts else ""
 
 
-def point_aws(environment: MutableMapping[str, str], settings: Mapping[str, str], *, built_in: bool) -> None:
-    """Leads boto3 in this process to the store: puts in the `AWS_…` settings, takes out what contradicts them.
+def configure_boto3(environment: MutableMapping[str, str], settings: Mapping[str, str], *, built_in: bool) -> None:
+    """Make boto3 use the store: set the `AWS_…` settings and remove conflicting variables.
 
-    A proxy that the shell names is bypassed for this machine: boto3 would ask it for 127.0.0.1 too.
+    Excludes this machine from a configured proxy, which boto3 would otherwise use for 127.0.0.1 too.
     """
     if built_in:
-        for name in _MISLEADING:
+        for name in _CONFLICTING:
             environment.pop(name, None)
     environment.update({name: value for name, value in settings.items() if name.startswith("AWS_")})
     environment["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "false"

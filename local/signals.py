@@ -1,4 +1,4 @@
-"""Being asked to stop: a signal, or the end of standard input, becomes one exception in the main thread."""
+"""Stop requests: a signal or the end of standard input raises one exception in the main thread."""
 
 from __future__ import annotations
 
@@ -13,40 +13,44 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Stopped(BaseException):
-    """Somebody asked to stop. No `Exception`, so that no handler of errors takes it for one."""
+    """A stop was requested. Not an `Exception`, so that error handlers do not catch it."""
 
 
 @contextlib.contextmanager
 def stopping_on_signals() -> Iterator[None]:
-    """Raises `Stopped` in the main thread at SIGTERM, SIGINT or SIGHUP, once.
+    """Raise `Stopped` in the main thread at the first SIGTERM, SIGINT or SIGHUP.
 
-    A second signal ends the process at once, for a person who does not want to wait; whatever it started sees
-    its standard input end and follows. Signals that the parent had ignored (nohup, a job in the background of
-    a script) stay ignored. The former handlers come back at the end.
+    A second signal ends the process immediately; child processes see the end of their standard input and exit.
+    Signals that were ignored at the start (nohup, a background job of a script) stay ignored. The previous
+    handlers are restored at the end of the context.
     """
 
-    def at_once(number: int, _frame: FrameType | None) -> None:
+    def exit_immediately(number: int, _frame: FrameType | None) -> None:
         os._exit(128 + number)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        for each in former:
-            signal.signal(each, at_once)
+        for signal_number in previous_handlers:
+            signal.signal(signal_number, exit_immediately)
         raise Stopped
 
-    former = {each: signal.getsignal(each) for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN}
-    for each in former:
-        signal.signal(each, stop)
+    handlers = {signal_number: signal.getsignal(signal_number) for signal_number in SIGNALS}
+    previous_handlers = {
+        signal_number: handler for signal_number, handler in handlers.items() if handler is not signal.SIG_IGN
+    }
+    for signal_number in previous_handlers:
+        signal.signal(signal_number, stop)
     try:
         yield
     finally:
-        for each, handler in former.items():
-            signal.signal(each, handler)
+        for signal_number, handler in previous_handlers.items():
+            signal.signal(signal_number, handler)
 
 
 def stop_at_end_of_input(descriptor: int = 0) -> None:
-    """Sends this process SIGTERM when nobody can write to its standard input any more.
+    """Send this process SIGTERM at the end of its standard input.
 
-    For programs that start an instance through a pipe: it ends with them, however they end.
+    A program that starts an instance through a pipe can rely on it: the instance stops with the program, however
+    the program ends.
     """
 
     def wait() -> None:

@@ -1,11 +1,11 @@
-"""The store's own process: MiniStack on a socket that the launcher bound, ending when the launcher ends.
+"""The store's child process: MiniStack on a socket that the launcher bound, for as long as the launcher runs.
 
-Run by the interpreter of `.venv-store`, which has MiniStack and none of this project. Its standard input is a
-pipe that nobody writes to: the end of it says that the launcher is gone, however it went, also by SIGKILL; so
-no store is left behind on any system that has pipes. Being asked to stop and being left are the same: the
-server is shut down in order, which is when MiniStack saves its state.
+It runs under the interpreter of `.venv-store`, which has MiniStack but none of this project. Its standard input is
+a pipe that the launcher never writes to: end of file means that the launcher has exited, for any reason including
+SIGKILL, so no store process is left behind. Both end of file and SIGTERM shut the server down gracefully, which is
+when MiniStack saves its state.
 
-MiniStack's own command serves it by Hypercorn; by uvicorn with httptools a call costs half of that.
+MiniStack's own command uses Hypercorn; with uvicorn and httptools a call costs half as much.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import sys
 import threading
 from collections.abc import Callable
 
-KEEP_ALIVE = 75  # seconds; what MiniStack's own command uses
-GRACE = 1  # seconds that requests under way get; connections on which there are none are closed at once
+KEEP_ALIVE_TIMEOUT = 75  # seconds, as in MiniStack's own command
+SHUTDOWN_TIMEOUT = 1  # seconds for requests in progress; idle connections are closed at once
 
 
 async def serve(descriptor: int) -> None:
-    """Serves MiniStack on the inherited socket until SIGTERM or the end of standard input."""
+    """Serve MiniStack on the inherited socket until SIGTERM or the end of standard input."""
     uvicorn = importlib.import_module("uvicorn")
     server = uvicorn.Server(
         uvicorn.Config(
@@ -34,24 +34,24 @@ async def serve(descriptor: int) -> None:
             ws="none",
             access_log=False,
             log_level=os.environ["LOG_LEVEL"].lower(),
-            timeout_keep_alive=KEEP_ALIVE,
-            timeout_graceful_shutdown=GRACE,
+            timeout_keep_alive=KEEP_ALIVE_TIMEOUT,
+            timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
         )
     )
-    server.capture_signals = contextlib.nullcontext  # the signals are ours, see below
+    server.capture_signals = contextlib.nullcontext  # this function handles the signals, below
 
     def stop() -> None:
         server.should_exit = True
 
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop)
-    loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C is the launcher's to handle
-    threading.Thread(target=_at_the_end_of_input, args=(stop,), daemon=True).start()
+    loop.add_signal_handler(signal.SIGINT, lambda: None)  # the launcher handles Ctrl-C
+    threading.Thread(target=_call_at_end_of_input, args=(stop,), daemon=True).start()
     await server.serve([socket.socket(fileno=descriptor)])
 
 
-def _at_the_end_of_input(stop: Callable[[], None]) -> None:
-    """Calls `stop` once every writing end of standard input is closed. Runs in a thread: the read blocks."""
+def _call_at_end_of_input(stop: Callable[[], None]) -> None:
+    """Call `stop` at the end of standard input. Blocks, so it runs in a thread."""
     while os.read(0, 1024):
         pass
     stop()

@@ -1,4 +1,4 @@
-"""Tokens for development: what an identity provider hands out elsewhere, signed with the shared secret."""
+"""Tokens for development, signed with a shared secret, in place of those of an identity provider."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import jwt
 from local.errors import LocalError
 
 DAY = 86_400
-# OpenID Connect Core 1.0, section 2: `sub` is at most 255 ASCII characters; here also visible, and at least one.
+# OpenID Connect Core 1.0, section 2: `sub` has at most 255 ASCII characters; here they must also be visible.
 _PARTICIPANT_ID = re.compile(r"[!-~]{1,255}")
-_NAME_LENGTH = 100
+_MAX_NAME_LENGTH = 100
 
 
 def mint(
@@ -26,10 +26,10 @@ def mint(
     audience: str | None = None,
     now: float | None = None,
 ) -> str:
-    """A JSON Web Token signed with HS256 that says who somebody is.
+    """Return a JSON Web Token, signed with HS256, that identifies a participant.
 
-    `ttl` is in seconds and may be negative, for a token that has expired; `now` is the Unix time of issue, the
-    clock's where it is not given. No claim is checked: tests need bad tokens too.
+    `ttl` is the lifetime in seconds; a negative one gives an expired token. `now` is the Unix time of issue, by
+    default the current time. The claims are not validated: tests need invalid tokens too.
     """
     issued = int(time.time() if now is None else now)
     claims: dict[str, object] = {"sub": participant_id, "iat": issued, "exp": issued + ttl}
@@ -39,25 +39,27 @@ def mint(
 
 
 def mint_for(participant_id: str, name: str | None, ttl: int, settings: Mapping[str, str]) -> str:
-    """A token that an instance with these settings accepts.
+    """Return a token that an instance with these settings accepts.
 
-    Raises LocalError where it would not: a participant id or a name that is none, a lifetime of nothing, an
-    instance without a secret (one that trusts an identity provider only).
+    Raises LocalError if the participant id, the name or the lifetime is invalid, or if the instance has no secret
+    because it only accepts tokens of an identity provider.
     """
     if not _PARTICIPANT_ID.fullmatch(participant_id):
         raise LocalError(
             "A participant id is 1 to 255 visible ASCII characters (no spaces, no accents), such as alice or"
-            f" auth0|5f7c8e; this one is not: {participant_id!r}"
+            f" auth0|5f7c8e, not {participant_id!r}."
         )
-    if name is not None and not (name.strip() and len(name) <= _NAME_LENGTH):
-        raise LocalError(f"A name is 1 to {_NAME_LENGTH} characters; this one has {len(name.strip())}.")
+    if name is not None and not (name.strip() and len(name) <= _MAX_NAME_LENGTH):
+        raise LocalError(
+            f"A name must be 1 to {_MAX_NAME_LENGTH} characters long; this one has {len(name.strip())}."
+        )
     if ttl <= 0:
-        raise LocalError(f"--ttl is the token's lifetime in seconds, at least 1; it was {ttl}.")
+        raise LocalError(f"--ttl must be a lifetime of at least 1 second, not {ttl}.")
     secret = settings.get("CHAT_JWT_SECRET")
     if not secret:
         raise LocalError(
-            "There is no CHAT_JWT_SECRET to sign with, neither in the environment nor in the stage `local` of"
-            " .chalice/config.json: tokens come from the identity provider behind CHAT_JWKS_URL then."
+            "CHAT_JWT_SECRET, which signs tokens, is set neither in the environment nor in stage `local` of"
+            " .chalice/config.json: get tokens from the identity provider of CHAT_JWKS_URL."
         )
     return mint(
         participant_id,

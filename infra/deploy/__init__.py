@@ -1,6 +1,6 @@
-"""Putting a built stage into an AWS account, and taking it out again.
+"""Deploy a built stage to an AWS account, and remove it.
 
-`deploying.py` and `destroying.py` say in which order; the other modules know one thing each. All that is asked
-of AWS goes through the clients of one `Account`, with the SDK's ordinary settings, so that `AWS_PROFILE`,
-`AWS_REGION` and `AWS_ENDPOINT_URL` mean what they mean everywhere.
+`deployment.py` and `teardown.py` are the sequences of steps; each other module has one responsibility. All calls
+to AWS use the clients of one `Account`, with the SDK's standard configuration, so that `AWS_PROFILE`,
+`AWS_REGION` and `AWS_ENDPOINT_URL` have their usual meaning.
 """

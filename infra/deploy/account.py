@@ -1,4 +1,4 @@
-"""The account and region that a stage is put into, as the SDK's ordinary settings name them."""
+"""The AWS account and region of a deployment, from the SDK's standard configuration."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from infra.deploy.refusals import explained
+from infra.deploy.error_messages import explaining_errors
 from infra.errors import InfraError
 
-# CloudFormation throttles its describing calls early, and a deployment asks often.
+# CloudFormation throttles describe calls early, and a deployment makes many.
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 8}, connect_timeout=10, read_timeout=60)
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account and a region, and whom AWS takes us for there."""
+    """An account, a region, and the caller's identity."""
 
     id: str
     region: str
     caller: str
-    """The ARN of the user or role that we act as."""
+    """The ARN of the calling user or role."""
     endpoint: str | None
-    """Where all calls go instead of AWS, if they do."""
+    """A custom endpoint for all calls, if configured."""
     cloudformation: Any
     s3: Any
     ssm: Any
 
     def __str__(self) -> str:
-        where = f" at {self.endpoint}" if self.endpoint else ""
-        return f"account {self.id}, region {self.region}{where}, as {self.caller}"
+        location = f" at {self.endpoint}" if self.endpoint else ""
+        return f"account {self.id}, region {self.region}{location}, as {self.caller}"
 
 
 def this_account(region: str | None = None) -> Account:
-    """The account of the environment's credentials. Raises InfraError."""
-    with explained():
-        # The SDK for Python does not read AWS_REGION, which the other SDKs and the command line do.
+    """Return the account of the environment's credentials. Raises InfraError."""
+    with explaining_errors():
+        # The SDK for Python does not read AWS_REGION, unlike other SDKs and the command line.
         session = boto3.Session(region_name=region or os.environ.get("AWS_REGION") or None)
         if session.region_name is None:
             raise InfraError(
-                "No region is set. Name one with --region, in AWS_REGION, or in the profile (aws configure)"
+                "No region is set. Set it with --region, with AWS_REGION, or in the profile (aws configure)"
             )
         sts = session.client("sts", config=_CONFIG)
         identity = sts.get_caller_identity()

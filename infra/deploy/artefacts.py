@@ -1,4 +1,4 @@
-"""What a stage is deployed from: a directory that `infra package` made, and where its files lie in S3."""
+"""The artefacts of a deployment: a directory that `infra package` made, and its files in S3."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from infra.build import BUNDLE, TEMPLATE
 from infra.deploy.account import Account
 from infra.deploy.console import Console
-from infra.deploy.refusals import code_of
+from infra.deploy.error_messages import code_of
 from infra.errors import InfraError
 from infra.stage import Stage
 from infra.template.names import Json
@@ -25,41 +25,41 @@ _HTTP_NOT_FOUND = 404
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A bundle and the template that looks for it beside itself."""
+    """A bundle and a template that references it by a relative path."""
 
     bundle: bytes
     template: Json
 
     @property
     def version(self) -> str:
-        """What `/health` will say."""
+        """The version that `/health` reports."""
         return str(self.template["Globals"]["Function"]["Environment"]["Variables"]["CHAT_VERSION"])
 
 
 def read_build(directory: Path, stage: Stage) -> Build:
-    """The build in a directory. Raises InfraError if there is none, or one of another stage."""
+    """Read the build in a directory. Raises InfraError if it is missing or of another stage."""
     try:
         bundle = (directory / BUNDLE).read_bytes()
         template: Json = json.loads((directory / TEMPLATE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InfraError(f"{directory} holds no build: {error}. make package makes one") from None
-    made_for = template["Globals"]["Function"]["Environment"]["Variables"]["CHAT_STAGE"]
-    if made_for != stage.name:
-        raise InfraError(f"{directory} holds a build of stage {made_for}, not of {stage.name}")
+        raise InfraError(f"{directory} contains no build: {error}. Run make package to build it") from None
+    built_stage = template["Globals"]["Function"]["Environment"]["Variables"]["CHAT_STAGE"]
+    if built_stage != stage.name:
+        raise InfraError(f"{directory} contains a build of stage {built_stage}, not of {stage.name}")
     return Build(bundle, template)
 
 
 def bucket_name(app: str, account: Account) -> str:
-    """The bucket for the builds of all stages in an account and region.
+    """Return the name of the bucket for the builds of all stages of an account and region.
 
-    In the account's own namespace, where nobody else can take the name before us (S3 user guide, "Namespaces for
+    It is in the account's regional namespace, which no other account can use (S3 User Guide, "Namespaces for
     general purpose buckets").
     """
     return f"{app}-artefacts-{account.id}-{account.region}-an"
 
 
 class Artefacts:
-    """The files of one stage in the bucket, named by their content under the stage's full name."""
+    """The files of one stage in the bucket, named by content hash below the stage's full name."""
 
     def __init__(self, account: Account, stage: Stage, console: Console) -> None:
         self._s3 = account.s3
@@ -67,56 +67,58 @@ class Artefacts:
         self._console = console
         self._prefix = f"{stage.full_name}/"
         self.bucket = bucket_name(stage.app, account)
-        # S3 refuses a call on this bucket if it ever belongs to somebody else.
-        self._ours = {"Bucket": self.bucket, "ExpectedBucketOwner": account.id}
+        # S3 rejects the calls if the bucket belongs to another account.
+        self._bucket_arguments = {"Bucket": self.bucket, "ExpectedBucketOwner": account.id}
 
     def upload(self, build: Build) -> str:
-        """Put a build there if it is not there yet; the URL of its template."""
-        self._make_bucket()
+        """Upload a build unless it exists, and return the URL of its template."""
+        self._ensure_bucket()
         template = copy.deepcopy(build.template)
         code = {"Bucket": self.bucket, "Key": self._put(build.bundle, "zip")}
         for resource in template["Resources"].values():
             if resource["Type"] == "AWS::Serverless::Function":
                 if resource["Properties"]["CodeUri"] != _LOCAL_CODE:
-                    raise InfraError("the template looks for its code elsewhere than beside itself: build it anew")
+                    raise InfraError("the template does not reference the bundle next to it: build it again")
                 resource["Properties"]["CodeUri"] = code
         text = json.dumps(template, sort_keys=True, ensure_ascii=False).encode()
-        # The path style is the one that holds for every region, and for stand-ins of S3 as well.
+        # Path-style URLs work in every region and with S3 emulators.
         return f"{self._s3.meta.endpoint_url}/{self.bucket}/{self._put(text, 'json')}"
 
-    def remove(self) -> int:
-        """Delete all that was uploaded for the stage; how many files."""
+    def delete(self) -> int:
+        """Delete all uploads of the stage and return their number."""
         if not self._bucket_exists():
             return 0
-        removed = 0
-        for page in self._s3.get_paginator("list_objects_v2").paginate(**self._ours, Prefix=self._prefix):
-            keys = [{"Key": each["Key"]} for each in page.get("Contents", [])]
+        deleted = 0
+        for page in self._s3.get_paginator("list_objects_v2").paginate(
+            **self._bucket_arguments, Prefix=self._prefix
+        ):
+            keys = [{"Key": entry["Key"]} for entry in page.get("Contents", [])]
             if not keys:
                 continue
-            answer = self._s3.delete_objects(**self._ours, Delete={"Objects": keys, "Quiet": True})
-            if errors := answer.get("Errors"):
+            response = self._s3.delete_objects(**self._bucket_arguments, Delete={"Objects": keys, "Quiet": True})
+            if errors := response.get("Errors"):
                 raise InfraError(f"{errors[0]['Key']} in {self.bucket} cannot be deleted: {errors[0]['Message']}")
-            removed += len(keys)
-        return removed
+            deleted += len(keys)
+        return deleted
 
     def _put(self, data: bytes, kind: str) -> str:
         digest = hashlib.sha256(data)
         key = f"{self._prefix}{digest.hexdigest()}.{kind}"
-        if self._is_there("head_object", Key=key):
-            self._console.say(f"  s3://{self.bucket}/{key} is there already")
+        if self._exists("head_object", Key=key):
+            self._console.write(f"  s3://{self.bucket}/{key} exists")
             return key
         checksum = b64encode(digest.digest()).decode()
-        self._s3.put_object(**self._ours, Key=key, Body=data, ChecksumSHA256=checksum)
-        self._console.say(f"  s3://{self.bucket}/{key} uploaded ({len(data) / 1e6:.2f} MB)")
+        self._s3.put_object(**self._bucket_arguments, Key=key, Body=data, ChecksumSHA256=checksum)
+        self._console.write(f"  s3://{self.bucket}/{key} uploaded ({len(data) / 1e6:.2f} MB)")
         return key
 
-    def _make_bucket(self) -> None:
+    def _ensure_bucket(self) -> None:
         if not self._bucket_exists():
-            self._console.say(f"Making the bucket {self.bucket}: private, encrypted, for all stages")
+            self._console.write(f"Creating bucket {self.bucket}: private, encrypted, shared by all stages")
             self._s3.create_bucket(Bucket=self.bucket, BucketNamespace="account-regional", **self._location())
-        # Every time: an interrupted deployment may have left it without.
+        # Always, because an interrupted deployment may have left the bucket without it.
         self._s3.put_public_access_block(
-            **self._ours,
+            **self._bucket_arguments,
             PublicAccessBlockConfiguration={
                 "BlockPublicAcls": True,
                 "IgnorePublicAcls": True,
@@ -125,20 +127,20 @@ class Artefacts:
             },
         )
         encryption = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
-        self._s3.put_bucket_encryption(**self._ours, ServerSideEncryptionConfiguration=encryption)
+        self._s3.put_bucket_encryption(**self._bucket_arguments, ServerSideEncryptionConfiguration=encryption)
 
     def _location(self) -> Json:
-        # S3 takes every region as a constraint but its first (API reference, CreateBucket).
+        # us-east-1 is not a valid location constraint (S3 API reference, CreateBucket).
         if self._account.region == "us-east-1":
             return {}
         return {"CreateBucketConfiguration": {"LocationConstraint": self._account.region}}
 
     def _bucket_exists(self) -> bool:
-        return self._is_there("head_bucket")
+        return self._exists("head_bucket")
 
-    def _is_there(self, look: str, **what: str) -> bool:
+    def _exists(self, operation: str, **arguments: str) -> bool:
         try:
-            getattr(self._s3, look)(**self._ours, **what)
+            getattr(self._s3, operation)(**self._bucket_arguments, **arguments)
         except ClientError as error:
             if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == _HTTP_NOT_FOUND:
                 return False

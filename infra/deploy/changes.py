@@ -1,4 +1,4 @@
-"""What a change set would do: read from CloudFormation, shown as a table, and looked through for what is lost."""
+"""The changes of a change set: parsed from CloudFormation, formatted as a table, and checked for data loss."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 TABLE = "AWS::DynamoDB::Table"
-# Their ids stand in the URLs, which therefore change when they are replaced.
+# Their ids are part of the URLs, which change if they are replaced.
 _APIS = {"AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api"}
 _SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
 
@@ -18,92 +18,93 @@ class Change:
     """One resource that a change set adds, modifies or removes."""
 
     action: str
-    """Add, Modify or Remove; CloudFormation knows rarer ones."""
+    """Add, Modify or Remove; CloudFormation also has rarer ones."""
     logical_id: str
     kind: str
     """The resource's type."""
     replacement: str = "False"
-    """True, False, or Conditional: known only when it is done."""
-    kept: bool = False
-    """What is removed or replaced stays in the account, outside the stack."""
-    what: tuple[str, ...] = ()
+    """True, False, or Conditional, which is decided during execution."""
+    retained: bool = False
+    """Whether the removed or replaced resource is retained in the account."""
+    properties: tuple[str, ...] = ()
     """The properties that change."""
 
     @property
     def replaces(self) -> bool:
-        """Whether the resource is, or may be, made anew."""
+        """Whether the resource is or may be replaced."""
         return self.action == "Modify" and self.replacement in {"True", "Conditional"}
 
     @property
     def loses_a_table(self) -> bool:
-        """Whether the application no longer sees the data of a table afterwards."""
+        """Whether the application loses access to a table's data."""
         return self.kind == TABLE and (self.action == "Remove" or self.replaces)
 
 
-def read_changes(found: Iterable[dict[str, Any]]) -> list[Change]:
-    """The `Changes` of DescribeChangeSet, tables and what is lost first."""
+def read_changes(entries: Iterable[dict[str, Any]]) -> list[Change]:
+    """Parse the `Changes` of DescribeChangeSet; lost tables come first."""
     changes = []
-    for each in (entry["ResourceChange"] for entry in found if "ResourceChange" in entry):
-        targets = (detail.get("Target", {}) for detail in each.get("Details", []))
+    for entry in (item["ResourceChange"] for item in entries if "ResourceChange" in item):
+        targets = (detail.get("Target", {}) for detail in entry.get("Details", []))
+        names = (target.get("Name") or target.get("Attribute", "") for target in targets)
         changes.append(
             Change(
-                action=each["Action"],
-                logical_id=each["LogicalResourceId"],
-                kind=each["ResourceType"],
-                replacement=each.get("Replacement", "False"),
-                kept=each.get("PolicyAction", "") in {"Retain", "ReplaceAndRetain"},
-                what=tuple(dict.fromkeys(target.get("Name") or target.get("Attribute", "") for target in targets)),
+                action=entry["Action"],
+                logical_id=entry["LogicalResourceId"],
+                kind=entry["ResourceType"],
+                replacement=entry.get("Replacement", "False"),
+                retained=entry.get("PolicyAction", "") in {"Retain", "ReplaceAndRetain"},
+                properties=tuple(dict.fromkeys(names)),
             )
         )
-    return sorted(changes, key=lambda each: (not each.loses_a_table, each.kind, each.logical_id))
+    return sorted(changes, key=lambda change: (not change.loses_a_table, change.kind, change.logical_id))
 
 
-def table(changes: Sequence[Change]) -> list[str]:
-    """The changes for a person: a line for each, in columns, and the sum."""
+def format_changes(changes: Sequence[Change]) -> list[str]:
+    """Format the changes as a table with one line per change and a summary."""
     if not changes:
         return []
-    names = max(len(each.logical_id) for each in changes)
-    kinds = max(len(each.kind) for each in changes)
+    names = max(len(change.logical_id) for change in changes)
+    kinds = max(len(change.kind) for change in changes)
     lines = [
-        f"  {_SIGNS.get(each.action, '?')} {each.action:<7} {each.logical_id:<{names}}  {each.kind:<{kinds}}"
-        f"  {_remark(each)}".rstrip()
-        for each in changes
+        f"  {_SIGNS.get(change.action, '?')} {change.action:<7} {change.logical_id:<{names}}"
+        f"  {change.kind:<{kinds}}  {_remark(change)}".rstrip()
+        for change in changes
     ]
-    count = Counter(each.action for each in changes)
+    count = Counter(change.action for change in changes)
     sums = [f"{count[action]} to {action.lower()}" for action in sorted(count)]
-    if replaced := sum(each.replaces for each in changes):
-        sums.append(f"{replaced} of them replaced, or perhaps")
+    if replaced := sum(change.replaces for change in changes):
+        sums.append(f"{replaced} of them replaced or possibly replaced")
     return [*lines, "  " + ", ".join(sums)]
 
 
 def warnings(changes: Iterable[Change]) -> list[str]:
-    """What a person should not overlook."""
+    """Return warnings about lost tables and changed URLs."""
     lines = []
-    for each in changes:
-        if each.loses_a_table:
-            lines.append(f"!!! {each.logical_id} {_fate(each)}. {_consequence(each)}")
-        elif each.kind in _APIS and (each.replaces or each.action == "Remove"):
-            lines.append(f"!!! {each.logical_id} {_fate(each)}: the URLs that clients use will change")
+    for change in changes:
+        if change.loses_a_table:
+            lines.append(f"!!! {change.logical_id} {_outcome(change)}. {_consequence(change)}")
+        elif change.kind in _APIS and (change.replaces or change.action == "Remove"):
+            lines.append(f"!!! {change.logical_id} {_outcome(change)}: the URLs for clients will change")
     return lines
 
 
-def _fate(change: Change) -> str:
+def _outcome(change: Change) -> str:
     if change.action == "Remove":
         return "will be REMOVED"
     return "will be REPLACED by a new one" if change.replacement == "True" else "may be REPLACED by a new one"
 
 
 def _consequence(change: Change) -> str:
-    if change.kept:
-        return "The table stays in the account, but the application no longer sees what is in it"
-    return "All that is in the table will be LOST"
+    if change.retained:
+        return "The table is retained in the account, but the application no longer uses its data"
+    return "All data in the table will be LOST"
 
 
 def _remark(change: Change) -> str:
-    what = ", ".join(name for name in change.what if name)
+    properties = ", ".join(name for name in change.properties if name)
     if change.replaces:
-        certainty = "REPLACED" if change.replacement == "True" else "PERHAPS REPLACED"
-        return f"{certainty} ({what})" if what else certainty
-    if change.action == "Remove" and change.kept:
-        return "stays in the account"
-    return what
+        certainty = "REPLACED" if change.replacement == "True" else "POSSIBLY REPLACED"
+        return f"{certainty} ({properties})" if properties else certainty
+    if change.action == "Remove" and change.retained:
+        return "retained in the account"
+    return properties

@@ -1,4 +1,4 @@
-"""What the commands `deploy`, `destroy` and `token` of `python -m infra` do."""
+"""The commands `deploy`, `destroy` and `token` of `python -m infra`."""
 
 from __future__ import annotations
 
@@ -10,46 +10,46 @@ from infra.build import package
 from infra.deploy.account import this_account
 from infra.deploy.artefacts import read_build
 from infra.deploy.console import Console
-from infra.deploy.deploying import Deploying, Permissions
-from infra.deploy.destroying import Destroying
-from infra.deploy.refusals import explained
+from infra.deploy.deployment import Deployment, Overrides
+from infra.deploy.error_messages import explaining_errors
+from infra.deploy.teardown import Teardown
 from infra.deploy.tokens import token_for
 from infra.stage import read_stage
 
 
 def deploy(root: Path, options: argparse.Namespace) -> None:
-    """Build and deploy. Raises InfraError."""
-    console = Console.of_this_process(yes=options.yes)
-    console.check_can_agree("Deploying")
+    """Build and deploy a stage. Raises InfraError."""
+    console = Console.for_terminal(yes=options.yes)
+    console.require_confirmation("Deploying")
     stage = read_stage(root, options.stage)
     account = this_account(options.region)
-    console.say(f"Stage {stage.name} as {stage.full_name} into {account}")
+    console.write(f"Deploying stage {stage.name} as {stage.full_name} to {account}")
     directory = options.package or root / "build" / stage.name
     if options.package is None:
-        made = package(root, stage.name, directory)
-        console.say(f"Built {made.version}: {made.bundle.size / 1e6:.2f} MB")
+        built = package(root, stage.name, directory)
+        console.write(f"Built {built.version}: {built.bundle.size / 1e6:.2f} MB")
     build = read_build(directory, stage)
-    with explained():
-        Deploying(account, stage, console, permissions=Permissions(options.lose_table)).run(build)
+    with explaining_errors():
+        Deployment(account, stage, console, overrides=Overrides(options.lose_table)).run(build)
     if stage.secret_parameter is not None:
-        console.say(f"For a token: .venv/bin/python -m infra token alice --name Alice --stage {stage.name}")
+        console.write(f"To get a token: .venv/bin/python -m infra token alice --name Alice --stage {stage.name}")
 
 
 def destroy(root: Path, options: argparse.Namespace) -> None:
-    """Remove. Raises InfraError."""
-    console = Console.of_this_process(yes=options.yes)
-    console.check_can_agree("Destroying")
+    """Remove a stage. Raises InfraError."""
+    console = Console.for_terminal(yes=options.yes)
+    console.require_confirmation("Destroying")
     stage = read_stage(root, options.stage)
     account = this_account(options.region)
-    console.say(f"Stage {stage.name}, {stage.full_name}, out of {account}")
-    with explained():
-        Destroying(account, stage, console).run()
+    console.write(f"Removing stage {stage.name}, {stage.full_name}, from {account}")
+    with explaining_errors():
+        Teardown(account, stage, console).run()
 
 
 def token(root: Path, options: argparse.Namespace) -> None:
     """Print a token. Raises InfraError."""
     stage = read_stage(root, options.stage)
     account = this_account(options.region)
-    with explained():
-        made = token_for(account, stage, options.participant, options.name, options.ttl)
-    sys.stdout.write(f"{made}\n")
+    with explaining_errors():
+        minted = token_for(account, stage, options.participant, options.name, options.ttl)
+    sys.stdout.write(f"{minted}\n")

@@ -1,4 +1,4 @@
-"""What is said to the person at the terminal, and what is asked."""
+"""The terminal: output for the user, and confirmations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _print(line: str) -> None:
 
 
 def _input(question: str) -> str:
-    # Not by input(question), which asks on standard error: who keeps that in a file would not see the question.
+    # Not input(question), which prompts on stderr: it would be invisible if stderr is redirected to a file.
     sys.stdout.write(question)
     sys.stdout.flush()
     return input()
@@ -23,36 +23,36 @@ def _input(question: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """Lines out, answers in."""
+    """Writes lines and asks for confirmations."""
 
-    say: Callable[[str], None] = _print
-    ask: Callable[[str], str] | None = field(default=None)
-    """Puts a question and returns the line that is typed; None where nobody is there to type one."""
+    write: Callable[[str], None] = _print
+    prompt: Callable[[str], str] | None = field(default=None)
+    """Asks a question and returns the typed line; None without a terminal."""
     yes: bool = False
-    """Everything was agreed to beforehand."""
+    """Whether every confirmation is given in advance."""
 
     @classmethod
-    def of_this_process(cls, *, yes: bool) -> Console:
-        """Standard output, and the terminal if there is one on both sides."""
+    def for_terminal(cls, *, yes: bool) -> Console:
+        """Return a console for standard output, interactive if stdin and stdout are a terminal."""
         interactive = sys.stdin.isatty() and sys.stdout.isatty()
-        return cls(ask=_input if interactive else None, yes=yes)
+        return cls(prompt=_input if interactive else None, yes=yes)
 
-    def check_can_agree(self, what: str) -> None:
-        """Raises InfraError if nobody could agree: known before anything is done, not after."""
-        if not self.yes and self.ask is None:
+    def require_confirmation(self, operation: str) -> None:
+        """Raise InfraError if confirmation is impossible, before anything has been done."""
+        if not self.yes and self.prompt is None:
             raise InfraError(
-                f"{what} asks before it changes anything, and there is no terminal to ask on."
-                " Agree beforehand with --yes (make: YES=1)"
+                f"{operation} asks for confirmation before it changes anything, but there is no terminal."
+                " Confirm in advance with --yes (make: YES=1)"
             )
 
-    def agrees(self, question: str, word: str = "y") -> bool:
-        """Whether the person types the word; yes without asking if everything was agreed to beforehand."""
+    def confirm(self, question: str, word: str = "y") -> bool:
+        """Return whether the user types the word; True without asking if confirmed in advance."""
         if self.yes:
             return True
-        if self.ask is None:
+        if self.prompt is None:
             return False
         try:
-            answer = self.ask(f"{question} ")
+            answer = self.prompt(f"{question} ")
         except EOFError:
             return False
         return answer.strip().lower() in ({"y", "yes"} if word == "y" else {word.lower()})

@@ -1,4 +1,4 @@
-"""What happens to a stack while CloudFormation works on it, and why something failed."""
+"""The events of a stack while CloudFormation changes it, and the causes of failures."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 from infra.deploy.account import Account
 
 STACK = "AWS::CloudFormation::Stack"
-# What CloudFormation says of a resource that only had to stop because another one failed.
-_CONSEQUENCE = ("Resource creation cancelled", "Resource update cancelled", "Resource deletion cancelled")
+# CloudFormation's reasons for resources that stopped because another one failed.
+_CANCELLED = ("Resource creation cancelled", "Resource update cancelled", "Resource deletion cancelled")
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened to a resource of the stack, or to the stack itself."""
+class StackEvent:
+    """An event of a resource of the stack, or of the stack itself."""
 
     id: str
     logical_id: str
@@ -31,68 +31,68 @@ class Event:
 
     @property
     def is_consequence(self) -> bool:
-        """Whether it failed only because something else did."""
-        return self.reason.startswith(_CONSEQUENCE)
+        """Whether it failed only because another resource failed."""
+        return self.reason.startswith(_CANCELLED)
 
     def line(self) -> str:
-        """For a person."""
+        """Format it for the terminal."""
         reason = f"  {self.reason}" if self.reason and (self.failed or self.kind == STACK) else ""
         return f"  {self.status:<28} {self.logical_id}{reason}"
 
 
-class Events:
-    """The events of one stack after a moment: those of the operation that begins then."""
+class StackEvents:
+    """The events of one stack after this object was created: those of the next operation."""
 
     def __init__(self, account: Account, stack_id: str) -> None:
         self._client = account.cloudformation
         self._stack_id = stack_id
-        self._last = next((each["EventId"] for each in self._newest_first()), "")
+        self._last = next((event["EventId"] for event in self._newest_first()), "")
 
-    def more(self) -> list[Event]:
-        """What happened since the last look, in the order in which it happened."""
-        found = []
-        for each in self._newest_first():
-            if each["EventId"] == self._last:
+    def poll(self) -> list[StackEvent]:
+        """Return the events since the last poll, oldest first."""
+        new_events = []
+        for event in self._newest_first():
+            if event["EventId"] == self._last:
                 break
-            found.append(
-                Event(
-                    id=each["EventId"],
-                    logical_id=each["LogicalResourceId"],
-                    kind=each["ResourceType"],
-                    status=each["ResourceStatus"],
-                    reason=each.get("ResourceStatusReason") or "",
-                    physical_id=each.get("PhysicalResourceId") or "",
+            new_events.append(
+                StackEvent(
+                    id=event["EventId"],
+                    logical_id=event["LogicalResourceId"],
+                    kind=event["ResourceType"],
+                    status=event["ResourceStatus"],
+                    reason=event.get("ResourceStatusReason") or "",
+                    physical_id=event.get("PhysicalResourceId") or "",
                 )
             )
-        if found:
-            self._last = found[0].id
-        return found[::-1]
+        if new_events:
+            self._last = new_events[0].id
+        return new_events[::-1]
 
     def _newest_first(self) -> Iterable[dict[str, Any]]:
         for page in self._client.get_paginator("describe_stack_events").paginate(StackName=self._stack_id):
             yield from page["StackEvents"]
 
 
-def failures(events: Iterable[Event]) -> list[Event]:
-    """The resources that failed by themselves, the first of them first: it is the root cause.
+def failures(events: Iterable[StackEvent]) -> list[StackEvent]:
+    """Return the resources that failed by themselves; the first is the root cause.
 
-    Where every failure is said to be the consequence of another, all are given.
+    If all failures are consequences, return all.
     """
-    failed = [each for each in events if each.failed and each.kind != STACK]
-    return [each for each in failed if not each.is_consequence] or failed
+    failed = [event for event in events if event.failed and event.kind != STACK]
+    return [event for event in failed if not event.is_consequence] or failed
 
 
-def explain_failures(events: Sequence[Event]) -> list[str]:
-    """Each failed resource with its reason, the root cause first."""
-    found = failures(events)
+def explain_failures(events: Sequence[StackEvent]) -> list[str]:
+    """Describe each failed resource with its reason, the root cause first."""
+    causes = failures(events)
     lines = []
-    for place, each in enumerate(found):
-        mark = "Root cause" if place == 0 else "Also"
-        lines.append(f"{mark}: {each.logical_id} ({each.kind}): {each.reason or each.status}")
-    stopped = sum(1 for each in events if each.failed and each.is_consequence and each not in found)
-    if stopped:
-        lines.append(f"{stopped} more had to stop because of that")
+    for position, event in enumerate(causes):
+        mark = "Root cause" if position == 0 else "Also"
+        lines.append(f"{mark}: {event.logical_id} ({event.kind}): {event.reason or event.status}")
+    cancelled = sum(1 for event in events if event.failed and event.is_consequence and event not in causes)
+    if cancelled:
+        lines.append(f"{cancelled} more were cancelled because of that")
     if not lines:
-        reasons = (each.reason for each in events if each.kind == STACK and each.reason)
-        lines += [f"CloudFormation says: {reason}" for reason in reasons]
+        reasons = (event.reason for event in events if event.kind == STACK and event.reason)
+        lines += [f"CloudFormation: {reason}" for reason in reasons]
     return lines

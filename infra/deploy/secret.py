@@ -1,4 +1,4 @@
-"""The secret of HS256 tokens that a stage for a trial has: made once, never shown, removed with the stage."""
+"""The secret of a trial stage's HS256 tokens: created once, never shown, deleted with the stage."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ import secrets
 from botocore.exceptions import ClientError
 
 from infra.deploy.account import Account
-from infra.deploy.refusals import code_of
+from infra.deploy.error_messages import code_of
 from infra.errors import InfraError
 from infra.stage import Stage
 
 _BYTES = 48
-_MARK = "made-by-deploying"
-# Names that SSM passes on to Secrets Manager, where the secret then has to be made.
-_ELSEWHERE = "/aws/reference/"
+_OWNER_TAG = "made-by-deploying"
+# Parameters that SSM forwards to Secrets Manager, where the secret must be created.
+_SECRETS_MANAGER_PREFIX = "/aws/reference/"
 
 
 class SecretParameter:
-    """The SSM parameter that a stage names in its settings."""
+    """The SSM parameter that a stage's settings name."""
 
     def __init__(self, account: Account, stage: Stage, name: str) -> None:
         self._ssm = account.ssm
         self._stage = stage
         self.name = name
 
-    def make(self) -> bool:
-        """Make it with a random secret, unless there is one already; whether it was made."""
-        if self.name.startswith(_ELSEWHERE) or self._exists():
+    def create_if_missing(self) -> bool:
+        """Create it with a random secret unless it exists; return whether it was created."""
+        if self.name.startswith(_SECRETS_MANAGER_PREFIX) or self._exists():
             return False
         try:
             self._ssm.put_parameter(
@@ -35,7 +35,7 @@ class SecretParameter:
                 Type="SecureString",
                 Value=secrets.token_urlsafe(_BYTES),
                 Description=f"Secret of the HS256 tokens of {self._stage.full_name}",
-                Tags=[{"Key": _MARK, "Value": self._stage.full_name}],
+                Tags=[{"Key": _OWNER_TAG, "Value": self._stage.full_name}],
             )
         except ClientError as error:
             if code_of(error) != "ParameterAlreadyExists":
@@ -43,32 +43,32 @@ class SecretParameter:
             return False
         return True
 
-    def is_ours(self) -> bool:
-        """Whether it is there, and was made by a deployment of this stage and not by hand."""
-        if self.name.startswith(_ELSEWHERE) or not self._exists():
+    def was_created_by_deploy(self) -> bool:
+        """Return whether it exists and was created by a deployment of this stage, not manually."""
+        if self.name.startswith(_SECRETS_MANAGER_PREFIX) or not self._exists():
             return False
-        answer = self._ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=self.name)
-        return {"Key": _MARK, "Value": self._stage.full_name} in answer["TagList"]
+        response = self._ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=self.name)
+        return {"Key": _OWNER_TAG, "Value": self._stage.full_name} in response["TagList"]
 
-    def remove(self) -> None:
-        """Delete it."""
+    def delete(self) -> None:
+        """Delete the parameter."""
         self._ssm.delete_parameter(Name=self.name)
 
     def read(self) -> str:
-        """The secret. Raises InfraError if there is none."""
+        """Return the secret. Raises InfraError if the parameter does not exist."""
         try:
-            answer = self._ssm.get_parameter(Name=self.name, WithDecryption=True)
+            response = self._ssm.get_parameter(Name=self.name, WithDecryption=True)
         except ClientError as error:
             if code_of(error) != "ParameterNotFound":
                 raise
             raise InfraError(
-                f"There is no parameter {self.name}: make deploy STAGE={self._stage.name} makes it"
+                f"There is no parameter {self.name}: run make deploy STAGE={self._stage.name} to create it"
             ) from None
-        return str(answer["Parameter"]["Value"])
+        return str(response["Parameter"]["Value"])
 
     def _exists(self) -> bool:
         try:
-            self._ssm.get_parameter(Name=self.name)  # as it is stored: encrypted
+            self._ssm.get_parameter(Name=self.name)  # not decrypted
         except ClientError as error:
             if code_of(error) != "ParameterNotFound":
                 raise
@@ -77,6 +77,6 @@ class SecretParameter:
 
 
 def secret_of(account: Account, stage: Stage) -> SecretParameter | None:
-    """The stage's secret, if it takes HS256 tokens."""
+    """Return the stage's secret parameter, if it accepts HS256 tokens."""
     name = stage.secret_parameter
     return None if name is None else SecretParameter(account, stage, name)

@@ -1,6 +1,6 @@
-"""Whether a stage that was just deployed works: the version, the gateways' refusals, and a message sent and heard.
+"""Smoke check of a deployed stage: its version, the gateways' rejections, and a message that is sent and received.
 
-Each check waits a while for its answer: what was changed reaches all of API Gateway within seconds, not at once.
+Each check is repeated for a while: changes reach all of API Gateway within seconds, not immediately.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from websockets.sync.client import ClientConnection, connect
 from infra.deploy.console import Console
 from infra.errors import InfraError
 
-PATIENCE = 90.0
-"""Seconds that a check is repeated before it counts as failed."""
-PAUSE = 2.0
-"""Seconds between two tries."""
-_ANSWER_SECONDS = 30.0
-"""For one request: a cold start may be part of it."""
+TIMEOUT = 90.0
+"""Seconds for which a check is repeated."""
+RETRY_INTERVAL = 2.0
+"""Seconds between two attempts."""
+_RESPONSE_TIMEOUT = 30.0
+"""Timeout of one request in seconds; it may include a cold start."""
 
 Token = Callable[[str], str]
-"""A maker of tokens for participants."""
+"""Makes a token for a participant id."""
 
 
-class _Failed(Exception):
-    """A check did not find what it should; the text says what it found. It is repeated for a while."""
+class _CheckFailed(Exception):
+    """A check failed; the text is what it found. The check is repeated for a while."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where the stage is, and what it should be."""
+class Endpoint:
+    """The URLs of the stage and its expected version."""
 
     http_url: str
     socket_url: str
@@ -47,55 +47,62 @@ class Place:
 
 
 class SmokeCheck:
-    """The checks, one after the other, each told to the person who waits."""
+    """Runs the checks in sequence and reports each."""
 
     def __init__(
         self,
-        place: Place,
+        endpoint: Endpoint,
         console: Console,
         *,
         token: Token | None = None,
-        patience: float = PATIENCE,
-        pause: float = PAUSE,
+        timeout: float = TIMEOUT,
+        retry_interval: float = RETRY_INTERVAL,
     ) -> None:
-        """`token` is there for stages whose tokens we can sign; without it nobody says anything.
+        """`token` is given for stages whose secret is available; without it no message is sent.
 
-        `patience` and `pause` are seconds: how long a check is repeated, and how long it waits in between.
+        `timeout` is for how long a check is repeated, `retry_interval` the time between attempts, both in seconds.
         """
-        self._place = place
+        self._endpoint = endpoint
         self._console = console
         self._token = token
-        self._patience = patience
-        self._pause = pause
+        self._timeout = timeout
+        self._retry_interval = retry_interval
 
     def run(self) -> None:
-        """Raises InfraError for the first check that fails."""
-        self._console.say("Smoke check")
-        self._repeat("GET /health is 200 and says this version", self._health)
-        self._repeat("an unknown path is 404 in our shape", lambda: self._refusal("/nowhere", 404, "NOT_FOUND"))
-        self._repeat("no token is 401 in our shape", lambda: self._refusal("/conversations", 401, "UNAUTHORIZED"))
-        self._repeat("a socket without a token is refused with 401", self._handshake)
+        """Run all checks. Raises InfraError for the first that fails."""
+        self._console.write("Smoke check")
+        self._repeat("GET /health is 200 and returns this version", self._health)
+        self._repeat(
+            "an unknown path is 404 in the error format", lambda: self._expect_error("/nowhere", 404, "NOT_FOUND")
+        )
+        self._repeat(
+            "a request without a token is 401 in the error format",
+            lambda: self._expect_error("/conversations", 401, "UNAUTHORIZED"),
+        )
+        self._repeat("a WebSocket without a token is rejected with 401", self._handshake)
         if self._token is None:
-            self._console.say("  --  no message is sent: only your identity provider can sign a token")
+            self._console.write("  --  no message is sent: only the identity provider can sign tokens")
         else:
             token = self._token
-            self._repeat("a message is sent, acknowledged, heard and deleted", lambda: self._conversation(token))
+            self._repeat(
+                "a message is sent, acknowledged, received and deleted", lambda: self._conversation(token)
+            )
 
-    def _repeat(self, what: str, check: Callable[[], None]) -> None:
-        deadline = time.monotonic() + self._patience
+    def _repeat(self, description: str, check: Callable[[], None]) -> None:
+        deadline = time.monotonic() + self._timeout
         while True:
             try:
                 check()
-            except (_Failed, OSError, WebSocketException) as problem:
+            except (_CheckFailed, OSError, WebSocketException) as problem:
                 if time.monotonic() > deadline:
-                    self._console.say(f"  !!  {what}")
+                    self._console.write(f"  !!  {description}")
                     raise InfraError(
-                        f"The stage is deployed, but the smoke check failed: {what}: {problem}."
-                        " The logs of its functions say more (docs/operations.md)"
+                        f"The stage is deployed, but the smoke check failed: {description}: {problem}."
+                        " See the logs of its functions (docs/operations.md)"
                     ) from None
-                time.sleep(self._pause)
+                time.sleep(self._retry_interval)
             else:
-                self._console.say(f"  ok  {what}")
+                self._console.write(f"  ok  {description}")
                 return
 
     # ---- the checks ------------------------------------------------------------------------------------
@@ -103,15 +110,15 @@ class SmokeCheck:
     def _health(self) -> None:
         status, body = self._http("GET", "/health")
         version = body.get("version") if isinstance(body, dict) else None
-        if status != HTTPStatus.OK or version != self._place.version:
-            raise _Failed(f"{status}, version {version}, not {self._place.version}")
+        if status != HTTPStatus.OK or version != self._endpoint.version:
+            raise _CheckFailed(f"{status}, version {version} instead of {self._endpoint.version}")
 
-    def _refusal(self, path: str, status: int, code: str) -> None:
-        answered, body = self._http("GET", path)
+    def _expect_error(self, path: str, status: int, code: str) -> None:
+        actual_status, body = self._http("GET", path)
         error = body.get("error") if isinstance(body, dict) else None
-        found = error.get("code") if isinstance(error, dict) else None
-        if (answered, found) != (status, code):
-            raise _Failed(f"GET {path} is {answered} {found}, not {status} {code}")
+        actual_code = error.get("code") if isinstance(error, dict) else None
+        if (actual_status, actual_code) != (status, code):
+            raise _CheckFailed(f"GET {path} is {actual_status} {actual_code}, not {status} {code}")
 
     def _handshake(self) -> None:
         try:
@@ -119,43 +126,47 @@ class SmokeCheck:
                 pass
         except InvalidStatus as refused:
             if refused.response.status_code != HTTPStatus.UNAUTHORIZED:
-                raise _Failed(f"{refused.response.status_code}, not 401") from None
+                raise _CheckFailed(f"{refused.response.status_code}, not 401") from None
         else:
-            raise _Failed("it was let in")
+            raise _CheckFailed("the connection was accepted")
 
     def _conversation(self, token: Token) -> None:
-        somebody = f"smoke-{uuid.uuid4().hex}"
-        header = {"Authorization": f"Bearer {token(somebody)}"}
+        participant_id = f"smoke-{uuid.uuid4().hex}"
+        header = {"Authorization": f"Bearer {token(participant_id)}"}
         status, conversation = self._http("POST", "/conversations", header, {"title": "Smoke check"})
         if status != HTTPStatus.CREATED:
-            raise _Failed(f"POST /conversations is {status}")
+            raise _CheckFailed(f"POST /conversations is {status}")
         identifier = conversation["conversation_id"]
         try:
             self._message(identifier, header)
         finally:
             status, _ = self._http("DELETE", f"/conversations/{identifier}", header)
         if status != HTTPStatus.NO_CONTENT:
-            raise _Failed(f"DELETE /conversations/… is {status}")
+            raise _CheckFailed(f"DELETE /conversations/… is {status}")
 
     def _message(self, conversation: str, header: dict[str, str]) -> None:
-        sent = uuid.uuid4().hex
+        client_message_id = uuid.uuid4().hex
         with self._connect(header) as socket:
             socket.send(json.dumps({"type": "hello", "subscribe": [{"conversation_id": conversation}]}))
-            _hear(socket, lambda frame: frame.get("type") == "subscribed")
-            message = {"conversation_id": conversation, "client_message_id": sent, "content": "Smoke check"}
+            _wait_for_frame(socket, lambda frame: frame.get("type") == "subscribed")
+            message = {
+                "conversation_id": conversation,
+                "client_message_id": client_message_id,
+                "content": "Smoke check",
+            }
             socket.send(json.dumps({"type": "message", **message}))
-            waited_for = {"message_ack", "event"}
-            while waited_for:
-                frame = _hear(socket, lambda frame: _is_about(frame, sent))
-                waited_for.discard(frame["type"])
+            expected = {"message_ack", "event"}
+            while expected:
+                frame = _wait_for_frame(socket, lambda frame: _concerns(frame, client_message_id))
+                expected.discard(frame["type"])
 
-    # ---- talking ---------------------------------------------------------------------------------------
+    # ---- transport -------------------------------------------------------------------------------------
 
     def _connect(self, header: dict[str, str] | None = None) -> AbstractContextManager[ClientConnection]:
         return connect(
-            self._place.socket_url,
+            self._endpoint.socket_url,
             additional_headers=header,
-            open_timeout=_ANSWER_SECONDS,
+            open_timeout=_RESPONSE_TIMEOUT,
             close_timeout=1,
             ping_interval=None,
             compression=None,
@@ -165,38 +176,38 @@ class SmokeCheck:
         self, method: str, path: str, header: dict[str, str] | None = None, body: object = None
     ) -> tuple[int, Any]:
         data = None if body is None else json.dumps(body).encode()
-        url = self._place.http_url.rstrip("/") + path
+        url = self._endpoint.http_url.rstrip("/") + path
         headers = {**(header or {}), "Content-Type": "application/json"}
         request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 — the stack's own URL
         try:
-            with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310
-                return answer.status, _parsed(answer.read())
+            with urllib.request.urlopen(request, timeout=_RESPONSE_TIMEOUT) as response:  # noqa: S310
+                return response.status, _parsed(response.read())
         except urllib.error.HTTPError as refused:
             with refused:
                 return refused.code, _parsed(refused.read())
 
 
 def _frames(socket: ClientConnection) -> Iterator[dict[str, Any]]:
-    deadline = time.monotonic() + _ANSWER_SECONDS
+    deadline = time.monotonic() + _RESPONSE_TIMEOUT
     while True:
         frame = _parsed(socket.recv(timeout=max(deadline - time.monotonic(), 0)))
         if isinstance(frame, dict):
             yield frame
 
 
-def _hear(socket: ClientConnection, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+def _wait_for_frame(socket: ClientConnection, matches: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     for frame in _frames(socket):
         if frame.get("type") == "error":
-            raise _Failed(f"the socket answers {frame.get('code')}")
-        if wanted(frame):
+            raise _CheckFailed(f"the server sent error {frame.get('code')}")
+        if matches(frame):
             return frame
-    raise AssertionError  # frames end by TimeoutError only
+    raise AssertionError  # _frames only ends with TimeoutError
 
 
-def _is_about(frame: dict[str, Any], sent: str) -> bool:
+def _concerns(frame: dict[str, Any], client_message_id: str) -> bool:
     event = frame.get("event")
-    about = event if isinstance(event, dict) else frame
-    return frame.get("type") in {"message_ack", "event"} and about.get("client_message_id") == sent
+    content = event if isinstance(event, dict) else frame
+    return frame.get("type") in {"message_ack", "event"} and content.get("client_message_id") == client_message_id
 
 
 def _parsed(text: str | bytes) -> Any:

@@ -1,4 +1,4 @@
-"""One CloudFormation stack: what state it is in, what a template would change, and following what it does."""
+"""One CloudFormation stack: its state, change sets, and the progress of operations."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from botocore.exceptions import ClientError
 from infra.deploy.account import Account
 from infra.deploy.changes import Change, read_changes
 from infra.deploy.console import Console
-from infra.deploy.progress import Event, Events
-from infra.deploy.refusals import message_of
+from infra.deploy.error_messages import message_of
+from infra.deploy.progress import StackEvent, StackEvents
 from infra.errors import InfraError
 from infra.template.names import Json
 
-PAUSE = 2.0
-"""Seconds between two looks at what CloudFormation does."""
+POLL_INTERVAL = 2.0
+"""Seconds between two polls of CloudFormation."""
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
-# CloudFormation's two sentences for a change set that is empty.
-_NOTHING = ("The submitted information didn't contain changes", "No updates are to be performed")
+# CloudFormation's two reasons for an empty change set.
+_NO_CHANGES = ("The submitted information didn't contain changes", "No updates are to be performed")
 NO_STACK = "NO_STACK"
-NEW = {NO_STACK, "REVIEW_IN_PROGRESS"}
-"""States in which there is nothing yet: the stack is still to be created."""
+NOT_CREATED = {NO_STACK, "REVIEW_IN_PROGRESS"}
+"""States in which the stack has yet to be created."""
 FAILED_CREATION = {"ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED"}
-"""States of a stack whose creation failed. CloudFormation can only delete it."""
+"""States after a failed creation, in which CloudFormation can only delete the stack."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeSet:
-    """What a template would change, ready to be executed."""
+    """The changes to reach a template, ready for execution."""
 
     id: str
     changes: list[Change]
@@ -55,62 +55,64 @@ class Stack:
         self._sleep = sleep
 
     def describe(self) -> Json | None:
-        """The stack as CloudFormation describes it, None if there is none."""
+        """Return CloudFormation's description of the stack, or None if it does not exist."""
         try:
-            (found,) = self._client.describe_stacks(StackName=self.name)["Stacks"]
+            (stack,) = self._client.describe_stacks(StackName=self.name)["Stacks"]
         except ClientError as error:
             if "does not exist" in message_of(error):
                 return None
             raise
-        described: Json = found
+        described: Json = stack
         return None if described["StackStatus"] == "DELETE_COMPLETE" else described
 
     def status(self) -> str:
-        """Its status, `NO_STACK` if there is none."""
-        found = self.describe()
-        return NO_STACK if found is None else str(found["StackStatus"])
+        """Return the stack's status, `NO_STACK` if it does not exist."""
+        stack = self.describe()
+        return NO_STACK if stack is None else str(stack["StackStatus"])
 
     def outputs(self) -> dict[str, str]:
-        """Its outputs by name."""
-        found = self.describe() or {}
-        return {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
+        """Return the outputs by name."""
+        stack = self.describe() or {}
+        return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
     def resources(self) -> list[Json]:
-        """Its resources, as ListStackResources gives them."""
+        """Return the resources, as in ListStackResources."""
         pages = self._client.get_paginator("list_stack_resources").paginate(StackName=self.name)
-        return [each for page in pages for each in page["StackResourceSummaries"]]
+        return [resource for page in pages for resource in page["StackResourceSummaries"]]
 
     def template(self) -> Json:
-        """The template that it stands by, with SAM translated."""
+        """Return the deployed template, with SAM transformed."""
         body = self._client.get_template(StackName=self.name, TemplateStage="Processed")["TemplateBody"]
         template: Json = body
         return template
 
-    def last_failures(self) -> list[Event]:
-        """What is wrong with its resources now."""
+    def last_failures(self) -> list[StackEvent]:
+        """Return the current failures of resources."""
         return [
-            Event(
+            StackEvent(
                 id="",
-                logical_id=each["LogicalResourceId"],
-                kind=each["ResourceType"],
-                status=each["ResourceStatus"],
-                reason=each.get("ResourceStatusReason") or "",
+                logical_id=resource["LogicalResourceId"],
+                kind=resource["ResourceType"],
+                status=resource["ResourceStatus"],
+                reason=resource.get("ResourceStatusReason") or "",
             )
-            for each in self.resources()
-            if each["ResourceStatus"].endswith("_FAILED")
+            for resource in self.resources()
+            if resource["ResourceStatus"].endswith("_FAILED")
         ]
 
     def in_progress(self) -> list[str]:
-        """The resources that CloudFormation is working on."""
+        """Return the resources that CloudFormation is changing."""
         return [
-            each["LogicalResourceId"]
-            for each in self.resources()
-            if each["ResourceStatus"].endswith("_IN_PROGRESS")
+            resource["LogicalResourceId"]
+            for resource in self.resources()
+            if resource["ResourceStatus"].endswith("_IN_PROGRESS")
         ]
 
-    def compare(self, template_url: str, parameters: Mapping[str, str], *, create: bool) -> ChangeSet | None:
-        """A change set towards the template; None if there is nothing to do. Raises InfraError."""
-        made = self._client.create_change_set(
+    def create_change_set(
+        self, template_url: str, parameters: Mapping[str, str], *, create: bool
+    ) -> ChangeSet | None:
+        """Create a change set for the template; return None if there are no changes. Raises InfraError."""
+        created = self._client.create_change_set(
             StackName=self.name,
             ChangeSetName=f"deploy-{uuid.uuid4().hex}",
             ChangeSetType="CREATE" if create else "UPDATE",
@@ -118,57 +120,57 @@ class Stack:
             Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
             Capabilities=_CAPABILITIES,
         )
-        identifier: str = made["Id"]
+        identifier: str = created["Id"]
         described = self._wait_for_change_set(identifier)
         if described["Status"] == "FAILED":
-            reason = described.get("StatusReason") or "for no reason that CloudFormation gives"
+            reason = described.get("StatusReason") or "CloudFormation gives no reason"
             self._client.delete_change_set(ChangeSetName=identifier)
-            if reason.startswith(_NOTHING):
+            if reason.startswith(_NO_CHANGES):
                 return None
-            raise InfraError(f"CloudFormation cannot work out what to change: {reason}")
+            raise InfraError(f"CloudFormation could not create a change set: {reason}")
         return ChangeSet(identifier, read_changes(self._all_changes(identifier)))
 
-    def discard(self, change_set: ChangeSet, *, created: bool) -> None:
-        """Forget a change set that is not wanted; with it the empty stack that was to hold a first creation."""
+    def delete_change_set(self, change_set: ChangeSet, *, created: bool) -> None:
+        """Delete a change set that is not executed, and the empty stack of a first creation."""
         self._client.delete_change_set(ChangeSetName=change_set.id)
         if created:
             self._client.delete_stack(StackName=self.name)
 
-    def execute(self, change_set: ChangeSet) -> tuple[str, list[Event]]:
-        """Carry it out, telling what happens; the stack's status at the end, and all that happened."""
+    def execute(self, change_set: ChangeSet) -> tuple[str, list[StackEvent]]:
+        """Execute the change set and report its events; return the final status and all events."""
         return self._follow(lambda: self._client.execute_change_set(ChangeSetName=change_set.id))
 
-    def delete(self) -> tuple[str, list[Event]]:
-        """Delete the stack, telling what happens; the status at the end, and all that happened."""
+    def delete(self) -> tuple[str, list[StackEvent]]:
+        """Delete the stack and report the events; return the final status and all events."""
         return self._follow(lambda: self._client.delete_stack(StackName=self.name))
 
-    def _follow(self, begin: Callable[[], object]) -> tuple[str, list[Event]]:
+    def _follow(self, start: Callable[[], object]) -> tuple[str, list[StackEvent]]:
         described = self.describe()
         if described is None:
-            raise InfraError(f"The stack {self.name} has gone meanwhile: somebody else is deleting it")
-        # By its id: a stack that has been deleted is no longer found by its name.
+            raise InfraError(f"The stack {self.name} no longer exists: another process has deleted it")
+        # By id: a deleted stack is not found by name.
         stack_id = described["StackId"]
-        events = Events(self._account, stack_id)
-        begin()
-        happened: list[Event] = []
+        events = StackEvents(self._account, stack_id)
+        start()
+        seen: list[StackEvent] = []
         status = ""
-        # By its own events: right after the beginning its status is still the one from before.
+        # From the stack's events: its status may still be the previous one right after the start.
         while not status or status.endswith("_IN_PROGRESS"):
-            for event in events.more():
-                self._console.say(event.line())
-                happened.append(event)
+            for event in events.poll():
+                self._console.write(event.line())
+                seen.append(event)
                 if event.physical_id == stack_id:
                     status = event.status
             if not status or status.endswith("_IN_PROGRESS"):
-                self._sleep(PAUSE)
-        return status, happened
+                self._sleep(POLL_INTERVAL)
+        return status, seen
 
     def _wait_for_change_set(self, identifier: str) -> Json:
         while True:
             described: Json = self._client.describe_change_set(ChangeSetName=identifier)
             if described["Status"] not in {"CREATE_PENDING", "CREATE_IN_PROGRESS"}:
                 return described
-            self._sleep(PAUSE)
+            self._sleep(POLL_INTERVAL)
 
     def _all_changes(self, identifier: str) -> Iterator[dict[str, Any]]:
         for page in self._client.get_paginator("describe_change_set").paginate(ChangeSetName=identifier):

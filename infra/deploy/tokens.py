@@ -1,4 +1,4 @@
-"""Tokens for trying a stage out, signed with its own secret."""
+"""Tokens for trying out a stage, signed with its secret."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from local.tokens import mint_for
 
 
 def token_for(account: Account, stage: Stage, participant_id: str, name: str | None, ttl: int) -> str:
-    """A token that the stage accepts. Raises InfraError."""
+    """Return a token that the stage accepts. Raises InfraError."""
     secret = secret_of(account, stage)
     if secret is None:
-        raise InfraError(f"Tokens of stage {stage.name} come from the identity provider that CHAT_JWKS_URL names")
+        raise InfraError(f"Tokens of stage {stage.name} come from the identity provider of CHAT_JWKS_URL")
     settings = {**stage.environment, "CHAT_JWT_SECRET": secret.read()}
     try:
         return mint_for(participant_id, name, ttl, settings)

@@ -1,5 +1,5 @@
-"""The CloudFormation template: what is merged into Chalice's, one module per concern, and what is then changed.
+"""The CloudFormation template: fragments to merge into Chalice's, one module per concern, and later changes.
 
-Chalice merges dictionaries and can neither remove a key nor add to a list; `compose.py` says what therefore
-happens after the merge. Names of resources that Chalice makes stand in `names.py`.
+Chalice's merge can neither remove a key nor extend a list; `compose.py` does that afterwards. `names.py` has the
+logical ids that Chalice generates.
 """

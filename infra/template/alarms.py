@@ -1,4 +1,4 @@
-"""Alarms: what a person should be told about, and a topic that tells them."""
+"""Alarms, and the topic that they notify."""
 
 from __future__ import annotations
 
@@ -6,50 +6,50 @@ from infra.stage import Stage
 from infra.template.names import FUNCTIONS, Json, ref
 
 NAMESPACE = "Chat"
-"""Of the metrics that the application writes itself."""
+"""The namespace of the application's own metrics."""
 _PERIOD = 300
-_MANY_POSTS = 50
-"""Refused posts in five minutes: each is tried again, but so many mean that something is used up or too slow."""
+_POST_THRESHOLD = 50
+"""Rejected posts in five minutes. Each is retried, but so many mean an exhausted quota or slow receivers."""
 
 
 def fragment(stage: Stage) -> Json:
-    """The alarms and their topic."""
+    """Return the alarms and their topic."""
     topic: Json = {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": f"Alarms of {stage.full_name}"}}
     if stage.infra.alarms.email:
         topic["Properties"]["Subscription"] = [{"Protocol": "email", "Endpoint": stage.infra.alarms.email}]
-    alarms = {**_of_functions(stage), **_of_gateways(stage), **_of_posts(stage), **_of_tables()}
+    alarms = {**_function_alarms(stage), **_gateway_alarms(stage), **_post_alarms(stage), **_table_alarms()}
     return {"Resources": {"AlarmTopic": topic, **alarms}}
 
 
-def _of_functions(stage: Stage) -> Json:
-    """Handlers answer whatever happens: a function that fails ran out of time or memory, or could not start."""
+def _function_alarms(stage: Stage) -> Json:
+    """Return the functions' alarms. Handlers catch all exceptions: an error is a timeout or a crash."""
     alarms: Json = {}
     for function in FUNCTIONS:
-        which = {"Namespace": "AWS/Lambda", "Dimensions": _by(FunctionName=ref(function.logical_id))}
-        called = function.name.capitalize()
-        alarms[f"{called}ErrorsAlarm"] = _alarm(
-            f"{function.name} failed: out of time or memory, or it could not start; its log says which",
-            {**which, "MetricName": "Errors", "Statistic": "Sum", "Threshold": 1},
+        metric = {"Namespace": "AWS/Lambda", "Dimensions": _dimensions(FunctionName=ref(function.logical_id))}
+        prefix = function.name.capitalize()
+        alarms[f"{prefix}ErrorsAlarm"] = _alarm(
+            f"{function.name} failed: timeout, out of memory, or it could not start; see its log",
+            {**metric, "MetricName": "Errors", "Statistic": "Sum", "Threshold": 1},
         )
-        alarms[f"{called}ThrottlesAlarm"] = _alarm(
-            f"{function.name} was refused by Lambda: the account's concurrency or the function's own is used up",
-            {**which, "MetricName": "Throttles", "Statistic": "Sum", "Threshold": 1},
+        alarms[f"{prefix}ThrottlesAlarm"] = _alarm(
+            f"{function.name} was throttled: the concurrency limit of the account or the function is exhausted",
+            {**metric, "MetricName": "Throttles", "Statistic": "Sum", "Threshold": 1},
         )
-        if function.answers_people:
-            alarms[f"{called}LatencyAlarm"] = _alarm(
-                f"{function.name}: one of a hundred took longer than it may",
-                {**which, "MetricName": "Duration", **_p99(stage)},
+        if function.user_facing:
+            alarms[f"{prefix}LatencyAlarm"] = _alarm(
+                f"{function.name}: the 99th percentile of the duration exceeds its limit",
+                {**metric, "MetricName": "Duration", **_p99(stage)},
             )
     return alarms
 
 
-def _of_gateways(stage: Stage) -> Json:
-    http = _by(ApiName=f"{stage.full_name}-http", Stage=stage.api_stage)
-    sockets = _by(ApiId=ref("WebsocketAPI"), Stage=stage.api_stage)
+def _gateway_alarms(stage: Stage) -> Json:
+    http = _dimensions(ApiName=f"{stage.full_name}-http", Stage=stage.api_stage)
+    sockets = _dimensions(ApiId=ref("WebsocketAPI"), Stage=stage.api_stage)
     gateway = "AWS/ApiGateway"
     return {
         "HttpServerErrorsAlarm": _alarm(
-            "HTTP requests were answered with 5xx; the access log says which",
+            "HTTP requests failed with 5xx; see the access log",
             {
                 "Namespace": gateway,
                 "Dimensions": http,
@@ -59,11 +59,11 @@ def _of_gateways(stage: Stage) -> Json:
             },
         ),
         "HttpLatencyAlarm": _alarm(
-            "one of a hundred HTTP requests took longer than it may, the gateway's own time included",
+            "the 99th percentile of HTTP latency, including the gateway, exceeds its limit",
             {"Namespace": gateway, "Dimensions": http, "MetricName": "Latency", **_p99(stage)},
         ),
         "SocketExecutionErrorsAlarm": _alarm(
-            "the WebSocket API could not call a function",
+            "the WebSocket API could not invoke a function",
             {
                 "Namespace": gateway,
                 "Dimensions": sockets,
@@ -75,29 +75,29 @@ def _of_gateways(stage: Stage) -> Json:
     }
 
 
-def _of_posts(stage: Stage) -> Json:
-    which = {"Namespace": NAMESPACE, "Dimensions": _by(Stage=stage.name), "Statistic": "Sum"}
+def _post_alarms(stage: Stage) -> Json:
+    metric = {"Namespace": NAMESPACE, "Dimensions": _dimensions(Stage=stage.name), "Statistic": "Sum"}
     return {
         "PostsThrottledAlarm": _alarm(
-            "posts to sockets were refused (429): the account's request rate is used up, or readers are too slow",
-            {**which, "MetricName": "PostsThrottled", "Threshold": _MANY_POSTS},
+            "posts to connections were throttled (429): request rate exhausted, or slow clients",
+            {**metric, "MetricName": "PostsThrottled", "Threshold": _POST_THRESHOLD},
         ),
         "PostsDroppedAlarm": _alarm(
-            "pushes were given up at their deadline; their readers get them by sync",
-            {**which, "MetricName": "PostsDropped", "Threshold": _MANY_POSTS},
+            "posts were abandoned at their deadline; the clients fetch the events with sync",
+            {**metric, "MetricName": "PostsDropped", "Threshold": _POST_THRESHOLD},
         ),
     }
 
 
-def _of_tables() -> Json:
+def _table_alarms() -> Json:
     alarms: Json = {}
-    for called, table in (("Conversations", "ConversationsTable"), ("Connections", "ConnectionsTable")):
+    for prefix, table in (("Conversations", "ConversationsTable"), ("Connections", "ConnectionsTable")):
         for kind in ("Read", "Write"):
-            alarms[f"{called}{kind}ThrottlesAlarm"] = _alarm(
-                f"DynamoDB throttled {kind.lower()}s of the {called.lower()} table: one conversation is too hot",
+            alarms[f"{prefix}{kind}ThrottlesAlarm"] = _alarm(
+                f"DynamoDB throttled {kind.lower()}s of the {prefix.lower()} table: hot partition",
                 {
                     "Namespace": "AWS/DynamoDB",
-                    "Dimensions": _by(TableName=ref(table)),
+                    "Dimensions": _dimensions(TableName=ref(table)),
                     "MetricName": f"{kind}ThrottleEvents",
                     "Statistic": "Sum",
                     "Threshold": 1,
@@ -113,7 +113,7 @@ def _alarm(description: str, properties: Json) -> Json:
             "AlarmDescription": description,
             "ComparisonOperator": "GreaterThanOrEqualToThreshold",
             "EvaluationPeriods": 1,
-            # No requests, no data: that is not an alarm.
+            # No requests produce no data, which is not an alarm.
             "TreatMissingData": "notBreaching",
             "AlarmActions": [ref("AlarmTopic")],
             "OKActions": [ref("AlarmTopic")],
@@ -124,7 +124,7 @@ def _alarm(description: str, properties: Json) -> Json:
 
 
 def _p99(stage: Stage) -> Json:
-    """Three periods in a row, and none with too few requests to tell: a lone cold start is no alarm."""
+    """Return the properties of a latency alarm: three periods in a row, ignoring those with too few requests."""
     return {
         "ExtendedStatistic": "p99",
         "Threshold": stage.infra.alarms.latency_p99_ms,
@@ -133,5 +133,5 @@ def _p99(stage: Stage) -> Json:
     }
 
 
-def _by(**dimensions: object) -> list[Json]:
+def _dimensions(**dimensions: object) -> list[Json]:
     return [{"Name": name, "Value": value} for name, value in dimensions.items()]

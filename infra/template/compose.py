@@ -1,4 +1,4 @@
-"""The template of a stage: one thing to merge into Chalice's, and what merging cannot do."""
+"""Compose the template of a stage: one fragment to merge into Chalice's, and changes after the merge."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from infra.template import alarms, dashboard, functions, http_api, outputs, queu
 from infra.template.names import Json
 
 
-def to_merge(stage: Stage) -> Json:
-    """All that Chalice is to merge into its template."""
+def fragment_to_merge(stage: Stage) -> Json:
+    """Return everything that Chalice merges into its template."""
     description = {"Description": f"{stage.app}, stage {stage.name}: conversations over HTTP and WebSockets"}
-    return joined(
+    return merge_fragments(
         [
             description,
             tables.fragment(stage),
@@ -29,31 +29,31 @@ def to_merge(stage: Stage) -> Json:
     )
 
 
-def finish(template: Json, stage: Stage, version: str) -> None:
-    """What is changed in the merged template: keys that go, lists that grow, and what was not known before.
+def post_process(template: Json, stage: Stage, version: str) -> None:
+    """Change the merged template where merging is insufficient: remove keys, extend lists, add late values.
 
-    `version` is what runs, as `/health` says it.
+    `version` is the deployed version, as in `/health`.
     """
     functions.set_version(template, version)
-    socket_api.follow_changes(template)
-    queue.connect(template)
+    socket_api.use_auto_deploy(template)
+    queue.connect_worker(template)
     http_api.restrict_preflight(template, stage.infra.allowed_origins)
-    secret.allow_reading(template, stage)
+    secret.grant_read(template, stage)
 
 
-def joined(fragments: Iterable[Json]) -> Json:
-    """Several fragments as one. Raises InfraError where two say something about the same property."""
-    whole: Json = {}
+def merge_fragments(fragments: Iterable[Json]) -> Json:
+    """Merge several fragments. Raises InfraError if two set the same property."""
+    merged: Json = {}
     for fragment in fragments:
-        _join(whole, fragment, ())
-    return whole
+        _merge_into(merged, fragment, ())
+    return merged
 
 
-def _join(whole: Json, more: Json, where: tuple[str, ...]) -> None:
-    for key, value in more.items():
-        if key not in whole:
-            whole[key] = value
-        elif isinstance(value, dict) and isinstance(whole[key], dict):
-            _join(whole[key], value, (*where, key))
+def _merge_into(merged: Json, fragment: Json, path: tuple[str, ...]) -> None:
+    for key, value in fragment.items():
+        if key not in merged:
+            merged[key] = value
+        elif isinstance(value, dict) and isinstance(merged[key], dict):
+            _merge_into(merged[key], value, (*path, key))
         else:
-            raise InfraError(f"two modules of infra/template set {'.'.join((*where, key))}")
+            raise InfraError(f"two modules of infra/template set {'.'.join((*path, key))}")

@@ -1,6 +1,6 @@
-"""One dashboard: is it used, is it well, what does it cost.
+"""One dashboard: usage, health and cost.
 
-At most `MOST_METRICS` metrics, as many as CloudWatch shows for nothing. What an alarm watches need not be here.
+It has at most `MAX_METRICS` metrics, CloudWatch's free limit. Metrics with an alarm may be left out.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from infra.stage import Stage
 from infra.template.alarms import NAMESPACE
 from infra.template.names import FUNCTIONS, Json, sub
 
-MOST_METRICS = 50
-_WIDTH, _HEIGHT, _A_ROW = 8, 6, 3
+MAX_METRICS = 50
+_WIDTH, _HEIGHT, _COLUMNS = 8, 6, 3
 _LAMBDA, _GATEWAY, _DYNAMO = "AWS/Lambda", "AWS/ApiGateway", "AWS/DynamoDB"
 _LATENCIES = ("AckLatency", "FanOutLatency")
 Metric = list[str]
 
 
 def fragment(stage: Stage) -> Json:
-    """The dashboard. Its body is a text in which CloudFormation fills in names."""
-    body = {"widgets": [_placed(index, each) for index, each in enumerate(_widgets(stage))]}
+    """Return the dashboard. Its body is a JSON string in which CloudFormation replaces references."""
+    body = {"widgets": [_positioned(index, widget) for index, widget in enumerate(_widgets(stage))]}
     return {
         "Resources": {
             "Dashboard": {
@@ -35,13 +35,13 @@ def fragment(stage: Stage) -> Json:
 def _widgets(stage: Stage) -> list[Json]:
     sockets = ["ApiId", "${WebsocketAPI}", "Stage", stage.api_stage]
     http = ["ApiName", f"{stage.full_name}-http", "Stage", stage.api_stage]
-    ours = ["Stage", stage.name]
+    dimensions = ["Stage", stage.name]
     return [
         _graph(
-            "Messages: accepted, repeated, queued, refused",
+            "Messages: accepted, duplicate, queued, rejected",
             "Sum",
-            _ours(
-                ours,
+            _app_metrics(
+                dimensions,
                 "MessagesAccepted",
                 "MessagesDuplicate",
                 "MessagesQueued",
@@ -50,31 +50,41 @@ def _widgets(stage: Stage) -> list[Json]:
                 "AppendConflicts",
             ),
         ),
-        _graph("From a message to its ack and to all readers: p99 in ms", "p99", _ours(ours, *_LATENCIES)),
-        _graph("Sockets that a push is for: largest", "Maximum", _ours(ours, "FanOutSize")),
         _graph(
-            "Sockets: connects, frames in and out",
-            "Sum",
-            _each(_GATEWAY, ("ConnectCount", "MessageCount"), sockets),
+            "From a message to its ack, and to all recipients: p99 in ms",
+            "p99",
+            _app_metrics(dimensions, *_LATENCIES),
         ),
-        _graph("HTTP: requests, 4xx, 5xx", "Sum", _each(_GATEWAY, ("Count", "4XXError", "5XXError"), http)),
+        _graph("Connections per fan-out: maximum", "Maximum", _app_metrics(dimensions, "FanOutSize")),
         _graph(
-            "Posts to sockets: taken, gone, repeated, refused, given up",
+            "WebSocket: connects, frames in and out",
             "Sum",
-            _ours(ours, "PostsDelivered", "PostsGone", "PostsRetried", "PostsThrottled", "PostsDropped"),
+            _metrics(_GATEWAY, ("ConnectCount", "MessageCount"), sockets),
         ),
-        _graph("Functions: p99 in ms", "p99", _of_functions("Duration")),
-        _graph("HTTP: p99 in ms", "p99", _each(_GATEWAY, ("Latency", "IntegrationLatency"), http)),
-        _graph("Functions: errors and throttles", "Sum", [*_of_functions("Errors"), *_of_functions("Throttles")]),
-        _graph("Functions at the same time", "Maximum", _of_functions("ConcurrentExecutions")),
-        _graph("Cold starts", "Sum", _ours(ours, "ColdStarts")),
+        _graph("HTTP: requests, 4xx, 5xx", "Sum", _metrics(_GATEWAY, ("Count", "4XXError", "5XXError"), http)),
         _graph(
-            "DynamoDB: units",
+            "Posts to connections: delivered, stale, retried, throttled, abandoned",
+            "Sum",
+            _app_metrics(
+                dimensions, "PostsDelivered", "PostsGone", "PostsRetried", "PostsThrottled", "PostsDropped"
+            ),
+        ),
+        _graph("Functions: p99 in ms", "p99", _function_metrics("Duration")),
+        _graph("HTTP: p99 in ms", "p99", _metrics(_GATEWAY, ("Latency", "IntegrationLatency"), http)),
+        _graph(
+            "Functions: errors and throttles",
+            "Sum",
+            [*_function_metrics("Errors"), *_function_metrics("Throttles")],
+        ),
+        _graph("Functions: concurrent executions", "Maximum", _function_metrics("ConcurrentExecutions")),
+        _graph("Cold starts", "Sum", _app_metrics(dimensions, "ColdStarts")),
+        _graph(
+            "DynamoDB: capacity units",
             "Sum",
             [
                 metric
                 for table in ("ConversationsTable", "ConnectionsTable")
-                for metric in _each(
+                for metric in _metrics(
                     _DYNAMO,
                     ("ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"),
                     ["TableName", f"${{{table}}}"],
@@ -84,16 +94,16 @@ def _widgets(stage: Stage) -> list[Json]:
     ]
 
 
-def _of_functions(metric: str) -> list[Metric]:
-    shown = (each.logical_id for each in FUNCTIONS if each.on_dashboard)
-    return [[_LAMBDA, metric, "FunctionName", f"${{{each}}}"] for each in shown]
+def _function_metrics(metric: str) -> list[Metric]:
+    logical_ids = (function.logical_id for function in FUNCTIONS if function.on_dashboard)
+    return [[_LAMBDA, metric, "FunctionName", f"${{{logical_id}}}"] for logical_id in logical_ids]
 
 
-def _ours(dimensions: Metric, *metrics: str) -> list[Metric]:
-    return _each(NAMESPACE, metrics, dimensions)
+def _app_metrics(dimensions: Metric, *metrics: str) -> list[Metric]:
+    return _metrics(NAMESPACE, metrics, dimensions)
 
 
-def _each(namespace: str, metrics: Sequence[str], dimensions: Metric) -> list[Metric]:
+def _metrics(namespace: str, metrics: Sequence[str], dimensions: Metric) -> list[Metric]:
     return [[namespace, metric, *dimensions] for metric in metrics]
 
 
@@ -111,6 +121,6 @@ def _graph(title: str, statistic: str, metrics: list[Metric]) -> Json:
     }
 
 
-def _placed(index: int, widget: Json) -> Json:
-    row, column = divmod(index, _A_ROW)
+def _positioned(index: int, widget: Json) -> Json:
+    row, column = divmod(index, _COLUMNS)
     return {**widget, "x": column * _WIDTH, "y": row * _HEIGHT, "width": _WIDTH, "height": _HEIGHT}

@@ -1,4 +1,4 @@
-"""What all functions have in common: where their tables are, and a log of their own."""
+"""Settings of all functions: table names, variables, and a log group each."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from infra.stage import Stage
 from infra.template.names import FUNCTIONS, Json, arn, ref, sub
 
 SWEEP_ATTEMPTS = 0
-"""Repeats of a failed sweep: none, the next one comes within the hour and finds what is left to do."""
+"""Retries of a failed sweep: none, because the next one runs within the hour and finds the remaining work."""
 LOG_FORMAT = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO"}
-"""The platform's own lines, and what its runtime says of a function that failed, are JSON like ours.
+"""Log lines of the platform and the runtime are JSON, like the application's.
 
-Metrics are lines without a level, which Lambda takes for `INFO`: above it there would be none (Lambda developer
-guide, "Log-level filtering").
+Metric lines have no level, and Lambda treats them as `INFO`: a higher level would drop them (Lambda Developer
+Guide, "Log-level filtering").
 """
 
 
 def fragment(stage: Stage) -> Json:
-    """Variables for all functions; a log group for each, made before the function so that its role can name it."""
+    """Return the functions' variables, and their log groups, which the roles reference."""
     resources: Json = {}
     for function in FUNCTIONS:
         resources[function.log_group] = log_group(stage, f"functions/{function.name}")
@@ -30,7 +30,7 @@ def fragment(stage: Stage) -> Json:
 
 
 def _variables(stage: Stage) -> Json:
-    # No reference to the HTTP API here: its definition names the functions, and neither could be made first.
+    # A reference to the HTTP API would be circular: its definition references the functions.
     return {
         "CHAT_CONVERSATIONS_TABLE": ref("ConversationsTable"),
         "CHAT_CONNECTIONS_TABLE": ref("ConnectionsTable"),
@@ -39,18 +39,18 @@ def _variables(stage: Stage) -> Json:
         ),
         "CHAT_ALLOWED_ORIGINS": ",".join(stage.infra.allowed_origins),
         "CHAT_STAGE": stage.name,
-        # Else pydantic searches every package of the bundle for plugins, of which there are none, at each start.
+        # Otherwise pydantic searches every package of the bundle for plugins at each start; there are none.
         "PYDANTIC_DISABLE_PLUGINS": "__all__",
     }
 
 
 def set_version(template: Json, version: str) -> None:
-    """Say to all functions what they are a version of; it comes from the bundle, which Chalice helps to make."""
+    """Set the functions' version; it depends on the bundle, which is built with Chalice's output."""
     template["Globals"]["Function"]["Environment"]["Variables"]["CHAT_VERSION"] = version
 
 
 def log_group(stage: Stage, name: str) -> Json:
-    """A log group that forgets, and goes with the stack."""
+    """Return a log group with limited retention that is deleted with the stack."""
     return {
         "Type": "AWS::Logs::LogGroup",
         "DeletionPolicy": "Delete",
@@ -63,9 +63,9 @@ def log_group(stage: Stage, name: str) -> Json:
 
 
 def account_log_role(stage: Stage) -> Json:
-    """The role by which API Gateway writes access logs: once for an account and region, and needed by both APIs.
+    """Return the role with which API Gateway writes access logs: one per account and region, used by both APIs.
 
-    It stays when the stack goes, as another stage's logs may hang on it.
+    It is retained when the stack is deleted, as other stages may use it.
     """
     if not stage.infra.account_log_role:
         return {}
@@ -79,19 +79,19 @@ def account_log_role(stage: Stage) -> Json:
             }
         ],
     }
-    # AWS's own policy for this: API Gateway checks that the role may all that it lists.
+    # AWS's policy for this role: API Gateway checks that the role allows everything in it.
     policy = "arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
-    kept = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+    retained = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
     role = {"AssumeRolePolicyDocument": trust, "ManagedPolicyArns": [sub(policy)]}
     return {
         "Resources": {
-            "GatewayLogRole": {"Type": "AWS::IAM::Role", **kept, "Properties": role},
+            "GatewayLogRole": {"Type": "AWS::IAM::Role", **retained, "Properties": role},
             "GatewayAccount": {
                 "Type": "AWS::ApiGateway::Account",
-                **kept,
+                **retained,
                 "Properties": {"CloudWatchRoleArn": arn("GatewayLogRole")},
             },
-            # A stage with an access log cannot be made before that.
+            # A stage with an access log can only be created after that.
             "RestAPI": {"DependsOn": ["GatewayAccount"]},
             "WebsocketAPIStage": {"DependsOn": ["GatewayAccount"]},
         }

@@ -1,4 +1,4 @@
-"""The HTTP API: its limits, its access log, its own answers, and which web pages may read what it says."""
+"""The HTTP API: throttling, access log, gateway responses, and allowed origins of web pages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from infra.template.names import Json, arn
 
 GATEWAY_RESPONSES = Path(__file__).parents[1] / "gateway_responses.json"
 ALLOW_ORIGIN = "Access-Control-Allow-Origin"
-# Neither query strings nor headers, in which credentials may stand. All values quoted: an absent one is a "-".
+# Neither query strings nor headers, which may contain credentials. All values are quoted: a missing one is "-".
 ACCESS_LOG = {
     "request_id": "$context.requestId",
     "time": "$context.requestTime",
@@ -28,14 +28,14 @@ ACCESS_LOG = {
 
 
 def fragment(stage: Stage) -> Json:
-    """What is added to Chalice's `RestAPI`."""
+    """Return the additions to Chalice's `RestAPI`."""
     return {
         "Resources": {
             "HttpAccessLogGroup": log_group(stage, "access/http"),
             "RestAPI": {
                 "Properties": {
                     "Name": f"{stage.full_name}-http",
-                    # Any value keeps SAM from making a second, unthrottled stage named "Stage" beside ours.
+                    # Any value prevents SAM from creating a second, unthrottled stage named "Stage".
                     "OpenApiVersion": "2.0",
                     "GatewayResponses": gateway_responses(stage.infra.allowed_origins),
                     "MethodSettings": [
@@ -44,7 +44,7 @@ def fragment(stage: Stage) -> Json:
                             "ResourcePath": "/*",
                             "ThrottlingRateLimit": stage.infra.http_throttle.rate,
                             "ThrottlingBurstLimit": stage.infra.http_throttle.burst,
-                            # Execution logs would hold headers and bodies: tokens and texts.
+                            # Execution logs would contain headers and bodies: tokens and message content.
                             "LoggingLevel": "OFF",
                             "DataTraceEnabled": False,
                         }
@@ -60,10 +60,10 @@ def fragment(stage: Stage) -> Json:
 
 
 def gateway_responses(origins: list[str]) -> Json:
-    """API Gateway's own answers, as the local gateway gives them, for these origins.
+    """Return API Gateway's own responses, as in the local gateway, for these origins.
 
-    A header of theirs is a fixed text. Where several origins are allowed it is `*`, as without it a page could
-    not tell a 401 from a broken line; these answers hold nothing that is worth hiding, and ask for no cookie.
+    Their headers are constants. With several allowed origins the header is `*`: without it, a page could not
+    distinguish a 401 from a network error. These responses contain nothing confidential and set no cookies.
     """
     responses: Json = json.loads(GATEWAY_RESPONSES.read_text(encoding="utf-8"))
     allowed = origins[0] if len(origins) == 1 else "*"
@@ -73,25 +73,25 @@ def gateway_responses(origins: list[str]) -> Json:
 
 
 def restrict_preflight(template: Json, origins: list[str]) -> None:
-    """Let only these origins pass the browsers' question before a request, which API Gateway answers by itself."""
+    """Restrict the CORS preflight responses, which API Gateway generates, to these origins."""
     if origins == ["*"]:
         return
     for path in template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["paths"].values():
         if "options" not in path:
             continue
-        answer = path["options"]["x-amazon-apigateway-integration"]["responses"]["default"]
-        answer["responseParameters"][f"method.response.header.{ALLOW_ORIGIN}"] = f"'{origins[0]}'"
+        response = path["options"]["x-amazon-apigateway-integration"]["responses"]["default"]
+        response["responseParameters"][f"method.response.header.{ALLOW_ORIGIN}"] = f"'{origins[0]}'"
         if len(origins) > 1:
-            answer["responseTemplates"] = {"application/json": _matching_origin(origins)}
+            response["responseTemplates"] = {"application/json": _matching_origin(origins)}
 
 
 def _matching_origin(origins: list[str]) -> str:
-    """A mapping template that answers with the asking origin if it is allowed, else with the first of the list.
+    """Return a mapping template that responds with the request's origin if allowed, else with the first one.
 
-    Header names come in small letters over HTTP/2 (API Gateway developer guide, "Override your API's request and
+    Header names are in lower case over HTTP/2 (API Gateway Developer Guide, "Override your API's request and
     response parameters and status codes").
     """
-    matches = " || ".join(f"$origin == '{each}'" for each in origins)
+    matches = " || ".join(f"$origin == '{origin}'" for origin in origins)
     return (
         "#set($origin = $input.params().header.get('Origin'))\n"
         "#if(!$origin)#set($origin = $input.params().header.get('origin'))#end\n"

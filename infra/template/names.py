@@ -1,4 +1,4 @@
-"""The functions, and what each one's resources are called in the template."""
+"""The functions and the logical ids of their resources in the template."""
 
 from __future__ import annotations
 
@@ -9,45 +9,49 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
-    """A function: its short name, and its logical ids as Chalice gives them."""
+class DeployedFunction:
+    """A function: its short name, and the logical ids that Chalice generates."""
 
     name: str
     logical_id: str
     role: str
     verifies_tokens: bool = False
-    answers_people: bool = False
-    """Somebody waits for it, so that its latency counts."""
+    user_facing: bool = False
+    """Whether users wait for it, so that its latency is monitored."""
     on_dashboard: bool = True
-    """A dashboard is free with up to 50 metrics (CloudWatch pricing); what seldom runs has its alarms."""
+    """A dashboard is free up to 50 metrics (CloudWatch pricing); rarely used functions only have alarms."""
 
     @property
     def log_group(self) -> str:
-        """The logical id of its log group; the policy files in `.chalice/` say it, too."""
+        """The logical id of its log group, which the policy files in `.chalice/` use too."""
         return f"{self.name.capitalize()}LogGroup"
 
 
 FUNCTIONS = (
-    Function("api", "APIHandler", "ApiHandlerRole", answers_people=True),
-    Function("auth", "Auth", "AuthRole", verifies_tokens=True, answers_people=True),
-    Function("connect", "WebsocketConnect", "WebsocketConnectRole", verifies_tokens=True, answers_people=True),
-    Function("message", "WebsocketMessage", "WebsocketMessageRole", verifies_tokens=True, answers_people=True),
-    Function("disconnect", "WebsocketDisconnect", "WebsocketDisconnectRole"),
-    Function("sweep", "Sweep", "SweepRole"),
-    Function("worker", "Worker", "WorkerRole", on_dashboard=False),
+    DeployedFunction("api", "APIHandler", "ApiHandlerRole", user_facing=True),
+    DeployedFunction("auth", "Auth", "AuthRole", verifies_tokens=True, user_facing=True),
+    DeployedFunction(
+        "connect", "WebsocketConnect", "WebsocketConnectRole", verifies_tokens=True, user_facing=True
+    ),
+    DeployedFunction(
+        "message", "WebsocketMessage", "WebsocketMessageRole", verifies_tokens=True, user_facing=True
+    ),
+    DeployedFunction("disconnect", "WebsocketDisconnect", "WebsocketDisconnectRole"),
+    DeployedFunction("sweep", "Sweep", "SweepRole"),
+    DeployedFunction("worker", "Worker", "WorkerRole", on_dashboard=False),
 )
 
 
 def ref(logical_id: str) -> Json:
-    """CloudFormation's `Ref`."""
+    """Return a `Ref` of CloudFormation."""
     return {"Ref": logical_id}
 
 
 def arn(logical_id: str) -> Json:
-    """The ARN of a resource."""
+    """Return the ARN of a resource."""
     return {"Fn::GetAtt": [logical_id, "Arn"]}
 
 
 def sub(text: str) -> Json:
-    """A text in which CloudFormation fills in `${…}`."""
+    """Return a text in which CloudFormation replaces `${…}`."""
     return {"Fn::Sub": text}

@@ -1,4 +1,4 @@
-"""What the stack says about itself when it stands."""
+"""The outputs of the stack."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from infra.template.names import Json, ref, sub
 
 
 def fragment(stage: Stage) -> Json:
-    """URLs for clients, tables and the topic for operators; beside Chalice's own outputs."""
-    place = f"execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/{stage.api_stage}"
+    """Return URLs for clients, and tables and topic for operators, in addition to Chalice's outputs."""
+    host_and_stage = f"execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/{stage.api_stage}"
     return {
         "Outputs": {
-            "HttpUrl": _output("Where the HTTP API is", sub(f"https://${{RestAPI}}.{place}")),
-            "SocketUrl": _output("Where sockets are opened", sub(f"wss://${{WebsocketAPI}}.{place}")),
-            "ConversationsTableName": _output("Conversations, kept for good", ref("ConversationsTable")),
-            "ConnectionsTableName": _output("Sockets, forgotten by TTL", ref("ConnectionsTable")),
-            "AlarmTopicArn": _output("Subscribe to be told of alarms", ref("AlarmTopic")),
+            "HttpUrl": _output("URL of the HTTP API", sub(f"https://${{RestAPI}}.{host_and_stage}")),
+            "SocketUrl": _output("URL of the WebSocket API", sub(f"wss://${{WebsocketAPI}}.{host_and_stage}")),
+            "ConversationsTableName": _output("Table of conversations (durable)", ref("ConversationsTable")),
+            "ConnectionsTableName": _output("Table of connections (expire by TTL)", ref("ConnectionsTable")),
+            "AlarmTopicArn": _output("Topic that the alarms notify", ref("AlarmTopic")),
         }
     }
 

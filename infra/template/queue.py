@@ -1,7 +1,7 @@
-"""The queue of long work, what becomes of messages that fail, and how they get to the function.
+"""The job queue, its dead-letter queue, and the event source of the worker function.
 
-Chalice's decorator takes a name or a fixed ARN (aws/chalice#1882) and knows no queue that the template makes
-itself. So it has a name, and after the merge the queue's own address is put in its place: merging would keep both.
+Chalice's decorator accepts a name or a constant ARN (aws/chalice#1882), but not a queue of the same template. So
+the decorator gets a name, and after the merge the queue's ARN replaces it: merging would keep both.
 """
 
 from __future__ import annotations
@@ -11,32 +11,35 @@ from infra.stage import Stage
 from infra.template.names import Json, arn, ref
 
 FUNCTION = "Worker"
-ATTEMPTS = 5
-"""After so many failures a message is put aside."""
-TIMES_TIMEOUT = 6
-"""How many time limits a message stays invisible (Lambda developer guide, "Using Lambda with SQS")."""
-AT_ONCE = 10
-"""Steps at the same time: long work must not take from the people who wait, nor hold up telling who went."""
-_WORK_SECONDS = 4 * 24 * 3600
+MAX_RECEIVE_COUNT = 5
+"""Receives after which a message moves to the dead-letter queue."""
+VISIBILITY_TIMEOUT_FACTOR = 6
+"""Visibility timeout as a multiple of the function's timeout (Lambda Developer Guide, "Using Lambda with SQS")."""
+MAX_CONCURRENCY = 10
+"""Maximum concurrent jobs: enough for timely offline pushes, without taking capacity from user requests."""
+_RETENTION_SECONDS = 4 * 24 * 3600
 _DEAD_LETTER_SECONDS = 14 * 24 * 3600
 
 
 def fragment(_stage: Stage) -> Json:
-    """The two queues, an alarm on the second one, and where all functions find the first."""
+    """Return the two queues, an alarm on the dead-letter queue, and the variable with the queue's URL."""
     return {
         "Globals": {"Function": {"Environment": {"Variables": {"CHAT_JOB_QUEUE": ref("JobQueue")}}}},
         "Resources": {
             "JobQueue": _queue(
-                MessageRetentionPeriod=_WORK_SECONDS,
-                RedrivePolicy={"deadLetterTargetArn": arn("DeadLetterQueue"), "maxReceiveCount": ATTEMPTS},
+                MessageRetentionPeriod=_RETENTION_SECONDS,
+                RedrivePolicy={
+                    "deadLetterTargetArn": arn("DeadLetterQueue"),
+                    "maxReceiveCount": MAX_RECEIVE_COUNT,
+                },
             ),
             "DeadLetterQueue": _queue(MessageRetentionPeriod=_DEAD_LETTER_SECONDS),
             "DeadLettersAlarm": _alarm(),
         },
         "Outputs": {
-            "JobQueueUrl": {"Description": "Long work that is to be done", "Value": ref("JobQueue")},
+            "JobQueueUrl": {"Description": "Queue of background jobs", "Value": ref("JobQueue")},
             "DeadLetterQueueUrl": {
-                "Description": "Long work that failed for good",
+                "Description": "Jobs that failed permanently",
                 "Value": ref("DeadLetterQueue"),
             },
         },
@@ -44,7 +47,7 @@ def fragment(_stage: Stage) -> Json:
 
 
 def _queue(**properties: object) -> Json:
-    """A queue that goes with the stack: what it holds, the sweep finds again."""
+    """Return a queue that is deleted with the stack: the sweep recreates lost jobs."""
     return {
         "Type": "AWS::SQS::Queue",
         "DeletionPolicy": "Delete",
@@ -58,7 +61,7 @@ def _alarm() -> Json:
     return {
         "Type": "AWS::CloudWatch::Alarm",
         "Properties": {
-            "AlarmDescription": "long work failed for good: docs/operations.md says what to do",
+            "AlarmDescription": "background jobs failed permanently: see docs/operations.md",
             "Namespace": "AWS/SQS",
             "MetricName": "ApproximateNumberOfMessagesVisible",
             "Dimensions": [{"Name": "QueueName", "Value": name}],
@@ -74,14 +77,14 @@ def _alarm() -> Json:
     }
 
 
-def connect(template: Json) -> None:
-    """Let the function get its messages from that queue. Raises InfraError if Chalice made another template."""
+def connect_worker(template: Json) -> None:
+    """Set the queue as the worker's event source. Raises InfraError for an unexpected template."""
     function = template["Resources"][FUNCTION]["Properties"]
-    sources = [each for each in function["Events"].values() if each["Type"] == "SQS"]
+    sources = [event for event in function["Events"].values() if event["Type"] == "SQS"]
     if len(sources) != 1:
-        raise InfraError(f"{FUNCTION} has {len(sources)} sources of messages, not one")
+        raise InfraError(f"{FUNCTION} has {len(sources)} SQS event sources; expected one")
     (source,) = sources
     source["Properties"]["Queue"] = arn("JobQueue")
-    source["Properties"]["ScalingConfig"] = {"MaximumConcurrency": AT_ONCE}
-    visible_after = TIMES_TIMEOUT * function["Timeout"]
-    template["Resources"]["JobQueue"]["Properties"]["VisibilityTimeout"] = visible_after
+    source["Properties"]["ScalingConfig"] = {"MaximumConcurrency": MAX_CONCURRENCY}
+    visibility_timeout = VISIBILITY_TIMEOUT_FACTOR * function["Timeout"]
+    template["Resources"]["JobQueue"]["Properties"]["VisibilityTimeout"] = visibility_timeout

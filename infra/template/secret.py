@@ -1,7 +1,7 @@
-"""The secret of HS256 tokens, for stages that take such tokens: in SSM, read by the functions that verify.
+"""The secret of HS256 tokens, for stages that accept them: in SSM, read by the functions that verify tokens.
 
-CloudFormation resolves no `ssm-secure` reference in a function's variables, and a plain one would put the secret
-where everybody who may look at the function can read it. So the template holds the parameter's name only.
+CloudFormation supports no `ssm-secure` reference in a function's variables, and a plain one would expose the
+secret in the function's configuration. So the template contains only the parameter's name.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from infra.template.names import FUNCTIONS, Json, sub
 SID = "ReadTokenSecret"
 
 
-def allow_reading(template: Json, stage: Stage) -> None:
-    """Let the functions that verify tokens read that one parameter; its default key asks for no more."""
+def grant_read(template: Json, stage: Stage) -> None:
+    """Allow the functions that verify tokens to read the parameter; its default key needs no permission."""
     if stage.secret_parameter is None:
         return
     parameter = sub(

@@ -1,4 +1,4 @@
-"""The WebSocket API: a stage that follows changes, its limits and its access log."""
+"""The WebSocket API: automatic deployment, throttling and access log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from infra.stage import Stage
 from infra.template.functions import log_group
 from infra.template.names import Json, arn
 
-# No query string, in which a ticket stands, and no message.
+# Neither query strings, which may contain a ticket, nor messages.
 ACCESS_LOG = {
     "request_id": "$context.requestId",
     "time": "$context.requestTime",
@@ -22,12 +22,12 @@ ACCESS_LOG = {
 
 
 def fragment(stage: Stage) -> Json:
-    """What is added to Chalice's `WebsocketAPI` and its stage."""
+    """Return the additions to Chalice's `WebsocketAPI` and its stage."""
     return {
         "Parameters": {
-            # The policy files in `.chalice/` are the same for all stages, and name their sockets by this.
+            # The policy files in `.chalice/` are the same for all stages and reference this parameter.
             "ApiStage": {
-                "Description": "The last part of both URLs",
+                "Description": "Stage name of both APIs",
                 "Type": "String",
                 "Default": stage.api_stage,
                 "AllowedValues": [stage.api_stage],
@@ -36,7 +36,7 @@ def fragment(stage: Stage) -> Json:
         "Resources": {
             "SocketAccessLogGroup": log_group(stage, "access/sockets"),
             "WebsocketAPI": {"Properties": {"Name": f"{stage.full_name}-sockets"}},
-            # The handler verifies: docs/decisions/0005-connect-authorizer.md.
+            # The handler verifies tokens: docs/decisions/0005-connect-authorizer.md.
             "WebsocketConnectRoute": {"Properties": {"AuthorizationType": "NONE"}},
             "WebsocketAPIStage": {
                 "Properties": {
@@ -56,10 +56,10 @@ def fragment(stage: Stage) -> Json:
     }
 
 
-def follow_changes(template: Json) -> None:
-    """Take out Chalice's deployment: its name never changes, so that CloudFormation would make it only once.
+def use_auto_deploy(template: Json) -> None:
+    """Remove Chalice's deployment: its name is constant, so CloudFormation would create it only once.
 
-    A changed route or integration reaches clients with a new deployment only, which `AutoDeploy` makes each time.
+    A changed route or integration takes effect with a new deployment, which `AutoDeploy` creates each time.
     """
     del template["Resources"]["WebsocketAPIDeployment"]
     del template["Resources"]["WebsocketAPIStage"]["Properties"]["DeploymentId"]

@@ -1,4 +1,4 @@
-"""The tables: the definition that the local cloud uses as well, and what protects them on AWS."""
+"""The tables: the definition, shared with the local cloud, and their protection on AWS."""
 
 from __future__ import annotations
 
@@ -10,34 +10,36 @@ from infra.template.names import Json, ref
 
 DEFINITION = Path(__file__).parents[1] / "tables.json"
 PROTECTION = "ProtectTables"
-"""The parameter of a production stage that says whether its tables are protected against deletion."""
-_IS_ON = "TablesAreProtected"
+"""The parameter of a production stage that turns on deletion protection of its tables."""
+_PROTECTED_CONDITION = "TablesAreProtected"
 
 
 def fragment(stage: Stage) -> Json:
-    """Both tables. Those of production can neither be deleted nor replaced by accident, and outlive the stack.
+    """Return both tables. Those of production are protected against deletion, and outlive the stack.
 
-    They have no fixed names: CloudFormation could not make a second table beside one that stayed behind.
+    They have no fixed names, so that CloudFormation can create new tables next to retained ones.
     """
     tables: Json = json.loads(DEFINITION.read_text(encoding="utf-8"))
     production = stage.infra.production
     for table in tables.values():
-        # Where the creation itself is undone they are empty, and would only be in the way.
+        # After a failed creation they are empty and would only block the next one.
         table["DeletionPolicy"] = "RetainExceptOnCreate" if production else "Delete"
         table["UpdateReplacePolicy"] = "Retain" if production else "Delete"
-        table["Properties"]["DeletionProtectionEnabled"] = production and {"Fn::If": [_IS_ON, True, False]}
+        table["Properties"]["DeletionProtectionEnabled"] = production and {
+            "Fn::If": [_PROTECTED_CONDITION, True, False]
+        }
     return {"Resources": tables, **(_protection() if production else {})}
 
 
 def _protection() -> Json:
-    """On, unless somebody says otherwise: a creation does, as it could not be undone with protected tables."""
+    """Return the protection parameter, on by default: a creation turns it off, so that it can be rolled back."""
     parameter = {
         "Type": "String",
-        "Description": "Protect the tables against deletion: off only while the stack is created",
+        "Description": "Deletion protection of the tables: off only while the stack is created",
         "AllowedValues": ["true", "false"],
         "Default": "true",
     }
     return {
         "Parameters": {PROTECTION: parameter},
-        "Conditions": {_IS_ON: {"Fn::Equals": [ref(PROTECTION), "true"]}},
+        "Conditions": {_PROTECTED_CONDITION: {"Fn::Equals": [ref(PROTECTION), "true"]}},
     }

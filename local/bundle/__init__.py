@@ -1,21 +1,21 @@
-"""The packaged artefact at work on this machine: `build/STAGE` behind the local gateway, as Lambda would run it.
+"""Run the packaged artefact on this machine: `build/STAGE` behind the local gateway, as Lambda would.
 
-The template decides what there is: functions, routes, authorizers, preflights, variables, policies. Nothing of
-this checkout's `app.py` is imported. Each execution environment is a process of AWS's own runtime interface
-client (`awslambdaric`) in the unpacked, read-only bundle, with the variables that Lambda sets and no others; it
-takes one event at a time and is frozen between events. The calls to the store and the callback API pass a guard
-that enforces the functions' policies (`local.iam`).
+The template defines functions, routes, authorizers, CORS preflights, variables and policies. Nothing is imported
+from this checkout's `app.py`. An execution environment is a process of AWS's own runtime interface client
+(`awslambdaric`) in the unpacked, read-only bundle, with exactly the variables that Lambda sets; it handles one
+event at a time and is frozen between events. Calls to the store and to the callback API pass a guard that
+enforces the functions' policies (`local.iam`).
 
-    BuiltStage (built.py)     a directory with zip and template, and whether it can run here
-    Deployment (deployment.py) what is in it: functions with variables and policies, APIs
-    Function (function.py)     one function: its environments, and the line before them
-    Environment (environment.py), RuntimeApi (runtime_api.py), Disk, Keeper, Output: one process and what it needs
-    Lambda (service.py)        all of it, from start to end
+    BuiltStage             a directory with zip and template, checked for compatibility with this machine
+    ResolvedTemplate       its functions with variables and policies, its tables and its APIs
+    Function               one function: its environments, and a queue of events in front of them
+    ExecutionEnvironment   one process, with a RuntimeApi, a ReadOnlyBundle, a ProcessGroup and an OutputCollector
+    LambdaEmulator         all functions, from startup to shutdown
 """
 
-from local.bundle.built import BuiltStage
-from local.bundle.deployment import Deployment
+from local.bundle.built_stage import BuiltStage
+from local.bundle.emulator import LambdaEmulator
 from local.bundle.errors import BundleError
-from local.bundle.service import Lambda
+from local.bundle.resolved_template import ResolvedTemplate
 
-__all__ = ["BuiltStage", "BundleError", "Deployment", "Lambda"]
+__all__ = ["BuiltStage", "BundleError", "LambdaEmulator", "ResolvedTemplate"]

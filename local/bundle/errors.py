@@ -1,4 +1,4 @@
-"""What can be wrong with a bundle, told to the person who wants to run it."""
+"""Errors of bundles."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from local.errors import LocalError
 
 
 class BundleError(LocalError):
-    """The bundle cannot be run as it is; the text says what was wrong, where, and what to do."""
+    """The bundle cannot be run; the text names the problem, its place and its solution."""

@@ -1,4 +1,4 @@
-"""A function: its execution environments, started when they are needed, and the line before them."""
+"""One function: its execution environments, started on demand, and a queue of events in front of them."""
 
 from __future__ import annotations
 
@@ -6,107 +6,107 @@ import json
 import threading
 from typing import Any
 
-from local.bundle.deployment import FunctionDefinition
-from local.bundle.environment import Environment, Machine
+from local.bundle.execution_environment import ExecutionEnvironment, SharedResources
+from local.bundle.resolved_template import FunctionDefinition
 from local.gateway.functions import FunctionFailed, PayloadTooLarge
 
 
 class Function:
-    """A handler as the gateway and the schedule call it, `function(event, context)`, from any number of threads.
+    """A handler that the gateway and the schedule call as `function(event, context)` from any thread.
 
-    Lambda starts as many environments as there are events at the same time, each on a share of some machine, and
-    refuses what goes beyond the account's concurrency. Here all share one machine: more than `environments` would
-    only make each other slow, so that further events wait in line instead, and none is refused.
+    Lambda starts one environment per concurrent event and throttles above the account's concurrency. Here all
+    environments share one machine, and more than `environments` would only slow each other down; further events
+    wait, and none is throttled.
     """
 
-    def __init__(self, definition: FunctionDefinition, machine: Machine, environments: int) -> None:
+    def __init__(self, definition: FunctionDefinition, shared: SharedResources, environments: int) -> None:
         self._definition = definition
-        self._machine = machine
+        self._shared = shared
         self._limit = environments
-        self._changed = threading.Condition()
-        self._idle: list[Environment] = []
-        self._all: set[Environment] = set()
+        self._condition = threading.Condition()
+        self._idle: list[ExecutionEnvironment] = []
+        self._all: set[ExecutionEnvironment] = set()
         self._starting = 0
         self._closed = False
 
     def __call__(self, event: dict[str, Any], context: Any) -> Any:
-        """The handler's result. Raises FunctionFailed, PayloadTooLarge."""
+        """Return the handler's result. Raises FunctionFailed or PayloadTooLarge."""
         payload = json.dumps(event).encode()
-        limit = self._machine.identity.max_payload_bytes
+        limit = self._shared.gateway_settings.max_payload_bytes
         if len(payload) > limit:
             raise PayloadTooLarge
-        environment = self._take()
+        environment = self._acquire()
         try:
-            answer = environment.invoke(context.aws_request_id, payload, limit)
+            response = environment.invoke(context.aws_request_id, payload, limit)
         finally:
-            self._give_back(environment)
+            self._release(environment)
         try:
-            return json.loads(answer)
+            return json.loads(response)
         except ValueError:
-            raise FunctionFailed("Runtime.MarshalError", "the answer is not JSON") from None
+            raise FunctionFailed("Runtime.MarshalError", "the response is not JSON") from None
 
     def close(self) -> None:
-        """Ends all environments; events that still wait fail."""
-        with self._changed:
+        """Close all environments; waiting events fail."""
+        with self._condition:
             self._closed = True
             idle, self._idle = self._idle, []
             busy = self._all.difference(idle)
-            self._changed.notify_all()
+            self._condition.notify_all()
         for environment in idle:
-            environment.end()
+            environment.close()
         for environment in busy:
-            environment.stop()
+            environment.kill()
 
     def pids(self) -> list[int]:
-        """The processes of its environments."""
-        with self._changed:
-            return sorted(each.pid for each in self._all)
+        """Return the process ids of its environments."""
+        with self._condition:
+            return sorted(environment.pid for environment in self._all)
 
-    def _take(self) -> Environment:
-        """An environment that asks for an event: the one that was used last, or a new one."""
+    def _acquire(self) -> ExecutionEnvironment:
+        """Return an environment that awaits an event: the most recently used idle one, or a new one."""
         while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._closed or self._idle or self._may_start())
+            with self._condition:
+                self._condition.wait_for(lambda: self._closed or self._idle or self._has_capacity())
                 if self._closed:
-                    raise FunctionFailed("Sandbox.Closed", "the instance ends")
-                found = self._idle.pop() if self._idle else None
-                self._starting += found is None
-            if found is None:
+                    raise FunctionFailed("Sandbox.Closed", "the instance is shutting down")
+                environment = self._idle.pop() if self._idle else None
+                self._starting += environment is None
+            if environment is None:
                 return self._start()
-            if found.thaw():
-                return found
-            self._give_back(found)
+            if environment.resume():
+                return environment
+            self._release(environment)
 
-    def _may_start(self) -> bool:
+    def _has_capacity(self) -> bool:
         return len(self._all) + self._starting < self._limit
 
-    def _start(self) -> Environment:
-        started = None
+    def _start(self) -> ExecutionEnvironment:
+        environment = None
         try:
-            started = Environment(self._definition, self._machine)
+            environment = ExecutionEnvironment(self._definition, self._shared)
         finally:
-            with self._changed:
+            with self._condition:
                 self._starting -= 1
-                if started is not None:
-                    self._all.add(started)
+                if environment is not None:
+                    self._all.add(environment)
                 closed = self._closed
-                self._changed.notify()
+                self._condition.notify()
         if closed:
-            started.stop()
+            environment.kill()
         try:
-            started.wait_until_ready()
+            environment.wait_until_ready()
         except FunctionFailed:
-            self._give_back(started)
+            self._release(environment)
             raise
-        return started
+        return environment
 
-    def _give_back(self, environment: Environment) -> None:
-        with self._changed:
-            keeps = environment.is_running() and not self._closed
-            if keeps:
+    def _release(self, environment: ExecutionEnvironment) -> None:
+        with self._condition:
+            reusable = environment.is_running() and not self._closed
+            if reusable:
                 self._idle.append(environment)
             else:
                 self._all.discard(environment)
-            self._changed.notify()
-        if not keeps:
-            environment.end()
+            self._condition.notify()
+        if not reusable:
+            environment.close()

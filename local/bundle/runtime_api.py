@@ -1,9 +1,9 @@
 """Lambda's Runtime API for one execution environment, over plain sockets.
 
-There is no server: whoever has an event for the environment reads its next request and answers it, in their own
-thread. The request "next" of an idle environment simply waits in its socket until then.
+There is no server thread: the thread that has an event for the environment reads the environment's next request
+and responds to it. Until then, the "next" request of an idle environment waits in its socket.
 
-Source: "Using the Lambda runtime API for custom runtimes" in the Lambda developer guide.
+Source: "Using the Lambda runtime API for custom runtimes" in the Lambda Developer Guide.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 HOST = "127.0.0.1"
-PREFIX = "/2018-06-01/runtime"
-NEXT = f"{PREFIX}/invocation/next"
-INIT_ERROR = f"{PREFIX}/init/error"
+PATH_PREFIX = "/2018-06-01/runtime"
+NEXT_PATH = f"{PATH_PREFIX}/invocation/next"
+INIT_ERROR = f"{PATH_PREFIX}/init/error"
 _REASONS = {200: "OK", 202: "Accepted", 403: "Forbidden", 413: "Payload Too Large"}
-_END_OF_HEAD = b"\r\n\r\n"
+_HEADER_END = b"\r\n\r\n"
 _CHUNK = 262_144
 
 
-class EnvironmentEnded(Exception):
-    """The process has ended without a further request."""
+class EnvironmentExited(Exception):
+    """The process exited without another request."""
 
 
-class OutOfTime(Exception):
-    """The process made no request in time."""
+class RequestTimeout(Exception):
+    """The process made no request before the deadline."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request of the runtime; names of headers are in lower case."""
+    """A request of the runtime, with header names in lower case."""
 
     method: str
     path: str
@@ -43,60 +43,60 @@ class Request:
 
 
 class RuntimeApi:
-    """The listening socket of one environment, and the connection that its runtime keeps open.
+    """The listening socket of one environment and its runtime's persistent connection.
 
-    `life` is the reading end of a pipe whose other end the process alone holds: it ends with the process.
+    `exit_pipe` is the read end of a pipe whose write end only the process holds: end of file means that it exited.
     """
 
-    def __init__(self, life: int) -> None:
-        self._life = life
+    def __init__(self, exit_pipe: int) -> None:
+        self._exit_pipe = exit_pipe
         self._listener = socket.create_server((HOST, 0))
         self._connection: socket.socket | None = None
         self._received = bytearray()
 
     @property
     def address(self) -> str:
-        """What the environment is given as AWS_LAMBDA_RUNTIME_API."""
+        """The value of AWS_LAMBDA_RUNTIME_API for the environment."""
         return f"{HOST}:{self._listener.getsockname()[1]}"
 
     def close(self) -> None:
-        """Frees the port."""
-        self._hang_up()
+        """Close the connection and the listening socket."""
+        self._disconnect()
         self._listener.close()
 
-    def request(self, deadline: float) -> Request:
-        """The next request, until `deadline` on the monotonic clock. Raises OutOfTime, EnvironmentEnded."""
-        while (request := self._complete()) is None:
+    def next_request(self, deadline: float) -> Request:
+        """Return the next request; `deadline` is monotonic. Raises RequestTimeout or EnvironmentExited."""
+        while (request := self._parse_request()) is None:
             self._receive(deadline)
         return request
 
-    def answer(self, status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> None:
-        """Answers the request that was read last. A process that is gone does not hear it; `request` tells."""
+    def respond(self, status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> None:
+        """Respond to the last request; ignored if the process has exited, which `next_request` reports."""
         fields = {"Content-Type": "application/json", **(headers or {}), "Content-Length": str(len(body))}
         lines = [f"HTTP/1.1 {status} {_REASONS[status]}", *(f"{name}: {value}" for name, value in fields.items())]
-        self._send("\r\n".join(lines).encode("latin-1") + _END_OF_HEAD + body)
+        self._send("\r\n".join(lines).encode("latin-1") + _HEADER_END + body)
 
     def _receive(self, deadline: float) -> None:
-        """Waits for bytes, a new connection, or the end of the process; whatever comes first."""
+        """Wait for data, a new connection or the exit of the process."""
         poll = select.poll()
-        for each in (self._listener, self._connection):
-            if each is not None:
-                poll.register(each, select.POLLIN)
-        poll.register(self._life, select.POLLIN)
-        left = deadline - time.monotonic()
-        ready = {descriptor for descriptor, _ in poll.poll(max(0.0, left) * 1000)}
+        for listening in (self._listener, self._connection):
+            if listening is not None:
+                poll.register(listening, select.POLLIN)
+        poll.register(self._exit_pipe, select.POLLIN)
+        remaining = deadline - time.monotonic()
+        ready = {descriptor for descriptor, _ in poll.poll(max(0.0, remaining) * 1000)}
         if not ready:
-            raise OutOfTime
+            raise RequestTimeout
         if self._connection is not None and self._connection.fileno() in ready:
-            self._read_from(self._connection)
+            self._read(self._connection)
         elif self._listener.fileno() in ready:
-            self._hang_up()
+            self._disconnect()
             self._connection, _ = self._listener.accept()
             self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        elif not os.read(self._life, 1):  # last, as its last words may be in the connection still
-            raise EnvironmentEnded
+        elif not os.read(self._exit_pipe, 1):  # checked last: the connection may still hold a final request
+            raise EnvironmentExited
 
-    def _read_from(self, connection: socket.socket) -> None:
+    def _read(self, connection: socket.socket) -> None:
         try:
             chunk = connection.recv(_CHUNK)
         except ConnectionError:
@@ -104,18 +104,18 @@ class RuntimeApi:
         if chunk:
             self._received += chunk
         else:
-            self._hang_up()
+            self._disconnect()
 
-    def _complete(self) -> Request | None:
-        """The request that has been received, once it is whole."""
-        end = self._received.find(_END_OF_HEAD)
+    def _parse_request(self) -> Request | None:
+        """Return the next request once it has been received completely."""
+        end = self._received.find(_HEADER_END)
         if end < 0:
             return None
         first, *lines = self._received[:end].decode("latin-1").split("\r\n")
         method, path, _ = first.split(" ", 2)
         pairs = (line.partition(":") for line in lines)
         headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-        start = end + len(_END_OF_HEAD)
+        start = end + len(_HEADER_END)
         stop = start + int(headers.get("content-length", "0"))
         if len(self._received) < stop:
             if headers.get("expect", "").lower() == "100-continue" and len(self._received) == start:
@@ -131,9 +131,9 @@ class RuntimeApi:
         try:
             self._connection.sendall(data)
         except ConnectionError:
-            self._hang_up()
+            self._disconnect()
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -1,7 +1,7 @@
-"""The secret that signs tokens for a bundle: what Systems Manager holds on AWS, made up here.
+"""The secret that signs tokens for a bundle, in place of the one in Systems Manager.
 
-A stage for development names a parameter; here there is none to read, and the secret that everybody knows is
-refused by whatever runs in Lambda. So a random one is kept beside the bundle, for its functions and for
+A development stage names an SSM parameter, which does not exist locally, and the well-known development secret is
+rejected by code that runs in Lambda. So a random secret is stored next to the bundle, for its functions and for
 `python -m local token --bundle …`.
 """
 
@@ -19,36 +19,36 @@ from local.bundle.errors import BundleError
 
 SECRET = "CHAT_JWT_SECRET"  # noqa: S105  (the name of a variable)
 PARAMETER = "CHAT_JWT_SECRET_PARAMETER"
-_CLAIMS = ("CHAT_JWT_ISSUER", "CHAT_JWT_AUDIENCE")
-_FILE = "jwt-secret"
+_CLAIM_SETTINGS = ("CHAT_JWT_ISSUER", "CHAT_JWT_AUDIENCE")
+_SECRET_FILE = "jwt-secret"  # noqa: S105  (a file name)
 
 
 def signing_settings(directory: Path, template: Mapping[str, Any], shell: Mapping[str, str]) -> dict[str, str]:
-    """What `local.tokens` needs for tokens that the functions of a built stage accept; the shell goes first.
+    """Return the settings with which `local.tokens` signs tokens for a built stage; the shell overrides them.
 
-    Raises BundleError where there is no secret and none can be kept.
+    Raises BundleError if there is no secret and none can be stored.
     """
-    claims = {name: value for name, value in _variables(template).items() if name in _CLAIMS}
-    given = {name: shell[name] for name in (SECRET, *_CLAIMS) if name in shell}
-    secret = {} if SECRET in given else {SECRET: _kept(directory / _FILE)}
-    return {**claims, **secret, **given}
+    claims = {name: value for name, value in _environment_variables(template).items() if name in _CLAIM_SETTINGS}
+    overrides = {name: shell[name] for name in (SECRET, *_CLAIM_SETTINGS) if name in shell}
+    secret = {} if SECRET in overrides else {SECRET: _load_or_create_secret(directory / _SECRET_FILE)}
+    return {**claims, **secret, **overrides}
 
 
-def _variables(template: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _environment_variables(template: Mapping[str, Any]) -> dict[str, Any]:
+    variables: dict[str, Any] = {}
     shared = template.get("Globals", {}).get("Function", {})
-    for properties in (shared, *(each["Properties"] for each in template["Resources"].values())):
+    for properties in (shared, *(resource["Properties"] for resource in template["Resources"].values())):
         environment = properties.get("Environment", {})
-        found |= environment.get("Variables", {})
-    return found
+        variables |= environment.get("Variables", {})
+    return variables
 
 
-def _kept(path: Path) -> str:
-    """The secret in a file, made if need be; whoever makes it at the same time gets the same."""
+def _load_or_create_secret(path: Path) -> str:
+    """Return the secret in a file, created if missing; concurrent callers get the same one."""
     try:
         with contextlib.suppress(FileNotFoundError):
             return path.read_text(encoding="ascii")
-        descriptor, name = tempfile.mkstemp(dir=path.parent)  # for nobody else to read
+        descriptor, name = tempfile.mkstemp(dir=path.parent)  # readable only by this user
         try:
             with os.fdopen(descriptor, "w", encoding="ascii") as file:
                 file.write(secrets.token_urlsafe(48))
@@ -59,5 +59,5 @@ def _kept(path: Path) -> str:
         return path.read_text(encoding="ascii")
     except OSError as exc:
         raise BundleError(
-            f"{path} cannot be kept ({exc.strerror}). Set {SECRET} instead, to 32 characters or more."
+            f"{path} cannot be written ({exc.strerror}). Set {SECRET} instead, to at least 32 characters."
         ) from None

@@ -1,10 +1,10 @@
-"""What a DynamoDB engine for development does not show: latency, conflicts, half-seen transactions, faults.
+"""The behaviour of DynamoDB that a development engine lacks: latency, conflicts, fractured reads, faults.
 
-Each is a layer with the methods of boto3's client, to be put in front of any engine:
+Each is a layer with the methods of boto3's client, in front of any engine:
 
     app -> RecordingClient -> FaultyClient -> RegionClient -> engine
 
-``in_front_of`` stacks all three. The same seed gives the same decisions for the same order of calls.
+``wrap_engine`` stacks all three. The same seed gives the same decisions for the same order of calls.
 """
 
 from local.faults.calls import Call, ItemKey
@@ -12,19 +12,19 @@ from local.faults.client import DynamoClient, Layer
 from local.faults.clock import Clock, MonotonicClock, VirtualClock
 from local.faults.errors import Crash, is_conflict
 from local.faults.faulty import FaultyClient
-from local.faults.plans import Fault, Plan, never
-from local.faults.recording import Entry, Journal, RecordingClient
-from local.faults.region import NO_LATENCY, USUAL_LATENCY, Latency, RegionClient, seeded_visibility
+from local.faults.plans import Fault, Plan, no_faults
+from local.faults.recording import CallRecord, Journal, RecordingClient
+from local.faults.region import NO_LATENCY, TYPICAL_LATENCY, Latency, RegionClient, seeded_visibility
 from local.faults.windows import TransactionWindows
 
 __all__ = [
     "NO_LATENCY",
-    "USUAL_LATENCY",
+    "TYPICAL_LATENCY",
     "Call",
+    "CallRecord",
     "Clock",
     "Crash",
     "DynamoClient",
-    "Entry",
     "Fault",
     "FaultyClient",
     "ItemKey",
@@ -37,36 +37,36 @@ __all__ = [
     "RegionClient",
     "TransactionWindows",
     "VirtualClock",
-    "in_front_of",
     "is_conflict",
-    "never",
+    "no_faults",
     "seeded_visibility",
+    "wrap_engine",
 ]
 
 
-def in_front_of(
+def wrap_engine(
     engine: DynamoClient,
     *,
     seed: int = 0,
-    latency: Latency = USUAL_LATENCY,
-    half_visible: float = 0.5,
+    latency: Latency = TYPICAL_LATENCY,
+    fractured_reads: float = 0.5,
     windows: TransactionWindows | None = None,
-    plan: Plan = never,
+    plan: Plan = no_faults,
     journal: Journal | None = None,
     clock: Clock | None = None,
 ) -> DynamoClient:
-    """Put every layer in front of ``engine``: recorded, failing by ``plan``, timed like a region.
+    """Put every layer in front of ``engine``: recording, faults by ``plan``, and the timing of a region.
 
-    ``half_visible`` is the probability with which a Query or BatchGetItem shows an item of a running
-    transaction in its old state (0: transactions are seen as a whole). Several clients of one store in one
-    process share ``windows``, or their transactions do not conflict with each other.
+    ``fractured_reads`` is the probability that a Query or BatchGetItem returns the old state of an item of a
+    running transaction (0: transactions become visible atomically). Clients of one store in one process must share
+    ``windows``; otherwise their transactions do not conflict with each other.
     """
     region = RegionClient(
         engine,
         seed=seed,
         latency=latency,
         windows=windows,
-        shows_old=seeded_visibility(seed, half_visible) if half_visible > 0 else None,
+        shows_old=seeded_visibility(seed, fractured_reads) if fractured_reads > 0 else None,
         clock=clock,
     )
     faulty = FaultyClient(region, plan)

@@ -1,7 +1,7 @@
-"""One store call as data: which operation, with what, and which items it touches.
+"""One store call as data: its operation, its arguments, and the items it names.
 
-Every table of the application has the partition key ``pk`` and the sort key ``sk``, both strings, so an
-item is named by table, ``pk`` and ``sk``.
+Every table of the application has the string keys ``pk`` (partition) and ``sk`` (sort), so an item is identified
+by table, ``pk`` and ``sk``.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,23 +10,23 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 READS = frozenset({"get_item", "query", "batch_get_item"})
-"""Operations that change nothing; the other operations of ``DynamoClient`` write."""
+"""Operations without side effects; all other operations of ``DynamoClient`` write."""
 
 
 class ItemKey(NamedTuple):
-    """The name of one item."""
+    """The identity of one item."""
 
     table: str
     pk: str
     sk: str
 
     def attributes(self) -> dict[str, Any]:
-        """The key in DynamoDB's typed form."""
+        """Return the key in DynamoDB's typed format."""
         return {"pk": {"S": self.pk}, "sk": {"S": self.sk}}
 
 
 def item_key(table: str, attributes: Mapping[str, Any]) -> ItemKey:
-    """Read the key out of an item or of a ``Key`` argument; ValueError if ``pk`` or ``sk`` is missing."""
+    """Read the key of an item or a ``Key`` argument. Raises ValueError if ``pk`` or ``sk`` is missing."""
     try:
         return ItemKey(table, attributes["pk"]["S"], attributes["sk"]["S"])
     except KeyError as exc:
@@ -39,8 +39,8 @@ def item_key(table: str, attributes: Mapping[str, Any]) -> ItemKey:
 class Call:
     """One call of one of the eight operations.
 
-    ``number`` counts the calls of the layer that made this object, from 1. It is what seeded decisions
-    hang on: it is the same in every run in which the calls come in the same order.
+    ``number`` counts the calls of the layer that made this object, from 1. Seeded decisions depend on it: it is
+    the same in every run with the same order of calls.
     """
 
     number: int
@@ -52,33 +52,33 @@ class Call:
 
     @property
     def writes(self) -> bool:
-        """Whether the call may change the store."""
+        """Whether the call can change the store."""
         return self.operation not in READS
 
     @cached_property
     def keys(self) -> tuple[ItemKey, ...]:
-        """The items named by the call, in its own order; none for a query, which names a range."""
+        """The items that the call names, in order; empty for a query, which names a range."""
         return tuple(key for key, _ in self._actions())
 
     @cached_property
     def written(self) -> frozenset[ItemKey]:
-        """The items the call may change: a ConditionCheck of a transaction is not one of them."""
+        """The items that the call can change, which excludes those of a ConditionCheck."""
         return frozenset(key for key, changes in self._actions() if changes)
 
     @cached_property
     def tables(self) -> frozenset[str]:
-        """The tables that the call touches."""
+        """The tables that the call accesses."""
         if self.operation == "query":
             return frozenset({self.arguments["TableName"]})
         return frozenset(key.table for key in self.keys)
 
-    def having(self, **arguments: Any) -> "Call":
-        """The same call with some arguments replaced; the value ``None`` removes an argument."""
+    def with_arguments(self, **arguments: Any) -> "Call":
+        """Return a copy with some arguments replaced; ``None`` removes an argument."""
         merged = {**self.arguments, **arguments}
         return replace(self, arguments={name: value for name, value in merged.items() if value is not None})
 
     def _actions(self) -> Iterator[tuple[ItemKey, bool]]:
-        """Each named item with whether it is written."""
+        """Yield each named item, and whether it is written."""
         arguments = self.arguments
         match self.operation:
             case "query":
@@ -100,7 +100,7 @@ class Call:
 
 
 def batch_write_key(table: str, request: Mapping[str, Any]) -> ItemKey:
-    """The item that one request of a BatchWriteItem is about."""
+    """Return the key of one request of a BatchWriteItem."""
     attributes = request["PutRequest"]["Item"] if "PutRequest" in request else request["DeleteRequest"]["Key"]
     return item_key(table, attributes)
 

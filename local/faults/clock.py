@@ -1,4 +1,4 @@
-"""Time as something that is handed in: the real clock, and one that moves only when told to."""
+"""Injectable time: the real clock, and a virtual one that only ``sleep`` advances."""
 
 import threading
 import time
@@ -6,20 +6,20 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the layers need of time, in seconds."""
+    """The clock that the layers need, in seconds."""
 
     def now(self) -> float:
-        """The time at present; only differences count."""
+        """Return the current time; only differences are meaningful."""
 
     def sleep(self, seconds: float) -> None:
-        """Let this much time pass."""
+        """Wait for this duration."""
 
 
 class MonotonicClock:
-    """Real time, immune to changes of the wall clock."""
+    """Real time, unaffected by changes of the wall clock."""
 
     def now(self) -> float:
-        """Seconds since an arbitrary start."""
+        """Return the seconds since an arbitrary start."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
@@ -28,10 +28,9 @@ class MonotonicClock:
 
 
 class VirtualClock:
-    """Time that stands still until somebody sleeps: a sleep returns at once and moves it on.
+    """A clock that only ``sleep`` advances; a sleep returns immediately. Thread-safe.
 
-    Safe to share between threads. It starts at ``start`` (seconds since the epoch by default some time in
-    2027, so that it can also serve as wall time for expiry dates).
+    The default ``start`` is a Unix time in 2027, so that it also works as wall time for expiry dates.
     """
 
     def __init__(self, start: float = 1_800_000_000.0) -> None:
@@ -39,13 +38,13 @@ class VirtualClock:
         self._lock = threading.Lock()
 
     def now(self) -> float:
-        """The start plus everything slept since."""
+        """Return the start time plus all sleeps."""
         with self._lock:
             return self._now
 
     def sleep(self, seconds: float) -> None:
-        """Move time on by ``seconds``; ValueError if that would turn it back."""
+        """Advance the time. Raises ValueError if ``seconds`` is negative."""
         if seconds < 0:
-            raise ValueError(f"time does not run backwards (asked to sleep {seconds} s)")
+            raise ValueError(f"cannot sleep a negative time ({seconds} s)")
         with self._lock:
             self._now += seconds

@@ -1,9 +1,9 @@
-"""Refusals of the shape that boto3 gives them for DynamoDB, and the death of a process.
+"""DynamoDB's errors as boto3 raises them, and the crash of a process.
 
-Codes, messages and members follow the DynamoDB API reference and botocore's service model. If the client
-behind the layers carries exception classes (``client.exceptions``), theirs are used, so that ``except
-client.exceptions.TransactionCanceledException`` works; otherwise it is a plain ``ClientError``. Catching
-``ClientError`` and looking at ``response["Error"]["Code"]`` works in both cases.
+Codes, messages and members follow the DynamoDB API reference and botocore's service model. If the inner client has
+exception classes (``client.exceptions``), they are used, so that ``except
+client.exceptions.TransactionCanceledException`` works; otherwise the error is a plain ``ClientError``. Catching
+``ClientError`` and checking ``response["Error"]["Code"]`` works in both cases.
 """
 
 from collections.abc import Mapping
@@ -13,77 +13,77 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeou
 
 from local.faults.calls import Call
 
-_CONFLICT = "Transaction is ongoing for the item"
-_TABLE_THROUGHPUT = (
+_CONFLICT_MESSAGE = "Transaction is ongoing for the item"
+_THROUGHPUT_MESSAGE = (
     "The level of configured provisioned throughput for the table was exceeded. "
     "Consider increasing your provisioning level with the UpdateTable API."
 )
-_RATE_TOO_HIGH = "Throughput exceeds the current capacity of your table or index."
-# The service model spells this member with a capital in these two shapes only.
+_RATE_MESSAGE = "Throughput exceeds the current capacity of your table or index."
+# The service model capitalises this member only in these two shapes.
 _CAPITAL_MESSAGE = frozenset({"TransactionCanceledException", "TransactionInProgressException"})
-_REASON_OF_THROTTLE = {
+_THROTTLING_REASONS = {
     "ProvisionedThroughputExceededException": "ProvisionedThroughputExceeded",
     "ThrottlingException": "ThrottlingError",
 }
 
 
 class Crash(BaseException):
-    """The process that made the call has died.
+    """The process that made the call has crashed.
 
-    Not an ``Exception``, so that no handler of the code under test turns it into an answer.
+    Not an ``Exception``, so that no error handler of the code under test catches it.
     """
 
 
 def transaction_conflict(client: object, call: Call) -> ClientError:
-    """What a single write gets whose item is part of a running transaction."""
-    return _client_error(client, call, "TransactionConflictException", _CONFLICT)
+    """Make the error of a single write to an item of a running transaction."""
+    return _client_error(client, call, "TransactionConflictException", _CONFLICT_MESSAGE)
 
 
 def transaction_in_progress(client: object, call: Call) -> ClientError:
-    """What a transaction gets whose ClientRequestToken belongs to one that is still running."""
+    """Make the error of a transaction whose ClientRequestToken belongs to a running one."""
     message = "The transaction with the given request token is already in progress."
     return _client_error(client, call, "TransactionInProgressException", message)
 
 
 def cancelled_by_conflict(client: object, call: Call, positions: frozenset[int]) -> ClientError:
-    """What a transaction gets when its actions at ``positions`` (from 0) name items of a running one."""
-    reason = {"Code": "TransactionConflict", "Message": _CONFLICT}
+    """Make the error of a transaction whose actions at ``positions`` (from 0) conflict with a running one."""
+    reason = {"Code": "TransactionConflict", "Message": _CONFLICT_MESSAGE}
     return _cancelled(client, call, dict.fromkeys(positions, reason))
 
 
 def throttled(client: object, call: Call, code: str) -> ClientError:
-    """Too much traffic: error ``code`` for a single call, a cancellation for a transaction.
+    """Make a throttling error: ``code`` for a single call, a cancellation for a transaction.
 
-    A transaction names the first action as the throttled one.
+    In a transaction, the first action is reported as throttled.
     """
-    message = _TABLE_THROUGHPUT if code == "ProvisionedThroughputExceededException" else _RATE_TOO_HIGH
+    message = _THROUGHPUT_MESSAGE if code == "ProvisionedThroughputExceededException" else _RATE_MESSAGE
     if call.operation != "transact_write_items":
         return _client_error(client, call, code, message)
-    return _cancelled(client, call, {0: {"Code": _REASON_OF_THROTTLE[code], "Message": message}})
+    return _cancelled(client, call, {0: {"Code": _THROTTLING_REASONS[code], "Message": message}})
 
 
 def internal_error(client: object, call: Call) -> ClientError:
-    """The service failed (HTTP 500); the outcome of a write is unknown to the caller."""
+    """Make an HTTP 500; the outcome of a write is unknown to the caller."""
     return _client_error(client, call, "InternalServerError", "Internal server error", status=500)
 
 
 def read_timeout(client: object) -> ReadTimeoutError:
-    """The request was sent and no answer came in time; the outcome of a write is unknown to the caller."""
+    """Make a timeout after the request was sent; the outcome of a write is unknown to the caller."""
     return ReadTimeoutError(endpoint_url=_endpoint(client))
 
 
 def unreachable(client: object) -> EndpointConnectionError:
-    """No connection could be made, so nothing was sent."""
+    """Make the error of a failed connection attempt: nothing was sent."""
     return EndpointConnectionError(endpoint_url=_endpoint(client))
 
 
 def unprocessed_items(call: Call, requests: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer (HTTP 200) to a BatchWriteItem of which ``requests`` were not carried out."""
+    """Make the response (HTTP 200) to a BatchWriteItem that did not execute ``requests``."""
     return {"UnprocessedItems": dict(requests), "ResponseMetadata": _metadata(call, 200)}
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Whether DynamoDB refused a call because of a running transaction, and of nothing else."""
+    """Return whether DynamoDB rejected a call only because of a running transaction."""
     if not isinstance(error, ClientError):
         return False
     response: Mapping[str, Any] = error.response
@@ -95,11 +95,11 @@ def is_conflict(error: BaseException) -> bool:
 
 
 def _cancelled(client: object, call: Call, reasons: Mapping[int, Mapping[str, Any]]) -> ClientError:
-    """A cancelled transaction; every action without a reason of its own gets the code ``None``."""
-    listed = [dict(reasons.get(at, {"Code": "None"})) for at in range(len(call.keys))]
-    codes = ", ".join(reason["Code"] for reason in listed)
+    """Make a cancelled transaction; actions without a reason get the code ``None``."""
+    ordered = [dict(reasons.get(at, {"Code": "None"})) for at in range(len(call.keys))]
+    codes = ", ".join(reason["Code"] for reason in ordered)
     message = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]"
-    return _client_error(client, call, "TransactionCanceledException", message, CancellationReasons=listed)
+    return _client_error(client, call, "TransactionCanceledException", message, CancellationReasons=ordered)
 
 
 def _client_error(
@@ -112,8 +112,8 @@ def _client_error(
         **members,
     }
     operation_name = "".join(word.capitalize() for word in call.operation.split("_"))
-    known = getattr(client, "exceptions", None)
-    error_class: type[ClientError] = known.from_code(code) if known is not None else ClientError
+    exceptions = getattr(client, "exceptions", None)
+    error_class: type[ClientError] = exceptions.from_code(code) if exceptions is not None else ClientError
     return error_class(response, operation_name)  # type: ignore[arg-type]  # a stricter TypedDict in the stubs
 
 

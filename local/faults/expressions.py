@@ -1,8 +1,8 @@
-"""Just enough of DynamoDB's expressions: key conditions on ``pk`` and ``sk``, and lists of attributes.
+"""The subset of DynamoDB's expressions in use: key conditions on ``pk`` and ``sk``, and attribute lists.
 
-Understood are ``pk = :v``, alone or with one of ``sk = | < | <= | > | >= :v``, ``sk BETWEEN :a AND :b`` and
-``begins_with(sk, :p)``, in either order, with or without ``#names`` (developer guide, "Key condition
-expressions for the Query operation"). Anything else is a ValueError, never silently a wrong answer.
+Supported are ``pk = :v``, alone or with one of ``sk = | < | <= | > | >= :v``, ``sk BETWEEN :a AND :b`` and
+``begins_with(sk, :p)``, in either order, with or without ``#names`` (developer guide, "Key condition expressions
+for the Query operation"). Anything else raises ValueError instead of giving a wrong result.
 """
 
 import re
@@ -15,10 +15,10 @@ from local.faults.calls import ItemKey
 _NAME = r"(?P<name>#?\w+)"
 _COMPARISON = re.compile(rf"{_NAME}\s*(?P<operator><=|>=|=|<|>)\s*(?P<low>:\w+)")
 _BETWEEN = re.compile(rf"{_NAME}\s+BETWEEN\s+(?P<low>:\w+)\s+AND\s+(?P<high>:\w+)", re.IGNORECASE)
-_BEGINS = re.compile(rf"begins_with\s*\(\s*{_NAME}\s*,\s*(?P<low>:\w+)\s*\)", re.IGNORECASE)
+_BEGINS_WITH = re.compile(rf"begins_with\s*\(\s*{_NAME}\s*,\s*(?P<low>:\w+)\s*\)", re.IGNORECASE)
 _AND = re.compile(r"\s+AND\s+", re.IGNORECASE)
 
-_TESTS: dict[str, Callable[[str, str, str], bool]] = {
+_OPERATORS: dict[str, Callable[[str, str, str], bool]] = {
     "=": lambda sk, low, high: sk == low,
     "<": lambda sk, low, high: sk < low,
     "<=": lambda sk, low, high: sk <= low,
@@ -32,9 +32,9 @@ _TESTS: dict[str, Callable[[str, str, str], bool]] = {
 
 @dataclass(frozen=True)
 class KeyRange:
-    """The items of one partition that a query is about.
+    """The items of one partition that a query selects.
 
-    Sort keys compare by code point, which is the order of their UTF-8 bytes, DynamoDB's.
+    Sort keys compare by code point, which is the order of their UTF-8 bytes, as in DynamoDB.
     """
 
     table: str
@@ -44,43 +44,45 @@ class KeyRange:
     high: str = ""
 
     def __contains__(self, key: ItemKey) -> bool:
-        return (key.table, key.pk) == (self.table, self.pk) and _TESTS[self.operator](key.sk, self.low, self.high)
+        return (key.table, key.pk) == (self.table, self.pk) and _OPERATORS[self.operator](
+            key.sk, self.low, self.high
+        )
 
 
 def key_range(arguments: Mapping[str, Any]) -> KeyRange:
-    """The range that the arguments of a Query name; ValueError if the condition is of an unknown form."""
+    """Return the range that a Query selects. Raises ValueError for an unsupported condition."""
     expression = arguments.get("KeyConditionExpression")
     if not isinstance(expression, str):
-        raise ValueError("a query needs a KeyConditionExpression (the old KeyConditions are not understood)")
+        raise ValueError("a query needs a KeyConditionExpression (the legacy KeyConditions are unsupported)")
     values = {name: value.get("S") for name, value in arguments.get("ExpressionAttributeValues", {}).items()}
     names = arguments.get("ExpressionAttributeNames", {})
-    found: dict[str, tuple[str, str, str]] = {}
+    conditions: dict[str, tuple[str, str, str]] = {}
     for match, operator in _terms(expression):
         name = names.get(match["name"], match["name"])
         low, high = (values.get(match.groupdict().get(bound)) or "" for bound in ("low", "high"))
-        found[name] = (operator, low, high)
-    if "pk" not in found or found["pk"][0] != "=" or not found.keys() <= {"pk", "sk"}:
-        raise ValueError(f"not a condition on pk and sk: {expression}")
-    return KeyRange(arguments["TableName"], found["pk"][1], *found.get("sk", ("any", "", "")))
+        conditions[name] = (operator, low, high)
+    if "pk" not in conditions or conditions["pk"][0] != "=" or not conditions.keys() <= {"pk", "sk"}:
+        raise ValueError(f"unsupported key condition: {expression}")
+    return KeyRange(arguments["TableName"], conditions["pk"][1], *conditions.get("sk", ("any", "", "")))
 
 
 def attribute_names(arguments: Mapping[str, Any]) -> list[str] | None:
-    """The top-level attributes that a ProjectionExpression asks for, or ``None`` for whole items.
+    """Return the top-level attributes of a ProjectionExpression, or ``None`` for whole items.
 
-    Raises ValueError for a path into an attribute (``a.b``, ``a[0]``).
+    Raises ValueError for a nested path (``a.b``, ``a[0]``).
     """
     expression = arguments.get("ProjectionExpression")
     if expression is None:
         return None
     names = arguments.get("ExpressionAttributeNames", {})
-    asked = [part.strip() for part in expression.split(",")]
-    if any(not re.fullmatch(r"#?\w+", part) for part in asked):
-        raise ValueError(f"only top-level attributes are understood in a projection: {expression}")
-    return [names.get(part, part) for part in asked]
+    paths = [part.strip() for part in expression.split(",")]
+    if any(not re.fullmatch(r"#?\w+", part) for part in paths):
+        raise ValueError(f"unsupported nested path in a projection: {expression}")
+    return [names.get(part, part) for part in paths]
 
 
 def without_projection(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments with the projection removed, and the names only it used (DynamoDB refuses unused ones)."""
+    """Return the arguments without the projection and the names that only it used, which DynamoDB rejects."""
     kept = {name: value for name, value in arguments.items() if name != "ProjectionExpression"}
     used = set(re.findall(r"#\w+", kept.get("KeyConditionExpression", "")))
     names = {name: value for name, value in kept.pop("ExpressionAttributeNames", {}).items() if name in used}
@@ -88,24 +90,24 @@ def without_projection(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _terms(expression: str) -> list[tuple[re.Match[str], str]]:
-    """The conditions joined by AND, each with its operator."""
+    """Split the conjunction into conditions, each with its operator."""
     terms, rest = [], expression.strip()
     while rest:
         match, operator = _first_term(rest, expression)
         terms.append((match, operator))
         rest = rest[match.end() :]
-        joint = _AND.match(rest)
-        if bool(rest) != bool(joint):
-            raise ValueError(f"not a key condition: {expression}")
-        rest = rest[joint.end() :] if joint else ""
+        conjunction = _AND.match(rest)
+        if bool(rest) != bool(conjunction):
+            raise ValueError(f"unsupported key condition: {expression}")
+        rest = rest[conjunction.end() :] if conjunction else ""
     return terms
 
 
 def _first_term(rest: str, expression: str) -> tuple[re.Match[str], str]:
     if match := _BETWEEN.match(rest):
         return match, "between"
-    if match := _BEGINS.match(rest):
+    if match := _BEGINS_WITH.match(rest):
         return match, "begins_with"
     if match := _COMPARISON.match(rest):
         return match, match["operator"]
-    raise ValueError(f"not a key condition: {expression}")
+    raise ValueError(f"unsupported key condition: {expression}")

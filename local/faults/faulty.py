@@ -1,4 +1,4 @@
-"""A client whose calls fail by plan."""
+"""A client whose calls fail according to a plan."""
 
 import contextlib
 from typing import Any
@@ -9,15 +9,14 @@ from local.faults.calls import Call
 from local.faults.client import DynamoClient, Layer
 from local.faults.errors import Crash, internal_error, read_timeout, throttled, unreachable
 from local.faults.partial import query_short_page, serve_part_of_batch
-from local.faults.plans import Fault, Kind, Plan
+from local.faults.plans import Fault, FaultKind, Plan
 
 
 class FaultyClient(Layer):
     """Injects the faults of ``plan``.
 
-    After a ``Crash`` the client is as dead as its process: every further call raises ``Crash`` and has no
-    effect, so clean-up code of the operation that crashed does nothing that a dead process could not do.
-    Faults take no time of their own: a timeout is raised at once.
+    After a ``Crash``, every further call raises ``Crash`` without effect, so that clean-up code of the crashed
+    operation cannot do more than a dead process could. Faults take no time: a timeout is raised immediately.
     """
 
     def __init__(self, inner: DynamoClient, plan: Plan) -> None:
@@ -31,40 +30,40 @@ class FaultyClient(Layer):
         return self._crashed
 
     def call(self, call: Call) -> Any:
-        """Carry out the call, or fail; ValueError if the plan asks for what the operation cannot suffer."""
+        """Execute the call or fail. Raises ValueError if the fault does not apply to the operation."""
         if self._crashed:
-            raise Crash(f"the process is dead, it cannot call {call}")
+            raise Crash(f"the process has crashed and cannot call {call}")
         fault = self._plan(call)
         if fault is None:
             return self.forward(call)
         if not fault.applies_to(call.operation):
-            raise ValueError(f"the plan asks for {fault.kind.name} on {call}, which cannot fail that way")
+            raise ValueError(f"the plan injects {fault.kind.name} into {call}, to which it does not apply")
         match fault.kind:
-            case Kind.UNPROCESSED:
+            case FaultKind.UNPROCESSED:
                 return serve_part_of_batch(call, fault.keep, self.forward)
-            case Kind.SHORT_PAGE:
+            case FaultKind.SHORT_PAGE:
                 return query_short_page(call, fault.keep, self.forward)
             case _:
                 return self._fail(call, fault)
 
     def _fail(self, call: Call, fault: Fault) -> Any:
         if fault.after:
-            # If it was refused, the answer that says so is lost as well.
+            # If the call was rejected, that response is lost as well.
             with contextlib.suppress(ClientError):
                 self.forward(call)
-        if fault.kind is Kind.CRASH:
+        if fault.kind is FaultKind.CRASH:
             self._crashed = True
         raise self._error(call, fault)
 
     def _error(self, call: Call, fault: Fault) -> BaseException:
         match fault.kind:
-            case Kind.THROTTLED:
+            case FaultKind.THROTTLED:
                 return throttled(self._inner, call, fault.code)
-            case Kind.INTERNAL_ERROR:
+            case FaultKind.INTERNAL_ERROR:
                 return internal_error(self._inner, call)
-            case Kind.READ_TIMEOUT:
+            case FaultKind.READ_TIMEOUT:
                 return read_timeout(self._inner)
-            case Kind.UNREACHABLE:
+            case FaultKind.UNREACHABLE:
                 return unreachable(self._inner)
             case _:
-                return Crash(f"the process died {'after' if fault.after else 'before'} {call}")
+                return Crash(f"the process crashed {'after' if fault.after else 'before'} {call}")

@@ -1,4 +1,4 @@
-"""Answers that serve less than was asked for: parts of batches, short and empty pages."""
+"""Partial results: incomplete batches, short and empty pages."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,33 +8,33 @@ from local.faults.expressions import KeyRange, key_range
 
 Forward = Callable[[Call], Any]
 
-_LOWEST = "\x00"  # no sort key that an application would use comes before it
+_LOWEST_SORT_KEY = "\x00"  # sorts before every sort key that an application would use
 
 
 def serve_part_of_batch(call: Call, keep: int, forward: Forward) -> Any:
-    """Carry out the first ``keep`` requests of a batch and hand the rest back as unprocessed."""
+    """Execute the first ``keep`` requests of a batch and return the rest as unprocessed."""
     reading = call.operation == "batch_get_item"
     served: dict[str, Any] = {}
-    left: dict[str, Any] = {}
+    unserved: dict[str, Any] = {}
     for table, request in call.arguments["RequestItems"].items():
         requests = request["Keys"] if reading else request
-        room = max(0, keep - sum(map(_size, served.values())))
-        for part, chosen in ((served, requests[:room]), (left, requests[room:])):
+        capacity = max(0, keep - sum(map(_size, served.values())))
+        for part, chosen in ((served, requests[:capacity]), (unserved, requests[capacity:])):
             if chosen:
                 part[table] = {**request, "Keys": chosen} if reading else chosen
-    answer = forward(call.having(RequestItems=served))
+    response = forward(call.with_arguments(RequestItems=served))
     member = "UnprocessedKeys" if reading else "UnprocessedItems"
-    return {**answer, member: _joined(answer.get(member, {}), left)}
+    return {**response, member: _merge_unprocessed(response.get(member, {}), unserved)}
 
 
 def query_short_page(call: Call, keep: int, forward: Forward) -> Any:
-    """Answer a query with at most ``keep`` items and a key to go on from.
+    """Return at most ``keep`` items of a query, and a key to continue from.
 
-    An empty page needs a key that lies before the first item and within the condition (DynamoDB refuses
-    an ExclusiveStartKey outside of it). Where there is none, and on an index, the page holds one item.
+    An empty page needs a start key before the first item and within the condition (DynamoDB rejects an
+    ExclusiveStartKey outside of it). If there is none, or on an index, the page has one item.
     """
     limit = call.arguments.get("Limit", keep)
-    page = forward(call.having(Limit=max(1, min(keep, limit))))
+    page = forward(call.with_arguments(Limit=max(1, min(keep, limit))))
     if keep > 0 or "LastEvaluatedKey" not in page or "IndexName" in call.arguments:
         return page
     restart = _key_before(call.arguments, page["LastEvaluatedKey"])
@@ -44,37 +44,37 @@ def query_short_page(call: Call, keep: int, forward: Forward) -> Any:
 
 
 def _key_before(arguments: Mapping[str, Any], first: Mapping[str, Any]) -> Any:
-    """A start key from which a query finds the item ``first`` first; ``None`` if there is none."""
+    """Return a start key from which a query returns ``first`` first, or ``None`` if there is none."""
     if "ExclusiveStartKey" in arguments:
         return arguments["ExclusiveStartKey"]
-    wanted = key_range(arguments)
-    sk = item_key(wanted.table, first).sk
+    queried = key_range(arguments)
+    sk = item_key(queried.table, first).sk
     backwards = arguments.get("ScanIndexForward") is False
-    before = sk + _LOWEST if backwards else _lower_edge(wanted)
-    key = ItemKey(wanted.table, wanted.pk, before)
+    before = sk + _LOWEST_SORT_KEY if backwards else _lowest_key(queried)
+    key = ItemKey(queried.table, queried.pk, before)
     is_before = before > sk if backwards else before < sk
-    return key.attributes() if is_before and key in wanted else None
+    return key.attributes() if is_before and key in queried else None
 
 
-def _lower_edge(wanted: KeyRange) -> str:
-    """The lowest sort key that the condition allows, or nearly: what is below it holds no items."""
-    if wanted.operator == ">":
-        return wanted.low + _LOWEST
-    return wanted.low if wanted.operator in {">=", "between", "begins_with"} else _LOWEST
+def _lowest_key(queried: KeyRange) -> str:
+    """Return a sort key that is at or just below the lowest that the condition selects."""
+    if queried.operator == ">":
+        return queried.low + _LOWEST_SORT_KEY
+    return queried.low if queried.operator in {">=", "between", "begins_with"} else _LOWEST_SORT_KEY
 
 
 def _size(request: Any) -> int:
     return len(request["Keys"] if isinstance(request, Mapping) else request)
 
 
-def _joined(unprocessed: Mapping[str, Any], left: Mapping[str, Any]) -> dict[str, Any]:
-    """What the engine left and what was never given to it, by table."""
-    joined = dict(unprocessed)
-    for table, request in left.items():
-        if table not in joined:
-            joined[table] = request
+def _merge_unprocessed(unprocessed: Mapping[str, Any], unserved: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge the engine's unprocessed requests with those never sent to it, by table."""
+    merged = dict(unprocessed)
+    for table, request in unserved.items():
+        if table not in merged:
+            merged[table] = request
         elif isinstance(request, Mapping):
-            joined[table] = {**request, "Keys": [*joined[table]["Keys"], *request["Keys"]]}
+            merged[table] = {**request, "Keys": [*merged[table]["Keys"], *request["Keys"]]}
         else:
-            joined[table] = [*joined[table], *request]
-    return joined
+            merged[table] = [*merged[table], *request]
+    return merged

@@ -1,4 +1,4 @@
-"""A record of every store call, to count them and to see which waited for which."""
+"""A record of every store call, for counting calls and for finding sequential ones."""
 
 import threading
 from collections import Counter
@@ -13,12 +13,12 @@ from local.faults.clock import Clock, MonotonicClock
 
 
 @dataclass(frozen=True)
-class Entry:
+class CallRecord:
     """One finished call.
 
-    ``outcome`` is ``"ok"``, a DynamoDB error code, or the name of another exception. ``started`` and
-    ``ended`` are seconds of the journal's clock; ``begin`` and ``end`` number all begins and ends of all
-    calls in their order, which tells the order apart where the clock does not.
+    ``outcome`` is ``"ok"``, a DynamoDB error code, or the name of another exception. ``started`` and ``ended`` are
+    seconds of the journal's clock; ``started_order`` and ``ended_order`` number the starts and ends of all calls
+    consecutively, which orders them where the clock does not.
     """
 
     call: Call
@@ -26,52 +26,52 @@ class Entry:
     outcome: str
     started: float
     ended: float
-    begin: int
-    end: int
+    started_order: int
+    ended_order: int
 
     @property
     def operation(self) -> str:
-        """Which of the eight operations it was."""
+        """The name of the operation."""
         return self.call.operation
 
     @property
     def tables(self) -> frozenset[str]:
-        """The tables it touched."""
+        """The tables that it accessed."""
         return self.call.tables
 
     @property
     def keys(self) -> tuple[ItemKey, ...]:
-        """The items it named; none for a query, whose range is in ``call.arguments``."""
+        """The items that it named; empty for a query, whose range is in ``call.arguments``."""
         return self.call.keys
 
 
 class Journal:
-    """The calls of any number of clients, in the order in which they ended; safe to use from any thread."""
+    """The calls of any number of clients, in the order in which they ended. Thread-safe."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or MonotonicClock()
         self._lock = threading.Lock()
         self._ticks = 0
-        self._entries: list[Entry] = []
+        self._entries: list[CallRecord] = []
 
-    def stamp(self) -> tuple[int, float]:
-        """The next number in the order of events, and the time."""
+    def next_stamp(self) -> tuple[int, float]:
+        """Return the next sequence number and the time."""
         with self._lock:
             self._ticks += 1
             return self._ticks, self._clock.now()
 
-    def add(self, entry: Entry) -> None:
-        """Write down a finished call."""
+    def add(self, entry: CallRecord) -> None:
+        """Record a finished call."""
         with self._lock:
             self._entries.append(entry)
 
     def clear(self) -> None:
-        """Forget the calls so far, to look at one operation only."""
+        """Discard the calls so far."""
         with self._lock:
             self._entries.clear()
 
-    def entries(self, *operations: str, table: str | None = None) -> list[Entry]:
-        """The calls so far: all, or those of some operations, or those that touched a table."""
+    def entries(self, *operations: str, table: str | None = None) -> list[CallRecord]:
+        """Return the calls so far, optionally only of some operations or of one table."""
         with self._lock:
             return [
                 entry
@@ -80,50 +80,50 @@ class Journal:
             ]
 
     def count(self, *operations: str, table: str | None = None) -> int:
-        """How many calls ``entries`` of the same arguments holds."""
+        """Return the number of calls that ``entries`` returns."""
         return len(self.entries(*operations, table=table))
 
     def counts(self) -> Counter[str]:
-        """The number of calls of each operation."""
+        """Return the number of calls per operation."""
         return Counter(entry.operation for entry in self.entries())
 
     def sequential_depth(self, *operations: str) -> int:
-        """The most calls that came one after the other: round trips on the critical path.
+        """Return the length of the longest sequential chain: the round trips on the critical path.
 
-        The longest chain in which each call began after the one before it had ended. Calls given to an
-        executor together overlap only if they last long enough, so put a latency behind the recorder.
+        In a chain, each call started after the previous one had ended. Calls submitted to an executor together
+        overlap only if they take long enough, so add latency behind the recorder.
         """
         depth, last_end = 0, 0
-        # Taking the call that ends earliest leaves most room for others: the classic longest chain.
-        for entry in sorted(self.entries(*operations), key=lambda entry: entry.end):
-            if entry.begin > last_end:
-                depth, last_end = depth + 1, entry.end
+        # Greedy interval scheduling: taking the call that ends first gives the longest chain.
+        for entry in sorted(self.entries(*operations), key=lambda entry: entry.ended_order):
+            if entry.started_order > last_end:
+                depth, last_end = depth + 1, entry.ended_order
         return depth
 
 
 class RecordingClient(Layer):
-    """Writes every call into ``journal``, failed ones and crashes included."""
+    """Records every call in ``journal``, including failures and crashes."""
 
     def __init__(self, inner: DynamoClient, journal: Journal) -> None:
         super().__init__(inner)
         self._journal = journal
 
     def call(self, call: Call) -> Any:
-        """Carry out the call and note when, on what and how it ended."""
-        begin, started = self._journal.stamp()
+        """Execute the call and record it."""
+        begin, started = self._journal.next_stamp()
         outcome = "ok"
         try:
             return self.forward(call)
         except BaseException as error:
-            outcome = _code(error)
+            outcome = _outcome(error)
             raise
         finally:
-            end, ended = self._journal.stamp()
+            end, ended = self._journal.next_stamp()
             thread = threading.current_thread().name
-            self._journal.add(Entry(call, thread, outcome, started, ended, begin, end))
+            self._journal.add(CallRecord(call, thread, outcome, started, ended, begin, end))
 
 
-def _code(error: BaseException) -> str:
+def _outcome(error: BaseException) -> str:
     if isinstance(error, ClientError):
         return str(error.response["Error"]["Code"])
     return type(error).__name__

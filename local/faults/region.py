@@ -1,7 +1,7 @@
-"""A client that gives an atomic engine the behaviour in time of a DynamoDB region.
+"""A client that gives an atomic engine the timing and isolation of a DynamoDB region.
 
-Every call takes its time, and its effect lies at one point within it. A transaction has a window from
-begin to end, in which it holds its items: see ``windows`` for what follows for other calls.
+Every call takes time, and its effect happens at one point in between. A transaction holds its items from its start
+to its end: see ``windows`` for the effect on other calls.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.faults.calls import Call, ItemKey, batch_write_key, item_key
-from local.faults.chance import chance
 from local.faults.client import DynamoClient, Layer
 from local.faults.clock import Clock, MonotonicClock
 from local.faults.errors import (
@@ -20,6 +19,7 @@ from local.faults.errors import (
     unprocessed_items,
 )
 from local.faults.expressions import key_range
+from local.faults.seeded import seeded_fraction
 from local.faults.visibility import can_be_patched, patched_batch_get, patched_query
 from local.faults.windows import (
     Image,
@@ -30,15 +30,15 @@ from local.faults.windows import (
 )
 
 ShowsOld = Callable[[Call, ItemKey], bool]
-"""Whether a read shows an item of a running transaction as it was before it."""
+"""Whether a read returns the old state of an item of a running transaction."""
 
 
 @dataclass(frozen=True)
 class Latency:
-    """How long calls take, in seconds, at least: an engine that is slower than that is not hurried.
+    """The minimum duration of calls, in seconds; a slower engine takes longer.
 
-    ``jitter`` spreads each duration evenly over ±that share of it. ``effect_at`` is the point of the
-    effect, from 0 (the begin of the call) to 1 (its end).
+    ``jitter`` is the share by which each duration varies uniformly in both directions. ``effect_at`` is the point
+    of the effect, from 0 (the start of the call) to 1 (its end).
     """
 
     call: float = 0.004
@@ -47,28 +47,28 @@ class Latency:
     effect_at: float = 0.5
 
     def seconds(self, call: Call, seed: int) -> float:
-        """The duration of this call."""
+        """Return the duration of this call."""
         base = self.transaction if call.operation == "transact_write_items" else self.call
-        return base * (1 + self.jitter * (2 * chance(seed, "latency", call.number) - 1))
+        return base * (1 + self.jitter * (2 * seeded_fraction(seed, "latency", call.number) - 1))
 
 
-USUAL_LATENCY = Latency()
-"""What a quiet region takes: 4 ms a call, 10 ms a transaction."""
+TYPICAL_LATENCY = Latency()
+"""The latency of an idle region: 4 ms per call, 10 ms per transaction."""
 
 NO_LATENCY = Latency(0.0, 0.0)
-"""Every call as fast as the engine."""
+"""Every call takes only as long as the engine."""
 
 
 def seeded_visibility(seed: int, probability: float) -> ShowsOld:
-    """Each item of a running transaction is shown old with this probability, anew at each read."""
-    return lambda call, key: chance(seed, "old", call.number, key) < probability
+    """Return the old state of each item of a running transaction with this probability, per read."""
+    return lambda call, key: seeded_fraction(seed, "old", call.number, key) < probability
 
 
 class RegionClient(Layer):
     """The timing, conflicts and isolation of a region, in front of ``engine``.
 
-    Clients that share a store share ``windows``. Without ``shows_old`` a transaction becomes visible as a
-    whole at its effect. A conflict costs the caller the whole duration, as a success does.
+    Clients of one store share ``windows``. Without ``shows_old``, a transaction becomes visible atomically. A
+    conflict takes the caller as long as a success.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class RegionClient(Layer):
         engine: DynamoClient,
         *,
         seed: int = 0,
-        latency: Latency = USUAL_LATENCY,
+        latency: Latency = TYPICAL_LATENCY,
         windows: TransactionWindows | None = None,
         shows_old: ShowsOld | None = None,
         clock: Clock | None = None,
@@ -89,7 +89,7 @@ class RegionClient(Layer):
         self._clock = clock or MonotonicClock()
 
     def call(self, call: Call) -> Any:
-        """Carry out one call within its window of time."""
+        """Execute one call within its duration."""
         match call.operation:
             case "transact_write_items":
                 return self._transaction(call)
@@ -113,15 +113,15 @@ class RegionClient(Layer):
                 raise transaction_in_progress(self._inner, call) from None
         try:
             with self._duration(call):
-                return self._effect(call, transaction)
+                return self._apply(call, transaction)
         finally:
             self._windows.close(transaction)
 
-    def _effect(self, call: Call, transaction: RunningTransaction) -> Any:
-        self._windows.await_single_writes(transaction)
+    def _apply(self, call: Call, transaction: RunningTransaction) -> Any:
+        self._windows.wait_for_single_writes(transaction)
         if self._shows_old is not None:
-            # Before the effect, so that whoever reads the new state finds the images to be settled.
-            self._windows.show(transaction, self._current(call.written))
+            # Before the effect, so that a reader of the new state finds the old images and marks them.
+            self._windows.record_old_images(transaction, self._read_current(call.written))
         return self.forward(call)
 
     def _single_write(self, call: Call) -> Any:
@@ -134,56 +134,60 @@ class RegionClient(Layer):
 
     def _batch_write(self, call: Call) -> Any:
         with self._duration(call):
-            return self._write_what_is_free(call)
+            return self._write_free_items(call)
 
-    def _write_what_is_free(self, call: Call) -> Any:
-        """Requests on held items come back unprocessed: BatchWriteItem has no error for a conflict."""
+    def _write_free_items(self, call: Call) -> Any:
+        """Return requests for held items as unprocessed: BatchWriteItem has no error for a conflict."""
         try:
             with self._windows.single_write(call.keys):
                 return self.forward(call)
         except ItemsHeldError as held:
-            free, refused = _split(call.arguments["RequestItems"], held.keys)
-        answer = self._write_what_is_free(call.having(RequestItems=free)) if free else unprocessed_items(call, {})
-        for table, requests in refused.items():
-            answer["UnprocessedItems"].setdefault(table, []).extend(requests)
-        return answer
+            free_requests, held_requests = _split(call.arguments["RequestItems"], held.keys)
+        response = (
+            self._write_free_items(call.with_arguments(RequestItems=free_requests))
+            if free_requests
+            else unprocessed_items(call, {})
+        )
+        for table, requests in held_requests.items():
+            response["UnprocessedItems"].setdefault(table, []).extend(requests)
+        return response
 
     def _read(self, call: Call) -> Any:
         with self._duration(call):
-            # An index is eventually consistent in any case; nothing follows from what it shows.
+            # An index is eventually consistent anyway, so its result does not mark anything as visible.
             if call.operation == "get_item" or "IndexName" in call.arguments:
-                answer = self.forward(call)
-                self._windows.settle(call.keys)
-                return answer
+                response = self.forward(call)
+                self._windows.mark_new_visible(call.keys)
+                return response
             return self._read_committed(call)
 
     def _read_committed(self, call: Call) -> Any:
-        wanted = key_range(call.arguments) if call.operation == "query" else frozenset(call.keys)
-        images = self._windows.old_images(wanted.__contains__, lambda key: self._is_shown_old(call, key))
+        requested = key_range(call.arguments) if call.operation == "query" else frozenset(call.keys)
+        images = self._windows.old_images(requested.__contains__, lambda key: self._shows_old_image(call, key))
         if not images:
             return self.forward(call)
         patched = patched_query if call.operation == "query" else patched_batch_get
         return patched(call, images, self.forward)
 
-    def _is_shown_old(self, call: Call, key: ItemKey) -> bool:
+    def _shows_old_image(self, call: Call, key: ItemKey) -> bool:
         return self._shows_old is not None and can_be_patched(call) and self._shows_old(call, key)
 
-    def _current(self, keys: frozenset[ItemKey]) -> dict[ItemKey, Image]:
-        """The items as they are, straight from the engine."""
+    def _read_current(self, keys: frozenset[ItemKey]) -> dict[ItemKey, Image]:
+        """Return the current items, directly from the engine."""
         images: dict[ItemKey, Image] = dict.fromkeys(sorted(keys))
-        wanted: dict[str, Any] = {}
+        pending: dict[str, Any] = {}
         for key in sorted(keys):
-            wanted.setdefault(key.table, {"Keys": [], "ConsistentRead": True})["Keys"].append(key.attributes())
-        while wanted:
-            answer = self._inner.batch_get_item(RequestItems=wanted)
-            for table, items in answer["Responses"].items():
+            pending.setdefault(key.table, {"Keys": [], "ConsistentRead": True})["Keys"].append(key.attributes())
+        while pending:
+            response = self._inner.batch_get_item(RequestItems=pending)
+            for table, items in response["Responses"].items():
                 images.update({item_key(table, item): item for item in items})
-            wanted = answer.get("UnprocessedKeys", {})
+            pending = response.get("UnprocessedKeys", {})
         return images
 
     @contextmanager
     def _duration(self, call: Call) -> Iterator[None]:
-        """Reach the call's point of effect, and afterwards, failed or not, its end."""
+        """Wait for the call's point of effect, and afterwards, also after an error, for its end."""
         started, seconds = self._clock.now(), self._latency.seconds(call, self._seed)
         self._sleep_until(started + seconds * self._latency.effect_at)
         try:
@@ -198,9 +202,9 @@ class RegionClient(Layer):
 
 
 def _split(requests: dict[str, list[Any]], held: frozenset[ItemKey]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The requests on free items and those on held ones, each by table."""
+    """Split the requests into those for free items and those for held items, each by table."""
     parts: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
-    for table, listed in requests.items():
-        for request in listed:
+    for table, table_requests in requests.items():
+        for request in table_requests:
             parts[batch_write_key(table, request) in held].setdefault(table, []).append(request)
     return parts

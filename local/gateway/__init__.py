@@ -1,8 +1,8 @@
 """A strict API Gateway in process: the REST API, the WebSocket API and the ``@connections`` management API.
 
-It calls plain Lambda handlers ``handler(event, context)`` in threads, with events of the shape that AWS
-sends, and keeps the rules that break real systems (see ``docs/local-gateway.md``). Its quotas and its
-disorders are fields of :class:`GatewaySettings`, changeable while it runs.
+It calls plain Lambda handlers ``handler(event, context)`` in threads, with events in AWS's format, and enforces
+the rules of the real service that applications tend to violate (see ``docs/local-gateway.md``). Its quotas and
+injected faults are fields of :class:`GatewaySettings`, which can change while it runs.
 """
 
 from local.gateway.apis import Apis, Urls

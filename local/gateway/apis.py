@@ -1,4 +1,4 @@
-"""What a gateway serves and where: the APIs and their URLs."""
+"""The APIs of a gateway and their URLs."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from local.gateway.websocket import WebSocketApi
 
 @dataclass(frozen=True)
 class Apis:
-    """What the gateway serves; either API may be missing."""
+    """The APIs that a gateway serves; either may be missing."""
 
     rest: RestApi | None = None
     websocket: WebSocketApi | None = None
@@ -16,7 +16,7 @@ class Apis:
 
 @dataclass(frozen=True)
 class Urls:
-    """Where it is served; ``management_url`` is the endpoint of boto3's ``apigatewaymanagementapi``."""
+    """The URLs of the APIs; ``management_url`` is the endpoint of boto3's ``apigatewaymanagementapi``."""
 
     http_url: str
     ws_url: str

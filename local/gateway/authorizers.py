@@ -1,13 +1,13 @@
-"""Lambda authorizers: how their answer becomes a grant, a refusal or an error of the gateway.
+"""Lambda authorizers: their invocation, and the decision or error that follows from the response.
 
-Source: "Output from an API Gateway Lambda authorizer": ``principalId``, ``policyDocument`` and a flat
-``context`` whose values reach the integration as strings. The same rules hold for the TOKEN authorizer of
-the REST API and the REQUEST authorizer of the WebSocket API.
+Source: "Output from an API Gateway Lambda authorizer": ``principalId``, ``policyDocument`` and a flat ``context``
+whose values reach the integration as strings. The rules are the same for the REST API's TOKEN authorizer and the
+WebSocket API's REQUEST authorizer.
 
     AuthorizerError
     ├── Unauthorized             it raised exactly "Unauthorized": 401
-    ├── AuthorizerMisconfigured  it raised anything else, or its answer is no policy: 500
-    └── AuthorizerUnavailable    it did not answer in time, or could not be invoked: 500
+    ├── AuthorizerMisconfigured  it raised another error, or its response is invalid: 500
+    └── AuthorizerUnavailable    it timed out, or could not be invoked: 500
 """
 
 import json
@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.gateway.functions import FunctionFailed, Functions, Handler, InvocationError
-from local.gateway.policy import InvalidPolicy, Verdict, evaluate
+from local.policy import InvalidPolicy, Policy, parse_authorizer_policy
 
 log = logging.getLogger(__name__)
 
 
 class AuthorizerError(Exception):
-    """The authorizer brought no decision."""
+    """The authorizer made no decision."""
 
 
 class Unauthorized(AuthorizerError):
@@ -30,67 +30,66 @@ class Unauthorized(AuthorizerError):
 
 
 class AuthorizerMisconfigured(AuthorizerError):
-    """The authorizer failed, or its answer cannot be used."""
+    """The authorizer failed, or its response is invalid."""
 
 
 class AuthorizerUnavailable(AuthorizerError):
-    """The authorizer could not be asked."""
+    """The authorizer could not be invoked, or timed out."""
 
 
 @dataclass(frozen=True)
-class Decision:
-    """A usable answer: who it is, what goes to the integration, and the policy to evaluate."""
+class AuthorizerDecision:
+    """A valid response: the context for the integration, with the principal id, and the policy to evaluate."""
 
     context: dict[str, str | None]
-    policy: Any
+    policy: Policy
 
-    def verdict(self, arn: str) -> Verdict:
-        """What the policy says about ``arn``."""
-        return evaluate(self.policy, arn)
+    def allows(self, arn: str) -> bool:
+        """Return whether the policy allows the invocation of the method or route ``arn``."""
+        return self.policy.allows("execute-api:Invoke", arn)
 
 
-def _string(value: Any) -> str | None:
-    """A context value as the integration sees it: everything is a string, null stays null."""
+def _context_string(value: Any) -> str | None:
+    """Return a context value as the integration receives it: a string, or None for null."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool | int | float):
         return json.dumps(value)
-    raise AuthorizerMisconfigured("a context value is neither a string, a number, a boolean nor null")
+    raise AuthorizerMisconfigured("a context value must be a string, a number, a boolean or null")
 
 
-def read_answer(answer: Any, max_bytes: int) -> Decision:
-    """Check an authorizer's answer.
+def parse_response(response: Any, max_bytes: int) -> AuthorizerDecision:
+    """Validate an authorizer's response.
 
     Raises:
-        AuthorizerMisconfigured: It has not the shape of one, or is larger than ``max_bytes`` as JSON.
+        AuthorizerMisconfigured: It has the wrong shape, or exceeds ``max_bytes`` as JSON.
     """
-    if not isinstance(answer, dict) or not isinstance(answer.get("principalId"), str):
-        raise AuthorizerMisconfigured("the answer must be an object with a principalId")
-    context = answer.get("context") or {}
+    if not isinstance(response, dict) or not isinstance(response.get("principalId"), str):
+        raise AuthorizerMisconfigured("the response must be an object with a principalId")
+    context = response.get("context") or {}
     if not isinstance(context, dict):
         raise AuthorizerMisconfigured("context must be an object")
-    if len(json.dumps(answer)) > max_bytes:
-        raise AuthorizerMisconfigured(f"the answer is larger than {max_bytes} bytes")
-    policy = answer.get("policyDocument")
+    if len(json.dumps(response)) > max_bytes:
+        raise AuthorizerMisconfigured(f"the response exceeds {max_bytes} bytes")
     try:
-        evaluate(policy, "")
+        policy = parse_authorizer_policy(response.get("policyDocument"))
     except InvalidPolicy as exc:
         raise AuthorizerMisconfigured(str(exc)) from exc
-    strings = {name: _string(value) for name, value in context.items()}
-    return Decision({**strings, "principalId": answer["principalId"]}, policy)
+    strings = {name: _context_string(value) for name, value in context.items()}
+    return AuthorizerDecision({**strings, "principalId": response["principalId"]}, policy)
 
 
-async def ask(
+async def invoke_authorizer(
     functions: Functions, name: str, handler: Handler, event: dict[str, Any], max_bytes: int
-) -> Decision:
-    """Invoke an authorizer.
+) -> AuthorizerDecision:
+    """Invoke an authorizer and return its decision.
 
     Raises:
-        AuthorizerError: One of its three kinds.
+        AuthorizerError: There is no decision; one of the three subclasses.
     """
     try:
-        answer = await functions.invoke(name, handler, event)
-        return read_answer(answer, max_bytes)
+        response = await functions.invoke(name, handler, event)
+        return parse_response(response, max_bytes)
     except FunctionFailed as exc:
         if exc.error_message == "Unauthorized":
             raise Unauthorized from exc

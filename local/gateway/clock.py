@@ -1,6 +1,6 @@
-"""Time, as one object that tests can replace: what stands in events, what fills buckets, what is waited for.
+"""Injectable time: for timestamps in events, rate limits and waiting.
 
-Only the wait for a function is not measured on it, because a function runs in real time.
+Only the timeout of a function does not use it, because functions run in real time.
 """
 
 import asyncio
@@ -8,22 +8,22 @@ import time
 
 
 class Clock:
-    """The time of day, a clock that never goes back, and waiting; all in seconds."""
+    """Wall time, monotonic time and waiting; all in seconds."""
 
     def time(self) -> float:
-        """Seconds since the epoch, for what stands in events and answers."""
+        """Return the Unix time, for events and responses."""
         return time.time()
 
     def monotonic(self) -> float:
-        """Seconds on a clock that only rises, for limits, buckets and caches."""
+        """Return the monotonic time, for limits, buckets and caches."""
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait until ``monotonic`` has risen by ``seconds``."""
+        """Wait until ``monotonic`` has advanced by ``seconds``."""
         await asyncio.sleep(seconds)
 
     async def wait(self, event: asyncio.Event, seconds: float) -> None:
-        """Wait for ``event``, but not longer than ``seconds``."""
+        """Wait for ``event``, at most ``seconds``."""
         loop = asyncio.get_running_loop()
         tasks = [loop.create_task(event.wait()), loop.create_task(self.sleep(seconds))]
         try:

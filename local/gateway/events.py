@@ -1,9 +1,9 @@
-"""The events that functions receive, in the shapes that API Gateway sends.
+"""The events that functions receive, in API Gateway's formats.
 
 Sources: "Set up a WebSocket API integration request", "Input to an API Gateway Lambda authorizer" and "Input
-format of a Lambda function for proxy integration" in the API Gateway developer guide, and captures of live
-events, which show what the guide leaves out: MESSAGE has no headers, ``requestId`` equals
-``extendedRequestId``, ``integrationLatency`` stands in CONNECT only.
+format of a Lambda function for proxy integration" in the API Gateway developer guide, and captured live events,
+which show undocumented details: MESSAGE has no headers, ``requestId`` equals ``extendedRequestId``, and only
+CONNECT has ``integrationLatency``.
 """
 
 import base64
@@ -13,31 +13,31 @@ from typing import Any
 
 from local.gateway.registry import Connection
 from local.gateway.settings import GatewaySettings
-from local.gateway.wire import Pairs, clf_time, multi_values, single_values, without
+from local.gateway.wire import Pairs, clf_time, exclude_names, multi_values, single_values
 
 _HOP_BY_HOP = frozenset({"connection", "upgrade"})
 _NOT_IN_REST_EVENTS = _HOP_BY_HOP | {"content-length", "transfer-encoding", "keep-alive", "te", "expect"}
 
 
 @dataclass(frozen=True)
-class Occasion:
-    """When an event happened and under which id."""
+class EventMetadata:
+    """The request id and time of an event."""
 
     request_id: str
     milliseconds: int
 
 
 @dataclass(frozen=True)
-class Upgrade:
-    """The handshake's headers (as forwarded) and decoded query; ``query`` is None when there is none."""
+class UpgradeRequest:
+    """The forwarded headers and the decoded query of a handshake; ``query`` is None without a query string."""
 
     headers: Pairs
     query: Pairs | None
 
 
-def _ws_context(
+def _websocket_context(
     connection: Connection,
-    occasion: Occasion,
+    metadata: EventMetadata,
     settings: GatewaySettings,
     event_type: str,
     route_key: str,
@@ -49,14 +49,14 @@ def _ws_context(
     return {
         "routeKey": route_key,
         "eventType": event_type,
-        "extendedRequestId": occasion.request_id,
-        "requestTime": clf_time(occasion.milliseconds),
+        "extendedRequestId": metadata.request_id,
+        "requestTime": clf_time(metadata.milliseconds),
         "messageDirection": "IN",
         "stage": settings.stage,
         "connectedAt": connection.connected_at,
-        "requestTimeEpoch": occasion.milliseconds,
+        "requestTimeEpoch": metadata.milliseconds,
         "identity": identity,
-        "requestId": occasion.request_id,
+        "requestId": metadata.request_id,
         "domainName": connection.host,
         "connectionId": connection.connection_id,
         "apiId": settings.websocket_api_id,
@@ -69,14 +69,14 @@ def _authorizer(connection: Connection) -> dict[str, Any]:
 
 
 def websocket_authorizer_event(
-    connection: Connection, occasion: Occasion, settings: GatewaySettings, upgrade: Upgrade, arn: str
+    connection: Connection, metadata: EventMetadata, settings: GatewaySettings, upgrade: UpgradeRequest, arn: str
 ) -> dict[str, Any]:
-    """What the REQUEST authorizer on ``$connect`` receives."""
+    """Return the event of the REQUEST authorizer on ``$connect``."""
     headers = [
         ("Connection", "upgrade"),
         ("content-length", "0"),
         ("Upgrade", "websocket"),
-        *without(upgrade.headers, _HOP_BY_HOP | {"content-length"}),
+        *exclude_names(upgrade.headers, _HOP_BY_HOP | {"content-length"}),
     ]
     query = upgrade.query or []
     return {
@@ -87,15 +87,15 @@ def websocket_authorizer_event(
         "queryStringParameters": single_values(query),
         "multiValueQueryStringParameters": multi_values(query),
         "stageVariables": {},
-        "requestContext": _ws_context(connection, occasion, settings, "CONNECT", "$connect", {}),
+        "requestContext": _websocket_context(connection, metadata, settings, "CONNECT", "$connect", {}),
     }
 
 
 def connect_event(
-    connection: Connection, occasion: Occasion, settings: GatewaySettings, upgrade: Upgrade
+    connection: Connection, metadata: EventMetadata, settings: GatewaySettings, upgrade: UpgradeRequest
 ) -> dict[str, Any]:
-    """What the ``$connect`` function receives."""
-    headers = without(upgrade.headers, _HOP_BY_HOP)
+    """Return the event of the ``$connect`` function."""
+    headers = exclude_names(upgrade.headers, _HOP_BY_HOP)
     authorizer = _authorizer(connection)
     if authorizer:
         authorizer["authorizer"]["integrationLatency"] = connection.integration_latency
@@ -103,46 +103,46 @@ def connect_event(
     if upgrade.query is not None:
         event["queryStringParameters"] = single_values(upgrade.query)
         event["multiValueQueryStringParameters"] = multi_values(upgrade.query)
-    event["requestContext"] = _ws_context(connection, occasion, settings, "CONNECT", "$connect", authorizer)
+    event["requestContext"] = _websocket_context(connection, metadata, settings, "CONNECT", "$connect", authorizer)
     event["isBase64Encoded"] = False
     return event
 
 
 def message_event(
     connection: Connection,
-    occasion: Occasion,
+    metadata: EventMetadata,
     settings: GatewaySettings,
     *,
     route_key: str,
     message_id: str,
     body: str,
 ) -> dict[str, Any]:
-    """What the function of a message route receives."""
+    """Return the event of a message route's function."""
     extra = {"messageId": message_id, **_authorizer(connection)}
     return {
-        "requestContext": _ws_context(connection, occasion, settings, "MESSAGE", route_key, extra),
+        "requestContext": _websocket_context(connection, metadata, settings, "MESSAGE", route_key, extra),
         "body": body,
         "isBase64Encoded": False,
     }
 
 
 def disconnect_event(
-    connection: Connection, occasion: Occasion, settings: GatewaySettings, *, code: int, reason: str
+    connection: Connection, metadata: EventMetadata, settings: GatewaySettings, *, code: int, reason: str
 ) -> dict[str, Any]:
-    """What the ``$disconnect`` function receives."""
+    """Return the event of the ``$disconnect`` function."""
     headers = [("Host", connection.host), ("x-api-key", ""), ("X-Forwarded-For", ""), ("x-restapi", "")]
     extra = {"disconnectStatusCode": code, "disconnectReason": reason, **_authorizer(connection)}
     return {
         "headers": single_values(headers),
         "multiValueHeaders": multi_values(headers),
-        "requestContext": _ws_context(connection, occasion, settings, "DISCONNECT", "$disconnect", extra),
+        "requestContext": _websocket_context(connection, metadata, settings, "DISCONNECT", "$disconnect", extra),
         "isBase64Encoded": False,
     }
 
 
 @dataclass(frozen=True)
 class RestRequest:
-    """A request to the REST API, as far as it was read; ``path`` and its parameters are not decoded."""
+    """A request to the REST API; ``path`` and its parameters are percent-encoded."""
 
     method: str
     path: str
@@ -155,7 +155,7 @@ class RestRequest:
 
 def rest_event(
     request: RestRequest,
-    occasion: Occasion,
+    metadata: EventMetadata,
     settings: GatewaySettings,
     *,
     resource: str,
@@ -164,8 +164,8 @@ def rest_event(
     authorizer: Mapping[str, Any] | None,
     binary: bool,
 ) -> dict[str, Any]:
-    """What the function behind the REST API receives (proxy event, payload format 1.0)."""
-    headers = without(request.headers, _NOT_IN_REST_EVENTS)
+    """Return the proxy event of the REST API's function (payload format 1.0)."""
+    headers = exclude_names(request.headers, _NOT_IN_REST_EVENTS)
     return {
         "resource": resource,
         "path": request.path,
@@ -181,14 +181,14 @@ def rest_event(
             "resourcePath": resource,
             "httpMethod": request.method,
             "extendedRequestId": extended_request_id,
-            "requestTime": clf_time(occasion.milliseconds),
+            "requestTime": clf_time(metadata.milliseconds),
             "path": f"/{settings.stage}{request.path}",
             "accountId": settings.account_id,
             "protocol": "HTTP/1.1",
             "stage": settings.stage,
             "domainPrefix": request.host.split(".")[0].split(":")[0],
-            "requestTimeEpoch": occasion.milliseconds,
-            "requestId": occasion.request_id,
+            "requestTimeEpoch": metadata.milliseconds,
+            "requestId": metadata.request_id,
             "identity": _rest_identity(request),
             "domainName": request.host,
             "apiId": settings.rest_api_id,
@@ -200,7 +200,7 @@ def rest_event(
 
 
 def _rest_identity(request: RestRequest) -> dict[str, str | None]:
-    """Who called, as far as an API without IAM, Cognito and API keys knows."""
+    """Return the caller's identity, for an API without IAM, Cognito and API keys."""
     unknown = (
         "cognitoIdentityPoolId", "accountId", "cognitoIdentityId", "caller", "principalOrgId", "accessKey",
         "cognitoAuthenticationType", "cognitoAuthenticationProvider", "userArn", "user",
@@ -216,5 +216,5 @@ def _rest_body(body: bytes, binary: bool) -> str | None:
 
 
 def token_authorizer_event(arn: str, token: str) -> dict[str, Any]:
-    """What a TOKEN authorizer of the REST API receives."""
+    """Return the event of the REST API's TOKEN authorizer."""
     return {"type": "TOKEN", "methodArn": arn, "authorizationToken": token}

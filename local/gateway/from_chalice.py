@@ -1,9 +1,9 @@
-"""APIs made from a ``chalice.Chalice`` object: what ``chalice package`` would deploy, in this process.
+"""APIs made from a ``chalice.Chalice`` object: those that ``chalice package`` would deploy, in this process.
 
-Chalice keeps one request per process, because Lambda runs one at a time. Here requests run in threads, so
-two things are made thread-safe without touching the app's code: ``current_request`` and ``lambda_context``
-become thread-local (as ``chalice local`` does), and chains of socket middleware, which Chalice builds at the
-first event from a generator, are built beforehand.
+Chalice stores the current request on the app, because Lambda handles one at a time. Here requests run in threads,
+so two things are made thread-safe without changing the app's code: ``current_request`` and ``lambda_context``
+become thread-local (as in ``chalice local``), and the middleware chains of the socket handlers, which Chalice
+builds lazily from a generator, are built in advance.
 """
 
 import threading
@@ -21,10 +21,10 @@ _DEFAULT_TTL = 300.0
 
 
 def rest_api_from_chalice(app: Chalice, responses: GatewayResponses | None = None) -> RestApi:
-    """The REST API of an app: its routes, authorizers, CORS and binary types.
+    """Return the REST API of an app: its routes, authorizers, CORS and binary types.
 
     Raises:
-        ValueError: A route uses what this gateway does not have (API keys, IAM or Cognito authorizers).
+        ValueError: A route uses an unsupported feature (API keys, IAM or Cognito authorizers).
     """
     _make_thread_safe(app)
     entries = [entry for methods in app.routes.values() for entry in methods.values()]
@@ -43,7 +43,7 @@ def websocket_api_from_chalice(
     authorizer: RequestAuthorizer | None = None,
     routes: Mapping[str, Handler] | None = None,
 ) -> WebSocketApi:
-    """The WebSocket API of an app: its three socket handlers, and what Chalice cannot declare itself."""
+    """Return the WebSocket API of an app: its three handlers, and what Chalice cannot declare."""
     _make_thread_safe(app)
     configs = app.websocket_handlers
     handlers = {key: app.handler_map[config.name] for key, config in configs.items()}
@@ -58,7 +58,7 @@ def websocket_api_from_chalice(
 
 def _route(entry: RouteEntry) -> Route:
     if entry.api_key_required:
-        raise ValueError(f"{entry.method} {entry.uri_pattern} wants an API key, which is not emulated")
+        raise ValueError(f"{entry.method} {entry.uri_pattern} requires an API key, which is not emulated")
     return Route(entry.uri_pattern, entry.method, _authorizer(entry))
 
 
@@ -75,7 +75,7 @@ def _authorizer(entry: RouteEntry) -> TokenAuthorizer | None:
 
 
 def _preflights(app: Chalice) -> dict[str, dict[str, str]]:
-    """The mock answers to ``OPTIONS`` that Chalice writes into the API's definition."""
+    """Return the mock responses to ``OPTIONS`` that Chalice adds to the API's definition."""
     preflights = {}
     for resource, methods in app.routes.items():
         with_cors = [(method, entry.cors) for method, entry in methods.items() if entry.cors is not None]
@@ -86,8 +86,8 @@ def _preflights(app: Chalice) -> dict[str, dict[str, str]]:
     return preflights
 
 
-class _PerThread:
-    """Class attributes that put one value per thread in the place of Chalice's instance attributes."""
+class _ThreadLocalState:
+    """Replaces Chalice's instance attributes with thread-local ones."""
 
     _values = threading.local()
 
@@ -109,9 +109,9 @@ class _PerThread:
 
 
 def _make_thread_safe(app: Chalice) -> None:
-    if not isinstance(app, _PerThread):
+    if not isinstance(app, _ThreadLocalState):
         kind = type(app)
-        app.__class__ = type(kind.__name__, (_PerThread, kind), {"_values": threading.local()})
+        app.__class__ = type(kind.__name__, (_ThreadLocalState, kind), {"_values": threading.local()})
     for handler in app.handler_map.values():
         if isinstance(handler, EventSourceHandler) and handler.handler is None:
             handler.handler = handler._build_middleware_handlers(

@@ -1,14 +1,14 @@
-"""Lambda in miniature: handlers run in threads of their own, with a Lambda context and Lambda's limits.
+"""Lambda functions in threads, with a Lambda context and Lambda's limits.
 
-The law here: the event loop never runs a handler and never waits for a thread. A handler may call back into
-this very gateway (``@connections``), so there is a thread for every invocation up to the account's
-concurrency; beyond it an invocation is refused, as Lambda refuses it, and never queued.
+Invariant: the event loop never runs a handler and never blocks on a thread. A handler may call this gateway
+(``@connections``), so every invocation has its own thread, up to the account's concurrency; beyond it an
+invocation is throttled, as on Lambda, and never queued.
 
     InvocationError
-    ├── FunctionFailed       the handler raised, or returned what is not JSON or too large
-    ├── FunctionThrottled    too many invocations at the same time
-    ├── PayloadTooLarge      the event is larger than Lambda takes
-    └── IntegrationTimedOut  the gateway stopped waiting; the handler runs on and its result is dropped
+    ├── FunctionFailed       the handler raised, or its result is too large or not JSON
+    ├── FunctionThrottled    too many concurrent invocations
+    ├── PayloadTooLarge      the event exceeds Lambda's limit
+    └── IntegrationTimedOut  the gateway stopped waiting; the handler continues and its result is discarded
 """
 
 import asyncio
@@ -30,11 +30,11 @@ log = logging.getLogger(__name__)
 
 
 class InvocationError(Exception):
-    """An invocation that brought no usable result."""
+    """An invocation without a usable result."""
 
 
 class FunctionFailed(InvocationError):
-    """The function failed; ``error_type`` and ``error_message`` are what Lambda would report."""
+    """The function failed; ``error_type`` and ``error_message`` are those that Lambda would report."""
 
     def __init__(self, error_type: str, error_message: str) -> None:
         super().__init__(error_type)
@@ -43,19 +43,19 @@ class FunctionFailed(InvocationError):
 
 
 class FunctionThrottled(InvocationError):
-    """The account's concurrency is used up."""
+    """The account's concurrency is exhausted."""
 
 
 class PayloadTooLarge(InvocationError):
-    """The event exceeds what a synchronous invocation takes."""
+    """The event exceeds the limit of a synchronous invocation."""
 
 
 class IntegrationTimedOut(InvocationError):
-    """The integration timeout passed before the function returned."""
+    """The integration timeout expired before the function returned."""
 
 
 class LambdaContext:
-    """The context object that Lambda's Python runtime hands to a handler."""
+    """The context object that Lambda's Python runtime passes to a handler."""
 
     function_version = "$LATEST"
     identity = None
@@ -72,18 +72,18 @@ class LambdaContext:
         self._deadline = time.monotonic() + settings.function_timeout
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until the function's own timeout, never below 0."""
+        """Return the milliseconds until the function's timeout, at least 0."""
         return max(0, int((self._deadline - time.monotonic()) * 1000))
 
 
-def _where(exc: BaseException) -> str:
-    """File and line at which ``exc`` was raised: enough to find it, and nothing that a message said."""
+def _raise_location(exc: BaseException) -> str:
+    """Return the file and line that raised ``exc``, without its message, which may contain private data."""
     frames = traceback.extract_tb(exc.__traceback__)
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown place"
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown location"
 
 
 class _Worker(threading.Thread):
-    """A thread that runs one job at a time and is kept for the next; daemon, so that none blocks an exit."""
+    """A reusable thread that runs one job at a time; a daemon, so that it never blocks the exit."""
 
     def __init__(self, number: int, release: Callable[["_Worker"], None]) -> None:
         super().__init__(name=f"lambda-{number}", daemon=True)
@@ -109,36 +109,36 @@ class Functions:
         self._closed = False
 
     async def invoke(self, name: str, handler: Handler, event: dict[str, Any]) -> Any:
-        """Run ``handler`` on ``event`` and return its result, which is known to be JSON.
+        """Run ``handler`` on ``event`` and return its result, which is JSON-serializable.
 
         Raises:
-            InvocationError: One of its four kinds.
+            InvocationError: The invocation failed; one of the four subclasses.
         """
         settings = self._settings()
         limit = min(settings.integration_timeout, settings.function_timeout)
         context = LambdaContext(name, self._ids.long(), settings)
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Any] = loop.create_future()
+        future: asyncio.Future[Any] = loop.create_future()
 
         def job() -> None:
             outcome = _call(handler, event, context, settings.max_payload_bytes)
             try:
-                loop.call_soon_threadsafe(_settle, answer, outcome)
+                loop.call_soon_threadsafe(_complete, future, outcome)
             except RuntimeError:
                 log.info("function %s returned after the gateway had stopped", name)
 
         self._start(job)
         try:
             async with asyncio.timeout(limit):
-                return await answer
+                return await future
         except TimeoutError:
-            log.warning("function %s has not returned after %.1f s", name, limit)
+            log.warning("function %s did not return within %.1f s", name, limit)
             if settings.function_timeout < settings.integration_timeout:
                 raise FunctionFailed("Sandbox.Timedout", "Task timed out") from None
             raise IntegrationTimedOut(name) from None
 
     def close(self) -> None:
-        """Let idle threads end now and busy ones when their handler returns."""
+        """Stop idle threads now, and busy ones when their handler returns."""
         with self._lock:
             self._closed = True
             for worker in self._idle:
@@ -167,14 +167,14 @@ class Functions:
 
 
 def _call(handler: Handler, event: dict[str, Any], context: LambdaContext, limit: int) -> Any:
-    """Run the handler as Lambda's runtime does: whatever it raises or fails to encode is its failure."""
+    """Run the handler as Lambda's runtime does: every exception and encoding error is a function error."""
     try:
         result = handler(event, context)
         encoded = json.dumps(result)
-    except InvocationError as failure:  # of a function in a process of its own, which has told and logged it
+    except InvocationError as failure:  # from a function in another process, which has logged it
         return failure
     except BaseException as exc:  # noqa: BLE001 - the runtime reports whatever a function raises
-        log.error("function %s raised %s at %s", context.function_name, type(exc).__name__, _where(exc))
+        log.error("function %s raised %s at %s", context.function_name, type(exc).__name__, _raise_location(exc))
         return FunctionFailed(type(exc).__name__, str(exc))
     if len(encoded) > limit:
         log.error("function %s returned %d bytes", context.function_name, len(encoded))
@@ -182,20 +182,20 @@ def _call(handler: Handler, event: dict[str, Any], context: LambdaContext, limit
     return result
 
 
-def _settle(answer: "asyncio.Future[Any]", outcome: Any) -> None:
-    if answer.done():  # timed out before, or the caller went away
+def _complete(future: "asyncio.Future[Any]", outcome: Any) -> None:
+    if future.done():  # timed out, or the caller disconnected
         return
     if isinstance(outcome, InvocationError):
-        answer.set_exception(outcome)
+        future.set_exception(outcome)
     else:
-        answer.set_result(outcome)
+        future.set_result(outcome)
 
 
-def check_payload(body_size: int, event: dict[str, Any], limit: int) -> None:
-    """Refuse an event that Lambda would not take. ``body_size`` spares small events the encoding.
+def check_event_size(body_size: int, event: dict[str, Any], limit: int) -> None:
+    """Reject an event that exceeds Lambda's limit. A small ``body_size`` avoids encoding the event.
 
     Raises:
-        PayloadTooLarge: The event is larger than ``limit`` bytes as JSON.
+        PayloadTooLarge: The event exceeds ``limit`` bytes as JSON.
     """
     if body_size * 8 > limit and len(json.dumps(event, ensure_ascii=False).encode("utf-8")) > limit:
         raise PayloadTooLarge

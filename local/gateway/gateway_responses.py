@@ -1,8 +1,8 @@
-"""API Gateway's own answers, read from the one definition that is also deployed.
+"""API Gateway's own responses, from the definition that is deployed.
 
-``infra/gateway_responses.json`` has the shape that CloudFormation (SAM) takes for ``GatewayResponses`` of an
-``AWS::Serverless::Api``. Source of types, default status codes and fallbacks: "Gateway response types for
-API Gateway" in the API Gateway developer guide.
+``infra/gateway_responses.json`` has the format of ``GatewayResponses`` of an ``AWS::Serverless::Api`` (SAM).
+Source of types, default status codes and fallbacks: "Gateway response types for API Gateway" in the API Gateway
+developer guide.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 
 DEFAULT_PATH = Path(__file__).parents[2] / "infra" / "gateway_responses.json"
 
-# Type → (status code, message, name in x-amzn-ErrorType) when nothing is configured.
+# Type → default status code, message, and name in x-amzn-ErrorType.
 _DEFAULTS: Mapping[str, tuple[int, str, str]] = {
     "ACCESS_DENIED": (403, "User is not authorized to access this resource", "AccessDeniedException"),
     "API_CONFIGURATION_ERROR": (500, "Internal server error", "InternalServerErrorException"),
@@ -49,12 +49,12 @@ _JSON = "application/json"
 
 
 class InvalidGatewayResponses(ValueError):
-    """The definition has not the shape that CloudFormation takes; the message says where."""
+    """The definition is not valid for CloudFormation; the message names the entry at fault."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer of the gateway itself, ready to be sent."""
+class RenderedResponse:
+    """A response of the gateway itself, ready to send."""
 
     status: int
     headers: Mapping[str, str]
@@ -62,17 +62,17 @@ class Answer:
 
 
 class GatewayResponses:
-    """The configured answers.
+    """The configured gateway responses.
 
     Raises:
-        InvalidGatewayResponses: ``definition`` has not the shape that CloudFormation takes.
+        InvalidGatewayResponses: ``definition`` is not valid for CloudFormation.
     """
 
     def __init__(self, definition: Mapping[str, Any]) -> None:
         self._entries = {name: _entry(name, entry) for name, entry in definition.items()}
 
-    def answer(self, kind: str, request_id: str, *, status: int | None = None) -> Answer:
-        """The answer of type ``kind``; ``status`` is what it falls back to where none is configured."""
+    def render(self, kind: str, request_id: str, *, status: int | None = None) -> RenderedResponse:
+        """Return the response of type ``kind``; ``status`` replaces its default status code."""
         default_status, message, error_type = _DEFAULTS[kind]
         status = status or default_status
         fallback = "DEFAULT_4XX" if status < 500 else "DEFAULT_5XX"
@@ -86,7 +86,7 @@ class GatewayResponses:
         template = entry.template or '{"message":$context.error.messageString}'
         body = _VARIABLE.sub(lambda match: values[match[1]], template)
         headers = {"Content-Type": _JSON, "x-amzn-RequestId": request_id, "x-amzn-ErrorType": error_type}
-        return Answer(entry.status or status, {**headers, **entry.headers}, body.encode("utf-8"))
+        return RenderedResponse(entry.status or status, {**headers, **entry.headers}, body.encode("utf-8"))
 
 
 @dataclass(frozen=True)
@@ -96,15 +96,15 @@ class _Entry:
     template: str | None
 
 
-def _fail(name: str, problem: str) -> InvalidGatewayResponses:
+def _invalid(name: str, problem: str) -> InvalidGatewayResponses:
     return InvalidGatewayResponses(f"gateway response {name}: {problem}")
 
 
 def _entry(name: str, entry: Any) -> _Entry:
     if name not in _DEFAULTS:
-        raise _fail(name, "is not a type that API Gateway knows")
+        raise _invalid(name, "is not a gateway response type of API Gateway")
     if not isinstance(entry, dict) or entry.keys() - _KEYS:
-        raise _fail(name, f"must be an object with {', '.join(sorted(_KEYS))} and nothing else")
+        raise _invalid(name, f"must be an object with only {', '.join(sorted(_KEYS))}")
     return _Entry(_status(name, entry), _headers(name, entry), _template(name, entry))
 
 
@@ -113,40 +113,40 @@ def _status(name: str, entry: dict[str, Any]) -> int | None:
     if status is None:
         return None
     if not isinstance(status, int) or isinstance(status, bool) or not 400 <= status <= 599:
-        raise _fail(name, "StatusCode must be a number from 400 to 599")
+        raise _invalid(name, "StatusCode must be an integer from 400 to 599")
     return status
 
 
 def _headers(name: str, entry: dict[str, Any]) -> Mapping[str, str]:
     parameters = entry.get("ResponseParameters", {})
     if not isinstance(parameters, dict) or parameters.keys() - {"Headers"}:
-        raise _fail(name, "ResponseParameters may hold Headers only")
+        raise _invalid(name, "ResponseParameters may contain only Headers")
     headers = parameters.get("Headers", {})
     if not isinstance(headers, dict):
-        raise _fail(name, "ResponseParameters.Headers must be an object")
+        raise _invalid(name, "ResponseParameters.Headers must be an object")
     for header, value in headers.items():
         quoted = isinstance(value, str) and len(value) >= 2 and value[0] == value[-1] == "'"
         if not _HEADER_NAME.fullmatch(header) or not quoted:
-            raise _fail(name, f"header {header} must be a fixed value in single quotes, such as \"'*'\"")
+            raise _invalid(name, f"header {header} must be a literal in single quotes, such as \"'*'\"")
     return {header: value[1:-1] for header, value in headers.items()}
 
 
 def _template(name: str, entry: dict[str, Any]) -> str | None:
     templates = entry.get("ResponseTemplates", {})
     if not isinstance(templates, dict) or templates.keys() - {_JSON}:
-        raise _fail(name, f"ResponseTemplates may hold {_JSON} only")
+        raise _invalid(name, f"ResponseTemplates may contain only {_JSON}")
     template = templates.get(_JSON)
     if template is None:
         return None
     if not isinstance(template, str):
-        raise _fail(name, "a template must be a string")
+        raise _invalid(name, "a template must be a string")
     unknown = set(_VARIABLE.findall(template)) - _KNOWN_VARIABLES
     if unknown:
-        raise _fail(name, f"the template uses $context.{min(unknown)}, which is not available here")
+        raise _invalid(name, f"the template uses $context.{min(unknown)}, which is not supported here")
     try:
         json.loads(_VARIABLE.sub(lambda match: '""' if match[1].endswith("String") else "x", template))
     except json.JSONDecodeError as exc:
-        raise _fail(name, f"the template does not become JSON: {exc}") from exc
+        raise _invalid(name, f"the template does not render to JSON: {exc}") from exc
     return template
 
 
@@ -154,12 +154,12 @@ def load_gateway_responses(path: Path = DEFAULT_PATH) -> GatewayResponses:
     """Read the definition from ``path``.
 
     Raises:
-        InvalidGatewayResponses: It cannot be read, is not JSON, or has not the right shape.
+        InvalidGatewayResponses: The file is unreadable, not JSON, or has the wrong shape.
     """
     try:
         definition = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as exc:
-        raise InvalidGatewayResponses(f"{path} cannot be read as JSON: {exc}") from exc
+        raise InvalidGatewayResponses(f"{path} is not readable as JSON: {exc}") from exc
     if not isinstance(definition, dict):
-        raise InvalidGatewayResponses(f"{path} must hold one object: a gateway response per type")
+        raise InvalidGatewayResponses(f"{path} must contain one object: a gateway response per type")
     return GatewayResponses(definition)

@@ -1,7 +1,7 @@
-"""From an upgrade request to a 101 or a refusal: path, upgrade, rates, authorizer, ``$connect``.
+"""The WebSocket handshake: path, upgrade, rate limits, authorizer, ``$connect``, and the 101 or a rejection.
 
-The 101 is sent only after authorizer and ``$connect`` have finished well; until then the connection has an id
-but cannot be reached. Only the subprotocol of the ``$connect`` answer gets through to the client.
+The 101 is sent only after authorizer and ``$connect`` have succeeded; until then the connection has an id but
+cannot receive posts. Of the ``$connect`` response only the subprotocol reaches the client.
 """
 
 import json
@@ -12,22 +12,21 @@ from http import HTTPStatus
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from local.gateway.authorizers import AuthorizerError, Unauthorized, ask
-from local.gateway.events import Occasion, Upgrade, connect_event, websocket_authorizer_event
+from local.gateway.authorizers import AuthorizerError, Unauthorized, invoke_authorizer
+from local.gateway.events import EventMetadata, UpgradeRequest, connect_event, websocket_authorizer_event
 from local.gateway.functions import FunctionFailed, FunctionThrottled, IntegrationTimedOut
-from local.gateway.policy import Verdict
 from local.gateway.proxy import MalformedResult, parse_result
-from local.gateway.registry import Connection, Registry
+from local.gateway.registry import Connection, ConnectionRegistry
 from local.gateway.runtime import Runtime
 from local.gateway.sockets import GatewaySocket
 from local.gateway.websocket import RequestAuthorizer, WebSocketApi
-from local.gateway.wire import Pairs, find, forwarded, parse_query
+from local.gateway.wire import Pairs, add_forwarding_headers, find_header, parse_query
 
 log = logging.getLogger(__name__)
 
 
-class HandshakeRefused(Exception):
-    """The client gets ``status`` instead of the 101."""
+class HandshakeRejected(Exception):
+    """The client receives ``status`` instead of the 101."""
 
     def __init__(self, status: int, message: str | None = None) -> None:
         super().__init__(status)
@@ -36,15 +35,15 @@ class HandshakeRefused(Exception):
 
 
 class Handshake:
-    """Decides about upgrade requests."""
+    """Accepts or rejects upgrade requests."""
 
-    def __init__(self, api: WebSocketApi, runtime: Runtime, registry: Registry) -> None:
+    def __init__(self, api: WebSocketApi, runtime: Runtime, registry: ConnectionRegistry) -> None:
         self._api = api
         self._runtime = runtime
         self._registry = registry
 
-    async def decide(self, socket: GatewaySocket, request: Request) -> Response | None:
-        """None to accept, with ``socket.entry`` filled in; else the refusal to send."""
+    async def process(self, socket: GatewaySocket, request: Request) -> Response | None:
+        """Return None to accept, with ``socket.gateway_connection`` set, or the rejection to send."""
         runtime = self._runtime
         started = runtime.clock.monotonic()
         path, _, query = request.path.partition("?")
@@ -53,23 +52,23 @@ class Handshake:
         try:
             self._check_target(socket, request, path)
             await self._connect(socket, request, query if "?" in request.path else None, request_id)
-        except HandshakeRefused as refusal:
-            if socket.entry is not None:
-                self._registry.forget(socket.entry)
+        except HandshakeRejected as refusal:
+            if socket.gateway_connection is not None:
+                self._registry.remove(socket.gateway_connection)
             runtime.counters[f"websocket.refused.{refusal.status}"] += 1
-            response = _refusal(refusal, request_id, socket.entry)
+            response = _rejection_response(refusal, request_id, socket.gateway_connection)
         runtime.record("websocket", "GET", path, response.status_code if response else 101, started)
         return response
 
     def _check_target(self, socket: GatewaySocket, request: Request, path: str) -> None:
         settings = self._runtime.settings
         if path.rstrip("/") != f"/{settings.stage}":
-            raise HandshakeRefused(403)
-        probe = socket.protocol.accept(request)  # is it a WebSocket handshake at all?
+            raise HandshakeRejected(403)
+        probe = socket.protocol.accept(request)  # checks that it is a WebSocket handshake
         if probe.status_code != 101:
-            raise HandshakeRefused(probe.status_code)
-        if not self._runtime.new_connections.draw() or not self._runtime.requests.draw():
-            raise HandshakeRefused(429)
+            raise HandshakeRejected(probe.status_code)
+        if not self._runtime.new_connections.try_acquire() or not self._runtime.requests.try_acquire():
+            raise HandshakeRejected(429)
 
     async def _connect(self, socket: GatewaySocket, request: Request, query: str | None, request_id: str) -> None:
         runtime = self._runtime
@@ -77,75 +76,77 @@ class Handshake:
         connection = Connection(
             connection_id=runtime.ids.short(),
             connected_at=runtime.milliseconds(),
-            allotted=runtime.clock.monotonic(),
+            opened_at=runtime.clock.monotonic(),
             source_ip=_source_ip(socket),
-            user_agent=find(upgrade.headers, "User-Agent"),
-            host=find(upgrade.headers, "Host") or "",
+            user_agent=find_header(upgrade.headers, "User-Agent"),
+            host=find_header(upgrade.headers, "Host") or "",
             channel=socket,
         )
-        socket.entry = connection
+        socket.gateway_connection = connection
         self._registry.add(connection)
         if self._api.authorizer is not None:
             await self._authorize(self._api.authorizer, connection, upgrade, request_id)
         await self._integrate(socket, connection, upgrade, request_id)
 
-    def _read(self, socket: GatewaySocket, request: Request, query: str | None) -> Upgrade:
+    def _read(self, socket: GatewaySocket, request: Request, query: str | None) -> UpgradeRequest:
         runtime = self._runtime
-        headers: Pairs = forwarded(
+        headers: Pairs = add_forwarding_headers(
             list(request.headers.raw_items()),
             trace=runtime.ids.trace(runtime.clock.time()),
             source_ip=_source_ip(socket),
             port=socket.local_address[1],
         )
-        return Upgrade(headers, parse_query(query) if query else None)
+        return UpgradeRequest(headers, parse_query(query) if query else None)
 
     async def _authorize(
-        self, authorizer: RequestAuthorizer, connection: Connection, upgrade: Upgrade, request_id: str
+        self, authorizer: RequestAuthorizer, connection: Connection, upgrade: UpgradeRequest, request_id: str
     ) -> None:
         runtime, settings = self._runtime, self._runtime.settings
-        if not authorizer.identified(upgrade.headers, upgrade.query or []):
-            raise HandshakeRefused(401)
+        if not authorizer.has_identity(upgrade.headers, upgrade.query or []):
+            raise HandshakeRejected(401)
         api = f"arn:aws:execute-api:{settings.region}:{settings.account_id}:{settings.websocket_api_id}"
         arn = f"{api}/{settings.stage}/$connect"
-        occasion = Occasion(request_id, runtime.milliseconds())
-        event = websocket_authorizer_event(connection, occasion, settings, upgrade, arn)
+        metadata = EventMetadata(request_id, runtime.milliseconds())
+        event = websocket_authorizer_event(connection, metadata, settings, upgrade, arn)
         started = runtime.clock.monotonic()
         limit = settings.max_authorizer_result_bytes
         runtime.counters["websocket.authorizations"] += 1
         try:
-            decision = await ask(runtime.functions, authorizer.name, authorizer.handler, event, limit)
+            decision = await invoke_authorizer(
+                runtime.functions, authorizer.name, authorizer.handler, event, limit
+            )
         except Unauthorized:
-            raise HandshakeRefused(401) from None
+            raise HandshakeRejected(401) from None
         except AuthorizerError:
-            raise HandshakeRefused(500, "Internal server error") from None
-        if decision.verdict(arn) is not Verdict.ALLOWED:
-            raise HandshakeRefused(403)
+            raise HandshakeRejected(500, "Internal server error") from None
+        if not decision.allows(arn):
+            raise HandshakeRejected(403)
         connection.authorizer = decision.context
         connection.integration_latency = int((runtime.clock.monotonic() - started) * 1000)
 
     async def _integrate(
-        self, socket: GatewaySocket, connection: Connection, upgrade: Upgrade, request_id: str
+        self, socket: GatewaySocket, connection: Connection, upgrade: UpgradeRequest, request_id: str
     ) -> None:
         if self._api.connect is None:
             return
         runtime = self._runtime
-        occasion = Occasion(request_id, runtime.milliseconds())
-        event = connect_event(connection, occasion, runtime.settings, upgrade)
+        metadata = EventMetadata(request_id, runtime.milliseconds())
+        event = connect_event(connection, metadata, runtime.settings, upgrade)
         name = self._api.function_name("$connect")
         runtime.counters["websocket.connects"] += 1
         try:
             result = parse_result(await runtime.functions.invoke(name, self._api.connect, event))
         except IntegrationTimedOut:
-            raise HandshakeRefused(504, "Endpoint request timed out") from None
+            raise HandshakeRejected(504, "Endpoint request timed out") from None
         except FunctionThrottled:
-            raise HandshakeRefused(500, "Internal server error") from None
+            raise HandshakeRejected(500, "Internal server error") from None
         except FunctionFailed:
-            raise HandshakeRefused(502, "Internal server error") from None
+            raise HandshakeRejected(502, "Internal server error") from None
         except MalformedResult as exc:
             log.error("function %s: malformed proxy response: %s", name, exc)
-            raise HandshakeRefused(502, "Internal server error") from None
+            raise HandshakeRejected(502, "Internal server error") from None
         if not 200 <= result.status < 300:
-            raise HandshakeRefused(result.status)
+            raise HandshakeRejected(result.status)
         socket.chosen_subprotocol = result.header("Sec-WebSocket-Protocol")
 
 
@@ -156,13 +157,13 @@ def _source_ip(socket: GatewaySocket) -> str:
 def _phrase(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
-    except ValueError:  # a status of the function's own invention
-        return "Refused"
+    except ValueError:  # a non-standard status of the function
+        return "Rejected"
 
 
-def _refusal(refusal: HandshakeRefused, request_id: str, connection: Connection | None) -> Response:
+def _rejection_response(rejection: HandshakeRejected, request_id: str, connection: Connection | None) -> Response:
     connection_id = connection.connection_id if connection else request_id
-    body = gateway_frame(refusal.message, connection_id, request_id)
+    body = gateway_error_frame(rejection.message, connection_id, request_id)
     headers = Headers(
         [
             ("Date", formatdate(usegmt=True)),
@@ -172,12 +173,12 @@ def _refusal(refusal: HandshakeRefused, request_id: str, connection: Connection 
             ("x-amzn-RequestId", request_id),
         ]
     )
-    if refusal.status == HTTPStatus.UPGRADE_REQUIRED:
+    if rejection.status == HTTPStatus.UPGRADE_REQUIRED:
         headers["Upgrade"] = "websocket"
-    return Response(refusal.status, _phrase(refusal.status), headers, body)
+    return Response(rejection.status, _phrase(rejection.status), headers, body)
 
 
-def gateway_frame(message: str, connection_id: str, request_id: str) -> bytes:
-    """What API Gateway itself says to a client, byte for byte: a blank after the first colon only."""
+def gateway_error_frame(message: str, connection_id: str, request_id: str) -> bytes:
+    """Return an error frame of API Gateway, byte for byte: with a space after the first colon only."""
     text = f'{{"message": {json.dumps(message)}, "connectionId":"{connection_id}", "requestId":"{request_id}"}}'
     return text.encode("utf-8")

@@ -1,6 +1,6 @@
 """The HTTP listener: the REST API at the root, ``@connections`` below the stage of the WebSocket API.
 
-API Gateway serves the two under host names of their own; here the path tells them apart.
+API Gateway serves the two under different host names; here the path distinguishes them.
 """
 
 import asyncio
@@ -12,8 +12,8 @@ from typing import Any
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from local.gateway.connections import ManagementApi
 from local.gateway.gateway_responses import GatewayResponses
+from local.gateway.management_api import ManagementApi
 from local.gateway.rest import RestApi
 from local.gateway.rest_server import RestServer
 from local.gateway.runtime import Runtime
@@ -25,7 +25,7 @@ _SHUTDOWN_SECONDS = 0.3
 
 
 class _Protocol(RequestHandler):
-    """aiohttp's HTTP protocol, with the gateway's own answer to what it cannot parse."""
+    """aiohttp's HTTP protocol, with the gateway's own response to a malformed request."""
 
     malformed: Callable[[], web.Response]
 
@@ -36,12 +36,12 @@ class _Protocol(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer in our shape; the client's bytes are not repeated anywhere, and aiohttp hangs up."""
+        """Respond in the gateway's format, without the client's data; aiohttp then closes the connection."""
         return self.malformed()
 
 
 class _Server(web.Server):
-    """aiohttp's server, making connections of the kind above."""
+    """aiohttp's server, with `_Protocol` connections."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class _Server(web.Server):
         self._malformed = malformed
 
     def __call__(self) -> RequestHandler:
-        """One protocol object per TCP connection."""
+        """Make the protocol object of a TCP connection."""
         options = {name: value for name, value in self._options.items() if name != "handler_cancellation"}
         protocol = _Protocol(self, loop=asyncio.get_running_loop(), **options)
         protocol.malformed = self._malformed
@@ -72,7 +72,7 @@ class HttpServer:
         self._runner: web.ServerRunner
 
     async def start(self, listener: sockets_api.socket) -> None:
-        """Begin to answer on a socket that is bound already."""
+        """Start to serve on a bound socket."""
         server = _Server(
             self._handle,
             self._malformed,
@@ -88,7 +88,7 @@ class HttpServer:
         await web.SockSite(self._runner, listener).start()
 
     async def stop(self) -> None:
-        """Stop listening, let running requests end for a moment, then cut them off."""
+        """Stop listening, wait briefly for running requests, then abort them."""
         self._management.stop()
         await self._runner.cleanup()
 
@@ -102,18 +102,18 @@ class HttpServer:
             elif self._rest is not None:
                 response = await self._rest.handle(request)
             else:
-                response = self._refuse("MISSING_AUTHENTICATION_TOKEN")
-        except Exception as exc:  # noqa: BLE001 - the last resort: a defect of the gateway itself
+                response = self._gateway_response("MISSING_AUTHENTICATION_TOKEN")
+        except Exception as exc:  # noqa: BLE001 - the last resort for defects of the gateway itself
             log.error("the gateway failed with %s on %s", type(exc).__name__, request.method)
-            response = self._refuse("DEFAULT_5XX")
+            response = self._gateway_response("DEFAULT_5XX")
         path = request.raw_path.partition("?")[0]
         self._runtime.record(api, request.method, path, response.status, started)
         return response
 
     def _malformed(self) -> web.Response:
-        """The answer to what is not HTTP/1.1 at all."""
-        return self._refuse("BAD_REQUEST_PARAMETERS")
+        """Return the response to a request that is not HTTP/1.1."""
+        return self._gateway_response("BAD_REQUEST_PARAMETERS")
 
-    def _refuse(self, kind: str) -> web.Response:
-        answer = self._responses.answer(kind, self._runtime.ids.long())
-        return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+    def _gateway_response(self, kind: str) -> web.Response:
+        rendered = self._responses.render(kind, self._runtime.ids.long())
+        return web.Response(status=rendered.status, headers=rendered.headers, body=rendered.body)

@@ -1,4 +1,4 @@
-"""The two listening sockets, bound before anything else is built, on the loopback interface only."""
+"""The listening sockets, bound before anything else starts, on the loopback interface only."""
 
 import errno
 import socket
@@ -9,7 +9,7 @@ _BACKLOG = 1024
 
 
 class PortInUse(OSError):
-    """Another program listens on ``port`` already."""
+    """Another process already listens on ``port``."""
 
     def __init__(self, port: int) -> None:
         super().__init__(errno.EADDRINUSE, f"port {port} on {HOST} is in use; choose another one")
@@ -17,10 +17,10 @@ class PortInUse(OSError):
 
 
 def listen(ports: Iterable[int]) -> list[socket.socket]:
-    """A listening socket for each port, 0 for any free one; all of them or none.
+    """Return a listening socket per port (0: any free port), all or none.
 
     Raises:
-        PortInUse: A port is taken.
+        PortInUse: A port is in use.
     """
     bound: list[socket.socket] = []
     try:

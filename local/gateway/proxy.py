@@ -1,7 +1,7 @@
-"""The result of a Lambda proxy integration: what API Gateway accepts as one, and what it makes of it.
+"""The result of a Lambda proxy integration: its validation, and the response that API Gateway makes of it.
 
-Source: "Output format of a Lambda function for proxy integration" in the API Gateway developer guide; what
-has another shape is a malformed response and becomes 502 (or an error frame on a socket).
+Source: "Output format of a Lambda function for proxy integration" in the API Gateway developer guide. Any other
+shape is a malformed response, which becomes a 502 (or an error frame on a WebSocket).
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Any
 
 _KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
 
-# "Amazon API Gateway important notes": headers of a response that API Gateway keeps for itself.
+# "Amazon API Gateway important notes": the response headers that API Gateway reserves.
 _REMAPPED = {
     "authorization", "connection", "content-length", "content-md5", "date", "expect", "host", "max-forwards",
     "proxy-authenticate", "server", "te", "trailer", "transfer-encoding", "upgrade", "user-agent", "via",
@@ -18,7 +18,7 @@ _REMAPPED = {
 
 
 class MalformedResult(ValueError):
-    """The function's result is no proxy response; the text says why and holds no data."""
+    """The function's result is not a proxy response; the text explains why and contains no data."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class ProxyResult:
     is_base64: bool
 
     def header(self, name: str) -> str | None:
-        """The last value of a header, looked up without case; None when it is absent."""
+        """Return the last value of a header, ignoring case, or None."""
         values = [value for key, value in self.headers if key.lower() == name.lower()]
         return values[-1] if values else None
 
     def client_headers(self) -> list[tuple[str, str]]:
-        """The headers as a client of the REST API sees them, with the reserved ones renamed."""
+        """Return the headers that a client of the REST API receives, with reserved ones renamed."""
         return [
             (f"x-amzn-Remapped-{name}" if name.lower() in _REMAPPED else name, value)
             for name, value in self.headers
@@ -66,17 +66,17 @@ def _headers(result: dict[str, Any]) -> tuple[tuple[str, str], ...]:
         raise MalformedResult("headers and multiValueHeaders must be objects")
     if not all(isinstance(values, list) for values in multi.values()):
         raise MalformedResult("each of multiValueHeaders must be a list")
-    repeated = {name.lower() for name in multi}  # where both name a header, the list wins
+    repeated = {name.lower() for name in multi}  # multiValueHeaders take precedence
     pairs = [(name, _text(value)) for name, value in single.items() if name.lower() not in repeated]
     pairs += [(name, _text(value)) for name, values in multi.items() for value in values]
     return tuple(pairs)
 
 
 def parse_result(result: Any) -> ProxyResult:
-    """Read a function's result as a proxy response.
+    """Parse a function's result as a proxy response.
 
     Raises:
-        MalformedResult: It is none.
+        MalformedResult: It is not one.
     """
     if not isinstance(result, dict):
         raise MalformedResult("the result must be an object")

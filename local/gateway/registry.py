@@ -1,9 +1,8 @@
-"""The connections of the WebSocket API: what is known of each, and which of them can be posted to.
+"""The connections of the WebSocket API, and which of them can receive posts.
 
-A connection is *pending* while its ``$connect`` runs (it has an id, posts to it answer 410), can be reached
-from the very moment of the 101 until one side begins to close, is *dropped* when its TCP connection broke and
-the gateway has not noticed yet (posts still answer 200, into nothing), and is then forgotten. An id never
-comes back.
+A connection is *pending* while its ``$connect`` runs: it has an id, but posts to it get 410. It can receive posts
+from the 101 until one side starts to close. It is *dropped* if its TCP connection broke and the gateway has not
+detected that yet: posts get 200 but are lost. After that it is removed. Ids are never reused.
 """
 
 import asyncio
@@ -13,8 +12,8 @@ from enum import Enum
 from typing import Protocol
 
 
-class State(Enum):
-    """Where a connection stands; see the module's docstring."""
+class ConnectionState(Enum):
+    """The state of a connection; see the module's docstring."""
 
     PENDING = "pending"
     SERVED = "served"
@@ -23,86 +22,86 @@ class State(Enum):
 
 
 class Channel(Protocol):
-    """What a connection needs of its socket."""
+    """The operations that a connection needs of its socket."""
 
     def deliver(self, payload: bytes, max_frame_bytes: int) -> None:
-        """Write one text message, in several frames if it is longer than ``max_frame_bytes``."""
+        """Write one text message, in several frames if it exceeds ``max_frame_bytes``."""
 
     def is_open(self) -> bool:
-        """Whether the 101 has been sent and neither side has begun to close."""
+        """Return whether the 101 has been sent and neither side has started to close."""
 
-    def waiting_bytes(self) -> int:
-        """Bytes written and not yet taken by the client's side of the TCP connection."""
+    def buffered_bytes(self) -> int:
+        """Return the bytes that are written but not yet accepted by the TCP connection."""
 
     def start_closing(self, code: int, reason: str) -> None:
-        """Begin the closing handshake with this code; nothing is delivered after it."""
+        """Start the closing handshake with this code; later messages are not delivered."""
 
-    def cut(self) -> None:
-        """Break the TCP connection without a close frame."""
+    def abort(self) -> None:
+        """Abort the TCP connection without a close frame."""
 
 
 @dataclass
 class Connection:
     """One connection of the WebSocket API.
 
-    ``connected_at`` and ``last_active_at`` are milliseconds since the epoch, as shown to functions and callers;
-    ``allotted`` and ``last_active`` are the same moments on the monotonic clock, for the limits.
+    ``connected_at`` and ``last_active_at`` are Unix times in milliseconds, as shown to functions and callers;
+    ``opened_at`` and ``last_active`` are the same times on the monotonic clock, for the limits.
     """
 
     connection_id: str
     connected_at: int
-    allotted: float
+    opened_at: float
     source_ip: str
     user_agent: str | None
     host: str
     channel: Channel
     authorizer: Mapping[str, str | None] | None = None
     integration_latency: int | None = None
-    state: State = State.PENDING
+    state: ConnectionState = ConnectionState.PENDING
     number: int = 0
-    """Counted from 1, in the order of connecting."""
-    order: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Its position in the order of connections, from 1."""
+    order_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     last_active_at: int = field(init=False)
     last_active: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.touch(self.connected_at, self.allotted)
+        self.touch(self.connected_at, self.opened_at)
 
     def is_open(self) -> bool:
-        """Whether messages reach the client."""
+        """Return whether messages reach the client."""
         return self.channel.is_open()
 
     def touch(self, milliseconds: int, monotonic: float) -> None:
-        """Data has passed in one direction or the other: that is what the idle timer looks at."""
+        """Record activity in either direction, which resets the idle timer."""
         self.last_active_at = milliseconds
         self.last_active = monotonic
 
 
-class Registry:
-    """All connections that are not closed yet."""
+class ConnectionRegistry:
+    """All connections that are not closed."""
 
     def __init__(self) -> None:
         self._connections: dict[str, Connection] = {}
         self._added = 0
 
     def add(self, connection: Connection) -> None:
-        """Remember a connection that was just allotted its id."""
+        """Add a new connection."""
         self._added += 1
         connection.number = self._added
         self._connections[connection.connection_id] = connection
 
-    def forget(self, connection: Connection) -> None:
-        """Drop a connection that is refused or closed: from now on its id is gone."""
-        connection.state = State.CLOSED
+    def remove(self, connection: Connection) -> None:
+        """Remove a rejected or closed connection; its id becomes invalid."""
+        connection.state = ConnectionState.CLOSED
         self._connections.pop(connection.connection_id, None)
 
     def reachable(self, connection_id: str) -> Connection | None:
-        """The connection that posts to this id go to, or None: gone, never there, or still connecting."""
+        """Return the connection for posts to this id, or None if it is unknown, closed or still pending."""
         connection = self._connections.get(connection_id)
-        if connection is None or not (connection.is_open() or connection.state is State.DROPPED):
+        if connection is None or not (connection.is_open() or connection.state is ConnectionState.DROPPED):
             return None
         return connection
 
     def open_ids(self) -> list[str]:
-        """The ids of the open connections, oldest first. Safe to call from any thread."""
+        """Return the ids of the open connections, oldest first. Thread-safe."""
         return [item.connection_id for item in list(self._connections.values()) if item.is_open()]

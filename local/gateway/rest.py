@@ -1,7 +1,7 @@
-"""What a REST API consists of: routes, TOKEN authorizers, CORS preflights, the gateway's own answers.
+"""The parts of a REST API: routes, TOKEN authorizers, CORS preflights, gateway responses.
 
-Resources are matched as API Gateway matches them: segment by segment, a fixed segment before ``{name}``
-before ``{name+}``, a trailing slash ignored, parameters left percent-encoded.
+Resources match as in API Gateway: segment by segment, a fixed segment before ``{name}`` before ``{name+}``, with a
+trailing slash ignored and parameters left percent-encoded.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from local.gateway.gateway_responses import GatewayResponses
 
 @dataclass(frozen=True)
 class TokenAuthorizer:
-    """A Lambda authorizer of type TOKEN; ``ttl`` is how long an answer is cached, 0 for never (seconds)."""
+    """A Lambda authorizer of type TOKEN; ``ttl`` is the cache lifetime of a response in seconds, 0 for none."""
 
     name: str
     handler: Handler
@@ -32,13 +32,13 @@ class Route:
 
 @dataclass(frozen=True)
 class RestApi:
-    """A REST API whose methods all lead to one function (Lambda proxy integration)."""
+    """A REST API whose methods all invoke one function (Lambda proxy integration)."""
 
     handler: Handler
     routes: tuple[Route, ...]
     responses: GatewayResponses
     preflights: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Resource → headers of the answer that a mock integration gives to ``OPTIONS``."""
+    """Resource → headers of the mock response to ``OPTIONS``."""
     binary_types: tuple[str, ...] = ()
     function_name: str = "api_handler"
 
@@ -53,7 +53,7 @@ class _Node:
 
 @dataclass(frozen=True)
 class Match:
-    """A resource and the path parameters that led to it."""
+    """A resource and the path parameters that matched."""
 
     resource: str
     parameters: Mapping[str, str]
@@ -63,7 +63,7 @@ class ResourceTree:
     """Finds the resource of a path.
 
     Raises:
-        ValueError: Two resources give one segment different parameter names, which API Gateway refuses.
+        ValueError: Two resources name the same segment's parameter differently, which API Gateway rejects.
     """
 
     def __init__(self, resources: list[str]) -> None:
@@ -72,7 +72,7 @@ class ResourceTree:
             self._add(resource)
 
     def match(self, path: str) -> Match | None:
-        """The most specific resource for a raw path, or None."""
+        """Return the most specific resource for a raw path, or None."""
         return self._find(self._root, _segments(path), {})
 
     def _add(self, resource: str) -> None:
@@ -85,7 +85,7 @@ class ResourceTree:
             name = segment.strip("{}+")
             known = getattr(node, kind) or (name, _Node())
             if known[0] != name:
-                raise ValueError(f"{resource}: a sibling resource calls {{{name}}} {{{known[0]}}}")
+                raise ValueError(f"{resource}: a sibling resource names {{{name}}} {{{known[0]}}}")
             setattr(node, kind, known)
             node = known[1]
         node.resource = resource

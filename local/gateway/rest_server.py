@@ -1,7 +1,7 @@
-"""The REST API at work: from a request on the wire to a function's event, and back.
+"""The REST API: from an HTTP request to a function's event and back.
 
-The order of checks is API Gateway's: the route, the throttle, the authorizer, the body, the function. Every
-refusal is one of the configured gateway responses, so that clients meet one shape of error.
+The order of checks is API Gateway's: route, throttle, authorizer, body, function. Every rejection is one of the
+configured gateway responses, so that clients receive one error format.
 """
 
 import base64
@@ -13,26 +13,25 @@ from typing import Any
 from aiohttp import web
 
 from local.gateway.authorizers import AuthorizerMisconfigured, AuthorizerUnavailable, Unauthorized
-from local.gateway.events import Occasion, RestRequest, rest_event
+from local.gateway.events import EventMetadata, RestRequest, rest_event
 from local.gateway.functions import (
     FunctionFailed,
     FunctionThrottled,
     IntegrationTimedOut,
     PayloadTooLarge,
-    check_payload,
+    check_event_size,
 )
-from local.gateway.policy import Verdict
 from local.gateway.proxy import MalformedResult, ProxyResult, parse_result
 from local.gateway.rest import Match, ResourceTree, RestApi, Route
 from local.gateway.runtime import Runtime
 from local.gateway.token_authorization import TokenAuthorization
-from local.gateway.wire import Pairs, find, forwarded, parse_query
+from local.gateway.wire import Pairs, add_forwarding_headers, find_header, parse_query
 
 log = logging.getLogger(__name__)
 
 
-class Refused(Exception):
-    """API Gateway answers by itself, with the gateway response ``kind``."""
+class RequestRejected(Exception):
+    """API Gateway itself responds, with the gateway response ``kind``."""
 
     def __init__(self, kind: str, *, status: int | None = None) -> None:
         super().__init__(kind)
@@ -53,19 +52,19 @@ class RestServer:
         self._authorization = TokenAuthorization(runtime)
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
-        """Answer one request."""
+        """Respond to one request."""
         runtime = self._runtime
         request_id = runtime.ids.long()
         try:
-            response = await self._answer(request, Occasion(request_id, runtime.milliseconds()))
-        except Refused as refusal:
+            response = await self._process(request, EventMetadata(request_id, runtime.milliseconds()))
+        except RequestRejected as refusal:
             runtime.counters[f"rest.{refusal.kind}"] += 1
-            answer = self._api.responses.answer(refusal.kind, request_id, status=refusal.status)
-            response = web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+            rendered = self._api.responses.render(refusal.kind, request_id, status=refusal.status)
+            response = web.Response(status=rendered.status, headers=rendered.headers, body=rendered.body)
         response.headers["x-amzn-RequestId"] = request_id
         return response
 
-    async def _answer(self, request: web.BaseRequest, occasion: Occasion) -> web.Response:
+    async def _process(self, request: web.BaseRequest, metadata: EventMetadata) -> web.Response:
         runtime = self._runtime
         runtime.counters["rest.requests"] += 1
         path, _, query = request.raw_path.partition("?")
@@ -75,80 +74,80 @@ class RestServer:
         if match is not None and request.method == "OPTIONS":
             preflight = self._api.preflights.get(match.resource)
         if match is None or (route is None and preflight is None):
-            raise Refused("MISSING_AUTHENTICATION_TOKEN")
-        if not runtime.requests.draw():
-            raise Refused("THROTTLED")
+            raise RequestRejected("MISSING_AUTHENTICATION_TOKEN")
+        if not runtime.requests.try_acquire():
+            raise RequestRejected("THROTTLED")
         if route is None:
             return web.Response(headers={"Content-Type": "application/json", **(preflight or {})})
         incoming = self._read_head(request, path, query)
         authorizer = await self._authorize(route, incoming)
         body = await _read_body(request, runtime.settings.max_request_bytes)
-        return await self._integrate(match, replace(incoming, body=body), occasion, authorizer)
+        return await self._integrate(match, replace(incoming, body=body), metadata, authorizer)
 
     def _read_head(self, request: web.BaseRequest, path: str, query: str) -> RestRequest:
         runtime = self._runtime
         raw = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers]
         if sum(len(name) + len(value) for name, value in raw) > runtime.settings.max_header_bytes:
-            raise Refused("REQUEST_TOO_LARGE")
+            raise RequestRejected("REQUEST_TOO_LARGE")
         source_ip, port = _addresses(request)
         trace = runtime.ids.trace(runtime.clock.time())
-        headers = forwarded(raw, trace=trace, source_ip=source_ip, port=port)
-        host = find(raw, "Host") or ""
+        headers = add_forwarding_headers(raw, trace=trace, source_ip=source_ip, port=port)
+        host = find_header(raw, "Host") or ""
         return RestRequest(request.method, path, parse_query(query), headers, source_ip, host, b"")
 
     async def _authorize(self, route: Route, request: RestRequest) -> dict[str, Any] | None:
         if route.authorizer is None:
             return None
-        token = find(request.headers, route.authorizer.header)
+        token = find_header(request.headers, route.authorizer.header)
         if not token:
-            raise Refused("UNAUTHORIZED")
+            raise RequestRejected("UNAUTHORIZED")
         try:
-            verdict, context = await self._authorization.check(
+            allowed, context = await self._authorization.check(
                 route.authorizer, token, request.method, request.path
             )
         except Unauthorized:
-            raise Refused("UNAUTHORIZED") from None
+            raise RequestRejected("UNAUTHORIZED") from None
         except AuthorizerMisconfigured:
-            raise Refused("AUTHORIZER_CONFIGURATION_ERROR") from None
+            raise RequestRejected("AUTHORIZER_CONFIGURATION_ERROR") from None
         except AuthorizerUnavailable:
-            raise Refused("AUTHORIZER_FAILURE") from None
-        if verdict is not Verdict.ALLOWED:
-            raise Refused("ACCESS_DENIED")
+            raise RequestRejected("AUTHORIZER_FAILURE") from None
+        if not allowed:
+            raise RequestRejected("ACCESS_DENIED")
         return context
 
     async def _integrate(
-        self, match: Match, request: RestRequest, occasion: Occasion, authorizer: dict[str, Any] | None
+        self, match: Match, request: RestRequest, metadata: EventMetadata, authorizer: dict[str, Any] | None
     ) -> web.Response:
         runtime, settings = self._runtime, self._runtime.settings
         event = rest_event(
             request,
-            occasion,
+            metadata,
             settings,
             resource=match.resource,
             path_parameters=match.parameters,
             extended_request_id=runtime.ids.short(),
             authorizer=authorizer,
-            binary=self._is_binary(find(request.headers, "Content-Type")),
+            binary=self._is_binary(find_header(request.headers, "Content-Type")),
         )
         try:
-            check_payload(len(request.body), event, settings.max_payload_bytes)
+            check_event_size(len(request.body), event, settings.max_payload_bytes)
             result = await runtime.functions.invoke(self._api.function_name, self._api.handler, event)
             return self._respond(parse_result(result), request.headers)
         except PayloadTooLarge:
-            raise Refused("REQUEST_TOO_LARGE") from None
+            raise RequestRejected("REQUEST_TOO_LARGE") from None
         except FunctionThrottled:
-            raise Refused("DEFAULT_5XX", status=500) from None
+            raise RequestRejected("DEFAULT_5XX", status=500) from None
         except IntegrationTimedOut:
-            raise Refused("INTEGRATION_TIMEOUT") from None
+            raise RequestRejected("INTEGRATION_TIMEOUT") from None
         except FunctionFailed:
-            raise Refused("DEFAULT_5XX", status=502) from None
+            raise RequestRejected("DEFAULT_5XX", status=502) from None
         except MalformedResult as exc:
             log.error("function %s: malformed proxy response: %s", self._api.function_name, exc)
-            raise Refused("DEFAULT_5XX", status=502) from None
+            raise RequestRejected("DEFAULT_5XX", status=502) from None
 
     def _respond(self, result: ProxyResult, request_headers: Pairs) -> web.Response:
         body = result.body.encode("utf-8")
-        if result.is_base64 and self._is_binary(find(request_headers, "Accept")):
+        if result.is_base64 and self._is_binary(find_header(request_headers, "Accept")):
             try:
                 body = base64.b64decode(body, validate=True)
             except binascii.Error:
@@ -161,7 +160,7 @@ class RestServer:
         return response
 
     def _is_binary(self, media_types: str | None) -> bool:
-        """Whether the first media type of a header is one of the API's binary types."""
+        """Return whether the first media type of a header is one of the API's binary types."""
         first = (media_types or "").split(",")[0].split(";")[0].strip().lower()
         return first in self._api.binary_types or "*/*" in self._api.binary_types
 
@@ -170,15 +169,15 @@ async def _read_body(request: web.BaseRequest, limit: int) -> bytes:
     if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     if (request.content_length or 0) > limit:
-        raise Refused("REQUEST_TOO_LARGE")
+        raise RequestRejected("REQUEST_TOO_LARGE")
     body = await read_up_to(request, limit)
     if body is None:
-        raise Refused("REQUEST_TOO_LARGE")
+        raise RequestRejected("REQUEST_TOO_LARGE")
     return body
 
 
 async def read_up_to(request: web.BaseRequest, limit: int) -> bytes | None:
-    """The whole body, or None if it is longer than ``limit`` bytes."""
+    """Return the whole body, or None if it exceeds ``limit`` bytes."""
     chunks: list[bytes] = []
     size = 0
     while chunk := await request.content.readany():
@@ -190,6 +189,6 @@ async def read_up_to(request: web.BaseRequest, limit: int) -> bytes | None:
 
 
 def _addresses(request: web.BaseRequest) -> tuple[str, int]:
-    """The client's address and the port it came to."""
+    """Return the client's address and the local port."""
     sockname = request.transport.get_extra_info("sockname") if request.transport else None
     return request.remote or "", sockname[1] if sockname else 0

@@ -1,7 +1,7 @@
-"""What the parts of one running gateway share: settings, clock, ids, chance, buckets, functions, counters.
+"""The shared state of one gateway: settings, clock, ids, fault injection, rate limits, functions, counters.
 
-Everything here belongs to the gateway's event loop, except ``settings``, which tests replace from outside:
-it is read anew at each use and replaced as a whole, so that no half-changed one is ever seen.
+All of it belongs to the gateway's event loop, except ``settings``, which tests replace from other threads: it is
+read at each use and replaced as a whole, so that no partial change is visible.
 """
 
 import functools
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class AccessRecord:
-    """One line of the access log. It holds neither query string nor headers: both may carry credentials."""
+    """One entry of the access log, without query string and headers: both may contain credentials."""
 
     api: str
     """``rest``, ``websocket`` (handshakes) or ``management`` (``@connections``)."""
@@ -33,20 +33,20 @@ class AccessRecord:
     milliseconds: float
 
 
-class Dice:
-    """Decides on the disorders of one post."""
+class FaultInjector:
+    """Decides which faults to inject into one post."""
 
-    def __init__(self, *about: int) -> None:
-        self._about = about
+    def __init__(self, *seed_parts: int) -> None:
+        self._seed_parts = seed_parts
 
     @functools.cached_property
     def random(self) -> random.Random:
-        """Made when it is first needed: most gateways have no disorders."""
-        return random.Random("/".join(map(str, self._about)))
+        """The generator, created lazily: most gateways inject no faults."""
+        return random.Random("/".join(map(str, self._seed_parts)))
 
-    def happens(self, chance: float) -> bool:
-        """Draw once."""
-        return chance > 0 and self.random.random() < chance
+    def should_inject(self, probability: float) -> bool:
+        """Return True with this probability."""
+        return probability > 0 and self.random.random() < probability
 
 
 AccessLog = Callable[[AccessRecord], None]
@@ -68,43 +68,43 @@ class Runtime:
             lambda: (self.settings.connection_rate, max(1.0, self.settings.connection_rate)), clock.monotonic
         )
         self.random = random.Random(settings.seed)
-        self._posts: Counter[int] = Counter()
+        self._post_counts: Counter[int] = Counter()
         self._access_log = access_log
         self._overrides: dict[str, dict[str, Any]] = {}
 
     def change(self, changes: dict[str, Any]) -> None:
-        """Replace fields of the settings; a new ``seed`` restarts the generator of disorders."""
+        """Replace fields of the settings; a new ``seed`` restarts the fault generator."""
         settings = replace(self.settings, **changes)
         if settings.stage != self.settings.stage:
-            raise ValueError("stage is part of the URLs and cannot change while the gateway runs")
+            raise ValueError("stage is part of the URLs and cannot be changed while the gateway runs")
         self.settings = settings
         if "seed" in changes:
             self.random = random.Random(self.settings.seed)
-            self._posts.clear()
+            self._post_counts.clear()
 
     def change_for(self, connection_id: str, changes: dict[str, Any]) -> None:
-        """Replace fields for the posts to one connection; no changes at all removes the exception."""
-        replace(self.settings, **changes)  # a wrong name or value fails here, not in the middle of a post
+        """Replace fields for the posts to one connection; without changes, remove its overrides."""
+        replace(self.settings, **changes)  # validates names and values now instead of at the next post
         self._overrides = {**self._overrides, connection_id: changes}
 
     def settings_for(self, connection_id: str) -> GatewaySettings:
-        """The settings that hold for posts to ``connection_id``."""
+        """Return the settings for posts to ``connection_id``."""
         changes = self._overrides.get(connection_id)
         return replace(self.settings, **changes) if changes else self.settings
 
-    def dice_for_post(self, connection_number: int) -> Dice:
-        """What decides on the next post to a connection: the seed, which connection, and which of its posts.
+    def fault_injector_for_post(self, connection_number: int) -> FaultInjector:
+        """Return the fault injector of the next post to a connection, seeded by connection and post number.
 
-        Not the order in which posts to several connections arrive, which is another one in every run.
+        The arrival order of posts to different connections is not part of the seed: it differs in every run.
         """
-        self._posts[connection_number] += 1
-        return Dice(self.settings.seed, connection_number, self._posts[connection_number])
+        self._post_counts[connection_number] += 1
+        return FaultInjector(self.settings.seed, connection_number, self._post_counts[connection_number])
 
     def milliseconds(self) -> int:
-        """The time of day in milliseconds, as it stands in events."""
+        """Return the Unix time in milliseconds, as in events."""
         return int(self.clock.time() * 1000)
 
     def record(self, api: str, method: str, path: str, status: int, started: float) -> None:
-        """Write one line of the access log; ``started`` is on the monotonic clock."""
+        """Write one entry of the access log; ``started`` is monotonic time."""
         elapsed = (self.clock.monotonic() - started) * 1000
         self._access_log(AccessRecord(api, method, path, status, elapsed))

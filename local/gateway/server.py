@@ -1,7 +1,7 @@
-"""The gateway as a whole: ports, threads, start and stop.
+"""The gateway as a whole: ports, threads, startup and shutdown.
 
-It runs in a thread with an event loop of its own, so that synchronous tests and a command line can use it
-alike. Binding comes first: handlers are built when the URLs are known (``@connections`` is one of them).
+It runs an event loop in its own thread, so that synchronous tests and the command line can use it. The ports are
+bound first: handlers are built when the URLs are known (``@connections`` is one of them).
 """
 
 import asyncio
@@ -16,11 +16,11 @@ from typing import Any, Self, TypeVar
 
 from local.gateway.apis import Apis, Urls
 from local.gateway.clock import Clock
-from local.gateway.connections import ManagementApi
 from local.gateway.http_server import HttpServer
 from local.gateway.ids import Ids
+from local.gateway.management_api import ManagementApi
 from local.gateway.ports import HOST, listen
-from local.gateway.registry import Registry
+from local.gateway.registry import ConnectionRegistry
 from local.gateway.runtime import AccessLog, Runtime
 from local.gateway.settings import GatewaySettings
 from local.gateway.socket_server import SocketServer
@@ -31,12 +31,12 @@ T = TypeVar("T")
 
 
 class Gateway:
-    """A running API Gateway on 127.0.0.1; a context manager, plain or asynchronous.
+    """A running API Gateway on 127.0.0.1; a synchronous or asynchronous context manager.
 
-    ``apis`` are the APIs, or a function that makes them once the URLs are known. Port 0 takes a free port.
+    ``apis`` are the APIs, or a function that makes them from the URLs. Port 0 selects a free port.
 
     Raises:
-        PortInUse: By :meth:`bind` (and :meth:`start`, which binds), if a port is taken.
+        PortInUse: By :meth:`bind` (and :meth:`start`, which binds), if a port is in use.
     """
 
     def __init__(
@@ -53,19 +53,19 @@ class Gateway:
         self._apis = apis
         self._ports = (http_port, ws_port)
         self._runtime = Runtime(settings or GatewaySettings(), clock or Clock(), ids or Ids(), access_log)
-        self._registry = Registry()
+        self._registry = ConnectionRegistry()
         self._listeners: list[socket.socket] = []
         self._urls: Urls | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_requested: asyncio.Event | None = None
 
-    # Life
+    # Lifecycle
 
     def bind(self) -> Urls:
-        """Reserve both ports, if that has not happened yet, and tell the URLs.
+        """Bind both ports unless bound, and return the URLs.
 
-        Clients may connect from now on; they wait until the gateway has started.
+        From now on clients can connect; they wait until the gateway has started.
         """
         if self._urls is None:
             self._listeners = listen(self._ports)
@@ -75,9 +75,9 @@ class Gateway:
         return self._urls
 
     def start(self) -> Self:
-        """Bind, build the APIs and serve them; returns when both listeners answer."""
+        """Bind, build the APIs and serve them; return when both listeners respond."""
         if self._thread is not None:
-            raise RuntimeError("the gateway has been started already")
+            raise RuntimeError("the gateway has already been started")
         urls = self.bind()
         ready = threading.Event()
         failure: list[BaseException] = []
@@ -96,9 +96,9 @@ class Gateway:
         return self
 
     def stop(self) -> None:
-        """Close every socket with 1001, run their ``$disconnect`` functions, free the ports.
+        """Close every connection with 1001, run the ``$disconnect`` functions and free the ports. Idempotent.
 
-        Takes ``shutdown_timeout`` at most for the sockets and as long for the functions. Safe to call twice.
+        Takes at most ``shutdown_timeout`` for the connections, and again for the functions.
         """
         thread, loop, stop_requested = self._thread, self._loop, self._stop_requested
         if thread is not None and loop is not None and stop_requested is not None and thread.is_alive():
@@ -122,68 +122,68 @@ class Gateway:
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await asyncio.to_thread(self.stop)  # clients in the caller's loop must be able to answer close frames
+        await asyncio.to_thread(self.stop)  # clients in the caller's loop must be able to respond to close frames
 
-    # What tests and the launcher look at and disturb; all of it is safe from any thread
+    # Inspection and control by tests and the launcher; thread-safe
 
     @property
     def http_url(self) -> str:
-        """Root of the REST API."""
+        """The root URL of the REST API."""
         return self.bind().http_url
 
     @property
     def ws_url(self) -> str:
-        """URL of the WebSocket API, stage included."""
+        """The URL of the WebSocket API, including the stage."""
         return self.bind().ws_url
 
     @property
     def management_url(self) -> str:
-        """``endpoint_url`` for boto3's ``apigatewaymanagementapi``."""
+        """The ``endpoint_url`` for boto3's ``apigatewaymanagementapi``."""
         return self.bind().management_url
 
     @property
     def settings(self) -> GatewaySettings:
-        """The settings as they are now."""
+        """The current settings."""
         return self._runtime.settings
 
     def change(self, **changes: Any) -> None:
-        """Replace fields of the settings from now on; only ``stage`` has to stay as it is.
+        """Replace fields of the settings, except ``stage``.
 
         Raises:
-            TypeError: No such field.
-            ValueError: Out of its range.
+            TypeError: Unknown field.
+            ValueError: Value out of range.
         """
         self._runtime.change(changes)
 
     def change_for(self, connection_id: str, **changes: Any) -> None:
-        """Replace ``posts_…`` fields for the posts to one connection; without fields, undo that."""
+        """Replace ``posts_…`` fields for the posts to one connection; without fields, remove the overrides."""
         self._runtime.change_for(connection_id, changes)
 
     def connections(self) -> list[str]:
-        """The ids of the connections that are open, oldest first."""
+        """Return the ids of the open connections, oldest first."""
         return self._registry.open_ids()
 
     def drop(self, connection_id: str) -> None:
-        """Break a connection's TCP connection without a close frame, as a lost network does.
+        """Abort a connection's TCP connection without a close frame, as a network failure does.
 
         Raises:
-            KeyError: No connection with this id is open.
+            KeyError: No open connection has this id.
         """
-        self._on_loop(self._drop(connection_id))
+        self._run_on_loop(self._drop(connection_id))
 
     def counters(self) -> Mapping[str, int]:
-        """How often what has happened, such as ``websocket.messages`` or ``management.posts``."""
+        """Return the counters, such as ``websocket.messages`` or ``management.posts``."""
         return dict(self._runtime.counters)
 
-    # Inside
+    # Internals
 
     async def _drop(self, connection_id: str) -> None:
         connection = self._registry.reachable(connection_id)
         if connection is None:
             raise KeyError(connection_id)
-        connection.channel.cut()
+        connection.channel.abort()
 
-    def _on_loop(self, work: Coroutine[Any, Any, T]) -> T:
+    def _run_on_loop(self, work: Coroutine[Any, Any, T]) -> T:
         if self._loop is None:
             work.close()
             raise RuntimeError("the gateway is not running")
@@ -193,8 +193,8 @@ class Gateway:
         try:
             with asyncio.Runner(loop_factory=loop_factory()) as runner:
                 runner.run(self._serve(apis, ready))
-        except BaseException as exc:  # noqa: BLE001 - handed to the thread that waits in start()
-            log.error("the gateway ended with %s", type(exc).__name__)
+        except BaseException as exc:  # noqa: BLE001 - passed to the thread that waits in start()
+            log.error("the gateway failed with %s", type(exc).__name__)
             failure.append(exc)
         finally:
             self._runtime.functions.close()
@@ -208,20 +208,19 @@ class Gateway:
         sockets = None if apis.websocket is None else SocketServer(apis.websocket, runtime, self._registry)
         await http.start(self._listeners[0])
         if sockets is None:
-            self._listeners[1].close()  # nothing is served there: refuse rather than let clients wait
+            self._listeners[1].close()  # refuse connections instead of letting clients wait
         else:
             await sockets.start(self._listeners[1])
         ready.set()
         await self._stop_requested.wait()
         if sockets is not None:
-            await sockets.stop(
-                runtime.settings.shutdown_timeout
-            )  # $disconnect functions may still post: HTTP goes last
+            # HTTP stops last: $disconnect functions may still post.
+            await sockets.stop(runtime.settings.shutdown_timeout)
         await http.stop()
 
 
 def loop_factory(library: str = "uvloop") -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """The event loop of ``library`` where it is installed; None, which means asyncio's own, where it is not."""
+    """Return the event loop factory of ``library`` if installed, and otherwise None for asyncio's default."""
     if importlib.util.find_spec(library) is None:
         return None
     factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module(library).new_event_loop

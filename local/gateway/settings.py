@@ -1,8 +1,8 @@
-"""Every quota and every disorder of the gateway, as one frozen dataclass with AWS's defaults.
+"""Every quota and every fault of the gateway, as one frozen dataclass with AWS's defaults.
 
-Quotas are those of "Quotas for configuring and running a WebSocket API in API Gateway", "Quotas for REST
-APIs" and the Lambda quotas; disorders are what a distributed gateway may do and a laptop never does by
-itself. ``Gateway.change`` replaces single fields while the gateway runs.
+Quotas are those of "Quotas for configuring and running a WebSocket API in API Gateway", "Quotas for REST APIs"
+and the Lambda quotas. Faults are the behaviours of a distributed gateway that never occur on a single machine by
+themselves. ``Gateway.change`` replaces fields while the gateway runs.
 """
 
 from dataclasses import dataclass, fields
@@ -14,13 +14,13 @@ Disconnect = Literal["prompt", "late", "doubled", "dropped"]
 
 @dataclass(frozen=True)
 class GatewaySettings:
-    """Quotas and disorders; times in seconds, sizes in bytes, rates per second, chances from 0 to 1.
+    """Quotas and faults; times in seconds, sizes in bytes, rates per second, probabilities from 0 to 1.
 
     Raises:
-        ValueError: A field is out of its range; the message names it.
+        ValueError: A field is out of range; the message names it.
     """
 
-    # Who the APIs are. One stage name serves both, as Chalice deploys them.
+    # Identity. One stage name serves both APIs, as Chalice deploys them.
     stage: str = "local"
     region: str = "us-east-1"
     account_id: str = "123456789012"
@@ -29,83 +29,83 @@ class GatewaySettings:
 
     # Quotas of a WebSocket connection.
     idle_timeout: float = 600.0
-    """Seconds without data in either direction after which a socket is closed with 1001."""
+    """Seconds without data in either direction after which a connection is closed with 1001."""
     max_connection_age: float = 7_200.0
-    """Seconds after which a socket is closed with 1001, however active it is."""
+    """Seconds after which a connection is closed with 1001, even if active."""
     max_message_bytes: int = 131_072
-    """Largest message of a client (else close code 1009) and of a post (else 413)."""
+    """Maximum size of a client's message (else close code 1009) and of a post (else 413)."""
     max_frame_bytes: int = 32_768
-    """Largest frame of a client (else close code 1009); longer posts are sent in several frames."""
+    """Maximum size of a client's frame (else close code 1009); longer posts are sent in several frames."""
     ping_resets_idle: bool = False
-    """Whether a protocol ping counts as activity. AWS does not say; a JSON ping always counts."""
+    """Whether a protocol ping counts as activity. AWS does not document it; a JSON ping always counts."""
     send_buffer_bytes: int = 1_048_576
-    """What may wait for a client that reads slowly before posts to it are answered with 429."""
+    """Bytes that may be buffered for a slow client before posts to it get 429."""
     handshake_timeout: float = 10.0
-    """Seconds that a client has to send its upgrade request before its TCP connection is cut."""
+    """Seconds for a client to send its upgrade request before its TCP connection is aborted."""
     close_timeout: float = 1.0
-    """Seconds that a client has to answer a close frame before its TCP connection is cut."""
+    """Seconds for a client to respond to a close frame before its TCP connection is aborted."""
     shutdown_timeout: float = 2.0
-    """Seconds that ``Gateway.stop`` gives the sockets to close, and again the ``$disconnect`` functions."""
+    """Seconds that ``Gateway.stop`` waits for connections to close, and again for ``$disconnect`` functions."""
 
     # Quotas of the account and of an integration.
     connection_rate: float = 500.0
     """New WebSocket connections per second; the bucket holds one second's worth."""
     request_rate: float = 10_000.0
-    """Requests per second over both APIs, messages and callbacks (the account throttle)."""
+    """Requests per second, summed over both APIs, messages and callbacks (the account-level throttle)."""
     request_burst: int = 5_000
-    """Size of the bucket that ``request_rate`` fills."""
+    """Size of the token bucket that ``request_rate`` fills."""
     integration_timeout: float = 29.0
     """Seconds after which the gateway stops waiting for a function."""
     max_request_bytes: int = 10_485_760
-    """Largest body of a REST request."""
+    """Maximum body size of a REST request."""
     max_header_bytes: int = 10_240
-    """Largest sum of all header names and values of a REST request."""
+    """Maximum total size of header names and values of a REST request."""
     max_authorizer_result_bytes: int = 8_192
-    """Largest result of an authorizer."""
+    """Maximum size of an authorizer's response."""
     require_signature: bool = True
-    """Whether ``@connections`` wants a Signature Version 4 header with the scope ``execute-api``."""
+    """Whether ``@connections`` requires a Signature Version 4 header with the scope ``execute-api``."""
     route_responses: bool = False
     """Whether a message's result is sent to its sender (a ``$default`` route response)."""
 
     # Quotas of the functions.
     function_timeout: float = 60.0
-    """Seconds that a function has by its own configuration; after that it counts as failed."""
+    """The functions' configured timeout in seconds."""
     function_memory_mb: int = 128
-    """What the Lambda context says about memory; nothing is enforced."""
+    """The memory size in the Lambda context; not enforced."""
     function_concurrency: int = 1_000
-    """Invocations at the same time; more are refused as Lambda refuses them."""
+    """Maximum concurrent invocations; further ones are throttled as on Lambda."""
     max_payload_bytes: int = 6_291_556
-    """Largest event and largest result of a synchronous invocation, as JSON."""
+    """Maximum size of an event and of a result of a synchronous invocation, as JSON."""
 
-    # Disorders. ``seed`` decides on all: those of posts by connection and post, the others in their order.
+    # Faults. ``seed`` determines all: those of posts by connection and post number, the others by order.
     seed: int = 0
     handling: Handling = "concurrent"
-    """How messages of one socket are handled: at once, one after the other, or after a random wait."""
+    """How messages of one connection are handled: concurrently, serially, or after a random delay."""
     handling_jitter: float = 0.02
-    """The longest random wait before a message is handled when ``handling`` is ``shuffled``."""
+    """Maximum random delay of a message when ``handling`` is ``shuffled``."""
     disconnect: Disconnect = "prompt"
-    """``$disconnect`` at once, after the next ``$connect``, twice, or never."""
+    """``$disconnect`` immediately (prompt), after the next ``$connect``, twice, or never."""
     disconnect_delay: float = 1.0
-    """The longest wait for the next ``$connect`` (late), and the wait before the repeat (doubled)."""
+    """Maximum wait for the next ``$connect`` (late), and the delay of the repetition (doubled)."""
     drop_detection: float = 0.0
-    """Seconds in which posts to a socket that lost its TCP connection still answer 200."""
+    """Seconds in which posts to a connection without TCP connection still get 200."""
     posts_failed: float = 0.0
-    """Chance that a post answers 500 and delivers nothing."""
+    """Probability that a post gets 500 and is not delivered."""
     posts_throttled: float = 0.0
-    """Chance that a post answers 429 and delivers nothing."""
+    """Probability that a post gets 429 and is not delivered."""
     posts_hung: float = 0.0
-    """Chance that a post delivers nothing and never answers."""
+    """Probability that a post is not delivered and gets no response."""
     posts_duplicated: float = 0.0
-    """Chance that a post delivers its message twice."""
+    """Probability that a post is delivered twice."""
     posts_failed_after_delivery: float = 0.0
-    """Chance that a post delivers and answers 500: an SDK then posts again."""
+    """Probability that a post is delivered and gets 500, after which an SDK retries it."""
     posts_gone_after_delivery: float = 0.0
-    """Chance that a post delivers and answers 410 all the same (a false gone)."""
+    """Probability that a post is delivered and gets 410 (a false positive)."""
     posts_slow: float = 0.0
-    """Chance that a post answers ``slow_post`` seconds late; the message goes out at once."""
+    """Probability that a post gets its response ``slow_post`` seconds late; it is delivered at once."""
     slow_post: float = 1.0
     posts_shuffled: float = 0.0
-    """Chance that a posted message goes out after a random wait of at most ``shuffle_jitter``."""
+    """Probability that a post is delivered after a random delay of at most ``shuffle_jitter``."""
     shuffle_jitter: float = 0.02
 
     def __post_init__(self) -> None:
@@ -120,4 +120,4 @@ class GatewaySettings:
             if isinstance(value, int | float) and field.name != "seed" and value < 0:
                 raise ValueError(f"{field.name} must not be negative, but is {value}")
             if field.name.startswith("posts_") and value > 1:
-                raise ValueError(f"{field.name} is a chance from 0 to 1, but is {value}")
+                raise ValueError(f"{field.name} must be a probability from 0 to 1, but is {value}")

@@ -1,6 +1,6 @@
 """The WebSocket listener: handshakes, messages, idle and age limits, closing.
 
-Server pings are off: API Gateway sends none, and it answers the client's pings by itself.
+Server pings are off: API Gateway sends none. The library answers the client's pings.
 """
 
 import asyncio
@@ -11,39 +11,39 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from local.gateway.disconnects import Disconnects
+from local.gateway.disconnect_notifier import DisconnectNotifier
 from local.gateway.handshake import Handshake
-from local.gateway.messages import Messages
-from local.gateway.registry import Connection, Registry, State
+from local.gateway.message_router import MessageRouter
+from local.gateway.registry import Connection, ConnectionRegistry, ConnectionState
 from local.gateway.runtime import Runtime
 from local.gateway.sockets import GatewaySocket, SocketHooks, socket_class
 from local.gateway.websocket import WebSocketApi
 
 GOING_AWAY = (1001, "Going away")
 _UNSUPPORTED_DATA = (1003, "Binary frames are not supported")
-_LAST_WORD = 0.2
+_HANDSHAKE_CANCEL_TIMEOUT = 0.2
 
 
 class SocketServer:
     """Serves one WebSocket API."""
 
-    def __init__(self, api: WebSocketApi, runtime: Runtime, registry: Registry) -> None:
+    def __init__(self, api: WebSocketApi, runtime: Runtime, registry: ConnectionRegistry) -> None:
         self._runtime = runtime
         self._registry = registry
         self._handshake = Handshake(api, runtime, registry)
-        self._messages = Messages(api, runtime)
-        self._disconnects = Disconnects(api, runtime)
+        self._messages = MessageRouter(api, runtime)
+        self._disconnects = DisconnectNotifier(api, runtime)
         self._sockets: set[GatewaySocket] = set()
         self._server: Server
         self._stopping = asyncio.Event()
 
     async def start(self, listener: sockets_api.socket) -> None:
-        """Begin to accept connections on a socket that is bound already."""
+        """Start to accept connections on a bound socket."""
         hooks = SocketHooks(lambda: self._runtime.settings, self._sockets.add, self._on_frame, self._on_lost)
         self._server = await serve(
             self._serve,
             sock=listener,
-            process_request=self._decide,
+            process_request=self._process_request,
             select_subprotocol=_chosen_subprotocol,
             compression=None,
             server_header=None,
@@ -54,7 +54,7 @@ class SocketServer:
         )
 
     async def stop(self, seconds: float) -> None:
-        """Close every socket with 1001, then run the ``$disconnect`` functions; ``seconds`` at most for each."""
+        """Close every connection with 1001, then run the ``$disconnect`` functions; each at most ``seconds``."""
         loop = asyncio.get_running_loop()
         self._stopping.set()
         self._server.close(close_connections=False)
@@ -64,79 +64,79 @@ class SocketServer:
         if closed:
             await asyncio.wait(closed, timeout=seconds)
         for socket in list(self._sockets):
-            socket.cut()
-        if self._server.handler_tasks:  # those left are handshakes whose functions have not returned
-            _, pending = await asyncio.wait(set(self._server.handler_tasks), timeout=_LAST_WORD)
+            socket.abort()
+        if self._server.handler_tasks:  # handshakes whose functions have not returned
+            _, pending = await asyncio.wait(set(self._server.handler_tasks), timeout=_HANDSHAKE_CANCEL_TIMEOUT)
             for task in pending:
                 task.cancel()
         await self._server.wait_closed()
-        await self._disconnects.finish(seconds)
+        await self._disconnects.drain(seconds)
 
-    async def _decide(self, made: ServerConnection, request: Request) -> Response | None:
-        return await self._handshake.decide(cast(GatewaySocket, made), request)
+    async def _process_request(self, raw: ServerConnection, request: Request) -> Response | None:
+        return await self._handshake.process(cast(GatewaySocket, raw), request)
 
-    async def _serve(self, made: ServerConnection) -> None:
-        """One connection from the 101 to its end."""
-        socket = cast(GatewaySocket, made)
-        connection = cast(Connection, socket.entry)  # no socket gets its 101 without an entry
+    async def _serve(self, raw: ServerConnection) -> None:
+        """Serve one connection from the 101 to its end."""
+        socket = cast(GatewaySocket, raw)
+        connection = cast(Connection, socket.gateway_connection)  # set before every 101
         loop = asyncio.get_running_loop()
-        connection.state = State.SERVED
-        self._disconnects.release()
-        watch = loop.create_task(self._watch(socket, connection))
+        connection.state = ConnectionState.SERVED
+        self._disconnects.release_held()
+        limits = loop.create_task(self._enforce_limits(socket, connection))
         try:
             while (message := await socket.next_message()) is not None:
-                self._take(socket, connection, message)
+                self._accept_message(socket, connection, message)
         finally:
-            watch.cancel()
-            await self._end(socket, connection)
+            limits.cancel()
+            await self._finish(socket, connection)
 
-    def _take(self, socket: GatewaySocket, connection: Connection, message: str | bytes) -> None:
-        if socket.is_closing_itself():
+    def _accept_message(self, socket: GatewaySocket, connection: Connection, message: str | bytes) -> None:
+        if socket.is_server_closing():
             return
         if isinstance(message, bytes):
             socket.start_closing(*_UNSUPPORTED_DATA)
         else:
             self._messages.accept(connection, message)
 
-    async def _end(self, socket: GatewaySocket, connection: Connection) -> None:
-        """Forget a connection that is closed (at once, or when its loss is noticed) and tell ``$disconnect``."""
-        if connection.state is State.DROPPED:
+    async def _finish(self, socket: GatewaySocket, connection: Connection) -> None:
+        """Remove a closed connection (a lost one only when detected) and schedule ``$disconnect``."""
+        if connection.state is ConnectionState.DROPPED:
             await self._runtime.clock.wait(self._stopping, self._runtime.settings.drop_detection)
-        self._registry.forget(connection)
-        self._disconnects.schedule(connection, *socket.how_it_closed())
+        self._registry.remove(connection)
+        self._disconnects.schedule(connection, *socket.close_code_and_reason())
 
-    async def _watch(self, socket: GatewaySocket, connection: Connection) -> None:
-        """Close the socket when it has been idle for too long, or is too old."""
+    async def _enforce_limits(self, socket: GatewaySocket, connection: Connection) -> None:
+        """Close the connection when it exceeds the idle timeout or the maximum age."""
         clock = self._runtime.clock
         while True:
             settings = self._runtime.settings
             now = clock.monotonic()
-            due = min(
-                connection.last_active + settings.idle_timeout, connection.allotted + settings.max_connection_age
+            deadline = min(
+                connection.last_active + settings.idle_timeout, connection.opened_at + settings.max_connection_age
             )
-            if due <= now:
+            if deadline <= now:
                 socket.start_closing(*GOING_AWAY)
                 return
-            await clock.sleep(due - now)
+            await clock.sleep(deadline - now)
 
     def _on_frame(self, socket: GatewaySocket, is_ping: bool) -> None:
-        connection = socket.entry
+        connection = socket.gateway_connection
         if connection is not None and (not is_ping or self._runtime.settings.ping_resets_idle):
             connection.touch(self._runtime.milliseconds(), self._runtime.clock.monotonic())
 
     def _on_lost(self, socket: GatewaySocket) -> None:
         self._sockets.discard(socket)
-        connection = socket.entry
+        connection = socket.gateway_connection
         if connection is None:
             return
-        if connection.state is State.PENDING:  # the client left before its 101: no connection came about
+        if connection.state is ConnectionState.PENDING:  # the client disconnected before its 101
             self._runtime.counters["websocket.left_during_connect"] += 1
-            self._registry.forget(connection)
-        elif socket.is_broken() and self._runtime.settings.drop_detection:
-            connection.state = State.DROPPED
+            self._registry.remove(connection)
+        elif socket.ended_without_close_frame() and self._runtime.settings.drop_detection:
+            connection.state = ConnectionState.DROPPED
 
 
-def _chosen_subprotocol(made: ServerConnection, _offered: object) -> Subprotocol | None:
-    """What ``$connect`` answered, whatever the client offered: the client judges it."""
-    chosen = cast(GatewaySocket, made).chosen_subprotocol
+def _chosen_subprotocol(raw: ServerConnection, _offered: object) -> Subprotocol | None:
+    """Return the subprotocol of the ``$connect`` response; the client validates it."""
+    chosen = cast(GatewaySocket, raw).chosen_subprotocol
     return None if chosen is None else Subprotocol(chosen)

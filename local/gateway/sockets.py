@@ -1,7 +1,7 @@
-"""One WebSocket connection on the ``websockets`` library: what the gateway needs beyond it.
+"""One WebSocket connection, based on the ``websockets`` library, with the gateway's extensions.
 
-It tells data frames and pings apart for the idle timer, writes posts without waiting (a post is accepted, not
-delivered), and knows which side closed with which code.
+It reports data frames and pings to the idle timer, writes posts without waiting (a post is accepted, not
+confirmed), and determines which side closed with which code.
 """
 
 from collections.abc import Callable
@@ -22,16 +22,16 @@ NO_STATUS_REASON = "Client-side close frame status not set"
 
 @dataclass(frozen=True)
 class SocketHooks:
-    """What sockets tell the gateway: that they exist, that a frame came in, that TCP is gone."""
+    """Callbacks to the gateway: socket created, frame received, TCP connection lost."""
 
     settings: Callable[[], GatewaySettings]
-    made: Callable[["GatewaySocket"], None]
-    frame: Callable[["GatewaySocket", bool], None]
-    lost: Callable[["GatewaySocket"], None]
+    on_made: Callable[["GatewaySocket"], None]
+    on_frame: Callable[["GatewaySocket", bool], None]
+    on_lost: Callable[["GatewaySocket"], None]
 
 
 class GatewaySocket(ServerConnection):
-    """A server connection with the gateway's view of it."""
+    """A server connection with the gateway's state."""
 
     hooks: SocketHooks
 
@@ -41,40 +41,40 @@ class GatewaySocket(ServerConnection):
         protocol.max_message_size = settings.max_message_bytes
         protocol.max_fragment_size = settings.max_frame_bytes
         super().__init__(protocol, server, **options)
-        self.entry: Connection | None = None
+        self.gateway_connection: Connection | None = None
         self.chosen_subprotocol: str | None = None
-        self._closing: tuple[int, str] | None = None
-        self._limited = False
+        self._server_close: tuple[int, str] | None = None
+        self._close_timer_started = False
 
     def connection_made(self, transport: Any) -> None:
-        """Register the socket; a client that sends no request is not kept for ever."""
+        """Register the socket, and limit the time until its upgrade request."""
         super().connection_made(transport)
-        self.hooks.made(self)
-        self.loop.call_later(self.hooks.settings().handshake_timeout, self._give_up_on_silence)
+        self.hooks.on_made(self)
+        self.loop.call_later(self.hooks.settings().handshake_timeout, self._abort_without_request)
 
     def data_received(self, data: bytes) -> None:
-        """Once a close frame has passed in either direction, the client has to hang up in time."""
+        """Start the close timer once a close frame has been sent or received."""
         super().data_received(data)
-        self._limit_closing()
+        self._start_close_timer()
 
     def process_event(self, event: Event) -> None:
-        """Tell the idle timer about frames: data always, pings as an extra case."""
+        """Report data frames and pings to the idle timer."""
         if isinstance(event, Frame) and event.opcode in (
             Opcode.TEXT,
             Opcode.BINARY,
             Opcode.CONT,
             Opcode.PING,
         ):
-            self.hooks.frame(self, event.opcode is Opcode.PING)
+            self.hooks.on_frame(self, event.opcode is Opcode.PING)
         super().process_event(event)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the socket."""
+        """Unregister the socket."""
         super().connection_lost(exc)
-        self.hooks.lost(self)
+        self.hooks.on_lost(self)
 
     def deliver(self, payload: bytes, max_frame_bytes: int) -> None:
-        """Write one text message at once, split into frames of at most ``max_frame_bytes``."""
+        """Write one text message without waiting, in frames of at most ``max_frame_bytes``."""
         if self.state is not State.OPEN:
             return
         chunks = [payload[at : at + max_frame_bytes] for at in range(0, len(payload), max_frame_bytes)] or [b""]
@@ -86,69 +86,69 @@ class GatewaySocket(ServerConnection):
                 self.protocol.send_continuation(chunk, fin=number == last)
         self.send_data()
 
-    def waiting_bytes(self) -> int:
-        """Bytes that the operating system has not taken yet."""
+    def buffered_bytes(self) -> int:
+        """Return the bytes that the operating system has not accepted yet."""
         return self.transport.get_write_buffer_size()
 
     def is_open(self) -> bool:
-        """Whether a message can still be written."""
+        """Return whether a message can be written."""
         return self.state is State.OPEN
 
-    def is_closing_itself(self) -> bool:
-        """Whether the gateway has begun to close; messages that come in after that are not handled."""
-        return self._closing is not None
+    def is_server_closing(self) -> bool:
+        """Return whether the gateway has started to close; later messages are ignored."""
+        return self._server_close is not None
 
     def start_closing(self, code: int, reason: str) -> None:
-        """Send a close frame now; a client that does not answer it in time loses its TCP connection."""
-        if self._closing is not None or self.state is not State.OPEN:
+        """Send a close frame; abort the TCP connection if the client does not respond in time."""
+        if self._server_close is not None or self.state is not State.OPEN:
             return
-        self._closing = (code, reason)
+        self._server_close = (code, reason)
         self.protocol.send_close(code, reason)
         self.send_data()
-        self._limit_closing()
+        self._start_close_timer()
 
-    def cut(self) -> None:
-        """Break the TCP connection."""
+    def abort(self) -> None:
+        """Abort the TCP connection."""
         self.transport.abort()
 
     def was_accepted(self) -> bool:
-        """Whether the client got its 101."""
+        """Return whether the client received its 101."""
         return self.response is not None and self.response.status_code == 101
 
-    def is_broken(self) -> bool:
-        """Whether the connection ended without any close frame, sent or received."""
+    def ended_without_close_frame(self) -> bool:
+        """Return whether the connection ended without a close frame in either direction."""
         return self.protocol.close_rcvd is None and self.protocol.close_sent is None
 
-    def how_it_closed(self) -> tuple[int, str]:
-        """Code and reason as ``$disconnect`` reports them."""
-        if self._closing is not None:
-            return self._closing
+    def close_code_and_reason(self) -> tuple[int, str]:
+        """Return the code and reason for the ``$disconnect`` event."""
+        if self._server_close is not None:
+            return self._server_close
         sent, received = self.protocol.close_sent, self.protocol.close_rcvd
         if received is not None:
             if received.code == CloseCode.NO_STATUS_RCVD:
                 return received.code, NO_STATUS_REASON
             return received.code, received.reason
-        if sent is not None:  # the library ended it: too big, not UTF-8, a protocol error
+        if sent is not None:  # closed by the library: message too big, not UTF-8, protocol error
             return sent.code, sent.reason
         return CloseCode.ABNORMAL_CLOSURE, ""
 
     async def next_message(self) -> str | bytes | None:
-        """The next message, or None once the connection has ended."""
+        """Return the next message, or None after the end of the connection."""
         try:
             return await self.recv()
         except ConnectionClosed:
             return None
 
-    def _limit_closing(self) -> None:
-        if self.protocol.close_expected() and not self._limited:
-            self._limited = True
-            self.loop.call_later(self.close_timeout or 0.0, self.cut)
+    def _start_close_timer(self) -> None:
+        if self.protocol.close_expected() and not self._close_timer_started:
+            self._close_timer_started = True
+            self.loop.call_later(self.close_timeout or 0.0, self.abort)
 
-    def _give_up_on_silence(self) -> None:
+    def _abort_without_request(self) -> None:
         if self.request is None and self.state is not State.CLOSED:
             self.transport.abort()
 
 
 def socket_class(hooks: SocketHooks) -> type[GatewaySocket]:
-    """A subclass bound to one gateway's hooks, as the library makes its own instances."""
+    """Return a subclass bound to one gateway's hooks: the library creates the instances."""
     return type("BoundGatewaySocket", (GatewaySocket,), {"hooks": hooks})

@@ -1,4 +1,4 @@
-"""Token buckets: how API Gateway limits requests (rate and burst) and new connections."""
+"""Token buckets: API Gateway's limits for requests (rate and burst) and new connections."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 class TokenBucket:
     """A bucket that holds ``burst`` tokens and gains ``rate`` tokens per second.
 
-    Rate and burst are asked for at each draw, so that a changed setting counts at once.
+    Rate and burst are read at each use, so that changed settings apply immediately.
     """
 
     def __init__(self, limits: Callable[[], tuple[float, float]], monotonic: Callable[[], float]) -> None:
@@ -16,11 +16,11 @@ class TokenBucket:
         self._burst = self._tokens
         self._filled_at = monotonic()
 
-    def draw(self) -> bool:
-        """Take one token; False when there is none, which means 429."""
+    def try_acquire(self) -> bool:
+        """Take one token; return False if there is none, which means 429."""
         rate, burst = self._limits()
         now = self._monotonic()
-        if burst > self._burst:  # a raised quota must not leave the old shortage behind
+        if burst > self._burst:  # a raised quota adds its tokens immediately
             self._tokens += burst - self._burst
         self._burst = burst
         self._tokens = min(burst, self._tokens + (now - self._filled_at) * rate)

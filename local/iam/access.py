@@ -1,4 +1,4 @@
-"""What a request asks for, in IAM's terms, and why it is refused."""
+"""A request's required permissions in IAM's terms, and its denial."""
 
 from __future__ import annotations
 
@@ -7,45 +7,45 @@ from typing import NamedTuple, Protocol
 
 from aiohttp import web
 
-_SOCKET = "/@connections/"
+_CONNECTIONS = "/@connections/"
 
 
 class Access(NamedTuple):
-    """One permission that a request needs."""
+    """One permission that a request requires."""
 
     action: str
     resource: str
 
-    def shown(self) -> Access:
-        """As it may stand in records and messages: without the id of a socket."""
-        resource, separator, _ = self.resource.partition(_SOCKET)
+    def redacted(self) -> Access:
+        """Return it without the connection id, for records and messages."""
+        resource, separator, _ = self.resource.partition(_CONNECTIONS)
         return Access(self.action, f"{resource}{separator}*") if separator else self
 
 
-class Refusal(Exception):
-    """The request is not let through; `kind` is the code that the SDK makes its error of."""
+class RequestDenied(Exception):
+    """The request is denied; `code` is the error code from which the SDK selects its exception."""
 
-    def __init__(self, kind: str, message: str, accesses: Iterable[Access] = ()) -> None:
+    def __init__(self, code: str, message: str, accesses: Iterable[Access] = ()) -> None:
         super().__init__(message)
-        self.kind = kind
+        self.code = code
         self.message = message
         self.accesses = tuple(accesses)
-        """What is denied; empty if the request asks for nothing that could be allowed or denied."""
+        """The denied permissions; empty if the request was rejected for another reason."""
 
 
 class Service(Protocol):
-    """One of those that the guard stands before."""
+    """One of the services behind the guard."""
 
     signing_name: str
-    """As it stands in the scope of a signature."""
+    """The service name in the scope of a signature."""
 
-    def accesses(self, request: web.BaseRequest, body: bytes) -> list[Access]:
-        """What the request needs, each once.
+    def required_accesses(self, request: web.BaseRequest, body: bytes) -> list[Access]:
+        """Return the permissions that the request requires, without duplicates.
 
-        Raises Refusal for what is malformed, and for what is not known.
+        Raises RequestDenied for a malformed request or an unknown operation.
         """
         ...
 
-    def answer(self, refusal: Refusal) -> web.Response:
-        """A refusal as the service words it."""
+    def error_response(self, denial: RequestDenied) -> web.Response:
+        """Return the denial in the service's error format."""
         ...

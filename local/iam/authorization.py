@@ -1,4 +1,4 @@
-"""Whether a request is let through: who sent it, what it needs, what the policy of that function says."""
+"""The authorization of a request: its caller, its required permissions, and the caller's policy."""
 
 from __future__ import annotations
 
@@ -6,74 +6,78 @@ from collections.abc import Iterable, Mapping
 
 from aiohttp import web
 
-from local.iam.access import Access, Refusal, Service
-from local.iam.credentials import key_id
-from local.iam.policy import Grant, Policy, Refused
-from local.iam.record import Record
+from local.iam.access import Access, RequestDenied, Service
+from local.iam.credentials import access_key_id
+from local.iam.record import PermissionRecord
+from local.policy import Denied, Grant, Policy
 
 
 class Authorization:
-    """Decides, and writes down what it decided."""
+    """Authorizes requests and records the decisions."""
 
-    def __init__(self, policies: Mapping[str, Policy], record: Record, region: str, roles: str) -> None:
-        """`roles` is the ARN in front of the functions' roles, as messages name them."""
+    def __init__(self, policies: Mapping[str, Policy], record: PermissionRecord, region: str, roles: str) -> None:
+        """`roles` is the ARN prefix of the functions' roles, for messages."""
         self._policies = policies
         self._record = record
         self._region = region
         self._roles = roles
 
     def check(self, service: Service, request: web.BaseRequest, body: bytes) -> None:
-        """Return if all that the request needs is allowed. Raises Refusal."""
+        """Check that all required permissions are granted. Raises RequestDenied."""
         function: str | None = None
         try:
             function = self._caller(service, request, body)
-            grants = self._grants(function, service.accesses(request, body))
-        except Refusal as refusal:
+            grants = self._grants(function, service.required_accesses(request, body))
+        except RequestDenied as refusal:
             self._record.deny(function, refusal.accesses)
             raise
         self._record.allow(function, grants)
 
     def _caller(self, service: Service, request: web.BaseRequest, body: bytes) -> str:
-        """The function whose key signed the request. Raises Refusal, with what the stranger asked for."""
+        """Return the function whose key signed the request. Raises RequestDenied, with the requested access."""
         try:
-            function = key_id(request.headers.get("Authorization"), service.signing_name, self._region)
+            function = access_key_id(request.headers.get("Authorization"), service.signing_name, self._region)
             if function not in self._policies:
                 message = "The security token included in the request is invalid."
-                raise Refusal("UnrecognizedClientException", message)
-        except Refusal as refusal:
-            raise Refusal(refusal.kind, refusal.message, _asked_for(service, request, body)) from None
+                raise RequestDenied("UnrecognizedClientException", message)
+        except RequestDenied as refusal:
+            raise RequestDenied(
+                refusal.code, refusal.message, _requested_accesses(service, request, body)
+            ) from None
         return function
 
     def _grants(self, function: str, accesses: Iterable[Access]) -> dict[Access, Grant]:
-        """What allows each of them. Raises Refusal with all that are not allowed, naming the first."""
+        """Return the grant of each access. Raises RequestDenied with all denied ones, naming the first."""
         grants: dict[Access, Grant] = {}
-        refused: dict[Access, Refused] = {}
+        denied: dict[Access, Denied] = {}
         for access in accesses:
             decision = self._policies[function].decide(*access)
             if isinstance(decision, Grant):
                 grants[access] = decision
             else:
-                refused[access] = decision
-        if refused:
-            access, decision = next(iter(refused.items()))
-            raise Refusal("AccessDeniedException", self._sentence(function, access.shown(), decision), refused)
+                denied[access] = decision
+        if denied:
+            access, decision = next(iter(denied.items()))
+            raise RequestDenied(
+                "AccessDeniedException", self._denial_message(function, access.redacted(), decision), denied
+            )
         return grants
 
-    def _sentence(self, function: str, access: Access, decision: Refused) -> str:
-        """As IAM says it."""
-        because = (
+    def _denial_message(self, function: str, access: Access, decision: Denied) -> str:
+        """Return IAM's message for a denied request."""
+        reason = (
             "with an explicit deny in an identity-based policy"
             if decision.explicit
             else f"because no identity-based policy allows the {access.action} action"
         )
         return (
             f"User: {self._roles}/{function}/{function} is not authorized to perform: {access.action}"
-            f" on resource: {access.resource} {because}"
+            f" on resource: {access.resource} {reason}"
         )
 
 
-def _asked_for(service: Service, request: web.BaseRequest, body: bytes) -> Iterable[Access]:
+def _requested_accesses(service: Service, request: web.BaseRequest, body: bytes) -> Iterable[Access]:
     try:
-        return service.accesses(request, body)
-    except Refusal as refusal:
+        return service.required_accesses(request, body)
+    except RequestDenied as refusal:
         return refusal.accesses

@@ -1,10 +1,10 @@
-"""Who signed a request, by the credential scope of its Signature Version 4."""
+"""The caller of a request, from the credential scope of its Signature Version 4."""
 
 from __future__ import annotations
 
 import re
 
-from local.iam.access import Refusal
+from local.iam.access import RequestDenied
 
 _SIGNATURE = re.compile(
     r"AWS4-HMAC-SHA256\s+Credential=(?P<key>[^/,\s]+)/\d{8}/(?P<region>[a-z0-9-]+)/(?P<service>[a-z0-9-]+)"
@@ -12,18 +12,24 @@ _SIGNATURE = re.compile(
 )
 
 
-def key_id(authorization: str | None, service: str, region: str) -> str:
-    """The access key id in an Authorization header; the signature itself is not verified.
+def access_key_id(authorization: str | None, service: str, region: str) -> str:
+    """Return the access key id in an Authorization header; the signature is not verified.
 
-    Raises Refusal where there is no header, or none of this form, or one for another service or region.
+    Raises RequestDenied if the header is missing, malformed, or for another service or region.
     """
     if not authorization:
-        raise Refusal("MissingAuthenticationTokenException", "Missing Authentication Token")
+        raise RequestDenied("MissingAuthenticationTokenException", "Missing Authentication Token")
     signature = _SIGNATURE.fullmatch(authorization.strip())
     if signature is None:
-        raise Refusal("IncompleteSignatureException", "The Authorization header is not one of Signature Version 4")
+        raise RequestDenied(
+            "IncompleteSignatureException", "The Authorization header is not a Signature Version 4 header"
+        )
     if signature["service"] != service:
-        raise Refusal("InvalidSignatureException", f"Credential should be scoped to correct service: '{service}'")
+        raise RequestDenied(
+            "InvalidSignatureException", f"Credential should be scoped to correct service: '{service}'"
+        )
     if signature["region"] != region:
-        raise Refusal("InvalidSignatureException", f"Credential should be scoped to a valid region: '{region}'")
+        raise RequestDenied(
+            "InvalidSignatureException", f"Credential should be scoped to a valid region: '{region}'"
+        )
     return signature["key"]

@@ -1,4 +1,4 @@
-"""The guard: a reverse proxy for store, queues and callback API that lets through what the policies allow."""
+"""The guard: a reverse proxy in front of store, queues and callback API that enforces the policies."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from aiohttp import web
 
 from local.gateway.ports import HOST, listen
 from local.gateway.server import loop_factory
-from local.iam.access import Refusal, Service
+from local.iam.access import RequestDenied, Service
 from local.iam.authorization import Authorization
-from local.iam.callback import CallbackApi
+from local.iam.callback_api import CallbackApi
 from local.iam.dynamodb import DynamoDb
 from local.iam.errors import IamError
-from local.iam.policy import Policy
-from local.iam.record import Call, Denial, Permission, Record
+from local.iam.record import AllowedCall, DeniedCall, Permission, PermissionRecord
 from local.iam.sqs import Sqs
-from local.iam.upstream import Upstream, connections
+from local.iam.upstream import Upstream, client_session
+from local.policy import parse_identity_policy
 
 _MAX_LINE = 65_536
 _SHUTDOWN_SECONDS = 0.3
 
 
 class Guard:
-    """Stands before the store, its queues and the callback API, each on a free port of 127.0.0.1, in a thread.
+    """A reverse proxy for the store, its queues and the callback API, on three free ports of 127.0.0.1.
 
-    A context manager; its URLs are known once it is entered, its record stays readable after its end.
+    A context manager that runs it in a thread; its URLs are known after entry, and its record after exit too.
     """
 
     def __init__(
@@ -44,28 +44,29 @@ class Guard:
         api: str,
         partition: str = "aws",
     ) -> None:
-        """`policies` are a function's statements, without intrinsic functions, by its access key id.
+        """`policies` are the statements of each function by access key id, without intrinsic functions.
 
-        The queues are at `store_url`, too. `management_url` ends with the stage, as the callback API's endpoint
-        does. `region`, `account` and `api`
-        (the id of the WebSocket API) stand in the ARNs that are asked for.
+        The queues are at `store_url` too. `management_url` is the callback API's endpoint, including the stage.
+        `region`, `account` and `api` (the id of the WebSocket API) are parts of the ARNs to check.
 
-        Raises InvalidStatement when a statement is malformed, or has Condition, NotAction or NotResource; IamError
-        when `management_url` has no stage.
+        Raises InvalidPolicy if a statement is malformed or has Condition, NotAction or NotResource, and
+        IamError if `management_url` has no stage.
         """
         store, management = _origin(store_url), _origin(management_url)
         self._path = urlsplit(management_url).path.rstrip("/")
         if not self._path:
             raise IamError(f"{management_url} does not end with a stage, as in http://127.0.0.1:8000/dev.")
-        self._doors: Sequence[tuple[Service, str]] = (
+        self._endpoints: Sequence[tuple[Service, str]] = (
             (DynamoDb(partition, region, account), store),
             (CallbackApi(partition, region, account, api, self._path), management),
             (Sqs(partition, region), store),
         )
-        read = {function: Policy(function, statements) for function, statements in policies.items()}
-        self._record = Record(read, (service.signing_name for service, _ in self._doors))
+        parsed = {
+            function: parse_identity_policy(function, statements) for function, statements in policies.items()
+        }
+        self._record = PermissionRecord(parsed, (service.signing_name for service, _ in self._endpoints))
         roles = f"arn:{partition}:sts::{account}:assumed-role"
-        self._authorization = Authorization(read, self._record, region, roles)
+        self._authorization = Authorization(parsed, self._record, region, roles)
         self._listeners: list[socket.socket] = []
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
@@ -74,10 +75,10 @@ class Guard:
         self._stop_requested: asyncio.Event
 
     def start(self) -> Self:
-        """Binds the ports and serves them; returns when they answer."""
+        """Bind the ports and serve them; return when they respond."""
         if self._thread is not None:
-            raise RuntimeError("the guard has been started already")
-        self._listeners = listen([0] * len(self._doors))
+            raise RuntimeError("the guard has already been started")
+        self._listeners = listen([0] * len(self._endpoints))
         self._thread = threading.Thread(target=self._run, name="iam guard", daemon=True)
         self._thread.start()
         self._ready.wait()
@@ -87,7 +88,7 @@ class Guard:
         return self
 
     def stop(self) -> None:
-        """Breaks off what is under way and frees the ports. Safe to call twice."""
+        """Abort running requests and free the ports. Idempotent."""
         if self._thread is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop_requested.set)
             self._thread.join()
@@ -102,50 +103,50 @@ class Guard:
 
     @property
     def store_url(self) -> str:
-        """What a function is given as AWS_ENDPOINT_URL_DYNAMODB."""
+        """The functions' AWS_ENDPOINT_URL_DYNAMODB."""
         return self._url(0)
 
     @property
     def management_url(self) -> str:
-        """What a function is given as the callback API's endpoint, stage included."""
+        """The functions' endpoint of the callback API, including the stage."""
         return self._url(1) + self._path
 
     @property
     def queues_url(self) -> str:
-        """What a function is given as AWS_ENDPOINT_URL_SQS."""
+        """The functions' AWS_ENDPOINT_URL_SQS."""
         return self._url(2)
 
-    def calls(self) -> list[Call]:
-        """What was allowed, by (function, action, resource, sid), with how often."""
+    def calls(self) -> list[AllowedCall]:
+        """Return the allowed calls with their counts, by function, action, resource and sid."""
         return self._record.calls()
 
-    def denied(self) -> list[Denial]:
-        """What was denied, by (function, action, resource), with how often; function is None for unknown keys."""
+    def denied(self) -> list[DeniedCall]:
+        """Return the denied calls with their counts; `function` is None for an unknown key."""
         return self._record.denied()
 
     def unused(self) -> list[Permission]:
-        """What the policies allow of dynamodb, execute-api and sqs, and no call has used, by action and resource.
+        """Return the permissions for dynamodb, execute-api and sqs that no call has used.
 
-        Where several statements allow the same, only the first of them is used: the others are superfluous.
+        If several statements allow the same, only the first counts as used: the others are redundant.
         """
         return self._record.unused()
 
     def record(self) -> dict[str, list[dict[str, Any]]]:
-        """All of it for JSON: `calls`, `denied`, `unused`, and `unwatched` (permissions for other services)."""
+        """Return `calls`, `denied`, `unused` and `unwatched` (other services' permissions), for JSON."""
         return self._record.as_json()
 
-    # Inside
+    # Internals
 
-    def _url(self, door: int) -> str:
+    def _url(self, index: int) -> str:
         if not self._listeners:
             raise RuntimeError("the guard has no URLs before it is started")
-        return f"http://{HOST}:{self._listeners[door].getsockname()[1]}"
+        return f"http://{HOST}:{self._listeners[index].getsockname()[1]}"
 
     def _run(self) -> None:
         try:
             with asyncio.Runner(loop_factory=loop_factory()) as runner:
                 runner.run(self._serve())
-        except BaseException as exc:  # noqa: BLE001 - handed to the thread that waits in start()
+        except BaseException as exc:  # noqa: BLE001 - passed to the thread that waits in start()
             self._failure = exc
         finally:
             self._ready.set()
@@ -153,25 +154,25 @@ class Guard:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop_requested = asyncio.Event()
-        async with connections() as session:
+        async with client_session() as session:
             runners = [
                 await self._open(service, Upstream(session, origin), listener)
-                for (service, origin), listener in zip(self._doors, self._listeners, strict=True)
+                for (service, origin), listener in zip(self._endpoints, self._listeners, strict=True)
             ]
             self._ready.set()
             await self._stop_requested.wait()
             await asyncio.gather(*(runner.cleanup() for runner in runners))
 
     async def _open(self, service: Service, upstream: Upstream, listener: socket.socket) -> web.ServerRunner:
-        """Begin to answer for one service."""
+        """Start to serve one service."""
 
         async def handle(request: web.BaseRequest) -> web.Response:
             body = await request.content.read()
             try:
                 self._authorization.check(service, request, body)
-            except Refusal as refusal:
-                return service.answer(refusal)
-            return await upstream.pass_on(request, body)
+            except RequestDenied as refusal:
+                return service.error_response(refusal)
+            return await upstream.forward(request, body)
 
         server = web.Server(
             handle,
@@ -188,6 +189,6 @@ class Guard:
 
 
 def _origin(url: str) -> str:
-    """Scheme, host and port."""
+    """Return scheme, host and port."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"

@@ -1,4 +1,4 @@
-"""What was asked of the guard: how often who did what to what. No keys and values of items, no ids of sockets."""
+"""The guard's record of calls, without keys and values of items and without connection ids."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from local.gateway.policy import matches
 from local.iam.access import Access
-from local.iam.policy import Grant, Policy
+from local.policy import Grant, Policy, matches
 
 
-class Call(NamedTuple):
-    """Calls that were allowed, by the first statement that allows them."""
+class AllowedCall(NamedTuple):
+    """Allowed calls, by the first statement that allows them."""
 
     function: str
     action: str
@@ -22,8 +21,8 @@ class Call(NamedTuple):
     times: int
 
 
-class Denial(NamedTuple):
-    """Calls that were denied; `function` is None where the caller has no key id, or one that nobody was given."""
+class DeniedCall(NamedTuple):
+    """Denied calls; `function` is None if the request has no key id, or an unknown one."""
 
     function: str | None
     action: str
@@ -32,7 +31,7 @@ class Denial(NamedTuple):
 
 
 class Permission(NamedTuple):
-    """Something that a policy allows, as it is written there."""
+    """A permission as written in a policy."""
 
     function: str
     sid: str
@@ -40,11 +39,11 @@ class Permission(NamedTuple):
     resource: str
 
 
-class Record:
-    """Counts for as long as the guard runs. Safe from any thread."""
+class PermissionRecord:
+    """Counts calls while the guard runs. Thread-safe."""
 
     def __init__(self, policies: Mapping[str, Policy], services: Iterable[str]) -> None:
-        """`services` are those whose calls pass by: the others' permissions cannot be seen in use."""
+        """`services` are those behind the guard; the use of other services' permissions is not observable."""
         self._policies = policies
         self._services = tuple(services)
         self._lock = threading.Lock()
@@ -52,34 +51,34 @@ class Record:
         self._denied: Counter[tuple[str | None, Access]] = Counter()
 
     def allow(self, function: str, grants: Mapping[Access, Grant]) -> None:
-        """Count a call that was let through."""
+        """Count an allowed call."""
         with self._lock:
             for access, grant in grants.items():
-                self._calls[function, access.shown(), grant] += 1
+                self._calls[function, access.redacted(), grant] += 1
 
     def deny(self, function: str | None, accesses: Iterable[Access]) -> None:
-        """Count a call that was refused."""
+        """Count a denied call."""
         with self._lock:
             for access in accesses:
-                self._denied[function, access.shown()] += 1
+                self._denied[function, access.redacted()] += 1
 
-    def calls(self) -> list[Call]:
-        """What was allowed, in alphabetical order."""
+    def calls(self) -> list[AllowedCall]:
+        """Return the allowed calls in alphabetical order."""
         with self._lock:
             counts = Counter[tuple[str, str, str, str]]()
             for (function, access, grant), count in self._calls.items():
                 counts[function, access.action, access.resource, grant.sid] += count
-        return [Call(*what, count) for what, count in sorted(counts.items())]
+        return [AllowedCall(*key, count) for key, count in sorted(counts.items())]
 
-    def denied(self) -> list[Denial]:
-        """What was denied, in alphabetical order."""
+    def denied(self) -> list[DeniedCall]:
+        """Return the denied calls in alphabetical order."""
         with self._lock:
             counts = dict(self._denied)
-        denials = (Denial(function, *access, count) for (function, access), count in counts.items())
-        return sorted(denials, key=lambda each: (each.function or "", *each[1:]))
+        denials = (DeniedCall(function, *access, count) for (function, access), count in counts.items())
+        return sorted(denials, key=lambda denial: (denial.function or "", *denial[1:]))
 
     def unused(self) -> list[Permission]:
-        """What is allowed and was never used, of the services whose calls pass by."""
+        """Return the unused permissions for the services behind the guard."""
         with self._lock:
             used = {(function, grant) for function, _, grant in self._calls}
         return [
@@ -89,23 +88,23 @@ class Record:
         ]
 
     def unwatched(self) -> list[Permission]:
-        """What is allowed of other services."""
+        """Return the permissions for other services."""
         return [Permission(function, *grant) for function, grant in self._grants(watched=False)]
 
     def as_json(self) -> dict[str, list[dict[str, Any]]]:
-        """All of it."""
-        parts: dict[str, Iterable[Call | Denial | Permission]] = {
+        """Return everything as JSON-serializable data."""
+        parts: dict[str, Iterable[AllowedCall | DeniedCall | Permission]] = {
             "calls": self.calls(),
             "denied": self.denied(),
             "unused": self.unused(),
             "unwatched": self.unwatched(),
         }
-        return {name: [each._asdict() for each in found] for name, found in parts.items()}
+        return {name: [entry._asdict() for entry in entries] for name, entries in parts.items()}
 
     def _grants(self, *, watched: bool) -> Iterable[tuple[str, Grant]]:
         for function, policy in self._policies.items():
-            yield from ((function, each) for each in policy.grants() if self._is_watched(each) is watched)
+            yield from ((function, grant) for grant in policy.grants() if self._is_watched(grant) is watched)
 
     def _is_watched(self, grant: Grant) -> bool:
         service = grant.action.partition(":")[0].lower()
-        return any(matches(service, each) for each in self._services)
+        return any(matches(service, watched) for watched in self._services)

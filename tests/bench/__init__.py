@@ -1,1 +1,1 @@
-"""That the benchmarks measure what they say: their engine, their time, their checks, and short runs of each."""
+"""Tests of the benchmarks: their engine, simulated time and checks, and a short run of each."""

@@ -1,4 +1,4 @@
-"""The engines on which the contract of `bench.engine` is held."""
+"""The engines that must fulfil the contract of `bench.engine`."""
 
 import uuid
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from tests.support.engine import TOY_TABLE, Engine, create_tables, running_engin
 
 
 @dataclass(frozen=True)
-class Place:
-    """A table of an engine, and a partition that nobody else uses."""
+class ToyTable:
+    """An engine's table, and a partition for one test."""
 
     client: Any
     table: str
@@ -54,8 +54,8 @@ def toy_store(pytestconfig: pytest.Config) -> tuple[Engine, str]:
 
 
 @pytest.fixture(params=["memory", "ministack"])
-def place(request: pytest.FixtureRequest) -> Place:
+def toy(request: pytest.FixtureRequest) -> ToyTable:
     if request.param == "memory":
-        return Place(MemoryEngine(), "toys", "a partition")
+        return ToyTable(MemoryEngine(), "toys", "a partition")
     engine, table = request.getfixturevalue("toy_store")
-    return Place(engine.client(), table, uuid.uuid4().hex)
+    return ToyTable(engine.client(), table, uuid.uuid4().hex)

@@ -1,4 +1,4 @@
-"""The parts that count and judge: each finds what it is there to find."""
+"""The parts that count and evaluate."""
 
 from collections import Counter
 from typing import Any
@@ -6,20 +6,20 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from bench.chat_clients import ReceivedEvents
 from bench.counting_proxy import Scanner
 from bench.engine import MemoryEngine
-from bench.figures import milliseconds, percentile, table
-from bench.histories import Acked, Faults, check
+from bench.history_check import AckedMessage, Violations, find_violations
 from bench.latencies import GrowingLatency
 from bench.meter import Meter, item_size
-from bench.people import Heard
+from bench.stats import milliseconds, percentile, table
 from bench.targets import Targets
 from local.faults import Call, ItemKey, Latency, RegionClient, TransactionWindows, VirtualClock
 
-# ---- figures -------------------------------------------------------------------------------------------
+# ---- statistics ----------------------------------------------------------------------------------------
 
 
-def test_percentiles_are_values_that_occurred() -> None:
+def test_percentiles_are_observed_values() -> None:
     hundred = [float(number) for number in range(100, 0, -1)]
 
     assert [percentile(hundred, share) for share in (0.01, 0.5, 0.95, 0.99, 1.0)] == [1, 50, 95, 99, 100]
@@ -28,26 +28,26 @@ def test_percentiles_are_values_that_occurred() -> None:
     assert milliseconds([0.001, 0.002, 0.010]) == "2 / 10 / 10"
 
 
-def test_a_table_is_as_wide_as_its_widest_cell() -> None:
+def test_table_columns_are_as_wide_as_their_widest_cell() -> None:
     assert table(("a", "bcd"), [("long", "x")]) == "| a    | bcd |\n|------|-----|\n| long | x   |"
 
 
-def test_a_target_is_met_at_its_bound_and_missed_beyond_it() -> None:
+def test_target_is_met_at_its_bound_and_missed_beyond() -> None:
     targets = Targets()
     targets.at_most("a ratio", 1.25, 1.25)
     targets.at_most("another", 1.2501, 1.25)
     targets.at_least("a rate", 100, 100)
     targets.at_least("another rate", 99, 100)
 
-    assert [each.is_met for each in targets.found] == [True, False, True, False]
-    said = targets.report()
-    assert "2 of 4 targets are met." in said
-    assert [line.rpartition("| ")[2].strip(" |") for line in said.splitlines()[2:6]] == ["met", "MISSED"] * 2
-    assert "≥ 100" in said
-    assert "≤ 1.25" in said
+    assert [result.is_met for result in targets.results] == [True, False, True, False]
+    output = targets.report()
+    assert "2 of 4 targets are met." in output
+    assert [line.rpartition("| ")[2].strip(" |") for line in output.splitlines()[2:6]] == ["met", "MISSED"] * 2
+    assert "≥ 100" in output
+    assert "≤ 1.25" in output
 
 
-# ---- histories -----------------------------------------------------------------------------------------
+# ---- history checks ------------------------------------------------------------------------------------
 
 
 def message(number: int, name: str) -> dict[str, Any]:
@@ -57,49 +57,58 @@ def message(number: int, name: str) -> dict[str, Any]:
 CREATED = {"sequence_id": 1}
 
 
-def test_a_whole_log_has_no_faults() -> None:
-    acked = [Acked("a:0", 2, 1, at=1), Acked("b:0", 3, 1, at=1.5), Acked("a:1", 4, 1, at=3)]
+def test_complete_log_has_no_violations() -> None:
+    acked = [
+        AckedMessage("a:0", 2, 1, acked_at=1),
+        AckedMessage("b:0", 3, 1, acked_at=1.5),
+        AckedMessage("a:1", 4, 1, acked_at=3),
+    ]
 
-    assert check(acked, [CREATED, message(2, "a:0"), message(3, "b:0"), message(4, "a:1")]) == Faults()
+    assert (
+        find_violations(acked, [CREATED, message(2, "a:0"), message(3, "b:0"), message(4, "a:1")]) == Violations()
+    )
 
 
 @pytest.mark.parametrize(
     ("log", "faults"),
     [
-        ([CREATED, message(2, "a:0")], Faults(lost=1)),
-        ([CREATED, message(2, "a:0"), message(3, "b:0")], Faults(lost=1)),
-        ([CREATED, message(2, "a:0"), message(3, "a:1"), message(4, "a:1")], Faults(doubled=1)),
-        ([CREATED, message(2, "a:0"), message(3, "a:1"), message(6, "b:0")], Faults(holes=2)),
+        ([CREATED, message(2, "a:0")], Violations(lost=1)),
+        ([CREATED, message(2, "a:0"), message(3, "b:0")], Violations(lost=1)),
+        ([CREATED, message(2, "a:0"), message(3, "a:1"), message(4, "a:1")], Violations(duplicated=1)),
+        ([CREATED, message(2, "a:0"), message(3, "a:1"), message(6, "b:0")], Violations(gaps=2)),
     ],
 )
-def test_what_is_lost_doubled_or_missing_is_found(log: list[dict[str, Any]], faults: Faults) -> None:
-    assert check([Acked("a:0", 2, 1, at=1), Acked("a:1", 3, 1, at=3)], log) == faults
+def test_lost_duplicated_and_missing_events_are_found(log: list[dict[str, Any]], faults: Violations) -> None:
+    assert (
+        find_violations([AckedMessage("a:0", 2, 1, acked_at=1), AckedMessage("a:1", 3, 1, acked_at=3)], log)
+        == faults
+    )
 
 
-def test_a_message_before_one_that_was_acknowledged_when_it_was_sent_is_reordered() -> None:
+def test_message_before_an_earlier_acknowledged_one_is_reordered() -> None:
     log = [CREATED, message(2, "a:1"), message(3, "a:0")]
-    one_after_the_other = [Acked("a:0", 3, 1, at=1), Acked("a:1", 2, 1, at=3)]
-    at_the_same_time = [Acked("a:0", 3, 1, at=1), Acked("a:1", 2, 1.5, at=2)]
+    one_after_the_other = [AckedMessage("a:0", 3, 1, acked_at=1), AckedMessage("a:1", 2, 1, acked_at=3)]
+    at_the_same_time = [AckedMessage("a:0", 3, 1, acked_at=1), AckedMessage("a:1", 2, 1.5, acked_at=2)]
 
-    assert check(one_after_the_other, log).reordered == 1
-    assert check(at_the_same_time, log).reordered == 0
-    assert check(one_after_the_other, log).total == 1
-
-
-# ---- what a socket heard -------------------------------------------------------------------------------
+    assert find_violations(one_after_the_other, log).reordered == 1
+    assert find_violations(at_the_same_time, log).reordered == 0
+    assert find_violations(one_after_the_other, log).total == 1
 
 
-def test_pushes_that_come_twice_overtaken_or_changed_are_noticed() -> None:
-    heard = Heard()
+# ---- received events -----------------------------------------------------------------------------------
+
+
+def test_duplicate_out_of_order_and_changed_pushes_are_counted() -> None:
+    received = ReceivedEvents()
 
     for number in (2, 4, 3, 3):
-        heard.push({"sequence_id": number, "content": "x"}, now=number)
-    heard.push({"sequence_id": 4, "content": "y"}, now=9)
-    heard.fetched([{"sequence_id": 4, "content": "x"}, {"sequence_id": 5, "content": "x"}])
+        received.record_push({"sequence_id": number, "content": "x"}, now=number)
+    received.record_push({"sequence_id": 4, "content": "y"}, now=9)
+    received.record_sync([{"sequence_id": 4, "content": "x"}, {"sequence_id": 5, "content": "x"}])
 
-    assert (heard.repeated, heard.overtaken, heard.contradicted, heard.recovered) == (2, 1, 1, 1)
-    assert sorted(heard.events) == [2, 3, 4, 5]
-    assert heard.at == {2: 2, 3: 3, 4: 4}
+    assert (received.duplicates, received.out_of_order, received.contradictions, received.synced) == (2, 1, 1, 1)
+    assert sorted(received.events) == [2, 3, 4, 5]
+    assert received.pushed_at == {2: 2, 3: 3, 4: 4}
 
 
 # ---- the meter -----------------------------------------------------------------------------------------
@@ -119,7 +128,7 @@ def item(sk: str, size: int = 0, pk: str = "C#1") -> dict[str, Any]:
     return {"pk": {"S": pk}, "sk": {"S": sk}, "text": {"S": "x" * size}}
 
 
-def test_units_go_by_size_and_double_in_transactions() -> None:
+def test_write_units_depend_on_size_and_double_in_transactions() -> None:
     meter, _ = metered()
 
     meter.put_item(TableName="t", Item=item("a"))
@@ -138,7 +147,7 @@ def test_units_go_by_size_and_double_in_transactions() -> None:
     assert since.calls == {"transact_write_items": 1}
 
 
-def test_a_query_is_charged_by_its_sum_and_a_get_by_the_item_there_or_not() -> None:
+def test_query_is_charged_by_total_size_and_get_by_item() -> None:
     meter, _ = metered()
     for number in range(3):
         meter.put_item(TableName="t", Item=item(f"a{number}", 3_000))
@@ -151,7 +160,7 @@ def test_a_query_is_charged_by_its_sum_and_a_get_by_the_item_there_or_not() -> N
     assert meter.tally.reads == {"C": 3, "X": 1}
 
 
-def test_conflicts_and_lost_conditions_are_told_apart() -> None:
+def test_conflicts_and_failed_conditions_are_counted_separately() -> None:
     meter, windows = metered()
     put = {"Put": {"TableName": "t", "Item": item("a"), "ConditionExpression": "attribute_not_exists(pk)"}}
     meter.transact_write_items(TransactItems=[put])
@@ -166,15 +175,15 @@ def test_conflicts_and_lost_conditions_are_told_apart() -> None:
     assert meter.tally.writes == {"C": 6}
 
 
-def test_items_are_as_large_as_their_names_and_values() -> None:
+def test_item_size_is_the_sum_of_names_and_values() -> None:
     assert item_size({"pk": {"S": "äb"}, "n": {"N": "-123"}, "b": {"BOOL": True}}) == 2 + 3 + 1 + 3 + 1 + 1
     assert item_size({"m": {"M": {"x": {"S": "yz"}}}}) == 1 + 3 + 1 + 2 + 1
 
 
-# ---- the latency and the proxy -------------------------------------------------------------------------
+# ---- latency and proxy ---------------------------------------------------------------------------------
 
 
-def test_only_transactions_grow_with_their_items() -> None:
+def test_only_transaction_latency_grows_with_items() -> None:
     latency = GrowingLatency(per_item=0.001)
     puts = [{"Put": {"TableName": "t", "Item": item(str(number))}} for number in range(14)]
 
@@ -184,7 +193,7 @@ def test_only_transactions_grow_with_their_items() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 64, 10_000])
-def test_the_proxy_finds_each_operation_once_however_the_bytes_are_cut(size: int) -> None:
+def test_proxy_counts_each_operation_once_for_any_chunking(size: int) -> None:
     def request(operation: str, body: bytes) -> bytes:
         lines = ("POST / HTTP/1.1", f"X-Amz-Target: DynamoDB_20120810.{operation}", f"Content-Length: {len(body)}")
         return "".join(f"{line}\r\n" for line in lines).encode() + b"\r\n" + body

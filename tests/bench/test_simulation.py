@@ -1,13 +1,13 @@
-"""Simulated time: the order of things, and that waiting takes none of the machine's."""
+"""Simulated time: the order of activities, and that waiting takes no real time."""
 
 import time
 
 import pytest
 
-from bench.simulation import EPOCH, Simulation, Stuck
+from bench.simulation import EPOCH, Deadlock, Simulation
 
 
-def test_activities_go_on_in_the_order_in_which_they_wake() -> None:
+def test_activities_run_in_order_of_wake_up() -> None:
     simulation = Simulation()
     seen: list[tuple[str, float]] = []
 
@@ -21,7 +21,7 @@ def test_activities_go_on_in_the_order_in_which_they_wake() -> None:
     assert seen == [("b", 1), ("c", 2), ("a", 3), ("b", 5), ("a", 6)]
 
 
-def test_who_wakes_at_the_same_moment_goes_on_in_the_order_of_going_to_sleep() -> None:
+def test_simultaneous_wake_ups_run_in_order_of_sleeping() -> None:
     simulation = Simulation()
     seen: list[int] = []
 
@@ -31,11 +31,11 @@ def test_who_wakes_at_the_same_moment_goes_on_in_the_order_of_going_to_sleep() -
 
     simulation.run(*(lambda number=number: activity(number) for number in range(5)))
 
-    # The caller's own thread carries out the last one, and does so first.
+    # The caller's own thread executes the last call, and does so first.
     assert seen == [4, 0, 1, 2, 3]
 
 
-def test_waiting_takes_no_time_of_the_machine() -> None:
+def test_simulated_waiting_takes_no_real_time() -> None:
     simulation = Simulation()
     started = time.monotonic()
 
@@ -45,7 +45,7 @@ def test_waiting_takes_no_time_of_the_machine() -> None:
     assert time.monotonic() - started < 60
 
 
-def test_what_is_gathered_runs_beside_each_other_and_lasts_as_long_as_the_longest() -> None:
+def test_gathered_calls_run_concurrently() -> None:
     simulation = Simulation()
 
     def nap(seconds: float) -> float:
@@ -62,7 +62,7 @@ def test_what_is_gathered_runs_beside_each_other_and_lasts_as_long_as_the_longes
     assert (results, lasted) == ([2, 5, 1], 5)
 
 
-def test_gathering_within_what_is_gathered_works() -> None:
+def test_gather_can_be_nested() -> None:
     simulation = Simulation()
 
     def leaf(seconds: float) -> float:
@@ -75,7 +75,7 @@ def test_gathering_within_what_is_gathered_works() -> None:
     assert simulation.run(branch, branch) == [[1, 2], [1, 2]]
 
 
-def test_the_first_error_is_raised_when_everybody_has_ended() -> None:
+def test_gather_raises_the_first_error_after_all_calls_have_ended() -> None:
     simulation = Simulation()
     ended: list[str] = []
 
@@ -92,12 +92,12 @@ def test_the_first_error_is_raised_when_everybody_has_ended() -> None:
     assert ended == ["later"]
 
 
-def test_gathering_nothing_is_nothing() -> None:
+def test_gather_without_calls_returns_nothing() -> None:
     simulation = Simulation()
 
     assert simulation.run(simulation.gather) == [[]]
 
 
-def test_nobody_can_wait_from_outside() -> None:
-    with pytest.raises(Stuck):
+def test_waiting_outside_an_activity_is_a_deadlock_error() -> None:
+    with pytest.raises(Deadlock):
         Simulation().sleep(1)

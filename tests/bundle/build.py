@@ -1,4 +1,4 @@
-"""The stage `dev`, built for this machine once for all test processes of a run."""
+"""Stage `dev`, built for this machine once per test run."""
 
 from __future__ import annotations
 
@@ -8,38 +8,38 @@ import subprocess
 import sys
 from pathlib import Path
 
-from local.bundle.built import processor
+from local.bundle.built_stage import host_architecture
 from local.settings import ROOT
 from tests.support.build_cache import SOURCES, BuildCache
 
-BUILDING = 300.0
-"""Seconds that it may take on a busy machine."""
+BUILD_TIMEOUT = 300.0
+"""Seconds, on a busy machine."""
 
 
-def built_stage(place: Path) -> Path:
-    """The directory with zip and template: built below `place`, or what another test process has built there."""
-    place.mkdir(parents=True, exist_ok=True)
-    out = place / "dev"
-    with (place / "lock").open("w") as lock:
+def built_stage(directory: Path) -> Path:
+    """Return the directory of zip and template, built below `directory` unless another process has built it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    out = directory / "dev"
+    with (directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not out.exists():  # a build that fails leaves nothing
-            BuildCache().build("stage", SOURCES, out, _package, key=processor())
+        if not out.exists():  # a failed build leaves nothing
+            BuildCache().build("stage", SOURCES, out, _package, key=host_architecture())
     return out
 
 
 def _package(out: Path) -> None:
-    command = [sys.executable, "-m", "infra", "package", "--stage", "dev", "--architecture", processor()]
+    command = [sys.executable, "-m", "infra", "package", "--stage", "dev", "--architecture", host_architecture()]
     done = subprocess.run(
         [*command, "--out", str(out)],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=BUILDING,
+        timeout=BUILD_TIMEOUT,
         check=False,
     )
     assert done.returncode == 0, done.stderr
 
 
-def shared_place(basetemp: Path) -> Path:
-    """A directory for all test processes of a run, by pytest's own directory for one of them."""
+def shared_directory(basetemp: Path) -> Path:
+    """Return a directory that all test processes of a run share, given the temporary directory of one."""
     return basetemp if "PYTEST_XDIST_WORKER" not in os.environ else basetemp.parent

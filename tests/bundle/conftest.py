@@ -1,4 +1,4 @@
-"""Small bundles with handlers of the tests' own, and the real one; everything runs in real processes."""
+"""Small bundles with the tests' own handlers, and the real bundle; all run in real processes."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from typing import Any
 
 import pytest
 
-from local.bundle.built import BuiltStage, lambda_runtime
-from local.bundle.deployment import FunctionDefinition
-from local.bundle.disk import Disk
-from local.bundle.environment import Machine
+from local.bundle.built_stage import BuiltStage, lambda_runtime
+from local.bundle.execution_environment import SharedResources
 from local.bundle.function import Function
-from local.bundle.keeper import Keeper
-from local.bundle.output import Output
+from local.bundle.output_collector import OutputCollector
+from local.bundle.process_group import ProcessGroup
+from local.bundle.read_only_bundle import ReadOnlyBundle
+from local.bundle.resolved_template import FunctionDefinition
 from local.gateway import GatewaySettings
-from tests.bundle.build import built_stage, shared_place
+from tests.bundle.build import built_stage, shared_directory
 
 
 @dataclass
-class Workshop:
-    """Makes functions of sources; `said` is what they wrote."""
+class ToyBundle:
+    """Makes functions of one bundle; `output` collects what they print."""
 
-    machine: Machine
-    said: io.StringIO
+    shared: SharedResources
+    output: io.StringIO
     stack: ExitStack
 
     def function(
@@ -51,44 +51,46 @@ class Workshop:
             variables=variables or {},
             statements=[],
             scheduled=False,
-            takes_messages=False,
+            consumes_queue=False,
         )
-        made = Function(definition, self.machine, environments)
-        self.stack.callback(made.close)
-        return made
+        function = Function(definition, self.shared, environments)
+        self.stack.callback(function.close)
+        return function
 
 
 @pytest.fixture
-def workshop(tmp_path: Path) -> Iterator[Callable[[str], Workshop]]:
-    """A maker of workshops, from the source of a module `toy`."""
+def toy_bundle(tmp_path: Path) -> Iterator[Callable[[str], ToyBundle]]:
+    """A factory of toy bundles from the source of a module `toy`."""
     with ExitStack() as stack:
 
-        def make(source: str) -> Workshop:
-            bundle = tmp_path / "toy.zip"
-            with zipfile.ZipFile(bundle, "w") as archive:
+        def make(source: str) -> ToyBundle:
+            archive_path = tmp_path / "toy.zip"
+            with zipfile.ZipFile(archive_path, "w") as archive:
                 archive.writestr("toy.py", source)
-            disk = stack.enter_context(Disk(bundle))
-            said = io.StringIO()
-            output = Output(said)
-            stack.callback(output.stop)
-            keeper = Keeper()
-            stack.callback(keeper.stop)
-            return Workshop(Machine(lambda_runtime(), disk, keeper, output, GatewaySettings()), said, stack)
+            bundle = stack.enter_context(ReadOnlyBundle(archive_path))
+            output = io.StringIO()
+            collector = OutputCollector(output)
+            stack.callback(collector.stop)
+            group = ProcessGroup()
+            stack.callback(group.stop)
+            return ToyBundle(
+                SharedResources(lambda_runtime(), bundle, group, collector, GatewaySettings()), output, stack
+            )
 
         yield make
 
 
 @dataclass(frozen=True)
 class Context:
-    """As much of a context as the gateway gives on."""
+    """The attributes of a Lambda context that are passed on."""
 
     aws_request_id: str = "6f1c0d0e-0000-4000-8000-000000000001"
 
 
 @pytest.fixture(scope="session")
 def built_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The stage `dev`, built for this machine. Tests copy it before they change anything."""
-    return built_stage(shared_place(tmp_path_factory.getbasetemp()) / "bundle")
+    """Stage `dev`, built for this machine. Tests copy it before they change it."""
+    return built_stage(shared_directory(tmp_path_factory.getbasetemp()) / "bundle")
 
 
 @pytest.fixture(scope="session")
@@ -98,13 +100,15 @@ def built(built_directory: Path) -> BuiltStage:
 
 @pytest.fixture
 def template(built: BuiltStage) -> dict[str, Any]:
-    """Its template, for a test to change."""
+    """A copy of its template that a test can change."""
     copied: dict[str, Any] = json.loads(json.dumps(built.template))
     return copied
 
 
 @pytest.fixture
 def errors(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], str]]:
-    """What our own log says at the level of errors."""
+    """Returns the log of the package `local` at level ERROR."""
     with caplog.at_level(logging.INFO, "local"):
-        yield lambda: "\n".join(each.getMessage() for each in caplog.records if each.levelno >= logging.ERROR)
+        yield lambda: "\n".join(
+            record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR
+        )

@@ -1,4 +1,4 @@
-"""A function in processes of AWS's own runtime: what it is given, how it fails, how many there are of it."""
+"""A function in processes of AWS's own runtime: its environment, its failures, and its number of processes."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ import pytest
 
 from local.bundle.function import Function
 from local.gateway.functions import FunctionFailed, PayloadTooLarge
-from tests.bundle.conftest import Context, Workshop
+from tests.bundle.conftest import Context, ToyBundle
 from tests.local.instance import eventually, is_alive
 
-Make = Callable[[str], Workshop]
+Make = Callable[[str], ToyBundle]
 Errors = Callable[[], str]
 
 TOY = """
 import json, os, sys, time
 
 def echo(event, context):
-    return {"event": event, "id": context.aws_request_id, "left": context.get_remaining_time_in_millis(),
+    return {"event": event, "id": context.aws_request_id, "remaining": context.get_remaining_time_in_millis(),
             "arn": context.invoked_function_arn, "pid": os.getpid()}
 
-def where(event, context):
+def inspect(event, context):
     return {"environment": dict(os.environ), "path": sys.path, "cwd": os.getcwd()}
 
 def fails(event, context):
@@ -38,8 +38,8 @@ def not_json(event, context):
 def large(event, context):
     return "x" * event["size"]
 
-def leaves(event, context):
-    if event.get("leave"):
+def exits(event, context):
+    if event.get("exit"):
         os._exit(3)
     return os.getpid()
 
@@ -49,19 +49,19 @@ def hangs(event, context):
     return os.getpid()
 
 def waits(event, context):
-    open(event["begun"] + "/" + str(os.getpid()), "w").close()
+    open(event["started"] + "/" + str(os.getpid()), "w").close()
     while not os.path.exists(event["gate"]):
         time.sleep(0.01)
     return os.getpid()
 
-def says(event, context):
-    for each in event["lines"]:
-        print(each, flush=True)
+def prints(event, context):
+    for line in event["lines"]:
+        print(line, flush=True)
     sys.stdout.write("no end of")
     sys.stdout.flush()
     sys.stderr.write(" a line\\n")
 
-def leaves_a_thread(event, context):
+def starts_a_thread(event, context):
     import threading
     def count():
         while True:
@@ -83,32 +83,32 @@ def call(function: Function, **event: object) -> object:
     return function(event, Context())
 
 
-def test_an_event_and_its_context_arrive_and_the_answer_comes_back(workshop: Make) -> None:
-    function = workshop(TOY).function("toy.echo", timeout=25)
-    answer = function({"body": 'é "\\ 💬'}, Context("6f1c0d0e-0000-4000-8000-000000000002"))
-    assert answer["event"] == {"body": 'é "\\ 💬'}
-    assert answer["id"] == "6f1c0d0e-0000-4000-8000-000000000002"
-    assert 20_000 < answer["left"] <= 25_000
-    assert answer["arn"] == "arn:aws:lambda:us-east-1:123456789012:function:Toy"
+def test_function_receives_event_and_context_and_returns_a_response(toy_bundle: Make) -> None:
+    function = toy_bundle(TOY).function("toy.echo", timeout=25)
+    response = function({"body": 'é "\\ 💬'}, Context("6f1c0d0e-0000-4000-8000-000000000002"))
+    assert response["event"] == {"body": 'é "\\ 💬'}
+    assert response["id"] == "6f1c0d0e-0000-4000-8000-000000000002"
+    assert 20_000 < response["remaining"] <= 25_000
+    assert response["arn"] == "arn:aws:lambda:us-east-1:123456789012:function:Toy"
 
 
-def test_one_process_takes_one_event_after_the_other(workshop: Make) -> None:
-    function = workshop(TOY).function("toy.echo")
+def test_sequential_events_use_one_process(toy_bundle: Make) -> None:
+    function = toy_bundle(TOY).function("toy.echo")
     assert function.pids() == []
     pids = {function({}, Context())["pid"] for _ in range(20)}
     assert function.pids() == sorted(pids)
     assert len(pids) == 1
 
 
-def test_the_environment_holds_what_lambda_and_the_template_set_and_nothing_of_ours(
-    workshop: Make, monkeypatch: pytest.MonkeyPatch
+def test_environment_has_exactly_the_variables_of_lambda_and_the_template(
+    toy_bundle: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CHAT_SOMETHING_OF_OURS", "x")
-    monkeypatch.setenv("AWS_PROFILE", "somebody")
-    made = workshop(TOY)
-    answer = made.function("toy.where", variables={"CHAT_STAGE": "dev"})({}, Context())
-    environment = answer["environment"]
-    # LC_CTYPE: Python itself, where the C locale has no UTF-8. _X_AMZN_TRACE_ID: the runtime, for each event.
+    monkeypatch.setenv("CHAT_OF_THE_SHELL", "x")
+    monkeypatch.setenv("AWS_PROFILE", "x")
+    toy = toy_bundle(TOY)
+    response = toy.function("toy.inspect", variables={"CHAT_STAGE": "dev"})({}, Context())
+    environment = response["environment"]
+    # Python sets LC_CTYPE if the C locale has no UTF-8; the runtime sets _X_AMZN_TRACE_ID for each event.
     assert environment.keys() - {"LC_CTYPE"} == {
         "AWS_ACCESS_KEY_ID",
         "AWS_DEFAULT_REGION",
@@ -134,24 +134,24 @@ def test_the_environment_holds_what_lambda_and_the_template_set_and_nothing_of_o
         "_X_AMZN_TRACE_ID",
     }
     assert environment["AWS_ACCESS_KEY_ID"] == environment["AWS_LAMBDA_FUNCTION_NAME"] == "Toy"
-    task = str(made.machine.disk.task)
-    assert answer["cwd"] == task
-    assert answer["path"][:2] == [task, str(made.machine.runtime.packages)]
-    assert [path for path in answer["path"][1:] if "site-packages" in path] == [answer["path"][1]]
+    task_root = str(toy.shared.bundle.task_root)
+    assert response["cwd"] == task_root
+    assert response["path"][:2] == [task_root, str(toy.shared.runtime.packages)]
+    assert [path for path in response["path"][1:] if "site-packages" in path] == [response["path"][1]]
     assert list(Path(environment["HOME"]).iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("handler", "kind", "message"),
     [
-        ("toy.nobody", "Runtime.HandlerNotFound", "nobody"),
-        ("nothing.at_all", "Runtime.ImportModuleError", "nothing"),
+        ("toy.missing", "Runtime.HandlerNotFound", "missing"),
+        ("missing.handler", "Runtime.ImportModuleError", "missing"),
     ],
 )
-def test_a_function_that_cannot_start_says_why_each_time(
-    workshop: Make, errors: Errors, handler: str, kind: str, message: str
+def test_function_that_cannot_start_fails_every_event_with_the_cause(
+    toy_bundle: Make, errors: Errors, handler: str, kind: str, message: str
 ) -> None:
-    function = workshop(TOY).function(handler)
+    function = toy_bundle(TOY).function(handler)
     for _ in range(2):
         with pytest.raises(FunctionFailed) as failed:
             call(function)
@@ -161,8 +161,8 @@ def test_a_function_that_cannot_start_says_why_each_time(
     assert function.pids() == []
 
 
-def test_a_process_that_ends_while_it_starts_says_so(workshop: Make, errors: Errors) -> None:
-    function = workshop("import os\nos._exit(5)\n").function("toy.echo")
+def test_exit_during_startup_is_reported(toy_bundle: Make, errors: Errors) -> None:
+    function = toy_bundle("import os\nos._exit(5)\n").function("toy.echo")
     with pytest.raises(FunctionFailed) as failed:
         call(function)
     assert failed.value.error_type == "Runtime.ExitError"
@@ -173,10 +173,10 @@ def test_a_process_that_ends_while_it_starts_says_so(workshop: Make, errors: Err
     ("handler", "kind", "message"),
     [("toy.fails", "LookupError", "no luck"), ("toy.not_json", "Runtime.MarshalError", "set")],
 )
-def test_what_a_handler_raises_is_the_functions_failure_and_the_next_event_is_handled(
-    workshop: Make, handler: str, kind: str, message: str
+def test_handler_exception_fails_one_event_and_keeps_the_process(
+    toy_bundle: Make, handler: str, kind: str, message: str
 ) -> None:
-    function = workshop(TOY).function(handler)
+    function = toy_bundle(TOY).function(handler)
     for _ in range(2):
         with pytest.raises(FunctionFailed) as failed:
             call(function, what="luck")
@@ -185,29 +185,29 @@ def test_what_a_handler_raises_is_the_functions_failure_and_the_next_event_is_ha
     assert len(function.pids()) == 1
 
 
-def test_a_process_that_ends_in_the_middle_is_replaced(workshop: Make, errors: Errors) -> None:
-    function = workshop(TOY).function("toy.leaves")
+def test_process_that_exits_during_an_event_is_replaced(toy_bundle: Make, errors: Errors) -> None:
+    function = toy_bundle(TOY).function("toy.exits")
     first = call(function)
     with pytest.raises(FunctionFailed) as failed:
-        call(function, leave=True)
+        call(function, exit=True)
     assert failed.value.error_type == "Runtime.ExitError"
-    assert "function Toy did not answer: its process exited with status 3" in errors()
+    assert "function Toy did not respond: its process exited with status 3" in errors()
     assert call(function) != first
 
 
-def test_a_process_that_ended_between_events_is_replaced_unnoticed(workshop: Make) -> None:
-    function = workshop(TOY).function("toy.leaves")
+def test_process_that_exits_between_events_is_replaced_without_an_error(toy_bundle: Make) -> None:
+    function = toy_bundle(TOY).function("toy.exits")
     first = call(function)
     assert isinstance(first, int)
     os.kill(first, 9)
-    eventually(lambda: not is_alive(first), "it has ended")
+    eventually(lambda: not is_alive(first), "the process has exited")
     second = call(function)
     assert second != first
     assert function.pids() == [second]
 
 
-def test_a_function_that_takes_too_long_is_killed_and_replaced(workshop: Make, errors: Errors) -> None:
-    function = workshop(TOY).function("toy.hangs", timeout=1)
+def test_function_that_times_out_is_killed_and_replaced(toy_bundle: Make, errors: Errors) -> None:
+    function = toy_bundle(TOY).function("toy.hangs", timeout=1)
     first = call(function)
     assert isinstance(first, int)
     with pytest.raises(FunctionFailed) as failed:
@@ -218,34 +218,34 @@ def test_a_function_that_takes_too_long_is_killed_and_replaced(workshop: Make, e
     assert call(function) != first
 
 
-def test_more_events_than_environments_wait_in_line_and_none_is_refused(workshop: Make, tmp_path: Path) -> None:
-    function = workshop(TOY).function("toy.waits", environments=2)
-    begun, gate = tmp_path / "begun", tmp_path / "gate"
-    begun.mkdir()
+def test_events_beyond_the_environment_limit_wait(toy_bundle: Make, tmp_path: Path) -> None:
+    function = toy_bundle(TOY).function("toy.waits", environments=2)
+    started, gate = tmp_path / "started", tmp_path / "gate"
+    started.mkdir()
     with ThreadPoolExecutor(5) as threads:
-        answers = [threads.submit(call, function, begun=str(begun), gate=str(gate)) for _ in range(5)]
-        eventually(lambda: len(list(begun.iterdir())) == 2, "two are at work")
+        calls = [threads.submit(call, function, started=str(started), gate=str(gate)) for _ in range(5)]
+        eventually(lambda: len(list(started.iterdir())) == 2, "two events are being handled")
         assert len(function.pids()) == 2
         gate.touch()
-        pids = [each.result() for each in answers]
+        pids = [future.result() for future in calls]
     assert len(pids) == 5
     assert set(pids) == set(function.pids())
 
 
-def test_events_in_line_are_handled_although_the_first_one_fails(workshop: Make) -> None:
-    function = workshop(TOY).function("toy.hangs", timeout=1, environments=1)
+def test_waiting_event_is_handled_after_a_failure(toy_bundle: Make) -> None:
+    function = toy_bundle(TOY).function("toy.hangs", timeout=1, environments=1)
     with ThreadPoolExecutor(2) as threads:
-        lost = threads.submit(call, function, hang=True)
-        eventually(lambda: function.pids() != [], "it is at work")
+        hanging = threads.submit(call, function, hang=True)
+        eventually(lambda: function.pids() != [], "the event is being handled")
         assert isinstance(threads.submit(call, function).result(), int)
         with pytest.raises(FunctionFailed):
-            lost.result()
+            hanging.result()
 
 
-def test_an_answer_of_6_mb_is_too_large_and_so_is_an_event(workshop: Make) -> None:
-    made = workshop(TOY)
-    limit = made.machine.identity.max_payload_bytes
-    function = made.function("toy.large")
+def test_response_and_event_over_6_mb_are_rejected(toy_bundle: Make) -> None:
+    toy = toy_bundle(TOY)
+    limit = toy.shared.gateway_settings.max_payload_bytes
+    function = toy.function("toy.large")
     assert call(function, size=limit - 2) == "x" * (limit - 2)
     with pytest.raises(FunctionFailed) as failed:
         call(function, size=limit - 1)
@@ -255,63 +255,63 @@ def test_an_answer_of_6_mb_is_too_large_and_so_is_an_event(workshop: Make) -> No
     assert call(function, size=1) == "x"
 
 
-def test_lines_of_json_stay_as_they_are_and_others_say_whose_they_are(workshop: Make) -> None:
-    made = workshop(TOY)
+def test_json_output_is_passed_through_and_other_lines_are_prefixed(toy_bundle: Make) -> None:
+    toy = toy_bundle(TOY)
     line = json.dumps({"event": "message", "text": "é"})
-    function = made.function("toy.says")
+    function = toy.function("toy.prints")
     call(function, lines=[line, "plain", "", "{broken"])
     function.close()
-    made.machine.keeper.stop()
-    made.machine.output.stop()
-    assert made.said.getvalue().splitlines() == [line, "Toy: plain", "{broken", "Toy: no end of a line"]
+    toy.shared.process_group.stop()
+    toy.shared.output.stop()
+    assert toy.output.getvalue().splitlines() == [line, "Toy: plain", "{broken", "Toy: no end of a line"]
 
 
-def test_between_events_a_function_is_frozen(workshop: Make, tmp_path: Path) -> None:
-    function = workshop(TOY).function("toy.leaves_a_thread")
+def test_process_is_frozen_between_events(toy_bundle: Make, tmp_path: Path) -> None:
+    function = toy_bundle(TOY).function("toy.starts_a_thread")
     file = tmp_path / "count"
     call(function, file=str(file), start=True)
     (pid,) = function.pids()
     state = Path(f"/proc/{pid}/stat")
     if not state.exists():
-        pytest.skip("looks into /proc")
-    eventually(lambda: state.read_text().rpartition(")")[2].split()[0] == "T", "it is stopped")
+        pytest.skip("requires /proc")
+    eventually(lambda: state.read_text().rpartition(")")[2].split()[0] == "T", "the process is stopped")
     before = file.stat().st_size
 
-    def has_gone_on() -> bool:
+    def thread_has_run() -> bool:
         call(function, file=str(file), start=False)
         return file.stat().st_size > before
 
-    eventually(has_gone_on, "the thread goes on during other events")
+    eventually(thread_has_run, "the thread runs during other events")
 
 
-def test_the_bundle_is_read_only_and_what_root_writes_all_the_same_is_found(workshop: Make) -> None:
-    made = workshop(TOY)
-    disk = made.machine.disk
-    modes = {path.name: path.stat().st_mode & 0o777 for path in (disk.task, *disk.task.rglob("*"))}
+def test_bundle_is_read_only_and_writes_by_root_are_detected(toy_bundle: Make) -> None:
+    toy = toy_bundle(TOY)
+    bundle = toy.shared.bundle
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (bundle.task_root, *bundle.task_root.rglob("*"))}
     assert modes == {"task": 0o555, "toy.py": 0o444}
-    assert disk.changes() == []
+    assert bundle.changes() == []
     if os.geteuid() == 0:
-        call(made.function("toy.writes"))
-        assert "written" in disk.changes()  # and the bytecode that Python could not have written either
+        call(toy.function("toy.writes"))
+        assert "written" in bundle.changes()  # and bytecode, which Python writes as root only
     else:
         with pytest.raises(FunctionFailed) as failed:
-            call(made.function("toy.writes"))
+            call(toy.function("toy.writes"))
         assert failed.value.error_type == "PermissionError"
 
 
-def test_at_its_end_waiting_and_running_events_fail_and_no_process_is_left(
-    workshop: Make, errors: Errors, tmp_path: Path
+def test_close_fails_running_and_waiting_events_and_leaves_no_process(
+    toy_bundle: Make, errors: Errors, tmp_path: Path
 ) -> None:
-    function = workshop(TOY).function("toy.waits", environments=1)
+    function = toy_bundle(TOY).function("toy.waits", environments=1)
     with ThreadPoolExecutor(2) as threads:
-        answers = [
-            threads.submit(call, function, begun=str(tmp_path), gate=str(tmp_path / "never")) for _ in range(2)
+        calls = [
+            threads.submit(call, function, started=str(tmp_path), gate=str(tmp_path / "never")) for _ in range(2)
         ]
-        eventually(lambda: any(each.name.isdigit() for each in tmp_path.iterdir()), "one is at work")
+        eventually(lambda: any(path.name.isdigit() for path in tmp_path.iterdir()), "an event is being handled")
         (pid,) = function.pids()
         threading.Thread(target=function.close).start()
-        for answer in answers:
+        for future in calls:
             with pytest.raises(FunctionFailed):
-                answer.result()
+                future.result()
     assert not is_alive(pid)
-    assert errors() == ""  # that was no failure
+    assert errors() == ""  # a shutdown is not logged as an error

@@ -31,7 +31,7 @@ PATIENCE = 30.0
 BY_LAMBDA = {
     # Lambda's event source mapping wants it of the function's role, beside the two that the local worker uses as
     # well (Lambda developer guide, "Using Lambda with Amazon SQS").
-    ("TakeWork", "sqs:GetQueueAttributes"),
+    ("ConsumeJobs", "sqs:GetQueueAttributes"),
 }
 
 

@@ -1,1 +1,1 @@
-"""Deploying and destroying: the decisions on fakes, the whole on MiniStack."""
+"""Deployment and teardown: decisions with fakes, whole runs on MiniStack."""

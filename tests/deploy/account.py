@@ -1,4 +1,4 @@
-"""What there is in an account, asked of its services one by one."""
+"""The contents of an account, listed per service."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ Json = dict[str, Any]
 
 
 def physical(ministack: MiniStack) -> dict[str, str]:
-    """Logical → physical ids of the stack's resources."""
+    """Return the stack's physical ids by logical id."""
     found = ministack.client("cloudformation").describe_stack_resources(StackName="chat-dev")["StackResources"]
-    return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found}
+    return {item["LogicalResourceId"]: item["PhysicalResourceId"] for item in found}
 
 
 def everything(ministack: MiniStack) -> dict[str, set[str]]:
-    """All that an account holds of the kinds that a stage is made of, by names."""
+    """Return the names of all resources of an account, by the kinds that a stage consists of."""
 
     def names(service: str, operation: str, found: str, name: str | None, **arguments: Any) -> set[str]:
         answer: Json = getattr(ministack.client(service), operation)(**arguments)
-        return {str(each if name is None else each[name]) for each in answer.get(found, [])}
+        return {str(item if name is None else item[name]) for item in answer.get(found, [])}
 
     buckets = names("s3", "list_buckets", "Buckets", "Name")
-    uploads = (names("s3", "list_objects_v2", "Contents", "Key", Bucket=each) for each in buckets)
+    uploads = (names("s3", "list_objects_v2", "Contents", "Key", Bucket=bucket) for bucket in buckets)
     return {
         "functions": names("lambda", "list_functions", "Functions", "FunctionName"),
         "http apis": names("apigateway", "get_rest_apis", "items", "id"),

@@ -1,4 +1,4 @@
-"""Builds that tests deploy, besides the one that is made."""
+"""Variants of the build that tests deploy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LIMIT = "CHAT_LIMIT_TITLE_CHARACTERS"
 
 
 def broken(template: Json) -> Json:
-    """With a resource that cannot be made, after the tables, and a setting to be seen: titles of at most seven."""
+    """Add a resource that fails to create, after the tables, and a visible setting: titles of at most seven."""
     changed = copy.deepcopy(template)
     changed["Globals"]["Function"]["Environment"]["Variables"][LIMIT] = "7"
     changed["Resources"]["BadAlarm"] = {
@@ -25,7 +25,7 @@ def broken(template: Json) -> Json:
 
 
 def with_tables_of(stage: Stage, template: Json) -> Json:
-    """With the tables that a stage gets, and what belongs to them."""
+    """Replace the tables by those that a stage gets, with their parameters and conditions."""
     changed = copy.deepcopy(template)
     for part, content in tables.fragment(stage).items():
         changed.setdefault(part, {}).update(content)

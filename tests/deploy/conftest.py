@@ -9,7 +9,7 @@ import pytest
 from infra.deploy.artefacts import Build, read_build
 from infra.stage import Stage as Settings
 from infra.stage import read_stage
-from tests.bundle.build import built_stage, shared_place
+from tests.bundle.build import built_stage, shared_directory
 from tests.support import ministack
 from tests.support.ministack import ROOT, MiniStack, MiniStackStage
 
@@ -21,7 +21,7 @@ def settings() -> Settings:
 
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Build:
-    return read_build(built_stage(shared_place(tmp_path_factory.getbasetemp()) / "bundle"), settings)
+    return read_build(built_stage(shared_directory(tmp_path_factory.getbasetemp()) / "bundle"), settings)
 
 
 @pytest.fixture(scope="session")

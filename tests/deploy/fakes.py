@@ -1,4 +1,4 @@
-"""AWS as far as a deployment asks it, in states that no emulator can be brought into."""
+"""Fakes of the AWS services that a deployment uses, for states that an emulator cannot reach."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from botocore.exceptions import ClientError
 from infra.deploy.account import Account
 from infra.deploy.artefacts import Build
 from infra.deploy.console import Console
-from infra.deploy.deploying import Deploying
-from infra.deploy.destroying import Destroying
+from infra.deploy.deployment import Deployment
 from infra.deploy.stack import Stack
+from infra.deploy.teardown import Teardown
 from infra.stage import InfraSettings, Stage
 
 Json = dict[str, Any]
@@ -36,7 +36,7 @@ BUILD = Build(
 )
 
 
-def refusal(operation: str, code: str, message: str = "", status: int = 400) -> ClientError:
+def client_error(operation: str, code: str, message: str = "", status: int = 400) -> ClientError:
     return ClientError(
         {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
         operation,
@@ -56,12 +56,12 @@ def event(logical_id: str, status: str, reason: str = "", kind: str = "AWS::Lamb
     )
 
 
-def of_stack(status: str, reason: str = "") -> Json:
+def stack_event(status: str, reason: str = "") -> Json:
     return event("chat-try", status, reason, "AWS::CloudFormation::Stack") | {"PhysicalResourceId": STACK_ID}
 
 
 class Paged:
-    """A client whose paginators give the one page that its method gives."""
+    """A client whose paginators return the single page of the operation."""
 
     def get_paginator(self, operation: str) -> Any:
         def pages(**arguments: Any) -> Iterator[Json]:
@@ -72,33 +72,33 @@ class Paged:
 
 @dataclass
 class FakeCloudFormation(Paged):
-    """One stack, or none."""
+    """At most one stack."""
 
     status: str | None = None
     changes: list[Json] = field(default_factory=list)
     no_change_set: str = ""
-    """The reason for which the change set fails."""
+    """The failure reason of the change set."""
     batches: list[list[Json]] = field(default_factory=list)
-    """What happens after a beginning, look by look."""
+    """The events of an operation, poll by poll."""
     events: list[Json] = field(default_factory=list)
     resources: list[Json] = field(default_factory=list)
     template: Json = field(default_factory=lambda: {"Resources": {}})
     done: list[str] = field(default_factory=list)
-    """The operations that change something."""
+    """The modifying operations that were called."""
     working: bool = False
 
     def describe_stacks(self, StackName: str) -> Json:  # noqa: N803 — the SDK's names
         if self.status in {None, "DELETE_COMPLETE"}:
-            raise refusal("DescribeStacks", "ValidationError", f"Stack with id {StackName} does not exist")
+            raise client_error("DescribeStacks", "ValidationError", f"Stack with id {StackName} does not exist")
         return {"Stacks": [{"StackId": STACK_ID, "StackName": "chat-try", "StackStatus": self.status}]}
 
     def describe_stack_events(self, StackName: str) -> Json:  # noqa: N803
         assert StackName == STACK_ID
         if self.working and self.batches:
-            for each in self.batches.pop(0):
-                self.events.append(each | {"EventId": str(len(self.events))})
-                if each.get("PhysicalResourceId") == STACK_ID:
-                    self.status = each["ResourceStatus"]
+            for item in self.batches.pop(0):
+                self.events.append(item | {"EventId": str(len(self.events))})
+                if item.get("PhysicalResourceId") == STACK_ID:
+                    self.status = item["ResourceStatus"]
                     self.working = self.status.endswith("_IN_PROGRESS")
         return {"StackEvents": self.events[::-1]}
 
@@ -111,7 +111,9 @@ class FakeCloudFormation(Paged):
         return {"TemplateBody": self.template}
 
     def create_change_set(self, **arguments: Any) -> Json:
-        given = "".join(f" {each['ParameterKey']}={each['ParameterValue']}" for each in arguments["Parameters"])
+        given = "".join(
+            f" {parameter['ParameterKey']}={parameter['ParameterValue']}" for parameter in arguments["Parameters"]
+        )
         self.done.append(f"compare {arguments['ChangeSetType']}{given}")
         if arguments["ChangeSetType"] == "CREATE":
             self.status = "REVIEW_IN_PROGRESS"
@@ -140,7 +142,7 @@ class FakeCloudFormation(Paged):
 
 @dataclass
 class FakeS3(Paged):
-    """One bucket, or none; somebody else's, if so."""
+    """At most one bucket, possibly of another account."""
 
     objects: dict[str, bytes] | None = None
     owner: str = "123456789012"
@@ -150,9 +152,9 @@ class FakeS3(Paged):
     def _bucket(self, operation: str, arguments: Json) -> dict[str, bytes]:
         self.called.append((operation, arguments))
         if self.objects is None:
-            raise refusal(operation, "404", "Not Found", 404)
+            raise client_error(operation, "404", "Not Found", 404)
         if arguments["ExpectedBucketOwner"] != self.owner:
-            raise refusal(operation, "403", "Forbidden", 403)
+            raise client_error(operation, "403", "Forbidden", 403)
         return self.objects
 
     def create_bucket(self, **arguments: Any) -> None:
@@ -170,7 +172,7 @@ class FakeS3(Paged):
 
     def head_object(self, **arguments: Any) -> None:
         if arguments["Key"] not in self._bucket("HeadObject", arguments):
-            raise refusal("HeadObject", "404", "Not Found", 404)
+            raise client_error("HeadObject", "404", "Not Found", 404)
 
     def put_object(self, **arguments: Any) -> None:
         self._bucket("PutObject", arguments)[arguments["Key"]] = arguments["Body"]
@@ -181,8 +183,8 @@ class FakeS3(Paged):
 
     def delete_objects(self, **arguments: Any) -> Json:
         objects = self._bucket("DeleteObjects", arguments)
-        for each in arguments["Delete"]["Objects"]:
-            del objects[each["Key"]]
+        for item in arguments["Delete"]["Objects"]:
+            del objects[item["Key"]]
         return {}
 
     def operations(self) -> list[str]:
@@ -191,20 +193,20 @@ class FakeS3(Paged):
 
 @dataclass
 class FakeSsm:
-    """Parameters by name, each with its value and its tags."""
+    """Parameters by name, each with its value and tags."""
 
     parameters: dict[str, tuple[str, list[Json]]] = field(default_factory=dict)
 
     def get_parameter(self, Name: str, WithDecryption: bool = False) -> Json:  # noqa: N803
         if Name not in self.parameters:
-            raise refusal("GetParameter", "ParameterNotFound")
+            raise client_error("GetParameter", "ParameterNotFound")
         value = self.parameters[Name][0]
         return {"Parameter": {"Value": value if WithDecryption else f"encrypted {len(value)}"}}
 
     def put_parameter(self, **arguments: Any) -> None:
         assert arguments["Type"] == "SecureString"
         if arguments["Name"] in self.parameters:
-            raise refusal("PutParameter", "ParameterAlreadyExists")
+            raise client_error("PutParameter", "ParameterAlreadyExists")
         self.parameters[arguments["Name"]] = (arguments["Value"], arguments["Tags"])
 
     def list_tags_for_resource(self, ResourceType: str, ResourceId: str) -> Json:  # noqa: N803
@@ -217,13 +219,13 @@ class FakeSsm:
 
 @dataclass
 class Aws:
-    """An account of fakes, and what was said to the person."""
+    """An account of fakes, and the lines written to the console."""
 
     cloudformation: FakeCloudFormation = field(default_factory=FakeCloudFormation)
     s3: FakeS3 = field(default_factory=FakeS3)
     ssm: FakeSsm = field(default_factory=FakeSsm)
     region: str = "eu-west-1"
-    said: list[str] = field(default_factory=list)
+    output: list[str] = field(default_factory=list)
     waited: list[float] = field(default_factory=list)
 
     @property
@@ -239,15 +241,15 @@ class Aws:
         )
 
     def console(self, *, yes: bool = True, ask: Callable[[str], str] | None = None) -> Console:
-        return Console(say=self.said.append, ask=ask, yes=yes)
+        return Console(write=self.output.append, prompt=ask, yes=yes)
 
-    def deploying(self, console: Console | None = None, stage: Stage = TRIAL, **more: Any) -> Deploying:
+    def deployment(self, console: Console | None = None, stage: Stage = TRIAL, **more: Any) -> Deployment:
         console = console or self.console()
-        return Deploying(self.account, stage, console, stack=self._stack(console), **more)
+        return Deployment(self.account, stage, console, stack=self._stack(console), **more)
 
-    def destroying(self, console: Console | None = None, stage: Stage = TRIAL) -> Destroying:
+    def teardown(self, console: Console | None = None, stage: Stage = TRIAL) -> Teardown:
         console = console or self.console()
-        return Destroying(self.account, stage, console, stack=self._stack(console))
+        return Teardown(self.account, stage, console, stack=self._stack(console))
 
     def _stack(self, console: Console) -> Stack:
         return Stack(self.account, TRIAL.full_name, console, sleep=self.waited.append)

@@ -1,4 +1,4 @@
-"""The command line, typed into a checkout of its own as a person would: processes, with a terminal or without."""
+"""The command line in a separate checkout: real processes, with or without a terminal."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from local.bundle.built import processor
+from local.bundle.built_stage import host_architecture
 from tests.infra.checkouts import copy_checkout
 from tests.support.ministack import DEPLOYER, REGION, ROOT, MiniStack
 
-# A session of its own with this terminal: Ctrl-C reaches the command and nobody else.
-# Where the tests run in the background of a script, SIGINT is ignored, and children inherit that.
+# A session with this terminal: Ctrl-C reaches only the command.
+# If the tests run as a background job of a script, SIGINT is ignored, which children inherit.
 _ON_THE_TERMINAL = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -29,20 +29,20 @@ os.login_tty(os.dup(0))
 os.dup2(err, 2)
 os.execvp(sys.argv[1], sys.argv[1:])
 """
-# Other settings of the SDK and the application; and what a make that runs the tests hands on to its own.
+# Settings of the SDK and the application, and what a make that runs the tests passes to its children.
 _DISTURBING = re.compile(r"AWS_|CHAT_|(GNU)?MAKE|MFLAGS$|(STAGE|YES|ARGS|RUN)$")
 INTERRUPT = "\x03"
-"""What the key Ctrl-C sends."""
+"""The character that Ctrl-C sends."""
 WAITING = 300.0
 """Seconds for one command on a busy machine."""
 COMMAND = (sys.executable, "-m", "infra")
 MAKE = ("make", "--no-print-directory", "--assume-old=setup", f"RUN={sys.executable}")
-"""The targets as they are, but without making environments: there is one."""
+"""The Makefile's targets, without creating environments: they exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A command that has ended."""
+    """A finished command."""
 
     code: int
     out: str
@@ -50,13 +50,13 @@ class Ran:
 
     @property
     def lines(self) -> list[str]:
-        """What it said."""
+        """The lines of its standard output."""
         return self.out.splitlines()
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A checkout to type commands in, whose AWS is a MiniStack, by settings that the SDK knows."""
+    """A checkout to run commands in, configured for a MiniStack by settings of the SDK."""
 
     place: Path
     ministack: MiniStack
@@ -64,11 +64,11 @@ class Desk:
 
     @classmethod
     def of(cls, place: Path, ministack: MiniStack) -> Desk:
-        """A fresh checkout, whose functions are for this machine's processor, and a profile that has the key."""
+        """Make a fresh checkout for this machine's architecture, and a profile with credentials."""
         copy_checkout(ROOT, place / "checkout", more=("Makefile", "local"))
         config = place / "checkout" / ".chalice" / "config.json"
         settings: dict[str, Any] = json.loads(config.read_text())
-        config.write_text(json.dumps(settings | {"lambda_architecture": processor()}))
+        config.write_text(json.dumps(settings | {"lambda_architecture": host_architecture()}))
         (place / "credentials").write_text(
             f"[{DEPLOYER}]\naws_access_key_id = {DEPLOYER}\naws_secret_access_key = secret\n"
         )
@@ -86,7 +86,7 @@ class Desk:
         )
 
     def runs(self, *command: str, **variables: str | None) -> Ran:
-        """Run a command without a terminal, as a script would; a variable that is None is not set."""
+        """Run a command without a terminal, as a script would; a variable that is None is unset."""
         done = subprocess.run(
             self._command(command),
             cwd=self.place / "checkout",
@@ -100,7 +100,7 @@ class Desk:
         return Ran(done.returncode, done.stdout, done.stderr)
 
     def types(self, answer: str, *command: str, asked: str) -> Ran:
-        """Run a command on a terminal, and type an answer when it asks the question that ends in `asked`."""
+        """Run a command on a terminal, and type an answer to the question that ends in `asked`."""
         ours, theirs = pty.openpty()
         complaints = self.place / "stderr"
         with complaints.open("wb") as err, os.fdopen(ours, "r+b", buffering=0) as screen:
@@ -132,7 +132,7 @@ class Desk:
 
 
 def _converse(screen: BinaryIO, asked: str, answer: str) -> str:
-    """Read all that is shown, and answer the question once."""
+    """Read all output, and answer the question once."""
     shown = b""
     answered = False
     while part := _read(screen):
@@ -140,16 +140,16 @@ def _converse(screen: BinaryIO, asked: str, answer: str) -> str:
         if not answered and shown.endswith(asked.encode()):
             screen.write(answer.encode())
             answered = True
-    assert answered, f"nobody was asked {asked!r}: {shown.decode()}"
+    assert answered, f"the question {asked!r} did not appear: {shown.decode()}"
     return shown.decode()
 
 
 def _read(screen: BinaryIO) -> bytes:
     ready, _, _ = select.select([screen], [], [], WAITING)
-    assert ready, "nothing more is shown, and the command has not ended"
+    assert ready, "no more output, but the command has not ended"
     try:
         return screen.read(65_536)
     except OSError as error:
-        if error.errno != errno.EIO:  # Linux says so that nobody has the terminal open any more
+        if error.errno != errno.EIO:  # Linux: no process has the terminal open any more
             raise
         return b""

@@ -1,4 +1,4 @@
-"""What a change set would do, as a person sees it, and what is refused."""
+"""The formatted changes of a change set, and the warnings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.deploy.changes import Change, read_changes, table, warnings
+from infra.deploy.changes import Change, format_changes, read_changes, warnings
 from tests.deploy.fakes import change
 
 TABLE = "AWS::DynamoDB::Table"
@@ -16,7 +16,7 @@ def changes(*found: dict[str, Any]) -> list[Change]:
     return read_changes(found)
 
 
-def test_each_change_is_a_line_with_its_action_name_type_and_what_changes() -> None:
+def test_change_is_formatted_with_action_name_type_and_properties() -> None:
     found = changes(
         change("Add", "Dashboard", "AWS::CloudWatch::Dashboard"),
         change(
@@ -32,7 +32,7 @@ def test_each_change_is_a_line_with_its_action_name_type_and_what_changes() -> N
         ),
         change("Remove", "OldTopic", "AWS::SNS::Topic"),
     )
-    assert table(found) == [
+    assert format_changes(found) == [
         "  + Add     Dashboard  AWS::CloudWatch::Dashboard",
         "  ~ Modify  Api        AWS::Lambda::Function       Code, Tags",
         "  - Remove  OldTopic   AWS::SNS::Topic",
@@ -41,41 +41,41 @@ def test_each_change_is_a_line_with_its_action_name_type_and_what_changes() -> N
     assert warnings(found) == []
 
 
-def test_no_changes_are_no_lines() -> None:
-    assert table([]) == []
+def test_no_changes_give_no_lines() -> None:
+    assert format_changes([]) == []
 
 
 @pytest.mark.parametrize(
     ("replacement", "remark", "fate"),
-    [("True", "REPLACED", "will be REPLACED"), ("Conditional", "PERHAPS REPLACED", "may be REPLACED")],
+    [("True", "REPLACED", "will be REPLACED"), ("Conditional", "POSSIBLY REPLACED", "may be REPLACED")],
 )
-def test_a_table_that_is_replaced_comes_first_and_with_a_warning(replacement: str, remark: str, fate: str) -> None:
+def test_replaced_table_comes_first_with_a_warning(replacement: str, remark: str, fate: str) -> None:
     details = [{"Target": {"Attribute": "Properties", "Name": "KeySchema"}}]
     found = changes(
         change("Add", "Alarm", "AWS::CloudWatch::Alarm"),
         change("Modify", "ConversationsTable", TABLE, Replacement=replacement, Details=details),
     )
-    assert f"  {remark} (KeySchema)" in table(found)[0]
-    assert table(found)[-1] == "  1 to add, 1 to modify, 1 of them replaced, or perhaps"
+    assert f"  {remark} (KeySchema)" in format_changes(found)[0]
+    assert format_changes(found)[-1] == "  1 to add, 1 to modify, 1 of them replaced or possibly replaced"
     (warning,) = warnings(found)
     assert warning.startswith(f"!!! ConversationsTable {fate}") and "LOST" in warning
-    assert [each.logical_id for each in found if each.loses_a_table] == ["ConversationsTable"]
+    assert [item.logical_id for item in found if item.loses_a_table] == ["ConversationsTable"]
 
 
-def test_a_table_that_stays_in_the_account_is_warned_of_as_out_of_sight() -> None:
+def test_removed_table_that_is_retained_gets_a_warning() -> None:
     found = changes(change("Remove", "ConversationsTable", TABLE, PolicyAction="Retain"))
-    assert "stays in the account" in table(found)[0]
-    assert "no longer sees" in warnings(found)[0] and "LOST" not in warnings(found)[0]
+    assert "retained in the account" in format_changes(found)[0]
+    assert "no longer uses" in warnings(found)[0] and "LOST" not in warnings(found)[0]
     assert found[0].loses_a_table
 
 
-def test_a_table_that_is_changed_in_place_is_no_loss() -> None:
+def test_table_changed_in_place_is_not_lost() -> None:
     in_place = change("Modify", "ConversationsTable", TABLE, Replacement="False")
     found = changes(in_place, change("Add", "New", TABLE))
-    assert not any(each.loses_a_table for each in found) and warnings(found) == []
+    assert not any(item.loses_a_table for item in found) and warnings(found) == []
 
 
 @pytest.mark.parametrize("kind", ["AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api"])
-def test_an_api_that_is_replaced_is_warned_of_as_its_url_changes(kind: str) -> None:
+def test_replaced_api_gets_a_warning_about_its_url(kind: str) -> None:
     (warning,) = warnings(changes(change("Modify", "RestAPI", kind, Replacement="True")))
-    assert "URLs that clients use will change" in warning
+    assert "the URLs for clients will change" in warning

@@ -1,4 +1,4 @@
-"""The commands, as a person types them."""
+"""The commands `deploy`, `destroy` and `token`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from infra.deploy.tokens import token_for
 from infra.errors import InfraError
 from tests.deploy.fakes import BUILD, TRIAL, Aws, FakeSsm
 
-SECRET = "a secret that is only in this file, and long enough"
+SECRET = "a secret for this file only, of sufficient length"
 
 
 def a_build(place: Path) -> Path:
@@ -27,76 +27,76 @@ def a_build(place: Path) -> Path:
 
 
 @pytest.mark.parametrize("command", ["deploy", "destroy"])
-def test_without_a_terminal_the_commands_ask_for_yes_before_they_do_anything(
+def test_commands_without_a_terminal_require_yes(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO())
     assert main([command, "--stage", "dev"]) == 1
-    said = capsys.readouterr()
-    assert "there is no terminal to ask on. Agree beforehand with --yes (make: YES=1)" in said.err
-    assert said.out == ""
+    output = capsys.readouterr()
+    assert "there is no terminal. Confirm in advance with --yes (make: YES=1)" in output.err
+    assert output.out == ""
 
 
 @pytest.mark.parametrize("command", ["deploy --yes", "destroy --yes", "token alice"])
-def test_a_stage_that_there_is_not_is_said_so(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_stage_is_reported(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command.split(), "--stage", "moon"]) == 1
-    assert "no stage 'moon'" in capsys.readouterr().err
+    assert "no deployable stage 'moon'" in capsys.readouterr().err
 
 
-def test_a_build_says_its_version(tmp_path: Path) -> None:
+def test_build_has_a_version(tmp_path: Path) -> None:
     build = read_build(a_build(tmp_path), TRIAL)
     assert build == BUILD and build.version == "1+abc"
 
 
-def test_a_build_of_another_stage_is_not_deployed(tmp_path: Path) -> None:
-    with pytest.raises(InfraError, match="holds a build of stage try, not of other"):
+def test_build_of_another_stage_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(InfraError, match="contains a build of stage try, not of other"):
         read_build(a_build(tmp_path), replace(TRIAL, name="other"))
 
 
-def test_a_directory_without_a_build_is_said_so(tmp_path: Path) -> None:
-    with pytest.raises(InfraError, match="holds no build"):
+def test_directory_without_a_build_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(InfraError, match="contains no build"):
         read_build(tmp_path, TRIAL)
 
 
-def test_a_token_is_signed_with_the_stages_secret() -> None:
+def test_token_is_signed_with_the_stage_secret() -> None:
     aws = Aws(ssm=FakeSsm({"/chat/try/secret": (SECRET, [])}))
     token = token_for(aws.account, TRIAL, "alice", "Alice", 60)
     claims = jwt.decode(token, SECRET, algorithms=["HS256"])
     assert (claims["sub"], claims["name"], claims["exp"] - claims["iat"]) == ("alice", "Alice", 60)
 
 
-def test_a_token_says_issuer_and_audience_where_the_stage_asks_for_them() -> None:
+def test_token_has_the_configured_issuer_and_audience() -> None:
     aws = Aws(ssm=FakeSsm({"/chat/try/secret": (SECRET, [])}))
     environment = {**TRIAL.environment, "CHAT_JWT_ISSUER": "us", "CHAT_JWT_AUDIENCE": "chat"}
     token = token_for(aws.account, replace(TRIAL, environment=environment), "alice", None, 60)
     assert jwt.decode(token, SECRET, algorithms=["HS256"], audience="chat", issuer="us")["sub"] == "alice"
 
 
-def test_there_is_no_token_without_a_secret() -> None:
-    with pytest.raises(InfraError, match="make deploy STAGE=try makes it"):
+def test_token_without_a_secret_is_an_error() -> None:
+    with pytest.raises(InfraError, match="run make deploy STAGE=try to create it"):
         token_for(Aws().account, TRIAL, "alice", None, 60)
     with pytest.raises(InfraError, match="identity provider"):
         token_for(Aws().account, replace(TRIAL, environment={}), "alice", None, 60)
 
 
-def test_there_is_no_token_for_who_is_no_participant() -> None:
+def test_token_for_an_invalid_participant_is_an_error() -> None:
     aws = Aws(ssm=FakeSsm({"/chat/try/secret": (SECRET, [])}))
     with pytest.raises(InfraError, match="1 to 255 visible ASCII characters"):
         token_for(aws.account, TRIAL, "no body", None, 60)
 
 
 @pytest.mark.parametrize("typed", ["y", "Yes "])
-def test_agreeing_is_typed(typed: str) -> None:
-    assert Console(ask=lambda _: typed).agrees("Go ahead?")
+def test_yes_confirms(typed: str) -> None:
+    assert Console(prompt=lambda _: typed).confirm("Go ahead?")
 
 
 @pytest.mark.parametrize("typed", ["n", "", "yup"])
-def test_all_else_is_no_agreement(typed: str) -> None:
-    assert not Console(ask=lambda _: typed).agrees("Go ahead?")
+def test_any_other_answer_declines(typed: str) -> None:
+    assert not Console(prompt=lambda _: typed).confirm("Go ahead?")
 
 
-def test_the_end_of_input_is_no_agreement() -> None:
+def test_end_of_input_declines() -> None:
     def ask(_: str) -> str:
         raise EOFError
 
-    assert not Console(ask=ask).agrees("Go ahead?")
+    assert not Console(prompt=ask).confirm("Go ahead?")

@@ -1,4 +1,4 @@
-"""`make deploy` and `make destroy` as they are typed: processes, that take a stage from nothing to nothing."""
+"""`make deploy` and `make destroy` as processes, from an empty account to an empty account."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 from contextlib import closing
 from pathlib import Path
 
-from tests.bundle.build import built_stage, shared_place
+from tests.bundle.build import built_stage, shared_directory
 from tests.deploy.account import everything, physical
 from tests.deploy.builds import broken
 from tests.deploy.terminal import INTERRUPT, Desk, Ran
@@ -17,14 +17,14 @@ from tests.support.ministack import REGION, MiniStack
 
 BUCKET = "chat-artefacts-000000000000-eu-west-1-an"
 PARAMETER = "/chat/dev/jwt-secret"
-GO_AHEAD = "Go ahead? [y/N] "
-TYPE_ITS_NAME = "Type chat-dev to destroy it: "
+CONFIRM_DEPLOY = "Continue? [y/N] "
+CONFIRM_DESTROY = "Type chat-dev to destroy it: "
 
 
-def test_a_stage_from_nothing_to_nothing(empty: MiniStack, tmp_path: Path) -> None:
-    """One test, as each command begins where the one before ended."""
+def test_stage_is_deployed_updated_and_destroyed_by_the_commands(empty: MiniStack, tmp_path: Path) -> None:
+    """A single test, because each command starts from the state that the previous one left."""
     desk = Desk.of(tmp_path, empty)
-    built = built_stage(shared_place(tmp_path.parent) / "bundle")
+    built = built_stage(shared_directory(tmp_path.parent) / "bundle")
     bad = a_broken_build(built, tmp_path / "broken")
     untouched = everything(empty)
 
@@ -59,22 +59,22 @@ def a_broken_build(built: Path, place: Path) -> Path:
 def nothing_is_destroyed_where_nothing_is(desk: Desk) -> None:
     done = desk.runs("destroy", "--yes")
     assert (done.code, done.err) == (0, "")
-    assert done.lines[1] == "There is no stack chat-dev; uploads and secret go, if there are any"
-    assert "Removed 0 uploaded files of the stage" in done.lines
+    assert done.lines[1] == "There is no stack chat-dev; its uploads and secret, if any, are deleted"
+    assert "Deleted 0 uploaded files of the stage" in done.lines
 
 
 def interrupted_at_the_question(desk: Desk, built: Path) -> None:
-    stopped = desk.types(INTERRUPT, "deploy", "--package", str(built), asked=GO_AHEAD)
+    stopped = desk.types(INTERRUPT, "deploy", "--package", str(built), asked=CONFIRM_DEPLOY)
     assert stopped.code == 130
-    assert stopped.err.startswith("Stopped.")
+    assert stopped.err.startswith("Interrupted.")
 
 
 def declined(desk: Desk, built: Path) -> None:
-    """Nothing is left of it but the uploads, which the next one uses."""
-    done = desk.types("n\n", "deploy", "--package", str(built), asked=GO_AHEAD)
-    assert (done.code, done.err) == (1, "Nothing was changed\n")
-    assert "Creating the stack chat-dev would change this:" in done.lines
-    assert sum(line.endswith("is there already") for line in done.lines) == 2, "what the interrupted one uploaded"
+    """Only the uploads remain, which the next deployment uses."""
+    done = desk.types("n\n", "deploy", "--package", str(built), asked=CONFIRM_DEPLOY)
+    assert (done.code, done.err) == (1, "No changes were made\n")
+    assert "Creating the stack chat-dev makes these changes:" in done.lines
+    assert sum(line.endswith(" exists") for line in done.lines) == 2, "the uploads of the interrupted deployment"
 
 
 def a_first_creation_that_fails(desk: Desk, bad: Path) -> None:
@@ -88,19 +88,19 @@ def a_first_creation_that_fails(desk: Desk, bad: Path) -> None:
 
 
 def from_nothing_to_a_first_message(desk: Desk) -> None:
-    """The whole, package and all; the region by its option."""
+    """Package and deploy, with the region as an option."""
     done = desk.runs("make", "deploy", "STAGE=dev", "YES=1", f"ARGS=--region {REGION}", AWS_REGION=None)
     assert (done.code, done.err) == (0, ""), done.err
-    where = f"account 000000000000, region {REGION} at {desk.ministack.url}"
-    assert done.lines[0].startswith(f"Stage dev as chat-dev into {where}, as arn:aws:")
+    target = f"account 000000000000, region {REGION} at {desk.ministack.url}"
+    assert done.lines[0].startswith(f"Deploying stage dev as chat-dev to {target}, as arn:aws:")
     assert done.lines[1].startswith("Built ")
-    assert "The stack chat-dev was not created last time (ROLLBACK_COMPLETE): deleting it" in done.lines
+    assert "Stack chat-dev could not be created last time (ROLLBACK_COMPLETE): deleting it" in done.lines
     assert [line for line in done.lines if line.startswith("  ok  ")] == [
-        "  ok  GET /health is 200 and says this version",
-        "  ok  an unknown path is 404 in our shape",
-        "  ok  no token is 401 in our shape",
-        "  ok  a socket without a token is refused with 401",
-        "  ok  a message is sent, acknowledged, heard and deleted",
+        "  ok  GET /health is 200 and returns this version",
+        "  ok  an unknown path is 404 in the error format",
+        "  ok  a request without a token is 401 in the error format",
+        "  ok  a WebSocket without a token is rejected with 401",
+        "  ok  a message is sent, acknowledged, received and deleted",
     ]
     assert the_url(done).startswith(desk.ministack.url)
     s3, ssm = desk.ministack.client("s3"), desk.ministack.client("ssm")
@@ -115,10 +115,10 @@ def the_url(done: Ran) -> str:
 
 
 def nothing_to_change(desk: Desk, built: Path) -> str:
-    """The same build, made elsewhere; the stage's URL."""
+    """Deploy the same build, made elsewhere; return the stage's URL."""
     done = desk.runs("deploy", "--yes", "--package", str(built))
-    assert "Nothing to change: the stack is as the template wants it" in done.lines
-    assert not any("uploaded" in line or "Made the parameter" in line for line in done.lines)
+    assert "No changes: the stack matches the template" in done.lines
+    assert not any("uploaded" in line or "Created parameter" in line for line in done.lines)
     return the_url(done)
 
 
@@ -127,7 +127,7 @@ def an_update_that_fails(desk: Desk, bad: Path) -> None:
     assert done.code == 1
     assert done.err.splitlines()[0] == "The stack chat-dev ended in UPDATE_ROLLBACK_COMPLETE"
     assert "Root cause: BadAlarm (AWS::CloudWatch::Alarm): " in done.err
-    assert "Everything runs as before" in done.err
+    assert "The previous version is running" in done.err
 
 
 def a_token_is_accepted(desk: Desk, http_url: str) -> None:
@@ -139,23 +139,25 @@ def a_token_is_accepted(desk: Desk, http_url: str) -> None:
 
 
 def not_destroyed_without_its_name(desk: Desk) -> None:
-    done = desk.types("y\n", "destroy", asked=TYPE_ITS_NAME)
+    done = desk.types("y\n", "destroy", asked=CONFIRM_DESTROY)
     assert (done.code, done.err) == (1, "Nothing was destroyed\n")
 
 
 def destroyed(desk: Desk) -> None:
-    done = desk.types("chat-dev\n", "make", "destroy", "STAGE=dev", asked=TYPE_ITS_NAME)
+    done = desk.types("chat-dev\n", "make", "destroy", "STAGE=dev", asked=CONFIRM_DESTROY)
     assert (done.code, done.err) == (0, "")
-    assert "Removed 3 uploaded files of the stage" in done.lines
-    assert f"Removed the parameter {PARAMETER}" in done.lines
+    assert "Deleted 3 uploaded files of the stage" in done.lines
+    assert f"Deleted parameter {PARAMETER}" in done.lines
     assert f"  the bucket {BUCKET}, which all stages of the account share" in done.lines
 
 
 def all_was_allowed(ministack: MiniStack) -> None:
-    """By the deployer's policy, all that these commands asked for; and nothing else of the services they ask."""
-    asked = {each for request in requests(ministack.asked) for each in accesses(request, "chat-dev")}
+    """The deployer's policy allows exactly what these commands called, for the services that they use."""
+    asked = {access for request in requests(ministack.asked) for access in accesses(request, "chat-dev")}
     assert {request.region for request in requests(ministack.asked)} == {REGION}
-    assert {each for each in asked if not is_allowed(each, {})} == set()
-    services = {each.action.partition(":")[0] for each in asked}
+    assert {item for item in asked if not is_allowed(item, {})} == set()
+    services = {item.action.partition(":")[0] for item in asked}
     assert services == {"cloudformation", "s3", "ssm", "sts"}
-    assert {each for each in allowed() if each.partition(":")[0] in services} == {each.action for each in asked}
+    assert {action for action in allowed() if action.partition(":")[0] in services} == {
+        item.action for item in asked
+    }

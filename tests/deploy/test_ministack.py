@@ -24,7 +24,7 @@ BUCKET = "chat-artefacts-000000000000-eu-west-1-an"
 def deploy(running: MiniStackStage, build: Build, settings: Settings) -> tuple[ChatEndpoint, list[str]]:
     """Deploy; the stage as it is then, and what was said."""
     said: list[str] = []
-    deployed = running.ministack.deploy(build, settings, Console(say=said.append, yes=True))
+    deployed = running.ministack.deploy(build, settings, Console(write=said.append, yes=True))
     return stage_of(running.ministack, settings, deployed), said
 
 
@@ -101,7 +101,7 @@ def test_replacing_a_table_is_refused(
         deploy(standing, new, settings)
     assert physical(standing.ministack) == before
     _, said = deploy(standing, build, settings)
-    assert "Nothing to change: the stack is as the template wants it" in said
+    assert "No changes: the stack matches the template" in said
 
 
 def test_tables_of_production_stay_if_the_stack_stood_and_are_protected_then(
@@ -111,12 +111,12 @@ def test_tables_of_production_stay_if_the_stack_stood_and_are_protected_then(
     template = with_tables_of(production, build.template)
     untouched = everything(empty)
     with pytest.raises(InfraError, match="ended in ROLLBACK_COMPLETE\nRoot cause: BadAlarm"):
-        empty.deploy(Build(build.bundle, broken(template)), production, Console(say=lambda _: None, yes=True))
+        empty.deploy(Build(build.bundle, broken(template)), production, Console(write=lambda _: None, yes=True))
     assert everything(empty)["tables"] == untouched["tables"], "they never held anything"
 
     said: list[str] = []
-    deployed = empty.deploy(Build(build.bundle, template), production, Console(say=said.append, yes=True))
-    assert "Protecting the tables against deletion" in said
+    deployed = empty.deploy(Build(build.bundle, template), production, Console(write=said.append, yes=True))
+    assert "Turning on deletion protection of the tables" in said
     with somebody(stage_of(empty, production, deployed)) as alice:
         alice.create_conversation("Will it stay?")
     names = physical(empty)
@@ -126,7 +126,7 @@ def test_tables_of_production_stay_if_the_stack_stood_and_are_protected_then(
     there = everything(empty)
     assert all(there[kind] != untouched[kind] for kind in untouched), "each kind is looked for"
 
-    kept = empty.destroy(production, Console(say=lambda _: None, yes=True))
+    kept = empty.destroy(production, Console(write=lambda _: None, yes=True))
     left = {kind: found - untouched[kind] for kind, found in everything(empty).items()}
     assert all("GatewayLogRole" in each for each in left["roles"]), "of the failed creation, too"
     roles = left["roles"] | {names["GatewayLogRole"]}

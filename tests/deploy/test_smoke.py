@@ -1,4 +1,4 @@
-"""What the smoke check tells when a stage is not as it should be: each check fails for what it is there for."""
+"""The smoke check of a broken stage: every check fails for its own reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from infra.deploy.console import Console
-from infra.deploy.smoke import Place, SmokeCheck
+from infra.deploy.smoke import Endpoint, SmokeCheck
 from infra.errors import InfraError
 
 GOOD: dict[str, tuple[int, Any]] = {
@@ -24,8 +24,8 @@ GOOD: dict[str, tuple[int, Any]] = {
 
 
 @contextmanager
-def a_stage(answers: dict[str, tuple[int, Any]]) -> Iterator[Place]:
-    """Answers by path; a handshake is refused with the status of `/socket`."""
+def a_stage(answers: dict[str, tuple[int, Any]]) -> Iterator[Endpoint]:
+    """A stage with these responses by path; a handshake is rejected with the status of `/socket`."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -48,30 +48,30 @@ def a_stage(answers: dict[str, tuple[int, Any]]) -> Iterator[Place]:
         thread.start()
         try:
             port = server.server_address[1]
-            yield Place(f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/socket", "2")
+            yield Endpoint(f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/socket", "2")
         finally:
             server.shutdown()
             thread.join()
 
 
-def run(answers: dict[str, tuple[int, Any]], said: list[str] | None = None, **more: Any) -> None:
-    heard: list[str] = [] if said is None else said
-    console = Console(say=heard.append)
+def run(answers: dict[str, tuple[int, Any]], output: list[str] | None = None, **more: Any) -> None:
+    written: list[str] = [] if output is None else output
+    console = Console(write=written.append)
     with a_stage(answers) as place:
-        SmokeCheck(place, console, **{"patience": 0, **more}).run()
+        SmokeCheck(place, console, **{"timeout": 0, **more}).run()
 
 
-def test_a_stage_as_it_should_be_passes_and_says_what_was_not_tried() -> None:
-    said: list[str] = []
-    run(GOOD, said)
-    assert [line[:6] for line in said] == ["Smoke ", "  ok  ", "  ok  ", "  ok  ", "  ok  ", "  --  "]
-    assert "identity provider" in said[-1]
+def test_healthy_stage_passes_and_reports_skipped_checks() -> None:
+    output: list[str] = []
+    run(GOOD, output)
+    assert [line[:6] for line in output] == ["Smoke ", "  ok  ", "  ok  ", "  ok  ", "  ok  ", "  --  "]
+    assert "identity provider" in output[-1]
 
 
 @pytest.mark.parametrize(
-    ("path", "answer", "told"),
+    ("path", "answer", "message"),
     [
-        ("/health", (200, {"version": "1"}), "200, version 1, not 2"),
+        ("/health", (200, {"version": "1"}), "200, version 1 instead of 2"),
         ("/health", (503, {"version": "2"}), "503, version 2"),
         ("/health", (200, None), "version None"),
         ("/nowhere", (403, {"message": "Forbidden"}), "GET /nowhere is 403 None, not 404 NOT_FOUND"),
@@ -80,32 +80,32 @@ def test_a_stage_as_it_should_be_passes_and_says_what_was_not_tried() -> None:
         ("/socket", (403, None), "403, not 401"),
     ],
 )
-def test_what_is_not_as_it_should_be_is_told(path: str, answer: tuple[int, Any], told: str) -> None:
+def test_wrong_response_fails_its_check(path: str, answer: tuple[int, Any], message: str) -> None:
     with pytest.raises(InfraError, match="The stage is deployed, but the smoke check failed") as caught:
         run({**GOOD, path: answer})
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_a_stage_that_accepts_no_token_of_its_own_secret_fails_and_shows_no_token() -> None:
+def test_rejected_token_fails_the_check_without_showing_the_token() -> None:
     refusals = {**GOOD}
     with pytest.raises(InfraError, match="POST /conversations is 401") as caught:
         run(refusals, token=lambda _: "the-token")
     assert "the-token" not in str(caught.value)
 
 
-def test_it_waits_for_what_takes_a_moment_to_spread() -> None:
+def test_check_is_repeated_until_changes_have_propagated() -> None:
     looks = iter([(200, {"version": "1"}), (503, None), (200, {"version": "2"})])
 
     class Spreading(dict[str, tuple[int, Any]]):
         def __getitem__(self, path: str) -> tuple[int, Any]:
             return next(looks) if path == "/health" else super().__getitem__(path)
 
-    run(Spreading(GOOD), patience=30, pause=0.0)
+    run(Spreading(GOOD), timeout=30, retry_interval=0.0)
     assert next(looks, None) is None
 
 
-def test_a_stage_that_does_not_answer_at_all_is_told() -> None:
+def test_unreachable_stage_fails_the_check() -> None:
     with a_stage(GOOD) as place:
         pass
     with pytest.raises(InfraError, match="GET /health"):
-        SmokeCheck(place, Console(say=lambda _: None), patience=0).run()
+        SmokeCheck(place, Console(write=lambda _: None), timeout=0).run()

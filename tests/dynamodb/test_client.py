@@ -90,7 +90,7 @@ def test_tables_of_the_deployed_definition_can_be_created(engine: Engine) -> Non
 
     for table in tables:
         client.create_table(**table.parameters)
-        expiry = {"AttributeName": table.expires_by, "Enabled": True}
+        expiry = {"AttributeName": table.ttl_attribute, "Enabled": True}
         client.update_time_to_live(TableName=table.name, TimeToLiveSpecification=expiry)
 
     assert client.list_tables()["TableNames"] == ["connections", "conversations"]

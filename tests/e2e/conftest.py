@@ -13,7 +13,7 @@ import pytest
 from infra.deploy.artefacts import read_build
 from infra.stage import read_stage
 from local.settings import ROOT
-from tests.bundle.build import built_stage, shared_place
+from tests.bundle.build import built_stage, shared_directory
 from tests.e2e.endpoints import remote_endpoint
 from tests.e2e.iam_permissions import PermissionRecords, problems
 from tests.e2e.ministack_gaps import gap_for
@@ -56,7 +56,7 @@ def servers(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
 ) -> Iterator[Servers]:
     """Return the servers of all targets. They stay up while tests of several targets take turns."""
-    shared = shared_place(tmp_path_factory.getbasetemp())
+    shared = shared_directory(tmp_path_factory.getbasetemp())
     started = Servers(shared, tmp_path_factory.mktemp)
     yield started
     kept = started.kept()
@@ -91,7 +91,7 @@ def server(chat_target: str, servers: Servers) -> ServerProcess:
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ministack.MiniStackStage]:
     """Return the stage, deployed to MiniStack as it would be to AWS. It stays up for the other targets' turns."""
-    built = built_stage(shared_place(tmp_path_factory.getbasetemp()) / "bundle")
+    built = built_stage(shared_directory(tmp_path_factory.getbasetemp()) / "bundle")
     running = ministack.start(tmp_path_factory.mktemp("ministack"), read_build(built, read_stage(ROOT, "dev")))
     yield running
     running.stop()

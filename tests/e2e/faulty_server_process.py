@@ -30,7 +30,7 @@ def main(options: Options) -> None:
     out = sys.stdout
     logging.basicConfig(format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     with contextlib.redirect_stdout(sys.stderr), running(options) as instance:
-        print(instance.ready.line(), file=out, flush=True)
+        print(instance.ready.to_line(), file=out, flush=True)
         for line in sys.stdin:
             print(json.dumps(_do(instance.gateway, *json.loads(line))), file=out, flush=True)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.bundle.build import shared_place
+from tests.bundle.build import shared_directory
 from tests.e2e.concurrency import run_concurrently
 from tests.e2e.conftest import MakeClients, client_factory
 from tests.e2e.endpoints import check_log
@@ -29,7 +29,7 @@ def faulty_server(
     chat_target: str, server: ServerProcess, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[FaultyServer]:
     """Return the server."""
-    shared = shared_place(tmp_path_factory.getbasetemp())
+    shared = shared_directory(tmp_path_factory.getbasetemp())
     log = tmp_path_factory.mktemp(f"disorderly-{chat_target}") / "server.log"
     started = FaultyServer(chat_target, server.ready["store_url"], log, shared)
     yield started

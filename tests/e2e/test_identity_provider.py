@@ -20,7 +20,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from websockets.exceptions import InvalidStatus
 
 from app import app
-from local.bundle.service import ENVIRONMENTS
+from local.bundle.emulator import DEFAULT_ENVIRONMENTS
 from tests.e2e.concurrency import run_concurrently
 from tests.e2e.endpoints import stop_and_check_log
 from tests.e2e.targets import Servers
@@ -138,7 +138,7 @@ def test_provider_tokens_are_accepted_and_keys_are_cached(
             socket.close()
     # Once for the authorizers and once for `auth`; with separate processes, once for each process of the three
     # functions that verify tokens.
-    assert 2 <= provider.asked <= (2 if chat_target == "development" else 3 * ENVIRONMENTS)
+    assert 2 <= provider.asked <= (2 if chat_target == "development" else 3 * DEFAULT_ENVIRONMENTS)
     asked = provider.asked
     http.request("GET", "/conversations", token=tokens[0]).expect(200)
     assert provider.asked == asked

@@ -1,1 +1,1 @@
-"""The latency, conflict and fault layer, and the stepper, against a real engine."""
+"""The latency, conflict and fault layers, and the stepper, against a real engine."""

@@ -1,4 +1,4 @@
-"""One table for the whole suite, and a partition of its own for every test."""
+"""One table for the whole suite, and one partition per test."""
 
 import uuid
 from typing import TYPE_CHECKING

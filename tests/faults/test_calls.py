@@ -1,4 +1,4 @@
-"""Calls as data, and what a layer passes on."""
+"""Calls as data, and the calls that a layer forwards."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +45,7 @@ KEYS = (P.key("a"), P.key("b"))
         ),
     ],
 )
-def test_a_call_knows_its_tables_and_the_items_that_it_names_and_writes(
+def test_call_lists_its_tables_named_items_and_written_items(
     operation: str, arguments: dict[str, Any], keys: tuple[ItemKey, ...], written: tuple[ItemKey, ...]
 ) -> None:
     call = Call(1, operation, arguments)
@@ -55,23 +55,23 @@ def test_a_call_knows_its_tables_and_the_items_that_it_names_and_writes(
     assert call.tables == {"table"}
 
 
-def test_an_item_without_the_two_keys_and_an_unknown_operation_are_refused() -> None:
+def test_item_without_both_keys_and_unknown_operation_are_rejected() -> None:
     with pytest.raises(ValueError, match=r"pk and sk; got \['id'\]"):
         _ = Call(1, "put_item", {"TableName": "table", "Item": {"id": {"S": "x"}}}).keys
     with pytest.raises(ValueError, match="scan is not"):
         _ = Call(1, "scan", {"TableName": "table"}).keys
 
 
-def test_a_call_can_be_changed_without_changing_the_original() -> None:
+def test_with_arguments_returns_a_changed_copy() -> None:
     call = Call(4, "query", {"TableName": "table", "Limit": 5})
-    assert call.having(Limit=None, Select="COUNT") == Call(4, "query", {"TableName": "table", "Select": "COUNT"})
+    assert call.with_arguments(Limit=None, Select="COUNT") == Call(
+        4, "query", {"TableName": "table", "Select": "COUNT"}
+    )
     assert call.arguments["Limit"] == 5
     assert str(call) == "query"
 
 
-def test_a_layer_passes_all_eight_operations_on_and_numbers_them(
-    dynamodb: "DynamoDBClient", partition: Partition
-) -> None:
+def test_layer_forwards_and_numbers_all_eight_operations(dynamodb: "DynamoDBClient", partition: Partition) -> None:
     seen: list[str] = []
     client = Layer(Hooked(dynamodb, lambda call: seen.append(f"{call.number} {call}")))
     client.put_item(**partition.put("a", 1))
@@ -94,7 +94,7 @@ def test_a_layer_passes_all_eight_operations_on_and_numbers_them(
     ]
 
 
-def test_a_layer_has_the_exception_classes_and_the_description_of_the_client_behind_it(
+def test_layer_exposes_exceptions_and_meta_of_the_inner_client(
     dynamodb: "DynamoDBClient",
 ) -> None:
     client = Layer(Layer(dynamodb))

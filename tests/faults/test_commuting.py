@@ -1,4 +1,4 @@
-"""Which calls the stepper may take to commute."""
+"""The calls that the stepper treats as commuting."""
 
 import pytest
 
@@ -44,12 +44,12 @@ BATCH = Call(9, "batch_write_item", P.batch_put("c", "d"))
     ],
     ids=str,
 )
-def test_calls_commute_unless_one_may_write_what_the_other_touches(one: Call, other: Call, expected: bool) -> None:
+def test_calls_commute_unless_one_writes_an_item_of_the_other(one: Call, other: Call, expected: bool) -> None:
     assert commute(one, other) is expected
     assert commute(other, one) is expected
 
 
-def test_reads_of_the_same_items_do_not_commute_where_they_settle_what_is_seen() -> None:
+def test_reads_that_mark_the_new_state_visible_do_not_commute() -> None:
     assert not commute(GET_A, QUERY, reads_commute=False)
     assert not commute(QUERY, QUERY_ALL, reads_commute=False)
     assert not commute(QUERY_INDEX, QUERY, reads_commute=False)

@@ -1,4 +1,4 @@
-"""Who is refused while a transaction runs, and who is not."""
+"""The calls that conflict with a running transaction, and those that do not."""
 
 import threading
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from local.faults.clock import VirtualClock
 from local.faults.errors import is_conflict
 from local.faults.region import NO_LATENCY, RegionClient
 from local.faults.windows import TransactionWindows
-from tests.faults.toys import PATIENCE, Partition, Region
+from tests.faults.toys import TIMEOUT, Partition, Region
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -28,7 +28,7 @@ def add(partition: Partition, sk: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("effect", [False, True])
-def test_the_later_of_two_overlapping_transactions_on_one_item_is_cancelled(
+def test_later_of_two_overlapping_transactions_on_one_item_is_cancelled(
     region: Region, partition: Partition, effect: bool
 ) -> None:
     clock = VirtualClock()
@@ -51,7 +51,7 @@ def test_the_later_of_two_overlapping_transactions_on_one_item_is_cancelled(
     assert partition.contents(region.engine) == {"a": 1, "b": 1}
 
 
-def test_transactions_that_do_not_overlap_in_time_do_not_conflict(region: Region, partition: Partition) -> None:
+def test_sequential_transactions_do_not_conflict(region: Region, partition: Partition) -> None:
     with region.running(add(partition, "a")):
         pass
     with region.running(add(partition, "a")) as second:
@@ -67,7 +67,7 @@ def test_transactions_on_different_items_do_not_conflict(region: Region, partiti
     assert partition.contents(region.engine) == {"a": 1, "b": 1, "c": 1}
 
 
-def test_a_condition_check_holds_its_item_like_a_write(region: Region, partition: Partition) -> None:
+def test_condition_check_holds_its_item_like_a_write(region: Region, partition: Partition) -> None:
     check = {"ConditionCheck": partition.check_absent("a")}
     with region.running(check, add(partition, "b")), pytest.raises(ClientError) as caught:
         region.client().transact_write_items(TransactItems=[check, add(partition, "c")])
@@ -89,7 +89,7 @@ def test_a_condition_check_holds_its_item_like_a_write(region: Region, partition
     ids=["put", "update", "delete"],
 )
 @pytest.mark.parametrize("effect", [False, True])
-def test_a_single_write_on_an_item_of_a_running_transaction_is_refused(
+def test_single_write_to_an_item_of_a_running_transaction_is_rejected(
     region: Region, partition: Partition, write: Callable[[RegionClient, Partition], object], effect: bool
 ) -> None:
     client = region.client()
@@ -104,7 +104,7 @@ def test_a_single_write_on_an_item_of_a_running_transaction_is_refused(
     assert partition.read(region.engine, "a") != 1
 
 
-def test_reads_are_never_refused(region: Region, partition: Partition) -> None:
+def test_reads_never_conflict(region: Region, partition: Partition) -> None:
     client = region.client()
     with region.running(add(partition, "a")):
         assert partition.read(client, "a") == 1
@@ -112,14 +112,14 @@ def test_reads_are_never_refused(region: Region, partition: Partition) -> None:
         assert len(client.batch_get_item(**partition.batch_get("a"))["Responses"][partition.table]) == 1
 
 
-def test_single_writes_at_the_same_time_are_serialised_without_an_error(
+def test_concurrent_single_writes_are_serialised_without_error(
     dynamodb: "DynamoDBClient", partition: Partition
 ) -> None:
     client = RegionClient(dynamodb)
     together = threading.Barrier(8)
 
     def count(_: int) -> None:
-        together.wait(PATIENCE)
+        together.wait(TIMEOUT)
         client.update_item(**partition.add("a"))
 
     with ThreadPoolExecutor(8) as pool:
@@ -127,7 +127,7 @@ def test_single_writes_at_the_same_time_are_serialised_without_an_error(
     assert partition.read(dynamodb, "a") == 8
 
 
-def test_a_batch_write_leaves_the_items_of_a_running_transaction_unprocessed(
+def test_batch_write_leaves_items_of_a_running_transaction_unprocessed(
     region: Region, partition: Partition
 ) -> None:
     client = region.client()
@@ -141,7 +141,7 @@ def test_a_batch_write_leaves_the_items_of_a_running_transaction_unprocessed(
     assert client.batch_write_item(RequestItems=left)["UnprocessedItems"] == {}
 
 
-def test_a_cancelled_transaction_holds_nothing(region: Region, partition: Partition) -> None:
+def test_cancelled_transaction_holds_nothing(region: Region, partition: Partition) -> None:
     clock = VirtualClock()
     client = region.client(clock)
     with region.running(add(partition, "a")), pytest.raises(ClientError, match="TransactionConflict"):
@@ -150,14 +150,14 @@ def test_a_cancelled_transaction_holds_nothing(region: Region, partition: Partit
     client.put_item(**partition.put("b"))
 
 
-def test_a_transaction_whose_condition_fails_holds_its_items_to_its_end_and_reports_as_the_engine_does(
+def test_transaction_with_a_failed_condition_holds_its_items_and_raises_the_engine_error(
     region: Region, partition: Partition
 ) -> None:
     region.engine.put_item(**partition.put("a", 5))
     check = partition.check_absent("a") | {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
     with region.running(add(partition, "b"), {"ConditionCheck": check}) as failing:
         assert region.windows.held([partition.key("b")])
-    error = failing.exception(PATIENCE)
+    error = failing.exception(TIMEOUT)
     assert isinstance(error, ClientError)
     assert not is_conflict(error)
     reasons = error.response["CancellationReasons"]
@@ -166,7 +166,7 @@ def test_a_transaction_whose_condition_fails_holds_its_items_to_its_end_and_repo
     assert not region.windows.held([partition.key("a"), partition.key("b")])
 
 
-def test_a_token_of_a_running_transaction_is_reported_as_in_progress(region: Region, partition: Partition) -> None:
+def test_token_of_a_running_transaction_raises_in_progress(region: Region, partition: Partition) -> None:
     client = region.client()
     with (
         region.running(add(partition, "a"), ClientRequestToken="once") as first,
@@ -178,13 +178,13 @@ def test_a_token_of_a_running_transaction_is_reported_as_in_progress(region: Reg
     assert partition.read(region.engine, "a") == 1  # the engine knows the token: a repeat is no second effect
 
 
-def test_a_transaction_waits_for_a_single_write_that_is_taking_effect(partition: Partition) -> None:
+def test_transaction_waits_for_a_single_write_in_progress(partition: Partition) -> None:
     windows = TransactionWindows()
     key = partition.key("a")
     order: list[str] = []
 
     def transaction() -> None:
-        windows.await_single_writes(windows.open(frozenset({key})))
+        windows.wait_for_single_writes(windows.open(frozenset({key})))
         order.append("transaction")
 
     waiting = threading.Thread(target=transaction)
@@ -193,11 +193,11 @@ def test_a_transaction_waits_for_a_single_write_that_is_taking_effect(partition:
         waiting.join(0.05)
         assert waiting.is_alive()
         order.append("single write")
-    waiting.join(PATIENCE)
+    waiting.join(TIMEOUT)
     assert order == ["single write", "transaction"]
 
 
-def test_counters_in_transactions_lose_nothing_when_conflicts_are_retried(
+def test_transactional_counters_are_exact_when_conflicts_are_retried(
     dynamodb: "DynamoDBClient", partition: Partition
 ) -> None:
     client = RegionClient(dynamodb, latency=NO_LATENCY)

@@ -1,4 +1,4 @@
-"""A crash at every point of an operation, and what is left."""
+"""A crash at every point of an operation, and the resulting state."""
 
 import uuid
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def fresh(toy_table: str) -> Setup:
 
 
 def two_steps(partition: Partition, client: DynamoClient) -> None:
-    """Writes twice, and cleans up after itself, which a dead process cannot."""
+    """Write twice and clean up after an error, which a crashed process cannot do."""
     try:
         client.put_item(**partition.put("a", 1))
         client.transact_write_items(TransactItems=[{"Put": partition.put("b", 1)}])
@@ -33,7 +33,7 @@ def two_steps(partition: Partition, client: DynamoClient) -> None:
         raise
 
 
-def test_each_call_crashes_before_and_after_its_effect(dynamodb: "DynamoDBClient", fresh: Setup) -> None:
+def test_every_call_crashes_before_and_after_its_effect(dynamodb: "DynamoDBClient", fresh: Setup) -> None:
     left = {}
     for point in crash_points(dynamodb, fresh, two_steps):
         with point as partition:
@@ -46,7 +46,7 @@ def test_each_call_crashes_before_and_after_its_effect(dynamodb: "DynamoDBClient
     }
 
 
-def test_a_planted_defect_shows_when_the_client_repeats_and_the_point_is_told(
+def test_missing_idempotency_is_found_and_the_crash_point_is_reported(
     dynamodb: "DynamoDBClient", fresh: Setup
 ) -> None:
     def count(partition: Partition, client: DynamoClient) -> None:
@@ -71,25 +71,25 @@ def test_a_planted_defect_shows_when_the_client_repeats_and_the_point_is_told(
     repeat(count_once)
 
 
-def test_a_crash_is_found_through_an_executor_and_what_follows_it_is_ignored(
+def test_crash_in_an_executor_is_found_and_later_errors_are_ignored(
     dynamodb: "DynamoDBClient", fresh: Setup
 ) -> None:
     def scattered(partition: Partition, client: DynamoClient) -> None:
         with SerialExecutor() as executor:
             futures = [executor.submit(client.put_item, **partition.put(sk, 1)) for sk in "ab"]
         if any(isinstance(future.exception(), Crash) for future in futures):
-            raise LookupError("an answer that nobody hears")
+            raise LookupError("an error after the crash")
 
     left = [point.world.contents(dynamodb) for point in crash_points(dynamodb, fresh, scattered)]
     assert left == [{}, {"a": 1}, {"a": 1}, {"a": 1, "b": 1}]
 
 
-def test_an_operation_without_store_calls_cannot_crash_at_one(dynamodb: "DynamoDBClient", fresh: Setup) -> None:
+def test_operation_without_store_calls_is_rejected(dynamodb: "DynamoDBClient", fresh: Setup) -> None:
     with pytest.raises(ValueError, match="makes no store call"):
         list(crash_points(dynamodb, fresh, lambda partition, client: None))
 
 
-def test_an_operation_that_changes_its_course_is_reported(dynamodb: "DynamoDBClient", fresh: Setup) -> None:
+def test_nondeterministic_operation_is_reported(dynamodb: "DynamoDBClient", fresh: Setup) -> None:
     turns: list[int] = []
 
     def shrinking(partition: Partition, client: DynamoClient) -> None:
@@ -103,7 +103,7 @@ def test_an_operation_that_changes_its_course_is_reported(dynamodb: "DynamoDBCli
     def failing(partition: Partition, client: DynamoClient) -> None:
         turns.append(1)
         if len(turns) > 1:
-            raise LookupError("at the second time")
+            raise LookupError("on the second run")
         client.put_item(**partition.put("a"))
 
     turns.clear()

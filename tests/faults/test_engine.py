@@ -1,4 +1,4 @@
-"""The engine of a test run and its tables."""
+"""The engine of a test run, and its tables."""
 
 import math
 from collections.abc import Callable
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Config:
-    """The part of pytest's configuration that an engine hangs on."""
+    """The part of pytest's configuration that the engine needs."""
 
     def __init__(self) -> None:
         self.stash = pytest.Stash()
@@ -23,14 +23,12 @@ class Config:
         self.clean_ups.append(function)
 
 
-def test_there_is_one_engine_however_often_it_is_asked_for(
-    store_engine: Engine, pytestconfig: pytest.Config
-) -> None:
+def test_engine_is_shared_within_a_run(store_engine: Engine, pytestconfig: pytest.Config) -> None:
     assert running_engine(pytestconfig) is store_engine
     assert store_engine.url == store_engine.client().meta.endpoint_url
 
 
-def test_another_engine_can_be_named_and_is_not_ended_with_the_run(store_engine: Engine) -> None:
+def test_external_engine_is_used_and_not_stopped(store_engine: Engine) -> None:
     config = Config()
     engine = running_engine(cast("Any", config), {OTHER_ENGINE: store_engine.url})
     assert engine is not store_engine
@@ -41,7 +39,7 @@ def test_another_engine_can_be_named_and_is_not_ended_with_the_run(store_engine:
     store_engine.client().list_tables()
 
 
-def test_tables_of_a_definition_are_made_under_new_names_each_time(dynamodb: "DynamoDBClient") -> None:
+def test_tables_of_a_definition_get_new_names_each_time(dynamodb: "DynamoDBClient") -> None:
     definition: dict[str, Any] = {
         "FirstTable": {
             **TOY_TABLE,
@@ -62,27 +60,27 @@ def test_tables_of_a_definition_are_made_under_new_names_each_time(dynamodb: "Dy
     assert expiry["TimeToLiveStatus"] == "DISABLED"
 
 
-def test_a_property_that_nobody_thought_of_is_refused(dynamodb: "DynamoDBClient") -> None:
+def test_unknown_table_property_is_rejected(dynamodb: "DynamoDBClient") -> None:
     odd = {"OddTable": {**TOY_TABLE, "Properties": {**TOY_TABLE["Properties"], "Colour": "blue"}}}
     with pytest.raises(ValueError, match="OddTable has properties that tests know nothing of: Colour"):
         create_tables(dynamodb, odd)
 
 
 class SlowService:
-    """A DynamoDB whose tables become active only after some looks, or never."""
+    """A DynamoDB whose tables become active after some polls, or never."""
 
     def __init__(self, looks: float) -> None:
         self.looks = looks
 
     def create_table(self, **_: object) -> None:
-        """Begin to create it."""
+        """Start to create the table."""
 
     def describe_table(self, **_: object) -> dict[str, dict[str, str]]:
         self.looks -= 1
         return {"Table": {"TableStatus": "CREATING" if self.looks > 0 else "ACTIVE"}}
 
 
-def test_tables_are_awaited_but_not_for_ever() -> None:
+def test_waiting_for_tables_times_out() -> None:
     service = SlowService(looks=3)
     create_tables(cast("Any", service), {"SlowTable": TOY_TABLE})
     assert service.looks == 0

@@ -1,4 +1,4 @@
-"""Injected errors are what boto3 makes of DynamoDB's own answers."""
+"""Injected errors equal those that boto3 raises for DynamoDB's responses."""
 
 import json
 import threading
@@ -26,7 +26,7 @@ CANCELLED = "Transaction cancelled, please refer cancellation reasons for specif
 
 Build = Callable[[Any, Call], ClientError]
 
-# What goes over the wire: operation, its arguments, HTTP status, error code, the other members of the body.
+# The raw response: operation, its arguments, HTTP status, error code, the other members of the body.
 CASES: dict[str, tuple[Build, str, dict[str, Any], int, str, dict[str, Any]]] = {
     "single write in conflict": (
         errors.transaction_conflict,
@@ -90,7 +90,7 @@ CASES: dict[str, tuple[Build, str, dict[str, Any], int, str, dict[str, Any]]] = 
 
 @contextmanager
 def answering(status: int, body: dict[str, Any]) -> Iterator[str]:
-    """A server that gives every request the same answer."""
+    """A server that gives every request the same response."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -103,7 +103,7 @@ def answering(status: int, body: dict[str, Any]) -> Iterator[str]:
             self.wfile.write(payload)
 
         def log_message(self, *args: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         serving = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -116,7 +116,7 @@ def answering(status: int, body: dict[str, Any]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_an_injected_error_equals_the_one_boto3_raises(
+def test_injected_error_equals_the_error_of_boto3(
     case: tuple[Build, str, dict[str, Any], int, str, dict[str, Any]],
 ) -> None:
     build, operation, arguments, status, code, members = case
@@ -129,7 +129,7 @@ def test_an_injected_error_equals_the_one_boto3_raises(
         engine.close()
     real, injected = caught.value, build(client, Call(1, operation, arguments))
     assert type(injected) is type(real)
-    # The client of the tests makes one attempt only, which boto3 adds to the text.
+    # The client of the tests makes a single attempt, which boto3 adds to the message.
     assert str(injected) == str(real).replace(" (reached max retries: 0)", "")
     assert injected.operation_name == real.operation_name
     metadata = [dict(error.response.pop("ResponseMetadata")) for error in (injected, real)]
@@ -138,21 +138,21 @@ def test_an_injected_error_equals_the_one_boto3_raises(
     assert metadata[0]["RetryAttempts"] == metadata[1]["RetryAttempts"]
 
 
-def test_without_exception_classes_an_error_is_a_client_error_with_the_same_code() -> None:
+def test_client_without_exception_classes_raises_a_client_error_with_the_code() -> None:
     error = errors.transaction_conflict(object(), Call(1, "put_item", PARTITION.put("a")))
     assert type(error) is ClientError
     assert error.response["Error"]["Code"] == "TransactionConflictException"
     assert error.operation_name == "PutItem"
 
 
-def test_a_rate_that_is_exceeded_has_its_own_codes() -> None:
+def test_exceeded_rate_has_its_own_codes() -> None:
     single = errors.throttled(object(), Call(1, "get_item", PARTITION.at("a")), "ThrottlingException")
     assert single.response["Error"]["Code"] == "ThrottlingException"
     cancelled = errors.throttled(object(), Call(1, "transact_write_items", TRANSACTION), "ThrottlingException")
     assert [reason["Code"] for reason in cancelled.response["CancellationReasons"]] == ["ThrottlingError", "None"]
 
 
-def test_only_a_conflict_and_nothing_else_counts_as_one() -> None:
+def test_is_conflict_requires_a_conflict_as_the_only_reason() -> None:
     call = Call(1, "transact_write_items", TRANSACTION)
     conflict = errors.cancelled_by_conflict(object(), call, frozenset({0}))
     assert errors.is_conflict(conflict)

@@ -1,4 +1,4 @@
-"""Calls that fail by plan, and the plans."""
+"""Fault plans, and the calls that they fail."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from local.faults import Journal, Latency, TransactionWindows, VirtualClock, in_front_of, plans
+from local.faults import Journal, Latency, TransactionWindows, VirtualClock, plans, wrap_engine
 from local.faults.calls import Call
 from local.faults.client import DynamoClient
 from local.faults.errors import Crash
@@ -36,14 +36,14 @@ FAILURES: dict[str, tuple[Fault, type[BaseException], str, bool]] = {
     "timeout before": (plans.READ_TIMEOUT_BEFORE, ReadTimeoutError, "Read timeout", False),
     "timeout after": (plans.READ_TIMEOUT_AFTER, ReadTimeoutError, "Read timeout", True),
     "unreachable": (plans.UNREACHABLE, EndpointConnectionError, "Could not connect", False),
-    "crash before": (plans.CRASH_BEFORE, Crash, "died before", False),
-    "crash after": (plans.CRASH_AFTER, Crash, "died after", True),
+    "crash before": (plans.CRASH_BEFORE, Crash, "crashed before", False),
+    "crash after": (plans.CRASH_AFTER, Crash, "crashed after", True),
 }
 
 
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
-def test_a_fault_before_leaves_nothing_and_a_fault_after_leaves_the_effect(
+def test_fault_before_prevents_the_effect_and_fault_after_keeps_it(
     dynamodb: "DynamoDBClient",
     partition: Partition,
     write: Write,
@@ -55,19 +55,19 @@ def test_a_fault_before_leaves_nothing_and_a_fault_after_leaves_the_effect(
     assert partition.read(dynamodb, "a") == (1 if effect else None)
 
 
-def test_a_dead_process_makes_no_more_calls(dynamodb: "DynamoDBClient", partition: Partition) -> None:
+def test_crashed_client_makes_no_further_calls(dynamodb: "DynamoDBClient", partition: Partition) -> None:
     client = FaultyClient(dynamodb, plans.nth(2, plans.CRASH_AFTER))
     client.put_item(**partition.put("a", 1))
-    with pytest.raises(Crash, match="died after put_item"):
+    with pytest.raises(Crash, match="crashed after put_item"):
         client.put_item(**partition.put("b", 1))
-    with pytest.raises(Crash, match="is dead"):
+    with pytest.raises(Crash, match="has crashed"):
         client.delete_item(**partition.at("a"))
     assert client.crashed
     assert partition.contents(dynamodb) == {"a": 1, "b": 1}
 
 
 @pytest.mark.parametrize("fault", [plans.READ_TIMEOUT_AFTER, plans.INTERNAL_ERROR_AFTER, plans.CRASH_AFTER])
-def test_a_lost_answer_hides_that_the_write_was_refused(
+def test_lost_response_hides_a_rejected_write(
     dynamodb: "DynamoDBClient", partition: Partition, fault: Fault
 ) -> None:
     dynamodb.put_item(**partition.put("a", 1))
@@ -78,9 +78,7 @@ def test_a_lost_answer_hides_that_the_write_was_refused(
     assert partition.read(dynamodb, "a") == 1
 
 
-def test_an_unprocessed_batch_write_is_really_done_in_part(
-    dynamodb: "DynamoDBClient", partition: Partition
-) -> None:
+def test_unprocessed_batch_write_executes_a_part(dynamodb: "DynamoDBClient", partition: Partition) -> None:
     client = FaultyClient(dynamodb, plans.nth(1, plans.unprocessed(2)))
     answer = client.batch_write_item(**partition.batch_put("a", "b", "c", "d"))
     assert sorted(partition.contents(dynamodb)) == ["a", "b"]
@@ -89,7 +87,7 @@ def test_an_unprocessed_batch_write_is_really_done_in_part(
     assert sorted(partition.contents(dynamodb)) == ["a", "b", "c", "d"]
 
 
-def test_an_unprocessed_batch_get_is_really_served_in_part_and_asks_on_as_before(
+def test_unprocessed_batch_get_serves_a_part_and_returns_the_remaining_request(
     dynamodb: "DynamoDBClient", partition: Partition, toy_table: str
 ) -> None:
     dynamodb.batch_write_item(**partition.batch_put("a", "b"))
@@ -104,7 +102,7 @@ def test_an_unprocessed_batch_get_is_really_served_in_part_and_asks_on_as_before
     assert again["Responses"] == {toy_table: [{"sk": {"S": "b"}}]}
 
 
-def test_an_unprocessed_batch_goes_through_the_tables_in_their_order() -> None:
+def test_unprocessed_batch_serves_tables_in_order() -> None:
     first, second, third = ([{"PutRequest": {"Item": {"n": {"N": str(n)}}}} for n in range(2)] for _ in "123")
     done: list[Call] = []
 
@@ -119,7 +117,7 @@ def test_an_unprocessed_batch_goes_through_the_tables_in_their_order() -> None:
 
 
 @pytest.mark.parametrize("operation", ["batch_get_item", "batch_write_item"])
-def test_what_the_engine_left_unprocessed_itself_is_handed_back_as_well(
+def test_requests_left_unprocessed_by_the_engine_are_returned_too(
     dynamodb: "DynamoDBClient", partition: Partition, operation: str
 ) -> None:
     inner = FaultyClient(dynamodb, plans.always(plans.unprocessed(1)))
@@ -135,7 +133,7 @@ def test_what_the_engine_left_unprocessed_itself_is_handed_back_as_well(
 @pytest.mark.parametrize("keep", [0, 1, 2])
 @pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize(("expression", "values"), CONDITIONS, ids=[text for text, _ in CONDITIONS])
-def test_short_and_empty_pages_lose_and_double_nothing(
+def test_short_and_empty_pages_return_every_item_once(
     dynamodb: "DynamoDBClient",
     partition: Partition,
     expression: str,
@@ -146,7 +144,7 @@ def test_short_and_empty_pages_lose_and_double_nothing(
     dynamodb.batch_write_item(**partition.batch_put("a", "c", "d", "m", "m1", "m2", "m3", "m4", "m5", "z"))
     query = {**condition(partition, expression, values), "ScanIndexForward": not backwards, "Limit": 3}
     whole = dynamodb.query(**{**query, "Limit": 100})["Items"]
-    # Every other call, so that a page that made no way is followed by one that does.
+    # Every other call, so that a page without progress is followed by one with progress.
     client = FaultyClient(dynamodb, lambda call: plans.short_page(keep) if call.number % 2 else None)
     found: list[dict[str, Any]] = []
     sizes: list[int] = []
@@ -165,7 +163,7 @@ def test_short_and_empty_pages_lose_and_double_nothing(
 
 
 def first_can_be_empty(expression: str, backwards: bool) -> bool:
-    """Whether there is room for a start key before the first item: not if the bound itself is an item."""
+    """Return whether a start key fits before the first item, which it does not if the bound itself is an item."""
     return not any(
         (
             expression.endswith("sk = :a"),
@@ -177,27 +175,25 @@ def first_can_be_empty(expression: str, backwards: bool) -> bool:
     )
 
 
-def test_an_empty_page_of_an_empty_partition_is_the_last(dynamodb: "DynamoDBClient", partition: Partition) -> None:
+def test_empty_page_of_an_empty_partition_is_the_last(dynamodb: "DynamoDBClient", partition: Partition) -> None:
     page = FaultyClient(dynamodb, plans.always(plans.short_page(0))).query(**partition.all())
     assert page["Items"] == []
     assert "LastEvaluatedKey" not in page
 
 
-def test_a_page_stays_within_the_limit_that_was_asked_for(
-    dynamodb: "DynamoDBClient", partition: Partition
-) -> None:
+def test_short_page_respects_the_limit(dynamodb: "DynamoDBClient", partition: Partition) -> None:
     dynamodb.batch_write_item(**partition.batch_put("a", "b", "c"))
     client = FaultyClient(dynamodb, plans.always(plans.short_page(2)))
     assert numbers(client.query(**partition.all(Limit=1))["Items"]) == {"a": 0}
     assert len(client.query(**partition.all(Limit=3))["Items"]) == 2
 
 
-def test_a_fault_that_the_operation_cannot_suffer_is_a_mistake_of_the_plan(
+def test_fault_that_does_not_apply_to_the_operation_raises_value_error(
     dynamodb: "DynamoDBClient", partition: Partition
 ) -> None:
-    with pytest.raises(ValueError, match="SHORT_PAGE on get_item"):
+    with pytest.raises(ValueError, match="SHORT_PAGE into get_item"):
         FaultyClient(dynamodb, plans.always(plans.short_page())).get_item(**partition.at("a"))
-    with pytest.raises(ValueError, match="UNPROCESSED on put_item"):
+    with pytest.raises(ValueError, match="UNPROCESSED into put_item"):
         FaultyClient(dynamodb, plans.always(plans.unprocessed())).put_item(**partition.put("a"))
     with pytest.raises(ValueError, match="use THROTTLED"):
         plans.unprocessed(0)
@@ -209,10 +205,10 @@ def followed(plan: Plan, *operations: str) -> list[Fault | None]:
     return [plan(Call(number, operation, {})) for number, operation in enumerate(operations, start=1)]
 
 
-def test_plans_pick_the_nth_call_or_the_operations_named() -> None:
+def test_plans_select_the_nth_call_or_given_operations() -> None:
     fault, other = plans.THROTTLED, plans.UNREACHABLE
     four = ("query", "put_item", "query", "put_item")
-    assert followed(plans.never, *four) == [None] * 4
+    assert followed(plans.no_faults, *four) == [None] * 4
     assert followed(plans.nth(2, fault), *four) == [None, fault, None, None]
     assert followed(plans.nth(2, fault, "query", "get_item"), *four) == [None, None, fault, None]
     assert followed(plans.always(fault), *four) == [fault] * 4
@@ -221,26 +217,26 @@ def test_plans_pick_the_nth_call_or_the_operations_named() -> None:
     assert followed(both, *four) == [fault if n == 0 else other if n > 1 else None for n in range(4)]
 
 
-def test_faults_by_chance_repeat_with_their_seed_and_fit_the_operation() -> None:
+def test_random_faults_are_reproducible_and_apply_to_the_operation() -> None:
     operations = ["query", "batch_write_item", "put_item", "get_item"] * 100
     faults = [plans.THROTTLED, plans.short_page(0), plans.unprocessed()]
 
     def drawn(seed: int) -> list[Fault | None]:
-        return followed(plans.sometimes(0.3, faults, seed=seed), *operations)
+        return followed(plans.at_random(0.3, faults, seed=seed), *operations)
 
     assert drawn(1) == drawn(1) != drawn(2)
     hit = [(operation, fault) for operation, fault in zip(operations, drawn(1), strict=True) if fault]
     assert 80 < len(hit) < 160
     assert all(fault.applies_to(operation) for operation, fault in hit)
     assert {fault for _, fault in hit} == set(faults)
-    only_pages = plans.sometimes(1.0, [plans.short_page(0)], "get_item", "query", seed=1)
+    only_pages = plans.at_random(1.0, [plans.short_page(0)], "get_item", "query", seed=1)
     assert followed(only_pages, "get_item", "put_item", "query") == [None, None, plans.short_page(0)]
 
 
-def test_all_layers_together_record_fail_and_take_time(dynamodb: "DynamoDBClient", partition: Partition) -> None:
+def test_all_layers_record_fail_and_take_time(dynamodb: "DynamoDBClient", partition: Partition) -> None:
     clock = VirtualClock(start=0.0)
     journal = Journal(clock)
-    client = in_front_of(
+    client = wrap_engine(
         dynamodb,
         seed=3,
         latency=Latency(call=1.0),
@@ -260,15 +256,15 @@ def test_all_layers_together_record_fail_and_take_time(dynamodb: "DynamoDBClient
 
 
 @pytest.mark.parametrize(("half_visible", "seen"), [(0.0, {"a": 2}), (1.0, {"a": 1})])
-def test_clients_that_share_windows_meet_each_others_transactions(
+def test_clients_with_shared_windows_conflict_with_each_other(
     dynamodb: "DynamoDBClient", partition: Partition, half_visible: float, seen: dict[str, int]
 ) -> None:
     windows, clock = TransactionWindows(), VirtualClock()
-    reader = in_front_of(dynamodb, windows=windows, half_visible=half_visible, clock=clock)
+    reader = wrap_engine(dynamodb, windows=windows, fractured_reads=half_visible, clock=clock)
     dynamodb.put_item(**partition.put("a", 1))
     met: list[dict[str, int]] = []
 
-    class PeekAtTheEnd(VirtualClock):
+    class ReadAtTheEnd(VirtualClock):
         """Reads through the other client while the transaction sleeps after its effect."""
 
         sleeps = 0
@@ -279,15 +275,15 @@ def test_clients_that_share_windows_meet_each_others_transactions(
                 met.append(partition.contents(reader))
             super().sleep(seconds)
 
-    writer = in_front_of(dynamodb, windows=windows, half_visible=half_visible, clock=PeekAtTheEnd())
+    writer = wrap_engine(dynamodb, windows=windows, fractured_reads=half_visible, clock=ReadAtTheEnd())
     writer.transact_write_items(TransactItems=[{"Update": partition.add("a")}])
     assert met == [seen]
 
 
-def test_a_crash_is_recorded_under_its_name(dynamodb: "DynamoDBClient", partition: Partition) -> None:
+def test_crash_is_recorded_by_its_name(dynamodb: "DynamoDBClient", partition: Partition) -> None:
     journal = Journal()
     seen: list[Call] = []
-    client = in_front_of(Hooked(dynamodb, seen.append), plan=plans.always(plans.CRASH_BEFORE), journal=journal)
+    client = wrap_engine(Hooked(dynamodb, seen.append), plan=plans.always(plans.CRASH_BEFORE), journal=journal)
     with pytest.raises(Crash):
         client.put_item(**partition.put("a"))
     assert [entry.outcome for entry in journal.entries()] == ["Crash"]

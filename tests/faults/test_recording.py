@@ -1,4 +1,4 @@
-"""The journal of calls, and the depth of what was called."""
+"""The journal of calls, and its sequential depth."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -8,16 +8,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.faults.calls import Call
-from local.faults.recording import Entry, Journal, RecordingClient
-from tests.faults.toys import PATIENCE, Hooked, Partition
+from local.faults.recording import CallRecord, Journal, RecordingClient
+from tests.faults.toys import TIMEOUT, Hooked, Partition
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-def test_every_call_is_recorded_with_what_it_touched_and_how_it_ended(
-    dynamodb: "DynamoDBClient", partition: Partition
-) -> None:
+def test_call_is_recorded_with_its_items_and_outcome(dynamodb: "DynamoDBClient", partition: Partition) -> None:
     journal = Journal()
     client = RecordingClient(dynamodb, journal)
     client.put_item(**partition.put("a"))
@@ -32,10 +30,10 @@ def test_every_call_is_recorded_with_what_it_touched_and_how_it_ended(
     assert third.call.arguments["ConsistentRead"] is True
     assert first.thread == threading.current_thread().name
     assert first.started <= first.ended <= second.started <= second.ended <= third.started <= third.ended
-    assert [(entry.begin, entry.end) for entry in journal.entries()] == [(1, 2), (3, 4), (5, 6)]
+    assert [(entry.started_order, entry.ended_order) for entry in journal.entries()] == [(1, 2), (3, 4), (5, 6)]
 
 
-def test_calls_are_counted_by_operation_and_table(dynamodb: "DynamoDBClient", partition: Partition) -> None:
+def test_journal_counts_calls_by_operation_and_table(dynamodb: "DynamoDBClient", partition: Partition) -> None:
     journal = Journal()
     client = RecordingClient(dynamodb, journal)
     for _ in range(2):
@@ -50,7 +48,7 @@ def test_calls_are_counted_by_operation_and_table(dynamodb: "DynamoDBClient", pa
     assert journal.count() == 0
 
 
-def test_calls_one_after_the_other_are_as_deep_as_many(dynamodb: "DynamoDBClient", partition: Partition) -> None:
+def test_depth_of_sequential_calls_is_their_number(dynamodb: "DynamoDBClient", partition: Partition) -> None:
     journal = Journal()
     client = RecordingClient(dynamodb, journal)
     assert journal.sequential_depth() == 0
@@ -60,10 +58,10 @@ def test_calls_one_after_the_other_are_as_deep_as_many(dynamodb: "DynamoDBClient
     assert journal.sequential_depth("query") == 0
 
 
-def test_calls_beside_each_other_count_as_one(dynamodb: "DynamoDBClient", partition: Partition) -> None:
+def test_depth_of_concurrent_calls_is_one(dynamodb: "DynamoDBClient", partition: Partition) -> None:
     journal = Journal()
     together = threading.Barrier(3)
-    client = RecordingClient(Hooked(dynamodb, lambda call: together.wait(PATIENCE)), journal)
+    client = RecordingClient(Hooked(dynamodb, lambda call: together.wait(TIMEOUT)), journal)
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda sk: client.get_item(**partition.at(sk)), "abc"))
     assert journal.count() == 3
@@ -76,15 +74,13 @@ def test_calls_beside_each_other_count_as_one(dynamodb: "DynamoDBClient", partit
     [
         ([(1, 2), (3, 4)], 2),
         ([(1, 3), (2, 4)], 1),
-        ([(1, 10), (2, 3), (4, 5), (6, 7)], 3),  # three in a row beside a long one
+        ([(1, 10), (2, 3), (4, 5), (6, 7)], 3),  # three in sequence, concurrent with a long one
         ([(1, 4), (2, 6), (5, 8), (7, 10), (9, 12), (11, 13)], 3),
         ([(1, 2), (3, 8), (4, 5), (6, 7), (9, 10)], 4),
     ],
 )
-def test_the_depth_is_the_longest_chain_of_calls_that_follow_each_other(
-    spans: list[tuple[int, int]], depth: int
-) -> None:
+def test_depth_is_the_longest_chain_of_sequential_calls(spans: list[tuple[int, int]], depth: int) -> None:
     journal = Journal()
     for begin, end in spans:
-        journal.add(Entry(Call(1, "query", {}), "main", "ok", 0.0, 0.0, begin, end))
+        journal.add(CallRecord(Call(1, "query", {}), "main", "ok", 0.0, 0.0, begin, end))
     assert journal.sequential_depth() == depth

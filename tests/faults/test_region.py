@@ -1,4 +1,4 @@
-"""How long calls take, and when they take effect."""
+"""The duration of calls, and the point of their effect."""
 
 from typing import TYPE_CHECKING
 
@@ -6,16 +6,16 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.faults.calls import Call
-from local.faults.chance import chance, pick
 from local.faults.clock import MonotonicClock, VirtualClock
-from local.faults.region import NO_LATENCY, USUAL_LATENCY, Latency, RegionClient
+from local.faults.region import NO_LATENCY, TYPICAL_LATENCY, Latency, RegionClient
+from local.faults.seeded import seeded_choice, seeded_fraction
 from tests.faults.toys import Hooked, Partition
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-def test_a_call_takes_4_ms_a_transaction_10_and_the_effect_lies_in_the_middle(
+def test_call_takes_4_ms_a_transaction_10_ms_with_the_effect_in_the_middle(
     dynamodb: "DynamoDBClient", partition: Partition
 ) -> None:
     clock = VirtualClock(start=0.0)
@@ -31,7 +31,7 @@ def test_a_call_takes_4_ms_a_transaction_10_and_the_effect_lies_in_the_middle(
     assert effects == pytest.approx([0.002, 0.009, 0.016, 0.020])
 
 
-def test_a_call_that_fails_takes_as_long(dynamodb: "DynamoDBClient", partition: Partition) -> None:
+def test_failed_call_takes_as_long(dynamodb: "DynamoDBClient", partition: Partition) -> None:
     clock = VirtualClock(start=0.0)
     client = RegionClient(dynamodb, clock=clock)
     client.put_item(**partition.put("a"))
@@ -40,16 +40,14 @@ def test_a_call_that_fails_takes_as_long(dynamodb: "DynamoDBClient", partition: 
     assert clock.now() == pytest.approx(0.008)
 
 
-def test_a_slow_engine_is_not_slowed_down_further(dynamodb: "DynamoDBClient", partition: Partition) -> None:
+def test_latency_is_not_added_to_a_slow_engine(dynamodb: "DynamoDBClient", partition: Partition) -> None:
     clock = VirtualClock(start=0.0)
     client = RegionClient(Hooked(dynamodb, lambda call: clock.sleep(1.0)), clock=clock)
     client.put_item(**partition.put("a"))
     assert clock.now() == pytest.approx(1.002)
 
 
-def test_the_point_of_effect_and_the_durations_can_be_set(
-    dynamodb: "DynamoDBClient", partition: Partition
-) -> None:
+def test_point_of_effect_and_durations_are_configurable(dynamodb: "DynamoDBClient", partition: Partition) -> None:
     clock = VirtualClock(start=0.0)
     effects: list[float] = []
     engine = Hooked(dynamodb, lambda call: effects.append(clock.now()))
@@ -61,7 +59,7 @@ def test_the_point_of_effect_and_the_durations_can_be_set(
     assert clock.now() == pytest.approx(6.0)
 
 
-def test_jitter_stays_in_its_bounds_and_repeats_with_its_seed() -> None:
+def test_jitter_is_bounded_and_reproducible() -> None:
     latency = Latency(call=0.010, jitter=0.2)
     calls = [Call(number, "get_item", {}) for number in range(1, 101)]
     drawn = [latency.seconds(call, seed=1) for call in calls]
@@ -69,21 +67,21 @@ def test_jitter_stays_in_its_bounds_and_repeats_with_its_seed() -> None:
     assert len(set(drawn)) > 90
     assert drawn == [latency.seconds(call, seed=1) for call in calls]
     assert drawn != [latency.seconds(call, seed=2) for call in calls]
-    assert USUAL_LATENCY.seconds(calls[0], seed=1) == USUAL_LATENCY.seconds(calls[1], seed=2) == 0.004
+    assert TYPICAL_LATENCY.seconds(calls[0], seed=1) == TYPICAL_LATENCY.seconds(calls[1], seed=2) == 0.004
 
 
-def test_chance_is_spread_evenly_and_depends_on_nothing_but_its_arguments() -> None:
-    drawn = [chance(5, "purpose", n) for n in range(2000)]
-    assert drawn == [chance(5, "purpose", n) for n in range(2000)]
+def test_seeded_fraction_is_uniform_and_pure() -> None:
+    drawn = [seeded_fraction(5, "purpose", n) for n in range(2000)]
+    assert drawn == [seeded_fraction(5, "purpose", n) for n in range(2000)]
     assert all(0 <= number < 1 for number in drawn)
     tenths = [sum(int(number * 10) == tenth for number in drawn) for tenth in range(10)]
     assert min(tenths) > 140
-    assert {pick("abc", 5, n) for n in range(50)} == set("abc")
-    with pytest.raises(ValueError, match="nothing to pick"):
-        pick([], 5)
+    assert {seeded_choice("abc", 5, n) for n in range(50)} == set("abc")
+    with pytest.raises(ValueError, match="no options to choose from"):
+        seeded_choice([], 5)
 
 
-def test_real_time_passes_on_the_monotonic_clock(dynamodb: "DynamoDBClient", partition: Partition) -> None:
+def test_latency_uses_the_monotonic_clock_by_default(dynamodb: "DynamoDBClient", partition: Partition) -> None:
     clock = MonotonicClock()
     began = clock.now()
     with pytest.raises(ClientError):
@@ -93,10 +91,10 @@ def test_real_time_passes_on_the_monotonic_clock(dynamodb: "DynamoDBClient", par
     assert clock.now() - began >= 0.03
 
 
-def test_virtual_time_moves_only_by_sleeping_and_never_back() -> None:
+def test_virtual_clock_advances_only_by_sleeping() -> None:
     clock = VirtualClock(start=100.0)
     assert clock.now() == clock.now() == 100.0
     clock.sleep(2.5)
     assert clock.now() == 102.5
-    with pytest.raises(ValueError, match="backwards"):
+    with pytest.raises(ValueError, match="negative time"):
         clock.sleep(-1)

@@ -1,4 +1,4 @@
-"""The stepper finds what it should find, and runs what it says it runs."""
+"""The stepper finds planted errors and executes the schedules that it reports."""
 
 import math
 import threading
@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from local.faults.client import DynamoClient
 from local.faults.errors import is_conflict
-from tests.faults.toys import PATIENCE, Partition
+from tests.faults.toys import TIMEOUT, Partition
 from tests.support.stepper import (
     Check,
     NotRepeatableError,
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class World:
-    """An engine with one table, in which every run takes a partition of its own."""
+class ToyStore:
+    """An engine with one table, in which every run uses its own partition."""
 
     engine: "DynamoDBClient"
     table: str
@@ -43,8 +43,8 @@ class World:
 
 
 @pytest.fixture
-def world(dynamodb: "DynamoDBClient", toy_table: str) -> World:
-    return World(dynamodb, toy_table)
+def toy_store(dynamodb: "DynamoDBClient", toy_table: str) -> ToyStore:
+    return ToyStore(dynamodb, toy_table)
 
 
 def gets(client: DynamoClient, partition: Partition, count: int) -> None:
@@ -53,12 +53,12 @@ def gets(client: DynamoClient, partition: Partition, count: int) -> None:
 
 
 def careless_increment(client: DynamoClient, partition: Partition) -> None:
-    """Read, then write: a lost update waiting to happen."""
+    """Read, then write: prone to lost updates."""
     client.put_item(**partition.put("a", (partition.read(client, "a") or 0) + 1))
 
 
 def careful_increment(client: DynamoClient, partition: Partition) -> None:
-    """The same by condition, tried again until it holds."""
+    """Increment with a condition, retried until it holds."""
     while True:
         seen = partition.read(client, "a") or 0
         condition = "attribute_not_exists(n) OR n = :seen"
@@ -73,63 +73,61 @@ def careful_increment(client: DynamoClient, partition: Partition) -> None:
             return
 
 
-def two_of(world: World, increment: Callable[[DynamoClient, Partition], None]) -> Scenario:
+def two_of(toy_store: ToyStore, increment: Callable[[DynamoClient, Partition], None]) -> Scenario:
     def scenario(run: Run) -> Check:
-        partition = world.partition()
+        partition = toy_store.partition()
         for name in "AB":
-            run.operation(name, partial(increment, run.client(name, world.engine), partition))
+            run.operation(name, partial(increment, run.client(name, toy_store.engine), partition))
 
         def check(outcomes: Outcomes) -> None:
             for outcome in outcomes.values():
                 outcome.result()
-            assert partition.read(world.engine, "a") == 2
+            assert partition.read(toy_store.engine, "a") == 2
 
         return check
 
     return scenario
 
 
-def test_a_lost_update_is_found_and_its_schedule_is_told(world: World) -> None:
+def test_lost_update_is_found_with_its_schedule(toy_store: ToyStore) -> None:
     with pytest.raises(AssertionError) as caught:
-        explore(two_of(world, careless_increment))
+        explore(two_of(toy_store, careless_increment))
     assert caught.value.__notes__ == ["schedule: A:get_item B:get_item A:put_item B:put_item"]
 
 
-def test_the_conditional_version_is_right_in_every_schedule(world: World) -> None:
-    found = explore(two_of(world, careful_increment))
-    # One goes first: 2 schedules. Both read first: the later writer, of either, reads and writes once more,
-    # which makes 4 more, all of them longer.
+def test_conditional_increment_is_correct_in_every_schedule(toy_store: ToyStore) -> None:
+    found = explore(two_of(toy_store, careful_increment))
+    # Sequential: 2 schedules. If both read first, the later writer (either one) reads and writes once more, which
+    # makes 4 more, longer schedules.
     assert len(found.schedules) == len(set(found.schedules)) == 6
     assert sorted(len(schedule.split()) for schedule in found.schedules) == [4, 4, 6, 6, 6, 6]
     assert found.redundant == 0
 
 
 @pytest.mark.parametrize(("first", "second"), [(1, 1), (2, 3), (4, 3), (0, 2)])
-def test_two_operations_of_fixed_length_have_a_binomial_number_of_schedules(
-    world: World, first: int, second: int
-) -> None:
+def test_two_operations_have_a_binomial_number_of_schedules(toy_store: ToyStore, first: int, second: int) -> None:
     def scenario(run: Run) -> Check:
-        partition = world.partition()
-        run.operation("A", lambda: gets(run.client("A", world.engine), partition, first))
-        run.operation("B", lambda: gets(run.client("B", world.engine), partition, second))
+        partition = toy_store.partition()
+        run.operation("A", lambda: gets(run.client("A", toy_store.engine), partition, first))
+        run.operation("B", lambda: gets(run.client("B", toy_store.engine), partition, second))
         return lambda outcomes: None
 
     found = explore(scenario)
     assert len(found.schedules) == len(set(found.schedules)) == math.comb(first + second, first)
 
 
-def test_three_operations_have_a_multinomial_number_of_schedules(world: World) -> None:
+def test_three_operations_have_a_multinomial_number_of_schedules(toy_store: ToyStore) -> None:
     def scenario(run: Run) -> Check:
         for name, count in (("A", 1), ("B", 2), ("C", 2)):
-            gated = partial(gets, run.client(name, world.engine), world.partition(), count)
+            gated = partial(gets, run.client(name, toy_store.engine), toy_store.partition(), count)
             run.operation(name, gated)
         return lambda outcomes: None
 
     assert len(explore(scenario).schedules) == math.factorial(5) // 2**2
 
 
-def test_more_schedules_than_allowed_is_an_error_and_a_sample_must_be_asked_for(world: World) -> None:
-    scenario = two_of(world, careful_increment)
+def test_too_many_schedules_is_an_error_unless_sampled(toy_store: ToyStore) -> None:
+    scenario = two_of(toy_store, careful_increment)
     assert len(explore(scenario, max_schedules=6).schedules) == 6
     with pytest.raises(TooManySchedulesError, match="more than 5 schedules"):
         explore(scenario, max_schedules=5)
@@ -140,24 +138,24 @@ def test_more_schedules_than_allowed_is_an_error_and_a_sample_must_be_asked_for(
     assert sample(scenario, count=5, seed=2).schedules != sampled.schedules
 
 
-def test_a_sample_finds_failures_as_well(world: World) -> None:
+def test_sample_finds_failures(toy_store: ToyStore) -> None:
     with pytest.raises(AssertionError) as caught:
-        sample(two_of(world, careless_increment), count=50, seed=1)
+        sample(two_of(toy_store, careless_increment), count=50, seed=1)
     assert caught.value.__notes__[0].startswith("schedule: ")
 
 
-def test_what_an_operation_raises_is_its_outcome(world: World) -> None:
+def test_exception_of_an_operation_is_its_outcome(toy_store: ToyStore) -> None:
     def scenario(run: Run) -> Check:
         def fail() -> None:
-            gets(run.client("A", world.engine), world.partition(), 1)
-            raise LookupError("nobody here")
+            gets(run.client("A", toy_store.engine), toy_store.partition(), 1)
+            raise LookupError("missing")
 
         run.operation("A", fail)
         run.operation("B", lambda: "fine")
 
         def check(outcomes: Outcomes) -> None:
             assert isinstance(outcomes["A"].error, LookupError)
-            with pytest.raises(LookupError, match="nobody here"):
+            with pytest.raises(LookupError, match="missing"):
                 outcomes["A"].result()
             assert outcomes["B"].result() == "fine"
 
@@ -166,18 +164,18 @@ def test_what_an_operation_raises_is_its_outcome(world: World) -> None:
     assert explore(scenario).schedules == ["A:get_item"]
 
 
-def test_an_operation_that_waits_for_something_else_is_reported_with_its_place(world: World) -> None:
+def test_blocked_operation_is_reported_with_its_stack(toy_store: ToyStore) -> None:
     hindrance = threading.Event()
 
     def scenario(run: Run) -> Check:
-        partition = world.partition()
+        partition = toy_store.partition()
 
         def blocked() -> None:
-            gets(run.client("A", world.engine), partition, 1)
-            hindrance.wait(PATIENCE)
+            gets(run.client("A", toy_store.engine), partition, 1)
+            hindrance.wait(TIMEOUT)
 
         run.operation("A", blocked)
-        run.operation("B", lambda: gets(run.client("B", world.engine), partition, 1))
+        run.operation("B", lambda: gets(run.client("B", toy_store.engine), partition, 1))
         return lambda outcomes: None
 
     with pytest.raises(StuckError, match=r"operation A (.|\n)*hindrance\.wait") as caught:
@@ -186,41 +184,41 @@ def test_an_operation_that_waits_for_something_else_is_reported_with_its_place(w
     hindrance.set()
 
 
-def test_an_operation_without_end_is_reported(world: World) -> None:
+def test_endless_operation_is_reported(toy_store: ToyStore) -> None:
     def scenario(run: Run) -> Check:
-        run.operation("A", lambda: gets(run.client("A", world.engine), world.partition(), 10_000))
+        run.operation("A", lambda: gets(run.client("A", toy_store.engine), toy_store.partition(), 10_000))
         return lambda outcomes: None
 
     with pytest.raises(StuckError, match="no end after 300 steps"):
         explore(scenario)
 
 
-def test_a_scenario_that_depends_on_more_than_the_schedule_is_reported(world: World) -> None:
+def test_nondeterministic_scenario_is_reported(toy_store: ToyStore) -> None:
     runs: list[Run] = []
 
     def scenario(run: Run) -> Check:
         runs.append(run)
-        partition, client = world.partition(), run.client("A", world.engine)
+        partition, client = toy_store.partition(), run.client("A", toy_store.engine)
         run.operation("A", lambda: gets(client, partition, 1) if len(runs) > 1 else partition.contents(client))
-        run.operation("B", lambda: gets(run.client("B", world.engine), partition, 1))
+        run.operation("B", lambda: gets(run.client("B", toy_store.engine), partition, 1))
         return lambda outcomes: None
 
     with pytest.raises(NotRepeatableError, match="besides the schedule"):
         explore(scenario)
 
 
-def test_store_calls_from_elsewhere_than_the_operation_are_refused(world: World) -> None:
+def test_store_calls_outside_an_operation_are_rejected(toy_store: ToyStore) -> None:
     def in_setup(run: Run) -> Check:
-        client = run.client("A", world.engine)
+        client = run.client("A", toy_store.engine)
         run.operation("A", lambda: None)
-        gets(client, world.partition(), 1)
+        gets(client, toy_store.partition(), 1)
         return lambda outcomes: None
 
     with pytest.raises(RuntimeError, match="set up and check with the engine itself"):
         explore(in_setup)
 
     def without_operation(run: Run) -> Check:
-        gets(run.client("A", world.engine), world.partition(), 1)
+        gets(run.client("A", toy_store.engine), toy_store.partition(), 1)
         return lambda outcomes: None
 
     with pytest.raises(ValueError, match="no operation of that name"):
@@ -229,22 +227,22 @@ def test_store_calls_from_elsewhere_than_the_operation_are_refused(world: World)
         explore(lambda run: lambda outcomes: None)
 
 
-def test_an_operation_cannot_be_added_twice() -> None:
+def test_duplicate_operation_name_is_rejected() -> None:
     run = Run()
     run.operation("A", lambda: None)
     with pytest.raises(ValueError, match="operation A already"):
         run.operation("A", lambda: None)
 
 
-def test_the_threads_of_a_broken_off_schedule_end_and_their_calls_have_no_effect(world: World) -> None:
-    partition = world.partition()
+def test_threads_of_an_aborted_schedule_end_without_effect(toy_store: ToyStore) -> None:
+    partition = toy_store.partition()
 
     def scenario(run: Run) -> Check:
         def stubborn() -> None:
             try:
-                gets(run.client("A", world.engine), partition, 1)
+                gets(run.client("A", toy_store.engine), partition, 1)
             finally:
-                run.client("A", world.engine).put_item(**partition.put("a", 1))
+                run.client("A", toy_store.engine).put_item(**partition.put("a", 1))
 
         run.operation("A", stubborn)
         run.start()
@@ -252,16 +250,16 @@ def test_the_threads_of_a_broken_off_schedule_end_and_their_calls_have_no_effect
 
     with pytest.raises(LookupError):
         explore(scenario)
-    assert partition.contents(world.engine) == {}
+    assert partition.contents(toy_store.engine) == {}
     assert not [thread for thread in threading.enumerate() if thread.name == "operation A"]
 
 
-def test_the_virtual_clock_lets_an_operation_sleep_without_blocking_the_run(world: World) -> None:
+def test_virtual_clock_sleep_does_not_block_the_run(toy_store: ToyStore) -> None:
     def scenario(run: Run) -> Check:
         began = run.clock.now()
 
         def patient(name: str) -> float:
-            client, partition = run.client(name, world.engine), world.partition()
+            client, partition = run.client(name, toy_store.engine), toy_store.partition()
             gets(client, partition, 1)
             run.clock.sleep(3600)
             gets(client, partition, 1)
@@ -278,9 +276,9 @@ def test_the_virtual_clock_lets_an_operation_sleep_without_blocking_the_run(worl
     assert len(explore(scenario).schedules) == 6
 
 
-def test_the_serial_executor_runs_in_the_calling_thread_and_hands_errors_on(world: World) -> None:
+def test_serial_executor_runs_in_the_calling_thread_and_propagates_errors(toy_store: ToyStore) -> None:
     def scenario(run: Run) -> Check:
-        client, partition = run.client("A", world.engine), world.partition()
+        client, partition = run.client("A", toy_store.engine), toy_store.partition()
 
         def operation() -> list[int | None]:
             with SerialExecutor() as executor:
@@ -296,7 +294,7 @@ def test_the_serial_executor_runs_in_the_calling_thread_and_hands_errors_on(worl
         failed.result()
 
 
-# Split transactions: what lies between the effect of a transaction and its end.
+# Split transactions: the time between the effect of a transaction and its end.
 
 
 def transfer(client: DynamoClient, partition: Partition, *sks: str) -> str:
@@ -308,18 +306,18 @@ def transfer(client: DynamoClient, partition: Partition, *sks: str) -> str:
     return "done"
 
 
-def test_split_transactions_show_every_conflict(world: World) -> None:
+def test_split_transactions_show_every_conflict(toy_store: ToyStore) -> None:
     endings: set[tuple[str, str]] = set()
 
     def scenario(run: Run) -> Check:
-        partition = world.partition()
-        run.operation("A", lambda: transfer(run.client("A", world.engine), partition, "a", "b"))
-        run.operation("B", lambda: transfer(run.client("B", world.engine), partition, "b", "c"))
+        partition = toy_store.partition()
+        run.operation("A", lambda: transfer(run.client("A", toy_store.engine), partition, "a", "b"))
+        run.operation("B", lambda: transfer(run.client("B", toy_store.engine), partition, "b", "c"))
 
         def check(outcomes: Outcomes) -> None:
             ended = outcomes["A"].result(), outcomes["B"].result()
             endings.add(ended)
-            assert partition.read(world.engine, "b") == ended.count("done")
+            assert partition.read(toy_store.engine, "b") == ended.count("done")
 
         return check
 
@@ -331,12 +329,12 @@ def test_split_transactions_show_every_conflict(world: World) -> None:
     assert len(found.schedules) == 4
 
 
-def test_whoever_lost_by_a_conflict_tries_again_only_once_something_has_changed(world: World) -> None:
+def test_operation_retries_a_conflict_only_after_a_change(toy_store: ToyStore) -> None:
     def scenario(run: Run) -> Check:
-        partition = world.partition()
+        partition = toy_store.partition()
 
         def until_done(name: str) -> int:
-            client, tries = run.client(name, world.engine), 1
+            client, tries = run.client(name, toy_store.engine), 1
             while transfer(client, partition, "a") == "conflict":
                 tries += 1
                 run.clock.sleep(0.01)
@@ -347,21 +345,21 @@ def test_whoever_lost_by_a_conflict_tries_again_only_once_something_has_changed(
 
         def check(outcomes: Outcomes) -> None:
             assert max(outcome.result() for outcome in outcomes.values()) <= 2
-            assert partition.read(world.engine, "a") == 2
+            assert partition.read(toy_store.engine, "a") == 2
 
         return check
 
     assert len(explore(scenario, split_transactions=True).schedules) == 4
 
 
-def test_only_a_transaction_that_came_to_its_effect_has_an_end(world: World) -> None:
+def test_only_a_transaction_with_an_effect_has_an_end(toy_store: ToyStore) -> None:
     done: list[int] = []
 
     def scenario(run: Run) -> Check:
-        partition = world.partition()
-        first = run.client("A", world.engine)
+        partition = toy_store.partition()
+        first = run.client("A", toy_store.engine)
         run.operation("A", lambda: [transfer(first, partition, sk) for sk in ("a", "b")])
-        run.operation("B", lambda: [transfer(run.client("B", world.engine), partition, "b")])
+        run.operation("B", lambda: [transfer(run.client("B", toy_store.engine), partition, "b")])
         return lambda outcomes: done.append(sum(outcome.result().count("done") for outcome in outcomes.values()))
 
     found = explore(scenario, split_transactions=True)
@@ -369,13 +367,13 @@ def test_only_a_transaction_that_came_to_its_effect_has_an_end(world: World) -> 
     assert set(done) == {2, 3}
 
 
-def test_split_transactions_show_half_of_one_to_a_query_within_its_window_only(world: World) -> None:
+def test_split_transactions_allow_fractured_reads_only_within_their_window(toy_store: ToyStore) -> None:
     seen: list[dict[str, int]] = []
 
     def scenario(run: Run) -> Check:
-        partition = world.partition()
-        run.operation("A", lambda: transfer(run.client("A", world.engine), partition, "a", "b"))
-        run.operation("B", lambda: partition.contents(run.client("B", world.engine)))
+        partition = toy_store.partition()
+        run.operation("A", lambda: transfer(run.client("A", toy_store.engine), partition, "a", "b"))
+        run.operation("B", lambda: partition.contents(run.client("B", toy_store.engine)))
 
         def check(outcomes: Outcomes) -> None:
             seen.append(outcomes["B"].result())
@@ -392,15 +390,15 @@ def test_split_transactions_show_half_of_one_to_a_query_within_its_window_only(w
         explore(scenario, shows_old=lambda call, key: True)
 
 
-# Reduction: the same endings by fewer schedules.
+# Reduction: the same final states with fewer schedules.
 
 
-def tangled(world: World, endings: set[tuple[object, ...]]) -> Scenario:
-    """Three operations that meet on some items and not on others."""
+def tangled(toy_store: ToyStore, endings: set[tuple[object, ...]]) -> Scenario:
+    """Three operations that share some items and not others."""
 
     def scenario(run: Run) -> Check:
-        partition, other = world.partition(), world.partition()
-        clients = {name: run.client(name, world.engine) for name in "ABC"}
+        partition, other = toy_store.partition(), toy_store.partition()
+        clients = {name: run.client(name, toy_store.engine) for name in "ABC"}
 
         def first() -> None:
             clients["A"].update_item(**partition.add("a"))
@@ -423,33 +421,37 @@ def tangled(world: World, endings: set[tuple[object, ...]]) -> Scenario:
 
         def check(outcomes: Outcomes) -> None:
             results = [str(outcome.result()) for outcome in outcomes.values()]
-            endings.add((*results, str(partition.contents(world.engine)), str(other.contents(world.engine))))
+            endings.add(
+                (*results, str(partition.contents(toy_store.engine)), str(other.contents(toy_store.engine)))
+            )
 
         return check
 
     return scenario
 
 
-def test_reduction_reaches_every_ending_by_fewer_schedules(world: World) -> None:
+def test_reduction_reaches_every_ending_with_fewer_schedules(toy_store: ToyStore) -> None:
     endings_of_all: set[tuple[object, ...]] = set()
     endings_of_some: set[tuple[object, ...]] = set()
-    everything = explore(tangled(world, endings_of_all))
-    reduced = explore(tangled(world, endings_of_some), reduce=True)
+    everything = explore(tangled(toy_store, endings_of_all))
+    reduced = explore(tangled(toy_store, endings_of_some), reduce=True)
     assert len(everything.schedules) == math.factorial(6) // 2**3
     assert endings_of_some == endings_of_all
     assert len(endings_of_all) > 5
     assert len(reduced.schedules) + reduced.redundant < len(everything.schedules) / 4
-    assert len(reduced.schedules) == len(endings_of_all)  # every class of schedules ends differently here
+    assert len(reduced.schedules) == len(endings_of_all)  # here every equivalence class has a different ending
     assert set(reduced.schedules) <= set(everything.schedules)
 
 
-def test_reduction_runs_independent_operations_once_and_still_finds_a_lost_update(world: World) -> None:
+def test_reduction_runs_independent_operations_once_and_still_finds_a_lost_update(toy_store: ToyStore) -> None:
     def apart(run: Run) -> Check:
         for name in "AB":
-            run.operation(name, partial(careful_increment, run.client(name, world.engine), world.partition()))
+            run.operation(
+                name, partial(careful_increment, run.client(name, toy_store.engine), toy_store.partition())
+            )
         return lambda outcomes: None
 
     assert len(explore(apart, reduce=True).schedules) == 1
     assert len(explore(apart).schedules) == 6
     with pytest.raises(AssertionError):
-        explore(two_of(world, careless_increment), reduce=True)
+        explore(two_of(toy_store, careless_increment), reduce=True)

@@ -1,4 +1,4 @@
-"""What reads see of a transaction that is running."""
+"""The visibility of a running transaction to reads."""
 
 import random
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from local.faults.client import DynamoClient
 from local.faults.expressions import key_range
 from local.faults.faulty import FaultyClient
 from local.faults.region import seeded_visibility
-from tests.faults.toys import PATIENCE, Hooked, Partition, Region, numbers
+from tests.faults.toys import TIMEOUT, Hooked, Partition, Region, numbers
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def region(dynamodb: "DynamoDBClient") -> Region:
-    """A region whose queries see every item of a running transaction as it was."""
+    """A region whose queries see every item of a running transaction in its old state."""
     return Region(dynamodb, shows_old=lambda call, key: True)
 
 
 @pytest.fixture
 def changes(region: Region, partition: Partition) -> list[dict[str, Any]]:
-    """A transaction that changes ``b``, deletes ``d`` and creates ``c``, beside an ``a`` that it leaves alone."""
+    """Return a transaction that changes ``b``, deletes ``d`` and creates ``c``; ``a`` is left alone."""
     for sk in "abd":
         region.engine.put_item(**partition.put(sk, 1))
     return [
@@ -42,7 +42,7 @@ OLD = {"a": 1, "b": 1, "d": 1}
 NEW = {"a": 1, "b": 2, "c": 2}
 
 
-def test_a_query_may_see_the_old_state_from_the_effect_to_the_end_and_no_longer(
+def test_query_may_see_the_old_state_only_between_effect_and_end(
     region: Region, partition: Partition, changes: list[dict[str, Any]]
 ) -> None:
     client = region.client()
@@ -54,7 +54,7 @@ def test_a_query_may_see_the_old_state_from_the_effect_to_the_end_and_no_longer(
     assert partition.contents(client) == {**NEW, "b": 3}
 
 
-def test_a_batch_get_may_see_the_old_state(
+def test_batch_get_may_see_the_old_state(
     region: Region, partition: Partition, changes: list[dict[str, Any]]
 ) -> None:
     client = region.client()
@@ -64,7 +64,7 @@ def test_a_batch_get_may_see_the_old_state(
     assert answer["UnprocessedKeys"] == {}
 
 
-def test_get_item_sees_the_new_state_and_nobody_sees_that_item_old_afterwards(
+def test_no_read_sees_the_old_state_after_get_item_saw_the_new(
     region: Region, partition: Partition, changes: list[dict[str, Any]]
 ) -> None:
     client = region.client()
@@ -75,7 +75,7 @@ def test_get_item_sees_the_new_state_and_nobody_sees_that_item_old_afterwards(
         assert partition.contents(region.client()) == {"a": 1, "b": 1, "c": 2}
 
 
-def test_a_read_that_shows_an_item_new_settles_it_for_all(
+def test_no_read_sees_the_old_state_after_a_query_saw_the_new(
     dynamodb: "DynamoDBClient", partition: Partition, changes: list[dict[str, Any]]
 ) -> None:
     region = Region(dynamodb, shows_old=lambda call, key: call.number > 1 or key.sk == "d")
@@ -88,7 +88,7 @@ def test_a_read_that_shows_an_item_new_settles_it_for_all(
 @pytest.mark.parametrize(
     "more", [{"FilterExpression": "attribute_exists(n)"}, {"Select": "COUNT"}], ids=["filter", "count"]
 )
-def test_a_query_into_which_old_items_cannot_be_worked_sees_the_new_state_and_settles_it(
+def test_query_that_cannot_be_patched_sees_the_new_state(
     region: Region, partition: Partition, changes: list[dict[str, Any]], more: dict[str, str]
 ) -> None:
     client = region.client()
@@ -97,7 +97,7 @@ def test_a_query_into_which_old_items_cannot_be_worked_sees_the_new_state_and_se
         assert partition.contents(client) == NEW
 
 
-def test_without_visibility_a_transaction_is_seen_as_a_whole_at_its_effect(
+def test_transaction_becomes_visible_atomically_by_default(
     dynamodb: "DynamoDBClient", partition: Partition, changes: list[dict[str, Any]]
 ) -> None:
     region = Region(dynamodb)
@@ -105,16 +105,16 @@ def test_without_visibility_a_transaction_is_seen_as_a_whole_at_its_effect(
         assert partition.contents(region.client()) == NEW
 
 
-def test_a_transaction_that_fails_leaves_nothing_to_be_seen(
+def test_failed_transaction_leaves_no_old_images(
     region: Region, partition: Partition, changes: list[dict[str, Any]]
 ) -> None:
     failing = {"ConditionCheck": partition.check_absent("a")}
     with region.running(*changes, failing) as future:
         assert partition.contents(region.client()) == OLD
-    assert isinstance(future.exception(PATIENCE), ClientError)
+    assert isinstance(future.exception(TIMEOUT), ClientError)
 
 
-def test_a_projected_query_shows_old_items_with_the_asked_attributes_only(
+def test_projected_query_returns_only_the_requested_attributes_of_old_items(
     region: Region, partition: Partition, changes: list[dict[str, Any]]
 ) -> None:
     query = partition.all(
@@ -130,13 +130,13 @@ def test_a_projected_query_shows_old_items_with_the_asked_attributes_only(
     assert answer["Responses"][partition.table] == [{"n": {"N": "1"}}]
 
 
-def test_what_a_batch_get_leaves_unread_is_handed_back_as_it_was_asked_for(
+def test_unprocessed_keys_of_a_batch_get_keep_the_original_request(
     dynamodb: "DynamoDBClient", partition: Partition
 ) -> None:
     batch = partition.batch_get("a", "b", ProjectionExpression="#n", ExpressionAttributeNames={"#n": "n"})
     second = batch["RequestItems"][partition.table]["Keys"][1:]
 
-    class Reluctant(Hooked):
+    class OneKeyPerRead(Hooked):
         """An engine that reads one key at a time."""
 
         def call(self, call: Call) -> Any:
@@ -144,13 +144,15 @@ def test_what_a_batch_get_leaves_unread_is_handed_back_as_it_was_asked_for(
                 return self.forward(call)
             request = call.arguments["RequestItems"][partition.table]
             first, *left = request["Keys"]
-            answer = self.forward(call.having(RequestItems={partition.table: {**request, "Keys": [first]}}))
+            answer = self.forward(
+                call.with_arguments(RequestItems={partition.table: {**request, "Keys": [first]}})
+            )
             unread = {partition.table: {**request, "Keys": left}} if left else {}
             return {**answer, "UnprocessedKeys": unread}
 
     dynamodb.put_item(**partition.put("a", 1))
     dynamodb.put_item(**partition.put("b", 1))
-    region = Region(Reluctant(dynamodb, lambda call: None), shows_old=lambda call, key: True)
+    region = Region(OneKeyPerRead(dynamodb, lambda call: None), shows_old=lambda call, key: True)
     with region.running({"Update": partition.add("a")}, {"Update": partition.add("b")}):
         answer = region.client().batch_get_item(**batch)
     assert answer["Responses"][partition.table] == [{"n": {"N": "1"}}]
@@ -172,7 +174,7 @@ CONDITIONS: list[tuple[str, dict[str, str]]] = [
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_any_query_pages_through_exactly_the_mixture_of_old_and_new_that_was_chosen(
+def test_query_pages_through_exactly_the_chosen_mixture_of_old_and_new(
     dynamodb: "DynamoDBClient", partition: Partition, seed: int
 ) -> None:
     chance = random.Random(seed)
@@ -188,7 +190,7 @@ def test_any_query_pages_through_exactly_the_mixture_of_old_and_new_that_was_cho
     actions: list[dict[str, Any]] = [{"Put": partition.put(sk, 2)} for sk in touched[:8]]
     actions += [{"Delete": partition.at(sk)} for sk in deleted]
     for _ in range(2):
-        shown_old = set(chance.sample(touched, 6))  # the others are settled by the first query over them
+        shown_old = set(chance.sample(touched, 6))  # the first query over the others marks them as visible
         with region.running(*actions):
             mixture = {sk: n for sk, n in after.items() if sk not in deleted}
             for sk in shown_old:
@@ -204,7 +206,7 @@ def test_any_query_pages_through_exactly_the_mixture_of_old_and_new_that_was_cho
                     found = [item for page in pages for item in page]
                     assert [item["sk"]["S"] for item in found] == (expected[::-1] if backwards else expected)
                     assert numbers(found) == {sk: mixture[sk] for sk in expected}
-        for sk in names:  # back to the state before
+        for sk in names:  # restore the previous state
             dynamodb.delete_item(**partition.at(sk))
             if sk in before:
                 dynamodb.put_item(**partition.put(sk, 1))
@@ -212,7 +214,7 @@ def test_any_query_pages_through_exactly_the_mixture_of_old_and_new_that_was_cho
 
 @pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize("limit", [None, 4])
-def test_pages_that_the_engine_cuts_early_hold_old_items_in_their_place(
+def test_short_pages_of_the_engine_contain_old_items_in_order(
     dynamodb: "DynamoDBClient", partition: Partition, backwards: bool, limit: int | None
 ) -> None:
     for sk in "bcdegh":
@@ -251,7 +253,7 @@ def paged(
         more["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
-def test_seeded_visibility_repeats_and_mixes() -> None:
+def test_seeded_visibility_is_reproducible_and_mixed() -> None:
     keys = [ItemKey("table", "room", str(n)) for n in range(200)]
     call = Call(3, "query", {})
     first, again, other = (seeded_visibility(seed, 0.5) for seed in (1, 1, 2))
@@ -276,15 +278,15 @@ def test_seeded_visibility_repeats_and_mixes() -> None:
         "size(pk) = :pk",
     ],
 )
-def test_a_key_condition_of_an_unknown_form_is_refused_loudly(partition: Partition, expression: str) -> None:
+def test_unsupported_key_condition_raises_value_error(partition: Partition, expression: str) -> None:
     with pytest.raises(ValueError, match="condition"):
         key_range(condition(partition, expression, {}))
 
 
-def test_old_key_conditions_and_nested_projections_are_refused_loudly(
+def test_legacy_key_conditions_and_nested_projections_raise_value_error(
     region: Region, partition: Partition, changes: list[dict[str, Any]]
 ) -> None:
     with pytest.raises(ValueError, match="KeyConditionExpression"):
         region.client().query(TableName=partition.table, KeyConditions={})
-    with region.running(*changes), pytest.raises(ValueError, match="top-level"):
+    with region.running(*changes), pytest.raises(ValueError, match="nested path"):
         region.client().query(**partition.all(ProjectionExpression="n.inner"))

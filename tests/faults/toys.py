@@ -1,4 +1,4 @@
-"""Small things to do with one partition of a toy table, and clocks and layers that tests can stop."""
+"""Helpers for one partition of a toy table, and clocks and layers that tests can block."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -13,12 +13,12 @@ from local.faults.clock import VirtualClock
 from local.faults.region import RegionClient, ShowsOld
 from local.faults.windows import TransactionWindows
 
-PATIENCE = 5.0
+TIMEOUT = 5.0
 
 
 @dataclass(frozen=True)
 class Partition:
-    """Arguments for calls on one partition."""
+    """Makes arguments for calls on one partition."""
 
     table: str
     pk: str
@@ -59,12 +59,12 @@ class Partition:
         return {"RequestItems": {self.table: [{"PutRequest": {"Item": self.item(sk)}} for sk in sks]}}
 
     def read(self, client: DynamoClient, sk: str) -> int | None:
-        """The number in an item, as GetItem sees it."""
+        """Return the number in an item, read with GetItem."""
         item = client.get_item(**self.at(sk), ConsistentRead=True).get("Item")
         return None if item is None else int(item["n"]["N"])
 
     def contents(self, client: DynamoClient) -> dict[str, int]:
-        """The whole partition as one Query sees it."""
+        """Return the whole partition, read with one Query."""
         return numbers(client.query(**self.all())["Items"])
 
 
@@ -73,7 +73,7 @@ def numbers(items: list[dict[str, Any]]) -> dict[str, int]:
 
 
 class StoppingClock:
-    """A clock on which every sleep lasts until the test ends it; time itself stands still."""
+    """A clock on which every sleep lasts until the test ends it; its time does not advance."""
 
     def __init__(self) -> None:
         self._asleep = threading.Semaphore(0)
@@ -84,17 +84,17 @@ class StoppingClock:
 
     def sleep(self, seconds: float) -> None:
         self._asleep.release()
-        assert self._go_on.acquire(timeout=PATIENCE), "the test did not end this sleep"
+        assert self._go_on.acquire(timeout=TIMEOUT), "the test did not end this sleep"
 
     def await_sleeper(self) -> None:
-        assert self._asleep.acquire(timeout=PATIENCE), "nothing came to sleep on this clock"
+        assert self._asleep.acquire(timeout=TIMEOUT), "no thread started to sleep on this clock"
 
     def wake(self) -> None:
         self._go_on.release()
 
 
 class Hooked(Layer):
-    """Calls ``hook`` before every call that it passes on."""
+    """Calls ``hook`` before every call that it forwards."""
 
     def __init__(self, inner: DynamoClient, hook: Callable[[Call], object]) -> None:
         super().__init__(inner)
@@ -106,7 +106,7 @@ class Hooked(Layer):
 
 
 class Region:
-    """A region whose clients share their windows of transactions."""
+    """A region whose clients share their transaction windows."""
 
     def __init__(self, engine: DynamoClient, shows_old: ShowsOld | None = None) -> None:
         self.engine = engine
@@ -114,7 +114,7 @@ class Region:
         self._shows_old = shows_old
 
     def client(self, clock: VirtualClock | None = None) -> RegionClient:
-        """A client whose calls take no real time."""
+        """Return a client whose calls take no real time."""
         return RegionClient(
             self.engine, windows=self.windows, shows_old=self._shows_old, clock=clock or VirtualClock()
         )
@@ -123,7 +123,7 @@ class Region:
     def running(
         self, *actions: dict[str, Any], effect: bool = True, **more: Any
     ) -> Iterator["Future[dict[str, Any]]"]:
-        """Hold a transaction open, after its effect or before it; it ends with the block."""
+        """Hold a transaction open, before or after its effect, for the context."""
         clock = StoppingClock()
         client = RegionClient(self.engine, windows=self.windows, shows_old=self._shows_old, clock=clock)
         with ThreadPoolExecutor(1) as pool:

@@ -1,1 +1,1 @@
-"""Tests of the local API Gateway: one test or more per rule that it keeps."""
+"""Tests of the local API Gateway: at least one test per rule that it enforces."""

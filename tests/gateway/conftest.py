@@ -1,4 +1,4 @@
-"""Fixtures of the gateway tests: gateways and clients that are closed after each test."""
+"""Fixtures that start gateways and clients, and close them after each test."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,7 +18,7 @@ Connect = Callable[..., ClientConnection]
 
 @pytest.fixture
 def stack() -> Iterator[ExitStack]:
-    """Closes what a test has opened, the newest first."""
+    """Closes what a test has opened, in reverse order."""
     with ExitStack() as opened:
         yield opened
 
@@ -47,7 +47,7 @@ def serve(stack: ExitStack) -> Serve:
 
 @pytest.fixture
 def connect(stack: ExitStack) -> Connect:
-    """Opens a WebSocket connection; the library's own pings are off."""
+    """Opens a WebSocket connection, without the library's own pings."""
 
     def open_socket(url: str, **options: Any) -> ClientConnection:
         defaults: dict[str, Any] = {

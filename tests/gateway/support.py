@@ -1,4 +1,4 @@
-"""What the gateway tests share: fake functions, a clock to advance by hand, and plain clients."""
+"""Helpers of the gateway tests: fake functions, a manual clock, and simple clients."""
 
 import asyncio
 import http.client
@@ -27,17 +27,17 @@ SIGNATURE = (
 )
 
 
-def wait_until(condition: Callable[[], object], what: str = "the condition") -> None:
-    """Return as soon as ``condition`` holds; fail after a deadline."""
+def wait_until(condition: Callable[[], object], description: str = "the condition") -> None:
+    """Wait until ``condition`` holds; fail after a deadline."""
     deadline = time.monotonic() + DEADLINE
     while not condition():
         if time.monotonic() > deadline:
-            raise AssertionError(f"{what} did not come true within {DEADLINE} s")
+            raise AssertionError(f"{description} did not occur within {DEADLINE} s")
         time.sleep(0.002)
 
 
-class Function:
-    """A Lambda handler that keeps its events and answers what it is told to."""
+class FakeFunction:
+    """A Lambda handler that records its events and returns, raises or calls its ``answer``."""
 
     def __init__(self, answer: Any = None) -> None:
         self.events: list[Event] = []
@@ -55,17 +55,17 @@ class Function:
         return answer
 
     def wait_for(self, count: int) -> list[Event]:
-        """The events, once there are ``count`` of them."""
+        """Wait for ``count`` events and return all."""
         wait_until(lambda: len(self.events) >= count, f"{count} events")
         return self.events
 
     def bodies(self) -> list[str]:
-        """The bodies of the events so far."""
+        """Return the bodies of the events so far."""
         return [event["body"] for event in self.events]
 
 
 class ManualClock(Clock):
-    """A clock that stands still until it is advanced."""
+    """A clock that only ``advance`` moves."""
 
     START = 1731332746.123
 
@@ -94,18 +94,18 @@ class ManualClock(Clock):
                     self._sleepers.remove(sleeper)
 
     def sleepers(self, within: float = float("inf")) -> int:
-        """How many waits would be over if so many seconds passed."""
+        """Return the number of waits that end within so many seconds."""
         with self._lock:
             return sum(due <= self._now + within for due, _, _ in self._sleepers)
 
     def advance_to_next(self) -> None:
-        """Let time pass until the next wait is over."""
+        """Advance to the end of the next wait."""
         with self._lock:
             moment = min(due for due, _, _ in self._sleepers)
         self._move_to(moment)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the time."""
         self._move_to(self._now + seconds)
 
     def _move_to(self, moment: float) -> None:
@@ -123,7 +123,7 @@ def _wake(awake: "asyncio.Future[None]") -> None:
 
 
 class CountedIds(Ids):
-    """Ids that can be foretold: 000000000000001=, 000000000000002= and so on."""
+    """Predictable ids: 000000000000001=, 000000000000002= and so on."""
 
     def __init__(self) -> None:
         self.short_ids = 0
@@ -142,7 +142,7 @@ class CountedIds(Ids):
 
 
 class Reply:
-    """What an HTTP request brought."""
+    """The response to an HTTP request."""
 
     def __init__(self, response: http.client.HTTPResponse) -> None:
         self.status = response.status
@@ -150,7 +150,7 @@ class Reply:
         self.body = response.read()
 
     def json(self) -> Any:
-        """The body, parsed."""
+        """Return the parsed body."""
         return json.loads(self.body)
 
 
@@ -162,7 +162,7 @@ def fetch(
     body: bytes | str | None = None,
     target: str | None = None,
 ) -> Reply:
-    """One HTTP request on a connection of its own; ``target`` replaces path and query as they are."""
+    """Send one HTTP request on a new connection; ``target`` replaces path and query, unencoded."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=DEADLINE)
     try:
@@ -182,7 +182,7 @@ def manage(
     body: bytes | str | None = None,
     signature: str = SIGNATURE,
 ) -> Reply:
-    """One signed-looking request to ``@connections``, without boto3."""
+    """Send one request with a well-formed signature to ``@connections``, without boto3."""
     url = f"{management_url}/@connections/{quote(connection_id, safe='')}"
     headers = {"Authorization": signature} if signature else {}
     return fetch(url, method, headers=headers, body=body)
@@ -192,7 +192,7 @@ _session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local
 
 
 def management_client(management_url: str, attempts: int = 1, pool: int = 10, read_timeout: float = 5) -> Any:
-    """boto3's client for ``@connections``, as an application would make it."""
+    """Return boto3's client for ``@connections``, configured as in an application."""
     config = Config(
         connect_timeout=5,
         read_timeout=read_timeout,
@@ -203,7 +203,7 @@ def management_client(management_url: str, attempts: int = 1, pool: int = 10, re
 
 
 class RawSocket:
-    """A TCP connection that speaks just enough WebSocket to misbehave."""
+    """A TCP connection with just enough WebSocket to misbehave."""
 
     def __init__(self, ws_url: str, *, receive_buffer: int | None = None) -> None:
         self.url = urlsplit(ws_url)
@@ -215,7 +215,7 @@ class RawSocket:
         self.sock.connect((self.url.hostname, self.url.port))
 
     def send_upgrade(self) -> None:
-        """Ask for the upgrade, without waiting for the answer."""
+        """Send the upgrade request without waiting for the response."""
         self.sock.sendall(
             f"GET {self.url.path} HTTP/1.1\r\nHost: {self.url.netloc}\r\nConnection: Upgrade\r\n"
             "Upgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
@@ -223,16 +223,16 @@ class RawSocket:
         )
 
     def read_head(self) -> str:
-        """The head of the answer to the upgrade."""
+        """Return the head of the response to the upgrade."""
         head = b""
         while b"\r\n\r\n" not in head:
             chunk = self.sock.recv(4096)
-            assert chunk, "the gateway hung up"
+            assert chunk, "the gateway closed the connection"
             head += chunk
         return head.decode("latin-1")
 
     def open(self) -> "RawSocket":
-        """Upgrade, and insist on the 101."""
+        """Upgrade and require the 101."""
         self.send_upgrade()
         assert self.read_head().startswith("HTTP/1.1 101 ")
         return self
@@ -242,7 +242,7 @@ class RawSocket:
         self.sock.sendall(Frame(Opcode.TEXT, text.encode()).serialize(mask=True))
 
     def read_frame(self) -> Frame:
-        """The next frame that the gateway sends."""
+        """Return the next frame of the gateway."""
         parser = Frame.parse(self._reader.read_exact, mask=False)
         while True:
             try:
@@ -251,11 +251,11 @@ class RawSocket:
                 frame: Frame = end.value
                 return frame
             chunk = self.sock.recv(65_536)
-            assert chunk, "the gateway hung up"
+            assert chunk, "the gateway closed the connection"
             self._reader.feed_data(chunk)
 
     def has_data(self, within: float) -> bool:
-        """Whether anything arrives within so many seconds."""
+        """Return whether data arrives within so many seconds."""
         self.sock.settimeout(within)
         try:
             return bool(self.sock.recv(1, socket.MSG_PEEK))
@@ -265,13 +265,13 @@ class RawSocket:
             self.sock.settimeout(DEADLINE)
 
     def close(self) -> None:
-        """Hang up without a close frame."""
+        """Close the TCP connection without a close frame."""
         self.sock.close()
 
 
 @contextmanager
 def raw_socket(ws_url: str, **options: Any) -> Iterator[RawSocket]:
-    """A :class:`RawSocket` that is closed afterwards."""
+    """Yield a :class:`RawSocket` and close it afterwards."""
     client = RawSocket(ws_url, **options)
     try:
         yield client
@@ -280,7 +280,7 @@ def raw_socket(ws_url: str, **options: Any) -> Iterator[RawSocket]:
 
 
 def allow(arn: str, context: Mapping[str, Any] | None = None, principal: str = "alice") -> Event:
-    """An authorizer's answer that allows ``arn``."""
+    """Return an authorizer response that allows ``arn``."""
     statement = {"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": arn}
     policy = {"Version": "2012-10-17", "Statement": [statement]}
     return {"principalId": principal, "policyDocument": policy, "context": dict(context or {})}

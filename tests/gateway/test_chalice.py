@@ -1,4 +1,4 @@
-"""APIs made from a Chalice app: what is taken over, and what threads must not mix up."""
+"""APIs made from a Chalice app, and the isolation of concurrent requests."""
 
 import threading
 from typing import Any
@@ -9,15 +9,15 @@ from chalice.app import AuthResponse, AuthRoute, Chalice, CORSConfig, IAMAuthori
 from local.gateway import Apis, Gateway, rest_api_from_chalice, websocket_api_from_chalice
 
 from .conftest import Connect, Serve
-from .support import DEADLINE, Function, fetch, management_client, wait_until
-from .test_messages import said
+from .support import DEADLINE, FakeFunction, fetch, management_client, wait_until
+from .test_messages import next_text
 
 TOKEN = {"Authorization": "Bearer alice"}
 
 
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> Chalice:
-    """A Chalice app with an authorizer and two resources, one of them open to browsers."""
+    """A Chalice app with an authorizer and two resources, one of them with CORS."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     app = Chalice("tests", configure_logs=False, env={})
     app.experimental_feature_flags.update(["WEBSOCKETS"])
@@ -38,7 +38,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Chalice:
         request: Any = app.current_request
         return {
             "thing": thing,
-            "who": request.context["authorizer"]["participant_id"],
+            "caller": request.context["authorizer"]["participant_id"],
             "expires_at": request.context["authorizer"]["expires_at"],
             "method": request.method,
             "query": request.query_params and request.query_params.getlist("tag"),
@@ -52,13 +52,13 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Chalice:
     return app
 
 
-def test_a_chalice_view_is_served_with_its_request(app: Chalice, serve: Serve) -> None:
+def test_chalice_view_receives_its_request(app: Chalice, serve: Serve) -> None:
     gateway = serve(Apis(rest=rest_api_from_chalice(app)))
     headers = {**TOKEN, "Content-Type": "application/json"}
     url = f"{gateway.http_url}/things/a%20b?tag=1&tag=2"
     assert fetch(url, "POST", headers=headers, body='{"x": "é"}').json() == {
         "thing": "a%20b",
-        "who": "alice",
+        "caller": "alice",
         "expires_at": "5",
         "method": "POST",
         "query": ["1", "2"],
@@ -66,7 +66,7 @@ def test_a_chalice_view_is_served_with_its_request(app: Chalice, serve: Serve) -
     }
 
 
-def test_headers_and_status_of_a_chalice_response_reach_the_client(app: Chalice, serve: Serve) -> None:
+def test_chalice_response_headers_and_status_reach_the_client(app: Chalice, serve: Serve) -> None:
     reply = fetch(serve(Apis(rest=rest_api_from_chalice(app))).http_url + "/plain")
     assert reply.body == b"plain text"
     assert reply.headers["Content-Type"] == "text/plain"
@@ -83,7 +83,7 @@ def test_headers_and_status_of_a_chalice_response_reach_the_client(app: Chalice,
         ("Bearer alice", "POST", 200),
     ],
 )
-def test_a_chalice_authorizer_decides(
+def test_chalice_authorizer_is_enforced(
     app: Chalice, serve: Serve, token: str | None, method: str, status: int
 ) -> None:
     gateway = serve(Apis(rest=rest_api_from_chalice(app)))
@@ -92,23 +92,27 @@ def test_a_chalice_authorizer_decides(
     assert fetch(f"{gateway.http_url}/things/1", method, headers=headers, body=body).status == status
 
 
-def test_the_authorizer_s_ttl_comes_from_chalice(app: Chalice) -> None:
+def test_authorizer_ttl_and_header_come_from_chalice(app: Chalice) -> None:
     @app.authorizer()
     def without_ttl(request: Any) -> AuthResponse:
-        raise AssertionError("never called here")
+        raise AssertionError("unused authorizer")
 
     @app.authorizer(ttl_seconds=0, header="X-Token")
     def uncached(request: Any) -> AuthResponse:
-        raise AssertionError("never called here")
+        raise AssertionError("unused authorizer")
 
     for path, authorizer in (("/a", without_ttl), ("/b", uncached)):
         app.route(path, authorizer=authorizer)(lambda: {})
     routes = {route.resource: route.authorizer for route in rest_api_from_chalice(app).routes}
-    found = {path: (item.ttl, item.header) for path, item in routes.items() if item is not None}
-    assert found == {"/things/{thing}": (60, "Authorization"), "/a": (300, "Authorization"), "/b": (0, "X-Token")}
+    authorizers = {path: (item.ttl, item.header) for path, item in routes.items() if item is not None}
+    assert authorizers == {
+        "/things/{thing}": (60, "Authorization"),
+        "/a": (300, "Authorization"),
+        "/b": (0, "X-Token"),
+    }
 
 
-def test_preflights_are_answered_as_chalice_deploys_them(app: Chalice, serve: Serve) -> None:
+def test_preflight_responses_equal_those_that_chalice_deploys(app: Chalice, serve: Serve) -> None:
     gateway = serve(Apis(rest=rest_api_from_chalice(app)))
     reply = fetch(f"{gateway.http_url}/things/1", "OPTIONS", headers={"Origin": "https://app.example"})
     assert (reply.status, reply.body) == (200, b"")
@@ -119,24 +123,24 @@ def test_preflights_are_answered_as_chalice_deploys_them(app: Chalice, serve: Se
     assert fetch(f"{gateway.http_url}/plain", "OPTIONS").status == 404
 
 
-def test_what_is_not_emulated_is_refused_by_name(app: Chalice) -> None:
+def test_unsupported_authorizer_is_rejected_by_name(app: Chalice) -> None:
     app.route("/iam", authorizer=IAMAuthorizer())(lambda: {})
     with pytest.raises(ValueError, match="GET /iam uses IAMAuthorizer"):
         rest_api_from_chalice(app)
 
 
-def test_an_api_key_is_refused_by_name(app: Chalice) -> None:
+def test_api_key_requirement_is_rejected_by_name(app: Chalice) -> None:
     app.route("/keyed", api_key_required=True)(lambda: {})
-    with pytest.raises(ValueError, match="GET /keyed wants an API key"):
+    with pytest.raises(ValueError, match="GET /keyed requires an API key"):
         rest_api_from_chalice(app)
 
 
-def test_each_thread_sees_its_own_request(app: Chalice, serve: Serve) -> None:
+def test_current_request_is_thread_local(app: Chalice, serve: Serve) -> None:
     together = threading.Barrier(4, timeout=DEADLINE)
 
     @app.route("/echo/{name}")
     def echo(name: str) -> dict[str, Any]:
-        together.wait()  # all four requests are in here at once
+        together.wait()  # until all four requests run
         request: Any = app.current_request
         return {"name": name, "seen": request.uri_params, "id": app.lambda_context.aws_request_id}
 
@@ -155,14 +159,14 @@ def test_each_thread_sees_its_own_request(app: Chalice, serve: Serve) -> None:
     assert len({reply["id"] for reply in replies}) == 4
 
 
-def test_an_app_can_be_taken_twice_and_stays_a_chalice(app: Chalice, serve: Serve) -> None:
+def test_app_can_be_converted_twice_and_remains_a_chalice(app: Chalice, serve: Serve) -> None:
     rest_api_from_chalice(app)
     api = rest_api_from_chalice(app)
     assert isinstance(app, Chalice)
     assert fetch(serve(Apis(rest=api)).http_url + "/plain").status == 200
 
 
-def test_two_apps_do_not_share_their_requests(app: Chalice) -> None:
+def test_current_request_is_separate_per_app(app: Chalice) -> None:
     apps: list[Any] = [app, Chalice("other", configure_logs=False, env={})]
     for number, item in enumerate(apps):
         rest_api_from_chalice(item)
@@ -171,7 +175,7 @@ def test_two_apps_do_not_share_their_requests(app: Chalice) -> None:
 
 
 def socket_handlers(app: Chalice, gateway: list[Gateway]) -> list[str]:
-    """Registers the three socket handlers; the result is a list of what they have seen."""
+    """Register the three socket handlers; return the list to which they append."""
     seen: list[str] = []
 
     @app.on_ws_connect()
@@ -191,27 +195,29 @@ def socket_handlers(app: Chalice, gateway: list[Gateway]) -> list[str]:
     return seen
 
 
-def test_the_three_socket_handlers_are_served(app: Chalice, serve: Serve, connect: Connect) -> None:
+def test_websocket_handlers_of_the_app_are_served(app: Chalice, serve: Serve, connect: Connect) -> None:
     gateways: list[Gateway] = []
     seen = socket_handlers(app, gateways)
     gateways.append(serve(websocket_api_from_chalice(app)))
     socket = connect(gateways[0].ws_url, subprotocols=["chat.v1"])
     assert socket.subprotocol == "chat.v1"
     socket.send("hello")
-    assert said(socket) == "echo hello"
+    assert next_text(socket) == "echo hello"
     socket.close()
     wait_until(lambda: seen == ["connect", "disconnect"], "$disconnect")
 
 
-def test_custom_routes_and_an_authorizer_can_be_added(app: Chalice) -> None:
+def test_custom_routes_and_authorizer_can_be_added(app: Chalice) -> None:
     socket_handlers(app, [])
-    send = Function()
+    send = FakeFunction()
     api = websocket_api_from_chalice(app, routes={"send": send})
     assert api.select('{"action": "send"}') == ("send", send)
     assert api.select("{}")[0] == "$default"
 
 
-def test_socket_middleware_is_there_from_the_first_event_on(app: Chalice, serve: Serve, connect: Connect) -> None:
+def test_websocket_middleware_is_built_before_the_first_event(
+    app: Chalice, serve: Serve, connect: Connect
+) -> None:
     wrapped: list[str] = []
 
     @app.middleware("websocket")
@@ -219,7 +225,7 @@ def test_socket_middleware_is_there_from_the_first_event_on(app: Chalice, serve:
         wrapped.append(event.to_dict()["requestContext"]["routeKey"])
         return get_response(event)
 
-    done = Function()
+    done = FakeFunction()
 
     @app.on_ws_message()
     def message(event: WebsocketEvent) -> None:

@@ -1,4 +1,4 @@
-"""Points 32–36 of the checklist: how connections end, and what ``$disconnect`` hears of it."""
+"""Points 32–36 of the checklist: the end of connections, and the ``$disconnect`` event."""
 
 import json
 import threading
@@ -10,19 +10,21 @@ import pytest
 from local.gateway import WebSocketApi
 
 from .conftest import Connect, Serve
-from .support import DEADLINE, Event, Function, ManualClock, manage, raw_socket, wait_until
-from .test_messages import closed, said
+from .support import DEADLINE, Event, FakeFunction, ManualClock, manage, raw_socket, wait_until
+from .test_messages import closed, next_text
 
 
 def ending(event: Event) -> tuple[int, str]:
-    """Code and reason of a ``$disconnect`` event."""
+    """Return code and reason of a ``$disconnect`` event."""
     context = event["requestContext"]
     return context["disconnectStatusCode"], context["disconnectReason"]
 
 
-def test_32_an_idle_socket_is_closed_after_600_seconds(serve: Serve, connect: Connect, clock: ManualClock) -> None:
-    disconnect = Function()
-    gateway = serve(WebSocketApi(default=Function(), disconnect=disconnect), clock=clock)
+def test_32_idle_connection_is_closed_after_600_seconds(
+    serve: Serve, connect: Connect, clock: ManualClock
+) -> None:
+    disconnect = FakeFunction()
+    gateway = serve(WebSocketApi(default=FakeFunction(), disconnect=disconnect), clock=clock)
     socket = connect(gateway.ws_url)
     clock.advance(599)
     assert len(gateway.connections()) == 1
@@ -31,10 +33,8 @@ def test_32_an_idle_socket_is_closed_after_600_seconds(serve: Serve, connect: Co
     assert ending(disconnect.wait_for(1)[0]) == (1001, "Going away")
 
 
-def test_32_a_message_of_the_client_resets_the_idle_timer(
-    serve: Serve, connect: Connect, clock: ManualClock
-) -> None:
-    function = Function()
+def test_32_client_message_resets_the_idle_timer(serve: Serve, connect: Connect, clock: ManualClock) -> None:
+    function = FakeFunction()
     gateway = serve(WebSocketApi(default=function), clock=clock)
     socket = connect(gateway.ws_url)
     clock.advance(500)
@@ -47,17 +47,17 @@ def test_32_a_message_of_the_client_resets_the_idle_timer(
     assert closed(socket)[0] == 1001
 
 
-def test_32_the_idle_time_is_a_setting_in_real_time_too(serve: Serve, connect: Connect) -> None:
+def test_32_idle_timeout_setting_applies_in_real_time(serve: Serve, connect: Connect) -> None:
     gateway = serve(WebSocketApi(), idle_timeout=0.1)
     started = time.monotonic()
     assert closed(connect(gateway.ws_url))[0] == 1001
     assert time.monotonic() - started >= 0.1
 
 
-def test_33_a_socket_is_closed_after_two_hours_even_if_it_is_active(
+def test_33_active_connection_is_closed_after_two_hours(
     serve: Serve, connect: Connect, clock: ManualClock
 ) -> None:
-    function, disconnect = Function(), Function()
+    function, disconnect = FakeFunction(), FakeFunction()
     gateway = serve(WebSocketApi(default=function, disconnect=disconnect), clock=clock)
     socket = connect(gateway.ws_url)
     for minutes in range(0, 7_200 - 300, 300):
@@ -80,34 +80,34 @@ def test_33_a_socket_is_closed_after_two_hours_even_if_it_is_active(
         (4321, "good bye", (4321, "good bye")),
     ],
 )
-def test_34_a_client_s_close_code_reaches_disconnect(
+def test_34_client_close_code_is_in_the_disconnect_event(
     serve: Serve, connect: Connect, code: int, reason: str, expected: tuple[int, str]
 ) -> None:
-    disconnect = Function()
+    disconnect = FakeFunction()
     gateway = serve(WebSocketApi(disconnect=disconnect))
     connect(gateway.ws_url).close(code, reason)
     assert ending(disconnect.wait_for(1)[0]) == expected
 
 
-def test_34_a_close_without_a_code_is_1005_with_its_text(serve: Serve) -> None:
-    disconnect = Function()
+def test_34_close_without_a_code_is_reported_as_1005(serve: Serve) -> None:
+    disconnect = FakeFunction()
     gateway = serve(WebSocketApi(disconnect=disconnect), close_timeout=0.1)
     with raw_socket(gateway.ws_url) as client:
         client.open()
-        client.sock.sendall(b"\x88\x80\x00\x00\x00\x00")  # a masked close frame with no payload
+        client.sock.sendall(b"\x88\x80\x00\x00\x00\x00")  # a masked close frame without payload
         assert client.sock.recv(2) == b"\x88\x00"
         assert ending(disconnect.wait_for(1)[0]) == (1005, "Client-side close frame status not set")
 
 
-def test_34_a_connection_lost_without_a_close_frame_is_1006(serve: Serve) -> None:
-    disconnect = Function()
+def test_34_connection_lost_without_a_close_frame_is_reported_as_1006(serve: Serve) -> None:
+    disconnect = FakeFunction()
     gateway = serve(WebSocketApi(disconnect=disconnect))
     with raw_socket(gateway.ws_url) as client:
         client.open()
     assert ending(disconnect.wait_for(1)[0]) == (1006, "")
 
 
-def test_35_disconnect_runs_after_the_socket_is_closed_and_once(serve: Serve, connect: Connect) -> None:
+def test_35_disconnect_runs_once_after_the_close(serve: Serve, connect: Connect) -> None:
     seen: list[tuple[list[str], int]] = []
 
     def on_disconnect(event: Event) -> dict[str, int]:
@@ -115,15 +115,15 @@ def test_35_disconnect_runs_after_the_socket_is_closed_and_once(serve: Serve, co
         seen.append((gateway.connections(), manage(gateway.management_url, "GET", own).status))
         return {"statusCode": 200}
 
-    gateway = serve(WebSocketApi(disconnect=Function(on_disconnect)))
+    gateway = serve(WebSocketApi(disconnect=FakeFunction(on_disconnect)))
     connect(gateway.ws_url).close()
     wait_until(lambda: seen, "$disconnect")
     gateway.stop()
     assert seen == [([], 410)]
 
 
-def test_35_disconnect_may_be_dropped(serve: Serve, connect: Connect) -> None:
-    disconnect = Function()
+def test_35_disconnect_can_be_dropped(serve: Serve, connect: Connect) -> None:
+    disconnect = FakeFunction()
     gateway = serve(WebSocketApi(disconnect=disconnect), disconnect="dropped")
     connect(gateway.ws_url).close()
     wait_until(lambda: gateway.counters().get("websocket.disconnects_dropped"), "the dropped event")
@@ -131,14 +131,16 @@ def test_35_disconnect_may_be_dropped(serve: Serve, connect: Connect) -> None:
     assert disconnect.events == []
 
 
-def test_35_disconnect_may_come_after_the_next_connect(serve: Serve, connect: Connect, clock: ManualClock) -> None:
+def test_35_disconnect_can_be_delayed_until_after_the_next_connect(
+    serve: Serve, connect: Connect, clock: ManualClock
+) -> None:
     steps: list[str] = []
 
     def step(event: Event) -> dict[str, int]:
         steps.append(event["requestContext"]["routeKey"])
         return {"statusCode": 200}
 
-    on_connect, disconnect = Function(step), Function(step)
+    on_connect, disconnect = FakeFunction(step), FakeFunction(step)
     api = WebSocketApi(connect=on_connect, disconnect=disconnect)
     gateway = serve(api, clock=clock, disconnect="late", disconnect_delay=60.0)
     connect(gateway.ws_url).close()
@@ -150,10 +152,10 @@ def test_35_disconnect_may_come_after_the_next_connect(serve: Serve, connect: Co
     assert disconnect.events[0]["requestContext"]["connectionId"] == first != second
 
 
-def test_35_a_late_disconnect_comes_in_the_end_without_another_connect(
+def test_35_late_disconnect_runs_without_another_connect(
     serve: Serve, connect: Connect, clock: ManualClock
 ) -> None:
-    disconnect = Function()
+    disconnect = FakeFunction()
     gateway = serve(WebSocketApi(disconnect=disconnect), clock=clock, disconnect="late", disconnect_delay=5.0)
     connect(gateway.ws_url).close()
     wait_until(lambda: clock.sleepers(within=5.0) == 1, "the wait for another connect")
@@ -162,12 +164,12 @@ def test_35_a_late_disconnect_comes_in_the_end_without_another_connect(
     disconnect.wait_for(1)
 
 
-def test_35_disconnect_may_come_twice(serve: Serve, connect: Connect, clock: ManualClock) -> None:
-    disconnect = Function()
+def test_35_disconnect_can_be_duplicated(serve: Serve, connect: Connect, clock: ManualClock) -> None:
+    disconnect = FakeFunction()
     gateway = serve(WebSocketApi(disconnect=disconnect), clock=clock, disconnect="doubled", disconnect_delay=5.0)
     connect(gateway.ws_url).close()
     disconnect.wait_for(1)
-    wait_until(lambda: clock.sleepers(within=5.0) == 1, "the wait before the repeat")
+    wait_until(lambda: clock.sleepers(within=5.0) == 1, "the wait before the repetition")
     clock.advance(5.0)
     first, second = (event["requestContext"] for event in disconnect.wait_for(2))
     assert first["connectionId"] == second["connectionId"]
@@ -175,8 +177,8 @@ def test_35_disconnect_may_come_twice(serve: Serve, connect: Connect, clock: Man
 
 
 @pytest.mark.parametrize("answer", [RuntimeError("broken"), {"statusCode": 500}, {}, lambda event: None])
-def test_36_errors_of_disconnect_are_swallowed(serve: Serve, connect: Connect, answer: Any) -> None:
-    disconnect, function = Function(answer), Function()
+def test_36_disconnect_errors_are_not_retried(serve: Serve, connect: Connect, answer: Any) -> None:
+    disconnect, function = FakeFunction(answer), FakeFunction()
     gateway = serve(WebSocketApi(default=function, disconnect=disconnect))
     other = connect(gateway.ws_url)
     connect(gateway.ws_url).close()
@@ -184,10 +186,10 @@ def test_36_errors_of_disconnect_are_swallowed(serve: Serve, connect: Connect, a
     other.send("still served")
     function.wait_for(1)
     gateway.stop()
-    assert len(disconnect.events) == 2  # one for each connection, no retry
+    assert len(disconnect.events) == 2  # one per connection, no retry
 
 
-def test_36_posting_from_disconnect_to_the_own_id_is_410(serve: Serve, connect: Connect) -> None:
+def test_36_post_from_disconnect_to_its_own_connection_is_410(serve: Serve, connect: Connect) -> None:
     statuses: list[int] = []
 
     def on_disconnect(event: Event) -> dict[str, int]:
@@ -195,14 +197,14 @@ def test_36_posting_from_disconnect_to_the_own_id_is_410(serve: Serve, connect: 
         statuses.append(manage(gateway.management_url, "POST", own, body="farewell").status)
         return {"statusCode": 200}
 
-    gateway = serve(WebSocketApi(disconnect=Function(on_disconnect)))
+    gateway = serve(WebSocketApi(disconnect=FakeFunction(on_disconnect)))
     connect(gateway.ws_url).close()
     wait_until(lambda: statuses, "$disconnect")
     assert statuses == [410]
 
 
-def test_messages_sent_before_the_close_are_still_handled(serve: Serve, connect: Connect) -> None:
-    function = Function()
+def test_messages_sent_before_the_close_are_handled(serve: Serve, connect: Connect) -> None:
+    function = FakeFunction()
     gateway = serve(WebSocketApi(default=function))
     socket = connect(gateway.ws_url)
     for number in range(5):
@@ -211,35 +213,35 @@ def test_messages_sent_before_the_close_are_still_handled(serve: Serve, connect:
     assert sorted(event["body"] for event in function.wait_for(5)) == ["0", "1", "2", "3", "4"]
 
 
-def test_a_client_that_ignores_the_close_frame_loses_its_tcp_connection(serve: Serve) -> None:
-    disconnect = Function()
+def test_client_that_ignores_the_close_frame_is_aborted(serve: Serve) -> None:
+    disconnect = FakeFunction()
     gateway = serve(WebSocketApi(disconnect=disconnect), close_timeout=0.1)
     with raw_socket(gateway.ws_url) as client:
         client.open()
         own = gateway.connections()[0]
         assert manage(gateway.management_url, "DELETE", own).status == 204
-        assert manage(gateway.management_url, "GET", own).status == 410  # at once, not after the wait
+        assert manage(gateway.management_url, "GET", own).status == 410  # before the timeout
         assert ending(disconnect.wait_for(1)[0]) == (1000, "Connection Closed Normally")
 
 
-def test_the_gateway_s_own_frames_go_nowhere_once_the_socket_is_closed(serve: Serve, connect: Connect) -> None:
+def test_gateway_error_frame_to_a_closed_connection_is_discarded(serve: Serve, connect: Connect) -> None:
     leave = threading.Event()
 
     def fail(_event: Event) -> None:
         leave.wait(DEADLINE)
         raise RuntimeError
 
-    function, other = Function(fail), Function()
+    function, other = FakeFunction(fail), FakeFunction()
     gateway = serve(WebSocketApi(default=function, routes={"other": other}))
     socket = connect(gateway.ws_url)
     socket.send("hello")
     function.wait_for(1)
     socket.close()
     leave.set()
-    wait_until(lambda: gateway.counters().get("websocket.gateway_frames"), "the frame for nobody")
+    wait_until(lambda: gateway.counters().get("websocket.gateway_frames"), "the discarded frame")
     second = connect(gateway.ws_url)
     second.send(json.dumps({"action": "other"}))
     other.wait_for(1)
     own = gateway.connections()[0]
     manage(gateway.management_url, "POST", own, body="for the second")
-    assert said(second) == "for the second"
+    assert next_text(second) == "for the second"

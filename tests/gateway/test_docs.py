@@ -1,4 +1,4 @@
-"""The document of the gateway's rules says what the tests say."""
+"""The document of the gateway's rules agrees with the tests."""
 
 import re
 from pathlib import Path
@@ -15,26 +15,26 @@ TESTS = {
 
 
 def rows() -> dict[int, str]:
-    """The rows of the checklist by their number."""
+    """Return the rows of the checklist by number."""
     return {int(number): row for number, row in re.findall(r"^\| (\d+) \|(.+)$", DOCUMENT, re.M)}
 
 
-def test_every_point_of_the_checklist_has_a_row() -> None:
+def test_every_checklist_point_has_a_row() -> None:
     assert sorted(rows()) == list(range(1, 49))
 
 
-def test_every_point_names_tests_of_its_own_number() -> None:
+def test_every_checklist_point_names_tests_with_its_number() -> None:
     for number, row in rows().items():
         names = re.findall(r"`(test_\w+)`", row)
         assert names, f"point {number} names no test"
         assert all(name.startswith(f"test_{number:02d}_") for name in names), f"point {number}"
 
 
-def test_every_test_that_is_named_exists() -> None:
+def test_every_named_test_exists() -> None:
     assert set(re.findall(r"`(test_\w+)`", DOCUMENT)) <= TESTS
 
 
-def test_every_setting_that_is_named_exists() -> None:
+def test_every_named_setting_exists() -> None:
     fields = set(GatewaySettings.__dataclass_fields__)
     faults = DOCUMENT.partition("| fault | fields |")[2].partition("## The rules")[0]
     named = set(re.findall(r"`([a-z_]+)(?:=[^`]*)?`", faults.replace('`"doubled"`, `"dropped"`', "")))

@@ -1,4 +1,4 @@
-"""Points 16–24 of the checklist: whole events, compared with the shapes that AWS sends."""
+"""Points 16–24 of the checklist: complete events, compared with AWS's formats."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from local.gateway import Gateway, RequestAuthorizer, WebSocketApi
 
 from .conftest import Connect, Serve
-from .support import CountedIds, Event, Function, ManualClock, allow
+from .support import CountedIds, Event, FakeFunction, ManualClock, allow
 
 TIME = "11/Nov/2024:13:45:46 +0000"
 MILLISECONDS = 1731332746123
@@ -15,13 +15,13 @@ TRACE = "Root=1-67320d8a-000000000000000000000001"
 
 
 class Api:
-    """A WebSocket API whose functions keep what they receive."""
+    """A WebSocket API whose functions record their events."""
 
     def __init__(self, *, with_authorizer: bool = False) -> None:
-        self.authorizer = Function(lambda event: allow(event["methodArn"], {"userId": "u1", "level": 3}))
-        self.connect = Function()
-        self.message = Function()
-        self.disconnect = Function()
+        self.authorizer = FakeFunction(lambda event: allow(event["methodArn"], {"userId": "u1", "level": 3}))
+        self.connect = FakeFunction()
+        self.message = FakeFunction()
+        self.disconnect = FakeFunction()
         self.definition = WebSocketApi(
             connect=self.connect,
             default=self.message,
@@ -32,7 +32,7 @@ class Api:
 
 
 def context(route_key: str, event_type: str, request_id: str, gateway: Gateway, **more: Any) -> Event:
-    """The part that all requestContexts share; the connection's id is the second one that was allotted."""
+    """Return the common part of all requestContexts; the connection id is the second generated id."""
     return {
         "routeKey": route_key,
         "eventType": event_type,
@@ -56,7 +56,7 @@ def host(gateway: Gateway) -> str:
 
 
 def handshake_headers(event: Event, gateway: Gateway) -> dict[str, str]:
-    """What the client library and the gateway put into the handshake."""
+    """Return the headers that the client library and the gateway add to the handshake."""
     return {
         "Host": host(gateway),
         "Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits",
@@ -75,7 +75,7 @@ def lists(values: dict[str, str]) -> dict[str, list[str]]:
 
 
 def run(api: Api, serve: Serve, connect: Connect, clock: ManualClock, query: str = "") -> Gateway:
-    """One connection with one message and a close without a code."""
+    """Open a connection, send one message and close without a code."""
     gateway = serve(api.definition, clock=clock, ids=CountedIds())
     socket = connect(gateway.ws_url + query, user_agent_header="tests/1.0")
     socket.send('{"action":"request"}')
@@ -85,9 +85,7 @@ def run(api: Api, serve: Serve, connect: Connect, clock: ManualClock, query: str
     return gateway
 
 
-def test_16_the_whole_connect_event_with_query_and_authorizer(
-    serve: Serve, connect: Connect, clock: ManualClock
-) -> None:
+def test_16_connect_event_with_query_and_authorizer(serve: Serve, connect: Connect, clock: ManualClock) -> None:
     api = Api(with_authorizer=True)
     gateway = run(api, serve, connect, clock, "?ticket=a%20b&tag=1&tag=2")
     event = api.connect.events[0]
@@ -103,7 +101,7 @@ def test_16_the_whole_connect_event_with_query_and_authorizer(
     }
 
 
-def test_16_the_connect_event_has_no_hop_by_hop_headers_and_no_body(
+def test_16_connect_event_has_no_hop_by_hop_headers_and_no_body(
     serve: Serve, connect: Connect, clock: ManualClock
 ) -> None:
     api = Api()
@@ -114,7 +112,7 @@ def test_16_the_connect_event_has_no_hop_by_hop_headers_and_no_body(
 
 
 @pytest.mark.parametrize("query", ["", "?"])
-def test_17_without_a_query_string_the_keys_are_absent(
+def test_17_connect_event_without_query_string_omits_the_keys(
     serve: Serve, connect: Connect, clock: ManualClock, query: str
 ) -> None:
     api = Api()
@@ -128,7 +126,7 @@ def test_17_without_a_query_string_the_keys_are_absent(
     }
 
 
-def test_17_the_whole_authorizer_event_has_empty_objects_for_no_query(
+def test_17_authorizer_event_without_query_has_empty_objects(
     serve: Serve, connect: Connect, clock: ManualClock
 ) -> None:
     api = Api(with_authorizer=True)
@@ -152,14 +150,14 @@ def test_17_the_whole_authorizer_event_has_empty_objects_for_no_query(
     }
 
 
-def test_17_the_authorizer_event_carries_the_query(serve: Serve, connect: Connect, clock: ManualClock) -> None:
+def test_17_authorizer_event_contains_the_query(serve: Serve, connect: Connect, clock: ManualClock) -> None:
     api = Api(with_authorizer=True)
     run(api, serve, connect, clock, "?ticket=t")
     assert api.authorizer.events[0]["queryStringParameters"] == {"ticket": "t"}
     assert api.authorizer.events[0]["multiValueQueryStringParameters"] == {"ticket": ["t"]}
 
 
-def test_18_the_whole_message_event_has_neither_headers_nor_query(
+def test_18_message_event_has_neither_headers_nor_query(
     serve: Serve, connect: Connect, clock: ManualClock
 ) -> None:
     api = Api(with_authorizer=True)
@@ -175,20 +173,20 @@ def test_18_the_whole_message_event_has_neither_headers_nor_query(
     ]
 
 
-def test_19_message_ids_and_close_codes_stand_only_where_they_belong(
+def test_19_message_id_and_close_code_are_only_in_their_events(
     serve: Serve, connect: Connect, clock: ManualClock
 ) -> None:
     api = Api()
     run(api, serve, connect, clock)
     special = {"messageId", "disconnectStatusCode", "disconnectReason"}
-    found = [
+    keys = [
         special & function.events[0]["requestContext"].keys()
         for function in (api.connect, api.message, api.disconnect)
     ]
-    assert found == [set(), {"messageId"}, {"disconnectStatusCode", "disconnectReason"}]
+    assert keys == [set(), {"messageId"}, {"disconnectStatusCode", "disconnectReason"}]
 
 
-def test_20_request_ids_are_new_for_each_event_and_connected_at_is_constant(
+def test_20_request_id_is_unique_per_event_and_connected_at_is_constant(
     serve: Serve, connect: Connect, clock: ManualClock
 ) -> None:
     api = Api()
@@ -212,9 +210,7 @@ def test_20_request_ids_are_new_for_each_event_and_connected_at_is_constant(
     assert len({item["messageId"] for item in contexts[1:3]}) == 2
 
 
-def test_21_the_user_agent_is_absent_if_the_client_sent_none(
-    serve: Serve, connect: Connect, clock: ManualClock
-) -> None:
+def test_21_user_agent_is_absent_if_not_sent(serve: Serve, connect: Connect, clock: ManualClock) -> None:
     api = Api()
     gateway = serve(api.definition, clock=clock)
     socket = connect(gateway.ws_url, user_agent_header=None)
@@ -226,7 +222,7 @@ def test_21_the_user_agent_is_absent_if_the_client_sent_none(
         assert function.events[0]["requestContext"]["identity"] == {"sourceIp": "127.0.0.1"}
 
 
-def test_22_the_authorizer_stands_in_all_events_and_its_latency_in_connect_only(
+def test_22_authorizer_is_in_all_events_and_its_latency_only_in_connect(
     serve: Serve, connect: Connect, clock: ManualClock
 ) -> None:
     api = Api(with_authorizer=True)
@@ -239,14 +235,14 @@ def test_22_the_authorizer_stands_in_all_events_and_its_latency_in_connect_only(
     assert seen == [{**common, "integrationLatency": 0}, common, common]
 
 
-def test_22_without_an_authorizer_there_is_no_such_key(serve: Serve, connect: Connect, clock: ManualClock) -> None:
+def test_22_events_without_an_authorizer_omit_the_key(serve: Serve, connect: Connect, clock: ManualClock) -> None:
     api = Api()
     run(api, serve, connect, clock)
     for function in (api.connect, api.message, api.disconnect):
         assert "authorizer" not in function.events[0]["requestContext"]
 
 
-def test_23_the_whole_disconnect_event(serve: Serve, connect: Connect, clock: ManualClock) -> None:
+def test_23_disconnect_event(serve: Serve, connect: Connect, clock: ManualClock) -> None:
     api = Api(with_authorizer=True)
     gateway = run(api, serve, connect, clock)
     headers = {"Host": host(gateway), "x-api-key": "", "X-Forwarded-For": "", "x-restapi": ""}
@@ -265,14 +261,14 @@ def test_23_the_whole_disconnect_event(serve: Serve, connect: Connect, clock: Ma
     ]
 
 
-def test_24_nothing_on_the_socket_is_base64(serve: Serve, connect: Connect, clock: ManualClock) -> None:
+def test_24_websocket_events_are_not_base64(serve: Serve, connect: Connect, clock: ManualClock) -> None:
     api = Api()
     run(api, serve, connect, clock)
     for function in (api.connect, api.message, api.disconnect):
         assert function.events[0]["isBase64Encoded"] is False
 
 
-def test_a_forwarded_client_address_is_extended(serve: Serve, connect: Connect, clock: ManualClock) -> None:
+def test_x_forwarded_for_is_extended(serve: Serve, connect: Connect, clock: ManualClock) -> None:
     api = Api()
     gateway = serve(api.definition, clock=clock)
     connect(gateway.ws_url, additional_headers={"X-Forwarded-For": "192.0.2.7"})
@@ -281,14 +277,14 @@ def test_a_forwarded_client_address_is_extended(serve: Serve, connect: Connect, 
     assert event["requestContext"]["identity"]["sourceIp"] == "127.0.0.1"
 
 
-def test_a_trace_id_of_the_client_is_kept(serve: Serve, connect: Connect) -> None:
+def test_client_trace_id_is_kept(serve: Serve, connect: Connect) -> None:
     api = Api()
     gateway = serve(api.definition)
     connect(gateway.ws_url, additional_headers={"X-Amzn-Trace-Id": "Root=1-5759e988-bd862e3fe1be46a994272793"})
     assert api.connect.events[0]["headers"]["X-Amzn-Trace-Id"] == "Root=1-5759e988-bd862e3fe1be46a994272793"
 
 
-def test_a_header_sent_twice_keeps_both_values(serve: Serve, connect: Connect) -> None:
+def test_repeated_header_keeps_both_values(serve: Serve, connect: Connect) -> None:
     api = Api()
     gateway = serve(api.definition)
     connect(gateway.ws_url, additional_headers=[("X-Tag", "one"), ("X-Tag", "two")])
@@ -296,7 +292,7 @@ def test_a_header_sent_twice_keeps_both_values(serve: Serve, connect: Connect) -
     assert api.connect.events[0]["multiValueHeaders"]["X-Tag"] == ["one", "two"]
 
 
-def test_the_lambda_context_says_which_function_runs_and_for_how_long(serve: Serve, connect: Connect) -> None:
+def test_lambda_context_has_function_name_and_remaining_time(serve: Serve, connect: Connect) -> None:
     api = Api()
     gateway = serve(api.definition, function_timeout=20.0, function_memory_mb=256)
     connect(gateway.ws_url).send("hello")

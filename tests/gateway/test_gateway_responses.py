@@ -1,4 +1,4 @@
-"""The one definition of API Gateway's own answers, its loader and its rendering."""
+"""The definition of API Gateway's own responses, its loader and its rendering."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from local.gateway.gateway_responses import DEFAULT_PATH, InvalidGatewayResponse
 
 DEFINITION: dict[str, Any] = json.loads(DEFAULT_PATH.read_text("utf-8"))
 
-# "Gateway response types for API Gateway", all of them
+# All types of "Gateway response types for API Gateway"
 TYPES = {
     "ACCESS_DENIED", "API_CONFIGURATION_ERROR", "AUTHORIZER_CONFIGURATION_ERROR", "AUTHORIZER_FAILURE",
     "BAD_REQUEST_BODY", "BAD_REQUEST_PARAMETERS", "DEFAULT_4XX", "DEFAULT_5XX", "EXPIRED_TOKEN",
@@ -21,13 +21,13 @@ TYPES = {
 }  # fmt: skip
 
 
-def test_every_type_is_defined() -> None:
+def test_every_gateway_response_type_has_a_default() -> None:
     assert DEFINITION.keys() == TYPES
 
 
 @pytest.mark.parametrize("kind", sorted(TYPES))
-def test_every_answer_has_our_shape_and_cors_headers(kind: str) -> None:
-    answer = load_gateway_responses().answer(kind, "id-1")
+def test_every_gateway_response_has_the_error_format_and_cors_headers(kind: str) -> None:
+    answer = load_gateway_responses().render(kind, "id-1")
     document = json.loads(answer.body)
     assert document.keys() == {"error", "request_id"}
     assert document["request_id"] == "id-1"
@@ -61,44 +61,44 @@ def test_every_answer_has_our_shape_and_cors_headers(kind: str) -> None:
         ("DEFAULT_5XX", 500, "INTERNAL"),
     ],
 )
-def test_status_and_code_of_each_type(kind: str, status: int, code: str) -> None:
-    answer = load_gateway_responses().answer(kind, "id-1")
+def test_status_and_code_per_type(kind: str, status: int, code: str) -> None:
+    answer = load_gateway_responses().render(kind, "id-1")
     assert (answer.status, json.loads(answer.body)["error"]["code"]) == (status, code)
 
 
 @pytest.mark.parametrize("kind", sorted(TYPES))
-def test_what_may_be_retried_says_when(kind: str) -> None:
-    answer = load_gateway_responses().answer(kind, "id-1")
+def test_retryable_response_has_a_retry_after_header(kind: str) -> None:
+    answer = load_gateway_responses().render(kind, "id-1")
     retry_after = json.loads(answer.body)["error"].get("retry_after")
     assert (retry_after is not None) == (answer.status in (429, 503, 504))
     assert answer.headers.get("Retry-After") == (None if retry_after is None else str(retry_after))
 
 
-def test_the_fallback_for_5xx_keeps_the_status() -> None:
-    assert load_gateway_responses().answer("DEFAULT_5XX", "id-1", status=502).status == 502
+def test_default_5xx_keeps_the_status() -> None:
+    assert load_gateway_responses().render("DEFAULT_5XX", "id-1", status=502).status == 502
 
 
-def test_without_a_definition_the_answers_are_aws_s_own() -> None:
-    answer = GatewayResponses({}).answer("MISSING_AUTHENTICATION_TOKEN", "id-1")
+def test_default_responses_are_those_of_aws() -> None:
+    answer = GatewayResponses({}).render("MISSING_AUTHENTICATION_TOKEN", "id-1")
     assert answer.status == 403
     assert answer.body == b'{"message":"Missing Authentication Token"}'
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 
-def test_a_definition_may_change_the_status_only() -> None:
-    answer = GatewayResponses({"THROTTLED": {"StatusCode": 503}}).answer("THROTTLED", "id-1")
+def test_definition_can_change_only_the_status() -> None:
+    answer = GatewayResponses({"THROTTLED": {"StatusCode": 503}}).render("THROTTLED", "id-1")
     assert (answer.status, answer.body) == (503, b'{"message":"Too Many Requests"}')
 
 
-def test_a_type_without_a_definition_falls_back_to_its_class() -> None:
+def test_undefined_type_falls_back_to_its_default_class() -> None:
     template = '{"type":"$context.error.responseType","text":$context.error.messageString}'
     responses = GatewayResponses({"DEFAULT_4XX": {"ResponseTemplates": {"application/json": template}}})
-    assert json.loads(responses.answer("THROTTLED", "id").body) == {
+    assert json.loads(responses.render("THROTTLED", "id").body) == {
         "type": "THROTTLED",
         "text": "Too Many Requests",
     }
-    assert responses.answer("THROTTLED", "id").status == 429
-    assert json.loads(responses.answer("INTEGRATION_TIMEOUT", "id").body) == {
+    assert responses.render("THROTTLED", "id").status == 429
+    assert json.loads(responses.render("INTEGRATION_TIMEOUT", "id").body) == {
         "message": "Endpoint request timed out"
     }
 
@@ -106,28 +106,28 @@ def test_a_type_without_a_definition_falls_back_to_its_class() -> None:
 @pytest.mark.parametrize(
     ("entry", "problem"),
     [
-        ({"NOT_A_TYPE": {}}, "NOT_A_TYPE: is not a type"),
+        ({"NOT_A_TYPE": {}}, "NOT_A_TYPE: is not a gateway response type"),
         ({"THROTTLED": []}, "THROTTLED: must be an object"),
         ({"THROTTLED": {"Status": 429}}, "THROTTLED: must be an object"),
         ({"THROTTLED": {"StatusCode": "many"}}, "StatusCode"),
         ({"THROTTLED": {"StatusCode": 200}}, "StatusCode"),
-        ({"THROTTLED": {"ResponseParameters": {"Cookies": {}}}}, "Headers only"),
+        ({"THROTTLED": {"ResponseParameters": {"Cookies": {}}}}, "only Headers"),
         ({"THROTTLED": {"ResponseParameters": {"Headers": []}}}, "must be an object"),
         ({"THROTTLED": {"ResponseParameters": {"Headers": {"X": "*"}}}}, "single quotes"),
         ({"THROTTLED": {"ResponseParameters": {"Headers": {"X Y": "'*'"}}}}, "single quotes"),
-        ({"THROTTLED": {"ResponseTemplates": {"text/html": ""}}}, "application/json only"),
+        ({"THROTTLED": {"ResponseTemplates": {"text/html": ""}}}, "only application/json"),
         ({"THROTTLED": {"ResponseTemplates": {"application/json": 5}}}, "must be a string"),
-        ({"THROTTLED": {"ResponseTemplates": {"application/json": "{"}}}, "does not become JSON"),
+        ({"THROTTLED": {"ResponseTemplates": {"application/json": "{"}}}, "does not render to JSON"),
         ({"THROTTLED": {"ResponseTemplates": {"application/json": '{"a":"$context.identity"}'}}}, "identity"),
     ],
 )
-def test_a_definition_of_another_shape_is_refused_with_the_place(entry: dict[str, Any], problem: str) -> None:
+def test_invalid_definition_is_rejected_by_name(entry: dict[str, Any], problem: str) -> None:
     with pytest.raises(InvalidGatewayResponses, match=problem):
         GatewayResponses(entry)
 
 
 @pytest.mark.parametrize("text", [None, "no JSON", "[]"])
-def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, text: str | None) -> None:
+def test_unreadable_file_is_rejected_by_name(tmp_path: Path, text: str | None) -> None:
     path = tmp_path / "responses.json"
     if text is not None:
         path.write_text(text)

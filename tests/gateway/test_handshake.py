@@ -1,4 +1,4 @@
-"""Points 1–15 of the checklist: what happens before the 101."""
+"""Points 1–15 of the checklist: the handshake until the 101."""
 
 import re
 import threading
@@ -13,7 +13,7 @@ from local.gateway import Gateway, RequestAuthorizer, WebSocketApi
 from .conftest import Connect, Serve
 from .support import (
     CountedIds,
-    Function,
+    FakeFunction,
     ManualClock,
     allow,
     fetch,
@@ -24,39 +24,39 @@ from .support import (
 )
 
 
-def refusal(connect: Connect, url: str, **options: Any) -> int:
-    """The status with which a handshake is refused."""
+def rejection_status(connect: Connect, url: str, **options: Any) -> int:
+    """Return the status with which a handshake is rejected."""
     with pytest.raises(InvalidStatus) as caught:
         connect(url, **options)
     return caught.value.response.status_code
 
 
-def authorized(answer: Any, *sources: str) -> tuple[Function, WebSocketApi]:
-    """An API with an authorizer that gives ``answer``."""
-    authorizer = Function(answer)
+def authorized(answer: Any, *sources: str) -> tuple[FakeFunction, WebSocketApi]:
+    """Make an API whose authorizer responds with ``answer``."""
+    authorizer = FakeFunction(answer)
     return authorizer, WebSocketApi(
-        connect=Function(), default=Function(), authorizer=RequestAuthorizer(authorizer, sources)
+        connect=FakeFunction(), default=FakeFunction(), authorizer=RequestAuthorizer(authorizer, sources)
     )
 
 
 @pytest.mark.parametrize("path", ["/", "/other", "/local/more", "/LOCAL"])
-def test_01_other_paths_than_the_stage_are_refused_with_403(serve: Serve, connect: Connect, path: str) -> None:
-    on_connect = Function()
+def test_01_path_other_than_the_stage_is_403(serve: Serve, connect: Connect, path: str) -> None:
+    on_connect = FakeFunction()
     gateway = serve(WebSocketApi(connect=on_connect))
     origin = gateway.ws_url.removesuffix("/local")
-    assert refusal(connect, origin + path) == 403
+    assert rejection_status(connect, origin + path) == 403
     assert on_connect.events == []
 
 
-def test_01_the_stage_itself_is_served(serve: Serve, connect: Connect) -> None:
-    gateway = serve(WebSocketApi(connect=Function()), stage="prod")
+def test_01_stage_path_is_served(serve: Serve, connect: Connect) -> None:
+    gateway = serve(WebSocketApi(connect=FakeFunction()), stage="prod")
     assert gateway.ws_url.endswith("/prod")
     connect(gateway.ws_url)
     assert len(gateway.connections()) == 1
 
 
-def test_02_a_plain_get_on_the_stage_is_answered_with_426(serve: Serve) -> None:
-    on_connect = Function()
+def test_02_plain_get_on_the_stage_is_426(serve: Serve) -> None:
+    on_connect = FakeFunction()
     gateway = serve(WebSocketApi(connect=on_connect))
     reply = fetch(gateway.ws_url.replace("ws:", "http:"))
     assert reply.status == 426
@@ -64,7 +64,7 @@ def test_02_a_plain_get_on_the_stage_is_answered_with_426(serve: Serve) -> None:
     assert on_connect.events == []
 
 
-def test_03_the_101_and_the_first_message_wait_for_connect(serve: Serve) -> None:
+def test_03_101_and_first_message_wait_for_connect(serve: Serve) -> None:
     steps: list[str] = []
     entered, leave = threading.Event(), threading.Event()
 
@@ -74,7 +74,7 @@ def test_03_the_101_and_the_first_message_wait_for_connect(serve: Serve) -> None
         steps.append("connected")
         return {"statusCode": 200}
 
-    message = Function(lambda event: steps.append("message"))
+    message = FakeFunction(lambda event: steps.append("message"))
     gateway = serve(WebSocketApi(connect=on_connect, default=message))
     with raw_socket(gateway.ws_url) as client:
         client.send_upgrade()
@@ -88,9 +88,11 @@ def test_03_the_101_and_the_first_message_wait_for_connect(serve: Serve) -> None
     assert steps == ["connected", "message"]
 
 
-def test_04_the_id_is_allotted_before_the_authorizer_and_never_changes(serve: Serve, connect: Connect) -> None:
-    authorizer = Function(lambda event: allow(event["methodArn"]))
-    on_connect, message, disconnect = Function(), Function(), Function()
+def test_04_connection_id_is_assigned_before_the_authorizer_and_is_constant(
+    serve: Serve, connect: Connect
+) -> None:
+    authorizer = FakeFunction(lambda event: allow(event["methodArn"]))
+    on_connect, message, disconnect = FakeFunction(), FakeFunction(), FakeFunction()
     gateway = serve(
         WebSocketApi(
             connect=on_connect,
@@ -110,8 +112,8 @@ def test_04_the_id_is_allotted_before_the_authorizer_and_never_changes(serve: Se
     assert re.fullmatch(r"[A-Za-z0-9_-]{15}=", ids.pop())
 
 
-def test_04_an_id_is_not_given_twice(serve: Serve, connect: Connect) -> None:
-    on_connect = Function()
+def test_04_connection_ids_are_unique(serve: Serve, connect: Connect) -> None:
+    on_connect = FakeFunction()
     gateway = serve(WebSocketApi(connect=on_connect))
     for _ in range(3):
         connect(gateway.ws_url).close()
@@ -129,16 +131,16 @@ def test_04_an_id_is_not_given_twice(serve: Serve, connect: Connect) -> None:
         ("route.request.header.Authorization", "", {"Authorization": ""}),
     ],
 )
-def test_05_a_missing_identity_source_is_401_without_asking_the_authorizer(
+def test_05_missing_identity_source_is_401_without_invoking_the_authorizer(
     serve: Serve, connect: Connect, source: str, query: str, headers: dict[str, str]
 ) -> None:
     authorizer, api = authorized(lambda event: allow(event["methodArn"]), source)
     gateway = serve(api)
-    assert refusal(connect, gateway.ws_url + query, additional_headers=headers) == 401
+    assert rejection_status(connect, gateway.ws_url + query, additional_headers=headers) == 401
     assert authorizer.events == []
 
 
-def test_05_with_every_identity_source_the_authorizer_is_asked(serve: Serve, connect: Connect) -> None:
+def test_05_authorizer_is_invoked_if_all_identity_sources_are_present(serve: Serve, connect: Connect) -> None:
     sources = ("route.request.querystring.ticket", "route.request.header.X-App")
     authorizer, api = authorized(lambda event: allow(event["methodArn"]), *sources)
     gateway = serve(api)
@@ -146,9 +148,9 @@ def test_05_with_every_identity_source_the_authorizer_is_asked(serve: Serve, con
     assert len(authorizer.events) == 1
 
 
-def test_05_an_identity_source_of_another_form_is_refused_at_once() -> None:
+def test_05_malformed_identity_source_is_rejected() -> None:
     with pytest.raises(ValueError, match=r"method\.request\.header\.Authorization"):
-        RequestAuthorizer(Function(), ("method.request.header.Authorization",))
+        RequestAuthorizer(FakeFunction(), ("method.request.header.Authorization",))
 
 
 def deny(arn: str) -> dict[str, Any]:
@@ -172,22 +174,22 @@ def deny(arn: str) -> dict[str, Any]:
         (lambda event: allow(event["methodArn"], {"large": "x" * 8192}), 500),
     ],
 )
-def test_06_what_the_authorizer_does_decides_the_status(
+def test_06_authorizer_outcome_determines_the_status(
     serve: Serve, connect: Connect, answer: Any, status: int
 ) -> None:
     _, api = authorized(answer)
     gateway = serve(api)
-    assert refusal(connect, gateway.ws_url) == status
-    assert isinstance(api.connect, Function)
+    assert rejection_status(connect, gateway.ws_url) == status
+    assert isinstance(api.connect, FakeFunction)
     assert api.connect.events == []
 
 
-def test_06_an_authorizer_that_takes_too_long_is_500(serve: Serve, connect: Connect) -> None:
+def test_06_authorizer_timeout_is_500(serve: Serve, connect: Connect) -> None:
     leave = threading.Event()
     _, api = authorized(lambda event: leave.wait(10))
     gateway = serve(api, integration_timeout=0.1)
     try:
-        assert refusal(connect, gateway.ws_url) == 500
+        assert rejection_status(connect, gateway.ws_url) == 500
     finally:
         leave.set()
 
@@ -203,7 +205,7 @@ def test_06_an_authorizer_that_takes_too_long_is_500(serve: Serve, connect: Conn
         ("{stage}/$disconnect", False),
     ],
 )
-def test_07_the_policy_is_evaluated_against_the_connect_route(
+def test_07_policy_is_evaluated_for_the_connect_route(
     serve: Serve, connect: Connect, pattern: str, admitted: bool
 ) -> None:
     def answer(event: dict[str, Any]) -> dict[str, Any]:
@@ -215,7 +217,7 @@ def test_07_the_policy_is_evaluated_against_the_connect_route(
     if admitted:
         connect(gateway.ws_url)
     else:
-        assert refusal(connect, gateway.ws_url) == 403
+        assert rejection_status(connect, gateway.ws_url) == 403
     expected = "arn:aws:execute-api:us-east-1:123456789012:socklocal0/local/$connect"
     assert authorizer.events[0]["methodArn"] == expected
 
@@ -225,7 +227,7 @@ def test_08_context_values_reach_the_functions_as_strings(serve: Serve, connect:
     _, api = authorized(lambda event: allow(event["methodArn"], context))
     gateway = serve(api)
     connect(gateway.ws_url)
-    assert isinstance(api.connect, Function)
+    assert isinstance(api.connect, FakeFunction)
     seen = api.connect.events[0]["requestContext"]["authorizer"]
     latency = seen.pop("integrationLatency")
     assert isinstance(latency, int)
@@ -242,10 +244,10 @@ def test_08_context_values_reach_the_functions_as_strings(serve: Serve, connect:
 @pytest.mark.parametrize("value", [["a"], {"a": "b"}])
 def test_08_nested_context_values_are_500(serve: Serve, connect: Connect, value: Any) -> None:
     _, api = authorized(lambda event: allow(event["methodArn"], {"nested": value}))
-    assert refusal(connect, serve(api).ws_url) == 500
+    assert rejection_status(connect, serve(api).ws_url) == 500
 
 
-def test_09_the_authorizer_is_asked_at_every_connect(serve: Serve, connect: Connect) -> None:
+def test_09_authorizer_is_invoked_at_every_connect(serve: Serve, connect: Connect) -> None:
     authorizer, api = authorized(lambda event: allow(event["methodArn"]))
     gateway = serve(api)
     for _ in range(3):
@@ -272,84 +274,82 @@ def test_09_the_authorizer_is_asked_at_every_connect(serve: Serve, connect: Conn
         (lambda event: {"statusCode": 200, "body": b"bytes are not JSON"}, 502),
     ],
 )
-def test_10_a_connect_that_does_not_succeed_refuses_the_handshake(
-    serve: Serve, connect: Connect, answer: Any, status: int
-) -> None:
-    disconnect = Function()
-    gateway = serve(WebSocketApi(connect=Function(answer), disconnect=disconnect))
-    assert refusal(connect, gateway.ws_url) == status
-    gateway.stop()  # what was under way has run by now
+def test_10_failed_connect_rejects_the_handshake(serve: Serve, connect: Connect, answer: Any, status: int) -> None:
+    disconnect = FakeFunction()
+    gateway = serve(WebSocketApi(connect=FakeFunction(answer), disconnect=disconnect))
+    assert rejection_status(connect, gateway.ws_url) == status
+    gateway.stop()  # waits for running functions
     assert disconnect.events == []
 
 
 @pytest.mark.parametrize("status", [200, 201, 204])
-def test_10_any_2xx_connects(serve: Serve, connect: Connect, status: int) -> None:
-    gateway = serve(WebSocketApi(connect=Function({"statusCode": status})))
+def test_10_any_2xx_status_accepts_the_handshake(serve: Serve, connect: Connect, status: int) -> None:
+    gateway = serve(WebSocketApi(connect=FakeFunction({"statusCode": status})))
     connect(gateway.ws_url)
 
 
 @pytest.fixture
 def held() -> Iterator[threading.Event]:
-    """Holds a function back until the end of the test."""
+    """An event on which functions wait, set at the end of the test."""
     event = threading.Event()
     yield event
     event.set()
 
 
-def test_10_a_connect_beyond_the_integration_timeout_is_504(
+def test_10_connect_exceeding_the_integration_timeout_is_504(
     serve: Serve, connect: Connect, held: threading.Event
 ) -> None:
-    disconnect = Function()
+    disconnect = FakeFunction()
     gateway = serve(
-        WebSocketApi(connect=Function(lambda event: held.wait(10)), disconnect=disconnect),
+        WebSocketApi(connect=FakeFunction(lambda event: held.wait(10)), disconnect=disconnect),
         integration_timeout=0.1,
     )
-    assert refusal(connect, gateway.ws_url) == 504
+    assert rejection_status(connect, gateway.ws_url) == 504
     gateway.stop()
     assert disconnect.events == []
 
 
-def test_10_a_connect_beyond_its_own_timeout_is_a_function_error(
+def test_10_connect_exceeding_the_function_timeout_is_a_function_error(
     serve: Serve, connect: Connect, held: threading.Event
 ) -> None:
-    gateway = serve(WebSocketApi(connect=Function(lambda event: held.wait(10))), function_timeout=0.1)
-    assert refusal(connect, gateway.ws_url) == 502
+    gateway = serve(WebSocketApi(connect=FakeFunction(lambda event: held.wait(10))), function_timeout=0.1)
+    assert rejection_status(connect, gateway.ws_url) == 502
 
 
-def test_11_only_the_subprotocol_of_the_connect_answer_reaches_the_client(serve: Serve, connect: Connect) -> None:
+def test_11_only_the_subprotocol_of_the_connect_response_reaches_the_client(
+    serve: Serve, connect: Connect
+) -> None:
     answer = {
         "statusCode": 200,
         "headers": {"sec-websocket-protocol": "chat.v1", "Set-Cookie": "a=b", "X-Mine": "1"},
         "body": "welcome",
     }
-    gateway = serve(WebSocketApi(connect=Function(answer), default=Function()))
+    gateway = serve(WebSocketApi(connect=FakeFunction(answer), default=FakeFunction()))
     socket = connect(gateway.ws_url, subprotocols=["chat.v1", "bearer.secret"])
     assert socket.subprotocol == "chat.v1"
     assert socket.response is not None
     names = {name.lower() for name in socket.response.headers}
     assert names == {"date", "connection", "upgrade", "sec-websocket-accept", "sec-websocket-protocol"}
-    with pytest.raises(TimeoutError):  # the body went nowhere
+    with pytest.raises(TimeoutError):  # the body was not sent
         socket.recv(timeout=0.1)
 
 
-def test_11_the_offered_subprotocols_reach_connect_as_they_were_sent(serve: Serve, connect: Connect) -> None:
-    on_connect = Function()
+def test_11_offered_subprotocols_reach_connect_unchanged(serve: Serve, connect: Connect) -> None:
+    on_connect = FakeFunction()
     gateway = serve(WebSocketApi(connect=on_connect))
     connect(gateway.ws_url, subprotocols=["chat.v1", "bearer.secret"])
     assert on_connect.events[0]["headers"]["Sec-WebSocket-Protocol"] == "chat.v1, bearer.secret"
 
 
-def test_12_a_requested_subprotocol_that_is_not_answered_is_left_out_of_the_101(
-    serve: Serve, connect: Connect
-) -> None:
-    gateway = serve(WebSocketApi(connect=Function()))
+def test_12_subprotocol_not_selected_by_connect_is_not_in_the_101(serve: Serve, connect: Connect) -> None:
+    gateway = serve(WebSocketApi(connect=FakeFunction()))
     socket = connect(gateway.ws_url, subprotocols=["chat.v1"])
     assert socket.subprotocol is None
     assert socket.response is not None
     assert "Sec-WebSocket-Protocol" not in socket.response.headers
 
 
-def test_13_during_connect_the_connection_is_gone_for_management(serve: Serve, connect: Connect) -> None:
+def test_13_management_api_returns_410_during_connect(serve: Serve, connect: Connect) -> None:
     statuses: dict[str, int] = {}
     gone: list[bool] = []
 
@@ -364,51 +364,51 @@ def test_13_during_connect_the_connection_is_gone_for_management(serve: Serve, c
             gone.append(True)
         return {"statusCode": 200}
 
-    gateway = serve(WebSocketApi(connect=Function(on_connect), default=Function()))
+    gateway = serve(WebSocketApi(connect=FakeFunction(on_connect), default=FakeFunction()))
     connect(gateway.ws_url)
     assert statuses == {"POST": 410, "GET": 410, "DELETE": 410}
     assert gone == [True]
 
 
-def test_13_after_the_101_the_connection_can_be_posted_to(serve: Serve, connect: Connect) -> None:
+def test_13_connection_receives_posts_from_the_101(serve: Serve, connect: Connect) -> None:
     gateways: list[Gateway] = []
 
     def answer(event: dict[str, Any]) -> dict[str, int]:
         own = event["requestContext"]["connectionId"]
         return {"statusCode": manage(gateways[0].management_url, "POST", own, body="here").status}
 
-    gateways.append(serve(WebSocketApi(connect=Function(), default=Function(answer))))
+    gateways.append(serve(WebSocketApi(connect=FakeFunction(), default=FakeFunction(answer))))
     socket = connect(gateways[0].ws_url)
     socket.send("hello")
     assert socket.recv(timeout=10) == "here"
 
 
-def test_14_without_a_connect_function_every_upgrade_succeeds(serve: Serve, connect: Connect) -> None:
-    message = Function()
+def test_14_upgrade_succeeds_without_a_connect_function(serve: Serve, connect: Connect) -> None:
+    message = FakeFunction()
     gateway = serve(WebSocketApi(default=message))
     connect(gateway.ws_url).send("hello")
     assert message.wait_for(1)[0]["body"] == "hello"
 
 
-def test_14_without_a_connect_function_the_authorizer_still_decides(serve: Serve, connect: Connect) -> None:
-    authorizer = Function(Exception("Unauthorized"))
+def test_14_authorizer_is_enforced_without_a_connect_function(serve: Serve, connect: Connect) -> None:
+    authorizer = FakeFunction(Exception("Unauthorized"))
     gateway = serve(WebSocketApi(authorizer=RequestAuthorizer(authorizer)))
-    assert refusal(connect, gateway.ws_url) == 401
+    assert rejection_status(connect, gateway.ws_url) == 401
 
 
-def test_15_new_connections_beyond_the_rate_are_429(serve: Serve, connect: Connect, clock: ManualClock) -> None:
-    on_connect = Function()
+def test_15_connections_exceeding_the_rate_are_429(serve: Serve, connect: Connect, clock: ManualClock) -> None:
+    on_connect = FakeFunction()
     gateway = serve(WebSocketApi(connect=on_connect), clock=clock, connection_rate=2.0)
     connect(gateway.ws_url)
     connect(gateway.ws_url)
-    assert refusal(connect, gateway.ws_url) == 429
+    assert rejection_status(connect, gateway.ws_url) == 429
     clock.advance(0.5)
     connect(gateway.ws_url)
-    assert refusal(connect, gateway.ws_url) == 429
+    assert rejection_status(connect, gateway.ws_url) == 429
     assert len(on_connect.events) == 3
 
 
-def test_a_client_that_leaves_during_connect_leaves_nothing_behind(serve: Serve, held: threading.Event) -> None:
+def test_client_that_disconnects_during_connect_is_removed(serve: Serve, held: threading.Event) -> None:
     entered = threading.Event()
 
     def on_connect(_event: Any) -> dict[str, int]:
@@ -416,8 +416,8 @@ def test_a_client_that_leaves_during_connect_leaves_nothing_behind(serve: Serve,
         held.wait(10)
         return {"statusCode": 200}
 
-    function = Function(on_connect)
-    disconnect = Function()
+    function = FakeFunction(on_connect)
+    disconnect = FakeFunction()
     gateway = serve(WebSocketApi(connect=function, disconnect=disconnect))
     with raw_socket(gateway.ws_url) as client:
         client.send_upgrade()
@@ -431,28 +431,28 @@ def test_a_client_that_leaves_during_connect_leaves_nothing_behind(serve: Serve,
     assert gateway.connections() == []
 
 
-def test_beyond_the_concurrency_limit_a_connect_is_500(serve: Serve, connect: Connect) -> None:
-    gateway = serve(WebSocketApi(connect=Function()), function_concurrency=0)
-    assert refusal(connect, gateway.ws_url) == 500
+def test_connect_exceeding_the_concurrency_limit_is_500(serve: Serve, connect: Connect) -> None:
+    gateway = serve(WebSocketApi(connect=FakeFunction()), function_concurrency=0)
+    assert rejection_status(connect, gateway.ws_url) == 500
 
 
-def test_a_client_that_never_asks_for_the_upgrade_is_hung_up_on(serve: Serve) -> None:
+def test_client_without_an_upgrade_request_is_aborted(serve: Serve) -> None:
     gateway = serve(WebSocketApi(), handshake_timeout=0.1)
     with raw_socket(gateway.ws_url) as silent, raw_socket(gateway.ws_url) as client:
         client.open()
         assert silent.sock.recv(1) == b""
-        assert len(gateway.connections()) == 1  # the limit is for the request only
+        assert len(gateway.connections()) == 1  # only the upgrade request has a time limit
 
 
-def test_a_refusal_names_the_request_and_the_connection(serve: Serve, connect: Connect) -> None:
-    gateway = serve(WebSocketApi(connect=Function({"statusCode": 401})), ids=CountedIds())
+def test_rejection_contains_request_id_and_connection_id(serve: Serve, connect: Connect) -> None:
+    gateway = serve(WebSocketApi(connect=FakeFunction({"statusCode": 401})), ids=CountedIds())
     with pytest.raises(InvalidStatus) as caught:
         connect(gateway.ws_url)
     expected = b'{"message": "Unauthorized", "connectionId":"000000000000002=", "requestId":"000000000000001="}'
     assert caught.value.response.body == expected
 
 
-def test_a_request_that_is_no_handshake_is_400(serve: Serve) -> None:
-    gateway = serve(WebSocketApi(connect=Function()))
+def test_malformed_handshake_is_400(serve: Serve) -> None:
+    gateway = serve(WebSocketApi(connect=FakeFunction()))
     headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
     assert fetch(gateway.ws_url.replace("ws:", "http:"), headers=headers).status == 400

@@ -1,4 +1,4 @@
-"""Points 25–31 of the checklist: messages on their way to functions."""
+"""Points 25–31 of the checklist: the routing of messages to functions."""
 
 import json
 import logging
@@ -15,18 +15,18 @@ from websockets.sync.client import ClientConnection
 from local.gateway import WebSocketApi
 
 from .conftest import Connect, Serve
-from .support import DEADLINE, Function, ManualClock, manage, raw_socket, wait_until
+from .support import DEADLINE, FakeFunction, ManualClock, manage, raw_socket, wait_until
 
 
-def said(socket: ClientConnection) -> str:
-    """The next text that the client receives."""
+def next_text(socket: ClientConnection) -> str:
+    """Return the next text that the client receives."""
     text = socket.recv(timeout=DEADLINE)
     assert isinstance(text, str)
     return text
 
 
 def closed(socket: ClientConnection) -> tuple[int, str]:
-    """Code and reason with which the server closes the socket."""
+    """Return code and reason with which the server closes the connection."""
     with pytest.raises(ConnectionClosed) as caught:
         socket.recv(timeout=DEADLINE)
     assert caught.value.rcvd is not None
@@ -35,7 +35,7 @@ def closed(socket: ClientConnection) -> tuple[int, str]:
 
 @pytest.fixture
 def held() -> Iterator[threading.Event]:
-    """Holds a function back until the end of the test."""
+    """An event on which functions wait, set at the end of the test."""
     event = threading.Event()
     yield event
     event.set()
@@ -64,7 +64,7 @@ def held() -> Iterator[threading.Event]:
 def test_25_messages_are_routed_by_the_selection_expression(
     serve: Serve, connect: Connect, expression: str, body: str, route: str
 ) -> None:
-    function = Function()
+    function = FakeFunction()
     routes = dict.fromkeys(("send", "chat/send", "[a, b]", "7", "true"), function)
     api = WebSocketApi(default=function, routes=routes, route_selection_expression=expression)
     gateway = serve(api)
@@ -75,18 +75,20 @@ def test_25_messages_are_routed_by_the_selection_expression(
 
 
 def test_25_deeply_nested_json_goes_to_default(serve: Serve, connect: Connect) -> None:
-    function = Function()
+    function = FakeFunction()
     gateway = serve(WebSocketApi(default=function, routes={"send": function}))
     connect(gateway.ws_url).send("[" * 30_000)
     assert function.wait_for(1)[0]["requestContext"]["routeKey"] == "$default"
 
 
-def test_25_without_a_default_route_the_client_is_told_and_stays_connected(serve: Serve, connect: Connect) -> None:
-    send = Function()
+def test_25_unroutable_message_gets_an_error_frame_and_the_connection_stays_open(
+    serve: Serve, connect: Connect
+) -> None:
+    send = FakeFunction()
     gateway = serve(WebSocketApi(routes={"send": send}))
     socket = connect(gateway.ws_url)
     socket.send("no such route")
-    frame = said(socket)
+    frame = next_text(socket)
     own = gateway.connections()[0]
     request_id = json.loads(frame)["requestId"]
     assert frame == f'{{"message": "Forbidden", "connectionId":"{own}", "requestId":"{request_id}"}}'
@@ -94,13 +96,13 @@ def test_25_without_a_default_route_the_client_is_told_and_stays_connected(serve
     send.wait_for(1)
 
 
-def test_25_reserved_route_keys_cannot_be_taken() -> None:
+def test_25_reserved_route_keys_are_rejected() -> None:
     with pytest.raises(ValueError, match=r"\$connect"):
-        WebSocketApi(routes={"$connect": Function()})
+        WebSocketApi(routes={"$connect": FakeFunction()})
 
 
 @pytest.mark.parametrize("expression", ["action", "$request.header.action", ""])
-def test_25_an_expression_that_is_not_understood_is_refused_at_once(expression: str) -> None:
+def test_25_unsupported_route_selection_expression_is_rejected(expression: str) -> None:
     with pytest.raises(ValueError, match="route selection expression"):
         WebSocketApi(route_selection_expression=expression)
 
@@ -114,22 +116,22 @@ def test_25_an_expression_that_is_not_understood_is_refused_at_once(expression: 
         lambda event: None,
     ],
 )
-def test_26_what_a_message_function_returns_is_dropped(serve: Serve, connect: Connect, answer: Any) -> None:
-    function = Function(answer)
+def test_26_result_of_a_message_function_is_discarded(serve: Serve, connect: Connect, answer: Any) -> None:
+    function = FakeFunction(answer)
     gateway = serve(WebSocketApi(default=function))
     socket = connect(gateway.ws_url)
     socket.send("hello")
     function.wait_for(1)
     assert manage(gateway.management_url, "POST", gateway.connections()[0], body="next").status == 200
-    assert said(socket) == "next"
+    assert next_text(socket) == "next"
 
 
-def test_26_with_a_route_response_the_body_is_sent_back(serve: Serve, connect: Connect) -> None:
-    function = Function(lambda event: {"statusCode": 200, "body": event["body"].upper()})
+def test_26_route_response_sends_the_body_to_the_sender(serve: Serve, connect: Connect) -> None:
+    function = FakeFunction(lambda event: {"statusCode": 200, "body": event["body"].upper()})
     gateway = serve(WebSocketApi(default=function), route_responses=True)
     socket = connect(gateway.ws_url)
     socket.send("hello")
-    assert said(socket) == "HELLO"
+    assert next_text(socket) == "HELLO"
 
 
 @pytest.mark.parametrize(
@@ -148,38 +150,38 @@ def test_26_with_a_route_response_the_body_is_sent_back(serve: Serve, connect: C
         lambda event: {"statusCode": 200, "body": "x" * 7_000_000},
     ],
 )
-def test_27_a_failing_function_becomes_a_frame_and_the_socket_stays_open(
+def test_27_failed_function_sends_an_error_frame_and_the_connection_stays_open(
     serve: Serve, connect: Connect, answer: Any
 ) -> None:
-    function = Function(answer)
+    function = FakeFunction(answer)
     gateway = serve(WebSocketApi(default=function))
     socket = connect(gateway.ws_url)
     socket.send("one")
-    frame = said(socket)
+    frame = next_text(socket)
     own = gateway.connections()[0]
     request_id = function.events[0]["requestContext"]["requestId"]
     text = f'{{"message": "Internal server error", "connectionId":"{own}", "requestId":"{request_id}"}}'
     assert frame == text
     assert function.bodies() == ["one"]  # no retry
     socket.send("two")
-    said(socket)
+    next_text(socket)
     assert function.bodies() == ["one", "two"]
 
 
-def test_27_beyond_the_concurrency_limit_invocations_fail(
+def test_27_invocation_exceeding_the_concurrency_limit_fails(
     serve: Serve, connect: Connect, held: threading.Event
 ) -> None:
-    function = Function(lambda event: held.wait(DEADLINE) and None)
+    function = FakeFunction(lambda event: held.wait(DEADLINE) and None)
     gateway = serve(WebSocketApi(default=function), function_concurrency=1)
     socket = connect(gateway.ws_url)
     socket.send("one")
     function.wait_for(1)
     socket.send("two")
-    assert json.loads(said(socket))["message"] == "Internal server error"
+    assert json.loads(next_text(socket))["message"] == "Internal server error"
     assert function.bodies() == ["one"]
 
 
-def test_28_beyond_the_integration_timeout_the_client_is_told_and_the_result_ignored(
+def test_28_integration_timeout_sends_an_error_frame_and_discards_the_result(
     serve: Serve, connect: Connect, held: threading.Event, caplog: pytest.LogCaptureFixture
 ) -> None:
     finished = threading.Event()
@@ -189,34 +191,34 @@ def test_28_beyond_the_integration_timeout_the_client_is_told_and_the_result_ign
         finished.set()
         return {"statusCode": 200, "body": "too late"}
 
-    function = Function(slow)
+    function = FakeFunction(slow)
     gateway = serve(WebSocketApi(default=function), integration_timeout=0.1, route_responses=True)
     socket = connect(gateway.ws_url)
     socket.send("hello")
-    frame = said(socket)
+    frame = next_text(socket)
     own = gateway.connections()[0]
     request_id = function.wait_for(1)[0]["requestContext"]["requestId"]
     text = f'{{"message": "Endpoint request timed out", "connectionId":"{own}", "requestId":"{request_id}"}}'
     assert frame == text
-    assert not finished.is_set()  # the function runs on
+    assert not finished.is_set()  # the function is still running
     held.set()
     assert finished.wait(DEADLINE)
     manage(gateway.management_url, "POST", own, body="next")
-    assert said(socket) == "next"
+    assert next_text(socket) == "next"
     assert not [record for record in caplog.records if record.levelno > logging.WARNING]
 
 
-def test_29_messages_of_one_socket_are_handled_at_the_same_time(serve: Serve, connect: Connect) -> None:
+def test_29_messages_of_one_connection_are_handled_concurrently(serve: Serve, connect: Connect) -> None:
     together = threading.Barrier(3, timeout=DEADLINE)
-    function = Function(lambda event: together.wait() and None)
+    function = FakeFunction(lambda event: together.wait() and None)
     gateway = serve(WebSocketApi(default=function))
     socket = connect(gateway.ws_url)
     for body in ("one", "two", "three"):
         socket.send(body)
-    function.wait_for(3)  # each of them waits for the other two
+    function.wait_for(3)  # each waits for the other two
 
 
-def test_29_a_later_message_may_finish_first(serve: Serve, connect: Connect) -> None:
+def test_29_later_message_can_finish_first(serve: Serve, connect: Connect) -> None:
     second_done = threading.Event()
     finished: list[str] = []
 
@@ -226,7 +228,7 @@ def test_29_a_later_message_may_finish_first(serve: Serve, connect: Connect) -> 
         finished.append(event["body"])
         second_done.set()
 
-    gateway = serve(WebSocketApi(default=Function(handle)))
+    gateway = serve(WebSocketApi(default=FakeFunction(handle)))
     socket = connect(gateway.ws_url)
     socket.send("one")
     socket.send("two")
@@ -234,7 +236,7 @@ def test_29_a_later_message_may_finish_first(serve: Serve, connect: Connect) -> 
     assert finished == ["two", "one"]
 
 
-def test_29_serial_handling_keeps_the_order_of_a_socket(serve: Serve, connect: Connect) -> None:
+def test_29_serial_handling_keeps_the_order_of_a_connection(serve: Serve, connect: Connect) -> None:
     running: list[str] = []
     overlaps: list[str] = []
 
@@ -245,7 +247,7 @@ def test_29_serial_handling_keeps_the_order_of_a_socket(serve: Serve, connect: C
         threading.Event().wait(0.002)
         running.remove(event["body"])
 
-    function = Function(handle)
+    function = FakeFunction(handle)
     gateway = serve(WebSocketApi(default=function), handling="serial")
     socket = connect(gateway.ws_url)
     bodies = [str(number) for number in range(20)]
@@ -257,23 +259,23 @@ def test_29_serial_handling_keeps_the_order_of_a_socket(serve: Serve, connect: C
 
 
 def shuffled_order(serve: Serve, connect: Connect, seed: int) -> list[str]:
-    """The order in which ten messages are handled when time passes in small steps."""
+    """Return the order in which ten messages are handled when time advances in small steps."""
     clock = ManualClock()
-    function = Function()
+    function = FakeFunction()
     gateway = serve(
         WebSocketApi(default=function), clock=clock, handling="shuffled", handling_jitter=1.0, seed=seed
     )
     socket = connect(gateway.ws_url)
     for number in range(10):
         socket.send(str(number))
-    wait_until(lambda: clock.sleepers(within=1.0) == 10, "ten waiting messages")
+    wait_until(lambda: clock.sleepers(within=1.0) == 10, "ten delayed messages")
     for count in range(1, 11):
         clock.advance_to_next()
         function.wait_for(count)
     return function.bodies()
 
 
-def test_29_shuffled_handling_reorders_by_a_seed(serve: Serve, connect: Connect) -> None:
+def test_29_shuffled_handling_is_reproducible_by_seed(serve: Serve, connect: Connect) -> None:
     first = shuffled_order(serve, connect, seed=1)
     again = shuffled_order(serve, connect, seed=1)
     other = shuffled_order(serve, connect, seed=2)
@@ -283,9 +285,9 @@ def test_29_shuffled_handling_reorders_by_a_seed(serve: Serve, connect: Connect)
     assert first != other
 
 
-def test_29_handling_can_be_changed_while_the_gateway_runs(serve: Serve, connect: Connect) -> None:
+def test_29_handling_can_change_while_the_gateway_runs(serve: Serve, connect: Connect) -> None:
     clock = ManualClock()
-    function = Function()
+    function = FakeFunction()
     gateway = serve(WebSocketApi(default=function), clock=clock)
     socket = connect(gateway.ws_url)
     socket.send("at once")
@@ -298,8 +300,8 @@ def test_29_handling_can_be_changed_while_the_gateway_runs(serve: Serve, connect
     function.wait_for(2)
 
 
-def test_30_a_binary_message_closes_with_1003(serve: Serve) -> None:
-    function, disconnect = Function(), Function()
+def test_30_binary_message_closes_with_1003(serve: Serve) -> None:
+    function, disconnect = FakeFunction(), FakeFunction()
     gateway = serve(WebSocketApi(default=function, disconnect=disconnect))
     with raw_socket(gateway.ws_url) as client:
         client.open()
@@ -323,8 +325,10 @@ def fragments(size: int, count: int) -> list[str]:
         ("é" * 16_384, 16_384),
     ],
 )
-def test_30_messages_up_to_the_limits_arrive(serve: Serve, connect: Connect, message: Any, size: int) -> None:
-    function = Function()
+def test_30_messages_within_the_limits_are_accepted(
+    serve: Serve, connect: Connect, message: Any, size: int
+) -> None:
+    function = FakeFunction()
     gateway = serve(WebSocketApi(default=function))
     connect(gateway.ws_url).send(message)
     assert len(function.wait_for(1)[0]["body"]) == size
@@ -340,28 +344,30 @@ def test_30_messages_up_to_the_limits_arrive(serve: Serve, connect: Connect, mes
     ],
     ids=["frame too large", "frame too large in UTF-8", "message too large", "second frame too large"],
 )
-def test_30_larger_frames_and_messages_close_with_1009(serve: Serve, connect: Connect, message: Any) -> None:
-    function, disconnect = Function(), Function()
+def test_30_frames_and_messages_exceeding_the_limits_close_with_1009(
+    serve: Serve, connect: Connect, message: Any
+) -> None:
+    function, disconnect = FakeFunction(), FakeFunction()
     gateway = serve(WebSocketApi(default=function, disconnect=disconnect))
     socket = connect(gateway.ws_url)
     socket.send("before")
     function.wait_for(1)
-    with suppress(ConnectionClosed):  # the gateway may hang up before the last frame is written
+    with suppress(ConnectionClosed):  # the gateway may close before the last frame is written
         socket.send(message)
     assert closed(socket)[0] == 1009
     assert disconnect.wait_for(1)[0]["requestContext"]["disconnectStatusCode"] == 1009
     assert function.bodies() == ["before"]
 
 
-def test_30_the_limits_are_settings(serve: Serve, connect: Connect) -> None:
-    gateway = serve(WebSocketApi(default=Function()), max_frame_bytes=10, max_message_bytes=20)
+def test_30_message_limits_are_configurable(serve: Serve, connect: Connect) -> None:
+    gateway = serve(WebSocketApi(default=FakeFunction()), max_frame_bytes=10, max_message_bytes=20)
     socket = connect(gateway.ws_url)
     socket.send("x" * 11)
     assert closed(socket)[0] == 1009
 
 
-def test_31_pings_are_answered_by_the_gateway_and_are_no_event(serve: Serve, connect: Connect) -> None:
-    function = Function()
+def test_31_gateway_answers_pings_without_an_event(serve: Serve, connect: Connect) -> None:
+    function = FakeFunction()
     gateway = serve(WebSocketApi(default=function))
     socket = connect(gateway.ws_url)
     assert socket.ping(b"are you there").wait(DEADLINE)
@@ -371,10 +377,10 @@ def test_31_pings_are_answered_by_the_gateway_and_are_no_event(serve: Serve, con
 
 
 @pytest.mark.parametrize(("counts", "survives"), [(False, False), (True, True)])
-def test_31_pings_reset_the_idle_timer_only_if_told_to(
+def test_31_pings_reset_the_idle_timer_only_if_configured(
     serve: Serve, connect: Connect, clock: ManualClock, counts: bool, survives: bool
 ) -> None:
-    function = Function()
+    function = FakeFunction()
     gateway = serve(WebSocketApi(default=function), clock=clock, ping_resets_idle=counts)
     socket = connect(gateway.ws_url)
     clock.advance(599)

@@ -1,4 +1,4 @@
-"""The REST API: routes, events, authorizers, answers, limits (AWS: REST API v1 with Lambda proxy integration)."""
+"""The REST API: routes, events, authorizers, responses, limits (REST API v1 with Lambda proxy integration)."""
 
 import asyncio
 import base64
@@ -20,7 +20,7 @@ from .support import (
     DEADLINE,
     CountedIds,
     Event,
-    Function,
+    FakeFunction,
     ManualClock,
     Reply,
     allow,
@@ -32,13 +32,13 @@ TOKEN = {"Authorization": "Bearer token"}
 
 
 def api(handler: Any, *routes: Route, **more: Any) -> Apis:
-    """A REST API with these routes, or with ``GET``, ``POST`` and ``PUT`` of ``/things/{thing}``."""
+    """Make a REST API with these routes, or with ``GET``, ``POST`` and ``PUT`` of ``/things/{thing}``."""
     default = [Route("/things/{thing}", method) for method in ("GET", "POST", "PUT")]
     return Apis(rest=RestApi(handler, routes or tuple(default), load_gateway_responses(), **more))
 
 
 def error(reply: Reply) -> tuple[int, str]:
-    """Status and code of an answer in our shape; the request id must be the one in the header."""
+    """Return status and code of an error response; its request id must be the one in the header."""
     document = reply.json()
     assert document["request_id"] == reply.headers["x-amzn-RequestId"]
     assert reply.headers["Access-Control-Allow-Origin"] == "*"
@@ -68,7 +68,7 @@ def ok(body: Any = "{}", **more: Any) -> dict[str, Any]:
         ("/files/a/b/c", "/files/{path+}", {"path": "a/b/c"}),
     ],
 )
-def test_the_most_specific_resource_is_found(path: str, resource: str, parameters: dict[str, str]) -> None:
+def test_most_specific_resource_matches(path: str, resource: str, parameters: dict[str, str]) -> None:
     tree = ResourceTree(
         ["/", "/things", "/things/{thing}", "/things/all", "/things/{thing}/parts", "/files/{path+}"]
     )
@@ -78,12 +78,12 @@ def test_the_most_specific_resource_is_found(path: str, resource: str, parameter
 
 
 @pytest.mark.parametrize("path", ["/thing", "/things/one/two", "/Things", "/things//parts", "//", "/files"])
-def test_other_paths_have_no_resource(path: str) -> None:
+def test_unknown_path_has_no_resource(path: str) -> None:
     tree = ResourceTree(["/things", "/things/{thing}", "/things/{thing}/parts", "/files/{path+}"])
     assert tree.match(path) is None
 
 
-def test_one_segment_has_one_parameter_name() -> None:
+def test_conflicting_parameter_names_are_rejected() -> None:
     with pytest.raises(ValueError, match="sibling"):
         ResourceTree(["/things/{thing}", "/things/{other}/parts"])
 
@@ -99,7 +99,7 @@ def test_one_segment_has_one_parameter_name() -> None:
     ],
 )
 def test_unknown_paths_and_methods_are_404_not_found(serve: Serve, method: str, path: str) -> None:
-    function = Function(ok())
+    function = FakeFunction(ok())
     gateway = serve(api(function))
     reply = fetch(gateway.http_url + path, method)
     assert reply.status == 404
@@ -113,9 +113,9 @@ def test_unknown_paths_and_methods_are_404_not_found(serve: Serve, method: str, 
 # Events
 
 
-def test_the_whole_event_of_a_post_with_everything(serve: Serve, clock: ManualClock) -> None:
-    function = Function(ok())
-    authorizer = TokenAuthorizer("auth", Function(lambda event: allow(f"{ARN}/*", {"level": 3, "vip": True})))
+def test_event_of_a_post_with_query_headers_and_authorizer(serve: Serve, clock: ManualClock) -> None:
+    function = FakeFunction(ok())
+    authorizer = TokenAuthorizer("auth", FakeFunction(lambda event: allow(f"{ARN}/*", {"level": 3, "vip": True})))
     gateway = serve(api(function, Route("/things/{thing}", "POST", authorizer)), clock=clock, ids=CountedIds())
     host = gateway.http_url.removeprefix("http://")
     headers = {
@@ -193,8 +193,8 @@ def test_the_whole_event_of_a_post_with_everything(serve: Serve, clock: ManualCl
     ]
 
 
-def test_what_is_absent_is_null_in_the_event(serve: Serve) -> None:
-    function = Function(ok())
+def test_absent_values_are_null_in_the_event(serve: Serve) -> None:
+    function = FakeFunction(ok())
     gateway = serve(api(function, Route("/", "GET")))
     fetch(gateway.http_url)
     event = function.events[0]
@@ -212,8 +212,8 @@ def test_what_is_absent_is_null_in_the_event(serve: Serve) -> None:
     assert event["requestContext"]["identity"]["userAgent"] is None
 
 
-def test_binary_types_are_handed_over_in_base64(serve: Serve) -> None:
-    function = Function(ok())
+def test_binary_body_is_base64_in_the_event(serve: Serve) -> None:
+    function = FakeFunction(ok())
     gateway = serve(api(function, binary_types=("image/png",)))
     fetch(f"{gateway.http_url}/things/1", "PUT", body=b"\x89PNG", headers={"Content-Type": "image/png"})
     fetch(f"{gateway.http_url}/things/1", "PUT", body=b"\xff\xfe", headers={"Content-Type": "text/plain"})
@@ -222,17 +222,17 @@ def test_binary_types_are_handed_over_in_base64(serve: Serve) -> None:
     assert (text["body"], text["isBase64Encoded"]) == ("\ufffd\ufffd", False)
 
 
-def test_a_request_that_waits_for_100_continue_is_told_to_go_on(serve: Serve) -> None:
-    function = Function(ok())
+def test_expect_100_continue_is_answered(serve: Serve) -> None:
+    function = FakeFunction(ok())
     gateway = serve(api(function))
     fetch(f"{gateway.http_url}/things/1", "POST", headers={"Expect": "100-continue"}, body="body")
     assert function.events[0]["body"] == "body"
 
 
-# Answers
+# Responses
 
 
-def test_status_headers_and_body_of_the_function_reach_the_client(serve: Serve) -> None:
+def test_function_status_headers_and_body_reach_the_client(serve: Serve) -> None:
     answer = {
         "statusCode": 201,
         "headers": {"Content-Type": "text/plain", "X-Number": 5, "X-Bool": True, "Set-Cookie": "lost"},
@@ -240,7 +240,7 @@ def test_status_headers_and_body_of_the_function_reach_the_client(serve: Serve) 
         "body": "créé",
         "isBase64Encoded": False,
     }
-    reply = fetch(serve(api(Function(answer))).http_url + "/things/1")
+    reply = fetch(serve(api(FakeFunction(answer))).http_url + "/things/1")
     assert reply.status == 201
     assert reply.body.decode() == "créé"
     assert reply.headers.get_all("Content-Type") == ["text/plain"]
@@ -248,30 +248,30 @@ def test_status_headers_and_body_of_the_function_reach_the_client(serve: Serve) 
     assert reply.headers.get_all("Set-Cookie") == ["a=1", "b=2"]
 
 
-def test_an_answer_without_a_content_type_is_json(serve: Serve) -> None:
-    reply = fetch(serve(api(Function(ok('{"a":1}')))).http_url + "/things/1")
+def test_response_without_content_type_is_json(serve: Serve) -> None:
+    reply = fetch(serve(api(FakeFunction(ok('{"a":1}')))).http_url + "/things/1")
     assert reply.headers.get_all("Content-Type") == ["application/json"]
     assert reply.json() == {"a": 1}
 
 
 @pytest.mark.parametrize("status", [204, "204"])
-def test_an_answer_needs_no_body(serve: Serve, status: Any) -> None:
-    reply = fetch(serve(api(Function({"statusCode": status}))).http_url + "/things/1")
+def test_response_body_is_optional(serve: Serve, status: Any) -> None:
+    reply = fetch(serve(api(FakeFunction({"statusCode": status}))).http_url + "/things/1")
     assert (reply.status, reply.body) == (204, b"")
 
 
-def test_reserved_headers_of_the_function_are_renamed(serve: Serve) -> None:
+def test_reserved_response_headers_are_renamed(serve: Serve) -> None:
     answer = ok(headers={"WWW-Authenticate": "Bearer", "Date": "yesterday", "Content-Length": "1"})
-    reply = fetch(serve(api(Function(answer))).http_url + "/things/1")
+    reply = fetch(serve(api(FakeFunction(answer))).http_url + "/things/1")
     assert reply.headers["x-amzn-Remapped-WWW-Authenticate"] == "Bearer"
     assert reply.headers["x-amzn-Remapped-Date"] == "yesterday"
     assert "WWW-Authenticate" not in reply.headers
     assert reply.headers.get_all("Content-Length") == ["2"]
 
 
-def test_a_binary_answer_is_decoded_for_who_accepts_it(serve: Serve) -> None:
+def test_binary_response_is_decoded_if_accepted(serve: Serve) -> None:
     answer = ok(base64.b64encode(b"\x89PNG").decode(), isBase64Encoded=True, headers={"Content-Type": "image/png"})
-    gateway = serve(api(Function(answer), binary_types=("image/png",)))
+    gateway = serve(api(FakeFunction(answer), binary_types=("image/png",)))
     url = f"{gateway.http_url}/things/1"
     assert fetch(url, headers={"Accept": "image/png"}).body == b"\x89PNG"
     assert fetch(url, headers={"Accept": "text/html"}).body == base64.b64encode(b"\x89PNG")
@@ -299,16 +299,16 @@ def test_a_binary_answer_is_decoded_for_who_accepts_it(serve: Serve) -> None:
         lambda event: ok("x" * 7_000_000),
     ],
 )
-def test_a_failing_function_or_a_malformed_answer_is_502(serve: Serve, answer: Any) -> None:
-    gateway = serve(api(Function(answer), binary_types=("image/png",)))
+def test_failed_function_or_malformed_response_is_502(serve: Serve, answer: Any) -> None:
+    gateway = serve(api(FakeFunction(answer), binary_types=("image/png",)))
     reply = fetch(f"{gateway.http_url}/things/1", headers={"Accept": "image/png"})
     assert error(reply) == (502, "INTERNAL")
     assert b"secret" not in reply.body
 
 
-def test_a_function_beyond_the_integration_timeout_is_504(serve: Serve) -> None:
+def test_function_exceeding_the_integration_timeout_is_504(serve: Serve) -> None:
     leave = threading.Event()
-    gateway = serve(api(Function(lambda event: leave.wait(DEADLINE))), integration_timeout=0.1)
+    gateway = serve(api(FakeFunction(lambda event: leave.wait(DEADLINE))), integration_timeout=0.1)
     try:
         reply = fetch(f"{gateway.http_url}/things/1")
     finally:
@@ -317,23 +317,23 @@ def test_a_function_beyond_the_integration_timeout_is_504(serve: Serve) -> None:
     assert reply.json()["error"]["retry_after"] == 1
 
 
-def test_a_function_beyond_its_own_timeout_is_502(serve: Serve) -> None:
+def test_function_exceeding_its_own_timeout_is_502(serve: Serve) -> None:
     leave = threading.Event()
-    gateway = serve(api(Function(lambda event: leave.wait(DEADLINE))), function_timeout=0.1)
+    gateway = serve(api(FakeFunction(lambda event: leave.wait(DEADLINE))), function_timeout=0.1)
     try:
         assert error(fetch(f"{gateway.http_url}/things/1")) == (502, "INTERNAL")
     finally:
         leave.set()
 
 
-def test_no_free_concurrency_is_500(serve: Serve) -> None:
-    gateway = serve(api(Function(ok())), function_concurrency=0)
+def test_exhausted_concurrency_is_500(serve: Serve) -> None:
+    gateway = serve(api(FakeFunction(ok())), function_concurrency=0)
     assert error(fetch(f"{gateway.http_url}/things/1")) == (500, "INTERNAL")
 
 
-def test_requests_are_handled_at_the_same_time(serve: Serve) -> None:
+def test_requests_are_handled_concurrently(serve: Serve) -> None:
     together = threading.Barrier(4, timeout=DEADLINE)
-    gateway = serve(api(Function(lambda event: ok(str(together.wait())))))
+    gateway = serve(api(FakeFunction(lambda event: ok(str(together.wait())))))
     replies: list[int] = []
     threads = [
         threading.Thread(target=lambda: replies.append(fetch(f"{gateway.http_url}/things/1").status))
@@ -349,24 +349,24 @@ def test_requests_are_handled_at_the_same_time(serve: Serve) -> None:
 # Limits
 
 
-def test_a_body_beyond_10_mb_is_413(serve: Serve) -> None:
-    function = Function(ok())
+def test_body_over_10_mb_is_413(serve: Serve) -> None:
+    function = FakeFunction(ok())
     gateway = serve(api(function))
     url = f"{gateway.http_url}/things/1"
     assert error(fetch(url, "POST", body=b"x" * 10_485_761)) == (413, "TOO_LARGE")
     assert function.events == []
 
 
-def test_a_body_beyond_10_mb_is_413_without_a_declared_length_too(serve: Serve) -> None:
-    gateway = serve(api(Function(ok())), max_request_bytes=1000)
+def test_chunked_body_over_10_mb_is_413(serve: Serve) -> None:
+    gateway = serve(api(FakeFunction(ok())), max_request_bytes=1000)
     headers = {"Transfer-Encoding": "chunked"}
     body = b"3e9\r\n" + b"x" * 1001 + b"\r\n0\r\n\r\n"
     reply = fetch(f"{gateway.http_url}/things/1", "POST", headers=headers, body=body)
     assert error(reply) == (413, "TOO_LARGE")
 
 
-def test_an_event_beyond_what_lambda_takes_is_413(serve: Serve) -> None:
-    function = Function(ok())
+def test_event_exceeding_the_lambda_payload_limit_is_413(serve: Serve) -> None:
+    function = FakeFunction(ok())
     gateway = serve(api(function))
     url = f"{gateway.http_url}/things/1"
     assert error(fetch(url, "POST", body=b"x" * 6_291_556)) == (413, "TOO_LARGE")
@@ -374,15 +374,15 @@ def test_an_event_beyond_what_lambda_takes_is_413(serve: Serve) -> None:
     assert len(function.events) == 1
 
 
-def test_headers_beyond_10_kb_are_413(serve: Serve) -> None:
-    gateway = serve(api(Function(ok())))
+def test_headers_over_10_kb_are_413(serve: Serve) -> None:
+    gateway = serve(api(FakeFunction(ok())))
     url = f"{gateway.http_url}/things/1"
     assert error(fetch(url, headers={"X-Large": "x" * 10_240})) == (413, "TOO_LARGE")
     assert fetch(url, headers={"X-Large": "x" * 10_000}).status == 200
 
 
-def test_beyond_the_account_s_rate_requests_are_429(serve: Serve, clock: ManualClock) -> None:
-    gateway = serve(api(Function(ok())), clock=clock, request_rate=1.0, request_burst=2)
+def test_requests_exceeding_the_account_rate_are_429(serve: Serve, clock: ManualClock) -> None:
+    gateway = serve(api(FakeFunction(ok())), clock=clock, request_rate=1.0, request_burst=2)
     url = f"{gateway.http_url}/things/1"
     assert [fetch(url).status for _ in range(2)] == [200, 200]
     reply = fetch(url)
@@ -402,13 +402,13 @@ def test_beyond_the_account_s_rate_requests_are_429(serve: Serve, clock: ManualC
         b"POST /things/1 HTTP/1.1\r\nContent-Length: many\r\n\r\n",
     ],
 )
-def test_what_is_not_http_is_400_in_our_shape(serve: Serve, head: bytes) -> None:
-    gateway = serve(api(Function(ok())))
+def test_malformed_http_is_400_in_the_error_format(serve: Serve, head: bytes) -> None:
+    gateway = serve(api(FakeFunction(ok())))
     host, port = gateway.http_url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=DEADLINE) as client:
         client.sendall(head)
         answer = b""
-        while chunk := client.recv(65_536):  # until the gateway hangs up
+        while chunk := client.recv(65_536):  # until the gateway closes the connection
             answer += chunk
     assert answer.split()[1] == b"400"
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "VALIDATION_FAILED"
@@ -421,9 +421,9 @@ class Guarded:
     """An API of two resources behind one authorizer."""
 
     def __init__(self, serve: Serve, answer: Any, *, ttl: float = 300.0, **options: Any) -> None:
-        self.authorizer = Function(answer)
+        self.authorizer = FakeFunction(answer)
         guard = TokenAuthorizer("auth", self.authorizer, ttl=ttl)
-        self.function = Function(ok())
+        self.function = FakeFunction(ok())
         routes = (Route("/things", "GET", guard), Route("/things/{thing}", "PUT", guard))
         self.gateway: Gateway = serve(api(self.function, *routes), **options)
 
@@ -438,7 +438,7 @@ def allow_all(_event: Event) -> Event:
     return allow(f"{ARN}/*")
 
 
-def test_the_authorizer_s_event_has_type_method_arn_and_token(serve: Serve) -> None:
+def test_authorizer_event_has_type_method_arn_and_token(serve: Serve) -> None:
     guarded = Guarded(serve, allow_all, ttl=0)
     guarded.list()
     guarded.put()
@@ -449,7 +449,7 @@ def test_the_authorizer_s_event_has_type_method_arn_and_token(serve: Serve) -> N
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": ""}, {"X-Authorization": "Bearer token"}])
-def test_without_the_header_the_authorizer_is_not_asked(serve: Serve, headers: dict[str, str]) -> None:
+def test_missing_header_is_401_without_invoking_the_authorizer(serve: Serve, headers: dict[str, str]) -> None:
     guarded = Guarded(serve, allow_all)
     assert error(guarded.list(headers)) == (401, "UNAUTHORIZED")
     assert guarded.authorizer.events == []
@@ -472,20 +472,20 @@ def denied() -> Event:
         (lambda event: None, (503, "UNAVAILABLE")),
     ],
 )
-def test_what_the_authorizer_does_decides_the_answer(serve: Serve, answer: Any, expected: tuple[int, str]) -> None:
+def test_authorizer_outcome_determines_the_response(serve: Serve, answer: Any, expected: tuple[int, str]) -> None:
     guarded = Guarded(serve, answer)
     assert error(guarded.list()) == expected
     assert guarded.function.events == []
 
 
-def test_an_explicit_deny_is_401_in_our_shape(serve: Serve, denied: Event) -> None:
+def test_explicit_deny_is_401_in_the_error_format(serve: Serve, denied: Event) -> None:
     guarded = Guarded(serve, denied)
     reply = guarded.list()
     assert error(reply) == (401, "UNAUTHORIZED")
     assert reply.headers["x-amzn-ErrorType"] == "AccessDeniedException"
 
 
-def test_an_authorizer_that_takes_too_long_is_503(serve: Serve) -> None:
+def test_authorizer_timeout_is_503(serve: Serve) -> None:
     leave = threading.Event()
     guarded = Guarded(serve, lambda event: leave.wait(DEADLINE), integration_timeout=0.1)
     try:
@@ -494,7 +494,7 @@ def test_an_authorizer_that_takes_too_long_is_503(serve: Serve) -> None:
         leave.set()
 
 
-def test_answers_are_cached_by_token_for_their_ttl(serve: Serve, clock: ManualClock) -> None:
+def test_authorizer_responses_are_cached_by_token_for_the_ttl(serve: Serve, clock: ManualClock) -> None:
     guarded = Guarded(serve, allow_all, ttl=60, clock=clock)
     guarded.list()
     clock.advance(59.5)
@@ -510,8 +510,8 @@ def test_answers_are_cached_by_token_for_their_ttl(serve: Serve, clock: ManualCl
     assert guarded.function.events[1]["requestContext"]["authorizer"]["principalId"] == "alice"
 
 
-def test_expired_answers_are_not_kept(clock: ManualClock) -> None:
-    authorizer = TokenAuthorizer("auth", Function(allow_all), ttl=60)
+def test_expired_authorizer_responses_are_evicted(clock: ManualClock) -> None:
+    authorizer = TokenAuthorizer("auth", FakeFunction(allow_all), ttl=60)
     runtime = Runtime(GatewaySettings(), clock, Ids(), lambda record: None)
     authorization = TokenAuthorization(runtime)
 
@@ -528,30 +528,30 @@ def test_expired_answers_are_not_kept(clock: ManualClock) -> None:
     runtime.functions.close()
 
 
-def test_with_a_ttl_of_0_nothing_is_cached(serve: Serve) -> None:
+def test_ttl_of_0_disables_the_cache(serve: Serve) -> None:
     guarded = Guarded(serve, allow_all, ttl=0)
     assert [guarded.list().status for _ in range(3)] == [200] * 3
     assert len(guarded.authorizer.events) == 3
 
 
-def test_a_cached_policy_is_applied_to_every_method(serve: Serve) -> None:
+def test_cached_policy_is_evaluated_for_every_method(serve: Serve) -> None:
     guarded = Guarded(serve, lambda event: allow(event["methodArn"]))
     assert guarded.list().status == 200
-    assert error(guarded.put()) == (401, "UNAUTHORIZED")  # the trap of a policy for one method
+    assert error(guarded.put()) == (401, "UNAUTHORIZED")  # the pitfall of a policy for one method
     assert len(guarded.authorizer.events) == 1
 
 
-def test_refusals_by_exception_are_not_cached(serve: Serve) -> None:
+def test_unauthorized_exceptions_are_not_cached(serve: Serve) -> None:
     guarded = Guarded(serve, Exception("Unauthorized"))
     guarded.list()
     guarded.list()
     assert len(guarded.authorizer.events) == 2
 
 
-def test_another_header_can_carry_the_token(serve: Serve) -> None:
-    authorizer = Function(allow_all)
+def test_token_header_is_configurable(serve: Serve) -> None:
+    authorizer = FakeFunction(allow_all)
     guard = TokenAuthorizer("auth", authorizer, header="X-Token")
-    gateway = serve(api(Function(ok()), Route("/", "GET", guard)))
+    gateway = serve(api(FakeFunction(ok()), Route("/", "GET", guard)))
     assert error(fetch(gateway.http_url, headers=TOKEN)) == (401, "UNAUTHORIZED")
     assert fetch(gateway.http_url, headers={"x-token": "abc"}).status == 200
     assert authorizer.events[0]["authorizationToken"] == "abc"

@@ -1,4 +1,4 @@
-"""The gateway as a whole: ports, start and stop, hooks for tests and the launcher, its settings."""
+"""The gateway as a whole: ports, startup and shutdown, inspection, settings."""
 
 import asyncio
 import http.client
@@ -31,14 +31,14 @@ from local.gateway.server import loop_factory
 from local.gateway.throttle import TokenBucket
 
 from .conftest import Connect, Serve
-from .support import DEADLINE, Event, Function, ManualClock, allow, fetch, manage, raw_socket, wait_until
+from .support import DEADLINE, Event, FakeFunction, ManualClock, allow, fetch, manage, raw_socket, wait_until
 from .test_closing import ending
-from .test_messages import closed, said
+from .test_messages import closed, next_text
 
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """A port that another socket listens on."""
+    """A port on which another socket listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
 
@@ -48,7 +48,7 @@ def rest(handler: Any) -> RestApi:
 
 
 @pytest.mark.parametrize("which", ["http_port", "ws_port"])
-def test_a_port_in_use_is_named(taken: int, which: str) -> None:
+def test_port_in_use_is_reported_by_number(taken: int, which: str) -> None:
     ports = {"http_port": 0, "ws_port": 0, which: taken}
     gateway = Gateway(Apis(websocket=WebSocketApi()), http_port=ports["http_port"], ws_port=ports["ws_port"])
     with pytest.raises(PortInUse, match=f"port {taken} on 127.0.0.1 is in use") as caught:
@@ -57,13 +57,13 @@ def test_a_port_in_use_is_named(taken: int, which: str) -> None:
     gateway.stop()
 
 
-def test_a_port_that_cannot_be_one_is_refused_and_nothing_stays_open() -> None:
+def test_invalid_port_is_rejected_and_no_socket_stays_open() -> None:
     gateway = Gateway(Apis(websocket=WebSocketApi()), ws_port=70_000)
     with pytest.raises(OverflowError):
         gateway.bind()
 
 
-def test_ports_can_be_chosen_and_are_free_again_after_stop() -> None:
+def test_ports_are_configurable_and_released_by_stop() -> None:
     with Gateway(Apis(websocket=WebSocketApi())) as first:
         urls = first.bind()
     http_port, ws_port = (int(url.rsplit(":", 1)[1].split("/")[0]) for url in (urls.http_url, urls.ws_url))
@@ -71,21 +71,21 @@ def test_ports_can_be_chosen_and_are_free_again_after_stop() -> None:
         assert second.bind() == urls
 
 
-def test_the_apis_can_be_made_when_the_urls_are_known(connect: Connect) -> None:
-    told: list[Urls] = []
+def test_apis_can_be_made_from_the_urls(connect: Connect) -> None:
+    announced: list[Urls] = []
 
     def apis(urls: Urls) -> Apis:
-        told.append(urls)
-        return Apis(rest=rest(Function({"statusCode": 200, "body": urls.management_url})))
+        announced.append(urls)
+        return Apis(rest=rest(FakeFunction({"statusCode": 200, "body": urls.management_url})))
 
     with Gateway(apis) as gateway:
-        assert told == [gateway.bind()]
+        assert announced == [gateway.bind()]
         assert fetch(gateway.http_url).body.decode() == gateway.management_url
         assert gateway.management_url == f"{gateway.http_url}/local"
 
 
-def test_a_client_that_comes_between_bind_and_start_is_served() -> None:
-    function = Function({"statusCode": 200, "body": "served"})
+def test_client_that_connects_between_bind_and_start_is_served() -> None:
+    function = FakeFunction({"statusCode": 200, "body": "served"})
     gateway = Gateway(Apis(rest=rest(function)))
     urls = gateway.bind()
     host, port = urls.http_url.removeprefix("http://").split(":")
@@ -96,7 +96,7 @@ def test_a_client_that_comes_between_bind_and_start_is_served() -> None:
     assert answer.endswith(b"served")
 
 
-def test_apis_that_cannot_be_made_free_the_ports() -> None:
+def test_failure_to_make_the_apis_releases_the_ports() -> None:
     def broken(_urls: Urls) -> Apis:
         raise LookupError("no app")
 
@@ -109,20 +109,20 @@ def test_apis_that_cannot_be_made_free_the_ports() -> None:
         pass
 
 
-def test_resources_that_contradict_each_other_fail_the_start() -> None:
+def test_conflicting_resources_fail_the_start() -> None:
     routes = (Route("/things/{thing}", "GET"), Route("/things/{other}/parts", "GET"))
-    gateway = Gateway(Apis(rest=RestApi(Function(), routes, load_gateway_responses())))
+    gateway = Gateway(Apis(rest=RestApi(FakeFunction(), routes, load_gateway_responses())))
     with pytest.raises(ValueError, match="sibling"):
         gateway.start()
 
 
-def test_a_gateway_starts_only_once(serve: Serve) -> None:
+def test_gateway_cannot_be_started_twice(serve: Serve) -> None:
     gateway = serve(WebSocketApi())
-    with pytest.raises(RuntimeError, match="started already"):
+    with pytest.raises(RuntimeError, match="already been started"):
         gateway.start()
 
 
-def test_stop_closes_every_socket_with_1001_and_runs_its_disconnect(serve: Serve, connect: Connect) -> None:
+def test_stop_closes_every_connection_with_1001_and_runs_disconnect(serve: Serve, connect: Connect) -> None:
     posted: list[int] = []
 
     def on_disconnect(event: Event) -> dict[str, int]:
@@ -130,7 +130,7 @@ def test_stop_closes_every_socket_with_1001_and_runs_its_disconnect(serve: Serve
         posted.append(manage(gateway.management_url, "POST", own, body="x").status)
         return {"statusCode": 200}
 
-    disconnect = Function(on_disconnect)
+    disconnect = FakeFunction(on_disconnect)
     gateway = serve(WebSocketApi(disconnect=disconnect))
     sockets = [connect(gateway.ws_url) for _ in range(5)]
     started = time.monotonic()
@@ -138,27 +138,27 @@ def test_stop_closes_every_socket_with_1001_and_runs_its_disconnect(serve: Serve
     assert time.monotonic() - started < 2
     assert [closed(item) for item in sockets] == [(1001, "Going away")] * 5
     assert [ending(event) for event in disconnect.events] == [(1001, "Going away")] * 5
-    assert posted == [410] * 5  # the management API was still there for them
+    assert posted == [410] * 5  # the management API was still running
     assert gateway.connections() == []
-    gateway.stop()  # twice does no harm
+    gateway.stop()  # idempotent
 
 
-def give_up(url: str) -> None:
-    """A caller whose request the gateway cuts off."""
+def send_aborted_request(url: str) -> None:
+    """Send a request that the gateway aborts."""
     with suppress(OSError, http.client.HTTPException):
         fetch(url)
 
 
-def test_stop_waits_for_neither_mute_clients_nor_slow_functions(serve: Serve) -> None:
+def test_stop_does_not_wait_for_unresponsive_clients_or_slow_functions(serve: Serve) -> None:
     leave = threading.Event()
-    function = Function(lambda event: leave.wait(60))
-    api = WebSocketApi(connect=Function(), default=function, disconnect=function)
+    function = FakeFunction(lambda event: leave.wait(60))
+    api = WebSocketApi(connect=FakeFunction(), default=function, disconnect=function)
     gateway = serve(Apis(rest=rest(function), websocket=api), close_timeout=0.1, shutdown_timeout=0.3)
     with raw_socket(gateway.ws_url) as mute, raw_socket(gateway.ws_url) as half_open:
         mute.open()
         mute.send_text("hello")
         half_open.sock.sendall(b"GET /local HTTP/1.1\r\n")
-        caller = threading.Thread(target=give_up, args=(gateway.http_url,))
+        caller = threading.Thread(target=send_aborted_request, args=(gateway.http_url,))
         caller.start()
         function.wait_for(2)
         started = time.monotonic()
@@ -169,9 +169,9 @@ def test_stop_waits_for_neither_mute_clients_nor_slow_functions(serve: Serve) ->
     assert gateway.connections() == []
 
 
-def test_stop_does_not_wait_for_a_connect_that_hangs(serve: Serve) -> None:
+def test_stop_does_not_wait_for_a_hanging_connect(serve: Serve) -> None:
     leave = threading.Event()
-    function = Function(lambda event: leave.wait(60))
+    function = FakeFunction(lambda event: leave.wait(60))
     gateway = serve(WebSocketApi(connect=function))
     with raw_socket(gateway.ws_url) as client:
         client.send_upgrade()
@@ -182,11 +182,11 @@ def test_stop_does_not_wait_for_a_connect_that_hangs(serve: Serve) -> None:
     leave.set()
 
 
-def test_a_function_that_returns_after_the_stop_harms_nothing(
+def test_function_that_returns_after_the_stop_is_harmless(
     serve: Serve, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     leave = threading.Event()
-    function = Function(lambda event: leave.wait(DEADLINE) and None)
+    function = FakeFunction(lambda event: leave.wait(DEADLINE) and None)
     gateway = serve(WebSocketApi(default=function))
     connect(gateway.ws_url).send("hello")
     function.wait_for(1)
@@ -196,21 +196,19 @@ def test_a_function_that_returns_after_the_stop_harms_nothing(
         wait_until(lambda: "returned after the gateway had stopped" in caplog.text, "the late return")
 
 
-@pytest.mark.parametrize("disorder", ["late", "doubled"])
-def test_disconnects_at_the_stop_are_not_held_back(serve: Serve, connect: Connect, disorder: str) -> None:
-    disconnect = Function()
-    gateway = serve(WebSocketApi(disconnect=disconnect), disconnect=disorder, disconnect_delay=60.0)
+@pytest.mark.parametrize("fault", ["late", "doubled"])
+def test_stop_releases_delayed_disconnects(serve: Serve, connect: Connect, fault: str) -> None:
+    disconnect = FakeFunction()
+    gateway = serve(WebSocketApi(disconnect=disconnect), disconnect=fault, disconnect_delay=60.0)
     connect(gateway.ws_url)
     started = time.monotonic()
     gateway.stop()
     assert time.monotonic() - started < 30
-    assert len(disconnect.events) == {"late": 1, "doubled": 2}[disorder]
+    assert len(disconnect.events) == {"late": 1, "doubled": 2}[fault]
 
 
-def test_an_undetected_loss_at_the_stop_is_not_waited_for(
-    serve: Serve, connect: Connect, clock: ManualClock
-) -> None:
-    disconnect = Function()
+def test_stop_does_not_wait_for_an_undetected_loss(serve: Serve, connect: Connect, clock: ManualClock) -> None:
+    disconnect = FakeFunction()
     gateway = serve(WebSocketApi(disconnect=disconnect), clock=clock, drop_detection=60.0)
     connect(gateway.ws_url)
     gateway.drop(gateway.connections()[0])
@@ -219,8 +217,8 @@ def test_an_undetected_loss_at_the_stop_is_not_waited_for(
     assert [ending(event) for event in disconnect.events] == [(1006, "")]
 
 
-def test_a_held_back_disconnect_runs_before_the_end(serve: Serve, connect: Connect, clock: ManualClock) -> None:
-    disconnect = Function()
+def test_held_disconnect_runs_before_the_stop(serve: Serve, connect: Connect, clock: ManualClock) -> None:
+    disconnect = FakeFunction()
     gateway = serve(WebSocketApi(disconnect=disconnect), clock=clock, disconnect="late", disconnect_delay=60.0)
     connect(gateway.ws_url).close()
     wait_until(lambda: clock.sleepers(within=60.0) == 1, "the wait for another connect")
@@ -228,7 +226,7 @@ def test_a_held_back_disconnect_runs_before_the_end(serve: Serve, connect: Conne
     assert len(disconnect.events) == 1
 
 
-def test_functions_that_call_each_other_through_the_gateway_do_not_starve() -> None:
+def test_recursive_calls_through_the_gateway_do_not_deadlock() -> None:
     urls: list[str] = []
 
     def deep(event: Event, _context: Any) -> dict[str, Any]:
@@ -241,8 +239,8 @@ def test_functions_that_call_each_other_through_the_gateway_do_not_starve() -> N
         assert fetch(f"{gateway.http_url}/?depth=64").body == b"ground"
 
 
-def test_it_can_be_used_from_an_event_loop() -> None:
-    function, disconnect = Function(), Function()
+def test_gateway_is_usable_from_an_event_loop() -> None:
+    function, disconnect = FakeFunction(), FakeFunction()
 
     async def scenario() -> int | None:
         async with Gateway(Apis(websocket=WebSocketApi(default=function, disconnect=disconnect))) as gateway:
@@ -256,8 +254,8 @@ def test_it_can_be_used_from_an_event_loop() -> None:
     assert len(disconnect.events) == 1
 
 
-def test_connections_are_listed_from_the_101_until_the_close(serve: Serve, connect: Connect) -> None:
-    on_connect = Function()
+def test_connections_lists_connections_from_the_101_until_the_close(serve: Serve, connect: Connect) -> None:
+    on_connect = FakeFunction()
     gateway = serve(WebSocketApi(connect=on_connect))
     assert gateway.connections() == []
     first, second = connect(gateway.ws_url), connect(gateway.ws_url)
@@ -268,10 +266,10 @@ def test_connections_are_listed_from_the_101_until_the_close(serve: Serve, conne
     second.close()
 
 
-def test_the_access_log_has_neither_query_strings_nor_tokens(serve: Serve, connect: Connect) -> None:
+def test_access_log_contains_neither_query_strings_nor_tokens(serve: Serve, connect: Connect) -> None:
     records: list[AccessRecord] = []
-    authorizer = RequestAuthorizer(Function(lambda event: allow(event["methodArn"])))
-    apis = Apis(rest=rest(Function()), websocket=WebSocketApi(default=Function(), authorizer=authorizer))
+    authorizer = RequestAuthorizer(FakeFunction(lambda event: allow(event["methodArn"])))
+    apis = Apis(rest=rest(FakeFunction()), websocket=WebSocketApi(default=FakeFunction(), authorizer=authorizer))
     gateway = serve(apis, access_log=records.append)
     fetch(f"{gateway.http_url}/?token=secret", headers={"Authorization": "Bearer secret"})
     fetch(f"{gateway.http_url}/nowhere?token=secret")
@@ -289,10 +287,10 @@ def test_the_access_log_has_neither_query_strings_nor_tokens(serve: Serve, conne
     assert "secret" not in repr(records)
 
 
-def test_a_failing_function_is_logged_by_place_and_without_its_words(
+def test_failed_function_is_logged_by_location_without_its_message(
     serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gateway = serve(Apis(rest=rest(Function(RuntimeError("a private text")))))
+    gateway = serve(Apis(rest=rest(FakeFunction(RuntimeError("a private text")))))
     with caplog.at_level(logging.DEBUG, logger="local.gateway"):
         fetch(gateway.http_url)
     logged = [record.getMessage() for record in caplog.records if record.name.startswith("local.gateway")]
@@ -300,14 +298,14 @@ def test_a_failing_function_is_logged_by_place_and_without_its_words(
     assert "private" not in caplog.text
 
 
-def test_counters_tell_what_has_happened(serve: Serve, connect: Connect) -> None:
-    message = Function()
-    gateway = serve(WebSocketApi(connect=Function(), default=message, disconnect=Function()))
+def test_counters_count_requests_and_connections(serve: Serve, connect: Connect) -> None:
+    message = FakeFunction()
+    gateway = serve(WebSocketApi(connect=FakeFunction(), default=message, disconnect=FakeFunction()))
     socket = connect(gateway.ws_url)
     socket.send("hello")
     message.wait_for(1)
     manage(gateway.management_url, "POST", gateway.connections()[0], body="x")
-    assert said(socket) == "x"
+    assert next_text(socket) == "x"
     manage(gateway.management_url, "POST", "AAAAAAAAAAAAAAA=", body="x")
     socket.close()
     wait_until(lambda: gateway.counters().get("websocket.disconnects"), "$disconnect")
@@ -320,18 +318,18 @@ def test_counters_tell_what_has_happened(serve: Serve, connect: Connect) -> None
     }
 
 
-def test_without_a_websocket_api_nothing_listens_there(serve: Serve) -> None:
-    gateway = serve(Apis(rest=rest(Function())))
+def test_websocket_port_is_closed_without_a_websocket_api(serve: Serve) -> None:
+    gateway = serve(Apis(rest=rest(FakeFunction())))
     with pytest.raises(ConnectionRefusedError):
         fetch(gateway.ws_url.replace("ws:", "http:"))
 
 
-def test_without_a_rest_api_only_management_is_served(serve: Serve) -> None:
+def test_only_the_management_api_is_served_without_a_rest_api(serve: Serve) -> None:
     reply = fetch(serve(WebSocketApi()).http_url)
     assert (reply.status, reply.json()) == (403, {"message": "Missing Authentication Token"})
 
 
-def test_without_a_rest_api_what_is_not_http_is_refused_too(serve: Serve) -> None:
+def test_malformed_http_is_rejected_without_a_rest_api(serve: Serve) -> None:
     gateway = serve(WebSocketApi())
     host, port = gateway.http_url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=DEADLINE) as client:
@@ -340,16 +338,16 @@ def test_without_a_rest_api_what_is_not_http_is_refused_too(serve: Serve) -> Non
 
 
 class BrokenIds(Ids):
-    """Ids with a defect, to see what a defect of the gateway itself looks like."""
+    """Ids that fail, to simulate an internal error of the gateway."""
 
     def short(self) -> str:
         raise ZeroDivisionError("a private text")
 
 
-def test_a_defect_of_the_gateway_is_a_500_without_its_words(
+def test_internal_error_of_the_gateway_is_a_500_without_its_message(
     serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gateway = serve(Apis(rest=rest(Function())), ids=BrokenIds())
+    gateway = serve(Apis(rest=rest(FakeFunction())), ids=BrokenIds())
     reply = fetch(gateway.http_url)
     assert (reply.status, reply.json()["error"]["code"]) == (500, "INTERNAL")
     assert b"private" not in reply.body
@@ -357,7 +355,7 @@ def test_a_defect_of_the_gateway_is_a_500_without_its_words(
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_hooks_need_a_running_gateway() -> None:
+def test_drop_requires_a_running_gateway() -> None:
     with pytest.raises(RuntimeError, match="not running"):
         Gateway(Apis()).drop("AAAAAAAAAAAAAAA=")
 
@@ -373,7 +371,7 @@ def test_hooks_need_a_running_gateway() -> None:
         ({"stage": ""}, "stage"),
     ],
 )
-def test_settings_out_of_range_are_refused_by_name(changes: dict[str, Any], problem: str) -> None:
+def test_settings_out_of_range_are_rejected_by_name(changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         GatewaySettings(**changes)
     gateway = Gateway(Apis())
@@ -384,7 +382,7 @@ def test_settings_out_of_range_are_refused_by_name(changes: dict[str, Any], prob
     assert gateway.settings == GatewaySettings()
 
 
-def test_the_defaults_are_aws_s_quotas() -> None:
+def test_default_settings_are_the_quotas_of_aws() -> None:
     settings = GatewaySettings()
     assert (settings.idle_timeout, settings.max_connection_age, settings.integration_timeout) == (600, 7200, 29)
     assert (settings.max_message_bytes, settings.max_frame_bytes) == (128 * 1024, 32 * 1024)
@@ -393,30 +391,30 @@ def test_the_defaults_are_aws_s_quotas() -> None:
     assert settings.max_payload_bytes > 6 * 1000 * 1000
 
 
-def test_another_event_loop_is_used_where_it_is_installed() -> None:
+def test_installed_event_loop_library_is_used() -> None:
     assert loop_factory("asyncio") is asyncio.new_event_loop
     assert loop_factory("no_such_library") is None
 
 
-def test_the_stage_cannot_change_while_the_gateway_runs(serve: Serve) -> None:
+def test_stage_cannot_change_while_the_gateway_runs(serve: Serve) -> None:
     gateway = serve(WebSocketApi())
     with pytest.raises(ValueError, match="stage"):
         gateway.change(stage="other")
 
 
-def test_an_unknown_setting_is_refused() -> None:
+def test_unknown_setting_is_rejected() -> None:
     with pytest.raises(TypeError, match="idle"):
         Gateway(Apis()).change(idle=5)
 
 
-def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
+def test_token_bucket_allows_its_burst_and_then_its_rate() -> None:
     now = [0.0]
     limits = [(10.0, 3.0)]
     bucket = TokenBucket(lambda: limits[0], lambda: now[0])
-    assert [bucket.draw() for _ in range(4)] == [True, True, True, False]
+    assert [bucket.try_acquire() for _ in range(4)] == [True, True, True, False]
     now[0] += 0.25
-    assert [bucket.draw() for _ in range(3)] == [True, True, False]
+    assert [bucket.try_acquire() for _ in range(3)] == [True, True, False]
     now[0] += 100
-    assert [bucket.draw() for _ in range(4)] == [True, True, True, False]
+    assert [bucket.try_acquire() for _ in range(4)] == [True, True, True, False]
     limits[0] = (10.0, 5.0)
-    assert [bucket.draw() for _ in range(3)] == [True, True, False]
+    assert [bucket.try_acquire() for _ in range(3)] == [True, True, False]

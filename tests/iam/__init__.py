@@ -1,1 +1,1 @@
-"""The stand-in for IAM: policies, what each call needs, and the guard over real sockets."""
+"""The local IAM guard: policies, required permissions, and the proxy over real sockets."""

@@ -1,4 +1,4 @@
-"""What stands behind the guard, and the policies that are deployed."""
+"""Servers behind the guard, and the deployed policies."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from infra.build import TEMPLATE
 from infra.template.names import FUNCTIONS
 from local.iam import resolve
-from tests.bundle.build import built_stage, shared_place
-from tests.iam.support import ACCOUNT, API, QUEUE, STAGE, Json, StandIn, table
+from tests.bundle.build import built_stage, shared_directory
+from tests.iam.support import ACCOUNT, API, QUEUE, STAGE, FakeServer, Json, table
 from tests.support.engine import REGION, create_tables, dynamodb, store_engine
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def stand_in() -> Iterator[StandIn]:
-    with StandIn() as server:
+def fake_server() -> Iterator[FakeServer]:
+    with FakeServer() as server:
         yield server
 
 
@@ -38,18 +38,18 @@ def tables(dynamodb: DynamoDBClient) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def deployed_policies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Json]]:
-    """The statements of the stage `dev` by function, as they are handed to CloudFormation."""
-    built = built_stage(shared_place(tmp_path_factory.getbasetemp()) / "bundle")
+    """The statements of stage `dev` by function, as passed to CloudFormation."""
+    built = built_stage(shared_directory(tmp_path_factory.getbasetemp()) / "bundle")
     template = json.loads((built / TEMPLATE).read_text("utf-8"))
-    found = {}
+    policies = {}
     for function in FUNCTIONS:
         (policy,) = template["Resources"][function.role]["Properties"]["Policies"]
-        found[function.logical_id] = policy["PolicyDocument"]["Statement"]
-    return found
+        policies[function.logical_id] = policy["PolicyDocument"]["Statement"]
+    return policies
 
 
 @pytest.fixture(scope="session")
-def our_policies(deployed_policies: dict[str, list[Json]]) -> dict[str, list[Json]]:
+def resolved_policies(deployed_policies: dict[str, list[Json]]) -> dict[str, list[Json]]:
     """The same without intrinsic functions, for tables `conversations` and `connections`, and a queue `work`."""
     values = {
         "AWS::Partition": "aws",
@@ -61,7 +61,7 @@ def our_policies(deployed_policies: dict[str, list[Json]]) -> dict[str, list[Jso
         "ConnectionsTable.Arn": table("connections"),
         "JobQueue.Arn": QUEUE,
     } | {
-        f"{each.log_group}.Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{each.log_group}:*"
-        for each in FUNCTIONS
+        f"{function.log_group}.Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{function.log_group}:*"
+        for function in FUNCTIONS
     }
     return {function: resolve(statements, values) for function, statements in deployed_policies.items()}

@@ -1,4 +1,4 @@
-"""A server to stand behind the guard, clients to stand before it, and the names of things in AWS."""
+"""A fake server behind the guard, clients in front of it, and names of AWS resources."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ Json = dict[str, Any]
 
 
 def table(name: str) -> str:
-    """The ARN of a table."""
+    """Return the ARN of a table."""
     return f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}"
 
 
 def queue(name: str, account: str = ACCOUNT) -> str:
-    """The URL of a queue, as SQS gives it."""
+    """Return the URL of a queue, as SQS does."""
     return f"https://sqs.{REGION}.amazonaws.com/{account}/{name}"
 
 
 def allow(sid: str, action: str | list[str], resource: str | list[str], effect: str = "Allow") -> Json:
-    """A statement."""
+    """Make a statement."""
     return {"Sid": sid, "Effect": effect, "Action": action, "Resource": resource}
 
 
 def new_guard(policies: dict[str, list[Json]], store_url: str, management_url: str) -> Guard:
-    """A guard for the account of these tests."""
+    """Make a guard for the account of these tests."""
     return Guard(policies, store_url, management_url, region=REGION, account=ACCOUNT, api=API)
 
 
 @contextlib.contextmanager
 def client_of(service: str, url: str, key_id: str, region: str = REGION) -> Iterator[Any]:
-    """boto3's client for a service, as the function of this key id has it."""
+    """Yield boto3's client for a service, with this access key id."""
     session = boto3.session.Session(region_name=region, aws_access_key_id=key_id, aws_secret_access_key="secret")
     client = session.client(service, endpoint_url=url, config=CONFIG)
     try:
@@ -60,14 +60,14 @@ def client_of(service: str, url: str, key_id: str, region: str = REGION) -> Iter
 
 
 def poster_of(guard: Guard, key_id: str) -> ApiGatewayPoster:
-    """The poster that is deployed, as the function of this key id has it."""
+    """Return the deployed poster, with this access key id."""
     credentials = Credentials(key_id, "secret")
     return ApiGatewayPoster(guard.management_url, REGION, credentials.get_frozen_credentials, SystemClock())
 
 
 @dataclass
 class Received:
-    """A request as it arrived."""
+    """A request as received."""
 
     method: str
     path: str
@@ -77,7 +77,7 @@ class Received:
 
 @dataclass
 class Answer:
-    """What is answered to every request."""
+    """The response to every request."""
 
     body: bytes = b"{}"
     status: int = 200
@@ -88,8 +88,8 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
 
-class StandIn:
-    """An HTTP server on 127.0.0.1 that keeps what it receives, and answers everything with `answer`."""
+class FakeServer:
+    """An HTTP server on 127.0.0.1 that records requests and responds to all with `answer`."""
 
     def __init__(self) -> None:
         self.answer = Answer()
@@ -99,7 +99,7 @@ class StandIn:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
 
-    def __enter__(self) -> StandIn:
+    def __enter__(self) -> FakeServer:
         self._thread.start()
         return self
 
@@ -109,20 +109,20 @@ class StandIn:
         self._thread.join()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
-        stand_in = self
+        fake_server = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
 
             def setup(self) -> None:
-                stand_in.connections += 1
+                fake_server.connections += 1
                 super().setup()
 
             def handle_any(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                stand_in.received.append(Received(self.command, self.path, list(self.headers.items()), body))
-                answer = stand_in.answer
+                fake_server.received.append(Received(self.command, self.path, list(self.headers.items()), body))
+                answer = fake_server.answer
                 self.send_response_only(answer.status)
                 for name, value in answer.headers:
                     self.send_header(name, value)
@@ -134,13 +134,13 @@ class StandIn:
             do_GET = do_POST = do_DELETE = do_PUT = handle_any  # noqa: N815 - http.server's names
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
-                """Nothing is to be printed."""
+                """Print nothing."""
 
         return Handler
 
 
 def dynamodb_answer(body: bytes) -> Answer:
-    """As DynamoDB sends it."""
+    """Make a response in DynamoDB's format."""
     headers = [
         ("Content-Type", "application/x-amz-json-1.0"),
         ("x-amzn-RequestId", "REQUEST1"),

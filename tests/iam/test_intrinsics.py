@@ -33,18 +33,18 @@ def resolved(resource: Any) -> Any:
         ({"Fn::Join": [":", ["a", {"Ref": "Rooms"}, {"Fn::Sub": "${Rooms}"}]]}, "a:rooms:rooms"),
     ],
 )
-def test_each_is_replaced_by_its_value(node: Any, text: str) -> None:
+def test_intrinsic_function_is_replaced_by_its_value(node: Any, text: str) -> None:
     assert resolved(node) == text
     assert resolved([node, "other"]) == [text, "other"]
 
 
-def test_what_is_no_intrinsic_function_stays() -> None:
+def test_other_values_are_unchanged() -> None:
     statement: Json = {"Condition": {"StringEquals": {"aws:x": {"Ref": "Rooms"}}}}
     assert resolve([statement], VALUES) == [{"Condition": {"StringEquals": {"aws:x": "rooms"}}}]
 
 
 @pytest.mark.parametrize(
-    ("node", "complaint"),
+    ("node", "message"),
     [
         ({"Ref": "Halls"}, "refers to Halls"),
         ({"Fn::GetAtt": ["Halls", "Arn"]}, "refers to Halls.Arn"),
@@ -52,20 +52,20 @@ def test_what_is_no_intrinsic_function_stays() -> None:
         ({"Fn::Sub": ["${Halls}", {"Rooms": "x"}]}, "refers to Halls"),
         ({"Fn::Join": ["", [{"Ref": "Halls"}]]}, "refers to Halls"),
         ({"Fn::ImportValue": "Rooms"}, "uses Fn::ImportValue"),
-        ({"Ref": 7}, "a Ref with something else than text"),
+        ({"Ref": 7}, "a Ref with a non-string value"),
         ({"Fn::Sub": ["${Rooms}"]}, "a Fn::Sub without its two arguments"),
         ({"Fn::Sub": ["${Rooms}", "x"]}, "not a map"),
         ({"Fn::Join": ["", "Rooms"]}, "not a list"),
-        ({"Fn::Join": ["", [["Rooms"]]]}, "a Fn::Join with something else than text"),
+        ({"Fn::Join": ["", [["Rooms"]]]}, "a Fn::Join with a non-string value"),
     ],
 )
-def test_what_has_no_value_is_named_with_its_statement(node: Any, complaint: str) -> None:
+def test_unresolved_reference_is_reported_with_its_statement(node: Any, message: str) -> None:
     with pytest.raises(UnresolvedReference) as refused:
         resolved(node)
     assert str(refused.value).startswith("statement Read ")
-    assert complaint in str(refused.value)
+    assert message in str(refused.value)
 
 
-def test_a_statement_without_a_sid_is_called_by_its_number() -> None:
+def test_statement_without_a_sid_is_named_by_its_number() -> None:
     with pytest.raises(UnresolvedReference, match=r"^statement 2 refers to Halls"):
         resolve([{}, {"Resource": {"Ref": "Halls"}}], VALUES)

@@ -1,4 +1,4 @@
-"""What stands before SQS: the permissions that its calls need, and what it refuses."""
+"""The guard in front of SQS: required permissions and denials."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from local.iam import queue_arn
 from local.queue import QueueSettings, ensure_queue
-from tests.iam.support import ACCOUNT, QUEUE, Json, StandIn, allow, client_of, new_guard, queue
+from tests.iam.support import ACCOUNT, QUEUE, FakeServer, Json, allow, client_of, new_guard, queue
 from tests.support.engine import REGION, Engine
 
 WORK = {"QueueUrl": queue("work")}
@@ -37,32 +37,32 @@ HANDLES = [{"Id": "1", "ReceiptHandle": "r"}]
         ("get_queue_attributes", {}, "GetQueueAttributes"),
     ],
 )
-def test_a_call_needs_what_iam_checks_for_it_on_the_queue_of_its_url(
-    stand_in: StandIn, operation: str, parameters: Json, action: str
+def test_sqs_call_requires_the_permission_for_the_queue_of_its_url(
+    fake_server: FakeServer, operation: str, parameters: Json, action: str
 ) -> None:
     with (
-        new_guard(EVERYTHING, stand_in.url, f"{stand_in.url}/dev") as guard,
+        new_guard(EVERYTHING, fake_server.url, f"{fake_server.url}/dev") as guard,
         client_of("sqs", guard.queues_url, "Worker") as client,
     ):
         getattr(client, operation)(**WORK, **parameters)
     assert guard.calls() == [("Worker", f"sqs:{action}", QUEUE, "Everything", 1)]
     assert guard.denied() == []
-    ((received),) = stand_in.received
+    ((received),) = fake_server.received
     assert (received.method, received.path) == ("POST", "/")
 
 
 @pytest.mark.parametrize(("operation", "action"), [("purge_queue", "PurgeQueue"), ("delete_queue", "DeleteQueue")])
-def test_what_is_not_known_is_denied_even_to_who_may_do_everything(
-    stand_in: StandIn, operation: str, action: str
+def test_unknown_operation_is_denied_even_with_full_access(
+    fake_server: FakeServer, operation: str, action: str
 ) -> None:
     with (
-        new_guard(EVERYTHING, stand_in.url, f"{stand_in.url}/dev") as guard,
+        new_guard(EVERYTHING, fake_server.url, f"{fake_server.url}/dev") as guard,
         client_of("sqs", guard.queues_url, "Worker") as client,
-        pytest.raises(ClientError, match="not known which permissions it needs"),
+        pytest.raises(ClientError, match="does not know its required permissions"),
     ):
         getattr(client, operation)(**WORK)
     assert guard.denied() == [("Worker", f"sqs:{action}", "*", 1)]
-    assert stand_in.received == []
+    assert fake_server.received == []
 
 
 @pytest.mark.parametrize(
@@ -79,11 +79,11 @@ def test_what_is_not_known_is_denied_even_to_who_may_do_everything(
     ],
     ids=["another action", "another queue", "another account"],
 )
-def test_what_is_not_allowed_is_answered_as_aws_does_and_reaches_nobody(
-    stand_in: StandIn, operation: str, parameters: Json, action: str, resource: str
+def test_denied_sqs_call_gets_the_error_of_aws_and_is_not_forwarded(
+    fake_server: FakeServer, operation: str, parameters: Json, action: str, resource: str
 ) -> None:
     with (
-        new_guard(SENDER, stand_in.url, f"{stand_in.url}/dev") as guard,
+        new_guard(SENDER, fake_server.url, f"{fake_server.url}/dev") as guard,
         client_of("sqs", guard.queues_url, "Sender") as client,
         pytest.raises(ClientError) as refused,
     ):
@@ -92,11 +92,11 @@ def test_what_is_not_allowed_is_answered_as_aws_does_and_reaches_nobody(
     assert error["Code"] == "AccessDeniedException"
     assert f"is not authorized to perform: sqs:{action} on resource: {resource}" in error["Message"]
     assert guard.denied() == [("Sender", f"sqs:{action}", resource, 1)]
-    assert stand_in.received == []
+    assert fake_server.received == []
 
 
-def test_a_permission_that_nobody_used_is_told(stand_in: StandIn) -> None:
-    with new_guard(SENDER, stand_in.url, f"{stand_in.url}/dev") as guard:
+def test_unused_sqs_permission_is_listed(fake_server: FakeServer) -> None:
+    with new_guard(SENDER, fake_server.url, f"{fake_server.url}/dev") as guard:
         assert guard.unused() == [("Sender", "Send", "sqs:SendMessage", QUEUE)]
 
 
@@ -112,15 +112,15 @@ def test_a_permission_that_nobody_used_is_told(stand_in: StandIn) -> None:
         ("DynamoDB_20120810.GetItem", "/", b"{}", "UnknownOperationException"),
     ],
 )
-def test_a_request_that_is_malformed_is_refused(
-    stand_in: StandIn, target: str, path: str, body: bytes, kind: str
+def test_malformed_sqs_request_is_rejected(
+    fake_server: FakeServer, target: str, path: str, body: bytes, kind: str
 ) -> None:
-    with new_guard(EVERYTHING, stand_in.url, f"{stand_in.url}/dev") as guard:
+    with new_guard(EVERYTHING, fake_server.url, f"{fake_server.url}/dev") as guard:
         request = AWSRequest("POST", f"{guard.queues_url}{path}", data=body, headers={"X-Amz-Target": target})
         SigV4Auth(Credentials("Worker", "secret"), "sqs", REGION).add_auth(request)
         status, answer = _post(guard.queues_url, path, dict(request.headers), body)
     assert (status, answer["__type"].partition("#")[2]) == (400, kind)
-    assert stand_in.received == []
+    assert fake_server.received == []
 
 
 def _post(url: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, Json]:
@@ -133,7 +133,7 @@ def _post(url: str, path: str, headers: dict[str, str], body: bytes) -> tuple[in
         connection.close()
 
 
-def test_the_queue_that_the_local_cloud_has_works_behind_it(store_engine: Engine, stand_in: StandIn) -> None:
+def test_queue_of_the_built_in_store_works_behind_the_guard(store_engine: Engine, fake_server: FakeServer) -> None:
     settings = QueueSettings(name="work-behind-the-guard")
     with client_of("sqs", store_engine.url, "local") as direct:
         url = ensure_queue(direct, settings)
@@ -141,19 +141,19 @@ def test_the_queue_that_the_local_cloud_has_works_behind_it(store_engine: Engine
     assert arn.endswith(f":{settings.name}")
     policies = {"Worker": [allow("Work", ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage"], arn)]}
     with (
-        new_guard(policies, store_engine.url, f"{stand_in.url}/dev") as guard,
+        new_guard(policies, store_engine.url, f"{fake_server.url}/dev") as guard,
         client_of("sqs", guard.queues_url, "Worker") as client,
     ):
         client.send_message(QueueUrl=url, MessageBody="grüß 👋")
-        found: list[dict[str, Any]] = client.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
-        client.delete_message(QueueUrl=url, ReceiptHandle=found[0]["ReceiptHandle"])
-        assert [each["Body"] for each in found] == ["grüß 👋"]
+        messages: list[dict[str, Any]] = client.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
+        client.delete_message(QueueUrl=url, ReceiptHandle=messages[0]["ReceiptHandle"])
+        assert [message["Body"] for message in messages] == ["grüß 👋"]
         assert "Messages" not in client.receive_message(QueueUrl=url)
         assert guard.denied() == []
         assert guard.unused() == []
 
 
 @pytest.mark.parametrize("url", ["", "work", "http://127.0.0.1:1/work", "http://127.0.0.1:1/12/work"])
-def test_what_is_no_url_of_a_queue_has_no_arn(url: str) -> None:
-    with pytest.raises(ValueError, match="no URL of a queue"):
+def test_invalid_queue_url_is_rejected(url: str) -> None:
+    with pytest.raises(ValueError, match="is not a queue URL"):
         queue_arn(url, REGION)

@@ -1,1 +1,1 @@
-"""What `make package` makes: the bundle, the template, and how both come about."""
+"""The output of `make package`: the bundle, the template, and how they are built."""

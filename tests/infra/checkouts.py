@@ -1,4 +1,4 @@
-"""One state of this project, built in two checkouts at the same time, once for all test processes of a run."""
+"""The project built concurrently in two checkouts, once per test run."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _CHECKOUTS = {"here": Path("here"), "elsewhere": Path("another") / "place" / "wi
 
 @dataclass(frozen=True)
 class Build:
-    """What one `python -m infra package` left."""
+    """The output of one `python -m infra package`."""
 
     checkout: Path
     out: Path
-    said: str
+    output: str
 
     @property
     def bundle(self) -> Path:
@@ -37,14 +37,14 @@ class Build:
 
 @dataclass(frozen=True)
 class Builds:
-    """The same stage built in a fresh checkout, and in one elsewhere that was worked in."""
+    """The same stage built in a fresh checkout, and in a used one elsewhere."""
 
     here: Build
     elsewhere: Build
 
 
 def build_both(place: Path) -> Builds:
-    """Build into `place`, or take what another test process has built there, or an earlier run."""
+    """Build into `place`, unless another test process or an earlier run has done so."""
     place.mkdir(parents=True, exist_ok=True)
     both = place / "both"
     with (place / "lock").open("w") as lock:
@@ -78,7 +78,7 @@ def _start(root: Path, out: Path) -> subprocess.Popen[str]:
 
 
 def copy_checkout(root: Path, to: Path, more: Sequence[str] = ()) -> None:
-    """Copy what a build is made of, and more files and directories."""
+    """Copy the sources of a build, and more files and directories."""
     for part in (*_PARTS, *more):
         for path in [root / part] if (root / part).is_file() else _below(root / part):
             target = to / path.relative_to(root)
@@ -87,7 +87,7 @@ def copy_checkout(root: Path, to: Path, more: Sequence[str] = ()) -> None:
 
 
 def _work_in(checkout: Path) -> None:
-    """Give files other times and another order in their directory, and leave behind what work leaves behind."""
+    """Change the times and directory order of files, and leave the traces of development behind."""
     for path in reversed(_below(checkout)):
         data = path.read_bytes()
         path.unlink()

@@ -1,4 +1,4 @@
-"""Builds are slow, so each is made once: two of the stage `dev`, and the template of `prod`."""
+"""Builds are slow, so each is made once: two of stage `dev`, and the template of `prod`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A directory for all test processes of this run."""
+    """A directory that all test processes of this run share."""
     base = tmp_path_factory.getbasetemp()
     return (base if worker_id == "master" else base.parent) / "infra"
 
@@ -33,7 +33,7 @@ def builds(shared: Path) -> Builds:
 
 @pytest.fixture(scope="session")
 def bundle(builds: Builds) -> dict[str, bytes]:
-    """Path → content."""
+    """The bundle's content by path."""
     with zipfile.ZipFile(builds.here.bundle) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
@@ -46,7 +46,7 @@ def dev(builds: Builds) -> Json:
 
 @pytest.fixture(scope="session")
 def prod(shared: Path) -> Json:
-    """Composed by the first test process that needs it."""
+    """The template of stage `prod`, composed by the first test process that needs it."""
     place = shared / "prod"
     place.mkdir(parents=True, exist_ok=True)
     known = place / "template.json"
@@ -55,7 +55,7 @@ def prod(shared: Path) -> Json:
         if not known.exists():
             stage = read_stage(ROOT, "prod")
             composed = run_chalice(ROOT, stage, place / "chalice")
-            compose.finish(composed, stage, "1.2.3+test")
+            compose.post_process(composed, stage, "1.2.3+test")
             known.write_text(json.dumps(composed))
     template: Json = json.loads(known.read_text())
     return template
@@ -68,7 +68,7 @@ def stage(request: pytest.FixtureRequest) -> Stage:
 
 @pytest.fixture(scope="session")
 def template(stage: Stage, request: pytest.FixtureRequest) -> Json:
-    """As it is handed to CloudFormation."""
+    """The template as passed to CloudFormation."""
     found: Json = request.getfixturevalue(stage.name)
     return found
 
@@ -80,7 +80,7 @@ def verdict(template: Json, shared: Path) -> Verdict:
 
 @pytest.fixture(scope="session")
 def cloudformation(verdict: Verdict) -> Json:
-    """What CloudFormation's SAM transform makes of it."""
+    """The template after CloudFormation's SAM transform."""
     return verdict.translation
 
 

@@ -1,4 +1,4 @@
-"""What AWS's SAM translator and cfn-lint make of a template, asked in a process of their own, once for each."""
+"""The results of AWS's SAM translator and cfn-lint for a template, from a subprocess, once per template."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ PYTHON = ROOT / ".venv-lint" / "bin" / "python"
 
 
 class Kind(TypedDict):
-    """A type of resource."""
+    """AWS's schema of a resource type."""
 
     permissions: dict[str, list[str]]
-    """What CloudFormation's caller has to be allowed, by what is done: create, read, update, delete, list."""
+    """The permissions that CloudFormation's caller needs, by operation: create, read, update, delete, list."""
     properties: list[str]
-    """The names of all properties, those within others included."""
+    """The names of all properties, including nested ones."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """On one template."""
+    """The results for one template."""
 
     findings: list[str]
     translation: Json
     findings_of_translation: list[str]
     kinds: dict[str, Kind]
-    """What AWS's schemas say of the types in the translation."""
+    """AWS's schemas of the types in the translation."""
 
 
 def judge(template: Json, place: Path) -> Verdict:
-    """Return the verdict on a template: a new one, or one of another test process or an earlier run."""
+    """Return the results, computed unless another test process or an earlier run has done so."""
     text = json.dumps(template, sort_keys=True)
     place.mkdir(parents=True, exist_ok=True)
     known = place / hashlib.sha256(text.encode()).hexdigest()

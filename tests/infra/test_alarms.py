@@ -1,4 +1,4 @@
-"""Alarms look at what is there, tell somebody, and miss nothing that people feel; the dashboard shows it."""
+"""Alarms and dashboard reference existing resources and metrics, and cover what affects users."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chalicelib.observability.context import Invocation
 from chalicelib.observability.metrics import NAMESPACE
 from infra.stage import Alarms, Stage
 from infra.template import alarms
-from infra.template.dashboard import MOST_METRICS
+from infra.template.dashboard import MAX_METRICS
 from infra.template.names import FUNCTIONS
 
 Json = dict[str, Any]
@@ -24,16 +24,18 @@ Json = dict[str, Any]
 @pytest.fixture
 def found(resources: Json) -> Json:
     return {
-        name: each["Properties"] for name, each in resources.items() if each["Type"] == "AWS::CloudWatch::Alarm"
+        name: resource["Properties"]
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
     }
 
 
 def watching(found: Json, metric: str, **dimensions: object) -> list[Json]:
     wanted = [{"Name": name, "Value": value} for name, value in dimensions.items()]
-    return [each for each in found.values() if each["MetricName"] == metric and each["Dimensions"] == wanted]
+    return [item for item in found.values() if item["MetricName"] == metric and item["Dimensions"] == wanted]
 
 
-def test_every_function_has_alarms_for_errors_and_throttles(found: Json) -> None:
+def test_every_function_has_error_and_throttle_alarms(found: Json) -> None:
     for function in FUNCTIONS:
         for metric in ("Errors", "Throttles"):
             (alarm,) = watching(found, metric, FunctionName={"Ref": function.logical_id})
@@ -41,7 +43,7 @@ def test_every_function_has_alarms_for_errors_and_throttles(found: Json) -> None
             assert (alarm["Statistic"], alarm["Threshold"]) == ("Sum", 1)
 
 
-def test_what_people_wait_for_has_an_alarm_for_its_latency(found: Json, stage: Stage) -> None:
+def test_user_facing_functions_have_latency_alarms(found: Json, stage: Stage) -> None:
     for function in FUNCTIONS:
         slow = watching(found, "Duration", FunctionName={"Ref": function.logical_id})
         assert len(slow) == (function.name in {"api", "auth", "connect", "message"})
@@ -51,14 +53,14 @@ def test_what_people_wait_for_has_an_alarm_for_its_latency(found: Json, stage: S
             assert alarm["EvaluateLowSampleCountPercentile"] == "ignore"
 
 
-def test_the_gateways_have_alarms(found: Json, stage: Stage, resources: Json) -> None:
+def test_gateways_have_alarms(found: Json, stage: Stage, resources: Json) -> None:
     http = {"ApiName": resources["RestAPI"]["Properties"]["Name"], "Stage": stage.api_stage}
     assert len(watching(found, "5XXError", **http)) == 1
     assert len(watching(found, "Latency", **http)) == 1
     assert len(watching(found, "ExecutionError", ApiId={"Ref": "WebsocketAPI"}, Stage=stage.api_stage)) == 1
 
 
-def test_refused_and_dropped_posts_have_alarms(found: Json, stage: Stage) -> None:
+def test_throttled_and_dropped_posts_have_alarms(found: Json, stage: Stage) -> None:
     for metric in ("PostsThrottled", "PostsDropped"):
         (alarm,) = watching(found, metric, Stage=stage.name)
         assert (alarm["Namespace"], alarm["Statistic"]) == ("Chat", "Sum")
@@ -70,17 +72,15 @@ def test_throttled_tables_have_alarms(found: Json) -> None:
             assert len(watching(found, metric, TableName={"Ref": table})) == 1
 
 
-def test_every_alarm_tells_the_topic_and_is_silent_without_requests(found: Json) -> None:
+def test_every_alarm_notifies_the_topic_and_ignores_missing_data(found: Json) -> None:
     for alarm in found.values():
         assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlarmTopic"}]
         assert alarm["TreatMissingData"] == "notBreaching"
         assert len(alarm["AlarmDescription"]) > 20
 
 
-def test_what_is_measured_is_shown_and_what_is_watched_is_measured(
-    found: Json, resources: Json, stage: Stage
-) -> None:
-    # A figure that nobody looks at costs as much as one that somebody does; one that nobody writes shows nothing.
+def test_every_metric_is_shown_and_every_alarm_has_a_metric(found: Json, resources: Json, stage: Stage) -> None:
+    # A metric that is not shown costs as much as one that is; an alarm without a metric never fires.
     body = json.loads(resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])
     shown = {
         metric[1]
@@ -88,25 +88,25 @@ def test_what_is_measured_is_shown_and_what_is_watched_is_measured(
         for metric in widget["properties"]["metrics"]
         if metric[0] == NAMESPACE
     }
-    watched = {each["MetricName"] for each in found.values() if each["Namespace"] == NAMESPACE}
-    measured = {each.value for each in Metric}
+    watched = {item["MetricName"] for item in found.values() if item["Namespace"] == NAMESPACE}
+    measured = {metric.value for metric in Metric}
     assert shown == measured
     assert watched <= measured
 
 
-def test_our_metrics_are_looked_for_where_they_are_written(found: Json, stage: Stage) -> None:
+def test_alarms_use_the_dimensions_of_the_written_metrics(found: Json, stage: Stage) -> None:
     invocation = Invocation("message", cold_start=True)
     line = json.loads(metrics.line(invocation, stage.name, 0))
     (definition,) = line["_aws"]["CloudWatchMetrics"]
     assert definition["Namespace"] == alarms.NAMESPACE
     (names,) = definition["Dimensions"]
     where = [{"Name": name, "Value": line[name]} for name in names]
-    ours = [each for each in found.values() if each["Namespace"] == NAMESPACE]
+    ours = [item for item in found.values() if item["Namespace"] == NAMESPACE]
     assert ours
-    assert all(each["Dimensions"] == where for each in ours)
+    assert all(our["Dimensions"] == where for our in ours)
 
 
-def test_an_address_is_subscribed_if_one_is_given(stage: Stage) -> None:
+def test_configured_email_is_subscribed(stage: Stage) -> None:
     def topic(email: str) -> Json:
         infra = stage.infra.model_copy(update={"alarms": Alarms(email=email)})
         properties: Json = alarms.fragment(replace(stage, infra=infra))["Resources"]["AlarmTopic"]["Properties"]
@@ -116,15 +116,15 @@ def test_an_address_is_subscribed_if_one_is_given(stage: Stage) -> None:
     assert topic("ops@chat.test")["Subscription"] == [{"Protocol": "email", "Endpoint": "ops@chat.test"}]
 
 
-def test_the_dashboard_shows_metrics_of_what_is_there(resources: Json, stage: Stage) -> None:
+def test_dashboard_references_existing_resources(resources: Json, stage: Stage) -> None:
     dashboard = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     referred = set(re.findall(r"\$\{([A-Za-z]+)\}", dashboard))
     assert referred <= set(resources)
-    shown = {each.logical_id for each in FUNCTIONS if each.on_dashboard}
+    shown = {function.logical_id for function in FUNCTIONS if function.on_dashboard}
     assert referred >= {"ConversationsTable", "ConnectionsTable", *shown}
     widgets = json.loads(dashboard)["widgets"]
-    places = [(each["x"], each["y"]) for each in widgets]
+    places = [(widget["x"], widget["y"]) for widget in widgets]
     assert len(set(places)) == len(places)
-    metrics = [metric for each in widgets for metric in each["properties"]["metrics"]]
-    assert len(metrics) <= MOST_METRICS
+    metrics = [metric for widget in widgets for metric in widget["properties"]["metrics"]]
+    assert len(metrics) <= MAX_METRICS
     assert all(metric[2:] == ["Stage", stage.name] for metric in metrics if metric[0] == "Chat")

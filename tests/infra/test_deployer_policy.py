@@ -1,8 +1,8 @@
-"""The deployer's policy against what CloudFormation does on the deployer's behalf, as AWS's own schemas say it.
+"""The deployer's policy compared with what CloudFormation does for the deployer, according to AWS's schemas.
 
-CloudFormation's registry has a schema for every type of resource; its handlers name the actions that the caller
-has to be allowed when a resource is created, read, updated and deleted. What our own code asks for is recorded and
-held against the policy in `tests/deploy/test_commands_whole.py`.
+CloudFormation's registry has a schema for every resource type; its handlers list the actions that the caller
+needs to create, read, update and delete a resource. The calls of this project's own code are recorded and
+compared with the policy in `tests/deploy/test_commands_whole.py`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from tests.support.deployer import ACCOUNT, FILE, allowed, is_allowed, statement
 
 Json = dict[str, Any]
 MOST = 6_144
-"""Characters of a managed policy, without white space (IAM user guide, "IAM and AWS STS quotas")."""
+"""Maximum characters of a managed policy, without white space (IAM User Guide, "IAM and AWS STS quotas")."""
 REGION = "eu-west-1"
 OURS = {"cloudformation", "s3", "ssm", "sts"}
-"""Services that our own code asks."""
-# The names that CloudFormation gives to what it makes for a stack.
+"""Services that this project's code calls."""
+# The names that CloudFormation generates for a stack's resources.
 RESOURCES = {
     "AWS::ApiGateway::Account": ["apigateway:{region}::/account"],
     "AWS::ApiGateway::Deployment": ["apigateway:{region}::/restapis/a1/deployments"],
@@ -47,15 +47,15 @@ RESOURCES = {
     "AWS::SNS::Topic": ["sns:{region}:{account}:{name}"],
     "AWS::SQS::Queue": ["sqs:{region}:{account}:{name}"],
 }
-# What actions of another service than the type's are about.
+# The resources of actions of another service than the type's.
 ELSEWHERE = {
     "iam": "iam::{account}:role/{name}",
     "kms": "kms:{region}:{account}:key/a1",
     "s3": "s3:::chat-artefacts-{account}-{region}-an/chat-dev/a1.zip",
 }
-# What is called only for a resource that has a property, by type and property. None of ours has it.
+# Actions that are only called for a resource with a certain property, by type and property. No resource has it.
 UNLESS: dict[str, dict[str, set[str]]] = {
-    # SAM writes the API's definition, where a policy would stand, into the template; there is none.
+    # The API's definition, which could contain a policy, is written by SAM; it contains none.
     "AWS::ApiGateway::RestApi": {"Policy": {"apigateway:UpdateRestApiPolicy"}},
     "AWS::DynamoDB::Table": {
         "ContributorInsightsSpecification": {"dynamodb:UpdateContributorInsights"},
@@ -76,8 +76,8 @@ UNLESS: dict[str, dict[str, set[str]]] = {
             "kinesis:DescribeStream",
             "kinesis:PutRecords",
         },
-        # The key that AWS keeps for DynamoDB in each account has a policy that lets everybody in the account use
-        # it by way of DynamoDB (DynamoDB developer guide, "Authorizing use of the AWS managed key").
+        # AWS's own DynamoDB key in each account has a policy that lets every principal of the account use it
+        # through DynamoDB (DynamoDB Developer Guide, "Authorizing use of the AWS managed key").
         "KMSMasterKeyId": {
             "kms:CreateGrant",
             "kms:Decrypt",
@@ -101,7 +101,7 @@ UNLESS: dict[str, dict[str, set[str]]] = {
         },
         "FileSystemConfigs": {"elasticfilesystem:DescribeMountTargets", "s3files:ListMountTargets"},
         "FunctionScalingConfig": {"lambda:PutFunctionScalingConfig"},
-        # As for DynamoDB: of a key of one's own.
+        # As for DynamoDB: only for a customer managed key.
         "KmsKeyArn": {
             "kms:CreateGrant",
             "kms:Decrypt",
@@ -139,7 +139,7 @@ UNLESS: dict[str, dict[str, set[str]]] = {
         "DeliveryStatusLogging": {"iam:PassRole"},
     },
 }
-# Copies of a table in other regions: for those, the type has no property at all.
+# Replicas in other regions: the type has no property for them.
 NEVER = {
     "AWS::DynamoDB::Table": {
         "dynamodb:AssociateTableReplica",
@@ -154,8 +154,8 @@ NEVER = {
         "iam:CreateServiceLinkedRole",
     }
 }
-# What the schemas do not say: to let a stage write access logs, API Gateway makes a delivery as whoever asks for
-# it (CloudWatch Logs user guide, "Enable logging from AWS services", "Logs sent to CloudWatch Logs").
+# Missing in the schemas: to enable access logs of a stage, API Gateway creates a log delivery on behalf of the
+# caller (CloudWatch Logs User Guide, "Enable logging from AWS services", "Logs sent to CloudWatch Logs").
 BESIDES = {
     "AWS::ApiGatewayV2::Stage": {
         "logs:CreateLogDelivery",
@@ -171,9 +171,9 @@ BESIDES = {
 
 
 def needed(verdict: Verdict, kind: str) -> set[str]:
-    """What CloudFormation does to a resource of a stack. It never lists all that an account has of a type."""
+    """Return what CloudFormation calls for a resource of a stack. It never lists all resources of a type."""
     named = verdict.kinds[kind]["permissions"]
-    asked = {each for done, actions in named.items() if done != "list" for each in actions}
+    asked = {action for done, actions in named.items() if done != "list" for action in actions}
     return asked | BESIDES.get(kind, set())
 
 
@@ -192,8 +192,8 @@ def denied(verdict: Verdict, kind: str) -> set[str]:
 def accesses(kind: str, action: str) -> Iterator[Access]:
     service = action.partition(":")[0]
     about = RESOURCES[kind] if service == service_of(kind) or service not in ELSEWHERE else [ELSEWHERE[service]]
-    for each in about:
-        named = each.format(region=REGION, account=ACCOUNT, name="chat-dev-Name-A1")
+    for item in about:
+        named = item.format(region=REGION, account=ACCOUNT, name="chat-dev-Name-A1")
         yield Access(action, f"arn:aws:{named}")
 
 
@@ -211,61 +211,63 @@ def service_of(kind: str) -> str:
 
 
 def names_in(value: object) -> Iterator[str]:
-    """The names of all properties."""
+    """Yield the names of all properties."""
     if isinstance(value, dict):
-        for name, each in value.items():
+        for name, entry in value.items():
             yield name
-            yield from names_in(each)
+            yield from names_in(entry)
     elif isinstance(value, list):
-        for each in value:
-            yield from names_in(each)
+        for item in value:
+            yield from names_in(item)
 
 
-def test_what_cloudformation_does_for_the_deployer_is_allowed(verdict: Verdict) -> None:
+def test_policy_allows_what_cloudformation_does_for_the_deployer(verdict: Verdict) -> None:
     assert set(verdict.kinds) == set(RESOURCES)
     missing = {kind: denied(verdict, kind) - excused(kind) for kind in verdict.kinds}
     assert {kind: actions for kind, actions in missing.items() if actions} == {}
 
 
 @pytest.mark.parametrize("kind", UNLESS)
-def test_what_is_not_allowed_is_for_properties_that_no_resource_has(verdict: Verdict, kind: str) -> None:
+def test_denied_actions_belong_to_unused_properties(verdict: Verdict, kind: str) -> None:
     resources = verdict.translation["Resources"].values()
-    used = {name for each in resources if each["Type"] == kind for name in names_in(each["Properties"])}
+    used = {
+        name for resource in resources if resource["Type"] == kind for name in names_in(resource["Properties"])
+    }
     assert not used & UNLESS[kind].keys()
-    # A name that is no property would excuse anything, and an action that is allowed needs no excuse.
+    # An unknown property would excuse any action, and an allowed action needs no excuse.
     assert UNLESS[kind].keys() <= set(verdict.kinds[kind]["properties"])
     assert excused(kind) <= denied(verdict, kind)
 
 
-def test_a_table_knows_nothing_of_other_regions(verdict: Verdict) -> None:
+def test_tables_have_no_replica_property(verdict: Verdict) -> None:
     assert not {"Replicas", "ReplicaSpecification"} & set(verdict.kinds["AWS::DynamoDB::Table"]["properties"])
 
 
-def test_nothing_is_allowed_that_nobody_needs(verdict: Verdict) -> None:
+def test_policy_allows_no_unneeded_actions(verdict: Verdict) -> None:
     asked = {action.lower() for kind in verdict.kinds for action in needed(verdict, kind) - excused(kind)}
-    # What our own code asks of its services is recorded where it runs.
-    others = {each for each in allowed() if each.partition(":")[0] not in OURS}
-    assert {each for each in others if each.lower() not in asked} == set()
+    # The calls of this project's code are recorded where it runs.
+    others = {action for action in allowed() if action.partition(":")[0] not in OURS}
+    assert {other for other in others if other.lower() not in asked} == set()
 
 
-def test_names_that_cloudformation_gives_are_those_that_the_policy_knows() -> None:
-    for each in statements():
-        if each["Sid"] == "LabelWhatBringsMessages":
-            continue  # has an id that Lambda chooses
-        for resource in each["Resource"]:
+def test_policy_resources_match_the_names_that_cloudformation_generates() -> None:
+    for statement in statements():
+        if statement["Sid"] == "TagEventSourceMappings":
+            continue  # its id is chosen by Lambda
+        for resource in statement["Resource"]:
             if re.match(rf"arn:aws:(lambda|dynamodb|sns|sqs|events|cloudformation|iam):.*{ACCOUNT}", resource):
                 assert re.search(r"[:/]chat-\*", resource), resource
 
 
-@pytest.mark.parametrize("each", statements(), ids=lambda each: each["Sid"])
-def test_no_statement_allows_all_actions_or_passes_roles_to_anybody(each: Json) -> None:
-    assert not any("*" in action for action in each["Action"])
-    if "iam:PassRole" in each["Action"]:
-        assert each["Action"] == ["iam:PassRole"] and "Condition" in each
-    if each["Resource"] == ["*"]:
-        limited = str(each.get("Condition", "")).endswith(f":{ACCOUNT}:function:chat-*'}}}}")
-        assert limited or each["Sid"] in {"SayWhoWeAre", "DeliverAccessLogs"}, "neither knows resources"
+@pytest.mark.parametrize("statement", statements(), ids=lambda statement: statement["Sid"])
+def test_no_statement_allows_all_actions_or_unrestricted_pass_role(statement: Json) -> None:
+    assert not any("*" in action for action in statement["Action"])
+    if "iam:PassRole" in statement["Action"]:
+        assert statement["Action"] == ["iam:PassRole"] and "Condition" in statement
+    if statement["Resource"] == ["*"]:
+        limited = str(statement.get("Condition", "")).endswith(f":{ACCOUNT}:function:chat-*'}}}}")
+        assert limited or statement["Sid"] in {"GetCallerIdentity", "DeliverAccessLogs"}, "these have no resources"
 
 
-def test_it_fits_into_one_managed_policy() -> None:
+def test_policy_fits_the_size_limit_of_a_managed_policy() -> None:
     assert len(json.dumps(json.loads(FILE.read_text()), separators=(",", ":"))) <= MOST

@@ -1,4 +1,4 @@
-"""docs/deployment.md explains every setting, docs/packaging.md every module of the template."""
+"""docs/deployment.md documents every setting, docs/packaging.md every module of the template."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ PACKAGING = (ROOT / "docs" / "packaging.md").read_text()
 
 def settings() -> list[str]:
     plain = set(InfraSettings.model_fields) - {"alarms"}
-    return sorted(plain) + [f"alarms.{each}" for each in Alarms.model_fields]
+    return sorted(plain) + [f"alarms.{field}" for field in Alarms.model_fields]
 
 
 @pytest.mark.parametrize("name", settings())
-def test_every_setting_is_explained(name: str) -> None:
+def test_every_setting_is_documented(name: str) -> None:
     assert f"`{name}`" in DEPLOYMENT
 
 
-def test_the_secrets_setting_is_explained() -> None:
+def test_secret_setting_is_documented() -> None:
     assert f"`{SECRET_PARAMETER}`" in DEPLOYMENT
 
 
-def test_every_part_of_the_template_is_named() -> None:
+def test_every_template_module_is_documented() -> None:
     modules = {path.name for path in (ROOT / "infra" / "template").glob("*.py")} - {"__init__.py", "names.py"}
     named = set(re.findall(r"\.\./infra/template/(\w+\.py)", PACKAGING))
     assert named == modules

@@ -1,4 +1,4 @@
-"""cfn-lint has nothing to say, neither on the template nor on what the SAM transform makes of it."""
+"""cfn-lint finds nothing, neither in the template nor in its SAM translation."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from pathlib import Path
 from tests.infra.judge import Verdict, judge
 
 
-def test_the_template_is_without_findings(verdict: Verdict) -> None:
+def test_template_has_no_lint_findings(verdict: Verdict) -> None:
     assert verdict.findings == []
 
 
-def test_its_sam_translation_is_without_findings(verdict: Verdict) -> None:
+def test_sam_translation_has_no_lint_findings(verdict: Verdict) -> None:
     assert "Transform" not in verdict.translation
-    kinds = {each["Type"].rpartition("::")[0] for each in verdict.translation["Resources"].values()}
+    kinds = {resource["Type"].rpartition("::")[0] for resource in verdict.translation["Resources"].values()}
     assert "AWS::Lambda" in kinds
     assert "AWS::Serverless" not in kinds
     assert verdict.findings_of_translation == []
 
 
-def test_a_planted_fault_would_be_found(tmp_path: Path) -> None:
+def test_linter_finds_a_planted_error(tmp_path: Path) -> None:
     topic = {"Type": "AWS::SNS::Topic", "Properties": {"DisplayNam": "x"}}
     verdict = judge({"Resources": {"Topic": topic}}, tmp_path)
-    assert [each.partition(" ")[0] for each in verdict.findings] == ["E3002"]
+    assert [finding.partition(" ")[0] for finding in verdict.findings] == ["E3002"]

@@ -1,4 +1,4 @@
-"""What Lambda writes by itself is JSON as well, and drops none of our metrics."""
+"""Lambda's own log lines are JSON too, and the log level drops none of the metrics."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from infra.template.names import FUNCTIONS
 Json = dict[str, Any]
 
 
-def test_the_platforms_lines_are_json_and_metrics_get_through(resources: Json) -> None:
+def test_platform_log_lines_are_json_and_metrics_pass_the_log_level(resources: Json) -> None:
     for function in FUNCTIONS:
         logging = resources[function.logical_id]["Properties"]["LoggingConfig"]
         assert logging["LogFormat"] == "JSON"
-        # Our metrics are lines without a level, which count as INFO.
+        # Metric lines have no level, which counts as INFO.
         assert logging["ApplicationLogLevel"] == "INFO"

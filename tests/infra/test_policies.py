@@ -1,4 +1,4 @@
-"""One role for each function, and in it nothing that is not meant. Whether the code needs it is not seen here."""
+"""One role per function, with only the intended permissions. Other tests check which ones the code needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.infra.checkouts import ROOT
 
 Json = dict[str, Any]
 TABLES = [["ConversationsTable", "Arn"], ["ConnectionsTable", "Arn"], ["JobQueue", "Arn"]]
-"""And the queue."""
+"""And the job queue."""
 SOCKETS = (
     "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:"
     "${WebsocketAPI}/${ApiStage}/%s/@connections/*"
@@ -31,31 +31,31 @@ def statements(resources: Json, role: str) -> list[Json]:
     return found
 
 
-def test_every_function_has_a_role_of_its_own(resources: Json) -> None:
+def test_every_function_has_its_own_role(resources: Json) -> None:
     roles = {
-        name: each["Properties"]["Role"]["Fn::GetAtt"][0]
-        for name, each in resources.items()
-        if each["Type"] == "AWS::Serverless::Function"
+        name: resource["Properties"]["Role"]["Fn::GetAtt"][0]
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::Serverless::Function"
     }
-    assert roles == {each.logical_id: each.role for each in FUNCTIONS}
+    assert roles == {function.logical_id: function.role for function in FUNCTIONS}
     assert len(set(roles.values())) == len(FUNCTIONS)
 
 
-def test_there_are_no_other_roles_and_no_other_policies(resources: Json) -> None:
-    roles = {name for name, each in resources.items() if each["Type"] == "AWS::IAM::Role"}
-    assert roles == {each.role for each in FUNCTIONS} | {"GatewayLogRole"}
-    kinds = {each["Type"] for each in resources.values() if each["Type"].startswith("AWS::IAM::")}
+def test_no_other_roles_and_policies_exist(resources: Json) -> None:
+    roles = {name for name, resource in resources.items() if resource["Type"] == "AWS::IAM::Role"}
+    assert roles == {function.role for function in FUNCTIONS} | {"GatewayLogRole"}
+    kinds = {resource["Type"] for resource in resources.values() if resource["Type"].startswith("AWS::IAM::")}
     assert kinds == {"AWS::IAM::Role"}
 
 
-def test_only_lambda_takes_on_these_roles(resources: Json) -> None:
+def test_only_lambda_can_assume_the_roles(resources: Json) -> None:
     for function in FUNCTIONS:
         (trust,) = resources[function.role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
         assert (trust["Principal"], trust["Action"]) == ({"Service": "lambda.amazonaws.com"}, "sts:AssumeRole")
 
 
-@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda each: each.name)
-def test_a_statement_names_what_it_allows_on_what(function: Any, resources: Json, stage: Stage) -> None:
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda item: item.name)
+def test_statement_lists_allowed_actions_and_resources(function: Any, resources: Json, stage: Stage) -> None:
     secret = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter" + (
         stage.secret_parameter or "/none"
     )
@@ -66,69 +66,98 @@ def test_a_statement_names_what_it_allows_on_what(function: Any, resources: Json
         {"Fn::Sub": SOCKETS % "DELETE"},
         {"Fn::Sub": secret},
     ]
-    for each in statements(resources, function.role):
-        assert each.keys() == {"Sid", "Effect", "Action", "Resource"}
-        assert each["Effect"] == "Allow"
-        assert each["Resource"] in allowed
-        for action in each["Action"]:
+    for statement in statements(resources, function.role):
+        assert statement.keys() == {"Sid", "Effect", "Action", "Resource"}
+        assert statement["Effect"] == "Allow"
+        assert statement["Resource"] in allowed
+        for action in statement["Action"]:
             assert re.fullmatch(r"[a-z-]+:[A-Za-z]+", action)
 
 
-def test_the_only_wildcard_stands_for_the_ids_of_sockets(resources: Json) -> None:
-    policies = json.dumps([statements(resources, each.role) for each in FUNCTIONS])
-    # A log group's ARN ends with one as well, when CloudFormation fills it in: it stands for the group's streams.
+def test_only_wildcard_is_for_connection_ids(resources: Json) -> None:
+    policies = json.dumps([statements(resources, function.role) for function in FUNCTIONS])
+    # A log group's ARN ends with another one after CloudFormation's substitution, for the group's streams.
     assert set(re.findall(r'[^"]*\*[^"]*', policies)) == {SOCKETS % "POST", SOCKETS % "DELETE"}
 
 
-def test_each_function_writes_its_own_log_and_no_other(resources: Json) -> None:
+def test_function_writes_only_its_own_log(resources: Json) -> None:
     for function in FUNCTIONS:
-        (found,) = (each for each in statements(resources, function.role) if each["Sid"] == "WriteOwnLog")
+        (found,) = (
+            statement for statement in statements(resources, function.role) if statement["Sid"] == "WriteOwnLog"
+        )
         assert found["Resource"] == {"Fn::GetAtt": [function.log_group, "Arn"]}
         assert found["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
 
 
-def test_who_reaches_which_table_and_which_socket(resources: Json) -> None:
-    reached = {
+def test_functions_have_exactly_the_expected_statements(resources: Json) -> None:
+    found = {
         function.name: {
-            each["Sid"] for each in statements(resources, function.role) if each["Sid"] not in ("WriteOwnLog", SID)
+            statement["Sid"]: statement["Resource"].get("Fn::GetAtt", ["WebsocketAPI"])[0]
+            for statement in statements(resources, function.role)
+            if statement["Sid"] not in ("WriteOwnLog", SID)
         }
         for function in FUNCTIONS
     }
-    posting = {"PostToSockets", "CloseSockets"}
-    assert reached == {
-        "api": {"UseConversations", "FindSocketsAndGiveTickets", "SendWork", *posting},
-        "auth": set(),
-        "connect": {"OpenSocketsAndTakeTickets"},
-        "message": {"UseConversations", "UseConnections", "HaveItToldLater", *posting},
-        "disconnect": {"SayWhoWent", "ForgetSockets", "HaveItToldLater", *posting},
-        "sweep": {"ClearAwayAndExpire", "TellOfIt", "SendLostWork", *posting},
-        "worker": {"EraseAndExpire", "HangUpAndTell", "TakeWork", "SendOn", *posting},
+    conversations, connections = "ConversationsTable", "ConnectionsTable"
+    enqueuing = {"EnqueueJobs": "JobQueue"}
+    posting = {"PostToConnections": "WebsocketAPI", "CloseConnections": "WebsocketAPI"}
+    assert found == {
+        "api": {
+            "UseConversations": conversations,
+            "UseConnectionsAndTickets": connections,
+            **enqueuing,
+            **posting,
+        },
+        "auth": {},
+        "connect": {"OpenConnectionsAndRedeemTickets": connections},
+        "message": {"UseConversations": conversations, "UseConnections": connections, **enqueuing, **posting},
+        "disconnect": {"ReadHeads": conversations, "DeleteConnections": connections, **enqueuing, **posting},
+        "sweep": {"PurgeAndExpire": conversations, "FanOut": connections, **enqueuing, **posting},
+        "worker": {
+            "EraseAndExpire": conversations,
+            "DisconnectAndFanOut": connections,
+            "ConsumeJobs": "JobQueue",
+            **enqueuing,
+            **posting,
+        },
     }
 
 
-def test_nobody_may_scan_or_touch_a_table_itself(resources: Json) -> None:
+def test_worker_may_do_what_the_event_source_mapping_requires(resources: Json) -> None:
+    """Source: "Using Lambda with Amazon SQS" (Lambda Developer Guide), "Setting up the execution role"."""
+    (consuming,) = (item for item in statements(resources, "WorkerRole") if item["Sid"] == "ConsumeJobs")
+    assert set(consuming["Action"]) == {
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+    }
+
+
+def test_no_function_can_scan_or_manage_tables(resources: Json) -> None:
     for function in FUNCTIONS:
-        actions = {action for each in statements(resources, function.role) for action in each["Action"]}
+        actions = {action for statement in statements(resources, function.role) for action in statement["Action"]}
         assert not actions & {"dynamodb:Scan", "dynamodb:DeleteTable", "dynamodb:UpdateTable", "iam:PassRole"}
 
 
-def test_the_secret_is_read_by_those_who_verify_and_only_where_there_is_one(dev: Json, prod: Json) -> None:
+def test_only_verifying_functions_read_the_secret_if_the_stage_has_one(dev: Json, prod: Json) -> None:
     def readers(template: Json) -> set[str]:
         resources = template["Resources"]
         return {
             function.name
             for function in FUNCTIONS
-            for each in statements(resources, function.role)
-            if "ssm:GetParameter" in each["Action"]
+            for statement in statements(resources, function.role)
+            if "ssm:GetParameter" in statement["Action"]
         }
 
     assert readers(dev) == {"auth", "connect", "message"}
     assert readers(prod) == set()
 
 
-@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda each: each.name)
-def test_every_statement_is_explained(function: Any, dev: Json) -> None:
-    for each in statements(dev["Resources"], function.role):
-        row = re.search(rf"^\|.*`{function.name}`.*\| *`{each['Sid']}` *\|(.+)\|$", DOCUMENTATION, re.MULTILINE)
-        assert row, f"docs/packaging.md does not explain {each['Sid']} of {function.name}"
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda item: item.name)
+def test_every_statement_is_documented(function: Any, dev: Json) -> None:
+    for statement in statements(dev["Resources"], function.role):
+        row = re.search(
+            rf"^\|.*`{function.name}`.*\| *`{statement['Sid']}` *\|(.+)\|$", DOCUMENTATION, re.MULTILINE
+        )
+        assert row, f"docs/packaging.md does not document {statement['Sid']} of {function.name}"
         assert len(row[1].split()) >= 5

@@ -1,4 +1,4 @@
-"""The queue of long work, as the packaged template has it."""
+"""The job queue in the packaged template."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 Json = dict[str, Any]
 
 
-def test_the_function_gets_its_messages_from_the_stacks_own_queue(resources: Json) -> None:
+def test_worker_consumes_the_queue_of_the_stack(resources: Json) -> None:
     events = resources["Worker"]["Properties"]["Events"]
     (source,) = events.values()
     assert source["Type"] == "SQS"
@@ -16,12 +16,12 @@ def test_the_function_gets_its_messages_from_the_stacks_own_queue(resources: Jso
     assert source["Properties"]["ScalingConfig"]["MaximumConcurrency"] >= 2, "less, Lambda refuses"
 
 
-def test_a_message_stays_invisible_for_six_times_as_long_as_a_step_may_take(resources: Json) -> None:
+def test_visibility_timeout_is_six_times_the_function_timeout(resources: Json) -> None:
     timeout = resources["Worker"]["Properties"]["Timeout"]
     assert resources["JobQueue"]["Properties"]["VisibilityTimeout"] >= 6 * timeout
 
 
-def test_what_fails_five_times_is_put_aside_and_somebody_is_told(resources: Json) -> None:
+def test_message_that_fails_five_times_is_dead_lettered_with_an_alarm(resources: Json) -> None:
     dead_letters = {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
     redrive = resources["JobQueue"]["Properties"]["RedrivePolicy"]
     assert redrive == {"deadLetterTargetArn": dead_letters, "maxReceiveCount": 5}
@@ -31,11 +31,11 @@ def test_what_fails_five_times_is_put_aside_and_somebody_is_told(resources: Json
     assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]
 
 
-def test_both_are_encrypted(resources: Json) -> None:
+def test_queues_are_encrypted(resources: Json) -> None:
     for name in ("JobQueue", "DeadLetterQueue"):
         assert resources[name]["Properties"]["SqsManagedSseEnabled"] is True
 
 
-def test_every_function_knows_it(template: Json) -> None:
+def test_every_function_has_the_queue_url(template: Json) -> None:
     variables = template["Globals"]["Function"]["Environment"]["Variables"]
     assert variables["CHAT_JOB_QUEUE"] == {"Ref": "JobQueue"}

@@ -1,4 +1,4 @@
-"""The settings of a stage: what they may be, and how a wrong one is told."""
+"""The settings of a stage: their validation, and the errors for invalid ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from infra.errors import InfraError
 from infra.runtime import this_runtime
-from infra.stage import SET_BY_THE_TEMPLATE, Stage, read_stage
+from infra.stage import TEMPLATE_VARIABLES, Stage, read_stage
 
 Json = dict[str, Any]
 SIGN_IN = {"CHAT_JWKS_URL": "https://id.test/keys"}
@@ -36,7 +36,7 @@ def complaint(project: Path, **changed: Any) -> str:
     return str(caught.value)
 
 
-def test_a_stage_has_sane_settings_without_naming_any(project: Path) -> None:
+def test_stage_has_sensible_defaults(project: Path) -> None:
     found = stage(project)
     assert found.full_name == "chat-dev"
     assert found.architecture == "arm64"
@@ -46,41 +46,41 @@ def test_a_stage_has_sane_settings_without_naming_any(project: Path) -> None:
     assert found.secret_parameter is None
 
 
-def test_a_project_without_configuration_is_told_so(tmp_path: Path) -> None:
+def test_missing_configuration_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InfraError, match=r"config\.json cannot be read"):
         read_stage(tmp_path, "dev")
 
 
-def test_a_secret_in_the_configuration_is_refused(project: Path) -> None:
-    said = complaint(project, environment_variables={"CHAT_JWT_SECRET": "x" * 40})
-    assert "hold CHAT_JWT_SECRET, which everybody who may look at the function could read" in said
-    assert "x" * 40 not in said
+def test_secret_in_the_configuration_is_rejected(project: Path) -> None:
+    message = complaint(project, environment_variables={"CHAT_JWT_SECRET": "x" * 40})
+    assert "contain CHAT_JWT_SECRET, which is readable in the function's configuration" in message
+    assert "x" * 40 not in message
 
 
-@pytest.mark.parametrize("name", SET_BY_THE_TEMPLATE)
-def test_what_the_template_sets_is_refused(name: str, project: Path) -> None:
-    assert f"hold {name}, which the template sets" in complaint(
+@pytest.mark.parametrize("name", TEMPLATE_VARIABLES)
+def test_variable_of_the_template_is_rejected(name: str, project: Path) -> None:
+    assert f"contain {name}, which the template sets" in complaint(
         project, environment_variables={**SIGN_IN, name: "x"}
     )
 
 
-def test_a_stage_that_nobody_could_sign_in_to_is_refused(project: Path) -> None:
-    assert "let nobody sign in" in complaint(project, environment_variables={})
+def test_stage_without_token_verification_is_rejected(project: Path) -> None:
+    assert "have no key to verify tokens" in complaint(project, environment_variables={})
 
 
-def test_the_name_of_a_secret_is_a_full_one(project: Path) -> None:
+def test_secret_parameter_must_be_a_full_name(project: Path) -> None:
     found = stage(project, environment_variables={"CHAT_JWT_SECRET_PARAMETER": "/chat/dev/jwt-secret"})
     assert found.secret_parameter == "/chat/dev/jwt-secret"
-    said = complaint(project, environment_variables={"CHAT_JWT_SECRET_PARAMETER": "/chat/*"})
-    assert "must be the full name of a parameter" in said
+    message = complaint(project, environment_variables={"CHAT_JWT_SECRET_PARAMETER": "/chat/*"})
+    assert "must be the full name of a parameter" in message
 
 
 @pytest.mark.parametrize("origins", [[], ["https://a.test/path"], ["a.test"], ["*", "https://a.test"], ["'*'"]])
-def test_what_is_no_origin_is_refused(origins: list[str], project: Path) -> None:
+def test_invalid_origin_is_rejected(origins: list[str], project: Path) -> None:
     assert "infra of stage dev:\n    allowed_origins: " in complaint(project, infra={"allowed_origins": origins})
 
 
-def test_several_origins_are_fine(project: Path) -> None:
+def test_several_origins_are_accepted(project: Path) -> None:
     origins = ["https://a.test", "http://localhost:5173"]
     assert stage(project, infra={"allowed_origins": origins}).infra.allowed_origins == origins
 
@@ -94,31 +94,31 @@ def test_several_origins_are_fine(project: Path) -> None:
         ({"alarms": {"mail": "a@b.test"}}, "alarms.mail: "),
     ],
 )
-def test_a_wrong_setting_is_named_with_its_place(infra: Json, where: str, project: Path) -> None:
+def test_invalid_setting_is_named_with_its_path(infra: Json, where: str, project: Path) -> None:
     assert f".chalice/config.json: infra of stage dev:\n    {where}" in complaint(project, infra=infra)
 
 
 @pytest.mark.parametrize("architecture", ["arm", None, "x86"])
-def test_an_unknown_processor_is_refused(architecture: str | None, project: Path) -> None:
+def test_unknown_architecture_is_rejected(architecture: str | None, project: Path) -> None:
     assert "must be arm64 or x86_64" in complaint(project, lambda_architecture=architecture)
 
 
-def test_the_processor_is_a_setting(project: Path) -> None:
+def test_architecture_is_configurable(project: Path) -> None:
     assert stage(project, lambda_architecture="x86_64").architecture == "x86_64"
 
 
 @pytest.mark.parametrize("name", [None, "", "a/b"])
-def test_a_stage_has_a_name_for_its_urls(name: str | None, project: Path) -> None:
+def test_stage_requires_a_name_for_its_urls(name: str | None, project: Path) -> None:
     assert "needs api_gateway_stage" in complaint(project, api_gateway_stage=name)
 
 
-def test_settings_that_still_name_an_example_are_told(project: Path) -> None:
+def test_placeholder_settings_are_listed(project: Path) -> None:
     example = {"CHAT_JWKS_URL": "https://id.example.com/keys", "CHAT_JWT_AUDIENCE": "chat"}
-    assert stage(project, environment_variables=example).unfinished() == ["CHAT_JWKS_URL"]
+    assert stage(project, environment_variables=example).placeholder_settings() == ["CHAT_JWKS_URL"]
     origins = {"allowed_origins": ["https://a.test", "https://chat.example.org"]}
-    assert stage(project, infra=origins).unfinished() == ["infra.allowed_origins"]
-    assert stage(project).unfinished() == []
+    assert stage(project, infra=origins).placeholder_settings() == ["infra.allowed_origins"]
+    assert stage(project).placeholder_settings() == []
 
 
-def test_the_runtime_is_that_of_the_interpreter_which_compiles() -> None:
+def test_runtime_is_that_of_the_running_interpreter() -> None:
     assert this_runtime("arm64").cache_tag == sys.implementation.cache_tag

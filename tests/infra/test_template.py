@@ -1,4 +1,4 @@
-"""The shapes of the template that no linter sees."""
+"""Properties of the template that no linter checks."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import app
 from infra.errors import InfraError
 from infra.runtime import this_runtime
 from infra.stage import Stage
-from infra.template.compose import joined
+from infra.template.compose import merge_fragments
 from infra.template.names import FUNCTIONS
 from tests.infra.checkouts import ROOT
 
 Json = dict[str, Any]
 GATEWAY_SECONDS = 29
-"""How long API Gateway waits for a function (developer guide, "Quotas")."""
+"""API Gateway's integration timeout (developer guide, "Quotas")."""
 
 
 def of_type(resources: Json, kind: str) -> Json:
-    return {name: each["Properties"] for name, each in resources.items() if each["Type"] == kind}
+    return {name: resource["Properties"] for name, resource in resources.items() if resource["Type"] == kind}
 
 
 def functions(resources: Json) -> Json:
@@ -32,11 +32,11 @@ def functions(resources: Json) -> Json:
 
 def strings(value: object) -> Iterator[str]:
     if isinstance(value, dict):
-        for each in value.values():
-            yield from strings(each)
+        for entry in value.values():
+            yield from strings(entry)
     elif isinstance(value, list):
-        for each in value:
-            yield from strings(each)
+        for item in value:
+            yield from strings(item)
     elif isinstance(value, str):
         yield value
 
@@ -44,9 +44,9 @@ def strings(value: object) -> Iterator[str]:
 # ---- functions -----------------------------------------------------------------------------------------
 
 
-def test_every_function_is_known_by_its_names(resources: Json) -> None:
-    assert set(functions(resources)) == {each.logical_id for each in FUNCTIONS}
-    handlers = {name: each["Handler"] for name, each in functions(resources).items()}
+def test_function_names_match_those_of_chalice(resources: Json) -> None:
+    assert set(functions(resources)) == {function.logical_id for function in FUNCTIONS}
+    handlers = {name: function["Handler"] for name, function in functions(resources).items()}
     assert handlers == {
         "APIHandler": "app.app",
         "Auth": "chalicelib.edge.http.auth",
@@ -58,40 +58,40 @@ def test_every_function_is_known_by_its_names(resources: Json) -> None:
     }
 
 
-def test_functions_run_on_the_python_and_processor_of_the_bundle(resources: Json, stage: Stage) -> None:
+def test_functions_use_the_python_and_architecture_of_the_bundle(resources: Json, stage: Stage) -> None:
     runtime = this_runtime(stage.architecture)
-    for each in functions(resources).values():
-        assert each["Runtime"] == f"python{runtime.python}"
-        assert each["Architectures"] == ["arm64"]
-        assert each["CodeUri"] == "./deployment.zip"
+    for function in functions(resources).values():
+        assert function["Runtime"] == f"python{runtime.python}"
+        assert function["Architectures"] == ["arm64"]
+        assert function["CodeUri"] == "./deployment.zip"
 
 
-def test_memory_and_time_are_chosen_for_each_function(resources: Json) -> None:
-    chosen = {name: (each["MemorySize"], each["Timeout"]) for name, each in functions(resources).items()}
-    # Below half a gigabyte a function has so little of a processor that signing a fan-out takes seconds.
+def test_memory_and_timeout_per_function(resources: Json) -> None:
+    chosen = {
+        name: (function["MemorySize"], function["Timeout"]) for name, function in functions(resources).items()
+    }
+    # Below 512 MB a function has so little CPU that signing a fan-out takes seconds.
     assert all(memory >= 512 for name, (memory, _) in chosen.items() if name != "Sweep")
     assert all(
         seconds < GATEWAY_SECONDS for name, (_, seconds) in chosen.items() if name not in ("Sweep", "Worker")
     )
     assert chosen["Sweep"][1] > app.SWEEP_SECONDS
-    assert chosen["Worker"][1] >= 2 * app.JOB_SECONDS, (
-        "a page that is begun at the last moment must get to its end"
-    )
+    assert chosen["Worker"][1] >= 2 * app.JOB_SECONDS, "a page that starts at the last moment must finish"
 
 
-def test_concurrency_is_reserved_where_the_configuration_says_so(dev: Json, prod: Json) -> None:
+def test_reserved_concurrency_is_that_of_the_configuration(dev: Json, prod: Json) -> None:
     def reserved(template: Json) -> Json:
         found = functions(template["Resources"]).items()
         key = "ReservedConcurrentExecutions"
-        return {name: each[key] for name, each in found if key in each}
+        return {name: item[key] for name, item in found if key in item}
 
     assert reserved(dev) == {}
     assert reserved(prod) == {"Sweep": 1}
 
 
-def test_all_functions_know_their_tables_and_the_callback_url(cloudformation: Json, stage: Stage) -> None:
-    for each in of_type(cloudformation["Resources"], "AWS::Lambda::Function").values():
-        variables = each["Environment"]["Variables"]
+def test_all_functions_have_table_names_and_callback_url(cloudformation: Json, stage: Stage) -> None:
+    for item in of_type(cloudformation["Resources"], "AWS::Lambda::Function").values():
+        variables = item["Environment"]["Variables"]
         assert variables["CHAT_CONVERSATIONS_TABLE"] == {"Ref": "ConversationsTable"}
         assert variables["CHAT_CONNECTIONS_TABLE"] == {"Ref": "ConnectionsTable"}
         url = f"https://${{WebsocketAPI}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/{stage.api_stage}"
@@ -102,7 +102,7 @@ def test_all_functions_know_their_tables_and_the_callback_url(cloudformation: Js
         assert variables.items() >= stage.environment.items()
 
 
-def test_a_failed_sweep_is_not_repeated_by_lambda(cloudformation: Json) -> None:
+def test_failed_sweep_is_not_retried_by_lambda(cloudformation: Json) -> None:
     (repeats,) = of_type(cloudformation["Resources"], "AWS::Lambda::EventInvokeConfig").values()
     assert repeats["FunctionName"] == {"Ref": "Sweep"}
     assert repeats["MaximumRetryAttempts"] == 0
@@ -111,7 +111,7 @@ def test_a_failed_sweep_is_not_repeated_by_lambda(cloudformation: Json) -> None:
 # ---- tables --------------------------------------------------------------------------------------------
 
 
-def test_tables_are_those_of_the_definition_with_all_that_keeps_them_safe(resources: Json, stage: Stage) -> None:
+def test_tables_have_the_definition_and_protection_of_the_stage(resources: Json, stage: Stage) -> None:
     tables = of_type(resources, "AWS::DynamoDB::Table")
     definition = json.loads((ROOT / "infra" / "tables.json").read_text())
     assert set(tables) == {"ConversationsTable", "ConnectionsTable"}
@@ -124,20 +124,21 @@ def test_tables_are_those_of_the_definition_with_all_that_keeps_them_safe(resour
         assert table["SSESpecification"] == {"SSEEnabled": True}
 
 
-def test_tables_of_production_are_protected_unless_it_is_said_otherwise(dev: Json, prod: Json) -> None:
+def test_production_tables_are_protected_by_default(dev: Json, prod: Json) -> None:
     assert prod["Parameters"]["ProtectTables"]["Default"] == "true"
     assert prod["Conditions"]["TablesAreProtected"] == {"Fn::Equals": [{"Ref": "ProtectTables"}, "true"]}
     assert "ProtectTables" not in dev.get("Parameters", {})
 
 
-def test_what_outlives_the_stack_is_told_and_nothing_else(dev: Json, prod: Json) -> None:
+def test_retained_resources_are_exactly_the_expected_ones(dev: Json, prod: Json) -> None:
     def kept(template: Json) -> set[str]:
         kept = set()
-        for name, each in template["Resources"].items():
-            policies = (each.get("DeletionPolicy"), each.get("UpdateReplacePolicy"))
+        for name, resource in template["Resources"].items():
+            policies = (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy"))
             if policies not in {(None, None), ("Delete", "Delete")}:
-                # Tables go where their creation is undone; the role does not, as the account is set to it by then.
-                first = "RetainExceptOnCreate" if each["Type"] == "AWS::DynamoDB::Table" else "Retain"
+                # Tables are deleted if their creation is rolled back; the role is retained, as the account uses
+                # it.
+                first = "RetainExceptOnCreate" if resource["Type"] == "AWS::DynamoDB::Table" else "Retain"
                 assert policies == (first, "Retain"), name
                 kept.add(name)
         return kept
@@ -149,28 +150,26 @@ def test_what_outlives_the_stack_is_told_and_nothing_else(dev: Json, prod: Json)
 # ---- the HTTP API --------------------------------------------------------------------------------------
 
 
-def test_there_is_one_stage_of_the_http_api_and_no_second_one_beside_it(
-    cloudformation: Json, stage: Stage
-) -> None:
+def test_http_api_has_exactly_one_stage(cloudformation: Json, stage: Stage) -> None:
     found = of_type(cloudformation["Resources"], "AWS::ApiGateway::Stage")
-    assert [each["StageName"] for each in found.values()] == [stage.api_stage]
+    assert [item["StageName"] for item in found.values()] == [stage.api_stage]
     deployments = of_type(cloudformation["Resources"], "AWS::ApiGateway::Deployment")
     assert deployments
-    assert all("StageName" not in each for each in deployments.values())
+    assert all("StageName" not in deployment for deployment in deployments.values())
 
 
-def test_the_http_api_is_regional(cloudformation: Json) -> None:
+def test_http_api_is_regional(cloudformation: Json) -> None:
     api = cloudformation["Resources"]["RestAPI"]["Properties"]
     assert api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
 
 
-def test_a_changed_route_makes_a_new_deployment_of_the_http_api(cloudformation: Json) -> None:
-    # SAM puts a digest of the definition into the name of the deployment, so that it is a new one.
+def test_changed_route_creates_a_new_deployment_of_the_http_api(cloudformation: Json) -> None:
+    # SAM includes a digest of the definition in the deployment's logical id, so that it changes.
     (name,) = of_type(cloudformation["Resources"], "AWS::ApiGateway::Deployment")
     assert re.fullmatch(r"RestAPIDeployment[0-9a-f]{10}", name)
 
 
-def test_every_route_but_the_public_ones_asks_the_authorizer(resources: Json) -> None:
+def test_every_private_route_requires_the_authorizer(resources: Json) -> None:
     body = resources["RestAPI"]["Properties"]["DefinitionBody"]
     open_routes = {
         (path, method)
@@ -182,7 +181,7 @@ def test_every_route_but_the_public_ones_asks_the_authorizer(resources: Json) ->
     assert all("options" in methods for methods in body["paths"].values())
 
 
-def test_the_http_stage_is_throttled_and_writes_no_execution_log(cloudformation: Json, stage: Stage) -> None:
+def test_http_stage_is_throttled_without_execution_logs(cloudformation: Json, stage: Stage) -> None:
     (found,) = of_type(cloudformation["Resources"], "AWS::ApiGateway::Stage").values()
     (settings,) = found["MethodSettings"]
     assert settings == {
@@ -198,7 +197,7 @@ def test_the_http_stage_is_throttled_and_writes_no_execution_log(cloudformation:
 # ---- the WebSocket API ---------------------------------------------------------------------------------
 
 
-def test_the_socket_stage_follows_every_change(resources: Json, stage: Stage) -> None:
+def test_websocket_stage_deploys_automatically(resources: Json, stage: Stage) -> None:
     assert of_type(resources, "AWS::ApiGatewayV2::Deployment") == {}
     (found,) = of_type(resources, "AWS::ApiGatewayV2::Stage").values()
     assert found["AutoDeploy"] is True
@@ -206,7 +205,7 @@ def test_the_socket_stage_follows_every_change(resources: Json, stage: Stage) ->
     assert found["StageName"] == stage.api_stage
 
 
-def test_each_socket_route_goes_to_its_function(resources: Json) -> None:
+def test_websocket_routes_invoke_their_functions_on_aws(resources: Json) -> None:
     went = {}
     for route in of_type(resources, "AWS::ApiGatewayV2::Route").values():
         _, (prefix, integration) = route["Target"]["Fn::Join"]
@@ -220,12 +219,12 @@ def test_each_socket_route_goes_to_its_function(resources: Json) -> None:
     }
 
 
-def test_the_connect_handler_verifies_and_nothing_stands_before_it(resources: Json) -> None:
+def test_connect_route_has_no_authorizer(resources: Json) -> None:
     assert of_type(resources, "AWS::ApiGatewayV2::Authorizer") == {}
     assert resources["WebsocketConnectRoute"]["Properties"]["AuthorizationType"] == "NONE"
 
 
-def test_the_socket_stage_is_throttled_and_writes_no_frames(resources: Json, stage: Stage) -> None:
+def test_websocket_stage_is_throttled_without_data_trace(resources: Json, stage: Stage) -> None:
     assert resources["WebsocketAPIStage"]["Properties"]["DefaultRouteSettings"] == {
         "ThrottlingRateLimit": stage.infra.socket_throttle.rate,
         "ThrottlingBurstLimit": stage.infra.socket_throttle.burst,
@@ -233,7 +232,7 @@ def test_the_socket_stage_is_throttled_and_writes_no_frames(resources: Json, sta
     }
 
 
-def test_the_stage_that_policies_name_is_this_one(template: Json, stage: Stage) -> None:
+def test_stage_parameter_of_the_policies_is_this_stage(template: Json, stage: Stage) -> None:
     assert set(template["Parameters"]) == {"ApiStage"} | ({"ProtectTables"} if stage.infra.production else set())
     parameter = template["Parameters"]["ApiStage"]
     assert (parameter["Default"], parameter["AllowedValues"]) == (stage.api_stage, [stage.api_stage])
@@ -242,28 +241,28 @@ def test_the_stage_that_policies_name_is_this_one(template: Json, stage: Stage) 
 # ---- logs ----------------------------------------------------------------------------------------------
 
 
-def test_every_log_group_forgets(resources: Json, stage: Stage) -> None:
+def test_every_log_group_has_a_retention(resources: Json, stage: Stage) -> None:
     groups = of_type(resources, "AWS::Logs::LogGroup")
     assert len(groups) == len(FUNCTIONS) + 2
-    assert {each["RetentionInDays"] for each in groups.values()} == {stage.infra.log_retention_days}
-    names = [each["LogGroupName"]["Fn::Sub"] for each in groups.values()]
+    assert {group["RetentionInDays"] for group in groups.values()} == {stage.infra.log_retention_days}
+    names = [group["LogGroupName"]["Fn::Sub"] for group in groups.values()]
     assert len(set(names)) == len(names)
     assert all(name.startswith("/${AWS::StackName}/") for name in names)
 
 
-def test_every_function_writes_into_a_group_of_its_own(cloudformation: Json) -> None:
+def test_every_function_has_its_own_log_group(cloudformation: Json) -> None:
     found = of_type(cloudformation["Resources"], "AWS::Lambda::Function")
-    groups = {name: each["LoggingConfig"]["LogGroup"]["Ref"] for name, each in found.items()}
-    assert groups == {each.logical_id: each.log_group for each in FUNCTIONS}
+    groups = {name: item["LoggingConfig"]["LogGroup"]["Ref"] for name, item in found.items()}
+    assert groups == {function.logical_id: function.log_group for function in FUNCTIONS}
 
 
-def test_access_logs_hold_no_credential_no_query_string_and_no_text(resources: Json) -> None:
+def test_access_logs_contain_no_credentials_query_strings_or_content(resources: Json) -> None:
     http = resources["RestAPI"]["Properties"]["AccessLogSetting"]
     sockets = resources["WebsocketAPIStage"]["Properties"]["AccessLogSettings"]
     assert http["DestinationArn"] == {"Fn::GetAtt": ["HttpAccessLogGroup", "Arn"]}
     assert sockets["DestinationArn"] == {"Fn::GetAtt": ["SocketAccessLogGroup", "Arn"]}
-    for each in (http, sockets):
-        line = json.loads(each["Format"])
+    for item in (http, sockets):
+        line = json.loads(item["Format"])
         assert {"request_id", "time", "route", "status"} <= set(line)
         for variable in line.values():
             assert re.fullmatch(r"\$context\.[A-Za-z_.]+", variable)
@@ -272,7 +271,7 @@ def test_access_logs_hold_no_credential_no_query_string_and_no_text(resources: J
             )
 
 
-def test_api_gateway_may_write_logs_before_a_stage_wants_to(resources: Json) -> None:
+def test_stages_depend_on_the_log_role(resources: Json) -> None:
     assert resources["GatewayAccount"]["Properties"] == {
         "CloudWatchRoleArn": {"Fn::GetAtt": ["GatewayLogRole", "Arn"]}
     }
@@ -280,11 +279,11 @@ def test_api_gateway_may_write_logs_before_a_stage_wants_to(resources: Json) -> 
         assert resources[name]["DependsOn"] == ["GatewayAccount"]
 
 
-# ---- the whole -----------------------------------------------------------------------------------------
+# ---- the whole template --------------------------------------------------------------------------------
 
 
-def test_the_urls_and_names_that_people_need_are_outputs(template: Json, stage: Stage) -> None:
-    outputs = {name: each["Value"] for name, each in template["Outputs"].items()}
+def test_outputs_contain_urls_and_resource_names(template: Json, stage: Stage) -> None:
+    outputs = {name: output["Value"] for name, output in template["Outputs"].items()}
     place = f"execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/{stage.api_stage}"
     assert outputs["HttpUrl"] == {"Fn::Sub": f"https://${{RestAPI}}.{place}"}
     assert outputs["SocketUrl"] == {"Fn::Sub": f"wss://${{WebsocketAPI}}.{place}"}
@@ -293,22 +292,22 @@ def test_the_urls_and_names_that_people_need_are_outputs(template: Json, stage: 
     assert outputs["AlarmTopicArn"] == {"Ref": "AlarmTopic"}
 
 
-def test_two_stages_share_no_name(dev: Json, prod: Json) -> None:
+def test_stages_share_no_resource_names(dev: Json, prod: Json) -> None:
     def names(template: Json) -> set[str]:
         found = of_type(template["Resources"], "AWS::ApiGatewayV2::Api") | of_type(
             template["Resources"], "AWS::Serverless::Api"
         )
-        return {each["Name"] for each in found.values()}
+        return {item["Name"] for item in found.values()}
 
     assert names(dev) == {"chat-dev-http", "chat-dev-sockets"}
     assert names(prod) == {"chat-prod-http", "chat-prod-sockets"}
 
 
-def test_no_secret_is_in_the_template(template: Json) -> None:
+def test_template_contains_no_secret(template: Json) -> None:
     assert not re.search(r'CHAT_JWT_SECRET"|development-secret|resolve:', json.dumps(template))
 
 
-def test_two_modules_cannot_set_the_same_property_unseen() -> None:
-    assert joined([{"a": {"b": 1}}, {"a": {"c": 2}}]) == {"a": {"b": 1, "c": 2}}
+def test_conflicting_fragments_are_rejected() -> None:
+    assert merge_fragments([{"a": {"b": 1}}, {"a": {"c": 2}}]) == {"a": {"b": 1, "c": 2}}
     with pytest.raises(InfraError, match=r"two modules of infra/template set a\.b"):
-        joined([{"a": {"b": 1}}, {"a": {"b": 2}}])
+        merge_fragments([{"a": {"b": 1}}, {"a": {"b": 2}}])

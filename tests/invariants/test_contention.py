@@ -10,7 +10,7 @@ from chalicelib.core.kernel.concurrency import run_parallel
 from chalicelib.core.kernel.errors import ChatError
 from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.messaging.group_commit import CONTENTION_WINDOW_MS
-from local.faults import TransactionWindows, in_front_of
+from local.faults import TransactionWindows, wrap_engine
 from local.faults.recording import Journal, RecordingClient
 from tests.invariants.checker import check
 from tests.invariants.harness import Harness, Setup, Tables
@@ -48,7 +48,7 @@ def storm(harness: Harness, deadline: float) -> list[dict[str, Any]]:
     ready = threading.Barrier(len(SENDERS))
 
     def send(number: int) -> None:
-        client = in_front_of(harness.tables.engine, seed=number, windows=windows)
+        client = wrap_engine(harness.tables.engine, seed=number, windows=windows)
         process = harness.process(
             client, clock=clock, gather=run_parallel, timing=Timing(append_deadline=deadline)
         )
@@ -100,7 +100,7 @@ def test_a_hundred_concurrent_reactions_are_all_counted(tables: Tables) -> None:
     ready = threading.Barrier(len(people))
 
     def react(number: int) -> None:
-        client = in_front_of(harness.tables.engine, seed=number, windows=windows)
+        client = wrap_engine(harness.tables.engine, seed=number, windows=windows)
         process = harness.process(client, clock=clock, gather=run_parallel, timing=Timing())
         ready.wait()
         while True:

@@ -1,4 +1,4 @@
-"""Instances started for real, as processes, and never left behind."""
+"""Fixtures that run instances as processes and stop them at the end of a test."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from chalice import Chalice, Rate
 app = Chalice(app_name="toy")
 app.experimental_feature_flags.update(["WEBSOCKETS"])
 app.websocket_api.session = boto3.session.Session()
-print("a line of the app")
-app.log.error("a line of the app's log")
+print("a line on stdout")
+app.log.error("a line in the app's log")
 
 
 @app.route("/health")
@@ -53,7 +53,7 @@ def sweep(event):
 
 @pytest.fixture
 def toy_app(tmp_path: Path) -> Path:
-    """The directory of an app that only tells how it is, quicker to start than the real one."""
+    """The directory of a minimal app that only reports its health; it starts faster than the real one."""
     directory = tmp_path / "toy"
     directory.mkdir()
     (directory / "app.py").write_text(TOY_APP, encoding="utf-8")
@@ -62,6 +62,6 @@ def toy_app(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def instances() -> Iterator[Instances]:
-    """Starts instances, and ends what a test left running."""
-    with Instances() as started:
-        yield started
+    """Starts instances and stops those that a test leaves running."""
+    with Instances() as instances:
+        yield instances

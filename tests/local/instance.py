@@ -1,4 +1,4 @@
-"""A `python -m local` in a process of its own, and looks at what it started."""
+"""`python -m local` as a child process, and helpers to inspect its processes."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from pathlib import Path
 from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 30.0  # seconds for anything to happen on a busy machine
+TIMEOUT = 30.0  # seconds for anything to happen on a busy machine
 
 
-def eventually(condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
-    """Waits until a condition holds; fails the test when it does not in time."""
+def eventually(condition: Callable[[], bool], description: str, seconds: float = TIMEOUT) -> None:
+    """Wait until a condition holds; fail the test if it does not in time."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        assert time.monotonic() < deadline, f"not within {seconds} s: {description}"
         time.sleep(0.02)
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that ended and waits for its parent to notice does not."""
+    """Return whether a process is running; a zombie process is not."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         if Path("/proc/self/stat").exists():
             return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
@@ -38,46 +38,46 @@ def is_alive(pid: int) -> bool:
 
 
 def get(url: str, token: str | None = None) -> tuple[int, Any]:
-    """Status and parsed body of a GET."""
+    """Return the status and the parsed body of a GET request."""
     return call("GET", url, token)
 
 
 def call(method: str, url: str, token: str | None = None, body: object = None) -> tuple[int, Any]:
-    """Status and parsed body of a request."""
-    request = urllib.request.Request(url, method=method)  # noqa: S310  (our own http URLs)
+    """Send a request and return its status and parsed body."""
+    request = urllib.request.Request(url, method=method)  # noqa: S310  (an http URL of a local instance)
     request.add_header("Content-Type", "application/json")
     if token is not None:
         request.add_header("Authorization", f"Bearer {token}")
     data = None if body is None else json.dumps(body).encode()
     try:
-        with urllib.request.urlopen(request, data, timeout=PATIENCE) as answer:  # noqa: S310
-            return answer.status, json.loads(answer.read() or b"null")
-    except urllib.error.HTTPError as refusal:
-        with refusal:
-            return refusal.code, json.loads(refusal.read() or b"null")
+        with urllib.request.urlopen(request, data, timeout=TIMEOUT) as response:  # noqa: S310
+            return response.status, json.loads(response.read() or b"null")
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read() or b"null")
 
 
 @dataclass
 class Instance:
-    """A running instance: its process and what its ready line said."""
+    """A running instance: its process and its ready line."""
 
     process: subprocess.Popen[str]
     ready: dict[str, Any]
 
     def stop(self) -> float:
-        """Sends SIGTERM; the seconds until it ended."""
+        """Send SIGTERM and return the seconds until the process exited."""
         started = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(PATIENCE)
+        self.process.wait(TIMEOUT)
         return time.monotonic() - started
 
     def rest_of_output(self) -> tuple[str, str]:
-        """What it wrote to stdout after the ready line, and to stderr, once it has ended."""
-        return self.process.communicate(timeout=PATIENCE)
+        """Wait for the exit; return stdout after the ready line, and stderr."""
+        return self.process.communicate(timeout=TIMEOUT)
 
 
 class Instances:
-    """Starts instances; a context manager that kills those still running at its end, stores included."""
+    """Starts instances; a context manager that terminates those still running, with their stores."""
 
     def __init__(self) -> None:
         self._running: list[subprocess.Popen[str]] = []
@@ -96,7 +96,7 @@ class Instances:
                 process.communicate()
 
     def spawn(self, *arguments: str, **environment: str | None) -> subprocess.Popen[str]:
-        """Runs `python -m local` with arguments and changes to the environment; None takes a variable away."""
+        """Run `python -m local` with changes to the environment; None removes a variable."""
         variables = {**os.environ, **environment}
         process = subprocess.Popen(
             [sys.executable, "-m", "local", *arguments],
@@ -106,14 +106,14 @@ class Instances:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # Where the tests run in the background of a script, SIGINT is ignored, and children inherit that.
-            preexec_fn=_hear_interrupts,  # noqa: PLW1509 — one call that takes no lock
+            # If the tests run as a background job of a script, SIGINT is ignored, which children inherit.
+            preexec_fn=_restore_interrupt_handler,  # noqa: PLW1509 — a single call that takes no lock
         )
         self._running.append(process)
         return process
 
     def start(self, *arguments: str, **environment: str | None) -> Instance:
-        """Runs it on free ports with `--json` and waits for the ready line; fails the test if there is none."""
+        """Run it on free ports with `--json` and wait for the ready line; fail the test if there is none."""
         ports = () if "store" in arguments or "--port" in arguments else ("--port", "0")
         process = self.spawn(*arguments, *ports, "--json", **environment)
         assert process.stdout is not None
@@ -122,11 +122,11 @@ class Instances:
         return Instance(process, json.loads(line))
 
     def failure(self, *arguments: str, **environment: str | None) -> tuple[int, str]:
-        """Exit code and stderr of a run that is expected to end by itself."""
+        """Return the exit status and stderr of a run that is expected to fail."""
         process = self.spawn(*arguments, **environment)
-        _, errors = process.communicate(timeout=PATIENCE)
+        _, errors = process.communicate(timeout=TIMEOUT)
         return process.returncode, errors
 
 
-def _hear_interrupts() -> None:
+def _restore_interrupt_handler() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)

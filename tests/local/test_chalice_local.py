@@ -1,4 +1,4 @@
-"""`chalice local`, really started, serves the REST part of the chat over the store of the local cloud."""
+"""`chalice local` serves the REST API of the chat with the built-in store."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import pytest
 
 from local.settings import stage_environment
 from local.tokens import mint
-from tests.local.instance import PATIENCE, ROOT, Instances, call, get
+from tests.local.instance import ROOT, TIMEOUT, Instances, call, get
 
 CHALICE = Path(sys.executable).with_name("chalice")
 
 
 @pytest.fixture
 def project(tmp_path: Path, instances: Instances) -> Path:
-    """The project as it is, but for the address of the store: `chalice local` takes it from the stage alone."""
+    """A copy of the project whose stage has the store's URL: `chalice local` reads it only from there."""
     store = instances.start("store", "--store-port", "0")
     directory = tmp_path / "project"
     (directory / ".chalice").mkdir(parents=True)
@@ -36,7 +36,7 @@ def project(tmp_path: Path, instances: Instances) -> Path:
 
 @contextlib.contextmanager
 def chalice_local(project: Path) -> Iterator[str]:
-    """Runs `chalice local` and yields its URL. It cannot choose a port: where one is taken, another is tried."""
+    """Run `chalice local` and yield its URL; try another port if one is in use, as it cannot choose one."""
     for _ in range(5):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -55,7 +55,7 @@ def chalice_local(project: Path) -> Iterator[str]:
             if "Serving on" in process.stdout.readline():
                 yield f"http://127.0.0.1:{port}"
                 return
-            errors = process.communicate(timeout=PATIENCE)[1]
+            errors = process.communicate(timeout=TIMEOUT)[1]
             assert "Address already in use" in errors, errors
         finally:
             process.kill()
@@ -63,7 +63,7 @@ def chalice_local(project: Path) -> Iterator[str]:
     pytest.fail("no port was free five times in a row")
 
 
-def test_it_answers_health_takes_tokens_and_keeps_a_conversation(project: Path) -> None:
+def test_chalice_local_authenticates_and_stores_a_conversation(project: Path) -> None:
     alice = mint("alice", "Alice", secret=stage_environment()["CHAT_JWT_SECRET"])
     with chalice_local(project) as url:
         status, health = get(f"{url}/health")
@@ -73,7 +73,7 @@ def test_it_answers_health_takes_tokens_and_keeps_a_conversation(project: Path) 
         status, conversation = call("POST", f"{url}/conversations", alice, {"title": "Over Chalice alone"})
         assert status == 201
         address = f"{url}/conversations/{conversation['conversation_id']}"
-        # There is no gateway: nobody is connected, and nothing has to be pushed.
+        # Without a gateway there are no connections, so nothing is pushed.
         assert call("POST", f"{address}/messages", alice, {"content": "hello"})[0] == 201
-        status, found = get(address, alice)
-        assert (status, [each["content"] for each in found["messages"]]) == (200, ["hello"])
+        status, conversation = get(address, alice)
+        assert (status, [message["content"] for message in conversation["messages"]]) == (200, ["hello"])

@@ -1,4 +1,4 @@
-"""A socket in a terminal keeps itself heard, and tells why it ended."""
+"""`listen` pings within the server's interval and reports why the connection ended."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import pytest
 from websockets.sync.server import ServerConnection, serve
 
 from local.errors import LocalError
-from local.listen import Listening, run
-from tests.local.instance import PATIENCE
+from local.listen import ListenOptions, run
+from tests.local.instance import TIMEOUT
 
-Talk = Callable[[ServerConnection], None]
+Script = Callable[[ServerConnection], None]
 
 
 @contextmanager
-def server(talk: Talk) -> Iterator[str]:
-    """A WebSocket server on this machine that talks like this to whoever comes; its URL."""
-    with serve(talk, "127.0.0.1", 0) as running:
+def server(script: Script) -> Iterator[str]:
+    """Run a WebSocket server that executes a script per connection; yield its URL."""
+    with serve(script, "127.0.0.1", 0) as running:
         thread = threading.Thread(target=running.serve_forever)
         thread.start()
         try:
@@ -31,46 +31,46 @@ def server(talk: Talk) -> Iterator[str]:
             thread.join()
 
 
-def listening(url: str, *conversations: str) -> Listening:
-    return Listening("http://127.0.0.1:1", url, "a-token", conversations)
+def listen_options(url: str, *conversations: str) -> ListenOptions:
+    return ListenOptions("http://127.0.0.1:1", url, "a-token", conversations)
 
 
-def test_it_says_hello_with_its_token_and_pings_within_the_interval_although_much_is_going_on() -> None:
-    heard = []
+def test_listen_sends_hello_with_its_token_and_pings_under_traffic() -> None:
+    received = []
 
-    def talk(connection: ServerConnection) -> None:
+    def script(connection: ServerConnection) -> None:
         assert connection.request is not None
-        heard.append(connection.request.headers["Authorization"])
-        heard.append(json.loads(connection.recv(timeout=PATIENCE)))
+        received.append(connection.request.headers["Authorization"])
+        received.append(json.loads(connection.recv(timeout=TIMEOUT)))
         connection.send('{"type":"welcome","ping_interval":0.2}')
         for number in range(1000):
             connection.send(json.dumps({"type": "typing", "number": number}))
             try:
-                heard.append(json.loads(connection.recv(timeout=0.02)))
+                received.append(json.loads(connection.recv(timeout=0.02)))
             except TimeoutError:
                 continue
             break
         connection.close(4000)
 
     out = io.StringIO()
-    with server(talk) as url:
-        run(listening(url, "conv_1", "conv_2"), out)
+    with server(script) as url:
+        run(listen_options(url, "conv_1", "conv_2"), out)
     hello = {"type": "hello", "subscribe": [{"conversation_id": "conv_1"}, {"conversation_id": "conv_2"}]}
-    assert heard == ["Bearer a-token", hello, {"type": "ping"}]
+    assert received == ["Bearer a-token", hello, {"type": "ping"}]
     lines = out.getvalue().splitlines()
     assert lines[:2] == ['{"type":"welcome","ping_interval":0.2}', '{"type": "typing", "number": 0}']
-    assert lines[-1] == "The server closed the socket (code 4000)."
+    assert lines[-1] == "The server closed the connection (code 4000)."
 
 
-def test_a_refused_handshake_is_told_with_its_status() -> None:
-    def talk(_connection: ServerConnection) -> None:
-        raise AssertionError("nobody was let in")
+def test_rejected_handshake_is_reported_with_its_status() -> None:
+    def script(_connection: ServerConnection) -> None:
+        raise AssertionError("a rejected connection was opened")
 
-    with serve(talk, "127.0.0.1", 0, process_request=lambda each, _: each.respond(401, "")) as refusing:
-        thread = threading.Thread(target=refusing.serve_forever)
+    with serve(script, "127.0.0.1", 0, process_request=lambda peer, _: peer.respond(401, "")) as rejecting:
+        thread = threading.Thread(target=rejecting.serve_forever)
         thread.start()
-        url = f"ws://127.0.0.1:{refusing.socket.getsockname()[1]}"
-        with pytest.raises(LocalError, match="refused the connection with status 401"):
-            run(listening(url, "conv_1"), io.StringIO())
-        refusing.shutdown()
+        url = f"ws://127.0.0.1:{rejecting.socket.getsockname()[1]}"
+        with pytest.raises(LocalError, match="rejected the connection with status 401"):
+            run(listen_options(url, "conv_1"), io.StringIO())
+        rejecting.shutdown()
         thread.join()

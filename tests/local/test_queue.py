@@ -1,4 +1,4 @@
-"""The worker of the local cloud, on the SQS that the local cloud has."""
+"""The queue worker, with the SQS of the built-in store."""
 
 from __future__ import annotations
 
@@ -20,89 +20,91 @@ from tests.support.engine import REGION, Engine, store_engine
 
 __all__ = ["store_engine"]
 
-PATIENCE = 20.0
-SETTINGS = QueueSettings(name="work-of-a-test", invisible=1, attempts=3)
+TIMEOUT = 20.0
+SETTINGS = QueueSettings(name="jobs-of-a-test", visibility_timeout=1, max_receive_count=3)
 
 
 @pytest.fixture(scope="module")
 def client(store_engine: Engine) -> Iterator[Any]:
-    """SQS."""
+    """An SQS client."""
     session = boto3.session.Session(region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
-    made = session.client("sqs", endpoint_url=store_engine.url)
-    yield made
-    made.close()
+    client = session.client("sqs", endpoint_url=store_engine.url)
+    yield client
+    client.close()
 
 
 @pytest.fixture
 def url(client: Any) -> str:
     """An empty queue."""
-    made = ensure_queue(client, SETTINGS)
-    assert ensure_queue(client, SETTINGS) == made, "it can be made again"
-    for each in (made, f"{made}-dead"):
-        client.purge_queue(QueueUrl=each)
-    return made
+    queue_url = ensure_queue(client, SETTINGS)
+    assert ensure_queue(client, SETTINGS) == queue_url, "not idempotent"
+    for url in (queue_url, f"{queue_url}-dead"):
+        client.purge_queue(QueueUrl=url)
+    return queue_url
 
 
-def until(holds: Callable[[], Any]) -> Any:
-    """What it gives as soon as it is anything."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := holds()):
-        assert time.monotonic() < deadline, "it never came to be"
+def until(condition: Callable[[], Any]) -> Any:
+    """Return the first truthy result of a condition."""
+    deadline = time.monotonic() + TIMEOUT
+    while not (result := condition()):
+        assert time.monotonic() < deadline, "the condition was never met"
         time.sleep(0.05)
-    return found
+    return result
 
 
-def left(client: Any, url: str) -> int:
-    """How many messages there are, visible or not."""
+def message_count(client: Any, url: str) -> int:
+    """Return the number of messages in a queue, visible or in flight."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     return sum(map(int, client.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"].values()))
 
 
-def test_a_message_is_handed_over_as_lambda_does_and_is_gone_then(client: Any, url: str) -> None:
+def test_worker_passes_a_message_as_a_lambda_event_and_deletes_it(client: Any, url: str) -> None:
     events: list[dict[str, Any]] = []
     with Worker(lambda event, _context: events.append(event), client, url, SETTINGS):
         client.send_message(QueueUrl=url, MessageBody="erasure:1")
-        until(lambda: events and not left(client, url))
+        until(lambda: events and not message_count(client, url))
     ((record,),) = [event["Records"] for event in events]
     assert record["body"] == "erasure:1"
     assert record["eventSource"] == "aws:sqs"
     assert record["attributes"]["ApproximateReceiveCount"] == "1"
 
 
-def test_what_our_own_client_sends_is_handed_over_when_its_time_has_come(
+def test_worker_receives_a_delayed_job_of_the_product_client_when_due(
     client: Any, store_engine: Engine, url: str
 ) -> None:
-    keys = StaticCredentials("test", "test", None)
-    service = AwsJsonClient(store_engine.url, "sqs", TARGET, REGION, lambda: keys, SystemClock(), TlsContext())
-    handed: list[tuple[str, float]] = []
-    began = time.monotonic()
+    credentials = StaticCredentials("test", "test", None)
+    service = AwsJsonClient(
+        store_engine.url, "sqs", TARGET, REGION, lambda: credentials, SystemClock(), TlsContext()
+    )
+    received: list[tuple[str, float]] = []
+    started = time.monotonic()
     SqsJobQueue(lambda: service, url).send("presence:grüß", 0.5)
 
-    def keep(event: dict[str, Any], _context: object) -> None:
-        handed.append((event["Records"][0]["body"], time.monotonic() - began))
+    def record(event: dict[str, Any], _context: object) -> None:
+        received.append((event["Records"][0]["body"], time.monotonic() - started))
 
-    with Worker(keep, client, url, SETTINGS):
-        ((body, after),) = until(lambda: handed)
+    with Worker(record, client, url, SETTINGS):
+        ((body, after),) = until(lambda: received)
     assert body == "presence:grüß"
     assert after >= 0.5
 
 
-def test_what_fails_comes_again_and_is_put_aside_in_the_end(client: Any, url: str) -> None:
-    tried: list[str] = []
+def test_failed_message_is_retried_and_moves_to_the_dead_letter_queue(client: Any, url: str) -> None:
+    attempts: list[str] = []
 
     def fail(event: dict[str, Any], _context: object) -> None:
-        tried.append(event["Records"][0]["body"])
+        attempts.append(event["Records"][0]["body"])
         raise RuntimeError
 
     with Worker(fail, client, url, SETTINGS):
         client.send_message(QueueUrl=url, MessageBody="bad")
-        until(lambda: left(client, f"{url}-dead") == 1)
-    assert tried == ["bad"] * SETTINGS.attempts
-    assert left(client, url) == 0
+        until(lambda: message_count(client, f"{url}-dead") == 1)
+    assert attempts == ["bad"] * SETTINGS.max_receive_count
+    assert message_count(client, url) == 0
 
 
-def test_it_ends_with_its_context(client: Any, url: str) -> None:
+def test_worker_thread_ends_with_its_context(client: Any, url: str) -> None:
     worker = Worker(lambda _event, _context: None, client, url, SETTINGS)
     with worker:
-        assert any(each.name == "work" for each in threading.enumerate())
-    assert not any(each.name == "work" for each in threading.enumerate())
+        assert any(thread.name == "worker" for thread in threading.enumerate())
+    assert not any(thread.name == "worker" for thread in threading.enumerate())

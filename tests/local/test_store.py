@@ -1,4 +1,4 @@
-"""The store's process: found missing, found dead, kept out of a directory in use."""
+"""The store's process: missing, exiting or hanging, and the lock of its data directory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REGION = "us-east-1"
 
 
 def fake_store(root: Path, script: str) -> Path:
-    """A checkout whose store is a shell script."""
+    """Make a checkout whose store is a shell script."""
     python = root / ".venv-store" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
@@ -23,21 +23,21 @@ def fake_store(root: Path, script: str) -> Path:
     return root
 
 
-def test_without_its_environment_it_is_told_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(LocalError, match="is missing: it holds the store"):
+def test_missing_environment_of_the_store_is_reported_with_the_command_to_run(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match="is missing: the store runs in it"):
         start_store(0, None, REGION, tmp_path)
 
 
-def test_a_store_that_dies_at_its_start_is_told_with_its_last_words(tmp_path: Path) -> None:
+def test_store_that_exits_at_startup_is_reported_with_its_last_output(tmp_path: Path) -> None:
     root = fake_store(tmp_path, "echo 'no module named ministack' >&2; exit 3")
-    with start_store(0, None, REGION, root) as store, pytest.raises(LocalError) as told:
+    with start_store(0, None, REGION, root) as store, pytest.raises(LocalError) as error:
         store.wait_until_ready()
-    assert "ended by itself with code 3" in str(told.value)
-    assert "no module named ministack" in str(told.value)
+    assert "exited with code 3" in str(error.value)
+    assert "no module named ministack" in str(error.value)
     assert not store.is_running()
 
 
-def test_a_store_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_store_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("local.store.STOP_SECONDS", 0.2)
     root = fake_store(tmp_path, "trap '' TERM; echo up >&2; while :; do sleep 0.05; done")
     with start_store(0, None, REGION, root) as store:
@@ -45,7 +45,7 @@ def test_a_store_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest
     assert not store.is_running()
 
 
-def test_a_directory_in_use_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_directory_in_use_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("local.store.LOCK_SECONDS", 0.1)
     root = fake_store(tmp_path, "exit 0")
     data = tmp_path / "data"
@@ -56,16 +56,14 @@ def test_a_directory_in_use_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             start_store(0, data, REGION, root)
 
 
-def test_a_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_unwritable_data_directory_is_reported(tmp_path: Path) -> None:
     root = fake_store(tmp_path, "exit 0")
     (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(LocalError, match="cannot be written"):
+    with pytest.raises(LocalError, match="is not writable"):
         start_store(0, tmp_path / "file" / "data", REGION, root)
 
 
-def test_only_what_it_needs_of_the_shell_reaches_the_store(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_store_inherits_only_basic_variables_of_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_SECRET_ACCESS_KEY", "SERVICES", "PERSIST_STATE", "CHAT_JWT_SECRET"):
         monkeypatch.setenv(name, "from the shell")
     root = fake_store(tmp_path, f"env > {tmp_path}/seen; exit 0")

@@ -1,4 +1,4 @@
-"""Tables are made from the definition that is deployed, once, and never over other ones."""
+"""Tables are created once, from the definition that is deployed, and existing tables are never replaced."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ KEYS: dict[str, Any] = {
 @pytest.fixture
 def client() -> Iterator[DynamoDBClient]:
     with mock_aws():
-        made: DynamoDBClient = boto3.client(
+        client: DynamoDBClient = boto3.client(
             "dynamodb", region_name="us-east-1", aws_access_key_id="local", aws_secret_access_key="local"
         )
-        yield made
+        yield client
 
 
 def definition_with(tmp_path: Path, **properties: Any) -> Path:
@@ -42,28 +42,28 @@ def definition_with(tmp_path: Path, **properties: Any) -> Path:
     return path
 
 
-def test_the_deployed_definition_yields_both_tables_under_the_names_of_the_stage() -> None:
+def test_deployed_definition_gives_both_tables_with_the_names_of_the_stage() -> None:
     tables = read_tables(stage_environment())
     defined = json.loads(DEFINITION.read_text(encoding="utf-8"))
     assert [table.name for table in tables] == ["chat-local-conversations", "chat-local-connections"]
     for table, resource in zip(tables, defined.values(), strict=True):
         assert table.parameters["KeySchema"] == resource["Properties"]["KeySchema"]
         assert table.parameters["AttributeDefinitions"] == resource["Properties"]["AttributeDefinitions"]
-        assert table.expires_by == "expires_at"
+        assert table.ttl_attribute == "expires_at"
 
 
-def test_the_tables_are_made_active_with_their_keys_and_their_expiry(client: DynamoDBClient) -> None:
+def test_tables_are_created_active_with_their_keys_and_time_to_live(client: DynamoDBClient) -> None:
     tables = read_tables(NAMES)
     assert ensure_tables(client, tables) == ["some-conversations", "some-connections"]
     for table in tables:
-        there = client.describe_table(TableName=table.name)["Table"]
-        expiry = client.describe_time_to_live(TableName=table.name)["TimeToLiveDescription"]
-        assert there["TableStatus"] == "ACTIVE"
-        assert there["KeySchema"] == table.parameters["KeySchema"]
-        assert expiry["AttributeName"] == "expires_at"
+        description = client.describe_table(TableName=table.name)["Table"]
+        ttl = client.describe_time_to_live(TableName=table.name)["TimeToLiveDescription"]
+        assert description["TableStatus"] == "ACTIVE"
+        assert description["KeySchema"] == table.parameters["KeySchema"]
+        assert ttl["AttributeName"] == "expires_at"
 
 
-def test_a_second_time_nothing_is_made_and_nothing_is_lost(client: DynamoDBClient) -> None:
+def test_creating_tables_twice_changes_nothing(client: DynamoDBClient) -> None:
     tables = read_tables(NAMES)
     ensure_tables(client, tables)
     client.put_item(TableName=tables[0].name, Item={"pk": {"S": "a"}, "sk": {"S": "b"}})
@@ -71,22 +71,22 @@ def test_a_second_time_nothing_is_made_and_nothing_is_lost(client: DynamoDBClien
     assert client.scan(TableName=tables[0].name)["Count"] == 1
 
 
-def test_a_table_with_other_keys_is_left_alone_and_told(client: DynamoDBClient) -> None:
+def test_table_with_a_different_key_schema_is_reported_and_kept(client: DynamoDBClient) -> None:
     client.create_table(TableName="some-conversations", **KEYS)
-    with pytest.raises(LocalError) as told:
+    with pytest.raises(LocalError) as error:
         ensure_tables(client, read_tables(NAMES))
     for part in ("some-conversations", "pk S HASH", "sk S RANGE", "Delete that table, or use another store"):
-        assert part in str(told.value)
+        assert part in str(error.value)
 
 
-def test_a_missing_index_counts_as_other_keys(client: DynamoDBClient, tmp_path: Path) -> None:
+def test_missing_index_counts_as_a_different_key_schema(client: DynamoDBClient, tmp_path: Path) -> None:
     ensure_tables(client, read_tables(NAMES, definition_with(tmp_path)))
     index = {"IndexName": "by_pk", "KeySchema": KEYS["KeySchema"], "Projection": {"ProjectionType": "KEYS_ONLY"}}
     with pytest.raises(LocalError, match="by_pk"):
         ensure_tables(client, read_tables(NAMES, definition_with(tmp_path, GlobalSecondaryIndexes=[index])))
 
 
-def test_streams_and_indexes_are_put_into_the_words_of_the_api(tmp_path: Path) -> None:
+def test_streams_and_indexes_are_mapped_to_the_api(tmp_path: Path) -> None:
     index = {"IndexName": "by_pk", "KeySchema": KEYS["KeySchema"], "Projection": {"ProjectionType": "ALL"}}
     path = definition_with(
         tmp_path,
@@ -109,25 +109,25 @@ def test_streams_and_indexes_are_put_into_the_words_of_the_api(tmp_path: Path) -
     ]
 
 
-def test_a_table_without_a_billing_mode_is_provisioned_as_cloudformation_has_it(tmp_path: Path) -> None:
+def test_table_without_a_billing_mode_is_provisioned_as_in_cloudformation(tmp_path: Path) -> None:
     path = definition_with(tmp_path)
     text = path.read_text(encoding="utf-8").replace('"BillingMode": "PAY_PER_REQUEST"', '"Tags": []')
     path.write_text(text, encoding="utf-8")
     assert read_tables(NAMES, path)[0].parameters["BillingMode"] == "PROVISIONED"
 
 
-def test_an_unknown_property_is_refused_because_it_might_matter(tmp_path: Path) -> None:
-    with pytest.raises(LocalError, match="ConversationsTable has ReplicaSpecification"):
+def test_unknown_property_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match="ConversationsTable has the unknown properties ReplicaSpecification"):
         read_tables(NAMES, definition_with(tmp_path, ReplicaSpecification={}))
 
 
-def test_a_table_that_no_setting_names_is_told(tmp_path: Path) -> None:
-    with pytest.raises(LocalError, match="no setting gives a table name"):
+def test_table_without_a_name_setting_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match="no setting gives its table name"):
         read_tables({}, definition_with(tmp_path))
 
 
-def test_a_definition_that_is_no_json_is_told(tmp_path: Path) -> None:
+def test_definition_that_is_not_json_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "tables.json"
     path.write_text("{", encoding="utf-8")
-    with pytest.raises(LocalError, match="cannot be read as the definition"):
+    with pytest.raises(LocalError, match="is not a valid table definition"):
         read_tables(NAMES, path)

@@ -1,4 +1,4 @@
-"""Tokens for development are ones that the app's own verification accepts."""
+"""Tokens for development, and the app's own rules for what they contain."""
 
 from __future__ import annotations
 
@@ -15,58 +15,58 @@ SETTINGS = {"CHAT_JWT_SECRET": SECRET}
 
 
 def claims_of(token: str, **options: str) -> dict[str, object]:
-    found: dict[str, object] = jwt.decode(token, SECRET, algorithms=["HS256"], **options)  # type: ignore[arg-type]
-    return found
+    claims: dict[str, object] = jwt.decode(token, SECRET, algorithms=["HS256"], **options)  # type: ignore[arg-type]
+    return claims
 
 
-def test_a_token_says_who_since_when_and_how_long() -> None:
+def test_token_contains_subject_name_and_lifetime() -> None:
     token = mint("alice", "Alice", 60, secret=SECRET, now=4_000_000_000.9)
     assert jwt.get_unverified_header(token)["alg"] == "HS256"
-    found = jwt.decode(token, SECRET, algorithms=["HS256"], options={"verify_iat": False})
-    assert found == {"sub": "alice", "name": "Alice", "iat": 4_000_000_000, "exp": 4_000_000_060}
+    claims = jwt.decode(token, SECRET, algorithms=["HS256"], options={"verify_iat": False})
+    assert claims == {"sub": "alice", "name": "Alice", "iat": 4_000_000_000, "exp": 4_000_000_060}
 
 
-def test_without_a_lifetime_a_token_is_good_for_a_day_from_now() -> None:
-    found = claims_of(mint("alice", secret=SECRET))
-    assert isinstance(found["iat"], int)
-    assert found["exp"] == found["iat"] + DAY
-    assert "name" not in found
+def test_default_lifetime_is_one_day() -> None:
+    claims = claims_of(mint("alice", secret=SECRET))
+    assert isinstance(claims["iat"], int)
+    assert claims["exp"] == claims["iat"] + DAY
+    assert "name" not in claims
 
 
-def test_issuer_and_audience_are_in_it_where_they_are_configured() -> None:
+def test_configured_issuer_and_audience_are_in_the_token() -> None:
     settings = {**SETTINGS, "CHAT_JWT_ISSUER": "https://issuer.example", "CHAT_JWT_AUDIENCE": "chat"}
-    found = claims_of(mint_for("alice", None, 60, settings), audience="chat", issuer="https://issuer.example")
-    assert (found["iss"], found["aud"]) == ("https://issuer.example", "chat")
+    claims = claims_of(mint_for("alice", None, 60, settings), audience="chat", issuer="https://issuer.example")
+    assert (claims["iss"], claims["aud"]) == ("https://issuer.example", "chat")
 
 
 @pytest.mark.parametrize("participant", ["a", "auth0|5f", "a#b", "x/y", "~" * 255])
-def test_any_visible_ascii_is_a_participant(participant: str) -> None:
+def test_any_visible_ascii_is_a_valid_participant_id(participant: str) -> None:
     assert claims_of(mint_for(participant, None, 60, SETTINGS))["sub"] == participant
 
 
 @pytest.mark.parametrize("participant", ["", " ", "a b", "ä", "a\n", "x" * 256])
-def test_what_is_no_participant_id_is_told_with_the_rule(participant: str) -> None:
+def test_invalid_participant_id_is_rejected_with_the_rule(participant: str) -> None:
     with pytest.raises(LocalError, match="1 to 255 visible ASCII characters"):
         mint_for(participant, None, 60, SETTINGS)
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 101])
-def test_what_is_no_name_is_told(name: str) -> None:
+def test_invalid_name_is_rejected(name: str) -> None:
     with pytest.raises(LocalError, match="1 to 100 characters"):
         mint_for("alice", name, 60, SETTINGS)
 
 
-def test_a_lifetime_of_nothing_is_told() -> None:
+def test_lifetime_of_zero_is_rejected() -> None:
     with pytest.raises(LocalError, match="--ttl"):
         mint_for("alice", None, 0, SETTINGS)
 
 
-def test_without_a_secret_it_is_told_where_tokens_come_from() -> None:
+def test_missing_secret_is_reported_with_the_alternative() -> None:
     with pytest.raises(LocalError, match="identity provider"):
         mint_for("alice", None, 60, {})
 
 
-def test_the_command_prints_the_token_alone(
+def test_token_command_prints_only_the_token(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CHAT_JWT_SECRET", raising=False)
@@ -77,7 +77,7 @@ def test_the_command_prints_the_token_alone(
     assert printed.err == ""
 
 
-def test_the_command_tells_a_bad_participant_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+def test_token_command_rejects_an_invalid_participant_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["token", "two words"]) == 1
     printed = capsys.readouterr()
     assert printed.out == ""

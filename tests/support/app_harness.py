@@ -31,9 +31,7 @@ TOKEN_LIFETIME = 3600
 class AppHarness:
     """An application, and shortcuts to prepare conversations and connections."""
 
-    def __init__(
-        self, environment: Mapping[str, str] | None = None, *, queue: FakeJobQueue | None = None
-    ) -> None:
+    def __init__(self, environment: Mapping[str, str] | None = None, *, queue: FakeJobQueue | None = None) -> None:
         """`environment` changes settings. Without a queue the application has none."""
         self.clock, self.gather, self.poster = FakeClock(), InterleavingGather(), FakePoster()
         self.observer = FakeObserver()

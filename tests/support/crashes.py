@@ -72,7 +72,7 @@ def _store_calls(
 ) -> list[str]:
     journal = Journal()
     operation(world, RecordingClient(engine, journal))
-    calls = sorted(journal.entries(), key=lambda entry: entry.begin)
+    calls = sorted(journal.entries(), key=lambda entry: entry.started_order)
     if not calls:
         raise ValueError("the operation makes no store call through the client that it is given")
     return [entry.operation for entry in calls]

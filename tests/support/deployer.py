@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from local.gateway.policy import matches
 from local.iam.access import Access
-from local.iam.policy import Grant, Policy
+from local.policy import Policy, matches, parse_identity_policy
 
 Json = dict[str, Any]
 FILE = Path(__file__).parents[2] / "infra" / "deployer-policy.json"
@@ -56,12 +55,14 @@ def allowed() -> set[str]:
 def policy(context: Mapping[str, str]) -> Policy:
     """Return the policy where the condition keys have these values; a missing key fulfils no condition."""
     holding = [statement for statement in statements() if _holds(statement.get("Condition", {}), context)]
-    return Policy("the deployer", [{k: v for k, v in entry.items() if k != "Condition"} for entry in holding])
+    return parse_identity_policy(
+        "the deployer", [{k: v for k, v in entry.items() if k != "Condition"} for entry in holding]
+    )
 
 
 def is_allowed(access: Access, context: Mapping[str, str]) -> bool:
     """Whether the deployer has the permission."""
-    return isinstance(policy(context).decide(*access), Grant)
+    return policy(context).allows(*access)
 
 
 def requests(noted: Path) -> list[Request]:

@@ -28,10 +28,10 @@ import boto3
 from infra.deploy.account import Account
 from infra.deploy.artefacts import Build
 from infra.deploy.console import Console
-from infra.deploy.deploying import Deployed, Deploying
-from infra.deploy.destroying import Destroying
+from infra.deploy.deployment import DeployedStage, Deployment
 from infra.deploy.secret import secret_of
 from infra.deploy.stack import Stack
+from infra.deploy.teardown import Teardown
 from infra.stage import Stage as Settings
 from infra.stage import read_stage
 from local.tokens import mint
@@ -106,22 +106,22 @@ class MiniStack:
         """Return a client of any service."""
         return _client(service, self.url)
 
-    def deploy(self, build: Build, settings: Settings, console: Console) -> Deployed:
+    def deploy(self, build: Build, settings: Settings, console: Console) -> DeployedStage:
         """Deploy a build as to AWS."""
         account = self.account()
-        deploying = Deploying(
+        deployment = Deployment(
             account,
             settings,
             console,
-            patience=PATIENCE,
+            smoke_timeout=PATIENCE,
             stack=_stack(account, settings, console),
         )
-        return deploying.run(build)
+        return deployment.run(build)
 
     def destroy(self, settings: Settings, console: Console) -> list[Json]:
         """Destroy a stage as on AWS; return the resources that stay by design."""
         account = self.account()
-        return Destroying(account, settings, console, stack=_stack(account, settings, console)).run()
+        return Teardown(account, settings, console, stack=_stack(account, settings, console)).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,14 +172,14 @@ def start(place: Path, build: Build) -> MiniStackStage:
     ministack = start_ministack(place)
     sent: list[str] = []
     try:
-        deployed = ministack.deploy(build, settings, Console(say=sent.append, yes=True))
+        deployed = ministack.deploy(build, settings, Console(write=sent.append, yes=True))
     except BaseException:
         ministack.stop()
         raise
     return MiniStackStage(ministack, stage_of(ministack, settings, deployed), sent)
 
 
-def stage_of(ministack: MiniStack, settings: Settings, deployed: Deployed) -> ChatEndpoint:
+def stage_of(ministack: MiniStack, settings: Settings, deployed: DeployedStage) -> ChatEndpoint:
     """Return the endpoint of a deployed stage."""
     parameter = secret_of(ministack.account(), settings)
     assert parameter is not None

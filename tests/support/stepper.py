@@ -28,8 +28,8 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
-from local.faults.chance import pick
 from local.faults.region import ShowsOld
+from local.faults.seeded import seeded_choice
 from tests.support.commuting import commute
 from tests.support.crashes import CrashPoint, crash_points
 from tests.support.scheduler import Outcome, Run, Step, StuckError
@@ -135,7 +135,7 @@ def sample(
     for number in range(count):
 
         def decide(depth: int, waiting: list[Step], number: int = number) -> Step | None:
-            return pick(waiting, seed, number, depth)
+            return seeded_choice(waiting, seed, number, depth)
 
         run = Run(deadline=deadline, split_transactions=split_transactions, shows_old=shows_old)
         schedule = _execute(scenario, run, decide)

@@ -28,7 +28,7 @@ from dataclasses import replace
 from types import ModuleType
 from typing import IO, Any
 
-from local.backend import backend
+from local.backend import open_backend
 from local.gateway import Apis, Gateway, GatewaySettings, rest_api_from_chalice, websocket_api_from_chalice
 from local.gateway.functions import Handler, LambdaContext
 from local.launcher import check_health, load_app
@@ -111,8 +111,8 @@ def main(orders: Iterable[str], answers: IO[str]) -> None:
     with contextlib.ExitStack() as stack:
         gateway = Gateway(lambda _urls: _apis(app, running), PATIENT_SETTINGS)
         urls = gateway.bind()
-        store = stack.enter_context(backend(Ports.of(0), None, None))
-        store.point_aws(os.environ)
+        store = stack.enter_context(open_backend(Ports.from_base(0), None, None))
+        store.configure_boto3(os.environ)
         os.environ.update(store.settings, CHAT_MANAGEMENT_ENDPOINT=urls.management_url)
         app = load_app(ROOT)
         store.prepare(os.environ)

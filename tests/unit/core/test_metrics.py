@@ -78,7 +78,9 @@ def test_frame_is_observed_with_its_participant_and_conversation(harness: AppHar
     for named, expected in ((conversation_id, conversation_id), (not_an_id, None)):
         harness.observer.ids.clear()
         harness.send_frame("Zux7aeaAFiACHZQ=", type="typing", conversation_id=named, is_typing=True)
-        assert harness.observer.ids == {"participant_id": "alice"} | ({"conversation_id": expected} if expected else {})
+        assert harness.observer.ids == {"participant_id": "alice"} | (
+            {"conversation_id": expected} if expected else {}
+        )
 
 
 @pytest.mark.parametrize("lost", range(DIRECT_ATTEMPTS))

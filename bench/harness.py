@@ -1,0 +1,139 @@
+"""The system under test: the real core on the layers of `local.faults`, with one conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from chalicelib.aws.dynamodb.conversation_items import conversation_pk
+from chalicelib.aws.dynamodb.table import Dynamo
+from chalicelib.bootstrap import Application, build
+from chalicelib.core.kernel import json_codec
+from chalicelib.core.model.actors import Principal
+from chalicelib.core.model.connections import Connection
+from chalicelib.core.model.conversations import Membership
+from chalicelib.core.model.events import Event
+from chalicelib.core.protocol.commands import Message
+from chalicelib.core.protocol.requests import CreateConversation, NewParticipant
+from chalicelib.settings import Settings
+from local.faults import DynamoClient, ItemKey, Latency, RegionClient
+
+from .engine import MemoryEngine
+from .meter import Meter, item_size
+
+CONVERSATIONS, CONNECTIONS = "chat-bench-conversations", "chat-bench-connections"
+CONTENT = "Shall we meet at the station at eight, or is that too early for you? " * 3
+ENVIRONMENT: Mapping[str, str] = {
+    "CHAT_CONVERSATIONS_TABLE": CONVERSATIONS,
+    "CHAT_CONNECTIONS_TABLE": CONNECTIONS,
+    "CHAT_MANAGEMENT_ENDPOINT": "http://127.0.0.1:9/bench",
+    "CHAT_JWT_SECRET": "development-secret-for-the-bench-only",
+    "AWS_REGION": "us-east-1",
+    # The rate limit is lifted: a single sender is faster than ten messages per second.
+    "CHAT_LIMIT_MESSAGES_PER_SECOND": "1000",
+    "CHAT_LIMIT_MESSAGE_BURST": "1000",
+}
+
+
+class Time(Protocol):
+    """A clock for the layers and the core, and the core's `Gather`."""
+
+    def now(self) -> float: ...
+
+    def monotonic(self) -> float: ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+    def gather(self, *calls: Callable[[], Any]) -> list[Any]: ...
+
+
+class _NullPoster:
+    """A poster for participants without connections."""
+
+    def post_all(self, mail: Mapping[str, Sequence[bytes]], deadline: float) -> list[str]:
+        return []
+
+    def close(self, connection_id: str) -> None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Harness:
+    """The system under test and its participants."""
+
+    chat: Application
+    client: DynamoClient
+    meter: Meter
+    time: Time
+    conversation_id: str
+    participant_ids: Sequence[str]
+
+    @property
+    def dynamo(self) -> Dynamo:
+        """The tables, for designs that access them directly."""
+        return Dynamo(self.client, self.time)
+
+    def with_client(self, client: DynamoClient) -> Harness:
+        """Return the same system for a process with a different client."""
+        return replace(self, chat=_application(client, self.time), client=client)
+
+    def message(self, client_message_id: str) -> Message:
+        """Return a message command of typical size: about 200 bytes of text."""
+        return Message(
+            type="message",
+            conversation_id=self.conversation_id,
+            client_message_id=client_message_id,
+            content=CONTENT,
+        )
+
+    def log(self) -> Iterable[Event]:
+        """Yield the whole log from the store."""
+        table = self.dynamo.table(CONVERSATIONS)
+        for item in table.query(conversation_pk(self.conversation_id), prefix="E#"):
+            yield json_codec.parse(item["event"])
+
+    def member(self, participant_id: str) -> Membership:
+        """Return a participant's membership."""
+        member = self.chat.stores.memberships.membership(self.conversation_id, participant_id)
+        if member is None:
+            raise LookupError(f"{participant_id} is not in the conversation")
+        return member
+
+
+def make_harness(
+    time: Time, participants: int, *, latency: Latency, seed: int, engine: DynamoClient | None = None
+) -> Harness:
+    """Make a conversation with connected participants; call it within the given `time`.
+
+    Capacity units are counted only for the engine in memory, which can return the size of an item.
+    """
+    memory = MemoryEngine()
+
+    def size_of(key: ItemKey) -> int:
+        item = memory.peek(key)
+        return 0 if item is None else item_size(item)
+
+    meter = Meter(RegionClient(engine or memory, seed=seed, latency=latency, clock=time), size_of)
+    chat = _application(meter, time)
+    names = [f"participant-{index}" for index in range(participants)]
+    request = CreateConversation(
+        title="A crowd",
+        participants=[NewParticipant(participant_id=name, name=name.title()) for name in names[1:]],
+    )
+    made = chat.conversations.lifecycle.create(Principal(names[0], names[0].title()), request)
+    now = int(time.now())
+    for name in names:
+        connection = Connection(connection_id_of(name), name, None, now + 86_400, now * 1000, now * 1000)
+        chat.stores.connections.open(connection)
+    return Harness(chat, meter, meter, time, made.response["conversation_id"], names)
+
+
+def _application(client: DynamoClient, time: Time) -> Application:
+    settings = Settings.from_environment(ENVIRONMENT)
+    return build(settings, dynamo_client=client, poster=_NullPoster(), clock=time, gather=time.gather)
+
+
+def connection_id_of(participant_id: str) -> str:
+    """Return the connection id of a participant."""
+    return f"socket-of-{participant_id}"

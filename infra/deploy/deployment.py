@@ -1,0 +1,171 @@
+"""Deployment of a stage: from a build to working URLs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from infra.deploy import next_steps
+from infra.deploy.account import Account
+from infra.deploy.artefacts import Artefacts, Build
+from infra.deploy.changes import Change, format_changes, warnings
+from infra.deploy.console import Console
+from infra.deploy.progress import StackEvent, explain_failures
+from infra.deploy.secret import SecretParameter, secret_of
+from infra.deploy.smoke import TIMEOUT, Endpoint, SmokeCheck
+from infra.deploy.stack import FAILED_CREATION, NOT_CREATED, ChangeSet, Stack
+from infra.deploy.tokens import token_for
+from infra.errors import InfraError
+from infra.stage import Stage
+from infra.template.tables import PROTECTION
+
+_SUCCESS = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+_SMOKE_TOKEN_SECONDS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """Overrides of safety checks."""
+
+    lose_tables: Collection[str] = ()
+    """Logical ids of tables that may be replaced or removed."""
+
+
+NO_OVERRIDES = Overrides()
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedStage:
+    """A deployed stage."""
+
+    http_url: str
+    socket_url: str
+    changed: bool
+    """Whether the deployment changed anything."""
+
+
+class Deployment:
+    """One deployment of a stage to an account."""
+
+    def __init__(
+        self,
+        account: Account,
+        stage: Stage,
+        console: Console,
+        *,
+        overrides: Overrides = NO_OVERRIDES,
+        smoke_timeout: float = TIMEOUT,
+        stack: Stack | None = None,
+    ) -> None:
+        """`smoke_timeout` is the timeout of the smoke check in seconds; tests pass `stack`."""
+        self._account = account
+        self._stage = stage
+        self._console = console
+        self._overrides = overrides
+        self._smoke_timeout = smoke_timeout
+        self._stack = stack or Stack(account, stage.full_name, console)
+        self._secret = secret_of(account, stage)
+
+    def run(self, build: Build) -> DeployedStage:
+        """Deploy a build. Raises InfraError with the cause and the next steps."""
+        self._console.require_confirmation("Deploying")
+        self._require_complete_settings()
+        create = self._prepare_stack()
+        url = Artefacts(self._account, self._stage, self._console).upload(build)
+        change_set = self._stack.create_change_set(url, self._parameters(protected=not create), create=create)
+        if change_set is None:
+            self._console.write("No changes: the stack matches the template")
+            self._ensure_secret()
+        else:
+            self._apply(change_set, create=create)
+        if create and self._stage.infra.production:
+            self._protect(url)
+        deployed = self._result(changed=change_set is not None)
+        self._smoke_check(deployed, build.version)
+        return deployed
+
+    def _require_complete_settings(self) -> None:
+        if placeholders := self._stage.placeholder_settings():
+            raise InfraError(
+                f"Stage {self._stage.name} has example values: set {', '.join(placeholders)}"
+                " in .chalice/config.json"
+            )
+
+    def _prepare_stack(self) -> bool:
+        """Check the stack's state, delete a failed creation, and return whether the stack must be created."""
+        status = self._stack.status()
+        if status in FAILED_CREATION:
+            self._console.write(f"Stack {self._stack.name} could not be created last time ({status}): deleting it")
+            final_status, events = self._stack.delete()
+            if final_status != "DELETE_COMPLETE":
+                raise InfraError(
+                    "\n".join([f"It could not be deleted ({final_status})", *explain_failures(events)])
+                )
+            return True
+        next_steps.require_updatable(self._stack, status)
+        return status in NOT_CREATED
+
+    def _apply(self, change_set: ChangeSet, *, create: bool) -> None:
+        changes = change_set.changes
+        verb = "Creating" if create else "Updating"
+        self._console.write(f"{verb} the stack {self._stack.name} makes these changes:")
+        for line in [*format_changes(changes), *warnings(changes)]:
+            self._console.write(line)
+        if unapproved := self._unapproved_losses(changes):
+            self._stack.delete_change_set(change_set, created=create)
+            options = " ".join(f"--lose-table {logical_id}" for logical_id in unapproved)
+            raise InfraError(
+                f"Refused: {', '.join(unapproved)} would be replaced or removed, with all data."
+                f" Undo the change, or, if it is intended, add {options}"
+            )
+        if not self._console.confirm("Continue? [y/N]"):
+            self._stack.delete_change_set(change_set, created=create)
+            raise InfraError("No changes were made")
+        self._ensure_secret()
+        self._execute(change_set)
+
+    def _protect(self, url: str) -> None:
+        """Protect new tables now: during the creation, protection would prevent a rollback."""
+        self._console.write("Turning on deletion protection of the tables")
+        change_set = self._stack.create_change_set(url, self._parameters(protected=True), create=False)
+        if change_set is not None:
+            self._execute(change_set)
+
+    def _parameters(self, *, protected: bool) -> dict[str, str]:
+        return {PROTECTION: str(protected).lower()} if self._stage.infra.production else {}
+
+    def _execute(self, change_set: ChangeSet) -> None:
+        status, events = self._stack.execute(change_set)
+        if status not in _SUCCESS:
+            raise InfraError(self._failure(status, events))
+
+    def _unapproved_losses(self, changes: Sequence[Change]) -> list[str]:
+        lost = [change.logical_id for change in changes if change.loses_a_table]
+        return [logical_id for logical_id in lost if logical_id not in self._overrides.lose_tables]
+
+    def _ensure_secret(self) -> None:
+        secret: SecretParameter | None = self._secret
+        if secret is not None and secret.create_if_missing():
+            self._console.write(f"Created parameter {secret.name} with a random secret for this stage's tokens")
+
+    def _failure(self, status: str, events: Sequence[StackEvent]) -> str:
+        head = f"The stack {self._stack.name} ended in {status}"
+        return "\n".join([head, *explain_failures(events), next_steps.after_failure(self._stage.name, status)])
+
+    def _result(self, *, changed: bool) -> DeployedStage:
+        outputs = self._stack.outputs()
+        deployed = DeployedStage(outputs["HttpUrl"], outputs["SocketUrl"], changed)
+        self._console.write(f"HTTP       {deployed.http_url}")
+        self._console.write(f"WebSocket  {deployed.socket_url}")
+        return deployed
+
+    def _smoke_check(self, deployed: DeployedStage, version: str) -> None:
+        SmokeCheck(
+            Endpoint(deployed.http_url, deployed.socket_url, version),
+            self._console,
+            token=None if self._secret is None else self._token,
+            timeout=self._smoke_timeout,
+        ).run()
+
+    def _token(self, participant_id: str) -> str:
+        return token_for(self._account, self._stage, participant_id, None, _SMOKE_TOKEN_SECONDS)

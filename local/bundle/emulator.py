@@ -1,0 +1,128 @@
+"""All functions of a built stage, from startup to shutdown, in place of Lambda and IAM."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from local.bundle.built_stage import BuiltStage
+from local.bundle.execution_environment import SharedResources
+from local.bundle.function import Function
+from local.bundle.output_collector import OutputCollector
+from local.bundle.process_group import ProcessGroup
+from local.bundle.read_only_bundle import ReadOnlyBundle
+from local.bundle.resolved_template import QUEUE_SETTING, ResolvedTemplate
+from local.bundle.signing import PARAMETER
+from local.gateway import Apis
+from local.iam import Guard
+from local.queue import Worker, sqs_client
+
+log = logging.getLogger(__name__)
+
+DEFAULT_ENVIRONMENTS = 4
+"""The default maximum of concurrent execution environments per function."""
+
+
+class LambdaEmulator:
+    """The functions of a template, behind the guard; a context manager.
+
+    `overrides` replace variables of the template. On exit the guard's record is written as JSON to `iam_record`,
+    if given.
+    """
+
+    def __init__(
+        self,
+        stage: BuiltStage,
+        template: ResolvedTemplate,
+        overrides: Mapping[str, str],
+        *,
+        store_url: str,
+        management_url: str,
+        environments: int = DEFAULT_ENVIRONMENTS,
+        iam_record: Path | None = None,
+    ) -> None:
+        self._stage = stage
+        self._template = template
+        self._overrides = overrides
+        self._environments = environments
+        self._iam_record = iam_record
+        self._guard = Guard(
+            {name: function.statements for name, function in template.functions.items()},
+            store_url,
+            management_url,
+            region=template.gateway_settings.region,
+            account=template.gateway_settings.account_id,
+            api=template.gateway_settings.websocket_api_id,
+        )
+        self._resources = contextlib.ExitStack()
+        self.functions: dict[str, Function] = {}
+
+    def __enter__(self) -> LambdaEmulator:
+        with contextlib.ExitStack() as stack:
+            bundle = stack.enter_context(ReadOnlyBundle(self._stage.bundle))
+            stack.callback(self._report_changes, bundle)
+            self._guard.start()
+            stack.callback(self._stop_guard)
+            output = OutputCollector(sys.stderr)
+            stack.callback(output.stop)
+            process_group = ProcessGroup()
+            stack.callback(process_group.stop)
+            shared = SharedResources(
+                self._stage.runtime, bundle, process_group, output, self._template.gateway_settings
+            )
+            for name, definition in self._template.functions.items():
+                configured = replace(definition, variables=self._environment_variables(definition.variables))
+                self.functions[name] = Function(configured, shared, self._environments)
+                stack.callback(self.functions[name].close)
+            self._resources = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._resources.close()
+
+    def apis(self) -> Apis:
+        """Return the template's APIs with these functions."""
+        return self._template.apis(self.functions)
+
+    def scheduled(self) -> Function:
+        """Return the scheduled function."""
+        return self.functions[self._template.scheduled()]
+
+    def worker(self) -> contextlib.AbstractContextManager[object]:
+        """Return a context manager that runs the queue's worker, or a no-op without a queue.
+
+        It receives messages as Lambda does: through the guard, with the role of the function that it invokes.
+        """
+        url = self._overrides.get(QUEUE_SETTING)
+        if not url:
+            return contextlib.nullcontext()
+        name = self._template.worker()
+        return Worker(self.functions[name], sqs_client(self._guard.queues_url, key_id=name), url)
+
+    def _environment_variables(self, declared: Mapping[str, str]) -> dict[str, str]:
+        """Return a function's variables: the template's, the overrides, and the guard's endpoints."""
+        return {
+            **{name: value for name, value in declared.items() if name != PARAMETER},
+            **self._overrides,
+            "CHAT_MANAGEMENT_ENDPOINT": self._guard.management_url,
+            "AWS_ENDPOINT_URL_DYNAMODB": self._guard.store_url,
+            "AWS_ENDPOINT_URL_SQS": self._guard.queues_url,
+        }
+
+    def _stop_guard(self) -> None:
+        self._guard.stop()
+        for request in self._guard.denied():
+            log.error(
+                "the policy of %s does not allow %s on %s", request.function, request.action, request.resource
+            )
+        if self._iam_record is not None:
+            self._iam_record.write_text(json.dumps(self._guard.record(), indent=1), encoding="utf-8")
+
+    def _report_changes(self, bundle: ReadOnlyBundle) -> None:
+        for name in bundle.changes():
+            log.error("a function wrote to %s, which is read-only on Lambda", name)

@@ -1,0 +1,94 @@
+"""The routing of client messages to functions, and the gateway's error frames.
+
+A function's result is discarded (unless route responses are on). If it fails, the gateway sends an error frame
+and the connection stays open. Messages of one connection are handled concurrently unless the settings specify
+another order.
+"""
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+
+from local.gateway.events import EventMetadata, message_event
+from local.gateway.functions import FunctionFailed, FunctionThrottled, Handler, IntegrationTimedOut
+from local.gateway.handshake import gateway_error_frame
+from local.gateway.proxy import MalformedResult, parse_result
+from local.gateway.registry import Connection
+from local.gateway.runtime import Runtime
+from local.gateway.websocket import WebSocketApi
+
+log = logging.getLogger(__name__)
+
+
+class MessageRouter:
+    """Accepts messages in order of arrival and handles them in the order that the settings specify."""
+
+    def __init__(self, api: WebSocketApi, runtime: Runtime) -> None:
+        self._api = api
+        self._runtime = runtime
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def accept(self, connection: Connection, body: str) -> None:
+        """Start to handle one message; does not block."""
+        settings = self._runtime.settings
+        wait = 0.0
+        if settings.handling == "shuffled":
+            wait = self._runtime.random.uniform(0, settings.handling_jitter)
+        in_order = settings.handling == "serial"
+        task = asyncio.get_running_loop().create_task(self._handle(connection, body, wait, in_order))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _handle(self, connection: Connection, body: str, wait: float, in_order: bool) -> None:
+        async with AsyncExitStack() as stack:
+            if in_order:
+                await stack.enter_async_context(connection.order_lock)
+            if wait:
+                await self._runtime.clock.sleep(wait)
+            request_id = self._runtime.ids.short()
+            failure = await self._route(connection, body, request_id)
+            if failure is not None:
+                self._runtime.counters["websocket.gateway_frames"] += 1
+                self._send(connection, gateway_error_frame(failure, connection.connection_id, request_id))
+
+    async def _route(self, connection: Connection, body: str, request_id: str) -> str | None:
+        """Invoke the route's function; return the text of an error frame if that fails."""
+        runtime = self._runtime
+        if not runtime.requests.try_acquire():
+            return "Too Many Requests"
+        key, handler = self._api.select(body)
+        if handler is None:
+            return "Forbidden"
+        try:
+            await self._invoke(connection, body, request_id, key, handler)
+        except IntegrationTimedOut:
+            return "Endpoint request timed out"
+        except (FunctionFailed, FunctionThrottled):
+            return "Internal server error"
+        except MalformedResult as exc:
+            log.error("function %s: malformed proxy response: %s", self._api.function_name(key), exc)
+            return "Internal server error"
+        return None
+
+    async def _invoke(
+        self, connection: Connection, body: str, request_id: str, key: str, handler: Handler
+    ) -> None:
+        runtime = self._runtime
+        runtime.counters["websocket.messages"] += 1
+        event = message_event(
+            connection,
+            EventMetadata(request_id, runtime.milliseconds()),
+            runtime.settings,
+            route_key=key,
+            message_id=runtime.ids.short(),
+            body=body,
+        )
+        result = await runtime.functions.invoke(self._api.function_name(key), handler, event)
+        if result is None:  # allowed on a one-way route
+            return
+        response = parse_result(result)
+        if runtime.settings.route_responses and response.body:
+            self._send(connection, response.body.encode("utf-8"))
+
+    def _send(self, connection: Connection, payload: bytes) -> None:
+        connection.channel.deliver(payload, self._runtime.settings.max_frame_bytes)

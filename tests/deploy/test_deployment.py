@@ -1,0 +1,255 @@
+"""The decisions of a deployment in every state of a stack."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+
+import pytest
+
+from infra.deploy.deployment import Deployment, Overrides
+from infra.errors import InfraError
+from infra.stage import InfraSettings
+from tests.deploy.fakes import BUILD, TRIAL, Aws, FakeCloudFormation, change, event, stack_event
+
+TABLE = "AWS::DynamoDB::Table"
+ADDED = change("Add", "Api", "AWS::Lambda::Function")
+REPLACED = change("Modify", "ConversationsTable", TABLE, Replacement="True")
+PRODUCTION = replace(TRIAL, infra=InfraSettings(production=True))
+FAILED_CREATION = [
+    stack_event("CREATE_IN_PROGRESS"),
+    event("Connect", "CREATE_FAILED", "Resource creation cancelled"),
+    event("Api", "CREATE_FAILED", "The role is not known to Lambda"),
+    stack_event("ROLLBACK_IN_PROGRESS", "The following resource(s) failed to create: [Api]"),
+    stack_event("ROLLBACK_COMPLETE"),
+]
+
+
+def failure_of(deployment: Deployment) -> str:
+    with pytest.raises(InfraError) as caught:
+        deployment.run(BUILD)
+    return str(caught.value)
+
+
+def test_nothing_starts_without_a_terminal_and_without_yes() -> None:
+    aws = Aws()
+    assert "no terminal" in failure_of(aws.deployment(aws.console(yes=False)))
+    assert aws.s3.called == [] and aws.cloudformation.done == []
+
+
+def test_stage_with_example_values_is_not_deployed() -> None:
+    aws = Aws()
+    stage = replace(TRIAL, environment={"CHAT_JWKS_URL": "https://id.example.com/keys"})
+    assert "set CHAT_JWKS_URL" in failure_of(Deployment(aws.account, stage, aws.console()))
+    assert aws.s3.called == []
+
+
+@pytest.mark.parametrize("answer", ["", "n", "no", "chat-try"])
+def test_declined_deployment_changes_nothing(answer: str) -> None:
+    aws = Aws(FakeCloudFormation("UPDATE_COMPLETE", [ADDED]))
+    asked: list[str] = []
+
+    def ask(question: str) -> str:
+        asked.append(question)
+        return answer
+
+    assert failure_of(aws.deployment(aws.console(yes=False, ask=ask))) == "No changes were made"
+    assert asked == ["Continue? [y/N] "]
+    assert "  1 to add" in aws.output
+    assert aws.cloudformation.done == ["compare UPDATE", "forget"]
+    assert aws.ssm.parameters == {}
+
+
+def test_declined_first_creation_leaves_no_empty_stack() -> None:
+    aws = Aws(FakeCloudFormation(None, [ADDED]))
+    failure_of(aws.deployment(aws.console(yes=False, ask=lambda _: "n")))
+    assert aws.cloudformation.done == ["compare CREATE", "forget", "delete"]
+
+
+@pytest.mark.parametrize("lost", [REPLACED, change("Remove", "ConversationsTable", TABLE)])
+def test_loss_of_a_table_is_refused_despite_yes(lost: dict[str, object]) -> None:
+    aws = Aws(FakeCloudFormation("UPDATE_COMPLETE", [ADDED, lost]))
+    message = failure_of(aws.deployment())
+    assert message.startswith("Refused: ConversationsTable") and "--lose-table ConversationsTable" in message
+    assert any(line.startswith("!!! ConversationsTable") for line in aws.output)
+    assert aws.cloudformation.done == ["compare UPDATE", "forget"]
+
+
+def test_lose_table_override_applies_to_one_table_only() -> None:
+    aws = Aws(FakeCloudFormation("UPDATE_COMPLETE", [REPLACED]))
+    assert "Refused" in failure_of(aws.deployment(overrides=Overrides(["ConnectionsTable"])))
+
+
+def test_lose_table_override_allows_the_loss() -> None:
+    happens = [[stack_event("UPDATE_IN_PROGRESS"), stack_event("UPDATE_ROLLBACK_COMPLETE")]]
+    aws = Aws(FakeCloudFormation("UPDATE_COMPLETE", [REPLACED], batches=happens))
+    failure_of(aws.deployment(overrides=Overrides(["ConversationsTable"])))
+    assert "execute" in aws.cloudformation.done
+
+
+def test_failed_creation_is_explained_with_root_cause_and_next_step() -> None:
+    aws = Aws(FakeCloudFormation(None, [ADDED], batches=[FAILED_CREATION]))
+    *message, next_step = failure_of(aws.deployment()).splitlines()
+    assert message == [
+        "The stack chat-try ended in ROLLBACK_COMPLETE",
+        "Root cause: Api (AWS::Lambda::Function): The role is not known to Lambda",
+        "1 more were cancelled because of that",
+    ]
+    assert "run make deploy STAGE=try, which first deletes the remains" in next_step
+
+
+def test_failed_creation_is_deleted_before_a_new_one() -> None:
+    gone = [stack_event("DELETE_IN_PROGRESS"), stack_event("DELETE_COMPLETE")]
+    aws = Aws(FakeCloudFormation("ROLLBACK_COMPLETE", [ADDED], batches=[gone, FAILED_CREATION]))
+    failure_of(aws.deployment())
+    assert aws.cloudformation.done == ["delete", "compare CREATE", "execute"]
+    assert any("could not be created last time" in line for line in aws.output)
+
+
+def test_undeletable_failed_creation_is_explained() -> None:
+    stuck = [event("Bucket", "DELETE_FAILED", "It is not empty"), stack_event("DELETE_FAILED")]
+    aws = Aws(FakeCloudFormation("ROLLBACK_COMPLETE", [ADDED], batches=[stuck]))
+    assert "Root cause: Bucket (AWS::Lambda::Function): It is not empty" in failure_of(aws.deployment())
+    assert aws.cloudformation.done == ["delete"]
+
+
+def test_failed_update_reports_that_the_previous_version_is_running() -> None:
+    happens = [
+        [stack_event("UPDATE_IN_PROGRESS"), event("Api", "UPDATE_FAILED", "Memory is too small")],
+        [],
+        [stack_event("UPDATE_ROLLBACK_IN_PROGRESS"), stack_event("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")],
+        [stack_event("UPDATE_ROLLBACK_COMPLETE")],
+    ]
+    aws = Aws(FakeCloudFormation("UPDATE_COMPLETE", [ADDED], batches=happens))
+    message = failure_of(aws.deployment())
+    assert "Root cause: Api (AWS::Lambda::Function): Memory is too small" in message
+    assert "The previous version is running" in message
+    assert len(aws.waited) == 3, "one poll after each pause, until the stack's final status"
+
+
+def test_production_tables_are_protected_after_the_creation() -> None:
+    made = [stack_event("CREATE_IN_PROGRESS"), stack_event("CREATE_COMPLETE")]
+    refused = [
+        stack_event("UPDATE_IN_PROGRESS"),
+        event("ConversationsTable", "UPDATE_FAILED", "Too many requests", TABLE),
+        stack_event("UPDATE_ROLLBACK_COMPLETE"),
+    ]
+    aws = Aws(FakeCloudFormation(None, [ADDED], batches=[made, refused]))
+    asked: list[str] = []
+
+    def ask(question: str) -> str:
+        asked.append(question)
+        return "y"
+
+    message = failure_of(aws.deployment(aws.console(yes=False, ask=ask), PRODUCTION))
+    assert aws.cloudformation.done == [
+        "compare CREATE ProtectTables=false",
+        "execute",
+        "compare UPDATE ProtectTables=true",
+        "execute",
+    ]
+    assert "Root cause: ConversationsTable (AWS::DynamoDB::Table): Too many requests" in message
+    assert "Turning on deletion protection of the tables" in aws.output
+    assert asked == ["Continue? [y/N] "]
+
+
+def test_update_of_production_protects_the_tables() -> None:
+    aws = Aws(FakeCloudFormation("UPDATE_COMPLETE", no_change_set="stop here"))
+    failure_of(aws.deployment(stage=PRODUCTION))
+    assert aws.cloudformation.done == ["compare UPDATE ProtectTables=true", "forget"]
+
+
+def test_failed_creation_of_production_protects_nothing() -> None:
+    aws = Aws(FakeCloudFormation(None, [ADDED], batches=[FAILED_CREATION]))
+    failure_of(aws.deployment(stage=PRODUCTION))
+    assert aws.cloudformation.done == ["compare CREATE ProtectTables=false", "execute"]
+
+
+def test_only_events_of_this_operation_are_reported() -> None:
+    old = [
+        event("Old", "CREATE_FAILED", "long ago") | {"EventId": "old"},
+        stack_event("CREATE_COMPLETE") | {"EventId": "x"},
+    ]
+    happens = [[stack_event("UPDATE_IN_PROGRESS")], [stack_event("UPDATE_ROLLBACK_COMPLETE")]]
+    aws = Aws(FakeCloudFormation("CREATE_COMPLETE", [ADDED], events=old, batches=happens))
+    assert "long ago" not in failure_of(aws.deployment())
+    assert not any("Old" in line for line in aws.output)
+
+
+def test_busy_stack_is_reported_with_its_resources_in_progress() -> None:
+    resources = [event("Api", "UPDATE_IN_PROGRESS"), event("Auth", "UPDATE_COMPLETE")]
+    aws = Aws(FakeCloudFormation("UPDATE_IN_PROGRESS", resources=resources))
+    message = failure_of(aws.deployment())
+    assert "busy: UPDATE_IN_PROGRESS, in progress: Api." in message
+    assert aws.cloudformation.done == []
+
+
+def test_stuck_stack_is_reported_with_causes_and_next_step() -> None:
+    failed = event("Api", "UPDATE_FAILED", "It was deleted by hand")
+    aws = Aws(FakeCloudFormation("UPDATE_ROLLBACK_FAILED", resources=[failed]))
+    message = failure_of(aws.deployment())
+    assert "Api: It was deleted by hand" in message
+    assert "aws cloudformation continue-update-rollback --stack-name chat-try" in message
+
+
+def test_partly_deleted_stack_requires_a_teardown() -> None:
+    assert "make destroy" in failure_of(Aws(FakeCloudFormation("DELETE_FAILED")).deployment())
+
+
+def test_failed_change_set_is_reported_with_its_reason() -> None:
+    aws = Aws(FakeCloudFormation("UPDATE_COMPLETE", no_change_set="Parameter Stage is missing"))
+    message = failure_of(aws.deployment())
+    assert message == "CloudFormation could not create a change set: Parameter Stage is missing"
+    assert aws.cloudformation.done == ["compare UPDATE", "forget"]
+
+
+def test_secret_is_created_once_and_never_shown() -> None:
+    aws = Aws(FakeCloudFormation(None, [ADDED], batches=[FAILED_CREATION]))
+    failure_of(aws.deployment())
+    ((value, _),) = aws.ssm.parameters.values()
+    assert len(value) >= 48
+    assert "Created parameter /chat/try/secret with a random secret for this stage's tokens" in aws.output
+    assert not any(value in line for line in aws.output)
+    again = Aws(FakeCloudFormation(None, [ADDED], batches=[FAILED_CREATION]), ssm=aws.ssm)
+    failure_of(again.deployment())
+    assert [parameter for parameter, _ in aws.ssm.parameters.values()] == [value]
+    assert not any("Created parameter" in line for line in again.output)
+
+
+def test_secret_in_secrets_manager_is_not_created() -> None:
+    aws = Aws(FakeCloudFormation(None, [ADDED], batches=[FAILED_CREATION]))
+    name = "/aws/reference/secretsmanager/chat"
+    stage = replace(TRIAL, environment={"CHAT_JWT_SECRET_PARAMETER": name})
+    failure_of(Deployment(aws.account, stage, aws.console()))
+    assert aws.ssm.parameters == {}
+
+
+def test_uploads_are_named_by_content_and_uploaded_once() -> None:
+    aws = Aws(FakeCloudFormation("UPDATE_COMPLETE", no_change_set="stop here"))
+    failure_of(aws.deployment())
+    key = f"chat-try/{hashlib.sha256(BUILD.bundle).hexdigest()}.zip"
+    assert aws.s3.objects is not None and aws.s3.objects[key] == BUILD.bundle
+    (template,) = [json.loads(data) for name, data in aws.s3.objects.items() if name.endswith(".json")]
+    code = {"Bucket": "chat-artefacts-123456789012-eu-west-1-an", "Key": key}
+    assert template["Resources"]["Api"]["Properties"]["CodeUri"] == code
+    uploaded = aws.s3.operations().count("PutObject")
+    failure_of(aws.deployment())
+    assert uploaded == aws.s3.operations().count("PutObject") == 2
+    assert aws.s3.operations().count("CreateBucket") == 1
+
+
+def test_bucket_is_private_encrypted_and_in_the_account_namespace() -> None:
+    aws = Aws(FakeCloudFormation("UPDATE_COMPLETE", no_change_set="stop here"))
+    failure_of(aws.deployment())
+    made = dict(aws.s3.called)
+    assert made["CreateBucket"]["BucketNamespace"] == "account-regional"
+    assert made["CreateBucket"]["CreateBucketConfiguration"] == {"LocationConstraint": "eu-west-1"}
+    assert set(made["PutPublicAccessBlock"]["PublicAccessBlockConfiguration"].values()) == {True}
+    assert "AES256" in str(made["PutBucketEncryption"])
+
+
+def test_bucket_in_us_east_1_has_no_location_constraint() -> None:
+    aws = Aws(FakeCloudFormation("UPDATE_COMPLETE", no_change_set="stop here"), region="us-east-1")
+    failure_of(aws.deployment())
+    assert "CreateBucketConfiguration" not in dict(aws.s3.called)["CreateBucket"]

@@ -1,1 +1,0 @@
-"""What the cost model says, by what it says it about."""
