@@ -206,7 +206,7 @@ class FakeSsm:
 
     def put_parameter(self, **arguments: Any) -> None:
         assert arguments["Type"] == "SecureString"
-        if arguments["Name"] in self.parameters:
+        if arguments["Name"] in self.parameters and not arguments.get("Overwrite"):
             raise client_error("PutParameter", "ParameterAlreadyExists")
         self.parameters[arguments["Name"]] = (arguments["Value"], arguments["Tags"])
 
