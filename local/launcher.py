@@ -133,7 +133,7 @@ def _functions_of_app(app_dir: Path, backend: Backend, urls: Urls) -> Functions:
     app = load_app(app_dir)
     backend.prepare(os.environ)
     check_settings(os.environ)
-    return Functions(_apis(app), _sweep(app), _worker(app))
+    return Functions(_apis(app), _sweep(app), queue_worker(app, os.environ))
 
 
 def _open_bundle(bundle: Path, store_url: str | None) -> PackagedStage:
@@ -237,11 +237,14 @@ def _sweep(app: ModuleType) -> ScheduledFunction:
     return function
 
 
-def _worker(app: ModuleType) -> contextlib.AbstractContextManager[object]:
-    """Return the queue worker if the job queue is on this machine; a deployed queue has its own consumer."""
+def queue_worker(app: ModuleType, environment: Mapping[str, str]) -> contextlib.AbstractContextManager[object]:
+    """Return the worker of the job queue, or a no-op if the queue is not on this machine.
+
+    A deployed queue has its own consumer, so its jobs must not be received here.
+    """
     from local.queue import Worker, sqs_client  # noqa: PLC0415  (boto3 is imported by now)
 
-    url, endpoint = os.environ.get("CHAT_JOB_QUEUE"), os.environ.get("AWS_ENDPOINT_URL_SQS", "")
+    url, endpoint = environment.get("CHAT_JOB_QUEUE"), environment.get("AWS_ENDPOINT_URL_SQS", "")
     function: ScheduledFunction | None = getattr(app, "worker", None)
     if not url or function is None or not is_loopback(endpoint):
         return contextlib.nullcontext()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import platform
 from collections.abc import Callable
 from dataclasses import replace
@@ -64,6 +65,14 @@ def test_function_variables_include_shared_ones_with_resolved_references(
         )
         lambda_variables = {"AWS_LAMBDA_FUNCTION_NAME": function.name, "AWS_REGION": "us-east-1"}
         assert Settings.from_environment({**function.variables, **lambda_variables}).deployed
+
+
+def test_variable_of_a_function_overrides_the_shared_one(built: BuiltStage) -> None:
+    template = copy.deepcopy(built.template)
+    template["Resources"]["Sweep"]["Properties"]["Environment"] = {"Variables": {"CHAT_STAGE": "of the sweep"}}
+    functions = read(built, template).functions
+    assert functions["Sweep"].variables["CHAT_STAGE"] == "of the sweep"
+    assert functions["Worker"].variables["CHAT_STAGE"] == "dev"
 
 
 def test_function_statements_come_from_its_own_role(resolved: ResolvedTemplate) -> None:

@@ -94,7 +94,8 @@ class FakeCloudFormation(Paged):
 
     def describe_stack_events(self, StackName: str) -> Json:  # noqa: N803
         assert StackName == STACK_ID
-        if self.working and self.batches:
+        if self.working:
+            assert self.batches, "polled after the last event of the operation"
             for item in self.batches.pop(0):
                 self.events.append(item | {"EventId": str(len(self.events))})
                 if item.get("PhysicalResourceId") == STACK_ID:
@@ -205,7 +206,7 @@ class FakeSsm:
 
     def put_parameter(self, **arguments: Any) -> None:
         assert arguments["Type"] == "SecureString"
-        if arguments["Name"] in self.parameters:
+        if arguments["Name"] in self.parameters and not arguments.get("Overwrite"):
             raise client_error("PutParameter", "ParameterAlreadyExists")
         self.parameters[arguments["Name"]] = (arguments["Value"], arguments["Tags"])
 

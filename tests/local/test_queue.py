@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
 import boto3
@@ -15,6 +16,7 @@ from chalicelib.aws.sqs import TARGET, SqsJobQueue
 from chalicelib.awshttp._json_client import AwsJsonClient
 from chalicelib.awshttp._tls import TlsContext
 from chalicelib.core.kernel.clock import SystemClock
+from local.launcher import queue_worker
 from local.queue import QueueSettings, Worker, ensure_queue
 from tests.support.engine import REGION, Engine, store_engine
 
@@ -108,3 +110,22 @@ def test_worker_thread_ends_with_its_context(client: Any, url: str) -> None:
     with worker:
         assert any(thread.name == "worker" for thread in threading.enumerate())
     assert not any(thread.name == "worker" for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize(
+    ("environment", "consumed"),
+    [
+        ({"CHAT_JOB_QUEUE": "http://127.0.0.1:8002/1/q", "AWS_ENDPOINT_URL_SQS": "http://127.0.0.1:8002"}, True),
+        ({"CHAT_JOB_QUEUE": "https://sqs.us-east-1.amazonaws.com/123456789012/jobs"}, False),
+        ({"CHAT_JOB_QUEUE": "http://10.0.0.5/1/q", "AWS_ENDPOINT_URL_SQS": "http://10.0.0.5:9324"}, False),
+        ({"AWS_ENDPOINT_URL_SQS": "http://127.0.0.1:8002"}, False),
+    ],
+    ids=["on this machine", "deployed", "on another machine", "none"],
+)
+def test_only_a_queue_on_this_machine_is_consumed(
+    environment: dict[str, str], consumed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    app = ModuleType("app")
+    app.__dict__["worker"] = lambda _event, _context: None
+    assert isinstance(queue_worker(app, environment), Worker) is consumed
