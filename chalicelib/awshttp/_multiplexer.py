@@ -1,298 +1,291 @@
-"""Many requests to one endpoint at the same time, on one thread: each connection waits, and nobody waits for it.
+"""Many transfers to one origin at the same time, on one thread.
 
-One pass of the loop takes whatever has come in, hands answers to their tasks, and lets the next task have the
-connection. Nothing here knows what is asked or what an answer means.
+An event loop over non-blocking connections: it waits for any of them, and none of them waits for another. The law:
+every transfer either completes, or stops at the deadline; a connection that fails or is slow affects its own transfer
+only. Nothing here knows what a request means.
 """
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import select
-import socket
 import ssl
 from collections import deque
 from collections.abc import Iterable
+from typing import NamedTuple
 
-from chalicelib.awshttp._http11 import ProtocolError, Response, ResponseParser
-from chalicelib.awshttp._pool import Connection, ConnectionGroup, ConnectionPool
+from chalicelib.awshttp._clock import Clock
+from chalicelib.awshttp._connection import WOULD_BLOCK, Connection
+from chalicelib.awshttp._errors import ProtocolError
+from chalicelib.awshttp._http11 import Response
+from chalicelib.awshttp._pool import ConnectionGroup, ConnectionPool
+from chalicelib.awshttp._state import ConnectionState
 from chalicelib.awshttp._transfer import Preconnect, Transfer
-from chalicelib.core.kernel.clock import Clock
 
-CHUNK = 64 * 1024
-_TICK = 0.05
-"""How often connections are looked over for those that take too long, in seconds."""
+EXPIRY_INTERVAL = 0.05
+"""How often connections are checked for timeouts, in seconds."""
 _IN, _OUT = select.POLLIN, select.POLLOUT
-_WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+_CONNECTING = ConnectionState.CONNECTING
+_IDLE = ConnectionState.IDLE
+_SENDING = ConnectionState.SENDING
+_RECEIVING = ConnectionState.RECEIVING
+
+
+class _Limits(NamedTuple):
+    max_concurrency: int
+    connect_timeout: float
+    read_timeout: float
 
 
 class Multiplexer:
-    """Carries out tasks over the connections of a pool."""
+    """Runs transfers over the connections of a pool. Safe to use from any thread: each run has its own connections."""
 
-    def __init__(self, pool: ConnectionPool, clock: Clock, *, at_once: int, connect: float, read: float) -> None:
-        """At most `at_once` requests at a time; `connect` and `read` limit each, in seconds."""
+    def __init__(
+        self,
+        pool: ConnectionPool,
+        clock: Clock,
+        *,
+        max_concurrency: int,
+        connect_timeout: float,
+        read_timeout: float,
+    ) -> None:
+        """Have at most `max_concurrency` requests in flight in a run. Each of them has the timeouts, in seconds."""
         self._pool = pool
         self._clock = clock
-        self._at_once = at_once
-        self._connect = connect
-        self._read = read
+        self._limits = _Limits(max_concurrency, connect_timeout, read_timeout)
 
-    def run(self, tasks: Iterable[Transfer], deadline: float) -> None:
-        """Carry them out, or as much of it as can be done until `deadline` (monotonic)."""
-        waiting = deque(tasks)
-        if waiting:
-            _Run(self._pool, self._clock, (self._at_once, self._connect, self._read), deadline).run(waiting)
+    def run(self, transfers: Iterable[Transfer], deadline: float) -> None:
+        """Run transfers until all are complete, or until `deadline` (monotonic). Does not raise."""
+        runnable = deque(transfers)
+        if runnable:
+            _Run(self._pool, self._clock, self._limits, deadline).run(runnable)
 
     def preconnect(self, deadline: float) -> None:
-        """Have a connection in the pool, so that the next request need not wait for one; if that can be done."""
+        """Have an open connection in the pool when the next request comes. Does not raise if there can be none."""
         self.run([Preconnect()], deadline)
 
 
 class _Run:
-    """One call of `Exchange.run`."""
+    """One call of `Multiplexer.run`."""
 
-    def __init__(
-        self, pool: ConnectionPool, clock: Clock, limits: tuple[int, float, float], deadline: float
-    ) -> None:
+    def __init__(self, pool: ConnectionPool, clock: Clock, limits: _Limits, deadline: float) -> None:
         self._pool = pool
-        self._is_tls = pool.endpoint.is_tls
-        self._now = clock.monotonic
-        self._pass = 0.0
-        """When this pass of the loop began."""
-        self._at_once, self._connect, self._read = limits
+        self._monotonic = clock.monotonic
+        self._max_concurrency, self._connect_timeout, self._read_timeout = limits
         self._deadline = deadline
-        self._nest: ConnectionGroup
-        self._idle_since = clock.now()
-        self._busy = 0
-        self._ready: deque[Transfer] = deque()
-        self._later: list[tuple[float, int, Transfer]] = []
-        self._number = 0
+        self._loop_time = 0.0
+        """When the current pass of the loop began."""
+        self._started_at = clock.now()
+        self._group: ConnectionGroup
+        self._active = 0
+        """How many connections have something in flight."""
+        self._runnable: deque[Transfer] = deque()
+        self._delayed: list[tuple[float, int, Transfer]] = []
+        """A heap of transfers that wait, by the time when they become runnable, and a number that breaks ties."""
+        self._delays = 0
 
-    def run(self, tasks: deque[Transfer]) -> None:
-        self._ready = tasks
-        self._nest = self._pool.acquire(min(len(tasks), self._at_once))
+    def run(self, transfers: deque[Transfer]) -> None:
+        self._runnable = transfers
+        self._group = self._pool.acquire(min(len(transfers), self._max_concurrency))
         try:
-            # Of a kept connection that can be read from, the peer has closed its end.
-            for fd, _ in self._nest.poller.poll(0):
-                self._on_idle_readable(self._nest.everyone[fd])
+            # The peer has most likely closed an idle connection that is readable.
+            for fd, _ in self._group.poller.poll(0):
+                self._check_idle(self._group.connections[fd])
             self._loop()
         finally:
-            self._pool.release(self._nest)
+            self._pool.release(self._group)
+
+    # ---- the loop --------------------------------------------------------------------------------------
 
     def _loop(self) -> None:
-        nest, ready, later = self._nest, self._ready, self._later
-        poll, everyone, units = nest.poller.poll, nest.everyone, nest.units
-        look_over = min(self._now() + _TICK, self._deadline)
+        runnable, delayed = self._runnable, self._delayed
+        poll, connections = self._group.poller.poll, self._group.connections
+        timeout_scale, max_concurrency = self._group.timeout_scale, self._max_concurrency
+        next_expiry = min(self._monotonic() + EXPIRY_INTERVAL, self._deadline)
         while True:
-            now = self._pass = self._now()
-            if now >= look_over:
+            now = self._loop_time = self._monotonic()
+            if now >= next_expiry:
                 if now >= self._deadline:
                     return
-                look_over = min(now + _TICK, self._deadline)
+                next_expiry = min(now + EXPIRY_INTERVAL, self._deadline)
                 self._expire(now)
-            while later and later[0][0] <= now:
-                ready.append(heapq.heappop(later)[2])
-            while ready and self._busy < self._at_once:
-                self._start(ready.popleft())
-            if not self._busy and not ready and not later:
+            while delayed and delayed[0][0] <= now:
+                runnable.append(heapq.heappop(delayed)[2])
+            while runnable and self._active < max_concurrency:
+                self._start(runnable.popleft())
+            if not self._active and not runnable and not delayed:
                 return
-            wake = min(look_over, later[0][0]) if later else look_over
-            for fd, _ in poll((wake - now) * units):
-                connection = everyone.get(fd)
-                if connection is None:
-                    continue
-                if connection.task is None:
-                    self._on_idle_readable(connection)
-                else:
-                    self._advance(connection)
+            wake_at = min(next_expiry, delayed[0][0]) if delayed else next_expiry
+            for fd, _ in poll((wake_at - now) * timeout_scale):
+                connection = connections.get(fd)
+                if connection is not None:
+                    self._on_ready(connection)
 
     def _expire(self, now: float) -> None:
-        overdue = [each for each in self._nest.everyone.values() if each.task is not None and each.expires <= now]
-        for each in overdue:
-            self._mark_unreachable(each)
-            self._fail(each)
+        """Fail the connections that have timed out."""
+        connections = self._group.connections.values()
+        expired = [each for each in connections if each.state is not _IDLE and each.expires_at <= now]
+        for connection in expired:
+            self._rotate_unreachable_address(connection)
+            self._fail(connection)
 
-    # ---- a request -------------------------------------------------------------------------------------
-
-    def _start(self, task: Transfer) -> None:
-        if self._nest.free:
-            connection = self._nest.free.pop()
-            connection.task = task
-            self._busy += 1
+    def _start(self, transfer: Transfer) -> None:
+        """Send the next request of a transfer, on an idle connection or on a new one."""
+        if self._group.idle:
+            connection = self._group.idle.pop()
+            connection.transfer = transfer
+            self._active += 1
             self._send(connection)
             return
         try:
-            connection = self._dial()
+            connection = self._connect()
         except OSError:
-            # No address, or no file descriptor.
-            self._pool.rotate_address()
-            self._notify(task, None, safe_to_retry=False)
+            # The host has no address, or the process has no file descriptor left.
+            self._pool.resolver.rotate()
+            self._notify(transfer, None, safe_to_retry=False)
             return
-        connection.task = task
-        connection.expires = self._pass + self._connect
-        self._busy += 1
-        self._advance(connection)
+        connection.transfer = transfer
+        connection.expires_at = self._loop_time + self._connect_timeout
+        self._active += 1
+        self._on_ready(connection)
 
-    def _dial(self) -> Connection:
-        family, address = self._pool.address(min(self._connect, self._deadline - self._now()))
-        sock = socket.socket(family, socket.SOCK_STREAM)
+    def _notify(self, transfer: Transfer, response: Response | None, *, safe_to_retry: bool) -> None:
+        """Hand a response to its transfer, and schedule the next request."""
+        delay = transfer.on_response(response, safe_to_retry=safe_to_retry)
+        if delay is None:
+            return
+        if delay <= 0:
+            self._runnable.append(transfer)
+        else:
+            self._delays += 1
+            heapq.heappush(self._delayed, (self._monotonic() + delay, self._delays, transfer))
+
+    # ---- steps of a connection -------------------------------------------------------------------------
+
+    def _on_ready(self, connection: Connection) -> None:
+        """Take the next step on a connection that is readable or writable."""
+        state = connection.state
         try:
-            sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.connect_ex(address)
-            connection = Connection(sock)
-            self._nest.add(connection, _IN | _OUT)
+            if state is _RECEIVING:
+                response = connection.receive()
+            elif state is _IDLE:
+                self._check_idle(connection)
+                return
+            elif state is _SENDING:
+                self._send_rest(connection)
+                response = connection.receive()
+            else:
+                response = None
+                self._open(connection)
+        except WOULD_BLOCK:
+            return
+        except (OSError, ProtocolError) as error:
+            self._on_error(connection, error)
+            return
+        if response is not None:
+            self._finish(connection, response)
+        elif connection.state is _IDLE:
+            self._send(connection)
+
+    def _open(self, connection: Connection) -> None:
+        """Go on with connecting and the TLS handshake: the state becomes IDLE when they are complete."""
+        if connection.state is _CONNECTING:
+            if not connection.is_connected():
+                return
+            if self._pool.origin.is_tls:
+                connection.start_tls(self._pool.tls.context(), self._pool.origin.host)
+        try:
+            connection.do_handshake()
+        except ssl.SSLWantReadError:
+            # A socket that is polled for writability would wake the loop all the time.
+            self._group.poller.modify(connection.fd, _IN)
+            return
+        connection.move_to(_IDLE)
+        self._group.poller.modify(connection.fd, _IN)
+
+    def _send(self, connection: Connection) -> None:
+        """Send the next request of the connection's transfer."""
+        connection.expires_at = self._loop_time + self._read_timeout
+        request = connection.transfer.next_request()
+        if not request:
+            self._keep(connection)
+            return
+        try:
+            connection.send(request)
         except OSError:
-            sock.close()
+            self._fail(connection)
+            return
+        if connection.state is _SENDING:
+            self._group.poller.modify(connection.fd, _IN | _OUT)
+
+    def _send_rest(self, connection: Connection) -> None:
+        # A peer that rejects a request may answer before it was sent completely, and close (RFC 9112 section 9.3).
+        with contextlib.suppress(OSError):
+            connection.send_rest()
+            self._group.poller.modify(connection.fd, _IN)
+
+    def _finish(self, connection: Connection, response: Response) -> None:
+        """Keep or close the connection after a response, and hand the response to the transfer."""
+        transfer = connection.transfer
+        if response.keep_alive and connection.state is _RECEIVING:
+            connection.make_idle()
+            self._keep(connection)
+        else:
+            self._drop(connection)
+        self._notify(transfer, response, safe_to_retry=False)
+
+    def _on_error(self, connection: Connection, error: Exception) -> None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            if self._pool.tls.use_full_store():
+                transfer = connection.transfer
+                self._drop(connection)
+                self._runnable.append(transfer)
+                return
+        else:
+            self._rotate_unreachable_address(connection)
+        self._fail(connection)
+
+    def _fail(self, connection: Connection) -> None:
+        """Close a connection that will receive no response, and tell its transfer."""
+        transfer = connection.transfer
+        safe_to_retry = (
+            connection.is_reused
+            and not connection.response_started
+            and self._monotonic() < connection.expires_at
+        )
+        self._drop(connection)
+        self._notify(transfer, None, safe_to_retry=safe_to_retry)
+
+    # ---- the connections of this run -------------------------------------------------------------------
+
+    def _connect(self) -> Connection:
+        """Begin to connect. Raises OSError."""
+        timeout = min(self._connect_timeout, self._deadline - self._monotonic())
+        connection = Connection(self._pool.resolver.address(timeout))
+        try:
+            self._group.add(connection, _IN | _OUT)
+        except OSError:
+            connection.close()
             raise
         return connection
 
-    def _send(self, connection: Connection) -> None:
-        """Send the task's next request, on a connection that is ready."""
-        connection.expires = self._pass + self._read
-        request = connection.task.next_request()
-        if not request:
-            self._make_idle(connection)
-            return
-        try:
-            sent = connection.sock.send(request)
-        except _WOULD_BLOCK:
-            sent = 0
-        except OSError:
-            self._fail(connection)
-            return
-        if sent < len(request):
-            connection.unsent = memoryview(request)[sent:]
-            self._nest.poller.modify(connection.fd, _IN | _OUT)
+    def _rotate_unreachable_address(self, connection: Connection) -> None:
+        """Try another address next time, if this one could not be connected to."""
+        if not connection.is_open:
+            self._pool.resolver.rotate()
 
-    def _advance(self, connection: Connection) -> None:
-        """Do whatever comes next on a connection that something happened on."""
-        try:
-            if not connection.is_ready and not self._become_ready(connection):
-                return
-            if connection.unsent:
-                self._send_rest(connection)
-            self._receive(connection)
-        except _WOULD_BLOCK:
-            return
-        except ssl.SSLCertVerificationError:
-            if self._pool.trust.use_full_store():
-                task = connection.task
-                self._drop(connection)
-                self._ready.append(task)
-            else:
-                self._fail(connection)
-        except (OSError, ProtocolError):
-            self._mark_unreachable(connection)
-            self._fail(connection)
-
-    def _mark_unreachable(self, connection: Connection) -> None:
-        """If that was an address that could not be connected to, it is another one's turn."""
-        if not connection.is_ready:
-            self._pool.rotate_address()
-
-    def _become_ready(self, connection: Connection) -> bool:
-        """Whether a new connection can be used: connected and, over TLS, the peer verified."""
-        if not connection.is_secured:
-            problem = connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if problem:
-                raise OSError(problem, "the peer cannot be connected to")
-            try:
-                connection.sock.getpeername()
-            except OSError:
-                return False
-            if self._is_tls:
-                # Takes over the file descriptor, which stays as it is registered.
-                connection.sock = self._pool.trust.context().wrap_socket(
-                    connection.sock,
-                    server_hostname=self._pool.endpoint.host,
-                    do_handshake_on_connect=False,
-                    suppress_ragged_eofs=False,
-                )
-            connection.is_secured = True
-        if isinstance(connection.sock, ssl.SSLSocket):
-            try:
-                connection.sock.do_handshake()
-            except ssl.SSLWantReadError:
-                # Waiting to be able to write would wake up at once, again and again.
-                self._nest.poller.modify(connection.fd, _IN)
-                return False
-        connection.is_ready = True
-        self._nest.poller.modify(connection.fd, _IN)
-        self._send(connection)
-        return False
-
-    def _send_rest(self, connection: Connection) -> None:
-        try:
-            while connection.unsent:
-                connection.unsent = connection.unsent[connection.sock.send(connection.unsent) :]
-        except _WOULD_BLOCK:
-            return
-        except OSError:
-            # Who refuses a request may answer before it was sent to its end, and close (RFC 9112, 9.3).
-            return
-        self._nest.poller.modify(connection.fd, _IN)
-
-    def _receive(self, connection: Connection) -> None:
-        sock, reader = connection.sock, connection.reader
-        while True:
-            data = sock.recv(CHUNK)
-            answer = reader.feed(data) if data else reader.eof()
-            if answer is not None:
-                self._finish(connection, answer)
-                return
-            if not data:
-                raise ConnectionResetError("the peer has closed in the middle of an answer")
-            if not self._is_tls and len(data) < CHUNK:
-                return
-
-    def _finish(self, connection: Connection, answer: Response) -> None:
-        task = connection.task
-        if answer.keep_alive and not connection.unsent:
-            connection.used = True
-            connection.reader = ResponseParser()
-            self._make_idle(connection)
-        else:
-            self._drop(connection)
-        self._notify(task, answer, safe_to_retry=False)
-
-    def _make_idle(self, connection: Connection) -> None:
-        """Nothing is under way on it any more."""
-        connection.task = None
-        connection.idle_since = self._idle_since
-        self._busy -= 1
-        self._nest.free.append(connection)
-
-    def _fail(self, connection: Connection) -> None:
-        """There will be no answer on this connection."""
-        task = connection.task
-        safe_to_retry = connection.used and not connection.reader.begun and self._now() < connection.expires
-        self._drop(connection)
-        self._notify(task, None, safe_to_retry=safe_to_retry)
-
-    def _notify(self, task: Transfer, answer: Response | None, *, safe_to_retry: bool) -> None:
-        pause = task.on_response(answer, safe_to_retry=safe_to_retry)
-        if pause is None:
-            return
-        if pause <= 0:
-            self._ready.append(task)
-        else:
-            self._number += 1
-            heapq.heappush(self._later, (self._now() + pause, self._number, task))
-
-    # ---- connections -----------------------------------------------------------------------------------
-
-    def _on_idle_readable(self, connection: Connection) -> None:
-        """Something came in that nobody asked for: the end of the connection, or a ticket of TLS."""
-        try:
-            connection.sock.recv(CHUNK)
-        except _WOULD_BLOCK:
-            # TLS 1.3 sends tickets for later sessions whenever it likes (RFC 8446, 4.6.1).
-            return
-        except OSError:
-            pass
-        self._nest.free.remove(connection)
-        self._nest.remove(connection)
+    def _keep(self, connection: Connection) -> None:
+        connection.idle_since = self._started_at
+        self._active -= 1
+        self._group.idle.append(connection)
 
     def _drop(self, connection: Connection) -> None:
-        self._busy -= 1
-        self._nest.remove(connection)
+        self._active -= 1
+        self._group.remove(connection)
+
+    def _check_idle(self, connection: Connection) -> None:
+        """Close an idle connection that has ended."""
+        if connection.has_ended():
+            self._group.idle.remove(connection)
+            self._group.remove(connection)
