@@ -1,9 +1,9 @@
 """Posting frames to WebSocket connections by API Gateway's callback API: `POST /@connections/{id}`.
 
-A fan-out posts to all connections at once, on one thread, over connections that are kept (decision record 0007 compares
-this with the alternatives). API Gateway answers 410 for a connection that is closed; only that status counts, because
-the error type is not always present. 429 (the account's rate, or a full buffer of the connection) and 5xx are retried
-until the deadline. A retried post may arrive twice: clients deduplicate by `sequence_id`.
+A fan-out posts to all connections at once, on one thread, over connections that are kept (decision record 0007
+compares this with the alternatives). API Gateway answers 410 for a connection that is closed; only that status
+counts, because the error type is not always present. 429 (the account's rate, or a full buffer of the connection)
+and 5xx are retried until the deadline. A retried post may arrive twice: clients deduplicate by `sequence_id`.
 
 A fan-out is counted as a whole, and one log line names the frames that were dropped: with a thousand recipients, a
 thousand lines would contain no more.

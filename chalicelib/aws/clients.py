@@ -1,7 +1,7 @@
 """The clients of AWS services, created from settings and the environment, with short timeouts.
 
-DynamoDB, API Gateway and SQS are called with `awshttp`. The SDK is loaded only for what no message needs: to read a
-secret parameter, to find credentials that are not in the environment, and to find endpoints with unusual names.
+DynamoDB, API Gateway and SQS are called with `awshttp`. The SDK is loaded only for what no message needs: to read
+a secret parameter, to find credentials that are not in the environment, and to find endpoints with unusual names.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class StaticCredentials(NamedTuple):
 
 @functools.cache
 def _tls() -> TlsContext:
-    """Return the one TLS context: loading the certificate authorities is the expensive part of a first connection."""
+    """Return the one TLS context of the process: loading certificate authorities is expensive."""
     return TlsContext()
 
 

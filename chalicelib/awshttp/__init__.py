@@ -1,8 +1,8 @@
 """An HTTP/1.1 client for AWS services: many requests at once on one thread, signed with Signature Version 4.
 
-A `ConnectionPool` keeps connections to one `Origin`. A `Multiplexer` runs transfers over them: objects with the methods
-of `Transfer`, which supply requests and take responses. An `AwsJsonClient` is a ready-made client on top of that, for
-services with the AWS JSON protocol. Other protocols sign their requests with a `Signer`.
+A `ConnectionPool` keeps connections to one `Origin`. A `Multiplexer` runs transfers over them: objects with the
+methods of `Transfer`, which supply requests and take responses. An `AwsJsonClient` is a ready-made client on top
+of that, for services with the AWS JSON protocol. Other protocols sign their requests with a `Signer`.
 
 It imports the standard library only. Everything that is not named in `__all__` is private.
 """

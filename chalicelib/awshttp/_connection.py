@@ -1,7 +1,7 @@
 """One connection: a non-blocking socket, its state, and the response that it receives.
 
-All methods return or raise at once. Those that read or write raise an error of `WOULD_BLOCK` if the socket is not ready,
-another `OSError` if the connection failed, and `ProtocolError` if the peer does not speak HTTP/1.1.
+All methods return or raise at once. Those that read or write raise an error of `WOULD_BLOCK` if the socket is not
+ready, another `OSError` if the connection failed, and `ProtocolError` if the peer does not speak HTTP/1.1.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ _RECEIVING = ConnectionState.RECEIVING
 
 
 class Connection:
-    """A connection, and the transfer whose request it carries. Belongs to one run of a multiplexer, or to the pool."""
+    """A connection, and the transfer whose request it carries.
+
+    Belongs to one run of a multiplexer, or to the pool.
+    """
 
     __slots__ = (
         "_is_tls", "_parser", "_sock", "_unsent",

@@ -1,10 +1,10 @@
 """A client of one AWS service by the AWS JSON protocol: `POST /`, the operation in `X-Amz-Target`, JSON both ways.
 
-The SDK's arguments and responses are those of the protocol, so nothing is translated, and the service descriptions that
-the SDK loads at every cold start are not needed. Retries are those of the SDK's mode "standard" (AWS SDKs and Tools
-Reference Guide, "Retry behavior"): up to three attempts after a missing response, a 5xx or throttling, with full jitter
-of up to one and two seconds, from a budget that all calls share (`_retry_quota.py`). A kept connection that turns out to
-be closed as it is used costs neither an attempt nor a delay.
+The SDK's arguments and responses are those of the protocol, so nothing is translated, and the service descriptions
+that the SDK loads at every cold start are not needed. Retries are those of the SDK's mode "standard" (AWS SDKs and
+Tools Reference Guide, "Retry behavior"): up to three attempts after a missing response, a 5xx or throttling, with
+full jitter of up to one and two seconds, from a budget that all calls share (`_retry_quota.py`). A kept connection
+that turns out to be closed as it is used costs neither an attempt nor a delay.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Where connections lead: the origin of a URL, and the addresses of its host.
 
-No proxy is used, whatever the environment configures: the peers are AWS's services, or servers on the same machine.
+No proxy is used, whatever the environment configures: the peers are AWS's services, or servers on the same
+machine.
 """
 
 from __future__ import annotations

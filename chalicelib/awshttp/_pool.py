@@ -1,10 +1,10 @@
 """Connections to one origin that are kept from request to request, and from invocation to invocation.
 
-Between two invocations a function is frozen, and its idle connections may be closed without a trace. The law: a kept
-connection is checked before it is used again, and not used at all after `IDLE_TIMEOUT`.
+Between two invocations a function is frozen, and its idle connections may be closed without a trace. The law: a
+kept connection is checked before it is used again, and not used at all after `IDLE_TIMEOUT`.
 
-Connections are kept in groups. A group has one poller, with which its connections stay registered, and is lent to one
-run of a multiplexer at a time, so that a fan-out registers nothing that is already open.
+Connections are kept in groups. A group has one poller, with which its connections stay registered, and is lent to
+one run of a multiplexer at a time, so that a fan-out registers nothing that is already open.
 """
 
 from __future__ import annotations
@@ -94,7 +94,10 @@ class ConnectionPool:
         weakref.finalize(self, _close_all, self._groups)
 
     def acquire(self, wanted: int) -> ConnectionGroup:
-        """Lend a group with about `wanted` idle connections. The borrower must check whether they are still open."""
+        """Lend a group with about `wanted` idle connections.
+
+        The borrower must check whether they are still open.
+        """
         with self._lock:
             sufficient = [group for group in self._groups if len(group.idle) >= wanted]
             candidates = sufficient or self._groups

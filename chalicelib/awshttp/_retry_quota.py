@@ -1,8 +1,8 @@
-"""A budget for retries, shared by all calls of a client, so that a service in trouble does not get even more requests.
+"""A budget for retries that all calls of a client share, so that they do not overload a service in trouble.
 
-It works as in the SDK's retry mode "standard" (botocore, `retries/quota.py` and `retries/standard.py`): a retry takes
-from the budget, and a success returns what the last retry took, or 1. During a long outage the budget of a function is
-soon empty: then each call makes one attempt, and fails after one timeout instead of three.
+It works as in the SDK's retry mode "standard" (botocore, `retries/quota.py` and `retries/standard.py`): a retry
+takes from the budget, and a success returns what the last retry took, or 1. During a long outage the budget of a
+function is soon empty: then each call makes one attempt, and fails after one timeout instead of three.
 """
 
 from __future__ import annotations

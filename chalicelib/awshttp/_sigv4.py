@@ -1,8 +1,8 @@
 """Signature Version 4 (IAM user guide, "AWS Signature Version 4 for API requests").
 
 For requests with a body in memory, no query string, and a path in normal form: no empty or dot segments. What all
-requests of one second have in common (key, scope, header fields) is computed once a second, and the hash of a body that
-goes to many recipients once. The tests compare the signatures with those of botocore.
+requests of one second have in common (key, scope, header fields) is computed once a second, and the hash of a body
+that goes to many recipients once. The tests compare the signatures with those of botocore.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Hmac:
         self._outer = sha256(block.translate(_OUTER_PAD))
 
     def with_prefix(self, prefix: str) -> Hmac:
-        """Return the HMAC of messages that begin with `prefix`, which is hashed once: pass only what follows it."""
+        """Return the HMAC of messages that begin with `prefix`: it is hashed once, and not passed again."""
         prefixed = copy.copy(self)
         prefixed._inner = self._inner.copy()
         prefixed._inner.update(prefix.encode())
@@ -84,9 +84,7 @@ class SigningContext:
         signed_headers = ";".join(names)
         self.header_lines = "".join(f"{name.title()}: {headers[name]}\r\n" for name in names).encode()
         """The signed header fields, as they must be sent, each with its line break."""
-        self._canonical_headers = (
-            "".join(f"{name}:{headers[name]}\n" for name in names) + f"\n{signed_headers}\n"
-        )
+        self._canonical_headers = "".join(f"{name}:{headers[name]}\n" for name in names) + f"\n{signed_headers}\n"
         self._authorization_prefix = (
             f"{_ALGORITHM} Credential={access_key}/{scope}, SignedHeaders={signed_headers}, Signature="
         )

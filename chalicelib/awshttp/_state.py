@@ -6,9 +6,10 @@
 
 Every state but CLOSED also leads to CLOSED.
 
-The law: a request starts only on an IDLE connection, and a connection becomes IDLE again only from RECEIVING, when its
-request was sent and its response was read, both to the end. So a request never meets bytes that belong to another one.
-A response that arrives while the request is still being sent (RFC 9112 section 9.3) closes the connection.
+The law: a request starts only on an IDLE connection, and a connection becomes IDLE again only from RECEIVING, when
+its request was sent and its response was read, both to the end. So a request never meets bytes that belong to
+another one. A response that arrives while the request is still being sent (RFC 9112 section 9.3) closes the
+connection.
 """
 
 from __future__ import annotations

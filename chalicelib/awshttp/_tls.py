@@ -1,9 +1,9 @@
 """The certificate authorities that TLS connections trust.
 
-Parsing all authorities of the machine costs many times a handshake. AWS's services have certificates of Amazon Trust
-Services, so only the roots of that company are taken from the machine's file at first. That is never weaker than the
-whole file, being a part of it. If a peer cannot be verified with it, the whole file is loaded, once for the process,
-and the connection is made again.
+Parsing all authorities of the machine costs many times a handshake. AWS's services have certificates of Amazon
+Trust Services, so only the roots of that company are taken from the machine's file at first. That is never weaker
+than the whole file, being a part of it. If a peer cannot be verified with it, the whole file is loaded, once for
+the process, and the connection is made again.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class TlsContext:
 
 
 def _create_context(authorities: bytes) -> ssl.SSLContext:
-    """Return a context that trusts these authorities (concatenated DER), or all of the machine if there are none."""
+    """Return a context that trusts these authorities (concatenated DER); if there are none, the machine's."""
     # This function's defaults verify the certificate and the host name.
     context = ssl.create_default_context(cadata=authorities or None)
     # Python leaves the minimum to OpenSSL's configuration, in which some Linux distributions set none.

@@ -1,7 +1,7 @@
 """What a multiplexer runs.
 
-A transfer is a sequence of requests, one after the other, with at most one in flight. It decides with each response
-whether and when the next request is sent; the multiplexer decides on which connection.
+A transfer is a sequence of requests, one after the other, with at most one in flight. It decides with each
+response whether and when the next request is sent; the multiplexer decides on which connection.
 """
 
 from __future__ import annotations

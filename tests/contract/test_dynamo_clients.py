@@ -14,9 +14,7 @@ from botocore.config import Config
 
 from chalicelib.aws.clients import StaticCredentials
 from chalicelib.aws.dynamodb.client import TARGET, DynamoClient
-from chalicelib.awshttp import _errors
-from chalicelib.awshttp._json_client import AwsJsonClient
-from chalicelib.awshttp._tls import TlsContext
+from chalicelib.awshttp import AwsJsonClient, TlsContext, _errors
 from chalicelib.core.kernel.clock import SystemClock
 from tests.support.engine import REGION, TOY_TABLE, create_tables, running_engine
 from tests.support.raw_peer import CUT, RawPeer, Say, raw_peer

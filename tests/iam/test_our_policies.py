@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.dynamodb.connections import DynamoConnections
-from chalicelib.aws.dynamodb.table import Dynamo
+from chalicelib.aws.dynamodb.dynamo import Dynamo
 from chalicelib.core.kernel.errors import Unavailable
 from chalicelib.core.realtime.tickets import Tickets
 from chalicelib.identity.model import Identity

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.dynamodb import conversation_items as stored
+from chalicelib.aws.dynamodb.keys import event_sk, reaction_key
 from tests.invariants.changing_cases import FIRST, HEART, THUMB
 from tests.invariants.checker import check, check_items
 from tests.invariants.items import Items
@@ -36,12 +36,12 @@ def good_world(stage: Stage) -> World:
 
 def state(world: World, items: Items, **changes: Any) -> None:
     """Another state of alice's message."""
-    item = at(world, items, stored.event_sk(FIRST))
+    item = at(world, items, event_sk(FIRST))
     item["state"]["S"] = json.dumps(json.loads(item["state"]["S"]) | changes)
 
 
 def row(world: World, name: str, emoji: str) -> str:
-    return stored.reaction_sk(FIRST, world.person(name), emoji)
+    return reaction_key(world.conversation, FIRST, world.person(name), emoji)[1]
 
 
 Spoil = Callable[[World, Items], object]
@@ -85,7 +85,7 @@ IN_THE_STORE: dict[str, tuple[str, Spoil]] = {
     ),
     "a deletion that the message does not know of": (
         "is deleted by 0",
-        lambda w, i: at(w, i, stored.event_sk(DELETED)).pop("deleted_by"),
+        lambda w, i: at(w, i, event_sk(DELETED)).pop("deleted_by"),
     ),
     "a deletion at another time": (
         "at another time",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.dynamodb.erasure_items import RETENTION
+from chalicelib.aws.dynamodb.keys import RETENTION_CHECKS
 from chalicelib.core.kernel.errors import ChatError
 from local.faults.client import DynamoClient
 from tests.invariants.erasing import in_history
@@ -65,7 +65,9 @@ def notes(world: World) -> list[int]:
     """When this conversation is to be looked at."""
     assert isinstance(world.stage.engine, MemoryStore)
     keys = [each.split(" ") for each in world.stage.engine.keys(world.stage.conversations_table)]
-    return [int(sk.partition("#")[0]) for pk, sk in keys if pk == RETENTION and sk.endswith(world.conversation)]
+    return [
+        int(sk.partition("#")[0]) for pk, sk in keys if pk == RETENTION_CHECKS and sk.endswith(world.conversation)
+    ]
 
 
 def expiries(world: World) -> list[dict[str, Any]]:

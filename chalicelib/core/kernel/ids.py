@@ -1,4 +1,4 @@
-"""Identifiers that we mint: random, unguessable, of `[A-Za-z0-9_-]`."""
+"""Identifiers and digests: random ids of `[A-Za-z0-9_-]`, and the one way in which a text is hashed."""
 
 from __future__ import annotations
 
@@ -12,37 +12,47 @@ _INVITE = re.compile(r"inv_[A-Za-z0-9_-]{22}")
 _INVITE_ID = re.compile(r"ivt_[A-Za-z0-9_-]{22}")
 
 
+def digest(text: str, size: int = 32) -> str:
+    """Return the first `size` bytes of the SHA-256 of `text`, in hexadecimal."""
+    return hashlib.sha256(text.encode()).digest()[:size].hex()
+
+
+def url_safe_digest(text: str, size: int = 32) -> str:
+    """Return the first `size` bytes of the SHA-256 of `text`, in unpadded base64url (RFC 4648 section 5)."""
+    shortened = hashlib.sha256(text.encode()).digest()[:size]
+    return base64.urlsafe_b64encode(shortened).rstrip(b"=").decode()
+
+
 def new_conversation_id() -> str:
-    """A fresh conversation id with 128 bits of randomness."""
+    """Return a new conversation id with 128 random bits."""
     return "conv_" + secrets.token_urlsafe(16)
 
 
 def new_message_id() -> str:
-    """A fresh message id with 128 bits of randomness."""
+    """Return a new message id with 128 random bits."""
     return "msg_" + secrets.token_urlsafe(16)
 
 
 def new_invite() -> str:
-    """A fresh secret of an invite, with 128 bits of randomness: whoever knows it may join."""
+    """Return a new invite secret with 128 random bits; anyone who has it may join."""
     return "inv_" + secrets.token_urlsafe(16)
 
 
 def is_invite(text: str) -> bool:
-    """Whether `text` could be the secret of an invite."""
+    """Return whether `text` has the form of an invite secret."""
     return _INVITE.fullmatch(text) is not None
 
 
 def invite_id(secret: str) -> str:
-    """By what an invite is known to those who may see it: a digest, from which the secret cannot be told."""
-    digest = hashlib.sha256(secret.encode()).digest()[:16]
-    return "ivt_" + base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    """Return the public id of an invite: a digest that does not reveal the secret."""
+    return "ivt_" + url_safe_digest(secret, 16)
 
 
 def is_invite_id(text: str) -> bool:
-    """Whether `text` could be the id of an invite."""
+    """Return whether `text` has the form of an invite id."""
     return _INVITE_ID.fullmatch(text) is not None
 
 
 def is_conversation_id(text: str) -> bool:
-    """Whether `text` could be a conversation id of ours: the store is asked about nothing else."""
+    """Return whether `text` has the form of a conversation id. The store is never queried for anything else."""
     return _CONVERSATION.fullmatch(text) is not None
