@@ -1,7 +1,8 @@
 """One run of a multiplexer: an event loop over non-blocking connections.
 
 The law: every transfer either completes, or stops at the deadline. The loop waits for any connection and none of
-them waits for another, so one that fails or is slow affects its own transfer only."""
+them waits for another, so one that fails or is slow affects its own transfer only.
+"""
 
 from __future__ import annotations
 

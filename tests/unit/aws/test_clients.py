@@ -18,7 +18,8 @@ REGION = "eu-west-1"
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Remove everything that the machine configures."""
     for name in (
-        "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_PROFILE", "AWS_SESSION_TOKEN",
+        "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_PROFILE",
+        "AWS_SESSION_TOKEN",
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT",
         "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
         "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_WEB_IDENTITY_TOKEN_FILE",
@@ -64,9 +65,9 @@ def test_fips_endpoint_is_that_of_the_sdk(monkeypatch: pytest.MonkeyPatch) -> No
 def test_credentials_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    assert clients._credentials()() == ("AKID", "secret", None)
+    assert clients._credentials()() == clients.StaticCredentials("AKID", "secret", None)
     monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
-    assert clients._credentials()() == ("AKID", "secret", "token")
+    assert clients._credentials()() == clients.StaticCredentials("AKID", "secret", "token")
 
 
 def test_credentials_come_from_the_files_that_the_sdk_reads(tmp_path: Path) -> None:

@@ -48,15 +48,17 @@ def test_new_connection_is_connecting(peer: RawPeer) -> None:
 
 def test_connection_goes_through_its_states(peer: RawPeer) -> None:
     connection = connected(peer)
+    states = [connection.state]
     connection.send(REQUEST)
-    assert connection.state.value == "receiving"
+    states.append(connection.state)
     wait_until_ready(connection)
     assert connection.receive() == Response(200, b"", True)
     connection.make_idle()
-    assert connection.state.value == "idle"
+    states.append(connection.state)
     assert connection.is_reused
     connection.close()
-    assert connection.state.value == "closed"
+    states.append(connection.state)
+    assert states == ["idle", "receiving", "idle", "closed"]
 
 
 def test_second_request_before_the_response_is_illegal_and_not_sent(peer: RawPeer) -> None:
@@ -93,9 +95,10 @@ def test_response_of_the_next_request_is_parsed_afresh(peer: RawPeer) -> None:
     peer.script += [Say(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none"), Say(OK)]
     connection = connected(peer)
     assert exchange(connection) == Response(200, b"one", True)
-    assert connection.response_started
+    started = [connection.response_started]
     connection.make_idle()
-    assert not connection.response_started
+    started.append(connection.response_started)
+    assert started == [True, False]
     assert exchange(connection) == Response(200, b"", True)
     connection.close()
 

@@ -141,7 +141,7 @@ def say(status: int, content: object) -> Say:
     return Say(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body))
 
 
-def call(peer: RawPeer, arguments: Mapping[str, Any] = {}) -> dict[str, Any]:  # noqa: B006 — not changed
+def call(peer: RawPeer, arguments: Mapping[str, Any] = {}) -> dict[str, Any]:
     return client_of(peer.url).call("Op", arguments)
 
 
