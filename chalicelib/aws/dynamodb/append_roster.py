@@ -94,7 +94,7 @@ def _erasure_steps(table: Table, erasure: ErasureCommit) -> Iterator[Step]:
     if erasure.is_banned:
         pseudonymize = table.update_op(
             *ban_key(conversation_id, participant_id),
-            "SET #participant_id = :alias REMOVE #name",
-            alias=job.pseudonym(conversation_id),
+            "SET #participant_id = :pseudonym REMOVE #name",
+            pseudonym=job.pseudonym(conversation_id),
         )
         yield Step(pseudonymize)

@@ -104,8 +104,8 @@ class DynamoTyping:
         try:
             self._table.update(
                 *typing_key(conversation_id, participant_id),
-                "SET #said_at = :now, #is_typing = :yes, #expires_at = :expires_at",
-                "attribute_not_exists(#pk) OR #said_at <= :due",
+                "SET #pushed_at = :now, #is_typing = :yes, #expires_at = :expires_at",
+                "attribute_not_exists(#pk) OR #pushed_at <= :due",
                 now=now,
                 due=now - interval,
                 yes=True,
@@ -140,7 +140,7 @@ class DynamoPendingOffline:
         """Record that a member's last connection closed; kept as long as a connection of then can last."""
         self._table.update(
             *pending_offline_key(conversation_id, participant_id),
-            "SET #participant_id = :participant_id, #mark = :batch, #left_at = :now, #expires_at = :expires_at",
+            "SET #participant_id = :participant_id, #batch_id = :batch, #left_at = :now, #expires_at = :expires_at",
             participant_id=participant_id,
             batch=batch_id,
             now=now,
@@ -156,10 +156,10 @@ class DynamoPendingOffline:
         """Delete the records of a batch; return the members. A later departure has a record of another batch."""
         claimed: list[str] = []
         for item in self._table.query(conversation_pk(conversation_id), prefix=PENDING_OFFLINE_PREFIX):
-            if item["mark"] != batch_id:
+            if item["batch_id"] != batch_id:
                 continue
             try:
-                self._table.delete(item["pk"], item["sk"], "#mark = :batch", batch=batch_id)
+                self._table.delete(item["pk"], item["sk"], "#batch_id = :batch", batch=batch_id)
             except ConditionFailed:
                 continue
             claimed.append(str(item["participant_id"]))

@@ -93,8 +93,8 @@ def _pseudonymize_ops(table: Table, item: Item, names: Sequence[str], redaction:
     matching = [name for name in names if item.get(name) == redaction.participant_id]
     if not matching:
         return
-    change = "SET " + ", ".join(f"#{name} = :alias" for name in matching)
+    change = "SET " + ", ".join(f"#{name} = :pseudonym" for name in matching)
     if "participant_id" in matching and "name" in item:
         change += " REMOVE #name"
     pseudonym = redaction.pseudonym
-    yield table.update_op(item["pk"], item["sk"], change, "attribute_exists(#pk)", alias=pseudonym)
+    yield table.update_op(item["pk"], item["sk"], change, "attribute_exists(#pk)", pseudonym=pseudonym)
