@@ -140,8 +140,8 @@ class DynamoPendingOffline:
         """Record that a member's last connection closed; kept as long as a connection of then can last."""
         self._table.update(
             *pending_offline_key(conversation_id, participant_id),
-            "SET #participant_id = :participant_id, #batch_id = :batch, #left_at = :now, #expires_at = :expires_at",
-            participant_id=participant_id,
+            "SET #participant_id = :participant, #batch_id = :batch, #left_at = :now, #expires_at = :expires_at",
+            participant=participant_id,
             batch=batch_id,
             now=now,
             expires_at=connection_expiry(now),
