@@ -44,7 +44,7 @@ _logger = logging.getLogger(__name__)
 
 
 class _Requests:
-    """Builds the requests of one fan-out. A body that goes to many recipients is hashed once."""
+    """Builds the requests of one fan-out. The body of a frame is hashed once for all its recipients."""
 
     __slots__ = ("_bodies", "_canonical_path", "_clock", "_path", "_signer")
 

@@ -18,7 +18,7 @@ def read_secret(name: str, region: str) -> str:
     """Return the value of a `SecureString` parameter.
 
     Raises:
-        KeysUnavailable: it cannot be read now, or is not usable as a signing secret; the cause says why.
+        KeysUnavailable: it cannot be read now, or is not usable as a signing secret. The cause is chained.
     """
     client: Any = botocore.session.get_session().create_client("ssm", region_name=region, config=_CONFIG)
     try:

@@ -66,7 +66,7 @@ class AwsJsonClient:
         self._clock = clock
         self._path = urlsplit(endpoint).path or "/"
         self._quota = RetryQuota()
-        # Each call has a run of its own with one request in flight; concurrent calls share the pool.
+        # Each call is one run with one request in flight; concurrent calls share the pool.
         self._multiplexer = Multiplexer(
             ConnectionPool(origin, clock, tls),
             clock,
@@ -129,7 +129,7 @@ class _Call:
         self._clock = clock
         self._quota = quota
         self._last_cost = NO_RETRY_INCREMENT
-        """What a success returns to the quota."""
+        """The amount that a success returns to the quota."""
         self._body = body
         self._body_hash = body_hash(body)
         self._attempts = 0

@@ -126,7 +126,7 @@ class ConnectionPool:
         _close_all(surplus)
 
     def close(self) -> None:
-        """Close what is idle now, and what is released later. Requests still work, each on a new connection."""
+        """Keep no connections from now on. Requests still work, each on a new connection."""
         with self._lock:
             self._is_closed = True
             _close_all(self._groups)

@@ -13,7 +13,7 @@ INITIAL_CAPACITY = 500
 RETRY_COST = 14
 THROTTLING_RETRY_COST = 5
 NO_RETRY_INCREMENT = 1
-"""What a call that succeeds without a retry returns to the budget. The names and numbers are botocore's."""
+"""The amount that a call returns which succeeds without a retry. Names and numbers are botocore's."""
 
 
 class RetryQuota:

@@ -220,7 +220,7 @@ class Run:
         self._fail(connection)
 
     def _fail(self, connection: Connection) -> None:
-        """Close a connection that will receive no response, and tell its transfer."""
+        """Close a connection that will receive no response, and notify its transfer."""
         transfer = connection.transfer
         safe_to_retry = (
             connection.is_reused and not connection.response_started and self._monotonic() < connection.expires_at

@@ -1,8 +1,8 @@
 """Signature Version 4 (IAM user guide, "AWS Signature Version 4 for API requests").
 
-For requests with a body in memory, no query string, and a path in normal form: no empty or dot segments. What all
-requests of one second have in common (key, scope, header fields) is computed once a second, and the hash of a body
-that goes to many recipients once. The tests compare the signatures with those of botocore.
+For requests with a body in memory, no query string, and a path in normal form: no empty or dot segments. The part that
+all requests of a second have in common (key, scope, header fields) is computed once a second, and a body that many
+requests share is hashed once. The tests compare the signatures with those of botocore.
 """
 
 from __future__ import annotations

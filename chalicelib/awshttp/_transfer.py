@@ -1,4 +1,4 @@
-"""What a multiplexer runs.
+"""The work that a multiplexer runs.
 
 A transfer is a sequence of requests, one after the other, with at most one in flight. It decides with each
 response whether and when the next request is sent; the multiplexer decides on which connection.

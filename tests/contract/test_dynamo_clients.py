@@ -49,7 +49,7 @@ def engine_table(pytestconfig: pytest.Config) -> tuple[str, str]:
 
 
 class Partition:
-    """A partition of its own in the table, and a client."""
+    """A new partition of the table, and a client."""
 
     def __init__(self, client: Any, table: str) -> None:
         self.client = client

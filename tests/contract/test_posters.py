@@ -1,4 +1,4 @@
-"""What every `ConnectionPoster` promises: the deployed one, over real sockets, and those of the tests."""
+"""The contract of every `ConnectionPoster`: the deployed one, over real sockets, and those of the tests."""
 
 from __future__ import annotations
 

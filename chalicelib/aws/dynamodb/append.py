@@ -1,9 +1,9 @@
-"""An append: everything that a commit writes, in one transaction.
+"""An append: all writes of a commit in one transaction.
 
-The law: the first operation moves the head from n to n + k on the condition that it is still at n, and all others
-are executed with it or not at all. What changes only in appends needs no condition of its own: if the head is as
-it was read, so is everything else that was read after it. What changes beside the log has one: memberships, the
-queue, invites and erasures.
+The law: the first operation moves the head from n to n + k on the condition that it is still at n, and all others are
+executed with it or not at all. Items that change only in appends need no other condition: if the head is as read, so
+are they, when they were read after it. Items that change beside the log have a condition each: memberships, queued
+messages, invites and erasures.
 """
 
 from __future__ import annotations

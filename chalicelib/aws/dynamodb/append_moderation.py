@@ -1,4 +1,4 @@
-"""What an append writes about moderation: bans, the use of an invite, and the audit log."""
+"""The steps of an append for moderation: bans, the use of an invite, and the audit log."""
 
 from __future__ import annotations
 

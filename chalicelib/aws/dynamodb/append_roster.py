@@ -1,4 +1,4 @@
-"""What an append writes about members: who joins, who leaves, whose role or mute changes, who is erased."""
+"""The steps of an append for members that join, leave, or change their role or mute, and for an erasure."""
 
 from __future__ import annotations
 

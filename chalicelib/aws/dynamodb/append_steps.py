@@ -17,7 +17,7 @@ from chalicelib.core.ports.commits import HeadConflict, PreconditionFailed, Purg
 
 
 class Precondition(enum.Enum):
-    """What a failed condition means."""
+    """The precondition that a condition checks."""
 
     NONE = enum.auto()
     """The operation has no condition."""

@@ -1,4 +1,4 @@
-"""What an append writes about messages that are in the log: new states, redactions, and reactions."""
+"""The steps of an append for messages in the log: new states, redactions, and reactions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _EXISTS, _IS_ABSENT = "attribute_exists(#pk)", "attribute_not_exists(#pk)"
 
 
 def update_steps(table: Table, commit: Commit) -> Iterator[Step]:
-    """Return the steps for updated messages. They change only in appends: the head stands for all of them."""
+    """Return the steps for updated messages. They change only in appends, so the head is their precondition."""
     conversation_id = commit.new.conversation_id
     for sequence_id, state in commit.message_states.items():
         yield Step(_set_state_op(table, conversation_id, sequence_id, state), Precondition.HEAD)

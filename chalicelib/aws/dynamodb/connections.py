@@ -2,7 +2,7 @@
 
 The law: a connection has a generation. Marking it as stale (API Gateway answered 410, which can be wrong) applies
 to the generation that was read, and ends it; when the connection sends another frame, a new generation begins. So
-what is still being removed for the old generation cannot harm the new one.
+removals for the old generation cannot harm the new one, however late they are.
 
 A subscription is two items: below its connection, to be found when that is closed or revived, and below its
 conversation, for the fan-out. While a connection is stale, only the first one is kept.

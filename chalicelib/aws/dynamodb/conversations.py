@@ -93,7 +93,7 @@ class DynamoConversations:
         pk = conversation_pk(purge.conversation_id)
         head = self._table.get(*head_key(purge.conversation_id))
         if head is not None and head["state"] == ConversationState.LIVE.value:
-            # Whatever was scheduled, a live conversation is never purged.
+            # A live conversation is never purged, even if that is scheduled.
             self._table.delete(*purge_key(purge))
             return True
         items = [item for item in self._table.query(pk, limit=limit, include_expired=True) if item["sk"] != HEAD]
@@ -102,7 +102,7 @@ class DynamoConversations:
             self._table.delete(*head_key(purge.conversation_id))
             self._table.delete(*purge_key(purge))
             return True
-        # What is found only by these items is deleted before them.
+        # Items that are found only by these are deleted before them.
         self._table.batch_delete(_keys_found_by(purge.conversation_id, items))
         self._table.batch_delete([(item["pk"], item["sk"]) for item in items])
         return False

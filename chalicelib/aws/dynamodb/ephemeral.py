@@ -1,4 +1,4 @@
-"""What lives for minutes or hours, on DynamoDB: tickets, rate limits, typing and pending offline records.
+"""Records that live for minutes or hours, on DynamoDB: tickets, rate limits, typing and pending offline.
 
 Each decision that only one caller may win is one conditional write or one delete. `DynamoParticipantData` deletes
 all of it, and the connections, for an erasure.

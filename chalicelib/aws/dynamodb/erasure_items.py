@@ -68,7 +68,7 @@ def require_not_erasing_op(table: Table, participant_id: str) -> Operation:
 
 
 def require_running_op(table: Table, job: ErasureJob) -> Operation:
-    """Require that this very erasure is running: its salt tells it from earlier ones of the same participant."""
+    """Require that this very erasure is running; earlier ones of the participant had another salt."""
     return table.condition_op(
         *erasure_key(job.job_id), "#pseudonym_salt = :pseudonym_salt", pseudonym_salt=job.pseudonym_salt
     )

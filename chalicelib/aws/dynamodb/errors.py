@@ -1,4 +1,4 @@
-"""What prevents a write, and how the errors of a client are told apart.
+"""The errors of writes, and how the errors of a client are recognised.
 
 The product's client raises `ServiceError` and `NoResponse`. The SDK's client, which some tests use, raises errors
 with the same meaning; they are recognised without importing the SDK, which would dominate a cold start.

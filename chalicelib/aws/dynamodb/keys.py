@@ -195,7 +195,7 @@ def due_sk(due_at: int, subject: str) -> str:
 
 
 def due_by(now: int) -> tuple[str, str]:
-    """Return the range of the sort keys of what is due by `now`."""
+    """Return the range of the sort keys of everything that is due by `now`."""
     return "0", sk_up_to(due_sk(now, ""))
 
 

@@ -53,7 +53,7 @@ def membership_from_item(item: Item) -> Membership:
 
 
 def past_membership_to_item(member: Membership) -> Item:
-    """Return what is kept of a membership that ends."""
+    """Return the item that remains of a membership that ends."""
     pk, sk = past_membership_key(member.conversation_id, member.participant_id)
     return {
         "pk": pk,

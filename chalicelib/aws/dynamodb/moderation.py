@@ -1,4 +1,4 @@
-"""Bans, invites and audit logs on DynamoDB. What appends write of them is in `append_moderation.py`."""
+"""Bans, invites and audit logs on DynamoDB. Appends write to them by `append_moderation.py`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """One table, as the stores use it: key attributes `pk` and `sk`, plain values, conditions, and no scan.
 
-In expressions, `#name` stands for the attribute `name` and `:name` for a value that is passed as a keyword, so
-that DynamoDB's reserved words do not matter. An item whose `expires_at` (epoch seconds) has passed counts as
+In expressions, `#name` is the attribute `name` and `:name` a value that is passed as a keyword, so that DynamoDB's
+reserved words do not matter. An item whose `expires_at` (epoch seconds) has passed counts as
 absent: DynamoDB deletes such items only hours or days later (Developer Guide, "Time to Live").
 """
 

@@ -38,7 +38,7 @@ class FakeApi:
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.over = threading.Event()
         self.barrier: threading.Barrier | None = None
-        """What every request waits for, if anything."""
+        """If there is one, every request waits for it."""
         api = self
 
         class Handler(BaseHTTPRequestHandler):

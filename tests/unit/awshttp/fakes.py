@@ -1,4 +1,4 @@
-"""What the tests of this package share: a clock, transfers, and a client."""
+"""Shared fakes of these tests: clocks, transfers, and a client."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.raw_peer import RawPeer
 
 
 class FakeClock:
-    """A clock that stands still, unless it is advanced."""
+    """A clock that moves only when it is advanced."""
 
     def __init__(self) -> None:
         self.time = 1_700_000_000.0
@@ -58,7 +58,7 @@ class FakeTransfer:
 
 
 class Client:
-    """A multiplexer with a pool of its own, and short timeouts."""
+    """A multiplexer with its own pool, and short timeouts."""
 
     def __init__(self, url: str, clock: SkewedClock | None = None) -> None:
         clock = clock or SkewedClock()

@@ -1,4 +1,4 @@
-"""What the tests of this package share: a client with scripted responses, and a clock."""
+"""Shared fakes of these tests: a client with scripted responses, and a clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the errors of both clients are told apart."""
+"""How the errors of both clients are recognised."""
 
 from __future__ import annotations
 

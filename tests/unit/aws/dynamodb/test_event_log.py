@@ -1,4 +1,4 @@
-"""What the log's adapter asks its table for."""
+"""The requests of the log's adapter."""
 
 from __future__ import annotations
 

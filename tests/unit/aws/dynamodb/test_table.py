@@ -1,4 +1,4 @@
-"""What reads and writes of a table ask DynamoDB for, and what they make of its responses."""
+"""The requests of reads and writes of a table, and their results."""
 
 from __future__ import annotations
 
