@@ -7,15 +7,11 @@ crashes leaves a gap, which a reader fills with `void` once the cells above it a
 
 from __future__ import annotations
 
-from chalicelib.aws.dynamodb.conversation_items import conversation_pk, idempotency_key_hash, member_key
-from chalicelib.aws.dynamodb.table import (
-    ConditionFailed,
-    Dynamo,
-    Item,
-    Table,
-    TransactionCancelled,
-    with_old_image,
-)
+from chalicelib.aws.dynamodb.dynamo import Dynamo
+from chalicelib.aws.dynamodb.errors import ConditionFailed, TransactionCancelled
+from chalicelib.aws.dynamodb.keys import conversation_pk, idempotency_hash, membership_key
+from chalicelib.aws.dynamodb.table import Table, with_old_image
+from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.backoff import Backoff
 from chalicelib.core.kernel.clock import Clock, milliseconds
@@ -41,7 +37,7 @@ class Cells:
 
     def __init__(self, dynamo: Dynamo, table: str, clock: Clock) -> None:
         self._dynamo = dynamo
-        self._table: Table = dynamo.table(table)
+        self._table = Table(dynamo, table)
         self._clock = clock
 
     def append(self, draft: Event, member: Membership, key: IdempotencyKey) -> int:
@@ -79,7 +75,7 @@ class Cells:
             timeout=WRITER_SECONDS,
             timed_out=lambda: ConversationBusy(retry_after=1),
         )
-        key_hash = idempotency_key_hash(key)
+        key_hash = idempotency_hash(key)
         record = {
             "pk": f"K#{key_hash}",
             "sk": "K",
@@ -92,7 +88,7 @@ class Cells:
             with_old_image(self._table.put_op(self._cell({**draft, "sequence_id": number}, key_hash), _EMPTY)),
             with_old_image(self._table.put_op(record, _EMPTY)),
             self._table.update_op(
-                *member_key(key.conversation_id, key.participant_id),
+                *membership_key(key.conversation_id, key.participant_id),
                 "SET #read_up_to = :read_up_to",
                 "#epoch = :epoch",
                 epoch=member.epoch,

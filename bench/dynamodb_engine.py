@@ -20,10 +20,10 @@ from typing import Any
 
 from chalicelib.aws.clients import StaticCredentials
 from chalicelib.aws.dynamodb.client import TARGET, DynamoClient
-from chalicelib.aws.dynamodb.table import Dynamo, Table, marshal_item
-from chalicelib.awshttp._errors import ServiceError
-from chalicelib.awshttp._json_client import AwsJsonClient
-from chalicelib.awshttp._tls import TlsContext
+from chalicelib.aws.dynamodb.dynamo import Dynamo
+from chalicelib.aws.dynamodb.table import Table
+from chalicelib.aws.dynamodb.values import marshal_item
+from chalicelib.awshttp import AwsJsonClient, ServiceError, TlsContext
 from chalicelib.core.kernel.clock import SystemClock
 from local.dynamodb.client import EngineClient
 from local.dynamodb.directory import Directory
@@ -58,7 +58,7 @@ def event(number: int) -> dict[str, Any]:
 
 def operations(dynamo: Dynamo) -> Mapping[str, Operation]:
     """Return the measured calls by name; each takes the number of the call."""
-    table = dynamo.table(NAME)
+    table = Table(dynamo, NAME)
     for number in range(WARM):
         table.put(event(number))
 

@@ -28,7 +28,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials, ReadOnlyCredentials
 
 from chalicelib.aws.api_gateway import ApiGatewayPoster
-from chalicelib.awshttp._sigv4 import Signer, body_hash, canonical_path
+from chalicelib.awshttp import Signer, body_hash, canonical_path
 from chalicelib.core.kernel.clock import SystemClock
 
 from . import certificates
@@ -132,7 +132,7 @@ def signed_requests(endpoint: str, number: int) -> list[bytes]:
         path = f"/dev/@connections/{connection_id.replace('=', '%3D')}"
         authorization = moment.authorization("POST", canonical_path(path), hashed)
         head = f"POST {path} HTTP/1.1\r\nAuthorization: {authorization}\r\nContent-Length: {len(BODY)}\r\n"
-        requests.append(head.encode() + moment.lines + b"\r\n" + BODY)
+        requests.append(head.encode() + moment.header_lines + b"\r\n" + BODY)
     return requests
 
 

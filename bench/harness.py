@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from chalicelib.aws.dynamodb.conversation_items import conversation_pk
-from chalicelib.aws.dynamodb.table import Dynamo
+from chalicelib.aws.dynamodb.dynamo import Dynamo
+from chalicelib.aws.dynamodb.keys import EVENT_PREFIX, conversation_pk
+from chalicelib.aws.dynamodb.table import Table
 from chalicelib.bootstrap import Application, build
 from chalicelib.core.kernel import json_codec
 from chalicelib.core.model.actors import Principal
@@ -89,8 +90,8 @@ class Harness:
 
     def log(self) -> Iterable[Event]:
         """Yield the whole log from the store."""
-        table = self.dynamo.table(CONVERSATIONS)
-        for item in table.query(conversation_pk(self.conversation_id), prefix="E#"):
+        table = Table(self.dynamo, CONVERSATIONS)
+        for item in table.query(conversation_pk(self.conversation_id), prefix=EVENT_PREFIX):
             yield json_codec.parse(item["event"])
 
     def member(self, participant_id: str) -> Membership:

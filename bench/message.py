@@ -20,8 +20,7 @@ from typing import Any
 
 from chalicelib.aws.api_gateway import ApiGatewayPoster
 from chalicelib.aws.dynamodb.client import TARGET, DynamoClient
-from chalicelib.awshttp._json_client import AwsJsonClient
-from chalicelib.awshttp._tls import TlsContext
+from chalicelib.awshttp import AwsJsonClient, TlsContext
 from chalicelib.bootstrap import Application, build
 from chalicelib.core.kernel.clock import SystemClock
 from chalicelib.core.model.actors import Principal

@@ -10,8 +10,9 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chalicelib.aws.dynamodb.conversation_items import conversation_pk, event_item, head, head_item
-from chalicelib.aws.dynamodb.table import marshal_item, unmarshal_item
+from chalicelib.aws.dynamodb.keys import head_key
+from chalicelib.aws.dynamodb.log_items import event_to_item, head_from_item
+from chalicelib.aws.dynamodb.values import marshal_item, marshal_key, unmarshal_item
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.events import Event
 from chalicelib.core.protocol.requests import ConversationsQuery, CreateConversation, MessagesQuery
@@ -105,7 +106,6 @@ def _in_simulation(measure: Callable[[Harness, MemoryEngine], Cost]) -> Cost:
 
 def _fill(harness: Harness, engine: MemoryEngine, messages: int) -> None:
     """Write messages directly to the log, as if they had been sent."""
-    pk = conversation_pk(harness.conversation_id)
     end = harness.chat.stores.event_log.head(harness.conversation_id)
     if end is None:
         raise LookupError("the conversation does not exist")
@@ -119,13 +119,13 @@ def _fill(harness: Harness, engine: MemoryEngine, messages: int) -> None:
     }
     for number in range(messages):
         event: Event = {**message, "sequence_id": first + number, "message_id": f"msg_{number}"}
-        engine.put_item(TableName=CONVERSATIONS, Item=marshal_item(event_item(event, number + 1, None)))
-    key = {"pk": {"S": pk}, "sk": {"S": str(head_item(end)["sk"])}}
+        engine.put_item(TableName=CONVERSATIONS, Item=marshal_item(event_to_item(event, number + 1, None)))
+    key = marshal_key(*head_key(harness.conversation_id))
     item = unmarshal_item(engine.get_item(TableName=CONVERSATIONS, Key=key)["Item"])
     last = first + messages - 1
     item |= {"sequence_id": last, "message_count": messages, "last_message": last}
     engine.put_item(TableName=CONVERSATIONS, Item=marshal_item(item))
-    if head(item).message_count != messages:
+    if head_from_item(item).message_count != messages:
         raise LookupError("the head has a wrong message count")
 
 

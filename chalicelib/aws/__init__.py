@@ -1,1 +1,4 @@
-"""How the chat is kept and sent on AWS. The only code that knows DynamoDB and API Gateway's callback API."""
+"""The core's ports on AWS: DynamoDB, API Gateway's callback API and SQS, with the clients of these services.
+
+May import: core.kernel, core.model, core.ports, awshttp, identity. Only this package may import the SDK.
+"""

@@ -1,12 +1,12 @@
-"""Posting to sockets by API Gateway's callback API (`POST /@connections/{id}`), many at the same time.
+"""Posting frames to WebSocket connections by API Gateway's callback API: `POST /@connections/{id}`.
 
-Over connections that are kept, on one thread, signed by a signer of our own: `docs/decisions/0007-poster.md` has
-what else there is and what it costs. API Gateway answers 410 when a connection is gone; that counts by its
-status, as the error type is not always given. 429 (our rate, or the socket's full buffer) and 5xx are tried
-again until the deadline. A post that was tried again can arrive twice: clients go by `sequence_id`.
+A fan-out posts to all connections at once, on one thread, over connections that are kept (decision record 0007
+compares this with the alternatives). API Gateway answers 410 for a connection that is closed; only that status
+counts, because the error type is not always present. 429 (the account's rate, or a full buffer of the connection)
+and 5xx are retried until the deadline. A retried post may arrive twice: clients deduplicate by `sequence_id`.
 
-What became of a fan-out is counted once for all its posts, and of frames that were dropped there is one log
-line: where a thousand are, a thousand lines would tell no more.
+A fan-out is counted as a whole, and one log line names the frames that were dropped: with a thousand recipients, a
+thousand lines would contain no more.
 """
 
 from __future__ import annotations
@@ -14,16 +14,22 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote, urlsplit
 
-from chalicelib.awshttp._http11 import Response
-from chalicelib.awshttp._multiplexer import Multiplexer
-from chalicelib.awshttp._pool import ConnectionPool, Origin
-from chalicelib.awshttp._sigv4 import Credentials, Signer, body_hash, canonical_path
-from chalicelib.awshttp._tls import TlsContext
+from chalicelib.awshttp import (
+    ConnectionPool,
+    Credentials,
+    Multiplexer,
+    Origin,
+    Response,
+    Signer,
+    TlsContext,
+    body_hash,
+    canonical_path,
+)
+from chalicelib.core.kernel.backoff import full_jitter
 from chalicelib.core.kernel.clock import Clock
 from chalicelib.core.kernel.metrics import Metric, NullObserver, Observer
 
@@ -31,130 +37,132 @@ MAX_CONCURRENCY = 128
 CONNECT_TIMEOUT = 1.0
 READ_TIMEOUT = 2.0
 LOGGED_CONNECTIONS = 5
-"""Sockets that a line on dropped frames names."""
+"""How many connection ids a log line about dropped frames contains."""
+_RETRY_BASE, _RETRY_CAP = 0.1, 0.5
+"""Bounds of the delay before a retry, in seconds."""
 _logger = logging.getLogger(__name__)
 
 
 class _Requests:
-    """Makes the requests of one fan-out: each body is hashed once, for whoever it goes to."""
+    """Builds the requests of one fan-out. The body of a frame is hashed once for all its recipients."""
 
-    __slots__ = ("_bodies", "_canonical", "_clock", "_path", "_signer")
+    __slots__ = ("_bodies", "_canonical_path", "_clock", "_path", "_signer")
 
     def __init__(self, signer: Signer, clock: Clock, path: str) -> None:
         self._signer = signer
         self._clock = clock
         self._path = path
-        self._canonical = canonical_path(path)
+        self._canonical_path = canonical_path(path)
         self._bodies: dict[bytes, tuple[str, bytes]] = {}
 
-    def make(self, method: str, connection_id: str, body: bytes) -> bytes:
-        """A whole request, signed now."""
+    def build(self, method: str, connection_id: str, body: bytes) -> bytes:
+        """Return a request, head and body, signed now."""
         known = self._bodies.get(body)
         if known is None:
             known = self._bodies[body] = body_hash(body), b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
-        hashed, rest = known
-        plain, signed = _quoted(connection_id)
-        moment = self._signer.context_at(self._clock.now())
-        authorization = moment.authorization(method, self._canonical + signed, hashed)
-        line = f"{method} {self._path}{plain} HTTP/1.1\r\nAuthorization: {authorization}\r\n"
-        return b"".join((line.encode(), moment.lines, rest))
+        payload_hash, length_and_body = known
+        segment, canonical_segment = _path_segment(connection_id)
+        context = self._signer.context_at(self._clock.now())
+        authorization = context.authorization(method, self._canonical_path + canonical_segment, payload_hash)
+        line = f"{method} {self._path}{segment} HTTP/1.1\r\nAuthorization: {authorization}\r\n"
+        return b"".join((line.encode(), context.header_lines, length_and_body))
 
 
 @functools.lru_cache(4096)
-def _quoted(connection_id: str) -> tuple[str, str]:
-    """A connection id as it stands in a path, and as it is signed."""
-    plain = quote(connection_id, safe="")
-    return plain, canonical_path(plain)
+def _path_segment(connection_id: str) -> tuple[str, str]:
+    """Return a connection id as a path segment, and the same in its canonical form for the signature."""
+    segment = quote(connection_id, safe="")
+    return segment, canonical_path(segment)
 
 
 class _Stats:
-    """What became of all posts of one fan-out."""
+    """The outcome of one fan-out, counted over all its posts."""
 
-    __slots__ = ("delivered", "gone", "retried", "throttled")
+    __slots__ = ("delivered", "retried", "stale", "throttled")
 
     def __init__(self) -> None:
         self.delivered = 0
-        self.gone: list[str] = []
+        self.stale: list[str] = []
+        """The connections that API Gateway answered 410 for."""
         self.retried = 0
         self.throttled = 0
 
 
 class _Delivery:
-    """One socket's frames, on their way in their order."""
+    """The transfer of one connection's frames, in their order."""
 
     __slots__ = (
-        "_again", "_attempt", "_connection_id", "_frames", "_next", "_requests", "_tally",
-        "missing", "refused_with",
+        "_attempt", "_connection_id", "_frames", "_is_retry", "_next", "_requests", "_stats",
+        "last_status", "undelivered",
     )  # fmt: skip
 
-    def __init__(self, connection_id: str, frames: Sequence[bytes], requests: _Requests, tally: _Stats) -> None:
+    def __init__(self, connection_id: str, frames: Sequence[bytes], requests: _Requests, stats: _Stats) -> None:
         self._connection_id = connection_id
         self._frames = frames
         self._requests = requests
-        self._tally = tally
+        self._stats = stats
         self._next = 0
         self._attempt = 0
-        self._again = False
-        self.missing = len(frames)
-        """Frames that did not get through yet, to a socket that is there."""
-        self.refused_with = 0
-        """The last status that was no success, 0 if there was no answer in time."""
+        """How often the next frame was posted without success."""
+        self._is_retry = False
+        self.undelivered = len(frames)
+        """How many frames were not posted successfully; 0 for a stale connection, which needs none."""
+        self.last_status = 0
+        """The last status but 200; 0 if the last failure was a missing response."""
 
     def next_request(self) -> bytes:
-        """The next frame's request."""
-        if self._again:
-            self._tally.retried += 1
-            self._again = False
-        return self._requests.make("POST", self._connection_id, self._frames[self._next])
+        """Return the request that posts the next frame."""
+        if self._is_retry:
+            self._stats.retried += 1
+            self._is_retry = False
+        return self._requests.build("POST", self._connection_id, self._frames[self._next])
 
-    def on_response(self, answer: Response | None, *, safe_to_retry: bool) -> float | None:
-        """What comes next, and after how many seconds."""
-        status = 0 if answer is None else answer.status
+    def on_response(self, response: Response | None, *, safe_to_retry: bool) -> float | None:
+        """Return the delay before the next post in seconds, or None if there is none."""
+        status = 0 if response is None else response.status
         if status == 200:
-            self._tally.delivered += 1
-            self.missing -= 1
-            return self._next_frame()
+            self._stats.delivered += 1
+            self.undelivered -= 1
+            return self._skip_to_next_frame()
         if safe_to_retry:
-            # A connection that had died while it was kept: as good as not sent.
-            self._again = True
+            self._is_retry = True
             return 0.0
-        self._tally.throttled += status == 429
-        self.refused_with = status
+        self._stats.throttled += status == 429
+        self.last_status = status
         if status == 410:
-            self._tally.gone.append(self._connection_id)
-            self.missing = 0
+            self._stats.stale.append(self._connection_id)
+            self.undelivered = 0
             return None
         if status in (0, 429) or status >= 500:
-            self._again = True
+            self._is_retry = True
             self._attempt += 1
-            longest = min(0.05 * 2.0**self._attempt, 0.5)
-            return random.uniform(0.5, 1) * longest  # noqa: S311 — jitter
-        return self._next_frame()
+            return full_jitter(self._attempt - 1, base=_RETRY_BASE, cap=_RETRY_CAP)
+        return self._skip_to_next_frame()
 
-    def _next_frame(self) -> float | None:
+    def _skip_to_next_frame(self) -> float | None:
         self._next += 1
         self._attempt = 0
         return 0.0 if self._next < len(self._frames) else None
 
 
 class _Close:
-    """The request that closes a socket: made once, whatever comes of it."""
+    """The transfer that closes a connection: one attempt, whatever its outcome."""
 
     def __init__(self, connection_id: str, requests: _Requests) -> None:
         self._connection_id = connection_id
         self._requests = requests
 
     def next_request(self) -> bytes:
-        """The request."""
-        return self._requests.make("DELETE", self._connection_id, b"")
+        """Return the request."""
+        return self._requests.build("DELETE", self._connection_id, b"")
 
-    def on_response(self, answer: Response | None, *, safe_to_retry: bool) -> float | None:
-        """Whether it is to be made again."""
+    def on_response(self, response: Response | None, *, safe_to_retry: bool) -> float | None:
+        """Complete, unless the request was not sent on an open connection."""
         return 0.0 if safe_to_retry else None
 
 
 class ApiGatewayPoster:
-    """`core.ports.Poster` on API Gateway. Safe to use from any thread."""
+    """The `ConnectionPoster` port on API Gateway. Safe to use from any thread."""
 
     def __init__(
         self,
@@ -163,62 +171,64 @@ class ApiGatewayPoster:
         credentials: Callable[[], Credentials],
         clock: Clock,
         observer: Observer | None = None,
-        trust: TlsContext | None = None,
+        tls: TlsContext | None = None,
     ) -> None:
-        """`endpoint` is the URL of the WebSocket API with its stage; `credentials` gives frozen ones.
+        """`endpoint` is the URL of the WebSocket API with its stage; `credentials` returns frozen ones.
 
-        `observer` is told what became of the posts. `trust` is shared with whoever else connects.
+        `observer` receives the counts of each fan-out. `tls` may be shared with other clients.
         """
+        origin = Origin(endpoint)
         self._observer = NullObserver() if observer is None else observer
         self._clock = clock
         self._path = f"{urlsplit(endpoint.rstrip('/')).path}/@connections/"
-        place = Origin(endpoint)
-        self._signer = Signer("execute-api", region, credentials, {"host": place.host_header})
-        self._pool = ConnectionPool(place, clock, trust or TlsContext())
-        self._exchange = Multiplexer(
-            self._pool, clock, at_once=MAX_CONCURRENCY, connect=CONNECT_TIMEOUT, read=READ_TIMEOUT
+        self._signer = Signer("execute-api", region, credentials, {"host": origin.host_header})
+        self._multiplexer = Multiplexer(
+            ConnectionPool(origin, clock, tls or TlsContext()),
+            clock,
+            max_concurrency=MAX_CONCURRENCY,
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
         )
 
     def post_all(self, payloads: Mapping[str, Sequence[bytes]], deadline: float) -> list[str]:
-        """Post to all at the same time; who is gone."""
+        """Post to all connections at once, to each its frames in order; return the stale connections."""
         requests = _Requests(self._signer, self._clock, self._path)
-        tally = _Stats()
-        posts = {each: _Delivery(each, frames, requests, tally) for each, frames in payloads.items() if frames}
-        self._exchange.run(posts.values(), deadline)
-        self._record(tally, {each: post for each, post in posts.items() if post.missing})
-        return tally.gone
+        stats = _Stats()
+        deliveries = {
+            connection_id: _Delivery(connection_id, frames, requests, stats)
+            for connection_id, frames in payloads.items()
+            if frames
+        }
+        self._multiplexer.run(deliveries.values(), deadline)
+        self._record(stats, {key: delivery for key, delivery in deliveries.items() if delivery.undelivered})
+        return stats.stale
 
     def close(self, connection_id: str) -> None:
-        """Close a socket."""
+        """Close a connection. Does not raise."""
         requests = _Requests(self._signer, self._clock, self._path)
         deadline = self._clock.monotonic() + READ_TIMEOUT
-        self._exchange.run([_Close(connection_id, requests)], deadline)
+        self._multiplexer.run([_Close(connection_id, requests)], deadline)
 
-    def shut(self) -> None:
-        """Let go of the connections."""
-        self._pool.close()
-
-    def _record(self, tally: _Stats, missing: Mapping[str, _Delivery]) -> None:
-        """Tell the observer, and the log of dropped frames (`missing`, by socket)."""
-        dropped = sum(each.missing for each in missing.values())
+    def _record(self, stats: _Stats, undelivered: Mapping[str, _Delivery]) -> None:
+        """Count the outcome, and log dropped frames (`undelivered`, by connection)."""
+        dropped = sum(delivery.undelivered for delivery in undelivered.values())
         counts = {
-            Metric.POSTS_DELIVERED: tally.delivered,
-            Metric.POSTS_GONE: len(tally.gone),
-            Metric.POSTS_RETRIED: tally.retried,
-            Metric.POSTS_THROTTLED: tally.throttled,
+            Metric.POSTS_DELIVERED: stats.delivered,
+            Metric.POSTS_GONE: len(stats.stale),
+            Metric.POSTS_RETRIED: stats.retried,
+            Metric.POSTS_THROTTLED: stats.throttled,
             Metric.POSTS_DROPPED: dropped,
         }
-        for what, number in counts.items():
-            self._observer.count(what, number)
-        if missing:
-            statuses = Counter(str(each.refused_with or "none") for each in missing.values())
+        for metric, count in counts.items():
+            self._observer.count(metric, count)
+        if undelivered:
             fields = {
                 "frames": dropped,
-                "sockets": len(missing),
-                "statuses": dict(statuses),
-                "connection_ids": list(missing)[:LOGGED_CONNECTIONS],
+                "sockets": len(undelivered),
+                "statuses": dict(Counter(str(each.last_status or "none") for each in undelivered.values())),
+                "connection_ids": list(undelivered)[:LOGGED_CONNECTIONS],
             }
-            with contextlib.suppress(Exception):  # whatever handler is there: a line is not worth a message
+            with contextlib.suppress(Exception):  # a failing log handler must not fail the message
                 _logger.warning(
                     "frames were dropped: %s", fields, extra={"event": "posts_dropped", "fields": fields}
                 )

@@ -1,4 +1,4 @@
-"""The queue of long work: SQS, by its JSON protocol (SQS developer guide, "AWS JSON protocol")."""
+"""The job queue on SQS, by its JSON protocol (SQS Developer Guide, "AWS JSON protocol")."""
 
 from __future__ import annotations
 
@@ -7,34 +7,33 @@ import math
 from collections.abc import Callable
 from functools import cached_property
 
-from chalicelib.awshttp._errors import NoResponse, ServiceError
-from chalicelib.awshttp._json_client import AwsJsonClient
+from chalicelib.awshttp import AwsJsonClient, NoResponse, ServiceError
 from chalicelib.core.kernel.errors import Unavailable
 
 TARGET = "AmazonSQS"
 SEND_TIMEOUT = 3.0
-"""Seconds after which a message counts as not sent: nothing depends on one, and somebody may wait."""
+"""Seconds. Shorter than a client's own timeout: no job depends on its message, and a caller may be waiting."""
 _logger = logging.getLogger(__name__)
 
 
 class SqsJobQueue:
-    """`core.data_ports.JobQueue` on SQS."""
+    """The `JobQueue` port on SQS."""
 
-    def __init__(self, make_service: Callable[[], AwsJsonClient], url: str) -> None:
-        """`make_service` is asked at the first message: many functions never send one."""
-        self._make_service = make_service
+    def __init__(self, create_service: Callable[[], AwsJsonClient], url: str) -> None:
+        """`create_service` is called at the first message: most processes never send one."""
+        self._create_service = create_service
         self._url = url
 
     @cached_property
     def _service(self) -> AwsJsonClient:
-        return self._make_service()
+        return self._create_service()
 
     def send(self, job: str, delay: float) -> None:
-        """Send a message that becomes visible after `delay`, in whole seconds (SQS API, SendMessage)."""
+        """Send a message that becomes visible after `delay` seconds, rounded up. Raises Unavailable."""
         message = {"QueueUrl": self._url, "MessageBody": job, "DelaySeconds": math.ceil(delay)}
         try:
-            self._service.call("SendMessage", message, within=SEND_TIMEOUT)
+            self._service.call("SendMessage", message, timeout=SEND_TIMEOUT)
         except (ServiceError, NoResponse) as error:
-            # Only the kind of work: what it is about is in the invocation's own lines.
-            _logger.warning("a message to the queue was not sent (%s): %s", job.partition(":")[0], error)
+            # Only the kind of the job: the rest of it contains ids of conversations and participants.
+            _logger.warning("the job queue did not take a job (%s): %s", job.partition(":")[0], error)
             raise Unavailable(retry_after=1) from error

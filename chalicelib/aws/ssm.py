@@ -1,4 +1,4 @@
-"""Secrets from the parameter store of AWS Systems Manager: CloudFormation cannot hand them to a function."""
+"""Secrets from Parameter Store: CloudFormation cannot pass them to a function without showing them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.identity.errors import KeysUnavailable
 from chalicelib.identity.settings import check_secret
 
-CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
+_CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
 
 
 def read_secret(name: str, region: str) -> str:
-    """The value of a `SecureString`.
+    """Return the value of a `SecureString` parameter.
 
     Raises:
-        KeysUnavailable: it cannot be read at the moment, or is no secret to sign with. The cause says why.
+        KeysUnavailable: it cannot be read now, or is not usable as a signing secret. The cause is chained.
     """
-    client: Any = botocore.session.get_session().create_client("ssm", region_name=region, config=CONFIG)
+    client: Any = botocore.session.get_session().create_client("ssm", region_name=region, config=_CONFIG)
     try:
         secret: str = client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
         check_secret(secret)
     except (BotoCoreError, ClientError, ValueError) as error:
-        raise KeysUnavailable("the secret cannot be read at the moment", retry_after=1) from error
+        raise KeysUnavailable("the secret parameter cannot be read now", retry_after=1) from error
     return secret

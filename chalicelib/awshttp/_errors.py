@@ -1,8 +1,11 @@
-"""What a service of AWS says when it does not do what it was asked, whichever client asked it.
+"""The errors of this package.
 
-Our own client raises `ServiceError` and `NoResponse`. The SDK's raises kinds of its own, which mean the same; they
-are known by where they come from, for importing the SDK just to name them would cost a cold start more than all
-else.
+    Exception
+    ├── ServiceError    the service answered with an error
+    ├── NoResponse      no usable response arrived in time: the outcome is unknown
+    └── ProtocolError   the peer sent bytes that are not an HTTP/1.1 response
+
+A `ProtocolError` ends one connection. To a transfer it is a missing response, like a timeout.
 """
 
 from __future__ import annotations
@@ -12,23 +15,16 @@ from typing import Any
 
 
 class ServiceError(Exception):
-    """The service has answered with an error; `response` has the form that the SDK gives it."""
+    """The service answered with an error. `response` has the shape of the SDK's `ClientError.response`."""
 
     def __init__(self, response: Mapping[str, Any], operation: str) -> None:
-        super().__init__(f"{response['Error']['Code']} on {operation}")
+        super().__init__(f"{operation} failed with {response['Error']['Code']}")
         self.response = response
 
 
 class NoResponse(Exception):
-    """There was no answer in time, or none that could be understood."""
+    """No usable response arrived in time. Whether the service executed the operation is unknown."""
 
 
-def response(error: Exception) -> Mapping[str, Any] | None:
-    """What the service said; None if that is not what the error is about."""
-    said = getattr(error, "response", None)
-    return said if isinstance(said, Mapping) and "Error" in said else None
-
-
-def is_network_error(error: Exception) -> bool:
-    """Whether no answer came in: a kind of our own, or one of the SDK's."""
-    return isinstance(error, NoResponse) or type(error).__module__ == "botocore.exceptions"
+class ProtocolError(Exception):
+    """The received bytes are not an HTTP/1.1 response."""

@@ -1,10 +1,10 @@
-"""Asking a service of AWS by its JSON protocol (`X-Amz-Target`), over connections that are kept.
+"""A client of one AWS service by the AWS JSON protocol: `POST /`, the operation in `X-Amz-Target`, JSON both ways.
 
-The arguments and answers of the SDK's client are this protocol's own, so there is nothing to translate: what the
-SDK makes of its service descriptions at every cold start is of no use to us. It is done again what the SDK does
-again ("Retry behavior", AWS SDKs and tools reference guide, mode "standard"): what got no answer, 5xx, and
-throttling, up to three attempts in all, after random pauses of up to one and two seconds, out of a budget that all
-calls share (`retry_quota.py`). A kept connection that dies as it is used costs no attempt and no pause.
+The SDK's arguments and responses are those of the protocol, so nothing is translated, and the service descriptions
+that the SDK loads at every cold start are not needed. Retries are those of the SDK's mode "standard" (AWS SDKs and
+Tools Reference Guide, "Retry behavior"): up to three attempts after a missing response, a 5xx or throttling, with
+full jitter of up to one and two seconds, from a budget that all calls share (`_retry_quota.py`). A kept connection
+that turns out to be closed as it is used costs neither an attempt nor a delay.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
+from chalicelib.awshttp._clock import Clock
 from chalicelib.awshttp._errors import NoResponse, ServiceError
 from chalicelib.awshttp._http11 import Response, ResponseParser
 from chalicelib.awshttp._multiplexer import Multiplexer
-from chalicelib.awshttp._pool import ConnectionPool, Origin
-from chalicelib.awshttp._retry_quota import AGAIN, AGAIN_AFTER_THROTTLING, NO_RETRY_INCREMENT, RetryQuota
+from chalicelib.awshttp._origin import Origin
+from chalicelib.awshttp._pool import ConnectionPool
+from chalicelib.awshttp._retry_quota import NO_RETRY_INCREMENT, RETRY_COST, THROTTLING_RETRY_COST, RetryQuota
 from chalicelib.awshttp._sigv4 import Credentials, Signer, body_hash
 from chalicelib.awshttp._tls import TlsContext
-from chalicelib.core.kernel.clock import Clock
 
-_WARM_UP_RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n\r\n{}"
-_ENCODER = json.JSONEncoder(separators=(",", ":"))
 MAX_ATTEMPTS = 3
 CONNECT_TIMEOUT = 1.0
 READ_TIMEOUT = 3.0
 TOTAL_TIMEOUT = MAX_ATTEMPTS * (CONNECT_TIMEOUT + READ_TIMEOUT) + sum(
-    2.0**each for each in range(MAX_ATTEMPTS - 1)
+    2.0**attempt for attempt in range(MAX_ATTEMPTS - 1)
 )
+"""Seconds: all attempts with the longest delays between them."""
 _THROTTLING_CODES = frozenset(
     {
         "ThrottlingException", "Throttling", "ThrottledException", "RequestThrottled", "RequestThrottledException",
@@ -41,13 +41,15 @@ _THROTTLING_CODES = frozenset(
         "TransactionInProgressException",
     }
 )  # fmt: skip
-_RETRY_DELAYS = _THROTTLING_CODES | {"RequestTimeout", "RequestTimeoutException"}
+_RETRYABLE_CODES = _THROTTLING_CODES | {"RequestTimeout", "RequestTimeoutException"}
 _RETRYABLE_STATUSES = (500, 502, 503, 504)
-"""The codes and statuses that the SDK asks again after (botocore, `retries/standard.py`)."""
+"""The codes and statuses are those of botocore (`retries/standard.py`)."""
+_WARM_UP_RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n\r\n{}"
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 class AwsJsonClient:
-    """One service, by its endpoint. Safe to use from any thread."""
+    """A client of the service at one endpoint. Safe to use from any thread."""
 
     def __init__(
         self,
@@ -57,24 +59,27 @@ class AwsJsonClient:
         region: str,
         credentials: Callable[[], Credentials],
         clock: Clock,
-        trust: TlsContext,
+        tls: TlsContext,
     ) -> None:
-        """`service` is its name in signatures, `target` what stands before the names of operations."""
-        place = Origin(endpoint)
+        """`service` is its name in signatures, `target` the prefix of operations in `X-Amz-Target`."""
+        origin = Origin(endpoint)
         self._clock = clock
-        self._target = target
         self._path = urlsplit(endpoint).path or "/"
         self._quota = RetryQuota()
-        # One request at a time is an exchange's; the pool is common to all that are made at once.
-        self._exchange = Multiplexer(
-            ConnectionPool(place, clock, trust), clock, at_once=1, connect=CONNECT_TIMEOUT, read=READ_TIMEOUT
+        # Each call is one run with one request in flight; concurrent calls share the pool.
+        self._multiplexer = Multiplexer(
+            ConnectionPool(origin, clock, tls),
+            clock,
+            max_concurrency=1,
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
         )
 
         @lru_cache(64)
         def signer(operation: str) -> Signer:
             headers = {
                 "content-type": "application/x-amz-json-1.0",
-                "host": place.host_header,
+                "host": origin.host_header,
                 "x-amz-target": f"{target}.{operation}",
             }
             return Signer(service, region, credentials, headers)
@@ -82,34 +87,33 @@ class AwsJsonClient:
         self._signer = signer
 
     def warm_up(self, operation: str) -> None:
-        """Connect and derive the day's key, before there is anything to ask.
+        """Prepare for the first call: open a connection, and derive the signing key of the day.
 
-        And make a request that is not sent, of an operation that will be asked for, and read an answer that did
-        not come, so that the first real ones find all that makes and reads them loaded. Does not raise if nobody
-        is there.
+        Also build a request of `operation` without sending it, and parse a response, so that the first call finds
+        that code loaded. Does not raise, even if there is no server.
         """
-        asking = self._new_call(operation, {})
-        asking.next_request()
-        asking.on_response(ResponseParser().feed(_WARM_UP_RESPONSE), safe_to_retry=False)
-        self._exchange.preconnect(self._clock.monotonic() + CONNECT_TIMEOUT)
+        call = self._new_call(operation, {})
+        call.next_request()
+        call.on_response(ResponseParser().feed(_WARM_UP_RESPONSE), safe_to_retry=False)
+        self._multiplexer.preconnect(self._clock.monotonic() + CONNECT_TIMEOUT)
 
     def call(
-        self, operation: str, arguments: Mapping[str, Any], *, within: float = TOTAL_TIMEOUT
+        self, operation: str, arguments: Mapping[str, Any], *, timeout: float = TOTAL_TIMEOUT
     ) -> dict[str, Any]:
-        """The answer to an operation (by its name in the API), given up after `within` seconds.
+        """Execute an operation (by its name in the API) and return its response.
 
         Raises:
-            ServiceError: the service said no.
-            NoResponse: nobody knows whether it was done.
+            ServiceError: the service answered with an error.
+            NoResponse: nothing usable arrived within `timeout` seconds; the operation may have been executed.
         """
-        asking = self._new_call(operation, arguments)
-        self._exchange.run([asking], self._clock.monotonic() + within)
-        if asking.outcome is None:
-            raise NoResponse(f"no answer to {operation}")
-        status, answer = asking.outcome
+        call = self._new_call(operation, arguments)
+        self._multiplexer.run([call], self._clock.monotonic() + timeout)
+        if call.outcome is None:
+            raise NoResponse(f"{operation} received no response")
+        status, content = call.outcome
         if status == 200:
-            return answer
-        raise ServiceError(_error_response(status, answer), operation)
+            return content
+        raise ServiceError(_error_response(status, content), operation)
 
     def _new_call(self, operation: str, arguments: Mapping[str, Any]) -> _Call:
         body = _ENCODER.encode(arguments).encode()
@@ -117,74 +121,75 @@ class AwsJsonClient:
 
 
 class _Call:
-    """One operation, until there is an outcome."""
+    """The transfer of one operation: its request, and its retries."""
 
     def __init__(self, path: str, signer: Signer, clock: Clock, quota: RetryQuota, body: bytes) -> None:
         self._path = path
         self._signer = signer
         self._clock = clock
         self._quota = quota
-        self._taken = NO_RETRY_INCREMENT
-        """What a success gives back to the budget."""
+        self._last_cost = NO_RETRY_INCREMENT
+        """The amount that a success returns to the quota."""
         self._body = body
-        self._hash = body_hash(body)
+        self._body_hash = body_hash(body)
         self._attempts = 0
         self.outcome: tuple[int, dict[str, Any]] | None = None
-        """Status and content of the last answer."""
+        """Status and content of the last response; None if the last attempt had none."""
 
     def next_request(self) -> bytes:
-        """The request, signed now."""
-        moment = self._signer.context_at(self._clock.now())
-        authorization = moment.authorization("POST", self._path, self._hash)
+        """Return the request, signed now: a signature expires."""
+        context = self._signer.context_at(self._clock.now())
+        authorization = context.authorization("POST", self._path, self._body_hash)
         line = f"POST {self._path} HTTP/1.1\r\nAuthorization: {authorization}\r\n"
         length = f"Content-Length: {len(self._body)}\r\n\r\n"
-        return b"".join((line.encode(), moment.lines, length.encode(), self._body))
+        return b"".join((line.encode(), context.header_lines, length.encode(), self._body))
 
-    def on_response(self, answer: Response | None, *, safe_to_retry: bool) -> float | None:
-        """After how many seconds to ask again, None for never."""
+    def on_response(self, response: Response | None, *, safe_to_retry: bool) -> float | None:
+        """Return the delay before the next attempt in seconds, or None if the call is complete."""
         if safe_to_retry:
             return 0.0
         self._attempts += 1
-        self.outcome = None if answer is None else _json_body(answer)
+        self.outcome = None if response is None else _parse_content(response)
         if self.outcome is not None and self.outcome[0] == 200:
-            self._quota.release(self._taken)
+            self._quota.release(self._last_cost)
             return None
         if self._attempts == MAX_ATTEMPTS or not self._is_retryable() or not self._acquire_retry():
             return None
         return random.uniform(0, 2.0 ** (self._attempts - 1))  # noqa: S311 — jitter
 
     def _is_retryable(self) -> bool:
-        """Whether the trouble is one that passes."""
+        """Return whether another attempt may succeed."""
         if self.outcome is None:
             return True
         status, content = self.outcome
-        return status in _RETRYABLE_STATUSES or error_code(content) in _RETRY_DELAYS
+        return status in _RETRYABLE_STATUSES or _error_code(content) in _RETRYABLE_CODES
 
     def _acquire_retry(self) -> bool:
-        """Whether the budget has one more attempt."""
-        throttled = self.outcome is not None and error_code(self.outcome[1]) in _THROTTLING_CODES
-        self._taken = AGAIN_AFTER_THROTTLING if throttled else AGAIN
-        return self._quota.acquire(self._taken)
+        """Return whether the quota has a retry left, and take it."""
+        is_throttled = self.outcome is not None and _error_code(self.outcome[1]) in _THROTTLING_CODES
+        self._last_cost = THROTTLING_RETRY_COST if is_throttled else RETRY_COST
+        return self._quota.acquire(self._last_cost)
 
 
-def _json_body(answer: Response) -> tuple[int, dict[str, Any]] | None:
+def _parse_content(response: Response) -> tuple[int, dict[str, Any]] | None:
     try:
-        content = json.loads(answer.body or b"{}")
+        content = json.loads(response.body or b"{}")
     except ValueError:
-        # Not the service itself: something before it, whose status is all there is to know.
-        return None if answer.status == 200 else (answer.status, {})
-    return (answer.status, content) if isinstance(content, dict) else None
+        # Not from the service but from a proxy or load balancer before it: only the status has a meaning.
+        return None if response.status == 200 else (response.status, {})
+    return (response.status, content) if isinstance(content, dict) else None
 
 
-def error_code(content: Mapping[str, Any]) -> str:
-    """The code of an error, without the name space that may stand before it and the link that may follow."""
+def _error_code(content: Mapping[str, Any]) -> str:
+    """Return the code of an error without the namespace before it and the URL after it; empty if there is none."""
     return str(content.get("__type") or content.get("code") or "").rpartition("#")[2].partition(":")[0]
 
 
 def _error_response(status: int, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of an error in the shape that the SDK gives it."""
     message = content.get("message") or content.get("Message") or ""
     return {
         **content,
-        "Error": {"Code": error_code(content) or str(status), "Message": message},
+        "Error": {"Code": _error_code(content) or str(status), "Message": message},
         "ResponseMetadata": {"HTTPStatusCode": status},
     }

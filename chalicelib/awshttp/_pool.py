@@ -1,221 +1,137 @@
-"""Connections to one endpoint that are kept from request to request, and from invocation to invocation.
+"""Connections to one origin that are kept from request to request, and from invocation to invocation.
 
-Between two invocations a function is frozen, and its connections may die unseen. So a kept connection is looked
-at before it is used again (`exchange.py`), and one that nobody used for a while is not used at all. They are
-kept in nests, each with the poller that knows its connections, and lent as such: nobody has to be made known to
-a poller again.
+Between two invocations a function is frozen, and its idle connections may be closed without a trace. The law: a
+kept connection is checked before it is used again, and not used at all after `IDLE_TIMEOUT`.
 
-No proxy is ever asked, whatever the environment names: what is asked is AWS, or this machine.
+Connections are kept in groups. A group has one poller, with which its connections stay registered, and is lent to
+one run of a multiplexer at a time, so that a fan-out registers nothing that is already open.
 """
 
 from __future__ import annotations
 
 import contextlib
 import select
-import socket
 import threading
 import weakref
-from collections import deque
-from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
-from chalicelib.awshttp._http11 import ResponseParser
+from chalicelib.awshttp._clock import Clock
+from chalicelib.awshttp._connection import Connection
+from chalicelib.awshttp._origin import Origin, Resolver
+from chalicelib.awshttp._state import ConnectionState
 from chalicelib.awshttp._tls import TlsContext
-from chalicelib.core.kernel.clock import Clock
 
-IDLE_SECONDS = 45.0
-"""How long an unused connection is kept, by the wall clock, which goes on while a function is frozen."""
-MAX_IDLE = 256
-"""Connections and nests that are kept, taken together."""
-ADDRESS_SECONDS = 30.0
-"""For how long the addresses of a name are taken for known."""
-_PORTS = {"http": 80, "https": 443}
-Address = tuple[socket.AddressFamily, Any]
-
-
-class Origin:
-    """Where to: scheme, host and port of a URL."""
-
-    __slots__ = ("host", "host_header", "is_tls", "port")
-
-    def __init__(self, url: str) -> None:
-        """Raises ValueError if that is no URL of HTTP."""
-        parts = urlsplit(url)
-        if parts.scheme not in _PORTS or parts.hostname is None:
-            raise ValueError("an endpoint must be a URL that begins with https:// or http://")
-        self.host = parts.hostname
-        self.is_tls = parts.scheme == "https"
-        usual = _PORTS[parts.scheme]
-        self.port = parts.port or usual
-        named = f"[{self.host}]" if ":" in self.host else self.host
-        self.host_header = named if self.port == usual else f"{named}:{self.port}"
-
-
-class Connection:
-    """A connection and what is under way on it. Belongs to one exchange, or to the pool."""
-
-    __slots__ = (
-        "expires", "fd", "idle_since", "is_ready", "is_secured", "reader", "sock", "task", "unsent", "used",
-    )  # fmt: skip
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-        self.fd = sock.fileno()
-        self.is_ready = False
-        """Whether it is connected and, over TLS, the peer verified."""
-        self.is_secured = False
-        """Whether TLS has begun."""
-        self.used = False
-        """Whether a request was answered on it before this one."""
-        self.idle_since = 0.0
-        self.task: Any = None
-        self.unsent: bytes | memoryview = b""
-        self.reader = ResponseParser()
-        self.expires = 0.0
+IDLE_TIMEOUT = 45.0
+"""Seconds that an unused connection is kept, by the wall clock, which runs on while a function is frozen."""
+MAX_KEPT = 256
+"""How many file descriptors a pool keeps open: connections and the pollers of their groups."""
 
 
 class ConnectionGroup:
-    """Connections that wait together. Belongs to one exchange, or to the pool."""
+    """Connections that share a poller. Belongs to one run of a multiplexer, or to the pool."""
 
-    __slots__ = ("everyone", "free", "poller", "units")
+    __slots__ = ("connections", "idle", "poller", "timeout_scale")
 
     def __init__(self) -> None:
         self.poller: Any
-        # The same methods and the same numbers: epoll on Linux, so on Lambda, and poll, which any Unix has.
+        # epoll (Linux, so Lambda) and poll (any Unix) have the same methods and the same event masks.
         if hasattr(select, "epoll"):
-            self.poller, self.units = select.epoll(), 1.0
+            self.poller, self.timeout_scale = select.epoll(), 1.0
         else:
-            self.poller, self.units = select.poll(), 1000.0
-        self.everyone: dict[int, Connection] = {}
+            self.poller, self.timeout_scale = select.poll(), 1000.0
+        self.connections: dict[int, Connection] = {}
         """By file descriptor."""
-        self.free: list[Connection] = []
-        """Those that no request is under way on; the one that was used last is at the end."""
+        self.idle: list[Connection] = []
+        """Those with nothing in flight, the most recently used one last."""
 
     def add(self, connection: Connection, events: int) -> None:
-        """Take in a connection."""
+        """Take in a connection and poll it for `events`."""
         self.poller.register(connection.fd, events)
-        self.everyone[connection.fd] = connection
+        self.connections[connection.fd] = connection
 
     def remove(self, connection: Connection) -> None:
-        """Close a connection that is not free."""
-        del self.everyone[connection.fd]
+        """Close a connection that is not in `idle`."""
+        del self.connections[connection.fd]
         with contextlib.suppress(OSError):
             self.poller.unregister(connection.fd)
-        connection.sock.close()
+        connection.close()
 
-    def prune(self, oldest: float) -> None:
-        """Close what a request is under way on, and what was last used before `oldest`."""
-        for each in [one for one in self.everyone.values() if one.task is not None]:
-            self.remove(each)
-        while self.free and self.free[0].idle_since < oldest:
-            self.remove(self.free.pop(0))
+    def close_active(self) -> None:
+        """Close all connections with something in flight: a late response must not meet the next request."""
+        active = [each for each in self.connections.values() if each.state is not ConnectionState.IDLE]
+        for connection in active:
+            self.remove(connection)
+
+    def close_idle_since(self, oldest: float) -> None:
+        """Close the connections that were last used before `oldest`, by the wall clock."""
+        while self.idle and self.idle[0].idle_since < oldest:
+            self.remove(self.idle.pop(0))
 
     def close(self) -> None:
-        """Close them all."""
-        for each in self.everyone.values():
-            each.sock.close()
-        self.everyone.clear()
-        self.free.clear()
+        """Close all connections, and the poller."""
+        for connection in self.connections.values():
+            connection.close()
+        self.connections.clear()
+        self.idle.clear()
         close = getattr(self.poller, "close", None)
         if close is not None:
             close()
 
 
 class ConnectionPool:
-    """The connections to one endpoint. Safe to use from any thread."""
+    """The connections to one origin. Safe to use from any thread."""
 
-    def __init__(self, endpoint: Origin, clock: Clock, trust: TlsContext) -> None:
-        self.endpoint = endpoint
-        self.trust = trust
+    def __init__(self, origin: Origin, clock: Clock, tls: TlsContext) -> None:
+        self.origin = origin
+        self.tls = tls
+        self.resolver = Resolver(origin, clock)
         self._clock = clock
-        self._nests: list[ConnectionGroup] = []
-        """Those that nobody has; the one that was given back last is at the end."""
         self._lock = threading.Lock()
-        self._closed = False
-        self._addresses: deque[Address] = deque()
-        self._addresses_until = 0.0
-        # Whoever forgets a pool lets go of its connections.
-        weakref.finalize(self, _close_all, self._nests)
+        self._groups: list[ConnectionGroup] = []
+        """Those that are not lent, the most recently used one last."""
+        self._is_closed = False
+        # A pool that is no longer referenced closes its connections.
+        weakref.finalize(self, _close_all, self._groups)
 
     def acquire(self, wanted: int) -> ConnectionGroup:
-        """Kept connections, about as many as are wanted. Whether they still live is for the taker to see."""
-        with self._lock:
-            fitting = [each for each in self._nests if len(each.free) >= wanted]
-            nests = fitting or self._nests
-            if not nests:
-                return ConnectionGroup()
-            # The smallest that has enough, and else the largest: a single answer leaves a fan-out its connections.
-            chosen = (min if fitting else max)(nests, key=lambda each: len(each.free))
-            self._nests.remove(chosen)
-        chosen.prune(self._clock.now() - IDLE_SECONDS)
-        return chosen
+        """Lend a group with about `wanted` idle connections.
 
-    def release(self, nest: ConnectionGroup) -> None:
-        """Keep what is free of these for the next request, and close the others."""
-        nest.prune(0)
+        The borrower must check whether they are still open.
+        """
+        with self._lock:
+            sufficient = [group for group in self._groups if len(group.idle) >= wanted]
+            candidates = sufficient or self._groups
+            if not candidates:
+                return ConnectionGroup()
+            # The smallest sufficient one, or else the largest: a single request leaves a fan-out its connections.
+            group = (min if sufficient else max)(candidates, key=lambda candidate: len(candidate.idle))
+            self._groups.remove(group)
+        group.close_idle_since(self._clock.now() - IDLE_TIMEOUT)
+        return group
+
+    def release(self, group: ConnectionGroup) -> None:
+        """Take back a group: keep its idle connections and close the others."""
+        group.close_active()
         surplus: list[ConnectionGroup] = []
         with self._lock:
-            if self._closed:
-                surplus.append(nest)
+            if self._is_closed:
+                surplus.append(group)
             else:
-                self._nests.append(nest)
-                kept = sum(len(each.free) + 1 for each in self._nests)
-                while kept > MAX_IDLE:
-                    oldest = self._nests.pop(0)
-                    kept -= len(oldest.free) + 1
+                self._groups.append(group)
+                kept = sum(len(each.idle) + 1 for each in self._groups)
+                while kept > MAX_KEPT:
+                    oldest = self._groups.pop(0)
+                    kept -= len(oldest.idle) + 1
                     surplus.append(oldest)
         _close_all(surplus)
 
     def close(self) -> None:
-        """Close what is idle, and from now on whatever is given back. Requests go on, each on a new connection."""
+        """Keep no connections from now on. Requests still work, each on a new connection."""
         with self._lock:
-            self._closed = True
-            _close_all(self._nests)
-
-    def address(self, timeout: float) -> Address:
-        """An address of the host. Raises OSError if there is none in `timeout` seconds."""
-        with self._lock:
-            if self._addresses and self._clock.monotonic() < self._addresses_until:
-                return self._addresses[0]
-        found = _resolve(self.endpoint.host, self.endpoint.port, timeout)
-        with self._lock:
-            self._addresses = deque(found)
-            self._addresses_until = self._clock.monotonic() + ADDRESS_SECONDS
-            return self._addresses[0]
-
-    def rotate_address(self) -> None:
-        """The address could not be connected to: the next time it is another's turn, if there is one."""
-        with self._lock:
-            self._addresses.rotate(-1)
+            self._is_closed = True
+            _close_all(self._groups)
 
 
-def _close_all(nests: list[ConnectionGroup]) -> None:
-    while nests:
-        nests.pop().close()
-
-
-def _resolve(host: str, port: int, timeout: float) -> list[Address]:
-    """Addresses of a name. In a thread: asking the system for them knows no time limit."""
-    outcome: list[Callable[[], list[Address]]] = []
-
-    def ask() -> None:
-        try:
-            answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            problem = error
-            outcome.append(lambda: _raise(problem))
-        else:
-            found: list[Address] = [(family, address) for family, _, _, _, address in answers]
-            outcome.append(lambda: found)
-
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(max(timeout, 0))
-    if not outcome:
-        raise TimeoutError("the name was not resolved in time")
-    return outcome[0]()
-
-
-def _raise(error: OSError) -> list[Address]:
-    raise error
+def _close_all(groups: list[ConnectionGroup]) -> None:
+    while groups:
+        groups.pop().close()

@@ -1,39 +1,40 @@
-"""How often a process may ask again, over all its calls, so that who is in trouble is not asked all the more.
+"""A budget for retries that all calls of a client share, so that they do not overload a service in trouble.
 
-As the SDK's "standard" mode has it (botocore, `retries/quota.py` and `retries/standard.py`): one more attempt
-takes from a budget, and a success gives back what the last one took, or 1. In a function that lives through an
-outage the budget is soon used up: then each call is made once, and fails after one time limit instead of three.
+It works as in the SDK's retry mode "standard" (botocore, `retries/quota.py` and `retries/standard.py`): a retry
+takes from the budget, and a success returns what the last retry took, or 1. During a long outage the budget of a
+function is soon empty: then each call makes one attempt, and fails after one timeout instead of three.
 """
 
 from __future__ import annotations
 
 import threading
 
-CAPACITY = 500
-AGAIN, AGAIN_AFTER_THROTTLING = 14, 5
-"""What one more attempt takes."""
+INITIAL_CAPACITY = 500
+RETRY_COST = 14
+THROTTLING_RETRY_COST = 5
 NO_RETRY_INCREMENT = 1
+"""The amount that a call returns which succeeds without a retry. Names and numbers are botocore's."""
 
 
 class RetryQuota:
-    """A budget for the calls of one client. Safe to use from any thread."""
+    """The budget of one client. Safe to use from any thread."""
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
+    def __init__(self, capacity: int = INITIAL_CAPACITY) -> None:
         self._capacity = capacity
-        self._left = capacity
+        self._available = capacity
         self._lock = threading.Lock()
 
     def acquire(self, amount: int) -> bool:
-        """Take it out of the budget; whether that much was there."""
+        """Take `amount` from the budget, or nothing; return whether it was available."""
         with self._lock:
-            if amount > self._left:
+            if amount > self._available:
                 return False
-            self._left -= amount
+            self._available -= amount
             return True
 
     def release(self, amount: int) -> None:
-        """Give it back."""
-        # Nearly always nothing is missing, and then no lock is needed to see it.
-        if self._left < self._capacity:
+        """Return `amount` to the budget, up to its capacity."""
+        # Almost always the budget is full, and reading that needs no lock.
+        if self._available < self._capacity:
             with self._lock:
-                self._left = min(self._left + amount, self._capacity)
+                self._available = min(self._available + amount, self._capacity)

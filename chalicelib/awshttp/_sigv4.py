@@ -1,8 +1,8 @@
-"""Signature Version 4 (IAM user guide) for requests with a body in memory and no query string.
+"""Signature Version 4 (IAM user guide, "AWS Signature Version 4 for API requests").
 
-What requests of the same second have in common is worked out once: the key, the scope, the headers. The body
-comes in as its hash, which is the same for everybody that one frame goes to. Paths are to be in their normal
-form, without empty segments and dots. Held to botocore's signer by the tests.
+For requests with a body in memory, no query string, and a path in normal form: no empty or dot segments. The part
+that all requests of a second have in common (key, scope, header fields) is computed once a second, and a body that
+many requests share is hashed once. The tests compare the signatures with those of botocore.
 """
 
 from __future__ import annotations
@@ -16,56 +16,57 @@ from typing import Protocol
 from urllib.parse import quote
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
-_INNER = bytes(each ^ 0x36 for each in range(256))
-_OUTER = bytes(each ^ 0x5C for each in range(256))
-_BLOCK = 64
+_INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
+"""Translation tables that XOR every byte with ipad and with opad (RFC 2104)."""
+_BLOCK_SIZE = 64
 
 
 class Credentials(Protocol):
-    """A key that does not change any more; `token` belongs to keys of a role."""
+    """Immutable credentials. The credentials of a role have a session token."""
 
     @property
     def access_key(self) -> str | None:
-        """Its public part."""
+        """Return the access key id, which is public."""
         ...
 
     @property
     def secret_key(self) -> str | None:
-        """Its secret part."""
+        """Return the secret access key."""
         ...
 
     @property
     def token(self) -> str | None:
-        """The session token."""
+        """Return the session token, or None."""
         ...
 
 
 class Hmac:
-    """HMAC-SHA256 with one key (RFC 2104): the key's own block is hashed once, not for each message."""
+    """HMAC-SHA256 with one key (RFC 2104), whose padded blocks are hashed once instead of for each message."""
 
     __slots__ = ("_inner", "_outer")
 
     def __init__(self, key: bytes) -> None:
-        block = (sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
-        self._inner = sha256(block.translate(_INNER))
-        self._outer = sha256(block.translate(_OUTER))
+        block = (sha256(key).digest() if len(key) > _BLOCK_SIZE else key).ljust(_BLOCK_SIZE, b"\0")
+        self._inner = sha256(block.translate(_INNER_PAD))
+        self._outer = sha256(block.translate(_OUTER_PAD))
 
-    def with_prefix(self, beginning: str) -> Hmac:
-        """The same key for messages that begin with `beginning`: that is hashed once, and the rest is given."""
-        begun = copy.copy(self)
-        begun._inner = self._inner.copy()
-        begun._inner.update(beginning.encode())
-        return begun
+    def with_prefix(self, prefix: str) -> Hmac:
+        """Return the HMAC of messages that begin with `prefix`: it is hashed once, and not passed again."""
+        prefixed = copy.copy(self)
+        prefixed._inner = self._inner.copy()
+        prefixed._inner.update(prefix.encode())
+        return prefixed
 
     def digest(self, message: str) -> bytes:
-        """Of `message`, as bytes."""
+        """Return the HMAC of `message`."""
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(message.encode())
         outer.update(inner.digest())
         return outer.digest()
 
     def hexdigest(self, message: str) -> str:
-        """Of `message`, in hexadecimal."""
+        """Return the HMAC of `message` in hexadecimal."""
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(message.encode())
         outer.update(inner.digest())
@@ -73,68 +74,72 @@ class Hmac:
 
 
 class SigningContext:
-    """What signs the requests of one second."""
+    """Signs the requests of one second, with one set of credentials."""
 
-    __slots__ = ("_before", "_canonical", "_key", "lines")
+    __slots__ = ("_authorization_prefix", "_canonical_headers", "_key", "header_lines")
 
-    def __init__(self, key: Hmac, key_id: str, scope: str, date: str, headers: Mapping[str, str]) -> None:
-        # All names are lower case, so that their order is the one that is asked for.
+    def __init__(self, key: Hmac, access_key: str, scope: str, date: str, headers: Mapping[str, str]) -> None:
+        # Names in lower case sort as the canonical request requires.
         names = sorted(headers)
-        signed = ";".join(names)
-        self.lines = "".join(f"{name.title()}: {headers[name]}\r\n" for name in names).encode()
-        """The signed headers as they are sent, each with its line break."""
-        self._canonical = "".join(f"{name}:{headers[name]}\n" for name in names) + f"\n{signed}\n"
-        self._before = f"{_ALGORITHM} Credential={key_id}/{scope}, SignedHeaders={signed}, Signature="
+        signed_headers = ";".join(names)
+        self.header_lines = "".join(f"{name.title()}: {headers[name]}\r\n" for name in names).encode()
+        """The signed header fields, as they must be sent, each with its line break."""
+        self._canonical_headers = "".join(f"{name}:{headers[name]}\n" for name in names) + f"\n{signed_headers}\n"
+        self._authorization_prefix = (
+            f"{_ALGORITHM} Credential={access_key}/{scope}, SignedHeaders={signed_headers}, Signature="
+        )
         self._key = key.with_prefix(f"{_ALGORITHM}\n{date}\n{scope}\n")
 
-    def authorization(self, method: str, canonical_path: str, body_hash: str) -> str:
-        """The value of the header `Authorization`."""
-        hashed = sha256(f"{method}\n{canonical_path}\n\n{self._canonical}{body_hash}".encode())
-        return self._before + self._key.hexdigest(hashed.hexdigest())
+    def authorization(self, method: str, path: str, payload_hash: str) -> str:
+        """Return the value of the `Authorization` field. `path` must be a `canonical_path`."""
+        canonical_request = f"{method}\n{path}\n\n{self._canonical_headers}{payload_hash}"
+        return self._authorization_prefix + self._key.hexdigest(sha256(canonical_request.encode()).hexdigest())
 
 
 class Signer:
-    """Signs what goes to one service with the same headers. Safe to use from any thread."""
+    """Signs requests to one service that have the same header fields. Safe to use from any thread."""
 
     def __init__(
         self, service: str, region: str, credentials: Callable[[], Credentials], headers: Mapping[str, str]
     ) -> None:
-        """`headers` (names in lower case, values without spaces at their ends) are to hold `host`."""
+        """Sign `headers` (names in lower case, values without surrounding spaces), which must contain `host`.
+
+        `credentials` returns the current ones; it is called for each request.
+        """
         self._service = service
         self._region = region
         self._credentials = credentials
         self._headers = headers
-        self._last: tuple[int, Credentials, SigningContext] | None = None
+        self._latest: tuple[int, Credentials, SigningContext] | None = None
 
     def context_at(self, now: float) -> SigningContext:
-        """What signs now, in seconds since the epoch, with the credentials of now."""
-        known, second, last = self._credentials(), int(now), self._last
-        if last is not None and last[0] == second and (last[1] is known or last[1] == known):
-            return last[2]
-        key_id, secret = known.access_key or "", known.secret_key or ""
+        """Return what signs at `now` (epoch seconds) with the current credentials."""
+        credentials, second, latest = self._credentials(), int(now), self._latest
+        if latest is not None and latest[0] == second and (latest[1] is credentials or latest[1] == credentials):
+            return latest[2]
         date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
         scope = f"{date[:8]}/{self._region}/{self._service}/aws4_request"
-        token = {} if not known.token else {"x-amz-security-token": known.token}
+        token = {} if not credentials.token else {"x-amz-security-token": credentials.token}
         headers = {**self._headers, "x-amz-date": date, **token}
-        key = _signing_key(secret, date[:8], self._region, self._service)
-        moment = SigningContext(key, key_id, scope, date, headers)
-        self._last = second, known, moment
-        return moment
+        key = _signing_key(credentials.secret_key or "", date[:8], self._region, self._service)
+        context = SigningContext(key, credentials.access_key or "", scope, date, headers)
+        self._latest = second, credentials, context
+        return context
 
 
 @functools.lru_cache(16)
-def _signing_key(secret: str, day: str, region: str, service: str) -> Hmac:
-    key = f"AWS4{secret}".encode()
+def _signing_key(secret_key: str, day: str, region: str, service: str) -> Hmac:
+    key = f"AWS4{secret_key}".encode()
     for part in (day, region, service, "aws4_request"):
         key = Hmac(key).digest(part)
     return Hmac(key)
 
 
 def canonical_path(path: str) -> str:
-    """A path that is percent-encoded as it is sent, encoded once more: what is signed for all services but S3."""
+    """Return a percent-encoded path encoded once more, as all services but S3 require it in a signature."""
     return quote(path, safe="/-_.~")
 
 
 def body_hash(body: bytes) -> str:
-    """The hash of a body, as it is signed."""
+    """Return the hash of a body, as it is signed."""
     return sha256(body).hexdigest()

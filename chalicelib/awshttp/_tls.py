@@ -1,9 +1,9 @@
-"""Whom to trust over TLS: the machine's own certificate authorities, of which AWS's are read first.
+"""The certificate authorities that TLS connections trust.
 
-Reading all of them costs many times a handshake. AWS's services have certificates of Amazon Trust Services, so
-only that company's are taken out of the machine's file and read. This is never weaker than the whole file, as it
-is a part of it; and where a peer is not verified by it, the whole file is read and asked again, once for the
-process.
+Parsing all authorities of the machine costs many times a handshake. AWS's services have certificates of Amazon
+Trust Services, so only the roots of that company are taken from the machine's file at first. That is never weaker
+than the whole file, being a part of it. If a peer cannot be verified with it, the whole file is loaded, once for
+the process, and the connection is made again.
 """
 
 from __future__ import annotations
@@ -14,56 +14,58 @@ import ssl
 import threading
 from pathlib import Path
 
-_OF_AWS = (b"Amazon Root CA", b"Starfield Services Root Certificate Authority")
-"""Names within the certificates of Amazon Trust Services' roots."""
+_AMAZON_ROOTS = (b"Amazon Root CA", b"Starfield Services Root Certificate Authority")
+"""Names in the root certificates of Amazon Trust Services."""
 _BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 
 
 class TlsContext:
-    """TLS contexts that verify certificates and host names. Safe to use from any thread."""
+    """TLS contexts that verify certificates and host names. Safe to use from any thread, and by several pools."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._whole = False
+        self._has_full_store = False
         self._context: ssl.SSLContext | None = None
 
     def context(self) -> ssl.SSLContext:
-        """The context to connect with."""
+        """Return the context for new connections. It is created at the first call."""
         with self._lock:
             if self._context is None:
-                lean = _roots_of_aws()
-                self._whole = not lean
-                self._context = _context(lean)
+                roots = _amazon_roots()
+                self._has_full_store = not roots
+                self._context = _create_context(roots)
             return self._context
 
     def use_full_store(self) -> bool:
-        """A peer was not verified: trust the whole file from now on. Whether that is more than before."""
+        """Trust all authorities of the machine from now on; return whether they were not all trusted before."""
         with self._lock:
-            if self._whole:
+            if self._has_full_store:
                 return False
-            self._whole = True
-            self._context = _context(b"")
+            self._has_full_store = True
+            self._context = _create_context(b"")
             return True
 
 
-def _context(authorities: bytes) -> ssl.SSLContext:
-    """A context with these authorities (DER, one after the other), or with all that the machine has."""
-    # As create_default_context makes it: verifies the certificate and the name.
+def _create_context(authorities: bytes) -> ssl.SSLContext:
+    """Return a context that trusts these authorities (concatenated DER); if there are none, the machine's."""
+    # This function's defaults verify the certificate and the host name.
     context = ssl.create_default_context(cadata=authorities or None)
-    # Python leaves this to how OpenSSL is configured, and some Linux distributions leave it open.
+    # Python leaves the minimum to OpenSSL's configuration, in which some Linux distributions set none.
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
 
-def _roots_of_aws() -> bytes:
-    """AWS's roots out of the machine's file, in DER; none if they are not there."""
+def _amazon_roots() -> bytes:
+    """Return Amazon's roots from the machine's file, as concatenated DER; empty if the file does not have them."""
     paths = ssl.get_default_verify_paths()
     file = os.environ.get(paths.openssl_cafile_env) or paths.cafile
     try:
         text = Path(file).read_bytes() if file else b""
-        blocks = (each.partition(_END)[0] for each in text.split(_BEGIN)[1:])
-        certificates = (binascii.a2b_base64(each) for each in blocks)
-        return b"".join(each for each in certificates if any(name in each for name in _OF_AWS))
+        blocks = (block.partition(_END)[0] for block in text.split(_BEGIN)[1:])
+        certificates = (binascii.a2b_base64(block) for block in blocks)
+        return b"".join(
+            certificate for certificate in certificates if any(name in certificate for name in _AMAZON_ROOTS)
+        )
     except (OSError, ValueError):
-        # A file that cannot be read this way is for OpenSSL to read.
+        # The file is unreadable, or not PEM: the full store leaves it to OpenSSL.
         return b""

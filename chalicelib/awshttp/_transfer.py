@@ -1,4 +1,8 @@
-"""What an exchange carries out (`exchange.py`)."""
+"""The work that a multiplexer runs.
+
+A transfer is a sequence of requests, one after the other, with at most one in flight. It decides with each
+response whether and when the next request is sent; the multiplexer decides on which connection.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +12,29 @@ from chalicelib.awshttp._http11 import Response
 
 
 class Transfer(Protocol):
-    """What is to be asked, until it is satisfied."""
+    """Requests that depend on each other's responses: a frame and its retries, or several frames in order."""
 
     def next_request(self) -> bytes:
-        """The whole next request, head and body; empty if a connection is all that is wanted."""
+        """Return the next request, head and body; empty if all that is wanted is an open connection."""
         ...
 
-    def on_response(self, answer: Response | None, *, safe_to_retry: bool) -> float | None:
-        """An answer to it, None if there was none: after how many seconds to send the next one, None for never.
+    def on_response(self, response: Response | None, *, safe_to_retry: bool) -> float | None:
+        """Return after how many seconds the next request is to be sent, or None if the transfer is complete.
 
-        `unseen`: the connection had been kept, and was closed before anything of an answer came in. Most
-        likely the request was not even looked at.
+        `response` is None if no response arrived: the connection failed, or timed out. `safe_to_retry` means that
+        it failed as idle connections do: it was open from an earlier request, and was closed before the first byte
+        of a response. The peer then most likely closed it before the request arrived (RFC 9112 section 9.3.1).
         """
         ...
 
 
 class Preconnect:
-    """Wants a connection, and asks nothing."""
+    """A transfer that opens a connection and sends nothing."""
 
     def next_request(self) -> bytes:
-        """Nothing."""
+        """Return an empty request."""
         return b""
 
-    def on_response(self, answer: Response | None, *, safe_to_retry: bool) -> float | None:
-        """Never again."""
+    def on_response(self, response: Response | None, *, safe_to_retry: bool) -> float | None:
+        """Complete: a connection that cannot be opened is not tried again."""
         return None

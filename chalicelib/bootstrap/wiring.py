@@ -59,28 +59,31 @@ def build(
 
 
 def _stores(settings: Settings, dynamo_client: Any, runtime: Runtime) -> Stores:
+    from chalicelib.aws.dynamodb import ephemeral
     from chalicelib.aws.dynamodb.connections import DynamoConnections
     from chalicelib.aws.dynamodb.conversations import DynamoConversations
+    from chalicelib.aws.dynamodb.dynamo import Dynamo
     from chalicelib.aws.dynamodb.erasure import DynamoErasures
+    from chalicelib.aws.dynamodb.event_log import DynamoEventLog
+    from chalicelib.aws.dynamodb.memberships import DynamoMemberships
     from chalicelib.aws.dynamodb.moderation import DynamoModeration
     from chalicelib.aws.dynamodb.retention import DynamoRetention
-    from chalicelib.aws.dynamodb.table import Dynamo
 
-    dynamo = Dynamo(dynamo_client, runtime.clock)
-    conversations = DynamoConversations(dynamo, settings.conversations_table, runtime.gather)
-    connections = DynamoConnections(dynamo, settings.connections_table, settings.conversations_table)
+    dynamo, gather = Dynamo(dynamo_client, runtime.clock), runtime.gather
+    conversations_table, connections_table = settings.conversations_table, settings.connections_table
+    connections = DynamoConnections(dynamo, connections_table, conversations_table)
     return Stores(
-        event_log=conversations,
-        conversations=conversations,
-        memberships=conversations,
-        moderation=DynamoModeration(dynamo, settings.conversations_table),
+        event_log=DynamoEventLog(dynamo, conversations_table, gather),
+        conversations=DynamoConversations(dynamo, conversations_table, gather),
+        memberships=DynamoMemberships(dynamo, conversations_table, gather),
+        moderation=DynamoModeration(dynamo, conversations_table),
         connections=connections,
         subscriptions=connections,
-        tickets=connections,
-        typing=connections,
-        pending_offline=connections,
-        rate_limits=connections,
-        erasures=DynamoErasures(dynamo, settings.conversations_table),
-        participant_data=connections,
-        retention=DynamoRetention(dynamo, settings.conversations_table),
+        tickets=ephemeral.DynamoTickets(dynamo, connections_table),
+        typing=ephemeral.DynamoTyping(dynamo, connections_table),
+        pending_offline=ephemeral.DynamoPendingOffline(dynamo, connections_table),
+        rate_limits=ephemeral.DynamoRateLimits(dynamo, connections_table),
+        erasures=DynamoErasures(dynamo, conversations_table),
+        participant_data=ephemeral.DynamoParticipantData(dynamo, connections_table, connections),
+        retention=DynamoRetention(dynamo, conversations_table),
     )

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import chalicelib.awshttp
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -43,7 +45,7 @@ CORE_PACKAGES = {
 PACKAGES = {
     "core": {"identity"},
     "identity": {"core.kernel"},
-    "awshttp": {"core.kernel"},
+    "awshttp": set[str](),
     "aws": {"core.kernel", "core.model", "core.ports", "awshttp", "identity"},
     "settings": {"core.kernel", "identity"},
     "observability": {"core.kernel", "settings"},
@@ -92,6 +94,34 @@ def test_contract_contains_every_package() -> None:
     product = {path.stem for path in (ROOT / "chalicelib").iterdir() if path.suffix in ("", ".py")}
     assert core == set(CORE_PACKAGES)
     assert product - {"__pycache__", "__init__"} == set(PACKAGES)
+
+
+def test_http_client_imports_only_the_standard_library_and_itself() -> None:
+    for file in files("chalicelib/awshttp"):
+        for name in imports(file):
+            assert name.partition(".")[0] in {*sys.stdlib_module_names, "chalicelib"}, (
+                f"{file.name} imports {name}"
+            )
+
+
+def test_private_modules_of_the_http_client_are_imported_only_by_itself_and_its_own_tests() -> None:
+    private = {f"chalicelib.awshttp.{file.stem}" for file in files("chalicelib/awshttp")}
+    inside = {*files("chalicelib/awshttp"), *files("tests/unit/awshttp")}
+    outside = files("chalicelib", "bench", "infra", "local", "scripts", "specs", "tests")
+    for file in [*outside, ROOT / "app.py"]:
+        if file not in inside:
+            imported = {*imports(file), *imported_modules(file)}
+            assert not private & imported, f"{file} imports a private module"
+
+
+def test_public_names_of_http_client_are_its_imports() -> None:
+    face = {
+        name.asname or name.name
+        for node in ast.parse((ROOT / "chalicelib/awshttp/__init__.py").read_text()).body
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+    }
+    assert face == set(chalicelib.awshttp.__all__)
 
 
 def test_core_imports_only_pydantic_and_the_standard_library() -> None:

@@ -11,7 +11,7 @@ from bench import cold, message, reading
 from bench.__main__ import QUICK_MESSAGE, QUICK_READING
 from bench.store_sink import StoreSink
 from bench.targets import Targets
-from chalicelib.awshttp._errors import ServiceError
+from chalicelib.awshttp import ServiceError
 
 
 def test_message_report_states_the_minimum_latency() -> None:

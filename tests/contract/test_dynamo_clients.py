@@ -1,4 +1,4 @@
-"""Our client of DynamoDB does what botocore's does: answers, refusals, second attempts."""
+"""The product's client of DynamoDB and botocore's behave alike: responses, errors, retries."""
 
 from __future__ import annotations
 
@@ -14,43 +14,42 @@ from botocore.config import Config
 
 from chalicelib.aws.clients import StaticCredentials
 from chalicelib.aws.dynamodb.client import TARGET, DynamoClient
-from chalicelib.awshttp import _errors
-from chalicelib.awshttp._json_client import AwsJsonClient
-from chalicelib.awshttp._tls import TlsContext
+from chalicelib.aws.dynamodb.errors import error_response, is_no_response
+from chalicelib.awshttp import AwsJsonClient, TlsContext
 from chalicelib.core.kernel.clock import SystemClock
 from tests.support.engine import REGION, TOY_TABLE, create_tables, running_engine
 from tests.support.raw_peer import CUT, RawPeer, Say, raw_peer
 
-KEYS = StaticCredentials("testing", "testing", None)
-Make = Callable[[str], Any]
+CREDENTIALS = StaticCredentials("testing", "testing", None)
+Create = Callable[[str], Any]
 
 
-def ours(url: str) -> DynamoClient:
-    service = AwsJsonClient(url, "dynamodb", TARGET, REGION, lambda: KEYS, SystemClock(), TlsContext())
+def our_client(url: str) -> DynamoClient:
+    service = AwsJsonClient(url, "dynamodb", TARGET, REGION, lambda: CREDENTIALS, SystemClock(), TlsContext())
     return DynamoClient(service)
 
 
-def botocores(url: str) -> Any:
+def botocore_client(url: str) -> Any:
     config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
-    session = boto3.Session(KEYS.access_key, KEYS.secret_key, region_name=REGION)
+    session = boto3.Session(CREDENTIALS.access_key, CREDENTIALS.secret_key, region_name=REGION)
     return session.client("dynamodb", endpoint_url=url, config=config)
 
 
-@pytest.fixture(params=[ours, botocores], ids=["ours", "botocore's"])
-def make(request: pytest.FixtureRequest) -> Make:
-    made: Make = request.param
-    return made
+@pytest.fixture(params=[our_client, botocore_client], ids=["ours", "botocore's"])
+def create(request: pytest.FixtureRequest) -> Create:
+    create: Create = request.param
+    return create
 
 
 @pytest.fixture(scope="module")
-def place(pytestconfig: pytest.Config) -> tuple[str, str]:
-    """An engine's URL and a table in it."""
+def engine_table(pytestconfig: pytest.Config) -> tuple[str, str]:
+    """Return the URL of an engine, and the name of a table in it."""
     engine = running_engine(pytestconfig)
     return engine.url, create_tables(engine.client(), {"ToyTable": TOY_TABLE})["ToyTable"]
 
 
-class Toys:
-    """A partition that nobody else uses."""
+class Partition:
+    """A new partition of the table, and a client."""
 
     def __init__(self, client: Any, table: str) -> None:
         self.client = client
@@ -64,93 +63,102 @@ class Toys:
         item = {**self.key(sk), "n": {"N": "1"}, "t": {"S": "grüß 👋"}, "b": {"BOOL": True}, "m": {"M": {}}}
         return {"TableName": self.table, "Item": item, **more}
 
-    def refused(self, call: Callable[[], object]) -> dict[str, Any]:
-        with pytest.raises(Exception) as caught:
-            call()
-        said = _errors.response(caught.value)
-        assert said is not None
-        return dict(said)
+    def get(self, sk: str) -> Any:
+        response = self.client.get_item(TableName=self.table, Key=self.key(sk), ConsistentRead=True)
+        return response.get("Item")
 
 
 @pytest.fixture
-def toys(make: Make, place: tuple[str, str]) -> Toys:
-    url, table = place
-    return Toys(make(url), table)
+def partition(create: Create, engine_table: tuple[str, str]) -> Partition:
+    url, table = engine_table
+    return Partition(create(url), table)
 
 
-def test_what_was_put_is_read_as_it_was(toys: Toys) -> None:
-    toys.client.put_item(**toys.put("a"))
-    answer = toys.client.get_item(TableName=toys.table, Key=toys.key("a"), ConsistentRead=True)
-    assert answer["Item"] == toys.put("a")["Item"]
-    assert "Item" not in toys.client.get_item(TableName=toys.table, Key=toys.key("b"))
+def error_of(call: Callable[[], object]) -> dict[str, Any]:
+    """Return the response that the error of a call carries."""
+    with pytest.raises(Exception) as caught:
+        call()
+    response = error_response(caught.value)
+    assert response is not None
+    return dict(response)
 
 
-def test_an_update_and_a_deletion_answer_with_what_was_there(toys: Toys) -> None:
-    toys.client.put_item(**toys.put("a"))
-    where = {"TableName": toys.table, "Key": toys.key("a"), "ReturnValues": "ALL_OLD"}
+# ---- against an engine ---------------------------------------------------------------------------------
+
+
+def test_item_is_read_as_it_was_written(partition: Partition) -> None:
+    partition.client.put_item(**partition.put("a"))
+    assert partition.get("a") == partition.put("a")["Item"]
+    assert partition.get("b") is None
+
+
+def test_update_and_delete_return_the_old_item(partition: Partition) -> None:
+    partition.client.put_item(**partition.put("a"))
+    old = {"TableName": partition.table, "Key": partition.key("a"), "ReturnValues": "ALL_OLD"}
     change = {"UpdateExpression": "SET n = :n", "ExpressionAttributeValues": {":n": {"N": "2"}}}
-    assert toys.client.update_item(**where, **change)["Attributes"]["n"] == {"N": "1"}
-    assert toys.client.delete_item(**where)["Attributes"]["n"] == {"N": "2"}
-    assert "Attributes" not in toys.client.delete_item(**where)
+    assert partition.client.update_item(**old, **change)["Attributes"]["n"] == {"N": "1"}
+    assert partition.client.delete_item(**old)["Attributes"]["n"] == {"N": "2"}
+    assert "Attributes" not in partition.client.delete_item(**old)
 
 
-def test_a_query_answers_page_by_page(toys: Toys) -> None:
-    for each in "abc":
-        toys.client.put_item(**toys.put(each))
-    question = {
-        "TableName": toys.table,
+def test_query_returns_page_after_page(partition: Partition) -> None:
+    for sk in "abc":
+        partition.client.put_item(**partition.put(sk))
+    query = {
+        "TableName": partition.table,
         "KeyConditionExpression": "pk = :pk",
-        "ExpressionAttributeValues": {":pk": {"S": toys.pk}},
+        "ExpressionAttributeValues": {":pk": {"S": partition.pk}},
         "Limit": 2,
     }
-    first = toys.client.query(**question)
-    assert [each["sk"]["S"] for each in first["Items"]] == ["a", "b"]
-    second = toys.client.query(**question, ExclusiveStartKey=first["LastEvaluatedKey"])
-    assert [each["sk"]["S"] for each in second["Items"]] == ["c"]
+    first = partition.client.query(**query)
+    assert [item["sk"]["S"] for item in first["Items"]] == ["a", "b"]
+    second = partition.client.query(**query, ExclusiveStartKey=first["LastEvaluatedKey"])
+    assert [item["sk"]["S"] for item in second["Items"]] == ["c"]
 
 
-def test_batches(toys: Toys) -> None:
-    puts = [{"PutRequest": {"Item": toys.put(each)["Item"]}} for each in "abc"]
-    assert not toys.client.batch_write_item(RequestItems={toys.table: puts}).get("UnprocessedItems")
-    keys = {"Keys": [toys.key(each) for each in "abcd"], "ConsistentRead": True}
-    found = toys.client.batch_get_item(RequestItems={toys.table: keys})
-    assert sorted(each["sk"]["S"] for each in found["Responses"][toys.table]) == ["a", "b", "c"]
+def test_batches_write_and_read_several_items(partition: Partition) -> None:
+    puts = [{"PutRequest": {"Item": partition.put(sk)["Item"]}} for sk in "abc"]
+    written = partition.client.batch_write_item(RequestItems={partition.table: puts})
+    assert not written.get("UnprocessedItems")
+    keys = {"Keys": [partition.key(sk) for sk in "abcd"], "ConsistentRead": True}
+    found = partition.client.batch_get_item(RequestItems={partition.table: keys})
+    assert sorted(item["sk"]["S"] for item in found["Responses"][partition.table]) == ["a", "b", "c"]
     assert not found.get("UnprocessedKeys")
 
 
-def test_a_condition_that_does_not_hold_says_what_is_there(toys: Toys) -> None:
-    toys.client.put_item(**toys.put("a"))
-    again = toys.put(
+def test_failed_condition_returns_the_item_that_was_there(partition: Partition) -> None:
+    partition.client.put_item(**partition.put("a"))
+    conditional = partition.put(
         "a", ConditionExpression="attribute_not_exists(pk)", ReturnValuesOnConditionCheckFailure="ALL_OLD"
     )
-    said = toys.refused(lambda: toys.client.put_item(**again))
-    assert said["Error"]["Code"] == "ConditionalCheckFailedException"
-    assert said["Error"]["Message"]
-    assert said["Item"] == toys.put("a")["Item"]
+    response = error_of(lambda: partition.client.put_item(**conditional))
+    assert response["Error"]["Code"] == "ConditionalCheckFailedException"
+    assert response["Error"]["Message"]
+    assert response["Item"] == partition.put("a")["Item"]
 
 
-def test_a_cancelled_transaction_says_why_for_each_operation(toys: Toys) -> None:
-    toys.client.put_item(**toys.put("a"))
+def test_cancelled_transaction_has_a_reason_for_each_operation(partition: Partition) -> None:
+    partition.client.put_item(**partition.put("a"))
     condition = {
         "ConditionExpression": "attribute_not_exists(pk)",
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
-    operations = [{"Put": toys.put("b")}, {"Put": toys.put("a", **condition)}]
-    said = toys.refused(lambda: toys.client.transact_write_items(TransactItems=operations))
-    assert said["Error"]["Code"] == "TransactionCanceledException"
-    assert [each["Code"] for each in said["CancellationReasons"]] == ["None", "ConditionalCheckFailed"]
-    assert said["CancellationReasons"][1]["Item"] == toys.put("a")["Item"]
-    assert "Item" not in toys.client.get_item(TableName=toys.table, Key=toys.key("b"))
+    operations = [{"Put": partition.put("b")}, {"Put": partition.put("a", **condition)}]
+    response = error_of(lambda: partition.client.transact_write_items(TransactItems=operations))
+    assert response["Error"]["Code"] == "TransactionCanceledException"
+    assert [reason["Code"] for reason in response["CancellationReasons"]] == ["None", "ConditionalCheckFailed"]
+    assert response["CancellationReasons"][1]["Item"] == partition.put("a")["Item"]
+    assert partition.get("b") is None
 
 
-def test_a_transaction_is_done(toys: Toys) -> None:
-    toys.client.transact_write_items(TransactItems=[{"Put": toys.put(each)} for each in "ab"])
-    assert "Item" in toys.client.get_item(TableName=toys.table, Key=toys.key("b"))
+def test_transaction_is_executed(partition: Partition) -> None:
+    partition.client.transact_write_items(TransactItems=[{"Put": partition.put(sk)} for sk in "ab"])
+    assert partition.get("b") is not None
 
 
-def test_what_makes_no_sense_is_refused(toys: Toys) -> None:
-    said = toys.refused(lambda: toys.client.get_item(TableName="no-such-table", Key=toys.key("a")))
-    assert said["Error"]["Code"] == "ResourceNotFoundException"
+def test_invalid_call_is_rejected(partition: Partition) -> None:
+    response = error_of(lambda: partition.client.get_item(TableName="no-such-table", Key=partition.key("a")))
+    assert response["Error"]["Code"] == "ResourceNotFoundException"
 
 
 # ---- against a peer that misbehaves --------------------------------------------------------------------
@@ -162,7 +170,7 @@ def peer() -> Iterator[RawPeer]:
         yield peer
 
 
-def saying(status: int, content: object) -> Say:
+def say(status: int, content: object) -> Say:
     body = json.dumps(content).encode()
     head = (
         f"HTTP/1.1 {status} X\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -170,12 +178,12 @@ def saying(status: int, content: object) -> Say:
     return Say(head.encode() + body)
 
 
-def failing(code: str, status: int = 400) -> Say:
-    return saying(status, {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "no"})
+def say_error(code: str, status: int = 400) -> Say:
+    return say(status, {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "no"})
 
 
-FOUND = saying(200, {"Item": {"pk": {"S": "p"}}})
-THROTTLED = failing("ProvisionedThroughputExceededException")
+FOUND = say(200, {"Item": {"pk": {"S": "p"}}})
+THROTTLED = say_error("ProvisionedThroughputExceededException")
 
 
 def get(client: Any) -> Any:
@@ -183,77 +191,68 @@ def get(client: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    "failures",
     [
         [CUT],
         [THROTTLED],
-        [failing("ThrottlingException")],
-        [failing("InternalServerError", 500)],
+        [say_error("ThrottlingException")],
+        [say_error("InternalServerError", 500)],
         [Say(b"HTTP/1.1 503 X\r\nContent-Length: 4\r\n\r\n<p/>")],
-        [failing("InternalServerError", 500), THROTTLED],
+        [say_error("InternalServerError", 500), THROTTLED],
     ],
 )
-def test_what_passes_is_asked_again(make: Make, peer: RawPeer, trouble: list[Say]) -> None:
-    peer.script += [*trouble, FOUND]
-    assert get(make(peer.url)) == {"pk": {"S": "p"}}
-    assert len(peer.requests) == len(trouble) + 1
+def test_transient_failures_are_retried(create: Create, peer: RawPeer, failures: list[Say]) -> None:
+    peer.script += [*failures, FOUND]
+    assert get(create(peer.url)) == {"pk": {"S": "p"}}
+    assert len(peer.requests) == len(failures) + 1
 
 
 @pytest.mark.parametrize(
     "code", ["ConditionalCheckFailedException", "ValidationException", "TransactionConflictException"]
 )
-def test_what_does_not_pass_is_not_asked_again(make: Make, peer: RawPeer, code: str) -> None:
-    peer.script.append(failing(code))
-    with pytest.raises(Exception) as caught:
-        get(make(peer.url))
-    said = _errors.response(caught.value)
-    assert said is not None
-    assert said["Error"] == {"Code": code, "Message": "no"}
+def test_rejections_are_not_retried(create: Create, peer: RawPeer, code: str) -> None:
+    peer.script.append(say_error(code))
+    response = error_of(lambda: get(create(peer.url)))
+    assert response["Error"] == {"Code": code, "Message": "no"}
     assert len(peer.requests) == 1
 
 
-@pytest.mark.parametrize(("trouble", "code"), [(THROTTLED, "ProvisionedThroughputExceededException"), (CUT, None)])
-def test_after_three_attempts_it_is_given_up(make: Make, peer: RawPeer, trouble: Say, code: str | None) -> None:
-    peer.script += [trouble] * 3
+@pytest.mark.parametrize(("failure", "code"), [(THROTTLED, "ProvisionedThroughputExceededException"), (CUT, None)])
+def test_call_fails_after_three_attempts(create: Create, peer: RawPeer, failure: Say, code: str | None) -> None:
+    peer.script += [failure] * 3
     with pytest.raises(Exception) as caught:
-        get(make(peer.url))
-    said = _errors.response(caught.value)
-    assert (None if said is None else said["Error"]["Code"]) == code
-    assert _errors.is_network_error(caught.value) or said is not None
+        get(create(peer.url))
+    response = error_response(caught.value)
+    assert (None if response is None else response["Error"]["Code"]) == code
+    assert is_no_response(caught.value) or response is not None
     assert len(peer.requests) == 3
 
 
 @pytest.mark.parametrize(
-    ("trouble", "calls", "again"),
-    [(failing("InternalServerError", 500), 40, 500 // 14), (THROTTLED, 60, 500 // 5)],
+    ("failure", "calls", "retries"),
+    [(say_error("InternalServerError", 500), 40, 500 // 14), (THROTTLED, 60, 500 // 5)],
 )
-def test_all_calls_share_a_budget_for_further_attempts(
-    make: Make, peer: RawPeer, trouble: Say, calls: int, again: int
+def test_all_calls_share_a_retry_quota(
+    create: Create, peer: RawPeer, failure: Say, calls: int, retries: int
 ) -> None:
-    peer.script.extend([trouble] * 3 * calls)
-    client = make(peer.url)
-
-    def fail() -> None:
-        with pytest.raises(Exception) as caught:
-            get(client)
-        assert _errors.response(caught.value) is not None
-
+    peer.script.extend([failure] * 3 * calls)
+    client = create(peer.url)
     with ThreadPoolExecutor(calls) as threads:
-        for each in [threads.submit(fail) for _ in range(calls)]:
-            each.result()
-    assert len(peer.requests) == calls + again
+        for future in [threads.submit(error_of, lambda: get(client)) for _ in range(calls)]:
+            future.result()
+    assert len(peer.requests) == calls + retries
 
+    # A success refills too little for another retry.
     peer.script.clear()
     get(client)
-    peer.script.append(trouble)
-    with pytest.raises(Exception) as still_empty:
-        get(client)
-    assert _errors.response(still_empty.value) is not None
+    peer.script.append(failure)
+    error_of(lambda: get(client))
+    assert len(peer.requests) == calls + retries + 2
 
 
-def test_a_transaction_that_is_asked_for_again_has_the_same_token(make: Make, peer: RawPeer) -> None:
-    peer.script += [CUT, saying(200, {}), saying(200, {})]
-    client = make(peer.url)
+def test_retried_transaction_has_the_same_token(create: Create, peer: RawPeer) -> None:
+    peer.script += [CUT, say(200, {}), say(200, {})]
+    client = create(peer.url)
     put = {"Put": {"TableName": "t", "Item": {"pk": {"S": "p"}, "sk": {"S": "s"}}}}
     for _ in range(2):
         client.transact_write_items(TransactItems=[put])
@@ -264,27 +263,25 @@ def test_a_transaction_that_is_asked_for_again_has_the_same_token(make: Make, pe
 
 def test_requests_are_alike(peer: RawPeer) -> None:
     peer.script += [FOUND, FOUND]
-    for make in (ours, botocores):
-        get(make(peer.url))
-    (_, our_head, our_body), (_, their_head, their_body) = peer.requests
-    assert json.loads(our_body) == json.loads(their_body)
+    for create in (our_client, botocore_client):
+        get(create(peer.url))
+    (_, our_head, our_body), (_, botocore_head, botocore_body) = peer.requests
+    assert json.loads(our_body) == json.loads(botocore_body)
     for name in ("x-amz-target", "content-type", "host"):
-        assert header(our_head, name) == header(their_head, name)
+        assert header(our_head, name) == header(botocore_head, name)
     assert "SignedHeaders=content-type;host;x-amz-date;x-amz-target," in header(our_head, "authorization")
 
 
 def header(head: bytes, name: str) -> str:
-    lines = [each.partition(":") for each in head.decode().split("\r\n")[1:]]
-    return next(value.strip() for found, _, value in lines if found.lower() == name)
+    fields = [line.partition(":") for line in head.decode().split("\r\n")[1:]]
+    return next(value.strip() for field, _, value in fields if field.lower() == name)
 
 
 # ---- ours alone ----------------------------------------------------------------------------------------
 
 
-def test_what_is_opened_before_there_is_anything_to_ask_asks_nothing_and_serves_the_first_call(
-    peer: RawPeer,
-) -> None:
-    client = ours(peer.url)
+def test_warm_up_calls_nothing_and_serves_the_first_call(peer: RawPeer) -> None:
+    client = our_client(peer.url)
     client.warm_up()
     assert peer.requests == []
     peer.script.append(FOUND)
@@ -292,7 +289,7 @@ def test_what_is_opened_before_there_is_anything_to_ask_asks_nothing_and_serves_
     assert (len(peer.requests), len(peer.connections)) == (1, 1)
 
 
-def test_to_open_where_nobody_is_does_not_raise() -> None:
-    with raw_peer() as gone:
-        url = gone.url
-    ours(url).warm_up()
+def test_warm_up_does_not_raise_without_a_server() -> None:
+    with raw_peer() as closed:
+        url = closed.url
+    our_client(url).warm_up()

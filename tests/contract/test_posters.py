@@ -1,4 +1,4 @@
-"""What every `core.ports.Poster` promises: the one that is deployed, over real sockets, and those of the tests."""
+"""The contract of every `ConnectionPoster`: the deployed one, over real sockets, and those of the tests."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from chalicelib.core.ports.delivery import ConnectionPoster
 from local.gateway import Apis, Gateway, WebSocketApi
 from tests.support.fakes import FakePoster
 
-SOCKETS = ("a", "b", "c")
+NAMES = ("a", "b", "c")
 
 
 class Rig(Protocol):
-    """A poster, sockets to post to, and what they heard."""
+    """A poster, and named connections to post to."""
 
     poster: ConnectionPoster
 
-    def id_of(self, socket: str) -> str:
-        """The connection id of a socket."""
+    def id_of(self, name: str) -> str:
+        """Return the id of a connection."""
         ...
 
-    def lose(self, socket: str) -> None:
-        """The socket is gone: a post to it is answered with 410."""
+    def lose(self, name: str) -> None:
+        """Close a connection: a post to it is answered with 410."""
         ...
 
-    def heard(self, socket: str, count: int) -> list[Any]:
-        """The first `count` frames that reached it."""
+    def received(self, name: str, count: int) -> list[Any]:
+        """Return the first `count` frames that a connection received."""
         ...
 
 
@@ -46,20 +46,20 @@ class Fake:
         self.fake = FakePoster()
         self.poster: ConnectionPoster = self.fake
 
-    def id_of(self, socket: str) -> str:
-        return socket
+    def id_of(self, name: str) -> str:
+        return name
 
-    def lose(self, socket: str) -> None:
-        self.fake.stale.add(socket)
+    def lose(self, name: str) -> None:
+        self.fake.stale.add(name)
 
-    def heard(self, socket: str, count: int) -> list[Any]:
-        return [frame for connection_id, frame in self.fake.posts if connection_id == socket][:count]
+    def received(self, name: str, count: int) -> list[Any]:
+        return [frame for connection_id, frame in self.fake.posts if connection_id == name][:count]
 
 
 class Deployed:
-    """The poster that is deployed, the local gateway, and a real socket for each name."""
+    """The poster that is deployed, the local gateway, and real sockets."""
 
-    def __init__(self, gateway: Gateway, ids: list[str], open_sockets: contextlib.ExitStack) -> None:
+    def __init__(self, gateway: Gateway, connection_ids: list[str], stack: contextlib.ExitStack) -> None:
         credentials = Credentials("key", "secret")
         self.poster: ConnectionPoster = ApiGatewayPoster(
             gateway.management_url, "us-east-1", credentials.get_frozen_credentials, SystemClock()
@@ -67,22 +67,22 @@ class Deployed:
         self._gateway = gateway
         self._sockets: dict[str, ClientConnection] = {}
         self._ids: dict[str, str] = {}
-        for name in SOCKETS:
-            self._sockets[name] = open_sockets.enter_context(connect(gateway.ws_url))
-            self._ids[name] = ids[-1]
+        for name in NAMES:
+            self._sockets[name] = stack.enter_context(connect(gateway.ws_url))
+            self._ids[name] = connection_ids[-1]
 
-    def id_of(self, socket: str) -> str:
-        return self._ids[socket]
+    def id_of(self, name: str) -> str:
+        return self._ids[name]
 
-    def lose(self, socket: str) -> None:
-        self._sockets[socket].close()
+    def lose(self, name: str) -> None:
+        self._sockets[name].close()
         deadline = time.monotonic() + 10
-        while self._ids[socket] in self._gateway.connections():
-            assert time.monotonic() < deadline, "the gateway has not noticed that the socket is closed"
+        while self._ids[name] in self._gateway.connections():
+            assert time.monotonic() < deadline, "the gateway has not noticed that the connection is closed"
             time.sleep(0.005)
 
-    def heard(self, socket: str, count: int) -> list[Any]:
-        return [json.loads(self._sockets[socket].recv(timeout=10)) for _ in range(count)]
+    def received(self, name: str, count: int) -> list[Any]:
+        return [json.loads(self._sockets[name].recv(timeout=10)) for _ in range(count)]
 
 
 @pytest.fixture(params=["fake", "deployed"])
@@ -90,18 +90,18 @@ def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     if request.param == "fake":
         yield Fake()
         return
-    ids: list[str] = []
+    connection_ids: list[str] = []
 
-    def opened(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        ids.append(event["requestContext"]["connectionId"])
+    def on_connect(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        connection_ids.append(event["requestContext"]["connectionId"])
         return {"statusCode": 200}
 
-    api = WebSocketApi(connect=opened, default=lambda event, context: {"statusCode": 200})
-    with Gateway(Apis(websocket=api)) as gateway, contextlib.ExitStack() as open_sockets:
-        yield Deployed(gateway, ids, open_sockets)
+    api = WebSocketApi(connect=on_connect, default=lambda event, context: {"statusCode": 200})
+    with Gateway(Apis(websocket=api)) as gateway, contextlib.ExitStack() as stack:
+        yield Deployed(gateway, connection_ids, stack)
 
 
-def soon() -> float:
+def deadline() -> float:
     return time.monotonic() + 10
 
 
@@ -113,39 +113,39 @@ def texts(frames: list[Any]) -> list[str]:
     return [each["text"] for each in frames]
 
 
-def test_each_socket_gets_its_own_frames_in_their_order(rig: Rig) -> None:
-    mail = {rig.id_of(each): [frame(f"{each} {number} grüß 👋") for number in range(5)] for each in SOCKETS}
-    assert rig.poster.post_all(mail, soon()) == []
-    for each in SOCKETS:
-        assert texts(rig.heard(each, 5)) == [f"{each} {number} grüß 👋" for number in range(5)]
+def test_each_connection_receives_its_own_frames_in_order(rig: Rig) -> None:
+    expected = {name: [f"{name} {number} grüß 👋" for number in range(5)] for name in NAMES}
+    payloads = {rig.id_of(name): [frame(text) for text in expected[name]] for name in NAMES}
+    assert rig.poster.post_all(payloads, deadline()) == []
+    assert {name: texts(rig.received(name, 5)) for name in NAMES} == expected
 
 
-def test_who_is_gone_is_named_and_the_others_get_theirs(rig: Rig) -> None:
+def test_stale_connection_is_returned_and_the_others_receive_their_frames(rig: Rig) -> None:
     rig.lose("b")
-    mail = {rig.id_of(each): [frame(each), frame("again")] for each in SOCKETS}
-    assert rig.poster.post_all(mail, soon()) == [rig.id_of("b")]
-    for each in ("a", "c"):
-        assert texts(rig.heard(each, 2)) == [each, "again"]
+    payloads = {rig.id_of(name): [frame(name), frame("again")] for name in NAMES}
+    assert rig.poster.post_all(payloads, deadline()) == [rig.id_of("b")]
+    for name in ("a", "c"):
+        assert texts(rig.received(name, 2)) == [name, "again"]
 
 
-def test_when_all_are_gone_all_are_named(rig: Rig) -> None:
-    for each in SOCKETS:
-        rig.lose(each)
-    mail = {rig.id_of(each): [frame(each)] for each in SOCKETS}
-    assert sorted(rig.poster.post_all(mail, soon())) == sorted(mail)
+def test_all_stale_connections_are_returned(rig: Rig) -> None:
+    for name in NAMES:
+        rig.lose(name)
+    payloads = {rig.id_of(name): [frame(name)] for name in NAMES}
+    assert sorted(rig.poster.post_all(payloads, deadline())) == sorted(payloads)
 
 
-def test_one_socket_alone_is_no_different(rig: Rig) -> None:
-    assert rig.poster.post_all({rig.id_of("a"): [frame("one")]}, soon()) == []
-    assert texts(rig.heard("a", 1)) == ["one"]
+def test_single_connection_is_no_special_case(rig: Rig) -> None:
+    assert rig.poster.post_all({rig.id_of("a"): [frame("one")]}, deadline()) == []
+    assert texts(rig.received("a", 1)) == ["one"]
     rig.lose("c")
-    assert rig.poster.post_all({rig.id_of("c"): [frame("one")]}, soon()) == [rig.id_of("c")]
+    assert rig.poster.post_all({rig.id_of("c"): [frame("one")]}, deadline()) == [rig.id_of("c")]
 
 
-def test_nothing_to_post_is_nothing(rig: Rig) -> None:
-    assert rig.poster.post_all({}, soon()) == []
+def test_no_payloads_have_no_stale_connections(rig: Rig) -> None:
+    assert rig.poster.post_all({}, deadline()) == []
 
 
-def test_closing_never_raises_not_even_twice(rig: Rig) -> None:
+def test_closing_twice_does_not_raise(rig: Rig) -> None:
     rig.poster.close(rig.id_of("a"))
     rig.poster.close(rig.id_of("a"))

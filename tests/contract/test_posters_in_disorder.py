@@ -1,4 +1,4 @@
-"""The poster that is deployed, and a callback API that throttles, fails, hangs and lies."""
+"""The poster, and a callback API that throttles, fails, hangs, and answers 410 for open connections."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from chalicelib.core.kernel.clock import SystemClock
 from chalicelib.core.kernel.metrics import Metric, NullObserver
 from local.gateway import Apis, Gateway, WebSocketApi
 
-SOCKETS, FRAMES = 12, 4
-TROUBLE: dict[str, Any] = {
+CONNECTIONS, FRAMES = 12, 4
+FAULTS: dict[str, Any] = {
     "posts_throttled": 0.15,
     "posts_failed": 0.15,
     "posts_failed_after_delivery": 0.1,
@@ -29,88 +29,90 @@ TROUBLE: dict[str, Any] = {
 }
 
 
-class Run(NamedTuple):
-    """What came of a fan-out; sockets by their numbers."""
+class Result(NamedTuple):
+    """The result of a fan-out. Connections are numbered; the first one is closed."""
 
-    gone: list[int]
-    heard: list[list[int]]
-    told: dict[Metric, float]
+    stale: list[int]
+    received: list[list[int]]
+    """The frames that each connection received, by number."""
+    counts: dict[Metric, float]
 
 
-class Told(NullObserver):
-    """Adds up."""
+class CountingObserver(NullObserver):
+    """Sums up the values of each metric."""
 
     def __init__(self) -> None:
         self.counts: Counter[Metric] = Counter()
 
-    def count(self, what: Metric, value: float = 1) -> None:
-        self.counts[what] += int(value)
+    def count(self, metric: Metric, value: float = 1) -> None:
+        self.counts[metric] += int(value)
 
 
-def run(seed: int, seconds: float = 30, **trouble: float) -> Run:
-    ids: list[str] = []
+def fan_out(seed: int, seconds: float = 30, **faults: float) -> Result:
+    """Post to all connections, with faults that the seed decides."""
+    connection_ids: list[str] = []
 
-    def opened(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        ids.append(event["requestContext"]["connectionId"])
+    def on_connect(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        connection_ids.append(event["requestContext"]["connectionId"])
         return {"statusCode": 200}
 
-    api = WebSocketApi(connect=opened, default=lambda event, context: {"statusCode": 200})
-    with Gateway(Apis(websocket=api)) as gateway, contextlib.ExitStack() as opening:
-        sockets = [opening.enter_context(connect(gateway.ws_url)) for _ in range(SOCKETS)]
+    api = WebSocketApi(connect=on_connect, default=lambda event, context: {"statusCode": 200})
+    with Gateway(Apis(websocket=api)) as gateway, contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(connect(gateway.ws_url)) for _ in range(CONNECTIONS)]
         sockets[0].close()
         deadline = time.monotonic() + 10
-        while ids[0] in gateway.connections():
-            assert time.monotonic() < deadline, "the gateway has not noticed that the socket is closed"
+        while connection_ids[0] in gateway.connections():
+            assert time.monotonic() < deadline, "the gateway has not noticed that the connection is closed"
             time.sleep(0.005)
-        gateway.change(seed=seed, **(trouble or TROUBLE))
-        told = Told()
+        gateway.change(seed=seed, **(faults or FAULTS))
+        observer = CountingObserver()
         credentials = Credentials("key", "secret").get_frozen_credentials
-        poster = ApiGatewayPoster(gateway.management_url, "us-east-1", credentials, SystemClock(), told)
-        mail = {each: [json.dumps(number).encode() for number in range(FRAMES)] for each in ids}
-        gone = poster.post_all(mail, time.monotonic() + seconds)
-        for each in ids:
-            poster.close(each)
-        heard = [heard_by(each) for each in sockets]
-    return Run([ids.index(each) for each in gone], heard, dict(+told.counts))
+        poster = ApiGatewayPoster(gateway.management_url, "us-east-1", credentials, SystemClock(), observer)
+        frames = [json.dumps(number).encode() for number in range(FRAMES)]
+        stale = poster.post_all(dict.fromkeys(connection_ids, frames), time.monotonic() + seconds)
+        for connection_id in connection_ids:
+            poster.close(connection_id)
+        received = [frames_of(socket) for socket in sockets]
+    stale_numbers = [connection_ids.index(connection_id) for connection_id in stale]
+    return Result(stale_numbers, received, dict(+observer.counts))
 
 
-def heard_by(socket: Any) -> list[int]:
-    """Everything until the socket was closed."""
-    found: list[int] = []
+def frames_of(socket: Any) -> list[int]:
+    """Return everything that a connection received until it was closed."""
+    frames: list[int] = []
     with contextlib.suppress(ConnectionClosed):
         while True:
-            found.append(json.loads(socket.recv(timeout=10)))
-    return found
+            frames.append(json.loads(socket.recv(timeout=10)))
+    return frames
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_whoever_is_not_said_to_be_gone_hears_all_in_order_at_least_once(seed: int) -> None:
-    gone, heard, told = run(seed)
-    assert 0 in gone
-    assert heard[0] == []
-    for number in range(1, SOCKETS):
-        assert heard[number] == sorted(heard[number])
-        if number not in gone:
-            assert set(heard[number]) == set(range(FRAMES))
-    assert told[Metric.POSTS_GONE] == len(gone)
-    assert told[Metric.POSTS_RETRIED] > 0
-    assert Metric.POSTS_DROPPED not in told
+def test_connections_that_are_not_stale_receive_all_frames_in_order_at_least_once(seed: int) -> None:
+    stale, received, counts = fan_out(seed)
+    assert 0 in stale
+    assert received[0] == []
+    for number in range(1, CONNECTIONS):
+        assert received[number] == sorted(received[number])
+        if number not in stale:
+            assert set(received[number]) == set(range(FRAMES))
+    assert counts[Metric.POSTS_GONE] == len(stale)
+    assert counts[Metric.POSTS_RETRIED] > 0
+    assert Metric.POSTS_DROPPED not in counts
 
 
-def test_some_seed_says_of_a_socket_that_hears_that_it_is_gone() -> None:
-    lies = [number for seed in range(4) for number in run(seed).gone if number]
-    assert lies
+def test_some_open_connection_is_reported_as_stale() -> None:
+    assert [number for seed in range(4) for number in fan_out(seed).stale if number]
 
 
-def test_the_same_seed_gives_the_same_run() -> None:
-    assert run(7) == run(7)
-    assert run(7) != run(8)
+def test_same_seed_has_the_same_result() -> None:
+    assert fan_out(7) == fan_out(7)
+    assert fan_out(7) != fan_out(8)
 
 
-def test_posts_that_hang_are_given_up_at_the_deadline_and_the_others_go_out() -> None:
-    begun = time.monotonic()
-    found = run(3, seconds=1.0, posts_hung=0.2)
-    assert time.monotonic() - begun < 10
-    assert found.told[Metric.POSTS_DROPPED] > 0
-    assert any(set(each) == set(range(FRAMES)) for each in found.heard)
-    assert found.gone == [0]
+def test_hung_posts_end_at_the_deadline_and_delay_no_other_connection() -> None:
+    started = time.monotonic()
+    result = fan_out(3, seconds=1.0, posts_hung=0.2)
+    assert time.monotonic() - started < 10
+    assert result.counts[Metric.POSTS_DROPPED] > 0
+    assert any(set(frames) == set(range(FRAMES)) for frames in result.received)
+    assert result.stale == [0]

@@ -9,8 +9,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.dynamodb.client import DynamoClient
-from chalicelib.aws.dynamodb.table import ConditionFailed, Dynamo, Table, TransactionCancelled, with_old_image
-from chalicelib.awshttp._errors import ServiceError
+from chalicelib.aws.dynamodb.dynamo import Dynamo
+from chalicelib.aws.dynamodb.errors import ConditionFailed, TransactionCancelled
+from chalicelib.aws.dynamodb.table import Table, with_old_image
+from chalicelib.awshttp import ServiceError
 from chalicelib.core.kernel.clock import SystemClock
 from chalicelib.core.kernel.errors import Unavailable
 from local.dynamodb.client import EngineClient, MakeError
@@ -25,7 +27,7 @@ MAKE_ERROR: list[MakeError] = [ServiceError, ClientError]
 
 @pytest.fixture(params=MAKE_ERROR, ids=["ServiceError", "ClientError"])
 def table(request: pytest.FixtureRequest, engine: Engine, toys: Target) -> Table:
-    return Dynamo(EngineClient(engine, request.param), SystemClock()).table(toys.table)
+    return Table(Dynamo(EngineClient(engine, request.param), SystemClock()), toys.table)
 
 
 def test_product_s_client_has_no_method_that_the_engine_s_lacks() -> None:
@@ -58,7 +60,7 @@ def test_product_sees_the_old_item_of_a_failed_condition(table: Table) -> None:
 
 def test_product_sees_which_action_cancelled_a_transaction(engine: Engine, toys: Target) -> None:
     dynamo = Dynamo(EngineClient(engine, ServiceError), SystemClock())
-    table = dynamo.table(toys.table)
+    table = Table(dynamo, toys.table)
     table.put({"pk": "p", "sk": "a", "n": 1})
 
     with pytest.raises(TransactionCancelled) as cancelled:

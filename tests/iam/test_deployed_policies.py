@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.aws.dynamodb.connections import DynamoConnections
-from chalicelib.aws.dynamodb.table import Dynamo
+from chalicelib.aws.dynamodb.dynamo import Dynamo
+from chalicelib.aws.dynamodb.ephemeral import DynamoTickets
 from chalicelib.core.kernel.errors import Unavailable
 from chalicelib.core.realtime.tickets import Tickets
 from chalicelib.identity.model import Identity
@@ -182,9 +182,8 @@ def tickets_of(guard: Guard, function: str, tables: dict[str, str]) -> Iterator[
     """Yield the product's ticket service, as this function runs it."""
     runtime = new_runtime()
     with client_of("dynamodb", guard.store_url, function) as client:
-        names = tables["ConnectionsTable"], tables["ConversationsTable"]
-        connections = DynamoConnections(Dynamo(client, runtime.clock), *names)
-        yield Tickets(tickets=connections, runtime=runtime)
+        tickets = DynamoTickets(Dynamo(client, runtime.clock), tables["ConnectionsTable"])
+        yield Tickets(tickets=tickets, runtime=runtime)
 
 
 def use_a_ticket(guard: Guard, tables: dict[str, str]) -> Identity:

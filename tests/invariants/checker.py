@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from chalicelib.aws.dynamodb import conversation_items as stored
-from chalicelib.aws.dynamodb.table import unmarshal_item
+from chalicelib.aws.dynamodb.log_items import event_from_item, reaction_from_item
+from chalicelib.aws.dynamodb.values import unmarshal_item
 from chalicelib.core.kernel.clock import rfc3339
 from chalicelib.core.kernel.errors import NotFound
 from chalicelib.core.sessions.subscriptions import MAX_SYNC_EVENTS
@@ -286,7 +286,7 @@ class _Check:
         now = self._story.now
         for sk, item in self._of_conversation.items():
             if sk.startswith("E#"):
-                kept = stored.event(item)
+                kept = event_from_item(item)
                 number = kept.event["sequence_id"]
                 assert kept.deleted_by == now.deleted_by.get(number, 0), (
                     f"{number} is deleted by {kept.deleted_by}"
@@ -295,7 +295,7 @@ class _Check:
                     assert kept.current == now.versions[number][-1], f"{number} is not what the log tells"
                 else:
                     assert kept.state is None, f"event {number} is no message and has changed"
-        reactions = [stored.reaction(item) for sk, item in self._of_conversation.items() if sk.startswith("R#")]
+        reactions = [reaction_from_item(item) for sk, item in self._of_conversation.items() if sk.startswith("R#")]
         there = {
             (reaction.target, reaction.participant_id, reaction.emoji): reaction.sequence_id
             for reaction in reactions

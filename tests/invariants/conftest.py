@@ -8,8 +8,7 @@ import pytest
 
 from chalicelib.aws.clients import StaticCredentials
 from chalicelib.aws.dynamodb.client import TARGET, DynamoClient
-from chalicelib.awshttp._json_client import AwsJsonClient
-from chalicelib.awshttp._tls import TlsContext
+from chalicelib.awshttp import AwsJsonClient, TlsContext
 from chalicelib.core.kernel.clock import SystemClock
 from tests.invariants.harness import Tables
 from tests.support.engine import REGION, Engine, create_tables, dynamodb, store_engine

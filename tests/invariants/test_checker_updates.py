@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.dynamodb import conversation_items as stored
+from chalicelib.aws.dynamodb.keys import event_sk, reaction_key
 from tests.invariants.checker import check, check_items
 from tests.invariants.harness import MEMBERS, Harness, Response, Tables
 from tests.invariants.test_checker import at, drop, event
@@ -36,12 +36,12 @@ def good_world(tables: Tables) -> Harness:
 
 def state(harness: Harness, items: Items, **changes: Any) -> None:
     """Return the state of alice's message to corrupt."""
-    item = at(harness, items, stored.event_sk(FIRST))
+    item = at(harness, items, event_sk(FIRST))
     item["state"]["S"] = json.dumps(json.loads(item["state"]["S"]) | changes)
 
 
 def row(harness: Harness, name: str, emoji: str) -> str:
-    return stored.reaction_sk(FIRST, harness.participant_id(name), emoji)
+    return reaction_key(harness.conversation, FIRST, harness.participant_id(name), emoji)[1]
 
 
 Spoil = Callable[[Harness, Items], object]
@@ -85,7 +85,7 @@ IN_THE_STORE: dict[str, tuple[str, Spoil]] = {
     ),
     "a deletion that the message does not know of": (
         "is deleted by 0",
-        lambda w, i: at(w, i, stored.event_sk(DELETED)).pop("deleted_by"),
+        lambda w, i: at(w, i, event_sk(DELETED)).pop("deleted_by"),
     ),
     "a deletion at another time": (
         "at another time",

@@ -12,7 +12,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.aws.dynamodb.connections import DynamoConnections
-from chalicelib.aws.dynamodb.table import Dynamo, Item, Operation, Table, key, marshal_item, with_old_image
+from chalicelib.aws.dynamodb.dynamo import Dynamo, Operation
+from chalicelib.aws.dynamodb.table import Table, with_old_image
+from chalicelib.aws.dynamodb.values import Item, marshal_item, marshal_key
 from local.faults.calls import READS
 from local.faults.client import DynamoClient
 from tests.invariants.harness import Tables
@@ -95,7 +97,7 @@ class Script:
         return {"pk": pk, "sk": sk, "n": number, "flag": True, "text": "ä#", "map": {"inner": {"n": number}}}
 
     def _get(self) -> Request:
-        return "get_item", {"TableName": self._name, "Key": key(*self._place()), "ConsistentRead": True}
+        return "get_item", {"TableName": self._name, "Key": marshal_key(*self._place()), "ConsistentRead": True}
 
     def _query(self) -> Request:
         pk, low = self._place()
@@ -122,7 +124,7 @@ class Script:
         return "query", request
 
     def _batch_get(self) -> Request:
-        keys = [key(*place) for place in self._places()]
+        keys = [marshal_key(*place) for place in self._places()]
         return "batch_get_item", {"RequestItems": {self._name: {"ConsistentRead": True, "Keys": keys}}}
 
     def _batch_write(self) -> Request:
@@ -131,7 +133,7 @@ class Script:
             if self._chance.random() < 0.5:
                 requests.append({"PutRequest": {"Item": marshal_item(self._item(*place))}})
             else:
-                requests.append({"DeleteRequest": {"Key": key(*place)}})
+                requests.append({"DeleteRequest": {"Key": marshal_key(*place)}})
         return "batch_write_item", {"RequestItems": {self._name: requests}}
 
     def _put(self) -> Request:
@@ -237,7 +239,7 @@ def test_returned_items_are_copies(tables: Tables) -> None:
     memory = MemoryStore()
     table = Table(Dynamo(memory, FakeClock()), "t")
     table.put({"pk": "a", "sk": "b", "map": {"x": {"n": 1}}})
-    before = memory.get_item(TableName="t", Key=key("a", "b"))
+    before = memory.get_item(TableName="t", Key=marshal_key("a", "b"))
     table.update("a", "b", "SET #map.#y = :n", n=2)
     table.update("a", "b", "REMOVE #map.#x")
     assert before["Item"]["map"] == {"M": {"x": {"M": {"n": {"N": "1"}}}}}

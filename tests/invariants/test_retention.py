@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.dynamodb.erasure_items import RETENTION
+from chalicelib.aws.dynamodb.keys import RETENTION_CHECKS
 from chalicelib.core.kernel.errors import ChatError
 from local.faults.client import DynamoClient
 from tests.invariants.erasure_scenario import in_history
@@ -65,7 +65,11 @@ def notes(harness: Harness) -> list[int]:
     """Return the scheduled retention checks of this conversation."""
     assert isinstance(harness.tables.engine, MemoryStore)
     keys = [key.split(" ") for key in harness.tables.engine.keys(harness.tables.conversations_table)]
-    return [int(sk.partition("#")[0]) for pk, sk in keys if pk == RETENTION and sk.endswith(harness.conversation)]
+    return [
+        int(sk.partition("#")[0])
+        for pk, sk in keys
+        if pk == RETENTION_CHECKS and sk.endswith(harness.conversation)
+    ]
 
 
 def expiries(harness: Harness) -> list[dict[str, Any]]:

@@ -13,8 +13,7 @@ import pytest
 
 from chalicelib.aws.clients import StaticCredentials
 from chalicelib.aws.sqs import TARGET, SqsJobQueue
-from chalicelib.awshttp._json_client import AwsJsonClient
-from chalicelib.awshttp._tls import TlsContext
+from chalicelib.awshttp import AwsJsonClient, TlsContext
 from chalicelib.core.kernel.clock import SystemClock
 from local.launcher import queue_worker
 from local.queue import QueueSettings, Worker, ensure_queue

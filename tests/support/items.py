@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from chalicelib.aws.dynamodb.table import unmarshal_item
+from chalicelib.aws.dynamodb.values import unmarshal_item
 from local.faults.calls import Call, ItemKey, item_key
 from local.faults.client import DynamoClient, Layer
 from local.faults.expressions import key_range

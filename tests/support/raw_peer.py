@@ -54,8 +54,8 @@ class RawPeer:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             thread = threading.Thread(target=self._speak, args=(client, len(self.connections)), daemon=True)
             self.connections.append(client)
-            self._threads.append(thread)
             thread.start()
+            self._threads.append(thread)
 
     def _speak(self, client: socket.socket, number: int) -> None:
         with contextlib.suppress(OSError), contextlib.closing(client):

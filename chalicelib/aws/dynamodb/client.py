@@ -1,23 +1,23 @@
-"""The calls of DynamoDB that the chat makes, with the names, arguments and answers that the SDK's client has."""
+"""The operations of DynamoDB that the stores use, with the names, arguments and responses of the SDK's client."""
 
 from __future__ import annotations
 
 import uuid
 from typing import Any
 
-from chalicelib.awshttp._json_client import AwsJsonClient
+from chalicelib.awshttp import AwsJsonClient
 
 TARGET = "DynamoDB_20120810"
 
 
 class DynamoClient:
-    """Our own, over a `AwsJsonClient`. All raise ServiceError and NoResponse."""
+    """A DynamoDB client. All methods but `warm_up` raise ServiceError and NoResponse."""
 
     def __init__(self, service: AwsJsonClient) -> None:
         self._service = service
 
     def warm_up(self) -> None:
-        """Connect, before there is anything to ask. Does not raise."""
+        """Prepare for the first call. Does not raise."""
         self._service.warm_up("GetItem")
 
     def get_item(self, **arguments: Any) -> dict[str, Any]:
@@ -45,13 +45,12 @@ class DynamoClient:
         return self._service.call("DeleteItem", arguments)
 
     def batch_write_item(self, **arguments: Any) -> dict[str, Any]:
-        """Put and delete up to 25 items, without conditions."""
+        """Write and delete up to 25 items, without conditions."""
         return self._service.call("BatchWriteItem", arguments)
 
     def transact_write_items(self, **arguments: Any) -> dict[str, Any]:
-        """Write up to 100 items, or none.
+        """Execute up to 100 operations, or none.
 
-        With a token, so that what is asked again after an answer that was lost is not done again (DynamoDB API
-        reference, TransactWriteItems).
+        A new idempotency token makes a retry after a lost response a no-op (API Reference, TransactWriteItems).
         """
         return self._service.call("TransactWriteItems", {"ClientRequestToken": str(uuid.uuid4()), **arguments})

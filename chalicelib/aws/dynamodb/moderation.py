@@ -1,86 +1,93 @@
-"""Bans, invites and the audit, in the conversations table. What an append writes of them is in `append.py`."""
+"""Bans, invites and audit logs on DynamoDB. Appends write to them by `append_moderation.py`."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 
-from chalicelib.aws.dynamodb import moderation_items as stored
-from chalicelib.aws.dynamodb.append import require_member_op
-from chalicelib.aws.dynamodb.conversation_items import conversation_pk
-from chalicelib.aws.dynamodb.table import Dynamo, Item, Operation, TransactionCancelled
+from chalicelib.aws.dynamodb.append_steps import require_member_op
+from chalicelib.aws.dynamodb.dynamo import Dynamo, Operation
+from chalicelib.aws.dynamodb.keys import (
+    AUDIT_PREFIX,
+    BAN_PREFIX,
+    INVITE_PREFIX,
+    audit_sk_after,
+    ban_key,
+    conversation_pk,
+    invite_key,
+    sk_after,
+    sk_up_to,
+)
+from chalicelib.aws.dynamodb.moderation_items import (
+    audit_entry_to_item,
+    audit_record_from_item,
+    ban_from_item,
+    invite_from_item,
+    invite_to_item,
+    position_outside_commits,
+)
+from chalicelib.aws.dynamodb.table import Table
+from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.model.conversations import Membership
 from chalicelib.core.model.moderation import AuditEntry, AuditRecord, Ban, Invite
-from chalicelib.core.ports.commits import WriteConflict
 
 
 class DynamoModeration:
-    """`core.ports.ModerationStore` on DynamoDB."""
+    """The `ModerationStore` port."""
 
     def __init__(self, dynamo: Dynamo, table: str) -> None:
+        """`table` is the name of the conversations table."""
         self._dynamo = dynamo
-        self._table = dynamo.table(table)
+        self._table = Table(dynamo, table)
 
     def ban(self, conversation_id: str, participant_id: str) -> Ban | None:
-        """The ban of somebody."""
-        item = self._table.get(conversation_pk(conversation_id), stored.ban_sk(participant_id))
-        return None if item is None else stored.ban(item)
+        """Return the ban of a participant."""
+        item = self._table.get(*ban_key(conversation_id, participant_id))
+        return None if item is None else ban_from_item(item)
 
     def bans(self, conversation_id: str, after: str | None, limit: int) -> tuple[list[Ban], str | None]:
-        """A page of the bans."""
-        items, following = self._page(conversation_id, "B#", after, limit)
-        return [stored.ban(item) for item in items], following
+        """Return a page of the bans."""
+        items, next_after = self._page(conversation_id, BAN_PREFIX, after, limit)
+        return [ban_from_item(item) for item in items], next_after
 
     def invite(self, conversation_id: str, invite_id: str) -> Invite | None:
-        """An invite that has not expired."""
-        item = self._table.get(conversation_pk(conversation_id), stored.invite_sk(invite_id))
-        return None if item is None else stored.invite(item)
+        """Return an invite that has not expired."""
+        item = self._table.get(*invite_key(conversation_id, invite_id))
+        return None if item is None else invite_from_item(item)
 
     def invites(self, conversation_id: str, after: str | None, limit: int) -> tuple[list[Invite], str | None]:
-        """A page of the invites."""
-        items, following = self._page(conversation_id, "I#", after, limit)
-        return [stored.invite(item) for item in items], following
+        """Return a page of the invites that have not expired."""
+        items, next_after = self._page(conversation_id, INVITE_PREFIX, after, limit)
+        return [invite_from_item(item) for item in items], next_after
 
     def _page(
         self, conversation_id: str, prefix: str, after: str | None, limit: int
     ) -> tuple[list[Item], str | None]:
-        """Items by their keys, and the last one's key without the prefix if there are more."""
-        # A blank behind a key is above it and below every other one; ~ is above all that begin like the prefix.
-        between = (prefix if after is None else f"{prefix}{after} ", f"{prefix}~")
-        # No limit to what is looked at: those that have expired are passed over, and are not the end.
+        """Return items by their keys, and the last key without the prefix if there are more items."""
+        between = (prefix if after is None else sk_after(f"{prefix}{after}"), sk_up_to(prefix))
+        # The number of items read is not limited: expired ones are skipped, and are not the end.
         found = self._table.query(conversation_pk(conversation_id), between=between)
         items = list(itertools.islice(found, limit + 1))
         page = items[:limit]
         return page, page[-1]["sk"].removeprefix(prefix) if len(items) > limit else None
 
     def save_invite(self, invite: Invite, by: Membership, head: int, entry: AuditEntry) -> bool:
-        """Keep a new invite, if its maker still may."""
-        put = self._table.put_op(stored.invite_item(invite), "attribute_not_exists(#pk)")
-        return self._transact([put, *self._actor_conditions(by, head, invite.created_at, entry)])
+        """Save a new invite; return False if `by` is not as read."""
+        put = self._table.put_op(invite_to_item(invite), "attribute_not_exists(#pk)")
+        return self._dynamo.try_transact([put, *self._audited_ops(by, head, invite.created_at, entry)])
 
     def revoke_invite(self, invite: Invite, by: Membership, head: int, entry: AuditEntry, now: int) -> bool:
-        """Remove an invite, if whoever does still may."""
-        where = conversation_pk(invite.conversation_id), stored.invite_sk(invite.invite_id)
-        delete = self._table.delete_op(*where, "attribute_exists(#pk)")
-        return self._transact([delete, *self._actor_conditions(by, head, now, entry)])
+        """Delete an invite; return False if it does not exist or `by` is not as read."""
+        key = invite_key(invite.conversation_id, invite.invite_id)
+        delete = self._table.delete_op(*key, "attribute_exists(#pk)")
+        return self._dynamo.try_transact([delete, *self._audited_ops(by, head, now, entry)])
 
-    def _actor_conditions(self, by: Membership, head: int, now: int, entry: AuditEntry) -> list[Operation]:
-        """That somebody still may, and that they did."""
-        place = stored.position_outside_commits(now)
-        item = stored.audit_item(by.conversation_id, head, place, now, entry)
+    def _audited_ops(self, by: Membership, head: int, now: int, entry: AuditEntry) -> list[Operation]:
+        """Require that the acting member still has the role, and write the audit entry."""
+        item = audit_entry_to_item(by.conversation_id, head, position_outside_commits(now), now, entry)
         return [require_member_op(self._table, by, role=True), self._table.put_op(item)]
 
-    def _transact(self, operations: Sequence[Operation]) -> bool:
-        try:
-            self._dynamo.transact(operations)
-        except TransactionCancelled as cancelled:
-            if cancelled.is_conflict:
-                raise WriteConflict from cancelled
-            return False
-        return True
-
     def audit(self, conversation_id: str, after: int | str, limit: int) -> list[AuditRecord]:
-        """Entries in rising order."""
-        between = (stored.audit_sk_after(after), "A#~")
+        """Return audit entries in ascending order."""
+        between = (audit_sk_after(after), sk_up_to(AUDIT_PREFIX))
         items = self._table.query(conversation_pk(conversation_id), between=between, limit=limit)
-        return [stored.audit_record(item) for item in items]
+        return [audit_record_from_item(item) for item in items]

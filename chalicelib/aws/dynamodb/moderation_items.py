@@ -1,25 +1,20 @@
-"""The items about bans, invites and the audit, and back. Their keys stand in `conversation_items.py`."""
+"""The items of moderation: bans, invites and audit entries."""
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 
-from chalicelib.aws.dynamodb.conversation_items import conversation_pk
-from chalicelib.aws.dynamodb.table import Item
+from chalicelib.aws.dynamodb.keys import AUDIT_PREFIX, audit_sk, ban_key, conversation_pk, invite_key
+from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.model.moderation import AuditEntry, AuditRecord, Ban, Invite
 
 
-def ban_sk(participant_id: str) -> str:
-    """Where a ban lies. The id stands hashed: a ban holds on when the rest of it has been erased."""
-    return f"B#{hashlib.sha256(participant_id.encode()).hexdigest()}"
-
-
-def ban_item(ban: Ban) -> Item:
-    """A ban."""
+def ban_to_item(ban: Ban) -> Item:
+    """Return the item of a ban."""
+    pk, sk = ban_key(ban.conversation_id, ban.participant_id)
     return {
-        "pk": conversation_pk(ban.conversation_id),
-        "sk": ban_sk(ban.participant_id),
+        "pk": pk,
+        "sk": sk,
         "conversation_id": ban.conversation_id,
         "participant_id": ban.participant_id,
         "name": ban.name,
@@ -28,8 +23,8 @@ def ban_item(ban: Ban) -> Item:
     }
 
 
-def ban(item: Item) -> Ban:
-    """A ban."""
+def ban_from_item(item: Item) -> Ban:
+    """Return a ban."""
     return Ban(
         item["conversation_id"],
         item["participant_id"],
@@ -39,16 +34,12 @@ def ban(item: Item) -> Ban:
     )
 
 
-def invite_sk(invite_id: str) -> str:
-    """Where an invite lies."""
-    return f"I#{invite_id}"
-
-
-def invite_item(invite: Invite) -> Item:
-    """An invite."""
+def invite_to_item(invite: Invite) -> Item:
+    """Return the item of an invite."""
+    pk, sk = invite_key(invite.conversation_id, invite.invite_id)
     return {
-        "pk": conversation_pk(invite.conversation_id),
-        "sk": invite_sk(invite.invite_id),
+        "pk": pk,
+        "sk": sk,
         "conversation_id": invite.conversation_id,
         "invite_id": invite.invite_id,
         "created_by": invite.created_by,
@@ -59,8 +50,8 @@ def invite_item(invite: Invite) -> Item:
     }
 
 
-def invite(item: Item) -> Invite:
-    """An invite."""
+def invite_from_item(item: Item) -> Invite:
+    """Return an invite."""
     return Invite(
         item["conversation_id"],
         item["invite_id"],
@@ -72,26 +63,23 @@ def invite(item: Item) -> Invite:
     )
 
 
-def audit_sk_after(after: int | str) -> str:
-    """The lowest key beyond a sequence id or a position: whatever follows one of its number is below its `~`."""
-    return f"A#{after:016d}#~" if isinstance(after, int) else f"A#{after} "
-
-
 def position_in_commit(number: int) -> str:
-    """The place of the entries of one commit among those at the same sequence id: they come first."""
+    """Return the position of a commit's entry among those at its sequence id: before all that are of no commit."""
     return f"{number:02d}"
 
 
 def position_outside_commits(now: int) -> str:
-    """The place of an entry about what is no event: by time, and never the same twice."""
+    """Return a position for an entry of no commit: by time (ms), and unique."""
     return f"at{now:015d}{secrets.token_hex(4)}"
 
 
-def audit_item(conversation_id: str, sequence_id: int, place: str, created_at: int, entry: AuditEntry) -> Item:
-    """An entry of the audit."""
+def audit_entry_to_item(
+    conversation_id: str, sequence_id: int, position: str, created_at: int, entry: AuditEntry
+) -> Item:
+    """Return the item of an audit entry."""
     return {
         "pk": conversation_pk(conversation_id),
-        "sk": f"A#{sequence_id:016d}#{place}",
+        "sk": audit_sk(sequence_id, position),
         "sequence_id": sequence_id,
         "created_at": created_at,
         "action": entry.action,
@@ -104,8 +92,8 @@ def audit_item(conversation_id: str, sequence_id: int, place: str, created_at: i
     }
 
 
-def audit_record(item: Item) -> AuditRecord:
-    """An entry of the audit."""
+def audit_record_from_item(item: Item) -> AuditRecord:
+    """Return an audit entry with its place in the audit log."""
     entry = AuditEntry(
         item["action"],
         item["actor_id"],
@@ -115,4 +103,4 @@ def audit_record(item: Item) -> AuditRecord:
         item.get("muted_until"),
         item.get("invite_id"),
     )
-    return AuditRecord(entry, item["sequence_id"], item["created_at"], item["sk"].removeprefix("A#"))
+    return AuditRecord(entry, item["sequence_id"], item["created_at"], item["sk"].removeprefix(AUDIT_PREFIX))

@@ -1,165 +1,63 @@
-"""DynamoDB as we use it: tables with keys `pk` and `sk`, typed values, conditions by name, no scan.
+"""One table, as the stores use it: key attributes `pk` and `sk`, plain values, conditions, and no scan.
 
-`Table` turns plain Python values into DynamoDB's and its errors into ours. In expressions `#word` stands
-for the attribute `word`, whatever DynamoDB's list of reserved words says, and `:word` for a value.
-An item with an `expires_at` (epoch seconds) in the past counts as absent: DynamoDB removes such items
-hours or days later (developer guide, "Time to Live").
+In expressions, `#name` is the attribute `name` and `:name` a value that is passed as a keyword, so that DynamoDB's
+reserved words do not matter. An item whose `expires_at` (epoch seconds) has passed counts as
+absent: DynamoDB deletes such items only hours or days later (Developer Guide, "Time to Live").
 """
 
 from __future__ import annotations
 
 import functools
-import random
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from chalicelib.awshttp import _errors
-from chalicelib.core.kernel.clock import Clock
-from chalicelib.core.kernel.errors import Unavailable
+from chalicelib.aws.dynamodb.dynamo import Dynamo, Operation
+from chalicelib.aws.dynamodb.errors import CONDITION_FAILED, ConditionFailed, error_response
+from chalicelib.aws.dynamodb.keys import Key
+from chalicelib.aws.dynamodb.values import (
+    Item,
+    marshal,
+    marshal_item,
+    marshal_key,
+    unmarshal_item,
+    unmarshal_optional,
+)
+from chalicelib.core.kernel.concurrency import Gather
 
-Item = dict[str, Any]
-Operation = dict[str, Any]
 T = TypeVar("T")
-
-MAX_TRANSACTION = 100
 MAX_BATCH_GET = 100
 MAX_BATCH_WRITE = 25
-MAX_ATTEMPTS = 8
-
-
-class ConditionFailed(Exception):
-    """A conditional write did nothing; `item` is what was there, if that was asked for."""
-
-    def __init__(self, item: Item | None) -> None:
-        super().__init__("the condition of a write did not hold")
-        self.item = item
-
-
-@dataclass
-class TransactionCancelled(Exception):
-    """A transaction did nothing; one reason an operation, in their order."""
-
-    reasons: Sequence[tuple[str, Item | None]]
-
-    def failed(self, index: int) -> bool:
-        """Whether the condition of the operation at `index` did not hold."""
-        return self.reasons[index][0] == "ConditionalCheckFailed"
-
-    @property
-    def is_conflict(self) -> bool:
-        """Whether it was cancelled for reasons that pass: conflicts and throttling, and no condition."""
-        return all(code != "ConditionalCheckFailed" for code, _ in self.reasons)
-
-
-class Dynamo:
-    """One DynamoDB client, and what concerns several tables or none."""
-
-    def __init__(self, client: Any, clock: Clock) -> None:
-        self._client = client
-        self._clock = clock
-
-    def table(self, name: str) -> Table:
-        """A table by its name."""
-        return Table(self, name)
-
-    @property
-    def now(self) -> int:
-        """Epoch seconds, for what expires."""
-        return int(self._clock.now())
-
-    def transact(self, operations: Sequence[Operation]) -> None:
-        """Do all of `operations` or none (TransactWriteItems).
-
-        Raises:
-            TransactionCancelled: none was done.
-            Unavailable: the outcome is not known.
-        """
-        try:
-            self.call("transact_write_items", TransactItems=list(operations))
-        except Exception as error:
-            said = _errors.response(error)
-            if said is None or said["Error"]["Code"] != "TransactionCanceledException":
-                raise
-            reasons = said.get("CancellationReasons", [])
-            raise TransactionCancelled(
-                [(each.get("Code", "None"), _old(each.get("Item"))) for each in reasons]
-            ) from error
-
-    def call(self, method: str, **arguments: Any) -> Any:
-        """One request. Refusals that say something to the caller pass, the rest is `Unavailable`."""
-        for attempt in range(MAX_ATTEMPTS):
-            try:
-                return getattr(self._client, method)(**arguments)
-            except Exception as error:
-                said = _errors.response(error)
-                if said is None:
-                    if not _errors.is_network_error(error):
-                        raise
-                    raise _unavailable(error) from error
-                code = said["Error"]["Code"]
-                if code in ("ConditionalCheckFailedException", "TransactionCanceledException"):
-                    raise
-                # A single write that met a running transaction (BatchWriteItem and the SDK do not retry it).
-                if code != "TransactionConflictException" or attempt == MAX_ATTEMPTS - 1:
-                    raise _unavailable(error) from error
-                self._clock.sleep(random.uniform(0.005, 0.02) * (attempt + 1))  # noqa: S311 — jitter
-        raise AssertionError("unreachable")
-
-    def batch_get(self, keys: Sequence[tuple[str, str, str]]) -> list[Item]:
-        """The items at these (table name, pk, sk), in no particular order; up to 100 a request."""
-        found: list[Item] = []
-        for some in chunks(list(dict.fromkeys(keys)), MAX_BATCH_GET):
-            wanted: dict[str, Any] = {}
-            for name, pk, sk in some:
-                wanted.setdefault(name, {"ConsistentRead": True, "Keys": []})["Keys"].append(key(pk, sk))
-            for attempt in range(MAX_ATTEMPTS):
-                answer = self.call("batch_get_item", RequestItems=wanted)
-                found += [unmarshal_item(each) for items in answer["Responses"].values() for each in items]
-                wanted = answer.get("UnprocessedKeys") or {}
-                if not wanted:
-                    break
-                self._clock.sleep(0.02 * 2**attempt)
-            else:
-                raise Unavailable
-        return [item for item in found if not self.expired(item)]
-
-    def batch_delete(self, keys: Sequence[tuple[str, str, str]]) -> None:
-        """Delete these (table name, pk, sk) without conditions; 25 a request."""
-        for some in chunks(list(dict.fromkeys(keys)), MAX_BATCH_WRITE):
-            wanted: dict[str, Any] = {}
-            for name, pk, sk in some:
-                wanted.setdefault(name, []).append({"DeleteRequest": {"Key": key(pk, sk)}})
-            for attempt in range(MAX_ATTEMPTS):
-                wanted = self.call("batch_write_item", RequestItems=wanted).get("UnprocessedItems") or {}
-                if not wanted:
-                    break
-                self._clock.sleep(0.02 * 2**attempt)
-            else:
-                raise Unavailable
-
-    def expired(self, item: Mapping[str, Any]) -> bool:
-        """Whether the item counts as absent."""
-        expires_at = item.get("expires_at")
-        return expires_at is not None and int(expires_at) <= self.now
+"""How many items a request of each kind can have (DynamoDB's limits)."""
 
 
 class Table:
-    """One table: single-item writes, reads (all consistent), and operations for transactions."""
+    """One table: strongly consistent reads, writes of single items, and the operations of transactions."""
 
     def __init__(self, dynamo: Dynamo, name: str) -> None:
         self.name = name
         self._dynamo = dynamo
 
+    # ---- reads -----------------------------------------------------------------------------------------
+
     def get(self, pk: str, sk: str) -> Item | None:
-        """One item."""
-        answer = self._dynamo.call("get_item", TableName=self.name, Key=key(pk, sk), ConsistentRead=True)
-        item = answer.get("Item")
-        if item is None:
-            return None
-        plain = unmarshal_item(item)
-        return None if self._dynamo.expired(plain) else plain
+        """Return an item."""
+        key = marshal_key(pk, sk)
+        response = self._dynamo.call("get_item", TableName=self.name, Key=key, ConsistentRead=True)
+        item = unmarshal_optional(response.get("Item"))
+        return None if item is None or self._dynamo.is_expired(item) else item
+
+    def batch_get(self, keys: Sequence[Key]) -> list[Item]:
+        """Return the items that exist, in no particular order, with a request for each 100 of them."""
+        items: list[Item] = []
+        for batch in chunks(list(dict.fromkeys(keys)), MAX_BATCH_GET):
+            request = {"ConsistentRead": True, "Keys": [marshal_key(*key) for key in batch]}
+            responses = self._dynamo.call_until_processed(
+                "batch_get_item", {self.name: request}, "UnprocessedKeys"
+            )
+            found = [item for response in responses for item in response["Responses"].get(self.name, [])]
+            items += map(unmarshal_item, found)
+        return [item for item in items if not self._dynamo.is_expired(item)]
 
     def query(
         self,
@@ -169,11 +67,11 @@ class Table:
         between: tuple[str, str] | None = None,
         descending: bool = False,
         limit: int | None = None,
-        expired: bool = False,
+        include_expired: bool = False,
     ) -> Iterator[Item]:
-        """Items of one partition in the order of `sk`, page after page, as long as the caller asks for more.
+        """Return items of one partition in the order of `sk`, reading page after page as the caller iterates.
 
-        At most `limit` are looked at; those that have expired are left out, unless `expired` asks for them.
+        At most `limit` items are read; expired ones are among these even if they are not returned.
         """
         condition, values = "#pk = :pk", {":pk": {"S": pk}}
         if prefix is not None:
@@ -185,7 +83,7 @@ class Table:
         arguments: dict[str, Any] = {
             "TableName": self.name,
             "KeyConditionExpression": condition,
-            "ExpressionAttributeNames": _names(condition),
+            "ExpressionAttributeNames": _attribute_names(condition),
             "ExpressionAttributeValues": values,
             "ScanIndexForward": not descending,
             "ConsistentRead": True,
@@ -195,85 +93,96 @@ class Table:
             if left is not None:
                 arguments["Limit"] = left
             page = self._dynamo.call("query", **arguments)
-            for item in page["Items"]:
-                plain = unmarshal_item(item)
-                if expired or not self._dynamo.expired(plain):
-                    yield plain
+            for typed_item in page["Items"]:
+                item = unmarshal_item(typed_item)
+                if include_expired or not self._dynamo.is_expired(item):
+                    yield item
             if left is not None:
                 left -= len(page["Items"])
             if "LastEvaluatedKey" not in page or left == 0:
                 return
             arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
+    # ---- writes ----------------------------------------------------------------------------------------
+
     def put(self, item: Item, condition: str | None = None, **values: Any) -> None:
         """Write a whole item. Raises ConditionFailed."""
         self._write("put_item", self.put_op(item, condition, **values)["Put"])
 
     def update(self, pk: str, sk: str, change: str, condition: str | None = None, **values: Any) -> Item | None:
-        """Change some attributes; the item as it was before. Raises ConditionFailed."""
+        """Change attributes of an item; return the item as it was before. Raises ConditionFailed."""
         arguments = self.update_op(pk, sk, change, condition, **values)["Update"]
-        answer = self._write("update_item", {**arguments, "ReturnValues": "ALL_OLD"})
-        return _old(answer.get("Attributes"))
+        response = self._write("update_item", {**arguments, "ReturnValues": "ALL_OLD"})
+        return unmarshal_optional(response.get("Attributes"))
 
     def delete(self, pk: str, sk: str, condition: str | None = None, **values: Any) -> Item | None:
-        """Delete; the item as it was before. Raises ConditionFailed."""
+        """Delete an item; return it as it was before. Raises ConditionFailed."""
         arguments = self.delete_op(pk, sk, condition, **values)["Delete"]
-        answer = self._write("delete_item", {**arguments, "ReturnValues": "ALL_OLD"})
-        return _old(answer.get("Attributes"))
+        response = self._write("delete_item", {**arguments, "ReturnValues": "ALL_OLD"})
+        return unmarshal_optional(response.get("Attributes"))
+
+    def batch_delete(self, keys: Sequence[Key]) -> None:
+        """Delete items without conditions, with a request for each 25 of them."""
+        for batch in chunks(list(dict.fromkeys(keys)), MAX_BATCH_WRITE):
+            requests = [{"DeleteRequest": {"Key": marshal_key(*key)}} for key in batch]
+            self._dynamo.call_until_processed("batch_write_item", {self.name: requests}, "UnprocessedItems")
 
     def _write(self, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
         if "ConditionExpression" in arguments:
             arguments = arguments | {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
         try:
-            answer: dict[str, Any] = self._dynamo.call(method, **arguments)
-            return answer
+            response: dict[str, Any] = self._dynamo.call(method, **arguments)
+            return response
         except Exception as error:
-            said = _errors.response(error)
-            if said is None or said["Error"]["Code"] != "ConditionalCheckFailedException":
+            failure = error_response(error)
+            if failure is None or failure["Error"]["Code"] != CONDITION_FAILED:
                 raise
-            raise ConditionFailed(_old(said.get("Item"))) from error
+            raise ConditionFailed(unmarshal_optional(failure.get("Item"))) from error
+
+    # ---- operations of transactions --------------------------------------------------------------------
 
     def put_op(self, item: Item, condition: str | None = None, **values: Any) -> Operation:
-        """A put within a transaction."""
-        return {"Put": {"TableName": self.name, "Item": marshal_item(item)} | _condition(condition, values)}
+        """Return an operation that writes a whole item."""
+        return {"Put": {"TableName": self.name, "Item": marshal_item(item)} | _expressions(condition, values)}
 
     def update_op(self, pk: str, sk: str, change: str, condition: str | None = None, **values: Any) -> Operation:
-        """An update within a transaction."""
-        update = {"TableName": self.name, "Key": key(pk, sk), "UpdateExpression": change}
-        return {"Update": update | _condition(condition, values, also=change)}
+        """Return an operation that changes attributes of an item."""
+        update = {"TableName": self.name, "Key": marshal_key(pk, sk), "UpdateExpression": change}
+        return {"Update": update | _expressions(condition, values, change)}
 
     def delete_op(self, pk: str, sk: str, condition: str | None = None, **values: Any) -> Operation:
-        """A delete within a transaction."""
-        return {"Delete": {"TableName": self.name, "Key": key(pk, sk)} | _condition(condition, values)}
+        """Return an operation that deletes an item."""
+        return {"Delete": {"TableName": self.name, "Key": marshal_key(pk, sk)} | _expressions(condition, values)}
 
     def condition_op(self, pk: str, sk: str, condition: str, **values: Any) -> Operation:
-        """A condition within a transaction, on an item that the transaction does not change."""
-        check = {"TableName": self.name, "Key": key(pk, sk)}
-        return {"ConditionCheck": check | _condition(condition, values)}
+        """Return an operation that checks a condition on an item that the transaction does not write."""
+        check = {"TableName": self.name, "Key": marshal_key(pk, sk)}
+        return {"ConditionCheck": check | _expressions(condition, values)}
+
+
+def parallel_batch_get(table: Table, gather: Gather, keys: Sequence[Key]) -> list[Item]:
+    """Return the items that exist, in no particular order, with parallel requests for 100 each."""
+    calls = [functools.partial(table.batch_get, batch) for batch in chunks(keys, MAX_BATCH_GET)]
+    return [item for items in gather(*calls) for item in items]
 
 
 def with_old_image(operation: Operation) -> Operation:
-    """The same operation of a transaction, saying what was there if its condition does not hold."""
+    """Return an operation that, if its condition fails, also returns the item that was there."""
     ((kind, arguments),) = operation.items()
     return {kind: arguments | {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}}
 
 
-def key(pk: str, sk: str) -> dict[str, Any]:
-    """A primary key, marshalled."""
-    return {"pk": {"S": pk}, "sk": {"S": sk}}
-
-
 def chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """`values` in runs of at most `size`."""
+    """Return `values` in runs of at most `size`."""
     for start in range(0, len(values), size):
         yield values[start : start + size]
 
 
-def _condition(condition: str | None, values: Mapping[str, Any], also: str = "") -> dict[str, Any]:
+def _expressions(condition: str | None, values: Mapping[str, Any], change: str = "") -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     if condition is not None:
         arguments["ConditionExpression"] = condition
-    names = _names(f"{condition or ''} {also}")
+    names = _attribute_names(f"{condition or ''} {change}")
     if names:
         arguments["ExpressionAttributeNames"] = names
     if values:
@@ -282,52 +191,5 @@ def _condition(condition: str | None, values: Mapping[str, Any], also: str = "")
 
 
 @functools.lru_cache(512)
-def _names(expression: str) -> Mapping[str, str]:
+def _attribute_names(expression: str) -> Mapping[str, str]:
     return {f"#{name}": name for name in re.findall(r"#(\w+)", expression)}
-
-
-_MARSHAL: Mapping[type, Callable[[Any], dict[str, Any]]] = {
-    str: lambda value: {"S": value},
-    bool: lambda value: {"BOOL": value},
-    int: lambda value: {"N": str(value)},
-    dict: lambda value: {"M": marshal_item(value)},
-}
-
-_UNMARSHAL: Mapping[str, Callable[[Any], Any]] = {
-    "S": str,
-    "BOOL": bool,
-    "N": int,
-    "M": lambda value: {name: unmarshal(each) for name, each in value.items()},
-}
-
-
-def marshal(value: Any) -> dict[str, Any]:
-    """A value in DynamoDB's typed form. Only what we store: strings, whole numbers, booleans, maps of these."""
-    return _MARSHAL[type(value)](value)
-
-
-def marshal_item(item: Mapping[str, Any]) -> dict[str, Any]:
-    """An item in DynamoDB's form; attributes that are None are left out."""
-    return {name: _MARSHAL[type(value)](value) for name, value in item.items() if value is not None}
-
-
-def unmarshal(typed: Mapping[str, Any]) -> Any:
-    """A typed value as a plain one."""
-    ((kind, value),) = typed.items()
-    return _UNMARSHAL[kind](value)
-
-
-def unmarshal_item(item: Mapping[str, Any]) -> Item:
-    """An item as plain values."""
-    # As `unmarshal` does it, without a call for each of the many attributes of a page.
-    return {name: _UNMARSHAL[kind](value) for name, typed in item.items() for kind, value in typed.items()}
-
-
-def _old(item: Mapping[str, Any] | None) -> Item | None:
-    return None if item is None else unmarshal_item(item)
-
-
-def _unavailable(error: Exception) -> Unavailable:
-    unavailable = Unavailable(retry_after=1)
-    unavailable.__cause__ = error
-    return unavailable

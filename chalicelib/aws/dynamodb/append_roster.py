@@ -1,0 +1,100 @@
+"""The steps of an append for members that join, leave, or change their role or mute, and for an erasure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from chalicelib.aws.dynamodb.append_steps import Precondition, Step
+from chalicelib.aws.dynamodb.erasure_items import (
+    data_location_to_item,
+    require_not_erasing_op,
+    require_running_op,
+)
+from chalicelib.aws.dynamodb.keys import (
+    ban_key,
+    footprint_key,
+    membership_key,
+    past_membership_key,
+    roster_key,
+)
+from chalicelib.aws.dynamodb.membership_items import (
+    footprint_to_item,
+    membership_to_items,
+    past_membership_to_item,
+)
+from chalicelib.aws.dynamodb.table import Table
+from chalicelib.core.model.conversations import Membership
+from chalicelib.core.model.privacy import ErasureCommit
+from chalicelib.core.ports.commits import Commit
+
+NOT_BEGUN = "attribute_exists(#pk) AND attribute_not_exists(#erased_at_event)"
+"""The condition of a footprint at which no erasure has begun."""
+
+
+def roster_steps(table: Table, commit: Commit) -> Iterator[Step]:
+    """Return the steps for the members that a commit changes."""
+    for member in commit.joining:
+        yield from _join_steps(table, member)
+    for member in commit.leaving:
+        yield from _leave_steps(table, member, is_erased=commit.erasure is not None)
+    for member in commit.changing:
+        yield from _change_steps(table, member)
+    if commit.erasure is not None:
+        yield from _erasure_steps(table, commit.erasure)
+
+
+def _join_steps(table: Table, member: Membership) -> Iterator[Step]:
+    conversation_id, participant_id = member.conversation_id, member.participant_id
+    yield Step(require_not_erasing_op(table, participant_id), Precondition.ERASURE, participant_id)
+    for item in membership_to_items(member):
+        yield Step(table.put_op(item, "attribute_not_exists(#pk)"), Precondition.MEMBERSHIP, participant_id)
+    yield Step(table.delete_op(*past_membership_key(conversation_id, participant_id)))
+    yield Step(table.delete_op(*footprint_key(conversation_id, participant_id)))
+
+
+def _leave_steps(table: Table, member: Membership, *, is_erased: bool) -> Iterator[Step]:
+    conversation_id, participant_id = member.conversation_id, member.participant_id
+    # The read pointer must be as read, too: it is kept for a later return.
+    delete = table.delete_op(
+        *membership_key(conversation_id, participant_id),
+        "#epoch = :epoch AND #read_up_to = :read_up_to",
+        epoch=member.epoch,
+        read_up_to=member.read_up_to,
+    )
+    yield Step(delete, Precondition.MEMBERSHIP, participant_id)
+    yield Step(table.delete_op(*roster_key(conversation_id, participant_id)))
+    if not is_erased:
+        yield Step(table.put_op(past_membership_to_item(member)))
+        yield Step(table.put_op(footprint_to_item(conversation_id, participant_id)))
+
+
+def _change_steps(table: Table, member: Membership) -> Iterator[Step]:
+    change = "SET #role = :role"
+    values: dict[str, Any] = {"role": member.role, "epoch": member.epoch}
+    if member.muted_until:
+        change += ", #muted_until = :until"
+        values["until"] = member.muted_until
+    else:
+        change += " REMOVE #muted_until"
+    for key_of in (membership_key, roster_key):
+        key = key_of(member.conversation_id, member.participant_id)
+        update = table.update_op(*key, change, "#epoch = :epoch", **values)
+        yield Step(update, Precondition.MEMBERSHIP, member.participant_id)
+
+
+def _erasure_steps(table: Table, erasure: ErasureCommit) -> Iterator[Step]:
+    """Leave of an erased participant a footprint, by which the rest is found, and a ban without id or name."""
+    job, location = erasure.job, erasure.location
+    conversation_id, participant_id = location.conversation_id, job.participant_id
+    yield Step(require_running_op(table, job), Precondition.ERASURE, participant_id)
+    footprint = table.put_op(data_location_to_item(job, location), None if erasure.was_member else NOT_BEGUN)
+    yield Step(footprint, Precondition.ERASURE, participant_id)
+    yield Step(table.delete_op(*past_membership_key(conversation_id, participant_id)))
+    if erasure.is_banned:
+        pseudonymize = table.update_op(
+            *ban_key(conversation_id, participant_id),
+            "SET #participant_id = :pseudonym REMOVE #name",
+            pseudonym=job.pseudonym(conversation_id),
+        )
+        yield Step(pseudonymize)

@@ -1,0 +1,93 @@
+"""The items of connections: connections themselves, active ones by participant, and subscriptions."""
+
+from __future__ import annotations
+
+from chalicelib.aws.dynamodb.connection_keys import active_connection_key, connection_key, subscription_keys
+from chalicelib.aws.dynamodb.values import Item
+from chalicelib.core.model.connections import Connection, Subscription
+
+MAX_CONNECTION_SECONDS = 2 * 3600 + 600
+"""API Gateway closes a connection after two hours (quotas for WebSocket APIs); ten minutes more for clock skew."""
+
+
+def connection_expiry(opened_at: int) -> int:
+    """Return when (epoch seconds) the items of a connection expire that was opened at `opened_at` (ms)."""
+    return opened_at // 1000 + MAX_CONNECTION_SECONDS
+
+
+def connection_to_item(connection: Connection) -> Item:
+    """Return the item of a connection."""
+    pk, sk = connection_key(connection.connection_id)
+    return {
+        "pk": pk,
+        "sk": sk,
+        "connection_id": connection.connection_id,
+        "participant_id": connection.participant_id,
+        "name": connection.name,
+        "token_expires_at": connection.token_expires_at,
+        "connected_at": connection.connected_at,
+        "last_seen": connection.last_seen,
+        "generation": connection.generation,
+        "is_active": connection.is_active,
+        "is_stale": connection.is_stale,
+        "expires_at": connection_expiry(connection.connected_at),
+    }
+
+
+def connection_from_item(item: Item) -> Connection:
+    """Return a connection."""
+    return Connection(
+        connection_id=item["connection_id"],
+        participant_id=item["participant_id"],
+        name=item.get("name"),
+        token_expires_at=item["token_expires_at"],
+        connected_at=item["connected_at"],
+        last_seen=item["last_seen"],
+        generation=item["generation"],
+        is_active=item["is_active"],
+        is_stale=item["is_stale"],
+    )
+
+
+def active_connection_to_item(connection: Connection, generation: int) -> Item:
+    """Return the item by which an active connection is found."""
+    pk, sk = active_connection_key(connection.participant_id, connection.connection_id)
+    return {
+        "pk": pk,
+        "sk": sk,
+        "connection_id": connection.connection_id,
+        "participant_id": connection.participant_id,
+        "generation": generation,
+        "token_expires_at": connection.token_expires_at,
+        "subscribed_at": connection.connected_at,
+        "expires_at": connection_expiry(connection.connected_at),
+    }
+
+
+def subscription_to_items(subscription: Subscription) -> list[Item]:
+    """Return the two items of a subscription, with the same attributes."""
+    attributes = {
+        "conversation_id": subscription.conversation_id,
+        "connection_id": subscription.connection_id,
+        "participant_id": subscription.participant_id,
+        "epoch": subscription.epoch,
+        "generation": subscription.generation,
+        "token_expires_at": subscription.token_expires_at,
+        "subscribed_at": subscription.subscribed_at,
+        "expires_at": connection_expiry(subscription.subscribed_at),
+    }
+    keys = subscription_keys(subscription.connection_id, subscription.conversation_id)
+    return [{"pk": pk, "sk": sk} | attributes for pk, sk in keys]
+
+
+def subscription_from_item(item: Item) -> Subscription:
+    """Return a subscription. That of an active connection's item has no conversation."""
+    return Subscription(
+        conversation_id=item.get("conversation_id", ""),
+        connection_id=item["connection_id"],
+        participant_id=item["participant_id"],
+        epoch=item.get("epoch", 0),
+        generation=item["generation"],
+        token_expires_at=item["token_expires_at"],
+        subscribed_at=item["subscribed_at"],
+    )

@@ -1,0 +1,75 @@
+"""The keys of the connections table, in which everything expires.
+
+    X#<connection>      CONNECTION            connection: owner, token expiry, when it was last seen
+    X#<connection>      S#<conversation>      subscription of a connection, kept while the connection is stale
+    C#<conversation>    S#<connection>        subscription, as the fan-out finds it
+    C#<conversation>    T#<participant>       when typing was last pushed
+    C#<conversation>    D#<participant>       pending offline: closed the last connection, not announced yet
+    U#<participant>     X#<connection>        active connection of a participant
+    U#<participant>     RATE                  rate limit of a participant
+    U#<participant>     K#<hash>              there is a ticket of the participant
+    K#<hash>            TICKET                ticket
+
+Participant ids occur only at the end of a key after a constant prefix (see `keys.py`).
+"""
+
+from __future__ import annotations
+
+from chalicelib.aws.dynamodb.keys import Key, conversation_pk, participant_pk
+
+CONNECTION_PREFIX = "X#"
+SUBSCRIPTION_PREFIX = "S#"
+TYPING_PREFIX = "T#"
+PENDING_OFFLINE_PREFIX = "D#"
+TICKET_PREFIX = "K#"
+CONNECTION = "CONNECTION"
+RATE_LIMIT = "RATE"
+TICKET = "TICKET"
+
+
+def connection_pk(connection_id: str) -> str:
+    """Return the partition of a connection."""
+    return f"{CONNECTION_PREFIX}{connection_id}"
+
+
+def connection_key(connection_id: str) -> Key:
+    """Return the key of a connection."""
+    return connection_pk(connection_id), CONNECTION
+
+
+def active_connection_key(participant_id: str, connection_id: str) -> Key:
+    """Return the key by which a participant's active connection is found."""
+    return participant_pk(participant_id), f"{CONNECTION_PREFIX}{connection_id}"
+
+
+def subscription_keys(connection_id: str, conversation_id: str) -> tuple[Key, Key]:
+    """Return the keys of a subscription: below its connection, and below its conversation."""
+    return (
+        (connection_pk(connection_id), f"{SUBSCRIPTION_PREFIX}{conversation_id}"),
+        (conversation_pk(conversation_id), f"{SUBSCRIPTION_PREFIX}{connection_id}"),
+    )
+
+
+def typing_key(conversation_id: str, participant_id: str) -> Key:
+    """Return the key of a typing record."""
+    return conversation_pk(conversation_id), f"{TYPING_PREFIX}{participant_id}"
+
+
+def pending_offline_key(conversation_id: str, participant_id: str) -> Key:
+    """Return the key of a pending offline record."""
+    return conversation_pk(conversation_id), f"{PENDING_OFFLINE_PREFIX}{participant_id}"
+
+
+def rate_limit_key(participant_id: str) -> Key:
+    """Return the key of a rate limit."""
+    return participant_pk(participant_id), RATE_LIMIT
+
+
+def ticket_key(ticket_hash: str) -> Key:
+    """Return the key of a ticket."""
+    return f"{TICKET_PREFIX}{ticket_hash}", TICKET
+
+
+def ticket_owner_key(participant_id: str, ticket_hash: str) -> Key:
+    """Return the key by which a participant's ticket is found."""
+    return participant_pk(participant_id), f"{TICKET_PREFIX}{ticket_hash}"

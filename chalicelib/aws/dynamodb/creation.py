@@ -1,0 +1,105 @@
+"""Creating a conversation, in one transaction if it fits, or else in several.
+
+In several, every item carries the same `expires_at`, and the head comes last but one step: as long as the head
+expires, the conversation is provisional. `finalize` removes the expiry from all items, that of the head last. So
+whatever a crash leaves expires as a whole, except for what `finalize` reached: for that, a purge is scheduled with
+the head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chalicelib.aws.dynamodb.append_steps import put_purge_op
+from chalicelib.aws.dynamodb.conversation_items import details_to_item
+from chalicelib.aws.dynamodb.dynamo import MAX_TRANSACTION, Dynamo, Operation
+from chalicelib.aws.dynamodb.erasure_items import require_not_erasing_op
+from chalicelib.aws.dynamodb.errors import TransactionCancelled
+from chalicelib.aws.dynamodb.keys import (
+    ROSTER_PREFIX,
+    Key,
+    conversation_pk,
+    details_key,
+    event_key,
+    head_key,
+    membership_key,
+    purge_key,
+)
+from chalicelib.aws.dynamodb.log_items import event_to_item, head_to_item
+from chalicelib.aws.dynamodb.membership_items import membership_to_items
+from chalicelib.aws.dynamodb.retention_items import put_check_op
+from chalicelib.aws.dynamodb.table import Table, chunks
+from chalicelib.aws.dynamodb.values import Item
+from chalicelib.core.model.conversations import Membership
+from chalicelib.core.model.privacy import RetentionCheck
+from chalicelib.core.ports.commits import NewConversation, PreconditionFailed, Purge, WriteConflict
+
+PROVISIONAL_TTL = 24 * 3600
+"""Seconds until a creation expires that is not finalized, and from then until the rest of it is purged."""
+_OPERATIONS_PER_MEMBER = 3
+
+
+def create(dynamo: Dynamo, table: Table, new: NewConversation) -> bool:
+    """Create a conversation; return whether that is complete. Raises WriteConflict, PreconditionFailed."""
+    members = new.members
+    core = [event_to_item(new.event, 0, None), details_to_item(new.details), head_to_item(new.head)]
+    check = put_check_op(table, RetentionCheck(new.head.conversation_id, new.retention_check_at))
+    if _OPERATIONS_PER_MEMBER * len(members) + len(core) + 1 <= MAX_TRANSACTION:
+        _write(dynamo, table, members, [*(table.put_op(item) for item in core), check])
+        return True
+    expires_at = dynamo.now + PROVISIONAL_TTL
+    expiry = {"expires_at": expires_at}
+    for batch in chunks(members, MAX_TRANSACTION // _OPERATIONS_PER_MEMBER):
+        _write(dynamo, table, batch, expiry=expiry)
+    purge = put_purge_op(table, new.head.conversation_id, expires_at + PROVISIONAL_TTL)
+    _write(dynamo, table, (), [*(table.put_op(item | expiry) for item in core), purge, check])
+    return False
+
+
+def _write(
+    dynamo: Dynamo,
+    table: Table,
+    members: Sequence[Membership],
+    more: Sequence[Operation] = (),
+    expiry: Item | None = None,
+) -> None:
+    """Write one transaction of a creation. Raises WriteConflict, or PreconditionFailed because of erasures."""
+    operations: list[Operation] = []
+    for member in members:
+        operations.append(require_not_erasing_op(table, member.participant_id))
+        operations += [table.put_op(item | (expiry or {})) for item in membership_to_items(member)]
+    try:
+        dynamo.transact([*operations, *more])
+    except TransactionCancelled as cancelled:
+        if cancelled.is_conflict:
+            raise WriteConflict from cancelled
+        erasing = [
+            member.participant_id
+            for index, member in enumerate(members)
+            if cancelled.failed(_OPERATIONS_PER_MEMBER * index)
+        ]
+        raise PreconditionFailed(erasing=erasing) from cancelled
+
+
+def finalize(dynamo: Dynamo, table: Table, conversation_id: str) -> None:
+    """Complete a creation in several steps; no-op if it is complete. Raises WriteConflict.
+
+    A failed condition means that another process has removed the expiry, or that the items have expired.
+    """
+    head = table.get(*head_key(conversation_id))
+    if head is None or "expires_at" not in head:
+        return
+    roster = table.query(conversation_pk(conversation_id), prefix=ROSTER_PREFIX)
+    keys: list[Key] = []
+    for item in roster:
+        if "expires_at" in item:
+            keys += [membership_key(conversation_id, item["participant_id"]), (item["pk"], item["sk"])]
+    for batch in chunks(keys, MAX_TRANSACTION):
+        dynamo.try_transact(_remove_expiry_ops(table, batch))
+    core = [event_key(conversation_id, 1), details_key(conversation_id), head_key(conversation_id)]
+    purge = Purge(conversation_id, head["expires_at"] + PROVISIONAL_TTL)
+    dynamo.try_transact([*_remove_expiry_ops(table, core), table.delete_op(*purge_key(purge))])
+
+
+def _remove_expiry_ops(table: Table, keys: Sequence[Key]) -> list[Operation]:
+    return [table.update_op(*key, "REMOVE #expires_at", "attribute_exists(#pk)") for key in keys]

@@ -1,0 +1,170 @@
+"""Logs on DynamoDB: heads, events, the queue, idempotency records and reactions. Appending is in `append.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from chalicelib.aws.dynamodb.append import append
+from chalicelib.aws.dynamodb.creation import finalize
+from chalicelib.aws.dynamodb.dynamo import Dynamo
+from chalicelib.aws.dynamodb.errors import ConditionFailed
+from chalicelib.aws.dynamodb.keys import (
+    conversation_pk,
+    departed_key,
+    event_key,
+    event_sk,
+    head_key,
+    idempotency_hash,
+    idempotency_record_key,
+    queue_pk,
+    reaction_key,
+    reaction_prefix,
+    sk_after,
+    sk_up_to,
+)
+from chalicelib.aws.dynamodb.log_items import (
+    event_from_item,
+    head_from_item,
+    idempotency_record_from_item,
+    queued_message_from_item,
+    queued_message_to_item,
+    reaction_from_item,
+)
+from chalicelib.aws.dynamodb.table import Table, parallel_batch_get
+from chalicelib.core.kernel.concurrency import Gather
+from chalicelib.core.model.conversations import Head
+from chalicelib.core.model.events import Reaction, StoredEvent
+from chalicelib.core.model.messages import IdempotencyKey, IdempotencyRecord, QueuedMessage
+from chalicelib.core.ports.commits import Commit
+
+REACTION_BATCH = 100
+"""How many reactions are read and deleted at a time, where all of them are."""
+
+
+class DynamoEventLog:
+    """The `EventLogStore` port."""
+
+    def __init__(self, dynamo: Dynamo, table: str, gather: Gather) -> None:
+        """`table` is the name of the conversations table."""
+        self._dynamo = dynamo
+        self._table = Table(dynamo, table)
+        self._gather = gather
+
+    def head(self, conversation_id: str) -> Head | None:
+        """Return the head of the log."""
+        item = self._table.get(*head_key(conversation_id))
+        return None if item is None else head_from_item(item)
+
+    def heads(self, conversation_ids: Sequence[str]) -> dict[str, Head]:
+        """Return the heads of those conversations that exist, with parallel requests for 100 each."""
+        keys = [head_key(conversation_id) for conversation_id in conversation_ids]
+        heads = map(head_from_item, parallel_batch_get(self._table, self._gather, keys))
+        return {head.conversation_id: head for head in heads}
+
+    def finalize_creation(self, conversation_id: str) -> None:
+        """Complete a creation in several steps."""
+        finalize(self._dynamo, self._table, conversation_id)
+
+    def clear_departed(self, conversation_id: str, participant_id: str, event: int) -> None:
+        """Remove a departed member from the head."""
+        entry = f"#departed.#{departed_key(participant_id)}"
+        try:
+            self._table.update(
+                *head_key(conversation_id), f"REMOVE {entry}", f"{entry}.#event = :event", event=event
+            )
+        except ConditionFailed:
+            return
+
+    def event(self, conversation_id: str, sequence_id: int) -> StoredEvent | None:
+        """Return an event."""
+        item = self._table.get(*event_key(conversation_id, sequence_id))
+        return None if item is None else event_from_item(item)
+
+    def events(
+        self, conversation_id: str, first: int, last: int, *, descending: bool = False
+    ) -> Iterable[StoredEvent]:
+        """Return the visible events from `first` to `last`, reading page after page."""
+        if first > last:
+            return
+        between = (event_sk(first), event_sk(last))
+        pk = conversation_pk(conversation_id)
+        for item in self._table.query(pk, between=between, descending=descending):
+            yield event_from_item(item)
+
+    def events_by_id(self, conversation_id: str, sequence_ids: Sequence[int]) -> list[StoredEvent]:
+        """Return events by their sequence ids."""
+        keys = [event_key(conversation_id, sequence_id) for sequence_id in sequence_ids]
+        return [event_from_item(item) for item in parallel_batch_get(self._table, self._gather, keys)]
+
+    def commit(self, commit: Commit) -> None:
+        """Append in one transaction."""
+        append(self._dynamo, self._table, commit)
+
+    # ---- messages before they are in the log -----------------------------------------------------------
+
+    def idempotency_record(self, key: IdempotencyKey) -> IdempotencyRecord | None:
+        """Return the record of a message that is in the log."""
+        item = self._table.get(*idempotency_record_key(idempotency_hash(key)))
+        return None if item is None else idempotency_record_from_item(item)
+
+    def enqueue(self, queued: QueuedMessage) -> None:
+        """Put a message into the queue of its conversation."""
+        self._table.put(queued_message_to_item(queued))
+
+    def queued_messages(self, conversation_id: str, limit: int) -> list[QueuedMessage]:
+        """Return the oldest messages of the queue."""
+        items = self._table.query(queue_pk(conversation_id), limit=limit)
+        return [queued_message_from_item(conversation_id, item) for item in items]
+
+    def dequeue(self, conversation_id: str, queue_id: str) -> bool:
+        """Remove a message from the queue; return whether it was there."""
+        return self._table.delete(queue_pk(conversation_id), queue_id) is not None
+
+    # ---- reactions -------------------------------------------------------------------------------------
+
+    def reaction(self, conversation_id: str, target: int, participant_id: str, emoji: str) -> Reaction | None:
+        """Return a participant's reaction to a message."""
+        item = self._table.get(*reaction_key(conversation_id, target, participant_id, emoji))
+        return None if item is None else reaction_from_item(item)
+
+    def reactions(
+        self,
+        conversation_id: str,
+        target: int,
+        *,
+        emoji: str | None,
+        after: str | None,
+        limit: int,
+    ) -> tuple[list[Reaction], str | None]:
+        """Return a page of the reactions to a message; `after` is a sort key without the message's prefix."""
+        message_prefix = reaction_prefix(target)
+        prefix = reaction_prefix(target, emoji)
+        first, last = max(prefix, sk_after(f"{message_prefix}{after or ''}")), sk_up_to(prefix)
+        if first > last:
+            return [], None
+        pk = conversation_pk(conversation_id)
+        items = list(self._table.query(pk, between=(first, last), limit=limit + 1))
+        page = items[:limit]
+        next_after = page[-1]["sk"].removeprefix(message_prefix) if len(items) > limit else None
+        return [reaction_from_item(item) for item in page], next_after
+
+    def delete_reactions(self, conversation_id: str, target: int, limit: int) -> bool:
+        """Delete up to `limit` reactions to a message; return whether none is left."""
+        return delete_reactions(self._table, conversation_id, target, limit)
+
+
+def delete_reactions(table: Table, conversation_id: str, target: int, limit: int) -> bool:
+    """Delete up to `limit` reactions to a message that lost its content; return whether none is left.
+
+    The readers ignore those that a crash leaves.
+    """
+    pk = conversation_pk(conversation_id)
+    items = list(table.query(pk, prefix=reaction_prefix(target), limit=limit))
+    table.batch_delete([(pk, item["sk"]) for item in items])
+    return len(items) < limit
+
+
+def delete_all_reactions(table: Table, conversation_id: str, target: int) -> None:
+    """Delete all reactions to a message that lost its content."""
+    while not delete_reactions(table, conversation_id, target, REACTION_BATCH):
+        pass

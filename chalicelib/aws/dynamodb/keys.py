@@ -1,0 +1,230 @@
+"""The keys of the conversations table. Nothing outside this module knows how they are composed.
+
+    pk                  sk                    item
+    C#<conversation>    HEAD                  the head of the log; every append moves it by condition
+    C#<conversation>    INFO                  title, join policy, metadata
+    C#<conversation>    E#<sequence id>       event; with the current state of a message that was updated
+    C#<conversation>    R#<sequence id>#<emoji>#<participant>  reaction to a message, both hashed
+    C#<conversation>    P#<participant>       roster entry: a membership as the other members see it
+    C#<conversation>    L#<participant>       past membership: read pointer, and the mute if it still runs
+    C#<conversation>    B#<participant>       ban, the id hashed
+    C#<conversation>    I#<hash>              invite, by a digest of its secret
+    C#<conversation>    A#<sequence id>#…     audit entry
+    C#<conversation>    RETENTION             when retention runs next, and how far it got
+    U#<participant>     C#<conversation>      membership: authoritative, with the read pointer
+    U#<participant>     F#<conversation>      footprint: the conversation holds data of a former member
+    K#<hash>            K                     idempotency record of a message that is in the log
+    Q#<conversation>    <time>#<random>       message in the queue of a contended conversation
+    PURGE               <due>#<conversation>  conversation to purge
+    RETENTION           <due>#<conversation>  conversation to check for contents past retention
+    J#<hash>            JOB                   erasure of a participant, by a digest of the id
+    JOBS                <time>#<hash>         erasure that is not done
+
+Participant ids may contain any visible ASCII character. They occur only at the end of a key after a constant
+prefix, or in a hash over length-prefixed parts, so that no id can be mistaken for another one.
+"""
+
+from __future__ import annotations
+
+from chalicelib.core.kernel.ids import digest, url_safe_digest
+from chalicelib.core.model.messages import IdempotencyKey
+from chalicelib.core.model.privacy import ErasureJob, RetentionCheck
+from chalicelib.core.ports.commits import Purge
+
+Key = tuple[str, str]
+"""A primary key: `pk` and `sk`."""
+
+# Partitions of either table.
+CONVERSATION_PREFIX = "C#"
+PARTICIPANT_PREFIX = "U#"
+# Other partitions.
+IDEMPOTENCY_PREFIX = "K#"
+QUEUE_PREFIX = "Q#"
+ERASURE_PREFIX = "J#"
+PURGES = "PURGE"
+RETENTION_CHECKS = "RETENTION"
+PENDING_ERASURES = "JOBS"
+# Sort keys within a conversation.
+HEAD = "HEAD"
+DETAILS = "INFO"
+RETENTION_PROGRESS = "RETENTION"
+EVENT_PREFIX = "E#"
+REACTION_PREFIX = "R#"
+ROSTER_PREFIX = "P#"
+PAST_MEMBERSHIP_PREFIX = "L#"
+BAN_PREFIX = "B#"
+INVITE_PREFIX = "I#"
+AUDIT_PREFIX = "A#"
+# Sort keys below a participant.
+MEMBERSHIP_PREFIX = "C#"
+FOOTPRINT_PREFIX = "F#"
+
+FIRST, LAST = " ", "~"
+"""Below and above everything that a key consists of: visible ASCII characters, of which `~` is the last."""
+
+
+def sk_after(sk: str) -> str:
+    """Return the lowest sort key above `sk` and below every other one that is above it."""
+    return f"{sk}{FIRST}"
+
+
+def sk_up_to(prefix: str) -> str:
+    """Return a sort key above all that begin with `prefix`."""
+    return f"{prefix}{LAST}"
+
+
+# ---- conversations ---------------------------------------------------------------------------------------
+
+
+def conversation_pk(conversation_id: str) -> str:
+    """Return the partition of a conversation, in either table."""
+    return f"{CONVERSATION_PREFIX}{conversation_id}"
+
+
+def head_key(conversation_id: str) -> Key:
+    """Return the key of a head."""
+    return conversation_pk(conversation_id), HEAD
+
+
+def departed_key(participant_id: str) -> str:
+    """Return the key of a departed member in the head's map: hashed, as map keys are limited in length."""
+    return digest(participant_id, 16)
+
+
+def details_key(conversation_id: str) -> Key:
+    """Return the key of a conversation's details."""
+    return conversation_pk(conversation_id), DETAILS
+
+
+def event_key(conversation_id: str, sequence_id: int) -> Key:
+    """Return the key of an event."""
+    return conversation_pk(conversation_id), event_sk(sequence_id)
+
+
+def event_sk(sequence_id: int) -> str:
+    """Return the sort key of an event: as text, it sorts by number."""
+    return f"{EVENT_PREFIX}{sequence_id:016d}"
+
+
+def reaction_prefix(target: int, emoji: str | None = None) -> str:
+    """Return the prefix of the reactions to a message, or of those with one emoji."""
+    prefix = f"{REACTION_PREFIX}{target:016d}#"
+    return prefix if emoji is None else f"{prefix}{digest(emoji, 16)}#"
+
+
+def reaction_key(conversation_id: str, target: int, participant_id: str, emoji: str) -> Key:
+    """Return the key of a reaction."""
+    return conversation_pk(conversation_id), f"{reaction_prefix(target, emoji)}{digest(participant_id, 16)}"
+
+
+def queue_pk(conversation_id: str) -> str:
+    """Return the partition of a conversation's queue."""
+    return f"{QUEUE_PREFIX}{conversation_id}"
+
+
+def idempotency_hash(key: IdempotencyKey) -> str:
+    """Return a digest of an idempotency key: of fixed length, and without the participant's id."""
+    parts = (key.conversation_id, key.participant_id, key.client_message_id)
+    return url_safe_digest("".join(f"{len(part)}:{part}" for part in parts))
+
+
+def idempotency_record_key(hashed: str) -> Key:
+    """Return the key of an idempotency record."""
+    return f"{IDEMPOTENCY_PREFIX}{hashed}", "K"
+
+
+# ---- participants ----------------------------------------------------------------------------------------
+
+
+def participant_pk(participant_id: str) -> str:
+    """Return the partition of a participant, in either table."""
+    return f"{PARTICIPANT_PREFIX}{participant_id}"
+
+
+def membership_key(conversation_id: str, participant_id: str) -> Key:
+    """Return the key of a membership."""
+    return participant_pk(participant_id), f"{MEMBERSHIP_PREFIX}{conversation_id}"
+
+
+def roster_key(conversation_id: str, participant_id: str) -> Key:
+    """Return the key of a membership's roster entry."""
+    return conversation_pk(conversation_id), f"{ROSTER_PREFIX}{participant_id}"
+
+
+def past_membership_key(conversation_id: str, participant_id: str) -> Key:
+    """Return the key of a past membership."""
+    return conversation_pk(conversation_id), f"{PAST_MEMBERSHIP_PREFIX}{participant_id}"
+
+
+def footprint_key(conversation_id: str, participant_id: str) -> Key:
+    """Return the key of a footprint."""
+    return participant_pk(participant_id), f"{FOOTPRINT_PREFIX}{conversation_id}"
+
+
+# ---- moderation ------------------------------------------------------------------------------------------
+
+
+def ban_key(conversation_id: str, participant_id: str) -> Key:
+    """Return the key of a ban. The id is hashed, as a ban remains when the participant is erased."""
+    return conversation_pk(conversation_id), f"{BAN_PREFIX}{digest(participant_id)}"
+
+
+def invite_key(conversation_id: str, invite_id: str) -> Key:
+    """Return the key of an invite."""
+    return conversation_pk(conversation_id), f"{INVITE_PREFIX}{invite_id}"
+
+
+def audit_sk(sequence_id: int, position: str) -> str:
+    """Return the sort key of an audit entry: by sequence id, then by position."""
+    return f"{AUDIT_PREFIX}{sequence_id:016d}#{position}"
+
+
+def audit_sk_after(after_entry: int | str) -> str:
+    """Return the lowest sort key after all entries at a sequence id, or after the entry at a position."""
+    if isinstance(after_entry, int):
+        return sk_up_to(audit_sk(after_entry, ""))
+    return sk_after(f"{AUDIT_PREFIX}{after_entry}")
+
+
+# ---- work to do, in the order in which it is due ---------------------------------------------------------
+
+
+def due_sk(due_at: int, subject: str) -> str:
+    """Return the sort key of something that is due at a time (epoch seconds): as text, it sorts by that time."""
+    return f"{due_at:012d}#{subject}"
+
+
+def due_by(now: int) -> tuple[str, str]:
+    """Return the range of the sort keys of everything that is due by `now`."""
+    return "0", sk_up_to(due_sk(now, ""))
+
+
+def parse_due_sk(sk: str) -> tuple[int, str]:
+    """Return when it is due, and the subject."""
+    due_at, _, subject = sk.partition("#")
+    return int(due_at), subject
+
+
+def purge_key(purge: Purge) -> Key:
+    """Return the key of a purge."""
+    return PURGES, due_sk(purge.due_at, purge.conversation_id)
+
+
+def retention_check_key(check: RetentionCheck) -> Key:
+    """Return the key of a retention check."""
+    return RETENTION_CHECKS, due_sk(check.due_at, check.conversation_id)
+
+
+def retention_progress_key(conversation_id: str) -> Key:
+    """Return the key of a conversation's retention progress."""
+    return conversation_pk(conversation_id), RETENTION_PROGRESS
+
+
+def erasure_key(job_id: str) -> Key:
+    """Return the key of an erasure."""
+    return f"{ERASURE_PREFIX}{job_id}", "JOB"
+
+
+def pending_erasure_key(job: ErasureJob) -> Key:
+    """Return the key by which an erasure that is not done is found."""
+    return PENDING_ERASURES, due_sk(job.requested_at // 1000, job.job_id)

@@ -1,0 +1,157 @@
+"""The items of a log: its head, events, reactions, idempotency records and queued messages."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from chalicelib.aws.dynamodb.keys import (
+    departed_key,
+    event_key,
+    head_key,
+    idempotency_record_key,
+    queue_pk,
+    reaction_key,
+)
+from chalicelib.aws.dynamodb.membership_items import membership_attributes, membership_from_item
+from chalicelib.aws.dynamodb.values import Item
+from chalicelib.core.kernel import json_codec
+from chalicelib.core.model.conversations import ConversationState, Head
+from chalicelib.core.model.events import Event, MessageState, Reaction, StoredEvent
+from chalicelib.core.model.messages import IdempotencyKey, IdempotencyRecord, QueuedMessage
+
+QUEUE_TTL = 3600
+"""Seconds after which a queued message expires: its sender has long been given an error."""
+
+
+def head_to_item(head: Head) -> Item:
+    """Return the item of a head."""
+    pk, sk = head_key(head.conversation_id)
+    return {
+        "pk": pk,
+        "sk": sk,
+        "conversation_id": head.conversation_id,
+        "sequence_id": head.sequence_id,
+        "message_count": head.message_count,
+        "last_message": head.last_message,
+        "updated_at": head.updated_at,
+        "participant_count": head.participant_count,
+        "roster_version": head.roster_version,
+        "state": head.state.value,
+        "departed": {
+            departed_key(participant_id): {"participant_id": participant_id, "event": event}
+            for participant_id, event in head.departed.items()
+        },
+        "contended_until": head.contended_until,
+    }
+
+
+def head_from_item(item: Item) -> Head:
+    """Return a head. It is provisional as long as its item expires."""
+    return Head(
+        conversation_id=item["conversation_id"],
+        sequence_id=item["sequence_id"],
+        message_count=item["message_count"],
+        last_message=item["last_message"],
+        updated_at=item["updated_at"],
+        participant_count=item["participant_count"],
+        roster_version=item["roster_version"],
+        state=ConversationState(item["state"]),
+        departed={entry["participant_id"]: entry["event"] for entry in item["departed"].values()},
+        contended_until=item["contended_until"],
+        is_provisional="expires_at" in item,
+        revision=item.get("revision", 0),
+        expired_up_to=item.get("expired_up_to", 0),
+    )
+
+
+def event_to_item(event: Event, message_count: int, idempotency_hash: str | None) -> Item:
+    """Return the item of an event.
+
+    `message_count` is the number of messages up to it, `idempotency_hash` leads to the record of a message.
+    """
+    pk, sk = event_key(event["conversation_id"], event["sequence_id"])
+    return {
+        "pk": pk,
+        "sk": sk,
+        "event": json_codec.dumps(event),
+        "message_count": message_count,
+        "idempotency_key": idempotency_hash,
+    }
+
+
+def event_from_item(item: Item) -> StoredEvent:
+    """Return a stored event."""
+    state = None if "state" not in item else _message_state(item["state"])
+    return StoredEvent(json.loads(item["event"]), item["message_count"], state, item.get("deleted_by", 0))
+
+
+def message_state_text(state: MessageState) -> str:
+    """Return the `state` attribute of a message that was updated."""
+    return json_codec.dumps(asdict(state))
+
+
+def _message_state(text: str) -> MessageState:
+    fields = json.loads(text)
+    return MessageState(**fields | {"edits": tuple(fields["edits"])})
+
+
+def reaction_to_item(conversation_id: str, reaction: Reaction) -> Item:
+    """Return the item of a reaction."""
+    pk, sk = reaction_key(conversation_id, reaction.target, reaction.participant_id, reaction.emoji)
+    return {
+        "pk": pk,
+        "sk": sk,
+        "target": reaction.target,
+        "participant_id": reaction.participant_id,
+        "emoji": reaction.emoji,
+        "event_id": reaction.sequence_id,
+    }
+
+
+def reaction_from_item(item: Item) -> Reaction:
+    """Return a reaction."""
+    return Reaction(item["target"], item["participant_id"], item["emoji"], item["event_id"])
+
+
+def idempotency_record_to_item(hashed: str, event: Event) -> Item:
+    """Return the item of an idempotency record, by the hash of its key."""
+    pk, sk = idempotency_record_key(hashed)
+    return {
+        "pk": pk,
+        "sk": sk,
+        "conversation_id": event["conversation_id"],
+        "message_id": event["message_id"],
+        "sequence_id": event["sequence_id"],
+        "created_at": event["created_at"],
+    }
+
+
+def idempotency_record_from_item(item: Item) -> IdempotencyRecord:
+    """Return an idempotency record."""
+    return IdempotencyRecord(item["message_id"], item["sequence_id"], item["created_at"])
+
+
+def queued_message_to_item(queued: QueuedMessage) -> Item:
+    """Return the item of a queued message, with everything that is needed to append it."""
+    return {
+        "pk": queue_pk(queued.member.conversation_id),
+        "sk": queued.queue_id,
+        "queued_at": queued.queued_at,
+        "event": json_codec.dumps(queued.event),
+        "member": membership_attributes(queued.member),
+        "client_message_id": queued.key.client_message_id,
+        "expires_at": queued.queued_at // 1000 + QUEUE_TTL,
+    }
+
+
+def queued_message_from_item(conversation_id: str, item: Item) -> QueuedMessage:
+    """Return a queued message."""
+    member = membership_from_item(item["member"])
+    return QueuedMessage(
+        queue_id=item["sk"],
+        queued_at=item["queued_at"],
+        event=json.loads(item["event"]),
+        member=member,
+        key=IdempotencyKey(conversation_id, member.participant_id, item["client_message_id"]),
+    )

@@ -1,0 +1,77 @@
+"""The items of members: memberships with their roster entries, past memberships, and footprints."""
+
+from __future__ import annotations
+
+from chalicelib.aws.dynamodb.keys import footprint_key, membership_key, past_membership_key, roster_key
+from chalicelib.aws.dynamodb.values import Item
+from chalicelib.core.model.conversations import Membership, PastMembership
+
+
+def membership_to_items(member: Membership) -> tuple[Item, Item]:
+    """Return the items of a membership: the authoritative one, and the roster entry, which has no read pointer."""
+    pk, sk = membership_key(member.conversation_id, member.participant_id)
+    roster_pk, roster_sk = roster_key(member.conversation_id, member.participant_id)
+    return (
+        {"pk": pk, "sk": sk} | membership_attributes(member),
+        {"pk": roster_pk, "sk": roster_sk} | _roster_attributes(member),
+    )
+
+
+def membership_attributes(member: Membership) -> Item:
+    """Return the attributes of a membership without its key."""
+    pointer = {"read_up_to": member.read_up_to, "read_message_count": member.read_message_count}
+    return _roster_attributes(member) | pointer
+
+
+def _roster_attributes(member: Membership) -> Item:
+    return {
+        "conversation_id": member.conversation_id,
+        "participant_id": member.participant_id,
+        "name": member.name,
+        "type": member.type,
+        "role": member.role,
+        "joined_at": member.joined_at,
+        "epoch": member.epoch,
+        "muted_until": member.muted_until or None,
+    }
+
+
+def membership_from_item(item: Item) -> Membership:
+    """Return a membership. That of a roster entry has no read pointer."""
+    return Membership(
+        conversation_id=item["conversation_id"],
+        participant_id=item["participant_id"],
+        name=item["name"],
+        type=item["type"],
+        role=item["role"],
+        joined_at=item["joined_at"],
+        epoch=item["epoch"],
+        read_up_to=item.get("read_up_to", 0),
+        read_message_count=item.get("read_message_count", 0),
+        muted_until=item.get("muted_until", 0),
+    )
+
+
+def past_membership_to_item(member: Membership) -> Item:
+    """Return the item that remains of a membership that ends."""
+    pk, sk = past_membership_key(member.conversation_id, member.participant_id)
+    return {
+        "pk": pk,
+        "sk": sk,
+        "read_up_to": member.read_up_to,
+        "read_message_count": member.read_message_count,
+        "muted_until": member.muted_until or None,
+    }
+
+
+def past_membership_from_item(item: Item) -> PastMembership | None:
+    """Return a past membership; None if the item only marks a ban of a participant who never was a member."""
+    if "read_up_to" not in item:
+        return None
+    return PastMembership(item["read_up_to"], item["read_message_count"], item.get("muted_until", 0))
+
+
+def footprint_to_item(conversation_id: str, participant_id: str) -> Item:
+    """Return the item of a footprint."""
+    pk, sk = footprint_key(conversation_id, participant_id)
+    return {"pk": pk, "sk": sk, "conversation_id": conversation_id, "participant_id": participant_id}

@@ -1,0 +1,77 @@
+"""Memberships on DynamoDB. Appends create, change and delete them (`append_roster.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chalicelib.aws.dynamodb.dynamo import Dynamo
+from chalicelib.aws.dynamodb.errors import ConditionFailed
+from chalicelib.aws.dynamodb.keys import (
+    MEMBERSHIP_PREFIX,
+    ROSTER_PREFIX,
+    conversation_pk,
+    membership_key,
+    participant_pk,
+    past_membership_key,
+)
+from chalicelib.aws.dynamodb.membership_items import membership_from_item, past_membership_from_item
+from chalicelib.aws.dynamodb.table import Table, parallel_batch_get
+from chalicelib.core.kernel.concurrency import Gather
+from chalicelib.core.model.conversations import Membership, PastMembership
+
+
+class DynamoMemberships:
+    """The `MembershipStore` port."""
+
+    def __init__(self, dynamo: Dynamo, table: str, gather: Gather) -> None:
+        """`table` is the name of the conversations table."""
+        self._table = Table(dynamo, table)
+        self._gather = gather
+
+    def membership(self, conversation_id: str, participant_id: str) -> Membership | None:
+        """Return a participant's membership."""
+        item = self._table.get(*membership_key(conversation_id, participant_id))
+        return None if item is None else membership_from_item(item)
+
+    def memberships(self, conversation_ids: Sequence[str], participant_id: str) -> dict[str, Membership]:
+        """Return one participant's memberships in these conversations."""
+        keys = [membership_key(conversation_id, participant_id) for conversation_id in conversation_ids]
+        members = map(membership_from_item, parallel_batch_get(self._table, self._gather, keys))
+        return {member.conversation_id: member for member in members}
+
+    def memberships_in(self, conversation_id: str, participant_ids: Sequence[str]) -> dict[str, Membership]:
+        """Return the memberships of these participants in one conversation."""
+        keys = [membership_key(conversation_id, participant_id) for participant_id in participant_ids]
+        members = map(membership_from_item, parallel_batch_get(self._table, self._gather, keys))
+        return {member.participant_id: member for member in members}
+
+    def memberships_of(self, participant_id: str) -> list[Membership]:
+        """Return all memberships of a participant."""
+        items = self._table.query(participant_pk(participant_id), prefix=MEMBERSHIP_PREFIX)
+        return [membership_from_item(item) for item in items]
+
+    def roster(self, conversation_id: str) -> list[Membership]:
+        """Return all members in the order in which they joined, without read pointers."""
+        items = self._table.query(conversation_pk(conversation_id), prefix=ROSTER_PREFIX)
+        members = [membership_from_item(item) for item in items]
+        return sorted(members, key=lambda member: (member.epoch, member.participant_id))
+
+    def past_membership(self, conversation_id: str, participant_id: str) -> PastMembership | None:
+        """Return the record of a former member."""
+        item = self._table.get(*past_membership_key(conversation_id, participant_id))
+        return None if item is None else past_membership_from_item(item)
+
+    def move_read_pointer(self, member: Membership, read_up_to: int, read_message_count: int) -> bool:
+        """Move a read pointer forward; return False if it is there or beyond, or the membership has ended."""
+        try:
+            self._table.update(
+                *membership_key(member.conversation_id, member.participant_id),
+                "SET #read_up_to = :read_up_to, #read_message_count = :read_message_count",
+                "#epoch = :epoch AND #read_up_to < :read_up_to",
+                epoch=member.epoch,
+                read_up_to=read_up_to,
+                read_message_count=read_message_count,
+            )
+        except ConditionFailed:
+            return False
+        return True

@@ -1,0 +1,33 @@
+"""Keys of the connections table."""
+
+from __future__ import annotations
+
+import itertools
+
+from chalicelib.aws.dynamodb import connection_keys as keys
+from tests.unit.aws.dynamodb.test_keys import CONVERSATION, IDS
+
+
+def test_no_two_items_have_the_same_key() -> None:
+    every = [keys.connection_key("x="), *keys.subscription_keys("x=", CONVERSATION), keys.ticket_key("h")]
+    for participant_id in IDS:
+        every += [
+            keys.active_connection_key(participant_id, "x="),
+            keys.typing_key(CONVERSATION, participant_id),
+            keys.pending_offline_key(CONVERSATION, participant_id),
+            keys.rate_limit_key(participant_id),
+            keys.ticket_owner_key(participant_id, "h"),
+        ]
+    assert len(set(every)) == len(every)
+
+
+def test_subscription_is_found_by_connection_and_by_conversation() -> None:
+    by_connection, by_conversation = keys.subscription_keys("x=", CONVERSATION)
+    assert by_connection == (keys.connection_pk("x="), f"S#{CONVERSATION}")
+    assert by_conversation == (f"C#{CONVERSATION}", "S#x=")
+
+
+def test_prefixes_of_a_participant_are_distinct() -> None:
+    prefixes = [keys.CONNECTION_PREFIX, keys.TICKET_PREFIX, keys.RATE_LIMIT]
+    for one, other in itertools.permutations(prefixes, 2):
+        assert not one.startswith(other)

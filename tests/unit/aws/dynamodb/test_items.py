@@ -1,0 +1,227 @@
+"""Every item maps back to the value that it was made of, through DynamoDB's typed form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+
+from chalicelib.aws.dynamodb.connection_items import (
+    MAX_CONNECTION_SECONDS,
+    active_connection_to_item,
+    connection_from_item,
+    connection_to_item,
+    subscription_from_item,
+    subscription_to_items,
+)
+from chalicelib.aws.dynamodb.conversation_items import details_from_item, details_to_item
+from chalicelib.aws.dynamodb.erasure_items import (
+    data_location_from_item,
+    data_location_to_item,
+    job_from_item,
+    job_to_item,
+)
+from chalicelib.aws.dynamodb.keys import retention_check_key
+from chalicelib.aws.dynamodb.log_items import (
+    event_from_item,
+    event_to_item,
+    head_from_item,
+    head_to_item,
+    idempotency_record_from_item,
+    idempotency_record_to_item,
+    message_state_text,
+    queued_message_from_item,
+    queued_message_to_item,
+    reaction_from_item,
+    reaction_to_item,
+)
+from chalicelib.aws.dynamodb.membership_items import (
+    membership_from_item,
+    membership_to_items,
+    past_membership_from_item,
+    past_membership_to_item,
+)
+from chalicelib.aws.dynamodb.moderation_items import (
+    audit_entry_to_item,
+    audit_record_from_item,
+    ban_from_item,
+    ban_to_item,
+    invite_from_item,
+    invite_to_item,
+    position_in_commit,
+    position_outside_commits,
+)
+from chalicelib.aws.dynamodb.retention_items import check_from_item, progress_from_item
+from chalicelib.aws.dynamodb.values import Item, marshal_item, unmarshal_item
+from chalicelib.core.model.conversations import PastMembership
+from chalicelib.core.model.events import StoredEvent
+from chalicelib.core.model.messages import IdempotencyRecord
+from chalicelib.core.model.moderation import AuditRecord
+from chalicelib.core.model.privacy import RetentionCheck, RetentionProgress
+from tests.unit.aws.dynamodb.samples import (
+    BAN,
+    CONNECTION,
+    CONVERSATION,
+    DETAILS,
+    ENTRY,
+    HEAD,
+    INVITE,
+    JOB,
+    LOCATION,
+    MEMBER,
+    QUEUED,
+    REACTION,
+    STATE,
+    SUBSCRIPTION,
+    message,
+)
+
+
+def stored(item: Item) -> Item:
+    """Return an item as DynamoDB returns it."""
+    return unmarshal_item(json.loads(json.dumps(marshal_item(item))))
+
+
+SAMPLES: dict[str, tuple[Any, Callable[[Any], Item], Callable[[Item], Any]]] = {
+    "head": (HEAD, head_to_item, head_from_item),
+    "details": (DETAILS, details_to_item, details_from_item),
+    "details without retention": (replace(DETAILS, retention_days=None), details_to_item, details_from_item),
+    "membership": (MEMBER, lambda value: membership_to_items(value)[0], membership_from_item),
+    "membership without a mute": (
+        replace(MEMBER, muted_until=0),
+        lambda value: membership_to_items(value)[0],
+        membership_from_item,
+    ),
+    "reaction": (REACTION, lambda value: reaction_to_item(CONVERSATION, value), reaction_from_item),
+    "queued message": (
+        QUEUED,
+        queued_message_to_item,
+        lambda item: queued_message_from_item(CONVERSATION, item),
+    ),
+    "ban": (BAN, ban_to_item, ban_from_item),
+    "ban without a name": (replace(BAN, name=None), ban_to_item, ban_from_item),
+    "invite": (INVITE, invite_to_item, invite_from_item),
+    "invite without a limit": (replace(INVITE, max_uses=None), invite_to_item, invite_from_item),
+    "erasure job": (JOB, job_to_item, job_from_item),
+    "data location": (LOCATION, lambda value: data_location_to_item(JOB, value), data_location_from_item),
+    "connection": (CONNECTION, connection_to_item, connection_from_item),
+    "connection without a name": (replace(CONNECTION, name=None), connection_to_item, connection_from_item),
+    "subscription": (SUBSCRIPTION, lambda value: subscription_to_items(value)[0], subscription_from_item),
+    "subscription, as the fan-out finds it": (
+        SUBSCRIPTION,
+        lambda value: subscription_to_items(value)[1],
+        subscription_from_item,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_value_is_restored_from_its_item(name: str) -> None:
+    value, to_item, from_item = SAMPLES[name]
+    assert from_item(stored(to_item(value))) == value
+
+
+def test_head_is_provisional_as_long_as_it_expires() -> None:
+    item = head_to_item(HEAD)
+    assert not head_from_item(item).is_provisional
+    assert head_from_item(item | {"expires_at": 1}).is_provisional
+
+
+def test_event_is_restored_with_its_place_among_messages() -> None:
+    item = event_to_item(message(), 4, "hashed")
+    assert event_from_item(stored(item)) == StoredEvent(message(), 4)
+    assert item["idempotency_key"] == "hashed"
+
+
+def test_updated_message_is_restored_with_its_state() -> None:
+    item = event_to_item(message(), 4, None) | {"state": message_state_text(STATE), "deleted_by": 9}
+    assert event_from_item(stored(item)) == StoredEvent(message(), 4, STATE, 9)
+
+
+def test_idempotency_record_is_restored() -> None:
+    record = idempotency_record_from_item(stored(idempotency_record_to_item("hashed", message())))
+    assert record == IdempotencyRecord("msg_6", 6, "2026-01-01T00:00:00.000Z")
+
+
+def test_roster_entry_has_no_read_pointer() -> None:
+    _, entry = membership_to_items(MEMBER)
+    assert membership_from_item(stored(entry)) == replace(MEMBER, read_up_to=0, read_message_count=0)
+
+
+def test_past_membership_keeps_read_pointer_and_mute() -> None:
+    past = past_membership_from_item(stored(past_membership_to_item(MEMBER)))
+    assert past == PastMembership(MEMBER.read_up_to, MEMBER.read_message_count, MEMBER.muted_until)
+
+
+def test_mark_of_a_ban_is_not_a_past_membership() -> None:
+    assert past_membership_from_item({"pk": "p", "sk": "L#eve", "banned_at": 1}) is None
+
+
+def test_ban_has_no_id_in_its_key() -> None:
+    assert "eve" not in ban_to_item(BAN)["sk"]
+
+
+def test_audit_entry_is_restored_with_its_position() -> None:
+    item = stored(audit_entry_to_item(CONVERSATION, 6, position_in_commit(1), 1_700_000_000_000, ENTRY))
+    position = item["sk"].removeprefix("A#")
+    assert audit_record_from_item(item) == AuditRecord(ENTRY, 6, 1_700_000_000_000, position)
+
+
+def test_entries_of_a_commit_precede_the_others_at_its_sequence_id() -> None:
+    others = sorted(position_outside_commits(1_700_000_000_000) for _ in range(10))
+    assert len(set(others)) == 10
+    assert position_in_commit(0) < position_in_commit(1) < position_in_commit(24) < others[0]
+
+
+def test_membership_is_a_data_location() -> None:
+    membership, _ = membership_to_items(MEMBER)
+    assert data_location_from_item(stored(membership)).is_member
+
+
+def test_finished_job_belongs_to_no_participant() -> None:
+    item = job_to_item(JOB) | {"participant_id": None, "pseudonym_salt": None, "done_at": 5}
+    job = job_from_item(stored(item))
+    assert (job.participant_id, job.is_running, job.done_at) == ("", False, 5)
+
+
+def test_retention_check_is_restored_from_its_key() -> None:
+    check = RetentionCheck(CONVERSATION, 1_700_000_000)
+    pk, sk = retention_check_key(check)
+    assert check_from_item({"pk": pk, "sk": sk}) == check
+
+
+def test_conversation_that_was_never_checked_has_no_progress() -> None:
+    assert progress_from_item(None) == RetentionProgress(0, 0)
+    assert progress_from_item({"due_at": 5, "cleared_up_to": 3}) == RetentionProgress(5, 3)
+
+
+def test_active_connection_is_a_subscription_to_nothing() -> None:
+    found = subscription_from_item(stored(active_connection_to_item(CONNECTION, 4)))
+    assert (found.conversation_id, found.connection_id, found.generation) == ("", "x=", 4)
+
+
+def test_items_of_a_connection_outlive_it() -> None:
+    expected = CONNECTION.connected_at // 1000 + MAX_CONNECTION_SECONDS
+    assert connection_to_item(CONNECTION)["expires_at"] == expected
+    assert {item["expires_at"] for item in subscription_to_items(SUBSCRIPTION)} == {expected}
+
+
+def test_samples_have_no_field_at_its_default() -> None:
+    # A field that is not stored would otherwise be restored by its default, unnoticed.
+    ignored = {
+        "state",
+        "is_provisional",
+        "revision",
+        "expired_up_to",
+        "done_at",
+        "expires_at",
+        "is_stale",
+        "is_member",
+    }
+    for value, _, _ in (
+        SAMPLES[name] for name in ("head", "membership", "connection", "subscription", "data location")
+    ):
+        assert all(asdict(value)[name] for name in asdict(value) if name not in ignored), value
