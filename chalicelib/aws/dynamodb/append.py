@@ -2,8 +2,8 @@
 
 The law: the first operation moves the head from n to n + k on the condition that it is still at n, and all others
 are executed with it or not at all. Items that change only in appends need no other condition: if the head is as
-read, so are they, when they were read after it. Items that change beside the log have a condition each: memberships,
-queued messages, invites and erasures.
+read, so are they, when they were read after it. Items that change beside the log have a condition each:
+memberships, queued messages, invites and erasures.
 """
 
 from __future__ import annotations
