@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 
 import jwt
 
+from chalicelib.core.kernel.text import MAX_NAME_LENGTH, is_name, is_participant_id
 from local.errors import LocalError
 
 DAY = 86_400
-# OpenID Connect Core 1.0, section 2: `sub` has at most 255 ASCII characters; here they must also be visible.
-_PARTICIPANT_ID = re.compile(r"[!-~]{1,255}")
-_MAX_NAME_LENGTH = 100
 
 
 def mint(
@@ -44,14 +41,15 @@ def mint_for(participant_id: str, name: str | None, ttl: int, settings: Mapping[
     Raises LocalError if the participant id, the name or the lifetime is invalid, or if the instance has no secret
     because it only accepts tokens of an identity provider.
     """
-    if not _PARTICIPANT_ID.fullmatch(participant_id):
+    if not is_participant_id(participant_id):
         raise LocalError(
             "A participant id is 1 to 255 visible ASCII characters (no spaces, no accents), such as alice or"
             f" auth0|5f7c8e, not {participant_id!r}."
         )
-    if name is not None and not (name.strip() and len(name) <= _MAX_NAME_LENGTH):
+    if name is not None and not is_name(name):
         raise LocalError(
-            f"A name must be 1 to {_MAX_NAME_LENGTH} characters long; this one has {len(name.strip())}."
+            f"A name must be 1 to {MAX_NAME_LENGTH} characters long, without control characters; this one has"
+            f" {len(name.strip())}."
         )
     if ttl <= 0:
         raise LocalError(f"--ttl must be a lifetime of at least 1 second, not {ttl}.")

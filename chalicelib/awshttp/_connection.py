@@ -38,12 +38,12 @@ class Connection:
 
     def __init__(self, address: Address) -> None:
         """Begin to connect. Raises OSError."""
-        family, place = address
+        family, sockaddr = address
         self._sock = socket.socket(family, socket.SOCK_STREAM)
         try:
             self._sock.setblocking(False)
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._sock.connect_ex(place)
+            self._sock.connect_ex(sockaddr)
         except OSError:
             self._sock.close()
             raise

@@ -235,11 +235,15 @@ class Sender:
         backoff: Backoff,
         charge: RateLimitCharge,
     ) -> SendResult:
-        """Append by group commit; again, if the membership changed while the message was queued."""
+        """Append by group commit; again, if the message left the queue because its membership changed.
+
+        Raises ConversationBusy at the deadline of `backoff`, however often that happens.
+        """
         while True:
             record = self._group_commit.append(draft, key, member, backoff, charge)
             if record is not None:
                 is_new = record.message_id == draft["message_id"]
                 return replace(self._replay(key.conversation_id, record), duplicate=not is_new)
+            backoff.wait()
             self._log.get_live_head(key.conversation_id)
             member = self._require_speaking_member(key.conversation_id, caller)

@@ -66,11 +66,11 @@ class FanOut:
         Returns after about `within` seconds, however the connections behave.
         """
         deadline = self._clock.monotonic() + within
-        is_replied, gone = self._gather(
+        is_replied, stale = self._gather(
             lambda: reply is None or self._post_reply(reply, deadline),
             lambda: self._fan_out(pushes, deadline),
         )
-        generations = {to.connection_id: (to.generation, to.participant_id) for to in gone}
+        generations = {item.connection_id: (item.generation, item.participant_id) for item in stale}
         if reply is not None and not is_replied:
             generations.setdefault(reply.connection_id, (reply.generation, ""))
         offline: list[Push] = []
@@ -101,11 +101,11 @@ class FanOut:
         payloads = [_payload(frame) for frame in reply.frames]
         if not payloads:
             return True
-        gone = self._poster.post_all({reply.connection_id: payloads}, deadline)
+        stale = self._poster.post_all({reply.connection_id: payloads}, deadline)
         is_acknowledgement = any(frame["type"] == "message_ack" for frame in reply.frames)
-        if is_acknowledgement and not gone and reply.received_at is not None:
+        if is_acknowledgement and not stale and reply.received_at is not None:
             self._record_latency(Metric.ACK_LATENCY, self._clock.now() - reply.received_at)
-        return not gone
+        return not stale
 
     def _fan_out(self, pushes: Sequence[Push], deadline: float) -> list[Subscription]:
         """Carry out pushes; return the recipients that no longer exist."""
@@ -113,12 +113,12 @@ class FanOut:
             return []
         started = self._clock.monotonic()
         deliveries = self._group_by_connection(pushes)
-        gone: list[Subscription] = []
+        stale: list[Subscription] = []
         if deliveries:
             self._observer.count(Metric.FAN_OUT_SIZE, len(deliveries))
-            gone = self._post(deliveries, deadline)
+            stale = self._post(deliveries, deadline)
             self._record_latency(Metric.FAN_OUT_LATENCY, self._clock.monotonic() - started)
-        return gone + self._debounce_offline(pushes, deadline)
+        return stale + self._debounce_offline(pushes, deadline)
 
     def _debounce_offline(self, pushes: Sequence[Push], deadline: float) -> list[Subscription]:
         """Hand pending offline pushes to the queue, last of all, as no request waits for them.
@@ -156,7 +156,7 @@ class FanOut:
             case ToSubscribers(conversation_id):
                 if conversation_id not in subscribers:
                     subscribers[conversation_id] = self._subscriptions.subscribers(conversation_id)
-                return [to for to in subscribers[conversation_id] if _is_recipient(to, push)]
+                return [item for item in subscribers[conversation_id] if _is_recipient(item, push)]
 
     def _connections_of_all(self, participant_ids: Sequence[str]) -> list[Subscription]:
         found: list[Subscription] = []
@@ -176,19 +176,19 @@ class FanOut:
         now, grace = self._clock.now(), self._timing.expired_token_grace
         expired = {
             connection_id: deliveries.pop(connection_id)
-            for connection_id, (to, _) in list(deliveries.items())
-            if to.token_expires_at + grace < now
+            for connection_id, (subscription, _) in list(deliveries.items())
+            if subscription.token_expires_at + grace < now
         }
         payloads_of = {connection_id: payloads for connection_id, (_, payloads) in deliveries.items()}
-        gone = [deliveries[connection_id][0] for connection_id in self._poster.post_all(payloads_of, deadline)]
-        for connection_id, (to, payloads) in expired.items():
+        stale = [deliveries[connection_id][0] for connection_id in self._poster.post_all(payloads_of, deadline)]
+        for connection_id, (subscription, payloads) in expired.items():
             if self._clock.monotonic() >= deadline:
                 break
             if not self._has_new_token(connection_id):
                 self.disconnect(connection_id, TOKEN_EXPIRED)
             elif self._poster.post_all({connection_id: payloads}, deadline):
-                gone.append(to)
-        return gone
+                stale.append(subscription)
+        return stale
 
     def _has_new_token(self, connection_id: str) -> bool:
         """Return whether `auth` has renewed the token; it updates the connection before its subscriptions."""

@@ -85,22 +85,22 @@ class Handlers:
         )
         for start in range(0, len(command.subscribe), _SUBSCRIBE_CONCURRENCY):
             batch = command.subscribe[start : start + _SUBSCRIBE_CONCURRENCY]
-            for reply, pushes in runtime.gather(*(self._subscribe_later(wanted, context) for wanted in batch)):
+            for reply, pushes in runtime.gather(*(self._subscribe_later(item, context) for item in batch)):
                 result.replies.append(reply)
                 result.pushes += pushes
 
     def _subscribe_later(
-        self, wanted: commands.SubscribeTo, context: CommandContext
+        self, item: commands.SubscribeTo, context: CommandContext
     ) -> Callable[[], tuple[Frame, list[Push]]]:
         """Return a call that subscribes; its reply is an error frame if that fails."""
 
         def subscribe() -> tuple[Frame, list[Push]]:
             try:
                 return self._subscriptions.subscribe(
-                    context.connection, context.caller, wanted.conversation_id, wanted.after, context.result
+                    context.connection, context.caller, item.conversation_id, item.after, context.result
                 )
             except ChatError as error:
-                about = commands.correlation_fields({"conversation_id": wanted.conversation_id})
+                about = commands.correlation_fields({"conversation_id": item.conversation_id})
                 return frames.error(error, about), []
 
         return subscribe

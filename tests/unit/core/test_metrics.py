@@ -20,7 +20,7 @@ from chalicelib.core.protocol.requests import SendMessage
 from chalicelib.core.realtime.fan_out import FanOut
 from chalicelib.core.realtime.outbox import DirectReply, ToSubscribers
 from tests.support.app_harness import AppHarness
-from tests.support.fakes import FakeObserver
+from tests.support.fakes import FakeClock, FakeObserver
 from tests.support.runtime import new_runtime
 
 
@@ -42,10 +42,14 @@ class ConflictingStore:
 
 
 def sender(
-    harness: AppHarness, observer: FakeObserver, errors: list[Exception], timing: Timing | None = None
+    harness: AppHarness,
+    observer: FakeObserver,
+    errors: list[Exception],
+    timing: Timing | None = None,
+    clock: Clock | None = None,
 ) -> Sender:
     store: Any = ConflictingStore(harness.chat.stores.event_log, errors)
-    runtime = new_runtime(observer=observer, timing=timing)
+    runtime = new_runtime(observer=observer, timing=timing, clock=clock or harness.clock)
     log = Log(event_log=store, runtime=runtime)
     return Sender(
         event_log=store,
@@ -103,6 +107,18 @@ def test_queued_message_is_counted_as_accepted_once(harness: AppHarness, observe
         Metric.MESSAGES_QUEUED: 1,
         Metric.APPEND_CONFLICTS: DIRECT_ATTEMPTS + 1,
     }
+
+
+def test_message_that_keeps_leaving_the_queue_is_rejected_at_the_deadline(
+    harness: AppHarness, observer: FakeObserver
+) -> None:
+    conversation_id = harness.create_conversation("alice")
+    slow = FakeClock(harness.clock.now() - 3600)  # to the store, all that this sender queues has expired
+    errors: list[Exception] = [WriteConflict() for _ in range(DIRECT_ATTEMPTS)]
+    with pytest.raises(ConversationBusy):
+        sender(harness, observer, errors, clock=slow).send(
+            Principal("alice", "alice"), conversation_id, SendMessage(content="hi")
+        )
 
 
 def test_busy_message_is_not_counted_as_accepted(harness: AppHarness, observer: FakeObserver) -> None:
