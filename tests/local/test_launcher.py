@@ -1,4 +1,4 @@
-"""`python -m local`, started for real: ready, told, ended, and nothing left behind."""
+"""`python -m local` as a process: its ready line, its error messages, and its complete shutdown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from local.launcher import check_health
 from tests.local.instance import Instances, eventually, get, is_alive
 
 
-def test_ready_is_one_line_of_json_and_everything_ends_within_5_seconds_of_sigterm(
+def test_ready_line_is_json_and_sigterm_stops_everything_within_5_seconds(
     instances: Instances, toy_app: Path
 ) -> None:
     instance = instances.start("--app-dir", str(toy_app))
@@ -38,14 +38,12 @@ def test_ready_is_one_line_of_json_and_everything_ends_within_5_seconds_of_sigte
     assert not is_alive(ready["store_pid"])
     rest, errors = instance.rest_of_output()
     assert rest == ""
-    assert "a line of the app\n" in errors
-    assert "a line of the app's log" in errors
+    assert "a line on stdout\n" in errors
+    assert "a line in the app's log" in errors
     assert "Traceback" not in errors
 
 
-def test_ctrl_c_ends_the_store_after_the_sockets_though_it_reaches_the_whole_group(
-    instances: Instances, toy_app: Path
-) -> None:
+def test_ctrl_c_stops_the_store_after_the_gateway(instances: Instances, toy_app: Path) -> None:
     instance = instances.start("--app-dir", str(toy_app))
     assert os.getpgid(instance.ready["store_pid"]) != os.getpgid(instance.process.pid)
     instance.process.send_signal(signal.SIGINT)
@@ -58,123 +56,117 @@ def test_sigkill_leaves_no_store_behind(instances: Instances, toy_app: Path) -> 
     instance = instances.start("--app-dir", str(toy_app))
     instance.process.kill()
     store = instance.ready["store_pid"]
-    eventually(lambda: not is_alive(store), "the store ends with its launcher", 5)
+    eventually(lambda: not is_alive(store), "the store exits after its launcher", 5)
 
 
-def test_the_end_of_standard_input_ends_it_where_that_was_asked(instances: Instances, toy_app: Path) -> None:
-    # Standard input is /dev/null here: at its end from the beginning.
+def test_end_of_standard_input_stops_the_instance_if_requested(instances: Instances, toy_app: Path) -> None:
+    # Standard input is /dev/null here, so its end is reached at once.
     process = instances.spawn("--app-dir", str(toy_app), "--port", "0", "--until-input-ends")
     assert process.wait(15) == 0
 
 
-def test_a_store_that_dies_is_told_in_a_sentence_and_ends_the_instance(
-    instances: Instances, toy_app: Path
-) -> None:
+def test_store_that_exits_stops_the_instance_with_one_sentence(instances: Instances, toy_app: Path) -> None:
     instance = instances.start("--app-dir", str(toy_app))
     os.kill(instance.ready["store_pid"], signal.SIGKILL)
     assert instance.process.wait(5) == 1
     errors = instance.rest_of_output()[1]
     assert "The store (MiniStack, process" in errors
-    assert "ended by itself" in errors
+    assert "exited with code -9" in errors
     assert "Traceback" not in errors
 
 
 @pytest.mark.parametrize(
-    ("option", "told"),
-    [("--port", "Port {} is in use"), ("--ws-port", "Port {} is in use"), ("--store-port", "Port {} on")],
+    ("option", "message"),
+    [("--port", "Port {} is in use"), ("--ws-port", "Port {} is in use"), ("--store-port", "port {} on")],
 )
-def test_a_port_in_use_is_told_in_a_sentence_that_names_it(
-    instances: Instances, toy_app: Path, option: str, told: str
-) -> None:
+def test_port_in_use_is_named_in_the_error(instances: Instances, toy_app: Path, option: str, message: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
         others = () if option == "--port" else ("--port", "0")
         code, errors = instances.failure("--app-dir", str(toy_app), option, str(taken), *others)
     assert code == 1
-    assert told.format(taken) in errors
+    assert message.format(taken) in errors
     assert "Traceback" not in errors
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
-        (("--store", "dynamodb.local:8000"), "A store is a URL such as"),
-        (("--store", "http://127.0.0.1:8002", "--data", "somewhere"), "--data belongs to the built-in store"),
-        (("--port", "65536"), "A port is a number from 0 to 65535"),
+        (("--store", "dynamodb.local:8000"), "--store must be a URL such as"),
+        (("--store", "http://127.0.0.1:8002", "--data", "somewhere"), "--data configures the built-in store"),
+        (("--port", "65536"), "A port must be an integer from 0 to 65535"),
         (("--port", "0", "--app-dir", "/nowhere"), "/nowhere has no app.py"),
     ],
 )
-def test_what_cannot_be_done_is_told_in_a_sentence(
-    instances: Instances, arguments: tuple[str, ...], told: str
+def test_invalid_option_is_reported_in_one_sentence(
+    instances: Instances, arguments: tuple[str, ...], message: str
 ) -> None:
     code, errors = instances.failure(*arguments)
-    assert (code, errors.startswith(told), errors.count("\n")) == (1, True, 1), errors
+    assert (code, errors.startswith(message), errors.count("\n")) == (1, True, 1), errors
 
 
-def test_a_setting_that_is_none_is_told_as_the_app_tells_it(instances: Instances, toy_app: Path) -> None:
+def test_invalid_setting_is_reported_with_the_message_of_the_app(instances: Instances, toy_app: Path) -> None:
     code, errors = instances.failure("--app-dir", str(toy_app), "--port", "0", CHAT_LIMIT_CONVERSATION="9")
     assert code == 1
-    assert errors.splitlines()[-1].startswith("The settings do not make up a chat: unknown setting CHAT_LIMIT_C")
+    assert errors.splitlines()[-1].startswith("The app's settings are invalid: unknown setting CHAT_LIMIT_C")
     assert "Traceback" not in errors
 
 
-def test_an_app_that_cannot_be_imported_is_told_with_the_place_for_its_author(
-    instances: Instances, toy_app: Path
-) -> None:
-    (toy_app / "app.py").write_text("import nothing_of_the_sort\n", encoding="utf-8")
+def test_import_error_of_the_app_is_reported_with_a_traceback(instances: Instances, toy_app: Path) -> None:
+    (toy_app / "app.py").write_text("import missing_module\n", encoding="utf-8")
     code, errors = instances.failure("--app-dir", str(toy_app), "--port", "0")
     assert code == 1
     assert f'File "{toy_app / "app.py"}", line 1' in errors
-    assert errors.splitlines()[-1].endswith("ModuleNotFoundError: No module named 'nothing_of_the_sort'")
+    assert errors.splitlines()[-1].endswith("ModuleNotFoundError: No module named 'missing_module'")
 
 
-@pytest.mark.parametrize(("status", "patience"), [(503, 0), (500, 60)])
-def test_an_app_that_is_not_well_is_told(status: int, patience: float) -> None:
+@pytest.mark.parametrize(("status", "timeout"), [(503, 0), (500, 60)])
+def test_unhealthy_app_fails_the_health_check(status: int, timeout: float) -> None:
     responses = load_gateway_responses()
-    unwell = RestApi(lambda _event, _context: {"statusCode": status}, (Route("/health", "GET"),), responses)
-    with Gateway(Apis(rest=unwell)) as gateway, pytest.raises(LocalError, match=f"answers {status}"):
-        check_health(gateway.http_url, patience)
+    unhealthy = RestApi(lambda _event, _context: {"statusCode": status}, (Route("/health", "GET"),), responses)
+    with Gateway(Apis(rest=unhealthy)) as gateway, pytest.raises(LocalError, match=f"answers {status}"):
+        check_health(gateway.http_url, timeout)
 
 
-def test_an_app_that_gets_well_is_waited_for() -> None:
+def test_health_check_waits_for_an_unavailable_app() -> None:
     states = iter([503, 503, 200])
-    gets_well = RestApi(
+    recovering = RestApi(
         lambda _event, _context: {"statusCode": next(states)},
         (Route("/health", "GET"),),
         load_gateway_responses(),
     )
-    with Gateway(Apis(rest=gets_well)) as gateway:
+    with Gateway(Apis(rest=recovering)) as gateway:
         check_health(gateway.http_url)
     assert list(states) == []
 
 
-def test_no_answer_at_all_is_told() -> None:
+def test_health_check_fails_without_a_response() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
-        with pytest.raises(LocalError, match="gave no answer"):
+        with pytest.raises(LocalError, match="got no response"):
             check_health(f"http://127.0.0.1:{silent.getsockname()[1]}")
 
 
-def test_a_store_that_is_not_there_is_told_in_a_sentence(instances: Instances, toy_app: Path) -> None:
+def test_unreachable_store_is_reported_in_one_sentence(instances: Instances, toy_app: Path) -> None:
     with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))  # bound, not listening: nobody else can
+        silent.bind(("127.0.0.1", 0))  # bound but not listening, so that no other process can use the port
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         code, errors = instances.failure("--app-dir", str(toy_app), "--port", "0", "--store", url)
     assert code == 1
-    assert errors.splitlines()[-1].startswith(f"There is no DynamoDB at {url}")
+    assert errors.splitlines()[-1].startswith(f"No DynamoDB endpoint answers at {url}")
     assert "Traceback" not in errors
 
 
 @pytest.mark.parametrize(
-    ("key", "region", "told"),
-    [("a key", None, "needs a region"), (None, "eu-west-1", "needs AWS credentials and there are none")],
+    ("key", "region", "message"),
+    [("a key", None, "needs a region"), (None, "eu-west-1", "needs AWS credentials")],
 )
-def test_a_store_elsewhere_is_never_asked_with_made_up_credentials(
-    instances: Instances, toy_app: Path, tmp_path: Path, key: str | None, region: str | None, told: str
+def test_remote_store_never_receives_dummy_credentials(
+    instances: Instances, toy_app: Path, tmp_path: Path, key: str | None, region: str | None, message: str
 ) -> None:
     nowhere = str(tmp_path / "nothing")
     code, errors = instances.failure(
-        # An address of this machine that is none of the names of it that count as local.
+        # An address of this machine that does not count as loopback.
         *("--app-dir", str(toy_app), "--port", "0", "--store", "http://127.0.0.2:9"),
         AWS_ACCESS_KEY_ID=key,
         AWS_SECRET_ACCESS_KEY=key,
@@ -186,12 +178,10 @@ def test_a_store_elsewhere_is_never_asked_with_made_up_credentials(
         AWS_EC2_METADATA_DISABLED="true",
     )
     assert code == 1
-    assert told in errors.splitlines()[-1]
+    assert message in errors.splitlines()[-1]
 
 
-def test_an_instance_uses_a_store_that_runs_already_and_leaves_it_running(
-    instances: Instances, toy_app: Path
-) -> None:
+def test_instance_uses_an_external_store_and_leaves_it_running(instances: Instances, toy_app: Path) -> None:
     store = instances.start("store", "--store-port", "0")
     url = store.ready["store_url"]
     instance = instances.start("--app-dir", str(toy_app), "--store", url)
@@ -203,9 +193,7 @@ def test_an_instance_uses_a_store_that_runs_already_and_leaves_it_running(
     assert not is_alive(store.ready["store_pid"])
 
 
-def test_reload_starts_the_server_anew_on_its_ports_and_keeps_the_store(
-    instances: Instances, toy_app: Path
-) -> None:
+def test_reload_restarts_the_server_on_its_ports_and_keeps_the_store(instances: Instances, toy_app: Path) -> None:
     instance = instances.start("--app-dir", str(toy_app), "--reload")
     health_url = f"{instance.ready['http_url']}/health"
     first = get(health_url)[1]["pid"]
@@ -213,17 +201,17 @@ def test_reload_starts_the_server_anew_on_its_ports_and_keeps_the_store(
     text = source.read_text(encoding="utf-8")
 
     source.write_text("this is no Python", encoding="utf-8")
-    eventually(lambda: not is_alive(first), "the server that ran the old source ends")
+    eventually(lambda: not is_alive(first), "the server with the old source exits")
     assert instance.process.poll() is None
     source.write_text(text, encoding="utf-8")
-    eventually(lambda: _answers(health_url), "the server comes up with the repaired source")
+    eventually(lambda: _answers(health_url), "the server starts with the repaired source")
     second = get(health_url)[1]["pid"]
     assert second not in (first, instance.process.pid)
     assert is_alive(instance.ready["store_pid"])
 
     instance.process.kill()
     pids = [second, instance.ready["store_pid"]]
-    eventually(lambda: not any(is_alive(pid) for pid in pids), "server and store end with the launcher", 5)
+    eventually(lambda: not any(is_alive(pid) for pid in pids), "server and store exit after the launcher", 5)
 
 
 def _answers(url: str) -> bool:
@@ -233,13 +221,11 @@ def _answers(url: str) -> bool:
         return False
 
 
-def test_without_json_the_banner_is_for_people_and_verbose_logs_requests(
-    instances: Instances, toy_app: Path
-) -> None:
+def test_without_json_prints_a_banner_and_verbose_logs_requests(instances: Instances, toy_app: Path) -> None:
     process = instances.spawn("--app-dir", str(toy_app), "--port", "0", "--verbose")
     assert process.stdout is not None
     lines = []
-    while (line := process.stdout.readline()) and "Ctrl-C ends it." not in line:
+    while (line := process.stdout.readline()) and "Press Ctrl-C to stop." not in line:
         lines.append(line.strip())
     text = "\n".join(lines)
     for part in ("http://127.0.0.1:", "ws://127.0.0.1:", "ALICE=ey", "BOB=ey", "CAROL=ey", "listen --as bob"):
