@@ -18,9 +18,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws.clients import StaticCredentials
 from chalicelib.aws.dynamodb.client import TARGET
-from chalicelib.awshttp._errors import ServiceError
-from chalicelib.awshttp._json_client import AwsJsonClient
-from chalicelib.awshttp._tls import TlsContext
+from chalicelib.awshttp import AwsJsonClient, ServiceError, TlsContext
 from chalicelib.core.kernel.clock import SystemClock
 from local.dynamodb.directory import Directory
 from local.dynamodb.engine import Engine
