@@ -1,7 +1,7 @@
-"""The policies of sweep and work, both ways: what they do is allowed, and what is allowed they do.
+"""The policies of sweep and worker allow all that these functions do, and nothing else.
 
-The end-to-end tests cover the other functions (tests/e2e/iam_permissions.py); they may be over before a sweep
-comes, and meet by chance only what makes long work do all that it may.
+The end-to-end tests cover the other functions (tests/e2e/iam_permissions.py): they may end before the first sweep, and
+make the worker use all its permissions only by chance.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from tests.support.client import ChatEndpoint, HttpClient, TestClient
 
 SECRET = "only-the-tests-of-the-bundle-sign-with-this"
 GRACE = {"CHAT_TIME_EXPIRED_TOKEN_GRACE": "1"}
-BRISK_SWEEP = {**GRACE, "CHAT_RETENTION_DAYS": "30", "CHAT_TIME_RETENTION_DAY": "0.05"}
-BRISK_WORK = {**GRACE, "CHAT_TIME_ERASURE_GRACE": "0.5"}
-PATIENCE = 30.0
-BY_LAMBDA = {
-    # Lambda's event source mapping wants it of the function's role, beside the two that the local worker uses as
-    # well (Lambda developer guide, "Using Lambda with Amazon SQS").
+FAST_SWEEP = {**GRACE, "CHAT_RETENTION_DAYS": "30", "CHAT_TIME_RETENTION_DAY": "0.05"}
+FAST_WORKER = {**GRACE, "CHAT_TIME_ERASURE_GRACE": "0.5"}
+TIMEOUT = 30.0
+USED_BY_LAMBDA_ONLY = {
+    # Lambda's event source mapping requires it of the function's role, in addition to the two that the local
+    # worker uses as well (Lambda Developer Guide, "Using Lambda with Amazon SQS").
     ("ConsumeJobs", "sqs:GetQueueAttributes"),
 }
 
 
 class People(NamedTuple):
-    """Those who are in a chat, and one who is not."""
+    """Five participants of a chat, and Frank, an outsider."""
 
     alice: TestClient
     bob: TestClient
@@ -47,7 +47,7 @@ class People(NamedTuple):
 
 
 class Run(NamedTuple):
-    """An instance, and who is there."""
+    """An instance and its participants."""
 
     instance: Instance
     people: People
@@ -55,7 +55,7 @@ class Run(NamedTuple):
 
 @pytest.fixture
 def own_environment() -> Iterator[None]:
-    """An instance in this process changes its variables; they come back."""
+    """Restores the environment variables, which an instance in this process changes."""
     before = dict(os.environ)
     os.environ["CHAT_JWT_SECRET"] = SECRET
     yield
@@ -68,31 +68,29 @@ def token(participant_id: str, name: str, ttl: int) -> str:
 
 
 @contextlib.contextmanager
-def a_run(bundle: Path, written: Path, settings: dict[str, str]) -> Iterator[Run]:
+def running_bundle(bundle: Path, record: Path, settings: dict[str, str]) -> Iterator[Run]:
     os.environ.update(settings)
-    with running(Options(Ports(0, 0, 0), bundle=bundle, iam_record=written)) as instance:
-        stage, http = (
-            ChatEndpoint(instance.ready.http_url, instance.ready.ws_url, token),
-            HttpClient(instance.ready.http_url),
-        )
-        people = People(*(TestClient(stage, http, name, name.title()) for name in People._fields))
+    with running(Options(Ports(0, 0, 0), bundle=bundle, iam_record=record)) as instance:
+        endpoint = ChatEndpoint(instance.ready.http_url, instance.ready.ws_url, token)
+        http = HttpClient(instance.ready.http_url)
+        people = People(*(TestClient(endpoint, http, name, name.title()) for name in People._fields))
         yield Run(instance, people)
-        for each in people:
-            each.disconnect()
+        for person in people:
+            person.disconnect()
         http.close()
 
 
-def unused(written: Path, function: str) -> set[tuple[str, str]]:
-    """What its policy allows and it did not do; it did nothing else."""
-    record = json.loads(written.read_text())
-    assert record["denied"] == []
-    return {(each["sid"], each["action"]) for each in record["unused"] if each["function"] == function}
+def unused(record: Path, function: str) -> set[tuple[str, str]]:
+    """Return the permissions that a function did not use; assert that none was denied."""
+    recorded = json.loads(record.read_text())
+    assert recorded["denied"] == []
+    return {(entry["sid"], entry["action"]) for entry in recorded["unused"] if entry["function"] == function}
 
 
-def until(holds: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, "it never came to be"
+def until(condition: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        assert time.monotonic() < deadline, "the condition was never met"
         time.sleep(0.05)
 
 
@@ -102,20 +100,20 @@ def delete_a_conversation(people: People) -> None:
     people.alice.delete_conversation(chat)
 
 
-def begin_an_erasure(people: People) -> None:
-    """One that waits for what is under way, for a minute."""
+def start_erasure(people: People) -> None:
+    """Start an erasure that waits a minute for operations in progress."""
     people.alice.create_conversation("Chat", members=[people.frank])
     assert people.frank.delete("/me").expect(202)["status"] == "running"
 
 
-def a_conversation_that_is_heard(run: Run) -> str:
-    """By two who hear it, one whose token has expired, and one who is gone without that anybody knows."""
+def conversation_with_stale_connections(run: Run) -> str:
+    """Create one with two live subscribers, one whose token has expired, and one that has vanished silently."""
     alice, bob, carol, dave, eve, _ = run.people
     chat = alice.create_conversation("Chat", members=[bob, carol, dave, eve])
-    for each in (bob, carol, dave, eve):
-        each.connect(chat)
-    said = eve.post_message(chat, "hello")["sequence_id"]
-    alice.add_reaction(chat, said, "👍")
+    for person in (bob, carol, dave, eve):
+        person.connect(chat)
+    sequence_id = eve.post_message(chat, "hello")["sequence_id"]
+    alice.add_reaction(chat, sequence_id, "👍")
     carol.command("auth", "auth_ok", token=token(carol.id, carol.name, -20))
     run.instance.gateway.change(disconnect="dropped")
     dave.disconnect()
@@ -128,31 +126,31 @@ def sweep(instance: Instance) -> None:
 
 
 @pytest.mark.usefixtures("own_environment")
-def test_the_sweep_may_do_all_that_it_needs_and_nothing_else(built_directory: Path, tmp_path: Path) -> None:
-    written = tmp_path / "record.json"
-    # The deployment's retention sends nothing to the queue: the sweep finds what has expired, and nobody else.
-    with a_run(built_directory, written, BRISK_SWEEP) as run:
+def test_sweep_uses_exactly_its_permissions(built_directory: Path, tmp_path: Path) -> None:
+    record = tmp_path / "record.json"
+    # Deployment-wide retention enqueues no jobs: only the sweep finds expired content.
+    with running_bundle(built_directory, record, FAST_SWEEP) as run:
         delete_a_conversation(run.people)
-        chat = a_conversation_that_is_heard(run)
-        begin_an_erasure(run.people)
+        chat = conversation_with_stale_connections(run)
+        start_erasure(run.people)
 
-        def expires() -> bool:
+        def has_expired() -> bool:
             sweep(run.instance)
             return "content_expired" in {event["type"] for event in run.people.alice.list_events(chat)}
 
-        until(expires)
+        until(has_expired)
         run.people.bob.expect_event("content_expired", conversation_id=chat)
-    assert unused(written, "Sweep") == set()
+    assert unused(record, "Sweep") == set()
 
 
 @pytest.mark.usefixtures("own_environment")
-def test_long_work_may_do_all_that_it_needs_and_nothing_else(built_directory: Path, tmp_path: Path) -> None:
-    written = tmp_path / "record.json"
-    with a_run(built_directory, written, BRISK_WORK) as run:
-        chat = a_conversation_that_is_heard(run)
+def test_worker_uses_exactly_its_permissions(built_directory: Path, tmp_path: Path) -> None:
+    record = tmp_path / "record.json"
+    with running_bundle(built_directory, record, FAST_WORKER) as run:
+        chat = conversation_with_stale_connections(run)
         eve = run.people.eve
         eve.delete("/me").expect(202)
         until(lambda: eve.get("/me/erasure").expect(200)["status"] == "done")
         run.people.bob.expect_event("participant_erased", conversation_id=chat)
         assert eve.socket.expect_frame(type="disconnect")["code"] == "ERASED"
-    assert unused(written, "Worker") == BY_LAMBDA
+    assert unused(record, "Worker") == USED_BY_LAMBDA_ONLY

@@ -1,4 +1,4 @@
-"""Adding up what the functions never did, over all servers and test processes of a run."""
+"""The permissions that were never used, summed over all servers and test processes of a run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def write(records: PermissionRecords, name: str, *unused: dict[str, str]) -> Non
     records.new(name).write_text(json.dumps(record))
 
 
-def test_what_one_server_used_is_used(tmp_path: Path) -> None:
+def test_permission_used_by_one_server_counts_as_used(tmp_path: Path) -> None:
     records = PermissionRecords(tmp_path / "iam")
     assert records.never_used() == set()
     write(records, "one", READ, SCAN, SWEEP)
@@ -30,7 +30,7 @@ def test_what_one_server_used_is_used(tmp_path: Path) -> None:
     assert records.never_used() == {Permission("APIHandler", "UseTable", "dynamodb:Scan")}
 
 
-def test_what_is_allowed_for_nothing_is_complained_of_and_so_is_a_needless_excuse() -> None:
+def test_unused_permission_and_stale_exception_are_reported() -> None:
     scan = Permission("APIHandler", "UseTable", "dynamodb:Scan")
     assert problems(set()) is None
     assert problems({scan}) == "APIHandler never does dynamodb:Scan (UseTable)"
