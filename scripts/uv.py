@@ -39,7 +39,7 @@ Run = Callable[[Sequence[str], Path], None]
 
 
 class SetupError(Exception):
-    """The environments cannot be prepared; the message says what to do."""
+    """The environments cannot be prepared; the message has an instruction."""
 
 
 class Uv:
@@ -66,7 +66,7 @@ class Uv:
         stamp.write_text(wanted, encoding="utf-8")
 
     def create_environment(self, path: Path, log: Path) -> None:
-        """Make an empty virtual environment in place of whatever is at `path`. Raises SetupError."""
+        """Make an empty virtual environment and replace anything at `path`. Raises SetupError."""
         if path.is_symlink() or path.is_file():
             path.unlink()
         shutil.rmtree(path, ignore_errors=True)

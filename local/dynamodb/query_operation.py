@@ -37,7 +37,7 @@ _QUERY = ON_READ | {
 
 @dataclass
 class _Page:
-    """The items of a page, their size, and the last item if the range goes on after it."""
+    """The items of a page, their size, and the last item if the range continues after it."""
 
     items: list[Item]
     size: int

@@ -1,7 +1,7 @@
 """The policies of sweep and worker allow all that these functions do, and nothing else.
 
-The end-to-end tests cover the other functions (tests/e2e/iam_permissions.py): they may end before the first sweep, and
-make the worker use all its permissions only by chance.
+The end-to-end tests cover the other functions (tests/e2e/iam_permissions.py): they may end before the first
+sweep, and make the worker use all its permissions only by chance.
 """
 
 from __future__ import annotations

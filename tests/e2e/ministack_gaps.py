@@ -17,7 +17,7 @@ class Gap:
     tests: str
     """A regular expression for the end of their node ids, without the name of the target."""
     reason: str
-    """What MiniStack does, and what AWS does."""
+    """The behaviour of MiniStack, and that of AWS."""
     is_run: bool = True
     """Whether they run there: some would harm other tests."""
 

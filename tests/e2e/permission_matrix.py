@@ -66,12 +66,12 @@ class Act:
 
     @property
     def is_done_once(self) -> bool:
-        """Whether each allowed caller needs a room of its own."""
+        """Whether each allowed caller needs a separate room."""
         return self.does.startswith(("DELETE", f"POST {_PEOPLE}", f"PATCH {_PEOPLE}", "delete"))
 
     @property
-    def takes_away_who_does_it(self) -> bool:
-        """Whether the caller no longer exists afterwards, so that each caller needs participants of its own."""
+    def removes_the_caller(self) -> bool:
+        """Whether the caller no longer exists afterwards, so that each caller needs separate participants."""
         return self.does == "DELETE /me"
 
     @property

@@ -9,7 +9,7 @@ A line of the session is one of
     alice ← {…}                 receives a frame
 
 A line that begins with a blank continues the line before. Ids, times and connection ids of the document are mapped
-to those of the run; `"…": "…"` in an object stands for further fields.
+to those of the run; `"…": "…"` in an object matches any further fields.
 """
 
 from __future__ import annotations

@@ -137,7 +137,7 @@ def test_invite_list_is_paged(clients: MakeClients) -> None:
 
 @pytest.fixture
 def crowd(chat_target: str, server: ServerProcess, servers: Servers) -> Iterator[MakeClients]:
-    """Return clients of a server of their own, whose log may contain ConversationBusy as a service failure."""
+    """Return clients of a separate server, whose log may contain ConversationBusy as a service failure."""
     del server  # skips where the tests start no server
     started = servers.start_sibling(chat_target, "crowd", PATIENT_SETTINGS)
     http = HttpClient(started.endpoint.http_url)

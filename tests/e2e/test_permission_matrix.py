@@ -42,7 +42,7 @@ class Cast:
 
     def for_the_next(self, act: Act) -> Cast:
         """Return the actors for the next caller: new ones if the action erases its caller."""
-        return Cast(self._make) if act.takes_away_who_does_it else self
+        return Cast(self._make) if act.removes_the_caller else self
 
     def stands(self, room: Room) -> tuple[Any, Any]:
         """Return the log and the audit of a room."""

@@ -33,7 +33,7 @@ class Callbacks:
         self.closed: list[str] = []
         self.stale: set[str] = set()
         self.refused: set[str] = set()
-        """Who is answered with 403, as without permission."""
+        """The connections for which posts get 403, as without permission."""
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -67,7 +67,7 @@ class Callbacks:
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/dev"
 
     def posted_to(self, connection_id: str) -> list[dict[str, Any]]:
-        """What was posted to one socket."""
+        """Return the frames that were posted to a connection."""
         return [frame for to, frame in self.posted if to == connection_id]
 
 
@@ -85,7 +85,7 @@ def callbacks() -> Iterator[Callbacks]:
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[None]:
-    """moto's AWS for one module, for whatever is not the store: other modules have one of their own."""
+    """moto's AWS, except the store, for one module."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ACCESS_KEY_ID", "testing")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")
@@ -95,8 +95,8 @@ def moto() -> Iterator[None]:
 
 @pytest.fixture
 def chat(moto: None, store_engine: Engine, callbacks: Callbacks, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The app module, with empty tables of its own."""
-    tables = create_tables(store_engine.client(), {each: DEFINITION[each] for each in TABLES})
+    """The app module, with empty tables."""
+    tables = create_tables(store_engine.client(), {table: DEFINITION[table] for table in TABLES})
     for name, value in {
         "CHAT_CONVERSATIONS_TABLE": tables["ConversationsTable"],
         "CHAT_CONNECTIONS_TABLE": tables["ConnectionsTable"],
@@ -120,5 +120,5 @@ def chat(moto: None, store_engine: Engine, callbacks: Callbacks, monkeypatch: py
 
 
 def token(participant_id: str, name: str | None = None, ttl: int = 3600) -> str:
-    """A token that the app accepts."""
+    """Return a token that the app accepts."""
     return mint(participant_id, name, ttl, secret=SECRET)

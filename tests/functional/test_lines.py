@@ -1,4 +1,4 @@
-"""What the functions write, in a process that Lambda would have set up: whole lines of JSON, and no secrets."""
+"""The output of the functions in a process set up as on Lambda: whole lines of JSON, and no secrets."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from .test_socket_events import connecting, leaving, saying
 ROOT = Path(__file__).parents[2]
 MARK = "s3cr3t"
 SECRETS = st.text(st.characters(codec="utf-8"), max_size=20).map(lambda text: f"{MARK}{text}")
-# What Lambda's runtime does before it imports the handler (its Python runtime client, `bootstrap.py`), and then
-# a function that cannot reach its store, a library that warns, and Chalice that complains.
+# The logging set-up of Lambda's runtime before it imports the handler (its Python runtime client, `bootstrap.py`),
+# then a function that cannot reach its store, a library that warns, and Chalice that logs an error.
 AS_LAMBDA = """
 import logging, sys, warnings
 
@@ -116,7 +116,7 @@ def test_every_line_of_a_function_is_one_json_object() -> None:
 def written(
     request: pytest.FixtureRequest, chat: Any, callbacks: Callbacks, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[io.StringIO]:
-    """The lines of functions that are well, lack a setting, have no store, or whose posts are refused."""
+    """The lines of functions that are healthy, lack a setting, have no store, or whose posts are rejected."""
     monkeypatch.setenv("CHAT_STAGE", "dev")
     if request.param == "no settings":
         monkeypatch.delenv("CHAT_CONVERSATIONS_TABLE")
@@ -151,7 +151,7 @@ def test_lines_never_have_what_a_client_sent(chat: Any, written: io.StringIO, se
     chat.connect(connecting({"Authorization": f"Bearer {secret}"}), None)
     chat.connect(connecting({}, {"ticket": secret}), None)
     arn = "arn:aws:execute-api:us-east-1:123456789012:abcd123/dev/GET/conversations"
-    with contextlib.suppress(Unavailable):  # without settings; Lambda writes down what it says
+    with contextlib.suppress(Unavailable):  # without settings; Lambda logs the exception
         chat.auth({"type": "TOKEN", "methodArn": arn, "authorizationToken": f"Bearer {secret}"}, None)
     authorizer = {"participant_id": "alice", "name": secret, "expires_at": str(int(time.time()) + 60)}
     _, made, _ = asked(chat, "POST", "/conversations", body=json.dumps({"title": secret}), authorizer=authorizer)

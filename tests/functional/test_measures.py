@@ -19,24 +19,26 @@ Json = dict[str, Any]
 
 
 class Lines:
-    """The metric lines since the last look."""
+    """The metric lines since the last call."""
 
     def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
         self._caplog = caplog
 
     def take(self) -> list[Json]:
-        """All since then."""
+        """Return and forget the metric lines since the last call."""
         found = [
-            json.loads(each.getMessage()) for each in self._caplog.records if each.name == "chalicelib.metrics"
+            json.loads(record.getMessage())
+            for record in self._caplog.records
+            if record.name == "chalicelib.metrics"
         ]
         self._caplog.clear()
         return found
 
     def measured(self) -> Json:
-        """The measures of the one line since then."""
+        """Return the metrics of the only line since the last call."""
         (line,) = self.take()
-        names = [each["Name"] for each in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]]
-        # Only the first test of a process sees its cold start; it has a test of its own.
+        names = [metric["Name"] for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]]
+        # Only the first test of a process sees its cold start; it has a separate test.
         return {name: line[name] for name in names if name != "ColdStarts"}
 
 

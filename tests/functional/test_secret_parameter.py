@@ -1,4 +1,4 @@
-"""A secret that lies in Systems Manager: read when it is first needed, kept, and never replaced by a failure."""
+"""A secret in Systems Manager: read on first use, cached, and not replaced by a failed read."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Case:
     setup: Setup = EVERYBODY
     arrange: Arrange = lambda harness: None
     accepted_codes: tuple[str, ...] = ()
-    """Error codes that tell a repeat that the request was done before."""
+    """Error codes that a repeat may get because the request has succeeded before."""
     subscribers: tuple[str, ...] = MEMBERS
     """The sockets that receive later messages; the others do not."""
     stale: tuple[str, ...] = ()

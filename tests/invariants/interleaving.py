@@ -38,7 +38,7 @@ SAMPLES = float(os.environ.get("CHAT_LAWS_SAMPLES", "1")) / 2
 ONE_ATTEMPT = Timing(append_deadline=QUANTUM)
 """One attempt, then CONVERSATION_BUSY: more attempts would only multiply the schedules with conflicts."""
 CRASHED = "crashed"
-"""Stands for an error code if the process of an operation crashed."""
+"""The result of an operation whose process crashed, in place of an error code."""
 REPLAYED = max(1, round(4 * SAMPLES))
 """The approximate number of schedules of a scenario that also run on the engine."""
 

@@ -118,7 +118,7 @@ def test_a_hundred_concurrent_reactions_are_all_counted(tables: Tables) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    print(  # noqa: T201 — shown with -rP: what was measured
+    print(  # noqa: T201 — the measurement, shown with -rP
         f"100 reactions at once: {time.monotonic() - started:.1f} s, {sum(tries) - len(people)} repeats"
     )
     (message,) = check(harness, subscribers=["alice"]).log.messages

@@ -1,4 +1,4 @@
-"""Reads during partially visible transactions return a prefix, or say that more follows (L4)."""
+"""Reads during partially visible transactions return a prefix, or indicate that more follows (L4)."""
 
 from typing import Any
 

@@ -23,7 +23,7 @@ ALL = [".venv", ".venv-store", ".venv-lint", ".venv-lambda", ".venv-ministack"]
 
 
 class FakeInstaller:
-    """Stands in for venv, pip and uv: the interpreters are shell scripts, and a lock file is one package."""
+    """A fake of venv, pip and uv: the interpreters are shell scripts, and a lock file is one package."""
 
     def __init__(self, python: str = setup.this_interpreter()) -> None:
         self.python = python

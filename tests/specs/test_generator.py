@@ -1,4 +1,4 @@
-"""The generator stops at whatever has no description or example, and says what to do."""
+"""The generator stops at a missing description or example, with an instruction."""
 
 from __future__ import annotations
 

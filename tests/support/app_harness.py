@@ -67,7 +67,7 @@ class AppHarness:
         return int(sent.event["sequence_id"])
 
     def connect(self, connection_id: str, participant_id: str, *subscribed: str) -> None:
-        """Open a connection that says hello and subscribes to conversations."""
+        """Open a connection that sends `hello` and subscribes to conversations."""
         expires_at = int(self.clock.now()) + TOKEN_LIFETIME
         identity = Identity(participant_id, participant_id, expires_at)
         self.chat.sessions.connections.open(connection_id, identity)

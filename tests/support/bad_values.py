@@ -1,6 +1,6 @@
 r"""Values that fields reject, as JSON text: some are not values of Python, and some are not JSON.
 
-`rejected_by` returns those of a field by its type in the model, so that a new field needs no list of its own. The
+`rejected_by` returns those of a field by its type in the model, so that a new field needs no additional list. The
 limits are the defaults.
 """
 
@@ -30,7 +30,7 @@ class Bad:
 
 
 def _texts(most: int) -> dict[str, Bad]:
-    """Return what is not a text of at most `most` characters."""
+    """Return values that are not a text of at most `most` characters."""
     return {
         **_NOT_STRINGS,
         "empty": Bad('""'),
@@ -53,7 +53,7 @@ def _texts(most: int) -> dict[str, Bad]:
 
 
 def _ids(most: int) -> dict[str, Bad]:
-    """Return what is not an identifier of visible ASCII characters."""
+    """Return values that are not an identifier of visible ASCII characters."""
     return {
         **_NOT_STRINGS,
         "empty": Bad('""'),

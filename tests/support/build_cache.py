@@ -1,6 +1,6 @@
 """Results of slow builds, kept in `build/cache` under a digest of everything that they are built from.
 
-A test that builds gets a copy of its own, so it cannot damage what later runs get. `make clean` removes the cache.
+A test gets a copy of a result, so it cannot damage those of later runs. `make clean` removes the cache.
 """
 
 from __future__ import annotations

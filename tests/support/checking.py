@@ -1,6 +1,6 @@
 """Checks of everything that a client receives: against the published documents, and against the laws of a page.
 
-A check that fails raises AssertionError with what was received.
+A check that fails raises AssertionError with the received value.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ __all__ = ["ChatEndpoint", "Frame", "HttpClient", "Response", "Socket", "TestCli
 
 HOUR = 3600
 MAX_PAGES = 1_000
-"""More pages than any test creates: paging that goes on does not terminate."""
+"""More pages than any test creates: then paging does not terminate."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ START_TIME = 1_800_000_000.0
 
 
 class FakeClock:
-    """A clock that stands still, except for `advance` and `sleep`.
+    """A clock that only `advance` and `sleep` move.
 
     With a `quantum` every sleep lasts at least so many seconds, so that the number of attempts before a deadline
     does not depend on the random duration of a pause. (A real sleep may last longer than requested, too.)

@@ -1,7 +1,7 @@
 """MiniStack as a stand-in for AWS: an independent emulator, to which a stage is deployed.
 
 Template and zip are those of `make package`, deployed by `infra.deploy` as they would be to AWS. The necessary
-differences are listed at the top of `ministack_process/door.py`. Tests change some times: an HTTP response may
+differences are listed at the top of `ministack_process/adapter.py`. Tests change some times: an HTTP response may
 wait longer for its pushes on a machine that runs the tests and all functions, and days pass in seconds. MiniStack
 waits less for the functions' logs, which are not read.
 """
@@ -52,7 +52,7 @@ Json = dict[str, Any]
 
 @functools.cache
 def _client(service: str, url: str) -> Any:
-    """A shared session: loading a service's model costs more than the calls."""
+    """Return a client of one shared session: loading a service's model costs more than the calls."""
     return _session().client(service, endpoint_url=url)
 
 
@@ -147,15 +147,20 @@ def start_ministack(place: Path) -> MiniStack:
     assert PYTHON.exists(), f"{PYTHON} is missing: run make setup"
     place.mkdir(parents=True, exist_ok=True)
     log, asked = place / "ministack.log", place / "asked.jsonl"
-    with ExitStack() as ours:
-        listener = ours.enter_context(socket.create_server((HOST, 0)))
+    with ExitStack() as parent_files:
+        listener = parent_files.enter_context(socket.create_server((HOST, 0)))
         port = listener.getsockname()[1]
         url = f"http://{HOST}:{port}"
-        settings = {"url": url, "variables": SHORT_RETENTION_SETTINGS, "noting": DEPLOYER, "noted": str(asked)}
+        settings = {
+            "url": url,
+            "variables": SHORT_RETENTION_SETTINGS,
+            "recorded_key": DEPLOYER,
+            "record": str(asked),
+        }
         process = subprocess.Popen(
             [PYTHON, "-I", _PROCESS, str(listener.fileno()), json.dumps(settings)],
             stdin=subprocess.PIPE,
-            stdout=ours.enter_context(log.open("wb")),
+            stdout=parent_files.enter_context(log.open("wb")),
             stderr=subprocess.STDOUT,
             env=_environment(place, port),
             pass_fds=[listener.fileno()],
@@ -192,7 +197,7 @@ def stage_of(ministack: MiniStack, settings: Settings, deployed: DeployedStage) 
 
 
 def _stack(account: Account, settings: Settings, console: Console) -> Stack:
-    """Return an account with short pauses: MiniStack creates a stack in the time of one default pause."""
+    """Return a stack with short pauses: MiniStack creates a stack in the time of one default pause."""
     return Stack(account, settings.full_name, console, sleep=lambda seconds: time.sleep(seconds / 40))
 
 

@@ -1,8 +1,8 @@
-"""Which tests of a run stay together in one process, where several processes share a run (pytest-xdist).
+"""The groups of tests that one process runs together, if several processes share a run (pytest-xdist).
 
-What a test needs to have running beside it is started once in each process that runs such tests. So those that
-need much stay together: the end-to-end tests of the packaged chat, those of the chat on MiniStack, and otherwise
-the tests of a file. The law tests need little and take long; each goes wherever there is room.
+Each process starts the servers and stores that its tests need. So tests with the same expensive fixtures form a
+group: the end-to-end tests of the bundle, those on MiniStack, and otherwise the tests of a file. The tests of the
+laws need little and take long; each is a group, which any free process runs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ APART = "tests/invariants/"
 
 
 def unit_of(nodeid: str) -> str:
-    """The name of the group that a test is in; by the kind of chat, as `tests/e2e/targets.py` has them."""
+    """Return the name of a test's group; targets are named as in `tests/e2e/targets.py`."""
     path, _, test = nodeid.partition("::")
     if path.startswith("tests/e2e/"):
         if "[bundle" in test:

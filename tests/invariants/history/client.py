@@ -1,7 +1,7 @@
 """A client with one socket at a time that follows section 6 of the protocol; all its requests are recorded.
 
-It opens a socket when it needs one, says hello with its subscriptions and their last sequence ids, applies events
-in order, holds back events after a gap, and syncs if a gap stays open or a `pong` is ahead of it.
+It opens a socket when it needs one, sends `hello` with its subscriptions and their last sequence ids, applies
+events in order, holds back events after a gap, and syncs if a gap stays open or a `pong` is ahead of it.
 """
 
 from __future__ import annotations

@@ -133,7 +133,7 @@ class HistoryBuilder:
     # ---- actions ---------------------------------------------------------------------------------------
 
     def connect(self, participant_id: str) -> None:
-        """Open a socket and say hello."""
+        """Open a socket and send `hello`."""
         self.history.sockets.append(SocketRecord(f"{participant_id} 0.0", participant_id, self.tick()))
         self.end(
             self.begin("hello", participant_id, {}, f"{participant_id} 0.0", ""),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HTTP_TIMEOUT = 20.0
 """Seconds until an HTTP request times out."""
 MAX_ATTEMPTS = 2
-"""Attempts to send a message before its sender goes on with something else."""
+"""Attempts to send a message before its sender continues with another step."""
 _RETRYABLE = frozenset({LOST, "RATE_LIMITED", "CONVERSATION_BUSY", "UNAVAILABLE", "INTERNAL"})
 
 

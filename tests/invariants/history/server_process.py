@@ -174,7 +174,7 @@ def _obey(gateway: Gateway, failures: Failures, order: dict[str, Any]) -> Any:
 
 
 if __name__ == "__main__":
-    # Chalice logs to stdout: that goes to stderr, and the real stdout is for answers only.
+    # Chalice logs to stdout, which is redirected to stderr: the real stdout is for answers only.
     with os.fdopen(os.dup(sys.stdout.fileno()), "w") as out:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         main(sys.stdin, out)

@@ -1,8 +1,8 @@
-"""MiniStack's own process, on a socket that was bound before, ending when whoever started it ends.
+"""MiniStack's process: it serves a socket that its parent has bound, and exits when its parent exits.
 
-Run by the interpreter of `.venv-ministack`, which has none of this project: `python -I DIRECTORY SOCKET SETTINGS`.
-Its standard input is a pipe that nobody writes to: the end of it says that the tests are gone, however they went.
-Served by uvicorn: what MiniStack brings along passes on neither close codes nor WebSocket limits.
+Run by the interpreter of `.venv-ministack`, in which this project is not installed: `python -I DIRECTORY SOCKET
+SETTINGS`. Its standard input is a pipe without data; its end means that the tests have exited, even by a crash.
+The server is uvicorn, because MiniStack's own server forwards neither close codes nor WebSocket limits.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ import sys
 import threading
 
 MAX_MESSAGE = 131_072
-"""Of a WebSocket message, in bytes, as API Gateway has it."""
+"""The limit of API Gateway for a WebSocket message, in bytes."""
 
 
-def _end_with_the_input() -> None:
+def _exit_with_stdin() -> None:
     while os.read(0, 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _wait_less_for_logs() -> None:
-    """After each event MiniStack waits 50 ms for what a function may still log, and has no setting for it."""
+def _shorten_log_waits() -> None:
+    """Shorten the 50 ms for which MiniStack waits for log lines after each event; it has no setting for it."""
     runtime = importlib.import_module("ministack.core.lambda_runtime")
     runtime.Worker._drain_stderr_bounded.__defaults__ = (0.001, 0.001, 0.25)  # seconds: first line, quiet, at most
 
 
 if __name__ == "__main__":
-    _wait_less_for_logs()
-    threading.Thread(target=_end_with_the_input, daemon=True).start()
-    door = importlib.import_module("door").Door(
+    _shorten_log_waits()
+    threading.Thread(target=_exit_with_stdin, daemon=True).start()
+    adapter = importlib.import_module("adapter").Adapter(
         importlib.import_module("ministack.app").app, **json.loads(sys.argv[2])
     )
-    door.hear(importlib.import_module("ministack.services.apigateway"))
+    adapter.patch(importlib.import_module("ministack.services.apigateway"))
     importlib.import_module("uvicorn").run(
-        door,
+        adapter,
         fd=int(sys.argv[1]),
         http="httptools",
         ws="websockets-sansio",

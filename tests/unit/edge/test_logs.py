@@ -124,7 +124,7 @@ def test_lines_never_have_content_from_clients(secret: str) -> None:
 
 
 class Opaque:
-    """Something that JSON does not know, with a text of its own."""
+    """An object that JSON cannot encode, with its own text."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -136,7 +136,7 @@ class Opaque:
 
 
 def warnings_shown(text: str) -> None:
-    """What `install` makes of a warning."""
+    """Show a warning as after `install`."""
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.showwarning = logs._show_warning

@@ -51,7 +51,7 @@ def verifier(keys: Keys) -> TokenVerifier:
 def refusal(verifier: TokenVerifier, token: str) -> str:
     with pytest.raises(InvalidToken) as caught:
         verifier.verify(token)
-    # What a log would show: no word of a library about the token behind it.
+    # A log shows no message of a library about the token.
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
     return caught.value.reason

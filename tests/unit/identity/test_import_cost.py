@@ -24,7 +24,7 @@ def loaded():
 
 
 def run(script: str) -> str:
-    """What the script prints, in an interpreter of its own, run from the root of the project."""
+    """Return the output of a script in a new interpreter, run from the root of the project."""
     done = subprocess.run(
         [sys.executable, "-c", IMPORTS.format(slow=SLOW) + script],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,

@@ -147,7 +147,7 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_tree_without_limits_is_held_to_the_goal(tree: Path) -> None:
+def test_every_tree_is_held_to_the_limits(tree: Path) -> None:
     reports = prose.violations(tree)
     assert [each.splitlines()[0].partition(" ")[0] for each in reports] == ["tools:", "tools:"]
     assert "tools/bad.py:1" in reports[0]

@@ -1,8 +1,8 @@
 """Updates of messages: acknowledged updates are in the log, and shown messages follow from the log.
 
-The `version` of a message says how much of the log it includes: it must be the result of the log up to there, and
-include at least everything that had been seen before the request. Once a deletion has been seen, the contents are
-not shown any more, neither in the history nor in the log.
+The `version` of a message is the position up to which it includes the log: it must be the result of the log up to
+there, and include at least everything that had been seen before the request. Once a deletion has been seen, the
+contents are not shown any more, neither in the history nor in the log.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What follows from a history about each conversation's log, with bounds on the times of events.
+"""The knowledge that a history gives about each conversation's log, with bounds on the times of events.
 
 Clients do not see commits. But an event was not committed before its first request started, nor before the start
 of a read that showed a shorter log; and it was committed by the time when it, or a later one, was seen. Rules
@@ -74,7 +74,7 @@ def is_of_history(message: Json) -> bool:
 
 
 def without_content(event: Json) -> Json:
-    """Return what a deletion or expiry leaves of an event, without the fields that tell which of them."""
+    """Return what a deletion or expiry leaves of an event, without the fields that differ between them."""
     return {name: value for name, value in event.items() if name not in _TAKEN}
 
 

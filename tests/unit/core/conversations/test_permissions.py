@@ -1,4 +1,4 @@
-"""The table of permissions: what `require` makes of it, and that the end-to-end matrix says the same."""
+"""The table of permissions: `require` applies it, and the end-to-end matrix agrees with it."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def outcome(action: Action, actor: Membership, target: Target | None) -> str:
 
 
 def expected(answer: str) -> str:
-    """Return what an answer of the matrix says of the permission; other errors come after that."""
+    """Return the result of the permission check that an answer of the matrix implies; other errors follow it."""
     if answer in ("403", "FORBIDDEN"):
         return "FORBIDDEN"
     return "MUTED" if answer in ("403:MUTED", "MUTED") else "allowed"

@@ -1,19 +1,19 @@
-"""What stands between MiniStack and everybody else: what has to be different there, and notes of what is asked.
+"""An ASGI application in front of MiniStack, which makes it behave like AWS where a stage depends on that.
 
-What is deployed, and the code and the command that deploy it, are those that go to AWS. What differs is this:
+The template, the zip and the deployment code are those for AWS. The differences:
 
 1. Addresses. API ids are reached at `http://127.0.0.1:PORT/_aws/execute-api/ID`, not at
    `https://ID.execute-api.REGION.amazonaws.com`, in the outputs and in the functions' management endpoint.
 2. Gateway responses. MiniStack's import of an API ignores `x-amazon-apigateway-gateway-responses`, to which SAM
-   writes them, but keeps resources of their own type; so each becomes one. Their names sort before the
-   deployment's: in that order MiniStack makes what does not depend on each other, and a deployment takes along
-   those that are there.
-3. Variables of the functions that the tests give: how long things take there.
+   writes them, but supports resources of type `AWS::ApiGateway::GatewayResponse`; so each becomes a resource.
+   Their names sort before that of the deployment: MiniStack creates independent resources in this order, and a
+   deployment includes the responses that exist.
+3. Variables of the functions, which the tests set: shorter and longer times.
+4. Handshakes. MiniStack answers a handshake that `$connect` rejects with 403; this adapter answers with the
+   handler's status, as API Gateway does.
 
-These three are changed in a template on its way to S3.
-
-4. Handshakes. MiniStack answers one that `$connect` refuses with 403 always; here with the handler's status, as
-   API Gateway does.
+The first three are changed in a template during its upload to S3. The adapter also records the requests that the
+deployer signs.
 """
 
 from __future__ import annotations
@@ -31,34 +31,34 @@ Receive = Callable[[], Awaitable[Json]]
 Send = Callable[[Json], Awaitable[None]]
 App = Callable[[Json, Receive, Send], Awaitable[None]]
 _TEMPLATE = re.compile(r"/[a-z0-9-]+-artefacts-[a-z0-9-]+/.+\.json")
-# Of what was there before: the length, and sums over it.
-_OF_THE_BODY = re.compile(rb"content-(length|md5)|x-amz-(sdk-)?checksum-.*")
+# Headers that describe the body, and become wrong when it changes.
+_BODY_HEADERS = re.compile(rb"content-(length|md5)|x-amz-(sdk-)?checksum-.*")
 _SIGNED_BY = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/")
 _SECRET = "Value"
-_refused_with: contextvars.ContextVar[int] = contextvars.ContextVar("_refused_with")
+_connect_status: contextvars.ContextVar[int] = contextvars.ContextVar("_connect_status")
 
 
-class Door:
-    """An ASGI application before MiniStack's."""
+class Adapter:
+    """An ASGI application that forwards to MiniStack's."""
 
-    def __init__(self, app: App, url: str, variables: Mapping[str, str], noting: str, noted: str) -> None:
-        """`noted` is a file: a line of JSON for each request that is signed with the key id `noting`."""
+    def __init__(self, app: App, url: str, variables: Mapping[str, str], recorded_key: str, record: str) -> None:
+        """`record` is a file: a line of JSON for each request that is signed with the key id `recorded_key`."""
         self._app = app
         self._url = url
         self._variables = variables
-        self._noting = noting
-        self._noted = Path(noted)
+        self._recorded_key = recorded_key
+        self._record_path = Path(record)
 
-    def hear(self, apigateway: Any) -> None:
-        """Learn what the `$connect` handlers answer from MiniStack's module that asks them."""
-        ask = apigateway._invoke_ws_lambda
+    def patch(self, apigateway: Any) -> None:
+        """Make MiniStack's API Gateway module report the status of each `$connect` handler."""
+        invoke = apigateway._invoke_ws_lambda
 
-        async def asked(*arguments: Any, **more: Any) -> Json | None:
-            answer: Json | None = await ask(*arguments, **more)
-            _refused_with.set(int((answer or {}).get("statusCode", 200)))
-            return answer
+        async def invoke_and_report(*arguments: Any, **keywords: Any) -> Json | None:
+            response: Json | None = await invoke(*arguments, **keywords)
+            _connect_status.set(int((response or {}).get("statusCode", 200)))
+            return response
 
-        apigateway._invoke_ws_lambda = asked
+        apigateway._invoke_ws_lambda = invoke_and_report
 
     async def __call__(self, scope: Json, receive: Receive, send: Send) -> None:
         """Serve a request or a socket."""
@@ -69,21 +69,21 @@ class Door:
             await self._app(scope, receive, send)
             return
         signed = _SIGNED_BY.search(_header(scope, b"authorization"))
-        noted = signed is not None and signed[1] == self._noting
+        is_recorded = signed is not None and signed[1] == self._recorded_key
         is_template = scope["method"] == "PUT" and _TEMPLATE.fullmatch(scope["path"])
-        if noted or is_template:
-            body = await _whole(receive)
-            if signed is not None and noted:
-                self._note(scope, signed[2], signed[3], body)
+        if is_recorded or is_template:
+            body = await _read_body(receive)
+            if signed is not None and is_recorded:
+                self._record(scope, signed[2], signed[3], body)
             if is_template:
                 body = self._adapted(body)
-                kept = [each for each in scope["headers"] if not _OF_THE_BODY.fullmatch(each[0])]
+                kept = [header for header in scope["headers"] if not _BODY_HEADERS.fullmatch(header[0])]
                 scope = {**scope, "headers": [*kept, (b"content-length", str(len(body)).encode())]}
-            receive = _giving(body, receive)
+            receive = _replaying(body, receive)
         await self._app(scope, receive, send)
 
-    def _note(self, scope: Json, region: str, service: str, body: bytes) -> None:
-        asked = {
+    def _record(self, scope: Json, region: str, service: str, body: bytes) -> None:
+        entry = {
             "region": region,
             "service": service,
             "method": scope["method"],
@@ -92,22 +92,22 @@ class Door:
             "target": _header(scope, b"x-amz-target"),
             "fields": {} if service == "s3" else _fields(body),
         }
-        with self._noted.open("a") as file:
-            file.write(json.dumps(asked) + "\n")
+        with self._record_path.open("a") as file:
+            file.write(json.dumps(entry) + "\n")
 
     def _adapted(self, body: bytes) -> bytes:
         template = json.loads(body)
         template["Globals"]["Function"]["Environment"]["Variables"] |= self._variables
-        _own_gateway_responses(template["Resources"])
+        _separate_gateway_responses(template["Resources"])
         text = json.dumps(template)
-        for scheme, ours in (("https", self._url), ("wss", self._url.replace("http", "ws", 1))):
+        for scheme, local in (("https", self._url), ("wss", self._url.replace("http", "ws", 1))):
             for api in ("RestAPI", "WebsocketAPI"):
-                theirs = f"{scheme}://${{{api}}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}"
-                text = text.replace(theirs, f"{ours}/_aws/execute-api/${{{api}}}")
+                public = f"{scheme}://${{{api}}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}"
+                text = text.replace(public, f"{local}/_aws/execute-api/${{{api}}}")
         return text.encode()
 
 
-def _own_gateway_responses(resources: Json) -> None:
+def _separate_gateway_responses(resources: Json) -> None:
     responses: Mapping[str, Json] = resources["RestAPI"]["Properties"].pop("GatewayResponses")
     for kind, response in responses.items():
         headers = response["ResponseParameters"]["Headers"]
@@ -129,7 +129,7 @@ def _with_status(send: Send) -> Send:
     async def sent(message: Json) -> None:
         nonlocal accepted
         accepted = accepted or message["type"] == "websocket.accept"
-        status = _refused_with.get(200)
+        status = _connect_status.get(200)
         if message["type"] == "websocket.close" and not accepted and not 200 <= status < 300:
             await send({"type": "websocket.http.response.start", "status": status, "headers": []})
             await send({"type": "websocket.http.response.body", "body": b""})
@@ -140,11 +140,11 @@ def _with_status(send: Send) -> Send:
 
 
 def _header(scope: Json, name: bytes) -> str:
-    return next((value.decode("latin-1") for each, value in scope["headers"] if each == name), "")
+    return next((value.decode("latin-1") for header, value in scope["headers"] if header == name), "")
 
 
 def _fields(body: bytes) -> Json:
-    """What a service is given, as JSON or as a form. Never a secret."""
+    """Return the parameters of a request, which are JSON or a form, without secrets."""
     try:
         found = json.loads(body)
     except ValueError:
@@ -152,7 +152,7 @@ def _fields(body: bytes) -> Json:
     return {name: value for name, value in found.items() if name != _SECRET} if isinstance(found, dict) else {}
 
 
-async def _whole(receive: Receive) -> bytes:
+async def _read_body(receive: Receive) -> bytes:
     parts = []
     while True:
         message = await receive()
@@ -161,14 +161,14 @@ async def _whole(receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-def _giving(body: bytes, receive: Receive) -> Receive:
-    given = False
+def _replaying(body: bytes, receive: Receive) -> Receive:
+    is_replayed = False
 
     async def received() -> Json:
-        nonlocal given
-        if given:
+        nonlocal is_replayed
+        if is_replayed:
             return await receive()
-        given = True
+        is_replayed = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     return received
