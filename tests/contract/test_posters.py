@@ -39,7 +39,7 @@ class Rig(Protocol):
         ...
 
 
-class Fake:
+class FakeRig:
     """The poster of the tests."""
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class Fake:
         return [frame for connection_id, frame in self.fake.posts if connection_id == name][:count]
 
 
-class Deployed:
+class DeployedRig:
     """The poster that is deployed, the local gateway, and real sockets."""
 
     def __init__(self, gateway: Gateway, connection_ids: list[str], stack: contextlib.ExitStack) -> None:
@@ -88,7 +88,7 @@ class Deployed:
 @pytest.fixture(params=["fake", "deployed"])
 def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     if request.param == "fake":
-        yield Fake()
+        yield FakeRig()
         return
     connection_ids: list[str] = []
 
@@ -98,7 +98,7 @@ def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
 
     api = WebSocketApi(connect=on_connect, default=lambda event, context: {"statusCode": 200})
     with Gateway(Apis(websocket=api)) as gateway, contextlib.ExitStack() as stack:
-        yield Deployed(gateway, connection_ids, stack)
+        yield DeployedRig(gateway, connection_ids, stack)
 
 
 def deadline() -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections import Counter
 from typing import Any, NamedTuple
 
 import pytest
@@ -15,8 +14,9 @@ from websockets.sync.client import connect
 
 from chalicelib.aws.api_gateway import ApiGatewayPoster
 from chalicelib.core.kernel.clock import SystemClock
-from chalicelib.core.kernel.metrics import Metric, NullObserver
+from chalicelib.core.kernel.metrics import Metric
 from local.gateway import Apis, Gateway, WebSocketApi
+from tests.support.fakes import FakeObserver
 
 CONNECTIONS, FRAMES = 12, 4
 FAULTS: dict[str, Any] = {
@@ -38,16 +38,6 @@ class Result(NamedTuple):
     counts: dict[Metric, float]
 
 
-class CountingObserver(NullObserver):
-    """Sums up the values of each metric."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[Metric] = Counter()
-
-    def count(self, metric: Metric, value: float = 1) -> None:
-        self.counts[metric] += int(value)
-
-
 def fan_out(seed: int, seconds: float = 30, **faults: float) -> Result:
     """Post to all connections, with faults that the seed decides."""
     connection_ids: list[str] = []
@@ -65,7 +55,7 @@ def fan_out(seed: int, seconds: float = 30, **faults: float) -> Result:
             assert time.monotonic() < deadline, "the gateway has not noticed that the connection is closed"
             time.sleep(0.005)
         gateway.change(seed=seed, **(faults or FAULTS))
-        observer = CountingObserver()
+        observer = FakeObserver()
         credentials = Credentials("key", "secret").get_frozen_credentials
         poster = ApiGatewayPoster(gateway.management_url, "us-east-1", credentials, SystemClock(), observer)
         frames = [json.dumps(number).encode() for number in range(FRAMES)]
@@ -74,7 +64,7 @@ def fan_out(seed: int, seconds: float = 30, **faults: float) -> Result:
             poster.close(connection_id)
         received = [frames_of(socket) for socket in sockets]
     stale_numbers = [connection_ids.index(connection_id) for connection_id in stale]
-    return Result(stale_numbers, received, dict(+observer.counts))
+    return Result(stale_numbers, received, observer.sums())
 
 
 def frames_of(socket: Any) -> list[int]:

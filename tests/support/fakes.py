@@ -41,6 +41,10 @@ class FakeClock:
         """Move the time forward."""
         self._now += seconds
 
+    def set(self, seconds: float) -> None:
+        """Set the time."""
+        self._now = seconds
+
     def sleep(self, seconds: float) -> None:
         """Move the time forward and return at once."""
         self.sleeps.append(seconds)
@@ -114,8 +118,8 @@ class FakeObserver:
         self.ids |= {name: value for name, value in given.items() if value is not None}
 
     def sums(self) -> dict[Metric, float]:
-        """Return the sum of each metric."""
-        return {metric: sum(values) for metric, values in self.values.items()}
+        """Return the sum of each metric, unless it is zero."""
+        return {metric: total for metric, values in self.values.items() if (total := sum(values))}
 
 
 class InterleavingGather:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -18,6 +18,7 @@ from botocore.credentials import Credentials
 from chalicelib.aws.api_gateway import LOGGED_CONNECTIONS, ApiGatewayPoster
 from chalicelib.core.kernel.clock import SystemClock
 from chalicelib.core.kernel.metrics import Metric
+from tests.support.fakes import FakeObserver
 
 CREDENTIALS = Credentials("AKIDEXAMPLE", "secret", "session-token")
 
@@ -84,23 +85,13 @@ def api() -> Iterator[FakeApi]:
     thread.join()
 
 
-class CountingObserver(Counter[Metric]):
-    """An observer that sums up the values of each metric."""
-
-    def count(self, metric: Metric, value: float = 1) -> None:
-        self[metric] += int(value)
-
-    def bind(self, *, conversation_id: str | None = None, participant_id: str | None = None) -> None:
-        raise AssertionError("a poster knows neither conversations nor participants")
+@pytest.fixture
+def observer() -> FakeObserver:
+    return FakeObserver()
 
 
 @pytest.fixture
-def observer() -> CountingObserver:
-    return CountingObserver()
-
-
-@pytest.fixture
-def poster(api: FakeApi, observer: CountingObserver) -> ApiGatewayPoster:
+def poster(api: FakeApi, observer: FakeObserver) -> ApiGatewayPoster:
     return ApiGatewayPoster(api.url, "us-east-1", CREDENTIALS.get_frozen_credentials, SystemClock(), observer)
 
 
@@ -217,26 +208,26 @@ def test_post_has_the_signature_of_the_sdk(api: FakeApi, poster: ApiGatewayPoste
 # ---- metrics and logs ----------------------------------------------------------------------------------
 
 
-def test_delivered_frames_are_counted(poster: ApiGatewayPoster, observer: CountingObserver) -> None:
+def test_delivered_frames_are_counted(poster: ApiGatewayPoster, observer: FakeObserver) -> None:
     poster.post_all({f"{n}=": [b"1", b"2"] for n in range(10)}, after())
     poster.post_all({"a=": [b"1"]}, after())
-    assert +observer == {Metric.POSTS_DELIVERED: 21}
+    assert observer.sums() == {Metric.POSTS_DELIVERED: 21}
 
 
 def test_retries_and_throttling_are_counted(
-    api: FakeApi, poster: ApiGatewayPoster, observer: CountingObserver
+    api: FakeApi, poster: ApiGatewayPoster, observer: FakeObserver
 ) -> None:
     api.scripts["a="] = [429, 500, "cut", 429, 200, 503]
     poster.post_all({"a=": [b"1", b"2"], "b=": [b"1"]}, after(20))
-    assert +observer == {Metric.POSTS_DELIVERED: 3, Metric.POSTS_RETRIED: 5, Metric.POSTS_THROTTLED: 2}
+    assert observer.sums() == {Metric.POSTS_DELIVERED: 3, Metric.POSTS_RETRIED: 5, Metric.POSTS_THROTTLED: 2}
 
 
 def test_stale_connection_is_counted_once_and_its_frames_are_not_dropped(
-    api: FakeApi, poster: ApiGatewayPoster, observer: CountingObserver, caplog: pytest.LogCaptureFixture
+    api: FakeApi, poster: ApiGatewayPoster, observer: FakeObserver, caplog: pytest.LogCaptureFixture
 ) -> None:
     api.scripts["a="] = [200, 410]
     poster.post_all({"a=": [b"1", b"2", b"3"], "b=": [b"1"]}, after())
-    assert +observer == {Metric.POSTS_DELIVERED: 2, Metric.POSTS_GONE: 1}
+    assert observer.sums() == {Metric.POSTS_DELIVERED: 2, Metric.POSTS_GONE: 1}
     assert caplog.records == []
 
 
@@ -244,14 +235,14 @@ def test_stale_connection_is_counted_once_and_its_frames_are_not_dropped(
 def test_frames_that_are_not_posted_by_the_deadline_are_dropped_and_logged_in_one_line(
     api: FakeApi,
     poster: ApiGatewayPoster,
-    observer: CountingObserver,
+    observer: FakeObserver,
     others: int,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     api.scripts["slow="] = [200, "hang"]
     poster.post_all({"slow=": [b"1", b"2", b"3"], **{f"{n}=": [b"1"] for n in range(others)}}, after(0.5))
-    assert observer[Metric.POSTS_DROPPED] == 2
-    assert observer[Metric.POSTS_DELIVERED] == 1 + others
+    assert observer.sums()[Metric.POSTS_DROPPED] == 2
+    assert observer.sums()[Metric.POSTS_DELIVERED] == 1 + others
     (record,) = caplog.records
     assert record.__dict__["fields"] == {
         "frames": 2,
@@ -262,12 +253,12 @@ def test_frames_that_are_not_posted_by_the_deadline_are_dropped_and_logged_in_on
 
 
 def test_log_line_names_only_some_of_many_connections(
-    api: FakeApi, poster: ApiGatewayPoster, observer: CountingObserver, caplog: pytest.LogCaptureFixture
+    api: FakeApi, poster: ApiGatewayPoster, observer: FakeObserver, caplog: pytest.LogCaptureFixture
 ) -> None:
     for n in range(20):
         api.scripts[f"{n}="] = [403]
     poster.post_all({f"{n}=": [b"1"] for n in range(20)}, after())
-    assert +observer == {Metric.POSTS_DROPPED: 20}
+    assert observer.sums() == {Metric.POSTS_DROPPED: 20}
     (record,) = caplog.records
     fields = record.__dict__["fields"]
     assert (fields["frames"], fields["sockets"], fields["statuses"]) == (20, 20, {"403": 20})

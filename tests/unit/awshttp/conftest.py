@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.raw_peer import RawPeer, raw_peer
-from tests.unit.awshttp.fakes import Client
+from tests.unit.awshttp.fakes import PoolRig
 
 
 @pytest.fixture
@@ -17,5 +17,5 @@ def peer() -> Iterator[RawPeer]:
 
 
 @pytest.fixture
-def client(peer: RawPeer) -> Client:
-    return Client(peer.url)
+def client(peer: RawPeer) -> PoolRig:
+    return PoolRig(peer.url)

@@ -1,4 +1,4 @@
-"""Shared fakes of these tests: clocks, transfers, and a client."""
+"""Shared fakes of these tests: a clock, transfers, and a multiplexer with its pool."""
 
 from __future__ import annotations
 
@@ -7,22 +7,6 @@ from collections.abc import Sequence
 
 from chalicelib.awshttp import ConnectionPool, Multiplexer, Origin, Response, TlsContext
 from tests.support.raw_peer import RawPeer
-
-
-class FakeClock:
-    """A clock that moves only when it is advanced."""
-
-    def __init__(self) -> None:
-        self.time = 1_700_000_000.0
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    def advance(self, seconds: float) -> None:
-        self.time += seconds
 
 
 class SkewedClock:
@@ -57,7 +41,7 @@ class FakeTransfer:
         return None
 
 
-class Client:
+class PoolRig:
     """A multiplexer with its own pool, and short timeouts."""
 
     def __init__(self, url: str, clock: SkewedClock | None = None) -> None:

@@ -13,8 +13,8 @@ from chalicelib.awshttp import AwsJsonClient, NoResponse, Response, ServiceError
 from chalicelib.awshttp._json_client import MAX_ATTEMPTS, _Call
 from chalicelib.awshttp._retry_quota import RETRY_COST, THROTTLING_RETRY_COST, RetryQuota
 from chalicelib.core.kernel.clock import SystemClock
+from tests.support.fakes import FakeClock
 from tests.support.raw_peer import CUT, RawPeer, Say, raw_peer
-from tests.unit.awshttp.fakes import FakeClock
 
 
 class FakeCredentials:

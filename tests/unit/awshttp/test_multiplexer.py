@@ -12,13 +12,13 @@ import pytest
 from chalicelib.awshttp import Preconnect, Response
 from chalicelib.awshttp._state import ConnectionState
 from tests.support.raw_peer import CUT, HANG, RawPeer, Say, raw_peer
-from tests.unit.awshttp.fakes import Client, FakeTransfer, connections_used, transfers
+from tests.unit.awshttp.fakes import FakeTransfer, PoolRig, connections_used, transfers
 
 # ---- connections that fail -----------------------------------------------------------------------------
 
 
 def test_request_on_a_reused_connection_that_closes_without_a_response_is_safe_to_retry(
-    peer: RawPeer, client: Client
+    peer: RawPeer, client: PoolRig
 ) -> None:
     assert client.send() == [200]
     peer.script.append(CUT)
@@ -28,13 +28,13 @@ def test_request_on_a_reused_connection_that_closes_without_a_response_is_safe_t
     assert connections_used(peer) == [0, 0, 1]
 
 
-def test_request_on_a_new_connection_that_closes_is_not_safe_to_retry(peer: RawPeer, client: Client) -> None:
+def test_request_on_a_new_connection_that_closes_is_not_safe_to_retry(peer: RawPeer, client: PoolRig) -> None:
     peer.script.append(CUT)
     assert client.send() == [0]
     assert len(peer.requests) == 1
 
 
-def test_request_whose_response_began_is_not_safe_to_retry(peer: RawPeer, client: Client) -> None:
+def test_request_whose_response_began_is_not_safe_to_retry(peer: RawPeer, client: PoolRig) -> None:
     assert client.send() == [200]
     peer.script.append(Say(b"HTTP/1.1 200 OK\r\nContent-Le", then_close=True))
     transfer = FakeTransfer()
@@ -43,7 +43,7 @@ def test_request_whose_response_began_is_not_safe_to_retry(peer: RawPeer, client
     assert len(peer.requests) == 2
 
 
-def test_request_that_timed_out_is_not_safe_to_retry(peer: RawPeer, client: Client) -> None:
+def test_request_that_timed_out_is_not_safe_to_retry(peer: RawPeer, client: PoolRig) -> None:
     assert client.send() == [200]
     peer.script.append(HANG)
     transfer = FakeTransfer()
@@ -54,12 +54,12 @@ def test_request_that_timed_out_is_not_safe_to_retry(peer: RawPeer, client: Clie
 
 def test_unreachable_peer_is_no_response() -> None:
     with raw_peer() as peer:
-        client = Client(peer.url)
+        client = PoolRig(peer.url)
     assert client.send() == [0]
 
 
 def test_unknown_host_is_no_response() -> None:
-    assert Client("http://nowhere.invalid/dev").send(seconds=5) == [0]
+    assert PoolRig("http://nowhere.invalid/dev").send(seconds=5) == [0]
 
 
 def test_next_address_is_used_after_one_that_cannot_be_reached(
@@ -70,7 +70,7 @@ def test_next_address_is_used_after_one_that_cannot_be_reached(
     ports = (closed.port, peer.port)
     addresses = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
-    client = Client("http://several.example/dev")
+    client = PoolRig("http://several.example/dev")
     assert [client.send(), client.send(), client.send()] == [[0], [200], [200]]
 
 
@@ -83,12 +83,12 @@ def test_host_is_resolved_once_for_many_connections(peer: RawPeer, monkeypatch: 
         return getaddrinfo(*arguments, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", counting)
-    assert Client(peer.url).send(*transfers(10)) == [200] * 10
+    assert PoolRig(peer.url).send(*transfers(10)) == [200] * 10
     assert len(queries) == 1
 
 
 def test_proxies_of_the_environment_are_not_used(
-    peer: RawPeer, client: Client, monkeypatch: pytest.MonkeyPatch
+    peer: RawPeer, client: PoolRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -98,7 +98,7 @@ def test_proxies_of_the_environment_are_not_used(
 # ---- requests and responses ----------------------------------------------------------------------------
 
 
-def test_response_that_arrives_byte_by_byte_is_read(peer: RawPeer, client: Client) -> None:
+def test_response_that_arrives_byte_by_byte_is_read(peer: RawPeer, client: PoolRig) -> None:
     data = b"HTTP/1.1 400 Bad\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
     peer.script.append(Say(data, byte_by_byte=True))
     transfer = FakeTransfer()
@@ -115,7 +115,7 @@ def test_response_that_arrives_byte_by_byte_is_read(peer: RawPeer, client: Clien
         b"nonsense\r\n\r\n",
     ],
 )
-def test_truncated_or_malformed_response_is_no_response(peer: RawPeer, client: Client, data: bytes) -> None:
+def test_truncated_or_malformed_response_is_no_response(peer: RawPeer, client: PoolRig, data: bytes) -> None:
     peer.script.append(Say(data, then_close=True))
     assert client.send() == [0]
     assert client.send() == [200]
@@ -123,20 +123,20 @@ def test_truncated_or_malformed_response_is_no_response(peer: RawPeer, client: C
 
 
 @pytest.mark.parametrize("size", [0, 1, 32 * 1024, 128 * 1024])
-def test_request_body_arrives_completely(peer: RawPeer, client: Client, size: int) -> None:
+def test_request_body_arrives_completely(peer: RawPeer, client: PoolRig, size: int) -> None:
     body = bytes(range(256)) * (size // 256) + b"!" * (size % 256)
     assert client.send(*transfers(4, body)) == [200] * 4
     assert [received for _, _, received in peer.requests] == [body] * 4
 
 
-def test_response_before_the_request_was_sent_is_read(peer: RawPeer, client: Client) -> None:
+def test_response_before_the_request_was_sent_is_read(peer: RawPeer, client: PoolRig) -> None:
     peer.refuses_after_head = b"HTTP/1.1 413 Too large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     assert client.send(FakeTransfer(b"x" * 8 * 1024 * 1024)) == [413]
 
 
 def test_connection_with_an_unsent_rest_of_a_request_is_not_reused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        client = Client(f"http://127.0.0.1:{listener.getsockname()[1]}/dev")
+        client = PoolRig(f"http://127.0.0.1:{listener.getsockname()[1]}/dev")
 
         def reject_early() -> None:
             peer, _ = listener.accept()
@@ -160,7 +160,7 @@ def test_connection_with_an_unsent_rest_of_a_request_is_not_reused() -> None:
 # ---- time ----------------------------------------------------------------------------------------------
 
 
-def test_hung_peer_times_out_and_delays_no_other_transfer(peer: RawPeer, client: Client) -> None:
+def test_hung_peer_times_out_and_delays_no_other_transfer(peer: RawPeer, client: PoolRig) -> None:
     peer.script.append(HANG)
     started = time.monotonic()
     assert sorted(client.send(*transfers(5))) == [0, 200, 200, 200, 200]
@@ -168,7 +168,7 @@ def test_hung_peer_times_out_and_delays_no_other_transfer(peer: RawPeer, client:
     assert client.send() == [200]
 
 
-def test_run_ends_at_its_deadline(peer: RawPeer, client: Client) -> None:
+def test_run_ends_at_its_deadline(peer: RawPeer, client: PoolRig) -> None:
     peer.script.append(HANG)
     started = time.monotonic()
     assert client.send(seconds=0.1) == []
@@ -187,13 +187,13 @@ class DelayedTransfer(FakeTransfer):
         return self.delay if len(self.responses) < 3 else None
 
 
-def test_delay_of_a_transfer_passes_before_its_next_request(peer: RawPeer, client: Client) -> None:
+def test_delay_of_a_transfer_passes_before_its_next_request(peer: RawPeer, client: PoolRig) -> None:
     started = time.monotonic()
     assert client.send(DelayedTransfer(0.1)) == [200] * 3
     assert 0.2 <= time.monotonic() - started < 2
 
 
-def test_delays_of_transfers_run_at_the_same_time(peer: RawPeer, client: Client) -> None:
+def test_delays_of_transfers_run_at_the_same_time(peer: RawPeer, client: PoolRig) -> None:
     started = time.monotonic()
     assert client.send(*(DelayedTransfer(0.1) for _ in range(16))) == [200] * 48
     assert time.monotonic() - started < 2
@@ -202,7 +202,7 @@ def test_delays_of_transfers_run_at_the_same_time(peer: RawPeer, client: Client)
 # ---- preconnecting -------------------------------------------------------------------------------------
 
 
-def test_preconnected_connection_serves_the_first_request(peer: RawPeer, client: Client) -> None:
+def test_preconnected_connection_serves_the_first_request(peer: RawPeer, client: PoolRig) -> None:
     client.preconnect()
     group = client.pool.acquire(1)
     assert [connection.state for connection in group.idle] == [ConnectionState.IDLE]
@@ -213,7 +213,7 @@ def test_preconnected_connection_serves_the_first_request(peer: RawPeer, client:
 
 def test_preconnecting_to_an_unreachable_peer_does_not_raise() -> None:
     with raw_peer() as peer:
-        client = Client(peer.url)
+        client = PoolRig(peer.url)
     client.preconnect()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.awshttp import Origin
 from chalicelib.awshttp._origin import ADDRESS_TTL, Resolver
-from tests.unit.awshttp.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import pytest
 from chalicelib.awshttp import _pool
 from chalicelib.awshttp._state import ConnectionState
 from tests.support.raw_peer import OK, RawPeer, Say
-from tests.unit.awshttp.fakes import Client, SkewedClock, connections_used, transfers
+from tests.unit.awshttp.fakes import PoolRig, SkewedClock, connections_used, transfers
 
 
-def idle_connections(client: Client, wanted: int) -> int:
+def idle_connections(client: PoolRig, wanted: int) -> int:
     """Return how many idle connections the group has that the pool lends for this many."""
     group = client.pool.acquire(wanted)
     try:
@@ -22,13 +22,13 @@ def idle_connections(client: Client, wanted: int) -> int:
         client.pool.release(group)
 
 
-def test_connection_is_reused_for_one_request_after_another(peer: RawPeer, client: Client) -> None:
+def test_connection_is_reused_for_one_request_after_another(peer: RawPeer, client: PoolRig) -> None:
     for _ in range(5):
         assert client.send() == [200]
     assert connections_used(peer) == [0] * 5
 
 
-def test_connection_that_the_peer_closed_is_not_reused(peer: RawPeer, client: Client) -> None:
+def test_connection_that_the_peer_closed_is_not_reused(peer: RawPeer, client: PoolRig) -> None:
     assert client.send(*transfers(10)) == [200] * 10
     peer.hang_up()
     second = transfers(10)
@@ -39,7 +39,7 @@ def test_connection_that_the_peer_closed_is_not_reused(peer: RawPeer, client: Cl
 
 def test_connection_is_not_reused_after_its_idle_timeout(peer: RawPeer) -> None:
     clock = SkewedClock()
-    client = Client(peer.url, clock)
+    client = PoolRig(peer.url, clock)
     client.send()
     clock.offset = _pool.IDLE_TIMEOUT - 5
     client.send()
@@ -48,7 +48,7 @@ def test_connection_is_not_reused_after_its_idle_timeout(peer: RawPeer) -> None:
     assert connections_used(peer) == [0, 0, 1]
 
 
-def test_connection_with_bytes_after_the_response_is_not_reused(peer: RawPeer, client: Client) -> None:
+def test_connection_with_bytes_after_the_response_is_not_reused(peer: RawPeer, client: PoolRig) -> None:
     peer.script += [Say(OK), Say(OK + OK)]
     assert client.send() == [200]
     assert client.send() == [0]
@@ -56,7 +56,7 @@ def test_connection_with_bytes_after_the_response_is_not_reused(peer: RawPeer, c
     assert connections_used(peer) == [0, 0, 1]
 
 
-def test_connection_with_an_unread_response_is_not_reused(peer: RawPeer, client: Client) -> None:
+def test_connection_with_an_unread_response_is_not_reused(peer: RawPeer, client: PoolRig) -> None:
     # The rest of the first body would be read as the response to the second request.
     peer.script.append(Say(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf"))
     assert client.send(seconds=0.1) == []
@@ -64,14 +64,14 @@ def test_connection_with_an_unread_response_is_not_reused(peer: RawPeer, client:
     assert connections_used(peer) == [0, 1]
 
 
-def test_connection_is_not_reused_after_a_response_that_closes_it(peer: RawPeer, client: Client) -> None:
+def test_connection_is_not_reused_after_a_response_that_closes_it(peer: RawPeer, client: PoolRig) -> None:
     peer.script.append(Say(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
     assert client.send() == [200]
     assert client.send() == [200]
     assert connections_used(peer) == [0, 1]
 
 
-def test_closed_pool_keeps_no_connections_and_still_works(peer: RawPeer, client: Client) -> None:
+def test_closed_pool_keeps_no_connections_and_still_works(peer: RawPeer, client: PoolRig) -> None:
     assert client.send() == [200]
     client.pool.close()
     assert client.send() == [200]
@@ -80,7 +80,7 @@ def test_closed_pool_keeps_no_connections_and_still_works(peer: RawPeer, client:
 
 
 def test_pool_keeps_a_limited_number_of_connections(
-    peer: RawPeer, client: Client, monkeypatch: pytest.MonkeyPatch
+    peer: RawPeer, client: PoolRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_pool, "MAX_KEPT", 3)
     client.send(*transfers(10))
@@ -88,7 +88,7 @@ def test_pool_keeps_a_limited_number_of_connections(
     assert connections_used(peer)[-1] == 10
 
 
-def test_single_request_leaves_the_larger_group_to_a_fan_out(peer: RawPeer, client: Client) -> None:
+def test_single_request_leaves_the_larger_group_to_a_fan_out(peer: RawPeer, client: PoolRig) -> None:
     small = client.pool.acquire(1)
     assert client.send(*transfers(3)) == [200] * 3
     client.pool.release(small)
@@ -96,7 +96,7 @@ def test_single_request_leaves_the_larger_group_to_a_fan_out(peer: RawPeer, clie
     assert idle_connections(client, wanted=2) == 3
 
 
-def test_released_group_has_only_idle_connections(peer: RawPeer, client: Client) -> None:
+def test_released_group_has_only_idle_connections(peer: RawPeer, client: PoolRig) -> None:
     client.send(*transfers(3))
     group = client.pool.acquire(3)
     active = group.idle.pop()
@@ -107,7 +107,7 @@ def test_released_group_has_only_idle_connections(peer: RawPeer, client: Client)
 
 
 def test_unreferenced_pool_closes_its_connections(peer: RawPeer) -> None:
-    client = Client(peer.url)
+    client = PoolRig(peer.url)
     client.send()
     group = client.pool.acquire(1)
     (connection,) = group.idle
@@ -117,7 +117,7 @@ def test_unreferenced_pool_closes_its_connections(peer: RawPeer) -> None:
     assert connection.state is ConnectionState.CLOSED
 
 
-def test_threads_share_a_pool_without_sharing_connections(peer: RawPeer, client: Client) -> None:
+def test_threads_share_a_pool_without_sharing_connections(peer: RawPeer, client: PoolRig) -> None:
     statuses: list[list[int]] = []
 
     def send() -> None:

@@ -10,7 +10,7 @@ import pytest
 from bench import certificates
 from chalicelib.awshttp import TlsContext
 from tests.support.raw_peer import raw_peer
-from tests.unit.awshttp.fakes import Client, FakeTransfer, connections_used, transfers
+from tests.unit.awshttp.fakes import FakeTransfer, PoolRig, connections_used, transfers
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def certified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> certificates.C
 
 def test_verified_connections_are_kept(certified: certificates.Certificates) -> None:
     with raw_peer(certified.server_context()) as peer:
-        client = Client(peer.url)
+        client = PoolRig(peer.url)
         assert client.send(*transfers(8, b"x" * 128 * 1024)) == [200] * 8
         assert client.send(*transfers(8)) == [200] * 8
         assert len(peer.connections) == 8
@@ -31,7 +31,7 @@ def test_verified_connections_are_kept(certified: certificates.Certificates) -> 
 
 def test_connection_that_the_peer_closed_is_not_reused(certified: certificates.Certificates) -> None:
     with raw_peer(certified.server_context()) as peer:
-        client = Client(peer.url)
+        client = PoolRig(peer.url)
         assert client.send() == [200]
         peer.hang_up()
         assert client.send(FakeTransfer()) == [200]
@@ -43,7 +43,7 @@ def test_certificate_of_an_unknown_authority_is_rejected(
 ) -> None:
     other = certificates.make(tmp_path / "other")
     with raw_peer(other.server_context()) as peer:
-        assert Client(peer.url).send() == [0]
+        assert PoolRig(peer.url).send() == [0]
         assert peer.requests == []
 
 
@@ -51,7 +51,7 @@ def test_certificate_for_another_host_is_rejected(tmp_path: Path, monkeypatch: p
     made = certificates.make(tmp_path, name="another.example")
     monkeypatch.setenv("SSL_CERT_FILE", str(made.authority))
     with raw_peer(made.server_context()) as peer:
-        assert Client(peer.url).send() == [0]
+        assert PoolRig(peer.url).send() == [0]
         assert peer.requests == []
 
 
@@ -64,7 +64,7 @@ def test_authority_that_is_not_amazons_is_found_in_the_full_store(
     bundle.write_bytes(amazons.authority.read_bytes() + other.authority.read_bytes())
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
     with raw_peer(other.server_context()) as peer:
-        assert Client(peer.url).send() == [200]
+        assert PoolRig(peer.url).send() == [200]
 
 
 def test_full_store_is_loaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

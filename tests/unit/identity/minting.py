@@ -36,16 +36,6 @@ class Keys:
     p384: EllipticCurvePrivateKey
 
 
-class Clock:
-    """A clock that does not advance on its own."""
-
-    def __init__(self, now: float = NOW) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def claims(**changes: Any) -> dict[str, Any]:
     """The claims of a good token; a change to None leaves the claim out."""
     found = {"sub": "alice", "name": "Alice", "exp": NOW + 3600} | changes

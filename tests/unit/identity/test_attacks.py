@@ -18,12 +18,12 @@ from chalicelib.identity.errors import InvalidToken
 from chalicelib.identity.jwk_set import parse_key_set
 from chalicelib.identity.settings import IdentitySettings
 from chalicelib.identity.tokens import TokenVerifier
+from tests.support.fakes import FakeClock
 
 from .minting import (
     NOW,
     PATIENT,
     SECRET,
-    Clock,
     Keys,
     b64,
     claims,
@@ -45,7 +45,7 @@ HEADER = {"alg": "HS256", "typ": "JWT"}
 def verifier(keys: Keys) -> TokenVerifier:
     published = parse_key_set(jwk_set(rsa_jwk(keys.rsa, kid="rsa-1"), ec_jwk(keys.p256, kid="ec-1")))
     settings = IdentitySettings(secret=SECRET, jwks_url="https://idp.example/jwks", issuer=None, audience=None)
-    return TokenVerifier(settings, keys=published, clock=Clock())
+    return TokenVerifier(settings, keys=published, clock=FakeClock(NOW).now)
 
 
 def refusal(verifier: TokenVerifier, token: str) -> str:
@@ -201,7 +201,7 @@ def test_key_in_the_token_header_is_ignored(verifier: TokenVerifier, keys: Keys)
 def test_a_published_rsa_key_below_2048_bits_verifies_nothing(keys: Keys) -> None:
     settings = IdentitySettings(secret=None, jwks_url="https://idp.example/jwks", issuer=None, audience=None)
     published = parse_key_set(jwk_set(rsa_jwk(keys.weak_rsa, kid="weak")))
-    weak = TokenVerifier(settings, keys=published, clock=Clock())
+    weak = TokenVerifier(settings, keys=published, clock=FakeClock(NOW).now)
     token = forge(
         {"alg": "RS256", "kid": "weak"},
         claims(),
@@ -213,7 +213,7 @@ def test_a_published_rsa_key_below_2048_bits_verifies_nothing(keys: Keys) -> Non
 def test_an_es256_token_of_a_published_p384_key_is_refused(keys: Keys) -> None:
     settings = IdentitySettings(secret=None, jwks_url="https://idp.example/jwks", issuer=None, audience=None)
     published = parse_key_set(jwk_set(ec_jwk(keys.p384, kid="p384"), ec_jwk(keys.p384, kid="lying", alg="ES256")))
-    curve = TokenVerifier(settings, keys=published, clock=Clock())
+    curve = TokenVerifier(settings, keys=published, clock=FakeClock(NOW).now)
     for kid in ("p384", "lying"):
         token = forge(
             {"alg": "ES256", "kid": kid},
@@ -228,7 +228,7 @@ def test_an_es256_token_of_a_published_p384_key_is_refused(keys: Keys) -> None:
 def test_a_key_whose_private_half_was_published_verifies_nothing(keys: Keys) -> None:
     settings = IdentitySettings(secret=None, jwks_url="https://idp.example/jwks", issuer=None, audience=None)
     published = parse_key_set(jwk_set(private_rsa_jwk(keys.rsa, kid="leaked", key_ops=None)))
-    leaked = TokenVerifier(settings, keys=published, clock=Clock())
+    leaked = TokenVerifier(settings, keys=published, clock=FakeClock(NOW).now)
     assert "unknown key" in refusal(leaked, rs256(claims(), keys.rsa, kid="leaked"))
 
 

@@ -25,8 +25,9 @@ from chalicelib.identity.http_fetch import get_document
 from chalicelib.identity.jwks import JwksKeys
 from chalicelib.identity.settings import IdentitySettings
 from chalicelib.identity.tokens import TokenVerifier
+from tests.support.fakes import FakeClock
 
-from .minting import Clock, Keys, claims, ec_jwk, es256, jwk_set, rs256, rsa_jwk
+from .minting import NOW, Keys, claims, ec_jwk, es256, jwk_set, rs256, rsa_jwk
 
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
@@ -140,9 +141,9 @@ def test_tokens_are_verified_with_keys_of_a_real_server_across_a_rotation(keys: 
     documents = {"/jwks": jwk_set(rsa_jwk(keys.rsa, kid="old"))}
     with serving(documents) as server:
         url = f"{server.url}/jwks"
-        pause = Clock(0.0)
+        pause = FakeClock(0.0)
         settings = IdentitySettings(secret=None, jwks_url=url, issuer=None, audience=None)
-        verifier = TokenVerifier(settings, keys=JwksKeys(url, clock=pause), clock=Clock())
+        verifier = TokenVerifier(settings, keys=JwksKeys(url, clock=pause.now), clock=FakeClock(NOW).now)
         old = rs256(claims(), keys.rsa, kid="old")
         new = es256(claims(), keys.p256, kid="new")
 
@@ -152,7 +153,7 @@ def test_tokens_are_verified_with_keys_of_a_real_server_across_a_rotation(keys: 
         documents["/jwks"] = jwk_set(rsa_jwk(keys.rsa, kid="old"), ec_jwk(keys.p256, kid="new"))
         with pytest.raises(InvalidToken, match="unknown key"):
             verifier.verify(new)
-        pause.now = 10.0
+        pause.set(10.0)
         assert verifier.verify(new).participant_id == "alice"
         assert verifier.verify(old).participant_id == "alice"
         assert len(server.seen) == 2

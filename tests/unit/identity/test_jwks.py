@@ -13,8 +13,9 @@ import pytest
 
 from chalicelib.identity.errors import KeysUnavailable
 from chalicelib.identity.jwks import JwksKeys
+from tests.support.fakes import FakeClock
 
-from .minting import Clock, Keys, jwk_set, rsa_jwk
+from .minting import Keys, jwk_set, rsa_jwk
 
 URL = "https://idp.example/jwks"
 PATIENCE = 10.0
@@ -83,13 +84,13 @@ def rotated(keys: Keys) -> bytes:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock(0.0)
+def clock() -> FakeClock:
+    return FakeClock(0.0)
 
 
 @pytest.fixture
-def jwks(provider: Provider, clock: Clock) -> JwksKeys:
-    return JwksKeys(URL, fetch=provider.fetch, clock=clock)
+def jwks(provider: Provider, clock: FakeClock) -> JwksKeys:
+    return JwksKeys(URL, fetch=provider.fetch, clock=clock.now)
 
 
 @pytest.fixture
@@ -111,54 +112,57 @@ def test_keys_are_fetched_on_first_use(jwks: JwksKeys, provider: Provider) -> No
     assert provider.fetches == 1
 
 
-def test_keys_are_cached_for_their_lifetime(jwks: JwksKeys, provider: Provider, clock: Clock) -> None:
-    for clock.now in (0.0, 1.0, 1800.0, 3599.9):
+def test_keys_are_cached_for_their_lifetime(jwks: JwksKeys, provider: Provider, clock: FakeClock) -> None:
+    for now in (0.0, 1.0, 1800.0, 3599.9):
+        clock.set(now)
         assert knows(jwks, "old")
     assert provider.fetches == 1
-    clock.now = 3600.0
+    clock.set(3600.0)
     assert knows(jwks, "old")
     assert provider.fetches == 2
 
 
 def test_withdrawn_key_is_removed_at_the_end_of_the_lifetime(
-    jwks: JwksKeys, provider: Provider, clock: Clock, rotated: bytes
+    jwks: JwksKeys, provider: Provider, clock: FakeClock, rotated: bytes
 ) -> None:
     assert knows(jwks, "old")
     provider.document = rotated
-    clock.now = 3600.0
+    clock.set(3600.0)
     assert not knows(jwks, "old")
     assert knows(jwks, "new")
 
 
-def test_unknown_key_id_causes_a_fetch(jwks: JwksKeys, provider: Provider, clock: Clock, rotated: bytes) -> None:
+def test_unknown_key_id_causes_a_fetch(
+    jwks: JwksKeys, provider: Provider, clock: FakeClock, rotated: bytes
+) -> None:
     assert knows(jwks, "old")
     provider.document = rotated
-    clock.now = 10.0
+    clock.set(10.0)
     assert knows(jwks, "new")
     assert provider.fetches == 2
 
 
 def test_invented_key_ids_cause_at_most_one_fetch_in_ten_seconds(
-    jwks: JwksKeys, provider: Provider, clock: Clock
+    jwks: JwksKeys, provider: Provider, clock: FakeClock
 ) -> None:
     for second in range(100):
-        clock.now = float(second)
+        clock.set(float(second))
         for attempt in range(5):
             assert not knows(jwks, f"invented-{second}-{attempt}")
     assert provider.fetches == 10
     assert knows(jwks, "old")
 
 
-def test_cooldown_starts_when_a_fetch_ends(jwks: JwksKeys, provider: Provider, clock: Clock) -> None:
+def test_cooldown_starts_when_a_fetch_ends(jwks: JwksKeys, provider: Provider, clock: FakeClock) -> None:
     def take_three_seconds() -> None:
-        clock.now += 3.0
+        clock.advance(3.0)
 
     provider.before = take_three_seconds
     assert not knows(jwks, "invented")
-    clock.now = 12.9
+    clock.set(12.9)
     assert not knows(jwks, "invented")
     assert provider.fetches == 1
-    clock.now = 13.0
+    clock.set(13.0)
     assert not knows(jwks, "invented")
     assert provider.fetches == 2
 
@@ -172,13 +176,13 @@ def test_missing_key_id_counts_as_unknown_if_several_keys_match(
     assert provider.fetches == 1
 
 
-def test_lifetime_and_cooldown_are_configurable(provider: Provider, clock: Clock) -> None:
-    jwks = JwksKeys(URL, fetch=provider.fetch, clock=clock, lifetime=60.0, min_refresh=5.0)
+def test_lifetime_and_cooldown_are_configurable(provider: Provider, clock: FakeClock) -> None:
+    jwks = JwksKeys(URL, fetch=provider.fetch, clock=clock.now, lifetime=60.0, min_refresh=5.0)
     assert knows(jwks, "old")
-    clock.now = 5.0
+    clock.set(5.0)
     assert not knows(jwks, "invented")
     assert provider.fetches == 2
-    clock.now = 65.0
+    clock.set(65.0)
     assert knows(jwks, "old")
     assert provider.fetches == 3
 
@@ -203,13 +207,13 @@ FAILURES = [OSError("unreachable"), TimeoutError("too slow"), ValueError("a stra
 
 @pytest.mark.parametrize("error", FAILURES)
 def test_token_is_unverified_if_no_keys_can_be_fetched(
-    jwks: JwksKeys, provider: Provider, clock: Clock, error: Exception
+    jwks: JwksKeys, provider: Provider, clock: FakeClock, error: Exception
 ) -> None:
     provider.error = error
     with pytest.raises(KeysUnavailable) as caught:
         knows(jwks, "old")
     assert caught.value.retry_after == 10.0
-    clock.now = 4.0
+    clock.set(4.0)
     with pytest.raises(KeysUnavailable) as caught:
         knows(jwks, "old")
     assert caught.value.retry_after == 6.0
@@ -225,40 +229,42 @@ def test_document_that_is_not_a_key_set_is_a_failed_fetch(
         knows(jwks, "old")
 
 
-def test_cache_recovers_when_the_provider_does(jwks: JwksKeys, provider: Provider, clock: Clock) -> None:
+def test_cache_recovers_when_the_provider_does(jwks: JwksKeys, provider: Provider, clock: FakeClock) -> None:
     provider.error = OSError("unreachable")
     with pytest.raises(KeysUnavailable):
         knows(jwks, "old")
     provider.error = None
-    clock.now = 10.0
+    clock.set(10.0)
     assert knows(jwks, "old")
     assert provider.fetches == 2
 
 
 def test_failed_refresh_keeps_the_keys_and_is_retried_after_the_cooldown(
-    jwks: JwksKeys, provider: Provider, clock: Clock
+    jwks: JwksKeys, provider: Provider, clock: FakeClock
 ) -> None:
     assert knows(jwks, "old")
     provider.error = OSError("unreachable")
-    for clock.now in (3600.0, 3601.0, 3609.9):
+    for now in (3600.0, 3601.0, 3609.9):
+        clock.set(now)
         assert knows(jwks, "old")
     assert provider.fetches == 2
-    for clock.now in (3610.0, 3619.9):
+    for now in (3610.0, 3619.9):
+        clock.set(now)
         assert knows(jwks, "old")
     assert provider.fetches == 3
 
 
 def test_unknown_key_id_after_a_failed_refresh_is_unverified(
-    jwks: JwksKeys, provider: Provider, clock: Clock, rotated: bytes
+    jwks: JwksKeys, provider: Provider, clock: FakeClock, rotated: bytes
 ) -> None:
     assert knows(jwks, "old")
     provider.error = OSError("unreachable")
-    clock.now = 20.0
+    clock.set(20.0)
     with pytest.raises(KeysUnavailable):
         knows(jwks, "new")
     assert knows(jwks, "old")
     provider.error, provider.document = None, rotated
-    clock.now = 30.0
+    clock.set(30.0)
     assert knows(jwks, "new")
     assert not knows(jwks, "invented")
 
@@ -319,7 +325,7 @@ def test_concurrent_callers_with_a_new_key_share_one_fetch(
 
 
 def test_known_key_is_returned_during_a_fetch(
-    jwks: JwksKeys, provider: Provider, clock: Clock, pool: ThreadPoolExecutor
+    jwks: JwksKeys, provider: Provider, clock: FakeClock, pool: ThreadPoolExecutor
 ) -> None:
     assert knows(jwks, "old")
     fetching, go_on = threading.Event(), threading.Event()
@@ -329,7 +335,8 @@ def test_known_key_is_returned_during_a_fetch(
         assert go_on.wait(PATIENCE)
 
     provider.before = hang
-    for clock.now, asked_for in ((10.0, "invented"), (5000.0, "old")):
+    for now, asked_for in ((10.0, "invented"), (5000.0, "old")):
+        clock.set(now)
         fetching.clear()
         go_on.clear()
         first = pool.submit(knows, jwks, asked_for)

@@ -14,8 +14,9 @@ from chalicelib.identity.model import Identity
 from chalicelib.identity.settings import IdentitySettings
 from chalicelib.identity.signatures import verify_signature
 from chalicelib.identity.tokens import KeySource, TokenVerifier
+from tests.support.fakes import FakeClock
 
-from .minting import NOW, SECRET, Clock, Keys, claims, ec_jwk, es256, hs256, jwk_set, rs256, rsa_jwk
+from .minting import NOW, SECRET, Keys, claims, ec_jwk, es256, hs256, jwk_set, rs256, rsa_jwk
 
 ALICE = Identity("alice", "Alice", NOW + 3600)
 JWKS_URL = "https://idp.example/jwks"
@@ -29,13 +30,13 @@ class UnreachableKeys:
 
 
 def verifier(
-    keys: KeySource | None = None, secret: str | None = SECRET, clock: Clock | None = None, **changes: Any
+    keys: KeySource | None = None, secret: str | None = SECRET, clock: FakeClock | None = None, **changes: Any
 ) -> TokenVerifier:
     url = None if keys is None else JWKS_URL
     settings = IdentitySettings(
         **({"secret": secret, "jwks_url": url, "issuer": None, "audience": None} | changes)
     )
-    return TokenVerifier(settings, keys=keys, clock=clock or Clock())
+    return TokenVerifier(settings, keys=keys, clock=(clock or FakeClock(NOW)).now)
 
 
 @pytest.fixture(scope="session")
@@ -98,10 +99,10 @@ def test_unreachable_keys_leave_the_token_unverified(keys: Keys) -> None:
 
 
 def test_clock_and_leeway_are_those_passed() -> None:
-    clock = Clock(NOW + 3600 + 59)
+    clock = FakeClock(NOW + 3600 + 59)
     patient = verifier(clock=clock, leeway=60)
     assert patient.verify(hs256(claims())) == ALICE
-    clock.now += 1
+    clock.advance(1)
     with pytest.raises(InvalidToken, match="expired"):
         patient.verify(hs256(claims()))
 

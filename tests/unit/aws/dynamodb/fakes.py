@@ -1,4 +1,4 @@
-"""Shared fakes of these tests: a client with scripted responses, and a clock."""
+"""Shared fakes of these tests: a client with scripted responses, and errors of the service."""
 
 from __future__ import annotations
 
@@ -7,26 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalicelib.awshttp import ServiceError
+from tests.support.fakes import START_TIME
 
-NOW = 1_700_000_000
-
-
-class FakeClock:
-    """A clock that moves only by sleeping."""
-
-    def __init__(self) -> None:
-        self.time = float(NOW)
-        self.delays: list[float] = []
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.delays.append(seconds)
-        self.time += seconds
+NOW = int(START_TIME)
 
 
 class ScriptedClient:

@@ -18,7 +18,8 @@ from chalicelib.aws.dynamodb.values import marshal_item
 from chalicelib.core.model.messages import IdempotencyRecord
 from chalicelib.core.model.privacy import ErasureCommit
 from chalicelib.core.ports.commits import Commit, HeadConflict, MessageAppend, PreconditionFailed, WriteConflict
-from tests.unit.aws.dynamodb.fakes import FakeClock, ScriptedClient, service_error
+from tests.support.fakes import FakeClock
+from tests.unit.aws.dynamodb.fakes import ScriptedClient, service_error
 from tests.unit.aws.dynamodb.samples import BAN, ENTRY, HEAD, INVITE, JOB, KEY, LOCATION, MEMBER, message
 
 NEW_HEAD = replace(HEAD, sequence_id=8, message_count=5, last_message=8)

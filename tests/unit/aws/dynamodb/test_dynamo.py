@@ -10,9 +10,9 @@ from chalicelib.aws.dynamodb.errors import TransactionCancelled
 from chalicelib.awshttp import NoResponse, ServiceError
 from chalicelib.core.kernel.errors import Unavailable
 from chalicelib.core.ports.commits import WriteConflict
+from tests.support.fakes import FakeClock
 from tests.unit.aws.dynamodb.fakes import (
     NOW,
-    FakeClock,
     ScriptedClient,
     cancelled,
     service_error,
@@ -59,7 +59,7 @@ def test_defect_of_the_caller_is_raised_as_it_is() -> None:
 def test_single_write_is_retried_while_a_transaction_is_in_progress() -> None:
     client, clock = ScriptedClient(CONFLICT, CONFLICT, {"done": True}), FakeClock()
     assert Dynamo(client, clock).call("put_item") == {"done": True}
-    assert len(clock.delays) == 2
+    assert len(clock.sleeps) == 2
 
 
 def test_single_write_that_meets_transactions_again_and_again_is_unavailable() -> None:
@@ -67,7 +67,7 @@ def test_single_write_that_meets_transactions_again_and_again_is_unavailable() -
     with pytest.raises(Unavailable):
         Dynamo(client, clock).call("put_item")
     assert len(client.calls) == MAX_ATTEMPTS
-    assert len(clock.delays) == MAX_ATTEMPTS - 1
+    assert len(clock.sleeps) == MAX_ATTEMPTS - 1
 
 
 def test_delays_are_random_and_bounded() -> None:
@@ -75,7 +75,7 @@ def test_delays_are_random_and_bounded() -> None:
     for _ in range(100):
         clock = FakeClock()
         Dynamo(ScriptedClient(*[CONFLICT] * 7, {}), clock).call("put_item")
-        delays.append(clock.delays)
+        delays.append(clock.sleeps)
     assert max(first for first, *_ in delays) <= 0.025
     assert max(max(each) for each in delays) <= 0.2
     assert len({last for *_, last in delays}) == 100

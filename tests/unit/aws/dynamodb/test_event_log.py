@@ -18,7 +18,8 @@ from chalicelib.aws.dynamodb.log_items import reaction_to_item
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.aws.dynamodb.values import marshal_item
 from chalicelib.core.kernel.concurrency import run_parallel
-from tests.unit.aws.dynamodb.fakes import FakeClock, ScriptedClient, service_error
+from tests.support.fakes import FakeClock
+from tests.unit.aws.dynamodb.fakes import ScriptedClient, service_error
 from tests.unit.aws.dynamodb.samples import CONVERSATION, REACTION
 
 

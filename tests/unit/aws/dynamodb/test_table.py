@@ -10,7 +10,8 @@ from chalicelib.aws.dynamodb.dynamo import Dynamo
 from chalicelib.aws.dynamodb.errors import ConditionFailed
 from chalicelib.aws.dynamodb.table import Table, chunks, parallel_batch_get, with_old_image
 from chalicelib.core.kernel.errors import Unavailable
-from tests.unit.aws.dynamodb.fakes import NOW, FakeClock, ScriptedClient, service_error, typed_item
+from tests.support.fakes import FakeClock
+from tests.unit.aws.dynamodb.fakes import NOW, ScriptedClient, service_error, typed_item
 
 EXPIRED = typed_item(9, expires_at={"N": str(NOW)})
 

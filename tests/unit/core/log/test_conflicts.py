@@ -8,24 +8,13 @@ from chalicelib.core.kernel.errors import ConversationBusy
 from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.log.conflicts import retry_on_conflict
 from chalicelib.core.ports.commits import WriteConflict
+from tests.support.fakes import FakeClock
 from tests.support.runtime import new_runtime
 
 
-class FakeClock:
-    """A clock in which every delay lasts a second."""
-
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        assert seconds <= 0.25
-        self.time += 1
+def fake_clock() -> FakeClock:
+    """Return a clock on which every delay lasts a second."""
+    return FakeClock(0.0, quantum=1.0)
 
 
 def test_conflicting_write_is_repeated_until_it_succeeds() -> None:
@@ -36,9 +25,10 @@ def test_conflicting_write_is_repeated_until_it_succeeds() -> None:
             raise conflicts.pop()
         return "written"
 
-    clock = FakeClock()
+    clock = fake_clock()
     assert retry_on_conflict(new_runtime(clock=clock), write) == "written"
-    assert clock.time == 2
+    assert clock.now() == 2
+    assert max(clock.sleeps) <= 0.25
 
 
 def test_write_that_conflicts_until_the_deadline_is_busy() -> None:
@@ -48,7 +38,7 @@ def test_write_that_conflicts_until_the_deadline_is_busy() -> None:
         attempts.append(True)
         raise WriteConflict
 
-    runtime = new_runtime(clock=FakeClock(), timing=Timing(append_deadline=3))
+    runtime = new_runtime(clock=fake_clock(), timing=Timing(append_deadline=3))
     with pytest.raises(ConversationBusy) as busy:
         retry_on_conflict(runtime, write)
     assert len(attempts) == 4
@@ -63,5 +53,5 @@ def test_other_errors_end_the_attempts() -> None:
         raise LookupError
 
     with pytest.raises(LookupError):
-        retry_on_conflict(new_runtime(clock=FakeClock()), write)
+        retry_on_conflict(new_runtime(clock=fake_clock()), write)
     assert len(attempts) == 1

@@ -1,4 +1,4 @@
-"""The metrics of sends and fan-outs, with conflicts."""
+"""Sends that lose conflicts: their metrics, and their end at the deadline."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.kernel.clock import Clock, SystemClock
+from chalicelib.core.kernel.clock import Clock
 from chalicelib.core.kernel.errors import ConversationBusy
 from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.kernel.metrics import Metric
@@ -17,8 +17,6 @@ from chalicelib.core.messaging.sender import DIRECT_ATTEMPTS, Sender
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.ports.commits import Commit, HeadConflict, WriteConflict
 from chalicelib.core.protocol.requests import SendMessage
-from chalicelib.core.realtime.fan_out import FanOut
-from chalicelib.core.realtime.outbox import DirectReply, ToSubscribers
 from tests.support.app_harness import AppHarness
 from tests.support.fakes import FakeClock, FakeObserver
 from tests.support.runtime import new_runtime
@@ -61,30 +59,9 @@ def sender(
     )
 
 
-def fan_out(harness: AppHarness, observer: FakeObserver, clock: Clock) -> FanOut:
-    return FanOut(
-        connections=harness.chat.stores.connections,
-        subscriptions=harness.chat.stores.subscriptions,
-        presence=harness.chat.realtime.fan_out._presence,
-        poster=harness.poster,
-        runtime=new_runtime(observer=observer, clock=clock),
-    )
-
-
 @pytest.fixture
 def observer() -> FakeObserver:
     return FakeObserver()
-
-
-def test_frame_is_observed_with_its_participant_and_conversation(harness: AppHarness) -> None:
-    conversation_id, not_an_id = harness.create_conversation("alice"), "a text that is no id"
-    harness.connect("Zux7aeaAFiACHZQ=", "alice")
-    for named, expected in ((conversation_id, conversation_id), (not_an_id, None)):
-        harness.observer.ids.clear()
-        harness.send_frame("Zux7aeaAFiACHZQ=", type="typing", conversation_id=named, is_typing=True)
-        assert harness.observer.ids == {"participant_id": "alice"} | (
-            {"conversation_id": expected} if expected else {}
-        )
 
 
 @pytest.mark.parametrize("lost", range(DIRECT_ATTEMPTS))
@@ -133,46 +110,3 @@ def test_busy_message_is_not_counted_as_accepted(harness: AppHarness, observer: 
     assert sums[Metric.MESSAGES_BUSY] == 1
     assert sums[Metric.APPEND_CONFLICTS] == 1_000 - len(errors)
     assert Metric.MESSAGES_ACCEPTED not in sums
-
-
-class LateClock(SystemClock):
-    """A clock that is far ahead."""
-
-    def now(self) -> float:
-        return 1_000.25
-
-
-def test_ack_latency_starts_when_api_gateway_received_the_frame(
-    harness: AppHarness, observer: FakeObserver
-) -> None:
-    delivery = fan_out(harness, observer, LateClock())
-    ack = DirectReply("a=", 0, [{"type": "message_ack"}], received_at=1_000.0)
-    delivery.deliver([], within=5, reply=ack)
-    assert observer.values == {Metric.ACK_LATENCY: [250.0]}
-    for silent in (
-        replace(ack, frames=[{"type": "pong"}]),
-        replace(ack, received_at=None),
-        replace(ack, frames=[]),
-    ):
-        delivery.deliver([], within=5, reply=silent)
-    harness.poster.stale.add("a=")
-    delivery.deliver([], within=5, reply=ack)
-    assert observer.values == {Metric.ACK_LATENCY: [250.0]}
-    # A clock behind API Gateway's does not yield a negative duration.
-    delivery.deliver([], within=5, reply=replace(ack, connection_id="b=", received_at=2_000.0))
-    assert observer.values[Metric.ACK_LATENCY] == [250.0, 0.0]
-
-
-def test_fan_out_is_measured_for_all_outcomes(harness: AppHarness, observer: FakeObserver) -> None:
-    conversation_id = harness.create_conversation("alice", "bob")
-    for person in ("alice", "bob"):
-        harness.connect(f"{person}-{conversation_id}", person, conversation_id)
-    harness.poster.stale.add(f"bob-{conversation_id}")
-    delivery = fan_out(harness, observer, SystemClock())
-    frame = {"type": "event"}
-    delivery.deliver(
-        [ToSubscribers(conversation_id, frame, {}), ToSubscribers(conversation_id, frame, {})], within=5
-    )
-    assert observer.values[Metric.FAN_OUT_SIZE] == [2]
-    (duration,) = observer.values[Metric.FAN_OUT_LATENCY]
-    assert 0 <= duration < 5_000

@@ -44,8 +44,8 @@ class FakeEventStore:
         return Head(CONV, len(self.kinds), self.kinds.count("m"), 0, 0, 1, 1)
 
 
-def log_of(shelf: FakeEventStore) -> LogReader:
-    return LogReader(event_log=cast(EventLogStore, shelf), runtime=new_runtime(clock=FakeClock()))
+def reader_of(event_store: FakeEventStore) -> LogReader:
+    return LogReader(event_log=cast(EventLogStore, event_store), runtime=new_runtime(clock=FakeClock()))
 
 
 def ids(events: list[Event]) -> list[int]:
@@ -54,8 +54,8 @@ def ids(events: list[Event]) -> list[int]:
 
 @given(st.text("mj", min_size=1, max_size=40), st.integers(0, 45), st.integers(1, 20))
 def test_after_returns_the_next_events(kinds: str, after: int, limit: int) -> None:
-    shelf = FakeEventStore(kinds)
-    page = log_of(shelf).events_after(shelf.head, after, limit)
+    event_store = FakeEventStore(kinds)
+    page = reader_of(event_store).events_after(event_store.head, after, limit)
     expected = [n for n in range(1, len(kinds) + 1) if n > after][:limit]
     assert ids(page.events) == expected
     assert page.has_more == (after + limit < len(kinds))
@@ -64,8 +64,8 @@ def test_after_returns_the_next_events(kinds: str, after: int, limit: int) -> No
 
 @given(st.text("mj", min_size=1, max_size=60), st.integers(0, 65) | st.none(), st.integers(1, 20))
 def test_messages_before_returns_the_last_messages_below(kinds: str, before: int | None, limit: int) -> None:
-    shelf = FakeEventStore(kinds)
-    page = log_of(shelf).messages_before(shelf.head, before, limit)
+    event_store = FakeEventStore(kinds)
+    page = reader_of(event_store).messages_before(event_store.head, before, limit)
     below = [n for n, kind in enumerate(kinds, 1) if kind == "m" and (before is None or n < before)]
     assert ids(page.events) == below[-limit:]
     assert page.has_more == (len(below) > limit)
@@ -73,8 +73,8 @@ def test_messages_before_returns_the_last_messages_below(kinds: str, before: int
 
 @given(st.text("mj", min_size=1, max_size=60), st.integers(0, 65), st.integers(1, 20))
 def test_messages_after_returns_the_first_messages_above(kinds: str, after: int, limit: int) -> None:
-    shelf = FakeEventStore(kinds)
-    page = log_of(shelf).messages_after(shelf.head, after, limit)
+    event_store = FakeEventStore(kinds)
+    page = reader_of(event_store).messages_after(event_store.head, after, limit)
     above = [n for n, kind in enumerate(kinds, 1) if kind == "m" and n > after]
     assert ids(page.events) == above[:limit]
     assert page.has_more == (len(above) > limit)
@@ -83,8 +83,8 @@ def test_messages_after_returns_the_first_messages_above(kinds: str, after: int,
 @given(st.integers(1, 12), st.sets(st.integers(1, 12)), st.integers(0, 12), st.integers(1, 12))
 def test_no_page_continues_past_a_gap(size: int, holes: set[int], after: int, limit: int) -> None:
     def fresh() -> tuple[LogReader, Head]:
-        shelf = FakeEventStore("m" * size, dict.fromkeys(holes, 1_000))
-        return log_of(shelf), shelf.head
+        event_store = FakeEventStore("m" * size, dict.fromkeys(holes, 1_000))
+        return reader_of(event_store), event_store.head
 
     asks: list[Callable[[LogReader, Head], Page]] = [
         lambda log, head: log.events_after(head, after, limit),
@@ -105,11 +105,11 @@ def test_no_page_continues_past_a_gap(size: int, holes: set[int], after: int, li
 
 @pytest.mark.parametrize("hole", [1, 5, 9, 10])
 def test_short_gap_is_waited_for(hole: int) -> None:
-    shelf = FakeEventStore("m" * 10, {hole: 2})
-    page: Any = log_of(shelf).latest_events(shelf.head, 10)
+    event_store = FakeEventStore("m" * 10, {hole: 2})
+    page: Any = reader_of(event_store).latest_events(event_store.head, 10)
     assert ids(page.events) == list(range(1, 11))
-    shelf = FakeEventStore("m" * 10, {hole: 2})
-    page = log_of(shelf).messages_before(shelf.head, None, 10)
+    event_store = FakeEventStore("m" * 10, {hole: 2})
+    page = reader_of(event_store).messages_before(event_store.head, None, 10)
     assert ids(page.events) == list(range(1, 11))
 
 
