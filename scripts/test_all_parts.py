@@ -47,6 +47,7 @@ _PATCHES = "tests/mutants/*.patch"
 PARTS = (
     Part("suite", "Every test that `make test` runs", ("-m", "scripts.run_tests")),
     Part("coverage", "Coverage of the core, with its limit", ("-m", "scripts.core_coverage")),
+    Part("bench", "Every test of the benchmarks", (*PYTEST, "tests/bench"), {"CHAT_BENCH_WHOLE": "1"}),
     _e2e("e2e-development", "development", "Every end-to-end test in development"),
     _e2e("e2e-bundle", "bundle", "Every end-to-end test on the bundle"),
     _e2e("e2e-ministack-1", "ministack", "Every end-to-end test on MiniStack, 1 of 3", Share(_E2E_FILES, 0, 3)),

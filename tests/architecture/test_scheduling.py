@@ -16,8 +16,10 @@ from tests.support.scheduling import ON_MINISTACK, PACKAGED, unit_of
         ("tests/e2e/test_identity.py::test_it[ministack-x]", ON_MINISTACK),
         ("tests/e2e/test_roles.py::test_it[development-member]", "tests/e2e/test_roles.py"),
         ("tests/e2e/test_test_tools.py::test_it", "tests/e2e/test_test_tools.py"),
+        ("tests/deploy/test_ministack.py::test_it", ON_MINISTACK),
         ("tests/bench/test_engine.py::test_it[ministack]", "tests/bench/test_engine.py"),
-        ("tests/unit/core/test_log.py::test_it", "tests/unit/core/test_log.py"),
+        ("tests/unit/core/log/test_reading.py::test_it", "tests/unit/core/log/test_reading.py"),
+        ("tests/invariants/test_random_histories.py::test_it[1]", "tests/invariants/test_random_histories.py"),
         ("tests/invariants/test_group_commit.py::test_it[1]", "tests/invariants/test_group_commit.py::test_it[1]"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import pytest
@@ -43,6 +44,7 @@ def test_store_sink_delays_transactions_as_configured() -> None:
     sink.close()
 
 
+@pytest.mark.skipif(not os.environ.get("CHAT_BENCH_WHOLE"), reason="takes long: part of make test-all")
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="requires valgrind")
 def test_cold_start_is_measured_until_the_first_message() -> None:
     output: list[str] = []

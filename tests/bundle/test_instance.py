@@ -14,7 +14,7 @@ from sys import executable
 
 import pytest
 
-from tests.local.instance import ROOT, Instance, Instances, call, eventually, get, is_alive
+from tests.local.instance import ROOT, Instances, call, eventually, get, is_alive
 
 
 @pytest.fixture
@@ -70,7 +70,8 @@ def test_instance_serves_the_bundle_with_its_own_secret_and_records_permissions(
 
 
 def test_banner_names_the_bundle_in_its_commands(instances: Instances, stage_directory: Path) -> None:
-    process = instances.spawn("--bundle", str(stage_directory), "--port", "0")
+    """The same start shows that settings of the shell override those of the template."""
+    process = instances.spawn("--bundle", str(stage_directory), "--port", "0", CHAT_VERSION="from the shell")
     assert process.stdout is not None
     output = ""
     while "Ctrl-C" not in output:
@@ -79,7 +80,9 @@ def test_banner_names_the_bundle_in_its_commands(instances: Instances, stage_dir
         output += line
     assert f"from the bundle in {stage_directory}" in output
     assert f"token dave --name Dave --bundle {stage_directory}" in output
-    assert f"listen --as bob --port {output.split('127.0.0.1:')[1].split()[0]}" in output
+    port = output.split("127.0.0.1:")[1].split()[0]
+    assert f"listen --as bob --port {port}" in output
+    assert get(f"http://127.0.0.1:{port}/dev/health")[1]["version"] == "from the shell"
 
 
 def test_sigkill_leaves_no_function_process(instances: Instances, stage_directory: Path) -> None:
@@ -128,11 +131,6 @@ def test_bundle_that_cannot_start_is_reported_and_not_announced(
     assert status == 1
     assert "function APIHandler could not start: Runtime.HandlerNotFound" in errors
     assert "The app is unhealthy" in errors
-
-
-def test_shell_settings_override_those_of_the_template(instances: Instances, stage_directory: Path) -> None:
-    instance: Instance = instances.start("--bundle", str(stage_directory), CHAT_VERSION="from the shell")
-    assert get(f"{instance.ready['http_url']}/health")[1]["version"] == "from the shell"
 
 
 def test_missing_permission_is_logged(instances: Instances, stage_directory: Path) -> None:

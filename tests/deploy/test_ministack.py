@@ -40,22 +40,22 @@ def participant(endpoint: ChatEndpoint) -> Iterator[TestClient]:
 
 
 def test_setting_route_and_table_change_in_place_under_an_open_connection(
-    standing: MiniStackStage, build: Build, changed: Changed, settings: Settings
+    ministack_stage: MiniStackStage, build: Build, changed: Changed, settings: Settings
 ) -> None:
-    endpoint, _ = deploy(standing, build, settings)
+    endpoint, _ = deploy(ministack_stage, build, settings)
     with participant(endpoint) as alice:
-        _update_under(alice, standing, changed(), settings)
-    after = physical(standing.ministack)
-    deploy(standing, build, settings)
-    routes = standing.ministack.client("apigatewayv2").get_routes(ApiId=after["WebsocketAPI"])["Items"]
+        _update_under(alice, ministack_stage, changed(), settings)
+    after = physical(ministack_stage.ministack)
+    deploy(ministack_stage, build, settings)
+    routes = ministack_stage.ministack.client("apigatewayv2").get_routes(ApiId=after["WebsocketAPI"])["Items"]
     assert "extra" not in {route["RouteKey"] for route in routes}
 
 
-def _update_under(alice: TestClient, standing: MiniStackStage, new: Build, settings: Settings) -> None:
+def _update_under(alice: TestClient, ministack_stage: MiniStackStage, new: Build, settings: Settings) -> None:
     chat = alice.create_conversation("Before the update")
     alice.connect(chat)
     alice.send_message(chat, "before")
-    before = physical(standing.ministack)
+    before = physical(ministack_stage.ministack)
 
     resources = new.template["Resources"]
     new.template["Globals"]["Function"]["Environment"]["Variables"][LIMIT] = "30"
@@ -68,39 +68,39 @@ def _update_under(alice: TestClient, standing: MiniStackStage, new: Build, setti
     resources["ConnectionsTable"]["Properties"]["PointInTimeRecoverySpecification"] = {
         "PointInTimeRecoveryEnabled": False
     }
-    _, output = deploy(standing, new, settings)
+    _, output = deploy(ministack_stage, new, settings)
     # MiniStack reports possible replacements for more types than AWS, but not for tables.
     assert not any(line.startswith("!!!") and "Table" in line for line in output)
 
-    after = physical(standing.ministack)
+    after = physical(ministack_stage.ministack)
     assert {name: after[name] for name in (*TABLES, "RestAPI", "WebsocketAPI")} == {
         name: before[name] for name in (*TABLES, "RestAPI", "WebsocketAPI")
     }
-    dynamodb = standing.ministack.client("dynamodb")
+    dynamodb = ministack_stage.ministack.client("dynamodb")
     backups = dynamodb.describe_continuous_backups(TableName=after["ConnectionsTable"])
     recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
     assert recovery["PointInTimeRecoveryStatus"] == "DISABLED"
     alice.send_message(chat, "after, on the same connection")
     alice.expect_message("after, on the same connection")
     assert alice.socket.request("ping", action="extra")["type"] in {"pong", "error"}, "the new route is served"
-    routes = standing.ministack.client("apigatewayv2").get_routes(ApiId=after["WebsocketAPI"])["Items"]
+    routes = ministack_stage.ministack.client("apigatewayv2").get_routes(ApiId=after["WebsocketAPI"])["Items"]
     assert "extra" in {route["RouteKey"] for route in routes}
     assert [event["type"] for event in alice.list_events(chat)] == ["conversation_created", "message", "message"]
     alice.post("/conversations", {"title": "x" * 31}).expect(400)
 
 
 def test_table_replacement_is_refused(
-    standing: MiniStackStage, build: Build, changed: Changed, settings: Settings
+    ministack_stage: MiniStackStage, build: Build, changed: Changed, settings: Settings
 ) -> None:
-    deploy(standing, build, settings)
+    deploy(ministack_stage, build, settings)
     new = changed()
     table = new.template["Resources"]["ConversationsTable"]["Properties"]
     table["TableName"] = "another"
-    before = physical(standing.ministack)
+    before = physical(ministack_stage.ministack)
     with pytest.raises(InfraError, match=r"^Refused: ConversationsTable would be replaced or removed"):
-        deploy(standing, new, settings)
-    assert physical(standing.ministack) == before
-    _, output = deploy(standing, build, settings)
+        deploy(ministack_stage, new, settings)
+    assert physical(ministack_stage.ministack) == before
+    _, output = deploy(ministack_stage, build, settings)
     assert "No changes: the stack matches the template" in output
 
 

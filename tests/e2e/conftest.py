@@ -10,17 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from infra.deploy.artefacts import read_build
-from infra.stage import read_stage
-from local.settings import ROOT
-from tests.bundle.build import built_stage, shared_directory
+from tests.bundle.build import shared_directory
 from tests.e2e.endpoints import remote_endpoint
 from tests.e2e.iam_permissions import PermissionRecords, problems
 from tests.e2e.ministack_gaps import gap_for
-from tests.e2e.selection import is_whole, left_out, target_of
+from tests.e2e.selection import left_out, target_of
 from tests.e2e.targets import BUNDLE, MINISTACK, REMOTE, Servers, records, selected_targets
-from tests.support import ministack
 from tests.support.client import ChatEndpoint, HttpClient, TestClient
+from tests.support.ministack import MiniStackStage
 from tests.support.server import ServerProcess
 
 MakeClients = Callable[..., list[TestClient]]
@@ -89,20 +86,11 @@ def server(chat_target: str, servers: Servers) -> ServerProcess:
 
 
 @pytest.fixture(scope="session")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ministack.MiniStackStage]:
-    """Return the stage, deployed to MiniStack as it would be to AWS. It stays up for the other targets' turns."""
-    built = built_stage(shared_directory(tmp_path_factory.getbasetemp()) / "bundle")
-    running = ministack.start(tmp_path_factory.mktemp("ministack"), read_build(built, read_stage(ROOT, "dev")))
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="session")
 def endpoint(chat_target: str, request: pytest.FixtureRequest) -> ChatEndpoint:
     """Return the endpoint of the chat."""
     found = remote_endpoint(os.environ)
     if found is None and chat_target == MINISTACK:
-        running: ministack.MiniStackStage = request.getfixturevalue("deployed")
+        running: MiniStackStage = request.getfixturevalue("ministack_stage")
         found = running.endpoint
     if found is None:
         server: ServerProcess = request.getfixturevalue("server")
@@ -143,8 +131,8 @@ def accelerated_clients(accelerated_server: ServerProcess) -> Iterator[MakeClien
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out redundant tests, and mark the known gaps of MiniStack."""
-    if not is_whole():
-        deselected = left_out(items)
+    deselected = left_out(items)
+    if deselected:
         items[:] = [item for item in items if item not in deselected]
         config.hook.pytest_deselected(items=deselected)
     for item in items:

@@ -4,8 +4,9 @@ All of them run in development. The bundle and MiniStack run the same code, so t
 packaging, processes, permissions or the deployed template:
 
 - on the bundle, whole files about concurrency, faults, limits and time; of the tables of invalid input one row of
-  ten; of all other parametrized tests the first row; each action of the permission matrix for one allowed and one
-  rejected role; one example of each fuzz test
+  ten; each action of the permission matrix for one allowed and one rejected role; one example of each fuzz test;
+  the first rows in the files about credentials, presence, messages, non-members and scenarios. Other files test
+  rules that the core alone enforces, with routes and commands that the matrix calls on the bundle
 - on MiniStack, each action of the permission matrix (and so each route and each command) for one allowed and one
   rejected role, and the first rows in the files about credentials, errors, scenarios, queues and schedules
 
@@ -38,8 +39,14 @@ EVERY_ROW = {"test_permission_matrix", "test_fuzz_http", "test_fuzz_socket"}
 """Files whose tests are reduced inside: fewer roles, fewer examples."""
 TABLES = {"test_bad_commands", "test_bad_requests"}
 ONE_ROW_OF = 10
-NOT_ON_BUNDLE = {"test_message_is_limited_to_twenty_emoji_and_fifty_edits"}
-"""Slow tests of limits that the core alone enforces."""
+FIRST_ROWS_ON_BUNDLE = {
+    "test_identity",
+    "test_messages",
+    "test_non_members",
+    "test_presence",
+    "test_protocol_session",
+    "test_scenarios",
+}
 ON_MINISTACK = {
     "test_bad_commands",
     "test_bad_requests",
@@ -65,14 +72,15 @@ def target_of(item: pytest.Item) -> str | None:
 
 def left_out(items: Sequence[pytest.Item]) -> list[pytest.Item]:
     """Return the tests that do not run."""
+    if is_whole():
+        return []
     rows: Counter[tuple[str, str | None]] = Counter()
     found = []
     for item in items:
         function, target = item.nodeid.partition("[")[0], target_of(item)
         row = rows[function, target]
         rows[function, target] += 1
-        name = function.rpartition("::")[2]
-        if target in (BUNDLE, MINISTACK) and not _is_selected(target, item.path.stem, name, row):
+        if target in (BUNDLE, MINISTACK) and not _is_selected(target, item.path.stem, row):
             found.append(item)
     return found
 
@@ -84,11 +92,9 @@ def sample(target: str, number: int, values: Sequence[T]) -> Sequence[T]:
     return [values[number % len(values)]]
 
 
-def _is_selected(target: str, file: str, name: str, row: int) -> bool:
-    if target == MINISTACK and file not in ON_MINISTACK:
-        return False
+def _is_selected(target: str, file: str, row: int) -> bool:
     if file in EVERY_ROW or (target == BUNDLE and file in WHOLE_ON_BUNDLE):
         return True
-    if target == BUNDLE and name in NOT_ON_BUNDLE:
+    if file not in (ON_MINISTACK if target == MINISTACK else TABLES | FIRST_ROWS_ON_BUNDLE):
         return False
     return row % ONE_ROW_OF == 0 if file in TABLES else row == 0

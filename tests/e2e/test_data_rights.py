@@ -26,8 +26,8 @@ def short_retention_endpoint(
     if chat_target == REMOTE:
         pytest.skip("days would have to pass, and the environment names a stage")
     if chat_target == MINISTACK:
-        deployed: ministack.MiniStackStage = request.getfixturevalue("deployed")
-        yield deployed.endpoint
+        running: ministack.MiniStackStage = request.getfixturevalue("ministack_stage")
+        yield running.endpoint
         return
     # It has its own queue: another server would run its jobs with days of normal length.
     started = servers.start_isolated(chat_target, "brisk", SHORT_RETENTION_SETTINGS)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.endpoints import VARIABLES, IncompleteEndpoint, remote_endpoint
-from tests.e2e.selection import NOT_ON_BUNDLE, left_out, sample
+from tests.e2e.selection import is_whole, left_out, sample
 from tests.e2e.targets import BUNDLE, MINISTACK
 from tests.support.checking import check_answer, check_frame
 from tests.support.socket_client import matches
@@ -145,7 +145,9 @@ def selected_rows(file: str, target: str | None, name: str = "test_a", rows: int
     ("file", "development", "bundle", "on_ministack"),
     [
         ("test_races", 12, 12, 0),
-        ("test_bans", 12, 1, 0),
+        ("test_bans", 12, 0, 0),
+        ("test_presence", 12, 1, 1),
+        ("test_messages", 12, 1, 0),
         ("test_bad_requests", 12, 2, 2),
         ("test_identity", 12, 1, 1),
         ("test_permission_matrix", 12, 12, 12),
@@ -156,10 +158,12 @@ def test_rows_are_selected_by_file_and_target(file: str, development: int, bundl
     assert found == [development, bundle, on_ministack, 12]
 
 
-def test_slow_test_of_limits_runs_in_development_only() -> None:
-    (name,) = NOT_ON_BUNDLE
-    assert selected_rows("test_message_updates", BUNDLE, name) == 0
-    assert selected_rows("test_message_updates", "development", name) == 12
+def test_every_row_is_selected_on_every_target_by_a_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHAT_E2E_WHOLE", "1")
+    modules = [path.stem for path in Path(__file__).parent.glob("test_*.py")]
+    items: list[Any] = [FakeItem(file, "test_a", target) for file in modules for target in (BUNDLE, MINISTACK)]
+    assert is_whole()
+    assert left_out(items) == []
 
 
 def test_sample_is_one_value_except_in_development(monkeypatch: pytest.MonkeyPatch) -> None:

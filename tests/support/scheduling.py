@@ -2,7 +2,7 @@
 
 Each process starts the servers and stores that its tests need. So tests with the same expensive fixtures form a
 group: the end-to-end tests of the bundle, those on MiniStack, and otherwise the tests of a file. The tests of the
-laws need little and take long; each is a group, which any free process runs.
+laws need little and take long; each is a group, except the random histories, which share a server.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 from xdist.scheduler import LoadScopeScheduling
 
 PACKAGED, ON_MINISTACK = "packaged", "on MiniStack"
-APART = "tests/invariants/"
+RANDOM_HISTORIES = "tests/invariants/test_random_histories.py"
+_TESTS_ON_MINISTACK = "tests/deploy/test_ministack.py"
+_APART = "tests/invariants/"
 
 
 def unit_of(nodeid: str) -> str:
@@ -21,7 +23,9 @@ def unit_of(nodeid: str) -> str:
             return PACKAGED
         if "[ministack" in test:
             return ON_MINISTACK
-    return nodeid if path.startswith(APART) else path
+    if path == _TESTS_ON_MINISTACK:
+        return ON_MINISTACK
+    return nodeid if path.startswith(_APART) and path != RANDOM_HISTORIES else path
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # it comes without types
