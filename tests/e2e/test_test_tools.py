@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.endpoints import VARIABLES, IncompleteEndpoint, remote_endpoint
-from tests.e2e.selection import is_whole, left_out, sample
+from tests.e2e.selection import NOT_ON_BUNDLE, is_whole, left_out, sample
 from tests.e2e.targets import BUNDLE, MINISTACK
 from tests.support.checking import check_answer, check_frame
 from tests.support.socket_client import matches
@@ -156,6 +156,12 @@ def selected_rows(file: str, target: str | None, name: str = "test_a", rows: int
 def test_rows_are_selected_by_file_and_target(file: str, development: int, bundle: int, on_ministack: int) -> None:
     found = [selected_rows(file, target) for target in ("development", BUNDLE, MINISTACK, None)]
     assert found == [development, bundle, on_ministack, 12]
+
+
+def test_slow_test_of_limits_runs_in_development_only() -> None:
+    (name,) = NOT_ON_BUNDLE
+    assert selected_rows("test_message_updates", BUNDLE, name) == 0
+    assert selected_rows("test_message_updates", "development", name) == 12
 
 
 def test_every_row_is_selected_on_every_target_by_a_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ program may pass the next time. A failing program and its history are saved, and
 
 | variable             | meaning                                                                              |
 |----------------------|--------------------------------------------------------------------------------------|
-| `CHAT_LAWS_EXAMPLES` | the number of programs (12); a night is enough for 10000                             |
+| `CHAT_LAWS_EXAMPLES` | the number of programs (6); a night is enough for 10000                             |
 | `CHAT_LAWS_SEED`     | the seed (0)                                                                         |
 | `CHAT_LAWS_REPLAY`   | a saved program to run as many times, instead of random ones                         |
 | `CHAT_LAWS_SHRINK`   | attempts with each smaller program, to find a small failing one (0: do not shrink)   |
@@ -41,7 +41,7 @@ from tests.invariants.history.generators import Program, programs
 from tests.invariants.history.runner import run
 from tests.invariants.history.server import HistoryServer
 
-EXAMPLES = int(os.environ.get("CHAT_LAWS_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("CHAT_LAWS_EXAMPLES", "6"))
 SEED = int(os.environ.get("CHAT_LAWS_SEED", "0"))
 REPLAY = os.environ.get("CHAT_LAWS_REPLAY", "")
 SHRINK = int(os.environ.get("CHAT_LAWS_SHRINK", "0"))
