@@ -225,6 +225,20 @@ class SqliteStorage:
             found = self._statements[table.number] = Statements(table.number)
         return found
 
+    # ---- other tables in the same file -----------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Lend the writer's connection for a transaction on tables of another service. Raises DynamoError."""
+        with self.writing, self._failures.writes, self._transaction():
+            yield self._writer
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection that reads tables of another service. Raises DynamoError."""
+        with self._failures.reads, self._reader() as connection:
+            yield connection
+
     # ---- the whole -------------------------------------------------------------------------------------
 
     def snapshot(self) -> bytes:
