@@ -8,6 +8,7 @@ acknowledged, so nothing has to be written at the end.
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -55,9 +56,7 @@ def embedded_services(
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(_listen(port))
         url = f"http://{HOST}:{listener.getsockname()[1]}"
-        directory = (
-            None if data is None else stack.enter_context(Directory(data, synchronous=synchronous.upper()))
-        )
+        directory = None if data is None else stack.enter_context(Directory(data, synchronous=synchronous.upper()))
         storage = SqliteStorage() if directory is None else directory.storage
         try:
             services = EmbeddedServices(Engine(storage), Queues(storage, url, region), url, directory)
@@ -86,7 +85,7 @@ def _listen(port: int) -> socket.socket:
         (listener,) = listen([port])
     except OSError as error:
         raise LocalError(
-            f"The store's port {port} on {HOST} cannot be used ({error.strerror}). Another instance may be"
-            " running; choose another with --port or --store-port (0: any free port)."
+            f"The store's port {port} on {HOST} cannot be used ({os.strerror(error.errno or 0)}). Another instance"
+            " may be running; choose another with --port or --store-port (0: any free port)."
         ) from None
     return listener

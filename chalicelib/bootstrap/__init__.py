@@ -6,7 +6,14 @@ Nothing happens at import: a process calls `application`, which builds its one a
 May import: everything but edge.
 """
 
-from chalicelib.bootstrap.process import ServiceClients, application, is_http_function, use_clients, verifier, warm_up
+from chalicelib.bootstrap.process import (
+    ServiceClients,
+    application,
+    is_http_function,
+    use_clients,
+    verifier,
+    warm_up,
+)
 from chalicelib.bootstrap.services import Application
 from chalicelib.bootstrap.wiring import build
 

@@ -62,10 +62,9 @@ def verifier() -> Callable[[str], Identity]:
 @functools.cache
 def application() -> Application:
     """Return the application, which is built at the first call."""
-    clients = _Process.clients
-    if clients is None:
-        from chalicelib.aws import clients
+    from chalicelib.aws import clients as aws_clients
 
+    clients: ServiceClients = _Process.clients or aws_clients
     settings, clock, observer = current_settings(), SystemClock(), context.observer
     store = clients.dynamodb(settings.region, clock)
     if is_lambda():

@@ -20,6 +20,8 @@ from local.errors import LocalError
 
 FILE = "dynamodb.sqlite"
 OWNER = "owner"
+_MINISTACK_FILE = "dynamodb.json"
+"""The state of MiniStack, in which versions up to 0.2 kept conversations."""
 
 
 class Directory:
@@ -31,8 +33,10 @@ class Directory:
         self._lock = _own(path)
         try:
             file = path / FILE
+            _refuse_ministack(path)
             _check_format(file)
             self.storage = _opened(file, synchronous)
+            self._identity = _identity(file)
         except BaseException:
             os.close(self._lock)
             raise
@@ -43,10 +47,28 @@ class Directory:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def check(self) -> None:
+        """Raise LocalError if the file was deleted or replaced while it is open."""
+        if _identity(self.path / FILE) != self._identity:
+            raise LocalError(
+                f"{self.path / FILE} was deleted or replaced by another program while it was in use: what was"
+                " written to it is lost."
+            )
+
     def close(self) -> None:
-        """Close the storage and let another process have the directory."""
-        self.storage.close()
-        os.close(self._lock)
+        """Close the storage and let another process have the directory.
+
+        Raises LocalError if the file was deleted, or if its write-ahead log could not be moved to it.
+        """
+        try:
+            self.check()
+            self.storage.close()
+        except sqlite3.Error as error:
+            raise LocalError(
+                f"{self.path / FILE} was not closed cleanly ({error}). Nothing is lost: keep {FILE}-wal beside it."
+            ) from None
+        finally:
+            os.close(self._lock)
 
 
 def backup(source: Path, target: Path) -> None:
@@ -99,6 +121,23 @@ def _own(path: Path) -> int:
         os.close(lock)
         raise LocalError(f"{path} cannot be locked ({error.strerror}).") from None
     return lock
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Return what identifies a file on this machine, or None if it does not exist."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _refuse_ministack(path: Path) -> None:
+    if (path / _MINISTACK_FILE).exists() and not (path / FILE).exists():
+        raise LocalError(
+            f"{path} holds conversations of version 0.2 or older ({_MINISTACK_FILE}), which this version cannot"
+            " read. The directory was left unchanged: name another one, or use the version that wrote it."
+        )
 
 
 def _opened(file: Path, synchronous: str) -> SqliteStorage:

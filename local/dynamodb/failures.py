@@ -22,13 +22,15 @@ class StorageFailures:
         self.reads = _Context(self, clears=False)
         self.writes = _Context(self, clears=True)
         self.is_failing = False
+        self.is_closed = False
+        """Whether the storage was closed: operations fail as above, without a line in the log."""
         self._path = path
         self._lock = threading.Lock()
 
     def record_failure(self, error: sqlite3.Error) -> None:
         """Log the first failure of a run."""
         with self._lock:
-            if self.is_failing:
+            if self.is_failing or self.is_closed:
                 return
             self.is_failing = True
         name = getattr(error, "sqlite_errorname", "")

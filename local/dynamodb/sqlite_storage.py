@@ -266,11 +266,20 @@ class SqliteStorage:
         self._writer.set_progress_handler(callback, 1)
 
     def close(self) -> None:
-        """Close the connections. All commits are in the file already."""
+        """Close the connections. All commits are in the file or in its write-ahead log already.
+
+        Raises sqlite3.Error if the log could not be moved to the file (the disk is full): nothing is lost, but the
+        log must be kept beside the file.
+        """
         with self.writing:
-            while self._readers:
-                self._readers.pop().close()
-            self._writer.close()
+            self._failures.is_closed = True
+            try:
+                if not self._in_memory:
+                    self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                while self._readers:
+                    self._readers.pop().close()
+                self._writer.close()
 
 
 def _get(connection: sqlite3.Connection, statements: Statements, key: Key) -> Item | None:

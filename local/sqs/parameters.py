@@ -1,4 +1,4 @@
-"""The parameters of requests: their types, their ranges, and the rejection of those that the engine does not have."""
+"""The parameters of requests: their types and ranges; those that the engine does not have are rejected."""
 
 from __future__ import annotations
 

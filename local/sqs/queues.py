@@ -113,8 +113,7 @@ class Queues:
             if found is not None and found.attributes.get(attribute, DEFAULTS.get(attribute)) != value:
                 raise SqsError(
                     "QueueNameExists",
-                    "A queue already exists with the same name and a different value for attribute"
-                    f" {attribute}",
+                    f"A queue already exists with the same name and a different value for attribute {attribute}",
                 )
         if found is None:
             self._storage.put_queue(name, attributes)

@@ -172,7 +172,8 @@ class Receiving:
         ).fetchall()
         messages = [Message(*row) for row in rows]
         self._connection.executemany(
-            "UPDATE messages SET visible_at = ?, receives = ?, first_received_at = ?, receipt = ? WHERE number = ?",
+            "UPDATE messages SET visible_at = ?, receives = ?, first_received_at = ?, receipt = ?"
+            " WHERE number = ?",
             [
                 (visible_at, message.receives, message.first_received_at, receipt, message.number)
                 for message, receipt in zip(messages, receipts, strict=False)

@@ -191,7 +191,12 @@ def test_queue_is_created_once_and_its_attributes_can_be_changed_by_the_launcher
             "InvalidParameterValueException",
             "Value 901 for parameter DelaySeconds is invalid",
         ),
-        ("SendMessage", {"MessageBody": "a", "DelaySeconds": True}, "SerializationException", "must be an integer"),
+        (
+            "SendMessage",
+            {"MessageBody": "a", "DelaySeconds": True},
+            "SerializationException",
+            "must be an integer",
+        ),
         ("ReceiveMessage", {"MaxNumberOfMessages": 11}, "InvalidParameterValueException", "between 1 and 10"),
         ("ReceiveMessage", {"WaitTimeSeconds": 21}, "InvalidParameterValueException", "between 0 and 20"),
         ("ReceiveMessage", {"QueueUrl": "http://x/1/none"}, "QueueDoesNotExist", "does not exist"),
