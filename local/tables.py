@@ -106,8 +106,8 @@ def ensure_tables(
     """Create missing tables and wait up to `timeout` seconds until all are active. Idempotent.
 
     `client` has the methods of the SDK's client, and its errors have a `response`. Returns the names of the
-    created tables. Another process may do the same concurrently. Raises LocalError if the store has a table of that
-    name with a different key schema, and what the client raises.
+    created tables. Another process may do the same concurrently. Raises LocalError if the store has a table of
+    that name with a different key schema, and what the client raises.
     """
     created = [table.name for table in tables if _create(client, table)]
     deadline = time.monotonic() + timeout
