@@ -12,6 +12,8 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -27,7 +29,9 @@ _MINISTACK_FILE = "dynamodb.json"
 class Directory:
     """An open directory and the `storage` in it. `close`, or the end of a `with` block, releases the directory."""
 
-    def __init__(self, path: Path, *, synchronous: str = "NORMAL") -> None:
+    def __init__(
+        self, path: Path, *, synchronous: str = "NORMAL", monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         """Open or create it. Raises LocalError if it is in use, not writable or of another format."""
         self.path = path
         self._lock = _own(path)
@@ -35,7 +39,7 @@ class Directory:
             file = path / FILE
             _refuse_ministack(path)
             _check_format(file)
-            self.storage = _opened(file, synchronous)
+            self.storage = _opened(file, synchronous, monotonic)
             self._identity = _identity(file)
         except BaseException:
             os.close(self._lock)
@@ -140,9 +144,9 @@ def _refuse_ministack(path: Path) -> None:
         )
 
 
-def _opened(file: Path, synchronous: str) -> SqliteStorage:
+def _opened(file: Path, synchronous: str, monotonic: Callable[[], float]) -> SqliteStorage:
     try:
-        return SqliteStorage(str(file), synchronous=synchronous)
+        return SqliteStorage(str(file), synchronous=synchronous, monotonic=monotonic)
     except sqlite3.Error as error:
         raise LocalError(f"{file} cannot be used: {error}") from error
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -48,11 +49,13 @@ class SqliteStorage:
     Reads may come from any thread at any time. A writer holds `writing` while it reads with `current` and commits.
     """
 
-    def __init__(self, path: str = MEMORY, *, synchronous: str = "NORMAL") -> None:
+    def __init__(
+        self, path: str = MEMORY, *, synchronous: str = "NORMAL", monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self.writing = threading.Lock()
         self.path = path
         self._in_memory = path == MEMORY
-        self._failures = StorageFailures(path)
+        self._failures = StorageFailures(path, monotonic)
         self._statements: dict[int, Statements] = {}
         self._readers: deque[sqlite3.Connection] = deque()
         self._writer = self._connect(_WRITER_CACHE_KIB)
