@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, for servers beside a program without one."""
+"""An event loop in a thread, for servers beside a program without one."""
 
 from __future__ import annotations
 
