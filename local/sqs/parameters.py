@@ -23,15 +23,34 @@ _ATTRIBUTE_RANGES = {
     "MessageRetentionPeriod": (60, 1_209_600),
     "VisibilityTimeout": (0, MAX_VISIBILITY_TIMEOUT),
 }
+_KNOWN: Mapping[str, frozenset[str]] = {
+    "CreateQueue": frozenset({"QueueName", "Attributes"}),
+    "GetQueueUrl": frozenset({"QueueName"}),
+    "GetQueueAttributes": frozenset({"QueueUrl", "AttributeNames"}),
+    "SendMessage": frozenset({"QueueUrl", "MessageBody", "DelaySeconds"}),
+    "ReceiveMessage": frozenset(
+        {
+            "QueueUrl",
+            "AttributeNames",
+            "MessageSystemAttributeNames",
+            "MaxNumberOfMessages",
+            "VisibilityTimeout",
+            "WaitTimeSeconds",
+        }
+    ),
+    "DeleteMessage": frozenset({"QueueUrl", "ReceiptHandle"}),
+    "ChangeMessageVisibility": frozenset({"QueueUrl", "ReceiptHandle", "VisibilityTimeout"}),
+    "PurgeQueue": frozenset({"QueueUrl"}),
+}
 _REDRIVE_KEYS = {"deadLetterTargetArn", "maxReceiveCount"}
 
 Parameters = Mapping[str, Any]
 
 
-def reject_unknown(parameters: Parameters, known: frozenset[str]) -> None:
-    """Raise SqsError for the first parameter that an operation does not have."""
+def reject_unknown(operation: str, parameters: Parameters) -> None:
+    """Raise SqsError for the first parameter that the engine does not have in an operation."""
     for name, value in parameters.items():
-        if name not in known and value not in (None, {}, []):
+        if name not in _KNOWN[operation] and value not in (None, {}, []):
             raise unsupported(f"The parameter {name}")
 
 

@@ -45,30 +45,15 @@ class Queues:
         self._changed = threading.Condition()
         self._version = 0
         self._closed = False
-        self._operations: Mapping[str, tuple[Operation, frozenset[str]]] = {
-            "CreateQueue": (self._create_queue, frozenset({"QueueName", "Attributes"})),
-            "GetQueueUrl": (self._get_queue_url, frozenset({"QueueName"})),
-            "GetQueueAttributes": (self._get_queue_attributes, frozenset({"QueueUrl", "AttributeNames"})),
-            "SendMessage": (self._send_message, frozenset({"QueueUrl", "MessageBody", "DelaySeconds"})),
-            "ReceiveMessage": (
-                self._receive_message,
-                frozenset(
-                    {
-                        "QueueUrl",
-                        "AttributeNames",
-                        "MessageSystemAttributeNames",
-                        "MaxNumberOfMessages",
-                        "VisibilityTimeout",
-                        "WaitTimeSeconds",
-                    }
-                ),
-            ),
-            "DeleteMessage": (self._delete_message, frozenset({"QueueUrl", "ReceiptHandle"})),
-            "ChangeMessageVisibility": (
-                self._change_message_visibility,
-                frozenset({"QueueUrl", "ReceiptHandle", "VisibilityTimeout"}),
-            ),
-            "PurgeQueue": (self._purge_queue, frozenset({"QueueUrl"})),
+        self._operations: Mapping[str, Operation] = {
+            "CreateQueue": self._create_queue,
+            "GetQueueUrl": self._get_queue_url,
+            "GetQueueAttributes": self._get_queue_attributes,
+            "SendMessage": self._send_message,
+            "ReceiveMessage": self._receive_message,
+            "DeleteMessage": self._delete_message,
+            "ChangeMessageVisibility": self._change_message_visibility,
+            "PurgeQueue": self._purge_queue,
         }
 
     def call(self, operation: str, parameters: Mapping[str, Any]) -> Answer:
@@ -78,10 +63,9 @@ class Queues:
         """
         if operation not in self._operations:
             raise unsupported(f"The operation {operation}")
-        function, known = self._operations[operation]
-        parse.reject_unknown(parameters, known)
+        parse.reject_unknown(operation, parameters)
         try:
-            return function(parameters)
+            return self._operations[operation](parameters)
         except DynamoError:  # of the storage, which has logged it
             raise internal_error() from None
         except UnicodeEncodeError:
