@@ -65,8 +65,8 @@ class Directory:
         Raises LocalError if the file was deleted, or if its write-ahead log could not be moved to it.
         """
         try:
-            self.check()
             self.storage.close()
+            self.check()
         except sqlite3.Error as error:
             raise LocalError(
                 f"{self.path / FILE} was not closed cleanly ({error}). Nothing is lost: keep {FILE}-wal beside it."

@@ -47,6 +47,31 @@ def test_full_disk_rejects_writes_and_more_space_ends_it(instances: Instances, t
     finish([current], instances.start("--data", str(data), **ENVIRONMENT))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit of another process can be set on Linux only")
+def test_disk_that_is_full_at_the_stop_is_reported_with_status_1_and_loses_nothing(
+    instances: Instances, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    instance = instances.start("--data", str(data), **ENVIRONMENT)
+    current = started_round(instance)
+    alice = connect(instance, ALICE)
+    for number in range(20):
+        current.pending[ALICE] = f"{ALICE} {number}"
+        assert current.post(ALICE, alice) == 201
+    alice.close()
+    pid = instance.process.pid
+    _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, ((data / "dynamodb.sqlite").stat().st_size, hard))
+
+    instance.stop()
+
+    assert instance.process.returncode == 1
+    errors = instance.rest_of_output()[1]
+    assert "was not closed cleanly" in errors
+    assert "Traceback" not in errors
+    finish([current], instances.start("--data", str(data), **ENVIRONMENT))
+
+
 def send_until_rejected(current: Round, connection: Connection) -> int:
     """Post messages until one is rejected, and return its status; it stays pending."""
     while True:
