@@ -31,7 +31,7 @@ from local.dynamodb.engine import Engine
 from local.dynamodb.http_server import HttpServer
 from local.dynamodb.item_codec import encode
 from local.dynamodb.sqlite_storage import SqliteStorage
-from local.store import start_store
+from local.ministack import start_store
 
 from .stats import table as markdown
 
@@ -141,7 +141,7 @@ def compare(calls: int, rounds: int) -> None:
     """Print the duration of each operation by access path, and its ratio to the file in this process."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        store = stack.enter_context(start_store(0, None, REGION))
+        store = stack.enter_context(start_store(REGION))
         store.wait_until_ready()
         clients = {
             "file": in_process(stack.enter_context(Directory(folder / "normal")).storage),

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from local.store import Store, start_store
+from local.ministack import Store, start_store
 from local.tables import ensure_tables, read_tables
 
 from .harness import ENVIRONMENT
@@ -27,7 +27,7 @@ _CONFIG = Config(
 @contextlib.contextmanager
 def running_store() -> Iterator[Store]:
     """Run an empty MiniStack for the context. Raises LocalError."""
-    with start_store(0, None, REGION) as store:
+    with start_store(REGION) as store:
         store.wait_until_ready()
         yield store
 

@@ -1,4 +1,4 @@
-"""The DynamoDB store of an instance, built in or external, with its settings and tables."""
+"""The store and the job queue of an instance, embedded or external, with their settings and tables."""
 
 from __future__ import annotations
 
@@ -7,76 +7,160 @@ import os
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
+from chalicelib.awshttp import ServiceError
+from chalicelib.bootstrap import ServiceClients
+from local.dynamodb.client import EngineClient
+from local.embedded import EmbeddedServices, embedded_services
 from local.errors import LocalError
-from local.settings import Ports, built_in_store_settings, chat_settings, configure_boto3, external_store_settings
-from local.store import Store, start_store
+from local.in_process import InProcessClients
+from local.queue import ensure_embedded_queue, sqs_client
+from local.settings import (
+    Ports,
+    built_in_store_settings,
+    chat_settings,
+    configure_boto3,
+    external_store_settings,
+    is_loopback,
+)
+from local.sqs.client import QueueClient
+from local.sqs.errors import SqsError
+from local.tables import DEFINITION, ensure_tables, read_tables
 
 
-@dataclass(frozen=True, slots=True)
-class Backend:
-    """A store in use: its URL, the app's settings for it, and its process if this process started it."""
+class Backend(Protocol):
+    """A store in use: its URL, and the app's settings for it."""
 
-    url: str
-    settings: Mapping[str, str]
-    store: Store | None
-    data: Path | None
-    table_definition: Path | None = None
-    """A table definition to use instead of the project's own."""
+    @property
+    def url(self) -> str:
+        """The DynamoDB endpoint."""
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """The settings of the app for this store."""
+
+    @property
+    def clients(self) -> ServiceClients | None:
+        """The clients of an app in this process, or None for those of the product, over HTTP."""
 
     def configure_boto3(self, environment: MutableMapping[str, str]) -> None:
         """Configure boto3, in the process with this environment, to use the store."""
-        configure_boto3(environment, self.settings, built_in=self.store is not None)
 
-    def prepare(self, environment: MutableMapping[str, str]) -> None:
-        """Wait for the store and create missing tables and, in the built-in store, the job queue.
+    def prepare(self, environment: MutableMapping[str, str], definition: Path = DEFINITION) -> None:
+        """Create missing tables and, in the embedded store, the job queue.
 
-        Call `configure_boto3` first. Writes to `environment` the region in which boto3 created the tables (it may
-        come from a profile) and the queue's URL, for the app. Raises LocalError if the store cannot be used.
+        Call `configure_boto3` first. Writes to `environment` the region in which the tables are (it may come from
+        a profile) and the queue's URL, for the app. Raises LocalError if the store cannot be used.
         """
-        # Importing boto3 takes a third of a second, during which the store starts.
-        # boto3 takes a third of a second to import, in which the store starts.
-        from local.queue import ensure_queue, sqs_client  # noqa: PLC0415
-        from local.tables import DEFINITION, dynamodb_client, ensure_tables, read_tables  # noqa: PLC0415
 
-        if self.store is not None:
-            self.store.wait_until_ready()
-        tables = read_tables(self.settings, self.table_definition or DEFINITION)
-        client = dynamodb_client(self.url)
-        created = ensure_tables(client, tables)
-        environment.update(AWS_DEFAULT_REGION=client.meta.region_name, AWS_REGION=client.meta.region_name)
-        if self.store is not None:
-            # An external store may have no queues; the sweep runs the jobs then.
-            environment["CHAT_JOB_QUEUE"] = ensure_queue(sqs_client(self.url))
-        if self.store is not None and self.store.has_saved_state and len(created) == len(tables):
-            self.store.kill()  # a regular shutdown would overwrite the state that it could not read
-            raise LocalError(
-                f"--data {self.data} holds a saved state without this app's tables, or one that the store cannot"
-                " read. It was left unchanged: name another directory, or move this one away."
-            )
+    def queue_client(self, environment: Mapping[str, str]) -> Any:
+        """Return a client of the job queue for a worker in this process, or None if there is none on this machine.
+
+        A deployed queue has its own consumer, so its jobs must not be received here.
+        """
 
     def check(self) -> None:
-        """Raise LocalError if the built-in store has exited."""
-        if self.store is not None and not self.store.is_running():
-            raise self.store.exit_error()
-
-    def store_pid(self) -> int | None:
-        """Return the process id of the built-in store, or None for an external one."""
-        return None if self.store is None else self.store.pid
+        """Raise LocalError if acknowledged writes may be lost."""
 
     def persistence(self) -> str:
         """Describe for the banner how conversations are persisted."""
-        if self.store is None:
-            return "not started here"
-        return "in memory; --data DIR keeps conversations" if self.data is None else f"kept in {self.data}"
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedBackend:
+    """DynamoDB and SQS in this process."""
+
+    services: EmbeddedServices
+    settings: Mapping[str, str]
+
+    @property
+    def url(self) -> str:
+        """See `Backend`."""
+        return self.services.url
+
+    @property
+    def clients(self) -> ServiceClients:
+        """See `Backend`."""
+        return InProcessClients(self.services.engine, self.services.queues)
+
+    def configure_boto3(self, environment: MutableMapping[str, str]) -> None:
+        """See `Backend`."""
+        configure_boto3(environment, self.settings, built_in=True)
+
+    def prepare(self, environment: MutableMapping[str, str], definition: Path = DEFINITION) -> None:
+        """See `Backend`."""
+        region = self.settings["AWS_DEFAULT_REGION"]
+        client = EngineClient(self.services.engine, ServiceError)
+        try:
+            ensure_tables(client, read_tables(self.settings, definition))
+            queue_url = ensure_embedded_queue(self.services.queues)
+        except (ServiceError, SqsError) as error:  # the cause is in the log
+            raise LocalError(f"The store cannot create its tables: {error}.") from None
+        environment.update(AWS_DEFAULT_REGION=region, AWS_REGION=region, CHAT_JOB_QUEUE=queue_url)
+
+    def queue_client(self, environment: Mapping[str, str]) -> QueueClient:
+        """See `Backend`."""
+        del environment
+        return QueueClient(self.services.queues)
+
+    def check(self) -> None:
+        """See `Backend`."""
+        self.services.check()
+
+    def persistence(self) -> str:
+        """See `Backend`."""
+        directory = self.services.directory
+        return "in memory; --data DIR keeps conversations" if directory is None else f"kept in {directory.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalBackend:
+    """Any other DynamoDB endpoint, which may have queues or not."""
+
+    url: str
+    settings: Mapping[str, str]
+
+    @property
+    def clients(self) -> None:
+        """See `Backend`."""
+
+    def configure_boto3(self, environment: MutableMapping[str, str]) -> None:
+        """See `Backend`."""
+        configure_boto3(environment, self.settings, built_in=False)
+
+    def prepare(self, environment: MutableMapping[str, str], definition: Path = DEFINITION) -> None:
+        """See `Backend`. Without the queue: the sweep runs the jobs if the environment names none."""
+        from local.endpoint import dynamodb_client, translating_errors  # noqa: PLC0415  (boto3 is slow to import)
+
+        with translating_errors(self.url):
+            client = dynamodb_client(self.url)
+            tables = read_tables(self.settings, definition)
+            ensure_tables(client, tables, store=f"The store at {self.url}")
+        environment.update(AWS_DEFAULT_REGION=client.meta.region_name, AWS_REGION=client.meta.region_name)
+
+    def queue_client(self, environment: Mapping[str, str]) -> Any:
+        """See `Backend`."""
+        endpoint = environment.get("AWS_ENDPOINT_URL_SQS", "")
+        return sqs_client(endpoint) if environment.get("CHAT_JOB_QUEUE") and is_loopback(endpoint) else None
+
+    def check(self) -> None:
+        """See `Backend`."""
+
+    def persistence(self) -> str:
+        """See `Backend`."""
+        return "not started here"
 
 
 @contextlib.contextmanager
-def open_backend(ports: Ports, store_url: str | None, data: Path | None) -> Iterator[Backend]:
-    """Yield the external store at `store_url`, or start the built-in one for the context. Raises LocalError."""
+def open_backend(
+    ports: Ports, store_url: str | None, data: Path | None, *, synchronous: str = "normal"
+) -> Iterator[Backend]:
+    """Yield the external store at `store_url`, or run the embedded one for the context. Raises LocalError."""
     settings = chat_settings(os.environ)
     if store_url is not None:
-        yield Backend(store_url, external_store_settings(settings, os.environ, store_url), None, None)
+        yield ExternalBackend(store_url, external_store_settings(settings, os.environ, store_url))
         return
-    with start_store(ports.store, data, settings["AWS_DEFAULT_REGION"]) as store:
-        yield Backend(store.url, built_in_store_settings(settings, store.url), store, data)
+    region = settings["AWS_DEFAULT_REGION"]
+    with embedded_services(ports.store, data, region, synchronous=synchronous) as services:
+        yield EmbeddedBackend(services, built_in_store_settings(settings, services.url))

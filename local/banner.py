@@ -22,14 +22,13 @@ _CREATE_BODY = {
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A running instance: its URLs, its process id, and the store's if it started one."""
+    """A running instance: its URLs and its process id."""
 
     http_url: str
     ws_url: str
     management_url: str
     store_url: str
     pid: int
-    store_pid: int | None
 
     def to_line(self) -> str:
         """Return it as one line of JSON."""

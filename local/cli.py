@@ -1,4 +1,4 @@
-"""The command line: `python -m local` and its subcommands `token`, `listen` and `store`.
+"""The command line: `python -m local` and its subcommands `token`, `listen`, `store` and `backup`.
 
 Each command imports its modules when it runs, so that `token` starts fast.
 """
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_run_options(parser)
     parser.set_defaults(command=_run)
-    commands = parser.add_subparsers(title="commands", metavar="token | listen | store")
+    commands = parser.add_subparsers(title="commands", metavar="token | listen | store | backup")
 
     token = commands.add_parser("token", help="print a token that the running instance accepts")
     token.add_argument("participant", help="the participant's id, such as alice")
@@ -69,9 +69,14 @@ def _parser() -> argparse.ArgumentParser:
 
     store = commands.add_parser("store", help="run only the store, with its tables, for `chalice local`")
     store.add_argument("--store-port", type=_port, default=Ports().store, metavar="PORT")
-    store.add_argument("--data", type=Path, metavar="DIR", help="persist conversations in this directory")
+    _add_data_options(store)
     store.add_argument("--json", action="store_true", help="print one line of JSON to stdout when ready")
     store.set_defaults(command=_store)
+
+    copy = commands.add_parser("backup", help="copy a --data directory, also while an instance uses it")
+    copy.add_argument("directory", type=Path, metavar="DIR")
+    copy.add_argument("target", type=Path, metavar="TARGET", help="a new or empty directory")
+    copy.set_defaults(command=_backup)
     return parser
 
 
@@ -86,7 +91,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store-port", type=_port, metavar="PORT", help="port of the built-in store")
     parser.add_argument("--json", action="store_true", help="print one line of JSON to stdout when ready")
     parser.add_argument("--store", type=_store_url, metavar="URL", help="use this DynamoDB endpoint instead")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="persist conversations in this directory")
+    _add_data_options(parser)
     parser.add_argument("--reload", action="store_true", help="restart the server when a source file changes")
     parser.add_argument("--verbose", action="store_true", help="log every request")
     _add_bundle_option(parser, "run the packaged stage in this directory (such as build/dev) as Lambda would")
@@ -105,6 +110,16 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--app-dir", type=Path, default=ROOT, metavar="DIR", help="directory of app.py")
     parser.add_argument(
         "--until-input-ends", action="store_true", help="also stop at the end of standard input, for programs"
+    )
+
+
+def _add_data_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, metavar="DIR", help="persist conversations in this directory")
+    parser.add_argument(
+        "--synchronous",
+        choices=("normal", "full"),
+        default="normal",
+        help="full: with --data, acknowledged writes survive a power cut, too; slower (default: normal)",
     )
 
 
@@ -174,6 +189,7 @@ def _launch_options(options: argparse.Namespace) -> Options:
         app_dir=options.app_dir.resolve(),
         store_url=options.store,
         data=options.data,
+        synchronous=options.synchronous,
         bundle=options.bundle,
         environments=options.environments,
         iam_record=options.iam_record,
@@ -221,12 +237,20 @@ def _store(options: argparse.Namespace, out: TextIO) -> None:
     from local.launcher import Options, serve_store  # noqa: PLC0415
 
     def announce(backend: Backend) -> None:
-        line = json.dumps({"store_url": backend.url, "pid": os.getpid(), "store_pid": backend.store_pid()})
+        line = json.dumps({"store_url": backend.url, "pid": os.getpid()})
         print(line if options.json else f"Store  {backend.url}  ({backend.persistence()})", file=out, flush=True)
 
     _log_to_stderr(verbose=False)
+    ports = Ports(store=options.store_port)
     with stopping_on_signals():
-        serve_store(Options(ports=Ports(store=options.store_port), data=options.data), announce)
+        serve_store(Options(ports=ports, data=options.data, synchronous=options.synchronous), announce)
+
+
+def _backup(options: argparse.Namespace, out: TextIO) -> None:
+    from local.dynamodb.directory import backup  # noqa: PLC0415
+
+    backup(options.directory, options.target)
+    print(f"{options.directory} was copied to {options.target}.", file=out)
 
 
 def _log_to_stderr(*, verbose: bool) -> None:

@@ -1,8 +1,7 @@
 """Start every part of an instance in the order that reports failures soonest; stop them in reverse order.
 
-The order: ports, the store, the app's imports (while the store starts), tables, gateway, and a request to the
-app's `/health`; the instance is announced only after that. The gateway stops first: disconnecting its clients
-runs functions that use the store.
+The order: ports, the store, the app's imports, tables, gateway, and a request to the app's `/health`; the instance
+is announced only after that. The gateway stops first: disconnecting its clients runs functions that use the store.
 
 The app runs in this process, or, with `Options.bundle`, as a packaged stage in separate processes.
 """
@@ -24,6 +23,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from chalicelib import bootstrap
 from chalicelib.settings import Settings, SettingsError
 from local.backend import Backend, open_backend
 from local.banner import Ready
@@ -38,15 +38,16 @@ from local.gateway import (
     rest_api_from_chalice,
     websocket_api_from_chalice,
 )
+from local.queue import Worker
 from local.reload import Reloader
 from local.schedule import Schedule, ScheduledFunction
-from local.settings import ROOT, Ports, is_loopback
+from local.settings import ROOT, Ports
 
 if TYPE_CHECKING:
     from local.bundle import LambdaEmulator
     from local.bundle.packaged_stage import PackagedStage
 
-POLL_SECONDS = 0.2  # between two checks of the store's process or the app's health
+POLL_SECONDS = 0.2  # between two checks of the store's files or the app's health
 HEALTH_TIMEOUT = 10.0  # seconds until the app must be healthy
 COLD_START_TIMEOUT = 30.0  # seconds for a response that may need a new process: API Gateway's integration timeout
 
@@ -64,6 +65,8 @@ class Options:
     app_dir: Path = ROOT
     store_url: str | None = None
     data: Path | None = None
+    synchronous: str = "normal"
+    """When writes to `data` survive a power cut: see `local.dynamodb.sqlite_storage`."""
     bundle: Path | None = None
     environments: int | None = None
     iam_record: Path | None = None
@@ -92,7 +95,7 @@ class Instance:
 def serve(options: Options, announce: Announce) -> None:
     """Run an instance until an exception (usually `Stopped`) ends it, then stop all its parts.
 
-    Raises LocalError if a part fails to start, or if the store exits while the instance runs.
+    Raises LocalError if a part fails to start, or if the store's files are deleted.
     """
     with running(options) as instance, Schedule(instance.scheduled):
         announce(instance.ready, instance.backend)
@@ -113,7 +116,7 @@ def running(options: Options) -> Iterator[Instance]:
         )
         stack.callback(gateway.stop)
         urls = _bind(gateway)
-        backend = stack.enter_context(open_backend(options.ports, options.store_url, options.data))
+        backend = stack.enter_context(_open_backend(options))
         if packaged is None:
             functions = _functions_of_app(options.app_dir, backend, urls)
         else:
@@ -133,7 +136,12 @@ def _functions_of_app(app_dir: Path, backend: Backend, urls: Urls) -> Functions:
     app = load_app(app_dir)
     backend.prepare(os.environ)
     check_settings(os.environ)
-    return Functions(_apis(app), _sweep(app), queue_worker(app, os.environ))
+    bootstrap.use_clients(backend.clients)
+    return Functions(_apis(app), _sweep(app), queue_worker(app, os.environ, backend))
+
+
+def _open_backend(options: Options) -> contextlib.AbstractContextManager[Backend]:
+    return open_backend(options.ports, options.store_url, options.data, synchronous=options.synchronous)
 
 
 def _open_bundle(bundle: Path, store_url: str | None) -> PackagedStage:
@@ -149,21 +157,21 @@ def _functions_of_bundle(service: LambdaEmulator) -> Functions:
 
 def serve_reloading(options: Options, announce: Announce, *, verbose: bool) -> None:
     """Run like `serve`, with the server in a child process that restarts at each change of a source file."""
-    with open_backend(options.ports, options.store_url, options.data) as backend:
+    with _open_backend(options) as backend:
         backend.configure_boto3(os.environ)  # inherited by the server; it reads the app's settings at each start
         backend.prepare(os.environ)
         arguments = ["--app-dir", str(options.app_dir), *(["--verbose"] if verbose else [])]
 
         def announce_instance(ready: Ready) -> None:
             # The server's process changes at each restart; this process and its store do not.
-            announce(replace(ready, pid=os.getpid(), store_pid=backend.store_pid()), backend)
+            announce(replace(ready, pid=os.getpid()), backend)
 
         Reloader(options.app_dir, backend.url, arguments, backend.check, announce_instance).run(options.ports)
 
 
 def serve_store(options: Options, announce: Callable[[Backend], None]) -> None:
     """Run only the store, with its tables, until an exception ends it."""
-    with open_backend(options.ports, None, options.data) as backend:
+    with _open_backend(options) as backend:
         backend.configure_boto3(os.environ)
         backend.prepare(os.environ)
         announce(backend)
@@ -237,22 +245,19 @@ def _sweep(app: ModuleType) -> ScheduledFunction:
     return function
 
 
-def queue_worker(app: ModuleType, environment: Mapping[str, str]) -> contextlib.AbstractContextManager[object]:
-    """Return the worker of the job queue, or a no-op if the queue is not on this machine.
-
-    A deployed queue has its own consumer, so its jobs must not be received here.
-    """
-    from local.queue import Worker, sqs_client  # noqa: PLC0415  (boto3 is imported by now)
-
-    url, endpoint = environment.get("CHAT_JOB_QUEUE"), environment.get("AWS_ENDPOINT_URL_SQS", "")
+def queue_worker(
+    app: ModuleType, environment: Mapping[str, str], backend: Backend
+) -> contextlib.AbstractContextManager[object]:
+    """Return the worker of the job queue, or a no-op if the queue is not on this machine."""
     function: ScheduledFunction | None = getattr(app, "worker", None)
-    if not url or function is None or not is_loopback(endpoint):
+    client = None if function is None else backend.queue_client(environment)
+    if function is None or client is None:
         return contextlib.nullcontext()
-    return Worker(function, sqs_client(endpoint), url)
+    return Worker(function, client, environment["CHAT_JOB_QUEUE"])
 
 
 def _ready(urls: Urls, backend: Backend) -> Ready:
-    return Ready(urls.http_url, urls.ws_url, urls.management_url, backend.url, os.getpid(), backend.store_pid())
+    return Ready(urls.http_url, urls.ws_url, urls.management_url, backend.url, os.getpid())
 
 
 def _watch_store(backend: Backend) -> None:

@@ -13,12 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
 from local.gateway.functions import LambdaContext
 from local.gateway.settings import GatewaySettings
+from local.sqs.queues import Queues
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +36,10 @@ class QueueSettings:
 
 def sqs_client(url: str, key_id: str | None = None) -> Any:
     """Return a client for an endpoint, with this access key id or the environment's credentials."""
+    # boto3 takes a third of a second to import, and an instance with the embedded queues does not need it.
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
     config = Config(connect_timeout=3, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 2})
     credentials: dict[str, Any] = (
         {} if key_id is None else {"aws_access_key_id": key_id, "aws_secret_access_key": "local"}
@@ -46,16 +47,27 @@ def sqs_client(url: str, key_id: str | None = None) -> Any:
     return boto3.client("sqs", endpoint_url=url, config=config, **credentials)
 
 
+def queue_attributes(dead_letter_arn: str, settings: QueueSettings) -> dict[str, str]:
+    """Return the attributes of the job queue."""
+    redrive = f'{{"deadLetterTargetArn":"{dead_letter_arn}","maxReceiveCount":{settings.max_receive_count}}}'
+    return {"VisibilityTimeout": str(settings.visibility_timeout), "RedrivePolicy": redrive}
+
+
 def ensure_queue(client: Any, settings: QueueSettings | None = None) -> str:
     """Create the job queue and its dead-letter queue if missing; return the job queue's URL."""
     settings = settings or QueueSettings()
     dead_letter_url = client.create_queue(QueueName=f"{settings.name}-dead")["QueueUrl"]
-    arn = client.get_queue_attributes(QueueUrl=dead_letter_url, AttributeNames=["QueueArn"])["Attributes"][
-        "QueueArn"
-    ]
-    redrive = f'{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{settings.max_receive_count}}}'
-    attributes = {"VisibilityTimeout": str(settings.visibility_timeout), "RedrivePolicy": redrive}
+    response = client.get_queue_attributes(QueueUrl=dead_letter_url, AttributeNames=["QueueArn"])
+    attributes = queue_attributes(response["Attributes"]["QueueArn"], settings)
     return str(client.create_queue(QueueName=settings.name, Attributes=attributes)["QueueUrl"])
+
+
+def ensure_embedded_queue(queues: Queues, settings: QueueSettings | None = None) -> str:
+    """Do the same in the embedded queues; the settings replace those of an existing queue. Raises SqsError."""
+    settings = settings or QueueSettings()
+    queues.ensure_queue(f"{settings.name}-dead", {})
+    arn = queues.arn(f"{settings.name}-dead")
+    return queues.ensure_queue(settings.name, queue_attributes(arn, settings))
 
 
 class Worker:
@@ -73,6 +85,7 @@ class Worker:
         self._url = url
         self._settings = settings or QueueSettings()
         self._stopping = threading.Event()
+        self._failing = False
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
 
     def __enter__(self) -> Worker:
@@ -87,12 +100,19 @@ class Worker:
         while not self._stopping.is_set():
             try:
                 self._poll()
-            except (BotoCoreError, ClientError) as exc:
-                level = (
-                    logging.INFO if self._stopping.is_set() else logging.ERROR
-                )  # the store stops at the same time
-                log.log(level, "cannot receive from the job queue (%s)", type(exc).__name__)
+            except Exception as exc:  # noqa: BLE001  (of the client: which exceptions depends on its library)
+                self._report(exc)
                 self._stopping.wait(self._settings.wait_seconds)
+            else:
+                self._failing = False
+
+    def _report(self, failure: Exception) -> None:
+        """Log the first of a run of failures."""
+        if not self._failing:
+            # The store stops at the same time as this thread.
+            level = logging.INFO if self._stopping.is_set() else logging.ERROR
+            log.log(level, "cannot receive from the job queue (%s)", failure)
+        self._failing = True
 
     def _poll(self) -> None:
         response = self._client.receive_message(

@@ -6,31 +6,15 @@ only matter for a deployed table, and rejects all others.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import boto3
-from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,  # noqa: A004  (botocore's, the base of all its connection errors)
-    HTTPClientError,
-    NoCredentialsError,
-    NoRegionError,
-    PartialCredentialsError,
-)
+from typing import Any
 
 from local.errors import LocalError
 from local.settings import ROOT
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 DEFINITION = ROOT / "infra" / "tables.json"
 # The setting that names the table of each logical id.
@@ -116,50 +100,54 @@ def _table(logical_id: str, properties: Json, settings: Mapping[str, str], defin
     return Table(name, parameters, expiry.get("AttributeName") if expiry.get("Enabled") else None)
 
 
-def dynamodb_client(url: str) -> DynamoDBClient:
-    """Return a client with short timeouts for interactive use; boto3 finds the credentials."""
-    config = Config(connect_timeout=3, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 2})
-    with _translating_errors(url):
-        client: DynamoDBClient = boto3.client("dynamodb", endpoint_url=url, config=config)
-    return client
-
-
-def ensure_tables(client: DynamoDBClient, tables: list[Table], *, timeout: float = 60.0) -> list[str]:
+def ensure_tables(
+    client: Any, tables: list[Table], *, store: str = "The store", timeout: float = 60.0
+) -> list[str]:
     """Create missing tables and wait up to `timeout` seconds until all are active. Idempotent.
 
-    Returns the names of the created tables. Another process may do the same concurrently. Raises LocalError if the
-    store cannot be used, or has a table of that name with a different key schema.
+    `client` has the methods of the SDK's client, and its errors have a `response`. Returns the names of the
+    created tables. Another process may do the same concurrently. Raises LocalError if the store has a table of
+    that name with a different key schema, and what the client raises.
     """
-    url = client.meta.endpoint_url
-    with _translating_errors(url):
-        created = [table.name for table in tables if _create(client, table)]
-        deadline = time.monotonic() + timeout
-        for table in tables:
-            description = _wait_until_active(client, table, deadline)
-            _check_keys(table, description, url)
-            _ensure_ttl(client, table)
+    created = [table.name for table in tables if _create(client, table)]
+    deadline = time.monotonic() + timeout
+    for table in tables:
+        description = _wait_until_active(client, table, deadline)
+        _check_keys(table, description, store)
+        _ensure_ttl(client, table)
     return created
 
 
-def _create(client: DynamoDBClient, table: Table) -> bool:
+def _create(client: Any, table: Table) -> bool:
     """Create the table unless it exists; return whether it was created."""
     if _describe(client, table) is not None:
         return False
     try:
         client.create_table(**table.parameters)
-    except client.exceptions.ResourceInUseException:  # another process created it concurrently
-        return False
+    except Exception as error:
+        if _code(error) != "ResourceInUseException":
+            raise
+        return False  # another process created it concurrently
     return True
 
 
-def _describe(client: DynamoDBClient, table: Table) -> Mapping[str, Any] | None:
+def _describe(client: Any, table: Table) -> Mapping[str, Any] | None:
     try:
-        return client.describe_table(TableName=table.name)["Table"]
-    except client.exceptions.ResourceNotFoundException:
+        found: Mapping[str, Any] = client.describe_table(TableName=table.name)["Table"]
+    except Exception as error:
+        if _code(error) != "ResourceNotFoundException":
+            raise
         return None
+    return found
 
 
-def _wait_until_active(client: DynamoDBClient, table: Table, deadline: float) -> Mapping[str, Any]:
+def _code(error: Exception) -> str | None:
+    """Return the code of a service's error, or None for another exception."""
+    response = getattr(error, "response", None)
+    return response["Error"]["Code"] if isinstance(response, dict) else None
+
+
+def _wait_until_active(client: Any, table: Table, deadline: float) -> Mapping[str, Any]:
     while True:
         description = _describe(client, table)
         # DescribeTable is eventually consistent: it may not find a new table at first.
@@ -171,11 +159,11 @@ def _wait_until_active(client: DynamoDBClient, table: Table, deadline: float) ->
         time.sleep(_POLL_SECONDS)
 
 
-def _check_keys(table: Table, description: Mapping[str, Any], url: str) -> None:
+def _check_keys(table: Table, description: Mapping[str, Any], store: str) -> None:
     expected, actual = _keys(table.parameters), _keys(description)
     if any(actual.get(owner) != keys for owner, keys in expected.items()):
         raise LocalError(
-            f"The store at {url} has a table {table.name} with a different key schema than {DEFINITION.name}"
+            f"{store} has a table {table.name} with a different key schema than {DEFINITION.name}"
             f" (found: {actual}; expected: {expected}). Delete that table, or use another store or"
             " --data directory."
         )
@@ -197,36 +185,10 @@ def _key(part: Mapping[str, str], types: Mapping[str, str]) -> str:
     return f"{name} {types[name]} {part['KeyType']}"
 
 
-def _ensure_ttl(client: DynamoDBClient, table: Table) -> None:
+def _ensure_ttl(client: Any, table: Table) -> None:
     if table.ttl_attribute is None:
         return
     current = client.describe_time_to_live(TableName=table.name)["TimeToLiveDescription"]
     if current["TimeToLiveStatus"] == "DISABLED":
         specification: Any = {"Enabled": True, "AttributeName": table.ttl_attribute}
         client.update_time_to_live(TableName=table.name, TimeToLiveSpecification=specification)
-
-
-@contextlib.contextmanager
-def _translating_errors(url: str) -> Iterator[None]:
-    """Translate boto3's exceptions into LocalErrors that name the store's URL."""
-    try:
-        yield
-    except (NoCredentialsError, PartialCredentialsError):
-        raise LocalError(
-            f"The store at {url} needs AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or"
-            " AWS_PROFILE."
-        ) from None
-    except NoRegionError:
-        raise LocalError(f"The store at {url} needs a region: set AWS_DEFAULT_REGION.") from None
-    except (ConnectionError, HTTPClientError) as exc:
-        raise LocalError(
-            f"No DynamoDB endpoint answers at {url} ({type(exc).__name__}): is the URL right?"
-        ) from None
-    except ClientError as exc:
-        error = exc.response.get("Error", {})
-        raise LocalError(
-            f"The store at {url} rejected {exc.operation_name}:"
-            f" {error.get('Code', 'no error code')} {error.get('Message', '')}".rstrip()
-        ) from None
-    except (BotoCoreError, ValueError) as exc:  # ValueError: "Invalid endpoint"
-        raise LocalError(f"The store at {url} cannot be used: {exc}") from None

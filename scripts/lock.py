@@ -23,7 +23,6 @@ LOCKS = {
     "test": "requirements/test.txt",
     "lambda": "requirements/lambda.txt",
     "lint": "requirements/lint.txt",
-    "store": "requirements/store.txt",
     "ministack": "requirements/ministack.txt",
     "uv": "requirements/uv.txt",
 }

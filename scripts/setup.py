@@ -4,12 +4,11 @@
 
 - `.venv` holds the application and its tools: for `make run` the packages of `requirements/run.txt`, for all other
   targets those of `requirements/test.txt`
-- `.venv-store` holds the store of the local cloud: MiniStack, which pins an exact botocore
 - `.venv-lint` holds the checks of the CloudFormation template, which pin another pydantic
 - `.venv-lambda` holds the packages that the Lambda runtime provides, and nothing else, for running the bundle
-- `.venv-ministack` holds MiniStack with everything that it needs to emulate a whole deployed stage
+- `.venv-ministack` holds MiniStack, which pins an exact botocore, with what it needs to emulate a deployed stage
 
-`make run` needs the first two only. Each environment has a stamp: the digest of its lock file, its path, and a
+`make run` needs the first one only. Each environment has a stamp: the digest of its lock file, its path, and a
 digest of the installed packages. The stamp is removed before a change and written after it, so an interrupted
 set-up leaves an environment without a stamp, which is made anew.
 
@@ -59,7 +58,7 @@ class Environment:
 
 def environments(root: Path, level: str) -> list[Environment]:
     """Return the environments that a level, "run" or "test", needs."""
-    names = ["store"] if level == "run" else ["store", "lint", "lambda", "ministack"]
+    names = [] if level == "run" else ["lint", "lambda", "ministack"]
     locks = ["run", "test"] if level == "run" else ["test"]
     return [
         Environment(root / ".venv", tuple(root / "requirements" / f"{name}.txt" for name in locks)),

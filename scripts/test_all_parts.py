@@ -75,6 +75,12 @@ PARTS = (
         {"CHAT_LAWS_EXAMPLES": "300"},
     ),
     Part(
+        "kills",
+        "SIGKILL of random processes while messages are sent: 200 rounds",
+        (*PYTEST, "tests/local/test_kill.py"),
+        {"CHAT_LOCAL_KILLS": "100"},
+    ),
+    Part(
         "dynamodb",
         "Random operations on the local DynamoDB, and kills while it writes",
         (*PYTEST, "tests/dynamodb/test_random_operations.py", "tests/dynamodb/test_kill.py"),

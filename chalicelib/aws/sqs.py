@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
+from typing import Any, Protocol
 
-from chalicelib.awshttp import AwsJsonClient, NoResponse, ServiceError
+from chalicelib.awshttp import NoResponse, ServiceError
 from chalicelib.core.kernel.errors import Unavailable
 
 TARGET = "AmazonSQS"
@@ -16,16 +17,23 @@ SEND_TIMEOUT = 3.0
 _logger = logging.getLogger(__name__)
 
 
+class JsonService(Protocol):
+    """The part of `AwsJsonClient` that the job queue uses."""
+
+    def call(self, operation: str, arguments: Mapping[str, Any], *, timeout: float) -> dict[str, Any]:
+        """Execute an operation. Raises ServiceError and NoResponse."""
+
+
 class SqsJobQueue:
     """The `JobQueue` port on SQS."""
 
-    def __init__(self, create_service: Callable[[], AwsJsonClient], url: str) -> None:
+    def __init__(self, create_service: Callable[[], JsonService], url: str) -> None:
         """`create_service` is called at the first message: most processes never send one."""
         self._create_service = create_service
         self._url = url
 
     @cached_property
-    def _service(self) -> AwsJsonClient:
+    def _service(self) -> JsonService:
         return self._create_service()
 
     def send(self, job: str, delay: float) -> None:

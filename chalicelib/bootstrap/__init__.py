@@ -6,8 +6,24 @@ Nothing happens at import: a process calls `application`, which builds its one a
 May import: everything but edge.
 """
 
-from chalicelib.bootstrap.process import application, is_http_function, verifier, warm_up
+from chalicelib.bootstrap.process import (
+    ServiceClients,
+    application,
+    is_http_function,
+    use_clients,
+    verifier,
+    warm_up,
+)
 from chalicelib.bootstrap.services import Application
 from chalicelib.bootstrap.wiring import build
 
-__all__ = ["Application", "application", "build", "is_http_function", "verifier", "warm_up"]
+__all__ = [
+    "Application",
+    "ServiceClients",
+    "application",
+    "build",
+    "is_http_function",
+    "use_clients",
+    "verifier",
+    "warm_up",
+]

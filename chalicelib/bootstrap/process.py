@@ -6,11 +6,15 @@ import contextlib
 import functools
 import os
 from collections.abc import Callable
+from typing import Any, Protocol
 
 from chalicelib.bootstrap.services import Application
 from chalicelib.bootstrap.verification import token_verifier
 from chalicelib.bootstrap.wiring import build
-from chalicelib.core.kernel.clock import SystemClock
+from chalicelib.core.kernel.clock import Clock, SystemClock
+from chalicelib.core.kernel.metrics import Observer
+from chalicelib.core.ports.delivery import ConnectionPoster
+from chalicelib.core.ports.jobs import JobQueue
 from chalicelib.core.protocol.validation import Request
 from chalicelib.identity.model import Identity
 from chalicelib.observability import context
@@ -24,6 +28,31 @@ def is_http_function() -> bool:
     return os.environ.get("_HANDLER", _HTTP_HANDLER) == _HTTP_HANDLER or not is_lambda()
 
 
+class ServiceClients(Protocol):
+    """Creates the clients of AWS services, like the module `chalicelib.aws.clients`."""
+
+    def dynamodb(self, region: str, clock: Clock) -> Any:
+        """Return a client of DynamoDB with the methods of `DynamoClient`."""
+
+    def poster(self, endpoint: str, region: str, clock: Clock, observer: Observer) -> ConnectionPoster:
+        """Return a poster to the connections of the WebSocket API at `endpoint`."""
+
+    def job_queue(self, url: str, region: str, clock: Clock) -> JobQueue:
+        """Return the job queue at `url`."""
+
+
+class _Process:
+    clients: ServiceClients | None = None
+
+
+def use_clients(clients: ServiceClients | None) -> None:
+    """Set what creates the clients of the application, if not `chalicelib.aws.clients` (None).
+
+    For a process that runs a service itself and calls it without HTTP. The application must not be built yet.
+    """
+    _Process.clients = clients
+
+
 @functools.cache
 def verifier() -> Callable[[str], Identity]:
     """Return the token verifier alone, for the authorizer, which needs neither store nor poster."""
@@ -33,8 +62,9 @@ def verifier() -> Callable[[str], Identity]:
 @functools.cache
 def application() -> Application:
     """Return the application, which is built at the first call."""
-    from chalicelib.aws import clients
+    from chalicelib.aws import clients as aws_clients
 
+    clients: ServiceClients = _Process.clients or aws_clients
     settings, clock, observer = current_settings(), SystemClock(), context.observer
     store = clients.dynamodb(settings.region, clock)
     if is_lambda():

@@ -75,4 +75,4 @@ class PackagedStage:
         with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as definition:
             json.dump(self._template.tables(), definition)
             definition.flush()
-            replace(backend, table_definition=Path(definition.name)).prepare(self._shell)
+            backend.prepare(self._shell, Path(definition.name))

@@ -12,6 +12,8 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -20,19 +22,25 @@ from local.errors import LocalError
 
 FILE = "dynamodb.sqlite"
 OWNER = "owner"
+_MINISTACK_FILE = "dynamodb.json"
+"""The state of MiniStack, in which versions up to 0.2 kept conversations."""
 
 
 class Directory:
     """An open directory and the `storage` in it. `close`, or the end of a `with` block, releases the directory."""
 
-    def __init__(self, path: Path, *, synchronous: str = "NORMAL") -> None:
+    def __init__(
+        self, path: Path, *, synchronous: str = "NORMAL", monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         """Open or create it. Raises LocalError if it is in use, not writable or of another format."""
         self.path = path
         self._lock = _own(path)
         try:
             file = path / FILE
+            _refuse_ministack(path)
             _check_format(file)
-            self.storage = _opened(file, synchronous)
+            self.storage = _opened(file, synchronous, monotonic)
+            self._identity = _identity(file)
         except BaseException:
             os.close(self._lock)
             raise
@@ -43,10 +51,28 @@ class Directory:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def check(self) -> None:
+        """Raise LocalError if the file was deleted or replaced while it is open."""
+        if _identity(self.path / FILE) != self._identity:
+            raise LocalError(
+                f"{self.path / FILE} was deleted or replaced by another program while it was in use: what was"
+                " written to it is lost."
+            )
+
     def close(self) -> None:
-        """Close the storage and let another process have the directory."""
-        self.storage.close()
-        os.close(self._lock)
+        """Close the storage and let another process have the directory.
+
+        Raises LocalError if the file was deleted, or if its write-ahead log could not be moved to it.
+        """
+        try:
+            self.storage.close()
+            self.check()
+        except sqlite3.Error as error:
+            raise LocalError(
+                f"{self.path / FILE} was not closed cleanly ({error}). Nothing is lost: keep {FILE}-wal beside it."
+            ) from None
+        finally:
+            os.close(self._lock)
 
 
 def backup(source: Path, target: Path) -> None:
@@ -101,9 +127,26 @@ def _own(path: Path) -> int:
     return lock
 
 
-def _opened(file: Path, synchronous: str) -> SqliteStorage:
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Return what identifies a file on this machine, or None if it does not exist."""
     try:
-        return SqliteStorage(str(file), synchronous=synchronous)
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _refuse_ministack(path: Path) -> None:
+    if (path / _MINISTACK_FILE).exists() and not (path / FILE).exists():
+        raise LocalError(
+            f"{path} holds conversations of version 0.2 or older ({_MINISTACK_FILE}), which this version cannot"
+            " read. The directory was left unchanged: name another one, or use the version that wrote it."
+        )
+
+
+def _opened(file: Path, synchronous: str, monotonic: Callable[[], float]) -> SqliteStorage:
+    try:
+        return SqliteStorage(str(file), synchronous=synchronous, monotonic=monotonic)
     except sqlite3.Error as error:
         raise LocalError(f"{file} cannot be used: {error}") from error
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -48,11 +49,13 @@ class SqliteStorage:
     Reads may come from any thread at any time. A writer holds `writing` while it reads with `current` and commits.
     """
 
-    def __init__(self, path: str = MEMORY, *, synchronous: str = "NORMAL") -> None:
+    def __init__(
+        self, path: str = MEMORY, *, synchronous: str = "NORMAL", monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self.writing = threading.Lock()
         self.path = path
         self._in_memory = path == MEMORY
-        self._failures = StorageFailures(path)
+        self._failures = StorageFailures(path, monotonic)
         self._statements: dict[int, Statements] = {}
         self._readers: deque[sqlite3.Connection] = deque()
         self._writer = self._connect(_WRITER_CACHE_KIB)
@@ -225,6 +228,20 @@ class SqliteStorage:
             found = self._statements[table.number] = Statements(table.number)
         return found
 
+    # ---- other tables in the same file -----------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Lend the writer's connection for a transaction on tables of another service. Raises DynamoError."""
+        with self.writing, self._failures.writes, self._transaction():
+            yield self._writer
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection that reads tables of another service. Raises DynamoError."""
+        with self._failures.reads, self._reader() as connection:
+            yield connection
+
     # ---- the whole -------------------------------------------------------------------------------------
 
     def snapshot(self) -> bytes:
@@ -252,11 +269,20 @@ class SqliteStorage:
         self._writer.set_progress_handler(callback, 1)
 
     def close(self) -> None:
-        """Close the connections. All commits are in the file already."""
+        """Close the connections. All commits are in the file or in its write-ahead log already.
+
+        Raises sqlite3.Error if the log could not be moved to the file (the disk is full): nothing is lost, but the
+        log must be kept beside the file.
+        """
         with self.writing:
-            while self._readers:
-                self._readers.pop().close()
-            self._writer.close()
+            self._failures.is_closed = True
+            try:
+                if not self._in_memory:
+                    self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                while self._readers:
+                    self._readers.pop().close()
+                self._writer.close()
 
 
 def _get(connection: sqlite3.Connection, statements: Statements, key: Key) -> Item | None:

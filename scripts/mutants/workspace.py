@@ -19,7 +19,7 @@ from scripts.mutants.patches import ROOT, InvalidMutant, Mutant
 TIMEOUT = 600.0
 """Seconds that the tests of one mutant may take."""
 _PYTHON = str(ROOT / ".venv/bin/python")
-_ENVIRONMENTS = (".venv", ".venv-store", ".venv-lint", ".venv-lambda", ".venv-ministack")
+_ENVIRONMENTS = (".venv", ".venv-lint", ".venv-lambda", ".venv-ministack")
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+::.+?)(?: - .*)?$", re.MULTILINE)
 _UNKNOWN_NAME = re.compile(r"error: .*\[(?:name-defined|attr-defined|call-arg|import-not-found)\]$")
 _IDENTITY = {

@@ -53,7 +53,7 @@ def toy_store(pytestconfig: pytest.Config) -> tuple[Engine, str]:
     return engine, create_tables(engine.client(), {"ToyTable": TOY_TABLE})["ToyTable"]
 
 
-@pytest.fixture(params=["memory", "ministack"])
+@pytest.fixture(params=["memory", "embedded"])
 def toy(request: pytest.FixtureRequest) -> ToyTable:
     if request.param == "memory":
         return ToyTable(MemoryEngine(), "toys", "a partition")

@@ -1,4 +1,4 @@
-"""One contract for the benchmark's engine and MiniStack, for the operations that the chat uses."""
+"""One contract for the benchmark's engine and the embedded engine, for the operations that the chat uses."""
 
 from typing import Any
 

@@ -9,9 +9,11 @@ import pytest
 
 from local.dynamodb.engine import Engine
 from local.dynamodb.sqlite_storage import SqliteStorage
+from local.ministack import Store, start_store
 from tests.dynamodb.targets import Target, file_engine, in_process, memory_engine, over_http, served, with_boto3
-from tests.support.engine import running_engine
+from tests.support.engine import REGION
 
+_MINISTACK = pytest.StashKey[Store]()
 ENGINES = ("memory", "file", "boto3", "ministack")
 
 
@@ -36,8 +38,13 @@ def target(
 
 
 def ministack_target(config: pytest.Config) -> Target:
-    """Return a target on the MiniStack of this test process."""
-    return Target("ministack", over_http(running_engine(config).url))
+    """Return a target on the MiniStack of this test process, which is started at the first call."""
+    store = config.stash.get(_MINISTACK, None)
+    if store is None:
+        store = config.stash[_MINISTACK] = start_store(REGION)
+        config.add_cleanup(store.stop)
+        store.wait_until_ready()
+    return Target("ministack", over_http(store.url))
 
 
 class Clock:

@@ -15,7 +15,7 @@ import pytest
 from local.dynamodb.directory import FILE, OWNER, Directory, backup
 from local.dynamodb.engine import Engine
 from local.errors import LocalError
-from tests.dynamodb.targets import Target, in_process, item
+from tests.dynamodb.targets import OperationFailed, Target, in_process, item
 
 
 def test_second_opener_is_refused_with_the_process_of_the_first(tmp_path: Path) -> None:
@@ -126,3 +126,34 @@ def test_backup_into_a_used_directory_is_refused(tmp_path: Path) -> None:
         backup(tmp_path / "source", tmp_path / "target")
     with pytest.raises(LocalError, match="There is no database"):
         backup(tmp_path / "nowhere", tmp_path / "new")
+
+
+def test_deleted_file_is_reported_while_it_is_open_and_at_the_end(tmp_path: Path) -> None:
+    directory = Directory(tmp_path)
+    directory.check()
+    (tmp_path / FILE).rename(tmp_path / "moved")
+    with pytest.raises(LocalError, match="was deleted or replaced by another program"):
+        directory.check()
+    with pytest.raises(LocalError, match="was deleted or replaced by another program"):
+        directory.close()
+
+    with Directory(tmp_path):
+        """It was given up nevertheless."""
+
+
+def test_operation_after_the_end_fails_without_a_line_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    directory = Directory(tmp_path)
+    target = Target("file", in_process(Engine(directory.storage)))
+    directory.close()
+    with pytest.raises(OperationFailed, match="Internal server error"):
+        target.put("p", "a")
+    assert caplog.records == []
+
+
+def test_directory_with_the_state_of_ministack_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "dynamodb.json").write_text("{}")
+    with pytest.raises(LocalError, match=r"conversations of version 0\.2 or older"):
+        Directory(tmp_path)
+    assert not (tmp_path / FILE).exists()

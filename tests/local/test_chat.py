@@ -94,7 +94,10 @@ def test_data_directory_survives_a_restart_and_a_killed_launcher(instances: Inst
         assert call("POST", f"{url}/{conversation_id}/messages", ALICE, {"content": content})[0] == 201
 
     second = instances.spawn("--port", "0", "--data", data)
-    assert f"--data {data} is in use by another instance" in second.communicate(timeout=TIMEOUT)[1]
+    assert (
+        f"{data} is in use by another instance (process {instance.process.pid})"
+        in second.communicate(timeout=TIMEOUT)[1]
+    )
     assert second.returncode == 1
 
     before = get(f"{url}/{conversation_id}", BOB)
@@ -106,18 +109,19 @@ def test_data_directory_survives_a_restart_and_a_killed_launcher(instances: Inst
     assert get(f"{url}/{conversation_id}", BOB) == before
     assert call("POST", f"{url}/{conversation_id}/messages", BOB, {"content": "four"})[1]["sequence_id"] == 5
 
-    # The store saves its state when its launcher exits for any reason; the next instance waits for that.
     instance.process.send_signal(signal.SIGKILL)
+    instance.process.wait()
     instance = instances.start("--data", data)
     url = f"{instance.ready['http_url']}/conversations/{conversation_id}"
     contents = [message["content"] for message in get(url, BOB)[1]["messages"]]
     assert contents == ["one", "two", "drei ☃", "four"]
 
 
-def test_unreadable_state_is_left_unchanged(instances: Instances, tmp_path: Path) -> None:
+def test_directory_of_an_older_version_is_refused_and_left_unchanged(instances: Instances, tmp_path: Path) -> None:
     state = tmp_path / "dynamodb.json"
     state.write_text('{"__ministack_format__": 2, "payl', encoding="utf-8")
     code, errors = instances.failure("--port", "0", "--data", str(tmp_path))
     assert code == 1
-    assert "was left unchanged" in errors
+    assert "holds conversations of version 0.2 or older" in errors
+    assert [path.name for path in tmp_path.iterdir() if path.name != "owner"] == ["dynamodb.json"]
     assert state.read_text(encoding="utf-8") == '{"__ministack_format__": 2, "payl'

@@ -1,11 +1,10 @@
-"""The queue worker, with the SQS of the built-in store."""
+"""The queue worker, with the embedded SQS over HTTP and in process."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Iterator
-from types import ModuleType
 from typing import Any
 
 import boto3
@@ -15,8 +14,10 @@ from chalicelib.aws.clients import StaticCredentials
 from chalicelib.aws.sqs import TARGET, SqsJobQueue
 from chalicelib.awshttp import AwsJsonClient, TlsContext
 from chalicelib.core.kernel.clock import SystemClock
-from local.launcher import queue_worker
+from local.backend import EmbeddedBackend, ExternalBackend
+from local.embedded import embedded_services
 from local.queue import QueueSettings, Worker, ensure_queue
+from local.settings import chat_settings
 from tests.support.engine import REGION, Engine, store_engine
 
 __all__ = ["store_engine"]
@@ -111,6 +112,39 @@ def test_worker_thread_ends_with_its_context(client: Any, url: str) -> None:
     assert not any(thread.name == "worker" for thread in threading.enumerate())
 
 
+def test_worker_runs_jobs_of_an_app_in_the_same_process() -> None:
+    received: list[str] = []
+    with embedded_services(0, None, REGION) as services:
+        backend = EmbeddedBackend(services, chat_settings({}))
+        environment: dict[str, str] = {}
+        backend.prepare(environment)
+        queue = backend.clients.job_queue(environment["CHAT_JOB_QUEUE"], REGION, SystemClock())
+
+        def record(event: dict[str, Any], _context: object) -> None:
+            received.extend(message["body"] for message in event["Records"])
+
+        with Worker(record, backend.queue_client(environment), environment["CHAT_JOB_QUEUE"]):
+            queue.send("erasure:1", 0)
+            until(lambda: received)
+    assert received == ["erasure:1"]
+
+
+def test_run_of_failures_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    calls = []
+
+    class FullDisk:
+        def receive_message(self, **_: Any) -> dict[str, Any]:
+            calls.append(1)
+            raise RuntimeError("Internal server error")
+
+    settings = QueueSettings(wait_seconds=0)
+    with Worker(lambda _event, _context: None, FullDisk(), "http://127.0.0.1:1/1/q", settings):
+        until(lambda: len(calls) > 3)
+    assert [record.getMessage() for record in caplog.records] == [
+        "cannot receive from the job queue (Internal server error)"
+    ]
+
+
 @pytest.mark.parametrize(
     ("environment", "consumed"),
     [
@@ -125,6 +159,5 @@ def test_only_a_queue_on_this_machine_is_consumed(
     environment: dict[str, str], consumed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    app = ModuleType("app")
-    app.__dict__["worker"] = lambda _event, _context: None
-    assert isinstance(queue_worker(app, environment), Worker) is consumed
+    backend = ExternalBackend("http://127.0.0.1:8002", {})
+    assert (backend.queue_client(environment) is not None) is consumed

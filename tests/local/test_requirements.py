@@ -101,10 +101,6 @@ def test_tests_run_with_the_packages_of_a_run() -> None:
     assert pins("run").items() <= pins("test").items()
 
 
-def test_local_store_and_emulated_aws_have_the_same_ministack() -> None:
-    assert pins("store").items() <= pins("ministack").items()
-
-
 def test_emulated_lambda_runtime_has_the_boto3_of_a_run_and_nothing_of_the_bundle() -> None:
     runtime, run = pins("lambda"), pins("run")
     assert runtime.keys() >= {"awslambdaric", "boto3", "botocore", "urllib3"}

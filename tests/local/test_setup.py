@@ -18,8 +18,8 @@ from scripts.uv import SetupError, Uv
 from tests.local.instance import ROOT
 
 FIND_PYTHON = ROOT / "scripts" / "find-python.sh"
-RUN = [".venv", ".venv-store"]
-ALL = [".venv", ".venv-store", ".venv-lint", ".venv-lambda", ".venv-ministack"]
+RUN = [".venv"]
+ALL = [".venv", ".venv-lint", ".venv-lambda", ".venv-ministack"]
 
 
 class FakeInstaller:
@@ -82,21 +82,21 @@ def prepare(root: Path, installer: FakeInstaller, level: str = "run", *, same_py
 
 
 def test_environments_are_created_and_filled(checkout: Path, installer: FakeInstaller) -> None:
-    assert ready(checkout) == [False, False]
+    assert ready(checkout) == [False]
     prepare(checkout, installer)
-    assert ready(checkout) == [True, True]
+    assert ready(checkout) == [True]
     assert installer.created == [".venv-uv", *RUN]
-    assert installer.installed == ["run.txt", "store.txt"]
+    assert installer.installed == ["run.txt"]
 
 
 def test_tests_need_more_than_a_run(checkout: Path, installer: FakeInstaller) -> None:
     prepare(checkout, installer, "run")
-    assert ready(checkout, "test") == [False, True, False, False, False]
+    assert ready(checkout, "test") == [False] * 4
     prepare(checkout, installer, "test")
-    assert ready(checkout, "test") == [True] * 5
-    assert ready(checkout, "run") == [True, True]
+    assert ready(checkout, "test") == [True] * 4
+    assert ready(checkout, "run") == [True]
     assert installer.created == [".venv-uv", *ALL]
-    assert installer.installed == ["run.txt", "store.txt", "test.txt", "lint.txt", "lambda.txt", "ministack.txt"]
+    assert installer.installed == ["run.txt", "test.txt", "lint.txt", "lambda.txt", "ministack.txt"]
 
 
 def test_ready_environments_are_left_alone(checkout: Path, installer: FakeInstaller) -> None:
@@ -110,13 +110,13 @@ def test_ready_environments_are_left_alone(checkout: Path, installer: FakeInstal
 def test_changed_lock_is_installed_in_place_and_concerns_its_environment_only(
     checkout: Path, installer: FakeInstaller
 ) -> None:
-    prepare(checkout, installer)
-    (checkout / "requirements" / "run.txt").write_text("run-2\n", encoding="utf-8")
-    assert ready(checkout) == [False, True]
-    prepare(checkout, installer)
-    assert ready(checkout) == [True, True]
-    assert installer.created == [".venv-uv", *RUN]
-    assert installer.installed == ["run.txt", "store.txt", "run.txt"]
+    prepare(checkout, installer, "test")
+    (checkout / "requirements" / "lint.txt").write_text("lint-2\n", encoding="utf-8")
+    assert ready(checkout, "test") == [True, False, True, True]
+    prepare(checkout, installer, "test")
+    assert ready(checkout, "test") == [True] * 4
+    assert installer.created == [".venv-uv", *ALL]
+    assert installer.installed == ["test.txt", "lint.txt", "lambda.txt", "ministack.txt", "lint.txt"]
 
 
 def test_changed_version_of_uv_is_installed_before_the_next_environment(
@@ -138,24 +138,24 @@ def test_incomplete_installation_is_made_anew(
     installer.failure = failure
     with pytest.raises(type(failure)):
         prepare(checkout, installer)
-    assert ready(checkout) == [False, True]
+    assert ready(checkout) == [False]
     installer.failure = None
     prepare(checkout, installer)
-    assert ready(checkout) == [True, True]
+    assert ready(checkout) == [True]
     assert installer.created == [".venv-uv", *RUN, ".venv"]
 
 
 def test_missing_package_is_noticed(checkout: Path, installer: FakeInstaller) -> None:
     prepare(checkout, installer)
     (checkout / ".venv/lib/python3/site-packages/run-1.dist-info").rmdir()
-    assert ready(checkout) == [False, True]
+    assert ready(checkout) == [False]
 
 
 @pytest.mark.parametrize("stamp", ["", "{", "[]", "{}"])
 def test_damaged_stamp_counts_as_none(checkout: Path, installer: FakeInstaller, stamp: str) -> None:
     prepare(checkout, installer)
     (checkout / ".venv" / setup.STAMP).write_text(stamp, encoding="utf-8")
-    assert ready(checkout) == [False, True]
+    assert ready(checkout) == [False]
 
 
 @pytest.mark.parametrize("python", ["exit 1", "exec /a/python/that/was/removed"])
@@ -164,9 +164,9 @@ def test_environment_whose_python_does_not_work_is_made_anew(
 ) -> None:
     prepare(checkout, installer)
     (checkout / ".venv" / "bin" / "python").write_text(f"#!/bin/sh\n{python}\n", encoding="utf-8")
-    assert ready(checkout) == [False, True]
+    assert ready(checkout) == [False]
     prepare(checkout, installer)
-    assert ready(checkout) == [True, True]
+    assert ready(checkout) == [True]
     assert installer.created == [".venv-uv", *RUN, ".venv"]
 
 
@@ -176,10 +176,10 @@ def test_environments_copied_with_the_checkout_are_made_anew(
     prepare(checkout, installer)
     copy = tmp_path / "copy"
     shutil.copytree(checkout, copy)
-    assert ready(copy) == [False, False]
+    assert ready(copy) == [False]
     again = FakeInstaller()
     prepare(copy, again)
-    assert ready(copy) == [True, True]
+    assert ready(copy) == [True]
     assert again.created == [".venv-uv", *RUN]
 
 
@@ -190,7 +190,7 @@ def test_linked_environment_is_replaced_and_its_original_kept(
     original.mkdir()
     (checkout / ".venv").symlink_to(original)
     prepare(checkout, installer)
-    assert ready(checkout) == [True, True]
+    assert ready(checkout) == [True]
     assert original.exists()
     assert not (checkout / ".venv").is_symlink()
 
@@ -199,10 +199,10 @@ def test_environment_of_another_python_is_made_anew_only_if_a_python_is_named(
     checkout: Path, installer: FakeInstaller
 ) -> None:
     prepare(checkout, FakeInstaller(python="/usr 3.99"))
-    assert ready(checkout) == [True, True]
-    assert ready(checkout, same_python=True) == [False, False]
+    assert ready(checkout) == [True]
+    assert ready(checkout, same_python=True) == [False]
     prepare(checkout, installer, same_python=True)
-    assert ready(checkout, same_python=True) == [True, True]
+    assert ready(checkout, same_python=True) == [True]
     assert installer.created == RUN
 
 

@@ -1,7 +1,7 @@
 """A DynamoDB engine for a test run, clients for it, and tables in it.
 
-The engine is MiniStack, one per test process (and so one per pytest-xdist worker: they start in parallel, share
-nothing and use one core each). It starts when a test first needs it and stops with the run. The variable
+The engine is that of `make run`, with its queues, one per test process (and so one per pytest-xdist worker),
+served over HTTP by a thread. It starts when a test first needs it and stops with the run. The variable
 CHAT_TEST_DYNAMODB=URL names another engine to use instead, which is left running.
 
 A conftest imports the fixtures that it needs: ``from tests.support.engine import dynamodb, store_engine``. There
@@ -19,7 +19,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from local.store import start_store
+from local.embedded import embedded_services
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -146,10 +146,9 @@ def _wait_until_active(client: "DynamoDBClient", name: str, patience: float) -> 
 
 
 def _start(config: pytest.Config) -> str:
-    store = start_store(0, None, REGION)
-    config.add_cleanup(store.stop)
-    store.wait_until_ready()
-    return store.url
+    stack = contextlib.ExitStack()
+    config.add_cleanup(stack.close)
+    return stack.enter_context(embedded_services(0, None, REGION)).url
 
 
 _ENGINE = pytest.StashKey[Engine]()

@@ -1,9 +1,8 @@
-"""The store's child process: MiniStack on a socket that the launcher bound, for as long as the launcher runs.
+"""MiniStack's process, on a socket that its parent process bound, for as long as the parent runs.
 
-It runs under the interpreter of `.venv-store`, which has MiniStack but none of this project. Its standard input is
-a pipe that the launcher never writes to: end of file means that the launcher has exited, for any reason including
-SIGKILL, so no store process is left behind. Both end of file and SIGTERM shut the server down gracefully, which is
-when MiniStack saves its state.
+It runs under the interpreter of `.venv-ministack`, which has MiniStack but none of this project. Its standard
+input is a pipe that the parent never writes to: end of file means that the parent has exited, for any reason
+including SIGKILL, so no process is left behind.
 
 MiniStack's own command uses Hypercorn; with uvicorn and httptools a call costs half as much.
 """

@@ -1,0 +1,36 @@
+"""The clients of the app's services where DynamoDB and SQS are in this process: calls without HTTP."""
+
+from __future__ import annotations
+
+from chalicelib.aws import clients
+from chalicelib.aws.api_gateway import ApiGatewayPoster
+from chalicelib.aws.sqs import SqsJobQueue
+from chalicelib.awshttp import ServiceError
+from chalicelib.core.kernel.clock import Clock
+from chalicelib.core.kernel.metrics import Observer
+from local.dynamodb.client import EngineClient
+from local.dynamodb.engine import Engine
+from local.sqs.client import QueueService
+from local.sqs.queues import Queues
+
+
+class InProcessClients:
+    """See the module; it implements `chalicelib.bootstrap.ServiceClients`."""
+
+    def __init__(self, engine: Engine, queues: Queues) -> None:
+        self._engine = engine
+        self._queues = queues
+
+    def dynamodb(self, region: str, clock: Clock) -> EngineClient:
+        """Return a client of the engine."""
+        del region, clock
+        return EngineClient(self._engine, ServiceError)
+
+    def poster(self, endpoint: str, region: str, clock: Clock, observer: Observer) -> ApiGatewayPoster:
+        """Return the product's poster: posts to connections always use HTTP."""
+        return clients.poster(endpoint, region, clock, observer)
+
+    def job_queue(self, url: str, region: str, clock: Clock) -> SqsJobQueue:
+        """Return the product's job queue on the embedded queues."""
+        del region, clock
+        return SqsJobQueue(lambda: QueueService(self._queues), url)
