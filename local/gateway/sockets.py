@@ -4,6 +4,7 @@ It reports data frames and pings to the idle timer, writes posts without waiting
 confirmed), and determines which side closed with which code.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,7 @@ class GatewaySocket(ServerConnection):
         super().__init__(protocol, server, **options)
         self.gateway_connection: Connection | None = None
         self.chosen_subprotocol: str | None = None
+        self.handshake_task: asyncio.Task[Any] | None = None
         self._server_close: tuple[int, str] | None = None
         self._close_timer_started = False
 
@@ -69,8 +71,10 @@ class GatewaySocket(ServerConnection):
         super().process_event(event)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Unregister the socket."""
+        """Unregister the socket, and give up its handshake: functions that have not started are not needed."""
         super().connection_lost(exc)
+        if self.handshake_task is not None:
+            self.handshake_task.cancel()
         self.hooks.on_lost(self)
 
     def deliver(self, payload: bytes, max_frame_bytes: int) -> None:
