@@ -21,7 +21,7 @@ from local.tables import TABLE_NAME_SETTINGS
 Json = dict[str, Any]
 STACK = "local"
 FUNCTION_WORKERS = 24
-"""The functions run in processes, whose number is limited per function; a worker of the gateway only waits for one."""
+"""The functions run in processes, limited in number per function: a worker of the gateway only waits for one."""
 QUEUE_SETTING = "CHAT_JOB_QUEUE"
 _DEFAULT_TIMEOUT, _DEFAULT_MEMORY = 3, 128  # Lambda's defaults, in seconds and megabytes
 _LOG_SETTINGS = {"LogFormat": "AWS_LAMBDA_LOG_FORMAT", "ApplicationLogLevel": "AWS_LAMBDA_LOG_LEVEL"}
