@@ -95,7 +95,7 @@ BENCHMARKS: Mapping[str, tuple[str, Callable[[argparse.Namespace, Targets], bool
             QUICK_CHAT if options.quick else chat.Scale(), _print_result, _print_progress
         ),
     ),
-    "local": ("The local cloud, everybody sending", _measure_local),
+    "local": ("The local cloud, all people sending", _measure_local),
 }
 """By name: the title, and a function that measures, prints the results and returns whether they are correct."""
 

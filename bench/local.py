@@ -1,4 +1,4 @@
-"""The local cloud under a closed loop: 2, 10, 50 and 100 people in one conversation, everybody sending.
+"""The local cloud under a closed loop: 2, 10, 50 and 100 people in one conversation, all of them sending.
 
 The server runs as `python -m local` starts it, with its own store and nothing in between. The load generator runs
 on the same cores, and its CPU time is not counted. With another checkout, both run by turns, so that a change of

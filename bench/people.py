@@ -2,7 +2,7 @@
 
 One thread reads all connections and parses the frames itself: a WebSocket library per connection would take more
 CPU time than the measured server, on the same cores. Each person has one message in flight and sends the next one
-when it is acknowledged. A refused message is sent again after full jitter, as the protocol demands.
+when it is acknowledged. A refused message is sent again when the protocol demands it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Person:
 
 @dataclass(slots=True)
 class Results:
-    """What happened in a closed loop."""
+    """The results of a closed loop."""
 
     acked: dict[str, int] = field(default_factory=dict)
     """Sequence ids by client_message_id."""
@@ -88,7 +88,7 @@ class People:
         self._selector.close()
 
     def chat(self, seconds: float) -> Results:
-        """Let everybody send for so many seconds, and wait for the last acknowledgements."""
+        """Let all people send for so many seconds, and wait for the last acknowledgements."""
         self._results = results = Results()
         self._is_sending = True
         started = time.monotonic()
@@ -235,7 +235,7 @@ class People:
             if kind == "error" and not frame.get("retryable"):
                 raise ClientFailed(f"a message was rejected: {frame.get('code')}")
             self._results.refused += 1
-            self._schedule(position, random.uniform(0, max(1.0, frame.get("retry_after") or 0.0)))
+            self._schedule(position, random.uniform(1, 2) * frame.get("retry_after", 1.0))
 
     def _is_busy(self, member: Person) -> bool:
         return member.is_waiting and member.number > 0

@@ -3,7 +3,7 @@
 Invariant: the event loop never runs a handler and never blocks on a thread. A handler may call this gateway:
 ``@connections`` is served by the event loop alone, and an invocation that waits for another one is replaced as a
 worker (see ``workers.py``). Lambda starts an environment for each concurrent event; a single machine serves most
-with few workers and a queue. What does not fit is throttled, as by API Gateway.
+with few workers and a queue. Invocations that do not fit are throttled, as by API Gateway.
 
     InvocationError
     ├── FunctionFailed       the handler raised, or its result is too large or not JSON

@@ -1,6 +1,6 @@
 """The head of an HTTP/1.1 request, for the few forms that the callback API's clients use.
 
-The parser is strict: what it does not know, or is not well-formed by RFC 9112, is `Unsupported`, and a general
+The parser is strict: a form that it does not know or that RFC 9112 does not allow is `Unsupported`, and a general
 server handles it. No request is understood in two ways.
 """
 

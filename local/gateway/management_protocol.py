@@ -162,7 +162,7 @@ class ManagementProtocol(asyncio.BufferedProtocol):
         self._connections.runtime.record("management", head.method, path, reply.status, started)
 
     def _hand_over(self) -> None:
-        """Let the general server handle what has been received, and all that follows."""
+        """Let the general server handle the received bytes and all that follow."""
         self._forget()
         if self._ended:  # after a delayed answer: the client sends nothing more, and may not even read
             self._transport.close()
