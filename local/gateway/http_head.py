@@ -8,10 +8,13 @@ import re
 from typing import NamedTuple
 
 MAX_HEAD = 65_536
-_METHODS = (b"POST", b"GET", b"DELETE")
-_TARGET = re.compile(rb"/[!-~]*")
-_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_FORBIDDEN = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f-\xff]")  # in a line, after the split at CRLF
+_HEAD = re.compile(rb"(POST|GET|DELETE) (/[!-~]*) HTTP/1\.1(?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[ -~\t]*)*")
+"""Request line and fields: a name of token characters, a colon, and a value of visible ASCII and spaces."""
+_MEANINGFUL = re.compile(
+    rb"\n(authorization|content-length|host|connection|transfer-encoding|expect|upgrade|trailer|te):"
+    rb"[ \t]*([^\r]*)",
+    re.IGNORECASE,
+)
 _LENGTH = re.compile(rb"[0-9]{1,9}")
 
 
@@ -30,31 +33,22 @@ class Head(NamedTuple):
 
 def parse_head(data: bytes) -> Head:
     """Parse a head without the empty line that ends it. Raises Unsupported."""
-    request_line, *lines = data.split(b"\r\n")
-    parts = request_line.split(b" ")
-    if len(parts) != 3 or parts[0] not in _METHODS or parts[2] != b"HTTP/1.1" or not _TARGET.fullmatch(parts[1]):
+    match = _HEAD.fullmatch(data)
+    if match is None:
         raise Unsupported
-    authorization: str | None = None
-    length, hosts = None, 0
-    for line in lines:
-        name, colon, value = line.partition(b":")
-        if not colon or not _NAME.fullmatch(name) or _FORBIDDEN.search(value):
+    fields: dict[bytes, bytes] = {}
+    for name, value in _MEANINGFUL.findall(data):
+        key = name.lower()
+        if key in fields:
             raise Unsupported
-        match name.lower():
-            case b"authorization":
-                if authorization is not None:
-                    raise Unsupported
-                authorization = value.strip(b" \t").decode("ascii")
-            case b"content-length":
-                if length is not None or not _LENGTH.fullmatch(digits := value.strip(b" \t")):
-                    raise Unsupported
-                length = int(digits)
-            case b"host":
-                hosts += 1
-            case b"connection" if value.strip(b" \t").lower() != b"keep-alive":
-                raise Unsupported
-            case b"transfer-encoding" | b"expect" | b"upgrade" | b"trailer" | b"te":
-                raise Unsupported
-    if hosts != 1:
+        fields[key] = value.rstrip(b" \t")
+    length = fields.pop(b"content-length", b"0")
+    authorization = fields.pop(b"authorization", None)
+    if not _LENGTH.fullmatch(length) or fields.pop(b"host", None) is None:
         raise Unsupported
-    return Head(parts[0].decode(), parts[1].decode(), authorization, length or 0)
+    if fields.pop(b"connection", b"keep-alive").lower() != b"keep-alive" or fields:
+        raise Unsupported
+    method, target = match.groups()
+    return Head(
+        method.decode(), target.decode(), None if authorization is None else authorization.decode(), int(length)
+    )

@@ -106,8 +106,14 @@ class ManagementApi:
 
     def _post(self, connection: Connection, payload: bytes, settings: GatewaySettings) -> Answer:
         runtime = self._runtime
-        faults = runtime.fault_injector_for_post(connection.number)
-        if faults.should_inject(settings.posts_throttled) or _is_full(connection, payload, settings):
+        faults = runtime.fault_injector_for_post(connection.number, settings)
+        if _is_full(connection, payload, settings):
+            return _LIMIT_EXCEEDED
+        if faults is None:
+            runtime.counters["management.posts"] += 1
+            self._deliver(connection, payload)
+            return _OK
+        if faults.should_inject(settings.posts_throttled):
             return _LIMIT_EXCEEDED
         if faults.should_inject(settings.posts_failed):
             return _INTERNAL_ERROR

@@ -32,7 +32,9 @@ class ManagementConnections:
         self.general = general
         self.receive_buffer = memoryview(bytearray(65_536))  # one for all: it is copied before the next read
         self.open: set[ManagementProtocol] = set()
-        self._date = (0, b"")
+        self._second = 0
+        self._date = b""
+        self._encoded: dict[Reply, bytes] = {}
 
     def make_protocol(self) -> asyncio.BaseProtocol:
         """Make the protocol object of a TCP connection."""
@@ -49,9 +51,14 @@ class ManagementConnections:
     def encode(self, reply: Reply) -> bytes:
         """Return a response as bytes."""
         now = int(time.time())
-        if self._date[0] != now:
-            self._date = now, email.utils.formatdate(now, usegmt=True).encode()
-        return b"%b\r\nDate: %b%b" % (_status_line(reply.status), self._date[1], reply.wire)
+        if self._second != now:
+            self._second, self._date = now, email.utils.formatdate(now, usegmt=True).encode()
+            self._encoded.clear()
+        encoded = self._encoded.get(reply)
+        if encoded is None:
+            encoded = b"%b\r\nDate: %b%b" % (_status_line(reply.status), self._date, reply.wire)
+            self._encoded[reply] = encoded
+        return encoded
 
 
 class ManagementProtocol(asyncio.BufferedProtocol):
@@ -176,6 +183,8 @@ class ManagementProtocol(asyncio.BufferedProtocol):
 
     def _limit_waiting(self) -> None:
         """Stop reading while enough is buffered, and give up on a client that does not complete its request."""
+        if not (self._received or self._reading_paused or self._timer):
+            return
         full = len(self._received) > _MAX_BUFFERED
         if full != self._reading_paused:
             self._reading_paused = full

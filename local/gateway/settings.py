@@ -5,6 +5,7 @@ and the Lambda quotas. Faults are the behaviours of a distributed gateway that n
 themselves. ``Gateway.change`` replaces fields while the gateway runs.
 """
 
+import functools
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -115,6 +116,11 @@ class GatewaySettings:
     posts_shuffled: float = 0.0
     """Probability that a post is delivered after a random delay of at most ``shuffle_jitter``."""
     shuffle_jitter: float = 0.02
+
+    @functools.cached_property
+    def has_post_faults(self) -> bool:
+        """Whether any fault of posts is possible."""
+        return any(getattr(self, field.name) > 0 for field in fields(self) if field.name.startswith("posts_"))
 
     def __post_init__(self) -> None:
         if not self.stage or "/" in self.stage:
