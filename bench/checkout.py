@@ -48,11 +48,11 @@ class RunningChat:
 
 
 @contextlib.contextmanager
-def running_chat(root: Path) -> Iterator[RunningChat]:
-    """Run the chat of a checkout for the context, with an empty store. Raises ServerFailed."""
+def running_chat(root: Path, *options: str) -> Iterator[RunningChat]:
+    """Run the chat of a checkout for the context, with more options of `python -m local`. Raises ServerFailed."""
     with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
         process = subprocess.Popen(
-            [root / ".venv" / "bin" / "python", "-m", "local", "--port", "0", "--json"],
+            [root / ".venv" / "bin" / "python", "-m", "local", "--port", "0", "--json", *options],
             cwd=root,
             env={name: value for name, value in os.environ.items() if name not in _UNSET} | _limits(root),
             stdin=subprocess.DEVNULL,
