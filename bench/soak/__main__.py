@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     storms = ", ".join(f"{seconds:.1f}" for seconds in report.storms)
     print(
         f"\n{report.acked} commands acknowledged, {report.retries} retries, {report.connects} connections,"
-        f" {report.late} messages not sent in time; everybody was back after {storms} s\n{report.verdict}"
+        f" {report.late} messages not sent in time; all participants were back after {storms} s\n{report.verdict}"
     )
     found = problems(report)
     print("\n".join(found) or "nothing was lost, doubled or reordered")

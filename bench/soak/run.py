@@ -58,7 +58,7 @@ class Report:
     retries: int = 0
     connects: int = 0
     storms: list[float] = field(default_factory=list)
-    """Seconds until everybody was back."""
+    """Seconds until all participants were back."""
     samples: list[Sample] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
@@ -227,7 +227,7 @@ class Soak:
             await newcomer.synchronize()
 
     async def _storm(self) -> None:
-        """Break every connection at once, and wait until everybody is back."""
+        """Break every connection at once, and wait until all participants are back."""
         everybody = [participant for room in self._rooms.values() for participant in room]
         started = time.monotonic()
         for participant in everybody:
