@@ -85,7 +85,7 @@ def measure(chat: RunningChat, count: int, scale: Scale) -> Run:
         dropped = sum(len(set(acked.values()) - set(numbers)) for numbers in pushed)
         return Run(
             people=count,
-            messages_per_second=len(results.latencies) / elapsed,
+            messages_per_second=results.in_time / results.seconds,
             cpu_per_delivery=1e6 * cpu / max(sum(map(len, pushed)) - delivered, 1),
             dropped=dropped,
             violations=_violations(people, acked),

@@ -55,6 +55,8 @@ class Results:
     refused: int = 0
     timed_out: int = 0
     seconds: float = 0.0
+    in_time: int = 0
+    """Messages that were acknowledged within `seconds`, not those that were still in flight at the end."""
 
 
 class People:
@@ -97,6 +99,7 @@ class People:
         while (now := time.monotonic()) < started + seconds:
             self._poll(min(0.05, started + seconds - now))
         results.seconds = time.monotonic() - started
+        results.in_time = len(results.acked)
         self._is_sending = False
         end = time.monotonic() + 3 * ACK_TIMEOUT
         while any(member.is_waiting for member in self._members) and time.monotonic() < end:
