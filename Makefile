@@ -32,7 +32,7 @@ ACCOUNT_OPTIONS = --stage '$(STAGE)' $(if $(YES),--yes) $(ARGS)
 find_python = python="$$(sh scripts/find-python.sh '$(PYTHON)')" && "$$python" -m
 prepare = @$(find_python) scripts.setup $(1) $(if $(PYTHON),--same-python)
 
-.PHONY: help setup setup-run lock run test suite test-all lint format e2e bench fuzz package deploy destroy clean
+.PHONY: help setup setup-run lock run test suite test-all lint format e2e bench soak fuzz package deploy destroy clean
 
 help:
 	@echo 'make run       the whole chat on this machine         ARGS="--port 9000 --data DIR --reload"'
@@ -44,6 +44,7 @@ help:
 	@echo 'make test-all  what takes too long for every run      PART=mutants* ARGS="--list"'
 	@echo 'make fuzz      random requests and frames, minutes    CHAT_FUZZ_SEED=1'
 	@echo 'make bench     throughput and latency                 ARGS="--help"'
+	@echo 'make soak      mixed traffic for half an hour      ARGS="--minutes 5"'
 	@echo 'make package   the Lambda bundle and the template     STAGE=dev (into build/STAGE)'
 	@echo 'make deploy    deploys it to your AWS account         STAGE=dev YES=1 ARGS="--region eu-west-1"'
 	@echo 'make destroy   deletes it from your AWS account       STAGE=dev YES=1'
@@ -88,6 +89,9 @@ test-all: setup
 
 bench: setup
 	@$(RUN) -m bench $(ARGS)
+
+soak: setup
+	@$(RUN) -m bench.soak $(ARGS)
 
 fuzz: setup
 	@CHAT_FUZZ_EXAMPLES=100 CHAT_FUZZ_SECONDS=120 $(RUN) -m pytest tests/e2e/test_fuzz_http.py tests/e2e/test_fuzz_socket.py

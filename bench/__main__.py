@@ -1,4 +1,4 @@
-"""`python -m bench [append|chat|cold|fan-out|message|reading]`; without an argument, all of them."""
+"""`python -m bench [append|chat|cold|fan-out|local|message|reading]`; without an argument, all of them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from local.errors import LocalError
 
-from . import append, chat, cold, fan_out, message, reading
+from . import append, chat, cold, fan_out, local, message, reading
 from .chat_clients import ClientFailed
 from .server import ServerFailed
 from .targets import Targets
@@ -37,6 +39,7 @@ QUICK_FAN_OUT = fan_out.Scale(
 )
 QUICK_MESSAGE = message.Scale(recipients=3, rounds=2, growth=(2, 4), growth_rounds=1)
 QUICK_COLD = cold.Scale(processes=1)
+QUICK_LOCAL = local.Scale(people=(2, 5), runs=1, warm_up_seconds=0.2, seconds=1.0)
 QUICK_READING = reading.Scale(conversations=(10, 60), messages=(100, 1_000))
 
 
@@ -48,31 +51,51 @@ def _print_progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-BENCHMARKS: Mapping[str, tuple[str, Callable[[bool, Targets], bool]]] = {
+def _measure_local(options: argparse.Namespace, targets: Targets) -> bool:
+    scale = QUICK_LOCAL if options.quick else local.Scale()
+    if options.runs is not None:
+        scale = replace(scale, runs=options.runs)
+    return local.report(scale, _print_result, _print_progress, targets, options.against)
+
+
+BENCHMARKS: Mapping[str, tuple[str, Callable[[argparse.Namespace, Targets], bool]]] = {
     "append": (
         "Appending to one conversation",
-        lambda quick, targets: append.report(QUICK_APPEND if quick else append.Scale(), _print_result, targets),
+        lambda options, targets: append.report(
+            QUICK_APPEND if options.quick else append.Scale(), _print_result, targets
+        ),
     ),
     "fan-out": (
         "Posting to many connections",
-        lambda quick, targets: fan_out.report(QUICK_FAN_OUT if quick else fan_out.Scale(), _print_result, targets),
+        lambda options, targets: fan_out.report(
+            QUICK_FAN_OUT if options.quick else fan_out.Scale(), _print_result, targets
+        ),
     ),
     "message": (
         "A whole message",
-        lambda quick, targets: message.report(QUICK_MESSAGE if quick else message.Scale(), _print_result, targets),
+        lambda options, targets: message.report(
+            QUICK_MESSAGE if options.quick else message.Scale(), _print_result, targets
+        ),
     ),
     "cold": (
         "Cold start",
-        lambda quick, targets: cold.report(QUICK_COLD if quick else cold.Scale(), _print_result, targets),
+        lambda options, targets: cold.report(
+            QUICK_COLD if options.quick else cold.Scale(), _print_result, targets
+        ),
     ),
     "reading": (
         "Reading",
-        lambda quick, targets: reading.report(QUICK_READING if quick else reading.Scale(), _print_result, targets),
+        lambda options, targets: reading.report(
+            QUICK_READING if options.quick else reading.Scale(), _print_result, targets
+        ),
     ),
     "chat": (
         "The whole chat on this machine",
-        lambda quick, targets: chat.report(QUICK_CHAT if quick else chat.Scale(), _print_result, _print_progress),
+        lambda options, targets: chat.report(
+            QUICK_CHAT if options.quick else chat.Scale(), _print_result, _print_progress
+        ),
     ),
+    "local": ("The local cloud, all people sending", _measure_local),
 }
 """By name: the title, and a function that measures, prints the results and returns whether they are correct."""
 
@@ -88,13 +111,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("benchmark", nargs="?", choices=(*BENCHMARKS, "all"), default="all")
     parser.add_argument("--quick", action="store_true", help="run a tenth of it, as a test")
+    parser.add_argument(
+        "--against", type=Path, metavar="PATH", help="local: measure this checkout too, by turns with this one"
+    )
+    parser.add_argument("--runs", type=int, metavar="N", help="local: how often (default: 5)")
     options = parser.parse_args(arguments)
     started, is_correct, targets = time.monotonic(), True, Targets()
     try:
         for name, (title, measure) in BENCHMARKS.items():
             if options.benchmark in (name, "all"):
                 print(f"\n## {title}\n", flush=True)
-                is_correct &= measure(options.quick, targets)
+                is_correct &= measure(options, targets)
     except (LocalError, ServerFailed, ClientFailed) as error:
         print(error, file=sys.stderr)
         return 1

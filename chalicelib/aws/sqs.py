@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from chalicelib.awshttp import NoResponse, ServiceError
+from chalicelib.core.kernel.backoff import retry_after
 from chalicelib.core.kernel.errors import Unavailable
 
 TARGET = "AmazonSQS"
@@ -44,4 +45,4 @@ class SqsJobQueue:
         except (ServiceError, NoResponse) as error:
             # Only the kind of the job: the rest of it contains ids of conversations and participants.
             _logger.warning("the job queue did not take a job (%s): %s", job.partition(":")[0], error)
-            raise Unavailable(retry_after=1) from error
+            raise Unavailable(retry_after=retry_after()) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chalicelib.core.kernel.backoff import retry_after
 from chalicelib.core.kernel.clock import Clock
 from chalicelib.core.kernel.errors import Unauthorized, Unavailable
 from chalicelib.identity.errors import IdentityError, KeysUnavailable
@@ -29,7 +30,7 @@ def token_verifier(settings: Settings, clock: Clock) -> Callable[[str], Identity
         try:
             return verifier.verify(token)
         except KeysUnavailable as error:
-            raise Unavailable(retry_after=error.retry_after) from error
+            raise Unavailable(retry_after=retry_after(error.retry_after)) from error
         except IdentityError as error:
             raise Unauthorized(str(error)) from error
 

@@ -20,6 +20,8 @@ from local.tables import TABLE_NAME_SETTINGS
 
 Json = dict[str, Any]
 STACK = "local"
+FUNCTION_WORKERS = 24
+"""The functions run in processes, limited in number per function: a worker of the gateway only waits for one."""
 QUEUE_SETTING = "CHAT_JOB_QUEUE"
 _DEFAULT_TIMEOUT, _DEFAULT_MEMORY = 3, 128  # Lambda's defaults, in seconds and megabytes
 _LOG_SETTINGS = {"LogFormat": "AWS_LAMBDA_LOG_FORMAT", "ApplicationLogLevel": "AWS_LAMBDA_LOG_LEVEL"}
@@ -58,7 +60,9 @@ class ResolvedTemplate:
         self._template = built.template
         self._resources: Json = built.template["Resources"]
         self._directory = built.directory
-        self.gateway_settings = GatewaySettings(region=settings["AWS_DEFAULT_REGION"])
+        self.gateway_settings = GatewaySettings(
+            region=settings["AWS_DEFAULT_REGION"], function_workers=FUNCTION_WORKERS
+        )
         self._values = self._reference_values(settings)
         try:
             self.functions = {

@@ -15,7 +15,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from local.gateway.functions import FunctionFailed, Functions, Handler, InvocationError
+from local.gateway.functions import FunctionFailed, Functions, GatewayOverloaded, Handler, InvocationError
 from local.policy import InvalidPolicy, Policy, parse_authorizer_policy
 
 log = logging.getLogger(__name__)
@@ -86,6 +86,7 @@ async def invoke_authorizer(
 
     Raises:
         AuthorizerError: There is no decision; one of the three subclasses.
+        GatewayOverloaded: The authorizer was not invoked.
     """
     try:
         response = await functions.invoke(name, handler, event)
@@ -94,6 +95,8 @@ async def invoke_authorizer(
         if exc.error_message == "Unauthorized":
             raise Unauthorized from exc
         raise AuthorizerMisconfigured(exc.error_type) from exc
+    except GatewayOverloaded:
+        raise
     except InvocationError as exc:
         raise AuthorizerUnavailable(type(exc).__name__) from exc
     except AuthorizerMisconfigured as exc:

@@ -70,6 +70,6 @@ class DisconnectNotifier:
         event = disconnect_event(connection, metadata, runtime.settings, code=code, reason=reason)
         name = self._api.function_name("$disconnect")
         try:
-            await runtime.functions.invoke(name, function, event)
+            await runtime.functions.invoke(name, function, event, background=True)
         except InvocationError as exc:
             log.warning("$disconnect failed and is not retried: %s", type(exc).__name__)

@@ -1,12 +1,14 @@
-"""Lambda functions in threads, with a Lambda context and Lambda's limits.
+"""Lambda functions in a pool of workers, with a Lambda context and Lambda's limits.
 
-Invariant: the event loop never runs a handler and never blocks on a thread. A handler may call this gateway
-(``@connections``), so every invocation has its own thread, up to the account's concurrency; beyond it an
-invocation is throttled, as on Lambda, and never queued.
+Invariant: the event loop never runs a handler and never blocks on a thread. A handler may call this gateway:
+``@connections`` is served by the event loop alone, and an invocation that waits for another one is replaced as a
+worker (see ``workers.py``). Lambda starts an environment for each concurrent event; a single machine serves most
+with few workers and a queue. Invocations that do not fit are throttled, as by API Gateway.
 
     InvocationError
     ├── FunctionFailed       the handler raised, or its result is too large or not JSON
-    ├── FunctionThrottled    too many concurrent invocations
+    ├── FunctionThrottled    the functions have no concurrency
+    ├── GatewayOverloaded    the queue is full, or the invocation waited too long in it; it was not started
     ├── PayloadTooLarge      the event exceeds Lambda's limit
     └── IntegrationTimedOut  the gateway stopped waiting; the handler continues and its result is discarded
 """
@@ -14,8 +16,6 @@ invocation is throttled, as on Lambda, and never queued.
 import asyncio
 import json
 import logging
-import queue
-import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -23,6 +23,7 @@ from typing import Any
 
 from local.gateway.ids import Ids
 from local.gateway.settings import GatewaySettings
+from local.gateway.workers import Job, Limits, QueueFull, WorkerPool
 
 Handler = Callable[[dict[str, Any], Any], Any]
 
@@ -43,7 +44,11 @@ class FunctionFailed(InvocationError):
 
 
 class FunctionThrottled(InvocationError):
-    """The account's concurrency is exhausted."""
+    """The functions' concurrency is 0."""
+
+
+class GatewayOverloaded(InvocationError):
+    """The queue is full, or the invocation waited too long in it. The handler was not called."""
 
 
 class PayloadTooLarge(InvocationError):
@@ -82,88 +87,122 @@ def _raise_location(exc: BaseException) -> str:
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown location"
 
 
-class _Worker(threading.Thread):
-    """A reusable thread that runs one job at a time; a daemon, so that it never blocks the exit."""
-
-    def __init__(self, number: int, release: Callable[["_Worker"], None]) -> None:
-        super().__init__(name=f"lambda-{number}", daemon=True)
-        self.jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._release = release
-
-    def run(self) -> None:
-        while (job := self.jobs.get()) is not None:
-            job()
-            self._release(self)
-
-
 class Functions:
     """Invokes handlers in threads; one object per gateway, used from its event loop."""
 
     def __init__(self, settings: Callable[[], GatewaySettings], ids: Ids) -> None:
         self._settings = settings
         self._ids = ids
-        self._lock = threading.Lock()
-        self._idle: list[_Worker] = []
-        self._started = 0
-        self._running = 0
-        self._closed = False
+        self._pool = WorkerPool(self._limits)
+        self._watches_queue = False
 
-    async def invoke(self, name: str, handler: Handler, event: dict[str, Any]) -> Any:
+    async def invoke(self, name: str, handler: Handler, event: dict[str, Any], *, background: bool = False) -> Any:
         """Run ``handler`` on ``event`` and return its result, which is JSON-serializable.
 
+        If all workers are busy, the invocation waits for at most ``queue_timeout``; a ``background`` one waits as
+        long as necessary. Cancellation withdraws an invocation that has not started.
+
         Raises:
-            InvocationError: The invocation failed; one of the four subclasses.
+            InvocationError: The invocation failed; one of the five subclasses.
         """
         settings = self._settings()
-        limit = min(settings.integration_timeout, settings.function_timeout)
+        if settings.function_concurrency == 0:
+            raise FunctionThrottled
         context = LambdaContext(name, self._ids.long(), settings)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
 
-        def job() -> None:
+        def run() -> None:
             outcome = _call(handler, event, context, settings.max_payload_bytes)
             try:
                 loop.call_soon_threadsafe(_complete, future, outcome)
             except RuntimeError:
                 log.info("function %s returned after the gateway had stopped", name)
 
-        self._start(job)
+        job = Job(run)
+        self._submit(loop, job, background)
+        timer = _Timer(loop, self._pool, job, future, settings, background=background)
         try:
-            async with asyncio.timeout(limit):
-                return await future
-        except TimeoutError:
-            log.warning("function %s did not return within %.1f s", name, limit)
+            return await future
+        except IntegrationTimedOut:
+            log.warning("function %s did not return within %.1f s", name, timer.limit)
             if settings.function_timeout < settings.integration_timeout:
                 raise FunctionFailed("Sandbox.Timedout", "Task timed out") from None
-            raise IntegrationTimedOut(name) from None
+            raise
+        finally:
+            timer.cancel()
+            self._pool.withdraw(job)
+
+    def threads(self) -> int:
+        """Return the number of threads, idle and busy."""
+        return self._pool.threads()
 
     def close(self) -> None:
         """Stop idle threads now, and busy ones when their handler returns."""
-        with self._lock:
-            self._closed = True
-            for worker in self._idle:
-                worker.jobs.put(None)
-            self._idle.clear()
+        self._pool.close()
 
-    def _start(self, job: Callable[[], None]) -> None:
-        with self._lock:
-            if self._running >= self._settings().function_concurrency:
-                raise FunctionThrottled
-            self._running += 1
-            worker = self._idle.pop() if self._idle else None
-            if worker is None:
-                self._started += 1
-                worker = _Worker(self._started, self._release)
-                worker.start()
-        worker.jobs.put(job)
+    def _limits(self) -> Limits:
+        settings = self._settings()
+        return Limits(
+            min(settings.function_workers, settings.function_concurrency),
+            settings.function_concurrency,
+            settings.queue_length,
+            settings.blocked_after,
+        )
 
-    def _release(self, worker: _Worker) -> None:
-        with self._lock:
-            self._running -= 1
-            if self._closed:
-                worker.jobs.put(None)
-            else:
-                self._idle.append(worker)
+    def _submit(self, loop: asyncio.AbstractEventLoop, job: Job, background: bool) -> None:
+        try:
+            waits = self._pool.submit(job, background=background)
+        except QueueFull:
+            raise GatewayOverloaded from None
+        if waits and not self._watches_queue:
+            self._watches_queue = True
+            self._watch_queue(loop)
+
+    def _watch_queue(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Replace blocked workers as long as invocations wait."""
+        if self._pool.replace_blocked():
+            loop.call_later(self._settings().blocked_after / 4, self._watch_queue, loop)
+        else:
+            self._watches_queue = False
+
+
+class _Timer:
+    """Fails an invocation that waits too long in the queue or runs too long."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        pool: WorkerPool,
+        job: Job,
+        future: "asyncio.Future[Any]",
+        settings: GatewaySettings,
+        *,
+        background: bool,
+    ) -> None:
+        self.limit = min(settings.integration_timeout, settings.function_timeout)
+        self._loop = loop
+        self._pool = pool
+        self._job = job
+        self._future = future
+        self._background = background
+        self._deadline = loop.time() + self.limit
+        wait = self.limit if background else min(settings.queue_timeout, self.limit)
+        self._handle = loop.call_later(wait, self._check)
+
+    def cancel(self) -> None:
+        """Stop the timer."""
+        self._handle.cancel()
+
+    def _check(self) -> None:
+        if self._background and not self._job.started:
+            self._handle = self._loop.call_later(self.limit, self._check)
+        elif self._pool.withdraw(self._job):
+            _complete(self._future, GatewayOverloaded())
+        elif (remaining := self._deadline - self._loop.time()) > 0:
+            self._handle = self._loop.call_later(remaining, self._check)
+        else:
+            _complete(self._future, IntegrationTimedOut())
 
 
 def _call(handler: Handler, event: dict[str, Any], context: LambdaContext, limit: int) -> Any:

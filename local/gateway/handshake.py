@@ -4,6 +4,7 @@ The 101 is sent only after authorizer and ``$connect`` have succeeded; until the
 cannot receive posts. Of the ``$connect`` response only the subprotocol reaches the client.
 """
 
+import asyncio
 import json
 import logging
 from email.utils import formatdate
@@ -14,7 +15,7 @@ from websockets.http11 import Request, Response
 
 from local.gateway.authorizers import AuthorizerError, Unauthorized, invoke_authorizer
 from local.gateway.events import EventMetadata, UpgradeRequest, connect_event, websocket_authorizer_event
-from local.gateway.functions import FunctionFailed, FunctionThrottled, IntegrationTimedOut
+from local.gateway.functions import FunctionFailed, FunctionThrottled, GatewayOverloaded, IntegrationTimedOut
 from local.gateway.proxy import MalformedResult, parse_result
 from local.gateway.registry import Connection, ConnectionRegistry
 from local.gateway.runtime import Runtime
@@ -49,14 +50,18 @@ class Handshake:
         path, _, query = request.path.partition("?")
         request_id = runtime.ids.short()
         response: Response | None = None
+        socket.handshake_task = asyncio.current_task()
         try:
             self._check_target(socket, request, path)
             await self._connect(socket, request, query if "?" in request.path else None, request_id)
-        except HandshakeRejected as refusal:
+        except (HandshakeRejected, GatewayOverloaded) as exc:
+            refusal = exc if isinstance(exc, HandshakeRejected) else HandshakeRejected(429)
             if socket.gateway_connection is not None:
                 self._registry.remove(socket.gateway_connection)
             runtime.counters[f"websocket.refused.{refusal.status}"] += 1
             response = _rejection_response(refusal, request_id, socket.gateway_connection)
+        finally:
+            socket.handshake_task = None
         runtime.record("websocket", "GET", path, response.status_code if response else 101, started)
         return response
 

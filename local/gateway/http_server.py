@@ -14,6 +14,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from local.gateway.gateway_responses import GatewayResponses
 from local.gateway.management_api import ManagementApi
+from local.gateway.management_protocol import ManagementConnections
 from local.gateway.rest import RestApi
 from local.gateway.rest_server import RestServer
 from local.gateway.runtime import Runtime
@@ -70,6 +71,8 @@ class HttpServer:
         self._management = management
         self._runtime = runtime
         self._runner: web.ServerRunner
+        self._connections: ManagementConnections
+        self._listening: asyncio.Server
 
     async def start(self, listener: sockets_api.socket) -> None:
         """Start to serve on a bound socket."""
@@ -85,11 +88,15 @@ class HttpServer:
         )
         self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
         await self._runner.setup()
-        await web.SockSite(self._runner, listener).start()
+        self._connections = ManagementConnections(self._management, self._runtime, server)
+        loop = asyncio.get_running_loop()
+        self._listening = await loop.create_server(self._connections.make_protocol, sock=listener)
 
     async def stop(self) -> None:
         """Stop listening, wait briefly for running requests, then abort them."""
+        self._listening.close()
         self._management.stop()
+        await self._connections.close(_SHUTDOWN_SECONDS)
         await self._runner.cleanup()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -10,7 +10,13 @@ import logging
 from contextlib import AsyncExitStack
 
 from local.gateway.events import EventMetadata, message_event
-from local.gateway.functions import FunctionFailed, FunctionThrottled, Handler, IntegrationTimedOut
+from local.gateway.functions import (
+    FunctionFailed,
+    FunctionThrottled,
+    GatewayOverloaded,
+    Handler,
+    IntegrationTimedOut,
+)
 from local.gateway.handshake import gateway_error_frame
 from local.gateway.proxy import MalformedResult, parse_result
 from local.gateway.registry import Connection
@@ -18,6 +24,8 @@ from local.gateway.runtime import Runtime
 from local.gateway.websocket import WebSocketApi
 
 log = logging.getLogger(__name__)
+
+_THROTTLED = "Too Many Requests"
 
 
 class MessageRouter:
@@ -55,12 +63,15 @@ class MessageRouter:
         """Invoke the route's function; return the text of an error frame if that fails."""
         runtime = self._runtime
         if not runtime.requests.try_acquire():
-            return "Too Many Requests"
+            return _THROTTLED
         key, handler = self._api.select(body)
         if handler is None:
             return "Forbidden"
         try:
             await self._invoke(connection, body, request_id, key, handler)
+        except GatewayOverloaded:
+            runtime.counters["websocket.overloaded"] += 1
+            return _THROTTLED
         except IntegrationTimedOut:
             return "Endpoint request timed out"
         except (FunctionFailed, FunctionThrottled):

@@ -17,6 +17,7 @@ from local.gateway.events import EventMetadata, RestRequest, rest_event
 from local.gateway.functions import (
     FunctionFailed,
     FunctionThrottled,
+    GatewayOverloaded,
     IntegrationTimedOut,
     PayloadTooLarge,
     check_event_size,
@@ -57,7 +58,8 @@ class RestServer:
         request_id = runtime.ids.long()
         try:
             response = await self._process(request, EventMetadata(request_id, runtime.milliseconds()))
-        except RequestRejected as refusal:
+        except (RequestRejected, GatewayOverloaded) as exc:
+            refusal = exc if isinstance(exc, RequestRejected) else RequestRejected("THROTTLED")
             runtime.counters[f"rest.{refusal.kind}"] += 1
             rendered = self._api.responses.render(refusal.kind, request_id, status=refusal.status)
             response = web.Response(status=rendered.status, headers=rendered.headers, body=rendered.body)

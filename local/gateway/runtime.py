@@ -9,8 +9,8 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from local.gateway.clock import Clock
 from local.gateway.functions import Functions
@@ -21,8 +21,7 @@ from local.gateway.throttle import TokenBucket
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class AccessRecord:
+class AccessRecord(NamedTuple):
     """One entry of the access log, without query string and headers: both may contain credentials."""
 
     api: str
@@ -92,12 +91,15 @@ class Runtime:
         changes = self._overrides.get(connection_id)
         return replace(self.settings, **changes) if changes else self.settings
 
-    def fault_injector_for_post(self, connection_number: int) -> FaultInjector:
-        """Return the fault injector of the next post to a connection, seeded by connection and post number.
+    def fault_injector_for_post(self, connection_number: int, settings: GatewaySettings) -> FaultInjector | None:
+        """Return the fault injector of the next post to a connection, or None if ``settings`` have no such fault.
 
-        The arrival order of posts to different connections is not part of the seed: it differs in every run.
+        It is seeded by connection and post number. The arrival order of posts to different connections is not part
+        of the seed: it differs in every run.
         """
         self._post_counts[connection_number] += 1
+        if not settings.has_post_faults:
+            return None
         return FaultInjector(self.settings.seed, connection_number, self._post_counts[connection_number])
 
     def milliseconds(self) -> int:

@@ -175,6 +175,10 @@ class Gateway:
         """Return the counters, such as ``websocket.messages`` or ``management.posts``."""
         return dict(self._runtime.counters)
 
+    def function_threads(self) -> int:
+        """Return the number of threads that run functions or wait for an invocation."""
+        return self._runtime.functions.threads()
+
     # Internals
 
     async def _drop(self, connection_id: str) -> None:

@@ -5,6 +5,7 @@ and the Lambda quotas. Faults are the behaviours of a distributed gateway that n
 themselves. ``Gateway.change`` replaces fields while the gateway runs.
 """
 
+import functools
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -72,8 +73,16 @@ class GatewaySettings:
     """The functions' configured timeout in seconds."""
     function_memory_mb: int = 128
     """The memory size in the Lambda context; not enforced."""
-    function_concurrency: int = 1_000
-    """Maximum concurrent invocations; further ones are throttled as on Lambda."""
+    function_workers: int = 4
+    """Invocations that run at the same time, not counting blocked ones; more only slow each other down."""
+    function_concurrency: int = 100
+    """Maximum threads, including those that replace blocked ones; 0 throttles every invocation as on Lambda."""
+    blocked_after: float = 1.0
+    """Seconds after which a running invocation counts as blocked, so that another one may run."""
+    queue_length: int = 1_000
+    """Maximum invocations that wait for a worker, without ``$disconnect``; further ones are throttled (429)."""
+    queue_timeout: float = 5.0
+    """Seconds that an invocation may wait for a worker; then it is throttled (429) and not started."""
     max_payload_bytes: int = 6_291_556
     """Maximum size of an event and of a result of a synchronous invocation, as JSON."""
 
@@ -107,6 +116,11 @@ class GatewaySettings:
     posts_shuffled: float = 0.0
     """Probability that a post is delivered after a random delay of at most ``shuffle_jitter``."""
     shuffle_jitter: float = 0.02
+
+    @functools.cached_property
+    def has_post_faults(self) -> bool:
+        """Whether any fault of posts is possible."""
+        return any(getattr(self, field.name) > 0 for field in fields(self) if field.name.startswith("posts_"))
 
     def __post_init__(self) -> None:
         if not self.stage or "/" in self.stage:

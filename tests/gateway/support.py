@@ -3,11 +3,13 @@
 import asyncio
 import http.client
 import json
+import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -284,3 +286,19 @@ def allow(arn: str, context: Mapping[str, Any] | None = None, principal: str = "
     statement = {"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": arn}
     policy = {"Version": "2012-10-17", "Statement": [statement]}
     return {"principalId": principal, "policyDocument": policy, "context": dict(context or {})}
+
+
+def server_side(client: socket.socket) -> socket.socket:
+    """Return a duplicate of the server's end of a connection within this process; the caller closes it."""
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            candidate = socket.socket(fileno=os.dup(int(entry.name)))
+        except OSError:  # not a socket, or closed meanwhile
+            continue
+        try:
+            if candidate.getpeername() == client.getsockname():
+                return candidate
+        except OSError:  # not connected
+            pass
+        candidate.close()
+    raise AssertionError("no socket of this process is the other end")

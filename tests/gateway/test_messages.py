@@ -168,17 +168,12 @@ def test_27_failed_function_sends_an_error_frame_and_the_connection_stays_open(
     assert function.bodies() == ["one", "two"]
 
 
-def test_27_invocation_exceeding_the_concurrency_limit_fails(
-    serve: Serve, connect: Connect, held: threading.Event
-) -> None:
-    function = FakeFunction(lambda event: held.wait(DEADLINE) and None)
-    gateway = serve(WebSocketApi(default=function), function_concurrency=1)
-    socket = connect(gateway.ws_url)
+def test_27_message_to_functions_without_concurrency_fails(serve: Serve, connect: Connect) -> None:
+    function = FakeFunction()
+    socket = connect(serve(WebSocketApi(default=function), function_concurrency=0).ws_url)
     socket.send("one")
-    function.wait_for(1)
-    socket.send("two")
     assert json.loads(next_text(socket))["message"] == "Internal server error"
-    assert function.bodies() == ["one"]
+    assert function.events == []
 
 
 def test_28_integration_timeout_sends_an_error_frame_and_discards_the_result(

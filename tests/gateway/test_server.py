@@ -234,9 +234,9 @@ def test_recursive_calls_through_the_gateway_do_not_deadlock() -> None:
         below = fetch(f"{urls[0]}/?depth={depth - 1}").body.decode() if depth else "ground"
         return {"statusCode": 200, "body": below}
 
-    with Gateway(Apis(rest=rest(deep))) as gateway:
+    with Gateway(Apis(rest=rest(deep)), GatewaySettings(blocked_after=0.05)) as gateway:
         urls.append(gateway.http_url)
-        assert fetch(f"{gateway.http_url}/?depth=64").body == b"ground"
+        assert fetch(f"{gateway.http_url}/?depth=32").body == b"ground"
 
 
 def test_gateway_is_usable_from_an_event_loop() -> None:

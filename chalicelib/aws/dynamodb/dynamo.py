@@ -14,7 +14,7 @@ from chalicelib.aws.dynamodb.errors import (
     is_no_response,
 )
 from chalicelib.aws.dynamodb.values import unmarshal_optional
-from chalicelib.core.kernel.backoff import full_jitter
+from chalicelib.core.kernel.backoff import full_jitter, retry_after
 from chalicelib.core.kernel.clock import Clock
 from chalicelib.core.kernel.errors import Unavailable
 from chalicelib.core.ports.commits import WriteConflict
@@ -93,13 +93,13 @@ class Dynamo:
                 if response is None:
                     if not is_no_response(error):
                         raise
-                    raise Unavailable(retry_after=1) from error
+                    raise Unavailable(retry_after=retry_after()) from error
                 code = response["Error"]["Code"]
                 if code in (CONDITION_FAILED, TRANSACTION_CANCELLED):
                     raise
                 # A single write that met a transaction in progress: the client does not retry that.
                 if code != TRANSACTION_CONFLICT or attempt == MAX_ATTEMPTS - 1:
-                    raise Unavailable(retry_after=1) from error
+                    raise Unavailable(retry_after=retry_after()) from error
                 self._clock.sleep(full_jitter(attempt, **_CONFLICT_BACKOFF))
         raise AssertionError("unreachable: the last attempt returns or raises")
 

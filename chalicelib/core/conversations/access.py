@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from chalicelib.core.conversations import permissions
 from chalicelib.core.conversations.permissions import Action
+from chalicelib.core.kernel.backoff import retry_after
 from chalicelib.core.kernel.errors import ChatError, ConversationBusy, ErasureRunning, NotFound
 from chalicelib.core.kernel.ids import is_conversation_id
 from chalicelib.core.kernel.runtime import Runtime
@@ -89,4 +90,4 @@ def erasure_error(failed: PreconditionFailed, caller: Principal) -> ChatError:
     """
     if caller.participant_id in failed.erasing:
         return ErasureRunning()
-    return ConversationBusy(retry_after=ERASURE_RETRY_AFTER)
+    return ConversationBusy(retry_after=retry_after(ERASURE_RETRY_AFTER))

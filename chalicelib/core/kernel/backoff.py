@@ -17,6 +17,15 @@ def random_delay(low: float, high: float) -> float:
     return random.uniform(low, high)  # noqa: S311 — jitter
 
 
+def retry_after(shortest: float = 1.0) -> float:
+    """Return the `retry_after` of an answer: random from `shortest` seconds (at least 1) to twice that plus one.
+
+    Clients whose requests failed together would otherwise return together, and fail again.
+    """
+    shortest = max(shortest, 1.0)
+    return round(random_delay(shortest, 2 * shortest + 1), 3)
+
+
 def full_jitter(attempt: int, *, base: float, cap: float) -> float:
     """Return the delay in seconds after a failed attempt (the first one is 0), at most `cap`."""
     return random_delay(0, min(base * 2**attempt, cap))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from chalicelib.core.kernel.backoff import Backoff
+from chalicelib.core.kernel.backoff import Backoff, retry_after
 from chalicelib.core.kernel.errors import ConversationBusy
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.ports.commits import WriteConflict
@@ -22,7 +22,7 @@ def new_backoff(runtime: Runtime) -> Backoff:
         base=BACKOFF_BASE,
         cap=BACKOFF_CAP,
         timeout=runtime.timing.append_deadline,
-        timed_out=lambda: ConversationBusy(retry_after=1),
+        timed_out=lambda: ConversationBusy(retry_after=retry_after()),
     )
 
 

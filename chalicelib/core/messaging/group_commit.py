@@ -17,7 +17,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chalicelib.core.kernel.backoff import Backoff, random_delay
+from chalicelib.core.kernel.backoff import Backoff, random_delay, retry_after
 from chalicelib.core.kernel.clock import Clock, milliseconds
 from chalicelib.core.kernel.errors import ConversationBusy
 from chalicelib.core.kernel.metrics import Metric
@@ -96,7 +96,7 @@ class GroupCommit:
     def _give_up(self, queued: QueuedMessage) -> IdempotencyRecord | None:
         """Remove a message and raise ConversationBusy; if a leader was first, return its record."""
         if self._event_log.dequeue(queued.member.conversation_id, queued.queue_id):
-            raise ConversationBusy(retry_after=1)
+            raise ConversationBusy(retry_after=retry_after())
         return self._event_log.idempotency_record(queued.key)
 
     def _commit_batch(self, conversation_id: str) -> None:

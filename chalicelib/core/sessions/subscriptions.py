@@ -10,6 +10,7 @@ from typing import Any
 from chalicelib.core.conversations.access import Access
 from chalicelib.core.conversations.views import Views
 from chalicelib.core.kernel import json_codec
+from chalicelib.core.kernel.backoff import retry_after
 from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import NotFound, Unavailable
 from chalicelib.core.kernel.ids import is_conversation_id
@@ -93,7 +94,7 @@ class Subscriptions:
             # Meanwhile the connection was marked as stale, or revived by another frame.
             connection = self._connections.reload(connection.connection_id, result)
         else:
-            raise Unavailable(retry_after=1)
+            raise Unavailable(retry_after=retry_after())
         try:
             snapshot = self._snapshot(caller, conversation_id, after)
         except NotFound:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.core.kernel.backoff import Backoff, full_jitter, random_delay
+from chalicelib.core.kernel.backoff import Backoff, full_jitter, random_delay, retry_after
 from tests.support.fakes import FakeClock
 
 
@@ -32,6 +32,13 @@ def test_random_delay_is_within_its_bounds() -> None:
     delays = [random_delay(2, 3) for _ in range(500)]
     assert 2 <= min(delays) < 2.2
     assert 2.8 < max(delays) <= 3
+
+
+@pytest.mark.parametrize(("shortest", "low", "high"), [(0.0, 1.0, 3.0), (1.0, 1.0, 3.0), (60.0, 60.0, 121.0)])
+def test_retry_after_is_spread_and_at_least_a_second(shortest: float, low: float, high: float) -> None:
+    values = [retry_after(shortest) for _ in range(200)]
+    assert low <= min(values) < low + (high - low) / 4
+    assert high - (high - low) / 4 < max(values) <= high
 
 
 def test_each_wait_sleeps_once_within_the_bound_of_its_attempt(clock: FakeClock) -> None:

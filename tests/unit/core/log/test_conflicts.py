@@ -42,7 +42,8 @@ def test_write_that_conflicts_until_the_deadline_is_busy() -> None:
     with pytest.raises(ConversationBusy) as busy:
         retry_on_conflict(runtime, write)
     assert len(attempts) == 4
-    assert busy.value.retry_after == 1
+    assert busy.value.retry_after is not None
+    assert 1 <= busy.value.retry_after <= 3
 
 
 def test_other_errors_end_the_attempts() -> None:

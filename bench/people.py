@@ -1,0 +1,289 @@
+"""People who chat in a closed loop, at a cost of a few tens of microseconds per frame.
+
+One thread reads all connections and parses the frames itself: a WebSocket library per connection would take more
+CPU time than the measured server, on the same cores. Each person has one message in flight and sends the next one
+when it is acknowledged. A refused message is sent again when the protocol demands it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import http.client
+import json
+import random
+import selectors
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from .chat_clients import ClientFailed
+from .harness import CONTENT
+
+ACK_TIMEOUT = 10.0
+"""Seconds after which a message without an answer is sent again."""
+SETUP_TIMEOUT = 60.0
+_TEXT, _CLOSE, _PING, _PONG = 1, 8, 9, 10
+_RECEIVE = 262_144
+
+
+@dataclass(slots=True)
+class Person:
+    """One participant with one connection."""
+
+    name: str
+    sock: socket.socket
+    received: bytearray = field(default_factory=bytearray)
+    sequence_ids: list[int] = field(default_factory=list)
+    """The pushed events, in order of arrival."""
+    number: int = 0
+    """The number of the message in flight."""
+    is_waiting: bool = False
+    sent_at: float = 0.0
+    deadline: float = 0.0
+
+
+@dataclass(slots=True)
+class Results:
+    """The results of a closed loop."""
+
+    acked: dict[str, int] = field(default_factory=dict)
+    """Sequence ids by client_message_id."""
+    latencies: list[float] = field(default_factory=list)
+    refused: int = 0
+    timed_out: int = 0
+    seconds: float = 0.0
+    in_time: int = 0
+    """Messages that were acknowledged within `seconds`, not those that were still in flight at the end."""
+
+
+class People:
+    """The participants of one conversation, connected and subscribed."""
+
+    def __init__(self, http_url: str, ws_url: str, tokens: Mapping[str, str]) -> None:
+        """Create the conversation and connect. Raises ClientFailed, OSError."""
+        self._http_url = http_url
+        self._token = next(iter(tokens.values()))
+        self.conversation_id = self._create(list(tokens))
+        self.frames = 0
+        """All frames that were received and sent."""
+        self.last_frame_at = 0.0
+        self._selector = selectors.DefaultSelector()
+        self._members: list[Person] = []
+        self._due: list[tuple[float, int]] = []
+        self._results = Results()
+        self._is_sending = False
+        try:
+            for name, token in tokens.items():
+                self._connect(name, ws_url, token)
+            self._subscribe()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close all connections."""
+        for member in self._members:
+            member.sock.close()
+        self._selector.close()
+
+    def chat(self, seconds: float) -> Results:
+        """Let all people send for so many seconds, and wait for the last acknowledgements."""
+        self._results = results = Results()
+        self._is_sending = True
+        started = time.monotonic()
+        for position in range(len(self._members)):
+            self._send_next(position)
+        while (now := time.monotonic()) < started + seconds:
+            self._poll(min(0.05, started + seconds - now))
+        results.seconds = time.monotonic() - started
+        results.in_time = len(results.acked)
+        self._is_sending = False
+        end = time.monotonic() + 3 * ACK_TIMEOUT
+        while any(member.is_waiting for member in self._members) and time.monotonic() < end:
+            self._poll(0.05)
+        return results
+
+    def wait_for_pushes(self, expected: int, seconds: float) -> None:
+        """Wait until each person has received so many events, at most so many seconds."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and any(len(member.sequence_ids) < expected for member in self._members):
+            self._poll(0.05)
+
+    def pushed(self) -> list[list[int]]:
+        """Return the sequence ids of the pushed events, by person."""
+        return [member.sequence_ids for member in self._members]
+
+    def log(self) -> Iterator[dict[str, Any]]:
+        """Read the conversation's log over HTTP."""
+        after = 0
+        while True:
+            page = self._request("GET", f"/conversations/{self.conversation_id}/events?after={after}")
+            yield from page["events"]
+            if not page["events"] or not page.get("has_more"):
+                return
+            after = page["events"][-1]["sequence_id"]
+
+    # ---- requests and connections ----------------------------------------------------------------------
+
+    def _request(self, method: str, path: str, body: Any = None) -> Any:
+        address = urlsplit(self._http_url)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=SETUP_TIMEOUT)
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            answer = connection.getresponse()
+            content = json.loads(answer.read())
+        finally:
+            connection.close()
+        if answer.status >= 300:
+            raise ClientFailed(f"{method} {path} answers {answer.status}")
+        return content
+
+    def _create(self, names: Sequence[str]) -> str:
+        others = [{"participant_id": name, "name": name.title()} for name in names[1:]]
+        body = {"title": "Everybody", "participants": others}
+        conversation_id: str = self._request("POST", "/conversations", body)["conversation_id"]
+        return conversation_id
+
+    def _connect(self, name: str, ws_url: str, token: str) -> None:
+        address = urlsplit(ws_url)
+        sock = socket.create_connection((address.hostname or "", address.port or 80), timeout=SETUP_TIMEOUT)
+        self._members.append(Person(name, sock))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.sendall(
+            f"GET {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\nConnection: Upgrade\r\n"
+            f"Upgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+            f"Sec-WebSocket-Version: 13\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+        )
+        head = self._members[-1].received
+        while b"\r\n\r\n" not in head:
+            chunk = sock.recv(4_096)
+            if not chunk:
+                raise ClientFailed("the server closed a connection during its handshake")
+            head += chunk
+        if not head.startswith(b"HTTP/1.1 101 "):
+            raise ClientFailed(f"the handshake answers {head[9:12].decode('ascii', 'replace')}")
+        del head[: head.index(b"\r\n\r\n") + 4]
+        sock.setblocking(False)
+        self._selector.register(sock, selectors.EVENT_READ, len(self._members) - 1)
+
+    def _subscribe(self) -> None:
+        """Subscribe one by one; each is ready when its `subscribed` arrives."""
+        for position, member in enumerate(self._members):
+            member.is_waiting = True
+            wanted = [{"conversation_id": self.conversation_id, "after": 0}]
+            self._send(position, {"type": "hello", "id": "hello", "subscribe": wanted})
+            end = time.monotonic() + SETUP_TIMEOUT
+            while member.is_waiting:
+                if time.monotonic() > end:
+                    raise ClientFailed("a subscription was not answered")
+                self._poll(0.05)
+        for member in self._members:
+            member.sequence_ids.clear()
+
+    # ---- the loop --------------------------------------------------------------------------------------
+
+    def _poll(self, seconds: float) -> None:
+        now = time.monotonic()
+        while self._due and self._due[0][0] <= now:
+            self._resend(heapq.heappop(self._due)[1], now)
+        if self._due:
+            seconds = min(seconds, self._due[0][0] - now)
+        for key, _ in self._selector.select(max(seconds, 0.0)):
+            position: int = key.data
+            member = self._members[position]
+            try:
+                data = member.sock.recv(_RECEIVE)
+            except BlockingIOError:
+                continue
+            if not data:
+                raise ClientFailed("the server closed a connection")
+            member.received += data
+            self.last_frame_at = time.monotonic()
+            for payload in self._frames(member):
+                self._handle(position, member, payload)
+
+    def _frames(self, member: Person) -> Iterator[bytes]:
+        """Yield the payloads of the complete text frames that were received."""
+        received, start = member.received, 0
+        while len(received) >= start + 2:
+            opcode, length, at = received[start] & 15, received[start + 1] & 127, start + 2
+            if length == 126:
+                length, at = int.from_bytes(received[at : at + 2], "big"), at + 2
+            elif length == 127:
+                length, at = int.from_bytes(received[at : at + 8], "big"), at + 8
+            if len(received) < at + length:
+                break
+            self.frames += 1
+            if opcode == _TEXT:
+                yield bytes(received[at : at + length])
+            elif opcode == _CLOSE:
+                raise ClientFailed("the server closed a connection")
+            start = at + length
+        del received[:start]
+
+    def _handle(self, position: int, member: Person, payload: bytes) -> None:
+        frame = json.loads(payload)
+        kind = frame.get("type")
+        if kind == "event":
+            member.sequence_ids.append(frame["event"]["sequence_id"])
+        elif kind == "message_ack":
+            self._acknowledge(position, member, frame)
+        elif kind == "subscribed":
+            member.is_waiting = False
+        elif (kind == "error" or kind is None) and self._is_busy(member):
+            if kind == "error" and not frame.get("retryable"):
+                raise ClientFailed(f"a message was rejected: {frame.get('code')}")
+            self._results.refused += 1
+            self._schedule(position, random.uniform(1, 2) * frame.get("retry_after", 1.0))
+
+    def _is_busy(self, member: Person) -> bool:
+        return member.is_waiting and member.number > 0
+
+    def _acknowledge(self, position: int, member: Person, frame: Mapping[str, Any]) -> None:
+        key: str = frame["client_message_id"]
+        if not member.is_waiting or key != f"{member.name}:{member.number}":
+            return  # of an attempt that was repeated meanwhile
+        member.is_waiting = False
+        self._results.acked[key] = frame["sequence_id"]
+        self._results.latencies.append(time.monotonic() - member.sent_at)
+        if self._is_sending:
+            self._send_next(position)
+
+    def _send_next(self, position: int) -> None:
+        member = self._members[position]
+        member.number += 1
+        member.is_waiting = True
+        member.sent_at = time.monotonic()
+        self._send_message(position, member)
+
+    def _send_message(self, position: int, member: Person) -> None:
+        self._schedule(position, ACK_TIMEOUT)
+        command = {
+            "type": "message",
+            "conversation_id": self.conversation_id,
+            "client_message_id": f"{member.name}:{member.number}",
+            "content": CONTENT,
+        }
+        self._send(position, command)
+
+    def _schedule(self, position: int, seconds: float) -> None:
+        self._members[position].deadline = due = time.monotonic() + seconds
+        heapq.heappush(self._due, (due, position))
+
+    def _resend(self, position: int, now: float) -> None:
+        member = self._members[position]
+        if not self._is_busy(member) or member.deadline > now:
+            return  # it has been answered, or a later time is scheduled
+        self._results.timed_out += 1
+        self._send_message(position, member)
+
+    def _send(self, position: int, command: Mapping[str, Any]) -> None:
+        payload = json.dumps(command).encode()
+        # A masking key of zeros leaves the payload as it is.
+        size = bytes((128 | len(payload),)) if len(payload) < 126 else b"\xfe" + len(payload).to_bytes(2, "big")
+        self.frames += 1
+        self._members[position].sock.sendall(b"\x81" + size + bytes(4) + payload)

@@ -1,0 +1,171 @@
+"""A bounded pool of threads with a bounded queue, for the invocations of functions.
+
+A machine with few cores serves most requests per second with few threads: more of them only share the lock of the
+interpreter, so that every invocation takes longer and clients give up. `Limits.workers` jobs run at a time, and
+further ones wait. A job that has run for `Limits.blocked_after` seconds most likely waits, for a hung post or for
+another invocation through this gateway. It no longer counts: a blocked worker is replaced, and functions that call
+each other cannot deadlock. Surplus threads end when they have no job.
+
+There are two queues: one of bounded length for jobs whose clients wait, and one for background jobs, which are
+kept until they run. Every fourth job is a background job if both are queued.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+_BACKGROUND_INTERVAL = 4
+
+
+class QueueFull(Exception):
+    """All workers are busy, and the queue has no room."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The bounds of a pool."""
+
+    workers: int
+    """Jobs that run at the same time, not counting blocked ones."""
+    max_threads: int
+    """The maximum number of threads, including those that replace blocked ones."""
+    queue_length: int
+    """The maximum number of queued jobs, not counting background jobs."""
+    blocked_after: float
+    """Seconds after which a running job no longer counts as one of `workers`."""
+
+
+class Job:
+    """A unit of work, and its state, which belongs to the pool."""
+
+    __slots__ = ("run", "started", "withdrawn")
+
+    def __init__(self, run: Callable[[], None]) -> None:
+        self.run = run
+        self.started = False
+        self.withdrawn = False
+
+
+class WorkerPool:
+    """The pool; see the module. All methods are thread-safe, and none of them waits."""
+
+    def __init__(self, limits: Callable[[], Limits], monotonic: Callable[[], float] = time.monotonic) -> None:
+        """`limits` is read at each use, so that changes apply immediately."""
+        self._limits = limits
+        self._monotonic = monotonic
+        self._condition = threading.Condition()
+        self._queue: deque[Job] = deque()
+        self._background: deque[Job] = deque()
+        self._started_at: dict[threading.Thread, float] = {}
+        self._threads = 0
+        self._idle = 0
+        """Threads that wait and have not been notified."""
+        self._taken = 0
+        self._names = 0
+        self._closed = False
+
+    def submit(self, job: Job, *, background: bool = False) -> bool:
+        """Queue a job; return whether it has to wait for a worker. Raises QueueFull unless `background`."""
+        limits = self._limits()
+        with self._condition:
+            self._drop_withdrawn()
+            can_start = self._can_wake(limits)
+            if background:
+                self._background.append(job)
+            elif can_start or len(self._queue) < limits.queue_length:
+                self._queue.append(job)
+            else:
+                raise QueueFull
+            if can_start:
+                self._wake()
+            return not can_start
+
+    def withdraw(self, job: Job) -> bool:
+        """Take a job out of the queue; return False if it has started."""
+        with self._condition:
+            job.withdrawn = not job.started
+            return job.withdrawn
+
+    def replace_blocked(self) -> bool:
+        """Start a worker if jobs are queued and enough others are blocked; return whether jobs are queued."""
+        limits = self._limits()
+        with self._condition:
+            self._drop_withdrawn()
+            queued = bool(self._queue or self._background)
+            if queued and self._can_wake(limits):
+                self._wake()
+            return queued
+
+    def threads(self) -> int:
+        """Return the number of threads."""
+        with self._condition:
+            return self._threads
+
+    def close(self) -> None:
+        """End idle threads now, and busy ones when their job returns; drop the queued jobs."""
+        with self._condition:
+            self._closed = True
+            self._queue.clear()
+            self._background.clear()
+            self._idle = 0
+            self._condition.notify_all()
+
+    def _active(self, limits: Limits) -> int:
+        """Return the number of threads that run a job or are about to, without the blocked ones."""
+        blocked_since = self._monotonic() - limits.blocked_after
+        blocked = sum(started <= blocked_since for started in self._started_at.values())
+        return self._threads - self._idle - blocked
+
+    def _can_wake(self, limits: Limits) -> bool:
+        if self._closed or self._active(limits) >= limits.workers:
+            return False
+        return self._idle > 0 or self._threads < limits.max_threads
+
+    def _wake(self) -> None:
+        if self._idle:
+            self._idle -= 1
+            self._condition.notify()
+            return
+        self._threads += 1
+        self._names += 1
+        # A daemon, so that a blocked function never prevents the exit.
+        threading.Thread(target=self._work, name=f"lambda-{self._names}", daemon=True).start()
+
+    def _work(self) -> None:
+        while (job := self._next()) is not None:
+            job.run()
+
+    def _next(self) -> Job | None:
+        """Return the next job, or None to end the thread."""
+        this = threading.current_thread()
+        with self._condition:
+            self._started_at.pop(this, None)
+            while not self._closed:
+                limits = self._limits()
+                job = self._take() if self._active(limits) <= limits.workers else None
+                if job is not None:
+                    job.started = True
+                    self._started_at[this] = self._monotonic()
+                    return job
+                if self._threads > limits.workers:
+                    break
+                self._idle += 1
+                self._condition.wait()
+            self._threads -= 1
+            return None
+
+    def _take(self) -> Job | None:
+        self._drop_withdrawn()
+        if not self._queue and not self._background:
+            return None
+        self._taken += 1
+        prefers_background = not self._queue or self._taken % _BACKGROUND_INTERVAL == 0
+        return (self._background if self._background and prefers_background else self._queue).popleft()
+
+    def _drop_withdrawn(self) -> None:
+        """Remove withdrawn jobs from the head: those that have waited longest are withdrawn first."""
+        for queue in (self._queue, self._background):
+            while queue and queue[0].withdrawn:
+                queue.popleft()
