@@ -184,6 +184,22 @@ def test_reactions_are_counted_and_listed(clients: MakeClients, change: Change) 
     assert alice.get_head(chat) == 7
 
 
+@WAYS
+def test_variants_of_an_emoji_are_one_reaction(clients: MakeClients, change: Change) -> None:
+    plain = HEART.removesuffix("\ufe0f")
+    chat, (alice, bob, carol) = a_chat(clients, "bob", "carol")
+    change(bob, chat, "react", {"emoji": plain})
+    change(carol, chat, "react", {"emoji": HEART})
+    change(bob, chat, "react", {"emoji": HEART})
+    assert alice.expect_event("reaction_added", target=MESSAGE, emoji=plain)["sender"] == bob.actor
+    assert alice.expect_event("reaction_added", target=MESSAGE, emoji=plain)["sender"] == carol.actor
+    assert the_message(alice, chat)["reactions"] == [{"emoji": plain, "count": 2}]
+    assert len(alice.list_reactions(chat, MESSAGE, emoji=HEART)) == 2
+    change(bob, chat, "unreact", {"emoji": HEART})
+    assert alice.expect_event("reaction_removed", emoji=plain)["sender"] == bob.actor
+    assert the_message(alice, chat)["reactions"] == [{"emoji": plain, "count": 1}]
+
+
 def test_repeated_and_missing_reactions_are_no_ops(clients: MakeClients) -> None:
     chat, (alice,) = a_chat(clients)
     assert alice.update_message("react", chat, MESSAGE, emoji=HEART) == 3
