@@ -18,7 +18,7 @@ from chalicelib.core.protocol.fields import (
     Timestamp,
     example,
 )
-from chalicelib.core.protocol.objects import Participant, ParticipantRef
+from chalicelib.core.protocol.objects import ParticipantRef, ParticipantView
 from specs.wire.events import MessageId
 from specs.wire.responses import ErrorBody, ReadPointer
 
@@ -63,7 +63,7 @@ class EventsReply(Reply):
     conversation_id: ConversationId
     head: EventSequenceId
     """The `sequence_id` of the newest event."""
-    participants: list[Participant]
+    participants: list[ParticipantView]
     """The participants, at most 100, and fewer if the frame would be too large."""
     participants_truncated: NotRequired[Literal[True]]
     """Present if `participants` does not list all of them."""

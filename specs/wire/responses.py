@@ -17,7 +17,7 @@ from chalicelib.core.protocol.objects import (
     Conversation,
     Invite,
     ListedInvite,
-    Participant,
+    ParticipantView,
     ReactionDetail,
 )
 from specs.error_codes import codes
@@ -249,7 +249,7 @@ RESPONSES: dict[str, Any] = {
         Messages,
         NewInvite,
         OpenApi,
-        Participant,
+        ParticipantView,
         Reactions,
         ReadPointer,
         Ticket,

@@ -24,6 +24,7 @@ from chalicelib.core.protocol.objects import (
     ListedInvite,
     Participant,
     ParticipantRef,
+    ParticipantView,
     ReactionDetail,
 )
 
@@ -52,6 +53,11 @@ def participant(member: Membership, *, online: bool) -> Participant:
     if member.muted_until:
         found["muted_until"] = rfc3339(member.muted_until)
     return found
+
+
+def participant_view(member: Membership, *, online: bool) -> ParticipantView:
+    """Return a member as the other participants see it, with the read pointer."""
+    return {**participant(member, online=online), "read_up_to": member.read_up_to}
 
 
 def banned_ref(ban: model.Ban) -> BannedRef:
