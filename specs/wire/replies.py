@@ -53,6 +53,8 @@ class Welcome(Reply):
     """When the token expires. `auth` replaces it by a new one."""
     ping_interval: Annotated[int, Field(ge=1, examples=[Timing().ping_interval])]
     """The maximum number of seconds between pings."""
+    typing_expires: Annotated[int, Field(ge=1, examples=[Timing().typing_expires])]
+    """After how many seconds without another `typing` push a participant is no longer typing."""
     limits: Annotated[dict[str, int], example(Limits().public())]
     """The limits of this deployment."""
 

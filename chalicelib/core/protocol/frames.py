@@ -10,6 +10,7 @@ from typing import Any
 
 from chalicelib.core.kernel.clock import rfc3339
 from chalicelib.core.kernel.errors import ChatError
+from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.model import moderation as model
 from chalicelib.core.model.actors import Actor
 from chalicelib.core.model.connections import Connection
@@ -212,7 +213,7 @@ def error(problem: ChatError, echo: dict[str, str] | None = None) -> Frame:
     return {"type": "error", **problem.body(), "retryable": problem.retryable, **(echo or {})}
 
 
-def welcome(connection: Connection, actor: Actor, *, ping_interval: int, limits: dict[str, int]) -> Frame:
+def welcome(connection: Connection, actor: Actor, *, timing: Timing, limits: dict[str, int]) -> Frame:
     """Return the reply to `hello`."""
     return {
         "type": "welcome",
@@ -220,6 +221,7 @@ def welcome(connection: Connection, actor: Actor, *, ping_interval: int, limits:
         "participant": participant_ref(actor),
         "protocol": PROTOCOL,
         "expires_at": rfc3339(connection.token_expires_at * 1000),
-        "ping_interval": ping_interval,
+        "ping_interval": timing.ping_interval,
+        "typing_expires": timing.typing_expires,
         "limits": limits,
     }
