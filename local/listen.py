@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ import aiohttp
 from local.errors import LocalError
 
 DEFAULT_PING_INTERVAL = 60.0  # seconds, used until `welcome` is received
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Controls (C0, DEL, C1), line separators and bidirectional controls: what a terminal could act on."""
 _REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
@@ -78,13 +81,18 @@ async def _print_frames(
             continue
         if message.type is not aiohttp.WSMsgType.TEXT:
             return
-        print(message.data, file=out, flush=True)
+        print(_printable(message.data), file=out, flush=True)
         frame = json.loads(message.data)
         if frame.get("type") == "welcome":
             interval = frame["ping_interval"] / 2
             next_ping = clock() + interval
         elif frame.get("type") == "conversation_added":
             await socket.send_json({"type": "subscribe", **_conversation_key(frame["conversation"])})
+
+
+def _printable(frame: str) -> str:
+    """Return a frame with the characters escaped, as JSON does it, that a terminal could act on."""
+    return _CONTROLS.sub(lambda control: f"\\u{ord(control[0]):04x}", frame)
 
 
 def _conversation_key(conversation: Mapping[str, str]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from chalicelib.core.conversations.invites import Invites
 from chalicelib.core.conversations.lifecycle import Lifecycle
 from chalicelib.core.conversations.membership import Members
 from chalicelib.core.conversations.moderation import Moderation
+from chalicelib.core.conversations.own_reactions import OwnReactions
 from chalicelib.core.conversations.roster import Roster
 from chalicelib.core.conversations.views import Views
 from chalicelib.core.kernel.runtime import Runtime
@@ -83,6 +84,7 @@ class Shared:
 def conversation_services(shared: Shared) -> ConversationServices:
     """Return the services of `core/conversations`."""
     stores, runtime, access, log = shared.stores, shared.runtime, shared.access, shared.log
+    own_reactions = OwnReactions(event_log=stores.event_log)
     views = Views(
         conversations=stores.conversations,
         event_log=stores.event_log,
@@ -90,6 +92,7 @@ def conversation_services(shared: Shared) -> ConversationServices:
         access=access,
         log_reader=shared.log_reader,
         presence=shared.presence,
+        own_reactions=own_reactions,
         runtime=runtime,
     )
     return ConversationServices(
@@ -127,6 +130,7 @@ def conversation_services(shared: Shared) -> ConversationServices:
             memberships=stores.memberships,
             access=access,
             log_reader=shared.log_reader,
+            own_reactions=own_reactions,
         ),
     )
 
@@ -253,5 +257,6 @@ def privacy_services(shared: Shared, conversations: ConversationServices, retent
         conversations=stores.conversations,
         event_log=stores.event_log,
         memberships=stores.memberships,
+        own_reactions=OwnReactions(event_log=stores.event_log),
     )
     return PrivacyServices(erasure=erasure, export=export, jobs=jobs)

@@ -102,7 +102,7 @@ def leave_conversation(call: AuthenticatedRequest, conversation_id: str) -> Resu
 @route(
     "POST",
     "/conversations/{conversation_id}/participants",
-    {201: "Participant"},
+    {201: "ParticipantView"},
     body=requests.NewParticipant,
     errors=(Forbidden, AlreadyParticipant, Banned, ParticipantLimit),
 )
@@ -114,7 +114,7 @@ def add_participant(call: AuthenticatedRequest, conversation_id: str, body: requ
 @route(
     "PATCH",
     "/conversations/{conversation_id}/participants",
-    {200: "Participant"},
+    {200: "ParticipantView"},
     query=requests.ParticipantQuery,
     body=requests.UpdateParticipant,
     errors=(Forbidden, LastOwner),
@@ -270,10 +270,9 @@ def edit_message(
 ) -> Result:
     """Edit one of the caller's messages, and return its current state."""
     target = _number(sequence_id)
-    update = bootstrap.application().messaging.updates.edit(
-        call.caller, conversation_id, target, body, not_found=NotFound
-    )
-    return Result(update.message, update.pushes)
+    application = bootstrap.application()
+    update = application.messaging.updates.edit(call.caller, conversation_id, target, body, not_found=NotFound)
+    return Result(application.conversations.history.shown_to(call.caller, update.message), update.pushes)
 
 
 @route("DELETE", _MESSAGE_PATH, {204: None}, errors=(Forbidden, RateLimited))

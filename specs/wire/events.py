@@ -54,6 +54,8 @@ class ReactionCount(TypedDict):
     """The reaction."""
     count: Annotated[int, Field(ge=1, examples=[1])]
     """How many participants reacted with it."""
+    mine: Annotated[bool, example(True)]
+    """Whether the reader is one of them."""
 
 
 @described_by(MessageFields)

@@ -18,7 +18,7 @@ from chalicelib.core.protocol.fields import (
     Timestamp,
     example,
 )
-from chalicelib.core.protocol.objects import Participant, ParticipantRef
+from chalicelib.core.protocol.objects import ParticipantRef, ParticipantView
 from specs.wire.events import MessageId
 from specs.wire.responses import ErrorBody, ReadPointer
 
@@ -53,6 +53,8 @@ class Welcome(Reply):
     """When the token expires. `auth` replaces it by a new one."""
     ping_interval: Annotated[int, Field(ge=1, examples=[Timing().ping_interval])]
     """The maximum number of seconds between pings."""
+    typing_expires: Annotated[int, Field(ge=1, examples=[Timing().typing_expires])]
+    """After how many seconds without another `typing` push a participant is no longer typing."""
     limits: Annotated[dict[str, int], example(Limits().public())]
     """The limits of this deployment."""
 
@@ -63,7 +65,7 @@ class EventsReply(Reply):
     conversation_id: ConversationId
     head: EventSequenceId
     """The `sequence_id` of the newest event."""
-    participants: list[Participant]
+    participants: list[ParticipantView]
     """The participants, at most 100, and fewer if the frame would be too large."""
     participants_truncated: NotRequired[Literal[True]]
     """Present if `participants` does not list all of them."""

@@ -17,7 +17,7 @@ from chalicelib.core.protocol.objects import (
     Conversation,
     Invite,
     ListedInvite,
-    Participant,
+    ParticipantView,
     ReactionDetail,
 )
 from specs.error_codes import codes
@@ -32,7 +32,7 @@ class Problem(TypedDict):
 
     path: Annotated[str, example("content")]
     """The field: names and indexes joined by dots. Empty for the whole request."""
-    problem: Annotated[Text, example("must not be empty or only white space")]
+    problem: Annotated[Text, example("must contain a visible character")]
     """The problem of the field."""
 
 
@@ -249,7 +249,7 @@ RESPONSES: dict[str, Any] = {
         Messages,
         NewInvite,
         OpenApi,
-        Participant,
+        ParticipantView,
         Reactions,
         ReadPointer,
         Ticket,

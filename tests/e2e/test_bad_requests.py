@@ -89,7 +89,7 @@ MORE: dict[tuple[str, str], Mapping[str, Bad]] = {
         "a bad role in the second": Bad(
             '[{"participant_id":"a","name":"A"},{"participant_id":"b","name":"B","role":"king"}]', "1.role"
         ),
-        "somebody twice": Bad(
+        "a participant twice": Bad(
             '[{"participant_id":"a","name":"A"},{"participant_id":"a","name":"A"}]', "0.participant_id"
         ),
         "a hundred and the caller": Bad(

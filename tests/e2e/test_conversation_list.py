@@ -1,4 +1,4 @@
-"""The list of the caller's conversations: latest activity first, in pages."""
+"""The list of the caller's conversations, in both orders and in pages."""
 
 from __future__ import annotations
 
@@ -40,18 +40,55 @@ def test_list_entry_equals_the_conversation_without_participants(clients: MakeCl
     assert (listed["unread_count"], listed["participant_count"], listed["head"]) == (1, 2, 2)
 
 
-def test_list_is_ordered_by_latest_activity(clients: MakeClients) -> None:
+def test_list_is_ordered_by_messages_alone(clients: MakeClients) -> None:
     alice, bob = clients("alice", "bob")
-    one, two, three = (alice.create_conversation(name, members=[bob]) for name in ("one", "two", "three"))
+    one, two, three = (
+        alice.create_conversation(name, members=[bob], join_policy="open") for name in ("one", "two", "three")
+    )
     assert _listed(alice) == [three, two, one]
-    bob.post_message(one, "hello")
+    message = bob.post_message(one, "hello")["sequence_id"]
     assert _listed(alice) == _listed(bob) == [one, three, two]
-    alice.update_conversation(two, title="changed")
+    bob.post_message(two, "hello")
     assert _listed(alice) == [two, one, three]
+    alice.add_reaction(one, message, "👍")
+    bob.edit_message(one, message, content="changed")
+    alice.update_conversation(three, title="changed")
     alice.set_role(three, bob, "moderator")
-    assert _listed(alice) == [three, two, one]
+    (carol,) = clients("carol")
+    carol.join(three)
+    bob.delete_message(one, message)
     bob.put(f"/conversations/{one}/read", {"sequence_id": 1}).expect(200)
-    assert _listed(alice) == [three, two, one], "reading is no activity"
+    assert _listed(alice) == _listed(bob) == [two, one, three]
+
+
+@pytest.mark.parametrize("limit", [1, 3, 4, 100])
+def test_list_by_creation_contains_every_conversation_once_whatever_happens(
+    clients: MakeClients, limit: int
+) -> None:
+    alice, bob = clients("alice", "bob")
+    made = [alice.create_conversation(f"number {number}", members=[bob]) for number in range(6)]
+    bob.leave(made[2])
+    walk: list[str] = []
+    query: dict[str, Any] = {"order": "created", "limit": limit}
+    while True:
+        page = bob.get("/conversations", **query).expect(200)
+        assert len(page["conversations"]) <= limit
+        walk += _ids(page)
+        alice.post_message(made[0], "to the top")
+        alice.post_message(made[5], "to the top")
+        if "next_cursor" not in page:
+            break
+        query["cursor"] = page["next_cursor"]
+    assert walk == [made[0], made[1], *made[3:]]
+
+
+def test_cursor_of_another_order_is_rejected(clients: MakeClients) -> None:
+    (alice,) = clients("alice")
+    for number in range(2):
+        alice.create_conversation(f"number {number}")
+    for order, other in (("activity", "created"), ("created", "activity")):
+        cursor = alice.get("/conversations", limit=1, order=order).expect(200)["next_cursor"]
+        alice.get("/conversations", order=other, cursor=cursor).expect(400, "VALIDATION_FAILED")
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 100])

@@ -109,7 +109,7 @@ def test_valid_commands_are_answered_as_documented(command: str, room: Room) -> 
             return
         frame["id"] = room.number()
         text = json.dumps(frame, ensure_ascii=False)
-        if len(text.encode()) > Limits().command_bytes:
+        if len(text.encode()) > Limits().frame_bytes:
             return  # API Gateway would close the connection
         room.alice.socket.send_text(text)
         if answers(command) != {"error"}:

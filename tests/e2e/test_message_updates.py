@@ -167,7 +167,12 @@ def test_reactions_are_counted_and_listed(clients: MakeClients, change: Change) 
     change(bob, chat, "react", {"emoji": HEART})
 
     assert alice.expect_event("reaction_added", target=MESSAGE, emoji=HEART)["sender"] == bob.actor
-    assert the_message(alice, chat)["reactions"] == [{"emoji": HEART, "count": 2}, {"emoji": FAMILY, "count": 1}]
+    assert the_message(alice, chat)["reactions"] == [
+        {"emoji": HEART, "count": 2, "mine": False},
+        {"emoji": FAMILY, "count": 1, "mine": False},
+    ]
+    assert [reaction["mine"] for reaction in the_message(bob, chat)["reactions"]] == [True, False]
+    assert [reaction["mine"] for reaction in the_message(carol, chat)["reactions"]] == [True, True]
     shown = alice.list_reactions(chat, MESSAGE, limit=1)
     assert sorted((frame["participant_id"], frame["emoji"], frame["sequence_id"]) for frame in shown) == sorted(
         [(bob.id, HEART, 3), (carol.id, FAMILY, 4), (carol.id, HEART, 5)]
@@ -180,8 +185,24 @@ def test_reactions_are_counted_and_listed(clients: MakeClients, change: Change) 
     change(bob, chat, "unreact", {"emoji": HEART})
     change(carol, chat, "unreact", {"emoji": FAMILY})
     assert alice.expect_event("reaction_removed", emoji=HEART)["sender"] == bob.actor
-    assert the_message(alice, chat)["reactions"] == [{"emoji": HEART, "count": 1}]
+    assert the_message(alice, chat)["reactions"] == [{"emoji": HEART, "count": 1, "mine": False}]
     assert alice.get_head(chat) == 7
+
+
+@WAYS
+def test_variants_of_an_emoji_are_one_reaction(clients: MakeClients, change: Change) -> None:
+    plain = HEART.removesuffix("\ufe0f")
+    chat, (alice, bob, carol) = a_chat(clients, "bob", "carol")
+    change(bob, chat, "react", {"emoji": plain})
+    change(carol, chat, "react", {"emoji": HEART})
+    change(bob, chat, "react", {"emoji": HEART})
+    assert alice.expect_event("reaction_added", target=MESSAGE, emoji=plain)["sender"] == bob.actor
+    assert alice.expect_event("reaction_added", target=MESSAGE, emoji=plain)["sender"] == carol.actor
+    assert the_message(alice, chat)["reactions"] == [{"emoji": plain, "count": 2, "mine": False}]
+    assert len(alice.list_reactions(chat, MESSAGE, emoji=HEART)) == 2
+    change(bob, chat, "unreact", {"emoji": HEART})
+    assert alice.expect_event("reaction_removed", emoji=plain)["sender"] == bob.actor
+    assert the_message(alice, chat)["reactions"] == [{"emoji": plain, "count": 1, "mine": False}]
 
 
 def test_repeated_and_missing_reactions_are_no_ops(clients: MakeClients) -> None:
@@ -345,7 +366,7 @@ def test_concurrent_reactions_are_all_counted(clients: MakeClients) -> None:
         raise AssertionError("busy for ever")
 
     run_concurrently(*(functools.partial(react, client) for client in everybody))
-    assert the_message(alice, chat)["reactions"] == [{"emoji": "✅", "count": 12}]
+    assert the_message(alice, chat)["reactions"] == [{"emoji": "✅", "count": 12, "mine": True}]
     assert {reaction["participant_id"] for reaction in alice.list_reactions(chat, MESSAGE, limit=5)} == {
         client.id for client in everybody
     }

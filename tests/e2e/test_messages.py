@@ -14,7 +14,7 @@ TEXTS = {
     "combining characters, not normalised": "e\u0301 is not \u00e9, \ufb01 is not fi, Å is not Å",
     "white space at both ends": "  \t indented\r\n\n  twice \n",
     "beyond the basic plane": "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 \U0010fffd",
-    "invisible characters": "zero\u200bwidth \ufeff\u2028\u00a0\u0085",
+    "invisible characters": "zero\u200bwidth \ufeff\u2028\u00a0",
     "markup and quotes": '<b>"it\'s" & \\u00e9 \\n {{x}} ${y}</b>',
     "one character": "x",
 }

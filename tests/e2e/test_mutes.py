@@ -26,6 +26,9 @@ def test_muted_member_can_read_but_not_send(clients: MakeClients) -> None:
     assert (answer["code"], answer["retryable"], answer["client_message_id"]) == ("MUTED", False, "x")
     assert answer["retry_after"] > 3500
     assert bob.socket.request("typing", conversation_id=chat, is_typing=True)["code"] == "MUTED"
+    bob.send_typing(chat, is_typing=False)
+    bob.ping()
+    bob.expect_no_frame(type="error")
 
     alice.post_message(chat, "news")
     bob.expect_message("news")

@@ -91,6 +91,42 @@ def test_read_pointer_is_pushed_over_both_transports(clients: MakeClients) -> No
     assert bob.expect_frame(type="read") == {**push, "sequence_id": 3}
 
 
+def test_read_pointer_is_pushed_once_to_each_connection_of_the_reader(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = alice.create_conversation("Chat", members=[bob])
+    alice.post_message(chat, "one")
+    inbox, other, active = bob.connect(), bob.connect(chat), bob.connect(chat)
+    push = {"type": "read", "conversation_id": chat, "participant_id": bob.id}
+
+    bob.mark_read(chat, 1)  # the pointer is there
+    bob.mark_read(chat, 2)
+    for connection in (inbox, other):
+        assert connection.expect_frame(type="read") == {**push, "sequence_id": 2}
+        connection.expect_no_frame(type="read")
+    active.expect_no_frame(type="read")
+
+
+def test_read_pointers_of_all_participants_are_shown_after_a_reload(clients: MakeClients) -> None:
+    alice, bob, carol = clients("alice", "bob", "carol")
+    chat = alice.create_conversation("Chat", members=[bob, carol])
+    alice.post_message(chat, "one")
+    alice.post_message(chat, "two")
+    _reads(bob, chat, 2)
+    expected = {alice.id: 3, bob.id: 2, carol.id: 1}
+
+    def shown(participants: Any) -> dict[str, int]:
+        return {participant["participant_id"]: participant["read_up_to"] for participant in participants}
+
+    carol.connect()
+    assert shown(carol.get_conversation(chat)["participants"]) == expected
+    assert shown(carol.socket.request("subscribe", conversation_id=chat)["participants"]) == expected
+    _reads(bob, chat, 3)
+    assert shown(carol.socket.request("sync", conversation_id=chat, after=1)["participants"]) == {
+        **expected,
+        bob.id: 3,
+    }
+
+
 @pytest.mark.parametrize("leaving", ["leaves", "is removed"])
 def test_read_pointer_survives_leaving_and_returning(clients: MakeClients, leaving: str) -> None:
     alice, bob = clients("alice", "bob")

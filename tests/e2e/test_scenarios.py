@@ -128,6 +128,21 @@ def test_ten_members_receive_the_same_order(clients: MakeClients) -> None:
         assert sorted(mine) == [f"{client.name} says {number}" for number in range(3)]
 
 
+def test_own_entry_among_the_participants_is_ignored(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    own = {"participant_id": alice.id, "name": "Another name", "role": "member"}
+    other = {"participant_id": bob.id, "name": bob.name}
+    for participants in ([own], [own, other], [other, own]):
+        view = alice.post("/conversations", {"title": "Chat", "participants": participants}).expect(201)
+        roster = {entry["participant_id"]: (entry["name"], entry["role"]) for entry in view["participants"]}
+        assert roster[alice.id] == (alice.name, "owner")
+        assert (
+            len(view["participants"])
+            == view["participant_count"]
+            == len({alice.id} | {entry["participant_id"] for entry in participants})
+        )
+
+
 def test_conversation_from_creation_to_deletion(clients: MakeClients) -> None:
     alice, bob, carol = clients("alice", "bob", "carol")
     for client in (alice, bob, carol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from tests.support.message_fields import CONTENT_FIELDS
+from tests.support.message_fields import CONTENT_FIELDS, for_any_reader
 
 Event = dict[str, Any]
 MODERATOR_ROLES = ("owner", "moderator")
@@ -89,7 +89,7 @@ class MessageProjection:
 
     def was_shown_as(self, shown: Event) -> bool:
         """Whether a message that was shown to a reader is one of its versions."""
-        number = shown["sequence_id"]
+        shown, number = for_any_reader(shown), shown["sequence_id"]
         if number not in self.deleted_by:
             return shown in self.versions[number]
         begun, *later, _ = self.versions[number]

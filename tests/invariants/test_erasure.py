@@ -95,7 +95,9 @@ def test_history_and_views_agree_after_erasure(harness: Harness) -> None:
     ]
     assert of_carol["content"] == "hello again"
     assert of_carol["mentions"] == [alias]
-    assert of_carol["reactions"] == [{"emoji": "🎉", "count": 1}], "what others' messages got from them is counted"
+    assert of_carol["reactions"] == [{"emoji": "🎉", "count": 1, "mine": False}], (
+        "reactions to messages of others are counted"
+    )
     assert [
         reaction["participant_id"] for reaction in process.list_reactions("alice", of_carol["sequence_id"])
     ] == [alias]

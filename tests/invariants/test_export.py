@@ -40,7 +40,7 @@ def test_export_contains_own_messages_in_their_current_version_only(tables: Tabl
     assert (conversation["conversation_id"], conversation["is_participant"]) == (harness.conversation, True)
     assert (conversation["title"], conversation["role"], conversation["name"]) == ("A title", "member", "Bob")
     assert [message.get("content") for message in page["messages"]] == ["better", None]
-    assert page["messages"][0]["reactions"] == [{"emoji": "👍", "count": 1}]
+    assert page["messages"][0]["reactions"] == [{"emoji": "👍", "count": 1, "mine": False}]
 
 
 def test_export_of_a_left_conversation_contains_own_messages_only(tables: Tables) -> None:

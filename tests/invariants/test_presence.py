@@ -235,7 +235,7 @@ def test_one_job_covers_all_conversations_of_a_connection(tables: Tables, queue:
 
 def test_job_contains_a_limited_number_of_disconnects(tables: Tables, queue: FakeJobQueue) -> None:
     harness = new_harness(tables)
-    many = [PendingOffline(new_conversation_id(), "m" * 12) for _ in range(2 * MAX_PER_JOB + 1)]
+    many = [PendingOffline(new_conversation_id(number), "m" * 12) for number in range(2 * MAX_PER_JOB + 1)]
     harness.process(queue=queue).app.realtime.fan_out.deliver(many, within=5.0)
     assert [work.count("/") for work, _ in queue.sent] == [MAX_PER_JOB, MAX_PER_JOB, 1]
     assert max(len(work) for work, _ in queue.sent) < SQS_BYTES
@@ -245,7 +245,7 @@ def test_worker_that_runs_out_of_time_enqueues_the_rest(tables: Tables, queue: F
     harness = new_harness(tables)
     disconnect_bob(harness, queue)
     work, _ = queue.sent.pop()
-    before = ",".join(f"{new_conversation_id()}/m" for _ in range(25))
+    before = ",".join(f"{new_conversation_id(number)}/m" for number in range(25))
     queue.send(f"presence:{before},{work.partition(':')[2]}", 0.0)
     steps = 0
     while queue.sent:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -60,6 +61,25 @@ def test_listen_sends_hello_with_its_token_and_pings_under_traffic() -> None:
     lines = out.getvalue().splitlines()
     assert lines[:2] == ['{"type":"welcome","ping_interval":0.2}', '{"type": "typing", "number": 0}']
     assert lines[-1] == "The server closed the connection (code 4000)."
+
+
+def test_listen_writes_no_control_characters() -> None:
+    content = "red \x9b31m, bell \x7f, \u202eleft\u2028, e\u0301 👍"
+    frame = json.dumps({"type": "event", "content": content}, ensure_ascii=False)
+
+    def script(connection: ServerConnection) -> None:
+        connection.recv(timeout=TIMEOUT)
+        connection.send(frame)
+        connection.recv(timeout=0.01)
+        connection.close()
+
+    out = io.StringIO()
+    with server(script) as url:
+        run(listen_options(url, "conv_1"), out)
+    printed = out.getvalue().splitlines()[0]
+    assert json.loads(printed)["content"] == content
+    assert not re.search("[\x00-\x1f\x7f-\x9f\u2028\u202e]", printed)
+    assert "e\u0301 👍" in printed, "everything else is printed as it is"
 
 
 def test_rejected_handshake_is_reported_with_its_status() -> None:

@@ -29,10 +29,34 @@ class Bad:
     at: str = ""
 
 
+def _lines(most: int) -> dict[str, Bad]:
+    """Return what is not a text of one line and at most `most` characters."""
+    return {
+        **_texts(most),
+        "a line feed": Bad(r'"a\nb"'),
+        "a carriage return": Bad(r'"a\rb"'),
+        "a line separator": Bad(r'"a\u2028b"'),
+        "a paragraph separator": Bad(r'"a\u2029b"'),
+        "a right-to-left mark": Bad(r'"a\u200fb"'),
+        "a right-to-left override": Bad(r'"a\u202eb"'),
+        "an isolate": Bad(r'"a\u2066b"'),
+        "an Arabic letter mark": Bad(r'"a\u061cb"'),
+    }
+
+
 def _texts(most: int) -> dict[str, Bad]:
     """Return values that are not a text of at most `most` characters."""
     return {
         **_NOT_STRINGS,
+        "a zero width space": Bad(r'"\u200b"'),
+        "an empty Braille pattern": Bad(r'"\u2800"'),
+        "a Hangul filler": Bad(r'"\u3164\u3164"'),
+        "a byte order mark": Bad(r'"\ufeff"'),
+        "a combining mark": Bad(r'"\u0301"'),
+        "a combining mark after a blank": Bad(r'" \u20e3"'),
+        "padding": Bad(r'"a\u0080b"'),
+        "next line": Bad(r'"a\u0085b"'),
+        "control sequence introducer": Bad(r'"a\u009bb"'),
         "empty": Bad('""'),
         "blanks": Bad('"   "'),
         "white space": Bad(r'"\n\t\r \u00a0\u2003"'),
@@ -77,8 +101,8 @@ _NOT_STRINGS: dict[str, Bad] = {
 NULL = {"null": Bad("null")}
 
 CONTENT = {**_texts(10_000), "too many bytes": Bad(json.dumps("€" * 8_001, ensure_ascii=False))}
-TITLE = _texts(200)
-NAME = _texts(100)
+TITLE = _lines(200)
+NAME = _lines(100)
 CLIENT_MESSAGE_ID = _ids(128)
 PARTICIPANT_ID = _ids(255)
 _NOT_INTEGERS = {

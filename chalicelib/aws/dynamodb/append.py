@@ -36,7 +36,7 @@ from chalicelib.core.ports.commits import Commit, MessageAppend
 _IS_ABSENT = "attribute_not_exists(#pk)"
 _HEAD_CHANGE = (
     "SET #sequence_id = :new, #message_count = :message_count, #last_message = :last_message,"
-    " #updated_at = :updated_at, #participant_count = :participant_count,"
+    " #updated_at = :updated_at, #active_at = :active_at, #participant_count = :participant_count,"
     " #roster_version = :roster_version, #state = :state, #contended_until = :contended_until"
 )
 
@@ -106,6 +106,7 @@ def _move_head_op(table: Table, commit: Commit) -> Operation:
             message_count=new.message_count,
             last_message=new.last_message,
             updated_at=new.updated_at,
+            active_at=new.active_at,
             participant_count=new.participant_count,
             roster_version=new.roster_version,
             state=new.state.value,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from chalicelib.aws.dynamodb.append import append
 from chalicelib.aws.dynamodb.creation import finalize
@@ -126,6 +126,16 @@ class DynamoEventLog:
         """Return a participant's reaction to a message."""
         item = self._table.get(*reaction_key(conversation_id, target, participant_id, emoji))
         return None if item is None else reaction_from_item(item)
+
+    def own_reactions(
+        self, participant_id: str, reactions: Collection[tuple[str, int, str]]
+    ) -> set[tuple[str, int, str]]:
+        """Return those of these reactions (conversation id, target, emoji) that the participant has added."""
+        keys = {
+            reaction_key(conversation_id, target, participant_id, emoji): (conversation_id, target, emoji)
+            for conversation_id, target, emoji in reactions
+        }
+        return {keys[item["pk"], item["sk"]] for item in parallel_batch_get(self._table, self._gather, list(keys))}
 
     def reactions(
         self,

@@ -27,6 +27,7 @@ prefix, or in a hash over length-prefixed parts, so that no id can be mistaken f
 from __future__ import annotations
 
 from chalicelib.core.kernel.ids import digest, url_safe_digest
+from chalicelib.core.kernel.text import without_variation_selectors
 from chalicelib.core.model.messages import IdempotencyKey
 from chalicelib.core.model.privacy import ErasureJob, RetentionCheck
 from chalicelib.core.ports.commits import Purge
@@ -107,9 +108,9 @@ def event_sk(sequence_id: int) -> str:
 
 
 def reaction_prefix(target: int, emoji: str | None = None) -> str:
-    """Return the prefix of the reactions to a message, or of those with one emoji."""
+    """Return the prefix of the reactions to a message, or of those with one emoji, whatever variant of it."""
     prefix = f"{REACTION_PREFIX}{target:016d}#"
-    return prefix if emoji is None else f"{prefix}{digest(emoji, 16)}#"
+    return prefix if emoji is None else f"{prefix}{digest(without_variation_selectors(emoji), 16)}#"
 
 
 def reaction_key(conversation_id: str, target: int, participant_id: str, emoji: str) -> Key:

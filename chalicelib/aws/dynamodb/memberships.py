@@ -13,6 +13,8 @@ from chalicelib.aws.dynamodb.keys import (
     membership_key,
     participant_pk,
     past_membership_key,
+    sk_after,
+    sk_up_to,
 )
 from chalicelib.aws.dynamodb.membership_items import membership_from_item, past_membership_from_item
 from chalicelib.aws.dynamodb.table import Table, parallel_batch_get
@@ -48,6 +50,13 @@ class DynamoMemberships:
     def memberships_of(self, participant_id: str) -> list[Membership]:
         """Return all memberships of a participant."""
         items = self._table.query(participant_pk(participant_id), prefix=MEMBERSHIP_PREFIX)
+        return [membership_from_item(item) for item in items]
+
+    def memberships_after(self, participant_id: str, conversation_id: str, limit: int) -> list[Membership]:
+        """Return up to `limit` memberships of a participant, by conversation id, after this one (or from "")."""
+        first = sk_after(f"{MEMBERSHIP_PREFIX}{conversation_id}")
+        between = (first, sk_up_to(MEMBERSHIP_PREFIX))
+        items = self._table.query(participant_pk(participant_id), between=between, limit=limit)
         return [membership_from_item(item) for item in items]
 
     def roster(self, conversation_id: str) -> list[Membership]:

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.conversations.access import Access
+from chalicelib.core.conversations.own_reactions import OwnReactions
 from chalicelib.core.kernel import paging
 from chalicelib.core.kernel.errors import NotFound, ValidationFailed
 from chalicelib.core.log.reading import LogReader, take_within_budget
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.conversations import Head
+from chalicelib.core.model.events import Event
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.protocol import frames
-from chalicelib.core.realtime.outbox import Push, Result, ToSubscribers
+from chalicelib.core.realtime.outbox import Push, Result, ToParticipants, ToSubscribers
 
 if TYPE_CHECKING:
     from chalicelib.core.protocol.requests import EventsQuery, MessagesQuery, ReactionsQuery
@@ -27,12 +29,19 @@ class History:
     """Shows messages and events to members, and moves their read pointers."""
 
     def __init__(
-        self, *, event_log: EventLogStore, memberships: MembershipStore, access: Access, log_reader: LogReader
+        self,
+        *,
+        event_log: EventLogStore,
+        memberships: MembershipStore,
+        access: Access,
+        log_reader: LogReader,
+        own_reactions: OwnReactions,
     ) -> None:
         self._event_log = event_log
         self._memberships = memberships
         self._access = access
         self._log_reader = log_reader
+        self._own_reactions = own_reactions
 
     def messages(self, caller: Principal, conversation_id: str, query: MessagesQuery) -> dict[str, Any]:
         """Return a page of messages in their current form. Raises NotFound, ValidationFailed."""
@@ -43,9 +52,14 @@ class History:
             page = self._log_reader.messages_after(head, query.after, query.limit)
         else:
             page = self._log_reader.messages_before(head, query.before, query.limit)
+        shown = self._own_reactions.mark(caller, page.events)
         self._access.require_member(conversation_id, caller)
-        messages = take_within_budget(page.events, MAX_RESPONSE_BYTES, newest=query.after is None)
+        messages = take_within_budget(shown, MAX_RESPONSE_BYTES, newest=query.after is None)
         return {"messages": messages, "has_more": page.has_more or len(messages) < len(page.events)}
+
+    def shown_to(self, caller: Principal, message: Event) -> Event:
+        """Return a message in its current form as the caller sees it, with the caller's reactions marked."""
+        return self._own_reactions.mark(caller, [message])[0]
 
     def reactions(
         self, caller: Principal, conversation_id: str, target: int, query: ReactionsQuery
@@ -81,7 +95,8 @@ class History:
     ) -> Result:
         """Move the caller's read pointer forward; no-op if it is there or beyond.
 
-        `connection_id` is excluded from the push. Raises NotFound, ValidationFailed.
+        The push reaches the subscribers, and all connections of the caller but `connection_id`.
+        Raises NotFound, ValidationFailed.
         """
         head, member = self._access.require_member_and_head(conversation_id, caller)
         if sequence_id > head.sequence_id:
@@ -95,8 +110,12 @@ class History:
             member = self._access.require_member(conversation_id, caller)
             return _read_result(head, member.read_up_to, member.read_message_count)
         frame = frames.read_push(conversation_id, caller.participant_id, sequence_id)
-        push = ToSubscribers(conversation_id, frame, head.departed, exclude_connection=connection_id)
-        return _read_result(head, sequence_id, event.message_count, [push])
+        # The reader's own connections keep unread counts in step, whatever they are subscribed to.
+        pushes: list[Push] = [
+            ToSubscribers(conversation_id, frame, head.departed, exclude_participant=caller.participant_id),
+            ToParticipants([caller.participant_id], frame, exclude_connection=connection_id),
+        ]
+        return _read_result(head, sequence_id, event.message_count, pushes)
 
 
 def _read_result(head: Head, read_up_to: int, read_message_count: int, pushes: Sequence[Push] = ()) -> Result:

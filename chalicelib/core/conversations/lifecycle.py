@@ -63,15 +63,16 @@ class Lifecycle:
     # ---- create ----------------------------------------------------------------------------------------
 
     def create(self, caller: Principal, request: CreateConversation) -> Result:
-        """Create a conversation that the caller owns.
+        """Create a conversation that the caller owns. An entry of the caller among the participants is ignored.
 
         Raises:
             ValidationFailed: too many participants, or one of them twice.
             ErasureRunning: the caller is being erased.
             ConversationBusy: another participant is being erased.
         """
-        self._check_participants(caller, request.participants)
-        new = self._new_conversation(caller, request)
+        others = [other for other in request.participants if other.participant_id != caller.participant_id]
+        self._check_participants(others, request.participants)
+        new = self._new_conversation(caller, request, others)
         try:
             complete = retry_on_conflict(self._runtime, lambda: self._conversations.create(new))
         except PreconditionFailed as failed:
@@ -79,29 +80,31 @@ class Lifecycle:
         if not complete:
             self._log.finalize_creation(new.head.conversation_id)
         view = view_for_member(new.head, new.details, new.members[0])
-        view["participants"] = new.event["participants"]
+        view["participants"] = [frames.participant_view(member, online=False) for member in new.members]
         added = frames.added_push(frames.conversation(new.head, new.details))
         return Result(view, [ToParticipants([member.participant_id for member in new.members], added)])
 
-    def _check_participants(self, caller: Principal, participants: Sequence[NewParticipant]) -> None:
+    def _check_participants(self, others: Sequence[NewParticipant], requested: Sequence[NewParticipant]) -> None:
         limit = self._runtime.limits.participants
-        if 1 + len(participants) > limit:
+        if 1 + len({other.participant_id for other in others}) > limit:
             raise ValidationFailed.at(
                 "participants", f"a conversation may have at most {limit} participants, including the caller"
             )
-        if problems := _duplicates(participants, caller.participant_id):
+        if problems := _duplicates(requested):
             raise ValidationFailed(details=problems)
 
-    def _new_conversation(self, caller: Principal, request: CreateConversation) -> NewConversation:
-        conversation_id, now = new_conversation_id(), milliseconds(self._clock)
+    def _new_conversation(
+        self, caller: Principal, request: CreateConversation, others: Sequence[NewParticipant]
+    ) -> NewConversation:
+        now = milliseconds(self._clock)
+        conversation_id = new_conversation_id(now)
         creator = caller.as_actor()
 
         def new_member(actor: Actor, role: Role) -> Membership:
             return Membership(conversation_id, actor.participant_id, actor.name, actor.type, role, now, 1, 1, 0)
 
         members = [new_member(creator, "owner")] + [
-            new_member(Actor(other.participant_id, other.name, other.type), other.role)
-            for other in request.participants
+            new_member(Actor(other.participant_id, other.name, other.type), other.role) for other in others
         ]
         event = new_event(
             conversation_id,
@@ -113,7 +116,7 @@ class Lifecycle:
             participants=[frames.participant(member, online=False) for member in members],
         )
         return NewConversation(
-            Head(conversation_id, 1, 0, 0, now, len(members), 1),
+            Head(conversation_id, 1, 0, 0, now, len(members), 1, active_at=now),
             ConversationDetails(
                 conversation_id, request.title, request.join_policy, request.metadata, now, creator.participant_id
             ),
@@ -220,11 +223,11 @@ class Lifecycle:
         return finished
 
 
-def _duplicates(participants: Sequence[NewParticipant], caller_id: str) -> list[Problem]:
-    """Return a problem for each initial participant who is listed twice or is the caller."""
-    counts = Counter([caller_id, *(participant.participant_id for participant in participants)])
+def _duplicates(participants: Sequence[NewParticipant]) -> list[Problem]:
+    """Return a problem for each initial participant who is listed twice."""
+    counts = Counter(participant.participant_id for participant in participants)
     return [
-        {"path": f"participants.{index}.participant_id", "problem": "is in the conversation already"}
+        {"path": f"participants.{index}.participant_id", "problem": "is listed twice"}
         for index, participant in enumerate(participants)
         if counts[participant.participant_id] > 1
     ]

@@ -117,7 +117,7 @@ class Members:
         except PreconditionFailed as failed:
             raise erasure_error(failed, caller) from None
         (member,) = commit.joining
-        return Result(frames.participant(member, online=False), self._roster.notify_joined(commit))
+        return Result(frames.participant_view(member, online=False), self._roster.notify_joined(commit))
 
     def leave(self, caller: Principal, conversation_id: str) -> Result:
         """Leave. A conversation without members is closed.

@@ -26,7 +26,7 @@ from chalicelib.core.ports.commits import Commit
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.moderation import ModerationStore
 from chalicelib.core.protocol import frames
-from chalicelib.core.protocol.objects import Participant
+from chalicelib.core.protocol.objects import ParticipantView
 from chalicelib.core.realtime.outbox import Result, pushes_for
 from chalicelib.core.realtime.presence import Presence
 
@@ -106,9 +106,9 @@ class Moderation:
         (changed,) = commit.changing
         return Result(self._participant(commit.new, changed), pushes_for(commit))
 
-    def _participant(self, head: Head, member: Membership) -> Participant:
+    def _participant(self, head: Head, member: Membership) -> ParticipantView:
         online = self._presence.online(head)
-        return frames.participant(member, online=member.participant_id in online)
+        return frames.participant_view(member, online=member.participant_id in online)
 
     # ---- bans ------------------------------------------------------------------------------------------
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.conversations import permissions
 from chalicelib.core.conversations.access import Access
+from chalicelib.core.conversations.own_reactions import OwnReactions
 from chalicelib.core.kernel import paging
 from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import NotFound
@@ -19,7 +21,7 @@ from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.protocol import frames
-from chalicelib.core.protocol.objects import Conversation, Participant
+from chalicelib.core.protocol.objects import Conversation, ParticipantView
 from chalicelib.core.realtime.outbox import Push, Result
 from chalicelib.core.realtime.presence import Presence
 
@@ -41,6 +43,7 @@ class Views:
         access: Access,
         log_reader: LogReader,
         presence: Presence,
+        own_reactions: OwnReactions,
         runtime: Runtime,
     ) -> None:
         self._conversations = conversations
@@ -49,18 +52,30 @@ class Views:
         self._access = access
         self._log_reader = log_reader
         self._presence = presence
+        self._own_reactions = own_reactions
         self._clock = runtime.clock
         self._gather = runtime.gather
 
-    def participants(self, head: Head) -> list[Participant]:
-        """Return all participants in the order in which they joined, and whether each is online."""
+    def participants(self, head: Head) -> list[ParticipantView]:
+        """Return all participants in the order in which they joined, with presence and read pointers."""
         roster, online = self._gather(
-            lambda: self._memberships.roster(head.conversation_id),
+            lambda: self._roster_with_read_pointers(head.conversation_id),
             lambda: self._presence.online(head),
         )
         now = milliseconds(self._clock)
         members = [permissions.without_expired_mute(member, now) for member in roster]
-        return [frames.participant(member, online=member.participant_id in online) for member in members]
+        return [frames.participant_view(member, online=member.participant_id in online) for member in members]
+
+    def _roster_with_read_pointers(self, conversation_id: str) -> Sequence[Membership]:
+        """Return the roster, with read pointers from the memberships; those of members who left since are 0."""
+        roster = self._memberships.roster(conversation_id)
+        members = self._memberships.memberships_in(conversation_id, [member.participant_id for member in roster])
+        return [
+            replace(entry, read_up_to=members[entry.participant_id].read_up_to)
+            if entry.participant_id in members
+            else entry
+            for entry in roster
+        ]
 
     def view(self, conversation_id: str, caller: Principal, *, messages: bool = False) -> Conversation:
         """Return a conversation with its participants, and its newest messages if asked for. Raises NotFound."""
@@ -70,19 +85,44 @@ class Views:
             lambda: self.participants(head),
             lambda: self._log_reader.messages_before(head, None, LATEST_MESSAGES if messages else 1),
         )
+        shown = self._own_reactions.mark(caller, newest.events)
         member = self._access.require_member(conversation_id, caller)
         if details is None:
             raise NotFound
         view = view_for_member(head, details, member)
         view["participants"] = participants
-        if newest.events:
-            view["last_message"] = newest.events[-1]
+        if shown:
+            view["last_message"] = shown[-1]
         if messages:
-            view["messages"] = newest.events
+            view["messages"] = shown
         return view
 
     def list(self, caller: Principal, query: ConversationsQuery) -> dict[str, Any]:
-        """Return a page of the caller's conversations, latest activity first."""
+        """Return a page of the caller's conversations. Raises ValidationFailed."""
+        return (
+            self._list_by_creation(caller, query)
+            if query.order == "created"
+            else self._list_by_activity(caller, query)
+        )
+
+    def _list_by_creation(self, caller: Principal, query: ConversationsQuery) -> dict[str, Any]:
+        """Return a page in the order of ids, in which a conversation keeps its position whatever happens."""
+        position = "" if query.cursor is None else str(paging.decode(query.cursor, str)[0])
+        page: list[Head] = []
+        more = True
+        while more and len(page) < query.limit:
+            wanted = query.limit - len(page)
+            members = self._memberships.memberships_after(caller.participant_id, position, wanted + 1)
+            more = len(members) > wanted
+            conversation_ids = [member.conversation_id for member in members[:wanted]]
+            heads = self._event_log.heads(conversation_ids) if conversation_ids else {}
+            live = [heads[key] for key in conversation_ids if key in heads]
+            page += [head for head in live if head.state is ConversationState.LIVE]
+            position = conversation_ids[-1] if conversation_ids else position
+        return paging.page("conversations", self._summaries(page, caller), position if more else None)
+
+    def _list_by_activity(self, caller: Principal, query: ConversationsQuery) -> dict[str, Any]:
+        """Return a page, latest activity first. Every page reads all memberships and heads of the caller."""
         after = None if query.cursor is None else tuple(paging.decode(query.cursor, int, str))
         own = {member.conversation_id for member in self._memberships.memberships_of(caller.participant_id)}
         heads = self._event_log.heads(list(own)).values()
@@ -97,6 +137,9 @@ class Views:
     def _summaries(self, heads: Sequence[Head], caller: Principal) -> Sequence[Conversation]:
         """Return a view of each conversation that the caller is still in."""
         details, newest = self._conversations.load_summaries(heads)
+        shown = {
+            message["conversation_id"]: message for message in self._own_reactions.mark(caller, [*newest.values()])
+        }
         # Read last: only of these conversations the caller may see anything, and so much is unread.
         conversation_ids = [head.conversation_id for head in heads]
         members = self._memberships.memberships(conversation_ids, caller.participant_id)
@@ -105,8 +148,8 @@ class Views:
             conversation_id = head.conversation_id
             if conversation_id in members and conversation_id in details:
                 view = view_for_member(head, details[conversation_id], members[conversation_id])
-                if conversation_id in newest:
-                    view["last_message"] = newest[conversation_id]
+                if conversation_id in shown:
+                    view["last_message"] = shown[conversation_id]
                 views.append(view)
         return views
 
@@ -138,4 +181,4 @@ def view_for_member(head: Head, details: ConversationDetails, member: Membership
 
 
 def _activity_key(head: Head) -> tuple[int | str, ...]:
-    return head.updated_at, head.conversation_id
+    return head.active_at, head.conversation_id

@@ -7,6 +7,7 @@ import hashlib
 import re
 import secrets
 
+_SORTED_ALPHABET = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 _CONVERSATION = re.compile(r"conv_[A-Za-z0-9_-]{22}")
 _INVITE = re.compile(r"inv_[A-Za-z0-9_-]{22}")
 _INVITE_ID = re.compile(r"ivt_[A-Za-z0-9_-]{22}")
@@ -23,9 +24,14 @@ def url_safe_digest(text: str, size: int = 32) -> str:
     return base64.urlsafe_b64encode(shortened).rstrip(b"=").decode()
 
 
-def new_conversation_id() -> str:
-    """Return a new conversation id with 128 random bits."""
-    return "conv_" + secrets.token_urlsafe(16)
+def new_conversation_id(now: int) -> str:
+    """Return a new conversation id: the time in milliseconds, so that ids sort by it, and 84 random bits."""
+    return f"conv_{_sortable(now, 8)}{_sortable(secrets.randbits(84), 14)}"
+
+
+def _sortable(number: int, length: int) -> str:
+    """Return a number of `6 * length` bits as text; texts have the order of their numbers."""
+    return "".join(_SORTED_ALPHABET[number >> shift & 63] for shift in range(6 * (length - 1), -1, -6))
 
 
 def new_message_id() -> str:

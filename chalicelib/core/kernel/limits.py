@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 
 MAX_DELAY = 900.0
@@ -26,7 +27,7 @@ class Limits:
     """How many different emoji a message can have as reactions."""
     client_message_id_characters: int = 128
     command_id_characters: int = 128
-    command_bytes: int = 32_768
+    frame_bytes: int = 32_768
     body_bytes: int = 256 * 1024
     messages_per_second: int = 10
     message_burst: int = 100
@@ -84,6 +85,11 @@ class Timing:
         """Raise ValueError if a time is out of range."""
         if not 0 <= self.presence_debounce <= MAX_DELAY:
             raise ValueError(f"the time presence_debounce must be 0 to {MAX_DELAY:.0f} seconds")
+
+    @property
+    def typing_expires(self) -> int:
+        """The seconds without a push after which a participant is no longer typing: two intervals and a margin."""
+        return math.ceil(2 * self.typing_interval) + 1
 
 
 def first_check_at(now: int, timing: Timing) -> int:

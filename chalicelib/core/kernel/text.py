@@ -1,21 +1,58 @@
-"""Rules for text from clients and identity providers: allowed characters, and the lengths of ids and names."""
+"""Rules for text from clients and identity providers: allowed characters, and the lengths of ids and names.
+
+Every text must contain something visible. Texts of one line, which are names and titles, must also not change the
+direction of what is displayed beside them.
+"""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 
 MAX_PARTICIPANT_ID_LENGTH = 255
 """OpenID Connect Core 1.0 section 2: `sub` has at most 255 ASCII characters."""
 MAX_NAME_LENGTH = 100
 
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_FORBIDDEN_IN_LINES = re.compile("[\n\r\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Line breaks, and the characters with the property Bidi_Control (UAX #9)."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _VISIBLE_ASCII = re.compile("[!-~]+")
+_VARIATION_SELECTORS = re.compile("[\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+_VISIBLE_CATEGORIES = frozenset("LNPS")
+"""Letters, numbers, punctuation and symbols: a mark without one of these has nothing to combine with."""
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0\U0001d159")
+"""Letters and symbols without a glyph: the Hangul fillers, the empty Braille pattern, the null notehead."""
+_DEFAULT_IGNORABLE = re.compile("[\u2065\ufff0-\ufff8\U000e0000-\U000e0fff]")
+"""Unassigned code points that will never have a glyph (Unicode, Default_Ignorable_Code_Point)."""
 
 
 def has_forbidden_characters(text: str) -> bool:
-    """Return whether `text` has a control character other than tab, LF and CR, or a lone surrogate."""
+    """Return whether `text` has a control character (C0, DEL or C1) but tab, LF and CR, or a lone surrogate."""
     return _FORBIDDEN.search(text) is not None
+
+
+def has_line_breaks_or_bidi_controls(text: str) -> bool:
+    """Return whether `text` has more than one line, or a character that changes the direction of text."""
+    return _FORBIDDEN_IN_LINES.search(text) is not None
+
+
+def is_visible(text: str) -> bool:
+    """Return whether `text` has a character with a glyph of its own."""
+    return any(map(_has_glyph, text))
+
+
+def _has_glyph(character: str) -> bool:
+    category = unicodedata.category(character)
+    if category[0] in _VISIBLE_CATEGORIES:
+        return character not in _BLANK
+    # A private character has a glyph in some font, and an unassigned one may be newer than Python's tables.
+    return category in ("Co", "Cn") and _DEFAULT_IGNORABLE.match(character) is None
+
+
+def without_variation_selectors(text: str) -> str:
+    """Return `text` without the characters that only choose a glyph: `❤️` becomes `❤` (Unicode, section 23.4)."""
+    return _VARIATION_SELECTORS.sub("", text)
 
 
 def has_lone_surrogates(text: str) -> bool:
@@ -35,4 +72,9 @@ def is_participant_id(text: str) -> bool:
 
 def is_name(text: str) -> bool:
     """Return whether `text` can be a display name."""
-    return len(text) <= MAX_NAME_LENGTH and bool(text.strip()) and not has_forbidden_characters(text)
+    return (
+        len(text) <= MAX_NAME_LENGTH
+        and is_visible(text)
+        and not has_forbidden_characters(text)
+        and not has_line_breaks_or_bidi_controls(text)
+    )

@@ -143,6 +143,7 @@ def next_head(head: Head, count: int, now: int) -> Head:
         message_count=head.message_count + count,
         last_message=head.sequence_id + count,
         updated_at=now,
+        active_at=now,
         contended_until=now + CONTENTION_WINDOW_MS if count > 1 else 0,
     )
 

@@ -7,7 +7,7 @@ idempotent: if nothing would change, the result names the event that made the ch
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from chalicelib.core.conversations.permissions import Action
 from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.errors import Unavailable, ValidationFailed
 from chalicelib.core.kernel.limits import Limits
+from chalicelib.core.kernel.text import without_variation_selectors
 from chalicelib.core.log.appending import NoChange
 from chalicelib.core.messaging.message_updater import (
     MessageUpdater,
@@ -158,14 +159,15 @@ class MessageUpdates:
             if existing is not None:
                 raise NoChange(context.head, existing.sequence_id)
             counts, limit = context.state.reactions, self._limits.emoji_per_message
-            if emoji not in counts and len(counts) >= limit:
+            known = _known_variant(emoji, counts)
+            if known not in counts and len(counts) >= limit:
                 problem = f"must be one that the message already has: it has {limit} different ones, the limit"
                 raise ValidationFailed.at("emoji", problem)
-            reaction = Reaction(context.target, context.actor.participant_id, emoji, context.next_sequence_id)
-            state = _with_reactions(context, {**counts, emoji: counts.get(emoji, 0) + 1})
+            reaction = Reaction(context.target, context.actor.participant_id, known, context.next_sequence_id)
+            state = _with_reactions(context, {**counts, known: counts.get(known, 0) + 1})
             return context.commit(
                 "reaction_added",
-                {"emoji": emoji},
+                {"emoji": known},
                 message_states={context.target: state},
                 reactions_added=[reaction],
             )
@@ -191,11 +193,12 @@ class MessageUpdates:
             existing: Reaction | None = context.extra
             if existing is None or context.message.deleted_by or context.is_expired:
                 raise NoChange(context.head)
-            counts = {**context.state.reactions, emoji: context.state.reactions[emoji] - 1}
+            known = existing.emoji
+            counts = {**context.state.reactions, known: context.state.reactions[known] - 1}
             state = _with_reactions(context, {name: count for name, count in counts.items() if count})
             return context.commit(
                 "reaction_removed",
-                {"emoji": emoji},
+                {"emoji": known},
                 message_states={context.target: state},
                 reactions_removed=[existing],
             )
@@ -220,6 +223,15 @@ def _require_updatable(context: UpdateContext) -> None:
 
 def _with_reactions(context: UpdateContext, counts: dict[str, int]) -> MessageState:
     return replace(context.state, version=context.next_sequence_id, reactions=counts)
+
+
+def _known_variant(emoji: str, known: Iterable[str]) -> str:
+    """Return the variant of an emoji that a message has already, or `emoji` itself.
+
+    So variants are one reaction, and all events and counts have the one that was used first.
+    """
+    identity = without_variation_selectors(emoji)
+    return next((other for other in known if without_variation_selectors(other) == identity), emoji)
 
 
 def _is_same(current: Any, requested: Any) -> bool:

@@ -46,6 +46,8 @@ class Head:
     """Incremented when stored events are rewritten (`redaction.py`): an append based on an earlier read fails."""
     expired_up_to: int = 0
     """The last event whose content has expired (`retention.py`)."""
+    active_at: int = 0
+    """When the newest message was appended, or the conversation created, in milliseconds: the order of lists."""
 
 
 @dataclass(frozen=True, slots=True)

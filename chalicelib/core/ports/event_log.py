@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 from chalicelib.core.model.conversations import Head
@@ -77,6 +77,12 @@ class EventLogStore(Protocol):
 
     def reaction(self, conversation_id: str, target: int, participant_id: str, emoji: str) -> Reaction | None:
         """Return a participant's reaction to a message."""
+        ...
+
+    def own_reactions(
+        self, participant_id: str, reactions: Collection[tuple[str, int, str]]
+    ) -> set[tuple[str, int, str]]:
+        """Return those of these reactions (conversation id, target, emoji) that the participant has added."""
         ...
 
     def reactions(

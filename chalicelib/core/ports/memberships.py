@@ -27,6 +27,10 @@ class MembershipStore(Protocol):
         """Return all memberships of a participant, in no particular order; some conversations may have ended."""
         ...
 
+    def memberships_after(self, participant_id: str, conversation_id: str, limit: int) -> list[Membership]:
+        """Return up to `limit` memberships of a participant, by conversation id, after this one (or from "")."""
+        ...
+
     def roster(self, conversation_id: str) -> list[Membership]:
         """Return all members in the order in which they joined. Their read pointers are not filled in."""
         ...

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.core.conversations.own_reactions import OwnReactions
 from chalicelib.core.kernel import json_codec, paging
 from chalicelib.core.kernel.clock import rfc3339
 from chalicelib.core.model.actors import Principal
@@ -40,14 +41,22 @@ class Export:
         conversations: ConversationStore,
         event_log: EventLogStore,
         memberships: MembershipStore,
+        own_reactions: OwnReactions,
     ) -> None:
         self._erasures = erasures
         self._conversations = conversations
         self._event_log = event_log
         self._memberships = memberships
+        self._own_reactions = own_reactions
 
     def page(self, caller: Principal, query: ExportQuery) -> dict[str, Any]:
         """Return the next page, with the cursor of the following one if there is one. Raises ValidationFailed."""
+        page = self._page(caller, query)
+        # Not counted in the size of a page: a few bytes for each reaction.
+        page["messages"] = self._own_reactions.mark(caller, page["messages"])
+        return page
+
+    def _page(self, caller: Principal, query: ExportQuery) -> dict[str, Any]:
         first_id, after = "", 0
         if query.cursor is not None:
             conversation_id, position = paging.decode(query.cursor, str, int)

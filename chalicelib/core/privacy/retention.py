@@ -110,8 +110,8 @@ class Retention:
             event = new_event(
                 head.conversation_id, sequence_id, "content_expired", sender=SERVICE, now=now, up_to=up_to
             )
-            # `updated_at` stays, as lists are ordered by it and this is not an activity.
-            return Commit(head, replace(head, sequence_id=sequence_id, expired_up_to=up_to), [event])
+            new = replace(head, sequence_id=sequence_id, updated_at=now, expired_up_to=up_to)
+            return Commit(head, new, [event])
 
         try:
             commit = self._log.append(head.conversation_id, plan)

@@ -182,8 +182,8 @@ AppendCommand: TypeAlias = Message | Edit | Delete | React | Unreact
 def parse_command(frame: str, limits: Limits) -> tuple[Command | ChatError, dict[str, str]]:
     """Return the command in a frame, or the error in it; and the fields that a reply repeats."""
     try:
-        if len(frame.encode("utf-8", "surrogatepass")) > limits.command_bytes:
-            raise TooLarge(f"A frame must have at most {limits.command_bytes} bytes.")
+        if len(frame.encode("utf-8", "surrogatepass")) > limits.frame_bytes:
+            raise TooLarge(f"A frame must have at most {limits.frame_bytes} bytes.")
         value = json_codec.parse(frame)
     except (TooLarge, InvalidJson) as error:
         return error, {}

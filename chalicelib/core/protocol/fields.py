@@ -18,7 +18,9 @@ from chalicelib.core.kernel.text import (
     MAX_NAME_LENGTH,
     MAX_PARTICIPANT_ID_LENGTH,
     has_forbidden_characters,
+    has_line_breaks_or_bidi_controls,
     has_lone_surrogates,
+    is_visible,
     is_visible_ascii,
 )
 from chalicelib.core.model.conversations import JoinPolicy
@@ -29,10 +31,15 @@ MAX_EMOJI_BYTES = 64
 CONVERSATION_ID_PATTERN = "^conv_[A-Za-z0-9_-]+$"
 
 _DEFAULTS = Limits()
-_TEXT_PATTERN = r"^[^\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F]*$"
+_TEXT_PATTERN = r"^[^\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F]*$"
 _TEXT_RULE = (
-    "Control characters other than tab, line feed and carriage return, lone surrogates, and text of white space "
-    "only are rejected. Everything else is kept unchanged."
+    "Control characters (C0, DEL, C1) other than tab, line feed and carriage return, lone surrogates, and text "
+    "without a visible character are rejected. Everything else is kept unchanged."
+)
+_LINE_PATTERN = r"^[^\u0000-\u0008\u000A-\u001F\u007F-\u009F\u061C\u200E\u200F\u2028-\u202E\u2066-\u2069]*$"
+_LINE_RULE = (
+    "Control characters other than tab, line breaks, bidirectional controls, lone surrogates, and text without a "
+    "visible character are rejected. Everything else is kept unchanged."
 )
 
 
@@ -44,9 +51,15 @@ def _limits(info: ValidationInfo) -> Limits:
 def _text(value: str) -> str:
     if has_forbidden_characters(value):
         raise PydanticCustomError("text", "must not contain control characters or lone surrogates")
-    if not value.strip():
-        raise PydanticCustomError("text", "must not be empty or only white space")
+    if not is_visible(value):
+        raise PydanticCustomError("text", "must contain a visible character")
     return value
+
+
+def _line(value: str) -> str:
+    if has_line_breaks_or_bidi_controls(value):
+        raise PydanticCustomError("text", "must not contain line breaks or bidirectional controls")
+    return _text(value)
 
 
 def _require_at_most(count: int, maximum: int, unit: LiteralString) -> None:
@@ -55,7 +68,7 @@ def _require_at_most(count: int, maximum: int, unit: LiteralString) -> None:
 
 
 def _title(value: str, info: ValidationInfo) -> str:
-    _require_at_most(len(_text(value)), _limits(info).title_characters, "characters")
+    _require_at_most(len(_line(value)), _limits(info).title_characters, "characters")
     return value
 
 
@@ -193,18 +206,18 @@ Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[
     str,
     Field(min_length=1, max_length=MAX_NAME_LENGTH),
-    AfterValidator(_text),
-    _schema(example="Bob", description=_TEXT_RULE, pattern=_TEXT_PATTERN),
+    AfterValidator(_line),
+    _schema(example="Bob", description=_LINE_RULE, pattern=_LINE_PATTERN),
 ]
 Title = Annotated[
     str,
     AfterValidator(_title),
     _schema(
         example="Trip to Oslo",
-        description=f"At most {_DEFAULTS.title_characters} code points. {_TEXT_RULE}",
+        description=f"At most {_DEFAULTS.title_characters} code points. {_LINE_RULE}",
         minLength=1,
         maxLength=_DEFAULTS.title_characters,
-        pattern=_TEXT_PATTERN,
+        pattern=_LINE_PATTERN,
     ),
 ]
 Content = Annotated[
@@ -228,7 +241,7 @@ Emoji = Annotated[
         example="👍",
         description=(
             "One user-perceived character (an extended grapheme cluster, UAX #29) of at most "
-            f"{MAX_EMOJI_BYTES} bytes of UTF-8."
+            f"{MAX_EMOJI_BYTES} bytes of UTF-8. Emoji that differ by variation selectors only are one reaction."
         ),
         minLength=1,
         maxLength=MAX_EMOJI_BYTES,

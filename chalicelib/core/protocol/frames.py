@@ -10,6 +10,7 @@ from typing import Any
 
 from chalicelib.core.kernel.clock import rfc3339
 from chalicelib.core.kernel.errors import ChatError
+from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.model import moderation as model
 from chalicelib.core.model.actors import Actor
 from chalicelib.core.model.connections import Connection
@@ -24,6 +25,7 @@ from chalicelib.core.protocol.objects import (
     ListedInvite,
     Participant,
     ParticipantRef,
+    ParticipantView,
     ReactionDetail,
 )
 
@@ -52,6 +54,11 @@ def participant(member: Membership, *, online: bool) -> Participant:
     if member.muted_until:
         found["muted_until"] = rfc3339(member.muted_until)
     return found
+
+
+def participant_view(member: Membership, *, online: bool) -> ParticipantView:
+    """Return a member as the other participants see it, with the read pointer."""
+    return {**participant(member, online=online), "read_up_to": member.read_up_to}
 
 
 def banned_ref(ban: model.Ban) -> BannedRef:
@@ -206,7 +213,7 @@ def error(problem: ChatError, echo: dict[str, str] | None = None) -> Frame:
     return {"type": "error", **problem.body(), "retryable": problem.retryable, **(echo or {})}
 
 
-def welcome(connection: Connection, actor: Actor, *, ping_interval: int, limits: dict[str, int]) -> Frame:
+def welcome(connection: Connection, actor: Actor, *, timing: Timing, limits: dict[str, int]) -> Frame:
     """Return the reply to `hello`."""
     return {
         "type": "welcome",
@@ -214,6 +221,7 @@ def welcome(connection: Connection, actor: Actor, *, ping_interval: int, limits:
         "participant": participant_ref(actor),
         "protocol": PROTOCOL,
         "expires_at": rfc3339(connection.token_expires_at * 1000),
-        "ping_interval": ping_interval,
+        "ping_interval": timing.ping_interval,
+        "typing_expires": timing.typing_expires,
         "limits": limits,
     }

@@ -46,6 +46,13 @@ class Participant(ParticipantRef):
     """When the mute ends: until then the participant can read, but not write."""
 
 
+class ParticipantView(Participant):
+    """A participant of a conversation with the read pointer, as in lists of the present participants."""
+
+    read_up_to: Annotated[Count, example(2)]
+    """The `sequence_id` up to which the participant has read."""
+
+
 class BannedRef(TypedDict):
     """A reference to a banned person, who may never have been a participant."""
 
@@ -139,7 +146,7 @@ class Conversation(TypedDict):
     """How many participants the conversation has."""
     retention_days: NotRequired[Annotated[int, example(365)]]
     """After how many days content expires. Absent: as configured for the deployment."""
-    participants: NotRequired[list[Participant]]
+    participants: NotRequired[list[ParticipantView]]
     """The participants, at most 100."""
     participants_truncated: NotRequired[Literal[True]]
     """Present if `participants` does not list all of them."""

@@ -192,6 +192,10 @@ class ExportQuery(Query):
 class ConversationsQuery(PageQuery):
     """The query of `GET /conversations`."""
 
+    order: Literal["activity", "created"] = "activity"
+    """`activity`: latest message first. A conversation that becomes active between two pages is in neither.
+    `created`: oldest first. Each conversation of which the caller stays a participant is in exactly one page."""
+
 
 class AuditQuery(PageQuery):
     """The query of `GET /conversations/{id}/audit`."""

@@ -152,7 +152,8 @@ class FanOut:
             case ToSubscriptions(subscriptions):
                 return subscriptions
             case ToParticipants(participant_ids):
-                return self._connections_of_all(participant_ids)
+                connections = self._connections_of_all(participant_ids)
+                return [item for item in connections if item.connection_id != push.exclude_connection]
             case ToSubscribers(conversation_id):
                 if conversation_id not in subscribers:
                     subscribers[conversation_id] = self._subscriptions.subscribers(conversation_id)

@@ -40,6 +40,7 @@ class ToParticipants:
 
     participant_ids: Sequence[str]
     frame: Frame
+    exclude_connection: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ class Handlers:
             frames.welcome(
                 context.connection,
                 context.caller.as_actor(),
-                ping_interval=runtime.timing.ping_interval,
+                timing=runtime.timing,
                 limits=runtime.limits.public(),
             )
         )
@@ -198,7 +198,8 @@ class Handlers:
     def typing(self, command: commands.Typing, context: CommandContext) -> None:
         """Push that a member starts or stops typing; there is no reply."""
         head, member = self._access.require_member_and_head(command.conversation_id, context.caller)
-        permissions.require(Action.SHOW_TYPING, member, now=milliseconds(self._runtime.clock))
+        if command.is_typing:  # a muted member, too, may stop
+            permissions.require(Action.SHOW_TYPING, member, now=milliseconds(self._runtime.clock))
         actor = context.caller.as_actor(member)
         context.result.pushes += self._typing.pushes(head, actor, command.is_typing)
 

@@ -24,7 +24,7 @@ from chalicelib.core.model.conversations import Head
 from chalicelib.core.ports.connections import SubscriptionStore
 from chalicelib.core.protocol import frames
 from chalicelib.core.protocol.frames import MAX_PARTICIPANTS_IN_A_FRAME, Frame
-from chalicelib.core.protocol.objects import Participant
+from chalicelib.core.protocol.objects import ParticipantView
 from chalicelib.core.realtime.outbox import Push
 from chalicelib.core.realtime.presence import Presence
 from chalicelib.core.sessions.connections import Connections
@@ -154,7 +154,7 @@ class Subscriptions:
 
 
 def _fit_into_frame(
-    conversation_id: str, page: Page, participants: list[Participant], *, newest: bool
+    conversation_id: str, page: Page, participants: list[ParticipantView], *, newest: bool
 ) -> dict[str, Any]:
     """Return a page of the log within the size of a frame: with fewer events and participants if need be."""
     events = [frames.cap_participants(event) for event in page.events]

@@ -179,16 +179,33 @@ def test_issuer_and_audience_are_ignored_if_none_is_configured(value: object) ->
 # name
 
 
-@pytest.mark.parametrize(
-    "name", ["A", "x" * 100, "👩‍👩‍👧" * 10, " Zoë  ", "line\nbreak\ttab\r", "\u200b", "<script>"]
-)
+@pytest.mark.parametrize("name", ["A", "x" * 100, "👩‍👩‍👧" * 10, " Zoë  ", "with\ttab", "\u200bx", "<script>"])
 def test_name_of_1_to_100_characters_is_kept_unchanged(name: str) -> None:
     assert accepted(name=name).name == name
 
 
 @pytest.mark.parametrize(
     "name",
-    ["", " ", "\n\t ", "\u3000", "x" * 101, "a\x00", "\x1b[2J", "a\x0bb", "a\x7f", "a\ud800", 7, True, ["Al"], {}],
+    [
+        "",
+        " ",
+        "\n\t ",
+        "\u3000",
+        "x" * 101,
+        "a\x00",
+        "\x1b[2J",
+        "a\x0bb",
+        "a\x7f",
+        "a\x9b",
+        "a\nb",
+        "a\u202eb",
+        "\u200b",
+        "a\ud800",
+        7,
+        True,
+        ["Al"],
+        {},
+    ],
 )
 def test_unusable_name_is_ignored_and_the_token_accepted(name: object) -> None:
     assert accepted(name=name) == Identity("alice", None, NOW + 3600)

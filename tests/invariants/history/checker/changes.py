@@ -21,6 +21,7 @@ from tests.invariants.history.checker.knowledge import (
 )
 from tests.invariants.history.checker.violation import Violation, describe
 from tests.invariants.history.records import Call, Json
+from tests.support.message_fields import for_any_reader
 
 
 def check(knowledge: Knowledge) -> Iterator[Violation]:
@@ -80,7 +81,7 @@ def _shown(log: Log, call: Call, message: Json) -> Iterator[Violation]:
         yield Violation(
             "L4", f"message {number} of {log.conversation_id} without event {newest}: {describe(call)}"
         )
-    expected = _as_of(log, number, up_to)
+    expected, message = _as_of(log, number, up_to), for_any_reader(message)
     if any(message.get(name) != value for name, value in expected.items()):
         yield Violation(
             "L3", f"message {number} of {log.conversation_id} was {expected} by event {up_to}: {describe(call)}"

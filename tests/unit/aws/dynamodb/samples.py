@@ -21,6 +21,7 @@ HEAD = Head(
     roster_version=3,
     departed={"bob": 5},
     contended_until=1_700_000_000_500,
+    active_at=1_699_999_999_000,
 )
 MEMBER = Membership(
     conversation_id=CONVERSATION,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 
 import pytest
 
@@ -34,14 +35,23 @@ def test_digest_is_of_the_utf_8_encoding() -> None:
 
 
 def test_new_ids_are_accepted_and_differ() -> None:
-    for new, is_valid in (
-        (ids.new_conversation_id, ids.is_conversation_id),
+    makers: list[tuple[Callable[[], str], Callable[[str], bool]]] = [
+        (lambda: ids.new_conversation_id(1_700_000_000_000), ids.is_conversation_id),
         (ids.new_invite, ids.is_invite),
         (lambda: ids.invite_id(ids.new_invite()), ids.is_invite_id),
-    ):
+    ]
+    for new, is_valid in makers:
         made = {new() for _ in range(20)}
         assert len(made) == 20
         assert all(is_valid(text) for text in made)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [(0, 1), (63, 64), (4095, 4096), (1_700_000_000_000, 1_700_000_000_001), (2**47, 2**48 - 1)],
+)
+def test_conversation_ids_sort_by_time(earlier: int, later: int) -> None:
+    assert ids.new_conversation_id(earlier) < ids.new_conversation_id(later)
 
 
 @pytest.mark.parametrize(
