@@ -21,7 +21,7 @@ from local.errors import LocalError
 
 DEFAULT_PING_INTERVAL = 60.0  # seconds, used until `welcome` is received
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""Controls (C0, DEL, C1), line separators and bidirectional controls: what a terminal could act on."""
+"""Controls (C0, DEL, C1), line separators and bidirectional controls, on which a terminal could act."""
 _REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 

@@ -1,4 +1,4 @@
-"""The core: conversations as event logs, and the permissions to read and write them. It does no I/O of its own.
+"""The core: conversations as event logs, and the permissions to read and write them. It does no I/O itself.
 
 The laws, each of which has tests that fail if it is broken:
 

@@ -38,7 +38,7 @@ def has_line_breaks_or_bidi_controls(text: str) -> bool:
 
 
 def is_visible(text: str) -> bool:
-    """Return whether `text` has a character with a glyph of its own."""
+    """Return whether `text` has a character that has a glyph."""
     return any(map(_has_glyph, text))
 
 
