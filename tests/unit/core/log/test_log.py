@@ -119,3 +119,10 @@ def test_page_within_a_size_keeps_the_right_end() -> None:
     assert ids(take_within_budget(events, 170, newest=True)) == [4, 5]
     assert take_within_budget(events, 10) == []
     assert take_within_budget(events, 10_000) == events
+
+
+def test_page_fills_its_size_exactly() -> None:
+    # Each text takes 6 bytes with its quotes, and one for the comma.
+    texts = ["abcd", "efgh", "ijkl"]
+    sizes = {size: len(take_within_budget(texts, size)) for size in (6, 7, 13, 14, 20, 21)}
+    assert sizes == {6: 0, 7: 1, 13: 1, 14: 2, 20: 2, 21: 3}
