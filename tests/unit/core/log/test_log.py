@@ -80,6 +80,15 @@ def test_messages_after_returns_the_first_messages_above(kinds: str, after: int,
     assert page.has_more == (len(above) > limit)
 
 
+@pytest.mark.parametrize(
+    ("limit", "expected", "has_more"), [(1, [3], True), (2, [2, 3], True), (3, [1, 2, 3], False)]
+)
+def test_latest_events_are_the_newest_ones(limit: int, expected: list[int], has_more: bool) -> None:
+    shelf = FakeEventStore("mjm")
+    page = log_of(shelf).latest_events(shelf.head, limit)
+    assert (ids(page.events), page.has_more, page.head) == (expected, has_more, 3)
+
+
 @given(st.integers(1, 12), st.sets(st.integers(1, 12)), st.integers(0, 12), st.integers(1, 12))
 def test_no_page_continues_past_a_gap(size: int, holes: set[int], after: int, limit: int) -> None:
     def fresh() -> tuple[LogReader, Head]:
