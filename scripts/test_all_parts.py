@@ -42,8 +42,20 @@ def _e2e(name: str, targets: str, description: str, files: Share | None = None) 
     return Part(name, description, (*PYTEST, *(() if files else ("tests/e2e",))), variables, files)
 
 
+def _mutants(count: int) -> tuple[Part, ...]:
+    """Return parts that run all mutants together, each a share of them."""
+    return tuple(
+        Part(
+            f"mutants-{number}",
+            f"Mutants, {number} of {count}",
+            MUTANTS,
+            files=Share("tests/mutants/*.patch", number - 1, count, names_only=True),
+        )
+        for number in range(1, count + 1)
+    )
+
+
 _E2E_FILES = "tests/e2e/test_*.py"
-_PATCHES = "tests/mutants/*.patch"
 PARTS = (
     Part("suite", "Every test that `make test` runs", ("-m", "scripts.run_tests")),
     Part("coverage", "Coverage of the core, with its limit", ("-m", "scripts.core_coverage")),
@@ -53,9 +65,7 @@ PARTS = (
     _e2e("e2e-ministack-1", "ministack", "Every end-to-end test on MiniStack, 1 of 3", Share(_E2E_FILES, 0, 3)),
     _e2e("e2e-ministack-2", "ministack", "Every end-to-end test on MiniStack, 2 of 3", Share(_E2E_FILES, 1, 3)),
     _e2e("e2e-ministack-3", "ministack", "Every end-to-end test on MiniStack, 3 of 3", Share(_E2E_FILES, 2, 3)),
-    Part("mutants-1", "Mutants, 1 of 3", MUTANTS, files=Share(_PATCHES, 0, 3, names_only=True)),
-    Part("mutants-2", "Mutants, 2 of 3", MUTANTS, files=Share(_PATCHES, 1, 3, names_only=True)),
-    Part("mutants-3", "Mutants, 3 of 3", MUTANTS, files=Share(_PATCHES, 2, 3, names_only=True)),
+    *_mutants(6),
     Part(
         "fuzz-http",
         "Random HTTP requests",

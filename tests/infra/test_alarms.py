@@ -79,6 +79,13 @@ def test_every_alarm_notifies_the_topic_and_ignores_missing_data(found: Json) ->
         assert len(alarm["AlarmDescription"]) > 20
 
 
+def test_every_alarm_is_raised_at_its_threshold(found: Json) -> None:
+    assert {alarm["ComparisonOperator"] for alarm in found.values()} == {"GreaterThanOrEqualToThreshold"}
+    assert {alarm["Period"] for alarm in found.values()} == {300}
+    periods = {name: alarm["EvaluationPeriods"] for name, alarm in found.items()}
+    assert all(count == (3 if name.endswith("LatencyAlarm") else 1) for name, count in periods.items())
+
+
 def test_every_metric_is_shown_and_every_alarm_has_a_metric(found: Json, resources: Json, stage: Stage) -> None:
     # A metric that is not shown costs as much as one that is; an alarm without a metric never fires.
     body = json.loads(resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])

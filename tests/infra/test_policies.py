@@ -123,6 +123,40 @@ def test_functions_have_exactly_the_expected_statements(resources: Json) -> None
     }
 
 
+READS = frozenset({"dynamodb:GetItem", "dynamodb:Query"})
+REWRITES = frozenset({"dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"})
+USES = READS | REWRITES | {"dynamodb:BatchGetItem", "dynamodb:PutItem"}
+CHECK = "dynamodb:ConditionCheckItem"
+ACTIONS = {
+    "api": {"ConversationsTable": USES | {CHECK}, "ConnectionsTable": USES},
+    "auth": {},
+    "connect": {"ConnectionsTable": {"dynamodb:PutItem", "dynamodb:DeleteItem"}},
+    "message": {"ConversationsTable": USES | {CHECK}, "ConnectionsTable": USES | {CHECK}},
+    "disconnect": {"ConversationsTable": {"dynamodb:GetItem"}, "ConnectionsTable": READS | REWRITES},
+    "sweep": {
+        "ConversationsTable": READS | REWRITES | {"dynamodb:PutItem"},
+        "ConnectionsTable": READS | REWRITES,
+    },
+    "worker": {
+        "ConversationsTable": READS | REWRITES | {"dynamodb:PutItem", CHECK},
+        "ConnectionsTable": READS | REWRITES,
+    },
+}
+"""The actions on each table. The end-to-end tests on the bundle find missing and unused ones, but take minutes."""
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_functions_have_exactly_the_expected_actions(name: str) -> None:
+    document = json.loads((ROOT / ".chalice" / f"policy-{name}.json").read_text())
+    found: dict[str, set[str]] = {}
+    for statement in document["Statement"]:
+        table = statement["Resource"].get("Fn::GetAtt", [""])[0]
+        if table.endswith("Table"):
+            assert table not in found, "two statements for one table"
+            found[table] = set(statement["Action"])
+    assert found == ACTIONS[name]
+
+
 def test_worker_may_do_what_the_event_source_mapping_requires(resources: Json) -> None:
     """Source: "Using Lambda with Amazon SQS" (Lambda Developer Guide), "Setting up the execution role"."""
     (consuming,) = (item for item in statements(resources, "WorkerRole") if item["Sid"] == "ConsumeJobs")

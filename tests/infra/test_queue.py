@@ -31,6 +31,15 @@ def test_message_that_fails_five_times_is_dead_lettered_with_an_alarm(resources:
     assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]
 
 
+def test_dead_letters_are_kept_longer_than_jobs(resources: Json) -> None:
+    # A dead letter keeps the time at which it was first sent, and expires by it (SQS Developer Guide, "Using
+    # dead-letter queues").
+    seconds = {
+        name: resources[name]["Properties"]["MessageRetentionPeriod"] for name in ("JobQueue", "DeadLetterQueue")
+    }
+    assert seconds == {"JobQueue": 4 * 86_400, "DeadLetterQueue": 14 * 86_400}
+
+
 def test_queues_are_encrypted(resources: Json) -> None:
     for name in ("JobQueue", "DeadLetterQueue"):
         assert resources[name]["Properties"]["SqsManagedSseEnabled"] is True

@@ -144,6 +144,13 @@ def test_shares_contain_every_file_once(tmp_path: Path) -> None:
     assert Share("*.patch", 2, 3).arguments(tmp_path) == ["c.patch"]
 
 
+def test_parts_run_every_mutant_once() -> None:
+    shares = [part.files.arguments(ROOT) for part in PARTS if part.files and part.name.startswith("mutants-")]
+    names = [name for share in shares for name in share]
+    assert sorted(names) == sorted(path.stem for path in (ROOT / "tests" / "mutants").glob("*.patch"))
+    assert max(map(len, shares)) <= min(map(len, shares)) + 1
+
+
 def test_names_of_parts_are_unique_and_their_files_exist() -> None:
     assert len({part.name for part in PARTS}) == len(PARTS)
     for part in PARTS:

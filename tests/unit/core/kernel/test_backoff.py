@@ -50,6 +50,17 @@ def test_each_wait_sleeps_once_within_the_bound_of_its_attempt(clock: FakeClock)
         assert 0 <= delay <= bound
 
 
+def test_bound_of_the_delays_grows_with_each_wait(clock: FakeClock) -> None:
+    longest = [0.0] * 4
+    for _ in range(200):
+        waiting, first = backoff(clock, timeout=60), len(clock.sleeps)
+        for _ in range(4):
+            waiting.wait()
+        longest = [max(pair) for pair in zip(longest, clock.sleeps[first:], strict=True)]
+    for most, bound in zip(longest, (0.1, 0.2, 0.4, 0.8), strict=True):
+        assert 0.8 * bound < most <= bound
+
+
 def test_wait_raises_the_callers_error_at_the_deadline_and_does_not_sleep(clock: FakeClock) -> None:
     waiting = backoff(clock, timeout=5)
     clock.advance(4.999)

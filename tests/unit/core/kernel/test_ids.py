@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable
 
 import pytest
@@ -29,15 +30,23 @@ def test_url_safe_digest_is_unpadded_base64url_of_the_same_bytes(size: int) -> N
     assert base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).hex() == ABC[: 2 * size]
 
 
+def test_url_safe_digest_keeps_characters_other_than_the_padding() -> None:
+    # The digests of these texts begin or end with letters of the alphabet that a careless strip would remove.
+    texts = [str(number) for number in range(200)]
+    assert {len(ids.url_safe_digest(text)) for text in texts} == {43}
+    assert {len(ids.url_safe_digest(text, 16)) for text in texts} == {22}
+
+
 def test_digest_is_of_the_utf_8_encoding() -> None:
     # `printf 'é👍' | sha256sum`
     assert ids.digest("é👍") == "1145171237b5f38218853d82e7837edaa7895304dd2ffb40daf9d3cce579392f"
 
 
 def test_new_ids_are_accepted_and_differ() -> None:
-    makers: list[tuple[Callable[[], str], Callable[[str], bool]]] = [
+    makers: list[tuple[Callable[[], str], Callable[[str], object]]] = [
         (lambda: ids.new_conversation_id(1_700_000_000_000), ids.is_conversation_id),
         (ids.new_invite, ids.is_invite),
+        (ids.new_message_id, re.compile(r"msg_[A-Za-z0-9_-]{22}").fullmatch),
         (lambda: ids.invite_id(ids.new_invite()), ids.is_invite_id),
     ]
     for new, is_valid in makers:

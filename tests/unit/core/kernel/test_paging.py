@@ -32,4 +32,24 @@ def test_cursor_that_no_page_has_is_refused_at_its_field(cursor: str) -> None:
     with pytest.raises(ValidationFailed) as refused:
         paging.start_key(cursor)
     assert refused.value.details is not None
-    assert [problem["path"] for problem in refused.value.details] == ["cursor"]
+    assert refused.value.details == [
+        {"path": "cursor", "problem": "must be the next_cursor of an earlier response"}
+    ]
+
+
+@pytest.mark.parametrize("key", ["é", "a\n", "\x7f"])
+def test_cursor_with_a_key_that_no_item_has_is_refused(key: str) -> None:
+    with pytest.raises(ValidationFailed):
+        paging.start_key(paging.encode(key))
+
+
+def test_cursor_with_characters_outside_its_alphabet_is_refused() -> None:
+    with pytest.raises(ValidationFailed):
+        paging.start_key(paging.encode("bob#1") + "!")
+
+
+def test_cursor_is_safe_in_a_url() -> None:
+    cursor = paging.encode("~~~???>>>")
+    assert not {"+", "/"} & {*cursor}
+    assert {"-", "_"} & {*cursor}
+    assert paging.start_key(cursor) == "~~~???>>>"

@@ -80,6 +80,15 @@ def test_messages_after_returns_the_first_messages_above(kinds: str, after: int,
     assert page.has_more == (len(above) > limit)
 
 
+@pytest.mark.parametrize(
+    ("limit", "expected", "has_more"), [(1, [3], True), (2, [2, 3], True), (3, [1, 2, 3], False)]
+)
+def test_latest_events_are_the_newest_ones(limit: int, expected: list[int], has_more: bool) -> None:
+    shelf = FakeEventStore("mjm")
+    page = reader_of(shelf).latest_events(shelf.head, limit)
+    assert (ids(page.events), page.has_more, page.head) == (expected, has_more, 3)
+
+
 @given(st.integers(1, 12), st.sets(st.integers(1, 12)), st.integers(0, 12), st.integers(1, 12))
 def test_no_page_continues_past_a_gap(size: int, holes: set[int], after: int, limit: int) -> None:
     def fresh() -> tuple[LogReader, Head]:
@@ -119,3 +128,10 @@ def test_page_within_a_size_keeps_the_right_end() -> None:
     assert ids(take_within_budget(events, 170, newest=True)) == [4, 5]
     assert take_within_budget(events, 10) == []
     assert take_within_budget(events, 10_000) == events
+
+
+def test_page_fills_its_size_exactly() -> None:
+    # Each text takes 6 bytes with its quotes, and one for the comma.
+    texts = ["abcd", "efgh", "ijkl"]
+    sizes = {size: len(take_within_budget(texts, size)) for size in (6, 7, 13, 14, 20, 21)}
+    assert sizes == {6: 0, 7: 1, 13: 1, 14: 2, 20: 2, 21: 3}

@@ -274,6 +274,15 @@ def test_page_limit_is_between_1_and_100(limit: str) -> None:
     assert [detail["path"] for detail in refused.value.details or []] == ["limit"]
 
 
+def test_every_repeated_query_parameter_is_named() -> None:
+    with pytest.raises(ValidationFailed) as rejected:
+        requests.parse_query(requests.PageQuery, {"limit": ["1", "2"], "cursor": ["a", "a"]})
+    assert rejected.value.details == [
+        {"path": "limit", "problem": "must be given once"},
+        {"path": "cursor", "problem": "must be given once"},
+    ]
+
+
 def test_unknown_or_repeated_query_parameter_is_rejected() -> None:
     assert requests.parse_query(requests.EventsQuery, {"after": ["7"], "limit": ["1"]}).after == 7
     for query in ({"x": ["1"]}, {"limit": ["1", "1"]}):
