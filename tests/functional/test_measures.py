@@ -155,7 +155,7 @@ def test_broken_log_does_not_lose_a_message(chat: Any, callbacks: Callbacks, lin
         assert chat.message(saying(message(where, "1"), "a="), None) == {"statusCode": 200}
     finally:
         logging.getLogger().removeHandler(broken)
-    assert {"event", "message_ack"} <= {each["type"] for each in callbacks.posted_to("a=")}
+    assert {"events", "message_ack"} <= {each["type"] for each in callbacks.posted_to("a=")}
     stores = bootstrap.application().stores
     assert {each.connection_id for each in stores.subscriptions.subscribers(where)} == {"a=", "c="}
 

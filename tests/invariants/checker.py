@@ -347,7 +347,7 @@ class _Check:
                 assert self._story.now.was_shown_as(message), (
                     f"a reader was shown what the message never was: {message}"
                 )
-            if isinstance(sent, dict) and "events" in sent:
+            if isinstance(sent, dict) and "head" in sent and "events" in sent:
                 _page_is_a_prefix(sent, len(self._log))
             if isinstance(sent, dict) and "messages" in sent:
                 self._messages_have_no_hole(sent["messages"])

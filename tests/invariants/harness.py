@@ -33,6 +33,7 @@ from local.faults.client import DynamoClient
 from tests.support.fakes import START_TIME, FakeClock, FakePoster, Post
 from tests.support.items import Items, batch_write, read_keys, read_partition
 from tests.support.sequential import run_sequential
+from tests.support.unpacking import unpacked
 
 TOKEN_EXPIRY = int(START_TIME) + 3600
 SECRET = "a secret of the law tests, 32 bytes and more"
@@ -146,17 +147,17 @@ class Harness:
         """Return the sequence ids of the events that were pushed to a socket, in the order of arrival."""
         to = self.connection_id(socket)
         return [
-            post.frame["event"]["sequence_id"]
+            event["sequence_id"]
             for post in self.posts
-            if post.connection_id == to and post.frame["type"] == "event"
+            if post.connection_id == to and post.frame["type"] == "events"
+            for event in post.frame["events"]
         ]
 
     def pushed_frames(self, socket: str, kind: str | None = None) -> list[Frame]:
-        """Return the frames that were pushed to a socket, optionally of one type only."""
+        """Return the frames that were pushed to a socket, each event by itself, optionally of one type only."""
         to = self.connection_id(socket)
-        return [
-            post.frame for post in self.posts if post.connection_id == to and kind in (None, post.frame["type"])
-        ]
+        frames = [frame for post in self.posts if post.connection_id == to for frame in unpacked(post.frame)]
+        return [frame for frame in frames if kind in (None, frame["type"])]
 
     @property
     def partitions(self) -> list[tuple[str, str]]:

@@ -50,7 +50,7 @@ class Bill:
     @property
     def pushed(self) -> int:
         """Return the number of connections to which the event was posted."""
-        return sum(post.frame["type"] == "event" for post in self._harness.posts[self._before :])
+        return sum(post.frame["type"] == "events" for post in self._harness.posts[self._before :])
 
     def recipient_queries(self) -> int:
         """Return the number of queries of the connections table."""
@@ -79,7 +79,7 @@ def test_http_message_costs_two_round_trips_before_the_commit(tables: Tables, co
     harness = tables.harness(crowd(count))
     bill = Bill(harness, lambda process: process.post_message("alice", "hi", "k"))
     assert bill.calls == {"get_item": 2, "update_item": 1, "transact_write_items": 1, "query": 1}
-    assert bill.rounds_at["event"] == 2 + 1
+    assert bill.rounds_at["events"] == 2 + 1
     assert bill.pushed == count
 
 

@@ -32,9 +32,8 @@ from chalicelib.core.ports.commits import Commit, HeadConflict, MessageAppend, P
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.rate_limits import RateLimitStore
-from chalicelib.core.protocol.frames import event_push
 from chalicelib.core.protocol.message_fields import content_of
-from chalicelib.core.realtime.outbox import Push, ToSubscribers
+from chalicelib.core.realtime.outbox import Push, pushes_of_events
 
 if TYPE_CHECKING:
     from chalicelib.core.messaging.references import NewMessage
@@ -105,7 +104,7 @@ class Sender:
         head = sent.head or self._event_log.head(conversation_id)
         if head is None or head.state is not ConversationState.LIVE:
             return []
-        return [ToSubscribers(conversation_id, event_push(sent.event), head.departed)]
+        return pushes_of_events(conversation_id, [sent.event], head.departed)
 
     def _send(self, caller: Principal, conversation_id: str, message: NewMessage, head: Head | None) -> SendResult:
         charge = RateLimitCharge(caller.participant_id, rate_limits=self._rate_limits, runtime=self._runtime)

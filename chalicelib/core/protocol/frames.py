@@ -6,8 +6,10 @@ published documents.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.clock import rfc3339
 from chalicelib.core.kernel.errors import ChatError
 from chalicelib.core.model import moderation as model
@@ -29,6 +31,8 @@ from chalicelib.core.protocol.objects import (
 
 PROTOCOL = 1
 MAX_PARTICIPANTS_IN_A_FRAME = 100
+MAX_FRAME_BYTES = 32 * 1024
+"""The largest payload that API Gateway delivers as one frame (quotas for WebSocket APIs)."""
 
 Frame = dict[str, Any]
 """A frame that the server sends."""
@@ -143,9 +147,21 @@ def cap_participants(event: Event) -> Event:
     return {**event, "participants": participants[:MAX_PARTICIPANTS_IN_A_FRAME], "participants_truncated": True}
 
 
-def event_push(event: Event) -> Frame:
-    """Return the push of an event."""
-    return {"type": "event", "event": cap_participants(event)}
+def events_pushes(conversation_id: str, events: Iterable[Event]) -> list[Frame]:
+    """Return the pushes of events of one conversation: as few as possible, of at most `MAX_FRAME_BYTES` each.
+
+    An event that does not fit is in a frame of its own.
+    """
+    pushes: list[Frame] = []
+    room = 0
+    for event in map(cap_participants, events):
+        size = json_codec.size(event) + 1
+        if size > room:
+            pushes.append({"type": "events", "conversation_id": conversation_id, "events": []})
+            room = MAX_FRAME_BYTES - json_codec.size(pushes[-1]) + 1
+        pushes[-1]["events"].append(event)
+        room -= size
+    return pushes
 
 
 def typing_push(conversation_id: str, actor: Actor, is_typing: bool) -> Frame:
