@@ -1,4 +1,4 @@
-"""Frames as tests see them: each event of an `events` push by itself."""
+"""Frames as tests see them: each event of a push, and each result of a batch, by itself."""
 
 from __future__ import annotations
 
@@ -12,3 +12,8 @@ def unpacked(frame: Frame) -> list[Frame]:
     if frame.get("type") != "events":
         return [frame]
     return [{"type": "event", "event": event} for event in frame["events"]]
+
+
+def answers(frame: Frame) -> list[Frame]:
+    """Return the results of a batch, or the frame itself."""
+    return list(frame["results"]) if frame.get("type") == "batch_result" else [frame]
