@@ -131,6 +131,9 @@ def test_outbox_of_20_messages_is_one_transaction_and_one_post_for_each_subscrib
     assert bill.calls == {"get_item": 3, "update_item": 1, "transact_write_items": 1, "query": 1}
     assert bill.rounds_at["batch_result"] == 1 + 1 + 2
     assert bill.pushed == 100, "99 others and the sender's own connection, each with one frame"
+    head = harness.process().app.stores.event_log.head(harness.conversation)
+    assert head is not None
+    assert head.contended_until == 0, "one sender is no contention"
     assert check(harness, subscribers=harness.sockets).texts == [str(n) for n in range(20)]
 
 

@@ -160,7 +160,11 @@ class Batches:
         for message, sent in zip(messages, run.sent, strict=False):
             ack = frames.message_ack(sent.event, message.client_message_id, duplicate=sent.duplicate)
             part.finish(result, ack, 200 if sent.duplicate else 201)
-        result.pushes += self._sender.pushes(*run.sent)
+        try:
+            result.pushes += self._sender.pushes(*run.sent)
+        except ChatError as error:
+            # The messages are in the log: readers recover by sync.
+            result.failure = error
         if run.error is not None:
             raise run.error
 
