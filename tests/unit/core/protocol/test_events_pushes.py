@@ -48,3 +48,8 @@ def test_frame_is_filled_to_the_last_byte() -> None:
 
 def test_no_events_are_no_frame() -> None:
     assert events_pushes(CONVERSATION, []) == []
+
+
+def test_events_that_are_not_contiguous_are_different_frames() -> None:
+    frames = events_pushes(CONVERSATION, [event(2), event(3), event(5)])
+    assert sequence_ids(frames) == [[2, 3], [5]]
