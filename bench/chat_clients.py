@@ -86,8 +86,9 @@ class ChatClient:
                 break
             now = time.monotonic()
             frame = json.loads(message.data)
-            if frame.get("type") == "event":
-                self.received.record_push(frame["event"], now)
+            if frame.get("type") == "events":
+                for event in frame["events"]:
+                    self.received.record_push(event, now)
             elif frame.get("id") in self._pending and frame["type"] != "welcome":
                 self._pending.pop(frame["id"]).set_result(frame)
 

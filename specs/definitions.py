@@ -12,6 +12,7 @@ from chalicelib.edge.routes import ROUTES, Route
 from specs import examples
 from specs.errors import SpecsError
 from specs.schemas import Json, schemas
+from specs.wire.batches import BatchResults
 from specs.wire.events import EVENT_TYPES
 from specs.wire.pushes import PUSHES
 from specs.wire.replies import REPLIES, Error
@@ -45,7 +46,14 @@ def server_frames() -> tuple[Any, ...]:
 def definitions() -> Mapping[str, Json]:
     """Return the schemas of all objects with examples. They refer to each other by `#/$defs/…`."""
     bodies = [route.body for route in routes() if route.body is not None]
-    types = [*commands.COMMANDS.values(), *bodies, *server_frames(), *RESPONSES.values(), *EVENT_TYPES.values()]
+    types = [
+        *commands.COMMANDS.values(),
+        *bodies,
+        *server_frames(),
+        *RESPONSES.values(),
+        BatchResults,
+        *EVENT_TYPES.values(),
+    ]
     found = schemas(list(dict.fromkeys(types)))
     events = [{"$ref": _REF + event.__name__} for event in EVENT_TYPES.values()]
     # In the models an event is any object (`core.model.events.Event`).

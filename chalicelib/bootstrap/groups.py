@@ -23,12 +23,15 @@ from chalicelib.core.conversations.views import Views
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.appending import Log
 from chalicelib.core.log.reading import LogReader
+from chalicelib.core.messaging.batches import Batches
 from chalicelib.core.messaging.group_commit import GroupCommit
 from chalicelib.core.messaging.message_updater import MessageUpdater
 from chalicelib.core.messaging.message_updates import MessageUpdates
+from chalicelib.core.messaging.rate_limiter import PrepaidRateLimits
 from chalicelib.core.messaging.sender import Sender
 from chalicelib.core.ports.delivery import ConnectionPoster
 from chalicelib.core.ports.jobs import JobQueue
+from chalicelib.core.ports.rate_limits import RateLimitStore
 from chalicelib.core.privacy.erasure import Erasure
 from chalicelib.core.privacy.erasure_steps import ErasureSteps
 from chalicelib.core.privacy.export import Export
@@ -135,31 +138,49 @@ def conversation_services(shared: Shared) -> ConversationServices:
     )
 
 
-def messaging_services(shared: Shared) -> MessagingServices:
+def messaging_services(shared: Shared, conversations: ConversationServices) -> MessagingServices:
     """Return the services of `core/messaging`."""
-    stores, runtime, log = shared.stores, shared.runtime, shared.log
+    stores = shared.stores
+    prepaid = PrepaidRateLimits()
     return MessagingServices(
-        sender=Sender(
+        sender=_sender(shared, stores.rate_limits),
+        updates=_message_updates(shared, stores.rate_limits),
+        batches=Batches(
+            sender=_sender(shared, prepaid),
+            message_updates=_message_updates(shared, prepaid),
+            history=conversations.history,
+            rate_limits=stores.rate_limits,
+            runtime=shared.runtime,
+        ),
+    )
+
+
+def _sender(shared: Shared, rate_limits: RateLimitStore) -> Sender:
+    stores, runtime, log = shared.stores, shared.runtime, shared.log
+    return Sender(
+        event_log=stores.event_log,
+        memberships=stores.memberships,
+        rate_limits=rate_limits,
+        log=log,
+        group_commit=GroupCommit(event_log=stores.event_log, log=log, runtime=runtime),
+        runtime=runtime,
+    )
+
+
+def _message_updates(shared: Shared, rate_limits: RateLimitStore) -> MessageUpdates:
+    stores, runtime = shared.stores, shared.runtime
+    return MessageUpdates(
+        event_log=stores.event_log,
+        memberships=stores.memberships,
+        updater=MessageUpdater(
             event_log=stores.event_log,
             memberships=stores.memberships,
-            rate_limits=stores.rate_limits,
-            log=log,
-            group_commit=GroupCommit(event_log=stores.event_log, log=log, runtime=runtime),
+            rate_limits=rate_limits,
+            access=shared.access,
+            log=shared.log,
             runtime=runtime,
         ),
-        updates=MessageUpdates(
-            event_log=stores.event_log,
-            memberships=stores.memberships,
-            updater=MessageUpdater(
-                event_log=stores.event_log,
-                memberships=stores.memberships,
-                rate_limits=stores.rate_limits,
-                access=shared.access,
-                log=log,
-                runtime=runtime,
-            ),
-            limits=runtime.limits,
-        ),
+        limits=runtime.limits,
     )
 
 
@@ -197,6 +218,7 @@ def session_services(
         history=conversations.history,
         sender=messaging.sender,
         message_updates=messaging.updates,
+        batches=messaging.batches,
         typing=Typing(typing=stores.typing, runtime=runtime),
         runtime=runtime,
     )

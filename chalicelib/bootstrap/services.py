@@ -14,6 +14,7 @@ from chalicelib.core.conversations.membership import Members
 from chalicelib.core.conversations.moderation import Moderation
 from chalicelib.core.conversations.views import Views
 from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.messaging.batches import Batches
 from chalicelib.core.messaging.message_updates import MessageUpdates
 from chalicelib.core.messaging.sender import Sender
 from chalicelib.core.ports.connections import (
@@ -73,6 +74,7 @@ class MessagingServices(NamedTuple):
 
     sender: Sender
     updates: MessageUpdates
+    batches: Batches
 
 
 class RealtimeServices(NamedTuple):

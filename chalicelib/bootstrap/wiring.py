@@ -43,7 +43,7 @@ def build(
     verify = token_verifier(settings, runtime.clock)
     shared = groups.Shared(stores, runtime, poster, queue)
     conversations = groups.conversation_services(shared)
-    messaging = groups.messaging_services(shared)
+    messaging = groups.messaging_services(shared, conversations)
     return Application(
         settings=settings,
         runtime=runtime,

@@ -22,6 +22,7 @@ from chalicelib.core.kernel.errors import (
 )
 from chalicelib.core.protocol import requests
 from chalicelib.core.realtime.outbox import Result
+from chalicelib.observability import logs
 
 from . import health, openapi
 from .http import AuthenticatedRequest, auth, json_response, public, rest, route
@@ -246,6 +247,15 @@ def send_message(
     sender = bootstrap.application().messaging.sender
     sent = sender.send(call.caller, conversation_id, body)
     return 200 if sent.duplicate else 201, Result(sent.event, sender.pushes(sent))
+
+
+@route("POST", "/batch", {200: "BatchResults"}, body=requests.ExecuteBatch, errors=(RateLimited,))
+def execute_batch(call: AuthenticatedRequest, body: requests.ExecuteBatch) -> Result:
+    """Execute several commands, those of one conversation in their order. Each result has its own status."""
+    executed = bootstrap.application().messaging.batches.execute(call.caller, body.entries)
+    if executed.failure is not None:
+        logs.log_failure(executed.failure)
+    return Result({"results": executed.results}, executed.pushes)
 
 
 _MESSAGE_PATH = "/conversations/{conversation_id}/messages/{sequence_id}"

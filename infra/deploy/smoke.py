@@ -155,7 +155,7 @@ class SmokeCheck:
                 "content": "Smoke check",
             }
             socket.send(json.dumps({"type": "message", **message}))
-            expected = {"message_ack", "event"}
+            expected = {"message_ack", "events"}
             while expected:
                 frame = _wait_for_frame(socket, lambda frame: _concerns(frame, client_message_id))
                 expected.discard(frame["type"])
@@ -205,9 +205,8 @@ def _wait_for_frame(socket: ClientConnection, matches: Callable[[dict[str, Any]]
 
 
 def _concerns(frame: dict[str, Any], client_message_id: str) -> bool:
-    event = frame.get("event")
-    content = event if isinstance(event, dict) else frame
-    return frame.get("type") in {"message_ack", "event"} and content.get("client_message_id") == client_message_id
+    concerned = {"message_ack": [frame], "events": frame.get("events", [])}.get(str(frame.get("type")), [])
+    return any(item.get("client_message_id") == client_message_id for item in concerned)
 
 
 def _parsed(text: str | bytes) -> Any:

@@ -13,12 +13,16 @@ from chalicelib.core.protocol.objects import Conversation, ParticipantRef
 from specs.wire.responses import RetryAfter
 
 
-class EventPush(TypedDict):
-    """An event was appended to a conversation that the connection is subscribed to."""
+class EventsPush(TypedDict):
+    """Events were appended to a conversation that the connection is subscribed to.
 
-    type: Literal["event"]
-    event: Event
-    """The event as it is in the log."""
+    Those of one commit are in one frame, or in consecutive frames if they do not fit into 32 KB.
+    """
+
+    type: Literal["events"]
+    conversation_id: ConversationId
+    events: Annotated[list[Event], Field(min_length=1)]
+    """The events as they are in the log, in ascending order."""
 
 
 class TypingPush(TypedDict):
@@ -104,7 +108,7 @@ class GatewayFailure(TypedDict):
 
 
 PUSHES: tuple[Any, ...] = (
-    EventPush,
+    EventsPush,
     TypingPush,
     PresencePush,
     ReadPush,

@@ -129,6 +129,29 @@ class UpdateAck(Reply):
     """The event of the update. If nothing had to change: the event that made it so, or the head."""
 
 
+class Error(Reply, ErrorBody):
+    """Reply to a command that failed. It repeats the fields that identify the command."""
+
+    type: Literal["error"]
+    retryable: Annotated[bool, example(False)]
+    """Whether the same command can succeed later."""
+    conversation_id: NotRequired[Annotated[str, example("conv_Zm9vYmFyYmF6cXV4cXV1eA")]]
+    """The `conversation_id` of the command."""
+    client_message_id: NotRequired[Annotated[str, example("9f2c-1")]]
+    """The `client_message_id` of the command."""
+
+
+class BatchResult(Reply):
+    """Reply to `batch`."""
+
+    type: Literal["batch_result"]
+    results: Annotated[list[MessageAck | UpdateAck | ReadAck | Error], Field(min_length=1, max_length=24)]
+    """For each command, in their order: the frame that answers it. It has the command's `id`, if that fits.
+
+    In a frame of more than 32 KB, errors lose their `details`, then the fields that repeat the command.
+    """
+
+
 class AuthOk(Reply):
     """Reply to `auth`: the connection has the new token."""
 
@@ -147,18 +170,6 @@ class Pong(Reply):
     """By conversation id: the newest `sequence_id` of each conversation in the command that the caller is in."""
 
 
-class Error(Reply, ErrorBody):
-    """Reply to a command that failed. It repeats the fields that identify the command."""
-
-    type: Literal["error"]
-    retryable: Annotated[bool, example(False)]
-    """Whether the same command can succeed later."""
-    conversation_id: NotRequired[Annotated[str, example("conv_Zm9vYmFyYmF6cXV4cXV1eA")]]
-    """The `conversation_id` of the command."""
-    client_message_id: NotRequired[Annotated[str, example("9f2c-1")]]
-    """The `client_message_id` of the command."""
-
-
 REPLIES: Mapping[str, tuple[Any, ...]] = {
     "hello": (Welcome, Subscribed),
     "subscribe": (Subscribed,),
@@ -173,5 +184,6 @@ REPLIES: Mapping[str, tuple[Any, ...]] = {
     "typing": (),
     "auth": (AuthOk,),
     "ping": (Pong,),
+    "batch": (BatchResult,),
 }
 """By command: the frames that answer it. Every command can be answered by `Error` as well."""

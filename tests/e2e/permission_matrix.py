@@ -31,7 +31,11 @@ class Room:
     """The invites that the action needs: one for each outsider role, or one named `spare`."""
 
     def filled(self, value: Any, who: str, chat: str | None = None) -> Any:
-        """Return a text with its placeholders replaced; return other values unchanged."""
+        """Return a value with the placeholders of its texts replaced."""
+        if isinstance(value, dict):
+            return {name: self.filled(inner, who, chat) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [self.filled(inner, who, chat) for inner in value]
         if not isinstance(value, str):
             return value
         ids = {name.replace(" ", "_"): person.id for name, person in self.people.items()}
@@ -67,7 +71,8 @@ class Act:
     @property
     def is_done_once(self) -> bool:
         """Whether each allowed caller needs a separate room."""
-        return self.does.startswith(("DELETE", f"POST {_PEOPLE}", f"PATCH {_PEOPLE}", "delete"))
+        deletes = any(command["type"] == "delete" for command in self.says.get("commands", ()))
+        return deletes or self.does.startswith(("DELETE", f"POST {_PEOPLE}", f"PATCH {_PEOPLE}", "delete"))
 
     @property
     def removes_the_caller(self) -> bool:
@@ -115,6 +120,35 @@ _WHO = f"{_PEOPLE}?participant_id="
 _ONE_MESSAGE = f"{_CHAT}/messages/{MESSAGE}"
 _THUMB = "%F0%9F%91%8D"
 _LOOKING = ("subscribe", "unsubscribe", "sync", "typing", "hello", "ping", "auth", "POST /tickets")
+
+_BATCHED: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
+    "message": (
+        "NOT_FOUND message_ack MUTED message_ack message_ack",
+        "404 201 403:MUTED 201 201",
+        {"client_message_id": "in-a-batch-by-{myself}", "content": "hello"},
+    ),
+    "edit": (
+        "NOT_FOUND ack MUTED FORBIDDEN FORBIDDEN",
+        "404 200 403:MUTED 403 403",
+        {"target": 2, "content": "edited in a batch"},
+    ),
+    "delete": ("NOT_FOUND ack FORBIDDEN ack ack", "404 204 403 204 204", {"target": 2}),
+    "react": ("NOT_FOUND ack MUTED ack ack", "404 204 403:MUTED 204 204", {"target": 2, "emoji": "👎"}),
+    "unreact": ("NOT_FOUND ack MUTED ack ack", "404 204 403:MUTED 204 204", {"target": 2, "emoji": "👎"}),
+    "read": ("NOT_FOUND read_ack read_ack read_ack read_ack", "404 200 200 200 200", {"sequence_id": 2}),
+}
+"""The commands of a batch: their results on the WebSocket and by HTTP, and their fields."""
+
+
+def _batch_rows() -> list[Act]:
+    """Return a row for each command in a batch, on the WebSocket and by HTTP; it is answered as alone."""
+    rows = []
+    for command, (frames, statuses, fields) in _BATCHED.items():
+        says = {"commands": [{"type": command, "conversation_id": "{chat}", **fields}]}
+        rows.append(_row(f"batch: {command}", "batch", frames, says))
+        rows.append(_row(f"batch by HTTP: {command}", "POST /batch", statuses, says))
+    return rows
+
 
 TABLE: tuple[Act, ...] = (
     # Columns: outsiders (one for all, or non-member, former member, banned user), member, muted, moderator, owner.
@@ -214,6 +248,7 @@ TABLE: tuple[Act, ...] = (
     _row("react by socket", "react", "NOT_FOUND ack MUTED ack ack", {"target": 2, "emoji": "👍"}),
     _row("unreact by socket", "unreact", "NOT_FOUND ack MUTED ack ack", {"target": 2, "emoji": "👍"}),
     _row("be typing", "typing", "NOT_FOUND silence MUTED silence silence", {"is_typing": True}),
+    *_batch_rows(),
     _row("hello", "hello", "welcome welcome welcome welcome welcome"),
     _row("ping", "ping", "pong pong pong pong pong"),
     _row("renew the token", "auth", "auth_ok auth_ok auth_ok auth_ok auth_ok", {"token": "{token}"}),

@@ -12,7 +12,7 @@ import pytest
 from chalicelib.core.protocol import commands
 from tests.e2e.conftest import client_factory
 from tests.support import bad_values
-from tests.support.bad_values import Bad, object_text
+from tests.support.bad_values import BATCHES, Bad, object_text
 from tests.support.client import ChatEndpoint, Frame, HttpClient, Socket, TestClient
 
 
@@ -68,6 +68,7 @@ COMMANDS: dict[str, Mapping[str, str]] = {
     "typing": {"conversation_id": "{chat}", "is_typing": "true"},
     "auth": {"token": '"x"'},
     "ping": {},
+    "batch": {"commands": '[{"type":"read","conversation_id":"{chat}","sequence_id":1}]'},
 }
 """Every command with its required fields and valid values."""
 
@@ -90,6 +91,7 @@ MORE: dict[tuple[str, str], Mapping[str, Bad]] = {
         "an unknown field": Bad('[{"conversation_id":"x","limit":5}]', "0.limit"),
         "too many": Bad(json.dumps([{"conversation_id": "x"}] * 101)),
     },
+    ("batch", "commands"): BATCHES,
     ("ping", "heads"): {
         "a list": Bad("[]"),
         "a string": Bad('"x"'),
@@ -240,7 +242,7 @@ def _frame(
 ) -> str:
     """Return a command with its valid fields, some of them changed or removed."""
     fields: dict[str, Any] = {
-        name: json.dumps(room.chat) if text == "{chat}" else text
+        name: json.dumps(room.chat) if text == "{chat}" else text.replace("{chat}", room.chat)
         for name, text in {"type": f'"{command}"', **COMMANDS[command], **(changes or {})}.items()
         if name != without
     }

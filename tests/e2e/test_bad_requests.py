@@ -18,7 +18,7 @@ from chalicelib.core.protocol import requests
 from chalicelib.core.protocol.validation import Request
 from tests.e2e.conftest import MakeClients, client_factory
 from tests.support import bad_values
-from tests.support.bad_values import Bad, object_text
+from tests.support.bad_values import BATCHES, Bad, object_text
 from tests.support.client import ChatEndpoint, HttpClient, Response, TestClient
 
 
@@ -74,6 +74,12 @@ BODIES: dict[str, tuple[str, str, Mapping[str, str], type[Request]]] = {
     "join": ("POST", "{}/join", {}, requests.Join),
     "leave": ("POST", "{}/leave", {}, requests.EmptyBody),
     "ticket": ("POST", "/tickets", {}, requests.EmptyBody),
+    "batch": (
+        "POST",
+        "/batch",
+        {"commands": '[{"type":"read","conversation_id":"conv_x","sequence_id":1}]'},
+        requests.ExecuteBatch,
+    ),
 }
 """Every route that reads a body: method, path, valid values of the required fields, and the model."""
 
@@ -98,6 +104,7 @@ MORE: dict[tuple[str, str], Mapping[str, Bad]] = {
         "ten thousand": Bad(json.dumps([{"participant_id": f"p{n}", "name": "P"} for n in range(5_000)])),
     },
     ("read", "sequence_id"): {"beyond the head": Bad("1000")},
+    ("batch", "commands"): BATCHES,
 }
 """By route and field: values that are rejected for other reasons than the type of the field."""
 

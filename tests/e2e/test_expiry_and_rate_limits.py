@@ -12,7 +12,7 @@ from tests.e2e.conftest import MakeClients
 from tests.support.client import Frame, Response, Socket, TestClient, new_client_message_id
 from tests.support.server import ServerProcess
 
-BURST = 5
+BURST = 24
 PATIENCE = 15.0
 
 

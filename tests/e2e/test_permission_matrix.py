@@ -17,7 +17,7 @@ from tests.support.client import ChatEndpoint, Frame, HttpClient, Response, Sock
 
 USUAL = {"400": "VALIDATION_FAILED", "403": "FORBIDDEN", "404": "NOT_FOUND", "409": "ALREADY_PARTICIPANT"}
 """The error code of a status, where the matrix names no other."""
-OF_NO_CONVERSATION = ("hello", "ping", "auth")
+OF_NO_CONVERSATION = ("hello", "ping", "auth", "batch", "POST /batch")
 
 
 class Cast:
@@ -165,6 +165,12 @@ def _answer(act: Act, room: Room, role: str) -> str:
     answer = _perform(act, room, role)
     if answer is None:
         return "silence"
+    if isinstance(answer, Response) and "results" in (answer.body or {}):
+        (result,) = answer.expect(200)["results"]
+        status, code = str(result["status"]), result.get("code")
+        return status if code == USUAL.get(status) else f"{status}:{code}"
+    if isinstance(answer, dict) and answer["type"] == "batch_result":
+        (answer,) = answer["results"]
     if isinstance(answer, Response):
         status = str(answer.status)
         code = answer.body["error"]["code"] if answer.status >= 400 else None

@@ -55,9 +55,11 @@ def test_token_command_receives_id_name_and_lifetime() -> None:
     assert endpoint.token("auth0|x y", "Alice", 60) == "['auth0|x y', 'Alice', '60']"
 
 
-@pytest.mark.parametrize(
-    "frame", [PONG, {"type": "event", "event": MESSAGE}, SYNC], ids=lambda frame: frame["type"]
-)
+def push(*events: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "events", "conversation_id": "conv_x", "events": [*events]}
+
+
+@pytest.mark.parametrize("frame", [PONG, push(MESSAGE), SYNC], ids=lambda frame: frame["type"])
 def test_valid_frame_passes_the_check(frame: dict[str, Any]) -> None:
     assert check_frame(json.dumps(frame)) == frame
 
@@ -70,16 +72,18 @@ WRONG: dict[str, dict[str, Any]] = {
     "a string for a number": {**PONG, "heads": {"conv_x": "1"}},
     "a time without milliseconds": {**PONG, "server_time": "2025-01-31T12:00:00Z"},
     "a time of another zone": {**PONG, "server_time": "2025-01-31T12:00:00.000+00:00"},
-    "an event without its text": {
-        "type": "event",
-        "event": {name: value for name, value in MESSAGE.items() if name != "content"},
-    },
-    "an event with a field of another type": {"type": "event", "event": {**MESSAGE, "title": "x"}},
-    "an event with an id of another kind": {"type": "event", "event": {**MESSAGE, "message_id": "x"}},
-    "a sender who says more than they should": {
-        "type": "event",
-        "event": {**MESSAGE, "sender": {"participant_id": "a", "name": "A", "type": "human", "role": "owner"}},
-    },
+    "an event without its text": push({name: value for name, value in MESSAGE.items() if name != "content"}),
+    "an event with a field of another type": push({**MESSAGE, "title": "x"}),
+    "an event with an id of another kind": push({**MESSAGE, "message_id": "x"}),
+    "a sender who says more than they should": push(
+        {**MESSAGE, "sender": {"participant_id": "a", "name": "A", "type": "human", "role": "owner"}}
+    ),
+    "a push with a hole": push(MESSAGE, {**MESSAGE, "sequence_id": 4}),
+    "a push without events": push(),
+    "a push of two events that exceed a frame": push(
+        {**MESSAGE, "content": 17_000 * "x"}, {**MESSAGE, "sequence_id": 3, "content": 17_000 * "x"}
+    ),
+    "a push of an event of another conversation": push({**MESSAGE, "conversation_id": "conv_y"}),
     "a page with a hole": {**SYNC, "head": 4, "events": [MESSAGE, {**MESSAGE, "sequence_id": 4}]},
     "a page beyond the head": {**SYNC, "head": 1},
     "a page that ends early and says that is all": {**SYNC, "head": 3},
@@ -93,7 +97,7 @@ def test_invalid_frame_fails_the_check(frame: dict[str, Any]) -> None:
 
 
 def test_needless_escape_fails_the_check() -> None:
-    frame = json.dumps({"type": "event", "event": {**MESSAGE, "content": "\\u00e9 é \x07"}}, ensure_ascii=False)
+    frame = json.dumps(push({**MESSAGE, "content": "\\u00e9 é \x07"}), ensure_ascii=False)
     check_frame(frame)
     with pytest.raises(AssertionError, match="escaped"):
         check_frame(frame.replace(" é ", r" \u00e9 "))

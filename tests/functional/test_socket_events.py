@@ -168,10 +168,10 @@ def test_message_is_pushed_to_all_subscribers(chat: Any, callbacks: Callbacks) -
     by_alice, by_bob = callbacks.posted_to("a="), callbacks.posted_to("b=")
     ack = next(each for each in by_alice if each["type"] == "message_ack")
     assert (ack["sequence_id"], ack["duplicate"]) == (2, False)
-    (event,) = (each["event"] for each in by_bob)
+    (event,) = (event for each in by_bob for event in each["events"])
     assert (event["content"], event["sequence_id"], event["client_message_id"]) == ("grüß dich", 2, "1")
     assert event["sender"] == {"participant_id": "alice", "name": "alice", "type": "human"}
-    assert {"type": "event", "event": event} in by_alice
+    assert {"type": "events", "conversation_id": where, "events": [event]} in by_alice
 
 
 def test_stale_connection_is_removed_and_the_others_receive_the_event(chat: Any, callbacks: Callbacks) -> None:
@@ -182,7 +182,7 @@ def test_stale_connection_is_removed_and_the_others_receive_the_event(chat: Any,
     callbacks.stale.add("b=")
     frame = {"type": "message", "conversation_id": where, "client_message_id": "1", "content": "hi"}
     chat.message(saying(frame, "a="), None)
-    assert any(each["type"] == "event" for each in callbacks.posted_to("c="))
+    assert any(each["type"] == "events" for each in callbacks.posted_to("c="))
     stores = bootstrap.application().stores
     assert {each.connection_id for each in stores.subscriptions.subscribers(where)} == {"a=", "c="}
     assert {"type": "presence", "online": False} in [
@@ -202,7 +202,8 @@ def test_connection_wrongly_marked_as_stale_receives_events_again(chat: Any, cal
     }
     frame = {"type": "message", "conversation_id": where, "client_message_id": "2", "content": "again"}
     chat.message(saying(frame, "a="), None)
-    assert [each["event"]["content"] for each in callbacks.posted_to("b=") if each["type"] == "event"] == ["again"]
+    pushed = [each["events"] for each in callbacks.posted_to("b=") if each["type"] == "events"]
+    assert [[event["content"] for event in events] for events in pushed] == [["again"]]
 
 
 def test_unknown_connection_is_notified_and_closed(chat: Any, callbacks: Callbacks) -> None:

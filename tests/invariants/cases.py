@@ -113,6 +113,20 @@ def said(name: str, text: str) -> Arrange:
     return say
 
 
+def said_as(key: str) -> dict[str, Any]:
+    """Return the command of a message whose text is its key."""
+    return {"type": "message", "client_message_id": key, "content": key}
+
+
+liked = {"type": "react", "target": 2, "emoji": "👍"}
+
+
+def was_batched(_harness: Harness, verdict: Verdict) -> None:
+    """Check the order, and that each message is there once; a reaction that is there is not added again."""
+    assert verdict.types[1:] == ["message", "message", "reaction_added"]
+    assert verdict.texts == ["1", "2"]
+
+
 def bob_has_spoken_in_a_crowd(harness: Harness) -> None:
     harness.process().send_message("bob", "first", "first")
     harness.make_contended()
@@ -225,6 +239,20 @@ WRITES = [
         lambda p: p.post_message("bob", "hi", "k"),
         texts("first", "hi"),
         arrange=bob_has_spoken_in_a_crowd,
+    ),
+    Case("batch", lambda p: p.send_batch("bob", said_as("1"), said_as("2"), liked), was_batched),
+    Case("batch by HTTP", lambda p: p.post_batch("bob", said_as("1"), said_as("2"), liked), was_batched),
+    Case(
+        "batch in a crowd",
+        lambda p: p.send_batch("bob", *map(said_as, "123")),
+        texts("1", "2", "3"),
+        arrange=crowd,
+    ),
+    Case(
+        "batch in a burst",
+        lambda p: p.send_batch("bob", *map(said_as, "123")),
+        texts("first", "1", "2", "3"),
+        arrange=said("bob", "first"),
     ),
     Case(
         "reply and mention",

@@ -21,6 +21,7 @@ from tests.invariants.harness import Harness, Process
 from tests.invariants.message_projection import MessageProjection
 from tests.support.checking import check_frame
 from tests.support.items import FrozenStore, Items, plain
+from tests.support.unpacking import answers
 
 Event = dict[str, Any]
 PAGE_LIMITS = (1, 2, 100)
@@ -326,15 +327,19 @@ class _Check:
 
     def _acknowledged_is_in_the_log(self) -> None:
         for post in self._harness.posts:
-            if post.frame["type"] == "message_ack":
-                event = self._event(post.frame["sequence_id"])
-                for name in ("message_id", "client_message_id", "created_at"):
-                    assert event[name] == post.frame[name], f"L1: {post.frame} of {event}"
-                assert event["sender"]["participant_id"] == self._person_of(post.connection_id)
-        for answer in self._harness.responses:
-            if answer.request == "send":
-                self._is_kept(answer.body, "L1: answered, and not in the log")
-                assert answer.body["sender"]["participant_id"] == answer.participant_id
+            for answer in answers(post.frame):
+                if answer["type"] == "message_ack":
+                    self._is_acknowledged(answer, self._person_of(post.connection_id))
+        for response in self._harness.responses:
+            if response.request == "send":
+                self._is_kept(response.body, "L1: answered, and not in the log")
+                assert response.body["sender"]["participant_id"] == response.participant_id
+
+    def _is_acknowledged(self, ack: dict[str, Any], participant_id: str) -> None:
+        event = self._event(ack["sequence_id"])
+        for name in ("message_id", "client_message_id", "created_at"):
+            assert event[name] == ack[name], f"L1: {ack} of {event}"
+        assert event["sender"]["participant_id"] == participant_id
 
     def _nothing_false_was_said(self) -> None:
         for post in self._harness.posts:
@@ -347,7 +352,7 @@ class _Check:
                 assert self._story.now.was_shown_as(message), (
                     f"a reader was shown what the message never was: {message}"
                 )
-            if isinstance(sent, dict) and "events" in sent:
+            if isinstance(sent, dict) and "head" in sent and "events" in sent:
                 _page_is_a_prefix(sent, len(self._log))
             if isinstance(sent, dict) and "messages" in sent:
                 self._messages_have_no_hole(sent["messages"])
@@ -376,7 +381,8 @@ class _Check:
     def _said(self) -> Iterator[tuple[str, Any]]:
         """Return all frames and responses about the conversation, each with its recipient."""
         for post in self._harness.posts:
-            yield self._person_of(post.connection_id), post.frame
+            for frame in answers(post.frame):
+                yield self._person_of(post.connection_id), frame
         for answer in self._harness.responses:
             if answer.request in ("events", "messages", "view", "send", "edit", "who reacted"):
                 yield answer.participant_id, answer.body

@@ -33,6 +33,7 @@ from local.faults.client import DynamoClient
 from tests.support.fakes import START_TIME, FakeClock, FakePoster, Post
 from tests.support.items import Items, batch_write, read_keys, read_partition
 from tests.support.sequential import run_sequential
+from tests.support.unpacking import answers, unpacked
 
 TOKEN_EXPIRY = int(START_TIME) + 3600
 SECRET = "a secret of the law tests, 32 bytes and more"
@@ -146,17 +147,17 @@ class Harness:
         """Return the sequence ids of the events that were pushed to a socket, in the order of arrival."""
         to = self.connection_id(socket)
         return [
-            post.frame["event"]["sequence_id"]
+            event["sequence_id"]
             for post in self.posts
-            if post.connection_id == to and post.frame["type"] == "event"
+            if post.connection_id == to and post.frame["type"] == "events"
+            for event in post.frame["events"]
         ]
 
     def pushed_frames(self, socket: str, kind: str | None = None) -> list[Frame]:
-        """Return the frames that were pushed to a socket, optionally of one type only."""
+        """Return the frames that were pushed to a socket, each event by itself, optionally of one type only."""
         to = self.connection_id(socket)
-        return [
-            post.frame for post in self.posts if post.connection_id == to and kind in (None, post.frame["type"])
-        ]
+        frames = [frame for post in self.posts if post.connection_id == to for frame in unpacked(post.frame)]
+        return [frame for frame in frames if kind in (None, frame["type"])]
 
     @property
     def partitions(self) -> list[tuple[str, str]]:
@@ -229,6 +230,12 @@ class Process:
         (answer,) = self.send_frame(socket, "message", client_message_id=key, content=text)
         return answer
 
+    def send_batch(self, socket: str, *commands: dict[str, Any]) -> list[Frame]:
+        """Send a batch for the conversation over a socket and return the results, or its error."""
+        listed = [{"conversation_id": self.harness.conversation, **command} for command in commands]
+        (answer,) = self.send_frame(socket, "batch", commands=listed)
+        return answers(answer)
+
     def disconnect(self, socket: str) -> None:
         """`$disconnect`."""
         with contextlib.suppress(Exception):  # as the edge does: rows that remain expire
@@ -266,6 +273,14 @@ class Process:
         sent = self.app.messaging.sender.send(self.principal(name), self.harness.conversation, request)
         outcome = Result(sent.event, self.app.messaging.sender.pushes(sent))
         return self._respond(name, "send", outcome)
+
+    def post_batch(self, name: str, *commands: dict[str, Any]) -> list[Any]:
+        """`POST /batch`: return the results."""
+        listed = [{"conversation_id": self.harness.conversation, **command} for command in commands]
+        request = requests.ExecuteBatch.model_validate({"commands": listed})
+        executed = self.app.messaging.batches.execute(self.principal(name), request.entries)
+        answered: list[Any] = self._respond(name, "batch", Result(executed.results, executed.pushes))
+        return answered
 
     def join(self, name: str, invite: str | None = None) -> Any:
         """`POST …/join`."""

@@ -28,6 +28,7 @@ from local.faults.errors import Crash
 from tests.invariants.harness import QUANTUM, Harness, Process, Setup, Tables
 from tests.support.sequential import run_sequential
 from tests.support.stepper import Check, Exploration, Outcomes, Run, Scenario, explore, sample
+from tests.support.unpacking import answers
 
 Act = Callable[[Process], Any]
 Verify = Callable[[Harness, "Results"], object]
@@ -191,8 +192,9 @@ def interleave(
 
 def error_of(answer: Any) -> str | None:
     """Return the code of the error frame among the replies to a command."""
-    frames = answer if isinstance(answer, list) else [answer]
-    codes = [str(frame["code"]) for frame in frames if isinstance(frame, dict) and frame.get("type") == "error"]
+    replies = answer if isinstance(answer, list) else [answer]
+    frames = [frame for reply in replies if isinstance(reply, dict) for frame in answers(reply)]
+    codes = [str(frame["code"]) for frame in frames if frame.get("type") == "error"]
     return codes[0] if codes else None
 
 

@@ -137,11 +137,14 @@ def test_corrupted_items_are_found(tables: Tables, spoiled: str) -> None:
 def push(harness: Harness, socket: str, number: int, **changes: Any) -> Post:
     items = harness.items()
     pushed = json.loads(at(harness, items, f"E#{number:016d}")["event"]["S"]) | changes
-    return Post(harness.connection_id(socket), {"type": "event", "event": pushed})
+    return Post(
+        harness.connection_id(socket),
+        {"type": "events", "conversation_id": harness.conversation, "events": [pushed]},
+    )
 
 
 def page(harness: Harness, *numbers: int, has_more: bool = False, head: int = 6) -> dict[str, Any]:
-    events = [push(harness, "carol", number).frame["event"] for number in numbers]
+    events = [push(harness, "carol", number).frame["events"][0] for number in numbers]
     return {"events": events, "head": head, "has_more": has_more}
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib.core.messaging.group_commit import MAX_BATCH
 from local.faults.recording import Journal, RecordingClient
+from tests.invariants.cases import said_as
 from tests.invariants.checker import check
 from tests.invariants.harness import Harness, Process, Setup, Tables
 from tests.invariants.interleaving import Act
@@ -50,7 +51,7 @@ class Bill:
     @property
     def pushed(self) -> int:
         """Return the number of connections to which the event was posted."""
-        return sum(post.frame["type"] == "event" for post in self._harness.posts[self._before :])
+        return sum(post.frame["type"] == "events" for post in self._harness.posts[self._before :])
 
     def recipient_queries(self) -> int:
         """Return the number of queries of the connections table."""
@@ -79,7 +80,7 @@ def test_http_message_costs_two_round_trips_before_the_commit(tables: Tables, co
     harness = tables.harness(crowd(count))
     bill = Bill(harness, lambda process: process.post_message("alice", "hi", "k"))
     assert bill.calls == {"get_item": 2, "update_item": 1, "transact_write_items": 1, "query": 1}
-    assert bill.rounds_at["event"] == 2 + 1
+    assert bill.rounds_at["events"] == 2 + 1
     assert bill.pushed == count
 
 
@@ -117,6 +118,40 @@ def test_repeat_costs_two_more_reads(tables: Tables) -> None:
     bill = Bill(harness, sends, skew=1.0)
     assert bill.rounds_at["message_ack"] == 1 + 2 + 1 + 1, "the commit that finds it, the event, the head"
     assert bill.calls == Counter(ALONE) + Counter({"get_item": 2})
+
+
+def flushes(process: Process) -> object:
+    return process.send_batch("alice", *(said_as(f"{number}") for number in range(20)))
+
+
+def test_outbox_of_20_messages_is_one_transaction_and_one_post_for_each_subscriber(tables: Tables) -> None:
+    harness = tables.harness(crowd(100))
+    bill = Bill(harness, flushes)
+    # Connection, membership and head; the rate limit; the messages; the recipients.
+    assert bill.calls == {"get_item": 3, "update_item": 1, "transact_write_items": 1, "query": 1}
+    assert bill.rounds_at["batch_result"] == 1 + 1 + 2
+    assert bill.pushed == 100, "99 others and the sender's own connection, each with one frame"
+    head = harness.process().app.stores.event_log.head(harness.conversation)
+    assert head is not None
+    assert head.contended_until == 0, "one sender is no contention"
+    assert check(harness, subscribers=harness.sockets).texts == [str(n) for n in range(20)]
+
+
+def test_outbox_in_a_contended_conversation_is_one_entry_and_one_transaction(tables: Tables) -> None:
+    harness = tables.harness(crowd(10))
+    harness.make_contended()
+    bill = Bill(harness, flushes)
+    assert (bill.calls["put_item"], bill.calls["transact_write_items"]) == (1, 1)
+    assert bill.pushed == 10
+    assert check(harness, subscribers=harness.sockets).texts == [str(n) for n in range(20)]
+
+
+def test_repeated_outbox_is_one_attempt_and_one_read_for_each_message(tables: Tables) -> None:
+    harness = tables.harness(crowd(10))
+    Bill(harness, flushes)
+    bill = Bill(harness, flushes, skew=9)
+    assert (bill.calls["transact_write_items"], bill.calls["put_item"]) == (1, 0)
+    assert bill.pushed == 10, "pushed again, in one frame"
 
 
 def test_leader_of_a_full_batch_needs_one_transaction(tables: Tables) -> None:

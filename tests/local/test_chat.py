@@ -70,7 +70,7 @@ def test_pasted_lines_send_a_message_that_the_listener_prints(instances: Instanc
         body = {"content": "Bob?"}
         messages = f"{instance.ready['http_url']}/conversations/{conversation_id}/messages"
         assert call("POST", messages, ALICE, body)[0] == 201
-        while frame_of(listener, "event")["event"].get("content") != "Bob?":
+        while frame_of(listener, "events")["events"][-1].get("content") != "Bob?":
             pass
         instance.stop()
         rest, _ = listener.communicate(timeout=TIMEOUT)

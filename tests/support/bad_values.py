@@ -301,6 +301,25 @@ NO_OBJECT = {
 }
 """JSON values of the wrong shape, which are rejected as VALIDATION_FAILED."""
 
+_READ = {"type": "read", "conversation_id": GOOD_ID, "sequence_id": 1}
+BATCHES: Mapping[str, Bad] = {
+    "an object": Bad("{}"),
+    "a string": Bad('"x"'),
+    "null": Bad("null"),
+    "no command": Bad("[]"),
+    "25 commands": Bad(json.dumps([_READ] * 25)),
+    "a string for a command": Bad('["read"]', "0"),
+    "null for a command": Bad("[null]", "0"),
+    "a command without a type": Bad("[{}]", "0"),
+    "a type that is a number": Bad('[{"type":5}]', "0"),
+    "a batch in a batch": Bad(json.dumps([_READ, {"type": "batch", "commands": [_READ]}]), "1"),
+    **{
+        f"a {command} in a batch": Bad(json.dumps([_READ, {"type": command, "conversation_id": GOOD_ID}]), "1")
+        for command in ("hello", "subscribe", "unsubscribe", "sync", "typing", "auth", "ping", "nope", "Message")
+    },
+}
+"""Lists of commands that make a batch invalid as a whole."""
+
 UNKNOWN_FIELDS = ("sequence_id", "typ", "Content", "content ", "__proto__", "", "é", "a.b", "x" * 1000)
 """Names of fields that no message has."""
 

@@ -13,6 +13,7 @@ from tests.support import published
 
 HISTORY_ONLY = {"edited_at", "reactions", "version"}
 """The fields of a message's current state, which events of the log never have."""
+MAX_PUSH_BYTES = 32_768
 _ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\u([0-9a-fA-F]{4})")
 
 
@@ -40,13 +41,26 @@ def _check_events(value: Any) -> None:
         for item in value:
             _check_events(item)
     elif isinstance(value, dict):
-        if value.get("type") == "event":
-            assert not HISTORY_ONLY & value["event"].keys(), "a push must have the event as it is in the log"
-        if "events" in value:
+        if value.get("type") == "events":
+            check_push(value)
+        elif "events" in value:
             _check_log_page(value)
         for name, inner in value.items():
             if name != "metadata":
                 _check_events(inner)
+
+
+def check_push(push: dict[str, Any]) -> None:
+    """Check a push of events: of one conversation, without gaps, as in the log, and of at most 32 KB or alone."""
+    events = push["events"]
+    ids = [event["sequence_id"] for event in events]
+    assert ids == list(range(ids[0], ids[0] + len(ids))), f"a push with gaps: {ids}"
+    assert {event["conversation_id"] for event in events} == {push["conversation_id"]}, (
+        "a push of another's events"
+    )
+    assert not any(HISTORY_ONLY & event.keys() for event in events), "a push must have the events of the log"
+    size = len(json.dumps(push, ensure_ascii=False, separators=(",", ":")).encode())
+    assert len(events) == 1 or size <= MAX_PUSH_BYTES, f"a push of {len(events)} events and {size} bytes"
 
 
 def _check_log_page(page: dict[str, Any]) -> None:

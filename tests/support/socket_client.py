@@ -16,6 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from tests.support.checking import check_frame
+from tests.support.unpacking import unpacked
 
 TIMEOUT = 15.0
 """Seconds to wait for a frame on a busy machine."""
@@ -24,7 +25,11 @@ Frame = dict[str, Any]
 
 
 class Socket:
-    """One open socket. Frames that were received and not consumed are in `inbox`, in the order of arrival."""
+    """One open socket.
+
+    Frames that were received and not consumed are in `inbox`, in the order of arrival; a push of several events is
+    there as one entry for each event (`unpacking.py`).
+    """
 
     def __init__(self, url: str, *, headers: Mapping[str, str] | None = None, offers: Sequence[str] = ()) -> None:
         """Open it. `offers` are subprotocols.
@@ -47,6 +52,8 @@ class Socket:
         )
         self._ids = itertools.count(1)
         self.inbox: list[Frame] = []
+        self.pushes_of_events: list[list[int]] = []
+        """The sequence ids in each `events` push."""
         self.connection_id = ""
         """Known once a `welcome` was received."""
 
@@ -130,7 +137,9 @@ class Socket:
         frame = check_frame(text)
         if frame.get("type") == "welcome":
             self.connection_id = frame["connection_id"]
-        self.inbox.append(frame)
+        if frame.get("type") == "events":
+            self.pushes_of_events.append([event["sequence_id"] for event in frame["events"]])
+        self.inbox += unpacked(frame)
 
     # ---- closing ---------------------------------------------------------------------------------------
 

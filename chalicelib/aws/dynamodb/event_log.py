@@ -26,15 +26,15 @@ from chalicelib.aws.dynamodb.log_items import (
     event_from_item,
     head_from_item,
     idempotency_record_from_item,
-    queued_message_from_item,
-    queued_message_to_item,
+    queued_run_from_item,
+    queued_run_to_item,
     reaction_from_item,
 )
 from chalicelib.aws.dynamodb.table import Table, parallel_batch_get
 from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.model.conversations import Head
 from chalicelib.core.model.events import Reaction, StoredEvent
-from chalicelib.core.model.messages import IdempotencyKey, IdempotencyRecord, QueuedMessage
+from chalicelib.core.model.messages import IdempotencyKey, IdempotencyRecord, QueuedRun
 from chalicelib.core.ports.commits import Commit
 
 REACTION_BATCH = 100
@@ -107,17 +107,17 @@ class DynamoEventLog:
         item = self._table.get(*idempotency_record_key(idempotency_hash(key)))
         return None if item is None else idempotency_record_from_item(item)
 
-    def enqueue(self, queued: QueuedMessage) -> None:
-        """Put a message into the queue of its conversation."""
-        self._table.put(queued_message_to_item(queued))
+    def enqueue(self, queued: QueuedRun) -> None:
+        """Put a run of messages into the queue of its conversation."""
+        self._table.put(queued_run_to_item(queued))
 
-    def queued_messages(self, conversation_id: str, limit: int) -> list[QueuedMessage]:
-        """Return the oldest messages of the queue."""
+    def queued_runs(self, conversation_id: str, limit: int) -> list[QueuedRun]:
+        """Return the oldest runs of the queue."""
         items = self._table.query(queue_pk(conversation_id), limit=limit)
-        return [queued_message_from_item(conversation_id, item) for item in items]
+        return [queued_run_from_item(conversation_id, item) for item in items]
 
     def dequeue(self, conversation_id: str, queue_id: str) -> bool:
-        """Remove a message from the queue; return whether it was there."""
+        """Remove a run from the queue; return whether it was there."""
         return self._table.delete(queue_pk(conversation_id), queue_id) is not None
 
     # ---- reactions -------------------------------------------------------------------------------------

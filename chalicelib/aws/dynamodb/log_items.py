@@ -1,4 +1,4 @@
-"""The items of a log: its head, events, reactions, idempotency records and queued messages."""
+"""The items of a log: its head, events, reactions, idempotency records and queued runs of messages."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.kernel import json_codec
 from chalicelib.core.model.conversations import ConversationState, Head
 from chalicelib.core.model.events import Event, MessageState, Reaction, StoredEvent
-from chalicelib.core.model.messages import IdempotencyKey, IdempotencyRecord, QueuedMessage
+from chalicelib.core.model.messages import DraftMessage, IdempotencyKey, IdempotencyRecord, QueuedRun
 
 QUEUE_TTL = 3600
-"""Seconds after which a queued message expires: its sender has long been given an error."""
+"""Seconds after which a queued run expires: its sender has long been given an error."""
 
 
 def head_to_item(head: Head) -> Item:
@@ -134,26 +134,25 @@ def idempotency_record_from_item(item: Item) -> IdempotencyRecord:
     return IdempotencyRecord(item["message_id"], item["sequence_id"], item["created_at"])
 
 
-def queued_message_to_item(queued: QueuedMessage) -> Item:
-    """Return the item of a queued message, with everything that is needed to append it."""
+def queued_run_to_item(queued: QueuedRun) -> Item:
+    """Return the item of a queued run, with everything that is needed to append it."""
     return {
         "pk": queue_pk(queued.member.conversation_id),
         "sk": queued.queue_id,
         "queued_at": queued.queued_at,
-        "event": json_codec.dumps(queued.event),
+        "messages": json_codec.dumps(
+            [{"event": message.event, "key": message.key.client_message_id} for message in queued.messages]
+        ),
         "member": membership_attributes(queued.member),
-        "client_message_id": queued.key.client_message_id,
         "expires_at": queued.queued_at // 1000 + QUEUE_TTL,
     }
 
 
-def queued_message_from_item(conversation_id: str, item: Item) -> QueuedMessage:
-    """Return a queued message."""
+def queued_run_from_item(conversation_id: str, item: Item) -> QueuedRun:
+    """Return a queued run."""
     member = membership_from_item(item["member"])
-    return QueuedMessage(
-        queue_id=item["sk"],
-        queued_at=item["queued_at"],
-        event=json.loads(item["event"]),
-        member=member,
-        key=IdempotencyKey(conversation_id, member.participant_id, item["client_message_id"]),
-    )
+    messages = [
+        DraftMessage(entry["event"], IdempotencyKey(conversation_id, member.participant_id, entry["key"]))
+        for entry in json.loads(item["messages"])
+    ]
+    return QueuedRun(item["sk"], item["queued_at"], messages, member)

@@ -10,7 +10,7 @@
     ├── TooLarge                                           413
     ├── RateLimited                                        429  retry after `retry_after`
     ├── Internal                                           500  a defect; the answer has no details
-    └── Unavailable, ConversationBusy                      503  retry after `retry_after`
+    └── Unavailable, ConversationBusy, NotAttempted        503  retry after `retry_after`
 
 A message never contains what the client sent.
 """
@@ -181,3 +181,10 @@ class ConversationBusy(ChatError):
 
     code, status, retryable = "CONVERSATION_BUSY", 503, True
     default_message = "The conversation is busy: try again."
+
+
+class NotAttempted(ChatError):
+    """A command of a batch that was not begun. Nothing was written for it; retry."""
+
+    code, status, retryable = "NOT_ATTEMPTED", 503, True
+    default_message = "Not attempted, because of an earlier error in this conversation or for lack of time."

@@ -9,6 +9,8 @@ MAX_DELAY = 900.0
 """The longest delay of an SQS message, in seconds (SQS developer guide, quotas)."""
 MIN_RETENTION_DAYS, MAX_RETENTION_DAYS = 30, 365
 """The range of retention, if it is set. Nothing expires before the minimum."""
+MAX_BATCH_COMMANDS = 24
+"""The maximum number of commands in a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,21 @@ class Limits:
             if value < minimum:
                 raise ValueError(f"the limit {name} must be at least {minimum}, not {value}")
         # An item of DynamoDB has up to 400 KB, a frame up to 128 KB, and escaping can double the bytes of a text.
-        maxima = {"content_bytes": 24_000, "metadata_bytes": 8_192, "mentions": 100, "emoji_per_message": 100}
+        maxima = {
+            "content_bytes": 24_000,
+            "metadata_bytes": 8_192,
+            "mentions": 100,
+            "emoji_per_message": 100,
+            "client_message_id_characters": 256,
+            "command_id_characters": 256,
+        }
         for name, maximum in maxima.items():
             if getattr(self, name) > maximum:
                 raise ValueError(f"the limit {name} must be at most {maximum}, so that an event fits into a frame")
+        if self.message_burst < MAX_BATCH_COMMANDS:
+            raise ValueError(
+                f"the limit message_burst must be at least {MAX_BATCH_COMMANDS}, for the commands of a batch"
+            )
         if self.edits_per_message > 90:
             raise ValueError(
                 "the limit edits_per_message must be at most 90: a deletion rewrites all edits in one transaction"
@@ -66,6 +79,8 @@ class Timing:
     expired_token_grace: int = 60
     append_deadline: float = 5.0
     """How long an append is retried before it fails with CONVERSATION_BUSY."""
+    batch_deadline: float = 12.0
+    """When a batch begins no further command; the one in progress and the fan-out follow."""
     http_fan_out: float = 1.0
     """How long an HTTP response waits for the fan-out."""
     socket_fan_out: float = 5.0

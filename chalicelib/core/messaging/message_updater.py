@@ -26,8 +26,7 @@ from chalicelib.core.ports.commits import Commit, HeadConflict
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.rate_limits import RateLimitStore
-from chalicelib.core.protocol.frames import event_push
-from chalicelib.core.realtime.outbox import Push, ToSubscribers, pushes_for
+from chalicelib.core.realtime.outbox import Push, pushes_for, pushes_of_events
 
 NotFoundError = Callable[[], ChatError]
 """Creates the error for a member whose target is not a message."""
@@ -149,7 +148,7 @@ class MessageUpdater:
         stored = self._event_log.event(head.conversation_id, nothing.sequence_id)
         pushes: list[Push] = []
         if stored is not None:
-            pushes.append(ToSubscribers(head.conversation_id, event_push(stored.event), head.departed))
+            pushes = pushes_of_events(head.conversation_id, [stored.event], head.departed)
         return UpdateResult(nothing.sequence_id, message.current, pushes)
 
 

@@ -57,3 +57,32 @@ class RateLimitCharge:
     @property
     def _is_pending(self) -> bool:
         return self._decision is not None and self._decision.charge_pending and not self._charged
+
+
+class PrepaidRateLimits:
+    """The `RateLimitStore` for messages whose batch was charged before."""
+
+    def try_acquire(self, participant_id: str, now: int, *, interval: int, burst: int) -> RateLimitDecision:
+        """Allow the message."""
+        return RateLimitDecision(allowed=True)
+
+    def charge(self, participant_id: str, *, interval: int) -> None:
+        """Charge nothing."""
+
+    def acquire(
+        self, participant_id: str, now: int, count: int, *, interval: int, burst: int
+    ) -> RateLimitDecision:
+        """Allow the messages."""
+        return RateLimitDecision(allowed=True)
+
+
+def charge_batch(participant_id: str, count: int, *, rate_limits: RateLimitStore, runtime: Runtime) -> None:
+    """Charge for `count` messages at once. Raises RateLimited; then nothing was charged."""
+    if not count:
+        return
+    limits = runtime.limits
+    interval = 1000 // limits.messages_per_second
+    now = milliseconds(runtime.clock)
+    decision = rate_limits.acquire(participant_id, now, count, interval=interval, burst=limits.message_burst)
+    if not decision.allowed:
+        raise RateLimited(retry_after=decision.retry_after)

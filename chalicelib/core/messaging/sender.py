@@ -1,19 +1,12 @@
-"""Sending a message: appended directly, or by group commit under contention.
-
-A direct append is one transaction: the head, the event, the idempotency record that makes a repeat a no-op, and
-the sender's membership, whose read pointer it moves. After two conflicts, or if the head records contention a
-moment ago, the message is queued (`group_commit.py`).
-"""
+"""Sending messages: their preconditions are read in one round trip, and they are appended (`appender.py`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.conversations import permissions
 from chalicelib.core.conversations.permissions import Action
-from chalicelib.core.kernel.backoff import Backoff
 from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import ChatError, ConversationBusy, Muted, NotFound, RateLimited
 from chalicelib.core.kernel.ids import is_conversation_id, new_message_id
@@ -21,36 +14,23 @@ from chalicelib.core.kernel.metrics import Metric
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.appending import Log
 from chalicelib.core.log.conflicts import new_backoff
-from chalicelib.core.messaging.group_commit import GroupCommit, next_head
+from chalicelib.core.messaging.appender import Appender
+from chalicelib.core.messaging.group_commit import GroupCommit
 from chalicelib.core.messaging.rate_limiter import RateLimitCharge
 from chalicelib.core.messaging.references import References
+from chalicelib.core.messaging.run import Run, RunResult, SendResult
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.conversations import ConversationState, Head, Membership
-from chalicelib.core.model.events import Event, new_event
-from chalicelib.core.model.messages import IdempotencyKey, IdempotencyRecord
-from chalicelib.core.ports.commits import Commit, HeadConflict, MessageAppend, PreconditionFailed, WriteConflict
+from chalicelib.core.model.events import new_event
+from chalicelib.core.model.messages import DraftMessage, IdempotencyKey
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.rate_limits import RateLimitStore
-from chalicelib.core.protocol.frames import event_push
 from chalicelib.core.protocol.message_fields import content_of
-from chalicelib.core.realtime.outbox import Push, ToSubscribers
+from chalicelib.core.realtime.outbox import Push, pushes_of_events
 
 if TYPE_CHECKING:
     from chalicelib.core.messaging.references import NewMessage
-
-DIRECT_ATTEMPTS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class SendResult:
-    """A message in the log."""
-
-    event: Event
-    duplicate: bool
-    """Whether it was there before."""
-    head: Head | None
-    """A head at or after the event; None if none was read."""
 
 
 class Sender:
@@ -70,7 +50,9 @@ class Sender:
         self._memberships = memberships
         self._rate_limits = rate_limits
         self._log = log
-        self._group_commit = group_commit
+        self._appender = Appender(
+            event_log=event_log, memberships=memberships, log=log, group_commit=group_commit, runtime=runtime
+        )
         self._runtime = runtime
         self._clock = runtime.clock
         self._gather = runtime.gather
@@ -85,56 +67,76 @@ class Sender:
         Raises:
             NotFound, RateLimited, Muted, ValidationFailed, ConversationBusy: it is not in the log.
         """
-        if not is_conversation_id(conversation_id):
-            raise NotFound
-        self._observer.bind(conversation_id=conversation_id, participant_id=caller.participant_id)
-        try:
-            sent = self._send(caller, conversation_id, message, head)
-        except RateLimited:
-            self._observer.count(Metric.MESSAGES_RATE_LIMITED)
-            raise
-        except ConversationBusy:
-            self._observer.count(Metric.MESSAGES_BUSY)
-            raise
-        self._observer.count(Metric.MESSAGES_DUPLICATE if sent.duplicate else Metric.MESSAGES_ACCEPTED)
-        return sent
+        result = self.send_run(caller, conversation_id, [message], head)
+        if result.error is not None:
+            raise result.error
+        return result.sent[0]
 
-    def pushes(self, sent: SendResult) -> list[Push]:
-        """Return the push of a message; a repeat is pushed again, as the first process may have crashed before."""
-        conversation_id = sent.event["conversation_id"]
-        head = sent.head or self._event_log.head(conversation_id)
+    def send_run(
+        self, caller: Principal, conversation_id: str, messages: Sequence[NewMessage], head: Head | None = None
+    ) -> RunResult:
+        """Append messages in their order, with as few transactions as possible, until one of them fails.
+
+        The errors are those of `send`. The rate limiter is charged for one message.
+        """
+        if not is_conversation_id(conversation_id):
+            return RunResult([], NotFound())
+        self._observer.bind(conversation_id=conversation_id, participant_id=caller.participant_id)
+        sent: list[SendResult] = []
+        error: ChatError | None = None
+        try:
+            self._send_run(caller, conversation_id, messages, head, sent)
+        except ChatError as failure:
+            error = failure
+        self._count(sent, error)
+        return RunResult(sent, error)
+
+    def pushes(self, *sent: SendResult) -> list[Push]:
+        """Return the pushes of messages of one conversation.
+
+        Repeats are pushed again, as the first process may have crashed before.
+        """
+        events = {result.event["sequence_id"]: result.event for result in sent}
+        if not events:
+            return []
+        conversation_id = sent[0].event["conversation_id"]
+        heads = [result.head for result in sent if result.head and result.head.sequence_id >= max(events)]
+        head = heads[0] if heads else self._event_log.head(conversation_id)
         if head is None or head.state is not ConversationState.LIVE:
             return []
-        return [ToSubscribers(conversation_id, event_push(sent.event), head.departed)]
+        return pushes_of_events(conversation_id, [events[number] for number in sorted(events)], head.departed)
 
-    def _send(self, caller: Principal, conversation_id: str, message: NewMessage, head: Head | None) -> SendResult:
+    def _send_run(
+        self,
+        caller: Principal,
+        conversation_id: str,
+        messages: Sequence[NewMessage],
+        head: Head | None,
+        sent: list[SendResult],
+    ) -> None:
+        """Add the results to `sent`, until a message fails. A message that is refused begins a new run."""
         charge = RateLimitCharge(caller.participant_id, rate_limits=self._rate_limits, runtime=self._runtime)
-        head, member, error = self._check_preconditions(caller, conversation_id, message, head, charge)
-        if error is not None:
-            return self._replay_or_raise(caller, conversation_id, message, error)
-        draft = self._draft(caller, member, message)
-        # Without a client's id, a queued message is found by its own id, which no client's id can be.
-        key_id = message.client_message_id or f"\0{draft['message_id']}"
-        key = IdempotencyKey(conversation_id, caller.participant_id, key_id)
-        recorded = key if message.client_message_id else None
         backoff = new_backoff(self._runtime)
-        for _ in range(DIRECT_ATTEMPTS):
-            if head.contended_until > milliseconds(self._clock):
-                break
-            try:
-                return self._append_directly(head, draft, member, recorded, charge)
-            except HeadConflict as conflict:
-                self._observer.count(Metric.APPEND_CONFLICTS)
-                head = self._log.require_live(conflict.current)
-            except WriteConflict:
-                self._observer.count(Metric.APPEND_CONFLICTS)
-                backoff.wait()
-                head = self._log.get_live_head(conversation_id)
-            except PreconditionFailed as failed:
-                if failed.duplicates:
-                    return self._replay(conversation_id, failed.duplicates[0])
-                member = self._require_speaking_member(conversation_id, caller)
-        return self._append_via_queue(caller, draft, key, member, backoff, charge)
+        while rest := messages[len(sent) :]:
+            live_head, member, errors = self._check_preconditions(caller, conversation_id, rest, head, charge)
+            valid = next((index for index, error in enumerate(errors) if error is not None), len(rest))
+            if valid == 0:
+                sent.append(self._replay_or_raise(caller, conversation_id, rest[0], errors[0] or NotFound()))
+            else:
+                run = Run([self._draft(caller, member, message) for message in rest[:valid]])
+                try:
+                    self._appender.append(run, live_head, member, caller, backoff, charge)
+                finally:
+                    sent += run.sent
+            head = None
+
+    def _count(self, sent: Sequence[SendResult], error: ChatError | None) -> None:
+        for result in sent:
+            self._observer.count(Metric.MESSAGES_DUPLICATE if result.duplicate else Metric.MESSAGES_ACCEPTED)
+        if isinstance(error, RateLimited):
+            self._observer.count(Metric.MESSAGES_RATE_LIMITED)
+        if isinstance(error, ConversationBusy):
+            self._observer.count(Metric.MESSAGES_BUSY)
 
     # ---- preconditions ---------------------------------------------------------------------------------
 
@@ -142,13 +144,13 @@ class Sender:
         self,
         caller: Principal,
         conversation_id: str,
-        message: NewMessage,
+        messages: Sequence[NewMessage],
         head: Head | None,
         charge: RateLimitCharge,
-    ) -> tuple[Head, Membership, ChatError | None]:
-        """Read everything that a message depends on, in one round trip.
+    ) -> tuple[Head, Membership, list[ChatError | None]]:
+        """Read everything that messages depend on, in one round trip.
 
-        The error is that of a new message; a repeat may have been sent when there was no mute and its references
+        The errors are those of new messages; a repeat may have been sent when there was no mute and its references
         were valid. Raises NotFound and RateLimited, which hold for a repeat as well.
         """
         now = milliseconds(self._clock)
@@ -156,31 +158,28 @@ class Sender:
             lambda: self._memberships.membership(conversation_id, caller.participant_id),
             charge.reserve,
         ]
-        if message.reply_to or message.mentions:
-            reads.append(lambda: self._references.error(conversation_id, message))
         if head is None:
-            head, *results = self._gather(lambda: self._event_log.head(conversation_id), *reads)
-        else:
-            results = self._gather(*reads)
+            reads.insert(0, lambda: self._event_log.head(conversation_id))
+        referring = [index for index, message in enumerate(messages) if message.reply_to or message.mentions]
+        checks = [self._reference_check(conversation_id, messages[index]) for index in referring]
+        results = self._gather(*reads, *checks)
+        if head is None:
+            head = results.pop(0)
         member: Membership | None
-        member, _, *errors = results
+        member, _, *found = results
         if member is None:
             raise NotFound
         live_head = self._log.require_live(head)
         charge.raise_if_limited()
-        error: ChatError | None = errors[0] if errors else None
+        errors = dict(zip(referring, found, strict=True))
         try:
             permissions.require(Action.SEND_MESSAGE, member, now=now)
         except Muted as muted:
-            error = muted
-        return live_head, member, error
+            errors = dict.fromkeys(range(len(messages)), muted)
+        return live_head, member, [errors.get(index) for index in range(len(messages))]
 
-    def _require_speaking_member(self, conversation_id: str, caller: Principal) -> Membership:
-        member = self._memberships.membership(conversation_id, caller.participant_id)
-        if member is None:
-            raise NotFound
-        permissions.require(Action.SEND_MESSAGE, member, now=milliseconds(self._clock))
-        return member
+    def _reference_check(self, conversation_id: str, message: NewMessage) -> Callable[[], ChatError | None]:
+        return lambda: self._references.error(conversation_id, message)
 
     def _replay_or_raise(
         self, caller: Principal, conversation_id: str, message: NewMessage, error: ChatError
@@ -192,20 +191,11 @@ class Sender:
             record = self._event_log.idempotency_record(key)
         if record is None:
             raise error
-        return self._replay(conversation_id, record)
+        return self._appender.replay(conversation_id, record)
 
-    def _replay(self, conversation_id: str, record: IdempotencyRecord) -> SendResult:
-        stored = self._event_log.event(conversation_id, record.sequence_id)
-        if stored is None:
-            raise NotFound
-        return SendResult(stored.event, duplicate=True, head=None)
-
-    # ---- append ----------------------------------------------------------------------------------------
-
-    def _draft(self, caller: Principal, member: Membership, message: NewMessage) -> Event:
-        """Return the event without its sequence id."""
+    def _draft(self, caller: Principal, member: Membership, message: NewMessage) -> DraftMessage:
         client_id = message.client_message_id
-        return new_event(
+        event = new_event(
             member.conversation_id,
             None,
             "message",
@@ -215,35 +205,6 @@ class Sender:
             **content_of(message),
             **({} if client_id is None else {"client_message_id": client_id}),
         )
-
-    def _append_directly(
-        self, head: Head, draft: Event, member: Membership, key: IdempotencyKey | None, charge: RateLimitCharge
-    ) -> SendResult:
-        """Try once. Raises HeadConflict, WriteConflict, PreconditionFailed."""
-        event = {**draft, "sequence_id": head.sequence_id + 1}
-        new = next_head(head, 1, milliseconds(self._clock))
-        commit = Commit(old=head, new=new, messages=[MessageAppend(event, member, key)])
-        charge.charge_with(lambda: self._event_log.commit(commit))
-        return SendResult(event, duplicate=False, head=new)
-
-    def _append_via_queue(
-        self,
-        caller: Principal,
-        draft: Event,
-        key: IdempotencyKey,
-        member: Membership,
-        backoff: Backoff,
-        charge: RateLimitCharge,
-    ) -> SendResult:
-        """Append by group commit; again, if the message left the queue because its membership changed.
-
-        Raises ConversationBusy at the deadline of `backoff`, however often that happens.
-        """
-        while True:
-            record = self._group_commit.append(draft, key, member, backoff, charge)
-            if record is not None:
-                is_new = record.message_id == draft["message_id"]
-                return replace(self._replay(key.conversation_id, record), duplicate=not is_new)
-            backoff.wait()
-            self._log.get_live_head(key.conversation_id)
-            member = self._require_speaking_member(key.conversation_id, caller)
+        # Without a client's id, a queued message is found by its own id, which no client's id can be.
+        key_id = client_id or f"\0{event['message_id']}"
+        return DraftMessage(event, IdempotencyKey(member.conversation_id, caller.participant_id, key_id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chalicelib.core.model.conversations import Membership
@@ -27,12 +28,19 @@ class IdempotencyRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class QueuedMessage:
-    """A message in the queue of a conversation."""
+class DraftMessage:
+    """A message before it is in the log."""
+
+    event: Event
+    """Without a sequence id."""
+    key: IdempotencyKey
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedRun:
+    """Consecutive messages of one member in the queue of a conversation, appended together or not at all."""
 
     queue_id: str
     queued_at: int
-    event: Event
-    """Without a sequence id."""
+    messages: Sequence[DraftMessage]
     member: Membership
-    key: IdempotencyKey

@@ -21,7 +21,10 @@ class MessageAppend:
     """The sender, as read before; the commit moves the sender's read pointer to the message."""
     key: IdempotencyKey | None
     queued_as: str | None = None
-    """The id of the message in the queue. The commit removes it from there, and fails if it is not there."""
+    """The id of the run in the queue that begins with the message.
+
+    The commit removes the run from there, and fails if it is not there. None for the other messages of the run.
+    """
 
 
 @dataclass(frozen=True, slots=True)

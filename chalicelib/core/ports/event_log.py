@@ -7,7 +7,7 @@ from typing import Protocol
 
 from chalicelib.core.model.conversations import Head
 from chalicelib.core.model.events import Reaction, StoredEvent
-from chalicelib.core.model.messages import IdempotencyKey, IdempotencyRecord, QueuedMessage
+from chalicelib.core.model.messages import IdempotencyKey, IdempotencyRecord, QueuedRun
 from chalicelib.core.ports.commits import Commit
 
 
@@ -63,16 +63,16 @@ class EventLogStore(Protocol):
         """Return the record of a message that is in the log."""
         ...
 
-    def enqueue(self, queued: QueuedMessage) -> None:
-        """Put a message into the queue of its conversation."""
+    def enqueue(self, queued: QueuedRun) -> None:
+        """Put a run of messages into the queue of its conversation."""
         ...
 
-    def queued_messages(self, conversation_id: str, limit: int) -> list[QueuedMessage]:
-        """Return the oldest messages of the queue."""
+    def queued_runs(self, conversation_id: str, limit: int) -> list[QueuedRun]:
+        """Return the oldest runs of the queue."""
         ...
 
     def dequeue(self, conversation_id: str, queue_id: str) -> bool:
-        """Remove a message from the queue; return whether it was there."""
+        """Remove a run from the queue; return whether it was there."""
         ...
 
     def reaction(self, conversation_id: str, target: int, participant_id: str, emoji: str) -> Reaction | None:

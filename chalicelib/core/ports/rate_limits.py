@@ -28,3 +28,9 @@ class RateLimitStore(Protocol):
     def charge(self, participant_id: str, *, interval: int) -> None:
         """Charge for a message out of the burst."""
         ...
+
+    def acquire(
+        self, participant_id: str, now: int, count: int, *, interval: int, burst: int
+    ) -> RateLimitDecision:
+        """Ask for `count` messages at once, at most `burst`; if they are allowed, they are charged by this."""
+        ...

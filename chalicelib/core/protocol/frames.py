@@ -6,8 +6,10 @@ published documents.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.clock import rfc3339
 from chalicelib.core.kernel.errors import ChatError
 from chalicelib.core.kernel.limits import Timing
@@ -31,6 +33,10 @@ from chalicelib.core.protocol.objects import (
 
 PROTOCOL = 1
 MAX_PARTICIPANTS_IN_A_FRAME = 100
+MAX_FRAME_BYTES = 32 * 1024
+"""The largest payload that API Gateway delivers as one frame (quotas for WebSocket APIs)."""
+ID_BYTES = 2 * 1024
+"""The part of a reply for the `id` of the command: up to 256 characters, of up to 6 bytes each as JSON."""
 
 Frame = dict[str, Any]
 """A frame that the server sends."""
@@ -150,9 +156,65 @@ def cap_participants(event: Event) -> Event:
     return {**event, "participants": participants[:MAX_PARTICIPANTS_IN_A_FRAME], "participants_truncated": True}
 
 
-def event_push(event: Event) -> Frame:
-    """Return the push of an event."""
-    return {"type": "event", "event": cap_participants(event)}
+def events_pushes(conversation_id: str, events: Iterable[Event]) -> list[Frame]:
+    """Return the pushes of events of one conversation: as few as possible, of at most `MAX_FRAME_BYTES` each.
+
+    Each has contiguous events. A larger event is alone in its frame.
+    """
+    pushes: list[Frame] = []
+    room, following = 0, 0
+    for event in map(cap_participants, events):
+        size = json_codec.size(event) + 1
+        if size > room or event["sequence_id"] != following:
+            pushes.append({"type": "events", "conversation_id": conversation_id, "events": []})
+            room = MAX_FRAME_BYTES - json_codec.size(pushes[-1]) + 1
+        pushes[-1]["events"].append(event)
+        room -= size
+        following = event["sequence_id"] + 1
+    return pushes
+
+
+def message_ack(event: Event, client_message_id: str, *, duplicate: bool) -> Frame:
+    """Return the reply to a message."""
+    return {
+        "type": "message_ack",
+        "conversation_id": event["conversation_id"],
+        "client_message_id": client_message_id,
+        "message_id": event["message_id"],
+        "sequence_id": event["sequence_id"],
+        "created_at": event["created_at"],
+        "duplicate": duplicate,
+    }
+
+
+def update_ack(conversation_id: str, sequence_id: int) -> Frame:
+    """Return the reply to an update of a message."""
+    return {"type": "ack", "conversation_id": conversation_id, "sequence_id": sequence_id}
+
+
+def read_ack(conversation_id: str, pointer: Mapping[str, int]) -> Frame:
+    """Return the reply to `read`."""
+    return {"type": "read_ack", "conversation_id": conversation_id, **pointer}
+
+
+def batch_result(results: Sequence[Frame]) -> Frame:
+    """Return the reply to a batch, of at most `MAX_FRAME_BYTES`.
+
+    Acknowledgements of a full batch always fit. If errors do not, they lose their details, then the fields that
+    repeat the command: a result is identified by its position.
+    """
+    for optional in ((), ("details",), ("details", "id", "client_message_id", "conversation_id")):
+        fitted = [_without(result, optional) for result in results]
+        frame: Frame = {"type": "batch_result", "results": fitted}
+        if json_codec.size(frame) <= MAX_FRAME_BYTES - ID_BYTES:
+            break
+    return frame
+
+
+def _without(result: Frame, names: Sequence[str]) -> Frame:
+    if result["type"] != "error":
+        names = [name for name in names if name == "id"]
+    return {name: value for name, value in result.items() if name not in names}
 
 
 def typing_push(conversation_id: str, actor: Actor, is_typing: bool) -> Frame:

@@ -16,6 +16,7 @@ from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.errors import Problem, TooLarge, ValidationFailed
 from chalicelib.core.kernel.limits import MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, Limits
 from chalicelib.core.model.actors import ParticipantType, Role
+from chalicelib.core.protocol.commands import BatchFields
 from chalicelib.core.protocol.fields import (
     ClientMessageId,
     Emoji,
@@ -143,6 +144,10 @@ class SendMessage(MessageFields):
 
 class EditMessage(EditFields):
     """An edit of a message. Mentions and metadata that are left out keep their value."""
+
+
+class ExecuteBatch(BatchFields):
+    """Commands for one or several conversations, as on the WebSocket."""
 
 
 class MoveReadPointer(Request):

@@ -102,7 +102,7 @@ class FanOut:
         if not payloads:
             return True
         stale = self._poster.post_all({reply.connection_id: payloads}, deadline)
-        is_acknowledgement = any(frame["type"] == "message_ack" for frame in reply.frames)
+        is_acknowledgement = any(frame["type"] in ("message_ack", "batch_result") for frame in reply.frames)
         if is_acknowledgement and not stale and reply.received_at is not None:
             self._record_latency(Metric.ACK_LATENCY, self._clock.now() - reply.received_at)
         return not stale

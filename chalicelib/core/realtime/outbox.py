@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.core.kernel.errors import ChatError
 from chalicelib.core.model.connections import Subscription
+from chalicelib.core.model.events import Event
 from chalicelib.core.ports.commits import Commit
-from chalicelib.core.protocol.frames import Frame, event_push
+from chalicelib.core.protocol.frames import Frame, events_pushes
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +80,10 @@ class Result:
 def pushes_for(commit: Commit) -> list[Push]:
     """Return the pushes of a commit's events."""
     events = [*commit.events, *(message.event for message in commit.messages)]
-    return [ToSubscribers(commit.new.conversation_id, event_push(event), commit.new.departed) for event in events]
+    return pushes_of_events(commit.new.conversation_id, events, commit.new.departed)
+
+
+def pushes_of_events(conversation_id: str, events: Iterable[Event], departed: Mapping[str, int]) -> list[Push]:
+    """Return the pushes of events to the subscribers. `departed` is as in `ToSubscribers`."""
+    frames = events_pushes(conversation_id, events)
+    return [ToSubscribers(conversation_id, frame, departed) for frame in frames]

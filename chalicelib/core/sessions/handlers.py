@@ -13,6 +13,7 @@ from chalicelib.core.conversations.views import Views
 from chalicelib.core.kernel.clock import milliseconds, rfc3339
 from chalicelib.core.kernel.errors import ChatError
 from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.messaging.batches import Batches
 from chalicelib.core.messaging.message_updater import UpdateResult
 from chalicelib.core.messaging.message_updates import MessageUpdates
 from chalicelib.core.messaging.sender import Sender
@@ -57,6 +58,7 @@ class Handlers:
         history: History,
         sender: Sender,
         message_updates: MessageUpdates,
+        batches: Batches,
         typing: Typing,
         runtime: Runtime,
     ) -> None:
@@ -67,6 +69,7 @@ class Handlers:
         self._history = history
         self._sender = sender
         self._message_updates = message_updates
+        self._batches = batches
         self._typing = typing
         self._runtime = runtime
 
@@ -141,17 +144,8 @@ class Handlers:
     def message(self, command: commands.Message, context: CommandContext) -> None:
         """Send a message."""
         sent = self._sender.send(context.caller, command.conversation_id, command, context.head)
-        context.result.replies.append(
-            {
-                "type": "message_ack",
-                "conversation_id": command.conversation_id,
-                "client_message_id": command.client_message_id,
-                "message_id": sent.event["message_id"],
-                "sequence_id": sent.event["sequence_id"],
-                "created_at": sent.event["created_at"],
-                "duplicate": sent.duplicate,
-            }
-        )
+        ack = frames.message_ack(sent.event, command.client_message_id, duplicate=sent.duplicate)
+        context.result.replies.append(ack)
         context.result.pushes += self._sender.pushes(sent)
 
     def edit(self, command: commands.Edit, context: CommandContext) -> None:
@@ -182,6 +176,14 @@ class Handlers:
         )
         _acknowledge(command, updated, context)
 
+    def batch(self, command: commands.Batch, context: CommandContext) -> None:
+        """Execute the commands of a batch."""
+        connection_id = context.connection.connection_id
+        executed = self._batches.execute(context.caller, command.entries, connection_id=connection_id)
+        context.result.replies.append(frames.batch_result(executed.frames))
+        context.result.pushes += executed.pushes
+        context.result.failure = executed.failure
+
     # ---- members ---------------------------------------------------------------------------------------
 
     def read(self, command: commands.Read, context: CommandContext) -> None:
@@ -190,9 +192,7 @@ class Handlers:
         moved = self._history.read(
             context.caller, command.conversation_id, command.sequence_id, connection_id=connection_id
         )
-        context.result.replies.append(
-            {"type": "read_ack", "conversation_id": command.conversation_id, **moved.response}
-        )
+        context.result.replies.append(frames.read_ack(command.conversation_id, moved.response))
         context.result.pushes += moved.pushes
 
     def typing(self, command: commands.Typing, context: CommandContext) -> None:
@@ -209,9 +209,7 @@ def _acknowledge(
     updated: UpdateResult,
     context: CommandContext,
 ) -> None:
-    context.result.replies.append(
-        {"type": "ack", "conversation_id": command.conversation_id, "sequence_id": updated.sequence_id}
-    )
+    context.result.replies.append(frames.update_ack(command.conversation_id, updated.sequence_id))
     context.result.pushes += updated.pushes
 
 
@@ -231,4 +229,5 @@ HANDLERS: Mapping[type[commands.Command], Handler] = {
     commands.Typing: Handlers.typing,
     commands.Auth: Handlers.auth,
     commands.Ping: Handlers.ping,
+    commands.Batch: Handlers.batch,
 }

@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from tests.invariants.history.records import OK, Call, Json, Recorder, SocketRecord
 from tests.invariants.history.replica import Replica
+from tests.support.unpacking import unpacked
 
 if TYPE_CHECKING:
     from tests.invariants.history.participant import Participant
@@ -247,12 +248,14 @@ class Client:
 
     def _receive(self, session: Session, frame: Json) -> None:
         if not self._is_answer(session, frame):
-            self.recorder.receive(self.participant.id, session.life.name, frame)
+            for entry in unpacked(frame):
+                self.recorder.receive(self.participant.id, session.life.name, entry)
         match frame.get("type"):
-            case "event":
-                conversation_id = frame["event"]["conversation_id"]
-                self._replica(conversation_id).receive(frame["event"])
-                self.participant.registry.note_head(conversation_id, frame["event"]["sequence_id"])
+            case "events":
+                conversation_id = frame["conversation_id"]
+                for event in frame["events"]:
+                    self._replica(conversation_id).receive(event)
+                    self.participant.registry.note_head(conversation_id, event["sequence_id"])
                 self._watch_gap(conversation_id)
             case "subscribed" | "sync":
                 conversation_id = frame["conversation_id"]

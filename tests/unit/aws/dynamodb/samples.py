@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalicelib.core.model.connections import Connection, Subscription
 from chalicelib.core.model.conversations import ConversationDetails, Head, Membership
 from chalicelib.core.model.events import Event, MessageState, Reaction
-from chalicelib.core.model.messages import IdempotencyKey, QueuedMessage
+from chalicelib.core.model.messages import DraftMessage, IdempotencyKey, QueuedRun
 from chalicelib.core.model.moderation import AuditEntry, Ban, Invite
 from chalicelib.core.model.privacy import DataLocation, ErasureJob, erasure_id
 
@@ -78,4 +78,4 @@ def message(sequence_id: int = 6) -> Event:
     }
 
 
-QUEUED = QueuedMessage("000-1", 1_700_000_000_000, message(), MEMBER, KEY)
+QUEUED = QueuedRun("000-1", 1_700_000_000_000, [DraftMessage(message(), KEY)], MEMBER)

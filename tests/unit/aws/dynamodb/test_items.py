@@ -33,8 +33,8 @@ from chalicelib.aws.dynamodb.log_items import (
     idempotency_record_from_item,
     idempotency_record_to_item,
     message_state_text,
-    queued_message_from_item,
-    queued_message_to_item,
+    queued_run_from_item,
+    queued_run_to_item,
     reaction_from_item,
     reaction_to_item,
 )
@@ -98,8 +98,8 @@ SAMPLES: dict[str, tuple[Any, Callable[[Any], Item], Callable[[Item], Any]]] = {
     "reaction": (REACTION, lambda value: reaction_to_item(CONVERSATION, value), reaction_from_item),
     "queued message": (
         QUEUED,
-        queued_message_to_item,
-        lambda item: queued_message_from_item(CONVERSATION, item),
+        queued_run_to_item,
+        lambda item: queued_run_from_item(CONVERSATION, item),
     ),
     "ban": (BAN, ban_to_item, ban_from_item),
     "ban without a name": (replace(BAN, name=None), ban_to_item, ban_from_item),

@@ -96,6 +96,14 @@ ROWS: dict[str, tuple[Action, Target | None]] = {
     "revoke an invite": (Action.MANAGE_INVITES, None),
     "read the audit": (Action.READ_AUDIT, None),
 }
+ROWS |= {
+    "batch: message": ROWS["send"],
+    "batch: edit": ROWS["edit the member's"],
+    "batch: delete": ROWS["delete the member's"],
+    "batch: react": ROWS["react"],
+    "batch: unreact": ROWS["take a reaction back"],
+    "batch: read": ROWS["mark as read"],
+}
 """Rows of the end-to-end matrix that are about a member's permission, with whom they concern."""
 JOINING = {"join", "join what is open", "join by an invite", "join by no invite"}
 NO_PERMISSION_NEEDED = {"unsubscribe", "hello", "ping", "renew the token"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.core.kernel.errors import RateLimited
-from chalicelib.core.messaging.rate_limiter import RateLimitCharge
+from chalicelib.core.messaging.rate_limiter import PrepaidRateLimits, RateLimitCharge, charge_batch
 from chalicelib.core.ports.rate_limits import RateLimitDecision
 from tests.support.runtime import new_runtime
 
@@ -29,6 +29,13 @@ class FakeRateLimits:
     def charge(self, participant_id: str, *, interval: int) -> None:
         assert (participant_id, interval) == ("alice", 100)
         self.calls.append("charge")
+
+    def acquire(
+        self, participant_id: str, now: int, count: int, *, interval: int, burst: int
+    ) -> RateLimitDecision:
+        assert (participant_id, interval, burst) == ("alice", 100, 100)
+        self.calls.append(f"acquire {count}")
+        return self.decision
 
 
 def charge_on(store: FakeRateLimits) -> RateLimitCharge:
@@ -78,3 +85,28 @@ def test_nothing_is_charged_before_the_limit_was_asked() -> None:
     charge.raise_if_limited()
     charge.charge()
     assert store.calls == []
+
+
+def test_batch_is_charged_at_once() -> None:
+    store = FakeRateLimits(STEADY)
+    charge_batch("alice", 24, rate_limits=store, runtime=new_runtime())
+    assert store.calls == ["acquire 24"]
+
+
+def test_batch_beyond_the_limit_is_refused_with_retry_after() -> None:
+    with pytest.raises(RateLimited) as limited:
+        charge_batch("alice", 24, rate_limits=FakeRateLimits(LIMITED), runtime=new_runtime())
+    assert limited.value.retry_after == 1.5
+
+
+def test_batch_of_reads_costs_no_call() -> None:
+    store = FakeRateLimits(LIMITED)
+    charge_batch("alice", 0, rate_limits=store, runtime=new_runtime())
+    assert store.calls == []
+
+
+def test_messages_of_a_charged_batch_are_allowed_without_a_call() -> None:
+    charge = RateLimitCharge("alice", rate_limits=PrepaidRateLimits(), runtime=new_runtime())
+    charge.reserve()
+    charge.raise_if_limited()
+    charge.charge()

@@ -12,8 +12,9 @@ from chalicelib.core.kernel.errors import ConversationBusy
 from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.kernel.metrics import Metric
 from chalicelib.core.log.appending import Log
+from chalicelib.core.messaging.appender import DIRECT_ATTEMPTS
 from chalicelib.core.messaging.group_commit import GroupCommit
-from chalicelib.core.messaging.sender import DIRECT_ATTEMPTS, Sender
+from chalicelib.core.messaging.sender import Sender
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.ports.commits import Commit, HeadConflict, WriteConflict
 from chalicelib.core.protocol.requests import SendMessage

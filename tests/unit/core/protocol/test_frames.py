@@ -89,7 +89,9 @@ def test_participants_of_an_event_are_cut_at_100(count: int, is_cut: bool) -> No
     event = {"sequence_id": 1, "participants": list(range(count))}
     expected = {"sequence_id": 1, "participants": list(range(min(count, 100)))}
     marked = {"participants_truncated": True} if is_cut else {}
-    assert frames.event_push(event) == {"type": "event", "event": {**expected, **marked}}
+    assert frames.events_pushes("c", [event]) == [
+        {"type": "events", "conversation_id": "c", "events": [{**expected, **marked}]}
+    ]
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_fan_out_is_measured_for_all_outcomes(harness: AppHarness, observer: Fak
         harness.connect(f"{person}-{conversation_id}", person, conversation_id)
     harness.poster.stale.add(f"bob-{conversation_id}")
     delivery = fan_out(harness, observer, SystemClock())
-    frame = {"type": "event"}
+    frame = {"type": "events"}
     delivery.deliver(
         [ToSubscribers(conversation_id, frame, {}), ToSubscribers(conversation_id, frame, {})], within=5
     )

@@ -127,7 +127,7 @@ def test_committed_update_is_pushed_although_its_author_was_removed(harness: App
     assert outcome.error.code == "NOT_FOUND"
     harness.poster.posts.clear()
     harness.chat.realtime.fan_out.deliver(outcome.pushes, within=5)
-    assert [frame["event"]["title"] for _, frame in harness.poster.posts] == ["New"]
+    assert [frame["events"][0]["title"] for _, frame in harness.poster.posts] == ["New"]
 
 
 def test_late_410_does_not_affect_a_revived_connection(harness: AppHarness, socket: str) -> None:
@@ -177,7 +177,7 @@ def test_renewed_token_counts_before_its_subscriptions_are_updated(harness: AppH
     )
     harness.poster.posts.clear()
     harness.chat.realtime.fan_out.deliver(sent.pushes, within=5)
-    assert [frame["type"] for to, frame in harness.poster.posts if to == socket] == ["event"]
+    assert [frame["type"] for to, frame in harness.poster.posts if to == socket] == ["events"]
     assert harness.poster.closed == []
 
 

@@ -1,0 +1,215 @@
+"""Batches: several commands of one participant, in their order within each conversation.
+
+Consecutive messages of a conversation are one run, and so one transaction. The first error of a conversation ends
+its part; other conversations go on. A batch that is cut by a crash leaves a prefix of each part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from chalicelib.core.conversations.history import History
+from chalicelib.core.kernel.errors import ChatError, Internal, NotAttempted
+from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.messaging.message_updater import UpdateResult
+from chalicelib.core.messaging.message_updates import MessageUpdates
+from chalicelib.core.messaging.rate_limiter import charge_batch
+from chalicelib.core.messaging.sender import Sender
+from chalicelib.core.model.actors import Principal
+from chalicelib.core.ports.rate_limits import RateLimitStore
+from chalicelib.core.protocol import commands, frames
+from chalicelib.core.protocol.commands import BatchEntry
+from chalicelib.core.protocol.frames import Frame
+from chalicelib.core.realtime.outbox import Push
+
+CONCURRENCY = 8
+"""How many conversations are written to at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of one command."""
+
+    frame: Frame
+    """The frame that the command would get alone."""
+    status: int
+    """The status that its HTTP route would have."""
+
+
+@dataclass(slots=True)
+class BatchResult:
+    """The results of a batch."""
+
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    """By the index of the command."""
+    pushes: list[Push] = field(default_factory=list)
+    failure: Exception | None = None
+    """An error on the side of the server, to be logged."""
+
+    def add_error(self, index: int, error: ChatError, correlation: Mapping[str, str]) -> None:
+        """Add the result of a command that failed."""
+        self.outcomes[index] = Outcome(frames.error(error, dict(correlation)), error.status)
+
+    @property
+    def frames(self) -> list[Frame]:
+        """The results in the order of the commands, for the WebSocket."""
+        return [self.outcomes[index].frame for index in sorted(self.outcomes)]
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        """The same with their statuses, for HTTP."""
+        return [{**outcome.frame, "status": outcome.status} for _, outcome in sorted(self.outcomes.items())]
+
+
+class Batches:
+    """Executes batches."""
+
+    def __init__(
+        self,
+        *,
+        sender: Sender,
+        message_updates: MessageUpdates,
+        history: History,
+        rate_limits: RateLimitStore,
+        runtime: Runtime,
+    ) -> None:
+        """`sender` and `message_updates` charge nothing: the batch is charged before the first write."""
+        self._sender = sender
+        self._history = history
+        self._rate_limits = rate_limits
+        self._runtime = runtime
+        self._clock = runtime.clock
+        self._message_updates = message_updates
+
+    def execute(
+        self, caller: Principal, entries: Sequence[BatchEntry], *, connection_id: str | None = None
+    ) -> BatchResult:
+        """Execute the commands. `connection_id` is excluded from pushes of read pointers.
+
+        Raises:
+            RateLimited: the batch does not fit into the rate limit; nothing was written.
+        """
+        charged = sum(isinstance(entry.command, commands.AppendCommand) for entry in entries)
+        charge_batch(caller.participant_id, charged, rate_limits=self._rate_limits, runtime=self._runtime)
+        deadline = self._clock.monotonic() + self._runtime.timing.batch_deadline
+        result = BatchResult()
+        parts = [Part(caller, entries, indexes, connection_id) for indexes in _by_conversation(entries)]
+        for start in range(0, len(parts), CONCURRENCY):
+            calls = [partial(self._execute_part, part, deadline) for part in parts[start : start + CONCURRENCY]]
+            for done in self._runtime.gather(*calls):
+                result.outcomes |= done.outcomes
+                result.pushes += done.pushes
+                result.failure = result.failure or done.failure
+        return result
+
+    def _execute_part(self, part: Part, deadline: float) -> BatchResult:
+        """Execute the commands of one conversation, until one fails or at the deadline."""
+        result = BatchResult()
+        try:
+            while part.rest and self._clock.monotonic() < deadline:
+                self._execute_next(part, result)
+        except ChatError as error:
+            part.fail(result, error, error)
+        except Exception as defect:  # noqa: BLE001 — a defect must not cost the client its other results
+            part.fail(result, Internal(), defect)
+        for index in part.rest:
+            result.add_error(index, NotAttempted(), part.entries[index].correlation)
+        return result
+
+    def _execute_next(self, part: Part, result: BatchResult) -> None:
+        """Execute a run of messages, or another command. Raises ChatError."""
+        messages = part.next_messages()
+        if messages:
+            self._send(part, messages, result)
+            return
+        entry = part.entries[part.rest[0]]
+        command = entry.command
+        if isinstance(command, ChatError):
+            raise command
+        if isinstance(command, commands.Read):
+            moved = self._history.read(
+                part.caller, command.conversation_id, command.sequence_id, connection_id=part.connection_id
+            )
+            result.pushes += moved.pushes
+            part.finish(result, frames.read_ack(command.conversation_id, moved.response), 200)
+        elif not isinstance(command, commands.Message):
+            updated = self._update(part.caller, command)
+            result.pushes += updated.pushes
+            status = 200 if isinstance(command, commands.Edit) else 204
+            part.finish(result, frames.update_ack(command.conversation_id, updated.sequence_id), status)
+
+    def _update(
+        self, caller: Principal, command: commands.Edit | commands.Delete | commands.React | commands.Unreact
+    ) -> UpdateResult:
+        updates, target = self._message_updates, (caller, command.conversation_id, command.target)
+        match command:
+            case commands.Edit():
+                return updates.edit(*target, command)
+            case commands.Delete():
+                return updates.delete(*target)
+            case commands.React():
+                return updates.react(*target, command.emoji)
+            case commands.Unreact():
+                return updates.unreact(*target, command.emoji)
+
+    def _send(self, part: Part, messages: Sequence[commands.Message], result: BatchResult) -> None:
+        run = self._sender.send_run(part.caller, messages[0].conversation_id, messages)
+        for message, sent in zip(messages, run.sent, strict=False):
+            ack = frames.message_ack(sent.event, message.client_message_id, duplicate=sent.duplicate)
+            part.finish(result, ack, 200 if sent.duplicate else 201)
+        try:
+            result.pushes += self._sender.pushes(*run.sent)
+        except ChatError as error:
+            # The messages are in the log: readers recover by sync.
+            result.failure = error
+        if run.error is not None:
+            raise run.error
+
+
+class Part:
+    """The commands of one conversation, of which the first ones are finished."""
+
+    def __init__(
+        self, caller: Principal, entries: Sequence[BatchEntry], indexes: Sequence[int], connection_id: str | None
+    ) -> None:
+        self.caller = caller
+        self.entries = entries
+        self.rest = list(indexes)
+        """The indexes of the commands without a result."""
+        self.connection_id = connection_id
+
+    def next_messages(self) -> list[commands.Message]:
+        """Return the messages before the next other command."""
+        messages = []
+        for index in self.rest:
+            command = self.entries[index].command
+            if not isinstance(command, commands.Message):
+                break
+            messages.append(command)
+        return messages
+
+    def finish(self, result: BatchResult, frame: Frame, status: int) -> None:
+        """Record the result of the next command."""
+        index = self.rest.pop(0)
+        correlation = self.entries[index].correlation
+        result.outcomes[index] = Outcome(
+            frame | ({"id": correlation["id"]} if "id" in correlation else {}), status
+        )
+
+    def fail(self, result: BatchResult, error: ChatError, cause: Exception) -> None:
+        """Record that the next command failed."""
+        index = self.rest.pop(0)
+        result.add_error(index, error, self.entries[index].correlation)
+        if error.status >= 500:
+            result.failure = cause
+
+
+def _by_conversation(entries: Sequence[BatchEntry]) -> list[list[int]]:
+    """Return the indexes of the entries of each conversation. An entry that names none is by itself."""
+    parts: dict[Any, list[int]] = {}
+    for index, entry in enumerate(entries):
+        parts.setdefault(index if entry.conversation_id is None else entry.conversation_id, []).append(index)
+    return list(parts.values())

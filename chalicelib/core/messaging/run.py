@@ -1,0 +1,62 @@
+"""A run: consecutive messages of one participant in one conversation, and their results so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from chalicelib.core.kernel.errors import ChatError
+from chalicelib.core.messaging.transaction_size import first_run
+from chalicelib.core.model.conversations import Head
+from chalicelib.core.model.events import Event
+from chalicelib.core.model.messages import DraftMessage, IdempotencyKey
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """A message in the log."""
+
+    event: Event
+    duplicate: bool
+    """Whether it was there before."""
+    head: Head | None
+    """A head at or after the event; None if none was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """The result of sending a run: the messages before the first error, and the error."""
+
+    sent: Sequence[SendResult]
+    error: ChatError | None
+
+
+class Run:
+    """The messages of a run; those with the same idempotency key are one message."""
+
+    def __init__(self, messages: Sequence[DraftMessage]) -> None:
+        self._messages = messages
+        self._results: dict[IdempotencyKey, SendResult] = {}
+
+    def next_messages(self) -> list[DraftMessage]:
+        """Return the first messages without a result, as many as one transaction can have."""
+        open_messages = {message.key: message for message in reversed(self._messages)}
+        pending = [message for message in self._messages if open_messages[message.key] is message]
+        return first_run([message for message in pending if message.key not in self._results])
+
+    def settle(self, message: DraftMessage, result: SendResult) -> None:
+        """Record that a message is in the log."""
+        self._results[message.key] = result
+
+    @property
+    def sent(self) -> list[SendResult]:
+        """The results of the messages before the first one without a result."""
+        results: list[SendResult] = []
+        seen: set[IdempotencyKey] = set()
+        for message in self._messages:
+            if message.key not in self._results:
+                break
+            result = self._results[message.key]
+            results.append(replace(result, duplicate=True) if message.key in seen else result)
+            seen.add(message.key)
+        return results

@@ -1,0 +1,117 @@
+"""Batches: the size of the answer, the deadline, and defects."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.core.kernel.errors import ConversationBusy, NotAttempted, ValidationFailed
+from chalicelib.core.kernel.limits import MAX_BATCH_COMMANDS, Limits, Timing
+from chalicelib.core.protocol import frames
+from chalicelib.core.protocol.commands import Batch, parse_command
+from chalicelib.core.protocol.frames import MAX_FRAME_BYTES
+from tests.support.app_harness import AppHarness, principal
+
+ROOT = Path(__file__).resolve().parents[4]
+WORST_ID = "\x01" * 256
+"""The `id` with the most bytes as JSON, at the largest setting."""
+WORST_CLIENT_MESSAGE_ID = '"' * 256
+CONVERSATION = "conv_Zm9vYmFyYmF6cXV4cXV1eA"
+LARGEST = 2**53 - 1
+
+
+def largest_acks() -> list[frames.Frame]:
+    event = {
+        "conversation_id": CONVERSATION,
+        "message_id": "msg_Zm9vYmFyYmF6cXV4cXV1eA",
+        "sequence_id": LARGEST,
+        "created_at": "2026-03-01T09:00:00.000Z",
+    }
+    ack = frames.message_ack(event, WORST_CLIENT_MESSAGE_ID, duplicate=False)
+    return [{**ack, "id": WORST_ID} for _ in range(MAX_BATCH_COMMANDS)]
+
+
+def largest_errors() -> list[frames.Frame]:
+    details = [{"path": "\\U0001f600" * 64, "problem": "must be " + 40 * "x"} for _ in range(20)]
+    echo = {"id": WORST_ID, "conversation_id": "\x01" * 128, "client_message_id": "\x01" * 128}
+    return [frames.error(ValidationFailed(details=details), echo) for _ in range(MAX_BATCH_COMMANDS)]
+
+
+@pytest.mark.parametrize("results", [largest_acks(), largest_errors()], ids=["acknowledgements", "errors"])
+def test_answer_of_the_largest_batch_fits_into_a_frame(results: list[frames.Frame]) -> None:
+    frame = {**frames.batch_result(results), "id": WORST_ID}
+    assert len(json.dumps(frame, ensure_ascii=False, separators=(",", ":")).encode()) <= MAX_FRAME_BYTES
+    assert [result["type"] for result in frame["results"]] == [result["type"] for result in results]
+    for result in frame["results"]:
+        required = ("code", "message") if result["type"] == "error" else ("conversation_id", "client_message_id")
+        assert all(name in result for name in required)
+
+
+def test_answer_that_fits_keeps_everything() -> None:
+    results = [frames.error(ValidationFailed.at("content", "must not be empty"), {"id": "1"})] * 24
+    assert frames.batch_result(results)["results"] == results
+
+
+def test_burst_below_the_largest_batch_is_refused() -> None:
+    assert Limits(message_burst=MAX_BATCH_COMMANDS).message_burst == 24
+    with pytest.raises(ValueError, match="message_burst must be at least 24"):
+        Limits(message_burst=MAX_BATCH_COMMANDS - 1)
+
+
+@pytest.mark.parametrize("name", ["client_message_id_characters", "command_id_characters"])
+def test_id_limit_with_which_an_answer_would_not_fit_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be at most 256"):
+        Limits(**{name: 257})
+
+
+def test_batch_ends_before_its_function_times_out() -> None:
+    timing = Timing()
+    config = json.loads((ROOT / ".chalice" / "config.json").read_text())
+    for function in ("websocket_message", "api_handler"):
+        lambda_timeout = config["lambda_functions"][function]["lambda_timeout"]
+        assert lambda_timeout <= 29, "API Gateway waits no longer"
+        longest = timing.batch_deadline + timing.append_deadline + timing.socket_fan_out
+        assert longest + 2 < lambda_timeout
+
+
+def message(conversation_id: str, number: int, **fields: Any) -> dict[str, Any]:
+    client_message_id = f"m{number}"
+    return {
+        "type": "message",
+        "conversation_id": conversation_id,
+        "client_message_id": client_message_id,
+        "content": "x",
+        **fields,
+    }
+
+
+def execute(harness: AppHarness, *commands: dict[str, Any]) -> list[str]:
+    """Return the codes or types of the results."""
+    batch, _ = parse_command(json.dumps({"type": "batch", "commands": commands}), Limits())
+    assert isinstance(batch, Batch)
+    executed = harness.chat.messaging.batches.execute(principal("alice"), batch.entries)
+    return [str(frame.get("code", frame["type"])) for frame in executed.frames]
+
+
+def test_commands_after_the_deadline_are_not_attempted(harness: AppHarness) -> None:
+    conversation_id = harness.create_conversation("alice")
+    react = {"type": "react", "conversation_id": conversation_id, "target": 2, "emoji": "👍"}
+    # One gathering for the parts is the last to return; the first for a command is that of the messages.
+    harness.gather.after(1, lambda: harness.clock.advance(harness.chat.runtime.timing.batch_deadline))
+    results = execute(harness, message(conversation_id, 1), react, message(conversation_id, 2))
+    assert results == ["message_ack", "NOT_ATTEMPTED", "NOT_ATTEMPTED"]
+    assert harness.head(conversation_id).sequence_id == 2
+
+
+def test_not_attempted_can_be_retried() -> None:
+    assert (NotAttempted.code, NotAttempted.status, NotAttempted.retryable) == ("NOT_ATTEMPTED", 503, True)
+    assert ConversationBusy.status == NotAttempted.status
+
+
+def test_conversations_with_different_names_of_the_same_text_are_apart(harness: AppHarness) -> None:
+    one, other = harness.create_conversation("alice"), harness.create_conversation("alice")
+    results = execute(harness, message(one, 1, content=""), message(other, 1), message(one, 2), message(other, 2))
+    assert results == ["VALIDATION_FAILED", "message_ack", "NOT_ATTEMPTED", "message_ack"]
