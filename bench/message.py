@@ -50,6 +50,8 @@ from .targets import Targets
 
 Print = Callable[[str], None]
 CALL, TRANSACTION, POST = 0.004, 0.010, 0.008
+OUTBOX = 20
+"""The messages of an outbox that is flushed."""
 MIN_LATENCY = CALL + CALL + TRANSACTION + CALL + POST
 """Connection ‖ head; membership ‖ rate limit; transaction; subscribers; posts (`docs/performance.md`)."""
 
@@ -152,6 +154,21 @@ class SubscribedConversation:
                 content=CONTENT,
             )
 
+    def flush(self, count: int) -> None:
+        """Send an outbox of messages by one batch from the first connection."""
+        commands = []
+        for _ in range(count):
+            self._number += 1
+            commands.append(
+                {
+                    "type": "message",
+                    "conversation_id": self.conversation_id,
+                    "client_message_id": f"m-{self._number}",
+                    "content": CONTENT,
+                }
+            )
+        self.send_frame(self.connection_ids[0], type="batch", commands=commands)
+
     def event_count(self) -> int:
         """Return the number of events in the log."""
         head = self.chat.stores.event_log.head(self.conversation_id)
@@ -184,6 +201,23 @@ def measure(scale: Scale) -> Mapping[str, tuple[float, float]]:
                 for name, conversation in conversations.items():
                     cpus[name].append(cpu_seconds(lambda: walls[name].append(wall_seconds(conversation.send))))  # noqa: B023
         return {name: (median(walls[name]), median(cpus[name])) for name in conversations}
+
+
+def outbox(scale: Scale) -> Mapping[str, float]:
+    """Return the seconds of wall time in which an outbox is flushed: by a batch, and message by message."""
+    with store_process(CALL, TRANSACTION) as store, sink(POST) as port:
+        poster = ApiGatewayPoster(url(port, tls=False), REGION, get_credentials, SystemClock())
+        conversation = SubscribedConversation(product_client(store), poster, scale.recipients)
+        conversation.send()
+        walls = {
+            "a batch": lambda: conversation.flush(OUTBOX),
+            "one after the other": lambda: conversation.send(OUTBOX),
+        }
+        found: dict[str, list[float]] = {name: [] for name in walls}
+        for _ in range(max(scale.rounds // 8, 1)):
+            for name, send in walls.items():
+                found[name].append(wall_seconds(send))
+        return {name: median(times) for name, times in found.items()}
 
 
 def cost_by_size(scale: Scale) -> Mapping[int, float]:
@@ -224,6 +258,11 @@ def report(scale: Scale, show: Print, targets: Targets) -> bool:
     show(table(("clients", "ms", "relative to the minimum", "target", "CPU ms"), rows))
     over = found["product"][0] / MIN_LATENCY
     targets.at_most(f"a message to {scale.recipients} recipients: relative to the minimum latency", over, 1.25)
+    show(f"\nAn outbox of {OUTBOX} messages to {scale.recipients} recipients, with the same times.\n")
+    flushed = outbox(scale)
+    show(table(("sent as", "ms"), [(name, f"{1000 * took:.0f}") for name, took in flushed.items()]))
+    ratio = flushed["a batch"] / flushed["one after the other"]
+    targets.at_most(f"an outbox of {OUTBOX} messages by a batch, relative to one after the other", ratio, 0.2)
     grown = cost_by_size(scale)
     few, many = min(grown), max(grown)
     show("\nCPU per delivery of a message, by participants of the conversation (at most 100 by default).\n")

@@ -168,6 +168,14 @@ class Client:
         (call,) = await self._request(session, frame, [(kind, conversation_id, asked)], self.timeout)
         return call
 
+    async def request_batch(self, calls: list[tuple[str, str, Json]]) -> list[Call]:
+        """Send messages as one batch. Each is recorded as a call of its own, with its result as the answer."""
+        session = await self.online()
+        commands = [
+            {"type": "message", "conversation_id": conversation_id, **asked} for _, conversation_id, asked in calls
+        ]
+        return await self._request(session, {"type": "batch", "commands": commands}, calls, self.timeout)
+
     async def _request(
         self, session: Session, frame: Json, calls: list[tuple[str, str, Json]], patience: float
     ) -> list[Call]:
@@ -271,18 +279,22 @@ class Client:
                 self._spawn(self._subscribe_again(frame["conversation"]["conversation_id"]))
 
     def _is_answer(self, session: Session, frame: Json) -> bool:
-        """Whether a frame is the reply to a pending call; then the call has ended."""
-        for call, answered in session.asked.get(frame.get("id", ""), ()):
-            if not _is_reply_to(call, frame):
-                continue
+        """Whether a frame is the reply to a pending call, or to those of a batch; then they have ended."""
+        asked = session.asked.get(frame.get("id", ""), ())
+        if frame.get("type") == "batch_result":
+            answered = list(zip(asked, frame["results"], strict=True))
+        elif frame.get("type") == "error" and "conversation_id" not in frame and len(asked) > 1:
+            answered = [(pending, frame) for pending in asked]  # a batch that is refused as a whole
+        else:
+            answered = [(pending, frame) for pending in asked if _is_reply_to(pending[0], frame)][:1]
+        for (call, future), answer in answered:
             if call.ended is not None:
-                call.repeated_answers.append(frame)
-            else:
-                self.recorder.end(call, frame["code"] if frame["type"] == "error" else OK, frame)
-                if not answered.done():
-                    answered.set_result(None)
-            return True
-        return False
+                call.repeated_answers.append(answer)
+                continue
+            self.recorder.end(call, answer["code"] if answer["type"] == "error" else OK, answer)
+            if not future.done():
+                future.set_result(None)
+        return bool(answered)
 
     def _replica(self, conversation_id: str) -> Replica:
         return self.replicas.setdefault(conversation_id, Replica())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ HTTP_TIMEOUT = 20.0
 """Seconds until an HTTP request times out."""
 MAX_ATTEMPTS = 2
 """Attempts to send a message before its sender continues with another step."""
-_RETRYABLE = frozenset({LOST, "RATE_LIMITED", "CONVERSATION_BUSY", "UNAVAILABLE", "INTERNAL"})
+_RETRYABLE = frozenset({LOST, "RATE_LIMITED", "CONVERSATION_BUSY", "NOT_ATTEMPTED", "UNAVAILABLE", "INTERNAL"})
 
 
 @dataclass(slots=True)
@@ -134,6 +134,27 @@ class Participant:
             outgoing.is_acknowledged = True
             self.registry.note_message(conversation_id, self.id, call.answer["sequence_id"])
         return call
+
+    async def send_batch(self, messages: Sequence[OutgoingMessage], client: Client) -> None:
+        """Send messages as one batch, and those without a final answer one after the other until there is one."""
+        calls = await client.request_batch(
+            [
+                (
+                    "send",
+                    outgoing.conversation_id,
+                    {"client_message_id": outgoing.client_message_id, **outgoing.body},
+                )
+                for outgoing in messages
+            ]
+        )
+        for outgoing, call in zip(messages, calls, strict=True):
+            outgoing.is_settled = call.outcome not in _RETRYABLE
+            if call.is_ok:
+                outgoing.is_acknowledged = True
+                self.registry.note_message(outgoing.conversation_id, self.id, call.answer["sequence_id"])
+        for outgoing in messages:
+            if not outgoing.is_settled:
+                await self.send(outgoing, None)
 
 
 def _pause(call: Call) -> float:

@@ -14,6 +14,7 @@ from tests.invariants.history.registry import Registry
 from tests.invariants.history.step_context import StepContext
 
 FLOOD = 12
+BATCH = 4
 NO_MESSAGE = 1
 """Event 1 is the creation: a reply to it is rejected, unless it repeats an accepted message."""
 PAGES = 30
@@ -67,6 +68,10 @@ async def _say_on_both(context: StepContext) -> None:
 
 async def _flood(context: StepContext) -> None:
     await asyncio.gather(*(context.participant.send(context.compose(), None) for _ in range(FLOOD)))
+
+
+async def _batch(context: StepContext) -> None:
+    await context.participant.send_batch([context.compose() for _ in range(BATCH)], context.client)
 
 
 async def _say_first(context: StepContext) -> None:
@@ -225,6 +230,7 @@ PERFORM: Mapping[Op, Callable[[StepContext], Awaitable[None]]] = {
     "resend": _say_again,
     "send_on_both": _say_on_both,
     "flood": _flood,
+    "batch": _batch,
     "edit": _edit,
     "delete_message": _take_back,
     "react": _react,

@@ -250,7 +250,14 @@ def _everything_acknowledged(knowledge: Knowledge) -> Iterator[Violation]:
     final: dict[tuple[str, str, str], bool] = defaultdict(bool)
     for call in knowledge.history.calls:
         if call.kind == "send" and (sent := call.arguments.get("client_message_id")) is not None:
-            retryable = call.outcome in ("LOST", "RATE_LIMITED", "CONVERSATION_BUSY", "UNAVAILABLE", "INTERNAL")
+            retryable = call.outcome in (
+                "LOST",
+                "RATE_LIMITED",
+                "CONVERSATION_BUSY",
+                "NOT_ATTEMPTED",
+                "UNAVAILABLE",
+                "INTERNAL",
+            )
             final[call.caller, call.conversation_id, sent] |= not retryable
     for (participant_id, conversation_id, sent), is_final in final.items():
         if not is_final:

@@ -22,7 +22,7 @@ from tests.invariants.history.checker.knowledge import (
     messages_in,
 )
 from tests.invariants.history.checker.violation import Violation, describe
-from tests.invariants.history.records import Call, Json, ReceivedFrame
+from tests.invariants.history.records import HTTP, Call, Json, ReceivedFrame
 
 _TELLING_NOTHING = frozenset({"join", "unsubscribe", "typing", "create"})
 """Commands that need not be answered NOT_FOUND to non-members, such as joining."""
@@ -46,8 +46,10 @@ def check(knowledge: Knowledge) -> Iterator[Violation]:
 
 
 def _answered(log: Log, call: Call) -> Iterator[Violation]:
-    if call.outcome == "LOST" or call.kind in _TELLING_NOTHING:
+    if call.outcome in ("LOST", "NOT_ATTEMPTED") or call.kind in _TELLING_NOTHING:
         return
+    if call.outcome == "RATE_LIMITED" and call.transport != HTTP and "conversation_id" not in call.answer:
+        return  # a batch that was refused as a whole, whatever its conversations
     if call.started > log.ending[1] and call.outcome != "NOT_FOUND":
         yield Violation("L7", f"{log.conversation_id} was no more: {describe(call)}")
     if not log.is_complete:
