@@ -30,6 +30,7 @@ class FakeEventStore:
     def events(
         self, conversation_id: str, first: int, last: int, *, descending: bool = False
     ) -> Iterator[StoredEvent]:
+        assert conversation_id == CONV
         shown = []
         for number in range(first, last + 1):
             if self.invisible.get(number, 0) > 0:
@@ -110,6 +111,30 @@ def test_no_page_continues_past_a_gap(size: int, holes: set[int], after: int, li
     assert not holes & set(served)
     assert served == list(range(served[0], served[0] + len(served))) if served else True
     assert newest.head == (served[-1] if served else max(size - limit, 0))
+
+
+def test_page_of_messages_has_the_head() -> None:
+    shelf = FakeEventStore("mjm")
+    log = log_of(shelf)
+    assert log.messages_before(shelf.head, None, 1).head == 3
+    assert log.messages_after(shelf.head, 0, 1).head == 3
+    gap = FakeEventStore("mjm", {1: 1_000})
+    page = log_of(gap).messages_after(gap.head, 0, 1)
+    assert (page.head, page.has_more) == (3, True)
+
+
+def test_complete_page_is_read_once() -> None:
+    shelf, clock = FakeEventStore("mjm"), FakeClock()
+    log = LogReader(event_log=cast(EventLogStore, shelf), runtime=new_runtime(clock=clock))
+    for first in (log.latest_events(shelf.head, 2), log.messages_before(shelf.head, None, 2)):
+        assert ids(first.events)
+    assert clock.sleeps == []
+
+
+def test_latest_events_end_below_a_gap_that_stays() -> None:
+    shelf = FakeEventStore("m" * 10, {8: 1_000})
+    page = log_of(shelf).latest_events(shelf.head, 6)
+    assert (ids(page.events), page.head) == ([5, 6, 7], 7)
 
 
 @pytest.mark.parametrize("hole", [1, 5, 9, 10])
