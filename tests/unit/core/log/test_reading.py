@@ -115,11 +115,11 @@ def test_no_page_continues_past_a_gap(size: int, holes: set[int], after: int, li
 
 def test_page_of_messages_has_the_head() -> None:
     shelf = FakeEventStore("mjm")
-    log = log_of(shelf)
+    log = reader_of(shelf)
     assert log.messages_before(shelf.head, None, 1).head == 3
     assert log.messages_after(shelf.head, 0, 1).head == 3
     gap = FakeEventStore("mjm", {1: 1_000})
-    page = log_of(gap).messages_after(gap.head, 0, 1)
+    page = reader_of(gap).messages_after(gap.head, 0, 1)
     assert (page.head, page.has_more) == (3, True)
 
 
@@ -133,7 +133,7 @@ def test_complete_page_is_read_once() -> None:
 
 def test_latest_events_end_below_a_gap_that_stays() -> None:
     shelf = FakeEventStore("m" * 10, {8: 1_000})
-    page = log_of(shelf).latest_events(shelf.head, 6)
+    page = reader_of(shelf).latest_events(shelf.head, 6)
     assert (ids(page.events), page.head) == ([5, 6, 7], 7)
 
 
