@@ -228,7 +228,9 @@ class People:
     def _handle(self, position: int, member: Person, payload: bytes) -> None:
         frame = json.loads(payload)
         kind = frame.get("type")
-        if kind == "event":
+        if kind == "events":
+            member.sequence_ids += [event["sequence_id"] for event in frame["events"]]
+        elif kind == "event":  # of a checkout before 0.2.0, for `--against`
             member.sequence_ids.append(frame["event"]["sequence_id"])
         elif kind == "message_ack":
             self._acknowledge(position, member, frame)

@@ -195,8 +195,8 @@ class Participant:
                 if message.type is not aiohttp.WSMsgType.TEXT:
                     return
                 frame: Frame = json.loads(message.data)
-                if frame.get("type") == "event":
-                    self.view.add(frame["event"])
+                if frame.get("type") == "events":
+                    self._apply(frame)
                 elif (waiting := self._pending.pop(frame.get("id", ""), None)) is not None and not waiting.done():
                     waiting.set_result(frame)
 

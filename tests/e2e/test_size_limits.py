@@ -12,7 +12,7 @@ from tests.support.client import ChatEndpoint, HttpClient, TestClient
 
 MAX_FRAME_BYTES = 128 * 1024
 """API Gateway closes a connection rather than send it a larger frame (quotas for WebSocket APIs)."""
-MAX_FRAME_BYTES = 32 * 1024
+MAX_CLIENT_FRAME_BYTES = 32 * 1024
 
 LARGEST_TEXTS = {
     "ten thousand characters": "x" * 10_000,
@@ -175,8 +175,8 @@ def test_largest_body_and_frame_are_accepted(clients: MakeClients) -> None:
     body = b'{"title":"x"' + b" " * (256 * 1024 - 13) + b"}"
     assert len(body) == 256 * 1024
     alice.post("/conversations", raw=body).expect(201)
-    frame = '{"type":"ping","id":"large"' + " " * (MAX_FRAME_BYTES - 28) + "}"
-    assert len(frame) == MAX_FRAME_BYTES
+    frame = '{"type":"ping","id":"large"' + " " * (MAX_CLIENT_FRAME_BYTES - 28) + "}"
+    assert len(frame) == MAX_CLIENT_FRAME_BYTES
     socket = alice.connect()
     socket.send_text(frame)
     assert socket.expect_frame(id="large")["type"] == "pong"

@@ -21,6 +21,7 @@ from tests.invariants.harness import Harness, Process
 from tests.invariants.message_projection import MessageProjection
 from tests.support.checking import check_frame
 from tests.support.items import FrozenStore, Items, plain
+from tests.support.message_fields import for_any_reader
 from tests.support.unpacking import answers
 
 Event = dict[str, Any]
@@ -531,11 +532,27 @@ class _Check:
         for seen in (view, listed):
             assert (seen["head"], seen["participant_count"]) == (head, len(self._story.members))
             assert (seen["read_up_to"], seen["unread_count"]) == (place["read_up_to"], len(unread)), seen
-            assert seen.get("last_message") == (messages[-1] if messages else None)
+            last = seen.get("last_message")
+            assert (last and for_any_reader(last)) == (messages[-1] if messages else None)
+            self._own_reactions_are_marked(name, [last] if last else [])
         roster = {participant["participant_id"]: participant["role"] for participant in view["participants"]}
         assert roster == {person: member.role for person, member in self._story.members.items()}
-        assert view["messages"] == messages[-50:]
+        assert [for_any_reader(message) for message in view["messages"]] == messages[-50:]
+        self._own_reactions_are_marked(name, view["messages"])
         self._reads_by_socket(name, head)
+
+    def _own_reactions_are_marked(self, name: str, messages: list[Event]) -> None:
+        own = {
+            (target, emoji)
+            for target, person, emoji in self._story.now.reactions
+            if person == self._harness.participant_id(name)
+        }
+        for message in messages:
+            for reaction in message.get("reactions", ()):
+                is_own = (message["sequence_id"], reaction["emoji"]) in own
+                assert reaction["mine"] == is_own, (
+                    f"{name}'s reactions to {message['sequence_id']} are marked wrong"
+                )
 
     def _place(self, name: str) -> dict[str, Any]:
         places = plain(self._items, self._chat, f"U#{self._harness.participant_id(name)}")
@@ -571,7 +588,7 @@ class _Check:
             found += page["messages"]
             assert page["has_more"] == (len(found) < len(self._story.messages)), page
             if not page["has_more"]:
-                return found
+                return [for_any_reader(message) for message in found]
 
     def _messages_downwards(self, name: str, limit: int) -> list[Event]:
         found: list[Event] = []
@@ -580,7 +597,7 @@ class _Check:
             found = page["messages"] + found
             assert page["has_more"] == (len(found) < len(self._story.messages)), page
             if not page["has_more"]:
-                return found
+                return [for_any_reader(message) for message in found]
 
 
 def _place(item: dict[str, Any]) -> tuple[Any, ...]:

@@ -81,8 +81,8 @@ def test_typing_above_the_limit_writes_nothing(tables: Tables) -> None:
 
 def test_subscribe_above_the_limit_does_not_query_presence(tables: Tables) -> None:
     bill = Bill(world_of(tables, TOO_MANY), subscribes)
-    # Connection, membership; the subscription; head; events and participants; membership; head.
-    assert bill.calls == {"get_item": 5, "transact_write_items": 1, "query": 2}
+    # Connection, membership; subscription; head; events, participants, their read pointers; membership; head.
+    assert bill.calls == {"get_item": 5, "transact_write_items": 1, "query": 2, "batch_get_item": 1}
     assert bill.recipient_queries() == 0
 
 

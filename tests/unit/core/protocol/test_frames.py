@@ -96,7 +96,8 @@ def test_participants_of_an_event_are_cut_at_100(count: int, is_cut: bool) -> No
 
 
 def test_event_without_participants_is_pushed_unchanged() -> None:
-    assert frames.event_push({"sequence_id": 1}) == {"type": "event", "event": {"sequence_id": 1}}
+    event = {"sequence_id": 1}
+    assert frames.events_pushes("c", [event]) == [{"type": "events", "conversation_id": "c", "events": [event]}]
 
 
 @pytest.mark.parametrize(
