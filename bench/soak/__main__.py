@@ -12,10 +12,10 @@ from pathlib import Path
 
 import aiohttp
 
+from bench.checkout import running_chat
+from bench.stats import table
 from local.settings import ROOT
 
-from ..checkout import running_chat
-from ..stats import table
 from .run import Plan, Report, Soak
 
 SHORT = Plan(

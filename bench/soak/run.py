@@ -12,7 +12,8 @@ from typing import Any
 
 import aiohttp
 
-from ..checkout import RunningChat
+from bench.checkout import RunningChat
+
 from .checker import Verdict, check
 from .participant import Participant, View
 

@@ -82,7 +82,7 @@ def test_banner_names_the_bundle_in_its_commands(instances: Instances, stage_dir
     assert f"token dave --name Dave --bundle {stage_directory}" in output
     port = output.split("127.0.0.1:")[1].split()[0]
     assert f"listen --as bob --port {port}" in output
-    assert get(f"http://127.0.0.1:{port}/dev/health")[1]["version"] == "from the shell"
+    assert get(f"http://127.0.0.1:{port}/health")[1]["version"] == "from the shell"
 
 
 def test_sigkill_leaves_no_function_process(instances: Instances, stage_directory: Path) -> None:
