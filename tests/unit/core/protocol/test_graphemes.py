@@ -43,11 +43,13 @@ def test_tables_and_test_are_of_the_same_version() -> None:
         "🇩🇪",
         "1️⃣",
         "👨‍👩‍👧‍👦",
+        "\U0001f469\U0001f3fd\u200d\U0001f680",
         "🏴󠁧󠁢󠁥󠁮󠁧󠁿",
         "é",
         "e\u0301",
         "क्षि",
         "각",
+        "나\u1161",
         "\u1100\u1161\u11a8",
         "a",
         "!",
@@ -60,7 +62,22 @@ def test_one_visible_cluster_is_one_character(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "ab", "👍👍", "👍 ", "🇩🇪🇫🇷", "🇩🇪🇫", "\r\n", "\n", "\u0301", "\u200d", "\ufe0f", "\u200b", "\u0600a"],
+    [
+        "",
+        "ab",
+        "👍👍",
+        "👍 ",
+        "🇩🇪🇫🇷",
+        "🇩🇪🇫",
+        "\r\n",
+        "\n",
+        "\u0301",
+        "\u200d",
+        "\ufe0f",
+        "\u200b",
+        "\u0600a",
+        "각\u1161",
+    ],
 )
 def test_anything_else_is_not_one_character(text: str) -> None:
     assert not is_one_character(text)

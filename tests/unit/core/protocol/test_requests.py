@@ -397,3 +397,37 @@ def test_no_frame_raises_an_unexpected_error(frame: str) -> None:
 def test_no_command_of_a_random_shape_raises_an_unexpected_error(frame: dict[str, Any]) -> None:
     found = command(json.dumps(frame))
     assert isinstance(found, commands.Command | ChatError)
+
+
+def test_frame_may_have_the_maximum_size_and_no_more() -> None:
+    small = Limits(command_bytes=100)
+    frame = json.dumps({"type": "ping", "id": "é"}, ensure_ascii=False)
+    padding = " " * (100 - len(frame.encode()))
+    assert not isinstance(commands.parse_command(frame + padding, small)[0], ChatError)
+    rejected, echo = commands.parse_command(frame + padding + " ", small)
+    assert isinstance(rejected, TooLarge)
+    assert (str(rejected), echo) == ("A frame must have at most 100 bytes.", {})
+
+
+@pytest.mark.parametrize(
+    ("frame", "details"),
+    [
+        ("[]", [{"path": "", "problem": "must be an object"}]),
+        ('{"type": 7}', [{"path": "type", "problem": "must be the name of a command"}]),
+        ("{}", [{"path": "type", "problem": "must be the name of a command"}]),
+    ],
+)
+def test_frame_without_a_command_is_rejected_with_its_path(frame: str, details: list[dict[str, str]]) -> None:
+    rejected, _ = commands.parse_command(frame, LIMITS)
+    assert isinstance(rejected, ValidationFailed)
+    assert rejected.details == details
+
+
+def test_unknown_command_error_lists_the_commands() -> None:
+    rejected, _ = commands.parse_command('{"type": "x"}', LIMITS)
+    assert str(rejected) == f"Unknown command. The commands are {', '.join(commands.COMMANDS)}."
+
+
+def test_correlation_field_may_have_128_characters() -> None:
+    found = commands.correlation_fields({"id": "a" * 128, "conversation_id": "a" * 129})
+    assert found == {"id": "a" * 128}

@@ -1,0 +1,51 @@
+"""Limits and times that cannot work are rejected when the settings are read."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pytest
+
+from chalicelib.core.kernel.limits import Limits, Timing, first_check_at
+
+MAXIMA = [
+    ("content_bytes", 24_000),
+    ("metadata_bytes", 8_192),
+    ("mentions", 100),
+    ("emoji_per_message", 100),
+    ("edits_per_message", 90),
+]
+
+
+def limits(**changes: int) -> Limits:
+    return Limits(**{**asdict(Limits()), **changes})
+
+
+@pytest.mark.parametrize(("name", "maximum"), MAXIMA)
+def test_limit_may_have_its_maximum_and_no_more(name: str, maximum: int) -> None:
+    assert limits(**{name: maximum}).public()[name] == maximum
+    with pytest.raises(ValueError, match=f"the limit {name} must be at most {maximum}"):
+        limits(**{name: maximum + 1})
+
+
+@pytest.mark.parametrize("name", asdict(Limits()))
+def test_limit_has_a_minimum(name: str) -> None:
+    minimum = 0 if name in {"typing_participants", "presence_participants"} else 1
+    assert limits(**{name: minimum}).public()[name] == minimum
+    with pytest.raises(ValueError, match=f"the limit {name} must be at least {minimum}, not {minimum - 1}"):
+        limits(**{name: minimum - 1})
+
+
+@pytest.mark.parametrize("seconds", [0, 0.5, 900])
+def test_debounce_may_be_within_the_delay_of_the_queue(seconds: float) -> None:
+    assert Timing(presence_debounce=seconds).presence_debounce == seconds
+
+
+@pytest.mark.parametrize("seconds", [-0.1, 900.1])
+def test_debounce_beyond_the_delay_of_the_queue_is_rejected(seconds: float) -> None:
+    with pytest.raises(ValueError, match="presence_debounce must be 0 to 900 seconds"):
+        Timing(presence_debounce=seconds)
+
+
+def test_first_retention_check_is_after_the_shortest_retention() -> None:
+    assert first_check_at(10_000, Timing(retention_day=2.0)) == 10 + 30 * 2
