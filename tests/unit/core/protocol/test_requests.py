@@ -400,7 +400,7 @@ def test_no_command_of_a_random_shape_raises_an_unexpected_error(frame: dict[str
 
 
 def test_frame_may_have_the_maximum_size_and_no_more() -> None:
-    small = Limits(command_bytes=100)
+    small = Limits(frame_bytes=100)
     frame = json.dumps({"type": "ping", "id": "é"}, ensure_ascii=False)
     padding = " " * (100 - len(frame.encode()))
     assert not isinstance(commands.parse_command(frame + padding, small)[0], ChatError)
