@@ -139,7 +139,7 @@ def _identity(file: Path) -> tuple[int, int] | None:
 def _refuse_ministack(path: Path) -> None:
     if (path / _MINISTACK_FILE).exists() and not (path / FILE).exists():
         raise LocalError(
-            f"{path} holds conversations of version 0.2 or older ({_MINISTACK_FILE}), which this version cannot"
+            f"{path} holds conversations of version 0.1 ({_MINISTACK_FILE}), which this version cannot"
             " read. The directory was left unchanged: name another one, or use the version that wrote it."
         )
 

@@ -122,6 +122,6 @@ def test_directory_of_an_older_version_is_refused_and_left_unchanged(instances: 
     state.write_text('{"__ministack_format__": 2, "payl', encoding="utf-8")
     code, errors = instances.failure("--port", "0", "--data", str(tmp_path))
     assert code == 1
-    assert "holds conversations of version 0.2 or older" in errors
+    assert "holds conversations of version 0.1" in errors
     assert [path.name for path in tmp_path.iterdir() if path.name != "owner"] == ["dynamodb.json"]
     assert state.read_text(encoding="utf-8") == '{"__ministack_format__": 2, "payl'
