@@ -14,7 +14,7 @@
     U#<participant>     C#<conversation>      membership: authoritative, with the read pointer
     U#<participant>     F#<conversation>      footprint: the conversation holds data of a former member
     K#<hash>            K                     idempotency record of a message that is in the log
-    Q#<conversation>    <time>#<random>       message in the queue of a contended conversation
+    Q#<conversation>    <time>#<random>       run of messages in the queue of a contended conversation
     PURGE               <due>#<conversation>  conversation to purge
     RETENTION           <due>#<conversation>  conversation to check for contents past retention
     J#<hash>            JOB                   erasure of a participant, by a digest of the id
