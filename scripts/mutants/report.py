@@ -25,7 +25,7 @@ def update(results: Iterable[Result], mutants: Sequence[Mutant], commit: str) ->
         f"| `{mutant.name}` | {mutant.law} | {mutant.defect} | {outcomes.get(mutant.name, 'not run | -')} |"
         for mutant in mutants
     ]
-    first = next(index for index, line in enumerate(lines) if line.startswith("|---")) + 1
+    first = next(index for index, line in enumerate(lines) if line.startswith("| mutant |")) + 2
     rest = [line for line in lines[first:] if not _ROW.match(line)]
     REPORT.write_text("\n".join([*lines[:first], *table, *rest]) + "\n", "utf-8")
 

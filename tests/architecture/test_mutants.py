@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts.mutants.patches import ROOT, InvalidMutant, load, load_all, require_applicable
+from scripts.mutants.report import killers
 
 
 @cache
@@ -42,6 +43,12 @@ def test_every_patch_applies() -> None:
 def test_every_mutant_names_existing_tests() -> None:
     unknown = {mutant.name: missing(mutant.tests) for mutant in load_all()}
     assert {name: tests for name, tests in unknown.items() if tests} == {}
+
+
+def test_report_names_an_existing_test_that_killed_each_mutant() -> None:
+    killed_by = killers()
+    assert sorted(killed_by) == sorted(mutant.name for mutant in load_all())
+    assert missing(killed_by.values()) == []
 
 
 @pytest.mark.parametrize("line", ["Law: L9\nDefect: d\nTest: t", "Law: L1\nDefect: d", "Law: L1\nTest: t"])

@@ -431,3 +431,10 @@ def test_unknown_command_error_lists_the_commands() -> None:
 def test_correlation_field_may_have_128_characters() -> None:
     found = commands.correlation_fields({"id": "a" * 128, "conversation_id": "a" * 129})
     assert found == {"id": "a" * 128}
+
+
+def test_configured_limits_apply_to_commands() -> None:
+    frame = {"type": "message", "conversation_id": "conv_" + "a" * 22, "client_message_id": "1", "content": "four"}
+    for content_bytes, is_valid in ((4, True), (3, False)):
+        found, _ = commands.parse_command(json.dumps(frame), Limits(content_bytes=content_bytes))
+        assert isinstance(found, ValidationFailed) is not is_valid
