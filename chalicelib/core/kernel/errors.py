@@ -10,7 +10,7 @@
     ├── TooLarge                                           413
     ├── RateLimited                                        429  retry after `retry_after`
     ├── Internal                                           500  a defect; the answer has no details
-    └── Unavailable, ConversationBusy, NotAttempted        503  retry after `retry_after`
+    └── Unavailable, ConversationBusy, NotAttempted        503  retry, after `retry_after` if given
 
 A message never contains what the client sent.
 """
