@@ -13,6 +13,8 @@ MAXIMA = [
     ("metadata_bytes", 8_192),
     ("mentions", 100),
     ("emoji_per_message", 100),
+    ("client_message_id_characters", 256),
+    ("command_id_characters", 256),
     ("edits_per_message", 90),
 ]
 
@@ -28,12 +30,18 @@ def test_limit_may_have_its_maximum_and_no_more(name: str, maximum: int) -> None
         limits(**{name: maximum + 1})
 
 
-@pytest.mark.parametrize("name", asdict(Limits()))
+@pytest.mark.parametrize("name", sorted(asdict(Limits()).keys() - {"message_burst"}))
 def test_limit_has_a_minimum(name: str) -> None:
     minimum = 0 if name in {"typing_participants", "presence_participants"} else 1
     assert limits(**{name: minimum}).public()[name] == minimum
     with pytest.raises(ValueError, match=f"the limit {name} must be at least {minimum}, not {minimum - 1}"):
         limits(**{name: minimum - 1})
+
+
+def test_burst_has_room_for_a_batch() -> None:
+    assert limits(message_burst=24).message_burst == 24
+    with pytest.raises(ValueError, match="the limit message_burst must be at least 24"):
+        limits(message_burst=23)
 
 
 @pytest.mark.parametrize("seconds", [0, 0.5, 900])
