@@ -154,6 +154,6 @@ def test_operation_after_the_end_fails_without_a_line_in_the_log(
 
 def test_directory_with_the_state_of_ministack_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "dynamodb.json").write_text("{}")
-    with pytest.raises(LocalError, match=r"conversations of version 0\.2 or older"):
+    with pytest.raises(LocalError, match=r"conversations of version 0\.1"):
         Directory(tmp_path)
     assert not (tmp_path / FILE).exists()
