@@ -95,6 +95,7 @@ def test_part_that_takes_too_long_is_ended_with_its_processes(checkout: Path, tm
     )
     result, _ = run_part(part, checkout, tmp_path / "log", limit=1)
     assert result == "timed out"
+    os.set_blocking(reader, True)
     assert os.read(reader, 1) == b"", "the pipe is closed, as all its writers have ended"
     os.close(reader)
 
