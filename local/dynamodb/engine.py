@@ -20,6 +20,7 @@ from local.dynamodb.query_operation import QueryOperation
 from local.dynamodb.sqlite_storage import SqliteStorage
 from local.dynamodb.table_operations import TableOperations
 from local.dynamodb.transaction_operations import TransactionOperations
+from local.dynamodb.values import Item
 
 Operation = Callable[[Mapping[str, Any]], dict[str, Any]]
 _SWEPT_AT_ONCE = 100
@@ -95,6 +96,10 @@ class Engine:
             deleted += len(items)
             if len(items) < _SWEPT_AT_ONCE:
                 return deleted
+
+    def items(self, table: str) -> list[Item]:
+        """Return all items of a table, for tests and measurements. Raises DynamoError."""
+        return self._storage.items(self._database.table(table))
 
     def snapshot(self) -> bytes:
         """Return everything in an engine in memory, for `reset`."""

@@ -24,6 +24,7 @@ class Statements:
         )
         self.drop = f"DROP TABLE {name}"
         self.get = f"SELECT item FROM {name} WHERE pk = ? AND sk = ?"
+        self.all = f"SELECT item FROM {name} ORDER BY pk, sk"
         self.put = f"INSERT OR REPLACE INTO {name} (pk, sk, item, expires_at) VALUES (?, ?, ?, ?)"
         self.delete = f"DELETE FROM {name} WHERE pk = ? AND sk = ?"
         self.expired = f"SELECT item FROM {name} WHERE expires_at BETWEEN ? AND ? ORDER BY expires_at LIMIT ?"

@@ -132,6 +132,12 @@ class SqliteStorage:
         items: list[Item] = json.loads(f"[{joined}]")
         return items, _most_bytes(joined)
 
+    def items(self, table: Table) -> list[Item]:
+        """Return all items of a table, in the order of their keys."""
+        with self._failures.reads, self._reader() as connection:
+            rows = connection.execute(self._sql(table).all).fetchall()
+        return [decode(item) for (item,) in rows]
+
     # ---- writes ----------------------------------------------------------------------------------------
 
     @contextmanager

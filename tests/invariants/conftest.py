@@ -10,9 +10,9 @@ from chalicelib.aws.clients import StaticCredentials
 from chalicelib.aws.dynamodb.client import TARGET, DynamoClient
 from chalicelib.awshttp import AwsJsonClient, TlsContext
 from chalicelib.core.kernel.clock import SystemClock
+from local.faults.engine import MemoryEngine
 from tests.invariants.harness import Tables
 from tests.support.engine import REGION, Engine, create_tables, dynamodb, store_engine
-from tests.support.memory_store import MemoryStore
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -36,4 +36,4 @@ def engine_tables(dynamodb: "DynamoDBClient", store_engine: Engine) -> Tables:
 @pytest.fixture
 def tables() -> Tables:
     """Return new tables in memory."""
-    return Tables(MemoryStore(), "conversations", "connections")
+    return Tables(MemoryEngine("conversations", "connections"), "conversations", "connections")

@@ -9,7 +9,6 @@ from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.model.privacy import erasure_id
 from local.faults.client import DynamoClient
 from tests.invariants.harness import QUANTUM, Harness, Process, Setup
-from tests.support.memory_store import MemoryStore
 
 AT_ONCE = Timing(append_deadline=3 * QUANTUM, erasure_grace=0.0, presence_debounce=0.0)
 """No other request is running, so there is no grace period."""
@@ -73,11 +72,10 @@ def eraser(harness: Harness, client: DynamoClient | None = None, *, skew: float 
 
 def nothing_is_left(harness: Harness, name: str = "bob", secrets: Collection[str] = SECRETS) -> None:
     """Check that no item of any table contains the id, the name or a text of a participant."""
-    engine = harness.tables.engine
-    assert isinstance(engine, MemoryStore)
-    assert engine.holding(harness.participant_id(name)) == []
+    tables = harness.tables
+    assert tables.items_with(harness.participant_id(name)) == []
     # Other conversations have participants of the same name.
-    held = engine.holding(f'"{name.title()}"', *secrets)
+    held = tables.items_with(f'"{name.title()}"', *secrets)
     assert [item for item in held if harness.tag in item or harness.conversation in item] == []
 
 

@@ -31,7 +31,7 @@ from chalicelib.identity.settings import IdentitySettings
 from chalicelib.settings import Settings
 from local.faults.client import DynamoClient
 from tests.support.fakes import START_TIME, FakeClock, FakePoster, Post
-from tests.support.items import Items, batch_write, read_keys, read_partition
+from tests.support.items import Items, batch_write, items_with, read_keys, read_partition, stored_keys
 from tests.support.sequential import run_sequential
 from tests.support.unpacking import answers, unpacked
 
@@ -493,6 +493,14 @@ class Tables:
         other = Tables(self.engine, self.conversations_table, self.connections_table)
         other.settings = replace(self.settings, limits=replace(self.settings.limits, **limits))
         return other
+
+    def stored_keys(self) -> list[str]:
+        """Return the keys of all items of the conversations' table, of an engine in memory."""
+        return stored_keys(self.engine, self.conversations_table)
+
+    def items_with(self, *texts: str) -> list[str]:
+        """Return the items that contain one of these texts in any attribute or key, as JSON; in memory only."""
+        return items_with(self.engine, (self.conversations_table, self.connections_table), *texts)
 
     def harness(self, shape: Setup | None = None) -> Harness:
         """Return a new conversation with this setup.

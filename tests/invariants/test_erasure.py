@@ -29,7 +29,6 @@ from tests.invariants.interleaving import Act
 from tests.support.crashes import crash_points
 from tests.support.fakes import START_TIME, FakeClock
 from tests.support.items import batch_write
-from tests.support.memory_store import MemoryStore
 
 
 @pytest.fixture
@@ -42,9 +41,7 @@ def harness(tables: Tables) -> Harness:
 
 def stored(harness: Harness) -> list[str]:
     """Return the keys of all conversations' items."""
-    engine = harness.tables.engine
-    assert isinstance(engine, MemoryStore)
-    return engine.keys(harness.tables.conversations_table)
+    return harness.tables.stored_keys()
 
 
 def test_erasure_removes_every_trace_from_every_item(harness: Harness) -> None:

@@ -15,7 +15,6 @@ from tests.invariants.harness import Harness, Process, Setup, Tables
 from tests.invariants.interleaving import Act
 from tests.invariants.interrupt import Interrupt, error_code
 from tests.support.crashes import crash_points
-from tests.support.memory_store import MemoryStore
 
 DAY = 24 * 3600.0
 SHAPE = Setup(roles=(("bob", "moderator"),))
@@ -51,8 +50,7 @@ def texts(harness: Harness, days: float = 50.0, name: str = "alice") -> list[str
 
 
 def holding(harness: Harness, text: str) -> list[str]:
-    assert isinstance(harness.tables.engine, MemoryStore)
-    return [item for item in harness.tables.engine.holding(text) if harness.conversation in item]
+    return [item for item in harness.tables.items_with(text) if harness.conversation in item]
 
 
 def gone(harness: Harness) -> None:
@@ -63,8 +61,7 @@ def gone(harness: Harness) -> None:
 
 def notes(harness: Harness) -> list[int]:
     """Return the scheduled retention checks of this conversation."""
-    assert isinstance(harness.tables.engine, MemoryStore)
-    keys = [key.split(" ") for key in harness.tables.engine.keys(harness.tables.conversations_table)]
+    keys = [key.split(" ") for key in harness.tables.stored_keys()]
     return [
         int(sk.partition("#")[0])
         for pk, sk in keys
@@ -167,7 +164,7 @@ def test_owner_setting_applies_with_the_next_sweep(tables: Tables) -> None:
     harness.process(skew=32 * DAY).update_conversation("alice", retention_days=30)
     sweep(harness, 32.1)
     gone(harness)
-    notes = [item for item in harness.tables.engine.holding("RETENTION") if harness.conversation in item]  # type: ignore[attr-defined]
+    notes = [item for item in harness.tables.items_with("RETENTION") if harness.conversation in item]
     sweep(harness, 63)
     assert len([note for note in notes if '"RETENTION"}, "sk"' in note]) <= 2
     assert texts(harness, 63.5) == [None] * 4

@@ -14,8 +14,8 @@ from chalicelib.core.protocol.requests import CreateConversation, NewParticipant
 from chalicelib.core.realtime.outbox import Result
 from chalicelib.identity.model import Identity
 from chalicelib.settings import Settings
+from local.faults.engine import MemoryEngine
 from tests.support.fakes import FakeClock, FakeJobQueue, FakeObserver, FakePoster, InterleavingGather
-from tests.support.memory_store import MemoryStore
 
 ENVIRONMENT = {
     "CHAT_CONVERSATIONS_TABLE": "conversations",
@@ -35,7 +35,7 @@ class AppHarness:
         """`environment` changes settings. Without a queue the application has none."""
         self.clock, self.gather, self.poster = FakeClock(), InterleavingGather(), FakePoster()
         self.observer = FakeObserver()
-        self.store = MemoryStore()
+        self.store = MemoryEngine(ENVIRONMENT["CHAT_CONVERSATIONS_TABLE"], ENVIRONMENT["CHAT_CONNECTIONS_TABLE"])
         self.chat: Application = build(
             Settings.from_environment({**ENVIRONMENT, **(environment or {})}),
             dynamo_client=self.store,

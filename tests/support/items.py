@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from chalicelib.aws.dynamodb.values import unmarshal_item
 from local.faults.calls import Call, ItemKey, item_key
 from local.faults.client import DynamoClient, Layer
+from local.faults.engine import MemoryEngine
 from local.faults.expressions import key_range
 
 RawItem = dict[str, Any]
@@ -48,6 +50,23 @@ def read_keys(engine: DynamoClient, keys: Iterable[tuple[str, str, str]]) -> Ite
                 found |= {item_key(table, item): item for item in items}
             request = answer.get("UnprocessedKeys") or {}
     return found
+
+
+def stored_keys(engine: DynamoClient, table: str) -> list[str]:
+    """Return the keys of all items of a table in memory."""
+    assert isinstance(engine, MemoryEngine)
+    return [f"{item['pk']['S']} {item['sk']['S']}" for item in engine.items(table)]
+
+
+def items_with(engine: DynamoClient, tables: Iterable[str], *texts: str) -> list[str]:
+    """Return the items of tables in memory that contain one of these texts in any attribute or key, as JSON."""
+    assert isinstance(engine, MemoryEngine)
+    everything = (
+        json.dumps([table, item], ensure_ascii=False).replace('\\"', '"')
+        for table in tables
+        for item in engine.items(table)
+    )
+    return [item for item in everything if any(text in item for text in texts)]
 
 
 def batch_write(engine: DynamoClient, items: Sequence[tuple[str, RawItem]]) -> None:
