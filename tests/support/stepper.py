@@ -30,9 +30,9 @@ from typing import ParamSpec, TypeVar
 
 from local.faults.region import ShowsOld
 from local.faults.seeded import seeded_choice
-from tests.support.commuting import commute
 from tests.support.crashes import CrashPoint, crash_points
 from tests.support.scheduler import Outcome, Run, Step, StuckError
+from tests.support.search import NotRepeatableError, Search, text_of
 
 __all__ = [
     "Check",
@@ -68,10 +68,6 @@ class TooManySchedulesError(Exception):
     """There are more schedules than allowed; the rest was not run."""
 
 
-class NotRepeatableError(Exception):
-    """The same choices led to another state: the scenario does not depend on the schedule only."""
-
-
 @dataclass
 class Exploration:
     """The schedules that were run, as text, and the number of runs that were cut short as equivalent to others."""
@@ -100,7 +96,7 @@ def explore(
     Raises TooManySchedulesError if there are more than ``max_schedules`` runs, StuckError if an operation waits
     ``deadline`` seconds for anything but its turn, NotRepeatableError if a run cannot be repeated.
     """
-    search = _Search(reduce=reduce, reads_commute=not split_transactions)
+    search = Search(reduce=reduce, reads_commute=not split_transactions)
     found = Exploration()
     while True:
         if len(found.schedules) + found.redundant >= max_schedules:
@@ -173,79 +169,8 @@ def _execute(scenario: Scenario, run: Run, decide: Decide) -> str | None:
             run.advance(step)
         check(run.outcomes())
     except BaseException as error:
-        error.add_note(f"schedule: {_text(taken[:MAX_STEPS])}")
+        error.add_note(f"schedule: {text_of(taken[:MAX_STEPS])}")
         raise
     finally:
         run.abandon()
-    return _text(taken)
-
-
-def _text(steps: list[Step]) -> str:
-    return " ".join(map(str, steps)) or "(no step)"
-
-
-@dataclass
-class _Node:
-    """One choice on the present path: the waiting steps, the asleep, tried and taken ones."""
-
-    waiting: list[Step]
-    asleep: frozenset[str]
-    taken: Step
-    tried: set[str] = field(default_factory=set)
-
-    def untried(self) -> list[Step]:
-        return [step for step in self.waiting if step.operation not in self.asleep | self.tried]
-
-
-class _Search:
-    """Depth-first search over choices."""
-
-    def __init__(self, *, reduce: bool, reads_commute: bool) -> None:
-        self._reduce = reduce
-        self._reads_commute = reads_commute
-        self._path: list[_Node] = []
-
-    def decide(self, depth: int, waiting: list[Step]) -> Step | None:
-        """Return the step to take at ``depth``; ``None`` if all of them lead to explored states only."""
-        if depth < len(self._path):
-            return self._repeat(self._path[depth], waiting)
-        node = _Node(waiting, self._asleep_below(depth), waiting[0])
-        if not node.untried():
-            return None
-        node.taken = node.untried()[0]
-        self._path.append(node)
-        return node.taken
-
-    def go_back(self) -> bool:
-        """Change the last choice that has an alternative; return whether there was one."""
-        while self._path:
-            node = self._path[-1]
-            node.tried.add(node.taken.operation)
-            if node.untried():
-                node.taken = node.untried()[0]
-                return True
-            self._path.pop()
-        return False
-
-    def _repeat(self, node: _Node, waiting: list[Step]) -> Step:
-        if list(map(str, waiting)) != list(map(str, node.waiting)):
-            raise NotRepeatableError(
-                f"after the same steps as before, {_text(waiting)} wait instead of {_text(node.waiting)}: the "
-                "operations depend on something besides the schedule (real time, chance, what a run left behind)"
-            )
-        return next(step for step in waiting if step.operation == node.taken.operation)
-
-    def _asleep_below(self, depth: int) -> frozenset[str]:
-        """Return the operations that were tried at the parent, or asleep there, and commute with its step.
-
-        A schedule with such an operation first is explored on another branch; second, it changes nothing.
-        """
-        if depth == 0 or not self._reduce:
-            return frozenset()
-        parent = self._path[depth - 1]
-        sleepers = [step for step in parent.waiting if step.operation in parent.asleep | parent.tried]
-        return frozenset(
-            step.operation
-            for step in sleepers
-            if commute(step.call, parent.taken.call, reads_commute=self._reads_commute)
-        )
+    return text_of(taken)
