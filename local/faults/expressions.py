@@ -1,37 +1,24 @@
-"""The subset of DynamoDB's expressions in use: key conditions on ``pk`` and ``sk``, and attribute lists.
+"""The items that a query selects, and what a projection leaves of one, by the engine's own evaluator."""
 
-Supported are ``pk = :v``, alone or with one of ``sk = | < | <= | > | >= :v``, ``sk BETWEEN :a AND :b`` and
-``begins_with(sk, :p)``, in either order, with or without ``#names`` (developer guide, "Key condition expressions
-for the Query operation"). Anything else raises ValueError instead of giving a wrong result.
-"""
-
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from local.dynamodb.conditions import Values
+from local.dynamodb.errors import DynamoError
+from local.dynamodb.expressions import Expressions, compile_expressions
+from local.dynamodb.schema import MAX_HASH_KEY, MAX_RANGE_KEY, KeyAttribute, StoredKey, Table
+from local.dynamodb.tokens import tokenize
 from local.faults.calls import ItemKey
 
-_NAME = r"(?P<name>#?\w+)"
-_COMPARISON = re.compile(rf"{_NAME}\s*(?P<operator><=|>=|=|<|>)\s*(?P<low>:\w+)")
-_BETWEEN = re.compile(rf"{_NAME}\s+BETWEEN\s+(?P<low>:\w+)\s+AND\s+(?P<high>:\w+)", re.IGNORECASE)
-_BEGINS_WITH = re.compile(rf"begins_with\s*\(\s*{_NAME}\s*,\s*(?P<low>:\w+)\s*\)", re.IGNORECASE)
-_AND = re.compile(r"\s+AND\s+", re.IGNORECASE)
+Item = dict[str, Any]
+Project = Callable[[Item], Item]
 
-_OPERATORS: dict[str, Callable[[str, str, str], bool]] = {
-    "=": lambda sk, low, high: sk == low,
-    "<": lambda sk, low, high: sk < low,
-    "<=": lambda sk, low, high: sk <= low,
-    ">": lambda sk, low, high: sk > low,
-    ">=": lambda sk, low, high: sk >= low,
-    "between": lambda sk, low, high: low <= sk <= high,
-    "begins_with": lambda sk, low, high: sk.startswith(low),
-    "any": lambda sk, low, high: True,
-}
+_TABLE = Table("any", 0, KeyAttribute("pk", "S", MAX_HASH_KEY), KeyAttribute("sk", "S", MAX_RANGE_KEY), {})
 
 
 @dataclass(frozen=True)
-class KeyRange:
+class QueryRange:
     """The items of one partition that a query selects.
 
     Sort keys compare by code point, which is the order of their UTF-8 bytes, as in DynamoDB.
@@ -39,75 +26,66 @@ class KeyRange:
 
     table: str
     pk: str
-    operator: str = "any"
-    low: str = ""
-    high: str = ""
+    low: str | None
+    high: str | None
+    includes_low: bool = True
+    includes_high: bool = True
 
     def __contains__(self, key: ItemKey) -> bool:
-        return (key.table, key.pk) == (self.table, self.pk) and _OPERATORS[self.operator](
-            key.sk, self.low, self.high
+        if key.pk != self.pk or key.table != self.table:
+            return False
+        low, high, sk = self.low, self.high, key.sk
+        return (low is None or low < sk or (self.includes_low and low == sk)) and (
+            high is None or sk < high or (self.includes_high and high == sk)
         )
 
 
-def key_range(arguments: Mapping[str, Any]) -> KeyRange:
-    """Return the range that a Query selects. Raises ValueError for an unsupported condition."""
-    expression = arguments.get("KeyConditionExpression")
-    if not isinstance(expression, str):
+def query_range(arguments: Mapping[str, Any]) -> QueryRange:
+    """Return the range that a Query selects. Raises ValueError if its condition is not valid."""
+    expressions, values = _compiled(
+        arguments, "KeyConditionExpression", "FilterExpression", "ProjectionExpression"
+    )
+    if expressions.key_condition is None:
         raise ValueError("a query needs a KeyConditionExpression (the legacy KeyConditions are unsupported)")
-    values = {name: value.get("S") for name, value in arguments.get("ExpressionAttributeValues", {}).items()}
-    names = arguments.get("ExpressionAttributeNames", {})
-    conditions: dict[str, tuple[str, str, str]] = {}
-    for match, operator in _terms(expression):
-        name = names.get(match["name"], match["name"])
-        low, high = (values.get(match.groupdict().get(bound)) or "" for bound in ("low", "high"))
-        conditions[name] = (operator, low, high)
-    if "pk" not in conditions or conditions["pk"][0] != "=" or not conditions.keys() <= {"pk", "sk"}:
-        raise ValueError(f"unsupported key condition: {expression}")
-    return KeyRange(arguments["TableName"], conditions["pk"][1], *conditions.get("sk", ("any", "", "")))
+    try:
+        pk, keys = expressions.key_condition.range(_TABLE, values)
+    except DynamoError as error:
+        raise ValueError(f"unsupported key condition: {error}") from None
+    # Keys of the type S are stored as text.
+    return QueryRange(
+        arguments["TableName"], str(pk), _text(keys.low), _text(keys.high), keys.includes_low, keys.includes_high
+    )
 
 
-def attribute_names(arguments: Mapping[str, Any]) -> list[str] | None:
-    """Return the top-level attributes of a ProjectionExpression, or ``None`` for whole items.
+def _text(bound: StoredKey | None) -> str | None:
+    return None if bound is None else str(bound)
 
-    Raises ValueError for a nested path (``a.b``, ``a[0]``).
-    """
-    expression = arguments.get("ProjectionExpression")
-    if expression is None:
-        return None
-    names = arguments.get("ExpressionAttributeNames", {})
-    paths = [part.strip() for part in expression.split(",")]
-    if any(not re.fullmatch(r"#?\w+", part) for part in paths):
-        raise ValueError(f"unsupported nested path in a projection: {expression}")
-    return [names.get(part, part) for part in paths]
+
+def projection(arguments: Mapping[str, Any]) -> Project:
+    """Return the function that makes the shown item of a whole one. Raises ValueError if it is not valid."""
+    kept = {"ProjectionExpression": arguments.get("ProjectionExpression")}
+    if kept["ProjectionExpression"] is None:
+        return lambda item: item
+    kept["ExpressionAttributeNames"] = _names_in(arguments, kept["ProjectionExpression"]) or None
+    return _compiled(kept, "ProjectionExpression")[0].projected
 
 
 def without_projection(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments without the projection and the names that only it used, which DynamoDB rejects."""
     kept = {name: value for name, value in arguments.items() if name != "ProjectionExpression"}
-    used = set(re.findall(r"#\w+", kept.get("KeyConditionExpression", "")))
-    names = {name: value for name, value in kept.pop("ExpressionAttributeNames", {}).items() if name in used}
+    kept.pop("ExpressionAttributeNames", None)
+    names = _names_in(arguments, kept.get("KeyConditionExpression") or "")
     return {**kept, "ExpressionAttributeNames": names} if names else kept
 
 
-def _terms(expression: str) -> list[tuple[re.Match[str], str]]:
-    """Split the conjunction into conditions, each with its operator."""
-    terms, rest = [], expression.strip()
-    while rest:
-        match, operator = _first_term(rest, expression)
-        terms.append((match, operator))
-        rest = rest[match.end() :]
-        conjunction = _AND.match(rest)
-        if bool(rest) != bool(conjunction):
-            raise ValueError(f"unsupported key condition: {expression}")
-        rest = rest[conjunction.end() :] if conjunction else ""
-    return terms
+def _names_in(arguments: Mapping[str, Any], expression: str) -> dict[str, str]:
+    """Return those of the request's names that an expression uses."""
+    used = {token.text for token in tokenize(expression)}
+    return {name: value for name, value in arguments.get("ExpressionAttributeNames", {}).items() if name in used}
 
 
-def _first_term(rest: str, expression: str) -> tuple[re.Match[str], str]:
-    if match := _BETWEEN.match(rest):
-        return match, "between"
-    if match := _BEGINS_WITH.match(rest):
-        return match, "begins_with"
-    if match := _COMPARISON.match(rest):
-        return match, match["operator"]
-    raise ValueError(f"unsupported key condition: {expression}")
+def _compiled(arguments: Mapping[str, Any], *kinds: str) -> tuple[Expressions, Values]:
+    try:
+        return compile_expressions(arguments, *kinds)
+    except DynamoError as error:
+        raise ValueError(f"unsupported condition or projection: {error}") from None

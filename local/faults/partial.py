@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from local.faults.calls import Call, ItemKey, item_key
-from local.faults.expressions import KeyRange, key_range
+from local.faults.expressions import QueryRange, query_range
 
 Forward = Callable[[Call], Any]
 
@@ -47,7 +47,7 @@ def _key_before(arguments: Mapping[str, Any], first: Mapping[str, Any]) -> Any:
     """Return a start key from which a query returns ``first`` first, or ``None`` if there is none."""
     if "ExclusiveStartKey" in arguments:
         return arguments["ExclusiveStartKey"]
-    queried = key_range(arguments)
+    queried = query_range(arguments)
     sk = item_key(queried.table, first).sk
     backwards = arguments.get("ScanIndexForward") is False
     before = sk + _LOWEST_SORT_KEY if backwards else _lowest_key(queried)
@@ -56,11 +56,10 @@ def _key_before(arguments: Mapping[str, Any], first: Mapping[str, Any]) -> Any:
     return key.attributes() if is_before and key in queried else None
 
 
-def _lowest_key(queried: KeyRange) -> str:
-    """Return a sort key that is at or just below the lowest that the condition selects."""
-    if queried.operator == ">":
-        return queried.low + _LOWEST_SORT_KEY
-    return queried.low if queried.operator in {">=", "between", "begins_with"} else _LOWEST_SORT_KEY
+def _lowest_key(queried: QueryRange) -> str:
+    """Return the lowest sort key that the condition selects."""
+    low = queried.low or ""
+    return low if low and queried.includes_low else low + _LOWEST_SORT_KEY
 
 
 def _size(request: Any) -> int:

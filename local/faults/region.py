@@ -18,7 +18,7 @@ from local.faults.errors import (
     transaction_in_progress,
     unprocessed_items,
 )
-from local.faults.expressions import key_range
+from local.faults.expressions import query_range
 from local.faults.seeded import seeded_fraction
 from local.faults.visibility import can_be_patched, patched_batch_get, patched_query
 from local.faults.windows import (
@@ -162,7 +162,7 @@ class RegionClient(Layer):
             return self._read_committed(call)
 
     def _read_committed(self, call: Call) -> Any:
-        requested = key_range(call.arguments) if call.operation == "query" else frozenset(call.keys)
+        requested = query_range(call.arguments) if call.operation == "query" else frozenset(call.keys)
         images = self._windows.old_images(requested.__contains__, lambda key: self._shows_old_image(call, key))
         if not images:
             return self.forward(call)

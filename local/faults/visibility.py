@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from local.faults.calls import Call, ItemKey, item_key
-from local.faults.expressions import attribute_names, without_projection
+from local.faults.expressions import projection, without_projection
 from local.faults.windows import Image
 
 Images = Mapping[ItemKey, Image]
@@ -39,8 +39,12 @@ def patched_query(call: Call, images: Images, forward: Forward) -> Any:
     kept = items[:limit]
     if limit and len(kept) == limit:
         page["LastEvaluatedKey"] = item_key(table, kept[-1]).attributes()
-    names = attribute_names(call.arguments)
-    return {**page, "Items": _project(kept, names), "Count": len(kept), "ScannedCount": len(kept)}
+    return {
+        **page,
+        "Items": list(map(projection(call.arguments), kept)),
+        "Count": len(kept),
+        "ScannedCount": len(kept),
+    }
 
 
 def patched_batch_get(call: Call, images: Images, forward: Forward) -> Any:
@@ -53,7 +57,7 @@ def patched_batch_get(call: Call, images: Images, forward: Forward) -> Any:
         skipped = {item_key(table, key) for key in unprocessed.get(table, {}).get("Keys", [])}
         visible = {key: image for key, image in images.items() if key.table == table and key not in skipped}
         items = _replace_items(response["Responses"].get(table, []), table, visible)
-        response["Responses"][table] = _project(items, attribute_names(request))
+        response["Responses"][table] = list(map(projection(request), items))
         if table in unprocessed:  # restore the original request, for the retry
             unprocessed[table] = {**request, "Keys": unprocessed[table]["Keys"]}
     return response
@@ -70,9 +74,3 @@ def _is_on_page(key: ItemKey, arguments: Mapping[str, Any], page: Any, backwards
 def _replace_items(items: Iterable[dict[str, Any]], table: str, images: Images) -> list[dict[str, Any]]:
     untouched = [item for item in items if item_key(table, item) not in images]
     return untouched + [image for image in images.values() if image is not None]
-
-
-def _project(items: list[dict[str, Any]], names: list[str] | None) -> list[dict[str, Any]]:
-    if names is None:
-        return items
-    return [{name: item[name] for name in names if name in item} for item in items]

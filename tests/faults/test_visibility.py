@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from local.faults import plans
 from local.faults.calls import Call, ItemKey
 from local.faults.client import DynamoClient
-from local.faults.expressions import key_range
+from local.faults.expressions import query_range
 from local.faults.faulty import FaultyClient
 from local.faults.region import seeded_visibility
 from tests.faults.toys import TIMEOUT, Hooked, Partition, Region, numbers
@@ -119,7 +119,7 @@ def test_projected_query_returns_only_the_requested_attributes_of_old_items(
 ) -> None:
     query = partition.all(
         KeyConditionExpression="#p = :pk",
-        ProjectionExpression="#n, missing",
+        ProjectionExpression="#n, absent",
         ExpressionAttributeNames={"#n": "n", "#p": "pk"},
     )
     with region.running(*changes):
@@ -198,7 +198,7 @@ def test_query_pages_through_exactly_the_chosen_mixture_of_old_and_new(
                 mixture |= {sk: before[sk]} if sk in before else {}
             for expression, values in CONDITIONS:
                 query = condition(partition, expression, values)
-                wanted = key_range(query)
+                wanted = query_range(query)
                 for backwards, limit in ((False, None), (True, None), (False, 1), (True, 2), (False, 5)):
                     expected = sorted(sk for sk in mixture if partition.key(sk) in wanted)
                     pages = list(paged(region.client(), query, backwards, limit))
@@ -280,13 +280,22 @@ def test_seeded_visibility_is_reproducible_and_mixed() -> None:
 )
 def test_unsupported_key_condition_raises_value_error(partition: Partition, expression: str) -> None:
     with pytest.raises(ValueError, match="condition"):
-        key_range(condition(partition, expression, {}))
+        query_range(condition(partition, expression, {}))
 
 
-def test_legacy_key_conditions_and_nested_projections_raise_value_error(
+def test_legacy_key_conditions_and_invalid_projections_raise_value_error(
     region: Region, partition: Partition, changes: list[dict[str, Any]]
 ) -> None:
     with pytest.raises(ValueError, match="KeyConditionExpression"):
         region.client().query(TableName=partition.table, KeyConditions={})
-    with region.running(*changes), pytest.raises(ValueError, match="nested path"):
-        region.client().query(**partition.all(ProjectionExpression="n.inner"))
+    with region.running(*changes), pytest.raises(ValueError, match="projection"):
+        region.client().query(**partition.all(ProjectionExpression="n inner"))
+
+
+def test_nested_projection_applies_to_old_items(dynamodb: "DynamoDBClient", partition: Partition) -> None:
+    item = {**partition.item("a"), "m": {"M": {"x": {"N": "1"}, "y": {"N": "2"}}}}
+    dynamodb.put_item(TableName=partition.table, Item=item)
+    region = Region(dynamodb, shows_old=lambda call, key: True)
+    with region.running({"Put": partition.put("a", 5)}):
+        page = region.client().query(**partition.all(ProjectionExpression="m.x"))
+    assert page["Items"] == [{"m": {"M": {"x": {"N": "1"}}}}]

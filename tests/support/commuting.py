@@ -5,9 +5,9 @@ a query as a read of everything that its condition allows, on an index of the wh
 """
 
 from local.faults.calls import Call, ItemKey
-from local.faults.expressions import KeyRange, key_range
+from local.faults.expressions import QueryRange, query_range
 
-Footprint = frozenset[ItemKey] | KeyRange | str
+Footprint = frozenset[ItemKey] | QueryRange | str
 """The keys that a call accesses: some items, a range of them, or a whole table."""
 
 
@@ -26,7 +26,7 @@ def _footprint(call: Call) -> Footprint:
         return frozenset(call.keys)
     if "IndexName" in call.arguments:
         return str(call.arguments["TableName"])
-    return key_range(call.arguments)
+    return query_range(call.arguments)
 
 
 def _overlap(one: Footprint, other: Footprint) -> bool:
@@ -41,5 +41,5 @@ def _is_in(key: ItemKey, place: Footprint) -> bool:
     return key.table == place if isinstance(place, str) else key in place
 
 
-def _table(place: KeyRange | str) -> str:
+def _table(place: QueryRange | str) -> str:
     return place if isinstance(place, str) else place.table

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from chalicelib.aws.dynamodb.values import unmarshal_item
 from local.faults.calls import Call, ItemKey, item_key
 from local.faults.client import DynamoClient, Layer
 from local.faults.engine import MemoryEngine
-from local.faults.expressions import key_range
+from local.faults.expressions import query_range
 
 RawItem = dict[str, Any]
 Items = dict[ItemKey, RawItem]
@@ -94,7 +94,11 @@ class FrozenStore(Layer):
     def __init__(self, engine: DynamoClient, items: Items, whole: Iterable[tuple[str, str]]) -> None:
         super().__init__(engine)
         self._items = items
-        self._whole = frozenset(whole)
+        self._keys: dict[tuple[str, str], list[ItemKey]] = {place: [] for place in whole}
+        """The keys of the items of each partition that is whole, in order."""
+        for key in sorted(items):
+            if (key.table, key.pk) in self._keys:
+                self._keys[key.table, key.pk].append(key)
 
     def call(self, call: Call) -> Any:
         """Serve a read."""
@@ -110,22 +114,24 @@ class FrozenStore(Layer):
                     if key in self._items:
                         found[key.table].append(self._items[key])
                 return {"Responses": found, "UnprocessedKeys": {}}
-            case "query" if (call.arguments["TableName"], key_range(call.arguments).pk) in self._whole:
-                return self._query(call.arguments)
+            case "query":
+                wanted = query_range(call.arguments)
+                keys = self._keys.get((wanted.table, wanted.pk))
+                return self.forward(call) if keys is None else self._page(filter(wanted.__contains__, keys), call)
             case _:
                 return self.forward(call)
 
     def _is_whole(self, key: ItemKey) -> bool:
-        return (key.table, key.pk) in self._whole
+        return (key.table, key.pk) in self._keys
 
-    def _query(self, arguments: Mapping[str, Any]) -> Any:
-        wanted, backwards = key_range(arguments), not arguments.get("ScanIndexForward", True)
-        start = arguments.get("ExclusiveStartKey")
-        keys = sorted((key for key in self._items if key in wanted), reverse=backwards)
+    def _page(self, selected: Iterable[ItemKey], call: Call) -> Any:
+        backwards = not call.arguments.get("ScanIndexForward", True)
+        start = call.arguments.get("ExclusiveStartKey")
+        keys = list(selected)[:: -1 if backwards else 1]
         if start is not None:
             passed = start["sk"]["S"]
             keys = [key for key in keys if (key.sk < passed if backwards else key.sk > passed)]
-        limit = arguments.get("Limit", len(keys))
+        limit = call.arguments.get("Limit", len(keys))
         page = {"Items": [self._items[key] for key in keys[:limit]]}
         if len(keys) > limit:
             page["LastEvaluatedKey"] = keys[limit - 1].attributes()

@@ -4,9 +4,9 @@ A run repeats the choices of the path and then always takes the first step. The 
 that has an alternative. Without reduction every waiting operation is one. With it, schedules that differ only in
 the order of independent steps count as one, and each is run once:
 
-- *Sleep sets* (Godefroid 1996): a step that was tried, and is independent of those taken since, is not tried again.
-- *Source sets* (Abdulla et al., "Optimal dynamic partial order reduction", 2014): at first one step is an
-  alternative. If a later step races with it, the search adds one that leads to their other order.
+- *Sleep sets* (Godefroid 1996): a step that was tried and is independent of those taken since is not tried again.
+- *Source sets* (Abdulla et al., "Optimal dynamic partial order reduction", 2014): at first there is one step to
+  try. If a later step races with it, the search adds one that leads to their other order.
 """
 
 from __future__ import annotations
@@ -113,8 +113,8 @@ class Search:
     def _races(self, step: Step) -> tuple[int, list[int]]:
         """Return what the last step depends on, and the numbers of the steps that it races with.
 
-        Those are the ones that it depends on directly, and the start of a transaction whose end is one of them: the
-        scheduler may hold the step back until that end, so that it is never seen in between.
+        Those are the ones that it depends on directly, and the start of a transaction whose end is one of them:
+        the scheduler may hold the step back until that end, so that it is never seen in between.
         """
         past, races, end = 0, [], len(self._path) - 1
         for number in reversed(range(end)):
@@ -137,7 +137,7 @@ class Search:
         return next(at for at in reversed(range(number)) if self._path[at].taken.operation == name)
 
     def _add_alternative(self, number: int) -> None:
-        """Add an alternative to an earlier choice, from which the last step can come before the step taken there."""
+        """Add an alternative to an earlier choice that lets the last step come before the step taken there."""
         end = len(self._path) - 1
         before = [at for at in range(number + 1, end) if not self._path[at].past >> number & 1]
         firsts, passed = set(), 0

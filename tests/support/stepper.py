@@ -90,7 +90,7 @@ def explore(
     ``split_transactions`` makes the end of a transaction a separate step: between its effect and its end it locks
     its items, so that others conflict, and a Query or BatchGetItem sees the old versions of those items for which
     ``shows_old`` returns true (default: none). ``reduce`` leaves out schedules that differ only in the order of
-    independent calls (sleep sets, Godefroid 1996). It is sound only if the operations and the checks interact
+    independent calls (see ``search``). It is sound only if the operations and the checks interact
     through the store only: no shared clock, list or gateway.
 
     Raises TooManySchedulesError if there are more than ``max_schedules`` runs, StuckError if an operation waits
