@@ -138,6 +138,8 @@ class Cells:
         """Return the end of the contiguous log from `after` on; fills gaps that are old enough."""
         pk = conversation_pk(conversation_id)
         drawn = (self._table.get(pk, "HEAD") or {})["sequence_id"]
+        if drawn <= after:
+            return after  # DynamoDB refuses an empty range
         end, too_old = after, milliseconds(self._clock) - int(1000 * HOLE_SECONDS)
         for item in self._table.query(pk, between=(f"E#{end + 1:016d}", f"E#{drawn:016d}")):
             number = json_codec.parse(item["event"])["sequence_id"]

@@ -18,10 +18,11 @@ from chalicelib.core.model.events import Event
 from chalicelib.core.protocol.commands import Message
 from chalicelib.core.protocol.requests import CreateConversation, NewParticipant
 from chalicelib.settings import Settings
+from local.dynamodb.sizes import item_size
 from local.faults import DynamoClient, ItemKey, Latency, RegionClient
+from local.faults.engine import MemoryEngine
 
-from .engine import MemoryEngine
-from .meter import Meter, item_size
+from .meter import Meter
 
 CONVERSATIONS, CONNECTIONS = "chat-bench-conversations", "chat-bench-connections"
 CONTENT = "Shall we meet at the station at eight, or is that too early for you? " * 3
@@ -109,10 +110,10 @@ def make_harness(
 
     Capacity units are counted only for the engine in memory, which can return the size of an item.
     """
-    memory = MemoryEngine()
+    memory = new_engine()
 
     def size_of(key: ItemKey) -> int:
-        item = memory.peek(key)
+        item = memory.item(key)
         return 0 if item is None else item_size(item)
 
     meter = Meter(RegionClient(engine or memory, seed=seed, latency=latency, clock=time), size_of)
@@ -128,6 +129,11 @@ def make_harness(
         connection = Connection(connection_id_of(name), name, None, now + 86_400, now * 1000, now * 1000)
         chat.stores.connections.open(connection)
     return Harness(chat, meter, meter, time, made.response["conversation_id"], names)
+
+
+def new_engine() -> MemoryEngine:
+    """Return an engine with the app's tables, which are empty."""
+    return MemoryEngine(CONVERSATIONS, CONNECTIONS)
 
 
 def _application(client: DynamoClient, time: Time) -> Application:

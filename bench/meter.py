@@ -19,6 +19,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from local.dynamodb.sizes import item_size
 from local.faults import Call, DynamoClient, ItemKey, Layer, is_conflict
 
 SizeOf = Callable[[ItemKey], int]
@@ -107,21 +108,3 @@ def _read_units(size: int) -> int:
 
 def _partition_kind(pk: str) -> str:
     return pk.partition("#")[0]
-
-
-def item_size(item: Mapping[str, Mapping[str, Any]]) -> int:
-    """Return an item's size in bytes as DynamoDB counts it (developer guide, "Item sizes and formats")."""
-    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
-
-
-def _value_size(typed: Mapping[str, Any]) -> int:
-    ((kind, value),) = typed.items()
-    match kind:
-        case "S":
-            return len(value.encode())
-        case "N":
-            return (len(value.strip("-0")) + 1) // 2 + 1
-        case "M":
-            return 3 + sum(len(name.encode()) + _value_size(item) + 1 for name, item in value.items())
-        case _:
-            return 1

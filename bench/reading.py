@@ -17,9 +17,9 @@ from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.events import Event
 from chalicelib.core.protocol.requests import ConversationsQuery, CreateConversation, MessagesQuery
 from local.faults import Latency
+from local.faults.engine import MemoryEngine
 
-from .engine import MemoryEngine
-from .harness import CONTENT, CONVERSATIONS, Harness, make_harness
+from .harness import CONTENT, CONVERSATIONS, Harness, make_harness, new_engine
 from .simulation import Simulation
 from .stats import table
 from .targets import Targets
@@ -94,7 +94,7 @@ def history_cost(messages: int) -> Cost:
 
 def _in_simulation(measure: Callable[[Harness, MemoryEngine], Cost]) -> Cost:
     random.seed(1)
-    simulation, engine = Simulation(), MemoryEngine()
+    simulation, engine = Simulation(), new_engine()
 
     def run() -> Cost:
         return measure(make_harness(simulation, 2, latency=_CONSTANT_LATENCY, seed=1, engine=engine), engine)

@@ -1,7 +1,7 @@
 """The engine in memory as a process that speaks DynamoDB's JSON protocol, with latencies; for one benchmark.
 
 `python -m bench.store_sink MILLISECONDS TRANSACTION_MILLISECONDS [SERVER.PEM]` prints its port, and exits at the
-end of standard input. It checks no signatures and accepts any table name.
+end of standard input. It has the app's tables and checks no signatures.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import re
 import ssl
 import sys
 
-from botocore.exceptions import ClientError
+from local.dynamodb.engine import Engine
+from local.dynamodb.errors import DynamoError
 
-from .engine import MemoryEngine
+from .harness import new_engine
 from .sink import Sink, server_context
 
 _TARGET = re.compile(rb"x-amz-target: *DynamoDB_20120810\.(\w+)", re.IGNORECASE)
@@ -26,22 +27,17 @@ class StoreSink(Sink):
         super().__init__(seconds, context)
         self._call_seconds = seconds
         self._transaction_seconds = transaction_seconds
-        self._engine = MemoryEngine()
+        self._engine: Engine = new_engine().engine
 
     def respond(self, head: bytes, body: bytes) -> tuple[float, bytes]:
         """Execute the operation; return the latency and the response."""
         found = _TARGET.search(head)
         operation = found[1].decode() if found else ""
-        method = re.sub(r"(?<!^)([A-Z])", r"_\1", operation).lower()
-        status, content = 200, {}
         try:
-            content = getattr(self._engine, method)(**json.loads(body))
-        except ClientError as error:
-            response = dict(error.response)
-            status, content = 400, {"__type": f"x#{error.response['Error']['Code']}", "message": "rejected"}
-            content |= {name: response[name] for name in ("CancellationReasons", "Item") if name in response}
-        members = {name: value for name, value in content.items() if name != "ResponseMetadata"}
-        text = json.dumps(members).encode()
+            status, content = 200, self._engine.call(operation, json.loads(body))
+        except DynamoError as error:
+            status, content = error.status, error.wire
+        text = json.dumps(content).encode()
         lines = f"HTTP/1.1 {status} X\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {len(text)}"
         seconds = self._transaction_seconds if operation.startswith("Transact") else self._call_seconds
         return seconds, lines.encode() + b"\r\n\r\n" + text

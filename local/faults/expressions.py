@@ -1,4 +1,4 @@
-"""The items that a query selects, and what a projection leaves of one, by the engine's own evaluator."""
+"""The items that a query selects, and the attributes that a projection shows, by the engine's own evaluator."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

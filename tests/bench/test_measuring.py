@@ -8,13 +8,16 @@ from botocore.exceptions import ClientError
 
 from bench.chat_clients import ReceivedEvents
 from bench.counting_proxy import Scanner
-from bench.engine import MemoryEngine
 from bench.history_check import AckedMessage, Violations, find_violations
 from bench.latencies import GrowingLatency
-from bench.meter import Meter, item_size
+from bench.meter import Meter
 from bench.stats import milliseconds, percentile, table
 from bench.targets import Targets
+from local.dynamodb.sizes import item_size
 from local.faults import Call, ItemKey, Latency, RegionClient, TransactionWindows, VirtualClock
+from local.faults.engine import MemoryEngine
+
+TABLE = "toys"
 
 # ---- statistics ----------------------------------------------------------------------------------------
 
@@ -115,10 +118,10 @@ def test_duplicate_out_of_order_and_changed_pushes_are_counted() -> None:
 
 
 def metered() -> tuple[Meter, TransactionWindows]:
-    engine, windows = MemoryEngine(), TransactionWindows()
+    engine, windows = MemoryEngine(TABLE), TransactionWindows()
 
     def size_of(key: ItemKey) -> int:
-        item = engine.peek(key)
+        item = engine.item(key)
         return 0 if item is None else item_size(item)
 
     return Meter(RegionClient(engine, windows=windows, clock=VirtualClock()), size_of), windows
@@ -131,15 +134,15 @@ def item(sk: str, size: int = 0, pk: str = "C#1") -> dict[str, Any]:
 def test_write_units_depend_on_size_and_double_in_transactions() -> None:
     meter, _ = metered()
 
-    meter.put_item(TableName="t", Item=item("a"))
-    meter.put_item(TableName="t", Item=item("b", 1_500))
+    meter.put_item(TableName=TABLE, Item=item("a"))
+    meter.put_item(TableName=TABLE, Item=item("b", 1_500))
     assert meter.tally.writes == {"C": 3}
     before = meter.tally.copy()
     meter.transact_write_items(
         TransactItems=[
-            {"Put": {"TableName": "t", "Item": item("c", 1_500)}},
-            {"Put": {"TableName": "t", "Item": item("d", pk="K#2")}},
-            {"Delete": {"TableName": "t", "Key": {"pk": {"S": "C#1"}, "sk": {"S": "b"}}}},
+            {"Put": {"TableName": TABLE, "Item": item("c", 1_500)}},
+            {"Put": {"TableName": TABLE, "Item": item("d", pk="K#2")}},
+            {"Delete": {"TableName": TABLE, "Key": {"pk": {"S": "C#1"}, "sk": {"S": "b"}}}},
         ]
     )
     since = meter.tally.since(before)
@@ -150,23 +153,23 @@ def test_write_units_depend_on_size_and_double_in_transactions() -> None:
 def test_query_is_charged_by_total_size_and_get_by_item() -> None:
     meter, _ = metered()
     for number in range(3):
-        meter.put_item(TableName="t", Item=item(f"a{number}", 3_000))
+        meter.put_item(TableName=TABLE, Item=item(f"a{number}", 3_000))
 
     meter.query(
-        TableName="t", KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": {"S": "C#1"}}
+        TableName=TABLE, KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": {"S": "C#1"}}
     )  # fmt: skip
     assert meter.tally.reads == {"C": 3}
-    meter.get_item(TableName="t", Key={"pk": {"S": "X#1"}, "sk": {"S": "a"}})
+    meter.get_item(TableName=TABLE, Key={"pk": {"S": "X#1"}, "sk": {"S": "a"}})
     assert meter.tally.reads == {"C": 3, "X": 1}
 
 
 def test_conflicts_and_failed_conditions_are_counted_separately() -> None:
     meter, windows = metered()
-    put = {"Put": {"TableName": "t", "Item": item("a"), "ConditionExpression": "attribute_not_exists(pk)"}}
+    put = {"Put": {"TableName": TABLE, "Item": item("a"), "ConditionExpression": "attribute_not_exists(pk)"}}
     meter.transact_write_items(TransactItems=[put])
     with pytest.raises(ClientError):
         meter.transact_write_items(TransactItems=[put])
-    running = windows.open(frozenset({ItemKey("t", "C#1", "a")}))
+    running = windows.open(frozenset({ItemKey(TABLE, "C#1", "a")}))
     with pytest.raises(ClientError):
         meter.transact_write_items(TransactItems=[put])
     windows.close(running)
@@ -175,17 +178,12 @@ def test_conflicts_and_failed_conditions_are_counted_separately() -> None:
     assert meter.tally.writes == {"C": 6}
 
 
-def test_item_size_is_the_sum_of_names_and_values() -> None:
-    assert item_size({"pk": {"S": "äb"}, "n": {"N": "-123"}, "b": {"BOOL": True}}) == 2 + 3 + 1 + 3 + 1 + 1
-    assert item_size({"m": {"M": {"x": {"S": "yz"}}}}) == 1 + 3 + 1 + 2 + 1
-
-
 # ---- latency and proxy ---------------------------------------------------------------------------------
 
 
 def test_only_transaction_latency_grows_with_items() -> None:
     latency = GrowingLatency(per_item=0.001)
-    puts = [{"Put": {"TableName": "t", "Item": item(str(number))}} for number in range(14)]
+    puts = [{"Put": {"TableName": TABLE, "Item": item(str(number))}} for number in range(14)]
 
     assert latency.seconds(Call(1, "transact_write_items", {"TransactItems": puts[:4]}), 0) == pytest.approx(0.010)
     assert latency.seconds(Call(1, "transact_write_items", {"TransactItems": puts}), 0) == pytest.approx(0.020)

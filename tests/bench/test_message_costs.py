@@ -10,6 +10,7 @@ import pytest
 
 from bench import cold, message, reading
 from bench.__main__ import QUICK_MESSAGE, QUICK_READING
+from bench.harness import CONVERSATIONS
 from bench.store_sink import StoreSink
 from bench.targets import Targets
 from chalicelib.awshttp import ServiceError
@@ -26,9 +27,9 @@ def test_store_sink_speaks_the_dynamodb_protocol() -> None:
     with message.store_process(0, 0) as url:
         client = message.product_client(url)
         item = {"pk": {"S": "p"}, "sk": {"S": "s"}}
-        put = {"TableName": "t", "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
+        put = {"TableName": CONVERSATIONS, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
         client.put_item(**put)
-        assert client.get_item(TableName="t", Key=item)["Item"] == item
+        assert client.get_item(TableName=CONVERSATIONS, Key=item)["Item"] == item
         with pytest.raises(ServiceError) as caught:
             client.transact_write_items(TransactItems=[{"Put": put}])
         assert caught.value.response["CancellationReasons"][0]["Code"] == "ConditionalCheckFailed"
@@ -36,7 +37,7 @@ def test_store_sink_speaks_the_dynamodb_protocol() -> None:
 
 def test_store_sink_delays_transactions_as_configured() -> None:
     sink = StoreSink(0.004, 0.010, None)
-    put = {"Put": {"TableName": "t", "Item": {"pk": {"S": "p"}, "sk": {"S": "s"}}}}
+    put = {"Put": {"TableName": CONVERSATIONS, "Item": {"pk": {"S": "p"}, "sk": {"S": "s"}}}}
     body = json.dumps({"TransactItems": [put]}).encode()
     seconds, answer = sink.respond(b"POST / HTTP/1.1\r\nX-Amz-Target: DynamoDB_20120810.TransactWriteItems", body)
     assert seconds == 0.010

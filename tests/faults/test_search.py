@@ -19,7 +19,7 @@ from tests.support.search import Search
 from tests.support.stepper import TooManySchedulesError
 
 Ending = tuple[str, ...]
-"""What each program saw, and the contents."""
+"""The results of all programs, and the final contents."""
 Trace = frozenset[object]
 TABLE = "toys"
 VISIBILITIES: tuple[ShowsOld | None, ...] = (None, lambda call, key: True, lambda call, key: key.sk in "ac")
@@ -37,7 +37,7 @@ class Command:
     retries: bool
 
     def run(self, client: DynamoClient, partition: Partition, number: int) -> object:
-        """Make the calls and return what the program sees of them."""
+        """Make the calls and return the result that the program reads."""
         first, last = self.sks[0], self.sks[-1]
         match self.kind:
             case "get":
@@ -98,7 +98,7 @@ def trace_of(steps: list[Step], *, reads_commute: bool) -> Trace:
 
 
 class World:
-    """Random programs, the search through their schedules, and what these lead to."""
+    """Random programs, the search through their schedules, and their endings."""
 
     def __init__(self, programs: list[list[Command]], *, split: bool, shows_old: ShowsOld | None = None) -> None:
         self._programs = programs
