@@ -92,8 +92,14 @@ PARTS = (
     ),
     Part(
         "dynamodb",
-        "Random operations on the local DynamoDB, and kills while it writes",
-        (*PYTEST, "tests/dynamodb/test_random_operations.py", "tests/dynamodb/test_kill.py"),
-        {"CHAT_DYNAMODB_SEQUENCES": "1500", "CHAT_DYNAMODB_KILLS": "100"},
+        "10,000 sequences of random operations on the local DynamoDB and on MiniStack",
+        (*PYTEST, "tests/dynamodb/test_random_operations.py"),
+        {"CHAT_DYNAMODB_SEQUENCES": "10000"},
+    ),
+    Part(
+        "dynamodb-kills",
+        "Kills of the local DynamoDB while it writes",
+        (*PYTEST, "tests/dynamodb/test_kill.py"),
+        {"CHAT_DYNAMODB_KILLS": "100"},
     ),
 )

@@ -1,6 +1,8 @@
 """The stepper finds planted errors and executes the schedules that it reports."""
 
 import math
+import os
+import sys
 import threading
 import uuid
 from collections.abc import Callable
@@ -455,3 +457,18 @@ def test_reduction_runs_independent_operations_once_and_still_finds_a_lost_updat
     assert len(explore(apart).schedules) == 6
     with pytest.raises(AssertionError):
         explore(two_of(toy_store, careless_increment), reduce=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system binds threads to cores")
+def test_operations_run_on_one_core_and_the_test_on_all_again(toy_store: ToyStore) -> None:
+    before = os.sched_getaffinity(0)
+    seen: list[set[int]] = []
+
+    def scenario(run: Run) -> Check:
+        run.operation("A", lambda: seen.append(os.sched_getaffinity(0)))
+        return lambda outcomes: None
+
+    explore(scenario)
+    sample(scenario, count=1, seed=1)
+    assert [len(cores) for cores in seen] == [1, 1]
+    assert os.sched_getaffinity(0) == before

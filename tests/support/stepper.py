@@ -30,6 +30,7 @@ from typing import ParamSpec, TypeVar
 
 from local.faults.region import ShowsOld
 from local.faults.seeded import seeded_choice
+from tests.support.cores import one_core
 from tests.support.crashes import CrashPoint, crash_points
 from tests.support.scheduler import Outcome, Run, Step, StuckError
 from tests.support.search import NotRepeatableError, Search, text_of
@@ -76,6 +77,7 @@ class Exploration:
     redundant: int = 0
 
 
+@one_core()
 def explore(
     scenario: Scenario,
     *,
@@ -114,6 +116,7 @@ def explore(
             return found
 
 
+@one_core()
 def sample(
     scenario: Scenario,
     *,
