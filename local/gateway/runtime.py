@@ -94,12 +94,12 @@ class Runtime:
     def fault_injector_for_post(self, connection_number: int, settings: GatewaySettings) -> FaultInjector | None:
         """Return the fault injector of the next post to a connection, or None if ``settings`` have no such fault.
 
-        It is seeded by connection and post number. The arrival order of posts to different connections is not part
-        of the seed: it differs in every run.
+        It is seeded by the connection and the number of its posts under faults. The arrival order of posts to
+        different connections is not part of the seed: it differs in every run.
         """
-        self._post_counts[connection_number] += 1
         if not settings.has_post_faults:
             return None
+        self._post_counts[connection_number] += 1
         return FaultInjector(self.settings.seed, connection_number, self._post_counts[connection_number])
 
     def milliseconds(self) -> int:

@@ -35,6 +35,8 @@ INTERRUPT = "\x03"
 """The character that Ctrl-C sends."""
 WAITING = 300.0
 """Seconds for one command on a busy machine."""
+RETYPE_INTERVAL = 5.0
+"""Seconds after which Ctrl-C is typed again: Python misses a signal that arrives right before it reads input."""
 COMMAND = (sys.executable, "-m", "infra")
 MAKE = ("make", "--no-print-directory", "--assume-old=setup", f"RUN={sys.executable}")
 """The Makefile's targets, without creating environments: they exist."""
@@ -135,7 +137,7 @@ def _converse(screen: BinaryIO, asked: str, answer: str) -> str:
     """Read all output, and answer the question once."""
     shown = b""
     answered = False
-    while part := _read(screen):
+    while part := _read(screen, answer if answered else ""):
         shown += part
         if not answered and shown.endswith(asked.encode()):
             screen.write(answer.encode())
@@ -144,8 +146,16 @@ def _converse(screen: BinaryIO, asked: str, answer: str) -> str:
     return shown.decode()
 
 
-def _read(screen: BinaryIO) -> bytes:
-    ready, _, _ = select.select([screen], [], [], WAITING)
+def _is_ready(screen: BinaryIO, seconds: float) -> bool:
+    return bool(select.select([screen], [], [], seconds)[0])
+
+
+def _read(screen: BinaryIO, typed: str) -> bytes:
+    """Return the next output. `typed` is the answer that was given."""
+    ready = _is_ready(screen, RETYPE_INTERVAL if typed == INTERRUPT else WAITING)
+    if not ready and typed == INTERRUPT:
+        screen.write(INTERRUPT.encode())
+        ready = _is_ready(screen, WAITING)
     assert ready, "no more output, but the command has not ended"
     try:
         return screen.read(65_536)

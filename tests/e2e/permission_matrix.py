@@ -17,7 +17,7 @@ NO_CONVERSATION = "conv_AAAAAAAAAAAAAAAAAAAAAA"
 OUTSIDE = ("stranger", "former", "banned")
 INSIDE = ("member", "muted", "moderator", "owner")
 ROLES = (*OUTSIDE, *INSIDE)
-VICTIMS = ("a member", "a moderator", "an owner", "who is banned", "nobody")
+VICTIMS = ("a member", "a moderator", "an owner", "a banned user", "nobody")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ TABLE: tuple[Act, ...] = (
     _row("see it", f"GET {_CHAT}", "404 200 200 200 200"),
     _row("read history", f"GET {_CHAT}/messages", "404 200 200 200 200"),
     _row("read the log", f"GET {_CHAT}/events", "404 200 200 200 200"),
-    _row("see who reacted", f"GET {_ONE_MESSAGE}/reactions", "404 200 200 200 200"),
+    _row("list the reactions", f"GET {_ONE_MESSAGE}/reactions", "404 200 200 200 200"),
     _row("mark as read", f"PUT {_CHAT}/read", "404 200 200 200 200", {"sequence_id": 2}),
     _row("send", f"POST {_CHAT}/messages", "404 201 403:MUTED 201 201", {"content": "hello"}),
     _row("edit the member's", f"PATCH {_ONE_MESSAGE}", "404 200 403:MUTED 403 403", {"content": "edited"}),
@@ -185,13 +185,13 @@ TABLE: tuple[Act, ...] = (
         {"participant_id": "{nobody}", "name": "N", "role": "owner"},
     ),
     _row(
-        "add who is banned",
+        "add a banned user",
         f"POST {_PEOPLE}",
         "404 403 403 409:BANNED 409:BANNED",
-        {"participant_id": "{who_is_banned}", "name": "N"},
+        {"participant_id": "{a_banned_user}", "name": "N"},
     ),
     _row(
-        "add who is in",
+        "add a participant",
         f"POST {_PEOPLE}",
         "404 403 403 409 409",
         {"participant_id": "{a_member}", "name": "N"},
@@ -200,25 +200,25 @@ TABLE: tuple[Act, ...] = (
     _row("remove a moderator", f"DELETE {_WHO}{{a_moderator}}", "404 403 403 403 204"),
     _row("remove an owner", f"DELETE {_WHO}{{an_owner}}", "404 403 403 403 204"),
     _row("remove nobody", f"DELETE {_WHO}{{nobody}}", "404 403 403 404 404"),
-    _row("remove oneself", f"DELETE {_WHO}{{myself}}", "404 204 204 204 204"),
+    _row("leave by removal", f"DELETE {_WHO}{{myself}}", "404 204 204 204 204"),
     _row("ban a member", f"DELETE {_WHO}{{a_member}}&ban=true", "404 403 403 204 204"),
     _row("ban a moderator", f"DELETE {_WHO}{{a_moderator}}&ban=true", "404 403 403 403 204"),
     _row("ban an owner", f"DELETE {_WHO}{{an_owner}}&ban=true", "404 403 403 403 403"),
     _row("ban a stranger", f"DELETE {_WHO}{{nobody}}&ban=true", "404 403 403 204 204"),
-    _row("ban who is banned", f"DELETE {_WHO}{{who_is_banned}}&ban=true", "404 403 403 204 204"),
-    _row("ban oneself", f"DELETE {_WHO}{{myself}}&ban=true", "404 403 403 400 400"),
+    _row("ban a banned user", f"DELETE {_WHO}{{a_banned_user}}&ban=true", "404 403 403 204 204"),
+    _row("ban the caller", f"DELETE {_WHO}{{myself}}&ban=true", "404 403 403 400 400"),
     _row("see the bans", f"GET {_CHAT}/bans", "404 403 403 200 200"),
-    _row("lift a ban", f"DELETE {_CHAT}/bans?participant_id={{who_is_banned}}", "404 403 403 204 204"),
+    _row("lift a ban", f"DELETE {_CHAT}/bans?participant_id={{a_banned_user}}", "404 403 403 204 204"),
     _row("lift no ban", f"DELETE {_CHAT}/bans?participant_id={{nobody}}", "404 403 403 404 404"),
     _row("promote a member", f"PATCH {_WHO}{{a_member}}", "404 403 403 403 200", {"role": "owner"}),
-    _row("promote oneself", f"PATCH {_WHO}{{myself}}", "404 403 403 403 200", {"role": "owner"}),
+    _row("promote the caller", f"PATCH {_WHO}{{myself}}", "404 403 403 403 200", {"role": "owner"}),
     _row("demote an owner", f"PATCH {_WHO}{{an_owner}}", "404 403 403 403 200", {"role": "member"}),
     _row("promote nobody", f"PATCH {_WHO}{{nobody}}", "404 403 403 403 404", {"role": "member"}),
     _row("mute a member", f"PATCH {_WHO}{{a_member}}", "404 403 403 200 200", {"muted_for": 60}),
     _row("mute a moderator", f"PATCH {_WHO}{{a_moderator}}", "404 403 403 403 200", {"muted_for": 60}),
     _row("mute an owner", f"PATCH {_WHO}{{an_owner}}", "404 403 403 403 403", {"muted_for": 60}),
     _row("mute nobody", f"PATCH {_WHO}{{nobody}}", "404 403 403 404 404", {"muted_for": 60}),
-    _row("unmute who is muted", f"PATCH {_WHO}{{muted}}", "404 403 403 200 200", {"muted_for": 0}),
+    _row("unmute a muted member", f"PATCH {_WHO}{{muted}}", "404 403 403 200 200", {"muted_for": 0}),
     # -- invites and the audit
     _row("invite", f"POST {_CHAT}/invites", "404 403 403 201 201", {"max_uses": 1}),
     _row("see the invites", f"GET {_CHAT}/invites", "404 403 403 200 200"),
@@ -247,7 +247,7 @@ TABLE: tuple[Act, ...] = (
     _row("delete by socket", "delete", "NOT_FOUND ack FORBIDDEN ack ack", {"target": 2}),
     _row("react by socket", "react", "NOT_FOUND ack MUTED ack ack", {"target": 2, "emoji": "👍"}),
     _row("unreact by socket", "unreact", "NOT_FOUND ack MUTED ack ack", {"target": 2, "emoji": "👍"}),
-    _row("be typing", "typing", "NOT_FOUND silence MUTED silence silence", {"is_typing": True}),
+    _row("show typing", "typing", "NOT_FOUND silence MUTED silence silence", {"is_typing": True}),
     *_batch_rows(),
     _row("hello", "hello", "welcome welcome welcome welcome welcome"),
     _row("ping", "ping", "pong pong pong pong pong"),

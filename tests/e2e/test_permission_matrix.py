@@ -63,7 +63,7 @@ class Cast:
         chat = owner.create_conversation("Room", participants=listed, join_policy=policy)
         people["member"].post_message(chat, "the message")
         people["former"].leave(chat)
-        for name in ("banned", "who is banned"):
+        for name in ("banned", "a banned user"):
             owner.ban(chat, people[name])
         owner.mute(chat, people["muted"])
         invites = {name: str(owner.create_invite(chat)["invite"]) for name in act.invites}

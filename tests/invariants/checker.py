@@ -102,7 +102,7 @@ class LogState:
 
     def _enter(self, who: dict[str, Any], number: int) -> None:
         assert who["participant_id"] not in self.members, f"event {number} lets somebody in who is in"
-        assert who["participant_id"] not in self.banned, f"event {number} lets somebody in who is banned"
+        assert who["participant_id"] not in self.banned, f"event {number} admits a banned user"
         self.members[who["participant_id"]] = Member(who["role"], who["name"], number, who.get("muted_until"))
         self.traces.discard(who["participant_id"])
 
@@ -121,7 +121,7 @@ class LogState:
         self.members[whom] = after
 
     def _ban(self, number: int, by: str, whom: str) -> None:
-        assert whom not in self.banned, f"event {number} bans {whom}, who is banned"
+        assert whom not in self.banned, f"event {number} bans {whom} again"
         self.banned.add(whom)
         self.traces.add(whom)
         self._used(number, "banned", by, whom)

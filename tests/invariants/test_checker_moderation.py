@@ -39,8 +39,8 @@ def sender(harness: Harness, name: str) -> dict[str, str]:
 
 SPOILED: dict[str, tuple[str, Callable[[Harness, Items], object]]] = {
     "a ban that is not kept": ("bans", lambda w, i: drop(w, i, ban_sk(w, i))),
-    "somebody in who is banned": (
-        "lets somebody in who is banned",
+    "admission of a banned user": (
+        "admits a banned user",
         lambda w, i: event(
             w, i, 7, type="participant_joined", reason="added",
             participant={"participant_id": w.participant_id("erin"), "name": "Erin", "role": "member"},

@@ -54,10 +54,9 @@ def to_error(steps: Sequence[Step], cancelled: TransactionCancelled) -> Exceptio
         for index, step in failed
         if step.precondition is Precondition.NOT_DUPLICATE
     }
-    dequeued = [int(index) for index in subjects[Precondition.QUEUED]]
     stale_memberships = [str(participant_id) for participant_id in subjects[Precondition.MEMBERSHIP]]
-    if duplicates or dequeued or stale_memberships or subjects[Precondition.INVITE]:
-        return PreconditionFailed(duplicates, dequeued, stale_memberships)
+    if duplicates or stale_memberships or subjects[Precondition.QUEUED] or subjects[Precondition.INVITE]:
+        return PreconditionFailed(duplicates, stale_memberships)
     if failed and failed[0][0] == 0:
         item = cancelled.reasons[0][1]
         return HeadConflict(None if item is None else head_from_item(item))

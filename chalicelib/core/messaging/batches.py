@@ -162,8 +162,7 @@ class Batches:
             part.finish(result, ack, 200 if sent.duplicate else 201)
         try:
             result.pushes += self._sender.pushes(*run.sent)
-        except ChatError as error:
-            # The messages are in the log: readers recover by sync.
+        except Exception as error:  # noqa: BLE001 — the messages are in the log; readers recover by sync
             result.failure = error
         if run.error is not None:
             raise run.error

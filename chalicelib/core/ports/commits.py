@@ -83,8 +83,6 @@ class PreconditionFailed(Exception):
 
     duplicates: Mapping[int, IdempotencyRecord] = field(default_factory=dict)
     """Messages, by index, that are already in the log."""
-    dequeued: Collection[int] = ()
-    """Messages, by index, that are no longer in the queue."""
     stale_memberships: Collection[str] = ()
     """Participants whose membership is not as the commit expects it."""
     erasing: Collection[str] = ()

@@ -161,13 +161,16 @@ def test_duplicate_message_has_the_record_of_the_first_one() -> None:
     assert error.duplicates == {0: IdempotencyRecord("msg_3", 3, "2026-01-01T00:00:00.000Z")}
 
 
-def test_dequeued_message_and_stale_membership_are_named() -> None:
-    error = error_of(
-        Commit(HEAD, NEW_HEAD, messages=[MESSAGE]), **{"000-1": None, f"C#{HEAD.conversation_id}": None}
-    )
+def test_stale_membership_is_named() -> None:
+    error = error_of(Commit(HEAD, NEW_HEAD, messages=[MESSAGE]), **{f"C#{HEAD.conversation_id}": None})
     assert isinstance(error, PreconditionFailed)
-    assert list(error.dequeued) == [0]
     assert list(error.stale_memberships) == ["alice"]
+
+
+def test_message_that_is_no_longer_queued_fails_the_precondition() -> None:
+    error = error_of(Commit(HEAD, NEW_HEAD, messages=[MESSAGE]), **{"000-1": None})
+    assert isinstance(error, PreconditionFailed)
+    assert (error.duplicates, list(error.stale_memberships)) == ({}, [])
 
 
 def test_running_erasure_prevails_over_everything_else() -> None:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from chalicelib.core.kernel.errors import ConversationBusy, NotAttempted, ValidationFailed
 from chalicelib.core.kernel.limits import MAX_BATCH_COMMANDS, Limits, Timing
+from chalicelib.core.messaging.batches import Batches, BatchResult
+from chalicelib.core.messaging.run import RunResult, SendResult
+from chalicelib.core.messaging.sender import Sender
+from chalicelib.core.model.actors import Principal
 from chalicelib.core.protocol import frames
-from chalicelib.core.protocol.commands import Batch, parse_command
+from chalicelib.core.protocol.commands import Batch, Message, parse_command
 from chalicelib.core.protocol.frames import MAX_FRAME_BYTES
+from chalicelib.core.realtime.outbox import Push
 from tests.support.app_harness import AppHarness, principal
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -90,10 +96,18 @@ def message(conversation_id: str, number: int, **fields: Any) -> dict[str, Any]:
 
 def execute(harness: AppHarness, *commands: dict[str, Any]) -> list[str]:
     """Return the codes or types of the results."""
+    return codes(harness.chat.messaging.batches.execute(principal("alice"), parsed(*commands).entries))
+
+
+def parsed(*commands: dict[str, Any]) -> Batch:
     batch, _ = parse_command(json.dumps({"type": "batch", "commands": commands}), Limits())
     assert isinstance(batch, Batch)
-    executed = harness.chat.messaging.batches.execute(principal("alice"), batch.entries)
-    return [str(frame.get("code", frame["type"])) for frame in executed.frames]
+    return batch
+
+
+def codes(result: BatchResult) -> list[str]:
+    """Return the codes or types of the results."""
+    return [str(frame.get("code", frame["type"])) for frame in result.frames]
 
 
 def test_commands_after_the_deadline_are_not_attempted(harness: AppHarness) -> None:
@@ -115,3 +129,52 @@ def test_conversations_with_different_names_of_the_same_text_are_apart(harness: 
     one, other = harness.create_conversation("alice"), harness.create_conversation("alice")
     results = execute(harness, message(one, 1, content=""), message(other, 1), message(one, 2), message(other, 2))
     assert results == ["VALIDATION_FAILED", "message_ack", "NOT_ATTEMPTED", "message_ack"]
+
+
+class DefectiveSender:
+    """A sender with a defect in one of its methods."""
+
+    def __init__(self, sender: Sender, *, send_run: str = "", pushes: bool = False) -> None:
+        """`send_run` is the conversation whose messages meet the defect."""
+        self._sender = sender
+        self._conversation = send_run
+        self._pushes = pushes
+
+    def send_run(self, caller: Principal, conversation_id: str, messages: Sequence[Message]) -> RunResult:
+        if conversation_id == self._conversation:
+            raise RuntimeError("a defect")
+        return self._sender.send_run(caller, conversation_id, messages)
+
+    def pushes(self, *sent: SendResult) -> list[Push]:
+        if self._pushes:
+            raise RuntimeError("a defect")
+        return self._sender.pushes(*sent)
+
+
+def batches_with(harness: AppHarness, **defects: Any) -> Batches:
+    application, stores = harness.chat, harness.chat.stores
+    return Batches(
+        sender=cast(Sender, DefectiveSender(application.messaging.sender, **defects)),
+        message_updates=application.messaging.updates,
+        history=application.conversations.history,
+        rate_limits=stores.rate_limits,
+        runtime=application.runtime,
+    )
+
+
+def test_defect_in_one_conversation_does_not_cost_the_results_of_others(harness: AppHarness) -> None:
+    one, other = harness.create_conversation("alice"), harness.create_conversation("alice")
+    batches = batches_with(harness, send_run=one)
+    result = batches.execute(
+        principal("alice"), parsed(message(one, 1), message(other, 1), message(one, 2)).entries
+    )
+    assert codes(result) == ["INTERNAL", "message_ack", "NOT_ATTEMPTED"]
+    assert isinstance(result.failure, RuntimeError)
+
+
+def test_defect_in_pushes_keeps_the_results_of_committed_messages(harness: AppHarness) -> None:
+    conversation_id = harness.create_conversation("alice")
+    batches = batches_with(harness, pushes=True)
+    result = batches.execute(principal("alice"), parsed(message(conversation_id, 1)).entries)
+    assert codes(result) == ["message_ack"]
+    assert isinstance(result.failure, RuntimeError)
