@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalicelib.bootstrap import Application, build
@@ -31,11 +31,17 @@ TOKEN_LIFETIME = 3600
 class AppHarness:
     """An application, and shortcuts to prepare conversations and connections."""
 
-    def __init__(self, environment: Mapping[str, str] | None = None, *, queue: FakeJobQueue | None = None) -> None:
-        """`environment` changes settings. Without a queue the application has none."""
+    def __init__(
+        self,
+        environment: Mapping[str, str] | None = None,
+        *,
+        queue: FakeJobQueue | None = None,
+        engine: Callable[..., MemoryEngine] = MemoryEngine,
+    ) -> None:
+        """`environment` changes settings. Without a queue the application has none. `engine` takes the tables."""
         self.clock, self.gather, self.poster = FakeClock(), InterleavingGather(), FakePoster()
         self.observer = FakeObserver()
-        self.store = MemoryEngine(ENVIRONMENT["CHAT_CONVERSATIONS_TABLE"], ENVIRONMENT["CHAT_CONNECTIONS_TABLE"])
+        self.store = engine(ENVIRONMENT["CHAT_CONVERSATIONS_TABLE"], ENVIRONMENT["CHAT_CONNECTIONS_TABLE"])
         self.chat: Application = build(
             Settings.from_environment({**ENVIRONMENT, **(environment or {})}),
             dynamo_client=self.store,

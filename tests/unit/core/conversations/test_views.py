@@ -1,0 +1,99 @@
+"""Lists of conversations: their orders, their pages, and how much a page reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chalicelib.core.kernel.errors import ValidationFailed
+from chalicelib.core.protocol.requests import ConversationsQuery
+from local.faults.engine import MemoryEngine
+from tests.support.app_harness import AppHarness, principal
+
+
+class CountingEngine(MemoryEngine):
+    """An engine that counts the items that its queries return."""
+
+    def __init__(self, *tables: str) -> None:
+        super().__init__(*tables)
+        self.items_read = 0
+
+    def query(self, **request: Any) -> dict[str, Any]:
+        page: dict[str, Any] = super().query(**request)
+        self.items_read += len(page["Items"])
+        return page
+
+
+def list_page(harness: AppHarness, **query: Any) -> dict[str, Any]:
+    texts = {name: str(value) for name, value in query.items() if value is not None}
+    return harness.chat.conversations.views.list(principal("bob"), ConversationsQuery.model_validate(texts))
+
+
+def walk(harness: AppHarness, limit: int, *, before_each: Any = None) -> list[str]:
+    """Return the ids on all pages in the order of creation."""
+    found: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = list_page(harness, order="created", limit=limit, cursor=cursor)
+        assert len(page["conversations"]) <= limit
+        found += [conversation["conversation_id"] for conversation in page["conversations"]]
+        cursor = page.get("next_cursor")
+        if cursor is None:
+            return found
+        if before_each is not None:
+            before_each()
+
+
+def create(harness: AppHarness, count: int) -> list[str]:
+    made = []
+    for _ in range(count):
+        harness.clock.advance(1)
+        made.append(harness.create_conversation("alice", "bob"))
+    return made
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 8, 100])
+def test_walk_by_creation_contains_live_conversations_once(harness: AppHarness, limit: int) -> None:
+    made = create(harness, 8)
+    for deleted in (made[0], made[3], made[4], made[7]):
+        harness.chat.conversations.lifecycle.delete(principal("alice"), deleted)
+    assert walk(harness, limit) == [made[1], made[2], made[5], made[6]]
+
+
+def test_walk_by_creation_is_complete_whatever_becomes_active(harness: AppHarness) -> None:
+    made = create(harness, 6)
+
+    def activity() -> None:
+        harness.clock.advance(1)
+        for conversation_id in made:
+            harness.send_message("alice", conversation_id)
+
+    assert walk(harness, 2, before_each=activity) == made
+
+
+def test_list_of_a_participant_without_conversations_is_empty(harness: AppHarness) -> None:
+    harness.create_conversation("alice")
+    assert list_page(harness, order="created") == list_page(harness, order="activity") == {"conversations": []}
+
+
+def test_page_by_creation_reads_in_proportion_to_its_size() -> None:
+    harness = AppHarness(engine=CountingEngine)
+    store = harness.store
+    assert isinstance(store, CountingEngine)
+    made = create(harness, 40)
+    store.items_read = 0
+    page = list_page(harness, order="created", limit=5)
+    assert [conversation["conversation_id"] for conversation in page["conversations"]] == made[:5]
+    assert store.items_read == 5 + 1, "the memberships of the page, and one to see whether there are more"
+    store.items_read = 0
+    list_page(harness, order="activity", limit=5)
+    assert store.items_read == 40, "all memberships"
+
+
+@pytest.mark.parametrize(("order", "other"), [("activity", "created"), ("created", "activity")])
+def test_cursor_of_the_other_order_is_invalid(harness: AppHarness, order: str, other: str) -> None:
+    create(harness, 2)
+    cursor = list_page(harness, order=order, limit=1)["next_cursor"]
+    with pytest.raises(ValidationFailed):
+        list_page(harness, order=other, cursor=cursor)
