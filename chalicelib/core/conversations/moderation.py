@@ -26,11 +26,11 @@ from chalicelib.core.ports.commits import Commit
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.moderation import ModerationStore
 from chalicelib.core.protocol import frames
-from chalicelib.core.protocol.objects import ParticipantView
 from chalicelib.core.realtime.outbox import Result, pushes_for
 from chalicelib.core.realtime.presence import Presence
 
 if TYPE_CHECKING:
+    from chalicelib.core.protocol.objects import ParticipantView
     from chalicelib.core.protocol.requests import AuditQuery, PageQuery, UpdateParticipant
 
 

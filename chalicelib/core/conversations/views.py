@@ -21,11 +21,11 @@ from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.protocol import frames
-from chalicelib.core.protocol.objects import Conversation, ParticipantView
 from chalicelib.core.realtime.outbox import Push, Result
 from chalicelib.core.realtime.presence import Presence
 
 if TYPE_CHECKING:
+    from chalicelib.core.protocol.objects import Conversation, ParticipantView
     from chalicelib.core.protocol.requests import ConversationsQuery
 
 LATEST_MESSAGES = 50

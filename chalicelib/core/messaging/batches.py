@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.core.conversations.history import History
 from chalicelib.core.kernel.errors import ChatError, Internal, NotAttempted
@@ -29,8 +29,7 @@ CONCURRENCY = 8
 """How many conversations are written to at the same time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The result of one command."""
 
     frame: Frame

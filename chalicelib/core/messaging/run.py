@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from chalicelib.core.kernel.errors import ChatError
 from chalicelib.core.messaging.transaction_size import first_run
@@ -12,8 +12,7 @@ from chalicelib.core.model.events import Event
 from chalicelib.core.model.messages import DraftMessage, IdempotencyKey
 
 
-@dataclass(frozen=True, slots=True)
-class SendResult:
+class SendResult(NamedTuple):
     """A message in the log."""
 
     event: Event
@@ -23,8 +22,7 @@ class SendResult:
     """A head at or after the event; None if none was read."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunResult:
+class RunResult(NamedTuple):
     """The result of sending a run: the messages before the first error, and the error."""
 
     sent: Sequence[SendResult]
@@ -57,6 +55,6 @@ class Run:
             if message.key not in self._results:
                 break
             result = self._results[message.key]
-            results.append(replace(result, duplicate=True) if message.key in seen else result)
+            results.append(result._replace(duplicate=True) if message.key in seen else result)
             seen.add(message.key)
         return results

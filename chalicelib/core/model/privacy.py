@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from chalicelib.core.kernel.ids import digest, url_safe_digest
 
@@ -51,8 +52,7 @@ class DataLocation:
     """The key up to which the stored data has been rewritten."""
 
 
-@dataclass(frozen=True, slots=True)
-class ErasureCommit:
+class ErasureCommit(NamedTuple):
     """The part of a commit that starts an erasure in a conversation.
 
     The commit succeeds only if the erasure is running, and has not started in this conversation.
@@ -65,8 +65,7 @@ class ErasureCommit:
     is_banned: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RetentionCheck:
+class RetentionCheck(NamedTuple):
     """A check of a conversation for expired content."""
 
     conversation_id: str
@@ -74,8 +73,7 @@ class RetentionCheck:
     """Epoch seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class RetentionProgress:
+class RetentionProgress(NamedTuple):
     """The progress of retention in a conversation."""
 
     due_at: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from chalicelib.core.model.conversations import ConversationDetails, Head, Membership
 from chalicelib.core.model.events import Event, MessageState, Reaction
@@ -12,8 +13,7 @@ from chalicelib.core.model.moderation import AuditEntry, Ban, Invite
 from chalicelib.core.model.privacy import ErasureCommit
 
 
-@dataclass(frozen=True, slots=True)
-class MessageAppend:
+class MessageAppend(NamedTuple):
     """A message within a commit. Preconditions: its sender is a member, and it is not in the log yet."""
 
     event: Event
@@ -89,8 +89,7 @@ class PreconditionFailed(Exception):
     """Participants who cannot join because their erasure is running, or whose erasure is not as expected."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewConversation:
+class NewConversation(NamedTuple):
     """A new conversation: it becomes visible as a whole, or it stays invisible and expires."""
 
     head: Head
@@ -101,8 +100,7 @@ class NewConversation:
     """When (epoch seconds) to run the first retention check."""
 
 
-@dataclass(frozen=True, slots=True)
-class Purge:
+class Purge(NamedTuple):
     """A closed or deleted conversation whose items are to be removed."""
 
     conversation_id: str

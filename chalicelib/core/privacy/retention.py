@@ -149,7 +149,7 @@ class Retention:
             is_stuck = cleared_up_to == progress.cleared_up_to
             if not is_complete and (is_stuck or self._clock.monotonic() >= deadline):
                 return False
-            progress = replace(progress, cleared_up_to=cleared_up_to)
+            progress = progress._replace(cleared_up_to=cleared_up_to)
         return True
 
     def _clear_page(self, head: Head, progress: RetentionProgress) -> int:

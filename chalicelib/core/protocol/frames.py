@@ -7,7 +7,7 @@ published documents.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.clock import rfc3339
@@ -18,18 +18,20 @@ from chalicelib.core.model.actors import Actor
 from chalicelib.core.model.connections import Connection
 from chalicelib.core.model.conversations import ConversationDetails, Head, Membership
 from chalicelib.core.model.events import Event, Reaction
-from chalicelib.core.protocol.objects import (
-    AuditEntry,
-    Ban,
-    BannedRef,
-    Conversation,
-    Invite,
-    ListedInvite,
-    Participant,
-    ParticipantRef,
-    ParticipantView,
-    ReactionDetail,
-)
+
+if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at run time
+    from chalicelib.core.protocol.objects import (
+        AuditEntry,
+        Ban,
+        BannedRef,
+        Conversation,
+        Invite,
+        ListedInvite,
+        Participant,
+        ParticipantRef,
+        ParticipantView,
+        ReactionDetail,
+    )
 
 PROTOCOL = 1
 MAX_PARTICIPANTS_IN_A_FRAME = 100

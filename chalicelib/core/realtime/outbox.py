@@ -1,10 +1,12 @@
-"""The outbox: pushes that a use case returns, and that `FanOut` carries out after the commit."""
+"""The outbox: pushes that a use case returns, and that `FanOut` carries out after the commit.
+
+These are named tuples, because a frozen dataclass takes several times as long to create, which a cold start shows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.core.kernel.errors import ChatError
 from chalicelib.core.model.connections import Subscription
@@ -13,8 +15,7 @@ from chalicelib.core.ports.commits import Commit
 from chalicelib.core.protocol.frames import Frame, events_pushes
 
 
-@dataclass(frozen=True, slots=True)
-class ToSubscribers:
+class ToSubscribers(NamedTuple):
     """A frame for every connection that is subscribed to a conversation when the push is carried out."""
 
     conversation_id: str
@@ -27,16 +28,14 @@ class ToSubscribers:
     """Only subscriptions that began then (ms since the epoch) or later."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToSubscriptions:
+class ToSubscriptions(NamedTuple):
     """A frame for these connections."""
 
     subscriptions: Sequence[Subscription]
     frame: Frame
 
 
-@dataclass(frozen=True, slots=True)
-class ToParticipants:
+class ToParticipants(NamedTuple):
     """A frame for every reachable connection of some participants, whatever it is subscribed to."""
 
     participant_ids: Sequence[str]
@@ -44,8 +43,7 @@ class ToParticipants:
     exclude_connection: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PendingOffline:
+class PendingOffline(NamedTuple):
     """Debounced offline pushes to the subscribers of a conversation (`presence.py`)."""
 
     conversation_id: str
@@ -56,8 +54,7 @@ class PendingOffline:
 Push = ToSubscribers | ToSubscriptions | ToParticipants | PendingOffline
 
 
-@dataclass(frozen=True, slots=True)
-class DirectReply:
+class DirectReply(NamedTuple):
     """Frames for the connection whose command is answered, in their order."""
 
     connection_id: str
@@ -67,12 +64,11 @@ class DirectReply:
     """When API Gateway received the command (seconds since the epoch), if known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """The result of a use case."""
 
     response: Any
-    pushes: Sequence[Push] = field(default=())
+    pushes: Sequence[Push] = ()
     error: ChatError | None = None
     """The error to answer with: the change was made and is pushed, but the caller may no longer see the result."""
 

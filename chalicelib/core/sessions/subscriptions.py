@@ -5,7 +5,7 @@ A snapshot is read after the subscription was written: an event is in the snapsh
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.conversations.access import Access
 from chalicelib.core.conversations.views import Views
@@ -24,11 +24,13 @@ from chalicelib.core.model.conversations import Head
 from chalicelib.core.ports.connections import SubscriptionStore
 from chalicelib.core.protocol import frames
 from chalicelib.core.protocol.frames import MAX_PARTICIPANTS_IN_A_FRAME, Frame
-from chalicelib.core.protocol.objects import ParticipantView
 from chalicelib.core.realtime.outbox import Push
 from chalicelib.core.realtime.presence import Presence
 from chalicelib.core.sessions.connections import Connections
 from chalicelib.core.sessions.frame_result import FrameResult
+
+if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at run time
+    from chalicelib.core.protocol.objects import ParticipantView
 
 MAX_MESSAGE_BYTES = 128 * 1024
 """The largest frame that API Gateway posts to a connection (quotas for WebSocket APIs)."""

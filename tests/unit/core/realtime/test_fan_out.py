@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from chalicelib.core.kernel.clock import Clock, SystemClock
@@ -38,16 +36,16 @@ def test_ack_latency_starts_when_api_gateway_received_the_frame(
     delivery.deliver([], within=5, reply=ack)
     assert observer.values == {Metric.ACK_LATENCY: [250.0]}
     for silent in (
-        replace(ack, frames=[{"type": "pong"}]),
-        replace(ack, received_at=None),
-        replace(ack, frames=[]),
+        ack._replace(frames=[{"type": "pong"}]),
+        ack._replace(received_at=None),
+        ack._replace(frames=[]),
     ):
         delivery.deliver([], within=5, reply=silent)
     harness.poster.stale.add("a=")
     delivery.deliver([], within=5, reply=ack)
     assert observer.values == {Metric.ACK_LATENCY: [250.0]}
     # A clock behind API Gateway's does not yield a negative duration.
-    delivery.deliver([], within=5, reply=replace(ack, connection_id="b=", received_at=2_000.0))
+    delivery.deliver([], within=5, reply=ack._replace(connection_id="b=", received_at=2_000.0))
     assert observer.values[Metric.ACK_LATENCY] == [250.0, 0.0]
 
 
