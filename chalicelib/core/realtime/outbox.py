@@ -1,11 +1,12 @@
 """The outbox: pushes that a use case returns, and that `FanOut` carries out after the commit.
 
-These are named tuples, because a frozen dataclass takes several times as long to create, which a cold start shows.
+The pushes are named tuples: to create a frozen dataclass takes several times as long, which a cold start shows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from chalicelib.core.kernel.errors import ChatError
@@ -64,7 +65,8 @@ class DirectReply(NamedTuple):
     """When API Gateway received the command (seconds since the epoch), if known."""
 
 
-class Result(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Result:
     """The result of a use case."""
 
     response: Any
