@@ -165,13 +165,16 @@ class DynamoPendingOffline:
     def __init__(self, dynamo: Dynamo, table: str) -> None:
         self._table = Table(dynamo, table)
 
-    def record_pending_offline(self, conversation_id: str, participant_id: str, batch_id: str, now: int) -> None:
+    def record_pending_offline(
+        self, conversation_id: str, participant_id: str, disconnect_id: str, now: int
+    ) -> None:
         """Record that a member's last connection closed; kept as long as a connection of then can last."""
         self._table.update(
             *pending_offline_key(conversation_id, participant_id),
-            "SET #participant_id = :participant, #batch_id = :batch, #left_at = :now, #expires_at = :expires_at",
+            "SET #participant_id = :participant, #disconnect_id = :disconnect, #left_at = :now,"
+            " #expires_at = :expires_at",
             participant=participant_id,
-            batch=batch_id,
+            disconnect=disconnect_id,
             now=now,
             expires_at=connection_expiry(now),
         )
@@ -181,14 +184,16 @@ class DynamoPendingOffline:
         item = self._table.delete(*pending_offline_key(conversation_id, participant_id))
         return None if item is None else int(item["left_at"])
 
-    def claim_pending_offline(self, conversation_id: str, batch_id: str) -> list[str]:
-        """Delete the records of a batch; return the members. A later departure has a record of another batch."""
+    def claim_pending_offline(self, conversation_id: str, disconnect_id: str) -> list[str]:
+        """Delete the records of a disconnect; return the members. A later disconnect has other records."""
         claimed: list[str] = []
         for item in self._table.query(conversation_pk(conversation_id), prefix=PENDING_OFFLINE_PREFIX):
-            if item["batch_id"] != batch_id:
+            if item["disconnect_id"] != disconnect_id:
                 continue
             try:
-                self._table.delete(item["pk"], item["sk"], "#batch_id = :batch", batch=batch_id)
+                self._table.delete(
+                    item["pk"], item["sk"], "#disconnect_id = :disconnect", disconnect=disconnect_id
+                )
             except ConditionFailed:
                 continue
             claimed.append(str(item["participant_id"]))

@@ -133,7 +133,9 @@ class TypingStore(Protocol):
 class PendingOfflineStore(Protocol):
     """Members without a connection, until that is announced or they are back."""
 
-    def record_pending_offline(self, conversation_id: str, participant_id: str, batch_id: str, now: int) -> None:
+    def record_pending_offline(
+        self, conversation_id: str, participant_id: str, disconnect_id: str, now: int
+    ) -> None:
         """Record that the last connection of a member closed at `now` (ms), in place of an earlier record."""
         ...
 
@@ -141,6 +143,6 @@ class PendingOfflineStore(Protocol):
         """Delete the record of a member; return when (ms) it was made, None if there is none."""
         ...
 
-    def claim_pending_offline(self, conversation_id: str, batch_id: str) -> list[str]:
-        """Delete the records of a batch; return the members. At most one caller gets each of them."""
+    def claim_pending_offline(self, conversation_id: str, disconnect_id: str) -> list[str]:
+        """Delete the records of a disconnect; return the members. At most one caller gets each of them."""
         ...

@@ -162,8 +162,8 @@ class FanOut:
     def _connections_of_all(self, participant_ids: Sequence[str]) -> list[Subscription]:
         found: list[Subscription] = []
         for start in range(0, len(participant_ids), _LOOKUP_CONCURRENCY):
-            batch = participant_ids[start : start + _LOOKUP_CONCURRENCY]
-            for connections in self._gather(*(self._connections_of(participant_id) for participant_id in batch)):
+            chunk = participant_ids[start : start + _LOOKUP_CONCURRENCY]
+            for connections in self._gather(*(self._connections_of(participant_id) for participant_id in chunk)):
                 found += connections
         return found
 

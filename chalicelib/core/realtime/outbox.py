@@ -48,7 +48,7 @@ class PendingOffline(NamedTuple):
     """Debounced offline pushes to the subscribers of a conversation (`presence.py`)."""
 
     conversation_id: str
-    batch_id: str
+    disconnect_id: str
     """The members are stored under this id."""
 
 

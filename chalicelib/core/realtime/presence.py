@@ -4,8 +4,8 @@ A connection without a frame in two ping intervals counts as offline, whatever A
 best effort: it is never part of the log.
 
 Going offline is debounced, as most participants are back at once: a phone changes networks, a page is reloaded.
-When the last connection of a member closes, a *pending offline* record is stored under a random batch id, and a
-job that names the batch is queued. When it runs after `Timing.presence_debounce`, it claims the records, and
+When the last connection of a member closes, a *pending offline* record is stored under a random disconnect id, and
+a job that names it is queued. When it runs after `Timing.presence_debounce`, it claims the records, and
 pushes those members as offline who are still absent. A member who is back earlier cancels the record. No offline
 push was sent, so no online push is needed, except to connections that subscribed in between: their snapshot
 showed the member as offline. A record is claimed or cancelled once, so there is at most one push.
@@ -33,7 +33,7 @@ from chalicelib.core.realtime.outbox import PendingOffline, Push, ToSubscribers
 PRESENCE = "presence"
 """The kind of job that resolves pending offline records."""
 MAX_PER_JOB = 200
-"""Batches that one job names: about 8 KB, and a few seconds of work."""
+"""Disconnects that one job names: about 8 KB, and a few seconds of work."""
 _CLOCK_SKEW = 1000
 """Milliseconds before a record in which a new subscriber may already have seen the member as offline."""
 
@@ -123,9 +123,9 @@ class Presence:
     def on_unsubscribed(self, ended: Sequence[Subscription]) -> list[Push]:
         """Return the pushes that the end of subscriptions causes, for members without another one.
 
-        With a queue these are pending: the members are recorded under a new batch id.
+        With a queue these are pending: the members are recorded under a new disconnect id.
         """
-        batch_id, now = secrets.token_urlsafe(9), milliseconds(self._clock)
+        disconnect_id, now = secrets.token_urlsafe(9), milliseconds(self._clock)
         pushes: list[Push] = []
         participants: dict[str, set[str]] = {}
         for subscription in ended:
@@ -137,9 +137,9 @@ class Presence:
             elif offline:
                 for _, actor in offline:
                     self._pending_offline.record_pending_offline(
-                        conversation_id, actor.participant_id, batch_id, now
+                        conversation_id, actor.participant_id, disconnect_id, now
                     )
-                pushes.append(PendingOffline(conversation_id, batch_id))
+                pushes.append(PendingOffline(conversation_id, disconnect_id))
         return pushes
 
     def _offline_members(self, conversation_id: str, participant_ids: Iterable[str]) -> list[tuple[Head, Actor]]:
@@ -173,9 +173,9 @@ class Presence:
         """Queue the resolution of pending pushes. Those that the queue does not take are resolved and returned."""
         pushes: list[ToSubscribers] = []
         for start in range(0, len(pending), MAX_PER_JOB):
-            batches = pending[start : start + MAX_PER_JOB]
-            if not self._enqueue(batches):
-                pushes += [push for batch in batches for push in self.resolve(batch)]
+            disconnects = pending[start : start + MAX_PER_JOB]
+            if not self._enqueue(disconnects):
+                pushes += [push for disconnect in disconnects for push in self.resolve(disconnect)]
         return pushes
 
     def _enqueue(self, pending: Sequence[PendingOffline]) -> bool:
@@ -188,24 +188,26 @@ class Presence:
         return True
 
     def resolve(self, pending: PendingOffline) -> list[ToSubscribers]:
-        """Claim a batch; return the pushes for those of its members who are still offline."""
-        participant_ids = self._pending_offline.claim_pending_offline(pending.conversation_id, pending.batch_id)
+        """Claim the records of a disconnect; return the pushes for those of its members who are still offline."""
+        participant_ids = self._pending_offline.claim_pending_offline(
+            pending.conversation_id, pending.disconnect_id
+        )
         if not participant_ids:
             return []
         return self._offline_pushes(self._offline_members(pending.conversation_id, participant_ids))
 
 
 def encode_job(pending: Sequence[PendingOffline]) -> str:
-    """Return the job that resolves these; it names conversations and batches, and no participant."""
-    return f"{PRESENCE}:" + ",".join(f"{offline.conversation_id}/{offline.batch_id}" for offline in pending)
+    """Return the job that resolves these; it names conversations and disconnects, and no participant."""
+    return f"{PRESENCE}:" + ",".join(f"{offline.conversation_id}/{offline.disconnect_id}" for offline in pending)
 
 
-def decode_job(batches: str) -> list[PendingOffline]:
+def decode_job(disconnects: str) -> list[PendingOffline]:
     """Return what a job of `encode_job` names, without its kind. Raises ValueError."""
     pending = []
-    for batch in batches.split(","):
-        conversation_id, slash, batch_id = batch.partition("/")
-        if not (is_conversation_id(conversation_id) and slash and batch_id):
-            raise ValueError("not a list of pending offline batches")
-        pending.append(PendingOffline(conversation_id, batch_id))
+    for disconnect in disconnects.split(","):
+        conversation_id, slash, disconnect_id = disconnect.partition("/")
+        if not (is_conversation_id(conversation_id) and slash and disconnect_id):
+            raise ValueError("not a list of pending offline disconnects")
+        pending.append(PendingOffline(conversation_id, disconnect_id))
     return pending
