@@ -1,4 +1,4 @@
-"""`python -m bench [append|chat|cold|fan-out|local|message|reading]`; without an argument, all of them."""
+"""`python -m bench [BENCHMARK]`; without an argument, all of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from local.errors import LocalError
 
-from . import append, chat, cold, fan_out, local, message, reading
+from . import append, chat, cold, fan_out, local, message, overload, reading
 from .chat_clients import ClientFailed
 from .server import ServerFailed
 from .targets import Targets
@@ -40,6 +40,7 @@ QUICK_FAN_OUT = fan_out.Scale(
 QUICK_MESSAGE = message.Scale(recipients=3, rounds=2, growth=(2, 4), growth_rounds=1)
 QUICK_COLD = cold.Scale(processes=1)
 QUICK_LOCAL = local.Scale(people=(2, 5), runs=1, warm_up_seconds=0.2, seconds=1.0)
+QUICK_OVERLOAD = overload.Scale(people=3, seconds=1.0, fill_seconds=0.2, recovery_seconds=0.5, runs=1)
 QUICK_READING = reading.Scale(conversations=(10, 60), messages=(100, 1_000))
 
 
@@ -96,6 +97,12 @@ BENCHMARKS: Mapping[str, tuple[str, Callable[[argparse.Namespace, Targets], bool
         ),
     ),
     "local": ("The local cloud, all people sending", _measure_local),
+    "overload": (
+        "The local cloud under ten times its load",
+        lambda options, targets: overload.report(
+            QUICK_OVERLOAD if options.quick else overload.Scale(), _print_result, _print_progress, targets
+        ),
+    ),
 }
 """By name: the title, and a function that measures, prints the results and returns whether they are correct."""
 

@@ -88,7 +88,7 @@ def measure(chat: RunningChat, count: int, scale: Scale) -> Run:
             messages_per_second=results.in_time / results.seconds,
             cpu_per_delivery=1e6 * cpu / max(sum(map(len, pushed)) - delivered, 1),
             dropped=dropped,
-            violations=_violations(people, acked),
+            violations=people.violations(acked),
             refused=results.refused + results.timed_out,
             latency_median=percentile(results.latencies, 0.5),
             latency_high=percentile(results.latencies, 0.95),
@@ -98,16 +98,6 @@ def measure(chat: RunningChat, count: int, scale: Scale) -> Run:
         )
     finally:
         people.close()
-
-
-def _violations(people: People, acked: dict[str, int]) -> int:
-    """Count acknowledged messages that are not in the log exactly once, and others that are there twice."""
-    places: dict[str, list[int]] = {}
-    for event in people.log():
-        if "client_message_id" in event:
-            places.setdefault(event["client_message_id"], []).append(event["sequence_id"])
-    wrong = sum(places.get(key) != [number] for key, number in acked.items())
-    return wrong + sum(len(place) > 1 for key, place in places.items() if key not in acked)
 
 
 def run_all(roots: Sequence[Path], scale: Scale, progress: Callable[[str], None]) -> dict[Path, list[Run]]:

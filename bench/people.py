@@ -126,6 +126,15 @@ class People:
                 return
             after = page["events"][-1]["sequence_id"]
 
+    def violations(self, acked: Mapping[str, int]) -> int:
+        """Count acknowledged messages that are not in the log exactly once, and others that are there twice."""
+        places: dict[str, list[int]] = {}
+        for event in self.log():
+            if "client_message_id" in event:
+                places.setdefault(event["client_message_id"], []).append(event["sequence_id"])
+        wrong = sum(places.get(key) != [number] for key, number in acked.items())
+        return wrong + sum(len(place) > 1 for key, place in places.items() if key not in acked)
+
     # ---- requests and connections ----------------------------------------------------------------------
 
     def _request(self, method: str, path: str, body: Any = None) -> Any:
@@ -226,7 +235,9 @@ class People:
         del received[:start]
 
     def _handle(self, position: int, member: Person, payload: bytes) -> None:
-        frame = json.loads(payload)
+        self._handle_frame(position, member, json.loads(payload))
+
+    def _handle_frame(self, position: int, member: Person, frame: dict[str, Any]) -> None:
         kind = frame.get("type")
         if kind == "events":
             member.sequence_ids += [event["sequence_id"] for event in frame["events"]]
@@ -264,13 +275,9 @@ class People:
 
     def _send_message(self, position: int, member: Person) -> None:
         self._schedule(position, ACK_TIMEOUT)
-        command = {
-            "type": "message",
-            "conversation_id": self.conversation_id,
-            "client_message_id": f"{member.name}:{member.number}",
-            "content": CONTENT,
-        }
-        self._send(position, command)
+        frame = message_frame(self.conversation_id, f"{member.name}:{member.number}")
+        self.frames += 1
+        member.sock.sendall(frame)
 
     def _schedule(self, position: int, seconds: float) -> None:
         self._members[position].deadline = due = time.monotonic() + seconds
@@ -284,8 +291,24 @@ class People:
         self._send_message(position, member)
 
     def _send(self, position: int, command: Mapping[str, Any]) -> None:
-        payload = json.dumps(command).encode()
-        # A masking key of zeros leaves the payload as it is.
-        size = bytes((128 | len(payload),)) if len(payload) < 126 else b"\xfe" + len(payload).to_bytes(2, "big")
         self.frames += 1
-        self._members[position].sock.sendall(b"\x81" + size + bytes(4) + payload)
+        self._members[position].sock.sendall(_frame(command))
+
+
+def message_frame(conversation_id: str, client_message_id: str) -> bytes:
+    """Return a WebSocket frame that sends a message."""
+    return _frame(
+        {
+            "type": "message",
+            "conversation_id": conversation_id,
+            "client_message_id": client_message_id,
+            "content": CONTENT,
+        }
+    )
+
+
+def _frame(command: Mapping[str, Any]) -> bytes:
+    payload = json.dumps(command).encode()
+    # A masking key of zeros leaves the payload as it is.
+    size = bytes((128 | len(payload),)) if len(payload) < 126 else b"\xfe" + len(payload).to_bytes(2, "big")
+    return b"\x81" + size + bytes(4) + payload

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import local
+from bench import local, overload
 from bench.chat_clients import ClientFailed
 from bench.checkout import running_chat
 from bench.people import People
@@ -33,6 +33,17 @@ def test_short_run_loses_nothing() -> None:
     assert [target.is_met for target in targets.results if target.name.startswith("dropped")] == [True]
 
 
+def test_overload_loses_nothing() -> None:
+    shown: list[str] = []
+    scale = overload.Scale(people=2, factor=3, seconds=0.3, fill_seconds=0.1, recovery_seconds=0.3, runs=1)
+
+    assert overload.report(scale, shown.append, lambda text: None, Targets())
+
+    cells = [cell.strip() for cell in shown[0].splitlines()[2].split("|")]
+    assert float(cells[2]) > float(cells[1]) > 0  # offered, peak
+    assert cells[10] == "0"  # violations
+
+
 def test_lost_pushes_and_missing_messages_are_counted() -> None:
     with running_chat(ROOT) as chat:
         people = People(chat.http_url, chat.ws_url, chat.tokens(["ann", "ben"]))
@@ -41,8 +52,8 @@ def test_lost_pushes_and_missing_messages_are_counted() -> None:
             people.wait_for_pushes(len(results.acked), 10)
             pushed = people.pushed()
             assert all(set(results.acked.values()) <= set(numbers) for numbers in pushed)
-            assert local._violations(people, results.acked) == 0
-            assert local._violations(people, results.acked | {"ann:999": 999}) == 1
+            assert people.violations(results.acked) == 0
+            assert people.violations(results.acked | {"ann:999": 999}) == 1
         finally:
             people.close()
 
