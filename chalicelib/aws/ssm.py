@@ -8,6 +8,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.core.kernel.backoff import retry_after
 from chalicelib.identity.errors import KeysUnavailable
 from chalicelib.identity.settings import check_secret
 
@@ -25,5 +26,5 @@ def read_secret(name: str, region: str) -> str:
         secret: str = client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
         check_secret(secret)
     except (BotoCoreError, ClientError, ValueError) as error:
-        raise KeysUnavailable("the secret parameter cannot be read now", retry_after=1) from error
+        raise KeysUnavailable("the secret parameter cannot be read now", retry_after=retry_after()) from error
     return secret

@@ -17,7 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from local.dynamodb.sqlite_storage import APPLICATION_ID, FORMAT_VERSION, SqliteStorage
+from local.dynamodb.sqlite_database import APPLICATION_ID, FORMAT_VERSION
+from local.dynamodb.sqlite_storage import SqliteStorage
 from local.errors import LocalError
 
 FILE = "dynamodb.sqlite"
