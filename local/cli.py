@@ -14,8 +14,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
-from urllib.parse import urlsplit
 
+from local.arguments import add_bundle_option, add_data_options, add_run_options, port
 from local.errors import LocalError
 from local.settings import HTTP_PORT, ROOT, STAGE, Ports, chat_settings
 from local.signals import Stopped, stop_at_end_of_input, stopping_on_signals
@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m local",
         description="Run the whole chat on this machine: HTTP, WebSocket, store. No AWS account, no Docker.",
     )
-    _add_run_options(parser)
+    add_run_options(parser)
     parser.set_defaults(command=_run)
     commands = parser.add_subparsers(title="commands", metavar="token | listen | store | backup")
 
@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("participant", help="the participant's id, such as alice")
     token.add_argument("--name", help="display name")
     token.add_argument("--ttl", type=int, default=DAY, metavar="SECONDS", help="lifetime (default: one day)")
-    _add_bundle_option(token, "for the packaged stage in this directory")
+    add_bundle_option(token, "for the packaged stage in this directory")
     token.set_defaults(command=_token)
 
     listen = commands.add_parser("listen", help="print the frames that a participant's connection receives")
@@ -62,14 +62,14 @@ def _parser() -> argparse.ArgumentParser:
         "conversations", nargs="*", metavar="CONVERSATION", help="default: all of the participant's"
     )
     listen.add_argument("--as", dest="participant", required=True, metavar="PARTICIPANT")
-    listen.add_argument("--port", type=_port, default=HTTP_PORT, help=f"HTTP port (default: {HTTP_PORT})")
-    listen.add_argument("--ws-port", type=_port, metavar="PORT", help="WebSocket port (default: HTTP port + 1)")
-    _add_bundle_option(listen, "the packaged stage that is running")
+    listen.add_argument("--port", type=port, default=HTTP_PORT, help=f"HTTP port (default: {HTTP_PORT})")
+    listen.add_argument("--ws-port", type=port, metavar="PORT", help="WebSocket port (default: HTTP port + 1)")
+    add_bundle_option(listen, "the packaged stage that is running")
     listen.set_defaults(command=_listen)
 
     store = commands.add_parser("store", help="run only the store, with its tables, for `chalice local`")
-    store.add_argument("--store-port", type=_port, default=Ports().store, metavar="PORT")
-    _add_data_options(store)
+    store.add_argument("--store-port", type=port, default=Ports().store, metavar="PORT")
+    add_data_options(store)
     store.add_argument("--json", action="store_true", help="print one line of JSON to stdout when ready")
     store.set_defaults(command=_store)
 
@@ -78,76 +78,6 @@ def _parser() -> argparse.ArgumentParser:
     copy.add_argument("target", type=Path, metavar="TARGET", help="a new or empty directory")
     copy.set_defaults(command=_backup)
     return parser
-
-
-def _add_run_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--port",
-        type=_port,
-        default=HTTP_PORT,
-        help=f"HTTP port (default: {HTTP_PORT}); WebSocket and store use the next two; 0: any free ports",
-    )
-    parser.add_argument("--ws-port", type=_port, metavar="PORT", help="WebSocket port")
-    parser.add_argument("--store-port", type=_port, metavar="PORT", help="port of the built-in store")
-    parser.add_argument("--json", action="store_true", help="print one line of JSON to stdout when ready")
-    parser.add_argument("--store", type=_store_url, metavar="URL", help="use this DynamoDB endpoint instead")
-    _add_data_options(parser)
-    parser.add_argument("--reload", action="store_true", help="restart the server when a source file changes")
-    parser.add_argument("--verbose", action="store_true", help="log every request")
-    _add_bundle_option(parser, "run the packaged stage in this directory (such as build/dev) as Lambda would")
-    parser.add_argument(
-        "--environments",
-        type=_environment_count,
-        metavar="N",
-        help="with --bundle: maximum number of processes per function (default: 4)",
-    )
-    parser.add_argument(
-        "--iam-record",
-        type=Path,
-        metavar="FILE",
-        help="with --bundle: write the IAM permissions that the functions used to FILE, as JSON",
-    )
-    parser.add_argument("--app-dir", type=Path, default=ROOT, metavar="DIR", help="directory of app.py")
-    parser.add_argument(
-        "--until-input-ends", action="store_true", help="also stop at the end of standard input, for programs"
-    )
-
-
-def _add_data_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, metavar="DIR", help="persist conversations in this directory")
-    parser.add_argument(
-        "--synchronous",
-        choices=("normal", "full"),
-        default="normal",
-        help="full: with --data, acknowledged writes survive a power cut, too; slower (default: normal)",
-    )
-
-
-def _add_bundle_option(parser: argparse.ArgumentParser, text: str) -> None:
-    parser.add_argument("--bundle", type=Path, metavar="DIR", help=text)
-
-
-def _environment_count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise LocalError(f"--environments must be a positive integer, not {text!r}.")
-    return int(text)
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) < 65_536):
-        raise LocalError(f"A port must be an integer from 0 to 65535, not {text!r}.")
-    return int(text)
-
-
-def _store_url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise LocalError(f"--store must be a URL such as http://127.0.0.1:8002, not {text!r}.")
-    return text.rstrip("/")
 
 
 def _run(options: argparse.Namespace, out: TextIO) -> None:

@@ -1,0 +1,86 @@
+"""The options of the command line, and what their values may be."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from local.errors import LocalError
+from local.settings import HTTP_PORT, ROOT
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the whole chat."""
+    parser.add_argument(
+        "--port",
+        type=port,
+        default=HTTP_PORT,
+        help=f"HTTP port (default: {HTTP_PORT}); WebSocket and store use the next two; 0: any free ports",
+    )
+    parser.add_argument("--ws-port", type=port, metavar="PORT", help="WebSocket port")
+    parser.add_argument("--store-port", type=port, metavar="PORT", help="port of the built-in store")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON to stdout when ready")
+    parser.add_argument("--store", type=store_url, metavar="URL", help="use this DynamoDB endpoint instead")
+    add_data_options(parser)
+    parser.add_argument("--reload", action="store_true", help="restart the server when a source file changes")
+    parser.add_argument("--verbose", action="store_true", help="log every request")
+    add_bundle_option(parser, "run the packaged stage in this directory (such as build/dev) as Lambda would")
+    parser.add_argument(
+        "--environments",
+        type=environment_count,
+        metavar="N",
+        help="with --bundle: maximum number of processes per function (default: 4)",
+    )
+    parser.add_argument(
+        "--iam-record",
+        type=Path,
+        metavar="FILE",
+        help="with --bundle: write the IAM permissions that the functions used to FILE, as JSON",
+    )
+    parser.add_argument("--app-dir", type=Path, default=ROOT, metavar="DIR", help="directory of app.py")
+    parser.add_argument(
+        "--until-input-ends", action="store_true", help="also stop at the end of standard input, for programs"
+    )
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the built-in store."""
+    parser.add_argument("--data", type=Path, metavar="DIR", help="persist conversations in this directory")
+    parser.add_argument(
+        "--synchronous",
+        choices=("normal", "full"),
+        default="normal",
+        help="full: with --data, acknowledged writes survive a power cut, too; slower (default: normal)",
+    )
+
+
+def add_bundle_option(parser: argparse.ArgumentParser, text: str) -> None:
+    """Add `--bundle`, with its help text."""
+    parser.add_argument("--bundle", type=Path, metavar="DIR", help=text)
+
+
+def environment_count(text: str) -> int:
+    """Return the number of processes per function. Raises LocalError."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise LocalError(f"--environments must be a positive integer, not {text!r}.")
+    return int(text)
+
+
+def port(text: str) -> int:
+    """Return a port. Raises LocalError."""
+    if not (text.isascii() and text.isdigit() and int(text) < 65_536):
+        raise LocalError(f"A port must be an integer from 0 to 65535, not {text!r}.")
+    return int(text)
+
+
+def store_url(text: str) -> str:
+    """Return the URL of a store. Raises LocalError."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise LocalError(f"--store must be a URL such as http://127.0.0.1:8002, not {text!r}.")
+    return text.rstrip("/")
