@@ -29,6 +29,7 @@ SHORT = Plan(
     stall_commands=100,
     storm_interval=3.0,
     sample_interval=1.0,
+    settle_seconds=0.0,
 )
 FLAT_AFTER = 300.0
 """Seconds after which the memory must not grow any more."""

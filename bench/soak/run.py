@@ -37,6 +37,8 @@ class Plan:
     stall_commands: int = 400
     storm_interval: float = 300.0
     sample_interval: float = 10.0
+    settle_seconds: float = 30.0
+    """How long the server may take to end idle threads after the last command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +256,9 @@ class Soak:
             self.report.retries += sum(participant.retries for participant in everybody)
             self.report.connects += sum(participant.connects for participant in everybody)
             await asyncio.gather(*(participant.close() for participant in room))
+        end = time.monotonic() + self._plan.settle_seconds
+        while self._chat.threads() > self.report.samples[0].threads and time.monotonic() < end:  # noqa: ASYNC110
+            await asyncio.sleep(0.5)
         await self._sample()
 
     async def _log(self, conversation_id: str, name: str) -> list[dict[str, Any]]:

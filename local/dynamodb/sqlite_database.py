@@ -18,8 +18,8 @@ from local.dynamodb.failures import StorageFailures
 MEMORY = ":memory:"
 APPLICATION_ID = 0x43484444
 FORMAT_VERSION = 1
-_WRITER_CACHE_KIB = 64 * 1024
-_READER_CACHE_KIB = 16 * 1024
+_WRITER_CACHE_KIB = 16 * 1024
+_READER_CACHE_KIB = 4 * 1024
 _SCHEMA = (
     "CREATE TABLE tables (number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,"
     " definition TEXT NOT NULL)",

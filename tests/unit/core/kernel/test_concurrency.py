@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from chalicelib.core.kernel.concurrency import Gather, run_parallel
+from chalicelib.core.kernel.concurrency import Gather, ParallelCalls, run_parallel
 from tests.support.sequential import run_sequential
 
 
@@ -42,6 +42,23 @@ def test_threads_are_reused() -> None:
     for _ in range(20):
         assert run_parallel(where, where)[0] in known
     assert run_parallel(where, where)[1] is threading.current_thread()
+
+
+def test_idle_threads_end() -> None:
+    calls = ParallelCalls(idle_seconds=0.01)
+    threads = set(calls.run(threading.current_thread, threading.current_thread, threading.current_thread))
+    threads.discard(threading.current_thread())
+    assert len(threads) == 2
+    for thread in threads:
+        thread.join(5)
+    assert not any(thread.is_alive() for thread in threads)
+    assert calls.run(lambda: 1, lambda: 2) == [1, 2]
+
+
+def test_calls_that_meet_ending_threads_are_run() -> None:
+    calls = ParallelCalls(idle_seconds=0.0005)
+    for number in range(2_000):
+        assert calls.run(lambda: number, lambda: -number) == [number, -number]  # noqa: B023
 
 
 def test_nested_gathering_does_not_deadlock() -> None:
