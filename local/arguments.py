@@ -25,6 +25,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add_data_options(parser)
     parser.add_argument("--reload", action="store_true", help="restart the server when a source file changes")
     parser.add_argument("--verbose", action="store_true", help="log every request")
+    parser.add_argument(
+        "--disorder",
+        action="store_true",
+        help="let the frames of a connection overtake each other, as API Gateway may",
+    )
     add_bundle_option(parser, "run the packaged stage in this directory (such as build/dev) as Lambda would")
     parser.add_argument(
         "--environments",

@@ -123,6 +123,7 @@ def _launch_options(options: argparse.Namespace) -> Options:
         bundle=options.bundle,
         environments=options.environments,
         iam_record=options.iam_record,
+        disorder=options.disorder,
     )
 
 

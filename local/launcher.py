@@ -67,6 +67,8 @@ class Options:
     data: Path | None = None
     synchronous: str = "normal"
     """When writes to `data` survive a power cut: see `local.dynamodb.sqlite_storage`."""
+    disorder: bool = False
+    """Whether frames of one connection overtake each other."""
     bundle: Path | None = None
     environments: int | None = None
     iam_record: Path | None = None
@@ -107,9 +109,10 @@ def running(options: Options) -> Iterator[Instance]:
     """Run a healthy instance without its schedule for the context. Raises LocalError."""
     with contextlib.ExitStack() as stack:
         packaged = None if options.bundle is None else _open_bundle(options.bundle, options.store_url)
+        settings = GatewaySettings() if packaged is None else packaged.gateway_settings
         gateway = Gateway(
             lambda _urls: functions.apis,
-            GatewaySettings() if packaged is None else packaged.gateway_settings,
+            replace(settings, handling="shuffled") if options.disorder else settings,
             http_port=options.ports.http,
             ws_port=options.ports.websocket,
             access_log=_log_access,
@@ -161,6 +164,7 @@ def serve_reloading(options: Options, announce: Announce, *, verbose: bool) -> N
         backend.configure_boto3(os.environ)  # inherited by the server; it reads the app's settings at each start
         backend.prepare(os.environ)
         arguments = ["--app-dir", str(options.app_dir), *(["--verbose"] if verbose else [])]
+        arguments += ["--disorder"] if options.disorder else []
 
         def announce_instance(ready: Ready) -> None:
             # The server's process changes at each restart; this process and its store do not.

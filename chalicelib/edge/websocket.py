@@ -53,12 +53,13 @@ def message(event: dict[str, Any]) -> dict[str, Any]:
     with invocation("message", **ids):
         try:
             chat = bootstrap.application()
-            result = chat.sessions.dispatcher.receive(connection_id, event.get("body") or "")
+            received_at = _received_at(event)
+            result = chat.sessions.dispatcher.receive(connection_id, event.get("body") or "", received_at)
             if result.failure is not None:
                 logs.log_failure(result.failure)
             if result.close_with is not None:
                 chat.realtime.fan_out.disconnect(connection_id, result.close_with)
-            reply = DirectReply(connection_id, result.generation, result.replies, _received_at(event))
+            reply = DirectReply(connection_id, result.generation, result.replies, received_at)
             within = chat.settings.timing.socket_fan_out
             chat.realtime.fan_out.deliver(result.pushes, within=within, reply=reply)
         except Exception as error:  # noqa: BLE001 — acknowledged events are stored; readers recover by sync
@@ -88,7 +89,7 @@ def _ids(event: dict[str, Any]) -> tuple[str, dict[str, str | None]]:
     }
 
 
-def _received_at(event: dict[str, Any]) -> float | None:
-    """Return when API Gateway received the event, in seconds since the epoch."""
+def _received_at(event: dict[str, Any]) -> int | None:
+    """Return when API Gateway received the event, in milliseconds since the epoch."""
     received = event["requestContext"].get("requestTimeEpoch")
-    return received / 1000 if isinstance(received, int | float) else None
+    return int(received) if isinstance(received, int | float) else None

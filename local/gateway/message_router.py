@@ -43,23 +43,27 @@ class MessageRouter:
         if settings.handling == "shuffled":
             wait = self._runtime.random.uniform(0, settings.handling_jitter)
         in_order = settings.handling == "serial"
-        task = asyncio.get_running_loop().create_task(self._handle(connection, body, wait, in_order))
+        received_at = self._runtime.milliseconds()
+        handling = self._handle(connection, body, received_at, wait, in_order)
+        task = asyncio.get_running_loop().create_task(handling)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _handle(self, connection: Connection, body: str, wait: float, in_order: bool) -> None:
+    async def _handle(
+        self, connection: Connection, body: str, received_at: int, wait: float, in_order: bool
+    ) -> None:
         async with AsyncExitStack() as stack:
             if in_order:
                 await stack.enter_async_context(connection.order_lock)
             if wait:
                 await self._runtime.clock.sleep(wait)
             request_id = self._runtime.ids.short()
-            failure = await self._route(connection, body, request_id)
+            failure = await self._route(connection, body, EventMetadata(request_id, received_at))
             if failure is not None:
                 self._runtime.counters["websocket.gateway_frames"] += 1
                 self._send(connection, gateway_error_frame(failure, connection.connection_id, request_id))
 
-    async def _route(self, connection: Connection, body: str, request_id: str) -> str | None:
+    async def _route(self, connection: Connection, body: str, metadata: EventMetadata) -> str | None:
         """Invoke the route's function; return the text of an error frame if that fails."""
         runtime = self._runtime
         if not runtime.requests.try_acquire():
@@ -68,7 +72,7 @@ class MessageRouter:
         if handler is None:
             return "Forbidden"
         try:
-            await self._invoke(connection, body, request_id, key, handler)
+            await self._invoke(connection, body, metadata, key, handler)
         except GatewayOverloaded:
             runtime.counters["websocket.overloaded"] += 1
             return _THROTTLED
@@ -82,13 +86,13 @@ class MessageRouter:
         return None
 
     async def _invoke(
-        self, connection: Connection, body: str, request_id: str, key: str, handler: Handler
+        self, connection: Connection, body: str, metadata: EventMetadata, key: str, handler: Handler
     ) -> None:
         runtime = self._runtime
         runtime.counters["websocket.messages"] += 1
         event = message_event(
             connection,
-            EventMetadata(request_id, runtime.milliseconds()),
+            metadata,
             runtime.settings,
             route_key=key,
             message_id=runtime.ids.short(),

@@ -8,7 +8,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from chalicelib.core.model.events import Event
-from chalicelib.core.protocol.fields import ConversationId, EventSequenceId, Text, example
+from chalicelib.core.protocol.fields import ConversationId, EventSequenceId, Text, Timestamp, example
 from chalicelib.core.protocol.objects import Conversation, ParticipantRef
 from specs.wire.responses import RetryAfter
 
@@ -34,6 +34,11 @@ class TypingPush(TypedDict):
     """The participant."""
     is_typing: bool
     """Whether the participant is typing."""
+    sent_at: Annotated[Timestamp, example("2026-03-01T09:02:00.000Z")]
+    """When the server received the command. Pushes overtake each other: of two, the later one counts.
+
+    Of two with the same time, the one with `is_typing: false` counts.
+    """
 
 
 class PresencePush(TypedDict):

@@ -90,6 +90,16 @@ class Unsubscribed(Reply):
     conversation_id: ConversationId
 
 
+class Superseded(Reply):
+    """Reply to `subscribe` and `unsubscribe`, and to `hello` for each such conversation: nothing was changed.
+
+    A later command of the connection about the same subscription, by `n` or arrival, was executed first.
+    """
+
+    type: Literal["superseded"]
+    conversation_id: ConversationId
+
+
 class Synced(EventsReply):
     """Reply to `sync`: the events after `after`."""
 
@@ -171,9 +181,9 @@ class Pong(Reply):
 
 
 REPLIES: Mapping[str, tuple[Any, ...]] = {
-    "hello": (Welcome, Subscribed),
-    "subscribe": (Subscribed,),
-    "unsubscribe": (Unsubscribed,),
+    "hello": (Welcome, Subscribed, Superseded),
+    "subscribe": (Subscribed, Superseded),
+    "unsubscribe": (Unsubscribed, Superseded),
     "sync": (Synced,),
     "message": (MessageAck,),
     "edit": (UpdateAck,),

@@ -74,7 +74,7 @@ class FaultyServer:
     def reset_faults(self) -> None:
         """Restore all settings."""
         ordinary = GatewaySettings()
-        kept = ("stage", "region", "account_id", "rest_api_id", "websocket_api_id")
+        kept = ("stage", "region", "account_id", "rest_api_id", "websocket_api_id", "handling")
         self.set_faults(**{name: value for name, value in vars(ordinary).items() if name not in kept})
 
     def set_connection_faults(self, person: TestClient, **settings: Any) -> None:

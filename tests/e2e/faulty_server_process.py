@@ -46,4 +46,4 @@ if __name__ == "__main__":
     parser.add_argument("--store", required=True)
     parser.add_argument("--bundle", type=Path)
     asked = parser.parse_args()
-    main(Options(Ports(0, 0, 0), store_url=asked.store, bundle=asked.bundle))
+    main(Options(Ports(0, 0, 0), store_url=asked.store, bundle=asked.bundle, disorder=True))

@@ -30,6 +30,8 @@ ACCELERATED_SETTINGS = {
     "CHAT_LIMIT_MESSAGE_BURST": "24",
     "CHAT_LIMIT_MESSAGES_PER_SECOND": "3",  # fewer than any machine can send
 }
+DISORDER = "--disorder"
+"""Frames of a connection overtake each other on every server: a test that pipelines cannot rely on their order."""
 FEW_ENVIRONMENTS = ("--environments", "3")
 """Processes of a function: enough for concurrency, and few to start."""
 _SECRET = "only-the-end-to-end-tests-sign-with-this"
@@ -56,7 +58,9 @@ class StartServer(Protocol):
 def start_development(wish: ServerOptions, shared: Path) -> ServerProcess:
     """Start the app in the server's own process."""
     del shared  # it needs no build
-    return start_server(wish.log, wish.environment, store_url=wish.store_url, detached=wish.detached)
+    return start_server(
+        wish.log, wish.environment, store_url=wish.store_url, options=[DISORDER], detached=wish.detached
+    )
 
 
 def start_bundle(wish: ServerOptions, shared: Path) -> ServerProcess:
@@ -65,7 +69,13 @@ def start_bundle(wish: ServerOptions, shared: Path) -> ServerProcess:
         wish.log,
         bundle_environment(wish.environment),
         store_url=wish.store_url,
-        options=[*bundle_options(shared), *FEW_ENVIRONMENTS, "--iam-record", str(_record_of(wish, shared))],
+        options=[
+            DISORDER,
+            *bundle_options(shared),
+            *FEW_ENVIRONMENTS,
+            "--iam-record",
+            str(_record_of(wish, shared)),
+        ],
         detached=wish.detached,
     )
 

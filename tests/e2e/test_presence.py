@@ -112,11 +112,14 @@ def test_repeated_typing_is_pushed_once(clients: MakeClients) -> None:
     for _ in range(5):
         alice.send_typing(chat)
     shown = {"type": "typing", "conversation_id": chat, "participant": alice.actor}
-    assert bob.expect_frame(type="typing") == {**shown, "is_typing": True}
+    started = bob.expect_frame(type="typing")
+    assert {**started, "sent_at": ""} == {**shown, "is_typing": True, "sent_at": ""}
     second_device.expect_no_frame(type="typing")
     for _ in range(3):
         alice.send_typing(chat, is_typing=False)
-    assert bob.expect_frame(type="typing") == {**shown, "is_typing": False}
+    stopped = bob.expect_frame(type="typing")
+    assert {**stopped, "sent_at": ""} == {**shown, "is_typing": False, "sent_at": ""}
+    assert stopped["sent_at"] >= started["sent_at"]
     alice.post_message(chat, "done")
     bob.expect_message("done")
     bob.expect_no_frame(type="typing")

@@ -52,9 +52,10 @@ def connecting(
     return event
 
 
-def saying(frame: Any, connection_id: str = CONNECTION) -> dict[str, Any]:
+def saying(frame: Any, connection_id: str = CONNECTION, received_at: int = 1661952892073) -> dict[str, Any]:
+    about = context("$default", "MESSAGE", connection_id)
     return {
-        "requestContext": {**context("$default", "MESSAGE", connection_id), "messageId": "Xux7ceaBliACHZQ="},
+        "requestContext": {**about, "messageId": "Xux7ceaBliACHZQ=", "requestTimeEpoch": received_at},
         "body": frame if isinstance(frame, str) else json.dumps(frame),
         "isBase64Encoded": False,
     }
@@ -188,6 +189,17 @@ def test_stale_connection_is_removed_and_the_others_receive_the_event(chat: Any,
     assert {"type": "presence", "online": False} in [
         {"type": each["type"], "online": each.get("online")} for each in callbacks.posted_to("c=")
     ]
+
+
+def test_frames_are_ordered_by_the_time_at_which_api_gateway_received_them(
+    chat: Any, callbacks: Callbacks
+) -> None:
+    where = conversation("alice")
+    opened(chat, "alice")
+    for command, received_at in (("unsubscribe", 1661952892075), ("subscribe", 1661952892074)):
+        chat.message(saying({"type": command, "conversation_id": where}, received_at=received_at), None)
+    assert [frame["type"] for frame in callbacks.posted_to(CONNECTION)] == ["unsubscribed", "superseded"]
+    assert bootstrap.application().stores.subscriptions.subscribers(where) == []
 
 
 def test_connection_wrongly_marked_as_stale_receives_events_again(chat: Any, callbacks: Callbacks) -> None:

@@ -280,6 +280,20 @@ def test_29_shuffled_handling_is_reproducible_by_seed(serve: Serve, connect: Con
     assert first != other
 
 
+def test_29_time_of_a_message_is_that_of_its_arrival(serve: Serve, connect: Connect) -> None:
+    clock = ManualClock()
+    function = FakeFunction()
+    settings = {"handling": "shuffled", "handling_jitter": 5.0, "seed": 3}
+    gateway = serve(WebSocketApi(default=function), clock=clock, **settings)
+    socket = connect(gateway.ws_url)
+    arrived = int(clock.time() * 1000)
+    socket.send("late")
+    wait_until(lambda: clock.sleepers(within=5.0) == 1, "the wait")
+    clock.advance(5.0)
+    function.wait_for(1)
+    assert function.events[0]["requestContext"]["requestTimeEpoch"] == arrived
+
+
 def test_29_handling_can_change_while_the_gateway_runs(serve: Serve, connect: Connect) -> None:
     clock = ManualClock()
     function = FakeFunction()

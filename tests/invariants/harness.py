@@ -180,6 +180,7 @@ class Harness:
             keys += [
                 (live, f"X#{connection_id}", "CONNECTION"),
                 (live, f"X#{connection_id}", f"S#{self.conversation}"),
+                (live, f"X#{connection_id}", f"T#{self.conversation}"),
                 (live, f"U#{self.owner_id(socket)}", f"X#{connection_id}"),
             ]
         found: Items = {}
@@ -214,10 +215,15 @@ class Process:
 
     def send_frame(self, socket: str, command: str, **fields: Any) -> list[Frame]:
         """`$default`: handle one frame and return the replies, whether or not they could be posted."""
+        return self.send_frame_at(None, socket, command, **fields)
+
+    def send_frame_at(self, received_at: int | None, socket: str, command: str, **fields: Any) -> list[Frame]:
+        """Handle a frame that the gateway received at this time (ms), by default that of the process's clock."""
         connection_id = self.harness.connection_id(socket)
         if command in ("subscribe", "unsubscribe", "sync", "message", "read", "typing", *UPDATE_COMMANDS):
             fields.setdefault("conversation_id", self.harness.conversation)
-        reply = self.app.sessions.dispatcher.receive(connection_id, json.dumps({"type": command, **fields}))
+        frame = json.dumps({"type": command, **fields})
+        reply = self.app.sessions.dispatcher.receive(connection_id, frame, received_at)
         with contextlib.suppress(Exception):  # as the edge does: an acknowledged message is committed
             if reply.close_with is not None:
                 self.app.realtime.fan_out.disconnect(connection_id, reply.close_with)

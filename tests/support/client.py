@@ -270,7 +270,7 @@ class TestClient:
         return self.command("read", "read_ack", conversation_id=conversation, sequence_id=sequence_id)
 
     def send_typing(self, conversation: str, *, is_typing: bool = True) -> None:
-        """Start or stop typing on the socket. There is no reply."""
+        """Start or stop typing on the socket. There is no reply: the next command can be handled before."""
         self.socket.send("typing", conversation_id=conversation, is_typing=is_typing)
 
     def ping(self, **heads: int) -> Frame:

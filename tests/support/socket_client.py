@@ -20,6 +20,10 @@ from tests.support.unpacking import unpacked
 
 TIMEOUT = 15.0
 """Seconds to wait for a frame on a busy machine."""
+UNANSWERED = 0.1
+"""Seconds after which a command without a reply has been handled: longer than the gateway delays a frame."""
+STATE_COMMANDS = ("hello", "subscribe", "unsubscribe", "typing")
+"""Commands with a number by which later ones win, whichever is handled first."""
 
 Frame = dict[str, Any]
 
@@ -51,6 +55,9 @@ class Socket:
             legacy=True,
         )
         self._ids = itertools.count(1)
+        self._numbers = itertools.count(1)
+        self._unanswered: dict[str, float] = {}
+        """When each command was sent whose reply, if there is one, has not been received; by id."""
         self.inbox: list[Frame] = []
         self.pushes_of_events: list[list[int]] = []
         """The sequence ids in each `events` push."""
@@ -65,7 +72,10 @@ class Socket:
     # ---- sending ---------------------------------------------------------------------------------------
 
     def send(self, command: str, **fields: Any) -> None:
-        """Send a command without waiting."""
+        """Send a command without waiting. Frames overtake each other: state commands get a rising `n`."""
+        if command in STATE_COMMANDS:
+            fields.setdefault("n", next(self._numbers))
+        self._unanswered[fields.get("id", command)] = time.monotonic()
         self.send_text(json.dumps({"type": command, **fields}, ensure_ascii=False))
 
     def send_text(self, text: str | bytes) -> None:
@@ -103,6 +113,7 @@ class Socket:
         while True:
             for index in range(looked_at, len(self.inbox)):
                 if matches(self.inbox[index], wanted):
+                    self._unanswered.pop(self.inbox[index].get("id", ""), None)
                     return self.inbox.pop(index)
             looked_at = len(self.inbox)
             try:
@@ -116,9 +127,14 @@ class Socket:
         """Return all matching frames that arrive before the reply to a ping, without consuming them.
 
         Posts to a connection arrive in the order in which they were accepted, so everything that was posted before
-        this call has arrived.
+        this call has arrived. The ping can overtake a command that was not answered: then it is repeated for a
+        while.
         """
+        last = max(self._unanswered.values(), default=0.0)
+        self._unanswered.clear()
         self.request("ping")
+        while time.monotonic() < last + UNANSWERED:
+            self.request("ping")
         return [frame for frame in self.inbox if matches(frame, wanted)]
 
     def expect_no_frame(self, **wanted: Any) -> None:

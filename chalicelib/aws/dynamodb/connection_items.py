@@ -6,6 +6,10 @@ from chalicelib.aws.dynamodb.connection_keys import active_connection_key, conne
 from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.model.connections import Connection, Subscription
 
+NOT_SUPERSEDED = "(attribute_not_exists(#order) OR #order <= :order)"
+"""The condition under which a command with an order may change an item."""
+IS_SUBSCRIBED = "attribute_exists(#pk) AND attribute_not_exists(#is_tombstone)"
+"""The condition that the item of a connection is a subscription."""
 MAX_CONNECTION_SECONDS = 2 * 3600 + 600
 """API Gateway closes a connection after two hours (quotas for WebSocket APIs); ten minutes more for clock skew."""
 
@@ -74,10 +78,28 @@ def subscription_to_items(subscription: Subscription) -> list[Item]:
         "generation": subscription.generation,
         "token_expires_at": subscription.token_expires_at,
         "subscribed_at": subscription.subscribed_at,
+        "order": subscription.order,
         "expires_at": connection_expiry(subscription.subscribed_at),
     }
     keys = subscription_keys(subscription.connection_id, subscription.conversation_id)
     return [{"pk": pk, "sk": sk} | attributes for pk, sk in keys]
+
+
+def tombstone_to_item(connection: Connection, conversation_id: str, order: int) -> Item:
+    """Return the item that replaces a subscription below its connection."""
+    (pk, sk), _ = subscription_keys(connection.connection_id, conversation_id)
+    return {
+        "pk": pk,
+        "sk": sk,
+        "is_tombstone": True,
+        "order": order,
+        "expires_at": connection_expiry(connection.connected_at),
+    }
+
+
+def is_tombstone(item: Item) -> bool:
+    """Return whether an item replaces a subscription that has ended."""
+    return "is_tombstone" in item
 
 
 def subscription_from_item(item: Item) -> Subscription:
@@ -90,4 +112,5 @@ def subscription_from_item(item: Item) -> Subscription:
         generation=item["generation"],
         token_expires_at=item["token_expires_at"],
         subscribed_at=item["subscribed_at"],
+        order=item.get("order", 0),
     )

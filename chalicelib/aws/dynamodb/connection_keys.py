@@ -1,9 +1,9 @@
 """The keys of the connections table, in which everything expires.
 
     X#<connection>      CONNECTION            connection: owner, token expiry, when it was last seen
-    X#<connection>      S#<conversation>      subscription of a connection, kept while the connection is stale
+    X#<connection>      S#<conversation>      subscription of a connection, also of a stale one, or tombstone
+    X#<connection>      T#<conversation>      typing of a connection: its order, and when it was last pushed
     C#<conversation>    S#<connection>        subscription, as the fan-out finds it
-    C#<conversation>    T#<participant>       when typing was last pushed
     C#<conversation>    D#<participant>       pending offline: closed the last connection, not announced yet
     U#<participant>     X#<connection>        active connection of a participant
     U#<participant>     RATE                  rate limit of a participant
@@ -50,9 +50,9 @@ def subscription_keys(connection_id: str, conversation_id: str) -> tuple[Key, Ke
     )
 
 
-def typing_key(conversation_id: str, participant_id: str) -> Key:
+def typing_key(connection_id: str, conversation_id: str) -> Key:
     """Return the key of a typing record."""
-    return conversation_pk(conversation_id), f"{TYPING_PREFIX}{participant_id}"
+    return connection_pk(connection_id), f"{TYPING_PREFIX}{conversation_id}"
 
 
 def pending_offline_key(conversation_id: str, participant_id: str) -> Key:

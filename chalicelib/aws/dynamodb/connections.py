@@ -5,20 +5,26 @@ to the generation that was read, and ends it; when the connection sends another 
 removals for the old generation cannot harm the new one, however late they are.
 
 A subscription is two items: below its connection, to be found when that is closed or revived, and below its
-conversation, for the fan-out. While a connection is stale, only the first one is kept.
+conversation, for the fan-out. While a connection is stale, only the first one is kept. The first one also decides
+which of two commands wins: it has the order of the last one, and `unsubscribe` leaves it as a tombstone. Readers
+of a conversation never meet tombstones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from chalicelib.aws.dynamodb.connection_items import (
+    IS_SUBSCRIBED,
+    NOT_SUPERSEDED,
     active_connection_to_item,
     connection_from_item,
     connection_to_item,
+    is_tombstone,
     subscription_from_item,
     subscription_to_items,
+    tombstone_to_item,
 )
 from chalicelib.aws.dynamodb.connection_keys import (
     CONNECTION_PREFIX,
@@ -29,10 +35,13 @@ from chalicelib.aws.dynamodb.connection_keys import (
     subscription_keys,
 )
 from chalicelib.aws.dynamodb.dynamo import Dynamo
-from chalicelib.aws.dynamodb.errors import ConditionFailed
+from chalicelib.aws.dynamodb.errors import ConditionFailed, TransactionCancelled
 from chalicelib.aws.dynamodb.keys import Key, conversation_pk, membership_key, participant_pk
 from chalicelib.aws.dynamodb.table import Table
+from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.model.connections import Connection, Subscription
+from chalicelib.core.ports.commits import WriteConflict
+from chalicelib.core.ports.connections import Superseded
 
 
 class DynamoConnections:
@@ -136,8 +145,10 @@ class DynamoConnections:
 
     def _delete_rest(self, connection_id: str, owner: str) -> list[Subscription]:
         """Delete all items of a connection but its own; return what it was subscribed to."""
-        subscriptions = self.subscriptions_of_connection(connection_id)
+        items = list(self._table.query(connection_pk(connection_id)))
+        subscriptions = _subscriptions(items)
         keys = [key for each in subscriptions for key in subscription_keys(connection_id, each.conversation_id)]
+        keys += [(item["pk"], item["sk"]) for item in items]
         owners = {owner, *(each.participant_id for each in subscriptions)} - {""}
         keys += [active_connection_key(participant_id, connection_id) for participant_id in owners]
         self._table.batch_delete(keys)
@@ -179,18 +190,36 @@ class DynamoConnections:
             generation=subscription.generation,
             is_stale=reviving,
         )
-        puts = [self._table.put_op(item) for item in subscription_to_items(subscription)]
-        return self._dynamo.try_transact([is_member, is_open, *puts])
+        of_connection, of_conversation = subscription_to_items(subscription)
+        condition, values = (IS_SUBSCRIBED, {}) if reviving else (NOT_SUPERSEDED, {"order": subscription.order})
+        puts = [self._table.put_op(of_connection, condition, **values), self._table.put_op(of_conversation)]
+        try:
+            self._dynamo.transact([is_member, is_open, *puts])
+        except TransactionCancelled as cancelled:
+            if cancelled.is_conflict:
+                raise WriteConflict from cancelled
+            if reviving or cancelled.failed(0) or cancelled.failed(1):
+                return False
+            raise Superseded from cancelled
+        return True
 
-    def unsubscribe(self, connection_id: str, conversation_id: str) -> None:
-        """Delete a subscription, both items in one transaction: half of one would never be found again."""
-        keys = subscription_keys(connection_id, conversation_id)
-        self._dynamo.try_transact([self._table.delete_op(*key) for key in keys])
+    def unsubscribe(self, connection: Connection, conversation_id: str, order: int) -> None:
+        """Replace a subscription by a tombstone and end its fan-out, in one transaction."""
+        _, of_conversation = subscription_keys(connection.connection_id, conversation_id)
+        tombstone = tombstone_to_item(connection, conversation_id, order)
+        put = self._table.put_op(tombstone, NOT_SUPERSEDED, order=order)
+        if not self._dynamo.try_transact([put, self._table.delete_op(*of_conversation)]):
+            raise Superseded
+
+    def subscription(self, connection_id: str, conversation_id: str) -> Subscription | None:
+        """Return a subscription, even if the connection is stale."""
+        of_connection, _ = subscription_keys(connection_id, conversation_id)
+        item = self._table.get(*of_connection)
+        return None if item is None or is_tombstone(item) else subscription_from_item(item)
 
     def subscriptions_of_connection(self, connection_id: str) -> list[Subscription]:
         """Return what a connection has subscribed to, even if it is stale."""
-        items = self._table.query(connection_pk(connection_id), prefix=SUBSCRIPTION_PREFIX)
-        return [subscription_from_item(item) for item in items]
+        return _subscriptions(self._table.query(connection_pk(connection_id), prefix=SUBSCRIPTION_PREFIX))
 
     def subscribers(self, conversation_id: str) -> list[Subscription]:
         """Return the subscriptions to a conversation."""
@@ -227,3 +256,12 @@ class DynamoConnections:
             self._table.delete(*key, condition, **values)
         except ConditionFailed:
             return
+
+
+def _subscriptions(items: Iterable[Item]) -> list[Subscription]:
+    """Return the subscriptions among the items of a connection."""
+    return [
+        subscription_from_item(item)
+        for item in items
+        if item["sk"].startswith(SUBSCRIPTION_PREFIX) and not is_tombstone(item)
+    ]

@@ -6,7 +6,9 @@ all of it, and the connections, for an erasure.
 
 from __future__ import annotations
 
-from chalicelib.aws.dynamodb.connection_items import connection_expiry
+from typing import Any
+
+from chalicelib.aws.dynamodb.connection_items import NOT_SUPERSEDED, connection_expiry
 from chalicelib.aws.dynamodb.connection_keys import (
     CONNECTION_PREFIX,
     PENDING_OFFLINE_PREFIX,
@@ -20,8 +22,9 @@ from chalicelib.aws.dynamodb.connection_keys import (
 from chalicelib.aws.dynamodb.connections import DynamoConnections
 from chalicelib.aws.dynamodb.dynamo import Dynamo
 from chalicelib.aws.dynamodb.errors import ConditionFailed
-from chalicelib.aws.dynamodb.keys import conversation_pk, participant_pk
+from chalicelib.aws.dynamodb.keys import Key, conversation_pk, participant_pk
 from chalicelib.aws.dynamodb.table import Table
+from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.model.connections import Connection
 from chalicelib.core.ports.rate_limits import RateLimitDecision
 
@@ -123,40 +126,55 @@ class DynamoRateLimits:
 
 
 class DynamoTyping:
-    """The `TypingStore` port."""
+    """The `TypingStore` port: a record for each connection and conversation, written by one conditional update.
+
+    The record is the connection's, as an order is comparable with others of the same connection only. It has no
+    participant and is in the connection's partition, so it is deleted with the connection. Only a repeat that
+    comes too soon for a push needs a second update, for its order: a stop that it overtook must have no effect.
+    """
 
     def __init__(self, dynamo: Dynamo, table: str) -> None:
         self._table = Table(dynamo, table)
 
-    def start_typing(self, conversation_id: str, participant_id: str, now: int, *, interval: int) -> bool:
-        """Return whether a push is due: there was none in the last `interval` ms."""
+    def start_typing(
+        self, connection_id: str, conversation_id: str, order: int, now: int, *, interval: int
+    ) -> bool:
+        """Record a start; return whether a push is due: not superseded, and none in the last `interval` ms."""
+        key = typing_key(connection_id, conversation_id)
         try:
             self._table.update(
-                *typing_key(conversation_id, participant_id),
-                "SET #pushed_at = :now, #is_typing = :yes, #expires_at = :expires_at",
-                "attribute_not_exists(#pk) OR #pushed_at <= :due",
+                *key,
+                "SET #order = :order, #is_pushed = :yes, #pushed_at = :now, #expires_at = :expires_at",
+                f"{NOT_SUPERSEDED} AND (attribute_not_exists(#pushed_at) OR #pushed_at <= :due)",
+                order=order,
                 now=now,
                 due=now - interval,
                 yes=True,
                 expires_at=now // 1000 + TYPING_TTL,
             )
-        except ConditionFailed:
+        except ConditionFailed as failed:
+            if failed.item is not None and failed.item["order"] < order:
+                self._update(key, "SET #order = :order", order=order)
             return False
         return True
 
-    def stop_typing(self, conversation_id: str, participant_id: str) -> bool:
-        """Return whether a push is due: the last one was for `is_typing: true`."""
+    def stop_typing(self, connection_id: str, conversation_id: str, order: int, now: int) -> bool:
+        """Record a stop; return whether a push is due: not superseded, and the last push was a start."""
+        old = self._update(
+            typing_key(connection_id, conversation_id),
+            "SET #order = :order, #is_pushed = :no, #expires_at = :expires_at",
+            order=order,
+            no=False,
+            expires_at=now // 1000 + TYPING_TTL,
+        )
+        return old is not None and bool(old.get("is_pushed"))
+
+    def _update(self, key: Key, change: str, **values: Any) -> Item | None:
+        """Change a record unless the command is superseded; return the record as it was, or None."""
         try:
-            self._table.update(
-                *typing_key(conversation_id, participant_id),
-                "SET #is_typing = :no",
-                "#is_typing = :yes",
-                yes=True,
-                no=False,
-            )
+            return self._table.update(*key, change, NOT_SUPERSEDED, **values)
         except ConditionFailed:
-            return False
-        return True
+            return None
 
 
 class DynamoPendingOffline:
@@ -219,7 +237,5 @@ class DynamoParticipantData:
             self._table.batch_delete(keys)
 
     def delete_ephemeral(self, conversation_id: str, participant_id: str) -> None:
-        """Delete the typing and pending offline records of a participant."""
-        self._table.batch_delete(
-            [typing_key(conversation_id, participant_id), pending_offline_key(conversation_id, participant_id)]
-        )
+        """Delete the pending offline record of a participant."""
+        self._table.delete(*pending_offline_key(conversation_id, participant_id))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_NUMBER_WEIGHT = 10**13
+"""More than any time in milliseconds before the year 2286."""
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
@@ -35,3 +38,14 @@ class Subscription:
     generation: int
     token_expires_at: int
     subscribed_at: int
+    order: int = 0
+    """That of the command that began it: see `command_order`."""
+
+
+def command_order(n: int, received_at: int) -> int:
+    """Return the order of a state command on its connection: by its `n`, then by the time of its arrival (ms).
+
+    API Gateway invokes a function for each frame, so frames overtake each other. Of two commands about the same
+    state, the one with the higher order wins, whichever is executed first; of equal ones, the one executed later.
+    """
+    return n * _NUMBER_WEIGHT + received_at

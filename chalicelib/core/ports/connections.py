@@ -1,6 +1,7 @@
 """Connections and what belongs to them: subscriptions, tickets, typing, and pending offline records.
 
-None of it outlives its connection for long. Every read is strongly consistent.
+None of it outlives its connection for long. Every read is strongly consistent. `order` is that of a command
+(`command_order`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from chalicelib.core.model.connections import Connection, Subscription
+
+
+class Superseded(Exception):
+    """The connection has executed a command with a higher order on the same subscription; nothing was written."""
 
 
 class ConnectionStore(Protocol):
@@ -74,19 +79,28 @@ class SubscriptionStore(Protocol):
         """Save a subscription.
 
         Preconditions: the participant is a member since that epoch, the connection has that generation, and it is
-        stale exactly if it is being revived. Returns False if one of them fails.
+        stale exactly if it is being revived; then the subscription must still be there. Returns False if one of
+        them fails.
 
         Raises:
+            Superseded: all of them hold, but its order is too low.
             WriteConflict: nothing was written.
         """
         ...
 
-    def unsubscribe(self, connection_id: str, conversation_id: str) -> None:
-        """Delete a subscription; no-op if there is none.
+    def unsubscribe(self, connection: Connection, conversation_id: str, order: int) -> None:
+        """Replace a subscription by a tombstone that keeps the order until the connection expires.
+
+        Without a subscription there is a tombstone as well: a `subscribe` with a lower order can still come.
 
         Raises:
+            Superseded: the order is too low.
             WriteConflict: nothing was written.
         """
+        ...
+
+    def subscription(self, connection_id: str, conversation_id: str) -> Subscription | None:
+        """Return a subscription, even if the connection is stale."""
         ...
 
     def subscriptions_of_connection(self, connection_id: str) -> list[Subscription]:
@@ -119,14 +133,16 @@ class TicketStore(Protocol):
 
 
 class TypingStore(Protocol):
-    """When a member's typing was last pushed, so that it is not pushed too often."""
+    """The typing of a connection in a conversation: the order of the last command, and when it was last pushed."""
 
-    def start_typing(self, conversation_id: str, participant_id: str, now: int, *, interval: int) -> bool:
-        """Return whether a push is due: there was none in the last `interval` ms."""
+    def start_typing(
+        self, connection_id: str, conversation_id: str, order: int, now: int, *, interval: int
+    ) -> bool:
+        """Record a start; return whether a push is due: not superseded, and none in the last `interval` ms."""
         ...
 
-    def stop_typing(self, conversation_id: str, participant_id: str) -> bool:
-        """Return whether a push is due: the last one was for `is_typing: true`."""
+    def stop_typing(self, connection_id: str, conversation_id: str, order: int, now: int) -> bool:
+        """Record a stop; return whether a push is due: not superseded, and the last push was a start."""
         ...
 
 

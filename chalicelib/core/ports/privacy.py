@@ -82,7 +82,7 @@ class ParticipantDataStore(Protocol):
         ...
 
     def delete_ephemeral(self, conversation_id: str, participant_id: str) -> None:
-        """Delete the typing and pending-offline records of a participant."""
+        """Delete the pending-offline record of a participant."""
         ...
 
 

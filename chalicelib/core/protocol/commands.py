@@ -12,7 +12,15 @@ from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.errors import ChatError, InvalidJson, TooLarge, UnknownCommand, ValidationFailed
 from chalicelib.core.kernel.limits import MAX_BATCH_COMMANDS, Limits
 from chalicelib.core.kernel.text import has_lone_surrogates
-from chalicelib.core.protocol.fields import ClientMessageId, CommandId, Emoji, EventSequenceId, SequenceId, example
+from chalicelib.core.protocol.fields import (
+    ClientMessageId,
+    CommandId,
+    CommandNumber,
+    Emoji,
+    EventSequenceId,
+    SequenceId,
+    example,
+)
 from chalicelib.core.protocol.message_fields import EditFields, MessageFields
 from chalicelib.core.protocol.validation import Request, validated
 
@@ -28,6 +36,17 @@ class Command(Request):
 
     id: CommandId | None = None
     """The client's id of the command; every direct reply repeats it."""
+
+
+class StateCommand(Command):
+    """The base of commands that set a state of the connection: the latest one wins, in any order of execution."""
+
+    n: CommandNumber = 0
+    """A number that the client raises with each frame of a connection.
+
+    Of two commands about the same subscription, or the same typing, the one with the higher `n` wins; of equal
+    ones, the one that the server received later.
+    """
 
 
 class ConversationCommand(Command):
@@ -53,7 +72,7 @@ class SubscribeTo(Request):
     """The last `sequence_id` that the client has. Without it, the newest 50 events are sent."""
 
 
-class Hello(Command):
+class Hello(StateCommand):
     """Client → server: request the parameters of the session, and subscribe to conversations. Optional."""
 
     type: Literal["hello"]
@@ -61,7 +80,7 @@ class Hello(Command):
     """The conversations to subscribe to."""
 
 
-class Subscribe(ConversationCommand):
+class Subscribe(ConversationCommand, StateCommand):
     """Client → server: receive the events of a conversation from now on, and those after `after`."""
 
     type: Literal["subscribe"]
@@ -69,7 +88,7 @@ class Subscribe(ConversationCommand):
     """The last `sequence_id` that the client has. Without it, the newest 50 events are sent."""
 
 
-class Unsubscribe(ConversationCommand):
+class Unsubscribe(ConversationCommand, StateCommand):
     """Client → server: receive no further events of a conversation."""
 
     type: Literal["unsubscribe"]
@@ -127,7 +146,7 @@ class Read(ConversationCommand):
     """The last event that was read; at most the head."""
 
 
-class Typing(ConversationCommand):
+class Typing(ConversationCommand, StateCommand):
     """Client → server: start or stop typing."""
 
     type: Literal["typing"]

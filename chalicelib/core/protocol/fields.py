@@ -27,6 +27,8 @@ from chalicelib.core.model.conversations import JoinPolicy
 
 MAX_SEQUENCE_ID = 2**53 - 1
 """The largest integer that JSON readers with doubles keep exactly (RFC 8259 section 6)."""
+MAX_COMMAND_NUMBER = 2**53 - 1
+"""As `MAX_SEQUENCE_ID`."""
 MAX_EMOJI_BYTES = 64
 CONVERSATION_ID_PATTERN = "^conv_[A-Za-z0-9_-]+$"
 
@@ -147,6 +149,7 @@ ParticipantId = Annotated[
     _schema(example="bob", description="Visible ASCII characters.", pattern="^[!-~]+$"),
 ]
 SequenceId = Annotated[int, Field(ge=0, le=MAX_SEQUENCE_ID, examples=[1])]
+CommandNumber = Annotated[int, Field(ge=0, le=MAX_COMMAND_NUMBER, examples=[7])]
 EventSequenceId = Annotated[int, Field(ge=1, le=MAX_SEQUENCE_ID, examples=[2])]
 Count = Annotated[int, Field(ge=0, examples=[1])]
 ConversationId = Annotated[

@@ -219,13 +219,19 @@ def _without(result: Frame, names: Sequence[str]) -> Frame:
     return {name: value for name, value in result.items() if name not in names}
 
 
-def typing_push(conversation_id: str, actor: Actor, is_typing: bool) -> Frame:
-    """Return the push of a participant who starts or stops typing."""
+def superseded(conversation_id: str) -> Frame:
+    """Return the reply to a `subscribe` or `unsubscribe` that was overtaken by a later one and changed nothing."""
+    return {"type": "superseded", "conversation_id": conversation_id}
+
+
+def typing_push(conversation_id: str, actor: Actor, *, is_typing: bool, sent_at: int) -> Frame:
+    """Return the push of a participant who starts or stops typing; the command arrived at `sent_at` (ms)."""
     return {
         "type": "typing",
         "conversation_id": conversation_id,
         "participant": participant_ref(actor),
         "is_typing": is_typing,
+        "sent_at": rfc3339(sent_at),
     }
 
 

@@ -104,7 +104,7 @@ class FanOut:
         stale = self._poster.post_all({reply.connection_id: payloads}, deadline)
         is_acknowledgement = any(frame["type"] in ("message_ack", "batch_result") for frame in reply.frames)
         if is_acknowledgement and not stale and reply.received_at is not None:
-            self._record_latency(Metric.ACK_LATENCY, self._clock.now() - reply.received_at)
+            self._record_latency(Metric.ACK_LATENCY, self._clock.now() - reply.received_at / 1000)
         return not stale
 
     def _fan_out(self, pushes: Sequence[Push], deadline: float) -> list[Subscription]:

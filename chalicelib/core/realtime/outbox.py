@@ -61,8 +61,8 @@ class DirectReply(NamedTuple):
     connection_id: str
     generation: int
     frames: Sequence[Frame]
-    received_at: float | None = None
-    """When API Gateway received the command (seconds since the epoch), if known."""
+    received_at: int | None = None
+    """When API Gateway received the command (ms since the epoch), if known."""
 
 
 @dataclass(frozen=True, slots=True)

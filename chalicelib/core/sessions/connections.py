@@ -97,7 +97,7 @@ class Connections:
                 result.revived.append((restored, actor))
 
     def subscribe(self, subscription: Subscription, *, reviving: bool = False) -> bool:
-        """Save a subscription; return False if a precondition failed. Raises ConversationBusy."""
+        """Save a subscription; return False if a precondition failed. Raises Superseded, ConversationBusy."""
         return retry_on_conflict(
             self._runtime, lambda: self._subscriptions.subscribe(subscription, reviving=reviving)
         )

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import ChatError, Internal, TokenExpired
 from chalicelib.core.kernel.ids import is_conversation_id
 from chalicelib.core.kernel.runtime import Runtime
@@ -39,12 +40,17 @@ class Dispatcher:
         self._timing = runtime.timing
         self._observer = runtime.observer
 
-    def receive(self, connection_id: str, frame: str) -> FrameResult:
-        """Handle one frame. Does not raise: each error is a reply, and those of the server are logged as well."""
+    def receive(self, connection_id: str, frame: str, received_at: int | None = None) -> FrameResult:
+        """Handle one frame, which API Gateway received at `received_at` (ms), by default now.
+
+        Does not raise: each error is a reply, and those of the server are logged as well.
+        """
+        if received_at is None:
+            received_at = milliseconds(self._runtime.clock)
         command, correlation = commands.parse_command(frame, self._runtime.limits)
         result = FrameResult()
         try:
-            self._receive(connection_id, command, result)
+            self._receive(connection_id, command, received_at, result)
         except ChatError as error:
             _add_error(result, error, error, correlation)
         except Exception as defect:  # noqa: BLE001 — a defect of the server must not cost the client its reply
@@ -55,7 +61,9 @@ class Dispatcher:
                 reply["id"] = correlation["id"]
         return result
 
-    def _receive(self, connection_id: str, command: commands.Command | ChatError, result: FrameResult) -> None:
+    def _receive(
+        self, connection_id: str, command: commands.Command | ChatError, received_at: int, result: FrameResult
+    ) -> None:
         connection, head = self._load(connection_id, command)
         if connection is None:
             result.close_with = frames.disconnect(
@@ -74,7 +82,7 @@ class Dispatcher:
                 raise command
             if now > connection.token_expires_at and not isinstance(command, commands.Auth):
                 raise TokenExpired
-            self._handle(command, CommandContext(alive, head, result))
+            self._handle(command, CommandContext(alive, head, received_at, result))
 
         # Recorded four times in a ping interval at most.
         if alive.last_seen - connection.last_seen > 250 * self._timing.ping_interval:

@@ -11,19 +11,19 @@ from chalicelib.core.conversations.history import History
 from chalicelib.core.conversations.permissions import Action
 from chalicelib.core.conversations.views import Views
 from chalicelib.core.kernel.clock import milliseconds, rfc3339
-from chalicelib.core.kernel.errors import ChatError
+from chalicelib.core.kernel.errors import ChatError, NotFound
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.messaging.batches import Batches
 from chalicelib.core.messaging.message_updater import UpdateResult
 from chalicelib.core.messaging.message_updates import MessageUpdates
 from chalicelib.core.messaging.sender import Sender
 from chalicelib.core.model.actors import Principal
-from chalicelib.core.model.connections import Connection
+from chalicelib.core.model.connections import Connection, command_order
 from chalicelib.core.model.conversations import Head
 from chalicelib.core.protocol import commands, frames
 from chalicelib.core.protocol.frames import Frame
 from chalicelib.core.realtime.outbox import Push
-from chalicelib.core.realtime.typing import Typing
+from chalicelib.core.realtime.typing import Typing, TypingCommand
 from chalicelib.core.sessions.connections import Connections
 from chalicelib.core.sessions.frame_result import FrameResult
 from chalicelib.core.sessions.subscriptions import Subscriptions
@@ -37,12 +37,18 @@ class CommandContext(NamedTuple):
     connection: Connection
     head: Head | None
     """That of the conversation, for commands that append, if it was read."""
+    received_at: int
+    """When API Gateway received the command (ms)."""
     result: FrameResult
 
     @property
     def caller(self) -> Principal:
         """Return whose connection it is."""
         return Principal(self.connection.participant_id, self.connection.name)
+
+    def order(self, command: commands.StateCommand) -> int:
+        """Return the order of the command."""
+        return command_order(command.n, self.received_at)
 
 
 class Handlers:
@@ -88,19 +94,21 @@ class Handlers:
         )
         for start in range(0, len(command.subscribe), _SUBSCRIBE_CONCURRENCY):
             batch = command.subscribe[start : start + _SUBSCRIBE_CONCURRENCY]
-            for reply, pushes in runtime.gather(*(self._subscribe_later(item, context) for item in batch)):
+            for reply, pushes in runtime.gather(
+                *(self._subscribe_later(item, context.order(command), context) for item in batch)
+            ):
                 result.replies.append(reply)
                 result.pushes += pushes
 
     def _subscribe_later(
-        self, item: commands.SubscribeTo, context: CommandContext
+        self, item: commands.SubscribeTo, order: int, context: CommandContext
     ) -> Callable[[], tuple[Frame, list[Push]]]:
         """Return a call that subscribes; its reply is an error frame if that fails."""
 
         def subscribe() -> tuple[Frame, list[Push]]:
             try:
                 return self._subscriptions.subscribe(
-                    context.connection, context.caller, item.conversation_id, item.after, context.result
+                    context.connection, context.caller, item.conversation_id, item.after, order, context.result
                 )
             except ChatError as error:
                 about = commands.correlation_fields({"conversation_id": item.conversation_id})
@@ -125,14 +133,21 @@ class Handlers:
     def subscribe(self, command: commands.Subscribe, context: CommandContext) -> None:
         """Subscribe to a conversation."""
         reply, pushes = self._subscriptions.subscribe(
-            context.connection, context.caller, command.conversation_id, command.after, context.result
+            context.connection,
+            context.caller,
+            command.conversation_id,
+            command.after,
+            context.order(command),
+            context.result,
         )
         context.result.replies.append(reply)
         context.result.pushes += pushes
 
     def unsubscribe(self, command: commands.Unsubscribe, context: CommandContext) -> None:
         """Unsubscribe from a conversation."""
-        self._subscriptions.unsubscribe(context.connection, command.conversation_id, context.result)
+        self._subscriptions.unsubscribe(
+            context.connection, command.conversation_id, context.order(command), context.result
+        )
 
     def sync(self, command: commands.Sync, context: CommandContext) -> None:
         """Answer with missed events."""
@@ -196,12 +211,22 @@ class Handlers:
         context.result.pushes += moved.pushes
 
     def typing(self, command: commands.Typing, context: CommandContext) -> None:
-        """Push that a member starts or stops typing; there is no reply."""
-        head, member = self._access.require_member_and_head(command.conversation_id, context.caller)
-        if command.is_typing:  # a muted member, too, may stop
+        """Push that a member starts or stops typing; there is no reply.
+
+        A stop is never refused: a muted member may stop, and that of a former member has no effect.
+        """
+        try:
+            head, member = self._access.require_member_and_head(command.conversation_id, context.caller)
+        except NotFound:
+            if command.is_typing:
+                raise
+            return
+        if command.is_typing:
             permissions.require(Action.SHOW_TYPING, member, now=milliseconds(self._runtime.clock))
-        actor = context.caller.as_actor(member)
-        context.result.pushes += self._typing.pushes(head, actor, command.is_typing)
+        typing = TypingCommand(
+            command.is_typing, context.connection.connection_id, context.order(command), context.received_at
+        )
+        context.result.pushes += self._typing.pushes(head, context.caller.as_actor(member), typing)
 
 
 def _acknowledge(

@@ -1,10 +1,14 @@
 """Subscriptions of connections to conversations, and the frames that bring a client up to date.
 
 A snapshot is read after the subscription was written: an event is in the snapshot, or pushed, or both (L5).
+
+`subscribe` and `unsubscribe` can overtake each other (L8). Each has an order (`command_order`), and changes
+nothing if the connection has executed one with a higher order; its reply is then `superseded`.
 """
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.conversations.access import Access
@@ -21,7 +25,7 @@ from chalicelib.core.log.reading import LogReader, Page, take_within_budget
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.connections import Connection, Subscription
 from chalicelib.core.model.conversations import Head
-from chalicelib.core.ports.connections import SubscriptionStore
+from chalicelib.core.ports.connections import SubscriptionStore, Superseded
 from chalicelib.core.protocol import frames
 from chalicelib.core.protocol.frames import MAX_PARTICIPANTS_IN_A_FRAME, Frame
 from chalicelib.core.realtime.outbox import Push
@@ -73,9 +77,10 @@ class Subscriptions:
         caller: Principal,
         conversation_id: str,
         after: int | None,
+        order: int,
         result: FrameResult,
     ) -> tuple[Frame, list[Push]]:
-        """Subscribe a connection; return the snapshot, and the pushes of presence.
+        """Subscribe a connection; return the reply and the pushes of presence: the snapshot, or `superseded`.
 
         Raises:
             NotFound, Unauthorized, Unavailable, ConversationBusy: it is not subscribed.
@@ -90,9 +95,13 @@ class Subscriptions:
                 connection.generation,
                 connection.token_expires_at,
                 subscribed_at=milliseconds(self._runtime.clock),
+                order=order,
             )
-            if self._connections.subscribe(subscription):
-                break
+            try:
+                if self._connections.subscribe(subscription):
+                    break
+            except Superseded:
+                return frames.superseded(conversation_id), []
             # Meanwhile the connection was marked as stale, or revived by another frame.
             connection = self._connections.reload(connection.connection_id, result)
         else:
@@ -100,30 +109,33 @@ class Subscriptions:
         try:
             snapshot = self._snapshot(caller, conversation_id, after)
         except NotFound:
-            self._unsubscribe(connection, conversation_id)
+            with contextlib.suppress(Superseded):
+                self._unsubscribe(connection, conversation_id, order)
             raise
         pushes = self._presence.on_subscribed(subscription, caller.as_actor(member))
         return {"type": "subscribed", **snapshot}, pushes
 
-    def unsubscribe(self, connection: Connection, conversation_id: str, result: FrameResult) -> None:
-        """Unsubscribe a connection; no-op if it is not subscribed. Raises NotFound, ConversationBusy.
+    def unsubscribe(self, connection: Connection, conversation_id: str, order: int, result: FrameResult) -> None:
+        """Unsubscribe a connection, subscribed or not. Raises NotFound, ConversationBusy.
 
-        The reply is added to `result` before presence is asked, as an error of that must not replace it.
+        The reply is added to `result` before presence is asked, as an error of that must not replace it. Whether
+        there was a subscription matters for presence only, which is best effort.
         """
         if not is_conversation_id(conversation_id):
             raise NotFound
-        ended = [
-            subscription
-            for subscription in self._subscriptions.subscriptions_of_connection(connection.connection_id)
-            if subscription.conversation_id == conversation_id
-        ]
-        self._unsubscribe(connection, conversation_id)
+        ended = self._subscriptions.subscription(connection.connection_id, conversation_id)
+        try:
+            self._unsubscribe(connection, conversation_id, order)
+        except Superseded:
+            result.replies.append(frames.superseded(conversation_id))
+            return
         result.replies.append({"type": "unsubscribed", "conversation_id": conversation_id})
-        result.pushes += self._presence.on_unsubscribed(ended)
+        if ended is not None:
+            result.pushes += self._presence.on_unsubscribed([ended])
 
-    def _unsubscribe(self, connection: Connection, conversation_id: str) -> None:
+    def _unsubscribe(self, connection: Connection, conversation_id: str, order: int) -> None:
         retry_on_conflict(
-            self._runtime, lambda: self._subscriptions.unsubscribe(connection.connection_id, conversation_id)
+            self._runtime, lambda: self._subscriptions.unsubscribe(connection, conversation_id, order)
         )
 
     def sync(self, caller: Principal, conversation_id: str, after: int) -> Frame:

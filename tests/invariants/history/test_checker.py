@@ -406,6 +406,7 @@ def test_removed_member_who_receives_later_typing() -> None:
         "conversation_id": CONVERSATION_ID,
         "participant": builder.actor("ann"),
         "is_typing": True,
+        "sent_at": "2026-03-01T09:02:00.000Z",
     }
     builder.receive("cid", frame)
     builder.finish()

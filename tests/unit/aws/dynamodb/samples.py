@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.core.model.connections import Connection, Subscription
+from chalicelib.core.model.connections import Connection, Subscription, command_order
 from chalicelib.core.model.conversations import ConversationDetails, Head, Membership
 from chalicelib.core.model.events import Event, MessageState, Reaction
 from chalicelib.core.model.messages import DraftMessage, IdempotencyKey, QueuedRun
@@ -63,7 +63,9 @@ LOCATION = DataLocation(
 CONNECTION = Connection(
     "x=", "alice", "Alice", 1_700_003_600, 1_700_000_000_000, 1_700_000_000_500, 3, True, False
 )
-SUBSCRIPTION = Subscription(CONVERSATION, "x=", "alice", 1, 3, 1_700_003_600, 1_700_000_000_000)
+SUBSCRIPTION = Subscription(
+    CONVERSATION, "x=", "alice", 1, 3, 1_700_003_600, 1_700_000_000_000, command_order(7, 1_700_000_000_000)
+)
 
 
 def message(sequence_id: int = 6) -> Event:

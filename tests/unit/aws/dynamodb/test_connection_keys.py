@@ -10,10 +10,10 @@ from tests.unit.aws.dynamodb.test_keys import CONVERSATION, IDS
 
 def test_no_two_items_have_the_same_key() -> None:
     every = [keys.connection_key("x="), *keys.subscription_keys("x=", CONVERSATION), keys.ticket_key("h")]
+    every.append(keys.typing_key("x=", CONVERSATION))
     for participant_id in IDS:
         every += [
             keys.active_connection_key(participant_id, "x="),
-            keys.typing_key(CONVERSATION, participant_id),
             keys.pending_offline_key(CONVERSATION, participant_id),
             keys.rate_limit_key(participant_id),
             keys.ticket_owner_key(participant_id, "h"),

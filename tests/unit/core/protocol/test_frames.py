@@ -104,8 +104,14 @@ def test_event_without_participants_is_pushed_unchanged() -> None:
     ("build", "expected"),
     [
         (
-            lambda: frames.typing_push("c", ANN, True),
-            {"type": "typing", "conversation_id": "c", "participant": ANN_REF, "is_typing": True},
+            lambda: frames.typing_push("c", ANN, is_typing=True, sent_at=1_700_000_000_123),
+            {
+                "type": "typing",
+                "conversation_id": "c",
+                "participant": ANN_REF,
+                "is_typing": True,
+                "sent_at": "2023-11-14T22:13:20.123Z",
+            },
         ),
         (
             lambda: frames.presence_push("c", ANN, False),

@@ -32,7 +32,7 @@ def test_ack_latency_starts_when_api_gateway_received_the_frame(
     harness: AppHarness, observer: FakeObserver
 ) -> None:
     delivery = fan_out(harness, observer, FakeClock(1_000.25))
-    ack = DirectReply("a=", 0, [{"type": "message_ack"}], received_at=1_000.0)
+    ack = DirectReply("a=", 0, [{"type": "message_ack"}], received_at=1_000_000)
     delivery.deliver([], within=5, reply=ack)
     assert observer.values == {Metric.ACK_LATENCY: [250.0]}
     for silent in (
@@ -45,7 +45,7 @@ def test_ack_latency_starts_when_api_gateway_received_the_frame(
     delivery.deliver([], within=5, reply=ack)
     assert observer.values == {Metric.ACK_LATENCY: [250.0]}
     # A clock behind API Gateway's does not yield a negative duration.
-    delivery.deliver([], within=5, reply=ack._replace(connection_id="b=", received_at=2_000.0))
+    delivery.deliver([], within=5, reply=ack._replace(connection_id="b=", received_at=2_000_000))
     assert observer.values[Metric.ACK_LATENCY] == [250.0, 0.0]
 
 
