@@ -1,10 +1,13 @@
 """The cost of each request: sequential round trips before the acknowledgement, and store calls."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from chalicelib.core.messaging.group_commit import MAX_BATCH
+from local.faults.calls import Call
+from local.faults.client import DynamoClient, Layer
 from local.faults.recording import Journal, RecordingClient
 from tests.invariants.cases import said_as
 from tests.invariants.checker import check
@@ -23,6 +26,24 @@ def crowd(count: int) -> Setup:
     return Setup(members=people, sockets=people, subscribed=people)
 
 
+class CapacityMeter(Layer):
+    """Sums the capacity units that calls consume."""
+
+    def __init__(self, inner: DynamoClient) -> None:
+        super().__init__(inner)
+        self.writes = self.reads = 0.0
+
+    def call(self, call: Call) -> Any:
+        answer = self.forward(call.with_arguments(ReturnConsumedCapacity="TOTAL"))
+        consumed = answer["ConsumedCapacity"]
+        units = sum(each["CapacityUnits"] for each in (consumed if isinstance(consumed, list) else [consumed]))
+        if call.writes:
+            self.writes += units
+        else:
+            self.reads += units
+        return answer
+
+
 class Bill:
     """The cost of one request."""
 
@@ -30,8 +51,9 @@ class Bill:
         self.rounds_at: dict[str, int] = {}
         self._harness, self._rounds, self._journal = harness, RoundTrips(), Journal()
         self._before = len(harness.posts)
+        self.units = CapacityMeter(harness.tables.engine)
         process: Process = harness.process(
-            self._rounds.client(RecordingClient(harness.tables.engine, self._journal)),
+            self._rounds.client(RecordingClient(self.units, self._journal)),
             skew=skew,
             gather=self._rounds.gather,
             on_post=self._posted,
@@ -227,3 +249,71 @@ def test_subscribe_costs_the_same_with_any_number_of_subscribers(tables: Tables,
     # whether this is the participant's first connection here, which is to be pushed.
     # Read pointers of the participants are a batch of their memberships.
     assert bill.calls == {"get_item": 5, "transact_write_items": 1, "query": 5, "batch_get_item": 2}
+
+
+def unsubscribes(process: Process) -> object:
+    return process.send_frame("alice", "unsubscribe")
+
+
+@pytest.mark.parametrize("count", CROWDS[1:])
+def test_unsubscribe_costs_a_transaction_of_two_and_presence(tables: Tables, count: int) -> None:
+    bill = Bill(tables.harness(crowd(count)), unsubscribes)
+    # Connection, subscription; the tombstone and the end of the fan-out; then presence: head, subscribers,
+    # membership, and the recipients of the push.
+    assert bill.calls == {"get_item": 4, "transact_write_items": 1, "query": 2}
+    assert bill.units.writes == 4
+
+
+def test_tombstones_cost_readers_of_the_conversation_nothing(tables: Tables) -> None:
+    units: list[tuple[float, float]] = []
+    for leaves in (False, True):
+        harness = tables.harness(crowd(100))
+        for name in harness.setup.members[1:] if leaves else ():
+            harness.process(skew=-1.0).send_frame(name, "unsubscribe")
+        bill = Bill(harness, sends)
+        units.append((bill.units.writes, bill.units.reads))
+        assert bill.calls == ALONE
+        assert bill.pushed == (1 if leaves else 100)
+    assert units[1][0] == units[0][0]
+    assert units[1][1] < units[0][1], "the query of one subscription reads less than that of a hundred"
+
+
+def test_superseded_command_costs_what_it_writes(tables: Tables) -> None:
+    harness = tables.harness(crowd(2))
+    for command in ("unsubscribe", "typing"):
+        fields = {"is_typing": False} if command == "typing" else {}
+        harness.process().send_frame("alice", command, n=2, **fields)
+    late = Bill(harness, lambda process: process.send_frame("alice", "subscribe", n=1), skew=1.0)
+    assert late.calls == {"get_item": 2, "transact_write_items": 1}, "neither a snapshot nor presence"
+    late = Bill(harness, lambda process: process.send_frame("alice", "unsubscribe", n=1), skew=1.0)
+    assert late.calls == {"get_item": 2, "transact_write_items": 1}
+    late = Bill(harness, lambda process: process.send_frame("alice", "typing", n=1, is_typing=True), skew=1.0)
+    assert late.calls == {"get_item": 3, "update_item": 1}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "updates", "pushed"), [(3.0, 1, 1), (1.0, 2, 0)], ids=["due", "too soon for a push"]
+)
+def test_repeated_typing_costs_one_write_if_a_push_is_due(
+    tables: Tables, seconds: float, updates: int, pushed: int
+) -> None:
+    def types(process: Process) -> object:
+        return process.send_frame("alice", "typing", is_typing=True)
+
+    harness = tables.harness(crowd(2))
+    Bill(harness, types)
+    bill = Bill(harness, types, skew=seconds)
+    assert bill.calls == Counter({"get_item": 3, "update_item": updates, "query": pushed}) + Counter()
+    assert bill.units.writes <= 2
+
+
+@pytest.mark.parametrize("tombstones", [0, 3])
+def test_disconnect_deletes_a_tombstone_for_one_write_unit(tables: Tables, tombstones: int) -> None:
+    harness = tables.harness(crowd(2))
+    process = harness.process()
+    for _ in range(tombstones):
+        other = process.create_conversation("alice")["conversation_id"]
+        process.send_frame("alice", "unsubscribe", conversation_id=other)
+    bill = Bill(harness, lambda process: process.disconnect("alice"))
+    assert bill.calls["batch_write_item"] == 1
+    assert bill.units.writes == 2 + 2 + tombstones, "connection and its reference; the subscription; tombstones"
