@@ -17,7 +17,6 @@ from tests.support.client import Frame, TestClient
 
 ROUNDS = 8
 """How often a pair is sent: each time the frames overtake each other with a probability of a half."""
-SUBSCRIBE, UNSUBSCRIBE = ("subscribe", {}), ("unsubscribe", {})
 
 
 class TypingDisplay:

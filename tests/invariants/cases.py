@@ -142,6 +142,10 @@ def bob_was_taken_for_gone(harness: Harness) -> None:
     harness.process(stale=["bob"]).post_message("alice", "before", "before")
 
 
+def bob_has_unsubscribed(harness: Harness) -> None:
+    harness.process().send_frame("bob", "unsubscribe", n=1)
+
+
 def bob_connects(harness: Harness) -> None:
     harness.late_sockets.add("bob")
     harness.process().connect("bob")
@@ -376,6 +380,12 @@ WRITES = [
         arrange=said("alice", "news"),
     ),
     Case("subscribe", lambda p: p.send_frame("bob", "subscribe"), nothing, BOB_IS_SILENT),
+    Case(
+        "subscribe again",
+        lambda p: p.send_frame("bob", "subscribe", n=2),
+        nothing,
+        arrange=bob_has_unsubscribed,
+    ),
     Case("hello as the first frame", says_hello, nothing, BOB_IS_AWAY, arrange=bob_connects),
     Case("unsubscribe", lambda p: p.send_frame("bob", "unsubscribe"), nothing, subscribers=OTHERS),
     Case(
@@ -386,6 +396,7 @@ WRITES = [
     ),
     Case("renew the token", renews, nothing),
     Case("write", lambda p: p.send_frame("bob", "typing", is_typing=True), nothing),
+    Case("write no more", lambda p: p.send_frame("bob", "typing", n=1, is_typing=False), nothing),
 ]
 """Requests that change something."""
 

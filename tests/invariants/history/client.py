@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from tests.invariants.history.records import OK, Call, Json, Recorder, SocketRecord
+from tests.invariants.history.records import OK, SUPERSEDED, Call, Json, Recorder, SocketRecord
 from tests.invariants.history.replica import Replica
 from tests.support.unpacking import unpacked
 
@@ -29,6 +29,7 @@ FAULTY_TIMEOUT = 0.05
 """The same for a faulty socket: there is no reply to wait for."""
 GAP_TIMEOUT = 0.1
 """Seconds that a gap may stay open before the client syncs."""
+_STATE_COMMANDS = ("hello", "subscribe", "unsubscribe", "typing")
 _OPENINGS = 20
 _REPEATS = 3
 
@@ -43,6 +44,7 @@ class Session:
         self.subscribed: set[str] = set()
         self.asked: dict[str, list[tuple[Call, asyncio.Future[None]]]] = {}
         self.reader: asyncio.Task[None] | None = None
+        self.numbers = itertools.count(1)
 
 
 class Client:
@@ -179,8 +181,14 @@ class Client:
     async def _request(
         self, session: Session, frame: Json, calls: list[tuple[str, str, Json]], patience: float
     ) -> list[Call]:
-        """Send a command with one or more replies, and wait for all of them."""
+        """Send a command with one or more replies, and wait for all. Every second client numbers its commands."""
         identity = f"{self.number}-{next(self._ids)}"
+        if frame["type"] in _STATE_COMMANDS and self.number % 2 == 0:
+            number = {"n": next(session.numbers)}
+            frame, calls = (
+                {**frame, **number},
+                [(kind, about, {**asked, **number}) for kind, about, asked in calls],
+            )
         begun = [
             self.recorder.begin(kind, self.participant.id, conversation_id, session.life.name, asked)
             for kind, conversation_id, asked in calls
@@ -291,7 +299,7 @@ class Client:
             if call.ended is not None:
                 call.repeated_answers.append(answer)
                 continue
-            self.recorder.end(call, answer["code"] if answer["type"] == "error" else OK, answer)
+            self.recorder.end(call, _outcome(answer), answer)
             if not future.done():
                 future.set_result(None)
         return bool(answered)
@@ -350,10 +358,21 @@ _REPLY_TYPES = {
 }
 
 
+def _outcome(answer: Json) -> str:
+    match answer["type"]:
+        case "error":
+            return str(answer["code"])
+        case "superseded":
+            return SUPERSEDED
+    return OK
+
+
 def _is_reply_to(call: Call, frame: Json) -> bool:
     """Whether a frame with the id of a call is its reply; a hello has several."""
     if frame.get("type") == "error":
         return bool(frame.get("conversation_id", "") == call.conversation_id)
+    if frame.get("type") == "superseded":
+        return call.kind in ("subscribe", "unsubscribe") and bool(frame["conversation_id"] == call.conversation_id)
     if frame.get("type") != _REPLY_TYPES.get(call.kind):
         return False
     return call.kind != "subscribe" or bool(frame["conversation_id"] == call.conversation_id)

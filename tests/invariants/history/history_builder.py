@@ -140,11 +140,12 @@ class HistoryBuilder:
             {"type": "welcome", "connection_id": participant_id},
         )
 
-    def subscribe(self, *people: str) -> None:
+    def subscribe(self, *people: str, n: int | None = None) -> None:
         """Subscribe some participants."""
         for participant_id in people:
             self.subscribed[participant_id] = f"{participant_id} 0.0"
-            call = self.begin("subscribe", participant_id, {}, f"{participant_id} 0.0")
+            asked = {} if n is None else {"n": n}
+            call = self.begin("subscribe", participant_id, asked, f"{participant_id} 0.0")
             answer = {"head": len(self.log), "first_sequence_id": 1, "events": self.log[-50:], "has_more": False}
             self.end(call, {"type": "subscribed", "conversation_id": CONVERSATION_ID, **answer})
 

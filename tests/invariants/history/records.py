@@ -16,6 +16,8 @@ from typing import Any
 LOST = "LOST"
 """The outcome of a call without an answer: its effect is unknown."""
 OK = "OK"
+SUPERSEDED = "SUPERSEDED"
+"""The outcome of a command that a later one of its connection has overtaken."""
 HTTP = "http"
 
 Json = dict[str, Any]

@@ -139,6 +139,15 @@ async def _unsubscribe(context: StepContext) -> None:
     await context.client.unsubscribe(context.conversation_id)
 
 
+async def _resubscribe(context: StepContext) -> None:
+    """Unsubscribe and subscribe without waiting: the later command wins, whichever is handled first."""
+    frame = {"type": "unsubscribe", "conversation_id": context.conversation_id}
+    await asyncio.gather(
+        context.client.request("unsubscribe", context.conversation_id, frame),
+        context.client.subscribe(context.conversation_id),
+    )
+
+
 async def _read(context: StepContext) -> None:
     target = context.number % (context.registry.head(context.conversation_id) + 2)
     if context.number % 2:
@@ -243,6 +252,7 @@ PERFORM: Mapping[Op, Callable[[StepContext], Awaitable[None]]] = {
     "create": _create,
     "subscribe": _subscribe,
     "unsubscribe": _unsubscribe,
+    "resubscribe": _resubscribe,
     "read": _read,
     "send_typing": _type,
     "disconnect": _kill,

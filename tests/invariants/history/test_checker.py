@@ -369,6 +369,24 @@ def test_error_to_a_non_member_that_differs_from_not_found() -> None:
     assert "L7" in builder.violated_laws()
 
 
+@pytest.mark.parametrize(
+    ("unsubscribe", "subscribe", "is_missed"), [(1, 2, True), (2, 1, False), (None, None, False)]
+)
+def test_subscriber_by_the_later_of_two_pipelined_commands_misses_a_push(
+    unsubscribe: int | None, subscribe: int | None, is_missed: bool
+) -> None:
+    builder = plain()
+    socket = "cid 0.0"
+    asked = {} if unsubscribe is None else {"n": unsubscribe}
+    pending = builder.begin("unsubscribe", "cid", asked, socket)
+    builder.subscribe("cid", n=subscribe)
+    builder.end(pending, {"type": "superseded", "conversation_id": CONVERSATION_ID}, outcome="SUPERSEDED")
+    builder.send("ann", "nobody tells cid", push=False)
+    builder.push(builder.log[-1], to=["ann", "bob"])
+    builder.finish()
+    assert ("L5" in builder.violated_laws()) == is_missed
+
+
 def test_non_member_who_receives_a_push() -> None:
     builder = plain()
     builder.send("ann", "five")

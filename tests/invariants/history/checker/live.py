@@ -100,13 +100,24 @@ def _is_excused(history: History, life: SocketRecord, call: Call) -> bool:
 
 def _listeners(knowledge: Knowledge, log: Log) -> Iterator[_Listener]:
     sockets = {life.name: life for life in knowledge.history.sockets}
-    undone: dict[str, float] = defaultdict(float)
+    ends: dict[str, list[Call]] = defaultdict(list)
     for call in log.calls:
         if call.kind == "unsubscribe":
-            undone[call.transport] = max(undone[call.transport], call.end_number)
+            ends[call.transport].append(call)
     for call in log.calls:
-        if call.kind == "subscribe" and call.is_ok and undone[call.transport] < call.started:
+        if (
+            call.kind == "subscribe"
+            and call.is_ok
+            and not any(_may_end(end, call) for end in ends[call.transport])
+        ):
             yield _Listener(sockets[call.transport], call)
+
+
+def _may_end(unsubscribe: Call, subscribe: Call) -> bool:
+    """Whether an `unsubscribe` may end a subscription of the same socket: it was later, by `n` or by time."""
+    if "n" in subscribe.arguments:
+        return bool(unsubscribe.arguments["n"] > subscribe.arguments["n"])
+    return unsubscribe.end_number >= subscribe.started
 
 
 def _lives(life: SocketRecord, history: History) -> bool:
