@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from local.gateway import GatewaySettings
 from tests.e2e.conftest import MakeClients
 from tests.support.client import Frame, TestClient
+from tests.support.server import ServerProcess
 
 ROUNDS = 8
 """How often a pair is sent: each time the frames overtake each other with a probability of a half."""
@@ -53,6 +55,24 @@ class TypingDisplay:
 
 
 # ---- pairs -------------------------------------------------------------------------------------------------
+
+
+def test_servers_handle_the_frames_of_a_connection_in_a_random_order(
+    server: ServerProcess, clients: MakeClients
+) -> None:
+    """Without `--disorder`, a frame can be overtaken by as many others as there are workers at most."""
+    del server  # skips the test where the order is that of another gateway
+    (alice,) = clients("alice")
+    socket = alice.connect()
+    for _ in range(ROUNDS):
+        sent = [socket.send_with_id("ping") for _ in range(20)]
+        answered = [socket.expect_frame(type="pong")["id"] for _ in sent]
+        if (
+            max(abs(answered.index(number) - place) for place, number in enumerate(sent))
+            > GatewaySettings.function_workers
+        ):
+            return
+    raise AssertionError("the frames are handled in their order")
 
 
 @pytest.mark.parametrize("last", ["subscribe", "hello", "unsubscribe"])

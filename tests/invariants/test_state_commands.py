@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core.kernel.clock import rfc3339
 from tests.invariants.checker import check
 from tests.invariants.harness import MEMBERS, Harness, Process, Setup, Tables
 from tests.invariants.interleaving import Act, Results, Store, interleave
@@ -332,6 +333,13 @@ def test_start_and_stop_in_order_are_both_pushed(tables: Tables, order: tuple[Se
     order[0].send(harness.process(), "typing", is_typing=True)
     order[1].send(harness.process(skew=0.1), "typing", is_typing=False)
     assert typing_pushes(harness) == [True, False]
+
+
+def test_typing_push_has_the_time_of_arrival(tables: Tables) -> None:
+    harness = tables.harness()
+    Sent(after=2).send(harness.process(skew=5.0), "typing", is_typing=True)
+    (push,) = harness.pushed_frames("alice", "typing")
+    assert push["sent_at"] == rfc3339(ARRIVAL + 2)
 
 
 def test_tie_of_typing_belongs_to_the_later_one(tables: Tables) -> None:
