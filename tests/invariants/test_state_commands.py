@@ -234,6 +234,24 @@ def test_frame_that_revives_a_connection_does_not_restore_what_another_unsubscri
     interleave(tables, Setup(), acts, judge, arrange=arrange, samples=120)
 
 
+@pytest.mark.parametrize("command", ["unsubscribe", "typing"])
+def test_command_concurrent_with_the_disconnect_leaves_its_order_at_most(tables: Tables, command: str) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
+        assert ends.succeeded("disconnects")
+        ends.succeeded("commands", "UNAUTHORIZED")
+        assert not is_subscribed(harness)
+        for key, item in harness.items().items():
+            if key.pk == f"X#{harness.connection_id('bob')}":
+                assert set(item) <= {"pk", "sk", "is_tombstone", "order", "is_pushed", "expires_at"}
+
+    fields = {"is_typing": False} if command == "typing" else {}
+    acts: dict[str, Act] = {
+        "commands": lambda process: process.send_frame("bob", command, n=1, **fields),
+        "disconnects": lambda process: process.disconnect("bob"),
+    }
+    interleave(tables, Setup(), acts, judge)
+
+
 # ---- tombstones --------------------------------------------------------------------------------------------
 
 
