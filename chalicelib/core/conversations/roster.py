@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from chalicelib.core.conversations.permissions import without_expired_mute
+from chalicelib.core.conversations.views import view_for_member
 from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import ParticipantLimit
 from chalicelib.core.kernel.runtime import Runtime
@@ -82,12 +83,15 @@ class Roster:
             read_up_to=sequence_id if past is None else past.read_up_to,
             read_message_count=head.message_count if past is None else past.read_message_count,
             muted_until=past.muted_until if past is not None and is_muted else 0,
+            own_unread=frozenset() if past is None else past.own_unread,
         )
 
     def plan_departure(self, head: Head, member: Membership, *, by: Actor, reason: Departure) -> Commit:
         """Return the append by which a member leaves, with the ban if that is the reason."""
         now, first = milliseconds(self._clock), head.sequence_id + 1
-        new_owners = [replace(heir, role="owner", muted_until=0) for heir in self.successors(member)]
+        new_owners = [
+            replace(self._with_present_name(heir), role="owner", muted_until=0) for heir in self.successors(member)
+        ]
         events = [participant_event(head, first, "participant_updated", by, owner, now) for owner in new_owners]
         sequence_id = first + len(events)
         events.append(participant_event(head, sequence_id, "participant_left", by, member, now, reason=reason))
@@ -133,13 +137,22 @@ class Roster:
             return []
         return others[:1]
 
+    def _with_present_name(self, entry: Membership) -> Membership:
+        """Return an entry of the roster with the name of the membership, which the member changes."""
+        member = self._memberships.membership(entry.conversation_id, entry.participant_id)
+        return entry if member is None else replace(entry, name=member.name)
+
     def notify_joined(self, commit: Commit) -> list[Push]:
         """Return the pushes after an arrival: to the subscribers, and to the new members' connections."""
         details = self._conversations.details(commit.new.conversation_id)
         pushes = pushes_for(commit)
         if details is not None:
-            added = frames.added_push(frames.conversation(commit.new, details))
-            pushes.append(ToParticipants([member.participant_id for member in commit.joining], added))
+            pushes += [
+                ToParticipants(
+                    [member.participant_id], frames.added_push(view_for_member(commit.new, details, member))
+                )
+                for member in commit.joining
+            ]
         return pushes
 
     def notify_left(self, commit: Commit, reason: Departure) -> list[Push]:

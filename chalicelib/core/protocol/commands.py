@@ -13,7 +13,7 @@ from chalicelib.core.kernel.errors import ChatError, InvalidJson, TooLarge, Unkn
 from chalicelib.core.kernel.limits import MAX_BATCH_COMMANDS, Limits
 from chalicelib.core.kernel.text import has_lone_surrogates
 from chalicelib.core.protocol.fields import ClientMessageId, CommandId, Emoji, EventSequenceId, SequenceId, example
-from chalicelib.core.protocol.message_fields import EditFields, MessageFields
+from chalicelib.core.protocol.message_fields import EditFields, SendFields
 from chalicelib.core.protocol.validation import Request, validated
 
 MAX_SUBSCRIPTIONS_IN_HELLO = 100
@@ -83,7 +83,7 @@ class Sync(ConversationCommand):
     """The last `sequence_id` that the client has."""
 
 
-class Message(ConversationCommand, MessageFields):
+class Message(ConversationCommand, SendFields):
     """Client → server: send a message."""
 
     type: Literal["message"]

@@ -508,10 +508,23 @@ def test_read_pointer_that_moves_back() -> None:
     assert "contract" in builder.violated_laws()
 
 
-def test_read_pointer_not_moved_by_sending() -> None:
+def test_unread_count_that_counts_own_messages() -> None:
     builder = plain()
     builder.send("ann", "five")
-    builder.pointers["ann"] = 2
+    builder.finish()
+    view = builder.list_conversations("ann").answer["conversations"][0]
+    own = [event for event in builder.messages if event["sender"]["participant_id"] == "ann"]
+    later = [event for event in own if event["sequence_id"] > view["read_up_to"]]
+    assert later
+    view["unread_count"] += len(later)
+    assert "contract" in builder.violated_laws()
+
+
+def test_read_pointer_moved_beyond_own_messages_and_reads() -> None:
+    builder = plain()
+    last = builder.send("ann", "five").answer["sequence_id"]
+    builder.send("bob", "six")
+    builder.pointers["ann"] = last + 1
     builder.finish()
     assert "contract" in builder.violated_laws()
 
