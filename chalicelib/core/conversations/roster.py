@@ -15,7 +15,7 @@ from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import ParticipantLimit
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.model.actors import Actor, Role
-from chalicelib.core.model.conversations import ConversationState, Head, Membership
+from chalicelib.core.model.conversations import ConversationState, Head, Membership, PastMembership
 from chalicelib.core.model.events import Event, new_event
 from chalicelib.core.model.moderation import AuditEntry, Ban
 from chalicelib.core.ports.commits import Commit
@@ -50,13 +50,23 @@ class Roster:
         self._timing = runtime.timing
 
     def plan_arrival(
-        self, head: Head, newcomer: Actor, role: Role, *, by: Actor, reason: Literal["joined", "added"]
+        self,
+        head: Head,
+        newcomer: Actor,
+        past: PastMembership | None,
+        role: Role,
+        *,
+        by: Actor,
+        reason: Literal["joined", "added"],
     ) -> Commit:
-        """Return the append by which a participant becomes a member. Raises ParticipantLimit."""
+        """Return the append by which a participant becomes a member. Raises ParticipantLimit.
+
+        `past` is the record of the newcomer, if they are a former member; it changes only in appends.
+        """
         if head.participant_count >= self._limits.participants:
             raise ParticipantLimit
         sequence_id, now = head.sequence_id + 1, milliseconds(self._clock)
-        member = self._new_member(head, newcomer, role, now)
+        member = self._new_member(head, newcomer, past, role, now)
         event = participant_event(head, sequence_id, "participant_joined", by, member, now, reason=reason)
         new = replace(
             head,
@@ -67,10 +77,11 @@ class Roster:
         )
         return Commit(head, new, [event], joining=[member])
 
-    def _new_member(self, head: Head, newcomer: Actor, role: Role, now: int) -> Membership:
+    def _new_member(
+        self, head: Head, newcomer: Actor, past: PastMembership | None, role: Role, now: int
+    ) -> Membership:
         """Return the membership; a former member gets back the read pointer, and a mute that has not expired."""
         sequence_id = head.sequence_id + 1
-        past = self._memberships.past_membership(head.conversation_id, newcomer.participant_id)
         is_muted = past is not None and role != "owner" and past.muted_until > now
         return Membership(
             head.conversation_id,

@@ -172,7 +172,7 @@ def test_newest_own_messages_of_both_sets_are_unread_and_the_others_obsolete() -
     }
     member = membership_from_item(stored(item | sets))
     assert member.own_unread == set(range(12, 112))
-    assert member.own_obsolete == (set(range(5, 12)), frozenset())
+    assert member.own_obsolete == (frozenset(range(5, 12)), frozenset())
 
 
 def test_queued_run_has_only_the_obsolete_own_messages_of_its_sender() -> None:
