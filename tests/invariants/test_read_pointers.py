@@ -1,4 +1,4 @@
-"""Read pointers and unread counts: what messages of concurrent senders do to them, directly and by the queue.
+"""Read pointers and unread counts after messages of concurrent senders, sent directly and by the queue.
 
 `check` compares every unread count with the log: messages of others after the pointer, and own ones of which
 there are too many to be kept.

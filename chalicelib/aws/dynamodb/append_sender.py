@@ -50,7 +50,7 @@ def _pointer_change(commit: Commit, move: PointerMove) -> tuple[str, dict[str, A
 
 
 def _own_unread_change(move: PointerMove, messages: Sequence[MessageAppend]) -> tuple[str, dict[str, Any]]:
-    """Add the messages to one set of own messages, and delete what is obsolete from the other."""
+    """Add the messages to one set of own messages, and delete obsolete ones from the other."""
     members = [message.member for message in messages]
     obsolete = [frozenset[int]().union(*(member.own_obsolete[at] for member in members)) for at in (0, 1)]
     added, trimmed = (0, 1) if len(obsolete[0]) <= len(obsolete[1]) else (1, 0)

@@ -1,8 +1,8 @@
 """The items of members: memberships with their roster entries, past memberships, and footprints.
 
-The own messages after the read pointer are two sets of numbers in the membership. Their union counts. An append
-adds to one set and deletes from the other what is obsolete: one update cannot do both to the same set. So neither
-needs a condition, and concurrent appends and moves of the pointer lose nothing.
+The own messages after the read pointer are two sets of numbers in the membership, of which the union counts. An
+append adds to one set and deletes obsolete numbers from the other: one update cannot do both to the same set. So
+neither needs a condition, and concurrent appends and moves of the pointer lose nothing.
 """
 
 from __future__ import annotations
