@@ -396,6 +396,20 @@ def test_removed_member_who_receives_an_earlier_event_has_no_violation() -> None
     assert builder.violated_laws() == set()
 
 
+@pytest.mark.parametrize("seen", [True, False], ids=["moved by a message", "moved by nothing"])
+def test_removed_member_who_receives_a_read_pointer_that_moved_before(seen: bool) -> None:
+    builder = plain()
+    head = len(builder.log)
+    call = builder.send("ann", "five", "a-5")
+    if seen:
+        call.arguments["seen"] = head
+    builder.remove("ann", "cid")
+    push = {"type": "read", "conversation_id": CONVERSATION_ID, "participant_id": "ann", "sequence_id": head + 1}
+    builder.receive("cid", push)
+    builder.finish()
+    assert ("L7" in builder.violated_laws()) is not seen
+
+
 def test_removed_member_who_receives_later_typing() -> None:
     builder = plain()
     builder.remove("ann", "cid")
