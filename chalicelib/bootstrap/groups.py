@@ -117,6 +117,7 @@ def conversation_services(shared: Shared) -> ConversationServices:
             roster=shared.roster,
             views=views,
             log=log,
+            gather=runtime.gather,
         ),
         moderation=Moderation(
             memberships=stores.memberships,

@@ -59,7 +59,7 @@ class Welcome(Reply):
     """The limits of this deployment."""
 
 
-class EventsReply(Reply):
+class EventsReply(Reply, ReadPointer):
     """The fields of replies that carry the events of a conversation."""
 
     conversation_id: ConversationId

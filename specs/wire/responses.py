@@ -140,7 +140,7 @@ class ReadPointer(TypedDict):
     read_up_to: Annotated[Count, example(2)]
     """The `sequence_id` up to which the caller has read."""
     unread_count: Annotated[Count, example(0)]
-    """How many messages there are after `read_up_to`."""
+    """How many messages of others there are after `read_up_to`."""
 
 
 class Exported(TypedDict):

@@ -256,3 +256,19 @@ def test_pipelined_commands_are_all_answered(clients: MakeClients) -> None:
     }
     for kind, number in numbers.items():
         assert socket.receive_reply(number)["type"] == kind
+
+
+def test_late_joiner_sees_the_whole_history_and_the_texts_before_edits(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = alice.create_conversation("Chat", join_policy="open")
+    alice.post_message(chat, "first text")
+    alice.patch(f"/conversations/{chat}/messages/2", {"content": "second text"}).expect(200)
+    alice.post_message(chat, "removed")
+    alice.delete(f"/conversations/{chat}/messages/4").expect(204)
+    bob.join(chat)
+    bob.connect()
+    shown = [message.get("content") for message in bob.list_messages(chat)]
+    assert shown == ["second text", None]
+    for events in (bob.list_events(chat), bob.subscribe(chat, after=0)["events"]):
+        assert [event["sequence_id"] for event in events] == [1, 2, 3, 4, 5, 6]
+        assert [event.get("content") for event in events] == [None, "first text", "second text", None, None, None]

@@ -80,6 +80,8 @@ class Harness:
     responses: list[Response] = field(default_factory=list)
     late_sockets: set[str] = field(default_factory=set)
     """Names of sockets that were opened later."""
+    display_names: dict[str, str] = field(default_factory=dict)
+    """The names in the tokens of participants who do not use the first one any more."""
     invites: list[str] = field(default_factory=list)
     """Secrets of invites that were created in advance."""
 
@@ -203,7 +205,8 @@ class Process:
 
     def principal(self, name: str) -> Principal:
         """Return a participant as the authorizer identifies them."""
-        return Principal(self.harness.participant_id(name), name.title())
+        shown = self.harness.display_names.get(name, name.title())
+        return Principal(self.harness.participant_id(name), shown)
 
     # ---- socket ----------------------------------------------------------------------------------------
 
@@ -231,9 +234,9 @@ class Process:
             self.app.realtime.fan_out.deliver(reply.pushes, within=5.0, reply=answer)
         return reply.replies
 
-    def send_message(self, socket: str, text: str, key: str) -> Frame:
+    def send_message(self, socket: str, text: str, key: str, **fields: Any) -> Frame:
         """Send a message over a socket and return the reply."""
-        (answer,) = self.send_frame(socket, "message", client_message_id=key, content=text)
+        (answer,) = self.send_frame(socket, "message", client_message_id=key, content=text, **fields)
         return answer
 
     def send_batch(self, socket: str, *commands: dict[str, Any]) -> list[Frame]:
@@ -273,9 +276,9 @@ class Process:
             name, "create", self.app.conversations.lifecycle.create(self.principal(name), request)
         )
 
-    def post_message(self, name: str, text: str, key: str | None = None) -> Any:
+    def post_message(self, name: str, text: str, key: str | None = None, **fields: Any) -> Any:
         """`POST …/messages`: return the event."""
-        request = requests.SendMessage(content=text, client_message_id=key)
+        request = requests.SendMessage(content=text, client_message_id=key, **fields)
         sent = self.app.messaging.sender.send(self.principal(name), self.harness.conversation, request)
         outcome = Result(sent.event, self.app.messaging.sender.pushes(sent))
         return self._respond(name, "send", outcome)

@@ -102,12 +102,17 @@ IN_THE_STORE: dict[str, tuple[str, Spoil]] = {
         "read",
         lambda w, i: place(w, i, "alice")["read_message_count"].update(N="0"),
     ),
-    "a pointer that did not move": (
-        "pointer",
+    "a pointer beyond the log": (
+        "beyond",
         lambda w, i: (
-            place(w, i, "carol")["read_message_count"].update(N="2"),
-            place(w, i, "carol")["read_up_to"].update(N="4"),
+            place(w, i, "carol")["read_message_count"].update(N="3"),
+            place(w, i, "carol")["read_up_to"].update(N="9"),
         ),
+    ),
+    "an own message that is not kept": ("misses", lambda w, i: place(w, i, "carol").pop("own_unread_0")),
+    "a message of another as an own one": (
+        "are not",
+        lambda w, i: place(w, i, "alice").update(own_unread_1={"NS": ["4"]}),
     ),
     "a subscription of who left": ("L7", subscription_of_bob),
     "half a subscription": (

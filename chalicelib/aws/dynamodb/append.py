@@ -13,6 +13,7 @@ from typing import Any
 
 from chalicelib.aws.dynamodb.append_moderation import moderation_steps
 from chalicelib.aws.dynamodb.append_roster import roster_steps
+from chalicelib.aws.dynamodb.append_sender import update_sender_op
 from chalicelib.aws.dynamodb.append_steps import (
     Precondition,
     Step,
@@ -24,11 +25,11 @@ from chalicelib.aws.dynamodb.append_updates import update_steps
 from chalicelib.aws.dynamodb.conversation_items import details_to_item
 from chalicelib.aws.dynamodb.dynamo import Dynamo, Operation
 from chalicelib.aws.dynamodb.errors import TransactionCancelled
-from chalicelib.aws.dynamodb.keys import departed_key, head_key, idempotency_hash, membership_key, queue_pk
+from chalicelib.aws.dynamodb.keys import departed_key, head_key, idempotency_hash, queue_pk
 from chalicelib.aws.dynamodb.log_items import event_to_item, idempotency_record_to_item
 from chalicelib.aws.dynamodb.retention_items import put_check_op, set_next_check_op
 from chalicelib.aws.dynamodb.table import Table, with_old_image
-from chalicelib.core.model.conversations import ConversationState, Membership
+from chalicelib.core.model.conversations import ConversationState
 from chalicelib.core.model.events import Event
 from chalicelib.core.model.privacy import RetentionCheck
 from chalicelib.core.ports.commits import Commit, MessageAppend
@@ -60,9 +61,9 @@ def _steps(table: Table, commit: Commit) -> Iterator[Step]:
         yield Step(_put_event_op(table, event, commit.new.message_count), Precondition.HEAD)
     for index, message in enumerate(commit.messages):
         yield from _message_steps(table, commit, index, message)
-    for member, event in _latest_message_by_sender(commit.messages).values():
-        pointer = _move_read_pointer_op(table, commit, member, event)
-        yield Step(pointer, Precondition.MEMBERSHIP, member.participant_id)
+    for messages in _messages_by_sender(commit.messages):
+        participant_id = messages[0].member.participant_id
+        yield Step(update_sender_op(table, commit, messages), Precondition.MEMBERSHIP, participant_id)
     if commit.guard is not None:
         guard = require_member_op(table, commit.guard, role=True)
         yield Step(guard, Precondition.MEMBERSHIP, commit.guard.participant_id)
@@ -133,23 +134,9 @@ def _message_steps(table: Table, commit: Commit, index: int, message: MessageApp
         yield Step(table.delete_op(*key, "attribute_exists(#pk)"), Precondition.QUEUED, index)
 
 
-def _move_read_pointer_op(table: Table, commit: Commit, member: Membership, event: Event) -> Operation:
-    # No condition that the pointer moves forward: no pointer can be beyond the newest event.
-    # The mute must be as read: whether it is over was decided then, by the sender's clock alone.
-    muted: dict[str, Any] = {"muted_until": member.muted_until} if member.muted_until else {}
-    unchanged = "#muted_until = :muted_until" if muted else "attribute_not_exists(#muted_until)"
-    messages = [each for each in commit.messages if each.event["sequence_id"] <= event["sequence_id"]]
-    return table.update_op(
-        *membership_key(member.conversation_id, member.participant_id),
-        "SET #read_up_to = :read_up_to, #read_message_count = :read_message_count",
-        f"#epoch = :epoch AND {unchanged}",
-        **muted,
-        epoch=member.epoch,
-        read_up_to=event["sequence_id"],
-        read_message_count=commit.old.message_count + len(messages),
-    )
-
-
-def _latest_message_by_sender(messages: Sequence[MessageAppend]) -> dict[str, tuple[Membership, Event]]:
-    """Return one message for each sender: a transaction can write a membership only once."""
-    return {message.member.participant_id: (message.member, message.event) for message in messages}
+def _messages_by_sender(messages: Sequence[MessageAppend]) -> Iterator[Sequence[MessageAppend]]:
+    """Return the messages of each sender: a transaction can write a membership only once."""
+    by_sender: dict[str, list[MessageAppend]] = {}
+    for message in messages:
+        by_sender.setdefault(message.member.participant_id, []).append(message)
+    yield from by_sender.values()

@@ -38,8 +38,9 @@ def roster_steps(table: Table, commit: Commit) -> Iterator[Step]:
         yield from _join_steps(table, member)
     for member in commit.leaving:
         yield from _leave_steps(table, member, is_erased=commit.erasure is not None)
+    actors = {event["sender"]["participant_id"] for event in commit.events}
     for member in commit.changing:
-        yield from _change_steps(table, member)
+        yield from _change_steps(table, member, is_own=member.participant_id in actors)
     if commit.erasure is not None:
         yield from _erasure_steps(table, commit.erasure)
 
@@ -69,9 +70,13 @@ def _leave_steps(table: Table, member: Membership, *, is_erased: bool) -> Iterat
         yield Step(table.put_op(footprint_to_item(conversation_id, participant_id)))
 
 
-def _change_steps(table: Table, member: Membership) -> Iterator[Step]:
+def _change_steps(table: Table, member: Membership, *, is_own: bool) -> Iterator[Step]:
+    """Change role and mute, and in a change of the member themselves the name: others may have read an old one."""
     change = "SET #role = :role"
     values: dict[str, Any] = {"role": member.role, "epoch": member.epoch}
+    if is_own:
+        change += ", #name = :name"
+        values["name"] = member.name
     if member.muted_until:
         change += ", #muted_until = :until"
         values["until"] = member.muted_until

@@ -13,7 +13,7 @@ from chalicelib.aws.dynamodb.keys import (
     queue_pk,
     reaction_key,
 )
-from chalicelib.aws.dynamodb.membership_items import membership_attributes, membership_from_item
+from chalicelib.aws.dynamodb.membership_items import queued_membership_attributes, queued_membership_from_item
 from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.kernel import json_codec
 from chalicelib.core.model.conversations import ConversationState, Head
@@ -141,18 +141,26 @@ def queued_run_to_item(queued: QueuedRun) -> Item:
         "sk": queued.queue_id,
         "queued_at": queued.queued_at,
         "messages": json_codec.dumps(
-            [{"event": message.event, "key": message.key.client_message_id} for message in queued.messages]
+            [
+                {"event": message.event, "key": message.key.client_message_id}
+                | ({} if message.seen is None else {"seen": message.seen})
+                for message in queued.messages
+            ]
         ),
-        "member": membership_attributes(queued.member),
+        "member": queued_membership_attributes(queued.member),
         "expires_at": queued.queued_at // 1000 + QUEUE_TTL,
     }
 
 
 def queued_run_from_item(conversation_id: str, item: Item) -> QueuedRun:
     """Return a queued run."""
-    member = membership_from_item(item["member"])
+    member = queued_membership_from_item(item["member"])
     messages = [
-        DraftMessage(entry["event"], IdempotencyKey(conversation_id, member.participant_id, entry["key"]))
+        DraftMessage(
+            entry["event"],
+            IdempotencyKey(conversation_id, member.participant_id, entry["key"]),
+            entry.get("seen"),
+        )
         for entry in json.loads(item["messages"])
     ]
     return QueuedRun(item["sk"], item["queued_at"], messages, member)

@@ -1,10 +1,21 @@
-"""The items of members: memberships with their roster entries, past memberships, and footprints."""
+"""The items of members: memberships with their roster entries, past memberships, and footprints.
+
+The own messages after the read pointer are two sets of numbers in the membership, of which the union counts. An
+append adds to one set and deletes obsolete numbers from the other: one update cannot do both to the same set. So
+neither needs a condition, and concurrent appends and moves of the pointer lose nothing.
+"""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from chalicelib.aws.dynamodb.keys import footprint_key, membership_key, past_membership_key, roster_key
 from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.model.conversations import Membership, PastMembership
+from chalicelib.core.model.read_pointers import newest
+
+OWN_UNREAD = ("own_unread_0", "own_unread_1")
+"""The attributes with the two sets."""
 
 
 def membership_to_items(member: Membership) -> tuple[Item, Item]:
@@ -19,8 +30,22 @@ def membership_to_items(member: Membership) -> tuple[Item, Item]:
 
 def membership_attributes(member: Membership) -> Item:
     """Return the attributes of a membership without its key."""
-    pointer = {"read_up_to": member.read_up_to, "read_message_count": member.read_message_count}
-    return _roster_attributes(member) | pointer
+    return _roster_attributes(member) | {
+        "read_up_to": member.read_up_to,
+        "read_message_count": member.read_message_count,
+        OWN_UNREAD[0]: member.own_unread or None,
+    }
+
+
+def queued_membership_attributes(member: Membership) -> Item:
+    """Return the same for the sender of a queued run, of whose own messages only the obsolete ones matter."""
+    obsolete = {name: numbers or None for name, numbers in zip(OWN_UNREAD, member.own_obsolete, strict=True)}
+    return membership_attributes(member) | obsolete
+
+
+def queued_membership_from_item(item: Item) -> Membership:
+    """Return the sender of a queued run."""
+    return replace(membership_from_item(item), own_unread=frozenset(), own_obsolete=_own_sets(item))
 
 
 def _roster_attributes(member: Membership) -> Item:
@@ -38,6 +63,8 @@ def _roster_attributes(member: Membership) -> Item:
 
 def membership_from_item(item: Item) -> Membership:
     """Return a membership. That of a roster entry has no read pointer."""
+    read_up_to, own_sets = item.get("read_up_to", 0), _own_sets(item)
+    own_unread = newest(own_sets[0] | own_sets[1], read_up_to)
     return Membership(
         conversation_id=item["conversation_id"],
         participant_id=item["participant_id"],
@@ -46,10 +73,16 @@ def membership_from_item(item: Item) -> Membership:
         role=item["role"],
         joined_at=item["joined_at"],
         epoch=item["epoch"],
-        read_up_to=item.get("read_up_to", 0),
+        read_up_to=read_up_to,
         read_message_count=item.get("read_message_count", 0),
         muted_until=item.get("muted_until", 0),
+        own_unread=own_unread,
+        own_obsolete=(own_sets[0] - own_unread, own_sets[1] - own_unread),
     )
+
+
+def _own_sets(item: Item) -> tuple[frozenset[int], frozenset[int]]:
+    return item.get(OWN_UNREAD[0], frozenset()), item.get(OWN_UNREAD[1], frozenset())
 
 
 def past_membership_to_item(member: Membership) -> Item:
@@ -61,6 +94,7 @@ def past_membership_to_item(member: Membership) -> Item:
         "read_up_to": member.read_up_to,
         "read_message_count": member.read_message_count,
         "muted_until": member.muted_until or None,
+        "own_unread": member.own_unread or None,
     }
 
 
@@ -68,7 +102,12 @@ def past_membership_from_item(item: Item) -> PastMembership | None:
     """Return a past membership; None if the item only marks a ban of a participant who never was a member."""
     if "read_up_to" not in item:
         return None
-    return PastMembership(item["read_up_to"], item["read_message_count"], item.get("muted_until", 0))
+    return PastMembership(
+        item["read_up_to"],
+        item["read_message_count"],
+        item.get("muted_until", 0),
+        item.get("own_unread", frozenset()),
+    )
 
 
 def footprint_to_item(conversation_id: str, participant_id: str) -> Item:

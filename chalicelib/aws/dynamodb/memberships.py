@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from chalicelib.aws.dynamodb.dynamo import Dynamo
 from chalicelib.aws.dynamodb.errors import ConditionFailed
@@ -16,7 +17,11 @@ from chalicelib.aws.dynamodb.keys import (
     sk_after,
     sk_up_to,
 )
-from chalicelib.aws.dynamodb.membership_items import membership_from_item, past_membership_from_item
+from chalicelib.aws.dynamodb.membership_items import (
+    OWN_UNREAD,
+    membership_from_item,
+    past_membership_from_item,
+)
 from chalicelib.aws.dynamodb.table import Table, parallel_batch_get
 from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.model.conversations import Membership, PastMembership
@@ -70,17 +75,29 @@ class DynamoMemberships:
         item = self._table.get(*past_membership_key(conversation_id, participant_id))
         return None if item is None else past_membership_from_item(item)
 
-    def move_read_pointer(self, member: Membership, read_up_to: int, read_message_count: int) -> bool:
-        """Move a read pointer forward; return False if it is there or beyond, or the membership has ended."""
+    def move_read_pointer(
+        self, member: Membership, read_up_to: int, read_message_count: int, name: str
+    ) -> tuple[bool, Membership | None]:
+        """Move a read pointer forward, and take the name along; return whether it moved, and the membership."""
+        change = "SET #read_up_to = :read_up_to, #read_message_count = :read_message_count"
+        values: dict[str, Any] = {}
+        if name != member.name:
+            change += ", #name = :name"
+            values["name"] = name
+        if read := frozenset(number for number in member.own_unread if number <= read_up_to):
+            change += " DELETE " + ", ".join(f"#{attribute} :read" for attribute in OWN_UNREAD)
+            values["read"] = read
         try:
-            self._table.update(
+            old = self._table.update(
                 *membership_key(member.conversation_id, member.participant_id),
-                "SET #read_up_to = :read_up_to, #read_message_count = :read_message_count",
+                change,
                 "#epoch = :epoch AND #read_up_to < :read_up_to",
                 epoch=member.epoch,
                 read_up_to=read_up_to,
                 read_message_count=read_message_count,
+                **values,
             )
-        except ConditionFailed:
-            return False
-        return True
+        except ConditionFailed as failed:
+            return False, None if failed.item is None else membership_from_item(failed.item)
+        moved = {"read_up_to": read_up_to, "read_message_count": read_message_count, "name": name}
+        return True, membership_from_item((old or {}) | moved)

@@ -1,6 +1,6 @@
 """Plain Python values to DynamoDB's typed values and back (DynamoDB Developer Guide, "Low-level API").
 
-Only the types that are stored: strings, integers, booleans, and maps of these.
+Only the types that are stored: strings, integers, booleans, maps of these, and sets of integers.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ _MARSHAL: Mapping[type, Callable[[Any], dict[str, Any]]] = {
     bool: lambda value: {"BOOL": value},
     int: lambda value: {"N": str(value)},
     dict: lambda value: {"M": marshal_item(value)},
+    frozenset: lambda value: {"NS": [str(number) for number in sorted(value)]},
 }
 
 _UNMARSHAL: Mapping[str, Callable[[Any], Any]] = {
     "S": str,
     "BOOL": bool,
     "N": int,
+    "NS": lambda numbers: frozenset(map(int, numbers)),
     "M": lambda item: unmarshal_item(item),  # noqa: PLW0108 — defined below
 }
 

@@ -11,12 +11,13 @@ from chalicelib.core.kernel import paging
 from chalicelib.core.kernel.errors import NotFound, ValidationFailed
 from chalicelib.core.log.reading import LogReader, take_within_budget
 from chalicelib.core.model.actors import Principal
-from chalicelib.core.model.conversations import Head
+from chalicelib.core.model.conversations import Head, Membership
 from chalicelib.core.model.events import Event
+from chalicelib.core.model.read_pointers import unread_count
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.protocol import frames
-from chalicelib.core.realtime.outbox import Push, Result, ToParticipants, ToSubscribers
+from chalicelib.core.realtime.outbox import Push, Result, pushes_of_read_pointer
 
 if TYPE_CHECKING:
     from chalicelib.core.protocol.requests import EventsQuery, MessagesQuery, ReactionsQuery
@@ -102,22 +103,22 @@ class History:
         if sequence_id > head.sequence_id:
             raise ValidationFailed.at("sequence_id", "must not be beyond the head of the conversation")
         if sequence_id <= member.read_up_to:
-            return _read_result(head, member.read_up_to, member.read_message_count)
+            return _read_result(head, member)
         event = self._event_log.event(conversation_id, sequence_id)
         if event is None:
             raise ValidationFailed.at("sequence_id", "must be the id of an event of the conversation")
-        if not self._memberships.move_read_pointer(member, sequence_id, event.message_count):
-            member = self._access.require_member(conversation_id, caller)
-            return _read_result(head, member.read_up_to, member.read_message_count)
-        frame = frames.read_push(conversation_id, caller.participant_id, sequence_id)
-        # The reader's own connections keep unread counts in step, whatever they are subscribed to.
-        pushes: list[Push] = [
-            ToSubscribers(conversation_id, frame, head.departed, exclude_participant=caller.participant_id),
-            ToParticipants([caller.participant_id], frame, exclude_connection=connection_id),
-        ]
-        return _read_result(head, sequence_id, event.message_count, pushes)
+        has_moved, present = self._memberships.move_read_pointer(
+            member, sequence_id, event.message_count, caller.as_actor(member).name
+        )
+        if present is None:
+            raise NotFound
+        if not has_moved:
+            return _read_result(head, present)
+        pushes = pushes_of_read_pointer(
+            conversation_id, caller.participant_id, sequence_id, head.departed, connection_id
+        )
+        return _read_result(head, present, pushes)
 
 
-def _read_result(head: Head, read_up_to: int, read_message_count: int, pushes: Sequence[Push] = ()) -> Result:
-    unread_count = max(head.message_count - read_message_count, 0)
-    return Result({"read_up_to": read_up_to, "unread_count": unread_count}, pushes)
+def _read_result(head: Head, member: Membership, pushes: Sequence[Push] = ()) -> Result:
+    return Result({"read_up_to": member.read_up_to, "unread_count": unread_count(head, member)}, pushes)

@@ -79,9 +79,9 @@ class Lifecycle:
             raise erasure_error(failed, caller) from None
         if not complete:
             self._log.finalize_creation(new.head.conversation_id)
-        view = view_for_member(new.head, new.details, new.members[0])
+        view = view_for_member(new.head, new.details, new.members[0])  # all have the same read pointer
+        added = frames.added_push(view.copy())
         view["participants"] = [frames.participant_view(member, online=False) for member in new.members]
-        added = frames.added_push(frames.conversation(new.head, new.details))
         return Result(view, [ToParticipants([member.participant_id for member in new.members], added)])
 
     def _check_participants(self, others: Sequence[NewParticipant], requested: Sequence[NewParticipant]) -> None:

@@ -1,4 +1,8 @@
-"""Joining, leaving, adding and removing; `permissions.py` has the rules."""
+"""Joining, leaving, adding and removing; `permissions.py` has the rules.
+
+An arrival competes with messages for the head, and is planned again each time it loses. So its reads are made in
+one round trip: the shorter a plan takes, the rarer it loses.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,13 @@ from chalicelib.core.conversations.access import Access, erasure_error
 from chalicelib.core.conversations.permissions import Action
 from chalicelib.core.conversations.roster import Roster
 from chalicelib.core.conversations.views import Views
+from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.kernel.errors import AlreadyParticipant, Banned, NotFound
 from chalicelib.core.kernel.ids import invite_id, is_invite
 from chalicelib.core.log.appending import Log
 from chalicelib.core.model.actors import Actor, Principal
-from chalicelib.core.model.conversations import Head
-from chalicelib.core.model.moderation import AuditEntry, Invite
+from chalicelib.core.model.conversations import Head, Membership, PastMembership
+from chalicelib.core.model.moderation import AuditEntry, Ban, Invite
 from chalicelib.core.ports.commits import Commit, PreconditionFailed
 from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.memberships import MembershipStore
@@ -40,6 +45,7 @@ class Members:
         roster: Roster,
         views: Views,
         log: Log,
+        gather: Gather,
     ) -> None:
         self._conversations = conversations
         self._memberships = memberships
@@ -48,6 +54,7 @@ class Members:
         self._roster = roster
         self._views = views
         self._log = log
+        self._gather = gather
 
     def join(self, caller: Principal, conversation_id: str, secret: str | None = None) -> Result:
         """Join with the secret of an invite, or without one if the conversation is open.
@@ -60,13 +67,16 @@ class Members:
         """
 
         def plan(head: Head) -> Commit:
-            if self._memberships.membership(conversation_id, caller.participant_id) is not None:
+            (member, ban, past), invite = self._gather(
+                lambda: self._traces(conversation_id, caller.participant_id),
+                lambda: self._right_to_join(conversation_id, secret),
+            )
+            if member is not None:
                 raise AlreadyParticipant("You are a participant already.")
-            if self._moderation.ban(conversation_id, caller.participant_id) is not None:
+            if ban is not None or isinstance(invite, NotFound):
                 raise NotFound
-            invite = self._require_right_to_join(conversation_id, secret)
             newcomer = caller.as_actor()
-            commit = self._roster.plan_arrival(head, newcomer, "member", by=newcomer, reason="joined")
+            commit = self._roster.plan_arrival(head, newcomer, past, "member", by=newcomer, reason="joined")
             if invite is None:
                 return commit
             used = AuditEntry("invite_used", newcomer.participant_id, invite_id=invite.invite_id)
@@ -79,16 +89,25 @@ class Members:
         pushes = self._roster.notify_joined(commit)
         return self._views.respond_with_conversation(conversation_id, caller, pushes)
 
-    def _require_right_to_join(self, conversation_id: str, secret: str | None) -> Invite | None:
-        """Return the invite of this secret, or None if none is given and none is needed. Raises NotFound."""
+    def _traces(
+        self, conversation_id: str, participant_id: str
+    ) -> tuple[Membership | None, Ban | None, PastMembership | None]:
+        """Return the membership, the ban and the past membership of a participant."""
+        member, ban, past = self._gather(
+            lambda: self._memberships.membership(conversation_id, participant_id),
+            lambda: self._moderation.ban(conversation_id, participant_id),
+            lambda: self._memberships.past_membership(conversation_id, participant_id),
+        )
+        return member, ban, past
+
+    def _right_to_join(self, conversation_id: str, secret: str | None) -> Invite | NotFound | None:
+        """Return the invite of this secret, None if none is given and none is needed, or an error."""
         if secret is None:
             details = self._conversations.details(conversation_id)
-            if details is None or details.join_policy != "open":
-                raise NotFound
-            return None
+            return None if details is not None and details.join_policy == "open" else NotFound()
         invite = self._moderation.invite(conversation_id, invite_id(secret)) if is_invite(secret) else None
         if invite is None or (invite.max_uses is not None and invite.uses >= invite.max_uses):
-            raise NotFound
+            return NotFound()
         return invite
 
     def add(self, caller: Principal, conversation_id: str, request: NewParticipant) -> Result:
@@ -99,15 +118,18 @@ class Members:
         """
 
         def plan(head: Head) -> Commit:
-            actor = self._access.require_member(conversation_id, caller)
+            actor, (member, ban, past) = self._gather(
+                lambda: self._access.require_member(conversation_id, caller),
+                lambda: self._traces(conversation_id, request.participant_id),
+            )
             permissions.require(Action.ADD_PARTICIPANT, actor, request)
-            if self._memberships.membership(conversation_id, request.participant_id) is not None:
+            if member is not None:
                 raise AlreadyParticipant
-            if self._moderation.ban(conversation_id, request.participant_id) is not None:
+            if ban is not None:
                 raise Banned
             newcomer = Actor(request.participant_id, request.name, request.type)
             by = caller.as_actor(actor)
-            commit = self._roster.plan_arrival(head, newcomer, request.role, by=by, reason="added")
+            commit = self._roster.plan_arrival(head, newcomer, past, request.role, by=by, reason="added")
             return replace(commit, guard=actor)
 
         try:

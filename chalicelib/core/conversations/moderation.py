@@ -88,6 +88,8 @@ class Moderation:
             if target.role == "owner" and (head.participant_count == 1 or self._roster.successors(target)):
                 raise LastOwner
             by, sequence_id = caller.as_actor(actor), head.sequence_id + 1
+            if by.participant_id == changed.participant_id:
+                changed = replace(changed, name=by.name)
             event = participant_event(head, sequence_id, "participant_updated", by, changed, now)
             new = replace(head, sequence_id=sequence_id, updated_at=now, roster_version=head.roster_version + 1)
             return Commit(

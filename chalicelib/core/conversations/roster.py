@@ -10,11 +10,12 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from chalicelib.core.conversations.permissions import without_expired_mute
+from chalicelib.core.conversations.views import view_for_member
 from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import ParticipantLimit
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.model.actors import Actor, Role
-from chalicelib.core.model.conversations import ConversationState, Head, Membership
+from chalicelib.core.model.conversations import ConversationState, Head, Membership, PastMembership
 from chalicelib.core.model.events import Event, new_event
 from chalicelib.core.model.moderation import AuditEntry, Ban
 from chalicelib.core.ports.commits import Commit
@@ -49,13 +50,23 @@ class Roster:
         self._timing = runtime.timing
 
     def plan_arrival(
-        self, head: Head, newcomer: Actor, role: Role, *, by: Actor, reason: Literal["joined", "added"]
+        self,
+        head: Head,
+        newcomer: Actor,
+        past: PastMembership | None,
+        role: Role,
+        *,
+        by: Actor,
+        reason: Literal["joined", "added"],
     ) -> Commit:
-        """Return the append by which a participant becomes a member. Raises ParticipantLimit."""
+        """Return the append by which a participant becomes a member. Raises ParticipantLimit.
+
+        `past` is the record of the newcomer, if they are a former member; it changes only in appends.
+        """
         if head.participant_count >= self._limits.participants:
             raise ParticipantLimit
         sequence_id, now = head.sequence_id + 1, milliseconds(self._clock)
-        member = self._new_member(head, newcomer, role, now)
+        member = self._new_member(head, newcomer, past, role, now)
         event = participant_event(head, sequence_id, "participant_joined", by, member, now, reason=reason)
         new = replace(
             head,
@@ -66,10 +77,11 @@ class Roster:
         )
         return Commit(head, new, [event], joining=[member])
 
-    def _new_member(self, head: Head, newcomer: Actor, role: Role, now: int) -> Membership:
+    def _new_member(
+        self, head: Head, newcomer: Actor, past: PastMembership | None, role: Role, now: int
+    ) -> Membership:
         """Return the membership; a former member gets back the read pointer, and a mute that has not expired."""
         sequence_id = head.sequence_id + 1
-        past = self._memberships.past_membership(head.conversation_id, newcomer.participant_id)
         is_muted = past is not None and role != "owner" and past.muted_until > now
         return Membership(
             head.conversation_id,
@@ -82,12 +94,15 @@ class Roster:
             read_up_to=sequence_id if past is None else past.read_up_to,
             read_message_count=head.message_count if past is None else past.read_message_count,
             muted_until=past.muted_until if past is not None and is_muted else 0,
+            own_unread=frozenset() if past is None else past.own_unread,
         )
 
     def plan_departure(self, head: Head, member: Membership, *, by: Actor, reason: Departure) -> Commit:
         """Return the append by which a member leaves, with the ban if that is the reason."""
         now, first = milliseconds(self._clock), head.sequence_id + 1
-        new_owners = [replace(heir, role="owner", muted_until=0) for heir in self.successors(member)]
+        new_owners = [
+            replace(self._with_present_name(heir), role="owner", muted_until=0) for heir in self.successors(member)
+        ]
         events = [participant_event(head, first, "participant_updated", by, owner, now) for owner in new_owners]
         sequence_id = first + len(events)
         events.append(participant_event(head, sequence_id, "participant_left", by, member, now, reason=reason))
@@ -133,13 +148,22 @@ class Roster:
             return []
         return others[:1]
 
+    def _with_present_name(self, entry: Membership) -> Membership:
+        """Return an entry of the roster with the name of the membership, which the member changes."""
+        member = self._memberships.membership(entry.conversation_id, entry.participant_id)
+        return entry if member is None else replace(entry, name=member.name)
+
     def notify_joined(self, commit: Commit) -> list[Push]:
         """Return the pushes after an arrival: to the subscribers, and to the new members' connections."""
         details = self._conversations.details(commit.new.conversation_id)
         pushes = pushes_for(commit)
         if details is not None:
-            added = frames.added_push(frames.conversation(commit.new, details))
-            pushes.append(ToParticipants([member.participant_id for member in commit.joining], added))
+            pushes += [
+                ToParticipants(
+                    [member.participant_id], frames.added_push(view_for_member(commit.new, details, member))
+                )
+                for member in commit.joining
+            ]
         return pushes
 
     def notify_left(self, commit: Commit, reason: Departure) -> list[Push]:

@@ -17,6 +17,7 @@ from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.reading import LogReader
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.conversations import ConversationDetails, ConversationState, Head, Membership
+from chalicelib.core.model.read_pointers import unread_count
 from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
@@ -59,20 +60,23 @@ class Views:
     def participants(self, head: Head) -> list[ParticipantView]:
         """Return all participants in the order in which they joined, with presence and read pointers."""
         roster, online = self._gather(
-            lambda: self._roster_with_read_pointers(head.conversation_id),
+            lambda: self._present_members(head.conversation_id),
             lambda: self._presence.online(head),
         )
         now = milliseconds(self._clock)
         members = [permissions.without_expired_mute(member, now) for member in roster]
         return [frames.participant_view(member, online=member.participant_id in online) for member in members]
 
-    def _roster_with_read_pointers(self, conversation_id: str) -> Sequence[Membership]:
-        """Return the roster, with read pointers from the memberships; those of members who left since are 0."""
+    def _present_members(self, conversation_id: str) -> Sequence[Membership]:
+        """Return the roster, with names and read pointers from the memberships, which members change themselves.
+
+        Those of members who left since are as in the roster, with the pointer 0.
+        """
         roster = self._memberships.roster(conversation_id)
         members = self._memberships.memberships_in(conversation_id, [member.participant_id for member in roster])
         return [
-            replace(entry, read_up_to=members[entry.participant_id].read_up_to)
-            if entry.participant_id in members
+            replace(entry, name=member.name, read_up_to=member.read_up_to)
+            if (member := members.get(entry.participant_id))
             else entry
             for entry in roster
         ]
@@ -176,7 +180,7 @@ def view_for_member(head: Head, details: ConversationDetails, member: Membership
     """Return a conversation with the member's read pointer, without participants and messages."""
     view = frames.conversation(head, details)
     view["read_up_to"] = member.read_up_to
-    view["unread_count"] = max(head.message_count - member.read_message_count, 0)
+    view["unread_count"] = unread_count(head, member)
     return view
 
 

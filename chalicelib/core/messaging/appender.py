@@ -20,7 +20,7 @@ from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.appending import Log
 from chalicelib.core.messaging.group_commit import GroupCommit, next_head
 from chalicelib.core.messaging.rate_limiter import RateLimitCharge
-from chalicelib.core.messaging.run import Run, SendResult
+from chalicelib.core.messaging.run import Run, SendResult, new_result
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.conversations import Head, Membership
 from chalicelib.core.model.messages import DraftMessage, IdempotencyRecord
@@ -100,6 +100,7 @@ class Appender:
                 {**message.event, "sequence_id": number},
                 member,
                 message.key if "client_message_id" in message.event else None,
+                seen=message.seen,
             )
             for number, message in enumerate(messages, head.sequence_id + 1)
         ]
@@ -107,7 +108,7 @@ class Appender:
         commit = Commit(old=head, new=new, messages=appends)
         charge.charge_with(lambda: self._event_log.commit(commit))
         for message, append in zip(messages, appends, strict=True):
-            run.settle(message, SendResult(append.event, duplicate=False, head=new))
+            run.settle(message, new_result(append.event, message, member, new))
         return new
 
     def _append_via_queue(
@@ -127,7 +128,7 @@ class Appender:
         while messages:
             record = self._group_commit.append(messages, member, backoff, charge)
             if record is not None:
-                self._settle_queued(run, messages, record)
+                self._settle_queued(run, messages, member, record)
             else:
                 self._settle_duplicates(run, messages, self._records(messages[1:]))
                 backoff.wait()
@@ -135,7 +136,9 @@ class Appender:
                 member = self._require_speaking_member(conversation_id, caller)
             messages = run.next_messages()
 
-    def _settle_queued(self, run: Run, messages: Sequence[DraftMessage], record: IdempotencyRecord) -> None:
+    def _settle_queued(
+        self, run: Run, messages: Sequence[DraftMessage], member: Membership, record: IdempotencyRecord
+    ) -> None:
         """Settle a run that left the queue, by the record of its first message."""
         first = messages[0]
         if record.message_id != first.event["message_id"]:
@@ -143,7 +146,7 @@ class Appender:
             return
         for number, message in enumerate(messages, record.sequence_id):
             event = {**message.event, "sequence_id": number}
-            run.settle(message, SendResult(event, duplicate=False, head=None))
+            run.settle(message, new_result(event, message, member, None))
 
     def _records(self, messages: Sequence[DraftMessage]) -> dict[int, IdempotencyRecord]:
         """Return the records of messages but the first of a run, by their index in the run."""

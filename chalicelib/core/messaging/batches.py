@@ -160,7 +160,7 @@ class Batches:
             ack = frames.message_ack(sent.event, message.client_message_id, duplicate=sent.duplicate)
             part.finish(result, ack, 200 if sent.duplicate else 201)
         try:
-            result.pushes += self._sender.pushes(*run.sent)
+            result.pushes += self._sender.pushes(*run.sent, connection_id=part.connection_id)
         except Exception as error:  # noqa: BLE001 — the messages are in the log; readers recover by sync
             result.failure = error
         if run.error is not None:

@@ -154,6 +154,7 @@ def appends(batch: Sequence[QueuedRun], after: int) -> list[MessageAppend]:
             queued.member,
             message.key,
             queued.queue_id if message is queued.messages[0] else None,
+            message.seen,
         )
         for queued in batch
         for message in queued.messages

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from chalicelib.core.kernel.errors import ChatError
 from chalicelib.core.messaging.transaction_size import first_run
-from chalicelib.core.model.conversations import Head
+from chalicelib.core.model.conversations import Head, Membership
 from chalicelib.core.model.events import Event
 from chalicelib.core.model.messages import DraftMessage, IdempotencyKey
 
@@ -20,6 +20,14 @@ class SendResult(NamedTuple):
     """Whether it was there before."""
     head: Head | None
     """A head at or after the event; None if none was read."""
+    has_read: bool = False
+    """Whether the message moved its sender's read pointer over messages before it, because of its `seen`."""
+
+
+def new_result(event: Event, draft: DraftMessage, sender: Membership, head: Head | None) -> SendResult:
+    """Return the result of a message that was appended; `sender` as read before."""
+    before = event["sequence_id"] - 1
+    return SendResult(event, duplicate=False, head=head, has_read=draft.seen == before > sender.read_up_to)
 
 
 class RunResult(NamedTuple):

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.core.conversations import permissions
 from chalicelib.core.conversations.permissions import Action
 from chalicelib.core.kernel.clock import milliseconds
-from chalicelib.core.kernel.errors import ChatError, ConversationBusy, Muted, NotFound, RateLimited
+from chalicelib.core.kernel.errors import (
+    ChatError,
+    ConversationBusy,
+    Muted,
+    NotFound,
+    RateLimited,
+    ValidationFailed,
+)
 from chalicelib.core.kernel.ids import is_conversation_id, new_message_id
 from chalicelib.core.kernel.metrics import Metric
 from chalicelib.core.kernel.runtime import Runtime
@@ -27,7 +34,7 @@ from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.rate_limits import RateLimitStore
 from chalicelib.core.protocol.message_fields import content_of
-from chalicelib.core.realtime.outbox import Push, pushes_of_events
+from chalicelib.core.realtime.outbox import Push, pushes_of_events, pushes_of_read_pointer
 
 if TYPE_CHECKING:
     from chalicelib.core.messaging.references import NewMessage
@@ -91,10 +98,11 @@ class Sender:
         self._count(sent, error)
         return RunResult(sent, error)
 
-    def pushes(self, *sent: SendResult) -> list[Push]:
-        """Return the pushes of messages of one conversation.
+    def pushes(self, *sent: SendResult, connection_id: str | None = None) -> list[Push]:
+        """Return the pushes of messages of one conversation, and of the sender's read pointer if one moved it.
 
-        Repeats are pushed again, as the first process may have crashed before.
+        Repeats are pushed again, as the first process may have crashed before. The push of the pointer reaches the
+        sender's connections but `connection_id`.
         """
         events = {result.event["sequence_id"]: result.event for result in sent}
         if not events:
@@ -104,7 +112,14 @@ class Sender:
         head = heads[0] if heads else self._event_log.head(conversation_id)
         if head is None or head.state is not ConversationState.LIVE:
             return []
-        return pushes_of_events(conversation_id, [events[number] for number in sorted(events)], head.departed)
+        pushes = pushes_of_events(conversation_id, [events[number] for number in sorted(events)], head.departed)
+        read_up_to = max((result.event["sequence_id"] for result in sent if result.has_read), default=0)
+        if read_up_to:
+            while read_up_to + 1 in events:
+                read_up_to += 1
+            sender = events[read_up_to]["sender"]["participant_id"]
+            pushes += pushes_of_read_pointer(conversation_id, sender, read_up_to, head.departed, connection_id)
+        return pushes
 
     def _send_run(
         self,
@@ -172,6 +187,11 @@ class Sender:
         live_head = self._log.require_live(head)
         charge.raise_if_limited()
         errors = dict(zip(referring, found, strict=True))
+        errors |= {
+            index: ValidationFailed.at("seen", "must not be beyond the head of the conversation")
+            for index, message in enumerate(messages)
+            if message.seen is not None and message.seen > live_head.sequence_id
+        }
         try:
             permissions.require(Action.SEND_MESSAGE, member, now=now)
         except Muted as muted:
@@ -207,4 +227,5 @@ class Sender:
         )
         # Without a client's id, a queued message is found by its own id, which no client's id can be.
         key_id = client_id or f"\0{event['message_id']}"
-        return DraftMessage(event, IdempotencyKey(member.conversation_id, caller.participant_id, key_id))
+        key = IdempotencyKey(member.conversation_id, caller.participant_id, key_id)
+        return DraftMessage(event, key, message.seen)

@@ -80,6 +80,10 @@ class Membership:
     """The number of messages up to `read_up_to`."""
     muted_until: int = 0
     """When the mute ends, in milliseconds; 0 if the member is not muted."""
+    own_unread: frozenset[int] = frozenset()
+    """The newest own messages after `read_up_to`, `MAX_OWN_UNREAD` at most: they do not count as unread."""
+    own_obsolete: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
+    """Own messages that the store need not keep any more, by the set that has them (`membership_items.py`)."""
 
     @property
     def actor(self) -> Actor:
@@ -95,3 +99,5 @@ class PastMembership:
     read_message_count: int
     muted_until: int = 0
     """Leaving and returning does not end a mute."""
+    own_unread: frozenset[int] = frozenset()
+    """As in `Membership`."""

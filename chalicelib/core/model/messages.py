@@ -34,6 +34,8 @@ class DraftMessage:
     event: Event
     """Without a sequence id."""
     key: IdempotencyKey
+    seen: int | None = None
+    """The last event that the sender has seen, if the sender named it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,16 @@ class MessageAppend(NamedTuple):
 
     event: Event
     member: Membership
-    """The sender, as read before; the commit moves the sender's read pointer to the message."""
+    """The sender, as read before; the commit changes the sender's read pointer as `PointerMove` describes, and
+    the sender's name to that in the event."""
     key: IdempotencyKey | None
     queued_as: str | None = None
     """The id of the run in the queue that begins with the message.
 
     The commit removes the run from there, and fails if it is not there. None for the other messages of the run.
     """
+    seen: int | None = None
+    """The last event that the sender had seen, if the sender named it."""
 
 
 @dataclass(frozen=True, slots=True)

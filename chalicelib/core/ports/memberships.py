@@ -39,6 +39,12 @@ class MembershipStore(Protocol):
         """Return the record of a former member, or None."""
         ...
 
-    def move_read_pointer(self, member: Membership, read_up_to: int, read_message_count: int) -> bool:
-        """Move a read pointer forward; return False if it is there or beyond, or the membership has ended."""
+    def move_read_pointer(
+        self, member: Membership, read_up_to: int, read_message_count: int, name: str
+    ) -> tuple[bool, Membership | None]:
+        """Move a read pointer forward, and change the name of the member to `name`; all in one write.
+
+        Return whether it moved, and the membership as it is then: None if it has ended. The pointer does not move
+        if it is there or beyond.
+        """
         ...

@@ -21,7 +21,7 @@ from chalicelib.core.protocol.fields import (
     SequenceId,
     example,
 )
-from chalicelib.core.protocol.message_fields import EditFields, MessageFields
+from chalicelib.core.protocol.message_fields import EditFields, SendFields
 from chalicelib.core.protocol.validation import Request, validated
 
 MAX_SUBSCRIPTIONS_IN_HELLO = 100
@@ -102,7 +102,7 @@ class Sync(ConversationCommand):
     """The last `sequence_id` that the client has."""
 
 
-class Message(ConversationCommand, MessageFields):
+class Message(ConversationCommand, SendFields):
     """Client → server: send a message."""
 
     type: Literal["message"]

@@ -6,7 +6,15 @@ from typing import Any
 
 from pydantic import Field
 
-from chalicelib.core.protocol.fields import Content, EventSequenceId, Mentions, Metadata, NewMentions, NewMetadata
+from chalicelib.core.protocol.fields import (
+    Content,
+    EventSequenceId,
+    Mentions,
+    Metadata,
+    NewMentions,
+    NewMetadata,
+    SequenceId,
+)
 from chalicelib.core.protocol.validation import Request
 
 
@@ -21,6 +29,14 @@ class MessageFields(Request):
     """The ids of the participants that the message mentions."""
     metadata: Metadata | None = None
     """Data of the application, stored unchanged."""
+
+
+class SendFields(MessageFields):
+    """A new message: its content, and what its sender has seen."""
+
+    seen: SequenceId | None = None
+    """The last event that the sender has seen; at most the head. If it is the one directly before the message, the
+    sender's read pointer moves over the message."""
 
 
 class EditFields(Request):

@@ -153,7 +153,7 @@ class Conversation(TypedDict):
     last_message: NotRequired[Event]
     """The newest message, in its current state."""
     unread_count: NotRequired[Annotated[Count, example(0)]]
-    """How many messages there are after `read_up_to`."""
+    """How many messages of others there are after `read_up_to`."""
     read_up_to: NotRequired[Annotated[Count, example(2)]]
     """The `sequence_id` up to which the caller has read."""
     messages: NotRequired[list[Event]]

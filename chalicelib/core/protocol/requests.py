@@ -28,7 +28,7 @@ from chalicelib.core.protocol.fields import (
     Title,
     not_null,
 )
-from chalicelib.core.protocol.message_fields import EditFields, MessageFields
+from chalicelib.core.protocol.message_fields import EditFields, SendFields
 from chalicelib.core.protocol.validation import R, Request, path_segment, validated
 
 MAX_PAGE = 100
@@ -135,7 +135,7 @@ class CreateInvite(Request):
     """How many participants can join with it. Null or left out: any number."""
 
 
-class SendMessage(MessageFields):
+class SendMessage(SendFields):
     """A new message."""
 
     client_message_id: ClientMessageId | None = None

@@ -161,7 +161,7 @@ class Handlers:
         sent = self._sender.send(context.caller, command.conversation_id, command, context.head)
         ack = frames.message_ack(sent.event, command.client_message_id, duplicate=sent.duplicate)
         context.result.replies.append(ack)
-        context.result.pushes += self._sender.pushes(sent)
+        context.result.pushes += self._sender.pushes(sent, connection_id=context.connection.connection_id)
 
     def edit(self, command: commands.Edit, context: CommandContext) -> None:
         """Edit a message."""

@@ -25,6 +25,7 @@ from chalicelib.core.log.reading import LogReader, Page, take_within_budget
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.connections import Connection, Subscription
 from chalicelib.core.model.conversations import Head
+from chalicelib.core.model.read_pointers import unread_count
 from chalicelib.core.ports.connections import SubscriptionStore, Superseded
 from chalicelib.core.protocol import frames
 from chalicelib.core.protocol.frames import MAX_PARTICIPANTS_IN_A_FRAME, Frame
@@ -163,8 +164,9 @@ class Subscriptions:
             ),
             lambda: self._views.participants(head),
         )
-        self._access.require_member(head.conversation_id, caller)
-        return _fit_into_frame(head.conversation_id, page, participants, newest=after is None)
+        member = self._access.require_member(head.conversation_id, caller)
+        frame = _fit_into_frame(head.conversation_id, page, participants, newest=after is None)
+        return frame | {"read_up_to": member.read_up_to, "unread_count": unread_count(head, member)}
 
 
 def _fit_into_frame(

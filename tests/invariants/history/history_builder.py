@@ -126,7 +126,11 @@ class HistoryBuilder:
             "head": len(self.log),
             "participant_count": len(self.roles),
             "read_up_to": pointer,
-            "unread_count": sum(1 for event in messages if event["sequence_id"] > pointer),
+            "unread_count": sum(
+                1
+                for event in messages
+                if event["sequence_id"] > pointer and event["sender"]["participant_id"] != participant_id
+            ),
         }
         return {**view, "last_message": messages[-1]} if messages else view
 
@@ -154,7 +158,8 @@ class HistoryBuilder:
         asked = {"content": text, **({"client_message_id": identity} if identity else {})}
         call = self.begin("send", participant_id, asked)
         event = self.append("message", participant_id, message_id=f"msg_{len(self.log)}", **asked)
-        self.pointers[participant_id] = event["sequence_id"]
+        if self.pointers[participant_id] == event["sequence_id"] - 1:
+            self.pointers[participant_id] = event["sequence_id"]
         if push:
             self.push(event)
         return self.end(call, event, 201)

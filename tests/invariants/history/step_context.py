@@ -37,6 +37,8 @@ class StepContext:
             body["mentions"] = [self.other.id]
         if self.number % 11 == 1:
             body["metadata"] = {"number": self.number}
+        if self.number % 3 == 1:
+            body["seen"] = self.registry.head(self.conversation_id) + (self.number % 13 == 1)
         return body
 
     def target(self, *, own: bool = False) -> int:

@@ -414,6 +414,20 @@ def test_removed_member_who_receives_an_earlier_event_has_no_violation() -> None
     assert builder.violated_laws() == set()
 
 
+@pytest.mark.parametrize("seen", [True, False], ids=["moved by a message", "moved by nothing"])
+def test_removed_member_who_receives_a_read_pointer_that_moved_before(seen: bool) -> None:
+    builder = plain()
+    head = len(builder.log)
+    call = builder.send("ann", "five", "a-5")
+    if seen:
+        call.arguments["seen"] = head
+    builder.remove("ann", "cid")
+    push = {"type": "read", "conversation_id": CONVERSATION_ID, "participant_id": "ann", "sequence_id": head + 1}
+    builder.receive("cid", push)
+    builder.finish()
+    assert ("L7" in builder.violated_laws()) is not seen
+
+
 def test_removed_member_who_receives_later_typing() -> None:
     builder = plain()
     builder.remove("ann", "cid")
@@ -527,10 +541,23 @@ def test_read_pointer_that_moves_back() -> None:
     assert "contract" in builder.violated_laws()
 
 
-def test_read_pointer_not_moved_by_sending() -> None:
+def test_unread_count_that_counts_own_messages() -> None:
     builder = plain()
     builder.send("ann", "five")
-    builder.pointers["ann"] = 2
+    builder.finish()
+    view = builder.list_conversations("ann").answer["conversations"][0]
+    own = [event for event in builder.messages if event["sender"]["participant_id"] == "ann"]
+    later = [event for event in own if event["sequence_id"] > view["read_up_to"]]
+    assert later
+    view["unread_count"] += len(later)
+    assert "contract" in builder.violated_laws()
+
+
+def test_read_pointer_moved_beyond_own_messages_and_reads() -> None:
+    builder = plain()
+    last = builder.send("ann", "five").answer["sequence_id"]
+    builder.send("bob", "six")
+    builder.pointers["ann"] = last + 1
     builder.finish()
     assert "contract" in builder.violated_laws()
 

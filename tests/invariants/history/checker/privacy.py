@@ -158,13 +158,21 @@ def _has_cause(log: Log, received: ReceivedFrame, gone_by: float) -> bool:
     frame = received.frame
     causes: dict[str, Callable[[Call], bool]] = {
         "typing": lambda call: call.kind == "typing" and call.arguments["is_typing"] == frame["is_typing"],
-        "read": lambda call: call.kind == "read" and call.arguments["sequence_id"] == frame["sequence_id"],
+        "read": lambda call: _moves_pointer(call, frame["sequence_id"]),
     }
     is_cause = causes.get(frame["type"])
     if is_cause is None:
         return True
     actor = frame.get("participant_id") or frame["participant"]["participant_id"]
     return any(call.caller == actor and is_cause(call) and call.started < gone_by for call in log.calls)
+
+
+def _moves_pointer(call: Call, sequence_id: int) -> bool:
+    """Whether a call may push this read pointer: `read`, or a message that names an event before it as seen."""
+    if call.kind == "read":
+        return bool(call.arguments["sequence_id"] == sequence_id)
+    seen = call.arguments.get("seen")
+    return call.kind == "send" and seen is not None and seen < sequence_id
 
 
 def _where(frame: Json) -> str:

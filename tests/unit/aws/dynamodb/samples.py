@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chalicelib.core.model.connections import Connection, Subscription, command_order
 from chalicelib.core.model.conversations import ConversationDetails, Head, Membership
 from chalicelib.core.model.events import Event, MessageState, Reaction
@@ -34,6 +36,7 @@ MEMBER = Membership(
     read_up_to=6,
     read_message_count=3,
     muted_until=1_700_000_100_000,
+    own_unread=frozenset({7}),
 )
 DETAILS = ConversationDetails(
     conversation_id=CONVERSATION,
@@ -44,6 +47,7 @@ DETAILS = ConversationDetails(
     created_by="alice",
     retention_days=30,
 )
+SENDER = replace(MEMBER, own_unread=frozenset())
 STATE = MessageState(
     version=9,
     overrides={"content": "edited"},
@@ -80,4 +84,4 @@ def message(sequence_id: int = 6) -> Event:
     }
 
 
-QUEUED = QueuedRun("000-1", 1_700_000_000_000, [DraftMessage(message(), KEY)], MEMBER)
+QUEUED = QueuedRun("000-1", 1_700_000_000_000, [DraftMessage(message(), KEY)], SENDER)

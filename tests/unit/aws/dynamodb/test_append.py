@@ -85,23 +85,78 @@ def test_message_is_written_with_record_and_read_pointer_and_leaves_the_queue() 
     assert (record["kind"], sk_of(record)) == ("Put", "K")
     assert (queued["kind"], sk_of(queued)) == ("Delete", "000-1")
     assert (pointer["kind"], sk_of(pointer)) == ("Update", f"C#{HEAD.conversation_id}")
-    assert pointer["ExpressionAttributeValues"][":read_up_to"] == {"N": "8"}
-    assert pointer["ExpressionAttributeValues"][":read_message_count"] == {"N": "5"}
+    assert pointer["ExpressionAttributeValues"][":own"] == {"NS": ["8"]}
     for operation in (event, record, queued, pointer):
         assert operation["ConditionExpression"]
 
 
-def test_sender_of_several_messages_has_one_read_pointer_at_the_last_of_them() -> None:
-    second = MessageAppend(message(9), MEMBER, replace(KEY, client_message_id="client-2"))
-    head = replace(NEW_HEAD, sequence_id=9, message_count=6, last_message=9)
-    pointers = [
+def sender_update(*messages: MessageAppend) -> tuple[str, dict[str, Any]]:
+    """Return the update of the sender's membership in a commit of these messages: its expression and values."""
+    last = messages[-1].event["sequence_id"]
+    head = replace(HEAD, sequence_id=last, message_count=HEAD.message_count + last - HEAD.sequence_id)
+    key = "alice"
+    (update,) = [
         each
-        for each in operations(Commit(HEAD, head, messages=[MESSAGE, second]))
-        if "#read_up_to" in each.get("UpdateExpression", "")
+        for each in operations(Commit(HEAD, head, messages=messages))
+        if each.get("Key", {}).get("pk") == {"S": f"U#{key}"}
     ]
-    (pointer,) = pointers
-    assert pointer["ExpressionAttributeValues"][":read_up_to"] == {"N": "9"}
-    assert pointer["ExpressionAttributeValues"][":read_message_count"] == {"N": "6"}
+    values = {name: next(iter(value.values())) for name, value in update["ExpressionAttributeValues"].items()}
+    return update["UpdateExpression"], values
+
+
+def sent(sequence_id: int, *, seen: int | None = None, name: str = "Alice", **member: Any) -> MessageAppend:
+    event = message(sequence_id)
+    event["sender"] = {**event["sender"], "name": name}
+    return MessageAppend(event, replace(MEMBER, **member), None, seen=seen)
+
+
+def test_message_directly_after_the_read_pointer_moves_it() -> None:
+    change, values = sender_update(sent(8, read_up_to=7))
+    assert change.startswith("SET #read_up_to = :read_up_to") and change.endswith(
+        "REMOVE #own_unread_0, #own_unread_1"
+    )
+    assert (values[":read_up_to"], values[":read_message_count"]) == ("8", "5")
+
+
+def test_message_directly_after_what_its_sender_has_seen_moves_the_pointer() -> None:
+    _, values = sender_update(sent(8, seen=7))
+    assert (values[":read_up_to"], values[":read_message_count"]) == ("8", "5")
+
+
+@pytest.mark.parametrize("seen", [None, 5, 6, 8])
+def test_other_messages_leave_the_pointer_and_are_kept_as_own(seen: int | None) -> None:
+    change, values = sender_update(sent(8, seen=seen))
+    assert change == "ADD #own_unread_0 :own"
+    assert values[":own"] == ["8"]
+
+
+def test_sender_of_several_messages_has_one_read_pointer_at_the_last_of_them() -> None:
+    _, values = sender_update(sent(8, read_up_to=7), sent(9, read_up_to=7))
+    assert (values[":read_up_to"], values[":read_message_count"]) == ("9", "6")
+
+
+def test_second_run_of_a_sender_after_another_sender_is_kept_as_own() -> None:
+    bob = MessageAppend({**message(9), "sender": {"participant_id": "bob", "name": "Bob"}}, BOB, None)
+    change, values = sender_update(sent(8, read_up_to=7), bob, sent(10, read_up_to=7))
+    assert (values[":read_up_to"], values[":read_message_count"], values[":own"]) == ("8", "5", ["10"])
+    assert change.endswith(", #own_unread_0 = :own REMOVE #own_unread_1")
+
+
+def test_obsolete_own_messages_are_deleted_from_the_set_that_gets_no_new_one() -> None:
+    none = frozenset[int]()
+    change, values = sender_update(sent(8, own_obsolete=(frozenset({2, 3}), none)))
+    assert (change, values[":obsolete"]) == ("ADD #own_unread_1 :own DELETE #own_unread_0 :obsolete", ["2", "3"])
+    change, values = sender_update(sent(8, own_obsolete=(none, frozenset({4}))))
+    assert (change, values[":obsolete"]) == ("ADD #own_unread_0 :own DELETE #own_unread_1 :obsolete", ["4"])
+
+
+@pytest.mark.parametrize("read_up_to", [6, 7], ids=["pointer stays", "pointer moves"])
+def test_name_is_written_only_if_it_has_changed(read_up_to: int) -> None:
+    change, values = sender_update(sent(8, read_up_to=read_up_to))
+    assert "#name" not in change
+    change, values = sender_update(sent(8, read_up_to=read_up_to, name="Alicia"))
+    assert values[":name"] == "Alicia"
+    assert change.startswith("SET #name = :name")
 
 
 def test_departed_member_is_added_to_the_head() -> None:

@@ -74,6 +74,7 @@ from tests.unit.aws.dynamodb.samples import (
     MEMBER,
     QUEUED,
     REACTION,
+    SENDER,
     STATE,
     SUBSCRIPTION,
     message,
@@ -148,12 +149,42 @@ def test_idempotency_record_is_restored() -> None:
 
 def test_roster_entry_has_no_read_pointer() -> None:
     _, entry = membership_to_items(MEMBER)
-    assert membership_from_item(stored(entry)) == replace(MEMBER, read_up_to=0, read_message_count=0)
+    assert membership_from_item(stored(entry)) == replace(SENDER, read_up_to=0, read_message_count=0)
 
 
 def test_past_membership_keeps_read_pointer_and_mute() -> None:
-    past = past_membership_from_item(stored(past_membership_to_item(MEMBER)))
+    past = past_membership_from_item(stored(past_membership_to_item(SENDER)))
     assert past == PastMembership(MEMBER.read_up_to, MEMBER.read_message_count, MEMBER.muted_until)
+
+
+def test_past_membership_keeps_own_messages_after_the_pointer() -> None:
+    member = replace(MEMBER, own_unread=frozenset({7, 9}))
+    past = past_membership_from_item(stored(past_membership_to_item(member)))
+    assert past is not None
+    assert past.own_unread == {7, 9}
+
+
+def test_newest_own_messages_of_both_sets_are_unread_and_the_others_obsolete() -> None:
+    item, _ = membership_to_items(MEMBER)
+    sets = {
+        "own_unread_0": frozenset({5, 6, *range(7, 60)}),
+        "own_unread_1": frozenset(range(60, 112)),
+    }
+    member = membership_from_item(stored(item | sets))
+    assert member.own_unread == set(range(12, 112))
+    assert member.own_obsolete == (frozenset(range(5, 12)), frozenset())
+
+
+def test_queued_run_has_only_the_obsolete_own_messages_of_its_sender() -> None:
+    obsolete = (frozenset({1}), frozenset({2}))
+    member = replace(MEMBER, own_unread=frozenset(range(7, 107)), own_obsolete=obsolete)
+    queued = queued_run_from_item(CONVERSATION, stored(queued_run_to_item(replace(QUEUED, member=member))))
+    assert queued.member == replace(SENDER, own_obsolete=obsolete)
+
+
+def test_queued_message_keeps_what_its_sender_has_seen() -> None:
+    run = replace(QUEUED, messages=[replace(QUEUED.messages[0], seen=0)])
+    assert queued_run_from_item(CONVERSATION, stored(queued_run_to_item(run))) == run
 
 
 def test_mark_of_a_ban_is_not_a_past_membership() -> None:
@@ -220,6 +251,7 @@ def test_samples_have_no_field_at_its_default() -> None:
         "expires_at",
         "is_stale",
         "is_member",
+        "own_obsolete",
     }
     for value, _, _ in (
         SAMPLES[name] for name in ("head", "membership", "connection", "subscription", "data location")

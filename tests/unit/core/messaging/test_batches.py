@@ -145,7 +145,7 @@ class DefectiveSender:
             raise RuntimeError("a defect")
         return self._sender.send_run(caller, conversation_id, messages)
 
-    def pushes(self, *sent: SendResult) -> list[Push]:
+    def pushes(self, *sent: SendResult, connection_id: str | None = None) -> list[Push]:
         if self._pushes:
             raise RuntimeError("a defect")
         return self._sender.pushes(*sent)

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.core.model.events import MessageState, StoredEvent
 from chalicelib.core.protocol import commands, requests
-from chalicelib.core.protocol.message_fields import EditFields, MessageFields, changes_of, content_of
+from chalicelib.core.protocol.message_fields import EditFields, SendFields, changes_of, content_of
 
 MESSAGE_MODELS = [requests.SendMessage, commands.Message]
 EDIT_MODELS = [requests.EditMessage, commands.Edit]
@@ -16,8 +16,8 @@ SOCKET_ONLY = {"id", "type", "conversation_id", "target", "client_message_id"}
 
 
 @pytest.mark.parametrize("model", MESSAGE_MODELS)
-def test_both_transports_take_the_same_message_fields(model: type[MessageFields]) -> None:
-    assert model.model_fields.keys() - SOCKET_ONLY == MessageFields.model_fields.keys()
+def test_both_transports_take_the_same_message_fields(model: type[SendFields]) -> None:
+    assert model.model_fields.keys() - SOCKET_ONLY == SendFields.model_fields.keys()
 
 
 @pytest.mark.parametrize("model", EDIT_MODELS)
@@ -31,6 +31,7 @@ def test_both_transports_take_the_same_edit_fields(model: type[EditFields]) -> N
         ({"content": "a"}, {"content": "a"}),
         ({"content": "a", "reply_to": None, "mentions": [], "metadata": None}, {"content": "a"}),
         ({"content": "a", "metadata": {}}, {"content": "a", "metadata": {}}),
+        ({"content": "a", "seen": 3}, {"content": "a"}),
         (
             {"content": "a", "reply_to": 1, "mentions": ["bob"], "metadata": {"k": None}},
             {"content": "a", "reply_to": 1, "mentions": ["bob"], "metadata": {"k": None}},
