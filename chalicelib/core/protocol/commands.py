@@ -12,7 +12,15 @@ from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.errors import ChatError, InvalidJson, TooLarge, UnknownCommand, ValidationFailed
 from chalicelib.core.kernel.limits import MAX_BATCH_COMMANDS, Limits
 from chalicelib.core.kernel.text import has_lone_surrogates
-from chalicelib.core.protocol.fields import ClientMessageId, CommandId, Emoji, EventSequenceId, SequenceId, example
+from chalicelib.core.protocol.fields import (
+    ClientMessageId,
+    CommandId,
+    Emoji,
+    EventSequenceId,
+    HistoryIdText,
+    SequenceId,
+    example,
+)
 from chalicelib.core.protocol.message_fields import EditFields, MessageFields
 from chalicelib.core.protocol.validation import Request, validated
 
@@ -59,6 +67,8 @@ class Hello(Command):
     type: Literal["hello"]
     subscribe: Annotated[list[SubscribeTo], Field(max_length=MAX_SUBSCRIPTIONS_IN_HELLO)] = Field([])
     """The conversations to subscribe to."""
+    history_id: HistoryIdText | None = None
+    """The history of the client's position. If it is not that of the server, the position is void."""
 
 
 class Subscribe(ConversationCommand):
@@ -67,6 +77,8 @@ class Subscribe(ConversationCommand):
     type: Literal["subscribe"]
     after: SequenceId | None = None
     """The last `sequence_id` that the client has. Without it, the newest 50 events are sent."""
+    history_id: HistoryIdText | None = None
+    """The history of the client's position. If it is not that of the server, the position is void."""
 
 
 class Unsubscribe(ConversationCommand):
@@ -81,6 +93,8 @@ class Sync(ConversationCommand):
     type: Literal["sync"]
     after: SequenceId
     """The last `sequence_id` that the client has."""
+    history_id: HistoryIdText | None = None
+    """The history of the client's position. If it is not that of the server, the position is void."""
 
 
 class Message(ConversationCommand, MessageFields):
@@ -158,6 +172,8 @@ class Ping(Command):
         | None
     ) = None
     """By conversation id: the newest `sequence_id` that the client has."""
+    history_id: HistoryIdText | None = None
+    """The history of the client's position. If it is not that of the server, the position is void."""
 
 
 class BatchEntry(NamedTuple):

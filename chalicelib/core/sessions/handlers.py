@@ -88,19 +88,26 @@ class Handlers:
         )
         for start in range(0, len(command.subscribe), _SUBSCRIBE_CONCURRENCY):
             batch = command.subscribe[start : start + _SUBSCRIBE_CONCURRENCY]
-            for reply, pushes in runtime.gather(*(self._subscribe_later(item, context) for item in batch)):
+            for reply, pushes in runtime.gather(
+                *(self._subscribe_later(item, context, command.history_id) for item in batch)
+            ):
                 result.replies.append(reply)
                 result.pushes += pushes
 
     def _subscribe_later(
-        self, item: commands.SubscribeTo, context: CommandContext
+        self, item: commands.SubscribeTo, context: CommandContext, history_id: str | None
     ) -> Callable[[], tuple[Frame, list[Push]]]:
         """Return a call that subscribes; its reply is an error frame if that fails."""
 
         def subscribe() -> tuple[Frame, list[Push]]:
             try:
                 return self._subscriptions.subscribe(
-                    context.connection, context.caller, item.conversation_id, item.after, context.result
+                    context.connection,
+                    context.caller,
+                    item.conversation_id,
+                    item.after,
+                    context.result,
+                    history_id,
                 )
             except ChatError as error:
                 about = commands.correlation_fields({"conversation_id": item.conversation_id})
@@ -125,7 +132,12 @@ class Handlers:
     def subscribe(self, command: commands.Subscribe, context: CommandContext) -> None:
         """Subscribe to a conversation."""
         reply, pushes = self._subscriptions.subscribe(
-            context.connection, context.caller, command.conversation_id, command.after, context.result
+            context.connection,
+            context.caller,
+            command.conversation_id,
+            command.after,
+            context.result,
+            command.history_id,
         )
         context.result.replies.append(reply)
         context.result.pushes += pushes
@@ -136,7 +148,9 @@ class Handlers:
 
     def sync(self, command: commands.Sync, context: CommandContext) -> None:
         """Answer with missed events."""
-        reply = self._subscriptions.sync(context.caller, command.conversation_id, command.after)
+        reply = self._subscriptions.sync(
+            context.caller, command.conversation_id, command.after, command.history_id
+        )
         context.result.replies.append(reply)
 
     # ---- messages --------------------------------------------------------------------------------------
