@@ -16,6 +16,7 @@
 | `CHAT_LIMIT_<NAME>`         | a limit of `kernel.limits.Limits`, such as `CHAT_LIMIT_PARTICIPANTS=250`       |
 | `CHAT_TIME_<NAME>`          | a time of `kernel.limits.Timing` in seconds, such as `CHAT_TIME_PING_INTERVAL` |
 | `CHAT_ALLOWED_ORIGINS`      | origins that may call the HTTP API, separated by commas, or `*` (default `*`)  |
+| `CHAT_HISTORY_ID`           | id of this history of the data (default `0.` and the conversations table)      |
 | `CHAT_VERSION`              | version that `/health` returns                                                 |
 | `CHAT_STAGE`                | stage of the metrics; without it, no metrics are written                       |
 """
@@ -28,6 +29,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
+from chalicelib.core.kernel.history_id import HistoryId
 from chalicelib.core.kernel.limits import MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, Limits, Timing
 from chalicelib.identity.settings import IdentitySettings
 
@@ -51,6 +53,7 @@ class Settings:
     limits: Limits
     timing: Timing
     version: str
+    history_id: HistoryId
     allowed_origins: tuple[str, ...] = ("*",)
     job_queue: str | None = None
     retention_days: int = 0
@@ -80,6 +83,7 @@ class Settings:
                 limits=_numbers(Limits, "CHAT_LIMIT_", environment),
                 timing=_numbers(Timing, "CHAT_TIME_", environment),
                 version=environment.get("CHAT_VERSION") or "development",
+                history_id=_history_id(environment),
                 allowed_origins=_origins(environment.get("CHAT_ALLOWED_ORIGINS") or "*"),
                 job_queue=environment.get("CHAT_JOB_QUEUE") or None,
                 retention_days=_retention(environment.get("CHAT_RETENTION_DAYS") or "0"),
@@ -111,6 +115,14 @@ def current_settings() -> Settings:
 def is_lambda(environment: Mapping[str, str] = os.environ) -> bool:
     """Return whether this process is a Lambda function."""
     return "AWS_LAMBDA_FUNCTION_NAME" in environment
+
+
+def _history_id(environment: Mapping[str, str]) -> HistoryId:
+    table = _required(environment, "CHAT_CONVERSATIONS_TABLE")
+    try:
+        return HistoryId.parse(environment.get("CHAT_HISTORY_ID") or f"0.{table}")
+    except ValueError as error:
+        raise SettingsError(f"CHAT_HISTORY_ID: {error}") from None
 
 
 def _origins(text: str) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ TEMPLATE_VARIABLES = (
     "CHAT_CONNECTIONS_TABLE",
     "CHAT_MANAGEMENT_ENDPOINT",
     "CHAT_ALLOWED_ORIGINS",
+    "CHAT_HISTORY_ID",
     "CHAT_STAGE",
     "CHAT_VERSION",
 )
@@ -63,6 +64,9 @@ class InfraSettings(_Settings):
     """Whether the tables are protected against deletion, and retained when the stack is deleted."""
     allowed_origins: list[str] = Field(default=["*"], min_length=1)
     """Origins of web pages that may read HTTP responses: `*`, or some like `https://chat.example.com`."""
+    history: int = Field(default=0, ge=0, lt=10**15)
+    """The number of this history of the data. Raise it when the tables are restored from a backup, so that clients
+    load their conversations again."""
     log_retention_days: RetentionDays = 14
     http_throttle: Throttle = Throttle(rate=200, burst=400)
     socket_throttle: Throttle = Throttle(rate=500, burst=1_000)

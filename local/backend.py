@@ -14,6 +14,8 @@ from chalicelib.bootstrap import ServiceClients
 from local.dynamodb.client import EngineClient
 from local.embedded import EmbeddedServices, embedded_services
 from local.errors import LocalError
+from local.history import FILE as HISTORY_FILE
+from local.history import directory_history_id, memory_history_id
 from local.in_process import InProcessClients
 from local.queue import ensure_embedded_queue, sqs_client
 from local.settings import (
@@ -51,7 +53,7 @@ class Backend(Protocol):
         """Create missing tables and, in the embedded store, the job queue.
 
         Call `configure_boto3` first. Writes to `environment` the region in which the tables are (it may come from
-        a profile) and the queue's URL, for the app. Raises LocalError if the store cannot be used.
+        a profile), the queue's URL and the history id, for the app. Raises LocalError if the store cannot be used.
         """
 
     def queue_client(self, environment: Mapping[str, str]) -> Any:
@@ -97,7 +99,12 @@ class EmbeddedBackend:
             queue_url = ensure_embedded_queue(self.services.queues)
         except (ServiceError, SqsError) as error:  # the cause is in the log
             raise LocalError(f"The store cannot create its tables: {error}.") from None
-        environment.update(AWS_DEFAULT_REGION=region, AWS_REGION=region, CHAT_JOB_QUEUE=queue_url)
+        environment.update(
+            AWS_DEFAULT_REGION=region,
+            AWS_REGION=region,
+            CHAT_JOB_QUEUE=queue_url,
+            CHAT_HISTORY_ID=self.settings["CHAT_HISTORY_ID"],
+        )
 
     def queue_client(self, environment: Mapping[str, str]) -> QueueClient:
         """See `Backend`."""
@@ -163,4 +170,17 @@ def open_backend(
         return
     region = settings["AWS_DEFAULT_REGION"]
     with embedded_services(ports.store, data, region, synchronous=synchronous) as services:
-        yield EmbeddedBackend(services, built_in_store_settings(settings, services.url))
+        history = {"CHAT_HISTORY_ID": _history_id(data, settings["CHAT_CONVERSATIONS_TABLE"])}
+        yield EmbeddedBackend(services, {**history, **built_in_store_settings(settings, services.url)})
+
+
+def _history_id(data: Path | None, table: str) -> str:
+    """Return the history id of the embedded store. Raises LocalError."""
+    if data is None:
+        return str(memory_history_id(table))
+    try:
+        return str(directory_history_id(data, table))
+    except (OSError, ValueError, KeyError) as error:
+        raise LocalError(
+            f"{data / HISTORY_FILE} cannot be used ({error}). Delete it to begin a new history."
+        ) from None

@@ -140,6 +140,13 @@ def _success(route: Route, status: int, routes: Iterable[Route]) -> Json:
     if name is None and status == 304:
         description = "The client's copy is up to date."
     response: Json = {"description": description if is_usual or status >= 300 else f"{description} (A repeat.)"}
+    if not route.public:
+        response["headers"] = {
+            "Chat-History-Id": {
+                "description": "The history of the sequence ids.",
+                "schema": {"type": "string"},
+            }
+        }
     if name is None:
         return response
     response["content"] = {"application/json": {"schema": {"$ref": SCHEMAS + name}}}

@@ -22,6 +22,7 @@ from chalicelib.core.conversations.roster import Roster
 from chalicelib.core.conversations.views import Views
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.appending import Log
+from chalicelib.core.log.positions import Positions
 from chalicelib.core.log.reading import LogReader
 from chalicelib.core.messaging.batches import Batches
 from chalicelib.core.messaging.group_commit import GroupCommit
@@ -56,6 +57,7 @@ class Shared:
         self.queue = queue
         self.log = Log(event_log=stores.event_log, runtime=runtime)
         self.log_reader = LogReader(event_log=stores.event_log, runtime=runtime)
+        self.positions = Positions(runtime.history_id)
         self.access = Access(
             event_log=stores.event_log, memberships=stores.memberships, log=self.log, runtime=runtime
         )
@@ -125,6 +127,7 @@ def conversation_services(shared: Shared) -> ConversationServices:
             access=access,
             roster=shared.roster,
             log=log,
+            positions=shared.positions,
             presence=shared.presence,
             runtime=runtime,
         ),
@@ -135,6 +138,7 @@ def conversation_services(shared: Shared) -> ConversationServices:
             access=access,
             log_reader=shared.log_reader,
             own_reactions=own_reactions,
+            positions=shared.positions,
         ),
     )
 
@@ -208,6 +212,7 @@ def session_services(
         views=conversations.views,
         log=shared.log,
         log_reader=shared.log_reader,
+        positions=shared.positions,
         presence=shared.presence,
         runtime=runtime,
     )
@@ -228,6 +233,7 @@ def session_services(
         event_log=stores.event_log,
         connections=connections,
         handlers=handlers,
+        positions=shared.positions,
         runtime=runtime,
     )
     return SessionServices(connections=connections, dispatcher=dispatcher)

@@ -33,6 +33,9 @@ JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 ANY_CONTENT_TYPE: list[str] = []
 """A body is read as JSON whatever its content type: `curl -d` sends that of a form."""
 
+HISTORY_ID_HEADER = "Chat-History-Id"
+"""The header that names the history of the sequence ids in a response."""
+
 rest = Blueprint(__name__)
 M = TypeVar("M", bound=BaseModel)
 
@@ -110,6 +113,12 @@ def json_response(status: int, body: Any, headers: dict[str, str] | None = None)
     return Response(body=text, status_code=status, headers={**JSON, **(headers or {})})
 
 
+def _history_headers() -> dict[str, str]:
+    """Return the header with the history id, which web pages may read."""
+    history_id = str(bootstrap.application().runtime.history_id)
+    return {HISTORY_ID_HEADER: history_id, "Access-Control-Expose-Headers": HISTORY_ID_HEADER}
+
+
 def _with_error_handling(request: Request, handle: Callable[[], Response], conversation_id: str = "") -> Response:
     """Return the response of `handle`, or that of its error."""
     # Only a valid id is logged: a client may send any path.
@@ -128,7 +137,7 @@ def _with_error_handling(request: Request, handle: Callable[[], Response], conve
 
 
 def _error_response(request: Request, error: ChatError) -> Response:
-    if error.status >= 500:
+    if error.is_failure:
         logs.log_failure(error)
     headers = _cors(request)
     if error.retry_after is not None:
@@ -180,12 +189,13 @@ def route(
                 arguments = {name: model for name, model in parsed.items() if type(model).model_fields}
                 returned = view(call, **parameters, **arguments)
                 status, result = returned if isinstance(returned, tuple) else (usual, returned)
+                history = _history_headers()
                 if not isinstance(result, Result):
-                    return json_response(status, result)
+                    return json_response(status, result, history)
                 _deliver(result)
                 if result.error is not None:
                     raise result.error
-                return json_response(status, result.response)
+                return json_response(status, result.response, history)
 
             return _with_error_handling(request, handle, parameters.get("conversation_id", ""))
 

@@ -18,6 +18,7 @@ from chalicelib.core.kernel.errors import (
     Muted,
     NotFound,
     ParticipantLimit,
+    PositionUnknown,
     RateLimited,
 )
 from chalicelib.core.protocol import requests
@@ -214,20 +215,32 @@ def revoke_invite(call: AuthenticatedRequest, conversation_id: str, invite: str)
     "/conversations/{conversation_id}/audit",
     {200: "Audit"},
     query=requests.AuditQuery,
-    errors=(Forbidden,),
+    errors=(Forbidden, PositionUnknown),
 )
 def list_audit(call: AuthenticatedRequest, conversation_id: str, query: requests.AuditQuery) -> Any:
     """List the audit log."""
     return bootstrap.application().conversations.moderation.audit(call.caller, conversation_id, query)
 
 
-@route("GET", "/conversations/{conversation_id}/messages", {200: "Messages"}, query=requests.MessagesQuery)
+@route(
+    "GET",
+    "/conversations/{conversation_id}/messages",
+    {200: "Messages"},
+    query=requests.MessagesQuery,
+    errors=(PositionUnknown,),
+)
 def list_messages(call: AuthenticatedRequest, conversation_id: str, query: requests.MessagesQuery) -> Any:
     """List messages in their current state."""
     return bootstrap.application().conversations.history.messages(call.caller, conversation_id, query)
 
 
-@route("GET", "/conversations/{conversation_id}/events", {200: "Events"}, query=requests.EventsQuery)
+@route(
+    "GET",
+    "/conversations/{conversation_id}/events",
+    {200: "Events"},
+    query=requests.EventsQuery,
+    errors=(PositionUnknown,),
+)
 def list_events(call: AuthenticatedRequest, conversation_id: str, query: requests.EventsQuery) -> Any:
     """List the events of the log."""
     return bootstrap.application().conversations.history.events(call.caller, conversation_id, query)

@@ -38,6 +38,7 @@ def _variables(stage: Stage) -> Json:
             f"https://${{WebsocketAPI}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/{stage.api_stage}"
         ),
         "CHAT_ALLOWED_ORIGINS": ",".join(stage.infra.allowed_origins),
+        "CHAT_HISTORY_ID": sub(f"{stage.infra.history}.${{ConversationsTable}}"),
         "CHAT_STAGE": stage.name,
         # Otherwise pydantic searches every package of the bundle for plugins at each start; there are none.
         "PYDANTIC_DISABLE_PLUGINS": "__all__",

@@ -2,6 +2,7 @@
 
     DIR/dynamodb.sqlite     the items (and `-wal`, `-shm` beside it while it is in use)
     DIR/owner               the id of the process that has the directory open, which holds a lock on this file
+    DIR/history.json        the number of its history id (`local.history`)
 
 One process owns the directory; any process may copy it. The lock ends with its process, however that ends.
 """
@@ -20,6 +21,7 @@ from typing import Self
 from local.dynamodb.sqlite_database import APPLICATION_ID, FORMAT_VERSION
 from local.dynamodb.sqlite_storage import SqliteStorage
 from local.errors import LocalError
+from local.history import copy_history_id
 
 FILE = "dynamodb.sqlite"
 OWNER = "owner"
@@ -98,6 +100,7 @@ def backup(source: Path, target: Path) -> None:
             # In one step: a reader of a write-ahead log sees one moment, and stops no writer.
             reader.backup(writer, pages=-1)
         _sync(unfinished)
+        copy_history_id(source, target)
         unfinished.rename(copy)
         _sync(target)
     except (OSError, sqlite3.Error) as error:

@@ -8,7 +8,14 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from chalicelib.core.model.events import Event
-from chalicelib.core.protocol.fields import ConversationId, EventSequenceId, Text, Timestamp, example
+from chalicelib.core.protocol.fields import (
+    ConversationId,
+    EventSequenceId,
+    HistoryIdText,
+    Text,
+    Timestamp,
+    example,
+)
 from chalicelib.core.protocol.objects import Conversation, ParticipantRef
 from specs.wire.responses import RetryAfter
 
@@ -20,6 +27,8 @@ class EventsPush(TypedDict):
     """
 
     type: Literal["events"]
+    history_id: HistoryIdText
+    """The history of the sequence ids."""
     conversation_id: ConversationId
     events: Annotated[list[Event], Field(min_length=1)]
     """The events as they are in the log, in ascending order."""
@@ -56,6 +65,8 @@ class ReadPush(TypedDict):
     """The read pointer of a participant moved."""
 
     type: Literal["read"]
+    history_id: HistoryIdText
+    """The history of the sequence ids."""
     conversation_id: ConversationId
     participant_id: Annotated[Text, Field(max_length=255), example("bob")]
     """The id of the participant."""
@@ -74,6 +85,8 @@ class Added(TypedDict):
     """The participant joined a conversation or was added. Sent to all of their connections."""
 
     type: Literal["conversation_added"]
+    history_id: HistoryIdText
+    """The history of the sequence ids."""
     conversation: Conversation
     """The conversation, without its participants."""
 

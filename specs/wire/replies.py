@@ -14,6 +14,7 @@ from chalicelib.core.protocol.fields import (
     CONVERSATION_ID_PATTERN,
     ConversationId,
     EventSequenceId,
+    HistoryIdText,
     Text,
     Timestamp,
     example,
@@ -43,6 +44,8 @@ class Welcome(Reply):
     """Reply to `hello`."""
 
     type: Literal["welcome"]
+    history_id: HistoryIdText
+    """The history of the sequence ids."""
     connection_id: ConnectionId
     """The id of the connection."""
     participant: ParticipantRef
@@ -63,6 +66,8 @@ class EventsReply(Reply, ReadPointer):
     """The fields of replies that carry the events of a conversation."""
 
     conversation_id: ConversationId
+    history_id: HistoryIdText
+    """The history of the sequence ids."""
     head: EventSequenceId
     """The `sequence_id` of the newest event."""
     participants: list[ParticipantView]
@@ -73,6 +78,8 @@ class EventsReply(Reply, ReadPointer):
     """The events, in ascending order and without gaps."""
     has_more: Annotated[bool, example(False)]
     """Whether there are more events: older ones for the newest events, newer ones after a given event."""
+    reset: NotRequired[Literal[True]]
+    """Present if the position in the command is void: discard all events, `events` are the newest ones."""
 
 
 class Subscribed(EventsReply):
@@ -110,6 +117,8 @@ class MessageAck(Reply):
     """Reply to `message`: the message is stored."""
 
     type: Literal["message_ack"]
+    history_id: HistoryIdText
+    """The history of the sequence ids."""
     conversation_id: ConversationId
     client_message_id: Annotated[Text, example("9f2c-1")]
     """The `client_message_id` of the command."""
@@ -127,6 +136,8 @@ class ReadAck(Reply, ReadPointer):
     """Reply to `read`."""
 
     type: Literal["read_ack"]
+    history_id: HistoryIdText
+    """The history of the sequence ids."""
     conversation_id: ConversationId
 
 
@@ -134,6 +145,8 @@ class UpdateAck(Reply):
     """Reply to `edit`, `delete`, `react` and `unreact`: the update is stored, or nothing had to change."""
 
     type: Literal["ack"]
+    history_id: HistoryIdText
+    """The history of the sequence ids."""
     conversation_id: ConversationId
     sequence_id: EventSequenceId
     """The event of the update. If nothing had to change: the event that made it so, or the head."""
@@ -155,6 +168,8 @@ class BatchResult(Reply):
     """Reply to `batch`."""
 
     type: Literal["batch_result"]
+    history_id: HistoryIdText
+    """The history of the sequence ids."""
     results: Annotated[list[MessageAck | UpdateAck | ReadAck | Error], Field(min_length=1, max_length=24)]
     """For each command, in their order: the frame that answers it. It has the command's `id`, if that fits.
 
@@ -174,6 +189,8 @@ class Pong(Reply):
     """Reply to `ping`."""
 
     type: Literal["pong"]
+    history_id: HistoryIdText
+    """The history of the sequence ids."""
     server_time: Annotated[Timestamp, example("2026-03-01T09:06:00.000Z")]
     """The time of the server."""
     heads: NotRequired[ConversationHeads]

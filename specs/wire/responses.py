@@ -10,7 +10,15 @@ from typing_extensions import TypedDict
 from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.model.actors import Role
 from chalicelib.core.model.events import Event
-from chalicelib.core.protocol.fields import ConversationId, Count, EventSequenceId, Text, Timestamp, example
+from chalicelib.core.protocol.fields import (
+    ConversationId,
+    Count,
+    EventSequenceId,
+    HistoryIdText,
+    Text,
+    Timestamp,
+    example,
+)
 from chalicelib.core.protocol.objects import (
     AuditEntry,
     Ban,
@@ -47,6 +55,10 @@ class ErrorBody(TypedDict):
     """The problems of individual fields, at most 20."""
     retry_after: NotRequired[RetryAfter]
     """After how many seconds to retry."""
+    history_id: NotRequired[HistoryIdText]
+    """Of `POSITION_UNKNOWN`: the present history."""
+    head: NotRequired[Count]
+    """Of `POSITION_UNKNOWN`: the `sequence_id` of the newest event."""
 
 
 class ErrorResponse(TypedDict):

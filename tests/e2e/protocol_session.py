@@ -121,12 +121,13 @@ class SessionReplay:
             self._stands_for[documented] = real
             return True
         same_kind = _ID.fullmatch(documented) and documented.split("_")[0] == real.split("_")[0]
-        return bool(same_kind) or at.endswith("connection_id") or documented in self._people
+        return bool(same_kind) or at.endswith(("connection_id", "history_id")) or documented in self._people
 
 
 def _next_frame(socket: Socket, kind: str) -> Any:
     """Return the next frame of a type; in the session, every push of events has one event."""
     if kind != "events":
         return socket.expect_frame(type=kind)
-    event = socket.expect_frame(type="event")["event"]
-    return {"type": "events", "conversation_id": event["conversation_id"], "events": [event]}
+    frame = socket.expect_frame(type="event")
+    event = frame.pop("event")
+    return {**frame, "type": "events", "conversation_id": event["conversation_id"], "events": [event]}

@@ -200,9 +200,10 @@ def test_read_pointer_is_pushed_over_both_transports(clients: MakeClients) -> No
     bob.connect(chat)
     for content in ("one", "two"):
         alice.post_message(chat, content)
-    push = {"type": "read", "conversation_id": chat, "participant_id": bob.id}
 
     ack = bob.mark_read(chat, 2)
+    history_id = ack["history_id"]
+    push = {"type": "read", "conversation_id": chat, "participant_id": bob.id, "history_id": history_id}
     assert (ack["read_up_to"], ack["unread_count"]) == (2, 1)
     assert alice.expect_frame(type="read") == {**push, "sequence_id": 2}
     bob.expect_no_frame(type="read")
@@ -217,9 +218,9 @@ def test_read_pointer_is_pushed_once_to_each_connection_of_the_reader(clients: M
     chat = alice.create_conversation("Chat", members=[bob])
     alice.post_message(chat, "one")
     inbox, other, active = bob.connect(), bob.connect(chat), bob.connect(chat)
-    push = {"type": "read", "conversation_id": chat, "participant_id": bob.id}
 
-    bob.mark_read(chat, 1)  # the pointer is there
+    history_id = bob.mark_read(chat, 1)["history_id"]  # the pointer is there
+    push = {"type": "read", "conversation_id": chat, "participant_id": bob.id, "history_id": history_id}
     bob.mark_read(chat, 2)
     for connection in (inbox, other):
         assert connection.expect_frame(type="read") == {**push, "sequence_id": 2}

@@ -209,6 +209,7 @@ def test_two_connections_of_one_participant(clients: MakeClients) -> None:
         "conversation_id": chat,
         "participant_id": alice.id,
         "sequence_id": 3,
+        "history_id": sent["history_id"],
     }
     laptop.expect_no_frame(type="read")
 

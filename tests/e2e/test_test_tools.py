@@ -16,7 +16,7 @@ from tests.e2e.targets import BUNDLE, MINISTACK
 from tests.support.checking import check_answer, check_frame
 from tests.support.socket_client import matches
 
-PONG = {"type": "pong", "server_time": "2025-01-31T12:00:00.000Z"}
+PONG = {"type": "pong", "history_id": "0.x", "server_time": "2025-01-31T12:00:00.000Z"}
 MESSAGE = {
     "conversation_id": "conv_x",
     "sequence_id": 2,
@@ -28,6 +28,7 @@ MESSAGE = {
 }
 SYNC = {
     "type": "sync",
+    "history_id": "0.x",
     "conversation_id": "conv_x",
     "head": 2,
     "participants": [],
@@ -56,7 +57,7 @@ def test_token_command_receives_id_name_and_lifetime() -> None:
 
 
 def push(*events: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "events", "conversation_id": "conv_x", "events": [*events]}
+    return {"type": "events", "history_id": "0.x", "conversation_id": "conv_x", "events": [*events]}
 
 
 @pytest.mark.parametrize("frame", [PONG, push(MESSAGE), SYNC], ids=lambda frame: frame["type"])
@@ -67,7 +68,8 @@ def test_valid_frame_passes_the_check(frame: dict[str, Any]) -> None:
 WRONG: dict[str, dict[str, Any]] = {
     "an unknown type": {"type": "pongg"},
     "an unknown field": {**PONG, "x": 1},
-    "a missing field": {"type": "pong"},
+    "a missing field": {"type": "pong", "history_id": "0.x"},
+    "a page without its history": {name: value for name, value in SYNC.items() if name != "history_id"},
     "null for what is absent": {**PONG, "heads": None},
     "a string for a number": {**PONG, "heads": {"conv_x": "1"}},
     "a time without milliseconds": {**PONG, "server_time": "2025-01-31T12:00:00Z"},

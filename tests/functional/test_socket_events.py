@@ -172,7 +172,8 @@ def test_message_is_pushed_to_all_subscribers(chat: Any, callbacks: Callbacks) -
     (event,) = (event for each in by_bob for event in each["events"])
     assert (event["content"], event["sequence_id"], event["client_message_id"]) == ("grüß dich", 2, "1")
     assert event["sender"] == {"participant_id": "alice", "name": "alice", "type": "human"}
-    assert {"type": "events", "conversation_id": where, "events": [event]} in by_alice
+    pushed = {"type": "events", "conversation_id": where, "events": [event], "history_id": ack["history_id"]}
+    assert pushed in by_alice
 
 
 def test_stale_connection_is_removed_and_the_others_receive_the_event(chat: Any, callbacks: Callbacks) -> None:

@@ -351,6 +351,8 @@ class _Check:
     def _nothing_false_was_said(self) -> None:
         for post in self._harness.posts:
             check_frame(json.dumps(post.frame, ensure_ascii=False))
+            named = {frame["history_id"] for frame in (post.frame, *answers(post.frame)) if "history_id" in frame}
+            assert named <= {str(self._harness.tables.settings.history_id)}, f"a frame of another history: {named}"
         for _, sent in self._said():
             for event in _events_in(sent):
                 self._is_kept(event, "L3: a reader was shown another event")

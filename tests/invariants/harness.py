@@ -19,6 +19,7 @@ from typing import Any
 from chalicelib.bootstrap import Application, build
 from chalicelib.core.kernel.clock import Clock
 from chalicelib.core.kernel.concurrency import Gather
+from chalicelib.core.kernel.history_id import HistoryId
 from chalicelib.core.kernel.limits import MIN_RETENTION_DAYS, Limits, Timing
 from chalicelib.core.model.actors import Principal, Role
 from chalicelib.core.model.conversations import JoinPolicy
@@ -491,6 +492,7 @@ class Tables:
             limits=Limits(),
             timing=Timing(append_deadline=3 * QUANTUM),
             version="laws",
+            history_id=HistoryId(0, conversations_table),
         )
         self.verified_states: set[str] = set()
         """States whose reads have been checked."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core.protocol.frames import with_history_id
 from local.faults.calls import ItemKey
 from tests.invariants.checker import check, check_items
 from tests.invariants.harness import MEMBERS, Harness, Response, Setup, Tables
@@ -142,10 +143,8 @@ def test_corrupted_items_are_found(tables: Tables, spoiled: str) -> None:
 def push(harness: Harness, socket: str, number: int, **changes: Any) -> Post:
     items = harness.items()
     pushed = json.loads(at(harness, items, f"E#{number:016d}")["event"]["S"]) | changes
-    return Post(
-        harness.connection_id(socket),
-        {"type": "events", "conversation_id": harness.conversation, "events": [pushed]},
-    )
+    frame = {"type": "events", "conversation_id": harness.conversation, "events": [pushed]}
+    return Post(harness.connection_id(socket), with_history_id(frame, harness.tables.settings.history_id))
 
 
 def page(harness: Harness, *numbers: int, has_more: bool = False, head: int = 6) -> dict[str, Any]:
@@ -183,6 +182,12 @@ IN_WHAT_WAS_SAID: dict[str, tuple[str, Callable[[Harness], object]]] = {
             Response(
                 w.participant_id("carol"), "messages", {"messages": page(w, 2, 6)["events"], "has_more": False}
             )
+        ),
+    ),
+    "a push of another history": (
+        "a frame of another history: {'1.restored'}",
+        lambda w: w.posts.append(
+            Post(w.connection_id("carol"), {**push(w, "carol", 6).frame, "history_id": "1.restored"})
         ),
     ),
     "a frame of an unknown shape": (

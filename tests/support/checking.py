@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from tests.support import published
@@ -28,9 +29,12 @@ def check_frame(text: str) -> dict[str, Any]:
     return frame
 
 
-def check_answer(method: str, path: str, status: int, body: Any) -> None:
-    """Check the body of an HTTP response of this operation and status."""
+def check_answer(method: str, path: str, status: int, body: Any, headers: Iterable[str] | None = None) -> None:
+    """Check the body of an HTTP response of this operation and status, and the names of its headers if known."""
     published.check_answer(method, path, status, body)
+    if headers is not None:
+        missing = published.required_headers(method, path, status) - set(headers)
+        assert not missing, f"{method} {path} {status} has no {missing}"
     assert status < 400 or body["request_id"], f"an error without a request id: {body!r:.500}"
     _check_events(body)
 

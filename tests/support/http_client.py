@@ -77,7 +77,7 @@ class HttpClient:
             sent.setdefault("Content-Type", "application/json")
         answer = self._exchange(method, path, payload, sent)
         if checked:
-            check_answer(method, path, answer.status, answer.body)
+            check_answer(method, path, answer.status, answer.body, answer.headers)
         return answer
 
     def close(self) -> None:

@@ -45,6 +45,14 @@ def check_answer(method: str, path: str, status: int, body: Any) -> None:
     assert problem is None, f"{method} {path} {status} is not as published: {problem}\n{body!r:.2000}"
 
 
+def required_headers(method: str, path: str, status: int) -> set[str]:
+    """Return the published headers of a response, in lower case, except those of errors."""
+    template = next((known for pattern, known in _templates() if pattern.fullmatch(path.partition("?")[0])), "")
+    operation = _document("openapi.json")["paths"].get(template, {}).get(method.lower(), {})
+    response = operation.get("responses", {}).get(str(status), {})
+    return {name.lower() for name in response.get("headers", {})} if status < 300 else set()
+
+
 def _problem(validator: jsonschema_rs.Draft202012Validator, value: Any) -> str | None:
     error = next(validator.iter_errors(value), None)
     return None if error is None else f"{error.message:.500} at {'.'.join(map(str, error.instance_path))}"

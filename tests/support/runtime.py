@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chalicelib.core.kernel.clock import Clock, SystemClock
 from chalicelib.core.kernel.concurrency import Gather
+from chalicelib.core.kernel.history_id import HistoryId
 from chalicelib.core.kernel.limits import Limits, Timing
 from chalicelib.core.kernel.metrics import NullObserver, Observer
 from chalicelib.core.kernel.runtime import Runtime
@@ -17,6 +18,7 @@ def new_runtime(
     observer: Observer | None = None,
     limits: Limits | None = None,
     timing: Timing | None = None,
+    history_id: HistoryId | None = None,
 ) -> Runtime:
     """Return a runtime in which only the given parts differ from the defaults."""
     return Runtime(
@@ -25,4 +27,5 @@ def new_runtime(
         observer=observer or NullObserver(),
         limits=limits or Limits(),
         timing=timing or Timing(),
+        history_id=history_id or HistoryId(0, "conversations"),
     )

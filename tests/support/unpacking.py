@@ -11,7 +11,8 @@ def unpacked(frame: Frame) -> list[Frame]:
     """Return an `events` push as one entry for each event, `{"type": "event", "event": …}`; others unchanged."""
     if frame.get("type") != "events":
         return [frame]
-    return [{"type": "event", "event": event} for event in frame["events"]]
+    history = {name: frame[name] for name in ("history_id",) if name in frame}
+    return [{"type": "event", "event": event, **history} for event in frame["events"]]
 
 
 def answers(frame: Frame) -> list[Frame]:

@@ -56,11 +56,20 @@ def test_limits_and_times_are_configurable() -> None:
         ("CHAT_JWT_SECRET_PARAMETER", "/chat/secret", "not both"),
         ("CHAT_ALLOWED_ORIGINS", "*,https://a.example", "CHAT_ALLOWED_ORIGINS"),
         ("CHAT_ALLOWED_ORIGINS", " , ", "CHAT_ALLOWED_ORIGINS"),
+        ("CHAT_HISTORY_ID", "conversations", "CHAT_HISTORY_ID: a history id is a whole number, a dot"),
     ],
 )
 def test_invalid_setting_is_explained(name: str, value: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         Settings.from_environment(ENVIRONMENT | {name: value})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [(None, "0.conversations"), ("", "0.conversations"), ("7.a", "7.a")]
+)
+def test_history_id_is_the_first_of_the_table_by_default(text: str | None, expected: str) -> None:
+    more = {} if text is None else {"CHAT_HISTORY_ID": text}
+    assert str(Settings.from_environment(ENVIRONMENT | more).history_id) == expected
 
 
 def test_development_secret_is_rejected_on_lambda_only() -> None:

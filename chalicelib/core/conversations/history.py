@@ -9,6 +9,7 @@ from chalicelib.core.conversations.access import Access
 from chalicelib.core.conversations.own_reactions import OwnReactions
 from chalicelib.core.kernel import paging
 from chalicelib.core.kernel.errors import NotFound, ValidationFailed
+from chalicelib.core.log.positions import Positions
 from chalicelib.core.log.reading import LogReader, take_within_budget
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.conversations import Head, Membership
@@ -37,18 +38,25 @@ class History:
         access: Access,
         log_reader: LogReader,
         own_reactions: OwnReactions,
+        positions: Positions,
     ) -> None:
         self._event_log = event_log
         self._memberships = memberships
         self._access = access
         self._log_reader = log_reader
         self._own_reactions = own_reactions
+        self._positions = positions
 
     def messages(self, caller: Principal, conversation_id: str, query: MessagesQuery) -> dict[str, Any]:
-        """Return a page of messages in their current form. Raises NotFound, ValidationFailed."""
+        """Return a page of messages in their current form.
+
+        Raises NotFound, ValidationFailed, PositionUnknown, Unavailable.
+        """
         if query.before is not None and query.after is not None:
             raise ValidationFailed.at("after", "cannot be given together with before")
+        self._positions.require_not_newer(query.history_id)
         head, _ = self._access.require_member_and_head(conversation_id, caller)
+        self._positions.require_known(head, query.after, query.history_id)
         if query.after is not None:
             page = self._log_reader.messages_after(head, query.after, query.limit)
         else:
@@ -80,8 +88,10 @@ class History:
         return paging.page("reactions", [frames.reaction_detail(reaction) for reaction in reactions], next_key)
 
     def events(self, caller: Principal, conversation_id: str, query: EventsQuery) -> dict[str, Any]:
-        """Return a page of the log as it was appended. Raises NotFound."""
+        """Return a page of the log as it was appended. Raises NotFound, PositionUnknown, Unavailable."""
+        self._positions.require_not_newer(query.history_id)
         head, _ = self._access.require_member_and_head(conversation_id, caller)
+        self._positions.require_known(head, query.after, query.history_id)
         page = self._log_reader.events_after(head, query.after, query.limit)
         self._access.require_member(conversation_id, caller)
         events = take_within_budget(page.events, MAX_RESPONSE_BYTES)

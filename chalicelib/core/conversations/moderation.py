@@ -18,6 +18,7 @@ from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import LastOwner, NotFound, ValidationFailed
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.appending import Log, NoChange
+from chalicelib.core.log.positions import Positions
 from chalicelib.core.model.actors import Actor, Principal
 from chalicelib.core.model.conversations import Head, Membership
 from chalicelib.core.model.events import new_event
@@ -45,6 +46,7 @@ class Moderation:
         access: Access,
         roster: Roster,
         log: Log,
+        positions: Positions,
         presence: Presence,
         runtime: Runtime,
     ) -> None:
@@ -53,6 +55,7 @@ class Moderation:
         self._access = access
         self._roster = roster
         self._log = log
+        self._positions = positions
         self._presence = presence
         self._clock = runtime.clock
 
@@ -177,8 +180,13 @@ class Moderation:
     # ---- audit log -------------------------------------------------------------------------------------
 
     def audit(self, caller: Principal, conversation_id: str, query: AuditQuery) -> dict[str, Any]:
-        """Return a page of the audit log in ascending order. Raises NotFound, Forbidden, ValidationFailed."""
-        self._access.require_permission(Action.READ_AUDIT, conversation_id, caller)
+        """Return a page of the audit log in ascending order.
+
+        Raises NotFound, Forbidden, ValidationFailed, PositionUnknown, Unavailable.
+        """
+        self._positions.require_not_newer(query.history_id)
+        head, _ = self._access.require_permission(Action.READ_AUDIT, conversation_id, caller)
+        self._positions.require_known(head, query.after, query.history_id)
         if query.cursor is not None and query.after is not None:
             raise ValidationFailed.at("after", "must not be given together with cursor")
         position = paging.start_key(query.cursor)

@@ -6,7 +6,7 @@
     ├── Forbidden, Muted                                   403  the participant may not do this
     ├── NotFound                                           404  absent, or not visible to the caller
     ├── AlreadyParticipant, ParticipantLimit, LastOwner,
-    │   Banned, ErasureRunning                             409  the current state does not allow it
+    │   Banned, ErasureRunning, PositionUnknown            409  the current state does not allow it
     ├── TooLarge                                           413
     ├── RateLimited                                        429  retry after `retry_after`
     ├── Internal                                           500  a defect; the answer has no details
@@ -37,10 +37,13 @@ class ChatError(Exception):
         *,
         details: list[Problem] | None = None,
         retry_after: float | None = None,
+        is_failure: bool | None = None,
     ) -> None:
         self.message = message or self.default_message
         self.details = details
         self.retry_after = retry_after
+        self.is_failure = self.status >= 500 if is_failure is None else is_failure
+        """Whether the server failed, which is logged; false if a client can cause the error at will."""
         super().__init__(self.message)
 
     def body(self) -> dict[str, Any]:
@@ -147,6 +150,22 @@ class ErasureRunning(ChatError):
 
     code, status = "ERASURE_RUNNING", 409
     default_message = "Your data is being erased: join or create conversations when that has finished."
+
+
+class PositionUnknown(ChatError):
+    """The request names a position of another history, or beyond the head: load the conversation anew."""
+
+    code, status = "POSITION_UNKNOWN", 409
+    default_message = "The log has no such position: load the conversation again."
+
+    def __init__(self, message: str | None = None, *, history_id: str = "", head: int = 0, **options: Any) -> None:
+        super().__init__(message, **options)
+        self.history_id = history_id
+        self.head = head
+
+    def body(self) -> dict[str, Any]:
+        """Return the error with the present history id and head."""
+        return {**super().body(), "history_id": self.history_id, "head": self.head}
 
 
 class TooLarge(ChatError):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from chalicelib.core.kernel.clock import Clock
 from chalicelib.core.kernel.concurrency import Gather
+from chalicelib.core.kernel.history_id import HistoryId
 from chalicelib.core.kernel.limits import Limits, Timing
 from chalicelib.core.kernel.metrics import Observer
 
@@ -18,3 +19,4 @@ class Runtime(NamedTuple):
     observer: Observer
     limits: Limits
     timing: Timing
+    history_id: HistoryId

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from chalicelib.core.conversations.history import History
 from chalicelib.core.kernel.errors import ChatError, Internal, NotAttempted
+from chalicelib.core.kernel.history_id import HistoryId
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.messaging.message_updater import UpdateResult
 from chalicelib.core.messaging.message_updates import MessageUpdates
@@ -95,7 +96,10 @@ class Batches:
         charge_batch(caller.participant_id, charged, rate_limits=self._rate_limits, runtime=self._runtime)
         deadline = self._clock.monotonic() + self._runtime.timing.batch_deadline
         result = BatchResult()
-        parts = [Part(caller, entries, indexes, connection_id) for indexes in _by_conversation(entries)]
+        history_id = self._runtime.history_id
+        parts = [
+            Part(caller, entries, indexes, connection_id, history_id) for indexes in _by_conversation(entries)
+        ]
         for start in range(0, len(parts), CONCURRENCY):
             calls = [partial(self._execute_part, part, deadline) for part in parts[start : start + CONCURRENCY]]
             for done in self._runtime.gather(*calls):
@@ -171,13 +175,19 @@ class Part:
     """The commands of one conversation, of which the first ones are finished."""
 
     def __init__(
-        self, caller: Principal, entries: Sequence[BatchEntry], indexes: Sequence[int], connection_id: str | None
+        self,
+        caller: Principal,
+        entries: Sequence[BatchEntry],
+        indexes: Sequence[int],
+        connection_id: str | None,
+        history_id: HistoryId,
     ) -> None:
         self.caller = caller
         self.entries = entries
         self.rest = list(indexes)
         """The indexes of the commands without a result."""
         self.connection_id = connection_id
+        self.history_id = history_id
 
     def next_messages(self) -> list[commands.Message]:
         """Return the messages before the next other command."""
@@ -193,6 +203,7 @@ class Part:
         """Record the result of the next command."""
         index = self.rest.pop(0)
         correlation = self.entries[index].correlation
+        frame = frames.with_history_id(frame, self.history_id)
         result.outcomes[index] = Outcome(
             frame | ({"id": correlation["id"]} if "id" in correlation else {}), status
         )

@@ -18,6 +18,7 @@ from chalicelib.core.protocol.fields import (
     CommandNumber,
     Emoji,
     EventSequenceId,
+    HistoryIdText,
     SequenceId,
     example,
 )
@@ -78,6 +79,8 @@ class Hello(StateCommand):
     type: Literal["hello"]
     subscribe: Annotated[list[SubscribeTo], Field(max_length=MAX_SUBSCRIPTIONS_IN_HELLO)] = Field([])
     """The conversations to subscribe to."""
+    history_id: HistoryIdText | None = None
+    """The history of the client's position. If it is not that of the server, the position is void."""
 
 
 class Subscribe(ConversationCommand, StateCommand):
@@ -86,6 +89,8 @@ class Subscribe(ConversationCommand, StateCommand):
     type: Literal["subscribe"]
     after: SequenceId | None = None
     """The last `sequence_id` that the client has. Without it, the newest 50 events are sent."""
+    history_id: HistoryIdText | None = None
+    """The history of the client's position. If it is not that of the server, the position is void."""
 
 
 class Unsubscribe(ConversationCommand, StateCommand):
@@ -100,6 +105,8 @@ class Sync(ConversationCommand):
     type: Literal["sync"]
     after: SequenceId
     """The last `sequence_id` that the client has."""
+    history_id: HistoryIdText | None = None
+    """The history of the client's position. If it is not that of the server, the position is void."""
 
 
 class Message(ConversationCommand, SendFields):
@@ -177,6 +184,8 @@ class Ping(Command):
         | None
     ) = None
     """By conversation id: the newest `sequence_id` that the client has."""
+    history_id: HistoryIdText | None = None
+    """The history of the client's position. If it is not that of the server, the position is void."""
 
 
 class BatchEntry(NamedTuple):

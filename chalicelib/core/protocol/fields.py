@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from chalicelib.core.kernel import json_codec
+from chalicelib.core.kernel.history_id import HISTORY_ID_PATTERN, MAX_HISTORY_ID_CHARACTERS
 from chalicelib.core.kernel.limits import Limits
 from chalicelib.core.kernel.text import (
     MAX_NAME_LENGTH,
@@ -152,6 +153,11 @@ SequenceId = Annotated[int, Field(ge=0, le=MAX_SEQUENCE_ID, examples=[1])]
 CommandNumber = Annotated[int, Field(ge=0, le=MAX_COMMAND_NUMBER, examples=[7])]
 EventSequenceId = Annotated[int, Field(ge=1, le=MAX_SEQUENCE_ID, examples=[2])]
 Count = Annotated[int, Field(ge=0, examples=[1])]
+HistoryIdText = Annotated[
+    str,
+    Field(min_length=3, max_length=MAX_HISTORY_ID_CHARACTERS, pattern=HISTORY_ID_PATTERN),
+    _schema(example="0.chat-conversations", description="`<number>.<name>`; a higher number is newer."),
+]
 ConversationId = Annotated[
     str,
     Field(

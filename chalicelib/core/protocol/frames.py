@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.clock import rfc3339
 from chalicelib.core.kernel.errors import ChatError
+from chalicelib.core.kernel.history_id import MAX_HISTORY_ID_CHARACTERS, HistoryId
 from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.model import moderation as model
 from chalicelib.core.model.actors import Actor
@@ -40,8 +41,24 @@ MAX_FRAME_BYTES = 32 * 1024
 ID_BYTES = 2 * 1024
 """The part of a reply for the `id` of the command: up to 256 characters, of up to 6 bytes each as JSON."""
 
+HISTORY_ID_BYTES = MAX_HISTORY_ID_CHARACTERS + len(',"history_id":""')
+"""The part of a frame for the `history_id`, which is added when the frame is posted."""
+
 Frame = dict[str, Any]
 """A frame that the server sends."""
+
+WITH_HISTORY_ID = frozenset(
+    {
+        *("welcome", "subscribed", "sync", "pong", "message_ack", "ack", "read_ack", "batch_result"),
+        *("events", "read", "conversation_added"),
+    }
+)
+"""The types of frames with a sequence id or a head."""
+
+
+def with_history_id(frame: Frame, history_id: HistoryId) -> Frame:
+    """Return a frame with the history of its sequence ids, if it has any."""
+    return {**frame, "history_id": str(history_id)} if frame["type"] in WITH_HISTORY_ID else frame
 
 
 def participant_ref(actor: Actor) -> ParticipantRef:
@@ -169,7 +186,7 @@ def events_pushes(conversation_id: str, events: Iterable[Event]) -> list[Frame]:
         size = json_codec.size(event) + 1
         if size > room or event["sequence_id"] != following:
             pushes.append({"type": "events", "conversation_id": conversation_id, "events": []})
-            room = MAX_FRAME_BYTES - json_codec.size(pushes[-1]) + 1
+            room = MAX_FRAME_BYTES - HISTORY_ID_BYTES - json_codec.size(pushes[-1]) + 1
         pushes[-1]["events"].append(event)
         room -= size
         following = event["sequence_id"] + 1
@@ -208,7 +225,7 @@ def batch_result(results: Sequence[Frame]) -> Frame:
     for optional in ((), ("details",), ("details", "id", "client_message_id", "conversation_id")):
         fitted = [_without(result, optional) for result in results]
         frame: Frame = {"type": "batch_result", "results": fitted}
-        if json_codec.size(frame) <= MAX_FRAME_BYTES - ID_BYTES:
+        if json_codec.size(frame) <= MAX_FRAME_BYTES - HISTORY_ID_BYTES - ID_BYTES:
             break
     return frame
 

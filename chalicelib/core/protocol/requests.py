@@ -20,6 +20,7 @@ from chalicelib.core.protocol.commands import BatchFields
 from chalicelib.core.protocol.fields import (
     ClientMessageId,
     Emoji,
+    HistoryIdText,
     JoinPolicyField,
     Metadata,
     Name,
@@ -207,6 +208,8 @@ class AuditQuery(PageQuery):
 
     after: QueryNumber | None = None
     """Only entries after this `sequence_id`."""
+    history_id: HistoryIdText | None = None
+    """The history of the client's position. If it is not that of the server, the position is void."""
 
 
 class MessagesQuery(Query):
@@ -218,6 +221,8 @@ class MessagesQuery(Query):
     """Only messages after this `sequence_id`."""
     limit: Limit = 50
     """The maximum number of messages."""
+    history_id: HistoryIdText | None = None
+    """The history of the client's position. If it is not that of the server, the position is void."""
 
 
 class EmojiQuery(Query):
@@ -245,6 +250,8 @@ class EventsQuery(Query):
     """Only events after this `sequence_id`; 0 is the beginning."""
     limit: Limit = 50
     """The maximum number of events."""
+    history_id: HistoryIdText | None = None
+    """The history of the client's position. If it is not that of the server, the position is void."""
 
 
 # ---- parsing -------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.model.connections import Subscription
 from chalicelib.core.ports.connections import ConnectionStore, SubscriptionStore
 from chalicelib.core.ports.delivery import ConnectionPoster
-from chalicelib.core.protocol.frames import Frame, disconnect
+from chalicelib.core.protocol.frames import Frame, disconnect, with_history_id
 from chalicelib.core.realtime.outbox import (
     DirectReply,
     PendingOffline,
@@ -59,6 +59,7 @@ class FanOut:
         self._gather = runtime.gather
         self._observer = runtime.observer
         self._timing = runtime.timing
+        self._history_id = runtime.history_id
 
     def deliver(self, pushes: Sequence[Push], *, within: float, reply: DirectReply | None = None) -> None:
         """Carry out `pushes`, and at the same time post `reply` to the connection whose command it answers.
@@ -85,7 +86,7 @@ class FanOut:
     def disconnect(self, connection_id: str, final_frame: Frame) -> None:
         """Post a last frame to a connection, close it and delete it."""
         deadline = self._clock.monotonic() + self._timing.http_fan_out
-        self._poster.post_all({connection_id: [_payload(final_frame)]}, deadline)
+        self._poster.post_all({connection_id: [self._payload(final_frame)]}, deadline)
         self._poster.close(connection_id)
         _, ended = self._connections.close(connection_id)
         self._debounce_offline(self._announce_offline(ended, deadline), deadline)
@@ -98,7 +99,7 @@ class FanOut:
 
     def _post_reply(self, reply: DirectReply, deadline: float) -> bool:
         """Post a reply; return whether its connection is there."""
-        payloads = [_payload(frame) for frame in reply.frames]
+        payloads = [self._payload(frame) for frame in reply.frames]
         if not payloads:
             return True
         stale = self._poster.post_all({reply.connection_id: payloads}, deadline)
@@ -139,7 +140,7 @@ class FanOut:
         for push in pushes:
             if isinstance(push, PendingOffline):
                 continue
-            payload = _payload(push.frame)
+            payload = self._payload(push.frame)
             for recipient in self._recipients(push, subscribers):
                 deliveries.setdefault(recipient.connection_id, (recipient, []))[1].append(payload)
         return deliveries
@@ -191,16 +192,15 @@ class FanOut:
                 stale.append(subscription)
         return stale
 
+    def _payload(self, frame: Frame) -> bytes:
+        return json_codec.dumps(with_history_id(frame, self._history_id)).encode()
+
     def _has_new_token(self, connection_id: str) -> bool:
         """Return whether `auth` has renewed the token; it updates the connection before its subscriptions."""
         connection = self._connections.get(connection_id)
         return connection is not None and (
             connection.token_expires_at + self._timing.expired_token_grace >= self._clock.now()
         )
-
-
-def _payload(frame: Frame) -> bytes:
-    return json_codec.dumps(frame).encode()
 
 
 def _is_recipient(subscription: Subscription, push: ToSubscribers) -> bool:

@@ -10,6 +10,7 @@ from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import ChatError, Internal, TokenExpired
 from chalicelib.core.kernel.ids import is_conversation_id
 from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.log.positions import Positions
 from chalicelib.core.model.connections import Connection
 from chalicelib.core.model.conversations import Head
 from chalicelib.core.ports.connections import ConnectionStore
@@ -30,12 +31,14 @@ class Dispatcher:
         event_log: EventLogStore,
         connections: Connections,
         handlers: Handlers,
+        positions: Positions,
         runtime: Runtime,
     ) -> None:
         self._connection_store = connection_store
         self._event_log = event_log
         self._connections = connections
         self._handlers = handlers
+        self._positions = positions
         self._runtime = runtime
         self._timing = runtime.timing
         self._observer = runtime.observer
@@ -107,6 +110,7 @@ class Dispatcher:
         conversation_id: str | None = getattr(command, "conversation_id", None)
         if conversation_id is not None and is_conversation_id(conversation_id):
             self._observer.bind(conversation_id=conversation_id)
+        self._positions.require_not_newer(getattr(command, "history_id", None))
         HANDLERS[type(command)](self._handlers, command, context)
 
 
@@ -114,6 +118,6 @@ def _add_error(result: FrameResult, error: ChatError, cause: Exception, correlat
     """Reply with an error, unless there is a reply: then the command was carried out before the error."""
     if not result.replies:
         result.replies.append(frames.error(error, correlation))
-        result.failure = cause if error.status >= 500 else None
+        result.failure = cause if error.is_failure else None
     else:
         result.failure = cause

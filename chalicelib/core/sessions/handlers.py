@@ -95,20 +95,26 @@ class Handlers:
         for start in range(0, len(command.subscribe), _SUBSCRIBE_CONCURRENCY):
             batch = command.subscribe[start : start + _SUBSCRIBE_CONCURRENCY]
             for reply, pushes in runtime.gather(
-                *(self._subscribe_later(item, context.order(command), context) for item in batch)
+                *(self._subscribe_later(item, command, context) for item in batch)
             ):
                 result.replies.append(reply)
                 result.pushes += pushes
 
     def _subscribe_later(
-        self, item: commands.SubscribeTo, order: int, context: CommandContext
+        self, item: commands.SubscribeTo, command: commands.Hello, context: CommandContext
     ) -> Callable[[], tuple[Frame, list[Push]]]:
         """Return a call that subscribes; its reply is an error frame if that fails."""
 
         def subscribe() -> tuple[Frame, list[Push]]:
             try:
                 return self._subscriptions.subscribe(
-                    context.connection, context.caller, item.conversation_id, item.after, order, context.result
+                    context.connection,
+                    context.caller,
+                    item.conversation_id,
+                    item.after,
+                    context.order(command),
+                    context.result,
+                    command.history_id,
                 )
             except ChatError as error:
                 about = commands.correlation_fields({"conversation_id": item.conversation_id})
@@ -139,6 +145,7 @@ class Handlers:
             command.after,
             context.order(command),
             context.result,
+            command.history_id,
         )
         context.result.replies.append(reply)
         context.result.pushes += pushes
@@ -151,7 +158,9 @@ class Handlers:
 
     def sync(self, command: commands.Sync, context: CommandContext) -> None:
         """Answer with missed events."""
-        reply = self._subscriptions.sync(context.caller, command.conversation_id, command.after)
+        reply = self._subscriptions.sync(
+            context.caller, command.conversation_id, command.after, command.history_id
+        )
         context.result.replies.append(reply)
 
     # ---- messages --------------------------------------------------------------------------------------

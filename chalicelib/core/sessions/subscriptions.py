@@ -21,6 +21,7 @@ from chalicelib.core.kernel.ids import is_conversation_id
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.appending import Log
 from chalicelib.core.log.conflicts import retry_on_conflict
+from chalicelib.core.log.positions import Positions
 from chalicelib.core.log.reading import LogReader, Page, take_within_budget
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.connections import Connection, Subscription
@@ -60,6 +61,7 @@ class Subscriptions:
         views: Views,
         log: Log,
         log_reader: LogReader,
+        positions: Positions,
         presence: Presence,
         runtime: Runtime,
     ) -> None:
@@ -69,6 +71,7 @@ class Subscriptions:
         self._views = views
         self._log = log
         self._log_reader = log_reader
+        self._positions = positions
         self._presence = presence
         self._runtime = runtime
 
@@ -80,6 +83,7 @@ class Subscriptions:
         after: int | None,
         order: int,
         result: FrameResult,
+        history_id: str | None = None,
     ) -> tuple[Frame, list[Push]]:
         """Subscribe a connection; return the reply and the pushes of presence: the snapshot, or `superseded`.
 
@@ -108,7 +112,7 @@ class Subscriptions:
         else:
             raise Unavailable(retry_after=retry_after())
         try:
-            snapshot = self._snapshot(caller, conversation_id, after)
+            snapshot = self._snapshot(caller, conversation_id, after, history_id)
         except NotFound:
             with contextlib.suppress(Superseded):
                 self._unsubscribe(connection, conversation_id, order)
@@ -139,23 +143,33 @@ class Subscriptions:
             self._runtime, lambda: self._subscriptions.unsubscribe(connection, conversation_id, order)
         )
 
-    def sync(self, caller: Principal, conversation_id: str, after: int) -> Frame:
-        """Return the events after `after`, within the size of a frame. Raises NotFound."""
-        head, _ = self._access.require_member_and_head(conversation_id, caller)
-        return {"type": "sync", **self._events_after(head, caller, after)}
+    def sync(self, caller: Principal, conversation_id: str, after: int, history_id: str | None = None) -> Frame:
+        """Return the events after `after`, within the size of a frame; the newest ones if it is no position.
 
-    def _snapshot(self, caller: Principal, conversation_id: str, after: int | None) -> dict[str, Any]:
+        Raises NotFound.
+        """
+        head, _ = self._access.require_member_and_head(conversation_id, caller)
+        return {"type": "sync", **self._events_after(head, caller, after, history_id)}
+
+    def _snapshot(
+        self, caller: Principal, conversation_id: str, after: int | None, history_id: str | None
+    ) -> dict[str, Any]:
         """Return the snapshot for a new subscriber: the events after `after`, or the newest ones."""
         head = self._log.get_live_head(conversation_id)
-        snapshot = self._events_after(head, caller, after)
+        snapshot = self._events_after(head, caller, after, history_id)
         if snapshot["events"]:
             snapshot["first_sequence_id"] = snapshot["events"][0]["sequence_id"]
         else:
             snapshot["first_sequence_id"] = min(head.sequence_id if after is None else after, head.sequence_id) + 1
         return snapshot
 
-    def _events_after(self, head: Head, caller: Principal, after: int | None) -> dict[str, Any]:
+    def _events_after(
+        self, head: Head, caller: Principal, after: int | None, history_id: str | None
+    ) -> dict[str, Any]:
         """Return the events after `after`, or the newest ones, if the caller is a member afterwards, too."""
+        is_reset = not self._positions.is_known(head, after, history_id)
+        if is_reset:
+            after = None
         page, participants = self._runtime.gather(
             lambda: (
                 self._log_reader.latest_events(head, LATEST_EVENTS)
@@ -166,7 +180,8 @@ class Subscriptions:
         )
         member = self._access.require_member(head.conversation_id, caller)
         frame = _fit_into_frame(head.conversation_id, page, participants, newest=after is None)
-        return frame | {"read_up_to": member.read_up_to, "unread_count": unread_count(head, member)}
+        frame |= {"read_up_to": member.read_up_to, "unread_count": unread_count(head, member)}
+        return {**frame, "reset": True} if is_reset else frame
 
 
 def _fit_into_frame(

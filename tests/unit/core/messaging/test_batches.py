@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from chalicelib.core.kernel.errors import ConversationBusy, NotAttempted, ValidationFailed
+from chalicelib.core.kernel.history_id import HistoryId
 from chalicelib.core.kernel.limits import MAX_BATCH_COMMANDS, Limits, Timing
 from chalicelib.core.messaging.batches import Batches, BatchResult
 from chalicelib.core.messaging.run import RunResult, SendResult
@@ -27,6 +28,7 @@ WORST_ID = "\x01" * 256
 WORST_CLIENT_MESSAGE_ID = '"' * 256
 CONVERSATION = "conv_Zm9vYmFyYmF6cXV4cXV1eA"
 LARGEST = 2**53 - 1
+LONGEST = HistoryId(10**15 - 1, "x" * 255)
 
 
 def largest_acks() -> list[frames.Frame]:
@@ -37,7 +39,7 @@ def largest_acks() -> list[frames.Frame]:
         "created_at": "2026-03-01T09:00:00.000Z",
     }
     ack = frames.message_ack(event, WORST_CLIENT_MESSAGE_ID, duplicate=False)
-    return [{**ack, "id": WORST_ID} for _ in range(MAX_BATCH_COMMANDS)]
+    return [{**frames.with_history_id(ack, LONGEST), "id": WORST_ID} for _ in range(MAX_BATCH_COMMANDS)]
 
 
 def largest_errors() -> list[frames.Frame]:
@@ -48,7 +50,7 @@ def largest_errors() -> list[frames.Frame]:
 
 @pytest.mark.parametrize("results", [largest_acks(), largest_errors()], ids=["acknowledgements", "errors"])
 def test_answer_of_the_largest_batch_fits_into_a_frame(results: list[frames.Frame]) -> None:
-    frame = {**frames.batch_result(results), "id": WORST_ID}
+    frame = {**frames.with_history_id(frames.batch_result(results), LONGEST), "id": WORST_ID}
     assert len(json.dumps(frame, ensure_ascii=False, separators=(",", ":")).encode()) <= MAX_FRAME_BYTES
     assert [result["type"] for result in frame["results"]] == [result["type"] for result in results]
     for result in frame["results"]:
@@ -118,6 +120,17 @@ def test_commands_after_the_deadline_are_not_attempted(harness: AppHarness) -> N
     results = execute(harness, message(conversation_id, 1), react, message(conversation_id, 2))
     assert results == ["message_ack", "NOT_ATTEMPTED", "NOT_ATTEMPTED"]
     assert harness.head(conversation_id).sequence_id == 2
+
+
+def test_each_result_names_the_history_of_its_sequence_id(harness: AppHarness) -> None:
+    conversation_id = harness.create_conversation("alice")
+    target = {"conversation_id": conversation_id, "target": 2}
+    read = {"type": "read", "conversation_id": conversation_id, "sequence_id": 2}
+    listed = [message(conversation_id, 1), {"type": "react", "emoji": "👍", **target}, read]
+    result = harness.chat.messaging.batches.execute(principal("alice"), parsed(*listed).entries)
+    own = str(harness.chat.runtime.history_id)
+    assert [frame["history_id"] for frame in result.frames] == [own] * 3
+    assert [entry["history_id"] for entry in result.results] == [own] * 3
 
 
 def test_not_attempted_can_be_retried() -> None:

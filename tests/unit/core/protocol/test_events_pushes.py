@@ -2,10 +2,14 @@
 
 from typing import Any
 
-from chalicelib.core.protocol.frames import MAX_FRAME_BYTES, events_pushes
+from chalicelib.core.kernel.history_id import HistoryId
+from chalicelib.core.protocol.frames import HISTORY_ID_BYTES, MAX_FRAME_BYTES, events_pushes, with_history_id
 from tests.support.checking import check_push
 
 CONVERSATION = "conv_Zm9vYmFyYmF6cXV4cXV1eA"
+
+LONGEST = HistoryId(10**15 - 1, "x" * 255)
+"""The largest history id, which is added to each push."""
 
 
 def event(sequence_id: int, size: int = 10) -> dict[str, Any]:
@@ -15,7 +19,7 @@ def event(sequence_id: int, size: int = 10) -> dict[str, Any]:
 def sequence_ids(frames: list[dict[str, Any]]) -> list[list[int]]:
     for frame in frames:
         assert (frame["type"], frame["conversation_id"]) == ("events", CONVERSATION)
-        check_push(frame)
+        check_push(with_history_id(frame, LONGEST))
     return [[event["sequence_id"] for event in frame["events"]] for frame in frames]
 
 
@@ -36,7 +40,7 @@ def test_larger_event_is_a_frame_of_its_own() -> None:
 
 
 def test_frame_is_filled_to_the_last_byte() -> None:
-    empty = len('{"type":"events","conversation_id":"","events":[,]}') + len(CONVERSATION)
+    empty = len('{"type":"events","conversation_id":"","events":[,]}') + len(CONVERSATION) + HISTORY_ID_BYTES
     one = len('{"conversation_id":"","sequence_id":2,"content":""}') + len(CONVERSATION)
     letters, odd = divmod(MAX_FRAME_BYTES - empty - 2 * one, 2)
     fitting = [event(2, 100), event(3, letters - 100)]
