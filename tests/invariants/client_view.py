@@ -1,4 +1,4 @@
-"""A client's view of one conversation, by the rules of docs/protocol.md ("What a client does")."""
+"""A client's view of one conversation, by the rules of docs/protocol.md ("Rules for clients")."""
 
 from __future__ import annotations
 
