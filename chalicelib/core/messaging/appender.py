@@ -1,8 +1,9 @@
 """Appending a run of messages: directly, or by group commit under contention.
 
 A direct append is one transaction: the head, the events, the idempotency records that make repeats no-ops, and the
-sender's membership, whose read pointer it moves. After two conflicts, or if the head records contention a moment
-ago, the run is queued (`group_commit.py`).
+sender's membership, whose read pointer it moves. At the first sign of contention, the run is queued
+(`group_commit.py`): an attempt failed, the head records contention a moment ago, or another message of the sender
+is being sent at the same time.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from chalicelib.core.kernel.errors import NotFound
 from chalicelib.core.kernel.metrics import Metric
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.appending import Log
-from chalicelib.core.messaging.group_commit import GroupCommit, next_head
+from chalicelib.core.messaging.group_commit import GroupCommit, QueueResult, next_head
 from chalicelib.core.messaging.rate_limiter import RateLimitCharge
 from chalicelib.core.messaging.run import Run, SendResult
 from chalicelib.core.model.actors import Principal
@@ -27,8 +28,6 @@ from chalicelib.core.model.messages import DraftMessage, IdempotencyRecord
 from chalicelib.core.ports.commits import Commit, HeadConflict, MessageAppend, PreconditionFailed, WriteConflict
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
-
-DIRECT_ATTEMPTS = 2
 
 
 class Appender:
@@ -56,7 +55,7 @@ class Appender:
         stored = self._event_log.event(conversation_id, record.sequence_id)
         if stored is None:
             raise NotFound
-        return SendResult(stored.event, duplicate=True, head=None)
+        return SendResult(stored.event, duplicate=True)
 
     def append(
         self,
@@ -68,28 +67,23 @@ class Appender:
         charge: RateLimitCharge,
     ) -> None:
         """Append the messages of a run that are not in the log yet."""
-        conversation_id = head.conversation_id
-        attempts = 0
+        is_contended = charge.overlaps
         while messages := run.next_messages():
-            if attempts == DIRECT_ATTEMPTS or head.contended_until > milliseconds(self._clock):
+            if is_contended or head.contended_until > milliseconds(self._clock):
                 self._append_via_queue(run, messages, member, caller, backoff, charge)
                 return
-            attempts += 1
             try:
                 head = self._append_directly(run, messages, head, member, charge)
-                attempts = 0
-            except HeadConflict as conflict:
+            except (HeadConflict, WriteConflict) as conflict:
                 self._observer.count(Metric.APPEND_CONFLICTS)
-                head = self._log.require_live(conflict.current)
-            except WriteConflict:
-                self._observer.count(Metric.APPEND_CONFLICTS)
-                backoff.wait()
-                head = self._log.get_live_head(conversation_id)
+                if isinstance(conflict, HeadConflict):
+                    self._log.require_live(conflict.current)
+                is_contended = True
             except PreconditionFailed as failed:
                 if failed.duplicates:
                     self._settle_duplicates(run, messages, failed.duplicates)
                 else:
-                    member = self._require_speaking_member(conversation_id, caller)
+                    member = self._require_speaking_member(head.conversation_id, caller)
 
     def _append_directly(
         self, run: Run, messages: Sequence[DraftMessage], head: Head, member: Membership, charge: RateLimitCharge
@@ -107,7 +101,7 @@ class Appender:
         commit = Commit(old=head, new=new, messages=appends)
         charge.charge_with(lambda: self._event_log.commit(commit))
         for message, append in zip(messages, appends, strict=True):
-            run.settle(message, SendResult(append.event, duplicate=False, head=new))
+            run.settle(message, SendResult(append.event, duplicate=False, commit=commit))
         return new
 
     def _append_via_queue(
@@ -125,9 +119,9 @@ class Appender:
         """
         conversation_id = member.conversation_id
         while messages:
-            record = self._group_commit.append(messages, member, backoff, charge)
-            if record is not None:
-                self._settle_queued(run, messages, record)
+            result = self._group_commit.append(messages, member, backoff, charge)
+            if result.record is not None:
+                self._settle_queued(run, messages, result, result.record)
             else:
                 self._settle_duplicates(run, messages, self._records(messages[1:]))
                 backoff.wait()
@@ -135,7 +129,9 @@ class Appender:
                 member = self._require_speaking_member(conversation_id, caller)
             messages = run.next_messages()
 
-    def _settle_queued(self, run: Run, messages: Sequence[DraftMessage], record: IdempotencyRecord) -> None:
+    def _settle_queued(
+        self, run: Run, messages: Sequence[DraftMessage], result: QueueResult, record: IdempotencyRecord
+    ) -> None:
         """Settle a run that left the queue, by the record of its first message."""
         first = messages[0]
         if record.message_id != first.event["message_id"]:
@@ -143,7 +139,7 @@ class Appender:
             return
         for number, message in enumerate(messages, record.sequence_id):
             event = {**message.event, "sequence_id": number}
-            run.settle(message, SendResult(event, duplicate=False, head=None))
+            run.settle(message, SendResult(event, duplicate=False, commit=result.commit))
 
     def _records(self, messages: Sequence[DraftMessage]) -> dict[int, IdempotencyRecord]:
         """Return the records of messages but the first of a run, by their index in the run."""

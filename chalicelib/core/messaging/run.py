@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from chalicelib.core.kernel.errors import ChatError
 from chalicelib.core.messaging.transaction_size import first_run
-from chalicelib.core.model.conversations import Head
 from chalicelib.core.model.events import Event
 from chalicelib.core.model.messages import DraftMessage, IdempotencyKey
+from chalicelib.core.ports.commits import Commit
 
 
 class SendResult(NamedTuple):
@@ -18,8 +18,9 @@ class SendResult(NamedTuple):
     event: Event
     duplicate: bool
     """Whether it was there before."""
-    head: Head | None
-    """A head at or after the event; None if none was read."""
+    commit: Commit | None = None
+    """The commit of this process that has the event, perhaps with events of other senders. None for a duplicate,
+    and for a message that another process appended, which pushes it."""
 
 
 class RunResult(NamedTuple):

@@ -27,7 +27,7 @@ from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.rate_limits import RateLimitStore
 from chalicelib.core.protocol.message_fields import content_of
-from chalicelib.core.realtime.outbox import Push, pushes_of_events
+from chalicelib.core.realtime.outbox import Push, commit_events, pushes_of_events
 
 if TYPE_CHECKING:
     from chalicelib.core.messaging.references import NewMessage
@@ -94,13 +94,16 @@ class Sender:
     def pushes(self, *sent: SendResult) -> list[Push]:
         """Return the pushes of messages of one conversation.
 
-        Repeats are pushed again, as the first process may have crashed before.
+        The leader of a group commit pushes all events of it, and the other senders nothing. Repeats are pushed
+        again, as the first process may have crashed before.
         """
-        events = {result.event["sequence_id"]: result.event for result in sent}
+        commits = {id(result.commit): result.commit for result in sent if result.commit is not None}.values()
+        events = {event["sequence_id"]: event for commit in commits for event in commit_events(commit)}
+        events |= {result.event["sequence_id"]: result.event for result in sent if result.duplicate}
         if not events:
             return []
         conversation_id = sent[0].event["conversation_id"]
-        heads = [result.head for result in sent if result.head and result.head.sequence_id >= max(events)]
+        heads = [commit.new for commit in commits if commit.new.sequence_id >= max(events)]
         head = heads[0] if heads else self._event_log.head(conversation_id)
         if head is None or head.state is not ConversationState.LIVE:
             return []
