@@ -11,7 +11,7 @@ from pathlib import Path
 
 from local.errors import LocalError
 
-from . import append, chat, cold, fan_out, local, message, overload, reading
+from . import append, chat, cold, contention, fan_out, local, message, overload, reading
 from .chat_clients import ClientFailed
 from .server import ServerFailed
 from .targets import Targets
@@ -26,6 +26,7 @@ QUICK_APPEND = append.Scale(
     min_real_seconds=0.0,
     crashes=1,
 )
+QUICK_CONTENTION = contention.Scale(senders=10, in_flight=10, messages=100, overload=50.0, seconds=1.0)
 QUICK_CHAT = chat.Scale(clients=(2, 5), seconds=1.0, max_messages=40)
 QUICK_FAN_OUT = fan_out.Scale(
     warm_connections=20,
@@ -64,6 +65,12 @@ BENCHMARKS: Mapping[str, tuple[str, Callable[[argparse.Namespace, Targets], bool
         "Appending to one conversation",
         lambda options, targets: append.report(
             QUICK_APPEND if options.quick else append.Scale(), _print_result, targets
+        ),
+    ),
+    "contention": (
+        "Contention and the limits of partitions",
+        lambda options, targets: contention.report(
+            QUICK_CONTENTION if options.quick else contention.Scale(), _print_result, targets
         ),
     ),
     "fan-out": (

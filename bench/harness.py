@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from chalicelib.aws.dynamodb.dynamo import Dynamo
@@ -15,14 +15,17 @@ from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.connections import Connection
 from chalicelib.core.model.conversations import Membership
 from chalicelib.core.model.events import Event
+from chalicelib.core.ports.delivery import ConnectionPoster
 from chalicelib.core.protocol.commands import Message
 from chalicelib.core.protocol.requests import CreateConversation, NewParticipant
 from chalicelib.settings import Settings
 from local.dynamodb.sizes import item_size
-from local.faults import DynamoClient, ItemKey, Latency, RegionClient
+from local.faults import DynamoClient, ItemKey, Latency, PartitionLimits, RegionClient, TransactionWindows
+from local.faults.capacity import WRITE_UNITS
 from local.faults.engine import MemoryEngine
 
 from .meter import Meter
+from .retries import RetryingClient
 
 CONVERSATIONS, CONNECTIONS = "chat-bench-conversations", "chat-bench-connections"
 CONTENT = "Shall we meet at the station at eight, or is that too early for you? " * 3
@@ -70,6 +73,8 @@ class Harness:
     time: Time
     conversation_id: str
     participant_ids: Sequence[str]
+    settings: Mapping[str, str] = field(default_factory=lambda: ENVIRONMENT)
+    content: str = CONTENT
 
     @property
     def dynamo(self) -> Dynamo:
@@ -78,15 +83,15 @@ class Harness:
 
     def with_client(self, client: DynamoClient) -> Harness:
         """Return the same system for a process with a different client."""
-        return replace(self, chat=_application(client, self.time), client=client)
+        return replace(self, chat=_application(client, self.time, self.settings), client=client)
 
     def message(self, client_message_id: str) -> Message:
-        """Return a message command of typical size: about 200 bytes of text."""
+        """Return a message command, by default of typical size: about 200 bytes of text."""
         return Message(
             type="message",
             conversation_id=self.conversation_id,
             client_message_id=client_message_id,
-            content=CONTENT,
+            content=self.content,
         )
 
     def log(self) -> Iterable[Event]:
@@ -104,11 +109,21 @@ class Harness:
 
 
 def make_harness(
-    time: Time, participants: int, *, latency: Latency, seed: int, engine: DynamoClient | None = None
+    time: Time,
+    participants: int,
+    *,
+    latency: Latency,
+    seed: int,
+    engine: DynamoClient | None = None,
+    write_units: int | None = WRITE_UNITS,
+    settings: Mapping[str, str] = ENVIRONMENT,
+    content: str = CONTENT,
+    poster: ConnectionPoster | None = None,
 ) -> Harness:
     """Make a conversation with connected participants; call it within the given `time`.
 
-    Capacity units are counted only for the engine in memory, which can return the size of an item.
+    Capacity units are counted and limited only for the engine in memory, which can return the size of an item.
+    `write_units` is the limit of a partition, None for none at all. `content` is the text of each message.
     """
     memory = new_engine()
 
@@ -116,8 +131,14 @@ def make_harness(
         item = memory.item(key)
         return 0 if item is None else item_size(item)
 
-    meter = Meter(RegionClient(engine or memory, seed=seed, latency=latency, clock=time), size_of)
-    chat = _application(meter, time)
+    is_limited = write_units is not None and engine is None
+    limits = PartitionLimits(size_of, time.now, writes=write_units or 0) if is_limited else None
+    store, windows = engine or memory, TransactionWindows()
+    region = RegionClient(store, seed=seed, latency=latency, windows=windows, limits=limits, clock=time)
+    meter = Meter(region, size_of)
+    client = RetryingClient(meter, time)
+    # The conversation is created before the limits are enforced: its units do not count.
+    chat = _application(RegionClient(store, latency=latency, windows=windows, clock=time), time, settings)
     names = [f"participant-{index}" for index in range(participants)]
     request = CreateConversation(
         title="A crowd",
@@ -128,7 +149,8 @@ def make_harness(
     for name in names:
         connection = Connection(connection_id_of(name), name, None, now + 86_400, now * 1000, now * 1000)
         chat.stores.connections.open(connection)
-    return Harness(chat, meter, meter, time, made.response["conversation_id"], names)
+    chat = _application(client, time, settings, poster)
+    return Harness(chat, client, meter, time, made.response["conversation_id"], names, settings, content)
 
 
 def new_engine() -> MemoryEngine:
@@ -136,9 +158,11 @@ def new_engine() -> MemoryEngine:
     return MemoryEngine(CONVERSATIONS, CONNECTIONS)
 
 
-def _application(client: DynamoClient, time: Time) -> Application:
-    settings = Settings.from_environment(ENVIRONMENT)
-    return build(settings, dynamo_client=client, poster=_NullPoster(), clock=time, gather=time.gather)
+def _application(
+    client: DynamoClient, time: Time, environment: Mapping[str, str], poster: ConnectionPoster | None = None
+) -> Application:
+    settings = Settings.from_environment(environment)
+    return build(settings, dynamo_client=client, poster=poster or _NullPoster(), clock=time, gather=time.gather)
 
 
 def connection_id_of(participant_id: str) -> str:

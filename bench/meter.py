@@ -1,28 +1,20 @@
-"""Counts store calls, their outcomes, and capacity units.
+"""Counts store calls, their outcomes, and capacity units (`local/faults/units.py`), by kind of partition.
 
-Units follow the developer guide ("Read/write capacity mode", "Amazon DynamoDB Transactions"): a strongly
-consistent read takes one unit per 4 KB, of the total for a query and per item otherwise; a write takes one unit
-per KB of the larger of the old and the new item, twice that in a transaction. A rejected write counts like a
-successful one; for a cancelled transaction that is an upper bound, as the cost of a conflict is undocumented.
-Units are also counted per partition: DynamoDB's limit is 3,000 reads and 1,000 writes per second ("Designing
-partition keys to distribute your workload").
+A throttled call consumes nothing.
 """
 
 from __future__ import annotations
 
-import math
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local.dynamodb.sizes import item_size
-from local.faults import Call, DynamoClient, ItemKey, Layer, is_conflict
-
-SizeOf = Callable[[ItemKey], int]
+from local.faults import Call, DynamoClient, ItemKey, Layer, is_conflict, is_throttled
+from local.faults.units import Partition, SizeOf, read_units, write_units
 
 
 @dataclass
@@ -34,6 +26,8 @@ class Tally:
     """Transactions cancelled and single writes rejected because of a running transaction."""
     conditions: int = 0
     """Transactions cancelled because a condition failed: another writer was faster."""
+    throttled: int = 0
+    """Calls that were rejected because of the limits of a partition."""
     reads: Counter[str] = field(default_factory=Counter)
     """Read units by kind of partition (the part of its key before `#`)."""
     writes: Counter[str] = field(default_factory=Counter)
@@ -48,6 +42,7 @@ class Tally:
             self.calls - before.calls,
             self.conflicts - before.conflicts,
             self.conditions - before.conditions,
+            self.throttled - before.throttled,
             self.reads - before.reads,
             self.writes - before.writes,
         )
@@ -78,33 +73,19 @@ class Meter(Layer):
 
     def _count(self, call: Call, before: Mapping[ItemKey, int], answer: Any, error: ClientError | None) -> None:
         self.tally.calls[call.operation] += 1
+        if error is not None and is_throttled(error):
+            self.tally.throttled += 1
+            return
         if error is not None and is_conflict(error):
             self.tally.conflicts += 1
         elif error is not None and call.operation == "transact_write_items":
             self.tally.conditions += 1
         if call.writes:
-            self._count_writes(call, before)
+            _add(self.tally.writes, write_units(call, before, self._size_of))
         elif answer is not None:
-            self._count_reads(call, answer)
-
-    def _count_writes(self, call: Call, before: Mapping[ItemKey, int]) -> None:
-        factor = 2 if call.operation == "transact_write_items" else 1
-        for key in call.keys:
-            size = max(before.get(key, 0), self._size_of(key), 1)
-            self.tally.writes[_partition_kind(key.pk)] += factor * math.ceil(size / 1024)
-
-    def _count_reads(self, call: Call, answer: Any) -> None:
-        if call.operation == "query":
-            partition = call.arguments["ExpressionAttributeValues"][":pk"]["S"]
-            self.tally.reads[_partition_kind(partition)] += _read_units(sum(map(item_size, answer["Items"])))
-            return
-        for key in call.keys:
-            self.tally.reads[_partition_kind(key.pk)] += _read_units(self._size_of(key))
+            _add(self.tally.reads, read_units(call, answer, self._size_of))
 
 
-def _read_units(size: int) -> int:
-    return math.ceil(max(size, 1) / 4096)
-
-
-def _partition_kind(pk: str) -> str:
-    return pk.partition("#")[0]
+def _add(counts: Counter[str], units: Iterable[tuple[Partition, float]]) -> None:
+    for partition, amount in units:
+        counts[partition.pk.partition("#")[0]] += amount  # type: ignore[assignment]  # units may be halves

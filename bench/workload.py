@@ -37,6 +37,8 @@ class Run:
     acked: list[AckedMessage]
     unacknowledged: int
     busy: int
+    attempts: list[float]
+    """When messages were sent, and sent again."""
     tally: Tally
     faults: Violations
 
@@ -62,6 +64,7 @@ class _RunState:
     started: int = 0
     unacknowledged: int = 0
     busy: int = 0
+    attempts: list[float] = field(default_factory=list)
     ended_at: float | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -86,6 +89,7 @@ class _RunState:
         """Send a message, with retries until it is acknowledged."""
         time = self.harness.time
         for _ in range(MAX_ATTEMPTS):
+            self.attempts.append(time.now())
             try:
                 sequence_id = self.design.send(sender, client_message_id)
             except ChatError as busy:
@@ -93,7 +97,7 @@ class _RunState:
                     raise
                 with self.lock:
                     self.busy += 1
-                time.sleep(random.uniform(0.5, 1) * (busy.retry_after or 1))
+                time.sleep(busy.retry_after or 1)
                 continue
             now = time.now()
             self.acked.append(AckedMessage(client_message_id, sequence_id, now - due, now))
@@ -125,6 +129,14 @@ def run_open_loop(harness: Harness, design: Design, *, rate: float, seconds: flo
     return _execute(course, begun, calls)
 
 
+def run_at_once(harness: Harness, design: Design, *, each: int) -> Run:
+    """Let all participants send `each` messages at the same moment."""
+    begun = harness.time.now()
+    course = _RunState(harness, design, begun, 0)
+    names = [(sender, f"{sender}:{number}") for number in range(each) for sender in harness.participant_ids]
+    return _execute(course, begun, [_send_at(course, begun, sender, name) for sender, name in names])
+
+
 def _send_at(course: _RunState, due: float, sender: str, client_message_id: str) -> Callable[[], None]:
     def send() -> None:
         course.harness.time.sleep(due - course.harness.time.now())
@@ -149,6 +161,7 @@ def _execute(course: _RunState, counts_from: float, calls: list[Callable[[], Any
         acked=course.acked,
         unacknowledged=course.unacknowledged,
         busy=course.busy,
+        attempts=course.attempts,
         tally=harness.meter.tally.since(before),
         faults=find_violations(course.acked, harness.log()),
     )

@@ -8,9 +8,10 @@ Each is a layer with the methods of boto3's client, in front of any engine:
 """
 
 from local.faults.calls import Call, ItemKey
+from local.faults.capacity import PartitionLimits
 from local.faults.client import DynamoClient, Layer
 from local.faults.clock import Clock, MonotonicClock, VirtualClock
-from local.faults.errors import Crash, is_conflict
+from local.faults.errors import Crash, is_conflict, is_throttled
 from local.faults.faulty import FaultyClient
 from local.faults.plans import Fault, Plan, no_faults
 from local.faults.recording import CallRecord, Journal, RecordingClient
@@ -32,12 +33,14 @@ __all__ = [
     "Latency",
     "Layer",
     "MonotonicClock",
+    "PartitionLimits",
     "Plan",
     "RecordingClient",
     "RegionClient",
     "TransactionWindows",
     "VirtualClock",
     "is_conflict",
+    "is_throttled",
     "no_faults",
     "seeded_visibility",
     "wrap_engine",

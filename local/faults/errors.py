@@ -51,15 +51,16 @@ def cancelled_by_conflict(client: object, call: Call, positions: frozenset[int])
     return _cancelled(client, call, dict.fromkeys(positions, reason))
 
 
-def throttled(client: object, call: Call, code: str) -> ClientError:
+def throttled(client: object, call: Call, code: str, positions: frozenset[int] = frozenset({0})) -> ClientError:
     """Make a throttling error: ``code`` for a single call, a cancellation for a transaction.
 
-    In a transaction, the first action is reported as throttled.
+    In a transaction, the actions at ``positions`` (from 0) are reported as throttled.
     """
     message = _THROUGHPUT_MESSAGE if code == "ProvisionedThroughputExceededException" else _RATE_MESSAGE
     if call.operation != "transact_write_items":
         return _client_error(client, call, code, message)
-    return _cancelled(client, call, {0: {"Code": _THROTTLING_REASONS[code], "Message": message}})
+    reason = {"Code": _THROTTLING_REASONS[code], "Message": message}
+    return _cancelled(client, call, dict.fromkeys(positions, reason))
 
 
 def internal_error(client: object, call: Call) -> ClientError:
@@ -84,14 +85,24 @@ def unprocessed_items(call: Call, requests: Mapping[str, Any]) -> dict[str, Any]
 
 def is_conflict(error: BaseException) -> bool:
     """Return whether DynamoDB rejected a call only because of a running transaction."""
+    return _is_only(error, {"TransactionConflictException"}, {"TransactionConflict"})
+
+
+def is_throttled(error: BaseException) -> bool:
+    """Return whether DynamoDB rejected a call only because of a limit: it has consumed nothing."""
+    return _is_only(error, set(_THROTTLING_REASONS), set(_THROTTLING_REASONS.values()))
+
+
+def _is_only(error: BaseException, errors: set[str], reasons: set[str]) -> bool:
+    """Return whether an error is one of ``errors``, or a cancellation with some of ``reasons`` and no others."""
     if not isinstance(error, ClientError):
         return False
     response: Mapping[str, Any] = error.response
     code = response["Error"]["Code"]
     if code != "TransactionCanceledException":
-        return bool(code == "TransactionConflictException")
-    codes = {reason.get("Code") for reason in response.get("CancellationReasons", [])}
-    return "TransactionConflict" in codes and codes <= {"TransactionConflict", "None"}
+        return code in errors
+    codes = {reason.get("Code") for reason in response.get("CancellationReasons", [])} - {"None"}
+    return bool(codes) and codes <= reasons
 
 
 def _cancelled(client: object, call: Call, reasons: Mapping[int, Mapping[str, Any]]) -> ClientError:

@@ -24,7 +24,7 @@ def serve_part_of_batch(call: Call, keep: int, forward: Forward) -> Any:
                 part[table] = {**request, "Keys": chosen} if reading else chosen
     response = forward(call.with_arguments(RequestItems=served))
     member = "UnprocessedKeys" if reading else "UnprocessedItems"
-    return {**response, member: _merge_unprocessed(response.get(member, {}), unserved)}
+    return {**response, member: merge_unprocessed(response.get(member, {}), unserved)}
 
 
 def query_short_page(call: Call, keep: int, forward: Forward) -> Any:
@@ -41,6 +41,16 @@ def query_short_page(call: Call, keep: int, forward: Forward) -> Any:
     if restart is None:
         return page
     return {**page, "Items": [], "Count": 0, "ScannedCount": 0, "LastEvaluatedKey": restart}
+
+
+def split_keys(requests: Any, rejected: frozenset[ItemKey]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split the keys of a BatchGetItem into those that are admitted and those that are not, each by table."""
+    parts: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+    for table, request in requests.items():
+        for key in request["Keys"]:
+            part = parts[item_key(table, key) in rejected]
+            part.setdefault(table, {**request, "Keys": []})["Keys"].append(key)
+    return parts
 
 
 def _key_before(arguments: Mapping[str, Any], first: Mapping[str, Any]) -> Any:
@@ -66,7 +76,7 @@ def _size(request: Any) -> int:
     return len(request["Keys"] if isinstance(request, Mapping) else request)
 
 
-def _merge_unprocessed(unprocessed: Mapping[str, Any], unserved: Mapping[str, Any]) -> dict[str, Any]:
+def merge_unprocessed(unprocessed: Mapping[str, Any], unserved: Mapping[str, Any]) -> dict[str, Any]:
     """Merge the engine's unprocessed requests with those never sent to it, by table."""
     merged = dict(unprocessed)
     for table, request in unserved.items():

@@ -10,15 +10,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.faults.calls import Call, ItemKey, batch_write_key, item_key
+from local.faults.capacity import PartitionLimits
 from local.faults.client import DynamoClient, Layer
 from local.faults.clock import Clock, MonotonicClock
 from local.faults.errors import (
     cancelled_by_conflict,
+    throttled,
     transaction_conflict,
     transaction_in_progress,
     unprocessed_items,
 )
 from local.faults.expressions import query_range
+from local.faults.partial import merge_unprocessed, split_keys
 from local.faults.seeded import seeded_fraction
 from local.faults.visibility import can_be_patched, patched_batch_get, patched_query
 from local.faults.windows import (
@@ -65,10 +68,11 @@ def seeded_visibility(seed: int, probability: float) -> ShowsOld:
 
 
 class RegionClient(Layer):
-    """The timing, conflicts and isolation of a region, in front of ``engine``.
+    """The timing, conflicts, isolation and limits of a region, in front of ``engine``.
 
-    Clients of one store share ``windows``. Without ``shows_old``, a transaction becomes visible atomically. A
-    conflict takes the caller as long as a success.
+    Clients of one store share ``windows`` and ``limits``. Without ``shows_old``, a transaction becomes visible
+    atomically; without ``limits``, nothing is throttled. A conflict or a throttled call takes the caller as long
+    as a success.
     """
 
     def __init__(
@@ -79,9 +83,11 @@ class RegionClient(Layer):
         latency: Latency = TYPICAL_LATENCY,
         windows: TransactionWindows | None = None,
         shows_old: ShowsOld | None = None,
+        limits: PartitionLimits | None = None,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(engine)
+        self._limits = limits
         self._seed = seed
         self._latency = latency
         self._windows = windows or TransactionWindows()
@@ -89,7 +95,38 @@ class RegionClient(Layer):
         self._clock = clock or MonotonicClock()
 
     def call(self, call: Call) -> Any:
-        """Execute one call within its duration."""
+        """Execute one call within its duration, if the limits admit it."""
+        if self._limits is None:
+            return self._execute(call)
+        if exhausted := self._limits.exhausted(call):
+            return self._throttle(call, exhausted)
+        return self._execute_charged(call, self._limits)
+
+    def _throttle(self, call: Call, exhausted: frozenset[int]) -> Any:
+        """Reject a call, or execute those requests of a batch that are within the limits."""
+        partial = call.operation in ("batch_get_item", "batch_write_item") and len(exhausted) < len(call.keys)
+        if not partial:
+            with self._duration(call):
+                raise throttled(self._inner, call, "ThrottlingException", exhausted)
+        keys = frozenset(key for at, key in enumerate(call.keys) if at in exhausted)
+        is_read = call.operation == "batch_get_item"
+        split, member = (split_keys, "UnprocessedKeys") if is_read else (_split, "UnprocessedItems")
+        admitted, rejected = split(call.arguments["RequestItems"], keys)
+        response = self.call(call.with_arguments(RequestItems=admitted))
+        return {**response, member: merge_unprocessed(response.get(member, {}), rejected)}
+
+    def _execute_charged(self, call: Call, limits: PartitionLimits) -> Any:
+        if not call.writes:
+            answer = self._execute(call)
+            limits.charge_read(call, answer)
+            return answer
+        charge = limits.charge_write(call)
+        try:
+            return self._execute(call)
+        finally:
+            limits.charge_growth(call, charge)
+
+    def _execute(self, call: Call) -> Any:
         match call.operation:
             case "transact_write_items":
                 return self._transaction(call)

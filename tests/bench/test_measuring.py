@@ -155,12 +155,19 @@ def test_query_is_charged_by_total_size_and_get_by_item() -> None:
     for number in range(3):
         meter.put_item(TableName=TABLE, Item=item(f"a{number}", 3_000))
 
-    meter.query(
-        TableName=TABLE, KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": {"S": "C#1"}}
-    )  # fmt: skip
+    condition = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": "C#1"}}}
+    meter.query(TableName=TABLE, ConsistentRead=True, **condition)
     assert meter.tally.reads == {"C": 3}
-    meter.get_item(TableName=TABLE, Key={"pk": {"S": "X#1"}, "sk": {"S": "a"}})
+    meter.get_item(TableName=TABLE, ConsistentRead=True, Key={"pk": {"S": "X#1"}, "sk": {"S": "a"}})
     assert meter.tally.reads == {"C": 3, "X": 1}
+
+
+def test_eventually_consistent_read_is_charged_half() -> None:
+    meter, _ = metered()
+    meter.put_item(TableName=TABLE, Item=item("a", 3_000))
+
+    meter.get_item(TableName=TABLE, Key={"pk": {"S": "C#1"}, "sk": {"S": "a"}})
+    assert meter.tally.reads == {"C": 0.5}
 
 
 def test_conflicts_and_failed_conditions_are_counted_separately() -> None:

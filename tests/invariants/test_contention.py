@@ -127,19 +127,23 @@ def test_a_hundred_concurrent_reactions_are_all_counted(tables: Tables) -> None:
 
 def test_rate_limited_sender_can_continue_after_retry_after(tables: Tables) -> None:
     burst = 24
-    tables = tables.with_limits(message_burst=burst, messages_per_second=10)
+    tables = tables.with_limits(message_burst=burst, messages_per_second=1)
     harness = tables.harness()
-    answers = [harness.process().send_message("alice", f"{number}", f"k{number}") for number in range(burst + 3)]
+    # Far enough apart not to overlap.
+    answers = [
+        harness.process(skew=number / 100).send_message("alice", f"{number}", f"k{number}")
+        for number in range(burst + 3)
+    ]
+    latest = (burst + 2) / 100
     assert [answer["type"] for answer in answers] == ["message_ack"] * burst + ["error"] * 3
     for refused in answers[burst:]:
         assert (refused["code"], refused["retryable"]) == ("RATE_LIMITED", True)
     wait = answers[-1]["retry_after"]
-    assert wait == pytest.approx(0.1), "one message's time"
+    assert wait == pytest.approx(1 - latest), "one message's time"
     with pytest.raises(ChatError, match="slow down"):
-        harness.process(skew=wait - 0.01).post_message("alice", "too early", "early")
-    assert (
-        harness.process(skew=wait + 0.001).send_message("alice", "in time", f"k{burst}")["type"] == "message_ack"
-    )
+        harness.process(skew=latest + wait - 0.01).post_message("alice", "too early", "early")
+    in_time = harness.process(skew=latest + wait + 0.001).send_message("alice", "in time", f"k{burst}")
+    assert in_time["type"] == "message_ack"
     assert harness.process().send_message("bob", "another person", "k")["type"] == "message_ack"
     assert check(harness, subscribers=["alice", "bob", "carol"]).texts == [
         *map(str, range(burst)),
@@ -149,12 +153,11 @@ def test_rate_limited_sender_can_continue_after_retry_after(tables: Tables) -> N
 
 
 def test_updates_and_no_op_updates_are_rate_limited_like_messages(tables: Tables) -> None:
-    tables = tables.with_limits(message_burst=24, messages_per_second=10)
+    tables = tables.with_limits(message_burst=24, messages_per_second=1)
     harness = tables.harness()
-    process = harness.process()
-    process.post_message("alice", "first", "k")
-    for number in range(19):
-        process.send_message("alice", "first", f"k{number}")
+    for number in range(20):
+        harness.process(skew=number / 100).post_message("alice", "first", f"k{number}")
+    process = harness.process(skew=0.2)
     commands: list[tuple[str, dict[str, Any]]] = [
         ("edit", {"content": "second"}),
         ("react", {"emoji": "a"}),
@@ -168,5 +171,5 @@ def test_updates_and_no_op_updates_are_rate_limited_like_messages(tables: Tables
     assert [answer["type"] for answer in answers] == ["ack"] * 4 + ["error"] * 3
     assert {answer["code"] for answer in answers[4:]} == {"RATE_LIMITED"}
     wait = answers[-1]["retry_after"]
-    assert harness.process(skew=wait + 0.001).send_frame("alice", "delete", target=2)[0]["type"] == "ack"
+    assert harness.process(skew=0.2 + wait + 0.001).send_frame("alice", "delete", target=2)[0]["type"] == "ack"
     assert check(harness, subscribers=["alice", "bob", "carol"]).texts == ["(deleted)", *19 * ["first"]]

@@ -123,7 +123,7 @@ def test_reply_with_mentions_costs_two_more_reads_and_no_round_trip(tables: Tabl
 def test_message_in_a_burst_costs_one_more_write_and_no_round_trip(tables: Tables) -> None:
     harness = tables.harness(crowd(2))
     Bill(harness, sends)
-    bill = Bill(harness, lambda process: process.send_message("alice", "hi", "k2"))
+    bill = Bill(harness, lambda process: process.send_message("alice", "hi", "k2"), skew=0.05)
     assert bill.rounds_at["message_ack"] == 1 + 2
     assert bill.calls == Counter(ALONE) + Counter({"update_item": 1})
 
@@ -183,7 +183,8 @@ def test_leader_of_a_full_batch_needs_one_transaction(tables: Tables) -> None:
     bill = Bill(harness, lambda process: process.send_message("guest_0x", "alive", "k"), skew=0.1)
     assert bill.calls["transact_write_items"] == 1
     assert check(harness).texts == ["dead"] * (MAX_BATCH - 1) + ["alive"]
-    assert bill.pushed == 3, "each sender fans out its own"
+    assert bill.pushed == 3, "the leader pushes all in one frame to each subscriber"
+    assert harness.pushed_event_ids("guest_1x") == [*range(2, MAX_BATCH + 2)]
 
 
 CHANGES: dict[str, tuple[Act, Counter[str]]] = {

@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.messaging.group_commit import MAX_BATCH
+from chalicelib.core.messaging.run import SendResult
 from local.faults.client import DynamoClient
 from local.faults.errors import Crash
 from local.faults.faulty import FaultyClient
@@ -13,6 +14,7 @@ from local.faults.plans import CRASH_AFTER, CRASH_BEFORE, Fault, nth
 from tests.invariants.checker import check
 from tests.invariants.harness import MEMBERS, QUANTUM, Harness, Setup, Tables
 from tests.invariants.interleaving import CRASHED, Act, Results, Store, interleave
+from tests.support.fakes import START_TIME, FakeClock
 
 PATIENT = Timing(append_deadline=6 * QUANTUM)
 """Long enough to detect a leader that does not lead, and to take over."""
@@ -138,10 +140,13 @@ def dies(number: int, fault: Fault) -> Callable[[DynamoClient], DynamoClient]:
     return lambda client: FaultyClient(client, nth(number, fault))
 
 
+AFTER_COMMIT = [(10, CRASH_AFTER), (11, CRASH_BEFORE), (11, CRASH_AFTER)]
+
+
 @pytest.mark.parametrize("fault", [CRASH_BEFORE, CRASH_AFTER], ids=["before", "after"])
-@pytest.mark.parametrize("number", range(5, 11))
+@pytest.mark.parametrize("number", range(5, 12))
 def test_crashed_queued_sender_does_not_block_others(tables: Tables, number: int, fault: Fault) -> None:
-    """Calls 5 to 10 of a queued send: enqueue, two polls, head, commit, idempotency record."""
+    """Calls 5 to 11 of a queued send: enqueue, front, lease, queue, head, commit, recipients."""
 
     def judge(harness: Harness, ends: Results) -> None:
         ends.succeeded("alice sends", CRASHED)
@@ -155,7 +160,10 @@ def test_crashed_queued_sender_does_not_block_others(tables: Tables, number: int
         assert sorted(verdict.texts) == ["of alice", "of bob", "of carol"]
         (of_bob,) = [event["sequence_id"] for event in verdict.log.messages if event["content"] == "of bob"]
         for socket in MEMBERS:
-            assert of_bob in harness.pushed_event_ids(socket)
+            if of_bob not in harness.pushed_event_ids(socket):
+                assert (number, fault) in AFTER_COMMIT, "it was not pushed"
+                (synced,) = harness.process(skew=7.0).send_frame(socket, "sync", after=1)
+                assert of_bob in [event["sequence_id"] for event in synced["events"]]
 
     acts = {"alice sends": sends("alice"), "bob sends": sends("bob")}
     interleave(
@@ -201,8 +209,61 @@ def test_many_messages_of_crashed_senders_do_not_block_others(tables: Tables) ->
     for number in range(MAX_BATCH + 6):
         leave_queued(harness, MEMBERS[number % 3], f"k{number}")
     ack = harness.process(skew=0.1, timing=PATIENT).send_message("bob", "alive", "k")
-    assert ack["sequence_id"] == MAX_BATCH + 8
-    assert check(harness).texts == ["dead"] * (MAX_BATCH + 6) + ["alive"]
+    assert ack["sequence_id"] == MAX_BATCH + 1, "a leader appends its own message with the oldest others"
+    assert check(harness, tidy=False).texts == ["dead"] * (MAX_BATCH - 1) + ["alive"]
+    ack = harness.process(skew=1.1, timing=PATIENT).send_message("carol", "alive", "k")
+    assert check(harness).texts == ["dead"] * (MAX_BATCH - 1) + ["alive"] + ["dead"] * 7 + ["alive"]
+
+
+def test_group_commit_is_pushed_by_its_leader_in_one_frame(tables: Tables) -> None:
+    """The other senders push nothing, so each subscriber receives each event once."""
+    frames: list[int] = []
+
+    def judge(harness: Harness, ends: Results) -> None:
+        judge_all_said(harness, ends, MEMBERS)
+        for socket in MEMBERS:
+            pushed = harness.pushed_event_ids(socket)
+            assert sorted(pushed) == [2, 3, 4], "each once"
+        frames.append(sum(post.frame["type"] == "events" for post in harness.posts) // len(MEMBERS))
+
+    acts = {f"{socket} sends": sends(socket) for socket in MEMBERS}
+    interleave(tables, Setup(), acts, judge, arrange=crowded, timing=PATIENT, samples=60)
+    assert {1, 2} <= set(frames), "three messages in one commit, or in two"
+
+
+def test_sender_whose_message_another_leader_commits_is_acknowledged_without_a_push(tables: Tables) -> None:
+    harness = tables.harness()
+    leave_queued(harness, "alice", "k")
+    (run,) = harness.process().app.stores.event_log.queued_runs(harness.conversation, 10)
+    harness.process(skew=0.1, timing=PATIENT).send_message("bob", "alive", "k")
+    posts = len(harness.posts)
+    sender = harness.process(skew=0.2).app.messaging.sender
+    assert sender.pushes(SendResult({**run.messages[0].event, "sequence_id": 2}, duplicate=False)) == []
+    assert len(harness.posts) == posts == len(MEMBERS) + 1
+    assert harness.pushed_event_ids("carol") == [2, 3]
+
+
+def test_leader_that_crashes_is_replaced_after_its_lease(tables: Tables) -> None:
+    harness = tables.harness()
+    harness.make_contended()
+    dying = FaultyClient(tables.engine, nth(1, CRASH_BEFORE, "transact_write_items"))
+    with pytest.raises(Crash):
+        harness.process(dying).send_message("alice", "of alice", "k")
+    clock = FakeClock(START_TIME + 10.0)
+    assert harness.process(clock=clock, timing=PATIENT).send_message("bob", "of bob", "k")["type"] == "message_ack"
+    assert clock.now() - (START_TIME + 10.0) < 0.2
+    assert sorted(check(harness).texts) == ["of alice", "of bob"]
+
+
+def test_lease_of_a_clock_that_is_far_ahead_stops_nobody(tables: Tables) -> None:
+    harness = tables.harness()
+    harness.make_contended(until=START_TIME + 7200)
+    dying = FaultyClient(tables.engine, nth(1, CRASH_BEFORE, "transact_write_items"))
+    with pytest.raises(Crash):
+        harness.process(dying, skew=1800.0).send_message("alice", "of alice", "k")
+    clock = FakeClock(START_TIME + 10.0)
+    assert harness.process(clock=clock, timing=PATIENT).send_message("bob", "of bob", "k")["type"] == "message_ack"
+    assert clock.now() - (START_TIME + 10.0) < 1.2
 
 
 def test_drained_queue_is_bypassed_by_the_next_message(tables: Tables) -> None:

@@ -31,6 +31,9 @@ from chalicelib.core.ports.rate_limits import RateLimitDecision
 RATE_LIMIT_TTL = 24 * 3600
 TYPING_TTL = 600
 """Seconds, far longer than any of these records matters."""
+OVERLAP = 10
+"""Milliseconds between two messages of which the second was certainly sent before the first was acknowledged: a
+transaction alone takes as long."""
 
 
 class DynamoTickets:
@@ -66,8 +69,9 @@ class DynamoTickets:
 class DynamoRateLimits:
     """The `RateLimitStore` port, by the generic cell rate algorithm (ITU-T I.371).
 
-    One number is stored: the theoretical arrival time (TAT), at which all messages so far would have been sent at
-    an even pace. A message is allowed while that is ahead of now by less than the burst.
+    It stores the theoretical arrival time (TAT), when all messages so far would have been sent at an even pace. A
+    message is allowed while that is ahead of now by less than the burst. The time of the last charge is stored
+    too (`sent_at`), as a hint whether messages of one participant overlap.
     """
 
     def __init__(self, dynamo: Dynamo, table: str) -> None:
@@ -78,22 +82,25 @@ class DynamoRateLimits:
         try:
             self._table.update(
                 *rate_limit_key(participant_id),
-                "SET #tat = :next, #expires_at = :expires_at",
+                "SET #tat = :next, #sent_at = :now, #expires_at = :expires_at",
                 "attribute_not_exists(#pk) OR #tat <= :now",
                 next=now + interval,
                 now=now,
                 expires_at=now // 1000 + RATE_LIMIT_TTL,
             )
         except ConditionFailed as failed:
-            tat: int = (failed.item or {}).get("tat", now)
+            item = failed.item or {}
+            tat: int = item.get("tat", now)
             excess = tat + interval - (now + burst * interval)
             allowed = excess <= 0
-            return RateLimitDecision(allowed, retry_after=max(excess, 0) / 1000, charge_pending=allowed)
+            overlaps = abs(now - item.get("sent_at", 0)) < OVERLAP
+            return RateLimitDecision(allowed, max(excess, 0) / 1000, charge_pending=allowed, overlaps=overlaps)
         return RateLimitDecision(allowed=True)
 
-    def charge(self, participant_id: str, *, interval: int) -> None:
+    def charge(self, participant_id: str, now: int, *, interval: int) -> None:
         """Charge for a message out of the burst."""
-        self._table.update(*rate_limit_key(participant_id), "ADD #tat :interval", interval=interval)
+        change = "SET #sent_at = :now ADD #tat :interval"
+        self._table.update(*rate_limit_key(participant_id), change, now=now, interval=interval)
 
     def acquire(
         self, participant_id: str, now: int, count: int, *, interval: int, burst: int

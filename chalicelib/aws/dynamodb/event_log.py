@@ -9,6 +9,7 @@ from chalicelib.aws.dynamodb.creation import finalize
 from chalicelib.aws.dynamodb.dynamo import Dynamo
 from chalicelib.aws.dynamodb.errors import ConditionFailed
 from chalicelib.aws.dynamodb.keys import (
+    ALL_RUNS,
     conversation_pk,
     departed_key,
     event_key,
@@ -26,6 +27,8 @@ from chalicelib.aws.dynamodb.log_items import (
     event_from_item,
     head_from_item,
     idempotency_record_from_item,
+    queue_front_from_items,
+    queue_lease_to_item,
     queued_run_from_item,
     queued_run_to_item,
     reaction_from_item,
@@ -34,7 +37,7 @@ from chalicelib.aws.dynamodb.table import Table, parallel_batch_get
 from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.model.conversations import Head
 from chalicelib.core.model.events import Reaction, StoredEvent
-from chalicelib.core.model.messages import IdempotencyKey, IdempotencyRecord, QueuedRun
+from chalicelib.core.model.messages import IdempotencyKey, IdempotencyRecord, QueuedRun, QueueFront, QueueLease
 from chalicelib.core.ports.commits import Commit
 
 REACTION_BATCH = 100
@@ -113,8 +116,28 @@ class DynamoEventLog:
 
     def queued_runs(self, conversation_id: str, limit: int) -> list[QueuedRun]:
         """Return the oldest runs of the queue."""
-        items = self._table.query(queue_pk(conversation_id), limit=limit)
+        items = self._table.query(queue_pk(conversation_id), between=ALL_RUNS, limit=limit)
         return [queued_run_from_item(conversation_id, item) for item in items]
+
+    def queue_front(self, conversation_id: str) -> QueueFront:
+        """Return the lease and the oldest run of the queue: the first two items of its partition."""
+        return queue_front_from_items(list(self._table.query(queue_pk(conversation_id), limit=2)))
+
+    def take_lease(self, conversation_id: str, lease: QueueLease, previous: QueueLease | None) -> bool:
+        """Store a lease in place of `previous`, or of one that has expired."""
+        item = queue_lease_to_item(conversation_id, lease)
+        changes = ", ".join(f"#{name} = :{name}" for name in item if name not in ("pk", "sk"))
+        values = {name: value for name, value in item.items() if name not in ("pk", "sk")}
+        is_absent = "attribute_not_exists(#pk) OR #expires_at <= :now"
+        if previous is None:
+            condition, values["now"] = is_absent, self._dynamo.now
+        else:
+            condition, values["seen"] = "#until = :seen", previous.until
+        try:
+            self._table.update(item["pk"], item["sk"], f"SET {changes}", condition, **values)
+        except ConditionFailed:
+            return False
+        return True
 
     def dequeue(self, conversation_id: str, queue_id: str) -> bool:
         """Remove a run from the queue; return whether it was there."""

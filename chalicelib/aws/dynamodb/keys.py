@@ -15,6 +15,7 @@
     U#<participant>     F#<conversation>      footprint: the conversation holds data of a former member
     K#<hash>            K                     idempotency record of a message that is in the log
     Q#<conversation>    <time>#<random>       run of messages in the queue of a contended conversation
+    Q#<conversation>    #LEASE                lease of the sender who appends them
     PURGE               <due>#<conversation>  conversation to purge
     RETENTION           <due>#<conversation>  conversation to check for contents past retention
     J#<hash>            JOB                   erasure of a participant, by a digest of the id
@@ -56,12 +57,16 @@ PAST_MEMBERSHIP_PREFIX = "L#"
 BAN_PREFIX = "B#"
 INVITE_PREFIX = "I#"
 AUDIT_PREFIX = "A#"
+# Sort keys within a queue.
+LEASE = "#LEASE"
 # Sort keys below a participant.
 MEMBERSHIP_PREFIX = "C#"
 FOOTPRINT_PREFIX = "F#"
 
 FIRST, LAST = " ", "~"
 """Below and above everything that a key consists of: visible ASCII characters, of which `~` is the last."""
+ALL_RUNS = "0", LAST
+"""The range of the runs of a queue: their keys begin with a digit, and that of the lease is lower."""
 
 
 def sk_after(sk: str) -> str:
@@ -121,6 +126,11 @@ def reaction_key(conversation_id: str, target: int, participant_id: str, emoji: 
 def queue_pk(conversation_id: str) -> str:
     """Return the partition of a conversation's queue."""
     return f"{QUEUE_PREFIX}{conversation_id}"
+
+
+def queue_lease_key(conversation_id: str) -> Key:
+    """Return the key of a queue's lease: before all runs, so that one query returns it with the oldest run."""
+    return queue_pk(conversation_id), LEASE
 
 
 def idempotency_hash(key: IdempotencyKey) -> str:

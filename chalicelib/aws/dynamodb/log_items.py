@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from chalicelib.aws.dynamodb.keys import (
+    LEASE,
     departed_key,
     event_key,
     head_key,
     idempotency_record_key,
+    queue_lease_key,
     queue_pk,
     reaction_key,
 )
 from chalicelib.aws.dynamodb.membership_items import queued_membership_attributes, queued_membership_from_item
 from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.kernel import json_codec
-from chalicelib.core.model.conversations import ConversationState, Head
+from chalicelib.core.model.conversations import ConversationState, Head, Membership
 from chalicelib.core.model.events import Event, MessageState, Reaction, StoredEvent
-from chalicelib.core.model.messages import DraftMessage, IdempotencyKey, IdempotencyRecord, QueuedRun
+from chalicelib.core.model.messages import (
+    DraftMessage,
+    IdempotencyKey,
+    IdempotencyRecord,
+    QueuedRun,
+    QueueFront,
+    QueueLease,
+)
 
 QUEUE_TTL = 3600
 """Seconds after which a queued run expires: its sender has long been given an error."""
+_COMMON_FIELDS = frozenset({"conversation_id", "type", "sender"})
 
 
 def head_to_item(head: Head) -> Item:
@@ -135,32 +147,76 @@ def idempotency_record_from_item(item: Item) -> IdempotencyRecord:
 
 
 def queued_run_to_item(queued: QueuedRun) -> Item:
-    """Return the item of a queued run, with everything that is needed to append it."""
+    """Return the item of a queued run, with everything that is needed to append it.
+
+    A message is charged for it three times (put, and twice for the deletion in a transaction), so the
+    fields that follow from key and member are left out: a queued message is not larger than its event.
+    """
+    member = queued_membership_attributes(queued.member)
+    del member["conversation_id"]
     return {
         "pk": queue_pk(queued.member.conversation_id),
         "sk": queued.queue_id,
         "queued_at": queued.queued_at,
-        "messages": json_codec.dumps(
-            [
-                {"event": message.event, "key": message.key.client_message_id}
-                | ({} if message.seen is None else {"seen": message.seen})
-                for message in queued.messages
-            ]
-        ),
-        "member": queued_membership_attributes(queued.member),
+        "drafts": json_codec.dumps([_draft(message) for message in queued.messages]),
+        "sender_name": queued.messages[0].event["sender"]["name"],
+        "member": member,
         "expires_at": queued.queued_at // 1000 + QUEUE_TTL,
     }
 
 
+def _draft(message: DraftMessage) -> dict[str, Any]:
+    """Return a message without the fields that all messages of a run have in common."""
+    draft = {name: value for name, value in message.event.items() if name not in _COMMON_FIELDS}
+    if draft.get("client_message_id") != message.key.client_message_id:
+        draft["key"] = message.key.client_message_id
+    if message.seen is not None:
+        draft["seen"] = message.seen
+    return draft
+
+
 def queued_run_from_item(conversation_id: str, item: Item) -> QueuedRun:
     """Return a queued run."""
-    member = queued_membership_from_item(item["member"])
+    member = queued_membership_from_item({**item["member"], "conversation_id": conversation_id})
+    entries = _entries(member, item) if "drafts" in item else json.loads(item["messages"])
     messages = [
         DraftMessage(
-            entry["event"],
-            IdempotencyKey(conversation_id, member.participant_id, entry["key"]),
-            entry.get("seen"),
+            entry["event"], IdempotencyKey(conversation_id, member.participant_id, entry["key"]), entry.get("seen")
         )
-        for entry in json.loads(item["messages"])
+        for entry in entries
     ]
     return QueuedRun(item["sk"], item["queued_at"], messages, member)
+
+
+def _entries(member: Membership, item: Item) -> Iterator[dict[str, Any]]:
+    """Yield the whole events and the keys of drafts, as a function of version 0.2.0 queues them."""
+    sender = {"participant_id": member.participant_id, "name": item["sender_name"], "type": member.type}
+    for draft in json.loads(item["drafts"]):
+        key = draft.pop("key", None) or draft["client_message_id"]
+        seen = draft.pop("seen", None)
+        common = {"conversation_id": member.conversation_id, "type": "message"}
+        event = {**common, "created_at": draft["created_at"], "sender": sender, **draft}
+        yield {"event": event, "key": key, "seen": seen}
+
+
+def queue_lease_to_item(conversation_id: str, lease: QueueLease) -> Item:
+    """Return the item of a queue's lease."""
+    pk, sk = queue_lease_key(conversation_id)
+    return {
+        "pk": pk,
+        "sk": sk,
+        "holder": lease.holder,
+        "until": lease.until,
+        "tat": lease.tat,
+        "expires_at": lease.until // 1000 + QUEUE_TTL,
+    }
+
+
+def queue_front_from_items(items: Sequence[Item]) -> QueueFront:
+    """Return the front of a queue, from its first two items."""
+    lease = None
+    for item in items:
+        if item["sk"] != LEASE:
+            return QueueFront(lease, item["sk"], item["queued_at"])
+        lease = QueueLease(item["holder"], item["until"], item["tat"])
+    return QueueFront(lease, None)

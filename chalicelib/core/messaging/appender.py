@@ -1,8 +1,9 @@
 """Appending a run of messages: directly, or by group commit under contention.
 
 A direct append is one transaction: the head, the events, the idempotency records that make repeats no-ops, and the
-sender's membership, whose read pointer it moves. After two conflicts, or if the head records contention a moment
-ago, the run is queued (`group_commit.py`).
+sender's membership, whose read pointer it moves. At the first sign of contention, the run is queued
+(`group_commit.py`): an attempt failed, the head records contention a moment ago, or another message of the sender
+is being sent at the same time.
 """
 
 from __future__ import annotations
@@ -27,8 +28,6 @@ from chalicelib.core.model.messages import DraftMessage, IdempotencyRecord
 from chalicelib.core.ports.commits import Commit, HeadConflict, MessageAppend, PreconditionFailed, WriteConflict
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
-
-DIRECT_ATTEMPTS = 2
 
 
 class Appender:
@@ -56,7 +55,7 @@ class Appender:
         stored = self._event_log.event(conversation_id, record.sequence_id)
         if stored is None:
             raise NotFound
-        return SendResult(stored.event, duplicate=True, head=None)
+        return SendResult(stored.event, duplicate=True)
 
     def append(
         self,
@@ -68,28 +67,23 @@ class Appender:
         charge: RateLimitCharge,
     ) -> None:
         """Append the messages of a run that are not in the log yet."""
-        conversation_id = head.conversation_id
-        attempts = 0
+        is_contended = charge.overlaps
         while messages := run.next_messages():
-            if attempts == DIRECT_ATTEMPTS or head.contended_until > milliseconds(self._clock):
+            if is_contended or head.contended_until > milliseconds(self._clock):
                 self._append_via_queue(run, messages, member, caller, backoff, charge)
                 return
-            attempts += 1
             try:
                 head = self._append_directly(run, messages, head, member, charge)
-                attempts = 0
-            except HeadConflict as conflict:
+            except (HeadConflict, WriteConflict) as conflict:
                 self._observer.count(Metric.APPEND_CONFLICTS)
-                head = self._log.require_live(conflict.current)
-            except WriteConflict:
-                self._observer.count(Metric.APPEND_CONFLICTS)
-                backoff.wait()
-                head = self._log.get_live_head(conversation_id)
+                if isinstance(conflict, HeadConflict):
+                    self._log.require_live(conflict.current)
+                is_contended = True
             except PreconditionFailed as failed:
                 if failed.duplicates:
                     self._settle_duplicates(run, messages, failed.duplicates)
                 else:
-                    member = self._require_speaking_member(conversation_id, caller)
+                    member = self._require_speaking_member(head.conversation_id, caller)
 
     def _append_directly(
         self, run: Run, messages: Sequence[DraftMessage], head: Head, member: Membership, charge: RateLimitCharge
@@ -108,7 +102,7 @@ class Appender:
         commit = Commit(old=head, new=new, messages=appends)
         charge.charge_with(lambda: self._event_log.commit(commit))
         for message, append in zip(messages, appends, strict=True):
-            run.settle(message, new_result(append.event, message, member, new))
+            run.settle(message, new_result(append.event, message, member, commit))
         return new
 
     def _append_via_queue(
@@ -126,9 +120,9 @@ class Appender:
         """
         conversation_id = member.conversation_id
         while messages:
-            record = self._group_commit.append(messages, member, backoff, charge)
-            if record is not None:
-                self._settle_queued(run, messages, member, record)
+            result = self._group_commit.append(messages, member, backoff, charge)
+            if result.record is not None:
+                self._settle_queued(run, messages, member, result.commit, result.record)
             else:
                 self._settle_duplicates(run, messages, self._records(messages[1:]))
                 backoff.wait()
@@ -137,7 +131,12 @@ class Appender:
             messages = run.next_messages()
 
     def _settle_queued(
-        self, run: Run, messages: Sequence[DraftMessage], member: Membership, record: IdempotencyRecord
+        self,
+        run: Run,
+        messages: Sequence[DraftMessage],
+        member: Membership,
+        commit: Commit | None,
+        record: IdempotencyRecord,
     ) -> None:
         """Settle a run that left the queue, by the record of its first message."""
         first = messages[0]
@@ -146,7 +145,7 @@ class Appender:
             return
         for number, message in enumerate(messages, record.sequence_id):
             event = {**message.event, "sequence_id": number}
-            run.settle(message, new_result(event, message, member, None))
+            run.settle(message, new_result(event, message, member, commit))
 
     def _records(self, messages: Sequence[DraftMessage]) -> dict[int, IdempotencyRecord]:
         """Return the records of messages but the first of a run, by their index in the run."""

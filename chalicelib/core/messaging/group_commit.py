@@ -1,34 +1,45 @@
 """Group commit: under contention, one sender appends the messages of all waiting senders.
 
 A message, or a run of consecutive messages of one sender, is put into the conversation's queue, by one
-unconditional write that conflicts with nothing. The sender of the oldest entry is the leader: it appends up to
-`MAX_BATCH` entries in one transaction, which removes them from the queue as well. A run is appended as a whole, so
-it stays contiguous. The others poll for the idempotency records of their messages. So contention costs each sender
-a few reads instead of lost races, and the log grows by many messages in the time of one append.
+unconditional write that conflicts with nothing. A waiting sender takes the queue's lease when it is free, and so
+becomes the leader: it appends its own run and the oldest others, up to `MAX_BATCH` entries, in one transaction,
+which removes them from the queue as well, and pushes them all. A run is appended as a whole, so it stays
+contiguous. The others poll the front of the queue, which is one read of one unit, until their own run is no longer
+in it. So contention costs each sender a few reads instead of lost races, and the log grows by many messages in the
+time of one append.
 
-Correctness depends neither on the leader nor on clocks: two concurrent leaders conflict on the head, and a
-message is appended only if it is still in the queue and not in the log. A sender that gives up removes its
-message; if the sender has crashed, another one leads after `LEADER_TIMEOUT`, and drops the message once it is
-old.
+Correctness depends neither on the lease nor on clocks: two concurrent leaders conflict on the head, and a message
+is appended only if it is still in the queue and not in the log. A sender that gives up removes its message; if the
+sender has crashed, the next leader appends it, or drops it once it is old. The lease of a crashed leader ends by
+itself.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import secrets
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from chalicelib.core.kernel.backoff import Backoff, random_delay, retry_after
-from chalicelib.core.kernel.clock import Clock, milliseconds
-from chalicelib.core.kernel.errors import ConversationBusy
+from chalicelib.core.kernel.backoff import Backoff, retry_after
+from chalicelib.core.kernel.clock import milliseconds
+from chalicelib.core.kernel.errors import ChatError, ConversationBusy
 from chalicelib.core.kernel.metrics import Metric
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.appending import Log
+from chalicelib.core.messaging.queue_wait import QueueWait, new_lease, with_messages
 from chalicelib.core.messaging.rate_limiter import RateLimitCharge
 from chalicelib.core.messaging.transaction_size import TransactionSize
 from chalicelib.core.model.conversations import Head, Membership
-from chalicelib.core.model.messages import DraftMessage, IdempotencyKey, IdempotencyRecord, QueuedRun
+from chalicelib.core.model.messages import (
+    DraftMessage,
+    IdempotencyKey,
+    IdempotencyRecord,
+    QueuedRun,
+    QueueFront,
+    QueueLease,
+)
 from chalicelib.core.ports.commits import Commit, HeadConflict, MessageAppend, PreconditionFailed, WriteConflict
 from chalicelib.core.ports.event_log import EventLogStore
 
@@ -36,11 +47,17 @@ MAX_BATCH = 24
 """Runs that a leader appends at most. Each has its own messages, which `TransactionSize` counts."""
 CONTENTION_WINDOW_MS = 1_000
 """For how long after a batch all senders use the queue."""
-LEADER_TIMEOUT = 0.25
-"""Seconds after which another sender leads, because the oldest message stays in the queue."""
-POLL_DELAY = (0.02, 0.05)
-LEADER_DELAY = (0.004, 0.012)
-"""Bounds in seconds; random, as all waiting senders read one partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueResult:
+    """The end of a run's wait in the queue."""
+
+    record: IdempotencyRecord | None
+    """The record of its first message, or of an earlier one with the same idempotency key: then the run was not
+    appended. Neither was it if this is None: it was removed, for instance because the membership changed."""
+    commit: Commit | None = None
+    """The commit, if this sender was the leader, who pushes all events of it."""
 
 
 class GroupCommit:
@@ -50,68 +67,109 @@ class GroupCommit:
         self._event_log = event_log
         self._log = log
         self._clock = runtime.clock
+        self._gather = runtime.gather
         self._observer = runtime.observer
         self._append_deadline = runtime.timing.append_deadline
 
     def append(
         self, messages: Sequence[DraftMessage], member: Membership, backoff: Backoff, charge: RateLimitCharge
-    ) -> IdempotencyRecord | None:
-        """Queue a run of messages as one entry, and wait until it is in the log; return the record of the first.
+    ) -> QueueResult:
+        """Queue a run of messages as one entry, and wait until it is in the log.
 
-        If it is that of an earlier message with the same idempotency key, the run was not appended, nor if the
-        result is None: then it was removed from the queue, for instance because the membership changed.
         Raises ConversationBusy at the deadline of `backoff`; then it is not in the log.
         """
-        queued = self._enqueue(messages, member, charge)
-        first = messages[0]
-        conversation_id, leader_timeout = member.conversation_id, LeaderTimeout(self._clock)
-        while True:
-            # Only a leader reads the whole batch, as all waiting senders poll this partition.
-            oldest = next(iter(self._event_log.queued_runs(conversation_id, 1)), None)
-            is_gone = oldest is None or oldest.queue_id > queued.queue_id
-            is_leader = oldest is not None and (
-                oldest.queue_id == queued.queue_id or leader_timeout.expired(oldest)
-            )
-            if is_leader:
-                self._commit_batch(conversation_id)
-            elif not is_gone:
-                self._clock.sleep(random_delay(*POLL_DELAY))
-            # Even if an older one is in front: ids depend on the senders' clocks, so it may have arrived later.
-            record = self._event_log.idempotency_record(first.key)
-            if record is not None and record.message_id != first.event["message_id"] and not is_gone:
-                # A repeat of a message that was appended without this one, which would now keep others waiting.
-                self._event_log.dequeue(conversation_id, queued.queue_id)
-            if record is not None or is_gone:
-                return record
-            if backoff.expired:
-                return self._give_up(queued)
-            if is_leader:
-                self._clock.sleep(random_delay(*LEADER_DELAY))
-
-    def _enqueue(self, messages: Sequence[DraftMessage], member: Membership, charge: RateLimitCharge) -> QueuedRun:
         now = milliseconds(self._clock)
         queued = QueuedRun(f"{now:015d}#{secrets.token_urlsafe(9)}", now, messages, member)
-        charge.charge_with(lambda: self._event_log.enqueue(queued))
-        self._observer.count(Metric.MESSAGES_QUEUED, len(messages))
-        return queued
+        wait = QueueWait(queued, self._clock)
+        front = self._enqueue(queued, charge)
+        while True:
+            lease = self._take_lease(queued, front) if wait.may_lead(front) else None
+            if lease is not None:
+                result = self._lead(queued, lease)
+                if result is not None:
+                    return result
+                wait.failed()
+            if backoff.expired:
+                return self._give_up(queued)
+            self._clock.sleep(wait.next_delay(front))
+            front = self._event_log.queue_front(member.conversation_id)
+            if front.oldest_id is None or front.oldest_id > queued.queue_id:
+                return self._result(queued)
 
-    def _give_up(self, queued: QueuedRun) -> IdempotencyRecord | None:
-        """Remove a run and raise ConversationBusy; if a leader was first, return its record."""
+    def _enqueue(self, queued: QueuedRun, charge: RateLimitCharge) -> QueueFront:
+        """Queue a run; return the front of the queue at that time.
+
+        If the run competes with others of its own sender, they are not looked at: one of them will lead.
+        """
+        self._observer.count(Metric.MESSAGES_QUEUED, len(queued.messages))
+        conversation_id = queued.member.conversation_id
+        if charge.overlaps:
+            charge.charge_with(lambda: self._event_log.enqueue(queued))
+            return QueueFront(None, "")
+        _, front = self._gather(
+            lambda: charge.charge_with(lambda: self._event_log.enqueue(queued)),
+            lambda: self._event_log.queue_front(conversation_id),
+        )
+        found: QueueFront = front
+        return found
+
+    def _result(self, queued: QueuedRun) -> QueueResult:
+        return QueueResult(self._event_log.idempotency_record(queued.messages[0].key))
+
+    def _give_up(self, queued: QueuedRun) -> QueueResult:
+        """Remove a run and raise ConversationBusy; if a leader was first, return the result."""
         if self._event_log.dequeue(queued.member.conversation_id, queued.queue_id):
             raise ConversationBusy(retry_after=retry_after())
-        return self._event_log.idempotency_record(queued.messages[0].key)
+        return self._result(queued)
 
-    def _commit_batch(self, conversation_id: str) -> None:
-        """Try once to append the queued runs; remove those that can never be appended."""
-        queue = self._event_log.queued_runs(conversation_id, MAX_BATCH)
-        head = self._log.get_live_head(conversation_id)
-        batch = self._batch(queue)
-        if not batch:
-            return
+    # ---- leading ---------------------------------------------------------------------------------------
+
+    def _take_lease(self, queued: QueuedRun, front: QueueFront) -> QueueLease | None:
+        """Return the lease; None if another sender was first."""
+        lease = new_lease(queued, front.lease, milliseconds(self._clock))
+        is_taken = self._event_log.take_lease(queued.member.conversation_id, lease, front.lease)
+        return lease if is_taken else None
+
+    def _extend_lease(self, conversation_id: str, exact: QueueLease, lease: QueueLease) -> None:
+        """Account for the messages of the leader. Without it, the next one only comes too early."""
+        with contextlib.suppress(ChatError):
+            self._event_log.take_lease(conversation_id, exact, lease)
+
+    def _lead(self, queued: QueuedRun, lease: QueueLease) -> QueueResult | None:
+        """Try once to append a run, with others of the queue; None if it is still queued."""
+        conversation_id = queued.member.conversation_id
+        queue, head = self._gather(
+            lambda: self._event_log.queued_runs(conversation_id, MAX_BATCH),
+            lambda: self._log.get_live_head(conversation_id),
+        )
+        is_first = any(other.queue_id == queued.queue_id for other in queue)
+        if not is_first and len(queue) < MAX_BATCH:
+            return self._result(queued)
+        commit = self._commit(head, self._batch(queued, queue), lease)
+        if commit is not None:
+            (event,) = [sent.event for sent in commit.messages if sent.queued_as == queued.queue_id]
+            record = IdempotencyRecord(event["message_id"], event["sequence_id"], event["created_at"])
+            return QueueResult(record, commit)
+        # Ids depend on the senders' clocks, so another leader may have appended it before older ones.
+        result = self._result(queued)
+        if result.record is None:
+            return None
+        if result.record.message_id != queued.messages[0].event["message_id"]:
+            # A repeat of a message that was appended without this one, which would now keep others waiting.
+            self._event_log.dequeue(conversation_id, queued.queue_id)
+        return result
+
+    def _commit(self, head: Head, batch: Sequence[QueuedRun], lease: QueueLease) -> Commit | None:
+        """Try once to append queued runs; if that fails, remove those that can never be appended."""
         messages = appends(batch, head.sequence_id)
         new = next_head(head, len(messages), milliseconds(self._clock), is_contended=len(batch) > 1)
+        commit = Commit(old=head, new=new, messages=messages)
+        writes: list[Callable[[], object]] = [lambda: self._event_log.commit(commit)]
+        exact = with_messages(lease, len(messages))
+        if exact != lease:
+            writes.append(lambda: self._extend_lease(head.conversation_id, exact, lease))
         try:
-            self._event_log.commit(Commit(old=head, new=new, messages=messages))
+            self._gather(*writes)
         except (HeadConflict, WriteConflict):
             self._observer.count(Metric.APPEND_CONFLICTS)
         except PreconditionFailed as failed:
@@ -119,16 +177,23 @@ class GroupCommit:
             for queued in batch:
                 has_duplicate = any(message.key in duplicates for message in queued.messages)
                 if has_duplicate or queued.member.participant_id in failed.stale_memberships:
-                    self._event_log.dequeue(conversation_id, queued.queue_id)
+                    self._event_log.dequeue(queued.member.conversation_id, queued.queue_id)
+        else:
+            return commit
+        return None
 
-    def _batch(self, queue: Sequence[QueuedRun]) -> list[QueuedRun]:
-        """Return the runs for one commit: each message once, and each sender under one membership and mute."""
+    def _batch(self, own: QueuedRun, queue: Sequence[QueuedRun]) -> list[QueuedRun]:
+        """Return the runs for one commit: the own one, and the oldest others.
+
+        Each message is in it once, and each sender under one membership and mute.
+        """
         oldest_allowed = milliseconds(self._clock) - int(2_000 * self._append_deadline)
         batch: list[QueuedRun] = []
         keys: set[IdempotencyKey] = set()
         memberships: dict[str, tuple[int, int]] = {}
         size = TransactionSize()
-        for queued in queue:
+        others = [queued for queued in queue if queued.queue_id != own.queue_id]
+        for queued in [own, *others[: MAX_BATCH - 1]]:
             member = queued.member
             membership = member.epoch, member.muted_until
             run_keys = {message.key for message in queued.messages}
@@ -142,7 +207,7 @@ class GroupCommit:
                 memberships[member.participant_id] = membership
                 keys |= run_keys
                 batch.append(queued)
-        return batch
+        return sorted(batch, key=lambda queued: queued.queue_id)
 
 
 def appends(batch: Sequence[QueuedRun], after: int) -> list[MessageAppend]:
@@ -172,19 +237,3 @@ def next_head(head: Head, count: int, now: int, *, is_contended: bool = False) -
         active_at=now,
         contended_until=now + CONTENTION_WINDOW_MS if is_contended else 0,
     )
-
-
-class LeaderTimeout:
-    """Detects that the same message stays the oldest, because its sender does not lead."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._oldest_id = ""
-        self._since = 0.0
-
-    def expired(self, oldest: QueuedRun) -> bool:
-        """Return whether it has been the oldest for too long; the limit is random, so that few senders lead."""
-        now = self._clock.monotonic()
-        if oldest.queue_id != self._oldest_id:
-            self._oldest_id, self._since = oldest.queue_id, now
-        return now - self._since > LEADER_TIMEOUT * random_delay(1, 2)

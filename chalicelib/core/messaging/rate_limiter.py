@@ -52,7 +52,13 @@ class RateLimitCharge:
         """Charge, if that is still to be done."""
         if self._is_pending:
             self._charged = True
-            self._rate_limits.charge(self._participant_id, interval=self._interval)
+            now = milliseconds(self._clock)
+            self._rate_limits.charge(self._participant_id, now, interval=self._interval)
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether another message of the participant is probably being sent now: they would conflict."""
+        return self._decision is not None and self._decision.overlaps
 
     @property
     def _is_pending(self) -> bool:
@@ -66,7 +72,7 @@ class PrepaidRateLimits:
         """Allow the message."""
         return RateLimitDecision(allowed=True)
 
-    def charge(self, participant_id: str, *, interval: int) -> None:
+    def charge(self, participant_id: str, now: int, *, interval: int) -> None:
         """Charge nothing."""
 
     def acquire(

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from chalicelib.core.kernel.errors import ChatError
 from chalicelib.core.messaging.transaction_size import first_run
-from chalicelib.core.model.conversations import Head, Membership
+from chalicelib.core.model.conversations import Membership
 from chalicelib.core.model.events import Event
 from chalicelib.core.model.messages import DraftMessage, IdempotencyKey
+from chalicelib.core.ports.commits import Commit
 
 
 class SendResult(NamedTuple):
@@ -18,16 +19,17 @@ class SendResult(NamedTuple):
     event: Event
     duplicate: bool
     """Whether it was there before."""
-    head: Head | None
-    """A head at or after the event; None if none was read."""
+    commit: Commit | None = None
+    """The commit of this process that has the event, perhaps with events of other senders. None for a duplicate,
+    and for a message that another process appended, which pushes it."""
     has_read: bool = False
     """Whether the message moved its sender's read pointer over messages before it, because of its `seen`."""
 
 
-def new_result(event: Event, draft: DraftMessage, sender: Membership, head: Head | None) -> SendResult:
+def new_result(event: Event, draft: DraftMessage, sender: Membership, commit: Commit | None) -> SendResult:
     """Return the result of a message that was appended; `sender` as read before."""
     before = event["sequence_id"] - 1
-    return SendResult(event, duplicate=False, head=head, has_read=draft.seen == before > sender.read_up_to)
+    return SendResult(event, duplicate=False, commit=commit, has_read=draft.seen == before > sender.read_up_to)
 
 
 class RunResult(NamedTuple):

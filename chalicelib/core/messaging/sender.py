@@ -34,7 +34,7 @@ from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.rate_limits import RateLimitStore
 from chalicelib.core.protocol.message_fields import content_of
-from chalicelib.core.realtime.outbox import Push, pushes_of_events, pushes_of_read_pointer
+from chalicelib.core.realtime.outbox import Push, commit_events, pushes_of_events, pushes_of_read_pointer
 
 if TYPE_CHECKING:
     from chalicelib.core.messaging.references import NewMessage
@@ -101,23 +101,24 @@ class Sender:
     def pushes(self, *sent: SendResult, connection_id: str | None = None) -> list[Push]:
         """Return the pushes of messages of one conversation, and of the sender's read pointer if one moved it.
 
-        Repeats are pushed again, as the first process may have crashed before. The push of the pointer reaches the
-        sender's connections but `connection_id`.
+        The leader of a group commit pushes all events of it, and the other senders nothing. Repeats are pushed
+        again, as the first process may have crashed before. The push of the pointer reaches the sender's
+        connections but `connection_id`.
         """
-        events = {result.event["sequence_id"]: result.event for result in sent}
-        if not events:
+        commits = {id(result.commit): result.commit for result in sent if result.commit is not None}.values()
+        events = {event["sequence_id"]: event for commit in commits for event in commit_events(commit)}
+        events |= {result.event["sequence_id"]: result.event for result in sent if result.duplicate}
+        read_up_to = _read_up_to(sent)
+        if not (events or read_up_to):
             return []
         conversation_id = sent[0].event["conversation_id"]
-        heads = [result.head for result in sent if result.head and result.head.sequence_id >= max(events)]
+        heads = [commit.new for commit in commits if commit.new.sequence_id >= max(events)]
         head = heads[0] if heads else self._event_log.head(conversation_id)
         if head is None or head.state is not ConversationState.LIVE:
             return []
         pushes = pushes_of_events(conversation_id, [events[number] for number in sorted(events)], head.departed)
-        read_up_to = max((result.event["sequence_id"] for result in sent if result.has_read), default=0)
         if read_up_to:
-            while read_up_to + 1 in events:
-                read_up_to += 1
-            sender = events[read_up_to]["sender"]["participant_id"]
+            sender = sent[0].event["sender"]["participant_id"]
             pushes += pushes_of_read_pointer(conversation_id, sender, read_up_to, head.departed, connection_id)
         return pushes
 
@@ -229,3 +230,12 @@ class Sender:
         key_id = client_id or f"\0{event['message_id']}"
         key = IdempotencyKey(member.conversation_id, caller.participant_id, key_id)
         return DraftMessage(event, key, message.seen)
+
+
+def _read_up_to(sent: Sequence[SendResult]) -> int:
+    """Return where messages moved their sender's read pointer to because of a `seen`, or 0 if they did not."""
+    own = {result.event["sequence_id"] for result in sent}
+    read_up_to: int = max((result.event["sequence_id"] for result in sent if result.has_read), default=0)
+    while read_up_to + 1 in own:
+        read_up_to += 1  # a message directly after one that was read
+    return read_up_to

@@ -46,3 +46,26 @@ class QueuedRun:
     queued_at: int
     messages: Sequence[DraftMessage]
     member: Membership
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLease:
+    """The right of one sender to append the runs of a queue. It only saves conflicts: any sender may append."""
+
+    holder: str
+    """The queue id of that sender's run."""
+    until: int
+    """When (ms since the epoch) another sender may take it."""
+    tat: int
+    """When (ms) all appends so far would be over at an even pace: the theoretical arrival time."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFront:
+    """The state of a queue, as its waiting senders look at it."""
+
+    lease: QueueLease | None
+    oldest_id: str | None
+    """The queue id of the oldest run; None if the queue is empty."""
+    oldest_at: int = 0
+    """When it was queued, in ms since the epoch."""

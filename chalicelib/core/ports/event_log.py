@@ -7,7 +7,7 @@ from typing import Protocol
 
 from chalicelib.core.model.conversations import Head
 from chalicelib.core.model.events import Reaction, StoredEvent
-from chalicelib.core.model.messages import IdempotencyKey, IdempotencyRecord, QueuedRun
+from chalicelib.core.model.messages import IdempotencyKey, IdempotencyRecord, QueuedRun, QueueFront, QueueLease
 from chalicelib.core.ports.commits import Commit
 
 
@@ -69,6 +69,14 @@ class EventLogStore(Protocol):
 
     def queued_runs(self, conversation_id: str, limit: int) -> list[QueuedRun]:
         """Return the oldest runs of the queue."""
+        ...
+
+    def queue_front(self, conversation_id: str) -> QueueFront:
+        """Return the lease and the oldest run of the queue, as cheaply as possible."""
+        ...
+
+    def take_lease(self, conversation_id: str, lease: QueueLease, previous: QueueLease | None) -> bool:
+        """Store a lease in place of `previous`; return False if that is not the present one."""
         ...
 
     def dequeue(self, conversation_id: str, queue_id: str) -> bool:

@@ -13,6 +13,8 @@ class RateLimitDecision(NamedTuple):
     """Seconds until it will be, if it is not."""
     charge_pending: bool = False
     """Allowed out of the burst, and not charged yet."""
+    overlaps: bool = False
+    """Whether it came so shortly after the participant's previous one that both are probably being sent now."""
 
 
 class RateLimitStore(Protocol):
@@ -25,8 +27,8 @@ class RateLimitStore(Protocol):
         """
         ...
 
-    def charge(self, participant_id: str, *, interval: int) -> None:
-        """Charge for a message out of the burst."""
+    def charge(self, participant_id: str, now: int, *, interval: int) -> None:
+        """Charge for a message out of the burst, at `now` (ms)."""
         ...
 
     def acquire(

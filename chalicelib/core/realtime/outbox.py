@@ -77,8 +77,12 @@ class Result:
 
 def pushes_for(commit: Commit) -> list[Push]:
     """Return the pushes of a commit's events."""
-    events = [*commit.events, *(message.event for message in commit.messages)]
-    return pushes_of_events(commit.new.conversation_id, events, commit.new.departed)
+    return pushes_of_events(commit.new.conversation_id, commit_events(commit), commit.new.departed)
+
+
+def commit_events(commit: Commit) -> list[Event]:
+    """Return all events of a commit."""
+    return [*commit.events, *(message.event for message in commit.messages)]
 
 
 def pushes_of_events(conversation_id: str, events: Iterable[Event], departed: Mapping[str, int]) -> list[Push]:

@@ -18,9 +18,11 @@ from chalicelib.aws.dynamodb.log_items import reaction_to_item
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.aws.dynamodb.values import marshal_item
 from chalicelib.core.kernel.concurrency import run_parallel
+from chalicelib.core.model.messages import QueueFront, QueueLease
+from local.faults.engine import MemoryEngine
 from tests.support.fakes import FakeClock
 from tests.unit.aws.dynamodb.fakes import ScriptedClient, service_error
-from tests.unit.aws.dynamodb.samples import CONVERSATION, REACTION
+from tests.unit.aws.dynamodb.samples import CONVERSATION, QUEUED, REACTION
 
 
 def reactions(count: int) -> dict[str, Any]:
@@ -77,3 +79,45 @@ def test_departed_member_that_was_replaced_is_not_removed_from_the_head() -> Non
     client = ScriptedClient(service_error("ConditionalCheckFailedException"))
     log(client).clear_departed(CONVERSATION, "bob", 5)
     assert client.calls[0]["ExpressionAttributeValues"] == {":event": {"N": "5"}}
+
+
+# ---- the queue -----------------------------------------------------------------------------------------
+
+
+def queue_on_engine(clock: FakeClock) -> DynamoEventLog:
+    return DynamoEventLog(Dynamo(MemoryEngine("toys"), clock), "toys", run_parallel)
+
+
+def lease(holder: str, until: int) -> QueueLease:
+    return QueueLease(holder, until, until)
+
+
+def test_lease_is_taken_by_one_of_those_that_saw_it_free() -> None:
+    clock = FakeClock()
+    log, now = queue_on_engine(clock), int(clock.now() * 1000)
+    first, second, third = lease("a", now + 24), lease("b", now + 25), lease("c", now + 50)
+    assert log.take_lease(CONVERSATION, first, None)
+    assert not log.take_lease(CONVERSATION, second, None)
+    assert log.queue_front(CONVERSATION) == QueueFront(first, None)
+    assert log.take_lease(CONVERSATION, third, first)
+    assert not log.take_lease(CONVERSATION, second, first)
+    assert log.queue_front(CONVERSATION) == QueueFront(third, None)
+
+
+def test_lease_that_has_expired_for_good_is_no_obstacle() -> None:
+    clock = FakeClock()
+    log, now = queue_on_engine(clock), int(clock.now() * 1000)
+    assert log.take_lease(CONVERSATION, lease("a", now), None)
+    clock.advance(4000)
+    assert log.queue_front(CONVERSATION) == QueueFront(None, None)
+    assert log.take_lease(CONVERSATION, lease("b", now + 4_000_024), None)
+
+
+def test_lease_is_not_among_the_queued_runs() -> None:
+    clock = FakeClock(QUEUED.queued_at / 1000)
+    log = queue_on_engine(clock)
+    held = lease("a", QUEUED.queued_at + 24)
+    log.take_lease(CONVERSATION, held, None)
+    log.enqueue(QUEUED)
+    assert log.queued_runs(CONVERSATION, 1) == [QUEUED]
+    assert log.queue_front(CONVERSATION) == QueueFront(held, QUEUED.queue_id, QUEUED.queued_at)

@@ -33,12 +33,15 @@ from chalicelib.aws.dynamodb.log_items import (
     idempotency_record_from_item,
     idempotency_record_to_item,
     message_state_text,
+    queue_front_from_items,
+    queue_lease_to_item,
     queued_run_from_item,
     queued_run_to_item,
     reaction_from_item,
     reaction_to_item,
 )
 from chalicelib.aws.dynamodb.membership_items import (
+    membership_attributes,
     membership_from_item,
     membership_to_items,
     past_membership_from_item,
@@ -56,9 +59,10 @@ from chalicelib.aws.dynamodb.moderation_items import (
 )
 from chalicelib.aws.dynamodb.retention_items import check_from_item, progress_from_item
 from chalicelib.aws.dynamodb.values import Item, marshal_item, unmarshal_item
+from chalicelib.core.kernel import json_codec
 from chalicelib.core.model.conversations import PastMembership
 from chalicelib.core.model.events import StoredEvent
-from chalicelib.core.model.messages import IdempotencyRecord
+from chalicelib.core.model.messages import DraftMessage, IdempotencyRecord, QueueFront, QueueLease
 from chalicelib.core.model.moderation import AuditRecord
 from chalicelib.core.model.privacy import RetentionCheck, RetentionProgress
 from tests.unit.aws.dynamodb.samples import (
@@ -70,6 +74,7 @@ from tests.unit.aws.dynamodb.samples import (
     HEAD,
     INVITE,
     JOB,
+    KEY,
     LOCATION,
     MEMBER,
     QUEUED,
@@ -99,6 +104,25 @@ SAMPLES: dict[str, tuple[Any, Callable[[Any], Item], Callable[[Item], Any]]] = {
     "reaction": (REACTION, lambda value: reaction_to_item(CONVERSATION, value), reaction_from_item),
     "queued message": (
         QUEUED,
+        queued_run_to_item,
+        lambda item: queued_run_from_item(CONVERSATION, item),
+    ),
+    "queued message without a client's id": (
+        replace(QUEUED, messages=[DraftMessage(message(), replace(KEY, client_message_id="\0msg_6"))]),
+        queued_run_to_item,
+        lambda item: queued_run_from_item(CONVERSATION, item),
+    ),
+    "queued run of messages with a client's id": (
+        replace(
+            QUEUED,
+            messages=[
+                DraftMessage(
+                    message(number) | {"client_message_id": f"c{number}"},
+                    replace(KEY, client_message_id=f"c{number}"),
+                )
+                for number in (6, 7)
+            ],
+        ),
         queued_run_to_item,
         lambda item: queued_run_from_item(CONVERSATION, item),
     ),
@@ -257,3 +281,21 @@ def test_samples_have_no_field_at_its_default() -> None:
         SAMPLES[name] for name in ("head", "membership", "connection", "subscription", "data location")
     ):
         assert all(asdict(value)[name] for name in asdict(value) if name not in ignored), value
+
+
+def test_queued_run_of_version_0_2_0_is_read() -> None:
+    member = membership_attributes(MEMBER)
+    entries = json_codec.dumps([{"event": message(), "key": KEY.client_message_id}])
+    item: Item = {"sk": "000-1", "queued_at": QUEUED.queued_at, "messages": entries, "member": member}
+    assert queued_run_from_item(CONVERSATION, stored(item)) == QUEUED
+
+
+def test_front_of_a_queue_is_its_lease_and_its_oldest_run() -> None:
+    lease = QueueLease("000-0", 1_700_000_000_024, 1_700_000_000_024)
+    runs = [stored(queued_run_to_item(replace(QUEUED, queue_id=f"000-{number}"))) for number in (1, 2)]
+    stored_lease = stored(queue_lease_to_item(CONVERSATION, lease))
+    assert stored_lease["sk"] < runs[0]["sk"], "a query returns it first"
+    assert queue_front_from_items([]) == QueueFront(None, None)
+    assert queue_front_from_items(runs) == QueueFront(None, "000-1", QUEUED.queued_at)
+    assert queue_front_from_items([stored_lease]) == QueueFront(lease, None)
+    assert queue_front_from_items([stored_lease, runs[0]]) == QueueFront(lease, "000-1", QUEUED.queued_at)

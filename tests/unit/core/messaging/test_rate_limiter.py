@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import RateLimited
 from chalicelib.core.messaging.rate_limiter import PrepaidRateLimits, RateLimitCharge, charge_batch
 from chalicelib.core.ports.rate_limits import RateLimitDecision
@@ -26,8 +27,8 @@ class FakeRateLimits:
         self.calls.append("ask")
         return self.decision
 
-    def charge(self, participant_id: str, *, interval: int) -> None:
-        assert (participant_id, interval) == ("alice", 100)
+    def charge(self, participant_id: str, now: int, *, interval: int) -> None:
+        assert (participant_id, now, interval) == ("alice", milliseconds(new_runtime().clock), 100)
         self.calls.append("charge")
 
     def acquire(
@@ -77,6 +78,14 @@ def test_message_beyond_the_burst_is_refused_until_the_time_that_the_store_tells
     with pytest.raises(RateLimited) as refused:
         charge.raise_if_limited()
     assert refused.value.retry_after == 1.5
+
+
+@pytest.mark.parametrize("decision", [STEADY, BURST, BURST._replace(overlaps=True)])
+def test_overlap_with_another_message_is_that_of_the_decision(decision: RateLimitDecision) -> None:
+    charge = charge_on(FakeRateLimits(decision))
+    assert not charge.overlaps, "not asked yet"
+    charge.reserve()
+    assert charge.overlaps == decision.overlaps
 
 
 def test_nothing_is_charged_before_the_limit_was_asked() -> None:

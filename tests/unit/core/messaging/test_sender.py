@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 
 from chalicelib.core.kernel.clock import Clock
-from chalicelib.core.kernel.errors import ConversationBusy
+from chalicelib.core.kernel.errors import ConversationBusy, Unavailable
 from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.kernel.metrics import Metric
 from chalicelib.core.log.appending import Log
-from chalicelib.core.messaging.appender import DIRECT_ATTEMPTS
 from chalicelib.core.messaging.group_commit import GroupCommit
 from chalicelib.core.messaging.sender import Sender
 from chalicelib.core.model.actors import Principal
+from chalicelib.core.model.messages import QueueLease
 from chalicelib.core.ports.commits import Commit, HeadConflict, WriteConflict
 from chalicelib.core.protocol.requests import SendMessage
+from chalicelib.core.realtime.outbox import ToSubscribers
 from tests.support.app_harness import AppHarness
 from tests.support.fakes import FakeClock, FakeObserver
 from tests.support.runtime import new_runtime
@@ -46,8 +47,9 @@ def sender(
     errors: list[Exception],
     timing: Timing | None = None,
     clock: Clock | None = None,
+    store: Any = None,
 ) -> Sender:
-    store: Any = ConflictingStore(harness.chat.stores.event_log, errors)
+    store = store or ConflictingStore(harness.chat.stores.event_log, errors)
     runtime = new_runtime(observer=observer, timing=timing, clock=clock or harness.clock)
     log = Log(event_log=store, runtime=runtime)
     return Sender(
@@ -65,25 +67,86 @@ def observer() -> FakeObserver:
     return FakeObserver()
 
 
-@pytest.mark.parametrize("lost", range(DIRECT_ATTEMPTS))
-def test_each_head_conflict_is_counted(harness: AppHarness, observer: FakeObserver, lost: int) -> None:
+def test_message_without_conflict_is_not_queued(harness: AppHarness, observer: FakeObserver) -> None:
     conversation_id = harness.create_conversation("alice")
-    head = harness.chat.stores.event_log.head(conversation_id)
-    errors: list[Exception] = [HeadConflict(head) for _ in range(lost)]
-    sender(harness, observer, errors).send(Principal("alice", "alice"), conversation_id, SendMessage(content="hi"))
-    conflicts = {Metric.APPEND_CONFLICTS: lost} if lost else {}
-    assert observer.sums() == {Metric.MESSAGES_ACCEPTED: 1, **conflicts}
+    sender(harness, observer, []).send(Principal("alice", "alice"), conversation_id, SendMessage(content="hi"))
+    assert observer.sums() == {Metric.MESSAGES_ACCEPTED: 1}
     assert observer.ids == {"conversation_id": conversation_id, "participant_id": "alice"}
 
 
-def test_queued_message_is_counted_as_accepted_once(harness: AppHarness, observer: FakeObserver) -> None:
+@pytest.mark.parametrize("kind", ["another append was first", "another append is in progress"])
+def test_message_is_queued_after_the_first_conflict(
+    harness: AppHarness, observer: FakeObserver, kind: str
+) -> None:
     conversation_id = harness.create_conversation("alice")
-    errors: list[Exception] = [WriteConflict() for _ in range(DIRECT_ATTEMPTS + 1)]
+    head = harness.chat.stores.event_log.head(conversation_id)
+    conflict = HeadConflict(head) if kind == "another append was first" else WriteConflict()
+    errors: list[Exception] = [conflict]
     sender(harness, observer, errors).send(Principal("alice", "alice"), conversation_id, SendMessage(content="hi"))
     assert observer.sums() == {
         Metric.MESSAGES_ACCEPTED: 1,
         Metric.MESSAGES_QUEUED: 1,
-        Metric.APPEND_CONFLICTS: DIRECT_ATTEMPTS + 1,
+        Metric.APPEND_CONFLICTS: 1,
+    }
+
+
+class StoreWithoutLeases:
+    """A store that extends no lease."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self.failures = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def take_lease(self, conversation_id: str, lease: QueueLease, previous: QueueLease | None) -> bool:
+        """Take a free lease, or raise Unavailable."""
+        if previous is not None and previous.holder == lease.holder:
+            self.failures += 1
+            raise Unavailable
+        taken: bool = self._store.take_lease(conversation_id, lease, previous)
+        return taken
+
+
+def test_lease_that_cannot_be_extended_does_not_affect_the_messages(
+    harness: AppHarness, observer: FakeObserver
+) -> None:
+    conversation_id = harness.create_conversation("alice")
+    store: Any = StoreWithoutLeases(ConflictingStore(harness.chat.stores.event_log, [WriteConflict()]))
+    messages = [SendMessage(content=f"{number}") for number in range(10)]
+    sending = sender(harness, observer, [], store=store)
+    result = sending.send_run(Principal("alice", "alice"), conversation_id, messages)
+    assert (len(result.sent), result.error) == (10, None)
+    assert store.failures == 1
+    (push,) = sending.pushes(*result.sent)
+    assert isinstance(push, ToSubscribers)
+    assert len(push.frame["events"]) == 10
+
+
+@pytest.mark.parametrize(("milliseconds", "is_queued"), [(9, True), (10, False)])
+def test_message_of_a_burst_is_queued_if_the_previous_one_is_still_being_sent(
+    harness: AppHarness, observer: FakeObserver, milliseconds: int, is_queued: bool
+) -> None:
+    conversation_id = harness.create_conversation("alice")
+    sending = sender(harness, observer, [])
+    sending.send(Principal("alice", "alice"), conversation_id, SendMessage(content="first"))
+    harness.clock.advance(milliseconds / 1000)
+    sending.send(Principal("alice", "alice"), conversation_id, SendMessage(content="second"))
+    assert observer.sums().get(Metric.MESSAGES_QUEUED, 0) == is_queued
+    harness.clock.advance(0.2)
+    sending.send(Principal("alice", "alice"), conversation_id, SendMessage(content="at the steady rate"))
+    assert observer.sums().get(Metric.MESSAGES_QUEUED, 0) == is_queued, "one sender alone is no contention"
+
+
+def test_queued_message_is_counted_as_accepted_once(harness: AppHarness, observer: FakeObserver) -> None:
+    conversation_id = harness.create_conversation("alice")
+    errors: list[Exception] = [WriteConflict() for _ in range(3)]
+    sender(harness, observer, errors).send(Principal("alice", "alice"), conversation_id, SendMessage(content="hi"))
+    assert observer.sums() == {
+        Metric.MESSAGES_ACCEPTED: 1,
+        Metric.MESSAGES_QUEUED: 1,
+        Metric.APPEND_CONFLICTS: 3,
     }
 
 
@@ -91,8 +154,8 @@ def test_message_that_keeps_leaving_the_queue_is_rejected_at_the_deadline(
     harness: AppHarness, observer: FakeObserver
 ) -> None:
     conversation_id = harness.create_conversation("alice")
-    slow = FakeClock(harness.clock.now() - 3600)  # to the store, all that this sender queues has expired
-    errors: list[Exception] = [WriteConflict() for _ in range(DIRECT_ATTEMPTS)]
+    slow = FakeClock(harness.clock.now() - 7200)  # to the store, all that this sender queues has expired
+    errors: list[Exception] = [WriteConflict()]
     with pytest.raises(ConversationBusy):
         sender(harness, observer, errors, clock=slow).send(
             Principal("alice", "alice"), conversation_id, SendMessage(content="hi")

@@ -50,10 +50,10 @@ def test_run_with_a_repeated_key_is_settled_once_and_marked() -> None:
     one, other = draft(1), draft(2)
     run = Run([one, other, draft(1)])
     assert run.next_messages() == [one, other]
-    run.settle(other, SendResult({"sequence_id": 3}, duplicate=False, head=None))
+    run.settle(other, SendResult({"sequence_id": 3}, duplicate=False))
     assert run.sent == [], "the first has no result yet"
     assert run.next_messages() == [one]
-    run.settle(one, SendResult({"sequence_id": 4}, duplicate=False, head=None))
+    run.settle(one, SendResult({"sequence_id": 4}, duplicate=False))
     assert [(result.event["sequence_id"], result.duplicate) for result in run.sent] == [
         (4, False), (3, False), (4, True),
     ]  # fmt: skip
