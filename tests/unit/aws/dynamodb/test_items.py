@@ -284,10 +284,11 @@ def test_samples_have_no_field_at_its_default() -> None:
 
 
 def test_queued_run_of_version_0_2_0_is_read() -> None:
-    member = membership_attributes(MEMBER)
+    sender = replace(QUEUED.member, own_obsolete=(frozenset(), frozenset()))
+    member = membership_attributes(sender)
     entries = json_codec.dumps([{"event": message(), "key": KEY.client_message_id}])
     item: Item = {"sk": "000-1", "queued_at": QUEUED.queued_at, "messages": entries, "member": member}
-    assert queued_run_from_item(CONVERSATION, stored(item)) == QUEUED
+    assert queued_run_from_item(CONVERSATION, stored(item)) == replace(QUEUED, member=sender)
 
 
 def test_front_of_a_queue_is_its_lease_and_its_oldest_run() -> None:

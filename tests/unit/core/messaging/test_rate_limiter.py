@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import RateLimited
 from chalicelib.core.messaging.rate_limiter import PrepaidRateLimits, RateLimitCharge, charge_batch
 from chalicelib.core.ports.rate_limits import RateLimitDecision
+from tests.support.fakes import FakeClock
 from tests.support.runtime import new_runtime
 
 STEADY = RateLimitDecision(allowed=True)
@@ -28,7 +28,7 @@ class FakeRateLimits:
         return self.decision
 
     def charge(self, participant_id: str, now: int, *, interval: int) -> None:
-        assert (participant_id, now, interval) == ("alice", milliseconds(new_runtime().clock), 100)
+        assert (participant_id, now, interval) == ("alice", 1_000_000, 100)
         self.calls.append("charge")
 
     def acquire(
@@ -40,7 +40,7 @@ class FakeRateLimits:
 
 
 def charge_on(store: FakeRateLimits) -> RateLimitCharge:
-    return RateLimitCharge("alice", rate_limits=store, runtime=new_runtime())
+    return RateLimitCharge("alice", rate_limits=store, runtime=new_runtime(clock=FakeClock(1_000.0)))
 
 
 def test_limit_is_asked_once_however_often_a_write_is_tried() -> None:
@@ -98,24 +98,28 @@ def test_nothing_is_charged_before_the_limit_was_asked() -> None:
 
 def test_batch_is_charged_at_once() -> None:
     store = FakeRateLimits(STEADY)
-    charge_batch("alice", 24, rate_limits=store, runtime=new_runtime())
+    charge_batch("alice", 24, rate_limits=store, runtime=new_runtime(clock=FakeClock(1_000.0)))
     assert store.calls == ["acquire 24"]
 
 
 def test_batch_beyond_the_limit_is_refused_with_retry_after() -> None:
     with pytest.raises(RateLimited) as limited:
-        charge_batch("alice", 24, rate_limits=FakeRateLimits(LIMITED), runtime=new_runtime())
+        charge_batch(
+            "alice", 24, rate_limits=FakeRateLimits(LIMITED), runtime=new_runtime(clock=FakeClock(1_000.0))
+        )
     assert limited.value.retry_after == 1.5
 
 
 def test_batch_of_reads_costs_no_call() -> None:
     store = FakeRateLimits(LIMITED)
-    charge_batch("alice", 0, rate_limits=store, runtime=new_runtime())
+    charge_batch("alice", 0, rate_limits=store, runtime=new_runtime(clock=FakeClock(1_000.0)))
     assert store.calls == []
 
 
 def test_messages_of_a_charged_batch_are_allowed_without_a_call() -> None:
-    charge = RateLimitCharge("alice", rate_limits=PrepaidRateLimits(), runtime=new_runtime())
+    charge = RateLimitCharge(
+        "alice", rate_limits=PrepaidRateLimits(), runtime=new_runtime(clock=FakeClock(1_000.0))
+    )
     charge.reserve()
     charge.raise_if_limited()
     charge.charge()
