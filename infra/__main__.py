@@ -75,6 +75,7 @@ def summary(built: Package) -> str:
         lines.append(
             f"  Example values to replace in .chalice/config.json before deploying: {', '.join(placeholders)}"
         )
+    lines += [f"  Warning: {warning}" for warning in built.warnings()]
     return "\n".join(lines) + "\n"
 
 

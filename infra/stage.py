@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from infra.errors import InfraError
-from infra.runtime import Architecture
+from infra.runtime import Architecture, RuntimeName
 
 CONFIG = Path(".chalice") / "config.json"
 SECRET_PARAMETER = "CHAT_JWT_SECRET_PARAMETER"  # noqa: S105 — the name of a setting
@@ -39,7 +39,14 @@ class _Settings(BaseModel):
 
 
 class Throttle(_Settings):
-    """A stage's share of API Gateway's account-level request rate."""
+    """The limit of an API."""
+
+    share: float = Field(gt=0, le=1)
+    """The share of the account's request quota, for both the sustained rate and the burst."""
+
+
+class AccountQuota(_Settings):
+    """The account's quota of requests to API Gateway, where it differs from the region's default."""
 
     rate: int = Field(ge=1)
     """Sustained requests per second."""
@@ -63,9 +70,15 @@ class InfraSettings(_Settings):
     """Whether the tables are protected against deletion, and retained when the stack is deleted."""
     allowed_origins: list[str] = Field(default=["*"], min_length=1)
     """Origins of web pages that may read HTTP responses: `*`, or some like `https://chat.example.com`."""
+    runtime: RuntimeName | None = None
+    """The runtime of the functions. None: the version of the Python that builds."""
     log_retention_days: RetentionDays = 14
-    http_throttle: Throttle = Throttle(rate=200, burst=400)
-    socket_throttle: Throttle = Throttle(rate=500, burst=1_000)
+    http_throttle: Throttle = Throttle(share=0.05)
+    socket_throttle: Throttle = Throttle(share=0.1)
+    request_quota: AccountQuota | None = None
+    """The account's quota, if it was raised. None: the default of the region."""
+    permissions_boundary: str = Field(default="chat-boundary", pattern=r"^[\w+=,.@-]{0,128}$")
+    """The name of the managed policy that limits all roles of the stage. Empty: none."""
     account_log_role: bool = True
     """Whether to create the role with which API Gateway writes access logs. There is one per account and region:
     turn it off if it is managed elsewhere."""

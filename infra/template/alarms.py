@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from infra.stage import Stage
+from infra.template.http_api import api_name
 from infra.template.names import FUNCTIONS, Json, ref
 
 NAMESPACE = "Chat"
@@ -44,7 +45,7 @@ def _function_alarms(stage: Stage) -> Json:
 
 
 def _gateway_alarms(stage: Stage) -> Json:
-    http = _dimensions(ApiName=f"{stage.full_name}-http", Stage=stage.api_stage)
+    http = _dimensions(ApiName=api_name(stage), Stage=stage.api_stage)
     sockets = _dimensions(ApiId=ref("WebsocketAPI"), Stage=stage.api_stage)
     gateway = "AWS/ApiGateway"
     return {

@@ -15,8 +15,8 @@ MAX_RECEIVE_COUNT = 5
 """Receives after which a message moves to the dead-letter queue."""
 VISIBILITY_TIMEOUT_FACTOR = 6
 """Visibility timeout as a multiple of the function's timeout (Lambda Developer Guide, "Using Lambda with SQS")."""
-MAX_CONCURRENCY = 10
-"""Maximum concurrent jobs: enough for timely offline pushes, without taking capacity from user requests."""
+MAX_CONCURRENCY = 3
+"""Maximum concurrent jobs. A new account has 10 concurrent executions, most of which user requests need."""
 _RETENTION_SECONDS = 4 * 24 * 3600
 _DEAD_LETTER_SECONDS = 14 * 24 * 3600
 
@@ -35,6 +35,9 @@ def fragment(_stage: Stage) -> Json:
             ),
             "DeadLetterQueue": _queue(MessageRetentionPeriod=_DEAD_LETTER_SECONDS),
             "DeadLettersAlarm": _alarm(),
+            # Long jobs continue by a message to their own queue, which Lambda would stop after 16 times as a loop
+            # (Lambda Developer Guide, "Recursive loop detection").
+            FUNCTION: {"Properties": {"RecursiveLoop": "Allow"}},
         },
         "Outputs": {
             "JobQueueUrl": {"Description": "Queue of background jobs", "Value": ref("JobQueue")},

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from infra.errors import InfraError
-from infra.runtime import this_runtime
+from infra.runtime import runtime_for
 from infra.stage import TEMPLATE_VARIABLES, Stage, read_stage
 
 Json = dict[str, Any]
@@ -89,7 +89,10 @@ def test_several_origins_are_accepted(project: Path) -> None:
     ("infra", "where"),
     [
         ({"log_retention_days": 15}, "log_retention_days: "),
-        ({"http_throttle": {"rate": 0, "burst": 1}}, "http_throttle.rate: "),
+        ({"http_throttle": {"share": 0}}, "http_throttle.share: "),
+        ({"http_throttle": {"rate": 1, "burst": 1}}, "http_throttle.share: "),
+        ({"runtime": "python3.10"}, "runtime: "),
+        ({"permissions_boundary": "arn:aws:iam::1:policy/x"}, "permissions_boundary: "),
         ({"retention": 14}, "retention: "),
         ({"alarms": {"mail": "a@b.test"}}, "alarms.mail: "),
     ],
@@ -120,5 +123,5 @@ def test_placeholder_settings_are_listed(project: Path) -> None:
     assert stage(project).placeholder_settings() == []
 
 
-def test_runtime_is_that_of_the_running_interpreter() -> None:
-    assert this_runtime("arm64").cache_tag == sys.implementation.cache_tag
+def test_default_runtime_is_that_of_the_running_interpreter() -> None:
+    assert runtime_for(None, "arm64").cache_tag == sys.implementation.cache_tag
