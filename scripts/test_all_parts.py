@@ -58,6 +58,16 @@ def _mutants(count: int) -> tuple[Part, ...]:
 _E2E_FILES = "tests/e2e/test_*.py"
 PARTS = (
     Part("suite", "Every test that `make test` runs", ("-m", "scripts.run_tests")),
+    *(
+        Part(f"suite-{version}", f"The suite on Python {version}", ("-m", "scripts.other_python", version))
+        for version in ("3.11", "3.12", "3.13", "3.14")
+    ),
+    Part(
+        "runtimes",
+        "Bundles for every other Python that is installed",
+        (*PYTEST, "-rs", "tests/infra/test_other_runtimes.py"),
+        {"CHAT_BUILD_RUNTIMES": "1"},
+    ),
     Part("coverage", "Coverage of the core, with its limit", ("-m", "scripts.core_coverage")),
     Part("bench", "Every test of the benchmarks", (*PYTEST, "tests/bench"), {"CHAT_BENCH_WHOLE": "1"}),
     _e2e("e2e-development", "development", "Every end-to-end test in development"),
