@@ -75,6 +75,9 @@ class InfraSettings(_Settings):
     log_retention_days: RetentionDays = 14
     http_throttle: Throttle = Throttle(share=0.05)
     socket_throttle: Throttle = Throttle(share=0.1)
+    job_concurrency: int = Field(default=3, ge=2, le=1_000)
+    """The maximum of concurrent background jobs. A new account has 10 concurrent executions, most of which user
+    requests need."""
     request_quota: AccountQuota | None = None
     """The account's quota, if it was raised. None: the default of the region."""
     permissions_boundary: str = Field(default="chat-boundary", pattern=r"^[\w+=,.@-]{0,128}$")

@@ -51,7 +51,7 @@ def post_process(template: Json, stage: Stage, runtime: Runtime, version: str) -
     functions.set_version(template, version)
     functions.set_runtime(template, runtime)
     socket_api.use_auto_deploy(template)
-    queue.connect_worker(template)
+    queue.connect_worker(template, stage)
     http_api.set_title(template, stage)
     http_api.restrict_preflight(template, stage.infra.allowed_origins)
     unmatched.answer(template, stage.infra.allowed_origins)

@@ -25,6 +25,7 @@ SETTINGS: Json = {
         "allowed_origins": ["https://a.test", "https://b.test"],
         "http_throttle": {"share": 0.2},
         "socket_throttle": {"share": 0.25},
+        "job_concurrency": 20,
         "request_quota": {"rate": 20_000, "burst": 8_000},
         "alarms": {"email": "ops@chat.test", "latency_p99_ms": 2_000},
     },

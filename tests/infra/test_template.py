@@ -19,12 +19,13 @@ from infra.stage import Stage
 from infra.template.compose import merge_fragments
 from infra.template.names import FUNCTIONS
 from infra.template.throttling import limits
-from infra.template.unmatched import ANY_METHOD, MOCK_RESPONSES, UNKNOWN_PATHS
+from infra.template.unmatched import ANY_METHOD, MOCK_RESPONSES
 from specs.error_codes import codes
 from tests.deploy.fakes import Aws
 from tests.infra.checkouts import ROOT
 
 Json = dict[str, Any]
+UNKNOWN_PATHS = ("/", "/{proxy+}")
 LONGEST_STACK_NAME = 128
 GATEWAY_SECONDS = 29
 """API Gateway's integration timeout (developer guide, "Quotas")."""
@@ -113,9 +114,10 @@ def test_reserved_concurrency_is_that_of_the_configuration(dev: Json, prod: Json
     assert reserved(dev) == reserved(prod) == {}
 
 
-def test_jobs_leave_most_of_a_new_accounts_concurrency_to_requests(resources: Json) -> None:
+def test_jobs_leave_most_of_a_new_accounts_concurrency_to_requests(resources: Json, stage: Stage) -> None:
     (source,) = resources["Worker"]["Properties"]["Events"].values()
-    assert 2 <= source["Properties"]["ScalingConfig"]["MaximumConcurrency"] <= 3
+    concurrency = source["Properties"]["ScalingConfig"]["MaximumConcurrency"]
+    assert concurrency == (20 if stage.name == "every" else 3)
 
 
 def test_all_functions_have_table_names_and_callback_url(cloudformation: Json, stage: Stage) -> None:
