@@ -62,7 +62,7 @@ def _alarm() -> Json:
     return {
         "Type": "AWS::CloudWatch::Alarm",
         "Properties": {
-            "AlarmDescription": "background jobs failed permanently: see docs/operations.md",
+            "AlarmDescription": "[ticket] background jobs failed permanently: see docs/operations.md",
             "Namespace": "AWS/SQS",
             "MetricName": "ApproximateNumberOfMessagesVisible",
             "Dimensions": [{"Name": "QueueName", "Value": name}],
