@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from infra.errors import InfraError
 from infra.runtime import Architecture, RuntimeName
@@ -63,6 +63,14 @@ class Alarms(_Settings):
     """The limit for the 99th percentile of latency, in milliseconds."""
 
 
+class Domain(_Settings):
+    """A domain name of an API, in addition to the generated one."""
+
+    name: str = Field(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$")
+    certificate_arn: str = Field(pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[a-zA-Z0-9-]+$")
+    """The certificate of the name, in AWS Certificate Manager in the region of the stage."""
+
+
 class InfraSettings(_Settings):
     """The settings of a stage's `infra` object."""
 
@@ -75,6 +83,13 @@ class InfraSettings(_Settings):
     log_retention_days: RetentionDays = 14
     http_throttle: Throttle = Throttle(share=0.05)
     socket_throttle: Throttle = Throttle(share=0.1)
+    http_domain: Domain | None = None
+    socket_domain: Domain | None = None
+    """Another name than that of the HTTP API: API Gateway cannot serve both under one name."""
+    web_acl_arn: str = Field(
+        default="", pattern=r"^(arn:aws[a-z-]*:wafv2:[a-z0-9-]+:[0-9]{12}:regional/webacl/[\w-]+/[0-9a-f-]+)?$"
+    )
+    """The WAF web ACL of the HTTP API. Empty: none. WAF does not support WebSocket APIs."""
     job_concurrency: int = Field(default=3, ge=2, le=1_000)
     """The maximum of concurrent background jobs. A new account has 10 concurrent executions, most of which user
     requests need."""
@@ -96,6 +111,12 @@ class InfraSettings(_Settings):
         if "*" in origins and len(origins) > 1:
             raise ValueError("'*' allows every origin and must be the only entry")
         return origins
+
+    @model_validator(mode="after")
+    def _has_different_domains(self) -> InfraSettings:
+        if self.http_domain and self.socket_domain and self.http_domain.name == self.socket_domain.name:
+            raise ValueError("http_domain and socket_domain must have different names")
+        return self
 
 
 @dataclass(frozen=True, slots=True)

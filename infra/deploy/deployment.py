@@ -161,6 +161,9 @@ class Deployment:
         deployed = DeployedStage(outputs["HttpUrl"], outputs["SocketUrl"], changed)
         self._console.write(f"HTTP       {deployed.http_url}")
         self._console.write(f"WebSocket  {deployed.socket_url}")
+        for prefix in ("Http", "Socket"):
+            if url := outputs.get(f"{prefix}DomainUrl"):
+                self._console.write(f"{url}: its DNS record must point to {outputs[f'{prefix}DomainTarget']}")
         return deployed
 
     def _smoke_check(self, deployed: DeployedStage, version: str) -> None:

@@ -11,7 +11,7 @@ from infra.template.names import FUNCTIONS, Json, ref
 NAMESPACE = "Chat"
 """The namespace of the application's own metrics."""
 Urgency = Literal["page", "ticket"]
-"""A page wakes a person: users notice at once and nothing recovers by itself. A ticket can wait for the morning."""
+"""A page wakes a person: users notice at once, and nothing recovers by itself. A ticket can wait until morning."""
 _PERIOD = 300
 _POST_THRESHOLD = 50
 """Rejected posts in five minutes. Each is retried, but so many mean an exhausted quota or slow receivers."""

@@ -10,6 +10,8 @@ from infra.stage import Stage
 from infra.template import (
     alarms,
     dashboard,
+    domains,
+    firewall,
     functions,
     http_api,
     outputs,
@@ -35,6 +37,8 @@ def fragment_to_merge(stage: Stage) -> Json:
             http_api.fragment(stage),
             socket_api.fragment(stage),
             throttling.fragment(stage),
+            domains.fragment(stage),
+            firewall.fragment(stage),
             queue.fragment(stage),
             alarms.fragment(stage),
             dashboard.fragment(stage),

@@ -25,6 +25,15 @@ SETTINGS: Json = {
         "allowed_origins": ["https://a.test", "https://b.test"],
         "http_throttle": {"share": 0.2},
         "socket_throttle": {"share": 0.25},
+        "http_domain": {
+            "name": "api.chat.test",
+            "certificate_arn": "arn:aws:acm:eu-west-1:123456789012:certificate/a1b2-c3",
+        },
+        "socket_domain": {
+            "name": "socket.chat.test",
+            "certificate_arn": "arn:aws:acm:eu-west-1:123456789012:certificate/a1b2-c3",
+        },
+        "web_acl_arn": "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/chat/a1b2-c3",
         "job_concurrency": 20,
         "request_quota": {"rate": 20_000, "burst": 8_000},
         "alarms": {"email": "ops@chat.test", "latency_p99_ms": 2_000},

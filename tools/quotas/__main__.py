@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from infra.stage import InfraSettings
 from tools.costs.model import read_usage
-from tools.quotas.model import RECIPIENTS, Load, quotas
+from tools.quotas.model import RECIPIENTS, Load, Quota, quotas
 
 DEFAULT_LOADS = (Load(1_000, 5), Load(10_000, 50), Load(100_000, 500))
 
@@ -21,7 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--online", type=_number, help="people with an open connection")
     parser.add_argument("--messages", type=_number, default=0, help="messages per second, of all people")
-    parser.add_argument("--recipients", type=_number, default=RECIPIENTS, help="connections that receive a message")
+    parser.add_argument(
+        "--recipients", type=_number, default=RECIPIENTS, help="connections that receive a message"
+    )
     parser.add_argument("--jobs", type=_number, default=3, help="the setting job_concurrency")
     options = parser.parse_args(arguments)
     loads = DEFAULT_LOADS
@@ -35,7 +37,7 @@ def report(loads: Sequence[Load], settings: InfraSettings) -> str:
     tables = [{quota.name: quota for quota in quotas(load, read_usage(), settings)} for load in loads]
     header = ["quota", "limit", *map(_label, loads), "raise it by"]
     rows = [
-        [name, f"{quota.limit:,.0f}", *(_share(table[name].used, table[name].share) for table in tables), quota.remedy]
+        [name, f"{quota.limit:,.0f}", *(_use(table[name]) for table in tables), quota.remedy]
         for name, quota in tables[-1].items()
     ]
     rule = ["---", "---:", *(["---:"] * len(loads)), "---"]
@@ -46,9 +48,10 @@ def _label(load: Load) -> str:
     return f"{load.online:,} online, {load.messages:g} messages/s, {load.recipients} recipients"
 
 
-def _share(used: float, share: float) -> str:
-    number = f"{used:,.0f}" if used >= 10 else f"{used:.1f}"
-    return f"**{number} ({share:.0%})**" if share > 1 else f"{number} ({share:.0%})"
+def _use(quota: Quota) -> str:
+    number = f"{quota.used:,.0f}" if quota.used >= 10 else f"{quota.used:.1f}"
+    text = f"{number} ({quota.share:.0%})"
+    return f"**{text}**" if quota.share > 1 else text
 
 
 def _number(text: str) -> int:

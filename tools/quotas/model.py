@@ -16,11 +16,11 @@ _MESSAGES = {"message", "message over HTTP"}
 _ACTIVITY = {*_MESSAGES, "typing", "read pointer"}
 _CREATIONS = {"new conversation"}
 _MESSAGE_UNITS = 8
-"""Write units of a message on the partition of its conversation: a transaction of four items (docs/performance.md)."""
+"""Write units of a message on the partition of its conversation: a transaction of four items."""
 _PARTITION_UNITS = 1_000
 """Write units a second of a partition (DynamoDB Developer Guide, "Partitions and data distribution")."""
 _DUE_UNITS = 2
-"""Write units of a due item, which a transaction writes: `PURGE`, `JOBS` and `RETENTION` have one partition each."""
+"""Write units of a due item in a transaction: `PURGE`, `JOBS` and `RETENTION` have one partition each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +77,18 @@ def quotas(load: Load, usage: Usage, settings: InfraSettings) -> list[Quota]:
     writes = total((name, operation.write_units) for name, operation in operations.items())
     reads = total((name, operation.read_units) for name, operation in operations.items())
     per_conversation = load.messages * load.largest
-    raise_it = "Service Quotas"
+    raised = "Service Quotas"
     found = [
-        Quota("requests a second of API Gateway", USUAL_QUOTA.rate, requests, f"{raise_it}, then `request_quota`"),
-        Quota("the same in a region with the small quota", SMALL_QUOTA.rate, requests, "as above, or another region"),
-        Quota("new WebSocket connections a second", 500, rate["connect"], raise_it),
-        Quota("concurrent executions of a new account", 10, sum(busy.values()), raise_it),
-        Quota("concurrent executions, usual quota", 1_000, sum(busy.values()), raise_it),
+        Quota("requests a second of API Gateway", USUAL_QUOTA.rate, requests, f"{raised}, then `request_quota`"),
+        Quota(
+            "the same in regions with the small quota", SMALL_QUOTA.rate, requests, "as above, or another region"
+        ),
+        Quota("new WebSocket connections a second", 500, rate["connect"], raised),
+        Quota("concurrent executions of a new account", 10, sum(busy.values()), raised),
+        Quota("concurrent executions, usual quota", 1_000, sum(busy.values()), raised),
         Quota("concurrent background jobs", settings.job_concurrency, jobs, "`job_concurrency`"),
-        Quota("write units a second of both tables", 40_000, writes, raise_it),
-        Quota("read units a second of both tables", 40_000, reads, raise_it),
+        Quota("write units a second of both tables", 40_000, writes, raised),
+        Quota("read units a second of both tables", 40_000, reads, raised),
         Quota(
             "messages a second of one conversation",
             _PARTITION_UNITS / _MESSAGE_UNITS,
@@ -104,7 +106,7 @@ def quotas(load: Load, usage: Usage, settings: InfraSettings) -> list[Quota]:
 
 
 def _requests(operation: Operation, load: Load) -> float:
-    """Return the requests of an operation that API Gateway counts: HTTP, connects, and frames in both directions."""
+    """Return the requests that API Gateway counts: HTTP, connects, and frames in both directions."""
     pushes = load.recipients - RECIPIENTS if operation.name in _ACTIVITY else 0
     connects = operation.function == "websocket_connect"
     return operation.http_requests + max(operation.frames + pushes, 0) + connects
