@@ -10,7 +10,7 @@ import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from infra import bundle, bundle_checks, dependencies
+from infra import bundle, bundle_checks, dependencies, sbom
 from infra.bundle import Bundle
 from infra.errors import InfraError
 from infra.interpreters import Interpreter, find_interpreter
@@ -21,7 +21,7 @@ from infra.stage import Stage, read_stage
 from infra.template import compose
 from infra.template.names import Json
 
-BUNDLE, TEMPLATE = "deployment.zip", "template.json"
+BUNDLE, TEMPLATE, SBOM = "deployment.zip", "template.json", "sbom.json"
 MAX_TEMPLATE = 1_000_000
 """Maximum size of a template in S3, in bytes (CloudFormation User Guide, "Quotas")."""
 _PROJECT_ROOT = Path(__file__).resolve().parents[1]
@@ -71,6 +71,8 @@ def package(root: Path, stage_name: str, out: Path, architecture: Architecture |
         out.mkdir(parents=True)
         shutil.copyfile(assembled.path, out / BUNDLE)
         (out / TEMPLATE).write_text(text, encoding="utf-8")
+        materials = sbom.bill_of_materials(stage.app, version, assembled)
+        (out / SBOM).write_text(json.dumps(materials, indent=1) + "\n", encoding="utf-8")
     return Package(stage, runtime, Bundle(out / BUNDLE, assembled.sizes), out / TEMPLATE, version)
 
 

@@ -1,4 +1,4 @@
-"""Run the suite on another Python, in a worktree with environments of its own.
+"""Run the suite on another Python, in a worktree with separate environments.
 
     python -m scripts.other_python 3.13
 

@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--jobs", type=_number, default=3, help="the setting job_concurrency")
     options = parser.parse_args(arguments)
-    loads = DEFAULT_LOADS
+    loads: Sequence[Load] = DEFAULT_LOADS
     if options.online is not None:
         loads = (Load(options.online, options.messages, options.recipients),)
     sys.stdout.write(report(loads, InfraSettings(job_concurrency=options.jobs)))
