@@ -68,6 +68,12 @@ PARTS = (
         (*PYTEST, "-rs", "tests/infra/test_other_runtimes.py"),
         {"CHAT_BUILD_RUNTIMES": "1"},
     ),
+    Part(
+        "deploy-kills",
+        "Deployments that are killed and repeated",
+        (*PYTEST, "tests/deploy/test_kill.py"),
+        {"CHAT_DEPLOY_KILLS": "1"},
+    ),
     Part("coverage", "Coverage of the core, with its limit", ("-m", "scripts.core_coverage")),
     Part("bench", "Every test of the benchmarks", (*PYTEST, "tests/bench"), {"CHAT_BENCH_WHOLE": "1"}),
     _e2e("e2e-development", "development", "Every end-to-end test in development"),
