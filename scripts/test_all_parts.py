@@ -69,6 +69,19 @@ PARTS = (
         {"CHAT_BUILD_RUNTIMES": "1"},
     ),
     Part(
+        "request-models",
+        "Requests to DynamoDB and SQS are valid by AWS's models",
+        (
+            *(*PYTEST, "-p", "tests.support.request_models"),
+            *(
+                "tests/functional",
+                "tests/unit/core",
+                "tests/local/test_in_process.py",
+                "tests/local/test_queue.py",
+            ),
+        ),
+    ),
+    Part(
         "deploy-kills",
         "Deployments that are killed and repeated",
         (*PYTEST, "tests/deploy/test_kill.py"),
