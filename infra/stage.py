@@ -161,6 +161,11 @@ def read_stage(root: Path, name: str) -> Stage:
     deployable = sorted(stage for stage, settings in stages.items() if "infra" in settings)
     if name not in deployable:
         raise InfraError(f"{CONFIG} has no deployable stage {name!r}; deployable are: {', '.join(deployable)}")
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,32}", name):
+        raise InfraError(
+            f"{CONFIG}: the stage {name!r} needs a name of up to 32 letters, digits and hyphens, as it becomes a"
+            " part of the names of its resources"
+        )
     settings = stages[name]
     environment = {**config.get("environment_variables", {}), **settings.get("environment_variables", {})}
     _check_environment(name, environment)

@@ -300,6 +300,20 @@ def test_no_statement_allows_all_actions_or_unrestricted_pass_role(statement: Js
         assert limited or statement["Sid"] in {"ReadAccount", "DeliverAccessLogs"}, "these have no resources"
 
 
+def test_actions_without_a_resource_type_are_allowed_on_all_resources() -> None:
+    # Service Authorization Reference: IAM ignores a narrower resource, so that the action would be denied.
+    without = {
+        "lambda:GetAccountSettings",
+        "logs:DescribeIndexPolicies",
+        "logs:DescribeResourcePolicies",
+        "sts:GetCallerIdentity",
+    }
+    everywhere = {
+        action for statement in statements() if statement["Resource"] == ["*"] for action in statement["Action"]
+    }
+    assert without <= everywhere
+
+
 @pytest.mark.parametrize("file", [*FILES, POLICIES / "boundary.json"], ids=lambda file: file.stem)
 def test_policy_of_a_real_account_fits_into_a_managed_policy(file: Path) -> None:
     text = file.read_text().replace("ACCOUNT", "123456789012")

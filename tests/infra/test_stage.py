@@ -51,6 +51,15 @@ def test_missing_configuration_is_reported(tmp_path: Path) -> None:
         read_stage(tmp_path, "dev")
 
 
+@pytest.mark.parametrize("name", ["my_stage", "x" * 33, "über"])
+def test_stage_name_must_fit_the_names_of_resources(name: str, project: Path) -> None:
+    settings = {"api_gateway_stage": "x", "lambda_architecture": "arm64", "infra": {}}
+    config = {"app_name": "chat", "stages": {name: settings}}
+    (project / ".chalice" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InfraError, match="up to 32 letters, digits and hyphens"):
+        read_stage(project, name)
+
+
 def test_secret_in_the_configuration_is_rejected(project: Path) -> None:
     message = complaint(project, environment_variables={"CHAT_JWT_SECRET": "x" * 40})
     assert "contain CHAT_JWT_SECRET, which is readable in the function's configuration" in message

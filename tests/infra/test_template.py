@@ -26,7 +26,7 @@ from tests.infra.checkouts import ROOT
 
 Json = dict[str, Any]
 UNKNOWN_PATHS = ("/", "/{proxy+}")
-LONGEST_STACK_NAME = 128
+LONGEST_STACK_NAME = len("chat-") + 32
 GATEWAY_SECONDS = 29
 """API Gateway's integration timeout (developer guide, "Quotas")."""
 
