@@ -8,6 +8,7 @@
 #   PART="…"       parts of `make test-all`, by name or pattern
 #   STAGE=dev      with `make package`, `deploy`, `destroy`: a stage of .chalice/config.json
 #   YES=1          with `make deploy` and `make destroy`: does not ask
+#   NAMES="…"      with `make audit`: lock files by the names of their sources in requirements/
 #   UPGRADE="…"    with `make lock`: packages to upgrade, or --upgrade for all of them
 
 # Hundreds of processes start here; without caches each would compile its imports again.
@@ -22,6 +23,7 @@ PART ?=
 STAGE ?= dev
 YES ?=
 UPGRADE ?=
+NAMES ?=
 
 RUN = .venv/bin/python
 # Quoted for the shell: T can be an expression such as T="three or ten".
@@ -32,7 +34,7 @@ ACCOUNT_OPTIONS = --stage '$(STAGE)' $(if $(YES),--yes) $(ARGS)
 find_python = python="$$(sh scripts/find-python.sh '$(PYTHON)')" && "$$python" -m
 prepare = @$(find_python) scripts.setup $(1) $(if $(PYTHON),--same-python)
 
-.PHONY: help setup setup-run lock run test suite test-all lint format e2e bench soak fuzz package deploy destroy clean
+.PHONY: help setup setup-run lock run test suite test-all lint format e2e bench soak fuzz audit package deploy destroy clean
 
 help:
 	@echo 'make run       the whole chat on this machine         ARGS="--port 9000 --data DIR --reload"'
@@ -45,6 +47,7 @@ help:
 	@echo 'make fuzz      random requests and frames, minutes    CHAT_FUZZ_SEED=1'
 	@echo 'make bench     throughput and latency                 ARGS="--help"'
 	@echo 'make soak      mixed traffic for half an hour      ARGS="--minutes 5"'
+	@echo 'make audit     known vulnerabilities of the packages  NAMES="bundle run"'
 	@echo 'make package   the Lambda bundle and the template     STAGE=dev (into build/STAGE)'
 	@echo 'make deploy    deploys it to your AWS account         STAGE=dev YES=1 ARGS="--region eu-west-1"'
 	@echo 'make destroy   deletes it from your AWS account       STAGE=dev YES=1'
@@ -95,6 +98,9 @@ soak: setup
 
 fuzz: setup
 	@CHAT_FUZZ_EXAMPLES=100 CHAT_FUZZ_SECONDS=120 $(RUN) -m pytest tests/e2e/test_fuzz_http.py tests/e2e/test_fuzz_socket.py
+
+audit:
+	@$(find_python) scripts.audit $(NAMES)
 
 package: setup
 	@$(RUN) -m infra package --stage '$(STAGE)'

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from infra.build import Package, package
+from infra.build import SBOM, Package, package
 from infra.deploy import options as deployment_options
 from infra.errors import InfraError
 from infra.runtime import Architecture
@@ -70,11 +70,13 @@ def summary(built: Package) -> str:
         f" ({_mb(unpacked)} unpacked, {len(bundle.sizes)} files)",
         *(f"      {name:<20} {_mb(size)}" for name, size in bundle.by_package().items()),
         f"  {_display_path(built.template)}  {built.template.stat().st_size / 1e3:.0f} kB",
+        f"  {_display_path(built.template.with_name(SBOM))}  the bill of materials",
     ]
     if placeholders := stage.placeholder_settings():
         lines.append(
             f"  Example values to replace in .chalice/config.json before deploying: {', '.join(placeholders)}"
         )
+    lines += [f"  Warning: {warning}" for warning in built.warnings()]
     return "\n".join(lines) + "\n"
 
 

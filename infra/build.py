@@ -10,17 +10,18 @@ import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from infra import bundle, bundle_checks, dependencies
+from infra import bundle, bundle_checks, dependencies, sbom
 from infra.bundle import Bundle
 from infra.errors import InfraError
+from infra.interpreters import Interpreter, find_interpreter
 from infra.process import run
-from infra.runtime import Architecture, Runtime, this_runtime
+from infra.runtime import Architecture, Runtime, runtime_for
 from infra.sources import copy_project
 from infra.stage import Stage, read_stage
 from infra.template import compose
 from infra.template.names import Json
 
-BUNDLE, TEMPLATE = "deployment.zip", "template.json"
+BUNDLE, TEMPLATE, SBOM = "deployment.zip", "template.json", "sbom.json"
 MAX_TEMPLATE = 1_000_000
 """Maximum size of a template in S3, in bytes (CloudFormation User Guide, "Quotas")."""
 _PROJECT_ROOT = Path(__file__).resolve().parents[1]
@@ -38,6 +39,15 @@ class Package:
     template: Path
     version: str
 
+    def warnings(self) -> list[str]:
+        """Return the settings that should be changed before the stage is used, with the reason."""
+        warnings = [self.runtime.warning()]
+        if self.stage.infra.production and not self.stage.infra.alarms.email:
+            warnings.append(
+                "infra.alarms.email is empty: alarms notify no address until one subscribes to AlarmTopicArn"
+            )
+        return [warning for warning in warnings if warning]
+
 
 def package(root: Path, stage_name: str, out: Path, architecture: Architecture | None = None) -> Package:
     """Build a stage of the checkout at `root` into `out`, which is replaced only if the whole build succeeds.
@@ -47,19 +57,22 @@ def package(root: Path, stage_name: str, out: Path, architecture: Architecture |
     stage = read_stage(root, stage_name)
     if architecture is not None:
         stage = replace(stage, architecture=architecture)
-    runtime = this_runtime(stage.architecture)
+    runtime = runtime_for(stage.infra.runtime, stage.architecture)
+    interpreter = find_interpreter(runtime)
     with tempfile.TemporaryDirectory(prefix="chat-package-") as place:
         work = Path(place)
         template = run_chalice(root, stage, work / "chalice")
-        assembled = _assemble(root, work, runtime)
-        bundle_checks.check(assembled.path, runtime)
+        assembled = _assemble(root, work, runtime, interpreter)
+        bundle_checks.check(assembled.path, runtime, interpreter.magic)
         version = f"{_declared_version(root)}+{assembled.digest[:12]}"
-        compose.post_process(template, stage, version)
+        compose.post_process(template, stage, runtime, version)
         text = _as_text(template)
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)
         shutil.copyfile(assembled.path, out / BUNDLE)
         (out / TEMPLATE).write_text(text, encoding="utf-8")
+        materials = sbom.bill_of_materials(stage.app, version, assembled)
+        (out / SBOM).write_text(json.dumps(materials, indent=1) + "\n", encoding="utf-8")
     return Package(stage, runtime, Bundle(out / BUNDLE, assembled.sizes), out / TEMPLATE, version)
 
 
@@ -96,12 +109,12 @@ def run_chalice(root: Path, stage: Stage, work: Path) -> Json:
     return template
 
 
-def _assemble(root: Path, work: Path, runtime: Runtime) -> Bundle:
+def _assemble(root: Path, work: Path, runtime: Runtime, interpreter: Interpreter) -> Bundle:
     tree = work / "bundle"
-    dependencies.install(root / "requirements.txt", tree, runtime)
+    dependencies.install(root / "requirements.txt", tree, runtime, interpreter.path)
     bundle.add_code(work / "chalice" / BUNDLE, tree)
     bundle.prune(tree)
-    bundle.compile_tree(tree)
+    bundle.compile_tree(tree, interpreter.path)
     return bundle.write_zip(tree, work / BUNDLE)
 
 

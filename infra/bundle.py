@@ -7,7 +7,6 @@ is read-only on Lambda, so without it every cold start would compile every impor
 from __future__ import annotations
 
 import hashlib
-import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -80,14 +79,16 @@ def _is_used(path: Path) -> bool:
     return path.suffix not in _UNUSED_SUFFIXES and path.name not in _UNUSED_NAMES
 
 
-def compile_tree(tree: Path) -> None:
-    """Compile all sources, with Lambda's paths in the bytecode. Raises InfraError if a file does not compile.
+def compile_tree(tree: Path, python: str) -> None:
+    """Compile all sources by the interpreter `python`, with Lambda's paths in the bytecode.
+
+    Raises InfraError if a file does not compile.
 
     Runs in a subprocess, one file after the other: the state of a process affects the bytes that it writes.
     """
     options = ["--invalidation-mode", "unchecked-hash", "-s", str(tree), "-p", TASK_ROOT]
     run(
-        [sys.executable, "-S", "-s", "-m", "compileall", "-q", "-f", *options, str(tree)],
+        [python, "-S", "-s", "-m", "compileall", "-q", "-f", *options, str(tree)],
         description="Compiling the bundle",
         cwd=tree,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import _imp
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -36,13 +36,13 @@ _UNCHECKED_HASH_FLAG = 0b01
 """PEP 552: the flags of hash-based bytecode that is not validated."""
 
 
-def check(path: Path, runtime: Runtime) -> None:
-    """Raise InfraError with all problems of the bundle at `path`."""
+def check(path: Path, runtime: Runtime, magic: bytes) -> None:
+    """Raise InfraError with all problems of the bundle at `path`; `magic` is the magic number of its bytecode."""
     with zipfile.ZipFile(path) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     problems = [
         *_check_names(files),
-        *_check_bytecode(files, runtime),
+        *_check_bytecode(files, runtime, magic),
         *elf.problems({name: data for name, data in files.items() if name.endswith(".so")}, runtime),
         *_check_sizes(path.stat().st_size, sum(map(len, files.values()))),
     ]
@@ -68,9 +68,9 @@ def _check_names(files: Iterable[str]) -> Iterable[str]:
             yield f"{name} has an unknown file type: if it is needed, allow it in infra/bundle_checks.py"
 
 
-def _check_bytecode(files: dict[str, bytes], runtime: Runtime) -> Iterable[str]:
+def _check_bytecode(files: dict[str, bytes], runtime: Runtime, magic: bytes) -> Iterable[str]:
     """Check that bytecode has the expected header: magic number, flags and source hash, 16 bytes (PEP 552)."""
-    expected = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH_FLAG.to_bytes(4, "little")
+    expected = magic + _UNCHECKED_HASH_FLAG.to_bytes(4, "little")
     compiled = {name for name in files if name.endswith(".pyc")}
     for name, source in files.items():
         if not name.endswith(".py"):
@@ -81,9 +81,14 @@ def _check_bytecode(files: dict[str, bytes], runtime: Runtime) -> Iterable[str]:
             yield f"{name} has no bytecode"
             continue
         compiled.discard(cached)
-        if files[cached][:16] != expected + importlib.util.source_hash(source):
+        if files[cached][:16] != expected + _source_hash(source, magic):
             yield f"{cached} is not the bytecode of {name} for Python {runtime.python}"
     yield from (f"{name} is bytecode without a source" for name in sorted(compiled))
+
+
+def _source_hash(source: bytes, magic: bytes) -> bytes:
+    """Return `importlib.util.source_hash` of an interpreter: its magic number is the key of the hash."""
+    return _imp.source_hash(int.from_bytes(magic, "little"), source)
 
 
 def _check_sizes(zipped: int, unzipped: int) -> Iterable[str]:

@@ -1,7 +1,7 @@
-"""The Lambda runtime that a bundle is built for.
+"""The Lambda runtime that a bundle is built for: a Python version and an architecture.
 
-Chalice uses the version of the running Python as the functions' runtime, and the packaged bytecode must have the
-same version. So the interpreter of the build decides: `make package PYTHON=python3.13` builds for `python3.13`.
+The packaged bytecode must have the version of the runtime, so an interpreter of this version writes it
+(`interpreters.py`). The stage names the version, or else the Python that builds decides.
 """
 
 from __future__ import annotations
@@ -13,6 +13,11 @@ from typing import Literal
 from infra.errors import InfraError
 
 Architecture = Literal["arm64", "x86_64"]
+RuntimeName = Literal["python3.11", "python3.12", "python3.13", "python3.14"]
+OLDEST_RECOMMENDED = "3.12"
+DEPRECATION = {"3.11": "2027-06-30"}
+"""When AWS stops to patch a runtime; new functions cannot be created a month later, and existing ones cannot be
+updated two months later (Lambda Developer Guide, "Lambda runtimes")."""
 
 # glibc of the runtimes' operating systems: Amazon Linux 2 up to Python 3.11, Amazon Linux 2023 from 3.12 (Lambda
 # Developer Guide, "Lambda runtimes").
@@ -27,6 +32,11 @@ class Runtime:
     python: str
     """For example "3.11"."""
     architecture: Architecture
+
+    @property
+    def name(self) -> str:
+        """The name in templates, such as "python3.11"."""
+        return f"python{self.python}"
 
     @property
     def glibc(self) -> tuple[int, int]:
@@ -51,13 +61,25 @@ class Runtime:
         """The tag in the names of bytecode and extension modules, such as "cpython-311"."""
         return f"cpython-{self.python.replace('.', '')}"
 
+    def warning(self) -> str | None:
+        """Return a warning if AWS ends this runtime soon."""
+        if self.python not in DEPRECATION:
+            return None
+        return (
+            f"{self.name} runs on Amazon Linux 2, which has ended, and AWS ends it on {DEPRECATION[self.python]}:"
+            f" set infra.runtime to python{OLDEST_RECOMMENDED} or newer"
+        )
 
-def this_runtime(architecture: Architecture) -> Runtime:
-    """Return the runtime of the running interpreter. Raises InfraError if Lambda does not have it."""
-    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+def runtime_for(name: RuntimeName | None, architecture: Architecture) -> Runtime:
+    """Return the runtime of this name, or by default that of the running interpreter.
+
+    Raises InfraError if Lambda does not have it.
+    """
+    python = f"{sys.version_info[0]}.{sys.version_info[1]}" if name is None else name.removeprefix("python")
     if python not in _GLIBC:
         raise InfraError(
-            f"No Lambda runtime for Python {python} is known here. Build with one of {', '.join(_GLIBC)}:"
-            " make package PYTHON=python3.13"
+            f"No Lambda runtime for Python {python} is known here. Set infra.runtime in .chalice/config.json to"
+            f" one of {', '.join(f'python{version}' for version in _GLIBC)}"
         )
     return Runtime(python, architecture)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from infra.errors import InfraError
-from infra.runtime import Architecture
+from infra.runtime import Architecture, RuntimeName
 
 CONFIG = Path(".chalice") / "config.json"
 SECRET_PARAMETER = "CHAT_JWT_SECRET_PARAMETER"  # noqa: S105 — the name of a setting
@@ -40,7 +40,14 @@ class _Settings(BaseModel):
 
 
 class Throttle(_Settings):
-    """A stage's share of API Gateway's account-level request rate."""
+    """The limit of an API."""
+
+    share: float = Field(gt=0, le=1)
+    """The share of the account's request quota, for both the sustained rate and the burst."""
+
+
+class AccountQuota(_Settings):
+    """The account's quota of requests to API Gateway, where it differs from the region's default."""
 
     rate: int = Field(ge=1)
     """Sustained requests per second."""
@@ -57,6 +64,14 @@ class Alarms(_Settings):
     """The limit for the 99th percentile of latency, in milliseconds."""
 
 
+class Domain(_Settings):
+    """A domain name of an API, in addition to the generated one."""
+
+    name: str = Field(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$")
+    certificate_arn: str = Field(pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[a-zA-Z0-9-]+$")
+    """The certificate of the name, in AWS Certificate Manager in the region of the stage."""
+
+
 class InfraSettings(_Settings):
     """The settings of a stage's `infra` object."""
 
@@ -67,9 +82,25 @@ class InfraSettings(_Settings):
     history: int = Field(default=0, ge=0, lt=10**15)
     """The number of this history of the data. Raise it when the tables are restored from a backup, so that clients
     load their conversations again."""
+    runtime: RuntimeName | None = None
+    """The runtime of the functions. None: the version of the Python that builds."""
     log_retention_days: RetentionDays = 14
-    http_throttle: Throttle = Throttle(rate=200, burst=400)
-    socket_throttle: Throttle = Throttle(rate=500, burst=1_000)
+    http_throttle: Throttle = Throttle(share=0.05)
+    socket_throttle: Throttle = Throttle(share=0.1)
+    http_domain: Domain | None = None
+    socket_domain: Domain | None = None
+    """Another name than that of the HTTP API: API Gateway cannot serve both under one name."""
+    web_acl_arn: str = Field(
+        default="", pattern=r"^(arn:aws[a-z-]*:wafv2:[a-z0-9-]+:[0-9]{12}:regional/webacl/[\w-]+/[0-9a-f-]+)?$"
+    )
+    """The WAF web ACL of the HTTP API. Empty: none. WAF does not support WebSocket APIs."""
+    job_concurrency: int = Field(default=3, ge=2, le=1_000)
+    """The maximum of concurrent background jobs. A new account has 10 concurrent executions, most of which user
+    requests need."""
+    request_quota: AccountQuota | None = None
+    """The account's quota, if it was raised. None: the default of the region."""
+    permissions_boundary: str = Field(default="chat-boundary", pattern=r"^[\w+=,.@-]{0,128}$")
+    """The name of the managed policy that limits all roles of the stage. Empty: none."""
     account_log_role: bool = True
     """Whether to create the role with which API Gateway writes access logs. There is one per account and region:
     turn it off if it is managed elsewhere."""
@@ -84,6 +115,12 @@ class InfraSettings(_Settings):
         if "*" in origins and len(origins) > 1:
             raise ValueError("'*' allows every origin and must be the only entry")
         return origins
+
+    @model_validator(mode="after")
+    def _has_different_domains(self) -> InfraSettings:
+        if self.http_domain and self.socket_domain and self.http_domain.name == self.socket_domain.name:
+            raise ValueError("http_domain and socket_domain must have different names")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +165,11 @@ def read_stage(root: Path, name: str) -> Stage:
     deployable = sorted(stage for stage, settings in stages.items() if "infra" in settings)
     if name not in deployable:
         raise InfraError(f"{CONFIG} has no deployable stage {name!r}; deployable are: {', '.join(deployable)}")
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,32}", name):
+        raise InfraError(
+            f"{CONFIG}: the stage {name!r} needs a name of up to 32 letters, digits and hyphens, as it becomes a"
+            " part of the names of its resources"
+        )
     settings = stages[name]
     environment = {**config.get("environment_variables", {}), **settings.get("environment_variables", {})}
     _check_environment(name, environment)

@@ -24,6 +24,7 @@ LOCKS = {
     "lambda": "requirements/lambda.txt",
     "lint": "requirements/lint.txt",
     "ministack": "requirements/ministack.txt",
+    "audit": "requirements/audit.txt",
     "uv": "requirements/uv.txt",
 }
 """Lock files by the names of their sources in `requirements/`, in the order in which they are updated."""

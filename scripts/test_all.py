@@ -7,7 +7,7 @@
 
 The parts are in `test_all_parts.py`. An interrupted run continues with the parts that have not passed. The report
 is `build/test-all/report.md`, with the output of every part beside it. The exit status is 0 if every chosen part
-has passed.
+has passed, or was skipped because this machine lacks a Python.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from datetime import UTC, datetime
 from fnmatch import fnmatch
 from pathlib import Path
 
+from scripts.other_python import SKIPPED
 from scripts.test_all_parts import PARTS, Part
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,7 +49,7 @@ class Outcome:
     """The last run of a part."""
 
     result: str
-    """"passed", "failed", or "timed out"."""
+    """"passed", "failed", "skipped", or "timed out"."""
     seconds: float
     state: State
     ended_at: str
@@ -136,7 +137,7 @@ def run_part(part: Part, root: Path, log: Path, limit: float = LIMIT) -> tuple[s
             start_new_session=True,
         )
         try:
-            result = "failed" if process.wait(limit) else "passed"
+            result = {0: "passed", SKIPPED: "skipped"}.get(process.wait(limit), "failed")
         except subprocess.TimeoutExpired:
             result = "timed out"
         finally:
@@ -181,9 +182,12 @@ def run_parts(
         ended_at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
         results.record(part, Outcome(result, seconds, state, ended_at), parts)
         _print(
-            f"{part.name}: {result} after {seconds / 60:.1f} min" + ("" if result == "passed" else f", see {log}")
+            f"{part.name}: {result} after {seconds / 60:.1f} min"
+            + ("" if result in {"passed", "skipped"} else f", see {log}")
         )
-        passed = passed and result == "passed"
+        if result == "skipped":
+            _print(log.read_text(encoding="utf-8").strip())
+        passed = passed and result in {"passed", "skipped"}
     return passed
 
 

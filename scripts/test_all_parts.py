@@ -58,6 +58,35 @@ def _mutants(count: int) -> tuple[Part, ...]:
 _E2E_FILES = "tests/e2e/test_*.py"
 PARTS = (
     Part("suite", "Every test that `make test` runs", ("-m", "scripts.run_tests")),
+    *(
+        Part(f"suite-{version}", f"The suite on Python {version}", ("-m", "scripts.other_python", version))
+        for version in ("3.11", "3.12", "3.13", "3.14")
+    ),
+    Part(
+        "runtimes",
+        "Bundles for every other Python that is installed",
+        (*PYTEST, "-rs", "tests/infra/test_other_runtimes.py"),
+        {"CHAT_BUILD_RUNTIMES": "1"},
+    ),
+    Part(
+        "request-models",
+        "Requests to DynamoDB and SQS are valid by AWS's models",
+        (
+            *(*PYTEST, "-p", "tests.support.request_models"),
+            *(
+                "tests/functional",
+                "tests/unit/core",
+                "tests/local/test_in_process.py",
+                "tests/local/test_queue.py",
+            ),
+        ),
+    ),
+    Part(
+        "deploy-kills",
+        "Deployments that are killed and repeated",
+        (*PYTEST, "tests/deploy/test_kill.py"),
+        {"CHAT_DEPLOY_KILLS": "1"},
+    ),
     Part("coverage", "Coverage of the core, with its limit", ("-m", "scripts.core_coverage")),
     Part("bench", "Every test of the benchmarks", (*PYTEST, "tests/bench"), {"CHAT_BENCH_WHOLE": "1"}),
     _e2e("e2e-development", "development", "Every end-to-end test in development"),

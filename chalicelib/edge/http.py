@@ -9,7 +9,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from chalice.app import AuthRequest, AuthResponse, Blueprint, Request, Response
+from chalice.app import AuthRequest, AuthResponse, Blueprint, CORSConfig, Request, Response
 from pydantic import BaseModel
 
 from chalicelib import bootstrap
@@ -30,6 +30,8 @@ from .routes import ROUTES, Responses, Route
 
 AUTHORIZER_CACHE_SECONDS = 300
 JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+CORS = CORSConfig(max_age=600)
+"""Browsers may reuse the answer to a preflight request for this many seconds; 600 is the maximum of some."""
 ANY_CONTENT_TYPE: list[str] = []
 """A body is read as JSON whatever its content type: `curl -d` sends that of a form."""
 
@@ -41,7 +43,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 @rest.authorizer(ttl_seconds=AUTHORIZER_CACHE_SECONDS)
-def auth(request: AuthRequest) -> AuthResponse:
+def auth(request: AuthRequest) -> AuthResponse | dict[str, Any]:
     """Verify the bearer token. An invalid one is denied without an error: API Gateway turns that into a 401.
 
     Raises Unavailable, which becomes a 500, if the token cannot be verified at the moment.
@@ -50,7 +52,7 @@ def auth(request: AuthRequest) -> AuthResponse:
         try:
             identity = bootstrap.verifier()(bearer_token(request.token))
         except (Unauthorized, InvalidCredentials):
-            return AuthResponse(routes=[], principal_id="nobody")
+            return _denial(request)
         except Exception as error:  # noqa: BLE001 — logged here, and raised as Unavailable
             logs.log_failure(error)
             # Lambda logs the message of an exception, and the message of this one could hold a client's data.
@@ -59,6 +61,13 @@ def auth(request: AuthRequest) -> AuthResponse:
     if identity.name is not None:
         context["name"] = identity.name
     return AuthResponse(routes=["*"], principal_id="participant", context=context)
+
+
+def _denial(request: AuthRequest) -> dict[str, Any]:
+    """Return an explicit denial of the whole stage: Chalice's response without routes has no resource."""
+    stage = "/".join(request.method_arn.split("/")[:2])
+    statement = {"Action": "execute-api:Invoke", "Effect": "Deny", "Resource": f"{stage}/*"}
+    return {"principalId": "nobody", "policyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
 
 
 class AuthenticatedRequest:
@@ -200,7 +209,7 @@ def route(
             return _with_error_handling(request, handle, parameters.get("conversation_id", ""))
 
         registered: Callable[..., Response] = rest.route(
-            path, methods=[method], authorizer=auth, cors=True, content_types=ANY_CONTENT_TYPE
+            path, methods=[method], authorizer=auth, cors=CORS, content_types=ANY_CONTENT_TYPE
         )(handler)
         return registered
 
@@ -218,7 +227,7 @@ def public(path: str, responses: Responses) -> Callable[[Callable[[Request], Res
             request = rest.current_request
             return _with_error_handling(request, lambda: view(request))
 
-        registered: Callable[[], Response] = rest.route(path, methods=["GET"], cors=True)(handler)
+        registered: Callable[[], Response] = rest.route(path, methods=["GET"], cors=CORS)(handler)
         return registered
 
     return decorate

@@ -26,9 +26,17 @@ class Account:
     """The ARN of the calling user or role."""
     endpoint: str | None
     """A custom endpoint for all calls, if configured."""
+    apigateway: Any
     cloudformation: Any
+    iam: Any
+    lambda_: Any
     s3: Any
     ssm: Any
+
+    @property
+    def partition(self) -> str:
+        """The partition of the account's ARNs, such as `aws` or `aws-cn`."""
+        return self.caller.split(":")[1]
 
     def __str__(self) -> str:
         location = f" at {self.endpoint}" if self.endpoint else ""
@@ -51,7 +59,10 @@ def this_account(region: str | None = None) -> Account:
             region=session.region_name,
             caller=identity["Arn"],
             endpoint=None if "amazonaws.com" in sts.meta.endpoint_url else sts.meta.endpoint_url,
+            apigateway=session.client("apigateway", config=_CONFIG),
             cloudformation=session.client("cloudformation", config=_CONFIG),
+            iam=session.client("iam", config=_CONFIG),
+            lambda_=session.client("lambda", config=_CONFIG),
             s3=session.client("s3", config=_CONFIG),
             ssm=session.client("ssm", config=_CONFIG),
         )

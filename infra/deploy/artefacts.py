@@ -16,6 +16,7 @@ from infra.deploy.account import Account
 from infra.deploy.console import Console
 from infra.deploy.error_messages import code_of
 from infra.errors import InfraError
+from infra.regions import has_account_namespace
 from infra.stage import Stage
 from infra.template.names import Json
 
@@ -52,10 +53,10 @@ def read_build(directory: Path, stage: Stage) -> Build:
 def bucket_name(app: str, account: Account) -> str:
     """Return the name of the bucket for the builds of all stages of an account and region.
 
-    It is in the account's regional namespace, which no other account can use (S3 User Guide, "Namespaces for
-    general purpose buckets").
+    It is in the account's regional namespace, which no other account can use, except where S3 has none.
     """
-    return f"{app}-artefacts-{account.id}-{account.region}-an"
+    suffix = "-an" if has_account_namespace(account.region) else ""
+    return f"{app}-artefacts-{account.id}-{account.region}{suffix}"
 
 
 class Artefacts:
@@ -115,7 +116,11 @@ class Artefacts:
     def _ensure_bucket(self) -> None:
         if not self._bucket_exists():
             self._console.write(f"Creating bucket {self.bucket}: private, encrypted, shared by all stages")
-            self._s3.create_bucket(Bucket=self.bucket, BucketNamespace="account-regional", **self._location())
+            namespace = {"BucketNamespace": "account-regional"}
+            if not has_account_namespace(self._account.region):
+                self._console.write(f"  {self._account.region} has no account-regional names: this one is global")
+                namespace = {}
+            self._s3.create_bucket(Bucket=self.bucket, **namespace, **self._location())
         # Always, because an interrupted deployment may have left the bucket without it.
         self._s3.put_public_access_block(
             **self._bucket_arguments,

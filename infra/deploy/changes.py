@@ -10,6 +10,8 @@ from typing import Any
 TABLE = "AWS::DynamoDB::Table"
 # Their ids are part of the URLs, which change if they are replaced.
 _APIS = {"AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api"}
+# Their names end the URLs; a stage with another name is another resource.
+_STAGES = {"AWS::ApiGateway::Stage", "AWS::ApiGatewayV2::Stage"}
 _SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
 
 
@@ -83,7 +85,7 @@ def warnings(changes: Iterable[Change]) -> list[str]:
     for change in changes:
         if change.loses_a_table:
             lines.append(f"!!! {change.logical_id} {_outcome(change)}. {_consequence(change)}")
-        elif change.kind in _APIS and (change.replaces or change.action == "Remove"):
+        elif change.kind in _APIS | _STAGES and (change.replaces or change.action == "Remove"):
             lines.append(f"!!! {change.logical_id} {_outcome(change)}: the URLs for clients will change")
     return lines
 

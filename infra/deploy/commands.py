@@ -28,6 +28,8 @@ def deploy(root: Path, options: argparse.Namespace) -> None:
     if options.package is None:
         built = package(root, stage.name, directory)
         console.write(f"Built {built.version}: {built.bundle.size / 1e6:.2f} MB")
+        for warning in built.warnings():
+            console.write(f"Warning: {warning}")
     build = read_build(directory, stage)
     with explaining_errors():
         Deployment(account, stage, console, overrides=Overrides(options.lose_table)).run(build)

@@ -10,6 +10,7 @@ from infra.deploy.account import Account
 from infra.deploy.artefacts import Artefacts, Build
 from infra.deploy.changes import Change, format_changes, warnings
 from infra.deploy.console import Console
+from infra.deploy.prerequisites import Prerequisites
 from infra.deploy.progress import StackEvent, explain_failures
 from infra.deploy.secret import SecretParameter, secret_of
 from infra.deploy.smoke import TIMEOUT, Endpoint, SmokeCheck
@@ -71,6 +72,8 @@ class Deployment:
         self._console.require_confirmation("Deploying")
         self._require_complete_settings()
         create = self._prepare_stack()
+        deployed_ids = {} if create else self._stack.physical_ids()
+        Prerequisites(self._account, self._stage, self._console).check(build.template, deployed_ids)
         url = Artefacts(self._account, self._stage, self._console).upload(build)
         change_set = self._stack.create_change_set(url, self._parameters(protected=not create), create=create)
         if change_set is None:
@@ -150,13 +153,17 @@ class Deployment:
 
     def _failure(self, status: str, events: Sequence[StackEvent]) -> str:
         head = f"The stack {self._stack.name} ended in {status}"
-        return "\n".join([head, *explain_failures(events), next_steps.after_failure(self._stage.name, status)])
+        causes = [*explain_failures(events), *self._stack.validation_failures(events)]
+        return "\n".join([head, *causes, next_steps.after_failure(self._stage.name, status)])
 
     def _result(self, *, changed: bool) -> DeployedStage:
         outputs = self._stack.outputs()
         deployed = DeployedStage(outputs["HttpUrl"], outputs["SocketUrl"], changed)
         self._console.write(f"HTTP       {deployed.http_url}")
         self._console.write(f"WebSocket  {deployed.socket_url}")
+        for prefix in ("Http", "Socket"):
+            if url := outputs.get(f"{prefix}DomainUrl"):
+                self._console.write(f"{url}: its DNS record must point to {outputs[f'{prefix}DomainTarget']}")
         return deployed
 
     def _smoke_check(self, deployed: DeployedStage, version: str) -> None:

@@ -41,6 +41,7 @@ _ACTIONS = {
     "DeleteObjects": "s3:DeleteObject",
     "PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
     "PutBucketEncryption": "s3:PutEncryptionConfiguration",
+    "GetAccount": "apigateway:GET",
 }
 
 
@@ -80,7 +81,7 @@ def explain(error: ClientError) -> str:
     """Return a message for an error response of AWS."""
     code, message = code_of(error), message_of(error)
     if code in _DENIED:
-        return f"Permission denied: {_denied_action(error)}. infra/deployer-policy.json lists what is required"
+        return f"Permission denied: {_denied_action(error)}. infra/iam/deployer-*.json list what is required"
     if code in _EXPIRED:
         return "The AWS credentials have expired: get new ones (aws sso login) and try again"
     if code in _UNKNOWN:

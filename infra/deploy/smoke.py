@@ -10,9 +10,11 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from email.message import Message
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -46,6 +48,39 @@ class Endpoint:
     version: str
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A request that has to be refused."""
+
+    description: str
+    method: str
+    path: str
+    status: int
+    code: str
+    header: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+
+
+_GARBAGE = {"Authorization": "Bearer not-a-token"}
+_PARTICIPANT = "smoke-refusals"
+_TOO_LARGE = 256 * 1024 + 1
+REFUSALS = (  # by API Gateway and the authorizer
+    Refusal("an unknown path is 404", "GET", "/nowhere", 404, "NOT_FOUND"),
+    # Without the mock integrations, API Gateway reads the token as an AWS signature.
+    Refusal("an unknown path with a token is 404", "GET", "/nowhere", 404, "NOT_FOUND", _GARBAGE),
+    Refusal("an unknown path below a known one is 404", "POST", "/health/x", 404, "NOT_FOUND", _GARBAGE, b"x=1"),
+    Refusal("a wrong method is 405 with Allow", "PUT", "/conversations", 405, "METHOD_NOT_ALLOWED", _GARBAGE),
+    Refusal("a request without a token is 401", "GET", "/conversations", 401, "UNAUTHORIZED"),
+    Refusal("a request with an invalid token is 401", "GET", "/conversations", 401, "UNAUTHORIZED", _GARBAGE),
+)
+REFUSALS_OF_THE_APPLICATION = (  # of requests with a valid token
+    Refusal("an unknown conversation is 404", "GET", "/conversations/conv_x", 404, "NOT_FOUND"),
+    Refusal("a body that is not JSON is 400", "POST", "/conversations", 400, "INVALID_JSON", body=b"{"),
+    Refusal("an invalid body is 400", "POST", "/conversations", 400, "VALIDATION_FAILED", body=b"{}"),
+    Refusal("a large body is 413", "POST", "/conversations", 413, "TOO_LARGE", body=b" " * _TOO_LARGE),
+)
+
+
 class SmokeCheck:
     """Runs the checks in sequence and reports each."""
 
@@ -72,18 +107,17 @@ class SmokeCheck:
         """Run all checks. Raises InfraError for the first that fails."""
         self._console.write("Smoke check")
         self._repeat("GET /health is 200 and returns this version", self._health)
-        self._repeat(
-            "an unknown path is 404 in the error format", lambda: self._expect_error("/nowhere", 404, "NOT_FOUND")
-        )
-        self._repeat(
-            "a request without a token is 401 in the error format",
-            lambda: self._expect_error("/conversations", 401, "UNAUTHORIZED"),
-        )
+        for refusal in REFUSALS:
+            self._repeat(refusal.description, partial(self._expect, refusal))
         self._repeat("a WebSocket without a token is rejected with 401", self._handshake)
+        self._repeat("a WebSocket with an invalid token is rejected with 401", partial(self._handshake, _GARBAGE))
         if self._token is None:
             self._console.write("  --  no message is sent: only the identity provider can sign tokens")
         else:
             token = self._token
+            identity = {"Authorization": f"Bearer {token(_PARTICIPANT)}"}
+            for refusal in REFUSALS_OF_THE_APPLICATION:
+                self._repeat(refusal.description, partial(self._expect, replace(refusal, header=identity)))
             self._repeat(
                 "a message is sent, acknowledged, received and deleted", lambda: self._conversation(token)
             )
@@ -108,21 +142,24 @@ class SmokeCheck:
     # ---- the checks ------------------------------------------------------------------------------------
 
     def _health(self) -> None:
-        status, body = self._http("GET", "/health")
+        status, body, _ = self._http("GET", "/health")
         version = body.get("version") if isinstance(body, dict) else None
         if status != HTTPStatus.OK or version != self._endpoint.version:
             raise _CheckFailed(f"{status}, version {version} instead of {self._endpoint.version}")
 
-    def _expect_error(self, path: str, status: int, code: str) -> None:
-        actual_status, body = self._http("GET", path)
+    def _expect(self, refusal: Refusal) -> None:
+        actual_status, body, headers = self._http(refusal.method, refusal.path, refusal.header, refusal.body)
         error = body.get("error") if isinstance(body, dict) else None
         actual_code = error.get("code") if isinstance(error, dict) else None
-        if (actual_status, actual_code) != (status, code):
-            raise _CheckFailed(f"GET {path} is {actual_status} {actual_code}, not {status} {code}")
+        request = f"{refusal.method} {refusal.path}"
+        if (actual_status, actual_code) != (refusal.status, refusal.code):
+            raise _CheckFailed(f"{request} is {actual_status} {actual_code}, not {refusal.status} {refusal.code}")
+        if actual_status == HTTPStatus.METHOD_NOT_ALLOWED and not headers.get("Allow"):
+            raise _CheckFailed(f"{request} has no header Allow")
 
-    def _handshake(self) -> None:
+    def _handshake(self, header: dict[str, str] | None = None) -> None:
         try:
-            with self._connect():
+            with self._connect(header):
                 pass
         except InvalidStatus as refused:
             if refused.response.status_code != HTTPStatus.UNAUTHORIZED:
@@ -133,14 +170,14 @@ class SmokeCheck:
     def _conversation(self, token: Token) -> None:
         participant_id = f"smoke-{uuid.uuid4().hex}"
         header = {"Authorization": f"Bearer {token(participant_id)}"}
-        status, conversation = self._http("POST", "/conversations", header, {"title": "Smoke check"})
+        status, conversation, _ = self._http("POST", "/conversations", header, b'{"title": "Smoke check"}')
         if status != HTTPStatus.CREATED:
             raise _CheckFailed(f"POST /conversations is {status}")
         identifier = conversation["conversation_id"]
         try:
             self._message(identifier, header)
         finally:
-            status, _ = self._http("DELETE", f"/conversations/{identifier}", header)
+            status, _, _ = self._http("DELETE", f"/conversations/{identifier}", header)
         if status != HTTPStatus.NO_CONTENT:
             raise _CheckFailed(f"DELETE /conversations/… is {status}")
 
@@ -173,18 +210,18 @@ class SmokeCheck:
         )
 
     def _http(
-        self, method: str, path: str, header: dict[str, str] | None = None, body: object = None
-    ) -> tuple[int, Any]:
-        data = None if body is None else json.dumps(body).encode()
+        self, method: str, path: str, header: Mapping[str, str] | None = None, data: bytes | None = None
+    ) -> tuple[int, Any, Message]:
+        """Return status, parsed body and headers of a response."""
         url = self._endpoint.http_url.rstrip("/") + path
         headers = {**(header or {}), "Content-Type": "application/json"}
         request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 — the stack's own URL
         try:
             with urllib.request.urlopen(request, timeout=_RESPONSE_TIMEOUT) as response:  # noqa: S310
-                return response.status, _parsed(response.read())
+                return response.status, _parsed(response.read()), response.headers
         except urllib.error.HTTPError as refused:
             with refused:
-                return refused.code, _parsed(refused.read())
+                return refused.code, _parsed(refused.read()), refused.headers
 
 
 def _frames(socket: ClientConnection) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from infra.deploy.changes import Change, read_changes
 from infra.deploy.console import Console
 from infra.deploy.error_messages import message_of
 from infra.deploy.progress import StackEvent, StackEvents
+from infra.deploy.validation import VALIDATION_HINT, validation_errors
 from infra.errors import InfraError
 from infra.template.names import Json
 
@@ -80,6 +81,10 @@ class Stack:
         pages = self._client.get_paginator("list_stack_resources").paginate(StackName=self.name)
         return [resource for page in pages for resource in page["StackResourceSummaries"]]
 
+    def physical_ids(self) -> dict[str, str]:
+        """Return the physical ids of the resources by logical id."""
+        return {item["LogicalResourceId"]: item.get("PhysicalResourceId", "") for item in self.resources()}
+
     def template(self) -> Json:
         """Return the deployed template, with SAM transformed."""
         body = self._client.get_template(StackName=self.name, TemplateStage="Processed")["TemplateBody"]
@@ -124,21 +129,31 @@ class Stack:
         described = self._wait_for_change_set(identifier)
         if described["Status"] == "FAILED":
             reason = described.get("StatusReason") or "CloudFormation gives no reason"
-            self._client.delete_change_set(ChangeSetName=identifier)
-            if reason.startswith(_NO_CHANGES):
+            # Before the change set is deleted, and its events with it.
+            is_empty = reason.startswith(_NO_CHANGES)
+            details = [] if is_empty else validation_errors(self._client, self.name, identifier)
+            self._client.delete_change_set(StackName=self.name, ChangeSetName=identifier)
+            if is_empty:
                 return None
-            raise InfraError(f"CloudFormation could not create a change set: {reason}")
+            raise InfraError("\n".join([f"CloudFormation could not create a change set: {reason}", *details]))
         return ChangeSet(identifier, read_changes(self._all_changes(identifier)))
 
     def delete_change_set(self, change_set: ChangeSet, *, created: bool) -> None:
         """Delete a change set that is not executed, and the empty stack of a first creation."""
-        self._client.delete_change_set(ChangeSetName=change_set.id)
+        self._client.delete_change_set(StackName=self.name, ChangeSetName=change_set.id)
         if created:
             self._client.delete_stack(StackName=self.name)
 
     def execute(self, change_set: ChangeSet) -> tuple[str, list[StackEvent]]:
         """Execute the change set and report its events; return the final status and all events."""
-        return self._follow(lambda: self._client.execute_change_set(ChangeSetName=change_set.id))
+        execution = {"StackName": self.name, "ChangeSetName": change_set.id}
+        return self._follow(lambda: self._client.execute_change_set(**execution))
+
+    def validation_failures(self, events: Sequence[StackEvent]) -> list[str]:
+        """Return the failures of CloudFormation's validation if the events of an operation refer to them."""
+        if not any(VALIDATION_HINT in event.reason for event in events):
+            return []
+        return validation_errors(self._client, self.name)
 
     def delete(self) -> tuple[str, list[StackEvent]]:
         """Delete the stack and report the events; return the final status and all events."""
@@ -167,11 +182,13 @@ class Stack:
 
     def _wait_for_change_set(self, identifier: str) -> Json:
         while True:
-            described: Json = self._client.describe_change_set(ChangeSetName=identifier)
+            described: Json = self._client.describe_change_set(StackName=self.name, ChangeSetName=identifier)
             if described["Status"] not in {"CREATE_PENDING", "CREATE_IN_PROGRESS"}:
                 return described
             self._sleep(POLL_INTERVAL)
 
     def _all_changes(self, identifier: str) -> Iterator[dict[str, Any]]:
-        for page in self._client.get_paginator("describe_change_set").paginate(ChangeSetName=identifier):
+        pages = self._client.get_paginator("describe_change_set")
+        # With the stack's name, because permissions are granted by it.
+        for page in pages.paginate(StackName=self.name, ChangeSetName=identifier):
             yield from page["Changes"]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from infra.stage import Stage
+from infra.template.http_api import api_name
 from infra.template.names import FUNCTIONS, Json, ref
 
 NAMESPACE = "Chat"
 """The namespace of the application's own metrics."""
+Urgency = Literal["page", "ticket"]
+"""A page wakes a person: users notice at once, and nothing recovers by itself. A ticket can wait until morning."""
 _PERIOD = 300
 _POST_THRESHOLD = 50
 """Rejected posts in five minutes. Each is retried, but so many mean an exhausted quota or slow receivers."""
@@ -27,13 +32,16 @@ def _function_alarms(stage: Stage) -> Json:
     for function in FUNCTIONS:
         metric = {"Namespace": "AWS/Lambda", "Dimensions": _dimensions(FunctionName=ref(function.logical_id))}
         prefix = function.name.capitalize()
+        urgency: Urgency = "page" if function.user_facing else "ticket"
         alarms[f"{prefix}ErrorsAlarm"] = _alarm(
             f"{function.name} failed: timeout, out of memory, or it could not start; see its log",
             {**metric, "MetricName": "Errors", "Statistic": "Sum", "Threshold": 1},
+            urgency,
         )
         alarms[f"{prefix}ThrottlesAlarm"] = _alarm(
             f"{function.name} was throttled: the concurrency limit of the account or the function is exhausted",
             {**metric, "MetricName": "Throttles", "Statistic": "Sum", "Threshold": 1},
+            urgency,
         )
         if function.user_facing:
             alarms[f"{prefix}LatencyAlarm"] = _alarm(
@@ -44,7 +52,7 @@ def _function_alarms(stage: Stage) -> Json:
 
 
 def _gateway_alarms(stage: Stage) -> Json:
-    http = _dimensions(ApiName=f"{stage.full_name}-http", Stage=stage.api_stage)
+    http = _dimensions(ApiName=api_name(stage), Stage=stage.api_stage)
     sockets = _dimensions(ApiId=ref("WebsocketAPI"), Stage=stage.api_stage)
     gateway = "AWS/ApiGateway"
     return {
@@ -57,6 +65,7 @@ def _gateway_alarms(stage: Stage) -> Json:
                 "Statistic": "Sum",
                 "Threshold": 5,
             },
+            "page",
         ),
         "HttpLatencyAlarm": _alarm(
             "the 99th percentile of HTTP latency, including the gateway, exceeds its limit",
@@ -71,6 +80,7 @@ def _gateway_alarms(stage: Stage) -> Json:
                 "Statistic": "Sum",
                 "Threshold": 1,
             },
+            "page",
         ),
     }
 
@@ -106,11 +116,12 @@ def _table_alarms() -> Json:
     return alarms
 
 
-def _alarm(description: str, properties: Json) -> Json:
+def _alarm(description: str, properties: Json, urgency: Urgency = "ticket") -> Json:
+    """Return an alarm whose description begins with its urgency; docs/operations.md has the action for each."""
     return {
         "Type": "AWS::CloudWatch::Alarm",
         "Properties": {
-            "AlarmDescription": description,
+            "AlarmDescription": f"[{urgency}] {description}",
             "ComparisonOperator": "GreaterThanOrEqualToThreshold",
             "EvaluationPeriods": 1,
             # No requests produce no data, which is not an alarm.

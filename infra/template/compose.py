@@ -5,8 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from infra.errors import InfraError
+from infra.runtime import Runtime
 from infra.stage import Stage
-from infra.template import alarms, dashboard, functions, http_api, outputs, queue, secret, socket_api, tables
+from infra.template import (
+    alarms,
+    dashboard,
+    domains,
+    firewall,
+    functions,
+    http_api,
+    outputs,
+    queue,
+    secret,
+    socket_api,
+    tables,
+    throttling,
+    unmatched,
+)
 from infra.template.names import Json
 
 
@@ -21,6 +36,9 @@ def fragment_to_merge(stage: Stage) -> Json:
             functions.account_log_role(stage),
             http_api.fragment(stage),
             socket_api.fragment(stage),
+            throttling.fragment(stage),
+            domains.fragment(stage),
+            firewall.fragment(stage),
             queue.fragment(stage),
             alarms.fragment(stage),
             dashboard.fragment(stage),
@@ -29,15 +47,18 @@ def fragment_to_merge(stage: Stage) -> Json:
     )
 
 
-def post_process(template: Json, stage: Stage, version: str) -> None:
+def post_process(template: Json, stage: Stage, runtime: Runtime, version: str) -> None:
     """Change the merged template where merging is insufficient: remove keys, extend lists, add late values.
 
     `version` is the deployed version, as in `/health`.
     """
     functions.set_version(template, version)
+    functions.set_runtime(template, runtime)
     socket_api.use_auto_deploy(template)
-    queue.connect_worker(template)
+    queue.connect_worker(template, stage)
+    http_api.set_title(template, stage)
     http_api.restrict_preflight(template, stage.infra.allowed_origins)
+    unmatched.answer(template, stage.infra.allowed_origins)
     secret.grant_read(template, stage)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from infra.stage import Stage
 from infra.template.alarms import NAMESPACE
+from infra.template.http_api import api_name
 from infra.template.names import FUNCTIONS, Json, sub
 
 MAX_METRICS = 50
@@ -26,7 +27,11 @@ def fragment(stage: Stage) -> Json:
         "Resources": {
             "Dashboard": {
                 "Type": "AWS::CloudWatch::Dashboard",
-                "Properties": {"DashboardName": sub("${AWS::StackName}"), "DashboardBody": sub(json.dumps(body))},
+                "Properties": {
+                    # Names of dashboards are global to the account.
+                    "DashboardName": sub("${AWS::StackName}-${AWS::Region}"),
+                    "DashboardBody": sub(json.dumps(body)),
+                },
             }
         }
     }
@@ -34,7 +39,7 @@ def fragment(stage: Stage) -> Json:
 
 def _widgets(stage: Stage) -> list[Json]:
     sockets = ["ApiId", "${WebsocketAPI}", "Stage", stage.api_stage]
-    http = ["ApiName", f"{stage.full_name}-http", "Stage", stage.api_stage]
+    http = ["ApiName", api_name(stage), "Stage", stage.api_stage]
     dimensions = ["Stage", stage.name]
     return [
         _graph(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from infra.runtime import Runtime
 from infra.stage import Stage
-from infra.template.names import FUNCTIONS, Json, arn, ref, sub
+from infra.template.names import FUNCTIONS, Json, arn, boundary, ref, sub
 
 SWEEP_ATTEMPTS = 0
 """Retries of a failed sweep: none, because the next one runs within the hour and finds the remaining work."""
@@ -22,6 +23,7 @@ def fragment(stage: Stage) -> Json:
         resources[function.log_group] = log_group(stage, f"functions/{function.name}")
         logging = {"LogGroup": ref(function.log_group), **LOG_FORMAT}
         resources[function.logical_id] = {"Properties": {"LoggingConfig": logging}}
+        resources[function.role] = {"Properties": boundary(stage)}
     resources["Sweep"]["Properties"]["EventInvokeConfig"] = {"MaximumRetryAttempts": SWEEP_ATTEMPTS}
     return {
         "Globals": {"Function": {"Environment": {"Variables": _variables(stage)}}},
@@ -48,6 +50,12 @@ def _variables(stage: Stage) -> Json:
 def set_version(template: Json, version: str) -> None:
     """Set the functions' version; it depends on the bundle, which is built with Chalice's output."""
     template["Globals"]["Function"]["Environment"]["Variables"]["CHAT_VERSION"] = version
+
+
+def set_runtime(template: Json, runtime: Runtime) -> None:
+    """Set the functions' runtime; Chalice sets that of the Python that runs it."""
+    for function in FUNCTIONS:
+        template["Resources"][function.logical_id]["Properties"]["Runtime"] = runtime.name
 
 
 def log_group(stage: Stage, name: str) -> Json:
@@ -83,7 +91,7 @@ def account_log_role(stage: Stage) -> Json:
     # AWS's policy for this role: API Gateway checks that the role allows everything in it.
     policy = "arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
     retained = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
-    role = {"AssumeRolePolicyDocument": trust, "ManagedPolicyArns": [sub(policy)]}
+    role = {"AssumeRolePolicyDocument": trust, "ManagedPolicyArns": [sub(policy)], **boundary(stage)}
     return {
         "Resources": {
             "GatewayLogRole": {"Type": "AWS::IAM::Role", **retained, "Properties": role},

@@ -8,6 +8,7 @@ from pathlib import Path
 from infra.stage import Stage
 from infra.template.functions import log_group
 from infra.template.names import Json, arn
+from infra.template.throttling import limits
 
 GATEWAY_RESPONSES = Path(__file__).parents[1] / "gateway_responses.json"
 ALLOW_ORIGIN = "Access-Control-Allow-Origin"
@@ -27,6 +28,11 @@ ACCESS_LOG = {
 }
 
 
+def api_name(stage: Stage) -> str:
+    """Return the name of the API, by which its metrics are selected."""
+    return f"{stage.full_name}-http"
+
+
 def fragment(stage: Stage) -> Json:
     """Return the additions to Chalice's `RestAPI`."""
     return {
@@ -34,7 +40,7 @@ def fragment(stage: Stage) -> Json:
             "HttpAccessLogGroup": log_group(stage, "access/http"),
             "RestAPI": {
                 "Properties": {
-                    "Name": f"{stage.full_name}-http",
+                    "Name": api_name(stage),
                     # Any value prevents SAM from creating a second, unthrottled stage named "Stage".
                     "OpenApiVersion": "2.0",
                     "GatewayResponses": gateway_responses(stage.infra.allowed_origins),
@@ -42,8 +48,7 @@ def fragment(stage: Stage) -> Json:
                         {
                             "HttpMethod": "*",
                             "ResourcePath": "/*",
-                            "ThrottlingRateLimit": stage.infra.http_throttle.rate,
-                            "ThrottlingBurstLimit": stage.infra.http_throttle.burst,
+                            **limits(stage, stage.infra.http_throttle),
                             # Execution logs would contain headers and bodies: tokens and message content.
                             "LoggingLevel": "OFF",
                             "DataTraceEnabled": False,
@@ -70,6 +75,11 @@ def gateway_responses(origins: list[str]) -> Json:
     for response in responses.values():
         response["ResponseParameters"]["Headers"][ALLOW_ORIGIN] = f"'{allowed}'"
     return responses
+
+
+def set_title(template: Json, stage: Stage) -> None:
+    """Give the definition the name of the API: an import of it may rename the API, and so its metrics."""
+    template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["info"]["title"] = api_name(stage)
 
 
 def restrict_preflight(template: Json, origins: list[str]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from infra.stage import Stage
+
 Json = dict[str, Any]
 
 
@@ -40,6 +42,14 @@ FUNCTIONS = (
     DeployedFunction("sweep", "Sweep", "SweepRole"),
     DeployedFunction("worker", "Worker", "WorkerRole", on_dashboard=False),
 )
+
+
+def boundary(stage: Stage) -> Json:
+    """Return the properties that limit a role by the stage's permissions boundary, if it has one."""
+    name = stage.infra.permissions_boundary
+    if not name:
+        return {}
+    return {"PermissionsBoundary": sub(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:policy/{name}")}
 
 
 def ref(logical_id: str) -> Json:

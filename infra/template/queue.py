@@ -15,8 +15,6 @@ MAX_RECEIVE_COUNT = 5
 """Receives after which a message moves to the dead-letter queue."""
 VISIBILITY_TIMEOUT_FACTOR = 6
 """Visibility timeout as a multiple of the function's timeout (Lambda Developer Guide, "Using Lambda with SQS")."""
-MAX_CONCURRENCY = 10
-"""Maximum concurrent jobs: enough for timely offline pushes, without taking capacity from user requests."""
 _RETENTION_SECONDS = 4 * 24 * 3600
 _DEAD_LETTER_SECONDS = 14 * 24 * 3600
 
@@ -35,6 +33,9 @@ def fragment(_stage: Stage) -> Json:
             ),
             "DeadLetterQueue": _queue(MessageRetentionPeriod=_DEAD_LETTER_SECONDS),
             "DeadLettersAlarm": _alarm(),
+            # Long jobs continue by a message to their own queue, which Lambda would stop after 16 times as a loop
+            # (Lambda Developer Guide, "Recursive loop detection").
+            FUNCTION: {"Properties": {"RecursiveLoop": "Allow"}},
         },
         "Outputs": {
             "JobQueueUrl": {"Description": "Queue of background jobs", "Value": ref("JobQueue")},
@@ -61,7 +62,7 @@ def _alarm() -> Json:
     return {
         "Type": "AWS::CloudWatch::Alarm",
         "Properties": {
-            "AlarmDescription": "background jobs failed permanently: see docs/operations.md",
+            "AlarmDescription": "[ticket] background jobs failed permanently: see docs/operations.md",
             "Namespace": "AWS/SQS",
             "MetricName": "ApproximateNumberOfMessagesVisible",
             "Dimensions": [{"Name": "QueueName", "Value": name}],
@@ -77,7 +78,7 @@ def _alarm() -> Json:
     }
 
 
-def connect_worker(template: Json) -> None:
+def connect_worker(template: Json, stage: Stage) -> None:
     """Set the queue as the worker's event source. Raises InfraError for an unexpected template."""
     function = template["Resources"][FUNCTION]["Properties"]
     sources = [event for event in function["Events"].values() if event["Type"] == "SQS"]
@@ -85,6 +86,6 @@ def connect_worker(template: Json) -> None:
         raise InfraError(f"{FUNCTION} has {len(sources)} SQS event sources; expected one")
     (source,) = sources
     source["Properties"]["Queue"] = arn("JobQueue")
-    source["Properties"]["ScalingConfig"] = {"MaximumConcurrency": MAX_CONCURRENCY}
+    source["Properties"]["ScalingConfig"] = {"MaximumConcurrency": stage.infra.job_concurrency}
     visibility_timeout = VISIBILITY_TIMEOUT_FACTOR * function["Timeout"]
     template["Resources"]["JobQueue"]["Properties"]["VisibilityTimeout"] = visibility_timeout

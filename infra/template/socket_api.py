@@ -7,6 +7,7 @@ import json
 from infra.stage import Stage
 from infra.template.functions import log_group
 from infra.template.names import Json, arn
+from infra.template.throttling import limits
 
 # Neither query strings, which may contain a ticket, nor messages.
 ACCESS_LOG = {
@@ -42,8 +43,7 @@ def fragment(stage: Stage) -> Json:
                 "Properties": {
                     "AutoDeploy": True,
                     "DefaultRouteSettings": {
-                        "ThrottlingRateLimit": stage.infra.socket_throttle.rate,
-                        "ThrottlingBurstLimit": stage.infra.socket_throttle.burst,
+                        **limits(stage, stage.infra.socket_throttle),
                         "DataTraceEnabled": False,
                     },
                     "AccessLogSettings": {

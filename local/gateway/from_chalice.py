@@ -14,6 +14,7 @@ from chalice.app import Chalice, ChaliceAuthorizer, EventSourceHandler, RouteEnt
 
 from local.gateway.functions import Handler
 from local.gateway.gateway_responses import GatewayResponses, load_gateway_responses
+from local.gateway.mock_responses import mocks_of
 from local.gateway.rest import RestApi, Route, TokenAuthorizer
 from local.gateway.websocket import RequestAuthorizer, WebSocketApi
 
@@ -28,11 +29,18 @@ def rest_api_from_chalice(app: Chalice, responses: GatewayResponses | None = Non
     """
     _make_thread_safe(app)
     entries = [entry for methods in app.routes.values() for entry in methods.values()]
+    preflights = _preflights(app)
     return RestApi(
         handler=app,
         routes=tuple(_route(entry) for entry in entries),
         responses=responses or load_gateway_responses(),
-        preflights=_preflights(app),
+        preflights=preflights,
+        mocks=mocks_of(
+            {
+                resource: {*methods, "OPTIONS"} if resource in preflights else {*methods}
+                for resource, methods in app.routes.items()
+            }
+        ),
         binary_types=tuple(media_type.lower() for media_type in app.api.binary_types),
     )
 

@@ -12,12 +12,14 @@ from typing import Any
 
 from local.gateway.functions import Handler
 from local.gateway.gateway_responses import GatewayResponses
+from local.gateway.mock_responses import ANY, MockResponse
 from local.gateway.rest import RestApi, Route, TokenAuthorizer
 from local.gateway.websocket import WebSocketApi
 
 Json = Mapping[str, Any]
 _INTEGRATION = "x-amazon-apigateway-integration"
 _INVOCATION_URI = re.compile(r".*:function:([^:/]+)/invocations")
+_ANY_METHOD = "x-amazon-apigateway-any-method"
 _DEFAULT_TTL = 300.0
 _HEADER_PREFIX = "method.response.header."
 
@@ -50,11 +52,14 @@ class TemplateApis:
         authorizers = self._authorizers(document.get("securityDefinitions", {}))
         routes: list[Route] = []
         preflights: dict[str, dict[str, str]] = {}
+        mocks: dict[tuple[str, str], MockResponse] = {}
         functions: set[str] = set()
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
                 description, integration = f"{method.upper()} {path}", operation[_INTEGRATION]
-                if integration["type"] == "mock" and method == "options":
+                if integration["type"] == "mock" and method == _ANY_METHOD:
+                    mocks[path, ANY] = _mock(integration)
+                elif integration["type"] == "mock" and method == "options":
                     preflights[path] = _preflight(description, integration)
                 elif integration["type"] == "aws_proxy":
                     functions.add(self._function(description, integration["uri"]))
@@ -70,6 +75,7 @@ class TemplateApis:
             routes=tuple(routes),
             responses=GatewayResponses(properties.get("GatewayResponses", {})),
             preflights=preflights,
+            mocks=mocks,
             binary_types=tuple(media_type.lower() for media_type in binary),
             function_name=name,
         )
@@ -157,6 +163,16 @@ def _preflight(description: str, integration: Json) -> dict[str, str]:
     response = integration["responses"]["default"]
     if "responseTemplates" in response:
         raise ValueError(f"{description} uses a mapping template (for several allowed origins): not emulated")
+    return _literal_headers(response)
+
+
+def _mock(integration: Json) -> MockResponse:
+    response = integration["responses"]["default"]
+    body = response["responseTemplates"]["application/json"]
+    return MockResponse(int(response["statusCode"]), _literal_headers(response), body)
+
+
+def _literal_headers(response: Json) -> dict[str, str]:
     return {
         name.removeprefix(_HEADER_PREFIX): value[1:-1] for name, value in response["responseParameters"].items()
     }

@@ -1,14 +1,16 @@
 """The parts of a REST API: routes, TOKEN authorizers, CORS preflights, gateway responses.
 
 Resources match as in API Gateway: segment by segment, a fixed segment before ``{name}`` before ``{name+}``, with a
-trailing slash ignored and parameters left percent-encoded.
+trailing slash ignored and parameters left percent-encoded. A request is matched by path and method together: a
+resource without the method leaves it to a less specific one (measured on AWS, ministackorg/ministack#1423).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from local.gateway.functions import Handler
 from local.gateway.gateway_responses import GatewayResponses
+from local.gateway.mock_responses import MockResponse
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class RestApi:
     responses: GatewayResponses
     preflights: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Resource → headers of the mock response to ``OPTIONS``."""
+    mocks: Mapping[tuple[str, str], MockResponse] = field(default_factory=dict)
+    """Resource and method → response without a function; the method can be ``ANY``."""
     binary_types: tuple[str, ...] = ()
     function_name: str = "api_handler"
 
@@ -71,9 +75,9 @@ class ResourceTree:
         for resource in resources:
             self._add(resource)
 
-    def match(self, path: str) -> Match | None:
-        """Return the most specific resource for a raw path, or None."""
-        return self._find(self._root, _segments(path), {})
+    def match(self, path: str, serves: Callable[[str], bool] = lambda _: True) -> Match | None:
+        """Return the most specific resource for a raw path that ``serves`` accepts, or None."""
+        return self._find(self._root, _segments(path), {}, serves)
 
     def _add(self, resource: str) -> None:
         node = self._root
@@ -90,19 +94,22 @@ class ResourceTree:
             node = known[1]
         node.resource = resource
 
-    def _find(self, node: _Node, segments: list[str], parameters: dict[str, str]) -> Match | None:
+    def _find(
+        self, node: _Node, segments: list[str], parameters: dict[str, str], serves: Callable[[str], bool]
+    ) -> Match | None:
         if not segments:
-            return None if node.resource is None else Match(node.resource, parameters)
+            is_served = node.resource is not None and serves(node.resource)
+            return Match(node.resource, parameters) if node.resource is not None and is_served else None
         head, rest = segments[0], segments[1:]
         found = None
         if head in node.fixed:
-            found = self._find(node.fixed[head], rest, parameters)
+            found = self._find(node.fixed[head], rest, parameters, serves)
         if found is None and node.parameter is not None and head:
             name, child = node.parameter
-            found = self._find(child, rest, {**parameters, name: head})
-        if found is None and node.greedy is not None and node.greedy[1].resource is not None:
+            found = self._find(child, rest, {**parameters, name: head}, serves)
+        if found is None and node.greedy is not None:
             name, child = node.greedy
-            found = Match(node.greedy[1].resource, {**parameters, name: "/".join(segments)})
+            found = self._find(child, [], {**parameters, name: "/".join(segments)}, serves)
         return found
 
 

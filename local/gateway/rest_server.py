@@ -22,6 +22,7 @@ from local.gateway.functions import (
     PayloadTooLarge,
     check_event_size,
 )
+from local.gateway.mock_responses import ANY, METHODS
 from local.gateway.proxy import MalformedResult, ProxyResult, parse_result
 from local.gateway.rest import Match, ResourceTree, RestApi, Route
 from local.gateway.runtime import Runtime
@@ -49,7 +50,8 @@ class RestServer:
         self._routes: dict[tuple[str, str], Route] = {
             (route.resource, route.method): route for route in api.routes
         }
-        self._tree = ResourceTree([*(route.resource for route in api.routes), *api.preflights])
+        resources = [route.resource for route in api.routes] + [resource for resource, _ in api.mocks]
+        self._tree = ResourceTree([*resources, *api.preflights])
         self._authorization = TokenAuthorization(runtime)
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
@@ -70,21 +72,36 @@ class RestServer:
         runtime = self._runtime
         runtime.counters["rest.requests"] += 1
         path, _, query = request.raw_path.partition("?")
-        match = self._tree.match(path)
-        route = self._routes.get((match.resource, request.method)) if match else None
-        preflight = None
-        if match is not None and request.method == "OPTIONS":
-            preflight = self._api.preflights.get(match.resource)
-        if match is None or (route is None and preflight is None):
-            raise RequestRejected("MISSING_AUTHENTICATION_TOKEN")
+        match = self._tree.match(path, lambda resource: self._serves(resource, request.method))
+        if match is None:
+            # API Gateway expects a signature if no method matches, and a bearer token is an incomplete one.
+            is_signed = "Authorization" in request.headers
+            raise RequestRejected("INVALID_SIGNATURE" if is_signed else "MISSING_AUTHENTICATION_TOKEN")
         if not runtime.requests.try_acquire():
             raise RequestRejected("THROTTLED")
+        route = self._routes.get((match.resource, request.method))
         if route is None:
-            return web.Response(headers={"Content-Type": "application/json", **(preflight or {})})
+            return self._respond_without_function(match.resource, request.method, metadata.request_id)
         incoming = self._read_head(request, path, query)
         authorizer = await self._authorize(route, incoming)
         body = await _read_body(request, runtime.settings.max_request_bytes)
         return await self._integrate(match, replace(incoming, body=body), metadata, authorizer)
+
+    def _serves(self, resource: str, method: str) -> bool:
+        return (
+            (resource, method) in self._routes
+            or (method == "OPTIONS" and resource in self._api.preflights)
+            or (method in METHODS and (resource, ANY) in self._api.mocks)
+        )
+
+    def _respond_without_function(self, resource: str, method: str, request_id: str) -> web.Response:
+        """Return a preflight response, or that of a mock."""
+        headers = self._api.preflights.get(resource) if method == "OPTIONS" else None
+        if headers is not None:
+            return web.Response(headers={"Content-Type": "application/json", **headers})
+        mock = self._api.mocks[resource, ANY]
+        headers = {"Content-Type": "application/json", **mock.headers}
+        return web.Response(status=mock.status, headers=headers, body=mock.render(request_id))
 
     def _read_head(self, request: web.BaseRequest, path: str, query: str) -> RestRequest:
         runtime = self._runtime

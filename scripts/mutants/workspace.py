@@ -119,13 +119,19 @@ def workspaces(count: int) -> Iterator[list[Workspace]]:
     """Yield new worktrees with the present files of this checkout, uncommitted changes included."""
     commit = _snapshot()
     with ExitStack() as stack:
-        found = []
-        for _ in range(count):
-            tree = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mutants-"))) / "tree"
-            _git("worktree", "add", "--detach", str(tree), commit)
-            stack.callback(_git, "worktree", "remove", "--force", str(tree))
-            found.append(Workspace(tree))
-        yield found
+        yield [Workspace(stack.enter_context(worktree(commit))) for _ in range(count)]
+
+
+@contextmanager
+def worktree(commit: str | None = None) -> Iterator[Path]:
+    """Yield a new worktree of a commit, by default with the present files of this checkout."""
+    with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
+        tree = Path(directory) / "tree"
+        _git("worktree", "add", "--detach", str(tree), commit or _snapshot())
+        try:
+            yield tree
+        finally:
+            _git("worktree", "remove", "--force", str(tree))
 
 
 def _require_readable(path: Path) -> None:

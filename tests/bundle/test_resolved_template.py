@@ -144,6 +144,7 @@ def test_rest_api_of_the_template_equals_that_of_the_app(resolved: ResolvedTempl
         assert {name: set(value.split(",")) for name, value in headers.items()} == {
             name: set(value.split(",")) for name, value in expected.preflights[path].items()
         }
+    assert rest.mocks == expected.mocks
     assert set(rest.binary_types) == set(expected.binary_types)
     assert rest.responses.render("UNAUTHORIZED", "r").body == expected.responses.render("UNAUTHORIZED", "r").body
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 from infra.stage import Stage
-from infra.template import tables
+from infra.template import domains, tables
 from infra.template.names import Json
 
 TABLES = ("ConversationsTable", "ConnectionsTable")
@@ -21,6 +21,14 @@ def broken(template: Json) -> Json:
         "DependsOn": list(TABLES),
         "Properties": {"ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1, "Threshold": 1},
     }
+    return changed
+
+
+def with_domains_of(stage: Stage, template: Json) -> Json:
+    """Add the custom domains of a stage."""
+    changed = copy.deepcopy(template)
+    for part, content in domains.fragment(stage).items():
+        changed.setdefault(part, {}).update(content)
     return changed
 
 

@@ -86,6 +86,10 @@ class FakeCloudFormation(Paged):
     done: list[str] = field(default_factory=list)
     """The modifying operations that were called."""
     working: bool = False
+    validation: list[Json] = field(default_factory=list)
+    """The events of a failed validation, newest first."""
+    forgotten: bool = False
+    """Whether the change set is deleted, and its events with it."""
 
     def describe_stacks(self, StackName: str) -> Json:  # noqa: N803 — the SDK's names
         if self.status in {None, "DELETE_COMPLETE"}:
@@ -120,19 +124,26 @@ class FakeCloudFormation(Paged):
             self.status = "REVIEW_IN_PROGRESS"
         return {"Id": "a-change-set"}
 
-    def describe_change_set(self, ChangeSetName: str) -> Json:  # noqa: N803
-        assert ChangeSetName == "a-change-set"
+    def describe_change_set(self, StackName: str, ChangeSetName: str) -> Json:  # noqa: N803
+        assert (StackName, ChangeSetName) == ("chat-try", "a-change-set")
         if self.no_change_set:
             return {"Status": "FAILED", "StatusReason": self.no_change_set, "Changes": []}
         return {"Status": "CREATE_COMPLETE", "Changes": self.changes}
 
-    def execute_change_set(self, ChangeSetName: str) -> None:  # noqa: N803
-        assert ChangeSetName == "a-change-set"
+    def describe_events(self, StackName: str, Filters: Json, ChangeSetName: str | None = None) -> Json:  # noqa: N803
+        assert (StackName, Filters) == ("chat-try", {"FailedEvents": True})
+        if self.forgotten and ChangeSetName is not None:
+            raise client_error("DescribeEvents", "ValidationError", "ChangeSet [a-change-set] does not exist")
+        return {"OperationEvents": self.validation}
+
+    def execute_change_set(self, StackName: str, ChangeSetName: str) -> None:  # noqa: N803
+        assert (StackName, ChangeSetName) == ("chat-try", "a-change-set")
         self.done.append("execute")
         self.working = True
 
-    def delete_change_set(self, ChangeSetName: str) -> None:  # noqa: N803
-        assert ChangeSetName == "a-change-set"
+    def delete_change_set(self, StackName: str, ChangeSetName: str) -> None:  # noqa: N803
+        assert (StackName, ChangeSetName) == ("chat-try", "a-change-set")
+        self.forgotten = True
         self.done.append("forget")
 
     def delete_stack(self, StackName: str) -> None:  # noqa: N803
@@ -219,12 +230,35 @@ class FakeSsm:
 
 
 @dataclass
+class FakeAccountSettings:
+    """The clients of Lambda, IAM and API Gateway, as far as the checks of an account use them."""
+
+    concurrency: int = 1_000
+    unreserved: int = 1_000
+    policies: set[str] = field(default_factory=lambda: {"arn:aws:iam::123456789012:policy/chat-boundary"})
+    log_role: str | None = None
+
+    def get_account_settings(self) -> Json:
+        limit = {"ConcurrentExecutions": self.concurrency, "UnreservedConcurrentExecutions": self.unreserved}
+        return {"AccountLimit": limit}
+
+    def get_policy(self, PolicyArn: str) -> Json:  # noqa: N803
+        if PolicyArn not in self.policies:
+            raise client_error("GetPolicy", "NoSuchEntity", status=404)
+        return {"Policy": {"Arn": PolicyArn}}
+
+    def get_account(self) -> Json:
+        return {} if self.log_role is None else {"cloudwatchRoleArn": self.log_role}
+
+
+@dataclass
 class Aws:
     """An account of fakes, and the lines written to the console."""
 
     cloudformation: FakeCloudFormation = field(default_factory=FakeCloudFormation)
     s3: FakeS3 = field(default_factory=FakeS3)
     ssm: FakeSsm = field(default_factory=FakeSsm)
+    settings: FakeAccountSettings = field(default_factory=FakeAccountSettings)
     region: str = "eu-west-1"
     output: list[str] = field(default_factory=list)
     waited: list[float] = field(default_factory=list)
@@ -236,7 +270,10 @@ class Aws:
             region=self.region,
             caller="arn:aws:iam::123456789012:user/ann",
             endpoint=None,
+            apigateway=self.settings,
             cloudformation=self.cloudformation,
+            iam=self.settings,
+            lambda_=self.settings,
             s3=self.s3,
             ssm=self.ssm,
         )

@@ -101,6 +101,18 @@ class Desk:
         )
         return Ran(done.returncode, done.stdout, done.stderr)
 
+    def started(self, *command: str) -> subprocess.Popen[str]:
+        """Start a command without a terminal; its output can be read."""
+        return subprocess.Popen(
+            self._command(command),
+            cwd=self.place / "checkout",
+            env=self._environment({}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
     def types(self, answer: str, *command: str, asked: str) -> Ran:
         """Run a command on a terminal, and type an answer to the question that ends in `asked`."""
         ours, theirs = pty.openpty()

@@ -75,6 +75,12 @@ def test_table_changed_in_place_is_not_lost() -> None:
     assert not any(item.loses_a_table for item in found) and warnings(found) == []
 
 
+@pytest.mark.parametrize("kind", ["AWS::ApiGateway::Stage", "AWS::ApiGatewayV2::Stage"])
+def test_renamed_stage_gets_a_warning_about_its_url(kind: str) -> None:
+    renamed = changes(change("Add", "RestAPIv2Stage", kind), change("Remove", "RestAPIv1Stage", kind))
+    assert warnings(renamed) == ["!!! RestAPIv1Stage will be REMOVED: the URLs for clients will change"]
+
+
 @pytest.mark.parametrize("kind", ["AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api"])
 def test_replaced_api_gets_a_warning_about_its_url(kind: str) -> None:
     (warning,) = warnings(changes(change("Modify", "RestAPI", kind, Replacement="True")))

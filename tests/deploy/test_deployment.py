@@ -11,7 +11,7 @@ import pytest
 from infra.deploy.deployment import Deployment, Overrides
 from infra.errors import InfraError
 from infra.stage import InfraSettings
-from tests.deploy.fakes import BUILD, TRIAL, Aws, FakeCloudFormation, change, event, stack_event
+from tests.deploy.fakes import BUILD, TRIAL, Aws, FakeCloudFormation, change, client_error, event, stack_event
 
 TABLE = "AWS::DynamoDB::Table"
 ADDED = change("Add", "Api", "AWS::Lambda::Function")
@@ -204,6 +204,56 @@ def test_failed_change_set_is_reported_with_its_reason() -> None:
     assert aws.cloudformation.done == ["compare UPDATE", "forget"]
 
 
+VALIDATION = [
+    {
+        "OperationId": "2",
+        "LogicalResourceId": "Dashboard",
+        "ResourceType": "AWS::CloudWatch::Dashboard",
+        "ValidationPath": "/Resources/Dashboard/Properties/DashboardName",
+        "ValidationStatusReason": "A dashboard of this name exists",
+    },
+    {"OperationId": "2", "OperationType": "CREATE_CHANGESET"},
+    {"OperationId": "1", "LogicalResourceId": "Api", "ResourceStatusReason": "of an earlier operation"},
+]
+FINDING = (
+    "    Dashboard (AWS::CloudWatch::Dashboard) at /Resources/Dashboard/Properties/DashboardName:"
+    " A dashboard of this name exists"
+)
+
+
+def test_failed_validation_of_a_change_set_is_explained_before_it_is_deleted() -> None:
+    reason = "The following hook(s) failed: [AWS::EarlyValidation::ResourceExistenceCheck]"
+    aws = Aws(FakeCloudFormation(None, no_change_set=reason, validation=VALIDATION))
+    assert failure_of(aws.deployment()).splitlines()[1:] == [FINDING]
+    assert aws.cloudformation.done == ["compare CREATE", "forget"]
+
+
+def test_failed_validation_of_an_operation_is_explained() -> None:
+    hint = "Validation failed with 1 error(s). Call DescribeEvents to retrieve the full list of issues"
+    happens = [[stack_event("CREATE_IN_PROGRESS"), stack_event("ROLLBACK_COMPLETE", hint)]]
+    aws = Aws(FakeCloudFormation(None, [ADDED], batches=happens, validation=VALIDATION))
+    assert FINDING in failure_of(aws.deployment()).splitlines()
+
+
+def test_change_set_without_changes_asks_for_no_details() -> None:
+    aws = Aws(FakeCloudFormation("UPDATE_COMPLETE", no_change_set="No updates are to be performed."))
+    with pytest.raises(KeyError, match="HttpUrl"):  # the fake has no outputs
+        aws.deployment().run(BUILD)
+    assert aws.cloudformation.done == ["compare UPDATE", "forget"]
+
+
+def test_validation_that_cannot_be_read_does_not_hide_the_reason() -> None:
+    class Silent(FakeCloudFormation):
+        def describe_events(self, **_: object) -> dict[str, object]:  # type: ignore[override]
+            raise client_error("DescribeEvents", "AccessDenied")
+
+    message = failure_of(Aws(Silent(None, no_change_set="Validation failed")).deployment())
+    assert message.splitlines() == [
+        "CloudFormation could not create a change set: Validation failed",
+        "    The details cannot be read (ClientError): aws cloudformation describe-events",
+    ]
+
+
 def test_secret_is_created_once_and_never_shown() -> None:
     aws = Aws(FakeCloudFormation(None, [ADDED], batches=[FAILED_CREATION]))
     failure_of(aws.deployment())
@@ -247,6 +297,16 @@ def test_bucket_is_private_encrypted_and_in_the_account_namespace() -> None:
     assert made["CreateBucket"]["CreateBucketConfiguration"] == {"LocationConstraint": "eu-west-1"}
     assert set(made["PutPublicAccessBlock"]["PublicAccessBlockConfiguration"].values()) == {True}
     assert "AES256" in str(made["PutBucketEncryption"])
+
+
+@pytest.mark.parametrize("region", ["me-south-1", "me-central-1"])
+def test_region_without_account_namespaces_gets_a_global_bucket_name(region: str) -> None:
+    aws = Aws(FakeCloudFormation("UPDATE_COMPLETE", no_change_set="stop here"), region=region)
+    failure_of(aws.deployment())
+    made = dict(aws.s3.called)["CreateBucket"]
+    assert made["Bucket"] == f"chat-artefacts-123456789012-{region}"
+    assert "BucketNamespace" not in made
+    assert f"  {region} has no account-regional names: this one is global" in aws.output
 
 
 def test_bucket_in_us_east_1_has_no_location_constraint() -> None:

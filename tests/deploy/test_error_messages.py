@@ -65,7 +65,7 @@ def test_denied_call_is_named_by_action_and_resource() -> None:
     )
     text = message_for(client_error("CreateChangeSet", "AccessDenied", message))
     assert "cloudformation:CreateChangeSet on arn:aws:cloudformation:eu-west-1:1:stack/chat-dev/*" in text
-    assert "infra/deployer-policy.json" in text
+    assert "infra/iam/deployer-*.json" in text
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,15 @@ import pytest
 from infra.deploy.artefacts import Build
 from infra.deploy.console import Console
 from infra.errors import InfraError
+from infra.stage import Domain
 from infra.stage import Stage as Settings
 from tests.deploy.account import everything, physical
-from tests.deploy.builds import LIMIT, TABLES, broken, with_tables_of
+from tests.deploy.builds import LIMIT, TABLES, broken, with_domains_of, with_tables_of
 from tests.support.client import ChatEndpoint, HttpClient, TestClient
 from tests.support.ministack import MiniStack, MiniStackStage, stage_of
 
 Changed = Callable[[], Build]
+DOMAIN = Domain(name="api.chat.test", certificate_arn="arn:aws:acm:eu-west-1:000000000000:certificate/a1b2")
 BUCKET = "chat-artefacts-000000000000-eu-west-1-an"
 
 
@@ -107,8 +109,9 @@ def test_table_replacement_is_refused(
 def test_production_tables_are_protected_and_retained_after_a_successful_creation(
     empty: MiniStack, build: Build, settings: Settings
 ) -> None:
-    production = replace(settings, infra=settings.infra.model_copy(update={"production": True}))
-    template = with_tables_of(production, build.template)
+    options = {"production": True, "http_domain": DOMAIN}
+    production = replace(settings, infra=settings.infra.model_copy(update=options))
+    template = with_domains_of(production, with_tables_of(production, build.template))
     untouched = everything(empty)
     with pytest.raises(InfraError, match="ended in ROLLBACK_COMPLETE\nRoot cause: BadAlarm"):
         empty.deploy(Build(build.bundle, broken(template)), production, Console(write=lambda _: None, yes=True))
@@ -117,6 +120,11 @@ def test_production_tables_are_protected_and_retained_after_a_successful_creatio
     output: list[str] = []
     deployed = empty.deploy(Build(build.bundle, template), production, Console(write=output.append, yes=True))
     assert "Turning on deletion protection of the tables" in output
+    (domain,) = empty.client("apigatewayv2").get_domain_names()["Items"]
+    target = domain["DomainNameConfigurations"][0]["ApiGatewayDomainName"]
+    assert f"https://{DOMAIN.name}: its DNS record must point to {target}" in output
+    (mapping,) = empty.client("apigatewayv2").get_api_mappings(DomainName=DOMAIN.name)["Items"]
+    assert (mapping["ApiId"], mapping["Stage"]) == (physical(empty)["RestAPI"], "dev")
     with participant(stage_of(empty, production, deployed)) as alice:
         alice.create_conversation("Will it stay?")
     names = physical(empty)

@@ -12,33 +12,38 @@ from typing import Any
 import pytest
 
 from infra.deploy.console import Console
-from infra.deploy.smoke import Endpoint, SmokeCheck
+from infra.deploy.smoke import REFUSALS, Endpoint, Refusal, SmokeCheck
 from infra.errors import InfraError
 
 GOOD: dict[str, tuple[int, Any]] = {
     "/health": (200, {"version": "2"}),
     "/nowhere": (404, {"error": {"code": "NOT_FOUND"}}),
+    "/health/x": (404, {"error": {"code": "NOT_FOUND"}}),
     "/conversations": (401, {"error": {"code": "UNAUTHORIZED"}}),
+    "PUT /conversations": (405, {"error": {"code": "METHOD_NOT_ALLOWED"}}),
     "/socket": (401, None),
 }
 
 
 @contextmanager
-def a_stage(answers: dict[str, tuple[int, Any]]) -> Iterator[Endpoint]:
-    """A stage with these responses by path; a handshake is rejected with the status of `/socket`."""
+def a_stage(answers: dict[str, tuple[int, Any]], allow: str = "GET, POST") -> Iterator[Endpoint]:
+    """A stage with these responses by path, or by method and path; `/socket` is for handshakes."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            status, body = answers[self.path]
+            named = f"{self.command} {self.path}"
+            status, body = answers[named if named in answers else self.path]
             data = b"" if body is None else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))
+            if status == 405:
+                self.send_header("Allow", allow)
             self.end_headers()
             self.wfile.write(data)
 
-        do_POST = do_GET  # noqa: N815 — the base class's name
+        do_POST = do_PUT = do_GET  # noqa: N815 — the base class's names
 
         def log_message(self, *_: object) -> None:
             pass
@@ -64,7 +69,9 @@ def run(answers: dict[str, tuple[int, Any]], output: list[str] | None = None, **
 def test_healthy_stage_passes_and_reports_skipped_checks() -> None:
     output: list[str] = []
     run(GOOD, output)
-    assert [line[:6] for line in output] == ["Smoke ", "  ok  ", "  ok  ", "  ok  ", "  ok  ", "  --  "]
+    refusals = [f"  ok  {refusal.description}" for refusal in REFUSALS]
+    assert output[2 : 2 + len(refusals)] == refusals
+    assert [line[:6] for line in output] == ["Smoke ", *["  ok  "] * (len(refusals) + 3), "  --  "]
     assert "identity provider" in output[-1]
 
 
@@ -77,6 +84,13 @@ def test_healthy_stage_passes_and_reports_skipped_checks() -> None:
         ("/nowhere", (403, {"message": "Forbidden"}), "GET /nowhere is 403 None, not 404 NOT_FOUND"),
         ("/nowhere", (404, {"error": "no"}), "404 None"),
         ("/conversations", (200, {"conversations": []}), "GET /conversations is 200 None, not 401 UNAUTHORIZED"),
+        ("/health/x", (403, {"message": "Forbidden"}), "POST /health/x is 403 None, not 404 NOT_FOUND"),
+        # AWS reads a bearer token as a signature if no method matches.
+        (
+            "PUT /conversations",
+            (401, {"error": {"code": "UNAUTHORIZED"}}),
+            "PUT /conversations is 401 UNAUTHORIZED",
+        ),
         ("/socket", (403, None), "403, not 401"),
     ],
 )
@@ -86,9 +100,26 @@ def test_wrong_response_fails_its_check(path: str, answer: tuple[int, Any], mess
     assert message in str(caught.value)
 
 
+def test_wrong_method_without_the_header_allow_fails_the_check() -> None:
+    with (
+        a_stage(GOOD, allow="") as place,
+        pytest.raises(InfraError, match="PUT /conversations has no header Allow"),
+    ):
+        SmokeCheck(place, Console(write=lambda _: None), timeout=0).run()
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.description)
+def test_token_of_a_refused_request_is_not_shown(refusal: Refusal) -> None:
+    output: list[str] = []
+    answers = {**GOOD, refusal.path: (200, {}), f"{refusal.method} {refusal.path}": (200, {})}
+    with pytest.raises(InfraError) as caught:
+        run(answers, output)
+    assert "not-a-token" not in f"{output} {caught.value}"
+
+
 def test_rejected_token_fails_the_check_without_showing_the_token() -> None:
-    refusals = {**GOOD}
-    with pytest.raises(InfraError, match="POST /conversations is 401") as caught:
+    refusals = {**GOOD, "/conversations/conv_x": GOOD["/conversations"]}
+    with pytest.raises(InfraError, match="GET /conversations/conv_x is 401") as caught:
         run(refusals, token=lambda _: "the-token")
     assert "the-token" not in str(caught.value)
 

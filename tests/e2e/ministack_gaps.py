@@ -32,10 +32,6 @@ GAPS = (
         "It accepts without any subprotocol; AWS sends the one that the handler names.",
     ),
     Gap(
-        r"test_bad_requests\.py::test_preflight_request_is_allowed\[.*",
-        "A MOCK integration's answer comes without the headers that it names: none of CORS before a request.",
-    ),
-    Gap(
         r"test_bad_requests\.py::test_unknown_method_is_answered_with_an_error_body",
         "The server that it runs on here refuses methods that HTTP does not have, in words of its own.",
     ),

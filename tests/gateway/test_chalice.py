@@ -120,7 +120,8 @@ def test_preflight_responses_equal_those_that_chalice_deploys(app: Chalice, serv
     assert reply.headers["Access-Control-Allow-Methods"] == "GET,POST,OPTIONS"
     assert "X-Mine" in reply.headers["Access-Control-Allow-Headers"].split(",")
     assert reply.headers["Access-Control-Max-Age"] == "600"
-    assert fetch(f"{gateway.http_url}/plain", "OPTIONS").status == 404
+    refused = fetch(f"{gateway.http_url}/plain", "OPTIONS")
+    assert (refused.status, refused.headers["Allow"]) == (405, "GET")
 
 
 def test_unsupported_authorizer_is_rejected_by_name(app: Chalice) -> None:

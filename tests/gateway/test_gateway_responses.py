@@ -52,7 +52,7 @@ def test_every_gateway_response_has_the_error_format_and_cors_headers(kind: str)
         ("REQUEST_TOO_LARGE", 413, "TOO_LARGE"),
         ("BAD_REQUEST_BODY", 400, "VALIDATION_FAILED"),
         ("BAD_REQUEST_PARAMETERS", 400, "VALIDATION_FAILED"),
-        ("UNSUPPORTED_MEDIA_TYPE", 400, "VALIDATION_FAILED"),
+        ("UNSUPPORTED_MEDIA_TYPE", 404, "NOT_FOUND"),
         ("INTEGRATION_FAILURE", 503, "UNAVAILABLE"),
         ("AUTHORIZER_FAILURE", 503, "UNAVAILABLE"),
         ("INTEGRATION_TIMEOUT", 504, "UNAVAILABLE"),

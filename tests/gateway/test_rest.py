@@ -11,6 +11,7 @@ import pytest
 
 from local.gateway import Apis, Gateway, GatewaySettings, RestApi, Route, TokenAuthorizer, load_gateway_responses
 from local.gateway.ids import Ids
+from local.gateway.mock_responses import mocks_of
 from local.gateway.rest import ResourceTree
 from local.gateway.runtime import Runtime
 from local.gateway.token_authorization import TokenAuthorization
@@ -108,6 +109,45 @@ def test_unknown_paths_and_methods_are_404_not_found(serve: Serve, method: str, 
         assert reply.json()["error"]["message"] == "Not found."
     assert reply.headers["x-amzn-ErrorType"] == "MissingAuthenticationTokenException"
     assert function.events == []
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/nowhere"), ("DELETE", "/things/one")])
+def test_unmatched_request_with_a_bearer_token_is_an_incomplete_signature(
+    serve: Serve, method: str, path: str
+) -> None:
+    reply = fetch(serve(api(FakeFunction(ok()))).http_url + path, method, headers=TOKEN)
+    assert error(reply) == (401, "UNAUTHORIZED")
+    assert reply.headers["x-amzn-ErrorType"] == "InvalidSignatureException"
+
+
+@pytest.mark.parametrize("headers", [{}, TOKEN], ids=["without a token", "with a token"])
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nowhere", 404, "NOT_FOUND"),
+        ("POST", "/", 404, "NOT_FOUND"),
+        ("POST", "/things/one/nowhere", 404, "NOT_FOUND"),
+        ("DELETE", "/things/one", 405, "METHOD_NOT_ALLOWED"),
+        ("OPTIONS", "/nowhere", 404, "NOT_FOUND"),
+    ],
+)
+def test_mocks_answer_unknown_paths_and_methods(
+    serve: Serve, method: str, path: str, status: int, code: str, headers: dict[str, str]
+) -> None:
+    function = FakeFunction(ok())
+    mocks = mocks_of({"/things/{thing}": {"GET", "POST", "PUT"}})
+    reply = fetch(serve(api(function, mocks=mocks)).http_url + path, method, headers=headers, body="x=1")
+    assert error(reply) == (status, code)
+    assert reply.headers["Allow"] == ("GET, POST, PUT" if status == 405 else None)
+    assert function.events == []
+
+
+def test_resource_without_the_method_leaves_the_request_to_a_less_specific_one(serve: Serve) -> None:
+    function = FakeFunction(lambda event: ok(event["resource"]))
+    routes = (Route("/things/all", "POST"), Route("/things/{thing}", "GET"), Route("/{proxy+}", "DELETE"))
+    url = serve(api(function, *routes)).http_url + "/things/all"
+    served = {method: fetch(url, method).body.decode() for method in ("POST", "GET", "DELETE")}
+    assert served == {"POST": "/things/all", "GET": "/things/{thing}", "DELETE": "/{proxy+}"}
 
 
 # Events

@@ -1,19 +1,23 @@
-"""Builds are slow, so each is made once: two of stage `dev`, and the template of `prod`."""
+"""Builds are slow, so each is made once: two of stage `dev`, and the templates of two other stages."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infra.build import run_chalice
+from infra.runtime import runtime_for
 from infra.stage import Stage, read_stage
 from infra.template import compose
+from tests.infra import every_option
 from tests.infra.checkouts import ROOT, Builds, build_both
+from tests.infra.every_option import checkout_with_every_option
 from tests.infra.judge import Verdict, judge
 
 Json = dict[str, Any]
@@ -46,24 +50,39 @@ def dev(builds: Builds) -> Json:
 
 @pytest.fixture(scope="session")
 def prod(shared: Path) -> Json:
-    """The template of stage `prod`, composed by the first test process that needs it."""
-    place = shared / "prod"
+    """The template of stage `prod`."""
+    return composed(lambda _: ROOT, "prod", shared / "prod")
+
+
+@pytest.fixture(scope="session")
+def every(shared: Path) -> Json:
+    """The template of a stage with every option."""
+    return composed(checkout_with_every_option, every_option.NAME, shared / "every")
+
+
+def composed(checkout: Callable[[Path], Path], name: str, place: Path) -> Json:
+    """Return the template of a stage, composed by the first test process that needs it."""
     place.mkdir(parents=True, exist_ok=True)
     known = place / "template.json"
     with (place / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not known.exists():
-            stage = read_stage(ROOT, "prod")
-            composed = run_chalice(ROOT, stage, place / "chalice")
-            compose.post_process(composed, stage, "1.2.3+test")
-            known.write_text(json.dumps(composed))
-    template: Json = json.loads(known.read_text())
-    return template
+            root = checkout(place / "checkout")
+            stage = read_stage(root, name)
+            template = run_chalice(root, stage, place / "chalice")
+            runtime = runtime_for(stage.infra.runtime, stage.architecture)
+            compose.post_process(template, stage, runtime, "1.2.3+test")
+            known.write_text(json.dumps(template))
+    found: Json = json.loads(known.read_text())
+    return found
 
 
-@pytest.fixture(scope="session", params=["dev", "prod"])
-def stage(request: pytest.FixtureRequest) -> Stage:
-    return read_stage(ROOT, request.param)
+@pytest.fixture(scope="session", params=["dev", "prod", "every"])
+def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    if request.param != every_option.NAME:
+        return read_stage(ROOT, request.param)
+    root = checkout_with_every_option(tmp_path_factory.mktemp("every"))
+    return read_stage(root, request.param)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from infra.stage import Alarms, Stage
 from infra.template import alarms
 from infra.template.dashboard import MAX_METRICS
 from infra.template.names import FUNCTIONS
+from tests.infra.checkouts import ROOT
 
 Json = dict[str, Any]
 
@@ -77,6 +78,28 @@ def test_every_alarm_notifies_the_topic_and_ignores_missing_data(found: Json) ->
         assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlarmTopic"}]
         assert alarm["TreatMissingData"] == "notBreaching"
         assert len(alarm["AlarmDescription"]) > 20
+
+
+def test_alarms_that_wake_a_person_are_those_that_users_notice_at_once(found: Json) -> None:
+    paging = {name for name, alarm in found.items() if alarm["AlarmDescription"].startswith("[page] ")}
+    functions = [function.name.capitalize() for function in FUNCTIONS if function.user_facing]
+    expected = {f"{name}{kind}Alarm" for name in functions for kind in ("Errors", "Throttles")}
+    assert paging == expected | {"HttpServerErrorsAlarm", "SocketExecutionErrorsAlarm"}
+    others = [alarm for name, alarm in found.items() if name not in paging]
+    assert all(alarm["AlarmDescription"].startswith("[ticket] ") for alarm in others)
+
+
+def test_document_has_the_urgency_and_the_action_of_every_alarm(found: Json) -> None:
+    section = (ROOT / "docs" / "operations.md").read_text().partition("\n## Alarms\n")[2].partition("\n## ")[0]
+    rows = {}
+    for line in section.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        for name in re.findall(r"`(\w+Alarm)`", cells[0]):
+            assert name not in rows, f"{name} has two rows"
+            rows[name] = cells[1]
+            assert len(cells) == 4 and all(cells)
+    urgencies = {name: alarm["AlarmDescription"][1:].partition("]")[0] for name, alarm in found.items()}
+    assert rows == urgencies
 
 
 def test_every_alarm_is_raised_at_its_threshold(found: Json) -> None:

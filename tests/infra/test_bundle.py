@@ -13,7 +13,7 @@ import pytest
 from infra import bundle_checks
 from infra.bundle import prune
 from infra.errors import InfraError
-from infra.runtime import this_runtime
+from infra.runtime import runtime_for
 from tests.infra.checkouts import ROOT, Builds
 
 Files = dict[str, bytes]
@@ -73,7 +73,7 @@ def test_bytecode_is_unchecked_hash_based(bundle: Files) -> None:
 
 
 def test_bytecode_matches_its_source(bundle: Files) -> None:
-    tag = this_runtime("arm64").cache_tag
+    tag = runtime_for(None, "arm64").cache_tag
     for name in ("app.py", "chalicelib/core/messaging/sender.py", "pydantic/main.py"):
         folder, _, module = name.rpartition("/")
         compiled = bundle[f"{folder + '/' if folder else ''}__pycache__/{module.removesuffix('.py')}.{tag}.pyc"]
@@ -101,9 +101,9 @@ def test_prune_keeps_code_metadata_and_licences(tmp_path: Path) -> None:
 
 
 def test_bundle_passes_its_check(builds: Builds) -> None:
-    bundle_checks.check(builds.here.bundle, this_runtime("arm64"))
+    bundle_checks.check(builds.here.bundle, runtime_for(None, "arm64"), importlib.util.MAGIC_NUMBER)
 
 
 def test_bundle_for_another_architecture_fails_the_check(builds: Builds) -> None:
     with pytest.raises(InfraError, match="is for EM_AARCH64, but the functions run on x86_64"):
-        bundle_checks.check(builds.here.bundle, this_runtime("x86_64"))
+        bundle_checks.check(builds.here.bundle, runtime_for(None, "x86_64"), importlib.util.MAGIC_NUMBER)

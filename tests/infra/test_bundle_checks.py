@@ -5,15 +5,16 @@ from __future__ import annotations
 import importlib.util
 import os
 import zipfile
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
 import pytest
 
 from infra.bundle_checks import MAX_ZIPPED, check
 from infra.errors import InfraError
-from infra.runtime import this_runtime
+from infra.runtime import runtime_for
 
-RUNTIME = this_runtime("arm64")
+RUNTIME = runtime_for(None, "arm64")
 MODULES = ("app.py", "chalice/app.py", "chalicelib/one.py")
 Files = dict[str, bytes]
 
@@ -43,13 +44,13 @@ def zipped(files: Files, place: Path) -> Path:
 
 def complaint(files: Files, place: Path) -> str:
     with pytest.raises(InfraError) as caught:
-        check(zipped(files, place), RUNTIME)
+        check(zipped(files, place), RUNTIME, MAGIC_NUMBER)
     return str(caught.value)
 
 
 def test_valid_bundle_passes(tmp_path: Path) -> None:
     path = zipped(sound(), tmp_path)
-    check(path, RUNTIME)
+    check(path, RUNTIME, MAGIC_NUMBER)
     assert path.exists()
 
 

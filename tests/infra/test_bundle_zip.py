@@ -6,6 +6,7 @@ import importlib.util
 import os
 import random
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from infra.build import package
 from infra.bundle import compile_tree, write_zip
 from infra.errors import InfraError
-from infra.runtime import this_runtime
+from infra.runtime import runtime_for
 from tests.infra.checkouts import ROOT
 
 NAMES = [f"{folder}/{letter}.py" for folder in ("a", "b") for letter in "abcdefgh"]
@@ -32,7 +33,7 @@ def written(directory: Path, names: list[str], time: int) -> Path:
 
 def bytecode(directory: Path, name: str) -> bytes:
     path = directory / name
-    tag = this_runtime("arm64").cache_tag
+    tag = runtime_for(None, "arm64").cache_tag
     return (path.parent / "__pycache__" / f"{path.stem}.{tag}.pyc").read_bytes()
 
 
@@ -56,14 +57,14 @@ def test_bytecode_is_independent_of_the_directory_of_the_build(tmp_path: Path) -
     here = written(tmp_path / "here", ["a.py"], 1_000_000_000)
     there = written(tmp_path / "another" / "place", ["a.py"], 1_500_000_000)
     for directory in (here, there):
-        compile_tree(directory)
+        compile_tree(directory, sys.executable)
     assert bytecode(here, "a.py") == bytecode(there, "a.py")
     assert b"/var/task/a.py" in bytecode(here, "a.py")
 
 
 def test_compiled_tree_has_unchecked_bytecode(tmp_path: Path) -> None:
     tree = written(tmp_path / "tree", ["a.py"], 1_000_000_000)
-    compile_tree(tree)
+    compile_tree(tree, sys.executable)
     source_hash = importlib.util.source_hash((tree / "a.py").read_bytes())
     assert bytecode(tree, "a.py")[:16] == importlib.util.MAGIC_NUMBER + b"\1\0\0\0" + source_hash
 

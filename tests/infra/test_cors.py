@@ -10,6 +10,7 @@ import pytest
 
 from infra.template import http_api
 from infra.template.http_api import gateway_responses, restrict_preflight
+from infra.template.unmatched import ANY_METHOD
 from tests.infra.checkouts import ROOT
 
 Json = dict[str, Any]
@@ -23,7 +24,11 @@ def definition() -> Json:
 
 def preflights(template: Json) -> list[Json]:
     paths = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["paths"].values()
-    found = [path["options"]["x-amazon-apigateway-integration"]["responses"]["default"] for path in paths]
+    found = [
+        path["options"]["x-amazon-apigateway-integration"]["responses"]["default"]
+        for path in paths
+        if "options" in path
+    ]
     assert len(found) >= 10
     return found
 
@@ -82,6 +87,17 @@ def test_preflight_returns_the_requesting_origin_of_several(dev: Json) -> None:
         assert f"#set($context.responseOverride.header.{ORIGIN} = $origin)" in text
         assert text.count("#if") == text.count("#end") == 2
         assert preflight["responseParameters"][f"method.response.header.{ORIGIN}"] == "'https://a.test'"
+
+
+@pytest.mark.parametrize("name", ["dev", "prod", "every"])
+def test_mock_responses_have_the_origin_of_the_gateway_responses(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    template: Json = request.getfixturevalue(name)
+    paths = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["paths"].values()
+    responses = [path[ANY_METHOD]["x-amazon-apigateway-integration"]["responses"]["default"] for path in paths]
+    found = {response["responseParameters"][f"method.response.header.{ORIGIN}"] for response in responses}
+    assert found == {{"dev": "'*'", "prod": "'https://chat.example.com'", "every": "'*'"}[name]}
 
 
 @pytest.mark.parametrize("name", ["dev", "prod"])

@@ -16,8 +16,12 @@ def test_two_checkouts_build_identical_templates(builds: Builds) -> None:
     assert builds.here.template.read_bytes() == builds.elsewhere.template.read_bytes()
 
 
-def test_build_writes_only_bundle_and_template(builds: Builds) -> None:
-    assert {path.name for path in builds.here.out.iterdir()} == {"deployment.zip", "template.json"}
+def test_build_writes_only_bundle_template_and_bill_of_materials(builds: Builds) -> None:
+    assert {path.name for path in builds.here.out.iterdir()} == {
+        "deployment.zip",
+        "template.json",
+        "sbom.json",
+    }
 
 
 def test_zip_is_sorted_without_times(builds: Builds) -> None:

@@ -15,7 +15,7 @@ from infra.bundle import add_code
 from infra.dependencies import install
 from infra.errors import InfraError
 from infra.process import run
-from infra.runtime import this_runtime
+from infra.runtime import runtime_for
 from infra.sources import copy_project
 from infra.stage import read_stage
 from tests.infra.checkouts import ROOT
@@ -90,7 +90,7 @@ def test_dependency_without_a_hash_is_not_installed(tmp_path: Path) -> None:
     requirements = tmp_path / "requirements.txt"
     requirements.write_text(f"toy @ file://{wheel}\n")
     with pytest.raises(InfraError, match="Hashes are required"):
-        install(requirements, tmp_path / "tree", this_runtime("arm64"))
+        install(requirements, tmp_path / "tree", runtime_for(None, "arm64"), sys.executable)
 
 
 def test_output_of_a_failed_tool_is_quoted(tmp_path: Path) -> None:

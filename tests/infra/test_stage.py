@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from infra.errors import InfraError
-from infra.runtime import this_runtime
+from infra.runtime import runtime_for
 from infra.stage import TEMPLATE_VARIABLES, Stage, read_stage
 
 Json = dict[str, Any]
@@ -51,6 +51,15 @@ def test_missing_configuration_is_reported(tmp_path: Path) -> None:
         read_stage(tmp_path, "dev")
 
 
+@pytest.mark.parametrize("name", ["my_stage", "x" * 33, "über"])
+def test_stage_name_must_fit_the_names_of_resources(name: str, project: Path) -> None:
+    settings = {"api_gateway_stage": "x", "lambda_architecture": "arm64", "infra": {}}
+    config = {"app_name": "chat", "stages": {name: settings}}
+    (project / ".chalice" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InfraError, match="up to 32 letters, digits and hyphens"):
+        read_stage(project, name)
+
+
 def test_secret_in_the_configuration_is_rejected(project: Path) -> None:
     message = complaint(project, environment_variables={"CHAT_JWT_SECRET": "x" * 40})
     assert "contain CHAT_JWT_SECRET, which is readable in the function's configuration" in message
@@ -89,7 +98,10 @@ def test_several_origins_are_accepted(project: Path) -> None:
     ("infra", "where"),
     [
         ({"log_retention_days": 15}, "log_retention_days: "),
-        ({"http_throttle": {"rate": 0, "burst": 1}}, "http_throttle.rate: "),
+        ({"http_throttle": {"share": 0}}, "http_throttle.share: "),
+        ({"http_throttle": {"rate": 1, "burst": 1}}, "http_throttle.share: "),
+        ({"runtime": "python3.10"}, "runtime: "),
+        ({"permissions_boundary": "arn:aws:iam::1:policy/x"}, "permissions_boundary: "),
         ({"retention": 14}, "retention: "),
         ({"alarms": {"mail": "a@b.test"}}, "alarms.mail: "),
     ],
@@ -120,5 +132,5 @@ def test_placeholder_settings_are_listed(project: Path) -> None:
     assert stage(project).placeholder_settings() == []
 
 
-def test_runtime_is_that_of_the_running_interpreter() -> None:
-    assert this_runtime("arm64").cache_tag == sys.implementation.cache_tag
+def test_default_runtime_is_that_of_the_running_interpreter() -> None:
+    assert runtime_for(None, "arm64").cache_tag == sys.implementation.cache_tag

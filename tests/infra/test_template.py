@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import app
+from infra.deploy.artefacts import bucket_name
 from infra.errors import InfraError
-from infra.runtime import this_runtime
+from infra.regions import SMALL_QUOTA_REGIONS
+from infra.runtime import runtime_for
 from infra.stage import Stage
 from infra.template.compose import merge_fragments
 from infra.template.names import FUNCTIONS
+from infra.template.throttling import limits
+from infra.template.unmatched import ANY_METHOD, MOCK_RESPONSES
+from specs.error_codes import codes
+from tests.deploy.fakes import Aws
 from tests.infra.checkouts import ROOT
 
 Json = dict[str, Any]
+UNKNOWN_PATHS = ("/", "/{proxy+}")
+LONGEST_STACK_NAME = len("chat-") + 32
 GATEWAY_SECONDS = 29
 """API Gateway's integration timeout (developer guide, "Quotas")."""
 
@@ -59,10 +68,10 @@ def test_function_names_match_those_of_chalice(resources: Json) -> None:
 
 
 def test_functions_use_the_python_and_architecture_of_the_bundle(resources: Json, stage: Stage) -> None:
-    runtime = this_runtime(stage.architecture)
+    runtime = runtime_for(stage.infra.runtime, stage.architecture)
     for function in functions(resources).values():
-        assert function["Runtime"] == f"python{runtime.python}"
-        assert function["Architectures"] == ["arm64"]
+        assert function["Runtime"] == runtime.name
+        assert function["Architectures"] == [stage.architecture]
         assert function["CodeUri"] == "./deployment.zip"
 
 
@@ -79,14 +88,36 @@ def test_memory_and_timeout_per_function(resources: Json) -> None:
     assert chosen["Worker"][1] >= 2 * app.JOB_SECONDS, "a page that starts at the last moment must finish"
 
 
-def test_reserved_concurrency_is_that_of_the_configuration(dev: Json, prod: Json) -> None:
+def test_runtime_is_a_setting_of_the_stage(dev: Json, every: Json) -> None:
+    def runtimes(template: Json) -> set[str]:
+        return {item["Runtime"] for item in functions(template["Resources"]).values()}
+
+    assert runtimes(every) == {"python3.13"}
+    assert runtimes(dev) == {f"python{sys.version_info[0]}.{sys.version_info[1]}"}
+
+
+def test_worker_may_continue_its_job_by_its_own_queue(cloudformation: Json) -> None:
+    found = of_type(cloudformation["Resources"], "AWS::Lambda::Function")
+    assert {name: item.get("RecursiveLoop") for name, item in found.items() if "RecursiveLoop" in item} == {
+        "Worker": "Allow"
+    }
+
+
+def test_reserved_concurrency_is_that_of_the_configuration(dev: Json, prod: Json, every: Json) -> None:
     def reserved(template: Json) -> Json:
         found = functions(template["Resources"]).items()
         key = "ReservedConcurrentExecutions"
         return {name: item[key] for name, item in found if key in item}
 
-    assert reserved(dev) == {}
-    assert reserved(prod) == {"Sweep": 1}
+    assert reserved(every) == {"Sweep": 1}
+    # A new account has 10 concurrent executions, and can reserve none of them.
+    assert reserved(dev) == reserved(prod) == {}
+
+
+def test_jobs_leave_most_of_a_new_accounts_concurrency_to_requests(resources: Json, stage: Stage) -> None:
+    (source,) = resources["Worker"]["Properties"]["Events"].values()
+    concurrency = source["Properties"]["ScalingConfig"]["MaximumConcurrency"]
+    assert concurrency == (20 if stage.name == "every" else 3)
 
 
 def test_all_functions_have_table_names_and_callback_url(cloudformation: Json, stage: Stage) -> None:
@@ -175,10 +206,121 @@ def test_every_private_route_requires_the_authorizer(resources: Json) -> None:
         (path, method)
         for path, methods in body["paths"].items()
         for method, operation in methods.items()
-        if method != "options" and operation.get("security") != [{"auth": []}]
+        if method not in ("options", ANY_METHOD) and operation.get("security") != [{"auth": []}]
     }
     assert open_routes == {("/health", "get"), ("/openapi.json", "get")}
-    assert all("options" in methods for methods in body["paths"].values())
+    paths = {path: methods for path, methods in body["paths"].items() if path not in UNKNOWN_PATHS}
+    assert all("options" in methods for methods in paths.values())
+
+
+def test_unknown_paths_and_methods_are_answered_by_mocks(resources: Json) -> None:
+    paths = resources["RestAPI"]["Properties"]["DefinitionBody"]["paths"]
+    assert set(UNKNOWN_PATHS) < set(paths)
+    for path, methods in paths.items():
+        integration = methods[ANY_METHOD]["x-amazon-apigateway-integration"]
+        response = integration["responses"]["default"]
+        status = response["statusCode"]
+        assert status == ("404" if path in UNKNOWN_PATHS else "405"), path
+        # Otherwise a body of another type would be passed on to the mock, which then fails.
+        assert (integration["type"], integration["passthroughBehavior"]) == ("mock", "never")
+        assert set(integration["requestTemplates"].values()) == {f'{{"statusCode": {status}}}'}
+        assert integration["contentHandling"] == "CONVERT_TO_TEXT"
+        assert "security" not in methods[ANY_METHOD]
+        body = json.loads(response["responseTemplates"]["application/json"])
+        assert body["request_id"] == "$context.requestId"
+        declared = {
+            f"method.response.header.{name}" for name in methods[ANY_METHOD]["responses"][status]["headers"]
+        }
+        assert declared == set(response["responseParameters"])
+
+
+def test_wrong_method_names_the_methods_of_the_path(resources: Json) -> None:
+    paths = resources["RestAPI"]["Properties"]["DefinitionBody"]["paths"]
+    response = paths["/conversations"][ANY_METHOD]["x-amazon-apigateway-integration"]["responses"]["default"]
+    assert response["responseParameters"]["method.response.header.Allow"] == "'GET, OPTIONS, POST'"
+
+
+def test_mocks_do_not_hide_the_codes_of_the_protocol() -> None:
+    for name, definition in json.loads(MOCK_RESPONSES.read_text()).items():
+        error = json.loads(definition["Body"])["error"]
+        kind = codes()[name]
+        assert (error["code"], definition["StatusCode"]) == (kind.code, kind.status)
+        assert error["message"] == kind.default_message
+
+
+def test_every_preflight_is_valid_for_ten_minutes(resources: Json) -> None:
+    paths = resources["RestAPI"]["Properties"]["DefinitionBody"]["paths"]
+    found = [methods["options"] for methods in paths.values() if "options" in methods]
+    assert len(found) > 10
+    for preflight in found:
+        response = preflight["x-amazon-apigateway-integration"]["responses"]["default"]
+        assert response["responseParameters"]["method.response.header.Access-Control-Max-Age"] == "'600'"
+
+
+def test_definition_has_the_name_of_the_api(resources: Json, stage: Stage) -> None:
+    api = resources["RestAPI"]["Properties"]
+    assert api["DefinitionBody"]["info"]["title"] == api["Name"] == f"chat-{stage.name}-http"
+
+
+def test_dashboard_name_is_unique_in_the_account(resources: Json) -> None:
+    assert resources["Dashboard"]["Properties"]["DashboardName"] == {"Fn::Sub": "${AWS::StackName}-${AWS::Region}"}
+
+
+# ---- limits --------------------------------------------------------------------------------------------
+
+
+def test_limits_are_shares_of_the_quota_of_the_region(dev: Json, prod: Json) -> None:
+    def limits(template: Json) -> dict[str, tuple[Json, Json]]:
+        http = template["Resources"]["RestAPI"]["Properties"]["MethodSettings"][0]
+        sockets = template["Resources"]["WebsocketAPIStage"]["Properties"]["DefaultRouteSettings"]
+        names = ("ThrottlingRateLimit", "ThrottlingBurstLimit")
+        return {kind: (item[names[0]], item[names[1]]) for kind, item in (("http", http), ("sockets", sockets))}
+
+    def by_region(small: int, usual: int) -> Json:
+        return {"Fn::If": ["HasSmallRequestQuota", small, usual]}
+
+    assert limits(dev)["http"] == (by_region(125, 500), by_region(62, 250))
+    assert limits(prod) == {
+        "http": (by_region(250, 1_000), by_region(125, 500)),
+        "sockets": (by_region(750, 3_000), by_region(375, 1_500)),
+    }
+
+
+def test_raised_quota_replaces_that_of_the_region(every: Json) -> None:
+    settings = every["Resources"]["WebsocketAPIStage"]["Properties"]["DefaultRouteSettings"]
+    assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (5_000, 2_000)
+    assert "HasSmallRequestQuota" not in every["Conditions"]
+
+
+def test_regions_with_the_small_quota_are_those_of_the_documentation(dev: Json) -> None:
+    regions = re.findall(r'"Ref": "AWS::Region"}, "([a-z0-9-]+)"', json.dumps(dev["Conditions"]))
+    assert sorted(regions) == sorted(SMALL_QUOTA_REGIONS) and len(set(regions)) == 13
+    assert all(len(tests["Fn::Or"]) <= 10 for tests in dev["Conditions"]["HasSmallRequestQuota"]["Fn::Or"])
+    text = (ROOT / "docs" / "deployment.md").read_text()
+    assert all(f"`{region}`" in text for region in regions)
+
+
+# ---- names ---------------------------------------------------------------------------------------------
+
+LONGEST_NAMES = {
+    # CloudFormation shortens the names that it generates; these are given by the template or by the commands.
+    "AWS::Logs::LogGroup": ("LogGroupName", 512),
+    "AWS::CloudWatch::Dashboard": ("DashboardName", 255),
+}
+
+
+@pytest.mark.parametrize("kind", LONGEST_NAMES)
+def test_given_names_fit_their_limits_for_the_longest_stage_name(kind: str, resources: Json) -> None:
+    attribute, longest = LONGEST_NAMES[kind]
+    for item in of_type(resources, kind).values():
+        name = item[attribute]["Fn::Sub"]
+        filled = name.replace("${AWS::StackName}", "x" * LONGEST_STACK_NAME).replace("${AWS::Region}", "x" * 14)
+        assert "${" not in filled and len(filled) <= longest
+
+
+def test_bucket_name_fits_its_limit() -> None:
+    account = Aws(region="ap-southeast-99").account
+    assert len(bucket_name("chat", account)) <= 63
 
 
 def test_http_stage_is_throttled_without_execution_logs(cloudformation: Json, stage: Stage) -> None:
@@ -187,8 +329,7 @@ def test_http_stage_is_throttled_without_execution_logs(cloudformation: Json, st
     assert settings == {
         "HttpMethod": "*",
         "ResourcePath": "/*",
-        "ThrottlingRateLimit": stage.infra.http_throttle.rate,
-        "ThrottlingBurstLimit": stage.infra.http_throttle.burst,
+        **limits(stage, stage.infra.http_throttle),
         "LoggingLevel": "OFF",
         "DataTraceEnabled": False,
     }
@@ -226,8 +367,7 @@ def test_connect_route_has_no_authorizer(resources: Json) -> None:
 
 def test_websocket_stage_is_throttled_without_data_trace(resources: Json, stage: Stage) -> None:
     assert resources["WebsocketAPIStage"]["Properties"]["DefaultRouteSettings"] == {
-        "ThrottlingRateLimit": stage.infra.socket_throttle.rate,
-        "ThrottlingBurstLimit": stage.infra.socket_throttle.burst,
+        **limits(stage, stage.infra.socket_throttle),
         "DataTraceEnabled": False,
     }
 

@@ -1,4 +1,4 @@
-"""The deployer's policy as IAM evaluates it for one account, and the permissions that a deployment needs."""
+"""The deployer's policies as IAM evaluates them for one account, and the permissions that a deployment needs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from local.iam.access import Access
 from local.policy import Policy, matches, parse_identity_policy
 
 Json = dict[str, Any]
-FILE = Path(__file__).parents[2] / "infra" / "deployer-policy.json"
+POLICIES = Path(__file__).parents[2] / "infra" / "iam"
+FILES = (POLICIES / "deployer-commands.json", POLICIES / "deployer-resources.json")
 ACCOUNT = "000000000000"
 _CONDITIONS = {"StringEquals": lambda wanted, is_: wanted == is_, "StringLike": matches}
 _TRANSFORM = "arn:aws:cloudformation:{region}:aws:transform/Serverless-2016-10-31"
@@ -23,6 +24,13 @@ _BUCKET = {
     ("PUT", ""): "s3:CreateBucket",
     ("PUT", "publicAccessBlock"): "s3:PutBucketPublicAccessBlock",
     ("PUT", "encryption"): "s3:PutEncryptionConfiguration",
+}
+# The services whose operation is in the path.
+_REST = {
+    "lambda": lambda request: Access("lambda:GetAccountSettings", "*"),
+    "apigateway": lambda request: Access(
+        f"apigateway:{request.method}", f"arn:aws:apigateway:{request.region}::{request.path}"
+    ),
 }
 _OBJECT = {"HEAD": "s3:GetObject", "GET": "s3:GetObject", "PUT": "s3:PutObject"}
 
@@ -41,19 +49,23 @@ class Request(NamedTuple):
 
 def statements() -> list[Json]:
     """Return the statements for this account, with lists where IAM also accepts a string."""
-    found = json.loads(FILE.read_text().replace("ACCOUNT", ACCOUNT))["Statement"]
+    found = [
+        statement
+        for file in FILES
+        for statement in json.loads(file.read_text().replace("ACCOUNT", ACCOUNT))["Statement"]
+    ]
     return [
         {**statement, **{key: _listed(statement[key]) for key in ("Action", "Resource")}} for statement in found
     ]
 
 
 def allowed() -> set[str]:
-    """Return every action of the policy."""
+    """Return every action of the policies."""
     return {action for statement in statements() for action in statement["Action"]}
 
 
 def policy(context: Mapping[str, str]) -> Policy:
-    """Return the policy where the condition keys have these values; a missing key fulfils no condition."""
+    """Return the policies where the condition keys have these values; a missing key fulfils no condition."""
     holding = [statement for statement in statements() if _holds(statement.get("Condition", {}), context)]
     return parse_identity_policy(
         "the deployer", [{k: v for k, v in entry.items() if k != "Condition"} for entry in holding]
@@ -71,17 +83,21 @@ def requests(noted: Path) -> list[Request]:
 
 
 def accesses(request: Request, stack: str) -> Iterator[Access]:
-    """Return the permissions that a request needs. Some requests about change sets do not name the `stack`."""
+    """Return the permissions that a request about `stack` needs."""
     if request.service == "s3":
         yield from _of_s3(request)
     elif request.service == "cloudformation":
         yield from _of_cloudformation(request, stack)
+    elif request.service in _REST:
+        yield _REST[request.service](request)
     elif request.service == "ssm":
         name = request.fields.get("Name") or request.fields["ResourceId"]
         resource = f"arn:aws:ssm:{request.region}:{ACCOUNT}:parameter{name}"
         yield Access(f"ssm:{request.target.partition('.')[2]}", resource)
         if "Tags" in request.fields:
             yield Access("ssm:AddTagsToResource", resource)
+    elif request.service == "iam":
+        yield Access(f"iam:{request.fields['Action']}", request.fields["PolicyArn"])
     else:
         yield Access(f"{request.service}:{request.fields['Action']}", "*")
 
@@ -100,6 +116,8 @@ def _of_s3(request: Request) -> Iterator[Access]:
 
 def _of_cloudformation(request: Request, stack: str) -> Iterator[Access]:
     action = request.fields["Action"]
+    named = request.fields["StackName"]
+    assert named == stack or f":stack/{stack}/" in named, f"{action} does not name the stack"
     yield Access(
         f"cloudformation:{action}", f"arn:aws:cloudformation:{request.region}:{ACCOUNT}:stack/{stack}/an-id"
     )

@@ -40,6 +40,8 @@ from tests.support.server import SHORT_RETENTION_SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv-ministack" / "bin" / "python"
+BOUNDARY = ROOT / "infra" / "iam" / "boundary.json"
+"""The policy that an administrator creates before the first deployment."""
 REGION = "eu-west-1"
 HOST = "127.0.0.1"
 PATIENCE = 60.0
@@ -97,7 +99,10 @@ class MiniStack:
             region=REGION,
             caller=identity["Arn"],
             endpoint=self.url,
+            apigateway=self.client("apigateway"),
             cloudformation=self.client("cloudformation"),
+            iam=self.client("iam"),
+            lambda_=self.client("lambda"),
             s3=self.client("s3"),
             ssm=self.client("ssm"),
         )
@@ -168,6 +173,8 @@ def start_ministack(place: Path) -> MiniStack:
     started = MiniStack(process, url, log, asked)
     with urllib.request.urlopen(f"{started.url}/_ministack/health", timeout=PATIENCE) as answer:  # noqa: S310
         assert answer.status == 200
+    document = BOUNDARY.read_text().replace("ACCOUNT", "000000000000")
+    started.client("iam").create_policy(PolicyName="chat-boundary", PolicyDocument=document)
     return started
 
 

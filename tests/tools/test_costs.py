@@ -99,7 +99,7 @@ def test_every_quantity_has_a_price() -> None:
 def test_quantities_of_the_stage_are_those_of_the_template() -> None:
     stage = read_stage(ROOT, "prod")
     resources = [*alarms.fragment(stage)["Resources"].values(), *queue.fragment(stage)["Resources"].values()]
-    number = sum(resource["Type"] == "AWS::CloudWatch::Alarm" for resource in resources)
+    number = sum(resource.get("Type") == "AWS::CloudWatch::Alarm" for resource in resources)
     assert USAGE.per_stage["alarm"] == (number, number)
     assert list(USAGE.per_stage["custom_metric"]) == [1, len(Metric)]
     assert stage.infra.log_retention_days == 30 * USAGE.log_months_stored

@@ -5,6 +5,7 @@
     ├── Unauthorized, TokenExpired                         401  the credential is missing or invalid
     ├── Forbidden, Muted                                   403  the participant may not do this
     ├── NotFound                                           404  absent, or not visible to the caller
+    ├── MethodNotAllowed                                   405  answered by API Gateway
     ├── AlreadyParticipant, ParticipantLimit, LastOwner,
     │   Banned, ErasureRunning, PositionUnknown            409  the current state does not allow it
     ├── TooLarge                                           413
@@ -115,6 +116,13 @@ class NotFound(ChatError):
 
     code, status = "NOT_FOUND", 404
     default_message = "Not found."
+
+
+class MethodNotAllowed(ChatError):
+    """The path does not have the method. API Gateway answers with it (`infra/mock_responses.json`)."""
+
+    code, status = "METHOD_NOT_ALLOWED", 405
+    default_message = "This path does not have this method; the header Allow lists those that it has."
 
 
 class AlreadyParticipant(ChatError):

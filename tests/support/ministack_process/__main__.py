@@ -37,6 +37,7 @@ if __name__ == "__main__":
         importlib.import_module("ministack.app").app, **json.loads(sys.argv[2])
     )
     adapter.patch(importlib.import_module("ministack.services.apigateway"))
+    adapter.patch_import(importlib.import_module("ministack.services.apigateway_v1"))
     importlib.import_module("uvicorn").run(
         adapter,
         fd=int(sys.argv[1]),

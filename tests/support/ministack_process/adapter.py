@@ -12,6 +12,9 @@ The template, the zip and the deployment code are those for AWS. The differences
 4. Handshakes. MiniStack answers a handshake that `$connect` rejects with 403; this adapter answers with the
    handler's status, as API Gateway does.
 
+5. Mock integrations. MiniStack's import of an API ignores their templates and responses, and the ANY method; this
+   adapter adds them.
+
 The first three are changed in a template during its upload to S3. The adapter also records the requests that the
 deployer signs.
 """
@@ -35,6 +38,7 @@ _TEMPLATE = re.compile(r"/[a-z0-9-]+-artefacts-[a-z0-9-]+/.+\.json")
 _BODY_HEADERS = re.compile(rb"content-(length|md5)|x-amz-(sdk-)?checksum-.*")
 _SIGNED_BY = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/")
 _SECRET = "Value"
+_ANY_METHOD = "x-amazon-apigateway-any-method"
 _connect_status: contextvars.ContextVar[int] = contextvars.ContextVar("_connect_status")
 
 
@@ -59,6 +63,28 @@ class Adapter:
             return response
 
         apigateway._invoke_ws_lambda = invoke_and_report
+
+    @staticmethod
+    def patch_import(apigateway: Any) -> None:
+        """Make MiniStack's import of an HTTP API keep mock integrations and the ANY method."""
+        import_operation = apigateway._import_operation
+        apigateway._OPENAPI_HTTP_METHODS = {*apigateway._OPENAPI_HTTP_METHODS, _ANY_METHOD}
+
+        def import_whole(api: str, resource: str, method: str, operation: Json, *more: Any) -> None:
+            method = "ANY" if method.lower() == _ANY_METHOD else method
+            import_operation(api, resource, method, operation, *more)
+            integration = operation["x-amazon-apigateway-integration"]
+            if integration["type"] == "mock":
+                mock = {
+                    **integration,
+                    "type": "MOCK",
+                    "passthroughBehavior": integration["passthroughBehavior"].upper(),
+                }
+                apigateway._put_integration(api, resource, method, mock)
+                response = integration["responses"]["default"]
+                apigateway._put_integration_response(api, resource, method, response["statusCode"], response)
+
+        apigateway._import_operation = import_whole
 
     async def __call__(self, scope: Json, receive: Receive, send: Send) -> None:
         """Serve a request or a socket."""

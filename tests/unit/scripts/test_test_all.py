@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from scripts.other_python import main
 from scripts.test_all import Results, current_state, run_part, run_parts
 from scripts.test_all_parts import PARTS, Part, Share
 from tests.local.instance import ROOT
@@ -69,6 +71,43 @@ def test_failed_part_is_repeated_and_does_not_stop_the_others(
     assert not run(checkout, results, parts)
     assert not run(checkout, results, parts)
     assert (runs(tmp_path, "failing"), runs(tmp_path, "passing")) == (2, 1)
+
+
+def test_skipped_part_is_reported_with_its_reason(
+    checkout: Path, results: Results, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = Part("other", "Another Python", ("-c", "print('SKIPPED: not installed'); raise SystemExit(77)"))
+    assert run(checkout, results, [part])
+    assert "SKIPPED: not installed" in capsys.readouterr().out
+    assert "| `other` | Another Python | skipped |" in (results.directory / "report.md").read_text()
+    assert not results.passed(part, current_state(checkout)), "it runs again when the Python is installed"
+
+
+def test_suite_on_a_missing_or_the_running_python_is_skipped() -> None:
+    def never(_: str, __: Path) -> int:
+        raise AssertionError
+
+    this = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    assert main([this], never) == main(["3.99"], never) == 77
+
+
+def test_suite_on_another_python_runs_in_a_worktree_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = tmp_path / "python3.98"
+    program.write_text(f"#!/bin/sh\nprintf '{program}\\n3.98\\n00000000\\n'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    ran: list[tuple[str, Path]] = []
+
+    def record(python: str, checkout: Path) -> int:
+        assert (checkout / "Makefile").exists() and checkout != ROOT
+        ran.append((python, checkout))
+        return 3
+
+    assert main(["3.98"], record) == 3
+    ((python, checkout),) = ran
+    assert python == str(program) and not checkout.exists()
 
 
 def test_interrupted_run_continues_with_the_missing_part(checkout: Path, results: Results, tmp_path: Path) -> None:
