@@ -8,7 +8,6 @@ revision is increased, so that no append writes back what it has read before.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from chalicelib.aws.dynamodb.append_roster import NOT_BEGUN
@@ -175,7 +174,7 @@ class DynamoErasures:
             return location
         for target in targets:
             delete_all_reactions(self._table, conversation_id, target)
-        return replace(location, position=position)
+        return location._replace(position=position)
 
     def _rewrite_ops(
         self, conversation_id: str, page: Sequence[Item], redaction: Redaction

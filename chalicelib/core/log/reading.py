@@ -10,8 +10,7 @@ Events are returned as they were appended, messages in their current form: edite
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.runtime import Runtime
@@ -26,8 +25,7 @@ _MAX_SPAN = 200
 """Events that are read at once in search of messages."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """A contiguous part of a log, in ascending order."""
 
     events: list[Event]

@@ -20,7 +20,8 @@ import contextlib
 import itertools
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from chalicelib.core.kernel.backoff import Backoff, retry_after
 from chalicelib.core.kernel.clock import milliseconds
@@ -49,8 +50,7 @@ CONTENTION_WINDOW_MS = 1_000
 """For how long after a batch all senders use the queue."""
 
 
-@dataclass(frozen=True, slots=True)
-class QueueResult:
+class QueueResult(NamedTuple):
     """The end of a run's wait in the queue."""
 
     record: IdempotencyRecord | None

@@ -8,8 +8,8 @@ held. If it fails, or if the message is newer than the head, they are read again
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from chalicelib.core.conversations.access import Access
 from chalicelib.core.kernel.clock import milliseconds
@@ -37,8 +37,7 @@ def no_such_target() -> ValidationFailed:
     return ValidationFailed.at("target", "must be the sequence_id of a message of this conversation")
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateResult:
+class UpdateResult(NamedTuple):
     """The result of an update."""
 
     sequence_id: int

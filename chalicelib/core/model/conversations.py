@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from chalicelib.core.model.actors import Actor, ParticipantType, Role
 
@@ -91,8 +91,7 @@ class Membership:
         return Actor(self.participant_id, self.name, self.type)
 
 
-@dataclass(frozen=True, slots=True)
-class PastMembership:
+class PastMembership(NamedTuple):
     """The part of an ended membership that is kept, in case the participant returns."""
 
     read_up_to: int

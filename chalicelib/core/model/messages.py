@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from chalicelib.core.model.conversations import Membership
 from chalicelib.core.model.events import Event
@@ -18,8 +19,7 @@ class IdempotencyKey:
     client_message_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class IdempotencyRecord:
+class IdempotencyRecord(NamedTuple):
     """The result of sending a message, kept as long as the conversation."""
 
     message_id: str
@@ -48,8 +48,7 @@ class QueuedRun:
     member: Membership
 
 
-@dataclass(frozen=True, slots=True)
-class QueueLease:
+class QueueLease(NamedTuple):
     """The right of one sender to append the runs of a queue. It only saves conflicts: any sender may append."""
 
     holder: str
@@ -60,8 +59,7 @@ class QueueLease:
     """When (ms) all appends so far would be over at an even pace: the theoretical arrival time."""
 
 
-@dataclass(frozen=True, slots=True)
-class QueueFront:
+class QueueFront(NamedTuple):
     """The state of a queue, as its waiting senders look at it."""
 
     lease: QueueLease | None

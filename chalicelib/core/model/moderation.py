@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from chalicelib.core.model.actors import Role
 
@@ -68,8 +68,7 @@ class AuditEntry:
     """The sequence id of the event of the action; 0: the last event of the commit."""
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRecord:
+class AuditRecord(NamedTuple):
     """An entry of the audit log in the store."""
 
     entry: AuditEntry

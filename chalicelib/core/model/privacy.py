@@ -37,8 +37,7 @@ class ErasureJob:
         return "erased_" + url_safe_digest(f"{self.pseudonym_salt}:{conversation_id}", 16)
 
 
-@dataclass(frozen=True, slots=True)
-class DataLocation:
+class DataLocation(NamedTuple):
     """A conversation that holds data of a participant: a membership, or the traces of a former one."""
 
     conversation_id: str

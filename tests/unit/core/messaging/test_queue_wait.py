@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from chalicelib.core.kernel.clock import milliseconds
@@ -48,7 +46,7 @@ def waiting(looks: int = 1, clock: FakeClock | None = None) -> QueueWait:
         (QueueFront(None, OLDER, NOW - 100), True),
         (QueueFront(FREE, OLDER, NOW - 100), True),
         (QueueFront(HELD, OWN.queue_id, NOW), False),
-        (QueueFront(replace(HELD, holder=OWN.queue_id), OWN.queue_id, NOW), True),
+        (QueueFront(HELD._replace(holder=OWN.queue_id), OWN.queue_id, NOW), True),
     ],
     ids=["no lease", "no lease and older runs", "free lease", "held by another", "held by itself"],
 )
@@ -64,7 +62,7 @@ def test_sender_leads_at_its_first_look_only_if_no_older_run_is_there(oldest: st
 
 
 def test_only_some_senders_try_right_after_the_end_of_a_lease() -> None:
-    ended, long_ended = replace(FREE, until=NOW), replace(FREE, until=NOW - ALL_TRY_AFTER_MS)
+    ended, long_ended = FREE._replace(until=NOW), FREE._replace(until=NOW - ALL_TRY_AFTER_MS)
     trying = sum(waiting().may_lead(QueueFront(ended, OLDER, NOW - 100)) for _ in range(ATTEMPTS))
     assert 0 < trying < ATTEMPTS / 2
     assert all(waiting().may_lead(QueueFront(long_ended, OLDER, NOW - 100)) for _ in range(ATTEMPTS))
@@ -73,13 +71,13 @@ def test_only_some_senders_try_right_after_the_end_of_a_lease() -> None:
 def test_lease_of_a_wrong_clock_is_ignored_after_a_while() -> None:
     clock = FakeClock()
     wait = waiting(clock=clock)
-    front = QueueFront(replace(HELD, until=NOW + 3_600_000), OLDER, NOW - 100)
+    front = QueueFront(HELD._replace(until=NOW + 3_600_000), OLDER, NOW - 100)
     assert not wait.may_lead(front)
     clock.advance(LEASE_TIMEOUT)
     assert not wait.may_lead(front)
     clock.advance(0.001)
     assert wait.may_lead(front)
-    renewed = replace(front, lease=replace(HELD, until=NOW + 3_600_001))
+    renewed = front._replace(lease=HELD._replace(until=NOW + 3_600_001))
     assert not wait.may_lead(renewed), "another leader has taken it in the meantime"
 
 
@@ -103,16 +101,16 @@ def test_next_look_is_due_when_the_runs_before_the_own_one_are_appended() -> Non
 
 
 def test_looks_are_spread_after_the_end_of_a_lease() -> None:
-    lease = replace(HELD, until=NOW + 80)
+    lease = HELD._replace(until=NOW + 80)
     found = delays(QueueFront(lease, OLDER, NOW), looks=0)
     assert 0.08 <= min(found) < max(found) <= 0.08 + LEASE_SPREAD
     assert max(found) - min(found) > LEASE_SPREAD / 2
-    other_clock = replace(HELD, until=NOW + 200)
+    other_clock = HELD._replace(until=NOW + 200)
     assert max(delays(QueueFront(other_clock, OLDER, NOW), looks=0)) <= FIRST_LOOK
 
 
 def test_leader_that_failed_tries_again_soon_and_then_less_often() -> None:
-    front = QueueFront(replace(HELD, holder=OWN.queue_id), OWN.queue_id, NOW)
+    front = QueueFront(HELD._replace(holder=OWN.queue_id), OWN.queue_id, NOW)
 
     def after(failures: int) -> float:
         found = []
