@@ -90,7 +90,7 @@ class GatewaySettings:
     seed: int = 0
     handling: Handling = "concurrent"
     """How messages of one connection are handled: concurrently, serially, or after a random delay."""
-    handling_jitter: float = 0.02
+    handling_jitter: float = 0.005
     """Maximum random delay of a message when ``handling`` is ``shuffled``."""
     disconnect: Disconnect = "prompt"
     """``$disconnect`` immediately (prompt), after the next ``$connect``, twice, or never."""
