@@ -22,6 +22,7 @@ from chalicelib.aws.dynamodb.erasure_items import (
 )
 from chalicelib.aws.dynamodb.event_log import delete_all_reactions
 from chalicelib.aws.dynamodb.keys import (
+    ALL_RUNS,
     EVENT_PREFIX,
     FIRST,
     FOOTPRINT_PREFIX,
@@ -142,7 +143,7 @@ class DynamoErasures:
 
     def dequeue_all(self, conversation_id: str, participant_id: str) -> None:
         """Remove all messages of a participant from the queue of a conversation."""
-        items = self._table.query(queue_pk(conversation_id), include_expired=True)
+        items = self._table.query(queue_pk(conversation_id), between=ALL_RUNS, include_expired=True)
         keys: list[Key] = [
             (item["pk"], item["sk"]) for item in items if item["member"]["participant_id"] == participant_id
         ]
