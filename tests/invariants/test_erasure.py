@@ -13,6 +13,9 @@ from chalicelib.core.kernel.errors import ChatError
 from chalicelib.core.model.privacy import erasure_id
 from local.faults.calls import Call
 from local.faults.client import DynamoClient, Layer
+from local.faults.errors import Crash
+from local.faults.faulty import FaultyClient
+from local.faults.plans import CRASH_BEFORE, nth
 from tests.invariants.erasure_scenario import (
     AT_ONCE,
     LIVELY,
@@ -47,6 +50,19 @@ def stored(harness: Harness) -> list[str]:
 def test_erasure_removes_every_trace_from_every_item(harness: Harness) -> None:
     erase(eraser(harness))
     nothing_is_left(harness)
+
+
+def test_messages_that_a_crash_left_in_the_queue_are_erased(harness: Harness) -> None:
+    """The queue also has the lease of the sender who crashed, and runs of others."""
+    harness.make_contended()
+    for name in ("bob", "alice"):
+        dying = FaultyClient(harness.tables.engine, nth(1, CRASH_BEFORE, "transact_write_items"))
+        with pytest.raises(Crash):
+            harness.process(dying).send_message(name, f"queued by {name}", "crashed")
+    erase(eraser(harness))
+    nothing_is_left(harness)
+    assert "queued by alice" in str(harness.items())
+    assert "queued by bob" not in str(harness.items())
 
 
 def test_erased_log_keeps_all_other_contents(harness: Harness) -> None:
