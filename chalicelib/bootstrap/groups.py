@@ -12,6 +12,7 @@ from chalicelib.bootstrap.services import (
     Stores,
 )
 from chalicelib.core.conversations.access import Access
+from chalicelib.core.conversations.change_limiter import ChangeLimiter
 from chalicelib.core.conversations.history import History
 from chalicelib.core.conversations.invites import Invites
 from chalicelib.core.conversations.lifecycle import Lifecycle
@@ -98,6 +99,7 @@ def conversation_services(shared: Shared) -> ConversationServices:
         own_reactions=own_reactions,
         runtime=runtime,
     )
+    change_limiter = ChangeLimiter(rate_limits=stores.rate_limits, log=log, runtime=runtime)
     return ConversationServices(
         lifecycle=Lifecycle(
             conversations=stores.conversations,
@@ -106,6 +108,7 @@ def conversation_services(shared: Shared) -> ConversationServices:
             access=access,
             views=views,
             log=log,
+            change_limiter=change_limiter,
             runtime=runtime,
         ),
         views=views,
@@ -117,6 +120,8 @@ def conversation_services(shared: Shared) -> ConversationServices:
             roster=shared.roster,
             views=views,
             log=log,
+            change_limiter=change_limiter,
+            runtime=runtime,
         ),
         moderation=Moderation(
             memberships=stores.memberships,
@@ -124,6 +129,7 @@ def conversation_services(shared: Shared) -> ConversationServices:
             access=access,
             roster=shared.roster,
             log=log,
+            change_limiter=change_limiter,
             presence=shared.presence,
             runtime=runtime,
         ),

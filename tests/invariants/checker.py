@@ -84,6 +84,8 @@ class LogState:
                 self._used(number, "conversation_updated", sender)
             case "message_deleted":
                 self._deletes(event)
+            case "reaction_removed":
+                self._unreacts(event)
         assert sender in self.members, f"event {number} ({event['type']}) is by {sender}, who is not in"
         self.now.apply(event, self.members[sender].role)
         if event["type"] in ("message", "message_edited", "reaction_added"):
@@ -135,6 +137,11 @@ class LogState:
         if author != event["sender"]["participant_id"]:
             by = event["sender"]["participant_id"]
             self._used(event["sequence_id"], "message_deleted", by, author, event["target"])
+
+    def _unreacts(self, event: Event) -> None:
+        if "participant_id" in event:
+            by = event["sender"]["participant_id"]
+            self._used(event["sequence_id"], "reaction_removed", by, event["participant_id"], event["target"])
 
     def _used(self, number: int, act: str, by: str, whom: str | None = None, target: int | None = None) -> None:
         self.audit.append((number, act, by, whom, target))

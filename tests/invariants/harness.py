@@ -409,6 +409,13 @@ class Process:
         )
         return self._respond(name, "unreact", Result(None, changed.pushes))
 
+    def remove_reaction_of(self, name: str, whose: str, target: int, emoji: str) -> Any:
+        """`DELETE …/reactions?participant_id=…`."""
+        changed = self.app.messaging.updates.remove_reaction(
+            self.principal(name), self.harness.conversation, target, emoji, self.harness.participant_id(whose)
+        )
+        return self._respond(name, "unreact", Result(None, changed.pushes))
+
     def list_reactions(self, name: str, target: int, emoji: str | None = None) -> list[Any]:
         """`GET …/reactions`: return all pages."""
         found: list[Any] = []

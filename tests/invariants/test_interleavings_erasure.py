@@ -212,3 +212,16 @@ def test_two_workers_on_one_erasure_do_no_harm(tables: Tables) -> None:
 
     acts: dict[str, Act] = {"one": works, "another": works}
     interleave(tables, LIVELY, acts, judge, arrange=arrange, samples=3 * SAMPLES, timing=AT_ONCE)
+
+
+def test_mute_before_the_end_of_a_membership_outlasts_its_erasure(tables: Tables) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
+        muted = ends.succeeded("alice mutes bob", "NOT_FOUND")
+        assert ends.succeeded("bob is erased")
+        process = harness.process(skew=300.0)
+        process.join("bob")
+        code = error_code(lambda process: process.post_message("bob", "back again", "back"), process)
+        assert code == ("MUTED" if muted else None)
+
+    acts: dict[str, Act] = {"alice mutes bob": lambda p: p.mute("alice", "bob"), "bob is erased": erase}
+    run(tables, acts, judge)

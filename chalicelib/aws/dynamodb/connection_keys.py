@@ -6,7 +6,7 @@
     C#<conversation>    T#<participant>       when typing was last pushed
     C#<conversation>    D#<participant>       pending offline: closed the last connection, not announced yet
     U#<participant>     X#<connection>        active connection of a participant
-    U#<participant>     RATE                  rate limit of a participant
+    L#<hash>            <limit>               rate limit of a participant, the id hashed; an erasure keeps it
     U#<participant>     K#<hash>              there is a ticket of the participant
     K#<hash>            TICKET                ticket
 
@@ -16,14 +16,16 @@ Participant ids occur only at the end of a key after a constant prefix (see `key
 from __future__ import annotations
 
 from chalicelib.aws.dynamodb.keys import Key, conversation_pk, participant_pk
+from chalicelib.core.kernel.ids import digest
+from chalicelib.core.ports.rate_limits import Bucket
 
 CONNECTION_PREFIX = "X#"
 SUBSCRIPTION_PREFIX = "S#"
 TYPING_PREFIX = "T#"
 PENDING_OFFLINE_PREFIX = "D#"
 TICKET_PREFIX = "K#"
+RATE_LIMIT_PREFIX = "L#"
 CONNECTION = "CONNECTION"
-RATE_LIMIT = "RATE"
 TICKET = "TICKET"
 
 
@@ -60,9 +62,9 @@ def pending_offline_key(conversation_id: str, participant_id: str) -> Key:
     return conversation_pk(conversation_id), f"{PENDING_OFFLINE_PREFIX}{participant_id}"
 
 
-def rate_limit_key(participant_id: str) -> Key:
-    """Return the key of a rate limit."""
-    return participant_pk(participant_id), RATE_LIMIT
+def rate_limit_key(participant_id: str, bucket: Bucket) -> Key:
+    """Return the key of a rate limit. The id is hashed, as an erasure keeps it."""
+    return f"{RATE_LIMIT_PREFIX}{digest(participant_id)}", bucket
 
 
 def ticket_key(ticket_hash: str) -> Key:

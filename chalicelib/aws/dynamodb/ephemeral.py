@@ -20,10 +20,10 @@ from chalicelib.aws.dynamodb.connection_keys import (
 from chalicelib.aws.dynamodb.connections import DynamoConnections
 from chalicelib.aws.dynamodb.dynamo import Dynamo
 from chalicelib.aws.dynamodb.errors import ConditionFailed
-from chalicelib.aws.dynamodb.keys import conversation_pk, participant_pk
+from chalicelib.aws.dynamodb.keys import Key, conversation_pk, participant_pk
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.core.model.connections import Connection
-from chalicelib.core.ports.rate_limits import RateLimitDecision
+from chalicelib.core.ports.rate_limits import Bucket, RateLimitDecision
 
 RATE_LIMIT_TTL = 24 * 3600
 TYPING_TTL = 600
@@ -74,7 +74,7 @@ class DynamoRateLimits:
         """Ask for one message. Outside a burst, which is the usual case, this one write also charges for it."""
         try:
             self._table.update(
-                *rate_limit_key(participant_id),
+                *rate_limit_key(participant_id, "messages"),
                 "SET #tat = :next, #expires_at = :expires_at",
                 "attribute_not_exists(#pk) OR #tat <= :now",
                 next=now + interval,
@@ -90,16 +90,23 @@ class DynamoRateLimits:
 
     def charge(self, participant_id: str, *, interval: int) -> None:
         """Charge for a message out of the burst."""
-        self._table.update(*rate_limit_key(participant_id), "ADD #tat :interval", interval=interval)
+        self._table.update(*rate_limit_key(participant_id, "messages"), "ADD #tat :interval", interval=interval)
 
     def acquire(
-        self, participant_id: str, now: int, count: int, *, interval: int, burst: int
+        self,
+        participant_id: str,
+        now: int,
+        count: int,
+        *,
+        interval: int,
+        burst: int,
+        bucket: Bucket = "messages",
     ) -> RateLimitDecision:
-        """Ask for several messages at once, by one conditional write, or two within a burst."""
-        cost = count * interval
+        """Ask for several messages or changes at once, by one conditional write, or two within a burst."""
+        cost, key = count * interval, rate_limit_key(participant_id, bucket)
         try:
             self._table.update(
-                *rate_limit_key(participant_id),
+                *key,
                 "SET #tat = :next, #expires_at = :expires_at",
                 "attribute_not_exists(#pk) OR #tat <= :now",
                 next=now + cost,
@@ -107,15 +114,13 @@ class DynamoRateLimits:
                 expires_at=now // 1000 + RATE_LIMIT_TTL,
             )
         except ConditionFailed:
-            return self._acquire_from_burst(participant_id, cost, latest=now + burst * interval - cost)
+            return self._acquire_from_burst(key, cost, latest=now + burst * interval - cost)
         return RateLimitDecision(allowed=True)
 
-    def _acquire_from_burst(self, participant_id: str, cost: int, *, latest: int) -> RateLimitDecision:
+    def _acquire_from_burst(self, key: Key, cost: int, *, latest: int) -> RateLimitDecision:
         """Charge `cost` ms if the TAT is at most `latest`."""
         try:
-            self._table.update(
-                *rate_limit_key(participant_id), "ADD #tat :cost", "#tat <= :latest", cost=cost, latest=latest
-            )
+            self._table.update(*key, "ADD #tat :cost", "#tat <= :latest", cost=cost, latest=latest)
         except ConditionFailed as failed:
             tat: int = (failed.item or {}).get("tat", latest)
             return RateLimitDecision(allowed=False, retry_after=max(tat - latest, 0) / 1000)

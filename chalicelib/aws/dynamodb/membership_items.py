@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from chalicelib.aws.dynamodb.keys import footprint_key, membership_key, past_membership_key, roster_key
+from chalicelib.aws.dynamodb.keys import (
+    footprint_key,
+    membership_key,
+    past_membership_key,
+    roster_key,
+    sanctions_key,
+)
 from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.model.conversations import Membership, PastMembership
 
@@ -52,8 +58,8 @@ def membership_from_item(item: Item) -> Membership:
     )
 
 
-def past_membership_to_item(member: Membership) -> Item:
-    """Return the item that remains of a membership that ends."""
+def past_membership_to_item(member: Membership, removed_at_event: int) -> Item:
+    """Return the item that remains of a membership that ends; `removed_at_event` is 0 if the member leaves."""
     pk, sk = past_membership_key(member.conversation_id, member.participant_id)
     return {
         "pk": pk,
@@ -61,6 +67,7 @@ def past_membership_to_item(member: Membership) -> Item:
         "read_up_to": member.read_up_to,
         "read_message_count": member.read_message_count,
         "muted_until": member.muted_until or None,
+        "removed_at_event": removed_at_event or None,
     }
 
 
@@ -68,7 +75,29 @@ def past_membership_from_item(item: Item) -> PastMembership | None:
     """Return a past membership; None if the item only marks a ban of a participant who never was a member."""
     if "read_up_to" not in item:
         return None
-    return PastMembership(item["read_up_to"], item["read_message_count"], item.get("muted_until", 0))
+    return PastMembership(
+        item["read_up_to"],
+        item["read_message_count"],
+        item.get("muted_until", 0),
+        item.get("removed_at_event", 0),
+    )
+
+
+def sanctions_to_item(conversation_id: str, participant_id: str, sanctions: PastMembership) -> Item:
+    """Return the item of the sanctions that outlast an erasure. A mute alone expires with the mute."""
+    pk, sk = sanctions_key(conversation_id, participant_id)
+    return {
+        "pk": pk,
+        "sk": sk,
+        "muted_until": sanctions.muted_until,
+        "removed_at_event": sanctions.removed_at_event,
+        "expires_at": None if sanctions.removed_at_event else sanctions.muted_until // 1000 + 1,
+    }
+
+
+def sanctions_from_item(item: Item) -> PastMembership:
+    """Return the sanctions on an erased participant."""
+    return PastMembership(None, 0, item["muted_until"], item["removed_at_event"])
 
 
 def footprint_to_item(conversation_id: str, participant_id: str) -> Item:

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 from chalicelib.core.conversations import permissions
 from chalicelib.core.conversations.access import Access, erasure_error
+from chalicelib.core.conversations.change_limiter import ChangeLimiter
 from chalicelib.core.conversations.permissions import Action
 from chalicelib.core.conversations.roster import Roster
 from chalicelib.core.conversations.views import Views
+from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import AlreadyParticipant, Banned, NotFound
 from chalicelib.core.kernel.ids import invite_id, is_invite
+from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.appending import Log
 from chalicelib.core.model.actors import Actor, Principal
-from chalicelib.core.model.conversations import Head
+from chalicelib.core.model.conversations import ConversationState, Head
 from chalicelib.core.model.moderation import AuditEntry, Invite
 from chalicelib.core.ports.commits import Commit, PreconditionFailed
 from chalicelib.core.ports.conversations import ConversationStore
@@ -40,6 +43,8 @@ class Members:
         roster: Roster,
         views: Views,
         log: Log,
+        change_limiter: ChangeLimiter,
+        runtime: Runtime,
     ) -> None:
         self._conversations = conversations
         self._memberships = memberships
@@ -48,6 +53,8 @@ class Members:
         self._roster = roster
         self._views = views
         self._log = log
+        self._change_limiter = change_limiter
+        self._clock = runtime.clock
 
     def join(self, caller: Principal, conversation_id: str, secret: str | None = None) -> Result:
         """Join with the secret of an invite, or without one if the conversation is open.
@@ -56,7 +63,8 @@ class Members:
 
         Raises:
             NotFound: the caller has no right to join, or is banned.
-            AlreadyParticipant, ParticipantLimit, ErasureRunning, ConversationBusy: the caller did not join.
+            AlreadyParticipant, ParticipantLimit, ErasureRunning, RateLimited, ConversationBusy: the caller did not
+                join.
         """
 
         def plan(head: Head) -> Commit:
@@ -64,30 +72,41 @@ class Members:
                 raise AlreadyParticipant("You are a participant already.")
             if self._moderation.ban(conversation_id, caller.participant_id) is not None:
                 raise NotFound
-            invite = self._require_right_to_join(conversation_id, secret)
+            past = self._memberships.past_membership(conversation_id, caller.participant_id)
+            removed_at_event = 0 if past is None else past.removed_at_event
+            invite = self._require_right_to_join(conversation_id, caller, secret, removed_at_event)
             newcomer = caller.as_actor()
-            commit = self._roster.plan_arrival(head, newcomer, "member", by=newcomer, reason="joined")
+            commit = self._roster.plan_arrival(head, newcomer, "member", by=newcomer, reason="joined", past=past)
             if invite is None:
                 return commit
             used = AuditEntry("invite_used", newcomer.participant_id, invite_id=invite.invite_id)
             return replace(commit, invite=invite, audit=[used])
 
         try:
-            commit = self._log.append(conversation_id, plan)
+            commit = self._log.append(conversation_id, plan, self._change_limiter.charge(caller, conversation_id))
         except PreconditionFailed as failed:
             raise erasure_error(failed, caller) from None
         pushes = self._roster.notify_joined(commit)
         return self._views.respond_with_conversation(conversation_id, caller, pushes)
 
-    def _require_right_to_join(self, conversation_id: str, secret: str | None) -> Invite | None:
-        """Return the invite of this secret, or None if none is given and none is needed. Raises NotFound."""
+    def _require_right_to_join(
+        self, conversation_id: str, caller: Principal, secret: str | None, removed_at_event: int
+    ) -> Invite | None:
+        """Return the invite of this secret, or None if none is given and none is needed. Raises NotFound.
+
+        A removed member needs an invite that was created after the removal.
+        """
         if secret is None:
             details = self._conversations.details(conversation_id)
-            if details is None or details.join_policy != "open":
+            if details is None or details.join_policy != "open" or removed_at_event:
                 raise NotFound
             return None
         invite = self._moderation.invite(conversation_id, invite_id(secret)) if is_invite(secret) else None
         if invite is None or (invite.max_uses is not None and invite.uses >= invite.max_uses):
+            raise NotFound
+        if invite.created_at_head < removed_at_event:
+            raise NotFound
+        if self._moderation.has_used_invite(invite, caller.participant_id):
             raise NotFound
         return invite
 
@@ -95,19 +114,20 @@ class Members:
         """Add a participant, who must not be banned.
 
         Raises:
-            NotFound, Forbidden, AlreadyParticipant, Banned, ParticipantLimit, ConversationBusy: not added.
+            NotFound, Forbidden, Muted, AlreadyParticipant, Banned, ParticipantLimit, ConversationBusy: not added.
         """
 
         def plan(head: Head) -> Commit:
             actor = self._access.require_member(conversation_id, caller)
-            permissions.require(Action.ADD_PARTICIPANT, actor, request)
+            permissions.require(Action.ADD_PARTICIPANT, actor, request, now=milliseconds(self._clock))
             if self._memberships.membership(conversation_id, request.participant_id) is not None:
                 raise AlreadyParticipant
             if self._moderation.ban(conversation_id, request.participant_id) is not None:
                 raise Banned
             newcomer = Actor(request.participant_id, request.name, request.type)
             by = caller.as_actor(actor)
-            commit = self._roster.plan_arrival(head, newcomer, request.role, by=by, reason="added")
+            past = self._memberships.past_membership(conversation_id, request.participant_id)
+            commit = self._roster.plan_arrival(head, newcomer, request.role, by=by, reason="added", past=past)
             return replace(commit, guard=actor)
 
         try:
@@ -123,15 +143,16 @@ class Members:
         """Leave. A conversation without members is closed.
 
         Raises:
-            NotFound, ConversationBusy: nothing was changed.
+            NotFound, RateLimited, ConversationBusy: nothing was changed.
         """
 
         def plan(head: Head) -> Commit:
             member = self._access.require_member(conversation_id, caller)
             return self._roster.plan_departure(head, member, by=caller.as_actor(member), reason="left")
 
-        commit = self._log.append(conversation_id, plan)
-        response = {"remaining_participants": commit.new.participant_count}
+        commit = self._log.append(conversation_id, plan, self._change_limiter.charge(caller, conversation_id))
+        is_closed = commit.new.state is ConversationState.CLOSED
+        response = {"remaining_participants": 0 if is_closed else commit.new.participant_count}
         return Result(response, self._roster.notify_left(commit, "left"))
 
     def remove(self, caller: Principal, conversation_id: str, participant_id: str) -> Result:

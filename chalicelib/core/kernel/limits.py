@@ -33,6 +33,9 @@ class Limits:
     body_bytes: int = 256 * 1024
     messages_per_second: int = 10
     message_burst: int = 100
+    changes_per_minute: int = 30
+    """How many joins, leaves, and changes of conversations and roles a participant may request a minute."""
+    change_burst: int = 30
     typing_participants: int = 50
     """Up to how many participants a conversation pushes typing; 0 turns it off."""
     presence_participants: int = 50

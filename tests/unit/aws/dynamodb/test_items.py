@@ -152,8 +152,8 @@ def test_roster_entry_has_no_read_pointer() -> None:
 
 
 def test_past_membership_keeps_read_pointer_and_mute() -> None:
-    past = past_membership_from_item(stored(past_membership_to_item(MEMBER)))
-    assert past == PastMembership(MEMBER.read_up_to, MEMBER.read_message_count, MEMBER.muted_until)
+    past = past_membership_from_item(stored(past_membership_to_item(MEMBER, 7)))
+    assert past == PastMembership(MEMBER.read_up_to, MEMBER.read_message_count, MEMBER.muted_until, 7)
 
 
 def test_mark_of_a_ban_is_not_a_past_membership() -> None:
