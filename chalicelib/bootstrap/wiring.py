@@ -38,6 +38,7 @@ def build(
         observer=NullObserver() if observer is None else observer,
         limits=settings.limits,
         timing=settings.timing,
+        token_leeway=settings.identity.leeway,
     )
     stores = _stores(settings, dynamo_client, runtime)
     verify = token_verifier(settings, runtime.clock)

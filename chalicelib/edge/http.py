@@ -86,7 +86,7 @@ def _identity(request: Request) -> Identity:
     if not participant_id or expires_at is None:
         raise Unauthorized
     identity = Identity(participant_id, context.get("name"), int(float(expires_at)))
-    if identity.expires_at + current_settings().identity.leeway <= bootstrap.application().runtime.clock.now():
+    if bootstrap.application().runtime.has_expired(identity.expires_at):
         raise Unauthorized("The token has expired.")
     return identity
 

@@ -24,7 +24,7 @@ from local.tokens import mint
 from tests.support.client import ChatEndpoint, HttpClient, TestClient
 
 SECRET = "only-the-tests-of-the-bundle-sign-with-this"
-GRACE = {"CHAT_TIME_EXPIRED_TOKEN_GRACE": "1"}
+GRACE = {"CHAT_TIME_EXPIRED_TOKEN_GRACE": "1", "CHAT_JWT_LEEWAY": "0"}
 FAST_SWEEP = {**GRACE, "CHAT_RETENTION_DAYS": "30", "CHAT_TIME_RETENTION_DAY": "0.05"}
 FAST_WORKER = {**GRACE, "CHAT_TIME_ERASURE_GRACE": "0.5"}
 TIMEOUT = 30.0

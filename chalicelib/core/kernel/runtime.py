@@ -18,3 +18,9 @@ class Runtime(NamedTuple):
     observer: Observer
     limits: Limits
     timing: Timing
+    token_leeway: int = 30
+    """For how many seconds after its expiry a token is accepted, wherever it is checked."""
+
+    def has_expired(self, token_expires_at: int, grace: float = 0.0) -> bool:
+        """Return whether a token, or something that was opened with it, is no longer accepted, after a grace."""
+        return self.clock.now() >= token_expires_at + self.token_leeway + grace

@@ -15,6 +15,7 @@ class Tickets:
 
     def __init__(self, *, tickets: TicketStore, runtime: Runtime) -> None:
         self._tickets = tickets
+        self._runtime = runtime
         self._clock = runtime.clock
         self._lifetime = runtime.timing.ticket_lifetime
 
@@ -29,7 +30,7 @@ class Tickets:
         """Return the identity that the ticket was issued for. Raises Unauthorized if unknown, used or expired."""
         now = int(self._clock.now())
         bearer = self._tickets.redeem_ticket(ticket_key(ticket), now) if is_ticket(ticket) else None
-        if bearer is None or bearer.token_expires_at <= now:
+        if bearer is None or self._runtime.has_expired(bearer.token_expires_at):
             raise Unauthorized(
                 "The ticket is not valid: a ticket can be used once, within seconds after it is issued."
             )

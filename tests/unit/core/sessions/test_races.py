@@ -147,7 +147,7 @@ def test_expired_connection_is_closed_at_the_next_push(harness: AppHarness, sock
     stores = harness.chat.stores
     row = stores.connections.get(socket)
     assert row is not None
-    stores.connections.refresh_token(row, int(harness.chat.runtime.clock.now()) - 61, None)
+    stores.connections.refresh_token(row, int(harness.chat.runtime.clock.now()) - 91, None)
     sent = harness.chat.conversations.members.add(
         Principal("alice", "alice"), conversation_id, NewParticipant(participant_id="carol", name="Carol")
     )
