@@ -203,6 +203,7 @@ def session_services(
         subscriptions=stores.subscriptions,
         memberships=stores.memberships,
         presence=shared.presence,
+        revocations=stores.revocations,
         verify=verify,
         runtime=runtime,
     )
@@ -255,6 +256,7 @@ def privacy_services(shared: Shared, conversations: ConversationServices, retent
     )
     erasure = Erasure(
         erasures=stores.erasures,
+        revocations=stores.revocations,
         connections=stores.connections,
         participant_data=stores.participant_data,
         steps=erasure_steps,

@@ -19,9 +19,7 @@ def token_verifier(settings: Settings, clock: Clock) -> Callable[[str], Identity
     identity = settings.identity
     keys = None
     if identity.jwks_url is not None:
-        keys = JwksKeys(
-            identity.jwks_url, clock=clock.monotonic, max_age=identity.max_age, grace=identity.grace
-        )
+        keys = JwksKeys(identity.jwks_url, clock=clock.monotonic, max_age=identity.max_age, grace=identity.grace)
 
     def read_secret(name: str) -> str:
         from chalicelib.aws import ssm

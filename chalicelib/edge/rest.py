@@ -36,6 +36,7 @@ __all__ = ["auth", "rest"]
     {201: "Conversation"},
     body=requests.CreateConversation,
     errors=(ErasureRunning, ConversationBusy),
+    revocation="read",
 )
 def create_conversation(call: AuthenticatedRequest, body: requests.CreateConversation) -> Result:
     """Create a conversation."""
@@ -83,6 +84,7 @@ def delete_conversation(call: AuthenticatedRequest, conversation_id: str) -> Res
     {200: "Conversation"},
     body=requests.Join,
     errors=(AlreadyParticipant, ErasureRunning, ParticipantLimit, RateLimited),
+    revocation="read",
 )
 def join_conversation(call: AuthenticatedRequest, conversation_id: str, body: requests.Join) -> Result:
     """Join an open conversation, or with an invite."""
@@ -348,19 +350,19 @@ def export_data(call: AuthenticatedRequest, query: requests.ExportQuery) -> Any:
     return bootstrap.application().privacy.export.page(call.caller, query)
 
 
-@route("DELETE", "/me", {202: "Erasure"}, errors=(ConversationBusy,))
+@route("DELETE", "/me", {202: "Erasure"}, errors=(ConversationBusy,), revocation="ignored")
 def erase_participant(call: AuthenticatedRequest) -> Any:
     """Erase the caller's data in all conversations. A repeat returns the running erasure."""
     return bootstrap.application().privacy.jobs.erase(call.caller)
 
 
-@route("GET", "/me/erasure", {200: "Erasure"}, errors=(NotFound,))
+@route("GET", "/me/erasure", {200: "Erasure"}, errors=(NotFound,), revocation="ignored")
 def get_erasure(call: AuthenticatedRequest) -> Any:
     """Get the progress of the caller's erasure."""
     return bootstrap.application().privacy.erasure.status(call.caller)
 
 
-@route("POST", "/tickets", {201: "Ticket"}, body=requests.EmptyBody)
+@route("POST", "/tickets", {201: "Ticket"}, body=requests.EmptyBody, revocation="read")
 def create_ticket(call: AuthenticatedRequest) -> Any:
     """Create a ticket to open a WebSocket connection."""
     return bootstrap.application().realtime.tickets.issue(call.identity)

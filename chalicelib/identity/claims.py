@@ -31,7 +31,8 @@ def validate_claims(claims: Mapping[str, object], settings: IdentitySettings, no
     expires = _checked_times(claims, settings.leeway, now)
     _check_issuer(claims, settings.issuer)
     _check_audience(claims, settings.audience)
-    return Identity(participant_id, _usable_name(claims.get("name")), expires)
+    issued = math.floor(_time(claims, "iat")) if "iat" in claims else expires - settings.max_lifetime
+    return Identity(participant_id, _usable_name(claims.get("name")), expires, issued)
 
 
 def _checked_times(claims: Mapping[str, object], leeway: int, now: float) -> int:

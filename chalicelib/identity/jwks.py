@@ -52,8 +52,8 @@ class _CachedKeySet:
 class JwksKeys:
     """The keys of one JWKS URL; a `KeySource` of the token verifier. Thread-safe. Keys are fetched on demand.
 
-    `fetch` returns the document at a URL or raises `OSError`. `clock` and the times are in seconds; the clock must be monotonic. Raises `ValueError` if the URL is not https (plain http is allowed for
-    loopback addresses).
+    `fetch` returns the document at a URL or raises `OSError`. `clock` and the times are in seconds; the clock must
+    be monotonic. Raises `ValueError` if the URL is not https (plain http is allowed for loopback addresses).
     """
 
     def __init__(

@@ -82,10 +82,8 @@ class LogState:
                 self._used(number, "unbanned", sender, who["participant_id"])
             case "conversation_updated":
                 self._used(number, "conversation_updated", sender)
-            case "message_deleted":
-                self._deletes(event)
-            case "reaction_removed":
-                self._unreacts(event)
+            case "message_deleted" | "reaction_removed":
+                self._removes(event)
         assert sender in self.members, f"event {number} ({event['type']}) is by {sender}, who is not in"
         self.now.apply(event, self.members[sender].role)
         if event["type"] in ("message", "message_edited", "reaction_added"):
@@ -128,7 +126,12 @@ class LogState:
         self.traces.add(whom)
         self._used(number, "banned", by, whom)
 
-    def _deletes(self, event: Event) -> None:
+    def _removes(self, event: Event) -> None:
+        if event["type"] == "reaction_removed":
+            if "participant_id" in event:
+                by = event["sender"]["participant_id"]
+                self._used(event["sequence_id"], "reaction_removed", by, event["participant_id"], event["target"])
+            return
         (author,) = [
             message["sender"]["participant_id"]
             for message in self.events
@@ -137,11 +140,6 @@ class LogState:
         if author != event["sender"]["participant_id"]:
             by = event["sender"]["participant_id"]
             self._used(event["sequence_id"], "message_deleted", by, author, event["target"])
-
-    def _unreacts(self, event: Event) -> None:
-        if "participant_id" in event:
-            by = event["sender"]["participant_id"]
-            self._used(event["sequence_id"], "reaction_removed", by, event["participant_id"], event["target"])
 
     def _used(self, number: int, act: str, by: str, whom: str | None = None, target: int | None = None) -> None:
         self.audit.append((number, act, by, whom, target))

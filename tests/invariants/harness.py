@@ -19,6 +19,7 @@ from typing import Any
 from chalicelib.bootstrap import Application, build
 from chalicelib.core.kernel.clock import Clock
 from chalicelib.core.kernel.concurrency import Gather
+from chalicelib.core.kernel.ids import digest
 from chalicelib.core.kernel.limits import MIN_RETENTION_DAYS, Limits, Timing
 from chalicelib.core.model.actors import Principal, Role
 from chalicelib.core.model.conversations import JoinPolicy
@@ -173,7 +174,7 @@ class Harness:
         first_visit = int(START_TIME + MIN_RETENTION_DAYS * self.tables.settings.timing.retention_day)
         keys = [(chat, "RETENTION", f"{first_visit:012d}#{self.conversation}")]
         for person in map(self.participant_id, self.names):
-            keys += [(chat, f"U#{person}", where), (live, f"U#{person}", "RATE")]
+            keys += [(chat, f"U#{person}", where), (live, f"L#{digest(person)}", "messages")]
             keys.append((chat, f"U#{person}", f"F#{self.conversation}"))
         for socket in self.sockets:
             connection_id = self.connection_id(socket)
@@ -181,6 +182,7 @@ class Harness:
                 (live, f"X#{connection_id}", "CONNECTION"),
                 (live, f"X#{connection_id}", f"S#{self.conversation}"),
                 (live, f"U#{self.owner_id(socket)}", f"X#{connection_id}"),
+                (live, f"U#{self.owner_id(socket)}", f"O#{connection_id}"),
             ]
         found: Items = {}
         for table, pk in self.partitions:

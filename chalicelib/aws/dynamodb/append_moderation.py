@@ -21,7 +21,7 @@ from chalicelib.core.ports.commits import Commit
 
 
 def moderation_steps(table: Table, commit: Commit) -> Iterator[Step]:
-    """Return the steps for bans, the invite and the audit entries. Bans and uses of invites change only in appends."""
+    """Return the steps for bans, the use of an invite, and audit entries. All but the invite change only here."""
     conversation_id = commit.new.conversation_id
     leaving = {member.participant_id for member in commit.leaving}
     for ban in commit.banning:

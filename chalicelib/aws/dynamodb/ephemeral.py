@@ -9,6 +9,7 @@ from __future__ import annotations
 from chalicelib.aws.dynamodb.connection_items import connection_expiry
 from chalicelib.aws.dynamodb.connection_keys import (
     CONNECTION_PREFIX,
+    OPENED_PREFIX,
     PENDING_OFFLINE_PREFIX,
     TICKET_PREFIX,
     pending_offline_key,
@@ -48,6 +49,7 @@ class DynamoTickets:
                 "participant_id": connection.participant_id,
                 "name": connection.name,
                 "token_expires_at": connection.token_expires_at,
+                "token_issued_at": connection.token_issued_at,
                 "expires_at": expires_at,
             }
         )
@@ -57,7 +59,15 @@ class DynamoTickets:
         item = self._table.delete(*ticket_key(key))
         if item is None or item["expires_at"] <= now:
             return None
-        return Connection("", item["participant_id"], item.get("name"), item["token_expires_at"], 0, 0)
+        return Connection(
+            "",
+            item["participant_id"],
+            item.get("name"),
+            item["token_expires_at"],
+            0,
+            0,
+            token_issued_at=item["token_issued_at"],
+        )
 
 
 class DynamoRateLimits:
@@ -217,8 +227,8 @@ class DynamoParticipantData:
         for item in self._table.query(participant_pk(participant_id), include_expired=True):
             sk: str = item["sk"]
             keys = [(item["pk"], sk)]
-            if sk.startswith(CONNECTION_PREFIX):
-                self._connections.close(sk.removeprefix(CONNECTION_PREFIX))
+            if sk.startswith((CONNECTION_PREFIX, OPENED_PREFIX)):
+                self._connections.close(sk.partition("#")[2])
             elif sk.startswith(TICKET_PREFIX):
                 keys.append(ticket_key(sk.removeprefix(TICKET_PREFIX)))
             self._table.batch_delete(keys)

@@ -22,7 +22,15 @@ class Tickets:
     def issue(self, identity: Identity) -> dict[str, object]:
         """Return a new ticket for `identity`; only its digest is stored."""
         ticket = new_ticket()
-        bearer = Connection("", identity.participant_id, identity.name, identity.expires_at, 0, 0)
+        bearer = Connection(
+            "",
+            identity.participant_id,
+            identity.name,
+            identity.expires_at,
+            0,
+            0,
+            token_issued_at=identity.issued_at,
+        )
         self._tickets.save_ticket(ticket_key(ticket), bearer, int(self._clock.now()) + self._lifetime)
         return {"ticket": ticket, "expires_in": self._lifetime}
 
@@ -34,4 +42,4 @@ class Tickets:
             raise Unauthorized(
                 "The ticket is not valid: a ticket can be used once, within seconds after it is issued."
             )
-        return Identity(bearer.participant_id, bearer.name, bearer.token_expires_at)
+        return Identity(bearer.participant_id, bearer.name, bearer.token_expires_at, bearer.token_issued_at)

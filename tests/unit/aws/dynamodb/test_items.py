@@ -219,6 +219,7 @@ def test_samples_have_no_field_at_its_default() -> None:
         "done_at",
         "expires_at",
         "is_stale",
+        "token_issued_at",
         "is_member",
     }
     for value, _, _ in (

@@ -186,7 +186,7 @@ def react(scene: Scene) -> Effect:
 
 
 def show_typing(scene: Scene) -> Effect:
-    scene.harness.chat.sessions.connections.open("eve=", Identity("eve", "eve", 2_000_000_000))
+    scene.harness.chat.sessions.connections.open("eve=", Identity("eve", "eve", 2_000_000_000, 1_900_000_000))
     replies = scene.harness.send_frame("eve=", type="typing", conversation_id=scene.chat, is_typing=True)
     return Effect[replies[0]["code"]] if replies else Effect.UNAFFECTED
 

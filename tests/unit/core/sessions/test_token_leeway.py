@@ -34,9 +34,7 @@ class TestLeeway:
         else:
             assert accepted
 
-    def test_ticket_is_redeemed_within_the_leeway(
-        self, harness: AppHarness, late: float, accepted: bool
-    ) -> None:
+    def test_ticket_is_redeemed_within_the_leeway(self, harness: AppHarness, late: float, accepted: bool) -> None:
         tickets = harness.chat.realtime.tickets
         ticket = str(tickets.issue(Identity("alice", None, int(harness.clock.now())))["ticket"])
         harness.clock.advance(LEEWAY + late)
@@ -47,9 +45,7 @@ class TestLeeway:
         else:
             assert accepted
 
-    def test_command_is_accepted_within_the_leeway(
-        self, harness: AppHarness, late: float, accepted: bool
-    ) -> None:
+    def test_command_is_accepted_within_the_leeway(self, harness: AppHarness, late: float, accepted: bool) -> None:
         harness.chat.sessions.connections.open("a=", Identity("alice", None, int(harness.clock.now())))
         harness.clock.advance(LEEWAY + late)
         (reply,) = harness.send_frame("a=", type="ping")
