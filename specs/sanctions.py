@@ -39,7 +39,7 @@ class Way(enum.Enum):
 
 
 class Effect(enum.Enum):
-    """What happens on a way under a sanction, as the documentation calls it."""
+    """The result of a way under a sanction, as the documentation calls it."""
 
     IN_FORCE = "possible; it stays in force"
     ENDS = "possible; it ends"
