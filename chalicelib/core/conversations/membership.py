@@ -29,6 +29,8 @@ from chalicelib.core.realtime.outbox import Result
 if TYPE_CHECKING:
     from chalicelib.core.protocol.requests import NewParticipant
 
+_ALREADY_JOINED = "You are a participant already."
+
 
 class Members:
     """Changes the members of a conversation."""
@@ -69,7 +71,7 @@ class Members:
 
         def plan(head: Head) -> Commit:
             if self._memberships.membership(conversation_id, caller.participant_id) is not None:
-                raise AlreadyParticipant("You are a participant already.")
+                raise AlreadyParticipant(_ALREADY_JOINED)
             if self._moderation.ban(conversation_id, caller.participant_id) is not None:
                 raise NotFound
             past = self._memberships.past_membership(conversation_id, caller.participant_id)
@@ -92,9 +94,13 @@ class Members:
     def _require_right_to_join(
         self, conversation_id: str, caller: Principal, secret: str | None, removed_at_event: int
     ) -> Invite | None:
-        """Return the invite of this secret, or None if none is given and none is needed. Raises NotFound.
+        """Return the invite of this secret, or None if none is given and none is needed.
 
         A removed member needs an invite that was created after the removal.
+
+        Raises:
+            NotFound: there is no such invite, or the caller may not use it.
+            AlreadyParticipant: the caller has just joined with it.
         """
         if secret is None:
             details = self._conversations.details(conversation_id)
@@ -107,6 +113,9 @@ class Members:
         if invite.created_at_head < removed_at_event:
             raise NotFound
         if self._moderation.has_used_invite(invite, caller.participant_id):
+            if self._memberships.membership(conversation_id, caller.participant_id) is not None:
+                # By a concurrent request, after the membership was read.
+                raise AlreadyParticipant(_ALREADY_JOINED)
             raise NotFound
         return invite
 

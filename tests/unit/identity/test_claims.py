@@ -208,7 +208,7 @@ def test_name_of_1_to_100_characters_is_kept_unchanged(name: str) -> None:
     ],
 )
 def test_unusable_name_is_ignored_and_the_token_accepted(name: object) -> None:
-    assert accepted(name=name) == Identity("alice", None, NOW + 3600)
+    assert accepted(name=name) == Identity("alice", None, NOW + 3600, NOW + 3600 - 30 * 24 * 3600)
 
 
 def test_missing_name_is_none() -> None:

@@ -18,7 +18,7 @@ from tests.support.fakes import FakeClock
 
 from .minting import NOW, SECRET, Keys, claims, ec_jwk, es256, hs256, jwk_set, rs256, rsa_jwk
 
-ALICE = Identity("alice", "Alice", NOW + 3600)
+ALICE = Identity("alice", "Alice", NOW + 3600, NOW + 3600 - 30 * 24 * 3600)
 JWKS_URL = "https://idp.example/jwks"
 
 
