@@ -13,6 +13,9 @@
 | `CHAT_JWT_ISSUER`           | required `iss` of tokens                                                       |
 | `CHAT_JWT_AUDIENCE`         | required `aud` of tokens                                                       |
 | `CHAT_JWT_LEEWAY`           | tolerated clock difference in seconds (default 30)                             |
+| `CHAT_JWT_MAX_LIFETIME`     | longest lifetime of tokens in seconds, for revocations (default 2592000)       |
+| `CHAT_JWKS_MAX_AGE`         | seconds after which keys, or the parameter, are read again (default 3600)      |
+| `CHAT_JWKS_GRACE`           | seconds for which they are used longer if that fails (default 3600)            |
 | `CHAT_LIMIT_<NAME>`         | a limit of `kernel.limits.Limits`, such as `CHAT_LIMIT_PARTICIPANTS=250`       |
 | `CHAT_TIME_<NAME>`          | a time of `kernel.limits.Timing` in seconds, such as `CHAT_TIME_PING_INTERVAL` |
 | `CHAT_ALLOWED_ORIGINS`      | origins that may call the HTTP API, separated by commas, or `*` (default `*`)  |
@@ -78,6 +81,9 @@ class Settings:
                     issuer=environment.get("CHAT_JWT_ISSUER") or None,
                     audience=environment.get("CHAT_JWT_AUDIENCE") or None,
                     leeway=_seconds(environment, "CHAT_JWT_LEEWAY", 30),
+                    max_lifetime=_seconds(environment, "CHAT_JWT_MAX_LIFETIME", 30 * 24 * 3600),
+                    max_age=_seconds(environment, "CHAT_JWKS_MAX_AGE", 3600),
+                    grace=_seconds(environment, "CHAT_JWKS_GRACE", 3600),
                     secret_parameter=environment.get("CHAT_JWT_SECRET_PARAMETER") or None,
                 ),
                 limits=_numbers(Limits, "CHAT_LIMIT_", environment),

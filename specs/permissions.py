@@ -27,7 +27,7 @@ def _row(action: str, *cells: str) -> str:
 
 def _cell(rule: Rule, column: str) -> str:
     scope: Scope = getattr(rule, column)
-    if rule.unless_muted and column in MUTABLE:
+    if rule.unless_muted and column in MUTABLE and scope is not Scope.NONE:
         return f"{scope.value}, unless muted"
     return scope.value
 

@@ -12,6 +12,7 @@ from chalicelib.bootstrap.services import (
     Stores,
 )
 from chalicelib.core.conversations.access import Access
+from chalicelib.core.conversations.change_limiter import ChangeLimiter
 from chalicelib.core.conversations.history import History
 from chalicelib.core.conversations.invites import Invites
 from chalicelib.core.conversations.lifecycle import Lifecycle
@@ -100,6 +101,7 @@ def conversation_services(shared: Shared) -> ConversationServices:
         own_reactions=own_reactions,
         runtime=runtime,
     )
+    change_limiter = ChangeLimiter(rate_limits=stores.rate_limits, log=log, runtime=runtime)
     return ConversationServices(
         lifecycle=Lifecycle(
             conversations=stores.conversations,
@@ -108,6 +110,7 @@ def conversation_services(shared: Shared) -> ConversationServices:
             access=access,
             views=views,
             log=log,
+            change_limiter=change_limiter,
             runtime=runtime,
         ),
         views=views,
@@ -119,7 +122,8 @@ def conversation_services(shared: Shared) -> ConversationServices:
             roster=shared.roster,
             views=views,
             log=log,
-            gather=runtime.gather,
+            change_limiter=change_limiter,
+            runtime=runtime,
         ),
         moderation=Moderation(
             memberships=stores.memberships,
@@ -128,6 +132,7 @@ def conversation_services(shared: Shared) -> ConversationServices:
             roster=shared.roster,
             log=log,
             positions=shared.positions,
+            change_limiter=change_limiter,
             presence=shared.presence,
             runtime=runtime,
         ),
@@ -202,6 +207,7 @@ def session_services(
         subscriptions=stores.subscriptions,
         memberships=stores.memberships,
         presence=shared.presence,
+        revocations=stores.revocations,
         verify=verify,
         runtime=runtime,
     )
@@ -256,6 +262,7 @@ def privacy_services(shared: Shared, conversations: ConversationServices, retent
     )
     erasure = Erasure(
         erasures=stores.erasures,
+        revocations=stores.revocations,
         connections=stores.connections,
         participant_data=stores.participant_data,
         steps=erasure_steps,

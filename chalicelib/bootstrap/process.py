@@ -15,6 +15,7 @@ from chalicelib.core.kernel.clock import Clock, SystemClock
 from chalicelib.core.kernel.metrics import Observer
 from chalicelib.core.ports.delivery import ConnectionPoster
 from chalicelib.core.ports.jobs import JobQueue
+from chalicelib.core.ports.revocations import RevocationStore
 from chalicelib.core.protocol.validation import Request
 from chalicelib.identity.model import Identity
 from chalicelib.observability import context
@@ -55,8 +56,20 @@ def use_clients(clients: ServiceClients | None) -> None:
 
 @functools.cache
 def verifier() -> Callable[[str], Identity]:
-    """Return the token verifier alone, for the authorizer, which needs neither store nor poster."""
+    """Return the token verifier alone, for the authorizer, which needs no application."""
     return token_verifier(current_settings(), SystemClock())
+
+
+@functools.cache
+def revocations() -> RevocationStore:
+    """Return the revocations alone, for the authorizer."""
+    from chalicelib.aws import clients as aws_clients
+    from chalicelib.aws.dynamodb.dynamo import Dynamo
+    from chalicelib.aws.dynamodb.revocations import DynamoRevocations
+
+    clients: ServiceClients = _Process.clients or aws_clients
+    settings, clock = current_settings(), SystemClock()
+    return DynamoRevocations(Dynamo(clients.dynamodb(settings.region, clock), clock), settings.connections_table)
 
 
 @functools.cache

@@ -30,6 +30,7 @@ from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.moderation import ModerationStore
 from chalicelib.core.ports.privacy import ErasureStore, ParticipantDataStore, RetentionStore
 from chalicelib.core.ports.rate_limits import RateLimitStore
+from chalicelib.core.ports.revocations import RevocationStore
 from chalicelib.core.privacy.erasure import Erasure
 from chalicelib.core.privacy.export import Export
 from chalicelib.core.privacy.jobs import Jobs
@@ -55,6 +56,7 @@ class Stores(NamedTuple):
     rate_limits: RateLimitStore
     erasures: ErasureStore
     participant_data: ParticipantDataStore
+    revocations: RevocationStore
     retention: RetentionStore
 
 

@@ -17,7 +17,9 @@ from chalicelib.settings import Settings
 def token_verifier(settings: Settings, clock: Clock) -> Callable[[str], Identity]:
     """Return a function that verifies tokens, with errors of the core: Unauthorized and Unavailable."""
     identity = settings.identity
-    keys = None if identity.jwks_url is None else JwksKeys(identity.jwks_url, clock=clock.monotonic)
+    keys = None
+    if identity.jwks_url is not None:
+        keys = JwksKeys(identity.jwks_url, clock=clock.monotonic, max_age=identity.max_age, grace=identity.grace)
 
     def read_secret(name: str) -> str:
         from chalicelib.aws import ssm

@@ -39,6 +39,8 @@ def build(
         limits=settings.limits,
         timing=settings.timing,
         history_id=settings.history_id,
+        token_leeway=settings.identity.leeway,
+        token_lifetime=settings.identity.max_lifetime + settings.identity.leeway,
     )
     stores = _stores(settings, dynamo_client, runtime)
     verify = token_verifier(settings, runtime.clock)
@@ -69,6 +71,7 @@ def _stores(settings: Settings, dynamo_client: Any, runtime: Runtime) -> Stores:
     from chalicelib.aws.dynamodb.memberships import DynamoMemberships
     from chalicelib.aws.dynamodb.moderation import DynamoModeration
     from chalicelib.aws.dynamodb.retention import DynamoRetention
+    from chalicelib.aws.dynamodb.revocations import DynamoRevocations
 
     dynamo, gather = Dynamo(dynamo_client, runtime.clock), runtime.gather
     conversations_table, connections_table = settings.conversations_table, settings.connections_table
@@ -86,5 +89,6 @@ def _stores(settings: Settings, dynamo_client: Any, runtime: Runtime) -> Stores:
         rate_limits=ephemeral.DynamoRateLimits(dynamo, connections_table),
         erasures=DynamoErasures(dynamo, conversations_table),
         participant_data=ephemeral.DynamoParticipantData(dynamo, connections_table, connections),
+        revocations=DynamoRevocations(dynamo, connections_table),
         retention=DynamoRetention(dynamo, conversations_table),
     )

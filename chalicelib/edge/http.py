@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from chalice.app import AuthRequest, AuthResponse, Blueprint, CORSConfig, Request, Response
 from pydantic import BaseModel
 
 from chalicelib import bootstrap
 from chalicelib.core.kernel import json_codec
-from chalicelib.core.kernel.errors import ChatError, Internal, Unauthorized, Unavailable
+from chalicelib.core.kernel.errors import REVOKED, ChatError, Internal, Unauthorized, Unavailable
 from chalicelib.core.kernel.ids import is_conversation_id
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.protocol import requests
@@ -29,6 +29,11 @@ from chalicelib.settings import SettingsError, current_settings
 from .routes import ROUTES, Responses, Route
 
 AUTHORIZER_CACHE_SECONDS = 300
+Revocation = Literal["cached", "read", "ignored"]
+"""Whether a route finds revocations in the authorizer's result, which may be cached, reads them, or ignores them.
+
+Routes that store something new about the caller read them, so that nothing is stored after an erasure.
+"""
 JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 CORS = CORSConfig(max_age=600)
 """Browsers may reuse the answer to a preflight request for this many seconds; 600 is the maximum of some."""
@@ -46,18 +51,27 @@ M = TypeVar("M", bound=BaseModel)
 def auth(request: AuthRequest) -> AuthResponse | dict[str, Any]:
     """Verify the bearer token. An invalid one is denied without an error: API Gateway turns that into a 401.
 
+    A revoked one is only marked, as two routes of an erasure accept it.
+
     Raises Unavailable, which becomes a 500, if the token cannot be verified at the moment.
     """
     with invocation("auth"):
         try:
             identity = bootstrap.verifier()(bearer_token(request.token))
+            is_revoked = identity.is_revoked(bootstrap.revocations().revoked_at(identity.participant_id))
         except (Unauthorized, InvalidCredentials):
             return _denial(request)
         except Exception as error:  # noqa: BLE001 — logged here, and raised as Unavailable
             logs.log_failure(error)
             # Lambda logs the message of an exception, and the message of this one could hold a client's data.
             raise Unavailable from None
-    context = {"participant_id": identity.participant_id, "expires_at": str(identity.expires_at)}
+    context = {
+        "participant_id": identity.participant_id,
+        "expires_at": str(identity.expires_at),
+        "issued_at": str(identity.issued_at),
+    }
+    if is_revoked:
+        context["revoked"] = "true"
     if identity.name is not None:
         context["name"] = identity.name
     return AuthResponse(routes=["*"], principal_id="participant", context=context)
@@ -73,9 +87,9 @@ def _denial(request: AuthRequest) -> dict[str, Any]:
 class AuthenticatedRequest:
     """A request with a verified identity."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, revocation: Revocation = "cached") -> None:
         self._request = request
-        self.identity = _identity(request)
+        self.identity = _identity(request, revocation)
         self.caller = Principal(self.identity.participant_id, self.identity.name)
         observer.bind(participant_id=self.identity.participant_id)
 
@@ -91,15 +105,22 @@ class AuthenticatedRequest:
         return requests.parse_query(model, {name: query.getlist(name) for name in query} if query else {})
 
 
-def _identity(request: Request) -> Identity:
+def _identity(request: Request, revocation: Revocation) -> Identity:
     """Return the identity from the authorizer. It may be cached, so the expiry is checked again."""
     context = request.context.get("authorizer") or {}
     participant_id, expires_at = context.get("participant_id"), context.get("expires_at")
     if not participant_id or expires_at is None:
         raise Unauthorized
-    identity = Identity(participant_id, context.get("name"), int(float(expires_at)))
-    if identity.expires_at + current_settings().identity.leeway <= bootstrap.application().runtime.clock.now():
+    issued_at = int(float(context.get("issued_at") or 0))
+    identity = Identity(participant_id, context.get("name"), int(float(expires_at)), issued_at)
+    if bootstrap.application().runtime.has_expired(identity.expires_at):
         raise Unauthorized("The token has expired.")
+    if revocation != "ignored" and context.get("revoked"):
+        raise Unauthorized(REVOKED)
+    if revocation == "read":
+        revoked_at = bootstrap.application().stores.revocations.revoked_at(participant_id)
+        if identity.is_revoked(revoked_at):
+            raise Unauthorized(REVOKED)
     return identity
 
 
@@ -175,11 +196,13 @@ def route(
     query: type[BaseModel] = requests.EmptyQuery,
     body: type[BaseModel] | None = None,
     errors: Sequence[type[ChatError]] = (),
+    revocation: Revocation = "cached",
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Declare a route with a verified caller.
 
-    The view gets the request, the parameters of the path, and the declared `query` and `body`; models without
-    fields are validated, but not passed. It returns a `Result` or a body, or a pair of a status and either.
+    `revocation` decides about revoked tokens. The view gets the request, the parameters of the path, and the
+    declared `query` and `body`; models without fields are validated, but not passed. It returns a `Result` or a
+    body, or a pair of a status and either.
     """
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Response]:
@@ -191,7 +214,7 @@ def route(
             request = rest.current_request
 
             def handle() -> Response:
-                call = AuthenticatedRequest(request)
+                call = AuthenticatedRequest(request, revocation)
                 parsed: dict[str, BaseModel] = {"query": call.query(query)}
                 if body is not None:
                     parsed["body"] = call.body(body)

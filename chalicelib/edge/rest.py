@@ -37,6 +37,7 @@ __all__ = ["auth", "rest"]
     {201: "Conversation"},
     body=requests.CreateConversation,
     errors=(ErasureRunning, ConversationBusy),
+    revocation="read",
 )
 def create_conversation(call: AuthenticatedRequest, body: requests.CreateConversation) -> Result:
     """Create a conversation."""
@@ -60,7 +61,7 @@ def get_conversation(call: AuthenticatedRequest, conversation_id: str) -> Any:
     "/conversations/{conversation_id}",
     {200: "Conversation"},
     body=requests.UpdateConversation,
-    errors=(Forbidden,),
+    errors=(Forbidden, Muted, RateLimited),
 )
 def update_conversation(
     call: AuthenticatedRequest, conversation_id: str, body: requests.UpdateConversation
@@ -83,7 +84,8 @@ def delete_conversation(call: AuthenticatedRequest, conversation_id: str) -> Res
     "/conversations/{conversation_id}/join",
     {200: "Conversation"},
     body=requests.Join,
-    errors=(AlreadyParticipant, ErasureRunning, ParticipantLimit),
+    errors=(AlreadyParticipant, ErasureRunning, ParticipantLimit, RateLimited),
+    revocation="read",
 )
 def join_conversation(call: AuthenticatedRequest, conversation_id: str, body: requests.Join) -> Result:
     """Join an open conversation, or with an invite."""
@@ -95,6 +97,7 @@ def join_conversation(call: AuthenticatedRequest, conversation_id: str, body: re
     "/conversations/{conversation_id}/leave",
     {200: "LeaveResult"},
     body=requests.EmptyBody,
+    errors=(RateLimited,),
 )
 def leave_conversation(call: AuthenticatedRequest, conversation_id: str) -> Result:
     """Leave a conversation."""
@@ -106,7 +109,7 @@ def leave_conversation(call: AuthenticatedRequest, conversation_id: str) -> Resu
     "/conversations/{conversation_id}/participants",
     {201: "ParticipantView"},
     body=requests.NewParticipant,
-    errors=(Forbidden, AlreadyParticipant, Banned, ParticipantLimit),
+    errors=(Forbidden, Muted, AlreadyParticipant, Banned, ParticipantLimit),
 )
 def add_participant(call: AuthenticatedRequest, conversation_id: str, body: requests.NewParticipant) -> Result:
     """Add a participant."""
@@ -119,7 +122,7 @@ def add_participant(call: AuthenticatedRequest, conversation_id: str, body: requ
     {200: "ParticipantView"},
     query=requests.ParticipantQuery,
     body=requests.UpdateParticipant,
-    errors=(Forbidden, LastOwner),
+    errors=(Forbidden, LastOwner, RateLimited),
 )
 def update_participant(
     call: AuthenticatedRequest,
@@ -138,7 +141,7 @@ def update_participant(
     "/conversations/{conversation_id}/participants",
     {204: None},
     query=requests.RemoveParticipantQuery,
-    errors=(Forbidden,),
+    errors=(Forbidden, RateLimited),
 )
 def remove_participant(
     call: AuthenticatedRequest, conversation_id: str, query: requests.RemoveParticipantQuery
@@ -171,7 +174,7 @@ def list_bans(call: AuthenticatedRequest, conversation_id: str, query: requests.
     "/conversations/{conversation_id}/bans",
     {204: None},
     query=requests.ParticipantQuery,
-    errors=(Forbidden,),
+    errors=(Forbidden, RateLimited),
 )
 def lift_ban(call: AuthenticatedRequest, conversation_id: str, query: requests.ParticipantQuery) -> Result:
     """Lift a ban."""
@@ -330,14 +333,20 @@ def add_reaction(
     return Result(None, update.pushes)
 
 
-@route("DELETE", f"{_MESSAGE_PATH}/reactions", {204: None}, query=requests.EmojiQuery, errors=(Muted, RateLimited))
+@route(
+    "DELETE",
+    f"{_MESSAGE_PATH}/reactions",
+    {204: None},
+    query=requests.RemoveReactionQuery,
+    errors=(Forbidden, Muted, RateLimited),
+)
 def remove_reaction(
-    call: AuthenticatedRequest, conversation_id: str, sequence_id: str, query: requests.EmojiQuery
+    call: AuthenticatedRequest, conversation_id: str, sequence_id: str, query: requests.RemoveReactionQuery
 ) -> Result:
-    """Remove a reaction from a message."""
-    target = _number(sequence_id)
-    update = bootstrap.application().messaging.updates.unreact(
-        call.caller, conversation_id, target, query.emoji, not_found=NotFound
+    """Remove a reaction from a message: the caller's, or that of another participant."""
+    participant_id = query.participant_id or call.caller.participant_id
+    update = bootstrap.application().messaging.updates.remove_reaction(
+        call.caller, conversation_id, _number(sequence_id), query.emoji, participant_id
     )
     return Result(None, update.pushes)
 
@@ -354,19 +363,19 @@ def export_data(call: AuthenticatedRequest, query: requests.ExportQuery) -> Any:
     return bootstrap.application().privacy.export.page(call.caller, query)
 
 
-@route("DELETE", "/me", {202: "Erasure"}, errors=(ConversationBusy,))
+@route("DELETE", "/me", {202: "Erasure"}, errors=(ConversationBusy,), revocation="ignored")
 def erase_participant(call: AuthenticatedRequest) -> Any:
     """Erase the caller's data in all conversations. A repeat returns the running erasure."""
     return bootstrap.application().privacy.jobs.erase(call.caller)
 
 
-@route("GET", "/me/erasure", {200: "Erasure"}, errors=(NotFound,))
+@route("GET", "/me/erasure", {200: "Erasure"}, errors=(NotFound,), revocation="ignored")
 def get_erasure(call: AuthenticatedRequest) -> Any:
     """Get the progress of the caller's erasure."""
     return bootstrap.application().privacy.erasure.status(call.caller)
 
 
-@route("POST", "/tickets", {201: "Ticket"}, body=requests.EmptyBody)
+@route("POST", "/tickets", {201: "Ticket"}, body=requests.EmptyBody, revocation="read")
 def create_ticket(call: AuthenticatedRequest) -> Any:
     """Create a ticket to open a WebSocket connection."""
     return bootstrap.application().realtime.tickets.issue(call.identity)

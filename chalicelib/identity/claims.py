@@ -31,16 +31,19 @@ def validate_claims(claims: Mapping[str, object], settings: IdentitySettings, no
     expires = _checked_times(claims, settings.leeway, now)
     _check_issuer(claims, settings.issuer)
     _check_audience(claims, settings.audience)
-    return Identity(participant_id, _usable_name(claims.get("name")), math.floor(expires))
+    issued = math.floor(_time(claims, "iat")) if "iat" in claims else expires - settings.max_lifetime
+    return Identity(participant_id, _usable_name(claims.get("name")), expires, issued)
 
 
-def _checked_times(claims: Mapping[str, object], leeway: int, now: float) -> float:
-    """Return the expiry, after checking all times in the claims."""
+def _checked_times(claims: Mapping[str, object], leeway: int, now: float) -> int:
+    """Return the expiry in whole seconds, rounded down, after checking all times in the claims."""
     if "exp" not in claims:
         raise InvalidToken("the token has no expiry (exp)")
-    expires = _time(claims, "exp")
-    if expires >= _YEAR_10000:
+    exact = _time(claims, "exp")
+    if exact >= _YEAR_10000:
         raise InvalidToken("the token's exp is beyond the year 9999: it must be in seconds, not milliseconds")
+    # Rounded before it is compared, as by every later check of the same token.
+    expires = math.floor(exact)
     if now >= expires + leeway:
         raise InvalidToken("the token has expired")
     if "nbf" in claims and now < _time(claims, "nbf") - leeway:

@@ -1,12 +1,12 @@
 """A cache of the public keys of an identity provider, fetched from its JWKS URL.
 
-- Keys are cached for `lifetime`, and fetched earlier if a token names an unknown one.
-- There is one fetch at a time. A caller without keys waits for it and shares its result; a caller with old keys
-  uses them meanwhile.
+- Keys that are `max_age` old are fetched again before they are used, and earlier if a token names an unknown one.
+  So a key that the provider has removed is accepted for `max_age` at most.
+- There is one fetch at a time. A caller without keys of that age waits for it and shares its result.
 - After each fetch, successful or not, there is a cooldown of `min_refresh`: tokens with invented key ids cannot
   cause load on the provider.
-- A failed fetch keeps the cached keys. A token with an unknown key is then unverified (`KeysUnavailable`, to be
-  retried) rather than invalid.
+- After a failed fetch, the cached keys are used for `grace` longer. After that, and for a token with an unknown
+  key, the token is unverified (`KeysUnavailable`, to be retried) rather than invalid.
 """
 
 from __future__ import annotations
@@ -52,9 +52,8 @@ class _CachedKeySet:
 class JwksKeys:
     """The keys of one JWKS URL; a `KeySource` of the token verifier. Thread-safe. Keys are fetched on demand.
 
-    `fetch` returns the document at a URL or raises `OSError`. `clock`, `lifetime` and `min_refresh` are in
-    seconds; the clock must be monotonic. Raises `ValueError` if the URL is not https (plain http is allowed for
-    loopback addresses).
+    `fetch` returns the document at a URL or raises `OSError`. `clock` and the times are in seconds; the clock must
+    be monotonic. Raises `ValueError` if the URL is not https (plain http is allowed for loopback addresses).
     """
 
     def __init__(
@@ -63,14 +62,16 @@ class JwksKeys:
         *,
         fetch: Callable[[str], bytes] = fetch_over_https,
         clock: Callable[[], float] = time.monotonic,
-        lifetime: float = 3600.0,
+        max_age: float = 3600.0,
+        grace: float = 3600.0,
         min_refresh: float = 10.0,
     ) -> None:
         validate_jwks_url(url)
         self._url = url
         self._fetch = fetch
         self._clock = clock
-        self._lifetime = lifetime
+        self._max_age = max_age
+        self._grace = grace
         self._min_refresh = min_refresh
         self._known = _CachedKeySet()
         self._fetching = threading.Lock()
@@ -79,15 +80,15 @@ class JwksKeys:
         """Return the key with this id for this algorithm; without an id, the only key for the algorithm.
 
         Returns None if the provider has no such key. Raises `KeysUnavailable` if that is unknown, because no
-        fetch has succeeded yet, or because the fetch for this key failed.
+        fetch has succeeded for too long, or because the fetch for this key failed.
         """
         known = self._known
-        if self._clock() - known.fetched_at >= self._lifetime:
-            known = self._refreshed(known, wait=known.keys is None)
-        key = known.keys.find(kid, algorithm) if known.keys else None
+        if self._clock() - known.fetched_at >= self._max_age:
+            known = self._refreshed(known)
+        key = self._find(known, kid, algorithm)
         if key is None:
-            known = self._refreshed(known, wait=True)
-            key = known.keys.find(kid, algorithm) if known.keys else None
+            known = self._refreshed(known)
+            key = self._find(known, kid, algorithm)
         if key is None and known.failed:
             raise KeysUnavailable(
                 "the keys to verify this token cannot be fetched at the moment",
@@ -95,20 +96,24 @@ class JwksKeys:
             )
         return key
 
+    def _find(self, known: _CachedKeySet, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
+        """Return a key, if the set is not too old to be used."""
+        if known.keys is None or self._clock() - known.fetched_at >= self._max_age + self._grace:
+            return None
+        return known.keys.find(kid, algorithm)
+
     def _cooldown(self, known: _CachedKeySet) -> float:
         """Return the seconds until the next fetch may start."""
         return max(0.0, known.attempted_at + self._min_refresh - self._clock())
 
-    def _refreshed(self, seen: _CachedKeySet, *, wait: bool) -> _CachedKeySet:
+    def _refreshed(self, seen: _CachedKeySet) -> _CachedKeySet:
         """Return the keys of a fetch after `seen`, or `seen` if no fetch may start now."""
-        if self._cooldown(seen) > 0 or not self._fetching.acquire(blocking=wait):
+        if self._cooldown(seen) > 0:
             return seen
-        try:
+        with self._fetching:
             if self._known is seen:  # otherwise another thread fetched while this one waited
                 self._known = self._fetched(seen)
             return self._known
-        finally:
-            self._fetching.release()
 
     def _fetched(self, seen: _CachedKeySet) -> _CachedKeySet:
         from chalicelib.identity.jwk_set import parse_key_set

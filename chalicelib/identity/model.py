@@ -17,3 +17,9 @@ class Identity:
     participant_id: str
     name: str | None
     expires_at: int
+    issued_at: int = 0
+    """The token's `iat` in epoch seconds, rounded down; if it has none, the longest lifetime before `exp`."""
+
+    def is_revoked(self, revoked_at: int) -> bool:
+        """Return whether the token was issued before `revoked_at`, in milliseconds."""
+        return self.issued_at * 1000 < revoked_at

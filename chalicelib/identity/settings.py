@@ -8,6 +8,7 @@ from chalicelib.identity.jwks_url import validate_jwks_url
 
 MIN_SECRET_BYTES = 32  # RFC 7518 section 3.2: at least the size of the hash output
 MAX_LEEWAY = 300
+MIN_KEY_AGE, MAX_KEY_AGE = 60, 24 * 3600
 _KEY_MARKS = ("-----BEGIN", "ssh-rsa ", "ecdsa-sha2-", "ssh-ed25519 ", '"kty"')
 
 
@@ -26,6 +27,12 @@ class IdentitySettings:
     leeway: int = 30
     secret_parameter: str | None = None
     """The name of the parameter with the secret, which is read when a token first needs it."""
+    max_lifetime: int = 30 * 24 * 3600
+    """For how many seconds the identity provider's tokens are valid at most."""
+    max_age: int = 3600
+    """After how many seconds keys, or the secret of the parameter, are read again before they are used."""
+    grace: int = 3600
+    """For how many seconds longer they are used if they cannot be read."""
 
     def __post_init__(self) -> None:
         if self.secret is None and self.secret_parameter is None and self.jwks_url is None:
@@ -43,6 +50,14 @@ class IdentitySettings:
         _check_not_blank("CHAT_JWT_AUDIENCE", self.audience)
         if not 0 <= self.leeway <= MAX_LEEWAY:
             raise ValueError(f"CHAT_JWT_LEEWAY must be 0 to {MAX_LEEWAY} seconds, not {self.leeway}")
+        if self.max_lifetime < 1:
+            raise ValueError(f"CHAT_JWT_MAX_LIFETIME must be at least 1 second, not {self.max_lifetime}")
+        if not MIN_KEY_AGE <= self.max_age <= MAX_KEY_AGE:
+            raise ValueError(
+                f"CHAT_JWKS_MAX_AGE must be {MIN_KEY_AGE} to {MAX_KEY_AGE} seconds, not {self.max_age}"
+            )
+        if not 0 <= self.grace <= MAX_KEY_AGE:
+            raise ValueError(f"CHAT_JWKS_GRACE must be 0 to {MAX_KEY_AGE} seconds, not {self.grace}")
 
 
 def check_secret(secret: str) -> None:

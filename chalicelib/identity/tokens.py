@@ -8,6 +8,7 @@ another purpose (RFC 8725 sections 2.1 and 3.1). Keys, key URLs and certificates
 from __future__ import annotations
 
 import hmac
+import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
@@ -20,6 +21,9 @@ from chalicelib.identity.settings import IdentitySettings
 
 if TYPE_CHECKING:
     import jwt
+
+MIN_REFRESH = 10.0
+"""Seconds between two attempts to read a secret again that can still be used."""
 
 __all__ = ["InvalidToken", "KeySource", "KeysUnavailable", "TokenVerifier"]
 
@@ -58,6 +62,7 @@ class TokenVerifier:
         self._read_secret = read_secret
         self._keys = keys
         self._clock = clock
+        self._read_at = self._attempted_at = -math.inf
 
     def verify(self, token: str) -> Identity:
         """Return the identity in a token.
@@ -83,10 +88,22 @@ class TokenVerifier:
                 raise InvalidToken("the token is signed with an algorithm that is not accepted")
 
     def _hmac_secret(self) -> bytes | None:
-        """Return the secret, read on first use and cached. A failure is not cached."""
+        """Return the secret: that of the parameter is read again when it is `max_age` old, as keys are."""
         name = self._settings.secret_parameter
-        if self._secret is None and name is not None and self._read_secret is not None:
+        if name is None or self._read_secret is None or self._clock() - self._read_at < self._settings.max_age:
+            return self._secret
+        usable_until = self._read_at + self._settings.max_age + self._settings.grace
+        is_usable = self._secret is not None and self._clock() < usable_until
+        if is_usable and self._clock() - self._attempted_at < MIN_REFRESH:
+            return self._secret
+        self._attempted_at = self._clock()
+        try:
             self._secret = self._read_secret(name).encode("utf-8")
+        except KeysUnavailable:
+            if not is_usable:
+                raise
+        else:
+            self._read_at = self._attempted_at
         return self._secret
 
 

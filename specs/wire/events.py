@@ -123,9 +123,11 @@ class ReactionAddedEvent(ReactionEvent):
 
 
 class ReactionRemovedEvent(ReactionEvent):
-    """A participant removed a reaction."""
+    """A participant removed a reaction: that of `sender`, or that of `participant_id`, if present."""
 
     type: Literal["reaction_removed"]
+    participant_id: NotRequired[Annotated[str, example("bob")]]
+    """Whose reaction an owner or a moderator removed, if it is another participant's."""
 
 
 class ParticipantEvent(EventEnvelope):

@@ -66,7 +66,7 @@ def test_instance_serves_the_bundle_with_its_own_secret_and_records_permissions(
     recorded = json.loads(record.read_text())
     assert recorded["denied"] == []
     functions = {call["function"] for call in recorded["calls"]}
-    assert functions == {"APIHandler", "Worker"}, "only the API was called, and the worker polls the queue"
+    assert functions == {"APIHandler", "Auth", "Worker"}, "only the API was called, and the worker polls the queue"
 
 
 def test_banner_names_the_bundle_in_its_commands(instances: Instances, stage_directory: Path) -> None:

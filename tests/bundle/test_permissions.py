@@ -24,7 +24,7 @@ from local.tokens import mint
 from tests.support.client import ChatEndpoint, HttpClient, TestClient
 
 SECRET = "only-the-tests-of-the-bundle-sign-with-this"
-GRACE = {"CHAT_TIME_EXPIRED_TOKEN_GRACE": "1"}
+GRACE = {"CHAT_TIME_EXPIRED_TOKEN_GRACE": "0", "CHAT_JWT_LEEWAY": "0"}
 FAST_SWEEP = {**GRACE, "CHAT_RETENTION_DAYS": "30", "CHAT_TIME_RETENTION_DAY": "0.05"}
 FAST_WORKER = {**GRACE, "CHAT_TIME_ERASURE_GRACE": "0.5"}
 TIMEOUT = 30.0
@@ -114,9 +114,12 @@ def conversation_with_stale_connections(run: Run) -> str:
         person.connect(chat)
     sequence_id = eve.post_message(chat, "hello")["sequence_id"]
     alice.add_reaction(chat, sequence_id, "👍")
-    carol.command("auth", "auth_ok", token=token(carol.id, carol.name, -20))
+    ends_at = time.time() + 2
+    carol.command("auth", "auth_ok", token=token(carol.id, carol.name, 2))
     run.instance.gateway.change(disconnect="dropped")
     dave.disconnect()
+    while (left := ends_at - time.time()) > 0:
+        time.sleep(left)
     return chat
 
 

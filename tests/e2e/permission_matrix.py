@@ -162,6 +162,11 @@ TABLE: tuple[Act, ...] = (
     _row("delete the member's", f"DELETE {_ONE_MESSAGE}", "404 204 403 204 204"),
     _row("react", f"PUT {_ONE_MESSAGE}/reactions?emoji={_THUMB}", "404 204 403:MUTED 204 204"),
     _row("take a reaction back", f"DELETE {_ONE_MESSAGE}/reactions?emoji={_THUMB}", "404 204 403:MUTED 204 204"),
+    _row(
+        "remove another's reaction",
+        f"DELETE {_ONE_MESSAGE}/reactions?emoji={_THUMB}&participant_id={{a_member}}",
+        "404 403 403 204 204",
+    ),
     _row("change the title", f"PATCH {_CHAT}", "404 403 403 200 200", {"title": "Another"}),
     _row("change nothing", f"PATCH {_CHAT}", "404 403 403 200 200", {}),
     _row("delete it", f"DELETE {_CHAT}", "404 403 403 403 204"),

@@ -95,4 +95,4 @@ def test_ban_parameter_must_be_true_or_false(clients: MakeClients) -> None:
         error = alice.delete(path, participant_id=bob.id, ban=value).expect(400, "VALIDATION_FAILED")["error"]
         assert error["details"][0]["path"] == "ban"
     alice.delete(path, participant_id=bob.id, ban="false").expect(204)
-    bob.join(chat)
+    alice.add_participant(chat, bob)

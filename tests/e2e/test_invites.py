@@ -66,6 +66,20 @@ def test_invite_is_rejected_after_max_uses(clients: MakeClients) -> None:
     assert (listed["uses"], listed["max_uses"]) == (2, 2)
 
 
+def test_invite_counts_people_and_lets_none_of_them_join_twice(clients: MakeClients) -> None:
+    alice, bob, carol = clients("alice", "bob", "carol")
+    chat = alice.create_conversation("Chat")
+    invite = alice.create_invite(chat, max_uses=2)["invite"]
+    bob.join(chat, invite)
+    bob.leave(chat)
+    for _ in range(2):
+        _tries(bob, chat, invite).expect(404, "NOT_FOUND")
+    carol.join(chat, invite)
+    (listed,) = alice.get(f"/conversations/{chat}/invites").expect(200)["invites"]
+    assert listed["uses"] == 2
+    bob.join(chat, alice.create_invite(chat)["invite"])
+
+
 def test_member_who_joins_again_does_not_use_the_invite(clients: MakeClients) -> None:
     alice, bob = clients("alice", "bob")
     chat = alice.create_conversation("Chat")

@@ -342,7 +342,7 @@ def test_invalid_reaction_cursor_is_rejected(clients: MakeClients, cursor: str) 
 def test_forged_reaction_cursor_reveals_nothing(clients: MakeClients) -> None:
     chat, (alice,) = a_chat(clients)
     alice.add_reaction(chat, MESSAGE, HEART)
-    for made_up in ("", "~", "zz", "0" * 65, "#", "0#E"):
+    for made_up in ("", "zz", "0" * 65, "#", "0#E"):
         cursor = base64.urlsafe_b64encode(json.dumps([made_up]).encode()).decode()
         for query in ({}, {"emoji": HEART}, {"emoji": THUMB}):
             page = alice.get(f"/conversations/{chat}/messages/{MESSAGE}/reactions", cursor=cursor, **query).expect(

@@ -82,9 +82,10 @@ def test_mute_survives_leaving_and_returning(clients: MakeClients) -> None:
 def test_new_owner_is_unmuted(clients: MakeClients) -> None:
     alice, bob, carol = clients("alice", "bob", "carol")
     chat = alice.create_conversation("Chat", members=[bob, carol])
-    alice.mute(chat, bob)
-    alice.leave(chat)  # Bob is the oldest member
-    assert bob.post_message(chat, "mine")["sequence_id"] == 5
+    for member in (bob, carol):
+        alice.mute(chat, member)
+    alice.leave(chat)  # both are muted, and Bob is the oldest member
+    assert bob.post_message(chat, "mine")["sequence_id"] == 6
     bob.mute(chat, carol)
     assert "muted_until" not in bob.set_role(chat, carol, "owner")
     carol.post_message(chat, "mine, too")

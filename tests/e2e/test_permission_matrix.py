@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -123,10 +124,13 @@ def test_no_command_is_executed_for_an_expired_token(cast: Cast) -> None:
     # `test_identity_provider` covers routes and all other invalid credentials.
     room, owner = cast.room(TABLE[0]), cast.people["owner"]
     stood = cast.stands(room)
-    # It opens a connection within the leeway of thirty seconds.
-    expired = owner.endpoint.token(owner.id, owner.name, -10)
-    socket = Socket(owner.endpoint.ws_url, headers={"Authorization": f"Bearer {expired}"})
+    # It opens a connection at the end of the leeway of thirty seconds.
+    ends_at = time.time() + 2
+    expiring = owner.endpoint.token(owner.id, owner.name, 2 - 30)
+    socket = Socket(owner.endpoint.ws_url, headers={"Authorization": f"Bearer {expiring}"})
     owner.sockets.insert(0, socket)
+    while (left := ends_at - time.time()) > 0:
+        time.sleep(left)
     for act in (row for row in TABLE if row.is_command):
         says = {name: room.filled(value, "owner") for name, value in act.says.items()}
         if act.does not in OF_NO_CONVERSATION:

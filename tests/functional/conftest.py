@@ -109,7 +109,7 @@ def chat(moto: None, store_engine: Engine, callbacks: Callbacks, monkeypatch: py
         "AWS_SECRET_ACCESS_KEY": "testing",
     }.items():
         monkeypatch.setenv(name, value)
-    caches = (current_settings, bootstrap.verifier, bootstrap.application)
+    caches = (current_settings, bootstrap.verifier, bootstrap.revocations, bootstrap.application)
     for cache in caches:
         cache.cache_clear()
     import app

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
+
+from chalicelib import bootstrap
 
 from .conftest import token
 
@@ -27,7 +30,7 @@ def decided(chat: Any, authorization: str) -> dict[str, Any]:
 
 def test_valid_token_allows_every_route_and_passes_the_identity(chat: Any) -> None:
     answer = decided(chat, f"Bearer {token('auth0|alice', 'Alice')}")
-    assert {"participant_id", "name", "expires_at"} == set(answer["context"])
+    assert {"participant_id", "name", "expires_at", "issued_at"} == set(answer["context"])
     assert answer["context"]["participant_id"] == "auth0|alice"
     assert answer["context"]["name"] == "Alice"
     assert all(isinstance(value, str) for value in answer["context"].values())
@@ -52,3 +55,13 @@ def test_invalid_token_is_denied_without_an_error(chat: Any, authorization: str)
 def test_an_expired_token_is_denied(chat: Any) -> None:
     answer = decided(chat, f"Bearer {token('alice', ttl=-3600)}")
     assert answer["policyDocument"]["Statement"] == [DENIED]
+
+
+def test_revoked_token_is_marked_until_a_newer_one_is_used(chat: Any) -> None:
+    now = time.time()
+    revocations = bootstrap.application().stores.revocations
+    revocations.revoke("alice", int((now + 10) * 1000), int(now) + 1000)
+    assert decided(chat, f"Bearer {token('alice')}")["context"]["revoked"] == "true"
+    assert "revoked" not in decided(chat, f"Bearer {token('bob')}")["context"]
+    revocations.revoke("alice", int((now - 10) * 1000), int(now) + 1000)
+    assert "revoked" not in decided(chat, f"Bearer {token('alice')}")["context"]

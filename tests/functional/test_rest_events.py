@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib import bootstrap
+from chalicelib.edge.routes import ROUTES
 from chalicelib.settings import current_settings
 
 
@@ -126,3 +127,45 @@ def test_health_checks_both_tables_without_a_credential(chat: Any, monkeypatch: 
     status, body, _ = asked(chat, "GET", "/health", authorizer={})
     assert (status, body["status"]) == (503, "unavailable")
     assert body["checks"] == {"conversations": "ok", "connections": "unavailable"}
+
+
+REVOKED = {"participant_id": "alice", "expires_at": "9999999999", "issued_at": "1", "revoked": "true"}
+CACHED = {name: value for name, value in REVOKED.items() if name != "revoked"}
+"""A result of the authorizer from before the revocation."""
+
+
+def test_revoked_token_is_accepted_by_the_routes_of_an_erasure_only(chat: Any) -> None:
+    routes = {(route.method, route.path) for route in ROUTES if not route.public}
+    accepted = set()
+    names = {"conversation_id": "conv_AAAAAAAAAAAAAAAAAAAAAA", "sequence_id": "1", "invite": "x"}
+    for method, path in routes:
+        parameters = {name: value for name, value in names.items() if name in path}
+        status, _, _ = asked(
+            chat, method, path.format(**names), resource=path, authorizer=REVOKED, body="{}", parameters=parameters
+        )
+        if status != 401:
+            accepted.add((method, path))
+    assert accepted == {("DELETE", "/me"), ("GET", "/me/erasure")}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "accepted"),
+    [
+        ("/conversations", '{"title":"Trip"}', 201),
+        ("/conversations/{conversation_id}/join", "{}", 404),
+        ("/tickets", "{}", 201),
+    ],
+)
+def test_nothing_new_is_stored_for_a_revoked_token_in_the_cache_of_the_authorizer(
+    chat: Any, path: str, body: str, accepted: int
+) -> None:
+    bootstrap.application().stores.revocations.revoke("alice", 2_000, int(time.time()) + 1000)
+    conversation_id = "conv_AAAAAAAAAAAAAAAAAAAAAA"
+    filled = path.format(conversation_id=conversation_id)
+    parameters = {"conversation_id": conversation_id} if filled != path else None
+    for issued_at, expected in (("1", 401), ("2", accepted)):
+        authorizer = CACHED | {"issued_at": issued_at}
+        status, _, _ = asked(
+            chat, "POST", filled, resource=path, body=body, authorizer=authorizer, parameters=parameters
+        )
+        assert status == expected

@@ -234,6 +234,7 @@ def test_superfluous_action_is_listed_as_unused(
     with new_guard(named, store_engine.url, f"{fake_server.url}/dev") as guard:
         use_a_ticket(guard, tables)
         assert [permission for permission in guard.unused() if permission.function == "WebsocketConnect"] == [
+            ("WebsocketConnect", "OpenConnectionsAndRedeemTickets", "dynamodb:GetItem", connections),
             ("WebsocketConnect", "OpenConnectionsAndRedeemTickets", "dynamodb:PutItem", connections),
             ("WebsocketConnect", "Look", "dynamodb:Scan", connections),
             ("WebsocketConnect", "Again", "dynamodb:DeleteItem", connections),

@@ -108,7 +108,7 @@ def test_functions_have_exactly_the_expected_statements(resources: Json) -> None
             **enqueuing,
             **posting,
         },
-        "auth": {},
+        "auth": {"ReadRevocations": connections},
         "connect": {"OpenConnectionsAndRedeemTickets": connections},
         "message": {"UseConversations": conversations, "UseConnections": connections, **enqueuing, **posting},
         "disconnect": {"ReadHeads": conversations, "DeleteConnections": connections, **enqueuing, **posting},
@@ -129,8 +129,8 @@ USES = READS | REWRITES | {"dynamodb:BatchGetItem", "dynamodb:PutItem"}
 CHECK = "dynamodb:ConditionCheckItem"
 ACTIONS = {
     "api": {"ConversationsTable": USES | {CHECK}, "ConnectionsTable": USES},
-    "auth": {},
-    "connect": {"ConnectionsTable": {"dynamodb:PutItem", "dynamodb:DeleteItem"}},
+    "auth": {"ConnectionsTable": {"dynamodb:GetItem"}},
+    "connect": {"ConnectionsTable": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"}},
     "message": {"ConversationsTable": USES | {CHECK}, "ConnectionsTable": USES | {CHECK}},
     "disconnect": {"ConversationsTable": {"dynamodb:GetItem"}, "ConnectionsTable": READS | REWRITES},
     "sweep": {

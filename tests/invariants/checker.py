@@ -85,8 +85,8 @@ class LogState:
                 self._used(number, "unbanned", sender, who["participant_id"])
             case "conversation_updated":
                 self._used(number, "conversation_updated", sender)
-            case "message_deleted":
-                self._deletes(event)
+            case "message_deleted" | "reaction_removed":
+                self._removes(event)
         assert sender in self.members, f"event {number} ({event['type']}) is by {sender}, who is not in"
         self.now.apply(event, self.members[sender].role)
         if event["type"] in ("message", "message_edited", "reaction_added"):
@@ -129,7 +129,12 @@ class LogState:
         self.traces.add(whom)
         self._used(number, "banned", by, whom)
 
-    def _deletes(self, event: Event) -> None:
+    def _removes(self, event: Event) -> None:
+        if event["type"] == "reaction_removed":
+            if "participant_id" in event:
+                by = event["sender"]["participant_id"]
+                self._used(event["sequence_id"], "reaction_removed", by, event["participant_id"], event["target"])
+            return
         (author,) = [
             message["sender"]["participant_id"]
             for message in self.events

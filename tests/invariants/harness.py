@@ -20,6 +20,7 @@ from chalicelib.bootstrap import Application, build
 from chalicelib.core.kernel.clock import Clock
 from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.kernel.history_id import HistoryId
+from chalicelib.core.kernel.ids import digest
 from chalicelib.core.kernel.limits import MIN_RETENTION_DAYS, Limits, Timing
 from chalicelib.core.model.actors import Principal, Role
 from chalicelib.core.model.conversations import JoinPolicy
@@ -176,7 +177,7 @@ class Harness:
         first_visit = int(START_TIME + MIN_RETENTION_DAYS * self.tables.settings.timing.retention_day)
         keys = [(chat, "RETENTION", f"{first_visit:012d}#{self.conversation}")]
         for person in map(self.participant_id, self.names):
-            keys += [(chat, f"U#{person}", where), (live, f"U#{person}", "RATE")]
+            keys += [(chat, f"U#{person}", where), (live, f"L#{digest(person)}", "messages")]
             keys.append((chat, f"U#{person}", f"F#{self.conversation}"))
         for socket in self.sockets:
             connection_id = self.connection_id(socket)
@@ -185,6 +186,7 @@ class Harness:
                 (live, f"X#{connection_id}", f"S#{self.conversation}"),
                 (live, f"X#{connection_id}", f"T#{self.conversation}"),
                 (live, f"U#{self.owner_id(socket)}", f"X#{connection_id}"),
+                (live, f"U#{self.owner_id(socket)}", f"O#{connection_id}"),
             ]
         found: Items = {}
         for table, pk in self.partitions:
@@ -416,6 +418,13 @@ class Process:
         """`DELETE …/reactions`."""
         changed = self.app.messaging.updates.unreact(
             self.principal(name), self.harness.conversation, target, emoji
+        )
+        return self._respond(name, "unreact", Result(None, changed.pushes))
+
+    def remove_reaction_of(self, name: str, whose: str, target: int, emoji: str) -> Any:
+        """`DELETE …/reactions?participant_id=…`."""
+        changed = self.app.messaging.updates.remove_reaction(
+            self.principal(name), self.harness.conversation, target, emoji, self.harness.participant_id(whose)
         )
         return self._respond(name, "unreact", Result(None, changed.pushes))
 

@@ -66,7 +66,9 @@ class MessageProjection:
                 assert key not in self.reactions, f"event {number} adds a reaction that is there"
                 self.reactions[key] = number
             case "reaction_removed":
-                removed = self.reactions.pop((target, sender, event["emoji"]), None)
+                whose = event.get("participant_id", sender)
+                assert whose == sender or role in MODERATOR_ROLES, f"event {number} removes another's reaction"
+                removed = self.reactions.pop((target, whose, event["emoji"]), None)
                 assert removed is not None, f"event {number} removes a reaction that is not there"
         counts = self._counts(now.pop("reactions", []), target)
         assert len(counts) <= MAX_EMOJI

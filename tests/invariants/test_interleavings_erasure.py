@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from chalicelib.core.model.privacy import erasure_id
+from chalicelib.identity.model import Identity
 from tests.invariants.erasure_scenario import AT_ONCE, LIVELY, erase, eraser, finish, in_history, nothing_is_left
-from tests.invariants.harness import Harness, Process, Tables
+from tests.invariants.harness import TOKEN_EXPIRY, Harness, Process, Tables
 from tests.invariants.interleaving import Act, Results, interleave
 from tests.invariants.interrupt import Interrupt, error_code
 
@@ -212,3 +213,39 @@ def test_two_workers_on_one_erasure_do_no_harm(tables: Tables) -> None:
 
     acts: dict[str, Act] = {"one": works, "another": works}
     interleave(tables, LIVELY, acts, judge, arrange=arrange, samples=3 * SAMPLES, timing=AT_ONCE)
+
+
+def test_mute_before_the_end_of_a_membership_outlasts_its_erasure(tables: Tables) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
+        muted = ends.succeeded("alice mutes bob", "NOT_FOUND")
+        assert ends.succeeded("bob is erased")
+        process = harness.process(skew=300.0)
+        process.join("bob")
+        code = error_code(lambda process: process.post_message("bob", "back again", "back"), process)
+        assert code == ("MUTED" if muted else None)
+
+    acts: dict[str, Act] = {"alice mutes bob": lambda p: p.mute("alice", "bob"), "bob is erased": erase}
+    run(tables, acts, judge)
+
+
+def test_nothing_names_an_erased_participant_who_connects_or_has_a_ticket(tables: Tables) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
+        assert ends.succeeded("bob is erased")
+        ends.succeeded("bob connects", "UNAUTHORIZED")
+        nothing_is_left(harness, secrets=())
+
+    acts: dict[str, Act] = {"bob connects": connects_again, "bob is erased": erase}
+    interleave(tables, LIVELY, acts, judge, arrange=bob_has_a_ticket, timing=AT_ONCE)
+
+
+def connects_again(process: Process) -> None:
+    """Connect, and send no frame."""
+    process.app.sessions.connections.open("bob-again=", identity_of_bob(process.harness))
+
+
+def bob_has_a_ticket(harness: Harness) -> None:
+    harness.process().app.realtime.tickets.issue(identity_of_bob(harness))
+
+
+def identity_of_bob(harness: Harness) -> Identity:
+    return Identity(harness.participant_id("bob"), "Bob", TOKEN_EXPIRY)

@@ -1,10 +1,12 @@
 """Bans, mutes and invites, concurrent with sends, subscriptions, joins and each other, in every interleaving."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from chalicelib.core.kernel.errors import NotFound
 from tests.invariants.checker import Verdict, check
 from tests.invariants.harness import MEMBERS, Harness, Process, Setup, Tables
 from tests.invariants.interleaving import Act, Arrange, Results, Store, interleave
@@ -391,4 +393,38 @@ def test_invite_creation_concurrent_with_demotion_is_before_it_or_rejected(
     }
     interleave(
         tables, CAROL_MODERATES, acts, judge, store=store, samples=some_of(store, 40), engine_tables=engine_tables
+    )
+
+
+@BOTH
+def test_member_removed_while_returning_by_an_older_invite_is_not_a_member(
+    tables: Tables, engine_tables: Tables, store: Store
+) -> None:
+    invites = Invites()
+
+    def judge(harness: Harness, ends: Results) -> None:
+        returned = ends.succeeded("bob leaves and returns", "NOT_FOUND", "ALREADY_PARTICIPANT")
+        removed = ends.succeeded("alice removes bob", "NOT_FOUND")
+        verdict = check(harness)
+        is_member = harness.participant_id("bob") in verdict.log.members
+        assert is_member == (returned and not removed)
+
+    def leaves_and_returns(process: Process) -> object:
+        with contextlib.suppress(NotFound):  # removed before
+            process.leave("bob")
+        return process.join("bob", invites.of(process.harness))
+
+    acts: dict[str, Act] = {
+        "bob leaves and returns": leaves_and_returns,
+        "alice removes bob": lambda process: process.remove_participant("alice", "bob"),
+    }
+    interleave(
+        tables,
+        CLOSED,
+        acts,
+        judge,
+        store=store,
+        arrange=invites.make,
+        samples=40,
+        engine_tables=engine_tables,
     )

@@ -297,3 +297,29 @@ def test_repeated_edit_of_a_removed_member_reveals_nothing(tables: Tables, store
         "alice removes bob and reacts": removes_and_reacts,
     }
     interleave(tables, Setup(), acts, judge, store=store, arrange=bob_spoke_and_edited, samples=some_of(store, 60))
+
+
+@BOTH
+def test_reaction_that_is_removed_twice_concurrently_is_removed_once(
+    tables: Tables, engine_tables: Tables, store: Store
+) -> None:
+    def judge(harness: Harness, ends: Results) -> None:
+        done = ends.succeeded_names()
+        verdict = check(harness, subscribers=MEMBERS)
+        assert verdict.types[2:] == ["reaction_added", "reaction_removed"][: 1 + bool(done)]
+        assert counts(verdict) == ({} if done else {HEART: 1})
+
+    acts: dict[str, Act] = {
+        "bob takes it back": unreacts("bob", HEART),
+        "alice removes it": lambda process: process.remove_reaction_of("alice", "bob", FIRST, HEART),
+    }
+    interleave(
+        tables,
+        Setup(),
+        acts,
+        judge,
+        store=store,
+        arrange=then(reacted("bob", HEART)),
+        samples=some_of(store, 40),
+        engine_tables=engine_tables,
+    )

@@ -132,4 +132,10 @@ UPDATES = [
         stands(HEART, 1, "reaction_added", "reaction_added", "reaction_removed"),
         arrange=then(reacted("bob", HEART), reacted("carol", HEART)),
     ),
+    Case(
+        "take another's back, as a moderator",
+        lambda p: p.remove_reaction_of("alice", "bob", FIRST, HEART),
+        stands(HEART, 1, "reaction_added", "reaction_added", "reaction_removed"),
+        arrange=then(reacted("bob", HEART), reacted("carol", HEART)),
+    ),
 ]

@@ -22,7 +22,13 @@ START_TIMEOUT = 60.0
 """Seconds that the start may take on a busy machine."""
 STOP_TIMEOUT = 15.0
 
-PATIENT_SETTINGS = {"CHAT_TIME_HTTP_FAN_OUT": "10", "CHAT_TIME_PRESENCE_DEBOUNCE": "0.5"}
+FAST_CHANGES = {"CHAT_LIMIT_CHANGES_PER_MINUTE": "6000", "CHAT_LIMIT_CHANGE_BURST": "1000"}
+"""Settings for participants who join, leave and change roles more often than people do."""
+PATIENT_SETTINGS = {
+    **FAST_CHANGES,
+    "CHAT_TIME_HTTP_FAN_OUT": "10",
+    "CHAT_TIME_PRESENCE_DEBOUNCE": "0.5",
+}
 """Settings for tests that expect every push: the fan-out has time on a busy machine.
 
 An offline push comes after a second, the minimum delay of the queue.

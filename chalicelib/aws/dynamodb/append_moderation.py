@@ -9,14 +9,19 @@ from chalicelib.aws.dynamodb.append_steps import Precondition, Step
 from chalicelib.aws.dynamodb.dynamo import Operation
 from chalicelib.aws.dynamodb.keys import ban_key, invite_key, past_membership_key
 from chalicelib.aws.dynamodb.membership_items import footprint_to_item
-from chalicelib.aws.dynamodb.moderation_items import audit_entry_to_item, ban_to_item, position_in_commit
+from chalicelib.aws.dynamodb.moderation_items import (
+    audit_entry_to_item,
+    ban_to_item,
+    invite_use_to_item,
+    position_in_commit,
+)
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.core.model.moderation import Invite
 from chalicelib.core.ports.commits import Commit
 
 
 def moderation_steps(table: Table, commit: Commit) -> Iterator[Step]:
-    """Return the steps for bans, the invite and the audit entries. Bans change only in appends."""
+    """Return the steps for bans, the use of an invite, and audit entries. All but the invite change only here."""
     conversation_id = commit.new.conversation_id
     leaving = {member.participant_id for member in commit.leaving}
     for ban in commit.banning:
@@ -30,6 +35,8 @@ def moderation_steps(table: Table, commit: Commit) -> Iterator[Step]:
         yield Step(table.delete_op(*ban_key(conversation_id, ban.participant_id)))
     if commit.invite is not None:
         yield Step(_use_invite_op(table, commit.invite, commit.new.updated_at), Precondition.INVITE)
+        for member in commit.joining:
+            yield Step(table.put_op(invite_use_to_item(commit.invite, member.participant_id)))
     for number, entry in enumerate(commit.audit):
         sequence_id = entry.sequence_id or commit.new.sequence_id
         item = audit_entry_to_item(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from chalicelib.aws.dynamodb.append_steps import Precondition, Step
+from chalicelib.aws.dynamodb.dynamo import Operation
 from chalicelib.aws.dynamodb.erasure_items import (
     data_location_to_item,
     require_not_erasing_op,
@@ -17,14 +18,16 @@ from chalicelib.aws.dynamodb.keys import (
     membership_key,
     past_membership_key,
     roster_key,
+    sanctions_key,
 )
 from chalicelib.aws.dynamodb.membership_items import (
     footprint_to_item,
     membership_to_items,
     past_membership_to_item,
+    sanctions_to_item,
 )
 from chalicelib.aws.dynamodb.table import Table
-from chalicelib.core.model.conversations import Membership
+from chalicelib.core.model.conversations import Membership, PastMembership
 from chalicelib.core.model.privacy import ErasureCommit
 from chalicelib.core.ports.commits import Commit
 
@@ -37,7 +40,7 @@ def roster_steps(table: Table, commit: Commit) -> Iterator[Step]:
     for member in commit.joining:
         yield from _join_steps(table, member)
     for member in commit.leaving:
-        yield from _leave_steps(table, member, is_erased=commit.erasure is not None)
+        yield from _leave_steps(table, commit, member)
     actors = {event["sender"]["participant_id"] for event in commit.events}
     for member in commit.changing:
         yield from _change_steps(table, member, is_own=member.participant_id in actors)
@@ -54,7 +57,7 @@ def _join_steps(table: Table, member: Membership) -> Iterator[Step]:
     yield Step(table.delete_op(*footprint_key(conversation_id, participant_id)))
 
 
-def _leave_steps(table: Table, member: Membership, *, is_erased: bool) -> Iterator[Step]:
+def _leave_steps(table: Table, commit: Commit, member: Membership) -> Iterator[Step]:
     conversation_id, participant_id = member.conversation_id, member.participant_id
     # The read pointer must be as read, too: it is kept for a later return.
     delete = table.delete_op(
@@ -65,8 +68,9 @@ def _leave_steps(table: Table, member: Membership, *, is_erased: bool) -> Iterat
     )
     yield Step(delete, Precondition.MEMBERSHIP, participant_id)
     yield Step(table.delete_op(*roster_key(conversation_id, participant_id)))
-    if not is_erased:
-        yield Step(table.put_op(past_membership_to_item(member)))
+    if commit.erasure is None:
+        removed_at_event = commit.new.sequence_id if commit.removed else 0
+        yield Step(table.put_op(past_membership_to_item(member, removed_at_event)))
         yield Step(table.put_op(footprint_to_item(conversation_id, participant_id)))
 
 
@@ -89,13 +93,15 @@ def _change_steps(table: Table, member: Membership, *, is_own: bool) -> Iterator
 
 
 def _erasure_steps(table: Table, erasure: ErasureCommit) -> Iterator[Step]:
-    """Leave of an erased participant a footprint, by which the rest is found, and a ban without id or name."""
+    """Leave of an erased participant a footprint, by which the rest is found, and sanctions without id or name."""
     job, location = erasure.job, erasure.location
     conversation_id, participant_id = location.conversation_id, job.participant_id
     yield Step(require_running_op(table, job), Precondition.ERASURE, participant_id)
     footprint = table.put_op(data_location_to_item(job, location), None if erasure.was_member else NOT_BEGUN)
     yield Step(footprint, Precondition.ERASURE, participant_id)
     yield Step(table.delete_op(*past_membership_key(conversation_id, participant_id)))
+    if erasure.sanctions is not None:
+        yield Step(_keep_sanctions_op(table, conversation_id, participant_id, erasure.sanctions))
     if erasure.is_banned:
         pseudonymize = table.update_op(
             *ban_key(conversation_id, participant_id),
@@ -103,3 +109,12 @@ def _erasure_steps(table: Table, erasure: ErasureCommit) -> Iterator[Step]:
             pseudonym=job.pseudonym(conversation_id),
         )
         yield Step(pseudonymize)
+
+
+def _keep_sanctions_op(
+    table: Table, conversation_id: str, participant_id: str, sanctions: PastMembership
+) -> Operation:
+    """Replace the sanctions of an earlier erasure."""
+    if sanctions.muted_until or sanctions.removed_at_event:
+        return table.put_op(sanctions_to_item(conversation_id, participant_id, sanctions))
+    return table.delete_op(*sanctions_key(conversation_id, participant_id))

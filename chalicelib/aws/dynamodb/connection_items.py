@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from chalicelib.aws.dynamodb.connection_keys import active_connection_key, connection_key, subscription_keys
+from chalicelib.aws.dynamodb.connection_keys import (
+    active_connection_key,
+    connection_key,
+    opened_connection_key,
+    subscription_keys,
+)
 from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.model.connections import Connection, Subscription
 
@@ -36,6 +41,12 @@ def connection_to_item(connection: Connection) -> Item:
         "is_stale": connection.is_stale,
         "expires_at": connection_expiry(connection.connected_at),
     }
+
+
+def opened_connection_to_item(connection: Connection) -> Item:
+    """Return the item by which an erasure finds a connection."""
+    pk, sk = opened_connection_key(connection.participant_id, connection.connection_id)
+    return {"pk": pk, "sk": sk, "expires_at": connection_expiry(connection.connected_at)}
 
 
 def connection_from_item(item: Item) -> Connection:

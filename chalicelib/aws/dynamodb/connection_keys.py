@@ -6,9 +6,11 @@
     C#<conversation>    S#<connection>        subscription, as the fan-out finds it
     C#<conversation>    D#<participant>       pending offline: closed the last connection, not announced yet
     U#<participant>     X#<connection>        active connection of a participant
-    U#<participant>     RATE                  rate limit of a participant
+    L#<hash>            <limit>               rate limit of a participant, the id hashed; an erasure keeps it
     U#<participant>     K#<hash>              there is a ticket of the participant
+    U#<participant>     O#<connection>        there is a connection of the participant, active or not
     K#<hash>            TICKET                ticket
+    V#<hash>            REVOKED               tokens issued before a time are refused; the id hashed
 
 Participant ids occur only at the end of a key after a constant prefix (see `keys.py`).
 """
@@ -16,15 +18,20 @@ Participant ids occur only at the end of a key after a constant prefix (see `key
 from __future__ import annotations
 
 from chalicelib.aws.dynamodb.keys import Key, conversation_pk, participant_pk
+from chalicelib.core.kernel.ids import digest
+from chalicelib.core.ports.rate_limits import Bucket
 
 CONNECTION_PREFIX = "X#"
 SUBSCRIPTION_PREFIX = "S#"
 TYPING_PREFIX = "T#"
 PENDING_OFFLINE_PREFIX = "D#"
 TICKET_PREFIX = "K#"
+OPENED_PREFIX = "O#"
+REVOCATION_PREFIX = "V#"
+RATE_LIMIT_PREFIX = "L#"
 CONNECTION = "CONNECTION"
-RATE_LIMIT = "RATE"
 TICKET = "TICKET"
+REVOKED = "REVOKED"
 
 
 def connection_pk(connection_id: str) -> str:
@@ -40,6 +47,16 @@ def connection_key(connection_id: str) -> Key:
 def active_connection_key(participant_id: str, connection_id: str) -> Key:
     """Return the key by which a participant's active connection is found."""
     return participant_pk(participant_id), f"{CONNECTION_PREFIX}{connection_id}"
+
+
+def opened_connection_key(participant_id: str, connection_id: str) -> Key:
+    """Return the key by which an erasure finds a participant's connection, active or not."""
+    return participant_pk(participant_id), f"{OPENED_PREFIX}{connection_id}"
+
+
+def revocation_key(participant_id: str) -> Key:
+    """Return the key of a revocation. The id is hashed, as an erasure keeps it."""
+    return f"{REVOCATION_PREFIX}{digest(participant_id)}", REVOKED
 
 
 def subscription_keys(connection_id: str, conversation_id: str) -> tuple[Key, Key]:
@@ -60,9 +77,9 @@ def pending_offline_key(conversation_id: str, participant_id: str) -> Key:
     return conversation_pk(conversation_id), f"{PENDING_OFFLINE_PREFIX}{participant_id}"
 
 
-def rate_limit_key(participant_id: str) -> Key:
-    """Return the key of a rate limit."""
-    return participant_pk(participant_id), RATE_LIMIT
+def rate_limit_key(participant_id: str, bucket: Bucket) -> Key:
+    """Return the key of a rate limit. The id is hashed, as an erasure keeps it."""
+    return f"{RATE_LIMIT_PREFIX}{digest(participant_id)}", bucket
 
 
 def ticket_key(ticket_hash: str) -> Key:

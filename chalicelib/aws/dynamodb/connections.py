@@ -22,6 +22,7 @@ from chalicelib.aws.dynamodb.connection_items import (
     connection_from_item,
     connection_to_item,
     is_tombstone,
+    opened_connection_to_item,
     subscription_from_item,
     subscription_to_items,
     tombstone_to_item,
@@ -32,6 +33,7 @@ from chalicelib.aws.dynamodb.connection_keys import (
     active_connection_key,
     connection_key,
     connection_pk,
+    opened_connection_key,
     subscription_keys,
 )
 from chalicelib.aws.dynamodb.dynamo import Dynamo
@@ -55,8 +57,17 @@ class DynamoConnections:
     # ---- connections -----------------------------------------------------------------------------------
 
     def open(self, connection: Connection) -> None:
-        """Save a new connection."""
+        """Save a new connection. The item by which an erasure finds it is written first."""
+        self._table.put(opened_connection_to_item(connection))
         self._table.put(connection_to_item(connection))
+
+    def discard(self, connection: Connection) -> None:
+        """Delete a connection that was opened just now."""
+        for key in (
+            connection_key(connection.connection_id),
+            opened_connection_key(connection.participant_id, connection.connection_id),
+        ):
+            self._table.delete(*key)
 
     def get(self, connection_id: str) -> Connection | None:
         """Return a connection."""
@@ -150,7 +161,9 @@ class DynamoConnections:
         keys = [key for each in subscriptions for key in subscription_keys(connection_id, each.conversation_id)]
         keys += [(item["pk"], item["sk"]) for item in items]
         owners = {owner, *(each.participant_id for each in subscriptions)} - {""}
-        keys += [active_connection_key(participant_id, connection_id) for participant_id in owners]
+        for participant_id in owners:
+            keys.append(active_connection_key(participant_id, connection_id))
+            keys.append(opened_connection_key(participant_id, connection_id))
         self._table.batch_delete(keys)
         return subscriptions
 

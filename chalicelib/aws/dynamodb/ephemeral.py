@@ -11,6 +11,7 @@ from typing import Any
 from chalicelib.aws.dynamodb.connection_items import NOT_SUPERSEDED, connection_expiry
 from chalicelib.aws.dynamodb.connection_keys import (
     CONNECTION_PREFIX,
+    OPENED_PREFIX,
     PENDING_OFFLINE_PREFIX,
     TICKET_PREFIX,
     pending_offline_key,
@@ -26,7 +27,7 @@ from chalicelib.aws.dynamodb.keys import Key, conversation_pk, participant_pk
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.model.connections import Connection
-from chalicelib.core.ports.rate_limits import RateLimitDecision
+from chalicelib.core.ports.rate_limits import Bucket, RateLimitDecision
 
 RATE_LIMIT_TTL = 24 * 3600
 TYPING_TTL = 600
@@ -54,6 +55,7 @@ class DynamoTickets:
                 "participant_id": connection.participant_id,
                 "name": connection.name,
                 "token_expires_at": connection.token_expires_at,
+                "token_issued_at": connection.token_issued_at,
                 "expires_at": expires_at,
             }
         )
@@ -63,7 +65,15 @@ class DynamoTickets:
         item = self._table.delete(*ticket_key(key))
         if item is None or item["expires_at"] <= now:
             return None
-        return Connection("", item["participant_id"], item.get("name"), item["token_expires_at"], 0, 0)
+        return Connection(
+            "",
+            item["participant_id"],
+            item.get("name"),
+            item["token_expires_at"],
+            0,
+            0,
+            token_issued_at=item["token_issued_at"],
+        )
 
 
 class DynamoRateLimits:
@@ -81,7 +91,7 @@ class DynamoRateLimits:
         """Ask for one message. Outside a burst, which is the usual case, this one write also charges for it."""
         try:
             self._table.update(
-                *rate_limit_key(participant_id),
+                *rate_limit_key(participant_id, "messages"),
                 "SET #tat = :next, #sent_at = :now, #expires_at = :expires_at",
                 "attribute_not_exists(#pk) OR #tat <= :now",
                 next=now + interval,
@@ -99,17 +109,24 @@ class DynamoRateLimits:
 
     def charge(self, participant_id: str, now: int, *, interval: int) -> None:
         """Charge for a message out of the burst."""
-        change = "SET #sent_at = :now ADD #tat :interval"
-        self._table.update(*rate_limit_key(participant_id), change, now=now, interval=interval)
+        key, change = rate_limit_key(participant_id, "messages"), "SET #sent_at = :now ADD #tat :interval"
+        self._table.update(*key, change, now=now, interval=interval)
 
     def acquire(
-        self, participant_id: str, now: int, count: int, *, interval: int, burst: int
+        self,
+        participant_id: str,
+        now: int,
+        count: int,
+        *,
+        interval: int,
+        burst: int,
+        bucket: Bucket = "messages",
     ) -> RateLimitDecision:
-        """Ask for several messages at once, by one conditional write, or two within a burst."""
-        cost = count * interval
+        """Ask for several messages or changes at once, by one conditional write, or two within a burst."""
+        cost, key = count * interval, rate_limit_key(participant_id, bucket)
         try:
             self._table.update(
-                *rate_limit_key(participant_id),
+                *key,
                 "SET #tat = :next, #expires_at = :expires_at",
                 "attribute_not_exists(#pk) OR #tat <= :now",
                 next=now + cost,
@@ -117,15 +134,13 @@ class DynamoRateLimits:
                 expires_at=now // 1000 + RATE_LIMIT_TTL,
             )
         except ConditionFailed:
-            return self._acquire_from_burst(participant_id, cost, latest=now + burst * interval - cost)
+            return self._acquire_from_burst(key, cost, latest=now + burst * interval - cost)
         return RateLimitDecision(allowed=True)
 
-    def _acquire_from_burst(self, participant_id: str, cost: int, *, latest: int) -> RateLimitDecision:
+    def _acquire_from_burst(self, key: Key, cost: int, *, latest: int) -> RateLimitDecision:
         """Charge `cost` ms if the TAT is at most `latest`."""
         try:
-            self._table.update(
-                *rate_limit_key(participant_id), "ADD #tat :cost", "#tat <= :latest", cost=cost, latest=latest
-            )
+            self._table.update(*key, "ADD #tat :cost", "#tat <= :latest", cost=cost, latest=latest)
         except ConditionFailed as failed:
             tat: int = (failed.item or {}).get("tat", latest)
             return RateLimitDecision(allowed=False, retry_after=max(tat - latest, 0) / 1000)
@@ -237,8 +252,8 @@ class DynamoParticipantData:
         for item in self._table.query(participant_pk(participant_id), include_expired=True):
             sk: str = item["sk"]
             keys = [(item["pk"], sk)]
-            if sk.startswith(CONNECTION_PREFIX):
-                self._connections.close(sk.removeprefix(CONNECTION_PREFIX))
+            if sk.startswith((CONNECTION_PREFIX, OPENED_PREFIX)):
+                self._connections.close(sk.partition("#")[2])
             elif sk.startswith(TICKET_PREFIX):
                 keys.append(ticket_key(sk.removeprefix(TICKET_PREFIX)))
             self._table.batch_delete(keys)

@@ -6,9 +6,11 @@
     C#<conversation>    E#<sequence id>       event; with the current state of a message that was updated
     C#<conversation>    R#<sequence id>#<emoji>#<participant>  reaction to a message, both hashed
     C#<conversation>    P#<participant>       roster entry: a membership as the other members see it
-    C#<conversation>    L#<participant>       past membership: read pointer, and the mute if it still runs
+    C#<conversation>    L#<participant>       past membership: read pointer, the mute if it still runs, a removal
     C#<conversation>    B#<participant>       ban, the id hashed
+    C#<conversation>    S#<participant>       sanctions on an erased participant, the id hashed
     C#<conversation>    I#<hash>              invite, by a digest of its secret
+    C#<conversation>    V#<hash>#<participant>  use of an invite, the id hashed
     C#<conversation>    A#<sequence id>#…     audit entry
     C#<conversation>    RETENTION             when retention runs next, and how far it got
     U#<participant>     C#<conversation>      membership: authoritative, with the read pointer
@@ -55,7 +57,9 @@ REACTION_PREFIX = "R#"
 ROSTER_PREFIX = "P#"
 PAST_MEMBERSHIP_PREFIX = "L#"
 BAN_PREFIX = "B#"
+SANCTIONS_PREFIX = "S#"
 INVITE_PREFIX = "I#"
+INVITE_USE_PREFIX = "V#"
 AUDIT_PREFIX = "A#"
 # Sort keys within a queue.
 LEASE = "#LEASE"
@@ -180,9 +184,19 @@ def ban_key(conversation_id: str, participant_id: str) -> Key:
     return conversation_pk(conversation_id), f"{BAN_PREFIX}{digest(participant_id)}"
 
 
+def sanctions_key(conversation_id: str, participant_id: str) -> Key:
+    """Return the key of the sanctions on an erased participant. The id is hashed, as for a ban."""
+    return conversation_pk(conversation_id), f"{SANCTIONS_PREFIX}{digest(participant_id)}"
+
+
 def invite_key(conversation_id: str, invite_id: str) -> Key:
     """Return the key of an invite."""
     return conversation_pk(conversation_id), f"{INVITE_PREFIX}{invite_id}"
+
+
+def invite_use_key(conversation_id: str, invite_id: str, participant_id: str) -> Key:
+    """Return the key of a participant's use of an invite. The id is hashed, as an erasure keeps it."""
+    return conversation_pk(conversation_id), f"{INVITE_USE_PREFIX}{invite_id}#{digest(participant_id)}"
 
 
 def audit_sk(sequence_id: int, position: str) -> str:

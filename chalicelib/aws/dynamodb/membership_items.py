@@ -9,7 +9,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chalicelib.aws.dynamodb.keys import footprint_key, membership_key, past_membership_key, roster_key
+from chalicelib.aws.dynamodb.keys import (
+    footprint_key,
+    membership_key,
+    past_membership_key,
+    roster_key,
+    sanctions_key,
+)
 from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.model.conversations import Membership, PastMembership
 from chalicelib.core.model.read_pointers import newest
@@ -85,8 +91,8 @@ def _own_sets(item: Item) -> tuple[frozenset[int], frozenset[int]]:
     return item.get(OWN_UNREAD[0], frozenset()), item.get(OWN_UNREAD[1], frozenset())
 
 
-def past_membership_to_item(member: Membership) -> Item:
-    """Return the item that remains of a membership that ends."""
+def past_membership_to_item(member: Membership, removed_at_event: int) -> Item:
+    """Return the item that remains of a membership that ends; `removed_at_event` is 0 if the member leaves."""
     pk, sk = past_membership_key(member.conversation_id, member.participant_id)
     return {
         "pk": pk,
@@ -95,6 +101,7 @@ def past_membership_to_item(member: Membership) -> Item:
         "read_message_count": member.read_message_count,
         "muted_until": member.muted_until or None,
         "own_unread": member.own_unread or None,
+        "removed_at_event": removed_at_event or None,
     }
 
 
@@ -107,7 +114,25 @@ def past_membership_from_item(item: Item) -> PastMembership | None:
         item["read_message_count"],
         item.get("muted_until", 0),
         item.get("own_unread", frozenset()),
+        item.get("removed_at_event", 0),
     )
+
+
+def sanctions_to_item(conversation_id: str, participant_id: str, sanctions: PastMembership) -> Item:
+    """Return the item of the sanctions that outlast an erasure. A mute alone expires with the mute."""
+    pk, sk = sanctions_key(conversation_id, participant_id)
+    return {
+        "pk": pk,
+        "sk": sk,
+        "muted_until": sanctions.muted_until,
+        "removed_at_event": sanctions.removed_at_event,
+        "expires_at": None if sanctions.removed_at_event else sanctions.muted_until // 1000 + 1,
+    }
+
+
+def sanctions_from_item(item: Item) -> PastMembership:
+    """Return the sanctions on an erased participant."""
+    return PastMembership(None, 0, item["muted_until"], removed_at_event=item["removed_at_event"])
 
 
 def footprint_to_item(conversation_id: str, participant_id: str) -> Item:

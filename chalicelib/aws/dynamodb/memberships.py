@@ -14,6 +14,7 @@ from chalicelib.aws.dynamodb.keys import (
     membership_key,
     participant_pk,
     past_membership_key,
+    sanctions_key,
     sk_after,
     sk_up_to,
 )
@@ -21,6 +22,7 @@ from chalicelib.aws.dynamodb.membership_items import (
     OWN_UNREAD,
     membership_from_item,
     past_membership_from_item,
+    sanctions_from_item,
 )
 from chalicelib.aws.dynamodb.table import Table, parallel_batch_get
 from chalicelib.core.kernel.concurrency import Gather
@@ -71,9 +73,15 @@ class DynamoMemberships:
         return sorted(members, key=lambda member: (member.epoch, member.participant_id))
 
     def past_membership(self, conversation_id: str, participant_id: str) -> PastMembership | None:
-        """Return the record of a former member."""
-        item = self._table.get(*past_membership_key(conversation_id, participant_id))
-        return None if item is None else past_membership_from_item(item)
+        """Return the record of a former member: newer, if there is one, than that of the sanctions."""
+        past, sanctions = self._gather(
+            lambda: self._table.get(*past_membership_key(conversation_id, participant_id)),
+            lambda: self._table.get(*sanctions_key(conversation_id, participant_id)),
+        )
+        membership = None if past is None else past_membership_from_item(past)
+        if membership is not None or sanctions is None:
+            return membership
+        return sanctions_from_item(sanctions)
 
     def move_read_pointer(
         self, member: Membership, read_up_to: int, read_message_count: int, name: str

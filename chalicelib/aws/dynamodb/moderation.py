@@ -14,6 +14,7 @@ from chalicelib.aws.dynamodb.keys import (
     ban_key,
     conversation_pk,
     invite_key,
+    invite_use_key,
     sk_after,
     sk_up_to,
 )
@@ -53,6 +54,10 @@ class DynamoModeration:
         """Return an invite that has not expired."""
         item = self._table.get(*invite_key(conversation_id, invite_id))
         return None if item is None else invite_from_item(item)
+
+    def has_used_invite(self, conversation_id: str, invite_id: str, participant_id: str) -> bool:
+        """Return whether the participant has joined with this invite before."""
+        return self._table.get(*invite_use_key(conversation_id, invite_id, participant_id)) is not None
 
     def invites(self, conversation_id: str, after: str | None, limit: int) -> tuple[list[Invite], str | None]:
         """Return a page of the invites that have not expired."""

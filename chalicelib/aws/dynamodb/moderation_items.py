@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import secrets
 
-from chalicelib.aws.dynamodb.keys import AUDIT_PREFIX, audit_sk, ban_key, conversation_pk, invite_key
+from chalicelib.aws.dynamodb.keys import (
+    AUDIT_PREFIX,
+    audit_sk,
+    ban_key,
+    conversation_pk,
+    invite_key,
+    invite_use_key,
+)
 from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.model.moderation import AuditEntry, AuditRecord, Ban, Invite
 
@@ -47,6 +54,7 @@ def invite_to_item(invite: Invite) -> Item:
         "expires_at": invite.expires_at,
         "max_uses": invite.max_uses,
         "uses": invite.uses,
+        "created_at_head": invite.created_at_head,
     }
 
 
@@ -60,7 +68,14 @@ def invite_from_item(item: Item) -> Invite:
         item["expires_at"],
         item.get("max_uses"),
         item["uses"],
+        item["created_at_head"],
     )
+
+
+def invite_use_to_item(invite: Invite, participant_id: str) -> Item:
+    """Return the item of a participant's use of an invite, which expires with the invite."""
+    pk, sk = invite_use_key(invite.conversation_id, invite.invite_id, participant_id)
+    return {"pk": pk, "sk": sk, "expires_at": invite.expires_at}
 
 
 def position_in_commit(number: int) -> str:

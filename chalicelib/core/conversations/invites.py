@@ -56,6 +56,7 @@ class Invites:
                 expires_at=now // 1000 + request.expires_in,
                 max_uses=request.max_uses,
                 uses=0,
+                created_at_head=head.sequence_id,
             )
             entry = AuditEntry("invite_created", actor.participant_id, invite_id=invite.invite_id)
             is_saved = self._moderation.save_invite(invite, actor, head.sequence_id, entry)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.conversations import permissions
 from chalicelib.core.conversations.access import Access, erasure_error
+from chalicelib.core.conversations.change_limiter import ChangeLimiter
 from chalicelib.core.conversations.permissions import Action
 from chalicelib.core.conversations.views import Views, view_for_member
 from chalicelib.core.kernel.clock import milliseconds
@@ -49,6 +50,7 @@ class Lifecycle:
         access: Access,
         views: Views,
         log: Log,
+        change_limiter: ChangeLimiter,
         runtime: Runtime,
     ) -> None:
         self._conversations = conversations
@@ -57,6 +59,7 @@ class Lifecycle:
         self._access = access
         self._views = views
         self._log = log
+        self._change_limiter = change_limiter
         self._runtime = runtime
         self._clock = runtime.clock
 
@@ -131,13 +134,13 @@ class Lifecycle:
         """Change title, join policy, metadata or retention.
 
         Raises:
-            NotFound, Forbidden, ConversationBusy: nothing was changed.
+            NotFound, Forbidden, Muted, RateLimited, ConversationBusy: nothing was changed.
         """
         requested = request.model_dump(exclude_unset=True)
 
         def plan(head: Head) -> Commit:
             member = self._access.require_member(conversation_id, caller)
-            permissions.require(Action.UPDATE_CONVERSATION, member)
+            permissions.require(Action.UPDATE_CONVERSATION, member, now=milliseconds(self._clock))
             if "retention_days" in requested:
                 permissions.require(Action.SET_RETENTION, member)
             details = self._conversations.details(conversation_id)
@@ -149,7 +152,8 @@ class Lifecycle:
             return self._plan_update(head, caller, member, details, changes)
 
         try:
-            pushes = pushes_for(self._log.append(conversation_id, plan))
+            head = self._change_limiter.charge(caller, conversation_id)
+            pushes = pushes_for(self._log.append(conversation_id, plan, head))
         except NoChange:
             pushes = []
         return self._views.respond_with_conversation(conversation_id, caller, pushes)

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 
 from chalicelib.core.conversations import permissions
 from chalicelib.core.conversations.access import Access, erasure_error
+from chalicelib.core.conversations.change_limiter import ChangeLimiter
 from chalicelib.core.conversations.permissions import Action
 from chalicelib.core.conversations.roster import Roster
 from chalicelib.core.conversations.views import Views
-from chalicelib.core.kernel.concurrency import Gather
+from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import AlreadyParticipant, Banned, NotFound
 from chalicelib.core.kernel.ids import invite_id, is_invite
+from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.appending import Log
 from chalicelib.core.model.actors import Actor, Principal
-from chalicelib.core.model.conversations import Head, Membership, PastMembership
+from chalicelib.core.model.conversations import ConversationState, Head, Membership, PastMembership
 from chalicelib.core.model.moderation import AuditEntry, Ban, Invite
 from chalicelib.core.ports.commits import Commit, PreconditionFailed
 from chalicelib.core.ports.conversations import ConversationStore
@@ -30,6 +32,8 @@ from chalicelib.core.realtime.outbox import Result
 
 if TYPE_CHECKING:
     from chalicelib.core.protocol.requests import NewParticipant
+
+_ALREADY_JOINED = "You are a participant already."
 
 
 class Members:
@@ -45,7 +49,8 @@ class Members:
         roster: Roster,
         views: Views,
         log: Log,
-        gather: Gather,
+        change_limiter: ChangeLimiter,
+        runtime: Runtime,
     ) -> None:
         self._conversations = conversations
         self._memberships = memberships
@@ -54,7 +59,9 @@ class Members:
         self._roster = roster
         self._views = views
         self._log = log
-        self._gather = gather
+        self._change_limiter = change_limiter
+        self._gather = runtime.gather
+        self._clock = runtime.clock
 
     def join(self, caller: Principal, conversation_id: str, secret: str | None = None) -> Result:
         """Join with the secret of an invite, or without one if the conversation is open.
@@ -63,17 +70,21 @@ class Members:
 
         Raises:
             NotFound: the caller has no right to join, or is banned.
-            AlreadyParticipant, ParticipantLimit, ErasureRunning, ConversationBusy: the caller did not join.
+            AlreadyParticipant, ParticipantLimit, ErasureRunning, RateLimited, ConversationBusy: the caller did not
+                join.
         """
 
         def plan(head: Head) -> Commit:
             (member, ban, past), invite = self._gather(
                 lambda: self._traces(conversation_id, caller.participant_id),
-                lambda: self._right_to_join(conversation_id, secret),
+                lambda: self._right_to_join(conversation_id, caller, secret),
             )
             if member is not None:
-                raise AlreadyParticipant("You are a participant already.")
-            if ban is not None or isinstance(invite, NotFound):
+                raise AlreadyParticipant(_ALREADY_JOINED)
+            if ban is not None:
+                raise NotFound
+            if isinstance(invite, NotFound) or _is_kept_out(invite, past):
+                self._require_absent(conversation_id, caller)
                 raise NotFound
             newcomer = caller.as_actor()
             commit = self._roster.plan_arrival(head, newcomer, past, "member", by=newcomer, reason="joined")
@@ -83,7 +94,7 @@ class Members:
             return replace(commit, invite=invite, audit=[used])
 
         try:
-            commit = self._log.append(conversation_id, plan)
+            commit = self._log.append(conversation_id, plan, self._change_limiter.charge(caller, conversation_id))
         except PreconditionFailed as failed:
             raise erasure_error(failed, caller) from None
         pushes = self._roster.notify_joined(commit)
@@ -100,13 +111,27 @@ class Members:
         )
         return member, ban, past
 
-    def _right_to_join(self, conversation_id: str, secret: str | None) -> Invite | NotFound | None:
+    def _require_absent(self, conversation_id: str, caller: Principal) -> None:
+        """Raise AlreadyParticipant if a concurrent request has joined after the membership was read."""
+        if self._memberships.membership(conversation_id, caller.participant_id) is not None:
+            raise AlreadyParticipant(_ALREADY_JOINED)
+
+    def _right_to_join(
+        self, conversation_id: str, caller: Principal, secret: str | None
+    ) -> Invite | NotFound | None:
         """Return the invite of this secret, None if none is given and none is needed, or an error."""
         if secret is None:
             details = self._conversations.details(conversation_id)
             return None if details is not None and details.join_policy == "open" else NotFound()
-        invite = self._moderation.invite(conversation_id, invite_id(secret)) if is_invite(secret) else None
-        if invite is None or (invite.max_uses is not None and invite.uses >= invite.max_uses):
+        if not is_invite(secret):
+            return NotFound()
+        secret_id = invite_id(secret)
+        invite: Invite | None
+        invite, has_used = self._gather(
+            lambda: self._moderation.invite(conversation_id, secret_id),
+            lambda: self._moderation.has_used_invite(conversation_id, secret_id, caller.participant_id),
+        )
+        if invite is None or has_used or (invite.max_uses is not None and invite.uses >= invite.max_uses):
             return NotFound()
         return invite
 
@@ -114,7 +139,7 @@ class Members:
         """Add a participant, who must not be banned.
 
         Raises:
-            NotFound, Forbidden, AlreadyParticipant, Banned, ParticipantLimit, ConversationBusy: not added.
+            NotFound, Forbidden, Muted, AlreadyParticipant, Banned, ParticipantLimit, ConversationBusy: not added.
         """
 
         def plan(head: Head) -> Commit:
@@ -122,7 +147,7 @@ class Members:
                 lambda: self._access.require_member(conversation_id, caller),
                 lambda: self._traces(conversation_id, request.participant_id),
             )
-            permissions.require(Action.ADD_PARTICIPANT, actor, request)
+            permissions.require(Action.ADD_PARTICIPANT, actor, request, now=milliseconds(self._clock))
             if member is not None:
                 raise AlreadyParticipant
             if ban is not None:
@@ -145,15 +170,16 @@ class Members:
         """Leave. A conversation without members is closed.
 
         Raises:
-            NotFound, ConversationBusy: nothing was changed.
+            NotFound, RateLimited, ConversationBusy: nothing was changed.
         """
 
         def plan(head: Head) -> Commit:
             member = self._access.require_member(conversation_id, caller)
             return self._roster.plan_departure(head, member, by=caller.as_actor(member), reason="left")
 
-        commit = self._log.append(conversation_id, plan)
-        response = {"remaining_participants": commit.new.participant_count}
+        commit = self._log.append(conversation_id, plan, self._change_limiter.charge(caller, conversation_id))
+        is_closed = commit.new.state is ConversationState.CLOSED
+        response = {"remaining_participants": 0 if is_closed else commit.new.participant_count}
         return Result(response, self._roster.notify_left(commit, "left"))
 
     def remove(self, caller: Principal, conversation_id: str, participant_id: str) -> Result:
@@ -179,3 +205,9 @@ class Members:
             conversation_id, self._access.hiding_errors_from_outsiders(conversation_id, caller, plan)
         )
         return Result(None, self._roster.notify_left(commit, "removed"))
+
+
+def _is_kept_out(invite: Invite | None, past: PastMembership | None) -> bool:
+    """Return whether a removed participant has no invite that was created after the removal."""
+    created_at_head = 0 if invite is None else invite.created_at_head
+    return past is not None and created_at_head < past.removed_at_event

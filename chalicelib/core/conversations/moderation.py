@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.conversations import permissions
 from chalicelib.core.conversations.access import Access
+from chalicelib.core.conversations.change_limiter import ChangeLimiter
 from chalicelib.core.conversations.permissions import Action, without_expired_mute
 from chalicelib.core.conversations.roster import Roster, participant_event
 from chalicelib.core.kernel import paging
@@ -47,6 +48,7 @@ class Moderation:
         roster: Roster,
         log: Log,
         positions: Positions,
+        change_limiter: ChangeLimiter,
         presence: Presence,
         runtime: Runtime,
     ) -> None:
@@ -56,12 +58,15 @@ class Moderation:
         self._roster = roster
         self._log = log
         self._positions = positions
+        self._change_limiter = change_limiter
         self._presence = presence
         self._clock = runtime.clock
 
-    def _append(self, caller: Principal, conversation_id: str, plan: Callable[[Head], Commit]) -> Commit:
+    def _append(
+        self, caller: Principal, conversation_id: str, plan: Callable[[Head], Commit], head: Head | None = None
+    ) -> Commit:
         return self._log.append(
-            conversation_id, self._access.hiding_errors_from_outsiders(conversation_id, caller, plan)
+            conversation_id, self._access.hiding_errors_from_outsiders(conversation_id, caller, plan), head
         )
 
     # ---- roles and mutes -------------------------------------------------------------------------------
@@ -72,7 +77,7 @@ class Moderation:
         """Change a member's role, mute or unmute them.
 
         Raises:
-            NotFound, Forbidden, LastOwner, ConversationBusy: nothing was changed.
+            NotFound, Forbidden, LastOwner, RateLimited, ConversationBusy: nothing was changed.
         """
         unchanged: list[Membership] = []
 
@@ -88,7 +93,7 @@ class Moderation:
             if changed == target:
                 unchanged.append(changed)
                 raise NoChange(head)
-            if target.role == "owner" and (head.participant_count == 1 or self._roster.successors(target)):
+            if target.role == "owner" and self._roster.is_last_owner(target):
                 raise LastOwner
             by, sequence_id = caller.as_actor(actor), head.sequence_id + 1
             if by.participant_id == changed.participant_id:
@@ -105,7 +110,9 @@ class Moderation:
             )
 
         try:
-            commit = self._append(caller, conversation_id, plan)
+            commit = self._append(
+                caller, conversation_id, plan, self._change_limiter.charge(caller, conversation_id)
+            )
         except NoChange as nothing:
             return Result(self._participant(nothing.head, unchanged[-1]))
         (changed,) = commit.changing
@@ -151,7 +158,7 @@ class Moderation:
         """Lift a ban.
 
         Raises:
-            NotFound, Forbidden, ConversationBusy: nothing was changed.
+            NotFound, Forbidden, RateLimited, ConversationBusy: nothing was changed.
         """
 
         def plan(head: Head) -> Commit:
@@ -167,7 +174,8 @@ class Moderation:
             unbanning = [replace(ban, participant_id=participant_id)]
             return replace(commit, guard=actor, unbanning=unbanning, audit=[entry])
 
-        return Result(None, pushes_for(self._append(caller, conversation_id, plan)))
+        head = self._change_limiter.charge(caller, conversation_id)
+        return Result(None, pushes_for(self._append(caller, conversation_id, plan, head)))
 
     def bans(self, caller: Principal, conversation_id: str, query: PageQuery) -> dict[str, Any]:
         """Return a page of the bans. Raises NotFound, Forbidden."""

@@ -10,7 +10,7 @@ read earlier: its commit requires that the mute is as read (`aws/dynamodb/append
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
@@ -27,6 +27,7 @@ class Action(enum.Enum):
     EDIT_MESSAGE = "edit messages"
     DELETE_MESSAGE = "delete messages"
     REACT = "react, and remove their own reactions"
+    REMOVE_REACTION = "remove reactions of others"
     SHOW_TYPING = "show that they are typing"
     UPDATE_CONVERSATION = "change title, join policy and metadata"
     SET_RETENTION = "change the retention"
@@ -87,11 +88,14 @@ RULES: Mapping[Action, Rule] = {
         refusal="Only its author, owners and moderators can delete a message.",
     ),
     Action.REACT: Rule(owner=_ALL, moderator=_ALL, member=_ALL, unless_muted=True),
+    Action.REMOVE_REACTION: Rule(
+        owner=_ALL, moderator=_ALL, refusal="Only owners and moderators can remove the reactions of others."
+    ),
     Action.SHOW_TYPING: Rule(owner=_ALL, moderator=_ALL, member=_ALL, unless_muted=True),
-    Action.UPDATE_CONVERSATION: Rule(owner=_ALL, moderator=_ALL),
+    Action.UPDATE_CONVERSATION: Rule(owner=_ALL, moderator=_ALL, unless_muted=True),
     Action.SET_RETENTION: Rule(owner=_ALL),
     Action.DELETE_CONVERSATION: Rule(owner=_ALL),
-    Action.ADD_PARTICIPANT: Rule(owner=_ALL, moderator=_MEMBERS),
+    Action.ADD_PARTICIPANT: Rule(owner=_ALL, moderator=_MEMBERS, unless_muted=True),
     Action.REMOVE_PARTICIPANT: Rule(owner=_ALL, moderator=_MEMBERS),
     Action.BAN: Rule(owner=_NOT_OWNERS, moderator=_MEMBERS),
     Action.UNBAN: Rule(owner=_ALL, moderator=_ALL),
@@ -136,9 +140,9 @@ def require(action: Action, actor: Membership, target: Target | None = None, *, 
         Forbidden: the actor's role does not allow the action, or not on this target.
     """
     rule = RULES[action]
-    if rule.unless_muted and actor.muted_until > now:
-        raise Muted(retry_after=(actor.muted_until - now) / 1000)
     scope: Scope = getattr(rule, actor.role)
+    if scope is not Scope.NONE and rule.unless_muted and actor.muted_until > now:
+        raise Muted(retry_after=(actor.muted_until - now) / 1000)
     if not _covers(scope, actor, target):
         raise Forbidden(rule.refusal)
 
@@ -155,6 +159,16 @@ def _covers(scope: Scope, actor: Membership, target: Target | None) -> bool:
             return target.role != "owner"
         case _:
             return True
+
+
+def successors(members: Sequence[Membership], now: int) -> list[Membership]:
+    """Return the members who can become owner when the last owner leaves, the successor first.
+
+    `members` are the remaining ones by seniority. Moderators come before other members, and among each of these
+    the muted ones last. An agent never becomes owner by succession.
+    """
+    people = [member for member in members if member.type != "agent"]
+    return sorted(people, key=lambda member: (member.role != "moderator", member.muted_until > now))
 
 
 def without_expired_mute(member: Membership, now: int) -> Membership:

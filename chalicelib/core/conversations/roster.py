@@ -1,6 +1,7 @@
 """Arrivals and departures: the commits by which members come and leave, and the pushes that follow.
 
-There is always an owner: when the last one leaves, the member who joined first becomes owner.
+There is always an owner: when the last one leaves, another member becomes owner (`permissions.successors`). If
+only agents remain, the conversation is closed, as if it were empty.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+from chalicelib.core.conversations import permissions
 from chalicelib.core.conversations.permissions import without_expired_mute
 from chalicelib.core.conversations.views import view_for_member
 from chalicelib.core.kernel.clock import milliseconds
@@ -24,7 +26,7 @@ from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.protocol import frames
-from chalicelib.core.realtime.outbox import Push, ToParticipants, pushes_for
+from chalicelib.core.realtime.outbox import Push, ToParticipants, ToSubscriptions, pushes_for
 
 Departure = Literal["left", "removed", "banned"]
 
@@ -66,7 +68,7 @@ class Roster:
         if head.participant_count >= self._limits.participants:
             raise ParticipantLimit
         sequence_id, now = head.sequence_id + 1, milliseconds(self._clock)
-        member = self._new_member(head, newcomer, past, role, now)
+        member = _new_member(head, newcomer, past, role, now)
         event = participant_event(head, sequence_id, "participant_joined", by, member, now, reason=reason)
         new = replace(
             head,
@@ -77,32 +79,15 @@ class Roster:
         )
         return Commit(head, new, [event], joining=[member])
 
-    def _new_member(
-        self, head: Head, newcomer: Actor, past: PastMembership | None, role: Role, now: int
-    ) -> Membership:
-        """Return the membership; a former member gets back the read pointer, and a mute that has not expired."""
-        sequence_id = head.sequence_id + 1
-        is_muted = past is not None and role != "owner" and past.muted_until > now
-        return Membership(
-            head.conversation_id,
-            newcomer.participant_id,
-            newcomer.name,
-            newcomer.type,
-            role,
-            joined_at=now,
-            epoch=sequence_id,
-            read_up_to=sequence_id if past is None else past.read_up_to,
-            read_message_count=head.message_count if past is None else past.read_message_count,
-            muted_until=past.muted_until if past is not None and is_muted else 0,
-            own_unread=frozenset() if past is None else past.own_unread,
-        )
-
     def plan_departure(self, head: Head, member: Membership, *, by: Actor, reason: Departure) -> Commit:
         """Return the append by which a member leaves, with the ban if that is the reason."""
         now, first = milliseconds(self._clock), head.sequence_id + 1
+        remaining = self._members_without_owner(member)
+        heir = permissions.successors(remaining or [], now)[:1]
         new_owners = [
-            replace(self._with_present_name(heir), role="owner", muted_until=0) for heir in self.successors(member)
+            replace(self._with_present_name(successor), role="owner", muted_until=0) for successor in heir
         ]
+        is_closed = head.participant_count == 1 or (remaining is not None and not new_owners)
         events = [participant_event(head, first, "participant_updated", by, owner, now) for owner in new_owners]
         sequence_id = first + len(events)
         events.append(participant_event(head, sequence_id, "participant_left", by, member, now, reason=reason))
@@ -113,40 +98,42 @@ class Roster:
         if reason != "left":
             audit.append(AuditEntry(reason, by.participant_id, member.participant_id))
         ban = Ban(head.conversation_id, member.participant_id, member.name, by.participant_id, now)
-        remaining = head.participant_count - 1
         new = replace(
             head,
             sequence_id=sequence_id,
             updated_at=now,
-            participant_count=remaining,
+            participant_count=head.participant_count - 1,
             roster_version=head.roster_version + 1,
             departed={**head.departed, member.participant_id: sequence_id},
-            state=ConversationState.LIVE if remaining else ConversationState.CLOSED,
+            state=ConversationState.CLOSED if is_closed else ConversationState.LIVE,
         )
         return Commit(
             head,
             new,
             events,
             leaving=[member],
+            removed=reason == "removed",
             changing=new_owners,
             banning=[ban] if reason == "banned" else [],
             audit=audit,
-            purge_at=None if remaining else now // 1000 + self._timing.closed_retention,
+            purge_at=now // 1000 + self._timing.closed_retention if is_closed else None,
         )
 
-    def successors(self, leaving: Membership) -> list[Membership]:
-        """Return the member who becomes owner when the last owner leaves and others remain; otherwise none.
+    def is_last_owner(self, member: Membership) -> bool:
+        """Return whether a member is the only owner."""
+        return self._members_without_owner(member) is not None
+
+    def _members_without_owner(self, leaving: Membership) -> list[Membership] | None:
+        """Return the members who remain when the last owner leaves, by seniority; None if an owner remains.
 
         The roster is read after the head of the append and changes only by appends, so it still holds when the
         commit succeeds.
         """
         if leaving.role != "owner":
-            return []
+            return None
         roster = self._memberships.roster(leaving.conversation_id)
         others = [member for member in roster if member.participant_id != leaving.participant_id]
-        if any(member.role == "owner" for member in others):
-            return []
-        return others[:1]
+        return None if any(member.role == "owner" for member in others) else others
 
     def _with_present_name(self, entry: Membership) -> Membership:
         """Return an entry of the roster with the name of the membership, which the member changes."""
@@ -173,13 +160,47 @@ class Roster:
         for member in commit.leaving:
             self.unsubscribe_departed(conversation_id, member.participant_id, commit.new.departed)
             pushes.append(ToParticipants([member.participant_id], frames.removed_push(conversation_id, reason)))
+        if commit.new.state is ConversationState.CLOSED and commit.new.participant_count:
+            pushes.append(self._close_to_agents(conversation_id, commit.new.departed))
         return pushes
+
+    def _close_to_agents(self, conversation_id: str, departed: Mapping[str, int]) -> Push:
+        """End the subscriptions of the agents in a conversation without people; return the push to them."""
+        subscribers = [
+            subscription
+            for subscription in self._subscriptions.subscribers(conversation_id)
+            if departed.get(subscription.participant_id, 0) <= subscription.epoch
+        ]
+        self._subscriptions.unsubscribe_all(conversation_id)
+        return ToSubscriptions(subscribers, frames.deleted_push(conversation_id))
 
     def unsubscribe_departed(self, conversation_id: str, participant_id: str, departed: Mapping[str, int]) -> None:
         """End the subscriptions of a departed member, and remove the member from `Head.departed` after that."""
         event = departed[participant_id]
         self._subscriptions.unsubscribe_participant(conversation_id, participant_id, event)
         self._event_log.clear_departed(conversation_id, participant_id, event)
+
+
+def _new_member(head: Head, newcomer: Actor, past: PastMembership | None, role: Role, now: int) -> Membership:
+    """Return the membership; a former member gets back the read pointer, and a mute that has not expired."""
+    sequence_id = head.sequence_id + 1
+    muted_until = 0 if past is None or role == "owner" or past.muted_until <= now else past.muted_until
+    read_up_to, read_message_count = sequence_id, head.message_count
+    if past is not None and past.read_up_to is not None:
+        read_up_to, read_message_count = past.read_up_to, past.read_message_count
+    return Membership(
+        head.conversation_id,
+        newcomer.participant_id,
+        newcomer.name,
+        newcomer.type,
+        role,
+        joined_at=now,
+        epoch=sequence_id,
+        read_up_to=read_up_to,
+        read_message_count=read_message_count,
+        muted_until=muted_until,
+        own_unread=frozenset() if past is None else past.own_unread,
+    )
 
 
 def participant_event(

@@ -20,6 +20,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+REVOKED = "The token has been revoked: sign in again."
+"""The message of Unauthorized for a revoked token."""
 Problem = dict[str, str]
 """One thing that is wrong with a request: the `path` of the field, and the `problem`."""
 

@@ -33,6 +33,9 @@ class Limits:
     body_bytes: int = 256 * 1024
     messages_per_second: int = 10
     message_burst: int = 100
+    changes_per_minute: int = 30
+    """How many joins, leaves, and changes of conversations and roles a participant may request a minute."""
+    change_burst: int = 30
     typing_participants: int = 50
     """Up to how many participants a conversation pushes typing; 0 turns it off."""
     presence_participants: int = 50
@@ -56,6 +59,8 @@ class Limits:
         for name, maximum in maxima.items():
             if getattr(self, name) > maximum:
                 raise ValueError(f"the limit {name} must be at most {maximum}, so that an event fits into a frame")
+        if self.changes_per_minute > 60_000:
+            raise ValueError("the limit changes_per_minute must be at most 60000, one a millisecond")
         if self.message_burst < MAX_BATCH_COMMANDS:
             raise ValueError(
                 f"the limit message_burst must be at least {MAX_BATCH_COMMANDS}, for the commands of a batch"

@@ -10,6 +10,9 @@ from typing import Any
 from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.errors import InvalidJson, ValidationFailed
 
+MAX_SAFE_INTEGER = 2**53 - 1
+"""The largest number in the protocol, as JSON readers may have doubles only."""
+
 
 def encode(*parts: str | int) -> str:
     """Return a cursor with these values."""
@@ -25,10 +28,17 @@ def decode(cursor: str, *kinds: type[str] | type[int]) -> list[str | int]:
     if (
         not isinstance(parts, list)
         or [type(part) for part in parts] != list(kinds)
-        or not all(part.isascii() and part.isprintable() for part in parts if isinstance(part, str))
+        or not all(_is_position(part) for part in parts)
     ):
         raise ValidationFailed.at("cursor", "must be the next_cursor of an earlier response")
     return parts
+
+
+def _is_position(part: str | int) -> bool:
+    """Return whether a value can be one of a key: a number of a log, or text that sorts within a range of keys."""
+    if isinstance(part, int):
+        return 0 <= part <= MAX_SAFE_INTEGER
+    return part.isascii() and part.isprintable() and not part.startswith("~")
 
 
 def start_key(cursor: str | None) -> str | None:

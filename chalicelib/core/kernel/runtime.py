@@ -20,3 +20,11 @@ class Runtime(NamedTuple):
     limits: Limits
     timing: Timing
     history_id: HistoryId
+    token_leeway: int = 30
+    """For how many seconds after its expiry a token is accepted, wherever it is checked."""
+    token_lifetime: int = 30 * 24 * 3600
+    """For how many seconds a token is accepted at most, the leeway included."""
+
+    def has_expired(self, token_expires_at: int, grace: float = 0.0) -> bool:
+        """Return whether a token, or something that was opened with it, is no longer accepted, after a grace."""
+        return self.clock.now() >= token_expires_at + self.token_leeway + grace

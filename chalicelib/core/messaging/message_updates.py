@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.core.conversations import permissions
 from chalicelib.core.conversations.permissions import Action
 from chalicelib.core.kernel import json_codec
-from chalicelib.core.kernel.errors import Unavailable, ValidationFailed
+from chalicelib.core.kernel.errors import NotFound, Unavailable, ValidationFailed
 from chalicelib.core.kernel.limits import Limits
 from chalicelib.core.kernel.text import without_variation_selectors
 from chalicelib.core.log.appending import NoChange
@@ -28,7 +28,7 @@ from chalicelib.core.messaging.update_context import UpdateContext
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.conversations import Head
 from chalicelib.core.model.events import MessageState, Reaction, tombstone
-from chalicelib.core.model.moderation import AuditEntry
+from chalicelib.core.model.moderation import AuditAction, AuditEntry
 from chalicelib.core.ports.commits import Commit
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
@@ -125,7 +125,9 @@ class MessageUpdates:
                 "message_deleted",
                 {},
                 redacted=[(deleted, context.next_sequence_id), *((tombstone(edit.event), 0) for edit in edits)],
-                audit=[] if context.is_author else [_audit_entry(context)],
+                audit=[]
+                if context.is_author
+                else [_audit_entry("message_deleted", context, context.author.participant_id)],
             )
 
         result = self._updater.apply(caller, conversation_id, target, plan, head=head, not_found=not_found)
@@ -172,7 +174,7 @@ class MessageUpdates:
                 reactions_added=[reaction],
             )
 
-        load = self._load_reaction(caller, conversation_id, target, emoji)
+        load = self._load_reaction(caller.participant_id, conversation_id, target, emoji)
         return self._updater.apply(
             caller, conversation_id, target, plan, head=head, not_found=not_found, load_extra=load
         )
@@ -190,28 +192,56 @@ class MessageUpdates:
 
         def plan(context: UpdateContext) -> Commit:
             permissions.require(Action.REACT, context.actor, now=context.now)
-            existing: Reaction | None = context.extra
-            if existing is None or context.message.deleted_by or context.is_expired:
-                raise NoChange(context.head)
-            known = existing.emoji
-            counts = {**context.state.reactions, known: context.state.reactions[known] - 1}
-            state = _with_reactions(context, {name: count for name, count in counts.items() if count})
-            return context.commit(
-                "reaction_removed",
-                {"emoji": known},
-                message_states={context.target: state},
-                reactions_removed=[existing],
-            )
+            return _plan_removal(context, {})
 
-        load = self._load_reaction(caller, conversation_id, target, emoji)
+        load = self._load_reaction(caller.participant_id, conversation_id, target, emoji)
         return self._updater.apply(
             caller, conversation_id, target, plan, head=head, not_found=not_found, load_extra=load
         )
 
+    def remove_reaction(
+        self, caller: Principal, conversation_id: str, target: int, emoji: str, participant_id: str
+    ) -> UpdateResult:
+        """Remove the reaction of any participant, former ones included; no-op as `unreact`.
+
+        Raises:
+            NotFound: the target is not a message of a conversation of the caller.
+            Forbidden, Muted: the caller may not remove it.
+        """
+        if participant_id == caller.participant_id:
+            return self.unreact(caller, conversation_id, target, emoji, not_found=NotFound)
+
+        def plan(context: UpdateContext) -> Commit:
+            permissions.require(Action.REMOVE_REACTION, context.actor)
+            fields = {"participant_id": participant_id}
+            entry = _audit_entry("reaction_removed", context, participant_id)
+            return replace(_plan_removal(context, fields), audit=[entry])
+
+        load = self._load_reaction(participant_id, conversation_id, target, emoji)
+        return self._updater.apply(
+            caller, conversation_id, target, plan, head=None, not_found=NotFound, load_extra=load
+        )
+
     def _load_reaction(
-        self, caller: Principal, conversation_id: str, target: int, emoji: str
+        self, participant_id: str, conversation_id: str, target: int, emoji: str
     ) -> Callable[[], Reaction | None]:
-        return lambda: self._event_log.reaction(conversation_id, target, caller.participant_id, emoji)
+        return lambda: self._event_log.reaction(conversation_id, target, participant_id, emoji)
+
+
+def _plan_removal(context: UpdateContext, fields: dict[str, Any]) -> Commit:
+    """Return the commit that removes the loaded reaction; `fields` are further ones of its event."""
+    existing: Reaction | None = context.extra
+    if existing is None or context.message.deleted_by or context.is_expired:
+        raise NoChange(context.head)
+    known = existing.emoji
+    counts = {**context.state.reactions, known: context.state.reactions[known] - 1}
+    state = _with_reactions(context, {name: count for name, count in counts.items() if count})
+    return context.commit(
+        "reaction_removed",
+        {"emoji": known, **fields},
+        message_states={context.target: state},
+        reactions_removed=[existing],
+    )
 
 
 def _require_updatable(context: UpdateContext) -> None:
@@ -242,10 +272,5 @@ def _is_same(current: Any, requested: Any) -> bool:
     return json_codec.dumps(current or None) == json_codec.dumps(requested or None)
 
 
-def _audit_entry(context: UpdateContext) -> AuditEntry:
-    return AuditEntry(
-        "message_deleted",
-        context.actor.participant_id,
-        participant_id=context.author.participant_id,
-        target=context.target,
-    )
+def _audit_entry(action: AuditAction, context: UpdateContext, participant_id: str) -> AuditEntry:
+    return AuditEntry(action, context.actor.participant_id, participant_id=participant_id, target=context.target)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import RateLimited
 from chalicelib.core.kernel.runtime import Runtime
-from chalicelib.core.ports.rate_limits import RateLimitDecision, RateLimitStore
+from chalicelib.core.ports.rate_limits import Bucket, RateLimitDecision, RateLimitStore
 
 
 class RateLimitCharge:
@@ -76,7 +76,14 @@ class PrepaidRateLimits:
         """Charge nothing."""
 
     def acquire(
-        self, participant_id: str, now: int, count: int, *, interval: int, burst: int
+        self,
+        participant_id: str,
+        now: int,
+        count: int,
+        *,
+        interval: int,
+        burst: int,
+        bucket: Bucket = "messages",
     ) -> RateLimitDecision:
         """Allow the messages."""
         return RateLimitDecision(allowed=True)

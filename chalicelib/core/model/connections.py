@@ -25,6 +25,8 @@ class Connection:
     """Whether one of its frames has been handled. Before that, nothing can be posted to it."""
     is_stale: bool = False
     """Whether API Gateway answered a post with 410, which can be wrong."""
+    token_issued_at: int = 0
+    """Epoch seconds. Stored with a ticket only."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,11 +92,17 @@ class Membership:
 
 
 class PastMembership(NamedTuple):
-    """The part of an ended membership that is kept, in case the participant returns."""
+    """The part of an ended membership that is kept, in case the participant returns.
 
-    read_up_to: int
+    Of an erased participant only the sanctions are kept, under a digest of the id.
+    """
+
+    read_up_to: int | None
+    """None after an erasure."""
     read_message_count: int
     muted_until: int = 0
     """Leaving and returning does not end a mute."""
     own_unread: frozenset[int] = frozenset()
     """As in `Membership`."""
+    removed_at_event: int = 0
+    """The sequence id of the member's removal by another member; 0 if they left."""

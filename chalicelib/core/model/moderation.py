@@ -31,8 +31,11 @@ class Invite:
     expires_at: int
     """Epoch seconds."""
     max_uses: int | None
-    """None: unlimited."""
+    """How many participants may join with it; None: unlimited."""
     uses: int
+    created_at_head: int = 0
+    """The sequence id of the head that was read before it was created: a participant who was removed later, or at
+    the same time, cannot use it."""
 
 
 AuditAction = Literal[
@@ -43,6 +46,7 @@ AuditAction = Literal[
     "unmuted",
     "role_changed",
     "message_deleted",
+    "reaction_removed",
     "conversation_updated",
     "invite_created",
     "invite_revoked",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from chalicelib.core.kernel.ids import digest, url_safe_digest
+from chalicelib.core.model.conversations import PastMembership
 
 
 def erasure_id(participant_id: str) -> str:
@@ -62,6 +63,8 @@ class ErasureCommit(NamedTuple):
     """The location after the commit."""
     was_member: bool
     is_banned: bool
+    sanctions: PastMembership | None = None
+    """The sanctions that outlast the erasure; None: those that an earlier erasure has left."""
 
 
 class RetentionCheck(NamedTuple):

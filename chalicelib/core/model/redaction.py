@@ -56,6 +56,8 @@ class Redaction:
             changed["participant"] = self._actor(event["participant"])
         if "participants" in event:
             changed["participants"] = [self._actor(participant) for participant in event["participants"]]
+        if "participant_id" in event:
+            changed["participant_id"] = self.id(event["participant_id"])
         if "mentions" in event:
             changed["mentions"] = self._ids(event["mentions"])
         return {**event, **changed}

@@ -46,12 +46,15 @@ class Commit:
     """The acting member. Precondition: the membership and its role are as read."""
     joining: Sequence[Membership] = ()
     leaving: Sequence[Membership] = ()
+    removed: bool = False
+    """Whether the leaving members are removed by another member."""
     changing: Sequence[Membership] = ()
     """Members whose role or mute changes, with the new values."""
     banning: Sequence[Ban] = ()
     unbanning: Sequence[Ban] = ()
     invite: Invite | None = None
-    """The invite that is used to join. Precondition: it has neither expired nor been used up."""
+    """The invite by which the joining member joins.
+ Precondition: it has neither expired nor been used up."""
     details: ConversationDetails | None = None
     purge_at: int | None = None
     """When (epoch seconds) to purge the conversation, if this commit closes it."""

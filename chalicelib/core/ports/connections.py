@@ -23,6 +23,10 @@ class ConnectionStore(Protocol):
         """Save a new connection."""
         ...
 
+    def discard(self, connection: Connection) -> None:
+        """Delete a new connection that has no subscriptions yet."""
+        ...
+
     def get(self, connection_id: str) -> Connection | None:
         """Return a connection."""
         ...

@@ -36,7 +36,7 @@ class MembershipStore(Protocol):
         ...
 
     def past_membership(self, conversation_id: str, participant_id: str) -> PastMembership | None:
-        """Return the record of a former member, or None."""
+        """Return the record of a former member, or of the sanctions on an erased one; None if there is neither."""
         ...
 
     def move_read_pointer(

@@ -23,6 +23,10 @@ class ModerationStore(Protocol):
         """Return an invite that has not expired; it may be used up."""
         ...
 
+    def has_used_invite(self, conversation_id: str, invite_id: str, participant_id: str) -> bool:
+        """Return whether the participant has joined with this invite before."""
+        ...
+
     def invites(self, conversation_id: str, after: str | None, limit: int) -> tuple[list[Invite], str | None]:
         """Return a page of invites that have not expired, as `bans` does."""
         ...

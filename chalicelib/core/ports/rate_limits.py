@@ -1,8 +1,11 @@
-"""The limit on how many messages a participant may send."""
+"""The limits on how many messages a participant may send, and how many changes make."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
+
+Bucket = Literal["messages", "changes"]
+"""The limits, each of which is charged on its own."""
 
 
 class RateLimitDecision(NamedTuple):
@@ -32,7 +35,14 @@ class RateLimitStore(Protocol):
         ...
 
     def acquire(
-        self, participant_id: str, now: int, count: int, *, interval: int, burst: int
+        self,
+        participant_id: str,
+        now: int,
+        count: int,
+        *,
+        interval: int,
+        burst: int,
+        bucket: Bucket = "messages",
     ) -> RateLimitDecision:
-        """Ask for `count` messages at once, at most `burst`; if they are allowed, they are charged by this."""
+        """Ask for `count` messages, or changes, at once, at most `burst`; if allowed, they are charged by this."""
         ...

@@ -21,6 +21,7 @@ from chalicelib.core.model.privacy import ErasureJob, erasure_id
 from chalicelib.core.ports.commits import WriteConflict
 from chalicelib.core.ports.connections import ConnectionStore
 from chalicelib.core.ports.privacy import ErasureStore, ParticipantDataStore
+from chalicelib.core.ports.revocations import RevocationStore
 from chalicelib.core.privacy.erasure_steps import RETRY_DELAY, ErasureSteps
 from chalicelib.core.protocol.frames import disconnect
 from chalicelib.core.realtime.fan_out import FanOut
@@ -35,6 +36,7 @@ class Erasure:
         self,
         *,
         erasures: ErasureStore,
+        revocations: RevocationStore,
         connections: ConnectionStore,
         participant_data: ParticipantDataStore,
         steps: ErasureSteps,
@@ -42,6 +44,7 @@ class Erasure:
         runtime: Runtime,
     ) -> None:
         self._erasures = erasures
+        self._revocations = revocations
         self._connections = connections
         self._participant_data = participant_data
         self._steps = steps
@@ -54,10 +57,13 @@ class Erasure:
     def request(self, caller: Principal) -> tuple[str, dict[str, Any]]:
         """Request the erasure of the caller, unless one is running; return its id and status.
 
+        The tokens of the caller are revoked first: no connection can be opened that the erasure does not find.
+
         Raises ConversationBusy.
         """
-        job_id = erasure_id(caller.participant_id)
-        job = ErasureJob(job_id, milliseconds(self._clock), 0, 0, caller.participant_id, secrets.token_hex(16))
+        job_id, now = erasure_id(caller.participant_id), milliseconds(self._clock)
+        self._revocations.revoke(caller.participant_id, now, now // 1000 + self._runtime.token_lifetime)
+        job = ErasureJob(job_id, now, 0, 0, caller.participant_id, secrets.token_hex(16))
         if retry_on_conflict(self._runtime, lambda: self._erasures.begin(job)):
             # Counted after the begin, when no more of them can be added.
             job = replace(job, total=len(self._erasures.data_locations(caller.participant_id)))

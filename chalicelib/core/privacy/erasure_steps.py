@@ -17,6 +17,7 @@ from __future__ import annotations
 import functools
 from dataclasses import replace
 
+from chalicelib.core.conversations.permissions import without_expired_mute
 from chalicelib.core.conversations.roster import Roster
 from chalicelib.core.kernel.clock import milliseconds, rfc3339
 from chalicelib.core.kernel.errors import NotFound
@@ -24,7 +25,7 @@ from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.appending import Log, StaleRead
 from chalicelib.core.log.conflicts import retry_on_conflict
 from chalicelib.core.model.actors import Actor
-from chalicelib.core.model.conversations import ConversationState, Head, Membership
+from chalicelib.core.model.conversations import ConversationState, Head, Membership, PastMembership
 from chalicelib.core.model.events import new_event
 from chalicelib.core.model.privacy import DataLocation, ErasureCommit, ErasureJob
 from chalicelib.core.model.redaction import ERASED_NAME, Redaction
@@ -132,8 +133,21 @@ class ErasureSteps:
                 self._begun(location, sequence_id),
                 was_member=member is not None,
                 is_banned=self._moderation.ban(conversation_id, participant_id) is not None,
+                sanctions=self._sanctions(conversation_id, participant_id, member, now),
             ),
         )
+
+    def _sanctions(
+        self, conversation_id: str, participant_id: str, member: Membership | None, now: int
+    ) -> PastMembership | None:
+        """Return the sanctions that outlast the erasure; None: those of an earlier one still do."""
+        if member is not None:
+            return PastMembership(None, 0, without_expired_mute(member, now).muted_until)
+        past = self._memberships.past_membership(conversation_id, participant_id)
+        if past is None or past.read_up_to is None:
+            return None
+        muted_until = past.muted_until if past.muted_until > now else 0
+        return PastMembership(None, 0, muted_until, removed_at_event=past.removed_at_event)
 
     def rewrite(self, job: ErasureJob, location: DataLocation, deadline: float) -> list[float]:
         """Rewrite the items of one conversation, at least a page; return the delay if that is not complete."""

@@ -232,6 +232,13 @@ class EmojiQuery(Query):
     """The reaction."""
 
 
+class RemoveReactionQuery(EmojiQuery):
+    """The query of `DELETE /conversations/{id}/messages/{sequence_id}/reactions`."""
+
+    participant_id: ParticipantId | None = None
+    """Whose reaction it is: by default the caller's. Owners and moderators may remove those of others."""
+
+
 class ReactionsQuery(Query):
     """The query of `GET /conversations/{id}/messages/{sequence_id}/reactions`."""
 

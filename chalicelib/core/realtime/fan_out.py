@@ -55,6 +55,7 @@ class FanOut:
         self._subscriptions = subscriptions
         self._presence = presence
         self._poster = poster
+        self._runtime = runtime
         self._clock = runtime.clock
         self._gather = runtime.gather
         self._observer = runtime.observer
@@ -175,11 +176,11 @@ class FanOut:
 
     def _post(self, deliveries: _Deliveries, deadline: float) -> list[Subscription]:
         """Post, and disconnect connections with an expired token; return the recipients that no longer exist."""
-        now, grace = self._clock.now(), self._timing.expired_token_grace
+        grace = self._timing.expired_token_grace
         expired = {
             connection_id: deliveries.pop(connection_id)
             for connection_id, (subscription, _) in list(deliveries.items())
-            if subscription.token_expires_at + grace < now
+            if self._runtime.has_expired(subscription.token_expires_at, grace)
         }
         payloads_of = {connection_id: payloads for connection_id, (_, payloads) in deliveries.items()}
         stale = [deliveries[connection_id][0] for connection_id in self._poster.post_all(payloads_of, deadline)]
@@ -198,9 +199,8 @@ class FanOut:
     def _has_new_token(self, connection_id: str) -> bool:
         """Return whether `auth` has renewed the token; it updates the connection before its subscriptions."""
         connection = self._connections.get(connection_id)
-        return connection is not None and (
-            connection.token_expires_at + self._timing.expired_token_grace >= self._clock.now()
-        )
+        grace = self._timing.expired_token_grace
+        return connection is not None and not self._runtime.has_expired(connection.token_expires_at, grace)
 
 
 def _is_recipient(subscription: Subscription, push: ToSubscribers) -> bool:

@@ -15,13 +15,22 @@ class Tickets:
 
     def __init__(self, *, tickets: TicketStore, runtime: Runtime) -> None:
         self._tickets = tickets
+        self._runtime = runtime
         self._clock = runtime.clock
         self._lifetime = runtime.timing.ticket_lifetime
 
     def issue(self, identity: Identity) -> dict[str, object]:
         """Return a new ticket for `identity`; only its digest is stored."""
         ticket = new_ticket()
-        bearer = Connection("", identity.participant_id, identity.name, identity.expires_at, 0, 0)
+        bearer = Connection(
+            "",
+            identity.participant_id,
+            identity.name,
+            identity.expires_at,
+            0,
+            0,
+            token_issued_at=identity.issued_at,
+        )
         self._tickets.save_ticket(ticket_key(ticket), bearer, int(self._clock.now()) + self._lifetime)
         return {"ticket": ticket, "expires_in": self._lifetime}
 
@@ -29,8 +38,8 @@ class Tickets:
         """Return the identity that the ticket was issued for. Raises Unauthorized if unknown, used or expired."""
         now = int(self._clock.now())
         bearer = self._tickets.redeem_ticket(ticket_key(ticket), now) if is_ticket(ticket) else None
-        if bearer is None or bearer.token_expires_at <= now:
+        if bearer is None or self._runtime.has_expired(bearer.token_expires_at):
             raise Unauthorized(
                 "The ticket is not valid: a ticket can be used once, within seconds after it is issued."
             )
-        return Identity(bearer.participant_id, bearer.name, bearer.token_expires_at)
+        return Identity(bearer.participant_id, bearer.name, bearer.token_expires_at, bearer.token_issued_at)

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from chalicelib.core.kernel.clock import milliseconds
-from chalicelib.core.kernel.errors import ChatError, Forbidden, Unauthorized
+from chalicelib.core.kernel.errors import REVOKED, ChatError, Forbidden, Unauthorized
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.conflicts import retry_on_conflict
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.connections import Connection, Subscription
 from chalicelib.core.ports.connections import ConnectionStore, SubscriptionStore
 from chalicelib.core.ports.memberships import MembershipStore
+from chalicelib.core.ports.revocations import RevocationStore
 from chalicelib.core.realtime.outbox import Push
 from chalicelib.core.realtime.presence import Presence
 from chalicelib.core.sessions.frame_result import FrameResult
@@ -33,6 +34,7 @@ class Connections:
         subscriptions: SubscriptionStore,
         memberships: MembershipStore,
         presence: Presence,
+        revocations: RevocationStore,
         verify: Callable[[str], Identity],
         runtime: Runtime,
     ) -> None:
@@ -40,23 +42,33 @@ class Connections:
         self._subscriptions = subscriptions
         self._memberships = memberships
         self._presence = presence
+        self._revocations = revocations
         self._verify = verify
         self._runtime = runtime
         self._clock = runtime.clock
 
     def open(self, connection_id: str, identity: Identity) -> None:
-        """Save whose connection it is. It is not reachable before its first frame was handled."""
+        """Save whose connection it is. It is not reachable before its first frame was handled.
+
+        A revocation is read after the connection was written: so either this finds the revocation, or an erasure,
+        which revokes first, finds the connection.
+
+        Raises:
+            Unauthorized: the token was revoked.
+        """
         now = milliseconds(self._clock)
-        self._connections.open(
-            Connection(
-                connection_id,
-                identity.participant_id,
-                identity.name,
-                identity.expires_at,
-                connected_at=now,
-                last_seen=now,
-            )
+        connection = Connection(
+            connection_id,
+            identity.participant_id,
+            identity.name,
+            identity.expires_at,
+            connected_at=now,
+            last_seen=now,
         )
+        self._connections.open(connection)
+        if identity.is_revoked(self._revocations.revoked_at(identity.participant_id)):
+            self._connections.discard(connection)
+            raise Unauthorized(REVOKED)
 
     def close(self, connection_id: str) -> list[Push]:
         """Delete a connection and its subscriptions; return the pushes of presence. No-op if it does not exist."""
@@ -127,6 +139,8 @@ class Connections:
         identity = self._verify(token)
         if identity.participant_id != connection.participant_id:
             raise Forbidden("The token is of another participant: open another socket for them.")
+        if identity.is_revoked(self._revocations.revoked_at(identity.participant_id)):
+            raise Unauthorized(REVOKED)
         if not self._connections.refresh_token(connection, identity.expires_at, identity.name):
             raise Unauthorized("This socket is closed.")
         return identity

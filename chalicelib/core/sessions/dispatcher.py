@@ -74,8 +74,7 @@ class Dispatcher:
             )
             return
         self._observer.bind(participant_id=connection.participant_id)
-        now = self._runtime.clock.now()
-        if now > connection.token_expires_at + self._timing.expired_token_grace:
+        if self._runtime.has_expired(connection.token_expires_at, self._timing.expired_token_grace):
             result.close_with = frames.disconnect("TOKEN_EXPIRED", TokenExpired.default_message, reconnect=True)
             return
         alive = self._connections.mark_alive(connection, result)
@@ -83,7 +82,7 @@ class Dispatcher:
         def handle() -> None:
             if isinstance(command, ChatError):
                 raise command
-            if now > connection.token_expires_at and not isinstance(command, commands.Auth):
+            if self._runtime.has_expired(connection.token_expires_at) and not isinstance(command, commands.Auth):
                 raise TokenExpired
             self._handle(command, CommandContext(alive, head, received_at, result))
 

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from local.gateway import GatewaySettings
 from local.tokens import mint
+from tests.support.server import FAST_CHANGES
 
 ROOT = Path(__file__).resolve().parents[3]
 SOCKET_FAN_OUT = 30.0
@@ -42,6 +43,7 @@ class HistoryServer:
                     "CHAT_TIME_ERASURE_GRACE": str(ERASURE_GRACE),
                     "CHAT_TIME_RETENTION_DAY": str(RETENTION_DAY),
                     "CHAT_RETENTION_DAYS": str(RETENTION_DAYS),
+                    **FAST_CHANGES,
                 },
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -112,7 +112,7 @@ def test_keys_are_fetched_on_first_use(jwks: JwksKeys, provider: Provider) -> No
     assert provider.fetches == 1
 
 
-def test_keys_are_cached_for_their_lifetime(jwks: JwksKeys, provider: Provider, clock: FakeClock) -> None:
+def test_keys_are_cached_until_their_maximum_age(jwks: JwksKeys, provider: Provider, clock: FakeClock) -> None:
     for now in (0.0, 1.0, 1800.0, 3599.9):
         clock.set(now)
         assert knows(jwks, "old")
@@ -122,7 +122,7 @@ def test_keys_are_cached_for_their_lifetime(jwks: JwksKeys, provider: Provider, 
     assert provider.fetches == 2
 
 
-def test_withdrawn_key_is_removed_at_the_end_of_the_lifetime(
+def test_withdrawn_key_is_rejected_at_the_maximum_age(
     jwks: JwksKeys, provider: Provider, clock: FakeClock, rotated: bytes
 ) -> None:
     assert knows(jwks, "old")
@@ -176,8 +176,8 @@ def test_missing_key_id_counts_as_unknown_if_several_keys_match(
     assert provider.fetches == 1
 
 
-def test_lifetime_and_cooldown_are_configurable(provider: Provider, clock: FakeClock) -> None:
-    jwks = JwksKeys(URL, fetch=provider.fetch, clock=clock.now, lifetime=60.0, min_refresh=5.0)
+def test_maximum_age_and_cooldown_are_configurable(provider: Provider, clock: FakeClock) -> None:
+    jwks = JwksKeys(URL, fetch=provider.fetch, clock=clock.now, max_age=60.0, min_refresh=5.0)
     assert knows(jwks, "old")
     clock.set(5.0)
     assert not knows(jwks, "invented")
@@ -252,6 +252,26 @@ def test_failed_refresh_keeps_the_keys_and_is_retried_after_the_cooldown(
         clock.set(now)
         assert knows(jwks, "old")
     assert provider.fetches == 3
+
+
+@pytest.mark.parametrize("grace", [0.0, 100.0])
+def test_keys_are_used_during_the_grace_and_then_unavailable(
+    provider: Provider, clock: FakeClock, grace: float
+) -> None:
+    jwks = JwksKeys(URL, fetch=provider.fetch, clock=clock.now, max_age=60.0, grace=grace)
+    assert knows(jwks, "old")
+    provider.error = OSError("unreachable")
+    for late in (0.0, 50.0, 99.9):
+        if late < grace:
+            clock.set(60.0 + late)
+            assert knows(jwks, "old")
+    for late in (0.0, 5.0, 1000.0):
+        clock.set(60.0 + grace + late)
+        with pytest.raises(KeysUnavailable):
+            knows(jwks, "old")
+    provider.error = None
+    clock.advance(10.0)
+    assert knows(jwks, "old")
 
 
 def test_unknown_key_id_after_a_failed_refresh_is_unverified(
@@ -335,19 +355,27 @@ def test_known_key_is_returned_during_a_fetch(
         assert go_on.wait(PATIENCE)
 
     provider.before = hang
-    for now, asked_for in ((10.0, "invented"), (5000.0, "old")):
-        clock.set(now)
-        fetching.clear()
-        go_on.clear()
-        first = pool.submit(knows, jwks, asked_for)
-        assert fetching.wait(PATIENCE)
-        try:
-            assert pool.submit(knows, jwks, "old").result(PATIENCE)
-            assert not first.done()
-        finally:
-            go_on.set()
-        first.result(PATIENCE)
-    assert provider.fetches == 3
+    clock.set(10.0)
+    first = pool.submit(knows, jwks, "invented")
+    assert fetching.wait(PATIENCE)
+    try:
+        assert pool.submit(knows, jwks, "old").result(PATIENCE)
+        assert not first.done()
+    finally:
+        go_on.set()
+    first.result(PATIENCE)
+    assert provider.fetches == 2
+
+
+def test_key_of_the_maximum_age_is_not_used_before_the_keys_are_fetched_again(
+    jwks: JwksKeys, provider: Provider, clock: FakeClock, rotated: bytes, pool: ThreadPoolExecutor
+) -> None:
+    assert knows(jwks, "old")
+    provider.document = rotated
+    clock.set(3600.0)
+    answers = [pool.submit(knows, jwks, "old") for _ in range(8)]
+    assert [answer.result(PATIENCE) for answer in answers] == [False] * 8
+    assert provider.fetches == 2
 
 
 def test_many_invented_ids_cause_one_fetch_at_a_time_within_the_cooldown(

@@ -18,7 +18,7 @@ from tests.support.fakes import FakeClock
 
 from .minting import NOW, SECRET, Keys, claims, ec_jwk, es256, hs256, jwk_set, rs256, rsa_jwk
 
-ALICE = Identity("alice", "Alice", NOW + 3600)
+ALICE = Identity("alice", "Alice", NOW + 3600, NOW + 3600 - 30 * 24 * 3600)
 JWKS_URL = "https://idp.example/jwks"
 
 
@@ -150,3 +150,60 @@ def test_es256_example_of_rfc_7515_is_valid() -> None:
     key = jwt.PyJWK(jwk, "ES256")
     assert verify_signature(token, key, "ES256")
     assert not verify_signature(token.replace(".DtEh", ".DtEi"), key, "ES256")
+
+
+def test_secret_of_the_parameter_is_read_again_at_its_maximum_age() -> None:
+    clock, parameter = FakeClock(1_000_000.0), Parameter()
+    verifier = parameter.verifier(clock)
+    assert parameter.accepts(verifier, clock, "1")
+    parameter.value = "2"
+    clock.advance(59.9)
+    assert parameter.accepts(verifier, clock, "1")
+    assert parameter.reads == 1
+    clock.advance(0.1)
+    assert not parameter.accepts(verifier, clock, "1")
+    assert parameter.accepts(verifier, clock, "2")
+    assert parameter.reads == 2
+
+
+def test_secret_is_used_during_the_grace_and_then_unavailable() -> None:
+    clock, parameter = FakeClock(1_000_000.0), Parameter()
+    verifier = parameter.verifier(clock)
+    assert parameter.accepts(verifier, clock, "1")
+    parameter.value = None
+    clock.advance(60.0)
+    for _ in range(3):
+        assert parameter.accepts(verifier, clock, "1")
+    assert parameter.reads == 2, "a failed read is not repeated for each token"
+    clock.advance(39.9)
+    assert parameter.accepts(verifier, clock, "1")
+    clock.advance(0.1)
+    with pytest.raises(KeysUnavailable):
+        parameter.accepts(verifier, clock, "1")
+    parameter.value = "1"
+    assert parameter.accepts(verifier, clock, "1")
+
+
+class Parameter:
+    """A parameter with a secret, which is named by a digit; None: it cannot be read."""
+
+    def __init__(self) -> None:
+        self.value: str | None = "1"
+        self.reads = 0
+
+    def read(self, name: str) -> str:
+        self.reads += 1
+        if self.value is None:
+            raise KeysUnavailable("the secret parameter cannot be read now", retry_after=1)
+        return self.value * 32
+
+    def verifier(self, clock: FakeClock) -> TokenVerifier:
+        settings = IdentitySettings(None, None, None, None, secret_parameter="/chat/secret", max_age=60, grace=40)
+        return TokenVerifier(settings, keys=None, clock=clock.now, read_secret=self.read)
+
+    def accepts(self, verifier: TokenVerifier, clock: FakeClock, digit: str) -> bool:
+        token = jwt.encode({"sub": "alice", "exp": int(clock.now()) + 500}, digit * 32, "HS256")
+        try:
+            return verifier.verify(token).participant_id == "alice"
+        except InvalidToken:
+            return False

@@ -78,10 +78,11 @@ class Replay:
 
     def _change(self, participant_id: str, event: Json) -> str:
         target = self._log.events[event["target"]]
-        reaction = (event["target"], participant_id, event.get("emoji", ""))
+        whose = event.get("participant_id", participant_id)
+        reaction = (event["target"], whose, event.get("emoji", ""))
         if (
             problem := self._speak(participant_id)
-            if event["type"] != "message_deleted"
+            if event["type"] != "message_deleted" and whose == participant_id
             else self._is_in(participant_id)
         ):
             return problem
@@ -104,6 +105,8 @@ class Replay:
                 was_there = reaction in self._reactions
                 self._reactions.add(reaction)
                 return "that reaction was there" if was_there else ""
+        if whose != participant_id and self._roles[participant_id] not in MODERATORS:
+            return "its sender may not remove another's reaction"
         was_there = reaction in self._reactions
         self._reactions.discard(reaction)
         return "" if was_there else "that reaction was not there"

@@ -15,7 +15,8 @@ def test_no_two_items_have_the_same_key() -> None:
         every += [
             keys.active_connection_key(participant_id, "x="),
             keys.pending_offline_key(CONVERSATION, participant_id),
-            keys.rate_limit_key(participant_id),
+            keys.rate_limit_key(participant_id, "messages"),
+            keys.rate_limit_key(participant_id, "changes"),
             keys.ticket_owner_key(participant_id, "h"),
         ]
     assert len(set(every)) == len(every)
@@ -28,6 +29,9 @@ def test_subscription_is_found_by_connection_and_by_conversation() -> None:
 
 
 def test_prefixes_of_a_participant_are_distinct() -> None:
-    prefixes = [keys.CONNECTION_PREFIX, keys.TICKET_PREFIX, keys.RATE_LIMIT]
-    for one, other in itertools.permutations(prefixes, 2):
+    for one, other in itertools.permutations([keys.CONNECTION_PREFIX, keys.TICKET_PREFIX], 2):
         assert not one.startswith(other)
+
+
+def test_rate_limit_has_no_id_in_its_key() -> None:
+    assert "eve" not in "".join(keys.rate_limit_key("eve", "changes"))

@@ -177,13 +177,15 @@ def test_roster_entry_has_no_read_pointer() -> None:
 
 
 def test_past_membership_keeps_read_pointer_and_mute() -> None:
-    past = past_membership_from_item(stored(past_membership_to_item(SENDER)))
-    assert past == PastMembership(MEMBER.read_up_to, MEMBER.read_message_count, MEMBER.muted_until)
+    past = past_membership_from_item(stored(past_membership_to_item(SENDER, 7)))
+    assert past == PastMembership(
+        MEMBER.read_up_to, MEMBER.read_message_count, MEMBER.muted_until, removed_at_event=7
+    )
 
 
 def test_past_membership_keeps_own_messages_after_the_pointer() -> None:
     member = replace(MEMBER, own_unread=frozenset({7, 9}))
-    past = past_membership_from_item(stored(past_membership_to_item(member)))
+    past = past_membership_from_item(stored(past_membership_to_item(member, 0)))
     assert past is not None
     assert past.own_unread == {7, 9}
 
@@ -274,6 +276,7 @@ def test_samples_have_no_field_at_its_default() -> None:
         "done_at",
         "expires_at",
         "is_stale",
+        "token_issued_at",
         "is_member",
         "own_obsolete",
     }

@@ -56,6 +56,7 @@ ROWS: dict[str, tuple[Action, Target | None]] = {
     "delete by socket": (Action.DELETE_MESSAGE, OF_THE_MEMBER),
     "react": (Action.REACT, None),
     "take a reaction back": (Action.REACT, None),
+    "remove another's reaction": (Action.REMOVE_REACTION, None),
     "react by socket": (Action.REACT, None),
     "unreact by socket": (Action.REACT, None),
     "show typing": (Action.SHOW_TYPING, None),

@@ -49,7 +49,7 @@ def test_cursor_with_characters_outside_its_alphabet_is_refused() -> None:
 
 
 def test_cursor_is_safe_in_a_url() -> None:
-    cursor = paging.encode("~~~???>>>")
+    cursor = paging.encode("x~~~???>>>")
     assert not {"+", "/"} & {*cursor}
     assert {"-", "_"} & {*cursor}
-    assert paging.start_key(cursor) == "~~~???>>>"
+    assert paging.start_key(cursor) == "x~~~???>>>"

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.core.kernel.errors import RateLimited
 from chalicelib.core.messaging.rate_limiter import PrepaidRateLimits, RateLimitCharge, charge_batch
-from chalicelib.core.ports.rate_limits import RateLimitDecision
+from chalicelib.core.ports.rate_limits import Bucket, RateLimitDecision
 from tests.support.fakes import FakeClock
 from tests.support.runtime import new_runtime
 
@@ -32,9 +32,16 @@ class FakeRateLimits:
         self.calls.append("charge")
 
     def acquire(
-        self, participant_id: str, now: int, count: int, *, interval: int, burst: int
+        self,
+        participant_id: str,
+        now: int,
+        count: int,
+        *,
+        interval: int,
+        burst: int,
+        bucket: Bucket = "messages",
     ) -> RateLimitDecision:
-        assert (participant_id, interval, burst) == ("alice", 100, 100)
+        assert (participant_id, interval, burst, bucket) == ("alice", 100, 100, "messages")
         self.calls.append(f"acquire {count}")
         return self.decision
 

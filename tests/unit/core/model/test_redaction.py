@@ -120,3 +120,10 @@ def test_expired_message_keeps_its_ids_and_loses_content_and_state() -> None:
 def test_event_without_content_does_not_expire() -> None:
     joined = stored("participant_joined", BOB, participant=ANN)
     assert expire(joined) is joined
+
+
+def test_removed_reaction_names_the_pseudonym() -> None:
+    removed = stored("reaction_removed", BOB, target=2, emoji="👍", participant_id="ann")
+    assert REDACTION.apply(removed).event == {**removed.event, "participant_id": "erased_1"}
+    of_another = stored("reaction_removed", BOB, target=2, emoji="👍", participant_id="carol")
+    assert REDACTION.apply(of_another) is of_another

@@ -121,7 +121,7 @@ def test_committed_update_is_pushed_although_its_author_was_removed(harness: App
         alice, conversation_id, "bob", UpdateParticipant(role="moderator")
     )
     harness.connect(socket, "alice", conversation_id)
-    harness.gather.after(1, lambda: harness.chat.conversations.members.remove(alice, conversation_id, "bob"))
+    harness.gather.after(2, lambda: harness.chat.conversations.members.remove(alice, conversation_id, "bob"))
     outcome = harness.chat.conversations.lifecycle.update(bob, conversation_id, UpdateConversation(title="New"))
     assert outcome.error is not None
     assert outcome.error.code == "NOT_FOUND"
@@ -147,7 +147,7 @@ def test_expired_connection_is_closed_at_the_next_push(harness: AppHarness, sock
     stores = harness.chat.stores
     row = stores.connections.get(socket)
     assert row is not None
-    stores.connections.refresh_token(row, int(harness.chat.runtime.clock.now()) - 61, None)
+    stores.connections.refresh_token(row, int(harness.chat.runtime.clock.now()) - 91, None)
     sent = harness.chat.conversations.members.add(
         Principal("alice", "alice"), conversation_id, NewParticipant(participant_id="carol", name="Carol")
     )

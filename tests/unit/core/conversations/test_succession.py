@@ -1,0 +1,93 @@
+"""Who becomes owner when the last owner leaves."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.core.conversations.permissions import successors
+from chalicelib.core.kernel.errors import LastOwner, NotFound
+from chalicelib.core.model.actors import ParticipantType, Role
+from chalicelib.core.model.conversations import ConversationState, Membership
+from chalicelib.core.protocol.requests import NewParticipant, UpdateParticipant
+from tests.support.app_harness import AppHarness, principal
+
+NOW = 1_000_000
+
+
+def member(name: str, role: Role = "member", muted: int = 0, kind: ParticipantType = "human") -> Membership:
+    return Membership("conv", name, name, kind, role, 0, 1, 1, 0, muted)
+
+
+IN_ORDER = [
+    member("moderator", "moderator"),
+    member("younger moderator", "moderator"),
+    member("muted moderator", "moderator", NOW + 1),
+    member("member"),
+    member("member whose mute has expired", muted=NOW),
+    member("muted member", muted=NOW + 1),
+]
+AGENTS = [member("agent", kind="agent"), member("moderating agent", "moderator", kind="agent")]
+
+
+@pytest.mark.parametrize("kept", [(0, 5), (2, 3), (3, 5), (1, 2), (0, 3)], ids=str)
+def test_successor_does_not_depend_on_seniority_between_ranks(kept: tuple[int, int]) -> None:
+    members = [IN_ORDER[index] for index in kept]
+    for order in itertools.permutations([*members, *AGENTS]):
+        assert successors(order, NOW) == members
+
+
+def test_seniority_decides_within_a_rank() -> None:
+    assert successors([*AGENTS, *IN_ORDER], NOW) == IN_ORDER
+    younger_first = [IN_ORDER[1], IN_ORDER[0], *IN_ORDER[2:]]
+    assert successors(younger_first, NOW) == younger_first
+
+
+def test_agents_alone_have_no_successor() -> None:
+    assert successors(AGENTS, NOW) == []
+
+
+def add_agent(harness: AppHarness, chat: str) -> None:
+    agent = NewParticipant(participant_id="robot", name="Robot", type="agent", role="moderator")
+    harness.chat.conversations.members.add(principal("alice"), chat, agent)
+
+
+def test_conversation_that_is_left_to_agents_is_closed() -> None:
+    harness = AppHarness()
+    chat = harness.create_conversation("alice")
+    add_agent(harness, chat)
+    harness.connect("robot=", "robot", chat)
+    left = harness.chat.conversations.members.leave(principal("alice"), chat)
+    harness.chat.realtime.fan_out.deliver(left.pushes, within=5)
+    assert left.response == {"remaining_participants": 0}
+    assert harness.head(chat).state is ConversationState.CLOSED
+    assert harness.posted("robot=", "conversation_deleted") == [
+        {"type": "conversation_deleted", "conversation_id": chat}
+    ]
+    assert harness.chat.stores.subscriptions.subscribers(chat) == []
+    with pytest.raises(NotFound):
+        harness.send_message("robot", chat)
+    harness.clock.advance(31 * 24 * 3600)
+    harness.chat.conversations.lifecycle.purge_due(60)
+    assert harness.chat.stores.memberships.memberships_of("robot") == []
+
+
+def test_last_owner_among_agents_cannot_be_demoted() -> None:
+    harness = AppHarness()
+    chat = harness.create_conversation("alice")
+    add_agent(harness, chat)
+    with pytest.raises(LastOwner):
+        harness.chat.conversations.moderation.update(
+            principal("alice"), chat, "alice", UpdateParticipant(role="member")
+        )
+
+
+def test_succession_to_a_muted_member_ends_the_mute() -> None:
+    harness = AppHarness()
+    chat = harness.create_conversation("alice", "eve")
+    harness.chat.conversations.moderation.update(principal("alice"), chat, "eve", UpdateParticipant(muted_for=60))
+    harness.chat.conversations.members.leave(principal("alice"), chat)
+    assert replace(harness.member(chat, "eve")).role == "owner"
+    assert harness.send_message("eve", chat)
