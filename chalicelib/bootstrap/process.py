@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from chalicelib.bootstrap.services import Application
 from chalicelib.bootstrap.verification import token_verifier
@@ -15,11 +15,13 @@ from chalicelib.core.kernel.clock import Clock, SystemClock
 from chalicelib.core.kernel.metrics import Observer
 from chalicelib.core.ports.delivery import ConnectionPoster
 from chalicelib.core.ports.jobs import JobQueue
-from chalicelib.core.ports.revocations import RevocationStore
 from chalicelib.core.protocol.validation import Request
 from chalicelib.identity.model import Identity
 from chalicelib.observability import context
 from chalicelib.settings import current_settings, is_lambda
+
+if TYPE_CHECKING:
+    from chalicelib.core.ports.revocations import RevocationStore
 
 _HTTP_HANDLER, _MESSAGE_HANDLER = "app.app", "app.message"
 

@@ -5,7 +5,7 @@ The groups are named tuples: a frozen dataclass takes five times as long to crea
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib.core.conversations.history import History
 from chalicelib.core.conversations.invites import Invites
@@ -30,7 +30,6 @@ from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.moderation import ModerationStore
 from chalicelib.core.ports.privacy import ErasureStore, ParticipantDataStore, RetentionStore
 from chalicelib.core.ports.rate_limits import RateLimitStore
-from chalicelib.core.ports.revocations import RevocationStore
 from chalicelib.core.privacy.erasure import Erasure
 from chalicelib.core.privacy.export import Export
 from chalicelib.core.privacy.jobs import Jobs
@@ -39,6 +38,9 @@ from chalicelib.core.realtime.tickets import Tickets
 from chalicelib.core.sessions.connections import Connections
 from chalicelib.core.sessions.dispatcher import Dispatcher
 from chalicelib.settings import Settings
+
+if TYPE_CHECKING:
+    from chalicelib.core.ports.revocations import RevocationStore
 
 
 class Stores(NamedTuple):

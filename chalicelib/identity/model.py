@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """A verified identity.
 
     `participant_id` is the token's `sub`: 1 to 255 visible ASCII characters, including `#`, `/` and `|`.

@@ -317,4 +317,6 @@ def test_disconnect_deletes_a_tombstone_for_one_write_unit(tables: Tables, tombs
         process.send_frame("alice", "unsubscribe", conversation_id=other)
     bill = Bill(harness, lambda process: process.disconnect("alice"))
     assert bill.calls["batch_write_item"] == 1
-    assert bill.units.writes == 3 + 2 + tombstones, "connection and its two references; the subscription; tombstones"
+    assert bill.units.writes == 3 + 2 + tombstones, (
+        "connection and its two references; the subscription; tombstones"
+    )

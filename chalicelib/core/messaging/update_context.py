@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from chalicelib.core.conversations.permissions import Author
 from chalicelib.core.kernel.clock import rfc3339
@@ -14,8 +14,7 @@ from chalicelib.core.model.events import MessageState, Reaction, StoredEvent, ne
 from chalicelib.core.ports.commits import Commit
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateContext:
+class UpdateContext(NamedTuple):
     """A message, the member who wants to update it, and the head of the log."""
 
     head: Head

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.kernel.clock import milliseconds, rfc3339
 from chalicelib.core.kernel.errors import ConversationBusy, NotFound
@@ -21,10 +21,12 @@ from chalicelib.core.model.privacy import ErasureJob, erasure_id
 from chalicelib.core.ports.commits import WriteConflict
 from chalicelib.core.ports.connections import ConnectionStore
 from chalicelib.core.ports.privacy import ErasureStore, ParticipantDataStore
-from chalicelib.core.ports.revocations import RevocationStore
 from chalicelib.core.privacy.erasure_steps import RETRY_DELAY, ErasureSteps
 from chalicelib.core.protocol.frames import disconnect
 from chalicelib.core.realtime.fan_out import FanOut
+
+if TYPE_CHECKING:
+    from chalicelib.core.ports.revocations import RevocationStore
 
 ERASED_FRAME = disconnect("ERASED", "Your data is being erased, as you asked.", reconnect=False)
 

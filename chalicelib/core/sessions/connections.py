@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import REVOKED, ChatError, Forbidden, Unauthorized
@@ -17,11 +18,13 @@ from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.connections import Connection, Subscription
 from chalicelib.core.ports.connections import ConnectionStore, SubscriptionStore
 from chalicelib.core.ports.memberships import MembershipStore
-from chalicelib.core.ports.revocations import RevocationStore
 from chalicelib.core.realtime.outbox import Push
 from chalicelib.core.realtime.presence import Presence
 from chalicelib.core.sessions.frame_result import FrameResult
 from chalicelib.identity.model import Identity
+
+if TYPE_CHECKING:
+    from chalicelib.core.ports.revocations import RevocationStore
 
 
 class Connections:
