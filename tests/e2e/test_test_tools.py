@@ -32,6 +32,8 @@ SYNC = {
     "conversation_id": "conv_x",
     "head": 2,
     "participants": [],
+    "read_up_to": 1,
+    "unread_count": 1,
     "events": [MESSAGE],
     "has_more": False,
 }

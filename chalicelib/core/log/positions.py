@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chalicelib.core.kernel.backoff import retry_after
 from chalicelib.core.kernel.errors import PositionUnknown, Unavailable
 from chalicelib.core.kernel.history_id import HistoryId
 from chalicelib.core.model.conversations import Head
@@ -16,7 +17,7 @@ class Positions:
     def require_not_newer(self, named: str | None) -> None:
         """Raise Unavailable if the client has seen a newer history: this function's configuration is outdated."""
         if named is not None and HistoryId.parse(named).is_newer_than(self._history_id):
-            raise Unavailable(retry_after=1, is_failure=False)
+            raise Unavailable(retry_after=retry_after(), is_failure=False)
 
     def is_known(self, head: Head, after: int | None, named: str | None) -> bool:
         """Return whether `after`, in the history that the client names, is a position in the log."""

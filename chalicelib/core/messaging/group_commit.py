@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from chalicelib.core.kernel.backoff import Backoff, retry_after
 from chalicelib.core.kernel.clock import milliseconds
-from chalicelib.core.kernel.errors import ChatError, ConversationBusy
+from chalicelib.core.kernel.errors import ChatError, ConversationBusy, NotFound
 from chalicelib.core.kernel.metrics import Metric
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.appending import Log
@@ -136,12 +136,20 @@ class GroupCommit:
             self._event_log.take_lease(conversation_id, exact, lease)
 
     def _lead(self, queued: QueuedRun, lease: QueueLease) -> QueueResult | None:
-        """Try once to append a run, with others of the queue; None if it is still queued."""
+        """Try once to append a run, with others of the queue; None if it is still queued.
+
+        Raises NotFound if the conversation was deleted meanwhile; then the run is not queued any more.
+        """
         conversation_id = queued.member.conversation_id
-        queue, head = self._gather(
-            lambda: self._event_log.queued_runs(conversation_id, MAX_BATCH),
-            lambda: self._log.get_live_head(conversation_id),
-        )
+        try:
+            queue, head = self._gather(
+                lambda: self._event_log.queued_runs(conversation_id, MAX_BATCH),
+                lambda: self._log.get_live_head(conversation_id),
+            )
+        except NotFound:
+            if self._event_log.dequeue(conversation_id, queued.queue_id):
+                raise
+            return self._result(queued)
         is_first = any(other.queue_id == queued.queue_id for other in queue)
         if not is_first and len(queue) < MAX_BATCH:
             return self._result(queued)
