@@ -115,7 +115,7 @@ def test_worker_thread_ends_with_its_context(client: Any, url: str) -> None:
 def test_worker_runs_jobs_of_an_app_in_the_same_process() -> None:
     received: list[str] = []
     with embedded_services(0, None, REGION) as services:
-        backend = EmbeddedBackend(services, chat_settings({}))
+        backend = EmbeddedBackend(services, chat_settings({}) | {"CHAT_HISTORY_ID": "0.chat"})
         environment: dict[str, str] = {}
         backend.prepare(environment)
         queue = backend.clients.job_queue(environment["CHAT_JOB_QUEUE"], REGION, SystemClock())
