@@ -81,7 +81,7 @@ def explain(error: ClientError) -> str:
     """Return a message for an error response of AWS."""
     code, message = code_of(error), message_of(error)
     if code in _DENIED:
-        return f"Permission denied: {_denied_action(error)}. infra/iam/deployer-*.json list what is required"
+        return f"Permission denied: {_denied_action(error)}. infra/iam/deployer-*.json list the permissions"
     if code in _EXPIRED:
         return "The AWS credentials have expired: get new ones (aws sso login) and try again"
     if code in _UNKNOWN:

@@ -19,7 +19,7 @@ KB = 1024
 
 
 class Region:
-    """A region with limits, on a clock that stands still by itself."""
+    """A region with limits, on a clock that only tests advance."""
 
     def __init__(self) -> None:
         self.engine = MemoryEngine(TABLE)

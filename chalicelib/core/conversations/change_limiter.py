@@ -35,10 +35,11 @@ class ChangeLimiter:
             RateLimited: the caller has made too many changes.
             NotFound: the conversation is not live; the change was charged.
         """
+        head: Head
         _, head = self._gather(
             lambda: self._acquire(caller.participant_id), lambda: self._log.get_live_head(conversation_id)
         )
-        return head  # type: ignore[no-any-return]
+        return head
 
     def _acquire(self, participant_id: str) -> None:
         decision = self._rate_limits.acquire(

@@ -90,7 +90,7 @@ class GroupCommit:
                     return result
                 wait.failed()
             if backoff.expired:
-                return self._give_up(queued)
+                return self._leave(queued, ConversationBusy(retry_after=retry_after()))
             self._clock.sleep(wait.next_delay(front))
             front = self._event_log.queue_front(member.conversation_id)
             if front.oldest_id is None or front.oldest_id > queued.queue_id:
@@ -116,10 +116,10 @@ class GroupCommit:
     def _result(self, queued: QueuedRun) -> QueueResult:
         return QueueResult(self._event_log.idempotency_record(queued.messages[0].key))
 
-    def _give_up(self, queued: QueuedRun) -> QueueResult:
-        """Remove a run and raise ConversationBusy; if a leader was first, return the result."""
+    def _leave(self, queued: QueuedRun, error: ChatError) -> QueueResult:
+        """Remove a run and raise `error`; if a leader was first, return the result."""
         if self._event_log.dequeue(queued.member.conversation_id, queued.queue_id):
-            raise ConversationBusy(retry_after=retry_after())
+            raise error
         return self._result(queued)
 
     # ---- leading ---------------------------------------------------------------------------------------
@@ -146,10 +146,8 @@ class GroupCommit:
                 lambda: self._event_log.queued_runs(conversation_id, MAX_BATCH),
                 lambda: self._log.get_live_head(conversation_id),
             )
-        except NotFound:
-            if self._event_log.dequeue(conversation_id, queued.queue_id):
-                raise
-            return self._result(queued)
+        except NotFound as error:
+            return self._leave(queued, error)
         is_first = any(other.queue_id == queued.queue_id for other in queue)
         if not is_first and len(queue) < MAX_BATCH:
             return self._result(queued)
