@@ -1,6 +1,6 @@
 """The Chalice app: the handlers that API Gateway, the schedule and SQS invoke.
 
-A message arrives in `edge/rest.py` or `edge/websocket.py`, is appended to the log by `core/messaging/sender.py`,
+A message arrives in `edge/rest/` or `edge/websocket.py`, is appended to the log by `core/messaging/sender.py`,
 and is pushed to the subscribers by `core/realtime/fan_out.py`.
 """
 

@@ -78,7 +78,7 @@ def _operation(route: Route, routes: Iterable[Route], responses: dict[str, Json]
     name = route.view.__name__
     summary = " ".join((route.view.__doc__ or "").split())
     if not summary:
-        raise SpecsError(f"the view {name} in edge/rest.py has no docstring")
+        raise SpecsError(f"the view {name} in edge/rest/ has no docstring")
     operation: Json = {"operationId": name, "tags": [_tag(route)], "summary": summary}
     if parameters := [*_in_path(route), *_in_query(route)]:
         operation["parameters"] = parameters

@@ -1,6 +1,6 @@
 """Serving HTTP requests: the authorizer, the parsing of requests, and the conversion of errors to responses.
 
-The caller's identity comes only from the authorizer (L7). `rest.py` has the routes.
+The caller's identity comes only from the authorizer (L7). `rest/` has the routes.
 """
 
 from __future__ import annotations

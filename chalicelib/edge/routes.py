@@ -1,4 +1,4 @@
-"""The declaration of HTTP routes. `rest.py` serves them, and the OpenAPI document describes them.
+"""The declaration of HTTP routes. `rest/` serves them, and the OpenAPI document describes them.
 
 Responses are declared by name, because their types (`specs/wire/`) are not deployed.
 """
@@ -33,4 +33,4 @@ class Route(NamedTuple):
 
 
 ROUTES: list[Route] = []
-"""All routes in the order of their declaration. Importing `rest.py` fills it."""
+"""All routes in the order of their declaration. Importing the package `rest` fills it."""

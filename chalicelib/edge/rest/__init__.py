@@ -1,0 +1,18 @@
+"""The HTTP API: a module per subject, a view per route. The first line of a view is its summary in OpenAPI.
+
+Importing the package declares all routes.
+"""
+
+from chalicelib.edge.http import auth, rest
+
+# The order of the OpenAPI document.
+# isort: off
+from chalicelib.edge.rest import conversations
+from chalicelib.edge.rest import participants
+from chalicelib.edge.rest import moderation
+from chalicelib.edge.rest import messages
+from chalicelib.edge.rest import account
+from chalicelib.edge.rest import service
+# isort: on
+
+__all__ = ["account", "auth", "conversations", "messages", "moderation", "participants", "rest", "service"]

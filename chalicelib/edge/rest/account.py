@@ -1,0 +1,34 @@
+"""The routes of the caller's own data and tickets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib import bootstrap
+from chalicelib.core.kernel.errors import ConversationBusy, NotFound
+from chalicelib.core.protocol import requests
+from chalicelib.edge.http import AuthenticatedRequest, route
+
+
+@route("GET", "/me/export", {200: "Export"}, query=requests.ExportQuery)
+def export_data(call: AuthenticatedRequest, query: requests.ExportQuery) -> Any:
+    """Export the caller's data, page by page."""
+    return bootstrap.application().privacy.export.page(call.caller, query)
+
+
+@route("DELETE", "/me", {202: "Erasure"}, errors=(ConversationBusy,), revocation="ignored")
+def erase_participant(call: AuthenticatedRequest) -> Any:
+    """Erase the caller's data in all conversations. A repeat returns the running erasure."""
+    return bootstrap.application().privacy.jobs.erase(call.caller)
+
+
+@route("GET", "/me/erasure", {200: "Erasure"}, errors=(NotFound,), revocation="ignored")
+def get_erasure(call: AuthenticatedRequest) -> Any:
+    """Get the progress of the caller's erasure."""
+    return bootstrap.application().privacy.erasure.status(call.caller)
+
+
+@route("POST", "/tickets", {201: "Ticket"}, body=requests.EmptyBody, revocation="read")
+def create_ticket(call: AuthenticatedRequest) -> Any:
+    """Create a ticket to open a WebSocket connection."""
+    return bootstrap.application().realtime.tickets.issue(call.identity)

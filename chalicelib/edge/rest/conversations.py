@@ -1,0 +1,59 @@
+"""The routes of conversations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib import bootstrap
+from chalicelib.core.kernel.errors import ConversationBusy, ErasureRunning, Forbidden, Muted, RateLimited
+from chalicelib.core.protocol import requests
+from chalicelib.core.realtime.outbox import Result
+from chalicelib.edge.http import AuthenticatedRequest, route
+
+
+@route(
+    "POST",
+    "/conversations",
+    {201: "Conversation"},
+    body=requests.CreateConversation,
+    errors=(ErasureRunning, ConversationBusy),
+    revocation="read",
+)
+def create_conversation(call: AuthenticatedRequest, body: requests.CreateConversation) -> Result:
+    """Create a conversation."""
+    return bootstrap.application().conversations.lifecycle.create(call.caller, body)
+
+
+@route("GET", "/conversations", {200: "ConversationList"}, query=requests.ConversationsQuery)
+def list_conversations(call: AuthenticatedRequest, query: requests.ConversationsQuery) -> Any:
+    """List the caller's conversations."""
+    return bootstrap.application().conversations.views.list(call.caller, query)
+
+
+@route("GET", "/conversations/{conversation_id}", {200: "Conversation"})
+def get_conversation(call: AuthenticatedRequest, conversation_id: str) -> Any:
+    """Get a conversation with its participants and newest messages."""
+    return bootstrap.application().conversations.views.view(conversation_id, call.caller, messages=True)
+
+
+@route(
+    "PATCH",
+    "/conversations/{conversation_id}",
+    {200: "Conversation"},
+    body=requests.UpdateConversation,
+    errors=(Forbidden, Muted, RateLimited),
+)
+def update_conversation(
+    call: AuthenticatedRequest, conversation_id: str, body: requests.UpdateConversation
+) -> Result:
+    """Change the title, join policy, metadata or retention."""
+    result = bootstrap.application().conversations.lifecycle.update(call.caller, conversation_id, body)
+    if "retention_days" in body.model_fields_set:
+        bootstrap.application().privacy.jobs.schedule_check(conversation_id)
+    return result
+
+
+@route("DELETE", "/conversations/{conversation_id}", {204: None}, errors=(Forbidden,))
+def delete_conversation(call: AuthenticatedRequest, conversation_id: str) -> Result:
+    """Delete a conversation for all participants."""
+    return bootstrap.application().conversations.lifecycle.delete(call.caller, conversation_id)

@@ -1,0 +1,96 @@
+"""The routes of participants: joining and leaving, adding and removing, roles and mutes."""
+
+from __future__ import annotations
+
+from chalicelib import bootstrap
+from chalicelib.core.kernel.errors import (
+    AlreadyParticipant,
+    Banned,
+    ErasureRunning,
+    Forbidden,
+    LastOwner,
+    Muted,
+    ParticipantLimit,
+    RateLimited,
+)
+from chalicelib.core.protocol import requests
+from chalicelib.core.realtime.outbox import Result
+from chalicelib.edge.http import AuthenticatedRequest, route
+
+
+@route(
+    "POST",
+    "/conversations/{conversation_id}/join",
+    {200: "Conversation"},
+    body=requests.Join,
+    errors=(AlreadyParticipant, ErasureRunning, ParticipantLimit, RateLimited),
+    revocation="read",
+)
+def join_conversation(call: AuthenticatedRequest, conversation_id: str, body: requests.Join) -> Result:
+    """Join an open conversation, or with an invite."""
+    return bootstrap.application().conversations.members.join(call.caller, conversation_id, body.invite)
+
+
+@route(
+    "POST",
+    "/conversations/{conversation_id}/leave",
+    {200: "LeaveResult"},
+    body=requests.EmptyBody,
+    errors=(RateLimited,),
+)
+def leave_conversation(call: AuthenticatedRequest, conversation_id: str) -> Result:
+    """Leave a conversation."""
+    return bootstrap.application().conversations.members.leave(call.caller, conversation_id)
+
+
+@route(
+    "POST",
+    "/conversations/{conversation_id}/participants",
+    {201: "ParticipantView"},
+    body=requests.NewParticipant,
+    errors=(Forbidden, Muted, AlreadyParticipant, Banned, ParticipantLimit),
+)
+def add_participant(call: AuthenticatedRequest, conversation_id: str, body: requests.NewParticipant) -> Result:
+    """Add a participant."""
+    return bootstrap.application().conversations.members.add(call.caller, conversation_id, body)
+
+
+@route(
+    "PATCH",
+    "/conversations/{conversation_id}/participants",
+    {200: "ParticipantView"},
+    query=requests.ParticipantQuery,
+    body=requests.UpdateParticipant,
+    errors=(Forbidden, LastOwner, RateLimited),
+)
+def update_participant(
+    call: AuthenticatedRequest,
+    conversation_id: str,
+    query: requests.ParticipantQuery,
+    body: requests.UpdateParticipant,
+) -> Result:
+    """Change the role of a participant, mute or unmute them."""
+    return bootstrap.application().conversations.moderation.update(
+        call.caller, conversation_id, query.participant_id, body
+    )
+
+
+@route(
+    "DELETE",
+    "/conversations/{conversation_id}/participants",
+    {204: None},
+    query=requests.RemoveParticipantQuery,
+    errors=(Forbidden, RateLimited),
+)
+def remove_participant(
+    call: AuthenticatedRequest, conversation_id: str, query: requests.RemoveParticipantQuery
+) -> Result:
+    """Remove a participant. With `ban`, ban a person, whether they are a participant or not."""
+    if query.ban == "true":
+        return bootstrap.application().conversations.moderation.ban(
+            call.caller, conversation_id, query.participant_id
+        )
+    result = bootstrap.application().conversations.members.remove(
+        call.caller, conversation_id, query.participant_id
+    )
+    return Result(None, result.pushes)
