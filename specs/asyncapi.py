@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from chalicelib.core.protocol.commands import COMMANDS
+from chalicelib.core.protocol.parsing import COMMANDS
 from specs import definitions
 from specs.schemas import Json
 from specs.wire.pushes import PUSHES

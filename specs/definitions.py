@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from chalicelib.core.protocol import commands
+from chalicelib.core.protocol.parsing import COMMANDS
 from chalicelib.edge.routes import ROUTES, Route
 from specs import examples
 from specs.errors import SpecsError
@@ -30,8 +30,8 @@ def routes() -> list[Route]:
 
 def replies() -> dict[str, tuple[Any, ...]]:
     """Return the types that answer each command, without `Error`. Raises SpecsError if a command has no entry."""
-    if REPLIES.keys() != commands.COMMANDS.keys():
-        odd = sorted(REPLIES.keys() ^ commands.COMMANDS.keys())
+    if REPLIES.keys() != COMMANDS.keys():
+        odd = sorted(REPLIES.keys() ^ COMMANDS.keys())
         raise SpecsError(f"REPLIES in specs/wire/replies.py and COMMANDS differ in {', '.join(odd)}")
     return dict(REPLIES)
 
@@ -47,7 +47,7 @@ def definitions() -> Mapping[str, Json]:
     """Return the schemas of all objects with examples. They refer to each other by `#/$defs/…`."""
     bodies = [route.body for route in routes() if route.body is not None]
     types = [
-        *commands.COMMANDS.values(),
+        *COMMANDS.values(),
         *bodies,
         *server_frames(),
         *RESPONSES.values(),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.protocol import commands
+from chalicelib.core.protocol import parsing
 from tests.e2e.conftest import client_factory
 from tests.support import bad_values
 from tests.support.bad_values import BATCHES, Bad, object_text
@@ -105,7 +105,7 @@ MORE: dict[tuple[str, str], Mapping[str, Bad]] = {
 
 FIELDS: dict[tuple[str, str], Mapping[str, Bad]] = {
     (command, field): {**bad_values.rejected_by(model, field), **MORE.get((command, field), {})}
-    for command, model in commands.COMMANDS.items()
+    for command, model in parsing.COMMANDS.items()
     for field in model.model_fields
     if field != "type"
 }

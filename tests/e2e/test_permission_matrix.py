@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app import app
-from chalicelib.core.protocol.commands import COMMANDS
+from chalicelib.core.protocol.parsing import COMMANDS
 from tests.e2e.conftest import client_factory
 from tests.e2e.permission_matrix import NO_CONVERSATION, OUTSIDE, ROLES, TABLE, VICTIMS, Act, Room
 from tests.e2e.selection import sample

@@ -13,7 +13,7 @@ import openapi_spec_validator
 import pytest
 
 from chalicelib.core.kernel.limits import Limits
-from chalicelib.core.protocol import commands, requests
+from chalicelib.core.protocol import parsing, requests
 from specs import definitions, documents
 
 PUBLISHED = {path: json.loads(text) for path, text in documents.documents().items()}
@@ -92,11 +92,11 @@ def test_examples_match_their_schema(name: str) -> None:
         validator.validate(example)
 
 
-@pytest.mark.parametrize("command", commands.COMMANDS)
+@pytest.mark.parametrize("command", parsing.COMMANDS)
 def test_examples_of_a_command_are_accepted(command: str) -> None:
-    model = commands.COMMANDS[command]
+    model = parsing.COMMANDS[command]
     for example in definitions.definitions()[model.__name__]["examples"]:
-        parsed, _ = commands.parse_command(json.dumps(example), Limits())
+        parsed, _ = parsing.parse_command(json.dumps(example), Limits())
         assert isinstance(parsed, model), parsed
 
 

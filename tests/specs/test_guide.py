@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.protocol import commands
+from chalicelib.core.protocol import parsing
 from specs import definitions
 from specs.documents import ROOT
 from specs.error_codes import codes
@@ -25,7 +25,7 @@ def types() -> list[str]:
     return [definitions.definitions()[name]["properties"]["type"]["const"] for name in names]
 
 
-@pytest.mark.parametrize("word", [*commands.COMMANDS, *types(), *EVENT_TYPES, *codes()])
+@pytest.mark.parametrize("word", [*parsing.COMMANDS, *types(), *EVENT_TYPES, *codes()])
 def test_guide_mentions_it(word: str) -> None:
     assert re.search(rf"(?<![\w]){word}(?![\w])", CODE), f"docs/protocol.md does not mention {word}"
 

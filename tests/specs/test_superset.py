@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from chalicelib.core.kernel.errors import ChatError, ValidationFailed
 from chalicelib.core.kernel.limits import Limits
-from chalicelib.core.protocol import commands, requests
+from chalicelib.core.protocol import commands, parsing, requests
 from specs import definitions
 from tests.support.from_schema import disturbed, values
 
 SCHEMAS = definitions.definitions()
 MODELS = {
-    **{model.__name__: model for model in commands.COMMANDS.values()},
+    **{model.__name__: model for model in parsing.COMMANDS.values()},
     **{route.body.__name__: route.body for route in definitions.routes() if route.body is not None},
 }
 LIMITS = Limits()
@@ -31,7 +31,7 @@ def validator(name: str) -> jsonschema_rs.Draft202012Validator:
 def is_accepted(name: str, value: Any) -> bool:
     model = MODELS[name]
     if issubclass(model, commands.Command):
-        return not isinstance(commands.parse_command(json.dumps(value, ensure_ascii=False), LIMITS)[0], ChatError)
+        return not isinstance(parsing.parse_command(json.dumps(value, ensure_ascii=False), LIMITS)[0], ChatError)
     try:
         requests.parse_body(model, json.dumps(value, ensure_ascii=False).encode(), LIMITS)
     except ValidationFailed:

@@ -22,7 +22,7 @@ from chalicelib.core.messaging.sender import Sender
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.ports.rate_limits import RateLimitStore
 from chalicelib.core.protocol import commands, frames
-from chalicelib.core.protocol.commands import BatchEntry
+from chalicelib.core.protocol.batch import BatchEntry
 from chalicelib.core.protocol.frames import Frame
 from chalicelib.core.realtime.outbox import Push
 

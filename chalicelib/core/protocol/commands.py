@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, cast
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, ValidationInfo, WrapValidator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
-from chalicelib.core.kernel import json_codec
-from chalicelib.core.kernel.errors import ChatError, InvalidJson, TooLarge, UnknownCommand, ValidationFailed
-from chalicelib.core.kernel.limits import MAX_BATCH_COMMANDS, Limits
 from chalicelib.core.kernel.text import has_lone_surrogates
 from chalicelib.core.protocol.fields import (
     ClientMessageId,
@@ -23,7 +18,7 @@ from chalicelib.core.protocol.fields import (
     example,
 )
 from chalicelib.core.protocol.message_fields import EditFields, SendFields
-from chalicelib.core.protocol.validation import Request, validated
+from chalicelib.core.protocol.validation import Request
 
 MAX_SUBSCRIPTIONS_IN_HELLO = 100
 MAX_HEADS_IN_PING = 100
@@ -188,110 +183,8 @@ class Ping(Command):
     """The history of the client's position. If it is not that of the server, the position is void."""
 
 
-class BatchEntry(NamedTuple):
-    """One entry of a batch."""
-
-    command: BatchCommand | ValidationFailed
-    """The command, or its error: an entry with invalid fields fails alone."""
-    conversation_id: str | None
-    """None if the entry names none."""
-    correlation: dict[str, str]
-    """The fields that its result repeats."""
-
-
-BatchCommand: TypeAlias = Message | Edit | Delete | React | Unreact | Read
-
-BATCH_COMMANDS: Mapping[str, type[BatchCommand]] = {
-    "message": Message,
-    "edit": Edit,
-    "delete": Delete,
-    "react": React,
-    "unreact": Unreact,
-    "read": Read,
-}
-"""The commands that a batch can have."""
-
-
-def _batch_entry(value: Any, _: Any, info: ValidationInfo) -> BatchEntry:
-    """Return an entry. An entry that is not a command of a batch makes the whole batch invalid."""
-    command_type = value.get("type") if isinstance(value, dict) else None
-    model = BATCH_COMMANDS.get(command_type) if isinstance(command_type, str) else None
-    if model is None:
-        rule = f"must be a command of the type {', '.join(BATCH_COMMANDS)}"
-        raise PydanticCustomError("command", "{rule}", {"rule": rule})
-    command: BatchCommand | ValidationFailed
-    try:
-        command = validated(model, value, info.context or Limits())
-    except ValidationFailed as error:
-        command = error
-    correlation = correlation_fields(value)
-    conversation_id = value.get("conversation_id")
-    return BatchEntry(command, conversation_id if isinstance(conversation_id, str) else None, correlation)
-
-
-class BatchFields(Request):
-    """Commands for one or several conversations. Those of one conversation are executed in their order."""
-
-    commands: Annotated[
-        list[Annotated[BatchCommand, WrapValidator(_batch_entry)]],
-        Field(min_length=1, max_length=MAX_BATCH_COMMANDS),
-    ]
-    """The commands, executed in their order within each conversation."""
-
-    @property
-    def entries(self) -> Sequence[BatchEntry]:
-        """The validated commands."""
-        return cast("Sequence[BatchEntry]", self.commands)
-
-
-class Batch(Command, BatchFields):
-    """Client → server: execute several commands in their order."""
-
-    type: Literal["batch"]
-
-
-COMMANDS: Mapping[str, type[Command]] = {
-    "hello": Hello,
-    "subscribe": Subscribe,
-    "unsubscribe": Unsubscribe,
-    "sync": Sync,
-    "message": Message,
-    "edit": Edit,
-    "delete": Delete,
-    "react": React,
-    "unreact": Unreact,
-    "read": Read,
-    "typing": Typing,
-    "auth": Auth,
-    "ping": Ping,
-    "batch": Batch,
-}
-
 AppendCommand: TypeAlias = Message | Edit | Delete | React | Unreact
 """The commands that append to a log, and so need its head."""
-
-
-def parse_command(frame: str, limits: Limits) -> tuple[Command | ChatError, dict[str, str]]:
-    """Return the command in a frame, or the error in it; and the fields that a reply repeats."""
-    try:
-        if len(frame.encode("utf-8", "surrogatepass")) > limits.frame_bytes:
-            raise TooLarge(f"A frame must have at most {limits.frame_bytes} bytes.")
-        value = json_codec.parse(frame)
-    except (TooLarge, InvalidJson) as error:
-        return error, {}
-    if not isinstance(value, dict):
-        return ValidationFailed.at("", "must be an object"), {}
-    repeated = correlation_fields(value)
-    command_type = value.get("type")
-    if not isinstance(command_type, str):
-        return ValidationFailed.at("type", "must be the name of a command"), repeated
-    model = COMMANDS.get(command_type)
-    if model is None:
-        return UnknownCommand(f"Unknown command. The commands are {', '.join(COMMANDS)}."), repeated
-    try:
-        return validated(model, value, limits), repeated
-    except ValidationFailed as error:
-        return error, repeated
 
 
 def correlation_fields(frame: dict[str, Any]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.errors import Problem, TooLarge, ValidationFailed
 from chalicelib.core.kernel.limits import MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, Limits
 from chalicelib.core.model.actors import ParticipantType, Role
-from chalicelib.core.protocol.commands import BatchFields
+from chalicelib.core.protocol.batch import BatchFields
 from chalicelib.core.protocol.fields import (
     ClientMessageId,
     Emoji,

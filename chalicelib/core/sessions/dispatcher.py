@@ -16,6 +16,7 @@ from chalicelib.core.model.conversations import Head
 from chalicelib.core.ports.connections import ConnectionStore
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.protocol import commands, frames
+from chalicelib.core.protocol.parsing import parse_command
 from chalicelib.core.sessions.connections import Connections
 from chalicelib.core.sessions.frame_result import FrameResult
 from chalicelib.core.sessions.handlers import HANDLERS, CommandContext, Handlers
@@ -50,7 +51,7 @@ class Dispatcher:
         """
         if received_at is None:
             received_at = milliseconds(self._runtime.clock)
-        command, correlation = commands.parse_command(frame, self._runtime.limits)
+        command, correlation = parse_command(frame, self._runtime.limits)
         result = FrameResult()
         try:
             self._receive(connection_id, command, received_at, result)

@@ -21,6 +21,7 @@ from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.connections import Connection, command_order
 from chalicelib.core.model.conversations import Head
 from chalicelib.core.protocol import commands, frames
+from chalicelib.core.protocol.batch import Batch
 from chalicelib.core.protocol.frames import Frame
 from chalicelib.core.realtime.outbox import Push
 from chalicelib.core.realtime.typing import Typing, TypingCommand
@@ -200,7 +201,7 @@ class Handlers:
         )
         _acknowledge(command, updated, context)
 
-    def batch(self, command: commands.Batch, context: CommandContext) -> None:
+    def batch(self, command: Batch, context: CommandContext) -> None:
         """Execute the commands of a batch."""
         connection_id = context.connection.connection_id
         executed = self._batches.execute(context.caller, command.entries, connection_id=connection_id)
@@ -263,5 +264,5 @@ HANDLERS: Mapping[type[commands.Command], Handler] = {
     commands.Typing: Handlers.typing,
     commands.Auth: Handlers.auth,
     commands.Ping: Handlers.ping,
-    commands.Batch: Handlers.batch,
+    Batch: Handlers.batch,
 }

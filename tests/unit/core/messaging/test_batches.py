@@ -17,8 +17,10 @@ from chalicelib.core.messaging.run import RunResult, SendResult
 from chalicelib.core.messaging.sender import Sender
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.protocol import frames
-from chalicelib.core.protocol.commands import Batch, Message, parse_command
+from chalicelib.core.protocol.batch import Batch
+from chalicelib.core.protocol.commands import Message
 from chalicelib.core.protocol.frames import MAX_FRAME_BYTES
+from chalicelib.core.protocol.parsing import parse_command
 from chalicelib.core.realtime.outbox import Push
 from tests.support.app_harness import AppHarness, principal
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from chalicelib.core.kernel.errors import ChatError, InvalidJson, TooLarge, UnknownCommand, ValidationFailed
 from chalicelib.core.kernel.limits import Limits
-from chalicelib.core.protocol import commands, fields, requests
+from chalicelib.core.protocol import commands, fields, parsing, requests
 from chalicelib.core.protocol.validation import Request, validated
 from tests.support.bad_values import rejected_by
 
@@ -33,7 +33,7 @@ def problems(model: type[BaseModel], value: Any, limits: Limits = LIMITS) -> dic
 
 
 def command(frame: Any) -> commands.Command | ChatError:
-    return commands.parse_command(frame if isinstance(frame, str) else json.dumps(frame), LIMITS)[0]
+    return parsing.parse_command(frame if isinstance(frame, str) else json.dumps(frame), LIMITS)[0]
 
 
 # ---- bad values of every field -------------------------------------------------------------------------
@@ -49,7 +49,7 @@ BODIES: list[type[Request]] = [
     requests.EditMessage,
     requests.MoveReadPointer,
 ]
-MODELS = [*BODIES, *commands.COMMANDS.values()]
+MODELS = [*BODIES, *parsing.COMMANDS.values()]
 FIELDS = [(model, field) for model in MODELS for field in model.model_fields]
 
 
@@ -321,7 +321,7 @@ def test_unknown_or_repeated_query_parameter_is_rejected() -> None:
 )
 def test_every_command_is_parsed(frame: dict[str, Any]) -> None:
     parsed = command(frame)
-    assert isinstance(parsed, commands.COMMANDS[frame["type"]])
+    assert isinstance(parsed, parsing.COMMANDS[frame["type"]])
 
 
 @pytest.mark.parametrize(
@@ -369,25 +369,25 @@ def test_invalid_frame_has_the_expected_error(frame: str, error: type[ChatError]
 
 def test_error_carries_the_correlation_fields() -> None:
     frame = MESSAGE | {"id": "7", "content": ""}
-    _, echo = commands.parse_command(json.dumps(frame), LIMITS)
+    _, echo = parsing.parse_command(json.dumps(frame), LIMITS)
     assert echo == {"id": "7", "conversation_id": CONV, "client_message_id": "m1"}
 
 
 def test_invalid_correlation_fields_are_omitted() -> None:
     frame = {"type": "x", "id": 7, "conversation_id": "c" * 200, "client_message_id": "\ud800"}
-    _, echo = commands.parse_command(json.dumps(frame), LIMITS)
+    _, echo = parsing.parse_command(json.dumps(frame), LIMITS)
     assert echo == {}
 
 
 @given(st.text(max_size=300))
 def test_no_frame_raises_an_unexpected_error(frame: str) -> None:
-    found, _ = commands.parse_command(frame, LIMITS)
+    found, _ = parsing.parse_command(frame, LIMITS)
     assert isinstance(found, commands.Command | ChatError)
 
 
 @given(
     st.fixed_dictionaries(
-        {"type": st.sampled_from(sorted(commands.COMMANDS))},
+        {"type": st.sampled_from(sorted(parsing.COMMANDS))},
         optional={
             name: st.one_of(st.none(), st.integers(), st.text(), st.booleans(), st.lists(st.text()))
             for name in ("id", "conversation_id", "content", "after", "heads", "client_message_id", "subscribe")
@@ -403,8 +403,8 @@ def test_frame_may_have_the_maximum_size_and_no_more() -> None:
     small = Limits(frame_bytes=100)
     frame = json.dumps({"type": "ping", "id": "é"}, ensure_ascii=False)
     padding = " " * (100 - len(frame.encode()))
-    assert not isinstance(commands.parse_command(frame + padding, small)[0], ChatError)
-    rejected, echo = commands.parse_command(frame + padding + " ", small)
+    assert not isinstance(parsing.parse_command(frame + padding, small)[0], ChatError)
+    rejected, echo = parsing.parse_command(frame + padding + " ", small)
     assert isinstance(rejected, TooLarge)
     assert (str(rejected), echo) == ("A frame must have at most 100 bytes.", {})
 
@@ -418,14 +418,14 @@ def test_frame_may_have_the_maximum_size_and_no_more() -> None:
     ],
 )
 def test_frame_without_a_command_is_rejected_with_its_path(frame: str, details: list[dict[str, str]]) -> None:
-    rejected, _ = commands.parse_command(frame, LIMITS)
+    rejected, _ = parsing.parse_command(frame, LIMITS)
     assert isinstance(rejected, ValidationFailed)
     assert rejected.details == details
 
 
 def test_unknown_command_error_lists_the_commands() -> None:
-    rejected, _ = commands.parse_command('{"type": "x"}', LIMITS)
-    assert str(rejected) == f"Unknown command. The commands are {', '.join(commands.COMMANDS)}."
+    rejected, _ = parsing.parse_command('{"type": "x"}', LIMITS)
+    assert str(rejected) == f"Unknown command. The commands are {', '.join(parsing.COMMANDS)}."
 
 
 def test_correlation_field_may_have_128_characters() -> None:
@@ -436,5 +436,5 @@ def test_correlation_field_may_have_128_characters() -> None:
 def test_configured_limits_apply_to_commands() -> None:
     frame = {"type": "message", "conversation_id": "conv_" + "a" * 22, "client_message_id": "1", "content": "four"}
     for content_bytes, is_valid in ((4, True), (3, False)):
-        found, _ = commands.parse_command(json.dumps(frame), Limits(content_bytes=content_bytes))
+        found, _ = parsing.parse_command(json.dumps(frame), Limits(content_bytes=content_bytes))
         assert isinstance(found, ValidationFailed) is not is_valid

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.core.protocol.commands import COMMANDS
+from chalicelib.core.protocol.parsing import COMMANDS
 from chalicelib.core.sessions.handlers import HANDLERS
 
 
