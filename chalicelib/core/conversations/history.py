@@ -17,7 +17,7 @@ from chalicelib.core.model.events import Event
 from chalicelib.core.model.read_pointers import unread_count
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
-from chalicelib.core.protocol import frames
+from chalicelib.core.protocol import serializers
 from chalicelib.core.realtime.outbox import Push, Result, pushes_of_read_pointer
 
 if TYPE_CHECKING:
@@ -85,7 +85,9 @@ class History:
             raise NotFound
         if message.deleted_by:
             return paging.page("reactions", [], None)
-        return paging.page("reactions", [frames.reaction_detail(reaction) for reaction in reactions], next_key)
+        return paging.page(
+            "reactions", [serializers.reaction_detail(reaction) for reaction in reactions], next_key
+        )
 
     def events(self, caller: Principal, conversation_id: str, query: EventsQuery) -> dict[str, Any]:
         """Return a page of the log as it was appended. Raises NotFound, PositionUnknown, Unavailable."""

@@ -23,7 +23,7 @@ from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.conversations import Head, Membership
 from chalicelib.core.model.moderation import AuditEntry, Invite
 from chalicelib.core.ports.moderation import ModerationStore
-from chalicelib.core.protocol import frames
+from chalicelib.core.protocol import serializers
 
 if TYPE_CHECKING:
     from chalicelib.core.protocol.requests import CreateInvite, PageQuery
@@ -62,7 +62,7 @@ class Invites:
             is_saved = self._moderation.save_invite(invite, actor, head.sequence_id, entry)
             return invite if is_saved else None
 
-        return {"invite": secret, **frames.invite(self._write(caller, conversation_id, write))}
+        return {"invite": secret, **serializers.invite(self._write(caller, conversation_id, write))}
 
     def revoke(self, caller: Principal, conversation_id: str, secret_or_id: str) -> None:
         """Revoke an invite.
@@ -107,4 +107,4 @@ class Invites:
         after = paging.start_key(query.cursor)
         invites, next_key = self._moderation.invites(conversation_id, after, query.limit)
         self._access.require_permission(Action.MANAGE_INVITES, conversation_id, caller)
-        return paging.page("invites", [frames.listed_invite(invite) for invite in invites], next_key)
+        return paging.page("invites", [serializers.listed_invite(invite) for invite in invites], next_key)

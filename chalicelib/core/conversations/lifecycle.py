@@ -28,7 +28,7 @@ from chalicelib.core.ports.commits import Commit, NewConversation, PreconditionF
 from chalicelib.core.ports.connections import SubscriptionStore
 from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
-from chalicelib.core.protocol import frames
+from chalicelib.core.protocol import frames, serializers
 from chalicelib.core.realtime.outbox import Result, ToParticipants, ToSubscriptions, pushes_for
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Lifecycle:
             self._log.finalize_creation(new.head.conversation_id)
         view = view_for_member(new.head, new.details, new.members[0])  # all have the same read pointer
         added = frames.added_push(view.copy())
-        view["participants"] = [frames.participant_view(member, online=False) for member in new.members]
+        view["participants"] = [serializers.participant_view(member, online=False) for member in new.members]
         return Result(view, [ToParticipants([member.participant_id for member in new.members], added)])
 
     def _check_participants(self, others: Sequence[NewParticipant], requested: Sequence[NewParticipant]) -> None:
@@ -116,7 +116,7 @@ class Lifecycle:
             sender=creator,
             now=now,
             title=request.title,
-            participants=[frames.participant(member, online=False) for member in members],
+            participants=[serializers.participant(member, online=False) for member in members],
         )
         return NewConversation(
             Head(conversation_id, 1, 0, 0, now, len(members), 1, active_at=now),

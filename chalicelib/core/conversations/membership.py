@@ -27,7 +27,7 @@ from chalicelib.core.ports.commits import Commit, PreconditionFailed
 from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.moderation import ModerationStore
-from chalicelib.core.protocol import frames
+from chalicelib.core.protocol import serializers
 from chalicelib.core.realtime.outbox import Result
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class Members:
         except PreconditionFailed as failed:
             raise erasure_error(failed, caller) from None
         (member,) = commit.joining
-        return Result(frames.participant_view(member, online=False), self._roster.notify_joined(commit))
+        return Result(serializers.participant_view(member, online=False), self._roster.notify_joined(commit))
 
     def leave(self, caller: Principal, conversation_id: str) -> Result:
         """Leave. A conversation without members is closed.

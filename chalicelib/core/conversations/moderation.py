@@ -27,7 +27,7 @@ from chalicelib.core.model.moderation import AuditEntry, Ban
 from chalicelib.core.ports.commits import Commit
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.moderation import ModerationStore
-from chalicelib.core.protocol import frames
+from chalicelib.core.protocol import serializers
 from chalicelib.core.realtime.outbox import Result, pushes_for
 from chalicelib.core.realtime.presence import Presence
 
@@ -120,7 +120,7 @@ class Moderation:
 
     def _participant(self, head: Head, member: Membership) -> ParticipantView:
         online = self._presence.online(head)
-        return frames.participant_view(member, online=member.participant_id in online)
+        return serializers.participant_view(member, online=member.participant_id in online)
 
     # ---- bans ------------------------------------------------------------------------------------------
 
@@ -183,7 +183,7 @@ class Moderation:
         after = paging.start_key(query.cursor)
         bans, next_key = self._moderation.bans(conversation_id, after, query.limit)
         self._access.require_permission(Action.LIST_BANS, conversation_id, caller)
-        return paging.page("bans", [frames.ban(ban) for ban in bans], next_key)
+        return paging.page("bans", [serializers.ban(ban) for ban in bans], next_key)
 
     # ---- audit log -------------------------------------------------------------------------------------
 
@@ -203,7 +203,7 @@ class Moderation:
         self._access.require_permission(Action.READ_AUDIT, conversation_id, caller)
         page = records[: query.limit]
         next_key = page[-1].position if len(records) > len(page) else None
-        return paging.page("entries", [frames.audit_entry(record) for record in page], next_key)
+        return paging.page("entries", [serializers.audit_entry(record) for record in page], next_key)
 
 
 def _require_update(actor: Membership, request: UpdateParticipant) -> None:
@@ -241,6 +241,6 @@ def _audit_entries(actor: Membership, before: Membership, after: Membership) -> 
 
 def _ban_commit(head: Head, event_type: str, by: Actor, ban: Ban, now: int) -> Commit:
     """Return an append of an event about a ban, without the ban itself."""
-    sequence_id, participant = head.sequence_id + 1, frames.banned_ref(ban)
+    sequence_id, participant = head.sequence_id + 1, serializers.banned_ref(ban)
     event = new_event(head.conversation_id, sequence_id, event_type, sender=by, now=now, participant=participant)
     return Commit(head, replace(head, sequence_id=sequence_id, updated_at=now), [event])

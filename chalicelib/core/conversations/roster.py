@@ -25,7 +25,7 @@ from chalicelib.core.ports.connections import SubscriptionStore
 from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
-from chalicelib.core.protocol import frames
+from chalicelib.core.protocol import frames, serializers
 from chalicelib.core.realtime.outbox import Push, ToParticipants, ToSubscriptions, pushes_for
 
 Departure = Literal["left", "removed", "banned"]
@@ -207,7 +207,7 @@ def participant_event(
     head: Head, sequence_id: int, event_type: str, by: Actor, member: Membership, now: int, **fields: Any
 ) -> Event:
     """Return an event about a member."""
-    participant = frames.participant(without_expired_mute(member, now), online=False)
+    participant = serializers.participant(without_expired_mute(member, now), online=False)
     return new_event(
         head.conversation_id, sequence_id, event_type, sender=by, now=now, participant=participant, **fields
     )

@@ -21,7 +21,7 @@ from chalicelib.core.model.read_pointers import unread_count
 from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
-from chalicelib.core.protocol import frames
+from chalicelib.core.protocol import serializers
 from chalicelib.core.realtime.outbox import Push, Result
 from chalicelib.core.realtime.presence import Presence
 
@@ -65,7 +65,7 @@ class Views:
         )
         now = milliseconds(self._clock)
         members = [permissions.without_expired_mute(member, now) for member in roster]
-        return [frames.participant_view(member, online=member.participant_id in online) for member in members]
+        return [serializers.participant_view(member, online=member.participant_id in online) for member in members]
 
     def _present_members(self, conversation_id: str) -> Sequence[Membership]:
         """Return the roster, with names and read pointers from the memberships, which members change themselves.
@@ -178,7 +178,7 @@ class Views:
 
 def view_for_member(head: Head, details: ConversationDetails, member: Membership) -> Conversation:
     """Return a conversation with the member's read pointer, without participants and messages."""
-    view = frames.conversation(head, details)
+    view = serializers.conversation(head, details)
     view["read_up_to"] = member.read_up_to
     view["unread_count"] = unread_count(head, member)
     return view

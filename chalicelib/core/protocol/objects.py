@@ -1,4 +1,4 @@
-"""The objects in responses and frames. `frames.py` builds them; the published documents describe them."""
+"""The objects in responses and frames. `serializers.py` builds them; the published documents describe them."""
 
 from __future__ import annotations
 

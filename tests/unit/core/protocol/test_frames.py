@@ -1,4 +1,4 @@
-"""The objects and frames that the server builds: every field, and the ones that are omitted."""
+"""The frames that the server builds: every field, and the ones that are omitted."""
 
 from __future__ import annotations
 
@@ -10,79 +10,13 @@ import pytest
 from chalicelib.core.kernel.errors import ConversationBusy, NotFound, ValidationFailed
 from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.model.actors import Actor
-from chalicelib.core.model.moderation import AuditEntry, AuditRecord, Ban
-from chalicelib.core.protocol import frames
-from tests.unit.aws.dynamodb.samples import (
-    BAN,
-    CONNECTION,
-    CONVERSATION,
-    DETAILS,
-    ENTRY,
-    HEAD,
-    INVITE,
-    MEMBER,
-    REACTION,
-)
+from chalicelib.core.protocol import frames, serializers
+from tests.unit.aws.dynamodb.samples import CONNECTION, DETAILS, HEAD
 
 ANN = Actor("ann", "Ann", "agent")
 ANN_REF = {"participant_id": "ann", "name": "Ann", "type": "agent"}
 TIME = "2023-11-14T22:13:20.000Z"
 """1,700,000,000 s, as in the samples."""
-
-
-def test_participant_has_role_presence_and_mute() -> None:
-    expected = {
-        "participant_id": "alice",
-        "name": "Alice",
-        "type": "human",
-        "role": "moderator",
-        "joined_at": TIME,
-        "online": True,
-        "muted_until": "2023-11-14T22:15:00.000Z",
-    }
-    assert frames.participant(MEMBER, online=True) == expected
-
-
-def test_ban_names_the_person_if_known() -> None:
-    expected = {"participant_id": "eve", "name": "Eve", "banned_by": "alice", "banned_at": TIME}
-    assert frames.ban(BAN) == expected
-    nameless = Ban(BAN.conversation_id, "eve", None, "alice", BAN.banned_at)
-    assert frames.banned_ref(nameless) == {"participant_id": "eve"}
-
-
-def test_listed_invite_has_its_creation_and_uses() -> None:
-    invite = {"invite_id": "ivt_1", "expires_at": "2023-11-14T23:13:20.000Z", "max_uses": 5}
-    assert frames.invite(INVITE) == invite
-    assert frames.listed_invite(INVITE) == {**invite, "created_by": "alice", "created_at": TIME, "uses": 2}
-
-
-def test_audit_entry_has_only_the_fields_of_its_action() -> None:
-    always = {"sequence_id": 7, "created_at": TIME, "action": "muted", "actor_id": "alice"}
-    assert frames.audit_entry(AuditRecord(ENTRY, 7, 1_700_000_000_000, "p")) == {
-        **always,
-        "participant_id": "bob",
-        "target": 6,
-        "role": "member",
-        "muted_until": "2023-11-14T22:15:00.000Z",
-        "invite_id": "ivt_1",
-    }
-    bare = AuditRecord(AuditEntry("muted", "alice"), 7, 1_700_000_000_000, "p")
-    assert frames.audit_entry(bare) == always
-
-
-def test_conversation_has_head_and_details() -> None:
-    assert frames.conversation(HEAD, DETAILS) == {
-        "conversation_id": CONVERSATION,
-        "title": "Title",
-        "created_at": TIME,
-        "created_by": "alice",
-        "updated_at": TIME,
-        "join_policy": "open",
-        "metadata": DETAILS.metadata,
-        "head": 7,
-        "participant_count": 2,
-        "retention_days": 30,
-    }
 
 
 @pytest.mark.parametrize(("count", "is_cut"), [(0, False), (100, False), (101, True)])
@@ -134,10 +68,6 @@ def test_event_without_participants_is_pushed_unchanged() -> None:
             lambda: frames.disconnect("ERASED", "why", reconnect=False),
             {"type": "disconnect", "code": "ERASED", "reason": "why", "reconnect": False},
         ),
-        (
-            lambda: frames.reaction_detail(REACTION),
-            {"participant_id": "alice", "emoji": "👋", "sequence_id": 7},
-        ),
     ],
     ids=lambda value: value.get("type", "") if isinstance(value, dict) else "",
 )
@@ -146,7 +76,7 @@ def test_frame_has_exactly_its_fields(build: Callable[[], Mapping[str, Any]], ex
 
 
 def test_added_push_contains_the_conversation() -> None:
-    conversation = frames.conversation(HEAD, DETAILS)
+    conversation = serializers.conversation(HEAD, DETAILS)
     assert frames.added_push(conversation) == {"type": "conversation_added", "conversation": conversation}
 
 
