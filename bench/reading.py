@@ -15,7 +15,8 @@ from chalicelib.aws.dynamodb.log_items import event_to_item, head_from_item
 from chalicelib.aws.dynamodb.values import marshal_item, marshal_key, unmarshal_item
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.events import Event
-from chalicelib.core.protocol.requests import ConversationsQuery, CreateConversation, MessagesQuery
+from chalicelib.core.protocol.queries import ConversationsQuery, MessagesQuery
+from chalicelib.core.protocol.requests import CreateConversation
 from local.faults import Latency
 from local.faults.engine import MemoryEngine
 

@@ -17,7 +17,7 @@ from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.errors import REVOKED, ChatError, Internal, Unauthorized, Unavailable
 from chalicelib.core.kernel.ids import is_conversation_id
 from chalicelib.core.model.actors import Principal
-from chalicelib.core.protocol import requests
+from chalicelib.core.protocol import queries, requests
 from chalicelib.core.realtime.outbox import Result
 from chalicelib.identity.credentials import InvalidCredentials, bearer_token
 from chalicelib.identity.model import Identity
@@ -102,7 +102,7 @@ class AuthenticatedRequest:
     def query(self, model: type[M]) -> M:
         """Return the query string. Raises ValidationFailed."""
         query = self._request.query_params
-        return requests.parse_query(model, {name: query.getlist(name) for name in query} if query else {})
+        return queries.parse_query(model, {name: query.getlist(name) for name in query} if query else {})
 
 
 def _identity(request: Request, revocation: Revocation) -> Identity:
@@ -193,7 +193,7 @@ def route(
     path: str,
     responses: Responses,
     *,
-    query: type[BaseModel] = requests.EmptyQuery,
+    query: type[BaseModel] = queries.EmptyQuery,
     body: type[BaseModel] | None = None,
     errors: Sequence[type[ChatError]] = (),
     revocation: Revocation = "cached",
@@ -243,7 +243,7 @@ def public(path: str, responses: Responses) -> Callable[[Callable[[Request], Res
     """Declare a GET that needs no credential. The view returns the response."""
 
     def decorate(view: Callable[[Request], Response]) -> Callable[[], Response]:
-        ROUTES.append(Route("GET", path, responses, requests.EmptyQuery, None, (), view, public=True))
+        ROUTES.append(Route("GET", path, responses, queries.EmptyQuery, None, (), view, public=True))
 
         @functools.wraps(view)
         def handler() -> Response:

@@ -23,7 +23,7 @@ found = bootstrap.application().stores.event_log.head("nowhere") if os.environ.g
 sdk = sorted(each for each in sys.modules if each in ("boto3", "botocore", "urllib3", "http.client", "jwt"))
 if os.environ.get("WHAT"):
     import app
-    names = ("chalicelib.edge.rest", "chalicelib.core.protocol.requests")
+    names = ("chalicelib.edge.rest", "chalicelib.core.protocol.requests", "chalicelib.core.protocol.queries")
     print(json.dumps([len(app.app.routes) > 10, *(each in sys.modules for each in names)]))
     sys.exit()
 print(json.dumps([gc.isenabled(), gc.get_freeze_count() > 0, loaded, found, sdk]))
@@ -74,8 +74,8 @@ def test_first_event_uses_that_connection_and_no_sdk(store: RawPeer) -> None:
 
 @pytest.mark.parametrize("name", ["message", "connect", "disconnect", "sweep", "worker"])
 def test_modules_for_http_are_loaded_for_http_only(store: RawPeer, name: str) -> None:
-    assert load(store, _HANDLER="app.app", WHAT="1") == [True, True, True]
-    assert load(store, _HANDLER=f"app.{name}", WHAT="1") == [False, False, False]
+    assert load(store, _HANDLER="app.app", WHAT="1") == [True, True, True, True]
+    assert load(store, _HANDLER=f"app.{name}", WHAT="1") == [False, False, False, False]
 
 
 def test_app_outside_of_lambda_has_all_handlers() -> None:

@@ -25,7 +25,7 @@ from chalicelib.core.kernel.limits import MIN_RETENTION_DAYS, Limits, Timing
 from chalicelib.core.model.actors import Principal, Role
 from chalicelib.core.model.conversations import JoinPolicy
 from chalicelib.core.ports.jobs import JobQueue
-from chalicelib.core.protocol import requests
+from chalicelib.core.protocol import queries, requests
 from chalicelib.core.protocol.frames import Frame
 from chalicelib.core.realtime.outbox import DirectReply, Result
 from chalicelib.identity.model import Identity
@@ -362,20 +362,20 @@ class Process:
     def list_invites(self, name: str) -> Any:
         """`GET …/invites`."""
         answer = self.app.conversations.invites.list(
-            self.principal(name), self.harness.conversation, requests.PageQuery()
+            self.principal(name), self.harness.conversation, queries.PageQuery()
         )
         return self._respond(name, "invites", answer)["invites"]
 
     def list_bans(self, name: str) -> Any:
         """`GET …/bans`."""
         answer = self.app.conversations.moderation.bans(
-            self.principal(name), self.harness.conversation, requests.PageQuery()
+            self.principal(name), self.harness.conversation, queries.PageQuery()
         )
         return self._respond(name, "bans", answer)["bans"]
 
     def list_audit(self, name: str, **query: Any) -> Any:
         """`GET …/audit`."""
-        asked = requests.AuditQuery(**query)
+        asked = queries.AuditQuery(**query)
         return self._respond(
             name,
             "audit",
@@ -431,7 +431,7 @@ class Process:
     def list_reactions(self, name: str, target: int, emoji: str | None = None) -> list[Any]:
         """`GET …/reactions`: return all pages."""
         found: list[Any] = []
-        query = requests.ReactionsQuery(emoji=emoji, limit="2")
+        query = queries.ReactionsQuery(emoji=emoji, limit="2")
         while True:
             page = self.app.conversations.history.reactions(
                 self.principal(name), self.harness.conversation, target, query
@@ -439,11 +439,11 @@ class Process:
             found += self._respond(name, "who reacted", page)["reactions"]
             if "next_cursor" not in page:
                 return found
-            query = requests.ReactionsQuery(emoji=emoji, limit="2", cursor=page["next_cursor"])
+            query = queries.ReactionsQuery(emoji=emoji, limit="2", cursor=page["next_cursor"])
 
     def list_events(self, name: str, after: int = 0, limit: int = 100) -> Any:
         """`GET …/events`."""
-        query = requests.EventsQuery(after=str(after), limit=str(limit))
+        query = queries.EventsQuery(after=str(after), limit=str(limit))
         return self._respond(
             name,
             "events",
@@ -455,7 +455,7 @@ class Process:
     ) -> Any:
         """`GET …/messages`."""
         bounds = {"before": before, "after": after, "limit": limit}
-        query = requests.MessagesQuery(**{bound: str(at) for bound, at in bounds.items() if at is not None})
+        query = queries.MessagesQuery(**{bound: str(at) for bound, at in bounds.items() if at is not None})
         return self._respond(
             name,
             "messages",
@@ -469,7 +469,7 @@ class Process:
 
     def list_conversations(self, name: str) -> list[Any]:
         """`GET /conversations`: return the first page."""
-        query = requests.ConversationsQuery()
+        query = queries.ConversationsQuery()
         answer = self.app.conversations.views.list(self.principal(name), query)
         listed = self._respond(name, "list", answer)["conversations"]
         assert isinstance(listed, list)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib.core.privacy import export
-from chalicelib.core.protocol.requests import ExportQuery
+from chalicelib.core.protocol.queries import ExportQuery
 from tests.invariants.harness import Process, Setup, Tables
 
 OPEN = Setup(is_open=True, sockets=(), subscribed=())

@@ -12,7 +12,7 @@ import pytest
 
 from chalicelib.core.kernel.errors import PositionUnknown, Unavailable
 from chalicelib.core.kernel.history_id import HistoryId
-from chalicelib.core.protocol.requests import AuditQuery, EventsQuery, MessagesQuery
+from chalicelib.core.protocol.queries import AuditQuery, EventsQuery, MessagesQuery
 from local.faults.client import DynamoClient
 from local.faults.engine import MemoryEngine
 from tests.invariants.checker import check

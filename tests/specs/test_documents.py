@@ -13,7 +13,7 @@ import openapi_spec_validator
 import pytest
 
 from chalicelib.core.kernel.limits import Limits
-from chalicelib.core.protocol import parsing, requests
+from chalicelib.core.protocol import parsing, queries, requests
 from specs import definitions, documents
 
 PUBLISHED = {path: json.loads(text) for path, text in documents.documents().items()}
@@ -112,7 +112,7 @@ def test_examples_of_a_body_are_accepted(name: str) -> None:
 @pytest.mark.parametrize("route", definitions.routes(), ids=lambda route: route.view.__name__)
 def test_view_takes_the_arguments_that_its_route_declares(route: Any) -> None:
     hints = {} if route.public else get_type_hints(route.view)
-    assert hints.get("query", requests.EmptyQuery) is route.query
+    assert hints.get("query", queries.EmptyQuery) is route.query
     assert hints.get("body", route.body) is route.body
     assert route.public or ("body" in hints) == (route.body is not None and bool(route.body.model_fields))
 

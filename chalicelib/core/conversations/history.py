@@ -21,7 +21,7 @@ from chalicelib.core.protocol import serializers
 from chalicelib.core.realtime.outbox import Push, Result, pushes_of_read_pointer
 
 if TYPE_CHECKING:
-    from chalicelib.core.protocol.requests import EventsQuery, MessagesQuery, ReactionsQuery
+    from chalicelib.core.protocol.queries import EventsQuery, MessagesQuery, ReactionsQuery
 
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 """A Lambda function may return 6 MB (quotas), in which this JSON is escaped once more."""

@@ -26,7 +26,8 @@ from chalicelib.core.ports.moderation import ModerationStore
 from chalicelib.core.protocol import serializers
 
 if TYPE_CHECKING:
-    from chalicelib.core.protocol.requests import CreateInvite, PageQuery
+    from chalicelib.core.protocol.queries import PageQuery
+    from chalicelib.core.protocol.requests import CreateInvite
 
 
 class Invites:

@@ -33,7 +33,8 @@ from chalicelib.core.realtime.presence import Presence
 
 if TYPE_CHECKING:
     from chalicelib.core.protocol.objects import ParticipantView
-    from chalicelib.core.protocol.requests import AuditQuery, PageQuery, UpdateParticipant
+    from chalicelib.core.protocol.queries import AuditQuery, PageQuery
+    from chalicelib.core.protocol.requests import UpdateParticipant
 
 
 class Moderation:

@@ -27,7 +27,7 @@ from chalicelib.core.realtime.presence import Presence
 
 if TYPE_CHECKING:
     from chalicelib.core.protocol.objects import Conversation, ParticipantView
-    from chalicelib.core.protocol.requests import ConversationsQuery
+    from chalicelib.core.protocol.queries import ConversationsQuery
 
 LATEST_MESSAGES = 50
 

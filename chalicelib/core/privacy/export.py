@@ -21,7 +21,7 @@ from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.privacy import ErasureStore
 
 if TYPE_CHECKING:
-    from chalicelib.core.protocol.requests import ExportQuery
+    from chalicelib.core.protocol.queries import ExportQuery
 
 EVENTS_PER_PAGE = 1_000
 """Events of any author that are read for a page; that takes a second or two."""

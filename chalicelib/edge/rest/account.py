@@ -6,12 +6,12 @@ from typing import Any
 
 from chalicelib import bootstrap
 from chalicelib.core.kernel.errors import ConversationBusy, NotFound
-from chalicelib.core.protocol import requests
+from chalicelib.core.protocol import queries, requests
 from chalicelib.edge.http import AuthenticatedRequest, route
 
 
-@route("GET", "/me/export", {200: "Export"}, query=requests.ExportQuery)
-def export_data(call: AuthenticatedRequest, query: requests.ExportQuery) -> Any:
+@route("GET", "/me/export", {200: "Export"}, query=queries.ExportQuery)
+def export_data(call: AuthenticatedRequest, query: queries.ExportQuery) -> Any:
     """Export the caller's data, page by page."""
     return bootstrap.application().privacy.export.page(call.caller, query)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from chalicelib import bootstrap
 from chalicelib.core.kernel.errors import ConversationBusy, ErasureRunning, Forbidden, Muted, RateLimited
-from chalicelib.core.protocol import requests
+from chalicelib.core.protocol import queries, requests
 from chalicelib.core.realtime.outbox import Result
 from chalicelib.edge.http import AuthenticatedRequest, route
 
@@ -24,8 +24,8 @@ def create_conversation(call: AuthenticatedRequest, body: requests.CreateConvers
     return bootstrap.application().conversations.lifecycle.create(call.caller, body)
 
 
-@route("GET", "/conversations", {200: "ConversationList"}, query=requests.ConversationsQuery)
-def list_conversations(call: AuthenticatedRequest, query: requests.ConversationsQuery) -> Any:
+@route("GET", "/conversations", {200: "ConversationList"}, query=queries.ConversationsQuery)
+def list_conversations(call: AuthenticatedRequest, query: queries.ConversationsQuery) -> Any:
     """List the caller's conversations."""
     return bootstrap.application().conversations.views.list(call.caller, query)
 

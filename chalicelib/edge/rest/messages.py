@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib import bootstrap
 from chalicelib.core.kernel.errors import Forbidden, Muted, NotFound, PositionUnknown, RateLimited
-from chalicelib.core.protocol import requests
+from chalicelib.core.protocol import queries, requests
 from chalicelib.core.realtime.outbox import Result
 from chalicelib.edge.http import AuthenticatedRequest, route
 from chalicelib.observability import logs
@@ -17,10 +17,10 @@ from chalicelib.observability import logs
     "GET",
     "/conversations/{conversation_id}/messages",
     {200: "Messages"},
-    query=requests.MessagesQuery,
+    query=queries.MessagesQuery,
     errors=(PositionUnknown,),
 )
-def list_messages(call: AuthenticatedRequest, conversation_id: str, query: requests.MessagesQuery) -> Any:
+def list_messages(call: AuthenticatedRequest, conversation_id: str, query: queries.MessagesQuery) -> Any:
     """List messages in their current state."""
     return bootstrap.application().conversations.history.messages(call.caller, conversation_id, query)
 
@@ -29,10 +29,10 @@ def list_messages(call: AuthenticatedRequest, conversation_id: str, query: reque
     "GET",
     "/conversations/{conversation_id}/events",
     {200: "Events"},
-    query=requests.EventsQuery,
+    query=queries.EventsQuery,
     errors=(PositionUnknown,),
 )
-def list_events(call: AuthenticatedRequest, conversation_id: str, query: requests.EventsQuery) -> Any:
+def list_events(call: AuthenticatedRequest, conversation_id: str, query: queries.EventsQuery) -> Any:
     """List the events of the log."""
     return bootstrap.application().conversations.history.events(call.caller, conversation_id, query)
 
@@ -99,9 +99,9 @@ def delete_message(call: AuthenticatedRequest, conversation_id: str, sequence_id
     return Result(None, update.pushes)
 
 
-@route("GET", f"{_MESSAGE_PATH}/reactions", {200: "Reactions"}, query=requests.ReactionsQuery)
+@route("GET", f"{_MESSAGE_PATH}/reactions", {200: "Reactions"}, query=queries.ReactionsQuery)
 def list_reactions(
-    call: AuthenticatedRequest, conversation_id: str, sequence_id: str, query: requests.ReactionsQuery
+    call: AuthenticatedRequest, conversation_id: str, sequence_id: str, query: queries.ReactionsQuery
 ) -> Any:
     """List the reactions to a message."""
     return bootstrap.application().conversations.history.reactions(
@@ -109,9 +109,9 @@ def list_reactions(
     )
 
 
-@route("PUT", f"{_MESSAGE_PATH}/reactions", {204: None}, query=requests.EmojiQuery, errors=(Muted, RateLimited))
+@route("PUT", f"{_MESSAGE_PATH}/reactions", {204: None}, query=queries.EmojiQuery, errors=(Muted, RateLimited))
 def add_reaction(
-    call: AuthenticatedRequest, conversation_id: str, sequence_id: str, query: requests.EmojiQuery
+    call: AuthenticatedRequest, conversation_id: str, sequence_id: str, query: queries.EmojiQuery
 ) -> Result:
     """Add a reaction to a message."""
     target = _number(sequence_id)
@@ -125,11 +125,11 @@ def add_reaction(
     "DELETE",
     f"{_MESSAGE_PATH}/reactions",
     {204: None},
-    query=requests.RemoveReactionQuery,
+    query=queries.RemoveReactionQuery,
     errors=(Forbidden, Muted, RateLimited),
 )
 def remove_reaction(
-    call: AuthenticatedRequest, conversation_id: str, sequence_id: str, query: requests.RemoveReactionQuery
+    call: AuthenticatedRequest, conversation_id: str, sequence_id: str, query: queries.RemoveReactionQuery
 ) -> Result:
     """Remove a reaction from a message: the caller's, or that of another participant."""
     participant_id = query.participant_id or call.caller.participant_id

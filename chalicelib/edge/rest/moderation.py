@@ -6,7 +6,7 @@ from typing import Any
 
 from chalicelib import bootstrap
 from chalicelib.core.kernel.errors import Forbidden, PositionUnknown, RateLimited
-from chalicelib.core.protocol import requests
+from chalicelib.core.protocol import queries, requests
 from chalicelib.core.realtime.outbox import Result
 from chalicelib.edge.http import AuthenticatedRequest, route
 
@@ -15,10 +15,10 @@ from chalicelib.edge.http import AuthenticatedRequest, route
     "GET",
     "/conversations/{conversation_id}/bans",
     {200: "Bans"},
-    query=requests.PageQuery,
+    query=queries.PageQuery,
     errors=(Forbidden,),
 )
-def list_bans(call: AuthenticatedRequest, conversation_id: str, query: requests.PageQuery) -> Any:
+def list_bans(call: AuthenticatedRequest, conversation_id: str, query: queries.PageQuery) -> Any:
     """List the bans."""
     return bootstrap.application().conversations.moderation.bans(call.caller, conversation_id, query)
 
@@ -27,10 +27,10 @@ def list_bans(call: AuthenticatedRequest, conversation_id: str, query: requests.
     "DELETE",
     "/conversations/{conversation_id}/bans",
     {204: None},
-    query=requests.ParticipantQuery,
+    query=queries.ParticipantQuery,
     errors=(Forbidden, RateLimited),
 )
-def lift_ban(call: AuthenticatedRequest, conversation_id: str, query: requests.ParticipantQuery) -> Result:
+def lift_ban(call: AuthenticatedRequest, conversation_id: str, query: queries.ParticipantQuery) -> Result:
     """Lift a ban."""
     return bootstrap.application().conversations.moderation.unban(
         call.caller, conversation_id, query.participant_id
@@ -53,10 +53,10 @@ def create_invite(call: AuthenticatedRequest, conversation_id: str, body: reques
     "GET",
     "/conversations/{conversation_id}/invites",
     {200: "Invites"},
-    query=requests.PageQuery,
+    query=queries.PageQuery,
     errors=(Forbidden,),
 )
-def list_invites(call: AuthenticatedRequest, conversation_id: str, query: requests.PageQuery) -> Any:
+def list_invites(call: AuthenticatedRequest, conversation_id: str, query: queries.PageQuery) -> Any:
     """List the invites that have not expired, without their secrets."""
     return bootstrap.application().conversations.invites.list(call.caller, conversation_id, query)
 
@@ -71,9 +71,9 @@ def revoke_invite(call: AuthenticatedRequest, conversation_id: str, invite: str)
     "GET",
     "/conversations/{conversation_id}/audit",
     {200: "Audit"},
-    query=requests.AuditQuery,
+    query=queries.AuditQuery,
     errors=(Forbidden, PositionUnknown),
 )
-def list_audit(call: AuthenticatedRequest, conversation_id: str, query: requests.AuditQuery) -> Any:
+def list_audit(call: AuthenticatedRequest, conversation_id: str, query: queries.AuditQuery) -> Any:
     """List the audit log."""
     return bootstrap.application().conversations.moderation.audit(call.caller, conversation_id, query)

@@ -13,7 +13,7 @@ from chalicelib.core.kernel.errors import (
     ParticipantLimit,
     RateLimited,
 )
-from chalicelib.core.protocol import requests
+from chalicelib.core.protocol import queries, requests
 from chalicelib.core.realtime.outbox import Result
 from chalicelib.edge.http import AuthenticatedRequest, route
 
@@ -59,14 +59,14 @@ def add_participant(call: AuthenticatedRequest, conversation_id: str, body: requ
     "PATCH",
     "/conversations/{conversation_id}/participants",
     {200: "ParticipantView"},
-    query=requests.ParticipantQuery,
+    query=queries.ParticipantQuery,
     body=requests.UpdateParticipant,
     errors=(Forbidden, LastOwner, RateLimited),
 )
 def update_participant(
     call: AuthenticatedRequest,
     conversation_id: str,
-    query: requests.ParticipantQuery,
+    query: queries.ParticipantQuery,
     body: requests.UpdateParticipant,
 ) -> Result:
     """Change the role of a participant, mute or unmute them."""
@@ -79,11 +79,11 @@ def update_participant(
     "DELETE",
     "/conversations/{conversation_id}/participants",
     {204: None},
-    query=requests.RemoveParticipantQuery,
+    query=queries.RemoveParticipantQuery,
     errors=(Forbidden, RateLimited),
 )
 def remove_participant(
-    call: AuthenticatedRequest, conversation_id: str, query: requests.RemoveParticipantQuery
+    call: AuthenticatedRequest, conversation_id: str, query: queries.RemoveParticipantQuery
 ) -> Result:
     """Remove a participant. With `ban`, ban a person, whether they are a participant or not."""
     if query.ban == "true":

@@ -10,14 +10,8 @@ from typing import Any
 import pytest
 
 from chalicelib.core.kernel.errors import ValidationFailed
-from chalicelib.core.protocol.requests import (
-    AuditQuery,
-    ConversationsQuery,
-    CreateInvite,
-    ExportQuery,
-    PageQuery,
-    ReactionsQuery,
-)
+from chalicelib.core.protocol.queries import AuditQuery, ConversationsQuery, ExportQuery, PageQuery, ReactionsQuery
+from chalicelib.core.protocol.requests import CreateInvite
 from tests.support.app_harness import AppHarness, principal
 
 ALICE = principal("alice")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.core.kernel.errors import ValidationFailed
-from chalicelib.core.protocol.requests import MessagesQuery
+from chalicelib.core.protocol.queries import MessagesQuery
 from tests.support.app_harness import AppHarness, principal
 
 

@@ -8,13 +8,8 @@ from typing import Any
 import pytest
 
 from chalicelib.core.kernel.errors import ChatError, Muted, NotFound, RateLimited
-from chalicelib.core.protocol.requests import (
-    CreateInvite,
-    EditMessage,
-    ReactionsQuery,
-    UpdateConversation,
-    UpdateParticipant,
-)
+from chalicelib.core.protocol.queries import ReactionsQuery
+from chalicelib.core.protocol.requests import CreateInvite, EditMessage, UpdateConversation, UpdateParticipant
 from chalicelib.identity.model import Identity
 from specs.sanctions import SANCTIONS, Effect, Sanction, Way
 from tests.support.app_harness import AppHarness, principal

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.core.kernel.errors import ValidationFailed
-from chalicelib.core.protocol.requests import ConversationsQuery
+from chalicelib.core.protocol.queries import ConversationsQuery
 from local.faults.engine import MemoryEngine
 from tests.support.app_harness import AppHarness, principal
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from chalicelib.core.kernel.errors import ChatError, InvalidJson, TooLarge, UnknownCommand, ValidationFailed
 from chalicelib.core.kernel.limits import Limits
-from chalicelib.core.protocol import commands, fields, parsing, requests
+from chalicelib.core.protocol import commands, fields, parsing, queries, requests
 from chalicelib.core.protocol.validation import Request, validated
 from tests.support.bad_values import rejected_by
 
@@ -227,7 +227,7 @@ def test_body_limit_is_exact() -> None:
     ["👍", "👍🏽", "❤️", "🇩🇪", "1️⃣", "👨‍👩‍👧‍👦", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "é", "क्षि", "각", "a", "!", "✅", "\U0001fae8"],
 )
 def test_one_grapheme_is_an_emoji(emoji: str) -> None:
-    assert requests.parse_query(requests.EmojiQuery, {"emoji": [emoji]}).emoji == emoji
+    assert queries.parse_query(queries.EmojiQuery, {"emoji": [emoji]}).emoji == emoji
 
 
 @pytest.mark.parametrize(
@@ -252,16 +252,16 @@ def test_one_grapheme_is_an_emoji(emoji: str) -> None:
 )
 def test_other_text_is_not_an_emoji(emoji: str) -> None:
     with pytest.raises(ValidationFailed) as refused:
-        requests.parse_query(requests.EmojiQuery, {"emoji": [emoji]})
+        queries.parse_query(queries.EmojiQuery, {"emoji": [emoji]})
     assert [detail["path"] for detail in refused.value.details or []] == ["emoji"]
 
 
 def test_emoji_size_limit_is_exact() -> None:
     longest = "a" + 30 * "\u0301" + "\u20dd"
     assert len(longest.encode()) == fields.MAX_EMOJI_BYTES
-    assert requests.parse_query(requests.EmojiQuery, {"emoji": [longest]}).emoji == longest
+    assert queries.parse_query(queries.EmojiQuery, {"emoji": [longest]}).emoji == longest
     with pytest.raises(ValidationFailed):
-        requests.parse_query(requests.EmojiQuery, {"emoji": ["\u00e9" + longest[1:]]})
+        queries.parse_query(queries.EmojiQuery, {"emoji": ["\u00e9" + longest[1:]]})
 
 
 # ---- queries -------------------------------------------------------------------------------------------
@@ -270,13 +270,13 @@ def test_emoji_size_limit_is_exact() -> None:
 @pytest.mark.parametrize("limit", ["0", "-1", "101", "+5", "5.0", "", " 5", "1e1", "abc", "9" * 30, "٣"])
 def test_page_limit_is_between_1_and_100(limit: str) -> None:
     with pytest.raises(ValidationFailed) as refused:
-        requests.parse_query(requests.EventsQuery, {"limit": [limit]})
+        queries.parse_query(queries.EventsQuery, {"limit": [limit]})
     assert [detail["path"] for detail in refused.value.details or []] == ["limit"]
 
 
 def test_every_repeated_query_parameter_is_named() -> None:
     with pytest.raises(ValidationFailed) as rejected:
-        requests.parse_query(requests.PageQuery, {"limit": ["1", "2"], "cursor": ["a", "a"]})
+        queries.parse_query(queries.PageQuery, {"limit": ["1", "2"], "cursor": ["a", "a"]})
     assert rejected.value.details == [
         {"path": "limit", "problem": "must be given once"},
         {"path": "cursor", "problem": "must be given once"},
@@ -284,10 +284,10 @@ def test_every_repeated_query_parameter_is_named() -> None:
 
 
 def test_unknown_or_repeated_query_parameter_is_rejected() -> None:
-    assert requests.parse_query(requests.EventsQuery, {"after": ["7"], "limit": ["1"]}).after == 7
+    assert queries.parse_query(queries.EventsQuery, {"after": ["7"], "limit": ["1"]}).after == 7
     for query in ({"x": ["1"]}, {"limit": ["1", "1"]}):
         with pytest.raises(ValidationFailed):
-            requests.parse_query(requests.EventsQuery, query)
+            queries.parse_query(queries.EventsQuery, query)
 
 
 # ---- commands ------------------------------------------------------------------------------------------

@@ -10,12 +10,10 @@ import pytest
 
 from chalicelib.core.kernel.errors import NotFound
 from chalicelib.core.model.actors import Principal
+from chalicelib.core.protocol.queries import EventsQuery, MessagesQuery, ReactionsQuery
 from chalicelib.core.protocol.requests import (
     EditMessage,
-    EventsQuery,
-    MessagesQuery,
     NewParticipant,
-    ReactionsQuery,
     SendMessage,
     UpdateConversation,
     UpdateParticipant,
