@@ -1,6 +1,7 @@
 """The published documents, generated from the code: OpenAPI for HTTP, AsyncAPI and JSON Schema for the WebSocket.
 
-    chalicelib/core/protocol/requests.py   bodies and queries of requests    ─┐
+    chalicelib/core/protocol/requests.py   bodies of requests                ─┐
+    chalicelib/core/protocol/queries.py    queries of requests                │
     chalicelib/core/protocol/commands.py   frames from clients                │                  ┌─ openapi.py
     chalicelib/core/protocol/objects.py    objects in responses and frames    ├─ definitions.py ─┤
     chalicelib/core/kernel/errors.py       errors                             │                  └─ asyncapi.py

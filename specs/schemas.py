@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from chalicelib.core.protocol import fields
+from chalicelib.core.protocol import field_rules
 from specs.docstrings import attribute_docstrings
 from specs.errors import SpecsError
 
@@ -56,7 +56,7 @@ class _Generator(GenerateJsonSchema):
 
     def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
         made = super().function_before_schema(schema)
-        return without_null(made) if schema["function"]["function"] is fields.not_null else made
+        return without_null(made) if schema["function"]["function"] is field_rules.not_null else made
 
 
 def _described(cls: Any, made: Json) -> Json:

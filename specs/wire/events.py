@@ -8,15 +8,9 @@ from typing import Annotated, Any, Literal, NotRequired, get_args, get_type_hint
 from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
-from chalicelib.core.protocol.fields import (
-    ConversationId,
-    EventSequenceId,
-    JoinPolicyField,
-    Text,
-    Timestamp,
-    example,
-)
+from chalicelib.core.protocol.fields import EventSequenceId, JoinPolicyField, example
 from chalicelib.core.protocol.message_fields import EditFields, MessageFields
+from chalicelib.core.protocol.object_fields import ConversationId, Text, Timestamp
 from chalicelib.core.protocol.objects import BannedRef, Participant, ParticipantRef
 from specs.docstrings import described_by
 

@@ -8,14 +8,8 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from chalicelib.core.model.events import Event
-from chalicelib.core.protocol.fields import (
-    ConversationId,
-    EventSequenceId,
-    HistoryIdText,
-    Text,
-    Timestamp,
-    example,
-)
+from chalicelib.core.protocol.fields import EventSequenceId, HistoryIdText, example
+from chalicelib.core.protocol.object_fields import ConversationId, Text, Timestamp
 from chalicelib.core.protocol.objects import Conversation, ParticipantRef
 from specs.wire.responses import RetryAfter
 

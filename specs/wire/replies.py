@@ -10,15 +10,8 @@ from typing_extensions import TypedDict
 
 from chalicelib.core.kernel.limits import Limits, Timing
 from chalicelib.core.model.events import Event
-from chalicelib.core.protocol.fields import (
-    CONVERSATION_ID_PATTERN,
-    ConversationId,
-    EventSequenceId,
-    HistoryIdText,
-    Text,
-    Timestamp,
-    example,
-)
+from chalicelib.core.protocol.fields import EventSequenceId, HistoryIdText, example
+from chalicelib.core.protocol.object_fields import CONVERSATION_ID_PATTERN, ConversationId, Text, Timestamp
 from chalicelib.core.protocol.objects import ParticipantRef, ParticipantView
 from specs.wire.events import MessageId
 from specs.wire.responses import ErrorBody, ReadPointer

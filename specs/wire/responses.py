@@ -10,15 +10,8 @@ from typing_extensions import TypedDict
 from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.model.actors import Role
 from chalicelib.core.model.events import Event
-from chalicelib.core.protocol.fields import (
-    ConversationId,
-    Count,
-    EventSequenceId,
-    HistoryIdText,
-    Text,
-    Timestamp,
-    example,
-)
+from chalicelib.core.protocol.fields import EventSequenceId, HistoryIdText, example
+from chalicelib.core.protocol.object_fields import ConversationId, Count, Text, Timestamp
 from chalicelib.core.protocol.objects import (
     AuditEntry,
     Ban,

@@ -9,7 +9,7 @@ import pytest
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from typing_extensions import TypedDict
 
-from chalicelib.core.protocol.fields import not_null
+from chalicelib.core.protocol.field_rules import not_null
 from specs import examples
 from specs.docstrings import attribute_docstrings, described_by
 from specs.errors import SpecsError

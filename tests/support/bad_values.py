@@ -16,7 +16,7 @@ from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
-from chalicelib.core.protocol import fields
+from chalicelib.core.protocol import field_rules, fields
 
 GOOD_ID = "conv_AAAAAAAAAAAAAAAAAAAAAA"
 
@@ -234,7 +234,7 @@ def _beyond(metadata: list[Any]) -> dict[str, Bad]:
 def _accepts_null(hint: Any) -> bool:
     if get_origin(hint) is Annotated:
         inner, *metadata = get_args(hint)
-        refused = any(isinstance(each, BeforeValidator) and each.func is fields.not_null for each in metadata)
+        refused = any(isinstance(each, BeforeValidator) and each.func is field_rules.not_null for each in metadata)
         return _accepts_null(inner) and not refused
     return get_origin(hint) in (Union, types.UnionType) and type(None) in get_args(hint)
 

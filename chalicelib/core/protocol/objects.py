@@ -10,16 +10,8 @@ from typing_extensions import TypedDict
 from chalicelib.core.model.actors import ParticipantType, Role
 from chalicelib.core.model.events import Event
 from chalicelib.core.model.moderation import AuditAction
-from chalicelib.core.protocol.fields import (
-    ConversationId,
-    Count,
-    EventSequenceId,
-    InviteId,
-    JoinPolicyField,
-    Text,
-    Timestamp,
-    example,
-)
+from chalicelib.core.protocol.fields import EventSequenceId, JoinPolicyField, example
+from chalicelib.core.protocol.object_fields import ConversationId, Count, InviteId, Text, Timestamp
 
 
 class ParticipantRef(TypedDict):

@@ -15,6 +15,7 @@ from chalicelib.core.kernel.errors import TooLarge
 from chalicelib.core.kernel.limits import MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, Limits
 from chalicelib.core.model.actors import ParticipantType, Role
 from chalicelib.core.protocol.batch import BatchFields
+from chalicelib.core.protocol.field_rules import not_null
 from chalicelib.core.protocol.fields import (
     ClientMessageId,
     JoinPolicyField,
@@ -23,7 +24,6 @@ from chalicelib.core.protocol.fields import (
     ParticipantId,
     SequenceId,
     Title,
-    not_null,
 )
 from chalicelib.core.protocol.message_fields import EditFields, SendFields
 from chalicelib.core.protocol.validation import R, Request, validated

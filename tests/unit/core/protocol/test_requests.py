@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from chalicelib.core.kernel.errors import ChatError, InvalidJson, TooLarge, UnknownCommand, ValidationFailed
 from chalicelib.core.kernel.limits import Limits
-from chalicelib.core.protocol import commands, fields, parsing, queries, requests
+from chalicelib.core.protocol import commands, field_rules, parsing, queries, requests
 from chalicelib.core.protocol.validation import Request, validated
 from tests.support.bad_values import rejected_by
 
@@ -258,7 +258,7 @@ def test_other_text_is_not_an_emoji(emoji: str) -> None:
 
 def test_emoji_size_limit_is_exact() -> None:
     longest = "a" + 30 * "\u0301" + "\u20dd"
-    assert len(longest.encode()) == fields.MAX_EMOJI_BYTES
+    assert len(longest.encode()) == field_rules.MAX_EMOJI_BYTES
     assert queries.parse_query(queries.EmojiQuery, {"emoji": [longest]}).emoji == longest
     with pytest.raises(ValidationFailed):
         queries.parse_query(queries.EmojiQuery, {"emoji": ["\u00e9" + longest[1:]]})
