@@ -42,9 +42,10 @@ from chalicelib.core.privacy.retention import Retention
 from chalicelib.core.realtime.fan_out import FanOut
 from chalicelib.core.realtime.presence import Presence
 from chalicelib.core.realtime.typing import Typing
+from chalicelib.core.sessions.connection_handlers import ConnectionHandlers
 from chalicelib.core.sessions.connections import Connections
-from chalicelib.core.sessions.dispatcher import Dispatcher
-from chalicelib.core.sessions.handlers import Handlers
+from chalicelib.core.sessions.dispatcher import Dispatcher, handlers_by_command
+from chalicelib.core.sessions.message_handlers import MessageHandlers
 from chalicelib.core.sessions.subscriptions import Subscriptions
 from chalicelib.identity.model import Identity
 
@@ -222,11 +223,11 @@ def session_services(
         presence=shared.presence,
         runtime=runtime,
     )
-    handlers = Handlers(
-        connections=connections,
-        subscriptions=subscriptions,
+    connection_handlers = ConnectionHandlers(
+        connections=connections, subscriptions=subscriptions, views=conversations.views, runtime=runtime
+    )
+    message_handlers = MessageHandlers(
         access=shared.access,
-        views=conversations.views,
         history=conversations.history,
         sender=messaging.sender,
         message_updates=messaging.updates,
@@ -238,7 +239,7 @@ def session_services(
         connection_store=stores.connections,
         event_log=stores.event_log,
         connections=connections,
-        handlers=handlers,
+        handlers=handlers_by_command(connection_handlers, message_handlers),
         positions=shared.positions,
         runtime=runtime,
     )

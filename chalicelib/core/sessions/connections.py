@@ -20,7 +20,7 @@ from chalicelib.core.ports.connections import ConnectionStore, SubscriptionStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.realtime.outbox import Push
 from chalicelib.core.realtime.presence import Presence
-from chalicelib.core.sessions.frame_result import FrameResult
+from chalicelib.core.sessions.command_context import FrameResult
 from chalicelib.identity.model import Identity
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import ChatError, Internal, TokenExpired
@@ -16,10 +16,37 @@ from chalicelib.core.model.conversations import Head
 from chalicelib.core.ports.connections import ConnectionStore
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.protocol import commands, frames
+from chalicelib.core.protocol.batch import Batch
 from chalicelib.core.protocol.parsing import parse_command
+from chalicelib.core.sessions.command_context import CommandContext, FrameResult
+from chalicelib.core.sessions.connection_handlers import ConnectionHandlers
 from chalicelib.core.sessions.connections import Connections
-from chalicelib.core.sessions.frame_result import FrameResult
-from chalicelib.core.sessions.handlers import HANDLERS, CommandContext, Handlers
+from chalicelib.core.sessions.message_handlers import MessageHandlers
+
+Handler: TypeAlias = Callable[[Any, CommandContext], None]
+"""Carries out a command: adds replies and pushes to the result in the context, or raises ChatError."""
+
+
+def handlers_by_command(
+    connections: ConnectionHandlers, messages: MessageHandlers
+) -> Mapping[type[commands.Command], Handler]:
+    """Return the handler of each command, by its model."""
+    return {
+        commands.Hello: connections.hello,
+        commands.Subscribe: connections.subscribe,
+        commands.Unsubscribe: connections.unsubscribe,
+        commands.Sync: connections.sync,
+        commands.Message: messages.message,
+        commands.Edit: messages.edit,
+        commands.Delete: messages.delete,
+        commands.React: messages.react,
+        commands.Unreact: messages.unreact,
+        commands.Read: messages.read,
+        commands.Typing: messages.typing,
+        commands.Auth: connections.auth,
+        commands.Ping: connections.ping,
+        Batch: messages.batch,
+    }
 
 
 class Dispatcher:
@@ -31,7 +58,7 @@ class Dispatcher:
         connection_store: ConnectionStore,
         event_log: EventLogStore,
         connections: Connections,
-        handlers: Handlers,
+        handlers: Mapping[type[commands.Command], Handler],
         positions: Positions,
         runtime: Runtime,
     ) -> None:
@@ -111,7 +138,7 @@ class Dispatcher:
         if conversation_id is not None and is_conversation_id(conversation_id):
             self._observer.bind(conversation_id=conversation_id)
         self._positions.require_not_newer(getattr(command, "history_id", None))
-        HANDLERS[type(command)](self._handlers, command, context)
+        self._handlers[type(command)](command, context)
 
 
 def _add_error(result: FrameResult, error: ChatError, cause: Exception, correlation: dict[str, str]) -> None:

@@ -32,8 +32,8 @@ from chalicelib.core.protocol import frames
 from chalicelib.core.protocol.frames import MAX_PARTICIPANTS_IN_A_FRAME, Frame
 from chalicelib.core.realtime.outbox import Push
 from chalicelib.core.realtime.presence import Presence
+from chalicelib.core.sessions.command_context import FrameResult
 from chalicelib.core.sessions.connections import Connections
-from chalicelib.core.sessions.frame_result import FrameResult
 
 if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at run time
     from chalicelib.core.protocol.objects import ParticipantView

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from chalicelib.core.protocol.parsing import COMMANDS
-from chalicelib.core.sessions.handlers import HANDLERS
+from chalicelib.core.sessions.connection_handlers import ConnectionHandlers
+from chalicelib.core.sessions.dispatcher import handlers_by_command
+from chalicelib.core.sessions.message_handlers import MessageHandlers
+
+HANDLERS = handlers_by_command(
+    ConnectionHandlers.__new__(ConnectionHandlers), MessageHandlers.__new__(MessageHandlers)
+)
 
 
 def test_every_command_has_a_handler_and_nothing_else_has() -> None:
