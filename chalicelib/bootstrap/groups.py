@@ -1,17 +1,11 @@
-"""The groups of services of an application: each class of the core, with its dependencies as keywords."""
+"""The groups of services that serve conversations: each class of the core, with its dependencies as keywords."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from chalicelib.bootstrap.services import (
-    ConversationServices,
-    MessagingServices,
-    PrivacyServices,
-    SessionServices,
-    Stores,
-)
-from chalicelib.core.conversations.access import Access
+from chalicelib.bootstrap.services import ConversationServices, MessagingServices, SessionServices
+from chalicelib.bootstrap.shared import Shared
 from chalicelib.core.conversations.change_limiter import ChangeLimiter
 from chalicelib.core.conversations.history import History
 from chalicelib.core.conversations.invites import Invites
@@ -19,28 +13,14 @@ from chalicelib.core.conversations.lifecycle import Lifecycle
 from chalicelib.core.conversations.membership import Members
 from chalicelib.core.conversations.moderation import Moderation
 from chalicelib.core.conversations.own_reactions import OwnReactions
-from chalicelib.core.conversations.roster import Roster
 from chalicelib.core.conversations.views import Views
-from chalicelib.core.kernel.runtime import Runtime
-from chalicelib.core.log.appending import Log
-from chalicelib.core.log.positions import Positions
-from chalicelib.core.log.reading import LogReader
 from chalicelib.core.messaging.batches import Batches
 from chalicelib.core.messaging.group_commit import GroupCommit
 from chalicelib.core.messaging.message_updater import MessageUpdater
 from chalicelib.core.messaging.message_updates import MessageUpdates
 from chalicelib.core.messaging.rate_limiter import PrepaidRateLimits
 from chalicelib.core.messaging.sender import Sender
-from chalicelib.core.ports.delivery import ConnectionPoster
-from chalicelib.core.ports.jobs import JobQueue
 from chalicelib.core.ports.rate_limits import RateLimitStore
-from chalicelib.core.privacy.erasure import Erasure
-from chalicelib.core.privacy.erasure_steps import ErasureSteps
-from chalicelib.core.privacy.export import Export
-from chalicelib.core.privacy.jobs import Jobs
-from chalicelib.core.privacy.retention import Retention
-from chalicelib.core.realtime.fan_out import FanOut
-from chalicelib.core.realtime.presence import Presence
 from chalicelib.core.realtime.typing import Typing
 from chalicelib.core.sessions.connection_handlers import ConnectionHandlers
 from chalicelib.core.sessions.connections import Connections
@@ -48,44 +28,6 @@ from chalicelib.core.sessions.dispatcher import Dispatcher, handlers_by_command
 from chalicelib.core.sessions.message_handlers import MessageHandlers
 from chalicelib.core.sessions.subscriptions import Subscriptions
 from chalicelib.identity.model import Identity
-
-
-class Shared:
-    """The services and stores that several groups use."""
-
-    def __init__(self, stores: Stores, runtime: Runtime, poster: ConnectionPoster, queue: JobQueue | None) -> None:
-        self.stores = stores
-        self.runtime = runtime
-        self.queue = queue
-        self.log = Log(event_log=stores.event_log, runtime=runtime)
-        self.log_reader = LogReader(event_log=stores.event_log, runtime=runtime)
-        self.positions = Positions(runtime.history_id)
-        self.access = Access(
-            event_log=stores.event_log, memberships=stores.memberships, log=self.log, runtime=runtime
-        )
-        self.roster = Roster(
-            conversations=stores.conversations,
-            event_log=stores.event_log,
-            memberships=stores.memberships,
-            subscriptions=stores.subscriptions,
-            runtime=runtime,
-        )
-        self.presence = Presence(
-            event_log=stores.event_log,
-            memberships=stores.memberships,
-            connections=stores.connections,
-            subscriptions=stores.subscriptions,
-            pending_offline=stores.pending_offline,
-            queue=queue,
-            runtime=runtime,
-        )
-        self.fan_out = FanOut(
-            connections=stores.connections,
-            subscriptions=stores.subscriptions,
-            presence=self.presence,
-            poster=poster,
-            runtime=runtime,
-        )
 
 
 def conversation_services(shared: Shared) -> ConversationServices:
@@ -244,56 +186,3 @@ def session_services(
         runtime=runtime,
     )
     return SessionServices(connections=connections, dispatcher=dispatcher)
-
-
-def privacy_services(shared: Shared, conversations: ConversationServices, retention_days: int) -> PrivacyServices:
-    """Return the services of `core/privacy`."""
-    stores, runtime = shared.stores, shared.runtime
-    erasure_steps = ErasureSteps(
-        erasures=stores.erasures,
-        conversations=stores.conversations,
-        event_log=stores.event_log,
-        memberships=stores.memberships,
-        moderation=stores.moderation,
-        participant_data=stores.participant_data,
-        roster=shared.roster,
-        log=shared.log,
-        fan_out=shared.fan_out,
-        runtime=runtime,
-    )
-    erasure = Erasure(
-        erasures=stores.erasures,
-        revocations=stores.revocations,
-        connections=stores.connections,
-        participant_data=stores.participant_data,
-        steps=erasure_steps,
-        fan_out=shared.fan_out,
-        runtime=runtime,
-    )
-    retention = Retention(
-        retention=stores.retention,
-        conversations=stores.conversations,
-        event_log=stores.event_log,
-        log=shared.log,
-        log_reader=shared.log_reader,
-        runtime=runtime,
-        default_days=retention_days,
-    )
-    jobs = Jobs(
-        erasures=stores.erasures,
-        erasure=erasure,
-        retention=retention,
-        lifecycle=conversations.lifecycle,
-        fan_out=shared.fan_out,
-        presence=shared.presence,
-        queue=shared.queue,
-        runtime=runtime,
-    )
-    export = Export(
-        erasures=stores.erasures,
-        conversations=stores.conversations,
-        event_log=stores.event_log,
-        memberships=stores.memberships,
-        own_reactions=OwnReactions(event_log=stores.event_log),
-    )
-    return PrivacyServices(erasure=erasure, export=export, jobs=jobs)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib.bootstrap import groups
+from chalicelib.bootstrap.privacy import privacy_services
 from chalicelib.bootstrap.services import Application, RealtimeServices, Stores
+from chalicelib.bootstrap.shared import Shared
 from chalicelib.bootstrap.verification import token_verifier
 from chalicelib.core.kernel.clock import Clock, SystemClock
 from chalicelib.core.kernel.concurrency import Gather, run_parallel
@@ -44,7 +46,7 @@ def build(
     )
     stores = _stores(settings, dynamo_client, runtime)
     verify = token_verifier(settings, runtime.clock)
-    shared = groups.Shared(stores, runtime, poster, queue)
+    shared = Shared(stores, runtime, poster, queue)
     conversations = groups.conversation_services(shared)
     messaging = groups.messaging_services(shared, conversations)
     return Application(
@@ -57,7 +59,7 @@ def build(
             fan_out=shared.fan_out, tickets=Tickets(tickets=stores.tickets, runtime=runtime)
         ),
         sessions=groups.session_services(shared, conversations, messaging, verify),
-        privacy=groups.privacy_services(shared, conversations, settings.retention_days),
+        privacy=privacy_services(shared, conversations, settings.retention_days),
     )
 
 

@@ -1,0 +1,65 @@
+"""The services of `core/privacy`."""
+
+from __future__ import annotations
+
+from chalicelib.bootstrap.services import ConversationServices, PrivacyServices
+from chalicelib.bootstrap.shared import Shared
+from chalicelib.core.conversations.own_reactions import OwnReactions
+from chalicelib.core.privacy.erasure import Erasure
+from chalicelib.core.privacy.erasure_steps import ErasureSteps
+from chalicelib.core.privacy.export import Export
+from chalicelib.core.privacy.jobs import Jobs
+from chalicelib.core.privacy.retention import Retention
+
+
+def privacy_services(shared: Shared, conversations: ConversationServices, retention_days: int) -> PrivacyServices:
+    """Return the services of `core/privacy`."""
+    stores, runtime = shared.stores, shared.runtime
+    erasure_steps = ErasureSteps(
+        erasures=stores.erasures,
+        conversations=stores.conversations,
+        event_log=stores.event_log,
+        memberships=stores.memberships,
+        moderation=stores.moderation,
+        participant_data=stores.participant_data,
+        roster=shared.roster,
+        log=shared.log,
+        fan_out=shared.fan_out,
+        runtime=runtime,
+    )
+    erasure = Erasure(
+        erasures=stores.erasures,
+        revocations=stores.revocations,
+        connections=stores.connections,
+        participant_data=stores.participant_data,
+        steps=erasure_steps,
+        fan_out=shared.fan_out,
+        runtime=runtime,
+    )
+    retention = Retention(
+        retention=stores.retention,
+        conversations=stores.conversations,
+        event_log=stores.event_log,
+        log=shared.log,
+        log_reader=shared.log_reader,
+        runtime=runtime,
+        default_days=retention_days,
+    )
+    jobs = Jobs(
+        erasures=stores.erasures,
+        erasure=erasure,
+        retention=retention,
+        lifecycle=conversations.lifecycle,
+        fan_out=shared.fan_out,
+        presence=shared.presence,
+        queue=shared.queue,
+        runtime=runtime,
+    )
+    export = Export(
+        erasures=stores.erasures,
+        conversations=stores.conversations,
+        event_log=stores.event_log,
+        memberships=stores.memberships,
+        own_reactions=OwnReactions(event_log=stores.event_log),
+    )
+    return PrivacyServices(erasure=erasure, export=export, jobs=jobs)

@@ -1,0 +1,53 @@
+"""The services and stores that several groups of services use."""
+
+from __future__ import annotations
+
+from chalicelib.bootstrap.services import Stores
+from chalicelib.core.conversations.access import Access
+from chalicelib.core.conversations.roster import Roster
+from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.log.appending import Log
+from chalicelib.core.log.positions import Positions
+from chalicelib.core.log.reading import LogReader
+from chalicelib.core.ports.delivery import ConnectionPoster
+from chalicelib.core.ports.jobs import JobQueue
+from chalicelib.core.realtime.fan_out import FanOut
+from chalicelib.core.realtime.presence import Presence
+
+
+class Shared:
+    """The services and stores that several groups use."""
+
+    def __init__(self, stores: Stores, runtime: Runtime, poster: ConnectionPoster, queue: JobQueue | None) -> None:
+        self.stores = stores
+        self.runtime = runtime
+        self.queue = queue
+        self.log = Log(event_log=stores.event_log, runtime=runtime)
+        self.log_reader = LogReader(event_log=stores.event_log, runtime=runtime)
+        self.positions = Positions(runtime.history_id)
+        self.access = Access(
+            event_log=stores.event_log, memberships=stores.memberships, log=self.log, runtime=runtime
+        )
+        self.roster = Roster(
+            conversations=stores.conversations,
+            event_log=stores.event_log,
+            memberships=stores.memberships,
+            subscriptions=stores.subscriptions,
+            runtime=runtime,
+        )
+        self.presence = Presence(
+            event_log=stores.event_log,
+            memberships=stores.memberships,
+            connections=stores.connections,
+            subscriptions=stores.subscriptions,
+            pending_offline=stores.pending_offline,
+            queue=queue,
+            runtime=runtime,
+        )
+        self.fan_out = FanOut(
+            connections=stores.connections,
+            subscriptions=stores.subscriptions,
+            presence=self.presence,
+            poster=poster,
+            runtime=runtime,
+        )
