@@ -74,17 +74,19 @@ def _stores(settings: Settings, dynamo_client: Any, runtime: Runtime) -> Stores:
     from chalicelib.aws.dynamodb.moderation import DynamoModeration
     from chalicelib.aws.dynamodb.retention import DynamoRetention
     from chalicelib.aws.dynamodb.revocations import DynamoRevocations
+    from chalicelib.aws.dynamodb.subscriptions import DynamoSubscriptions
 
     dynamo, gather = Dynamo(dynamo_client, runtime.clock), runtime.gather
     conversations_table, connections_table = settings.conversations_table, settings.connections_table
-    connections = DynamoConnections(dynamo, connections_table, conversations_table)
+    subscriptions = DynamoSubscriptions(dynamo, connections_table, conversations_table)
+    connections = DynamoConnections(dynamo, connections_table, subscriptions)
     return Stores(
         event_log=DynamoEventLog(dynamo, conversations_table, gather),
         conversations=DynamoConversations(dynamo, conversations_table, gather),
         memberships=DynamoMemberships(dynamo, conversations_table, gather),
         moderation=DynamoModeration(dynamo, conversations_table),
         connections=connections,
-        subscriptions=connections,
+        subscriptions=subscriptions,
         tickets=ephemeral.DynamoTickets(dynamo, connections_table),
         typing=ephemeral.DynamoTyping(dynamo, connections_table),
         pending_offline=ephemeral.DynamoPendingOffline(dynamo, connections_table),

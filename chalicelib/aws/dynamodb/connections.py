@@ -1,35 +1,23 @@
-"""Connections and subscriptions on DynamoDB.
+"""Connections on DynamoDB.
 
 The law: a connection has a generation. Marking it as stale (API Gateway answered 410, which can be wrong) applies
 to the generation that was read, and ends it; when the connection sends another frame, a new generation begins. So
 removals for the old generation cannot harm the new one, however late they are.
-
-A subscription is two items: below its connection, to be found when that is closed or revived, and below its
-conversation, for the fan-out. While a connection is stale, only the first one is kept. The first one also decides
-which of two commands wins: it has the order of the last one, and `unsubscribe` leaves it as a tombstone. Readers
-of a conversation never meet tombstones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from chalicelib.aws.dynamodb.connection_items import (
-    IS_SUBSCRIBED,
-    NOT_SUPERSEDED,
     active_connection_to_item,
     connection_from_item,
     connection_to_item,
-    is_tombstone,
     opened_connection_to_item,
     subscription_from_item,
-    subscription_to_items,
-    tombstone_to_item,
 )
 from chalicelib.aws.dynamodb.connection_keys import (
     CONNECTION_PREFIX,
-    SUBSCRIPTION_PREFIX,
     active_connection_key,
     connection_key,
     connection_pk,
@@ -37,24 +25,20 @@ from chalicelib.aws.dynamodb.connection_keys import (
     subscription_keys,
 )
 from chalicelib.aws.dynamodb.dynamo import Dynamo
-from chalicelib.aws.dynamodb.errors import ConditionFailed, TransactionCancelled
-from chalicelib.aws.dynamodb.keys import Key, conversation_pk, membership_key, participant_pk
+from chalicelib.aws.dynamodb.errors import ConditionFailed
+from chalicelib.aws.dynamodb.keys import participant_pk
+from chalicelib.aws.dynamodb.subscriptions import DynamoSubscriptions, subscriptions_from_items
 from chalicelib.aws.dynamodb.table import Table
-from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.model.connections import Connection, Subscription
-from chalicelib.core.ports.commits import WriteConflict
-from chalicelib.core.ports.connections import Superseded
 
 
 class DynamoConnections:
-    """The `ConnectionStore` and `SubscriptionStore` ports: each writes items of the other."""
+    """The `ConnectionStore` port. A connection's items include those of its subscriptions."""
 
-    def __init__(self, dynamo: Dynamo, table: str, conversations_table: str) -> None:
+    def __init__(self, dynamo: Dynamo, table: str, subscriptions: DynamoSubscriptions) -> None:
         self._dynamo = dynamo
         self._table = Table(dynamo, table)
-        self._conversations = Table(dynamo, conversations_table)
-
-    # ---- connections -----------------------------------------------------------------------------------
+        self._subscriptions = subscriptions
 
     def open(self, connection: Connection) -> None:
         """Save a new connection. The item by which an erasure finds it is written first."""
@@ -81,8 +65,8 @@ class DynamoConnections:
 
     def touch(self, connection: Connection, last_seen: int) -> None:
         """Record that a connection sent a frame; no-op if it does not exist."""
-        self._try_update(
-            connection_key(connection.connection_id),
+        self._table.try_update(
+            *connection_key(connection.connection_id),
             "SET #last_seen = :last_seen",
             "attribute_exists(#pk)",
             last_seen=last_seen,
@@ -104,8 +88,8 @@ class DynamoConnections:
 
     def revive(self, connection_id: str, generation: int) -> bool:
         """Begin a new generation of a stale connection, which stays stale until `activate`."""
-        return self._try_update(
-            connection_key(connection_id),
+        return self._table.try_update(
+            *connection_key(connection_id),
             "SET #generation = :generation",
             "#generation <= :generation AND #is_stale = :yes",
             generation=generation,
@@ -140,11 +124,11 @@ class DynamoConnections:
 
     def _end_generation(self, connection_id: str, owner: str, generation: int) -> list[Subscription]:
         """Remove a generation from the fan-out; return what it was subscribed to."""
-        subscriptions = self.subscriptions_of_connection(connection_id)
+        subscriptions = self._subscriptions.subscriptions_of_connection(connection_id)
         keys = [active_connection_key(owner, connection_id)]
         keys += [subscription_keys(connection_id, each.conversation_id)[1] for each in subscriptions]
         for key in keys:
-            self._try_delete(key, "#generation <= :generation", generation=generation)
+            self._table.try_delete(*key, "#generation <= :generation", generation=generation)
         return subscriptions
 
     def close(self, connection_id: str) -> tuple[Connection | None, list[Subscription]]:
@@ -157,7 +141,7 @@ class DynamoConnections:
     def _delete_rest(self, connection_id: str, owner: str) -> list[Subscription]:
         """Delete all items of a connection but its own; return what it was subscribed to."""
         items = list(self._table.query(connection_pk(connection_id)))
-        subscriptions = _subscriptions(items)
+        subscriptions = subscriptions_from_items(items)
         keys = [key for each in subscriptions for key in subscription_keys(connection_id, each.conversation_id)]
         keys += [(item["pk"], item["sk"]) for item in items]
         owners = {owner, *(each.participant_id for each in subscriptions)} - {""}
@@ -174,107 +158,16 @@ class DynamoConnections:
         set_name = "" if name is None else ", #name = :name"
         named = {} if name is None else {"name": name}
         key = connection_key(connection_id)
-        if not self._try_update(key, change + set_name, condition, until=token_expires_at, **named):
+        if not self._table.try_update(*key, change + set_name, condition, until=token_expires_at, **named):
             return False
         keys = [active_connection_key(connection.participant_id, connection_id)]
-        for subscription in self.subscriptions_of_connection(connection_id):
+        for subscription in self._subscriptions.subscriptions_of_connection(connection_id):
             keys += subscription_keys(connection_id, subscription.conversation_id)
         for key in keys:
-            self._try_update(key, change, condition, until=token_expires_at)
+            self._table.try_update(*key, change, condition, until=token_expires_at)
         return True
 
     def active_connections_of(self, participant_id: str) -> list[Subscription]:
         """Return a participant's active connections."""
         items = self._table.query(participant_pk(participant_id), prefix=CONNECTION_PREFIX)
         return [subscription_from_item(item) for item in items]
-
-    # ---- subscriptions ---------------------------------------------------------------------------------
-
-    def subscribe(self, subscription: Subscription, *, reviving: bool = False) -> bool:
-        """Save a subscription, in one transaction with its preconditions."""
-        is_member = self._conversations.condition_op(
-            *membership_key(subscription.conversation_id, subscription.participant_id),
-            "#epoch = :epoch",
-            epoch=subscription.epoch,
-        )
-        is_open = self._table.condition_op(
-            *connection_key(subscription.connection_id),
-            "#generation = :generation AND #is_stale = :is_stale",
-            generation=subscription.generation,
-            is_stale=reviving,
-        )
-        of_connection, of_conversation = subscription_to_items(subscription)
-        condition, values = (IS_SUBSCRIBED, {}) if reviving else (NOT_SUPERSEDED, {"order": subscription.order})
-        puts = [self._table.put_op(of_connection, condition, **values), self._table.put_op(of_conversation)]
-        try:
-            self._dynamo.transact([is_member, is_open, *puts])
-        except TransactionCancelled as cancelled:
-            if cancelled.is_conflict:
-                raise WriteConflict from cancelled
-            if reviving or cancelled.failed(0) or cancelled.failed(1):
-                return False
-            raise Superseded from cancelled
-        return True
-
-    def unsubscribe(self, connection: Connection, conversation_id: str, order: int) -> None:
-        """Replace a subscription by a tombstone and end its fan-out, in one transaction."""
-        _, of_conversation = subscription_keys(connection.connection_id, conversation_id)
-        tombstone = tombstone_to_item(connection, conversation_id, order)
-        put = self._table.put_op(tombstone, NOT_SUPERSEDED, order=order)
-        if not self._dynamo.try_transact([put, self._table.delete_op(*of_conversation)]):
-            raise Superseded
-
-    def subscription(self, connection_id: str, conversation_id: str) -> Subscription | None:
-        """Return a subscription, even if the connection is stale."""
-        of_connection, _ = subscription_keys(connection_id, conversation_id)
-        item = self._table.get(*of_connection)
-        return None if item is None or is_tombstone(item) else subscription_from_item(item)
-
-    def subscriptions_of_connection(self, connection_id: str) -> list[Subscription]:
-        """Return what a connection has subscribed to, even if it is stale."""
-        return _subscriptions(self._table.query(connection_pk(connection_id), prefix=SUBSCRIPTION_PREFIX))
-
-    def subscribers(self, conversation_id: str) -> list[Subscription]:
-        """Return the subscriptions to a conversation."""
-        items = self._table.query(conversation_pk(conversation_id), prefix=SUBSCRIPTION_PREFIX)
-        return [subscription_from_item(item) for item in items]
-
-    def unsubscribe_participant(self, conversation_id: str, participant_id: str, before: int) -> None:
-        """Delete a participant's subscriptions under memberships that began before this event."""
-        for subscription in self.subscribers(conversation_id):
-            if subscription.participant_id == participant_id:
-                for key in subscription_keys(subscription.connection_id, conversation_id):
-                    self._try_delete(key, "#epoch < :before", before=before)
-
-    def unsubscribe_all(self, conversation_id: str) -> None:
-        """Delete all subscriptions to a conversation."""
-        subscribers = self.subscribers(conversation_id)
-        self._table.batch_delete(
-            [key for each in subscribers for key in subscription_keys(each.connection_id, conversation_id)]
-        )
-
-    # ---- single items ----------------------------------------------------------------------------------
-
-    def _try_update(self, key: Key, change: str, condition: str, **values: Any) -> bool:
-        """Change an item; return whether its condition held."""
-        try:
-            self._table.update(*key, change, condition, **values)
-        except ConditionFailed:
-            return False
-        return True
-
-    def _try_delete(self, key: Key, condition: str, **values: Any) -> None:
-        """Delete an item if its condition holds."""
-        try:
-            self._table.delete(*key, condition, **values)
-        except ConditionFailed:
-            return
-
-
-def _subscriptions(items: Iterable[Item]) -> list[Subscription]:
-    """Return the subscriptions among the items of a connection."""
-    return [
-        subscription_from_item(item)
-        for item in items
-        if item["sk"].startswith(SUBSCRIPTION_PREFIX) and not is_tombstone(item)
-    ]

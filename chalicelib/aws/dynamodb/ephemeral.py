@@ -230,13 +230,10 @@ class DynamoPendingOffline:
         for item in self._table.query(conversation_pk(conversation_id), prefix=PENDING_OFFLINE_PREFIX):
             if item["disconnect_id"] != disconnect_id:
                 continue
-            try:
-                self._table.delete(
-                    item["pk"], item["sk"], "#disconnect_id = :disconnect", disconnect=disconnect_id
-                )
-            except ConditionFailed:
-                continue
-            claimed.append(str(item["participant_id"]))
+            if self._table.try_delete(
+                item["pk"], item["sk"], "#disconnect_id = :disconnect", disconnect=disconnect_id
+            ):
+                claimed.append(str(item["participant_id"]))
         return claimed
 
 

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Sequence
 from chalicelib.aws.dynamodb.append import append
 from chalicelib.aws.dynamodb.creation import finalize
 from chalicelib.aws.dynamodb.dynamo import Dynamo
-from chalicelib.aws.dynamodb.errors import ConditionFailed
 from chalicelib.aws.dynamodb.keys import (
     ALL_RUNS,
     conversation_pk,
@@ -71,12 +70,9 @@ class DynamoEventLog:
     def clear_departed(self, conversation_id: str, participant_id: str, event: int) -> None:
         """Remove a departed member from the head."""
         entry = f"#departed.#{departed_key(participant_id)}"
-        try:
-            self._table.update(
-                *head_key(conversation_id), f"REMOVE {entry}", f"{entry}.#event = :event", event=event
-            )
-        except ConditionFailed:
-            return
+        self._table.try_update(
+            *head_key(conversation_id), f"REMOVE {entry}", f"{entry}.#event = :event", event=event
+        )
 
     def event(self, conversation_id: str, sequence_id: int) -> StoredEvent | None:
         """Return an event."""
@@ -133,11 +129,7 @@ class DynamoEventLog:
             condition, values["now"] = is_absent, self._dynamo.now
         else:
             condition, values["seen"] = "#until = :seen", previous.until
-        try:
-            self._table.update(item["pk"], item["sk"], f"SET {changes}", condition, **values)
-        except ConditionFailed:
-            return False
-        return True
+        return self._table.try_update(item["pk"], item["sk"], f"SET {changes}", condition, **values)
 
     def dequeue(self, conversation_id: str, queue_id: str) -> bool:
         """Remove a run from the queue; return whether it was there."""

@@ -121,6 +121,22 @@ class Table:
         response = self._write("delete_item", {**arguments, "ReturnValues": "ALL_OLD"})
         return unmarshal_optional(response.get("Attributes"))
 
+    def try_update(self, pk: str, sk: str, change: str, condition: str, **values: Any) -> bool:
+        """Change attributes of an item; return whether its condition held."""
+        try:
+            self.update(pk, sk, change, condition, **values)
+        except ConditionFailed:
+            return False
+        return True
+
+    def try_delete(self, pk: str, sk: str, condition: str, **values: Any) -> bool:
+        """Delete an item; return whether its condition held."""
+        try:
+            self.delete(pk, sk, condition, **values)
+        except ConditionFailed:
+            return False
+        return True
+
     def batch_delete(self, keys: Sequence[Key]) -> None:
         """Delete items without conditions, with a request for each 25 of them."""
         for batch in chunks(list(dict.fromkeys(keys)), MAX_BATCH_WRITE):

@@ -1,4 +1,4 @@
-"""What handlers work with: the context of a command, and the result of its frame."""
+"""The context of a command and the result of its frame, which handlers work with."""
 
 from __future__ import annotations
 
