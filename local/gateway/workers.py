@@ -4,8 +4,8 @@ A machine with few cores serves most requests per second with few threads: more 
 interpreter, so that every invocation takes longer and clients give up. `Limits.workers` jobs run at a time, and
 further ones wait. A job that has run for `Limits.blocked_after` seconds most likely waits, for a hung post or for
 another invocation through this gateway. It no longer counts: a blocked worker is replaced, and functions that call
-each other cannot deadlock. Neither does a job that sleeps (`sleep`), for instance between two looks at the queue of
-a conversation: on Lambda, it holds back no other invocation. Surplus threads end when they have no job.
+each other cannot deadlock. Neither does a job that sleeps (`sleep`), for instance between two reads of a queue of
+messages: on Lambda, it delays no other invocation. Surplus threads end when they have no job.
 
 There are two queues: one of bounded length for jobs whose clients wait, and one for background jobs, which are
 kept until they run. Every fourth job is a background job if both are queued.
