@@ -1,4 +1,4 @@
-"""The clients of the app's services where DynamoDB and SQS are in this process: calls without HTTP."""
+"""The app in this process: its clock, and clients that call the embedded DynamoDB and SQS without HTTP."""
 
 from __future__ import annotations
 
@@ -6,12 +6,21 @@ from chalicelib.aws import clients
 from chalicelib.aws.api_gateway import ApiGatewayPoster
 from chalicelib.aws.sqs import SqsJobQueue
 from chalicelib.awshttp import ServiceError
-from chalicelib.core.kernel.clock import Clock
+from chalicelib.core.kernel.clock import Clock, SystemClock
 from chalicelib.core.kernel.metrics import Observer
 from local.dynamodb.client import EngineClient
 from local.dynamodb.engine import Engine
+from local.gateway import workers
 from local.sqs.client import QueueService
 from local.sqs.queues import Queues
+
+
+class FunctionClock(SystemClock):
+    """The clock of functions in the gateway's workers, which serve other invocations while one sleeps."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for `seconds`."""
+        workers.sleep(seconds)
 
 
 class InProcessClients:

@@ -38,6 +38,7 @@ from local.gateway import (
     rest_api_from_chalice,
     websocket_api_from_chalice,
 )
+from local.in_process import FunctionClock
 from local.queue import Worker
 from local.reload import Reloader
 from local.schedule import Schedule, ScheduledFunction
@@ -140,6 +141,7 @@ def _functions_of_app(app_dir: Path, backend: Backend, urls: Urls) -> Functions:
     backend.prepare(os.environ)
     check_settings(os.environ)
     bootstrap.use_clients(backend.clients)
+    bootstrap.use_clock(FunctionClock())
     return Functions(_apis(app), _sweep(app), queue_worker(app, os.environ, backend))
 
 

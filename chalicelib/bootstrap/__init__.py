@@ -12,6 +12,7 @@ from chalicelib.bootstrap.process import (
     is_http_function,
     revocations,
     use_clients,
+    use_clock,
     verifier,
     warm_up,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "is_http_function",
     "revocations",
     "use_clients",
+    "use_clock",
     "verifier",
     "warm_up",
 ]

@@ -46,6 +46,7 @@ class ServiceClients(Protocol):
 
 class _Process:
     clients: ServiceClients | None = None
+    clock: Clock = SystemClock()
 
 
 def use_clients(clients: ServiceClients | None) -> None:
@@ -56,10 +57,15 @@ def use_clients(clients: ServiceClients | None) -> None:
     _Process.clients = clients
 
 
+def use_clock(clock: Clock) -> None:
+    """Set the clock of the application, which must not be built yet."""
+    _Process.clock = clock
+
+
 @functools.cache
 def verifier() -> Callable[[str], Identity]:
     """Return the token verifier alone, for the authorizer, which needs no application."""
-    return token_verifier(current_settings(), SystemClock())
+    return token_verifier(current_settings(), _Process.clock)
 
 
 @functools.cache
@@ -70,7 +76,7 @@ def revocations() -> RevocationStore:
     from chalicelib.aws.dynamodb.revocations import DynamoRevocations
 
     clients: ServiceClients = _Process.clients or aws_clients
-    settings, clock = current_settings(), SystemClock()
+    settings, clock = current_settings(), _Process.clock
     return DynamoRevocations(Dynamo(clients.dynamodb(settings.region, clock), clock), settings.connections_table)
 
 
@@ -80,7 +86,7 @@ def application() -> Application:
     from chalicelib.aws import clients as aws_clients
 
     clients: ServiceClients = _Process.clients or aws_clients
-    settings, clock, observer = current_settings(), SystemClock(), context.observer
+    settings, clock, observer = current_settings(), _Process.clock, context.observer
     store = clients.dynamodb(settings.region, clock)
     if is_lambda():
         # Every event begins with a call of the store, and this is most likely the init phase (`warm_up`).

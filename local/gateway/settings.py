@@ -73,8 +73,8 @@ class GatewaySettings:
     """The functions' configured timeout in seconds."""
     function_memory_mb: int = 128
     """The memory size in the Lambda context; not enforced."""
-    function_workers: int = 4
-    """Invocations that run at the same time, not counting blocked ones; more only slow each other down."""
+    function_workers: int = 8
+    """Invocations that run at the same time, without those that sleep or are blocked; more would slow all down."""
     function_concurrency: int = 100
     """Maximum threads, including those that replace blocked ones; 0 throttles every invocation as on Lambda."""
     blocked_after: float = 1.0

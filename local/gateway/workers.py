@@ -4,7 +4,8 @@ A machine with few cores serves most requests per second with few threads: more 
 interpreter, so that every invocation takes longer and clients give up. `Limits.workers` jobs run at a time, and
 further ones wait. A job that has run for `Limits.blocked_after` seconds most likely waits, for a hung post or for
 another invocation through this gateway. It no longer counts: a blocked worker is replaced, and functions that call
-each other cannot deadlock. Surplus threads end when they have no job.
+each other cannot deadlock. Neither does a job that sleeps (`sleep`), for instance between two reads of a queue of
+messages: on Lambda, it delays no other invocation. Surplus threads end when they have no job.
 
 There are two queues: one of bounded length for jobs whose clients wait, and one for background jobs, which are
 kept until they run. Every fourth job is a background job if both are queued.
@@ -17,6 +18,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 _BACKGROUND_INTERVAL = 4
+_thread = threading.local()
+
+
+def sleep(seconds: float, wait: Callable[[float], object] = time.sleep) -> None:
+    """Wait for `seconds`; a worker of a pool does not count as one of its running jobs meanwhile."""
+    pool: WorkerPool | None = getattr(_thread, "pool", None)
+    if pool is None:
+        wait(seconds)
+        return
+    pool.pause()
+    try:
+        wait(seconds)
+    finally:
+        pool.resume()
 
 
 class QueueFull(Exception):
@@ -28,7 +43,7 @@ class Limits:
     """The bounds of a pool."""
 
     workers: int
-    """Jobs that run at the same time, not counting blocked ones."""
+    """Jobs that run at the same time, without those that sleep or are blocked."""
     max_threads: int
     """The maximum number of threads, including those that replace blocked ones."""
     queue_length: int
@@ -59,6 +74,8 @@ class WorkerPool:
         self._queue: deque[Job] = deque()
         self._background: deque[Job] = deque()
         self._started_at: dict[threading.Thread, float] = {}
+        """Since when the jobs run, without those that sleep."""
+        self._sleeping = 0
         self._threads = 0
         self._idle = 0
         """Threads that wait and have not been notified."""
@@ -98,6 +115,20 @@ class WorkerPool:
                 self._wake()
             return queued
 
+    def pause(self) -> None:
+        """Do not count the job of this thread until `resume`; start another one if one is queued."""
+        with self._condition:
+            self._sleeping += 1
+            self._started_at.pop(threading.current_thread(), None)
+            if (self._queue or self._background) and self._can_wake(self._limits()):
+                self._wake()
+
+    def resume(self) -> None:
+        """Count the job of this thread again. It never waits: all that it has left to do is short."""
+        with self._condition:
+            self._sleeping -= 1
+            self._started_at[threading.current_thread()] = self._monotonic()
+
     def threads(self) -> int:
         """Return the number of threads."""
         with self._condition:
@@ -113,10 +144,10 @@ class WorkerPool:
             self._condition.notify_all()
 
     def _active(self, limits: Limits) -> int:
-        """Return the number of threads that run a job or are about to, without the blocked ones."""
+        """Return the number of threads that run a job or are about to, without those that are blocked or sleep."""
         blocked_since = self._monotonic() - limits.blocked_after
         blocked = sum(started <= blocked_since for started in self._started_at.values())
-        return self._threads - self._idle - blocked
+        return self._threads - self._idle - self._sleeping - blocked
 
     def _can_wake(self, limits: Limits) -> bool:
         if self._closed or self._active(limits) >= limits.workers:
@@ -134,6 +165,7 @@ class WorkerPool:
         threading.Thread(target=self._work, name=f"lambda-{self._names}", daemon=True).start()
 
     def _work(self) -> None:
+        _thread.pool = self
         while (job := self._next()) is not None:
             job.run()
 

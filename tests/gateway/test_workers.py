@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.gateway.workers import Job, Limits, QueueFull, WorkerPool
+from local.gateway.workers import Job, Limits, QueueFull, WorkerPool, sleep
 
 from .support import DEADLINE, wait_until
 
@@ -66,6 +66,75 @@ def test_jobs_beyond_the_workers_wait(setup: Setup) -> None:
     first.opened.set()
     assert third.entered.wait(DEADLINE)
     assert setup.pool.threads() == 2
+
+
+class Sleeper(Gate):
+    """A job that sleeps until it is opened, as a function does by its clock, and then waits for `finish`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.awake = threading.Event()
+        self.finish = threading.Event()
+
+    def _run(self) -> None:
+        sleep(DEADLINE, self._sleep)
+        self.awake.set()
+        self.finish.wait(DEADLINE)
+
+    def _sleep(self, seconds: float) -> None:
+        self.entered.set()
+        self.opened.wait(seconds)
+
+
+def submit_sleepers(setup: Setup, count: int) -> list[Sleeper]:
+    sleepers = [Sleeper() for _ in range(count)]
+    for sleeper in sleepers:
+        setup.gates.append(sleeper)
+        setup.pool.submit(sleeper.job)
+    return sleepers
+
+
+def test_sleeping_jobs_hold_back_no_others(setup: Setup) -> None:
+    sleepers = submit_sleepers(setup, setup.limits.workers + 1)
+    for sleeper in sleepers:
+        assert sleeper.entered.wait(DEADLINE)
+        sleeper.finish.set()
+
+
+def test_queued_job_starts_when_a_running_one_begins_to_sleep(setup: Setup) -> None:
+    setup.limits = Limits(workers=1, max_threads=2, queue_length=3, blocked_after=1.0)
+    release = threading.Event()
+    asleep = threading.Event()
+
+    def work() -> None:
+        release.wait(DEADLINE)
+        sleep(DEADLINE, asleep.wait)
+
+    setup.pool.submit(Job(work))
+    queued = setup.submit_gate()
+    assert not queued.job.started
+    release.set()
+    assert queued.entered.wait(DEADLINE)
+    asleep.set()
+
+
+def test_job_counts_again_after_its_sleep(setup: Setup) -> None:
+    sleepers = submit_sleepers(setup, setup.limits.workers)
+    for sleeper in sleepers:
+        sleeper.opened.set()
+        assert sleeper.awake.wait(DEADLINE)
+    waiting = Gate()
+    setup.gates.append(waiting)
+    assert setup.pool.submit(waiting.job), "no worker is free"
+    for sleeper in sleepers:
+        sleeper.finish.set()
+    assert waiting.entered.wait(DEADLINE)
+
+
+def test_thread_outside_of_a_pool_sleeps_itself() -> None:
+    slept: list[float] = []
+    sleep(0.5, slept.append)
+    assert slept == [0.5]
 
 
 def test_jobs_start_in_order_of_submission(setup: Setup) -> None:
