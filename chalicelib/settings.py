@@ -37,6 +37,7 @@ from chalicelib.core.kernel.limits import MAX_RETENTION_DAYS, MIN_RETENTION_DAYS
 from chalicelib.identity.settings import IdentitySettings
 
 DEVELOPMENT_SECRET_PREFIX = "development-"  # noqa: S105 — a prefix, not a secret
+PREFIX = "CHAT_"
 T = TypeVar("T", Limits, Timing)
 
 
@@ -68,6 +69,7 @@ class Settings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Return the settings in the environment. Raises SettingsError."""
+        reject_misspelt(environment)
         secret = environment.get("CHAT_JWT_SECRET") or None
         try:
             settings = cls(
@@ -121,6 +123,29 @@ def current_settings() -> Settings:
 def is_lambda(environment: Mapping[str, str] = os.environ) -> bool:
     """Return whether this process is a Lambda function."""
     return "AWS_LAMBDA_FUNCTION_NAME" in environment
+
+
+def known_names() -> list[str]:
+    """Return the names of all settings, from the table above."""
+    documented = [line.split("`")[1] for line in (__doc__ or "").splitlines() if line.startswith(f"| `{PREFIX}")]
+    names = [name for name in documented if "<" not in name]
+    for kind, prefix in ((Limits, "CHAT_LIMIT_"), (Timing, "CHAT_TIME_")):
+        names += [f"{prefix}{field.name.upper()}" for field in fields(kind)]
+    return names
+
+
+def reject_misspelt(environment: Mapping[str, str]) -> None:
+    """Raise SettingsError if a variable is none of the settings, but named almost like one.
+
+    Other variables with the prefix may belong to other programs.
+    """
+    given = [name for name in environment if name.startswith(PREFIX)]
+    known = known_names()
+    for name in sorted(set(given) - set(known)):
+        import difflib
+
+        if nearest := difflib.get_close_matches(name, known, n=1, cutoff=0.8):
+            raise SettingsError(f"unknown setting {name}; did you mean {nearest[0]}?")
 
 
 def _history_id(environment: Mapping[str, str]) -> HistoryId:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from chalicelib.settings import SettingsError, reject_misspelt
 from infra.errors import InfraError
 from infra.runtime import Architecture, RuntimeName
 
@@ -206,6 +207,10 @@ def _infra(name: str, value: object) -> InfraSettings:
 
 def _check_environment(name: str, environment: dict[str, str]) -> None:
     context = f"{CONFIG}: environment_variables of stage {name}"
+    try:
+        reject_misspelt(environment)
+    except SettingsError as error:
+        raise InfraError(f"{context} contain an {error}") from None
     if "CHAT_JWT_SECRET" in environment:
         raise InfraError(
             f"{context} contain CHAT_JWT_SECRET, which is readable in the function's configuration."

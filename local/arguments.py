@@ -9,17 +9,19 @@ from urllib.parse import urlsplit
 from local.errors import LocalError
 from local.settings import HTTP_PORT, ROOT
 
+DEFAULTS = {
+    "port": HTTP_PORT, "ws_port": None, "store_port": None, "json": False, "store": None, "data": None,
+    "synchronous": "normal", "reload": False, "verbose": False, "disorder": False, "bundle": None,
+    "environments": None, "iam_record": None, "app_dir": ROOT, "until_input_ends": False,
+}  # fmt: skip
+"""The values of options that are not given. The parsers have none, so that an option means the same before and
+after a command, and one that the command does not have is noticed."""
+
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the whole chat."""
-    parser.add_argument(
-        "--port",
-        type=port,
-        default=HTTP_PORT,
-        help=f"HTTP port (default: {HTTP_PORT}); WebSocket and store use the next two; 0: any free ports",
-    )
-    parser.add_argument("--ws-port", type=port, metavar="PORT", help="WebSocket port")
-    parser.add_argument("--store-port", type=port, metavar="PORT", help="port of the built-in store")
+    add_port_options(parser)
+    add_store_port_option(parser)
     parser.add_argument("--json", action="store_true", help="print one line of JSON to stdout when ready")
     parser.add_argument("--store", type=store_url, metavar="URL", help="use this DynamoDB endpoint instead")
     add_data_options(parser)
@@ -43,10 +45,36 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="with --bundle: write the IAM permissions that the functions used to FILE, as JSON",
     )
-    parser.add_argument("--app-dir", type=Path, default=ROOT, metavar="DIR", help="directory of app.py")
+    parser.add_argument("--app-dir", type=Path, metavar="DIR", help="directory of app.py")
     parser.add_argument(
         "--until-input-ends", action="store_true", help="also stop at the end of standard input, for programs"
     )
+
+
+def add_port_options(parser: argparse.ArgumentParser) -> None:
+    """Add the ports of HTTP and WebSocket."""
+    parser.add_argument(
+        "--port",
+        type=port,
+        help=f"HTTP port (default: {HTTP_PORT}); WebSocket and store use the next two; 0: any free ports",
+    )
+    parser.add_argument("--ws-port", type=port, metavar="PORT", help="WebSocket port (default: HTTP port + 1)")
+
+
+def add_store_port_option(parser: argparse.ArgumentParser) -> None:
+    """Add the port of the built-in store."""
+    parser.add_argument("--store-port", type=port, metavar="PORT", help="port of the built-in store")
+
+
+def with_defaults(options: argparse.Namespace) -> argparse.Namespace:
+    """Return parsed options with the values of those that were not given.
+
+    Raises LocalError if an option was given that the command does not have.
+    """
+    given = vars(options)
+    for name in sorted((given.keys() & DEFAULTS.keys()) - set(options.accepts)):
+        raise LocalError(f"`python -m local {options.name}` does not have --{name.replace('_', '-')}.")
+    return argparse.Namespace(**{**DEFAULTS, **given})
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +83,6 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--synchronous",
         choices=("normal", "full"),
-        default="normal",
         help="full: with --data, acknowledged writes survive a power cut, too; slower (default: normal)",
     )
 

@@ -11,13 +11,21 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from local.arguments import add_bundle_option, add_data_options, add_run_options, port
+from local.arguments import (
+    DEFAULTS,
+    add_bundle_option,
+    add_data_options,
+    add_port_options,
+    add_run_options,
+    add_store_port_option,
+    with_defaults,
+)
 from local.errors import LocalError
-from local.settings import HTTP_PORT, ROOT, STAGE, Ports, chat_settings
+from local.settings import ROOT, STAGE, Ports, chat_settings
 from local.signals import Stopped, stop_at_end_of_input, stopping_on_signals
 from local.tokens import DAY, mint_for
 
@@ -27,11 +35,14 @@ if TYPE_CHECKING:
     from local.launcher import Options
 
 
+Command = Callable[[argparse.Namespace, TextIO], None]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return the exit status: 0, also after a stop signal, or 1 after an error on stderr."""
     out = sys.stdout
     try:
-        options = _parser().parse_args(arguments)
+        options = with_defaults(parser().parse_args(arguments))
         options.command(options, out)
     except LocalError as error:
         print(error, file=sys.stderr)
@@ -41,43 +52,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line; `with_defaults` completes its results."""
+    result = argparse.ArgumentParser(
         prog="python -m local",
         description="Run the whole chat on this machine: HTTP, WebSocket, store. No AWS account, no Docker.",
+        argument_default=argparse.SUPPRESS,
     )
-    add_run_options(parser)
-    parser.set_defaults(command=_run)
-    commands = parser.add_subparsers(title="commands", metavar="token | listen | store | backup")
+    add_run_options(result)
+    result.set_defaults(command=_run, name="", accepts=tuple(DEFAULTS))
+    commands = result.add_subparsers(title="commands", metavar="token | listen | store | backup")
 
-    token = commands.add_parser("token", help="print a token that the running instance accepts")
+    def add(name: str, command: Command, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, argument_default=argparse.SUPPRESS)
+        added.set_defaults(command=command, name=name)
+        return added
+
+    token = add("token", _token, "print a token that the running instance accepts")
     token.add_argument("participant", help="the participant's id, such as alice")
-    token.add_argument("--name", help="display name")
+    token.add_argument("--name", dest="display_name", default=None, help="display name")
     token.add_argument("--ttl", type=int, default=DAY, metavar="SECONDS", help="lifetime (default: one day)")
     add_bundle_option(token, "for the packaged stage in this directory")
-    token.set_defaults(command=_token)
 
-    listen = commands.add_parser("listen", help="print the frames that a participant's connection receives")
+    listen = add("listen", _listen, "print the frames that a participant's connection receives")
     listen.add_argument(
-        "conversations", nargs="*", metavar="CONVERSATION", help="default: all of the participant's"
+        "conversations", nargs="*", default=[], metavar="CONVERSATION", help="default: all of the participant's"
     )
     listen.add_argument("--as", dest="participant", required=True, metavar="PARTICIPANT")
-    listen.add_argument("--port", type=port, default=HTTP_PORT, help=f"HTTP port (default: {HTTP_PORT})")
-    listen.add_argument("--ws-port", type=port, metavar="PORT", help="WebSocket port (default: HTTP port + 1)")
+    add_port_options(listen)
     add_bundle_option(listen, "the packaged stage that is running")
-    listen.set_defaults(command=_listen)
 
-    store = commands.add_parser("store", help="run only the store, with its tables, for `chalice local`")
-    store.add_argument("--store-port", type=port, default=Ports().store, metavar="PORT")
+    store = add("store", _store, "run only the store, with its tables, for `chalice local`")
+    add_store_port_option(store)
     add_data_options(store)
     store.add_argument("--json", action="store_true", help="print one line of JSON to stdout when ready")
-    store.set_defaults(command=_store)
 
-    copy = commands.add_parser("backup", help="copy a --data directory, also while an instance uses it")
+    copy = add("backup", _backup, "copy a --data directory, also while an instance uses it")
     copy.add_argument("directory", type=Path, metavar="DIR")
     copy.add_argument("target", type=Path, metavar="TARGET", help="a new or empty directory")
-    copy.set_defaults(command=_backup)
-    return parser
+
+    for command in (token, listen, store, copy):
+        command.set_defaults(accepts=_option_names(command))
+    return result
+
+
+def _option_names(parser: argparse.ArgumentParser) -> tuple[str, ...]:
+    """Return the names of the options of a command that the whole chat has, too."""
+    return tuple(action.dest for action in parser._actions if action.dest in DEFAULTS)
 
 
 def _run(options: argparse.Namespace, out: TextIO) -> None:
@@ -129,7 +150,7 @@ def _launch_options(options: argparse.Namespace) -> Options:
 
 def _token(options: argparse.Namespace, out: TextIO) -> None:
     settings = _token_settings(options.bundle)
-    print(mint_for(options.participant, options.name, options.ttl, settings), file=out)
+    print(mint_for(options.participant, options.display_name, options.ttl, settings), file=out)
 
 
 def _token_settings(bundle: Path | None) -> dict[str, str]:
@@ -172,7 +193,7 @@ def _store(options: argparse.Namespace, out: TextIO) -> None:
         print(line if options.json else f"Store  {backend.url}  ({backend.persistence()})", file=out, flush=True)
 
     _log_to_stderr(verbose=False)
-    ports = Ports(store=options.store_port)
+    ports = Ports() if options.store_port is None else Ports(store=options.store_port)
     with stopping_on_signals():
         serve_store(Options(ports=ports, data=options.data, synchronous=options.synchronous), announce)
 

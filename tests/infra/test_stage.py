@@ -73,6 +73,11 @@ def test_variable_of_the_template_is_rejected(name: str, project: Path) -> None:
     )
 
 
+def test_misspelt_variable_is_rejected_with_the_nearest_name(project: Path) -> None:
+    message = complaint(project, environment_variables={**SIGN_IN, "CHAT_RETENTION_DAY": "90"})
+    assert "unknown setting CHAT_RETENTION_DAY; did you mean CHAT_RETENTION_DAYS?" in message
+
+
 def test_stage_without_token_verification_is_rejected(project: Path) -> None:
     assert "have no key to verify tokens" in complaint(project, environment_variables={})
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from chalicelib.settings import Settings, SettingsError
+from chalicelib.settings import Settings, SettingsError, known_names
 
 ENVIRONMENT = {
     "CHAT_CONVERSATIONS_TABLE": "conversations",
@@ -83,3 +84,40 @@ def test_development_secret_is_rejected_on_lambda_only() -> None:
 
 def test_settings_do_not_show_the_secret() -> None:
     assert ENVIRONMENT["CHAT_JWT_SECRET"] not in repr(Settings.from_environment(ENVIRONMENT))
+
+
+class Recorder(dict[str, str]):
+    """An environment that records which variables are read."""
+
+    def __init__(self, values: dict[str, str]) -> None:
+        super().__init__(values)
+        self.read: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.read.add(name)
+        return super().get(name, default)
+
+
+def test_table_of_settings_names_every_variable_that_is_read() -> None:
+    environment = Recorder(ENVIRONMENT)
+    Settings.from_environment(environment)
+    assert {name for name in environment.read if name.startswith("CHAT_")} <= set(known_names())
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "nearest"),
+    [
+        ("CHAT_JWT_LEWAY", "CHAT_JWT_LEEWAY"),
+        ("CHAT_JWKS_URI", "CHAT_JWKS_URL"),
+        ("CHAT_RETENTION_DAY", "CHAT_RETENTION_DAYS"),
+        ("CHAT_ALLOWED_ORIGIN", "CHAT_ALLOWED_ORIGINS"),
+        ("CHAT_LIMITS_PARTICIPANTS", "CHAT_LIMIT_PARTICIPANTS"),
+    ],
+)
+def test_misspelt_setting_is_rejected_with_the_nearest_name(misspelt: str, nearest: str) -> None:
+    with pytest.raises(SettingsError, match=f"unknown setting {misspelt}; did you mean {nearest}"):
+        Settings.from_environment(ENVIRONMENT | {misspelt: "1"})
+
+
+def test_variables_of_other_programs_are_ignored() -> None:
+    Settings.from_environment(ENVIRONMENT | {"CHAT_FUZZ_SECONDS": "5", "CHATTER": "yes", "chat_jwt_leway": "1"})

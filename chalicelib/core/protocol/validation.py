@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from chalicelib.core.kernel.errors import Problem, ValidationFailed
 from chalicelib.core.kernel.limits import Limits
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 R = TypeVar("R", bound=BaseModel)
 
@@ -36,9 +39,14 @@ def _problems(error: ValidationError) -> list[Problem]:
     """Return the first 20 problems, each with the dotted path of its field."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     return [
-        {"path": ".".join(path_segment(step) for step in problem["loc"]), "problem": problem["msg"]}
+        {"path": ".".join(path_segment(step) for step in problem["loc"]), "problem": _text(problem)}
         for problem in found[:20]
     ]
+
+
+def _text(problem: ErrorDetails) -> str:
+    """Return the rule that a field violates: pydantic's text, but for those that only make sense to its users."""
+    return "unknown field" if problem["type"] == "extra_forbidden" else problem["msg"]
 
 
 def path_segment(step: str | int) -> str:

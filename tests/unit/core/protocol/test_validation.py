@@ -28,3 +28,9 @@ def test_first_20_problems_are_returned_with_the_path_of_their_field() -> None:
 )
 def test_step_of_a_path_is_short_and_ascii(step: str | int, expected: str) -> None:
     assert path_segment(step) == expected
+
+
+def test_unknown_field_is_named_as_such() -> None:
+    with pytest.raises(ValidationFailed) as rejected:
+        validated(Numbers, {"numbers": [], "number": 1}, Limits())
+    assert rejected.value.details == [{"path": "number", "problem": "unknown field"}]
