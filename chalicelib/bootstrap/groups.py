@@ -19,6 +19,7 @@ from chalicelib.core.messaging.group_commit import GroupCommit
 from chalicelib.core.messaging.message_updater import MessageUpdater
 from chalicelib.core.messaging.message_updates import MessageUpdates
 from chalicelib.core.messaging.rate_limiter import PrepaidRateLimits
+from chalicelib.core.messaging.reactions import Reactions
 from chalicelib.core.messaging.sender import Sender
 from chalicelib.core.ports.rate_limits import RateLimitStore
 from chalicelib.core.realtime.typing import Typing
@@ -98,9 +99,11 @@ def messaging_services(shared: Shared, conversations: ConversationServices) -> M
     return MessagingServices(
         sender=_sender(shared, stores.rate_limits),
         updates=_message_updates(shared, stores.rate_limits),
+        reactions=_reactions(shared, stores.rate_limits),
         batches=Batches(
             sender=_sender(shared, prepaid),
             message_updates=_message_updates(shared, prepaid),
+            reactions=_reactions(shared, prepaid),
             history=conversations.history,
             rate_limits=stores.rate_limits,
             runtime=shared.runtime,
@@ -121,19 +124,28 @@ def _sender(shared: Shared, rate_limits: RateLimitStore) -> Sender:
 
 
 def _message_updates(shared: Shared, rate_limits: RateLimitStore) -> MessageUpdates:
-    stores, runtime = shared.stores, shared.runtime
+    stores = shared.stores
     return MessageUpdates(
         event_log=stores.event_log,
         memberships=stores.memberships,
-        updater=MessageUpdater(
-            event_log=stores.event_log,
-            memberships=stores.memberships,
-            rate_limits=rate_limits,
-            access=shared.access,
-            log=shared.log,
-            runtime=runtime,
-        ),
-        limits=runtime.limits,
+        updater=_updater(shared, rate_limits),
+        limits=shared.runtime.limits,
+    )
+
+
+def _reactions(shared: Shared, rate_limits: RateLimitStore) -> Reactions:
+    event_log, limits = shared.stores.event_log, shared.runtime.limits
+    return Reactions(event_log=event_log, updater=_updater(shared, rate_limits), limits=limits)
+
+
+def _updater(shared: Shared, rate_limits: RateLimitStore) -> MessageUpdater:
+    return MessageUpdater(
+        event_log=shared.stores.event_log,
+        memberships=shared.stores.memberships,
+        rate_limits=rate_limits,
+        access=shared.access,
+        log=shared.log,
+        runtime=shared.runtime,
     )
 
 
@@ -173,6 +185,7 @@ def session_services(
         history=conversations.history,
         sender=messaging.sender,
         message_updates=messaging.updates,
+        reactions=messaging.reactions,
         batches=messaging.batches,
         typing=Typing(typing=stores.typing, runtime=runtime),
         runtime=runtime,

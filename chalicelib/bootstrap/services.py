@@ -16,6 +16,7 @@ from chalicelib.core.conversations.views import Views
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.messaging.batches import Batches
 from chalicelib.core.messaging.message_updates import MessageUpdates
+from chalicelib.core.messaging.reactions import Reactions
 from chalicelib.core.messaging.sender import Sender
 from chalicelib.core.ports.connections import (
     ConnectionStore,
@@ -78,6 +79,7 @@ class MessagingServices(NamedTuple):
 
     sender: Sender
     updates: MessageUpdates
+    reactions: Reactions
     batches: Batches
 
 

@@ -72,6 +72,7 @@ def _stores(settings: Settings, dynamo_client: Any, runtime: Runtime) -> Stores:
     from chalicelib.aws.dynamodb.event_log import DynamoEventLog
     from chalicelib.aws.dynamodb.memberships import DynamoMemberships
     from chalicelib.aws.dynamodb.moderation import DynamoModeration
+    from chalicelib.aws.dynamodb.rate_limits import DynamoRateLimits
     from chalicelib.aws.dynamodb.retention import DynamoRetention
     from chalicelib.aws.dynamodb.revocations import DynamoRevocations
     from chalicelib.aws.dynamodb.subscriptions import DynamoSubscriptions
@@ -90,7 +91,7 @@ def _stores(settings: Settings, dynamo_client: Any, runtime: Runtime) -> Stores:
         tickets=ephemeral.DynamoTickets(dynamo, connections_table),
         typing=ephemeral.DynamoTyping(dynamo, connections_table),
         pending_offline=ephemeral.DynamoPendingOffline(dynamo, connections_table),
-        rate_limits=ephemeral.DynamoRateLimits(dynamo, connections_table),
+        rate_limits=DynamoRateLimits(dynamo, connections_table),
         erasures=DynamoErasures(dynamo, conversations_table),
         participant_data=ephemeral.DynamoParticipantData(dynamo, connections_table, connections),
         revocations=DynamoRevocations(dynamo, connections_table),

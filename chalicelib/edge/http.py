@@ -1,4 +1,4 @@
-"""Serving HTTP requests: the authorizer, the parsing of requests, and the conversion of errors to responses.
+"""Serving HTTP requests: the authorizer, the parsing of requests, and the declaration of routes.
 
 The caller's identity comes only from the authorizer (L7). `rest/` has the routes.
 """
@@ -13,20 +13,18 @@ from chalice.app import AuthRequest, AuthResponse, Blueprint, CORSConfig, Reques
 from pydantic import BaseModel
 
 from chalicelib import bootstrap
-from chalicelib.core.kernel import json_codec
-from chalicelib.core.kernel.errors import REVOKED, ChatError, Internal, Unauthorized, Unavailable
-from chalicelib.core.kernel.ids import is_conversation_id
+from chalicelib.core.kernel.errors import REVOKED, ChatError, Unauthorized, Unavailable
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.protocol import queries, requests
 from chalicelib.core.realtime.outbox import Result
+from chalicelib.edge.responses import history_headers, json_response, with_error_handling
+from chalicelib.edge.routes import ROUTES, Responses, Route
 from chalicelib.identity.credentials import InvalidCredentials, bearer_token
 from chalicelib.identity.model import Identity
 from chalicelib.observability import logs
 from chalicelib.observability.context import observer
 from chalicelib.observability.invocation import invocation
-from chalicelib.settings import SettingsError, current_settings
-
-from .routes import ROUTES, Responses, Route
+from chalicelib.settings import current_settings
 
 AUTHORIZER_CACHE_SECONDS = 300
 Revocation = Literal["cached", "read", "ignored"]
@@ -34,14 +32,11 @@ Revocation = Literal["cached", "read", "ignored"]
 
 Routes that store something new about the caller read them, so that nothing is stored after an erasure.
 """
-JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 CORS = CORSConfig(max_age=600)
 """Browsers may reuse the answer to a preflight request for this many seconds; 600 is the maximum of some."""
 ANY_CONTENT_TYPE: list[str] = []
 """A body is read as JSON whatever its content type: `curl -d` sends that of a form."""
 
-HISTORY_ID_HEADER = "Chat-History-Id"
-"""The header that names the history of the sequence ids in a response."""
 
 rest = Blueprint(__name__)
 M = TypeVar("M", bound=BaseModel)
@@ -124,61 +119,6 @@ def _identity(request: Request, revocation: Revocation) -> Identity:
     return identity
 
 
-def _cors(request: Request) -> dict[str, str]:
-    """Return the CORS headers if origins are restricted. Otherwise Chalice sets `*`."""
-    try:
-        origins = current_settings().allowed_origins
-    except SettingsError:
-        # The request fails with INTERNAL because of it, and that response must not fail as well.
-        return {}
-    if origins == ("*",):
-        return {}
-    origin = request.headers.get("origin", "")
-    return {"Access-Control-Allow-Origin": origin if origin in origins else origins[0], "Vary": "Origin"}
-
-
-def json_response(status: int, body: Any, headers: dict[str, str] | None = None) -> Response:
-    """Return a JSON response, with an empty body if `body` is None."""
-    text = "" if body is None else json_codec.dumps(body)
-    return Response(body=text, status_code=status, headers={**JSON, **(headers or {})})
-
-
-def _history_headers() -> dict[str, str]:
-    """Return the header with the history id, which web pages may read."""
-    history_id = str(bootstrap.application().runtime.history_id)
-    return {HISTORY_ID_HEADER: history_id, "Access-Control-Expose-Headers": HISTORY_ID_HEADER}
-
-
-def _with_error_handling(request: Request, handle: Callable[[], Response], conversation_id: str = "") -> Response:
-    """Return the response of `handle`, or that of its error."""
-    # Only a valid id is logged: a client may send any path.
-    valid_id = conversation_id if is_conversation_id(conversation_id) else None
-    with invocation("api", request_id=request.context.get("requestId"), conversation_id=valid_id):
-        try:
-            response = handle()
-            response.headers.update(_cors(request))
-            return response
-        except ChatError as error:
-            return _error_response(request, error)
-        except Exception as error:  # noqa: BLE001 — a defect: the response has only the request id
-            internal = Internal()
-            internal.__cause__ = error
-            return _error_response(request, internal)
-
-
-def _error_response(request: Request, error: ChatError) -> Response:
-    if error.is_failure:
-        logs.log_failure(error)
-    headers = _cors(request)
-    if error.retry_after is not None:
-        headers |= {
-            "Retry-After": str(max(round(error.retry_after), 1)),
-            "Access-Control-Expose-Headers": "Retry-After",
-        }
-    request_id = str(request.context.get("requestId") or "")
-    return json_response(error.status, {"error": error.body(), "request_id": request_id}, headers)
-
-
 def _deliver(result: Result) -> None:
     """Deliver the pushes. A failure does not affect the response: the events are stored."""
     try:
@@ -221,7 +161,7 @@ def route(
                 arguments = {name: model for name, model in parsed.items() if type(model).model_fields}
                 returned = view(call, **parameters, **arguments)
                 status, result = returned if isinstance(returned, tuple) else (usual, returned)
-                history = _history_headers()
+                history = history_headers()
                 if not isinstance(result, Result):
                     return json_response(status, result, history)
                 _deliver(result)
@@ -229,7 +169,7 @@ def route(
                     raise result.error
                 return json_response(status, result.response, history)
 
-            return _with_error_handling(request, handle, parameters.get("conversation_id", ""))
+            return with_error_handling(request, handle, parameters.get("conversation_id", ""))
 
         registered: Callable[..., Response] = rest.route(
             path, methods=[method], authorizer=auth, cors=CORS, content_types=ANY_CONTENT_TYPE
@@ -248,7 +188,7 @@ def public(path: str, responses: Responses) -> Callable[[Callable[[Request], Res
         @functools.wraps(view)
         def handler() -> Response:
             request = rest.current_request
-            return _with_error_handling(request, lambda: view(request))
+            return with_error_handling(request, lambda: view(request))
 
         registered: Callable[[], Response] = rest.route(path, methods=["GET"], cors=CORS)(handler)
         return registered

@@ -12,7 +12,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from email.message import Message
 from functools import partial
 from http import HTTPStatus
@@ -22,12 +22,15 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from infra.deploy.console import Console
+from infra.deploy.refusals import GARBAGE, REFUSALS, REFUSALS_OF_THE_APPLICATION, Refusal
 from infra.errors import InfraError
 
 TIMEOUT = 90.0
 """Seconds for which a check is repeated."""
 RETRY_INTERVAL = 2.0
 """Seconds between two attempts."""
+_PARTICIPANT = "smoke-refusals"
+"""Whose token the requests to the application have."""
 _RESPONSE_TIMEOUT = 30.0
 """Timeout of one request in seconds; it may include a cold start."""
 
@@ -46,39 +49,6 @@ class Endpoint:
     http_url: str
     socket_url: str
     version: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A request that has to be refused."""
-
-    description: str
-    method: str
-    path: str
-    status: int
-    code: str
-    header: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = None
-
-
-_GARBAGE = {"Authorization": "Bearer not-a-token"}
-_PARTICIPANT = "smoke-refusals"
-_TOO_LARGE = 256 * 1024 + 1
-REFUSALS = (  # by API Gateway and the authorizer
-    Refusal("an unknown path is 404", "GET", "/nowhere", 404, "NOT_FOUND"),
-    # Without the mock integrations, API Gateway reads the token as an AWS signature.
-    Refusal("an unknown path with a token is 404", "GET", "/nowhere", 404, "NOT_FOUND", _GARBAGE),
-    Refusal("an unknown path below a known one is 404", "POST", "/health/x", 404, "NOT_FOUND", _GARBAGE, b"x=1"),
-    Refusal("a wrong method is 405 with Allow", "PUT", "/conversations", 405, "METHOD_NOT_ALLOWED", _GARBAGE),
-    Refusal("a request without a token is 401", "GET", "/conversations", 401, "UNAUTHORIZED"),
-    Refusal("a request with an invalid token is 401", "GET", "/conversations", 401, "UNAUTHORIZED", _GARBAGE),
-)
-REFUSALS_OF_THE_APPLICATION = (  # of requests with a valid token
-    Refusal("an unknown conversation is 404", "GET", "/conversations/conv_x", 404, "NOT_FOUND"),
-    Refusal("a body that is not JSON is 400", "POST", "/conversations", 400, "INVALID_JSON", body=b"{"),
-    Refusal("an invalid body is 400", "POST", "/conversations", 400, "VALIDATION_FAILED", body=b"{}"),
-    Refusal("a large body is 413", "POST", "/conversations", 413, "TOO_LARGE", body=b" " * _TOO_LARGE),
-)
 
 
 class SmokeCheck:
@@ -110,7 +80,7 @@ class SmokeCheck:
         for refusal in REFUSALS:
             self._repeat(refusal.description, partial(self._expect, refusal))
         self._repeat("a WebSocket without a token is rejected with 401", self._handshake)
-        self._repeat("a WebSocket with an invalid token is rejected with 401", partial(self._handshake, _GARBAGE))
+        self._repeat("a WebSocket with an invalid token is rejected with 401", partial(self._handshake, GARBAGE))
         if self._token is None:
             self._console.write("  --  no message is sent: only the identity provider can sign tokens")
         else:

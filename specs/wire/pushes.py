@@ -11,7 +11,7 @@ from chalicelib.core.model.events import Event
 from chalicelib.core.protocol.fields import EventSequenceId, HistoryIdText, example
 from chalicelib.core.protocol.object_fields import ConversationId, Text, Timestamp
 from chalicelib.core.protocol.objects import Conversation, ParticipantRef
-from specs.wire.responses import RetryAfter
+from specs.wire.errors import RetryAfter
 
 
 class EventsPush(TypedDict):

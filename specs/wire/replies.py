@@ -13,8 +13,9 @@ from chalicelib.core.model.events import Event
 from chalicelib.core.protocol.fields import EventSequenceId, HistoryIdText, example
 from chalicelib.core.protocol.object_fields import CONVERSATION_ID_PATTERN, ConversationId, Text, Timestamp
 from chalicelib.core.protocol.objects import ParticipantRef, ParticipantView
+from specs.wire.errors import ErrorBody
 from specs.wire.events import MessageId
-from specs.wire.responses import ErrorBody, ReadPointer
+from specs.wire.responses import ReadPointer
 
 ConnectionId = Annotated[Text, example("L0SM9cOFvHcCIhw=")]
 ConversationHeads = Annotated[

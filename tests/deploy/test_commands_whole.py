@@ -7,7 +7,7 @@ import shutil
 from contextlib import closing
 from pathlib import Path
 
-from infra.deploy.smoke import REFUSALS, REFUSALS_OF_THE_APPLICATION
+from infra.deploy.refusals import REFUSALS, REFUSALS_OF_THE_APPLICATION
 from tests.bundle.build import built_stage, shared_directory
 from tests.deploy.account import everything, physical
 from tests.deploy.builds import broken

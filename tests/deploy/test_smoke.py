@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from infra.deploy.console import Console
-from infra.deploy.smoke import REFUSALS, Endpoint, Refusal, SmokeCheck
+from infra.deploy.refusals import REFUSALS, Refusal
+from infra.deploy.smoke import Endpoint, SmokeCheck
 from infra.errors import InfraError
 
 GOOD: dict[str, tuple[int, Any]] = {

@@ -411,19 +411,19 @@ class Process:
 
     def add_reaction(self, name: str, target: int, emoji: str) -> Any:
         """`PUT …/reactions`."""
-        changed = self.app.messaging.updates.react(self.principal(name), self.harness.conversation, target, emoji)
+        changed = self.app.messaging.reactions.add(self.principal(name), self.harness.conversation, target, emoji)
         return self._respond(name, "react", Result(None, changed.pushes))
 
     def remove_reaction(self, name: str, target: int, emoji: str) -> Any:
         """`DELETE …/reactions`."""
-        changed = self.app.messaging.updates.unreact(
+        changed = self.app.messaging.reactions.remove(
             self.principal(name), self.harness.conversation, target, emoji
         )
         return self._respond(name, "unreact", Result(None, changed.pushes))
 
     def remove_reaction_of(self, name: str, whose: str, target: int, emoji: str) -> Any:
         """`DELETE …/reactions?participant_id=…`."""
-        changed = self.app.messaging.updates.remove_reaction(
+        changed = self.app.messaging.reactions.remove_of_participant(
             self.principal(name), self.harness.conversation, target, emoji, self.harness.participant_id(whose)
         )
         return self._respond(name, "unreact", Result(None, changed.pushes))

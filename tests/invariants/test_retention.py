@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws.dynamodb.keys import RETENTION_CHECKS
+from chalicelib.aws.dynamodb.work_keys import RETENTION_CHECKS
 from chalicelib.core.kernel.errors import ChatError
 from local.faults.client import DynamoClient
 from tests.invariants.erasure_scenario import in_history

@@ -14,7 +14,7 @@ from websockets.sync.client import connect
 
 from local.errors import LocalError
 from local.gateway import Apis, Gateway, RestApi, Route, load_gateway_responses
-from local.launcher import check_health
+from local.health import check_health
 from tests.local.instance import TIMEOUT, Instances, eventually, get, is_alive
 
 

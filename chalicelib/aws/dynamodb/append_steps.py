@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from chalicelib.aws.dynamodb.dynamo import Operation
 from chalicelib.aws.dynamodb.errors import TransactionCancelled
-from chalicelib.aws.dynamodb.keys import membership_key, purge_key
+from chalicelib.aws.dynamodb.keys import membership_key
 from chalicelib.aws.dynamodb.log_items import head_from_item, idempotency_record_from_item
 from chalicelib.aws.dynamodb.table import Table
+from chalicelib.aws.dynamodb.work_keys import purge_key
 from chalicelib.core.model.conversations import Membership
 from chalicelib.core.model.messages import IdempotencyRecord
 from chalicelib.core.ports.commits import HeadConflict, PreconditionFailed, Purge, WriteConflict

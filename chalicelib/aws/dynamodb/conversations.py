@@ -12,24 +12,21 @@ from chalicelib.aws.dynamodb.keys import (
     DETAILS,
     HEAD,
     PAST_MEMBERSHIP_PREFIX,
-    PURGES,
     ROSTER_PREFIX,
     Key,
     conversation_pk,
     details_key,
-    due_by,
     event_key,
     footprint_key,
     head_key,
     idempotency_record_key,
     membership_key,
-    parse_due_sk,
-    purge_key,
     queue_pk,
 )
 from chalicelib.aws.dynamodb.log_items import event_from_item
 from chalicelib.aws.dynamodb.table import Table, parallel_batch_get
 from chalicelib.aws.dynamodb.values import Item
+from chalicelib.aws.dynamodb.work_keys import PURGES, due_by, parse_due_sk, purge_key
 from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.model.conversations import ConversationDetails, ConversationState, Head, Membership
 from chalicelib.core.model.events import Event

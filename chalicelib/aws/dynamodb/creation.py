@@ -23,13 +23,13 @@ from chalicelib.aws.dynamodb.keys import (
     event_key,
     head_key,
     membership_key,
-    purge_key,
 )
 from chalicelib.aws.dynamodb.log_items import event_to_item, head_to_item
 from chalicelib.aws.dynamodb.membership_items import membership_to_items
 from chalicelib.aws.dynamodb.retention_items import put_check_op
 from chalicelib.aws.dynamodb.table import Table, chunks
 from chalicelib.aws.dynamodb.values import Item
+from chalicelib.aws.dynamodb.work_keys import purge_key
 from chalicelib.core.model.conversations import Membership
 from chalicelib.core.model.privacy import RetentionCheck
 from chalicelib.core.ports.commits import NewConversation, PreconditionFailed, Purge, WriteConflict

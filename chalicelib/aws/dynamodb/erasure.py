@@ -28,17 +28,12 @@ from chalicelib.aws.dynamodb.keys import (
     FOOTPRINT_PREFIX,
     LAST,
     MEMBERSHIP_PREFIX,
-    PENDING_ERASURES,
     Key,
     conversation_pk,
-    due_by,
-    erasure_key,
     footprint_key,
     membership_key,
-    parse_due_sk,
     participant_pk,
     past_membership_key,
-    pending_erasure_key,
     queue_pk,
     roster_key,
     sk_after,
@@ -47,6 +42,13 @@ from chalicelib.aws.dynamodb.log_items import event_from_item
 from chalicelib.aws.dynamodb.redacting import redact_ops
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.aws.dynamodb.values import Item
+from chalicelib.aws.dynamodb.work_keys import (
+    PENDING_ERASURES,
+    due_by,
+    erasure_key,
+    parse_due_sk,
+    pending_erasure_key,
+)
 from chalicelib.core.model.privacy import DataLocation, ErasureJob
 from chalicelib.core.model.redaction import Redaction
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from chalicelib.aws.dynamodb.dynamo import Operation
-from chalicelib.aws.dynamodb.keys import ERASURE_PREFIX, MEMBERSHIP_PREFIX, erasure_key, head_key
+from chalicelib.aws.dynamodb.keys import MEMBERSHIP_PREFIX, head_key
 from chalicelib.aws.dynamodb.membership_items import footprint_to_item
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.aws.dynamodb.values import Item
+from chalicelib.aws.dynamodb.work_keys import ERASURE_PREFIX, erasure_key
 from chalicelib.core.model.privacy import DataLocation, ErasureJob, erasure_id
 
 

@@ -1,4 +1,4 @@
-"""The keys of the conversations table. Nothing outside this module knows how they are composed.
+"""The keys of the conversations table. Nothing outside this module and `work_keys.py` knows how they are composed.
 
     pk                  sk                    item
     C#<conversation>    HEAD                  the head of the log; every append moves it by condition
@@ -32,8 +32,6 @@ from __future__ import annotations
 from chalicelib.core.kernel.ids import digest, url_safe_digest
 from chalicelib.core.kernel.text import without_variation_selectors
 from chalicelib.core.model.messages import IdempotencyKey
-from chalicelib.core.model.privacy import ErasureJob, RetentionCheck
-from chalicelib.core.ports.commits import Purge
 
 Key = tuple[str, str]
 """A primary key: `pk` and `sk`."""
@@ -44,14 +42,9 @@ PARTICIPANT_PREFIX = "U#"
 # Other partitions.
 IDEMPOTENCY_PREFIX = "K#"
 QUEUE_PREFIX = "Q#"
-ERASURE_PREFIX = "J#"
-PURGES = "PURGE"
-RETENTION_CHECKS = "RETENTION"
-PENDING_ERASURES = "JOBS"
 # Sort keys within a conversation.
 HEAD = "HEAD"
 DETAILS = "INFO"
-RETENTION_PROGRESS = "RETENTION"
 EVENT_PREFIX = "E#"
 REACTION_PREFIX = "R#"
 ROSTER_PREFIX = "P#"
@@ -209,47 +202,3 @@ def audit_sk_after(after_entry: int | str) -> str:
     if isinstance(after_entry, int):
         return sk_up_to(audit_sk(after_entry, ""))
     return sk_after(f"{AUDIT_PREFIX}{after_entry}")
-
-
-# ---- work to do, in the order in which it is due ---------------------------------------------------------
-
-
-def due_sk(due_at: int, subject: str) -> str:
-    """Return the sort key of something that is due at a time (epoch seconds): as text, it sorts by that time."""
-    return f"{due_at:012d}#{subject}"
-
-
-def due_by(now: int) -> tuple[str, str]:
-    """Return the range of the sort keys of everything that is due by `now`."""
-    return "0", sk_up_to(due_sk(now, ""))
-
-
-def parse_due_sk(sk: str) -> tuple[int, str]:
-    """Return when it is due, and the subject."""
-    due_at, _, subject = sk.partition("#")
-    return int(due_at), subject
-
-
-def purge_key(purge: Purge) -> Key:
-    """Return the key of a purge."""
-    return PURGES, due_sk(purge.due_at, purge.conversation_id)
-
-
-def retention_check_key(check: RetentionCheck) -> Key:
-    """Return the key of a retention check."""
-    return RETENTION_CHECKS, due_sk(check.due_at, check.conversation_id)
-
-
-def retention_progress_key(conversation_id: str) -> Key:
-    """Return the key of a conversation's retention progress."""
-    return conversation_pk(conversation_id), RETENTION_PROGRESS
-
-
-def erasure_key(job_id: str) -> Key:
-    """Return the key of an erasure."""
-    return f"{ERASURE_PREFIX}{job_id}", "JOB"
-
-
-def pending_erasure_key(job: ErasureJob) -> Key:
-    """Return the key by which an erasure that is not done is found."""
-    return PENDING_ERASURES, due_sk(job.requested_at // 1000, job.job_id)

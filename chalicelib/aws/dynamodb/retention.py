@@ -9,20 +9,13 @@ from __future__ import annotations
 from chalicelib.aws.dynamodb.dynamo import Dynamo, Operation
 from chalicelib.aws.dynamodb.erasure_items import bump_revision_op
 from chalicelib.aws.dynamodb.event_log import delete_all_reactions
-from chalicelib.aws.dynamodb.keys import (
-    RETENTION_CHECKS,
-    conversation_pk,
-    due_by,
-    event_key,
-    event_sk,
-    retention_check_key,
-    retention_progress_key,
-)
+from chalicelib.aws.dynamodb.keys import conversation_pk, event_key, event_sk
 from chalicelib.aws.dynamodb.log_items import event_from_item
 from chalicelib.aws.dynamodb.redacting import replace_event_op
 from chalicelib.aws.dynamodb.retention_items import check_from_item, progress_from_item, put_check_op
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.aws.dynamodb.values import Item
+from chalicelib.aws.dynamodb.work_keys import RETENTION_CHECKS, due_by, retention_check_key, retention_progress_key
 from chalicelib.core.kernel import json_codec
 from chalicelib.core.model import redaction
 from chalicelib.core.model.events import StoredEvent, tombstone

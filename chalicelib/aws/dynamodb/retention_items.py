@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from chalicelib.aws.dynamodb.dynamo import Operation
-from chalicelib.aws.dynamodb.keys import parse_due_sk, retention_check_key, retention_progress_key
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.aws.dynamodb.values import Item
+from chalicelib.aws.dynamodb.work_keys import parse_due_sk, retention_check_key, retention_progress_key
 from chalicelib.core.model.privacy import RetentionCheck, RetentionProgress
 
 

@@ -18,6 +18,7 @@ from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.messaging.message_updater import UpdateResult
 from chalicelib.core.messaging.message_updates import MessageUpdates
 from chalicelib.core.messaging.rate_limiter import charge_batch
+from chalicelib.core.messaging.reactions import Reactions
 from chalicelib.core.messaging.sender import Sender
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.ports.rate_limits import RateLimitStore
@@ -72,17 +73,19 @@ class Batches:
         *,
         sender: Sender,
         message_updates: MessageUpdates,
+        reactions: Reactions,
         history: History,
         rate_limits: RateLimitStore,
         runtime: Runtime,
     ) -> None:
-        """`sender` and `message_updates` charge nothing: the batch is charged before the first write."""
+        """The first three charge nothing: the batch is charged before the first write."""
         self._sender = sender
         self._history = history
         self._rate_limits = rate_limits
         self._runtime = runtime
         self._clock = runtime.clock
         self._message_updates = message_updates
+        self._reactions = reactions
 
     def execute(
         self, caller: Principal, entries: Sequence[BatchEntry], *, connection_id: str | None = None
@@ -147,16 +150,16 @@ class Batches:
     def _update(
         self, caller: Principal, command: commands.Edit | commands.Delete | commands.React | commands.Unreact
     ) -> UpdateResult:
-        updates, target = self._message_updates, (caller, command.conversation_id, command.target)
+        target = (caller, command.conversation_id, command.target)
         match command:
             case commands.Edit():
-                return updates.edit(*target, command)
+                return self._message_updates.edit(*target, command)
             case commands.Delete():
-                return updates.delete(*target)
+                return self._message_updates.delete(*target)
             case commands.React():
-                return updates.react(*target, command.emoji)
+                return self._reactions.add(*target, command.emoji)
             case commands.Unreact():
-                return updates.unreact(*target, command.emoji)
+                return self._reactions.remove(*target, command.emoji)
 
     def _send(self, part: Part, messages: Sequence[commands.Message], result: BatchResult) -> None:
         run = self._sender.send_run(part.caller, messages[0].conversation_id, messages)

@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 from chalicelib.core.conversations.permissions import Author
 from chalicelib.core.kernel.clock import rfc3339
+from chalicelib.core.kernel.errors import ValidationFailed
 from chalicelib.core.model.actors import Actor
 from chalicelib.core.model.conversations import Head, Membership
 from chalicelib.core.model.events import MessageState, Reaction, StoredEvent, new_event
+from chalicelib.core.model.moderation import AuditAction, AuditEntry
 from chalicelib.core.ports.commits import Commit
 
 
@@ -67,6 +69,17 @@ class UpdateContext(NamedTuple):
         """Return the sequence id of the newest event that is reflected in the message or the reaction."""
         reacted_at = self.extra.sequence_id if isinstance(self.extra, Reaction) else 0
         return max(self.state.version, self.message.deleted_by, reacted_at)
+
+    def require_updatable(self) -> None:
+        """Raise ValidationFailed if the message is deleted or expired."""
+        if self.message.deleted_by:
+            raise ValidationFailed.at("target", "is deleted")
+        if self.is_expired:
+            raise ValidationFailed.at("target", "is past retention")
+
+    def audit_entry(self, action: AuditAction, participant_id: str) -> AuditEntry:
+        """Return an entry for an action of the actor on a message or reaction of a participant."""
+        return AuditEntry(action, self.actor.participant_id, participant_id=participant_id, target=self.target)
 
     def commit(self, event_type: str, fields: dict[str, Any], **changes: Any) -> Commit:
         """Return the commit of the update: an event with these fields, and other changes."""

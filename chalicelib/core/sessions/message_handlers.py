@@ -12,6 +12,7 @@ from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.messaging.batches import Batches
 from chalicelib.core.messaging.message_updater import UpdateResult
 from chalicelib.core.messaging.message_updates import MessageUpdates
+from chalicelib.core.messaging.reactions import Reactions
 from chalicelib.core.messaging.sender import Sender
 from chalicelib.core.protocol import commands, frames
 from chalicelib.core.protocol.batch import Batch
@@ -32,6 +33,7 @@ class MessageHandlers:
         history: History,
         sender: Sender,
         message_updates: MessageUpdates,
+        reactions: Reactions,
         batches: Batches,
         typing: Typing,
         runtime: Runtime,
@@ -40,6 +42,7 @@ class MessageHandlers:
         self._history = history
         self._sender = sender
         self._message_updates = message_updates
+        self._reactions = reactions
         self._batches = batches
         self._typing = typing
         self._runtime = runtime
@@ -67,14 +70,14 @@ class MessageHandlers:
 
     def react(self, command: commands.React, context: CommandContext) -> None:
         """Add a reaction."""
-        updated = self._message_updates.react(
+        updated = self._reactions.add(
             context.caller, command.conversation_id, command.target, command.emoji, context.head
         )
         _acknowledge(command, updated, context)
 
     def unreact(self, command: commands.Unreact, context: CommandContext) -> None:
         """Remove a reaction."""
-        updated = self._message_updates.unreact(
+        updated = self._reactions.remove(
             context.caller, command.conversation_id, command.target, command.emoji, context.head
         )
         _acknowledge(command, updated, context)

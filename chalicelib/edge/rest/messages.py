@@ -115,7 +115,7 @@ def add_reaction(
 ) -> Result:
     """Add a reaction to a message."""
     target = _number(sequence_id)
-    update = bootstrap.application().messaging.updates.react(
+    update = bootstrap.application().messaging.reactions.add(
         call.caller, conversation_id, target, query.emoji, not_found=NotFound
     )
     return Result(None, update.pushes)
@@ -133,7 +133,7 @@ def remove_reaction(
 ) -> Result:
     """Remove a reaction from a message: the caller's, or that of another participant."""
     participant_id = query.participant_id or call.caller.participant_id
-    update = bootstrap.application().messaging.updates.remove_reaction(
+    update = bootstrap.application().messaging.reactions.remove_of_participant(
         call.caller, conversation_id, _number(sequence_id), query.emoji, participant_id
     )
     return Result(None, update.pushes)

@@ -6,7 +6,8 @@ from chalice.app import Request, Response
 
 from chalicelib import bootstrap
 from chalicelib.edge import health, openapi
-from chalicelib.edge.http import json_response, public
+from chalicelib.edge.http import public
+from chalicelib.edge.responses import json_response
 
 
 @public("/health", {200: "Health", 503: "Health"})

@@ -24,7 +24,6 @@ from chalicelib.aws.dynamodb.erasure_items import (
     job_from_item,
     job_to_item,
 )
-from chalicelib.aws.dynamodb.keys import retention_check_key
 from chalicelib.aws.dynamodb.log_items import (
     event_from_item,
     event_to_item,
@@ -59,6 +58,7 @@ from chalicelib.aws.dynamodb.moderation_items import (
 )
 from chalicelib.aws.dynamodb.retention_items import check_from_item, progress_from_item
 from chalicelib.aws.dynamodb.values import Item, marshal_item, unmarshal_item
+from chalicelib.aws.dynamodb.work_keys import retention_check_key
 from chalicelib.core.kernel import json_codec
 from chalicelib.core.model.conversations import PastMembership
 from chalicelib.core.model.events import StoredEvent

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from chalicelib.aws.dynamodb import keys
+from chalicelib.aws.dynamodb import keys, work_keys
 from chalicelib.aws.dynamodb.keys import Key
 from chalicelib.core.model.messages import IdempotencyKey
 from chalicelib.core.model.privacy import ErasureJob, RetentionCheck, erasure_id
@@ -28,8 +28,8 @@ def all_keys(participant_id: str) -> list[Key]:
         keys.ban_key(CONVERSATION, participant_id),
         keys.reaction_key(CONVERSATION, 1, participant_id, "👋"),
         keys.idempotency_record_key(keys.idempotency_hash(key)),
-        keys.erasure_key(job.job_id),
-        keys.pending_erasure_key(job),
+        work_keys.erasure_key(job.job_id),
+        work_keys.pending_erasure_key(job),
     ]
 
 
@@ -38,9 +38,9 @@ COMMON = [
     keys.details_key(CONVERSATION),
     keys.event_key(CONVERSATION, 1),
     keys.invite_key(CONVERSATION, "ivt_1"),
-    keys.retention_progress_key(CONVERSATION),
-    keys.retention_check_key(RetentionCheck(CONVERSATION, 1)),
-    keys.purge_key(Purge(CONVERSATION, 1)),
+    work_keys.retention_progress_key(CONVERSATION),
+    work_keys.retention_check_key(RetentionCheck(CONVERSATION, 1)),
+    work_keys.purge_key(Purge(CONVERSATION, 1)),
 ]
 
 
@@ -104,7 +104,7 @@ def test_audit_entries_after_a_position_exclude_that_position() -> None:
 
 
 def test_due_range_contains_what_is_due() -> None:
-    low, high = keys.due_by(1_000)
-    assert low <= keys.due_sk(0, CONVERSATION) < keys.due_sk(1_000, CONVERSATION) <= high
-    assert high < keys.due_sk(1_001, CONVERSATION)
-    assert keys.parse_due_sk(keys.due_sk(1_000, CONVERSATION)) == (1_000, CONVERSATION)
+    low, high = work_keys.due_by(1_000)
+    assert low <= work_keys.due_sk(0, CONVERSATION) < work_keys.due_sk(1_000, CONVERSATION) <= high
+    assert high < work_keys.due_sk(1_001, CONVERSATION)
+    assert work_keys.parse_due_sk(work_keys.due_sk(1_000, CONVERSATION)) == (1_000, CONVERSATION)

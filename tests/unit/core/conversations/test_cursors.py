@@ -73,7 +73,7 @@ def room() -> tuple[AppHarness, str]:
     harness = AppHarness()
     chat = harness.create_conversation("alice", "bob")
     harness.send_message("alice", chat)
-    harness.chat.messaging.updates.react(ALICE, chat, 2, "👍")
+    harness.chat.messaging.reactions.add(ALICE, chat, 2, "👍")
     harness.chat.conversations.moderation.ban(ALICE, chat, "eve")
     harness.chat.conversations.invites.create(ALICE, chat, CreateInvite())
     return harness, chat

@@ -37,7 +37,7 @@ def test_own_reactions_are_marked_for_each_reader(harness: AppHarness) -> None:
     conversation_id = harness.create_conversation("alice", "bob")
     target = harness.send_message("alice", conversation_id)
     plain = harness.send_message("alice", conversation_id)
-    harness.chat.messaging.updates.react(principal("bob"), conversation_id, target, "👍")
+    harness.chat.messaging.reactions.add(principal("bob"), conversation_id, target, "👍")
     history = harness.chat.conversations.history
     for reader, mine in (("alice", False), ("bob", True)):
         page = history.messages(principal(reader), conversation_id, MessagesQuery())

@@ -36,7 +36,7 @@ class Scene:
         self.harness.add("alice", self.chat, "dan")
         self.target = self.harness.send_message("alice", self.chat)
         self.own_message = self.harness.send_message("eve", self.chat)
-        self.harness.chat.messaging.updates.react(EVE, self.chat, self.target, THUMB)
+        self.harness.chat.messaging.reactions.add(EVE, self.chat, self.target, THUMB)
         if way is Way.METADATA or sanction is Sanction.DEMOTION:
             self.update_eve(role="moderator")
 
@@ -176,7 +176,7 @@ def edit(scene: Scene) -> Effect:
 
 
 def react(scene: Scene) -> Effect:
-    scene.harness.chat.messaging.updates.react(EVE, scene.chat, scene.own_message, THUMB)
+    scene.harness.chat.messaging.reactions.add(EVE, scene.chat, scene.own_message, THUMB)
     return Effect.UNAFFECTED
 
 
@@ -196,7 +196,7 @@ def remove_earlier_reaction(scene: Scene) -> Effect:
 
     (reaction,) = reactions()
     whose = reaction["participant_id"]
-    removed = scene.harness.chat.messaging.updates.remove_reaction(
+    removed = scene.harness.chat.messaging.reactions.remove_of_participant(
         principal("mod"), scene.chat, scene.target, THUMB, whose
     )
     assert reactions() == []

@@ -171,6 +171,7 @@ def batches_with(harness: AppHarness, **defects: Any) -> Batches:
     return Batches(
         sender=cast(Sender, DefectiveSender(application.messaging.sender, **defects)),
         message_updates=application.messaging.updates,
+        reactions=application.messaging.reactions,
         history=application.conversations.history,
         rate_limits=stores.rate_limits,
         runtime=application.runtime,

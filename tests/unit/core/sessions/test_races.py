@@ -100,7 +100,7 @@ def test_member_removed_during_a_no_op_update_gets_not_found(harness: AppHarness
     harness.chat.messaging.updates.edit(bob, conversation_id, 2, edit)
     changes: dict[str, Callable[[], object]] = {
         "an edit once more": lambda: harness.chat.messaging.updates.edit(bob, conversation_id, 2, edit),
-        "a reaction to what is deleted": lambda: harness.chat.messaging.updates.react(
+        "a reaction to what is deleted": lambda: harness.chat.messaging.reactions.add(
             bob, conversation_id, 2, "a"
         ),
     }
