@@ -33,7 +33,7 @@ def deploy(root: Path, options: argparse.Namespace) -> None:
     build = read_build(directory, stage)
     with explaining_errors():
         Deployment(account, stage, console, overrides=Overrides(options.lose_table)).run(build)
-    if stage.secret_parameter is not None:
+    if stage.secret_parameters:
         console.write(f"To get a token: .venv/bin/python -m infra token alice --name Alice --stage {stage.name}")
 
 

@@ -12,7 +12,7 @@ from infra.deploy.changes import Change, format_changes, warnings
 from infra.deploy.console import Console
 from infra.deploy.prerequisites import Prerequisites
 from infra.deploy.progress import StackEvent, explain_failures
-from infra.deploy.secret import SecretParameter, secret_of
+from infra.deploy.secret import secrets_of
 from infra.deploy.smoke import TIMEOUT, Endpoint, SmokeCheck
 from infra.deploy.stack import FAILED_CREATION, NOT_CREATED, ChangeSet, Stack
 from infra.deploy.tokens import token_for
@@ -65,7 +65,7 @@ class Deployment:
         self._overrides = overrides
         self._smoke_timeout = smoke_timeout
         self._stack = stack or Stack(account, stage.full_name, console)
-        self._secret = secret_of(account, stage)
+        self._secrets = secrets_of(account, stage)
 
     def run(self, build: Build) -> DeployedStage:
         """Deploy a build. Raises InfraError with the cause and the next steps."""
@@ -78,7 +78,7 @@ class Deployment:
         change_set = self._stack.create_change_set(url, self._parameters(protected=not create), create=create)
         if change_set is None:
             self._console.write("No changes: the stack matches the template")
-            self._ensure_secret()
+            self._ensure_secrets()
         else:
             self._apply(change_set, create=create)
         if create and self._stage.infra.production:
@@ -124,7 +124,7 @@ class Deployment:
         if not self._console.confirm("Continue? [y/N]"):
             self._stack.delete_change_set(change_set, created=create)
             raise InfraError("No changes were made")
-        self._ensure_secret()
+        self._ensure_secrets()
         self._execute(change_set)
 
     def _protect(self, url: str) -> None:
@@ -146,10 +146,12 @@ class Deployment:
         lost = [change.logical_id for change in changes if change.loses_a_table]
         return [logical_id for logical_id in lost if logical_id not in self._overrides.lose_tables]
 
-    def _ensure_secret(self) -> None:
-        secret: SecretParameter | None = self._secret
-        if secret is not None and secret.create_if_missing():
-            self._console.write(f"Created parameter {secret.name} with a random secret for this stage's tokens")
+    def _ensure_secrets(self) -> None:
+        for secret in self._secrets:
+            if secret.create_if_missing():
+                self._console.write(
+                    f"Created parameter {secret.name} with a random secret for this stage's tokens"
+                )
 
     def _failure(self, status: str, events: Sequence[StackEvent]) -> str:
         head = f"The stack {self._stack.name} ended in {status}"
@@ -170,7 +172,7 @@ class Deployment:
         SmokeCheck(
             Endpoint(deployed.http_url, deployed.socket_url, version),
             self._console,
-            token=None if self._secret is None else self._token,
+            token=self._token if self._secrets else None,
             timeout=self._smoke_timeout,
         ).run()
 

@@ -267,6 +267,15 @@ def test_secret_is_created_once_and_never_shown() -> None:
     assert not any("Created parameter" in line for line in again.output)
 
 
+def test_second_secret_is_created_as_well() -> None:
+    aws = Aws(FakeCloudFormation(None, [ADDED], batches=[FAILED_CREATION]))
+    second = {"CHAT_SECOND_JWT_SECRET_PARAMETER": "/chat/try/next"}
+    failure_of(Deployment(aws.account, replace(TRIAL, environment=TRIAL.environment | second), aws.console()))
+    assert aws.ssm.parameters.keys() == {"/chat/try/secret", "/chat/try/next"}
+    first, next_ = (value for value, _ in aws.ssm.parameters.values())
+    assert first != next_
+
+
 def test_secret_in_secrets_manager_is_not_created() -> None:
     aws = Aws(FakeCloudFormation(None, [ADDED], batches=[FAILED_CREATION]))
     name = "/aws/reference/secretsmanager/chat"
