@@ -81,9 +81,6 @@ class InfraSettings(_Settings):
     """Whether the tables are protected against deletion, and retained when the stack is deleted."""
     allowed_origins: list[str] = Field(default=["*"], min_length=1)
     """Origins of web pages that may read HTTP responses: `*`, or some like `https://chat.example.com`."""
-    history: int = Field(default=0, ge=0, lt=10**15)
-    """The number of this history of the data. Raise it when the tables are restored from a backup, so that clients
-    load their conversations again."""
     runtime: RuntimeName | None = None
     """The runtime of the functions. None: the version of the Python that builds."""
     log_retention_days: RetentionDays = 14

@@ -12,6 +12,7 @@ from infra.deploy.console import Console
 from infra.deploy.progress import explain_failures
 from infra.deploy.secret import SecretParameter, secrets_of
 from infra.deploy.stack import NO_STACK, Stack
+from infra.deploy.state import read_state
 from infra.errors import InfraError
 from infra.stage import Stage
 from infra.template.names import Json
@@ -28,6 +29,8 @@ class Teardown:
         self._stack = stack or Stack(account, stage.full_name, console)
         self._artefacts = Artefacts(account, stage, console)
         self._secrets = secrets_of(account, stage)
+        self._tables: dict[str, str] = {}
+        """Tables that the stage uses, but that do not belong to the stack."""
 
     def run(self) -> list[Json]:
         """Remove the stage and return the retained resources, as CloudFormation lists them. Raises InfraError."""
@@ -60,6 +63,8 @@ class Teardown:
         for item in deleted:
             if item["ResourceType"] == TABLE:
                 self._console.write(f"!!! {_format_resource(item)}: all data in it will be LOST")
+        if self._stack.status() != "REVIEW_IN_PROGRESS":
+            self._tables = read_state(self._stack.source_template()).tables
         self._console.write("Then its uploads" + (", and the secret of its tokens" if own_secrets else ""))
         self._write_retained(retained, own_secrets)
         return retained
@@ -95,6 +100,8 @@ class Teardown:
         self._console.write("Retained on purpose:")
         for item in retained:
             self._console.write(f"  {_format_resource(item)}: {_retention_reason(item)}")
+        for name in self._tables.values():
+            self._console.write(f"  the table {name}, which does not belong to the stack")
         self._console.write(f"  the bucket {self._artefacts.bucket}, which all stages of the account share")
         for secret in self._secrets:
             if secret not in own_secrets:

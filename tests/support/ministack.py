@@ -101,6 +101,7 @@ class MiniStack:
             endpoint=self.url,
             apigateway=self.client("apigateway"),
             cloudformation=self.client("cloudformation"),
+            dynamodb=self.client("dynamodb"),
             iam=self.client("iam"),
             lambda_=self.client("lambda"),
             s3=self.client("s3"),
