@@ -6,8 +6,9 @@
 #   TARGETS="…"    with T: what the end-to-end tests run on, of: development bundle ministack
 #   KEEP=1         with `make e2e`: leaves the server up after the tests, with its log
 #   PART="…"       parts of `make test-all`, by name or pattern
-#   STAGE=dev      with `make package`, `deploy`, `destroy`: a stage of .chalice/config.json
-#   YES=1          with `make deploy` and `make destroy`: does not ask
+#   STAGE=dev      with `make package`, `deploy`, `rollback`, `destroy`: a stage of .chalice/config.json
+#   YES=1          with `make deploy`, `rollback` and `destroy`: does not ask
+#   TO=7           with `make rollback`: the number or version of a kept release
 #   NAMES="…"      with `make audit`: lock files by the names of their sources in requirements/
 #   UPGRADE="…"    with `make lock`: packages to upgrade, or --upgrade for all of them
 
@@ -22,6 +23,7 @@ KEEP ?=
 PART ?=
 STAGE ?= dev
 YES ?=
+TO ?=
 UPGRADE ?=
 NAMES ?=
 
@@ -34,7 +36,7 @@ ACCOUNT_OPTIONS = --stage '$(STAGE)' $(if $(YES),--yes) $(ARGS)
 find_python = python="$$(sh scripts/find-python.sh '$(PYTHON)')" && "$$python" -m
 prepare = @$(find_python) scripts.setup $(1) $(if $(PYTHON),--same-python)
 
-.PHONY: help setup setup-run lock run test suite test-all lint format e2e bench soak fuzz audit package deploy destroy clean
+.PHONY: help setup setup-run lock run test suite test-all lint format e2e bench soak fuzz audit package deploy rollback destroy clean
 
 help:
 	@echo 'make run       the whole chat on this machine         ARGS="--port 9000 --data DIR --reload"'
@@ -50,6 +52,7 @@ help:
 	@echo 'make audit     known vulnerabilities of the packages  NAMES="bundle run"'
 	@echo 'make package   the Lambda bundle and the template     STAGE=dev (into build/STAGE)'
 	@echo 'make deploy    deploys it to your AWS account         STAGE=dev YES=1 ARGS="--region eu-west-1"'
+	@echo 'make rollback  returns to the release before         STAGE=dev YES=1 TO=7'
 	@echo 'make destroy   deletes it from your AWS account       STAGE=dev YES=1'
 	@echo 'make setup     the environments, which other targets set up, too'
 	@echo 'make lock      updates the lock files                 UPGRADE="chalice boto3"'
@@ -104,6 +107,9 @@ audit:
 
 package: setup
 	@$(RUN) -m infra package --stage '$(STAGE)'
+
+rollback: setup
+	@$(RUN) -m infra rollback --stage '$(STAGE)' $(if $(TO),--to '$(TO)') $(if $(YES),--yes) $(ARGS)
 
 deploy: setup
 	@$(RUN) -m infra deploy $(ACCOUNT_OPTIONS)

@@ -12,6 +12,7 @@
 | `CHAT_JWKS_URL`             | URL of the key set for RS256 and ES256 tokens                                  |
 | `CHAT_JWT_ISSUER`           | required `iss` of tokens                                                       |
 | `CHAT_JWT_AUDIENCE`         | required `aud` of tokens                                                       |
+| `CHAT_SECOND_<NAME>`        | one of these five, of a second issuer: its tokens are accepted as well         |
 | `CHAT_JWT_LEEWAY`           | tolerated clock difference in seconds (default 30)                             |
 | `CHAT_JWT_MAX_LIFETIME`     | longest lifetime of tokens in seconds, for revocations (default 2592000)       |
 | `CHAT_JWKS_MAX_AGE`         | seconds after which keys, or the parameter, are read again (default 3600)      |
@@ -38,6 +39,8 @@ from chalicelib.identity.settings import IdentitySettings
 
 DEVELOPMENT_SECRET_PREFIX = "development-"  # noqa: S105 — a prefix, not a secret
 PREFIX = "CHAT_"
+SECOND_ISSUER = "CHAT_SECOND_"
+_ISSUER_VARIABLES = ("JWT_SECRET", "JWT_SECRET_PARAMETER", "JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE")
 T = TypeVar("T", Limits, Timing)
 
 
@@ -70,24 +73,13 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Return the settings in the environment. Raises SettingsError."""
         reject_misspelt(environment)
-        secret = environment.get("CHAT_JWT_SECRET") or None
         try:
             settings = cls(
                 conversations_table=_required(environment, "CHAT_CONVERSATIONS_TABLE"),
                 connections_table=_required(environment, "CHAT_CONNECTIONS_TABLE"),
                 management_endpoint=_required(environment, "CHAT_MANAGEMENT_ENDPOINT"),
                 region=environment.get("AWS_REGION") or _required(environment, "AWS_DEFAULT_REGION"),
-                identity=IdentitySettings(
-                    secret=secret,
-                    jwks_url=environment.get("CHAT_JWKS_URL") or None,
-                    issuer=environment.get("CHAT_JWT_ISSUER") or None,
-                    audience=environment.get("CHAT_JWT_AUDIENCE") or None,
-                    leeway=_seconds(environment, "CHAT_JWT_LEEWAY", 30),
-                    max_lifetime=_seconds(environment, "CHAT_JWT_MAX_LIFETIME", 30 * 24 * 3600),
-                    max_age=_seconds(environment, "CHAT_JWKS_MAX_AGE", 3600),
-                    grace=_seconds(environment, "CHAT_JWKS_GRACE", 3600),
-                    secret_parameter=environment.get("CHAT_JWT_SECRET_PARAMETER") or None,
-                ),
+                identity=_identity(environment),
                 limits=_numbers(Limits, "CHAT_LIMIT_", environment),
                 timing=_numbers(Timing, "CHAT_TIME_", environment),
                 version=environment.get("CHAT_VERSION") or "development",
@@ -98,7 +90,8 @@ class Settings:
                 stage=environment.get("CHAT_STAGE") or None,
                 deployed=is_lambda(environment),
             )
-            settings.checked_secret(secret or "")
+            for issuer in filter(None, (settings.identity, settings.identity.second)):
+                settings.checked_secret(issuer.secret or "")
             return settings
         except SettingsError:
             raise
@@ -129,6 +122,7 @@ def known_names() -> list[str]:
     """Return the names of all settings, from the table above."""
     documented = [line.split("`")[1] for line in (__doc__ or "").splitlines() if line.startswith(f"| `{PREFIX}")]
     names = [name for name in documented if "<" not in name]
+    names += [f"{SECOND_ISSUER}{name}" for name in _ISSUER_VARIABLES]
     for kind, prefix in ((Limits, "CHAT_LIMIT_"), (Timing, "CHAT_TIME_")):
         names += [f"{prefix}{field.name.upper()}" for field in fields(kind)]
     return names
@@ -146,6 +140,34 @@ def reject_misspelt(environment: Mapping[str, str]) -> None:
 
         if nearest := difflib.get_close_matches(name, known, n=1, cutoff=0.8):
             raise SettingsError(f"unknown setting {name}; did you mean {nearest[0]}?")
+
+
+def _identity(environment: Mapping[str, str]) -> IdentitySettings:
+    second = None
+    if any(environment.get(f"{SECOND_ISSUER}{name}") for name in _ISSUER_VARIABLES):
+        second = _issuer(environment, SECOND_ISSUER)
+    return _issuer(environment, "CHAT_", second)
+
+
+def _issuer(
+    environment: Mapping[str, str], prefix: str, second: IdentitySettings | None = None
+) -> IdentitySettings:
+    secret, parameter, jwks_url, issuer, audience = (
+        environment.get(f"{prefix}{name}") or None for name in _ISSUER_VARIABLES
+    )
+    return IdentitySettings(
+        secret=secret,
+        jwks_url=jwks_url,
+        issuer=issuer,
+        audience=audience,
+        leeway=_seconds(environment, "CHAT_JWT_LEEWAY", 30),
+        max_lifetime=_seconds(environment, "CHAT_JWT_MAX_LIFETIME", 30 * 24 * 3600),
+        max_age=_seconds(environment, "CHAT_JWKS_MAX_AGE", 3600),
+        grace=_seconds(environment, "CHAT_JWKS_GRACE", 3600),
+        secret_parameter=parameter,
+        prefix=prefix,
+        second=second,
+    )
 
 
 def _history_id(environment: Mapping[str, str]) -> HistoryId:

@@ -1,4 +1,4 @@
-"""The command line: `python -m infra package|deploy|destroy|token`."""
+"""The command line: `python -m infra package|deploy|rollback|destroy|token`."""
 
 from __future__ import annotations
 
@@ -51,7 +51,12 @@ def _run(options: argparse.Namespace) -> None:
         return
     from infra.deploy import commands  # noqa: PLC0415 — building requires neither the SDK nor the network
 
-    handlers = {"deploy": commands.deploy, "destroy": commands.destroy, "token": commands.token}
+    handlers = {
+        "deploy": commands.deploy,
+        "rollback": commands.rollback,
+        "destroy": commands.destroy,
+        "token": commands.token,
+    }
     handlers[options.command](ROOT, options)
 
 

@@ -20,6 +20,8 @@ from infra.runtime import Architecture, RuntimeName
 
 CONFIG = Path(".chalice") / "config.json"
 SECRET_PARAMETER = "CHAT_JWT_SECRET_PARAMETER"  # noqa: S105 — the name of a setting
+ISSUERS = ("CHAT_", "CHAT_SECOND_")
+"""Prefixes of the variables of the issuers whose tokens a stage accepts."""
 # Variables that the template sets; a value in the configuration would be overwritten or break the stage.
 TEMPLATE_VARIABLES = (
     "CHAT_CONVERSATIONS_TABLE",
@@ -80,9 +82,6 @@ class InfraSettings(_Settings):
     """Whether the tables are protected against deletion, and retained when the stack is deleted."""
     allowed_origins: list[str] = Field(default=["*"], min_length=1)
     """Origins of web pages that may read HTTP responses: `*`, or some like `https://chat.example.com`."""
-    history: int = Field(default=0, ge=0, lt=10**15)
-    """The number of this history of the data. Raise it when the tables are restored from a backup, so that clients
-    load their conversations again."""
     runtime: RuntimeName | None = None
     """The runtime of the functions. None: the version of the Python that builds."""
     log_retention_days: RetentionDays = 14
@@ -143,9 +142,13 @@ class Stage:
         return f"{self.app}-{self.name}"
 
     @property
-    def secret_parameter(self) -> str | None:
-        """The SSM parameter with the secret of HS256 tokens, if the stage accepts them."""
-        return self.environment.get(SECRET_PARAMETER)
+    def secret_parameters(self) -> dict[str, str]:
+        """The SSM parameters with secrets of HS256 tokens, by the prefix of the variables of their issuer.
+
+        The first one signs tokens for trying out the stage.
+        """
+        named = {prefix: self.environment.get(f"{prefix}JWT_SECRET_PARAMETER") for prefix in ISSUERS}
+        return {prefix: name for prefix, name in named.items() if name}
 
     def placeholder_settings(self) -> list[str]:
         """Return the settings that still have example values (RFC 2606), which must be replaced to deploy."""
@@ -211,18 +214,20 @@ def _check_environment(name: str, environment: dict[str, str]) -> None:
         reject_misspelt(environment)
     except SettingsError as error:
         raise InfraError(f"{context} contain an {error}") from None
-    if "CHAT_JWT_SECRET" in environment:
-        raise InfraError(
-            f"{context} contain CHAT_JWT_SECRET, which is readable in the function's configuration."
-            f" Store it in an SSM parameter and set {SECRET_PARAMETER} to the parameter's name"
-        )
+    for prefix in ISSUERS:
+        if f"{prefix}JWT_SECRET" in environment:
+            raise InfraError(
+                f"{context} contain {prefix}JWT_SECRET, which is readable in the function's configuration."
+                f" Store it in an SSM parameter and set {prefix}JWT_SECRET_PARAMETER to the parameter's name"
+            )
     if reserved := [variable for variable in TEMPLATE_VARIABLES if variable in environment]:
         raise InfraError(f"{context} contain {', '.join(reserved)}, which the template sets: remove them")
     if not environment.get("CHAT_JWKS_URL") and not environment.get(SECRET_PARAMETER):
         raise InfraError(
             f"{context} have no key to verify tokens: set CHAT_JWKS_URL, or {SECRET_PARAMETER} for a trial"
         )
-    if not re.fullmatch(r"(/[A-Za-z0-9_.-]+)+", environment.get(SECRET_PARAMETER, "/unused")):
-        raise InfraError(
-            f"{context}: {SECRET_PARAMETER} must be the full name of a parameter, such as /chat/{name}/secret"
-        )
+    for variable in (f"{prefix}JWT_SECRET_PARAMETER" for prefix in ISSUERS):
+        if not re.fullmatch(r"(/[A-Za-z0-9_.-]+)+", environment.get(variable, "/unused")):
+            raise InfraError(
+                f"{context}: {variable} must be the full name of a parameter, such as /chat/{name}/secret"
+            )

@@ -34,6 +34,12 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     add_bundle_option(parser, "run the packaged stage in this directory (such as build/dev) as Lambda would")
     parser.add_argument(
+        "--mixed-bundle",
+        type=Path,
+        metavar="DIR",
+        help="with --bundle: run every other invocation in this packaged stage, as during a deployment",
+    )
+    parser.add_argument(
         "--environments",
         type=environment_count,
         metavar="N",

@@ -106,8 +106,8 @@ def _run(options: argparse.Namespace, out: TextIO) -> None:
 
     if options.data is not None and options.store is not None:
         raise LocalError("--data configures the built-in store and cannot be combined with --store.")
-    if options.bundle is None and (options.environments or options.iam_record):
-        raise LocalError("--environments and --iam-record require --bundle.")
+    if options.bundle is None and (options.environments or options.iam_record or options.mixed_bundle):
+        raise LocalError("--environments, --iam-record and --mixed-bundle require --bundle.")
     if options.bundle is not None and (options.reload or options.app_dir != ROOT):
         raise LocalError("--bundle runs a packaged stage: it cannot be combined with --reload or --app-dir.")
     _log_to_stderr(verbose=options.verbose)
@@ -144,6 +144,7 @@ def _launch_options(options: argparse.Namespace) -> Options:
         bundle=options.bundle,
         environments=options.environments,
         iam_record=options.iam_record,
+        mixed_bundle=options.mixed_bundle,
         disorder=options.disorder,
     )
 

@@ -53,6 +53,8 @@ class Options:
     bundle: Path | None = None
     environments: int | None = None
     iam_record: Path | None = None
+    mixed_bundle: Path | None = None
+    """With `bundle`: another packaged stage, whose functions handle every other event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def running(options: Options) -> Iterator[Instance]:
         if packaged is None:
             functions = functions_of_app(options.app_dir, backend, urls)
         else:
-            service = packaged.run(backend, urls, options.environments, options.iam_record)
+            service = packaged.run(backend, urls, options.environments, options.iam_record, options.mixed_bundle)
             functions = functions_of_bundle(stack.enter_context(service))
         stack.callback(gateway.stop)  # once more, so that it precedes the stop of functions and store
         gateway.start()

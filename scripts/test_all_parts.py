@@ -87,6 +87,11 @@ PARTS = (
         (*PYTEST, "tests/deploy/test_kill.py"),
         {"CHAT_DEPLOY_KILLS": "1"},
     ),
+    Part(
+        "previous-release",
+        "End-to-end tests of the previous release on the functions of both",
+        ("-m", "scripts.previous_release"),
+    ),
     Part("coverage", "Coverage of the core, with its limit", ("-m", "scripts.core_coverage")),
     Part("bench", "Every test of the benchmarks", (*PYTEST, "tests/bench"), {"CHAT_BENCH_WHOLE": "1"}),
     _e2e("e2e-development", "development", "Every end-to-end test in development"),

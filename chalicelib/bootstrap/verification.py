@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from chalicelib.core.kernel.backoff import retry_after
 from chalicelib.core.kernel.clock import Clock
@@ -10,23 +11,21 @@ from chalicelib.core.kernel.errors import Unauthorized, Unavailable
 from chalicelib.identity.errors import IdentityError, KeysUnavailable
 from chalicelib.identity.jwks import JwksKeys
 from chalicelib.identity.model import Identity
+from chalicelib.identity.settings import IdentitySettings
 from chalicelib.identity.tokens import TokenVerifier
 from chalicelib.settings import Settings
+
+if TYPE_CHECKING:
+    from chalicelib.identity.either import Verifier
 
 
 def token_verifier(settings: Settings, clock: Clock) -> Callable[[str], Identity]:
     """Return a function that verifies tokens, with errors of the core: Unauthorized and Unavailable."""
-    identity = settings.identity
-    keys = None
-    if identity.jwks_url is not None:
-        keys = JwksKeys(identity.jwks_url, clock=clock.monotonic, max_age=identity.max_age, grace=identity.grace)
+    verifier: Verifier = _verifier(settings, settings.identity, clock)
+    if settings.identity.second is not None:
+        from chalicelib.identity.either import EitherVerifier
 
-    def read_secret(name: str) -> str:
-        from chalicelib.aws import ssm
-
-        return settings.checked_secret(ssm.read_secret(name, settings.region))
-
-    verifier = TokenVerifier(identity, keys=keys, clock=clock.now, read_secret=read_secret)
+        verifier = EitherVerifier(verifier, _verifier(settings, settings.identity.second, clock))
 
     def verify(token: str) -> Identity:
         try:
@@ -37,3 +36,16 @@ def token_verifier(settings: Settings, clock: Clock) -> Callable[[str], Identity
             raise Unauthorized(str(error)) from error
 
     return verify
+
+
+def _verifier(settings: Settings, identity: IdentitySettings, clock: Clock) -> TokenVerifier:
+    keys = None
+    if identity.jwks_url is not None:
+        keys = JwksKeys(identity.jwks_url, clock=clock.monotonic, max_age=identity.max_age, grace=identity.grace)
+
+    def read_secret(name: str) -> str:
+        from chalicelib.aws import ssm
+
+        return settings.checked_secret(ssm.read_secret(name, settings.region))
+
+    return TokenVerifier(identity, keys=keys, clock=clock.now, read_secret=read_secret)

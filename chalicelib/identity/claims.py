@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 
 from chalicelib.core.kernel.text import is_name, is_participant_id
-from chalicelib.identity.errors import InvalidToken
+from chalicelib.identity.errors import InvalidClaims
 from chalicelib.identity.model import Identity
 from chalicelib.identity.settings import IdentitySettings
 
@@ -19,7 +19,7 @@ _YEAR_10000 = 253_402_300_800
 
 
 def validate_claims(claims: Mapping[str, object], settings: IdentitySettings, now: float) -> Identity:
-    """Return the identity in verified claims. Raises `InvalidToken` if they are not valid at `now`.
+    """Return the identity in verified claims. Raises `InvalidClaims` if they are not valid at `now`.
 
     `exp` and `nbf` are compared with the configured leeway; `iat` must be a time, but is not compared. An
     unusable `name` is ignored: the identity provider sets it, and an entry in a directory should not lock out
@@ -27,7 +27,7 @@ def validate_claims(claims: Mapping[str, object], settings: IdentitySettings, no
     """
     participant_id = claims.get("sub")
     if not isinstance(participant_id, str) or not is_participant_id(participant_id):
-        raise InvalidToken("the token's sub must be 1 to 255 visible ASCII characters")
+        raise InvalidClaims("the token's sub must be 1 to 255 visible ASCII characters")
     expires = _checked_times(claims, settings.leeway, now)
     _check_issuer(claims, settings.issuer)
     _check_audience(claims, settings.audience)
@@ -38,16 +38,16 @@ def validate_claims(claims: Mapping[str, object], settings: IdentitySettings, no
 def _checked_times(claims: Mapping[str, object], leeway: int, now: float) -> int:
     """Return the expiry in whole seconds, rounded down, after checking all times in the claims."""
     if "exp" not in claims:
-        raise InvalidToken("the token has no expiry (exp)")
+        raise InvalidClaims("the token has no expiry (exp)")
     exact = _time(claims, "exp")
     if exact >= _YEAR_10000:
-        raise InvalidToken("the token's exp is beyond the year 9999: it must be in seconds, not milliseconds")
+        raise InvalidClaims("the token's exp is beyond the year 9999: it must be in seconds, not milliseconds")
     # Rounded before it is compared, as by every later check of the same token.
     expires = math.floor(exact)
     if now >= expires + leeway:
-        raise InvalidToken("the token has expired")
+        raise InvalidClaims("the token has expired")
     if "nbf" in claims and now < _time(claims, "nbf") - leeway:
-        raise InvalidToken("the token is not valid yet")
+        raise InvalidClaims("the token is not valid yet")
     if "iat" in claims:
         _time(claims, "iat")
     return expires
@@ -57,19 +57,19 @@ def _time(claims: Mapping[str, object], claim: str) -> float:
     value = claims[claim]
     # bool is a subclass of int.
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidToken(f"the token's {claim} must be a number of seconds")
+        raise InvalidClaims(f"the token's {claim} must be a number of seconds")
     try:
         seconds = float(value)
     except OverflowError:
         seconds = math.inf
     if not math.isfinite(seconds):
-        raise InvalidToken(f"the token's {claim} must be a finite number")
+        raise InvalidClaims(f"the token's {claim} must be a finite number")
     return seconds
 
 
 def _check_issuer(claims: Mapping[str, object], issuer: str | None) -> None:
     if issuer is not None and claims.get("iss") != issuer:
-        raise InvalidToken("the token is from another issuer")
+        raise InvalidClaims("the token is from another issuer")
 
 
 def _check_audience(claims: Mapping[str, object], audience: str | None) -> None:
@@ -78,7 +78,7 @@ def _check_audience(claims: Mapping[str, object], audience: str | None) -> None:
     found = claims.get("aud")
     # `in` on a list, never on a string: the audience must be equal, not contained.
     if audience not in (found if isinstance(found, list) else [found]):
-        raise InvalidToken("the token is for another audience")
+        raise InvalidClaims("the token is for another audience")
 
 
 def _usable_name(name: object) -> str | None:

@@ -3,6 +3,7 @@
     IdentityError
     ├── InvalidCredentials   the request does not have exactly one well-formed credential   (401)
     ├── InvalidToken         the token is not valid                                         (401)
+    │   └── InvalidClaims    its signature is valid, its claims are not                     (401)
     └── KeysUnavailable      the signing keys cannot be fetched, so the token is unverified (503)
 
 A `reason` is a fixed sentence for people. It never contains what the client sent, and the errors are raised
@@ -26,6 +27,10 @@ class InvalidCredentials(IdentityError):
 
 class InvalidToken(IdentityError):
     """The token is malformed, forged, expired, not yet valid, or for another service."""
+
+
+class InvalidClaims(InvalidToken):
+    """The token has a valid signature, but is expired, not yet valid, or for another service."""
 
 
 class KeysUnavailable(IdentityError):

@@ -33,21 +33,26 @@ class IdentitySettings:
     """After how many seconds keys, or the secret of the parameter, are read again before they are used."""
     grace: int = 3600
     """For how many seconds longer they are used if they cannot be read."""
+    prefix: str = "CHAT_"
+    """With which the variables of the first five settings begin."""
+    second: IdentitySettings | None = None
+    """A second issuer, whose tokens are accepted as well while keys are rotated."""
 
     def __post_init__(self) -> None:
+        prefix = self.prefix
         if self.secret is None and self.secret_parameter is None and self.jwks_url is None:
             raise ValueError(
-                "no token could be verified: set CHAT_JWKS_URL to the key set of your identity provider,"
-                " or CHAT_JWT_SECRET to a secret of at least 32 bytes (for development)"
+                f"no token could be verified: set {prefix}JWKS_URL to the key set of your identity provider,"
+                f" or {prefix}JWT_SECRET to a secret of at least 32 bytes (for development)"
             )
         if self.secret is not None and self.secret_parameter is not None:
-            raise ValueError("set CHAT_JWT_SECRET or CHAT_JWT_SECRET_PARAMETER, not both")
+            raise ValueError(f"set {prefix}JWT_SECRET or {prefix}JWT_SECRET_PARAMETER, not both")
         if self.secret is not None:
-            check_secret(self.secret)
+            check_secret(self.secret, f"{prefix}JWT_SECRET")
         if self.jwks_url is not None:
-            _check_jwks_url(self.jwks_url)
-        _check_not_blank("CHAT_JWT_ISSUER", self.issuer)
-        _check_not_blank("CHAT_JWT_AUDIENCE", self.audience)
+            _check_jwks_url(f"{prefix}JWKS_URL", self.jwks_url)
+        _check_not_blank(f"{prefix}JWT_ISSUER", self.issuer)
+        _check_not_blank(f"{prefix}JWT_AUDIENCE", self.audience)
         if not 0 <= self.leeway <= MAX_LEEWAY:
             raise ValueError(f"CHAT_JWT_LEEWAY must be 0 to {MAX_LEEWAY} seconds, not {self.leeway}")
         if self.max_lifetime < 1:
@@ -60,27 +65,27 @@ class IdentitySettings:
             raise ValueError(f"CHAT_JWKS_GRACE must be 0 to {MAX_KEY_AGE} seconds, not {self.grace}")
 
 
-def check_secret(secret: str) -> None:
+def check_secret(secret: str, variable: str = "CHAT_JWT_SECRET") -> None:
     """Raise `ValueError` if the secret is too short, or is a public or private key."""
     try:
         size = len(secret.encode("utf-8"))
     except UnicodeEncodeError:
         # The original error contains the secret.
-        raise ValueError("CHAT_JWT_SECRET is not valid UTF-8") from None
+        raise ValueError(f"{variable} is not valid UTF-8") from None
     if size < MIN_SECRET_BYTES:
-        raise ValueError(f"CHAT_JWT_SECRET has {size} bytes: HS256 needs at least {MIN_SECRET_BYTES} bytes")
+        raise ValueError(f"{variable} has {size} bytes: HS256 needs at least {MIN_SECRET_BYTES} bytes")
     if any(mark in secret for mark in _KEY_MARKS):
         raise ValueError(
-            "CHAT_JWT_SECRET is a private or public key: anyone who has the public key could sign tokens with it."
-            " Publish it as a key set, and set CHAT_JWKS_URL instead"
+            f"{variable} is a private or public key: anyone who has the public key could sign tokens with it."
+            " Publish it as a key set, and set its URL instead"
         )
 
 
-def _check_jwks_url(url: str) -> None:
+def _check_jwks_url(variable: str, url: str) -> None:
     try:
         validate_jwks_url(url)
     except ValueError as exc:
-        raise ValueError(f"CHAT_JWKS_URL: {exc}") from None
+        raise ValueError(f"{variable}: {exc}") from None
 
 
 def _check_not_blank(variable: str, value: str | None) -> None:

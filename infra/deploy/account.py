@@ -28,6 +28,7 @@ class Account:
     """A custom endpoint for all calls, if configured."""
     apigateway: Any
     cloudformation: Any
+    dynamodb: Any
     iam: Any
     lambda_: Any
     s3: Any
@@ -61,6 +62,7 @@ def this_account(region: str | None = None) -> Account:
             endpoint=None if "amazonaws.com" in sts.meta.endpoint_url else sts.meta.endpoint_url,
             apigateway=session.client("apigateway", config=_CONFIG),
             cloudformation=session.client("cloudformation", config=_CONFIG),
+            dynamodb=session.client("dynamodb", config=_CONFIG),
             iam=session.client("iam", config=_CONFIG),
             lambda_=session.client("lambda", config=_CONFIG),
             s3=session.client("s3", config=_CONFIG),

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json
 from base64 import b64encode
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,13 +68,35 @@ class Artefacts:
         self._account = account
         self._console = console
         self._prefix = f"{stage.full_name}/"
+        self._releases = f"{self._prefix}releases/"
         self.bucket = bucket_name(stage.app, account)
         # S3 rejects the calls if the bucket belongs to another account.
         self._bucket_arguments = {"Bucket": self.bucket, "ExpectedBucketOwner": account.id}
 
+    def ensure_bucket(self) -> None:
+        """Create the bucket unless it exists, and make it private and encrypted."""
+        if not self._bucket_exists():
+            self._console.write(f"Creating bucket {self.bucket}: private, encrypted, shared by all stages")
+            namespace = {"BucketNamespace": "account-regional"}
+            if not has_account_namespace(self._account.region):
+                self._console.write(f"  {self._account.region} has no account-regional names: this one is global")
+                namespace = {}
+            self._s3.create_bucket(Bucket=self.bucket, **namespace, **self._location())
+        # Always, because an interrupted deployment may have left the bucket without it.
+        self._s3.put_public_access_block(
+            **self._bucket_arguments,
+            PublicAccessBlockConfiguration={
+                "BlockPublicAcls": True,
+                "IgnorePublicAcls": True,
+                "BlockPublicPolicy": True,
+                "RestrictPublicBuckets": True,
+            },
+        )
+        encryption = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
+        self._s3.put_bucket_encryption(**self._bucket_arguments, ServerSideEncryptionConfiguration=encryption)
+
     def upload(self, build: Build) -> str:
         """Upload a build unless it exists, and return the URL of its template."""
-        self._ensure_bucket()
         template = copy.deepcopy(build.template)
         code = {"Bucket": self.bucket, "Key": self._put(build.bundle, "zip")}
         for resource in template["Resources"].values():
@@ -81,6 +104,10 @@ class Artefacts:
                 if resource["Properties"]["CodeUri"] != _LOCAL_CODE:
                     raise InfraError("the template does not reference the bundle next to it: build it again")
                 resource["Properties"]["CodeUri"] = code
+        return self.upload_template(template)
+
+    def upload_template(self, template: Json) -> str:
+        """Upload a template whose functions refer to an uploaded bundle, and return its URL."""
         text = json.dumps(template, sort_keys=True, ensure_ascii=False).encode()
         # Path-style URLs work in every region and with S3 emulators.
         return f"{self._s3.meta.endpoint_url}/{self.bucket}/{self._put(text, 'json')}"
@@ -102,9 +129,38 @@ class Artefacts:
             deleted += len(keys)
         return deleted
 
+    def bundle_key(self, build: Build) -> str:
+        """Return the key under which the bundle of a build is uploaded."""
+        return self._key(build.bundle, "zip")
+
+    def release_keys(self) -> list[str]:
+        """Return the keys of the recorded releases, in the order of their numbers."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(**self._bucket_arguments, Prefix=self._releases)
+        return sorted(entry["Key"] for page in pages for entry in page.get("Contents", []))
+
+    def read(self, key: str) -> bytes:
+        """Return the content of an object."""
+        content: bytes = self._s3.get_object(**self._bucket_arguments, Key=key)["Body"].read()
+        return content
+
+    def write_release(self, number: int, content: bytes) -> None:
+        """Write the record of a release, or replace it."""
+        self._s3.put_object(**self._bucket_arguments, Key=self._release_key(number), Body=content)
+
+    def delete_releases(self, numbers: Iterable[int], bundles: Iterable[str]) -> None:
+        """Delete the records of releases, after the bundles that only they used."""
+        for key in [*sorted(bundles), *map(self._release_key, numbers)]:
+            self._s3.delete_object(**self._bucket_arguments, Key=key)
+
+    def _release_key(self, number: int) -> str:
+        return f"{self._releases}{number:08}"
+
+    def _key(self, data: bytes, kind: str) -> str:
+        return f"{self._prefix}{hashlib.sha256(data).hexdigest()}.{kind}"
+
     def _put(self, data: bytes, kind: str) -> str:
         digest = hashlib.sha256(data)
-        key = f"{self._prefix}{digest.hexdigest()}.{kind}"
+        key = self._key(data, kind)
         if self._exists("head_object", Key=key):
             self._console.write(f"  s3://{self.bucket}/{key} exists")
             return key
@@ -112,27 +168,6 @@ class Artefacts:
         self._s3.put_object(**self._bucket_arguments, Key=key, Body=data, ChecksumSHA256=checksum)
         self._console.write(f"  s3://{self.bucket}/{key} uploaded ({len(data) / 1e6:.2f} MB)")
         return key
-
-    def _ensure_bucket(self) -> None:
-        if not self._bucket_exists():
-            self._console.write(f"Creating bucket {self.bucket}: private, encrypted, shared by all stages")
-            namespace = {"BucketNamespace": "account-regional"}
-            if not has_account_namespace(self._account.region):
-                self._console.write(f"  {self._account.region} has no account-regional names: this one is global")
-                namespace = {}
-            self._s3.create_bucket(Bucket=self.bucket, **namespace, **self._location())
-        # Always, because an interrupted deployment may have left the bucket without it.
-        self._s3.put_public_access_block(
-            **self._bucket_arguments,
-            PublicAccessBlockConfiguration={
-                "BlockPublicAcls": True,
-                "IgnorePublicAcls": True,
-                "BlockPublicPolicy": True,
-                "RestrictPublicBuckets": True,
-            },
-        )
-        encryption = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
-        self._s3.put_bucket_encryption(**self._bucket_arguments, ServerSideEncryptionConfiguration=encryption)
 
     def _location(self) -> Json:
         # us-east-1 is not a valid location constraint (S3 API reference, CreateBucket).

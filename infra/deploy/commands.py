@@ -1,4 +1,4 @@
-"""The commands `deploy`, `destroy` and `token` of `python -m infra`."""
+"""The commands `deploy`, `rollback`, `destroy` and `token` of `python -m infra`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from infra.deploy.artefacts import read_build
 from infra.deploy.console import Console
 from infra.deploy.deployment import Deployment, Overrides
 from infra.deploy.error_messages import explaining_errors
+from infra.deploy.rollback import Rollback
 from infra.deploy.teardown import Teardown
 from infra.deploy.tokens import token_for
 from infra.stage import read_stage
@@ -32,9 +33,23 @@ def deploy(root: Path, options: argparse.Namespace) -> None:
             console.write(f"Warning: {warning}")
     build = read_build(directory, stage)
     with explaining_errors():
-        Deployment(account, stage, console, overrides=Overrides(options.lose_table)).run(build)
-    if stage.secret_parameter is not None:
+        tables = None if options.tables is None else (options.tables[0], options.tables[1])
+        Deployment(
+            account, stage, console, overrides=Overrides(options.lose_table, tables, options.new_history)
+        ).run(build)
+    if stage.secret_parameters:
         console.write(f"To get a token: .venv/bin/python -m infra token alice --name Alice --stage {stage.name}")
+
+
+def rollback(root: Path, options: argparse.Namespace) -> None:
+    """Deploy the release before the present one, or the one that is named. Raises InfraError."""
+    console = Console.for_terminal(yes=options.yes)
+    console.require_confirmation("Rolling back")
+    stage = read_stage(root, options.stage)
+    account = this_account(options.region)
+    console.write(f"Rolling back stage {stage.name}, {stage.full_name}, in {account}")
+    with explaining_errors():
+        Rollback(account, stage, console).run(options.to)
 
 
 def destroy(root: Path, options: argparse.Namespace) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
 from infra.deploy import next_steps
 from infra.deploy.account import Account
@@ -12,9 +13,11 @@ from infra.deploy.changes import Change, format_changes, warnings
 from infra.deploy.console import Console
 from infra.deploy.prerequisites import Prerequisites
 from infra.deploy.progress import StackEvent, explain_failures
-from infra.deploy.secret import SecretParameter, secret_of
+from infra.deploy.releases import Release, Releases
+from infra.deploy.secret import secrets_of
 from infra.deploy.smoke import TIMEOUT, Endpoint, SmokeCheck
 from infra.deploy.stack import FAILED_CREATION, NOT_CREATED, ChangeSet, Stack
+from infra.deploy.state import StageState, bind_state, read_state
 from infra.deploy.tokens import token_for
 from infra.errors import InfraError
 from infra.stage import Stage
@@ -30,6 +33,10 @@ class Overrides:
 
     lose_tables: Collection[str] = ()
     """Logical ids of tables that may be replaced or removed."""
+    tables: tuple[str, str] | None = None
+    """Existing tables, of conversations and of connections, that the stage uses from now on."""
+    new_history: bool = False
+    """Whether the data went back in time in another way than by a restore, so that clients load it again."""
 
 
 NO_OVERRIDES = Overrides()
@@ -57,35 +64,64 @@ class Deployment:
         overrides: Overrides = NO_OVERRIDES,
         smoke_timeout: float = TIMEOUT,
         stack: Stack | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
-        """`smoke_timeout` is the timeout of the smoke check in seconds; tests pass `stack`."""
+        """`smoke_timeout` is the timeout of the smoke check in seconds; tests pass `stack` and `now`."""
         self._account = account
         self._stage = stage
         self._console = console
         self._overrides = overrides
         self._smoke_timeout = smoke_timeout
         self._stack = stack or Stack(account, stage.full_name, console)
-        self._secret = secret_of(account, stage)
+        self._secrets = secrets_of(account, stage)
+        self._now = now
 
-    def run(self, build: Build) -> DeployedStage:
-        """Deploy a build. Raises InfraError with the cause and the next steps."""
+    def run(self, build: Build, release: Release | None = None) -> DeployedStage:
+        """Deploy a build, or return to that of a release. Raises InfraError with the cause and the next steps."""
         self._console.require_confirmation("Deploying")
         self._require_complete_settings()
         create = self._prepare_stack()
         deployed_ids = {} if create else self._stack.physical_ids()
-        Prerequisites(self._account, self._stage, self._console).check(build.template, deployed_ids)
-        url = Artefacts(self._account, self._stage, self._console).upload(build)
+        prerequisites = Prerequisites(self._account, self._stage, self._console)
+        prerequisites.check(build.template, deployed_ids)
+        prerequisites.require_tables(self._overrides.tables or ())
+        present = StageState() if create else read_state(self._stack.source_template())
+        self._require_no_restore(present)
+        artefacts = Artefacts(self._account, self._stage, self._console)
+        artefacts.ensure_bucket()
+        releases = Releases(artefacts, self._stage, self._now)
+        if release is None:
+            release = releases.begin(build, present.release)
+        # A repeated creation has the same number, and so the same template.
+        state = present.in_new_history(release.begun_at) if create else present
+        bound = bind_state(build.template, replace(self._overridden(state), release=release.number))
+        url = artefacts.upload(replace(build, template=bound))
         change_set = self._stack.create_change_set(url, self._parameters(protected=not create), create=create)
         if change_set is None:
             self._console.write("No changes: the stack matches the template")
-            self._ensure_secret()
+            self._ensure_secrets()
         else:
             self._apply(change_set, create=create)
         if create and self._stage.infra.production:
             self._protect(url)
         deployed = self._result(changed=change_set is not None)
         self._smoke_check(deployed, build.version)
+        releases.confirm(release)
         return deployed
+
+    def _require_no_restore(self, state: StageState) -> None:
+        if state.fenced:
+            raise InfraError(
+                f"A restore of stage {self._stage.name} is not finished: repeat it (python -m infra restore)"
+            )
+
+    def _overridden(self, state: StageState) -> StageState:
+        """Return the state of the stage, which the deployment keeps unless an option changes it."""
+        if self._overrides.new_history:
+            state = state.in_new_history(self._now())
+        if self._overrides.tables is not None:
+            state = state.with_tables(*self._overrides.tables, self._now())
+        return state
 
     def _require_complete_settings(self) -> None:
         if placeholders := self._stage.placeholder_settings():
@@ -124,7 +160,7 @@ class Deployment:
         if not self._console.confirm("Continue? [y/N]"):
             self._stack.delete_change_set(change_set, created=create)
             raise InfraError("No changes were made")
-        self._ensure_secret()
+        self._ensure_secrets()
         self._execute(change_set)
 
     def _protect(self, url: str) -> None:
@@ -146,10 +182,12 @@ class Deployment:
         lost = [change.logical_id for change in changes if change.loses_a_table]
         return [logical_id for logical_id in lost if logical_id not in self._overrides.lose_tables]
 
-    def _ensure_secret(self) -> None:
-        secret: SecretParameter | None = self._secret
-        if secret is not None and secret.create_if_missing():
-            self._console.write(f"Created parameter {secret.name} with a random secret for this stage's tokens")
+    def _ensure_secrets(self) -> None:
+        for secret in self._secrets:
+            if secret.create_if_missing():
+                self._console.write(
+                    f"Created parameter {secret.name} with a random secret for this stage's tokens"
+                )
 
     def _failure(self, status: str, events: Sequence[StackEvent]) -> str:
         head = f"The stack {self._stack.name} ended in {status}"
@@ -170,7 +208,7 @@ class Deployment:
         SmokeCheck(
             Endpoint(deployed.http_url, deployed.socket_url, version),
             self._console,
-            token=None if self._secret is None else self._token,
+            token=self._token if self._secrets else None,
             timeout=self._smoke_timeout,
         ).run()
 

@@ -1,4 +1,4 @@
-"""The options of `deploy`, `destroy` and `token`, separate from code that needs the SDK: building does not."""
+"""The options of the commands that use an account, separate from code that needs the SDK: building does not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HOUR = 3600
 
 
 def add_to(commands: Any) -> None:
-    """Add the three commands to the subparsers."""
+    """Add the commands to the subparsers."""
     deploy = _command(commands, "deploy", "build a stage and deploy it to your AWS account")
     deploy.add_argument("--package", type=Path, help="a directory with a finished build, instead of building")
     deploy.add_argument(
@@ -20,8 +20,21 @@ def add_to(commands: Any) -> None:
         metavar="LOGICAL_ID",
         help="allow that this table is replaced or removed, which is otherwise refused",
     )
+    deploy.add_argument(
+        "--tables",
+        nargs=2,
+        metavar=("CONVERSATIONS", "CONNECTIONS"),
+        help="names of existing tables that the stage uses from now on, such as those that a destroyed stage left",
+    )
+    deploy.add_argument(
+        "--new-history",
+        action="store_true",
+        help="begin a new history: the data went back in time, and clients must load it again",
+    )
+    rollback = _command(commands, "rollback", "deploy the release before the present one")
+    rollback.add_argument("--to", metavar="RELEASE", help="the number or version of another kept release")
     destroy = _command(commands, "destroy", "remove a stage from your AWS account")
-    for command in (deploy, destroy):
+    for command in (deploy, rollback, destroy):
         command.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     token = _command(commands, "token", "print a token for trying out a stage that has its own secret")
     token.add_argument("participant", help="the participant's id, such as alice")

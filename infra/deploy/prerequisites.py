@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from botocore.exceptions import ClientError
 
@@ -15,6 +15,7 @@ from infra.template.names import Json
 
 LOG_SETTING = "GatewayAccount"
 """The logical id of the account's log setting in the template."""
+TABLE_KEYS = {("pk", "HASH"), ("sk", "RANGE")}
 UNRESERVABLE = 100
 """Concurrent executions that an account cannot reserve (Lambda Developer Guide, "Configuring reserved
 concurrency"); an account with a smaller quota can reserve none."""
@@ -37,6 +38,20 @@ class Prerequisites:
         self._require_boundary()
         self._check_concurrency(template, is_created=bool(deployed))
         self._check_log_role(deployed)
+
+    def require_tables(self, names: Iterable[str]) -> None:
+        """Raise InfraError unless these tables exist and have the keys of the application."""
+        for name in names:
+            try:
+                described = self._account.dynamodb.describe_table(TableName=name)["Table"]
+            except ClientError as error:
+                if code_of(error) != "ResourceNotFoundException":
+                    raise
+                raise InfraError(f"There is no table {name} in {self._account.region}") from None
+            if {(key["AttributeName"], key["KeyType"]) for key in described["KeySchema"]} != TABLE_KEYS:
+                raise InfraError(
+                    f"The table {name} has other keys than pk and sk: it is no table of this application"
+                )
 
     def _require_boundary(self) -> None:
         name = self._stage.infra.permissions_boundary

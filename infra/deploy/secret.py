@@ -76,7 +76,6 @@ class SecretParameter:
         return True
 
 
-def secret_of(account: Account, stage: Stage) -> SecretParameter | None:
-    """Return the stage's secret parameter, if it accepts HS256 tokens."""
-    name = stage.secret_parameter
-    return None if name is None else SecretParameter(account, stage, name)
+def secrets_of(account: Account, stage: Stage) -> list[SecretParameter]:
+    """Return the stage's secret parameters: two while the secret is rotated, none without HS256 tokens."""
+    return [SecretParameter(account, stage, name) for name in stage.secret_parameters.values()]

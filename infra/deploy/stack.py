@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -87,8 +88,16 @@ class Stack:
 
     def template(self) -> Json:
         """Return the deployed template, with SAM transformed."""
-        body = self._client.get_template(StackName=self.name, TemplateStage="Processed")["TemplateBody"]
-        template: Json = body
+        return self._template("Processed")
+
+    def source_template(self) -> Json:
+        """Return the deployed template as it was submitted."""
+        return self._template("Original")
+
+    def _template(self, stage: str) -> Json:
+        body = self._client.get_template(StackName=self.name, TemplateStage=stage)["TemplateBody"]
+        # The SDK parses JSON; a template that is not YAML-compatible JSON stays a text.
+        template: Json = json.loads(body) if isinstance(body, str) else json.loads(json.dumps(body))
         return template
 
     def last_failures(self) -> list[StackEvent]:

@@ -10,8 +10,9 @@ from infra.deploy.artefacts import Artefacts
 from infra.deploy.changes import TABLE
 from infra.deploy.console import Console
 from infra.deploy.progress import explain_failures
-from infra.deploy.secret import secret_of
+from infra.deploy.secret import SecretParameter, secrets_of
 from infra.deploy.stack import NO_STACK, Stack
+from infra.deploy.state import read_state
 from infra.errors import InfraError
 from infra.stage import Stage
 from infra.template.names import Json
@@ -27,16 +28,18 @@ class Teardown:
         self._console = console
         self._stack = stack or Stack(account, stage.full_name, console)
         self._artefacts = Artefacts(account, stage, console)
-        self._secret = secret_of(account, stage)
+        self._secrets = secrets_of(account, stage)
+        self._tables: dict[str, str] = {}
+        """Tables that the stage uses, but that do not belong to the stack."""
 
     def run(self) -> list[Json]:
         """Remove the stage and return the retained resources, as CloudFormation lists them. Raises InfraError."""
         self._console.require_confirmation("Destroying")
-        owns_secret = self._secret is not None and self._secret.was_created_by_deploy()
+        own_secrets = [secret for secret in self._secrets if secret.was_created_by_deploy()]
         status = self._stack.status()
         if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
             raise InfraError(f"The stack {self._stack.name} is busy ({status}): wait until it has finished")
-        retained = self._announce(owns_secret) if status != NO_STACK else []
+        retained = self._announce(own_secrets) if status != NO_STACK else []
         if status == NO_STACK:
             self._console.write(
                 f"There is no stack {self._stack.name}; its uploads and secret, if any, are deleted"
@@ -45,11 +48,11 @@ class Teardown:
             raise InfraError("Nothing was destroyed")
         if status != NO_STACK:
             self._delete()
-        self._delete_uploads_and_secret(owns_secret)
-        self._write_retained(retained, owns_secret)
+        self._delete_uploads_and_secrets(own_secrets)
+        self._write_retained(retained, own_secrets)
         return retained
 
-    def _announce(self, owns_secret: bool) -> list[Json]:
+    def _announce(self, own_secrets: Sequence[SecretParameter]) -> list[Json]:
         existing = [item for item in self._stack.resources() if item["ResourceStatus"] != "DELETE_COMPLETE"]
         retained_ids = self._retained_ids()
         retained = [item for item in existing if item["LogicalResourceId"] in retained_ids]
@@ -60,8 +63,10 @@ class Teardown:
         for item in deleted:
             if item["ResourceType"] == TABLE:
                 self._console.write(f"!!! {_format_resource(item)}: all data in it will be LOST")
-        self._console.write("Then its uploads" + (", and the secret of its tokens" if owns_secret else ""))
-        self._write_retained(retained, owns_secret)
+        if self._stack.status() != "REVIEW_IN_PROGRESS":
+            self._tables = read_state(self._stack.source_template()).tables
+        self._console.write("Then its uploads" + (", and the secret of its tokens" if own_secrets else ""))
+        self._write_retained(retained, own_secrets)
         return retained
 
     def _retained_ids(self) -> set[str]:
@@ -84,20 +89,23 @@ class Teardown:
                 )
             )
 
-    def _delete_uploads_and_secret(self, owns_secret: bool) -> None:
+    def _delete_uploads_and_secrets(self, own_secrets: Sequence[SecretParameter]) -> None:
         deleted = self._artefacts.delete()
         self._console.write(f"Deleted {deleted} uploaded files of the stage")
-        if self._secret is not None and owns_secret:
-            self._secret.delete()
-            self._console.write(f"Deleted parameter {self._secret.name}")
+        for secret in own_secrets:
+            secret.delete()
+            self._console.write(f"Deleted parameter {secret.name}")
 
-    def _write_retained(self, retained: Sequence[Json], owns_secret: bool) -> None:
+    def _write_retained(self, retained: Sequence[Json], own_secrets: Sequence[SecretParameter]) -> None:
         self._console.write("Retained on purpose:")
         for item in retained:
             self._console.write(f"  {_format_resource(item)}: {_retention_reason(item)}")
+        for name in self._tables.values():
+            self._console.write(f"  the table {name}, which does not belong to the stack")
         self._console.write(f"  the bucket {self._artefacts.bucket}, which all stages of the account share")
-        if self._secret is not None and not owns_secret:
-            self._console.write(f"  the parameter {self._secret.name}, if it exists: no deployment created it")
+        for secret in self._secrets:
+            if secret not in own_secrets:
+                self._console.write(f"  the parameter {secret.name}, if it exists: no deployment created it")
 
 
 def _format_resource(resource: Json) -> str:

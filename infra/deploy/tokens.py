@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from infra.deploy.account import Account
-from infra.deploy.secret import secret_of
+from infra.deploy.secret import secrets_of
 from infra.errors import InfraError
 from infra.stage import Stage
 from local.errors import LocalError
@@ -12,10 +12,14 @@ from local.tokens import mint_for
 
 def token_for(account: Account, stage: Stage, participant_id: str, name: str | None, ttl: int) -> str:
     """Return a token that the stage accepts. Raises InfraError."""
-    secret = secret_of(account, stage)
-    if secret is None:
+    secrets = secrets_of(account, stage)
+    if not secrets:
         raise InfraError(f"Tokens of stage {stage.name} come from the identity provider of CHAT_JWKS_URL")
-    settings = {**stage.environment, "CHAT_JWT_SECRET": secret.read()}
+    prefix = next(iter(stage.secret_parameters))
+    claims = ("JWT_ISSUER", "JWT_AUDIENCE")
+    settings = {f"CHAT_{name}": stage.environment.get(f"{prefix}{name}", "") for name in claims}
+    settings = {name: value for name, value in settings.items() if value}
+    settings["CHAT_JWT_SECRET"] = secrets[0].read()
     try:
         return mint_for(participant_id, name, ttl, settings)
     except LocalError as error:

@@ -32,7 +32,8 @@ def fragment(stage: Stage) -> Json:
 
 
 def _variables(stage: Stage) -> Json:
-    # A reference to the HTTP API would be circular: its definition references the functions.
+    # A reference to the HTTP API would be circular: its definition references the functions. The number of the
+    # history is state of the stage, which each deployment binds (`infra/deploy/state.py`).
     return {
         "CHAT_CONVERSATIONS_TABLE": ref("ConversationsTable"),
         "CHAT_CONNECTIONS_TABLE": ref("ConnectionsTable"),
@@ -40,7 +41,7 @@ def _variables(stage: Stage) -> Json:
             f"https://${{WebsocketAPI}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/{stage.api_stage}"
         ),
         "CHAT_ALLOWED_ORIGINS": ",".join(stage.infra.allowed_origins),
-        "CHAT_HISTORY_ID": sub(f"{stage.infra.history}.${{ConversationsTable}}"),
+        "CHAT_HISTORY_ID": sub("0.${ConversationsTable}"),
         "CHAT_STAGE": stage.name,
         # Otherwise pydantic searches every package of the bundle for plugins at each start; there are none.
         "PYDANTIC_DISABLE_PLUGINS": "__all__",

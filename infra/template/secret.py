@@ -9,18 +9,20 @@ from __future__ import annotations
 from infra.stage import Stage
 from infra.template.names import FUNCTIONS, Json, sub
 
-SID = "ReadTokenSecret"
+SIDS = ("ReadTokenSecret", "ReadSecondTokenSecret")
 
 
 def grant_read(template: Json, stage: Stage) -> None:
-    """Allow the functions that verify tokens to read the parameter; its default key needs no permission."""
-    if stage.secret_parameter is None:
-        return
-    parameter = sub(
-        "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter" + stage.secret_parameter
-    )
-    statement = {"Sid": SID, "Effect": "Allow", "Action": ["ssm:GetParameter"], "Resource": parameter}
-    for function in FUNCTIONS:
-        if function.verifies_tokens:
-            (policy,) = template["Resources"][function.role]["Properties"]["Policies"]
-            policy["PolicyDocument"]["Statement"].append(statement)
+    """Allow the functions that verify tokens to read the parameters; their default key needs no permission."""
+    for number, name in enumerate(stage.secret_parameters.values()):
+        parameter = sub("arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter" + name)
+        statement = {
+            "Sid": SIDS[number],
+            "Effect": "Allow",
+            "Action": ["ssm:GetParameter"],
+            "Resource": parameter,
+        }
+        for function in FUNCTIONS:
+            if function.verifies_tokens:
+                (policy,) = template["Resources"][function.role]["Properties"]["Policies"]
+                policy["PolicyDocument"]["Statement"].append(statement)

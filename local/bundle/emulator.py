@@ -12,13 +12,14 @@ from pathlib import Path
 
 from local.bundle.built_stage import BuiltStage
 from local.bundle.execution_environment import SharedResources
-from local.bundle.function import Function
+from local.bundle.function import Function, MixedFunction
 from local.bundle.output_collector import OutputCollector
 from local.bundle.process_group import ProcessGroup
 from local.bundle.read_only_bundle import ReadOnlyBundle
 from local.bundle.resolved_template import QUEUE_SETTING, ResolvedTemplate
 from local.bundle.signing import PARAMETER
 from local.gateway import Apis
+from local.gateway.functions import Handler
 from local.iam import Guard
 from local.queue import Worker, sqs_client
 
@@ -45,8 +46,11 @@ class LambdaEmulator:
         management_url: str,
         environments: int = DEFAULT_ENVIRONMENTS,
         iam_record: Path | None = None,
+        other: BuiltStage | None = None,
     ) -> None:
+        """`other` is another release, whose functions of the same names handle every other event."""
         self._stage = stage
+        self._other = other
         self._template = template
         self._overrides = overrides
         self._environments = environments
@@ -60,25 +64,32 @@ class LambdaEmulator:
             api=template.gateway_settings.websocket_api_id,
         )
         self._resources = contextlib.ExitStack()
-        self.functions: dict[str, Function] = {}
+        self.functions: dict[str, Handler] = {}
 
     def __enter__(self) -> LambdaEmulator:
         with contextlib.ExitStack() as stack:
-            bundle = stack.enter_context(ReadOnlyBundle(self._stage.bundle))
-            stack.callback(self._report_changes, bundle)
+            stages = [self._stage] if self._other is None else [self._stage, self._other]
+            bundles = [stack.enter_context(ReadOnlyBundle(stage.bundle)) for stage in stages]
+            for bundle in bundles:
+                stack.callback(self._report_changes, bundle)
             self._guard.start()
             stack.callback(self._stop_guard)
             output = OutputCollector(sys.stderr)
             stack.callback(output.stop)
             process_group = ProcessGroup()
             stack.callback(process_group.stop)
-            shared = SharedResources(
-                self._stage.runtime, bundle, process_group, output, self._template.gateway_settings
-            )
+            releases = [
+                SharedResources(
+                    self._stage.runtime, bundle, process_group, output, self._template.gateway_settings
+                )
+                for bundle in bundles
+            ]
             for name, definition in self._template.functions.items():
                 configured = replace(definition, variables=self._environment_variables(definition.variables))
-                self.functions[name] = Function(configured, shared, self._environments)
-                stack.callback(self.functions[name].close)
+                functions = [Function(configured, shared, self._environments) for shared in releases]
+                for function in functions:
+                    stack.callback(function.close)
+                self.functions[name] = functions[0] if len(functions) == 1 else MixedFunction(*functions)
             self._resources = stack.pop_all()
         return self
 
@@ -89,7 +100,7 @@ class LambdaEmulator:
         """Return the template's APIs with these functions."""
         return self._template.apis(self.functions)
 
-    def scheduled(self) -> Function:
+    def scheduled(self) -> Handler:
         """Return the scheduled function."""
         return self.functions[self._template.scheduled()]
 

@@ -44,9 +44,17 @@ class PackagedStage:
 
     @contextlib.contextmanager
     def run(
-        self, backend: Backend, urls: Urls, environments: int | None, iam_record: Path | None
+        self,
+        backend: Backend,
+        urls: Urls,
+        environments: int | None,
+        iam_record: Path | None,
+        mixed_bundle: Path | None,
     ) -> Iterator[LambdaEmulator]:
-        """Run the functions, with this store and the template's tables, for the context. Raises LocalError."""
+        """Run the functions, with this store and the template's tables, for the context. Raises LocalError.
+
+        With `mixed_bundle`, every other event is handled by the functions of that stage.
+        """
         backend.configure_boto3(self._shell)
         self._create_tables(backend)
         self._configure_queue(backend)
@@ -59,6 +67,7 @@ class PackagedStage:
             management_url=urls.management_url,
             environments=environments or DEFAULT_ENVIRONMENTS,
             iam_record=iam_record,
+            other=None if mixed_bundle is None else BuiltStage.open(mixed_bundle),
         )
         with functions:
             yield functions

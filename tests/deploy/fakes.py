@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,13 +28,23 @@ TRIAL = Stage(
     environment={"CHAT_JWT_SECRET_PARAMETER": "/chat/try/secret"},
     infra=InfraSettings(),
 )
-BUILD = Build(
-    bundle=b"a zip",
-    template={
-        "Globals": {"Function": {"Environment": {"Variables": {"CHAT_VERSION": "1+abc", "CHAT_STAGE": "try"}}}},
-        "Resources": {"Api": {"Type": "AWS::Serverless::Function", "Properties": {"CodeUri": "./deployment.zip"}}},
-    },
-)
+
+
+def build(version: str = "1+abc", bundle: bytes = b"a zip", **variables: Any) -> Build:
+    """A build of the stage `try`."""
+    own = {
+        "CHAT_CONVERSATIONS_TABLE": {"Ref": "ConversationsTable"},
+        "CHAT_CONNECTIONS_TABLE": {"Ref": "ConnectionsTable"},
+    }
+    history = {"CHAT_HISTORY_ID": {"Fn::Sub": "0.${ConversationsTable}"}}
+    settings = {**own, **history, "CHAT_VERSION": version, "CHAT_STAGE": "try", **variables}
+    function = {"Type": "AWS::Serverless::Function", "Properties": {"CodeUri": "./deployment.zip"}}
+    return Build(
+        bundle, {"Globals": {"Function": {"Environment": {"Variables": settings}}}, "Resources": {"Api": function}}
+    )
+
+
+BUILD = build()
 
 
 def client_error(operation: str, code: str, message: str = "", status: int = 400) -> ClientError:
@@ -83,6 +94,11 @@ class FakeCloudFormation(Paged):
     events: list[Json] = field(default_factory=list)
     resources: list[Json] = field(default_factory=list)
     template: Json = field(default_factory=lambda: {"Resources": {}})
+    """The deployed template, with SAM transformed."""
+    source: Json = field(default_factory=lambda: BUILD.template)
+    """The deployed template, as it was submitted."""
+    submitted: list[str] = field(default_factory=list)
+    """The URLs of the templates of all change sets."""
     done: list[str] = field(default_factory=list)
     """The modifying operations that were called."""
     working: bool = False
@@ -112,14 +128,15 @@ class FakeCloudFormation(Paged):
         return {"StackResourceSummaries": self.resources}
 
     def get_template(self, StackName: str, TemplateStage: str) -> Json:  # noqa: N803
-        assert (StackName, TemplateStage) == ("chat-try", "Processed")
-        return {"TemplateBody": self.template}
+        assert StackName == "chat-try"
+        return {"TemplateBody": {"Processed": self.template, "Original": self.source}[TemplateStage]}
 
     def create_change_set(self, **arguments: Any) -> Json:
         given = "".join(
             f" {parameter['ParameterKey']}={parameter['ParameterValue']}" for parameter in arguments["Parameters"]
         )
         self.done.append(f"compare {arguments['ChangeSetType']}{given}")
+        self.submitted.append(arguments["TemplateURL"])
         if arguments["ChangeSetType"] == "CREATE":
             self.status = "REVIEW_IN_PROGRESS"
         return {"Id": "a-change-set"}
@@ -189,6 +206,12 @@ class FakeS3(Paged):
     def put_object(self, **arguments: Any) -> None:
         self._bucket("PutObject", arguments)[arguments["Key"]] = arguments["Body"]
 
+    def get_object(self, **arguments: Any) -> Json:
+        return {"Body": BytesIO(self._bucket("GetObject", arguments)[arguments["Key"]])}
+
+    def delete_object(self, **arguments: Any) -> None:
+        self._bucket("DeleteObject", arguments).pop(arguments["Key"], None)
+
     def list_objects_v2(self, **arguments: Any) -> Json:
         found = self._bucket("ListObjectsV2", arguments)
         return {"Contents": [{"Key": key} for key in found if key.startswith(arguments["Prefix"])]}
@@ -230,6 +253,19 @@ class FakeSsm:
 
 
 @dataclass
+class FakeDynamoDb:
+    """Tables by name, each with the names of its keys."""
+
+    tables: dict[str, list[str]] = field(default_factory=dict)
+
+    def describe_table(self, TableName: str) -> Json:  # noqa: N803
+        if TableName not in self.tables:
+            raise client_error("DescribeTable", "ResourceNotFoundException")
+        keys = zip(self.tables[TableName], ("HASH", "RANGE"), strict=False)
+        return {"Table": {"KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in keys]}}
+
+
+@dataclass
 class FakeAccountSettings:
     """The clients of Lambda, IAM and API Gateway, as far as the checks of an account use them."""
 
@@ -258,6 +294,7 @@ class Aws:
     cloudformation: FakeCloudFormation = field(default_factory=FakeCloudFormation)
     s3: FakeS3 = field(default_factory=FakeS3)
     ssm: FakeSsm = field(default_factory=FakeSsm)
+    dynamodb: FakeDynamoDb = field(default_factory=FakeDynamoDb)
     settings: FakeAccountSettings = field(default_factory=FakeAccountSettings)
     region: str = "eu-west-1"
     output: list[str] = field(default_factory=list)
@@ -272,6 +309,7 @@ class Aws:
             endpoint=None,
             apigateway=self.settings,
             cloudformation=self.cloudformation,
+            dynamodb=self.dynamodb,
             iam=self.settings,
             lambda_=self.settings,
             s3=self.s3,

@@ -72,6 +72,19 @@ def test_token_has_the_configured_issuer_and_audience() -> None:
     assert jwt.decode(token, SECRET, algorithms=["HS256"], audience="chat", issuer="us")["sub"] == "alice"
 
 
+def test_token_of_a_stage_that_moves_away_from_its_secret_has_the_claims_of_that_secret() -> None:
+    aws = Aws(ssm=FakeSsm({"/chat/try/secret": (SECRET, [])}))
+    environment = {
+        "CHAT_JWKS_URL": "https://id.test/keys",
+        "CHAT_JWT_ISSUER": "https://id.test/",
+        "CHAT_SECOND_JWT_SECRET_PARAMETER": "/chat/try/secret",
+        "CHAT_SECOND_JWT_ISSUER": "us",
+    }
+    token = token_for(aws.account, replace(TRIAL, environment=environment), "alice", None, 60)
+    claims = jwt.decode(token, SECRET, algorithms=["HS256"])
+    assert (claims["sub"], claims["iss"]) == ("alice", "us")
+
+
 def test_token_without_a_secret_is_an_error() -> None:
     with pytest.raises(InfraError, match="run make deploy STAGE=try to create it"):
         token_for(Aws().account, TRIAL, "alice", None, 60)

@@ -10,7 +10,7 @@ from pathlib import Path
 from infra.deploy.refusals import REFUSALS, REFUSALS_OF_THE_APPLICATION
 from tests.bundle.build import built_stage, shared_directory
 from tests.deploy.account import everything, physical
-from tests.deploy.builds import broken
+from tests.deploy.builds import LIMIT, broken
 from tests.deploy.terminal import INTERRUPT, Desk, Ran
 from tests.support.client import HttpClient
 from tests.support.deployer import accesses, allowed, is_allowed, requests
@@ -38,6 +38,8 @@ def test_stage_is_deployed_updated_and_destroyed_by_the_commands(empty: MiniStac
     http_url = nothing_to_change(desk, built)
     before = physical(empty)
     an_update_that_fails(desk, bad)
+    assert physical(empty) == before
+    a_rollback(desk, built, tmp_path)
     assert physical(empty) == before
     a_token_is_accepted(desk, http_url)
     not_destroyed_without_its_name(desk)
@@ -130,6 +132,29 @@ def an_update_that_fails(desk: Desk, bad: Path) -> None:
     assert done.err.splitlines()[0] == "The stack chat-dev ended in UPDATE_ROLLBACK_COMPLETE"
     assert "Root cause: BadAlarm (AWS::CloudWatch::Alarm): " in done.err
     assert "The previous version is running" in done.err
+
+
+def a_rollback(desk: Desk, built: Path, place: Path) -> None:
+    """Deploy another build, return to the one before, and then find no earlier one."""
+    other = place / "other"
+    shutil.copytree(built, other)
+    template = json.loads((other / "template.json").read_text())
+    template["Globals"]["Function"]["Environment"]["Variables"] |= {LIMIT: "60", "CHAT_VERSION": "2+other"}
+    (other / "template.json").write_text(json.dumps(template))
+    assert desk.runs("deploy", "--yes", "--package", str(other)).code == 0
+    declined_one = desk.types("n\n", "rollback", asked=CONFIRM_DEPLOY)
+    assert (declined_one.code, declined_one.err) == (1, "No changes were made\n")
+    done = desk.types("y\n", "make", "rollback", "STAGE=dev", asked=CONFIRM_DEPLOY)
+    assert (done.code, done.err) == (0, ""), done.err
+    assert any("Rolling back from release 2 to release 1: " in line for line in done.lines)
+    assert "  ok  GET /health is 200 and returns this version" in done.lines
+    earlier = desk.runs("make", "rollback", "STAGE=dev", "YES=1")
+    assert earlier.code != 0
+    assert "No release before 1 is kept. Kept are:\n    release 2: 2+other, deployed" in earlier.err
+    again = desk.runs("make", "rollback", "STAGE=dev", "YES=1", "TO=2")
+    assert (again.code, again.err) == (0, ""), again.err
+    back = desk.runs("rollback", "--yes", "--to", "1")
+    assert (back.code, back.err) == (0, ""), back.err
 
 
 def a_token_is_accepted(desk: Desk, http_url: str) -> None:

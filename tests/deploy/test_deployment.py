@@ -9,9 +9,20 @@ from dataclasses import replace
 import pytest
 
 from infra.deploy.deployment import Deployment, Overrides
+from infra.deploy.state import StageState, bind_state, read_state
 from infra.errors import InfraError
 from infra.stage import InfraSettings
-from tests.deploy.fakes import BUILD, TRIAL, Aws, FakeCloudFormation, change, client_error, event, stack_event
+from tests.deploy.fakes import (
+    BUILD,
+    TRIAL,
+    Aws,
+    FakeCloudFormation,
+    FakeDynamoDb,
+    change,
+    client_error,
+    event,
+    stack_event,
+)
 
 TABLE = "AWS::DynamoDB::Table"
 ADDED = change("Add", "Api", "AWS::Lambda::Function")
@@ -267,6 +278,15 @@ def test_secret_is_created_once_and_never_shown() -> None:
     assert not any("Created parameter" in line for line in again.output)
 
 
+def test_second_secret_is_created_as_well() -> None:
+    aws = Aws(FakeCloudFormation(None, [ADDED], batches=[FAILED_CREATION]))
+    second = {"CHAT_SECOND_JWT_SECRET_PARAMETER": "/chat/try/next"}
+    failure_of(Deployment(aws.account, replace(TRIAL, environment=TRIAL.environment | second), aws.console()))
+    assert aws.ssm.parameters.keys() == {"/chat/try/secret", "/chat/try/next"}
+    first, next_ = (value for value, _ in aws.ssm.parameters.values())
+    assert first != next_
+
+
 def test_secret_in_secrets_manager_is_not_created() -> None:
     aws = Aws(FakeCloudFormation(None, [ADDED], batches=[FAILED_CREATION]))
     name = "/aws/reference/secretsmanager/chat"
@@ -285,7 +305,7 @@ def test_uploads_are_named_by_content_and_uploaded_once() -> None:
     assert template["Resources"]["Api"]["Properties"]["CodeUri"] == code
     uploaded = aws.s3.operations().count("PutObject")
     failure_of(aws.deployment())
-    assert uploaded == aws.s3.operations().count("PutObject") == 2
+    assert uploaded == aws.s3.operations().count("PutObject") == 3, "with the record of the release"
     assert aws.s3.operations().count("CreateBucket") == 1
 
 
@@ -313,3 +333,45 @@ def test_bucket_in_us_east_1_has_no_location_constraint() -> None:
     aws = Aws(FakeCloudFormation("UPDATE_COMPLETE", no_change_set="stop here"), region="us-east-1")
     failure_of(aws.deployment())
     assert "CreateBucketConfiguration" not in dict(aws.s3.called)["CreateBucket"]
+
+
+NAMES = ("chat-prod-conversations", "chat-prod-connections")
+OWN_KEYS = {name: ["pk", "sk"] for name in NAMES}
+
+
+def test_stage_uses_existing_tables_in_a_new_history() -> None:
+    aws = Aws(FakeCloudFormation(None, no_change_set="stop here"), dynamodb=FakeDynamoDb(dict(OWN_KEYS)))
+    failure_of(aws.deployment(overrides=Overrides(tables=NAMES), now=lambda: 1_900_000_000.7))
+    assert aws.s3.objects is not None
+    (template,) = [json.loads(data) for name, data in aws.s3.objects.items() if name.endswith(".json")]
+    state = read_state(template)
+    assert (tuple(state.tables.values()), state.history) == (NAMES, 1_900_000_001), "above that of the creation"
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ({}, "There is no table chat-prod-conversations in eu-west-1"),
+        ({**OWN_KEYS, NAMES[1]: ["id"]}, "The table chat-prod-connections has other keys than pk and sk"),
+    ],
+)
+def test_table_that_is_not_one_of_the_application_is_rejected(tables: dict[str, list[str]], message: str) -> None:
+    aws = Aws(FakeCloudFormation(None), dynamodb=FakeDynamoDb(tables))
+    assert message in failure_of(aws.deployment(overrides=Overrides(tables=NAMES)))
+    assert aws.cloudformation.done == []
+
+
+def test_deployment_during_a_restore_is_rejected() -> None:
+    fenced = bind_state(BUILD.template, StageState(fenced=True))
+    aws = Aws(FakeCloudFormation("UPDATE_COMPLETE", source=fenced))
+    assert "A restore of stage try is not finished" in failure_of(aws.deployment())
+    assert aws.cloudformation.done == []
+
+
+def test_first_creation_begins_a_history_that_is_newer_than_any_of_a_destroyed_stage() -> None:
+    aws = Aws(FakeCloudFormation(None, no_change_set="stop here"))
+    for now in (1_900_000_000.0, 1_900_000_500.0):  # repeated: the same template, which is not uploaded again
+        failure_of(aws.deployment(now=lambda now=now: now))
+    assert aws.s3.objects is not None
+    (template,) = [json.loads(data) for name, data in aws.s3.objects.items() if name.endswith(".json")]
+    assert read_state(template).history == 1_900_000_000

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from infra.deploy.state import StageState, bind_state
 from infra.errors import InfraError
-from tests.deploy.fakes import TRIAL, Aws, FakeCloudFormation, FakeS3, FakeSsm, event, stack_event
+from tests.deploy.fakes import BUILD, TRIAL, Aws, FakeCloudFormation, FakeS3, FakeSsm, event, stack_event
 
 BUCKET = "chat-artefacts-123456789012-eu-west-1-an"
 MADE_BY_US = [{"Key": "made-by-deploying", "Value": "chat-try"}]
@@ -43,6 +44,14 @@ def test_teardown_deletes_all_but_retained_resources_and_other_stages() -> None:
     assert aws.cloudformation.status == "DELETE_COMPLETE"
     assert aws.s3.objects == {"chat-prod/1.zip": b""}
     assert aws.ssm.parameters == {}
+
+
+def test_tables_outside_the_stack_are_retained_and_listed() -> None:
+    aws = a_stage()
+    aws.cloudformation.source = bind_state(BUILD.template, StageState().with_tables("chat-a", "chat-b", now=1))
+    aws.teardown().run()
+    for name in ("chat-a", "chat-b"):
+        assert aws.output.count(f"  the table {name}, which does not belong to the stack") == 2, "before and after"
 
 
 def test_deleted_and_retained_resources_are_listed_before_the_confirmation() -> None:

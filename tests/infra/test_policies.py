@@ -10,7 +10,7 @@ import pytest
 
 from infra.stage import Stage
 from infra.template.names import FUNCTIONS
-from infra.template.secret import SID
+from infra.template.secret import SIDS
 from tests.infra.checkouts import ROOT
 
 Json = dict[str, Any]
@@ -56,15 +56,13 @@ def test_only_lambda_can_assume_the_roles(resources: Json) -> None:
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda item: item.name)
 def test_statement_lists_allowed_actions_and_resources(function: Any, resources: Json, stage: Stage) -> None:
-    secret = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter" + (
-        stage.secret_parameter or "/none"
-    )
+    parameter = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
     allowed = [
         *({"Fn::GetAtt": table} for table in TABLES),
         {"Fn::GetAtt": [function.log_group, "Arn"]},
         {"Fn::Sub": SOCKETS % "POST"},
         {"Fn::Sub": SOCKETS % "DELETE"},
-        {"Fn::Sub": secret},
+        *({"Fn::Sub": f"{parameter}{name}"} for name in stage.secret_parameters.values()),
     ]
     for statement in statements(resources, function.role):
         assert statement.keys() == {"Sid", "Effect", "Action", "Resource"}
@@ -89,12 +87,23 @@ def test_function_writes_only_its_own_log(resources: Json) -> None:
         assert found["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
 
 
+def test_functions_that_verify_tokens_read_the_secrets_of_both_issuers(every: Json) -> None:
+    for function in FUNCTIONS:
+        found = statements(every["Resources"], function.role)
+        readable = [item["Resource"]["Fn::Sub"] for item in found if "ssm:GetParameter" in item["Action"]]
+        names = [
+            text.removeprefix("arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter")
+            for text in readable
+        ]
+        assert names == (["/chat/every/jwt-secret", "/chat/every/next-secret"] if function.verifies_tokens else [])
+
+
 def test_functions_have_exactly_the_expected_statements(resources: Json) -> None:
     found = {
         function.name: {
             statement["Sid"]: statement["Resource"].get("Fn::GetAtt", ["WebsocketAPI"])[0]
             for statement in statements(resources, function.role)
-            if statement["Sid"] not in ("WriteOwnLog", SID)
+            if statement["Sid"] not in ("WriteOwnLog", *SIDS)
         }
         for function in FUNCTIONS
     }

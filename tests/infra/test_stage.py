@@ -43,7 +43,7 @@ def test_stage_has_sensible_defaults(project: Path) -> None:
     assert found.infra.production is False
     assert found.infra.allowed_origins == ["*"]
     assert found.infra.log_retention_days == 14
-    assert found.secret_parameter is None
+    assert found.secret_parameters == {}
 
 
 def test_missing_configuration_is_reported(tmp_path: Path) -> None:
@@ -61,9 +61,10 @@ def test_stage_name_must_fit_the_names_of_resources(name: str, project: Path) ->
 
 
 def test_secret_in_the_configuration_is_rejected(project: Path) -> None:
-    message = complaint(project, environment_variables={"CHAT_JWT_SECRET": "x" * 40})
-    assert "contain CHAT_JWT_SECRET, which is readable in the function's configuration" in message
-    assert "x" * 40 not in message
+    for variable in ("CHAT_JWT_SECRET", "CHAT_SECOND_JWT_SECRET"):
+        message = complaint(project, environment_variables={variable: "x" * 40})
+        assert f"contain {variable}, which is readable in the function's configuration" in message
+        assert "x" * 40 not in message
 
 
 @pytest.mark.parametrize("name", TEMPLATE_VARIABLES)
@@ -84,9 +85,19 @@ def test_stage_without_token_verification_is_rejected(project: Path) -> None:
 
 def test_secret_parameter_must_be_a_full_name(project: Path) -> None:
     found = stage(project, environment_variables={"CHAT_JWT_SECRET_PARAMETER": "/chat/dev/jwt-secret"})
-    assert found.secret_parameter == "/chat/dev/jwt-secret"
-    message = complaint(project, environment_variables={"CHAT_JWT_SECRET_PARAMETER": "/chat/*"})
-    assert "must be the full name of a parameter" in message
+    assert found.secret_parameters == {"CHAT_": "/chat/dev/jwt-secret"}
+    for variable in ("CHAT_JWT_SECRET_PARAMETER", "CHAT_SECOND_JWT_SECRET_PARAMETER"):
+        message = complaint(project, environment_variables={**SIGN_IN, variable: "/chat/*"})
+        assert f"{variable} must be the full name of a parameter" in message
+
+
+def test_first_secret_parameter_signs_tokens_for_trials(project: Path) -> None:
+    second = {"CHAT_SECOND_JWT_SECRET_PARAMETER": "/chat/dev/next"}
+    assert stage(project, environment_variables=SIGN_IN | second).secret_parameters == {
+        "CHAT_SECOND_": "/chat/dev/next"
+    }
+    both = stage(project, environment_variables={"CHAT_JWT_SECRET_PARAMETER": "/chat/dev/secret", **second})
+    assert list(both.secret_parameters.values()) == ["/chat/dev/secret", "/chat/dev/next"]
 
 
 @pytest.mark.parametrize("origins", [[], ["https://a.test/path"], ["a.test"], ["*", "https://a.test"], ["'*'"]])

@@ -32,7 +32,7 @@ _REST = {
         f"apigateway:{request.method}", f"arn:aws:apigateway:{request.region}::{request.path}"
     ),
 }
-_OBJECT = {"HEAD": "s3:GetObject", "GET": "s3:GetObject", "PUT": "s3:PutObject"}
+_OBJECT = {"HEAD": "s3:GetObject", "GET": "s3:GetObject", "PUT": "s3:PutObject", "DELETE": "s3:DeleteObject"}
 
 
 class Request(NamedTuple):

@@ -29,7 +29,7 @@ from infra.deploy.account import Account
 from infra.deploy.artefacts import Build
 from infra.deploy.console import Console
 from infra.deploy.deployment import DeployedStage, Deployment
-from infra.deploy.secret import secret_of
+from infra.deploy.secret import secrets_of
 from infra.deploy.stack import Stack
 from infra.deploy.teardown import Teardown
 from infra.stage import Stage as Settings
@@ -101,6 +101,7 @@ class MiniStack:
             endpoint=self.url,
             apigateway=self.client("apigateway"),
             cloudformation=self.client("cloudformation"),
+            dynamodb=self.client("dynamodb"),
             iam=self.client("iam"),
             lambda_=self.client("lambda"),
             s3=self.client("s3"),
@@ -193,8 +194,7 @@ def start(place: Path, build: Build) -> MiniStackStage:
 
 def stage_of(ministack: MiniStack, settings: Settings, deployed: DeployedStage) -> ChatEndpoint:
     """Return the endpoint of a deployed stage."""
-    parameter = secret_of(ministack.account(), settings)
-    assert parameter is not None
+    (parameter,) = secrets_of(ministack.account(), settings)
     secret = parameter.read()
 
     def token(participant_id: str, name: str, ttl: int) -> str:

@@ -73,6 +73,29 @@ def test_history_id_is_the_first_of_the_table_by_default(text: str | None, expec
     assert str(Settings.from_environment(ENVIRONMENT | more).history_id) == expected
 
 
+def test_second_issuer_has_settings_of_its_own() -> None:
+    second = {"CHAT_SECOND_JWKS_URL": "https://id.test/keys", "CHAT_SECOND_JWT_ISSUER": "https://id.test/"}
+    identity = Settings.from_environment(ENVIRONMENT | second | {"CHAT_JWT_LEEWAY": "7"}).identity
+    assert identity.second is not None
+    assert (identity.jwks_url, identity.issuer) == (None, None)
+    assert (identity.second.secret, identity.second.jwks_url) == (None, "https://id.test/keys")
+    assert (identity.second.issuer, identity.second.leeway) == ("https://id.test/", 7)
+    assert Settings.from_environment(ENVIRONMENT | {"CHAT_SECOND_JWKS_URL": ""}).identity.second is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("CHAT_SECOND_JWT_SECRET", "short", "CHAT_SECOND_JWT_SECRET has 5 bytes"),
+        ("CHAT_SECOND_JWKS_URL", "http://id.test/keys", "CHAT_SECOND_JWKS_URL: "),
+        ("CHAT_SECOND_JWT_ISSUER", "https://id.test/", "set CHAT_SECOND_JWKS_URL"),
+    ],
+)
+def test_invalid_setting_of_the_second_issuer_is_explained(name: str, value: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        Settings.from_environment(ENVIRONMENT | {name: value})
+
+
 def test_development_secret_is_rejected_on_lambda_only() -> None:
     config = json.loads((Path(__file__).parents[2] / ".chalice" / "config.json").read_text())
     secret = config["stages"]["local"]["environment_variables"]["CHAT_JWT_SECRET"]
@@ -80,6 +103,9 @@ def test_development_secret_is_rejected_on_lambda_only() -> None:
     assert Settings.from_environment(local).identity.secret == secret
     with pytest.raises(SettingsError, match="public secret for development"):
         Settings.from_environment(local | {"AWS_LAMBDA_FUNCTION_NAME": "chat-dev"})
+    second = ENVIRONMENT | {"CHAT_SECOND_JWT_SECRET": secret, "AWS_LAMBDA_FUNCTION_NAME": "chat-dev"}
+    with pytest.raises(SettingsError, match="public secret for development"):
+        Settings.from_environment(second)
 
 
 def test_settings_do_not_show_the_secret() -> None:
