@@ -20,6 +20,7 @@ from chalicelib.core.realtime.outbox import Result
 from chalicelib.edge.responses import history_headers, json_response, with_error_handling
 from chalicelib.edge.routes import ROUTES, Responses, Route
 from chalicelib.identity.credentials import InvalidCredentials, bearer_token
+from chalicelib.identity.errors import diagnosis_of
 from chalicelib.identity.model import Identity
 from chalicelib.observability import logs
 from chalicelib.observability.context import observer
@@ -54,7 +55,8 @@ def auth(request: AuthRequest) -> AuthResponse | dict[str, Any]:
         try:
             identity = bootstrap.verifier()(bearer_token(request.token))
             is_revoked = identity.is_revoked(bootstrap.revocations().revoked_at(identity.participant_id))
-        except (Unauthorized, InvalidCredentials):
+        except (Unauthorized, InvalidCredentials) as error:
+            logs.log_refused_credential(diagnosis_of(error))
             return _denial(request)
         except Exception as error:  # noqa: BLE001 — logged here, and raised as Unavailable
             logs.log_failure(error)

@@ -12,6 +12,7 @@ from chalicelib import bootstrap
 from chalicelib.core.kernel.errors import ChatError, Unauthorized
 from chalicelib.core.realtime.outbox import DirectReply
 from chalicelib.identity.credentials import InvalidCredentials, read_credentials
+from chalicelib.identity.errors import diagnosis_of
 from chalicelib.observability import logs
 from chalicelib.observability.context import observer
 from chalicelib.observability.invocation import invocation
@@ -33,7 +34,8 @@ def connect(event: dict[str, Any]) -> dict[str, Any]:
                 raise Unauthorized
             observer.bind(participant_id=identity.participant_id)
             bootstrap.application().sessions.connections.open(connection_id, identity)
-        except (Unauthorized, InvalidCredentials):
+        except (Unauthorized, InvalidCredentials) as error:
+            logs.log_refused_credential(diagnosis_of(error))
             return {"statusCode": 401}
         except ChatError as problem:
             logs.log_failure(problem)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 
 from chalicelib.core.kernel.text import is_name, is_participant_id
-from chalicelib.identity.errors import InvalidClaims
+from chalicelib.identity.errors import InvalidClaims, shown
 from chalicelib.identity.model import Identity
 from chalicelib.identity.settings import IdentitySettings
 
@@ -27,7 +27,8 @@ def validate_claims(claims: Mapping[str, object], settings: IdentitySettings, no
     """
     participant_id = claims.get("sub")
     if not isinstance(participant_id, str) or not is_participant_id(participant_id):
-        raise InvalidClaims("the token's sub must be 1 to 255 visible ASCII characters")
+        rule = "1 to 255 visible ASCII characters"
+        raise InvalidClaims(f"the token's sub must be {rule}", _difference("sub", rule, claims))
     expires = _checked_times(claims, settings.leeway, now)
     _check_issuer(claims, settings.issuer)
     _check_audience(claims, settings.audience)
@@ -38,16 +39,16 @@ def validate_claims(claims: Mapping[str, object], settings: IdentitySettings, no
 def _checked_times(claims: Mapping[str, object], leeway: int, now: float) -> int:
     """Return the expiry in whole seconds, rounded down, after checking all times in the claims."""
     if "exp" not in claims:
-        raise InvalidClaims("the token has no expiry (exp)")
+        raise InvalidClaims("the token has no expiry (exp)", "exp: there is none")
     exact = _time(claims, "exp")
     if exact >= _YEAR_10000:
         raise InvalidClaims("the token's exp is beyond the year 9999: it must be in seconds, not milliseconds")
     # Rounded before it is compared, as by every later check of the same token.
     expires = math.floor(exact)
     if now >= expires + leeway:
-        raise InvalidClaims("the token has expired")
-    if "nbf" in claims and now < _time(claims, "nbf") - leeway:
-        raise InvalidClaims("the token is not valid yet")
+        raise InvalidClaims("the token has expired", f"exp: expired {now - expires:.0f} s ago (leeway {leeway} s)")
+    if "nbf" in claims and now < (begins := _time(claims, "nbf")) - leeway:
+        raise InvalidClaims("the token is not valid yet", f"nbf: valid in {begins - now:.0f} s")
     if "iat" in claims:
         _time(claims, "iat")
     return expires
@@ -69,7 +70,7 @@ def _time(claims: Mapping[str, object], claim: str) -> float:
 
 def _check_issuer(claims: Mapping[str, object], issuer: str | None) -> None:
     if issuer is not None and claims.get("iss") != issuer:
-        raise InvalidClaims("the token is from another issuer")
+        raise InvalidClaims("the token is from another issuer", _difference("iss", shown(issuer), claims))
 
 
 def _check_audience(claims: Mapping[str, object], audience: str | None) -> None:
@@ -78,7 +79,12 @@ def _check_audience(claims: Mapping[str, object], audience: str | None) -> None:
     found = claims.get("aud")
     # `in` on a list, never on a string: the audience must be equal, not contained.
     if audience not in (found if isinstance(found, list) else [found]):
-        raise InvalidClaims("the token is for another audience")
+        raise InvalidClaims("the token is for another audience", _difference("aud", shown(audience), claims))
+
+
+def _difference(claim: str, expected: str, claims: Mapping[str, object]) -> str:
+    found = f"got {shown(claims[claim])}" if claim in claims else "there is none"
+    return f"{claim}: expected {expected}, {found}"
 
 
 def _usable_name(name: object) -> str | None:

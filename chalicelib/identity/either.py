@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from chalicelib.identity.errors import InvalidClaims, InvalidToken, KeysUnavailable
+from chalicelib.identity.errors import InvalidClaims, InvalidToken, KeysUnavailable, diagnosis_of
 from chalicelib.identity.model import Identity
+
+_NAMES = ("first", "second")
 
 
 class Verifier(Protocol):
@@ -16,7 +18,10 @@ class Verifier(Protocol):
 
 
 class EitherVerifier:
-    """Accepts the tokens that one of two verifiers accepts. No error depends on which of them that is."""
+    """Accepts the tokens that one of two verifiers accepts.
+
+    No error depends on which of them that is, but for its diagnosis, which only the log shows.
+    """
 
     def __init__(self, first: Verifier, second: Verifier) -> None:
         self._verifiers = (first, second)
@@ -42,5 +47,9 @@ def _combined(errors: list[InvalidToken | KeysUnavailable]) -> InvalidToken | Ke
     unavailable = [error for error in errors if isinstance(error, KeysUnavailable)]
     if unavailable:
         return min(unavailable, key=lambda error: error.retry_after)
+    named = zip(_NAMES, errors, strict=True)
+    diagnosis = "; ".join(f"{name} issuer: {diagnosis_of(error)}" for name, error in named)
     claims = [error for error in errors if isinstance(error, InvalidClaims)]
-    return claims[0] if claims else InvalidToken("the token is not valid")
+    if claims:
+        return InvalidClaims(claims[0].reason, diagnosis)
+    return InvalidToken("the token is not valid", diagnosis)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.identity.claims import validate_claims
-from chalicelib.identity.errors import InvalidToken, KeysUnavailable
+from chalicelib.identity.errors import InvalidToken, KeysUnavailable, shown
 from chalicelib.identity.jws import CompactJws, json_object, parse_jws
 from chalicelib.identity.model import Identity
 from chalicelib.identity.settings import IdentitySettings
@@ -84,8 +84,9 @@ class TokenVerifier:
                 return _has_hmac(jws, secret)
             case ("RS256" | "ES256") as algorithm if self._keys is not None:
                 return _has_public_signature(token, _key_for(jws, algorithm, self._keys), algorithm)
-            case _:
-                raise InvalidToken("the token is signed with an algorithm that is not accepted")
+            case algorithm:
+                reason = "the token is signed with an algorithm that is not accepted"
+                raise InvalidToken(reason, f"alg: {shown(algorithm)} needs {_key_setting(algorithm)}")
 
     def _hmac_secret(self) -> bytes | None:
         """Return the secret: that of the parameter is read again when it is `max_age` old, as keys are."""
@@ -124,5 +125,14 @@ def _key_for(jws: CompactJws, algorithm: str, keys: KeySource) -> jwt.PyJWK:
         raise InvalidToken("the token's key id (kid) must be a string")
     key = keys.find(kid, algorithm)
     if key is None:
-        raise InvalidToken("the token is signed with an unknown key")
+        problem = "does not have exactly one key" if kid is None else f"lacks a key {shown(kid)}"
+        diagnosis = f"kid: the key set {problem} for {algorithm}"
+        raise InvalidToken("the token is signed with an unknown key", diagnosis)
     return key
+
+
+def _key_setting(algorithm: object) -> str:
+    """Return, for a diagnosis, the setting without which an algorithm is not accepted."""
+    if algorithm == "HS256":
+        return "CHAT_JWT_SECRET or CHAT_JWT_SECRET_PARAMETER"
+    return "CHAT_JWKS_URL" if algorithm in ("RS256", "ES256") else "to be HS256, RS256 or ES256"

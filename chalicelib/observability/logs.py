@@ -46,6 +46,13 @@ def log_failure(error: BaseException, **fields: str) -> None:
         _logger.error("failure: %s (%s)", " < ".join(errors), details, extra=extra)
 
 
+def log_refused_credential(diagnosis: str) -> None:
+    """Log why a credential was refused, for the developer of a client; the client only receives 401."""
+    extra = {"event": "credential_refused", "fields": {"diagnosis": diagnosis}}
+    with contextlib.suppress(Exception):
+        _logger.warning("credential refused: %s", diagnosis, extra=extra)
+
+
 def _chain(error: BaseException) -> list[BaseException]:
     chain: list[BaseException] = []
     cause: BaseException | None = error

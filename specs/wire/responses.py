@@ -148,6 +148,17 @@ class Export(Page):
     """The caller's messages in these conversations, in their current state and in ascending order."""
 
 
+class Caller(TypedDict):
+    """The caller, as the token identifies them."""
+
+    participant_id: Annotated[Text, example("alice")]
+    """The token's `sub`."""
+    name: NotRequired[Annotated[Text, example("Alice")]]
+    """The token's `name`, if it is usable."""
+    expires_at: Annotated[Timestamp, example("2026-03-01T10:00:00.000Z")]
+    """When the token expires, without the leeway."""
+
+
 class Erasure(TypedDict):
     """The progress of the caller's erasure."""
 
@@ -204,6 +215,7 @@ RESPONSES: dict[str, Any] = {
     for response in (
         Audit,
         Bans,
+        Caller,
         Conversation,
         ConversationList,
         Erasure,

@@ -232,6 +232,7 @@ TABLE: tuple[Act, ...] = (
     # -- routes without a conversation
     _row("create", "POST /conversations", "201 201 201 201 201", {"title": "New"}),
     _row("list one's own", "GET /conversations", "200 200 200 200 200"),
+    _row("see whom one's token identifies", "GET /me", "200 200 200 200 200"),
     _row("take one's data out", "GET /me/export", "200 200 200 200 200"),
     _row("see one's erasure", "GET /me/erasure", "404 404 404 404 404"),
     _row("be erased", "DELETE /me", "202 202 202 202 202"),

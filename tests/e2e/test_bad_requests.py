@@ -337,7 +337,7 @@ METHODS: dict[str, set[str]] = {
     "{}/messages/2/reactions": {"GET", "PUT", "DELETE"},
     "{}/events": {"GET"},
     "{}/read": {"PUT"},
-    "/me": {"DELETE"},
+    "/me": {"GET", "DELETE"},
     "/me/export": {"GET"},
     "/me/erasure": {"GET"},
     "/tickets": {"POST"},

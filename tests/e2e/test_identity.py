@@ -116,6 +116,16 @@ def test_expired_token_is_rejected_despite_a_cached_authorization(
     http.request("GET", "/conversations", token=token).expect(401, "UNAUTHORIZED")
 
 
+def test_caller_is_the_participant_of_the_token(server: ServerProcess, http: HttpClient) -> None:
+    expires = int(time.time()) + 60
+    token = _token(server.secret, sub="auth0|5f#7", name="Zoë", exp=expires)
+    found = http.request("GET", "/me", token=token).expect(200)
+    expected = f"{datetime.fromtimestamp(expires, UTC):%Y-%m-%dT%H:%M:%S}.000Z"
+    assert found == {"participant_id": "auth0|5f#7", "name": "Zoë", "expires_at": expected}
+    nameless = http.request("GET", "/me", token=_token(server.secret, sub="bob")).expect(200)
+    assert "name" not in nameless
+
+
 def test_welcome_contains_identity_expiry_and_limits(clients: MakeClients) -> None:
     (alice,) = clients("alice")
     welcome = alice.connect().request("hello")

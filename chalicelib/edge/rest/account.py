@@ -5,9 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib import bootstrap
+from chalicelib.core.kernel.clock import rfc3339
 from chalicelib.core.kernel.errors import ConversationBusy, NotFound
 from chalicelib.core.protocol import queries, requests
 from chalicelib.edge.http import AuthenticatedRequest, route
+
+
+@route("GET", "/me", {200: "Caller"}, revocation="read")
+def get_caller(call: AuthenticatedRequest) -> Any:
+    """Get the participant of the token, and its expiry: also to find out why a handshake is refused."""
+    identity = call.identity
+    found = {"participant_id": identity.participant_id, "expires_at": rfc3339(1000 * identity.expires_at)}
+    return found if identity.name is None else {**found, "name": identity.name}
 
 
 @route("GET", "/me/export", {200: "Export"}, query=queries.ExportQuery)
