@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.arguments import with_defaults
+from local.arguments import DEFAULTS, with_defaults
 from local.cli import parser
 from local.errors import LocalError
 from local.settings import HTTP_PORT
@@ -62,3 +62,8 @@ def test_options_that_are_not_given_have_their_defaults() -> None:
     assert parsed("store").data is None
     assert parsed("token", "bob").display_name is None
     assert parsed().synchronous == "normal"
+
+
+def test_every_option_of_a_run_has_a_default() -> None:
+    options = {action.dest for action in parser()._actions if action.option_strings and action.dest != "help"}
+    assert options == DEFAULTS.keys()

@@ -84,9 +84,7 @@ def test_algorithm_is_named_with_the_setting_that_it_needs() -> None:
 def test_unknown_key_is_named(header: dict[str, str], expected: str) -> None:
     settings = replace(SETTINGS, secret=None, jwks_url="https://a.example/keys")
     with pytest.raises(InvalidToken) as refused:
-        TokenVerifier(settings, keys=NoKeys(), clock=lambda: NOW).verify(
-            forge({"alg": "RS256", **header}, CLAIMS)
-        )
+        TokenVerifier(settings, keys=NoKeys(), clock=lambda: NOW).verify(forge({"alg": "RS256", **header}, CLAIMS))
     assert diagnosis_of(refused.value) == expected
 
 
