@@ -1,4 +1,4 @@
-"""A conversation over HTTP: it is created, and its log is read and compared with what was acknowledged."""
+"""A conversation over HTTP: it is created, and its log is read and compared with the acknowledged messages."""
 
 from __future__ import annotations
 

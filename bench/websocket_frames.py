@@ -13,7 +13,7 @@ _TEXT, _CLOSE = 1, 8
 
 
 def take_payloads(received: bytearray) -> list[bytes]:
-    """Take the complete frames from what was received; return their payloads, empty unless they are texts."""
+    """Take the complete frames from the received bytes; return their payloads, empty unless they are texts."""
     payloads, start = [], 0
     while len(received) >= start + 2:
         opcode, length, at = received[start] & 15, received[start + 1] & 127, start + 2
