@@ -11,7 +11,7 @@ from chalicelib.core.kernel.errors import NotFound
 from chalicelib.core.sessions.subscriptions import MAX_SYNC_EVENTS
 from tests.invariants.checker.finished import KNOWN_OWN_MESSAGES, Finished
 from tests.invariants.checker.log_state import Event
-from tests.invariants.harness import Process
+from tests.invariants.process import Process
 from tests.support.items import FrozenStore, plain
 from tests.support.message_fields import for_any_reader
 
