@@ -26,10 +26,10 @@ from statistics import median
 from chalicelib.aws.api_gateway import ApiGatewayPoster
 from chalicelib.core.kernel.clock import SystemClock
 
-from .fan_out import CREDENTIALS, REGION, ROOT, get_credentials, sink, url
 from .harness import ENVIRONMENT
-from .message import SubscribedConversation, product_client, store_process
+from .posters import CREDENTIALS, REGION, ROOT, get_credentials, sink, url
 from .stats import table
+from .subscribed_conversation import SubscribedConversation, product_client, store_process
 from .targets import Targets
 
 Print = Callable[[str], None]

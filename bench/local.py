@@ -88,7 +88,7 @@ def measure(chat: RunningChat, count: int, scale: Scale) -> Run:
             messages_per_second=results.in_time / results.seconds,
             cpu_per_delivery=1e6 * cpu / max(sum(map(len, pushed)) - delivered, 1),
             dropped=dropped,
-            violations=people.violations(acked),
+            violations=people.conversation.violations(acked),
             refused=results.refused + results.timed_out,
             latency_median=percentile(results.latencies, 0.5),
             latency_high=percentile(results.latencies, 0.95),

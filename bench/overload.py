@@ -19,9 +19,10 @@ from typing import Any
 from local.settings import ROOT
 
 from .checkout import running_chat
-from .people import People, Person, message_frame
+from .people import People, Person
 from .stats import percentile, table
 from .targets import Targets
+from .websocket_frames import message_frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ def measure(root: Path, scale: Scale) -> Run:
                 latency_after=percentile(after.latencies, 0.95),
                 threads_added=chat.threads() - threads,
                 memory=chat.memory() / memory,
-                violations=people.violations(before.acked | flood.acked | after.acked),
+                violations=people.conversation.violations(before.acked | flood.acked | after.acked),
             )
         finally:
             people.close()

@@ -8,24 +8,23 @@ when it is acknowledged. A refused message is sent again when the protocol deman
 from __future__ import annotations
 
 import heapq
-import http.client
 import json
 import random
 import selectors
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from .chat_clients import ClientFailed
-from .harness import CONTENT
+from .http_conversation import HttpConversation
+from .websocket_frames import command_frame, message_frame, take_payloads
 
 ACK_TIMEOUT = 10.0
 """Seconds after which a message without an answer is sent again."""
 SETUP_TIMEOUT = 60.0
-_TEXT, _CLOSE, _PING, _PONG = 1, 8, 9, 10
 _RECEIVE = 262_144
 
 
@@ -64,9 +63,8 @@ class People:
 
     def __init__(self, http_url: str, ws_url: str, tokens: Mapping[str, str]) -> None:
         """Create the conversation and connect. Raises ClientFailed, OSError."""
-        self._http_url = http_url
-        self._token = next(iter(tokens.values()))
-        self.conversation_id = self._create(list(tokens))
+        self.conversation = HttpConversation(http_url, next(iter(tokens.values())), list(tokens))
+        self.conversation_id = self.conversation.conversation_id
         self.frames = 0
         """All frames that were received and sent."""
         self.last_frame_at = 0.0
@@ -116,46 +114,7 @@ class People:
         """Return the sequence ids of the pushed events, by person."""
         return [member.sequence_ids for member in self._members]
 
-    def log(self) -> Iterator[dict[str, Any]]:
-        """Read the conversation's log over HTTP."""
-        after = 0
-        while True:
-            page = self._request("GET", f"/conversations/{self.conversation_id}/events?after={after}")
-            yield from page["events"]
-            if not page["events"] or not page.get("has_more"):
-                return
-            after = page["events"][-1]["sequence_id"]
-
-    def violations(self, acked: Mapping[str, int]) -> int:
-        """Count acknowledged messages that are not in the log exactly once, and others that are there twice."""
-        places: dict[str, list[int]] = {}
-        for event in self.log():
-            if "client_message_id" in event:
-                places.setdefault(event["client_message_id"], []).append(event["sequence_id"])
-        wrong = sum(places.get(key) != [number] for key, number in acked.items())
-        return wrong + sum(len(place) > 1 for key, place in places.items() if key not in acked)
-
-    # ---- requests and connections ----------------------------------------------------------------------
-
-    def _request(self, method: str, path: str, body: Any = None) -> Any:
-        address = urlsplit(self._http_url)
-        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=SETUP_TIMEOUT)
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
-        try:
-            connection.request(method, path, None if body is None else json.dumps(body), headers)
-            answer = connection.getresponse()
-            content = json.loads(answer.read())
-        finally:
-            connection.close()
-        if answer.status >= 300:
-            raise ClientFailed(f"{method} {path} answers {answer.status}")
-        return content
-
-    def _create(self, names: Sequence[str]) -> str:
-        others = [{"participant_id": name, "name": name.title()} for name in names[1:]]
-        body = {"title": "Everybody", "participants": others}
-        conversation_id: str = self._request("POST", "/conversations", body)["conversation_id"]
-        return conversation_id
+    # ---- connections ----------------------------------------------------------------------
 
     def _connect(self, name: str, ws_url: str, token: str) -> None:
         address = urlsplit(ws_url)
@@ -212,27 +171,10 @@ class People:
                 raise ClientFailed("the server closed a connection")
             member.received += data
             self.last_frame_at = time.monotonic()
-            for payload in self._frames(member):
-                self._handle(position, member, payload)
-
-    def _frames(self, member: Person) -> Iterator[bytes]:
-        """Yield the payloads of the complete text frames that were received."""
-        received, start = member.received, 0
-        while len(received) >= start + 2:
-            opcode, length, at = received[start] & 15, received[start + 1] & 127, start + 2
-            if length == 126:
-                length, at = int.from_bytes(received[at : at + 2], "big"), at + 2
-            elif length == 127:
-                length, at = int.from_bytes(received[at : at + 8], "big"), at + 8
-            if len(received) < at + length:
-                break
-            self.frames += 1
-            if opcode == _TEXT:
-                yield bytes(received[at : at + length])
-            elif opcode == _CLOSE:
-                raise ClientFailed("the server closed a connection")
-            start = at + length
-        del received[:start]
+            for payload in take_payloads(member.received):
+                self.frames += 1
+                if payload:
+                    self._handle(position, member, payload)
 
     def _handle(self, position: int, member: Person, payload: bytes) -> None:
         self._handle_frame(position, member, json.loads(payload))
@@ -292,23 +234,4 @@ class People:
 
     def _send(self, position: int, command: Mapping[str, Any]) -> None:
         self.frames += 1
-        self._members[position].sock.sendall(_frame(command))
-
-
-def message_frame(conversation_id: str, client_message_id: str) -> bytes:
-    """Return a WebSocket frame that sends a message."""
-    return _frame(
-        {
-            "type": "message",
-            "conversation_id": conversation_id,
-            "client_message_id": client_message_id,
-            "content": CONTENT,
-        }
-    )
-
-
-def _frame(command: Mapping[str, Any]) -> bytes:
-    payload = json.dumps(command).encode()
-    # A masking key of zeros leaves the payload as it is.
-    size = bytes((128 | len(payload),)) if len(payload) < 126 else b"\xfe" + len(payload).to_bytes(2, "big")
-    return b"\x81" + size + bytes(4) + payload
+        self._members[position].sock.sendall(command_frame(command))

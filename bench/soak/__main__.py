@@ -16,7 +16,9 @@ from bench.checkout import running_chat
 from bench.stats import table
 from local.settings import ROOT
 
-from .run import Plan, Report, Soak
+from .plan import Plan
+from .report import Report
+from .run import Soak
 
 SHORT = Plan(
     seconds=6.0,

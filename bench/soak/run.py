@@ -7,63 +7,20 @@ import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 
 from bench.checkout import RunningChat
 
-from .checker import Verdict, check
+from .checker import check
 from .participant import Participant, View
+from .plan import Plan
+from .report import Report, Sample
 
 CONTENT = "Shall we meet at the station at eight, or is that too early for you? "
 EMOJI = ("👍", "🎉", "😀")
 _SETUP_CONCURRENCY = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The size of a run; times in seconds."""
-
-    seconds: float = 1_800.0
-    conversations: int = 60
-    members: int = 5
-    messages_per_second: float = 50.0
-    update_interval: float = 0.2
-    rotation_interval: float = 1.0
-    join_interval: float = 10.0
-    stall_interval: float = 15.0
-    stall_commands: int = 400
-    storm_interval: float = 300.0
-    sample_interval: float = 10.0
-    settle_seconds: float = 30.0
-    """How long the server may take to end idle threads after the last command."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """The server at one time."""
-
-    second: float
-    memory: int
-    threads: int
-
-
-@dataclass(slots=True)
-class Report:
-    """The results of a run."""
-
-    verdict: Verdict = field(default_factory=Verdict)
-    acked: int = 0
-    late: int = 0
-    """Messages that were due and not sent, because all senders were busy."""
-    retries: int = 0
-    connects: int = 0
-    storms: list[float] = field(default_factory=list)
-    """Seconds until all participants were back."""
-    samples: list[Sample] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
 
 
 class Soak:

@@ -17,7 +17,7 @@ from typing import Any
 
 from chalicelib.awshttp._clock import Clock
 from chalicelib.awshttp._connection import Connection
-from chalicelib.awshttp._origin import Origin, Resolver
+from chalicelib.awshttp._origin import Address, Origin, Resolver
 from chalicelib.awshttp._state import ConnectionState
 from chalicelib.awshttp._tls import TlsContext
 
@@ -44,10 +44,16 @@ class ConnectionGroup:
         self.idle: list[Connection] = []
         """Those with nothing in flight, the most recently used one last."""
 
-    def add(self, connection: Connection, events: int) -> None:
-        """Take in a connection and poll it for `events`."""
-        self.poller.register(connection.fd, events)
+    def open(self, address: Address, events: int) -> Connection:
+        """Begin to connect to an address, and poll the connection for `events`. Raises OSError."""
+        connection = Connection(address)
+        try:
+            self.poller.register(connection.fd, events)
+        except OSError:
+            connection.close()
+            raise
         self.connections[connection.fd] = connection
+        return connection
 
     def remove(self, connection: Connection) -> None:
         """Close a connection that is not in `idle`."""
@@ -55,6 +61,17 @@ class ConnectionGroup:
         with contextlib.suppress(OSError):
             self.poller.unregister(connection.fd)
         connection.close()
+
+    def remove_if_ended(self, connection: Connection) -> None:
+        """Close an idle connection that has ended."""
+        if connection.has_ended():
+            self.idle.remove(connection)
+            self.remove(connection)
+
+    def remove_ended(self) -> None:
+        """Close the idle connections that have ended: the peer has most likely closed those that are readable."""
+        for fd, _ in self.poller.poll(0):
+            self.remove_if_ended(self.connections[fd])
 
     def close_active(self) -> None:
         """Close all connections with something in flight: a late response must not meet the next request."""

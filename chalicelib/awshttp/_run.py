@@ -62,9 +62,7 @@ class Run:
         self._runnable = transfers
         self._group = self._pool.acquire(min(len(transfers), self._max_concurrency))
         try:
-            # The peer has most likely closed an idle connection that is readable.
-            for fd, _ in self._group.poller.poll(0):
-                self._check_idle(self._group.connections[fd])
+            self._group.remove_ended()
             self._loop()
         finally:
             self._pool.release(self._group)
@@ -143,7 +141,7 @@ class Run:
             if state is _RECEIVING:
                 response = connection.receive()
             elif state is _IDLE:
-                self._check_idle(connection)
+                self._group.remove_if_ended(connection)
                 return
             elif state is _SENDING:
                 self._send_rest(connection)
@@ -233,13 +231,7 @@ class Run:
     def _connect(self) -> Connection:
         """Begin to connect. Raises OSError."""
         timeout = min(self._connect_timeout, self._deadline - self._monotonic())
-        connection = Connection(self._pool.resolver.address(timeout))
-        try:
-            self._group.add(connection, _IN | _OUT)
-        except OSError:
-            connection.close()
-            raise
-        return connection
+        return self._group.open(self._pool.resolver.address(timeout), _IN | _OUT)
 
     def _rotate_unreachable_address(self, connection: Connection) -> None:
         """Try another address next time, if this one could not be connected to."""
@@ -254,9 +246,3 @@ class Run:
     def _drop(self, connection: Connection) -> None:
         self._active -= 1
         self._group.remove(connection)
-
-    def _check_idle(self, connection: Connection) -> None:
-        """Close an idle connection that has ended."""
-        if connection.has_ended():
-            self._group.idle.remove(connection)
-            self._group.remove(connection)

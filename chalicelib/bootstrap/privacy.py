@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.bootstrap.services import ConversationServices, PrivacyServices
+from chalicelib.bootstrap.services import ConversationServices, PrivacyServices, PrivacyStores
 from chalicelib.bootstrap.shared import Shared
 from chalicelib.core.conversations.own_reactions import OwnReactions
 from chalicelib.core.privacy.erasure import Erasure
@@ -12,32 +12,34 @@ from chalicelib.core.privacy.jobs import Jobs
 from chalicelib.core.privacy.retention import Retention
 
 
-def privacy_services(shared: Shared, conversations: ConversationServices, retention_days: int) -> PrivacyServices:
+def privacy_services(
+    shared: Shared, privacy_stores: PrivacyStores, conversations: ConversationServices, retention_days: int
+) -> PrivacyServices:
     """Return the services of `core/privacy`."""
     stores, runtime = shared.stores, shared.runtime
     erasure_steps = ErasureSteps(
-        erasures=stores.erasures,
+        erasures=privacy_stores.erasures,
         conversations=stores.conversations,
         event_log=stores.event_log,
         memberships=stores.memberships,
         moderation=stores.moderation,
-        participant_data=stores.participant_data,
+        participant_data=privacy_stores.participant_data,
         roster=shared.roster,
         log=shared.log,
         fan_out=shared.fan_out,
         runtime=runtime,
     )
     erasure = Erasure(
-        erasures=stores.erasures,
+        erasures=privacy_stores.erasures,
         revocations=stores.revocations,
         connections=stores.connections,
-        participant_data=stores.participant_data,
+        participant_data=privacy_stores.participant_data,
         steps=erasure_steps,
         fan_out=shared.fan_out,
         runtime=runtime,
     )
     retention = Retention(
-        retention=stores.retention,
+        retention=privacy_stores.retention,
         conversations=stores.conversations,
         event_log=stores.event_log,
         log=shared.log,
@@ -46,7 +48,7 @@ def privacy_services(shared: Shared, conversations: ConversationServices, retent
         default_days=retention_days,
     )
     jobs = Jobs(
-        erasures=stores.erasures,
+        erasures=privacy_stores.erasures,
         erasure=erasure,
         retention=retention,
         lifecycle=conversations.lifecycle,
@@ -56,7 +58,7 @@ def privacy_services(shared: Shared, conversations: ConversationServices, retent
         runtime=runtime,
     )
     export = Export(
-        erasures=stores.erasures,
+        erasures=privacy_stores.erasures,
         conversations=stores.conversations,
         event_log=stores.event_log,
         memberships=stores.memberships,

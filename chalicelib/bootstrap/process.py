@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from chalicelib.core.ports.revocations import RevocationStore
 
 _HTTP_HANDLER, _MESSAGE_HANDLER = "app.app", "app.message"
+_BACKGROUND_HANDLERS = ("app.sweep", "app.worker")
 
 
 def is_http_function() -> bool:
@@ -112,4 +113,6 @@ def warm_up() -> None:
         if os.environ.get("_HANDLER") in (_HTTP_HANDLER, _MESSAGE_HANDLER):
             # The first model that is built loads much of pydantic, the others little.
             Request.model_rebuild()
-        application()
+        chat = application()
+        if os.environ.get("_HANDLER") in _BACKGROUND_HANDLERS:
+            chat.build_privacy()

@@ -5,6 +5,7 @@ The groups are named tuples: a frozen dataclass takes five times as long to crea
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib.core.conversations.history import History
@@ -29,11 +30,7 @@ from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.moderation import ModerationStore
-from chalicelib.core.ports.privacy import ErasureStore, ParticipantDataStore, RetentionStore
 from chalicelib.core.ports.rate_limits import RateLimitStore
-from chalicelib.core.privacy.erasure import Erasure
-from chalicelib.core.privacy.export import Export
-from chalicelib.core.privacy.jobs import Jobs
 from chalicelib.core.realtime.fan_out import FanOut
 from chalicelib.core.realtime.tickets import Tickets
 from chalicelib.core.sessions.connections import Connections
@@ -41,11 +38,15 @@ from chalicelib.core.sessions.dispatcher import Dispatcher
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
+    from chalicelib.core.ports.privacy import ErasureStore, ParticipantDataStore, RetentionStore
     from chalicelib.core.ports.revocations import RevocationStore
+    from chalicelib.core.privacy.erasure import Erasure
+    from chalicelib.core.privacy.export import Export
+    from chalicelib.core.privacy.jobs import Jobs
 
 
 class Stores(NamedTuple):
-    """Everything that is stored, by port; several of them may be one object."""
+    """Everything that is stored, by port, besides `PrivacyStores`."""
 
     event_log: EventLogStore
     conversations: ConversationStore
@@ -57,9 +58,14 @@ class Stores(NamedTuple):
     typing: TypingStore
     pending_offline: PendingOfflineStore
     rate_limits: RateLimitStore
+    revocations: RevocationStore
+
+
+class PrivacyStores(NamedTuple):
+    """The stores that only the services of `core/privacy` use, by port."""
+
     erasures: ErasureStore
     participant_data: ParticipantDataStore
-    revocations: RevocationStore
     retention: RetentionStore
 
 
@@ -115,4 +121,9 @@ class Application(NamedTuple):
     messaging: MessagingServices
     realtime: RealtimeServices
     sessions: SessionServices
-    privacy: PrivacyServices
+    build_privacy: Callable[[], PrivacyServices]
+
+    @property
+    def privacy(self) -> PrivacyServices:
+        """Return the services of `core/privacy`, built at first use: a message needs none of them."""
+        return self.build_privacy()

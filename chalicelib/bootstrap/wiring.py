@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.bootstrap import groups
-from chalicelib.bootstrap.privacy import privacy_services
-from chalicelib.bootstrap.services import Application, RealtimeServices, Stores
+from chalicelib.bootstrap.services import Application, PrivacyStores, RealtimeServices, Stores
 from chalicelib.bootstrap.shared import Shared
 from chalicelib.bootstrap.verification import token_verifier
 from chalicelib.core.kernel.clock import Clock, SystemClock
@@ -18,6 +18,10 @@ from chalicelib.core.ports.jobs import JobQueue
 from chalicelib.core.realtime.tickets import Tickets
 from chalicelib.observability import context
 from chalicelib.settings import Settings
+
+if TYPE_CHECKING:
+    from chalicelib.aws.dynamodb.dynamo import Dynamo
+    from chalicelib.bootstrap.services import ConversationServices, PrivacyServices
 
 
 def build(
@@ -34,6 +38,8 @@ def build(
 
     Without a queue, the sweep does all background work.
     """
+    from chalicelib.aws.dynamodb.dynamo import Dynamo
+
     runtime = Runtime(
         clock=clock or SystemClock(),
         gather=context.propagating_context(gather),
@@ -44,7 +50,8 @@ def build(
         token_leeway=settings.identity.leeway,
         token_lifetime=settings.identity.max_lifetime + settings.identity.leeway,
     )
-    stores = _stores(settings, dynamo_client, runtime)
+    dynamo = Dynamo(dynamo_client, runtime.clock)
+    stores = _stores(settings, dynamo, runtime)
     verify = token_verifier(settings, runtime.clock)
     shared = Shared(stores, runtime, poster, queue)
     conversations = groups.conversation_services(shared)
@@ -59,25 +66,38 @@ def build(
             fan_out=shared.fan_out, tickets=Tickets(tickets=stores.tickets, runtime=runtime)
         ),
         sessions=groups.session_services(shared, conversations, messaging, verify),
-        privacy=privacy_services(shared, conversations, settings.retention_days),
+        build_privacy=functools.cache(lambda: _privacy(settings, dynamo, shared, conversations)),
     )
 
 
-def _stores(settings: Settings, dynamo_client: Any, runtime: Runtime) -> Stores:
+def _privacy(
+    settings: Settings, dynamo: Dynamo, shared: Shared, conversations: ConversationServices
+) -> PrivacyServices:
+    from chalicelib.aws.dynamodb.erasure import DynamoErasures
+    from chalicelib.aws.dynamodb.participant_data import DynamoParticipantData
+    from chalicelib.aws.dynamodb.retention import DynamoRetention
+    from chalicelib.bootstrap.privacy import privacy_services
+
+    stores = PrivacyStores(
+        erasures=DynamoErasures(dynamo, settings.conversations_table),
+        participant_data=DynamoParticipantData(dynamo, settings.connections_table, shared.stores.connections),
+        retention=DynamoRetention(dynamo, settings.conversations_table),
+    )
+    return privacy_services(shared, stores, conversations, settings.retention_days)
+
+
+def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime) -> Stores:
     from chalicelib.aws.dynamodb import ephemeral
     from chalicelib.aws.dynamodb.connections import DynamoConnections
     from chalicelib.aws.dynamodb.conversations import DynamoConversations
-    from chalicelib.aws.dynamodb.dynamo import Dynamo
-    from chalicelib.aws.dynamodb.erasure import DynamoErasures
     from chalicelib.aws.dynamodb.event_log import DynamoEventLog
     from chalicelib.aws.dynamodb.memberships import DynamoMemberships
     from chalicelib.aws.dynamodb.moderation import DynamoModeration
     from chalicelib.aws.dynamodb.rate_limits import DynamoRateLimits
-    from chalicelib.aws.dynamodb.retention import DynamoRetention
     from chalicelib.aws.dynamodb.revocations import DynamoRevocations
     from chalicelib.aws.dynamodb.subscriptions import DynamoSubscriptions
 
-    dynamo, gather = Dynamo(dynamo_client, runtime.clock), runtime.gather
+    gather = runtime.gather
     conversations_table, connections_table = settings.conversations_table, settings.connections_table
     subscriptions = DynamoSubscriptions(dynamo, connections_table, conversations_table)
     connections = DynamoConnections(dynamo, connections_table, subscriptions)
@@ -92,8 +112,5 @@ def _stores(settings: Settings, dynamo_client: Any, runtime: Runtime) -> Stores:
         typing=ephemeral.DynamoTyping(dynamo, connections_table),
         pending_offline=ephemeral.DynamoPendingOffline(dynamo, connections_table),
         rate_limits=DynamoRateLimits(dynamo, connections_table),
-        erasures=DynamoErasures(dynamo, conversations_table),
-        participant_data=ephemeral.DynamoParticipantData(dynamo, connections_table, connections),
         revocations=DynamoRevocations(dynamo, connections_table),
-        retention=DynamoRetention(dynamo, conversations_table),
     )

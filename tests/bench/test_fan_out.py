@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bench import fan_out
+from bench import fan_out, posters, timing
 from bench.__main__ import QUICK_FAN_OUT
 from bench.raw_posts import RawPosts
 from bench.targets import Targets
@@ -17,17 +17,17 @@ def test_fan_out_report_lists_all_comparisons() -> None:
 
 
 def test_sink_delays_its_responses() -> None:
-    with fan_out.sink(0.05) as port:
-        endpoint = fan_out.url(port, tls=False)
+    with posters.sink(0.05) as port:
+        endpoint = posters.url(port, tls=False)
         bare = RawPosts(port, None, connections=2)
         try:
-            requests = fan_out.signed_requests(endpoint, 4)
+            requests = posters.signed_requests(endpoint, 4)
             # With two connections, four requests take two rounds.
-            assert fan_out.wall_seconds(lambda: bare.send(requests)) >= 0.1
+            assert timing.wall_seconds(lambda: bare.send(requests)) >= 0.1
         finally:
             bare.close()
 
 
 def test_tls_run_trusts_the_system_authorities_and_the_sink(tmp_path: Path) -> None:
-    with fan_out.trusted_certificates(tmp_path) as made, fan_out.sink(0, made.server) as port:
-        fan_out.product_post(fan_out.url(port, tls=True))(3)
+    with posters.trusted_certificates(tmp_path) as made, posters.sink(0, made.server) as port:
+        posters.product_post(posters.url(port, tls=True))(3)

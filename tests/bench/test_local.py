@@ -52,8 +52,8 @@ def test_lost_pushes_and_missing_messages_are_counted() -> None:
             people.wait_for_pushes(len(results.acked), 10)
             pushed = people.pushed()
             assert all(set(results.acked.values()) <= set(numbers) for numbers in pushed)
-            assert people.violations(results.acked) == 0
-            assert people.violations(results.acked | {"ann:999": 999}) == 1
+            assert people.conversation.violations(results.acked) == 0
+            assert people.conversation.violations(results.acked | {"ann:999": 999}) == 1
         finally:
             people.close()
 

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from bench import cold, message, reading
+from bench import cold, message, reading, subscribed_conversation
 from bench.__main__ import QUICK_MESSAGE, QUICK_READING
 from bench.harness import CONVERSATIONS
 from bench.store_sink import StoreSink
@@ -24,8 +24,8 @@ def test_message_report_states_the_minimum_latency() -> None:
 
 
 def test_store_sink_speaks_the_dynamodb_protocol() -> None:
-    with message.store_process(0, 0) as url:
-        client = message.product_client(url)
+    with subscribed_conversation.store_process(0, 0) as url:
+        client = subscribed_conversation.product_client(url)
         item = {"pk": {"S": "p"}, "sk": {"S": "s"}}
         put = {"TableName": CONVERSATIONS, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
         client.put_item(**put)

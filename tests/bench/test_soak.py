@@ -7,7 +7,7 @@ import pytest
 from bench.soak.__main__ import SHORT, growth, problems, soak
 from bench.soak.checker import Verdict, check
 from bench.soak.participant import Acknowledged, View
-from bench.soak.run import Report, Sample
+from bench.soak.report import Report, Sample
 
 Event = dict[str, Any]
 

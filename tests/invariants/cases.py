@@ -12,8 +12,10 @@ from typing import Any
 
 from local.tokens import mint
 from tests.invariants.checker import Verdict, check
-from tests.invariants.harness import MEMBERS, SECRET, TOKEN_EXPIRY, Harness, Process, Setup
+from tests.invariants.harness import MEMBERS, Harness, Setup
 from tests.invariants.interleaving import Act, Arrange
+from tests.invariants.process import TOKEN_EXPIRY, Process
+from tests.invariants.tables import SECRET
 from tests.support.fakes import START_TIME
 
 OTHERS = ("alice", "carol")

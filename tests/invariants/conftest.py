@@ -11,7 +11,7 @@ from chalicelib.aws.dynamodb.client import TARGET, DynamoClient
 from chalicelib.awshttp import AwsJsonClient, TlsContext
 from chalicelib.core.kernel.clock import SystemClock
 from local.faults.engine import MemoryEngine
-from tests.invariants.harness import Tables
+from tests.invariants.tables import Tables
 from tests.support.engine import REGION, Engine, create_tables, dynamodb, store_engine
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import Any
 from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.model.privacy import erasure_id
 from local.faults.client import DynamoClient
-from tests.invariants.harness import QUANTUM, Harness, Process, Setup
+from tests.invariants.harness import QUANTUM, Harness, Setup
+from tests.invariants.process import Process
 
 AT_ONCE = Timing(append_deadline=3 * QUANTUM, erasure_grace=0.0, presence_debounce=0.0)
 """No other request is running, so there is no grace period."""

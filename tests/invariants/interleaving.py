@@ -25,7 +25,9 @@ from chalicelib.core.ports.jobs import JobQueue
 from local.faults.calls import Call, ItemKey
 from local.faults.client import DynamoClient
 from local.faults.errors import Crash
-from tests.invariants.harness import QUANTUM, Harness, Process, Setup, Tables
+from tests.invariants.harness import QUANTUM, Harness, Setup
+from tests.invariants.process import Process
+from tests.invariants.tables import Tables
 from tests.support.sequential import run_sequential
 from tests.support.stepper import Check, Exploration, Outcomes, Run, Scenario, explore, sample
 from tests.support.unpacking import answers

@@ -8,8 +8,8 @@ from typing import Any
 from chalicelib.core.kernel.errors import ChatError
 from local.faults.calls import Call
 from local.faults.client import DynamoClient, Layer
-from tests.invariants.harness import Process
 from tests.invariants.interleaving import Act, error_of
+from tests.invariants.process import Process
 
 
 class Interrupt(Layer):

@@ -13,8 +13,10 @@ from local.faults.faulty import FaultyClient
 from local.faults.plans import CRASH_AFTER, nth
 from tests.invariants.cases import said_as
 from tests.invariants.checker import check
-from tests.invariants.harness import MEMBERS, QUANTUM, Harness, Process, Setup, Tables
+from tests.invariants.harness import MEMBERS, QUANTUM, Harness, Setup
 from tests.invariants.interleaving import Act, Results, Store, interleave
+from tests.invariants.process import Process
+from tests.invariants.tables import Tables
 from tests.invariants.test_group_commit import PATIENT, crowded, leave_queued
 from tests.support.message_fields import for_any_reader
 

@@ -12,7 +12,9 @@ import pytest
 from chalicelib.core.protocol.frames import with_history_id
 from local.faults.calls import ItemKey
 from tests.invariants.checker import check, check_items
-from tests.invariants.harness import MEMBERS, Harness, Response, Setup, Tables
+from tests.invariants.harness import MEMBERS, Harness, Setup
+from tests.invariants.http_reads import Response
+from tests.invariants.tables import Tables
 from tests.support.fakes import Post
 from tests.support.items import Items, RawItem
 

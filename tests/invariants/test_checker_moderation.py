@@ -9,7 +9,8 @@ import pytest
 
 from local.faults.calls import ItemKey
 from tests.invariants.checker import check, check_items
-from tests.invariants.harness import Harness, Setup, Tables
+from tests.invariants.harness import Harness, Setup
+from tests.invariants.tables import Tables
 from tests.invariants.test_checker import at, drop, event, place
 from tests.support.items import Items
 

@@ -11,7 +11,9 @@ import pytest
 
 from chalicelib.aws.dynamodb.keys import event_sk, reaction_key
 from tests.invariants.checker import check, check_items
-from tests.invariants.harness import MEMBERS, Harness, Response, Tables
+from tests.invariants.harness import MEMBERS, Harness
+from tests.invariants.http_reads import Response
+from tests.invariants.tables import Tables
 from tests.invariants.test_checker import at, drop, event
 from tests.invariants.update_cases import FIRST, HEART, THUMB
 from tests.support.items import Items

@@ -13,7 +13,8 @@ from chalicelib.core.messaging.group_commit import CONTENTION_WINDOW_MS
 from local.faults import TransactionWindows, wrap_engine
 from local.faults.recording import Journal, RecordingClient
 from tests.invariants.checker import check
-from tests.invariants.harness import Harness, Setup, Tables
+from tests.invariants.harness import Harness, Setup
+from tests.invariants.tables import Tables
 from tests.invariants.test_costs import ALONE
 from tests.support.fakes import START_TIME
 

@@ -11,9 +11,11 @@ from local.faults.client import DynamoClient, Layer
 from local.faults.recording import Journal, RecordingClient
 from tests.invariants.cases import said_as
 from tests.invariants.checker import check
-from tests.invariants.harness import Harness, Process, Setup, Tables
+from tests.invariants.harness import Harness, Setup
 from tests.invariants.interleaving import Act
+from tests.invariants.process import Process
 from tests.invariants.round_trips import RoundTrips
+from tests.invariants.tables import Tables
 from tests.invariants.test_group_commit import PATIENT, leave_queued
 
 ALONE = {"get_item": 3, "update_item": 1, "transact_write_items": 1, "query": 1}

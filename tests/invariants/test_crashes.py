@@ -11,8 +11,10 @@ from chalicelib.identity.model import Identity
 from local.faults.client import DynamoClient
 from tests.invariants.cases import STEPS_OF_MANY, WRITES, Case, verify_end
 from tests.invariants.checker import check
-from tests.invariants.harness import MEMBERS, TOKEN_EXPIRY, Harness, Process, Setup, Tables
+from tests.invariants.harness import MEMBERS, Harness, Setup
 from tests.invariants.interleaving import error_of
+from tests.invariants.process import TOKEN_EXPIRY, Process
+from tests.invariants.tables import Tables
 from tests.invariants.update_cases import UPDATES
 from tests.support.stepper import CrashPoint, crash_points
 

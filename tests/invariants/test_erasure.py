@@ -27,8 +27,9 @@ from tests.invariants.erasure_scenario import (
     in_history,
     nothing_is_left,
 )
-from tests.invariants.harness import QUANTUM, Harness, Setup, Tables
+from tests.invariants.harness import QUANTUM, Harness, Setup
 from tests.invariants.interleaving import Act
+from tests.invariants.tables import Tables
 from tests.support.crashes import crash_points
 from tests.support.fakes import START_TIME, FakeClock
 from tests.support.items import batch_write

@@ -6,7 +6,9 @@ from typing import Any
 
 from chalicelib.core.privacy import export
 from chalicelib.core.protocol.queries import ExportQuery
-from tests.invariants.harness import Process, Setup, Tables
+from tests.invariants.harness import Setup
+from tests.invariants.process import Process
+from tests.invariants.tables import Tables
 
 OPEN = Setup(is_open=True, sockets=(), subscribed=())
 

@@ -24,8 +24,9 @@ from local.faults.plans import (
 )
 from local.faults.recording import Journal, RecordingClient
 from tests.invariants.cases import READS, WRITES, Case, verify_end
-from tests.invariants.harness import Harness, Tables
+from tests.invariants.harness import Harness
 from tests.invariants.interleaving import error_of
+from tests.invariants.tables import Tables
 from tests.invariants.update_cases import UPDATES
 
 FAULTS = {

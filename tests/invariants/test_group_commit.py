@@ -12,8 +12,9 @@ from local.faults.errors import Crash
 from local.faults.faulty import FaultyClient
 from local.faults.plans import CRASH_AFTER, CRASH_BEFORE, Fault, nth
 from tests.invariants.checker import check
-from tests.invariants.harness import MEMBERS, QUANTUM, Harness, Setup, Tables
+from tests.invariants.harness import MEMBERS, QUANTUM, Harness, Setup
 from tests.invariants.interleaving import CRASHED, Act, Results, Store, interleave
+from tests.invariants.tables import Tables
 from tests.support.fakes import START_TIME, FakeClock
 
 PATIENT = Timing(append_deadline=6 * QUANTUM)

@@ -15,9 +15,11 @@ import pytest
 from chalicelib.core.model.privacy import erasure_id
 from chalicelib.identity.model import Identity
 from tests.invariants.erasure_scenario import AT_ONCE, LIVELY, erase, eraser, finish, in_history, nothing_is_left
-from tests.invariants.harness import TOKEN_EXPIRY, Harness, Process, Tables
+from tests.invariants.harness import Harness
 from tests.invariants.interleaving import Act, Results, interleave
 from tests.invariants.interrupt import Interrupt, error_code
+from tests.invariants.process import TOKEN_EXPIRY, Process
+from tests.invariants.tables import Tables
 
 SAMPLES = 12
 IN_TIME = replace(AT_ONCE, erasure_grace=60.0)

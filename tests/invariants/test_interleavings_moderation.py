@@ -8,8 +8,10 @@ import pytest
 
 from chalicelib.core.kernel.errors import NotFound
 from tests.invariants.checker import Verdict, check
-from tests.invariants.harness import MEMBERS, Harness, Process, Setup, Tables
+from tests.invariants.harness import MEMBERS, Harness, Setup
 from tests.invariants.interleaving import Act, Arrange, Results, Store, interleave
+from tests.invariants.process import Process
+from tests.invariants.tables import Tables
 
 BOTH = pytest.mark.parametrize("store", [Store.ATOMIC, Store.LOCKED])
 OTHERS = ("alice", "carol")

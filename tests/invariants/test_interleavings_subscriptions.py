@@ -3,8 +3,10 @@
 import pytest
 
 from tests.invariants.checker import check
-from tests.invariants.harness import MEMBERS, Harness, Process, Setup, Tables
+from tests.invariants.harness import MEMBERS, Harness, Setup
 from tests.invariants.interleaving import Act, Results, Store, interleave
+from tests.invariants.process import Process
+from tests.invariants.tables import Tables
 
 BOTH = pytest.mark.parametrize("store", [Store.ATOMIC, Store.LOCKED])
 ALL_STORES = pytest.mark.parametrize("store", [*Store])

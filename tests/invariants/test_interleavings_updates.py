@@ -3,9 +3,11 @@
 import pytest
 
 from tests.invariants.checker import Verdict, check
-from tests.invariants.harness import MEMBERS, Harness, Process, Setup, Tables
+from tests.invariants.harness import MEMBERS, Harness, Setup
 from tests.invariants.interleaving import Act, Results, Store, interleave
 from tests.invariants.message_projection import DELETED
+from tests.invariants.process import Process
+from tests.invariants.tables import Tables
 from tests.invariants.update_cases import FIRST, HEART, THUMB, alice_spoke, edited, reacted, then
 
 BOTH = pytest.mark.parametrize("store", [Store.ATOMIC, Store.LOCKED])

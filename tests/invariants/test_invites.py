@@ -4,7 +4,8 @@ import pytest
 
 from chalicelib.core.kernel.errors import NotFound
 from tests.invariants.checker import check
-from tests.invariants.harness import MEMBERS, Setup, Tables
+from tests.invariants.harness import MEMBERS, Setup
+from tests.invariants.tables import Tables
 
 CLOSED = Setup(non_members=("dave", "erin"))
 

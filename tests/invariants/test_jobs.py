@@ -9,7 +9,9 @@ import pytest
 from chalicelib.core.kernel.limits import MAX_DELAY
 from chalicelib.core.privacy.jobs import Jobs, UnknownJob
 from tests.invariants.erasure_scenario import AT_ONCE, LIVELY, bob_lives_briefly, nothing_is_left
-from tests.invariants.harness import Harness, Process, Tables
+from tests.invariants.harness import Harness
+from tests.invariants.process import Process
+from tests.invariants.tables import Tables
 from tests.support.fakes import FakeJobQueue
 
 TEXTS = ("what bob said", "what bob meant")

@@ -7,8 +7,9 @@ import pytest
 from local.faults.calls import Call
 from local.faults.client import DynamoClient, Layer
 from tests.invariants.checker import check
-from tests.invariants.harness import Harness, Setup, Tables
+from tests.invariants.harness import Harness, Setup
 from tests.invariants.interleaving import Act, Results, Store, interleave
+from tests.invariants.tables import Tables
 from tests.invariants.test_group_commit import PATIENT, leave_queued
 from tests.invariants.update_cases import FIRST, HEART
 

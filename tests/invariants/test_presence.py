@@ -13,8 +13,10 @@ from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.realtime.outbox import PendingOffline
 from chalicelib.core.realtime.presence import MAX_PER_JOB
 from tests.invariants.erasure_scenario import erase, nothing_is_left
-from tests.invariants.harness import Harness, Process, Setup, Tables
+from tests.invariants.harness import Harness, Setup
 from tests.invariants.interleaving import Act, Results, interleave
+from tests.invariants.process import Process
+from tests.invariants.tables import Tables
 from tests.support.fakes import FakeJobQueue
 
 LATER = 6.0

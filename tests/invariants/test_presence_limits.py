@@ -3,7 +3,9 @@
 import pytest
 
 from tests.invariants.checker import check
-from tests.invariants.harness import Harness, Process, Tables
+from tests.invariants.harness import Harness
+from tests.invariants.process import Process
+from tests.invariants.tables import Tables
 from tests.invariants.test_costs import Bill, crowd
 
 MOST = 3

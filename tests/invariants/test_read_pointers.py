@@ -10,8 +10,10 @@ import pytest
 
 from chalicelib.core.model.read_pointers import MAX_OWN_UNREAD
 from tests.invariants.checker import check
-from tests.invariants.harness import Harness, Process, Setup, Tables
+from tests.invariants.harness import Harness, Setup
 from tests.invariants.interleaving import Act, Results, Store, interleave
+from tests.invariants.process import Process
+from tests.invariants.tables import Tables
 from tests.support.items import plain
 
 TWO_DEVICES = Setup(

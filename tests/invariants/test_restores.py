@@ -17,8 +17,10 @@ from local.faults.client import DynamoClient
 from local.faults.engine import MemoryEngine
 from tests.invariants.checker import check
 from tests.invariants.client_view import ClientView
-from tests.invariants.harness import MEMBERS, Harness, Process, Setup, Tables
+from tests.invariants.harness import MEMBERS, Harness, Setup
 from tests.invariants.interleaving import Act, Results, error_of, interleave
+from tests.invariants.process import Process
+from tests.invariants.tables import Tables
 from tests.support.items import Items, batch_write
 from tests.support.stepper import crash_points
 

@@ -11,9 +11,11 @@ from chalicelib.aws.dynamodb.work_keys import RETENTION_CHECKS
 from chalicelib.core.kernel.errors import ChatError
 from local.faults.client import DynamoClient
 from tests.invariants.erasure_scenario import in_history
-from tests.invariants.harness import Harness, Process, Setup, Tables
+from tests.invariants.harness import Harness, Setup
 from tests.invariants.interleaving import Act
 from tests.invariants.interrupt import Interrupt, error_code
+from tests.invariants.process import Process
+from tests.invariants.tables import Tables
 from tests.support.crashes import crash_points
 
 DAY = 24 * 3600.0

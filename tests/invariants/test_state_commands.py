@@ -10,8 +10,10 @@ import pytest
 
 from chalicelib.core.kernel.clock import rfc3339
 from tests.invariants.checker import check
-from tests.invariants.harness import MEMBERS, Harness, Process, Setup, Tables
+from tests.invariants.harness import MEMBERS, Harness, Setup
 from tests.invariants.interleaving import Act, Results, Store, interleave
+from tests.invariants.process import Process
+from tests.invariants.tables import Tables
 from tests.support.fakes import START_TIME
 
 OTHERS = ("alice", "carol")

@@ -1,7 +1,6 @@
 """Records that live for minutes or hours, on DynamoDB: tickets, typing and pending offline.
 
-Each decision that only one caller may win is one conditional write or one delete. `DynamoParticipantData` deletes
-all of it, and the connections, for an erasure.
+Each decision that only one caller may win is one conditional write or one delete.
 """
 
 from __future__ import annotations
@@ -10,19 +9,15 @@ from typing import Any
 
 from chalicelib.aws.dynamodb.connection_items import NOT_SUPERSEDED, connection_expiry
 from chalicelib.aws.dynamodb.connection_keys import (
-    CONNECTION_PREFIX,
-    OPENED_PREFIX,
     PENDING_OFFLINE_PREFIX,
-    TICKET_PREFIX,
     pending_offline_key,
     ticket_key,
     ticket_owner_key,
     typing_key,
 )
-from chalicelib.aws.dynamodb.connections import DynamoConnections
 from chalicelib.aws.dynamodb.dynamo import Dynamo
 from chalicelib.aws.dynamodb.errors import ConditionFailed
-from chalicelib.aws.dynamodb.keys import Key, conversation_pk, participant_pk
+from chalicelib.aws.dynamodb.keys import Key, conversation_pk
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.model.connections import Connection
@@ -158,26 +153,3 @@ class DynamoPendingOffline:
             ):
                 claimed.append(str(item["participant_id"]))
         return claimed
-
-
-class DynamoParticipantData:
-    """The `ParticipantDataStore` port."""
-
-    def __init__(self, dynamo: Dynamo, table: str, connections: DynamoConnections) -> None:
-        self._table = Table(dynamo, table)
-        self._connections = connections
-
-    def delete_participant(self, participant_id: str) -> None:
-        """Delete everything below a participant's id, and what that leads to."""
-        for item in self._table.query(participant_pk(participant_id), include_expired=True):
-            sk: str = item["sk"]
-            keys = [(item["pk"], sk)]
-            if sk.startswith((CONNECTION_PREFIX, OPENED_PREFIX)):
-                self._connections.close(sk.partition("#")[2])
-            elif sk.startswith(TICKET_PREFIX):
-                keys.append(ticket_key(sk.removeprefix(TICKET_PREFIX)))
-            self._table.batch_delete(keys)
-
-    def delete_ephemeral(self, conversation_id: str, participant_id: str) -> None:
-        """Delete the pending offline record of a participant."""
-        self._table.delete(*pending_offline_key(conversation_id, participant_id))

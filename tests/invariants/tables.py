@@ -1,0 +1,86 @@
+"""The two tables, and conversations in them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import secrets
+from dataclasses import replace
+
+from chalicelib.core.kernel.history_id import HistoryId
+from chalicelib.core.kernel.limits import Limits, Timing
+from chalicelib.core.model.conversations import JoinPolicy
+from chalicelib.identity.settings import IdentitySettings
+from chalicelib.settings import Settings
+from local.faults.client import DynamoClient
+from tests.invariants.harness import QUANTUM, Harness, Setup
+from tests.support.items import batch_write, items_with, stored_keys
+
+SECRET = "a secret of the law tests, 32 bytes and more"
+
+
+class Tables:
+    """The two tables in an engine, and harnesses on them."""
+
+    def __init__(self, engine: DynamoClient, conversations_table: str, connections_table: str) -> None:
+        self.engine = engine
+        self.conversations_table = conversations_table
+        self.connections_table = connections_table
+        self.settings = Settings(
+            conversations_table=conversations_table,
+            connections_table=connections_table,
+            management_endpoint="http://127.0.0.1/no-such-thing",
+            region="us-east-1",
+            identity=IdentitySettings(SECRET, None, None, None),
+            limits=Limits(),
+            timing=Timing(append_deadline=3 * QUANTUM),
+            version="laws",
+            history_id=HistoryId(0, conversations_table),
+        )
+        self.verified_states: set[str] = set()
+        """States whose reads have been checked."""
+        self._templates: dict[Setup, tuple[Harness, str]] = {}
+        self._numbers = itertools.count(1)
+
+    def with_limits(self, **limits: int) -> Tables:
+        """Return the same tables with other limits."""
+        other = Tables(self.engine, self.conversations_table, self.connections_table)
+        other.settings = replace(self.settings, limits=replace(self.settings.limits, **limits))
+        return other
+
+    def stored_keys(self) -> list[str]:
+        """Return the keys of all items of the conversations' table, of an engine in memory."""
+        return stored_keys(self.engine, self.conversations_table)
+
+    def items_with(self, *texts: str) -> list[str]:
+        """Return the items that contain one of these texts in any attribute or key, as JSON; in memory only."""
+        return items_with(self.engine, (self.conversations_table, self.connections_table), *texts)
+
+    def harness(self, shape: Setup | None = None) -> Harness:
+        """Return a new conversation with this setup.
+
+        The application creates the first one of each setup; this is a copy under other ids, in one write.
+        """
+        shape = shape or Setup()
+        if shape not in self._templates:
+            made = self._create(shape)
+            self._templates[shape] = made, json.dumps([[at.table, item] for at, item in made.items().items()])
+        template, items = self._templates[shape]
+        tag = f"{next(self._numbers)}-{secrets.token_hex(4)}"
+        harness = Harness(self, shape, tag, f"conv_{secrets.token_urlsafe(16)}")
+        copied = items.replace(template.conversation, harness.conversation).replace(template.tag, tag)
+        batch_write(self.engine, json.loads(copied))
+        return harness
+
+    def _create(self, shape: Setup) -> Harness:
+        """Create a conversation through the application."""
+        harness = Harness(self, shape, f"template-{secrets.token_hex(8)}", "")
+        process = harness.process(skew=-10.0)
+        owner, *others = shape.members
+        policy: JoinPolicy = "open" if shape.is_open else "invite"
+        made = process.create_conversation(owner, others, roles=dict(shape.roles), join_policy=policy)
+        harness.conversation = made["conversation_id"]
+        for socket in shape.sockets:
+            process.connect(socket)
+            process.send_frame(socket, "subscribe" if socket in shape.subscribed else "ping")
+        return harness
