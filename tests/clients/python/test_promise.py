@@ -1,0 +1,120 @@
+"""L9 under random faults: the view is the log from a marked start; each send is in the log once and in order."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.clients.python.world import CONVERSATIONS, World
+
+SCHEDULES = 200
+LONG = 150
+Step = tuple[str, int]
+
+
+def conversation(index: int) -> str:
+    return CONVERSATIONS[index % len(CONVERSATIONS)]
+
+
+def _set_busy(world: World, index: int) -> None:
+    world.server.busy = index % 4
+
+
+def _fail_handshakes(world: World, index: int) -> None:
+    world.failing_handshakes = index % 3
+    world.close_socket()
+
+
+def _fail_tokens(world: World, index: int) -> None:
+    world.failing_tokens = index % 3
+    world.close_socket()
+
+
+def _toggle_refusal(world: World, _index: int) -> None:
+    world.server.is_refusing = not world.server.is_refusing
+
+
+def _jump_back(world: World, index: int) -> None:
+    world.now -= 100.0 * index
+
+
+def _flow(world: World, index: int) -> None:
+    for _ in range(2 * index):
+        world.execute(0)
+        world.deliver(0)
+
+
+STEPS: dict[str, Callable[[World, int], object]] = {
+    "send": lambda world, index: world.send(conversation(index)),
+    "send again": lambda world, index: world.send(conversation(index)),
+    "other": lambda world, index: world.other_sends(conversation(index)),
+    "others": lambda world, index: world.other_sends(conversation(index), 5 * index),
+    "edit": lambda world, index: world.update(conversation(index), "edit", index // 2),
+    "delete": lambda world, index: world.update(conversation(index), "delete", index // 2),
+    "react": lambda world, index: world.update(conversation(index), "react", index // 2),
+    "older": lambda world, index: world.older(conversation(index)),
+    "retry": lambda world, index: world.retry_or_discard(conversation(index), is_retry=True),
+    "discard": lambda world, index: world.retry_or_discard(conversation(index), is_retry=False),
+    "flow": _flow,
+    "flow again": _flow,
+    "flow once more": _flow,
+    "execute": lambda world, index: world.execute(index),
+    "execute first": lambda world, _: world.execute(0),
+    "deliver": lambda world, index: world.deliver(index),
+    "deliver first": lambda world, _: world.deliver(0),
+    "deliver twice": lambda world, index: world.deliver(index, is_kept=True),
+    "lose an answer": lambda world, index: world.execute(index, is_answered=False),
+    "lose a command": lambda world, index: world.lose(world.to_server, index),
+    "lose a frame": lambda world, index: world.lose(world.to_client, index),
+    "close": lambda world, _: world.close_socket(),
+    "half open": lambda world, _: world.half_open(),
+    "busy": _set_busy,
+    "refuse handshakes": _fail_handshakes,
+    "refuse tokens": _fail_tokens,
+    "refuse messages": _toggle_refusal,
+    "wait": lambda world, index: world.advance(0.1 * index),
+    "sleep": lambda world, index: world.advance(1_000.0 * index),
+    "jump back": _jump_back,
+    "crash": lambda world, _: world.crash(),
+    "crash in a timer": lambda world, index: world.crash_after(index),
+    "crash in a send": lambda world, index: world.crash_while_sending(conversation(index), index // 2),
+    "restore": lambda world, index: world.restore(index),
+}
+"""The names and effects of all steps; the number selects a conversation, a frame, or an extent."""
+ANY_STEPS = st.lists(st.tuples(st.sampled_from(sorted(STEPS)), st.integers(0, 11)), min_size=20, max_size=120)
+
+
+def run(steps: list[Step], seed: int, resume: bool) -> None:
+    world = World(seed, resume)
+    for name, index in steps:
+        STEPS[name](world, index)
+    world.settle()
+
+
+@settings(max_examples=150, deadline=None)
+@given(ANY_STEPS, st.integers(0, 3), st.booleans())
+def test_view_is_the_log_and_sends_are_in_it_once_under_random_faults(
+    steps: list[Step], seed: int, resume: bool
+) -> None:
+    run(steps, seed, resume)
+
+
+def test_schedule_without_faults_resolves_sends_and_shows_the_log() -> None:
+    world = World()
+    world.settle()
+    keys = [world.send("conv_a"), world.send("conv_a")]
+    world.settle()
+    assert [message.client_message_id for message in world.client.messages("conv_a")] == keys
+    assert set(world.judge.resolved_in) == set(keys)
+
+
+@pytest.mark.parametrize("seed", range(SCHEDULES))
+def test_view_is_the_log_and_sends_are_in_it_once_on_long_schedules(seed: int) -> None:
+    # Hypothesis draws short schedules more often, and these reach states that need many steps.
+    choices = random.Random(seed)
+    steps = [(choices.choice(sorted(STEPS)), choices.randrange(12)) for _ in range(LONG)]
+    run(steps, seed, resume=seed % 2 == 1)
