@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+from . import frames
 from .clock import Clock
 from .connection import Connection, State
 from .frames import FrameSender, is_newer
@@ -160,7 +161,7 @@ class Client:
 
     def send(self, conversation_id: str, client_message_id: str, fields: JsonObject, now: float) -> None:
         """Queue a message. Raises UnicodeEncodeError for lone surrogates, which no frame can carry."""
-        str(fields).encode("utf-8")
+        frames.size(fields)
         self._outbox.add_message(conversation_id, client_message_id, fields)
         self._finish(self._clock.at(now))
 
@@ -176,7 +177,9 @@ class Client:
 
         Raises:
             KeyError: There is no pending or failed message with this client_message_id.
+            UnicodeEncodeError: A text has lone surrogates.
         """
+        frames.size(fields)
         self._outbox.add_update(conversation_id, kind, target, fields)
         self._finish(self._clock.at(now))
 
