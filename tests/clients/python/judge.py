@@ -35,7 +35,7 @@ class Judge:
         self.shown, self.history_of = {}, {}
 
     def notify(self, output: Output) -> None:
-        """Apply a notification, and compare what is shown now with the log."""
+        """Apply a notification, and compare the shown events with the log."""
         match output:
             case Replaced(conversation_id, history_id, start, events):
                 self.shown[conversation_id] = list(events)

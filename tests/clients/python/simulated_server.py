@@ -20,7 +20,7 @@ Addressed = tuple[int, JsonObject]
 
 @dataclass
 class Session:
-    """One connection: what it is subscribed to, and the highest `n` for each conversation."""
+    """One connection: its subscriptions, and the highest `n` for each conversation."""
 
     subscribed: set[str] = field(default_factory=set)
     orders: dict[str, int] = field(default_factory=dict)

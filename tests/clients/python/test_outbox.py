@@ -30,11 +30,6 @@ def ack(command: JsonObject, sequence_id: int, history_id: str = HISTORY) -> Jso
     return {"type": kind, "id": command["id"], "history_id": history_id, "sequence_id": sequence_id}
 
 
-def answer(client: Client, *results: JsonObject, **frame: object) -> None:
-    """Answer the one frame of the outbox that is in flight: a command by its result, a batch by a list."""
-    client.receive(SOCKET, {"history_id": HISTORY, "results": list(results), **frame}, NOW)
-
-
 def statuses(client: Client, conversation_id: str = "conv_a") -> dict[str | None, str]:
     return {message.client_message_id: message.status for message in client.messages(conversation_id)}
 
@@ -116,7 +111,9 @@ def test_refused_message_holds_the_later_ones_of_its_conversation_only() -> None
     client = connected()
     send(client, "a", "b")
     client.receive(SOCKET, error(frames(client)[0], "MUTED", retryable=False), NOW)
-    assert [refused.client_message_id for refused in take(client, Refused)] == ["a"]
+    outputs = list(client.outputs())
+    assert [output.client_message_id for output in outputs if isinstance(output, Refused)] == ["a"]
+    assert not any(isinstance(output, SendFrame) for output in outputs)
     send(client, "c", conversation_id="conv_b")
     assert [frame["client_message_id"] for frame in frames(client)] == ["c"]
     assert statuses(client) == {"a": "failed", "b": "pending"}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
+from pathlib import Path
 
+import jsonschema_rs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.clients.python.world import CONVERSATIONS, World
 
+ROOT = Path(__file__).resolve().parents[3]
 SCHEDULES = 200
 LONG = 150
 Step = tuple[str, int]
@@ -82,6 +86,7 @@ STEPS: dict[str, Callable[[World, int], object]] = {
     "crash": lambda world, _: world.crash(),
     "crash in a timer": lambda world, index: world.crash_after(index),
     "crash in a send": lambda world, index: world.crash_while_sending(conversation(index), index // 2),
+    "echo": lambda world, index: world.echo(index),
     "restore": lambda world, index: world.restore(index),
 }
 """The names and effects of all steps; the number selects a conversation, a frame, or an extent."""
@@ -101,6 +106,16 @@ def test_view_is_the_log_and_sends_are_in_it_once_under_random_faults(
     steps: list[Step], seed: int, resume: bool
 ) -> None:
     run(steps, seed, resume)
+
+
+def test_frames_of_the_client_are_as_published() -> None:
+    document = json.loads((ROOT / "docs" / "schemas.json").read_text(encoding="utf-8"))
+    validator = jsonschema_rs.validator_for({"$ref": "#/$defs/ClientFrame", "$defs": document["$defs"]})
+    world = World(seed=1)
+    for step, choice in enumerate(sorted(STEPS) * 3):
+        STEPS[choice](world, step % 12)
+        for _, frame in world.to_server:
+            assert [error.message for error in validator.iter_errors(frame)] == []
 
 
 def test_schedule_without_faults_resolves_sends_and_shows_the_log() -> None:

@@ -14,7 +14,18 @@ from serverless_chat.core.outputs import (
     SubscriptionEnded,
 )
 
-from tests.clients.python.drive import HISTORY, NOW, SOCKET, connected, error, event, frames, take
+from tests.clients.python.drive import (
+    HISTORY,
+    NOW,
+    SOCKET,
+    connect,
+    connected,
+    error,
+    event,
+    frames,
+    new_client,
+    take,
+)
 
 
 def page(request: JsonObject, first: int, last: int, head: int, **fields: object) -> JsonObject:
@@ -202,3 +213,11 @@ def test_handlers_may_call_the_client_while_they_take_outputs() -> None:
             client.open("conv_b", NOW)
         sent.append(getattr(output, "frame", {}).get("type"))
     assert [kind for kind in sent if kind] == ["unsubscribe", "subscribe"]
+
+
+def test_position_of_another_history_is_not_resumed() -> None:
+    position = {"sequence_id": 7, "history_id": "0.former"}
+    client = new_client({"history": {"history_id": HISTORY}, "position/conv_a": position})
+    client.open("conv_a", NOW, resume=True)
+    connect(client)
+    assert frames(client, "hello")[0]["subscribe"] == [{"conversation_id": "conv_a"}]

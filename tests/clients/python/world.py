@@ -41,7 +41,7 @@ class World:
         self.failing_tokens = 0
         self.failing_handshakes = 0
         self.sends = 0
-        self._opened = 0
+        self._former: list[JsonObject] = []
         self._resume = resume
         self._random = random.Random(seed)
         self._start()
@@ -135,9 +135,16 @@ class World:
 
     def restore(self, kept: int) -> None:
         """Restore the server from a backup; sockets and frames of the former one end."""
+        self._former = [frame for _, frame in self.to_client]
         self.server.restore(kept)
         self.to_server.clear()
         self.close_socket()
+
+    def echo(self, index: int) -> None:
+        """Deliver a frame of the former history: functions with the old configuration answer for a while."""
+        if self._former and self.socket is not None:
+            self.client.receive(self.socket, self._former[index % len(self._former)], self.now)
+            self.drain()
 
     # The client's process
 

@@ -316,7 +316,7 @@ class Client:
                 subscription.disconnected()
 
     def _finish(self, time: float) -> None:
-        """Compare the outbox with the view, and send what may be sent."""
+        """Compare the outbox with the view, and send the items that may be sent."""
         self._resolve_by_view(time)
         if self._is_open:
             self._outbox.flush(time)

@@ -183,7 +183,7 @@ class Outbox:
         self._flights.clear()
 
     def hurry(self) -> None:
-        """End all delays, and send again what is not answered."""
+        """End all delays, and send the items without an answer again."""
         self.disconnected()
         for lane in self._lanes.values():
             lane.not_before = 0.0

@@ -1,4 +1,4 @@
-"""The outputs of the core: what its driver has to do, in this order, and what it may show.
+"""The outputs of the core: orders to its driver, in this order, and notifications.
 
 The driver carries out each output before the next one. `Save` and `Forget` must be durable before the driver
 continues: an attempt to send is recorded before its frame is sent, also if the process ends in between.

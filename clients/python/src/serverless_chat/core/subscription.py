@@ -139,7 +139,7 @@ class Subscription:
                 self._request.failed(now, retry_after)
 
     def hurry(self, now: float) -> None:
-        """Repeat at once what is not answered."""
+        """Repeat requests without an answer at once."""
         self._request.hurry(now)
         self._older_request.hurry(now)
         self.note_head(self.timeline.head, now)
@@ -231,7 +231,7 @@ class Subscription:
         self._outputs.append(Save(POSITION_KEY + self.conversation_id, position))
 
     def _settle(self, now: float, has_more: bool = False) -> None:
-        """Fetch what is missing: at once if the server has more, else if the gap stays open."""
+        """Fetch missing events: at once if the server has more, else if the gap stays open."""
         timeline = self.timeline
         if not timeline.is_behind:
             self._gap_since = None
