@@ -108,6 +108,7 @@ def test_core_of_the_client_imports_only_itself_and_pure_modules() -> None:
     allowed = {
         "__future__",
         "collections.abc",
+        "bisect",
         "collections",
         "dataclasses",
         "datetime",

@@ -12,9 +12,12 @@ from serverless_chat.core.outputs import (
     Refused,
     Replaced,
     Resolved,
+    Trimmed,
 )
 
 from tests.clients.python.simulated_server import SimulatedServer
+
+TRANSIENT = {"UNAVAILABLE", "RATE_LIMITED", "UNAUTHORIZED", "TOKEN_EXPIRED", "INTERNAL", "NOT_ATTEMPTED"}
 
 
 class Judge:
@@ -45,12 +48,15 @@ class Judge:
                 self.shown[conversation_id] += events
             case Prepended(conversation_id, events):
                 self.shown[conversation_id][:0] = events
+            case Trimmed(conversation_id, start):
+                shown = self.shown[conversation_id]
+                self.shown[conversation_id] = shown[start - shown[0]["sequence_id"] :]
             case Discarded(conversation_id):
                 self.shown[conversation_id] = []
             case Resolved(conversation_id, client_message_id, sequence_id, history_id):
                 self._resolved(conversation_id, client_message_id, sequence_id, history_id)
             case Refused(error=error):
-                assert error["code"] not in {"UNAVAILABLE", "RATE_LIMITED", "TOKEN_EXPIRED", "NOT_ATTEMPTED"}
+                assert error["code"] not in TRANSIENT
             case _:
                 return
         for conversation_id in self.shown:
@@ -72,8 +78,9 @@ class Judge:
         kept = [key for key in logged if key not in self.discarded]
         assert kept == [key for key in sent if key in set(kept)], "in another order"
         for event in log:
-            histories = self.resolved_in.get(event.get("client_message_id", ""), set())
-            assert not histories or event["made_in"] in histories or event["made_in"] <= min(histories)
+            resolved_in = {number(name) for name in self.resolved_in.get(event.get("client_message_id", ""), ())}
+            made_in = number(event["made_in"])
+            assert not resolved_in or made_in in resolved_in or made_in < min(resolved_in), "sent again"
 
     def _compare(self, conversation_id: str) -> None:
         events = self.shown[conversation_id]
@@ -96,3 +103,8 @@ class Judge:
             if key not in self.resolved_in and key not in self.discarded:
                 status = next(message.status for message in messages if message.client_message_id == key)
                 assert status in {"pending", "failed"}
+
+
+def number(history_id: str) -> int:
+    """Return the number of a history: a higher one is newer."""
+    return int(history_id.partition(".")[0])

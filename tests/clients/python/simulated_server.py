@@ -11,6 +11,7 @@ CREATED_AT = "2026-11-29T12:00:00.000Z"
 EXPIRES_AT = "2126-11-29T12:00:00.000Z"
 PING_INTERVAL = 5
 PAGE = 20
+RETRYABLE = {"UNAVAILABLE", "RATE_LIMITED", "INTERNAL", "CONVERSATION_BUSY"}
 ME: JsonObject = {"participant_id": "alice", "name": "Alice", "type": "human"}
 BOB: JsonObject = {"participant_id": "bob", "name": "Bob", "type": "human"}
 Log = list[JsonObject]
@@ -35,8 +36,10 @@ class SimulatedServer:
         self.histories: dict[str, dict[str, Log]] = {self.history_id: {name: [] for name in conversations}}
         self.sessions: dict[int, Session] = {}
         self.is_refusing = False
+        self.transient_code = "UNAVAILABLE"
+        self.read_up_to: dict[str, int] = {}
         self.busy = 0
-        """How many of the next commands are answered UNAVAILABLE."""
+        """How many of the next commands are answered by a transient error."""
         self._bodies: dict[str, str] = {}
         for name in conversations:
             self.append(name, dict(created))
@@ -54,6 +57,7 @@ class SimulatedServer:
         logs = {name: copy.deepcopy(log[: max(1, kept)]) for name, log in self.logs.items()}
         self.number += 1
         self.histories[self.history_id] = logs
+        self.read_up_to = {name: min(number, len(logs[name])) for name, number in self.read_up_to.items()}
         self.sessions.clear()
 
     def append(self, conversation_id: str, event: JsonObject) -> list[Addressed]:
@@ -76,6 +80,11 @@ class SimulatedServer:
         answered = [(socket, {"id": command.get("id"), **reply}) for reply in replies]
         return [(number, frame) for number, frame in [*answered, *pushes] if number in self.sessions]
 
+    def execute_request(self, batch: JsonObject) -> tuple[JsonObject, list[Addressed]]:
+        """Execute a batch that came by HTTP; return the answer and the pushes."""
+        replies, pushes = self._batch(batch)
+        return replies[0], [(number, frame) for number, frame in pushes if number in self.sessions]
+
     def _execute(self, socket: int, command: JsonObject) -> tuple[list[JsonObject], list[Addressed]]:
         session = self.sessions.get(socket, Session())
         match command["type"]:
@@ -94,6 +103,11 @@ class SimulatedServer:
                 return [{"type": "auth_ok", "expires_at": EXPIRES_AT}], []
             case "batch":
                 return self._batch(command)
+            case "read":
+                return [self._read(command)], []
+            case "typing" | "unsubscribe":
+                session.subscribed -= {command["conversation_id"]} if command["type"] == "unsubscribe" else set()
+                return [], []
             case _:
                 reply, pushes = self._append_command(command)
                 return [reply], pushes
@@ -131,6 +145,8 @@ class SimulatedServer:
             events, has_more = log[after : after + PAGE], len(log) > after + PAGE
         reply = self._frame(kind, conversation_id=command["conversation_id"], head=len(log), events=events)
         first = events[0]["sequence_id"] if events else len(log) + 1
+        reply |= {"participants": [ME, BOB], "read_up_to": self.read_up_to.get(command["conversation_id"], 0)}
+        reply |= {"unread_count": 0}
         return reply | {"has_more": has_more, "first_sequence_id": first} | ({"reset": True} if is_void else {})
 
     def _batch(self, command: JsonObject) -> tuple[list[JsonObject], list[Addressed]]:
@@ -152,7 +168,7 @@ class SimulatedServer:
         conversation_id = command["conversation_id"]
         if self.busy:
             self.busy -= 1
-            return self._error(command, "UNAVAILABLE", retryable=True), []
+            return self._error(command, self.transient_code, retryable=self.transient_code in RETRYABLE), []
         if command["type"] != "message":
             return self._update(command)
         key = command["client_message_id"]
@@ -163,6 +179,10 @@ class SimulatedServer:
             return self._ack(command, known[0]["sequence_id"], duplicate=True), []
         if self.is_refusing:
             return self._error(command, "MUTED", retryable=False), []
+        seen = command.get("seen", 0)
+        if seen > len(self.logs[conversation_id]):
+            return self._error(command, "VALIDATION_FAILED", retryable=False), []
+        self._move_pointer(conversation_id, seen)
         event = {
             "type": "message",
             "sender": ME,
@@ -171,7 +191,20 @@ class SimulatedServer:
             "content": command["content"],
         }
         pushes = self.append(conversation_id, event)
+        head = len(self.logs[conversation_id])
+        if self.read_up_to[conversation_id] == head - 1:
+            self.read_up_to[conversation_id] = head
         return self._ack(command, len(self.logs[conversation_id]), duplicate=False), pushes
+
+    def _read(self, command: JsonObject) -> JsonObject:
+        conversation_id = command["conversation_id"]
+        self._move_pointer(conversation_id, command["sequence_id"])
+        pointer = self.read_up_to[conversation_id]
+        return self._frame("read_ack", conversation_id=conversation_id, read_up_to=pointer, unread_count=0)
+
+    def _move_pointer(self, conversation_id: str, number: int) -> None:
+        assert number <= len(self.logs[conversation_id])
+        self.read_up_to[conversation_id] = max(number, self.read_up_to.get(conversation_id, 0))
 
     def _ack(self, command: JsonObject, sequence_id: int, duplicate: bool) -> JsonObject:
         ack = self._frame("message_ack", sequence_id=sequence_id, duplicate=duplicate, created_at=CREATED_AT)

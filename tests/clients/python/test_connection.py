@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from serverless_chat.core.outputs import CloseSocket, OpenSocket, RequestToken, StatusChanged
 
-from tests.clients.python.drive import NOW, SOCKET, connect, connected, error, frames, new_client, take
+from tests.clients.python.drive import NOW, SOCKET, WELCOME, connect, connected, error, frames, new_client, take
 
 
 def test_token_callback_is_called_for_every_handshake() -> None:
@@ -159,3 +159,40 @@ def test_stop_closes_the_socket_and_keeps_the_outbox() -> None:
     assert CloseSocket(SOCKET) in list(client.outputs())
     assert [message.client_message_id for message in client.messages("conv_a")] == ["k"]
     assert client.next_timer(NOW) is None
+
+
+def test_heads_of_many_conversations_are_named_in_several_pings() -> None:
+    client = connected(ping_interval=20)
+    client.watch({"row": 7})
+    for number in range(150):
+        client.open(f"conv_{number}", NOW)
+    list(client.outputs())
+    client.advance(NOW + 20)
+    pings = [frame["heads"] for frame in frames(client, "ping")]
+    assert [len(heads) for heads in pings] == [100, 51]
+    assert pings[0]["row"] == 7
+
+
+def test_refused_hello_is_repeated_on_another_connection() -> None:
+    client = new_client()
+    client.start(NOW)
+    client.token_received("token", NOW)
+    client.socket_opened(SOCKET, NOW)
+    [hello] = frames(client, "hello")
+    client.receive(SOCKET, error(hello, "UNAVAILABLE", retryable=True, retry_after=3.0), NOW)
+    assert take(client, CloseSocket) == [CloseSocket(SOCKET)]
+    client.advance(NOW + 2.9)
+    assert take(client, RequestToken) == []
+    client.advance(NOW + 4.0)
+    assert len(take(client, RequestToken)) == 1
+
+
+def test_conversation_that_was_opened_after_hello_is_subscribed() -> None:
+    client = new_client()
+    client.start(NOW)
+    client.token_received("token", NOW)
+    client.socket_opened(SOCKET, NOW)
+    client.open("conv_a", NOW)
+    list(client.outputs())
+    client.receive(SOCKET, WELCOME, NOW)
+    assert [frame["conversation_id"] for frame in frames(client, "subscribe")] == ["conv_a"]

@@ -240,3 +240,21 @@ def test_text_that_no_frame_can_carry_is_an_error_of_the_call() -> None:
     with pytest.raises(UnicodeEncodeError):
         client.send("conv_a", "a", {"content": "\ud800"}, NOW)
     assert list(client.outputs()) == []
+
+
+def test_message_leaves_the_storage_before_it_is_resolved() -> None:
+    client = connected()
+    send(client, "a")
+    client.receive(SOCKET, ack(frames(client)[0], 2), NOW)
+    kinds = [type(output) for output in client.outputs() if isinstance(output, Forget | Resolved)]
+    assert kinds == [Forget, Resolved]
+
+
+def test_stored_update_of_a_message_that_left_the_storage_is_deleted() -> None:
+    client = new_client()
+    send(client, "a")
+    [first] = take(client, Save)
+    client.update("conv_a", "react", "a", {"emoji": "🎉"}, NOW)
+    [react] = take(client, Save)
+    assert take(new_client({first.key: first.value, react.key: react.value}), Forget) == []
+    assert take(new_client({react.key: react.value}), Forget) == [Forget(react.key)]

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.clients.python.world import CONVERSATIONS, World
+from tests.clients.python.world import CONVERSATIONS, WINDOW, World
 
 ROOT = Path(__file__).resolve().parents[3]
-SCHEDULES = 200
+SCHEDULES = 100
 LONG = 150
 Step = tuple[str, int]
 
@@ -26,6 +26,7 @@ def conversation(index: int) -> str:
 
 def _set_busy(world: World, index: int) -> None:
     world.server.busy = index % 4
+    world.server.transient_code = ["UNAVAILABLE", "RATE_LIMITED", "UNAUTHORIZED", "TOKEN_EXPIRED"][index % 4]
 
 
 def _fail_handshakes(world: World, index: int) -> None:
@@ -46,6 +47,10 @@ def _jump_back(world: World, index: int) -> None:
     world.now -= 100.0 * index
 
 
+def _toggle_storage(world: World, _index: int) -> None:
+    world.storage.is_full = not world.storage.is_full
+
+
 def _flow(world: World, index: int) -> None:
     for _ in range(2 * index):
         world.execute(0)
@@ -57,6 +62,7 @@ STEPS: dict[str, Callable[[World, int], object]] = {
     "send again": lambda world, index: world.send(conversation(index)),
     "other": lambda world, index: world.other_sends(conversation(index)),
     "others": lambda world, index: world.other_sends(conversation(index), 5 * index),
+    "very many others": lambda world, index: world.other_sends(conversation(index), 600 if index == 0 else 30),
     "edit": lambda world, index: world.update(conversation(index), "edit", index // 2),
     "delete": lambda world, index: world.update(conversation(index), "delete", index // 2),
     "react": lambda world, index: world.update(conversation(index), "react", index // 2),
@@ -84,8 +90,14 @@ STEPS: dict[str, Callable[[World, int], object]] = {
     "sleep": lambda world, index: world.advance(1_000.0 * index),
     "jump back": _jump_back,
     "crash": lambda world, _: world.crash(),
-    "crash in a timer": lambda world, index: world.crash_after(index),
-    "crash in a send": lambda world, index: world.crash_while_sending(conversation(index), index // 2),
+    "crash soon": lambda world, index: setattr(world, "crash_in", index),
+    "storage full": _toggle_storage,
+    "send a long one": lambda world, index: world.send(conversation(index), 3_000),
+    "post": lambda world, index: world.post(index),
+    "post without answer": lambda world, index: world.post(index, is_answered=False),
+    "lose a post": lambda world, index: world.post(index, is_executed=False),
+    "read": lambda world, index: world.read(conversation(index), index // 2),
+    "reopen": lambda world, index: world.reopen(conversation(index), is_drained=index > 5),
     "echo": lambda world, index: world.echo(index),
     "restore": lambda world, index: world.restore(index),
 }
@@ -94,13 +106,13 @@ ANY_STEPS = st.lists(st.tuples(st.sampled_from(sorted(STEPS)), st.integers(0, 11
 
 
 def run(steps: list[Step], seed: int, resume: bool) -> None:
-    world = World(seed, resume)
+    world = World(seed, resume, WINDOW if seed % 3 == 0 else None)
     for name, index in steps:
         STEPS[name](world, index)
     world.settle()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(ANY_STEPS, st.integers(0, 3), st.booleans())
 def test_view_is_the_log_and_sends_are_in_it_once_under_random_faults(
     steps: list[Step], seed: int, resume: bool

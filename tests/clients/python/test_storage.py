@@ -1,9 +1,11 @@
-"""Storages: values survive, scopes are apart."""
+"""Storages: values survive, scopes are apart, and a full one delays the outbox."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from serverless_chat.core.outputs import Forget, Save
+from serverless_chat.durable import DurableStorage
 from serverless_chat.storage import MemoryStorage, SqliteStorage
 
 
@@ -34,3 +36,36 @@ def test_file_keeps_values_and_keeps_servers_and_participants_apart(tmp_path: Pa
         storage = SqliteStorage(path, server, participant_id)
         assert storage.load() == expected
         storage.close()
+
+
+class FullStorage(MemoryStorage):
+    is_full = True
+
+    def save(self, key: str, value: dict[str, object]) -> None:
+        if self.is_full:
+            raise OSError("no space left")
+        super().save(key, value)
+
+
+def test_full_storage_delays_frames_of_the_outbox_only() -> None:
+    storage = FullStorage()
+    durable = DurableStorage(storage)
+    durable.carry_out(Save("outbox/1", {"a": 1}))
+    assert isinstance(durable.error, OSError)
+    assert not durable.may_send({"type": "message"})
+    assert durable.may_send({"type": "ping"})
+    storage.is_full = False
+    durable.carry_out(Forget("outbox/0"))
+    assert durable.may_send({"type": "message"})
+    assert storage.load() == {"outbox/1": {"a": 1}}
+
+
+def test_order_that_fails_does_not_stop_others() -> None:
+    storage = FullStorage()
+    storage.is_full = False
+    storage.save("outbox/0", {})
+    storage.is_full = True
+    durable = DurableStorage(storage)
+    durable.carry_out(Save("outbox/1", {"a": 1}))
+    durable.carry_out(Forget("outbox/0"))
+    assert storage.load() == {}

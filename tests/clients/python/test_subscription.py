@@ -8,16 +8,19 @@ from serverless_chat.core.outputs import (
     Appended,
     Discarded,
     JsonObject,
+    MembersChanged,
     Prepended,
     Replaced,
     Save,
     SubscriptionEnded,
+    Trimmed,
 )
 
 from tests.clients.python.drive import (
     HISTORY,
     NOW,
     SOCKET,
+    WELCOME,
     connect,
     connected,
     error,
@@ -55,10 +58,13 @@ def numbers(client: Client) -> list[int]:
 
 
 def test_position_is_saved_after_the_events_were_notified() -> None:
-    client = followed()
+    client = connected()
+    client.open("conv_a", NOW, resume=True)
+    client.receive(SOCKET, page(frames(client, "subscribe")[0], 1, 3, 3), NOW)
+    list(client.outputs())
     client.receive(SOCKET, push(4), NOW)
     outputs = [type(output) for output in client.outputs()]
-    assert outputs == [Appended, Save]
+    assert [kind for kind in outputs if kind is not MembersChanged] == [Appended, Save]
 
 
 def test_known_event_is_dropped_and_one_after_a_gap_is_held() -> None:
@@ -174,6 +180,8 @@ def test_older_page_that_the_connection_lost_is_requested_again() -> None:
     welcome = {"type": "welcome", "id": hello["id"], "history_id": HISTORY, "limits": {}, "ping_interval": 240}
     welcome |= {"participant": {"participant_id": "alice"}, "expires_at": "2027-01-15T09:00:00.000Z"}
     client.receive(SOCKET + 1, welcome, NOW)
+    assert frames(client, "sync") == []
+    client.receive(SOCKET + 1, page({"type": "subscribe", "id": hello["id"]}, 104, 104, 104), NOW)
     assert [frame["after"] for frame in frames(client, "sync")] == [50]
 
 
@@ -221,3 +229,45 @@ def test_position_of_another_history_is_not_resumed() -> None:
     client.open("conv_a", NOW, resume=True)
     connect(client)
     assert frames(client, "hello")[0]["subscribe"] == [{"conversation_id": "conv_a"}]
+
+
+def test_page_that_was_wanted_while_subscribing_is_fetched_after_the_answer() -> None:
+    client = followed(101, 103)
+    client.close("conv_a")
+    client.open("conv_a", NOW)
+    [subscribe] = frames(client, "subscribe")
+    client.receive(SOCKET, page(subscribe, 101, 103, 103), NOW)
+    client.socket_closed(SOCKET, NOW)
+    client.older("conv_a", NOW)
+    client.online(NOW)
+    client.token_received("token", NOW)
+    client.socket_opened(SOCKET + 1, NOW)
+    [hello] = frames(client, "hello")
+    client.receive(SOCKET + 1, WELCOME | {"id": hello["id"]}, NOW)
+    client.receive(SOCKET + 1, page({"type": "subscribe", "id": hello["id"]}, 104, 103, 103), NOW)
+    assert [frame["after"] for frame in frames(client, "sync")] == [50]
+
+
+def test_window_keeps_the_newest_events_and_those_that_were_fetched() -> None:
+    client = connected()
+    client.open("conv_a", NOW, window=20)
+    [subscribe] = frames(client, "subscribe")
+    client.receive(SOCKET, page(subscribe, 81, 100, 100), NOW)
+    for number in range(101, 107):
+        client.receive(SOCKET, push(number), NOW)
+    assert [trimmed.start for trimmed in take(client, Trimmed)] == [87]
+    assert numbers(client) == list(range(87, 107))
+    assert [message.sequence_id for message in client.messages("conv_a")] == list(range(87, 107))
+    client.older("conv_a", NOW)
+    client.receive(SOCKET, page(frames(client, "sync")[0], 37, 86, 106), NOW)
+    client.receive(SOCKET, push(*range(107, 112)), NOW)
+    assert numbers(client) == list(range(37, 112))
+
+
+def test_all_missed_events_are_fetched_if_no_limit_is_set() -> None:
+    client = connected()
+    client.open("conv_a", NOW, max_catch_up=None)
+    [subscribe] = frames(client, "subscribe")
+    client.receive(SOCKET, page(subscribe, 1, 3, 3), NOW)
+    client.receive(SOCKET, {"type": "pong", "history_id": HISTORY, "heads": {"conv_a": 100_000}}, NOW)
+    assert [frame["after"] for frame in frames(client, "sync")] == [3]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 
+from serverless_chat.core.message import Message, Reaction
 from serverless_chat.core.outputs import JsonObject
-from serverless_chat.core.view import Message, Reaction, View
+from serverless_chat.core.view import View
 
 from tests.clients.python.drive import event
 
@@ -80,3 +81,25 @@ def test_view_is_the_same_for_every_order_in_which_pages_come() -> None:
 
 def test_unknown_event_type_is_ignored() -> None:
     assert folded(event(1, "of_a_newer_protocol")) == []
+
+
+def test_view_folds_only_the_messages_that_an_event_changes() -> None:
+    view = View()
+    view.add(event(number) for number in range(1, 4))
+    before = view.messages()
+    view.add([event(4, "message_edited", target=2, content="new")])
+    after = view.messages()
+    assert [old is new for old, new in zip(before, after, strict=True)] == [True, False, True]
+
+
+def test_removed_events_leave_the_others_as_they_are() -> None:
+    events = [event(1), event(2), event(3, "reaction_added", target=1, emoji="🎉"), event(4)]
+    view = View()
+    view.add(events)
+    view.messages()
+    view.remove(events[:1])
+    assert [message.sequence_id for message in view.messages()] == [2, 4]
+    view.add(events[:1])
+    assert view.messages() == folded(*events)
+    view.remove(events[:3])
+    assert [message.sequence_id for message in view.messages()] == [4]

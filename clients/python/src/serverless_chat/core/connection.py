@@ -9,6 +9,8 @@ from .frames import FrameSender
 from .outputs import CloseSocket, JsonObject, OpenSocket, Outputs, RequestToken, StatusChanged
 from .retries import ANSWER_TIMEOUT, Backoff, Random
 
+MAX_LISTED = 100
+"""How many conversations `hello` and `ping` can name."""
 TOKEN_TIMEOUT = 30.0
 PONG_TIMEOUT = 5.0
 ROTATION = 6_600.0
@@ -40,6 +42,7 @@ class Connection:
         self._sender, self._outputs, self._random = sender, outputs, random
         self._backoff = Backoff(random)
         self._socket = 0
+        self._hello_id: str | None = None
         self._step_due: float | None = None
         self._ping_interval = DEFAULT_PING_INTERVAL
         self._ping_due: float | None = None
@@ -90,18 +93,27 @@ class Connection:
             self._is_renewing = False
             self._renewal_due = now + self._backoff.next_delay()
 
-    def opened(self, now: float) -> None:
+    def opened(self, hello_id: str, now: float) -> None:
         """Await the answer to `hello`, which the caller sends now."""
+        self._hello_id = hello_id
         self._enter(State.GREETING, now + ANSWER_TIMEOUT)
 
     def lost(self, now: float, retry_after: float = 0.0) -> None:
         """Connect again after the backoff; the socket is closed, or was refused."""
         self._wait(now, retry_after)
 
-    def drop(self, now: float) -> None:
+    def drop(self, now: float, retry_after: float = 0.0) -> None:
         """Close the socket, and connect again after the backoff."""
         self._close()
-        self._wait(now)
+        self._wait(now, retry_after)
+
+    def failed(self, error: JsonObject, now: float) -> bool:
+        """Connect again if `hello` itself was refused; return whether it was."""
+        is_hello = self.state is State.GREETING and error.get("id") == self._hello_id
+        if is_hello and "conversation_id" not in error:
+            self.drop(now, error.get("retry_after") or 0.0)
+            return True
+        return False
 
     def welcomed(self, welcome: JsonObject, now: float) -> None:
         """Begin to ping, and plan the renewal of the token and the rotation."""
@@ -168,9 +180,11 @@ class Connection:
 
     def _ping(self, now: float, heads: dict[str, int]) -> None:
         self._ping_due = now + self._ping_interval
-        frame_id = self._sender.send("ping", heads=heads)
-        if self._pong is None:
-            self._pong = (frame_id, now + PONG_TIMEOUT)
+        listed = list(heads.items())
+        for first in range(0, max(1, len(listed)), MAX_LISTED):
+            frame_id = self._sender.send("ping", heads=dict(listed[first : first + MAX_LISTED]))
+            if self._pong is None:
+                self._pong = (frame_id, now + PONG_TIMEOUT)
 
     def _renew(self, now: float) -> None:
         self._is_renewing = True

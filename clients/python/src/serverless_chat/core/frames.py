@@ -11,7 +11,7 @@ FRAME_BYTES = 32_768
 """The limit of a frame until `welcome` names the deployment's own."""
 ABOUT_POSITIONS = {"hello", "subscribe", "sync", "ping"}
 """The commands that name the history of their positions."""
-ABOUT_STATE = {"hello", "subscribe", "unsubscribe"}
+ABOUT_STATE = {"hello", "subscribe", "unsubscribe", "typing"}
 """The commands that carry `n`."""
 TRANSIENT_CODES = {
     "UNAUTHORIZED",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from .message import Message
 from .outputs import JsonObject
-from .view import Message
 
 ITEM_KEY = "outbox/"
 

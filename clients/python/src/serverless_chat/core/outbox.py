@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from .frames import FrameSender, is_refusal, size
-from .items import ITEM_KEY, Item
-from .lane import Lane
+from .flights import Flight, Flights
+from .frames import FrameSender, is_refusal
+from .items import Item
 from .outputs import (
     Forget,
     JsonObject,
     OutboxChanged,
     Outputs,
-    PostBatch,
     Refused,
     Resolved,
-    Save,
 )
-from .retries import ANSWER_TIMEOUT, Random
+from .queue import Queue
+from .reads import ReadMarks
+from .retries import Random
 
-MAX_BATCH = 24
-ENVELOPE_BYTES = 100
-"""Bytes of a batch besides its commands, with a reserve."""
 OTHER_HISTORY: JsonObject = {
     "type": "error",
     "code": "POSITION_UNKNOWN",
@@ -31,73 +27,21 @@ OTHER_HISTORY: JsonObject = {
 }
 
 
-@dataclass(slots=True)
-class _Flight:
-    items: list[Item]
-    deadline: float
-
-
-class Outbox:
+class Outbox(Queue):
     """Has at most one command or batch in flight for each conversation."""
 
-    def __init__(self, sender: FrameSender, outputs: Outputs, random: Random) -> None:
-        self._sender, self._outputs, self._random = sender, outputs, random
-        self._lanes: dict[str, Lane] = {}
-        self._flights: dict[str, _Flight] = {}
-        self._last_number = 0
-
-    def restore(self, values: Iterable[JsonObject]) -> None:
-        """Take over stored items, in any order."""
-        for item in sorted(map(Item.restored, values), key=lambda item: item.number):
-            self._lane(item.conversation_id).items.append(item)
-            self._last_number = item.number
+    def __init__(self, sender: FrameSender, outputs: Outputs, random: Random, reads: ReadMarks) -> None:
+        super().__init__(sender, outputs, random)
+        self._reads = reads
+        self._flights = Flights(sender, outputs, reads, self._lane)
 
     def purge(self) -> None:
         """Delete all items: they are of another participant."""
         for lane in self._lanes.values():
             for item in lane.items:
                 self._outputs.append(Forget(item.key))
-        self._lanes.clear()
         self._flights.clear()
-
-    def conversations(self) -> list[str]:
-        """Return the conversations that have, or had, items."""
-        return list(self._lanes)
-
-    def pending(self, conversation_id: str) -> list[Item]:
-        """Return the messages that are not in the view, in their order, the acknowledged ones first."""
-        lane = self._lanes.get(conversation_id)
-        return [] if lane is None else [*lane.acknowledged, *(item for item in lane.items if item.is_message)]
-
-    def add_message(self, conversation_id: str, client_message_id: str, fields: JsonObject) -> None:
-        """Queue a message."""
-        item = self._new_item(conversation_id, "message", fields)
-        item.client_message_id = client_message_id
-        self._queue(item)
-
-    def add_update(self, conversation_id: str, kind: str, target: int | str, fields: JsonObject) -> None:
-        """Queue an update of a message, which is named by its sequence id or its client_message_id.
-
-        An edit or a deletion of a message without an attempt is folded in. Raises KeyError if there is no
-        message with the client_message_id in the outbox.
-        """
-        if isinstance(target, int):
-            item = self._new_item(conversation_id, kind, fields)
-            item.target, item.history_id = target, self._sender.history_id
-            self._queue(item)
-            return
-        lane = self._lane(conversation_id)
-        acknowledged = next((item for item in lane.acknowledged if item.client_message_id == target), None)
-        if acknowledged is not None and acknowledged.sequence_id is not None:
-            self.add_update(conversation_id, kind, acknowledged.sequence_id, fields)
-            return
-        message = lane.message(target)
-        if message is None:
-            raise KeyError(target)
-        if not self._fold_in(message, kind, fields):
-            item = self._new_item(conversation_id, kind, fields)
-            item.target_message = target
-            self._queue(item)
+        self._lanes.clear()
 
     def retry(self, conversation_id: str, client_message_id: str) -> None:
         """Send a failed message again, and with it the later ones that it holds."""
@@ -112,28 +56,25 @@ class Outbox:
         lane.not_before = 0.0
         self._save(message)
 
-    def discard(self, conversation_id: str, client_message_id: str) -> None:
-        """Delete a failed message and its updates; the later messages are sent."""
-        lane = self._lane(conversation_id)
-        if (message := lane.message(client_message_id)) is not None and message.error is not None:
-            self._delete(message)
-
     def flush(self, now: float) -> None:
         """Send all items that may be sent."""
-        while batch := self._next_batch(now):
-            self._send(batch, now)
+        while batch := self._flights.next_batch(self._lanes.values(), now):
+            for item in batch:
+                if not item.is_attempted:
+                    item.is_attempted = True
+                    self._save(item)
+            self._flights.start(batch, now)
 
     def replied(self, frame: JsonObject, now: float) -> bool:
         """Apply an answer; return whether it belongs to the outbox."""
-        flight = self._flights.pop(str(frame.get("id")), None)
+        flight = self._flights.end(str(frame.get("id")))
         if flight is None:
             return False
-        self._land(flight)
         if len(results := frame.get("results") or []) == len(flight.items):
             for item, result in zip(flight.items, results, strict=True):
-                self._answered(item, result, now)
+                self._answered(flight, item, result, now)
         elif len(flight.items) == 1:
-            self._answered(flight.items[0], frame, now)
+            self._answered(flight, flight.items[0], frame, now)
         else:
             self._batch_failed(flight, frame, now)
         return True
@@ -178,8 +119,6 @@ class Outbox:
 
     def disconnected(self) -> None:
         """Await no answers any more: the next connection sends the items again."""
-        for flight in self._flights.values():
-            self._land(flight)
         self._flights.clear()
 
     def hurry(self) -> None:
@@ -190,105 +129,25 @@ class Outbox:
 
     def next_timer(self, now: float) -> float | None:
         """Return when `advance` has something to do."""
-        deadlines = [flight.deadline for flight in self._flights.values()]
-        delays = [
+        timers = [
             lane.not_before
             for lane in self._lanes.values()
             if lane.flight_id is None and lane.not_before > now and next(lane.sendable(), None) is not None
         ]
-        return min([*deadlines, *delays], default=None)
+        if (deadline := self._flights.next_deadline()) is not None:
+            timers.append(deadline)
+        return min(timers, default=None)
 
     def advance(self, now: float) -> None:
         """Give up the flights whose answer is overdue."""
-        for flight_id, flight in list(self._flights.items()):
-            if now >= flight.deadline:
-                del self._flights[flight_id]
-                self._land(flight)
-                self._delay(flight, now)
+        for flight in self._flights.overdue(now):
+            self._delay(flight, now)
 
-    def _lane(self, conversation_id: str) -> Lane:
-        if conversation_id not in self._lanes:
-            self._lanes[conversation_id] = Lane(self._random)
-        return self._lanes[conversation_id]
-
-    def _new_item(self, conversation_id: str, kind: str, fields: JsonObject) -> Item:
-        self._last_number += 1
-        history_id = self._sender.history_id if fields.get("reply_to") is not None else None
-        return Item(self._last_number, conversation_id, kind, fields, history_id=history_id)
-
-    def _queue(self, item: Item) -> None:
-        self._lane(item.conversation_id).items.append(item)
-        self._save(item)
-
-    def _save(self, item: Item) -> None:
-        self._outputs.append(Save(item.key, item.stored()))
-        self._outputs.append(OutboxChanged(item.conversation_id))
-
-    def _delete(self, item: Item) -> None:
-        lane = self._lane(item.conversation_id)
-        for update in lane.updates_of(item.client_message_id):
-            self._delete(update)
-        lane.items.remove(item)
-        self._outputs.append(Forget(item.key))
-        self._outputs.append(OutboxChanged(item.conversation_id))
-
-    def _fold_in(self, message: Item, kind: str, fields: JsonObject) -> bool:
-        """Change a message that was never attempted; return whether that was possible."""
-        is_free = not message.is_attempted
-        if kind == "edit" and is_free and message.error is None:
-            message.fields = {**message.fields, **fields}
-            self._save(message)
-        elif kind == "delete" and (is_free or message.error is not None):
-            self._delete(message)
-        else:
-            return False
-        return True
-
-    def _next_batch(self, now: float) -> list[Item]:
-        """Return items for one frame, from conversations without a flight."""
-        batch: list[Item] = []
-        free = self._sender.frame_bytes - ENVELOPE_BYTES
-        for lane in self._lanes.values():
-            if not lane.is_ready(now):
-                continue
-            for item in lane.sendable():
-                needed = size(item.command(self._longest_id())) + 1
-                if batch and (len(batch) == MAX_BATCH or needed > free or item.is_alone or batch[0].is_alone):
-                    break
-                batch.append(item)
-                free -= needed
-        return batch
-
-    def _longest_id(self) -> str:
-        return "0" * 16
-
-    def _send(self, batch: list[Item], now: float) -> None:
-        """Record the attempt, and send the items as one frame, or by HTTP if they do not fit into one."""
-        for item in batch:
-            if not item.is_attempted:
-                item.is_attempted = True
-                self._save(item)
-        flight_id = self._sender.next_id()
-        commands = [item.command(flight_id if len(batch) == 1 else self._sender.next_id()) for item in batch]
-        if size(commands[0]) > self._sender.frame_bytes:
-            self._outputs.append(PostBatch(flight_id, commands))
-        elif len(commands) == 1:
-            self._sender.send_as_is(commands[0])
-        else:
-            self._sender.send_as_is({"type": "batch", "id": flight_id, "commands": commands})
-        self._flights[flight_id] = _Flight(batch, now + ANSWER_TIMEOUT)
-        for item in batch:
-            self._lane(item.conversation_id).flight_id = flight_id
-
-    def _land(self, flight: _Flight) -> None:
-        for item in flight.items:
-            self._lane(item.conversation_id).flight_id = None
-
-    def _delay(self, flight: _Flight, now: float, retry_after: float = 0.0) -> None:
-        for conversation_id in {item.conversation_id for item in flight.items}:
+    def _delay(self, flight: Flight, now: float, retry_after: float = 0.0) -> None:
+        for conversation_id in flight.conversations():
             self._lane(conversation_id).delay(now, retry_after)
 
-    def _batch_failed(self, flight: _Flight, frame: JsonObject, now: float) -> None:
+    def _batch_failed(self, flight: Flight, frame: JsonObject, now: float) -> None:
         """Wait after a transient error; send the items one by one after a refusal of the batch as a whole."""
         if is_refusal(frame):
             for item in flight.items:
@@ -296,14 +155,18 @@ class Outbox:
         else:
             self._delay(flight, now, frame.get("retry_after") or 0.0)
 
-    def _answered(self, item: Item, frame: JsonObject, now: float) -> None:
+    def _answered(self, flight: Flight, item: Item, frame: JsonObject, now: float) -> None:
         lane = self._lane(item.conversation_id)
         if item not in lane.items:
             return  # it was seen in the log before
-        if is_refusal(frame):
+        if frame.get("code") == "VALIDATION_FAILED" and item.number in flight.seen:
+            self._reads.forget(item.conversation_id)  # it can be about the mark: once more without
+        elif is_refusal(frame):
             self._refuse(item, frame)
         elif "sequence_id" in frame and frame.get("history_id") == self._sender.history_id:
             lane.backoff.reset()
+            if (seen := flight.seen.get(item.number)) is not None:
+                self._reads.taken_along(item.conversation_id, seen, frame, now)
             self._resolve(item, frame["sequence_id"])
         elif frame.get("code") != "NOT_ATTEMPTED" and lane.not_before <= now:
             lane.delay(now, frame.get("retry_after") or 0.0)
@@ -324,16 +187,11 @@ class Outbox:
             update.target, update.target_message, update.history_id = sequence_id, None, history_id
             self._save(update)
         lane.items.remove(item)
+        self._outputs.append(Forget(item.key))  # first: a resolved message is never sent into a later history
         if item.is_message and item.client_message_id is not None:
             item.sequence_id, item.error = sequence_id, None
             lane.acknowledged.append(item)
             self._outputs.append(
                 Resolved(item.conversation_id, item.client_message_id, sequence_id, history_id or "")
             )
-        self._outputs.append(Forget(item.key))
         self._outputs.append(OutboxChanged(item.conversation_id))
-
-
-def item_values(stored: dict[str, JsonObject]) -> list[JsonObject]:
-    """Return the items among all stored values."""
-    return [value for key, value in stored.items() if key.startswith(ITEM_KEY)]

@@ -98,6 +98,28 @@ class Prepended:
 
 
 @dataclass(frozen=True, slots=True)
+class Trimmed:
+    """The view lost the events before this one, its new marked start: it keeps a window only."""
+
+    conversation_id: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class MembersChanged:
+    """Participants, presence, typing, read pointers or the unread count of a conversation changed."""
+
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """A frame about the list of conversations: one was added, removed, deleted or read, or heads."""
+
+    frame: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
 class Discarded:
     """The view of a conversation is empty until `Replaced`: the server's data has another history."""
 
@@ -151,6 +173,9 @@ Output = (
     | Replaced
     | Appended
     | Prepended
+    | Trimmed
+    | MembersChanged
+    | Pushed
     | Discarded
     | SubscriptionEnded
     | OutboxChanged

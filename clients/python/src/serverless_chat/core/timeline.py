@@ -83,3 +83,11 @@ class Timeline:
             raise ValueError(f"older events must be contiguous up to the marked start, {self.start}")
         self.events |= older
         self.start -= len(older)
+
+    def trim(self, count: int) -> list[JsonObject]:
+        """Forget the oldest events but `count` ones, and return them; the start moves forward."""
+        forgotten = []
+        while self.start is not None and len(self.events) > count:
+            forgotten.append(self.events.pop(self.start))
+            self.start += 1
+        return forgotten

@@ -1,69 +1,32 @@
-"""Messages as a reader sees them now: edits, deletions, reactions, erasures and retention folded in."""
+"""The messages among the events of a timeline, folded when they are read, and once only."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any, Literal
 
+from .message import Erasure, Message, fold
 from .outputs import JsonObject
 
 UPDATES = {"message_edited", "message_deleted", "reaction_added", "reaction_removed"}
-ERASED_NAME = "Erased"
-
-
-@dataclass(frozen=True, slots=True)
-class Reaction:
-    """An emoji, and the ids of the participants that chose it, in their order."""
-
-    emoji: str
-    participants: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message of the log, or one that waits in the outbox."""
-
-    status: Literal["sent", "pending", "failed"]
-    sequence_id: int | None
-    message_id: str | None
-    client_message_id: str | None
-    created_at: str | None
-    sender: JsonObject | None
-    content: str | None
-    """None if it is deleted or expired."""
-    reply_to: int | None = None
-    mentions: tuple[str, ...] = ()
-    metadata: JsonObject | None = None
-    edited_at: str | None = None
-    is_deleted: bool = False
-    is_expired: bool = False
-    reactions: tuple[Reaction, ...] = ()
-    error: JsonObject | None = None
-    """Why it failed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Erasure:
-    """From this event on, the earlier messages of a participant are deleted, under a pseudonym."""
-
-    sequence_id: int
-    participant_id: str
-    pseudonym: str
 
 
 class View:
-    """The messages among the events of a timeline."""
+    """Keeps the folded messages: an event costs the work for one message, not for all."""
 
     def __init__(self) -> None:
         self._messages: dict[int, JsonObject] = {}
         self._updates: dict[int, dict[int, JsonObject]] = {}
         self._erasures: dict[int, Erasure] = {}
         self._expired_up_to = 0
+        self._order: list[int] = []
+        self._folded: list[Message] | None = []
+        """In the order of `_order`; None until the next reading."""
 
     def clear(self) -> None:
         """Discard everything."""
         self._messages, self._updates, self._erasures, self._expired_up_to = {}, {}, {}, 0
+        self._order, self._folded = [], []
 
     def add(self, events: Iterable[JsonObject]) -> None:
         """Take in events of the timeline, newer or older than the others."""
@@ -71,94 +34,61 @@ class View:
             number = event["sequence_id"]
             match event["type"]:
                 case "message":
-                    self._messages[number] = event
+                    self._add_message(number, event)
                 case kind if kind in UPDATES:
                     self._updates.setdefault(event["target"], {})[number] = event
+                    self._fold_again(event["target"])
                 case "participant_erased":
                     erased = event["sender"]["participant_id"]
                     self._erasures[number] = Erasure(number, erased, event["participant_id"])
+                    self._folded = None
                 case "content_expired":
                     self._expired_up_to = max(self._expired_up_to, event["up_to"])
+                    self._folded = None
                 case _:
                     pass  # not about messages, or of a newer protocol
 
+    def remove(self, events: Iterable[JsonObject]) -> None:
+        """Forget the oldest events of the timeline. Erasures and expiries stay: later pages can need them."""
+        count = 0
+        for event in events:
+            number = event["sequence_id"]
+            if event["type"] == "message":
+                del self._messages[number]
+                count += 1
+            elif event["type"] in UPDATES:
+                del self._updates[event["target"]][number]
+                if not self._updates[event["target"]]:
+                    del self._updates[event["target"]]
+        if self._folded is not None:
+            del self._order[:count], self._folded[:count]
+
     def messages(self) -> list[Message]:
         """Return the messages in the order of the log."""
-        return [self._fold(number) for number in sorted(self._messages)]
+        if self._folded is None:
+            self._order = sorted(self._messages)
+            self._folded = [self._fold(number) for number in self._order]
+        return self._folded.copy()
+
+    def _add_message(self, number: int, event: JsonObject) -> None:
+        is_last = not self._order or number > self._order[-1]
+        self._messages[number] = event
+        if self._folded is None or not is_last:
+            self._folded = None
+        else:
+            self._order.append(number)
+            self._folded.append(self._fold(number))
+
+    def _fold_again(self, number: int) -> None:
+        if self._folded is not None and number in self._messages:
+            self._folded[bisect_left(self._order, number)] = self._fold(number)
 
     def _fold(self, number: int) -> Message:
-        event = self._messages[number]
-        message = _as_sent(event)
-        for _, update in sorted(self._updates.get(number, {}).items()):
-            message = _updated(message, update)
-        for _, erasure in sorted(self._erasures.items()):
-            message = _erased(message, erasure)
-        if number <= self._expired_up_to:
-            message = replace(_emptied(message), is_expired=True, is_deleted=False)
-        return message
-
-
-def _as_sent(event: JsonObject) -> Message:
-    return Message(
-        status="sent",
-        sequence_id=event["sequence_id"],
-        message_id=event.get("message_id"),
-        client_message_id=event.get("client_message_id"),
-        created_at=event["created_at"],
-        sender=event["sender"],
-        content=event.get("content"),
-        reply_to=event.get("reply_to"),
-        mentions=tuple(event.get("mentions") or ()),
-        metadata=event.get("metadata"),
-        is_deleted=event.get("deleted_at") is not None,
-        is_expired=bool(event.get("expired")),
-    )
-
-
-def _updated(message: Message, update: JsonObject) -> Message:
-    if message.is_deleted or message.is_expired:
-        return message
-    match update["type"]:
-        case "message_deleted":
-            return replace(_emptied(message), is_deleted=True)
-        case "message_edited":
-            return _edited(message, update)
-        case _:
-            return replace(message, reactions=_reacted(message.reactions, update))
-
-
-def _edited(message: Message, update: JsonObject) -> Message:
-    changes: dict[str, Any] = {"edited_at": update["created_at"]}
-    if "content" in update:  # a deletion removes it from the log
-        changes["content"] = update["content"]
-    if update.get("mentions") is not None:
-        changes["mentions"] = tuple(update["mentions"])
-    if update.get("metadata") is not None:
-        changes["metadata"] = update["metadata"] or None
-    return replace(message, **changes)
-
-
-def _emptied(message: Message) -> Message:
-    return replace(message, content=None, mentions=(), metadata=None, edited_at=None, reactions=())
-
-
-def _reacted(reactions: tuple[Reaction, ...], update: JsonObject) -> tuple[Reaction, ...]:
-    participant, emoji = update["sender"]["participant_id"], update["emoji"]
-    chosen = {reaction.emoji: reaction.participants for reaction in reactions}
-    others = tuple(other for other in chosen.get(emoji, ()) if other != participant)
-    chosen[emoji] = (*others, participant) if update["type"] == "reaction_added" else others
-    return tuple(Reaction(emoji, participants) for emoji, participants in chosen.items() if participants)
-
-
-def _erased(message: Message, erasure: Erasure) -> Message:
-    if (message.sequence_id or 0) > erasure.sequence_id:
-        return message
-    if message.sender is not None and message.sender.get("participant_id") == erasure.participant_id:
-        pseudonym = {**message.sender, "participant_id": erasure.pseudonym, "name": ERASED_NAME}
-        return replace(_emptied(message), sender=pseudonym, client_message_id=None, is_deleted=True)
-    return replace(message, reactions=tuple(_renamed(reaction, erasure) for reaction in message.reactions))
-
-
-def _renamed(reaction: Reaction, erasure: Erasure) -> Reaction:
-    names = {erasure.participant_id: erasure.pseudonym}
-    return replace(reaction, participants=tuple(names.get(name, name) for name in reaction.participants))
+        updates = sorted(self._updates.get(number, {}).items())
+        erasures = sorted(self._erasures.items())
+        return fold(
+            self._messages[number],
+            (update for _, update in updates),
+            (erasure for _, erasure in erasures),
+            number <= self._expired_up_to,
+        )
