@@ -75,6 +75,7 @@ lint: setup
 	@$(RUN) -m ruff format --check --quiet
 	@$(RUN) -m scripts.prose
 	@$(RUN) -m mypy
+	@$(RUN) -m mypy --python-version 3.10 clients/python/src
 
 format: setup
 	@$(RUN) -m ruff check --fix --quiet

@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 MUTANTS = ROOT / "tests" / "mutants"
 LAWS = (
-    *("L1", "L2", "L3", "L4", "L5", "L6", "L7", "L8", "contract", "erasure", "retention"),
+    *("L1", "L2", "L3", "L4", "L5", "L6", "L7", "L8", "L9", "contract", "erasure", "retention"),
     *("policy", "template", "packaging", "emulation"),
 )
 """The groups of mutants, in the order of reports."""

@@ -104,6 +104,25 @@ def test_http_client_imports_only_the_standard_library_and_itself() -> None:
             )
 
 
+def test_core_of_the_client_imports_only_itself_and_pure_modules() -> None:
+    allowed = {
+        "__future__",
+        "collections.abc",
+        "bisect",
+        "collections",
+        "dataclasses",
+        "datetime",
+        "enum",
+        "json",
+        "math",
+        "typing",
+    }
+    core = files("clients/python/src/serverless_chat/core")
+    assert core
+    for file in core:
+        assert set(imports(file)) <= allowed, f"{file.name} imports {set(imports(file)) - allowed}"
+
+
 def test_private_modules_of_the_http_client_are_imported_only_by_itself_and_its_own_tests() -> None:
     private = {f"chalicelib.awshttp.{file.stem}" for file in files("chalicelib/awshttp")}
     inside = {*files("chalicelib/awshttp"), *files("tests/unit/awshttp")}

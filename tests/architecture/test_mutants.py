@@ -51,7 +51,7 @@ def test_report_names_an_existing_test_that_killed_each_mutant() -> None:
     assert missing(killed_by.values()) == []
 
 
-@pytest.mark.parametrize("line", ["Law: L9\nDefect: d\nTest: t", "Law: L1\nDefect: d", "Law: L1\nTest: t"])
+@pytest.mark.parametrize("line", ["Law: L10\nDefect: d\nTest: t", "Law: L1\nDefect: d", "Law: L1\nTest: t"])
 def test_patch_with_incomplete_header_is_rejected(tmp_path: Path, line: str) -> None:
     path = tmp_path / "a.patch"
     path.write_text(f"{line}\n\ndiff --git a/app.py b/app.py\n", "utf-8")

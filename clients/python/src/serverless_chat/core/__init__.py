@@ -1,0 +1,1 @@
+"""The client as state machines without I/O; `client.Client` combines them."""

@@ -1,0 +1,154 @@
+"""The client without sockets, clock and threads: inputs are method calls, outputs are taken by `outputs`.
+
+Each input has the wall-clock time in seconds. After each input, the driver carries out the outputs in their order
+and calls `advance` after `next_timer` seconds at the latest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from . import frames
+from .inputs import Inputs
+from .message import Message
+from .options import MAX_CATCH_UP, Options, position_save
+from .outputs import JsonObject
+
+
+class Client(Inputs):
+    """The commands of the user, and what the user sees."""
+
+    def open(
+        self,
+        conversation_id: str,
+        now: float,
+        *,
+        resume: bool = False,
+        saves_position: bool | None = None,
+        max_catch_up: int | None = MAX_CATCH_UP,
+        window: int | None = None,
+    ) -> None:
+        """Follow a conversation.
+
+        Args:
+            conversation_id: Its id. If it is open, nothing changes.
+            now: The wall-clock time in seconds.
+            resume: Whether to begin after the stored position, if there is one, instead of at the newest page.
+            saves_position: Whether the position is stored when its events were notified; by default if `resume`.
+            max_catch_up: After more missed events the view begins anew at the newest page; None fetches all.
+            window: How many events the view keeps; None keeps all.
+        """
+        time = self._clock.at(now)
+        options = Options(resume if saves_position is None else saves_position, max_catch_up, window)
+        subscription = self._subscriptions.open(conversation_id, options, resume)
+        if subscription is not None and self._is_open:
+            subscription.start(time)
+
+    def close(self, conversation_id: str) -> None:
+        """Stop following a conversation."""
+        if self._subscriptions.close(conversation_id) and self._is_open:
+            self._sender.send("unsubscribe", conversation_id=conversation_id)
+
+    def save_position(self, conversation_id: str, sequence_id: int) -> None:
+        """Store a position for a restart that resumes there, for a conversation that does not save its own."""
+        self._outputs.append(position_save(conversation_id, sequence_id, self._sender.history_id or ""))
+
+    def older(self, conversation_id: str, now: float) -> bool:
+        """Fetch the events before the marked start; return whether there are any."""
+        return self._subscriptions[conversation_id].request_older(self._clock.at(now))
+
+    def send(self, conversation_id: str, client_message_id: str, fields: JsonObject, now: float) -> None:
+        """Queue a message. Raises UnicodeEncodeError for lone surrogates, which no frame can carry."""
+        frames.size(fields)
+        self._keystrokes.sent(conversation_id)
+        self._outbox.add_message(conversation_id, client_message_id, fields)
+        self._finish(self._clock.at(now))
+
+    def update(self, conversation_id: str, kind: str, target: int | str, fields: JsonObject, now: float) -> None:
+        """Queue an `edit`, `delete`, `react` or `unreact` of a message.
+
+        Args:
+            conversation_id: The conversation of the message.
+            kind: The type of the command.
+            target: Its sequence id, or its client_message_id while it is pending or failed.
+            fields: Further fields of the command.
+            now: The wall-clock time in seconds.
+
+        Raises:
+            KeyError: There is no pending or failed message with this client_message_id.
+            UnicodeEncodeError: A text has lone surrogates.
+        """
+        frames.size(fields)
+        self._outbox.add_update(conversation_id, kind, target, fields)
+        self._finish(self._clock.at(now))
+
+    def retry(self, conversation_id: str, client_message_id: str, now: float) -> None:
+        """Send a failed message again, and the later ones that it holds."""
+        self._outbox.retry(conversation_id, client_message_id)
+        self._finish(self._clock.at(now))
+
+    def discard(self, conversation_id: str, client_message_id: str, now: float) -> None:
+        """Delete a failed message, and send the later ones."""
+        self._outbox.discard(conversation_id, client_message_id)
+        self._finish(self._clock.at(now))
+
+    def read(self, conversation_id: str, now: float, sequence_id: int | None = None) -> None:
+        """Mark the events up to this one, or all that the view has, as read. Marks are coalesced."""
+        timeline = self._subscriptions[conversation_id].timeline
+        mark = timeline.position if sequence_id is None else min(sequence_id, timeline.position)
+        if mark > self._subscriptions[conversation_id].members.read_up_to:
+            self._subscriptions.mark_read(conversation_id, mark)
+            self._reads.mark(conversation_id, mark, self._clock.at(now))
+
+    def typing(self, conversation_id: str, now: float, is_typing: bool = True) -> None:
+        """Show that the user types, for each keystroke, or that the user stopped without sending."""
+        time = self._clock.at(now)
+        if not self._is_open:
+            return
+        if is_typing:
+            self._keystrokes.pressed(conversation_id, time)
+        else:
+            self._keystrokes.stopped(conversation_id)
+
+    def watch(self, heads: Mapping[str, int]) -> None:
+        """Compare these heads of conversations in a list with the server's by `ping`: `Pushed` has its `pong`."""
+        self._rows = dict(heads)
+
+    @property
+    def participant(self) -> JsonObject | None:
+        """The user, after the first `welcome` or from storage."""
+        return self._participant
+
+    @property
+    def history_id(self) -> str | None:
+        """The history of all sequence ids."""
+        return self._sender.history_id
+
+    def messages(self, conversation_id: str) -> list[Message]:
+        """Return the messages of the view, then those that are pending or failed."""
+        subscription = self._subscriptions.get(conversation_id)
+        shown = [] if subscription is None else subscription.view.messages()
+        return shown + [item.as_message(self._participant) for item in self._outbox.pending(conversation_id)]
+
+    def events(self, conversation_id: str) -> list[JsonObject]:
+        """Return the events of the view: all from its marked start to its position."""
+        timeline = self._subscriptions[conversation_id].timeline
+        start = timeline.position + 1 if timeline.start is None else timeline.start
+        return [timeline.events[number] for number in range(start, timeline.position + 1)]
+
+    def position(self, conversation_id: str) -> int:
+        """Return the sequence id of the last event in the view."""
+        return self._subscriptions[conversation_id].timeline.position
+
+    def participants(self, conversation_id: str) -> list[JsonObject]:
+        """Return the known participants, with `online`, `read_up_to`, `role`, `muted_until`."""
+        return self._subscriptions[conversation_id].members.participants()
+
+    def typists(self, conversation_id: str) -> list[JsonObject]:
+        """Return those who type now."""
+        return self._subscriptions[conversation_id].members.typists()
+
+    def read_state(self, conversation_id: str) -> tuple[int, int]:
+        """Return the user's read pointer, and the number of unread messages after it."""
+        members = self._subscriptions[conversation_id].members
+        return members.read_up_to, members.unread_count

@@ -1,0 +1,80 @@
+"""Frames to the server: their encoding, their ids, and the fields that the state of the client adds."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from .outputs import JsonObject, Outputs, SendFrame
+
+FRAME_BYTES = 32_768
+"""The limit of a frame until `welcome` names the deployment's own."""
+ABOUT_POSITIONS = {"hello", "subscribe", "sync", "ping"}
+"""The commands that name the history of their positions."""
+ABOUT_STATE = {"hello", "subscribe", "unsubscribe", "typing"}
+"""The commands that carry `n`."""
+TRANSIENT_CODES = {
+    "UNAUTHORIZED",
+    "TOKEN_EXPIRED",
+    "RATE_LIMITED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "CONVERSATION_BUSY",
+    "NOT_ATTEMPTED",
+}
+"""Errors that are about the moment, never about the command."""
+
+
+def encode(frame: JsonObject) -> str:
+    r"""Return the text of a frame, without `\uXXXX` escapes, which would take three times as many bytes."""
+    return json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
+
+
+def size(frame: JsonObject) -> int:
+    """Return the number of bytes of a frame."""
+    return len(encode(frame).encode("utf-8"))
+
+
+def is_refusal(error: JsonObject) -> bool:
+    """Return whether an error is final for its command."""
+    return error.get("retryable") is False and error.get("code") not in TRANSIENT_CODES
+
+
+def is_newer(history_id: str, known: str | None) -> bool:
+    """Return whether a history id, `<number>.<name>`, succeeds the known one."""
+    return known is None or _number(history_id) > _number(known)
+
+
+def _number(history_id: str) -> int:
+    return int(history_id.partition(".")[0])
+
+
+class FrameSender:
+    """Numbers frames, and adds the history id to those about positions."""
+
+    def __init__(self, outputs: Outputs) -> None:
+        self.history_id: str | None = None
+        self.frame_bytes = FRAME_BYTES
+        self._outputs = outputs
+        self._count = 0
+
+    def next_id(self) -> str:
+        """Return an id for a frame or request that this client has not used."""
+        self._count += 1
+        return str(self._count)
+
+    def send(self, kind: str, **fields: Any) -> str:
+        """Send a frame, and return its id. Fields that are None are left out."""
+        frame_id = self.next_id()
+        frame: JsonObject = {"type": kind, "id": frame_id}
+        if kind in ABOUT_STATE:
+            frame["n"] = self._count
+        if kind in ABOUT_POSITIONS:
+            frame["history_id"] = self.history_id
+        frame |= fields
+        self.send_as_is({name: value for name, value in frame.items() if value is not None})
+        return frame_id
+
+    def send_as_is(self, frame: JsonObject) -> None:
+        """Send a frame that already has its id."""
+        self._outputs.append(SendFrame(frame))

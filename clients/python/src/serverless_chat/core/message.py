@@ -1,0 +1,131 @@
+"""A message as a reader sees it now: edits, deletions, reactions, erasures and retention folded in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from .outputs import JsonObject
+
+ERASED_NAME = "Erased"
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """An emoji, and the ids of the participants that chose it, in their order."""
+
+    emoji: str
+    participants: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message of the log, or one that waits in the outbox."""
+
+    status: Literal["sent", "pending", "failed"]
+    sequence_id: int | None
+    message_id: str | None
+    client_message_id: str | None
+    created_at: str | None
+    sender: JsonObject | None
+    content: str | None
+    """None if it is deleted or expired."""
+    reply_to: int | None = None
+    mentions: tuple[str, ...] = ()
+    metadata: JsonObject | None = None
+    edited_at: str | None = None
+    is_deleted: bool = False
+    is_expired: bool = False
+    reactions: tuple[Reaction, ...] = ()
+    error: JsonObject | None = None
+    """Why it failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """From this event on, the earlier messages of a participant are deleted, under a pseudonym."""
+
+    sequence_id: int
+    participant_id: str
+    pseudonym: str
+
+
+def fold(
+    event: JsonObject, updates: Iterable[JsonObject], erasures: Iterable[Erasure], is_expired: bool
+) -> Message:
+    """Return the message of an event; updates and erasures are in the order of the log."""
+    message = _as_sent(event)
+    for update in updates:
+        message = _updated(message, update)
+    for erasure in erasures:
+        message = _erased(message, erasure)
+    if is_expired:
+        message = replace(_emptied(message), is_expired=True, is_deleted=False)
+    return message
+
+
+def _as_sent(event: JsonObject) -> Message:
+    return Message(
+        status="sent",
+        sequence_id=event["sequence_id"],
+        message_id=event.get("message_id"),
+        client_message_id=event.get("client_message_id"),
+        created_at=event["created_at"],
+        sender=event["sender"],
+        content=event.get("content"),
+        reply_to=event.get("reply_to"),
+        mentions=tuple(event.get("mentions") or ()),
+        metadata=event.get("metadata"),
+        is_deleted=event.get("deleted_at") is not None,
+        is_expired=bool(event.get("expired")),
+    )
+
+
+def _updated(message: Message, update: JsonObject) -> Message:
+    if message.is_deleted or message.is_expired:
+        return message
+    match update["type"]:
+        case "message_deleted":
+            return replace(_emptied(message), is_deleted=True)
+        case "message_edited":
+            return _edited(message, update)
+        case _:
+            return replace(message, reactions=_reacted(message.reactions, update))
+
+
+def _edited(message: Message, update: JsonObject) -> Message:
+    changes: dict[str, Any] = {"edited_at": update["created_at"]}
+    if "content" in update:  # a deletion removes it from the log
+        changes["content"] = update["content"]
+    if update.get("mentions") is not None:
+        changes["mentions"] = tuple(update["mentions"])
+    if update.get("metadata") is not None:
+        changes["metadata"] = update["metadata"] or None
+    return replace(message, **changes)
+
+
+def _emptied(message: Message) -> Message:
+    return replace(message, content=None, mentions=(), metadata=None, edited_at=None, reactions=())
+
+
+def _reacted(reactions: tuple[Reaction, ...], update: JsonObject) -> tuple[Reaction, ...]:
+    participant, emoji = update["sender"]["participant_id"], update["emoji"]
+    chosen = {reaction.emoji: reaction.participants for reaction in reactions}
+    others = tuple(other for other in chosen.get(emoji, ()) if other != participant)
+    chosen[emoji] = (*others, participant) if update["type"] == "reaction_added" else others
+    return tuple(Reaction(emoji, participants) for emoji, participants in chosen.items() if participants)
+
+
+def _erased(message: Message, erasure: Erasure) -> Message:
+    if (message.sequence_id or 0) > erasure.sequence_id:
+        return message
+    if message.sender is not None and message.sender.get("participant_id") == erasure.participant_id:
+        pseudonym = {**message.sender, "participant_id": erasure.pseudonym, "name": ERASED_NAME}
+        return replace(_emptied(message), sender=pseudonym, client_message_id=None, is_deleted=True)
+    return replace(message, reactions=tuple(_renamed(reaction, erasure) for reaction in message.reactions))
+
+
+def _renamed(reaction: Reaction, erasure: Erasure) -> Reaction:
+    names = {erasure.participant_id: erasure.pseudonym}
+    return replace(reaction, participants=tuple(names.get(name, name) for name in reaction.participants))

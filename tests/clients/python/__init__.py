@@ -1,0 +1,1 @@
+"""Tests of the Python client, without I/O: time and faults are inputs."""

@@ -1,0 +1,207 @@
+"""Participants, presence, typing, read pointers and unread counts of a conversation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from serverless_chat.core.client import Client
+from serverless_chat.core.outputs import JsonObject, MembersChanged
+
+from tests.clients.python.drive import HISTORY, NOW, SOCKET, connected, event, frames, take
+
+ALICE: JsonObject = {"participant_id": "alice", "name": "Alice", "role": "owner", "online": True, "read_up_to": 2}
+BOB: JsonObject = {"participant_id": "bob", "name": "Bob", "role": "member", "online": False, "read_up_to": 0}
+
+
+def opened(unread: int = 1) -> Client:
+    """Return a client with three events, of which the user has read two."""
+    client = connected()
+    client.open("conv_a", NOW)
+    [subscribe] = frames(client, "subscribe")
+    page: JsonObject = {"head": 3, "has_more": False, "events": [event(number) for number in (1, 2, 3)]}
+    people: JsonObject = {"participants": [ALICE, BOB], "read_up_to": 2, "unread_count": unread}
+    receive(client, "subscribed", id=subscribe["id"], history_id=HISTORY, **page, **people)
+    list(client.outputs())
+    return client
+
+
+def receive(client: Client, kind: str, at: float = NOW, **fields: Any) -> None:
+    client.receive(SOCKET, {"type": kind, "conversation_id": "conv_a", **fields}, at)
+
+
+def push(client: Client, *events: JsonObject) -> None:
+    receive(client, "events", events=list(events), history_id=HISTORY)
+
+
+def typing(client: Client, is_typing: bool, sent_at: str, at: float = NOW) -> None:
+    receive(client, "typing", at, participant=BOB, is_typing=is_typing, sent_at=sent_at)
+
+
+def typists(client: Client) -> list[str]:
+    return [typist["participant_id"] for typist in client.typists("conv_a")]
+
+
+def people(client: Client) -> dict[str, JsonObject]:
+    return {entry["participant_id"]: entry for entry in client.participants("conv_a")}
+
+
+def test_presence_and_read_pointers_of_others_are_followed() -> None:
+    client = opened()
+    receive(client, "presence", participant=BOB, online=True)
+    receive(client, "read", participant_id="bob", sequence_id=3, history_id=HISTORY)
+    assert MembersChanged("conv_a") in take(client, MembersChanged)
+    assert (people(client)["bob"]["online"], people(client)["bob"]["read_up_to"]) == (True, 3)
+
+
+def test_joins_role_changes_and_departures_change_the_participants() -> None:
+    client = opened()
+    carol = {"participant_id": "carol", "name": "Carol", "role": "member"}
+    push(client, event(4, "participant_joined", participant=carol, reason="joined"))
+    push(client, event(5, "participant_updated", participant=carol | {"role": "moderator"}))
+    push(client, event(6, "participant_left", participant=BOB, reason="left"))
+    assert {name: entry["role"] for name, entry in people(client).items()} == {
+        "alice": "owner",
+        "carol": "moderator",
+    }
+
+
+@pytest.mark.parametrize("seconds", [6.0, 60.0])
+def test_typing_expires(seconds: float) -> None:
+    client = opened()
+    typing(client, True, "1")
+    assert typists(client) == ["bob"]
+    assert client.next_timer(NOW) == pytest.approx(6.0)
+    client.advance(NOW + seconds)
+    assert typists(client) == []
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        ("typing", {"participant": BOB, "is_typing": False, "sent_at": "1"}),
+        ("presence", {"participant": BOB, "online": False}),
+        ("events", {"history_id": HISTORY, "events": [event(4)]}),
+        ("events", {"history_id": HISTORY, "events": [event(4, "participant_left", participant=BOB)]}),
+        (
+            "events",
+            {
+                "history_id": HISTORY,
+                "events": [event(4, "participant_updated", participant=BOB | {"muted_until": "x"})],
+            },
+        ),
+    ],
+)
+def test_typing_ends_with_each_sign_of_its_end(end: tuple[str, JsonObject]) -> None:
+    client = opened()
+    typing(client, True, "1")
+    kind, fields = end
+    receive(client, kind, **fields)
+    assert typists(client) == []
+
+
+def test_typing_push_that_was_overtaken_has_no_effect() -> None:
+    client = opened()
+    typing(client, False, "2")
+    typing(client, True, "1")
+    typing(client, True, "2")
+    assert typists(client) == []
+    typing(client, True, "3")
+    assert typists(client) == ["bob"]
+
+
+def test_messages_of_others_count_as_unread_until_they_are_read() -> None:
+    client = opened()
+    push(client, event(4), event(5, sender={"participant_id": "alice"}))
+    assert client.read_state("conv_a") == (2, 2)
+    client.read("conv_a", NOW)
+    assert client.read_state("conv_a") == (5, 0)
+
+
+def test_own_message_directly_after_the_pointer_moves_it() -> None:
+    client = opened(unread=0)
+    client.read("conv_a", NOW)
+    push(client, event(4, sender={"participant_id": "alice"}))
+    assert client.read_state("conv_a") == (4, 0)
+
+
+def test_read_marks_are_coalesced() -> None:
+    client = opened()
+    client.read("conv_a", NOW, sequence_id=3)
+    push(client, event(4))
+    client.read("conv_a", NOW + 0.5)
+    client.advance(NOW + 0.9)
+    assert frames(client, "read") == []
+    client.advance(NOW + 1.0)
+    [read] = frames(client, "read")
+    assert (read["conversation_id"], read["sequence_id"]) == ("conv_a", 4)
+    receive(client, "read_ack", NOW + 1, id=read["id"], read_up_to=4, unread_count=0, history_id=HISTORY)
+    client.advance(NOW + 60)
+    assert frames(client, "read") == []
+
+
+def test_unanswered_read_mark_is_repeated() -> None:
+    client = opened()
+    client.read("conv_a", NOW)
+    client.advance(NOW + 1)
+    list(client.outputs())
+    client.advance(NOW + 13)
+    assert [frame["sequence_id"] for frame in frames(client, "read")] == [3]
+
+
+def test_message_takes_the_read_mark_along() -> None:
+    client = opened()
+    client.read("conv_a", NOW)
+    client.send("conv_a", "k", {"content": "hi"}, NOW)
+    [message] = frames(client, "message")
+    assert message["seen"] == 3
+    ack = {"id": message["id"], "sequence_id": 4, "history_id": HISTORY, "duplicate": False}
+    receive(client, "message_ack", **ack)
+    client.advance(NOW + 60)
+    assert frames(client, "read") == []
+
+
+def test_repeat_of_a_message_confirms_no_read_mark() -> None:
+    client = opened()
+    client.read("conv_a", NOW)
+    client.send("conv_a", "k", {"content": "hi"}, NOW)
+    [message] = frames(client, "message")
+    ack = {"id": message["id"], "sequence_id": 4, "history_id": HISTORY, "duplicate": True}
+    receive(client, "message_ack", **ack)
+    assert [frame["sequence_id"] for frame in frames(client, "read")] == [3]
+
+
+def test_message_with_an_invalid_mark_is_sent_again_without_it() -> None:
+    client = opened()
+    client.read("conv_a", NOW)
+    client.send("conv_a", "k", {"content": "hi"}, NOW)
+    [message] = frames(client, "message")
+    receive(client, "error", id=message["id"], code="VALIDATION_FAILED", retryable=False)
+    [again] = frames(client, "message")
+    assert ("seen" in again, again["client_message_id"]) == (False, "k")
+
+
+def test_read_on_another_device_moves_the_pointer() -> None:
+    client = opened()
+    receive(client, "read", participant_id="alice", sequence_id=3, history_id=HISTORY)
+    assert client.read_state("conv_a") == (3, 0)
+
+
+def test_keystrokes_send_few_typing_frames() -> None:
+    client = opened()
+    for tenths in range(40):
+        client.typing("conv_a", NOW + tenths / 10)
+    assert [frame["is_typing"] for frame in frames(client, "typing")] == [True, True]
+    client.advance(NOW + 9.9)
+    assert [frame["is_typing"] for frame in frames(client, "typing")] == [False]
+
+
+def test_typing_ends_when_the_user_stops_and_silently_with_a_message() -> None:
+    client = opened()
+    client.typing("conv_a", NOW)
+    client.typing("conv_a", NOW, is_typing=False)
+    assert [frame["is_typing"] for frame in frames(client, "typing")] == [True, False]
+    client.typing("conv_a", NOW)
+    client.send("conv_a", "k", {"content": "hi"}, NOW)
+    client.typing("conv_a", NOW, is_typing=False)
+    assert [frame["is_typing"] for frame in frames(client, "typing")] == [True]

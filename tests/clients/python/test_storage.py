@@ -1,0 +1,71 @@
+"""Storages: values survive, scopes are apart, and a full one delays the outbox."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from serverless_chat.core.outputs import Forget, Save
+from serverless_chat.durable import DurableStorage
+from serverless_chat.storage import MemoryStorage, SqliteStorage
+
+
+def test_memory_storage_returns_copies_of_the_stored_values() -> None:
+    storage = MemoryStorage()
+    value = {"a": [1]}
+    storage.save("key", value)
+    value["a"].append(2)
+    assert storage.load() == {"key": {"a": [1]}}
+    storage.forget("key")
+    storage.forget("key")
+    assert storage.load() == {}
+
+
+def test_file_keeps_values_and_keeps_servers_and_participants_apart(tmp_path: Path) -> None:
+    path = tmp_path / "client.db"
+    first = SqliteStorage(path, "https://a.example", "alice")
+    first.save("key", {"a": 1})
+    first.save("key", {"a": 2})
+    first.save("other", {})
+    first.forget("other")
+    first.close()
+    for server, participant_id, expected in [
+        ("https://a.example", "alice", {"key": {"a": 2}}),
+        ("https://a.example", "bob", {}),
+        ("https://b.example", "alice", {}),
+    ]:
+        storage = SqliteStorage(path, server, participant_id)
+        assert storage.load() == expected
+        storage.close()
+
+
+class FullStorage(MemoryStorage):
+    is_full = True
+
+    def save(self, key: str, value: dict[str, object]) -> None:
+        if self.is_full:
+            raise OSError("no space left")
+        super().save(key, value)
+
+
+def test_full_storage_delays_frames_of_the_outbox_only() -> None:
+    storage = FullStorage()
+    durable = DurableStorage(storage)
+    durable.carry_out(Save("outbox/1", {"a": 1}))
+    assert isinstance(durable.error, OSError)
+    assert not durable.may_send({"type": "message"})
+    assert durable.may_send({"type": "ping"})
+    storage.is_full = False
+    durable.carry_out(Forget("outbox/0"))
+    assert durable.may_send({"type": "message"})
+    assert storage.load() == {"outbox/1": {"a": 1}}
+
+
+def test_order_that_fails_does_not_stop_others() -> None:
+    storage = FullStorage()
+    storage.is_full = False
+    storage.save("outbox/0", {})
+    storage.is_full = True
+    durable = DurableStorage(storage)
+    durable.carry_out(Save("outbox/1", {"a": 1}))
+    durable.carry_out(Forget("outbox/0"))
+    assert storage.load() == {}

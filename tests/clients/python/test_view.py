@@ -1,0 +1,105 @@
+"""Messages as a reader sees them now."""
+
+from __future__ import annotations
+
+import itertools
+
+from serverless_chat.core.message import Message, Reaction
+from serverless_chat.core.outputs import JsonObject
+from serverless_chat.core.view import View
+
+from tests.clients.python.drive import event
+
+
+def folded(*events: JsonObject) -> list[Message]:
+    view = View()
+    view.add(events)
+    return view.messages()
+
+
+def test_edit_changes_the_content_and_keeps_the_fields_that_it_does_not_name() -> None:
+    sent = event(1, mentions=["carol"], metadata={"a": 1})
+    edited = event(2, "message_edited", target=1, content="new", metadata={})
+    [message] = folded(sent, edited)
+    assert (message.content, message.edited_at) == ("new", "at 2")
+    assert (message.mentions, message.metadata) == (("carol",), None)
+
+
+def test_deleted_message_keeps_its_place_without_content_and_reactions() -> None:
+    reacted = event(2, "reaction_added", target=1, emoji="🎉")
+    [message] = folded(event(1), reacted, event(3, "message_deleted", target=1))
+    assert message.is_deleted
+    assert (message.sequence_id, message.content, message.reactions) == (1, None, ())
+
+
+def test_reactions_are_listed_in_the_order_of_first_use() -> None:
+    carol = {"participant_id": "carol"}
+    [message] = folded(
+        event(1),
+        event(2, "reaction_added", target=1, emoji="🎉"),
+        event(3, "reaction_added", target=1, emoji="👍"),
+        event(4, "reaction_added", target=1, emoji="🎉", sender=carol),
+        event(5, "reaction_removed", target=1, emoji="👍"),
+    )
+    assert message.reactions == (Reaction("🎉", ("bob", "carol")),)
+
+
+def test_erased_sender_gets_the_pseudonym_and_the_earlier_messages_count_as_deleted() -> None:
+    erased = event(2, "participant_erased", participant_id="erased_1")
+    before, after = folded(event(1, client_message_id="k"), erased, event(3))
+    assert before.sender is not None
+    assert before.sender["participant_id"] == "erased_1"
+    assert (before.is_deleted, before.content, before.client_message_id) == (True, None, None)
+    assert after.content == "text 3"
+
+
+def test_erased_participant_is_renamed_in_reactions() -> None:
+    carol = {"participant_id": "carol", "name": "Carol"}
+    erased = event(3, "participant_erased", participant_id="erased_1", sender=carol)
+    [message] = folded(event(1), event(2, "reaction_added", target=1, emoji="🎉", sender=carol), erased)
+    assert message.reactions == (Reaction("🎉", ("erased_1",)),)
+
+
+def test_expired_messages_have_no_content() -> None:
+    first, second = folded(event(1), event(2), event(3, "content_expired", up_to=1))
+    assert (first.is_expired, first.content) == (True, None)
+    assert (second.is_expired, second.content) == (False, "text 2")
+
+
+def test_view_is_the_same_for_every_order_in_which_pages_come() -> None:
+    events = [
+        event(1),
+        event(2, "message_edited", target=1, content="a"),
+        event(3, "message_edited", target=1, content="b"),
+        event(4, "reaction_added", target=1, emoji="🎉"),
+        event(5, "message_deleted", target=1),
+    ]
+    for count in range(1, len(events) + 1):
+        expected = folded(*events[:count])
+        assert all(folded(*order) == expected for order in itertools.permutations(events[:count]))
+
+
+def test_unknown_event_type_is_ignored() -> None:
+    assert folded(event(1, "of_a_newer_protocol")) == []
+
+
+def test_view_folds_only_the_messages_that_an_event_changes() -> None:
+    view = View()
+    view.add(event(number) for number in range(1, 4))
+    before = view.messages()
+    view.add([event(4, "message_edited", target=2, content="new")])
+    after = view.messages()
+    assert [old is new for old, new in zip(before, after, strict=True)] == [True, False, True]
+
+
+def test_removed_events_leave_the_others_as_they_are() -> None:
+    events = [event(1), event(2), event(3, "reaction_added", target=1, emoji="🎉"), event(4)]
+    view = View()
+    view.add(events)
+    view.messages()
+    view.remove(events[:1])
+    assert [message.sequence_id for message in view.messages()] == [2, 4]
+    view.add(events[:1])
+    assert view.messages() == folded(*events)
+    view.remove(events[:3])
+    assert [message.sequence_id for message in view.messages()] == [4]
