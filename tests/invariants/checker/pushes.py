@@ -14,7 +14,7 @@ from tests.support.unpacking import answers
 
 
 class Pushes(Finished):
-    """Checks what was sent to clients."""
+    """Checks the frames that clients received."""
 
     def _acknowledged_is_in_the_log(self) -> None:
         for post in self._harness.posts:
