@@ -51,6 +51,11 @@ class Setup:
     """The sockets that are subscribed."""
 
 
+TWO_DEVICES = Setup(
+    members=("alice", "bob"), sockets=("alice", "alice2", "bob"), subscribed=("alice", "alice2", "bob")
+)
+
+
 @dataclass
 class Harness:
     """One conversation. Names are short: `alice` is a participant, and her socket."""

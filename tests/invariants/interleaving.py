@@ -18,6 +18,8 @@ from enum import Enum
 from functools import partial
 from typing import Any
 
+import pytest
+
 from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.kernel.errors import ChatError
 from chalicelib.core.kernel.limits import Timing
@@ -122,6 +124,15 @@ class Results:
     def succeeded_names(self, *but: str) -> list[str]:
         """Return the names of the operations that succeeded; see `succeeded`."""
         return [name for name in self._outcomes if self.succeeded(name, *but)]
+
+
+BOTH_STORES = pytest.mark.parametrize("store", [Store.ATOMIC, Store.LOCKED])
+"""Runs a test with transactions that are atomic, and with those that conflict."""
+
+
+def some_of(store: Store, count: int) -> int | None:
+    """Return the number of samples: all schedules with atomic transactions, `count` with conflicts."""
+    return None if store is Store.ATOMIC else count
 
 
 def interleave(

@@ -13,17 +13,12 @@ from local.faults.faulty import FaultyClient
 from local.faults.plans import CRASH_AFTER, nth
 from tests.invariants.cases import said_as
 from tests.invariants.checker import check
-from tests.invariants.harness import MEMBERS, QUANTUM, Harness, Setup
-from tests.invariants.interleaving import Act, Results, Store, interleave
+from tests.invariants.harness import MEMBERS, QUANTUM, TWO_DEVICES, Harness, Setup
+from tests.invariants.interleaving import BOTH_STORES, Act, Results, Store, interleave
 from tests.invariants.process import Process
 from tests.invariants.tables import Tables
 from tests.invariants.test_group_commit import PATIENT, crowded, leave_queued
 from tests.support.message_fields import for_any_reader
-
-BOTH = pytest.mark.parametrize("store", [Store.ATOMIC, Store.LOCKED])
-TWO_DEVICES = Setup(
-    members=("alice", "bob"), sockets=("alice", "alice2", "bob"), subscribed=("alice", "alice2", "bob")
-)
 
 
 def batch(socket: str, *keys: str) -> Act:
@@ -35,7 +30,7 @@ def are_contiguous(texts: list[str], keys: str) -> bool:
     return keys in "".join(texts)
 
 
-@BOTH
+@BOTH_STORES
 @pytest.mark.parametrize("contended", [False, True], ids=["direct", "queued"])
 def test_runs_of_two_senders_stay_contiguous(
     tables: Tables, engine_tables: Tables, store: Store, contended: bool

@@ -12,7 +12,7 @@ from local.faults.errors import Crash
 from local.faults.faulty import FaultyClient
 from local.faults.plans import CRASH_AFTER, CRASH_BEFORE, Fault, nth
 from tests.invariants.checker import check
-from tests.invariants.harness import MEMBERS, QUANTUM, Harness, Setup
+from tests.invariants.harness import MEMBERS, QUANTUM, TWO_DEVICES, Harness, Setup
 from tests.invariants.interleaving import CRASHED, Act, Results, Store, interleave
 from tests.invariants.tables import Tables
 from tests.support.fakes import START_TIME, FakeClock
@@ -20,9 +20,6 @@ from tests.support.fakes import START_TIME, FakeClock
 PATIENT = Timing(append_deadline=6 * QUANTUM)
 """Long enough to detect a leader that does not lead, and to take over."""
 HASTY = Timing(append_deadline=QUANTUM)
-TWO_DEVICES = Setup(
-    members=("alice", "bob"), sockets=("alice", "alice2", "bob"), subscribed=("alice", "alice2", "bob")
-)
 
 
 def sends(socket: str, key: str = "k") -> Act:

@@ -6,11 +6,10 @@ import pytest
 
 from tests.invariants.checker import check
 from tests.invariants.harness import MEMBERS, Harness, Setup
-from tests.invariants.interleaving import Act, Results, Store, interleave
+from tests.invariants.interleaving import BOTH_STORES, Act, Results, Store, interleave, some_of
 from tests.invariants.process import Process
 from tests.invariants.tables import Tables
 
-BOTH = pytest.mark.parametrize("store", [Store.ATOMIC, Store.LOCKED])
 OPEN = Setup(non_members=("dave", "erin"), is_open=True)
 TWO = Setup(members=("alice", "bob"), sockets=("alice", "bob"), subscribed=("alice", "bob"))
 TWO_OWNERS = Setup(roles=(("bob", "owner"),))
@@ -32,11 +31,6 @@ def joins(name: str) -> Act:
     return lambda process: process.join(name)
 
 
-def some_of(store: Store, count: int) -> int | None:
-    """All schedules with atomic transactions, as many samples with conflicts."""
-    return None if store is Store.ATOMIC else count
-
-
 def and_then_alice_sends(harness: Harness) -> None:
     harness.process(skew=30.0).post_message("alice", "afterwards", "afterwards")
 
@@ -44,7 +38,7 @@ def and_then_alice_sends(harness: Harness) -> None:
 # ---- concurrent with sends -----------------------------------------------------------------------------
 
 
-@BOTH
+@BOTH_STORES
 def test_message_concurrent_with_leaving_is_before_it_or_rejected(
     tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
@@ -60,7 +54,7 @@ def test_message_concurrent_with_leaving_is_before_it_or_rejected(
     interleave(tables, Setup(), acts, judge, store=store, samples=some_of(store, 40), engine_tables=engine_tables)
 
 
-@BOTH
+@BOTH_STORES
 @pytest.mark.parametrize("sender", ["bob", "carol"], ids=["removed", "another"])
 def test_member_removed_during_a_send_receives_nothing_after_the_removal(
     tables: Tables, engine_tables: Tables, store: Store, sender: str
@@ -77,7 +71,7 @@ def test_member_removed_during_a_send_receives_nothing_after_the_removal(
     interleave(tables, Setup(), acts, judge, store=store, samples=some_of(store, 40), engine_tables=engine_tables)
 
 
-@BOTH
+@BOTH_STORES
 def test_message_concurrent_with_deletion_is_before_it_or_rejected(
     tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
@@ -111,7 +105,7 @@ def test_read_pointer_survives_leaving_and_returning_during_a_send(tables: Table
     interleave(tables, replace(OPEN, non_members=()), acts, judge, samples=80, engine_tables=engine_tables)
 
 
-@BOTH
+@BOTH_STORES
 def test_read_pointer_moved_during_leaving_is_kept(tables: Tables, engine_tables: Tables, store: Store) -> None:
     def arrange(harness: Harness) -> None:
         harness.process().send_message("alice", "news", "news")
@@ -141,7 +135,7 @@ def test_read_pointer_moved_during_leaving_is_kept(tables: Tables, engine_tables
 # ---- joining -------------------------------------------------------------------------------------------
 
 
-@BOTH
+@BOTH_STORES
 def test_two_concurrent_joins(tables: Tables, engine_tables: Tables, store: Store) -> None:
     def judge(harness: Harness, ends: Results) -> None:
         joined = ends.succeeded_names()
@@ -153,7 +147,7 @@ def test_two_concurrent_joins(tables: Tables, engine_tables: Tables, store: Stor
     interleave(tables, OPEN, acts, judge, store=store, samples=some_of(store, 40), engine_tables=engine_tables)
 
 
-@BOTH
+@BOTH_STORES
 @pytest.mark.parametrize("added", [False, True], ids=["joins twice", "joins and is added"])
 def test_two_concurrent_joins_of_one_participant(
     tables: Tables, engine_tables: Tables, store: Store, added: bool
@@ -183,7 +177,7 @@ def test_concurrent_joins_for_the_last_seat_succeed_once(tables: Tables, engine_
     interleave(four[0], OPEN, acts, judge, engine_tables=four[1])
 
 
-@BOTH
+@BOTH_STORES
 def test_concurrent_removal_and_addition_match_the_log(
     tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
@@ -204,7 +198,7 @@ def test_concurrent_removal_and_addition_match_the_log(
 # ---- leaving and succession ----------------------------------------------------------------------------
 
 
-@BOTH
+@BOTH_STORES
 def test_two_owners_leaving_concurrently_leave_an_owner(
     tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
@@ -221,7 +215,7 @@ def test_two_owners_leaving_concurrently_leave_an_owner(
     )
 
 
-@BOTH
+@BOTH_STORES
 def test_last_two_members_leaving_concurrently_close_the_conversation(
     tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
@@ -248,7 +242,7 @@ def test_concurrent_departures_of_one_member_count_once(
     interleave(tables, Setup(), acts, judge, engine_tables=engine_tables)
 
 
-@BOTH
+@BOTH_STORES
 @pytest.mark.parametrize("role", ["moderator", "member"])
 def test_demotion_concurrent_with_leaving_keeps_an_owner(
     tables: Tables, engine_tables: Tables, store: Store, role: str

@@ -9,11 +9,10 @@ import pytest
 from chalicelib.core.kernel.errors import NotFound
 from tests.invariants.checker import Verdict, check
 from tests.invariants.harness import MEMBERS, Harness, Setup
-from tests.invariants.interleaving import Act, Arrange, Results, Store, interleave
+from tests.invariants.interleaving import BOTH_STORES, Act, Arrange, Results, Store, interleave, some_of
 from tests.invariants.process import Process
 from tests.invariants.tables import Tables
 
-BOTH = pytest.mark.parametrize("store", [Store.ATOMIC, Store.LOCKED])
 OTHERS = ("alice", "carol")
 OPEN = Setup(non_members=("dave", "erin"), is_open=True)
 CLOSED = replace(OPEN, is_open=False)
@@ -53,11 +52,6 @@ class Invites:
         return self._of[harness.tag]
 
 
-def some_of(store: Store, count: int) -> int | None:
-    """All schedules with atomic transactions, as many samples with conflicts."""
-    return None if store is Store.ATOMIC else count
-
-
 def then_alice_sends(harness: Harness) -> Verdict:
     """Exactly the members receive this message."""
     harness.process(skew=30.0).post_message("alice", "afterwards", "afterwards")
@@ -67,7 +61,7 @@ def then_alice_sends(harness: Harness) -> Verdict:
 # ---- bans ----------------------------------------------------------------------------------------------
 
 
-@BOTH
+@BOTH_STORES
 @pytest.mark.parametrize("crowded", [False, True], ids=["alone", "in a crowd"])
 def test_message_concurrent_with_ban_is_before_it_or_rejected(
     tables: Tables, engine_tables: Tables, store: Store, crowded: bool
@@ -90,7 +84,7 @@ def test_message_concurrent_with_ban_is_before_it_or_rejected(
     )
 
 
-@BOTH
+@BOTH_STORES
 def test_member_banned_during_subscribe_receives_nothing_after_the_ban(
     tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
@@ -110,7 +104,7 @@ def test_member_banned_during_subscribe_receives_nothing_after_the_ban(
     )
 
 
-@BOTH
+@BOTH_STORES
 @pytest.mark.parametrize("how", ["open", "invite", "added"])
 def test_user_banned_while_joining_is_not_a_member(
     tables: Tables, engine_tables: Tables, store: Store, how: str
@@ -146,7 +140,7 @@ def test_user_banned_while_joining_is_not_a_member(
     )
 
 
-@BOTH
+@BOTH_STORES
 def test_join_concurrent_with_unban_is_after_it_or_rejected(
     tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
@@ -173,7 +167,7 @@ def test_join_concurrent_with_unban_is_after_it_or_rejected(
     )
 
 
-@BOTH
+@BOTH_STORES
 @pytest.mark.parametrize("target", ["bob", "dave"], ids=["a member", "a non-member"])
 def test_concurrent_bans_of_one_user_count_once(
     tables: Tables, engine_tables: Tables, store: Store, target: str
@@ -207,7 +201,7 @@ def test_ban_concurrent_with_demotion_is_before_it_or_rejected(tables: Tables, e
 # ---- mutes ---------------------------------------------------------------------------------------------
 
 
-@BOTH
+@BOTH_STORES
 @pytest.mark.parametrize("crowded", [False, True], ids=["alone", "in a crowd"])
 def test_message_concurrent_with_mute_is_before_it_or_rejected(
     tables: Tables, engine_tables: Tables, store: Store, crowded: bool
@@ -251,7 +245,7 @@ def test_message_concurrent_with_unmute_is_after_it_or_rejected(tables: Tables, 
     )
 
 
-@BOTH
+@BOTH_STORES
 def test_member_muted_while_leaving_returns_muted(tables: Tables, engine_tables: Tables, store: Store) -> None:
     def judge(harness: Harness, ends: Results) -> None:
         muted = ends.succeeded("alice mutes bob", "NOT_FOUND")
@@ -286,7 +280,7 @@ def test_member_muted_while_becoming_owner_is_not_muted(tables: Tables, engine_t
 # ---- invites -------------------------------------------------------------------------------------------
 
 
-@BOTH
+@BOTH_STORES
 @pytest.mark.parametrize("uses", [1, 2])
 def test_concurrent_uses_of_an_invite_are_counted(
     tables: Tables, engine_tables: Tables, store: Store, uses: int
@@ -315,7 +309,7 @@ def test_concurrent_uses_of_an_invite_are_counted(
     )
 
 
-@BOTH
+@BOTH_STORES
 def test_invite_use_concurrent_with_revocation_is_before_it_or_rejected(
     tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
@@ -371,7 +365,7 @@ def test_concurrent_revocations_count_once(tables: Tables, engine_tables: Tables
     interleave(tables, CLOSED, acts, judge, arrange=invites.make, engine_tables=engine_tables)
 
 
-@BOTH
+@BOTH_STORES
 def test_invite_creation_concurrent_with_demotion_is_before_it_or_rejected(
     tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
@@ -398,7 +392,7 @@ def test_invite_creation_concurrent_with_demotion_is_before_it_or_rejected(
     )
 
 
-@BOTH
+@BOTH_STORES
 def test_member_removed_while_returning_by_an_older_invite_is_not_a_member(
     tables: Tables, engine_tables: Tables, store: Store
 ) -> None:

@@ -5,20 +5,10 @@ from typing import Any
 import pytest
 
 from tests.invariants.checker import check
-from tests.invariants.harness import MEMBERS, Harness, Setup
-from tests.invariants.interleaving import Act, Results, Store, interleave
+from tests.invariants.harness import MEMBERS, TWO_DEVICES, Harness, Setup
+from tests.invariants.interleaving import BOTH_STORES, Act, Results, Store, interleave, some_of
 from tests.invariants.process import Process
 from tests.invariants.tables import Tables
-
-BOTH = pytest.mark.parametrize("store", [Store.ATOMIC, Store.LOCKED])
-TWO_DEVICES = Setup(
-    members=("alice", "bob"), sockets=("alice", "alice2", "bob"), subscribed=("alice", "alice2", "bob")
-)
-
-
-def some_of(store: Store, count: int) -> int | None:
-    """All schedules with atomic transactions, as many samples with conflicts."""
-    return None if store is Store.ATOMIC else count
 
 
 def by_socket(socket: str, text: str, key: str) -> Act:
@@ -37,7 +27,7 @@ def judge_all_said(
     assert sorted(check(harness, subscribers=hears).texts) == sorted(sent)
 
 
-@BOTH
+@BOTH_STORES
 @pytest.mark.parametrize("http", [False, True], ids=["sockets", "a socket and HTTP"])
 def test_two_concurrent_sends(tables: Tables, engine_tables: Tables, store: Store, http: bool) -> None:
     def judge(harness: Harness, ends: Results) -> None:
@@ -51,7 +41,7 @@ def test_two_concurrent_sends(tables: Tables, engine_tables: Tables, store: Stor
     assert len(found.schedules) >= 4
 
 
-@BOTH
+@BOTH_STORES
 def test_two_concurrent_sends_of_one_member(tables: Tables, engine_tables: Tables, store: Store) -> None:
     def judge(harness: Harness, ends: Results) -> None:
         judge_all_said(harness, ends, {"one device": "A", "the other": "B"}, TWO_DEVICES.subscribed)
@@ -62,7 +52,7 @@ def test_two_concurrent_sends_of_one_member(tables: Tables, engine_tables: Table
     )
 
 
-@BOTH
+@BOTH_STORES
 @pytest.mark.parametrize("http", [False, True], ids=["sockets", "a socket and HTTP"])
 def test_concurrent_repeats_of_one_send(tables: Tables, engine_tables: Tables, store: Store, http: bool) -> None:
     def judge(harness: Harness, ends: Results) -> None:
@@ -99,7 +89,7 @@ def test_three_concurrent_sends(tables: Tables, engine_tables: Tables) -> None:
     interleave(tables, Setup(), acts, judge, max_schedules=3000, engine_tables=engine_tables)
 
 
-@BOTH
+@BOTH_STORES
 def test_send_concurrent_with_a_join(tables: Tables, engine_tables: Tables, store: Store) -> None:
     shape = Setup(non_members=("dave",), is_open=True, sockets=(*MEMBERS, "dave"))
 
@@ -127,7 +117,7 @@ def test_send_concurrent_with_a_join(tables: Tables, engine_tables: Tables, stor
     interleave(tables, shape, acts, judge, store=store, samples=samples, engine_tables=engine_tables)
 
 
-@BOTH
+@BOTH_STORES
 def test_read_concurrent_with_a_send_of_the_same_member(
     tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
@@ -168,7 +158,7 @@ def test_concurrent_reads_never_move_the_pointer_back(tables: Tables, engine_tab
     interleave(tables, TWO_DEVICES, acts, judge, arrange=arrange, engine_tables=engine_tables)
 
 
-@BOTH
+@BOTH_STORES
 def test_send_concurrent_with_a_title_update(tables: Tables, engine_tables: Tables, store: Store) -> None:
     def judge(harness: Harness, ends: Results) -> None:
         verdict = check(harness, subscribers=MEMBERS)

@@ -4,11 +4,10 @@ import pytest
 
 from tests.invariants.checker import check
 from tests.invariants.harness import MEMBERS, Harness, Setup
-from tests.invariants.interleaving import Act, Results, Store, interleave
+from tests.invariants.interleaving import BOTH_STORES, Act, Results, Store, interleave
 from tests.invariants.process import Process
 from tests.invariants.tables import Tables
 
-BOTH = pytest.mark.parametrize("store", [Store.ATOMIC, Store.LOCKED])
 ALL_STORES = pytest.mark.parametrize("store", [*Store])
 BOB_DOES_NOT_LISTEN = Setup(subscribed=("alice", "carol"))
 OTHERS = ("alice", "carol")
@@ -66,7 +65,7 @@ def test_subscribe_concurrent_with_two_sends_yields_both_events(tables: Tables) 
     interleave(tables, BOB_DOES_NOT_LISTEN, acts, judge, max_schedules=3000)
 
 
-@BOTH
+@BOTH_STORES
 def test_member_removed_during_subscribe_receives_nothing_afterwards(
     tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
@@ -102,7 +101,7 @@ def test_member_removed_during_subscribe_and_send_receives_earlier_events_only(
     interleave(tables, BOB_DOES_NOT_LISTEN, acts, judge, samples=80, engine_tables=engine_tables)
 
 
-@BOTH
+@BOTH_STORES
 def test_subscribe_concurrent_with_leaving_and_returning_uses_the_new_membership(
     tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
@@ -129,7 +128,7 @@ def test_subscribe_concurrent_with_leaving_and_returning_uses_the_new_membership
     interleave(tables, shape, acts, judge, store=store, samples=30, engine_tables=engine_tables)
 
 
-@BOTH
+@BOTH_STORES
 def test_subscribe_concurrent_with_deletion_is_rejected_or_notified(
     tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
@@ -183,7 +182,7 @@ def test_reader_removed_meanwhile_sees_no_later_event(tables: Tables, engine_tab
 # ---- one connection, several operations: L8 ------------------------------------------------------------
 
 
-@BOTH
+@BOTH_STORES
 @pytest.mark.parametrize("lost", [False, True], ids=["still connected", "gone already"])
 def test_disconnect_during_subscribe_leaves_no_subscription(
     tables: Tables, engine_tables: Tables, store: Store, lost: bool
@@ -207,7 +206,7 @@ def test_disconnect_during_subscribe_leaves_no_subscription(
     )
 
 
-@BOTH
+@BOTH_STORES
 def test_concurrent_subscribe_and_unsubscribe_are_consistent(
     tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
@@ -241,7 +240,7 @@ def judge_that_bob_is_back(harness: Harness, *, listens: bool) -> None:
     assert len(harness.pushed_event_ids("bob")) == before + listens, "it hears exactly what it is subscribed to"
 
 
-@BOTH
+@BOTH_STORES
 @pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
 def test_connection_marked_stale_during_a_frame_is_revived_by_the_next(
     tables: Tables, engine_tables: Tables, store: Store, frame: Act
@@ -291,7 +290,7 @@ def test_frame_and_disconnect_of_a_stale_connection_leave_no_subscription(
     interleave(tables, Setup(), acts, judge, stale=lost, samples=80, engine_tables=engine_tables)
 
 
-@BOTH
+@BOTH_STORES
 def test_connection_marked_stale_concurrently_is_stale_once(
     tables: Tables, engine_tables: Tables, store: Store
 ) -> None:

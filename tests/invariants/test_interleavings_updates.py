@@ -3,23 +3,14 @@
 import pytest
 
 from tests.invariants.checker import Verdict, check
-from tests.invariants.harness import MEMBERS, Harness, Setup
-from tests.invariants.interleaving import Act, Results, Store, interleave
+from tests.invariants.harness import MEMBERS, TWO_DEVICES, Harness, Setup
+from tests.invariants.interleaving import BOTH_STORES, Act, Results, Store, interleave, some_of
 from tests.invariants.message_projection import DELETED
 from tests.invariants.process import Process
 from tests.invariants.tables import Tables
 from tests.invariants.update_cases import FIRST, HEART, THUMB, alice_spoke, edited, reacted, then
 
-BOTH = pytest.mark.parametrize("store", [Store.ATOMIC, Store.LOCKED])
-TWO_DEVICES = Setup(
-    members=("alice", "bob"), sockets=("alice", "alice2", "bob"), subscribed=("alice", "alice2", "bob")
-)
 BOB_MODERATES = Setup(roles=(("bob", "moderator"),))
-
-
-def some_of(store: Store, count: int) -> int | None:
-    """All schedules with atomic transactions, as many samples with conflicts."""
-    return None if store is Store.ATOMIC else count
 
 
 def edits(name: str, text: str) -> Act:
@@ -43,7 +34,7 @@ def counts(verdict: Verdict) -> dict[str, int]:
     return {reaction["emoji"]: reaction["count"] for reaction in verdict.log.messages[0].get("reactions", [])}
 
 
-@BOTH
+@BOTH_STORES
 @pytest.mark.parametrize("same", [False, True], ids=["another text", "the same text"])
 def test_concurrent_edits_are_ordered(tables: Tables, engine_tables: Tables, store: Store, same: bool) -> None:
     def judge(harness: Harness, ends: Results) -> None:
@@ -70,7 +61,7 @@ def test_concurrent_edits_are_ordered(tables: Tables, engine_tables: Tables, sto
     )
 
 
-@BOTH
+@BOTH_STORES
 @pytest.mark.parametrize("deletes", ["alice", "bob"], ids=["its author", "a moderator"])
 def test_edit_concurrent_with_deletion_is_before_it_or_rejected(
     tables: Tables, engine_tables: Tables, store: Store, deletes: str
@@ -98,7 +89,7 @@ def test_edit_concurrent_with_deletion_is_before_it_or_rejected(
     )
 
 
-@BOTH
+@BOTH_STORES
 def test_reaction_concurrent_with_deletion_is_before_it_or_rejected(
     tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
@@ -122,7 +113,7 @@ def test_reaction_concurrent_with_deletion_is_before_it_or_rejected(
     )
 
 
-@BOTH
+@BOTH_STORES
 @pytest.mark.parametrize("emoji", [HEART, THUMB], ids=["the same emoji", "another emoji"])
 def test_two_concurrent_reactions(tables: Tables, engine_tables: Tables, store: Store, emoji: str) -> None:
     def judge(harness: Harness, ends: Results) -> None:
@@ -143,7 +134,7 @@ def test_two_concurrent_reactions(tables: Tables, engine_tables: Tables, store: 
     )
 
 
-@BOTH
+@BOTH_STORES
 def test_concurrent_equal_reactions_of_one_member_count_once(
     tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
@@ -170,7 +161,7 @@ def test_concurrent_equal_reactions_of_one_member_count_once(
     )
 
 
-@BOTH
+@BOTH_STORES
 def test_concurrent_react_and_unreact_are_consistent(tables: Tables, engine_tables: Tables, store: Store) -> None:
     def judge(harness: Harness, ends: Results) -> None:
         ends.succeeded_names()
@@ -192,7 +183,7 @@ def test_concurrent_react_and_unreact_are_consistent(tables: Tables, engine_tabl
     )
 
 
-@BOTH
+@BOTH_STORES
 def test_last_allowed_emoji_is_added_once(tables: Tables, store: Store) -> None:
     def judge(harness: Harness, ends: Results) -> None:
         done = [name for name in acts if ends.succeeded(name, "VALIDATION_FAILED")]
@@ -205,7 +196,7 @@ def test_last_allowed_emoji_is_added_once(tables: Tables, store: Store) -> None:
     interleave(few, Setup(), acts, judge, store=store, arrange=alice_spoke, samples=some_of(store, 40))
 
 
-@BOTH
+@BOTH_STORES
 def test_concurrent_deletions_of_a_message_count_once(tables: Tables, engine_tables: Tables, store: Store) -> None:
     def judge(harness: Harness, ends: Results) -> None:
         done = ends.succeeded_names()
@@ -225,7 +216,7 @@ def test_concurrent_deletions_of_a_message_count_once(tables: Tables, engine_tab
     )
 
 
-@BOTH
+@BOTH_STORES
 def test_reply_concurrent_with_deletion_is_committed(tables: Tables, engine_tables: Tables, store: Store) -> None:
     def judge(harness: Harness, ends: Results) -> None:
         replied, deletion = ends.succeeded("bob replies"), ends.succeeded("alice deletes")
@@ -250,7 +241,7 @@ def test_reply_concurrent_with_deletion_is_committed(tables: Tables, engine_tabl
     )
 
 
-@BOTH
+@BOTH_STORES
 def test_update_concurrent_with_removal_is_before_it_or_not_found(
     tables: Tables, engine_tables: Tables, store: Store
 ) -> None:
@@ -277,7 +268,7 @@ def test_update_concurrent_with_removal_is_before_it_or_not_found(
     )
 
 
-@BOTH
+@BOTH_STORES
 def test_repeated_edit_of_a_removed_member_reveals_nothing(tables: Tables, store: Store) -> None:
     """A no-op update is answered without a commit, after a last check of the membership."""
 
@@ -301,7 +292,7 @@ def test_repeated_edit_of_a_removed_member_reveals_nothing(tables: Tables, store
     interleave(tables, Setup(), acts, judge, store=store, arrange=bob_spoke_and_edited, samples=some_of(store, 60))
 
 
-@BOTH
+@BOTH_STORES
 def test_reaction_that_is_removed_twice_concurrently_is_removed_once(
     tables: Tables, engine_tables: Tables, store: Store
 ) -> None:

@@ -10,15 +10,12 @@ import pytest
 
 from chalicelib.core.model.read_pointers import MAX_OWN_UNREAD
 from tests.invariants.checker import check
-from tests.invariants.harness import Harness, Setup
-from tests.invariants.interleaving import Act, Results, Store, interleave
+from tests.invariants.harness import TWO_DEVICES, Harness, Setup
+from tests.invariants.interleaving import BOTH_STORES, Act, Results, Store, interleave
 from tests.invariants.process import Process
 from tests.invariants.tables import Tables
 from tests.support.items import plain
 
-TWO_DEVICES = Setup(
-    members=("alice", "bob"), sockets=("alice", "alice2", "bob"), subscribed=("alice", "alice2", "bob")
-)
 CONTENDED = pytest.mark.parametrize("contended", [False, True], ids=["direct", "queued"])
 MAX_MEMBERSHIP_BYTES = 1024
 """A larger membership costs a second write unit with every message."""
@@ -60,7 +57,7 @@ def membership(harness: Harness, name: str) -> dict[str, Any]:
 
 
 @CONTENDED
-@pytest.mark.parametrize("store", [Store.ATOMIC, Store.LOCKED])
+@BOTH_STORES
 def test_message_passes_over_seen_messages_only(
     tables: Tables, engine_tables: Tables, store: Store, contended: bool
 ) -> None:

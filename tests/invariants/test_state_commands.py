@@ -11,7 +11,7 @@ import pytest
 from chalicelib.core.kernel.clock import rfc3339
 from tests.invariants.checker import check
 from tests.invariants.harness import MEMBERS, Harness, Setup
-from tests.invariants.interleaving import Act, Results, Store, interleave
+from tests.invariants.interleaving import BOTH_STORES, Act, Results, Store, interleave
 from tests.invariants.process import Process
 from tests.invariants.tables import Tables
 from tests.support.fakes import START_TIME
@@ -172,7 +172,7 @@ def test_non_member_is_answered_like_before_whatever_the_order(tables: Tables) -
 # ---- subscriptions: concurrent -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("store", [Store.ATOMIC, Store.LOCKED])
+@BOTH_STORES
 @pytest.mark.parametrize("order", ["n", "arrival"])
 @pytest.mark.parametrize(
     "pair",
