@@ -49,7 +49,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--iam-record",
         type=Path,
         metavar="FILE",
-        help="with --bundle: write the IAM permissions that the functions used to FILE, as JSON",
+        help="with --bundle: write the used IAM permissions to FILE, as JSON, and check each request to AWS",
     )
     parser.add_argument("--app-dir", type=Path, metavar="DIR", help="directory of app.py")
     parser.add_argument(

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from local.bundle.built_stage import BuiltStage
 from local.bundle.execution_environment import SharedResources
@@ -23,6 +24,9 @@ from local.gateway.functions import Handler
 from local.iam import Guard
 from local.queue import Worker, sqs_client
 
+if TYPE_CHECKING:
+    from local.iam.request_models import RequestModels
+
 log = logging.getLogger(__name__)
 
 DEFAULT_ENVIRONMENTS = 4
@@ -33,7 +37,7 @@ class LambdaEmulator:
     """The functions of a template, behind the guard; a context manager.
 
     `overrides` replace variables of the template. On exit the guard's record is written as JSON to `iam_record`,
-    if given.
+    if given; then each request to AWS's services is also checked against the service descriptions of the SDK.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class LambdaEmulator:
         self._overrides = overrides
         self._environments = environments
         self._iam_record = iam_record
+        self._models = _request_models() if iam_record is not None else None
         self._guard = Guard(
             {name: function.statements for name, function in template.functions.items()},
             store_url,
@@ -62,6 +67,7 @@ class LambdaEmulator:
             region=template.gateway_settings.region,
             account=template.gateway_settings.account_id,
             api=template.gateway_settings.websocket_api_id,
+            models=self._models,
         )
         self._resources = contextlib.ExitStack()
         self.functions: dict[str, Handler] = {}
@@ -131,9 +137,17 @@ class LambdaEmulator:
             log.error(
                 "the policy of %s does not allow %s on %s", request.function, request.action, request.resource
             )
+        for problem in [] if self._models is None else self._models.problems:
+            log.error("AWS would reject a request: %s", problem)
         if self._iam_record is not None:
             self._iam_record.write_text(json.dumps(self._guard.record(), indent=1), encoding="utf-8")
 
     def _report_changes(self, bundle: ReadOnlyBundle) -> None:
         for name in bundle.changes():
             log.error("a function wrote to %s, which is read-only on Lambda", name)
+
+
+def _request_models() -> RequestModels:
+    from local.iam.request_models import RequestModels  # noqa: PLC0415 — loads the SDK
+
+    return RequestModels()

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -22,6 +22,9 @@ from local.iam.record import AllowedCall, DeniedCall, Permission, PermissionReco
 from local.iam.sqs import Sqs
 from local.iam.upstream import Upstream, client_session
 from local.policy import parse_identity_policy
+
+if TYPE_CHECKING:
+    from local.iam.request_models import RequestModels
 
 _MAX_LINE = 65_536
 _SHUTDOWN_SECONDS = 0.3
@@ -43,11 +46,13 @@ class Guard:
         account: str,
         api: str,
         partition: str = "aws",
+        models: RequestModels | None = None,
     ) -> None:
         """`policies` are the statements of each function by access key id, without intrinsic functions.
 
         The queues are at `store_url` too. `management_url` is the callback API's endpoint, including the stage.
-        `region`, `account` and `api` (the id of the WebSocket API) are parts of the ARNs to check.
+        `region`, `account` and `api` (the id of the WebSocket API) are parts of the ARNs to check. `models` checks
+        each allowed request.
 
         Raises InvalidPolicy if a statement is malformed or has Condition, NotAction or NotResource, and
         IamError if `management_url` has no stage.
@@ -67,6 +72,7 @@ class Guard:
         self._record = PermissionRecord(parsed, (service.signing_name for service, _ in self._endpoints))
         roles = f"arn:{partition}:sts::{account}:assumed-role"
         self._authorization = Authorization(parsed, self._record, region, roles)
+        self._models = models
         self._listeners: list[socket.socket] = []
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
@@ -172,6 +178,8 @@ class Guard:
                 self._authorization.check(service, request, body)
             except RequestDenied as refusal:
                 return service.error_response(refusal)
+            if self._models is not None:
+                self._models.check(service.signing_name, request, body)
             return await upstream.forward(request, body)
 
         server = web.Server(
