@@ -21,6 +21,7 @@
 | `CHAT_TIME_<NAME>`          | a time of `kernel.limits.Timing` in seconds, such as `CHAT_TIME_PING_INTERVAL` |
 | `CHAT_ALLOWED_ORIGINS`      | origins that may call the HTTP API, separated by commas, or `*` (default `*`)  |
 | `CHAT_HISTORY_ID`           | id of this history of the data (default `0.` and the conversations table)      |
+| `CHAT_FENCED`               | if not empty, the stage answers UNAVAILABLE: its tables are being restored     |
 | `CHAT_VERSION`              | version that `/health` returns                                                 |
 | `CHAT_STAGE`                | stage of the metrics; without it, no metrics are written                       |
 """
@@ -66,6 +67,8 @@ class Settings:
     retention_days: int = 0
     stage: str | None = None
     """The dimension of the metrics; None: no metrics."""
+    fenced: bool = False
+    """Whether the tables are being replaced, and must be neither read nor written."""
     deployed: bool = False
     """Whether the process runs on Lambda."""
 
@@ -88,6 +91,7 @@ class Settings:
                 job_queue=environment.get("CHAT_JOB_QUEUE") or None,
                 retention_days=_retention(environment.get("CHAT_RETENTION_DAYS") or "0"),
                 stage=environment.get("CHAT_STAGE") or None,
+                fenced=bool(environment.get("CHAT_FENCED")),
                 deployed=is_lambda(environment),
             )
             for issuer in filter(None, (settings.identity, settings.identity.second)):

@@ -1,4 +1,4 @@
-"""The command line: `python -m infra package|deploy|rollback|destroy|token`."""
+"""The command line: `python -m infra package|deploy|rollback|restore|destroy|token`."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ def _run(options: argparse.Namespace) -> None:
     handlers = {
         "deploy": commands.deploy,
         "rollback": commands.rollback,
+        "restore": commands.restore,
         "destroy": commands.destroy,
         "token": commands.token,
     }

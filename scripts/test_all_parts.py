@@ -83,8 +83,8 @@ PARTS = (
     ),
     Part(
         "deploy-kills",
-        "Deployments that are killed and repeated",
-        (*PYTEST, "tests/deploy/test_kill.py"),
+        "Deployments, rollbacks and restores that are killed and repeated",
+        (*PYTEST, "tests/deploy/test_kill.py", "tests/deploy/test_restore_commands.py"),
         {"CHAT_DEPLOY_KILLS": "1"},
     ),
     Part(

@@ -88,7 +88,7 @@ def application() -> Application:
 
     clients: ServiceClients = _Process.clients or aws_clients
     settings, clock, observer = current_settings(), _Process.clock, context.observer
-    store = clients.dynamodb(settings.region, clock)
+    store = _fenced_store() if settings.fenced else clients.dynamodb(settings.region, clock)
     if is_lambda():
         # Every event begins with a call of the store, and this is most likely the init phase (`warm_up`).
         store.warm_up()
@@ -101,6 +101,12 @@ def application() -> Application:
         clock=clock,
         observer=observer,
     )
+
+
+def _fenced_store() -> Any:
+    from chalicelib.aws.fence import FencedStore
+
+    return FencedStore()
 
 
 def warm_up() -> None:

@@ -69,6 +69,7 @@ class Artefacts:
         self._console = console
         self._prefix = f"{stage.full_name}/"
         self._releases = f"{self._prefix}releases/"
+        self._note = f"{self._prefix}restore"
         self.bucket = bucket_name(stage.app, account)
         # S3 rejects the calls if the bucket belongs to another account.
         self._bucket_arguments = {"Bucket": self.bucket, "ExpectedBucketOwner": account.id}
@@ -146,6 +147,22 @@ class Artefacts:
     def write_release(self, number: int, content: bytes) -> None:
         """Write the record of a release, or replace it."""
         self._s3.put_object(**self._bucket_arguments, Key=self._release_key(number), Body=content)
+
+    def read_note(self) -> bytes | None:
+        """Return the note of an unfinished restore."""
+        return (
+            self.read(self._note)
+            if self._bucket_exists() and self._exists("head_object", Key=self._note)
+            else None
+        )
+
+    def write_note(self, content: bytes) -> None:
+        """Write or replace the note of a restore."""
+        self._s3.put_object(**self._bucket_arguments, Key=self._note, Body=content)
+
+    def delete_note(self) -> None:
+        """Delete the note of a restore that is finished."""
+        self._s3.delete_object(**self._bucket_arguments, Key=self._note)
 
     def delete_releases(self, numbers: Iterable[int], bundles: Iterable[str]) -> None:
         """Delete the records of releases, after the bundles that only they used."""

@@ -15,6 +15,7 @@ from infra.deploy.error_messages import explaining_errors
 from infra.deploy.rollback import Rollback
 from infra.deploy.teardown import Teardown
 from infra.deploy.tokens import token_for
+from infra.errors import InfraError
 from infra.stage import read_stage
 
 
@@ -50,6 +51,24 @@ def rollback(root: Path, options: argparse.Namespace) -> None:
     console.write(f"Rolling back stage {stage.name}, {stage.full_name}, in {account}")
     with explaining_errors():
         Rollback(account, stage, console).run(options.to)
+
+
+def restore(root: Path, options: argparse.Namespace) -> None:
+    """Restore a stage to a point in time. Raises InfraError."""
+    from infra.deploy.restore import Restore  # noqa: PLC0415 — loads the application
+
+    console = Console.for_terminal(yes=options.yes)
+    if (options.at is None) != options.abandon:
+        raise InfraError("Name the point in time with --at TIME, or end an unfinished restore with --abandon")
+    stage = read_stage(root, options.stage)
+    account = this_account(options.region)
+    console.write(f"Restoring stage {stage.name}, {stage.full_name}, in {account}")
+    with explaining_errors():
+        command = Restore(account, stage, console)
+        if options.abandon:
+            command.abandon()
+        else:
+            command.run(options.at, force=options.force)
 
 
 def destroy(root: Path, options: argparse.Namespace) -> None:

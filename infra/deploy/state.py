@@ -80,22 +80,27 @@ def bind_state(template: Json, state: StageState) -> Json:
     if state.release:
         description = "Number of the release in the artefact bucket"
         bound.setdefault("Outputs", {})[_RELEASE] = {"Description": description, "Value": str(state.release)}
-    return _fenced(bound) if state.fenced else bound
+    _set_fence(bound, fenced=state.fenced)
+    return bound
 
 
-def _fenced(template: Json) -> Json:
-    """Stop everything that writes: all functions, the schedule, and the event source."""
-    template["Globals"]["Function"]["Environment"]["Variables"][FENCE] = "1"
+def _set_fence(template: Json, *, fenced: bool) -> None:
+    """Stop everything that writes, or start it again: all functions, the schedule, and the event source."""
+    variables = template["Globals"]["Function"]["Environment"]["Variables"]
+    variables.pop(FENCE, None)
+    if fenced:
+        variables[FENCE] = "1"
     for function in FUNCTIONS:
         resource = template["Resources"].get(function.logical_id, {"Properties": {}})
         for event in resource["Properties"].get("Events", {}).values():
             if event["Type"] in {"Schedule", "SQS"}:
-                event["Properties"]["Enabled"] = False
-    for logical_id in TABLES:
+                event["Properties"].pop("Enabled", None)
+                if fenced:
+                    event["Properties"]["Enabled"] = False
+    for logical_id in TABLES if fenced else ():
         # The switch removes them from the stack; their data must outlive that on every stage.
         if logical_id in template["Resources"]:
             template["Resources"][logical_id].update(DeletionPolicy="Retain", UpdateReplacePolicy="Retain")
-    return template
 
 
 def _with_tables(node: Any, tables: dict[str, str]) -> Any:

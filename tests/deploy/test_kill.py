@@ -24,11 +24,13 @@ def killed_at(desk: Desk, text: str, *command: str) -> None:
     """Run a command, and kill it as soon as its output contains the text."""
     with desk.started(*command) as process:
         assert process.stdout is not None
+        shown = []
         for line in process.stdout:
+            shown.append(line)
             if text in line:
                 process.kill()
                 return
-    raise AssertionError(f"{text} did not appear")
+    raise AssertionError(f"{text} did not appear: {''.join(shown)}")
 
 
 def repeated(desk: Desk, *command: str) -> Ran:

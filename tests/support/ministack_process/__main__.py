@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+from typing import Any
 
 MAX_MESSAGE = 131_072
 """The limit of API Gateway for a WebSocket message, in bytes."""
@@ -30,8 +31,25 @@ def _shorten_log_waits() -> None:
     runtime.Worker._drain_stderr_bounded.__defaults__ = (0.001, 0.001, 0.25)  # seconds: first line, quiet, at most
 
 
+def _widen_recovery() -> None:
+    """Let point-in-time recovery reach back for 35 days, as on AWS; MiniStack restores the present in any case."""
+    dynamodb: Any = importlib.import_module("ministack.services.dynamodb")
+    describe = dynamodb._describe_continuous_backups
+
+    def described(data: Any) -> Any:
+        status, headers, body = describe(data)
+        answer = json.loads(body)
+        recovery = answer.get("ContinuousBackupsDescription", {}).get("PointInTimeRecoveryDescription", {})
+        if "EarliestRestorableDateTime" in recovery:
+            recovery["EarliestRestorableDateTime"] -= 35 * 24 * 3600
+        return status, headers, json.dumps(answer).encode()
+
+    dynamodb._describe_continuous_backups = described
+
+
 if __name__ == "__main__":
     _shorten_log_waits()
+    _widen_recovery()
     threading.Thread(target=_exit_with_stdin, daemon=True).start()
     adapter = importlib.import_module("adapter").Adapter(
         importlib.import_module("ministack.app").app, **json.loads(sys.argv[2])

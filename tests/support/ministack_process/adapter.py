@@ -134,7 +134,8 @@ class Adapter:
 
 
 def _separate_gateway_responses(resources: Json) -> None:
-    responses: Mapping[str, Json] = resources["RestAPI"]["Properties"].pop("GatewayResponses")
+    # A restore submits the deployed template again, which is adapted already.
+    responses: Mapping[str, Json] = resources["RestAPI"]["Properties"].pop("GatewayResponses", {})
     for kind, response in responses.items():
         headers = response["ResponseParameters"]["Headers"]
         properties = {

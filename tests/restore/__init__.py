@@ -1,0 +1,1 @@
+"""Tests of restores: the outcome for each row, and the steps in an account."""
