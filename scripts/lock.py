@@ -24,6 +24,7 @@ LOCKS = {
     "lambda": "requirements/lambda.txt",
     "lint": "requirements/lint.txt",
     "ministack": "requirements/ministack.txt",
+    "node": "requirements/node.txt",
     "audit": "requirements/audit.txt",
     "uv": "requirements/uv.txt",
 }

@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PROCESSES = "3"
 """More processes need more CPU time in total, for importing the tests, without ending earlier."""
-_NAMES = re.compile(r"^[ \t]*(?:async def test|def test|class Test|@pytest\.mark\.).*$", re.MULTILINE)
+_NAMES = re.compile(r"^[ \t]*(?:async def test|def test|class Test|@pytest\.mark\.|test\().*$", re.MULTILINE)
 _WORD = re.compile(r"[^\s()]+")
 
 
@@ -39,7 +39,8 @@ def pytest_options(selection: str, below: str, root: Path = ROOT) -> list[str]:
 def candidates(expression: str, folder: Path) -> list[Path]:
     """Return the test files whose name, tests or markers contain a word that the expression requires."""
     words = required_words(expression)
-    return [path for path in sorted(folder.rglob("test_*.py")) if _contains(path, words)]
+    files = [*folder.rglob("test_*.py"), *folder.rglob("*.test.ts")]
+    return [path for path in sorted(files) if _contains(path, words)]
 
 
 def required_words(expression: str) -> set[str]:
@@ -57,6 +58,7 @@ def required_words(expression: str) -> set[str]:
 
 def _contains(path: Path, words: set[str]) -> bool:
     names = "\n".join([path.name, *_NAMES.findall(path.read_text(encoding="utf-8"))]).lower()
+    names += names.replace(" ", "_")  # titles of node:test, which pytest shows as names
     return any(word in names for word in words)
 
 

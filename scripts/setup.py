@@ -7,6 +7,7 @@
 - `.venv-lint` holds the checks of the CloudFormation template, which pin another pydantic
 - `.venv-lambda` holds the packages that the Lambda runtime provides, and nothing else, for running the bundle
 - `.venv-ministack` holds MiniStack, which pins an exact botocore, with what it needs to emulate a deployed stage
+- `.venv-node` holds Node.js where the system has none: see `scripts/node.py`
 
 `make run` needs the first one only. Each environment has a stamp: the digest of its lock file, its path, and a
 digest of the installed packages. The stamp is removed before a change and written after it, so an interrupted
@@ -28,6 +29,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts import node
 from scripts.uv import LOGS, SetupError, Uv, bundled_pip
 
 STAMP = "setup-stamp.json"
@@ -138,21 +140,35 @@ def set_up(uv: Uv, level: str, *, same_python: bool) -> None:
     def stale() -> list[Environment]:
         return [found for found in environments(root, level) if not is_ready(found, same_python=same_python)]
 
-    if not stale():
+    def is_complete() -> bool:
+        return not stale() and (level == "run" or node.is_ready(root))
+
+    if is_complete():
         return
     bundled_pip()
     (root / LOGS).mkdir(exist_ok=True)
     with (root / LOGS / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a second make waits for the first one
-        if not (missing := stale()):
+        if is_complete():
             return
         started = time.monotonic()
-        names = ", ".join(environment.path.name for environment in missing)
+        missing = stale()
+        names = ", ".join(environment.path.name for environment in missing) or "the JavaScript client"
         say(f"Preparing {names} with Python {sys.version.split()[0]}")
         uv.install()
         for environment in missing:
             prepare(environment, uv, same_python=same_python)
+        if level != "run" and not node.is_ready(root):
+            prepare_node(uv)
         say(f"Prepared in {time.monotonic() - started:.0f} s")
+
+
+def prepare_node(uv: Uv) -> None:
+    """Prepare Node and the packages of the JavaScript client; without them, its tests are skipped."""
+    try:
+        node.prepare(uv)
+    except SetupError as error:
+        say(f"The tests of the JavaScript client will be skipped: {error}")
 
 
 def say(text: str) -> None:

@@ -58,6 +58,12 @@ def _mutants(count: int) -> tuple[Part, ...]:
 _E2E_FILES = "tests/e2e/test_*.py"
 PARTS = (
     Part("suite", "Every test that `make test` runs", ("-m", "scripts.run_tests")),
+    Part(
+        "client-js",
+        "2,000 schedules of faults for one and for two tabs of the JavaScript client",
+        (*PYTEST, "tests/clients/js/promise.test.ts"),
+        {"CHAT_CLIENT_SCHEDULES": "2000"},
+    ),
     *(
         Part(f"suite-{version}", f"The suite on Python {version}", ("-m", "scripts.other_python", version))
         for version in ("3.11", "3.12", "3.13", "3.14")

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.mutants.patches import ROOT, InvalidMutant, Mutant
+from scripts.node import CLIENT, node_program
 
 TIMEOUT = 600.0
 """Seconds that the tests of one mutant may take."""
 _PYTHON = str(ROOT / ".venv/bin/python")
-_ENVIRONMENTS = (".venv", ".venv-lint", ".venv-lambda", ".venv-ministack")
+_ENVIRONMENTS = (".venv", ".venv-lint", ".venv-lambda", ".venv-ministack", "clients/js/node_modules")
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+::.+?)(?: - .*)?$", re.MULTILINE)
 _UNKNOWN_NAME = re.compile(r"error: .*\[(?:name-defined|attr-defined|call-arg|import-not-found)\]$")
 _IDENTITY = {
@@ -70,6 +71,8 @@ class Workspace:
         """Parse the changed files, and look for names that do not exist. Raises InvalidMutant."""
         for path in changed:
             _require_readable(path)
+        if any(path.suffix == ".ts" for path in changed):
+            self._require_types()
         packages = {path.relative_to(self._path).parts[0] for path in changed if path.suffix == ".py"}
         if not packages:
             return
@@ -79,6 +82,18 @@ class Workspace:
         )
         if unknown := [line for line in done.stdout.splitlines() if _UNKNOWN_NAME.search(line)]:
             raise InvalidMutant(f"refers to a name that does not exist: {unknown[0]}")
+
+    def _require_types(self) -> None:
+        """Raise InvalidMutant if the JavaScript client does not compile."""
+        node = node_program(self._path)
+        if node is None:
+            raise InvalidMutant("there is no Node.js: see `make setup`")
+        compiler = self._path / CLIENT / "node_modules" / "typescript" / "bin" / "tsc"
+        options = ["--noEmit", "--noUnusedLocals", "false", "--noUnusedParameters", "false"]
+        command = [str(node), str(compiler), *options, "-p", str(self._path / CLIENT)]
+        done = subprocess.run(command, cwd=self._path, capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode:
+            raise InvalidMutant(f"does not compile: {done.stdout.splitlines()[0]}")
 
     def diff(self) -> str:
         """Return the change that is applied."""

@@ -11,10 +11,13 @@ import pytest
 
 from scripts.mutants.patches import ROOT, InvalidMutant, load, load_all, require_applicable
 from scripts.mutants.report import killers
+from tests.clients.js.node_tests import titles
 
 
 @cache
 def functions_of(path: Path) -> frozenset[str]:
+    if path.suffix == ".ts":
+        return frozenset(titles(path))
     tree = ast.parse(path.read_text("utf-8"))
     return frozenset(node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
 

@@ -1,0 +1,76 @@
+/** Measures the JavaScript client; prints one line of JSON. Run by `bench/javascript_client.py`. */
+
+import { Core } from "../clients/js/src/core/client.ts";
+import type { Json } from "../clients/js/src/core/outputs.ts";
+
+const EVENTS = 10_000;
+const PAGE = 50;
+const CONVERSATIONS = 300;
+const ROUNDS = 40;
+const NOW = 1_800_000_000_000;
+const WELCOME: Json = {
+  type: "welcome",
+  history_id: "1.conversations",
+  participant: { participant_id: "alice", name: "Alice", type: "human" },
+  ping_interval: 240,
+  expires_at: "2126-01-15T08:00:00.000Z",
+  limits: { frame_bytes: 32_768 },
+};
+
+const message = (sequence_id: number): Json => ({
+  conversation_id: "conv_a",
+  sequence_id,
+  type: "message",
+  created_at: "2026-11-29T12:00:00.000Z",
+  sender: { participant_id: "bob", name: "Bob", type: "human" },
+  message_id: `msg_${sequence_id}`.padEnd(26, "x"),
+  client_message_id: `client-${sequence_id}`,
+  content: `Message number ${sequence_id}, of a usual length for people who write to each other.`,
+});
+
+const frames = Array.from({ length: EVENTS / PAGE }, (_, page) =>
+  JSON.stringify({
+    type: "events",
+    history_id: "1.conversations",
+    conversation_id: "conv_a",
+    events: Array.from({ length: PAGE }, (_, index) => message(page * PAGE + index + 1)),
+  }),
+);
+
+function connected(conversations: readonly string[]): Core {
+  const core = new Core({}, Math.random);
+  for (const name of conversations) core.watch(name, 0, NOW);
+  core.start(NOW);
+  core.tokenReceived("token", NOW);
+  core.socketOpened(1, NOW);
+  core.receive(1, WELCOME, NOW);
+  return core;
+}
+
+const drained = (core: Core): Json[] =>
+  [...core.outputs()].flatMap((output) => (output.kind === "send" ? [output.frame] : []));
+
+function timed(run: () => unknown): number {
+  const started = performance.now();
+  run();
+  return performance.now() - started;
+}
+
+function apply(): void {
+  const core = connected(["conv_a"]);
+  for (const text of frames) {
+    core.receive(1, JSON.parse(text), NOW);
+    drained(core);
+  }
+  if (core.messages("conv_a").length !== EVENTS) throw new Error("events are missing");
+}
+
+// By turns, as other processes take a part of the time.
+const rounds = Array.from({ length: ROUNDS }, () => [timed(() => frames.map((text) => JSON.parse(text))), timed(apply)]);
+const [parsing, applying] = [0, 1].map((column) => Math.min(...rounds.map((round) => round[column]!)));
+const names = Array.from({ length: CONVERSATIONS }, (_, number) => `conv_${number}`);
+const sent = drained(connected(names)).map((frame) => JSON.stringify(frame));
+const reconnecting = Math.min(...rounds.map(() => timed(() => drained(connected(names)))));
+console.log(
+  JSON.stringify({ parsing, applying, reconnecting, frames: sent.length, bytes: sent.join("").length }),
+);

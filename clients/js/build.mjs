@@ -1,0 +1,37 @@
+/** Builds `dist`: one minified module, and its types. Names that begin with an underscore are shortened. */
+
+import { execFileSync } from "node:child_process";
+import { gzipSync } from "node:zlib";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const dist = process.argv[2] ?? join(here, "dist");
+const outfile = join(dist, "index.js");
+await build({
+  entryPoints: [join(here, "src/index.ts")],
+  outfile,
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: "es2022",
+  mangleProps: /^_/,
+  legalComments: "none",
+});
+const compiler = join(here, "node_modules/typescript/bin/tsc");
+const options = ["--noEmit", "false", "--emitDeclarationOnly", "--declaration", "--stripInternal", "--rootDir", join(here, "src")];
+if (!process.argv.includes("--no-types")) {
+  const files = ["--rewriteRelativeImportExtensions", "--outDir", dist, join(here, "src/index.ts")];
+  const flags = ["--ignoreConfig", "--strict", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler"];
+  const libraries = ["--lib", "ES2023,DOM,DOM.Iterable", "--skipLibCheck", "--types", "", "--verbatimModuleSyntax"];
+  execFileSync(process.execPath, [compiler, ...files, ...flags, ...libraries, ...options, "--exactOptionalPropertyTypes"], {
+    stdio: "inherit",
+  });
+  for (const name of readdirSync(dist, { recursive: true }).filter((file) => file.endsWith(".d.ts"))) {
+    const text = readFileSync(join(dist, name), "utf8");
+    writeFileSync(join(dist, name), text.replace(/(from "\.[^"]*)\.ts"/g, '$1.js"'));
+  }
+}
+console.log(`${gzipSync(readFileSync(outfile), { level: 9 }).length} bytes gzipped`);

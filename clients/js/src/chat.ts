@@ -1,0 +1,214 @@
+/** The client: one connection, rooms, and the list of conversations. */
+
+import type { Core } from "./core/client.ts";
+import type { Json, Notification, Status } from "./core/outputs.ts";
+import { camelCased, type Sender } from "./core/view.ts";
+import { ConversationList } from "./conversations.ts";
+import { Driver } from "./driver.ts";
+import { ChatError, chatError, Http } from "./http.ts";
+import { Observable, type ObserveOptions } from "./observable.ts";
+import { Room } from "./room.ts";
+import { MemoryStorage, type Storage } from "./storage.ts";
+
+/** Options of a chat. */
+export interface ChatOptions {
+  /** The address of the HTTP API. */
+  httpUrl: string;
+  /** The address of the WebSocket API. */
+  wsUrl: string;
+  /**
+   * Returns a valid token. It is called before each handshake, before a token expires, and for each request of HTTP;
+   * return a cached token if it is valid for another minute at least.
+   */
+  token: () => string | Promise<string>;
+  /** Keeps the outbox and the positions; by default, both end with the page or process. */
+  storage?: Storage;
+  /** How many of the newest events a room keeps besides those that `older` has fetched; 5,000 by default. */
+  window?: number;
+  /** For runtimes without a global WebSocket, such as Node 20 without `--experimental-websocket`. */
+  WebSocket?: typeof WebSocket;
+  fetch?: typeof fetch;
+}
+
+/** Options of `Chat.open`. */
+export interface OpenOptions extends ObserveOptions {
+  /** Resolve at once, also without a connection: the room shows the pending messages until the others are there. */
+  immediately?: boolean;
+}
+
+/** A connection to the chat for one participant. It connects at once, and reconnects until `close`. */
+export class Chat extends Observable<Chat> {
+  /** The live list of conversations. */
+  readonly conversations: ConversationList;
+  private readonly _http: Http;
+  private readonly _driver: Driver;
+  private readonly _storage: Storage;
+  private readonly _ready: Promise<Core>;
+  private readonly _rooms = new Map<string, Room>();
+  private readonly _changed = new Set<Room>();
+  private readonly _errorHandlers = new Set<(error: unknown) => void>();
+  private _status: Status = "authenticating";
+  private _isChanged = false;
+
+  constructor(options: ChatOptions) {
+    super();
+    const { httpUrl, wsUrl, token } = options;
+    const Socket = options.WebSocket ?? globalThis.WebSocket;
+    if (!Socket) throw new TypeError("there is no WebSocket: use Node 22, or pass the option WebSocket");
+    const storage = (this._storage = options.storage ?? new MemoryStorage());
+    const http = (this._http = new Http(httpUrl, token, options.fetch ?? ((...request) => fetch(...request))));
+    const window = options.window ?? 5_000;
+    const notify = (notification: Notification) => this._notify(notification);
+    const settled = () => this._settled();
+    const failed = (error: unknown) => this._failed(error);
+    this._driver = new Driver({ wsUrl, token, http, storage, window, WebSocket: Socket, notify, settled, failed });
+    const input = (give: (now: number) => void) => this._driver.input(give);
+    this.conversations = new ConversationList(() => {
+      const { core } = this._driver;
+      return core && { core, http, input, failed };
+    });
+    this._ready = this._driver.start();
+  }
+
+  protected _value(): Chat {
+    return this;
+  }
+
+  /** The state of the connection: `open` if events arrive as they happen. */
+  get status(): Status {
+    return this._status;
+  }
+
+  /** The participant of the token, once the server has named it. */
+  get me(): Sender | null {
+    const participant = this._driver.core?.participant;
+    return participant ? camelCased(participant) : null;
+  }
+
+  override on(event: "change", handler: (chat: Chat) => void, options?: ObserveOptions): () => void;
+  /** Receive what no call can throw: a failed token callback, a refused handshake or update, a full storage. */
+  override on(event: "error", handler: (error: unknown) => void, options?: ObserveOptions): () => void;
+  override on(event: "change" | "error", handler: (value: any) => void, options: ObserveOptions = {}): () => void {
+    if (event === "change") return super.on(event, handler, options);
+    const stop = () => void this._errorHandlers.delete(handler);
+    this._errorHandlers.add(handler);
+    options.signal?.addEventListener("abort", stop, { once: true });
+    return stop;
+  }
+
+  /**
+   * Follow a conversation.
+   *
+   * @returns its room when the newest messages are there; each call returns the same room until it is closed.
+   * @throws ChatError (by the promise) if it does not exist, or is not visible to the participant.
+   */
+  async open(conversationId: string, { signal, immediately }: OpenOptions = {}): Promise<Room> {
+    signal?.throwIfAborted();
+    const core = await this._ready;
+    let room = this._rooms.get(conversationId);
+    if (!room || room.error) {
+      const { _driver } = this;
+      room = new Room(conversationId, {
+        core,
+        input: (give) => _driver.input(give),
+        newId,
+        closed: (closed) => this._close(closed),
+      });
+      this._rooms.set(conversationId, room);
+      _driver.input((now) => core.open(conversationId, now));
+    }
+    const { loaded } = room;
+    if (immediately) return room;
+    if (!signal) return loaded;
+    const aborted = new Promise<never>((_, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+    return Promise.race([loaded, aborted]);
+  }
+
+  /**
+   * Send a request to the HTTP API, for all that is not a method: creating conversations, members, invites.
+   *
+   * @returns the body of the response, as the protocol has it.
+   * @throws ChatError (by the promise).
+   */
+  request(method: string, path: string, body?: unknown): Promise<any> {
+    return this._http.request(method, path, body);
+  }
+
+  /** Look for the network now, without waiting for a backoff. Browsers do that by themselves. */
+  online(): void {
+    this._driver.input((now) => this._driver.core?.online(now));
+  }
+
+  /** Close the connection. The outbox is kept in the storage. */
+  async close(): Promise<void> {
+    await this._ready;
+    this._driver.stop();
+    await this._driver.written();
+  }
+
+  /** Close the connection, and delete the outbox and all else in the storage. */
+  async signOut(): Promise<void> {
+    await this.close();
+    await this._storage.clear();
+  }
+
+  private _close(room: Room): void {
+    if (this._rooms.get(room.id) !== room) return;
+    this._rooms.delete(room.id);
+    const core = this._driver.core!;
+    const { position } = core.readState(room.id);
+    this._driver.input((now) => {
+      core.close(room.id);
+      if (this.conversations.has(room.id)) core.watch(room.id, position, now);
+    });
+  }
+
+  private _notify(notification: Notification): void {
+    if (notification.kind === "status") {
+      this._status = notification.status;
+      this._isChanged = true;
+      if (notification.status === "open") this.conversations.connected();
+    } else if ("conversationId" in notification) {
+      const room = this._rooms.get(notification.conversationId);
+      room?.notify(notification);
+      if (room) this._changed.add(room);
+      if (notification.kind === "refused" && notification.command !== "message") {
+        this._failed(chatError(notification.error));
+      }
+    }
+    this.conversations.notify(notification);
+  }
+
+  /** Call the handlers of everything that changed. */
+  private _settled(): void {
+    const rooms = [...this._changed];
+    this._changed.clear();
+    const isChanged = this._isChanged;
+    this._isChanged = false;
+    for (const room of rooms) room.changed();
+    if (isChanged) this._emit();
+  }
+
+  private _failed(error: unknown): void {
+    for (const handler of [...this._errorHandlers]) {
+      try {
+        handler(error);
+      } catch (thrown) {
+        queueMicrotask(() => {
+          throw thrown;
+        });
+      }
+    }
+  }
+}
+
+/** Return a random id. `randomUUID` exists in secure contexts only. */
+function newId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+export type { Json, Status };
+export { ChatError };

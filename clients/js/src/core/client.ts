@@ -1,0 +1,507 @@
+/**
+ * The client without sockets, clock and storage: inputs are method calls, outputs are taken by `outputs`.
+ *
+ * Each input has the wall-clock time in milliseconds. After each input, the driver carries out the outputs in their
+ * order and calls `advance` after `nextTimer` milliseconds at the latest.
+ */
+
+import { Clock } from "./clock.ts";
+import { Connection } from "./connection.ts";
+import { FrameSender, historyNumber } from "./frames.ts";
+import { ITEM_KEY, type Item } from "./items.ts";
+import { Outbox } from "./outbox.ts";
+import type { Json, Output, Outputs, Sent, Status } from "./outputs.ts";
+import type { Participant } from "./people.ts";
+import { earliest, retryAfter, type Random } from "./retries.ts";
+import { POSITION_KEY, Subscription } from "./subscription.ts";
+import { asMessage, type Message, type Refusal } from "./view.ts";
+
+export const HISTORY_KEY = "history";
+export const PARTICIPANT_KEY = "participant";
+/** How many conversations `hello` and `ping` can name. */
+const MAX_LISTED = 100;
+/** After how many milliseconds without a keystroke typing ends. */
+const TYPING_PAUSE = 5_000;
+
+interface Typing {
+  repeatDue: number;
+  endDue: number;
+}
+
+/** All state of a client: connection, subscriptions, outbox. */
+export class Core {
+  /** The participant of the token, once the server has named it. */
+  participant: Json | null;
+  private readonly _stored: Map<string, Json>;
+  private readonly _clock = new Clock();
+  private readonly _outputs: Outputs = [];
+  private readonly _sender = new FrameSender(this._outputs);
+  private readonly _connection: Connection;
+  private readonly _outbox: Outbox;
+  private readonly _subscriptions = new Map<string, Subscription>();
+  private readonly _watched = new Set<string>();
+  private readonly _typing = new Map<string, Typing>();
+  private _typingExpires = 6_000;
+  private _helloId = "";
+
+  /**
+   * @param stored - The values of the storage.
+   * @param _random - Returns a number from 0 to below 1.
+   * @param writer - Distinguishes the items of several clients on one storage.
+   * @param _window - How many of the newest events each view keeps.
+   */
+  constructor(
+    stored: Record<string, Json>,
+    private readonly _random: Random,
+    writer = "",
+    private readonly _window = Infinity,
+  ) {
+    this._stored = new Map(Object.entries(stored));
+    this._sender.historyId = this._stored.get(HISTORY_KEY)?.historyId ?? null;
+    this.participant = this._stored.get(PARTICIPANT_KEY) ?? null;
+    this._connection = new Connection(this._sender, this._outputs, _random);
+    const seen = (conversationId: string) => this._subscriptions.get(conversationId)?.seen ?? 0;
+    this._outbox = new Outbox(this._sender, this._outputs, _random, writer, seen);
+    this._outbox.takeOver(itemsOf(this._stored));
+  }
+
+  // The driver
+
+  /** Yield the outputs until there are none; inputs in between may add some. */
+  *outputs(): Generator<Output> {
+    for (let output; (output = this._outputs.shift()); ) yield output;
+  }
+
+  /** Return in how many milliseconds to call `advance`, or null if there is nothing to wait for. */
+  nextTimer(now: number): number | null {
+    const time = this._clock.at(now);
+    const typing = [...this._typing.values()].map(({ endDue }) => endDue);
+    const timers = [...this._subscriptions.values()].map((subscription) => subscription.nextTimer());
+    const outbox = this._isOpen ? this._outbox.nextTimer(time) : null;
+    const due = earliest([this._connection.nextTimer(), outbox, ...timers, ...typing]);
+    return due === null ? null : Math.max(0, Math.ceil(due - time));
+  }
+
+  /** Let timers end. */
+  advance(now: number): void {
+    const time = this._clock.at(now);
+    this._connection.advance(time, () => this._heads());
+    this._afterConnectionChange();
+    for (const subscription of [...this._subscriptions.values()]) subscription.advance(time);
+    for (const [conversationId, { endDue }] of this._typing) {
+      if (time >= endDue) this.typing(conversationId, false, now);
+    }
+    this._outbox.advance(time);
+    this._finish(time);
+  }
+
+  /** End all backoffs and repeat unanswered commands: the network is back, or the device woke up. */
+  online(now: number): void {
+    const time = this._clock.at(now);
+    this._connection.online(time);
+    this._outbox.hurry();
+    if (this._isOpen) for (const subscription of this._subscriptions.values()) subscription.hurry(time);
+    this.advance(now);
+  }
+
+  /** Connect, and stay connected until `stop`. */
+  start(now: number): void {
+    this._connection.start(this._clock.at(now));
+  }
+
+  /** Close the connection. The outbox keeps its items. */
+  stop(now: number): void {
+    this._clock.at(now);
+    this._connection.stop();
+    this._afterConnectionChange();
+  }
+
+  tokenReceived(token: string, now: number): void {
+    this._connection.tokenReceived(token, this._clock.at(now));
+  }
+
+  tokenFailed(now: number): void {
+    this._connection.tokenFailed(this._clock.at(now));
+  }
+
+  /** Send `hello` with the position in each followed conversation. */
+  socketOpened(socket: number, now: number): void {
+    const time = this._clock.at(now);
+    if (!this._connection.isCurrent(socket)) return;
+    this._connection.opened(time);
+    const subscribe: Json[] = [];
+    const id = (this._helloId = this._sender.send("hello", { subscribe }));
+    subscribe.push(...this._listed().map((subscription) => subscription.entry(id, time)));
+  }
+
+  /** Connect again: the socket is closed, or its handshake was refused, with 401 or another status. */
+  socketClosed(socket: number, now: number, minimum = 0): void {
+    const time = this._clock.at(now);
+    if (!this._connection.isCurrent(socket)) return;
+    this._connection.lost(time, minimum);
+    this._afterConnectionChange();
+  }
+
+  /** Apply a frame from the server. */
+  receive(socket: number, frame: Json, now: number): void {
+    const time = this._clock.at(now);
+    if (!this._connection.isCurrent(socket) || !frame.type) return;
+    if (!this._acceptHistory(frame, time)) return;
+    this._apply(frame, time, now);
+    this._finish(time);
+  }
+
+  /** Apply the answer to `post`: the body of a 200, an error, or null without an answer. */
+  batchPosted(requestId: string, body: Json | null, now: number): void {
+    const time = this._clock.at(now);
+    if (body && !this._acceptHistory(body, time)) return;
+    this._outbox.replied({ ...(body ?? { type: "error" }), id: requestId }, time);
+    this._finish(time);
+  }
+
+  /**
+   * Note that another client on the storage has changed a value.
+   *
+   * @param value - What the storage has now, or null.
+   * @param sent - Where the item is in the log, if it was deleted for that reason.
+   */
+  storageChanged(key: string, value: Json | null, sent: Sent | null, now: number): void {
+    if (!key.startsWith(ITEM_KEY)) return;
+    if (value) this._outbox.restore(value as Item);
+    else this._outbox.forgotten(key, sent);
+    this._lookAgain(now);
+  }
+
+  /** Send the outbox, which the storage has now, or leave that to another client on it (null). */
+  drain(stored: Record<string, Json> | null, now: number): void {
+    this._outbox.isDrainer = stored !== null;
+    if (stored) this._outbox.takeOver(itemsOf(Object.entries(stored)));
+    this._lookAgain(now);
+  }
+
+  // The user
+
+  /** Follow a conversation from its newest page, or from the position at the last restart. */
+  open(conversationId: string, now: number, resume = false): void {
+    const time = this._clock.at(now);
+    const known = this._subscriptions.get(conversationId);
+    if (this._watched.delete(conversationId) && known && !known.isEnded) {
+      known.restart(this._isOpen ? time : null);
+    } else if (!known || known.isEnded) {
+      const { sequenceId, historyId } = this._stored.get(POSITION_KEY + conversationId) ?? {};
+      this._follow(conversationId, resume && historyId === this._sender.historyId ? sequenceId : undefined, time);
+    }
+  }
+
+  /** Follow a conversation from an event on, for a list; `open` shows the events before it. */
+  watch(conversationId: string, position: number, now: number): void {
+    if (this._subscriptions.get(conversationId)?.isEnded === false) return;
+    this._watched.add(conversationId);
+    this._follow(conversationId, position, this._clock.at(now));
+  }
+
+  /** Stop following a conversation. */
+  close(conversationId: string): void {
+    const subscription = this._subscriptions.get(conversationId);
+    this._subscriptions.delete(conversationId);
+    this._watched.delete(conversationId);
+    if (subscription && this._isOpen && !subscription.isEnded) {
+      this._sender.send("unsubscribe", { conversation_id: conversationId });
+    }
+  }
+
+  /** Fetch the events before the marked start; return whether there are any. */
+  older(conversationId: string, now: number): boolean {
+    return this._subscriptions.get(conversationId)?.requestOlder(this._clock.at(now)) ?? false;
+  }
+
+  /** Queue a message. Throws TypeError for lone surrogates, which no frame can carry. */
+  send(conversationId: string, clientMessageId: string, fields: Json, now: number): void {
+    requireText(fields);
+    this._typing.delete(conversationId); // the message ends it
+    this._outbox.addMessage(conversationId, clientMessageId, fields);
+    this._finish(this._clock.at(now));
+  }
+
+  /**
+   * Queue an `edit`, `delete`, `react` or `unreact` of a message.
+   *
+   * @param target - Its sequence id, or its clientMessageId while it is pending or failed.
+   * @throws RangeError - There is no pending or failed message with this clientMessageId.
+   */
+  update(conversationId: string, command: string, target: number | string, fields: Json, now: number): void {
+    requireText(fields);
+    this._outbox.addUpdate(conversationId, command, target, fields);
+    this._finish(this._clock.at(now));
+  }
+
+  /** Send a failed message again, and the later ones that it holds. */
+  retry(conversationId: string, clientMessageId: string, now: number): void {
+    this._outbox.retry(conversationId, clientMessageId);
+    this._finish(this._clock.at(now));
+  }
+
+  /** Delete a failed message, and send the later ones. */
+  discard(conversationId: string, clientMessageId: string, now: number): void {
+    this._outbox.discard(conversationId, clientMessageId);
+    this._finish(this._clock.at(now));
+  }
+
+  /** Move the read mark of the participant, by default to the position. */
+  read(conversationId: string, now: number, sequenceId?: number): void {
+    const subscription = this._subscriptions.get(conversationId);
+    subscription?.read(sequenceId ?? subscription.timeline.position, this._clock.at(now), this._isOpen);
+  }
+
+  /** Note a keystroke, or that the text was discarded. A pause ends typing, too. */
+  typing(conversationId: string, isTyping: boolean, now: number): void {
+    const time = this._clock.at(now);
+    const last = this._typing.get(conversationId);
+    const is_typing = isTyping;
+    const isDue = isTyping ? !last || time >= last.repeatDue : !!last;
+    if (isDue && this._isOpen) this._sender.send("typing", { conversation_id: conversationId, is_typing });
+    if (!isTyping) this._typing.delete(conversationId);
+    else {
+      const repeatDue = isDue ? time + this._typingExpires / 2 : last!.repeatDue;
+      this._typing.set(conversationId, { repeatDue, endDue: time + TYPING_PAUSE });
+    }
+  }
+
+  get status(): Status {
+    return this._connection.state;
+  }
+
+  /** Return the messages of the view, then those that are pending or failed. */
+  messages(conversationId: string): Message[] {
+    const sender = this.participant ?? undefined;
+    const pending = this._outbox.pending(conversationId).map((item): Message => {
+      const { sequenceId, clientMessageId } = item;
+      const error = item.error as Refusal | null;
+      const status = error ? "failed" : "pending";
+      return { ...asMessage({ ...item.fields, sender }), status, error, sequenceId, clientMessageId };
+    });
+    return [...(this._subscriptions.get(conversationId)?.view.messages() ?? []), ...pending];
+  }
+
+  /** Return the events of the view: all from its marked start to its position. */
+  events(conversationId: string): readonly Json[] {
+    return this._subscriptions.get(conversationId)?.timeline.events ?? [];
+  }
+
+  participants(conversationId: string): Participant[] {
+    return [...(this._subscriptions.get(conversationId)?.people.participants.values() ?? [])];
+  }
+
+  typists(conversationId: string): { participantId: string; name: string }[] {
+    const others = this._subscriptions.get(conversationId)?.people.typists() ?? [];
+    return others.filter(({ participantId }) => participantId !== this._me);
+  }
+
+  /** Return the last event that the participant has read, and the number of messages of others after it. */
+  readState(conversationId: string): { readUpTo: number; unreadCount: number; position: number } {
+    const subscription = this._subscriptions.get(conversationId);
+    const { readUpTo = 0, unreadCount = 0 } = subscription?.people ?? {};
+    return { readUpTo, unreadCount, position: subscription?.timeline.position ?? 0 };
+  }
+
+  // Internals
+
+  private get _isOpen(): boolean {
+    return this._connection.state === "open";
+  }
+
+  private get _me(): string {
+    return this.participant?.participant_id ?? "";
+  }
+
+  private _follow(conversationId: string, position: number | undefined, time: number): void {
+    const { _sender, _outputs, _random, _window } = this;
+    const subscription = new Subscription(conversationId, _sender, _outputs, _random, () => this._me, _window);
+    this._subscriptions.set(conversationId, subscription);
+    if (position !== undefined) subscription.resume(position);
+    if (this._isOpen) subscription.start(time);
+  }
+
+  /** Return the positions to name in pings, a hundred in each. */
+  private _heads(): Json[] {
+    const heads = this._followed().map(({ conversationId, timeline }) => [conversationId, timeline.position]);
+    const pings: Json[] = [];
+    do pings.push(Object.fromEntries(heads.splice(0, MAX_LISTED)));
+    while (heads.length);
+    return pings;
+  }
+
+  private _followed(): Subscription[] {
+    return [...this._subscriptions.values()].filter((subscription) => !subscription.isEnded);
+  }
+
+  /** Return the conversations to name in `hello` and `ping`: the open ones first. */
+  private _listed(): Subscription[] {
+    const rank = ({ conversationId }: Subscription) => (this._watched.has(conversationId) ? 1 : 0);
+    return this._followed()
+      .sort((one, other) => rank(one) - rank(other))
+      .slice(0, MAX_LISTED);
+  }
+
+  /** Adopt a newer history; return whether the frame is of the present one. */
+  private _acceptHistory(frame: Json, time: number): boolean {
+    const named: string[] = [frame, ...(frame.results ?? [])].map((part) => part.history_id).filter(Boolean);
+    const newest = named.sort((one, other) => historyNumber(other) - historyNumber(one))[0];
+    const known = this._sender.historyId;
+    if (newest === undefined || newest === known) return true;
+    if (historyNumber(newest) <= historyNumber(known)) return false;
+    this._sender.historyId = newest;
+    this._outbox.historyChanged();
+    if (known !== null) this._beginHistory(time);
+    this._save(HISTORY_KEY, { historyId: newest });
+    return true;
+  }
+
+  private _beginHistory(time: number): void {
+    this._forgetPositions();
+    for (const subscription of this._followed()) {
+      subscription.historyChanged();
+      subscription.start(time);
+    }
+  }
+
+  private _forgetPositions(): void {
+    const stored = [...this._stored.keys()].filter((key) => key.startsWith(POSITION_KEY));
+    const followed = [...this._subscriptions.keys()].map((conversationId) => POSITION_KEY + conversationId);
+    for (const key of new Set([...stored, ...followed])) {
+      this._stored.delete(key);
+      this._outputs.push({ kind: "forget", key });
+    }
+  }
+
+  private _save(key: string, value: Json): void {
+    this._outputs.push({ kind: "save", key, value });
+  }
+
+  private _apply(frame: Json, time: number, wallTime: number): void {
+    switch (frame.type) {
+      case "welcome":
+        this._welcomed(frame, time, wallTime);
+        break;
+      case "auth_ok":
+        this._connection.planRenewal(frame.expires_at, time, wallTime);
+        break;
+      case "pong":
+        this._connection.ponged(frame);
+        for (const [id, head] of Object.entries(frame.heads ?? {})) {
+          this._subscriptions.get(id)?.noteHead(head as number, time);
+        }
+        break;
+      case "disconnect":
+        this._connection.disconnectedByServer(frame, time);
+        this._afterConnectionChange();
+        break;
+      case "message_ack":
+      case "ack":
+      case "batch_result":
+        this._outbox.replied(frame, time);
+        break;
+      case "error":
+        if (frame.code === "TOKEN_EXPIRED") this._connection.tokenExpired(time);
+        if (this._connection.state === "greeting" && frame.id === this._helloId && !frame.conversation_id) {
+          this._connection.drop(time, retryAfter(frame));
+          this._afterConnectionChange();
+        }
+        if (!this._outbox.replied(frame, time)) this._applyToSubscription(frame, time);
+        break;
+      default:
+        this._applyToSubscription(frame, time);
+    }
+  }
+
+  private _applyToSubscription(frame: Json, time: number): void {
+    const subscription = this._subscriptions.get(frame.conversation_id);
+    const isMembership = /^conversation_(added|removed|deleted)$/.test(frame.type);
+    if (isMembership) this._outputs.push({ kind: "membership", frame });
+    if (!subscription || subscription.isEnded) return;
+    switch (frame.type) {
+      case "events":
+        subscription.pushed(frame.events, time);
+        break;
+      case "subscribed":
+      case "sync":
+        subscription.replied(frame, time);
+        break;
+      case "conversation_removed":
+      case "conversation_deleted":
+        subscription.end(frame.type);
+        break;
+      case "error":
+        if (!subscription.readAnswered(frame, time)) subscription.failed(frame, time);
+        break;
+      case "read_ack":
+        subscription.readAnswered(frame, time);
+        break;
+      case "read":
+        subscription.readPushed(frame);
+        break;
+      case "presence":
+      case "typing":
+        subscription.people.pushed(frame, time, this._typingExpires);
+    }
+  }
+
+  private _welcomed(frame: Json, time: number, wallTime: number): void {
+    const { participant } = frame;
+    if (this.participant && this.participant.participant_id !== participant.participant_id) {
+      this._outbox.purge();
+      this._forgetPositions();
+    }
+    if (JSON.stringify(this.participant) !== JSON.stringify(participant)) {
+      this.participant = participant;
+      this._save(PARTICIPANT_KEY, participant);
+    }
+    this._sender.frameBytes = frame.limits?.frame_bytes ?? this._sender.frameBytes;
+    this._typingExpires = frame.typing_expires * 1_000 || this._typingExpires;
+    this._connection.welcomed(frame, time);
+    this._connection.planRenewal(frame.expires_at, time, wallTime);
+    for (const subscription of this._followed()) subscription.connected(time);
+  }
+
+  private _afterConnectionChange(): void {
+    if (/^(greeting|open)$/.test(this._connection.state)) return;
+    this._outbox.disconnected();
+    this._typing.clear();
+    for (const subscription of this._subscriptions.values()) subscription.disconnected();
+  }
+
+  /** Compare the outbox with the view, and send the items that may be sent. */
+  private _finish(time: number): void {
+    this._resolveByView(time);
+    if (this._isOpen) this._outbox.flush(time);
+  }
+
+  /** Look for items of other clients in the view: an event can precede the news of its item. */
+  private _lookAgain(now: number): void {
+    const time = this._clock.at(now);
+    for (const { conversationId, timeline } of this._subscriptions.values()) {
+      this._outbox.seen(conversationId, timeline.events, this._me, time);
+    }
+    this._finish(time);
+  }
+
+  private _resolveByView(time: number): void {
+    for (const subscription of this._subscriptions.values()) {
+      const { conversationId, people } = subscription;
+      this._outbox.seen(conversationId, subscription.takeNewEvents(), this._me, time);
+      if (people.isChanged) this._outputs.push({ kind: "people", conversationId });
+      people.isChanged = false;
+    }
+    for (const conversationId of this._outbox.conversations()) {
+      const followed = this._subscriptions.get(conversationId);
+      this._outbox.shown(conversationId, followed ? followed.timeline.position : null);
+    }
+  }
+}
+
+const itemsOf = (stored: Iterable<[string, Json]>): Item[] =>
+  [...stored].filter(([key]) => key.startsWith(ITEM_KEY)).map(([, value]) => value as Item);
+
+function requireText(fields: Json): void {
+  if (/\p{Surrogate}/u.test(fields.content ?? "")) throw new TypeError("content contains half of a character");
+}

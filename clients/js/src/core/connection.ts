@@ -1,0 +1,199 @@
+/** The connection: a socket that is opened, kept alive, rotated, and opened again after a backoff. */
+
+import type { FrameSender } from "./frames.ts";
+import type { Json, Outputs, Status } from "./outputs.ts";
+import { ANSWER_TIMEOUT, Backoff, earliest, retryAfter, type Random } from "./retries.ts";
+
+const TOKEN_TIMEOUT = 30_000;
+const PONG_TIMEOUT = 5_000;
+/** After how many milliseconds a connection is replaced: API Gateway ends it after two hours. */
+const ROTATION = 6_600_000;
+const ROTATION_JITTER = 600_000;
+/** How long before its expiry a token is renewed, or half of its lifetime if that is less. */
+const RENEWAL_MARGIN = 60_000;
+/** After how long to renew a token that has expired by the client's own clock, which may be wrong. */
+const UNKNOWN_LIFETIME = 60_000;
+const DEFAULT_PING_INTERVAL = 240_000;
+
+/** One WebSocket at a time, each with a new token from the callback. */
+export class Connection {
+  state: Status = "stopped";
+  private readonly _backoff: Backoff;
+  private _socket = 0;
+  private _stepDue: number | null = null;
+  private _pingInterval = DEFAULT_PING_INTERVAL;
+  private _pingDue: number | null = null;
+  private _pongId = "";
+  private _pongDue: number | null = null;
+  private _renewalDue: number | null = null;
+  private _isRenewing = false;
+  private _rotationDue: number | null = null;
+
+  constructor(
+    private readonly _sender: FrameSender,
+    private readonly _outputs: Outputs,
+    private readonly _random: Random,
+  ) {
+    this._backoff = new Backoff(_random);
+  }
+
+  /** Whether there is a socket, open or not. */
+  private get _hasSocket(): boolean {
+    return /^(connecting|greeting|open)$/.test(this.state);
+  }
+
+  /** Return whether an input is about the socket in use. */
+  isCurrent(socket: number): boolean {
+    return socket === this._socket && this._hasSocket;
+  }
+
+  start(now: number): void {
+    if (this.state === "stopped") this._connect(now);
+  }
+
+  /** Close the socket, and do not connect again. */
+  stop(): void {
+    this._close();
+    this._enter("stopped", null);
+  }
+
+  /** Begin anew if there is no connection yet; test an open one by a ping. */
+  online(now: number): void {
+    if (this.state === "open") {
+      this._pingDue = now;
+      this._pongDue = null; // only an answer to the new ping counts: a former one can be late
+    } else if (this.state === "waiting" || this._hasSocket) {
+      this._close();
+      this._connect(now);
+    }
+  }
+
+  /** Use a token for the handshake, or to renew that of the open connection. */
+  tokenReceived(token: string, now: number): void {
+    if (this.state === "authenticating") {
+      this._socket++;
+      this._enter("connecting", now + ANSWER_TIMEOUT);
+      this._outputs.push({ kind: "connect", socket: this._socket, token });
+    } else if (this.state === "open" && this._isRenewing) {
+      this._isRenewing = false;
+      this._renewalDue = now + ANSWER_TIMEOUT + this._backoff.next();
+      this._sender.send("auth", { token });
+    }
+  }
+
+  /** Wait before the callback is called again. */
+  tokenFailed(now: number): void {
+    if (this.state === "authenticating") {
+      this.lost(now);
+    } else if (this._isRenewing) {
+      this._isRenewing = false;
+      this._renewalDue = now + this._backoff.next();
+    }
+  }
+
+  /** Await the answer to `hello`, which the caller sends now. */
+  opened(now: number): void {
+    this._enter("greeting", now + ANSWER_TIMEOUT);
+  }
+
+  /** Connect again after the backoff; the socket is closed, or was refused. */
+  lost(now: number, minimum = 0): void {
+    this._enter("waiting", now + this._backoff.next(minimum));
+  }
+
+  /** Begin to ping, and plan the rotation. */
+  welcomed(welcome: Json, now: number): void {
+    this._backoff.reset();
+    this._pingInterval = welcome.ping_interval * 1_000 || DEFAULT_PING_INTERVAL;
+    this._pingDue = now + this._pingInterval;
+    this._rotationDue = now + ROTATION - this._random() * ROTATION_JITTER;
+    this._enter("open", null);
+  }
+
+  /** Renew the token some time before it expires. */
+  planRenewal(expiresAt: string, now: number, wallTime: number): void {
+    this._backoff.reset();
+    const lifetime = Date.parse(expiresAt) - wallTime;
+    this._renewalDue = now + (lifetime > 0 ? Math.max(lifetime - RENEWAL_MARGIN, lifetime / 2) : UNKNOWN_LIFETIME);
+  }
+
+  /** Renew the token at once: the server does not accept it any more. */
+  tokenExpired(now: number): void {
+    if (this.state === "open" && !this._isRenewing) this._renew(now);
+  }
+
+  /** Note that the connection is alive. */
+  ponged(frame: Json): void {
+    if (frame.id === this._pongId) this._pongDue = null;
+  }
+
+  /** Connect again, unless the server forbids it. */
+  disconnectedByServer(frame: Json, now: number): void {
+    this._close();
+    if (frame.reconnect) this.lost(now, retryAfter(frame));
+    else this._enter("stopped", null);
+  }
+
+  nextTimer(): number | null {
+    return earliest([this._stepDue, this._pingDue, this._pongDue, this._renewalDue, this._rotationDue]);
+  }
+
+  /** Let timers end; `heads` returns the positions to name in each of some pings. */
+  advance(now: number, heads: () => Json[]): void {
+    const isDue = (due: number | null) => due !== null && now >= due;
+    if (isDue(this._stepDue)) {
+      if (this.state === "waiting") this._connect(now);
+      else this.drop(now);
+    }
+    if (this.state !== "open") return;
+    if (isDue(this._pongDue)) {
+      this.drop(now);
+    } else if (isDue(this._rotationDue)) {
+      this._close();
+      this._connect(now);
+    } else {
+      if (isDue(this._pingDue)) this._ping(now, heads());
+      if (isDue(this._renewalDue)) this._renew(now);
+    }
+  }
+
+  private _ping(now: number, pings: Json[]): void {
+    this._pingDue = now + this._pingInterval;
+    const ids = pings.map((heads) => this._sender.send("ping", { heads }));
+    if (this._pongDue !== null) return;
+    this._pongId = ids[0]!;
+    this._pongDue = now + PONG_TIMEOUT;
+  }
+
+  private _renew(now: number): void {
+    this._isRenewing = true;
+    this._renewalDue = now + TOKEN_TIMEOUT;
+    this._outputs.push({ kind: "token" });
+  }
+
+  private _connect(now: number): void {
+    this._enter("authenticating", now + TOKEN_TIMEOUT);
+    this._outputs.push({ kind: "token" });
+  }
+
+  /** Close the socket, and connect again after the backoff. */
+  drop(now: number, minimum = 0): void {
+    this._close();
+    this.lost(now, minimum);
+  }
+
+  private _close(): void {
+    if (this._hasSocket) this._outputs.push({ kind: "disconnect", socket: this._socket });
+  }
+
+  private _enter(state: Status, due: number | null): void {
+    const before = this.state;
+    this.state = state;
+    this._stepDue = due;
+    if (state !== "open") {
+      this._pingDue = this._pongDue = this._renewalDue = this._rotationDue = null;
+      this._isRenewing = false;
+    }
+    if (before !== state) this._outputs.push({ kind: "status", status: state });
+  }
+}

@@ -1,0 +1,406 @@
+/** The outbox: sends each item until it is acknowledged or refused, once and in order for each conversation. */
+
+import { historyNumber, isRefusal, size, type FrameSender } from "./frames.ts";
+import { commandOf, isMessage, Lane, refersToHistory, ITEM_KEY, type Item } from "./items.ts";
+import type { Json, Outputs, Place, Sent } from "./outputs.ts";
+import { ANSWER_TIMEOUT, earliest, retryAfter, type Random } from "./retries.ts";
+
+const MAX_BATCH = 24;
+/** Bytes of a batch besides its commands, with a reserve. */
+const ENVELOPE_BYTES = 100;
+const LONGEST_ID = "0".repeat(16);
+const OTHER_HISTORY = {
+  type: "error",
+  code: "POSITION_UNKNOWN",
+  message: "The server's data was restored; the message that this refers to may be another one now.",
+  retryable: false,
+};
+
+interface Flight {
+  items: Item[];
+  deadline: number;
+}
+
+export class Outbox {
+  /** Whether this client sends the items: of several on one storage, one does. */
+  isDrainer = true;
+  private _lanes = new Map<string, Lane>();
+  private _flights = new Map<string, Flight>();
+  private _lastNumber = 0;
+  /** The places of messages by their clientMessageId: another client may still name them by that. */
+  private _resolved = new Map<string, Sent>();
+
+  /**
+   * @param _writer - Distinguishes the items of several clients on one storage.
+   * @param _seen - Returns the last event of a conversation that the user has read, or 0.
+   */
+  constructor(
+    private readonly _sender: FrameSender,
+    private readonly _outputs: Outputs,
+    private readonly _random: Random,
+    private readonly _writer: string,
+    private readonly _seen: (conversationId: string) => number,
+  ) {}
+
+  /** Take over an item from storage, new or changed. */
+  restore(stored: Item): void {
+    const sent = this._resolved.get(stored.clientMessageId ?? "");
+    if (sent) {
+      this._outputs.push({ kind: "forget", key: stored.key, sent }); // saved by a client that did not know it
+      return;
+    }
+    const lane = this._lane(stored.conversationId);
+    const item = lane.items.find((known) => known.key === stored.key);
+    if (item) Object.assign(item, stored);
+    else lane.insert({ ...stored });
+    this._lastNumber = Math.max(this._lastNumber, parseInt(stored.key.slice(ITEM_KEY.length)));
+    const place = this._resolved.get(stored.targetMessage ?? "");
+    if (place) this._target(lane.updatesOf(stored.targetMessage), place);
+    this._changed(stored.conversationId);
+  }
+
+  /** Forget an item that another client on the storage has deleted, or sent. */
+  forgotten(key: string, sent: Sent | null): void {
+    for (const lane of this._lanes.values()) {
+      const item = lane.items.find((known) => known.key === key);
+      if (!item) continue;
+      if (sent) this._target(lane.updatesOf(item.clientMessageId), sent);
+      if (sent) this._acknowledge(lane, item, sent);
+      this._remove(item);
+    }
+    if (sent) this._notify(sent);
+  }
+
+  /** Begin to send the items of a storage: what is not there any more was sent or deleted. */
+  takeOver(stored: Iterable<Item>): void {
+    const items = new Map([...stored].map((item) => [item.key, item]));
+    for (const lane of this._lanes.values()) {
+      for (const item of [...lane.items]) if (!items.has(item.key)) this._remove(item);
+    }
+    for (const item of items.values()) this.restore(item);
+  }
+
+  /** Delete all items: they are of another participant. */
+  purge(): void {
+    for (const lane of this._lanes.values()) {
+      for (const { key } of lane.items) this._outputs.push({ kind: "forget", key });
+    }
+    this._lanes.clear();
+    this._flights.clear();
+  }
+
+  /** Return the conversations that have, or had, items. */
+  conversations(): Iterable<string> {
+    return this._lanes.keys();
+  }
+
+  /** Return the messages that are not in the view, in their order, the acknowledged ones first. */
+  pending(conversationId: string): Item[] {
+    const lane = this._lanes.get(conversationId);
+    return lane ? [...lane.acknowledged, ...lane.items.filter(isMessage)] : [];
+  }
+
+  addMessage(conversationId: string, clientMessageId: string, fields: Json): void {
+    this._queue(this._newItem(conversationId, "message", fields, { clientMessageId }));
+  }
+
+  /**
+   * Queue an update of a message, named by its sequence id or its clientMessageId. An edit or a deletion of a message
+   * without an attempt is folded in. Throws RangeError if there is no such message in the outbox.
+   */
+  addUpdate(conversationId: string, command: string, target: number | string, fields: Json): void {
+    const lane = this._lane(conversationId);
+    const known = lane.acknowledged.find((item) => item.clientMessageId === target)?.sequenceId ?? target;
+    if (typeof known === "number") {
+      const historyId = this._sender.historyId;
+      this._queue(this._newItem(conversationId, command, fields, { target: known, historyId }));
+      return;
+    }
+    const message = lane.message(known);
+    if (!message) throw new RangeError("no pending or failed message has the id " + known);
+    if (!this._foldIn(message, command, fields)) {
+      this._queue(this._newItem(conversationId, command, fields, { targetMessage: known }));
+    }
+  }
+
+  /** Send a failed message again, and with it the later ones that it holds. */
+  retry(conversationId: string, clientMessageId: string): void {
+    const lane = this._lane(conversationId);
+    const message = lane.message(clientMessageId);
+    if (!message?.error) return;
+    if (refersToHistory(message) && message.historyId !== null && message.historyId !== this._sender.historyId) {
+      this._refuse(message, OTHER_HISTORY);
+      return;
+    }
+    message.error = null;
+    lane.notBefore = 0;
+    this._save(message);
+  }
+
+  /** Delete a failed message and its updates; the later messages are sent. */
+  discard(conversationId: string, clientMessageId: string): void {
+    const message = this._lane(conversationId).message(clientMessageId);
+    if (message?.error) this._delete(message);
+  }
+
+  /** Send all items that may be sent. */
+  flush(now: number): void {
+    if (!this.isDrainer) return;
+    for (let batch; (batch = this._nextBatch(now)).length; ) this._send(batch, now);
+  }
+
+  /** Apply an answer; return whether it belongs to the outbox. */
+  replied(frame: Json, now: number): boolean {
+    const flight = this._flights.get(String(frame.id));
+    if (!flight) return false;
+    const { items } = flight;
+    this._land(String(frame.id), flight);
+    const results: Json[] = frame.results ?? [];
+    if (results.length === items.length) items.forEach((item, index) => this._answered(item, results[index]!, now));
+    else if (items.length === 1) this._answered(items[0]!, frame, now);
+    else if (isRefusal(frame)) for (const item of items) item.isAlone = true;
+    else this._delay(items, now, retryAfter(frame));
+    return true;
+  }
+
+  /** Resolve the messages that are among these events of the log: their acknowledgements may be lost. */
+  seen(conversationId: string, events: readonly Json[], participantId: string, now: number): void {
+    const lane = this._lanes.get(conversationId);
+    if (!lane?.items.length) return;
+    for (const event of events) {
+      if (event.type !== "message" || event.sender.participant_id !== participantId) continue;
+      const message = lane.message(event.client_message_id);
+      const place = this._place(event.sequence_id);
+      if (!message) {
+        this._target(lane.updatesOf(event.client_message_id), place);
+        continue;
+      }
+      if (message.error || lane.flightId === null) lane.notBefore = now;
+      this._sent(message, place);
+    }
+  }
+
+  /** Forget acknowledged messages that are in the view up to this position; null if it is not open. */
+  shown(conversationId: string, position: number | null): void {
+    const lane = this._lanes.get(conversationId)!;
+    if (lane.acknowledged.length) {
+      lane.acknowledged = lane.acknowledged.filter((item) => position !== null && item.sequenceId! > position);
+    }
+  }
+
+  /** Send the unacknowledged messages again; fail or discard the items that name a sequence id. */
+  historyChanged(): void {
+    this.disconnected();
+    this._resolved.clear();
+    for (const lane of this._lanes.values()) {
+      lane.acknowledged = [];
+      lane.notBefore = 0;
+      for (const item of [...lane.items]) {
+        const isVoid = refersToHistory(item) && item.historyId !== this._sender.historyId;
+        if (isVoid && !item.error) this._refuse(item, OTHER_HISTORY);
+      }
+    }
+  }
+
+  /** Await no answers any more: the next connection sends the items again. */
+  disconnected(): void {
+    for (const [id, flight] of this._flights) this._land(id, flight);
+  }
+
+  /** End all delays, and send the items without an answer again. */
+  hurry(): void {
+    this.disconnected();
+    for (const lane of this._lanes.values()) lane.notBefore = 0;
+  }
+
+  nextTimer(now: number): number | null {
+    const delays = [...this._lanes.values()]
+      .filter((lane) => lane.flightId === null && lane.notBefore > now && lane.sendable().length)
+      .map((lane) => lane.notBefore);
+    return this.isDrainer ? earliest([...delays, ...[...this._flights.values()].map((f) => f.deadline)]) : null;
+  }
+
+  /** Give up the flights whose answer is overdue. */
+  advance(now: number): void {
+    for (const [id, flight] of this._flights) {
+      if (now < flight.deadline) continue;
+      this._land(id, flight);
+      this._delay(flight.items, now, 0);
+    }
+  }
+
+  private _lane(conversationId: string): Lane {
+    let lane = this._lanes.get(conversationId);
+    if (!lane) this._lanes.set(conversationId, (lane = new Lane(this._random)));
+    return lane;
+  }
+
+  private _newItem(conversationId: string, command: string, fields: Json, other: Partial<Item>): Item {
+    return {
+      key: ITEM_KEY + String(++this._lastNumber).padStart(16, "0") + this._writer,
+      conversationId,
+      command,
+      fields,
+      clientMessageId: null,
+      target: null,
+      targetMessage: null,
+      historyId: fields.reply_to != null ? this._sender.historyId : null,
+      isAttempted: false,
+      error: null,
+      sequenceId: null,
+      ...other,
+    };
+  }
+
+  private _queue(item: Item): void {
+    this._lane(item.conversationId).insert(item);
+    this._save(item);
+  }
+
+  private _save(item: Item): void {
+    const { isAlone: _, isUnmarked: __, ...value } = item;
+    this._outputs.push({ kind: "save", key: item.key, value });
+    this._changed(item.conversationId);
+  }
+
+  private _changed(conversationId: string): void {
+    this._outputs.push({ kind: "outbox", conversationId });
+  }
+
+  private _remove(item: Item): void {
+    const { items } = this._lane(item.conversationId);
+    items.splice(items.indexOf(item), 1);
+    this._changed(item.conversationId);
+  }
+
+  private _delete(item: Item): void {
+    for (const update of this._lane(item.conversationId).updatesOf(item.clientMessageId)) this._delete(update);
+    this._outputs.push({ kind: "forget", key: item.key });
+    this._remove(item);
+  }
+
+  /** Change a message that was never attempted; return whether that was possible. */
+  private _foldIn(message: Item, command: string, fields: Json): boolean {
+    const isFree = !message.isAttempted && this.isDrainer; // another client may begin an attempt at any time
+    if (command === "edit" && isFree && !message.error) {
+      message.fields = { ...message.fields, ...fields };
+      this._save(message);
+      return true;
+    }
+    if (command === "delete" && (isFree || message.error)) {
+      this._delete(message);
+      return true;
+    }
+    return false;
+  }
+
+  /** Return items for one frame, from conversations without a flight. */
+  private _nextBatch(now: number): Item[] {
+    const batch: Item[] = [];
+    let free = this._sender.frameBytes - ENVELOPE_BYTES;
+    for (const lane of this._lanes.values()) {
+      if (lane.flightId !== null || now < lane.notBefore) continue;
+      for (const item of lane.sendable()) {
+        const needed = size(this._command(item, LONGEST_ID)) + 1;
+        const isFull = batch.length === MAX_BATCH || needed > free || item.isAlone || batch[0]?.isAlone;
+        if (batch.length && isFull) break;
+        batch.push(item);
+        free -= needed;
+      }
+    }
+    return batch;
+  }
+
+  private _command(item: Item, id: string): Json {
+    return commandOf(item, id, item.isUnmarked ? 0 : this._seen(item.conversationId));
+  }
+
+  /** Record the attempt, and send the items as one frame, or by HTTP if they do not fit into one. */
+  private _send(batch: Item[], now: number): void {
+    for (const item of batch) {
+      if (!item.isAttempted) {
+        item.isAttempted = true;
+        this._save(item);
+      }
+    }
+    const requestId = this._sender.nextId();
+    const isSingle = batch.length === 1;
+    const commands = batch.map((item) => this._command(item, isSingle ? requestId : this._sender.nextId()));
+    if (size(commands[0]!) > this._sender.frameBytes) this._outputs.push({ kind: "post", requestId, commands });
+    else this._sender.sendAsIs(isSingle ? commands[0]! : { type: "batch", id: requestId, commands });
+    this._flights.set(requestId, { items: batch, deadline: now + ANSWER_TIMEOUT });
+    for (const item of batch) this._lane(item.conversationId).flightId = requestId;
+  }
+
+  private _land(id: string, { items }: Flight): void {
+    this._flights.delete(id);
+    for (const item of items) this._lane(item.conversationId).flightId = null;
+  }
+
+  private _delay(items: Item[], now: number, minimum: number): void {
+    for (const name of new Set(items.map((item) => item.conversationId))) this._lane(name).delay(now, minimum);
+  }
+
+  private _answered(item: Item, frame: Json, now: number): void {
+    const lane = this._lane(item.conversationId);
+    if (!lane.items.includes(item)) return; // it was seen in the log before
+    if (isRefusal(frame) && !item.isUnmarked && frame.details?.some?.((detail: Json) => detail.path === "seen")) {
+      item.isUnmarked = true; // the mark can be of data that was restored meanwhile
+    } else if (isRefusal(frame)) {
+      this._refuse(item, frame);
+    } else if (frame.sequence_id && frame.history_id === this._sender.historyId) {
+      lane.backoff.reset();
+      this._sent(item, this._place(frame.sequence_id));
+    } else if (frame.code !== "NOT_ATTEMPTED" && lane.notBefore <= now) {
+      lane.delay(now, retryAfter(frame));
+    }
+  }
+
+  /** Hold a message as failed; discard an update, which never holds anything. */
+  private _refuse(item: Item, error: Json): void {
+    if (isMessage(item)) {
+      item.error = error;
+      this._save(item);
+    } else {
+      this._delete(item);
+    }
+    const { conversationId, command, clientMessageId } = item;
+    this._outputs.push({ kind: "refused", conversationId, command, clientMessageId, error });
+  }
+
+  /** Take an item that is in the log out of the outbox; its updates get the sequence id first. */
+  private _sent(item: Item, place: Place): void {
+    const { conversationId, clientMessageId, key } = item;
+    const sent = { conversationId, clientMessageId, ...place };
+    const lane = this._lane(conversationId);
+    this._target(lane.updatesOf(clientMessageId), place);
+    this._acknowledge(lane, item, place);
+    this._outputs.push({ kind: "forget", key, sent }); // before it is resolved: it must never be sent again
+    this._remove(item);
+    this._notify(sent);
+  }
+
+  private _acknowledge(lane: Lane, item: Item, { sequenceId, historyId }: Place): void {
+    if (!isMessage(item) || historyNumber(historyId) < historyNumber(this._sender.historyId)) return;
+    lane.acknowledged.push(Object.assign(item, { sequenceId, error: null }));
+  }
+
+  private _notify(sent: Sent): void {
+    const { clientMessageId } = sent;
+    if (clientMessageId === null) return;
+    this._resolved.set(clientMessageId, sent);
+    this._outputs.push({ kind: "resolved", ...sent, clientMessageId });
+  }
+
+  private _place(sequenceId: number): Place {
+    return { sequenceId, historyId: this._sender.historyId };
+  }
+
+  /** Let updates of a message be sent: it has a sequence id. Only the drainer stores that. */
+  private _target(updates: Item[], { sequenceId, historyId }: Place): void {
+    for (const update of updates) {
+      Object.assign(update, { target: sequenceId, targetMessage: null, historyId });
+      if (this.isDrainer) this._save(update);
+    }
+  }
+}

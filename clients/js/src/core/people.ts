@@ -1,0 +1,134 @@
+/** Who is in a conversation, who is typing, and what was read: all that is not in the log. */
+
+import type { Json } from "./outputs.ts";
+import { earliest } from "./retries.ts";
+import { camelCased } from "./view.ts";
+
+/** A participant of a conversation. */
+export interface Participant {
+  readonly participantId: string;
+  readonly name: string;
+  readonly role: string;
+  readonly type?: string;
+  readonly online?: boolean;
+  /** The sequence id of the last event that the participant has read. */
+  readonly readUpTo?: number;
+  readonly mutedUntil?: string | null;
+}
+
+interface Typist {
+  sentAt: string;
+  /** When it ends by itself; 0 if it has ended. */
+  until: number;
+  name: string;
+}
+
+/** The ephemeral state of one conversation. `isChanged` is reset by its reader. */
+export class People {
+  participants = new Map<string, Participant>();
+  readUpTo = 0;
+  unreadCount = 0;
+  isChanged = false;
+  private _typists = new Map<string, Typist>();
+
+  /** Take over the state in a page, which is that at its head. A mark of the user that is higher stays. */
+  loaded(page: Json): void {
+    if (page.participants) {
+      this.participants = new Map(page.participants.map((entry: Json) => [entry.participant_id, camelCased(entry)]));
+    }
+    if (page.read_up_to >= this.readUpTo) this.read(page.read_up_to, page.unread_count);
+    this.isChanged = true;
+  }
+
+  /** Apply an event that follows the position. */
+  applied(event: Json, me: string): void {
+    const { participant, sequence_id: number } = event;
+    const id: string = participant?.participant_id ?? event.sender?.participant_id;
+    switch (event.type) {
+      case "message":
+        this.end(id);
+        if (this.participants.get(id)?.readUpTo === number - 1) this._patch(id, { readUpTo: number });
+        if (id !== me) this.unreadCount++;
+        else if (this.readUpTo === number - 1) this.readUpTo = number;
+        break;
+      case "participant_joined":
+      case "participant_updated":
+        if (participant.muted_until) this.end(id);
+        this.participants.set(id, { ...this.participants.get(id), mutedUntil: null, ...camelCased(participant) });
+        break;
+      case "participant_left":
+      case "participant_erased":
+        this.end(id);
+        this.participants.delete(id);
+        break;
+      default:
+        return;
+    }
+    this.isChanged = true;
+  }
+
+  /** Apply an ephemeral push. */
+  pushed(frame: Json, now: number, expires: number): void {
+    const id: string = frame.participant_id ?? frame.participant?.participant_id;
+    if (frame.type === "read") this._patch(id, { readUpTo: Math.max(frame.sequence_id, this._readUpTo(id)) });
+    if (frame.type === "presence") {
+      this._patch(id, { online: frame.online });
+      if (!frame.online) this.end(id);
+    }
+    if (frame.type === "typing") this._typing(id, frame, now + expires);
+  }
+
+  /** Move the participant's own read mark. */
+  read(readUpTo: number, unreadCount: number): void {
+    this.readUpTo = readUpTo;
+    this.unreadCount = unreadCount;
+    this.isChanged = true;
+  }
+
+  /** Nothing ephemeral is known without a connection. */
+  disconnected(): void {
+    for (const id of this.participants.keys()) this._patch(id, { online: false });
+    for (const id of this._typists.keys()) this.end(id);
+  }
+
+  /** Return the ids and names of those who are typing. */
+  typists(): { participantId: string; name: string }[] {
+    const typing = [...this._typists].filter(([, typist]) => typist.until > 0);
+    return typing.map(([participantId, { name }]) => ({ participantId, name }));
+  }
+
+  nextTimer(): number | null {
+    return earliest([...this._typists.values()].map(({ until }) => until || null));
+  }
+
+  advance(now: number): void {
+    for (const [id, { until }] of this._typists) if (until && now >= until) this.end(id);
+  }
+
+  /** End the typing of a participant; the time of the last push stays known. */
+  end(id: string): void {
+    const typist = this._typists.get(id);
+    if (!typist?.until) return;
+    typist.until = 0;
+    this.isChanged = true;
+  }
+
+  private _typing(id: string, frame: Json, until: number): void {
+    const last = this._typists.get(id)?.sentAt ?? "";
+    if (frame.sent_at < last || (frame.sent_at === last && frame.is_typing)) return;
+    const name = frame.participant.name;
+    this._typists.set(id, { sentAt: frame.sent_at, until: frame.is_typing ? until : 0, name });
+    this.isChanged = true;
+  }
+
+  private _readUpTo(id: string): number {
+    return this.participants.get(id)?.readUpTo ?? 0;
+  }
+
+  private _patch(id: string, fields: Partial<Participant>): void {
+    const known = this.participants.get(id);
+    if (!known) return;
+    this.participants.set(id, { ...known, ...fields });
+    this.isChanged = true;
+  }
+}

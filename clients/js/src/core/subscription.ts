@@ -1,0 +1,363 @@
+/** The subscription of one conversation: keeps its timeline at the head of the log. */
+
+import { isRefusal, type FrameSender } from "./frames.ts";
+import type { Json, Outputs } from "./outputs.ts";
+import { People } from "./people.ts";
+import { earliest, RepeatedRequest, retryAfter, type Random } from "./retries.ts";
+import { Timeline } from "./timeline.ts";
+import { View } from "./view.ts";
+
+/** How many milliseconds a gap may stay open before `sync`: pushes overtake each other. */
+const GAP_PATIENCE = 250;
+/** How many missed events are fetched. After more of them, the view begins anew at the newest page. */
+const MAX_CATCH_UP = 500;
+const OLDER_EVENTS = 50;
+/** How many milliseconds read marks are collected. */
+const READ_DELAY = 1_000;
+/** How many events more than the window are kept, so that few are dropped one by one. */
+const WINDOW_SLACK = 100;
+export const POSITION_KEY = "position/";
+
+interface OlderPage {
+  after: number;
+  events: Json[];
+}
+
+/** The last sequence id that the page has so far. */
+const reachedBy = (page: OlderPage): number => page.events.at(-1)?.sequence_id ?? page.after;
+
+/** Subscribes, fills gaps by `sync`, and fetches older events; at most one request of each kind at a time. */
+export class Subscription {
+  readonly timeline = new Timeline();
+  readonly view = new View();
+  readonly people = new People();
+  isEnded = false;
+  private _isSubscribed = false;
+  private _askedAfter: number | null = null;
+  private _gapSince: number | null = null;
+  private _older: OlderPage | null = null;
+  private _taken: Json[] = [];
+  /** The mark that the server has not acknowledged; 0 if there is none. */
+  private _readWanted = 0;
+  /** Whether the user has fetched older events, which stay. */
+  private _isExtended = false;
+  private readonly _request: RepeatedRequest;
+  private readonly _olderRequest: RepeatedRequest;
+  private readonly _readRequest: RepeatedRequest;
+
+  /**
+   * @param _me - Returns the id of the participant.
+   * @param _window - How many of the newest events the view keeps.
+   */
+  constructor(
+    readonly conversationId: string,
+    private readonly _sender: FrameSender,
+    private readonly _outputs: Outputs,
+    random: Random,
+    private readonly _me: () => string,
+    private readonly _window: number,
+  ) {
+    this._request = new RepeatedRequest(() => this._sendRequest(), random);
+    this._olderRequest = new RepeatedRequest(() => this._sendOlder(), random);
+    this._readRequest = new RepeatedRequest(() => this._sendRead(), random);
+  }
+
+  /** Begin after a stored position instead of at the newest page. */
+  resume(position: number): void {
+    this.timeline.resume(position);
+    this._replaced([]);
+  }
+
+  /** Return the entry for the list of `hello`, whose answer has this id. */
+  entry(frameId: string, now: number): Json {
+    this._request.sentAs(frameId, now);
+    return { conversation_id: this.conversationId, ...this._after() };
+  }
+
+  /** Subscribe on an open connection. */
+  start(now: number): void {
+    this._request.start(now);
+  }
+
+  /** Begin anew at the newest page. */
+  restart(now: number | null): void {
+    this.historyChanged();
+    if (now !== null) this._request.start(now);
+  }
+
+  /** Ask for what `hello` did not name, and again for what the former connection did not answer. */
+  connected(now: number): void {
+    if (!this._isSubscribed && !this._request.isRunning) this._request.start(now);
+    if (this._older) this._olderRequest.start(now);
+    if (this._readWanted) this._readRequest.start(now);
+  }
+
+  /** Await nothing more: the next connection subscribes again. */
+  disconnected(): void {
+    this._isSubscribed = false;
+    this._gapSince = null;
+    for (const request of this._requests()) request.cancel();
+    this.people.disconnected();
+  }
+
+  /** Discard all events; `start` subscribes again. */
+  historyChanged(): void {
+    const wasLoaded = this.timeline.isLoaded;
+    this.timeline.clear();
+    this._beginAnew();
+    this._readWanted = this.people.readUpTo = 0;
+    this._readRequest.cancel();
+    if (wasLoaded) this._outputs.push({ kind: "discarded", conversationId: this.conversationId });
+  }
+
+  /** Stop following the conversation. */
+  end(code: string): void {
+    this.disconnected();
+    this.isEnded = true;
+    this._older = null;
+    this._outputs.push({ kind: "ended", conversationId: this.conversationId, code });
+  }
+
+  /** Return the events that came into the view since the last call. */
+  takeNewEvents(): Json[] {
+    return this._taken.splice(0);
+  }
+
+  /** Fetch the events before the marked start; return whether there are any. */
+  requestOlder(now: number): boolean {
+    const { start } = this.timeline;
+    if (start === null || start <= 1 || this.isEnded) return false;
+    if (!this._older) {
+      this._older = { after: Math.max(0, start - 1 - OLDER_EVENTS), events: [] };
+      if (this._isSubscribed) this._olderRequest.start(now);
+    }
+    return true;
+  }
+
+  /** Move the read mark up to an event; the marks of a moment are sent as one. */
+  read(sequenceId: number, now: number, isOpen: boolean): void {
+    if (!this._mark(sequenceId)) return;
+    this._readWanted = sequenceId;
+    if (isOpen && !this._readRequest.isRunning) this._readRequest.plan(now + READ_DELAY);
+  }
+
+  /** The last event that the user has read, as far as it is in the view. */
+  get seen(): number {
+    return Math.min(this.people.readUpTo, this.timeline.position);
+  }
+
+  /** Apply a `read` of any participant; the own one comes from another device. */
+  readPushed(frame: Json): void {
+    this.people.pushed(frame, 0, 0);
+    if (frame.participant_id === this._me()) this._mark(frame.sequence_id);
+  }
+
+  /** Move the own read mark, and count what follows it; return whether that is forward. */
+  private _mark(sequenceId: number): boolean {
+    if (sequenceId <= this.people.readUpTo) return false;
+    const isUnread = (event: Json) =>
+      event.sequence_id > sequenceId && event.type === "message" && event.sender.participant_id !== this._me();
+    this.people.read(sequenceId, this.timeline.events.filter(isUnread).length);
+    return true;
+  }
+
+  /** Apply an answer to `read`; return whether it was one. */
+  readAnswered(frame: Json, now: number): boolean {
+    if (frame.id !== this._readRequest.id || frame.id === undefined) return false;
+    if (frame.type === "error" && !isRefusal(frame)) {
+      this._readRequest.failed(now, retryAfter(frame));
+      return true;
+    }
+    this._readRequest.answered();
+    if (frame.type === "error") {
+      this._readWanted = 0;
+      return true;
+    }
+    if (this._readWanted > frame.read_up_to) {
+      this._readRequest.plan(now + READ_DELAY);
+    } else {
+      this._readWanted = 0;
+      if (frame.read_up_to >= this.people.readUpTo) this.people.read(frame.read_up_to, frame.unread_count);
+    }
+    return true;
+  }
+
+  /** Apply pushed events. */
+  pushed(events: readonly Json[], now: number): void {
+    this._apply(events);
+    this._settle(now);
+  }
+
+  /** React to the head of a `pong`: a higher one shows that a push was lost. */
+  noteHead(head: number, now: number): void {
+    this.timeline.noteHead(head);
+    if (this.timeline.isBehind && !this._request.isRunning && this._isSubscribed) this._request.start(now);
+  }
+
+  /** Apply a `subscribed` or a `sync`. */
+  replied(frame: Json, now: number): void {
+    if (frame.id === this._request.id) {
+      this._request.answered();
+      this._isSubscribed = true;
+      this._gapSince = null;
+      const before = this.timeline.position;
+      this._takePage(frame);
+      if (frame.head >= this.timeline.position) this.people.loaded(frame);
+      this._settle(now, !!frame.has_more && this.timeline.position > before);
+      if (this._older && !this._olderRequest.isRunning) this._olderRequest.start(now);
+    } else if (this._older && frame.id === this._olderRequest.id) {
+      this._takeOlder(frame, now);
+    } else if (!frame.reset) {
+      this.timeline.noteHead(frame.head); // late or doubled, but its events are those of the log
+      this.pushed(frame.events, now);
+    }
+  }
+
+  /** React to an error: repeat the request unless the error is final. */
+  failed(error: Json, now: number): void {
+    if (error.id === this._olderRequest.id) this._olderRequest.failed(now, retryAfter(error));
+    else if (error.id === this._request.id) {
+      if (isRefusal(error)) this.end(error.code);
+      else this._request.failed(now, retryAfter(error));
+    }
+  }
+
+  /** Repeat requests without an answer at once. */
+  hurry(now: number): void {
+    for (const request of this._requests()) request.hurry(now);
+    this.noteHead(this.timeline.head, now);
+  }
+
+  nextTimer(): number | null {
+    const gap = this._gapSince === null ? null : this._gapSince + GAP_PATIENCE;
+    return earliest([gap, this.people.nextTimer(), ...this._requests().map((request) => request.due)]);
+  }
+
+  /** Let timers end. */
+  advance(now: number): void {
+    for (const request of this._requests()) request.advance(now);
+    this.people.advance(now);
+    if (this._gapSince === null || now < this._gapSince + GAP_PATIENCE) return;
+    this._gapSince = null;
+    if (!this._request.isRunning) this._request.start(now);
+  }
+
+  private _requests(): RepeatedRequest[] {
+    return [this._request, this._olderRequest, this._readRequest];
+  }
+
+  /** Return the position to subscribe from, or nothing for the newest page. */
+  private _after(): Json {
+    const { head, position, isLoaded } = this.timeline;
+    this._askedAfter = isLoaded && head - position <= MAX_CATCH_UP ? position : null;
+    return this._askedAfter === null ? {} : { after: this._askedAfter };
+  }
+
+  private _sendRequest(): string {
+    const after = this._after();
+    const type = this._isSubscribed && "after" in after ? "sync" : "subscribe";
+    return this._sender.send(type, { conversation_id: this.conversationId, ...after });
+  }
+
+  private _sendOlder(): string {
+    const after = this._older ? reachedBy(this._older) : 0;
+    return this._sender.send("sync", { conversation_id: this.conversationId, after });
+  }
+
+  private _sendRead(): string {
+    return this._sender.send("read", { conversation_id: this.conversationId, sequence_id: this._readWanted });
+  }
+
+  private _takePage(frame: Json): void {
+    const { events, head, reset } = frame;
+    const { timeline } = this;
+    const first: number = events[0]?.sequence_id ?? head + 1;
+    if (reset) timeline.clear();
+    const isConnected = timeline.isLoaded && first <= timeline.position + 1;
+    if (isConnected || (this._askedAfter !== null && !reset)) {
+      timeline.noteHead(head);
+      this._apply(events);
+    } else {
+      this._beginAnew();
+      this._replaced(timeline.load(first, events, head));
+      this._savePosition();
+    }
+  }
+
+  private _beginAnew(): void {
+    this.view.clear();
+    this._isExtended = false;
+    this._taken = [];
+    this._older = this._gapSince = null;
+    this._request.cancel();
+    this._olderRequest.cancel();
+  }
+
+  private _takeOlder(frame: Json, now: number): void {
+    this._olderRequest.answered();
+    const older = this._older!;
+    const { start } = this.timeline;
+    if (frame.reset || start === null) {
+      this._older = null;
+      return;
+    }
+    const last = reachedBy(older);
+    older.events.push(...frame.events.filter((e: Json) => last < e.sequence_id && e.sequence_id < start));
+    const reached = reachedBy(older);
+    if (reached < start - 1) {
+      if (reached > last) this._olderRequest.start(now);
+      else this._olderRequest.failed(now);
+      return;
+    }
+    const { events } = older;
+    this._older = null;
+    this._isExtended = true;
+    this.timeline.prepend(events);
+    this.view.add(events);
+    this._taken.push(...events);
+    this._outputs.push({ kind: "prepended", conversationId: this.conversationId, events });
+  }
+
+  private _apply(events: readonly Json[]): void {
+    const applied = this.timeline.apply(events);
+    if (!applied.length) return;
+    this.view.add(applied);
+    this._taken.push(...applied);
+    for (const event of applied) this.people.applied(event, this._me());
+    this._outputs.push({ kind: "appended", conversationId: this.conversationId, events: applied });
+    this._savePosition();
+    this._trim();
+  }
+
+  private _trim(): void {
+    const { events, position } = this.timeline;
+    if (this._isExtended || this._older || events.length <= this._window + WINDOW_SLACK) return;
+    const start = position + 1 - this._window;
+    this.timeline.trim(start);
+    this.view.trim(start);
+    this._outputs.push({ kind: "trimmed", conversationId: this.conversationId, start });
+  }
+
+  private _replaced(events: Json[]): void {
+    this.view.add(events);
+    this._taken.push(...events);
+    const historyId = this._sender.historyId ?? "";
+    const start = this.timeline.start!;
+    this._outputs.push({ kind: "replaced", conversationId: this.conversationId, historyId, start, events });
+  }
+
+  /** Save the position after its events were notified: a restart repeats events rather than skip them. */
+  private _savePosition(): void {
+    const value = { sequenceId: this.timeline.position, historyId: this._sender.historyId };
+    this._outputs.push({ kind: "save", key: POSITION_KEY + this.conversationId, value });
+  }
+
+  /** Fetch missing events: at once if the server has more, else if the gap stays open. */
+  private _settle(now: number, hasMore = false): void {
+    const { timeline } = this;
+    if (!timeline.isBehind) this._gapSince = null;
+    else if (this._request.isRunning || !this._isSubscribed) return; // its answer comes back here
+    else if (hasMore || timeline.head - timeline.position > MAX_CATCH_UP) this._request.start(now);
+    else this._gapSince ??= now;
+  }
+}

@@ -1,0 +1,263 @@
+/** Carries out the outputs of the core: WebSocket, HTTP, storage and timers. */
+
+import { Core } from "./core/client.ts";
+import type { Json, Notification, Output } from "./core/outputs.ts";
+import { ChatError, chatError, type Http } from "./http.ts";
+import type { Storage } from "./storage.ts";
+
+/** Timers of the system stop while a device sleeps; the core reads the wall clock at least this often. */
+const LONGEST_TIMER = 30_000;
+/** After how many milliseconds a change that the storage has refused is repeated. */
+const REWRITE_DELAY = 1_000;
+
+/** What a driver needs; all of it can be replaced in tests. */
+export interface Environment {
+  wsUrl: string;
+  token: () => string | Promise<string>;
+  http: Http;
+  storage: Storage;
+  /** How many of the newest events each view keeps. */
+  window: number;
+  WebSocket: typeof WebSocket;
+  /** Receives each notification in its order. */
+  notify(notification: Notification): void;
+  /** Called when all notifications of an input have been passed on. */
+  settled(): void;
+  /** Receives what no call can throw: a failed token callback, a full storage, a refused handshake. */
+  failed(error: unknown): void;
+}
+
+export class Driver {
+  core: Core | null = null;
+  private _socket: WebSocket | null = null;
+  private _timer: ReturnType<typeof setTimeout> | undefined;
+  private _isRunning = false;
+  private _writes: Promise<unknown> | null = null;
+  /** The changes that the storage has refused, by their keys. */
+  private readonly _unwritten = new Map<string, () => void | Promise<void>>();
+  private readonly _ends: (() => void)[] = [];
+
+  constructor(private readonly _environment: Environment) {}
+
+  /** Load the storage, and connect. */
+  async start(): Promise<Core> {
+    const { storage } = this._environment;
+    const stored = await Promise.resolve(storage.load()).catch((error) => {
+      this._environment.failed(error);
+      return {};
+    });
+    const writer = storage.share ? "/" + Math.random().toString(36).slice(2) : "";
+    const core = (this.core = new Core(stored, Math.random, writer, this._environment.window));
+    if (storage.share) {
+      core.drain(null, Date.now());
+      const end = storage.share({
+        changed: (key, value, sent) => this.input((now) => core.storageChanged(key, value, sent, now)),
+        drains: (present) => this.input((now) => core.drain(present, now)),
+      });
+      this._ends.push(end);
+    }
+    this._listen();
+    this.input((now) => core.start(now));
+    return core;
+  }
+
+  /** Give the core an input, and carry out its outputs. */
+  input(give: (now: number) => void): void {
+    give(Date.now());
+    void this._run();
+  }
+
+  /** Close the connection and end everything. */
+  stop(): void {
+    this.input((now) => this.core?.stop(now));
+    for (const end of this._ends.splice(0)) end();
+  }
+
+  /** Resolve when all changes of the storage are durable. */
+  async written(): Promise<void> {
+    while (this._writes) await this._wait();
+  }
+
+  /** Look after a sleep or a change of the network, which browsers report by events. */
+  private _listen(): void {
+    const { document } = globalThis;
+    const awake = () => {
+      if (document?.visibilityState !== "hidden") this.input((now) => this.core!.online(now));
+    };
+    for (const [target, name] of [[globalThis, "online"], [globalThis, "pageshow"], [document, "visibilitychange"]] as const) {
+      if (!target?.addEventListener) continue;
+      target.addEventListener(name, awake);
+      this._ends.push(() => target.removeEventListener(name, awake));
+    }
+  }
+
+  /** Carry out the outputs in their order: an attempt to send is durable before its frame is sent. */
+  private async _run(): Promise<void> {
+    const core = this.core;
+    if (this._isRunning || !core) return;
+    this._isRunning = true;
+    for (const output of core.outputs()) {
+      if (this._writes && /^(send|post|resolved)$/.test(output.kind)) {
+        this._environment.settled();
+        await this._wait();
+      }
+      try {
+        this._carryOut(output);
+      } catch (error) {
+        this._environment.failed(error); // of one output; the others must be carried out
+      }
+    }
+    this._isRunning = false;
+    this._environment.settled();
+    this._plan(core);
+  }
+
+  private _plan(core: Core): void {
+    clearTimeout(this._timer);
+    const delay = core.nextTimer(Date.now());
+    if (delay === null) return;
+    const longest = this._unwritten.size ? REWRITE_DELAY : LONGEST_TIMER;
+    const wake = (now: number) => {
+      this._rewrite();
+      core.advance(now);
+    };
+    this._timer = setTimeout(() => this.input(wake), Math.min(delay, longest));
+  }
+
+  private async _wait(): Promise<void> {
+    const writes = this._writes;
+    await writes;
+    if (this._writes === writes) this._writes = null;
+  }
+
+  /** Await a change of the storage before the next frame. If it fails, it is repeated until it succeeds. */
+  private _write(key: string, change: () => void | Promise<void>): void {
+    const attempt = async () => {
+      try {
+        await change();
+        if (this._unwritten.get(key) === change) this._unwritten.delete(key);
+      } catch (error) {
+        if (this._unwritten.get(key) !== change) this._environment.failed(error);
+        this._unwritten.set(key, change);
+      }
+    };
+    this._unwritten.delete(key);
+    this._writes = Promise.all([this._writes, attempt()]);
+  }
+
+  /** Repeat the changes that a full storage has refused. */
+  private _rewrite(): void {
+    for (const [key, change] of [...this._unwritten]) this._write(key, change);
+  }
+
+  /** While a storage is full, no frame of the outbox is sent: the core repeats it later. */
+  private _isHeld(frame: Json): boolean {
+    return this._unwritten.size > 0 && /^(message|edit|delete|react|unreact|batch)$/.test(frame.type);
+  }
+
+  private _carryOut(output: Output): void {
+    const { storage } = this._environment;
+    switch (output.kind) {
+      case "save":
+        this._write(output.key, () => storage.save(output.key, output.value));
+        break;
+      case "forget":
+        this._write(output.key, () => storage.forget(output.key, output.sent ?? null));
+        break;
+      case "token":
+        void this._requestToken();
+        break;
+      case "connect":
+        this._connect(output.socket, output.token);
+        break;
+      case "disconnect":
+        this._socket?.close();
+        this._socket = null;
+        break;
+      case "send":
+        if (this._socket?.readyState === 1 && !this._isHeld(output.frame)) this._socket.send(JSON.stringify(output.frame));
+        break;
+      case "post":
+        if (!this._unwritten.size) void this._post(output.requestId, output.commands);
+        break;
+      default:
+        this._environment.notify(output);
+    }
+  }
+
+  private async _requestToken(): Promise<void> {
+    const core = this.core!;
+    try {
+      const token = await this._environment.token();
+      this.input((now) => core.tokenReceived(token, now));
+    } catch (error) {
+      this._environment.failed(error);
+      this.input((now) => core.tokenFailed(now));
+    }
+  }
+
+  private _connect(number: number, token: string): void {
+    const core = this.core!;
+    let isOpen = false;
+    let socket: WebSocket | undefined;
+    const closed = async () => {
+      const isOurs = socket && socket === this._socket; // not closed by this client
+      const retryAfter = isOpen || !isOurs ? 0 : await this._probe(token);
+      this.input((now) => core.socketClosed(number, now, retryAfter));
+    };
+    try {
+      socket = new this._environment.WebSocket(this._environment.wsUrl, ["chat.v1", "bearer." + token]);
+    } catch (error) {
+      this._environment.failed(error); // a malformed address, or a token with characters that it cannot have
+      void closed();
+      return;
+    }
+    this._socket = socket;
+    socket.onopen = () => {
+      isOpen = true;
+      this.input((now) => core.socketOpened(number, now));
+    };
+    socket.onmessage = ({ data }) => {
+      const frame = parsed(data);
+      if (!frame) return;
+      this.input((now) => core.receive(number, frame, now));
+      if (frame.type === "disconnect" && !frame.reconnect) {
+        this._environment.failed(chatError({ ...frame, message: frame.reason }));
+      }
+    };
+    socket.onclose = closed;
+    socket.onerror = () => {}; // followed by onclose
+  }
+
+  /** Learn by HTTP why a handshake was refused; return how many milliseconds to wait at least. */
+  private async _probe(token: string): Promise<number> {
+    try {
+      await this._environment.http.request("GET", "/conversations?limit=1", undefined, token);
+    } catch (error) {
+      if (error instanceof ChatError && error.status) this._environment.failed(error);
+      if (error instanceof ChatError) return error.retryAfter * 1_000;
+    }
+    return 0;
+  }
+
+  private async _post(requestId: string, commands: Json[]): Promise<void> {
+    let body: Json | null;
+    try {
+      body = { type: "batch_result", ...(await this._environment.http.request("POST", "/batch", { commands })) };
+    } catch (error) {
+      const known = error instanceof ChatError && error.status ? error : null;
+      body = known && { ...known.details, type: "error", retryable: known.isRetryable };
+    }
+    this.input((now) => this.core!.batchPosted(requestId, body, now));
+  }
+}
+
+/** Return a frame, or null for anything else. */
+function parsed(data: unknown): Json | null {
+  try {
+    const frame = JSON.parse(String(data));
+    return frame && typeof frame === "object" ? frame : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,55 @@
+/** Requests to the HTTP API. */
+
+import type { Json } from "./core/outputs.ts";
+
+/** The server refused a request or a message; `code` is one of those of the protocol. */
+export class ChatError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+    /** The status of the response, or 0 for the WebSocket, or if there was no response. */
+    readonly status: number,
+    /** How many seconds to wait before another attempt. */
+    readonly retryAfter: number,
+    /** The further fields of the error. */
+    readonly details: Json,
+  ) {
+    super(message);
+    this.name = "ChatError";
+  }
+
+  /** Whether another attempt can succeed without a change of the request. */
+  get isRetryable(): boolean {
+    return this.status === 0 || this.status === 401 || this.status === 429 || this.status >= 500;
+  }
+}
+
+/** Return the error of a frame, or of the body of a response. */
+export const chatError = (error: Json, status = 0): ChatError =>
+  new ChatError(error.code ?? "UNAVAILABLE", error.message ?? "no answer", status, error.retry_after ?? 0, error);
+
+/** Sends requests with a token. */
+export class Http {
+  constructor(
+    private readonly _url: string,
+    private readonly _token: () => string | Promise<string>,
+    private readonly _fetch: typeof fetch,
+  ) {}
+
+  /** Return the body of a successful response with its `history_id`. Throws ChatError. */
+  async request(method: string, path: string, body?: unknown, token?: string): Promise<any> {
+    const authorization = `Bearer ${token ?? (await this._token())}`;
+    const headers = { authorization, ...(body === undefined ? {} : { "content-type": "application/json" }) };
+    const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+    let response: Response;
+    try {
+      response = await this._fetch(this._url.replace(/\/$/, "") + path, init);
+    } catch (error) {
+      throw chatError({ message: String(error) });
+    }
+    const answer = response.status === 204 ? {} : await response.json().catch(() => ({}));
+    if (!response.ok) throw chatError(answer.error ?? {}, response.status);
+    const history_id = response.headers.get("chat-history-id");
+    return history_id ? { history_id, ...answer } : answer;
+  }
+}

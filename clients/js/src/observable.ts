@@ -1,0 +1,69 @@
+/** Objects whose changes can be observed. */
+
+/** Options of `on` and `values`. */
+export interface ObserveOptions {
+  /** Ends the observation. */
+  signal?: AbortSignal;
+}
+
+/** An object that notifies of its changes, by handlers or by asynchronous iteration. */
+export abstract class Observable<T> implements AsyncIterable<T> {
+  private readonly _handlers = new Set<() => void>();
+
+  /** What handlers and iterations receive. */
+  protected abstract _value(): T;
+
+  /**
+   * Call a handler after each change. Handlers may call anything, also what causes further changes.
+   *
+   * @returns a function that ends it.
+   */
+  on(_event: "change", handler: (value: T) => void, { signal }: ObserveOptions = {}): () => void {
+    if (signal?.aborted) return () => {};
+    const call = () => handler(this._value());
+    const stop = () => void this._handlers.delete(call);
+    this._handlers.add(call);
+    signal?.addEventListener("abort", stop, { once: true });
+    return stop;
+  }
+
+  /** Yield the present value, and then the latest one after changes; values that nobody awaits are left out. */
+  async *values(options: ObserveOptions = {}): AsyncGenerator<T, void, undefined> {
+    const { signal } = options;
+    let wake = () => {};
+    let isChanged = true;
+    const changed = () => {
+      isChanged = true;
+      wake();
+    };
+    const stop = this.on("change", changed, options);
+    signal?.addEventListener("abort", changed, { once: true });
+    try {
+      while (!signal?.aborted) {
+        if (!isChanged) await new Promise<void>((resolve) => (wake = resolve));
+        isChanged = false;
+        if (!signal?.aborted) yield this._value();
+      }
+    } finally {
+      stop();
+    }
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    return this.values();
+  }
+
+  /** Call the handlers; an error of one is reported and stops no other. */
+  protected _emit(): void {
+    for (const call of [...this._handlers]) {
+      if (!this._handlers.has(call)) continue; // a handler before it ended it
+      try {
+        call();
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+}

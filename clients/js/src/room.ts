@@ -1,0 +1,246 @@
+/** One conversation. */
+
+import type { Core } from "./core/client.ts";
+import type { Json, Notification } from "./core/outputs.ts";
+import type { Participant } from "./core/people.ts";
+import type { Message, Reaction } from "./core/view.ts";
+import { chatError, type ChatError } from "./http.ts";
+import { Observable } from "./observable.ts";
+
+/** The place of a message in the log. */
+export interface SentMessage {
+  readonly sequenceId: number;
+  readonly clientMessageId: string;
+}
+
+/** Further fields of a message. */
+export interface MessageFields {
+  /** The sequence id of the message that it replies to. */
+  replyTo?: number;
+  /** Participant ids. */
+  mentions?: readonly string[];
+  /** Any JSON of up to 4,096 bytes. */
+  metadata?: Json;
+}
+
+/** @internal What a room needs of its chat. */
+export interface RoomHost {
+  core: Core;
+  input(give: (now: number) => void): void;
+  newId(): string;
+  closed(room: Room): void;
+}
+
+interface Waiter<T> {
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * A conversation that is followed: its messages, ordered and without gaps, and what can be done with them.
+ *
+ * A message is named by its `sequenceId`, or by its `clientMessageId` while it is pending or failed.
+ */
+export class Room extends Observable<Room> {
+  private _messages: readonly Message[] | null = null;
+  private readonly _sends = new Map<string, Waiter<SentMessage>>();
+  private _olderWaiters: ((hasCome: boolean) => void)[] = [];
+  private _loaded: Waiter<Room> | null = null;
+  private _isLoaded = false;
+  private _error: ChatError | null = null;
+  /** Resolves when the newest messages are there. */
+  readonly loaded: Promise<Room>;
+
+  /** @internal Rooms are made by `Chat.open`. */
+  constructor(
+    /** The id of the conversation. */
+    readonly id: string,
+    private readonly _host: RoomHost,
+  ) {
+    super();
+    this.loaded = new Promise((resolve, reject) => (this._loaded = { resolve, reject }));
+    this.loaded.catch(() => {});
+  }
+
+  protected _value(): Room {
+    return this;
+  }
+
+  /**
+   * The messages as the reader sees them now, from the marked start up to the newest one, then those that are
+   * pending or failed. The array and the unchanged messages are the same objects until the next change.
+   */
+  get messages(): readonly Message[] {
+    return (this._messages ??= this._host.core.messages(this.id));
+  }
+
+  /** Who is in the conversation, with presence and read marks. */
+  get participants(): readonly Participant[] {
+    return this._host.core.participants(this.id);
+  }
+
+  /** The other participants who are typing. */
+  get typists(): readonly { participantId: string; name: string }[] {
+    return this._host.core.typists(this.id);
+  }
+
+  /** How many messages of others the participant has not read. */
+  get unreadCount(): number {
+    return this._host.core.readState(this.id).unreadCount;
+  }
+
+  /** The sequence id of the last event that the participant has read. */
+  get readUpTo(): number {
+    return this._host.core.readState(this.id).readUpTo;
+  }
+
+  /** Whether the newest messages are there: see `OpenOptions.immediately`. */
+  get isLoaded(): boolean {
+    return this._isLoaded;
+  }
+
+  /** Whether there are messages before the first one: see `older`. */
+  get hasOlder(): boolean {
+    return (this._host.core.events(this.id)[0]?.sequence_id ?? 1) > 1;
+  }
+
+  /** Why the conversation is not followed any more: it was deleted, or the participant is not a member. */
+  get error(): ChatError | null {
+    return this._error;
+  }
+
+  /**
+   * Send a message. It is shown as pending at once, is kept over reloads if the storage is durable, and is repeated
+   * until the server has it.
+   *
+   * @returns a promise that resolves when the message is in the log, once.
+   * @throws ChatError (by the promise) if the server refuses it; it is then shown as failed and holds the later ones
+   *   until `retry` or `discard`.
+   */
+  send(content: string, { replyTo, mentions, metadata }: MessageFields = {}): Promise<SentMessage> {
+    const clientMessageId = this._host.newId();
+    const fields: Json = { content };
+    if (replyTo !== undefined) fields.reply_to = replyTo;
+    if (mentions?.length) fields.mentions = mentions;
+    if (metadata) fields.metadata = metadata;
+    const sent = this._sent(clientMessageId);
+    try {
+      this._host.input((now) => this._host.core.send(this.id, clientMessageId, fields, now));
+    } catch (error) {
+      this._settle(clientMessageId)?.reject(error);
+    }
+    return sent;
+  }
+
+  /** Send a failed message again, and the later ones that it holds. */
+  retry(clientMessageId: string): Promise<SentMessage> {
+    const sent = this._sent(clientMessageId);
+    this._host.input((now) => this._host.core.retry(this.id, clientMessageId, now));
+    return sent;
+  }
+
+  /** Delete a failed message; the later ones are sent. */
+  discard(clientMessageId: string): void {
+    this._host.input((now) => this._host.core.discard(this.id, clientMessageId, now));
+  }
+
+  /** Change the text of an own message, and `mentions` and `metadata` if they are given. */
+  edit(id: number | string, content: string, fields: Omit<MessageFields, "replyTo"> = {}): void {
+    this._update("edit", id, { content, ...fields });
+  }
+
+  /** Delete a message. */
+  delete(id: number | string): void {
+    this._update("delete", id, {});
+  }
+
+  /** Add a reaction. */
+  react(id: number | string, emoji: string): void {
+    this._update("react", id, { emoji });
+  }
+
+  /** Remove an own reaction. */
+  unreact(id: number | string, emoji: string): void {
+    this._update("unreact", id, { emoji });
+  }
+
+  /** Note a keystroke: call it for each one. A pause, or a sent message, ends typing; `false` ends it at once. */
+  typing(isTyping = true): void {
+    this._host.input((now) => this._host.core.typing(this.id, isTyping, now));
+  }
+
+  /** Mark everything that is shown as read, or up to an event. */
+  read(sequenceId?: number): void {
+    this._host.input((now) => this._host.core.read(this.id, now, sequenceId));
+  }
+
+  /** Show earlier messages. Resolves when they are there, with false if there are none. */
+  older(): Promise<boolean> {
+    return new Promise((resolve) => {
+      this._olderWaiters.push(resolve);
+      this._host.input((now) => {
+        if (!this._host.core.older(this.id, now)) this._cameOlder(false);
+      });
+    });
+  }
+
+  /** Stop following the conversation. Pending messages are still sent. */
+  close(): void {
+    this._host.closed(this);
+    this._cameOlder(false);
+  }
+
+  /** Apply a notification. @internal */
+  notify(notification: Notification): void {
+    this._messages = null;
+    switch (notification.kind) {
+      case "replaced":
+        this._isLoaded = true;
+        this._loaded?.resolve(this);
+        this._cameOlder(false);
+        break;
+      case "prepended":
+        this._cameOlder(true);
+        break;
+      case "ended":
+        this._error = chatError({ code: notification.code, message: "the conversation cannot be followed" });
+        this._loaded?.reject(this._error);
+        this._cameOlder(false);
+        break;
+      case "resolved": {
+        const { clientMessageId, sequenceId } = notification;
+        this._settle(clientMessageId)?.resolve({ clientMessageId, sequenceId });
+        break;
+      }
+      case "refused":
+        this._settle(notification.clientMessageId)?.reject(chatError(notification.error));
+    }
+  }
+
+  /** Call the handlers. @internal */
+  changed(): void {
+    this._emit();
+  }
+
+  private _sent(clientMessageId: string): Promise<SentMessage> {
+    const sent = new Promise<SentMessage>((resolve, reject) => this._sends.set(clientMessageId, { resolve, reject }));
+    sent.catch(() => {}); // a caller may look at the status of the message only
+    return sent;
+  }
+
+  private _settle(clientMessageId: string | null): Waiter<SentMessage> | undefined {
+    const waiter = this._sends.get(clientMessageId ?? "");
+    this._sends.delete(clientMessageId ?? "");
+    return waiter;
+  }
+
+  private _cameOlder(hasCome: boolean): void {
+    for (const resolve of this._olderWaiters.splice(0)) resolve(hasCome);
+  }
+
+  private _update(command: string, id: number | string, fields: Json): void {
+    this._host.input((now) => this._host.core.update(this.id, command, id, fields, now));
+  }
+}
+
+export type { Message, Participant, Reaction };

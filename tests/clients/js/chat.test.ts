@@ -1,0 +1,214 @@
+/** The I/O around the core: storage, sockets and handlers that fail. */
+
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { Chat, MemoryStorage, type Json, type Storage } from "../../../clients/js/src/index.ts";
+import { error, WELCOME } from "./drive.ts";
+
+/** A WebSocket whose server is a function. */
+class FakeSocket {
+  static sockets: FakeSocket[] = [];
+  static answer: (frame: Json) => Json[] = () => [];
+  readyState = 0;
+  readonly sent: Json[] = [];
+  onopen: (() => void) | null = null;
+  onmessage: ((message: { data: string }) => void) | null = null;
+  onclose: (() => void) | null = null;
+
+  constructor(
+    readonly url: string,
+    readonly protocols: string[],
+  ) {
+    FakeSocket.sockets.push(this);
+    queueMicrotask(() => {
+      this.readyState = 1;
+      this.onopen?.();
+    });
+  }
+
+  send(text: string): void {
+    const frame: Json = JSON.parse(text);
+    this.sent.push(frame);
+    for (const answer of FakeSocket.answer(frame)) {
+      queueMicrotask(() => this.onmessage?.({ data: JSON.stringify({ id: frame.id, ...answer }) }));
+    }
+  }
+
+  close(): void {
+    this.readyState = 3;
+    queueMicrotask(() => this.onclose?.());
+  }
+}
+
+const chats: Chat[] = [];
+after(() => Promise.all(chats.map((chat) => chat.close()))); // a failed test must not keep the process
+
+const about = { conversation_id: "conv_a", history_id: "1.conversations" };
+const empty = { ...about, head: 0, events: [], has_more: false, participants: [], read_up_to: 0, unread_count: 0 };
+
+function answer(frame: Json): Json[] {
+  if (frame.type === "hello") return [WELCOME, ...frame.subscribe.map(() => ({ type: "subscribed", ...empty }))];
+  if (frame.type === "subscribe") return [{ type: "subscribed", ...empty }];
+  if (frame.type === "message") return [{ type: "message_ack", ...about, sequence_id: 1 }];
+  return [];
+}
+
+function newChat(storage: Storage = new MemoryStorage(), server = answer): [Chat, unknown[]] {
+  FakeSocket.sockets = [];
+  FakeSocket.answer = server;
+  const WebSocket = FakeSocket as unknown as typeof globalThis.WebSocket;
+  const chat = new Chat({ httpUrl: "http://x", wsUrl: "ws://x", token: () => "t", storage, WebSocket });
+  chats.push(chat);
+  const errors: unknown[] = [];
+  chat.on("error", (problem) => errors.push(problem));
+  return [chat, errors];
+}
+
+const messages = (): Json[] => FakeSocket.sockets.flatMap(({ sent }) => sent.filter(({ type }) => type === "message"));
+
+test("handshake carries the token as a subprotocol", async () => {
+  const [chat] = newChat();
+  await chat.open("conv_a");
+  assert.deepEqual(FakeSocket.sockets[0]!.protocols, ["chat.v1", "bearer.t"]);
+  assert.equal(chat.me!.participantId, "alice");
+  await chat.close();
+});
+
+test("room opens at once without a connection and shows the stored outbox", async () => {
+  const storage = new MemoryStorage();
+  const [chat] = newChat(storage, () => []);
+  const room = await chat.open("conv_a", { immediately: true });
+  let changes = 0;
+  room.on("change", () => void changes++);
+  void room.send("hi");
+  await sleep(10);
+  assert.deepEqual([room.isLoaded, changes > 0], [false, true]);
+  await chat.close();
+  const [other] = newChat(storage, () => []);
+  const again = await other.open("conv_a", { immediately: true });
+  assert.deepEqual(again.messages.map(({ content, status }) => [content, status]), [["hi", "pending"]]);
+  FakeSocket.answer = answer;
+  other.online();
+  await again.loaded;
+  await sleep(10);
+  assert.deepEqual(messages().map(({ content }) => content), ["hi"]);
+});
+
+test("full storage delays frames of the outbox only", async () => {
+  const storage = new MemoryStorage();
+  let isFull = true;
+  const save = storage.save.bind(storage);
+  storage.save = (key, value) => {
+    if (isFull && key.startsWith("outbox/")) throw new Error("the storage is full");
+    save(key, value);
+  };
+  const [chat, errors] = newChat(storage);
+  const room = await chat.open("conv_a");
+  const sent = room.send("hi");
+  await sleep(20);
+  assert.deepEqual(messages(), []);
+  assert.ok(errors.length > 0);
+  assert.deepEqual(room.messages.map(({ status }) => status), ["pending"]);
+  isFull = false;
+  await sleep(1_050);
+  chat.online();
+  assert.equal((await sent).sequenceId, 1);
+  await chat.close();
+});
+
+test("handler that fails stops no other and no output", async () => {
+  const [chat] = newChat();
+  const room = await chat.open("conv_a");
+  const uncaught: unknown[] = [];
+  const note = (problem: unknown) => void uncaught.push(problem);
+  process.once("uncaughtException", note);
+  let calls = 0;
+  room.on("change", () => {
+    throw new Error("a defect of the page");
+  });
+  room.on("change", () => void calls++);
+  await room.send("hi");
+  assert.ok(calls > 0 && uncaught.length > 0);
+  process.off("uncaughtException", note);
+  room.close();
+  await chat.close().catch(() => {});
+});
+
+test("handlers may end themselves and open and close rooms", async () => {
+  const [chat] = newChat();
+  const room = await chat.open("conv_a");
+  const seen: string[] = [];
+  const stop = room.on("change", () => {
+    seen.push("once");
+    stop();
+    room.close();
+    void chat.open("conv_a");
+  });
+  void room.send("hi");
+  await sleep(10);
+  assert.deepEqual(seen, ["once"]);
+  assert.notEqual(await chat.open("conv_a"), room);
+  await chat.close();
+});
+
+test("abort signals end handlers and iterations and waiting", async () => {
+  const [chat] = newChat(undefined, (frame) => (frame.type === "hello" ? [WELCOME] : []));
+  const abort = new AbortController();
+  const opening = chat.open("conv_a", { signal: abort.signal });
+  const values: Chat[] = [];
+  const iteration = (async () => {
+    for await (const value of chat.values({ signal: abort.signal })) values.push(value);
+  })();
+  let calls = 0;
+  chat.on("change", () => void calls++, { signal: abort.signal });
+  await sleep(10);
+  abort.abort(new Error("not wanted any more"));
+  await assert.rejects(opening, /not wanted/);
+  await iteration;
+  const before = calls;
+  await chat.close();
+  assert.ok(values.length > 0 && before > 0);
+  assert.equal(calls, before);
+});
+
+test("failed token callback is reported and called again", async () => {
+  FakeSocket.sockets = [];
+  FakeSocket.answer = answer;
+  let calls = 0;
+  const token = (): string => {
+    if (++calls === 1) throw new Error("no session");
+    return "t";
+  };
+  const WebSocket = FakeSocket as unknown as typeof globalThis.WebSocket;
+  const chat = new Chat({ httpUrl: "http://x", wsUrl: "ws://x", token, WebSocket });
+  chats.push(chat);
+  const errors: unknown[] = [];
+  chat.on("error", (problem) => errors.push(problem));
+  await sleep(10);
+  assert.deepEqual([chat.status, errors.length], ["waiting", 1]);
+  chat.online();
+  await chat.open("conv_a");
+  await chat.close();
+});
+
+test("end of the connection by the server is reported with its reason", async () => {
+  const end = { type: "disconnect", code: "ERASED", reason: "the participant was erased", reconnect: false };
+  const [chat, errors] = newChat(undefined, (frame) => (frame.type === "hello" ? [...answer(frame), end] : []));
+  await sleep(10);
+  assert.equal(chat.status, "stopped");
+  assert.deepEqual(errors.map((problem: any) => problem.code), ["ERASED"]);
+});
+
+test("refused send rejects and is shown as failed", async () => {
+  const refuse = (frame: Json) => (frame.type === "message" ? [error(frame, "MUTED", { retryable: false })] : answer(frame));
+  const [chat] = newChat(undefined, refuse);
+  const room = await chat.open("conv_a");
+  await assert.rejects(room.send("hi"), { name: "ChatError", code: "MUTED" });
+  assert.deepEqual(room.messages.map(({ status, error: reason }) => [status, reason!.code]), [["failed", "MUTED"]]);
+  FakeSocket.answer = answer;
+  assert.equal((await room.retry(room.messages[0]!.clientMessageId!)).sequenceId, 1);
+  await assert.rejects(room.send("\ud800"), TypeError);
+  await chat.signOut();
+});

@@ -1,0 +1,68 @@
+/** Two tabs of a browser, as frames of one page, on one storage. Run in Chromium by `test_tabs.py`. */
+
+import { Chat, IndexedDbStorage, type Room } from "../../../clients/js/src/index.ts";
+
+interface Tab extends Window {
+  openRoom(): Promise<Room>;
+  chat: Chat;
+}
+
+const { token, wsUrl, conversation } = Object.fromEntries(new URLSearchParams(location.search)) as Record<string, string>;
+const PATIENCE = 20_000;
+
+/** Wait until a condition holds for a room. */
+async function until(room: Room, condition: () => boolean): Promise<void> {
+  for await (const _ of room.values({ signal: AbortSignal.timeout(PATIENCE) })) if (condition()) return;
+  throw new Error(`gave up: ${condition} ${room.messages.map((m) => `${m.content} ${m.status}`)}`);
+}
+
+async function newTab(): Promise<[HTMLIFrameElement, Room, Tab]> {
+  const frame = document.body.appendChild(document.createElement("iframe"));
+  frame.src = location.href + "&tab=1";
+  await new Promise((resolve) => (frame.onload = resolve));
+  const tab = frame.contentWindow as unknown as Tab;
+  return [frame, await tab.openRoom(), tab];
+}
+
+const isSent = (room: Room): boolean => room.messages.every(({ status }) => status === "sent");
+const texts = (room: Room): string => JSON.stringify(room.messages.map(({ content }) => content));
+
+function require(condition: boolean, problem: string): void {
+  if (!condition) throw new Error(problem);
+}
+
+async function scenario(): Promise<string> {
+  const [drainer, first] = await newTab();
+  const [other, second] = await newTab();
+  await Promise.all(Array.from({ length: 5 }, (_, number) => second.send(`from the second tab ${number}`)));
+  await until(first, () => first.messages.length === 5 && isSent(first));
+  await until(second, () => isSent(second));
+  require(texts(first) === texts(second), "the tabs differ");
+
+  for (let number = 0; number < 60; number++) void first.send(`killed ${number}`);
+  await until(second, () => second.messages.length === 65);
+  drainer.remove();
+  await until(second, () => isSent(second));
+  require(second.messages.length === 65, "a message was lost or repeated");
+
+  const [reloaded, third, tab] = await newTab();
+  void second.send("before the end");
+  await until(third, () => third.messages.at(-1)?.content === "before the end");
+  other.remove();
+  await until(third, () => isSent(third));
+  await tab.chat.signOut();
+  const storage = new IndexedDbStorage("http://tabs", "alice");
+  require(Object.keys(await storage.load()).length === 0, "the storage is not empty");
+  const shown = third.messages.at(-1)!.sequenceId;
+  reloaded.remove();
+  return `ok ${shown}`;
+}
+
+if (location.search.includes("&tab=1")) {
+  const storage = new IndexedDbStorage("http://tabs", "alice");
+  const chat = new Chat({ httpUrl: "http://tabs", wsUrl: wsUrl!, token: () => token!, storage });
+  Object.assign(window, { chat, openRoom: () => chat.open(conversation!) });
+} else {
+  const result = await scenario().catch((error) => String(error?.stack ?? error));
+  await fetch("/result", { method: "POST", body: result });
+}

@@ -1,0 +1,297 @@
+/** The outbox: order, attempts, acknowledgements, refusals. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import type { Core } from "../../../clients/js/src/core/client.ts";
+import type { Json } from "../../../clients/js/src/core/outputs.ts";
+import { clear, connect, connected, error, event, frame, frames, followed, HISTORY, newClient } from "./drive.ts";
+import { NOW, page, SOCKET, statuses, take } from "./drive.ts";
+
+function send(client: Core, keys: string[], conversationId = "conv_a"): void {
+  for (const key of keys) client.send(conversationId, key, { content: `text of ${key}` }, NOW);
+}
+
+const ack = (command: Json, sequence_id: number, history_id = HISTORY): Json => ({
+  type: command.type === "message" ? "message_ack" : "ack",
+  id: command.id,
+  history_id,
+  sequence_id,
+});
+const refusal = (command: Json, code = "MUTED"): Json => error(command, code, { retryable: false });
+const keysOf = (batch: Json): string[] => batch.commands.map((command: Json) => command.client_message_id);
+
+function refused(...keys: string[]): Core {
+  const client = connected();
+  send(client, keys);
+  client.receive(SOCKET, refusal(frame(client)), NOW);
+  return client;
+}
+
+test("attempt is saved before its frame is sent", () => {
+  const client = connected();
+  send(client, ["a"]);
+  const outputs = clear(client).filter(({ kind }) => kind === "save" || kind === "send");
+  assert.deepEqual(outputs.map(({ kind }) => kind), ["save", "save", "send"]);
+  assert.equal(outputs[1]!.kind === "save" && outputs[1]!.value.isAttempted, true);
+});
+
+test("later messages wait for the answer and share one batch", () => {
+  const client = connected();
+  send(client, ["a", "b", "c"]);
+  const first = frame(client);
+  assert.equal(first.client_message_id, "a");
+  client.receive(SOCKET, ack(first, 2), NOW);
+  assert.deepEqual(keysOf(frame(client)), ["b", "c"]);
+});
+
+test("conversations do not wait for each other", () => {
+  const client = connected();
+  send(client, ["a"]);
+  send(client, ["b"], "conv_b");
+  assert.deepEqual(frames(client).map((sent) => sent.conversation_id), ["conv_a", "conv_b"]);
+});
+
+test("batch has at most 24 commands and fits into a frame", () => {
+  const client = newClient();
+  send(client, Array.from({ length: 30 }, (_, number) => `k${number}`));
+  for (let number = 0; number < 4; number++) {
+    client.send("conv_b", `long${number}`, { content: "é".repeat(5_000) }, NOW);
+  }
+  connect(client);
+  assert.deepEqual(frames(client, "batch").map((batch) => batch.commands.length), [24, 3]);
+});
+
+test("command that fits into no frame is sent by http", () => {
+  const client = connected({ limits: { frame_bytes: 500 } });
+  client.send("conv_a", "long", { content: "x".repeat(500) }, NOW);
+  const [post] = take(client, "post");
+  client.batchPosted(post!.requestId, null, NOW);
+  client.advance(NOW + 2_000);
+  const [again] = take(client, "post");
+  assert.equal(again!.commands[0]!.client_message_id, "long");
+  const results = [ack(again!.commands[0]!, 2)];
+  client.batchPosted(again!.requestId, { history_id: HISTORY, results }, NOW + 2_000);
+  assert.deepEqual(take(client, "resolved").map(({ sequenceId }) => sequenceId), [2]);
+});
+
+test("transient error is obeyed and the same message sent again", () => {
+  for (const code of ["RATE_LIMITED", "UNAVAILABLE", "INTERNAL", "UNAUTHORIZED", "CONVERSATION_BUSY"]) {
+    const client = connected();
+    send(client, ["a"]);
+    const first = frame(client);
+    const fields = { retryable: code !== "UNAUTHORIZED", retry_after: 3 };
+    client.receive(SOCKET, error(first, code, fields), NOW);
+    client.advance(NOW + 3_900);
+    assert.deepEqual(frames(client), []);
+    client.advance(NOW + 4_000);
+    assert.deepEqual({ ...frame(client), id: "" }, { ...first, id: "" });
+    assert.deepEqual(statuses(client), { a: "pending" });
+  }
+});
+
+test("unanswered command is repeated after ten seconds and a jitter", () => {
+  const client = connected();
+  send(client, ["a"]);
+  clear(client);
+  client.advance(NOW + 10_000);
+  assert.deepEqual(frames(client), []);
+  client.advance(NOW + 11_000);
+  assert.equal(frame(client).client_message_id, "a");
+});
+
+test("refused message holds the later ones of its conversation only", () => {
+  const client = refused("a", "b");
+  const outputs = clear(client);
+  assert.deepEqual(outputs.flatMap((o) => (o.kind === "refused" ? [o.clientMessageId] : [])), ["a"]);
+  assert.ok(!outputs.some(({ kind }) => kind === "send"));
+  send(client, ["c"], "conv_b");
+  assert.equal(frame(client).client_message_id, "c");
+  assert.deepEqual(statuses(client), { a: "failed", b: "pending" });
+});
+
+test("failed message is sent again by retry and the later ones after it", () => {
+  const client = refused("a", "b");
+  clear(client);
+  client.retry("conv_a", "a", NOW);
+  assert.deepEqual(keysOf(frame(client)), ["a", "b"]);
+});
+
+test("discarded message is forgotten and the later ones are sent", () => {
+  const client = refused("a", "b");
+  clear(client);
+  client.discard("conv_a", "a", NOW);
+  const outputs = clear(client);
+  assert.ok(outputs.some((output) => output.kind === "forget" && output.key === "outbox/0000000000000001"));
+  const sent = outputs.flatMap((output) => (output.kind === "send" ? [output.frame] : []));
+  assert.deepEqual(sent.map((message) => message.client_message_id), ["b"]);
+});
+
+test("refused update holds nothing and updates pass a failed message", () => {
+  const client = refused("a");
+  client.update("conv_a", "react", 1, { emoji: "🎉" }, NOW);
+  client.receive(SOCKET, refusal(frame(client, "react"), "VALIDATION_FAILED"), NOW);
+  client.update("conv_a", "edit", 1, { content: "new" }, NOW);
+  assert.equal(frames(client, "edit").length, 1);
+});
+
+test("batch that is refused as a whole is sent one by one", () => {
+  const client = newClient();
+  send(client, ["a", "b"]);
+  connect(client);
+  client.receive(SOCKET, refusal(frame(client, "batch"), "TOO_LARGE"), NOW);
+  assert.equal(frame(client).client_message_id, "a");
+  assert.deepEqual(statuses(client), { a: "pending", b: "pending" });
+});
+
+test("edit of a message without an attempt changes its body", () => {
+  const client = newClient();
+  send(client, ["a"]);
+  client.update("conv_a", "edit", "a", { content: "new" }, NOW);
+  connect(client);
+  assert.equal(frame(client, "message").content, "new");
+});
+
+test("deletion of a message without an attempt sends nothing", () => {
+  const client = newClient();
+  send(client, ["a"]);
+  client.update("conv_a", "delete", "a", {}, NOW);
+  connect(client);
+  assert.deepEqual(frames(client).map(({ type }) => type), ["hello"]);
+});
+
+test("edit of an attempted message waits for its sequence id", () => {
+  const client = connected();
+  send(client, ["a"]);
+  const message = frame(client);
+  client.update("conv_a", "edit", "a", { content: "new" }, NOW);
+  assert.deepEqual(frames(client), []);
+  client.receive(SOCKET, ack(message, 7), NOW);
+  const { type, target, content } = frame(client);
+  assert.deepEqual([type, target, content], ["edit", 7, "new"]);
+});
+
+test("update of an unknown message is an error", () => {
+  assert.throws(() => newClient().update("conv_a", "edit", "unknown", { content: "new" }, NOW), RangeError);
+});
+
+test("acknowledged message stays pending until it is in the view", () => {
+  const client = connected();
+  client.open("conv_a", NOW);
+  client.receive(SOCKET, page(frame(client, "subscribe"), 1, 1, 1), NOW);
+  send(client, ["a"]);
+  client.receive(SOCKET, ack(frame(client, "message"), 2), NOW);
+  assert.equal(statuses(client).a, "pending");
+  const pushed = event(2, "message", { sender: { participant_id: "alice" }, client_message_id: "a" });
+  const push = { type: "events", history_id: HISTORY, conversation_id: "conv_a", events: [pushed] };
+  client.receive(SOCKET, push, NOW);
+  assert.equal(statuses(client).a, "sent");
+});
+
+test("acknowledgement of an older history resolves nothing", () => {
+  const client = connected();
+  send(client, ["a"]);
+  client.receive(SOCKET, ack(frame(client), 2, "0.conversations"), NOW);
+  assert.deepEqual(take(client, "resolved"), []);
+  assert.deepEqual(statuses(client), { a: "pending" });
+});
+
+test("update of a message is not sent into another history", () => {
+  const client = newClient({ history: { historyId: "0.conversations" } });
+  client.update("conv_a", "edit", 7, { content: "new" }, NOW);
+  client.send("conv_a", "reply", { content: "yes", reply_to: 7 }, NOW);
+  connect(client);
+  assert.deepEqual(frames(client).map(({ type }) => type), ["hello"]);
+  assert.deepEqual(statuses(client), { reply: "failed" });
+});
+
+test("stored outbox of another participant is deleted unsent", () => {
+  const former = newClient({ participant: { participant_id: "bob" } });
+  send(former, ["a"]);
+  connect(former);
+  const outputs = clear(former);
+  const sent = outputs.flatMap((output) => (output.kind === "send" ? [output.frame.type] : []));
+  assert.deepEqual(sent, ["hello"]);
+  assert.ok(outputs.some((output) => output.kind === "forget" && output.key === "outbox/0000000000000001"));
+});
+
+test("text that no frame can carry is an error of the call", () => {
+  const client = connected();
+  assert.throws(() => client.send("conv_a", "a", { content: "\ud800" }, NOW), TypeError);
+  assert.deepEqual(clear(client), []);
+});
+
+test("message names the last event that was read", () => {
+  const client = followed(1, 3, { read_up_to: 2, unread_count: 1 });
+  send(client, ["a"]);
+  assert.equal(frame(client).seen, 2);
+});
+
+test("client that is not the drainer sends and writes nothing and shows what the drainer did", () => {
+  const client = connected();
+  client.drain(null, NOW);
+  send(client, ["a"]);
+  const [save, ...others] = clear(client).filter(({ kind }) => kind !== "outbox");
+  assert.ok(save!.kind === "save" && !save!.value.isAttempted && others.length === 0);
+  client.update("conv_a", "edit", "a", { content: "new" }, NOW);
+  const [edit] = take(client, "save");
+  assert.equal(edit!.value.targetMessage, "a");
+  const sent = { conversationId: "conv_a", clientMessageId: "a", sequenceId: 7, historyId: HISTORY };
+  client.storageChanged("outbox/0000000000000001", null, sent, NOW);
+  assert.deepEqual(clear(client).map(({ kind }) => kind), ["outbox", "resolved"]);
+});
+
+test("items of several clients on one storage are sent in the order of their keys", () => {
+  const stored = newClient({}, 0.5, "/tab");
+  send(stored, ["a", "b"]);
+  const [first, second] = take(stored, "save");
+  const client = connected();
+  client.storageChanged(second!.key, second!.value, null, NOW);
+  assert.equal(frame(client).client_message_id, "b");
+  const other = newClient({ [second!.key]: second!.value, [first!.key]: first!.value });
+  connect(other);
+  assert.deepEqual(keysOf(frame(other, "batch")), ["a", "b"]);
+});
+
+test("update of another client is sent although its message is acknowledged already", () => {
+  const client = connected();
+  send(client, ["a"]);
+  client.receive(SOCKET, ack(frame(client), 7), NOW);
+  const other = newClient({}, 0.5, "/tab");
+  send(other, ["a"]);
+  other.drain(null, NOW);
+  other.update("conv_a", "edit", "a", { content: "new" }, NOW);
+  const edit = take(other, "save").at(-1)!;
+  client.storageChanged(edit.key, edit.value, null, NOW);
+  assert.equal(frame(client, "edit").target, 7);
+});
+
+test("message leaves the storage before it is resolved", () => {
+  const client = connected();
+  send(client, ["a"]);
+  client.receive(SOCKET, ack(frame(client), 2), NOW);
+  const kinds = clear(client).map(({ kind }) => kind);
+  assert.ok(kinds.indexOf("forget") < kinds.indexOf("resolved"));
+});
+
+test("message with an invalid mark is sent again without it", () => {
+  const client = followed(1, 3, { read_up_to: 3, unread_count: 0 });
+  send(client, ["a"]);
+  const first = frame(client);
+  assert.equal(first.seen, 3);
+  const details = [{ path: "seen", problem: "is beyond the head" }];
+  client.receive(SOCKET, { ...refusal(first, "VALIDATION_FAILED"), details }, NOW);
+  const again = frame(client);
+  assert.deepEqual([again.client_message_id, again.seen], ["a", undefined]);
+  client.receive(SOCKET, { ...refusal(again, "VALIDATION_FAILED"), details }, NOW);
+  assert.deepEqual(statuses(client).a, "failed");
+});
+
+test("client that takes over sends what the storage has and nothing else", () => {
+  const client = connected();
+  client.drain(null, NOW);
+  send(client, ["sent by another tab", "left"]);
+  const [, left] = take(client, "save");
+  client.drain({ [left!.key]: left!.value }, NOW);
+  assert.equal(frame(client).client_message_id, "left");
+});

@@ -1,0 +1,87 @@
+"""The built JavaScript client on the local chat, over real sockets that are cut, and through a restart."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scripts.node import CLIENT
+from tests.clients.js.node_tests import REPORTER, ROOT, bundle, node, read_results
+from tests.support.server import PATIENT_SETTINGS, ServerProcess, start_server
+
+LIMITS = {**PATIENT_SETTINGS, "CHAT_LIMIT_MESSAGES_PER_SECOND": "1000", "CHAT_LIMIT_MESSAGE_BURST": "10000"}
+LARGEST = 14_500
+"""Bytes of the client with gzip. A page loads it before it can show anything."""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the directory of the built client, without types."""
+    target = tmp_path_factory.mktemp("dist")
+    command = [str(node()), str(ROOT / CLIENT / "build.mjs"), str(target), "--no-types"]
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    return target
+
+
+def test_client_with_gzip_is_small_enough_for_the_first_route(built: Path) -> None:
+    assert len(gzip.compress((built / "index.js").read_bytes(), 9)) <= LARGEST
+
+
+def start(directory: Path, name: str) -> ServerProcess:
+    return start_server(directory / f"{name}.log", LIMITS, options=["--data", str(directory / "data")])
+
+
+def test_two_participants_chat_over_cut_sockets_and_a_restart(built: Path, tmp_path: Path) -> None:
+    bundle(Path(__file__).with_name("e2e_chat.ts"), tmp_path / "e2e.mjs")
+    server = start(tmp_path, "first")
+    environment = {
+        "CHAT_CLIENT": str(built / "index.js"),
+        "CHAT_HTTP_URL": server.ready["http_url"],
+        "CHAT_WS_URL": server.ready["ws_url"],
+        "CHAT_TOKENS": json.dumps({name: server.token(name, name.title(), 3600) for name in ("alice", "bob")}),
+    }
+    version = subprocess.run([str(node()), "--version"], capture_output=True, text=True, check=True).stdout
+    experimental = ["--experimental-websocket"] if version < "v22" else []
+    options = ["--enable-source-maps", "--no-warnings", f"--test-reporter={REPORTER}"]
+    command = [
+        str(node()),
+        *experimental,
+        *options,
+        "--test-reporter-destination=stderr",
+        str(tmp_path / "e2e.mjs"),
+    ]
+    results_file = tmp_path / "results"
+    with (
+        results_file.open("wb") as results,
+        subprocess.Popen(
+            command,
+            env={**os.environ, **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=results,
+            text=True,
+        ) as process,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line == "STOP\n":
+                server.stop()
+                answer: object = None
+            elif line == "START\n":
+                server = start(tmp_path, "second")
+                answer = dict(server.ready)
+            else:
+                continue
+            process.stdin.write(json.dumps(answer) + "\n")
+            process.stdin.flush()
+    server.stop()
+    output = results_file.read_text(encoding="utf-8")
+    problems = read_results(output)
+    assert {name: problem for name, problem in problems.items() if problem} == {}
+    assert len(problems) == 9, output
