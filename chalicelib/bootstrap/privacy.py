@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chalicelib.bootstrap.services import ConversationServices, PrivacyServices, PrivacyStores
 from chalicelib.bootstrap.shared import Shared
+from chalicelib.core.conversations.invitations import Invitations
 from chalicelib.core.conversations.own_reactions import OwnReactions
 from chalicelib.core.privacy.erasure import Erasure
 from chalicelib.core.privacy.erasure_steps import ErasureSteps
@@ -34,6 +35,8 @@ def privacy_services(
         revocations=stores.revocations,
         connections=stores.connections,
         participant_data=privacy_stores.participant_data,
+        blocks=stores.blocks,
+        pending=stores.pending,
         steps=erasure_steps,
         fan_out=shared.fan_out,
         runtime=runtime,
@@ -54,6 +57,7 @@ def privacy_services(
         lifecycle=conversations.lifecycle,
         fan_out=shared.fan_out,
         presence=shared.presence,
+        invitations=Invitations(pending=stores.pending, rate_limits=stores.rate_limits, runtime=runtime),
         queue=shared.queue,
         runtime=runtime,
     )
@@ -62,6 +66,8 @@ def privacy_services(
         conversations=stores.conversations,
         event_log=stores.event_log,
         memberships=stores.memberships,
+        blocks=stores.blocks,
+        pending=stores.pending,
         own_reactions=OwnReactions(event_log=stores.event_log),
     )
     return PrivacyServices(erasure=erasure, export=export, jobs=jobs)

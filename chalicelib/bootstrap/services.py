@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from chalicelib.core.conversations.additions import Additions
+from chalicelib.core.conversations.blocks import Blocks
 from chalicelib.core.conversations.history import History
 from chalicelib.core.conversations.invites import Invites
 from chalicelib.core.conversations.lifecycle import Lifecycle
 from chalicelib.core.conversations.membership import Members
 from chalicelib.core.conversations.moderation import Moderation
+from chalicelib.core.conversations.pending import PendingMemberships
 from chalicelib.core.conversations.views import Views
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.messaging.batches import Batches
@@ -26,6 +29,7 @@ from chalicelib.core.ports.connections import (
     TicketStore,
     TypingStore,
 )
+from chalicelib.core.ports.consent import BlockStore, PendingStore
 from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
@@ -59,6 +63,8 @@ class Stores(NamedTuple):
     pending_offline: PendingOfflineStore
     rate_limits: RateLimitStore
     revocations: RevocationStore
+    blocks: BlockStore
+    pending: PendingStore
 
 
 class PrivacyStores(NamedTuple):
@@ -75,9 +81,12 @@ class ConversationServices(NamedTuple):
     lifecycle: Lifecycle
     views: Views
     members: Members
+    additions: Additions
+    pending: PendingMemberships
     moderation: Moderation
     invites: Invites
     history: History
+    blocks: Blocks
 
 
 class MessagingServices(NamedTuple):

@@ -47,6 +47,7 @@ def build(
         limits=settings.limits,
         timing=settings.timing,
         history_id=settings.history_id,
+        requires_consent=settings.requires_consent,
         token_leeway=settings.identity.leeway,
         token_lifetime=settings.identity.max_lifetime + settings.identity.leeway,
     )
@@ -88,11 +89,13 @@ def _privacy(
 
 def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime) -> Stores:
     from chalicelib.aws.dynamodb import ephemeral
+    from chalicelib.aws.dynamodb.blocks import DynamoBlocks
     from chalicelib.aws.dynamodb.connections import DynamoConnections
     from chalicelib.aws.dynamodb.conversations import DynamoConversations
     from chalicelib.aws.dynamodb.event_log import DynamoEventLog
     from chalicelib.aws.dynamodb.memberships import DynamoMemberships
     from chalicelib.aws.dynamodb.moderation import DynamoModeration
+    from chalicelib.aws.dynamodb.pending import DynamoPending
     from chalicelib.aws.dynamodb.rate_limits import DynamoRateLimits
     from chalicelib.aws.dynamodb.revocations import DynamoRevocations
     from chalicelib.aws.dynamodb.subscriptions import DynamoSubscriptions
@@ -113,4 +116,6 @@ def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime) -> Stores:
         pending_offline=ephemeral.DynamoPendingOffline(dynamo, connections_table),
         rate_limits=DynamoRateLimits(dynamo, connections_table),
         revocations=DynamoRevocations(dynamo, connections_table),
+        blocks=DynamoBlocks(dynamo, conversations_table),
+        pending=DynamoPending(dynamo, conversations_table, gather),
     )

@@ -8,17 +8,21 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from chalicelib.core.kernel.limits import Timing
-from chalicelib.core.model.actors import Role
+from chalicelib.core.model.actors import ParticipantType, Role
 from chalicelib.core.model.events import Event
 from chalicelib.core.protocol.fields import EventSequenceId, example
 from chalicelib.core.protocol.object_fields import ConversationId, Count, Text, Timestamp
 from chalicelib.core.protocol.objects import (
     AuditEntry,
     Ban,
+    Block,
     Conversation,
     Invite,
     ListedInvite,
+    ParticipantRef,
     ParticipantView,
+    PendingMembership,
+    PendingParticipant,
     ReactionDetail,
 )
 from specs.version import VERSION
@@ -36,7 +40,9 @@ class ConversationList(Page):
     """A page of the caller's conversations, most recently active first."""
 
     conversations: list[Conversation]
-    """The conversations."""
+    """The conversations; none with `membership=pending`."""
+    pending: NotRequired[list[PendingMembership]]
+    """With `membership=pending`: those that the caller can accept."""
 
 
 class Messages(TypedDict):
@@ -76,6 +82,49 @@ class Bans(Page):
     """The bans."""
 
 
+class Addition(TypedDict):
+    """A participant who was added: a member at once, or pending until they accept."""
+
+    participant_id: Annotated[Text, Field(max_length=255), example("bob")]
+    """The participant's id: the `sub` of their tokens."""
+    name: Annotated[Text, example("Bob")]
+    """The display name."""
+    role: Annotated[Role, example("member")]
+    """The role, if pending after acceptance."""
+    membership: Literal["active", "pending"]
+    """`pending`: the participant must accept. The answer does not depend on the cause."""
+    type: NotRequired[ParticipantType]
+    """Of a member: whether the participant is a person or a program."""
+    joined_at: NotRequired[Timestamp]
+    """Of a member: when the participant joined."""
+    online: NotRequired[bool]
+    """Of a member: whether a connection of the participant is subscribed to the conversation."""
+    muted_until: NotRequired[Annotated[Timestamp, example("2026-03-01T10:05:00.000Z")]]
+    """Of a member: when the mute ends."""
+    read_up_to: NotRequired[Annotated[Count, example(2)]]
+    """Of a member: the `sequence_id` up to which the participant has read."""
+    added_by: NotRequired[ParticipantRef]
+    """If pending: the participant who made the addition."""
+    added_at: NotRequired[Timestamp]
+    """If pending: when the addition was made."""
+    expires_at: NotRequired[Annotated[Timestamp, example("2026-03-31T09:00:00.000Z")]]
+    """If pending: when it expires."""
+
+
+class Pending(Page):
+    """A page of the pending memberships in a conversation."""
+
+    pending: list[PendingParticipant]
+    """The pending memberships."""
+
+
+class Blocks(Page):
+    """A page of the caller's blocks."""
+
+    blocks: list[Block]
+    """The blocks."""
+
+
 class Audit(Page):
     """A page of the audit log, in ascending order."""
 
@@ -97,8 +146,8 @@ class Events(TypedDict):
 class LeaveResult(TypedDict):
     """The result of leaving."""
 
-    remaining_participants: Count
-    """How many participants the conversation still has."""
+    remaining_participants: NotRequired[Count]
+    """How many participants the conversation still has. Absent if a pending membership was declined."""
 
 
 class ReadPointer(TypedDict):
@@ -144,6 +193,10 @@ class Export(Page):
     """The caller."""
     conversations: list[Exported]
     """The caller's conversations."""
+    blocks: list[Block]
+    """The blocks that the caller has set, on the first pages."""
+    pending: list[PendingMembership]
+    """The pending memberships that the caller sees, on the first page."""
     messages: list[Event]
     """The caller's messages in these conversations, in their current state and in ascending order."""
 
@@ -213,8 +266,10 @@ class OpenApi(TypedDict):
 RESPONSES: dict[str, Any] = {
     response.__name__: response
     for response in (
+        Addition,
         Audit,
         Bans,
+        Blocks,
         Caller,
         Conversation,
         ConversationList,
@@ -229,6 +284,7 @@ RESPONSES: dict[str, Any] = {
         NewInvite,
         OpenApi,
         ParticipantView,
+        Pending,
         Reactions,
         ReadPointer,
         Ticket,

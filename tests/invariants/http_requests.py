@@ -72,7 +72,7 @@ class HttpRequests(HttpReads):
         request = requests.NewParticipant(
             participant_id=self.harness.participant_id(target), name=target.title(), role=role
         )
-        outcome = self.app.conversations.members.add(self.principal(name), self.harness.conversation, request)
+        outcome = self.app.conversations.additions.add(self.principal(name), self.harness.conversation, request)
         return self._respond(name, "add", outcome)
 
     def remove_participant(self, name: str, target: str) -> Any:

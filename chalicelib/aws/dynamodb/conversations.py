@@ -11,6 +11,7 @@ from chalicelib.aws.dynamodb.dynamo import Dynamo
 from chalicelib.aws.dynamodb.keys import (
     DETAILS,
     HEAD,
+    INVITED_PREFIX,
     PAST_MEMBERSHIP_PREFIX,
     ROSTER_PREFIX,
     Key,
@@ -24,6 +25,7 @@ from chalicelib.aws.dynamodb.keys import (
     queue_pk,
 )
 from chalicelib.aws.dynamodb.log_items import event_from_item
+from chalicelib.aws.dynamodb.pending_items import keys_of, pending_from_item
 from chalicelib.aws.dynamodb.table import Table, parallel_batch_get
 from chalicelib.aws.dynamodb.values import Item
 from chalicelib.aws.dynamodb.work_keys import PURGES, due_by, parse_due_sk, purge_key
@@ -118,6 +120,8 @@ def _keys_found_by(conversation_id: str, items: Sequence[Item]) -> list[Key]:
             keys.append(idempotency_record_key(item["idempotency_key"]))
         elif item["sk"].startswith(ROSTER_PREFIX):
             keys.append(membership_key(conversation_id, item["participant_id"]))
+        elif item["sk"].startswith(INVITED_PREFIX):
+            keys += keys_of(pending_from_item(item))[:2]
         elif item["sk"].startswith(PAST_MEMBERSHIP_PREFIX):
             participant_id = item["sk"].removeprefix(PAST_MEMBERSHIP_PREFIX)
             keys.append(footprint_key(conversation_id, participant_id))

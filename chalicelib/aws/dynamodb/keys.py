@@ -9,12 +9,18 @@
     C#<conversation>    L#<participant>       past membership: read pointer, the mute if it still runs, a removal
     C#<conversation>    B#<participant>       ban, the id hashed
     C#<conversation>    S#<participant>       sanctions on an erased participant, the id hashed
+    C#<conversation>    N#<participant>#<participant>  pending membership, as owners see it; both ids hashed
     C#<conversation>    I#<hash>              invite, by a digest of its secret
     C#<conversation>    V#<hash>#<participant>  use of an invite, the id hashed
     C#<conversation>    A#<sequence id>#…     audit entry
     C#<conversation>    RETENTION             when retention runs next, and how far it got
     U#<participant>     C#<conversation>      membership: authoritative, with the read pointer
     U#<participant>     F#<conversation>      footprint: the conversation holds data of a former member
+    U#<participant>     B#<participant>       block: the participant does not want to be added by the other, hashed
+    B#<hash>            U#<participant>       the same by a digest of the blocked one, for their erasure
+    U#<participant>     N#<conversation>#<hash>  pending membership, by the participant who added them
+    U#<participant>     W#<conversation>#<hash>  pending membership that the participant does not see
+    U#<participant>     STANDING              counts of memberships, and whether an erasure is running
     K#<hash>            K                     idempotency record of a message that is in the log
     Q#<conversation>    <time>#<random>       run of messages in the queue of a contended conversation
     Q#<conversation>    #LEASE                lease of the sender who appends them
@@ -42,6 +48,7 @@ PARTICIPANT_PREFIX = "U#"
 # Other partitions.
 IDEMPOTENCY_PREFIX = "K#"
 QUEUE_PREFIX = "Q#"
+BLOCKED_PREFIX = "B#"
 # Sort keys within a conversation.
 HEAD = "HEAD"
 DETAILS = "INFO"
@@ -54,11 +61,18 @@ SANCTIONS_PREFIX = "S#"
 INVITE_PREFIX = "I#"
 INVITE_USE_PREFIX = "V#"
 AUDIT_PREFIX = "A#"
+INVITED_PREFIX = "N#"
 # Sort keys within a queue.
 LEASE = "#LEASE"
 # Sort keys below a participant.
 MEMBERSHIP_PREFIX = "C#"
 FOOTPRINT_PREFIX = "F#"
+BLOCK_PREFIX = "B#"
+PENDING_PREFIX = "N#"
+HIDDEN_PREFIX = "W#"
+STANDING = "STANDING"
+# Sort keys below a blocked participant.
+BLOCKER_PREFIX = "U#"
 
 FIRST, LAST = " ", "~"
 """Below and above everything that a key consists of: visible ASCII characters, of which `~` is the last."""
@@ -167,6 +181,49 @@ def past_membership_key(conversation_id: str, participant_id: str) -> Key:
 def footprint_key(conversation_id: str, participant_id: str) -> Key:
     """Return the key of a footprint."""
     return participant_pk(participant_id), f"{FOOTPRINT_PREFIX}{conversation_id}"
+
+
+# ---- consent ---------------------------------------------------------------------------------------------
+
+
+def block_key(blocker_id: str, participant_id: str) -> Key:
+    """Return the key of a block. The id of the blocked one is hashed, as a block outlasts their erasure."""
+    return participant_pk(blocker_id), f"{BLOCK_PREFIX}{digest(participant_id)}"
+
+
+def blocked_pk(participant_id: str) -> str:
+    """Return the partition that names all who have blocked a participant."""
+    return f"{BLOCKED_PREFIX}{digest(participant_id)}"
+
+
+def blocked_key(blocker_id: str, participant_id: str) -> Key:
+    """Return the key by which the erasure of a blocked participant finds the block."""
+    return blocked_pk(participant_id), f"{BLOCKER_PREFIX}{blocker_id}"
+
+
+def standing_key(participant_id: str) -> Key:
+    """Return the key of a participant's standing."""
+    return participant_pk(participant_id), STANDING
+
+
+def pending_key(conversation_id: str, participant_id: str, adder_id: str) -> Key:
+    """Return the key of a pending membership, as the participant sees it."""
+    return participant_pk(participant_id), f"{PENDING_PREFIX}{conversation_id}#{digest(adder_id)}"
+
+
+def hidden_key(conversation_id: str, participant_id: str, adder_id: str) -> Key:
+    """Return the key of a pending membership that the participant does not see."""
+    return participant_pk(participant_id), f"{HIDDEN_PREFIX}{conversation_id}#{digest(adder_id)}"
+
+
+def invited_prefix(participant_id: str) -> str:
+    """Return the prefix of the pending memberships of a participant in a conversation."""
+    return f"{INVITED_PREFIX}{digest(participant_id)}#"
+
+
+def invited_key(conversation_id: str, participant_id: str, adder_id: str) -> Key:
+    """Return the key of a pending membership, as owners and moderators of the conversation see it."""
+    return conversation_pk(conversation_id), f"{invited_prefix(participant_id)}{digest(adder_id)}"
 
 
 # ---- moderation ------------------------------------------------------------------------------------------

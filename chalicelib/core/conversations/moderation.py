@@ -25,6 +25,7 @@ from chalicelib.core.model.conversations import Head, Membership
 from chalicelib.core.model.events import new_event
 from chalicelib.core.model.moderation import AuditEntry, Ban
 from chalicelib.core.ports.commits import Commit
+from chalicelib.core.ports.consent import PendingStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.moderation import ModerationStore
 from chalicelib.core.protocol import serializers
@@ -45,6 +46,7 @@ class Moderation:
         *,
         memberships: MembershipStore,
         moderation: ModerationStore,
+        pending: PendingStore,
         access: Access,
         roster: Roster,
         log: Log,
@@ -55,6 +57,7 @@ class Moderation:
     ) -> None:
         self._memberships = memberships
         self._moderation = moderation
+        self._pending = pending
         self._access = access
         self._roster = roster
         self._log = log
@@ -147,7 +150,8 @@ class Moderation:
             ban = Ban(conversation_id, participant_id, None, actor.participant_id, milliseconds(self._clock))
             entry = AuditEntry("banned", actor.participant_id, participant_id)
             commit = _ban_commit(head, "participant_banned", by, ban, ban.banned_at)
-            return replace(commit, guard=actor, banning=[ban], audit=[entry])
+            obsolete = self._pending.invited_participant(conversation_id, participant_id)
+            return replace(commit, guard=actor, banning=[ban], audit=[entry], obsolete=obsolete)
 
         try:
             commit = self._append(caller, conversation_id, plan)
