@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chalicelib.bootstrap.services import ConversationServices, PrivacyServices, PrivacyStores
 from chalicelib.bootstrap.shared import Shared
+from chalicelib.core.conversations.consent import ConsentRules
 from chalicelib.core.conversations.invitations import Invitations
 from chalicelib.core.conversations.own_reactions import OwnReactions
 from chalicelib.core.privacy.erasure import Erasure
@@ -57,7 +58,12 @@ def privacy_services(
         lifecycle=conversations.lifecycle,
         fan_out=shared.fan_out,
         presence=shared.presence,
-        invitations=Invitations(pending=stores.pending, rate_limits=stores.rate_limits, runtime=runtime),
+        invitations=Invitations(
+            pending=stores.pending,
+            consent=ConsentRules(pending=stores.pending, memberships=stores.memberships, runtime=runtime),
+            rate_limits=stores.rate_limits,
+            runtime=runtime,
+        ),
         queue=shared.queue,
         runtime=runtime,
     )

@@ -67,7 +67,7 @@ def _people_ops(table: Table, new: NewConversation, expiry: Item | None = None) 
         operations += [table.put_op(item | (expiry or {})) for item in membership_to_items(member)]
     for entry, is_visible in new.pending:
         items = pending_to_items(entry, is_visible=is_visible)
-        counter = change_standing_op(table, new.standings[entry.participant_id], "pending")
+        counter = change_standing_op(table, new.standings[entry.participant_id], "pending", by=int(is_visible))
         people.append([counter, *map(table.put_op, items)])
     return people
 

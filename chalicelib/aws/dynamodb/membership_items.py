@@ -172,10 +172,10 @@ def count_own_op(table: Table, participant_id: str, cap: int) -> Operation:
     return with_old_image(table.update_op(*standing_key(participant_id), change, condition, one=1, cap=cap))
 
 
-def change_standing_op(table: Table, standing: Standing, counter: str) -> Operation:
+def change_standing_op(table: Table, standing: Standing, counter: str, by: int = 1) -> Operation:
     """Count a membership, or a pending one, in `counter` of a standing that is as read."""
     change = f"SET #{counter} = :count, #version = :next"
-    values = {"count": getattr(standing, counter) + 1, "next": standing.version + 1}
+    values = {"count": getattr(standing, counter) + by, "next": standing.version + 1}
     key = standing_key(standing.participant_id)
     if not standing.version:
         return table.update_op(*key, change, "attribute_not_exists(#version)", **values)

@@ -94,7 +94,7 @@ class DynamoPending:
                 table.put_op(own_item),
                 table.delete_op(*(hidden if is_visible else visible)),
                 table.put_op(conversation_item),
-                change_standing_op(table, standing, "pending"),
+                change_standing_op(table, standing, "pending", by=int(is_visible)),
                 require_member_op(table, adder, role=True),
                 table.condition_op(*membership_key(*names), "attribute_not_exists(#pk)"),
                 table.condition_op(*ban_key(*names), "attribute_not_exists(#pk)"),
@@ -157,12 +157,15 @@ class DynamoPending:
         items = self._table.query(conversation_pk(conversation_id), prefix=invited_prefix(participant_id))
         return [pending_from_item(item) for item in items]
 
-    def still_visible(self, conversation_id: str, key: str) -> list[PendingMembership]:
-        """Return those whose key begins with `key`, if their participants see them: one request more for each."""
+    def with_visible(
+        self, conversation_id: str, key: str
+    ) -> tuple[list[PendingMembership], list[PendingMembership]]:
+        """Return those whose key begins with `key`, and those that their participants see: a request more each."""
         items = self._table.query(conversation_pk(conversation_id), prefix=f"{INVITED_PREFIX}{key}")
-        keys = [keys_of(pending_from_item(item))[0] for item in items]
-        found = self._gather(*(functools.partial(self._table.get, *key) for key in keys)) if keys else []
-        return [pending_from_item(item) for item in found if item is not None]
+        entries = [pending_from_item(item) for item in items]
+        reads = [functools.partial(self._table.get, *keys_of(entry)[0]) for entry in entries]
+        found = self._gather(*reads) if reads else []
+        return entries, [pending_from_item(item) for item in found if item is not None]
 
     def adders(self, entries: Sequence[PendingMembership]) -> dict[tuple[str, str], Membership]:
         """Return the memberships of those who made these additions."""

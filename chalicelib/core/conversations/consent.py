@@ -88,9 +88,7 @@ class ConsentRules:
 
     def decide(self, consent: Consent, *, is_past_member: bool) -> Decision:
         """Return whether a participant becomes a member at once."""
-        limits = self._runtime.limits
-        standing = self._within_limits(consent.standing)
-        consent = consent._replace(standing=standing)
+        limits, standing = self._runtime.limits, consent.standing
         evidence = Evidence(consent, is_past_member, self._runtime.requires_consent, limits)
         causes = [rule for rule in CAUSES.values() if rule.applies(evidence)]
         is_visible = all(rule.is_visible for rule in causes) and standing.pending < limits.pending_memberships
@@ -106,16 +104,20 @@ class ConsentRules:
         if self._recounted(standing).own >= self._runtime.limits.conversations:
             raise ConversationLimit
 
-    def _within_limits(self, standing: Standing) -> Standing:
-        """Return a standing, with correct counts if a limit seems to be reached: they can be too high."""
+    def correct_counts(self, participant_id: str) -> None:
+        """Correct the counts of a participant to whom additions are pending, if they approach a limit.
+
+        They can be too high, as nothing is written when a pending membership expires, or a conversation is purged.
+        A background job calls this for every pending addition: in the request, it would show the cause.
+        """
         limits = self._runtime.limits
+        standing = self._pending.standing(participant_id)
         if standing.added >= limits.added_conversations:
             standing = self._recounted(standing)
-        if standing.pending >= limits.pending_memberships:
-            visible, more = self._pending.visible(standing.participant_id, None, limits.pending_memberships)
-            if more is None and len(visible) < standing.pending:
-                standing = self._corrected(standing._replace(pending=len(visible)))
-        return standing
+        if 2 * standing.pending >= limits.pending_memberships:
+            visible, _ = self._pending.visible(participant_id, None, limits.pending_memberships)
+            if len(visible) < standing.pending:
+                self._corrected(standing._replace(pending=len(visible)))
 
     def _recounted(self, standing: Standing) -> Standing:
         """Return a standing with the true number of memberships, unless that was counted shortly before."""

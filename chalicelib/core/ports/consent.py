@@ -93,8 +93,10 @@ class PendingStore(Protocol):
         """Return those of one conversation."""
         ...
 
-    def still_visible(self, conversation_id: str, key: str) -> list[PendingMembership]:
-        """Return those of a conversation whose `PendingMembership.key` begins with `key` and that are visible."""
+    def with_visible(
+        self, conversation_id: str, key: str
+    ) -> tuple[list[PendingMembership], list[PendingMembership]]:
+        """Return those of a conversation whose `PendingMembership.key` begins with `key`, and the visible ones."""
         ...
 
     def invited(

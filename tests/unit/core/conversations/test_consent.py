@@ -9,12 +9,14 @@ import pytest
 from chalicelib.core.kernel.errors import (
     AlreadyParticipant,
     ChatError,
+    ConversationLimit,
     Forbidden,
     NotFound,
     ParticipantLimit,
+    RateLimited,
 )
 from chalicelib.core.protocol.queries import ConversationsQuery, ExportQuery, PageQuery
-from chalicelib.core.protocol.requests import UpdateParticipant
+from chalicelib.core.protocol.requests import CreateInvite, UpdateParticipant
 from tests.support.app_harness import AppHarness, principal
 from tests.support.items import items_with
 
@@ -312,8 +314,6 @@ def test_removed_participant_needs_an_addition_after_the_removal(harness: AppHar
     chat = moderated_chat(harness)
     add_pending(harness, chat)
     invite = harness.chat.conversations.invites
-    from chalicelib.core.protocol.requests import CreateInvite
-
     secret = invite.create(principal("alice"), chat, CreateInvite())["invite"]
     harness.chat.conversations.members.join(principal("bob"), chat, secret)
     harness.chat.conversations.members.remove(principal("alice"), chat, "bob")
@@ -325,17 +325,28 @@ def test_removed_participant_needs_an_addition_after_the_removal(harness: AppHar
 # ---- limits ------------------------------------------------------------------------------------------------
 
 
+def run_jobs(harness: AppHarness, chat: str) -> None:
+    harness.chat.privacy.jobs.start(f"invited:{chat}/")
+
+
 def test_participant_sees_a_limited_number_of_pending_memberships() -> None:
     harness = AppHarness({**CONSENT, "CHAT_LIMIT_PENDING_MEMBERSHIPS": "3"})
     chats = [closed_chat(harness) for _ in range(5)]
     for chat in chats:
         add_pending(harness, chat)
+        run_jobs(harness, chat)
         assert invited(harness, chat) == ["bob"], "the limit is not visible to the adder"
     assert [entry["conversation_id"] for entry in own_pending(harness, "bob")] == sorted(chats[:3])
-    decline(harness, chats[0])
-    more = closed_chat(harness)
-    add_pending(harness, more)
-    assert len(own_pending(harness, "bob")) == 3
+
+
+def test_counts_of_pending_memberships_are_corrected() -> None:
+    harness = AppHarness({**CONSENT, "CHAT_LIMIT_PENDING_MEMBERSHIPS": "3"})
+    for _ in range(5):
+        chat = closed_chat(harness)
+        add_pending(harness, chat)
+        assert len(own_pending(harness, "bob")) == 1
+        decline(harness, chat)
+        run_jobs(harness, chat)
 
 
 def test_blocked_adder_does_not_use_up_the_limit() -> None:
@@ -390,3 +401,123 @@ def test_cursor_of_the_lists_is_validated(harness: AppHarness) -> None:
             harness.chat.conversations.pending.list(principal("bob"), query)
         with pytest.raises(ChatError):
             harness.chat.conversations.pending.list_in(principal("alice"), chat, query)
+
+
+# ---- caps and rates ----------------------------------------------------------------------------------------
+
+
+def test_own_conversations_are_limited() -> None:
+    harness = AppHarness({"CHAT_LIMIT_CONVERSATIONS": "2"})
+    first = harness.create_conversation("bob")
+    other, open_chat = closed_chat(harness), harness.create_conversation("carol")
+    harness.chat.conversations.members.join(principal("bob"), open_chat)
+    with pytest.raises(ConversationLimit):
+        harness.create_conversation("bob")
+    with pytest.raises(ConversationLimit):
+        harness.chat.conversations.members.join(principal("bob"), harness.create_conversation("dan"))
+    assert harness.add("alice", other, "bob").response["membership"] == "active", "additions have their own cap"
+    harness.chat.conversations.members.leave(principal("bob"), first)
+    harness.create_conversation("bob")
+
+
+def test_acceptance_counts_as_an_own_conversation() -> None:
+    harness = AppHarness({**CONSENT, "CHAT_LIMIT_CONVERSATIONS": "1"})
+    chats = [harness.create_conversation(owner, join_policy="invite") for owner in ("alice", "carol")]
+    for owner, chat in zip(("alice", "carol"), chats, strict=True):
+        harness.add(owner, chat, "bob")
+    accept(harness, chats[0])
+    with pytest.raises(ConversationLimit):
+        accept(harness, chats[1])
+    decline(harness, chats[0])
+    accept(harness, chats[1])
+
+
+def test_purged_conversations_do_not_count() -> None:
+    harness = AppHarness({"CHAT_LIMIT_CONVERSATIONS": "2"})
+    for _ in range(2):
+        chat = harness.create_conversation("bob")
+        harness.chat.conversations.lifecycle.delete(principal("bob"), chat)
+    harness.chat.conversations.lifecycle.purge_due(10)
+    for _ in range(2):
+        harness.create_conversation("bob")
+    with pytest.raises(ConversationLimit):
+        harness.create_conversation("bob")
+
+
+def test_additions_by_others_have_their_own_cap() -> None:
+    harness = AppHarness({"CHAT_LIMIT_ADDED_CONVERSATIONS": "2"})
+    memberships = [harness.add("alice", closed_chat(harness), "bob").response["membership"] for _ in range(3)]
+    assert memberships == ["active", "active", "pending"]
+    chat = harness.create_conversation("alice", "bob", join_policy="invite")
+    assert invited(harness, chat) == ["bob"]
+    harness.create_conversation("bob")
+    accept(harness, chat)
+    added = [member for member in harness.chat.stores.memberships.memberships_of("bob") if member.is_added]
+    assert len(added) == 2
+
+
+def test_left_conversation_no_longer_counts_as_added() -> None:
+    harness = AppHarness({"CHAT_LIMIT_ADDED_CONVERSATIONS": "1"})
+    chat = harness.create_conversation("alice", "bob")
+    decline(harness, chat)
+    assert harness.add("alice", closed_chat(harness), "bob").response["membership"] == "active"
+
+
+def test_creations_are_rate_limited() -> None:
+    harness = AppHarness({"CHAT_LIMIT_CREATION_BURST": "2"})
+    for _ in range(2):
+        harness.create_conversation("alice")
+    with pytest.raises(RateLimited):
+        harness.create_conversation("alice")
+    harness.create_conversation("bob")
+    harness.clock.advance(3)
+    harness.create_conversation("alice")
+
+
+def test_additions_are_rate_limited_those_in_creations_included() -> None:
+    harness = AppHarness({"CHAT_LIMIT_ADDITION_BURST": "3", "CHAT_LIMIT_ADDITIONS_PER_MINUTE": "60"})
+    chat = harness.create_conversation("alice", "b1", "b2")
+    harness.add("alice", chat, "b3")
+    with pytest.raises(RateLimited):
+        harness.add("alice", chat, "b4")
+    with pytest.raises(RateLimited):
+        harness.create_conversation("alice", "b4")
+    harness.clock.advance(3)
+    people = [f"p{number}" for number in range(5)]
+    harness.create_conversation("alice", *people)
+    harness.create_conversation("alice")
+
+
+def test_group_with_pending_people_is_created_all_the_same() -> None:
+    harness = AppHarness({"CHAT_TIME_ERASURE_GRACE": "0"})
+    people = [f"p{number}" for number in range(60)]
+    harness.chat.privacy.erasure.request(principal("p7"))
+    harness.chat.conversations.blocks.block(principal("p50"), "alice")
+    chat = harness.create_conversation("alice", *people)
+    assert harness.head(chat).participant_count == 59
+    assert invited(harness, chat) == ["p50", "p7"]
+    assert own_pending(harness, "p50") == own_pending(harness, "p7") == []
+    created = harness.events(chat)[0]
+    assert {"p7", "p50"}.isdisjoint(member["participant_id"] for member in created["participants"])
+    assert len(harness.chat.stores.memberships.roster(chat)) == 59
+
+
+def test_addition_is_decided_anew_if_the_standing_changes() -> None:
+    """The block comes after the reads of the addition."""
+    harness = AppHarness()
+    chat = closed_chat(harness)
+    block = harness.chat.conversations.blocks.block
+    harness.gather.after(2, lambda: block(principal("bob"), "alice"))
+    assert harness.add("alice", chat, "bob").response["membership"] == "pending"
+    assert own_pending(harness, "bob") == []
+
+
+def test_addition_from_before_a_removal_is_void_even_if_a_join_has_not_seen_it() -> None:
+    """The pending membership is saved after the join has read that there is none."""
+    harness = AppHarness(CONSENT)
+    chat = harness.create_conversation("alice")
+    harness.gather.after(4, lambda: add_pending(harness, chat))
+    accept(harness, chat)
+    assert len(own_pending(harness, "bob")) == 1
+    harness.chat.conversations.members.remove(principal("alice"), chat, "bob")
+    not_found(accept, harness, chat)
