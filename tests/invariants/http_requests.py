@@ -167,3 +167,17 @@ class HttpRequests(HttpReads):
             self.principal(name), self.harness.conversation, target, emoji, self.harness.participant_id(whose)
         )
         return self._respond(name, "unreact", Result(None, changed.pushes))
+
+    def block(self, name: str, target: str) -> None:
+        """`PUT /me/blocks`."""
+        self.app.conversations.blocks.block(self.principal(name), self.harness.participant_id(target))
+
+    def unblock(self, name: str, target: str) -> None:
+        """`DELETE /me/blocks`."""
+        self.app.conversations.blocks.unblock(self.principal(name), self.harness.participant_id(target))
+
+    def withdraw(self, name: str, target: str) -> None:
+        """`DELETE …/pending`."""
+        self.app.conversations.pending.withdraw(
+            self.principal(name), self.harness.conversation, self.harness.participant_id(target)
+        )

@@ -76,6 +76,8 @@ def _consent_steps(table: Table, commit: Commit) -> Iterator[Step]:
             *block_key(accepted.participant_id, accepted.adder_id), "attribute_not_exists(#pk)"
         )
         yield Step(no_block, Precondition.CONSENT)
+    if commit.obsolete_standing is not None:
+        yield Step(change_standing_op(table, commit.obsolete_standing, "pending", by=0), Precondition.CONSENT)
     for entry in commit.obsolete:
         names = (entry.conversation_id, entry.participant_id, entry.adder_id)
         if accepted is not None and entry.adder_id == accepted.adder_id:

@@ -150,8 +150,17 @@ class Moderation:
             ban = Ban(conversation_id, participant_id, None, actor.participant_id, milliseconds(self._clock))
             entry = AuditEntry("banned", actor.participant_id, participant_id)
             commit = _ban_commit(head, "participant_banned", by, ban, ban.banned_at)
+            # The standing first: each later addition changes it.
+            standing = self._pending.standing(participant_id)
             obsolete = self._pending.invited_participant(conversation_id, participant_id)
-            return replace(commit, guard=actor, banning=[ban], audit=[entry], obsolete=obsolete)
+            return replace(
+                commit,
+                guard=actor,
+                banning=[ban],
+                audit=[entry],
+                obsolete=obsolete,
+                obsolete_standing=standing,
+            )
 
         try:
             commit = self._append(caller, conversation_id, plan)

@@ -54,6 +54,8 @@ class Commit:
     """The pending membership that the joining member accepts. Precondition: it is still visible to them."""
     obsolete: Sequence[PendingMembership] = ()
     """All pending memberships that end by this commit."""
+    obsolete_standing: Standing | None = None
+    """The standing of their participant, who is banned. Precondition: it is as read, so these are all."""
     leaving: Sequence[Membership] = ()
     removed: bool = False
     """Whether the leaving members are removed by another member."""
