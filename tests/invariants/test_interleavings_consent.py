@@ -116,11 +116,17 @@ def test_concurrent_acceptances_count_once(tables: Tables, engine_tables: Tables
 def test_addition_concurrent_with_a_block_is_before_it_or_hidden(
     tables: Tables, engine_tables: Tables, store: Store, required: bool
 ) -> None:
+    def blocks_and_looks(process: Process) -> object:
+        process.block("dave", "carol")
+        names = process.harness.conversation, process.harness.participant_id("dave")
+        return process.app.stores.memberships.membership(*names) is not None
+
     def judge(harness: Harness, ends: Results) -> None:
         added = ends.succeeded("carol adds dave")
-        blocked = ends.succeeded("dave blocks carol")
+        blocked = ends.succeeded("dave blocks carol and looks")
         verdict = check(harness, subscribers=MEMBERS)
         is_member = harness.participant_id("dave") in verdict.log.members
+        assert not blocked or is_member == ends["dave blocks carol and looks"], "nobody is added after the block"
         assert is_member == (added and ends["carol adds dave"]["membership"] == "active")
         process = harness.process(skew=30.0)
         assert not blocked or process.list_own_pending("dave") == []
@@ -129,7 +135,7 @@ def test_addition_concurrent_with_a_block_is_before_it_or_hidden(
 
     acts: dict[str, Act] = {
         "carol adds dave": lambda process: process.add_participant("carol", "dave"),
-        "dave blocks carol": ACTS["blocks"],
+        "dave blocks carol and looks": blocks_and_looks,
     }
     interleave(
         ConsentTables(tables) if required else tables,

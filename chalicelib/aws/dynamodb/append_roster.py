@@ -13,7 +13,6 @@ from chalicelib.aws.dynamodb.erasure_items import (
 )
 from chalicelib.aws.dynamodb.keys import (
     ban_key,
-    block_key,
     footprint_key,
     hidden_key,
     invited_key,
@@ -71,11 +70,6 @@ def _join_steps(table: Table, commit: Commit, member: Membership) -> Iterator[St
 def _consent_steps(table: Table, commit: Commit) -> Iterator[Step]:
     """Delete pending memberships: for the participant, whether visible or not, and for the conversation."""
     accepted = commit.accepted
-    if accepted is not None:
-        no_block = table.condition_op(
-            *block_key(accepted.participant_id, accepted.adder_id), "attribute_not_exists(#pk)"
-        )
-        yield Step(no_block, Precondition.CONSENT)
     if commit.obsolete_standing is not None:
         yield Step(change_standing_op(table, commit.obsolete_standing, "pending", by=0), Precondition.CONSENT)
     for entry in commit.obsolete:

@@ -173,12 +173,6 @@ class DynamoPending:
         members = map(membership_from_item, parallel_batch_get(self._table, self._gather, keys))
         return {(member.conversation_id, member.participant_id): member for member in members}
 
-    def without_blocked(self, entries: Sequence[PendingMembership]) -> list[PendingMembership]:
-        """Return those whose adders are not blocked by the participant."""
-        keys = {entry: block_key(entry.participant_id, entry.adder_id) for entry in entries}
-        blocks = {(item["pk"], item["sk"]) for item in self._table.batch_get(list(keys.values()))}
-        return [entry for entry, key in keys.items() if key not in blocks]
-
     def _page(
         self, pk: str, prefix: str, after: str | None, limit: int
     ) -> tuple[list[PendingMembership], str | None]:

@@ -88,11 +88,7 @@ class PendingMemberships:
         """
         removed_at_event = 0 if past is None else past.removed_at_event
         entries = [entry for entry in entries if entry.at_head >= removed_at_event]
-        if not entries:
-            return None
-        entries, adders = self._gather(
-            lambda: self._pending.without_blocked(entries), lambda: self._pending.adders(entries)
-        )
+        adders = self._pending.adders(entries) if entries else {}
         now = milliseconds(self._runtime.clock)
         valid = [
             entry for entry in entries if is_valid(entry, adders.get((entry.conversation_id, entry.adder_id)), now)

@@ -113,10 +113,6 @@ class PendingStore(Protocol):
         """Return the memberships of those who made these additions, by conversation id and participant id."""
         ...
 
-    def without_blocked(self, entries: Sequence[PendingMembership]) -> list[PendingMembership]:
-        """Return those whose adders are not blocked: a block that is being set has not hidden its entries yet."""
-        ...
-
     def hide(self, entry: PendingMembership) -> bool:
         """Hide a pending membership from its participant; return False if they did not see it.
 
