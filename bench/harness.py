@@ -144,7 +144,7 @@ def make_harness(
         title="A crowd",
         participants=[NewParticipant(participant_id=name, name=name.title()) for name in names[1:]],
     )
-    made = chat.conversations.lifecycle.create(Principal(names[0], names[0].title()), request)
+    made = chat.conversations.creation.create(Principal(names[0], names[0].title()), request)
     now = int(time.now())
     for name in names:
         connection = Connection(connection_id_of(name), name, None, now + 86_400, now * 1000, now * 1000)

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
-from chalicelib.bootstrap.services import ConversationServices, MessagingServices, SessionServices
+from chalicelib.bootstrap.services import ChangeServices, ConversationServices, MessagingServices, SessionServices
 from chalicelib.bootstrap.shared import Shared
-from chalicelib.core.conversations.additions import Additions
-from chalicelib.core.conversations.blocks import Blocks
-from chalicelib.core.conversations.change_limiter import ChangeLimiter
-from chalicelib.core.conversations.consent import ConsentRules
 from chalicelib.core.conversations.history import History
-from chalicelib.core.conversations.invites import Invites
-from chalicelib.core.conversations.lifecycle import Lifecycle
-from chalicelib.core.conversations.membership import Members
-from chalicelib.core.conversations.moderation import Moderation
 from chalicelib.core.conversations.own_reactions import OwnReactions
-from chalicelib.core.conversations.pending import PendingMemberships
 from chalicelib.core.conversations.views import Views
 from chalicelib.core.messaging.batches import Batches
 from chalicelib.core.messaging.group_commit import GroupCommit
@@ -37,7 +29,7 @@ from chalicelib.identity.model import Identity
 
 def conversation_services(shared: Shared) -> ConversationServices:
     """Return the services of `core/conversations`."""
-    stores, runtime, access, log = shared.stores, shared.runtime, shared.access, shared.log
+    stores, runtime, access = shared.stores, shared.runtime, shared.access
     own_reactions = OwnReactions(event_log=stores.event_log)
     views = Views(
         conversations=stores.conversations,
@@ -49,68 +41,8 @@ def conversation_services(shared: Shared) -> ConversationServices:
         own_reactions=own_reactions,
         runtime=runtime,
     )
-    change_limiter = ChangeLimiter(rate_limits=stores.rate_limits, log=log, runtime=runtime)
-    consent = ConsentRules(pending=stores.pending, memberships=stores.memberships, runtime=runtime)
-    pending = PendingMemberships(
-        pending=stores.pending,
-        event_log=stores.event_log,
-        access=access,
-        change_limiter=change_limiter,
-        runtime=runtime,
-    )
     return ConversationServices(
-        lifecycle=Lifecycle(
-            conversations=stores.conversations,
-            event_log=stores.event_log,
-            subscriptions=stores.subscriptions,
-            access=access,
-            views=views,
-            log=log,
-            change_limiter=change_limiter,
-            consent=consent,
-            runtime=runtime,
-        ),
         views=views,
-        additions=Additions(
-            conversations=stores.conversations,
-            memberships=stores.memberships,
-            moderation=stores.moderation,
-            pending=stores.pending,
-            consent=consent,
-            access=access,
-            roster=shared.roster,
-            log=log,
-            change_limiter=change_limiter,
-            runtime=runtime,
-        ),
-        pending=pending,
-        members=Members(
-            conversations=stores.conversations,
-            memberships=stores.memberships,
-            moderation=stores.moderation,
-            access=access,
-            roster=shared.roster,
-            views=views,
-            log=log,
-            change_limiter=change_limiter,
-            pending_store=stores.pending,
-            pending=pending,
-            consent=consent,
-            runtime=runtime,
-        ),
-        moderation=Moderation(
-            memberships=stores.memberships,
-            moderation=stores.moderation,
-            pending=stores.pending,
-            access=access,
-            roster=shared.roster,
-            log=log,
-            positions=shared.positions,
-            change_limiter=change_limiter,
-            presence=shared.presence,
-            runtime=runtime,
-        ),
-        invites=Invites(moderation=stores.moderation, access=access, runtime=runtime),
         history=History(
             event_log=stores.event_log,
             memberships=stores.memberships,
@@ -119,8 +51,14 @@ def conversation_services(shared: Shared) -> ConversationServices:
             own_reactions=own_reactions,
             positions=shared.positions,
         ),
-        blocks=Blocks(blocks=stores.blocks, pending=pending, change_limiter=change_limiter, runtime=runtime),
+        build_changes=functools.cache(lambda: _changes(shared, views)),
     )
+
+
+def _changes(shared: Shared, views: Views) -> ChangeServices:
+    from chalicelib.bootstrap.changes import change_services
+
+    return change_services(shared, views)
 
 
 def messaging_services(shared: Shared, conversations: ConversationServices) -> MessagingServices:

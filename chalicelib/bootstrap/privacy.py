@@ -36,8 +36,8 @@ def privacy_services(
         revocations=stores.revocations,
         connections=stores.connections,
         participant_data=privacy_stores.participant_data,
-        blocks=stores.blocks,
-        pending=stores.pending,
+        blocks=stores.consent.blocks,
+        pending=stores.consent.pending,
         steps=erasure_steps,
         fan_out=shared.fan_out,
         runtime=runtime,
@@ -59,8 +59,8 @@ def privacy_services(
         fan_out=shared.fan_out,
         presence=shared.presence,
         invitations=Invitations(
-            pending=stores.pending,
-            consent=ConsentRules(pending=stores.pending, memberships=stores.memberships, runtime=runtime),
+            pending=stores.consent.pending,
+            consent=ConsentRules(pending=stores.consent.pending, memberships=stores.memberships, runtime=runtime),
             rate_limits=stores.rate_limits,
             runtime=runtime,
         ),
@@ -72,8 +72,8 @@ def privacy_services(
         conversations=stores.conversations,
         event_log=stores.event_log,
         memberships=stores.memberships,
-        blocks=stores.blocks,
-        pending=stores.pending,
+        blocks=stores.consent.blocks,
+        pending=stores.consent.pending,
         own_reactions=OwnReactions(event_log=stores.event_log),
     )
     return PrivacyServices(erasure=erasure, export=export, jobs=jobs)

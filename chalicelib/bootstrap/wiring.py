@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.bootstrap import groups
-from chalicelib.bootstrap.services import Application, PrivacyStores, RealtimeServices, Stores
+from chalicelib.bootstrap.services import Application, ConsentStores, PrivacyStores, RealtimeServices, Stores
 from chalicelib.bootstrap.shared import Shared
 from chalicelib.bootstrap.verification import token_verifier
 from chalicelib.core.kernel.clock import Clock, SystemClock
@@ -87,15 +87,20 @@ def _privacy(
     return privacy_services(shared, stores, conversations, settings.retention_days)
 
 
+def _consent_stores(dynamo: Dynamo, table: str, gather: Gather) -> ConsentStores:
+    from chalicelib.aws.dynamodb.blocks import DynamoBlocks
+    from chalicelib.aws.dynamodb.pending import DynamoPending
+
+    return ConsentStores(DynamoBlocks(dynamo, table), DynamoPending(dynamo, table, gather))
+
+
 def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime) -> Stores:
     from chalicelib.aws.dynamodb import ephemeral
-    from chalicelib.aws.dynamodb.blocks import DynamoBlocks
     from chalicelib.aws.dynamodb.connections import DynamoConnections
     from chalicelib.aws.dynamodb.conversations import DynamoConversations
     from chalicelib.aws.dynamodb.event_log import DynamoEventLog
     from chalicelib.aws.dynamodb.memberships import DynamoMemberships
     from chalicelib.aws.dynamodb.moderation import DynamoModeration
-    from chalicelib.aws.dynamodb.pending import DynamoPending
     from chalicelib.aws.dynamodb.rate_limits import DynamoRateLimits
     from chalicelib.aws.dynamodb.revocations import DynamoRevocations
     from chalicelib.aws.dynamodb.subscriptions import DynamoSubscriptions
@@ -116,6 +121,5 @@ def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime) -> Stores:
         pending_offline=ephemeral.DynamoPendingOffline(dynamo, connections_table),
         rate_limits=DynamoRateLimits(dynamo, connections_table),
         revocations=DynamoRevocations(dynamo, connections_table),
-        blocks=DynamoBlocks(dynamo, conversations_table),
-        pending=DynamoPending(dynamo, conversations_table, gather),
+        build_consent=functools.cache(lambda: _consent_stores(dynamo, conversations_table, gather)),
     )

@@ -38,9 +38,7 @@ class HttpRequests(HttpReads):
             for person in people
         ]
         request = requests.CreateConversation(title="A title", participants=others, join_policy=join_policy)
-        return self._respond(
-            name, "create", self.app.conversations.lifecycle.create(self.principal(name), request)
-        )
+        return self._respond(name, "create", self.app.conversations.creation.create(self.principal(name), request))
 
     def post_message(self, name: str, text: str, key: str | None = None, **fields: Any) -> Any:
         """`POST …/messages`: return the event."""

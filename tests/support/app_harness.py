@@ -58,7 +58,7 @@ class AppHarness:
         """Create an open conversation and return its id. `fields` are those of the request."""
         participants = [NewParticipant(participant_id=other, name=other) for other in others]
         fields = {"title": "Trip", "participants": participants, "join_policy": "open", **fields}
-        outcome = self.chat.conversations.lifecycle.create(principal(owner), CreateConversation(**fields))
+        outcome = self.chat.conversations.creation.create(principal(owner), CreateConversation(**fields))
         return str(outcome.response["conversation_id"])
 
     def add(self, owner: str, conversation_id: str, participant_id: str, role: Role = "member") -> Result:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from chalicelib.aws.dynamodb.append_steps import Precondition, Step
+from chalicelib.aws.dynamodb.consent_keys import hidden_key, invited_key, pending_key
 from chalicelib.aws.dynamodb.dynamo import Operation
 from chalicelib.aws.dynamodb.erasure_items import (
     data_location_to_item,
@@ -14,23 +15,18 @@ from chalicelib.aws.dynamodb.erasure_items import (
 from chalicelib.aws.dynamodb.keys import (
     ban_key,
     footprint_key,
-    hidden_key,
-    invited_key,
     membership_key,
     past_membership_key,
-    pending_key,
     roster_key,
     sanctions_key,
 )
 from chalicelib.aws.dynamodb.membership_items import (
-    change_standing_op,
-    count_own_op,
-    end_membership_op,
     footprint_to_item,
     membership_to_items,
     past_membership_to_item,
     sanctions_to_item,
 )
+from chalicelib.aws.dynamodb.standings import change_standing_op, count_own_op, end_membership_op
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.core.model.conversations import Membership, PastMembership
 from chalicelib.core.model.privacy import ErasureCommit

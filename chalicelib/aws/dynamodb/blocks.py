@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import contextlib
 
-from chalicelib.aws.dynamodb.dynamo import Dynamo
-from chalicelib.aws.dynamodb.errors import ConditionFailed
-from chalicelib.aws.dynamodb.keys import (
+from chalicelib.aws.dynamodb.consent_keys import (
     BLOCK_PREFIX,
     BLOCKED_PREFIX,
     BLOCKER_PREFIX,
     block_key,
     blocked_key,
     blocked_pk,
-    participant_pk,
-    sk_after,
-    sk_up_to,
 )
-from chalicelib.aws.dynamodb.membership_items import bump_standing_op
+from chalicelib.aws.dynamodb.dynamo import Dynamo
+from chalicelib.aws.dynamodb.errors import ConditionFailed
+from chalicelib.aws.dynamodb.keys import participant_pk, sk_after, sk_up_to
+from chalicelib.aws.dynamodb.standings import bump_standing_op
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.model.consent import Block

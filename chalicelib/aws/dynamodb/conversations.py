@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chalicelib.aws.dynamodb.append_steps import put_purge_op, require_member_op
+from chalicelib.aws.dynamodb.consent_keys import INVITED_PREFIX
 from chalicelib.aws.dynamodb.conversation_items import details_from_item
 from chalicelib.aws.dynamodb.creation import create
 from chalicelib.aws.dynamodb.dynamo import Dynamo
 from chalicelib.aws.dynamodb.keys import (
     DETAILS,
     HEAD,
-    INVITED_PREFIX,
     PAST_MEMBERSHIP_PREFIX,
     ROSTER_PREFIX,
     Key,
@@ -25,7 +25,6 @@ from chalicelib.aws.dynamodb.keys import (
     queue_pk,
 )
 from chalicelib.aws.dynamodb.log_items import event_from_item
-from chalicelib.aws.dynamodb.pending_items import keys_of, pending_from_item
 from chalicelib.aws.dynamodb.table import Table, parallel_batch_get
 from chalicelib.aws.dynamodb.values import Item
 from chalicelib.aws.dynamodb.work_keys import PURGES, due_by, parse_due_sk, purge_key
@@ -114,6 +113,8 @@ def _purge_from_item(item: Item) -> Purge:
 
 def _keys_found_by(conversation_id: str, items: Sequence[Item]) -> list[Key]:
     """Return the keys, outside the conversation's partition, of what belongs to items of the conversation."""
+    from chalicelib.aws.dynamodb.pending_items import keys_of, pending_from_item
+
     keys: list[Key] = []
     for item in items:
         if "idempotency_key" in item:

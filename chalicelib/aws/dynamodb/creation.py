@@ -25,9 +25,9 @@ from chalicelib.aws.dynamodb.keys import (
     membership_key,
 )
 from chalicelib.aws.dynamodb.log_items import event_to_item, head_to_item
-from chalicelib.aws.dynamodb.membership_items import change_standing_op, count_own_op, membership_to_items
-from chalicelib.aws.dynamodb.pending_items import pending_to_items
+from chalicelib.aws.dynamodb.membership_items import membership_to_items
 from chalicelib.aws.dynamodb.retention_items import put_check_op
+from chalicelib.aws.dynamodb.standings import change_standing_op, count_own_op
 from chalicelib.aws.dynamodb.table import Table, chunks
 from chalicelib.aws.dynamodb.values import Item
 from chalicelib.aws.dynamodb.work_keys import purge_key
@@ -65,6 +65,10 @@ def _people_ops(table: Table, new: NewConversation, expiry: Item | None = None) 
     people += [[change_standing_op(table, new.standings[member.participant_id], "added")] for member in others]
     for operations, member in zip(people, new.members, strict=True):
         operations += [table.put_op(item | (expiry or {})) for item in membership_to_items(member)]
+    if not new.pending:
+        return people
+    from chalicelib.aws.dynamodb.pending_items import pending_to_items
+
     for entry, is_visible in new.pending:
         items = pending_to_items(entry, is_visible=is_visible)
         counter = change_standing_op(table, new.standings[entry.participant_id], "pending", by=int(is_visible))

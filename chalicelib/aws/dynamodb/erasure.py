@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chalicelib.aws.dynamodb.append_roster import NOT_BEGUN
+from chalicelib.aws.dynamodb.consent_keys import standing_key
 from chalicelib.aws.dynamodb.dynamo import Dynamo, Operation
 from chalicelib.aws.dynamodb.erasure_items import (
     bump_revision_op,
@@ -37,7 +38,6 @@ from chalicelib.aws.dynamodb.keys import (
     queue_pk,
     roster_key,
     sk_after,
-    standing_key,
 )
 from chalicelib.aws.dynamodb.log_items import event_from_item
 from chalicelib.aws.dynamodb.redacting import redact_ops

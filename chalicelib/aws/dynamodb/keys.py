@@ -48,7 +48,6 @@ PARTICIPANT_PREFIX = "U#"
 # Other partitions.
 IDEMPOTENCY_PREFIX = "K#"
 QUEUE_PREFIX = "Q#"
-BLOCKED_PREFIX = "B#"
 # Sort keys within a conversation.
 HEAD = "HEAD"
 DETAILS = "INFO"
@@ -61,18 +60,11 @@ SANCTIONS_PREFIX = "S#"
 INVITE_PREFIX = "I#"
 INVITE_USE_PREFIX = "V#"
 AUDIT_PREFIX = "A#"
-INVITED_PREFIX = "N#"
 # Sort keys within a queue.
 LEASE = "#LEASE"
 # Sort keys below a participant.
 MEMBERSHIP_PREFIX = "C#"
 FOOTPRINT_PREFIX = "F#"
-BLOCK_PREFIX = "B#"
-PENDING_PREFIX = "N#"
-HIDDEN_PREFIX = "W#"
-STANDING = "STANDING"
-# Sort keys below a blocked participant.
-BLOCKER_PREFIX = "U#"
 
 FIRST, LAST = " ", "~"
 """Below and above everything that a key consists of: visible ASCII characters, of which `~` is the last."""
@@ -181,49 +173,6 @@ def past_membership_key(conversation_id: str, participant_id: str) -> Key:
 def footprint_key(conversation_id: str, participant_id: str) -> Key:
     """Return the key of a footprint."""
     return participant_pk(participant_id), f"{FOOTPRINT_PREFIX}{conversation_id}"
-
-
-# ---- consent ---------------------------------------------------------------------------------------------
-
-
-def block_key(blocker_id: str, participant_id: str) -> Key:
-    """Return the key of a block. The id of the blocked one is hashed, as a block outlasts their erasure."""
-    return participant_pk(blocker_id), f"{BLOCK_PREFIX}{digest(participant_id)}"
-
-
-def blocked_pk(participant_id: str) -> str:
-    """Return the partition that names all who have blocked a participant."""
-    return f"{BLOCKED_PREFIX}{digest(participant_id)}"
-
-
-def blocked_key(blocker_id: str, participant_id: str) -> Key:
-    """Return the key by which the erasure of a blocked participant finds the block."""
-    return blocked_pk(participant_id), f"{BLOCKER_PREFIX}{blocker_id}"
-
-
-def standing_key(participant_id: str) -> Key:
-    """Return the key of a participant's standing."""
-    return participant_pk(participant_id), STANDING
-
-
-def pending_key(conversation_id: str, participant_id: str, adder_id: str) -> Key:
-    """Return the key of a pending membership, as the participant sees it."""
-    return participant_pk(participant_id), f"{PENDING_PREFIX}{conversation_id}#{digest(adder_id)}"
-
-
-def hidden_key(conversation_id: str, participant_id: str, adder_id: str) -> Key:
-    """Return the key of a pending membership that the participant does not see."""
-    return participant_pk(participant_id), f"{HIDDEN_PREFIX}{conversation_id}#{digest(adder_id)}"
-
-
-def invited_prefix(participant_id: str) -> str:
-    """Return the prefix of the pending memberships of a participant in a conversation."""
-    return f"{INVITED_PREFIX}{digest(participant_id)}#"
-
-
-def invited_key(conversation_id: str, participant_id: str, adder_id: str) -> Key:
-    """Return the key of a pending membership, as owners and moderators of the conversation see it."""
-    return conversation_pk(conversation_id), f"{invited_prefix(participant_id)}{digest(adder_id)}"
 
 
 # ---- moderation ------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The items of members: memberships with their roster entries, past memberships, footprints, and standings.
+"""The items of members: memberships with their roster entries, past memberships, and footprints.
 
 The own messages after the read pointer are two sets of numbers in the membership, of which the union counts. An
 append adds to one set and deletes obsolete numbers from the other: one update cannot do both to the same set. So
@@ -9,18 +9,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chalicelib.aws.dynamodb.dynamo import Operation
 from chalicelib.aws.dynamodb.keys import (
     footprint_key,
     membership_key,
     past_membership_key,
     roster_key,
     sanctions_key,
-    standing_key,
 )
-from chalicelib.aws.dynamodb.table import Table, with_old_image
 from chalicelib.aws.dynamodb.values import Item
-from chalicelib.core.model.consent import Standing
 from chalicelib.core.model.conversations import Membership, PastMembership
 from chalicelib.core.model.read_pointers import newest
 
@@ -145,49 +141,3 @@ def footprint_to_item(conversation_id: str, participant_id: str) -> Item:
     """Return the item of a footprint."""
     pk, sk = footprint_key(conversation_id, participant_id)
     return {"pk": pk, "sk": sk, "conversation_id": conversation_id, "participant_id": participant_id}
-
-
-# ---- standings -------------------------------------------------------------------------------------------
-
-
-def standing_from_item(participant_id: str, item: Item | None) -> Standing:
-    """Return a standing; a participant without an item has an empty one."""
-    if item is None:
-        return Standing(participant_id)
-    return Standing(
-        participant_id,
-        item.get("version", 0),
-        max(item.get("own", 0), 0),
-        max(item.get("added", 0), 0),
-        item.get("pending", 0),
-        item.get("counted_at", 0),
-        "erasing" in item,
-    )
-
-
-def count_own_op(table: Table, participant_id: str, cap: int) -> Operation:
-    """Count a conversation that a participant creates or joins, unless they have `cap` or are being erased."""
-    condition = "attribute_not_exists(#erasing) AND (attribute_not_exists(#own) OR #own < :cap)"
-    change = "ADD #own :one, #version :one"
-    return with_old_image(table.update_op(*standing_key(participant_id), change, condition, one=1, cap=cap))
-
-
-def change_standing_op(table: Table, standing: Standing, counter: str, by: int = 1) -> Operation:
-    """Count a membership, or a pending one, in `counter` of a standing that is as read."""
-    change = f"SET #{counter} = :count, #version = :next"
-    values = {"count": getattr(standing, counter) + by, "next": standing.version + 1}
-    key = standing_key(standing.participant_id)
-    if not standing.version:
-        return table.update_op(*key, change, "attribute_not_exists(#version)", **values)
-    return table.update_op(*key, change, "#version = :version", version=standing.version, **values)
-
-
-def end_membership_op(table: Table, member: Membership) -> Operation:
-    """Stop counting a membership that ends."""
-    change = f"ADD #{'added' if member.is_added else 'own'} :minus_one"
-    return table.update_op(*standing_key(member.participant_id), change, minus_one=-1)
-
-
-def bump_standing_op(table: Table, participant_id: str, condition: str | None = None) -> Operation:
-    """Invalidate the decisions that were made on the present standing."""
-    return table.update_op(*standing_key(participant_id), "ADD #version :one", condition, one=1)

@@ -7,28 +7,33 @@ import itertools
 from collections.abc import Sequence
 
 from chalicelib.aws.dynamodb.append_steps import require_member_op
-from chalicelib.aws.dynamodb.dynamo import Dynamo
-from chalicelib.aws.dynamodb.keys import (
+from chalicelib.aws.dynamodb.consent_keys import (
     HIDDEN_PREFIX,
     INVITED_PREFIX,
     PENDING_PREFIX,
-    ban_key,
     block_key,
-    conversation_pk,
     invited_key,
     invited_prefix,
+    standing_key,
+)
+from chalicelib.aws.dynamodb.dynamo import Dynamo
+from chalicelib.aws.dynamodb.keys import (
+    ban_key,
+    conversation_pk,
     membership_key,
     participant_pk,
     sk_after,
     sk_up_to,
-    standing_key,
 )
-from chalicelib.aws.dynamodb.membership_items import (
-    change_standing_op,
-    membership_from_item,
+from chalicelib.aws.dynamodb.membership_items import membership_from_item
+from chalicelib.aws.dynamodb.pending_items import (
+    hidden_to_item,
+    keys_of,
+    pending_from_item,
+    pending_to_items,
     standing_from_item,
 )
-from chalicelib.aws.dynamodb.pending_items import hidden_to_item, keys_of, pending_from_item, pending_to_items
+from chalicelib.aws.dynamodb.standings import change_standing_op
 from chalicelib.aws.dynamodb.table import Table, chunks, parallel_batch_get
 from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.model.consent import PendingMembership, Standing

@@ -1,4 +1,4 @@
-"""The items of pending memberships: one for the participant, and one for owners and moderators.
+"""The items of standings and pending memberships: of the latter one for the participant, and one for owners.
 
 That of the participant is either visible or, under another key, hidden; a hidden one holds only what its deletion
 needs. Both items of a pending membership expire at the same time.
@@ -6,9 +6,10 @@ needs. Both items of a pending membership expire at the same time.
 
 from __future__ import annotations
 
-from chalicelib.aws.dynamodb.keys import Key, hidden_key, invited_key, pending_key
+from chalicelib.aws.dynamodb.consent_keys import hidden_key, invited_key, pending_key
+from chalicelib.aws.dynamodb.keys import Key
 from chalicelib.aws.dynamodb.values import Item
-from chalicelib.core.model.consent import PendingMembership
+from chalicelib.core.model.consent import PendingMembership, Standing
 
 
 def pending_to_items(entry: PendingMembership, *, is_visible: bool) -> tuple[Item, Item]:
@@ -50,3 +51,18 @@ def _names(entry: PendingMembership) -> tuple[str, str, str]:
 
 def _attributes(entry: PendingMembership) -> Item:
     return entry._asdict()
+
+
+def standing_from_item(participant_id: str, item: Item | None) -> Standing:
+    """Return a standing; a participant without an item has an empty one."""
+    if item is None:
+        return Standing(participant_id)
+    return Standing(
+        participant_id,
+        item.get("version", 0),
+        max(item.get("own", 0), 0),
+        max(item.get("added", 0), 0),
+        item.get("pending", 0),
+        item.get("counted_at", 0),
+        "erasing" in item,
+    )

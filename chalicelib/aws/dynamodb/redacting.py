@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from chalicelib.aws.dynamodb.consent_keys import INVITED_PREFIX
 from chalicelib.aws.dynamodb.dynamo import Operation
 from chalicelib.aws.dynamodb.keys import (
     AUDIT_PREFIX,
@@ -17,7 +18,6 @@ from chalicelib.aws.dynamodb.keys import (
     DETAILS,
     EVENT_PREFIX,
     INVITE_PREFIX,
-    INVITED_PREFIX,
     REACTION_PREFIX,
 )
 from chalicelib.aws.dynamodb.log_items import (

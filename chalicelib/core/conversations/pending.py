@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.conversations import permissions
@@ -24,6 +25,7 @@ from chalicelib.core.log.conflicts import new_backoff, retry_on_conflict
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.consent import PendingMembership
 from chalicelib.core.model.conversations import ConversationState, PastMembership
+from chalicelib.core.ports.commits import Commit
 from chalicelib.core.ports.consent import PendingStore
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.protocol import serializers
@@ -150,3 +152,11 @@ class PendingMemberships:
             if all(results):
                 return
             backoff.wait()
+
+
+def ending_pending(commit: Commit, pending: PendingStore, participant_id: str) -> Commit:
+    """Return a commit that also ends all pending memberships of a participant in the conversation."""
+    # The standing first: each later addition changes it.
+    standing = pending.standing(participant_id)
+    entries = pending.invited_participant(commit.new.conversation_id, participant_id)
+    return replace(commit, obsolete=entries, obsolete_standing=standing)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from chalicelib.core.model.consent import PendingMembership, Standing
 from chalicelib.core.model.conversations import ConversationDetails, Head, Membership
 from chalicelib.core.model.events import Event, MessageState, Reaction
 from chalicelib.core.model.messages import IdempotencyKey, IdempotencyRecord
 from chalicelib.core.model.moderation import AuditEntry, Ban, Invite
 from chalicelib.core.model.privacy import ErasureCommit
+
+if TYPE_CHECKING:
+    from chalicelib.core.model.consent import PendingMembership, Standing
 
 
 class MessageAppend(NamedTuple):

@@ -28,7 +28,7 @@ from chalicelib.edge.http import AuthenticatedRequest, route
 )
 def create_conversation(call: AuthenticatedRequest, body: requests.CreateConversation) -> Result:
     """Create a conversation."""
-    return bootstrap.application().conversations.lifecycle.create(call.caller, body)
+    return bootstrap.application().conversations.creation.create(call.caller, body)
 
 
 @route("GET", "/conversations", {200: "ConversationList"}, query=queries.ConversationsQuery)

@@ -46,8 +46,8 @@ def test_block_is_listed_until_it_is_lifted(harness: AppHarness) -> None:
     harness.chat.conversations.blocks.unblock(ALICE, MALLORY)
     harness.chat.conversations.blocks.unblock(ALICE, "nobody")
     assert listed(harness) == ["trudy"]
-    assert not harness.chat.stores.blocks.is_blocked("alice", MALLORY)
-    assert harness.chat.stores.blocks.is_blocked("alice", "trudy")
+    assert not harness.chat.stores.consent.blocks.is_blocked("alice", MALLORY)
+    assert harness.chat.stores.consent.blocks.is_blocked("alice", "trudy")
 
 
 def test_blocks_are_listed_in_pages(harness: AppHarness) -> None:
@@ -99,7 +99,7 @@ def test_erasure_of_a_blocked_participant_removes_the_id_and_keeps_the_block(har
     (pseudonym,), (other,) = listed(harness), listed(harness, "bob")
     assert pseudonym.startswith("erased_")
     assert pseudonym != other, "pseudonyms of one participant cannot be linked"
-    assert harness.chat.stores.blocks.is_blocked("alice", MALLORY)
+    assert harness.chat.stores.consent.blocks.is_blocked("alice", MALLORY)
     harness.chat.conversations.blocks.unblock(ALICE, MALLORY)
     assert listed(harness) == []
 

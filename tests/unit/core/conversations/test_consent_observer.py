@@ -86,7 +86,7 @@ def add_again(scene: Scene, person: str) -> Any:
 
 def create(scene: Scene, person: str) -> Any:
     request = CreateConversation(title="T", participants=[NewParticipant(participant_id=person, name="Name")])
-    return scene.app.conversations.lifecycle.create(ALICE, request)
+    return scene.app.conversations.creation.create(ALICE, request)
 
 
 def add_and_list(scene: Scene, person: str) -> Any:
