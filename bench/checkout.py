@@ -79,11 +79,12 @@ def running_chat(root: Path, *options: str) -> Iterator[RunningChat]:
 
 
 def _limits(root: Path) -> dict[str, str]:
-    """Return the settings that lift the rate limit; an older checkout has another name for one of them."""
-    is_older = not any("message_burst" in path.read_text("utf-8") for path in root.glob("chalicelib/**/*.py"))
-    return {
-        name.replace("_MESSAGE_BURST", "_BURST") if is_older else name: value for name, value in LIMITS.items()
-    }
+    """Return the settings that lift the rate limits; an older checkout lacks some, and names one otherwise."""
+    sources = "".join(path.read_text("utf-8") for path in root.glob("chalicelib/**/*.py"))
+    known = {name: value for name, value in LIMITS.items() if name.removeprefix("CHAT_LIMIT_").lower() in sources}
+    if "CHAT_LIMIT_MESSAGE_BURST" not in known:
+        known["CHAT_LIMIT_BURST"] = LIMITS["CHAT_LIMIT_MESSAGE_BURST"]
+    return known
 
 
 def _tree(root: int) -> list[int]:

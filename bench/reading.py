@@ -64,7 +64,7 @@ def list_cost(conversations: int) -> Cost:
     def measure(harness: Harness, _: MemoryEngine) -> Cost:
         caller = Principal("lister", "Lister")
         for number in range(conversations):
-            harness.chat.conversations.lifecycle.create(caller, CreateConversation(title=f"Conversation {number}"))
+            harness.chat.conversations.creation.create(caller, CreateConversation(title=f"Conversation {number}"))
 
         def read() -> int:
             answer = harness.chat.conversations.views.list(caller, ConversationsQuery())

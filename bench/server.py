@@ -25,9 +25,11 @@ from .stores import running_store
 
 STOP_SECONDS = 10
 LIMITS = {
-    # The limit of ten messages per second and participant is lifted to find the server's own limit.
+    # The limits of one participant are lifted to find the server's own limit.
     "CHAT_LIMIT_MESSAGES_PER_SECOND": "1000",
     "CHAT_LIMIT_MESSAGE_BURST": "1000",
+    "CHAT_LIMIT_CREATION_BURST": "10000",
+    "CHAT_LIMIT_ADDITION_BURST": "10000",
 }
 
 

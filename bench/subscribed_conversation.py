@@ -83,7 +83,7 @@ class SubscribedConversation:
             title="A conversation",
             participants=[NewParticipant(participant_id=name, name=name) for name in names[1:]],
         )
-        made = self.chat.conversations.lifecycle.create(Principal(names[0], names[0]), request)
+        made = self.chat.conversations.creation.create(Principal(names[0], names[0]), request)
         self.conversation_id: str = made.response["conversation_id"]
         for connection_id, name in zip(self.connection_ids, names, strict=True):
             # Directly in the store: the reply of a subscribe grows with the conversation and is not measured.

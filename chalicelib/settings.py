@@ -19,6 +19,7 @@
 | `CHAT_JWKS_GRACE`           | seconds for which they are used longer if that fails (default 3600)            |
 | `CHAT_LIMIT_<NAME>`         | a limit of `kernel.limits.Limits`, such as `CHAT_LIMIT_PARTICIPANTS=250`       |
 | `CHAT_TIME_<NAME>`          | a time of `kernel.limits.Timing` in seconds, such as `CHAT_TIME_PING_INTERVAL` |
+| `CHAT_ADDING`               | `anyone`: others can add a participant; `consent`: needs acceptance            |
 | `CHAT_ALLOWED_ORIGINS`      | origins that may call the HTTP API, separated by commas, or `*` (default `*`)  |
 | `CHAT_HISTORY_ID`           | id of this history of the data (default `0.` and the conversations table)      |
 | `CHAT_FENCED`               | if not empty, the stage answers UNAVAILABLE: its tables are being restored     |
@@ -65,6 +66,8 @@ class Settings:
     allowed_origins: tuple[str, ...] = ("*",)
     job_queue: str | None = None
     retention_days: int = 0
+    requires_consent: bool = False
+    """Whether each addition by another participant needs acceptance."""
     stage: str | None = None
     """The dimension of the metrics; None: no metrics."""
     fenced: bool = False
@@ -90,6 +93,7 @@ class Settings:
                 allowed_origins=_origins(environment.get("CHAT_ALLOWED_ORIGINS") or "*"),
                 job_queue=environment.get("CHAT_JOB_QUEUE") or None,
                 retention_days=_retention(environment.get("CHAT_RETENTION_DAYS") or "0"),
+                requires_consent=_requires_consent(environment.get("CHAT_ADDING") or "anyone"),
                 stage=environment.get("CHAT_STAGE") or None,
                 fenced=bool(environment.get("CHAT_FENCED")),
                 deployed=is_lambda(environment),
@@ -195,6 +199,12 @@ def _retention(text: str) -> int:
     raise SettingsError(
         f"CHAT_RETENTION_DAYS must be 0 (never), or {MIN_RETENTION_DAYS} to {MAX_RETENTION_DAYS} days"
     )
+
+
+def _requires_consent(text: str) -> bool:
+    if text not in {"anyone", "consent"}:
+        raise SettingsError("CHAT_ADDING must be anyone or consent")
+    return text == "consent"
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

@@ -29,6 +29,8 @@ class Way(enum.Enum):
     NEW_INVITE = "an invite created afterwards"
     OPEN_JOIN = "join after the conversation was opened"
     ADDITION = "be added"
+    ACCEPTANCE = "be added afterwards, and accept"
+    EARLIER_ADDITION = "accept an addition from before"
     ERASURE = "be erased, then join"
     SUCCESSION = "become owner when the last owner leaves"
     EDIT = "edit messages"
@@ -49,8 +51,8 @@ class Effect(enum.Enum):
     FORBIDDEN = "403 `FORBIDDEN`"
     BANNED = "409 `BANNED`"
     ERASURE_RUNNING = "409 `ERASURE_RUNNING`"
-    CONVERSATION_BUSY = "503 `CONVERSATION_BUSY`"
     RATE_LIMITED = "429"
+    PENDING = "pending: they must accept"
     AFTER_MODERATORS = "after all moderators"
     LAST = "after all others"
     NEVER = "never"
@@ -65,7 +67,9 @@ _ROWS: Mapping[Way, tuple[Effect, ...]] = {
     Way.USED_INVITE: (*[_E.NOT_FOUND] * 5, _E.RATE_LIMITED),
     Way.NEW_INVITE: (_E.IN_FORCE, _E.NOT_FOUND, _E.ENDS, _E.IN_FORCE, _E.ERASURE_RUNNING, _E.RATE_LIMITED),
     Way.OPEN_JOIN: (_E.IN_FORCE, _E.NOT_FOUND, _E.NOT_FOUND, _E.IN_FORCE, _E.ERASURE_RUNNING, _E.RATE_LIMITED),
-    Way.ADDITION: (_E.IN_FORCE, _E.BANNED, _E.ENDS, _E.IN_FORCE, _E.CONVERSATION_BUSY, _E.IN_FORCE),
+    Way.ADDITION: (_E.PENDING, _E.BANNED, *[_E.PENDING] * 4),
+    Way.ACCEPTANCE: (_E.IN_FORCE, _E.BANNED, _E.ENDS, _E.IN_FORCE, _E.NOT_FOUND, _E.RATE_LIMITED),
+    Way.EARLIER_ADDITION: (*[_E.NOT_FOUND] * 5, _E.RATE_LIMITED),
     Way.ERASURE: (_E.IN_FORCE, _E.NOT_FOUND, _E.NOT_FOUND, _E.IN_FORCE, _E.ENDS, _E.RATE_LIMITED),
     Way.SUCCESSION: (_E.LAST, _E.NEVER, _E.NEVER, _E.AFTER_MODERATORS, _E.NEVER, _E.AFTER_MODERATORS),
     Way.EDIT: (_E.MUTED, _E.NOT_FOUND, _E.NOT_FOUND, _E.UNAFFECTED, _E.NOT_FOUND, _E.RATE_LIMITED),

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
-from chalicelib.bootstrap.services import ConversationServices, MessagingServices, SessionServices
+from chalicelib.bootstrap.services import ChangeServices, ConversationServices, MessagingServices, SessionServices
 from chalicelib.bootstrap.shared import Shared
-from chalicelib.core.conversations.change_limiter import ChangeLimiter
 from chalicelib.core.conversations.history import History
-from chalicelib.core.conversations.invites import Invites
-from chalicelib.core.conversations.lifecycle import Lifecycle
-from chalicelib.core.conversations.membership import Members
-from chalicelib.core.conversations.moderation import Moderation
 from chalicelib.core.conversations.own_reactions import OwnReactions
 from chalicelib.core.conversations.views import Views
 from chalicelib.core.messaging.batches import Batches
@@ -33,7 +29,7 @@ from chalicelib.identity.model import Identity
 
 def conversation_services(shared: Shared) -> ConversationServices:
     """Return the services of `core/conversations`."""
-    stores, runtime, access, log = shared.stores, shared.runtime, shared.access, shared.log
+    stores, runtime, access = shared.stores, shared.runtime, shared.access
     own_reactions = OwnReactions(event_log=stores.event_log)
     views = Views(
         conversations=stores.conversations,
@@ -45,42 +41,8 @@ def conversation_services(shared: Shared) -> ConversationServices:
         own_reactions=own_reactions,
         runtime=runtime,
     )
-    change_limiter = ChangeLimiter(rate_limits=stores.rate_limits, log=log, runtime=runtime)
     return ConversationServices(
-        lifecycle=Lifecycle(
-            conversations=stores.conversations,
-            event_log=stores.event_log,
-            subscriptions=stores.subscriptions,
-            access=access,
-            views=views,
-            log=log,
-            change_limiter=change_limiter,
-            runtime=runtime,
-        ),
         views=views,
-        members=Members(
-            conversations=stores.conversations,
-            memberships=stores.memberships,
-            moderation=stores.moderation,
-            access=access,
-            roster=shared.roster,
-            views=views,
-            log=log,
-            change_limiter=change_limiter,
-            runtime=runtime,
-        ),
-        moderation=Moderation(
-            memberships=stores.memberships,
-            moderation=stores.moderation,
-            access=access,
-            roster=shared.roster,
-            log=log,
-            positions=shared.positions,
-            change_limiter=change_limiter,
-            presence=shared.presence,
-            runtime=runtime,
-        ),
-        invites=Invites(moderation=stores.moderation, access=access, runtime=runtime),
         history=History(
             event_log=stores.event_log,
             memberships=stores.memberships,
@@ -89,7 +51,14 @@ def conversation_services(shared: Shared) -> ConversationServices:
             own_reactions=own_reactions,
             positions=shared.positions,
         ),
+        build_changes=functools.cache(lambda: _changes(shared, views)),
     )
+
+
+def _changes(shared: Shared, views: Views) -> ChangeServices:
+    from chalicelib.bootstrap.changes import change_services
+
+    return change_services(shared, views)
 
 
 def messaging_services(shared: Shared, conversations: ConversationServices) -> MessagingServices:

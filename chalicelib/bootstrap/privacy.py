@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from chalicelib.bootstrap.services import ConversationServices, PrivacyServices, PrivacyStores
 from chalicelib.bootstrap.shared import Shared
+from chalicelib.core.conversations.consent import ConsentRules
+from chalicelib.core.conversations.invitations import Invitations
 from chalicelib.core.conversations.own_reactions import OwnReactions
 from chalicelib.core.privacy.erasure import Erasure
 from chalicelib.core.privacy.erasure_steps import ErasureSteps
@@ -34,6 +36,8 @@ def privacy_services(
         revocations=stores.revocations,
         connections=stores.connections,
         participant_data=privacy_stores.participant_data,
+        blocks=stores.consent.blocks,
+        pending=stores.consent.pending,
         steps=erasure_steps,
         fan_out=shared.fan_out,
         runtime=runtime,
@@ -54,6 +58,12 @@ def privacy_services(
         lifecycle=conversations.lifecycle,
         fan_out=shared.fan_out,
         presence=shared.presence,
+        invitations=Invitations(
+            pending=stores.consent.pending,
+            consent=ConsentRules(pending=stores.consent.pending, memberships=stores.memberships, runtime=runtime),
+            rate_limits=stores.rate_limits,
+            runtime=runtime,
+        ),
         queue=shared.queue,
         runtime=runtime,
     )
@@ -62,6 +72,8 @@ def privacy_services(
         conversations=stores.conversations,
         event_log=stores.event_log,
         memberships=stores.memberships,
+        blocks=stores.consent.blocks,
+        pending=stores.consent.pending,
         own_reactions=OwnReactions(event_log=stores.event_log),
     )
     return PrivacyServices(erasure=erasure, export=export, jobs=jobs)

@@ -9,10 +9,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib.core.conversations.history import History
-from chalicelib.core.conversations.invites import Invites
-from chalicelib.core.conversations.lifecycle import Lifecycle
-from chalicelib.core.conversations.membership import Members
-from chalicelib.core.conversations.moderation import Moderation
 from chalicelib.core.conversations.views import Views
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.messaging.batches import Batches
@@ -38,6 +34,15 @@ from chalicelib.core.sessions.dispatcher import Dispatcher
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
+    from chalicelib.core.conversations.additions import Additions
+    from chalicelib.core.conversations.blocks import Blocks
+    from chalicelib.core.conversations.creation import Creation
+    from chalicelib.core.conversations.invites import Invites
+    from chalicelib.core.conversations.lifecycle import Lifecycle
+    from chalicelib.core.conversations.membership import Members
+    from chalicelib.core.conversations.moderation import Moderation
+    from chalicelib.core.conversations.pending import PendingMemberships
+    from chalicelib.core.ports.consent import BlockStore, PendingStore
     from chalicelib.core.ports.privacy import ErasureStore, ParticipantDataStore, RetentionStore
     from chalicelib.core.ports.revocations import RevocationStore
     from chalicelib.core.privacy.erasure import Erasure
@@ -59,6 +64,19 @@ class Stores(NamedTuple):
     pending_offline: PendingOfflineStore
     rate_limits: RateLimitStore
     revocations: RevocationStore
+    build_consent: Callable[[], ConsentStores]
+
+    @property
+    def consent(self) -> ConsentStores:
+        """Return the stores of consent, built at first use: a message needs none of them."""
+        return self.build_consent()
+
+
+class ConsentStores(NamedTuple):
+    """Blocks and pending memberships."""
+
+    blocks: BlockStore
+    pending: PendingStore
 
 
 class PrivacyStores(NamedTuple):
@@ -69,15 +87,65 @@ class PrivacyStores(NamedTuple):
     retention: RetentionStore
 
 
-class ConversationServices(NamedTuple):
-    """Conversations and their members."""
+class ChangeServices(NamedTuple):
+    """Changes of conversations and their members."""
 
+    creation: Creation
     lifecycle: Lifecycle
-    views: Views
     members: Members
+    additions: Additions
+    pending: PendingMemberships
     moderation: Moderation
     invites: Invites
+    blocks: Blocks
+
+
+class ConversationServices(NamedTuple):
+    """Conversations and their members. `changes` are built at first use: a message needs none of them."""
+
+    views: Views
     history: History
+    build_changes: Callable[[], ChangeServices]
+
+    @property
+    def creation(self) -> Creation:
+        """Return the service that creates conversations."""
+        return self.build_changes().creation
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """Return the service that changes, deletes and purges conversations."""
+        return self.build_changes().lifecycle
+
+    @property
+    def members(self) -> Members:
+        """Return the service of joining, leaving and removing."""
+        return self.build_changes().members
+
+    @property
+    def additions(self) -> Additions:
+        """Return the service that adds participants."""
+        return self.build_changes().additions
+
+    @property
+    def pending(self) -> PendingMemberships:
+        """Return the service of pending memberships."""
+        return self.build_changes().pending
+
+    @property
+    def moderation(self) -> Moderation:
+        """Return the service of roles, mutes and bans."""
+        return self.build_changes().moderation
+
+    @property
+    def invites(self) -> Invites:
+        """Return the service of invites."""
+        return self.build_changes().invites
+
+    @property
+    def blocks(self) -> Blocks:
+        """Return the service of blocks."""
+        return self.build_changes().blocks
 
 
 class MessagingServices(NamedTuple):

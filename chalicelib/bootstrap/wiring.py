@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.bootstrap import groups
-from chalicelib.bootstrap.services import Application, PrivacyStores, RealtimeServices, Stores
+from chalicelib.bootstrap.services import Application, ConsentStores, PrivacyStores, RealtimeServices, Stores
 from chalicelib.bootstrap.shared import Shared
 from chalicelib.bootstrap.verification import token_verifier
 from chalicelib.core.kernel.clock import Clock, SystemClock
@@ -47,6 +47,7 @@ def build(
         limits=settings.limits,
         timing=settings.timing,
         history_id=settings.history_id,
+        requires_consent=settings.requires_consent,
         token_leeway=settings.identity.leeway,
         token_lifetime=settings.identity.max_lifetime + settings.identity.leeway,
     )
@@ -86,6 +87,13 @@ def _privacy(
     return privacy_services(shared, stores, conversations, settings.retention_days)
 
 
+def _consent_stores(dynamo: Dynamo, table: str, gather: Gather) -> ConsentStores:
+    from chalicelib.aws.dynamodb.blocks import DynamoBlocks
+    from chalicelib.aws.dynamodb.pending import DynamoPending
+
+    return ConsentStores(DynamoBlocks(dynamo, table), DynamoPending(dynamo, table, gather))
+
+
 def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime) -> Stores:
     from chalicelib.aws.dynamodb import ephemeral
     from chalicelib.aws.dynamodb.connections import DynamoConnections
@@ -113,4 +121,5 @@ def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime) -> Stores:
         pending_offline=ephemeral.DynamoPendingOffline(dynamo, connections_table),
         rate_limits=DynamoRateLimits(dynamo, connections_table),
         revocations=DynamoRevocations(dynamo, connections_table),
+        build_consent=functools.cache(lambda: _consent_stores(dynamo, conversations_table, gather)),
     )

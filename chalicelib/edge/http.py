@@ -126,6 +126,8 @@ def _deliver(result: Result) -> None:
     try:
         chat = bootstrap.application()
         chat.realtime.fan_out.deliver(result.pushes, within=chat.settings.timing.http_fan_out)
+        if result.job is not None:
+            chat.privacy.jobs.start(result.job)
     except Exception as error:  # noqa: BLE001 — readers recover by sync
         logs.log_failure(error)
 

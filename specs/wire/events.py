@@ -135,8 +135,8 @@ class ParticipantJoinedEvent(ParticipantEvent):
     """A participant joined, or was added."""
 
     type: Literal["participant_joined"]
-    reason: Annotated[Literal["joined", "added"], example("added")]
-    """Whether the participant joined, or another participant added them."""
+    reason: Annotated[Literal["joined", "added", "accepted"], example("added")]
+    """Whether the participant joined, was added by another one, or has accepted an addition."""
 
 
 class ParticipantLeftEvent(ParticipantEvent):

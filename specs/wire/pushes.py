@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from chalicelib.core.model.events import Event
 from chalicelib.core.protocol.fields import EventSequenceId, HistoryIdText, example
 from chalicelib.core.protocol.object_fields import ConversationId, Text, Timestamp
-from chalicelib.core.protocol.objects import Conversation, ParticipantRef
+from chalicelib.core.protocol.objects import Conversation, ParticipantRef, PendingMembership
 from specs.wire.errors import RetryAfter
 
 
@@ -85,6 +85,12 @@ class Added(TypedDict):
     """The conversation, without its participants."""
 
 
+class Invited(PendingMembership):
+    """Another participant has added this one, who can accept it by `join`. Sent to all of their connections."""
+
+    type: Literal["invited"]
+
+
 class Removed(TypedDict):
     """The participant is no longer in a conversation. Sent to all of their connections."""
 
@@ -126,6 +132,7 @@ PUSHES: tuple[Any, ...] = (
     ReadPush,
     ConversationDeleted,
     Added,
+    Invited,
     Removed,
     Disconnect,
     GatewayFailure,

@@ -15,28 +15,26 @@ from chalicelib.core.protocol.object_fields import ConversationId, Count, Text, 
 from chalicelib.core.protocol.objects import (
     AuditEntry,
     Ban,
+    Block,
     Conversation,
     Invite,
     ListedInvite,
     ParticipantView,
+    PendingMembership,
     ReactionDetail,
 )
 from specs.version import VERSION
+from specs.wire.consent import Addition, Blocks, Page, Pending
 from specs.wire.errors import ErrorResponse
-
-
-class Page(TypedDict):
-    """The field that pages of lists have in common."""
-
-    next_cursor: NotRequired[Annotated[Text, example("eyJ1IjoxfQ")]]
-    """Present if there are more entries: pass it as `cursor` to get the next page."""
 
 
 class ConversationList(Page):
     """A page of the caller's conversations, most recently active first."""
 
     conversations: list[Conversation]
-    """The conversations."""
+    """The conversations; none with `membership=pending`."""
+    pending: NotRequired[list[PendingMembership]]
+    """With `membership=pending`: those that the caller can accept."""
 
 
 class Messages(TypedDict):
@@ -97,8 +95,8 @@ class Events(TypedDict):
 class LeaveResult(TypedDict):
     """The result of leaving."""
 
-    remaining_participants: Count
-    """How many participants the conversation still has."""
+    remaining_participants: NotRequired[Count]
+    """How many participants the conversation still has. Absent if a pending membership was declined."""
 
 
 class ReadPointer(TypedDict):
@@ -144,6 +142,10 @@ class Export(Page):
     """The caller."""
     conversations: list[Exported]
     """The caller's conversations."""
+    blocks: list[Block]
+    """The blocks that the caller has set, on the first pages."""
+    pending: list[PendingMembership]
+    """The pending memberships that the caller sees, on the first page."""
     messages: list[Event]
     """The caller's messages in these conversations, in their current state and in ascending order."""
 
@@ -213,8 +215,10 @@ class OpenApi(TypedDict):
 RESPONSES: dict[str, Any] = {
     response.__name__: response
     for response in (
+        Addition,
         Audit,
         Bans,
+        Blocks,
         Caller,
         Conversation,
         ConversationList,
@@ -229,6 +233,7 @@ RESPONSES: dict[str, Any] = {
         NewInvite,
         OpenApi,
         ParticipantView,
+        Pending,
         Reactions,
         ReadPointer,
         Ticket,

@@ -37,7 +37,7 @@ def arrivals(simulation: Simulation, senders: int, arrival: str) -> list[float]:
             conversations.members.join(principal(newcomer), conversation_id)
         else:
             request = NewParticipant(participant_id=newcomer, name=newcomer)
-            conversations.members.add(owner, conversation_id, request)
+            conversations.additions.add(owner, conversation_id, request)
         durations.append(simulation.now() - started)
 
     simulation.gather(

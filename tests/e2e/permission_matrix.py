@@ -17,7 +17,10 @@ NO_CONVERSATION = "conv_AAAAAAAAAAAAAAAAAAAAAA"
 OUTSIDE = ("stranger", "former", "banned")
 INSIDE = ("member", "muted", "moderator", "owner")
 ROLES = (*OUTSIDE, *INSIDE)
-VICTIMS = ("a member", "a moderator", "an owner", "a banned user", "nobody")
+VICTIMS = (
+    *("a member", "a moderator", "an owner", "a banned user", "nobody"),
+    *("a pending member", "a pending moderator"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +227,19 @@ TABLE: tuple[Act, ...] = (
     _row("mute an owner", f"PATCH {_WHO}{{an_owner}}", "404 403 403 403 403", {"muted_for": 60}),
     _row("mute nobody", f"PATCH {_WHO}{{nobody}}", "404 403 403 404 404", {"muted_for": 60}),
     _row("unmute a muted member", f"PATCH {_WHO}{{muted}}", "404 403 403 200 200", {"muted_for": 0}),
+    # -- pending memberships
+    _row("see pending memberships", f"GET {_CHAT}/pending", "404 403 403 200 200"),
+    _row(
+        "withdraw a pending member",
+        f"DELETE {_CHAT}/pending?participant_id={{a_pending_member}}",
+        "404 403 403 204 204",
+    ),
+    _row(
+        "withdraw a pending moderator",
+        f"DELETE {_CHAT}/pending?participant_id={{a_pending_moderator}}",
+        "404 403 403 403 204",
+    ),
+    _row("withdraw nobody", f"DELETE {_CHAT}/pending?participant_id={{nobody}}", "404 403 403 404 404"),
     # -- invites and the audit
     _row("invite", f"POST {_CHAT}/invites", "404 403 403 201 201", {"max_uses": 1}),
     _row("see the invites", f"GET {_CHAT}/invites", "404 403 403 200 200"),
@@ -236,6 +252,9 @@ TABLE: tuple[Act, ...] = (
     _row("take one's data out", "GET /me/export", "200 200 200 200 200"),
     _row("see one's erasure", "GET /me/erasure", "404 404 404 404 404"),
     _row("be erased", "DELETE /me", "202 202 202 202 202"),
+    _row("block a user", "PUT /me/blocks?participant_id={nobody}", "204 204 204 204 204"),
+    _row("lift a block", "DELETE /me/blocks?participant_id={nobody}", "204 204 204 204 204"),
+    _row("see one's blocks", "GET /me/blocks", "200 200 200 200 200"),
     _row("ask for a ticket", "POST /tickets", "201 201 201 201 201"),
     # -- socket commands
     _row("subscribe", "subscribe", "NOT_FOUND subscribed subscribed subscribed subscribed"),

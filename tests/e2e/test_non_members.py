@@ -177,6 +177,8 @@ def test_readded_member_receives_events_after_subscribing(clients: MakeClients) 
     bob.connect(chat)
     alice.remove_participant(chat, bob)
     alice.add_participant(chat, bob)
+    bob.expect_frame(type="invited", conversation_id=chat)
+    bob.join(chat)
     bob.expect_frame(type="conversation_added")
     alice.post_message(chat, "before he subscribes")
     bob.expect_no_frame(type="event", event={"type": "message"})
@@ -194,9 +196,10 @@ def test_members_are_notified_of_removals_and_additions(clients: MakeClients) ->
     assert event["sender"] == alice.actor
     assert event["participant"]["participant_id"] == bob.id
     assert event["reason"] == "removed"
-    alice.add_participant(chat, bob)
+    assert alice.add_participant(chat, bob)["membership"] == "pending"
+    bob.join(chat)
     event = carol.expect_event("participant_joined")
-    assert (event["sender"], event["reason"]) == (alice.actor, "added")
+    assert (event["sender"], event["reason"]) == (bob.actor, "accepted")
     assert event["participant"]["participant_id"] == bob.id
     carol.expect_no_frame(type="conversation_removed")
     carol.expect_no_frame(type="conversation_added")

@@ -29,6 +29,8 @@ class Cast:
         self._make = make
         names = (*ROLES, *VICTIMS)
         self.people = dict(zip(names, make(*(name.replace(" ", "-") for name in names)), strict=True))
+        for name in ("a pending member", "a pending moderator"):
+            self.people[name].put(f"/me/blocks?participant_id={self.people['owner'].id}").expect(204)
         self.stood: dict[str, tuple[Any, Any]] = {}
         """The log and the audit of each shared room when it was created."""
         self._rooms: dict[tuple[bool, tuple[str, ...]], Room] = {}
@@ -54,7 +56,8 @@ class Cast:
         """Create a conversation for the action."""
         people = self.people
         roles = {"moderator": "moderator", "a moderator": "moderator", "an owner": "owner"}
-        inside = [name for name in people if name not in ("owner", "stranger", "nobody")]
+        pending = ("a pending member", "a pending moderator")
+        inside = [name for name in people if name not in ("owner", "stranger", "nobody", *pending)]
         listed = [
             {"participant_id": people[name].id, "name": name.title(), "role": roles.get(name, "member")}
             for name in inside
@@ -67,6 +70,8 @@ class Cast:
         for name in ("banned", "a banned user"):
             owner.ban(chat, people[name])
         owner.mute(chat, people["muted"])
+        for name in pending:
+            owner.add_participant(chat, people[name], role=name.removeprefix("a pending "))
         invites = {name: str(owner.create_invite(chat)["invite"]) for name in act.invites}
         return Room(chat, people, invites)
 

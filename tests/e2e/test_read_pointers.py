@@ -157,6 +157,7 @@ def test_unread_counts_are_in_snapshots_and_in_the_push_to_new_members(clients: 
     alice.post_message(chat, "four")
     bob.socket.discard_frames()
     alice.add_participant(chat, bob)
+    bob.join(chat)
     added = bob.expect_frame(type="conversation_added")["conversation"]
     assert (added["read_up_to"], added["unread_count"]) == (1, 3)
     assert _unread(bob, chat) == (1, 3)
@@ -262,6 +263,7 @@ def test_read_pointer_survives_leaving_and_returning(clients: MakeClients, leavi
         alice.remove_participant(chat, bob)
     alice.post_message(chat, "three")
     alice.add_participant(chat, bob)
+    bob.join(chat)
     assert _unread(bob, chat) == (2, 2)
 
 

@@ -250,6 +250,8 @@ def _undo(cast: Cast, action: str) -> None:
     """Restore the participants that the next caller needs."""
     owner = cast.actors["owner"]
     if action.startswith("add "):
-        owner.remove_participant(cast.chat, cast.newcomer)
+        owner.request("DELETE", cast.participant(cast.newcomer))
+        owner.delete(f"{cast.path}/pending", participant_id=cast.newcomer.id)
     elif action.startswith("remove a member"):
         owner.add_participant(cast.chat, cast.victims["member"])
+        cast.victims["member"].join(cast.chat)

@@ -84,7 +84,7 @@ def conversation(owner: str, *others: str) -> str:
     request = CreateConversation(
         title="Trip", participants=[NewParticipant(participant_id=each, name=each) for each in others]
     )
-    outcome = bootstrap.application().conversations.lifecycle.create(Principal(owner, owner), request)
+    outcome = bootstrap.application().conversations.creation.create(Principal(owner, owner), request)
     return str(outcome.response["conversation_id"])
 
 

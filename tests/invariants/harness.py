@@ -164,7 +164,7 @@ class Harness:
         keys = [(chat, "RETENTION", f"{first_visit:012d}#{self.conversation}")]
         for person in map(self.participant_id, self.names):
             keys += [(chat, f"U#{person}", where), (live, f"L#{digest(person)}", "messages")]
-            keys.append((chat, f"U#{person}", f"F#{self.conversation}"))
+            keys += [(chat, f"U#{person}", f"F#{self.conversation}"), (chat, f"U#{person}", "STANDING")]
         for socket in self.sockets:
             connection_id = self.connection_id(socket)
             keys += [

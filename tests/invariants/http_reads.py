@@ -114,3 +114,16 @@ class HttpReads:
             result = result.response
         self.harness.responses.append(Response(self.harness.participant_id(name), what, result))
         return result
+
+    def list_own_pending(self, name: str) -> list[Any]:
+        """`GET /conversations?membership=pending`: return those in the conversation of the harness."""
+        query = queries.ConversationsQuery(membership="pending")
+        listed = self.app.conversations.pending.list(self.principal(name), query)["pending"]
+        return [entry for entry in listed if entry["conversation_id"] == self.harness.conversation]
+
+    def list_pending(self, name: str) -> list[Any]:
+        """`GET …/pending`."""
+        page = self.app.conversations.pending.list_in(
+            self.principal(name), self.harness.conversation, queries.PageQuery()
+        )
+        return list(page["pending"])

@@ -38,9 +38,7 @@ class HttpRequests(HttpReads):
             for person in people
         ]
         request = requests.CreateConversation(title="A title", participants=others, join_policy=join_policy)
-        return self._respond(
-            name, "create", self.app.conversations.lifecycle.create(self.principal(name), request)
-        )
+        return self._respond(name, "create", self.app.conversations.creation.create(self.principal(name), request))
 
     def post_message(self, name: str, text: str, key: str | None = None, **fields: Any) -> Any:
         """`POST …/messages`: return the event."""
@@ -72,7 +70,7 @@ class HttpRequests(HttpReads):
         request = requests.NewParticipant(
             participant_id=self.harness.participant_id(target), name=target.title(), role=role
         )
-        outcome = self.app.conversations.members.add(self.principal(name), self.harness.conversation, request)
+        outcome = self.app.conversations.additions.add(self.principal(name), self.harness.conversation, request)
         return self._respond(name, "add", outcome)
 
     def remove_participant(self, name: str, target: str) -> Any:
@@ -167,3 +165,17 @@ class HttpRequests(HttpReads):
             self.principal(name), self.harness.conversation, target, emoji, self.harness.participant_id(whose)
         )
         return self._respond(name, "unreact", Result(None, changed.pushes))
+
+    def block(self, name: str, target: str) -> None:
+        """`PUT /me/blocks`."""
+        self.app.conversations.blocks.block(self.principal(name), self.harness.participant_id(target))
+
+    def unblock(self, name: str, target: str) -> None:
+        """`DELETE /me/blocks`."""
+        self.app.conversations.blocks.unblock(self.principal(name), self.harness.participant_id(target))
+
+    def withdraw(self, name: str, target: str) -> None:
+        """`DELETE …/pending`."""
+        self.app.conversations.pending.withdraw(
+            self.principal(name), self.harness.conversation, self.harness.participant_id(target)
+        )

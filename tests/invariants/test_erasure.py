@@ -11,6 +11,7 @@ import pytest
 
 from chalicelib.core.kernel.errors import ChatError
 from chalicelib.core.model.privacy import erasure_id
+from chalicelib.core.protocol.queries import PageQuery
 from local.faults.calls import Call
 from local.faults.client import DynamoClient, Layer
 from local.faults.errors import Crash
@@ -238,17 +239,22 @@ def test_participant_cannot_join_during_erasure(harness: Harness) -> None:
     acts: list[Act] = [
         lambda p: p.join("dave"),
         lambda p: p.create_conversation("dave"),
-        lambda p: p.add_participant("alice", "dave"),
-        lambda p: p.create_conversation("alice", ["dave"]),
-        lambda p: p.create_conversation("alice", [*guests, "dave"]),
     ]
     codes = []
     for act in acts:
         with pytest.raises(ChatError) as refused:
             act(process)
         codes.append(refused.value.code)
-    assert codes == ["ERASURE_RUNNING", "ERASURE_RUNNING", *["CONVERSATION_BUSY"] * 3]
+    assert codes == ["ERASURE_RUNNING"] * 2
+    assert process.add_participant("alice", "dave")["membership"] == "pending"
+    for people in (["dave"], [*guests, "dave"]):
+        created = process.create_conversation("alice", people)
+        assert [entry["participant_id"] for entry in created["pending"]] == [harness.participant_id("dave")]
+        assert created["participant_count"] == len(people)
     finish(process, "dave")
+    assert process.app.conversations.pending.list_in(
+        process.principal("alice"), harness.conversation, PageQuery()
+    ) == {"pending": []}
     process.join("dave")
 
 

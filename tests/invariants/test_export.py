@@ -67,6 +67,8 @@ def test_export_omits_deleted_conversations(tables: Tables) -> None:
     assert page == {
         "participant": {"participant_id": harness.participant_id("bob")},
         "conversations": [],
+        "blocks": [],
+        "pending": [],
         "messages": [],
     }
 

@@ -185,7 +185,8 @@ def test_concurrent_removal_and_addition_match_the_log(
         removed = ends.succeeded("alice removes bob")
         added = ends.succeeded("carol adds bob", "ALREADY_PARTICIPANT")
         verdict = check(harness, subscribers=("alice", "carol"))
-        assert (harness.participant_id("bob") in verdict.log.members) == (added or not removed)
+        assert not added or ends["carol adds bob"]["membership"] == "pending", "a removed member must accept"
+        assert (harness.participant_id("bob") in verdict.log.members) == (not removed)
 
     shape = Setup(roles=(("carol", "moderator"),))
     acts: dict[str, Act] = {

@@ -58,13 +58,13 @@ class AppHarness:
         """Create an open conversation and return its id. `fields` are those of the request."""
         participants = [NewParticipant(participant_id=other, name=other) for other in others]
         fields = {"title": "Trip", "participants": participants, "join_policy": "open", **fields}
-        outcome = self.chat.conversations.lifecycle.create(principal(owner), CreateConversation(**fields))
+        outcome = self.chat.conversations.creation.create(principal(owner), CreateConversation(**fields))
         return str(outcome.response["conversation_id"])
 
     def add(self, owner: str, conversation_id: str, participant_id: str, role: Role = "member") -> Result:
         """Add a participant with a role."""
         request = NewParticipant(participant_id=participant_id, name=participant_id, role=role)
-        return self.chat.conversations.members.add(principal(owner), conversation_id, request)
+        return self.chat.conversations.additions.add(principal(owner), conversation_id, request)
 
     def send_message(self, sender: str, conversation_id: str, content: str = "hello", **fields: Any) -> int:
         """Send a message and return its sequence id. `fields` are those of the request."""

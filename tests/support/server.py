@@ -22,7 +22,11 @@ START_TIMEOUT = 60.0
 """Seconds that the start may take on a busy machine."""
 STOP_TIMEOUT = 15.0
 
-FAST_CHANGES = {"CHAT_LIMIT_CHANGES_PER_MINUTE": "6000", "CHAT_LIMIT_CHANGE_BURST": "1000"}
+FAST_CHANGES = {
+    f"CHAT_LIMIT_{name}": value
+    for kind in ("CHANGE", "CREATION", "ADDITION")
+    for name, value in ((f"{kind}S_PER_MINUTE", "6000"), (f"{kind}_BURST", "1000"))
+}
 """Settings for participants who join, leave and change roles more often than people do."""
 PATIENT_SETTINGS = {
     **FAST_CHANGES,

@@ -145,5 +145,15 @@ def test_misspelt_setting_is_rejected_with_the_nearest_name(misspelt: str, neare
         Settings.from_environment(ENVIRONMENT | {misspelt: "1"})
 
 
+@pytest.mark.parametrize(("text", "required"), [("", False), ("anyone", False), ("consent", True)])
+def test_additions_may_require_consent(text: str, required: bool) -> None:
+    assert Settings.from_environment(ENVIRONMENT | {"CHAT_ADDING": text}).requires_consent == required
+
+
+def test_unknown_way_of_adding_is_rejected() -> None:
+    with pytest.raises(SettingsError, match="CHAT_ADDING must be anyone or consent"):
+        Settings.from_environment(ENVIRONMENT | {"CHAT_ADDING": "none"})
+
+
 def test_variables_of_other_programs_are_ignored() -> None:
     Settings.from_environment(ENVIRONMENT | {"CHAT_FUZZ_SECONDS": "5", "CHATTER": "yes", "chat_jwt_leway": "1"})

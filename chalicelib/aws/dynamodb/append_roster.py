@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from chalicelib.aws.dynamodb.append_steps import Precondition, Step
+from chalicelib.aws.dynamodb.consent_keys import hidden_key, invited_key, pending_key
 from chalicelib.aws.dynamodb.dynamo import Operation
 from chalicelib.aws.dynamodb.erasure_items import (
     data_location_to_item,
-    require_not_erasing_op,
     require_running_op,
 )
 from chalicelib.aws.dynamodb.keys import (
@@ -26,6 +26,7 @@ from chalicelib.aws.dynamodb.membership_items import (
     past_membership_to_item,
     sanctions_to_item,
 )
+from chalicelib.aws.dynamodb.standings import change_standing_op, count_own_op, end_membership_op
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.core.model.conversations import Membership, PastMembership
 from chalicelib.core.model.privacy import ErasureCommit
@@ -38,7 +39,8 @@ NOT_BEGUN = "attribute_exists(#pk) AND attribute_not_exists(#erased_at_event)"
 def roster_steps(table: Table, commit: Commit) -> Iterator[Step]:
     """Return the steps for the members that a commit changes."""
     for member in commit.joining:
-        yield from _join_steps(table, member)
+        yield from _join_steps(table, commit, member)
+    yield from _consent_steps(table, commit)
     for member in commit.leaving:
         yield from _leave_steps(table, commit, member)
     actors = {event["sender"]["participant_id"] for event in commit.events}
@@ -48,13 +50,33 @@ def roster_steps(table: Table, commit: Commit) -> Iterator[Step]:
         yield from _erasure_steps(table, commit.erasure)
 
 
-def _join_steps(table: Table, member: Membership) -> Iterator[Step]:
+def _join_steps(table: Table, commit: Commit, member: Membership) -> Iterator[Step]:
     conversation_id, participant_id = member.conversation_id, member.participant_id
-    yield Step(require_not_erasing_op(table, participant_id), Precondition.ERASURE, participant_id)
+    if commit.standing is None:
+        count = count_own_op(table, participant_id, commit.conversations_cap)
+        yield Step(count, Precondition.STANDING, participant_id)
+    else:
+        yield Step(change_standing_op(table, commit.standing, "added"), Precondition.CONSENT)
     for item in membership_to_items(member):
         yield Step(table.put_op(item, "attribute_not_exists(#pk)"), Precondition.MEMBERSHIP, participant_id)
     yield Step(table.delete_op(*past_membership_key(conversation_id, participant_id)))
     yield Step(table.delete_op(*footprint_key(conversation_id, participant_id)))
+
+
+def _consent_steps(table: Table, commit: Commit) -> Iterator[Step]:
+    """Delete pending memberships: for the participant, whether visible or not, and for the conversation."""
+    accepted = commit.accepted
+    if commit.obsolete_standing is not None:
+        yield Step(change_standing_op(table, commit.obsolete_standing, "pending", by=0), Precondition.CONSENT)
+    for entry in commit.obsolete:
+        names = (entry.conversation_id, entry.participant_id, entry.adder_id)
+        if accepted is not None and entry.adder_id == accepted.adder_id:
+            delete = table.delete_op(*pending_key(*names), "attribute_exists(#pk)")
+            yield Step(delete, Precondition.CONSENT)
+        else:
+            yield Step(table.delete_op(*pending_key(*names)))
+        yield Step(table.delete_op(*hidden_key(*names)))
+        yield Step(table.delete_op(*invited_key(*names)))
 
 
 def _leave_steps(table: Table, commit: Commit, member: Membership) -> Iterator[Step]:
@@ -69,6 +91,7 @@ def _leave_steps(table: Table, commit: Commit, member: Membership) -> Iterator[S
     yield Step(delete, Precondition.MEMBERSHIP, participant_id)
     yield Step(table.delete_op(*roster_key(conversation_id, participant_id)))
     if commit.erasure is None:
+        yield Step(end_membership_op(table, member))
         removed_at_event = commit.new.sequence_id if commit.removed else 0
         yield Step(table.put_op(past_membership_to_item(member, removed_at_event)))
         yield Step(table.put_op(footprint_to_item(conversation_id, participant_id)))

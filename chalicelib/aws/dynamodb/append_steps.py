@@ -11,6 +11,7 @@ from chalicelib.aws.dynamodb.errors import TransactionCancelled
 from chalicelib.aws.dynamodb.keys import membership_key
 from chalicelib.aws.dynamodb.log_items import head_from_item, idempotency_record_from_item
 from chalicelib.aws.dynamodb.table import Table
+from chalicelib.aws.dynamodb.values import Item
 from chalicelib.aws.dynamodb.work_keys import purge_key
 from chalicelib.core.model.conversations import Membership
 from chalicelib.core.model.messages import IdempotencyRecord
@@ -33,7 +34,11 @@ class Precondition(enum.Enum):
     INVITE = enum.auto()
     """The invite can still be used."""
     ERASURE = enum.auto()
-    """No erasure of a participant (the subject) is running, or the expected one is."""
+    """The expected erasure of a participant (the subject) is running."""
+    STANDING = enum.auto()
+    """No erasure of the participant who joins (the subject) is running, and they are below the cap."""
+    CONSENT = enum.auto()
+    """The standing of an added participant, or a pending membership, is as it was read."""
 
 
 class Step(NamedTuple):
@@ -50,18 +55,29 @@ def to_error(steps: Sequence[Step], cancelled: TransactionCancelled) -> Exceptio
     subjects = {kind: [step.subject for _, step in failed if step.precondition is kind] for kind in Precondition}
     if erasing := subjects[Precondition.ERASURE]:
         return PreconditionFailed(erasing=[str(participant_id) for participant_id in erasing])
+    for index, step in failed:
+        if step.precondition is Precondition.STANDING:
+            return standing_error(str(step.subject), cancelled.reasons[index][1])
     duplicates: dict[int, IdempotencyRecord] = {
         int(step.subject): idempotency_record_from_item(cancelled.reasons[index][1] or {})
         for index, step in failed
         if step.precondition is Precondition.NOT_DUPLICATE
     }
     stale_memberships = [str(participant_id) for participant_id in subjects[Precondition.MEMBERSHIP]]
-    if duplicates or stale_memberships or subjects[Precondition.QUEUED] or subjects[Precondition.INVITE]:
+    others = (Precondition.QUEUED, Precondition.INVITE, Precondition.CONSENT)
+    if duplicates or stale_memberships or any(subjects[kind] for kind in others):
         return PreconditionFailed(duplicates, stale_memberships)
     if failed and failed[0][0] == 0:
         item = cancelled.reasons[0][1]
         return HeadConflict(None if item is None else head_from_item(item))
     return WriteConflict()
+
+
+def standing_error(participant_id: str, item: Item | None) -> PreconditionFailed:
+    """Return the error for a participant whose standing did not allow another own conversation."""
+    if item is not None and "erasing" in item:
+        return PreconditionFailed(erasing=[participant_id])
+    return PreconditionFailed(at_cap=True)
 
 
 def require_member_op(table: Table, member: Membership, *, role: bool = False) -> Operation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chalicelib.aws.dynamodb.append_steps import put_purge_op, require_member_op
+from chalicelib.aws.dynamodb.consent_keys import INVITED_PREFIX
 from chalicelib.aws.dynamodb.conversation_items import details_from_item
 from chalicelib.aws.dynamodb.creation import create
 from chalicelib.aws.dynamodb.dynamo import Dynamo
@@ -112,12 +113,16 @@ def _purge_from_item(item: Item) -> Purge:
 
 def _keys_found_by(conversation_id: str, items: Sequence[Item]) -> list[Key]:
     """Return the keys, outside the conversation's partition, of what belongs to items of the conversation."""
+    from chalicelib.aws.dynamodb.pending_items import keys_of, pending_from_item
+
     keys: list[Key] = []
     for item in items:
         if "idempotency_key" in item:
             keys.append(idempotency_record_key(item["idempotency_key"]))
         elif item["sk"].startswith(ROSTER_PREFIX):
             keys.append(membership_key(conversation_id, item["participant_id"]))
+        elif item["sk"].startswith(INVITED_PREFIX):
+            keys += keys_of(pending_from_item(item))[:2]
         elif item["sk"].startswith(PAST_MEMBERSHIP_PREFIX):
             participant_id = item["sk"].removeprefix(PAST_MEMBERSHIP_PREFIX)
             keys.append(footprint_key(conversation_id, participant_id))

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chalicelib.aws.dynamodb.append_steps import put_purge_op
+from chalicelib.aws.dynamodb.append_steps import put_purge_op, standing_error
 from chalicelib.aws.dynamodb.conversation_items import details_to_item
 from chalicelib.aws.dynamodb.dynamo import MAX_TRANSACTION, Dynamo, Operation
-from chalicelib.aws.dynamodb.erasure_items import require_not_erasing_op
 from chalicelib.aws.dynamodb.errors import TransactionCancelled
 from chalicelib.aws.dynamodb.keys import (
+    PARTICIPANT_PREFIX,
     ROSTER_PREFIX,
     Key,
     conversation_pk,
@@ -27,58 +27,71 @@ from chalicelib.aws.dynamodb.keys import (
 from chalicelib.aws.dynamodb.log_items import event_to_item, head_to_item
 from chalicelib.aws.dynamodb.membership_items import membership_to_items
 from chalicelib.aws.dynamodb.retention_items import put_check_op
+from chalicelib.aws.dynamodb.standings import change_standing_op, count_own_op
 from chalicelib.aws.dynamodb.table import Table, chunks
 from chalicelib.aws.dynamodb.values import Item
 from chalicelib.aws.dynamodb.work_keys import purge_key
-from chalicelib.core.model.conversations import Membership
 from chalicelib.core.model.privacy import RetentionCheck
 from chalicelib.core.ports.commits import NewConversation, PreconditionFailed, Purge, WriteConflict
 
 PROVISIONAL_TTL = 24 * 3600
 """Seconds until a creation expires that is not finalized, and from then until the rest of it is purged."""
-_OPERATIONS_PER_MEMBER = 3
+_OPERATIONS_PER_PERSON = 3
+"""Of a member as of a pending one: the standing, and two items."""
 
 
 def create(dynamo: Dynamo, table: Table, new: NewConversation) -> bool:
     """Create a conversation; return whether that is complete. Raises WriteConflict, PreconditionFailed."""
-    members = new.members
     core = [event_to_item(new.event, 0, None), details_to_item(new.details), head_to_item(new.head)]
     check = put_check_op(table, RetentionCheck(new.head.conversation_id, new.retention_check_at))
-    if _OPERATIONS_PER_MEMBER * len(members) + len(core) + 1 <= MAX_TRANSACTION:
-        _write(dynamo, table, members, [*(table.put_op(item) for item in core), check])
+    people = len(new.members) + len(new.pending)
+    if _OPERATIONS_PER_PERSON * people + len(core) + 1 <= MAX_TRANSACTION:
+        operations = [operation for person in _people_ops(table, new) for operation in person]
+        _write(dynamo, [*operations, *(table.put_op(item) for item in core), check])
         return True
     expires_at = dynamo.now + PROVISIONAL_TTL
     expiry = {"expires_at": expires_at}
-    for batch in chunks(members, MAX_TRANSACTION // _OPERATIONS_PER_MEMBER):
-        _write(dynamo, table, batch, expiry=expiry)
+    for batch in chunks(_people_ops(table, new, expiry), MAX_TRANSACTION // _OPERATIONS_PER_PERSON):
+        _write(dynamo, [operation for person in batch for operation in person])
     purge = put_purge_op(table, new.head.conversation_id, expires_at + PROVISIONAL_TTL)
-    _write(dynamo, table, (), [*(table.put_op(item | expiry) for item in core), purge, check])
+    _write(dynamo, [*(table.put_op(item | expiry) for item in core), purge, check])
     return False
 
 
-def _write(
-    dynamo: Dynamo,
-    table: Table,
-    members: Sequence[Membership],
-    more: Sequence[Operation] = (),
-    expiry: Item | None = None,
-) -> None:
-    """Write one transaction of a creation. Raises WriteConflict, or PreconditionFailed because of erasures."""
-    operations: list[Operation] = []
-    for member in members:
-        operations.append(require_not_erasing_op(table, member.participant_id))
+def _people_ops(table: Table, new: NewConversation, expiry: Item | None = None) -> list[list[Operation]]:
+    """Return the operations for each member and for each pending member, the creator first."""
+    creator, *others = new.members
+    people = [[count_own_op(table, creator.participant_id, new.conversations_cap)]]
+    people += [[change_standing_op(table, new.standings[member.participant_id], "added")] for member in others]
+    for operations, member in zip(people, new.members, strict=True):
         operations += [table.put_op(item | (expiry or {})) for item in membership_to_items(member)]
+    if not new.pending:
+        return people
+    from chalicelib.aws.dynamodb.pending_items import pending_to_items
+
+    for entry, is_visible in new.pending:
+        items = pending_to_items(entry, is_visible=is_visible)
+        counter = change_standing_op(table, new.standings[entry.participant_id], "pending", by=int(is_visible))
+        people.append([counter, *map(table.put_op, items)])
+    return people
+
+
+def _write(dynamo: Dynamo, operations: Sequence[Operation]) -> None:
+    """Write one transaction of a creation. Raises WriteConflict, PreconditionFailed."""
     try:
-        dynamo.transact([*operations, *more])
+        dynamo.transact(operations)
     except TransactionCancelled as cancelled:
         if cancelled.is_conflict:
             raise WriteConflict from cancelled
-        erasing = [
-            member.participant_id
-            for index, member in enumerate(members)
-            if cancelled.failed(_OPERATIONS_PER_MEMBER * index)
-        ]
-        raise PreconditionFailed(erasing=erasing) from cancelled
+        raise _precondition_failed(operations, cancelled) from cancelled
+
+
+def _precondition_failed(operations: Sequence[Operation], cancelled: TransactionCancelled) -> PreconditionFailed:
+    """Return the error for a standing that is not as expected: first of all, for that of the creator."""
+    if "Update" not in operations[0] or not cancelled.failed(0):
+        return PreconditionFailed()
+    key = operations[0]["Update"]["Key"]["pk"]["S"]
+    return standing_error(key.removeprefix(PARTICIPANT_PREFIX), cancelled.reasons[0][1])
 
 
 def finalize(dynamo: Dynamo, table: Table, conversation_id: str) -> None:

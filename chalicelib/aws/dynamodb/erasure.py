@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chalicelib.aws.dynamodb.append_roster import NOT_BEGUN
+from chalicelib.aws.dynamodb.consent_keys import standing_key
 from chalicelib.aws.dynamodb.dynamo import Dynamo, Operation
 from chalicelib.aws.dynamodb.erasure_items import (
     bump_revision_op,
@@ -49,6 +50,7 @@ from chalicelib.aws.dynamodb.work_keys import (
     parse_due_sk,
     pending_erasure_key,
 )
+from chalicelib.core.model.consent import Standing
 from chalicelib.core.model.privacy import DataLocation, ErasureJob
 from chalicelib.core.model.redaction import Redaction
 
@@ -79,7 +81,9 @@ class DynamoErasures:
         """Save a new job, with the item by which the sweep finds it."""
         pk, sk = pending_erasure_key(job)
         put = self._table.put_op(job_to_item(job), "attribute_not_exists(#pseudonym_salt)")
-        return self._dynamo.try_transact([put, self._table.put_op({"pk": pk, "sk": sk})])
+        change = "SET #erasing = :yes ADD #version :one"
+        mark = self._table.update_op(*standing_key(job.participant_id), change, yes=True, one=1)
+        return self._dynamo.try_transact([put, self._table.put_op({"pk": pk, "sk": sk}), mark])
 
     def set_total(self, job: ErasureJob) -> None:
         """Save the number of conversations."""
@@ -91,11 +95,14 @@ class DynamoErasures:
         items = self._table.query(PENDING_ERASURES, between=due_by(now), limit=limit)
         return [parse_due_sk(item["sk"])[1] for item in items]
 
-    def finish(self, job: ErasureJob, done_at: int) -> bool:
-        """Save that the job is done, and forget whose it was."""
+    def finish(self, job: ErasureJob, standing: Standing, done_at: int) -> bool:
+        """Save that the job is done, and forget whose it was, with their standing."""
         change = "SET #done_at = :done_at, #total = :done REMOVE #participant_id, #pseudonym_salt"
         update = self._update_job_op(job, change, done_at=done_at, done=job.done)
-        return self._dynamo.try_transact([update, self._table.delete_op(*pending_erasure_key(job))])
+        forget = self._table.delete_op(
+            *standing_key(job.participant_id), "#version = :version", version=standing.version
+        )
+        return self._dynamo.try_transact([update, self._table.delete_op(*pending_erasure_key(job)), forget])
 
     def _update_job_op(self, job: ErasureJob, change: str, **values: Any) -> Operation:
         salt = job.pseudonym_salt

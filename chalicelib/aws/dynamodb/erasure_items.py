@@ -8,7 +8,7 @@ from chalicelib.aws.dynamodb.membership_items import footprint_to_item
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.aws.dynamodb.values import Item
 from chalicelib.aws.dynamodb.work_keys import ERASURE_PREFIX, erasure_key
-from chalicelib.core.model.privacy import DataLocation, ErasureJob, erasure_id
+from chalicelib.core.model.privacy import DataLocation, ErasureJob
 
 
 def job_to_item(job: ErasureJob) -> Item:
@@ -60,12 +60,6 @@ def data_location_from_item(item: Item) -> DataLocation:
 
 
 # ---- operations of transactions --------------------------------------------------------------------------
-
-
-def require_not_erasing_op(table: Table, participant_id: str) -> Operation:
-    """Require that no erasure of the participant is running."""
-    key = erasure_key(erasure_id(participant_id))
-    return table.condition_op(*key, "attribute_not_exists(#pseudonym_salt)")
 
 
 def require_running_op(table: Table, job: ErasureJob) -> Operation:

@@ -9,12 +9,18 @@
     C#<conversation>    L#<participant>       past membership: read pointer, the mute if it still runs, a removal
     C#<conversation>    B#<participant>       ban, the id hashed
     C#<conversation>    S#<participant>       sanctions on an erased participant, the id hashed
+    C#<conversation>    N#<participant>#<participant>  pending membership, as owners see it; both ids hashed
     C#<conversation>    I#<hash>              invite, by a digest of its secret
     C#<conversation>    V#<hash>#<participant>  use of an invite, the id hashed
     C#<conversation>    A#<sequence id>#…     audit entry
     C#<conversation>    RETENTION             when retention runs next, and how far it got
     U#<participant>     C#<conversation>      membership: authoritative, with the read pointer
     U#<participant>     F#<conversation>      footprint: the conversation holds data of a former member
+    U#<participant>     B#<participant>       block: the participant does not want to be added by the other, hashed
+    B#<hash>            U#<participant>       the same by a digest of the blocked one, for their erasure
+    U#<participant>     N#<conversation>#<hash>  pending membership, by the participant who added them
+    U#<participant>     W#<conversation>#<hash>  pending membership that the participant does not see
+    U#<participant>     STANDING              counts of memberships, and whether an erasure is running
     K#<hash>            K                     idempotency record of a message that is in the log
     Q#<conversation>    <time>#<random>       run of messages in the queue of a contended conversation
     Q#<conversation>    #LEASE                lease of the sender who appends them

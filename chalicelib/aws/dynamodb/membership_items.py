@@ -64,6 +64,7 @@ def _roster_attributes(member: Membership) -> Item:
         "joined_at": member.joined_at,
         "epoch": member.epoch,
         "muted_until": member.muted_until or None,
+        "is_added": member.is_added or None,
     }
 
 
@@ -84,6 +85,7 @@ def membership_from_item(item: Item) -> Membership:
         muted_until=item.get("muted_until", 0),
         own_unread=own_unread,
         own_obsolete=(own_sets[0] - own_unread, own_sets[1] - own_unread),
+        is_added="is_added" in item,
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from chalicelib.aws.dynamodb.consent_keys import INVITED_PREFIX
 from chalicelib.aws.dynamodb.dynamo import Operation
 from chalicelib.aws.dynamodb.keys import (
     AUDIT_PREFIX,
@@ -25,6 +26,7 @@ from chalicelib.aws.dynamodb.log_items import (
     reaction_from_item,
     reaction_to_item,
 )
+from chalicelib.aws.dynamodb.pending_items import keys_of, pending_from_item
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.kernel import json_codec
@@ -47,6 +49,8 @@ def redact_ops(table: Table, conversation_id: str, item: Item, redaction: Redact
         yield from _event_ops(table, item, redaction)
     elif sk.startswith(REACTION_PREFIX):
         yield from _reaction_ops(table, conversation_id, item, redaction)
+    elif sk.startswith(INVITED_PREFIX):
+        yield from _pending_ops(table, item, redaction)
     else:
         for prefix, names in _ID_ATTRIBUTES.items():
             if sk.startswith(prefix):
@@ -86,6 +90,13 @@ def _reaction_ops(table: Table, conversation_id: str, item: Item, redaction: Red
         pseudonymous = replace(reaction, participant_id=redaction.pseudonym)
         yield table.delete_op(item["pk"], item["sk"], "attribute_exists(#pk)")
         yield table.put_op(reaction_to_item(conversation_id, pseudonymous))
+
+
+def _pending_ops(table: Table, item: Item, redaction: Redaction) -> Iterator[Operation]:
+    """Delete a pending membership: it is void, as the participant who made the addition has left."""
+    entry = pending_from_item(item)
+    if redaction.participant_id in (entry.adder_id, entry.participant_id):
+        yield from (table.delete_op(*key) for key in keys_of(entry))
 
 
 def _pseudonymize_ops(table: Table, item: Item, names: Sequence[str], redaction: Redaction) -> Iterator[Operation]:

@@ -10,19 +10,15 @@ from collections.abc import Callable
 
 from chalicelib.core.conversations import permissions
 from chalicelib.core.conversations.permissions import Action
-from chalicelib.core.kernel.backoff import retry_after
-from chalicelib.core.kernel.errors import ChatError, ConversationBusy, ErasureRunning, NotFound
+from chalicelib.core.kernel.errors import ChatError, NotFound
 from chalicelib.core.kernel.ids import is_conversation_id
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.appending import Log, NoChange
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.conversations import Head, Membership
-from chalicelib.core.ports.commits import Commit, PreconditionFailed
+from chalicelib.core.ports.commits import Commit
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
-
-ERASURE_RETRY_AFTER = 60
-"""Seconds after which to try again to add a participant whose erasure is running."""
 
 
 class Access:
@@ -81,13 +77,3 @@ class Access:
                 raise
 
         return plan_for_members
-
-
-def erasure_error(failed: PreconditionFailed, caller: Principal) -> ChatError:
-    """Return the error for a new membership of a participant who is being erased.
-
-    An erasure is private: others get the error that they would get under contention.
-    """
-    if caller.participant_id in failed.erasing:
-        return ErasureRunning()
-    return ConversationBusy(retry_after=retry_after(ERASURE_RETRY_AFTER))

@@ -14,7 +14,7 @@ from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.appending import Log
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.conversations import Head
-from chalicelib.core.ports.rate_limits import RateLimitStore
+from chalicelib.core.ports.rate_limits import Bucket, RateLimitStore
 
 
 class ChangeLimiter:
@@ -25,8 +25,7 @@ class ChangeLimiter:
         self._log = log
         self._gather = runtime.gather
         self._clock = runtime.clock
-        self._interval = 60_000 // runtime.limits.changes_per_minute
-        self._burst = runtime.limits.change_burst
+        self._limits = runtime.limits
 
     def charge(self, caller: Principal, conversation_id: str) -> Head:
         """Charge for a change, and return the head of the conversation, which is read in parallel.
@@ -41,14 +40,47 @@ class ChangeLimiter:
         )
         return head
 
-    def _acquire(self, participant_id: str) -> None:
+    def charge_outside_conversations(self, caller: Principal) -> None:
+        """Charge for a change that concerns no conversation. Raises RateLimited."""
+        self._acquire(caller.participant_id)
+
+    def charge_addition(self, caller: Principal, conversation_id: str) -> Head:
+        """Charge for an addition, and return the head of the conversation, as `charge` does."""
+        head: Head
+        _, head = self._gather(
+            lambda: self._acquire_additions(caller.participant_id, 1),
+            lambda: self._log.get_live_head(conversation_id),
+        )
+        return head
+
+    def charge_creation(self, caller: Principal, additions: int) -> None:
+        """Charge for the creation of a conversation with so many others. Raises RateLimited."""
+        limits, participant_id = self._limits, caller.participant_id
+        rate = (limits.creations_per_minute, limits.creation_burst)
+        self._gather(
+            lambda: self._acquire(participant_id, "creations", 1, rate),
+            lambda: self._acquire_additions(participant_id, additions),
+        )
+
+    def _acquire_additions(self, participant_id: str, count: int) -> None:
+        if count:
+            # A conversation can be created with all its participants, however low the limit is.
+            count = min(count, self._limits.addition_burst)
+            rate = (self._limits.additions_per_minute, self._limits.addition_burst)
+            self._acquire(participant_id, "additions", count, rate)
+
+    def _acquire(
+        self, participant_id: str, bucket: Bucket = "changes", count: int = 1, rate: tuple[int, int] | None = None
+    ) -> None:
+        """Charge to a bucket with a rate (per minute, burst). Raises RateLimited."""
+        per_minute, burst = rate or (self._limits.changes_per_minute, self._limits.change_burst)
         decision = self._rate_limits.acquire(
             participant_id,
             milliseconds(self._clock),
-            1,
-            interval=self._interval,
-            burst=self._burst,
-            bucket="changes",
+            count,
+            interval=60_000 // per_minute,
+            burst=burst,
+            bucket=bucket,
         )
         if not decision.allowed:
-            raise RateLimited("Too many changes: slow down.", retry_after=decision.retry_after)
+            raise RateLimited(f"Too many {bucket}: slow down.", retry_after=decision.retry_after)

@@ -1,4 +1,4 @@
-"""Joining, leaving, adding and removing; `permissions.py` has the rules.
+"""Joining, leaving and removing; `permissions.py` has the rules.
 
 An arrival competes with messages for the head, and is planned again each time it loses. So its reads are made in
 one round trip: the shorter a plan takes, the rarer it loses.
@@ -7,31 +7,29 @@ one round trip: the shorter a plan takes, the rarer it loses.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from chalicelib.core.conversations import permissions
-from chalicelib.core.conversations.access import Access, erasure_error
+from chalicelib.core.conversations.access import Access
 from chalicelib.core.conversations.change_limiter import ChangeLimiter
+from chalicelib.core.conversations.consent import ConsentRules
+from chalicelib.core.conversations.pending import PendingMemberships
 from chalicelib.core.conversations.permissions import Action
 from chalicelib.core.conversations.roster import Roster
 from chalicelib.core.conversations.views import Views
-from chalicelib.core.kernel.clock import milliseconds
-from chalicelib.core.kernel.errors import AlreadyParticipant, Banned, NotFound
+from chalicelib.core.kernel.errors import AlreadyParticipant, ErasureRunning, NotFound
 from chalicelib.core.kernel.ids import invite_id, is_invite
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.appending import Log
-from chalicelib.core.model.actors import Actor, Principal
+from chalicelib.core.model.actors import Principal
+from chalicelib.core.model.consent import PendingMembership
 from chalicelib.core.model.conversations import ConversationState, Head, Membership, PastMembership
 from chalicelib.core.model.moderation import AuditEntry, Ban, Invite
 from chalicelib.core.ports.commits import Commit, PreconditionFailed
+from chalicelib.core.ports.consent import PendingStore
 from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.moderation import ModerationStore
-from chalicelib.core.protocol import serializers
 from chalicelib.core.realtime.outbox import Result
-
-if TYPE_CHECKING:
-    from chalicelib.core.protocol.requests import NewParticipant
 
 _ALREADY_JOINED = "You are a participant already."
 
@@ -50,6 +48,9 @@ class Members:
         views: Views,
         log: Log,
         change_limiter: ChangeLimiter,
+        pending_store: PendingStore,
+        pending: PendingMemberships,
+        consent: ConsentRules,
         runtime: Runtime,
     ) -> None:
         self._conversations = conversations
@@ -60,45 +61,69 @@ class Members:
         self._views = views
         self._log = log
         self._change_limiter = change_limiter
+        self._pending_store = pending_store
+        self._pending = pending
+        self._consent = consent
+        self._limits = runtime.limits
         self._gather = runtime.gather
         self._clock = runtime.clock
 
     def join(self, caller: Principal, conversation_id: str, secret: str | None = None) -> Result:
-        """Join with the secret of an invite, or without one if the conversation is open.
+        """Join with the secret of an invite, or without one: accept a pending membership, or join if it is open.
 
         An invite that is given must be valid, whatever the join policy is.
 
         Raises:
             NotFound: the caller has no right to join, or is banned.
-            AlreadyParticipant, ParticipantLimit, ErasureRunning, RateLimited, ConversationBusy: the caller did not
-                join.
+            AlreadyParticipant, ParticipantLimit, ConversationLimit, ErasureRunning, RateLimited, ConversationBusy:
+                the caller did not join.
         """
 
         def plan(head: Head) -> Commit:
-            (member, ban, past), invite = self._gather(
+            (member, ban, past), invite, visible, known = self._gather(
                 lambda: self._traces(conversation_id, caller.participant_id),
                 lambda: self._right_to_join(conversation_id, caller, secret),
+                lambda: self._pending_store.visible_in(conversation_id, caller.participant_id),
+                lambda: self._pending_store.invited_participant(conversation_id, caller.participant_id),
             )
             if member is not None:
                 raise AlreadyParticipant(_ALREADY_JOINED)
             if ban is not None:
                 raise NotFound
-            if isinstance(invite, NotFound) or _is_kept_out(invite, past):
+            accepted = self._pending.first_valid(visible, past) if secret is None else None
+            if accepted is None and (isinstance(invite, NotFound) or _is_kept_out(invite, past)):
                 self._require_absent(conversation_id, caller)
                 raise NotFound
-            newcomer = caller.as_actor()
-            commit = self._roster.plan_arrival(head, newcomer, past, "member", by=newcomer, reason="joined")
-            if invite is None:
+            commit = self._plan_join(head, caller, past, accepted)
+            others = [entry for entry in known if accepted is None or entry.adder_id != accepted.adder_id]
+            commit = replace(commit, obsolete=others if accepted is None else [accepted, *others])
+            if accepted is not None or invite is None or isinstance(invite, NotFound):
                 return commit
-            used = AuditEntry("invite_used", newcomer.participant_id, invite_id=invite.invite_id)
+            used = AuditEntry("invite_used", caller.participant_id, invite_id=invite.invite_id)
             return replace(commit, invite=invite, audit=[used])
 
-        try:
-            commit = self._log.append(conversation_id, plan, self._change_limiter.charge(caller, conversation_id))
-        except PreconditionFailed as failed:
-            raise erasure_error(failed, caller) from None
+        head: Head | None = self._change_limiter.charge(caller, conversation_id)
+        while True:
+            try:
+                commit = self._log.append(conversation_id, plan, head)
+                break
+            except PreconditionFailed as failed:
+                if failed.erasing:
+                    raise ErasureRunning from None
+                self._consent.require_own_place(caller.participant_id)
+                head = None
         pushes = self._roster.notify_joined(commit)
         return self._views.respond_with_conversation(conversation_id, caller, pushes)
+
+    def _plan_join(
+        self, head: Head, caller: Principal, past: PastMembership | None, accepted: PendingMembership | None
+    ) -> Commit:
+        newcomer = caller.as_actor()
+        if accepted is None:
+            commit = self._roster.plan_arrival(head, newcomer, past, "member", by=newcomer, reason="joined")
+        else:
+            commit = self._roster.plan_arrival(head, newcomer, past, accepted.role, by=newcomer, reason="accepted")
+        return replace(commit, accepted=accepted, conversations_cap=self._limits.conversations)
 
     def _traces(
         self, conversation_id: str, participant_id: str
@@ -135,39 +160,8 @@ class Members:
             return NotFound()
         return invite
 
-    def add(self, caller: Principal, conversation_id: str, request: NewParticipant) -> Result:
-        """Add a participant, who must not be banned.
-
-        Raises:
-            NotFound, Forbidden, Muted, AlreadyParticipant, Banned, ParticipantLimit, ConversationBusy: not added.
-        """
-
-        def plan(head: Head) -> Commit:
-            actor, (member, ban, past) = self._gather(
-                lambda: self._access.require_member(conversation_id, caller),
-                lambda: self._traces(conversation_id, request.participant_id),
-            )
-            permissions.require(Action.ADD_PARTICIPANT, actor, request, now=milliseconds(self._clock))
-            if member is not None:
-                raise AlreadyParticipant
-            if ban is not None:
-                raise Banned
-            newcomer = Actor(request.participant_id, request.name, request.type)
-            by = caller.as_actor(actor)
-            commit = self._roster.plan_arrival(head, newcomer, past, request.role, by=by, reason="added")
-            return replace(commit, guard=actor)
-
-        try:
-            commit = self._log.append(
-                conversation_id, self._access.hiding_errors_from_outsiders(conversation_id, caller, plan)
-            )
-        except PreconditionFailed as failed:
-            raise erasure_error(failed, caller) from None
-        (member,) = commit.joining
-        return Result(serializers.participant_view(member, online=False), self._roster.notify_joined(commit))
-
     def leave(self, caller: Principal, conversation_id: str) -> Result:
-        """Leave. A conversation without members is closed.
+        """Leave, or decline a pending membership. A conversation without members is closed.
 
         Raises:
             NotFound, RateLimited, ConversationBusy: nothing was changed.
@@ -177,7 +171,12 @@ class Members:
             member = self._access.require_member(conversation_id, caller)
             return self._roster.plan_departure(head, member, by=caller.as_actor(member), reason="left")
 
-        commit = self._log.append(conversation_id, plan, self._change_limiter.charge(caller, conversation_id))
+        head = self._change_limiter.charge(caller, conversation_id)
+        try:
+            commit = self._log.append(conversation_id, plan, head)
+        except NotFound:
+            self._pending.decline(caller, conversation_id)
+            return Result({})
         is_closed = commit.new.state is ConversationState.CLOSED
         response = {"remaining_participants": 0 if is_closed else commit.new.participant_count}
         return Result(response, self._roster.notify_left(commit, "left"))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.core.conversations import permissions
 from chalicelib.core.conversations.access import Access
 from chalicelib.core.conversations.change_limiter import ChangeLimiter
+from chalicelib.core.conversations.pending import ending_pending
 from chalicelib.core.conversations.permissions import Action, without_expired_mute
 from chalicelib.core.conversations.roster import Roster, participant_event
 from chalicelib.core.kernel import paging
@@ -25,6 +26,7 @@ from chalicelib.core.model.conversations import Head, Membership
 from chalicelib.core.model.events import new_event
 from chalicelib.core.model.moderation import AuditEntry, Ban
 from chalicelib.core.ports.commits import Commit
+from chalicelib.core.ports.consent import PendingStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.moderation import ModerationStore
 from chalicelib.core.protocol import serializers
@@ -45,6 +47,7 @@ class Moderation:
         *,
         memberships: MembershipStore,
         moderation: ModerationStore,
+        pending: PendingStore,
         access: Access,
         roster: Roster,
         log: Log,
@@ -55,6 +58,7 @@ class Moderation:
     ) -> None:
         self._memberships = memberships
         self._moderation = moderation
+        self._pending = pending
         self._access = access
         self._roster = roster
         self._log = log
@@ -147,7 +151,8 @@ class Moderation:
             ban = Ban(conversation_id, participant_id, None, actor.participant_id, milliseconds(self._clock))
             entry = AuditEntry("banned", actor.participant_id, participant_id)
             commit = _ban_commit(head, "participant_banned", by, ban, ban.banned_at)
-            return replace(commit, guard=actor, banning=[ban], audit=[entry])
+            banning = replace(commit, guard=actor, banning=[ban], audit=[entry])
+            return ending_pending(banning, self._pending, participant_id)
 
         try:
             commit = self._append(caller, conversation_id, plan)
@@ -229,14 +234,12 @@ def _updated(target: Membership, request: UpdateParticipant, actor: Membership, 
 
 
 def _audit_entries(actor: Membership, before: Membership, after: Membership) -> list[AuditEntry]:
-    actor_id, target_id = actor.participant_id, before.participant_id
-    entries = []
-    if after.role != before.role:
-        entries.append(AuditEntry("role_changed", actor_id, target_id, role=after.role))
+    names = actor.participant_id, before.participant_id
+    entries = [AuditEntry("role_changed", *names, role=after.role)] if after.role != before.role else []
     if after.muted_until > 0 and after.muted_until != before.muted_until:
-        entries.append(AuditEntry("muted", actor_id, target_id, muted_until=after.muted_until))
+        entries.append(AuditEntry("muted", *names, muted_until=after.muted_until))
     if before.muted_until > 0 and not after.muted_until:
-        entries.append(AuditEntry("unmuted", actor_id, target_id))
+        entries.append(AuditEntry("unmuted", *names))
     return entries
 
 

@@ -39,10 +39,13 @@ class Action(enum.Enum):
     LIST_BANS = "list bans"
     MUTE = "mute participants"
     CHANGE_ROLE = "change roles"
+    LIST_PENDING = "list pending memberships"
+    WITHDRAW_PENDING = "withdraw pending memberships"
     MANAGE_INVITES = "create, list and revoke invites"
     READ_AUDIT = "read the audit log"
     LEAVE = "leave"
     JOIN = "join"
+    ANSWER_PENDING = "accept or decline a pending membership"
 
 
 class Scope(enum.Enum):
@@ -55,6 +58,7 @@ class Scope(enum.Enum):
     """Neither owners nor moderators; for an action that gives a role, the role of a member alone."""
     NOT_OWNERS = "all but owners"
     INVITED = "by an invite, or if it is open; unless banned"
+    PENDING = "their own; unless banned"
 
 
 class Rule(NamedTuple):
@@ -102,10 +106,13 @@ RULES: Mapping[Action, Rule] = {
     Action.LIST_BANS: Rule(owner=_ALL, moderator=_ALL),
     Action.MUTE: Rule(owner=_NOT_OWNERS, moderator=_MEMBERS),
     Action.CHANGE_ROLE: Rule(owner=_ALL),
+    Action.LIST_PENDING: Rule(owner=_ALL, moderator=_ALL),
+    Action.WITHDRAW_PENDING: Rule(owner=_ALL, moderator=_MEMBERS),
     Action.MANAGE_INVITES: Rule(owner=_ALL, moderator=_ALL),
     Action.READ_AUDIT: Rule(owner=_ALL),
     Action.LEAVE: Rule(owner=_ALL, moderator=_ALL, member=_ALL),
     Action.JOIN: Rule(others=Scope.INVITED),
+    Action.ANSWER_PENDING: Rule(others=Scope.PENDING),
 }
 
 
@@ -145,6 +152,15 @@ def require(action: Action, actor: Membership, target: Target | None = None, *, 
         raise Muted(retry_after=(actor.muted_until - now) / 1000)
     if not _covers(scope, actor, target):
         raise Forbidden(rule.refusal)
+
+
+def allows(action: Action, actor: Membership, target: Target | None = None, *, now: int = 0) -> bool:
+    """Return whether `require` raises no error."""
+    try:
+        require(action, actor, target, now=now)
+    except (Forbidden, Muted):
+        return False
+    return True
 
 
 def _covers(scope: Scope, actor: Membership, target: Target | None) -> bool:

@@ -59,7 +59,7 @@ class Roster:
         role: Role,
         *,
         by: Actor,
-        reason: Literal["joined", "added"],
+        reason: Literal["joined", "added", "accepted"],
     ) -> Commit:
         """Return the append by which a participant becomes a member. Raises ParticipantLimit.
 

@@ -7,7 +7,8 @@
     ├── NotFound                                           404  absent, or not visible to the caller
     ├── MethodNotAllowed                                   405  answered by API Gateway
     ├── AlreadyParticipant, ParticipantLimit, LastOwner,
-    │   Banned, ErasureRunning, PositionUnknown            409  the current state does not allow it
+    │   ConversationLimit, Banned, ErasureRunning,
+    │   PositionUnknown                                    409  the current state does not allow it
     ├── TooLarge                                           413
     ├── RateLimited                                        429  retry after `retry_after`
     ├── Internal                                           500  a defect; the answer has no details
@@ -139,6 +140,13 @@ class ParticipantLimit(ChatError):
 
     code, status = "PARTICIPANT_LIMIT", 409
     default_message = "The conversation has the maximum number of participants."
+
+
+class ConversationLimit(ChatError):
+    """The participant is in the maximum number of conversations."""
+
+    code, status = "CONVERSATION_LIMIT", 409
+    default_message = "You are in the maximum number of conversations: leave one first."
 
 
 class LastOwner(ChatError):

@@ -36,6 +36,21 @@ class Limits:
     changes_per_minute: int = 30
     """How many joins, leaves, and changes of conversations and roles a participant may request a minute."""
     change_burst: int = 30
+    creations_per_minute: int = 20
+    creation_burst: int = 60
+    """How many conversations a participant may create."""
+    additions_per_minute: int = 20
+    addition_burst: int = 200
+    """How many other people a participant may add, those in creations included."""
+    invitations_per_minute: int = 10
+    invitation_burst: int = 20
+    """How many `invited` frames a participant receives; the list has the rest."""
+    conversations: int = 2_000
+    """In how many conversations a participant can be that they have created or joined."""
+    added_conversations: int = 2_000
+    """To how many conversations others can add a participant without asking."""
+    pending_memberships: int = 200
+    """How many pending memberships a participant sees."""
     typing_participants: int = 50
     """Up to how many participants a conversation pushes typing; 0 turns it off."""
     presence_participants: int = 50
@@ -59,8 +74,9 @@ class Limits:
         for name, maximum in maxima.items():
             if getattr(self, name) > maximum:
                 raise ValueError(f"the limit {name} must be at most {maximum}, so that an event fits into a frame")
-        if self.changes_per_minute > 60_000:
-            raise ValueError("the limit changes_per_minute must be at most 60000, one a millisecond")
+        for kind in ("changes", "creations", "additions", "invitations"):
+            if getattr(self, f"{kind}_per_minute") > 60_000:
+                raise ValueError(f"the limit {kind}_per_minute must be at most 60000, one a millisecond")
         if self.message_burst < MAX_BATCH_COMMANDS:
             raise ValueError(
                 f"the limit message_burst must be at least {MAX_BATCH_COMMANDS}, for the commands of a batch"
@@ -96,6 +112,8 @@ class Timing:
     """How long a participant must be disconnected to be pushed as offline; 0 is at once, without the queue."""
     closed_retention: int = 30 * 24 * 3600
     """How long a conversation without participants is kept."""
+    pending_lifetime: int = 30 * 24 * 3600
+    """After how long a pending membership expires."""
     erasure_grace: float = 60.0
     """How long an erasure waits before it rewrites a conversation: longer than an invocation can run."""
     retention_day: float = 24 * 3600.0

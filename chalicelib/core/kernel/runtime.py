@@ -20,6 +20,8 @@ class Runtime(NamedTuple):
     limits: Limits
     timing: Timing
     history_id: HistoryId
+    requires_consent: bool = False
+    """Whether each addition by another participant needs acceptance."""
     token_leeway: int = 30
     """For how many seconds after its expiry a token is accepted, wherever it is checked."""
     token_lifetime: int = 30 * 24 * 3600

@@ -77,7 +77,7 @@ class Log:
         Raises:
             NotFound: the conversation is not live.
             ConversationBusy: it conflicted with other appends until the deadline; nothing was written.
-            PreconditionFailed: a participant is being erased; nothing was written.
+            PreconditionFailed: a participant is being erased, or has too many conversations; nothing was written.
         """
         backoff = new_backoff(self._runtime)
         while True:
@@ -91,7 +91,7 @@ class Log:
                 head = self.require_live(conflict.current)
                 backoff.raise_if_expired()
             except (WriteConflict, PreconditionFailed) as failed:
-                if isinstance(failed, PreconditionFailed) and failed.erasing:
+                if isinstance(failed, PreconditionFailed) and (failed.erasing or failed.at_cap):
                     raise
                 head = None
                 backoff.wait()

@@ -84,6 +84,8 @@ class Membership:
     """The newest own messages after `read_up_to`, `MAX_OWN_UNREAD` at most: they do not count as unread."""
     own_obsolete: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
     """Own messages that the store need not keep any more, by the set that has them (`membership_items.py`)."""
+    is_added: bool = False
+    """Whether another participant has added the member, who has not accepted it."""
 
     @property
     def actor(self) -> Actor:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib.core.model.conversations import ConversationDetails, Head, Membership
 from chalicelib.core.model.events import Event, MessageState, Reaction
 from chalicelib.core.model.messages import IdempotencyKey, IdempotencyRecord
 from chalicelib.core.model.moderation import AuditEntry, Ban, Invite
 from chalicelib.core.model.privacy import ErasureCommit
+
+if TYPE_CHECKING:
+    from chalicelib.core.model.consent import PendingMembership, Standing
 
 
 class MessageAppend(NamedTuple):
@@ -45,6 +48,16 @@ class Commit:
     guard: Membership | None = None
     """The acting member. Precondition: the membership and its role are as read."""
     joining: Sequence[Membership] = ()
+    standing: Standing | None = None
+    """The standing of the joining member, if another one adds them. Precondition: it is as read."""
+    conversations_cap: int = 0
+    """How many conversations the member may have created or joined. Precondition, unless they are added."""
+    accepted: PendingMembership | None = None
+    """The pending membership that the joining member accepts. Precondition: it is still visible to them."""
+    obsolete: Sequence[PendingMembership] = ()
+    """All pending memberships that end by this commit."""
+    obsolete_standing: Standing | None = None
+    """The standing of their participant, who is banned. Precondition: it is as read, so these are all."""
     leaving: Sequence[Membership] = ()
     removed: bool = False
     """Whether the leaving members are removed by another member."""
@@ -93,6 +106,8 @@ class PreconditionFailed(Exception):
     """Participants whose membership is not as the commit expects it."""
     erasing: Collection[str] = ()
     """Participants who cannot join because their erasure is running, or whose erasure is not as expected."""
+    at_cap: bool = False
+    """Whether the participant who creates or joins the conversation is in as many as allowed."""
 
 
 class NewConversation(NamedTuple):
@@ -102,6 +117,13 @@ class NewConversation(NamedTuple):
     details: ConversationDetails
     event: Event
     members: Sequence[Membership]
+    """The creator first."""
+    standings: Mapping[str, Standing]
+    """Those of all other members and pending members. Precondition: they are as read."""
+    pending: Sequence[tuple[PendingMembership, bool]]
+    """Pending memberships, each with whether the participant sees it."""
+    conversations_cap: int
+    """How many conversations the creator may have created or joined. Precondition."""
     retention_check_at: int
     """When (epoch seconds) to run the first retention check."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from chalicelib.core.model.consent import Standing
 from chalicelib.core.model.privacy import DataLocation, ErasureJob, RetentionCheck, RetentionProgress
 from chalicelib.core.model.redaction import Redaction
 
@@ -17,6 +18,8 @@ class ErasureStore(Protocol):
 
     def begin(self, job: ErasureJob) -> bool:
         """Save a new job; from then on, no membership of the participant can begin. False: one is running.
+
+        It is noted in the participant's standing.
 
         Raises:
             WriteConflict: nothing was written.
@@ -61,8 +64,10 @@ class ErasureStore(Protocol):
         """
         ...
 
-    def finish(self, job: ErasureJob, done_at: int) -> bool:
-        """Save that the job is done and forget whose it was; return False if another process did so.
+    def finish(self, job: ErasureJob, standing: Standing, done_at: int) -> bool:
+        """Save that the job is done and forget whose it was, with their standing.
+
+        Returns False if another process did so, or if the standing is not as read: then data may have been added.
 
         Raises:
             WriteConflict: nothing was written.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, Protocol
 
-Bucket = Literal["messages", "changes"]
+Bucket = Literal["messages", "changes", "creations", "additions", "invitations"]
 """The limits, each of which is charged on its own."""
 
 

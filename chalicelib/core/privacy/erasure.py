@@ -8,6 +8,7 @@ with another one.
 
 from __future__ import annotations
 
+import functools
 import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.core.kernel.clock import milliseconds, rfc3339
 from chalicelib.core.kernel.errors import ConversationBusy, NotFound
 from chalicelib.core.kernel.runtime import Runtime
-from chalicelib.core.log.conflicts import retry_on_conflict
+from chalicelib.core.log.conflicts import new_backoff, retry_on_conflict
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.privacy import ErasureJob, erasure_id
 from chalicelib.core.ports.commits import WriteConflict
 from chalicelib.core.ports.connections import ConnectionStore
+from chalicelib.core.ports.consent import BlockStore, PendingStore
 from chalicelib.core.ports.privacy import ErasureStore, ParticipantDataStore
 from chalicelib.core.privacy.erasure_steps import RETRY_DELAY, ErasureSteps
 from chalicelib.core.protocol.frames import disconnect
@@ -41,6 +43,8 @@ class Erasure:
         revocations: RevocationStore,
         connections: ConnectionStore,
         participant_data: ParticipantDataStore,
+        blocks: BlockStore,
+        pending: PendingStore,
         steps: ErasureSteps,
         fan_out: FanOut,
         runtime: Runtime,
@@ -49,6 +53,8 @@ class Erasure:
         self._revocations = revocations
         self._connections = connections
         self._participant_data = participant_data
+        self._blocks = blocks
+        self._pending = pending
         self._steps = steps
         self._fan_out = fan_out
         self._runtime = runtime
@@ -110,10 +116,18 @@ class Erasure:
     def _finish(self, job: ErasureJob) -> None:
         self._disconnect(job)
         self._participant_data.delete_participant(job.participant_id)
-        current = self._erasures.job(job.job_id)
-        if current is not None and current.pseudonym_salt == job.pseudonym_salt:
-            now = milliseconds(self._clock)
-            retry_on_conflict(self._runtime, lambda: self._erasures.finish(current, now))
+        backoff = new_backoff(self._runtime)
+        while True:
+            current, standing = self._erasures.job(job.job_id), self._pending.standing(job.participant_id)
+            if current is None or current.pseudonym_salt != job.pseudonym_salt:
+                return
+            # Others can still block the participant, and add them to conversations: each changes the standing.
+            retry_on_conflict(self._runtime, functools.partial(self._blocks.erase_blocks, job))
+            self._pending.erase_pending(job.participant_id)
+            finish = functools.partial(self._erasures.finish, current, standing, milliseconds(self._clock))
+            if retry_on_conflict(self._runtime, finish):
+                return
+            backoff.wait()
 
     def _disconnect(self, job: ErasureJob) -> None:
         for connection in self._connections.active_connections_of(job.participant_id):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.core.conversations.blocks import block_view
 from chalicelib.core.conversations.own_reactions import OwnReactions
 from chalicelib.core.kernel import json_codec, paging
 from chalicelib.core.kernel.clock import rfc3339
@@ -15,10 +16,12 @@ from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.conversations import ConversationState, Head
 from chalicelib.core.model.events import Event
 from chalicelib.core.model.privacy import DataLocation
+from chalicelib.core.ports.consent import BlockStore, PendingStore
 from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.privacy import ErasureStore
+from chalicelib.core.protocol.serializers import pending_membership
 
 if TYPE_CHECKING:
     from chalicelib.core.protocol.queries import ExportQuery
@@ -27,6 +30,11 @@ EVENTS_PER_PAGE = 1_000
 """Events of any author that are read for a page; that takes a second or two."""
 MAX_PAGE_BYTES = 2 * 1024 * 1024
 """A Lambda function may return 6 MB (quotas), in which this JSON is escaped once more."""
+BLOCKS_PER_PAGE = 1_000
+PENDING_PER_PAGE = 1_000
+"""More pending memberships than a participant can see."""
+_BLOCKS = "#"
+"""The beginning of a position among the blocks. It is below all conversation ids."""
 _MEMBERS_ONLY_FIELDS = ("reactions", "version")
 """Fields of a message that only members of its conversation may see."""
 
@@ -41,12 +49,16 @@ class Export:
         conversations: ConversationStore,
         event_log: EventLogStore,
         memberships: MembershipStore,
+        blocks: BlockStore,
+        pending: PendingStore,
         own_reactions: OwnReactions,
     ) -> None:
         self._erasures = erasures
         self._conversations = conversations
         self._event_log = event_log
         self._memberships = memberships
+        self._blocks = blocks
+        self._pending = pending
         self._own_reactions = own_reactions
 
     def page(self, caller: Principal, query: ExportQuery) -> dict[str, Any]:
@@ -62,6 +74,15 @@ class Export:
             conversation_id, position = paging.decode(query.cursor, str, int)
             first_id, after = str(conversation_id), int(position)
         page = _Page(caller)
+        if not first_id:
+            entries, _ = self._pending.visible(caller.participant_id, None, PENDING_PER_PAGE)
+            page.answer["pending"] = [pending_membership(entry) for entry in entries]
+        if not first_id or first_id.startswith(_BLOCKS):
+            after_block = first_id.removeprefix(_BLOCKS) or None
+            blocks, next_block = self._blocks.blocks(caller.participant_id, after_block, BLOCKS_PER_PAGE)
+            page.answer["blocks"] = [block_view(block) for block in blocks]
+            if next_block is not None:
+                return page.up_to(f"{_BLOCKS}{next_block}", 0)
         for location in self._erasures.data_locations(caller.participant_id):
             conversation_id = location.conversation_id
             if conversation_id < first_id:
@@ -120,6 +141,8 @@ class _Page:
         self.answer: dict[str, Any] = {
             "participant": {"participant_id": caller.participant_id},
             "conversations": [],
+            "blocks": [],
+            "pending": [],
             "messages": [],
         }
         self._events_left = EVENTS_PER_PAGE

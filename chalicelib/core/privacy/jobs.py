@@ -1,4 +1,4 @@
-"""Background jobs: erasures, retention checks, and offline pushes.
+"""Background jobs: erasures, retention checks, offline pushes, and invitations.
 
 A step of a job runs for some seconds and queues the next one if there is more to do. The queue holds only the
 name of a job; its progress is in the stores. Nothing depends on the queue: the hourly sweep finds all pending
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 
+from chalicelib.core.conversations.invitations import INVITED, Invitations
 from chalicelib.core.conversations.lifecycle import Lifecycle
 from chalicelib.core.kernel.errors import ChatError, ConversationBusy, Unavailable
 from chalicelib.core.kernel.limits import MAX_DELAY
@@ -48,6 +49,7 @@ class Jobs:
         lifecycle: Lifecycle,
         fan_out: FanOut,
         presence: Presence,
+        invitations: Invitations,
         queue: JobQueue | None,
         runtime: Runtime,
     ) -> None:
@@ -57,6 +59,7 @@ class Jobs:
         self._lifecycle = lifecycle
         self._fan_out = fan_out
         self._presence = presence
+        self._invitations = invitations
         self._queue = queue
         self._clock = runtime.clock
         self._timing = runtime.timing
@@ -74,6 +77,13 @@ class Jobs:
         if check is not None:
             self._send(_job_name(check), 0.0)
 
+    def start(self, job: str) -> None:
+        """Queue a job that need not be repeated if the queue loses it; without a queue, run it."""
+        if self._queue is None:
+            self._run_step(job, 0.0)
+        else:
+            self._send(job, 0.0)
+
     def run(self, job: str, seconds: float) -> None:
         """Run a step of about `seconds`, and queue the next one.
 
@@ -89,6 +99,9 @@ class Jobs:
         if kind == ERASURE:
             return self._erasure.run(rest, seconds)
         deadline = self._clock.monotonic() + seconds
+        if kind == INVITED:
+            self._post_invitations(rest)
+            return None
         if kind == PRESENCE:
             self._resolve_presence(rest, deadline)
             return None
@@ -111,6 +124,13 @@ class Jobs:
             if pending and self._clock.monotonic() >= deadline:
                 self._send(encode_job(pending), 0.0)
                 return
+
+    def _post_invitations(self, job: str) -> None:
+        try:
+            pushes = self._invitations.pushes(job)
+        except ValueError:
+            raise UnknownJob("a job about invitations must name pending memberships") from None
+        self._fan_out.deliver(pushes, within=self._timing.socket_fan_out)
 
     def _check_retention(self, check: RetentionCheck, deadline: float) -> bool:
         """Run a check; return whether it is finished."""

@@ -19,7 +19,7 @@ from chalicelib.core.model.events import Event
 from chalicelib.core.protocol.serializers import participant_ref
 
 if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at run time
-    from chalicelib.core.protocol.objects import Conversation
+    from chalicelib.core.protocol.objects import Conversation, PendingMembership
 
 PROTOCOL = 1
 MAX_PARTICIPANTS_IN_A_FRAME = 100
@@ -156,6 +156,11 @@ def read_push(conversation_id: str, participant_id: str, sequence_id: int) -> Fr
 def added_push(conversation: Conversation) -> Frame:
     """Return the push to a new participant of a conversation."""
     return {"type": "conversation_added", "conversation": conversation}
+
+
+def invited_push(membership: PendingMembership) -> Frame:
+    """Return the push to a participant whom another one has added, and who can accept it."""
+    return {"type": "invited", **membership}
 
 
 def removed_push(conversation_id: str, reason: str) -> Frame:

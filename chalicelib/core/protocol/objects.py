@@ -45,6 +45,13 @@ class ParticipantView(Participant):
     """The `sequence_id` up to which the participant has read."""
 
 
+class AddedParticipant(ParticipantView):
+    """A participant who was added."""
+
+    membership: Literal["active"]
+    """That the participant is a member."""
+
+
 class BannedRef(TypedDict):
     """A reference to a banned person, who may never have been a participant."""
 
@@ -61,6 +68,52 @@ class Ban(BannedRef):
     """The id of the participant who set the ban."""
     banned_at: Annotated[Timestamp, example("2026-03-01T09:05:00.000Z")]
     """When the ban was set."""
+
+
+class Block(TypedDict):
+    """A block that the caller has set."""
+
+    participant_id: Annotated[Text, Field(max_length=255), example("mallory")]
+    """The id of the blocked participant; a pseudonym `erased_…` after their erasure."""
+    blocked_at: Annotated[Timestamp, example("2026-03-01T09:05:00.000Z")]
+    """When the block was set."""
+
+
+class PendingParticipant(TypedDict):
+    """A participant who has not accepted an addition yet, as owners and moderators see them."""
+
+    participant_id: Annotated[Text, Field(max_length=255), example("bob")]
+    """The participant's id: the `sub` of their tokens."""
+    name: Annotated[Text, example("Bob")]
+    """The display name that the adder gave."""
+    role: Annotated[Role, example("member")]
+    """The role after acceptance."""
+    membership: Literal["pending"]
+    """That it waits for acceptance."""
+    added_by: ParticipantRef
+    """The participant who made the addition."""
+    added_at: Timestamp
+    """When the addition was made."""
+    expires_at: Annotated[Timestamp, example("2026-03-31T09:00:00.000Z")]
+    """When it expires."""
+
+
+class PendingMembership(TypedDict):
+    """A pending membership of the caller: `join` accepts it, `leave` declines it."""
+
+    conversation_id: ConversationId
+    title: Annotated[str, example("Trip to Oslo")]
+    """The title when the addition was made."""
+    role: Annotated[Role, example("member")]
+    """The role after acceptance."""
+    membership: Literal["pending"]
+    """That it waits for acceptance."""
+    added_by: ParticipantRef
+    """The participant who made the addition."""
+    added_at: Timestamp
+    """When the addition was made."""
+    expires_at: Annotated[Timestamp, example("2026-03-31T09:00:00.000Z")]
+    """When it expires."""
 
 
 class Invite(TypedDict):
@@ -140,6 +193,8 @@ class Conversation(TypedDict):
     """After how many days content expires. Absent: as configured for the deployment."""
     participants: NotRequired[list[ParticipantView]]
     """The participants, at most 100."""
+    pending: NotRequired[list[PendingParticipant]]
+    """Of a creation: those who must accept. Absent if all others are participants."""
     participants_truncated: NotRequired[Literal[True]]
     """Present if `participants` does not list all of them."""
     last_message: NotRequired[Event]

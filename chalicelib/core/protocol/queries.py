@@ -79,6 +79,8 @@ class ConversationsQuery(PageQuery):
     order: Literal["activity", "created"] = "activity"
     """`activity`: latest message first. A conversation that becomes active between two pages is in neither.
     `created`: oldest first. Each conversation of which the caller stays a participant is in exactly one page."""
+    membership: Literal["active", "pending"] = "active"
+    """`pending`: those that wait for the caller's acceptance, oldest conversation first, whatever `order` is."""
 
 
 class AuditQuery(PageQuery):

@@ -15,7 +15,9 @@ from chalicelib.core.model.conversations import ConversationDetails, Head, Membe
 from chalicelib.core.model.events import Reaction
 
 if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at run time
+    from chalicelib.core.model import consent
     from chalicelib.core.protocol.objects import (
+        AddedParticipant,
         AuditEntry,
         Ban,
         BannedRef,
@@ -25,6 +27,8 @@ if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at r
         Participant,
         ParticipantRef,
         ParticipantView,
+        PendingMembership,
+        PendingParticipant,
         ReactionDetail,
     )
 
@@ -65,6 +69,37 @@ def banned_ref(ban: model.Ban) -> BannedRef:
 def ban(ban: model.Ban) -> Ban:
     """Return a ban."""
     return {**banned_ref(ban), "banned_by": ban.banned_by, "banned_at": rfc3339(ban.banned_at)}
+
+
+def added_participant(member: Membership) -> AddedParticipant:
+    """Return a member whom another one has just added."""
+    return {**participant_view(member, online=False), "membership": "active"}
+
+
+def pending_participant(entry: consent.PendingMembership) -> PendingParticipant:
+    """Return a pending membership, as owners and moderators see it."""
+    return {
+        "participant_id": entry.participant_id,
+        "name": entry.name,
+        "role": entry.role,
+        "membership": "pending",
+        "added_by": participant_ref(entry.adder),
+        "added_at": rfc3339(entry.added_at),
+        "expires_at": rfc3339(1000 * entry.expires_at),
+    }
+
+
+def pending_membership(entry: consent.PendingMembership) -> PendingMembership:
+    """Return a pending membership, as its participant sees it."""
+    return {
+        "conversation_id": entry.conversation_id,
+        "title": entry.title,
+        "role": entry.role,
+        "membership": "pending",
+        "added_by": participant_ref(entry.adder),
+        "added_at": rfc3339(entry.added_at),
+        "expires_at": rfc3339(1000 * entry.expires_at),
+    }
 
 
 def invite(invite: model.Invite) -> Invite:

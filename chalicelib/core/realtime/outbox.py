@@ -73,6 +73,8 @@ class Result:
     pushes: Sequence[Push] = ()
     error: ChatError | None = None
     """The error to answer with: the change was made and is pushed, but the caller may no longer see the result."""
+    job: str | None = None
+    """A background job to start."""
 
 
 def pushes_for(commit: Commit) -> list[Push]:

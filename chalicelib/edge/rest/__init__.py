@@ -12,7 +12,18 @@ from chalicelib.edge.rest import participants
 from chalicelib.edge.rest import moderation
 from chalicelib.edge.rest import messages
 from chalicelib.edge.rest import account
+from chalicelib.edge.rest import consent
 from chalicelib.edge.rest import service
 # isort: on
 
-__all__ = ["account", "auth", "conversations", "messages", "moderation", "participants", "rest", "service"]
+__all__ = [
+    "account",
+    "auth",
+    "consent",
+    "conversations",
+    "messages",
+    "moderation",
+    "participants",
+    "rest",
+    "service",
+]

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib import bootstrap
-from chalicelib.core.kernel.errors import ConversationBusy, ErasureRunning, Forbidden, Muted, RateLimited
+from chalicelib.core.kernel.errors import (
+    ConversationBusy,
+    ConversationLimit,
+    ErasureRunning,
+    Forbidden,
+    Muted,
+    RateLimited,
+)
 from chalicelib.core.protocol import queries, requests
 from chalicelib.core.realtime.outbox import Result
 from chalicelib.edge.http import AuthenticatedRequest, route
@@ -16,17 +23,19 @@ from chalicelib.edge.http import AuthenticatedRequest, route
     "/conversations",
     {201: "Conversation"},
     body=requests.CreateConversation,
-    errors=(ErasureRunning, ConversationBusy),
+    errors=(ErasureRunning, ConversationLimit, RateLimited, ConversationBusy),
     revocation="read",
 )
 def create_conversation(call: AuthenticatedRequest, body: requests.CreateConversation) -> Result:
     """Create a conversation."""
-    return bootstrap.application().conversations.lifecycle.create(call.caller, body)
+    return bootstrap.application().conversations.creation.create(call.caller, body)
 
 
 @route("GET", "/conversations", {200: "ConversationList"}, query=queries.ConversationsQuery)
 def list_conversations(call: AuthenticatedRequest, query: queries.ConversationsQuery) -> Any:
-    """List the caller's conversations."""
+    """List the caller's conversations, or the memberships that wait for acceptance."""
+    if query.membership == "pending":
+        return bootstrap.application().conversations.pending.list(call.caller, query)
     return bootstrap.application().conversations.views.list(call.caller, query)
 
 

@@ -6,6 +6,7 @@ from chalicelib import bootstrap
 from chalicelib.core.kernel.errors import (
     AlreadyParticipant,
     Banned,
+    ConversationLimit,
     ErasureRunning,
     Forbidden,
     LastOwner,
@@ -23,11 +24,11 @@ from chalicelib.edge.http import AuthenticatedRequest, route
     "/conversations/{conversation_id}/join",
     {200: "Conversation"},
     body=requests.Join,
-    errors=(AlreadyParticipant, ErasureRunning, ParticipantLimit, RateLimited),
+    errors=(AlreadyParticipant, ErasureRunning, ParticipantLimit, ConversationLimit, RateLimited),
     revocation="read",
 )
 def join_conversation(call: AuthenticatedRequest, conversation_id: str, body: requests.Join) -> Result:
-    """Join an open conversation, or with an invite."""
+    """Join an open conversation, or with an invite, or accept a pending membership."""
     return bootstrap.application().conversations.members.join(call.caller, conversation_id, body.invite)
 
 
@@ -39,20 +40,20 @@ def join_conversation(call: AuthenticatedRequest, conversation_id: str, body: re
     errors=(RateLimited,),
 )
 def leave_conversation(call: AuthenticatedRequest, conversation_id: str) -> Result:
-    """Leave a conversation."""
+    """Leave a conversation, or decline a pending membership."""
     return bootstrap.application().conversations.members.leave(call.caller, conversation_id)
 
 
 @route(
     "POST",
     "/conversations/{conversation_id}/participants",
-    {201: "ParticipantView"},
+    {201: "Addition"},
     body=requests.NewParticipant,
-    errors=(Forbidden, Muted, AlreadyParticipant, Banned, ParticipantLimit),
+    errors=(Forbidden, Muted, AlreadyParticipant, Banned, ParticipantLimit, RateLimited),
 )
 def add_participant(call: AuthenticatedRequest, conversation_id: str, body: requests.NewParticipant) -> Result:
-    """Add a participant."""
-    return bootstrap.application().conversations.members.add(call.caller, conversation_id, body)
+    """Add a participant, at once or pending their acceptance."""
+    return bootstrap.application().conversations.additions.add(call.caller, conversation_id, body)
 
 
 @route(

@@ -37,6 +37,7 @@ MEMBER = Membership(
     read_message_count=3,
     muted_until=1_700_000_100_000,
     own_unread=frozenset({7}),
+    is_added=True,
 )
 DETAILS = ConversationDetails(
     conversation_id=CONVERSATION,

@@ -15,6 +15,7 @@ from chalicelib.aws.dynamodb.keys import event_sk
 from chalicelib.aws.dynamodb.log_items import head_to_item, idempotency_record_to_item
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.aws.dynamodb.values import marshal_item
+from chalicelib.core.model.consent import Standing
 from chalicelib.core.model.messages import IdempotencyRecord
 from chalicelib.core.model.privacy import ErasureCommit
 from chalicelib.core.ports.commits import Commit, HeadConflict, MessageAppend, PreconditionFailed, WriteConflict
@@ -230,10 +231,25 @@ def test_message_that_is_no_longer_queued_fails_the_precondition() -> None:
 
 def test_running_erasure_prevails_over_everything_else() -> None:
     commit = Commit(HEAD, NEW_HEAD, joining=[BOB])
-    error = error_of(commit, JOB=None, HEAD=head_to_item(NEW_HEAD), **{"P#bob": None})
+    erasing = {"erasing": True}
+    error = error_of(commit, STANDING=erasing, HEAD=head_to_item(NEW_HEAD), **{"P#bob": None})
     assert isinstance(error, PreconditionFailed)
     assert list(error.erasing) == ["bob"]
     assert not error.stale_memberships
+
+
+def test_full_standing_of_a_joining_member_is_reported() -> None:
+    error = error_of(Commit(HEAD, NEW_HEAD, joining=[BOB], conversations_cap=5), STANDING={"own": 5})
+    assert isinstance(error, PreconditionFailed)
+    assert error.at_cap
+
+
+def test_changed_standing_of_an_added_member_is_a_failed_precondition() -> None:
+    commit = Commit(HEAD, NEW_HEAD, joining=[BOB], standing=Standing("bob", version=3))
+    error = error_of(commit, STANDING=None)
+    assert isinstance(error, PreconditionFailed)
+    assert not error.at_cap
+    assert not error.erasing
 
 
 def test_unusable_invite_is_a_failed_precondition() -> None:

@@ -37,6 +37,8 @@ class Scene:
         self.target = self.harness.send_message("alice", self.chat)
         self.own_message = self.harness.send_message("eve", self.chat)
         self.harness.chat.messaging.reactions.add(EVE, self.chat, self.target, THUMB)
+        if way is Way.EARLIER_ADDITION:
+            self.be_pending_and_return()
         if way is Way.METADATA or sanction is Sanction.DEMOTION:
             self.update_eve(role="moderator")
 
@@ -51,6 +53,12 @@ class Scene:
 
     def join(self, secret: str | None = None) -> None:
         self.services.members.join(EVE, self.chat, secret)
+
+    def be_pending_and_return(self) -> None:
+        """Let eve leave, be added, and return by an invite instead of accepting."""
+        self.services.members.leave(EVE, self.chat)
+        self.harness.add("mod", self.chat, "eve")
+        self.join(self.new_invite())
 
     def leave_if_member(self) -> None:
         if self.is_member():
@@ -146,7 +154,19 @@ def join_after_opening(scene: Scene) -> Effect:
 def be_added(scene: Scene) -> Effect:
     if scene.is_member():
         scene.services.members.remove(ALICE, scene.chat, "eve")
-    scene.harness.add("mod", scene.chat, "eve")
+    added = scene.harness.add("mod", scene.chat, "eve").response
+    return Effect.PENDING if added["membership"] == "pending" else scene.observe_sanction()
+
+
+def be_added_and_accept(scene: Scene) -> Effect:
+    assert be_added(scene) is Effect.PENDING
+    scene.join()
+    return scene.observe_sanction()
+
+
+def accept_an_earlier_addition(scene: Scene) -> Effect:
+    scene.leave_if_member()
+    scene.join()
     return scene.observe_sanction()
 
 
@@ -216,6 +236,8 @@ WAYS: dict[Way, Callable[[Scene], Effect]] = {
     Way.NEW_INVITE: use_a_new_invite,
     Way.OPEN_JOIN: join_after_opening,
     Way.ADDITION: be_added,
+    Way.ACCEPTANCE: be_added_and_accept,
+    Way.EARLIER_ADDITION: accept_an_earlier_addition,
     Way.ERASURE: be_erased_and_join,
     Way.SUCCESSION: succeed,
     Way.EDIT: edit,

@@ -51,7 +51,7 @@ def test_agents_alone_have_no_successor() -> None:
 
 def add_agent(harness: AppHarness, chat: str) -> None:
     agent = NewParticipant(participant_id="robot", name="Robot", type="agent", role="moderator")
-    harness.chat.conversations.members.add(principal("alice"), chat, agent)
+    harness.chat.conversations.additions.add(principal("alice"), chat, agent)
 
 
 def test_conversation_that_is_left_to_agents_is_closed() -> None:

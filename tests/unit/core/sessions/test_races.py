@@ -57,7 +57,7 @@ def test_member_removed_during_subscribe_gets_no_snapshot(harness: AppHarness, s
     def remove_and_talk() -> None:
         alice = Principal("alice", "alice")
         harness.chat.conversations.members.remove(alice, conversation_id, "bob")
-        harness.chat.conversations.members.add(
+        harness.chat.conversations.additions.add(
             alice, conversation_id, NewParticipant(participant_id="carol", name="Carol")
         )
 
@@ -146,7 +146,7 @@ def test_expired_connection_is_closed_at_the_next_push(harness: AppHarness, sock
     row = stores.connections.get(socket)
     assert row is not None
     stores.connections.refresh_token(row, int(harness.chat.runtime.clock.now()) - 91, None)
-    sent = harness.chat.conversations.members.add(
+    sent = harness.chat.conversations.additions.add(
         Principal("alice", "alice"), conversation_id, NewParticipant(participant_id="carol", name="Carol")
     )
     harness.poster.posts.clear()
@@ -170,7 +170,7 @@ def test_renewed_token_counts_before_its_subscriptions_are_updated(harness: AppH
     assert fresh is not None
     # As `auth` does: first the connection, then its subscriptions one by one.
     stores.connections.open(replace(fresh, token_expires_at=stale.token_expires_at))
-    sent = harness.chat.conversations.members.add(
+    sent = harness.chat.conversations.additions.add(
         Principal("alice", "alice"), conversation_id, NewParticipant(participant_id="carol", name="Carol")
     )
     harness.poster.posts.clear()

@@ -1,0 +1,41 @@
+"""The operations on standings: counts of memberships, on whose version additions are conditional."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chalicelib.aws.dynamodb.consent_keys import standing_key
+from chalicelib.aws.dynamodb.dynamo import Operation
+from chalicelib.aws.dynamodb.table import Table, with_old_image
+from chalicelib.core.model.conversations import Membership
+
+if TYPE_CHECKING:
+    from chalicelib.core.model.consent import Standing
+
+
+def count_own_op(table: Table, participant_id: str, cap: int) -> Operation:
+    """Count a conversation that a participant creates or joins, unless they have `cap` or are being erased."""
+    condition = "attribute_not_exists(#erasing) AND (attribute_not_exists(#own) OR #own < :cap)"
+    change = "ADD #own :one, #version :one"
+    return with_old_image(table.update_op(*standing_key(participant_id), change, condition, one=1, cap=cap))
+
+
+def change_standing_op(table: Table, standing: Standing, counter: str, by: int = 1) -> Operation:
+    """Count a membership, or a pending one, in `counter` of a standing that is as read."""
+    change = f"SET #{counter} = :count, #version = :next"
+    values = {"count": getattr(standing, counter) + by, "next": standing.version + 1}
+    key = standing_key(standing.participant_id)
+    if not standing.version:
+        return table.update_op(*key, change, "attribute_not_exists(#version)", **values)
+    return table.update_op(*key, change, "#version = :version", version=standing.version, **values)
+
+
+def end_membership_op(table: Table, member: Membership) -> Operation:
+    """Stop counting a membership that ends."""
+    change = f"ADD #{'added' if member.is_added else 'own'} :minus_one"
+    return table.update_op(*standing_key(member.participant_id), change, minus_one=-1)
+
+
+def bump_standing_op(table: Table, participant_id: str, condition: str | None = None) -> Operation:
+    """Invalidate the decisions that were made on the present standing."""
+    return table.update_op(*standing_key(participant_id), "ADD #version :one", condition, one=1)

@@ -1,0 +1,94 @@
+"""The services of changes: conversations and members are created, changed and removed by them."""
+
+from __future__ import annotations
+
+from chalicelib.bootstrap.services import ChangeServices
+from chalicelib.bootstrap.shared import Shared
+from chalicelib.core.conversations.additions import Additions
+from chalicelib.core.conversations.blocks import Blocks
+from chalicelib.core.conversations.change_limiter import ChangeLimiter
+from chalicelib.core.conversations.consent import ConsentRules
+from chalicelib.core.conversations.creation import Creation
+from chalicelib.core.conversations.invites import Invites
+from chalicelib.core.conversations.lifecycle import Lifecycle
+from chalicelib.core.conversations.membership import Members
+from chalicelib.core.conversations.moderation import Moderation
+from chalicelib.core.conversations.pending import PendingMemberships
+from chalicelib.core.conversations.views import Views
+
+
+def change_services(shared: Shared, views: Views) -> ChangeServices:
+    """Return the services of changes."""
+    stores, runtime, access, log = shared.stores, shared.runtime, shared.access, shared.log
+    pending_store = stores.consent.pending
+    change_limiter = ChangeLimiter(rate_limits=stores.rate_limits, log=log, runtime=runtime)
+    consent = ConsentRules(pending=pending_store, memberships=stores.memberships, runtime=runtime)
+    pending = PendingMemberships(
+        pending=pending_store,
+        event_log=stores.event_log,
+        access=access,
+        change_limiter=change_limiter,
+        runtime=runtime,
+    )
+    return ChangeServices(
+        creation=Creation(
+            conversations=stores.conversations,
+            consent=consent,
+            log=log,
+            change_limiter=change_limiter,
+            runtime=runtime,
+        ),
+        lifecycle=Lifecycle(
+            conversations=stores.conversations,
+            event_log=stores.event_log,
+            subscriptions=stores.subscriptions,
+            access=access,
+            views=views,
+            log=log,
+            change_limiter=change_limiter,
+            runtime=runtime,
+        ),
+        additions=Additions(
+            conversations=stores.conversations,
+            memberships=stores.memberships,
+            moderation=stores.moderation,
+            pending=pending_store,
+            consent=consent,
+            access=access,
+            roster=shared.roster,
+            log=log,
+            change_limiter=change_limiter,
+            runtime=runtime,
+        ),
+        pending=pending,
+        members=Members(
+            conversations=stores.conversations,
+            memberships=stores.memberships,
+            moderation=stores.moderation,
+            access=access,
+            roster=shared.roster,
+            views=views,
+            log=log,
+            change_limiter=change_limiter,
+            pending_store=pending_store,
+            pending=pending,
+            consent=consent,
+            runtime=runtime,
+        ),
+        moderation=Moderation(
+            memberships=stores.memberships,
+            moderation=stores.moderation,
+            pending=pending_store,
+            access=access,
+            roster=shared.roster,
+            log=log,
+            positions=shared.positions,
+            change_limiter=change_limiter,
+            presence=shared.presence,
+            runtime=runtime,
+        ),
+        invites=Invites(moderation=stores.moderation, access=access, runtime=runtime),
+        blocks=Blocks(
+            blocks=stores.consent.blocks, pending=pending, change_limiter=change_limiter, runtime=runtime
+        ),
+    )

@@ -1,0 +1,162 @@
+"""Creating a conversation."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from chalicelib.core.conversations.additions import new_entry
+from chalicelib.core.conversations.change_limiter import ChangeLimiter
+from chalicelib.core.conversations.consent import ConsentRules
+from chalicelib.core.conversations.invitations import invitation_job
+from chalicelib.core.conversations.views import view_for_member
+from chalicelib.core.kernel.clock import milliseconds
+from chalicelib.core.kernel.errors import ErasureRunning, Problem, ValidationFailed
+from chalicelib.core.kernel.ids import new_conversation_id
+from chalicelib.core.kernel.limits import first_check_at
+from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.log.appending import Log
+from chalicelib.core.log.conflicts import new_backoff, retry_on_conflict
+from chalicelib.core.model.actors import Actor, Principal, Role
+from chalicelib.core.model.conversations import ConversationDetails, Head, Membership
+from chalicelib.core.model.events import new_event
+from chalicelib.core.ports.commits import NewConversation, PreconditionFailed
+from chalicelib.core.ports.conversations import ConversationStore
+from chalicelib.core.protocol import frames, serializers
+from chalicelib.core.realtime.outbox import Result, ToParticipants
+
+if TYPE_CHECKING:
+    from chalicelib.core.protocol.requests import CreateConversation, NewParticipant
+
+
+class Creation:
+    """Creates conversations."""
+
+    def __init__(
+        self,
+        *,
+        conversations: ConversationStore,
+        consent: ConsentRules,
+        log: Log,
+        change_limiter: ChangeLimiter,
+        runtime: Runtime,
+    ) -> None:
+        self._conversations = conversations
+        self._consent = consent
+        self._log = log
+        self._change_limiter = change_limiter
+        self._runtime = runtime
+        self._clock = runtime.clock
+
+    def create(self, caller: Principal, request: CreateConversation) -> Result:
+        """Create a conversation that the caller owns. An entry of the caller among the participants is ignored.
+
+        Raises:
+            ValidationFailed: too many participants, or one of them twice.
+            ErasureRunning: the caller is being erased.
+            ConversationLimit: the caller is in too many conversations.
+            RateLimited, ConversationBusy: nothing was created.
+        """
+        others = [other for other in request.participants if other.participant_id != caller.participant_id]
+        self._check_participants(others, request.participants)
+        self._change_limiter.charge_creation(caller, len(others))
+        new = self._create(caller, request, others)
+        view = view_for_member(new.head, new.details, new.members[0])  # all have the same read pointer
+        added = frames.added_push(view.copy())
+        view["participants"] = [serializers.participant_view(member, online=False) for member in new.members]
+        entries = [entry for entry, _ in new.pending]
+        if entries:
+            view["pending"] = [serializers.pending_participant(entry) for entry in entries]
+        job = invitation_job(entries[0], whole=True) if entries else None
+        return Result(view, [ToParticipants([member.participant_id for member in new.members], added)], job=job)
+
+    def _create(
+        self, caller: Principal, request: CreateConversation, others: Sequence[NewParticipant]
+    ) -> NewConversation:
+        """Create a conversation, decided anew while the consent of others changes."""
+        backoff = new_backoff(self._runtime)
+        while True:
+            new = self._new_conversation(caller, request, others)
+            try:
+                complete = retry_on_conflict(self._runtime, functools.partial(self._conversations.create, new))
+            except PreconditionFailed as failed:
+                if failed.erasing:
+                    raise ErasureRunning from None
+                if failed.at_cap:
+                    self._consent.require_own_place(caller.participant_id)
+                backoff.wait()
+                continue
+            if not complete:
+                self._log.finalize_creation(new.head.conversation_id)
+            return new
+
+    def _check_participants(self, others: Sequence[NewParticipant], requested: Sequence[NewParticipant]) -> None:
+        limit = self._runtime.limits.participants
+        if 1 + len({other.participant_id for other in others}) > limit:
+            raise ValidationFailed.at(
+                "participants", f"a conversation may have at most {limit} participants, including the caller"
+            )
+        if problems := _duplicates(requested):
+            raise ValidationFailed(details=problems)
+
+    def _new_conversation(
+        self, caller: Principal, request: CreateConversation, others: Sequence[NewParticipant]
+    ) -> NewConversation:
+        now = milliseconds(self._clock)
+        conversation_id = new_conversation_id(now)
+        creator = caller.as_actor()
+
+        def new_member(actor: Actor, role: Role, *, is_added: bool) -> Membership:
+            who = (actor.participant_id, actor.name, actor.type)
+            return Membership(conversation_id, *who, role, now, 1, 1, 0, is_added=is_added)
+
+        consents = self._consent.read(creator.participant_id, [other.participant_id for other in others])
+        decisions = {
+            participant_id: self._consent.decide(consent, is_past_member=False)
+            for participant_id, consent in consents.items()
+        }
+        members = [new_member(creator, "owner", is_added=False)]
+        members += [
+            new_member(Actor(other.participant_id, other.name, other.type), other.role, is_added=True)
+            for other in others
+            if not decisions[other.participant_id].is_pending
+        ]
+        event = new_event(
+            conversation_id,
+            1,
+            "conversation_created",
+            sender=creator,
+            now=now,
+            title=request.title,
+            participants=[serializers.participant(member, online=False) for member in members],
+        )
+        head = Head(conversation_id, 1, 0, 0, now, len(members), 1, active_at=now)
+        pending = [
+            (new_entry(head, request.title, creator, 1, other, self._runtime, at=now / 1000), decision.is_visible)
+            for other in others
+            if (decision := decisions[other.participant_id]).is_pending
+        ]
+        return NewConversation(
+            head,
+            ConversationDetails(
+                conversation_id, request.title, request.join_policy, request.metadata, now, creator.participant_id
+            ),
+            event,
+            members,
+            {participant_id: decision.standing for participant_id, decision in decisions.items()},
+            pending,
+            self._runtime.limits.conversations,
+            retention_check_at=first_check_at(now, self._runtime.timing),
+        )
+
+
+def _duplicates(participants: Sequence[NewParticipant]) -> list[Problem]:
+    """Return a problem for each initial participant who is listed twice."""
+    counts = Counter(participant.participant_id for participant in participants)
+    return [
+        {"path": f"participants.{index}.participant_id", "problem": "is listed twice"}
+        for index, participant in enumerate(participants)
+        if counts[participant.participant_id] > 1
+    ]

@@ -1,0 +1,72 @@
+"""Consent: which participants may add another one to conversations, and memberships that wait for acceptance."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from chalicelib.core.kernel.ids import digest
+from chalicelib.core.model.actors import Actor, ParticipantType, Role
+
+
+class Block(NamedTuple):
+    """A participant who can neither add the blocker to a conversation nor open one with them."""
+
+    blocker_id: str
+    participant_id: str
+    """The blocked participant; a pseudonym after their erasure, which does not end the block."""
+    blocked_at: int
+    """Milliseconds since the epoch."""
+
+
+class Standing(NamedTuple):
+    """The state that decides, beside blocks, whether another participant can make this one a member at once.
+
+    Everything that changes the decision increments `version`, on which the decision's transaction is conditional.
+    """
+
+    participant_id: str
+    version: int = 0
+    own: int = 0
+    """Memberships in conversations that the participant has created or joined. This count and the following ones
+    can be too high, and are corrected when a limit is reached."""
+    added: int = 0
+    """Memberships in conversations to which others have added the participant."""
+    pending: int = 0
+    """Pending memberships that the participant can see."""
+    counted_at: int = 0
+    """When the counts were corrected, in milliseconds since the epoch."""
+    is_erasing: bool = False
+    """Whether an erasure of the participant is running."""
+
+
+class PendingMembership(NamedTuple):
+    """An addition that the participant has not accepted yet. It belongs to the participant who made it."""
+
+    conversation_id: str
+    participant_id: str
+    name: str
+    """The name that the adder gave."""
+    role: Role
+    adder_id: str
+    adder_name: str
+    adder_type: ParticipantType
+    adder_epoch: int
+    """The epoch of the adder's membership: with that, the right to add ends."""
+    title: str
+    """The title at the time of the addition."""
+    added_at: int
+    """Milliseconds since the epoch."""
+    expires_at: int
+    """Epoch seconds."""
+    at_head: int = 0
+    """The sequence id of the head at which it was added: a participant who was removed later cannot accept it."""
+
+    @property
+    def key(self) -> str:
+        """The key among the pending memberships of the conversation, which contains no id."""
+        return f"{digest(self.participant_id)}#{digest(self.adder_id)}"
+
+    @property
+    def adder(self) -> Actor:
+        """The participant who made the addition."""
+        return Actor(self.adder_id, self.adder_name, self.adder_type)
