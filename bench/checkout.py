@@ -79,10 +79,13 @@ def running_chat(root: Path, *options: str) -> Iterator[RunningChat]:
 
 
 def _limits(root: Path) -> dict[str, str]:
-    """Return the settings that lift the rate limit; an older checkout has another name for one of them."""
-    is_older = not any("message_burst" in path.read_text("utf-8") for path in root.glob("chalicelib/**/*.py"))
+    """Return the settings that lift the limits; an older checkout has fewer, and another name for one of them."""
+    code = "".join(path.read_text("utf-8") for path in root.glob("chalicelib/**/*.py"))
+    is_older = "message_burst" not in code
     return {
-        name.replace("_MESSAGE_BURST", "_BURST") if is_older else name: value for name, value in LIMITS.items()
+        name.replace("_MESSAGE_BURST", "_BURST") if is_older else name: value
+        for name, value in LIMITS.items()
+        if "MESSAGE" in name or name.removeprefix("CHAT_LIMIT_").lower() in code
     }
 
 

@@ -38,6 +38,10 @@ ENVIRONMENT: Mapping[str, str] = {
     # The rate limit is lifted: a single sender is faster than ten messages per second.
     "CHAT_LIMIT_MESSAGES_PER_SECOND": "1000",
     "CHAT_LIMIT_MESSAGE_BURST": "1000",
+    "CHAT_LIMIT_FRAMES_PER_SECOND": "1000",
+    "CHAT_LIMIT_BUDGET_PER_SECOND": "1000",
+    "CHAT_LIMIT_BUDGET_BURST": "1000000",
+    "CHAT_LIMIT_CONNECTIONS": "1000",
 }
 
 

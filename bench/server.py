@@ -28,6 +28,10 @@ LIMITS = {
     # The limit of ten messages per second and participant is lifted to find the server's own limit.
     "CHAT_LIMIT_MESSAGES_PER_SECOND": "1000",
     "CHAT_LIMIT_MESSAGE_BURST": "1000",
+    "CHAT_LIMIT_FRAMES_PER_SECOND": "1000",
+    "CHAT_LIMIT_BUDGET_PER_SECOND": "1000",
+    "CHAT_LIMIT_BUDGET_BURST": "1000000",
+    "CHAT_LIMIT_CONNECTIONS": "1000",
 }
 
 

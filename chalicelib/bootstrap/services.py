@@ -16,6 +16,7 @@ from chalicelib.core.conversations.moderation import Moderation
 from chalicelib.core.conversations.views import Views
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.messaging.batches import Batches
+from chalicelib.core.messaging.budget import Budget
 from chalicelib.core.messaging.message_updates import MessageUpdates
 from chalicelib.core.messaging.reactions import Reactions
 from chalicelib.core.messaging.sender import Sender
@@ -101,6 +102,8 @@ class SessionServices(NamedTuple):
 
     connections: Connections
     dispatcher: Dispatcher
+    budget: Budget
+    """That of requests, also by HTTP."""
 
 
 class PrivacyServices(NamedTuple):

@@ -22,8 +22,14 @@ START_TIMEOUT = 60.0
 """Seconds that the start may take on a busy machine."""
 STOP_TIMEOUT = 15.0
 
-FAST_CHANGES = {"CHAT_LIMIT_CHANGES_PER_MINUTE": "6000", "CHAT_LIMIT_CHANGE_BURST": "1000"}
-"""Settings for participants who join, leave and change roles more often than people do."""
+FAST_CHANGES = {
+    "CHAT_LIMIT_CHANGES_PER_MINUTE": "6000",
+    "CHAT_LIMIT_CHANGE_BURST": "1000",
+    "CHAT_LIMIT_FRAMES_PER_SECOND": "1000",
+    "CHAT_LIMIT_BUDGET_PER_SECOND": "1000",
+    "CHAT_LIMIT_BUDGET_BURST": "1000000",
+}
+"""Settings for participants who join, leave, change roles and read more often than people do."""
 PATIENT_SETTINGS = {
     **FAST_CHANGES,
     "CHAT_TIME_HTTP_FAN_OUT": "10",

@@ -22,6 +22,7 @@ from chalicelib.core.log.appending import Log, NoChange
 from chalicelib.core.log.conflicts import new_backoff, retry_on_conflict
 from chalicelib.core.model.actors import Actor, Principal, Role
 from chalicelib.core.model.conversations import ConversationDetails, Head, Membership
+from chalicelib.core.model.event_sizes import sizes_after
 from chalicelib.core.model.events import new_event
 from chalicelib.core.model.moderation import AuditEntry
 from chalicelib.core.ports.commits import Commit, NewConversation, PreconditionFailed
@@ -119,7 +120,17 @@ class Lifecycle:
             participants=[serializers.participant(member, online=False) for member in members],
         )
         return NewConversation(
-            Head(conversation_id, 1, 0, 0, now, len(members), 1, active_at=now),
+            Head(
+                conversation_id,
+                1,
+                0,
+                0,
+                now,
+                len(members),
+                1,
+                active_at=now,
+                event_sizes=sizes_after("", 0, [event]),
+            ),
             ConversationDetails(
                 conversation_id, request.title, request.join_policy, request.metadata, now, creator.participant_id
             ),
