@@ -68,8 +68,8 @@ class _BaselineDesign:
         )
         member, _ = harness.time.gather(
             lambda: harness.member(participant_id),
-            lambda: chat.stores.rate_limits.try_acquire(
-                participant_id, milliseconds(harness.time), interval=1, burst=1000
+            lambda: chat.stores.rate_limits.acquire(
+                participant_id, milliseconds(harness.time), 1, interval=1, burst=1000
             ),
         )
         return member, results

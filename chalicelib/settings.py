@@ -14,7 +14,7 @@
 | `CHAT_JWT_AUDIENCE`         | required `aud` of tokens                                                       |
 | `CHAT_SECOND_<NAME>`        | one of these five, of a second issuer: its tokens are accepted as well         |
 | `CHAT_JWT_LEEWAY`           | tolerated clock difference in seconds (default 30)                             |
-| `CHAT_JWT_MAX_LIFETIME`     | longest lifetime of tokens in seconds, for revocations (default 2592000)       |
+| `CHAT_JWT_MAX_LIFETIME`     | longest lifetime of tokens in seconds; others are refused (default 2592000)    |
 | `CHAT_JWKS_MAX_AGE`         | seconds after which keys, or the parameter, are read again (default 3600)      |
 | `CHAT_JWKS_GRACE`           | seconds for which they are used longer if that fails (default 3600)            |
 | `CHAT_LIMIT_<NAME>`         | a limit of `kernel.limits.Limits`, such as `CHAT_LIMIT_PARTICIPANTS=250`       |

@@ -11,6 +11,7 @@ from chalicelib.core.conversations.history import History
 from chalicelib.core.conversations.own_reactions import OwnReactions
 from chalicelib.core.conversations.views import Views
 from chalicelib.core.messaging.batches import Batches
+from chalicelib.core.messaging.budget import Budget
 from chalicelib.core.messaging.group_commit import GroupCommit
 from chalicelib.core.messaging.message_updater import MessageUpdater
 from chalicelib.core.messaging.message_updates import MessageUpdates
@@ -163,8 +164,16 @@ def session_services(
         connection_store=stores.connections,
         event_log=stores.event_log,
         connections=connections,
+        frame_limit=Budget(
+            "frames",
+            runtime.limits.frames_per_second,
+            runtime.limits.frame_burst,
+            rate_limits=stores.rate_limits,
+            runtime=runtime,
+        ),
+        budget=shared.budget,
         handlers=handlers_by_command(connection_handlers, message_handlers),
         positions=shared.positions,
         runtime=runtime,
     )
-    return SessionServices(connections=connections, dispatcher=dispatcher)
+    return SessionServices(connections=connections, dispatcher=dispatcher, budget=shared.budget)

@@ -12,6 +12,7 @@ from chalicelib.core.conversations.history import History
 from chalicelib.core.conversations.views import Views
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.messaging.batches import Batches
+from chalicelib.core.messaging.budget import Budget
 from chalicelib.core.messaging.message_updates import MessageUpdates
 from chalicelib.core.messaging.reactions import Reactions
 from chalicelib.core.messaging.sender import Sender
@@ -169,6 +170,8 @@ class SessionServices(NamedTuple):
 
     connections: Connections
     dispatcher: Dispatcher
+    budget: Budget
+    """That of requests, also by HTTP."""
 
 
 class PrivacyServices(NamedTuple):

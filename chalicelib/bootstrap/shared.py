@@ -9,6 +9,7 @@ from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.appending import Log
 from chalicelib.core.log.positions import Positions
 from chalicelib.core.log.reading import LogReader
+from chalicelib.core.messaging.budget import Budget
 from chalicelib.core.ports.delivery import ConnectionPoster
 from chalicelib.core.ports.jobs import JobQueue
 from chalicelib.core.realtime.fan_out import FanOut
@@ -22,6 +23,13 @@ class Shared:
         self.stores = stores
         self.runtime = runtime
         self.queue = queue
+        self.budget = Budget(
+            "requests",
+            runtime.limits.budget_per_second,
+            runtime.limits.budget_burst,
+            rate_limits=stores.rate_limits,
+            runtime=runtime,
+        )
         self.log = Log(event_log=stores.event_log, runtime=runtime)
         self.log_reader = LogReader(event_log=stores.event_log, runtime=runtime)
         self.positions = Positions(runtime.history_id)

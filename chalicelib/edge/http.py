@@ -13,6 +13,7 @@ from chalice.app import AuthRequest, AuthResponse, Blueprint, CORSConfig, Reques
 from pydantic import BaseModel
 
 from chalicelib import bootstrap
+from chalicelib.core.conversations.prices import charged
 from chalicelib.core.kernel.errors import REVOKED, ChatError, Unauthorized, Unavailable
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.protocol import queries, requests
@@ -151,7 +152,7 @@ def route(
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Response]:
         ROUTES.append(Route(method, path, responses, query, body, errors, view))
-        usual = next(iter(responses))
+        usual, price = next(iter(responses)), charged(f"{method} {path}")
 
         @functools.wraps(view)
         def handler(**parameters: str) -> Response:
@@ -159,6 +160,7 @@ def route(
 
             def handle() -> Response:
                 call = AuthenticatedRequest(request, revocation)
+                bootstrap.application().sessions.budget.charge(call.caller.participant_id, price)
                 parsed: dict[str, BaseModel] = {"query": call.query(query)}
                 if body is not None:
                     parsed["body"] = call.body(body)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib import bootstrap
-from chalicelib.core.kernel.errors import ChatError, Unauthorized
+from chalicelib.core.kernel.errors import ChatError, RateLimited, Unauthorized
 from chalicelib.core.realtime.outbox import DirectReply
 from chalicelib.identity.credentials import InvalidCredentials, read_credentials
 from chalicelib.identity.errors import diagnosis_of
@@ -33,10 +33,15 @@ def connect(event: dict[str, Any]) -> dict[str, Any]:
             else:
                 raise Unauthorized
             observer.bind(participant_id=identity.participant_id)
-            bootstrap.application().sessions.connections.open(connection_id, identity)
+            chat = bootstrap.application()
+            surplus = chat.sessions.connections.open(connection_id, identity)
+            if surplus:
+                chat.realtime.fan_out.close_surplus(surplus, chat.settings.limits.connections)
         except (Unauthorized, InvalidCredentials) as error:
             logs.log_refused_credential(diagnosis_of(error))
             return {"statusCode": 401}
+        except RateLimited:
+            return {"statusCode": 429}
         except ChatError as problem:
             logs.log_failure(problem)
             return {"statusCode": problem.status}

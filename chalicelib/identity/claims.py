@@ -21,9 +21,9 @@ _YEAR_10000 = 253_402_300_800
 def validate_claims(claims: Mapping[str, object], settings: IdentitySettings, now: float) -> Identity:
     """Return the identity in verified claims. Raises `InvalidClaims` if they are not valid at `now`.
 
-    `exp` and `nbf` are compared with the configured leeway; `iat` must be a time, but is not compared. An
-    unusable `name` is ignored: the identity provider sets it, and an entry in a directory should not lock out
-    a user.
+    `exp` and `nbf` are compared with the configured leeway; `iat` must be a time, and no further before `exp` than
+    the longest lifetime. An unusable `name` is ignored: the identity provider sets it, and an entry in a directory
+    should not lock out a user.
     """
     participant_id = claims.get("sub")
     if not isinstance(participant_id, str) or not is_participant_id(participant_id):
@@ -33,6 +33,7 @@ def validate_claims(claims: Mapping[str, object], settings: IdentitySettings, no
     _check_issuer(claims, settings.issuer)
     _check_audience(claims, settings.audience)
     issued = math.floor(_time(claims, "iat")) if "iat" in claims else expires - settings.max_lifetime
+    _check_lifetime(issued, expires, settings, now)
     return Identity(participant_id, _usable_name(claims.get("name")), expires, issued)
 
 
@@ -52,6 +53,15 @@ def _checked_times(claims: Mapping[str, object], leeway: int, now: float) -> int
     if "iat" in claims:
         _time(claims, "iat")
     return expires
+
+
+def _check_lifetime(issued: int, expires: int, settings: IdentitySettings, now: float) -> None:
+    """Refuse a token that could outlive a revocation, which is kept for the longest lifetime and the leeway."""
+    if max(expires - issued, expires - now - settings.leeway) > settings.max_lifetime:
+        raise InvalidClaims(
+            f"the token is valid for more than {settings.max_lifetime} seconds",
+            f"exp: {expires} is over CHAT_JWT_MAX_LIFETIME ({settings.max_lifetime} s) after iat, or after now",
+        )
 
 
 def _time(claims: Mapping[str, object], claim: str) -> float:

@@ -28,7 +28,7 @@ class IdentitySettings:
     secret_parameter: str | None = None
     """The name of the parameter with the secret, which is read when a token first needs it."""
     max_lifetime: int = 30 * 24 * 3600
-    """For how many seconds the identity provider's tokens are valid at most."""
+    """For how many seconds a token may be valid: a revocation is kept for that time."""
     max_age: int = 3600
     """After how many seconds keys, or the secret of the parameter, are read again before they are used."""
     grace: int = 3600

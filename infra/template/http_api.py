@@ -28,6 +28,14 @@ ACCESS_LOG = {
 }
 
 
+NO_EXECUTION_LOGS: Json = {"LoggingLevel": "OFF", "DataTraceEnabled": False}
+"""Execution logs would contain headers and bodies: tokens and message content."""
+MINIMUM_COMPRESSION = 16 * 1024
+"""Bytes from which responses are compressed, such as the OpenAPI document, if the client accepts that."""
+DOCUMENT_THROTTLE: Json = {"ThrottlingRateLimit": 5, "ThrottlingBurstLimit": 20}
+"""The OpenAPI document is long, and needs no credential."""
+
+
 def api_name(stage: Stage) -> str:
     """Return the name of the API, by which its metrics are selected."""
     return f"{stage.full_name}-http"
@@ -44,15 +52,21 @@ def fragment(stage: Stage) -> Json:
                     # Any value prevents SAM from creating a second, unthrottled stage named "Stage".
                     "OpenApiVersion": "2.0",
                     "GatewayResponses": gateway_responses(stage.infra.allowed_origins),
+                    "MinimumCompressionSize": MINIMUM_COMPRESSION,
                     "MethodSettings": [
                         {
                             "HttpMethod": "*",
                             "ResourcePath": "/*",
                             **limits(stage, stage.infra.http_throttle),
-                            # Execution logs would contain headers and bodies: tokens and message content.
-                            "LoggingLevel": "OFF",
-                            "DataTraceEnabled": False,
-                        }
+                            **NO_EXECUTION_LOGS,
+                        },
+                        {
+                            "HttpMethod": "GET",
+                            # "/" is written as "~1" (CloudFormation, `AWS::ApiGateway::Stage MethodSetting`).
+                            "ResourcePath": "/~1openapi.json",
+                            **DOCUMENT_THROTTLE,
+                            **NO_EXECUTION_LOGS,
+                        },
                     ],
                     "AccessLogSetting": {
                         "DestinationArn": arn("HttpAccessLogGroup"),

@@ -104,7 +104,10 @@ class Disconnect(TypedDict):
     """The last frame before the server closes the connection."""
 
     type: Literal["disconnect"]
-    code: Annotated[Literal["UNAUTHORIZED", "TOKEN_EXPIRED", "ERASED"], example("TOKEN_EXPIRED")]
+    code: Annotated[
+        Literal["UNAUTHORIZED", "TOKEN_EXPIRED", "ERASED", "TOO_MANY_CONNECTIONS", "RATE_LIMITED"],
+        example("TOKEN_EXPIRED"),
+    ]
     """The reason, for programs."""
     reason: Annotated[Text, example("The token of this connection has expired.")]
     """The reason, for people."""

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.model.actors import Role
 from chalicelib.core.model.events import Event
-from chalicelib.core.protocol.fields import EventSequenceId, example
+from chalicelib.core.protocol.fields import EventSequenceId, SequenceId, example
 from chalicelib.core.protocol.object_fields import ConversationId, Count, Text, Timestamp
 from chalicelib.core.protocol.objects import (
     AuditEntry,
@@ -43,7 +43,11 @@ class Messages(TypedDict):
     messages: list[Event]
     """The messages in their current state, in ascending order."""
     has_more: Annotated[bool, example(False)]
-    """Whether there are more messages in the requested direction."""
+    """Whether there are more messages in the requested direction. A page can be short, or empty, all the same."""
+    next_before: NotRequired[EventSequenceId]
+    """The `before` of the next page, if there are more and `after` was not given."""
+    next_after: NotRequired[SequenceId]
+    """The `after` of the next page, if there are more and `after` was given."""
 
 
 class Reactions(Page):
@@ -89,7 +93,9 @@ class Events(TypedDict):
     head: EventSequenceId
     """The `sequence_id` of the newest event."""
     has_more: Annotated[bool, example(False)]
-    """Whether there are more events after the last one in `events`."""
+    """Whether there are more events after the last one in `events`. A page can be short all the same."""
+    next_after: NotRequired[SequenceId]
+    """The `after` of the next page, if there are more."""
 
 
 class LeaveResult(TypedDict):

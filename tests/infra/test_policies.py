@@ -118,7 +118,7 @@ def test_functions_have_exactly_the_expected_statements(resources: Json) -> None
             **posting,
         },
         "auth": {"ReadRevocations": connections},
-        "connect": {"OpenConnectionsAndRedeemTickets": connections},
+        "connect": {"OpenConnectionsAndRedeemTickets": connections, **posting},
         "message": {"UseConversations": conversations, "UseConnections": connections, **enqueuing, **posting},
         "disconnect": {"ReadHeads": conversations, "DeleteConnections": connections, **enqueuing, **posting},
         "sweep": {"PurgeAndExpire": conversations, "FanOut": connections, **enqueuing, **posting},
@@ -139,7 +139,7 @@ CHECK = "dynamodb:ConditionCheckItem"
 ACTIONS = {
     "api": {"ConversationsTable": USES | {CHECK}, "ConnectionsTable": USES},
     "auth": {"ConnectionsTable": {"dynamodb:GetItem"}},
-    "connect": {"ConnectionsTable": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"}},
+    "connect": {"ConnectionsTable": READS | REWRITES | {"dynamodb:PutItem"}},
     "message": {"ConversationsTable": USES | {CHECK}, "ConnectionsTable": USES | {CHECK}},
     "disconnect": {"ConversationsTable": {"dynamodb:GetItem"}, "ConnectionsTable": READS | REWRITES},
     "sweep": {

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import app
+from chalicelib.edge import openapi
 from infra.deploy.artefacts import bucket_name
 from infra.errors import InfraError
 from infra.regions import SMALL_QUOTA_REGIONS
@@ -325,7 +326,7 @@ def test_bucket_name_fits_its_limit() -> None:
 
 def test_http_stage_is_throttled_without_execution_logs(cloudformation: Json, stage: Stage) -> None:
     (found,) = of_type(cloudformation["Resources"], "AWS::ApiGateway::Stage").values()
-    (settings,) = found["MethodSettings"]
+    settings, of_document = found["MethodSettings"]
     assert settings == {
         "HttpMethod": "*",
         "ResourcePath": "/*",
@@ -333,6 +334,19 @@ def test_http_stage_is_throttled_without_execution_logs(cloudformation: Json, st
         "LoggingLevel": "OFF",
         "DataTraceEnabled": False,
     }
+    assert of_document == {
+        "HttpMethod": "GET",
+        "ResourcePath": "/~1openapi.json",
+        "ThrottlingRateLimit": 5,
+        "ThrottlingBurstLimit": 20,
+        "LoggingLevel": "OFF",
+        "DataTraceEnabled": False,
+    }
+
+
+def test_openapi_document_is_compressed(cloudformation: Json) -> None:
+    (api,) = of_type(cloudformation["Resources"], "AWS::ApiGateway::RestApi").values()
+    assert api["MinimumCompressionSize"] < openapi.DOCUMENT.stat().st_size
 
 
 # ---- the WebSocket API ---------------------------------------------------------------------------------

@@ -122,12 +122,20 @@ def test_reply_with_mentions_costs_two_more_reads_and_no_round_trip(tables: Tabl
     assert bill.calls == Counter(ALONE) + Counter({"get_item": 1, "batch_get_item": 1})
 
 
-def test_message_in_a_burst_costs_one_more_write_and_no_round_trip(tables: Tables) -> None:
+def test_message_in_a_burst_costs_one_more_write_and_one_more_round_trip(tables: Tables) -> None:
     harness = tables.harness(crowd(2))
     Bill(harness, sends)
     bill = Bill(harness, lambda process: process.send_message("alice", "hi", "k2"), skew=0.05)
-    assert bill.rounds_at["message_ack"] == 1 + 2
+    assert bill.rounds_at["message_ack"] == 1 + 2 + 1, "the charge, which is reserved before the commit"
     assert bill.calls == Counter(ALONE) + Counter({"update_item": 1})
+
+
+def test_message_above_the_burst_costs_one_write(tables: Tables) -> None:
+    harness = tables.with_limits(message_burst=24, messages_per_second=1).harness(crowd(2))
+    for number in range(24):
+        harness.process(skew=number / 100).send_message("alice", "hi", f"k{number}")
+    bill = Bill(harness, lambda process: process.send_message("alice", "hi", "more"), skew=0.5)
+    assert bill.calls == {"get_item": 3, "update_item": 1}
 
 
 def test_first_message_after_a_pause_costs_one_more_write_and_no_round_trip(tables: Tables) -> None:

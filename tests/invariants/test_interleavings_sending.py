@@ -1,14 +1,18 @@
 """Sends concurrent with sends, repeats, joins and reads, in every interleaving of the store calls."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from chalicelib.core.kernel.limits import Timing
+from tests.invariants.cases import said_as
 from tests.invariants.checker import check
 from tests.invariants.harness import MEMBERS, TWO_DEVICES, Harness, Setup
 from tests.invariants.interleaving import BOTH_STORES, Act, Results, Store, interleave, some_of
 from tests.invariants.process import Process
 from tests.invariants.tables import Tables
+from tests.support.fakes import START_TIME
 
 
 def by_socket(socket: str, text: str, key: str) -> Act:
@@ -49,6 +53,56 @@ def test_two_concurrent_sends_of_one_member(tables: Tables, engine_tables: Table
     acts = {"one device": by_socket("alice", "A", "a"), "the other": by_socket("alice2", "B", "b")}
     interleave(
         tables, TWO_DEVICES, acts, judge, store=store, samples=some_of(store, 60), engine_tables=engine_tables
+    )
+
+
+@pytest.mark.parametrize("spent", [0, 22])
+def test_concurrent_charges_are_at_most_the_burst(tables: Tables, engine_tables: Tables, spent: int) -> None:
+    """Each of three callers asks for an equal part of the burst; there is room for one less of them."""
+    burst = 24
+
+    def acquires(count: int) -> Act:
+        def act(process: Process) -> object:
+            rate_limits, alice = process.app.stores.rate_limits, process.harness.participant_id("alice")
+            return rate_limits.acquire(alice, int(START_TIME * 1000), count, interval=1000, burst=burst).allowed
+
+        return act
+
+    def arrange(harness: Harness) -> None:
+        if spent:
+            acquires(spent)(harness.process())
+
+    def judge(harness: Harness, ends: Results) -> None:
+        assert [ends[name] for name in acts].count(True) == 2
+
+    each = (burst - spent) // 2
+    acts = {name: acquires(each) for name in ("one", "another", "a third")}
+    interleave(tables, Setup(), acts, judge, arrange=arrange, engine_tables=engine_tables)
+
+
+def test_concurrent_sends_beyond_the_burst_are_refused(tables: Tables, engine_tables: Tables) -> None:
+    """Of three messages in flight at once, only as many are accepted as the burst has room for."""
+    burst, room = 24, 1
+    limits = {"message_burst": burst, "messages_per_second": 1}
+    tables, engine_tables = tables.with_limits(**limits), engine_tables.with_limits(**limits)
+    setup = replace(TWO_DEVICES, sockets=(*TWO_DEVICES.sockets, "alice3"))
+
+    def arrange(harness: Harness) -> None:
+        earlier = harness.process()
+        earlier.post_batch("alice", *(said_as(f"{number}") for number in range(burst - room)))
+
+    def judge(harness: Harness, ends: Results) -> None:
+        accepted = ends.succeeded_names("RATE_LIMITED")
+        assert len(accepted) == room
+        assert len(check(harness, subscribers=TWO_DEVICES.subscribed).texts) == burst - room + len(accepted)
+
+    acts = {
+        "one device": by_socket("alice", "A", "a"),
+        "another": by_socket("alice2", "B", "b"),
+        "a third": by_http("alice", "C", None),
+    }
+    interleave(
+        tables, setup, acts, judge, arrange=arrange, timing=Timing(), samples=60, engine_tables=engine_tables
     )
 
 

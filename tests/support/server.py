@@ -23,11 +23,16 @@ START_TIMEOUT = 60.0
 STOP_TIMEOUT = 15.0
 
 FAST_CHANGES = {
-    f"CHAT_LIMIT_{name}": value
-    for kind in ("CHANGE", "CREATION", "ADDITION")
-    for name, value in ((f"{kind}S_PER_MINUTE", "6000"), (f"{kind}_BURST", "1000"))
+    **{
+        f"CHAT_LIMIT_{name}": value
+        for kind in ("CHANGE", "CREATION", "ADDITION")
+        for name, value in ((f"{kind}S_PER_MINUTE", "6000"), (f"{kind}_BURST", "1000"))
+    },
+    "CHAT_LIMIT_FRAMES_PER_SECOND": "1000",
+    "CHAT_LIMIT_BUDGET_PER_SECOND": "1000",
+    "CHAT_LIMIT_BUDGET_BURST": "1000000",
 }
-"""Settings for participants who join, leave and change roles more often than people do."""
+"""Settings for participants who join, leave, change roles and read more often than people do."""
 PATIENT_SETTINGS = {
     **FAST_CHANGES,
     "CHAT_TIME_HTTP_FAN_OUT": "10",

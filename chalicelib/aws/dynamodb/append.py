@@ -38,7 +38,8 @@ _IS_ABSENT = "attribute_not_exists(#pk)"
 _HEAD_CHANGE = (
     "SET #sequence_id = :new, #message_count = :message_count, #last_message = :last_message,"
     " #updated_at = :updated_at, #active_at = :active_at, #participant_count = :participant_count,"
-    " #roster_version = :roster_version, #state = :state, #contended_until = :contended_until"
+    " #roster_version = :roster_version, #state = :state, #contended_until = :contended_until,"
+    " #event_sizes = :event_sizes"
 )
 
 
@@ -112,6 +113,7 @@ def _move_head_op(table: Table, commit: Commit) -> Operation:
             roster_version=new.roster_version,
             state=new.state.value,
             contended_until=new.contended_until,
+            event_sizes=new.event_sizes,
             **values,
         )
     )

@@ -44,9 +44,14 @@ def connection_to_item(connection: Connection) -> Item:
 
 
 def opened_connection_to_item(connection: Connection) -> Item:
-    """Return the item by which an erasure finds a connection."""
+    """Return the item by which an erasure, and the limit on connections, finds a connection."""
     pk, sk = opened_connection_key(connection.participant_id, connection.connection_id)
-    return {"pk": pk, "sk": sk, "expires_at": connection_expiry(connection.connected_at)}
+    return {
+        "pk": pk,
+        "sk": sk,
+        "connected_at": connection.connected_at,
+        "expires_at": connection_expiry(connection.connected_at),
+    }
 
 
 def connection_from_item(item: Item) -> Connection:

@@ -9,6 +9,7 @@
     L#<hash>            <limit>               rate limit of a participant, the id hashed; an erasure keeps it
     U#<participant>     K#<hash>              there is a ticket of the participant
     U#<participant>     O#<connection>        there is a connection of the participant, active or not
+    U#<participant>     O-REFUSED             no connection may be opened until a time
     K#<hash>            TICKET                ticket
     V#<hash>            REVOKED               tokens issued before a time are refused; the id hashed
 
@@ -27,6 +28,8 @@ TYPING_PREFIX = "T#"
 PENDING_OFFLINE_PREFIX = "D#"
 TICKET_PREFIX = "K#"
 OPENED_PREFIX = "O#"
+REFUSED = "O-REFUSED"
+OPENED_OR_REFUSED_PREFIX = "O"
 REVOCATION_PREFIX = "V#"
 RATE_LIMIT_PREFIX = "L#"
 CONNECTION = "CONNECTION"
@@ -52,6 +55,11 @@ def active_connection_key(participant_id: str, connection_id: str) -> Key:
 def opened_connection_key(participant_id: str, connection_id: str) -> Key:
     """Return the key by which an erasure finds a participant's connection, active or not."""
     return participant_pk(participant_id), f"{OPENED_PREFIX}{connection_id}"
+
+
+def refusal_key(participant_id: str) -> Key:
+    """Return the key of a refusal, which is read with the participant's connections."""
+    return participant_pk(participant_id), REFUSED
 
 
 def revocation_key(participant_id: str) -> Key:

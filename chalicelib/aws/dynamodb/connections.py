@@ -18,10 +18,14 @@ from chalicelib.aws.dynamodb.connection_items import (
 )
 from chalicelib.aws.dynamodb.connection_keys import (
     CONNECTION_PREFIX,
+    OPENED_OR_REFUSED_PREFIX,
+    OPENED_PREFIX,
+    REFUSED,
     active_connection_key,
     connection_key,
     connection_pk,
     opened_connection_key,
+    refusal_key,
     subscription_keys,
 )
 from chalicelib.aws.dynamodb.dynamo import Dynamo
@@ -52,6 +56,28 @@ class DynamoConnections:
             opened_connection_key(connection.participant_id, connection.connection_id),
         ):
             self._table.delete(*key)
+
+    def refuse(self, participant_id: str, until: int) -> None:
+        """Let a participant open no connection until a time (ms)."""
+        pk, sk = refusal_key(participant_id)
+        self._table.put({"pk": pk, "sk": sk, "until": until, "expires_at": until // 1000 + 1})
+
+    def opened(self, participant_id: str) -> tuple[list[str], int]:
+        """Return the connections that are not being closed, oldest first, and until when none may be opened."""
+        items = list(self._table.query(participant_pk(participant_id), prefix=OPENED_OR_REFUSED_PREFIX))
+        refused_until = max((item["until"] for item in items if item["sk"] == REFUSED), default=0)
+        found = [item for item in items if item["sk"] != REFUSED and "is_closing" not in item]
+        found.sort(key=lambda item: (item.get("connected_at", 0), item["sk"]))
+        return [item["sk"].removeprefix(OPENED_PREFIX) for item in found], refused_until
+
+    def begin_closing(self, participant_id: str, connection_id: str) -> bool:
+        """Mark a connection as being closed; return False if another caller did, or if it is closed."""
+        return self._table.try_update(
+            *opened_connection_key(participant_id, connection_id),
+            "SET #is_closing = :yes",
+            "attribute_exists(#pk) AND attribute_not_exists(#is_closing)",
+            yes=True,
+        )
 
     def get(self, connection_id: str) -> Connection | None:
         """Return a connection."""

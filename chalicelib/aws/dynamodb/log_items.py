@@ -56,6 +56,7 @@ def head_to_item(head: Head) -> Item:
             for participant_id, event in head.departed.items()
         },
         "contended_until": head.contended_until,
+        "event_sizes": head.event_sizes,
     }
 
 
@@ -76,6 +77,7 @@ def head_from_item(item: Item) -> Head:
         is_provisional="expires_at" in item,
         revision=item.get("revision", 0),
         expired_up_to=item.get("expired_up_to", 0),
+        event_sizes=item.get("event_sizes", ""),
     )
 
 

@@ -21,6 +21,7 @@ from chalicelib.core.log.appending import Log
 from chalicelib.core.log.conflicts import new_backoff, retry_on_conflict
 from chalicelib.core.model.actors import Actor, Principal, Role
 from chalicelib.core.model.conversations import ConversationDetails, Head, Membership
+from chalicelib.core.model.event_sizes import sizes_after
 from chalicelib.core.model.events import new_event
 from chalicelib.core.ports.commits import NewConversation, PreconditionFailed
 from chalicelib.core.ports.conversations import ConversationStore
@@ -132,7 +133,8 @@ class Creation:
             title=request.title,
             participants=[serializers.participant(member, online=False) for member in members],
         )
-        head = Head(conversation_id, 1, 0, 0, now, len(members), 1, active_at=now)
+        sizes = sizes_after("", 0, [event])
+        head = Head(conversation_id, 1, 0, 0, now, len(members), 1, active_at=now, event_sizes=sizes)
         pending = [
             (new_entry(head, request.title, creator, 1, other, self._runtime, at=now / 1000), decision.is_visible)
             for other in others

@@ -10,7 +10,7 @@ from chalicelib.core.conversations.own_reactions import OwnReactions
 from chalicelib.core.kernel import paging
 from chalicelib.core.kernel.errors import NotFound, ValidationFailed
 from chalicelib.core.log.positions import Positions
-from chalicelib.core.log.reading import LogReader, take_within_budget
+from chalicelib.core.log.reading import MAX_RESPONSE_BYTES, LogReader, take_within_budget
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.conversations import Head, Membership
 from chalicelib.core.model.events import Event
@@ -22,9 +22,6 @@ from chalicelib.core.realtime.outbox import Push, Result, pushes_of_read_pointer
 
 if TYPE_CHECKING:
     from chalicelib.core.protocol.queries import EventsQuery, MessagesQuery, ReactionsQuery
-
-MAX_RESPONSE_BYTES = 4 * 1024 * 1024
-"""A Lambda function may return 6 MB (quotas), in which this JSON is escaped once more."""
 
 
 class History:
@@ -64,7 +61,14 @@ class History:
         shown = self._own_reactions.mark(caller, page.events)
         self._access.require_member(conversation_id, caller)
         messages = take_within_budget(shown, MAX_RESPONSE_BYTES, newest=query.after is None)
-        return {"messages": messages, "has_more": page.has_more or len(messages) < len(page.events)}
+        is_cut = len(messages) < len(page.events)
+        answer: dict[str, Any] = {"messages": messages, "has_more": page.has_more or is_cut}
+        if answer["has_more"]:
+            first, last = (
+                (messages[0]["sequence_id"], messages[-1]["sequence_id"]) if is_cut else 2 * (page.position,)
+            )
+            answer |= {"next_before": first} if query.after is None else {"next_after": last}
+        return answer
 
     def shown_to(self, caller: Principal, message: Event) -> Event:
         """Return a message in its current form as the caller sees it, with the caller's reactions marked."""
@@ -97,11 +101,9 @@ class History:
         page = self._log_reader.events_after(head, query.after, query.limit)
         self._access.require_member(conversation_id, caller)
         events = take_within_budget(page.events, MAX_RESPONSE_BYTES)
-        return {
-            "events": events,
-            "head": page.head,
-            "has_more": page.has_more or len(events) < len(page.events),
-        }
+        has_more = page.has_more or len(events) < len(page.events)
+        answer = {"events": events, "head": page.head, "has_more": has_more}
+        return {**answer, "next_after": query.after + len(events)} if has_more else answer
 
     def read(
         self, caller: Principal, conversation_id: str, sequence_id: int, *, connection_id: str | None = None

@@ -17,6 +17,7 @@ from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.reading import LogReader
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.conversations import ConversationDetails, ConversationState, Head, Membership
+from chalicelib.core.model.events import Event
 from chalicelib.core.model.read_pointers import unread_count
 from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
@@ -89,7 +90,8 @@ class Views:
             lambda: self.participants(head),
             lambda: self._log_reader.messages_before(head, None, LATEST_MESSAGES if messages else 1),
         )
-        shown = self._own_reactions.mark(caller, newest.events)
+        events = newest.events or self._last_message(head)
+        shown = self._own_reactions.mark(caller, events)
         member = self._access.require_member(conversation_id, caller)
         if details is None:
             raise NotFound
@@ -100,6 +102,11 @@ class Views:
         if messages:
             view["messages"] = shown
         return view
+
+    def _last_message(self, head: Head) -> Sequence[Event]:
+        """Return the newest message, if there is one: too many other events came after it."""
+        stored = self._event_log.event(head.conversation_id, head.last_message) if head.last_message else None
+        return [] if stored is None else [stored.current]
 
     def list(self, caller: Principal, query: ConversationsQuery) -> dict[str, Any]:
         """Return a page of the caller's conversations. Raises ValidationFailed."""

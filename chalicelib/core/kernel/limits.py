@@ -51,6 +51,14 @@ class Limits:
     """To how many conversations others can add a participant without asking."""
     pending_memberships: int = 200
     """How many pending memberships a participant sees."""
+    connections: int = 20
+    """How many WebSocket connections a participant may have; the oldest is closed."""
+    frames_per_second: int = 25
+    """How many frames a participant may send; above the burst, the connection is closed."""
+    frame_burst: int = 500
+    budget_per_second: int = 200
+    """The cost of a participant's requests, in millionths of a dollar (`core/conversations/prices.py`)."""
+    budget_burst: int = 20_000
     typing_participants: int = 50
     """Up to how many participants a conversation pushes typing; 0 turns it off."""
     presence_participants: int = 50
@@ -77,6 +85,9 @@ class Limits:
         for kind in ("changes", "creations", "additions", "invitations"):
             if getattr(self, f"{kind}_per_minute") > 60_000:
                 raise ValueError(f"the limit {kind}_per_minute must be at most 60000, one a millisecond")
+        for name in ("messages_per_second", "frames_per_second", "budget_per_second"):
+            if getattr(self, name) > 1000:
+                raise ValueError(f"the limit {name} must be at most 1000, one a millisecond")
         if self.message_burst < MAX_BATCH_COMMANDS:
             raise ValueError(
                 f"the limit message_burst must be at least {MAX_BATCH_COMMANDS}, for the commands of a batch"
@@ -108,6 +119,8 @@ class Timing:
     """How long the invocation of a command continues the fan-out after its reply was posted."""
     typing_interval: float = 3.0
     """The shortest time between two typing pushes of one participant."""
+    flood_refusal: float = 60.0
+    """For how long a participant who sent too many frames can open no connection."""
     presence_debounce: float = 5.0
     """How long a participant must be disconnected to be pushed as offline; 0 is at once, without the queue."""
     closed_retention: int = 30 * 24 * 3600

@@ -66,13 +66,11 @@ class Log:
         conversation_id: str,
         plan: Callable[[Head], Commit],
         head: Head | None = None,
-        write: Callable[[Commit], object] | None = None,
     ) -> Commit:
         """Commit what `plan` makes of the head; after a conflict, plan again on the new head.
 
         `plan` must read its preconditions each time it is called. Its errors end the append, except HeadConflict,
-        which it raises if it read something that is newer than the head. `head` saves the first read. `write`
-        commits in place of the store, together with other writes.
+        which it raises if it read something that is newer than the head. `head` saves the first read.
 
         Raises:
             NotFound: the conversation is not live.
@@ -85,7 +83,7 @@ class Log:
                 head = self.get_live_head(conversation_id)
             try:
                 commit = plan(head)
-                (write or self._event_log.commit)(commit)
+                self._event_log.commit(commit)
                 return commit
             except HeadConflict as conflict:
                 head = self.require_live(conflict.current)

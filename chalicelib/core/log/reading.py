@@ -10,19 +10,27 @@ Events are returned as they were appended, messages in their current form: edite
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import NamedTuple, TypeVar
 
 from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.model.conversations import Head
+from chalicelib.core.model.event_sizes import ITEM_OVERHEAD, EventSizes
 from chalicelib.core.model.events import Event, StoredEvent
 from chalicelib.core.ports.event_log import EventLogStore
 
 T = TypeVar("T")
+MAX_RESPONSE_BYTES = 4 * 1024 * 1024
+"""A Lambda function may return 6 MB (quotas), in which this JSON is escaped once more."""
+SLACK = 240 * 1024
+"""The bytes that a request reads besides twice the size of its answer."""
 _READ_ATTEMPTS = 5
 _RETRY_DELAY = 0.01
 _MAX_SPAN = 200
 """Events that are read at once in search of messages."""
+_MAX_QUERIES = 6
+"""The queries for one page; then it is short. Events of usual sizes need one."""
 
 
 class Page(NamedTuple):
@@ -33,68 +41,150 @@ class Page(NamedTuple):
     """Whether there are more in the direction of the request."""
     head: int
     """The sequence id of the newest readable event."""
+    position: int = 0
+    """The event before or after which the next page begins, if there are more."""
+
+
+class ReadBudget:
+    """The bytes that may be read for one page: twice the size of the answer, and the slack.
+
+    An event whose size is not known, or whose state is larger than the event, counts as if nothing of it were
+    answered, until it has been read.
+    """
+
+    def __init__(
+        self, head: Head, slack: int = SLACK, room: int = MAX_RESPONSE_BYTES, *, is_filtered: bool = False
+    ) -> None:
+        """`room` is the size of the answer; of a filtered log, nothing of an event may be in it."""
+        self._sizes = EventSizes(head.event_sizes)
+        self._slack = slack
+        self._room = room
+        self._is_filtered = is_filtered
+        self._balance = 0
+        self.queries = 0
+
+    def count(self, first: int, step: int, most: int) -> int:
+        """Return how many events to read from `first` on, upwards or downwards; 0 if the page is to end.
+
+        The first query reads one event at least, unless several pages share the slack.
+        """
+        if self.queries >= _MAX_QUERIES or self._room <= 0:
+            return 0
+        slack, room = self._slack + self._balance, 0 if self._is_filtered else self._room
+        for number in range(most):
+            size = self._sizes.of(first + number * step)
+            if size.is_plain and size.bytes <= room:
+                room -= size.bytes
+            else:
+                slack -= size.bytes
+            if slack < 0:
+                return max(number, 0 if self.queries or self._slack < SLACK else 1)
+        return most
+
+    def add(self, events: Sequence[StoredEvent], answered: Sequence[Event]) -> None:
+        """Count the events that a query has read, and those that are answered."""
+        self.queries += 1
+        read = sum(stored_size(event) for event in events)
+        size = min(sum(map(json_codec.size, answered)), self._room)
+        self._room -= size
+        self._balance += 2 * size - read
+
+
+def stored_size(stored: StoredEvent) -> int:
+    """Return the size of an event's item in bytes, approximately."""
+    state = 0 if stored.state is None else json_codec.size(asdict(stored.state))
+    return json_codec.size(stored.event) + state + ITEM_OVERHEAD
 
 
 class LogReader:
-    """Reads logs."""
+    """Reads logs. A page is short or empty if more would exceed the budget; then `Page.has_more` is true."""
 
     def __init__(self, *, event_log: EventLogStore, runtime: Runtime) -> None:
         self._event_log = event_log
         self._clock = runtime.clock
 
-    def events_after(self, head: Head, after: int, limit: int) -> Page:
+    def events_after(self, head: Head, after: int, limit: int, budget: ReadBudget | None = None) -> Page:
         """Return up to `limit` events after `after`; a gap ends the page early, with `has_more`."""
-        if after >= head.sequence_id:
-            return Page([], has_more=False, head=head.sequence_id)
+        budget = budget or ReadBudget(head)
         last = min(after + limit, head.sequence_id)
         events: list[Event] = []
-        for _ in range(_READ_ATTEMPTS):
-            for stored in self._event_log.events(head.conversation_id, after + 1, last):
-                if stored.event["sequence_id"] != after + 1 + len(events):
-                    break
-                events.append(stored.event)
-            if events:
+        while (position := after + len(events)) < last:
+            count = budget.count(position + 1, 1, last - position)
+            found = self._first_events(head, position + 1, position + count) if count else []
+            events += [stored.event for stored in found]
+            budget.add(found, events[len(events) - len(found) :])
+            if not found or len(found) < count:
                 break
-            self._clock.sleep(_RETRY_DELAY)
-        return Page(events, has_more=after + len(events) < head.sequence_id, head=head.sequence_id)
+        position = after + len(events)
+        return Page(events, has_more=position < head.sequence_id, head=head.sequence_id, position=position)
 
-    def latest_events(self, head: Head, limit: int) -> Page:
+    def latest_events(self, head: Head, limit: int, budget: ReadBudget | None = None) -> Page:
         """Return the newest `limit` events, contiguous up to `Page.head`."""
-        first = max(head.sequence_id - limit + 1, 1)
+        budget = budget or ReadBudget(head)
+        count = budget.count(head.sequence_id, -1, min(limit, head.sequence_id))
+        first = max(head.sequence_id - count + 1, 1)
         events, last = self._contiguous(head, first, head.sequence_id)
-        return Page([stored.event for stored in events], has_more=first > 1, head=last)
+        return Page([stored.event for stored in events], has_more=first > 1, head=last, position=first)
 
     def messages_before(self, head: Head, before: int | None, limit: int) -> Page:
         """Return up to `limit` messages before `before`, or the newest ones."""
         last = head.sequence_id if before is None else min(before - 1, head.sequence_id)
         messages: list[StoredEvent] = []
+        budget = ReadBudget(head, is_filtered=True)
         span = limit
         while last >= 1 and len(messages) < limit:
-            first = max(last - span + 1, 1)
+            count = budget.count(last, -1, min(span, last))
+            if not count:
+                break
+            first = last - count + 1
             events, _ = self._contiguous(head, first, last)
             found = [stored for stored in events if stored.event["type"] == "message"]
-            messages = found[-(limit - len(messages)) :] + messages
+            taken = found[-(limit - len(messages)) :]
+            budget.add(events, [stored.current for stored in taken])
+            messages = taken + messages
             last, span = first - 1, min(span * 2, _MAX_SPAN)
-        has_older = bool(messages) and messages[0].message_count > 1
-        return Page([stored.current for stored in messages], has_more=has_older, head=head.sequence_id)
+        is_at_limit = len(messages) == limit
+        position = messages[0].event["sequence_id"] if is_at_limit and messages else last + 1
+        has_older = messages[0].message_count > 1 if messages else last >= 1 and head.message_count > 0
+        return Page([stored.current for stored in messages], has_older, head.sequence_id, position)
 
     def messages_after(self, head: Head, after: int, limit: int) -> Page:
         """Return up to `limit` messages after `after`; a gap ends the page early, with `has_more`."""
         messages: list[Event] = []
         position, message_count = after, 0
+        budget = ReadBudget(head, is_filtered=True)
         while position < head.sequence_id and len(messages) < limit:
-            first, last = position + 1, min(position + limit, head.sequence_id)
-            for stored in self._event_log.events(head.conversation_id, first, last):
+            first = position + 1
+            count = budget.count(first, 1, min(limit, head.sequence_id - position))
+            read: list[StoredEvent] = []
+            shown = len(messages)
+            for stored in self._event_log.events(head.conversation_id, first, position + count):
                 if stored.event["sequence_id"] != position + 1 or len(messages) == limit:
                     break
                 position += 1
                 message_count = stored.message_count
+                read.append(stored)
                 if stored.event["type"] == "message":
                     messages.append(stored.current)
+            budget.add(read, messages[shown:])
             if position < first:
-                return Page(messages, has_more=True, head=head.sequence_id)
+                has_newer = position == after or message_count < head.message_count
+                return Page(messages, has_newer, head.sequence_id, position)
         has_newer = position < head.sequence_id and message_count < head.message_count
-        return Page(messages, has_more=has_newer, head=head.sequence_id)
+        return Page(messages, has_more=has_newer, head=head.sequence_id, position=position)
+
+    def _first_events(self, head: Head, first: int, last: int) -> list[StoredEvent]:
+        """Return the events from `first` to `last` below the first gap; a read without any is repeated."""
+        events: list[StoredEvent] = []
+        for _ in range(_READ_ATTEMPTS):
+            for stored in self._event_log.events(head.conversation_id, first, last):
+                if stored.event["sequence_id"] != first + len(events):
+                    break
+                events.append(stored)
+            if events:
+                break
+            self._clock.sleep(_RETRY_DELAY)
+        return events
 
     def _contiguous(self, head: Head, first: int, last: int) -> tuple[list[StoredEvent], int]:
         """Return the events from `first` to `last` in ascending order, and the sequence id of the newest.

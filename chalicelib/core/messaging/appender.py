@@ -73,7 +73,7 @@ class Appender:
                 self._append_via_queue(run, messages, member, caller, backoff, charge)
                 return
             try:
-                head = self._append_directly(run, messages, head, member, charge)
+                head = self._append_directly(run, messages, head, member)
             except (HeadConflict, WriteConflict) as conflict:
                 self._observer.count(Metric.APPEND_CONFLICTS)
                 if isinstance(conflict, HeadConflict):
@@ -85,9 +85,7 @@ class Appender:
                 else:
                     member = self._require_speaking_member(head.conversation_id, caller)
 
-    def _append_directly(
-        self, run: Run, messages: Sequence[DraftMessage], head: Head, member: Membership, charge: RateLimitCharge
-    ) -> Head:
+    def _append_directly(self, run: Run, messages: Sequence[DraftMessage], head: Head, member: Membership) -> Head:
         """Try once; return the new head. Raises HeadConflict, WriteConflict, PreconditionFailed."""
         appends = [
             MessageAppend(
@@ -100,10 +98,10 @@ class Appender:
         ]
         new = next_head(head, len(appends), milliseconds(self._clock))
         commit = Commit(old=head, new=new, messages=appends)
-        charge.charge_with(lambda: self._event_log.commit(commit))
+        self._event_log.commit(commit)
         for message, append in zip(messages, appends, strict=True):
             run.settle(message, new_result(append.event, message, member, commit))
-        return new
+        return commit.new
 
     def _append_via_queue(
         self,

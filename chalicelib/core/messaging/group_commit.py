@@ -104,10 +104,10 @@ class GroupCommit:
         self._observer.count(Metric.MESSAGES_QUEUED, len(queued.messages))
         conversation_id = queued.member.conversation_id
         if charge.overlaps:
-            charge.charge_with(lambda: self._event_log.enqueue(queued))
+            self._event_log.enqueue(queued)
             return QueueFront(None, "")
         _, front = self._gather(
-            lambda: charge.charge_with(lambda: self._event_log.enqueue(queued)),
+            lambda: self._event_log.enqueue(queued),
             lambda: self._event_log.queue_front(conversation_id),
         )
         found: QueueFront = front

@@ -102,14 +102,10 @@ class MessageUpdater:
                 self._access.require_member(conversation_id, caller)
                 raise
 
-        def write(commit: Commit) -> None:
-            charge.charge_with(lambda: self._event_log.commit(commit))
-
         live_head = None if head is None else self._log.require_live(head)
         try:
-            commit = self._log.append(conversation_id, plan_at, live_head, write)
+            commit = self._log.append(conversation_id, plan_at, live_head)
         except NoChange as nothing:
-            charge.charge()
             return self._repeat(nothing, contexts[-1].message)
         message = _current_message(contexts[-1].message, commit)
         return UpdateResult(commit.new.sequence_id, message, pushes_for(commit))

@@ -48,6 +48,8 @@ class Head:
     """The last event whose content has expired (`retention.py`)."""
     active_at: int = 0
     """When the newest message was appended, or the conversation created, in milliseconds: the order of lists."""
+    event_sizes: str = ""
+    """The sizes of the newest events (`event_sizes.py`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib.core.model.conversations import ConversationDetails, Head, Membership
+from chalicelib.core.model.event_sizes import sizes_after
 from chalicelib.core.model.events import Event, MessageState, Reaction
 from chalicelib.core.model.messages import IdempotencyKey, IdempotencyRecord
 from chalicelib.core.model.moderation import AuditEntry, Ban, Invite
@@ -82,6 +83,12 @@ class Commit:
     """The erasure of the participant who leaves by this commit."""
     retention_check_at: int | None = None
     """When (epoch seconds) to run the next retention check, if this commit changes that."""
+
+    def __post_init__(self) -> None:
+        """Record the sizes of the events in the new head."""
+        appended = [*self.events, *(message.event for message in self.messages)]
+        sizes = sizes_after(self.old.event_sizes, self.old.sequence_id, appended, self.message_states)
+        object.__setattr__(self, "new", replace(self.new, event_sizes=sizes))
 
 
 class HeadConflict(Exception):

@@ -27,6 +27,21 @@ class ConnectionStore(Protocol):
         """Delete a new connection that has no subscriptions yet."""
         ...
 
+    def refuse(self, participant_id: str, until: int) -> None:
+        """Let a participant open no connection until a time (ms)."""
+        ...
+
+    def opened(self, participant_id: str) -> tuple[list[str], int]:
+        """Return a participant's connections, the oldest first, and until when (ms) none may be opened.
+
+        Connections that are being closed are left out.
+        """
+        ...
+
+    def begin_closing(self, participant_id: str, connection_id: str) -> bool:
+        """Mark a connection as being closed. Of concurrent callers, one gets True."""
+        ...
+
     def get(self, connection_id: str) -> Connection | None:
         """Return a connection."""
         ...

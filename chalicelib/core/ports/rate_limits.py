@@ -1,38 +1,25 @@
-"""The limits on how many messages a participant may send, and how many changes make."""
+"""The limits on how many messages and frames a participant may send, how many changes make, and what to spend."""
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple, Protocol
 
-Bucket = Literal["messages", "changes", "creations", "additions", "invitations"]
+Bucket = Literal["messages", "changes", "creations", "additions", "invitations", "requests", "frames"]
 """The limits, each of which is charged on its own."""
 
 
 class RateLimitDecision(NamedTuple):
-    """Whether one more message is within the limit."""
+    """Whether messages are within the limit."""
 
     allowed: bool
     retry_after: float = 0.0
-    """Seconds until it will be, if it is not."""
-    charge_pending: bool = False
-    """Allowed out of the burst, and not charged yet."""
+    """Seconds until they will be, if they are not."""
     overlaps: bool = False
-    """Whether it came so shortly after the participant's previous one that both are probably being sent now."""
+    """Whether they came so shortly after the participant's previous one that both are probably being sent now."""
 
 
 class RateLimitStore(Protocol):
     """A rate limiter by the generic cell rate algorithm (ITU-T I.371), for each participant."""
-
-    def try_acquire(self, participant_id: str, now: int, *, interval: int, burst: int) -> RateLimitDecision:
-        """Ask for one message at `now` (ms): one each `interval` ms is allowed, and `burst` at once.
-
-        A message within the steady rate is charged by this.
-        """
-        ...
-
-    def charge(self, participant_id: str, now: int, *, interval: int) -> None:
-        """Charge for a message out of the burst, at `now` (ms)."""
-        ...
 
     def acquire(
         self,
@@ -44,5 +31,9 @@ class RateLimitStore(Protocol):
         burst: int,
         bucket: Bucket = "messages",
     ) -> RateLimitDecision:
-        """Ask for `count` messages, or changes, at once, at most `burst`; if allowed, they are charged by this."""
+        """Ask for `count` messages or changes at `now` (ms): one each `interval` ms is allowed, `burst` at once.
+
+        Messages that are allowed are charged by this, atomically: at most `burst` calls of any number in parallel
+        are allowed. `count` is at most `burst`.
+        """
         ...

@@ -12,6 +12,7 @@ from chalicelib.core.conversations.blocks import block_view
 from chalicelib.core.conversations.own_reactions import OwnReactions
 from chalicelib.core.kernel import json_codec, paging
 from chalicelib.core.kernel.clock import rfc3339
+from chalicelib.core.log.reading import SLACK, ReadBudget, stored_size
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.conversations import ConversationState, Head
 from chalicelib.core.model.events import Event
@@ -99,18 +100,25 @@ class Export:
         head = self._event_log.head(location.conversation_id)
         if head is None or head.state is ConversationState.DELETED:
             return None
+        if not page.count(head, after + 1):
+            return after
         if not after:
             page.answer["conversations"].append(self._summary(page.caller, location, head))
         position = after
-        for stored in self._event_log.events(location.conversation_id, after + 1, head.sequence_id):
-            # A gap is a commit in progress, which the next page contains.
-            if page.is_full or stored.event["sequence_id"] != position + 1:
+        while position < head.sequence_id:
+            count = page.count(head, position + 1)
+            first = position
+            for stored in self._event_log.events(location.conversation_id, first + 1, first + count):
+                # A gap is a commit in progress, which the next page contains.
+                if stored.event["sequence_id"] != position + 1:
+                    return position
+                event = stored.current if location.is_member else _for_past_member(stored.current)
+                if not page.take(event, stored_size(stored)):
+                    return position
+                position += 1
+            if position < first + count or not count:
                 return position
-            event = stored.current if location.is_member else _for_past_member(stored.current)
-            if not page.take(event):
-                return position
-            position += 1
-        return None if position >= head.sequence_id else position
+        return None
 
     def _summary(self, caller: Principal, location: DataLocation, head: Head) -> dict[str, Any]:
         conversation_id = location.conversation_id
@@ -147,20 +155,35 @@ class _Page:
         }
         self._events_left = EVENTS_PER_PAGE
         self._bytes_left = MAX_PAGE_BYTES
+        self._may_read = SLACK
 
     @property
     def is_full(self) -> bool:
         """Return whether no more events are to be read for this page."""
-        return self._events_left <= 0
+        return self._events_left <= 0 or self._may_read <= 0
 
-    def take(self, event: Event) -> bool:
-        """Add an event if it is a message of the caller; return False if there is no room for it."""
+    def count(self, head: Head, first: int) -> int:
+        """Return how many events to read from `first` on; 0 if the page is full."""
+        most = min(head.sequence_id - first + 1, self._events_left)
+        if self.is_full:
+            return 0
+        budget = ReadBudget(head, self._may_read, is_filtered=True)
+        budget.queries = int(self._events_left < EVENTS_PER_PAGE)  # at least one event on every page
+        return budget.count(first, 1, most)
+
+    def take(self, event: Event, read: int) -> bool:
+        """Add an event if it is a message of the caller; return False if there is no room for it.
+
+        `read` are the bytes that were read for it.
+        """
         self._events_left -= 1
+        self._may_read -= read
         if event["type"] == "message" and event["sender"]["participant_id"] == self.caller.participant_id:
             size = json_codec.size(event)
             if size > self._bytes_left and self.answer["messages"]:
                 return False
             self._bytes_left -= size
+            self._may_read += 2 * size
             self.answer["messages"].append(event)
         return True
 

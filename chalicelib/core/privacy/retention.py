@@ -170,8 +170,13 @@ class Retention:
 
     def _oldest_message_at(self, head: Head) -> float | None:
         """Return the time (epoch seconds) of the oldest message that has not expired."""
-        page = self._log_reader.messages_after(head, head.expired_up_to, 1)
-        return from_rfc3339(page.events[0]["created_at"]) if page.events else None
+        position, has_more = head.expired_up_to, True
+        while has_more:
+            page = self._log_reader.messages_after(head, position, 1)
+            if page.events:
+                return from_rfc3339(page.events[0]["created_at"])
+            has_more, position = page.has_more and page.position > position, page.position
+        return None
 
 
 def effective_days(details: ConversationDetails, default_days: int) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from chalicelib.core.kernel.text import has_lone_surrogates
 from chalicelib.core.protocol.fields import (
@@ -68,12 +69,22 @@ class SubscribeTo(Request):
     """The last `sequence_id` that the client has. Without it, the newest 50 events are sent."""
 
 
+def _distinct(subscriptions: list[SubscribeTo]) -> list[SubscribeTo]:
+    if len({item.conversation_id for item in subscriptions}) != len(subscriptions):
+        raise PydanticCustomError("distinct", "must not name a conversation twice")
+    return subscriptions
+
+
 class Hello(StateCommand):
     """Client → server: request the parameters of the session, and subscribe to conversations. Optional."""
 
     type: Literal["hello"]
-    subscribe: Annotated[list[SubscribeTo], Field(max_length=MAX_SUBSCRIPTIONS_IN_HELLO)] = Field([])
-    """The conversations to subscribe to."""
+    subscribe: Annotated[
+        list[SubscribeTo],
+        Field(max_length=MAX_SUBSCRIPTIONS_IN_HELLO, json_schema_extra={"uniqueItems": True}),
+        AfterValidator(_distinct),
+    ] = Field([])
+    """The conversations to subscribe to, each once."""
     history_id: HistoryIdText | None = None
     """The history of the client's position. If it is not that of the server, the position is void."""
 

@@ -8,6 +8,7 @@ from chalicelib.core.conversations.views import Views
 from chalicelib.core.kernel.clock import milliseconds, rfc3339
 from chalicelib.core.kernel.errors import ChatError
 from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.log.reading import SLACK
 from chalicelib.core.protocol import commands, frames
 from chalicelib.core.protocol.frames import Frame
 from chalicelib.core.realtime.outbox import Push
@@ -66,6 +67,7 @@ class ConnectionHandlers:
                     context.order(command),
                     context.result,
                     command.history_id,
+                    slack=SLACK // len(command.subscribe),
                 )
             except ChatError as error:
                 about = commands.correlation_fields({"conversation_id": item.conversation_id})

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chalicelib.core.kernel.clock import milliseconds
-from chalicelib.core.kernel.errors import REVOKED, ChatError, Forbidden, Unauthorized
+from chalicelib.core.kernel.errors import REVOKED, ChatError, Forbidden, RateLimited, Unauthorized
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.conflicts import retry_on_conflict
 from chalicelib.core.model.actors import Principal
@@ -25,6 +25,10 @@ from chalicelib.identity.model import Identity
 
 if TYPE_CHECKING:
     from chalicelib.core.ports.revocations import RevocationStore
+
+
+MAX_CLOSED_AT_ONCE = 10
+"""The most connections that one handshake closes: more are left after the limit was lowered."""
 
 
 class Connections:
@@ -50,14 +54,17 @@ class Connections:
         self._runtime = runtime
         self._clock = runtime.clock
 
-    def open(self, connection_id: str, identity: Identity) -> None:
-        """Save whose connection it is. It is not reachable before its first frame was handled.
+    def open(self, connection_id: str, identity: Identity) -> list[str]:
+        """Save whose connection it is; return the participant's oldest ones above the limit, to be closed.
+
+        It is not reachable before its first frame was handled.
 
         A revocation is read after the connection was written: so either this finds the revocation, or an erasure,
         which revokes first, finds the connection.
 
         Raises:
             Unauthorized: the token was revoked.
+            RateLimited: the participant has sent too many frames a moment ago.
         """
         now = milliseconds(self._clock)
         connection = Connection(
@@ -69,9 +76,27 @@ class Connections:
             last_seen=now,
         )
         self._connections.open(connection)
-        if identity.is_revoked(self._revocations.revoked_at(identity.participant_id)):
+        revoked_at, (opened, refused_until) = self._runtime.gather(
+            lambda: self._revocations.revoked_at(identity.participant_id),
+            lambda: self._connections.opened(identity.participant_id),
+        )
+        if identity.is_revoked(revoked_at) or refused_until > now:
             self._connections.discard(connection)
-            raise Unauthorized(REVOKED)
+            if identity.is_revoked(revoked_at):
+                raise Unauthorized(REVOKED)
+            raise RateLimited("Too many frames: connect later.", retry_after=(refused_until - now) / 1000)
+        surplus = opened[: max(len(opened) - self._runtime.limits.connections, 0)]
+        return [
+            other
+            for other in surplus[:MAX_CLOSED_AT_ONCE]
+            if other != connection_id and self._connections.begin_closing(identity.participant_id, other)
+        ]
+
+    def refuse(self, participant_id: str) -> float:
+        """Let a participant open no connection for a while; return for how many seconds."""
+        seconds = self._runtime.timing.flood_refusal
+        self._connections.refuse(participant_id, milliseconds(self._clock) + round(seconds * 1000))
+        return seconds
 
     def close(self, connection_id: str) -> list[Push]:
         """Delete a connection and its subscriptions; return the pushes of presence. No-op if it does not exist."""

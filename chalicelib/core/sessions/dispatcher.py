@@ -6,11 +6,13 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from chalicelib.core.conversations.prices import charged
 from chalicelib.core.kernel.clock import milliseconds
-from chalicelib.core.kernel.errors import ChatError, Internal, TokenExpired
+from chalicelib.core.kernel.errors import ChatError, Internal, RateLimited, TokenExpired
 from chalicelib.core.kernel.ids import is_conversation_id
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.positions import Positions
+from chalicelib.core.messaging.budget import Budget
 from chalicelib.core.model.connections import Connection
 from chalicelib.core.model.conversations import Head
 from chalicelib.core.ports.connections import ConnectionStore
@@ -49,6 +51,9 @@ def handlers_by_command(
     }
 
 
+_FLOOD = "Too many frames: slow down."
+
+
 class Dispatcher:
     """Handles frames."""
 
@@ -58,6 +63,8 @@ class Dispatcher:
         connection_store: ConnectionStore,
         event_log: EventLogStore,
         connections: Connections,
+        frame_limit: Budget,
+        budget: Budget,
         handlers: Mapping[type[commands.Command], Handler],
         positions: Positions,
         runtime: Runtime,
@@ -65,6 +72,7 @@ class Dispatcher:
         self._connection_store = connection_store
         self._event_log = event_log
         self._connections = connections
+        self._frames, self._requests = frame_limit, budget
         self._handlers = handlers
         self._positions = positions
         self._runtime = runtime
@@ -105,6 +113,12 @@ class Dispatcher:
         if self._runtime.has_expired(connection.token_expires_at, self._timing.expired_token_grace):
             result.close_with = frames.disconnect("TOKEN_EXPIRED", TokenExpired.default_message, reconnect=True)
             return
+        try:
+            self._frames.charge(connection.participant_id, 1)
+        except RateLimited:
+            wait = self._connections.refuse(connection.participant_id)
+            result.close_with = frames.disconnect("RATE_LIMITED", _FLOOD, reconnect=True, retry_after=wait)
+            return
         alive = self._connections.mark_alive(connection, result)
 
         def handle() -> None:
@@ -112,6 +126,7 @@ class Dispatcher:
                 raise command
             if self._runtime.has_expired(connection.token_expires_at) and not isinstance(command, commands.Auth):
                 raise TokenExpired
+            self._requests.charge(connection.participant_id, _price(command))
             self._handle(command, CommandContext(alive, head, received_at, result))
 
         # Recorded four times in a ping interval at most.
@@ -139,6 +154,12 @@ class Dispatcher:
             self._observer.bind(conversation_id=conversation_id)
         self._positions.require_not_newer(getattr(command, "history_id", None))
         self._handlers[type(command)](command, context)
+
+
+def _price(command: Any) -> int:
+    """Return what a command costs of the budget: `hello` and `ping` can name conversations."""
+    named = getattr(command, "subscribe", None) or getattr(command, "heads", None) or ()
+    return charged(command.type, len(named))
 
 
 def _add_error(result: FrameResult, error: ChatError, cause: Exception, correlation: dict[str, str]) -> None:

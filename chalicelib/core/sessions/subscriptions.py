@@ -22,7 +22,7 @@ from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.appending import Log
 from chalicelib.core.log.conflicts import retry_on_conflict
 from chalicelib.core.log.positions import Positions
-from chalicelib.core.log.reading import LogReader, Page, take_within_budget
+from chalicelib.core.log.reading import SLACK, LogReader, Page, ReadBudget, take_within_budget
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.connections import Connection, Subscription
 from chalicelib.core.model.conversations import Head
@@ -84,8 +84,11 @@ class Subscriptions:
         order: int,
         result: FrameResult,
         history_id: str | None = None,
+        slack: int = SLACK,
     ) -> tuple[Frame, list[Push]]:
         """Subscribe a connection; return the reply and the pushes of presence: the snapshot, or `superseded`.
+
+        `slack` is for reading the snapshot, as in `ReadBudget`.
 
         Raises:
             NotFound, Unauthorized, Unavailable, ConversationBusy: it is not subscribed.
@@ -112,7 +115,7 @@ class Subscriptions:
         else:
             raise Unavailable(retry_after=retry_after())
         try:
-            snapshot = self._snapshot(caller, conversation_id, after, history_id)
+            snapshot = self._snapshot(caller, conversation_id, after, history_id, slack)
         except NotFound:
             with contextlib.suppress(Superseded):
                 self._unsubscribe(connection, conversation_id, order)
@@ -152,11 +155,11 @@ class Subscriptions:
         return {"type": "sync", **self._events_after(head, caller, after, history_id)}
 
     def _snapshot(
-        self, caller: Principal, conversation_id: str, after: int | None, history_id: str | None
+        self, caller: Principal, conversation_id: str, after: int | None, history_id: str | None, slack: int
     ) -> dict[str, Any]:
         """Return the snapshot for a new subscriber: the events after `after`, or the newest ones."""
         head = self._log.get_live_head(conversation_id)
-        snapshot = self._events_after(head, caller, after, history_id)
+        snapshot = self._events_after(head, caller, after, history_id, slack)
         if snapshot["events"]:
             snapshot["first_sequence_id"] = snapshot["events"][0]["sequence_id"]
         else:
@@ -164,17 +167,18 @@ class Subscriptions:
         return snapshot
 
     def _events_after(
-        self, head: Head, caller: Principal, after: int | None, history_id: str | None
+        self, head: Head, caller: Principal, after: int | None, history_id: str | None, slack: int = SLACK
     ) -> dict[str, Any]:
         """Return the events after `after`, or the newest ones, if the caller is a member afterwards, too."""
         is_reset = not self._positions.is_known(head, after, history_id)
         if is_reset:
             after = None
+        budget = ReadBudget(head, slack, room=MAX_MESSAGE_BYTES - ENVELOPE_BYTES - PARTICIPANTS_BYTES)
         page, participants = self._runtime.gather(
             lambda: (
-                self._log_reader.latest_events(head, LATEST_EVENTS)
+                self._log_reader.latest_events(head, LATEST_EVENTS, budget)
                 if after is None
-                else self._log_reader.events_after(head, after, MAX_SYNC_EVENTS)
+                else self._log_reader.events_after(head, after, MAX_SYNC_EVENTS, budget)
             ),
             lambda: self._views.participants(head),
         )

@@ -126,7 +126,8 @@ def test_expiry_beyond_the_year_9999_is_refused_as_milliseconds(exp: float) -> N
 
 
 def test_the_last_second_of_the_year_9999_is_a_good_expiry() -> None:
-    assert accepted(exp=253_402_300_799).expires_at == 253_402_300_799
+    forever = settings(max_lifetime=253_402_300_799)
+    assert accepted(NOW, forever, exp=253_402_300_799).expires_at == 253_402_300_799
 
 
 def test_nbf_in_the_distant_future_is_not_valid_yet() -> None:
@@ -135,7 +136,34 @@ def test_nbf_in_the_distant_future_is_not_valid_yet() -> None:
 
 @pytest.mark.parametrize("iat", [0, -5, NOW, NOW + 86_400, NOW + 0.5])
 def test_the_time_of_issue_is_not_compared_with_the_clock(iat: float) -> None:
-    assert accepted(iat=iat).participant_id == "alice"
+    assert accepted(NOW, settings(max_lifetime=2 * NOW), iat=iat).participant_id == "alice"
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "issued"), [(1000, NOW), (1000, NOW - 500), (1000 + 30, None), (1000 + 30, NOW + 30)]
+)
+def test_token_of_the_longest_lifetime_is_accepted(lifetime: int, issued: int | None) -> None:
+    limited = settings(max_lifetime=1000, leeway=30)
+    exp = (NOW if issued is None or issued > NOW else issued) + lifetime
+    times = {"exp": exp} if issued is None else {"exp": exp, "iat": issued}
+    assert accepted(NOW, limited, **times).expires_at == exp
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        {"iat": NOW, "exp": NOW + 1001},
+        {"iat": NOW - 900, "exp": NOW + 101},
+        {"exp": NOW + 1031},
+        {"iat": NOW + 500, "exp": NOW + 1031},
+    ],
+    ids=["too long", "nearly expired", "without iat", "issued in the future"],
+)
+def test_token_that_could_outlive_a_revocation_is_refused_and_diagnosed(times: dict[str, int]) -> None:
+    with pytest.raises(InvalidToken) as caught:
+        accepted(NOW, settings(max_lifetime=1000, leeway=30), **times)
+    assert "1000 seconds" in caught.value.reason
+    assert "CHAT_JWT_MAX_LIFETIME (1000 s)" in caught.value.diagnosis
 
 
 # iss, aud

@@ -50,7 +50,8 @@ print(loaded())
 
 def test_hs256_is_verified_without_loading_anything_slow() -> None:
     script = f"""
-made = settings.IdentitySettings(secret={SECRET!r}, jwks_url=None, issuer=None, audience=None)
+limits = dict(issuer=None, audience=None, max_lifetime=4_000_000_000)
+made = settings.IdentitySettings(secret={SECRET!r}, jwks_url=None, **limits)
 print(tokens.TokenVerifier(made, keys=None).verify({hs256(claims(exp=4_000_000_000))!r}).participant_id, loaded())
 """
     assert run(script) == "alice []"
@@ -60,7 +61,8 @@ def test_rs256_token_loads_cryptography_but_not_urllib_without_a_fetch(keys: Key
     token = rs256(claims(exp=4_000_000_000), keys.rsa, kid="k")
     script = f"""
 url = "https://idp.example/jwks"
-made = settings.IdentitySettings(secret=None, jwks_url=url, issuer=None, audience=None)
+limits = dict(issuer=None, audience=None, max_lifetime=4_000_000_000)
+made = settings.IdentitySettings(secret=None, jwks_url=url, **limits)
 source = jwks.JwksKeys(url, fetch=lambda _: {jwk_set(rsa_jwk(keys.rsa, kid="k"))!r})
 print(tokens.TokenVerifier(made, keys=source).verify({token!r}).participant_id, loaded()[:2])
 """

@@ -24,6 +24,7 @@ HEAD = Head(
     departed={"bob": 5},
     contended_until=1_700_000_000_500,
     active_at=1_699_999_999_000,
+    event_sizes="7:$$",
 )
 MEMBER = Membership(
     conversation_id=CONVERSATION,

@@ -1,4 +1,4 @@
-"""The charge of a message: asked for once, made once, and only for messages out of the burst."""
+"""The charge of a message: it is made once, before the write."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from tests.support.fakes import FakeClock
 from tests.support.runtime import new_runtime
 
 STEADY = RateLimitDecision(allowed=True)
-BURST = RateLimitDecision(allowed=True, charge_pending=True)
 LIMITED = RateLimitDecision(allowed=False, retry_after=1.5)
 
 
@@ -21,15 +20,6 @@ class FakeRateLimits:
     def __init__(self, decision: RateLimitDecision) -> None:
         self.decision = decision
         self.calls: list[str] = []
-
-    def try_acquire(self, participant_id: str, now: int, *, interval: int, burst: int) -> RateLimitDecision:
-        assert (participant_id, interval, burst) == ("alice", 100, 100)
-        self.calls.append("ask")
-        return self.decision
-
-    def charge(self, participant_id: str, now: int, *, interval: int) -> None:
-        assert (participant_id, now, interval) == ("alice", 1_000_000, 100)
-        self.calls.append("charge")
 
     def acquire(
         self,
@@ -41,7 +31,7 @@ class FakeRateLimits:
         burst: int,
         bucket: Bucket = "messages",
     ) -> RateLimitDecision:
-        assert (participant_id, interval, burst, bucket) == ("alice", 100, 100, "messages")
+        assert (participant_id, now, interval, burst, bucket) == ("alice", 1_000_000, 100, 100, "messages")
         self.calls.append(f"acquire {count}")
         return self.decision
 
@@ -50,33 +40,13 @@ def charge_on(store: FakeRateLimits) -> RateLimitCharge:
     return RateLimitCharge("alice", rate_limits=store, runtime=new_runtime(clock=FakeClock(1_000.0)))
 
 
-def test_limit_is_asked_once_however_often_a_write_is_tried() -> None:
+def test_message_is_charged_once_however_often_a_write_is_tried() -> None:
     store = FakeRateLimits(STEADY)
     charge = charge_on(store)
     for _ in range(3):
         charge.reserve()
         charge.raise_if_limited()
-        charge.charge_with(lambda: store.calls.append("write"))
-    assert store.calls == ["ask", "write", "write", "write"]
-
-
-def test_message_out_of_the_burst_is_charged_with_its_first_write_alone() -> None:
-    store = FakeRateLimits(BURST)
-    charge = charge_on(store)
-    charge.reserve()
-    for _ in range(2):
-        charge.charge_with(lambda: store.calls.append("write"))
-    charge.charge()
-    assert store.calls == ["ask", "write", "charge", "write"]
-
-
-def test_message_out_of_the_burst_is_charged_without_a_write() -> None:
-    store = FakeRateLimits(BURST)
-    charge = charge_on(store)
-    charge.reserve()
-    charge.charge()
-    charge.charge()
-    assert store.calls == ["ask", "charge"]
+    assert store.calls == ["acquire 1"]
 
 
 def test_message_beyond_the_burst_is_refused_until_the_time_that_the_store_tells() -> None:
@@ -87,20 +57,12 @@ def test_message_beyond_the_burst_is_refused_until_the_time_that_the_store_tells
     assert refused.value.retry_after == 1.5
 
 
-@pytest.mark.parametrize("decision", [STEADY, BURST, BURST._replace(overlaps=True)])
+@pytest.mark.parametrize("decision", [STEADY, STEADY._replace(overlaps=True)])
 def test_overlap_with_another_message_is_that_of_the_decision(decision: RateLimitDecision) -> None:
     charge = charge_on(FakeRateLimits(decision))
     assert not charge.overlaps, "not asked yet"
     charge.reserve()
     assert charge.overlaps == decision.overlaps
-
-
-def test_nothing_is_charged_before_the_limit_was_asked() -> None:
-    store = FakeRateLimits(BURST)
-    charge = charge_on(store)
-    charge.raise_if_limited()
-    charge.charge()
-    assert store.calls == []
 
 
 def test_batch_is_charged_at_once() -> None:
@@ -129,4 +91,3 @@ def test_messages_of_a_charged_batch_are_allowed_without_a_call() -> None:
     )
     charge.reserve()
     charge.raise_if_limited()
-    charge.charge()

@@ -1,0 +1,116 @@
+"""The table "Reads" of docs/protocol.md: the most read units of each command and route. A test walks all of them.
+
+`python -m specs.read_limits` prints it. A unit is 4 KB that are read consistently, as DynamoDB charges it.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+UNIT = 4096
+BASE = 20
+"""The units that any request may read."""
+PER_NAMED = 2
+"""The units for each id that a request names, and for each conversation of a list."""
+SLACK = 256 * 1024
+"""The bytes of the log that a request may read beside twice its answer."""
+
+
+class Reads(enum.Enum):
+    """A read that depends on the data, as the documentation calls it."""
+
+    LOG = "twice the answer and 256 KB of the log"
+    ROSTER = "the participants: 1 for 4 KB of the roster, and 1 for the read pointer of each"
+    SUBSCRIBERS = "the subscriptions to the conversation: 1 for 4 KB"
+    PRESENCE = "1 for each connection of the conversation, where presence is shown"
+    EDITS = "the message with its edits and reactions: 1 for 4 KB"
+    CONVERSATIONS = "2 for each conversation of the caller"
+    SUBSCRIPTIONS = "10 more for each conversation that it names"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The sizes of the data that a request met."""
+
+    named: int = 0
+    answered: int = 0
+    """Bytes of the answer."""
+    participants: int = 0
+    roster: int = 0
+    """Bytes of the roster."""
+    subscribers: int = 0
+    """Bytes of the subscriptions."""
+    connections: int = 0
+    edits: int = 0
+    """Bytes of the message and its edits."""
+    conversations: int = 0
+
+
+_R = Reads
+_SHOWN = (_R.ROSTER, _R.SUBSCRIBERS, _R.PRESENCE)
+"""The participants of a conversation with their presence."""
+_CHANGED = (*_SHOWN, _R.LOG)
+"""A change of a conversation: the answer shows it, and it is pushed."""
+_C, _M = "/conversations/{conversation_id}", "/conversations/{conversation_id}/messages/{sequence_id}"
+READS: Mapping[str, tuple[Reads, ...]] = {
+    "hello": (*_SHOWN, _R.LOG, _R.SUBSCRIPTIONS), "subscribe": (*_SHOWN, _R.LOG),
+    "sync": (*_SHOWN, _R.LOG),
+    "unsubscribe": (_R.SUBSCRIBERS,), "read": (_R.SUBSCRIBERS,), "typing": (_R.SUBSCRIBERS,), "auth": (),
+    "ping": (), "message": (_R.SUBSCRIBERS,), "edit": (_R.SUBSCRIBERS, _R.EDITS),
+    "delete": (_R.SUBSCRIBERS, _R.EDITS), "react": (_R.SUBSCRIBERS, _R.EDITS),
+    "unreact": (_R.SUBSCRIBERS, _R.EDITS), "batch": (_R.SUBSCRIBERS, _R.EDITS),
+    "POST /conversations": _CHANGED, "GET /conversations": (_R.CONVERSATIONS, _R.LOG),
+    f"GET {_C}": _CHANGED, f"PATCH {_C}": _CHANGED, f"DELETE {_C}": (_R.SUBSCRIBERS, _R.ROSTER),
+    f"POST {_C}/join": _CHANGED, f"POST {_C}/leave": (_R.ROSTER, _R.SUBSCRIBERS, _R.PRESENCE),
+    f"POST {_C}/participants": (_R.ROSTER, _R.SUBSCRIBERS),
+    f"PATCH {_C}/participants": (_R.ROSTER, _R.SUBSCRIBERS, _R.PRESENCE),
+    f"DELETE {_C}/participants": (_R.ROSTER, _R.SUBSCRIBERS),
+    f"GET {_C}/bans": (), f"DELETE {_C}/bans": (_R.SUBSCRIBERS,), f"POST {_C}/invites": (),
+    f"GET {_C}/invites": (), f"DELETE {_C}/invites/{{invite}}": (), f"GET {_C}/audit": (),
+    f"GET {_C}/messages": (_R.LOG,), f"GET {_C}/events": (_R.LOG,), f"POST {_C}/messages": (_R.SUBSCRIBERS,),
+    "POST /batch": (_R.SUBSCRIBERS, _R.EDITS), f"PATCH {_M}": (_R.SUBSCRIBERS, _R.EDITS),
+    f"DELETE {_M}": (_R.SUBSCRIBERS, _R.EDITS), f"GET {_M}/reactions": (_R.EDITS,),
+    f"PUT {_M}/reactions": (_R.SUBSCRIBERS, _R.EDITS), f"DELETE {_M}/reactions": (_R.SUBSCRIBERS, _R.EDITS),
+    f"PUT {_C}/read": (_R.SUBSCRIBERS,), "GET /me/export": (_R.LOG, _R.CONVERSATIONS),
+    f"GET {_C}/pending": (), f"DELETE {_C}/pending": (),
+    "GET /me/blocks": (), "PUT /me/blocks": (), "DELETE /me/blocks": (),
+    "GET /me": (), "DELETE /me": (), "GET /me/erasure": (),
+    "POST /tickets": (),
+}  # fmt: skip
+"""By command or route: the reads beyond the base and the named ids."""
+
+
+def most_units(request: str, facts: Facts) -> float:
+    """Return the most units that a request may read."""
+    units = {
+        Reads.LOG: math.ceil((2 * facts.answered + SLACK) / UNIT),
+        Reads.ROSTER: facts.participants + math.ceil(facts.roster / UNIT),
+        Reads.SUBSCRIBERS: math.ceil(facts.subscribers / UNIT),
+        Reads.PRESENCE: facts.connections,
+        Reads.EDITS: math.ceil(facts.edits / UNIT),
+        Reads.CONVERSATIONS: 2 * facts.conversations,
+        Reads.SUBSCRIPTIONS: 10 * facts.named,
+    }
+    return BASE + PER_NAMED * facts.named + sum(units[read] for read in READS[request])
+
+
+def table() -> str:
+    """Return the table in Markdown: one row for each set of reads."""
+    rows: dict[tuple[Reads, ...], list[str]] = {}
+    for request, reads in READS.items():
+        key = tuple(sorted(set(reads), key=list(Reads).index))
+        rows.setdefault(key, []).append(f"`{request.replace(_C, '…')}`")
+    lines = [f"| command or route | {BASE} units, {PER_NAMED} for each id that it names, and |", "|---|---|"]
+    lines += [
+        f"| {', '.join(requests)} | {'; '.join(read.value for read in reads) or '–'} |"
+        for reads, requests in rows.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table())

@@ -1,0 +1,246 @@
+"""The units that each command and route reads of hostile data, counted by the store: `specs/read_limits.py`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jwt
+
+from chalicelib.aws.dynamodb.log_items import event_from_item
+from chalicelib.aws.dynamodb.values import unmarshal_item
+from chalicelib.core.conversations.prices import PER_NAMED, PRICES
+from chalicelib.core.protocol import queries
+from chalicelib.identity.model import Identity
+from local.dynamodb.sizes import item_size
+from specs.read_limits import READS, Facts, most_units
+from tests.invariants.harness import Harness, Setup
+from tests.invariants.process import TOKEN_EXPIRY, Process
+from tests.invariants.tables import SECRET, Tables
+from tests.invariants.test_costs import CapacityMeter
+from tests.support.items import read_partition
+from tools.costs.model import read_prices
+
+LONG = "語" * 8_000
+"""A text of 24,000 bytes, the most that is allowed."""
+EMOJI = [chr(0x1F600 + number) for number in range(20)]
+PEOPLE = ("alice", *(f"guest_{number:02}x" for number in range(47)))
+OTHERS = 30
+"""Other conversations of alice."""
+EDITED, PLAIN = 3, 4
+
+
+@dataclass
+class Room:
+    """A conversation with long messages, many members with connections, edits, reactions, bans and invites."""
+
+    harness: Harness
+    others: list[str]
+    invite: str
+    serial: int = 100
+
+    def key(self) -> str:
+        """Return a new idempotency key."""
+        self.serial += 1
+        return f"key-{self.serial}"
+
+    def facts(self) -> Facts:
+        """Return the sizes of the stored data."""
+        edited = [item for item in self._stored("E#") if EDITED in (_target(item), _id(item))]
+        roster, subscriptions = self._stored("P#"), self._stored("S#")
+        return Facts(
+            participants=len(roster),
+            roster=sum(map(item_size, roster)),
+            subscribers=sum(map(item_size, subscriptions)),
+            connections=len(subscriptions),
+            edits=sum(map(item_size, [*edited, *self._stored("R#")])),
+            conversations=1 + len(self.others),
+        )
+
+    def _stored(self, prefix: str) -> list[Any]:
+        tables, pk = self.harness.tables, f"C#{self.harness.conversation}"
+        names = (tables.conversations_table, tables.connections_table)
+        items = [item for name in names for item in read_partition(tables.engine, name, pk).values()]
+        return [item for item in items if item["sk"]["S"].startswith(prefix)]
+
+
+def _target(item: Any) -> Any:
+    return event_from_item(unmarshal_item(item)).event.get("target")
+
+
+def _id(item: Any) -> int:
+    return int(item["sk"]["S"].removeprefix("E#"))
+
+
+def hostile_room(tables: Tables) -> Room:
+    """Return a room in which everything is as long and as many as the limits allow, or nearly so."""
+    setup = Setup(members=PEOPLE, sockets=PEOPLE, subscribed=PEOPLE)
+    harness = tables.with_limits(message_burst=100_000, change_burst=1_000).harness(setup)
+    process = harness.process()
+    process.update_conversation("alice", metadata={"x": "y" * 4_000}, join_policy="open")
+    for number in range(60):
+        process.post_message("alice", LONG, f"long-{number}")
+    for number in range(50):
+        process.edit_message("alice", EDITED, f"{number:03}{LONG[3:]}")
+    for emoji in EMOJI:
+        for name in PEOPLE[:3]:
+            process.add_reaction(name, EDITED, emoji)
+    for number in range(60):
+        process.ban("alice", f"banned_{number:02}x")
+        process.create_invite("alice")
+    process.post_message("alice", "last", "last")
+    others = [process.create_conversation("alice")["conversation_id"] for _ in range(OTHERS)]
+    return Room(harness, others, process.create_invite("alice"))
+
+
+Act = Callable[[Process, Room], Any]
+
+
+def frame(command: str, **fields: Any) -> Act:
+    """Return the act of sending a frame from alice's connection."""
+    return lambda process, room: process.send_frame("alice", command, **fields)
+
+
+def sends(process: Process, room: Room) -> Any:
+    return process.send_message("alice", LONG, room.key())
+
+
+def sends_batch(process: Process, room: Room) -> Any:
+    return process.send_batch("alice", {"type": "message", "client_message_id": room.key(), "content": "hi"})
+
+
+def posts_batch(process: Process, room: Room) -> Any:
+    return process.post_batch("alice", {"type": "message", "client_message_id": room.key(), "content": "hi"})
+
+
+def hello(process: Process, room: Room) -> Any:
+    wanted = [room.harness.conversation, *room.others]
+    return process.send_frame("alice", "hello", subscribe=[{"conversation_id": each} for each in wanted])
+
+
+def ping(process: Process, room: Room) -> Any:
+    return process.send_frame("alice", "ping", heads=dict.fromkeys([room.harness.conversation, *room.others], 1))
+
+
+def auth(process: Process, room: Room) -> Any:
+    claims = {"sub": room.harness.participant_id("alice"), "exp": TOKEN_EXPIRY + 60}
+    return process.send_frame("alice", "auth", token=jwt.encode(claims, SECRET, "HS256"))
+
+
+def lists(order: str) -> Act:
+    query = queries.ConversationsQuery.model_validate({"limit": "100", "order": order})
+    return lambda process, room: process.app.conversations.views.list(process.principal("alice"), query)
+
+
+def lists_bans(process: Process, room: Room) -> Any:
+    query = queries.PageQuery.model_validate({"limit": "100"})
+    return process.app.conversations.moderation.bans(process.principal("alice"), room.harness.conversation, query)
+
+
+def lists_invites(process: Process, room: Room) -> Any:
+    query = queries.PageQuery.model_validate({"limit": "100"})
+    return process.app.conversations.invites.list(process.principal("alice"), room.harness.conversation, query)
+
+
+def lists_reactions(process: Process, room: Room) -> Any:
+    query = queries.ReactionsQuery.model_validate({"limit": "100"})
+    history = process.app.conversations.history
+    return history.reactions(process.principal("alice"), room.harness.conversation, EDITED, query)
+
+
+def exports(process: Process, room: Room) -> Any:
+    return process.app.privacy.export.page(process.principal("alice"), queries.ExportQuery())
+
+
+def tickets(process: Process, room: Room) -> Any:
+    identity = Identity(room.harness.participant_id("alice"), "Alice", TOKEN_EXPIRY)
+    return process.app.realtime.tickets.issue(identity)
+
+
+def reads_revocation(process: Process, room: Room) -> Any:
+    """`GET /me` answers from the token, and reads whether it was revoked."""
+    return process.app.stores.revocations.revoked_at(room.harness.participant_id("alice"))
+
+
+def revokes_invite(process: Process, room: Room) -> Any:
+    return process.revoke_invite("alice", room.invite)
+
+
+_C, _M = "/conversations/{conversation_id}", "/conversations/{conversation_id}/messages/{sequence_id}"
+ACTS: list[tuple[str, int, Act]] = [
+    ("sync", 1, frame("sync", after=0)),
+    ("sync", 1, frame("sync", after=60)),
+    ("subscribe", 1, frame("subscribe")),
+    ("subscribe", 1, frame("subscribe", after=1)),
+    ("hello", 1 + OTHERS, hello),
+    ("unsubscribe", 1, frame("unsubscribe")),
+    ("read", 1, frame("read", sequence_id=5)),
+    ("typing", 1, frame("typing", is_typing=True)),
+    ("typing", 1, frame("typing", is_typing=False)),
+    ("auth", 0, auth),
+    ("ping", 1 + OTHERS, ping),
+    ("message", 1, sends),
+    ("edit", 1, frame("edit", target=PLAIN, content=LONG)),
+    ("react", 1, frame("react", target=EDITED, emoji=EMOJI[0])),
+    ("unreact", 1, frame("unreact", target=EDITED, emoji=EMOJI[0])),
+    ("batch", 1, sends_batch),
+    ("GET /conversations", 0, lists("activity")),
+    ("GET /conversations", 0, lists("created")),
+    (f"GET {_C}", 1, lambda process, room: process.get_conversation("alice")),
+    (f"PATCH {_C}", 1, lambda process, room: process.update_conversation("alice", title=room.key())),
+    (f"GET {_C}/bans", 1, lists_bans),
+    (f"DELETE {_C}/bans", 2, lambda process, room: process.unban("alice", "banned_01x")),
+    (f"POST {_C}/invites", 1, lambda process, room: process.create_invite("alice")),
+    (f"GET {_C}/invites", 1, lists_invites),
+    (f"DELETE {_C}/invites/{{invite}}", 2, revokes_invite),
+    (f"GET {_C}/audit", 1, lambda process, room: process.list_audit("alice", limit="100")),
+    (f"GET {_C}/messages", 1, lambda process, room: process.list_messages("alice", limit=100)),
+    (f"GET {_C}/messages", 1, lambda process, room: process.list_messages("alice", after=1, limit=100)),
+    (f"GET {_C}/messages", 1, lambda process, room: process.list_messages("alice", limit=1)),
+    (f"GET {_C}/events", 1, lambda process, room: process.list_events("alice")),
+    (f"POST {_C}/messages", 1, lambda process, room: process.post_message("alice", LONG, room.key())),
+    ("POST /batch", 1, posts_batch),
+    (f"PATCH {_M}", 2, lambda process, room: process.edit_message("alice", PLAIN, "short")),
+    (f"GET {_M}/reactions", 2, lists_reactions),
+    (f"PUT {_M}/reactions", 2, lambda process, room: process.add_reaction("alice", EDITED, EMOJI[0])),
+    (f"DELETE {_M}/reactions", 2, lambda process, room: process.remove_reaction("alice", EDITED, EMOJI[0])),
+    (f"PUT {_C}/read", 1, lambda process, room: process.mark_read("alice", 9)),
+    ("GET /me", 0, reads_revocation),
+    ("GET /me/export", 0, exports),
+    ("POST /tickets", 0, tickets),
+    (f"DELETE {_M}", 2, lambda process, room: process.delete_message("alice", EDITED)),
+    ("delete", 1, frame("delete", target=PLAIN)),
+    ("POST /conversations", len(PEOPLE), lambda process, room: process.create_conversation("alice", PEOPLE[1:])),
+    (f"PATCH {_C}/participants", 2, lambda process, room: process.set_role("alice", PEOPLE[1], "moderator")),
+    (f"DELETE {_C}/participants", 2, lambda process, room: process.remove_participant("alice", PEOPLE[2])),
+    (f"POST {_C}/participants", 2, lambda process, room: process.add_participant("alice", PEOPLE[2])),
+    (f"POST {_C}/leave", 1, lambda process, room: process.leave(PEOPLE[3])),
+    (f"POST {_C}/join", 1, lambda process, room: process.join(PEOPLE[3])),
+    ("DELETE /me", 0, lambda process, room: process.app.privacy.jobs.erase(process.principal(PEOPLE[4]))),
+    ("GET /me/erasure", 0, lambda process, room: process.app.privacy.erasure.status(process.principal(PEOPLE[4]))),
+    (f"DELETE {_C}", 1, lambda process, room: process.delete_conversation("alice")),
+]
+"""Commands and routes, with the number of ids that each names; those that destroy the room are last."""
+
+
+def test_every_command_and_route_is_walked() -> None:
+    assert {request for request, _, _ in ACTS} == READS.keys() == PRICES.keys()
+
+
+def test_requests_read_no_more_than_documented_and_cost_no_more_than_their_prices(tables: Tables) -> None:
+    room, prices = hostile_room(tables), read_prices().prices
+    facts, problems = room.facts(), []
+    for number, (request, named, act) in enumerate(ACTS):
+        meter = CapacityMeter(tables.engine)
+        process = room.harness.process(meter, skew=10.0 * number)
+        answered = len(json.dumps(act(process, room), ensure_ascii=False, default=str).encode())
+        most = most_units(request, replace(facts, named=named, answered=answered))
+        if meter.reads > most:
+            problems.append(f"{request} reads {meter.reads} units, more than {most}")
+        usd = prices["dynamodb_read"].cost(meter.reads) + prices["dynamodb_write"].cost(meter.writes)
+        price = PRICES[request] + named * PER_NAMED.get(request, 0)
+        if usd * 1e6 > price:
+            problems.append(f"{request} costs {usd * 1e6:.1f}, more than its price of {price}")
+    assert not problems, "\n".join(problems)
