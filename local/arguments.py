@@ -12,7 +12,7 @@ from local.settings import HTTP_PORT, ROOT
 DEFAULTS = {
     "port": HTTP_PORT, "ws_port": None, "store_port": None, "json": False, "store": None, "data": None,
     "synchronous": "normal", "reload": False, "verbose": False, "disorder": False, "bundle": None,
-    "environments": None, "iam_record": None, "app_dir": ROOT, "until_input_ends": False,
+    "environments": None, "iam_record": None, "mixed_bundle": None, "app_dir": ROOT, "until_input_ends": False,
 }  # fmt: skip
 """The values of options that are not given. The parsers have none, so that an option means the same before and
 after a command, and one that the command does not have is noticed."""
