@@ -1,1 +1,39 @@
-"""A client of the chat service that shows the log without gaps and sends each message once."""
+"""A client of the chat service that shows the log without gaps and sends each message once.
+
+`Chat` is the entry; `serverless_chat.blocking.Chat` is the same for scripts without asyncio, and `Bot` answers
+mentions.
+"""
+
+from .chat import Chat
+from .conversations import ConversationList, Row
+from .core.message import Message, Reaction
+from .errors import (
+    ChatClosedError,
+    ChatError,
+    DiscardedError,
+    RefusedError,
+    StorageInUseError,
+    UnavailableError,
+)
+from .room import Room
+from .storage import MemoryStorage, SqliteStorage, Storage
+from .waiting import Sent
+
+__all__ = [
+    "Chat",
+    "ChatClosedError",
+    "ChatError",
+    "ConversationList",
+    "DiscardedError",
+    "MemoryStorage",
+    "Message",
+    "Reaction",
+    "RefusedError",
+    "Room",
+    "Row",
+    "Sent",
+    "SqliteStorage",
+    "Storage",
+    "StorageInUseError",
+    "UnavailableError",
+]

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Protocol
 
 from .core.outputs import JsonObject
+from .errors import StorageInUseError
+
+if sys.platform != "win32":
+    import fcntl
 
 
 class Storage(Protocol):
@@ -46,11 +53,16 @@ class MemoryStorage:
 
 
 class SqliteStorage:
-    """Storage in a file that several participants and servers may share."""
+    """Storage in a file that several participants and servers may share; one process at a time uses each of them.
+
+    Raises StorageInUseError if another process uses that of this participant.
+    """
 
     def __init__(self, path: Path, server: str, participant_id: str) -> None:
         self._scope = json.dumps([server, participant_id])
-        self._database = sqlite3.connect(path, isolation_level=None)
+        self._lock = self._locked(path)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # texts of messages are in it
+        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._database.execute("PRAGMA synchronous = FULL")
         self._database.execute(
             "CREATE TABLE IF NOT EXISTS client (scope TEXT, key TEXT, value TEXT, PRIMARY KEY (scope, key))"
@@ -71,5 +83,18 @@ class SqliteStorage:
         self._database.execute("DELETE FROM client WHERE scope = ? AND key = ?", (self._scope, key))
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, for other processes to use."""
         self._database.close()
+        os.close(self._lock)
+
+    def _locked(self, path: Path) -> int:
+        """Return a descriptor that holds a lock until it is closed: two processes would send the same items."""
+        scope = hashlib.sha256(self._scope.encode()).hexdigest()[:16]
+        lock = os.open(path.with_name(f"{path.name}.{scope}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(lock)
+                raise StorageInUseError(f"Another process uses {path} as this participant.") from None
+        return lock

@@ -111,7 +111,7 @@ class Client(Inputs):
             self._keystrokes.stopped(conversation_id)
 
     def watch(self, heads: Mapping[str, int]) -> None:
-        """Compare these heads of conversations in a list with the server's by `ping`: `Pushed` has its `pong`."""
+        """Ask for the heads of the conversations in a list by each `ping`: `HeadsReceived` has them."""
         self._rows = dict(heads)
 
     @property
@@ -135,6 +135,12 @@ class Client(Inputs):
         timeline = self._subscriptions[conversation_id].timeline
         start = timeline.position + 1 if timeline.start is None else timeline.start
         return [timeline.events[number] for number in range(start, timeline.position + 1)]
+
+    def latest_message(self, conversation_id: str) -> JsonObject | None:
+        """Return the last event of the view that is a message, as it was sent."""
+        timeline = self._subscriptions[conversation_id].timeline
+        newest = (timeline.events[timeline.position - back] for back in range(len(timeline.events)))
+        return next((event for event in newest if event["type"] == "message"), None)
 
     def position(self, conversation_id: str) -> int:
         """Return the sequence id of the last event in the view."""

@@ -47,6 +47,7 @@ class Connection:
         self._ping_interval = DEFAULT_PING_INTERVAL
         self._ping_due: float | None = None
         self._pong: tuple[str, float] | None = None
+        self._pinged: dict[str, set[str]] = {}
         self._renewal_due: float | None = None
         self._is_renewing = False
         self._rotation_due: float | None = None
@@ -135,10 +136,11 @@ class Connection:
         if self.state is State.OPEN and not self._is_renewing:
             self._renew(now)
 
-    def ponged(self, frame: JsonObject) -> None:
-        """Note that the connection is alive."""
+    def ponged(self, frame: JsonObject) -> set[str]:
+        """Note that the connection is alive; return the conversations whose head was asked for and is missing."""
         if self._pong is not None and frame.get("id") == self._pong[0]:
             self._pong = None
+        return self._pinged.pop(str(frame.get("id")), set()) - set(frame.get("heads") or {})
 
     def disconnected_by_server(self, frame: JsonObject, now: float) -> None:
         """Connect again, unless the server forbids it."""
@@ -181,8 +183,11 @@ class Connection:
     def _ping(self, now: float, heads: dict[str, int]) -> None:
         self._ping_due = now + self._ping_interval
         listed = list(heads.items())
+        self._pinged.clear()
         for first in range(0, max(1, len(listed)), MAX_LISTED):
-            frame_id = self._sender.send("ping", heads=dict(listed[first : first + MAX_LISTED]))
+            part = dict(listed[first : first + MAX_LISTED])
+            frame_id = self._sender.send("ping", heads=part)
+            self._pinged[frame_id] = set(part)
             if self._pong is None:
                 self._pong = (frame_id, now + PONG_TIMEOUT)
 

@@ -10,7 +10,7 @@ from .connection import Connection, State
 from .frames import FrameSender, is_newer
 from .keystrokes import Keystrokes
 from .outbox import Outbox
-from .outputs import JsonObject, Output, Outputs, Pushed, Save
+from .outputs import HeadsReceived, JsonObject, Output, Outputs, Pushed, Save
 from .queue import item_values
 from .reads import ReadMarks
 from .retries import Random
@@ -19,7 +19,7 @@ from .subscriptions import Subscriptions
 HISTORY_KEY = "history"
 PARTICIPANT_KEY = "participant"
 CONNECTED = {State.GREETING, State.OPEN}
-ABOUT_LIST = {"conversation_added", "conversation_removed", "conversation_deleted", "read", "pong"}
+ABOUT_LIST = {"conversation_added", "conversation_removed", "conversation_deleted", "read"}
 """Frames that change the list of the user's conversations."""
 
 
@@ -158,7 +158,8 @@ class Inputs:
             case "auth_ok":
                 self._connection.plan_renewal(frame["expires_at"], time, wall_time)
             case "pong":
-                self._connection.ponged(frame)
+                missing = self._connection.ponged(frame)
+                self._outputs.append(HeadsReceived(frame.get("heads") or {}, frozenset(missing)))
                 self._subscriptions.ponged(frame.get("heads") or {}, time)
             case "disconnect":
                 self._connection.disconnected_by_server(frame, time)

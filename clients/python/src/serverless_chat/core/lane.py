@@ -32,6 +32,10 @@ class Lane:
         wanted = (item for item in self.items if item.is_message and item.client_message_id == client_message_id)
         return next(wanted, None)
 
+    def acknowledgement(self, client_message_id: str) -> Item | None:
+        """Return the message with this id, if it is in the log, but not in the view yet."""
+        return next((item for item in self.acknowledged if item.client_message_id == client_message_id), None)
+
     def sendable(self) -> Iterator[Item]:
         """Yield the items that may be sent now, in their order."""
         is_held = False

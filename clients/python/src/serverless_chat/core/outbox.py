@@ -38,8 +38,8 @@ class Outbox(Queue):
     def purge(self) -> None:
         """Delete all items: they are of another participant."""
         for lane in self._lanes.values():
-            for item in lane.items:
-                self._outputs.append(Forget(item.key))
+            while lane.items:
+                self._delete(lane.items[0])
         self._flights.clear()
         self._lanes.clear()
 

@@ -113,8 +113,16 @@ class MembersChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class HeadsReceived:
+    """The heads of conversations by the server, and those that it does not know, or that the user lost."""
+
+    heads: JsonObject
+    missing: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Pushed:
-    """A frame about the list of conversations: one was added, removed, deleted or read, or heads."""
+    """A frame about the list of conversations: one was added, removed, deleted or read."""
 
     frame: JsonObject
 
@@ -161,6 +169,14 @@ class Refused:
     error: JsonObject
 
 
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """A message left the outbox unsent: the user deleted it, or it is of another participant."""
+
+    conversation_id: str
+    client_message_id: str | None
+
+
 Output = (
     RequestToken
     | OpenSocket
@@ -176,10 +192,12 @@ Output = (
     | Trimmed
     | MembersChanged
     | Pushed
+    | HeadsReceived
     | Discarded
     | SubscriptionEnded
     | OutboxChanged
     | Resolved
     | Refused
+    | Withdrawn
 )
 Outputs = deque[Output]

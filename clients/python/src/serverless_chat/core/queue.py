@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from .frames import FrameSender
 from .items import ITEM_KEY, Item
 from .lane import Lane
-from .outputs import Forget, JsonObject, OutboxChanged, Outputs, Save
+from .outputs import Forget, JsonObject, OutboxChanged, Outputs, Save, Withdrawn
 from .retries import Random
 
 
@@ -39,7 +39,10 @@ class Queue:
         return [] if lane is None else [*lane.acknowledged, *(item for item in lane.items if item.is_message)]
 
     def add_message(self, conversation_id: str, client_message_id: str, fields: JsonObject) -> None:
-        """Queue a message."""
+        """Queue a message, unless the outbox has it already."""
+        lane = self._lane(conversation_id)
+        if lane.message(client_message_id) is not None or lane.acknowledgement(client_message_id) is not None:
+            return
         item = self._new_item(conversation_id, "message", fields)
         item.client_message_id = client_message_id
         self._queue(item)
@@ -56,7 +59,7 @@ class Queue:
             self._queue(item)
             return
         lane = self._lane(conversation_id)
-        acknowledged = next((item for item in lane.acknowledged if item.client_message_id == target), None)
+        acknowledged = lane.acknowledgement(target)
         if acknowledged is not None and acknowledged.sequence_id is not None:
             self.add_update(conversation_id, kind, acknowledged.sequence_id, fields)
             return
@@ -98,6 +101,8 @@ class Queue:
             self._delete(update)
         lane.items.remove(item)
         self._outputs.append(Forget(item.key))
+        if item.is_message:
+            self._outputs.append(Withdrawn(item.conversation_id, item.client_message_id))
         self._outputs.append(OutboxChanged(item.conversation_id))
 
     def _fold_in(self, message: Item, kind: str, fields: JsonObject) -> bool:

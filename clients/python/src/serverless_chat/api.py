@@ -1,0 +1,132 @@
+"""Requests by HTTP: each with a token from the callback, repeated if that is safe."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import httpx
+
+from .core.outputs import JsonObject
+from .core.retries import Backoff
+from .errors import RefusedError, UnavailableError
+
+ATTEMPTS = 6
+TIMEOUT = 15.0
+TRANSIENT_STATUSES = {429, 500, 502, 503, 504}
+TOO_LARGE: JsonObject = {
+    "type": "error",
+    "code": "TOO_LARGE",
+    "message": "The message is too large.",
+    "retryable": False,
+}
+Token = Callable[[], "str | Awaitable[str]"]
+"""Returns a valid token, or an awaitable of one. It is called for each handshake, renewal and request."""
+
+
+async def fetch_token(token: Token) -> str:
+    """Call the token callback."""
+    result = token()
+    return await result if inspect.isawaitable(result) else result
+
+
+class Api:
+    """The HTTP API of one server, as one participant."""
+
+    def __init__(self, http_url: str, token: Token, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._token = token
+        self._http = httpx.AsyncClient(base_url=http_url.rstrip("/"), timeout=TIMEOUT, transport=transport)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def get(self, path: str, query: Mapping[str, Any] | None = None) -> JsonObject:
+        """Return the body of a GET request; it is repeated after transient errors.
+
+        Raises:
+            RefusedError: The server refuses the request.
+            UnavailableError: There was no answer, or only transient errors.
+        """
+        backoff = Backoff(random.random)
+        for attempt in range(ATTEMPTS):
+            response = await self._attempt("GET", path, query, None)
+            if response is not None and response.status_code not in TRANSIENT_STATUSES:
+                return self._body(response)
+            if attempt + 1 < ATTEMPTS:
+                await asyncio.sleep(backoff.next_delay(_retry_after(response)))
+        raise UnavailableError(_description(response))
+
+    async def request(
+        self, method: str, path: str, body: JsonObject | None = None, query: Mapping[str, Any] | None = None
+    ) -> JsonObject:
+        """Return the body of one request, which is not repeated: most of them are not idempotent.
+
+        Raises:
+            RefusedError: The server refuses the request.
+            UnavailableError: There was no answer, or a transient error.
+        """
+        response = await self._attempt(method, path, query, body)
+        if response is None or response.status_code in TRANSIENT_STATUSES:
+            raise UnavailableError(_description(response))
+        return self._body(response)
+
+    async def post_batch(self, commands: list[JsonObject]) -> JsonObject | None:
+        """Return the answer to `POST /batch` as the core expects it: a body, an `error` frame, or None."""
+        response = await self._attempt("POST", "/batch", None, {"commands": commands})
+        if response is None:
+            return None
+        body = _json(response)
+        if response.is_success:
+            return body
+        if response.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+            return {
+                "type": "error",
+                "code": "TOO_LARGE",
+                "message": "The message is too large.",
+                "retryable": False,
+            }
+        error = body.get("error") if isinstance(body, dict) else None
+        if not isinstance(error, dict):
+            return None  # of API Gateway itself
+        is_transient = response.status_code in TRANSIENT_STATUSES
+        return {"retryable": is_transient, **error, "type": "error", "retry_after": _retry_after(response)}
+
+    async def _attempt(
+        self, method: str, path: str, query: Mapping[str, Any] | None, body: JsonObject | None
+    ) -> httpx.Response | None:
+        headers = {"Authorization": f"Bearer {await fetch_token(self._token)}"}
+        parameters = {name: value for name, value in (query or {}).items() if value is not None}
+        try:
+            return await self._http.request(method, path, params=parameters, json=body, headers=headers)
+        except httpx.HTTPError:
+            return None
+
+    def _body(self, response: httpx.Response) -> JsonObject:
+        body = _json(response)
+        if response.is_success:
+            return body or {}
+        error = (body or {}).get("error") or {}
+        code = error.get("code") or f"HTTP_{response.status_code}"
+        raise RefusedError(code, error.get("message") or response.reason_phrase, response.status_code)
+
+
+def _json(response: httpx.Response) -> JsonObject | None:
+    try:
+        body = response.json()
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _retry_after(response: httpx.Response | None) -> float:
+    error = ((_json(response) if response is not None else None) or {}).get("error")
+    value = error.get("retry_after") if isinstance(error, dict) else None
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _description(response: httpx.Response | None) -> str:
+    return "The server does not answer." if response is None else f"The server answers {response.status_code}."

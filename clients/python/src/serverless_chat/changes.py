@@ -1,0 +1,67 @@
+"""Observable state: functions that are called, and iterators that wait."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+log = logging.getLogger("serverless_chat")
+
+
+class Changes(Generic[T]):
+    """The current value of a state, and its changes.
+
+    `async for value in changes` yields the current value first, then the newest one after each change; values in
+    between are skipped if the loop is slow.
+    """
+
+    def __init__(self, current: Callable[[], T]) -> None:
+        self._current = current
+        self._handlers: list[Callable[[T], object]] = []
+        self._waiting: set[asyncio.Event] = set()
+
+    def on(self, handler: Callable[[T], object]) -> Callable[[], None]:
+        """Call a function after each change; return a function that ends this. Handlers may call the client."""
+        self._handlers.append(handler)
+
+        def off() -> None:
+            if handler in self._handlers:
+                self._handlers.remove(handler)
+
+        return off
+
+    def emit(self) -> None:
+        """Notify of a change."""
+        for handler in list(self._handlers):
+            if handler in self._handlers:  # an earlier handler may have removed it
+                self._call(handler)
+        for event in self._waiting:
+            event.set()
+
+    def _call(self, handler: Callable[[T], object]) -> None:
+        try:
+            handler(self._current())
+        except Exception:
+            log.exception("a change handler failed")
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        """Yield the current value, and the newest one after each change."""
+        event = asyncio.Event()
+        self._waiting.add(event)
+        try:
+            while True:
+                event.clear()
+                yield self._current()
+                await event.wait()
+        finally:
+            self._waiting.discard(event)
+
+    async def until(self, condition: Callable[[T], bool]) -> T:
+        """Return the first value that fulfils a condition."""
+        async for value in self:
+            if condition(value):
+                return value
+        raise AssertionError("the iteration has no end")

@@ -1,0 +1,210 @@
+"""The chat as one participant: a connection that is kept, rooms, and the list of conversations."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from .api import Api, Token
+from .changes import Changes
+from .conversations import ConversationList
+from .core.options import MAX_CATCH_UP
+from .core.outputs import HeadsReceived, JsonObject, Output, Pushed, StatusChanged
+from .errors import ChatError, RefusedError
+from .link import Clock, Link
+from .room import Room
+from .storage import MemoryStorage, Storage
+
+WINDOW = 5_000
+"""How many events a view keeps, besides those that `older` fetched."""
+
+
+class Chat:
+    """`async with Chat(http_url, ws_url, token) as chat:` connects, and stays connected until the block ends.
+
+    Args:
+        http_url: The base URL of the HTTP API.
+        ws_url: The URL of the WebSocket API.
+        token: A function that returns a valid token, or an awaitable of one.
+        storage: Where the outbox is kept; by default in memory, so that it ends with the process.
+        window: How many events each view keeps; None keeps all.
+        clock: Returns the wall-clock time in seconds.
+        transport: The transport of HTTP requests, for tests and proxies.
+    """
+
+    def __init__(
+        self,
+        http_url: str,
+        ws_url: str,
+        token: Token,
+        *,
+        storage: Storage | None = None,
+        window: int | None = WINDOW,
+        clock: Clock = time.time,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.api = Api(http_url, token, transport)
+        self.changes: Changes[str] = Changes(lambda: self.status)
+        """The status and its changes."""
+        self.link = Link(ws_url, self.api, token, storage or MemoryStorage(), self._notify, clock)
+        self.conversations = ConversationList(self)
+        self._status = "stopped"
+        self._window = window
+        self._rooms: dict[str, Room] = {}
+
+    async def __aenter__(self) -> Chat:
+        """Begin to connect; nothing waits for the connection."""
+        self.link.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connection. Unsent messages stay in the storage."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection. Sends that wait raise ChatClosedError."""
+        await self.conversations.close()
+        await self.link.stop()
+        for room in self._rooms.values():
+            room.waiting.end()
+        await self.api.close()
+
+    @property
+    def status(self) -> str:
+        """`stopped`, `waiting`, `authenticating`, `connecting`, `greeting` or `open`."""
+        return self._status
+
+    @property
+    def error(self) -> str | None:
+        """Why there is no connection, or why the storage fails."""
+        if self.link.storage_error is not None:
+            return f"the storage failed: {type(self.link.storage_error).__name__}"
+        return None if self._status == "open" else self.link.error
+
+    @property
+    def participant(self) -> JsonObject | None:
+        """The user, once the server has answered, or from the storage."""
+        return self.link.core.participant
+
+    async def connected(self) -> None:
+        """Return when the connection is open."""
+        await self.changes.until(lambda status: status == "open")
+
+    def online(self) -> None:
+        """Connect and repeat unanswered commands now: call it when the network is back, or the device woke up."""
+        self.link.core.online(self.link.now)
+        self.link.pump()
+
+    async def open(self, conversation_id: str) -> Room:
+        """Return a conversation when its newest messages are there.
+
+        Raises:
+            RefusedError: It does not exist, or the user is not a participant (code `NOT_FOUND`).
+        """
+        room = self.room(conversation_id)
+        async for _ in room.changes:
+            if room.ended is not None:
+                self.close_room(conversation_id)
+                raise RefusedError(room.ended, "The conversation cannot be opened.")
+            if room.is_loaded:
+                break
+        return room
+
+    def room(
+        self,
+        conversation_id: str,
+        *,
+        resume: bool = False,
+        saves_position: bool | None = None,
+        max_catch_up: int | None = MAX_CATCH_UP,
+    ) -> Room:
+        """Return a conversation at once; its messages come when there is a connection.
+
+        Args:
+            conversation_id: Its id.
+            resume: Whether to begin after the stored position instead of at the newest messages.
+            saves_position: Whether the position is stored when its events were notified; by default if `resume`.
+            max_catch_up: After more missed events the view begins anew at the newest ones; None fetches all.
+        """
+        room = self._rooms.get(conversation_id)
+        if room is None or room.ended is not None:
+            room = self._rooms[conversation_id] = Room(self, conversation_id)
+            self.link.core.open(
+                conversation_id,
+                self.link.now,
+                resume=resume,
+                saves_position=saves_position,
+                max_catch_up=max_catch_up,
+                window=self._window,
+            )
+            self.link.pump()
+        return room
+
+    def opened(self, conversation_id: str) -> Room | None:
+        """Return a conversation if it is open."""
+        return self._rooms.get(conversation_id)
+
+    def close_room(self, conversation_id: str) -> None:
+        """Stop following a conversation."""
+        if (room := self._rooms.pop(conversation_id, None)) is not None:
+            room.waiting.end()
+            self.link.core.close(conversation_id)
+            self.link.pump()
+
+    async def create(self, title: str, participants: Sequence[Mapping[str, Any]] = (), **fields: Any) -> Room:
+        """Create a conversation and open it. `participants` are `{"participant_id": …, "name": …}`."""
+        body = {"title": title, "participants": [dict(entry) for entry in participants], **fields}
+        created = await self.api.request("POST", "/conversations", body)
+        return await self.open(created["conversation_id"])
+
+    async def join(self, conversation_id: str, invite: str | None = None) -> Room:
+        """Join a conversation and open it."""
+        try:
+            await self.api.request("POST", path(conversation_id, "join"), {"invite": invite} if invite else {})
+        except RefusedError as error:
+            if error.code != "ALREADY_PARTICIPANT":
+                raise
+        return await self.open(conversation_id)
+
+    async def leave(self, conversation_id: str) -> None:
+        """Leave a conversation."""
+        await self.api.request("POST", path(conversation_id, "leave"), {})
+        self.close_room(conversation_id)
+
+    async def history(
+        self, conversation_id: str, *, before: int | None = None, after: int | None = None, limit: int = 50
+    ) -> tuple[list[JsonObject], bool]:
+        """Return messages in their current state, ascending, and whether there are more in this direction."""
+        query = {"before": before, "after": after, "limit": limit}
+        page = await self.api.get(path(conversation_id, "messages"), query)
+        return page["messages"], page["has_more"]
+
+    def _notify(self, output: Output) -> None:
+        if isinstance(output, StatusChanged):
+            self._status = output.status
+            self.changes.emit()
+            if output.status == "open":
+                self.conversations.refresh_soon()
+        elif isinstance(output, Pushed):
+            self.conversations.pushed(output.frame)
+        elif isinstance(output, HeadsReceived):
+            self.conversations.compare(output.heads, output.missing)
+        else:
+            conversation_id = getattr(output, "conversation_id", "")
+            if (room := self._rooms.get(conversation_id)) is not None:
+                room.notify(output)
+                self.conversations.room_changed(room)
+
+
+def path(conversation_id: str, part: str = "") -> str:
+    """Return the path of a conversation, or of a part of it. Raises ChatError for an empty id."""
+    if not conversation_id:
+        raise ChatError("the id of a conversation is empty")
+    return f"/conversations/{quote(conversation_id, safe='')}" + (f"/{part}" if part else "")

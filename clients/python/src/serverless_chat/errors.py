@@ -1,0 +1,36 @@
+"""Errors of the client. None of them contains a token or the text of a message."""
+
+from __future__ import annotations
+
+
+class ChatError(Exception):
+    """The base of all errors of this package."""
+
+
+class ChatClosedError(ChatError):
+    """The chat was closed before a send was acknowledged. A stored outbox sends it at the next start."""
+
+
+class RefusedError(ChatError):
+    """The server refuses a command or request for good.
+
+    Attributes:
+        code: The error code of the protocol, such as `MUTED` or `NOT_FOUND`.
+        status: The status of an HTTP response; None for a command on the WebSocket.
+    """
+
+    def __init__(self, code: str, message: str, status: int | None = None) -> None:
+        super().__init__(f"{message} ({code})")
+        self.code, self.status = code, status
+
+
+class UnavailableError(ChatError):
+    """The server did not answer, or could not, after several attempts."""
+
+
+class DiscardedError(ChatError):
+    """The user discarded or deleted a message before it was in the log."""
+
+
+class StorageInUseError(ChatError):
+    """Another process uses the stored outbox of this participant."""

@@ -1,0 +1,219 @@
+"""Connects the core with the network, the clock and the storage."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus, WebSocketException
+
+from .api import Api, Token, fetch_token
+from .changes import log
+from .core.client import Client
+from .core.frames import encode
+from .core.outputs import (
+    CloseSocket,
+    Forget,
+    JsonObject,
+    OpenSocket,
+    Output,
+    PostBatch,
+    RequestToken,
+    Save,
+    SendFrame,
+)
+from .durable import DurableStorage
+from .storage import Storage
+
+MAX_SLEEP = 15.0
+"""The longest timer in seconds: a device that slept finds its timers ended soon after it woke up."""
+OPEN_TIMEOUT = 10.0
+CLOSE_TIMEOUT = 2.0
+Clock = Callable[[], float]
+
+
+class Link:
+    """Carries out the outputs of the core in their order, in one event loop."""
+
+    def __init__(
+        self,
+        ws_url: str,
+        api: Api,
+        token: Token,
+        storage: Storage,
+        notify: Callable[[Output], None],
+        clock: Clock = time.time,
+    ) -> None:
+        self.core = Client(storage.load(), random.random)
+        self.error: str | None = None
+        """Why the last attempt to connect failed."""
+        self._ws_url, self._api, self._token, self._notify, self._clock = ws_url, api, token, notify, clock
+        self._durable = DurableStorage(storage)
+        self._sockets: dict[int, asyncio.Task[None]] = {}
+        self._frames: asyncio.Queue[JsonObject] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_pumping = False
+
+    @property
+    def storage_error(self) -> Exception | None:
+        """Why the storage fails; messages wait meanwhile."""
+        return self._durable.error
+
+    @property
+    def now(self) -> float:
+        """The wall-clock time in seconds."""
+        return self._clock()
+
+    def start(self) -> None:
+        """Connect, and stay connected."""
+        self.core.start(self.now)
+        self.pump()
+
+    async def stop(self) -> None:
+        """Close the connection, and end all tasks."""
+        self.core.stop(self.now)
+        self.pump()
+        if self._timer is not None:
+            self._timer.cancel()
+        tasks = {*self._tasks, *self._sockets.values()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def pump(self) -> None:
+        """Carry out all outputs. A handler that calls the client adds outputs, which follow in their order."""
+        if self._is_pumping:
+            return
+        self._is_pumping = True
+        try:
+            for output in self.core.outputs():
+                self._carry_out(output)
+        finally:
+            self._is_pumping = False
+        self._plan()
+
+    def _plan(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        delay = self.core.next_timer(self.now)
+        if delay is None and self._durable.error is None:
+            self._timer = None
+        else:
+            shortest = 1.0 if self._durable.error is not None else MAX_SLEEP
+            delay = min(shortest, MAX_SLEEP if delay is None else delay)
+            self._timer = asyncio.get_running_loop().call_later(delay, self._advance)
+
+    def _advance(self) -> None:
+        self._durable.repeat()
+        self.core.advance(self.now)
+        self.pump()
+
+    def _carry_out(self, output: Output) -> None:
+        match output:
+            case Save() | Forget():
+                self._durable.carry_out(output)
+            case SendFrame(frame):
+                if self._durable.may_send(frame):
+                    self._frames.put_nowait(frame)
+            case PostBatch():
+                if self._durable.may_send({"type": "batch"}):
+                    self._begin(self._post(output))
+            case RequestToken():
+                self._begin(self._fetch_token())
+            case OpenSocket(socket, token):
+                self._frames = asyncio.Queue()
+                self._sockets[socket] = asyncio.get_running_loop().create_task(self._connect(socket, token))
+            case CloseSocket(socket):
+                if (task := self._sockets.pop(socket, None)) is not None:
+                    self._keep(task)
+                    task.cancel()
+            case _:
+                self._notify(output)
+
+    def _begin(self, work: Any) -> None:
+        self._keep(asyncio.get_running_loop().create_task(work))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _fetch_token(self) -> None:
+        try:
+            token = await fetch_token(self._token)
+        except Exception as error:  # noqa: BLE001 -- the callback may raise whatever it likes
+            self._fail(f"the token callback failed: {type(error).__name__}")
+            self.core.token_failed(self.now)
+        else:
+            self.core.token_received(token, self.now)
+        self.pump()
+
+    async def _post(self, post: PostBatch) -> None:
+        try:
+            body = await self._api.post_batch(post.commands)
+        except Exception as error:  # noqa: BLE001 -- of the token callback
+            self._fail(f"the token callback failed: {type(error).__name__}")
+            body = None
+        self.core.batch_posted(post.request_id, body, self.now)
+        self.pump()
+
+    async def _connect(self, socket: int, token: str) -> None:
+        headers = {"Authorization": f"Bearer {token}"}
+        try:
+            connection = await connect(
+                self._ws_url,
+                additional_headers=headers,
+                open_timeout=OPEN_TIMEOUT,
+                close_timeout=CLOSE_TIMEOUT,
+                ping_interval=None,
+                max_size=None,
+            )
+        except InvalidStatus as error:
+            self._fail(f"the server refused the connection with status {error.response.status_code}")
+        except (OSError, WebSocketException, TimeoutError, asyncio.TimeoutError) as error:
+            self._fail(f"no connection: {type(error).__name__}")
+        else:
+            self.error = None
+            await self._serve(socket, connection)
+        self._sockets.pop(socket, None)
+        self.core.socket_closed(socket, self.now)
+        self.pump()
+
+    async def _serve(self, socket: int, connection: ClientConnection) -> None:
+        writer = asyncio.get_running_loop().create_task(self._write(connection))
+        try:
+            self.core.socket_opened(socket, self.now)
+            self.pump()
+            async for text in connection:
+                self._receive(socket, text)
+        except WebSocketException as error:
+            self._fail(f"the connection ended: {type(error).__name__}")
+        finally:
+            writer.cancel()
+            await connection.close()
+
+    def _receive(self, socket: int, text: str | bytes) -> None:
+        try:
+            frame = json.loads(text)
+        except ValueError:
+            return
+        if isinstance(frame, dict):
+            self.core.receive(socket, frame, self.now)
+            self.pump()
+
+    async def _write(self, connection: ClientConnection) -> None:
+        frames = self._frames
+        try:
+            while True:
+                await connection.send(encode(await frames.get()))
+        except WebSocketException:
+            pass  # the reader reports it
+
+    def _fail(self, reason: str) -> None:
+        self.error = reason
+        log.info("%s", reason)

@@ -1,0 +1,123 @@
+"""Coroutines that wait for notifications about one conversation."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from .core.outputs import (
+    Appended,
+    Discarded,
+    JsonObject,
+    Prepended,
+    Refused,
+    Replaced,
+    Resolved,
+    SubscriptionEnded,
+    Withdrawn,
+)
+from .errors import ChatClosedError, ChatError, DiscardedError, RefusedError
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message that is in the log."""
+
+    client_message_id: str
+    sequence_id: int
+    history_id: str
+
+
+class Waiting:
+    """Ends each waiting once."""
+
+    def __init__(self) -> None:
+        self._sends: dict[str, asyncio.Future[Sent]] = {}
+        self._older: list[asyncio.Future[bool]] = []
+        self._listeners: set[asyncio.Queue[JsonObject | None]] = set()
+
+    def send(self, client_message_id: str) -> asyncio.Future[Sent]:
+        """Return the future of a send; two sends with one id share it."""
+        if client_message_id not in self._sends:
+            self._sends[client_message_id] = asyncio.get_running_loop().create_future()
+        return self._sends[client_message_id]
+
+    def forget_send(self, client_message_id: str) -> None:
+        """Forget a send that was never queued."""
+        self._sends.pop(client_message_id, None)
+
+    def older(self) -> asyncio.Future[bool]:
+        """Return a future that ends with the next older page."""
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._older.append(future)
+        return future
+
+    async def events(self, known: Sequence[JsonObject]) -> AsyncIterator[JsonObject]:
+        """Yield known events, then further ones until the subscription ends."""
+        queue: asyncio.Queue[JsonObject | None] = asyncio.Queue()
+        for event in known:
+            queue.put_nowait(event)
+        self._listeners.add(queue)
+        try:
+            while (event_or_end := await queue.get()) is not None:
+                yield event_or_end
+        finally:
+            self._listeners.discard(queue)
+
+    def notify(self, output: object) -> None:
+        """End what a notification ends."""
+        match output:
+            case Replaced(events=events):
+                self._publish(events)
+                self._end_older(True)
+            case Appended(events=events):
+                self._publish(events)
+            case Prepended():
+                self._end_older(True)
+            case Discarded():
+                self._end_older(False)
+            case SubscriptionEnded():
+                self.end_events()
+            case Resolved(_, client_message_id, sequence_id, history_id):
+                self._settle(client_message_id, Sent(client_message_id, sequence_id, history_id))
+            case Refused(_, _, client_message_id, error):
+                message = error.get("message") or "The server refuses the message."
+                self._settle(client_message_id, RefusedError(error.get("code", "INTERNAL"), message))
+            case Withdrawn(_, client_message_id):
+                self._settle(client_message_id, DiscardedError("The message was discarded."))
+            case _:
+                pass
+
+    def end(self) -> None:
+        """End all: the chat closes."""
+        for client_message_id in list(self._sends):
+            self._settle(client_message_id, ChatClosedError("The chat was closed before the message was sent."))
+        self.end_events()
+
+    def end_events(self) -> None:
+        """End the iterations over events, and the waiting for older ones."""
+        self._end_older(False)
+        for queue in self._listeners:
+            queue.put_nowait(None)
+
+    def _publish(self, events: Sequence[JsonObject]) -> None:
+        for queue in self._listeners:
+            for event in events:
+                queue.put_nowait(event)
+
+    def _end_older(self, is_fetched: bool) -> None:
+        waiting, self._older = self._older, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(is_fetched)
+
+    def _settle(self, client_message_id: str | None, result: Sent | ChatError) -> None:
+        future = self._sends.pop(client_message_id or "", None)
+        if future is None or future.done():
+            return
+        if isinstance(result, Sent):
+            future.set_result(result)
+        else:
+            future.set_exception(result)
+            future.exception()  # retrieved: a caller that does not wait any more is no error
