@@ -14,7 +14,8 @@ from pydantic import BaseModel
 
 from chalicelib import bootstrap
 from chalicelib.core.conversations.prices import charged
-from chalicelib.core.kernel.errors import REVOKED, ChatError, Unauthorized, Unavailable
+from chalicelib.core.kernel.errors import REVOKED, ChatError, PositionUnknown, Unauthorized, Unavailable
+from chalicelib.core.log.positions import Positions
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.protocol import queries, requests
 from chalicelib.core.realtime.outbox import Result
@@ -98,9 +99,15 @@ class AuthenticatedRequest:
         return requests.parse_body(model, body, current_settings().limits)
 
     def query(self, model: type[M]) -> M:
-        """Return the query string. Raises ValidationFailed."""
+        """Return the query string. Raises ValidationFailed.
+
+        Raises PositionUnknown, Unavailable if a request that writes names sequence ids of another history.
+        """
         query = self._request.query_params
-        return queries.parse_query(model, {name: query.getlist(name) for name in query} if query else {})
+        parsed = queries.parse_query(model, {name: query.getlist(name) for name in query} if query else {})
+        if isinstance(parsed, queries.WriteQuery) and parsed.history_id is not None:
+            Positions(bootstrap.application().runtime.history_id).require_current(parsed.history_id)
+        return parsed
 
 
 def _identity(request: Request, revocation: Revocation) -> Identity:
@@ -146,9 +153,11 @@ def route(
     """Declare a route with a verified caller.
 
     `revocation` decides about revoked tokens. The view gets the request, the parameters of the path, and the
-    declared `query` and `body`; models without fields are validated, but not passed. It returns a `Result` or a
-    body, or a pair of a status and either.
+    declared `query` and `body`; models without fields are validated, but not passed, and `WriteQuery` is checked
+    here. It returns a `Result` or a body, or a pair of a status and either.
     """
+    if issubclass(query, queries.WriteQuery):
+        errors = (*errors, PositionUnknown)
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Response]:
         ROUTES.append(Route(method, path, responses, query, body, errors, view))
@@ -164,7 +173,7 @@ def route(
                 parsed: dict[str, BaseModel] = {"query": call.query(query)}
                 if body is not None:
                     parsed["body"] = call.body(body)
-                arguments = {name: model for name, model in parsed.items() if type(model).model_fields}
+                arguments = {name: model for name, model in parsed.items() if _is_passed(type(model))}
                 returned = view(call, **parameters, **arguments)
                 status, result = returned if isinstance(returned, tuple) else (usual, returned)
                 history = history_headers()
@@ -183,6 +192,11 @@ def route(
         return registered
 
     return decorate
+
+
+def _is_passed(model: type[BaseModel]) -> bool:
+    """Return whether a view gets the model."""
+    return bool(model.model_fields) and model is not queries.WriteQuery
 
 
 def public(path: str, responses: Responses) -> Callable[[Callable[[Request], Response]], Callable[[], Response]]:

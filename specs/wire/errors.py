@@ -40,7 +40,7 @@ class ErrorBody(TypedDict):
     history_id: NotRequired[HistoryIdText]
     """Of `POSITION_UNKNOWN`: the present history."""
     head: NotRequired[Count]
-    """Of `POSITION_UNKNOWN`: the `sequence_id` of the newest event."""
+    """Of `POSITION_UNKNOWN`, for a request that reads: the `sequence_id` of the newest event."""
 
 
 class ErrorResponse(TypedDict):

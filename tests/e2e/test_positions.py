@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.conftest import MakeClients
 from tests.e2e.endpoints import stop_and_check_log
 from tests.e2e.targets import Servers
-from tests.support.client import HttpClient, TestClient
+from tests.support.client import HttpClient, Response, TestClient
 from tests.support.server import PATIENT_SETTINGS, ServerProcess
 
 NEWER, OTHER = f"{10**15 - 1}.restored", "0.another"
@@ -105,6 +105,85 @@ def test_outsider_cannot_tell_a_void_position_from_an_unknown_conversation(clien
     bob.connect()
     reply = bob.socket.request("subscribe", conversation_id=chat, after=9, history_id=OTHER)
     assert reply["code"] == "NOT_FOUND"
+
+
+WRITES: dict[str, dict[str, Any]] = {
+    "message": {"content": "a reply", "client_message_id": "reply", "reply_to": 2, "seen": 4},
+    "edit": {"target": 2, "content": "edited"},
+    "react": {"target": 2, "emoji": "👍"},
+    "unreact": {"target": 3, "emoji": "🎉"},
+    "read": {"sequence_id": 2},
+    "delete": {"target": 2},
+}
+"""Commands that name sequence ids, each of which would change something."""
+
+
+@pytest.mark.parametrize(("history_id", "code"), [(OTHER, "POSITION_UNKNOWN"), (NEWER, "UNAVAILABLE")])
+@pytest.mark.parametrize("in_batch", [False, True], ids=["alone", "in a batch"])
+def test_command_with_sequence_ids_of_another_history_writes_nothing(
+    clients: MakeClients, history_id: str, code: str, in_batch: bool
+) -> None:
+    (alice,) = clients("alice")
+    chat = _chat(alice)
+    alice.connect()
+    alice.socket.request("react", conversation_id=chat, target=3, emoji="🎉")
+    own, before = alice.socket.request("ping")["history_id"], alice.get_conversation(chat)
+    for command, fields in WRITES.items():
+        named = {"conversation_id": chat, "history_id": history_id, **fields}
+        if in_batch:
+            results = alice.socket.request("batch", commands=[{"type": command, **named}])["results"]
+            over_http = alice.post("/batch", {"commands": [{"type": command, **named}]}).expect(200)["results"]
+            assert [result["code"] for result in (*results, *over_http)] == [code, code]
+            continue
+        error = alice.socket.request(command, **named)
+        assert (error["code"], error["retryable"]) == (code, code == "UNAVAILABLE")
+        assert error.get("history_id") == (own if code == "POSITION_UNKNOWN" else None)
+        assert "head" not in error
+    assert alice.get_conversation(chat) == before
+    for command, fields in WRITES.items():
+        reply = alice.socket.request(command, **fields, conversation_id=chat, history_id=own)
+        assert reply["type"] != "error"
+
+
+def test_batch_goes_on_in_other_conversations_after_a_command_of_another_history(clients: MakeClients) -> None:
+    (alice,) = clients("alice")
+    chat, other = _chat(alice), _chat(alice)
+    alice.connect()
+    message = {"type": "message", "content": "text"}
+    commands = [
+        {**message, "conversation_id": chat, "client_message_id": "1"},
+        {"type": "delete", "conversation_id": chat, "target": 2, "history_id": OTHER},
+        {**message, "conversation_id": chat, "client_message_id": "2"},
+        {**message, "conversation_id": other, "client_message_id": "3"},
+    ]
+    results = alice.socket.request("batch", commands=commands)["results"]
+    assert [result.get("code") for result in results] == [None, "POSITION_UNKNOWN", "NOT_ATTEMPTED", None]
+
+
+@pytest.mark.parametrize(
+    ("history_id", "status", "code"), [(OTHER, 409, "POSITION_UNKNOWN"), (NEWER, 503, "UNAVAILABLE")]
+)
+def test_request_with_sequence_ids_of_another_history_writes_nothing(
+    clients: MakeClients, history_id: str, status: int, code: str
+) -> None:
+    alice, bob = clients("alice", "bob")
+    chat = _chat(alice)
+    before, path = alice.get_conversation(chat), f"/conversations/{chat}"
+    query = f"?history_id={history_id}"
+
+    def requests(person: TestClient) -> list[Response]:
+        return [
+            person.post(f"{path}/messages{query}", {"content": "a reply", "reply_to": 2}),
+            person.patch(f"{path}/messages/2{query}", {"content": "edited"}),
+            person.delete(f"{path}/messages/2", history_id=history_id),
+            person.put(f"{path}/messages/2/reactions{query}&emoji=x"),
+            person.delete(f"{path}/messages/2/reactions", history_id=history_id, emoji="x"),
+            person.put(f"{path}/read{query}", {"sequence_id": 2}),
+        ]
+
+    for answer in (*requests(alice), *requests(bob)):
+        answer.expect(status, code)
+    assert alice.get_conversation(chat) == before
 
 
 def test_every_frame_and_answer_with_a_sequence_id_carries_the_history_id(clients: MakeClients) -> None:

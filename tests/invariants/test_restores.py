@@ -145,6 +145,38 @@ def test_http_rejects_positions_of_the_old_history(tables: Tables, head: int) ->
         assert (raised.value.history_id, raised.value.head) == (str(NEWER), head)
 
 
+def of_conversation(harness: Harness) -> Items:
+    """Return the items of the conversation: its log, its members, its messages."""
+    return {key: item for key, item in harness.items().items() if harness.conversation in key.pk}
+
+
+WRITES: dict[str, dict[str, Any]] = {
+    "delete": {"target": KNOWN},
+    "edit": {"target": KNOWN, "content": "the wrong message"},
+    "react": {"target": KNOWN, "emoji": "👍"},
+    "read": {"sequence_id": KNOWN},
+    "message": {"content": "to the wrong message", "client_message_id": "reply", "reply_to": KNOWN},
+}
+
+
+@pytest.mark.parametrize("command", WRITES)
+@pytest.mark.parametrize("head", HEADS)
+def test_command_about_a_message_of_the_old_history_spares_that_of_the_new_one(
+    tables: Tables, head: int, command: str
+) -> None:
+    """Alice names an event of the lost part of the log, which is another message by now, or none."""
+    old, backup, view = continued(tables)
+    harness = restored(old, backup)
+    send_until(harness, head, "new")
+    before = of_conversation(harness)
+    fields = {"conversation_id": harness.conversation, "history_id": str(view.history_id), **WRITES[command]}
+    alone = harness.process().send_frame("alice", command, **fields)
+    entries = [{"type": command, **fields}]
+    (batch,) = harness.process().send_frame("alice", "batch", commands=entries)
+    assert [error_of(alone), batch["results"][0]["code"]] == ["POSITION_UNKNOWN"] * 2
+    assert of_conversation(harness) == before
+
+
 def test_function_of_the_old_deployment_answers_no_client_of_the_new_one(tables: Tables) -> None:
     old, backup, view = continued(tables)
     settle(view, restored(old, backup).process(), "bob")

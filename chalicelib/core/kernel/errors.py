@@ -176,14 +176,17 @@ class PositionUnknown(ChatError):
     code, status = "POSITION_UNKNOWN", 409
     default_message = "The log has no such position: load the conversation again."
 
-    def __init__(self, message: str | None = None, *, history_id: str = "", head: int = 0, **options: Any) -> None:
+    def __init__(
+        self, message: str | None = None, *, history_id: str = "", head: int | None = None, **options: Any
+    ) -> None:
         super().__init__(message, **options)
         self.history_id = history_id
         self.head = head
 
     def body(self) -> dict[str, Any]:
-        """Return the error with the present history id and head."""
-        return {**super().body(), "history_id": self.history_id, "head": self.head}
+        """Return the error with the present history id, and the head if it was read."""
+        head = {} if self.head is None else {"head": self.head}
+        return {**super().body(), "history_id": self.history_id, **head}
 
 
 class TooLarge(ChatError):

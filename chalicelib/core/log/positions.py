@@ -7,6 +7,8 @@ from chalicelib.core.kernel.errors import PositionUnknown, Unavailable
 from chalicelib.core.kernel.history_id import HistoryId
 from chalicelib.core.model.conversations import Head
 
+OTHER_HISTORY = "The sequence id is one of before the data was restored: load the conversation again."
+
 
 class Positions:
     """Compares positions of clients with this deployment's history."""
@@ -18,6 +20,12 @@ class Positions:
         """Raise Unavailable if the client has seen a newer history: this function's configuration is outdated."""
         if named is not None and HistoryId.parse(named).is_newer_than(self._history_id):
             raise Unavailable(retry_after=retry_after(), is_failure=False)
+
+    def require_current(self, named: str | None) -> None:
+        """Raise PositionUnknown if sequence ids are those of another history, and Unavailable if it is newer."""
+        self.require_not_newer(named)
+        if named is not None and HistoryId.parse(named) != self._history_id:
+            raise PositionUnknown(OTHER_HISTORY, history_id=str(self._history_id))
 
     def is_known(self, head: Head, after: int | None, named: str | None) -> bool:
         """Return whether `after`, in the history that the client names, is a position in the log."""

@@ -15,6 +15,7 @@ from chalicelib.core.conversations.history import History
 from chalicelib.core.kernel.errors import ChatError, Internal, NotAttempted
 from chalicelib.core.kernel.history_id import HistoryId
 from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.log.positions import Positions
 from chalicelib.core.messaging.message_updater import UpdateResult
 from chalicelib.core.messaging.message_updates import MessageUpdates
 from chalicelib.core.messaging.rate_limiter import charge_batch
@@ -86,6 +87,7 @@ class Batches:
         self._clock = runtime.clock
         self._message_updates = message_updates
         self._reactions = reactions
+        self._positions = Positions(runtime.history_id)
 
     def execute(
         self, caller: Principal, entries: Sequence[BatchEntry], *, connection_id: str | None = None
@@ -95,6 +97,7 @@ class Batches:
         Raises:
             RateLimited: the batch does not fit into the rate limit; nothing was written.
         """
+        entries = [self._in_this_history(entry) for entry in entries]
         charged = sum(isinstance(entry.command, commands.AppendCommand) for entry in entries)
         charge_batch(caller.participant_id, charged, rate_limits=self._rate_limits, runtime=self._runtime)
         deadline = self._clock.monotonic() + self._runtime.timing.batch_deadline
@@ -110,6 +113,15 @@ class Batches:
                 result.pushes += done.pushes
                 result.failure = result.failure or done.failure
         return result
+
+    def _in_this_history(self, entry: BatchEntry) -> BatchEntry:
+        """Return the entry, or its error if it names sequence ids of another history."""
+        if not isinstance(entry.command, ChatError):
+            try:
+                self._positions.require_current(entry.command.history_id)
+            except ChatError as error:
+                return entry._replace(command=error)
+        return entry
 
     def _execute_part(self, part: Part, deadline: float) -> BatchResult:
         """Execute the commands of one conversation, until one fails or at the deadline."""
@@ -215,7 +227,7 @@ class Part:
         """Record that the next command failed."""
         index = self.rest.pop(0)
         result.add_error(index, error, self.entries[index].correlation)
-        if error.status >= 500:
+        if error.is_failure:
             result.failure = cause
 
 

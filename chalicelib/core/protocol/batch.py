@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, cast
 from pydantic import Field, ValidationInfo, WrapValidator
 from pydantic_core import PydanticCustomError
 
-from chalicelib.core.kernel.errors import ValidationFailed
+from chalicelib.core.kernel.errors import ChatError, ValidationFailed
 from chalicelib.core.kernel.limits import MAX_BATCH_COMMANDS, Limits
 from chalicelib.core.protocol.commands import (
     Command,
@@ -26,7 +26,7 @@ from chalicelib.core.protocol.validation import Request, validated
 class BatchEntry(NamedTuple):
     """One entry of a batch."""
 
-    command: BatchCommand | ValidationFailed
+    command: BatchCommand | ChatError
     """The command, or its error: an entry with invalid fields fails alone."""
     conversation_id: str | None
     """None if the entry names none."""

@@ -53,7 +53,14 @@ class ConversationCommand(Command):
     """The id of the conversation."""
 
 
-class UpdateCommand(ConversationCommand):
+class PositionedCommand(ConversationCommand):
+    """The base of commands that write, and name sequence ids."""
+
+    history_id: HistoryIdText | None = None
+    """The history of the sequence ids in the command. If it is not that of the server, nothing is written."""
+
+
+class UpdateCommand(PositionedCommand):
     """The base of commands that update a message."""
 
     target: EventSequenceId
@@ -115,7 +122,7 @@ class Sync(ConversationCommand):
     """The history of the client's position. If it is not that of the server, the position is void."""
 
 
-class Message(ConversationCommand, SendFields):
+class Message(PositionedCommand, SendFields):
     """Client → server: send a message."""
 
     type: Literal["message"]
@@ -151,7 +158,7 @@ class Unreact(UpdateCommand):
     """The reaction."""
 
 
-class Read(ConversationCommand):
+class Read(PositionedCommand):
     """Client → server: move the read pointer."""
 
     type: Literal["read"]

@@ -105,7 +105,14 @@ class MessagesQuery(Query):
     """The history of the client's position. If it is not that of the server, the position is void."""
 
 
-class EmojiQuery(Query):
+class WriteQuery(Query):
+    """The query of routes that write, and name sequence ids."""
+
+    history_id: HistoryIdText | None = None
+    """The history of the sequence ids in the request. If it is not that of the server, nothing is written."""
+
+
+class EmojiQuery(WriteQuery):
     """The query of routes about one reaction."""
 
     emoji: Emoji

@@ -152,7 +152,10 @@ class Dispatcher:
         conversation_id: str | None = getattr(command, "conversation_id", None)
         if conversation_id is not None and is_conversation_id(conversation_id):
             self._observer.bind(conversation_id=conversation_id)
-        self._positions.require_not_newer(getattr(command, "history_id", None))
+        if isinstance(command, commands.PositionedCommand):
+            self._positions.require_current(command.history_id)
+        else:
+            self._positions.require_not_newer(getattr(command, "history_id", None))
         self._handlers[type(command)](command, context)
 
 

@@ -41,6 +41,7 @@ def list_events(call: AuthenticatedRequest, conversation_id: str, query: queries
     "POST",
     "/conversations/{conversation_id}/messages",
     {201: "MessageEvent", 200: "MessageEvent"},
+    query=queries.WriteQuery,
     body=requests.SendMessage,
     errors=(Muted, RateLimited),
 )
@@ -76,6 +77,7 @@ def _number(sequence_id: str) -> int:
     "PATCH",
     _MESSAGE_PATH,
     {200: "MessageEvent"},
+    query=queries.WriteQuery,
     body=requests.EditMessage,
     errors=(Forbidden, Muted, RateLimited),
 )
@@ -89,7 +91,7 @@ def edit_message(
     return Result(application.conversations.history.shown_to(call.caller, update.message), update.pushes)
 
 
-@route("DELETE", _MESSAGE_PATH, {204: None}, errors=(Forbidden, RateLimited))
+@route("DELETE", _MESSAGE_PATH, {204: None}, query=queries.WriteQuery, errors=(Forbidden, RateLimited))
 def delete_message(call: AuthenticatedRequest, conversation_id: str, sequence_id: str) -> Result:
     """Delete a message. Owners and moderators can delete those of other participants as well."""
     target = _number(sequence_id)
@@ -139,7 +141,13 @@ def remove_reaction(
     return Result(None, update.pushes)
 
 
-@route("PUT", "/conversations/{conversation_id}/read", {200: "ReadPointer"}, body=requests.MoveReadPointer)
+@route(
+    "PUT",
+    "/conversations/{conversation_id}/read",
+    {200: "ReadPointer"},
+    query=queries.WriteQuery,
+    body=requests.MoveReadPointer,
+)
 def move_read_pointer(call: AuthenticatedRequest, conversation_id: str, body: requests.MoveReadPointer) -> Result:
     """Move the caller's read pointer."""
     return bootstrap.application().conversations.history.read(call.caller, conversation_id, body.sequence_id)

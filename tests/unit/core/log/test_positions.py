@@ -44,3 +44,21 @@ def test_newer_history_is_unavailable_and_no_failure_of_the_server() -> None:
         POSITIONS.require_not_newer("6.conversations")
     assert raised.value.retry_after
     assert not raised.value.is_failure
+
+
+@pytest.mark.parametrize("named", [None, OWN])
+def test_sequence_ids_of_the_same_history_are_accepted(named: str | None) -> None:
+    POSITIONS.require_current(named)
+
+
+@pytest.mark.parametrize("named", ["4.conversations", "5.other", "0.other"])
+def test_sequence_ids_of_another_history_are_unknown(named: str) -> None:
+    with pytest.raises(PositionUnknown) as raised:
+        POSITIONS.require_current(named)
+    assert raised.value.body()["history_id"] == OWN
+    assert "head" not in raised.value.body()
+
+
+def test_sequence_ids_of_a_newer_history_are_unavailable() -> None:
+    with pytest.raises(Unavailable):
+        POSITIONS.require_current("6.conversations")

@@ -12,7 +12,8 @@ from chalicelib.core.protocol.message_fields import EditFields, SendFields, chan
 
 MESSAGE_MODELS = [requests.SendMessage, commands.Message]
 EDIT_MODELS = [requests.EditMessage, commands.Edit]
-SOCKET_ONLY = {"id", "type", "conversation_id", "target", "client_message_id"}
+SOCKET_ONLY = {"id", "type", "conversation_id", "target", "client_message_id", "history_id"}
+"""Over HTTP, they are in the path or the query, or have no counterpart."""
 
 
 @pytest.mark.parametrize("model", MESSAGE_MODELS)
