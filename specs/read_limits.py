@@ -29,6 +29,7 @@ class Reads(enum.Enum):
     PRESENCE = "1 for each connection of the conversation, where presence is shown"
     EDITS = "the message with its edits and reactions: 1 for 4 KB"
     CONVERSATIONS = "2 for each conversation of the caller"
+    FORMER = "2 for each conversation that the caller is or was in"
     SUBSCRIPTIONS = "10 more for each conversation that it names"
 
 
@@ -48,6 +49,8 @@ class Facts:
     edits: int = 0
     """Bytes of the message and its edits."""
     conversations: int = 0
+    former: int = 0
+    """Conversations that the caller was in."""
 
 
 _R = Reads
@@ -75,7 +78,7 @@ READS: Mapping[str, tuple[Reads, ...]] = {
     "POST /batch": (_R.SUBSCRIBERS, _R.EDITS), f"PATCH {_M}": (_R.SUBSCRIBERS, _R.EDITS),
     f"DELETE {_M}": (_R.SUBSCRIBERS, _R.EDITS), f"GET {_M}/reactions": (_R.EDITS,),
     f"PUT {_M}/reactions": (_R.SUBSCRIBERS, _R.EDITS), f"DELETE {_M}/reactions": (_R.SUBSCRIBERS, _R.EDITS),
-    f"PUT {_C}/read": (_R.SUBSCRIBERS,), "GET /me/export": (_R.LOG, _R.CONVERSATIONS),
+    f"PUT {_C}/read": (_R.SUBSCRIBERS,), "GET /me/export": (_R.LOG, _R.FORMER),
     f"GET {_C}/pending": (), f"DELETE {_C}/pending": (),
     "GET /me/blocks": (), "PUT /me/blocks": (), "DELETE /me/blocks": (),
     "GET /me": (), "DELETE /me": (), "GET /me/erasure": (),
@@ -93,6 +96,7 @@ def most_units(request: str, facts: Facts) -> float:
         Reads.PRESENCE: facts.connections,
         Reads.EDITS: math.ceil(facts.edits / UNIT),
         Reads.CONVERSATIONS: 2 * facts.conversations,
+        Reads.FORMER: 2 * (facts.conversations + facts.former),
         Reads.SUBSCRIPTIONS: 10 * facts.named,
     }
     return BASE + PER_NAMED * facts.named + sum(units[read] for read in READS[request])

@@ -12,7 +12,7 @@ import jwt
 from chalicelib.aws.dynamodb.log_items import event_from_item
 from chalicelib.aws.dynamodb.values import unmarshal_item
 from chalicelib.core.conversations.prices import PER_NAMED, PRICES
-from chalicelib.core.protocol import queries
+from chalicelib.core.protocol import queries, requests
 from chalicelib.identity.model import Identity
 from local.dynamodb.sizes import item_size
 from specs.read_limits import READS, Facts, most_units
@@ -29,6 +29,8 @@ EMOJI = [chr(0x1F600 + number) for number in range(20)]
 PEOPLE = ("alice", *(f"guest_{number:02}x" for number in range(47)))
 OTHERS = 30
 """Other conversations of alice."""
+PENDING = 40
+"""People who must accept to join the room, and conversations that alice must accept to join."""
 EDITED, PLAIN = 3, 4
 
 
@@ -56,6 +58,7 @@ class Room:
             subscribers=sum(map(item_size, subscriptions)),
             connections=len(subscriptions),
             edits=sum(map(item_size, [*edited, *self._stored("R#")])),
+            former=PENDING,
             conversations=1 + len(self.others),
         )
 
@@ -77,7 +80,8 @@ def _id(item: Any) -> int:
 def hostile_room(tables: Tables) -> Room:
     """Return a room in which everything is as long and as many as the limits allow, or nearly so."""
     setup = Setup(members=PEOPLE, sockets=PEOPLE, subscribed=PEOPLE)
-    harness = tables.with_limits(message_burst=100_000, change_burst=1_000).harness(setup)
+    limits = dict.fromkeys(("change_burst", "creation_burst", "addition_burst"), 1_000)
+    harness = tables.with_limits(message_burst=100_000, **limits).harness(setup)
     process = harness.process()
     process.update_conversation("alice", metadata={"x": "y" * 4_000}, join_policy="open")
     for number in range(60):
@@ -92,7 +96,22 @@ def hostile_room(tables: Tables) -> Room:
         process.create_invite("alice")
     process.post_message("alice", "last", "last")
     others = [process.create_conversation("alice")["conversation_id"] for _ in range(OTHERS)]
+    invite_strangers(process)
     return Room(harness, others, process.create_invite("alice"))
+
+
+def invite_strangers(process: Process) -> None:
+    """Add people who must accept: strangers who have blocked alice, and alice to conversations that she left."""
+    for number in range(PENDING):
+        process.block(f"stranger_{number:02}x", "alice")
+        process.add_participant("alice", f"stranger_{number:02}x")
+    conversations = process.app.conversations
+    alice, guest = process.principal("alice"), process.principal(PEOPLE[5])
+    again = requests.NewParticipant(participant_id=alice.participant_id, name="Alice")
+    for _ in range(PENDING):
+        left = process.create_conversation(PEOPLE[5], ["alice"])["conversation_id"]
+        conversations.members.leave(alice, left)
+        conversations.additions.add(guest, left, again)
 
 
 Act = Callable[[Process, Room], Any]
@@ -132,6 +151,20 @@ def auth(process: Process, room: Room) -> Any:
 def lists(order: str) -> Act:
     query = queries.ConversationsQuery.model_validate({"limit": "100", "order": order})
     return lambda process, room: process.app.conversations.views.list(process.principal("alice"), query)
+
+
+def lists_own_pending(process: Process, room: Room) -> Any:
+    query = queries.ConversationsQuery.model_validate({"limit": "100", "membership": "pending"})
+    return process.app.conversations.pending.list(process.principal("alice"), query)
+
+
+def lists_pending(process: Process, room: Room) -> Any:
+    query = queries.PageQuery.model_validate({"limit": "100"})
+    return process.app.conversations.pending.list_in(process.principal("alice"), room.harness.conversation, query)
+
+
+def lists_blocks(process: Process, room: Room) -> Any:
+    return process.app.conversations.blocks.list(process.principal("alice"), queries.PageQuery())
 
 
 def lists_bans(process: Process, room: Room) -> Any:
@@ -188,6 +221,13 @@ ACTS: list[tuple[str, int, Act]] = [
     ("batch", 1, sends_batch),
     ("GET /conversations", 0, lists("activity")),
     ("GET /conversations", 0, lists("created")),
+    ("GET /conversations", 0, lists_own_pending),
+    (f"GET {_C}/pending", 1, lists_pending),
+    (f"DELETE {_C}/pending", 2, lambda process, room: process.withdraw("alice", "stranger_07x")),
+    ("GET /me/blocks", 0, lists_blocks),
+    ("PUT /me/blocks", 1, lambda process, room: process.block("alice", PEOPLE[6])),
+    ("PUT /me/blocks", 1, lambda process, room: process.block("alice", PEOPLE[5])),
+    ("DELETE /me/blocks", 1, lambda process, room: process.unblock("alice", PEOPLE[6])),
     (f"GET {_C}", 1, lambda process, room: process.get_conversation("alice")),
     (f"PATCH {_C}", 1, lambda process, room: process.update_conversation("alice", title=room.key())),
     (f"GET {_C}/bans", 1, lists_bans),

@@ -54,7 +54,7 @@ PRICES: Final[Mapping[str, int]] = {
     "DELETE /conversations/{conversation_id}/messages/{sequence_id}/reactions": 70,
     "PUT /conversations/{conversation_id}/read": 20,
     "GET /conversations/{conversation_id}/pending": 50, "DELETE /conversations/{conversation_id}/pending": 50,
-    "GET /me/blocks": 20, "PUT /me/blocks": 50, "DELETE /me/blocks": 50,
+    "GET /me/blocks": 20, "PUT /me/blocks": 600, "DELETE /me/blocks": 50,
     "GET /me": 10, "GET /me/export": 150, "DELETE /me": 100, "GET /me/erasure": 10, "POST /tickets": 10,
 }  # fmt: skip
 """By the type of a command, or the method and path of a route."""
