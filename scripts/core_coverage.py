@@ -32,6 +32,8 @@ FULL = Gate(
     (
         "tests/unit/core",
         "tests/functional",
+        # The published objects: the documents are made from them, and nothing else imports them at run time.
+        "tests/specs",
         "tests/invariants",
         # They run the app in another process.
         "--ignore=tests/invariants/test_random_histories.py",
