@@ -26,7 +26,6 @@ from chalicelib.core.ports.connections import (
 from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
-from chalicelib.core.ports.moderation import ModerationStore
 from chalicelib.core.ports.rate_limits import RateLimitStore
 from chalicelib.core.realtime.fan_out import FanOut
 from chalicelib.core.realtime.tickets import Tickets
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from chalicelib.core.conversations.moderation import Moderation
     from chalicelib.core.conversations.pending import PendingMemberships
     from chalicelib.core.ports.consent import BlockStore, PendingStore
+    from chalicelib.core.ports.moderation import ModerationStore
     from chalicelib.core.ports.privacy import ErasureStore, ParticipantDataStore, RetentionStore
     from chalicelib.core.ports.revocations import RevocationStore
     from chalicelib.core.privacy.erasure import Erasure

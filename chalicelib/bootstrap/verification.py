@@ -9,7 +9,6 @@ from chalicelib.core.kernel.backoff import retry_after
 from chalicelib.core.kernel.clock import Clock
 from chalicelib.core.kernel.errors import Unauthorized, Unavailable
 from chalicelib.identity.errors import IdentityError, KeysUnavailable
-from chalicelib.identity.jwks import JwksKeys
 from chalicelib.identity.model import Identity
 from chalicelib.identity.settings import IdentitySettings
 from chalicelib.identity.tokens import TokenVerifier
@@ -41,6 +40,8 @@ def token_verifier(settings: Settings, clock: Clock) -> Callable[[str], Identity
 def _verifier(settings: Settings, identity: IdentitySettings, clock: Clock) -> TokenVerifier:
     keys = None
     if identity.jwks_url is not None:
+        from chalicelib.identity.jwks import JwksKeys
+
         keys = JwksKeys(identity.jwks_url, clock=clock.monotonic, max_age=identity.max_age, grace=identity.grace)
 
     def read_secret(name: str) -> str:

@@ -8,7 +8,6 @@ are deleted and contents expire by the appends of the application, so the restor
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
 from typing import NamedTuple
 
 from chalicelib.aws.dynamodb.append_steps import put_purge_op
@@ -113,7 +112,7 @@ class Replay:
         else:
             job = ErasureJob(job_id, old["requested_at"], 0, 0, participant_id, secrets.token_hex(16))
             self._erasures.begin(job)
-            job = replace(job, total=len(self._erasures.data_locations(participant_id)))
+            job = job._replace(total=len(self._erasures.data_locations(participant_id)))
             self._erasures.set_total(job)
         while (delay := self._app.privacy.erasure.run(job_id, _STEP_SECONDS)) is not None:
             self._app.runtime.clock.sleep(delay)

@@ -31,7 +31,6 @@ from chalicelib.aws.dynamodb.retention_items import put_check_op, set_next_check
 from chalicelib.aws.dynamodb.table import Table, with_old_image
 from chalicelib.core.model.conversations import ConversationState
 from chalicelib.core.model.events import Event
-from chalicelib.core.model.privacy import RetentionCheck
 from chalicelib.core.ports.commits import Commit, MessageAppend
 
 _IS_ABSENT = "attribute_not_exists(#pk)"
@@ -76,6 +75,8 @@ def _steps(table: Table, commit: Commit) -> Iterator[Step]:
     if commit.purge_at is not None:
         yield Step(put_purge_op(table, commit.new.conversation_id, commit.purge_at))
     if commit.retention_check_at is not None:
+        from chalicelib.core.model.privacy import RetentionCheck
+
         check = RetentionCheck(commit.new.conversation_id, commit.retention_check_at)
         yield Step(put_check_op(table, check))
         yield Step(set_next_check_op(table, check))

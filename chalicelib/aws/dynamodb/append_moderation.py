@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.aws.dynamodb.append_steps import Precondition, Step
 from chalicelib.aws.dynamodb.dynamo import Operation
@@ -16,8 +16,10 @@ from chalicelib.aws.dynamodb.moderation_items import (
     position_in_commit,
 )
 from chalicelib.aws.dynamodb.table import Table
-from chalicelib.core.model.moderation import Invite
 from chalicelib.core.ports.commits import Commit
+
+if TYPE_CHECKING:
+    from chalicelib.core.model.moderation import Invite
 
 
 def moderation_steps(table: Table, commit: Commit) -> Iterator[Step]:

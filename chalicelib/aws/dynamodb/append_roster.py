@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.aws.dynamodb.append_steps import Precondition, Step
 from chalicelib.aws.dynamodb.consent_keys import hidden_key, invited_key, pending_key
@@ -29,8 +29,10 @@ from chalicelib.aws.dynamodb.membership_items import (
 from chalicelib.aws.dynamodb.standings import change_standing_op, count_own_op, end_membership_op
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.core.model.conversations import Membership, PastMembership
-from chalicelib.core.model.privacy import ErasureCommit
 from chalicelib.core.ports.commits import Commit
+
+if TYPE_CHECKING:
+    from chalicelib.core.model.privacy import ErasureCommit
 
 NOT_BEGUN = "attribute_exists(#pk) AND attribute_not_exists(#erased_at_event)"
 """The condition of a footprint at which no erasure has begun."""

@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from chalicelib.aws.dynamodb.keys import Key, conversation_pk, sk_up_to
-from chalicelib.core.model.privacy import ErasureJob, RetentionCheck
 from chalicelib.core.ports.commits import Purge
+
+if TYPE_CHECKING:
+    from chalicelib.core.model.privacy import ErasureJob, RetentionCheck
 
 # Partitions.
 ERASURE_PREFIX = "J#"

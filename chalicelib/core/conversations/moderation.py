@@ -177,7 +177,7 @@ class Moderation:
             entry = AuditEntry("unbanned", actor.participant_id, ban.participant_id)
             by, now = caller.as_actor(actor), milliseconds(self._clock)
             commit = _ban_commit(head, "participant_unbanned", by, ban, now)
-            unbanning = [replace(ban, participant_id=participant_id)]
+            unbanning = [ban._replace(participant_id=participant_id)]
             return replace(commit, guard=actor, unbanning=unbanning, audit=[entry])
 
         head = self._change_limiter.charge(caller, conversation_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib.core.conversations.permissions import Author
 from chalicelib.core.kernel.clock import rfc3339
@@ -12,8 +12,10 @@ from chalicelib.core.kernel.errors import ValidationFailed
 from chalicelib.core.model.actors import Actor
 from chalicelib.core.model.conversations import Head, Membership
 from chalicelib.core.model.events import MessageState, Reaction, StoredEvent, new_event
-from chalicelib.core.model.moderation import AuditAction, AuditEntry
 from chalicelib.core.ports.commits import Commit
+
+if TYPE_CHECKING:
+    from chalicelib.core.model.moderation import AuditAction, AuditEntry
 
 
 class UpdateContext(NamedTuple):
@@ -79,6 +81,8 @@ class UpdateContext(NamedTuple):
 
     def audit_entry(self, action: AuditAction, participant_id: str) -> AuditEntry:
         """Return an entry for an action of the actor on a message or reaction of a participant."""
+        from chalicelib.core.model.moderation import AuditEntry
+
         return AuditEntry(action, self.actor.participant_id, participant_id=participant_id, target=self.target)
 
     def commit(self, event_type: str, fields: dict[str, Any], **changes: Any) -> Commit:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from chalicelib.core.model.actors import Role
 
 
-@dataclass(frozen=True, slots=True)
-class Ban:
+class Ban(NamedTuple):
     """A person who must not join again."""
 
     conversation_id: str
@@ -20,8 +18,7 @@ class Ban:
     banned_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Invite:
+class Invite(NamedTuple):
     """Lets anyone join who has its secret. Only a digest of the secret is stored, `invite_id`."""
 
     conversation_id: str
@@ -54,8 +51,7 @@ AuditAction = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
+class AuditEntry(NamedTuple):
     """An action of a participant with a role. It holds ids only, never content or secrets."""
 
     action: AuditAction

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from chalicelib.core.kernel.ids import digest, url_safe_digest
@@ -14,8 +13,7 @@ def erasure_id(participant_id: str) -> str:
     return digest(participant_id)
 
 
-@dataclass(frozen=True, slots=True)
-class ErasureJob:
+class ErasureJob(NamedTuple):
     """The erasure of a participant. After it has finished, only the digest, counts and times are kept."""
 
     job_id: str

@@ -10,11 +10,11 @@ from chalicelib.core.model.conversations import ConversationDetails, Head, Membe
 from chalicelib.core.model.event_sizes import sizes_after
 from chalicelib.core.model.events import Event, MessageState, Reaction
 from chalicelib.core.model.messages import IdempotencyKey, IdempotencyRecord
-from chalicelib.core.model.moderation import AuditEntry, Ban, Invite
-from chalicelib.core.model.privacy import ErasureCommit
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # most commits have none of these
     from chalicelib.core.model.consent import PendingMembership, Standing
+    from chalicelib.core.model.moderation import AuditEntry, Ban, Invite
+    from chalicelib.core.model.privacy import ErasureCommit
 
 
 class MessageAppend(NamedTuple):
@@ -67,8 +67,7 @@ class Commit:
     banning: Sequence[Ban] = ()
     unbanning: Sequence[Ban] = ()
     invite: Invite | None = None
-    """The invite by which the joining member joins.
- Precondition: it has neither expired nor been used up."""
+    """The invite by which the joining member joins. Precondition: it has neither expired nor been used up."""
     details: ConversationDetails | None = None
     purge_at: int | None = None
     """When (epoch seconds) to purge the conversation, if this commit closes it."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import secrets
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.kernel.clock import milliseconds, rfc3339
@@ -74,7 +73,7 @@ class Erasure:
         job = ErasureJob(job_id, now, 0, 0, caller.participant_id, secrets.token_hex(16))
         if retry_on_conflict(self._runtime, lambda: self._erasures.begin(job)):
             # Counted after the begin, when no more of them can be added.
-            job = replace(job, total=len(self._erasures.data_locations(caller.participant_id)))
+            job = job._replace(total=len(self._erasures.data_locations(caller.participant_id)))
             retry_on_conflict(self._runtime, lambda: self._erasures.set_total(job))
         return job_id, _status(self._erasures.job(job_id) or job)
 

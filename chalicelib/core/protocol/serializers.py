@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chalicelib.core.kernel.clock import rfc3339
-from chalicelib.core.model import moderation as model
 from chalicelib.core.model.actors import Actor
 from chalicelib.core.model.conversations import ConversationDetails, Head, Membership
 from chalicelib.core.model.events import Reaction
 
 if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at run time
     from chalicelib.core.model import consent
+    from chalicelib.core.model import moderation as model
     from chalicelib.core.protocol.objects import (
         AddedParticipant,
         AuditEntry,
