@@ -148,18 +148,24 @@ class Reads(Finished):
 
     def _messages_upwards(self, name: str, limit: int) -> list[Event]:
         found: list[Event] = []
+        after = 0
         while True:
-            page = self._reader.list_messages(name, after=found[-1]["sequence_id"] if found else 0, limit=limit)
+            page = self._reader.list_messages(name, after=after, limit=limit)
             found += page["messages"]
             assert page["has_more"] == (len(found) < len(self._story.messages)), page
             if not page["has_more"]:
                 return [for_any_reader(message) for message in found]
+            assert page["next_after"] > after, "a page without progress"
+            after = page["next_after"]
 
     def _messages_downwards(self, name: str, limit: int) -> list[Event]:
         found: list[Event] = []
+        before: int | None = None
         while True:
-            page = self._reader.list_messages(name, before=found[0]["sequence_id"] if found else None, limit=limit)
+            page = self._reader.list_messages(name, before=before, limit=limit)
             found = page["messages"] + found
             assert page["has_more"] == (len(found) < len(self._story.messages)), page
             if not page["has_more"]:
                 return [for_any_reader(message) for message in found]
+            assert before is None or page["next_before"] < before, "a page without progress"
+            before = page["next_before"]
