@@ -279,13 +279,18 @@ class HistoryBuilder:
         self.end(self.begin("invite", actor, {"max_uses": uses}), {"invite": secret, "max_uses": uses}, 201)
         return secret
 
-    def join(self, participant_id: str, invite: str) -> Call:
-        """Join by an invite."""
-        call = self.begin("join", participant_id, {"invite": invite})
+    def ask(self, actor: str, participant_id: str) -> Call:
+        """Add a person who has to accept."""
+        call = self.begin("ask", actor, {"participant_id": participant_id})
+        self.receive(participant_id, {"type": "invited", "conversation_id": CONVERSATION_ID})
+        return self.end(call, {"participant_id": participant_id, "membership": "pending"}, 201)
+
+    def join(self, participant_id: str, invite: str | None) -> Call:
+        """Join by an invite, or accept an addition."""
+        call = self.begin("join", participant_id, {} if invite is None else {"invite": invite})
         self.roles[participant_id] = "member"
-        event = self.append(
-            "participant_joined", participant_id, participant=self.member(participant_id), reason="joined"
-        )
+        reason, member = "accepted" if invite is None else "joined", self.member(participant_id)
+        event = self.append("participant_joined", participant_id, participant=member, reason=reason)
         self.pointers.setdefault(participant_id, event["sequence_id"])
         self.push(event)
         self.receive(

@@ -20,13 +20,23 @@ async def _join(context: StepContext) -> None:
 
 
 async def _leave(context: StepContext) -> None:
-    context.note_departure(await context.request("leave", "POST", "/leave"), context.participant)
+    call = await context.request("leave", "POST", "/leave")
+    if call.is_ok and "remaining_participants" not in (call.answer or {}):
+        call.kind = "decline"  # of a pending membership
+    else:
+        context.note_departure(call, context.participant)
 
 
 async def _add(context: StepContext) -> None:
     role = _ROLES[1] if context.number % 5 == 0 else _ROLES[0]
     body = {"participant_id": context.other.id, "name": context.other.name, "role": role}
-    context.note_arrival(await context.request("add", "POST", "/participants", body=body), context.other)
+    call, other = await context.request("add", "POST", "/participants", body=body), context.other
+    if not call.is_ok or call.answer.get("membership") != "pending":
+        context.note_arrival(call, other)
+        return
+    call.kind = "ask"  # a former member, who has to accept
+    if context.number % 4 != 0:
+        context.note_arrival(await context.request("join", "POST", "/join", by=other), other)
 
 
 async def _remove(context: StepContext) -> None:

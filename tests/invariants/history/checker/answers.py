@@ -54,6 +54,7 @@ def _out_of_place(frame: Json) -> str:
             | "presence"
             | "read"
             | "conversation_added"
+            | "invited"
             | "conversation_removed"
             | "conversation_deleted"
         ):

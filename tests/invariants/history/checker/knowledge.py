@@ -332,7 +332,7 @@ class _Causes:
                 return self._by(sender, CHANGE_OF[kind], **sent)
             case "conversation_created", _:
                 return self._by(sender, "create")
-            case "participant_joined", "joined":
+            case "participant_joined", "joined" | "accepted":
                 return self._by(sender, "join") if target == sender else []
             case "participant_joined", _:
                 return self._by(sender, "add", participant_id=target)

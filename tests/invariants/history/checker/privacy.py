@@ -24,7 +24,7 @@ from tests.invariants.history.checker.knowledge import (
 from tests.invariants.history.checker.violation import Violation, describe
 from tests.invariants.history.records import HTTP, Call, Json, ReceivedFrame
 
-_TELLING_NOTHING = frozenset({"join", "unsubscribe", "typing", "create"})
+_TELLING_NOTHING = frozenset({"join", "decline", "unsubscribe", "typing", "create"})
 """Commands that need not be answered NOT_FOUND to non-members, such as joining."""
 _ABOUT_ANOTHER = frozenset({*CHANGES, "remove", "role", "mute", "unban", "revoke"})
 """Commands for which NOT_FOUND can mean that the target is not a member, not banned, or does not exist."""
@@ -114,6 +114,10 @@ def _heard(knowledge: Knowledge, received: ReceivedFrame) -> Iterator[Violation]
     if not conversation_id:
         return
     log = knowledge.log(conversation_id)
+    if frame["type"] == "invited":
+        if not _may_be_invited(log, received):
+            yield Violation("L7", f"{received.participant_id} was not asked to join and hears {frame}")
+        return
     if not log.is_complete:
         if not _may_ever_have_come(log, received):
             yield Violation("L7", f"{received.participant_id} was never in {conversation_id} and hears {frame}")
@@ -185,6 +189,17 @@ def _where(frame: Json) -> str:
 
 def _stays(log: Log, participant_id: str) -> list[Membership]:
     return log.memberships.get(participant_id, [])
+
+
+def _may_be_invited(log: Log, received: ReceivedFrame) -> bool:
+    """Whether a call may have asked this participant before to join."""
+    return any(
+        call.started < received.number
+        and call.kind in ("ask", "add")
+        and may_have_done(call)
+        and call.arguments["participant_id"] == received.participant_id
+        for call in log.calls
+    )
 
 
 def _may_ever_have_come(log: Log, received: ReceivedFrame) -> bool:

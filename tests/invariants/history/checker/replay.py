@@ -125,8 +125,18 @@ class Replay:
         if event["reason"] == "joined":
             by_invite = any("invite" in call.arguments for call in self._log.possible_causes[event["sequence_id"]])
             return "" if self._policy == "open" or by_invite else "the conversation was not open"
+        if event["reason"] == "accepted":
+            asked_by = {
+                call.caller
+                for call in self._log.calls
+                if call.kind in ("ask", "add") and call.arguments["participant_id"] == participant
+            }
+            return "" if any(self._may_add(adder, role) for adder in asked_by) else "no addition was pending"
+        return "" if self._may_add(participant_id, role) else "its sender may not add"
+
+    def _may_add(self, participant_id: str, role: str) -> bool:
         actor = self._roles.get(participant_id)
-        return "" if actor == "owner" or (actor == "moderator" and role == "member") else "its sender may not add"
+        return actor == "owner" or (actor == "moderator" and role == "member")
 
     def _leave(self, participant_id: str, event: Json) -> str:
         participant = event["participant"]["participant_id"]
