@@ -62,6 +62,15 @@ test("batch has at most 24 commands and fits into a frame", () => {
   assert.deepEqual(frames(client, "batch").map((batch) => batch.commands.length), [24, 3]);
 });
 
+test("commands with sequence ids name their history", () => {
+  const client = connected();
+  client.update("conv_a", "delete", 7, {}, NOW);
+  client.send("conv_b", "reply", { content: "yes", reply_to: 7 }, NOW);
+  client.send("conv_c", "plain", { content: "no" }, NOW);
+  const named = frames(client).map((command) => [command.conversation_id, command.history_id]);
+  assert.deepEqual(named, [["conv_a", HISTORY], ["conv_b", HISTORY], ["conv_c", undefined]]);
+});
+
 test("command that fits into no frame is sent by http", () => {
   const client = connected({ limits: { frame_bytes: 500 } });
   client.send("conv_a", "long", { content: "x".repeat(500) }, NOW);

@@ -166,6 +166,8 @@ class SimulatedServer:
 
     def _append_command(self, command: JsonObject) -> tuple[JsonObject, list[Addressed]]:
         conversation_id = command["conversation_id"]
+        if self._is_of_another_history(command):
+            return self._other_history(command), []
         if self.busy:
             self.busy -= 1
             return self._error(command, self.transient_code, retryable=self.transient_code in RETRYABLE), []
@@ -196,8 +198,18 @@ class SimulatedServer:
             self.read_up_to[conversation_id] = head
         return self._ack(command, len(self.logs[conversation_id]), duplicate=False), pushes
 
+    def _is_of_another_history(self, command: JsonObject) -> bool:
+        if {"target", "reply_to", "seen", "sequence_id"} & command.keys():
+            return bool(command["history_id"] != self.history_id)  # the client always knows it here
+        return False
+
+    def _other_history(self, command: JsonObject) -> JsonObject:
+        return self._error(command, "POSITION_UNKNOWN", retryable=False) | {"history_id": self.history_id}
+
     def _read(self, command: JsonObject) -> JsonObject:
         conversation_id = command["conversation_id"]
+        if self._is_of_another_history(command):
+            return self._other_history(command)
         self._move_pointer(conversation_id, command["sequence_id"])
         pointer = self.read_up_to[conversation_id]
         return self._frame("read_ack", conversation_id=conversation_id, read_up_to=pointer, unread_count=0)

@@ -187,6 +187,41 @@ def test_refused_hello_is_repeated_on_another_connection() -> None:
     assert len(take(client, RequestToken)) == 1
 
 
+def test_late_pong_of_an_earlier_ping_keeps_no_dead_connection() -> None:
+    client = connected(ping_interval=240)
+    client.online(NOW)
+    client.online(NOW + 3)
+    earlier, later = frames(client, "ping")
+    client.receive(SOCKET, {"type": "pong", "id": earlier["id"], "heads": {}}, NOW + 4)
+    client.advance(NOW + 7.9)
+    assert take(client, CloseSocket) == []
+    client.advance(NOW + 8)
+    assert later["id"] != earlier["id"]
+    assert take(client, CloseSocket) == [CloseSocket(SOCKET)]
+
+
+def test_pong_of_a_later_ping_answers_the_earlier_ones() -> None:
+    client = connected(ping_interval=240)
+    client.online(NOW)
+    client.online(NOW + 3)
+    _, later = frames(client, "ping")
+    client.receive(SOCKET, {"type": "pong", "id": later["id"], "heads": {}}, NOW + 4)
+    client.advance(NOW + 100)
+    assert take(client, CloseSocket) == []
+
+
+def test_conversation_that_was_closed_after_hello_is_unsubscribed() -> None:
+    client = new_client()
+    client.open("conv_a", NOW)
+    client.start(NOW)
+    client.token_received("token", NOW)
+    client.socket_opened(SOCKET, NOW)
+    client.close("conv_a")
+    hello, unsubscribe = frames(client)
+    assert (unsubscribe["type"], unsubscribe["conversation_id"]) == ("unsubscribe", "conv_a")
+    assert unsubscribe["n"] > hello["n"]
+
+
 def test_conversation_that_was_opened_after_hello_is_subscribed() -> None:
     client = new_client()
     client.start(NOW)

@@ -134,7 +134,7 @@ def test_read_marks_are_coalesced() -> None:
     assert frames(client, "read") == []
     client.advance(NOW + 1.0)
     [read] = frames(client, "read")
-    assert (read["conversation_id"], read["sequence_id"]) == ("conv_a", 4)
+    assert (read["conversation_id"], read["sequence_id"], read["history_id"]) == ("conv_a", 4, HISTORY)
     receive(client, "read_ack", NOW + 1, id=read["id"], read_up_to=4, unread_count=0, history_id=HISTORY)
     client.advance(NOW + 60)
     assert frames(client, "read") == []
@@ -154,7 +154,7 @@ def test_message_takes_the_read_mark_along() -> None:
     client.read("conv_a", NOW)
     client.send("conv_a", "k", {"content": "hi"}, NOW)
     [message] = frames(client, "message")
-    assert message["seen"] == 3
+    assert (message["seen"], message["history_id"]) == (3, HISTORY)
     ack = {"id": message["id"], "sequence_id": 4, "history_id": HISTORY, "duplicate": False}
     receive(client, "message_ack", **ack)
     client.advance(NOW + 60)

@@ -226,6 +226,45 @@ def test_update_of_a_message_is_not_sent_into_another_history() -> None:
     assert statuses(client) == {"reply": "failed"}
 
 
+def test_commands_with_sequence_ids_name_their_history() -> None:
+    client = connected()
+    client.update("conv_a", "edit", 7, {"content": "new"}, NOW)
+    client.update("conv_b", "delete", 7, {}, NOW)
+    client.send("conv_c", "reply", {"content": "yes", "reply_to": 7}, NOW)
+    client.send("conv_d", "plain", {"content": "no"}, NOW)
+    named = {frame["conversation_id"]: frame.get("history_id") for frame in frames(client)}
+    assert named == {"conv_a": HISTORY, "conv_b": HISTORY, "conv_c": HISTORY, "conv_d": None}
+
+
+def test_command_that_the_newer_history_refused_is_not_repeated() -> None:
+    client = connected()
+    client.update("conv_a", "delete", 7, {}, NOW)
+    [command] = frames(client, "delete")
+    refusal = error(command, "POSITION_UNKNOWN", retryable=False, history_id="2.conversations")
+    client.receive(SOCKET, refusal, NOW)
+    client.advance(NOW + 60)
+    assert frames(client, "delete") == []
+
+
+def test_first_history_refuses_what_another_one_numbered_and_sends_the_rest() -> None:
+    former = new_client({"history": {"history_id": "0.conversations"}})
+    former.send("conv_a", "old", {"content": "yes", "reply_to": 7}, NOW)
+    stored = {save.key: save.value for save in take(former, Save) if save.key.startswith("outbox/")}
+    client = new_client(stored)
+    client.send("conv_b", "new", {"content": "yes", "reply_to": 7}, NOW)
+    connect(client)
+    assert [frame["client_message_id"] for frame in frames(client, "message")] == ["new"]
+    assert [message.status for message in client.messages("conv_a")] == ["failed"]
+
+
+def test_acknowledgement_without_a_history_resolves_nothing() -> None:
+    client = connected(history_id=None)
+    send(client, "a")
+    [message] = frames(client, "message")
+    client.receive(SOCKET, ack(message, 2, "") | {"history_id": None}, NOW)
+    assert take(client, Resolved) == []
+
+
 def test_stored_outbox_of_another_participant_is_deleted_unsent() -> None:
     former = new_client({"participant": {"participant_id": "bob"}})
     send(former, "a")

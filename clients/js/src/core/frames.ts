@@ -34,7 +34,7 @@ export class FrameSender {
     const id = this.nextId();
     const frame: Json = { type, id };
     if (/^(hello|subscribe|unsubscribe|typing)$/.test(type)) frame.n = this._count;
-    if (/^(hello|subscribe|sync|ping)$/.test(type) && this.historyId !== null) frame.history_id = this.historyId;
+    if (/^(hello|subscribe|sync|ping|read)$/.test(type) && this.historyId !== null) frame.history_id = this.historyId;
     this.sendAsIs({ ...frame, ...fields });
     return id;
   }

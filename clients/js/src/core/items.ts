@@ -39,12 +39,17 @@ export const isMessage = (item: Item): boolean => item.command === "message";
 /** Return whether an item names a sequence id, which is void in another history. */
 export const refersToHistory = (item: Item): boolean => item.target !== null || item.fields.reply_to != null;
 
-/** Return the command that sends an item. `seen` is the last event that the user has read. */
-export function commandOf(item: Item, id: string, seen: number): Json {
+/** Return the command that sends an item. `seen` is the last event that the user has read, in the present history. */
+export function commandOf(item: Item, id: string, seen: number, present: string | null): Json {
   const command: Json = { type: item.command, id, conversation_id: item.conversationId };
   if (item.clientMessageId !== null) command.client_message_id = item.clientMessageId;
   if (item.target !== null) command.target = item.target;
-  if (isMessage(item) && seen > 0) command.seen = seen;
+  let named = refersToHistory(item) ? item.historyId : null;
+  if (isMessage(item) && seen > 0) {
+    command.seen = seen;
+    named = present;
+  }
+  if (named !== null) command.history_id = named;
   return { ...command, ...item.fields };
 }
 

@@ -312,7 +312,8 @@ export class Outbox {
   }
 
   private _command(item: Item, id: string): Json {
-    return commandOf(item, id, item.isUnmarked ? 0 : this._seen(item.conversationId));
+    const seen = item.isUnmarked ? 0 : this._seen(item.conversationId);
+    return commandOf(item, id, seen, this._sender.historyId);
   }
 
   /** Record the attempt, and send the items as one frame, or by HTTP if they do not fit into one. */

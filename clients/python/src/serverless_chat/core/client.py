@@ -46,7 +46,7 @@ class Client(Inputs):
 
     def close(self, conversation_id: str) -> None:
         """Stop following a conversation."""
-        if self._subscriptions.close(conversation_id) and self._is_open:
+        if self._subscriptions.close(conversation_id) and self._is_greeted:
             self._sender.send("unsubscribe", conversation_id=conversation_id)
 
     def save_position(self, conversation_id: str, sequence_id: int) -> None:

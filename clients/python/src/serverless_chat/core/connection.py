@@ -46,7 +46,8 @@ class Connection:
         self._step_due: float | None = None
         self._ping_interval = DEFAULT_PING_INTERVAL
         self._ping_due: float | None = None
-        self._pong: tuple[str, float] | None = None
+        self._awaited: dict[str, float] = {}
+        """The deadlines of pongs, by the id of the first frame of their ping, the oldest first."""
         self._pinged: dict[str, set[str]] = {}
         self._renewal_due: float | None = None
         self._is_renewing = False
@@ -138,9 +139,12 @@ class Connection:
 
     def ponged(self, frame: JsonObject) -> set[str]:
         """Note that the connection is alive; return the conversations whose head was asked for and is missing."""
-        if self._pong is not None and frame.get("id") == self._pong[0]:
-            self._pong = None
-        return self._pinged.pop(str(frame.get("id")), set()) - set(frame.get("heads") or {})
+        frame_id = str(frame.get("id"))
+        if frame_id in self._awaited:  # it answers the earlier pings too, but no later one
+            listed = list(self._awaited)
+            for earlier in listed[: listed.index(frame_id) + 1]:
+                del self._awaited[earlier]
+        return self._pinged.pop(frame_id, set()) - set(frame.get("heads") or {})
 
     def disconnected_by_server(self, frame: JsonObject, now: float) -> None:
         """Connect again, unless the server forbids it."""
@@ -154,8 +158,7 @@ class Connection:
         """Return when `advance` has something to do."""
         timers = [self._step_due]
         if self.state is State.OPEN:
-            pong_due = self._pong[1] if self._pong else None
-            timers += [self._ping_due, pong_due, self._renewal_due, self._rotation_due]
+            timers += [self._ping_due, self._pong_due, self._renewal_due, self._rotation_due]
         return min((timer for timer in timers if timer is not None), default=None)
 
     def advance(self, now: float, heads: dict[str, int]) -> None:
@@ -169,7 +172,7 @@ class Connection:
             self._keep_alive(now, heads)
 
     def _keep_alive(self, now: float, heads: dict[str, int]) -> None:
-        if self._pong is not None and now >= self._pong[1]:
+        if self._pong_due is not None and now >= self._pong_due:
             self.drop(now)
         elif self._rotation_due is not None and now >= self._rotation_due:
             self._close()
@@ -180,6 +183,10 @@ class Connection:
             if self._renewal_due is not None and now >= self._renewal_due:
                 self._renew(now)
 
+    @property
+    def _pong_due(self) -> float | None:
+        return min(self._awaited.values(), default=None)
+
     def _ping(self, now: float, heads: dict[str, int]) -> None:
         self._ping_due = now + self._ping_interval
         listed = list(heads.items())
@@ -188,8 +195,8 @@ class Connection:
             part = dict(listed[first : first + MAX_LISTED])
             frame_id = self._sender.send("ping", heads=part)
             self._pinged[frame_id] = set(part)
-            if self._pong is None:
-                self._pong = (frame_id, now + PONG_TIMEOUT)
+            if first == 0:
+                self._awaited[frame_id] = now + PONG_TIMEOUT
 
     def _renew(self, now: float) -> None:
         self._is_renewing = True
@@ -210,7 +217,8 @@ class Connection:
     def _enter(self, state: State, due: float | None) -> None:
         before, self.state, self._step_due = self.state, state, due
         if state is not State.OPEN:
-            self._ping_due = self._pong = self._renewal_due = self._rotation_due = None
+            self._ping_due = self._renewal_due = self._rotation_due = None
+            self._awaited.clear()
             self._is_renewing = False
         if before is not state:
             self._outputs.append(StatusChanged(state.value))

@@ -16,8 +16,8 @@ MAX_BATCH = 24
 ENVELOPE_BYTES = 100
 """Bytes of a batch besides its commands, with a reserve."""
 LONGEST_ID = "0" * 16
-MARK_BYTES = 24
-"""Bytes of a `seen` in a command."""
+MARK_BYTES = 42
+"""Bytes of a `seen` and of the name of its history in a command, without that name itself."""
 
 
 @dataclass(slots=True)
@@ -47,11 +47,12 @@ class Flights:
         """Return items for one frame, from conversations without a flight."""
         batch: list[Item] = []
         free = self._sender.frame_bytes - ENVELOPE_BYTES
+        mark_bytes = MARK_BYTES + len(self._sender.history_id or "")
         for lane in lanes:
             if not lane.is_ready(now):
                 continue
             for item in lane.sendable():
-                needed = size(item.command(LONGEST_ID)) + MARK_BYTES + 1
+                needed = size(item.command(LONGEST_ID)) + mark_bytes + 1
                 if batch and (len(batch) == MAX_BATCH or needed > free or item.is_alone or batch[0].is_alone):
                     break
                 batch.append(item)
@@ -82,6 +83,7 @@ class Flights:
             marked.add(item.conversation_id)
             if (seen := self._reads.seen(item.conversation_id, now)) is not None:
                 command["seen"] = flight.seen[item.number] = seen
+                command["history_id"] = self._sender.history_id
 
     def end(self, flight_id: str) -> Flight | None:
         """Take out the flight that an answer ends, if there is one."""

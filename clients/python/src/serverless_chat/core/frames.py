@@ -9,7 +9,7 @@ from .outputs import JsonObject, Outputs, SendFrame
 
 FRAME_BYTES = 32_768
 """The limit of a frame until `welcome` names the deployment's own."""
-ABOUT_POSITIONS = {"hello", "subscribe", "sync", "ping"}
+ABOUT_POSITIONS = {"hello", "subscribe", "sync", "ping", "read"}
 """The commands that name the history of their positions."""
 ABOUT_STATE = {"hello", "subscribe", "unsubscribe", "typing"}
 """The commands that carry `n`."""

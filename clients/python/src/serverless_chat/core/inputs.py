@@ -132,6 +132,10 @@ class Inputs:
     def _is_open(self) -> bool:
         return self._connection.state is State.OPEN
 
+    @property
+    def _is_greeted(self) -> bool:
+        return self._connection.state in CONNECTED
+
     def _accept_history(self, frame: JsonObject, time: float) -> bool:
         """Adopt a newer history; return whether the frame is of the present one."""
         named = [part["history_id"] for part in (frame, *(frame.get("results") or ())) if part.get("history_id")]
@@ -141,15 +145,15 @@ class Inputs:
         if not is_newer(newest, self._sender.history_id):
             return False
         is_first, self._sender.history_id = self._sender.history_id is None, newest
+        self._outbox.history_changed(is_first)
         if not is_first:
             self._begin_history(time)
         self._outputs.append(Save(HISTORY_KEY, {"history_id": newest}))
         return True
 
     def _begin_history(self, time: float) -> None:
-        self._outbox.history_changed()
         self._reads.clear()
-        self._subscriptions.history_changed(time, is_connected=self._connection.state in CONNECTED)
+        self._subscriptions.history_changed(time, is_connected=self._is_greeted)
 
     def _apply(self, frame: JsonObject, time: float, wall_time: float) -> None:
         match frame["type"]:
@@ -200,7 +204,7 @@ class Inputs:
             self._subscriptions.failed(frame, time)
 
     def _after_connection_change(self) -> None:
-        if self._connection.state not in CONNECTED:
+        if not self._is_greeted:
             self._outbox.disconnected()
             self._subscriptions.disconnected()
             self._keystrokes.clear()

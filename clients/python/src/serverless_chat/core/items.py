@@ -70,6 +70,8 @@ class Item:
         command: JsonObject = {"type": self.kind, "id": frame_id, "conversation_id": self.conversation_id}
         identity: dict[str, Any] = {"client_message_id": self.client_message_id, "target": self.target}
         command |= {name: value for name, value in identity.items() if value is not None}
+        if self.refers_to_history and self.history_id is not None:
+            command["history_id"] = self.history_id
         return command | self.fields
 
     def as_message(self, participant: JsonObject | None) -> Message:

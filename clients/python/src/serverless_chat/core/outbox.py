@@ -107,15 +107,21 @@ class Outbox(Queue):
                 if position is not None and item.sequence_id is not None and item.sequence_id > position
             ]
 
-    def history_changed(self) -> None:
+    def history_changed(self, is_first: bool) -> None:
         """Send the unacknowledged messages again; fail or discard the items that name a sequence id."""
         self.disconnected()
         for lane in self._lanes.values():
             lane.acknowledged.clear()
             lane.not_before = 0.0
             for item in list(lane.items):
-                if item.refers_to_history and item.history_id != self._sender.history_id and item.error is None:
+                if item.error is None and self._is_of_another_history(item, is_first):
                     self._refuse(item, OTHER_HISTORY)
+
+    def _is_of_another_history(self, item: Item, is_first: bool) -> bool:
+        """Return whether its sequence ids are void. Those from before the first connection have no history yet."""
+        if not item.refers_to_history or item.history_id == self._sender.history_id:
+            return False
+        return not is_first or item.history_id is not None
 
     def disconnected(self) -> None:
         """Await no answers any more: the next connection sends the items again."""
@@ -163,7 +169,7 @@ class Outbox(Queue):
             self._reads.forget(item.conversation_id)  # it can be about the mark: once more without
         elif is_refusal(frame):
             self._refuse(item, frame)
-        elif "sequence_id" in frame and frame.get("history_id") == self._sender.history_id:
+        elif "sequence_id" in frame and frame.get("history_id") == self._sender.history_id is not None:
             lane.backoff.reset()
             if (seen := flight.seen.get(item.number)) is not None:
                 self._reads.taken_along(item.conversation_id, seen, frame, now)
