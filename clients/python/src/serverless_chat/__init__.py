@@ -4,6 +4,7 @@
 mentions.
 """
 
+from .bot import Bot
 from .chat import Chat
 from .conversations import ConversationList, Row
 from .core.message import Message, Reaction
@@ -20,6 +21,7 @@ from .storage import MemoryStorage, SqliteStorage, Storage
 from .waiting import Sent
 
 __all__ = [
+    "Bot",
     "Chat",
     "ChatClosedError",
     "ChatError",

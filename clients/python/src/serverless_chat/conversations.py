@@ -8,7 +8,7 @@ compared by each `ping`. A feed can call `apply_page`, `remove` and `update` in 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,8 @@ class ConversationList:
         """Whether the first page is there."""
         self.has_more = False
         """Whether `load_more` brings further rows."""
+        self.added: list[Callable[[str], object]] = []
+        """Functions that are called with the id of each conversation that the user is added to."""
         self._chat = chat
         self._rows: dict[str, Row] = {}
         self._cursor: str | None = None
@@ -128,6 +130,8 @@ class ConversationList:
         match frame["type"]:
             case "conversation_added":
                 self._merge([frame["conversation"]])
+                for handler in list(self.added):
+                    handler(frame["conversation"]["conversation_id"])
                 self._changed()
                 self.refresh_soon()
             case kind if kind in LOST:

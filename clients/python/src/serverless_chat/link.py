@@ -32,6 +32,7 @@ from .storage import Storage
 
 MAX_SLEEP = 15.0
 """The longest timer in seconds: a device that slept finds its timers ended soon after it woke up."""
+FIRST_START = "first_start"
 OPEN_TIMEOUT = 10.0
 CLOSE_TIMEOUT = 2.0
 Clock = Callable[[], float]
@@ -53,6 +54,7 @@ class Link:
         self.error: str | None = None
         """Why the last attempt to connect failed."""
         self._ws_url, self._api, self._token, self._notify, self._clock = ws_url, api, token, notify, clock
+        self._storage = storage
         self._durable = DurableStorage(storage)
         self._sockets: dict[int, asyncio.Task[None]] = {}
         self._frames: asyncio.Queue[JsonObject] = asyncio.Queue()
@@ -69,6 +71,14 @@ class Link:
     def now(self) -> float:
         """The wall-clock time in seconds."""
         return self._clock()
+
+    def first_start(self, now: str) -> str:
+        """Return the time at which this was called first with this storage."""
+        stored = self._storage.load().get(FIRST_START)
+        if stored is None:
+            stored = {"at": now}
+            self._storage.save(FIRST_START, stored)
+        return str(stored["at"])
 
     def start(self) -> None:
         """Connect, and stay connected."""

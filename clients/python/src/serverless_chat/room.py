@@ -139,6 +139,11 @@ class Room:
         self._chat.link.core.read(self.id, self._chat.link.now, up_to)
         self._chat.link.pump()
 
+    def save_position(self, sequence_id: int) -> None:
+        """Store a position, for a room that was opened with `resume=True, saves_position=False`."""
+        self._chat.link.core.save_position(self.id, sequence_id)
+        self._chat.link.pump()
+
     def typing(self) -> None:
         """Show that the user types; call it for each keystroke. It ends by itself, and with a message."""
         self._chat.link.core.typing(self.id, self._chat.link.now)

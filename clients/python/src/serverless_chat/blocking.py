@@ -1,0 +1,218 @@
+"""The client for scripts without asyncio: the same names, and calls that wait.
+
+    with Chat(http_url, ws_url, token) as chat:
+        room = chat.open(conversation_id)
+        room.send("Hello!")
+        for event in room.events(timeout=60):
+            print(event)
+
+A thread runs the event loop. All methods can be called from any thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, TypeVar
+
+from . import chat as asynchronous
+from . import room as asynchronous_room
+from .api import Token
+from .conversations import Row
+from .core.message import Message
+from .core.outputs import JsonObject
+from .errors import ChatClosedError
+from .room import Target
+from .storage import Storage
+from .waiting import Sent
+
+T = TypeVar("T")
+
+
+class _Loop:
+    """An event loop in a thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="serverless_chat", daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+        """Run a coroutine and return its result. Raises TimeoutError, and cancels it, if it takes too long."""
+        if self._loop.is_closed():
+            work.close()
+            raise ChatClosedError("the chat is closed")
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result(timeout)
+        except concurrent.futures.TimeoutError:  # another class than TimeoutError before Python 3.11
+            if future.done():
+                raise  # of the coroutine itself
+            future.cancel()
+            raise TimeoutError(f"not within {timeout} seconds") from None
+        except BaseException:
+            future.cancel()
+            raise
+
+    def call(self, function: Callable[..., T], *arguments: Any, **options: Any) -> T:
+        """Call a function in the loop and return its result."""
+
+        async def work() -> T:
+            return function(*arguments, **options)
+
+        return self.run(work())
+
+    def call_soon(self, function: Callable[[], object]) -> None:
+        """Call a function in the loop without waiting, unless the loop has ended."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(function)
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class Room:
+    """A conversation; see `serverless_chat.Room`."""
+
+    def __init__(self, loop: _Loop, room: asynchronous_room.Room) -> None:
+        self._loop, self._room = loop, room
+        self.id = room.id
+
+    @property
+    def messages(self) -> list[Message]:
+        """All messages of the view in their order, then those that are pending or failed."""
+        return self._loop.call(lambda: self._room.messages)
+
+    @property
+    def participants(self) -> list[JsonObject]:
+        """The participants, with `role`, `online`, `read_up_to` and `muted_until`."""
+        return self._loop.call(lambda: self._room.participants)
+
+    @property
+    def unread_count(self) -> int:
+        """The number of unread messages of others."""
+        return self._loop.call(lambda: self._room.unread_count)
+
+    def send(self, content: str, *, timeout: float | None = None, **options: Any) -> Sent:
+        """Send a message, and return when it is in the log. After a TimeoutError it is still sent."""
+        return self._loop.run(self._room.send(content, **options), timeout)
+
+    def queue(self, content: str, **options: Any) -> str:
+        """Queue a message, and return its client_message_id."""
+        return self._loop.call(self._room.queue, content, **options)
+
+    def edit(self, target: Target, content: str, **fields: Any) -> None:
+        """Change the content of an own message."""
+        self._loop.call(self._room.edit, target, content, **fields)
+
+    def delete(self, target: Target) -> None:
+        """Delete a message."""
+        self._loop.call(self._room.delete, target)
+
+    def react(self, target: Target, emoji: str) -> None:
+        """Add a reaction."""
+        self._loop.call(self._room.react, target, emoji)
+
+    def unreact(self, target: Target, emoji: str) -> None:
+        """Remove an own reaction."""
+        self._loop.call(self._room.unreact, target, emoji)
+
+    def retry(self, client_message_id: str) -> None:
+        """Send a failed message again."""
+        self._loop.call(self._room.retry, client_message_id)
+
+    def discard(self, client_message_id: str) -> None:
+        """Delete a failed message."""
+        self._loop.call(self._room.discard, client_message_id)
+
+    def read(self, up_to: int | None = None) -> None:
+        """Mark all shown messages, or those up to a sequence id, as read."""
+        self._loop.call(self._room.read, up_to)
+
+    def older(self, timeout: float | None = None) -> bool:
+        """Fetch events before the first one; return whether there were any."""
+        return self._loop.run(self._room.older(), timeout)
+
+    def events(self, timeout: float | None = None) -> Generator[JsonObject, None, None]:
+        """Iterate over the events of the view, then over each event as it comes.
+
+        Args:
+            timeout: After how many seconds without an event the iteration ends; None never ends it.
+        """
+        received: queue.Queue[JsonObject | None] = queue.Queue()
+
+        async def forward() -> None:
+            try:
+                async for event in self._room.events():
+                    received.put(event)
+            finally:
+                received.put(None)  # also after an error: the iteration must not wait for ever
+
+        async def start() -> asyncio.Task[None]:
+            return asyncio.get_running_loop().create_task(forward())
+
+        task = self._loop.run(start())
+        try:
+            while (event := received.get(timeout=timeout)) is not None:
+                yield event
+        except queue.Empty:
+            return
+        finally:
+            self._loop.call_soon(task.cancel)
+        if task.done() and not task.cancelled():
+            task.result()
+
+    def close(self) -> None:
+        """Stop following the conversation."""
+        self._loop.call(self._room.close)
+
+
+class Chat:
+    """The chat as one participant; see `serverless_chat.Chat`."""
+
+    def __init__(
+        self, http_url: str, ws_url: str, token: Token, *, storage: Storage | None = None, **options: Any
+    ) -> None:
+        self._loop = _Loop()
+        self._chat = self._loop.call(
+            lambda: asynchronous.Chat(http_url, ws_url, token, storage=storage, **options)
+        )
+
+    def __enter__(self) -> Chat:
+        """Begin to connect."""
+        self._loop.run(self._chat.__aenter__())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connection. Unsent messages stay in the storage."""
+        try:
+            self._loop.run(self._chat.close())
+        finally:
+            self._loop.stop()
+
+    @property
+    def status(self) -> str:
+        """The status of the connection, such as `open`."""
+        return self._chat.status
+
+    def open(self, conversation_id: str, timeout: float | None = None) -> Room:
+        """Return a conversation when its newest messages are there. Raises RefusedError, TimeoutError."""
+        return Room(self._loop, self._loop.run(self._chat.open(conversation_id), timeout))
+
+    def create(self, title: str, participants: Sequence[Mapping[str, Any]] = (), **fields: Any) -> Room:
+        """Create a conversation and open it."""
+        return Room(self._loop, self._loop.run(self._chat.create(title, participants, **fields)))
+
+    def conversations(self) -> list[Row]:
+        """Return the latest conversations, with unread counts."""
+        return self._loop.run(self._chat.conversations.load())

@@ -1,0 +1,94 @@
+"""A bot: answers the messages that mention it, in every conversation that it is in."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timezone
+
+from .changes import log
+from .chat import Chat
+from .core.outputs import JsonObject
+from .room import Room
+
+PAGE = 100
+Answer = Callable[[JsonObject, Room], Awaitable["str | None"]]
+"""Gets the event of a message and its room; returns the text of the answer, or None."""
+
+
+class Bot:
+    """Runs `answer` once for each message that mentions the participant of a chat.
+
+    The answer's client_message_id is derived from the mention, so two instances, or a restart, add it to the
+    log once. Positions are stored in the chat's storage after the answer is in its outbox: with a file as storage,
+    mentions that come while no instance runs are answered later. Those from before the first start are not, and
+    neither are those before the newest page of a conversation in which no position is stored yet.
+
+    Args:
+        chat: The chat; the bot connects and closes it.
+        answer: An async function of a message and its room. If it raises, a line is logged instead of an answer.
+    """
+
+    def __init__(self, chat: Chat, answer: Answer) -> None:
+        self._chat, self._answer = chat, answer
+        self._since = ""
+        self._rooms: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Answer until the task is cancelled."""
+        async with self._chat as chat:
+            self._since = chat.link.first_start(datetime.now(timezone.utc).isoformat())
+            chat.conversations.added.append(self._follow)
+            try:
+                await chat.connected()
+                async for _ in chat.changes:  # after each reconnect: memberships can have begun meanwhile
+                    if chat.status == "open":
+                        await self._follow_all()
+            finally:
+                for task in self._rooms.values():
+                    task.cancel()
+                await asyncio.gather(*self._rooms.values(), return_exceptions=True)
+
+    async def _follow_all(self) -> None:
+        cursor = None
+        while True:
+            query = {"order": "created", "limit": PAGE, "cursor": cursor}
+            page = await self._chat.api.get("/conversations", query)
+            for entry in page["conversations"]:
+                self._follow(entry["conversation_id"])
+            if (cursor := page.get("next_cursor")) is None:
+                return
+
+    def _follow(self, conversation_id: str) -> None:
+        task = self._rooms.get(conversation_id)
+        if task is None or task.done():
+            room = self._chat.room(conversation_id, resume=True, saves_position=False, max_catch_up=None)
+            self._rooms[conversation_id] = asyncio.get_running_loop().create_task(self._serve(room))
+
+    async def _serve(self, room: Room) -> None:
+        async for event in room.events():
+            if self._is_mention(event):
+                await self._reply(event, room)
+            room.save_position(event["sequence_id"])
+
+    def _is_mention(self, event: JsonObject) -> bool:
+        me = (self._chat.participant or {}).get("participant_id")
+        is_message = event["type"] == "message" and event.get("content") is not None
+        is_message = is_message and event["sender"]["participant_id"] != me
+        return is_message and me in (event.get("mentions") or ()) and event["created_at"] >= self._since[:23]
+
+    async def _reply(self, event: JsonObject, room: Room) -> None:
+        try:
+            text = await self._answer(event, room)
+        except Exception:  # noqa: BLE001 -- the function may raise whatever it likes
+            log.exception("the bot has no answer")
+            return
+        if text is not None:
+            room.queue(text, reply_to=event["sequence_id"], client_message_id=answer_id(event))
+
+
+def answer_id(event: JsonObject) -> str:
+    """Return the client_message_id of the answer to a message: the same in every instance and after a restart."""
+    identity = f"{event['conversation_id']}/{event['message_id']}"
+    return "answer-" + hashlib.sha256(identity.encode()).hexdigest()[:40]
