@@ -1,0 +1,5 @@
+"""The command line `chat`."""
+
+from .main import main
+
+__all__ = ["main"]
