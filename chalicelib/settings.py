@@ -13,6 +13,7 @@
 | `CHAT_JWT_ISSUER`           | required `iss` of tokens                                                       |
 | `CHAT_JWT_AUDIENCE`         | required `aud` of tokens                                                       |
 | `CHAT_SECOND_<NAME>`        | one of these five, of a second issuer: its tokens are accepted as well         |
+| `CHAT_JWT_TYPE_CLAIM`       | claim that is `agent` for programs (default `participant_type`)                |
 | `CHAT_JWT_LEEWAY`           | tolerated clock difference in seconds (default 30)                             |
 | `CHAT_JWT_MAX_LIFETIME`     | longest lifetime of tokens in seconds; others are refused (default 2592000)    |
 | `CHAT_JWKS_MAX_AGE`         | seconds after which keys, or the parameter, are read again (default 3600)      |
@@ -37,7 +38,7 @@ from typing import Any, TypeVar
 
 from chalicelib.core.kernel.history_id import HistoryId
 from chalicelib.core.kernel.limits import MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, Limits, Timing
-from chalicelib.identity.settings import IdentitySettings
+from chalicelib.identity.settings import DEFAULT_TYPE_CLAIM, IdentitySettings
 
 DEVELOPMENT_SECRET_PREFIX = "development-"  # noqa: S105 — a prefix, not a secret
 PREFIX = "CHAT_"
@@ -173,6 +174,7 @@ def _issuer(
         max_age=_seconds(environment, "CHAT_JWKS_MAX_AGE", 3600),
         grace=_seconds(environment, "CHAT_JWKS_GRACE", 3600),
         secret_parameter=parameter,
+        type_claim=environment.get("CHAT_JWT_TYPE_CLAIM") or DEFAULT_TYPE_CLAIM,
         prefix=prefix,
         second=second,
     )

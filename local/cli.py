@@ -72,6 +72,9 @@ def parser() -> argparse.ArgumentParser:
     token.add_argument("participant", help="the participant's id, such as alice")
     token.add_argument("--name", dest="display_name", default=None, help="display name")
     token.add_argument("--ttl", type=int, default=DAY, metavar="SECONDS", help="lifetime (default: one day)")
+    token.add_argument(
+        "--type", dest="participant_type", choices=["human", "agent"], default=None, help="default: human"
+    )
     add_bundle_option(token, "for the packaged stage in this directory")
 
     listen = add("listen", _listen, "print the frames that a participant's connection receives")
@@ -151,7 +154,8 @@ def _launch_options(options: argparse.Namespace) -> Options:
 
 def _token(options: argparse.Namespace, out: TextIO) -> None:
     settings = _token_settings(options.bundle)
-    print(mint_for(options.participant, options.display_name, options.ttl, settings), file=out)
+    kind = options.participant_type
+    print(mint_for(options.participant, options.display_name, options.ttl, settings, kind), file=out)
 
 
 def _token_settings(bundle: Path | None) -> dict[str, str]:

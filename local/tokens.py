@@ -8,6 +8,8 @@ from collections.abc import Mapping
 import jwt
 
 from chalicelib.core.kernel.text import MAX_NAME_LENGTH, is_name, is_participant_id
+from chalicelib.core.model.actors import ParticipantType
+from chalicelib.identity.settings import DEFAULT_TYPE_CLAIM
 from local.errors import LocalError
 
 DAY = 86_400
@@ -22,20 +24,29 @@ def mint(
     issuer: str | None = None,
     audience: str | None = None,
     now: float | None = None,
+    type_claim: tuple[str, str] | None = None,
 ) -> str:
     """Return a JSON Web Token, signed with HS256, that identifies a participant.
 
     `ttl` is the lifetime in seconds; a negative one gives an expired token. `now` is the Unix time of issue, by
-    default the current time. The claims are not validated: tests need invalid tokens too.
+    default the current time. `type_claim` is the claim with the participant's type, and its value. The claims are
+    not validated: tests need invalid tokens too.
     """
     issued = int(time.time() if now is None else now)
     claims: dict[str, object] = {"sub": participant_id, "iat": issued, "exp": issued + ttl}
     optional = {"name": name, "iss": issuer, "aud": audience}
     claims |= {claim: value for claim, value in optional.items() if value is not None}
+    claims |= dict([] if type_claim is None else [type_claim])
     return jwt.encode(claims, secret, algorithm="HS256")
 
 
-def mint_for(participant_id: str, name: str | None, ttl: int, settings: Mapping[str, str]) -> str:
+def mint_for(
+    participant_id: str,
+    name: str | None,
+    ttl: int,
+    settings: Mapping[str, str],
+    participant_type: ParticipantType | None = None,
+) -> str:
     """Return a token that an instance with these settings accepts.
 
     Raises LocalError if the participant id, the name or the lifetime is invalid, or if the instance has no secret
@@ -59,6 +70,7 @@ def mint_for(participant_id: str, name: str | None, ttl: int, settings: Mapping[
             "CHAT_JWT_SECRET, which signs tokens, is set neither in the environment nor in stage `local` of"
             " .chalice/config.json: get tokens from the identity provider of CHAT_JWKS_URL."
         )
+    claim = settings.get("CHAT_JWT_TYPE_CLAIM") or DEFAULT_TYPE_CLAIM
     return mint(
         participant_id,
         name,
@@ -66,4 +78,5 @@ def mint_for(participant_id: str, name: str | None, ttl: int, settings: Mapping[
         secret=secret,
         issuer=settings.get("CHAT_JWT_ISSUER"),
         audience=settings.get("CHAT_JWT_AUDIENCE"),
+        type_claim=None if participant_type is None else (claim, participant_type),
     )

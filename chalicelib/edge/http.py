@@ -16,7 +16,7 @@ from chalicelib import bootstrap
 from chalicelib.core.conversations.prices import charged
 from chalicelib.core.kernel.errors import REVOKED, ChatError, PositionUnknown, Unauthorized, Unavailable
 from chalicelib.core.log.positions import Positions
-from chalicelib.core.model.actors import Principal
+from chalicelib.core.model.actors import ParticipantType, Principal
 from chalicelib.core.protocol import queries, requests
 from chalicelib.core.realtime.outbox import Result
 from chalicelib.edge.responses import history_headers, json_response, with_error_handling
@@ -73,6 +73,8 @@ def auth(request: AuthRequest) -> AuthResponse | dict[str, Any]:
         context["revoked"] = "true"
     if identity.name is not None:
         context["name"] = identity.name
+    if identity.type == "agent":
+        context["type"] = identity.type
     return AuthResponse(routes=["*"], principal_id="participant", context=context)
 
 
@@ -89,7 +91,7 @@ class AuthenticatedRequest:
     def __init__(self, request: Request, revocation: Revocation = "cached") -> None:
         self._request = request
         self.identity = _identity(request, revocation)
-        self.caller = Principal(self.identity.participant_id, self.identity.name)
+        self.caller = Principal(self.identity.participant_id, self.identity.name, self.identity.type)
         observer.bind(participant_id=self.identity.participant_id)
 
     def body(self, model: type[M]) -> M:
@@ -117,7 +119,8 @@ def _identity(request: Request, revocation: Revocation) -> Identity:
     if not participant_id or expires_at is None:
         raise Unauthorized
     issued_at = int(float(context.get("issued_at") or 0))
-    identity = Identity(participant_id, context.get("name"), int(float(expires_at)), issued_at)
+    kind: ParticipantType = "agent" if context.get("type") == "agent" else "human"
+    identity = Identity(participant_id, context.get("name"), int(float(expires_at)), issued_at, kind)
     if bootstrap.application().runtime.has_expired(identity.expires_at):
         raise Unauthorized("The token has expired.")
     if revocation != "ignored" and context.get("revoked"):

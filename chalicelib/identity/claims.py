@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from chalicelib.core.kernel.text import is_name, is_participant_id
 from chalicelib.identity.errors import InvalidClaims, shown
 from chalicelib.identity.model import Identity
 from chalicelib.identity.settings import IdentitySettings
+
+if TYPE_CHECKING:
+    from chalicelib.core.model.actors import ParticipantType
 
 # The first second that RFC 3339 cannot represent. A time in milliseconds is beyond it.
 _YEAR_10000 = 253_402_300_800
@@ -34,7 +38,9 @@ def validate_claims(claims: Mapping[str, object], settings: IdentitySettings, no
     _check_audience(claims, settings.audience)
     issued = math.floor(_time(claims, "iat")) if "iat" in claims else expires - settings.max_lifetime
     _check_lifetime(issued, expires, settings, now)
-    return Identity(participant_id, _usable_name(claims.get("name")), expires, issued)
+    # The identity provider alone decides which participants are programs.
+    kind: ParticipantType = "agent" if claims.get(settings.type_claim) == "agent" else "human"
+    return Identity(participant_id, _usable_name(claims.get("name")), expires, issued, kind)
 
 
 def _checked_times(claims: Mapping[str, object], leeway: int, now: float) -> int:

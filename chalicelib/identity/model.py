@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from chalicelib.core.model.actors import ParticipantType
 
 
 class Identity(NamedTuple):
@@ -18,6 +21,7 @@ class Identity(NamedTuple):
     expires_at: int
     issued_at: int = 0
     """The token's `iat` in epoch seconds, rounded down; if it has none, the longest lifetime before `exp`."""
+    type: ParticipantType = "human"
 
     def is_revoked(self, revoked_at: int) -> bool:
         """Return whether the token was issued before `revoked_at`, in milliseconds."""

@@ -8,6 +8,7 @@ from chalicelib.identity.jwks_url import validate_jwks_url
 
 MIN_SECRET_BYTES = 32  # RFC 7518 section 3.2: at least the size of the hash output
 MAX_LEEWAY = 300
+DEFAULT_TYPE_CLAIM = "participant_type"
 MIN_KEY_AGE, MAX_KEY_AGE = 60, 24 * 3600
 _KEY_MARKS = ("-----BEGIN", "ssh-rsa ", "ecdsa-sha2-", "ssh-ed25519 ", '"kty"')
 
@@ -33,6 +34,8 @@ class IdentitySettings:
     """After how many seconds keys, or the secret of the parameter, are read again before they are used."""
     grace: int = 3600
     """For how many seconds longer they are used if they cannot be read."""
+    type_claim: str = DEFAULT_TYPE_CLAIM
+    """The claim with the type of the participant: `agent`, or any other value for a person."""
     prefix: str = "CHAT_"
     """With which the variables of the first five settings begin."""
     second: IdentitySettings | None = None
@@ -53,6 +56,7 @@ class IdentitySettings:
             _check_jwks_url(f"{prefix}JWKS_URL", self.jwks_url)
         _check_not_blank(f"{prefix}JWT_ISSUER", self.issuer)
         _check_not_blank(f"{prefix}JWT_AUDIENCE", self.audience)
+        _check_not_blank("CHAT_JWT_TYPE_CLAIM", self.type_claim)
         if not 0 <= self.leeway <= MAX_LEEWAY:
             raise ValueError(f"CHAT_JWT_LEEWAY must be 0 to {MAX_LEEWAY} seconds, not {self.leeway}")
         if self.max_lifetime < 1:

@@ -8,7 +8,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from chalicelib.core.kernel.limits import Timing
-from chalicelib.core.model.actors import Role
+from chalicelib.core.model.actors import ParticipantType, Role
 from chalicelib.core.model.events import Event
 from chalicelib.core.protocol.fields import EventSequenceId, SequenceId, example
 from chalicelib.core.protocol.object_fields import ConversationId, Count, Text, Timestamp
@@ -163,6 +163,8 @@ class Caller(TypedDict):
     """The token's `sub`."""
     name: NotRequired[Annotated[Text, example("Alice")]]
     """The token's `name`, if it is usable."""
+    type: ParticipantType
+    """Whether the token is that of a person or a program."""
     expires_at: Annotated[Timestamp, example("2026-03-01T10:00:00.000Z")]
     """When the token expires, without the leeway."""
 

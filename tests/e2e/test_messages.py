@@ -141,14 +141,13 @@ def test_sender_has_the_name_of_the_token(clients: MakeClients) -> None:
     assert bob.post_message(chat, "hello")["sender"] == bob.actor
 
 
-def test_agent_is_marked_as_sender(clients: MakeClients) -> None:
+def test_adder_cannot_choose_the_type_of_a_participant(clients: MakeClients) -> None:
     alice, robot = clients("alice", "robot")
     chat = alice.create_conversation("Chat")
-    added = alice.add_participant(chat, robot, type="agent")
-    assert (added["type"], added["role"]) == ("agent", "member")
-    alice.connect(chat)
-    robot.post_message(chat, "beep")
-    assert alice.expect_message("beep")["sender"] == {**robot.actor, "type": "agent"}
+    named = {"participant_id": robot.id, "name": robot.name, "type": "agent"}
+    alice.post(f"/conversations/{chat}/participants", named).expect(400, "VALIDATION_FAILED")
+    alice.post("/conversations", {"title": "Chat", "participants": [named]}).expect(400, "VALIDATION_FAILED")
+    assert alice.add_participant(chat, robot)["type"] == "human"
 
 
 def _without(event: Any, fields: tuple[str, ...]) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from chalicelib import bootstrap
+from local.tokens import mint
 
-from .conftest import token
+from .conftest import SECRET, token
 
 ARN = "arn:aws:execute-api:us-east-1:123456789012:abcd123/dev/GET/conversations"
 
@@ -65,3 +66,10 @@ def test_revoked_token_is_marked_until_a_newer_one_is_used(chat: Any) -> None:
     assert "revoked" not in decided(chat, f"Bearer {token('bob')}")["context"]
     revocations.revoke("alice", int((now - 10) * 1000), int(now) + 1000)
     assert "revoked" not in decided(chat, f"Bearer {token('alice')}")["context"]
+
+
+def test_type_of_an_agent_is_in_the_context(chat: Any) -> None:
+    agent = mint("robot", secret=SECRET, type_claim=("participant_type", "agent"))
+    assert decided(chat, f"Bearer {agent}")["context"]["type"] == "agent"
+    person = mint("robot", secret=SECRET, type_claim=("participant_type", "human"))
+    assert "type" not in decided(chat, f"Bearer {person}")["context"]

@@ -129,6 +129,16 @@ def test_health_checks_both_tables_without_a_credential(chat: Any, monkeypatch: 
     assert body["checks"] == {"conversations": "ok", "connections": "unavailable"}
 
 
+@pytest.mark.parametrize(
+    ("context", "expected"), [({}, "human"), ({"type": "agent"}, "agent"), ({"type": "other"}, "human")]
+)
+def test_caller_has_the_type_of_the_token(chat: Any, context: dict[str, str], expected: str) -> None:
+    authorizer = {"participant_id": "robot", "expires_at": "9999999999", **context}
+    assert asked(chat, "GET", "/me", authorizer=authorizer)[1]["type"] == expected
+    _, body, _ = asked(chat, "POST", "/conversations", body='{"title":"Trip"}', authorizer=authorizer)
+    assert body["participants"][0]["type"] == expected
+
+
 REVOKED = {"participant_id": "alice", "expires_at": "9999999999", "issued_at": "1", "revoked": "true"}
 CACHED = {name: value for name, value in REVOKED.items() if name != "revoked"}
 """A result of the authorizer from before the revocation."""

@@ -39,6 +39,13 @@ def test_configured_issuer_and_audience_are_in_the_token() -> None:
     assert (claims["iss"], claims["aud"]) == ("https://issuer.example", "chat")
 
 
+def test_type_is_in_the_configured_claim() -> None:
+    assert claims_of(mint_for("robot", None, 60, SETTINGS, "agent"))["participant_type"] == "agent"
+    settings = {**SETTINGS, "CHAT_JWT_TYPE_CLAIM": "kind"}
+    assert claims_of(mint_for("robot", None, 60, settings, "agent"))["kind"] == "agent"
+    assert claims_of(mint_for("robot", None, 60, SETTINGS)).keys() == {"sub", "iat", "exp"}
+
+
 @pytest.mark.parametrize("participant", ["a", "auth0|5f", "a#b", "x/y", "~" * 255])
 def test_any_visible_ascii_is_a_valid_participant_id(participant: str) -> None:
     assert claims_of(mint_for(participant, None, 60, SETTINGS))["sub"] == participant

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalicelib.bootstrap import Application, build
-from chalicelib.core.model.actors import Principal, Role
+from chalicelib.core.model.actors import ParticipantType, Principal, Role
 from chalicelib.core.model.conversations import Head, Membership
 from chalicelib.core.model.events import Event
 from chalicelib.core.protocol.requests import CreateConversation, NewParticipant, SendMessage
@@ -114,6 +114,6 @@ class AppHarness:
         ]
 
 
-def principal(participant_id: str) -> Principal:
+def principal(participant_id: str, kind: ParticipantType = "human") -> Principal:
     """Return a caller whose name is the id."""
-    return Principal(participant_id, participant_id)
+    return Principal(participant_id, participant_id, kind)

@@ -54,6 +54,7 @@ def test_limits_and_times_are_configurable() -> None:
         ("CHAT_TIME_PRESENCE_DEBOUNCE", "-1", "0 to 900 seconds"),
         ("CHAT_JWT_SECRET", "short", "32"),
         ("CHAT_JWT_LEEWAY", "a bit", "CHAT_JWT_LEEWAY"),
+        ("CHAT_JWT_TYPE_CLAIM", " ", "CHAT_JWT_TYPE_CLAIM is blank"),
         ("CHAT_JWT_SECRET_PARAMETER", "/chat/secret", "not both"),
         ("CHAT_ALLOWED_ORIGINS", "*,https://a.example", "CHAT_ALLOWED_ORIGINS"),
         ("CHAT_ALLOWED_ORIGINS", " , ", "CHAT_ALLOWED_ORIGINS"),
@@ -71,6 +72,18 @@ def test_invalid_setting_is_explained(name: str, value: str, message: str) -> No
 def test_history_id_is_the_first_of_the_table_by_default(text: str | None, expected: str) -> None:
     more = {} if text is None else {"CHAT_HISTORY_ID": text}
     assert str(Settings.from_environment(ENVIRONMENT | more).history_id) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [(None, "participant_type"), ("", "participant_type"), ("kind", "kind")]
+)
+def test_claim_with_the_type_has_a_default_and_applies_to_both_issuers(text: str | None, expected: str) -> None:
+    more = {"CHAT_SECOND_JWKS_URL": "https://id.test/keys"} | (
+        {} if text is None else {"CHAT_JWT_TYPE_CLAIM": text}
+    )
+    identity = Settings.from_environment(ENVIRONMENT | more).identity
+    assert identity.second is not None
+    assert (identity.type_claim, identity.second.type_claim) == (expected, expected)
 
 
 def test_second_issuer_has_settings_of_its_own() -> None:

@@ -55,7 +55,7 @@ def roster_steps(table: Table, commit: Commit) -> Iterator[Step]:
 def _join_steps(table: Table, commit: Commit, member: Membership) -> Iterator[Step]:
     conversation_id, participant_id = member.conversation_id, member.participant_id
     if commit.standing is None:
-        count = count_own_op(table, participant_id, commit.conversations_cap)
+        count = count_own_op(table, member, commit.conversations_cap)
         yield Step(count, Precondition.STANDING, participant_id)
     else:
         yield Step(change_standing_op(table, commit.standing, "added"), Precondition.CONSENT)
@@ -100,12 +100,12 @@ def _leave_steps(table: Table, commit: Commit, member: Membership) -> Iterator[S
 
 
 def _change_steps(table: Table, member: Membership, *, is_own: bool) -> Iterator[Step]:
-    """Change role and mute, and in a change of the member themselves the name: others may have read an old one."""
+    """Change role and mute; in a change by the member also name and type: others may have read old ones."""
     change = "SET #role = :role"
     values: dict[str, Any] = {"role": member.role, "epoch": member.epoch}
     if is_own:
-        change += ", #name = :name"
-        values["name"] = member.name
+        change += ", #name = :name, #type = :type"
+        values |= {"name": member.name, "type": member.type}
     if member.muted_until:
         change += ", #muted_until = :until"
         values["until"] = member.muted_until

@@ -1,4 +1,4 @@
-"""The step of an append for the membership of a sender: read pointer, own messages after it, and name."""
+"""The step of an append for the membership of a sender: read pointer, own messages after it, name and type."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 from chalicelib.aws.dynamodb.dynamo import Operation
 from chalicelib.aws.dynamodb.keys import membership_key
-from chalicelib.aws.dynamodb.membership_items import OWN_UNREAD
+from chalicelib.aws.dynamodb.membership_items import OWN_UNREAD, actor_changes
 from chalicelib.aws.dynamodb.table import Table
+from chalicelib.core.model.actors import Actor
 from chalicelib.core.model.read_pointers import PointerMove
 from chalicelib.core.ports.commits import Commit, MessageAppend
 
@@ -21,10 +22,11 @@ def update_sender_op(table: Table, commit: Commit, messages: Sequence[MessageApp
     for message in messages:
         move.add(message.event["sequence_id"], message.seen)
     change, values = _pointer_change(commit, move) if move.has_moved else _own_unread_change(move, messages)
-    name = messages[-1].event["sender"]["name"]
-    if name != member.name:
-        change = _with_assignment(change, "#name = :name")
-        values["name"] = name
+    sender = messages[-1].event["sender"]
+    actor = actor_changes(member, Actor(member.participant_id, sender["name"], sender["type"]))
+    for attribute in actor:
+        change = _with_assignment(change, f"#{attribute} = :{attribute}")
+    values |= actor
     # The mute must be as read: whether it is over was decided then, by the sender's clock alone.
     unchanged = "attribute_not_exists(#muted_until)"
     if member.muted_until:

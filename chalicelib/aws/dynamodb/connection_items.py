@@ -33,6 +33,7 @@ def connection_to_item(connection: Connection) -> Item:
         "connection_id": connection.connection_id,
         "participant_id": connection.participant_id,
         "name": connection.name,
+        "type": connection.type,
         "token_expires_at": connection.token_expires_at,
         "connected_at": connection.connected_at,
         "last_seen": connection.last_seen,
@@ -66,6 +67,7 @@ def connection_from_item(item: Item) -> Connection:
         generation=item["generation"],
         is_active=item["is_active"],
         is_stale=item["is_stale"],
+        type=item.get("type", "human"),
     )
 
 

@@ -33,6 +33,7 @@ from chalicelib.aws.dynamodb.errors import ConditionFailed
 from chalicelib.aws.dynamodb.keys import participant_pk
 from chalicelib.aws.dynamodb.subscriptions import DynamoSubscriptions, subscriptions_from_items
 from chalicelib.aws.dynamodb.table import Table
+from chalicelib.core.model.actors import ParticipantType
 from chalicelib.core.model.connections import Connection, Subscription
 
 
@@ -177,14 +178,16 @@ class DynamoConnections:
         self._table.batch_delete(keys)
         return subscriptions
 
-    def refresh_token(self, connection: Connection, token_expires_at: int, name: str | None) -> bool:
+    def refresh_token(
+        self, connection: Connection, token_expires_at: int, name: str | None, participant_type: ParticipantType
+    ) -> bool:
         """Save the expiry of a new token, with the connection first: later subscriptions take it from there."""
         connection_id = connection.connection_id
         change, condition = "SET #token_expires_at = :until", "attribute_exists(#pk)"
-        set_name = "" if name is None else ", #name = :name"
-        named = {} if name is None else {"name": name}
+        set_actor = ", #type = :type" if name is None else ", #type = :type, #name = :name"
+        actor = {"type": participant_type} | ({} if name is None else {"name": name})
         key = connection_key(connection_id)
-        if not self._table.try_update(*key, change + set_name, condition, until=token_expires_at, **named):
+        if not self._table.try_update(*key, change + set_actor, condition, until=token_expires_at, **actor):
             return False
         keys = [active_connection_key(connection.participant_id, connection_id)]
         for subscription in self._subscriptions.subscriptions_of_connection(connection_id):

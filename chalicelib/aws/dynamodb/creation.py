@@ -61,7 +61,7 @@ def create(dynamo: Dynamo, table: Table, new: NewConversation) -> bool:
 def _people_ops(table: Table, new: NewConversation, expiry: Item | None = None) -> list[list[Operation]]:
     """Return the operations for each member and for each pending member, the creator first."""
     creator, *others = new.members
-    people = [[count_own_op(table, creator.participant_id, new.conversations_cap)]]
+    people = [[count_own_op(table, creator, new.conversations_cap)]]
     people += [[change_standing_op(table, new.standings[member.participant_id], "added")] for member in others]
     for operations, member in zip(people, new.members, strict=True):
         operations += [table.put_op(item | (expiry or {})) for item in membership_to_items(member)]

@@ -43,6 +43,7 @@ class DynamoTickets:
                 "sk": sk,
                 "participant_id": connection.participant_id,
                 "name": connection.name,
+                "type": connection.type,
                 "token_expires_at": connection.token_expires_at,
                 "token_issued_at": connection.token_issued_at,
                 "expires_at": expires_at,
@@ -62,6 +63,7 @@ class DynamoTickets:
             0,
             0,
             token_issued_at=item["token_issued_at"],
+            type=item.get("type", "human"),
         )
 
 

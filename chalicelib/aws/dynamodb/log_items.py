@@ -155,13 +155,15 @@ def queued_run_to_item(queued: QueuedRun) -> Item:
     fields that follow from key and member are left out: a queued message is not larger than its event.
     """
     member = queued_membership_attributes(queued.member)
+    sender = queued.messages[0].event["sender"]
     del member["conversation_id"]
     return {
         "pk": queue_pk(queued.member.conversation_id),
         "sk": queued.queue_id,
         "queued_at": queued.queued_at,
         "drafts": json_codec.dumps([_draft(message) for message in queued.messages]),
-        "sender_name": queued.messages[0].event["sender"]["name"],
+        "sender_name": sender["name"],
+        "sender_type": sender["type"] if sender["type"] != queued.member.type else None,
         "member": member,
         "expires_at": queued.queued_at // 1000 + QUEUE_TTL,
     }
@@ -192,7 +194,11 @@ def queued_run_from_item(conversation_id: str, item: Item) -> QueuedRun:
 
 def _entries(member: Membership, item: Item) -> Iterator[dict[str, Any]]:
     """Yield the whole events and the keys of drafts, as a function of version 0.2.0 queues them."""
-    sender = {"participant_id": member.participant_id, "name": item["sender_name"], "type": member.type}
+    sender = {
+        "participant_id": member.participant_id,
+        "name": item["sender_name"],
+        "type": item.get("sender_type", member.type),
+    }
     for draft in json.loads(item["drafts"]):
         key = draft.pop("key", None) or draft["client_message_id"]
         seen = draft.pop("seen", None)

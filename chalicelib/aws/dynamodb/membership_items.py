@@ -17,6 +17,7 @@ from chalicelib.aws.dynamodb.keys import (
     sanctions_key,
 )
 from chalicelib.aws.dynamodb.values import Item
+from chalicelib.core.model.actors import Actor
 from chalicelib.core.model.conversations import Membership, PastMembership
 from chalicelib.core.model.read_pointers import newest
 
@@ -41,6 +42,12 @@ def membership_attributes(member: Membership) -> Item:
         "read_message_count": member.read_message_count,
         OWN_UNREAD[0]: member.own_unread or None,
     }
+
+
+def actor_changes(member: Membership, actor: Actor) -> dict[str, str]:
+    """Return the attributes of a membership that differ from the member's token, which a write takes along."""
+    present = {"name": actor.name, "type": actor.type}
+    return {attribute: value for attribute, value in present.items() if value != getattr(member, attribute)}
 
 
 def queued_membership_attributes(member: Membership) -> Item:

@@ -20,12 +20,14 @@ from chalicelib.aws.dynamodb.keys import (
 )
 from chalicelib.aws.dynamodb.membership_items import (
     OWN_UNREAD,
+    actor_changes,
     membership_from_item,
     past_membership_from_item,
     sanctions_from_item,
 )
 from chalicelib.aws.dynamodb.table import Table, parallel_batch_get
 from chalicelib.core.kernel.concurrency import Gather
+from chalicelib.core.model.actors import Actor
 from chalicelib.core.model.conversations import Membership, PastMembership
 
 
@@ -84,14 +86,13 @@ class DynamoMemberships:
         return sanctions_from_item(sanctions)
 
     def move_read_pointer(
-        self, member: Membership, read_up_to: int, read_message_count: int, name: str
+        self, member: Membership, read_up_to: int, read_message_count: int, actor: Actor
     ) -> tuple[bool, Membership | None]:
-        """Move a read pointer forward, and take the name along; return whether it moved, and the membership."""
+        """Move a read pointer forward, with name and type; return whether it moved, and the membership."""
         change = "SET #read_up_to = :read_up_to, #read_message_count = :read_message_count"
         values: dict[str, Any] = {}
-        if name != member.name:
-            change += ", #name = :name"
-            values["name"] = name
+        values |= actor_changes(member, actor)
+        change += "".join(f", #{attribute} = :{attribute}" for attribute in values)
         if read := frozenset(number for number in member.own_unread if number <= read_up_to):
             change += " DELETE " + ", ".join(f"#{attribute} :read" for attribute in OWN_UNREAD)
             values["read"] = read
@@ -107,5 +108,10 @@ class DynamoMemberships:
             )
         except ConditionFailed as failed:
             return False, None if failed.item is None else membership_from_item(failed.item)
-        moved = {"read_up_to": read_up_to, "read_message_count": read_message_count, "name": name}
+        moved = {
+            "read_up_to": read_up_to,
+            "read_message_count": read_message_count,
+            "name": actor.name,
+            "type": actor.type,
+        }
         return True, membership_from_item((old or {}) | moved)

@@ -13,11 +13,15 @@ if TYPE_CHECKING:
     from chalicelib.core.model.consent import Standing
 
 
-def count_own_op(table: Table, participant_id: str, cap: int) -> Operation:
-    """Count a conversation that a participant creates or joins, unless they have `cap` or are being erased."""
+def count_own_op(table: Table, member: Membership, cap: int) -> Operation:
+    """Count a conversation that a participant creates or joins, unless they have `cap` or are being erased.
+
+    This also keeps the type in their token, for additions by others.
+    """
     condition = "attribute_not_exists(#erasing) AND (attribute_not_exists(#own) OR #own < :cap)"
-    change = "ADD #own :one, #version :one"
-    return with_old_image(table.update_op(*standing_key(participant_id), change, condition, one=1, cap=cap))
+    change = "SET #type = :type ADD #own :one, #version :one"
+    key = standing_key(member.participant_id)
+    return with_old_image(table.update_op(*key, change, condition, type=member.type, one=1, cap=cap))
 
 
 def change_standing_op(table: Table, standing: Standing, counter: str, by: int = 1) -> Operation:

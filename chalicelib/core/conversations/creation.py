@@ -120,9 +120,9 @@ class Creation:
         }
         members = [new_member(creator, "owner", is_added=False)]
         members += [
-            new_member(Actor(other.participant_id, other.name, other.type), other.role, is_added=True)
+            new_member(Actor(other.participant_id, other.name, decision.standing.type), other.role, is_added=True)
             for other in others
-            if not decisions[other.participant_id].is_pending
+            if not (decision := decisions[other.participant_id]).is_pending
         ]
         event = new_event(
             conversation_id,

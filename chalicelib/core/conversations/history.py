@@ -122,7 +122,7 @@ class History:
         if event is None:
             raise ValidationFailed.at("sequence_id", "must be the id of an event of the conversation")
         has_moved, present = self._memberships.move_read_pointer(
-            member, sequence_id, event.message_count, caller.as_actor(member).name
+            member, sequence_id, event.message_count, caller.as_actor(member)
         )
         if present is None:
             raise NotFound

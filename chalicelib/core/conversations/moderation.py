@@ -102,7 +102,7 @@ class Moderation:
                 raise LastOwner
             by, sequence_id = caller.as_actor(actor), head.sequence_id + 1
             if by.participant_id == changed.participant_id:
-                changed = replace(changed, name=by.name)
+                changed = replace(changed, name=by.name, type=by.type)
             event = participant_event(head, sequence_id, "participant_updated", by, changed, now)
             new = replace(head, sequence_id=sequence_id, updated_at=now, roster_version=head.roster_version + 1)
             return Commit(

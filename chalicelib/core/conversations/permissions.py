@@ -178,13 +178,16 @@ def _covers(scope: Scope, actor: Membership, target: Target | None) -> bool:
 
 
 def successors(members: Sequence[Membership], now: int) -> list[Membership]:
-    """Return the members who can become owner when the last owner leaves, the successor first.
+    """Return the remaining members in the order in which they become owner when the last owner leaves.
 
-    `members` are the remaining ones by seniority. Moderators come before other members, and among each of these
-    the muted ones last. An agent never becomes owner by succession.
+    `members` are by seniority. Moderators come before other members, and among each of these the muted ones last.
     """
-    people = [member for member in members if member.type != "agent"]
-    return sorted(people, key=lambda member: (member.role != "moderator", member.muted_until > now))
+    return sorted(members, key=lambda member: (member.role != "moderator", member.muted_until > now))
+
+
+def can_succeed(member: Membership) -> bool:
+    """Return whether a member may become owner by succession: an agent never does."""
+    return member.type != "agent"
 
 
 def without_expired_mute(member: Membership, now: int) -> Membership:

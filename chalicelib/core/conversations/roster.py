@@ -6,7 +6,7 @@ only agents remain, the conversation is closed, as if it were empty.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -83,10 +83,9 @@ class Roster:
         """Return the append by which a member leaves, with the ban if that is the reason."""
         now, first = milliseconds(self._clock), head.sequence_id + 1
         remaining = self._members_without_owner(member)
-        heir = permissions.successors(remaining or [], now)[:1]
-        new_owners = [
-            replace(self._with_present_name(successor), role="owner", muted_until=0) for successor in heir
-        ]
+        ranked = permissions.successors(remaining or [], now)
+        successor = next(filter(permissions.can_succeed, self._present_members(ranked)), None)
+        new_owners = [] if successor is None else [replace(successor, role="owner", muted_until=0)]
         is_closed = head.participant_count == 1 or (remaining is not None and not new_owners)
         events = [participant_event(head, first, "participant_updated", by, owner, now) for owner in new_owners]
         sequence_id = first + len(events)
@@ -135,10 +134,17 @@ class Roster:
         others = [member for member in roster if member.participant_id != leaving.participant_id]
         return None if any(member.role == "owner" for member in others) else others
 
-    def _with_present_name(self, entry: Membership) -> Membership:
-        """Return an entry of the roster with the name of the membership, which the member changes."""
-        member = self._memberships.membership(entry.conversation_id, entry.participant_id)
-        return entry if member is None else replace(entry, name=member.name)
+    def _present_members(self, roster: Sequence[Membership]) -> Iterator[Membership]:
+        """Yield entries of the roster with name and type of the membership, which the member changes.
+
+        The first is read alone: it is the only one that is needed, unless it is an agent.
+        """
+        for entries in filter(None, (roster[:1], roster[1:])):
+            names = [entry.participant_id for entry in entries]
+            members = self._memberships.memberships_in(entries[0].conversation_id, names)
+            for entry in entries:
+                member = members.get(entry.participant_id, entry)
+                yield replace(entry, name=member.name, type=member.type)
 
     def notify_joined(self, commit: Commit) -> list[Push]:
         """Return the pushes after an arrival: to the subscribers, and to the new members' connections."""

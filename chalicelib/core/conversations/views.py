@@ -69,14 +69,14 @@ class Views:
         return [serializers.participant_view(member, online=member.participant_id in online) for member in members]
 
     def _present_members(self, conversation_id: str) -> Sequence[Membership]:
-        """Return the roster, with names and read pointers from the memberships, which members change themselves.
+        """Return the roster, with names, types and read pointers from the memberships, which members change.
 
         Those of members who left since are as in the roster, with the pointer 0.
         """
         roster = self._memberships.roster(conversation_id)
         members = self._memberships.memberships_in(conversation_id, [member.participant_id for member in roster])
         return [
-            replace(entry, name=member.name, read_up_to=member.read_up_to)
+            replace(entry, name=member.name, type=member.type, read_up_to=member.read_up_to)
             if (member := members.get(entry.participant_id))
             else entry
             for entry in roster

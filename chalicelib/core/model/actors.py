@@ -29,12 +29,14 @@ class Principal:
 
     participant_id: str
     name: str | None
+    type: ParticipantType = "human"
 
     def as_actor(self, member: Membership | None = None) -> Actor:
         """Return the principal as an actor: a member of a conversation, or a person who is not in it.
 
         The name is that of the credential; without one, the member's, or else the beginning of the participant id.
+        The type is always that of the credential.
         """
         if member is None:
-            return Actor(self.participant_id, self.name or self.participant_id[:MAX_NAME_LENGTH], "human")
-        return Actor(member.participant_id, self.name or member.name, member.type)
+            return Actor(self.participant_id, self.name or self.participant_id[:MAX_NAME_LENGTH], self.type)
+        return Actor(member.participant_id, self.name or member.name, self.type)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chalicelib.core.model.actors import ParticipantType, Principal
+
 _NUMBER_WEIGHT = 10**13
 """More than any time in milliseconds before the year 2286."""
 
@@ -27,6 +29,13 @@ class Connection:
     """Whether API Gateway answered a post with 410, which can be wrong."""
     token_issued_at: int = 0
     """Epoch seconds. Stored with a ticket only."""
+    type: ParticipantType = "human"
+    """That of the participant, according to the token."""
+
+    @property
+    def principal(self) -> Principal:
+        """The participant as the caller of a command."""
+        return Principal(self.participant_id, self.name, self.type)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from chalicelib.core.model.actors import ParticipantType
 from chalicelib.core.model.connections import Connection, Subscription
 
 
@@ -82,8 +83,13 @@ class ConnectionStore(Protocol):
         """Delete a connection and its subscriptions; return both."""
         ...
 
-    def refresh_token(self, connection: Connection, token_expires_at: int, name: str | None) -> bool:
-        """Save the expiry of a new token with a connection and its subscriptions; return whether it exists."""
+    def refresh_token(
+        self, connection: Connection, token_expires_at: int, name: str | None, participant_type: ParticipantType
+    ) -> bool:
+        """Save a new token's expiry with a connection and its subscriptions, and its name, if any, and type.
+
+        Return whether the connection exists.
+        """
         ...
 
     def active_connections_of(self, participant_id: str) -> list[Subscription]:

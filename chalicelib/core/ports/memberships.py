@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from chalicelib.core.model.actors import Actor
 from chalicelib.core.model.conversations import Membership, PastMembership
 
 
@@ -40,9 +41,9 @@ class MembershipStore(Protocol):
         ...
 
     def move_read_pointer(
-        self, member: Membership, read_up_to: int, read_message_count: int, name: str
+        self, member: Membership, read_up_to: int, read_message_count: int, actor: Actor
     ) -> tuple[bool, Membership | None]:
-        """Move a read pointer forward, and change the name of the member to `name`; all in one write.
+        """Move a read pointer forward, and take over name and type of the member from `actor`; all in one write.
 
         Return whether it moved, and the membership as it is then: None if it has ended. The pointer does not move
         if it is there or beyond.

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from chalicelib.core.kernel import json_codec
 from chalicelib.core.kernel.errors import TooLarge
 from chalicelib.core.kernel.limits import MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, Limits
-from chalicelib.core.model.actors import ParticipantType, Role
+from chalicelib.core.model.actors import Role
 from chalicelib.core.protocol.batch import BatchFields
 from chalicelib.core.protocol.field_rules import not_null
 from chalicelib.core.protocol.fields import (
@@ -40,8 +40,6 @@ class NewParticipant(Request):
     """The display name."""
     role: Role = "member"
     """The role in the conversation."""
-    type: ParticipantType = "human"
-    """Whether the participant is a person or a program."""
 
 
 class CreateConversation(Request):

@@ -30,6 +30,7 @@ class Tickets:
             0,
             0,
             token_issued_at=identity.issued_at,
+            type=identity.type,
         )
         self._tickets.save_ticket(ticket_key(ticket), bearer, int(self._clock.now()) + self._lifetime)
         return {"ticket": ticket, "expires_in": self._lifetime}
@@ -42,4 +43,6 @@ class Tickets:
             raise Unauthorized(
                 "The ticket is not valid: a ticket can be used once, within seconds after it is issued."
             )
-        return Identity(bearer.participant_id, bearer.name, bearer.token_expires_at, bearer.token_issued_at)
+        return Identity(
+            bearer.participant_id, bearer.name, bearer.token_expires_at, bearer.token_issued_at, bearer.type
+        )

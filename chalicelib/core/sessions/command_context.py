@@ -42,7 +42,7 @@ class CommandContext(NamedTuple):
     @property
     def caller(self) -> Principal:
         """Return whose connection it is."""
-        return Principal(self.connection.participant_id, self.connection.name)
+        return self.connection.principal
 
     def order(self, command: commands.StateCommand) -> int:
         """Return the order of the command."""

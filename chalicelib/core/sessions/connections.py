@@ -14,7 +14,6 @@ from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import REVOKED, ChatError, Forbidden, RateLimited, Unauthorized
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.conflicts import retry_on_conflict
-from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.connections import Connection, Subscription
 from chalicelib.core.ports.connections import ConnectionStore, SubscriptionStore
 from chalicelib.core.ports.memberships import MembershipStore
@@ -74,6 +73,7 @@ class Connections:
             identity.expires_at,
             connected_at=now,
             last_seen=now,
+            type=identity.type,
         )
         self._connections.open(connection)
         revoked_at, (opened, refused_until) = self._runtime.gather(
@@ -133,7 +133,7 @@ class Connections:
             restored = replace(subscription, generation=connection.generation)
             member = self._memberships.membership(subscription.conversation_id, connection.participant_id)
             if member is not None and self.subscribe(restored, reviving=True):
-                actor = Principal(connection.participant_id, connection.name).as_actor(member)
+                actor = connection.principal.as_actor(member)
                 result.revived.append((restored, actor))
 
     def subscribe(self, subscription: Subscription, *, reviving: bool = False) -> bool:
@@ -169,6 +169,6 @@ class Connections:
             raise Forbidden("The token is of another participant: open another socket for them.")
         if identity.is_revoked(self._revocations.revoked_at(identity.participant_id)):
             raise Unauthorized(REVOKED)
-        if not self._connections.refresh_token(connection, identity.expires_at, identity.name):
+        if not self._connections.refresh_token(connection, identity.expires_at, identity.name, identity.type):
             raise Unauthorized("This socket is closed.")
         return identity

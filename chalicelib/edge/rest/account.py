@@ -15,7 +15,11 @@ from chalicelib.edge.http import AuthenticatedRequest, route
 def get_caller(call: AuthenticatedRequest) -> Any:
     """Get the participant of the token, and its expiry: also to find out why a handshake is refused."""
     identity = call.identity
-    found = {"participant_id": identity.participant_id, "expires_at": rfc3339(1000 * identity.expires_at)}
+    found = {
+        "participant_id": identity.participant_id,
+        "type": identity.type,
+        "expires_at": rfc3339(1000 * identity.expires_at),
+    }
     return found if identity.name is None else {**found, "name": identity.name}
 
 

@@ -239,6 +239,15 @@ def test_unusable_name_is_ignored_and_the_token_accepted(name: object) -> None:
     assert accepted(name=name) == Identity("alice", None, NOW + 3600, NOW + 3600 - 30 * 24 * 3600)
 
 
+@pytest.mark.parametrize("value", ["agent", "human", None, "Agent", " agent", "bot", "", 1, True, ["agent"], {}])
+def test_type_is_agent_for_exactly_that_value_of_the_claim(value: object) -> None:
+    expected = "agent" if value == "agent" else "human"
+    assert accepted(participant_type=value).type == expected
+    assert accepted(kind=value).type == "human"
+    assert accepted(under=settings(type_claim="kind"), kind=value).type == expected
+    assert accepted(under=settings(type_claim="kind"), participant_type=value).type == "human"
+
+
 def test_missing_name_is_none() -> None:
     assert accepted(name=None).name is None
 

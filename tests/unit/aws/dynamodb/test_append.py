@@ -105,9 +105,11 @@ def sender_update(*messages: MessageAppend) -> tuple[str, dict[str, Any]]:
     return update["UpdateExpression"], values
 
 
-def sent(sequence_id: int, *, seen: int | None = None, name: str = "Alice", **member: Any) -> MessageAppend:
+def sent(
+    sequence_id: int, *, seen: int | None = None, name: str = "Alice", kind: str = "human", **member: Any
+) -> MessageAppend:
     event = message(sequence_id)
-    event["sender"] = {**event["sender"], "name": name}
+    event["sender"] = {**event["sender"], "name": name, "type": kind}
     return MessageAppend(event, replace(MEMBER, **member), None, seen=seen)
 
 
@@ -137,7 +139,9 @@ def test_sender_of_several_messages_has_one_read_pointer_at_the_last_of_them() -
 
 
 def test_second_run_of_a_sender_after_another_sender_is_kept_as_own() -> None:
-    bob = MessageAppend({**message(9), "sender": {"participant_id": "bob", "name": "Bob"}}, BOB, None)
+    bob = MessageAppend(
+        {**message(9), "sender": {"participant_id": "bob", "name": "Bob", "type": "human"}}, BOB, None
+    )
     change, values = sender_update(sent(8, read_up_to=7), bob, sent(10, read_up_to=7))
     assert (values[":read_up_to"], values[":read_message_count"], values[":own"]) == ("8", "5", ["10"])
     assert change.endswith(", #own_unread_0 = :own REMOVE #own_unread_1")
@@ -152,12 +156,19 @@ def test_obsolete_own_messages_are_deleted_from_the_set_that_gets_no_new_one() -
 
 
 @pytest.mark.parametrize("read_up_to", [6, 7], ids=["pointer stays", "pointer moves"])
-def test_name_is_written_only_if_it_has_changed(read_up_to: int) -> None:
+def test_name_and_type_are_written_only_if_they_have_changed(read_up_to: int) -> None:
     change, values = sender_update(sent(8, read_up_to=read_up_to))
-    assert "#name" not in change
+    assert "#name" not in change and "#type" not in change
     change, values = sender_update(sent(8, read_up_to=read_up_to, name="Alicia"))
     assert values[":name"] == "Alicia"
     assert change.startswith("SET #name = :name")
+    assert "#type" not in change
+    change, values = sender_update(sent(8, read_up_to=read_up_to, kind="agent"))
+    assert values[":type"] == "agent"
+    assert change.startswith("SET #type = :type")
+    assert "#name" not in change
+    change, values = sender_update(sent(8, read_up_to=read_up_to, kind="agent", name="Alicia"))
+    assert (values[":name"], values[":type"], change.count("SET ")) == ("Alicia", "agent", 1)
 
 
 def test_departed_member_is_added_to_the_head() -> None:

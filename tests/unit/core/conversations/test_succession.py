@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from chalicelib.core.conversations.permissions import successors
+from chalicelib.core.conversations.permissions import can_succeed, successors
 from chalicelib.core.kernel.errors import LastOwner, NotFound
 from chalicelib.core.model.actors import ParticipantType, Role
 from chalicelib.core.model.conversations import ConversationState, Membership
-from chalicelib.core.protocol.requests import NewParticipant, UpdateParticipant
+from chalicelib.core.protocol.requests import SendMessage, UpdateParticipant
 from tests.support.app_harness import AppHarness, principal
 
 NOW = 1_000_000
@@ -32,26 +33,56 @@ IN_ORDER = [
 AGENTS = [member("agent", kind="agent"), member("moderating agent", "moderator", kind="agent")]
 
 
+def eligible(members: Sequence[Membership]) -> list[Membership]:
+    return list(filter(can_succeed, successors(members, NOW)))
+
+
 @pytest.mark.parametrize("kept", [(0, 5), (2, 3), (3, 5), (1, 2), (0, 3)], ids=str)
 def test_successor_does_not_depend_on_seniority_between_ranks(kept: tuple[int, int]) -> None:
     members = [IN_ORDER[index] for index in kept]
     for order in itertools.permutations([*members, *AGENTS]):
-        assert successors(order, NOW) == members
+        assert eligible(order) == members
 
 
 def test_seniority_decides_within_a_rank() -> None:
-    assert successors([*AGENTS, *IN_ORDER], NOW) == IN_ORDER
+    assert eligible([*AGENTS, *IN_ORDER]) == IN_ORDER
     younger_first = [IN_ORDER[1], IN_ORDER[0], *IN_ORDER[2:]]
-    assert successors(younger_first, NOW) == younger_first
+    assert eligible(younger_first) == younger_first
 
 
 def test_agents_alone_have_no_successor() -> None:
-    assert successors(AGENTS, NOW) == []
+    assert eligible(AGENTS) == []
 
 
 def add_agent(harness: AppHarness, chat: str) -> None:
-    agent = NewParticipant(participant_id="robot", name="Robot", type="agent", role="moderator")
-    harness.chat.conversations.additions.add(principal("alice"), chat, agent)
+    """Add a moderator whose token is that of an agent, as becomes known by the first message."""
+    harness.add("alice", chat, "robot", "moderator")
+    harness.chat.messaging.sender.send(principal("robot", "agent"), chat, SendMessage(content="beep"))
+
+
+def leave(harness: AppHarness, chat: str) -> ConversationState:
+    harness.chat.conversations.members.leave(principal("alice"), chat)
+    return harness.head(chat).state
+
+
+def test_person_becomes_owner_before_an_agent_who_was_added_as_a_person() -> None:
+    harness = AppHarness()
+    chat = harness.create_conversation("alice")
+    add_agent(harness, chat)
+    harness.add("alice", chat, "bob")
+    entries = harness.chat.stores.memberships.roster(chat)
+    assert [entry.type for entry in entries] == ["human"] * 3, "messages do not change the roster"
+    assert leave(harness, chat) is ConversationState.LIVE
+    assert (harness.member(chat, "robot").role, harness.member(chat, "bob").role) == ("moderator", "owner")
+
+
+def test_member_who_was_an_agent_and_is_a_person_now_becomes_owner() -> None:
+    harness = AppHarness()
+    chat = harness.create_conversation("alice")
+    harness.chat.conversations.members.join(principal("carol", "agent"), chat)
+    harness.send_message("carol", chat)
+    assert leave(harness, chat) is ConversationState.LIVE
+    assert harness.member(chat, "carol").role == "owner"
 
 
 def test_conversation_that_is_left_to_agents_is_closed() -> None:

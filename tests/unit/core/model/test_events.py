@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from chalicelib.core.model.actors import Actor, Principal
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.core.model.actors import Actor, ParticipantType, Principal
 from chalicelib.core.model.events import new_event
 from chalicelib.core.model.privacy import ErasureJob, erasure_id
 from tests.unit.aws.dynamodb.samples import MEMBER
@@ -25,9 +29,17 @@ def test_event_without_a_sequence_id_gets_it_later() -> None:
     assert "sequence_id" not in new_event("c", None, "renamed", sender=ANN, now=0)
 
 
-def test_principal_outside_a_conversation_is_a_person() -> None:
+def test_principal_outside_a_conversation_is_named_by_the_credential_or_the_id() -> None:
     assert Principal("ann", "Ann").as_actor() == Actor("ann", "Ann", "human")
     assert Principal("a" * 200, None).as_actor() == Actor("a" * 200, "a" * 100, "human")
+
+
+@pytest.mark.parametrize("kind", ["human", "agent"])
+def test_type_is_that_of_the_credential_in_a_conversation_too(kind: ParticipantType) -> None:
+    caller = Principal(MEMBER.participant_id, None, kind)
+    for stored in ("human", "agent"):
+        assert caller.as_actor(replace(MEMBER, type=stored)).type == kind
+    assert caller.as_actor().type == kind
 
 
 def test_member_has_the_name_of_the_credential_or_the_stored_one() -> None:

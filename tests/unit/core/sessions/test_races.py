@@ -145,7 +145,7 @@ def test_expired_connection_is_closed_at_the_next_push(harness: AppHarness, sock
     stores = harness.chat.stores
     row = stores.connections.get(socket)
     assert row is not None
-    stores.connections.refresh_token(row, int(harness.chat.runtime.clock.now()) - 91, None)
+    stores.connections.refresh_token(row, int(harness.chat.runtime.clock.now()) - 91, None, "human")
     sent = harness.chat.conversations.additions.add(
         Principal("alice", "alice"), conversation_id, NewParticipant(participant_id="carol", name="Carol")
     )
@@ -165,7 +165,7 @@ def test_renewed_token_counts_before_its_subscriptions_are_updated(harness: AppH
     (stale,) = stores.subscriptions.subscribers(conversation_id)
     row = stores.connections.get(socket)
     assert row is not None
-    stores.connections.refresh_token(row, int(harness.chat.runtime.clock.now()) - 61, None)
+    stores.connections.refresh_token(row, int(harness.chat.runtime.clock.now()) - 61, None, "human")
     fresh = stores.connections.get(socket)
     assert fresh is not None
     # As `auth` does: first the connection, then its subscriptions one by one.
