@@ -20,6 +20,7 @@ from chalicelib.aws.dynamodb.work_keys import ERASURE_PREFIX, erasure_key
 from chalicelib.bootstrap import Application
 from chalicelib.core.model.conversations import ConversationState
 from chalicelib.core.model.privacy import ErasureJob, erasure_id
+from infra.restore.consent import ConsentReplay
 from infra.restore.contents import ContentReplay
 from infra.restore.members import MemberReplay
 from infra.restore.rows import CONNECTIONS, require_known
@@ -61,13 +62,13 @@ class Replay:
     def __init__(self, app: Application, old: Side, new: Side) -> None:
         self._app, self._old, self._new = app, old, new
         self._erasures = DynamoErasures(new.dynamo, new.table.name)
+        self._consent = ConsentReplay(old, new)
         self._members = MemberReplay(app, old, new)
         self._contents = ContentReplay(app, old, new)
 
     def run(self) -> None:
         """Replay everything. Raises InfraError for a row of an unknown kind."""
         partitions = self._new.partitions()
-        self._old.partitions()
         for pk in partitions:
             if pk.startswith(QUEUE_PREFIX):
                 rows = self._new.table.query(pk, include_expired=True)
@@ -76,6 +77,7 @@ class Replay:
             if pk.startswith(PARTICIPANT_PREFIX):
                 self._erase(pk.removeprefix(PARTICIPANT_PREFIX))
         self._copy_finished_erasures()
+        self._consent.run([*partitions, *self._old.partitions()])
         for conversation_id in self._new.conversations():
             self._replay(conversation_id)
 

@@ -44,7 +44,7 @@ CORE_PACKAGES = {
 """The packages of the core, and the other packages of the core that each may import."""
 PACKAGES = {
     "core": {"identity"},
-    "identity": {"core.kernel"},
+    "identity": {"core.kernel", "core.model.actors"},
     "awshttp": set[str](),
     "aws": {"core.kernel", "core.model", "core.ports", "awshttp", "identity"},
     "settings": {"core.kernel", "identity"},

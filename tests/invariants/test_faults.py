@@ -135,8 +135,8 @@ def test_sweep_with_partial_batches_purges_everything(tables: Tables) -> None:
         harness.process().delete_conversation("alice")
         client = InPart(tables.engine, number)
         harness.process(client, skew=1.0).app.conversations.lifecycle.purge_due(60.0)
-        # A retention check of a purged conversation is dropped when it is due (test_retention.py), and the standing
-        # belongs to the participant.
+        # A retention check of a purged conversation is dropped when it is due (test_retention.py), and a standing
+        # belongs to its participant.
         stored = [key for key in harness.items() if key.table == tables.conversations_table]
         left = [key for key in stored if key.pk != "RETENTION" and key.sk != "STANDING"]
         assert not left, f"with store call {number} done in part, {left} was left"

@@ -201,7 +201,8 @@ def test_conversation_that_was_deleted_since_is_deleted_with_all_rows(
     with pytest.raises(NotFound):
         harness.send_message("ann", chat)
     harness.chat.conversations.lifecycle.purge_due(60)
-    assert {pk for pk, _ in harness.rows()} == {"RETENTION"}, "a check, which finds nothing when it is due"
+    left = {pk for pk, sk in harness.rows() if sk != "STANDING"}
+    assert left == {"RETENTION"}, "a check, which finds nothing when it is due"
 
 
 @pytest.mark.parametrize("by", ["bob", "ann"])
