@@ -16,7 +16,8 @@ from tests.support.server import PATIENT_SETTINGS, ServerProcess
 
 CONNECTIONS = 2
 FRAME_BURST = 40
-REFUSAL = 5
+REFUSAL = 15
+"""Seconds: longer than a busy machine needs to close the connection."""
 BUDGET = 1_000
 LOW_LIMITS = {
     **PATIENT_SETTINGS,
@@ -70,7 +71,7 @@ def test_flood_is_disconnected_and_its_handshakes_are_429_for_a_while(strict_cli
     bob.send_message(chat, "undisturbed")
     bob.expect_message("undisturbed")
     while _handshake_status(alice) == 429:
-        assert time.monotonic() < refused_at + 6 * REFUSAL, "a flood is refused for good"
+        assert time.monotonic() < refused_at + 3 * REFUSAL, "a flood is refused for good"
         time.sleep(0.5)
     alice.connect(chat)
 
