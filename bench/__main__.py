@@ -11,7 +11,7 @@ from pathlib import Path
 
 from local.errors import LocalError
 
-from . import append, chat, cold, contention, fan_out, javascript_client, local, message, overload, reading
+from . import abuse, append, chat, cold, contention, fan_out, javascript_client, local, message, overload, reading
 from .chat_clients import ClientFailed
 from .server import ServerFailed
 from .targets import Targets
@@ -42,6 +42,7 @@ QUICK_MESSAGE = message.Scale(recipients=3, rounds=2, growth=(2, 4), growth_roun
 QUICK_COLD = cold.Scale(processes=1)
 QUICK_LOCAL = local.Scale(people=(2, 5), runs=1, warm_up_seconds=0.2, seconds=1.0)
 QUICK_OVERLOAD = overload.Scale(people=3, seconds=1.0, fill_seconds=0.2, recovery_seconds=0.5, runs=1)
+QUICK_ABUSE = abuse.Scale(people=5, interval=0.5, seconds_before=1.0, seconds=3.0, warm_up=0.5)
 QUICK_READING = reading.Scale(conversations=(10, 60), messages=(100, 1_000))
 
 
@@ -109,6 +110,12 @@ BENCHMARKS: Mapping[str, tuple[str, Callable[[argparse.Namespace, Targets], bool
         "The local cloud under ten times its load",
         lambda options, targets: overload.report(
             QUICK_OVERLOAD if options.quick else overload.Scale(), _print_result, _print_progress, targets
+        ),
+    ),
+    "abuse": (
+        "A hostile participant",
+        lambda options, targets: abuse.report(
+            QUICK_ABUSE if options.quick else abuse.Scale(), _print_result, _print_progress, targets
         ),
     ),
 }

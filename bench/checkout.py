@@ -48,13 +48,17 @@ class RunningChat:
 
 
 @contextlib.contextmanager
-def running_chat(root: Path, *options: str) -> Iterator[RunningChat]:
-    """Run the chat of a checkout for the context, with more options of `python -m local`. Raises ServerFailed."""
+def running_chat(root: Path, *options: str, is_limited: bool = False) -> Iterator[RunningChat]:
+    """Run the chat of a checkout for the context, with more options of `python -m local`. Raises ServerFailed.
+
+    `is_limited` keeps the limits of each participant, which are lifted otherwise.
+    """
     with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
         process = subprocess.Popen(
             [root / ".venv" / "bin" / "python", "-m", "local", "--port", "0", "--json", *options],
             cwd=root,
-            env={name: value for name, value in os.environ.items() if name not in _UNSET} | _limits(root),
+            env={name: value for name, value in os.environ.items() if name not in _UNSET}
+            | ({} if is_limited else _limits(root)),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -13,14 +13,13 @@ import random
 import selectors
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from .chat_clients import ClientFailed
 from .http_conversation import HttpConversation
-from .websocket_frames import command_frame, message_frame, take_payloads
+from .websocket_frames import command_frame, message_frame, open_websocket, take_payloads
 
 ACK_TIMEOUT = 10.0
 """Seconds after which a message without an answer is sent again."""
@@ -61,9 +60,9 @@ class Results:
 class People:
     """The participants of one conversation, connected and subscribed."""
 
-    def __init__(self, http_url: str, ws_url: str, tokens: Mapping[str, str]) -> None:
-        """Create the conversation and connect. Raises ClientFailed, OSError."""
-        self.conversation = HttpConversation(http_url, next(iter(tokens.values())), list(tokens))
+    def __init__(self, http_url: str, ws_url: str, tokens: Mapping[str, str], others: Sequence[str] = ()) -> None:
+        """Create the conversation, with `others` who stay offline, and connect. Raises ClientFailed, OSError."""
+        self.conversation = HttpConversation(http_url, next(iter(tokens.values())), [*tokens, *others])
         self.conversation_id = self.conversation.conversation_id
         self.frames = 0
         """All frames that were received and sent."""
@@ -117,24 +116,8 @@ class People:
     # ---- connections ----------------------------------------------------------------------
 
     def _connect(self, name: str, ws_url: str, token: str) -> None:
-        address = urlsplit(ws_url)
-        sock = socket.create_connection((address.hostname or "", address.port or 80), timeout=SETUP_TIMEOUT)
-        self._members.append(Person(name, sock))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.sendall(
-            f"GET {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\nConnection: Upgrade\r\n"
-            f"Upgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-            f"Sec-WebSocket-Version: 13\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
-        )
-        head = self._members[-1].received
-        while b"\r\n\r\n" not in head:
-            chunk = sock.recv(4_096)
-            if not chunk:
-                raise ClientFailed("the server closed a connection during its handshake")
-            head += chunk
-        if not head.startswith(b"HTTP/1.1 101 "):
-            raise ClientFailed(f"the handshake answers {head[9:12].decode('ascii', 'replace')}")
-        del head[: head.index(b"\r\n\r\n") + 4]
+        sock, received = open_websocket(ws_url, token, SETUP_TIMEOUT)
+        self._members.append(Person(name, sock, received))
         sock.setblocking(False)
         self._selector.register(sock, selectors.EVENT_READ, len(self._members) - 1)
 
@@ -217,9 +200,14 @@ class People:
 
     def _send_message(self, position: int, member: Person) -> None:
         self._schedule(position, ACK_TIMEOUT)
-        frame = message_frame(self.conversation_id, f"{member.name}:{member.number}")
+        frame = message_frame(self._conversation_of(position), f"{member.name}:{member.number}")
         self.frames += 1
         member.sock.sendall(frame)
+
+    def _conversation_of(self, position: int) -> str:
+        """Return the conversation of the message in flight."""
+        del position
+        return self.conversation_id
 
     def _schedule(self, position: int, seconds: float) -> None:
         self._members[position].deadline = due = time.monotonic() + seconds

@@ -1,15 +1,59 @@
-"""Frames of a WebSocket (RFC 6455), written and read without a library."""
+"""Handshake and frames of a WebSocket (RFC 6455), written and read without a library."""
 
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from .chat_clients import ClientFailed
 from .harness import CONTENT
 
 _TEXT, _CLOSE = 1, 8
+
+
+class HandshakeRefused(ClientFailed):
+    """The handshake was answered with a status other than 101."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"the handshake answers {status}")
+        self.status = status
+
+
+def open_websocket(ws_url: str, token: str, timeout: float) -> tuple[socket.socket, bytearray]:
+    """Connect; return the socket, which waits for at most `timeout` seconds, and the bytes after the handshake.
+
+    Raises ClientFailed, HandshakeRefused, OSError.
+    """
+    address = urlsplit(ws_url)
+    sock = socket.create_connection((address.hostname or "", address.port or 80), timeout=timeout)
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.sendall(
+            f"GET {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\nConnection: Upgrade\r\n"
+            f"Upgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+            f"Sec-WebSocket-Version: 13\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+        )
+        return sock, _read_head(sock)
+    except BaseException:
+        sock.close()
+        raise
+
+
+def _read_head(sock: socket.socket) -> bytearray:
+    """Read the response of the handshake; return the bytes after it."""
+    head = bytearray()
+    while b"\r\n\r\n" not in head:
+        chunk = sock.recv(4_096)
+        if not chunk:
+            raise ClientFailed("the server closed a connection during its handshake")
+        head += chunk
+    if not head.startswith(b"HTTP/1.1 101 "):
+        raise HandshakeRefused(int(head[9:12]) if head[9:12].isdigit() else 0)
+    del head[: head.index(b"\r\n\r\n") + 4]
+    return head
 
 
 def take_payloads(received: bytearray) -> list[bytes]:
@@ -45,7 +89,11 @@ def message_frame(conversation_id: str, client_message_id: str) -> bytes:
 
 def command_frame(command: Mapping[str, Any]) -> bytes:
     """Return a masked text frame with a command."""
-    payload = json.dumps(command).encode()
+    return text_frame(json.dumps(command).encode())
+
+
+def text_frame(payload: bytes) -> bytes:
+    """Return a masked text frame of at most 65,535 bytes."""
     # A masking key of zeros leaves the payload as it is.
     size = bytes((128 | len(payload),)) if len(payload) < 126 else b"\xfe" + len(payload).to_bytes(2, "big")
     return b"\x81" + size + bytes(4) + payload

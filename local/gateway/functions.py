@@ -21,9 +21,10 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from local.gateway.fair_queue import Job
 from local.gateway.ids import Ids
 from local.gateway.settings import GatewaySettings
-from local.gateway.workers import Job, Limits, QueueFull, WorkerPool
+from local.gateway.workers import Limits, QueueFull, WorkerPool
 
 Handler = Callable[[dict[str, Any], Any], Any]
 
@@ -96,11 +97,14 @@ class Functions:
         self._pool = WorkerPool(self._limits)
         self._watches_queue = False
 
-    async def invoke(self, name: str, handler: Handler, event: dict[str, Any], *, background: bool = False) -> Any:
+    async def invoke(
+        self, name: str, handler: Handler, event: dict[str, Any], *, client: str = "", background: bool = False
+    ) -> Any:
         """Run ``handler`` on ``event`` and return its result, which is JSON-serializable.
 
         If all workers are busy, the invocation waits for at most ``queue_timeout``; a ``background`` one waits as
-        long as necessary. Cancellation withdraws an invocation that has not started.
+        long as necessary. Invocations of different clients take turns. Cancellation withdraws an invocation that
+        has not started.
 
         Raises:
             InvocationError: The invocation failed; one of the five subclasses.
@@ -119,7 +123,7 @@ class Functions:
             except RuntimeError:
                 log.info("function %s returned after the gateway had stopped", name)
 
-        job = Job(run)
+        job = Job(run, client)
         self._submit(loop, job, background)
         timer = _Timer(loop, self._pool, job, future, settings, background=background)
         try:

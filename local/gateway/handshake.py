@@ -86,6 +86,7 @@ class Handshake:
             user_agent=find_header(upgrade.headers, "User-Agent"),
             host=find_header(upgrade.headers, "Host") or "",
             channel=socket,
+            client=_client(upgrade),
         )
         socket.gateway_connection = connection
         self._registry.add(connection)
@@ -140,7 +141,9 @@ class Handshake:
         name = self._api.function_name("$connect")
         runtime.counters["websocket.connects"] += 1
         try:
-            result = parse_result(await runtime.functions.invoke(name, self._api.connect, event))
+            result = parse_result(
+                await runtime.functions.invoke(name, self._api.connect, event, client=connection.client)
+            )
         except IntegrationTimedOut:
             raise HandshakeRejected(504, "Endpoint request timed out") from None
         except FunctionThrottled:
@@ -157,6 +160,13 @@ class Handshake:
 
 def _source_ip(socket: GatewaySocket) -> str:
     return str(socket.remote_address[0]) if socket.remote_address else ""
+
+
+def _client(upgrade: UpgradeRequest) -> str:
+    """Return the credentials, which tell clients apart; the gateway does not interpret them."""
+    offered = find_header(upgrade.headers, "Sec-WebSocket-Protocol")
+    in_query = "&".join(value for _, value in upgrade.query or [])
+    return find_header(upgrade.headers, "Authorization") or offered or in_query
 
 
 def _phrase(status: int) -> str:

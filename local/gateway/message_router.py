@@ -7,6 +7,7 @@ another order.
 
 import asyncio
 import logging
+from collections import Counter, defaultdict, deque
 from contextlib import AsyncExitStack
 
 from local.gateway.events import EventMetadata, message_event
@@ -35,6 +36,16 @@ class MessageRouter:
         self._api = api
         self._runtime = runtime
         self._tasks: set[asyncio.Task[None]] = set()
+        self._in_flight: Counter[str] = Counter()
+        self._waiting: defaultdict[str, deque[asyncio.Future[None]]] = defaultdict(deque)
+
+    async def wait_for_room(self, connection: Connection) -> None:
+        """Wait until fewer messages of the connection's client are in flight than the settings allow."""
+        client = _client(connection)
+        while self._in_flight[client] >= self._runtime.settings.messages_in_flight:
+            room: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting[client].append(room)
+            await room
 
     def accept(self, connection: Connection, body: str) -> None:
         """Start to handle one message; does not block."""
@@ -47,7 +58,22 @@ class MessageRouter:
         handling = self._handle(connection, body, received_at, wait, in_order)
         task = asyncio.get_running_loop().create_task(handling)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        client = _client(connection)
+        self._in_flight[client] += 1
+        task.add_done_callback(lambda done: self._handled(done, client))
+
+    def _handled(self, task: asyncio.Task[None], client: str) -> None:
+        self._tasks.discard(task)
+        self._in_flight[client] -= 1
+        waiting = self._waiting[client]
+        while waiting:
+            room = waiting.popleft()
+            if not room.done():  # its connection may have ended meanwhile
+                room.set_result(None)
+                return
+        del self._waiting[client]
+        if not self._in_flight[client]:
+            del self._in_flight[client]
 
     async def _handle(
         self, connection: Connection, body: str, received_at: int, wait: float, in_order: bool
@@ -98,7 +124,9 @@ class MessageRouter:
             message_id=runtime.ids.short(),
             body=body,
         )
-        result = await runtime.functions.invoke(self._api.function_name(key), handler, event)
+        result = await runtime.functions.invoke(
+            self._api.function_name(key), handler, event, client=connection.client
+        )
         if result is None:  # allowed on a one-way route
             return
         response = parse_result(result)
@@ -107,3 +135,7 @@ class MessageRouter:
 
     def _send(self, connection: Connection, payload: bytes) -> None:
         connection.channel.deliver(payload, self._runtime.settings.max_frame_bytes)
+
+
+def _client(connection: Connection) -> str:
+    return connection.client or connection.connection_id

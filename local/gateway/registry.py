@@ -55,6 +55,8 @@ class Connection:
     user_agent: str | None
     host: str
     channel: Channel
+    client: str = field(default="", repr=False)
+    """The credentials of the handshake: connections with the same ones share the workers."""
     authorizer: Mapping[str, str | None] | None = None
     integration_latency: int | None = None
     state: ConnectionState = ConnectionState.PENDING

@@ -150,7 +150,10 @@ class RestServer:
         )
         try:
             check_event_size(len(request.body), event, settings.max_payload_bytes)
-            result = await runtime.functions.invoke(self._api.function_name, self._api.handler, event)
+            client = find_header(request.headers, "Authorization") or ""
+            result = await runtime.functions.invoke(
+                self._api.function_name, self._api.handler, event, client=client
+            )
             return self._respond(parse_result(result), request.headers)
         except PayloadTooLarge:
             raise RequestRejected("REQUEST_TOO_LARGE") from None

@@ -80,7 +80,10 @@ class GatewaySettings:
     blocked_after: float = 1.0
     """Seconds after which a running invocation counts as blocked, so that another one may run."""
     queue_length: int = 1_000
-    """Maximum invocations that wait for a worker, without ``$disconnect``; further ones are throttled (429)."""
+    """Maximum invocations that wait for a worker, without ``$disconnect``; further ones are throttled (429),
+    unless their client has fewer than its part of the queue."""
+    messages_in_flight: int = 100
+    """Maximum messages of one client that are handled or wait; its connections are not read meanwhile."""
     queue_timeout: float = 5.0
     """Seconds that an invocation may wait for a worker; then it is throttled (429) and not started."""
     max_payload_bytes: int = 6_291_556

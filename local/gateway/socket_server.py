@@ -22,6 +22,8 @@ from local.gateway.websocket import WebSocketApi
 GOING_AWAY = (1001, "Going away")
 _UNSUPPORTED_DATA = (1003, "Binary frames are not supported")
 _HANDSHAKE_CANCEL_TIMEOUT = 0.2
+_MAX_QUEUE = 16
+"""Frames that are parsed ahead while messages of the client are in flight; then the connection is not read."""
 
 
 class SocketServer:
@@ -49,7 +51,7 @@ class SocketServer:
             server_header=None,
             open_timeout=None,
             ping_interval=None,
-            max_queue=None,
+            max_queue=_MAX_QUEUE,
             create_connection=socket_class(hooks),
         )
 
@@ -85,6 +87,7 @@ class SocketServer:
         limits = loop.create_task(self._enforce_limits(socket, connection))
         try:
             while (message := await socket.next_message()) is not None:
+                await self._messages.wait_for_room(connection)
                 self._accept_message(socket, connection, message)
         finally:
             limits.cancel()

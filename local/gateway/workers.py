@@ -7,8 +7,9 @@ another invocation through this gateway. It no longer counts: a blocked worker i
 each other cannot deadlock. Neither does a job that sleeps (`sleep`), for instance between two reads of a queue of
 messages: on Lambda, it delays no other invocation. Surplus threads end when they have no job.
 
-There are two queues: one of bounded length for jobs whose clients wait, and one for background jobs, which are
-kept until they run. Every fourth job is a background job if both are queued.
+There are two queues: one of bounded length for jobs whose clients wait, in which the clients take turns
+(`fair_queue.py`), and one for background jobs, which are kept until they run. Every fourth job is a background job
+if both are queued.
 """
 
 import threading
@@ -16,6 +17,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from local.gateway.fair_queue import FairQueue, Job, Usage, pause_after
 
 _BACKGROUND_INTERVAL = 4
 _thread = threading.local()
@@ -47,20 +50,9 @@ class Limits:
     max_threads: int
     """The maximum number of threads, including those that replace blocked ones."""
     queue_length: int
-    """The maximum number of queued jobs, not counting background jobs."""
+    """The maximum number of queued jobs, not counting background jobs; beyond it, a client has only its part."""
     blocked_after: float
     """Seconds after which a running job no longer counts as one of `workers`."""
-
-
-class Job:
-    """A unit of work, and its state, which belongs to the pool."""
-
-    __slots__ = ("run", "started", "withdrawn")
-
-    def __init__(self, run: Callable[[], None]) -> None:
-        self.run = run
-        self.started = False
-        self.withdrawn = False
 
 
 class WorkerPool:
@@ -71,10 +63,14 @@ class WorkerPool:
         self._limits = limits
         self._monotonic = monotonic
         self._condition = threading.Condition()
-        self._queue: deque[Job] = deque()
+        self._queue = FairQueue()
         self._background: deque[Job] = deque()
         self._started_at: dict[threading.Thread, float] = {}
         """Since when the jobs run, without those that sleep."""
+        self._jobs: dict[threading.Thread, Job] = {}
+        self._usage = Usage()
+        self._pausing: set[str] = set()
+        """Restrained clients that have just had a job."""
         self._sleeping = 0
         self._threads = 0
         self._idle = 0
@@ -91,13 +87,13 @@ class WorkerPool:
             can_start = self._can_wake(limits)
             if background:
                 self._background.append(job)
-            elif can_start or len(self._queue) < limits.queue_length:
+            elif can_start or self._queue.has_room(job.client, limits.queue_length):
                 self._queue.append(job)
             else:
                 raise QueueFull
             if can_start:
                 self._wake()
-            return not can_start
+            return not can_start or not self._may_start(job.client)
 
     def withdraw(self, job: Job) -> bool:
         """Take a job out of the queue; return False if it has started."""
@@ -168,6 +164,37 @@ class WorkerPool:
         _thread.pool = self
         while (job := self._next()) is not None:
             job.run()
+            self._finish(job)
+
+    def _finish(self, job: Job) -> None:
+        """Count the job as its client's; wait if the client is restrained."""
+        with self._condition:
+            this, now = threading.current_thread(), self._monotonic()
+            seconds = now - self._started_at.get(this, now)
+            del self._jobs[this]
+            is_alone = not self._queue.has_queued(job.client) and not self._running(job.client)
+            self._usage.add(job.client, seconds, now, is_alone=is_alone)
+            if job.client in self._pausing or not self._usage.is_excessive(job.client, now):
+                return
+            self._pausing.add(job.client)
+        sleep(pause_after(seconds))
+        with self._condition:
+            self._pausing.discard(job.client)
+
+    def _running(self, client: str) -> int:
+        """Return the number of a client's jobs that run, without those that are blocked or sleep."""
+        blocked_since = self._monotonic() - self._limits().blocked_after
+        return sum(
+            self._started_at.get(thread, blocked_since) > blocked_since
+            for thread, job in self._jobs.items()
+            if job.client == client
+        )
+
+    def _may_start(self, client: str) -> bool:
+        """Return whether a client may start a job: a restrained one has one at a time, with pauses."""
+        if not self._usage.is_excessive(client, self._monotonic()):
+            return True
+        return client not in self._pausing and not self._running(client)
 
     def _next(self) -> Job | None:
         """Return the next job, or None to end the thread."""
@@ -180,6 +207,7 @@ class WorkerPool:
                 if job is not None:
                     job.started = True
                     self._started_at[this] = self._monotonic()
+                    self._jobs[this] = job
                     return job
                 if self._threads > limits.workers:
                     break
@@ -190,14 +218,13 @@ class WorkerPool:
 
     def _take(self) -> Job | None:
         self._drop_withdrawn()
-        if not self._queue and not self._background:
-            return None
         self._taken += 1
-        prefers_background = not self._queue or self._taken % _BACKGROUND_INTERVAL == 0
-        return (self._background if self._background and prefers_background else self._queue).popleft()
+        if self._background and self._taken % _BACKGROUND_INTERVAL == 0:
+            return self._background.popleft()
+        job = self._queue.take(self._may_start)
+        return self._background.popleft() if job is None and self._background else job
 
     def _drop_withdrawn(self) -> None:
         """Remove withdrawn jobs from the head: those that have waited longest are withdrawn first."""
-        for queue in (self._queue, self._background):
-            while queue and queue[0].withdrawn:
-                queue.popleft()
+        while self._background and self._background[0].withdrawn:
+            self._background.popleft()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import local, overload
+from bench import abuse, local, overload
 from bench.chat_clients import ClientFailed
 from bench.checkout import running_chat
 from bench.people import People
@@ -85,3 +85,18 @@ def test_rejected_handshake_ends_the_run() -> None:
         with pytest.raises(ClientFailed, match="403"):
             People(f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/local", {"ann": "t"})
         thread.join()
+
+
+def test_attacker_costs_honest_people_no_message() -> None:
+    shown: list[str] = []
+    progress: list[str] = []
+    scale = abuse.Scale(people=5, interval=0.25, seconds_before=0.5, seconds=2.0, warm_up=0.1)
+
+    assert abuse.report(scale, shown.append, progress.append, targets := Targets())
+
+    alone, attacked = ([cell.strip() for cell in line.split("|")] for line in shown[0].splitlines()[2:])
+    assert (int(alone[2]), int(attacked[2])) == (10, 40)
+    assert alone[4] == attacked[4] == "0"  # refused
+    assert [target.bound for target in targets.results] == [2.0, 0.0]
+    kinds = ("http 200", "handshake 101", *(f"frame {kind}" for kind in ("hello", "send", "invalid")))
+    assert all(f"{kind}: " in progress[0] for kind in kinds), progress

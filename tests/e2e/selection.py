@@ -33,6 +33,7 @@ WHOLE_ON_BUNDLE = {
     "test_gateway_faults",
     "test_idempotency",
     "test_identity_provider",
+    "test_participant_limits",
     "test_races",
     "test_size_limits",
 }

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.gateway.workers import Job, Limits, QueueFull, WorkerPool, sleep
+from local.gateway.fair_queue import Job
+from local.gateway.workers import Limits, QueueFull, WorkerPool, sleep
 
 from .support import DEADLINE, wait_until
 
