@@ -153,20 +153,23 @@ class LogReader:
         messages: list[Event] = []
         position, message_count = after, 0
         budget = ReadBudget(head, is_filtered=True)
+        span = limit
         while position < head.sequence_id and len(messages) < limit:
             first = position + 1
-            count = budget.count(first, 1, min(limit, head.sequence_id - position))
-            read: list[StoredEvent] = []
+            count = budget.count(first, 1, min(span, head.sequence_id - position))
+            if not count:
+                break
+            events = list(self._event_log.events(head.conversation_id, first, position + count))
             shown = len(messages)
-            for stored in self._event_log.events(head.conversation_id, first, position + count):
+            for stored in events:
                 if stored.event["sequence_id"] != position + 1 or len(messages) == limit:
                     break
                 position += 1
                 message_count = stored.message_count
-                read.append(stored)
                 if stored.event["type"] == "message":
                     messages.append(stored.current)
-            budget.add(read, messages[shown:])
+            budget.add(events, messages[shown:])
+            span = min(span * 2, _MAX_SPAN)
             if position < first:
                 has_newer = position == after or message_count < head.message_count
                 return Page(messages, has_newer, head.sequence_id, position)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chalicelib.core.log.reading import LogReader, Page, take_within_budget
@@ -73,6 +73,7 @@ def test_messages_before_returns_the_last_messages_below(kinds: str, before: int
 
 
 @given(st.text("mj", min_size=1, max_size=60), st.integers(0, 65), st.integers(1, 20))
+@example("jjjjjjm", 0, 1)
 def test_messages_after_returns_the_first_messages_above(kinds: str, after: int, limit: int) -> None:
     event_store = FakeEventStore(kinds)
     page = reader_of(event_store).messages_after(event_store.head, after, limit)
