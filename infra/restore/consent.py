@@ -11,17 +11,20 @@ from chalicelib.aws.dynamodb.consent_keys import (
     HIDDEN_PREFIX,
     INVITED_PREFIX,
     PENDING_PREFIX,
-    STANDING,
 )
+from chalicelib.aws.dynamodb.erasure_items import job_from_item
 from chalicelib.aws.dynamodb.keys import CONVERSATION_PREFIX, PARTICIPANT_PREFIX
 from chalicelib.aws.dynamodb.values import Item
+from chalicelib.aws.dynamodb.work_keys import erasure_key
+from chalicelib.core.model.privacy import erasure_id
 from infra.restore.side import Side
 
 
 class ConsentReplay:
     """Keeps the blocks of both tables, and only pending memberships that are pending in the old one, too.
 
-    Comes after the erasures: the old table names no erased participant.
+    Comes after the erasures. The old table can name a participant whose erasure has not finished there: rows that
+    do are not added. Standings stay as at TIME, and the departures of the replay change their counts.
     """
 
     def __init__(self, old: Side, new: Side) -> None:
@@ -29,14 +32,14 @@ class ConsentReplay:
 
     def run(self, partitions: Iterable[str]) -> None:
         """Replay in these partitions of either table."""
-        for pk in dict.fromkeys(partitions):
+        ordered = sorted(set(partitions), key=lambda pk: not pk.startswith(PARTICIPANT_PREFIX))
+        for pk in ordered:
             if pk.startswith(PARTICIPANT_PREFIX):
                 self._drop(pk, PENDING_PREFIX)
                 self._add(pk, BLOCK_PREFIX)
                 self._add(pk, HIDDEN_PREFIX)
-                self._copy_standing(pk)
             elif pk.startswith(BLOCKED_PREFIX):
-                self._add(pk, BLOCKER_PREFIX)
+                self._add_reverse(pk)
             elif pk.startswith(CONVERSATION_PREFIX):
                 self._drop(pk, INVITED_PREFIX)
 
@@ -47,7 +50,14 @@ class ConsentReplay:
         """Add the rows that only the old table has."""
         present = self._rows(self._new, pk, prefix)
         for sk, item in self._rows(self._old, pk, prefix).items():
-            if sk not in present:
+            if sk not in present and not any(map(self._is_erased, _people(item))):
+                self._new.table.put(item)
+
+    def _add_reverse(self, pk: str) -> None:
+        """Add the reverse rows of blocks that are there by now. Both have the same keys, exchanged."""
+        present = self._rows(self._new, pk, BLOCKER_PREFIX)
+        for sk, item in self._rows(self._old, pk, BLOCKER_PREFIX).items():
+            if sk not in present and self._new.table.get(sk, pk) is not None:
                 self._new.table.put(item)
 
     def _drop(self, pk: str, prefix: str) -> None:
@@ -56,8 +66,14 @@ class ConsentReplay:
         ended = [sk for sk in self._rows(self._new, pk, prefix) if sk not in present]
         self._new.table.batch_delete([(pk, sk) for sk in ended])
 
-    def _copy_standing(self, pk: str) -> None:
-        """Take the later counts, which can only be too high. An erasure has deleted both standings."""
-        old, new = self._old.table.get(pk, STANDING), self._new.table.get(pk, STANDING)
-        if old is not None and new is not None and "erasing" not in old:
-            self._new.table.put(old)
+    def _is_erased(self, participant_id: str) -> bool:
+        """Return whether the erasure of a participant has not finished in the old table."""
+        item = self._old.table.get(*erasure_key(erasure_id(participant_id)))
+        return item is not None and job_from_item(item).is_running
+
+
+def _people(item: Item) -> list[str]:
+    """Return the ids of the participants that a block or a pending membership names."""
+    keys = [key for key in (item["pk"], item["sk"]) if key.startswith(PARTICIPANT_PREFIX)]
+    named = [item[name] for name in ("participant_id", "adder_id") if name in item]
+    return [*(key.removeprefix(PARTICIPANT_PREFIX) for key in keys), *named]

@@ -105,3 +105,32 @@ def test_membership_that_was_accepted_since_is_lost_with_its_invitation(harness:
     assert not harness.is_member(chat, "bob")
     assert not pending(harness, "bob")
     assert add(harness, chat, "bob") == "pending"
+
+
+def test_counts_of_a_participant_who_left_since_are_not_too_low(harness: RestoreHarness) -> None:
+    chat = harness.create_conversation("ann", "bob")
+    harness.snapshot()
+    harness.chat.conversations.members.leave(principal("bob"), chat)
+    harness.replay()
+    standing = harness.rows()["U#bob", "STANDING"]
+    assert standing["added"] == {"N": "0"}
+
+
+@pytest.mark.parametrize("erased", ["ann", "bob"])
+@pytest.mark.parametrize("since", [False, True])
+def test_block_names_no_participant_whose_erasure_was_requested_since(erased: str, *, since: bool) -> None:
+    harness = RestoreHarness(CHAT_TIME_ERASURE_GRACE="3600")
+    harness.create_conversation("ann")
+    harness.create_conversation("bob")
+    if not since:
+        harness.chat.conversations.blocks.block(principal("ann"), "bob")
+    harness.snapshot()
+    if since:
+        harness.chat.conversations.blocks.block(principal("ann"), "bob")
+    harness.chat.privacy.erasure.request(principal(erased))
+    harness.replay()
+    rows = [(key, item) for key, item in harness.rows().items() if any(part.startswith("B#") for part in key)]
+    assert len(rows) == (0 if erased == "ann" or since else 2)
+    for key, item in rows:
+        assert f"U#{erased}" not in key
+        assert item.get("participant_id") != {"S": erased}
