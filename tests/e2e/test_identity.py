@@ -121,7 +121,7 @@ def test_caller_is_the_participant_of_the_token(server: ServerProcess, http: Htt
     token = _token(server.secret, sub="auth0|5f#7", name="Zoë", exp=expires)
     found = http.request("GET", "/me", token=token).expect(200)
     expected = f"{datetime.fromtimestamp(expires, UTC):%Y-%m-%dT%H:%M:%S}.000Z"
-    assert found == {"participant_id": "auth0|5f#7", "name": "Zoë", "expires_at": expected}
+    assert found == {"participant_id": "auth0|5f#7", "name": "Zoë", "type": "human", "expires_at": expected}
     nameless = http.request("GET", "/me", token=_token(server.secret, sub="bob")).expect(200)
     assert "name" not in nameless
 

@@ -137,14 +137,11 @@ class Roster:
     def _present_members(self, roster: Sequence[Membership]) -> Iterator[Membership]:
         """Yield entries of the roster with name and type of the membership, which the member changes.
 
-        The first is read alone: it is the only one that is needed, unless it is an agent.
+        Each is read when it is needed: mostly the first alone, as few agents come before a person.
         """
-        for entries in filter(None, (roster[:1], roster[1:])):
-            names = [entry.participant_id for entry in entries]
-            members = self._memberships.memberships_in(entries[0].conversation_id, names)
-            for entry in entries:
-                member = members.get(entry.participant_id, entry)
-                yield replace(entry, name=member.name, type=member.type)
+        for entry in roster:
+            member = self._memberships.membership(entry.conversation_id, entry.participant_id) or entry
+            yield replace(entry, name=member.name, type=member.type)
 
     def notify_joined(self, commit: Commit) -> list[Push]:
         """Return the pushes after an arrival: to the subscribers, and to the new members' connections."""

@@ -20,6 +20,10 @@ from tests.local.instance import ROOT, TIMEOUT, call
 HOSTILE = "title\x1b]0;gotcha\x07 \u202egnp.exe"
 
 
+def _receive_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @dataclass
 class Cli:
     """The command, with its own configuration."""
@@ -37,6 +41,8 @@ class Cli:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A background job of a script ignores SIGINT, and its children inherit that.
+            preexec_fn=_receive_interrupts,  # noqa: PLW1509 — no thread has a lock that it needs
         )
 
     def run(self, *arguments: str, text: str = "", status: int = 0, **environment: str) -> str:
