@@ -32,7 +32,7 @@ def test_permission_used_by_one_server_counts_as_used(tmp_path: Path) -> None:
 
 def test_unused_permission_and_stale_exception_are_reported() -> None:
     scan = Permission("APIHandler", "UseTable", "dynamodb:Scan")
-    assert problems(set()) is None
-    assert problems({scan}) == "APIHandler never does dynamodb:Scan (UseTable)"
+    assert problems(set(), set()) is None
+    assert problems({scan}, set()) == "APIHandler never does dynamodb:Scan (UseTable)"
     assert problems({scan}, {scan}) is None
     assert problems(set(), {scan}) == "APIHandler does dynamodb:Scan: take it off the list"

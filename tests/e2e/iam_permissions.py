@@ -23,8 +23,12 @@ class Permission(NamedTuple):
 # The sweep runs once a minute, and the jobs that a run happens to have are not deterministic:
 # tests/bundle/test_permissions.py covers both.
 EXEMPT_FUNCTIONS = {"Sweep", "Worker"}
-# Permissions that no run uses, each with the reason why it is needed. There are none.
-UNUSED_BUT_NEEDED: dict[Permission, str] = {}
+# Permissions that no run uses, each with the reason why it is needed.
+UNUSED_BUT_NEEDED: dict[Permission, str] = {
+    Permission("WebsocketConnect", "OpenConnectionsAndRedeemTickets", "dynamodb:BatchWriteItem"): (
+        "deletes a connection above the limit whose $disconnect was lost, with its subscriptions"
+    ),
+}
 
 
 class PermissionRecords:
