@@ -44,6 +44,14 @@ def test_reactions_are_listed_in_the_order_of_first_use() -> None:
     assert message.reactions == (Reaction("🎉", ("bob", "carol")),)
 
 
+def test_reaction_that_a_moderator_removed_is_that_of_the_named_participant() -> None:
+    added = event(2, "reaction_added", target=1, emoji="🎉")
+    carol = {"participant_id": "carol"}
+    removed = event(3, "reaction_removed", target=1, emoji="🎉", sender=carol, participant_id="bob")
+    [message] = folded(event(1), added, removed)
+    assert message.reactions == ()
+
+
 def test_erased_sender_gets_the_pseudonym_and_the_earlier_messages_count_as_deleted() -> None:
     erased = event(2, "participant_erased", participant_id="erased_1")
     before, after = folded(event(1, client_message_id="k"), erased, event(3))

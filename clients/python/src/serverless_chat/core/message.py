@@ -110,7 +110,8 @@ def _emptied(message: Message) -> Message:
 
 
 def _reacted(reactions: tuple[Reaction, ...], update: JsonObject) -> tuple[Reaction, ...]:
-    participant, emoji = update["sender"]["participant_id"], update["emoji"]
+    emoji = update["emoji"]
+    participant = update.get("participant_id") or update["sender"]["participant_id"]  # a moderator may remove it
     chosen = {reaction.emoji: reaction.participants for reaction in reactions}
     others = tuple(other for other in chosen.get(emoji, ()) if other != participant)
     chosen[emoji] = (*others, participant) if update["type"] == "reaction_added" else others
