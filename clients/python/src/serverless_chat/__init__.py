@@ -16,6 +16,7 @@ from .errors import (
     StorageInUseError,
     UnavailableError,
 )
+from .history import HistoryPage
 from .room import Room
 from .storage import MemoryStorage, SqliteStorage, Storage
 from .waiting import Sent
@@ -27,6 +28,7 @@ __all__ = [
     "ChatError",
     "ConversationList",
     "DiscardedError",
+    "HistoryPage",
     "MemoryStorage",
     "Message",
     "Reaction",

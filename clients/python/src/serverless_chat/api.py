@@ -83,12 +83,7 @@ class Api:
         if response.is_success:
             return body
         if response.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
-            return {
-                "type": "error",
-                "code": "TOO_LARGE",
-                "message": "The message is too large.",
-                "retryable": False,
-            }
+            return TOO_LARGE
         error = body.get("error") if isinstance(body, dict) else None
         if not isinstance(error, dict):
             return None  # of API Gateway itself

@@ -16,6 +16,7 @@ from .conversations import ConversationList
 from .core.options import MAX_CATCH_UP
 from .core.outputs import HeadsReceived, JsonObject, Output, Pushed, StatusChanged
 from .errors import ChatError, RefusedError
+from .history import HistoryPage
 from .link import Clock, Link
 from .room import Room
 from .storage import MemoryStorage, Storage
@@ -180,11 +181,11 @@ class Chat:
 
     async def history(
         self, conversation_id: str, *, before: int | None = None, after: int | None = None, limit: int = 50
-    ) -> tuple[list[JsonObject], bool]:
-        """Return messages in their current state, ascending, and whether there are more in this direction."""
+    ) -> HistoryPage:
+        """Return a page of messages in their current state, by HTTP; without `before` and `after` the newest ones."""
         query = {"before": before, "after": after, "limit": limit}
         page = await self.api.get(path(conversation_id, "messages"), query)
-        return page["messages"], page["has_more"]
+        return HistoryPage(page["messages"], page["has_more"], page.get("next_before"), page.get("next_after"))
 
     def _notify(self, output: Output) -> None:
         if isinstance(output, StatusChanged):

@@ -130,12 +130,12 @@ async def tail(options: argparse.Namespace, printer: Printer) -> None:
 async def history(options: argparse.Namespace, printer: Printer) -> None:
     """Print all messages."""
     async with connected(options) as chat:
-        conversation_id, after, has_more = await _resolve(chat, options), options.after, True
-        while has_more:
-            found, has_more = await limited(chat.history(conversation_id, after=after, limit=EXPORT_PAGE), options)
-            for message in found:
+        conversation_id, after = await _resolve(chat, options), options.after
+        while after is not None:
+            page = await limited(chat.history(conversation_id, after=after, limit=EXPORT_PAGE), options)
+            for message in page.messages:
                 printer.event(message)
-                after = message["sequence_id"]
+            after = page.next_after
 
 
 async def export(options: argparse.Namespace, printer: Printer) -> None:
@@ -148,14 +148,13 @@ async def export(options: argparse.Namespace, printer: Printer) -> None:
                     for value in values if isinstance(values, list) else [values]:
                         printer.json({"kind": kind.rstrip("s"), **value})
             return
-        conversation_id, after, has_more = await _resolve(chat, options), 0, True
-        while has_more:
+        conversation_id, after = await _resolve(chat, options), 0
+        while after is not None:
             query = {"after": after, "limit": EXPORT_PAGE}
             page = await limited(chat.api.get(path(conversation_id, "events"), query), options)
             for event in page["events"]:
                 printer.json(event)
-                after = event["sequence_id"]
-            has_more = page["has_more"]
+            after = page.get("next_after")
 
 
 async def _pages(chat: Chat, options: argparse.Namespace) -> AsyncIterator[JsonObject]:
