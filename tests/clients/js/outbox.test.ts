@@ -214,6 +214,30 @@ test("update of a message is not sent into another history", () => {
   assert.deepEqual(statuses(client), { reply: "failed" });
 });
 
+test("items from before any history are sent into the first one and into no other", () => {
+  const client = newClient();
+  client.update("conv_a", "edit", 7, { content: "new" }, NOW);
+  client.send("conv_b", "reply", { content: "yes", reply_to: 7 }, NOW);
+  connect(client);
+  const named = frame(client, "batch").commands.map((command: Json) => [command.type, command.history_id]);
+  assert.deepEqual(named, [["edit", HISTORY], ["message", HISTORY]]);
+  client.receive(SOCKET, { type: "pong", history_id: "2.conversations" }, NOW);
+  assert.deepEqual(statuses(client, "conv_b"), { reply: "failed" });
+  client.retry("conv_b", "reply", NOW);
+  assert.deepEqual(frames(client), []);
+});
+
+test("first history refuses what another one numbered and sends the rest", () => {
+  const former = newClient({ history: { historyId: "0.conversations" } });
+  former.send("conv_a", "old", { content: "yes", reply_to: 7 }, NOW);
+  const [saved] = take(former, "save");
+  const client = newClient({ [saved!.key]: saved!.value });
+  client.send("conv_b", "new", { content: "yes", reply_to: 7 }, NOW);
+  connect(client);
+  assert.deepEqual(frames(client, "message").map((message) => message.client_message_id), ["new"]);
+  assert.deepEqual(statuses(client), { old: "failed" });
+});
+
 test("stored outbox of another participant is deleted unsent", () => {
   const former = newClient({ participant: { participant_id: "bob" } });
   send(former, ["a"]);

@@ -257,6 +257,20 @@ def test_first_history_refuses_what_another_one_numbered_and_sends_the_rest() ->
     assert [message.status for message in client.messages("conv_a")] == ["failed"]
 
 
+def test_items_from_before_any_history_are_sent_into_the_first_one_and_into_no_other() -> None:
+    client = new_client()
+    client.update("conv_a", "edit", 7, {"content": "new"}, NOW)
+    client.send("conv_b", "reply", {"content": "yes", "reply_to": 7}, NOW)
+    connect(client)
+    [batch] = frames(client, "batch")
+    named = [(command["type"], command.get("history_id")) for command in batch["commands"]]
+    assert named == [("edit", HISTORY), ("message", HISTORY)]
+    client.receive(SOCKET, {"type": "pong", "history_id": "2.conversations"}, NOW)
+    assert statuses(client, "conv_b") == {"reply": "failed"}
+    client.retry("conv_b", "reply", NOW)
+    assert frames(client) == []
+
+
 def test_acknowledgement_without_a_history_resolves_nothing() -> None:
     client = connected(history_id=None)
     send(client, "a")

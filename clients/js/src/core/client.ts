@@ -351,7 +351,7 @@ export class Core {
     if (newest === undefined || newest === known) return true;
     if (historyNumber(newest) <= historyNumber(known)) return false;
     this._sender.historyId = newest;
-    this._outbox.historyChanged();
+    this._outbox.historyChanged(known === null);
     if (known !== null) this._beginHistory(time);
     this._save(HISTORY_KEY, { historyId: newest });
     return true;

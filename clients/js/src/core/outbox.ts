@@ -128,7 +128,7 @@ export class Outbox {
     const lane = this._lane(conversationId);
     const message = lane.message(clientMessageId);
     if (!message?.error) return;
-    if (refersToHistory(message) && message.historyId !== null && message.historyId !== this._sender.historyId) {
+    if (refersToHistory(message) && message.historyId !== this._sender.historyId) {
       this._refuse(message, OTHER_HISTORY);
       return;
     }
@@ -188,16 +188,23 @@ export class Outbox {
     }
   }
 
-  /** Send the unacknowledged messages again; fail or discard the items that name a sequence id. */
-  historyChanged(): void {
+  /**
+   * Send the unacknowledged messages again; fail or discard the items that name a sequence id. Those that were queued
+   * before any history was known are of the first one.
+   */
+  historyChanged(isFirst: boolean): void {
     this.disconnected();
     this._resolved.clear();
     for (const lane of this._lanes.values()) {
       lane.acknowledged = [];
       lane.notBefore = 0;
       for (const item of [...lane.items]) {
-        const isVoid = refersToHistory(item) && item.historyId !== this._sender.historyId;
-        if (isVoid && !item.error) this._refuse(item, OTHER_HISTORY);
+        const { historyId } = this._sender;
+        if (!refersToHistory(item) || item.historyId === historyId) continue;
+        if (isFirst && item.historyId === null) {
+          item.historyId = historyId;
+          if (this.isDrainer) this._save(item);
+        } else if (!item.error) this._refuse(item, OTHER_HISTORY);
       }
     }
   }

@@ -49,7 +49,7 @@ class Outbox(Queue):
         message = lane.message(client_message_id)
         if message is None or message.error is None:
             return
-        if message.refers_to_history and message.history_id not in {None, self._sender.history_id}:
+        if message.refers_to_history and message.history_id != self._sender.history_id:
             self._refuse(message, OTHER_HISTORY)
             return
         message.error = None
@@ -108,20 +108,22 @@ class Outbox(Queue):
             ]
 
     def history_changed(self, is_first: bool) -> None:
-        """Send the unacknowledged messages again; fail or discard the items that name a sequence id."""
+        """Send the unacknowledged messages again; fail or discard the items that name a sequence id.
+
+        Those that were queued before any history was known are of the first one.
+        """
         self.disconnected()
         for lane in self._lanes.values():
             lane.acknowledged.clear()
             lane.not_before = 0.0
             for item in list(lane.items):
-                if item.error is None and self._is_of_another_history(item, is_first):
+                if not item.refers_to_history or item.history_id == self._sender.history_id:
+                    continue
+                if is_first and item.history_id is None:
+                    item.history_id = self._sender.history_id
+                    self._save(item)
+                elif item.error is None:
                     self._refuse(item, OTHER_HISTORY)
-
-    def _is_of_another_history(self, item: Item, is_first: bool) -> bool:
-        """Return whether its sequence ids are void. Those from before the first connection have no history yet."""
-        if not item.refers_to_history or item.history_id == self._sender.history_id:
-            return False
-        return not is_first or item.history_id is not None
 
     def disconnected(self) -> None:
         """Await no answers any more: the next connection sends the items again."""
