@@ -9,7 +9,8 @@ import signal
 import stat
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,11 @@ class Cli:
 
     server: LiveServer
     home: Path
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         variables = {"PATH": os.environ["PATH"], "HOME": str(self.home), "PYTHONWARNINGS": "error"}
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "serverless_chat.cli", *arguments],
             cwd=ROOT,
             env={**variables, "PYTHONPATH": str(ROOT / "clients" / "python" / "src"), **environment},
@@ -44,6 +46,15 @@ class Cli:
             # A background job of a script ignores SIGINT, and its children inherit that.
             preexec_fn=_receive_interrupts,  # noqa: PLW1509 — no thread has a lock that it needs
         )
+        self.processes.append(process)
+        return process
+
+    def end(self) -> None:
+        """End the commands that a failed test has left."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
 
     def run(self, *arguments: str, text: str = "", status: int = 0, **environment: str) -> str:
         """Run a command; return stdout, and stderr if it is expected to fail."""
@@ -62,8 +73,10 @@ class Cli:
 
 
 @pytest.fixture
-def cli(server: LiveServer, tmp_path: Path) -> Cli:
-    return Cli(server, tmp_path)
+def cli(server: LiveServer, tmp_path: Path) -> Iterator[Cli]:
+    cli = Cli(server, tmp_path)
+    yield cli
+    cli.end()
 
 
 def test_login_stores_the_token_for_its_owner_alone_and_prints_it_nowhere(cli: Cli) -> None:
