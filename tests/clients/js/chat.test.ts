@@ -201,6 +201,16 @@ test("end of the connection by the server is reported with its reason", async ()
   assert.deepEqual(errors.map((problem: any) => problem.code), ["ERASED"]);
 });
 
+test("refused update is reported", async () => {
+  const refuse = (frame: Json) => (frame.type === "edit" ? [error(frame, "FORBIDDEN", { retryable: false })] : answer(frame));
+  const [chat] = newChat(undefined, refuse);
+  const room = await chat.open("conv_a");
+  const reported = new Promise<any>((resolve) => chat.on("error", resolve));
+  room.edit(1, "not mine");
+  assert.equal((await reported).code, "FORBIDDEN");
+  await chat.close();
+});
+
 test("refused send rejects and is shown as failed", async () => {
   const refuse = (frame: Json) => (frame.type === "message" ? [error(frame, "MUTED", { retryable: false })] : answer(frame));
   const [chat] = newChat(undefined, refuse);

@@ -25,6 +25,6 @@ def test_every_rule_names_a_test() -> None:
 
 
 def test_every_test_that_the_document_names_exists() -> None:
-    texts = [path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py")]
+    texts = [path.read_text(encoding="utf-8") for path in Path(__file__).parent.rglob("test_*.py")]
     existing = set(re.findall(r"^def (test_\w+)", "\n".join(texts), re.MULTILINE))
     assert set(TEST_NAME.findall(DOCUMENT)) - existing == set()

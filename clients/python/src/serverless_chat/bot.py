@@ -10,9 +10,12 @@ from datetime import datetime, timezone
 from .changes import log
 from .chat import Chat
 from .core.outputs import JsonObject
+from .errors import RefusedError
 from .room import Room
 
 PAGE = 100
+ANSWER = "answer-"
+"""How the client_message_ids of answers begin."""
 Answer = Callable[[JsonObject, Room], Awaitable["str | None"]]
 """Gets the event of a message and its room; returns the text of the answer, or None."""
 
@@ -27,12 +30,14 @@ class Bot:
 
     Args:
         chat: The chat; the bot connects and closes it.
-        answer: An async function of a message and its room. If it raises, a line is logged instead of an answer.
+        answer: An async function of a message and its room. If it raises, or if the server refuses its answer, a
+            line is logged instead.
     """
 
     def __init__(self, chat: Chat, answer: Answer) -> None:
         self._chat, self._answer = chat, answer
         self._since = ""
+        chat.on_error(self._refused)
         self._rooms: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
@@ -67,6 +72,9 @@ class Bot:
             self._rooms[conversation_id] = asyncio.get_running_loop().create_task(self._serve(room))
 
     async def _serve(self, room: Room) -> None:
+        for message in room.messages:  # of a former run
+            if message.status == "failed":
+                self._discard(room, message.client_message_id)
         async for event in room.events():
             if self._is_mention(event):
                 await self._reply(event, room)
@@ -87,8 +95,18 @@ class Bot:
         if text is not None:
             room.queue(text, reply_to=event["sequence_id"], client_message_id=answer_id(event))
 
+    def _refused(self, error: RefusedError) -> None:
+        log.warning("the server refused an answer of the bot: %s", error.code)
+        if (room := self._chat.opened(error.conversation_id or "")) is not None:
+            self._discard(room, error.client_message_id)
+
+    def _discard(self, room: Room, client_message_id: str | None) -> None:
+        """Give up a refused answer: it would hold the later ones."""
+        if client_message_id is not None and client_message_id.startswith(ANSWER):
+            room.discard(client_message_id)
+
 
 def answer_id(event: JsonObject) -> str:
     """Return the client_message_id of the answer to a message: the same in every instance and after a restart."""
     identity = f"{event['conversation_id']}/{event['message_id']}"
-    return "answer-" + hashlib.sha256(identity.encode()).hexdigest()[:40]
+    return ANSWER + hashlib.sha256(identity.encode()).hexdigest()[:40]

@@ -11,6 +11,34 @@ T = TypeVar("T")
 log = logging.getLogger("serverless_chat")
 
 
+class Handlers(Generic[T]):
+    """Functions that are called with values. They may call the client."""
+
+    def __init__(self) -> None:
+        self._handlers: list[Callable[[T], object]] = []
+
+    def on(self, handler: Callable[[T], object]) -> Callable[[], None]:
+        """Add a function; return a function that removes it."""
+        self._handlers.append(handler)
+
+        def off() -> None:
+            if handler in self._handlers:
+                self._handlers.remove(handler)
+
+        return off
+
+    def call(self, current: Callable[[], T]) -> bool:
+        """Call each function with the value at that moment; return whether there was one."""
+        handlers = list(self._handlers)
+        for handler in handlers:
+            if handler in self._handlers:  # an earlier handler may have removed it
+                try:
+                    handler(current())
+                except Exception:  # a defect of the caller's own code must not stop the client
+                    log.exception("a handler failed")
+        return bool(handlers)
+
+
 class Changes(Generic[T]):
     """The current value of a state, and its changes.
 
@@ -20,32 +48,18 @@ class Changes(Generic[T]):
 
     def __init__(self, current: Callable[[], T]) -> None:
         self._current = current
-        self._handlers: list[Callable[[T], object]] = []
+        self._handlers: Handlers[T] = Handlers()
         self._waiting: set[asyncio.Event] = set()
 
     def on(self, handler: Callable[[T], object]) -> Callable[[], None]:
         """Call a function after each change; return a function that ends this. Handlers may call the client."""
-        self._handlers.append(handler)
-
-        def off() -> None:
-            if handler in self._handlers:
-                self._handlers.remove(handler)
-
-        return off
+        return self._handlers.on(handler)
 
     def emit(self) -> None:
         """Notify of a change."""
-        for handler in list(self._handlers):
-            if handler in self._handlers:  # an earlier handler may have removed it
-                self._call(handler)
+        self._handlers.call(self._current)
         for event in self._waiting:
             event.set()
-
-    def _call(self, handler: Callable[[T], object]) -> None:
-        try:
-            handler(self._current())
-        except Exception:
-            log.exception("a change handler failed")
 
     async def __aiter__(self) -> AsyncIterator[T]:
         """Yield the current value, and the newest one after each change."""

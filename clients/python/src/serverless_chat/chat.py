@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote
@@ -11,15 +11,16 @@ from urllib.parse import quote
 import httpx
 
 from .api import Api, Token
-from .changes import Changes
+from .changes import Changes, Handlers, log
 from .conversations import ConversationList
 from .core.options import MAX_CATCH_UP
-from .core.outputs import HeadsReceived, JsonObject, Output, Pushed, StatusChanged
+from .core.outputs import HeadsReceived, JsonObject, Output, Pushed, Refused, StatusChanged
 from .errors import ChatError, RefusedError
 from .history import HistoryPage
 from .link import Clock, Link
 from .room import Room
 from .storage import MemoryStorage, Storage
+from .waiting import refusal
 
 WINDOW = 5_000
 """How many events a view keeps, besides those that `older` fetched."""
@@ -54,6 +55,7 @@ class Chat:
         """The status and its changes."""
         self.link = Link(ws_url, self.api, token, storage or MemoryStorage(), self._notify, clock)
         self.conversations = ConversationList(self)
+        self._errors: Handlers[RefusedError] = Handlers()
         self._status = "stopped"
         self._window = window
         self._rooms: dict[str, Room] = {}
@@ -93,6 +95,14 @@ class Chat:
     def participant(self) -> JsonObject | None:
         """The user, once the server has answered, or from the storage."""
         return self.link.core.participant
+
+    def on_error(self, handler: Callable[[RefusedError], object]) -> Callable[[], None]:
+        """Call a function with each refusal that no call raises; return a function that ends this.
+
+        These are the refusals of edits, deletions and reactions, and of messages that no `send` waits for.
+        Without a function, their codes are logged.
+        """
+        return self._errors.on(handler)
 
     async def connected(self) -> None:
         """Return when the connection is open."""
@@ -182,7 +192,7 @@ class Chat:
     async def history(
         self, conversation_id: str, *, before: int | None = None, after: int | None = None, limit: int = 50
     ) -> HistoryPage:
-        """Return a page of messages in their current state, by HTTP; without `before` and `after` the newest ones."""
+        """Return a page of messages in their current state; without `before` and `after` the newest ones."""
         query = {"before": before, "after": after, "limit": limit}
         page = await self.api.get(path(conversation_id, "messages"), query)
         return HistoryPage(page["messages"], page["has_more"], page.get("next_before"), page.get("next_after"))
@@ -199,9 +209,19 @@ class Chat:
             self.conversations.compare(output.heads, output.missing)
         else:
             conversation_id = getattr(output, "conversation_id", "")
-            if (room := self._rooms.get(conversation_id)) is not None:
+            room = self._rooms.get(conversation_id)
+            if isinstance(output, Refused):
+                self._refused(output, room)
+            if room is not None:
                 room.notify(output)
                 self.conversations.room_changed(room)
+
+    def _refused(self, refused: Refused, room: Room | None) -> None:
+        if room is not None and room.waiting.is_sending(refused.client_message_id):
+            return
+        error = refusal(refused)
+        if not self._errors.call(lambda: error):
+            log.warning("the server refused a command (%s): %s", refused.kind, error.code)
 
 
 def path(conversation_id: str, part: str = "") -> str:

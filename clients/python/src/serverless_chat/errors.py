@@ -17,11 +17,22 @@ class RefusedError(ChatError):
     Attributes:
         code: The error code of the protocol, such as `MUTED` or `NOT_FOUND`.
         status: The status of an HTTP response; None for a command on the WebSocket.
+        conversation_id: The conversation of a command on the WebSocket.
+        client_message_id: Of a message that was refused; None for an edit, a deletion or a reaction.
     """
 
-    def __init__(self, code: str, message: str, status: int | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        status: int | None = None,
+        *,
+        conversation_id: str | None = None,
+        client_message_id: str | None = None,
+    ) -> None:
         super().__init__(f"{message} ({code})")
         self.code, self.status = code, status
+        self.conversation_id, self.client_message_id = conversation_id, client_message_id
 
 
 class UnavailableError(ChatError):

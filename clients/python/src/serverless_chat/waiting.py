@@ -29,6 +29,16 @@ class Sent:
     history_id: str
 
 
+def refusal(refused: Refused) -> RefusedError:
+    """Return the error of a command that the server refuses."""
+    return RefusedError(
+        refused.error.get("code", "INTERNAL"),
+        refused.error.get("message") or "The server refuses the command.",
+        conversation_id=refused.conversation_id,
+        client_message_id=refused.client_message_id,
+    )
+
+
 class Waiting:
     """Ends each waiting once."""
 
@@ -42,6 +52,10 @@ class Waiting:
         if client_message_id not in self._sends:
             self._sends[client_message_id] = asyncio.get_running_loop().create_future()
         return self._sends[client_message_id]
+
+    def is_sending(self, client_message_id: str | None) -> bool:
+        """Return whether a send waits for this message."""
+        return client_message_id in self._sends
 
     def forget_send(self, client_message_id: str) -> None:
         """Forget a send that was never queued."""
@@ -81,9 +95,8 @@ class Waiting:
                 self.end_events()
             case Resolved(_, client_message_id, sequence_id, history_id):
                 self._settle(client_message_id, Sent(client_message_id, sequence_id, history_id))
-            case Refused(_, _, client_message_id, error):
-                message = error.get("message") or "The server refuses the message."
-                self._settle(client_message_id, RefusedError(error.get("code", "INTERNAL"), message))
+            case Refused():
+                self._settle(output.client_message_id, refusal(output))
             case Withdrawn(_, client_message_id):
                 self._settle(client_message_id, DiscardedError("The message was discarded."))
             case _:

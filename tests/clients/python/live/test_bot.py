@@ -17,6 +17,8 @@ from tests.clients.python.live.test_chat import contents, run
 async def echo(message: JsonObject, room: Room) -> str | None:
     if message["content"] == "fail":
         raise ValueError("no answer")
+    if message["content"] == "refuse":
+        return " "
     return f"re: {message['content']}"
 
 
@@ -54,6 +56,7 @@ def test_bot_answers_mentions_in_old_and_new_conversations(server: LiveServer) -
             await ask(room, "before the first start")
             async with running(server):
                 await ask(room, "fail")
+                await ask(room, "refuse")
                 await room.send("no mention")
                 await ask(room, "one")
                 assert await answered(room, 1) == ["re: one"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from serverless_chat import Chat, MemoryStorage, Message, RefusedError, Room, SqliteStorage
+from serverless_chat import Chat, MemoryStorage, Message, RefusedError, Room, Sent, SqliteStorage
 
 from tests.clients.python.live.server import LiveServer, Proxy, token
 
@@ -98,6 +98,22 @@ def test_refused_message_raises_and_holds_the_later_ones_until_it_is_discarded(s
     run(refuse())
 
 
+def test_refused_update_is_reported(server: LiveServer) -> None:
+    conversation_id = server.create()
+
+    async def refuse() -> None:
+        async with server.chat("alice") as alice, server.chat("bob") as bob:
+            room, other = await alice.open(conversation_id), await bob.open(conversation_id)
+            sent = await room.send("mine")
+            reported: asyncio.Future[RefusedError] = asyncio.get_running_loop().create_future()
+            bob.on_error(reported.set_result)
+            other.edit(sent.sequence_id, "not mine")
+            error = await reported
+            assert (error.code, error.conversation_id, error.client_message_id) == ("FORBIDDEN", room.id, None)
+
+    run(refuse())
+
+
 def test_unknown_conversation_cannot_be_opened(server: LiveServer) -> None:
     async def look() -> None:
         async with server.chat("alice") as alice:
@@ -127,21 +143,21 @@ def test_severed_connections_lose_and_double_nothing(server: LiveServer) -> None
         proxy = Proxy(server)
         async with proxy.running() as url, server.chat("alice", ws_url=url) as alice, server.chat("bob") as bob:
             room, other = await alice.open(conversation_id), await bob.open(conversation_id)
-            sends = []
-            for number in range(12):
-                sends.append(asyncio.ensure_future(room.send(f"mine {number}")))
-                await asyncio.sleep(0.02)
-                if number % 4 == 1:
-                    proxy.sever()
-                    alice.online()
+            sends: list[asyncio.Future[Sent]] = []
+            for first in range(0, 12, 4):
+                texts = [f"mine {number}" for number in range(first, first + 4)]
+                sends += [asyncio.ensure_future(room.send(text)) for text in texts]
+                await sends[first]  # the others are in flight
+                proxy.sever()
+                await alice.changes.until(lambda status: status != "open")
+                alice.online()
             await other.send("theirs")
-            alice.online()
             await asyncio.gather(*sends)
             await room.changes.until(lambda messages: len(messages) == 13)
             assert contents(room.messages) == server.texts(room.id)
             mine = [text for text in contents(room.messages) if str(text).startswith("mine")]
             assert mine == [f"mine {number}" for number in range(12)]
-            assert proxy.connections > 1
+            assert proxy.connections > 3
 
     run(endure())
 
