@@ -148,7 +148,8 @@ async def export(options: argparse.Namespace, printer: Printer) -> None:
                     for value in values if isinstance(values, list) else [values]:
                         printer.json({"kind": kind.rstrip("s"), **value})
             return
-        conversation_id, after = await _resolve(chat, options), 0
+        conversation_id = await _resolve(chat, options)
+        after: int | None = 0
         while after is not None:
             query = {"after": after, "limit": EXPORT_PAGE}
             page = await limited(chat.api.get(path(conversation_id, "events"), query), options)
