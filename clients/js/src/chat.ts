@@ -141,11 +141,12 @@ export class Chat extends Observable<Chat> {
     this._driver.input((now) => this._driver.core?.online(now));
   }
 
-  /** Close the connection. The outbox is kept in the storage. */
+  /** Close the connection. The outbox is kept in the storage; what awaits it rejects with the code `CLOSED`. */
   async close(): Promise<void> {
     await this._ready;
     this._driver.stop();
     await this._driver.written();
+    for (const room of this._rooms.values()) room.end();
   }
 
   /** Close the connection, and delete the outbox and all else in the storage. */

@@ -184,10 +184,19 @@ export class Room extends Observable<Room> {
     });
   }
 
-  /** Stop following the conversation. Pending messages are still sent. */
+  /** Stop following the conversation. Pending messages are still sent; their promises reject with the code `CLOSED`. */
   close(): void {
     this._host.closed(this);
+    this.end();
+  }
+
+  /** End all waiting: there are no further notifications. @internal */
+  end(): void {
     this._cameOlder(false);
+    const error = chatError({ code: "CLOSED", message: "closed before the message was acknowledged" });
+    this._loaded?.reject(error);
+    for (const { reject } of this._sends.values()) reject(error);
+    this._sends.clear();
   }
 
   /** Apply a notification. @internal */

@@ -211,6 +211,17 @@ test("refused update is reported", async () => {
   await chat.close();
 });
 
+test("closed room or chat ends what is awaited", async () => {
+  const [chat] = newChat(undefined, (frame) => (frame.type === "message" ? [] : answer(frame)));
+  const room = await chat.open("conv_a");
+  const sent = room.send("to a closed room");
+  room.close();
+  await assert.rejects(sent, { code: "CLOSED" });
+  const pending = (await chat.open("conv_a")).send("to a closed chat");
+  await chat.close();
+  await assert.rejects(pending, { code: "CLOSED" });
+});
+
 test("refused send rejects and is shown as failed", async () => {
   const refuse = (frame: Json) => (frame.type === "message" ? [error(frame, "MUTED", { retryable: false })] : answer(frame));
   const [chat] = newChat(undefined, refuse);
