@@ -65,7 +65,7 @@ class Forget:
 
 @dataclass(frozen=True, slots=True)
 class StatusChanged:
-    """The connection has another status: `stopped`, `waiting`, `connecting` or `open`."""
+    """The connection has another status: see `Chat.status`."""
 
     status: str
 
