@@ -85,7 +85,8 @@ def running_chat(root: Path, *options: str, is_limited: bool = False) -> Iterato
 def _limits(root: Path) -> dict[str, str]:
     """Return the settings that lift the rate limits; an older checkout lacks some, and names one otherwise."""
     sources = "".join(path.read_text("utf-8") for path in root.glob("chalicelib/**/*.py"))
-    known = {name: value for name, value in LIMITS.items() if name.removeprefix("CHAT_LIMIT_").lower() in sources}
+    fields = {name: f"\n    {name.removeprefix('CHAT_LIMIT_').lower()}: int" for name in LIMITS}
+    known = {name: value for name, value in LIMITS.items() if fields[name] in sources}
     if "CHAT_LIMIT_MESSAGE_BURST" not in known:
         known["CHAT_LIMIT_BURST"] = LIMITS["CHAT_LIMIT_MESSAGE_BURST"]
     return known

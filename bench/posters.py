@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import boto3
 from botocore.config import Config
@@ -77,8 +76,16 @@ def trusted_certificates(place: Path) -> Iterator[certificates.Certificates]:
     trusted = Path(system_bundle).read_bytes() if system_bundle else b""
     bundle = place / "bundle.pem"
     bundle.write_bytes(trusted + made.authority.read_bytes())
-    with mock.patch.dict(os.environ, SSL_CERT_FILE=str(bundle), AWS_CA_BUNDLE=str(bundle)):
+    variables = ("SSL_CERT_FILE", "AWS_CA_BUNDLE")
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(dict.fromkeys(variables, str(bundle)))
+    try:
         yield made
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
 
 
 def url(port: int, *, tls: bool) -> str:

@@ -9,6 +9,7 @@ half the burst once, and `n` twentieths of the rate.
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from typing import NamedTuple
 
 from chalicelib.core.kernel.clock import milliseconds
@@ -40,7 +41,8 @@ class Budget:
         self._forgotten = per_second / _FORGOTTEN_PART / 1000
         self._rate_limits = rate_limits
         self._clock = runtime.clock
-        self._meters: dict[str, _Meter] = {}
+        self._meters: OrderedDict[str, _Meter] = OrderedDict()
+        """By participant, the last one charged at the end. Each access is one step: the local cloud has threads."""
 
     def charge(self, participant_id: str, price: int) -> None:
         """Charge a participant.
@@ -56,7 +58,7 @@ class Budget:
             meter = self._added(participant_id, meter, price, now)
         self._meters[participant_id] = meter
         if len(self._meters) > MAX_METERS:
-            del self._meters[next(iter(self._meters))]
+            self._meters.popitem(last=False)
         if now < meter.refused_until:
             raise RateLimited("Too many requests: slow down.", retry_after=(meter.refused_until - now) / 1000)
 
