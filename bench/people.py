@@ -7,6 +7,7 @@ when it is acknowledged. A refused message is sent again when the protocol deman
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import json
 import random
@@ -72,13 +73,12 @@ class People:
         self._due: list[tuple[float, int]] = []
         self._results = Results()
         self._is_sending = False
-        try:
+        with contextlib.ExitStack() as on_failure:
+            on_failure.callback(self.close)
             for name, token in tokens.items():
                 self._connect(name, ws_url, token)
             self._subscribe()
-        except BaseException:
-            self.close()
-            raise
+            on_failure.pop_all()
 
     def close(self) -> None:
         """Close all connections."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from collections.abc import Mapping
@@ -29,17 +30,17 @@ def open_websocket(ws_url: str, token: str, timeout: float) -> tuple[socket.sock
     """
     address = urlsplit(ws_url)
     sock = socket.create_connection((address.hostname or "", address.port or 80), timeout=timeout)
-    try:
+    with contextlib.ExitStack() as on_failure:
+        on_failure.callback(sock.close)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.sendall(
             f"GET {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\nConnection: Upgrade\r\n"
             f"Upgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
             f"Sec-WebSocket-Version: 13\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
         )
-        return sock, _read_head(sock)
-    except BaseException:
-        sock.close()
-        raise
+        received = _read_head(sock)
+        on_failure.pop_all()
+    return sock, received
 
 
 def _read_head(sock: socket.socket) -> bytearray:

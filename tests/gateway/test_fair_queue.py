@@ -7,7 +7,7 @@ import pytest
 
 from local.gateway import Apis, RestApi, Route, WebSocketApi, load_gateway_responses
 from local.gateway.fair_queue import FairQueue, Job, Usage, pause_after
-from local.gateway.workers import Limits, QueueFull, WorkerPool
+from local.gateway.workers import Limits, QueueFull, WorkerPool, sleep
 
 from .conftest import Connect, Serve
 from .support import DEADLINE, Event, FakeFunction, fetch, wait_until
@@ -158,6 +158,25 @@ def test_excessive_client_has_one_job_at_a_time(busy: Busy) -> None:
     busy.hold.set()
     assert all(attack.wait(DEADLINE) for attack in attacks)
     assert busy.at_once == 1
+
+
+def test_closed_pool_starts_no_job_of_a_restrained_client_that_sleeps(busy: Busy) -> None:
+    asleep, wake = threading.Event(), threading.Event()
+
+    def wait(seconds: float) -> None:
+        asleep.set()
+        wake.wait(seconds)
+
+    busy.pool.submit(Job(lambda: sleep(DEADLINE, wait), "attacker"))
+    assert asleep.wait(DEADLINE)
+    busy.submit("attacker")
+    wait_until(lambda: "attacker" in busy.running, "a job beside the one that sleeps")
+    queued = busy.submit("attacker")
+    busy.pool.close()
+    wake.set()
+    busy.hold.set()
+    wait_until(lambda: busy.pool.threads() == 0, "the end of all threads")
+    assert not queued.is_set()
 
 
 def test_full_queue_of_one_client_refuses_no_other() -> None:

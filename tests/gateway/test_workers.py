@@ -132,6 +132,30 @@ def test_job_counts_again_after_its_sleep(setup: Setup) -> None:
     assert waiting.entered.wait(DEADLINE)
 
 
+def test_blocked_job_that_sleeps_is_not_counted_twice(setup: Setup) -> None:
+    setup.limits = Limits(workers=1, max_threads=4, queue_length=3, blocked_after=1.0)
+    entered, release, asleep, wake = (threading.Event() for _ in range(4))
+
+    def wait(seconds: float) -> None:
+        asleep.set()
+        wake.wait(seconds)
+
+    def work() -> None:
+        entered.set()
+        release.wait(DEADLINE)
+        sleep(DEADLINE, wait)
+
+    setup.pool.submit(Job(work))
+    assert entered.wait(DEADLINE)
+    setup.now = 1.0
+    running = setup.submit_gate()
+    assert running.entered.wait(DEADLINE)
+    release.set()
+    assert asleep.wait(DEADLINE)
+    assert setup.pool.submit(Job(lambda: None)), "the only worker is busy"
+    wake.set()
+
+
 def test_thread_outside_of_a_pool_sleeps_itself() -> None:
     slept: list[float] = []
     sleep(0.5, slept.append)

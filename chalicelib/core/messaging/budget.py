@@ -42,7 +42,7 @@ class Budget:
         self._rate_limits = rate_limits
         self._clock = runtime.clock
         self._meters: OrderedDict[str, _Meter] = OrderedDict()
-        """By participant, the last one charged at the end. Each access is one step: the local cloud has threads."""
+        """By participant, the last one charged at the end. Each access is a single step, for threads."""
 
     def charge(self, participant_id: str, price: int) -> None:
         """Charge a participant.
