@@ -29,7 +29,7 @@ LOW_LIMITS = {
     "CHAT_TIME_FLOOD_REFUSAL": str(REFUSAL),
 }
 MANY = 50
-"""A multiple of each limit, for each process of a function counts a part by itself."""
+"""More than each limit by this factor, as each process of a function counts a part of the charges alone."""
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def strict_clients(strict_server: ServerProcess) -> Iterator[MakeClients]:
     http.close()
 
 
-def test_flood_is_disconnected_and_its_handshakes_are_429_for_a_while(strict_clients: MakeClients) -> None:
+def test_flood_is_disconnected_and_its_handshakes_are_429_until_the_announced_time(strict_clients: MakeClients) -> None:
     alice, bob = strict_clients("alice", "bob")
     chat = alice.create_conversation("Chat", members=[bob])
     bob.connect(chat)
@@ -60,8 +60,8 @@ def test_flood_is_disconnected_and_its_handshakes_are_429_for_a_while(strict_cli
             socket.send_text('{"type": "ping"}')
         except ConnectionClosed:
             break
-    last_words = socket.expect_frame(type="disconnect")
-    assert (last_words["code"], last_words["reconnect"], last_words["retry_after"]) == (
+    last_frame = socket.expect_frame(type="disconnect")
+    assert (last_frame["code"], last_frame["reconnect"], last_frame["retry_after"]) == (
         "RATE_LIMITED", True, REFUSAL,
     )  # fmt: skip
     assert socket.expect_close() == 1000
@@ -71,7 +71,7 @@ def test_flood_is_disconnected_and_its_handshakes_are_429_for_a_while(strict_cli
     bob.send_message(chat, "undisturbed")
     bob.expect_message("undisturbed")
     while _handshake_status(alice) == 429:
-        assert time.monotonic() < refused_at + 3 * REFUSAL, "a flood is refused for good"
+        assert time.monotonic() < refused_at + 3 * REFUSAL, "the participant is still refused after the announced time"
         time.sleep(0.5)
     alice.connect(chat)
 
@@ -86,8 +86,8 @@ def test_connection_above_the_limit_closes_the_oldest_one(strict_clients: MakeCl
     bob.connect(chat)
     newest = alice.connect(chat)
 
-    last_words = sockets[0].expect_frame(type="disconnect")
-    assert (last_words["code"], last_words["reconnect"]) == ("TOO_MANY_CONNECTIONS", False)
+    last_frame = sockets[0].expect_frame(type="disconnect")
+    assert (last_frame["code"], last_frame["reconnect"]) == ("TOO_MANY_CONNECTIONS", False)
     assert sockets[0].expect_close() == 1000
     bob.post_message(chat, "to the others")
     for socket in (*sockets[1:], newest):
@@ -105,17 +105,17 @@ def test_http_requests_above_the_budget_are_429(strict_clients: MakeClients) -> 
     error = answer.expect(429, "RATE_LIMITED")["error"]
     assert error["retry_after"] > 0
     assert int(answer.headers["retry-after"]) >= 1
-    alice.get("/conversations").expect(429, "RATE_LIMITED")
+    alice.get(f"/conversations/{chat}/events", after=0).expect(429, "RATE_LIMITED")
     bob.get(f"/conversations/{chat}/events", after=0).expect(200)
     alice.post_message(chat, "messages have a limit of their own")
-    time.sleep(error["retry_after"] + 0.05)  # as clients must
+    time.sleep(error["retry_after"] + 0.05)  # the server promises that this is enough
     alice.get("/conversations").expect(200)
 
 
-def _handshake_status(person: TestClient) -> int:
+def _handshake_status(client: TestClient) -> int:
     """Open and close a connection; return the status of the handshake."""
     try:
-        Socket(person.endpoint.ws_url, headers={"Authorization": f"Bearer {person.token}"}).close()
+        Socket(client.endpoint.ws_url, headers={"Authorization": f"Bearer {client.token}"}).close()
     except InvalidStatus as refused:
         return refused.response.status_code
     return 101
