@@ -50,7 +50,7 @@ def strict_clients(strict_server: ServerProcess) -> Iterator[MakeClients]:
     http.close()
 
 
-def test_flood_is_disconnected_and_its_handshakes_are_429_until_the_announced_time(strict_clients: MakeClients) -> None:
+def test_flood_is_disconnected_and_its_handshakes_are_429_until_the_end(strict_clients: MakeClients) -> None:
     alice, bob = strict_clients("alice", "bob")
     chat = alice.create_conversation("Chat", members=[bob])
     bob.connect(chat)
@@ -71,7 +71,7 @@ def test_flood_is_disconnected_and_its_handshakes_are_429_until_the_announced_ti
     bob.send_message(chat, "undisturbed")
     bob.expect_message("undisturbed")
     while _handshake_status(alice) == 429:
-        assert time.monotonic() < refused_at + 3 * REFUSAL, "the participant is still refused after the announced time"
+        assert time.monotonic() < refused_at + 3 * REFUSAL, "still refused after the announced time"
         time.sleep(0.5)
     alice.connect(chat)
 
