@@ -11,6 +11,7 @@ from typing import Any
 from chalicelib import bootstrap
 from chalicelib.core.kernel.errors import ChatError, RateLimited, Unauthorized
 from chalicelib.core.realtime.outbox import DirectReply
+from chalicelib.edge.participant_headers import names_participant
 from chalicelib.identity.credentials import InvalidCredentials, read_credentials
 from chalicelib.identity.errors import diagnosis_of
 from chalicelib.observability import logs
@@ -25,6 +26,9 @@ def connect(event: dict[str, Any]) -> dict[str, Any]:
     connection_id, ids = _ids(event)
     with invocation("connect", **ids):
         try:
+            if names_participant(event.get("headers")):
+                logs.log_refused_credential("Chat-Participant: it is for HTTP; a handshake needs a ticket")
+                return {"statusCode": 400}
             credentials = read_credentials(event.get("headers"), event.get("queryStringParameters"))
             if credentials.ticket is not None:
                 identity = bootstrap.application().realtime.tickets.redeem(credentials.ticket)

@@ -30,13 +30,23 @@ class Principal:
     participant_id: str
     name: str | None
     type: ParticipantType = "human"
+    service: str | None = None
+    """The client id of the service that acts for the participant; None: they act themselves."""
 
     def as_actor(self, member: Membership | None = None) -> Actor:
         """Return the principal as an actor: a member of a conversation, or a person who is not in it.
 
         The name is that of the credential; without one, the member's, or else the beginning of the participant id.
-        The type is always that of the credential.
+        The type is that of the credential, or the member's if a service acts for them.
         """
         if member is None:
             return Actor(self.participant_id, self.name or self.participant_id[:MAX_NAME_LENGTH], self.type)
-        return Actor(member.participant_id, self.name or member.name, self.type)
+        kind = self.type if self.service is None else member.type
+        return Actor(member.participant_id, self.name or member.name, kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The caller of a request of services: a backend of the product, which is not a participant."""
+
+    client_id: str
