@@ -108,6 +108,7 @@ def test_service_must_name_a_participant_on_their_routes(backend: dict[str, str]
         {"participant": ["bob\n"]},
         {"participant": ["b" * 256]},
         {"participant": ["system"]},
+        {"participant": ["service"]},
         {"participant": ["syste%6D"]},
         {"participant": ["erased_AAAAAAAAAAAAAAAA"]},
         {"participant": ["%65rased_"]},
@@ -202,3 +203,27 @@ def test_ticket_of_a_service_opens_the_socket_of_the_participant(backend: dict[s
 def test_browsers_may_not_send_the_header() -> None:
     assert "chat-participant" not in json.dumps(CORS.get_access_control_headers()).lower()
     assert any(route.callers == "participants" for route in ROUTES)
+
+
+def test_events_and_the_audit_log_show_that_a_service_acted(backend: dict[str, str], chat: Any) -> None:
+    _, made = acting(chat, backend, "POST", "/conversations", BOB, CREATION)
+    path, resource = {"conversation_id": made["conversation_id"]}, "/conversations/{conversation_id}"
+    bob = decided(chat, f"Bearer {token('bob', 'Bob')}")["context"]
+
+    def ask(context: dict[str, str], method: str, suffix: str, body: str | None = None) -> dict[str, Any]:
+        lines = {"Chat-Participant": ["bob"]} if context is backend else {}
+        parts: dict[str, Any] = {"resource": resource + suffix, "parameters": path, "body": body}
+        status, answer, _ = asked(
+            chat, method, resource.format(**path) + suffix, authorizer=context, lines=lines, **parts
+        )
+        assert status in (200, 201)
+        return answer
+
+    message = '{"content":"hi","client_message_id":"1"}'
+    assert ask(backend, "POST", "/messages", message)["sender"]["via"] == "service"
+    assert ask(bob, "POST", "/messages", message)["sender"]["via"] == "service", "a repeat"
+    assert "via" not in ask(bob, "POST", "/messages", '{"content":"hi"}')["sender"]
+    ask(backend, "PATCH", "", '{"title":"A"}')
+    ask(bob, "PATCH", "", '{"title":"B"}')
+    entries = ask(bob, "GET", "/audit")["entries"]
+    assert [(entry["actor_id"], entry.get("service")) for entry in entries] == [("bob", "backend"), ("bob", None)]

@@ -27,6 +27,8 @@ _DEFAULT_IGNORABLE = re.compile("[\u2065\ufff0-\ufff8\U000e0000-\U000e0fff]")
 """Unassigned code points that will never have a glyph (Unicode, Default_Ignorable_Code_Point)."""
 
 SYSTEM_ID = "system"
+SERVICE_ID = "service"
+"""The sender of events that no request causes, such as the expiry of contents."""
 ERASED_PREFIX = "erased_"
 """With which the pseudonyms of erased participants begin."""
 
@@ -75,8 +77,8 @@ def is_participant_id(text: str) -> bool:
 
 
 def is_reserved_id(participant_id: str) -> bool:
-    """Return whether an id is that of system messages, or can be that of an erased participant."""
-    return participant_id == SYSTEM_ID or participant_id.startswith(ERASED_PREFIX)
+    """Return whether an id is that of an event without a participant, or can be that of an erased one."""
+    return participant_id in (SYSTEM_ID, SERVICE_ID) or participant_id.startswith(ERASED_PREFIX)
 
 
 def is_name(text: str) -> bool:
