@@ -96,12 +96,12 @@ def _identify_service(
         raise Forbidden(f"This route is for services only: send the request without the header {PARTICIPANT}.")
     acting = identity._replace(participant_id=participant.participant_id, name=participant.name)
     if revocation != "ignored":
-        _require_not_revoked(acting)
+        _require_not_revoked(acting, "This token was issued before the participant was erased: request a new one.")
     return acting
 
 
-def _require_not_revoked(identity: Identity) -> None:
+def _require_not_revoked(identity: Identity, message: str = REVOKED) -> None:
     """Read the participant's revocation. Raises Unauthorized if the token was issued before it."""
     revoked_at = bootstrap.application().stores.revocations.revoked_at(identity.participant_id)
     if identity.is_revoked(revoked_at):
-        raise Unauthorized(REVOKED)
+        raise Unauthorized(message)

@@ -198,6 +198,7 @@ def test_ticket_of_a_service_opens_the_socket_of_the_participant(backend: dict[s
     assert connection is not None
     assert (connection.participant_id, connection.name) == ("bob", "Bob")
     assert connection.principal.service is None
+    assert connection.token_expires_at == pytest.approx(time.time() + 3600, abs=5), "not the service's 60 seconds"
 
 
 def test_browsers_may_not_send_the_header() -> None:
