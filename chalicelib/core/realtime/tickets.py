@@ -22,8 +22,8 @@ class Tickets:
     def issue(self, identity: Identity) -> dict[str, object]:
         """Return a new ticket for `identity`; only its digest is stored.
 
-        If a service asks for it, the connection is that of the participant alone, and lasts a time of its own: as
-        long as the service's token, the connections of all participants would end at the same time.
+        If a service asks for it, the connection is that of the participant alone, and lasts a fixed time: if it
+        lasted as long as the service's token, those of all participants would end at the same time.
         """
         now, ticket = int(self._clock.now()), new_ticket()
         if identity.service is not None:
