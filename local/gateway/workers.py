@@ -1,7 +1,7 @@
 """A bounded pool of threads with a bounded queue, for the invocations of functions.
 
-A machine with few cores serves most requests per second with few threads: more of them only share the lock of the
-interpreter, so that every invocation takes longer and clients give up. `Limits.workers` jobs run at a time, and
+Few threads serve most requests per second on a machine with few cores: more of them only share the interpreter's
+lock, so that every invocation takes longer and clients give up. `Limits.workers` jobs run at a time, and
 further ones wait. A job that has run for `Limits.blocked_after` seconds most likely waits, for a hung post or for
 another invocation through this gateway. It no longer counts: a blocked worker is replaced, and functions that call
 each other cannot deadlock. Neither does a job that sleeps (`sleep`), for instance between two reads of a queue of
@@ -97,6 +97,12 @@ class WorkerPool:
             if can_start:
                 self._wake()
             return not can_start or not self._may_start(job.client)
+
+    def has_room(self, client: str) -> bool:
+        """Return whether a job of a client could be queued now."""
+        limits = self._limits()
+        with self._lock:
+            return self._queue.has_room(client, limits.queue_length) or self._can_wake(limits)
 
     def withdraw(self, job: Job) -> bool:
         """Take a job out of the queue; return False if it has started."""
