@@ -1,4 +1,4 @@
-"""A service that acts for members: each event and each entry of the audit log shows it, whoever commits."""
+"""A service that acts for members: each event and each entry of the audit log shows it, in every process."""
 
 from __future__ import annotations
 
