@@ -1,16 +1,14 @@
 """A bounded pool of threads with a bounded queue, for the invocations of functions.
 
 Few threads serve most requests per second on a machine with few cores: more of them only share the interpreter's
-lock, so that every invocation takes longer and clients give up. `Limits.workers` jobs run at a time, and
-further ones wait. A job that has run for `Limits.blocked_after` seconds most likely waits, for a hung post or for
-another invocation through this gateway. It no longer counts: a blocked worker is replaced, and functions that call
-each other cannot deadlock. Neither does a job that sleeps (`sleep`), for instance between two reads of a queue of
-messages: on Lambda, it delays no other invocation. Surplus threads end when they have no job, and the others after
-`idle_seconds` without one; the thread that became idle last has the next job, so that the others get old.
+lock, so that every invocation takes longer and clients give up. `Limits.workers` jobs run at a time, and further
+ones wait. A job that has run for `Limits.blocked_after` seconds most likely waits, for a hung post or for another
+invocation through this gateway. It no longer counts: a blocked worker is replaced, and functions that call each
+other cannot deadlock. Neither does a job that sleeps (`sleep`), for instance between two reads of a queue of
+messages. Surplus threads end when they have no job, and the others after `idle_seconds` without one.
 
 There are two queues: one of bounded length for jobs whose clients wait, in which the clients take turns
-(`fair_queue.py`), and one for background jobs, which are kept until they run. Every fourth job is a background job
-if both are queued.
+(`fair_queue.py`), and one for background jobs, which are kept until they run: every fourth job if both are queued.
 """
 
 import threading
@@ -76,8 +74,7 @@ class WorkerPool:
         """Restrained clients that have just had a job."""
         self._sleeping = 0
         self._threads = 0
-        self._idle: list[threading.Event] = []
-        """Of the threads that wait for a job: set, and removed, to wake one."""
+        self._idle: list[threading.Event] = []  # of waiting threads; the last one is woken first
         self._taken = 0
         self._names = 0
         self._closed = False
@@ -169,8 +166,7 @@ class WorkerPool:
             self._idle.pop().set()
             return
         self._threads += 1
-        self._names += 1
-        # A daemon, so that a blocked function never prevents the exit.
+        self._names += 1  # a daemon, so that a blocked function never prevents the exit
         threading.Thread(target=self._work, name=f"lambda-{self._names}", daemon=True).start()
 
     def _work(self) -> None:
@@ -229,17 +225,16 @@ class WorkerPool:
 
     def _wait_for_wake(self, seconds: float) -> bool:
         """Wait, without the lock, until this thread is to look for a job; return False after `seconds`."""
-        woken = threading.Event()
-        self._idle.append(woken)
+        self._idle.append(woken := threading.Event())
         self._lock.release()
         try:
             woken.wait(seconds)
         finally:
             self._lock.acquire()
-        if woken in self._idle:
+        is_woken = woken not in self._idle
+        if not is_woken:
             self._idle.remove(woken)
-            return False
-        return True
+        return is_woken
 
     def _take(self) -> Job | None:
         self._drop_withdrawn()
