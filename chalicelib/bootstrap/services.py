@@ -172,6 +172,8 @@ class SessionServices(NamedTuple):
     dispatcher: Dispatcher
     budget: Budget
     """That of requests, also by HTTP."""
+    service_budget: Budget
+    """That of the requests of services."""
 
 
 class PrivacyServices(NamedTuple):

@@ -66,4 +66,9 @@ def charged(request: str, named: int = 0) -> int:
     """Return what a request costs of the budget; 0 if another limit charges it. `named` counts conversations."""
     if request in MESSAGES or request in CHANGES:
         return 0
-    return PRICES.get(request, DEFAULT) + named * PER_NAMED.get(request, 0)
+    return price(request) + named * PER_NAMED.get(request, 0)
+
+
+def price(request: str) -> int:
+    """Return the price of a request; a service is charged for each one."""
+    return PRICES.get(request, DEFAULT)

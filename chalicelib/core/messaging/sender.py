@@ -131,7 +131,7 @@ class Sender:
         sent: list[SendResult],
     ) -> None:
         """Add the results to `sent`, until a message fails. A message that is refused begins a new run."""
-        charge = RateLimitCharge(caller.participant_id, rate_limits=self._rate_limits, runtime=self._runtime)
+        charge = RateLimitCharge(caller, rate_limits=self._rate_limits, runtime=self._runtime)
         backoff = new_backoff(self._runtime)
         while rest := messages[len(sent) :]:
             live_head, member, errors = self._check_preconditions(caller, conversation_id, rest, head, charge)

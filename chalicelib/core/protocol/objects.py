@@ -25,6 +25,13 @@ class ParticipantRef(TypedDict):
     """Whether the participant is a person or a program."""
 
 
+class Sender(ParticipantRef):
+    """The participant who caused an event."""
+
+    via: NotRequired[Literal["service"]]
+    """Present if a service did it for the participant."""
+
+
 class Participant(ParticipantRef):
     """A participant of a conversation."""
 
@@ -157,6 +164,8 @@ class AuditEntry(TypedDict):
     muted_until: NotRequired[Annotated[Timestamp, example("2026-03-01T10:05:00.000Z")]]
     """When the mute ends."""
     invite_id: NotRequired[InviteId]
+    service: NotRequired[Annotated[Text, example("backend")]]
+    """The client id of the service that took the action for the participant."""
 
 
 class ReactionDetail(TypedDict):

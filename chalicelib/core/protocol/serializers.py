@@ -140,6 +140,8 @@ def audit_entry(record: model.AuditRecord) -> AuditEntry:
         found["muted_until"] = rfc3339(entry.muted_until)
     if entry.invite_id is not None:
         found["invite_id"] = entry.invite_id
+    if entry.service is not None:
+        found["service"] = entry.service
     return found
 
 

@@ -131,6 +131,14 @@ SAMPLES: dict[str, tuple[Any, Callable[[Any], Item], Callable[[Item], Any]]] = {
         queued_run_to_item,
         lambda item: queued_run_from_item(CONVERSATION, item),
     ),
+    "queued message that a service sent for the participant": (
+        replace(
+            QUEUED,
+            messages=[DraftMessage(message() | {"sender": {**message()["sender"], "via": "service"}}, KEY)],
+        ),
+        queued_run_to_item,
+        lambda item: queued_run_from_item(CONVERSATION, item),
+    ),
     "ban": (BAN, ban_to_item, ban_from_item),
     "ban without a name": (BAN._replace(name=None), ban_to_item, ban_from_item),
     "invite": (INVITE, invite_to_item, invite_from_item),
