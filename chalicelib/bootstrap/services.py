@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from chalicelib.core.conversations.membership import Members
     from chalicelib.core.conversations.moderation import Moderation
     from chalicelib.core.conversations.pending import PendingMemberships
+    from chalicelib.core.conversations.personal_state import PersonalStates
     from chalicelib.core.ports.consent import BlockStore, PendingStore
     from chalicelib.core.ports.moderation import ModerationStore
     from chalicelib.core.ports.privacy import ErasureStore, ParticipantDataStore, RetentionStore
@@ -98,6 +99,7 @@ class ChangeServices(NamedTuple):
     pending: PendingMemberships
     moderation: Moderation
     invites: Invites
+    personal_states: PersonalStates
     blocks: Blocks
 
 
@@ -142,6 +144,11 @@ class ConversationServices(NamedTuple):
     def invites(self) -> Invites:
         """Return the service of invites."""
         return self.build_changes().invites
+
+    @property
+    def personal_states(self) -> PersonalStates:
+        """Return the service of the state of a conversation for one member."""
+        return self.build_changes().personal_states
 
     @property
     def blocks(self) -> Blocks:

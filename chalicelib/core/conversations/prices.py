@@ -52,7 +52,7 @@ PRICES: Final[Mapping[str, int]] = {
     "GET /conversations/{conversation_id}/messages/{sequence_id}/reactions": 20,
     "PUT /conversations/{conversation_id}/messages/{sequence_id}/reactions": 70,
     "DELETE /conversations/{conversation_id}/messages/{sequence_id}/reactions": 70,
-    "PUT /conversations/{conversation_id}/read": 20,
+    "PUT /conversations/{conversation_id}/read": 20, "PATCH /conversations/{conversation_id}/me": 20,
     "GET /conversations/{conversation_id}/pending": 50, "DELETE /conversations/{conversation_id}/pending": 50,
     "GET /me/blocks": 20, "PUT /me/blocks": 600, "DELETE /me/blocks": 50,
     "GET /me": 10, "GET /me/export": 150, "DELETE /me": 100, "GET /me/erasure": 10, "POST /tickets": 10,

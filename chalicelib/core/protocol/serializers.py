@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at r
         ParticipantView,
         PendingMembership,
         PendingParticipant,
+        PersonalState,
         ReactionDetail,
     )
 
@@ -156,11 +157,21 @@ def conversation(head: Head, details: ConversationDetails) -> Conversation:
         "join_policy": details.join_policy,
         "metadata": details.metadata,
         "head": head.sequence_id,
+        "message_count": head.message_count,
         "participant_count": head.participant_count,
     }
     if details.retention_days is not None:
         view["retention_days"] = details.retention_days
     return view
+
+
+def personal_state(member: Membership) -> PersonalState:
+    """Return the state of a conversation for a member alone."""
+    return {
+        "archived": member.archived,
+        "pinned": member.pinned,
+        "notifications_muted": member.notifications_muted,
+    }
 
 
 def reaction_detail(reaction: Reaction) -> ReactionDetail:
