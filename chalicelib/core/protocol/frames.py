@@ -156,7 +156,7 @@ def read_push(conversation_id: str, participant_id: str, sequence_id: int) -> Fr
 
 
 def own_read_push(head: Head, member: Membership) -> Frame:
-    """Return the push of a read pointer to its member, with the counts for a badge. The head is at least as new."""
+    """Return the push of a read pointer to its member, with the counts for a badge. The head is as new."""
     return {
         **read_push(head.conversation_id, member.participant_id, member.read_up_to),
         "head": head.sequence_id,
