@@ -212,6 +212,15 @@ def test_ticket_of_a_service_is_revoked_with_the_tokens_of_the_participant(
     assert chat.connect(connecting({}, {"ticket": made["ticket"]}, "c1"), None)["statusCode"] == 401
 
 
+def test_log_lines_name_the_service_and_the_participant(
+    backend: dict[str, str], chat: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("CHAT_CONVERSATIONS_TABLE", "no-such-table")
+    limit(monkeypatch)
+    assert acting(chat, backend, "GET", "/conversations", BOB)[0] in (500, 503)
+    assert "participant_id=bob service=backend" in caplog.text
+
+
 def test_browsers_may_not_send_the_header() -> None:
     assert "chat-participant" not in json.dumps(CORS.get_access_control_headers()).lower()
     assert any(route.callers == "participants" for route in ROUTES)
