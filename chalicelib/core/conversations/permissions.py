@@ -43,6 +43,8 @@ class Action(enum.Enum):
     WITHDRAW_PENDING = "withdraw pending memberships"
     MANAGE_INVITES = "create, list and revoke invites"
     READ_AUDIT = "read the audit log"
+    REPORT = "report messages of others"
+    HANDLE_REPORTS = "list and close reports of messages of others"
     LEAVE = "leave"
     JOIN = "join"
     ANSWER_PENDING = "accept or decline a pending membership"
@@ -110,6 +112,8 @@ RULES: Mapping[Action, Rule] = {
     Action.WITHDRAW_PENDING: Rule(owner=_ALL, moderator=_MEMBERS),
     Action.MANAGE_INVITES: Rule(owner=_ALL, moderator=_ALL),
     Action.READ_AUDIT: Rule(owner=_ALL),
+    Action.REPORT: Rule(owner=_ALL, moderator=_ALL, member=_ALL),
+    Action.HANDLE_REPORTS: Rule(owner=_ALL, moderator=_ALL),
     Action.LEAVE: Rule(owner=_ALL, moderator=_ALL, member=_ALL),
     Action.JOIN: Rule(others=Scope.INVITED),
     Action.ANSWER_PENDING: Rule(others=Scope.PENDING),
