@@ -18,17 +18,31 @@ BOB, MOD, MALLORY = "bob#1", "mod#1", "mallory#1"
 
 
 class Engine(MemoryEngine):
-    """A store that runs an action once, after the next batch of items was read."""
+    """A store that runs an action once, after the next read of an event or of a batch."""
 
-    after_batch: Callable[[], object] | None = None
+    _action: Callable[[], object] | None = None
+
+    def after_read(self, action: Callable[[], object]) -> None:
+        """Set the action."""
+        self._action = action
+
+    def get_item(self, **arguments: Any) -> Any:
+        """Read an item; run the action if it is an event."""
+        found = super().get_item(**arguments)
+        if arguments["Key"]["sk"]["S"].startswith("E#"):
+            self._run()
+        return found
 
     def batch_get_item(self, **arguments: Any) -> Any:
-        """Read, then run the action."""
+        """Read items, and run the action."""
         found = super().batch_get_item(**arguments)
-        action, self.after_batch = self.after_batch, None
+        self._run()
+        return found
+
+    def _run(self) -> None:
+        action, self._action = self._action, None
         if action is not None:
             action()
-        return found
 
 
 class Room:
@@ -81,6 +95,14 @@ def test_reporter_who_is_removed_meanwhile_leaves_no_report(room: Room) -> None:
     with pytest.raises(NotFound):
         room.report()
     assert not room.harness.gather.is_pending
+    assert room.listed() == []
+
+
+def test_message_that_is_deleted_meanwhile_gets_no_report(room: Room) -> None:
+    updates = room.harness.chat.messaging.updates
+    room.engine.after_read(lambda: updates.delete(principal(MALLORY), room.chat, room.message, not_found=NotFound))
+    with pytest.raises(NotFound):
+        room.report()
     assert room.listed() == []
 
 
@@ -137,7 +159,7 @@ def test_report_that_is_closed_during_the_erasure_of_the_author_keeps_no_id(room
     """The moderator has read the report, then it is rewritten, then it is closed."""
     room.report()
     (report,) = room.listed()
-    room.engine.after_batch = lambda: room.erase(MALLORY)
+    room.engine.after_read(lambda: room.erase(MALLORY))
     room.services.reports.close(principal(MOD), room.chat, report["report_id"], "resolved")
     assert len(room.listed("closed")) == 1
     assert room.stored(MALLORY) == []
