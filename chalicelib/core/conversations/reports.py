@@ -10,12 +10,13 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.core.conversations import permissions
 from chalicelib.core.conversations.access import Access
 from chalicelib.core.conversations.change_limiter import ChangeLimiter
-from chalicelib.core.conversations.permissions import Action
+from chalicelib.core.conversations.permissions import Action, Author
 from chalicelib.core.kernel import paging
 from chalicelib.core.kernel.clock import milliseconds
-from chalicelib.core.kernel.errors import Forbidden, NotFound
+from chalicelib.core.kernel.errors import NotFound
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.conflicts import new_backoff, retry_on_conflict
 from chalicelib.core.model.actors import Principal
@@ -79,8 +80,7 @@ class Reports:
         if message is None or message.event["type"] != "message" or "content" not in message.event:
             raise NotFound
         author_id = message.event["sender"].get("participant_id", "")
-        if author_id == member.participant_id:
-            raise Forbidden("You cannot report your own message.")
+        permissions.require(Action.REPORT, member, Author(author_id))
         now, actor = milliseconds(self._runtime.clock), caller.as_actor(member)
         return Report(
             member.conversation_id,
