@@ -69,6 +69,8 @@ READS: Mapping[str, tuple[Reads, ...]] = {
     "POST /conversations": _CHANGED, "GET /conversations": (_R.CONVERSATIONS, _R.LOG),
     f"GET {_C}": _CHANGED, f"PATCH {_C}": _CHANGED, f"DELETE {_C}": (_R.SUBSCRIBERS, _R.ROSTER),
     f"POST {_C}/join": _CHANGED, f"POST {_C}/leave": (_R.ROSTER, _R.SUBSCRIBERS, _R.PRESENCE),
+    f"POST {_M}/report": (_R.ROSTER, _R.EDITS),
+    f"GET {_C}/reports": (_R.LOG,), f"PATCH {_C}/reports/{{report}}": (),
     f"POST {_C}/participants": (_R.ROSTER, _R.SUBSCRIBERS),
     f"PATCH {_C}/participants": (_R.ROSTER, _R.SUBSCRIBERS, _R.PRESENCE),
     f"DELETE {_C}/participants": (_R.ROSTER, _R.SUBSCRIBERS),

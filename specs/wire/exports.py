@@ -10,7 +10,7 @@ from chalicelib.core.model.actors import Role
 from chalicelib.core.model.events import Event
 from chalicelib.core.protocol.fields import example
 from chalicelib.core.protocol.object_fields import ConversationId, Count, Text, Timestamp
-from chalicelib.core.protocol.objects import Block, PendingMembership, PersonalState
+from chalicelib.core.protocol.objects import Block, OwnReport, PendingMembership, PersonalState
 from specs.wire.consent import Page
 
 
@@ -54,5 +54,7 @@ class Export(Page):
     """The blocks that the caller has set, on the first pages."""
     pending: list[PendingMembership]
     """The pending memberships that the caller sees, on the first page."""
+    reports: list[OwnReport]
+    """The reports that the caller has made and that have not expired, after the blocks."""
     messages: list[Event]
     """The caller's messages in these conversations, in their current state and in ascending order."""

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from chalicelib.core.model.events import Event
 from chalicelib.core.protocol.fields import EventSequenceId, HistoryIdText, example
 from chalicelib.core.protocol.object_fields import ConversationId, Count, Text, Timestamp
-from chalicelib.core.protocol.objects import Conversation, ParticipantRef, PendingMembership, PersonalState
+from chalicelib.core.protocol.objects import Conversation, ParticipantRef, PendingMembership, PersonalState, Report
 from specs.wire.errors import RetryAfter
 
 
@@ -111,6 +111,16 @@ class Invited(PendingMembership):
     type: Literal["invited"]
 
 
+class ReportPush(TypedDict):
+    """A message was reported. Sent to the connections of owners and moderators, but not of its author."""
+
+    type: Literal["report"]
+    history_id: HistoryIdText
+    """The history of the sequence ids."""
+    report: Report
+    """The report."""
+
+
 class Removed(TypedDict):
     """The participant is no longer in a conversation. Sent to all of their connections."""
 
@@ -157,6 +167,7 @@ PUSHES: tuple[Any, ...] = (
     ConversationDeleted,
     Added,
     Invited,
+    ReportPush,
     Removed,
     Disconnect,
     GatewayFailure,

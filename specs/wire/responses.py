@@ -22,11 +22,13 @@ from chalicelib.core.protocol.objects import (
     PendingMembership,
     PersonalState,
     ReactionDetail,
+    Report,
 )
 from specs.version import VERSION
 from specs.wire.consent import Addition, Blocks, Page, Pending
 from specs.wire.errors import ErrorResponse
 from specs.wire.exports import Export
+from specs.wire.reports import Reports
 
 
 class ConversationList(Page):
@@ -206,6 +208,8 @@ RESPONSES: dict[str, Any] = {
         PersonalState,
         Reactions,
         ReadPointer,
+        Report,
+        Reports,
         Ticket,
     )
 }

@@ -49,6 +49,7 @@ class Room:
             token=self.people[who].token,
             invite=self.invites.get(who, "inv_AAAAAAAAAAAAAAAAAAAAAA"),
             spare=self.invites.get("spare", ""),
+            report="rpt_no",
         )
 
 
@@ -241,6 +242,10 @@ TABLE: tuple[Act, ...] = (
         "404 403 403 403 204",
     ),
     _row("withdraw nobody", f"DELETE {_CHAT}/pending?participant_id={{nobody}}", "404 403 403 404 404"),
+    # -- reports
+    _row("report the member's", f"POST {_ONE_MESSAGE}/report", "404 403 204 204 204", {"reason": "Spam"}),
+    _row("see the reports", f"GET {_CHAT}/reports", "404 403 403 200 200"),
+    _row("close a report", f"PATCH {_CHAT}/reports/{{report}}", "404 403 403 404 404", {"status": "resolved"}),
     # -- invites and the audit
     _row("invite", f"POST {_CHAT}/invites", "404 403 403 201 201", {"max_uses": 1}),
     _row("see the invites", f"GET {_CHAT}/invites", "404 403 403 200 200"),

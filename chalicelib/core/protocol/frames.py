@@ -21,7 +21,7 @@ from chalicelib.core.model.read_pointers import unread_count
 from chalicelib.core.protocol.serializers import participant_ref, personal_state
 
 if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at run time
-    from chalicelib.core.protocol.objects import Conversation, PendingMembership
+    from chalicelib.core.protocol.objects import Conversation, PendingMembership, Report
 
 PROTOCOL = 1
 MAX_PARTICIPANTS_IN_A_FRAME = 100
@@ -39,7 +39,7 @@ Frame = dict[str, Any]
 WITH_HISTORY_ID = frozenset(
     {
         *("welcome", "subscribed", "sync", "pong", "message_ack", "ack", "read_ack", "batch_result"),
-        *("events", "read", "conversation_added"),
+        *("events", "read", "conversation_added", "report"),
     }
 )
 """The types of frames with a sequence id or a head."""
@@ -183,6 +183,11 @@ def added_push(conversation: Conversation) -> Frame:
 def invited_push(membership: PendingMembership) -> Frame:
     """Return the push to a participant whom another one has added, and who can accept it."""
     return {"type": "invited", **membership}
+
+
+def report_push(report: Report) -> Frame:
+    """Return the push to owners and moderators of a message that was reported."""
+    return {"type": "report", "report": report}
 
 
 def removed_push(conversation_id: str, reason: str) -> Frame:

@@ -99,6 +99,13 @@ class AuditQuery(PageQuery):
     """The history of the client's position. If it is not that of the server, the position is void."""
 
 
+class ReportsQuery(PageQuery):
+    """The query of `GET /conversations/{id}/reports`."""
+
+    status: Literal["open", "closed"] = "open"
+    """`closed`: those that were resolved or dismissed."""
+
+
 class MessagesQuery(Query):
     """The query of `GET /conversations/{id}/messages`."""
 

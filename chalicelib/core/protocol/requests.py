@@ -5,7 +5,7 @@ The functions of the WebSocket do not load this module.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -22,6 +22,7 @@ from chalicelib.core.protocol.fields import (
     Metadata,
     Name,
     ParticipantId,
+    ReportReason,
     SequenceId,
     Title,
 )
@@ -139,6 +140,20 @@ class EditMessage(EditFields):
 
 class ExecuteBatch(BatchFields):
     """Commands for one or several conversations, as on the WebSocket."""
+
+
+class ReportMessage(Request):
+    """A report of a message."""
+
+    reason: ReportReason
+    """Why the message is reported. Owners and moderators see it, the author does not."""
+
+
+class CloseReport(Request):
+    """The result of a report."""
+
+    status: Literal["resolved", "dismissed"]
+    """`resolved`: something was done. `dismissed`: nothing had to be done."""
 
 
 class MoveReadPointer(Request):

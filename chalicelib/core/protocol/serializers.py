@@ -14,7 +14,7 @@ from chalicelib.core.model.conversations import ConversationDetails, Head, Membe
 from chalicelib.core.model.events import Reaction
 
 if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at run time
-    from chalicelib.core.model import consent
+    from chalicelib.core.model import consent, reports
     from chalicelib.core.model import moderation as model
     from chalicelib.core.protocol.objects import (
         AddedParticipant,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at r
         Conversation,
         Invite,
         ListedInvite,
+        OwnReport,
         Participant,
         ParticipantRef,
         ParticipantView,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at r
         PendingParticipant,
         PersonalState,
         ReactionDetail,
+        Report,
     )
 
 
@@ -144,6 +146,39 @@ def audit_entry(record: model.AuditRecord) -> AuditEntry:
     if entry.service is not None:
         found["service"] = entry.service
     return found
+
+
+def report(reported: reports.Report) -> Report:
+    """Return a report, as owners and moderators see it."""
+    found: Report = {
+        "report_id": reported.report_id,
+        "conversation_id": reported.conversation_id,
+        "sequence_id": reported.target,
+        "author_id": reported.author_id,
+        "reported_by": {
+            "participant_id": reported.reporter_id,
+            "name": reported.reporter_name,
+            "type": reported.reporter_type,
+        },
+        "reason": reported.reason,
+        "created_at": rfc3339(reported.created_at),
+        "expires_at": rfc3339(1000 * reported.expires_at),
+        "status": reported.status,
+    }
+    if reported.closed_by is not None:
+        found["closed_by"] = reported.closed_by
+        found["closed_at"] = rfc3339(reported.closed_at)
+    return found
+
+
+def own_report(copy: reports.ReportCopy) -> OwnReport:
+    """Return a report, as its reporter exports it."""
+    return {
+        "conversation_id": copy.conversation_id,
+        "sequence_id": copy.target,
+        "reason": copy.reason,
+        "created_at": rfc3339(copy.created_at),
+    }
 
 
 def conversation(head: Head, details: ConversationDetails) -> Conversation:
