@@ -14,7 +14,7 @@ export function InvitesDialog({ conversation }: { conversation: OpenConversation
   const { session } = useApp();
   const t = texts.value;
   const { server } = session;
-  const { items, load } = useLoaded(() => server.invites(conversation.id));
+  const { items, load } = useLoaded(() => server.invites(conversation.id), [conversation.participants.value.length]);
   const revoke = async (inviteId: string) => {
     await session.attempt(() => server.revokeInvite(conversation.id, inviteId));
     await load();

@@ -1,4 +1,3 @@
-import { useEffect } from "preact/hooks";
 import type { OpenConversation } from "../state/conversation.ts";
 import { texts } from "../text/texts.ts";
 import { useApp } from "../ui/app.ts";
@@ -9,8 +8,8 @@ export function PendingMembers({ conversation }: { conversation: OpenConversatio
   const { session, dialog } = useApp();
   const t = texts.value;
   const { server } = session;
-  const { items, load } = useLoaded(() => server.pendingMembers(conversation.id));
-  useEffect(() => void load(), [conversation.participants.value.length, dialog.value]);
+  const changes = [conversation.participants.value.length, dialog.value];
+  const { items, load } = useLoaded(() => server.pendingMembers(conversation.id), changes);
   const withdraw = async (participantId: string) => {
     await session.attempt(() => server.withdraw(conversation.id, participantId));
     await load();

@@ -7,8 +7,8 @@ interface Loaded<Item> {
   load: () => Promise<void>;
 }
 
-/** Load items when the component is shown, and again by `load`. Errors are shown as toasts. */
-export function useLoaded<Item>(request: () => Promise<readonly Item[]>): Loaded<Item> {
+/** Load items when the component is shown, when a dependency changes, and by `load`. Errors are shown as toasts. */
+export function useLoaded<Item>(request: () => Promise<readonly Item[]>, dependencies: unknown[] = []): Loaded<Item> {
   const { session } = useApp();
   const [items, setItems] = useState<readonly Item[] | null>(null);
   const isShown = useRef(true);
@@ -18,9 +18,7 @@ export function useLoaded<Item>(request: () => Promise<readonly Item[]>): Loaded
       if (isShown.current) setItems(loaded);
     });
   };
-  useEffect(() => {
-    void load();
-    return () => void (isShown.current = false);
-  }, []);
+  useEffect(() => void load(), dependencies);
+  useEffect(() => () => void (isShown.current = false), []);
   return { items, load };
 }

@@ -7,6 +7,8 @@ import { coalesced } from "./coalesced.ts";
 
 /** How many pages are fetched at most in search of one message. */
 const MAX_SEARCH_PAGES = 60;
+/** With more pages of new messages, the reader begins at the newest one. */
+const MAX_NEW_PAGES = 10;
 
 export class OpenConversation {
   readonly entries = signal<readonly Entry[]>([]);
@@ -25,6 +27,9 @@ export class OpenConversation {
   /** The message to scroll to and to highlight. */
   readonly target = signal<{ sequenceId: number } | null>(null);
   private readonly maker = new Entries();
+  private isLoadingNew = false;
+  /** Whether the first new message is among those that are loaded. */
+  private isComplete = false;
   private readonly end: () => void;
 
   constructor(
@@ -54,6 +59,13 @@ export class OpenConversation {
       else high = middle - 1;
     }
     return undefined;
+  }
+
+  /** Return the name of a message for updates, also if it was acknowledged after it was shown as pending. */
+  idOf({ sequenceId, clientMessageId }: Message): number | string {
+    if (sequenceId !== null) return sequenceId;
+    const isSame = (entry: Entry) => entry.kind === "message" && entry.message.clientMessageId === clientMessageId;
+    return this.entries.peek().findLast(isSame)?.sequenceId ?? clientMessageId!;
   }
 
   /** Return the member with an id, if the participant is a member now. */
@@ -93,8 +105,24 @@ export class OpenConversation {
     this.room.close();
   }
 
+  /** Load the messages back to the first new one, so that the reader can begin there. */
+  private async loadNew(): Promise<void> {
+    const { room } = this;
+    for (let page = 0; page < MAX_NEW_PAGES && room.hasOlder && room.unreadCount; page++) {
+      if ((room.events[0]?.sequence_id ?? 0) <= room.readUpTo + 1) break;
+      if (!(await room.older())) break;
+    }
+    this.isComplete = true;
+    this.update();
+  }
+
   private update(): void {
     const { room } = this;
+    if (room.isLoaded && !this.isComplete) {
+      if (!this.isLoadingNew) void this.loadNew();
+      this.isLoadingNew = true;
+      return;
+    }
     batch(() => {
       this.entries.value = this.maker.make(room.messages, room.events, this.me());
       this.participants.value = room.participants;

@@ -9,7 +9,7 @@ export interface Pending {
   name?: string;
   title: string;
   role: string;
-  added_by: string;
+  added_by: { participant_id: string; name?: string };
   added_at: string;
   expires_at: string;
 }

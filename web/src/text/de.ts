@@ -76,7 +76,7 @@ export const de: Texts = {
   moreActions: "Weitere Aktionen",
   react: "Reagieren",
   reactWith: (emoji) => `Mit ${emoji} reagieren`,
-  reactionBy: (emoji, names) => `${emoji} ${listed(names)}`,
+  reactionBy: (emoji, names) => `${emoji} ${names.length}: ${listed(names)}`,
   reply: "Antworten",
   edit: "Bearbeiten",
   copy: "Text kopieren",

@@ -81,7 +81,7 @@ export const en = {
   moreActions: "More actions",
   react: "Add a reaction",
   reactWith: (emoji: string) => `React with ${emoji}`,
-  reactionBy: (emoji: string, names: readonly string[]) => `${emoji} ${listed(names)}`,
+  reactionBy: (emoji: string, names: readonly string[]) => `${emoji} ${names.length}: ${listed(names)}`,
   reply: "Reply",
   edit: "Edit",
   copy: "Copy text",

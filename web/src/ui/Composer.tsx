@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useReducer, useRef, useState } from "preact/hooks";
 import type { OpenConversation } from "../state/conversation.ts";
 import { momentText } from "../text/dates.ts";
 import { texts } from "../text/texts.ts";
@@ -14,9 +14,25 @@ const MAX_LENGTH = 10_000;
 /** From here on the number of characters is shown. */
 const COUNTED_LENGTH = 9_500;
 const MAX_HEIGHT = 240;
+/** Longer timers of browsers end at once. */
+const MAX_TIMER = 86_400_000;
+
+/** The field for a message, or a note while the participant is muted. */
+export function Composer({ conversation }: { conversation: OpenConversation }) {
+  const until = conversation.member(useApp().session.participantId)?.mutedUntil;
+  const [, render] = useReducer((count: number) => count + 1, 0);
+  const left = until ? Date.parse(until) - Date.now() : 0;
+  useEffect(() => {
+    if (left <= 0) return;
+    const timer = setTimeout(() => render(0), Math.min(left, MAX_TIMER));
+    return () => clearTimeout(timer);
+  });
+  if (left > 0) return <div class="composer-note">{texts.value.mutedUntil(momentText(until!))}</div>;
+  return <ComposerForm conversation={conversation} />;
+}
 
 /** The field for a new message, for a reply, and for the edit of a message. */
-export function Composer({ conversation }: { conversation: OpenConversation }) {
+function ComposerForm({ conversation }: { conversation: OpenConversation }) {
   const app = useApp();
   const t = texts.value;
   const { session } = app;
@@ -30,8 +46,6 @@ export function Composer({ conversation }: { conversation: OpenConversation }) {
   const editing = conversation.editing.value;
   const replyingTo = conversation.replyingTo.value;
   const people = suggestions(conversation.participants.value, session.participantId, query);
-  const me = conversation.member(session.participantId);
-  const isMuted = !!me?.mutedUntil && Date.parse(me.mutedUntil) > Date.now();
   const over = text.length - MAX_LENGTH;
 
   useLayoutEffect(() => fit(field.current!), [text]);
@@ -66,7 +80,7 @@ export function Composer({ conversation }: { conversation: OpenConversation }) {
     const content = text.trim();
     if (!content || over > 0) return;
     const mentions = mentionedIn(content, conversation.participants.value);
-    if (editing) room.edit(editing.sequenceId!, content, { mentions });
+    if (editing) room.edit(conversation.idOf(editing), content, { mentions });
     else {
       void room.send(content, { mentions, ...(replyingTo ? { replyTo: replyingTo.sequenceId! } : {}) }).catch(() => {});
       change("");
@@ -112,14 +126,13 @@ export function Composer({ conversation }: { conversation: OpenConversation }) {
     const own = conversation.entries.value.findLast(
       (entry) =>
         entry.kind === "message" &&
-        entry.message.status === "sent" &&
+        entry.message.status !== "failed" &&
         !entry.message.isDeleted &&
         entry.message.sender?.participantId === session.participantId,
     );
     if (own?.kind === "message") startEdit(conversation, own.message);
   };
 
-  if (isMuted) return <div class="composer-note">{t.mutedUntil(momentText(me.mutedUntil!))}</div>;
   return (
     <form class="composer" onSubmit={(event) => (event.preventDefault(), send())}>
       {(editing || replyingTo) && <ComposerContext conversation={conversation} onCancel={cancel} />}

@@ -18,7 +18,7 @@ export function ConversationHeader({ title, conversation }: { title: string; con
         </button>
       )}
       <div class="conversation-heading">
-        <h2 dir="auto">{title}</h2>
+        <h1 dir="auto">{title}</h1>
         <div class="faint conversation-members">
           {members.length > 0 && t.membersCount(members.length)}
           {online > 0 && <span class="online-count"> · {t.onlineCount(online)}</span>}

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { texts } from "../text/texts.ts";
 import { useApp } from "./app.ts";
 import { Icon } from "./Icon.tsx";
@@ -11,7 +11,7 @@ export function Dialog({ title, children, wide = false }: { title: string; child
   const element = useRef<HTMLDialogElement>(null);
   const titleId = useId();
   const close = () => (app.dialog.value = null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const before = app.root.activeElement as HTMLElement | null;
     const dialog = element.current!;
     dialog.showModal();

@@ -12,7 +12,7 @@ export function Invitations() {
     <section class="invitations" aria-label={texts.value.invitations}>
       <h2>{texts.value.invitations}</h2>
       {invitations.map((invitation) => (
-        <Invitation key={invitation.conversation_id + invitation.added_by} invitation={invitation} />
+        <Invitation key={invitation.conversation_id + invitation.added_by.participant_id} invitation={invitation} />
       ))}
     </section>
   );
@@ -39,7 +39,7 @@ function Invitation({ invitation }: { invitation: Pending }) {
       <div class="invitation-title" dir="auto">
         {invitation.title || t.untitled}
       </div>
-      <div class="faint">{t.invitedBy(invitation.added_by)}</div>
+      <div class="faint">{t.invitedBy(invitation.added_by.name || invitation.added_by.participant_id)}</div>
       <div class="buttons">
         <button type="button" class="button primary small" disabled={isBusy} onClick={accept}>
           {t.accept}

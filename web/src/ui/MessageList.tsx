@@ -50,7 +50,7 @@ export function MessageList({ conversation }: { conversation: OpenConversation }
   useEffect(() => {
     scroller.settle();
     const newIndex = firstNewIndex(entries, conversation.newAfter.value, me);
-    if (newIndex > 0) scroller.hold(newIndex, CONTEXT_HEIGHT);
+    if (newIndex >= 0) scroller.hold(newIndex, CONTEXT_HEIGHT);
   }, [conversation.isLoaded.value]);
   useEffect(() => {
     const target = conversation.target.value;

@@ -22,7 +22,7 @@ export function Popover({ anchor, label, role = "dialog", children, onClose }: P
     place(box.current!, anchor.current!);
   }, []);
   useEffect(() => {
-    const resized = new ResizeObserver(() => anchor.current && place(box.current!, anchor.current));
+    const resized = new ResizeObserver(() => box.current && anchor.current && place(box.current, anchor.current));
     resized.observe(box.current!);
     const pressed = (event: Event) => {
       const path = event.composedPath();
