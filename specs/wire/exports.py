@@ -10,7 +10,8 @@ from chalicelib.core.model.actors import Role
 from chalicelib.core.model.events import Event
 from chalicelib.core.protocol.fields import example
 from chalicelib.core.protocol.object_fields import ConversationId, Count, Text, Timestamp
-from chalicelib.core.protocol.objects import Block, OwnReport, PendingMembership, PersonalState
+from chalicelib.core.protocol.objects import Block, PendingMembership, PersonalState
+from chalicelib.core.protocol.report_objects import OwnReport
 from specs.wire.consent import Page
 
 

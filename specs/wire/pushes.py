@@ -10,7 +10,8 @@ from typing_extensions import TypedDict
 from chalicelib.core.model.events import Event
 from chalicelib.core.protocol.fields import EventSequenceId, HistoryIdText, example
 from chalicelib.core.protocol.object_fields import ConversationId, Count, Text, Timestamp
-from chalicelib.core.protocol.objects import Conversation, ParticipantRef, PendingMembership, PersonalState, Report
+from chalicelib.core.protocol.objects import Conversation, ParticipantRef, PendingMembership, PersonalState
+from chalicelib.core.protocol.report_objects import Report
 from specs.wire.errors import RetryAfter
 
 

@@ -22,8 +22,8 @@ from chalicelib.core.protocol.objects import (
     PendingMembership,
     PersonalState,
     ReactionDetail,
-    Report,
 )
+from chalicelib.core.protocol.report_objects import Report
 from specs.version import VERSION
 from specs.wire.consent import Addition, Blocks, Page, Pending
 from specs.wire.errors import ErrorResponse

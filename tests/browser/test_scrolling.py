@@ -1,4 +1,4 @@
-"""The message list under load: what the reader looks at stays where it is."""
+"""The message list under load: the visible messages keep their place."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ from chalicelib.core.protocol import frames, serializers
 from chalicelib.core.realtime.outbox import Push, Result, ToParticipants
 
 if TYPE_CHECKING:
-    from chalicelib.core.protocol import objects
+    from chalicelib.core.protocol import report_objects
     from chalicelib.core.protocol.queries import ReportsQuery
 
 
@@ -129,7 +129,7 @@ class Reports:
 
     def close(
         self, caller: Principal, conversation_id: str, report_id: str, status: ReportStatus
-    ) -> objects.Report:
+    ) -> report_objects.Report:
         """Close a report, or change how it was closed; return it.
 
         Raises:

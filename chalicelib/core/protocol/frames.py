@@ -21,7 +21,8 @@ from chalicelib.core.model.read_pointers import unread_count
 from chalicelib.core.protocol.serializers import participant_ref, personal_state
 
 if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at run time
-    from chalicelib.core.protocol.objects import Conversation, PendingMembership, Report
+    from chalicelib.core.protocol.objects import Conversation, PendingMembership
+    from chalicelib.core.protocol.report_objects import Report
 
 PROTOCOL = 1
 MAX_PARTICIPANTS_IN_A_FRAME = 100

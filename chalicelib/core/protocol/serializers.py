@@ -24,7 +24,6 @@ if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at r
         Conversation,
         Invite,
         ListedInvite,
-        OwnReport,
         Participant,
         ParticipantRef,
         ParticipantView,
@@ -32,8 +31,8 @@ if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at r
         PendingParticipant,
         PersonalState,
         ReactionDetail,
-        Report,
     )
+    from chalicelib.core.protocol.report_objects import OwnReport, Report
 
 
 def participant_ref(actor: Actor) -> ParticipantRef:
