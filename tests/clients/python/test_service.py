@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from serverless_chat import RefusedError, Service, UnavailableError
+from serverless_chat import ChatClosedError, RefusedError, Service, UnavailableError, blocking
 
 Answer = Callable[[httpx.Request], httpx.Response]
 Steps = Callable[[Service], Coroutine[Any, Any, Any]]
@@ -88,3 +88,28 @@ def test_ticket_is_returned() -> None:
     )
     assert ticket == "t"
     assert (request.method, request.url.path) == ("POST", "/tickets")
+
+
+def test_blocking_service_makes_the_same_requests() -> None:
+    requests: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(200, json={"ticket": "t", "sequence_id": 2})
+
+    with blocking.Service("http://server", lambda: "t", transport=httpx.MockTransport(answer)) as service:
+        alice = service.acting_for("alice", "Alice")
+        alice.create("Order", [{"participant_id": "bob", "name": "Bob"}], join_policy="open")
+        assert alice.send("conv_a", "hi", client_message_id="k") == {"ticket": "t", "sequence_id": 2}
+        assert alice.ticket() == "t"
+        alice.request("DELETE", "/me/blocks", None, {"participant_id": "eve"})
+        service.request("GET", "/service/conversations")
+    assert [(request.method, request.url.path, "Chat-Participant" in request.headers) for request in requests] == [
+        ("POST", "/conversations", True),
+        ("POST", "/conversations/conv_a/messages", True),
+        ("POST", "/tickets", True),
+        ("DELETE", "/me/blocks", True),
+        ("GET", "/service/conversations", False),
+    ]
+    with pytest.raises(ChatClosedError):
+        alice.ticket()
