@@ -2,6 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { emojiData } from "./emoji_data.ts";
 
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
@@ -9,6 +10,7 @@ export default defineConfig({
   // Relative addresses: the page can be served below any path, and its chunks load from where the component came.
   base: "./",
   publicDir: false,
+  plugins: [emojiData()],
   resolve: {
     alias: { "serverless-chat": path("../clients/js/src/index.ts") },
   },
