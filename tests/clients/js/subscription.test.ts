@@ -213,7 +213,7 @@ test("read marks of a moment are sent as one and repeated until they are acknowl
   const again = frame(client, "read");
   const ack = { type: "read_ack", id: again.id, history_id: HISTORY, read_up_to: 3, unread_count: 0 };
   client.receive(SOCKET, { ...ack, conversation_id: "conv_a" }, NOW + 13_100);
-  assert.deepEqual(client.readState("conv_a"), { readUpTo: 3, unreadCount: 0, position: 3 });
+  assert.deepEqual(client.readState("conv_a"), { readUpTo: 3, unreadCount: 0 });
   client.advance(NOW + 60_000);
   assert.deepEqual(frames(client, "read"), []);
 });
@@ -222,7 +222,7 @@ test("message of another participant is unread and moves only its sender's read 
   const participants = ["alice", "bob"].map((participant_id) => ({ participant_id, read_up_to: 3 }));
   const client = followed(1, 3, { read_up_to: 3, unread_count: 0, participants });
   client.receive(SOCKET, push([4]), NOW);
-  assert.deepEqual(client.readState("conv_a"), { readUpTo: 3, unreadCount: 1, position: 4 });
+  assert.deepEqual(client.readState("conv_a"), { readUpTo: 3, unreadCount: 1 });
   assert.deepEqual(client.participants("conv_a").map(({ readUpTo }) => readUpTo), [3, 4]);
 });
 
@@ -242,7 +242,7 @@ test("read on another device moves the pointer", () => {
   const client = followed(1, 5, { read_up_to: 1, unread_count: 4 });
   const read = { type: "read", conversation_id: "conv_a", history_id: HISTORY };
   client.receive(SOCKET, { ...read, participant_id: "alice", sequence_id: 3 }, NOW);
-  assert.deepEqual(client.readState("conv_a"), { readUpTo: 3, unreadCount: 2, position: 5 });
+  assert.deepEqual(client.readState("conv_a"), { readUpTo: 3, unreadCount: 2 });
   client.receive(SOCKET, { ...read, participant_id: "alice", sequence_id: 2 }, NOW);
   assert.equal(client.readState("conv_a").readUpTo, 3);
 });
@@ -250,13 +250,13 @@ test("read on another device moves the pointer", () => {
 test("mark of the user moves the pointer at once and an older answer does not move it back", () => {
   const client = followed(1, 5, { read_up_to: 1, unread_count: 4 });
   client.read("conv_a", NOW, 4);
-  assert.deepEqual(client.readState("conv_a"), { readUpTo: 4, unreadCount: 1, position: 5 });
+  assert.deepEqual(client.readState("conv_a"), { readUpTo: 4, unreadCount: 1 });
   client.advance(NOW + 1_000);
   const read = frame(client, "read");
   client.read("conv_a", NOW + 1_000);
   const ack = { type: "read_ack", id: read.id, conversation_id: "conv_a", history_id: HISTORY };
   client.receive(SOCKET, { ...ack, read_up_to: 4, unread_count: 1 }, NOW + 1_100);
-  assert.deepEqual(client.readState("conv_a"), { readUpTo: 5, unreadCount: 0, position: 5 });
+  assert.deepEqual(client.readState("conv_a"), { readUpTo: 5, unreadCount: 0 });
   client.advance(NOW + 2_100);
   assert.equal(frame(client, "read").sequence_id, 5);
 });

@@ -298,10 +298,19 @@ export class Core {
   }
 
   /** Return the last event that the participant has read, and the number of messages of others after it. */
-  readState(conversationId: string): { readUpTo: number; unreadCount: number; position: number } {
-    const subscription = this._subscriptions.get(conversationId);
-    const { readUpTo = 0, unreadCount = 0 } = subscription?.people ?? {};
-    return { readUpTo, unreadCount, position: subscription?.timeline.position ?? 0 };
+  readState(conversationId: string): { readUpTo: number; unreadCount: number } {
+    const { readUpTo = 0, unreadCount = 0 } = this._subscriptions.get(conversationId)?.people ?? {};
+    return { readUpTo, unreadCount };
+  }
+
+  /** Return the marked start of a view, or null before the first page, and its position. */
+  place(conversationId: string): { start: number | null; position: number } {
+    return this._subscriptions.get(conversationId)?.timeline ?? { start: null, position: 0 };
+  }
+
+  /** The history of all sequence ids. */
+  get historyId(): string | null {
+    return this._sender.historyId;
   }
 
   // Internals
