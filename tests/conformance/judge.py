@@ -45,6 +45,9 @@ class View:
     history_id: str | None = None
     start: int | None = None
     position: int = 0
+    read_up_to: int = 0
+    wants_older: bool = False
+    """Whether the user asked for older messages that are not shown yet."""
     messages: list[Shown] = field(default_factory=list)
 
 
@@ -164,7 +167,9 @@ class Judge:
         position, is_same = line["position"], view.history_id == line["history_id"] and view.start is not None
         assert not is_same or line["start"] is None or position >= view.position, "the position went back"
         view.messages = [*kept[: line["keep_first"]], *line["messages"], *kept[len(kept) - line["keep_last"] :]]
-        view.history_id, view.start = line["history_id"], line["start"]
+        if not is_same or line["start"] is None or line["start"] != view.start:
+            view.wants_older = False  # they came, or the view began anew
+        view.history_id, view.start, view.read_up_to = line["history_id"], line["start"], line["read_up_to"]
         self._compare(line, view)
         self._check_unresolved(line["conversation_id"], view)
 

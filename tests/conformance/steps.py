@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.conformance.tab import CONVERSATIONS
+from tests.conformance.gateway import ME
+from tests.conformance.tab import CONVERSATIONS, Tab
 from tests.conformance.world import World
 
 Step = Callable[[World, int], object]
@@ -137,12 +138,28 @@ def settle(world: World) -> None:
     world.sends.check_logs()
     for tab in world.tabs:
         for conversation_id in CONVERSATIONS:
-            tab.give({"type": "view", "conversation_id": conversation_id})
-            view, log = tab.judge.views[conversation_id], world.gateway.logs[conversation_id]
-            assert view.history_id == world.gateway.history_id, "another history after ten seconds"
-            assert view.position == len(log), f"at {view.position} of {len(log)} after ten seconds"
-            waiting = [message for message in view.messages if message["status"] != "sent"]
-            assert not waiting, f"not sent after ten seconds: {waiting[0]['client_message_id']}"
+            _judge_the_end(world, tab, conversation_id)
     for send in world.sends.all:
         is_in_log = send.key and world.gateway.place(send.conversation_id, send.key)
         assert is_in_log or send.is_free or send.done_in, f"lost: {send}"
+    world.live(20_000)
+    for tab in world.tabs:
+        for conversation_id, view in tab.judge.views.items():
+            _judge_read_marks(world, conversation_id, view.read_up_to)
+
+
+def _judge_the_end(world: World, tab: Tab, conversation_id: str) -> None:
+    tab.give({"type": "view", "conversation_id": conversation_id})
+    view, log = tab.judge.views[conversation_id], world.gateway.logs[conversation_id]
+    assert view.history_id == world.gateway.history_id, "another history after ten seconds"
+    assert view.position == len(log), f"at {view.position} of {len(log)} after ten seconds"
+    waiting = [message for message in view.messages if message["status"] != "sent"]
+    assert not waiting, f"not sent after ten seconds: {waiting[0]['client_message_id']}"
+    assert not view.wants_older, "older messages have not come"
+
+
+def _judge_read_marks(world: World, conversation_id: str, shown: int) -> None:
+    """Own messages may be read for the client only: they are no news."""
+    known = world.gateway.read_up_to.get(conversation_id, 0)
+    unread = [event for event in world.gateway.logs[conversation_id][known:shown] if event["sender"] != ME]
+    assert not unread, f"read up to {shown} is shown, and the server has {known}"

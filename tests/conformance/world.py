@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,6 +35,7 @@ class World:
         self.refused_handshakes: list[int] = []
         """The statuses of the next handshakes; 0 for none."""
         self.drainer = 0
+        self._delivered: deque[Line] = deque(maxlen=20)
         self._former: list[Line] = []
         self.tabs: list[Tab] = []
         self.tabs = [Tab(number, self, process) for number, process in enumerate(processes)]
@@ -126,6 +128,9 @@ class World:
 
     def command(self, conversation_id: str, index: int, kind: str) -> None:
         """Let a user do something that has no further arguments: `read`, `older`, `typing`, `view`."""
+        view = self.tab(index).judge.views[conversation_id]
+        if kind == "older" and view.start is not None and view.start > 1:
+            view.wants_older = True
         self._user(self.tab(index), {"type": kind, "conversation_id": conversation_id})
 
     def others_send(self, conversation_id: str, count: int = 1) -> None:
@@ -152,6 +157,7 @@ class World:
         if self.to_clients:
             index %= len(self.to_clients)
             socket, frame = self.to_clients[index] if is_kept else self.to_clients.pop(index)
+            self._delivered.append(frame)
             self.tabs[socket[0]].receive(socket, frame)
             self.sends.check_logs()
 
@@ -181,7 +187,7 @@ class World:
 
     def restore(self, kept: int) -> None:
         """Restore the server from a backup; its connections, and the frames of the former one, end."""
-        self._former = [frame for _, frame in self.to_clients]
+        self._former = [*self._delivered, *(frame for _, frame in self.to_clients)]
         self.gateway.restore(kept)
         self.restart_server()
 
@@ -196,7 +202,7 @@ class World:
         """Deliver a frame of the former history: functions with the old configuration answer for a while."""
         tab = self.tab(index)
         if self._former and tab.socket is not None:
-            tab.receive(tab.socket, self._former[index % len(self._former)])
+            tab.receive(tab.socket, self._former[-1 - index % len(self._former)])
 
     def fill_storage(self, is_full: bool) -> None:
         """Let all writes of the storage fail, or succeed again."""
@@ -264,10 +270,12 @@ class World:
         tab.lose_session()
         self.sends.crashed()
         self.changes = [change for change in self.changes if change[0] != tab.number]
-        if tab.number == self.drainer and len(self.tabs) > 1:
+        was_drainer = tab.number == self.drainer
+        if was_drainer:
             self.drainer = (tab.number + 1) % len(self.tabs)
-            self._let_drain()
         tab.start()
+        if was_drainer:
+            self._let_drain()
 
     def _let_drain(self) -> None:
         if len(self.tabs) > 1:

@@ -140,7 +140,7 @@ export class Room extends Observable<Room> {
    *
    * @returns a promise that resolves when the message is in the log, once.
    * @throws ChatError (by the promise) if the server refuses it; it is then shown as failed and holds the later ones
-   *   until `retry` or `discard`.
+   *   until `retry` or `discard`. Its code is `DISCARDED` if the message was deleted before it was in the log.
    */
   send(content: string, { replyTo, mentions, metadata }: MessageFields = {}): Promise<SentMessage> {
     const clientMessageId = this._host.newId();
@@ -246,6 +246,11 @@ export class Room extends Observable<Room> {
         this._settle(clientMessageId)?.resolve({ clientMessageId, sequenceId, historyId });
         break;
       }
+      case "withdrawn":
+        this._settle(notification.clientMessageId)?.reject(
+          chatError({ code: "DISCARDED", message: "the message was deleted before it was in the log" }),
+        );
+        break;
       case "refused":
         this._settle(notification.clientMessageId)?.reject(chatError(notification.error));
     }

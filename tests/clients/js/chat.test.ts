@@ -254,3 +254,18 @@ test("room shows the events of the log behind its messages", async () => {
   assert.deepEqual(room.events, [joined]);
   await chat.close();
 });
+
+test("order that fails does not stop others", async () => {
+  const storage = new MemoryStorage();
+  const save = storage.save.bind(storage);
+  storage.save = (key, value) => {
+    if (key === "history") throw new Error("no space left");
+    save(key, value);
+  };
+  const [chat] = newChat(storage);
+  const room = await chat.open("conv_a");
+  await sleep(0);
+  const values = storage.load();
+  assert.ok(values.participant && !values.history);
+  room.close();
+});

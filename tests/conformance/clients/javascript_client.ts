@@ -185,7 +185,7 @@ function changed(room: Room): void {
   shown.set(room.id, messages);
   const { start, position, historyId } = room;
   const changes = messages.slice(first, messages.length - last).map(asLine);
-  const place = { history_id: historyId, start, position };
+  const place = { history_id: historyId, start, position, read_up_to: room.readUpTo };
   write("view", { conversation_id: room.id, ...place, keep_first: first, keep_last: last, messages: changes });
   const line = inHandler.shift();
   if (line) handle(line);

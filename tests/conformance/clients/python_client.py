@@ -332,6 +332,7 @@ class Subject:
         timeline = core._subscriptions[room.id].timeline
         changes = [as_line(message) for message in messages[first : len(messages) - last]]
         place = {"history_id": core.history_id, "start": timeline.start, "position": timeline.position}
+        place["read_up_to"] = room.read_up_to
         write("view", conversation_id=room.id, **place, keep_first=first, keep_last=last, messages=changes)
         if self._in_handler:
             self._handle(self._in_handler.pop(0))

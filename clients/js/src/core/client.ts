@@ -205,7 +205,7 @@ export class Core {
     const subscription = this._subscriptions.get(conversationId);
     this._subscriptions.delete(conversationId);
     this._watched.delete(conversationId);
-    if (subscription && this._isOpen && !subscription.isEnded) {
+    if (subscription && this._isGreeted && !subscription.isEnded) {
       this._sender.send("unsubscribe", { conversation_id: conversationId });
     }
   }
@@ -317,6 +317,11 @@ export class Core {
 
   private get _isOpen(): boolean {
     return this._connection.state === "open";
+  }
+
+  /** Whether `hello` was sent on the connection. */
+  private get _isGreeted(): boolean {
+    return /^(greeting|open)$/.test(this._connection.state);
   }
 
   private get _me(): string {
@@ -473,7 +478,7 @@ export class Core {
   }
 
   private _afterConnectionChange(): void {
-    if (/^(greeting|open)$/.test(this._connection.state)) return;
+    if (this._isGreeted) return;
     this._outbox.disconnected();
     this._typing.clear();
     for (const subscription of this._subscriptions.values()) subscription.disconnected();
