@@ -45,7 +45,7 @@ def test_frequent_inputs_do_not_put_off_what_the_storage_has_refused(tabs: list[
     world.fill_storage(False)
     for _ in range(15):
         world.advance(100)
-        world.command("conv_b", 0, "read")
+        world.command("conv_b", 0, "typing")
     assert "text 001" in json.dumps(world.storage)
     end(world)
 

@@ -29,8 +29,8 @@ class World:
         self.is_full = False
         self.to_server: list[Addressed] = []
         self.to_clients: list[Addressed] = []
-        self.changes: list[tuple[int, str, Any]] = []
-        """News for other tabs about the storage: the tab, the key, and where a sent item is in the log."""
+        self.changes: list[tuple[int, str, bool, Any]] = []
+        """News for other tabs: the tab, the key, whether it was saved, and where a sent item is in the log."""
         self.failing_tokens = 0
         self.refused_handshakes: list[int] = []
         """The statuses of the next handshakes; 0 for none."""
@@ -72,7 +72,7 @@ class World:
         else:
             self.storage[key] = value
         self.sends.stored(json.dumps(self.storage))
-        self.changes += [(other.number, key, sent) for other in self.tabs if other is not tab]
+        self.changes += [(other.number, key, value is not None, sent) for other in self.tabs if other is not tab]
 
     # The user
 
@@ -180,8 +180,10 @@ class World:
 
     def share(self) -> None:
         """Deliver the first news about the storage to another tab."""
-        if self.changes:
-            number, key, sent = self.changes.pop(0)
+        if not self.changes:
+            return
+        number, key, is_saved, sent = self.changes.pop(0)
+        if key in self.storage or not is_saved:  # else the news of its deletion follow
             line = {"type": "stored", "key": key, "value": self.storage.get(key), "sent": sent}
             self.tabs[number].give(line)
 
