@@ -65,6 +65,15 @@ PARTS = (
         {"CHAT_CLIENT_SCHEDULES": "2000"},
     ),
     *(
+        Part(
+            f"conformance-{client}",
+            f"2,000 schedules of the conformance suite for the {client.title()} client",
+            (*PYTEST, "-n", "2", "tests/conformance/test_faults.py", "-k", client),
+            {"CHAT_CONFORMANCE_SCHEDULES": "2000"},
+        )
+        for client in ("python", "javascript")
+    ),
+    *(
         Part(f"suite-{version}", f"The suite on Python {version}", ("-m", "scripts.other_python", version))
         for version in ("3.11", "3.12", "3.13", "3.14")
     ),

@@ -1,4 +1,4 @@
-/** Builds `dist`: one minified module, and its types. Names that begin with an underscore are shortened. */
+/** Builds `dist`: one minified module, and its types. Names of private and internal members are shortened. */
 
 import { execFileSync } from "node:child_process";
 import { gzipSync } from "node:zlib";
@@ -7,6 +7,16 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
+/** Members of the core and its driver that are no part of the API, of stored values, or of frames. */
+const INTERNAL = `
+  repeatDue endDue outputs nextTimer advance tokenReceived tokenFailed socketOpened socketClosed batchPosted storageChanged
+  drain watch readState place isCurrent lost welcomed planRenewal tokenExpired ponged disconnectedByServer drop
+  frameBytes nextId sendAsIs items acknowledged flightId notBefore backoff insert sendable updatesOf deadline isDrainer
+  takeOver purge pending addMessage addUpdate replied shown historyChanged disconnected hurry readPushed
+  readAnswered noteHead isChanged pushed isRunning sentAs answered timeline people isEnded resume entry restart
+  connected takeNewEvents requestOlder isBehind prepend trim pseudonym forgotten settled written isAlone isUnmarked
+  sentAt
+`;
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = process.argv[2] ?? join(here, "dist");
 const outfile = join(dist, "index.js");
@@ -17,7 +27,7 @@ await build({
   minify: true,
   format: "esm",
   target: "es2022",
-  mangleProps: /^_/,
+  mangleProps: new RegExp(`^(_.*|${INTERNAL.trim().split(/\s+/).join("|")})$`),
   legalComments: "none",
 });
 const compiler = join(here, "node_modules/typescript/bin/tsc");

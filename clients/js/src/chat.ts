@@ -143,7 +143,7 @@ export class Chat extends Observable<Chat> {
 
   /** Look for the network now, without waiting for a backoff. Browsers do that by themselves. */
   online(): void {
-    this._driver.input((now) => this._driver.core?.online(now));
+    this._driver.online();
   }
 
   /** Close the connection. The outbox is kept in the storage; what awaits it rejects with the code `CLOSED`. */
@@ -164,7 +164,7 @@ export class Chat extends Observable<Chat> {
     if (this._rooms.get(room.id) !== room) return;
     this._rooms.delete(room.id);
     const core = this._driver.core!;
-    const { position } = core.readState(room.id);
+    const { position } = core.place(room.id);
     this._driver.input((now) => {
       core.close(room.id);
       if (this.conversations.has(room.id)) core.watch(room.id, position, now);

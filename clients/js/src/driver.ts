@@ -1,7 +1,7 @@
 /** Carries out the outputs of the core: WebSocket, HTTP, storage and timers. */
 
 import { Core } from "./core/client.ts";
-import type { Json, Notification, Output } from "./core/outputs.ts";
+import type { Json, Notification, Output, Sent } from "./core/outputs.ts";
 import { ChatError, chatError, type Http } from "./http.ts";
 import type { Storage } from "./storage.ts";
 
@@ -27,14 +27,23 @@ export interface Environment {
   failed(error: unknown): void;
 }
 
+/** A change of a stored value; without a value, it is deleted. */
+interface Change {
+  value: Json | null;
+  sent: Sent | null;
+}
+
 export class Driver {
   core: Core | null = null;
   private _socket: WebSocket | null = null;
   private _timer: ReturnType<typeof setTimeout> | undefined;
   private _isRunning = false;
   private _writes: Promise<unknown> | null = null;
-  /** The changes that the storage has refused, by their keys. */
-  private readonly _unwritten = new Map<string, () => void | Promise<void>>();
+  /** The last change of each value that is not durable yet. */
+  private readonly _latest = new Map<string, Change>();
+  /** Those of them that the storage has refused. */
+  private readonly _unwritten = new Map<string, Change>();
+  private _rewriteDue = 0;
   private readonly _ends: (() => void)[] = [];
 
   constructor(private readonly _environment: Environment) {}
@@ -52,7 +61,7 @@ export class Driver {
       core.drain(null, Date.now());
       const end = storage.share({
         changed: (key, value, sent) => this.input((now) => core.storageChanged(key, value, sent, now)),
-        drains: (present) => this.input((now) => core.drain(present, now)),
+        drains: (present) => this.input((now) => core.drain(this._withChanges(present), now)),
       });
       this._ends.push(end);
     }
@@ -67,22 +76,32 @@ export class Driver {
     void this._run();
   }
 
+  /** Repeat all that failed: first the changes of the storage, without which no message is sent. */
+  online(): void {
+    this._rewrite();
+    this.input((now) => this.core?.online(now));
+  }
+
   /** Close the connection and end everything. */
   stop(): void {
+    this._rewrite();
     this.input((now) => this.core?.stop(now));
     for (const end of this._ends.splice(0)) end();
   }
 
   /** Resolve when all changes of the storage are durable. */
   async written(): Promise<void> {
-    while (this._writes) await this._wait();
+    for (let writes; (writes = this._writes); ) {
+      await writes;
+      if (this._writes === writes) this._writes = null;
+    }
   }
 
   /** Look after a sleep or a change of the network, which browsers report by events. */
   private _listen(): void {
     const { document } = globalThis;
     const awake = () => {
-      if (document?.visibilityState !== "hidden") this.input((now) => this.core!.online(now));
+      if (document?.visibilityState !== "hidden") this.online();
     };
     for (const [target, name] of [[globalThis, "online"], [globalThis, "pageshow"], [document, "visibilitychange"]] as const) {
       if (!target?.addEventListener) continue;
@@ -99,7 +118,7 @@ export class Driver {
     for (const output of core.outputs()) {
       if (this._writes && /^(send|post|resolved)$/.test(output.kind)) {
         this._environment.settled();
-        await this._wait();
+        await this.written();
       }
       try {
         this._carryOut(output);
@@ -116,7 +135,8 @@ export class Driver {
     clearTimeout(this._timer);
     const delay = core.nextTimer(Date.now());
     if (delay === null) return;
-    const longest = this._unwritten.size ? REWRITE_DELAY : LONGEST_TIMER;
+    const rewriteDelay = Math.min(Math.max(0, this._rewriteDue - Date.now()), REWRITE_DELAY);
+    const longest = this._unwritten.size ? rewriteDelay : LONGEST_TIMER;
     const wake = (now: number) => {
       this._rewrite();
       core.advance(now);
@@ -124,29 +144,47 @@ export class Driver {
     this._timer = setTimeout(() => this.input(wake), Math.min(delay, longest));
   }
 
-  private async _wait(): Promise<void> {
-    const writes = this._writes;
-    await writes;
-    if (this._writes === writes) this._writes = null;
-  }
-
   /** Await a change of the storage before the next frame. If it fails, it is repeated until it succeeds. */
-  private _write(key: string, change: () => void | Promise<void>): void {
+  private _write(key: string, change: Change): void {
     const attempt = async () => {
-      try {
-        await change();
-        if (this._unwritten.get(key) === change) this._unwritten.delete(key);
-      } catch (error) {
-        if (this._unwritten.get(key) !== change) this._environment.failed(error);
+      const error = await this._errorOf(key, change);
+      if (this._latest.get(key) !== change) return; // a later change of the value has begun meanwhile
+      if (error === null) {
+        this._latest.delete(key);
+        this._rewrite(); // the storage works again
+      } else {
+        this._environment.failed(error);
         this._unwritten.set(key, change);
       }
     };
+    this._latest.set(key, change);
     this._unwritten.delete(key);
     this._writes = Promise.all([this._writes, attempt()]);
   }
 
+  private async _errorOf(key: string, { value, sent }: Change): Promise<unknown> {
+    const { storage } = this._environment;
+    try {
+      await (value ? storage.save(key, value) : storage.forget(key, sent));
+      return null;
+    } catch (error) {
+      return error;
+    }
+  }
+
+  /** Return what the storage will have when it has all changes of this client. */
+  private _withChanges(stored: Record<string, Json>): Record<string, Json> {
+    const values = new Map(Object.entries(stored));
+    for (const [key, { value }] of this._latest) {
+      if (value) values.set(key, value);
+      else values.delete(key);
+    }
+    return Object.fromEntries(values);
+  }
+
   /** Repeat the changes that a full storage has refused. */
   private _rewrite(): void {
+    this._rewriteDue = Date.now() + REWRITE_DELAY;
     for (const [key, change] of [...this._unwritten]) this._write(key, change);
   }
 
@@ -156,13 +194,12 @@ export class Driver {
   }
 
   private _carryOut(output: Output): void {
-    const { storage } = this._environment;
     switch (output.kind) {
       case "save":
-        this._write(output.key, () => storage.save(output.key, output.value));
+        this._write(output.key, { value: output.value, sent: null });
         break;
       case "forget":
-        this._write(output.key, () => storage.forget(output.key, output.sent ?? null));
+        this._write(output.key, { value: null, sent: output.sent ?? null });
         break;
       case "token":
         void this._requestToken();

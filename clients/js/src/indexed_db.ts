@@ -36,7 +36,7 @@ export class IndexedDbStorage implements Storage {
 
   async save(key: string, value: Json): Promise<void> {
     await this._change((store) => store.put(value, key));
-    this._channel?.postMessage({ key, sent: null });
+    this._channel?.postMessage({ key, sent: null, isSaved: true });
   }
 
   async forget(key: string, sent: Sent | null): Promise<void> {
@@ -52,8 +52,9 @@ export class IndexedDbStorage implements Storage {
     const channel = (this._channel = new BroadcastChannel(this._name));
     const end = new AbortController();
     let release = () => {};
-    channel.onmessage = async ({ data: { key, sent } }) => {
+    channel.onmessage = async ({ data: { key, sent, isSaved } }) => {
       const value = await settled((await this._store("readonly")).get(key));
+      if (!value && isSaved) return; // it was deleted meanwhile, and the next message says whether it was sent
       if (!end.signal.aborted) events.changed(key, value ?? null, sent);
     };
     const drain = async () => {

@@ -10,6 +10,8 @@ import { Observable } from "./observable.ts";
 /** The place of a message in the log. */
 export interface SentMessage {
   readonly sequenceId: number;
+  /** Which log: a restore of the server's data begins another history, where the place is void. */
+  readonly historyId: string | null;
   readonly clientMessageId: string;
 }
 
@@ -102,6 +104,21 @@ export class Room extends Observable<Room> {
     return this._host.core.readState(this.id).readUpTo;
   }
 
+  /** The sequence id of the first event of the view, or null before the newest messages are there. */
+  get start(): number | null {
+    return this._host.core.place(this.id).start;
+  }
+
+  /** The sequence id of the last event of the view. */
+  get position(): number {
+    return this._host.core.place(this.id).position;
+  }
+
+  /** The history of all sequence ids; a restore of the server's data begins another one. */
+  get historyId(): string | null {
+    return this._host.core.historyId;
+  }
+
   /** Whether the newest messages are there: see `OpenOptions.immediately`. */
   get isLoaded(): boolean {
     return this._isLoaded;
@@ -109,7 +126,7 @@ export class Room extends Observable<Room> {
 
   /** Whether there are messages before the first one: see `older`. */
   get hasOlder(): boolean {
-    return (this._host.core.events(this.id)[0]?.sequence_id ?? 1) > 1;
+    return (this.start ?? 1) > 1;
   }
 
   /** Why the conversation is not followed any more: it was deleted, or the participant is not a member. */
@@ -123,7 +140,7 @@ export class Room extends Observable<Room> {
    *
    * @returns a promise that resolves when the message is in the log, once.
    * @throws ChatError (by the promise) if the server refuses it; it is then shown as failed and holds the later ones
-   *   until `retry` or `discard`.
+   *   until `retry` or `discard`. Its code is `DISCARDED` if the message was deleted before it was in the log.
    */
   send(content: string, { replyTo, mentions, metadata }: MessageFields = {}): Promise<SentMessage> {
     const clientMessageId = this._host.newId();
@@ -225,10 +242,15 @@ export class Room extends Observable<Room> {
         this._cameOlder(false);
         break;
       case "resolved": {
-        const { clientMessageId, sequenceId } = notification;
-        this._settle(clientMessageId)?.resolve({ clientMessageId, sequenceId });
+        const { clientMessageId, sequenceId, historyId } = notification;
+        this._settle(clientMessageId)?.resolve({ clientMessageId, sequenceId, historyId });
         break;
       }
+      case "withdrawn":
+        this._settle(notification.clientMessageId)?.reject(
+          chatError({ code: "DISCARDED", message: "the message was deleted before it was in the log" }),
+        );
+        break;
       case "refused":
         this._settle(notification.clientMessageId)?.reject(chatError(notification.error));
     }

@@ -6,7 +6,10 @@ export type { Sent };
 
 /** What a client learns about other clients on a shared storage, such as the tabs of a browser. */
 export interface SharedStorageEvents {
-  /** Another client has changed a value: `value` is what the storage has now, or null. */
+  /**
+   * Another client has changed a value: `value` is what the storage has now, or null if it was deleted. Leave out the
+   * news of a saved value that was deleted meanwhile: those of its deletion follow.
+   */
   changed(key: string, value: Json | null, sent: Sent | null): void;
   /** From now on this client sends the outbox, of which `stored` is the present state. */
   drains(stored: Record<string, Json>): void;

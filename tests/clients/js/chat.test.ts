@@ -254,3 +254,36 @@ test("room shows the events of the log behind its messages", async () => {
   assert.deepEqual(room.events, [joined]);
   await chat.close();
 });
+
+test("order that fails does not stop others", async () => {
+  const storage = new MemoryStorage();
+  const save = storage.save.bind(storage);
+  storage.save = (key, value) => {
+    if (key === "history") throw new Error("no space left");
+    save(key, value);
+  };
+  const [chat] = newChat(storage);
+  const room = await chat.open("conv_a");
+  await sleep(0);
+  const values = storage.load();
+  assert.ok(values.participant && !values.history);
+  room.close();
+});
+
+test("change that the storage refuses late replaces no later one", async () => {
+  const storage = new MemoryStorage();
+  const save = storage.save.bind(storage);
+  let refuse = (_: Error) => {};
+  storage.save = () => new Promise((_, reject) => (refuse = reject));
+  const [chat] = newChat(storage, () => []);
+  const room = await chat.open("conv_a", { immediately: true });
+  room.send("hi").catch(() => {});
+  await sleep(0);
+  room.delete(room.messages[0]!.clientMessageId!);
+  refuse(new Error("no space left"));
+  await sleep(0);
+  storage.save = save;
+  chat.online();
+  await sleep(0);
+  assert.deepEqual(storage.load(), {});
+});

@@ -94,7 +94,7 @@ test("answered ping keeps the connection", () => {
   assert.deepEqual(take(client, "disconnect"), []);
 });
 
-test("late answer to a former ping does not keep a connection after online", () => {
+test("late pong of an earlier ping keeps no dead connection", () => {
   const client = connected({ ping_interval: 20 });
   client.advance(NOW + 20_000);
   const ping = frame(client, "ping");
@@ -198,4 +198,26 @@ test("refused hello is repeated on another connection", () => {
   assert.equal(take(client, "token").length, 0);
   client.advance(NOW + 4_000);
   assert.equal(take(client, "token").length, 1);
+});
+
+test("pong of a later ping answers the earlier ones", () => {
+  const client = connected();
+  client.online(NOW);
+  client.online(NOW + 3_000);
+  const later = frames(client, "ping")[1]!;
+  client.receive(SOCKET, { type: "pong", id: later.id, heads: {} }, NOW + 4_000);
+  client.advance(NOW + 100_000);
+  assert.deepEqual(take(client, "disconnect"), []);
+});
+
+test("conversation that was closed after hello is unsubscribed", () => {
+  const client = newClient();
+  client.open("conv_a", NOW);
+  client.start(NOW);
+  client.tokenReceived("token", NOW);
+  client.socketOpened(SOCKET, NOW);
+  client.close("conv_a");
+  const [hello, unsubscribe] = frames(client);
+  assert.deepEqual([unsubscribe!.type, unsubscribe!.conversation_id], ["unsubscribe", "conv_a"]);
+  assert.ok(unsubscribe!.n > hello!.n);
 });

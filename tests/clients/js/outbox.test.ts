@@ -254,7 +254,7 @@ test("text that no frame can carry is an error of the call", () => {
   assert.deepEqual(clear(client), []);
 });
 
-test("message names the last event that was read", () => {
+test("message takes the read mark along", () => {
   const client = followed(1, 3, { read_up_to: 2, unread_count: 1 });
   send(client, ["a"]);
   assert.equal(frame(client).seen, 2);
@@ -327,4 +327,45 @@ test("client that takes over sends what the storage has and nothing else", () =>
   const [, left] = take(client, "save");
   client.drain({ [left!.key]: left!.value }, NOW);
   assert.equal(frame(client).client_message_id, "left");
+});
+
+test("acknowledgement without a history resolves nothing", () => {
+  const client = connected({ history_id: null });
+  send(client, ["a"]);
+  client.receive(SOCKET, { ...ack(frame(client), 2), history_id: null }, NOW);
+  assert.deepEqual(take(client, "resolved"), []);
+});
+
+test("command that the newer history refused is not repeated", () => {
+  const client = connected();
+  client.update("conv_a", "delete", 7, {}, NOW);
+  const refusal = error(frame(client), "POSITION_UNKNOWN", { retryable: false, history_id: "2.conversations" });
+  client.receive(SOCKET, refusal, NOW);
+  client.advance(NOW + 60_000);
+  assert.deepEqual(frames(client, "delete"), []);
+});
+
+test("stored update of a message that left the storage is deleted", () => {
+  const client = newClient();
+  send(client, ["a"]);
+  client.update("conv_a", "react", "a", { emoji: "🎉" }, NOW);
+  const [message, reaction] = take(client, "save").map(({ key, value }) => ({ [key]: value }));
+  assert.deepEqual(take(newClient({ ...message, ...reaction }), "forget"), []);
+  assert.deepEqual(take(newClient(reaction), "forget").map(({ key }) => key), Object.keys(reaction!));
+});
+
+test("send of a deleted message ends with an error", () => {
+  const client = newClient();
+  send(client, ["a"]);
+  client.update("conv_a", "delete", "a", {}, NOW);
+  assert.deepEqual(take(client, "withdrawn").map(({ clientMessageId }) => clientMessageId), ["a"]);
+});
+
+test("repeat of a message confirms no read mark", () => {
+  const client = followed(1, 3);
+  client.read("conv_a", NOW);
+  send(client, ["a"]);
+  client.receive(SOCKET, { ...ack(frame(client, "message"), 4), duplicate: true }, NOW);
+  client.advance(NOW + 1_000);
+  assert.equal(frame(client, "read").sequence_id, 3);
 });

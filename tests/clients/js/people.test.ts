@@ -17,7 +17,7 @@ const typing = (is_typing: boolean, sent_at = "1"): Json => ({
 const participants = [{ ...bob, role: "member", online: true }];
 const names = (client: ReturnType<typeof followed>) => client.typists("conv_a").map(({ name }) => name);
 
-test("typing ends by a push or a message or its expiry", () => {
+test("typing ends with each sign of its end", () => {
   const ends: ((client: ReturnType<typeof followed>) => void)[] = [
     (client) => client.receive(SOCKET, typing(false, "2"), NOW),
     (client) => client.receive(SOCKET, { type: "events", conversation_id: "conv_a", events: [event(4)] }, NOW),
@@ -34,7 +34,7 @@ test("typing ends by a push or a message or its expiry", () => {
   }
 });
 
-test("older typing push is ignored", () => {
+test("typing push that was overtaken has no effect", () => {
   const client = followed();
   client.receive(SOCKET, typing(false, "2"), NOW);
   client.receive(SOCKET, typing(true, "1"), NOW);
@@ -49,7 +49,7 @@ test("presence is unknown without a connection", () => {
   assert.deepEqual(client.participants("conv_a").map(({ online }) => online), [false]);
 });
 
-test("keystrokes are sent at most every three seconds and a pause ends them", () => {
+test("keystrokes send few typing frames", () => {
   const client = connected();
   for (const time of [0, 1_000, 2_999, 3_000]) client.typing("conv_a", true, NOW + time);
   assert.deepEqual(frames(client, "typing").map(({ is_typing }) => is_typing), [true, true]);
@@ -59,7 +59,7 @@ test("keystrokes are sent at most every three seconds and a pause ends them", ()
   assert.deepEqual(frames(client, "typing"), []);
 });
 
-test("sent message ends typing without a further frame", () => {
+test("typing ends when the user stops and silently with a message", () => {
   const client = connected();
   client.typing("conv_a", true, NOW);
   client.send("conv_a", "k", { content: "hi" }, NOW);
@@ -67,7 +67,7 @@ test("sent message ends typing without a further frame", () => {
   assert.deepEqual(frames(client).map(({ type }) => type), ["typing", "message"]);
 });
 
-test("joined and left participants are listed at once", () => {
+test("joins role changes and departures change the participants", () => {
   const client = followed(1, 3, { participants });
   const carol = { participant_id: "carol", name: "Carol", role: "member" };
   const joined = event(4, "participant_joined", { participant: carol });
@@ -75,4 +75,25 @@ test("joined and left participants are listed at once", () => {
   client.receive(SOCKET, { type: "events", history_id: HISTORY, conversation_id: "conv_a", events: [joined, left] }, NOW);
   assert.deepEqual(client.participants("conv_a").map(({ name }) => name), ["Carol"]);
   assert.equal(take(client, "people").length, 1);
+});
+
+test("typing expires", () => {
+  for (const elapsed of [6_000, 60_000]) {
+    const client = followed(1, 3, { participants });
+    client.receive(SOCKET, typing(true), NOW);
+    client.advance(NOW + 5_999);
+    assert.deepEqual(names(client), ["Bob"]);
+    client.advance(NOW + elapsed);
+    assert.deepEqual(names(client), []);
+  }
+});
+
+test("presence and read pointers of others are followed", () => {
+  const client = followed(1, 3, { participants: [{ ...bob, online: false }] });
+  const about = { conversation_id: "conv_a", history_id: HISTORY };
+  client.receive(SOCKET, { ...about, type: "presence", participant: bob, online: true }, NOW);
+  client.receive(SOCKET, { ...about, type: "read", participant_id: "bob", sequence_id: 3 }, NOW);
+  assert.ok(take(client, "people").length > 0);
+  const [other] = client.participants("conv_a");
+  assert.deepEqual([other!.online, other!.readUpTo], [true, 3]);
 });

@@ -190,7 +190,7 @@ test("watched conversation begins after its position and shows its newest page w
   assert.deepEqual(numbers(client), range(1, 11));
 });
 
-test("conversation that is opened between hello and welcome is subscribed", () => {
+test("conversation that was opened after hello is subscribed", () => {
   const client = newClient();
   client.start(NOW);
   client.tokenReceived("token", NOW);
@@ -201,7 +201,7 @@ test("conversation that is opened between hello and welcome is subscribed", () =
   assert.equal(frame(client, "subscribe").conversation_id, "conv_a");
 });
 
-test("read marks of a moment are sent as one and repeated until they are acknowledged", () => {
+test("unanswered read mark is repeated", () => {
   const client = followed(1, 3, { read_up_to: 0, unread_count: 3 });
   client.read("conv_a", NOW, 2);
   client.read("conv_a", NOW);
@@ -213,16 +213,16 @@ test("read marks of a moment are sent as one and repeated until they are acknowl
   const again = frame(client, "read");
   const ack = { type: "read_ack", id: again.id, history_id: HISTORY, read_up_to: 3, unread_count: 0 };
   client.receive(SOCKET, { ...ack, conversation_id: "conv_a" }, NOW + 13_100);
-  assert.deepEqual(client.readState("conv_a"), { readUpTo: 3, unreadCount: 0, position: 3 });
+  assert.deepEqual(client.readState("conv_a"), { readUpTo: 3, unreadCount: 0 });
   client.advance(NOW + 60_000);
   assert.deepEqual(frames(client, "read"), []);
 });
 
-test("message of another participant is unread and moves only its sender's read mark", () => {
+test("messages of others count as unread until they are read", () => {
   const participants = ["alice", "bob"].map((participant_id) => ({ participant_id, read_up_to: 3 }));
   const client = followed(1, 3, { read_up_to: 3, unread_count: 0, participants });
   client.receive(SOCKET, push([4]), NOW);
-  assert.deepEqual(client.readState("conv_a"), { readUpTo: 3, unreadCount: 1, position: 4 });
+  assert.deepEqual(client.readState("conv_a"), { readUpTo: 3, unreadCount: 1 });
   assert.deepEqual(client.participants("conv_a").map(({ readUpTo }) => readUpTo), [3, 4]);
 });
 
@@ -242,7 +242,7 @@ test("read on another device moves the pointer", () => {
   const client = followed(1, 5, { read_up_to: 1, unread_count: 4 });
   const read = { type: "read", conversation_id: "conv_a", history_id: HISTORY };
   client.receive(SOCKET, { ...read, participant_id: "alice", sequence_id: 3 }, NOW);
-  assert.deepEqual(client.readState("conv_a"), { readUpTo: 3, unreadCount: 2, position: 5 });
+  assert.deepEqual(client.readState("conv_a"), { readUpTo: 3, unreadCount: 2 });
   client.receive(SOCKET, { ...read, participant_id: "alice", sequence_id: 2 }, NOW);
   assert.equal(client.readState("conv_a").readUpTo, 3);
 });
@@ -250,13 +250,13 @@ test("read on another device moves the pointer", () => {
 test("mark of the user moves the pointer at once and an older answer does not move it back", () => {
   const client = followed(1, 5, { read_up_to: 1, unread_count: 4 });
   client.read("conv_a", NOW, 4);
-  assert.deepEqual(client.readState("conv_a"), { readUpTo: 4, unreadCount: 1, position: 5 });
+  assert.deepEqual(client.readState("conv_a"), { readUpTo: 4, unreadCount: 1 });
   client.advance(NOW + 1_000);
   const read = frame(client, "read");
   client.read("conv_a", NOW + 1_000);
   const ack = { type: "read_ack", id: read.id, conversation_id: "conv_a", history_id: HISTORY };
   client.receive(SOCKET, { ...ack, read_up_to: 4, unread_count: 1 }, NOW + 1_100);
-  assert.deepEqual(client.readState("conv_a"), { readUpTo: 5, unreadCount: 0, position: 5 });
+  assert.deepEqual(client.readState("conv_a"), { readUpTo: 5, unreadCount: 0 });
   client.advance(NOW + 2_100);
   assert.equal(frame(client, "read").sequence_id, 5);
 });
@@ -295,4 +295,23 @@ test("window keeps the newest events and those that were fetched", () => {
   client.receive(SOCKET, page(frame(client, "sync"), 152, 201, 401), NOW);
   client.receive(SOCKET, push(many(402, 200)), NOW);
   assert.deepEqual(numbers(client), range(152, 601));
+});
+
+test("read marks are coalesced", () => {
+  const client = followed(1, 3, { read_up_to: 0, unread_count: 3 });
+  client.read("conv_a", NOW, 3);
+  client.receive(SOCKET, push([4]), NOW);
+  client.read("conv_a", NOW + 500);
+  client.advance(NOW + 900);
+  assert.deepEqual(frames(client, "read"), []);
+  client.advance(NOW + 1_000);
+  const read = frame(client, "read");
+  assert.deepEqual([read.conversation_id, read.sequence_id, read.history_id], ["conv_a", 4, HISTORY]);
+});
+
+test("own message directly after the pointer moves it", () => {
+  const client = followed(1, 3, { read_up_to: 3, unread_count: 0 });
+  const own = { ...event(4), sender: { participant_id: "alice" } };
+  client.receive(SOCKET, { ...push([]), events: [own] }, NOW);
+  assert.deepEqual(client.readState("conv_a"), { readUpTo: 4, unreadCount: 0 });
 });

@@ -88,7 +88,7 @@ test("view is the same for every order in which pages come", () => {
   }
 });
 
-test("unchanged message stays the same object when others change", () => {
+test("view folds only the messages that an event changes", () => {
   const view = new View();
   view.add([event(1), event(2)]);
   const [before, other] = view.messages();

@@ -26,6 +26,7 @@ export function seeded(seed: number): () => number {
 interface Change {
   tab: number;
   key: string;
+  isSaved: boolean;
   sent: Sent | null;
 }
 
@@ -158,7 +159,7 @@ export class World {
   store(from: number, key: string, value: Json | null, sent: Sent | null): void {
     if (value) this._storage.set(key, value);
     else this._storage.delete(key);
-    for (const { number: tab } of this.tabs) if (tab !== from) this.changes.push({ tab, key, sent });
+    for (const { number: tab } of this.tabs) if (tab !== from) this.changes.push({ tab, key, isSaved: value !== null, sent });
   }
 
   // The user
@@ -247,6 +248,7 @@ export class World {
     if (!change) return;
     const tab = this.tab(change.tab);
     const value = structuredClone(this._storage.get(change.key) ?? null);
+    if (!value && change.isSaved) return; // the news of its deletion follow
     tab.client.storageChanged(change.key, value, change.sent, this.now);
     tab.drain();
   }

@@ -15,7 +15,7 @@ from serverless_chat.core.outputs import (
     Trimmed,
 )
 
-from tests.clients.python.simulated_server import SimulatedServer
+from tests.conformance.gateway import Gateway
 
 TRANSIENT = {"UNAVAILABLE", "RATE_LIMITED", "UNAUTHORIZED", "TOKEN_EXPIRED", "INTERNAL", "NOT_ATTEMPTED"}
 
@@ -23,7 +23,7 @@ TRANSIENT = {"UNAVAILABLE", "RATE_LIMITED", "UNAUTHORIZED", "TOKEN_EXPIRED", "IN
 class Judge:
     """Follows the notifications as a user interface does, and keeps what the user sent."""
 
-    def __init__(self, server: SimulatedServer) -> None:
+    def __init__(self, server: Gateway) -> None:
         self._server = server
         self.shown: dict[str, list[JsonObject]] = {}
         self.history_of: dict[str, str] = {}

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 from serverless_chat.core.client import Client
-from serverless_chat.core.outputs import Forget, JsonObject, PostBatch, Refused, Resolved, Save, SendFrame
+from serverless_chat.core.outputs import (
+    Forget,
+    JsonObject,
+    PostBatch,
+    Refused,
+    Resolved,
+    Save,
+    SendFrame,
+    Withdrawn,
+)
 
 from tests.clients.python.drive import (
     HISTORY,
@@ -269,6 +278,24 @@ def test_items_from_before_any_history_are_sent_into_the_first_one_and_into_no_o
     assert statuses(client, "conv_b") == {"reply": "failed"}
     client.retry("conv_b", "reply", NOW)
     assert frames(client) == []
+
+
+def test_send_of_an_acknowledged_message_that_is_not_in_the_view_is_resolved() -> None:
+    client = connected()
+    client.open("conv_a", NOW)
+    send(client, "a")
+    [message] = frames(client, "message")
+    client.receive(SOCKET, ack(message, 2), NOW)
+    first = take(client, Resolved)
+    send(client, "a")
+    assert take(client, Resolved) == first == [Resolved("conv_a", "a", 2, HISTORY)]
+
+
+def test_send_of_a_deleted_message_ends_with_an_error() -> None:
+    client = new_client()
+    send(client, "a")
+    client.update("conv_a", "delete", "a", {}, NOW)
+    assert take(client, Withdrawn) == [Withdrawn("conv_a", "a")]
 
 
 def test_acknowledgement_without_a_history_resolves_nothing() -> None:

@@ -24,7 +24,7 @@ from serverless_chat.durable import DurableStorage
 from serverless_chat.storage import MemoryStorage
 
 from tests.clients.python.judge import Judge
-from tests.clients.python.simulated_server import ME, Addressed, Session, SimulatedServer
+from tests.conformance.gateway import ME, Addressed, Gateway, Session
 
 CONVERSATIONS = ["conv_a", "conv_b"]
 SETTLING_SECONDS = 10.0
@@ -51,7 +51,7 @@ class World:
 
     def __init__(self, seed: int = 0, resume: bool = False, window: int | None = None) -> None:
         self.now = 1_800_000_000.0
-        self.server = SimulatedServer(*CONVERSATIONS)
+        self.server = Gateway(*CONVERSATIONS)
         self.judge = Judge(self.server)
         self.storage = FullStorage()
         self.posts: list[PostBatch] = []

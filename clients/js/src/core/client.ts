@@ -205,7 +205,7 @@ export class Core {
     const subscription = this._subscriptions.get(conversationId);
     this._subscriptions.delete(conversationId);
     this._watched.delete(conversationId);
-    if (subscription && this._isOpen && !subscription.isEnded) {
+    if (subscription && this._isGreeted && !subscription.isEnded) {
       this._sender.send("unsubscribe", { conversation_id: conversationId });
     }
   }
@@ -298,16 +298,30 @@ export class Core {
   }
 
   /** Return the last event that the participant has read, and the number of messages of others after it. */
-  readState(conversationId: string): { readUpTo: number; unreadCount: number; position: number } {
-    const subscription = this._subscriptions.get(conversationId);
-    const { readUpTo = 0, unreadCount = 0 } = subscription?.people ?? {};
-    return { readUpTo, unreadCount, position: subscription?.timeline.position ?? 0 };
+  readState(conversationId: string): { readUpTo: number; unreadCount: number } {
+    const { readUpTo = 0, unreadCount = 0 } = this._subscriptions.get(conversationId)?.people ?? {};
+    return { readUpTo, unreadCount };
+  }
+
+  /** Return the marked start of a view, or null before the first page, and its position. */
+  place(conversationId: string): { start: number | null; position: number } {
+    return this._subscriptions.get(conversationId)?.timeline ?? { start: null, position: 0 };
+  }
+
+  /** The history of all sequence ids. */
+  get historyId(): string | null {
+    return this._sender.historyId;
   }
 
   // Internals
 
   private get _isOpen(): boolean {
     return this._connection.state === "open";
+  }
+
+  /** Whether `hello` was sent on the connection. */
+  private get _isGreeted(): boolean {
+    return /^(greeting|open)$/.test(this._connection.state);
   }
 
   private get _me(): string {
@@ -464,7 +478,7 @@ export class Core {
   }
 
   private _afterConnectionChange(): void {
-    if (/^(greeting|open)$/.test(this._connection.state)) return;
+    if (this._isGreeted) return;
     this._outbox.disconnected();
     this._typing.clear();
     for (const subscription of this._subscriptions.values()) subscription.disconnected();

@@ -66,6 +66,7 @@ export class Outbox {
       if (!item) continue;
       if (sent) this._target(lane.updatesOf(item.clientMessageId), sent);
       if (sent) this._acknowledge(lane, item, sent);
+      else this._withdraw(item);
       this._remove(item);
     }
     if (sent) this._notify(sent);
@@ -78,12 +79,16 @@ export class Outbox {
       for (const item of [...lane.items]) if (!items.has(item.key)) this._remove(item);
     }
     for (const item of items.values()) this.restore(item);
+    if (this._writer === "") this._deleteOrphans();
   }
 
   /** Delete all items: they are of another participant. */
   purge(): void {
     for (const lane of this._lanes.values()) {
-      for (const { key } of lane.items) this._outputs.push({ kind: "forget", key });
+      for (const item of lane.items) {
+        this._outputs.push({ kind: "forget", key: item.key });
+        this._withdraw(item);
+      }
     }
     this._lanes.clear();
     this._flights.clear();
@@ -283,7 +288,21 @@ export class Outbox {
   private _delete(item: Item): void {
     for (const update of this._lane(item.conversationId).updatesOf(item.clientMessageId)) this._delete(update);
     this._outputs.push({ kind: "forget", key: item.key });
+    this._withdraw(item);
     this._remove(item);
+  }
+
+  private _withdraw({ command, conversationId, clientMessageId }: Item): void {
+    if (command === "message") this._outputs.push({ kind: "withdrawn", conversationId, clientMessageId });
+  }
+
+  /** Delete updates whose message left the storage: they have no target any more. */
+  private _deleteOrphans(): void {
+    for (const lane of this._lanes.values()) {
+      for (const item of [...lane.items]) {
+        if (item.targetMessage !== null && !lane.message(item.targetMessage)) this._delete(item);
+      }
+    }
   }
 
   /** Change a message that was never attempted; return whether that was possible. */
@@ -356,7 +375,7 @@ export class Outbox {
       item.isUnmarked = true; // the mark can be of data that was restored meanwhile
     } else if (isRefusal(frame)) {
       this._refuse(item, frame);
-    } else if (frame.sequence_id && frame.history_id === this._sender.historyId) {
+    } else if (frame.sequence_id && frame.history_id && frame.history_id === this._sender.historyId) {
       lane.backoff.reset();
       this._sent(item, this._place(frame.sequence_id));
     } else if (frame.code !== "NOT_ATTEMPTED" && lane.notBefore <= now) {

@@ -58,6 +58,8 @@ export type Notification =
   | { kind: "resolved"; conversationId: string; clientMessageId: string; sequenceId: number; historyId: string | null }
   /** The server refuses an item for good. A message is held as failed; an update is discarded. */
   | { kind: "refused"; conversationId: string; command: string; clientMessageId: string | null; error: Json }
+  /** A message left the outbox unsent: the user deleted it, or it is of another participant. */
+  | { kind: "withdrawn"; conversationId: string; clientMessageId: string | null }
   /** A frame about conversations of the participant that may not be open. */
   | { kind: "membership"; frame: Json };
 

@@ -24,6 +24,7 @@ from .blocking_service import Acting, Service
 from .conversations import Row
 from .core.message import Message
 from .core.outputs import JsonObject
+from .errors import RefusedError
 from .loop_thread import LoopThread
 from .room import Target
 from .storage import Storage
@@ -157,6 +158,18 @@ class Chat:
     def status(self) -> str:
         """The status of the connection, such as `open`."""
         return self._chat.status
+
+    def on_error(self, handler: Callable[[RefusedError], object]) -> Callable[[], None]:
+        """Call a function with each refusal that no call raises; return a function that ends this.
+
+        Each call is in a new thread, so that the function may call the chat. See `serverless_chat.Chat`.
+        """
+
+        def begin(error: RefusedError) -> None:
+            threading.Thread(target=handler, args=(error,), name="serverless_chat error", daemon=True).start()
+
+        off = self._loop.call(self._chat.on_error, begin)
+        return lambda: self._loop.call(off)
 
     def open(self, conversation_id: str, timeout: float | None = None) -> Room:
         """Return a conversation when its newest messages are there. Raises RefusedError, TimeoutError."""

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+from websockets.asyncio.client import connect
 
 from .api import Api, Token
 from .changes import Changes, Handlers, log
@@ -17,7 +18,7 @@ from .core.options import MAX_CATCH_UP
 from .core.outputs import HeadsReceived, JsonObject, Output, Pushed, Refused, StatusChanged
 from .errors import ChatError, RefusedError
 from .history import HistoryPage
-from .link import Clock, Link
+from .link import Clock, Connect, Link
 from .room import Room
 from .storage import MemoryStorage, Storage
 from .waiting import refusal
@@ -37,6 +38,7 @@ class Chat:
         window: How many events each view keeps; None keeps all.
         clock: Returns the wall-clock time in seconds.
         transport: The transport of HTTP requests, for tests and proxies.
+        open_socket: Opens a WebSocket, as `websockets.connect` does, for tests and proxies.
     """
 
     def __init__(
@@ -49,11 +51,12 @@ class Chat:
         window: int | None = WINDOW,
         clock: Clock = time.time,
         transport: httpx.AsyncBaseTransport | None = None,
+        open_socket: Connect = connect,
     ) -> None:
         self.api = Api(http_url, token, transport)
         self.changes: Changes[str] = Changes(lambda: self.status)
         """The status and its changes."""
-        self.link = Link(ws_url, self.api, token, storage or MemoryStorage(), self._notify, clock)
+        self.link = Link(ws_url, self.api, token, storage or MemoryStorage(), self._notify, clock, open_socket)
         self.conversations = ConversationList(self)
         self._errors: Handlers[RefusedError] = Handlers()
         self._status = "stopped"
@@ -110,8 +113,7 @@ class Chat:
 
     def online(self) -> None:
         """Connect and repeat unanswered commands now: call it when the network is back, or the device woke up."""
-        self.link.core.online(self.link.now)
-        self.link.pump()
+        self.link.online()
 
     async def open(self, conversation_id: str) -> Room:
         """Return a conversation when its newest messages are there.

@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -33,9 +33,13 @@ from .storage import Storage
 MAX_SLEEP = 15.0
 """The longest timer in seconds: a device that slept finds its timers ended soon after it woke up."""
 FIRST_START = "first_start"
+REPEAT_DELAY = 1.0
+"""After how many seconds what the storage has refused is repeated."""
 OPEN_TIMEOUT = 10.0
 CLOSE_TIMEOUT = 2.0
 Clock = Callable[[], float]
+Connect = Callable[..., Awaitable[Any]]
+"""Opens a WebSocket as `websockets.connect` does."""
 
 
 class Link:
@@ -49,18 +53,20 @@ class Link:
         storage: Storage,
         notify: Callable[[Output], None],
         clock: Clock = time.time,
+        open_socket: Connect = connect,
     ) -> None:
         self.core = Client(storage.load(), random.random)
         self.error: str | None = None
         """Why the last attempt to connect failed."""
         self._ws_url, self._api, self._token, self._notify, self._clock = ws_url, api, token, notify, clock
-        self._storage = storage
+        self._storage, self._open_socket = storage, open_socket
         self._durable = DurableStorage(storage)
         self._sockets: dict[int, asyncio.Task[None]] = {}
         self._frames: asyncio.Queue[JsonObject] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._is_pumping = False
+        self._repeat_due: float | None = None
 
     @property
     def storage_error(self) -> Exception | None:
@@ -85,8 +91,15 @@ class Link:
         self.core.start(self.now)
         self.pump()
 
+    def online(self) -> None:
+        """Repeat all that failed: first the changes of the storage, without which no message is sent."""
+        self._durable.repeat()
+        self.core.online(self.now)
+        self.pump()
+
     async def stop(self) -> None:
         """Close the connection, and end all tasks."""
+        self._durable.repeat()
         self.core.stop(self.now)
         self.pump()
         if self._timer is not None:
@@ -111,15 +124,17 @@ class Link:
     def _plan(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        delay = self.core.next_timer(self.now)
-        if delay is None and self._durable.error is None:
-            self._timer = None
-        else:
-            shortest = 1.0 if self._durable.error is not None else MAX_SLEEP
-            delay = min(shortest, MAX_SLEEP if delay is None else delay)
-            self._timer = asyncio.get_running_loop().call_later(delay, self._advance)
+        loop = asyncio.get_running_loop()
+        delays = [] if (delay := self.core.next_timer(self.now)) is None else [delay]
+        if self._durable.error is None:
+            self._repeat_due = None
+        else:  # other inputs do not put it off
+            self._repeat_due = self._repeat_due or loop.time() + REPEAT_DELAY
+            delays.append(max(0.0, self._repeat_due - loop.time()))
+        self._timer = loop.call_later(min(MAX_SLEEP, *delays), self._advance) if delays else None
 
     def _advance(self) -> None:
+        self._repeat_due = None
         self._durable.repeat()
         self.core.advance(self.now)
         self.pump()
@@ -175,7 +190,7 @@ class Link:
     async def _connect(self, socket: int, token: str) -> None:
         headers = {"Authorization": f"Bearer {token}"}
         try:
-            connection = await connect(
+            connection = await self._open_socket(
                 self._ws_url,
                 additional_headers=headers,
                 open_timeout=OPEN_TIMEOUT,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import queue
 
 import pytest
 from serverless_chat import ChatClosedError, RefusedError
@@ -33,6 +34,16 @@ def test_script_sends_and_reads(server: LiveServer) -> None:
         assert not other.older()
         with pytest.raises(RefusedError):
             room.send(" ", timeout=30)
+
+
+def test_refused_update_is_reported_to_scripts(server: LiveServer) -> None:
+    refused: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+    with chat(server, "alice") as alice, chat(server, "bob") as bob:
+        room = alice.create("Trip", [{"participant_id": "bob", "name": "Bob"}])
+        off = bob.on_error(lambda error: refused.put((error.code, bob.status)))
+        bob.open(room.id, timeout=30).edit(room.send("hello", timeout=30).sequence_id, "not by its author")
+        assert refused.get(timeout=30) == ("FORBIDDEN", "open")
+        off()
 
 
 def test_wait_that_takes_too_long_raises(server: LiveServer) -> None:

@@ -1,21 +1,26 @@
-"""A server of the protocol in memory: logs by history, commands, pushes. It has no faults by itself."""
+"""The gateway of the conformance suite: logs by history, commands, pushes. It has no faults by itself."""
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Hashable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
 
-from serverless_chat.core.outputs import JsonObject
+from tests.conformance.logs import FoldedLog
 
 CREATED_AT = "2026-11-29T12:00:00.000Z"
-EXPIRES_AT = "2126-11-29T12:00:00.000Z"
 PING_INTERVAL = 5
+TOKEN_SECONDS = 3_600
+NOT_REFUSED = {"hello", "auth", "ping", "typing", "unsubscribe"}
+"""Commands of an expired token that are executed, or that have no answer."""
+JsonObject = dict[str, Any]
 PAGE = 20
 RETRYABLE = {"UNAVAILABLE", "RATE_LIMITED", "INTERNAL", "CONVERSATION_BUSY"}
 ME: JsonObject = {"participant_id": "alice", "name": "Alice", "type": "human"}
 BOB: JsonObject = {"participant_id": "bob", "name": "Bob", "type": "human"}
 Log = list[JsonObject]
-Addressed = tuple[int, JsonObject]
+Addressed = tuple[Any, JsonObject]
 """A socket, and a frame to its client."""
 
 
@@ -23,24 +28,34 @@ Addressed = tuple[int, JsonObject]
 class Session:
     """One connection: its subscriptions, and the highest `n` for each conversation."""
 
+    token: str = ""
     subscribed: set[str] = field(default_factory=set)
     orders: dict[str, int] = field(default_factory=dict)
 
 
-class SimulatedServer:
+class Gateway:
     """Executes one command after the other."""
 
     def __init__(self, *conversations: str) -> None:
         self.number = 0
         created = {"type": "conversation_created", "sender": BOB, "title": "A", "participants": []}
         self.histories: dict[str, dict[str, Log]] = {self.history_id: {name: [] for name in conversations}}
-        self.sessions: dict[int, Session] = {}
+        self.sessions: dict[Hashable, Session] = {}
+        self.now = 1_800_000_000.0
+        """The time of the server in seconds."""
+        self.expiries: dict[str, float] = {}
+        """By token."""
         self.is_refusing = False
         self.transient_code = "UNAVAILABLE"
         self.read_up_to: dict[str, int] = {}
         self.busy = 0
         """How many of the next commands are answered by a transient error."""
         self._bodies: dict[str, str] = {}
+        self._places: dict[str, dict[str, int]] = {name: {} for name in conversations}
+        """By conversation and client_message_id: the sequence id in the present history."""
+        self._newest_histories: dict[str, str] = {}
+        """By client_message_id: the last history whose log had it."""
+        self._folded: dict[tuple[str, str], FoldedLog] = {}
         for name in conversations:
             self.append(name, dict(created))
 
@@ -52,11 +67,44 @@ class SimulatedServer:
     def logs(self) -> dict[str, Log]:
         return self.histories[self.history_id]
 
+    def folded(self, history_id: str, conversation_id: str) -> FoldedLog:
+        """Return a log as a reader sees it."""
+        known = self._folded.get((history_id, conversation_id))
+        if known is None:
+            known = FoldedLog(self.histories[history_id][conversation_id])
+            self._folded[history_id, conversation_id] = known
+        return known
+
+    def place(self, conversation_id: str, client_message_id: str) -> int | None:
+        """Return the sequence id of a message in the present history."""
+        return self._places[conversation_id].get(client_message_id)
+
+    def newest_history(self, client_message_id: str) -> str | None:
+        """Return the last history whose log had a message, which a restore can have lost."""
+        return self._newest_histories.get(client_message_id)
+
+    def new_token(self) -> str:
+        """Return a token, which is valid for an hour."""
+        token = f"token{len(self.expiries) + 1}"
+        self.expiries[token] = self.now + TOKEN_SECONDS
+        return token
+
+    def is_expired(self, token: str) -> bool:
+        """Return whether the server does not accept a token any more. One of another issuer has no end."""
+        return self.expiries.get(token, self.now + 1) <= self.now
+
+    def expire_tokens(self) -> None:
+        """Let all tokens expire now, as after a change of the key that signs them."""
+        for token in self.expiries:
+            self.expiries[token] = min(self.expiries[token], self.now)
+
     def restore(self, kept: int) -> None:
         """Continue from a backup with up to `kept` events of each log, as another history."""
-        logs = {name: copy.deepcopy(log[: max(1, kept)]) for name, log in self.logs.items()}
+        logs = {name: log[: max(1, kept)] for name, log in self.logs.items()}
         self.number += 1
         self.histories[self.history_id] = logs
+        for name, places in self._places.items():
+            self._places[name] = {key: place for key, place in places.items() if place <= len(logs[name])}
         self.read_up_to = {name: min(number, len(logs[name])) for name, number in self.read_up_to.items()}
         self.sessions.clear()
 
@@ -70,11 +118,24 @@ class SimulatedServer:
             "made_in": self.history_id,
         }
         log.append(event | identity)
+        if "client_message_id" in event:
+            self._places[conversation_id][event["client_message_id"]] = len(log)
+            self._newest_histories[event["client_message_id"]] = self.history_id
         push = self._frame("events", conversation_id=conversation_id, events=[log[-1]])
         subscribers = [number for number, each in self.sessions.items() if conversation_id in each.subscribed]
         return [(number, push) for number in subscribers]
 
-    def execute(self, socket: int, command: JsonObject) -> list[Addressed]:
+    def append_many(self, conversation_id: str, count: int) -> None:
+        """Append messages of another participant whose pushes are all lost."""
+        log = self.logs[conversation_id]
+        common = {"type": "message", "sender": BOB, "conversation_id": conversation_id, "created_at": CREATED_AT}
+        numbers = range(len(log) + 1, len(log) + 1 + count)
+        log.extend(
+            {**common, "sequence_id": number, "content": "of many", "made_in": self.history_id}
+            for number in numbers
+        )
+
+    def execute(self, socket: Hashable, command: JsonObject) -> list[Addressed]:
         """Execute a command of a connection; return the replies and pushes. A closed one gets none."""
         replies, pushes = self._execute(socket, command)
         answered = [(socket, {"id": command.get("id"), **reply}) for reply in replies]
@@ -85,13 +146,22 @@ class SimulatedServer:
         replies, pushes = self._batch(batch)
         return replies[0], [(number, frame) for number, frame in pushes if number in self.sessions]
 
-    def _execute(self, socket: int, command: JsonObject) -> tuple[list[JsonObject], list[Addressed]]:
+    def _is_unauthorized(self, socket: Hashable, command: JsonObject) -> bool:
+        session = self.sessions.get(socket)
+        return session is not None and self.is_expired(session.token) and command["type"] not in NOT_REFUSED
+
+    def _execute(self, socket: Hashable, command: JsonObject) -> tuple[list[JsonObject], list[Addressed]]:
+        if self._is_unauthorized(socket, command):
+            return [self._error(command, "TOKEN_EXPIRED", retryable=False)], []
         session = self.sessions.get(socket, Session())
         match command["type"]:
             case "hello":
                 entries = [{**entry, "n": command["n"]} for entry in command["subscribe"]]
                 history = {"history_id": command.get("history_id")}
-                return [self._welcome(), *(self._subscribe(session, entry | history) for entry in entries)], []
+                return [
+                    self._welcome(session),
+                    *(self._subscribe(session, entry | history) for entry in entries),
+                ], []
             case "subscribe":
                 return [self._subscribe(session, command)], []
             case "sync":
@@ -100,7 +170,8 @@ class SimulatedServer:
                 heads = {name: len(self.logs[name]) for name in command.get("heads", {})}
                 return [self._frame("pong", server_time=CREATED_AT, heads=heads)], []
             case "auth":
-                return [{"type": "auth_ok", "expires_at": EXPIRES_AT}], []
+                session.token = command["token"]
+                return [{"type": "auth_ok", "expires_at": self._expires_at(session)}], []
             case "batch":
                 return self._batch(command)
             case "read":
@@ -115,9 +186,13 @@ class SimulatedServer:
     def _frame(self, kind: str, **fields: object) -> JsonObject:
         return {"type": kind, "history_id": self.history_id, **fields}
 
-    def _welcome(self) -> JsonObject:
+    def _expires_at(self, session: Session) -> str:
+        expiry = self.expiries.get(session.token, self.now + 100 * TOKEN_SECONDS)
+        return datetime.fromtimestamp(expiry, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def _welcome(self, session: Session) -> JsonObject:
         limits = {"frame_bytes": 32_768}
-        timing = {"ping_interval": PING_INTERVAL, "typing_expires": 6, "expires_at": EXPIRES_AT}
+        timing = {"ping_interval": PING_INTERVAL, "typing_expires": 6, "expires_at": self._expires_at(session)}
         return self._frame("welcome", connection_id="c", participant=ME, protocol=1, limits=limits, **timing)
 
     def _error(self, command: JsonObject, code: str, retryable: bool) -> JsonObject:
@@ -176,9 +251,8 @@ class SimulatedServer:
         key = command["client_message_id"]
         body = self._bodies.setdefault(key, command["content"])
         assert body == command["content"], "another body under a known id would never reach the log"
-        known = [event for event in self.logs[conversation_id] if event.get("client_message_id") == key]
-        if known:
-            return self._ack(command, known[0]["sequence_id"], duplicate=True), []
+        if (known := self.place(conversation_id, key)) is not None:
+            return self._ack(command, known, duplicate=True), []
         if self.is_refusing:
             return self._error(command, "MUTED", retryable=False), []
         seen = command.get("seen", 0)
@@ -200,7 +274,8 @@ class SimulatedServer:
 
     def _is_of_another_history(self, command: JsonObject) -> bool:
         if {"target", "reply_to", "seen", "sequence_id"} & command.keys():
-            return bool(command["history_id"] != self.history_id)  # the client always knows it here
+            assert "history_id" in command, "a command with sequence ids names no history"
+            return bool(command["history_id"] != self.history_id)
         return False
 
     def _other_history(self, command: JsonObject) -> JsonObject:

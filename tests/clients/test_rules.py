@@ -1,0 +1,50 @@
+"""Each rule of docs/client.md has tests, of the same names in both clients."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.clients.js.node_tests import titles
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "tests" / "clients"
+DOCUMENT = (ROOT / "docs" / "client.md").read_text(encoding="utf-8")
+ONE_CLIENT = {
+    "test_all_missed_events_are_fetched_if_no_limit_is_set": "python",
+    "test_file_keeps_values_and_keeps_servers_and_participants_apart": "python",
+    "test_tabs_send_each_message_once_and_in_order_also_if_one_is_killed": "js",
+    "test_client_shows_the_log_and_sends_each_message_once_under_faults": "conformance",
+}
+"""Tests of something that the other client has not, as the document says."""
+_DEFINITION = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
+_NAME = re.compile(r"`(test_\w+)`")
+
+
+def defined(folder: Path) -> set[str]:
+    """Return the names of all tests in a folder."""
+    names = {name for path in folder.rglob("test_*.py") for name in _DEFINITION.findall(path.read_text("utf-8"))}
+    return names | {name for path in folder.rglob("*.test.ts") for name in titles(path)}
+
+
+def test_each_rule_names_a_test() -> None:
+    rules = re.split(r"^(?=\d+\. )", DOCUMENT, flags=re.MULTILINE)[1:]
+    assert [rule.partition(".")[0] for rule in rules] == [str(number) for number in range(1, len(rules) + 1)]
+    assert [rule for rule in rules if not _NAME.search(rule)] == []
+
+
+def test_both_clients_have_the_tests_of_the_rules() -> None:
+    named = set(_NAME.findall(DOCUMENT))
+    tests = {
+        "python": defined(FOLDER / "python"),
+        "js": defined(FOLDER / "js"),
+        "conformance": defined(ROOT / "tests" / "conformance"),
+    }
+    missing = {
+        (name, client)
+        for name in named
+        for client in ([ONE_CLIENT[name]] if name in ONE_CLIENT else ["python", "js"])
+        if name not in tests[client]
+    }
+    assert missing == set()
+    assert ONE_CLIENT.keys() <= named

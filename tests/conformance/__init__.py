@@ -1,0 +1,1 @@
+"""The conformance suite for clients of any language: see docs/conformance.md."""

@@ -1,0 +1,165 @@
+"""The steps of schedules: actions of users, and faults of network, server, storage, clock and processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.conformance.gateway import ME
+from tests.conformance.tab import CONVERSATIONS, Tab
+from tests.conformance.world import World
+
+Step = Callable[[World, int], object]
+CODES = ("UNAVAILABLE", "RATE_LIMITED", "UNAUTHORIZED", "TOKEN_EXPIRED")
+
+
+def conversation(index: int) -> str:
+    return CONVERSATIONS[index // 2 % len(CONVERSATIONS)]
+
+
+def _be_busy(world: World, index: int) -> None:
+    world.gateway.busy, world.gateway.transient_code = index % 4, CODES[index % len(CODES)]
+
+
+def _refuse_handshakes(world: World, index: int) -> None:
+    world.refused_handshakes = [(401, 503, 429, 0)[index % 4]] * (index % 3)
+    world.tab(index).close_socket()
+
+
+def _refuse_tokens(world: World, index: int) -> None:
+    world.failing_tokens = index % 3
+    world.tab(index).close_socket()
+
+
+def _refuse_messages(world: World, _index: int) -> None:
+    world.gateway.is_refusing = not world.gateway.is_refusing
+
+
+def _flow(world: World, index: int) -> None:
+    for _ in range(2 * index):
+        world.execute(0)
+        world.deliver(0)
+        world.share()
+
+
+def _lose(frames: list[object], index: int) -> None:
+    if frames:
+        frames.pop(index % len(frames))
+
+
+def _crash_soon(world: World, index: int) -> None:
+    if index % 3 == 0:  # a new process takes longer than all else in a schedule
+        world.tab(index).crash_in = 2 * index
+
+
+def _die_while_sending(world: World, index: int) -> None:
+    if index % 3 == 0:
+        world.tab(index).crash_in = index // 2
+    world.send(conversation(index), index)
+
+
+def _leap(world: World, index: int) -> None:
+    world.gateway.append_many(conversation(index), 100_000 if index == 0 else 600)
+
+
+STEPS: dict[str, Step] = {
+    "send": lambda world, index: world.send(conversation(index), index),
+    "send again": lambda world, index: world.send(conversation(index), index),
+    "send a long one": lambda world, index: world.send(conversation(index), index, 3_300),
+    "other": lambda world, index: world.others_send(conversation(index)),
+    "others": lambda world, index: world.others_send(conversation(index), 5 * index),
+    "leap": _leap,
+    "edit": lambda world, index: world.update(conversation(index), "edit", index),
+    "delete": lambda world, index: world.update(conversation(index), "delete", index),
+    "react": lambda world, index: world.update(conversation(index), "react", index),
+    "older": lambda world, index: world.command(conversation(index), index, "older"),
+    "read": lambda world, index: world.command(conversation(index), index, "read"),
+    "type": lambda world, index: world.command(conversation(index), index, "typing"),
+    "look": lambda world, index: world.command(conversation(index), index, "view"),
+    "reopen": lambda world, index: world.reopen(conversation(index), index),
+    "older in a handler": lambda world, index: world.in_handler(conversation(index), index, "older"),
+    "read in a handler": lambda world, index: world.in_handler(conversation(index), index, "read"),
+    "retry": lambda world, index: world.retry_or_discard(conversation(index), index, "retry"),
+    "discard": lambda world, index: world.retry_or_discard(conversation(index), index, "discard"),
+    "flow": _flow,
+    "flow again": _flow,
+    "flow once more": _flow,
+    "live": lambda world, index: world.live(300 * index),
+    "live again": lambda world, index: world.live(300 * index),
+    "live longer": lambda world, index: world.live(2_000 * index),
+    "execute": lambda world, index: world.execute(index),
+    "execute first": lambda world, _: world.execute(0),
+    "deliver": lambda world, index: world.deliver(index),
+    "deliver first": lambda world, _: world.deliver(0),
+    "deliver twice": lambda world, index: world.deliver(index, is_kept=True),
+    "lose an answer": lambda world, index: world.execute(index, is_answered=False),
+    "lose a command": lambda world, index: _lose(world.to_server, index),  # type: ignore[arg-type]
+    "lose a frame": lambda world, index: _lose(world.to_clients, index),  # type: ignore[arg-type]
+    "answer a request": lambda world, index: world.answer_request(index),
+    "lose a request": lambda world, index: world.answer_request(index, is_executed=False),
+    "lose a response": lambda world, index: world.answer_request(index, is_answered=False),
+    "share": lambda world, _: world.share(),
+    "close": lambda world, index: world.tab(index).close_socket(),
+    "half open": lambda world, index: world.tab(index).lose_session(),
+    "restart the server": lambda world, _: world.restart_server(),
+    "busy": _be_busy,
+    "refuse handshakes": _refuse_handshakes,
+    "refuse tokens": _refuse_tokens,
+    "refuse messages": _refuse_messages,
+    "expire tokens": lambda world, _: world.gateway.expire_tokens(),
+    "wait": lambda world, index: world.advance(100 * index),
+    "sleep": lambda world, index: world.sleep(1_000_000 * index),
+    "jump back": lambda world, index: world.turn_clock(-100_000 * index),
+    "jump ahead": lambda world, index: world.turn_clock(100_000 * index),
+    "storage full": lambda world, _: world.fill_storage(not world.is_full),
+    "restart": lambda world, index: world.restart(world.tab(index)),
+    "crash soon": _crash_soon,
+    "die while sending": _die_while_sending,
+    "echo": lambda world, index: world.echo(index),
+    "restore": lambda world, index: world.restore(index),
+}
+"""The names and effects of all steps; the number selects a tab, a conversation, a frame, or an extent."""
+
+
+def settle(world: World) -> None:
+    """End all faults; the clients have ten seconds from here, and read marks twenty more."""
+    world.gateway.busy = world.failing_tokens = 0
+    world.gateway.is_refusing = False
+    world.refused_handshakes = []
+    for tab in world.tabs:
+        tab.crash_in = None
+    world.fill_storage(False)
+    for tab in world.tabs:
+        tab.give({"type": "online"})
+    while world.changes:
+        world.share()
+    for conversation_id in CONVERSATIONS:
+        world.retry_or_discard(conversation_id, world.drainer, "retry")
+    world.live(10_000)
+    world.sends.check_logs()
+    for tab in world.tabs:
+        for conversation_id in CONVERSATIONS:
+            _judge_the_end(world, tab, conversation_id)
+    for send in world.sends.all:
+        is_in_log = send.key and world.gateway.place(send.conversation_id, send.key)
+        assert is_in_log or send.is_free or send.done_in, f"lost: {send}"
+    world.live(20_000)
+    for tab in world.tabs:
+        for conversation_id, view in tab.judge.views.items():
+            _judge_read_marks(world, conversation_id, view.read_up_to)
+
+
+def _judge_the_end(world: World, tab: Tab, conversation_id: str) -> None:
+    tab.give({"type": "view", "conversation_id": conversation_id})
+    view, log = tab.judge.views[conversation_id], world.gateway.logs[conversation_id]
+    assert view.history_id == world.gateway.history_id, "another history after ten seconds"
+    assert view.position == len(log), f"at {view.position} of {len(log)} after ten seconds"
+    waiting = [message for message in view.messages if message["status"] != "sent"]
+    assert not waiting, f"not sent after ten seconds: {waiting[0]['client_message_id']}"
+    assert not view.wants_older, "older messages have not come"
+
+
+def _judge_read_marks(world: World, conversation_id: str, shown: int) -> None:
+    """Own messages may be read for the client only: they are no news."""
+    known = world.gateway.read_up_to.get(conversation_id, 0)
+    unread = [event for event in world.gateway.logs[conversation_id][known:shown] if event["sender"] != ME]
+    assert not unread, f"read up to {shown} is shown, and the server has {known}"
