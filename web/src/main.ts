@@ -6,11 +6,13 @@ import { chosenParticipant, developmentTokens } from "./page/development.ts";
 import { parseRoute, fragmentOf, type Route } from "./page/route.ts";
 import { showSwitcher } from "./page/switcher.ts";
 import { preference, setPreference } from "./page/preferences.ts";
+import { loadLanguage, texts } from "./text/texts.ts";
 
 const TITLE = document.title;
 
 async function main(): Promise<void> {
   const place = document.getElementById("page")!;
+  await loadLanguage(preference("language") ?? navigator.language);
   const config = await loadConfig();
   const chat = new ServerlessChat();
   const route = parseRoute(location.hash);
@@ -85,4 +87,20 @@ function applyPreferences(chat: ServerlessChat): void {
   });
 }
 
-void main();
+/** Say why there is no chat, and offer another attempt. */
+function showFailure(error: unknown): void {
+  console.error(error);
+  const t = texts.value;
+  const failure = document.createElement("div");
+  failure.className = "failure";
+  failure.setAttribute("role", "alert");
+  const [heading, hint, button] = [document.createElement("h1"), document.createElement("p"), document.createElement("button")];
+  heading.textContent = t.pageFailed;
+  hint.textContent = t.pageFailedHint;
+  button.textContent = t.retry;
+  button.addEventListener("click", () => location.reload());
+  failure.append(heading, hint, button);
+  document.getElementById("page")!.replaceChildren(failure);
+}
+
+main().catch(showFailure);

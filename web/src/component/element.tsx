@@ -1,8 +1,9 @@
 import { effect } from "@preact/signals";
 import { render } from "preact";
-import { Session } from "../state/session.ts";
-import { errorText, texts, loadLanguage } from "../text/texts.ts";
+import { Session, type Stage } from "../state/session.ts";
+import { errorText, loadLanguage } from "../text/texts.ts";
 import { App, AppContext, type Theme, type View } from "../ui/app.ts";
+import { Failure } from "../ui/Failure.tsx";
 import { Frame } from "../ui/Frame.tsx";
 import { participantOf } from "./token.ts";
 import base from "../styles/base.css?inline";
@@ -21,7 +22,7 @@ const VIEWS = /^(list|conversation|both)$/;
  * Properties: `token`, a function that returns a valid token or a promise of one; `inviteLink`, a function of a
  * conversation id and an invite that returns the address to share.
  * Events, whose fields are in `detail`: `chat-ready`, `chat-select`, `chat-unread`, `chat-language`, `chat-theme`,
- * `chat-push-subscription`, `chat-sign-out`.
+ * `chat-push-subscription`, `chat-sign-out`, `chat-error`.
  */
 export class ServerlessChat extends HTMLElement {
   static readonly observedAttributes = ["http-url", "ws-url", "conversation-id", "view", "lang", "theme", "vapid-key"];
@@ -85,16 +86,25 @@ export class ServerlessChat extends HTMLElement {
     const token = this.tokenCallback;
     await this.stop(false, attempt);
     if (!this.isConnected || !httpUrl || !wsUrl || !token) return;
-    const [first] = await Promise.all([token(), loadLanguage(this.lang || "en")]);
-    const participantId = participantOf(first);
-    if (attempt !== this.attempt) return;
-    const session = new Session({ httpUrl, wsUrl, token }, participantId, errorText);
+    try {
+      const [first] = await Promise.all([token(), loadLanguage(this.lang || "en")]);
+      if (attempt === this.attempt) this.show({ httpUrl, wsUrl, token }, participantOf(first));
+    } catch (error) {
+      if (attempt !== this.attempt) return;
+      this.sendEvent("chat-error", { error });
+      render(<Failure onRetry={() => void this.start()} />, this.shadow);
+    }
+  }
+
+  private show(stage: Stage, participantId: string): void {
+    const session = new Session(stage, participantId, errorText);
     const app = new App(session, {
       root: this.shadow,
       sendEvent: (name, detail) => this.sendEvent(name, detail),
       setTheme: (theme) => this.sendEvent("chat-theme", { theme }) && this.setAttribute("theme", theme),
       setLanguage: (language) => this.sendEvent("chat-language", { language }) && this.setAttribute("lang", language),
       inviteLink: (...invite) => this.inviteLink(...invite),
+      restart: () => void this.start(),
     });
     this.app = app;
     this.apply(app);
@@ -143,5 +153,3 @@ export class ServerlessChat extends HTMLElement {
     return isAllowed;
   }
 }
-
-export { texts };

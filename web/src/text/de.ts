@@ -15,7 +15,6 @@ export const de: Texts = {
 
   conversations: "Unterhaltungen",
   searchConversations: "Unterhaltungen suchen",
-  clearSearch: "Suche leeren",
   noConversations: "Noch keine Unterhaltungen",
   noConversationsHint: "Beginne eine, oder öffne eine Einladung, die du erhalten hast.",
   noMatches: (query) => `Keine Unterhaltung passt zu „${query}“.`,
@@ -59,9 +58,7 @@ export const de: Texts = {
   failed: "Nicht gesendet",
   retry: "Erneut versuchen",
   discard: "Verwerfen",
-  blockedBy: "Wartet auf eine nicht gesendete Nachricht",
   seenBy: (names) => `Gelesen von ${listed(names)}`,
-  repliesTo: (name) => `Antwort an ${name}`,
   jumpToOriginal: "Zur ursprünglichen Nachricht",
   originalUnavailable: "Die ursprüngliche Nachricht ist nicht verfügbar.",
   image: (name) => `Bild: ${name}`,
@@ -80,7 +77,6 @@ export const de: Texts = {
   reply: "Antworten",
   edit: "Bearbeiten",
   copy: "Text kopieren",
-  copyLink: "Link kopieren",
   delete: "Löschen",
   deleteMessageQuestion: "Diese Nachricht für alle löschen?",
   deleteMessageHint: "Ihr Text wird aus dem Verlauf entfernt und lässt sich nicht wiederherstellen.",
@@ -93,11 +89,9 @@ export const de: Texts = {
   replyingTo: (name) => `Antwort an ${name}`,
   cancel: "Abbrechen",
   emoji: "Emoji",
-  mentionSomeone: "Jemanden erwähnen",
   mentionSuggestions: "Personen zum Erwähnen",
   mutedUntil: (time) => `Du bist bis ${time} stummgeschaltet.`,
   tooLong: (over) => `${over} Zeichen zu lang`,
-  composerHint: "Eingabe sendet, Umschalt + Eingabe beginnt eine neue Zeile",
 
   emojiPicker: "Emoji auswählen",
   searchEmoji: "Emoji suchen",
@@ -114,12 +108,9 @@ export const de: Texts = {
   displayName: "Name",
   role: "Rolle",
   roles: { owner: "Eigentümer", moderator: "Moderator", member: "Mitglied" },
-  roleOf: (name) => `Rolle von ${name}`,
   online: "Online",
-  offline: "Offline",
   muted: "Stumm",
   mutedUntilShort: (time) => `Stumm bis ${time}`,
-  mute: "Stummschalten",
   muteFor: {
     900: "15 Minuten stummschalten",
     3600: "Eine Stunde stummschalten",
@@ -147,7 +138,6 @@ export const de: Texts = {
   sinceDate: (date) => `seit ${date}`,
 
   title: "Titel",
-  rename: "Umbenennen",
   save: "Speichern",
   joinPolicy: "Beitritt",
   joinPolicies: { invite: "Nur mit Einladung", open: "Alle, die die Adresse kennen" },
@@ -214,7 +204,6 @@ export const de: Texts = {
   reconnecting: "Verbindung wird wiederhergestellt …",
   stopped: "Der Server hat die Verbindung beendet.",
   reconnect: "Wieder verbinden",
-  signedOut: "Deine Sitzung ist beendet.",
   storageFull: "Der Speicher dieses Browsers ist voll. Nachrichten warten, bis Platz ist.",
   dismiss: "Ausblenden",
   errors: {
@@ -234,8 +223,12 @@ export const de: Texts = {
   },
   errorUnknown: "Das hat nicht geklappt. Versuche es erneut.",
 
+  signedInAs: "Angemeldet als",
+  participant: "Teilnehmer",
+  pageFailed: "Der Chat lässt sich nicht öffnen.",
+  pageFailedHint: "Der Server oder die Anmeldung antwortet nicht. Deine Nachrichten sind sicher.",
+
   settings: "Einstellungen",
-  notifications: "Benachrichtigungen",
   enableNotifications: "Benachrichtigungen einschalten",
   notificationsOn: "Benachrichtigungen sind an",
   notificationsDenied: "Benachrichtigungen sind in den Einstellungen des Browsers gesperrt.",
@@ -243,7 +236,6 @@ export const de: Texts = {
   signOut: "Abmelden",
   theme: "Darstellung",
   themes: { system: "System", light: "Hell", dark: "Dunkel" },
-  languageName: "Sprache",
 
   shortcutGroups: { everywhere: "Überall", list: "Liste", messages: "Nachrichten", composer: "Eingabe" },
   shortcutTexts: {

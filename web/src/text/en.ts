@@ -16,7 +16,6 @@ export const en = {
   // The list
   conversations: "Conversations",
   searchConversations: "Search conversations",
-  clearSearch: "Clear the search",
   noConversations: "No conversations yet",
   noConversationsHint: "Start one, or open an invite that you received.",
   noMatches: (query: string) => `No conversation matches “${query}”.`,
@@ -63,9 +62,7 @@ export const en = {
   failed: "Not sent",
   retry: "Try again",
   discard: "Discard",
-  blockedBy: "Waits for a message that was not sent",
   seenBy: (names: readonly string[]) => `Seen by ${listed(names)}`,
-  repliesTo: (name: string) => `Reply to ${name}`,
   jumpToOriginal: "Jump to the original message",
   originalUnavailable: "The original message is not available.",
   image: (name: string) => `Image: ${name}`,
@@ -85,7 +82,6 @@ export const en = {
   reply: "Reply",
   edit: "Edit",
   copy: "Copy text",
-  copyLink: "Copy link",
   delete: "Delete",
   deleteMessageQuestion: "Delete this message for everyone?",
   deleteMessageHint: "Its text is removed from the log and cannot be restored.",
@@ -99,11 +95,9 @@ export const en = {
   replyingTo: (name: string) => `Replying to ${name}`,
   cancel: "Cancel",
   emoji: "Emoji",
-  mentionSomeone: "Mention someone",
   mentionSuggestions: "People to mention",
   mutedUntil: (time: string) => `You are muted until ${time}.`,
   tooLong: (over: number) => `${over} characters too long`,
-  composerHint: "Enter sends, Shift + Enter starts a new line",
 
   // Reactions and emoji
   emojiPicker: "Choose an emoji",
@@ -122,12 +116,9 @@ export const en = {
   displayName: "Name",
   role: "Role",
   roles: { owner: "Owner", moderator: "Moderator", member: "Member" } as Record<string, string>,
-  roleOf: (name: string) => `Role of ${name}`,
   online: "Online",
-  offline: "Offline",
   muted: "Muted",
   mutedUntilShort: (time: string) => `Muted until ${time}`,
-  mute: "Mute",
   muteFor: { 900: "Mute for 15 minutes", 3600: "Mute for an hour", 86400: "Mute for a day", 2592000: "Mute for 30 days" } as Record<
     number,
     string
@@ -154,7 +145,6 @@ export const en = {
 
   // The conversation's settings
   title: "Title",
-  rename: "Rename",
   save: "Save",
   joinPolicy: "Who can join",
   joinPolicies: { invite: "People with an invite", open: "Everyone who knows the address" } as Record<string, string>,
@@ -226,7 +216,6 @@ export const en = {
   reconnecting: "Reconnecting…",
   stopped: "The connection was closed by the server.",
   reconnect: "Connect again",
-  signedOut: "Your session has ended.",
   storageFull: "The storage of this browser is full. Messages wait until there is space.",
   dismiss: "Dismiss",
   errors: {
@@ -246,9 +235,14 @@ export const en = {
   } as Record<string, string>,
   errorUnknown: "That did not work. Try again.",
 
+  // The page around the component
+  signedInAs: "Signed in as",
+  participant: "Participant",
+  pageFailed: "The chat cannot be opened.",
+  pageFailedHint: "The server or the sign-in does not answer. Your messages are safe.",
+
   // Notifications and settings
   settings: "Settings",
-  notifications: "Notifications",
   enableNotifications: "Enable notifications",
   notificationsOn: "Notifications are on",
   notificationsDenied: "Notifications are blocked in the settings of the browser.",
@@ -256,7 +250,6 @@ export const en = {
   signOut: "Sign out",
   theme: "Appearance",
   themes: { system: "System", light: "Light", dark: "Dark" } as Record<string, string>,
-  languageName: "Language",
 
   // Shortcuts
   shortcutGroups: { everywhere: "Everywhere", list: "List", messages: "Messages", composer: "Composer" },

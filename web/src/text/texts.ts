@@ -21,6 +21,7 @@ export async function loadLanguage(language: string): Promise<void> {
 
 /** Return the text for an error of the server or of the network. */
 export function errorText(error: unknown): string {
+  if ((error as { name?: string } | null)?.name === "QuotaExceededError") return texts.value.storageFull;
   const code = (error as { code?: string } | null)?.code ?? "";
   return texts.value.errors[code] ?? texts.value.errorUnknown;
 }

@@ -7,7 +7,8 @@ const PATIENCE = 1_500;
 
 /** Shows that there is no connection, and since when it is worth knowing. */
 export function ConnectionBanner() {
-  const { session } = useApp();
+  const app = useApp();
+  const { session } = app;
   const t = texts.value;
   const status = session.status.value;
   const isDown = status !== "open";
@@ -23,8 +24,13 @@ export function ConnectionBanner() {
     <div class="banner-place" role="status">
       {isShown && isDown && (
         <div class="banner">
-          <span class="spinner" aria-hidden="true" />
+          {status !== "stopped" && <span class="spinner" aria-hidden="true" />}
           {text}
+          {status === "stopped" && (
+            <button type="button" class="link-button" onClick={() => app.restart()}>
+              {t.reconnect}
+            </button>
+          )}
         </div>
       )}
     </div>

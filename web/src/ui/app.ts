@@ -28,6 +28,8 @@ export interface AppHost {
   setTheme: (theme: Theme) => void;
   setLanguage: (language: string) => void;
   inviteLink: (conversationId: string, invite: string) => string;
+  /** Begin anew with another connection. */
+  restart: () => void;
 }
 
 export class App {
@@ -87,6 +89,10 @@ export class App {
 
   inviteLink(conversationId: string, invite: string): string {
     return this.host.inviteLink(conversationId, invite);
+  }
+
+  restart(): void {
+    this.host.restart();
   }
 
   announce(text: string): void {
