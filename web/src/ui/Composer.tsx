@@ -49,7 +49,7 @@ function ComposerForm({ conversation }: { conversation: OpenConversation }) {
   const over = text.length - MAX_LENGTH;
 
   useLayoutEffect(() => fit(field.current!), [text]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     setText(editing ? (editing.content ?? "") : session.drafts.get(conversation.id));
     if (editing || replyingTo) field.current!.focus();
   }, [editing, replyingTo]);
