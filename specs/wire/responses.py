@@ -175,7 +175,7 @@ class OpenApi(TypedDict):
     """The title and version."""
     servers: Annotated[list[dict[str, Any]], example([{"url": "."}])]
     """Where the API is served."""
-    security: Annotated[list[dict[str, Any]], example([{"token": []}])]
+    security: Annotated[list[dict[str, Any]], example([{"token": []}, {"service": []}])]
     """The credential that requests need by default."""
     paths: Annotated[dict[str, Any], example({})]
     """The operations."""
