@@ -71,7 +71,8 @@ class HttpConversation:
         finally:
             connection.close()
         if answer.status >= 300:
-            raise ClientFailed(f"{method} {path} answers {answer.status}")
+            code = content.get("error", {}).get("code", "") if isinstance(content, dict) else ""
+            raise ClientFailed(f"{method} {path} answers {answer.status} {code}".rstrip())
         return content
 
     def _create(self, names: Sequence[str]) -> str:
