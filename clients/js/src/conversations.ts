@@ -117,7 +117,7 @@ export class ConversationList extends Observable<readonly Conversation[]> {
       for (const field of ["title", "join_policy"]) if (event[field]) Object.assign(changes, camelCased({ [field]: event[field] }));
     }
     if (events.some(({ type }) => /^message|^content_expired|erased$/.test(type))) {
-      const last = core.messages(conversationId).findLast(({ status }) => status === "sent");
+      const last = core.lastMessage(conversationId);
       if (last && last.sequenceId! >= (row.lastMessage?.sequenceId ?? 0)) changes.lastMessage = last;
     }
     const changed = { ...row, ...changes };

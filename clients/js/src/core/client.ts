@@ -283,6 +283,11 @@ export class Core {
     return [...(this._subscriptions.get(conversationId)?.view.messages() ?? []), ...pending];
   }
 
+  /** Return the newest message of the view. */
+  lastMessage(conversationId: string): Message | undefined {
+    return this._subscriptions.get(conversationId)?.view.last();
+  }
+
   /** Return the events of the view: all from its marked start to its position. */
   events(conversationId: string): readonly Json[] {
     return this._subscriptions.get(conversationId)?.timeline.events ?? [];
