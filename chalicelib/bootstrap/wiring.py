@@ -22,6 +22,7 @@ from chalicelib.settings import Settings
 if TYPE_CHECKING:
     from chalicelib.aws.dynamodb.dynamo import Dynamo
     from chalicelib.bootstrap.services import ConversationServices, PrivacyServices
+    from chalicelib.core.ports.reports import ReportStore
 
 
 def build(
@@ -94,6 +95,12 @@ def _consent_stores(dynamo: Dynamo, table: str, gather: Gather) -> ConsentStores
     return ConsentStores(DynamoBlocks(dynamo, table), DynamoPending(dynamo, table, gather))
 
 
+def _reports(dynamo: Dynamo, table: str) -> ReportStore:
+    from chalicelib.aws.dynamodb.reports import DynamoReports
+
+    return DynamoReports(dynamo, table)
+
+
 def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime) -> Stores:
     from chalicelib.aws.dynamodb import ephemeral
     from chalicelib.aws.dynamodb.connections import DynamoConnections
@@ -122,4 +129,5 @@ def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime) -> Stores:
         rate_limits=DynamoRateLimits(dynamo, connections_table),
         revocations=DynamoRevocations(dynamo, connections_table),
         build_consent=functools.cache(lambda: _consent_stores(dynamo, conversations_table, gather)),
+        build_reports=functools.cache(lambda: _reports(dynamo, conversations_table)),
     )

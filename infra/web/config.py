@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.web.headers import content_security_policy
+from infra.web.settings import WebIdentity
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,12 @@ class PageConfig:
         """Return the policy that permits what the page needs."""
         endpoints = [self.identity[name] for name in ("token_endpoint",) if name in self.identity]
         return content_security_policy([self.http_url, self.ws_url, *endpoints], self.image_origins)
+
+
+def oidc_identity(identity: WebIdentity) -> dict[str, Any]:
+    """Return the identity of a deployed chat, whose page signs in at an OpenID Connect provider."""
+    given = identity.model_dump()
+    return {"kind": "oidc", **{name: value for name, value in given.items() if value}}
 
 
 def development_identity(names: Mapping[str, str]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ NEVER_STORED = "no-store"
 ASSETS = "assets"
 """The folder of the build whose file names contain a digest of the content."""
 CONFIG = "config.json"
+COMPONENT = "serverless-chat.js"
 
 MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -32,13 +33,8 @@ MEDIA_TYPES = {
 }
 
 
-def content_security_policy(
-    connect: Sequence[str], images: Sequence[str] = (), frame_ancestors: Sequence[str] = ()
-) -> str:
-    """Return the policy of a page that may connect to these URLs' origins besides its own.
-
-    `images` are further origins of images, `frame_ancestors` origins whose pages may show the page in a frame.
-    """
+def content_security_policy(connect: Sequence[str], images: Sequence[str] = ()) -> str:
+    """Return the policy of a page that may connect to these URLs' origins, and load images of further origins."""
     connections = sorted({origin_of(url) for url in connect})
     directives = {
         "default-src": ["'none'"],
@@ -51,7 +47,7 @@ def content_security_policy(
         "worker-src": ["'self'"],
         "base-uri": ["'none'"],
         "form-action": ["'none'"],
-        "frame-ancestors": [*(frame_ancestors or ["'none'"])],
+        "frame-ancestors": ["'none'"],
         "require-trusted-types-for": ["'script'"],
         "trusted-types": ["'none'"],
     }
@@ -78,7 +74,7 @@ def sharing_headers(path: str) -> dict[str, str]:
 
 def is_component(path: str) -> bool:
     """Return whether a file of the build is the component or one of its parts."""
-    return path == "serverless-chat.js" or PurePosixPath(path).parts[:1] == (ASSETS,)
+    return path == COMPONENT or PurePosixPath(path).parts[:1] == (ASSETS,)
 
 
 def cache_control(path: str) -> str:

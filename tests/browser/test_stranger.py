@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page, expect
 
 from scripts.mutants.workspace import worktree
 from scripts.node import WEB, node_program
@@ -65,6 +65,30 @@ def test_new_checkout_shows_the_page_that_it_builds_beside_the_running_chat(
     # The note that it is being built reloads itself.
     page.locator("serverless-chat").wait_for(state="attached", timeout=PAGE_MILLISECONDS)
     page.close()
+
+
+def test_two_people_chat_in_two_windows(running: Mapping[str, Any], browser: Browser) -> None:
+    alice, bob = (_window(browser, f"{running['web_url']}#as={name}") for name in ("alice", "bob"))
+    alice.get_by_role("button", name="New conversation").click()
+    alice.get_by_label("Title").fill("Lunch")
+    alice.get_by_label("People").fill("bob")
+    alice.get_by_role("button", name="Create", exact=True).click()
+    bob.get_by_role("button", name="Lunch").click()
+    for writer, reader, text in ((alice, bob, "Noodles at noon?"), (bob, alice, "On my way")):
+        writer.get_by_role("textbox", name="Message Lunch").fill(text)
+        writer.keyboard.press("Enter")
+        expect(reader.locator(".entry.message").filter(has_text=text)).to_be_visible()
+    for window in (alice, bob):
+        window.context.close()
+
+
+def _window(browser: Browser, url: str) -> Page:
+    page = browser.new_context().new_page()
+    page.set_default_timeout(PAGE_MILLISECONDS)
+    page.goto(url)
+    page.locator("serverless-chat").wait_for(state="attached")
+    page.set_default_timeout(ACTION_MILLISECONDS)
+    return page
 
 
 def _first_line(out: Path, log: Path, process: subprocess.Popen[bytes]) -> Mapping[str, Any]:

@@ -22,9 +22,10 @@ def asked(
     body: str | None = None,
     authorizer: dict[str, Any] | None = None,
     headers: dict[str, str] | None = None,
+    lines: dict[str, list[str]] | None = None,
     parameters: dict[str, str] | None = None,
 ) -> tuple[int, dict[str, Any], dict[str, str]]:
-    """Status, body and headers of the answer."""
+    """Status, body and headers of the answer. `lines` are headers of several lines."""
     soon = {"participant_id": "alice", "name": "Alice", "expires_at": str(int(time.time()) + 60)}
     headers = headers or {}
     event = {
@@ -32,7 +33,7 @@ def asked(
         "path": path,
         "httpMethod": method,
         "headers": headers,
-        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "multiValueHeaders": {**{name: [value] for name, value in headers.items()}, **(lines or {})},
         "queryStringParameters": None,
         "multiValueQueryStringParameters": None,
         "pathParameters": parameters,
@@ -147,7 +148,7 @@ CACHED = {name: value for name, value in REVOKED.items() if name != "revoked"}
 def test_revoked_token_is_accepted_by_the_routes_of_an_erasure_only(chat: Any) -> None:
     routes = {(route.method, route.path) for route in ROUTES if not route.public}
     accepted = set()
-    names = {"conversation_id": "conv_AAAAAAAAAAAAAAAAAAAAAA", "sequence_id": "1", "invite": "x"}
+    names = {"conversation_id": "conv_AAAAAAAAAAAAAAAAAAAAAA", "sequence_id": "1", "invite": "x", "report": "x"}
     for method, path in routes:
         parameters = {name: value for name, value in names.items() if name in path}
         status, _, _ = asked(

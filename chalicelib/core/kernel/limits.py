@@ -45,6 +45,9 @@ class Limits:
     invitations_per_minute: int = 10
     invitation_burst: int = 20
     """How many `invited` frames a participant receives; the list has the rest."""
+    reports_per_minute: int = 10
+    report_burst: int = 20
+    """How many messages a participant may report."""
     conversations: int = 2_000
     """In how many conversations a participant can be that they have created or joined."""
     added_conversations: int = 2_000
@@ -59,6 +62,9 @@ class Limits:
     budget_per_second: int = 200
     """The cost of a participant's requests, in millionths of a dollar (`core/conversations/prices.py`)."""
     budget_burst: int = 20_000
+    service_budget_per_second: int = 10_000
+    """The cost of a service's requests, those for participants included: they have no other limit."""
+    service_budget_burst: int = 200_000
     typing_participants: int = 50
     """Up to how many participants a conversation pushes typing; 0 turns it off."""
     presence_participants: int = 50
@@ -82,7 +88,7 @@ class Limits:
         for name, maximum in maxima.items():
             if getattr(self, name) > maximum:
                 raise ValueError(f"the limit {name} must be at most {maximum}, so that an event fits into a frame")
-        for kind in ("changes", "creations", "additions", "invitations"):
+        for kind in ("changes", "creations", "additions", "invitations", "reports"):
             if getattr(self, f"{kind}_per_minute") > 60_000:
                 raise ValueError(f"the limit {kind}_per_minute must be at most 60000, one a millisecond")
         for name in ("messages_per_second", "frames_per_second", "budget_per_second"):
@@ -98,8 +104,8 @@ class Limits:
             )
 
     def public(self) -> dict[str, int]:
-        """Return the limits as `welcome` has them."""
-        return asdict(self)
+        """Return the limits as `welcome` has them: those that clients of participants encounter."""
+        return {name: value for name, value in asdict(self).items() if not name.startswith("service_")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,8 @@ class Timing:
 
     ping_interval: int = 240
     ticket_lifetime: int = 30
+    service_session: int = 3600
+    """How long a connection lasts that a participant opened with a service's ticket."""
     expired_token_grace: int = 60
     append_deadline: float = 5.0
     """How long an append is retried before it fails with CONVERSATION_BUSY."""
@@ -127,6 +135,8 @@ class Timing:
     """How long a conversation without participants is kept."""
     pending_lifetime: int = 30 * 24 * 3600
     """After how long a pending membership expires."""
+    report_lifetime: int = 30 * 24 * 3600
+    """After how long a report expires, open or closed: by default never after the content that it is about."""
     erasure_grace: float = 60.0
     """How long an erasure waits before it rewrites a conversation: longer than an invocation can run."""
     retention_day: float = 24 * 3600.0
