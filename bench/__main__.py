@@ -11,7 +11,20 @@ from pathlib import Path
 
 from local.errors import LocalError
 
-from . import abuse, append, chat, cold, contention, fan_out, javascript_client, local, message, overload, reading
+from . import (
+    abuse,
+    append,
+    chat,
+    cold,
+    contention,
+    fan_out,
+    javascript_client,
+    local,
+    message,
+    overload,
+    reading,
+    web_page,
+)
 from .chat_clients import ClientFailed
 from .server import ServerFailed
 from .targets import Targets
@@ -43,6 +56,7 @@ QUICK_COLD = cold.Scale(processes=1)
 QUICK_LOCAL = local.Scale(people=(2, 5), runs=1, warm_up_seconds=0.2, seconds=1.0)
 QUICK_OVERLOAD = overload.Scale(people=3, seconds=1.0, fill_seconds=0.2, recovery_seconds=0.5, runs=1)
 QUICK_ABUSE = abuse.Scale(people=5, interval=0.5, seconds_before=1.0, seconds=3.0, warm_up=0.5)
+QUICK_WEB_PAGE = web_page.Scale(messages=96, samples=3)
 QUICK_READING = reading.Scale(conversations=(10, 60), messages=(100, 1_000))
 
 
@@ -105,6 +119,12 @@ BENCHMARKS: Mapping[str, tuple[str, Callable[[argparse.Namespace, Targets], bool
         ),
     ),
     "javascript": ("The JavaScript client", lambda _, targets: javascript_client.report(_print_result, targets)),
+    "web": (
+        "The web page in Chromium",
+        lambda options, targets: web_page.report(
+            QUICK_WEB_PAGE if options.quick else web_page.Scale(), _print_result, targets
+        ),
+    ),
     "local": ("The local cloud, all people sending", _measure_local),
     "overload": (
         "The local cloud under ten times its load",

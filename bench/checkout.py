@@ -28,6 +28,8 @@ class RunningChat:
     http_url: str
     ws_url: str
     pid: int
+    web_url: str = ""
+    """The address of the web page; an older checkout has none."""
 
     def tokens(self, names: list[str]) -> dict[str, str]:
         """Return a token per participant."""
@@ -70,7 +72,7 @@ def running_chat(root: Path, *options: str, is_limited: bool = False) -> Iterato
                 log.seek(0)
                 raise ServerFailed(f"the chat of {root} did not start. Its output:\n{log.read()[-2000:]}")
             ready = json.loads(line)
-            yield RunningChat(root, ready["http_url"], ready["ws_url"], process.pid)
+            yield RunningChat(root, ready["http_url"], ready["ws_url"], process.pid, ready.get("web_url", ""))
         finally:
             process.terminate()
             try:

@@ -22,11 +22,12 @@ FONTS = (
 )
 MISSING = f"there is no Chromium: as root, `apt install {' '.join(PACKAGES)}`"
 APT_SECONDS = 300
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def chromium() -> Path | None:
     """Return Chromium, or None if it is not installed."""
-    found = shutil.which("chromium")
+    found = next(filter(None, map(shutil.which, _NAMES)), None)
     return None if found is None else Path(found)
 
 

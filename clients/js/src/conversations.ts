@@ -8,6 +8,13 @@ import { Observable } from "./observable.ts";
 
 const PAGE = 100;
 
+/** Whether the participant has archived or pinned a conversation, or muted its notifications. */
+export interface PersonalState {
+  readonly archived: boolean;
+  readonly pinned: boolean;
+  readonly notificationsMuted: boolean;
+}
+
 /** A conversation of the participant. */
 export interface Conversation {
   readonly conversationId: string;
@@ -20,6 +27,8 @@ export interface Conversation {
   readonly participantCount?: number;
   readonly joinPolicy?: string;
   readonly metadata?: Json;
+  /** The state for the participant alone. */
+  readonly me?: PersonalState;
   /** Further fields of the server. */
   readonly [field: string]: unknown;
 }
@@ -78,6 +87,13 @@ export class ConversationList extends Observable<readonly Conversation[]> {
     return this._load(this._pages + 1);
   }
 
+  /** Archive or pin a conversation, or mute its notifications, or undo it; resolves when the server has it. */
+  async update(conversationId: string, { archived, pinned, notificationsMuted }: Partial<PersonalState>): Promise<void> {
+    const body = { archived, pinned, notifications_muted: notificationsMuted };
+    const state = await this._host()!.http.request("PATCH", `/conversations/${conversationId}/me`, body);
+    this._personal(conversationId, state);
+  }
+
   /** Load the list again: another connection begins. @internal */
   connected(): void {
     if (this._pages) void this._load(this._pages);
@@ -88,7 +104,8 @@ export class ConversationList extends Observable<readonly Conversation[]> {
     if (!this._pages) return;
     if (notification.kind === "membership") {
       const { conversation, conversation_id, type } = notification.frame;
-      if (type === "invited") return;
+      if (type === "personal_state") this._personal(conversation_id, notification.frame.me);
+      if (type === "personal_state" || type === "invited") return;
       const id: string = conversation?.conversation_id ?? conversation_id;
       const others = this._rows.filter((row) => row.conversationId !== id);
       const isAdded = type === "conversation_added" && others.length === this._rows.length;
@@ -117,7 +134,7 @@ export class ConversationList extends Observable<readonly Conversation[]> {
       for (const field of ["title", "join_policy"]) if (event[field]) Object.assign(changes, camelCased({ [field]: event[field] }));
     }
     if (events.some(({ type }) => /^message|^content_expired|erased$/.test(type))) {
-      const last = core.messages(conversationId).findLast(({ status }) => status === "sent");
+      const last = core.lastMessage(conversationId);
       if (last && last.sequenceId! >= (row.lastMessage?.sequenceId ?? 0)) changes.lastMessage = last;
     }
     const changed = { ...row, ...changes };
@@ -127,8 +144,14 @@ export class ConversationList extends Observable<readonly Conversation[]> {
     this._show(isMoved ? [changed, ...others] : this._rows.map((known) => (known === row ? changed : known)));
   }
 
+  private _personal(conversationId: string, state: Json): void {
+    const me = asPersonal(state);
+    this._show(this._rows.map((row) => (row.conversationId === conversationId ? { ...row, me } : row)));
+  }
+
+  /** Show rows: the pinned ones first, and else in their order. */
   private _show(rows: readonly Conversation[]): void {
-    this._rows = rows;
+    this._rows = [...rows].sort((one, other) => Number(other.me?.pinned ?? 0) - Number(one.me?.pinned ?? 0));
     this._emit();
   }
 
@@ -166,7 +189,14 @@ export class ConversationList extends Observable<readonly Conversation[]> {
   }
 }
 
-const asRow = ({ last_message, ...row }: Json): Conversation => ({
+const asPersonal = ({ archived, pinned, notifications_muted: notificationsMuted }: Json): PersonalState => ({
+  archived,
+  pinned,
+  notificationsMuted,
+});
+
+const asRow = ({ last_message, me, ...row }: Json): Conversation => ({
   ...camelCased(row),
+  ...(me ? { me: asPersonal(me) } : {}),
   lastMessage: last_message ? asMessage(last_message) : null,
 });

@@ -226,7 +226,7 @@ export class Room extends Observable<Room> {
 
   /** Apply a notification. @internal */
   notify(notification: Notification): void {
-    this._messages = null;
+    if (notification.kind !== "people") this._messages = null;
     switch (notification.kind) {
       case "replaced":
         this._isLoaded = true;

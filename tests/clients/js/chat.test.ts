@@ -287,3 +287,25 @@ test("change that the storage refuses late replaces no later one", async () => {
   await sleep(0);
   assert.deepEqual(storage.load(), {});
 });
+
+test("personal state of a conversation is shown, and moves a pinned one to the top", async () => {
+  const row = (id: string) => ({ conversation_id: id, title: id, head: 0, unread_count: 0, created_at: "" });
+  const state = { archived: false, pinned: true, notifications_muted: true };
+  const requests: string[] = [];
+  const fetch = async (url: RequestInfo | URL, init?: RequestInit) => {
+    requests.push(`${init?.method} ${url} ${init?.body ?? ""}`);
+    const body = init?.method === "PATCH" ? state : { conversations: [row("conv_a"), row("conv_b")] };
+    return new Response(JSON.stringify(body));
+  };
+  FakeSocket.answer = answer;
+  const WebSocket = FakeSocket as unknown as typeof globalThis.WebSocket;
+  const chat = new Chat({ httpUrl: "http://x", wsUrl: "ws://x", token: () => "t", WebSocket, fetch });
+  chats.push(chat);
+  await new Promise<void>((resolve) => chat.on("change", ({ status }) => status === "open" && resolve()));
+  await new Promise<void>((resolve) => chat.conversations.on("change", () => resolve()));
+  await chat.conversations.update("conv_b", { pinned: true });
+  assert.equal(requests.at(-1), 'PATCH http://x/conversations/conv_b/me {"pinned":true}');
+  assert.deepEqual(chat.conversations.rows.map(({ conversationId }) => conversationId), ["conv_b", "conv_a"]);
+  assert.deepEqual(chat.conversations.rows[0]!.me, { archived: false, pinned: true, notificationsMuted: true });
+  await chat.close();
+});

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -14,21 +13,21 @@ from urllib.parse import urlencode
 
 import pytest
 
+from scripts.browser import MISSING, chromium
 from tests.clients.js.node_tests import bundle
 from tests.support.client import HttpClient, TestClient
 from tests.support.server import PATIENT_SETTINGS, start_server
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 TIMEOUT = 90.0
 PAGE = b'<!doctype html><meta charset="utf-8"><body><script type="module" src="/page.js"></script>'
 
 
 def browser() -> str:
     """Return a Chromium. Skips the test where there is none."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    found = chromium()
     if found is None:
-        pytest.skip("there is no Chromium: apt install chromium")
-    return found
+        pytest.skip(MISSING)
+    return str(found)
 
 
 @contextmanager

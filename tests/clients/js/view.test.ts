@@ -7,7 +7,7 @@ import type { Json } from "../../../clients/js/src/core/outputs.ts";
 import { View, type Message } from "../../../clients/js/src/core/view.ts";
 import { event } from "./drive.ts";
 
-function folded(...events: Json[]): Message[] {
+function folded(...events: Json[]): readonly Message[] {
   const view = new View();
   view.add(events);
   return view.messages();
@@ -100,4 +100,16 @@ test("view folds only the messages that an event changes", () => {
 
 test("unknown event type is ignored", () => {
   assert.deepEqual(folded(event(1, "of_a_newer_protocol")), []);
+});
+
+test("messages are the same array until something changes", () => {
+  const view = new View();
+  view.add([event(1), event(2)]);
+  const before = view.messages();
+  assert.equal(view.messages(), before);
+  assert.equal(view.last(), before[1]);
+  view.add([event(3)]);
+  assert.notEqual(view.messages(), before);
+  assert.equal(view.messages()[0], before[0]);
+  assert.equal(view.last(), view.messages()[2]);
 });

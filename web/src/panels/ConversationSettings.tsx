@@ -12,7 +12,7 @@ export function ConversationSettings({ conversation, role }: { conversation: Ope
   const { server } = session;
   const isModerator = role !== "member";
   const policy = String(session.row(conversation.id)?.joinPolicy ?? "");
-  const openDialog = (kind: "invites" | "audit" | "bans") => () => (app.dialog.value = { kind, conversation } as DialogState);
+  const openDialog = (kind: "invites" | "audit" | "bans" | "reports") => () => (app.dialog.value = { kind, conversation } as DialogState);
   const leave = async () => {
     if (await session.attempt(() => server.leave(conversation.id))) app.select(null);
   };
@@ -43,6 +43,7 @@ export function ConversationSettings({ conversation, role }: { conversation: Ope
       <div class="panel-actions">
         {isModerator && <PanelAction icon="link" text={t.invites} run={openDialog("invites")} />}
         {isModerator && <PanelAction icon="shield" text={t.bans} run={openDialog("bans")} />}
+        {isModerator && <PanelAction icon="flag" text={t.reports} run={openDialog("reports")} />}
         {role === "owner" && <PanelAction icon="clock" text={t.audit} run={openDialog("audit")} />}
         <PanelAction icon="leave" text={t.leave} run={() => app.confirm(t.leaveQuestion, t.leave, leave, t.leaveHint)} />
         {role === "owner" && (

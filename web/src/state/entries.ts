@@ -24,17 +24,45 @@ export type Entry = Notice | MessageEntry;
 
 const NOTICES = /^(conversation_created|conversation_updated|participant_(joined|left|updated))$/;
 
-/** Makes entries, and returns the same objects for unchanged messages and events. */
+/**
+ * Makes entries, and returns the same objects for unchanged messages and events. A new message costs the comparison of
+ * the known ones with those before, and nothing else.
+ */
 export class Entries {
   private readonly known = new WeakMap<object, Entry>();
+  private messages: readonly Message[] = [];
+  private entries: readonly Entry[] = [];
+  private notices: Json[] = [];
+  private events: readonly Json[] = [];
+  private eventCount = 0;
 
-  make(messages: readonly Message[], events: readonly Json[], me: string): Entry[] {
-    const entries: Entry[] = [];
-    const notices = events.filter(isNotice);
-    let next = 0;
-    for (const message of messages) {
-      const place = message.status === "sent" ? message.sequenceId! : Infinity;
-      while (next < notices.length && notices[next]!.sequence_id < place) entries.push(this.notice(notices[next++]!));
+  make(messages: readonly Message[], events: readonly Json[], me: string): readonly Entry[] {
+    const areNewer = events === this.events && events.length >= this.eventCount;
+    const notices = areNewer ? events.slice(this.eventCount).filter(isNotice) : events.filter(isNotice);
+    const same = areNewer ? samePrefix(messages, this.messages) : 0;
+    const isUnchanged = areNewer && !notices.length && same === messages.length && same === this.messages.length;
+    this.notices = areNewer ? [...this.notices, ...notices] : notices;
+    this.events = events;
+    this.eventCount = events.length;
+    if (!isUnchanged) this.entries = this.merge(messages, same, me);
+    this.messages = messages;
+    return this.entries;
+  }
+
+  /** Keep the entries up to the last unchanged message, and make those after it. */
+  private merge(messages: readonly Message[], same: number, me: string): Entry[] {
+    const last = messages[same - 1];
+    let kept = last ? this.entries.length : 0;
+    while (kept > 0 && !isOf(this.entries[kept - 1]!, last!)) kept--;
+    const entries = this.entries.slice(0, kept);
+    const { notices } = this;
+    const place = last?.status === "sent" ? last.sequenceId! : last ? Infinity : 0;
+    let next = notices.length;
+    while (next > 0 && notices[next - 1]!.sequence_id > place) next--;
+    for (let index = same; index < messages.length; index++) {
+      const message = messages[index]!;
+      const before = message.status === "sent" ? message.sequenceId! : Infinity;
+      while (next < notices.length && notices[next]!.sequence_id < before) entries.push(this.notice(notices[next++]!));
       entries.push(this.message(message, me));
     }
     while (next < notices.length) entries.push(this.notice(notices[next++]!));
@@ -60,6 +88,15 @@ export class Entries {
     this.known.set(event, entry);
     return entry;
   }
+}
+
+const isOf = (entry: Entry, message: Message): boolean => entry.kind === "message" && entry.message === message;
+
+/** Return how many items at the beginning of two lists are the same. */
+function samePrefix(one: readonly Message[], other: readonly Message[]): number {
+  const length = Math.min(one.length, other.length);
+  for (let index = 0; index < length; index++) if (one[index] !== other[index]) return index;
+  return length;
 }
 
 function isNotice(event: Json): boolean {

@@ -55,6 +55,7 @@ export class Notifier {
 
   private notify(row: Conversation): void {
     const { session, describe, open } = this.options;
+    if (row.me?.notificationsMuted || row.me?.archived) return;
     const sender = row.lastMessage?.sender?.participantId ?? "";
     if (this.permission.peek() !== "granted" || sender === session.participantId || session.blocked.peek().has(sender)) return;
     const isLookedAt = document.visibilityState === "visible" && document.hasFocus();

@@ -31,6 +31,16 @@ export interface Ban {
   banned_at: string;
 }
 
+/** A report of a message, for owners and moderators. */
+export interface Report {
+  report_id: string;
+  sequence_id: number;
+  author_id: string;
+  reported_by: string;
+  reason: string;
+  created_at: string;
+}
+
 export interface AuditEntry {
   sequence_id: number;
   created_at: string;
@@ -138,6 +148,19 @@ export class Server {
   async audit(id: string, cursor?: string): Promise<Page<AuditEntry>> {
     const page = await this.chat.request("GET", `/conversations/${id}/audit${query({ limit: 50, cursor })}`);
     return { items: page.entries, cursor: page.next_cursor };
+  }
+
+  /** Report a message to the owners and moderators of its conversation. */
+  report(id: string, sequenceId: number, reason: string): Promise<void> {
+    return this.chat.request("POST", `/conversations/${id}/messages/${sequenceId}/report`, { reason });
+  }
+
+  async reports(id: string): Promise<Report[]> {
+    return (await this.chat.request("GET", `/conversations/${id}/reports?limit=100`)).reports;
+  }
+
+  closeReport(id: string, reportId: string, status: "resolved" | "dismissed"): Promise<void> {
+    return this.chat.request("PATCH", `/conversations/${id}/reports/${encodeURIComponent(reportId)}`, { status });
   }
 
   async blocks(): Promise<string[]> {

@@ -43,7 +43,7 @@ export class Session {
   private toastCount = 0;
 
   readonly unreadTotal = computed(() =>
-    (this.conversations.value ?? []).reduce((total, { unreadCount }) => total + unreadCount, 0),
+    (this.conversations.value ?? []).reduce((total, { unreadCount, me }) => total + (me?.archived ? 0 : unreadCount), 0),
   );
 
   constructor(

@@ -87,6 +87,30 @@ export const en = {
   deleteMessageHint: "Its text is removed from the log and cannot be restored.",
   report: "Report",
 
+  // Reports
+  reportTitle: "Report this message",
+  reportHint: "The owners and moderators of the conversation see your report. The author does not.",
+  reportReason: "What is wrong with it?",
+  reportSent: "Thank you. The moderators have your report.",
+  reports: "Reports",
+  noReports: "There are no open reports.",
+  reportedBy: (name: string, date: string) => `reported by ${name}, ${date}`,
+  showMessage: "Show",
+  resolve: "Resolved",
+  dismissReport: "No problem",
+
+  // The state of a conversation for the participant alone
+  archive: "Archive",
+  unarchive: "Move back to the list",
+  pin: "Pin",
+  unpin: "Unpin",
+  muteNotifications: "Mute notifications",
+  unmuteNotifications: "Notify again",
+  pinned: "Pinned",
+  notificationsMuted: "Notifications muted",
+  archived: (number: number) => `Archived (${number})`,
+  conversationActions: (title: string) => `Actions for ${title}`,
+
   // The composer
   messageTo: (title: string) => `Message ${title}`,
   send: "Send",

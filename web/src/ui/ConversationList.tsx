@@ -1,4 +1,5 @@
-import { useRef } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
+import type { Conversation } from "serverless-chat";
 import { texts } from "../text/texts.ts";
 import { useApp } from "./app.ts";
 import { ConversationRow } from "./ConversationRow.tsx";
@@ -6,12 +7,39 @@ import { Icon } from "./Icon.tsx";
 import { Invitations } from "./Invitations.tsx";
 import { SettingsMenu } from "./SettingsMenu.tsx";
 
+interface RowsProps {
+  rows: readonly Conversation[] | null | undefined;
+}
+
+function Rows({ rows }: RowsProps) {
+  const openId = useApp().session.openId.value;
+  return (
+    <ul class="conversations">
+      {rows?.map((row) => <ConversationRow key={row.conversationId} row={row} isOpen={row.conversationId === openId} />)}
+    </ul>
+  );
+}
+
+/** The archived conversations, behind a button. */
+function Archived({ rows }: RowsProps) {
+  const [isOpen, setOpen] = useState(false);
+  if (!rows?.length) return null;
+  return (
+    <>
+      <button type="button" class="menu-item archived" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+        <Icon name="archive" /> {texts.value.archived(rows.length)}
+      </button>
+      {isOpen && <Rows rows={rows} />}
+    </>
+  );
+}
+
 /** The conversations of the participant, the newest message first, with a search by title. */
 export function ConversationList() {
   const app = useApp();
   const t = texts.value;
   const { session } = app;
-  const list = useRef<HTMLUListElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   const rows = session.conversations.value;
   const query = app.search.value.trim().toLocaleLowerCase();
   const shown = query ? rows?.filter(({ title }) => title.toLocaleLowerCase().includes(query)) : rows;
@@ -52,9 +80,10 @@ export function ConversationList() {
       </div>
       <div class="list-scroll">
         <Invitations />
-        <ul class="conversations" ref={list}>
-          {shown?.map((row) => <ConversationRow key={row.conversationId} row={row} isOpen={row.conversationId === session.openId.value} />)}
-        </ul>
+        <div ref={list}>
+          <Rows rows={query ? shown : shown?.filter(({ me }) => !me?.archived)} />
+          {!query && <Archived rows={shown?.filter(({ me }) => me?.archived)} />}
+        </div>
         {rows && !rows.length && (
           <div class="empty-list">
             <p>{t.noConversations}</p>

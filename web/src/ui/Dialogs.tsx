@@ -9,6 +9,8 @@ const AddDialog = lazy(async () => (await import("../panels/AddDialog.tsx")).Add
 const InvitesDialog = lazy(async () => (await import("../panels/InvitesDialog.tsx")).InvitesDialog);
 const AuditDialog = lazy(async () => (await import("../panels/AuditDialog.tsx")).AuditDialog);
 const BansDialog = lazy(async () => (await import("../panels/BansDialog.tsx")).BansDialog);
+const ReportDialog = lazy(async () => (await import("../panels/ReportDialog.tsx")).ReportDialog);
+const ReportsDialog = lazy(async () => (await import("../panels/ReportsDialog.tsx")).ReportsDialog);
 const BlocksDialog = lazy(async () => (await import("../panels/BlocksDialog.tsx")).BlocksDialog);
 const ShortcutsDialog = lazy(async () => (await import("../panels/ShortcutsDialog.tsx")).ShortcutsDialog);
 
@@ -30,6 +32,10 @@ export function Dialogs() {
       return <AuditDialog conversation={state.conversation} />;
     case "bans":
       return <BansDialog conversation={state.conversation} />;
+    case "report":
+      return <ReportDialog conversation={state.conversation} message={state.message} />;
+    case "reports":
+      return <ReportsDialog conversation={state.conversation} />;
     case "blocks":
       return <BlocksDialog />;
     case "shortcuts":

@@ -1,3 +1,4 @@
+import { useState } from "preact/hooks";
 import type { OpenConversation } from "../state/conversation.ts";
 import type { Entry } from "../state/entries.ts";
 import { dayText, fullText, timeText } from "../text/dates.ts";
@@ -22,6 +23,7 @@ interface ListEntryProps {
 
 /** A message or a notice, with the separators that precede it. */
 export const ListEntry = memo((props: ListEntryProps) => {
+  const [isTouched, touch] = useState(false);
   const { entry, isNewDay, isFirstNew, isActive, position, onFocused } = props;
   const names = ["entry", entry.kind, props.isGrouped && "grouped", props.isHighlighted && "highlighted"];
   return (
@@ -43,6 +45,8 @@ export const ListEntry = memo((props: ListEntryProps) => {
         aria-label={label(entry)}
         aria-posinset={position}
         aria-setsize={-1}
+        onPointerEnter={() => touch(true)}
+        onFocusIn={() => touch(true)}
         onFocus={() => onFocused(entry.key)}
       >
         {entry.kind === "notice" ? (
@@ -55,6 +59,7 @@ export const ListEntry = memo((props: ListEntryProps) => {
             conversation={props.conversation}
             isGrouped={props.isGrouped}
             readers={props.readers}
+            hasTools={isTouched}
           />
         )}
       </article>

@@ -17,10 +17,12 @@ interface MessageRowProps {
   conversation: OpenConversation;
   isGrouped: boolean;
   readers: string;
+  /** Whether the pointer or the focus was on it: its actions are not made before. */
+  hasTools: boolean;
 }
 
 /** One message: its author, text, reactions and state. */
-export function MessageRow({ message, conversation, isGrouped, readers }: MessageRowProps) {
+export function MessageRow({ message, conversation, isGrouped, readers, hasTools }: MessageRowProps) {
   const app = useApp();
   const t = texts.value;
   const { sender, createdAt } = message;
@@ -54,7 +56,7 @@ export function MessageRow({ message, conversation, isGrouped, readers }: Messag
         <SendState message={message} conversation={conversation} />
       </div>
       <Readers ids={readers} conversation={conversation} />
-      <MessageTools message={message} conversation={conversation} />
+      {hasTools && <MessageTools message={message} conversation={conversation} />}
     </>
   );
 }

@@ -37,6 +37,7 @@ export function MessageTools({ message, conversation }: { message: Message; conv
         items={[
           edit && { text: t.edit, icon: "edit", run: edit },
           copy && { text: t.copy, icon: "copy", run: copy },
+          actions.report && { text: t.report, icon: "flag", run: actions.report },
           actions.delete && { text: t.delete, icon: "trash", isDangerous: true, run: actions.delete },
         ]}
       />

@@ -68,8 +68,13 @@ export class VirtualScroller {
 
   /** Take over the rows, and decide which of them to render: those from `first` to before `last`. */
   update(keys: readonly string[]): void {
-    this.keys = keys;
-    this.layOut();
+    if (keys !== this.keys) {
+      const before = this.keys;
+      let same = 0;
+      while (same < keys.length && keys[same] === before[same]) same++;
+      this.keys = keys;
+      this.layOut(same);
+    }
     this.choose(this.target() - this.headHeight());
   }
 
@@ -114,7 +119,7 @@ export class VirtualScroller {
     const { viewport, rows } = this;
     if (!viewport || !rows || !viewport.clientHeight) return;
     this.height = viewport.clientHeight;
-    if (this.measure(rows)) this.layOut();
+    this.measure(rows);
     rows.style.paddingTop = `${this.tops[this.first] ?? 0}px`;
     rows.style.paddingBottom = `${Math.max(0, this.total - (this.tops[this.last] ?? this.total))}px`;
     const target = Math.max(0, Math.min(this.target(), viewport.scrollHeight - this.height));
@@ -176,11 +181,13 @@ export class VirtualScroller {
     return anchor.index;
   }
 
-  private layOut(): void {
+  /** Compute the distances of the rows from an index on. */
+  private layOut(from: number): void {
     const { keys, heights } = this;
     const width = this.viewport?.clientWidth ?? 600;
     const tops = new Float64Array(keys.length + 1);
-    for (let index = 0; index < keys.length; index++) {
+    tops.set(this.tops.subarray(0, from + 1));
+    for (let index = from; index < keys.length; index++) {
       const key = keys[index]!;
       let height = heights.get(key);
       if (height === undefined) heights.set(key, (height = this.estimate(index, width)));
@@ -215,21 +222,21 @@ export class VirtualScroller {
     }
   }
 
-  /** Note the heights of the rendered rows; return whether one differs from the known ones. */
-  private measure(rows: HTMLElement): boolean {
-    let isChanged = false;
+  /** Note the heights of the rendered rows, and compute the distances anew if one differs from the known ones. */
+  private measure(rows: HTMLElement): void {
+    let changed = -1;
     const present = new Set<Element>(rows.children);
     for (const row of this.observed) if (!present.has(row)) this.observer.unobserve(row);
-    let index = this.first;
+    let index = this.first - 1;
     for (const row of present) {
       if (!this.observed.has(row)) this.observer.observe(row);
-      const key = this.keys[index++];
+      const key = this.keys[++index];
       const { height } = row.getBoundingClientRect();
       if (key === undefined || !height || this.heights.get(key) === height) continue;
       this.heights.set(key, height);
-      isChanged = true;
+      if (changed < 0) changed = index;
     }
     this.observed = present;
-    return isChanged;
+    if (changed >= 0) this.layOut(changed);
   }
 }

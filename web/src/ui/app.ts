@@ -3,6 +3,7 @@
 import { signal } from "@preact/signals";
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
+import type { Message } from "serverless-chat";
 import type { OpenConversation } from "../state/conversation.ts";
 import { Notifier } from "../state/notifier.ts";
 import type { Session } from "../state/session.ts";
@@ -17,7 +18,8 @@ export type DialogState =
   | { kind: "create" }
   | { kind: "join"; id: string; invite: string }
   | { kind: "confirm"; question: string; hint?: string; action: string; run: () => unknown }
-  | { kind: "add" | "invites" | "audit" | "bans"; conversation: OpenConversation }
+  | { kind: "add" | "invites" | "audit" | "bans" | "reports"; conversation: OpenConversation }
+  | { kind: "report"; conversation: OpenConversation; message: Message }
   | { kind: "shortcuts" | "blocks" };
 
 /** What the interface needs of the element around it. */

@@ -14,7 +14,7 @@ export interface MessageActions {
   edit?: Action;
   copy?: Action;
   delete?: Action;
-  block?: Action;
+  report?: Action;
 }
 
 /** Return the actions that are possible; the others are undefined. */
@@ -45,6 +45,7 @@ export function messageActions(app: App, conversation: OpenConversation, message
     edit: canWrite && isOwn ? () => startEdit(conversation, message) : undefined,
     copy: content === null ? undefined : () => copyText(app, content),
     delete: isOwn || isModerator ? remove : undefined,
+    report: isOwn ? undefined : () => void (app.dialog.value = { kind: "report", conversation, message }),
   };
 }
 

@@ -283,6 +283,11 @@ export class Core {
     return [...(this._subscriptions.get(conversationId)?.view.messages() ?? []), ...pending];
   }
 
+  /** Return the newest message of the view. */
+  lastMessage(conversationId: string): Message | undefined {
+    return this._subscriptions.get(conversationId)?.view.last();
+  }
+
   /** Return the events of the view: all from its marked start to its position. */
   events(conversationId: string): readonly Json[] {
     return this._subscriptions.get(conversationId)?.timeline.events ?? [];
@@ -430,7 +435,7 @@ export class Core {
 
   private _applyToSubscription(frame: Json, time: number): void {
     const subscription = this._subscriptions.get(frame.conversation_id);
-    const isMembership = /^(conversation_(added|removed|deleted)|invited)$/.test(frame.type);
+    const isMembership = /^(conversation_(added|removed|deleted)|invited|personal_state)$/.test(frame.type);
     if (isMembership) this._outputs.push({ kind: "membership", frame });
     if (!subscription || subscription.isEnded) return;
     switch (frame.type) {

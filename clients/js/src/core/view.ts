@@ -93,6 +93,8 @@ export class View {
   private _updates = new Map<number, Json[]>();
   private _erasures: Erasure[] = [];
   private _expiredUpTo = 0;
+  /** The result of `messages`, until something changes. */
+  private _messages: readonly Message[] | null = null;
 
   /** Discard everything. */
   clear(): void {
@@ -102,11 +104,13 @@ export class View {
     this._updates.clear();
     this._erasures = [];
     this._expiredUpTo = 0;
+    this._messages = null;
   }
 
   /** Take in events of the timeline, newer or older than the others. */
   add(events: readonly Json[]): void {
     let isSorted = true;
+    this._messages = null;
     for (const event of events) {
       const number: number = event.sequence_id;
       switch (event.type) {
@@ -139,6 +143,7 @@ export class View {
 
   /** Drop the messages before a sequence id. */
   trim(start: number): void {
+    this._messages = null;
     const index = this._order.findIndex((number) => number >= start);
     for (const number of this._order.splice(0, index < 0 ? this._order.length : index)) {
       for (const known of [this._events, this._folded, this._updates]) known.delete(number);
@@ -146,12 +151,19 @@ export class View {
   }
 
   /** Return the messages in the order of the log. */
-  messages(): Message[] {
-    return this._order.map((number) => {
-      let message = this._folded.get(number);
-      if (!message) this._folded.set(number, (message = this._fold(number)));
-      return message;
-    });
+  messages(): readonly Message[] {
+    return (this._messages ??= this._order.map((number) => this._message(number)));
+  }
+
+  /** Return the newest message. */
+  last(): Message | undefined {
+    return this._order.length ? this._message(this._order.at(-1)!) : undefined;
+  }
+
+  private _message(number: number): Message {
+    let message = this._folded.get(number);
+    if (!message) this._folded.set(number, (message = this._fold(number)));
+    return message;
   }
 
   private _fold(number: number): Message {

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import queue
-from collections.abc import Generator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Generator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 

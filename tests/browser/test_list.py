@@ -1,0 +1,71 @@
+"""The list of conversations: the state for the participant alone, and reports."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OpenPage
+from tests.support.client import TestClient
+
+People = Callable[[str], TestClient]
+
+
+def choose(page: Page, title: str, item: str) -> None:
+    """Choose an item of a conversation's menu."""
+    page.get_by_role("button", name=re.compile(f"^{title}")).hover()
+    page.get_by_role("button", name=f"Actions for {title}").click()
+    page.get_by_role("menuitem", name=item).click()
+
+
+def test_conversations_are_found_pinned_muted_and_archived_in_all_windows(
+    people: People, open_page: OpenPage
+) -> None:
+    alice, bob = people("alice-l1"), people("bob-l1")
+    for title in ("Alpha", "Beta", "Gamma"):
+        alice.create_conversation(title, [bob])
+    page, other = open_page("alice-l1"), open_page("alice-l1")
+    rows = page.locator(".conversation-title")
+    expect(rows).to_have_text(["Gamma", "Beta", "Alpha"])
+    expect(other.locator(".conversation-title")).to_have_text(["Gamma", "Beta", "Alpha"])
+    choose(page, "Alpha", "Pin")
+    expect(rows).to_have_text(["Alpha", "Gamma", "Beta"])
+    expect(other.locator(".conversation-title")).to_have_text(["Alpha", "Gamma", "Beta"])
+    beta = alice.list_conversations()[2]["conversation_id"]
+    bob.post_message(beta, "a message moves it below the pinned ones")
+    expect(rows).to_have_text(["Alpha", "Beta", "Gamma"])
+    choose(page, "Beta", "Mute notifications")
+    expect(page.get_by_role("button", name=re.compile("^Beta"))).to_contain_text("Notifications muted")
+    choose(page, "Beta", "Archive")
+    expect(rows).to_have_text(["Alpha", "Gamma"])
+    expect(page).to_have_title("Chat")
+    other.reload()
+    other.get_by_role("button", name="Archived (1)").click()
+    choose(other, "Beta", "Move back to the list")
+    expect(rows).to_have_text(["Alpha", "Beta", "Gamma"])
+    page.get_by_role("searchbox", name="Search conversations").fill("gam")
+    expect(rows).to_have_text(["Gamma"])
+
+
+def test_reported_message_reaches_the_moderators(people: People, open_page: OpenPage) -> None:
+    alice, bob, carol = people("alice-l2"), people("bob-l2"), people("carol-l2")
+    forum = alice.create_conversation("Forum", [bob, carol])
+    bob.post_message(forum, "an insult")
+    page = open_page("carol-l2", f"/c/{forum}")
+    message = page.get_by_role("article").filter(has_text="an insult")
+    message.hover()
+    message.get_by_role("button", name="More actions").click()
+    page.get_by_role("menuitem", name="Report").click()
+    page.get_by_role("textbox", name=re.compile("What is wrong")).fill("It is rude.")
+    page.get_by_role("button", name="Report", exact=True).click()
+    expect(page.get_by_text("The moderators have your report.")).to_be_visible()
+
+    owner = open_page("alice-l2", f"/c/{forum}")
+    owner.get_by_role("button", name="Members", exact=True).click()
+    owner.get_by_role("button", name="Reports").click()
+    report = owner.get_by_role("dialog").get_by_role("listitem")
+    expect(report).to_contain_text("It is rude.")
+    report.get_by_role("button", name="Resolved").click()
+    expect(owner.get_by_text("There are no open reports.")).to_be_visible()

@@ -1,0 +1,53 @@
+import { useState } from "preact/hooks";
+import type { Message } from "serverless-chat";
+import type { OpenConversation } from "../state/conversation.ts";
+import { plain } from "../markdown/markdown.tsx";
+import { texts } from "../text/texts.ts";
+import { useApp } from "../ui/app.ts";
+import { Dialog } from "../ui/Dialog.tsx";
+import { usePanelStyles } from "./styles.ts";
+
+const MAX_REASON = 1_000;
+
+/** Report a message to the owners and moderators. */
+export function ReportDialog({ conversation, message }: { conversation: OpenConversation; message: Message }) {
+  usePanelStyles();
+  const app = useApp();
+  const t = texts.value;
+  const { session } = app;
+  const [reason, setReason] = useState("");
+  const report = async (event: Event) => {
+    event.preventDefault();
+    const isDone = await session.attempt(() => session.server.report(conversation.id, message.sequenceId!, reason.trim()));
+    if (!isDone) return;
+    app.dialog.value = null;
+    session.toast(t.reportSent);
+  };
+  return (
+    <Dialog title={t.reportTitle}>
+      <blockquote class="reported" dir="auto">
+        {plain(message.content ?? "")}
+      </blockquote>
+      <form class="form" onSubmit={report}>
+        <label class="field">
+          <span>{t.reportReason}</span>
+          <textarea
+            autofocus
+            dir="auto"
+            rows={3}
+            required
+            maxLength={MAX_REASON}
+            value={reason}
+            onInput={(event) => setReason(event.currentTarget.value)}
+          />
+          <small class="faint">{t.reportHint}</small>
+        </label>
+        <div class="buttons end">
+          <button type="submit" class="button primary" disabled={!reason.trim()}>
+            {t.report}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,50 @@
+import type { OpenConversation } from "../state/conversation.ts";
+import type { Report } from "../state/server.ts";
+import { momentText } from "../text/dates.ts";
+import { texts } from "../text/texts.ts";
+import { useApp } from "../ui/app.ts";
+import { Dialog } from "../ui/Dialog.tsx";
+import { usePanelStyles } from "./styles.ts";
+import { useLoaded } from "./useLoaded.ts";
+
+/** The open reports of a conversation, for its owners and moderators. */
+export function ReportsDialog({ conversation }: { conversation: OpenConversation }) {
+  usePanelStyles();
+  const app = useApp();
+  const t = texts.value;
+  const { session } = app;
+  const { items, load } = useLoaded(() => session.server.reports(conversation.id));
+  const nameOf = (id: string) => conversation.member(id)?.name || id;
+  const close = async ({ report_id }: Report, status: "resolved" | "dismissed") => {
+    await session.attempt(() => session.server.closeReport(conversation.id, report_id, status));
+    await load();
+  };
+  const show = ({ sequence_id }: Report) => {
+    app.dialog.value = null;
+    void conversation.show(sequence_id);
+  };
+  return (
+    <Dialog title={t.reports} wide>
+      <ul class="rows">
+        {items?.map((report) => (
+          <li key={report.report_id} class="row">
+            <span dir="auto">
+              <b>{nameOf(report.author_id)}</b>: {report.reason}
+              <span class="faint report-source">{t.reportedBy(nameOf(report.reported_by), momentText(report.created_at))}</span>
+            </span>
+            <button type="button" class="button small" onClick={() => show(report)}>
+              {t.showMessage}
+            </button>
+            <button type="button" class="button small" onClick={() => void close(report, "dismissed")}>
+              {t.dismissReport}
+            </button>
+            <button type="button" class="button small" onClick={() => void close(report, "resolved")}>
+              {t.resolve}
+            </button>
+          </li>
+        ))}
+      </ul>
+      {items && !items.length && <p class="faint">{t.noReports}</p>}
+    </Dialog>
+  );
+}
