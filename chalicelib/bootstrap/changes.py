@@ -35,7 +35,9 @@ def change_services(shared: Shared, views: Views) -> ChangeServices:
     return ChangeServices(
         creation=Creation(
             conversations=stores.conversations,
+            pending=pending_store,
             consent=consent,
+            views=views,
             log=log,
             change_limiter=change_limiter,
             runtime=runtime,

@@ -44,6 +44,16 @@ class ExportedParticipant(TypedDict):
     """The caller's id."""
 
 
+class ExportedCreation(TypedDict):
+    """A conversation that the caller created with an idempotency key, of which a digest is kept."""
+
+    conversation_id: ConversationId
+    created_at: Timestamp
+    """When the conversation was created."""
+    expires_at: Timestamp
+    """When the key is forgotten."""
+
+
 class Export(Page):
     """A page of the caller's data. The last page has no `next_cursor`."""
 
@@ -55,6 +65,8 @@ class Export(Page):
     """The blocks that the caller has set, on the first pages."""
     pending: list[PendingMembership]
     """The pending memberships that the caller sees, on the first page."""
+    creations: list[ExportedCreation]
+    """The creations with an idempotency key, on the first page."""
     reports: list[OwnReport]
     """The reports that the caller has made and that have not expired, after the blocks."""
     messages: list[Event]

@@ -10,6 +10,7 @@
     │   ConversationLimit, Banned, ErasureRunning,
     │   PositionUnknown                                    409  the current state does not allow it
     ├── TooLarge                                           413
+    ├── IdempotencyKeyReused                               422  the key belongs to another request
     ├── RateLimited                                        429  retry after `retry_after`
     ├── Internal                                           500  a defect; the answer has no details
     └── Unavailable, ConversationBusy, NotAttempted        503  retry, after `retry_after` if given
@@ -194,6 +195,13 @@ class TooLarge(ChatError):
 
     code, status = "TOO_LARGE", 413
     default_message = "The request is too large."
+
+
+class IdempotencyKeyReused(ChatError):
+    """The idempotency key was used for another request in the last 24 hours."""
+
+    code, status = "IDEMPOTENCY_KEY_REUSED", 422
+    default_message = "This idempotency key was used for another request: use a new one."
 
 
 class RateLimited(ChatError):
