@@ -40,6 +40,7 @@ def privacy_services(
         pending=stores.consent.pending,
         reports=stores.reports,
         conversations=stores.conversations,
+        directs=stores.consent.directs,
         steps=erasure_steps,
         fan_out=shared.fan_out,
         runtime=runtime,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NotRequired
+from typing import Annotated, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -29,6 +29,8 @@ class Exported(TypedDict):
     """The caller's display name."""
     role: NotRequired[Annotated[Role, example("member")]]
     """The caller's role."""
+    direct: NotRequired[Literal[True]]
+    """Present if it is the direct conversation of two participants."""
     joined_at: NotRequired[Timestamp]
     """When the caller joined."""
     read_up_to: NotRequired[Annotated[Count, example(2)]]

@@ -182,6 +182,11 @@ class HttpRequests(HttpReads):
         """`PUT /me/blocks`."""
         self.app.conversations.blocks.block(self.principal(name), self.harness.participant_id(target))
 
+    def open_direct(self, name: str, other: str) -> Any:
+        """`PUT /direct`."""
+        opened = self.app.conversations.directs.open(self.principal(name), self.harness.participant_id(other))
+        return self._respond(name, "open", opened[1])
+
     def unblock(self, name: str, target: str) -> None:
         """`DELETE /me/blocks`."""
         self.app.conversations.blocks.unblock(self.principal(name), self.harness.participant_id(target))

@@ -13,6 +13,9 @@ MAX_BATCH_COMMANDS = 24
 """The maximum number of commands in a batch."""
 
 
+_MAY_BE_ZERO = ("messages_before_acceptance", "typing_participants", "presence_participants")
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The limits that clients encounter."""
@@ -54,6 +57,8 @@ class Limits:
     """To how many conversations others can add a participant without asking."""
     pending_memberships: int = 200
     """How many pending memberships a participant sees."""
+    messages_before_acceptance: int = 1
+    """How many messages the opener of a direct conversation may send before the other participant accepts it."""
     connections: int = 20
     """How many WebSocket connections a participant may have; the oldest is closed."""
     frames_per_second: int = 25
@@ -73,7 +78,7 @@ class Limits:
     def __post_init__(self) -> None:
         """Raise ValueError if a limit is too small, or too large for a frame or a transaction."""
         for name, value in asdict(self).items():
-            minimum = 0 if name in ("typing_participants", "presence_participants") else 1
+            minimum = 0 if name in _MAY_BE_ZERO else 1
             if value < minimum:
                 raise ValueError(f"the limit {name} must be at least {minimum}, not {value}")
         # An item of DynamoDB has up to 400 KB, a frame up to 128 KB, and escaping can double the bytes of a text.

@@ -160,6 +160,7 @@ class Export:
             "joined_at": rfc3339(member.joined_at),
             "read_up_to": member.read_up_to,
             "me": personal_state(member),
+            **({"direct": True} if head.direct else {}),
         }
 
 
