@@ -88,6 +88,8 @@ def _operation(route: Route, routes: Iterable[Route], responses: dict[str, Json]
 def _tag(route: Route) -> str:
     """Return the last collection in the path."""
     collections = [step for step in route.path.split("/") if step.endswith("s") and "{" not in step]
+    if route.path == "/direct":
+        return "conversations"
     return collections[-1] if collections else "service"
 
 

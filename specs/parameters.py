@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from chalicelib.core.protocol import idempotency
 from chalicelib.edge.participant_headers import ENCODED, NAME, PARTICIPANT
 from chalicelib.edge.routes import Route
 from specs.errors import SpecsError
@@ -86,5 +87,15 @@ def _in_query(route: Route) -> Iterable[Json]:
 
 
 def _in_headers(route: Route) -> Iterable[Json]:
+    if route.idempotent:
+        yield {
+            "name": idempotency.HEADER,
+            "in": "header",
+            "required": False,
+            "description": "A string that identifies the request for 24 hours: a repeat gets the answer of the"
+            " first one, also if both are made at once.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": idempotency.MAX_LENGTH},
+            "example": '"8e03978e-40d5-43dd-bc93-6894a57f9324"',
+        }
     if route.callers == "participants":
         yield from ({"$ref": f"#/components/parameters/{name}"} for name in HEADERS)

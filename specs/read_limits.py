@@ -67,7 +67,7 @@ READS: Mapping[str, tuple[Reads, ...]] = {
     "ping": (), "message": (_R.SUBSCRIBERS, _R.FEED), "edit": (_R.SUBSCRIBERS, _R.FEED, _R.EDITS),
     "delete": (_R.SUBSCRIBERS, _R.FEED, _R.EDITS), "react": (_R.SUBSCRIBERS, _R.EDITS),
     "unreact": (_R.SUBSCRIBERS, _R.EDITS), "batch": (_R.SUBSCRIBERS, _R.FEED, _R.EDITS),
-    "POST /conversations": _CHANGED, "GET /conversations": (_R.CONVERSATIONS, _R.LOG),
+    "POST /conversations": _CHANGED, "PUT /direct": _CHANGED, "GET /conversations": (_R.CONVERSATIONS, _R.LOG),
     f"GET {_C}": _CHANGED, f"PATCH {_C}": (*_CHANGED, _R.FEED),
     f"DELETE {_C}": (_R.SUBSCRIBERS, _R.ROSTER, _R.FEED),
     f"POST {_C}/join": _CHANGED, f"POST {_C}/leave": (_R.ROSTER, _R.SUBSCRIBERS, _R.PRESENCE),
@@ -85,7 +85,8 @@ READS: Mapping[str, tuple[Reads, ...]] = {
     f"PUT {_M}/reactions": (_R.SUBSCRIBERS, _R.EDITS), f"DELETE {_M}/reactions": (_R.SUBSCRIBERS, _R.EDITS),
     f"PUT {_C}/read": (_R.SUBSCRIBERS,), "GET /me/export": (_R.LOG, _R.FORMER),
     f"PATCH {_C}/me": (), f"GET {_C}/pending": (), f"DELETE {_C}/pending": (),
-    "GET /me/blocks": (), "PUT /me/blocks": (), "DELETE /me/blocks": (),
+    "GET /me/blocks": (), "PUT /me/blocks": (_R.SUBSCRIBERS, _R.PRESENCE),
+    "DELETE /me/blocks": (_R.SUBSCRIBERS, _R.PRESENCE),
     "GET /me": (), "DELETE /me": (), "GET /me/erasure": (),
     "POST /tickets": (),
 }  # fmt: skip

@@ -9,6 +9,7 @@ from chalicelib.core.conversations.blocks import Blocks
 from chalicelib.core.conversations.change_limiter import ChangeLimiter
 from chalicelib.core.conversations.consent import ConsentRules
 from chalicelib.core.conversations.creation import Creation
+from chalicelib.core.conversations.directs import Directs
 from chalicelib.core.conversations.invites import Invites
 from chalicelib.core.conversations.lifecycle import Lifecycle
 from chalicelib.core.conversations.membership import Members
@@ -35,7 +36,9 @@ def change_services(shared: Shared, views: Views) -> ChangeServices:
     return ChangeServices(
         creation=Creation(
             conversations=stores.conversations,
+            pending=pending_store,
             consent=consent,
+            views=views,
             log=log,
             change_limiter=change_limiter,
             runtime=runtime,
@@ -92,7 +95,27 @@ def change_services(shared: Shared, views: Views) -> ChangeServices:
         invites=Invites(moderation=stores.moderation, access=access, runtime=runtime),
         personal_states=PersonalStates(memberships=stores.memberships, access=access, runtime=runtime),
         blocks=Blocks(
-            blocks=stores.consent.blocks, pending=pending, change_limiter=change_limiter, runtime=runtime
+            blocks=stores.consent.blocks,
+            directs=stores.consent.directs,
+            event_log=stores.event_log,
+            presence=shared.presence,
+            pending=pending,
+            change_limiter=change_limiter,
+            runtime=runtime,
+        ),
+        directs=Directs(
+            directs=stores.consent.directs,
+            blocks=stores.consent.blocks,
+            conversations=stores.conversations,
+            event_log=stores.event_log,
+            memberships=stores.memberships,
+            pending=pending_store,
+            consent=consent,
+            roster=shared.roster,
+            views=views,
+            log=log,
+            change_limiter=change_limiter,
+            runtime=runtime,
         ),
         reports=Reports(
             reports=stores.reports,

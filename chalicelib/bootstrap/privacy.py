@@ -39,6 +39,8 @@ def privacy_services(
         blocks=stores.consent.blocks,
         pending=stores.consent.pending,
         reports=stores.reports,
+        conversations=stores.conversations,
+        directs=stores.consent.directs,
         steps=erasure_steps,
         fan_out=shared.fan_out,
         runtime=runtime,

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from chalicelib.core.conversations.additions import Additions
     from chalicelib.core.conversations.blocks import Blocks
     from chalicelib.core.conversations.creation import Creation
+    from chalicelib.core.conversations.directs import Directs
     from chalicelib.core.conversations.invites import Invites
     from chalicelib.core.conversations.lifecycle import Lifecycle
     from chalicelib.core.conversations.membership import Members
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from chalicelib.core.conversations.personal_state import PersonalStates
     from chalicelib.core.conversations.reports import Reports
     from chalicelib.core.ports.consent import BlockStore, PendingStore
+    from chalicelib.core.ports.directs import DirectStore
     from chalicelib.core.ports.moderation import ModerationStore
     from chalicelib.core.ports.privacy import ErasureStore, ParticipantDataStore, RetentionStore
     from chalicelib.core.ports.reports import ReportStore
@@ -85,10 +87,11 @@ class Stores(NamedTuple):
 
 
 class ConsentStores(NamedTuple):
-    """Blocks and pending memberships."""
+    """Blocks, pending memberships, and links of direct conversations."""
 
     blocks: BlockStore
     pending: PendingStore
+    directs: DirectStore
 
 
 class PrivacyStores(NamedTuple):
@@ -112,6 +115,7 @@ class ChangeServices(NamedTuple):
     personal_states: PersonalStates
     blocks: Blocks
     reports: Reports
+    directs: Directs
 
 
 class ConversationServices(NamedTuple):
@@ -170,6 +174,11 @@ class ConversationServices(NamedTuple):
     def reports(self) -> Reports:
         """Return the service of reports."""
         return self.build_changes().reports
+
+    @property
+    def directs(self) -> Directs:
+        """Return the service of direct conversations."""
+        return self.build_changes().directs
 
 
 class MessagingServices(NamedTuple):

@@ -90,9 +90,12 @@ def _privacy(
 
 def _consent_stores(dynamo: Dynamo, table: str, gather: Gather) -> ConsentStores:
     from chalicelib.aws.dynamodb.blocks import DynamoBlocks
+    from chalicelib.aws.dynamodb.directs import DynamoDirects
     from chalicelib.aws.dynamodb.pending import DynamoPending
 
-    return ConsentStores(DynamoBlocks(dynamo, table), DynamoPending(dynamo, table, gather))
+    return ConsentStores(
+        DynamoBlocks(dynamo, table), DynamoPending(dynamo, table, gather), DynamoDirects(dynamo, table)
+    )
 
 
 def _reports(dynamo: Dynamo, table: str) -> ReportStore:

@@ -17,7 +17,8 @@ from chalicelib.core.conversations.prices import charged, price
 from chalicelib.core.kernel.errors import ChatError, PositionUnknown, Unauthorized, Unavailable
 from chalicelib.core.log.positions import Positions
 from chalicelib.core.model.actors import Principal, Service
-from chalicelib.core.protocol import queries, requests
+from chalicelib.core.model.creations import CreationKey
+from chalicelib.core.protocol import idempotency, queries, requests
 from chalicelib.core.realtime.outbox import Result
 from chalicelib.edge.callers import Callers, Revocation, identify, principal_of, service_of
 from chalicelib.edge.responses import history_headers, json_response, with_error_handling
@@ -31,8 +32,11 @@ from chalicelib.observability.invocation import invocation
 from chalicelib.settings import current_settings
 
 AUTHORIZER_CACHE_SECONDS = 300
-CORS = CORSConfig(max_age=600)
-"""Browsers may reuse the answer to a preflight request for this many seconds; 600 is the maximum of some."""
+CORS = CORSConfig(max_age=600, allow_headers=[idempotency.HEADER])
+"""Browsers may send an idempotency key, and reuse the answer to a preflight request for this many seconds.
+
+600 is the maximum of some.
+"""
 ANY_CONTENT_TYPE: list[str] = []
 """A body is read as JSON whatever its content type: `curl -d` sends that of a form."""
 
@@ -118,6 +122,13 @@ class AuthenticatedRequest:
         body = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
         return requests.parse_body(model, body, current_settings().limits)
 
+    def creation_key(self, body: BaseModel) -> CreationKey | None:
+        """Return the idempotency key of a creation, None without one. Raises ValidationFailed."""
+        key = idempotency.parse_idempotency_key(self._request.headers.get(idempotency.HEADER))
+        if key is None:
+            return None
+        return CreationKey(self.caller.participant_id, key, idempotency.fingerprint(body))
+
     def query(self, model: type[M]) -> M:
         """Return the query string. Raises ValidationFailed.
 
@@ -160,19 +171,20 @@ def route(
     errors: Sequence[type[ChatError]] = (),
     revocation: Revocation = "cached",
     callers: Callers = "participants",
+    idempotent: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Declare a route with a verified caller.
 
     `callers` are participants, or services alone; `revocation` decides about revoked tokens. The view gets the
     request, the parameters of the path, and the declared `query` and `body`; models without fields are validated,
     but not passed, and `WriteQuery` is checked here. It returns a `Result` or a body, or a pair of a status and
-    either.
+    either. An `idempotent` route reads the header `Idempotency-Key`.
     """
     if issubclass(query, queries.WriteQuery):
         errors = (*errors, PositionUnknown)
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Response]:
-        ROUTES.append(Route(method, path, responses, query, body, errors, view, callers))
+        ROUTES.append(Route(method, path, responses, query, body, errors, view, callers, idempotent))
         usual, name = next(iter(responses)), f"{method} {path}"
 
         @functools.wraps(view)

@@ -31,6 +31,9 @@ class Route(NamedTuple):
     callers: Literal["participants", "services", "anyone"]
     """`participants`: also services that act for one; `anyone`: the route needs no credential."""
 
+    idempotent: bool = False
+    """Whether the route takes an idempotency key."""
+
     @property
     def public(self) -> bool:
         """Whether the route needs no credential."""

@@ -8,12 +8,13 @@ from chalicelib.aws.dynamodb.consent_keys import (
     BLOCK_PREFIX,
     BLOCKED_PREFIX,
     BLOCKER_PREFIX,
+    DIRECT_PREFIX,
     HIDDEN_PREFIX,
     INVITED_PREFIX,
     PENDING_PREFIX,
 )
 from chalicelib.aws.dynamodb.erasure_items import job_from_item
-from chalicelib.aws.dynamodb.keys import CONVERSATION_PREFIX, PARTICIPANT_PREFIX
+from chalicelib.aws.dynamodb.keys import CONVERSATION_PREFIX, PARTICIPANT_PREFIX, departed_key, head_key
 from chalicelib.aws.dynamodb.values import Item
 from chalicelib.aws.dynamodb.work_keys import erasure_key
 from chalicelib.core.model.privacy import erasure_id
@@ -37,6 +38,7 @@ class ConsentReplay:
             if pk.startswith(PARTICIPANT_PREFIX):
                 self._drop(pk, PENDING_PREFIX)
                 self._add(pk, BLOCK_PREFIX)
+                self._note_blocks(pk)
                 self._add(pk, HIDDEN_PREFIX)
             elif pk.startswith(BLOCKED_PREFIX):
                 self._add_reverse(pk)
@@ -52,6 +54,18 @@ class ConsentReplay:
         for sk, item in self._rows(self._old, pk, prefix).items():
             if sk not in present and not any(map(self._is_erased, _people(item))):
                 self._new.table.put(item)
+
+    def _note_blocks(self, pk: str) -> None:
+        """Note the blocks of a participant in the heads of their direct conversations, as `mark_block_op` does."""
+        table, blocker_id = self._new.table, pk.removeprefix(PARTICIPANT_PREFIX)
+        links = self._rows(self._new, pk, DIRECT_PREFIX)
+        for sk in self._rows(self._new, pk, BLOCK_PREFIX):
+            # Both rows have the digest of the other participant.
+            item = links.get(DIRECT_PREFIX + sk.removeprefix(BLOCK_PREFIX))
+            key = None if item is None else head_key(item["conversation_id"])
+            if key is not None and "blockers" in (table.get(*key) or {}):
+                change = f"SET #blockers.#{departed_key(blocker_id)} = :id"
+                table.update(*key, change, "attribute_exists(#blockers)", id=blocker_id)
 
     def _add_reverse(self, pk: str) -> None:
         """Add the reverse rows of blocks that are there by now. Both have the same keys, exchanged."""

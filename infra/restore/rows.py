@@ -64,6 +64,13 @@ CONVERSATIONS = (
     Row("B#", "U#", "block, by the blocked participant", "with the block"),
     Row("U#", "M#", "copy of a report for its reporter", "with the report"),
     Row("U#", "STANDING", "standing of a participant", "as at TIME, without the memberships that the replay ends"),
+    Row(
+        "U#",
+        "D#",
+        "direct conversation of a participant",
+        "as at TIME; those since are lost, and the two begin anew",
+    ),
+    Row("U#", "I#", "creation with an idempotency key", "as at TIME, like the conversation that it names"),
     Row("U#", "F#", "footprint", "as at TIME, and of each membership that the replay ends"),
     Row("K#", "K", "idempotency record", "as at TIME: a message that was lost can be sent again"),
     Row("Q#", "", "queued run, lease", "deleted: its sender was never answered"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NotRequired
+from typing import Annotated, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -29,6 +29,8 @@ class Exported(TypedDict):
     """The caller's display name."""
     role: NotRequired[Annotated[Role, example("member")]]
     """The caller's role."""
+    direct: NotRequired[Literal[True]]
+    """Present if it is the direct conversation of two participants."""
     joined_at: NotRequired[Timestamp]
     """When the caller joined."""
     read_up_to: NotRequired[Annotated[Count, example(2)]]
@@ -44,6 +46,16 @@ class ExportedParticipant(TypedDict):
     """The caller's id."""
 
 
+class ExportedCreation(TypedDict):
+    """A conversation that the caller created with an idempotency key, of which a digest is kept."""
+
+    conversation_id: ConversationId
+    created_at: Timestamp
+    """When the conversation was created."""
+    expires_at: Timestamp
+    """When the key is forgotten."""
+
+
 class Export(Page):
     """A page of the caller's data. The last page has no `next_cursor`."""
 
@@ -55,6 +67,8 @@ class Export(Page):
     """The blocks that the caller has set, on the first pages."""
     pending: list[PendingMembership]
     """The pending memberships that the caller sees, on the first page."""
+    creations: list[ExportedCreation]
+    """The creations with an idempotency key, on the first page."""
     reports: list[OwnReport]
     """The reports that the caller has made and that have not expired, after the blocks."""
     messages: list[Event]

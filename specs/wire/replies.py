@@ -74,6 +74,8 @@ class EventsReply(Reply, ReadPointer):
     """The events, in ascending order and without gaps."""
     has_more: Annotated[bool, example(False)]
     """Whether there are more events: older ones for the newest events, newer ones after a given event."""
+    direct: NotRequired[Literal[True]]
+    """Present if it is the direct conversation of two participants."""
     reset: NotRequired[Literal[True]]
     """Present if the position in the command is void: discard all events, `events` are the newest ones."""
 

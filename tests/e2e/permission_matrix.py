@@ -253,6 +253,7 @@ TABLE: tuple[Act, ...] = (
     _row("read the audit", f"GET {_CHAT}/audit", "404 403 403 403 200"),
     # -- routes without a conversation
     _row("create", "POST /conversations", "201 201 201 201 201", {"title": "New"}),
+    _row("open a direct one", "PUT /direct?participant_id=dora", "201 201 201 201 201"),
     _row("list one's own", "GET /conversations", "200 200 200 200 200"),
     _row("see whom one's token identifies", "GET /me", "200 200 200 200 200"),
     _row("take one's data out", "GET /me/export", "200 200 200 200 200"),

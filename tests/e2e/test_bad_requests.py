@@ -64,6 +64,7 @@ PARTICIPANT = {"participant_id": '"somebody"', "name": '"Somebody"'}
 
 BODIES: dict[str, tuple[str, str, Mapping[str, str], type[Request]]] = {
     "create": ("POST", "/conversations", CONVERSATION, requests.CreateConversation),
+    "open": ("PUT", "/direct?participant_id=x", {}, requests.OpenDirect),
     "change": ("PATCH", "{}", {}, requests.UpdateConversation),
     "add": ("POST", "{}/participants", PARTICIPANT, requests.NewParticipant),
     "give a role": ("PATCH", "{}/participants?participant_id=x", {}, requests.UpdateParticipant),
@@ -257,7 +258,7 @@ def test_query_parameter_that_is_not_a_number_is_rejected(room: Room, path: str,
     ("GET", "{}/messages/1/reactions"), ("PUT", "{}/messages/1/reactions"), ("DELETE", "{}/messages/1/reactions"),
     ("PATCH", "{}"), ("DELETE", "{}"), ("POST", "{}/join"), ("POST", "{}/leave"),
     ("POST", "{}/participants"), ("PATCH", "{}/participants"), ("DELETE", "{}/participants"),
-    ("PUT", "{}/read"), ("POST", "/conversations"), ("POST", "/tickets"),
+    ("PUT", "{}/read"), ("POST", "/conversations"), ("PUT", "/direct"), ("POST", "/tickets"),
 ])  # fmt: skip
 def test_unknown_query_parameter_is_rejected(room: Room, method: str, path: str) -> None:
     good = {"participant_id": room.bob.id} if path.endswith("participants") and method != "POST" else {}

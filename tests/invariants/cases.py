@@ -153,9 +153,15 @@ def bob_connects(harness: Harness) -> None:
     harness.process().connect("bob")
 
 
-def creates(people: int) -> Act:
+def was_created_once(harness: Harness, verdict: Verdict) -> None:
+    """Check that alice has exactly one new conversation, although the request was repeated."""
+    was_created(harness, verdict)
+    assert len(harness.process(skew=9.0).list_conversations("alice")) == 2
+
+
+def creates(people: int, key: str | None = None) -> Act:
     others = [f"guest_{number}x" for number in range(people - 1)]
-    return lambda process: process.create_conversation("alice", others)
+    return lambda process: process.create_conversation("alice", others, key=key)
 
 
 def says_hello(process: Process) -> Any:
@@ -285,6 +291,15 @@ WRITES = [
         "create with many",
         creates(60),
         was_created,
+        MANY_GUESTS,
+        subscribers=("alice",),
+        crash_points=STEPS_OF_MANY,
+    ),
+    Case("create with a key", creates(10, "k"), was_created_once, GUESTS, subscribers=("alice",)),
+    Case(
+        "create with many and a key",
+        creates(60, "k"),
+        was_created_once,
         MANY_GUESTS,
         subscribers=("alice",),
         crash_points=STEPS_OF_MANY,

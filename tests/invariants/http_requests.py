@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.model.actors import Role
 from chalicelib.core.model.conversations import JoinPolicy
+from chalicelib.core.model.creations import CreationKey
 from chalicelib.core.protocol import requests
+from chalicelib.core.protocol.idempotency import fingerprint
 from chalicelib.core.realtime.outbox import Result
 
 if TYPE_CHECKING:
@@ -27,8 +29,9 @@ class HttpRequests(HttpReads):
         *,
         roles: Mapping[str, Role] | None = None,
         join_policy: JoinPolicy = "invite",
+        key: str | None = None,
     ) -> Any:
-        """`POST /conversations`."""
+        """`POST /conversations`, perhaps with an idempotency key."""
         others = [
             requests.NewParticipant(
                 participant_id=self.harness.participant_id(person),
@@ -38,7 +41,9 @@ class HttpRequests(HttpReads):
             for person in people
         ]
         request = requests.CreateConversation(title="A title", participants=others, join_policy=join_policy)
-        return self._respond(name, "create", self.app.conversations.creation.create(self.principal(name), request))
+        principal = self.principal(name)
+        given = None if key is None else CreationKey(principal.participant_id, key, fingerprint(request))
+        return self._respond(name, "create", self.app.conversations.creation.create(principal, request, given))
 
     def post_message(self, name: str, text: str, key: str | None = None, **fields: Any) -> Any:
         """`POST …/messages`: return the event."""
@@ -176,6 +181,11 @@ class HttpRequests(HttpReads):
     def block(self, name: str, target: str) -> None:
         """`PUT /me/blocks`."""
         self.app.conversations.blocks.block(self.principal(name), self.harness.participant_id(target))
+
+    def open_direct(self, name: str, other: str) -> Any:
+        """`PUT /direct`."""
+        opened = self.app.conversations.directs.open(self.principal(name), self.harness.participant_id(other))
+        return self._respond(name, "open", opened[1])
 
     def unblock(self, name: str, target: str) -> None:
         """`DELETE /me/blocks`."""

@@ -93,6 +93,9 @@ def _move_head_op(table: Table, commit: Commit) -> Operation:
     if new.expired_up_to != old.expired_up_to:
         change += ", #expired_up_to = :expired_up_to"
         values["expired_up_to"] = new.expired_up_to
+    if new.direct != old.direct:
+        change += ", #direct = :direct"
+        values["direct"] = new.direct
     if old.revision:
         condition += " AND #revision = :revision"
         values["revision"] = old.revision

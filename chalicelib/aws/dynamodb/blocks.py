@@ -15,14 +15,17 @@ from chalicelib.aws.dynamodb.consent_keys import (
     blocked_key,
     blocked_pk,
 )
+from chalicelib.aws.dynamodb.directs import mark_block_op
 from chalicelib.aws.dynamodb.dynamo import Dynamo
-from chalicelib.aws.dynamodb.errors import ConditionFailed
+from chalicelib.aws.dynamodb.errors import ConditionFailed, TransactionCancelled
 from chalicelib.aws.dynamodb.keys import participant_pk, sk_after, sk_up_to
 from chalicelib.aws.dynamodb.standings import bump_standing_op
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.model.consent import Block
+from chalicelib.core.model.directs import DirectLink
 from chalicelib.core.model.privacy import ErasureJob
+from chalicelib.core.ports.commits import PreconditionFailed, WriteConflict
 
 
 class DynamoBlocks:
@@ -33,28 +36,37 @@ class DynamoBlocks:
         self._dynamo = dynamo
         self._table = Table(dynamo, table)
 
-    def block(self, block: Block) -> bool:
-        """Save a block with its reverse item; return False if an erasure of the blocker is running.
+    def block(self, block: Block, link: DirectLink | None) -> bool:
+        """Save a block with its reverse item, and note it in the head of the direct conversation.
 
         An erasure of the blocked participant cannot end without it: that requires their standing as it was before.
         """
         pk, sk = block_key(block.blocker_id, block.participant_id)
         reverse_pk, reverse_sk = blocked_key(block.blocker_id, block.participant_id)
         item = {"pk": pk, "sk": sk, "participant_id": block.participant_id, "blocked_at": block.blocked_at}
-        return self._dynamo.try_transact(
-            [
-                self._table.put_op(item),
-                self._table.put_op({"pk": reverse_pk, "sk": reverse_sk}),
-                bump_standing_op(self._table, block.blocker_id, "attribute_not_exists(#erasing)"),
-                bump_standing_op(self._table, block.participant_id),
-            ]
-        )
+        operations = [
+            self._table.put_op(item),
+            self._table.put_op({"pk": reverse_pk, "sk": reverse_sk}),
+            bump_standing_op(self._table, block.blocker_id, "attribute_not_exists(#erasing)"),
+            bump_standing_op(self._table, block.participant_id),
+            *mark_block_op(self._table, block.blocker_id, block.participant_id, link, blocked=True),
+        ]
+        try:
+            self._dynamo.transact(operations)
+        except TransactionCancelled as cancelled:
+            if cancelled.is_conflict:
+                raise WriteConflict from cancelled
+            if cancelled.failed(2):
+                raise PreconditionFailed(erasing=[block.blocker_id]) from cancelled
+            return False
+        return True
 
-    def unblock(self, blocker_id: str, participant_id: str) -> None:
-        """Delete a block and its reverse item."""
+    def unblock(self, blocker_id: str, participant_id: str, link: DirectLink | None) -> bool:
+        """Delete a block and its reverse item, and the note in the head of the direct conversation."""
         keys = (block_key(blocker_id, participant_id), blocked_key(blocker_id, participant_id))
         deletions = [self._table.delete_op(*key) for key in keys]
-        self._dynamo.try_transact([*deletions, bump_standing_op(self._table, blocker_id)])
+        mark = mark_block_op(self._table, blocker_id, participant_id, link, blocked=False)
+        return self._dynamo.try_transact([*deletions, bump_standing_op(self._table, blocker_id), *mark])
 
     def is_blocked(self, blocker_id: str, participant_id: str) -> bool:
         """Return whether `blocker_id` has blocked `participant_id`."""

@@ -1,4 +1,4 @@
-"""The keys of consent in the conversations table: blocks, standings and pending memberships.
+"""The keys of consent in the conversations table: blocks, standings, pending memberships and links.
 
 `keys.py` lists all keys of the table.
 """
@@ -15,6 +15,7 @@ BLOCKER_PREFIX = "U#"
 BLOCK_PREFIX = "B#"
 PENDING_PREFIX = "N#"
 HIDDEN_PREFIX = "W#"
+DIRECT_PREFIX = "D#"
 STANDING = "STANDING"
 # A sort key within a conversation.
 INVITED_PREFIX = "N#"
@@ -48,6 +49,11 @@ def pending_key(conversation_id: str, participant_id: str, adder_id: str) -> Key
 def hidden_key(conversation_id: str, participant_id: str, adder_id: str) -> Key:
     """Return the key of a pending membership that the participant does not see."""
     return participant_pk(participant_id), f"{HIDDEN_PREFIX}{conversation_id}#{digest(adder_id)}"
+
+
+def direct_key(participant_id: str, other_id: str) -> Key:
+    """Return the key of a participant's link to the direct conversation with another one, whose id is hashed."""
+    return participant_pk(participant_id), f"{DIRECT_PREFIX}{digest(other_id)}"
 
 
 def invited_prefix(participant_id: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from chalicelib.aws.dynamodb.append_steps import put_purge_op, require_member_op
 from chalicelib.aws.dynamodb.consent_keys import INVITED_PREFIX
@@ -32,6 +33,9 @@ from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.model.conversations import ConversationDetails, ConversationState, Head, Membership
 from chalicelib.core.model.events import Event
 from chalicelib.core.ports.commits import NewConversation, Purge
+
+if TYPE_CHECKING:
+    from chalicelib.core.model.creations import CreationRecord
 
 
 class DynamoConversations:
@@ -63,6 +67,24 @@ class DynamoConversations:
     def create(self, new: NewConversation) -> bool:
         """Create a conversation; return whether that is complete."""
         return create(self._dynamo, self._table, new)
+
+    def creation(self, participant_id: str, hashed_key: str) -> CreationRecord | None:
+        """Return the record of a creation with an idempotency key."""
+        from chalicelib.aws.dynamodb.creation_records import find_record
+
+        return find_record(self._table, participant_id, hashed_key)
+
+    def creations(self, participant_id: str) -> list[CreationRecord]:
+        """Return all such records of a participant."""
+        from chalicelib.aws.dynamodb.creation_records import list_records
+
+        return list_records(self._table, participant_id)
+
+    def erase_creations(self, participant_id: str) -> None:
+        """Delete all such records of a participant."""
+        from chalicelib.aws.dynamodb.creation_records import erase_records
+
+        erase_records(self._table, participant_id)
 
     def delete(self, owner: Membership, *, purge_at: int) -> bool:
         """Mark a live conversation as deleted; return False if it is not live or `owner` does not own it."""

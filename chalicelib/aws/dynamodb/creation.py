@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chalicelib.aws.dynamodb.append_steps import put_purge_op, standing_error
+from chalicelib.aws.dynamodb.consent_keys import DIRECT_PREFIX
 from chalicelib.aws.dynamodb.conversation_items import details_to_item
 from chalicelib.aws.dynamodb.dynamo import MAX_TRANSACTION, Dynamo, Operation
 from chalicelib.aws.dynamodb.errors import TransactionCancelled
 from chalicelib.aws.dynamodb.keys import (
+    CREATION_PREFIX,
     PARTICIPANT_PREFIX,
     ROSTER_PREFIX,
     Key,
@@ -44,17 +46,18 @@ def create(dynamo: Dynamo, table: Table, new: NewConversation) -> bool:
     """Create a conversation; return whether that is complete. Raises WriteConflict, PreconditionFailed."""
     core = [event_to_item(new.event, 0, None), details_to_item(new.details), head_to_item(new.head)]
     check = put_check_op(table, RetentionCheck(new.head.conversation_id, new.retention_check_at))
+    unique = _unique_ops(dynamo, table, new)
     people = len(new.members) + len(new.pending)
-    if _OPERATIONS_PER_PERSON * people + len(core) + 1 <= MAX_TRANSACTION:
+    if _OPERATIONS_PER_PERSON * people + len(core) + 1 + len(unique) <= MAX_TRANSACTION:
         operations = [operation for person in _people_ops(table, new) for operation in person]
-        _write(dynamo, [*operations, *(table.put_op(item) for item in core), check])
+        _write(dynamo, [*operations, *(table.put_op(item) for item in core), check, *unique])
         return True
     expires_at = dynamo.now + PROVISIONAL_TTL
     expiry = {"expires_at": expires_at}
     for batch in chunks(_people_ops(table, new, expiry), MAX_TRANSACTION // _OPERATIONS_PER_PERSON):
         _write(dynamo, [operation for person in batch for operation in person])
     purge = put_purge_op(table, new.head.conversation_id, expires_at + PROVISIONAL_TTL)
-    _write(dynamo, [*(table.put_op(item | expiry) for item in core), purge, check])
+    _write(dynamo, [*(table.put_op(item | expiry) for item in core), purge, check, *unique])
     return False
 
 
@@ -76,6 +79,19 @@ def _people_ops(table: Table, new: NewConversation, expiry: Item | None = None) 
     return people
 
 
+def _unique_ops(dynamo: Dynamo, table: Table, new: NewConversation) -> list[Operation]:
+    """Return the operations by which there is one conversation for an idempotency key, or for a pair."""
+    if new.pair is not None:
+        from chalicelib.aws.dynamodb.directs import pair_ops
+
+        return pair_ops(table, new.pair, new.head.conversation_id)
+    if new.record is None:
+        return []
+    from chalicelib.aws.dynamodb.creation_records import put_record_op
+
+    return [put_record_op(dynamo, table, new.members[0].participant_id, new.record)]
+
+
 def _write(dynamo: Dynamo, operations: Sequence[Operation]) -> None:
     """Write one transaction of a creation. Raises WriteConflict, PreconditionFailed."""
     try:
@@ -87,11 +103,17 @@ def _write(dynamo: Dynamo, operations: Sequence[Operation]) -> None:
 
 
 def _precondition_failed(operations: Sequence[Operation], cancelled: TransactionCancelled) -> PreconditionFailed:
-    """Return the error for a standing that is not as expected: first of all, for that of the creator."""
+    """Return the error for a repeat, or for a standing that is not as expected: first of all, the creator's."""
+    if any(_is_unique(operation) and cancelled.failed(index) for index, operation in enumerate(operations)):
+        return PreconditionFailed(is_repeat=True)
     if "Update" not in operations[0] or not cancelled.failed(0):
         return PreconditionFailed()
     key = operations[0]["Update"]["Key"]["pk"]["S"]
     return standing_error(key.removeprefix(PARTICIPANT_PREFIX), cancelled.reasons[0][1])
+
+
+def _is_unique(operation: Operation) -> bool:
+    return "Put" in operation and operation["Put"]["Item"]["sk"]["S"].startswith((CREATION_PREFIX, DIRECT_PREFIX))
 
 
 def finalize(dynamo: Dynamo, table: Table, conversation_id: str) -> None:

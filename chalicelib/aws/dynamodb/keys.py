@@ -23,7 +23,9 @@
     U#<participant>     N#<conversation>#<hash>  pending membership, by the participant who added them
     U#<participant>     W#<conversation>#<hash>  pending membership that the participant does not see
     U#<participant>     M#<conversation>#<sequence id>  copy of a report for its reporter
+    U#<participant>     D#<hash>              direct conversation with another participant, hashed
     U#<participant>     STANDING              counts of memberships, and whether an erasure is running
+    U#<participant>     I#<hash>              creation with an idempotency key
     K#<hash>            K                     idempotency record of a message that is in the log
     Q#<conversation>    <time>#<random>       run of messages in the queue of a contended conversation
     Q#<conversation>    #LEASE                lease of the sender who appends them
@@ -68,6 +70,7 @@ LEASE = "#LEASE"
 # Sort keys below a participant.
 MEMBERSHIP_PREFIX = "C#"
 FOOTPRINT_PREFIX = "F#"
+CREATION_PREFIX = "I#"
 
 FIRST, LAST = " ", "~"
 """Below and above everything that a key consists of: visible ASCII characters, of which `~` is the last."""

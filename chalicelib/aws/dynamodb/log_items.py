@@ -57,6 +57,8 @@ def head_to_item(head: Head) -> Item:
         },
         "contended_until": head.contended_until,
         "event_sizes": head.event_sizes,
+        "direct": head.direct or None,
+        "blockers": {departed_key(blocker): blocker for blocker in head.blockers} if head.direct else None,
     }
 
 
@@ -78,6 +80,8 @@ def head_from_item(item: Item) -> Head:
         revision=item.get("revision", 0),
         expired_up_to=item.get("expired_up_to", 0),
         event_sizes=item.get("event_sizes", ""),
+        direct=item.get("direct", ""),
+        blockers=frozenset(item.get("blockers", {}).values()),
     )
 
 

@@ -45,6 +45,8 @@ def membership_attributes(member: Membership) -> Item:
         OWN_UNREAD[0]: member.own_unread or None,
         "archived": member.archived or None,
         "pinned": member.pinned or None,
+        "hidden_at": member.hidden_at or None,
+        "invitee": member.invitee,
     }
 
 
@@ -57,7 +59,7 @@ def actor_changes(member: Membership, actor: Actor) -> dict[str, str]:
 def queued_membership_attributes(member: Membership) -> Item:
     """Return the same for the sender of a queued run, of whose own messages only the obsolete ones matter."""
     obsolete = {name: numbers or None for name, numbers in zip(OWN_UNREAD, member.own_obsolete, strict=True)}
-    return membership_attributes(member) | obsolete
+    return membership_attributes(replace(member, invitee=None)) | obsolete
 
 
 def queued_membership_from_item(item: Item) -> Membership:
@@ -99,6 +101,8 @@ def membership_from_item(item: Item) -> Membership:
         own_obsolete=(own_sets[0] - own_unread, own_sets[1] - own_unread),
         is_added="is_added" in item,
         **{name: name in item for name in PERSONAL},
+        hidden_at=item.get("hidden_at", 0),
+        invitee=item.get("invitee"),
     )
 
 

@@ -104,6 +104,17 @@ class DynamoMemberships:
         values: dict[str, Any] = {"yes": True} if on else {}
         return self._table.update_op(*key, " ".join(clauses), "#epoch = :epoch", epoch=epoch, **values)
 
+    def hide(self, member: Membership, at: int) -> bool:
+        """Hide a direct conversation from a member's list up to a head, 0 to show it; False if it has ended."""
+        change = "SET #hidden_at = :at" if at else "REMOVE #hidden_at"
+        key = membership_key(member.conversation_id, member.participant_id)
+        values: dict[str, Any] = {"at": at} if at else {}
+        try:
+            self._table.update(*key, change, "#epoch = :epoch", epoch=member.epoch, **values)
+        except ConditionFailed:
+            return False
+        return True
+
     def move_read_pointer(
         self, member: Membership, read_up_to: int, read_message_count: int, actor: Actor
     ) -> tuple[bool, Membership | None]:

@@ -42,7 +42,7 @@ def keys_of(entry: PendingMembership) -> tuple[Key, Key, Key]:
 
 def pending_from_item(item: Item) -> PendingMembership:
     """Return a pending membership."""
-    return PendingMembership(**{name: item[name] for name in PendingMembership._fields})
+    return PendingMembership(**{name: item[name] for name in PendingMembership._fields if name in item})
 
 
 def _names(entry: PendingMembership) -> tuple[str, str, str]:
@@ -50,7 +50,7 @@ def _names(entry: PendingMembership) -> tuple[str, str, str]:
 
 
 def _attributes(entry: PendingMembership) -> Item:
-    return entry._asdict()
+    return entry._asdict() | {"is_direct": entry.is_direct or None}
 
 
 def standing_from_item(participant_id: str, item: Item | None) -> Standing:

@@ -140,5 +140,5 @@ def is_valid(entry: PendingMembership, adder: Membership | None, now: int) -> bo
     return (
         adder is not None
         and adder.epoch == entry.adder_epoch
-        and permissions.allows(Action.ADD_PARTICIPANT, adder, entry, now=now)
+        and (entry.is_direct or permissions.allows(Action.ADD_PARTICIPANT, adder, entry, now=now))
     )

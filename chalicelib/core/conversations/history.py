@@ -19,7 +19,7 @@ from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.protocol import serializers
 from chalicelib.core.protocol.frames import own_read_push, read_push
-from chalicelib.core.realtime.outbox import Push, Result, pushes_of_read_pointer
+from chalicelib.core.realtime.outbox import Push, Result, ToParticipants, pushes_of_read_pointer
 
 if TYPE_CHECKING:
     from chalicelib.core.protocol.queries import EventsQuery, MessagesQuery, ReactionsQuery
@@ -133,7 +133,10 @@ class History:
 
     def _pushes(self, head: Head, member: Membership, connection_id: str | None) -> list[Push]:
         frame = read_push(head.conversation_id, member.participant_id, member.read_up_to)
-        return pushes_of_read_pointer(frame, own_read_push(head, member), head.departed, connection_id)
+        pushes = pushes_of_read_pointer(frame, own_read_push(head, member), head.excluded, connection_id)
+        if member.participant_id in head.blockers:
+            return [push for push in pushes if isinstance(push, ToParticipants)]
+        return pushes
 
 
 def _read_result(head: Head, member: Membership, pushes: Sequence[Push] = ()) -> Result:

@@ -165,6 +165,8 @@ class Members:
     def leave(self, caller: Principal, conversation_id: str) -> Result:
         """Leave, or decline a pending membership. A conversation without members is closed.
 
+        A direct conversation is hidden, until there is a new message.
+
         Raises:
             NotFound, RateLimited, ConversationBusy: nothing was changed.
         """
@@ -174,6 +176,8 @@ class Members:
             return self._roster.plan_departure(head, member, by=caller.as_actor(member), reason="left")
 
         head = self._change_limiter.charge(caller, conversation_id)
+        if head.direct and self._hide(caller, head):
+            return Result({})
         try:
             commit = self._log.append(conversation_id, plan, head)
         except NotFound:
@@ -182,6 +186,11 @@ class Members:
         is_closed = commit.new.state is ConversationState.CLOSED
         response = {"remaining_participants": 0 if is_closed else commit.new.participant_count}
         return Result(response, self._roster.notify_left(commit, "left"))
+
+    def _hide(self, caller: Principal, head: Head) -> bool:
+        """Hide a direct conversation from a member's list up to the next message; return False for outsiders."""
+        member = self._memberships.membership(head.conversation_id, caller.participant_id)
+        return member is not None and self._memberships.hide(member, head.sequence_id)
 
     def remove(self, caller: Principal, conversation_id: str, participant_id: str) -> Result:
         """Remove a member; for the caller's own id, leave.

@@ -35,7 +35,8 @@ DEFAULT: Final = 50
 PRICES: Final[Mapping[str, int]] = {
     "hello": 5, "subscribe": 40, "unsubscribe": 10, "sync": 40, "read": 20, "typing": 20, "auth": 150, "ping": 2,
     "message": 45, "edit": 70, "delete": 2_000, "react": 70, "unreact": 70, "batch": 1_000,
-    "POST /conversations": 700, "GET /conversations": 40, "GET /conversations/{conversation_id}": 40,
+    "POST /conversations": 700, "PUT /direct": 100,
+    "GET /conversations": 40, "GET /conversations/{conversation_id}": 40,
     "PATCH /conversations/{conversation_id}": 40, "DELETE /conversations/{conversation_id}": 100,
     "POST /conversations/{conversation_id}/join": 50, "POST /conversations/{conversation_id}/leave": 50,
     "POST /conversations/{conversation_id}/participants": 50,

@@ -77,6 +77,10 @@ class Roster:
             participant_count=head.participant_count + 1,
             roster_version=head.roster_version + 1,
         )
+        if head.direct:
+            # Messages of the opener have waited for the acceptance.
+            member = replace(member, read_up_to=1, read_message_count=0)
+            new = replace(new, direct="accepted")
         return Commit(head, new, [event], joining=[member])
 
     def plan_departure(self, head: Head, member: Membership, *, by: Actor, reason: Departure) -> Commit:

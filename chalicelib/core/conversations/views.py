@@ -127,10 +127,7 @@ class Views:
             wanted = query.limit - len(page)
             members = self._memberships.memberships_after(caller.participant_id, position, wanted + 1)
             more = len(members) > wanted
-            conversation_ids = [member.conversation_id for member in members[:wanted] if query.shows(member)]
-            heads = self._event_log.heads(conversation_ids) if conversation_ids else {}
-            live = [heads[key] for key in conversation_ids if key in heads]
-            page += [head for head in live if head.state is ConversationState.LIVE]
+            page += self._listed([member for member in members[:wanted] if query.shows(member)])
             position = members[:wanted][-1].conversation_id if members else position
         contents = self._contents(page, caller)
         members_now = self._memberships.memberships([head.conversation_id for head in page], caller.participant_id)
@@ -145,8 +142,7 @@ class Views:
         """
         after = None if query.cursor is None else tuple(paging.decode(query.cursor, int, str))
         own = self._memberships_by_id(caller)
-        heads = self._event_log.heads(list(own)).values()
-        live = [head for head in heads if head.state is ConversationState.LIVE]
+        live = self._listed(list(own.values()))
         keys = {_activity_key(head, own[head.conversation_id]): head for head in live}
         shown = [key for key, head in keys.items() if query.shows(own[head.conversation_id])]
         remaining = sorted((key for key in shown if after is None or key < after), reverse=True)
@@ -160,6 +156,17 @@ class Views:
     def _memberships_by_id(self, caller: Principal) -> dict[str, Membership]:
         members = self._memberships.memberships_of(caller.participant_id)
         return {member.conversation_id: member for member in members}
+
+    def _listed(self, members: Sequence[Membership]) -> Sequence[Head]:
+        """Return the heads of the live conversations of these members that are not hidden, in their order."""
+        heads = self._event_log.heads([member.conversation_id for member in members]) if members else {}
+        return [
+            head
+            for member in members
+            if (head := heads.get(member.conversation_id)) is not None
+            and head.state is ConversationState.LIVE
+            and not member.hides(head)
+        ]
 
     def _contents(self, heads: Sequence[Head], caller: Principal) -> _Contents:
         """Return the contents of list entries, before the memberships are read again."""
@@ -192,6 +199,8 @@ def view_for_member(head: Head, details: ConversationDetails, member: Membership
     view["read_up_to"] = member.read_up_to
     view["unread_count"] = unread_count(head, member)
     view["me"] = serializers.personal_state(member)
+    if head.direct == "pending" and member.invitee:
+        view["pending"] = [serializers.invitee(member)]
     return view
 
 

@@ -3,13 +3,12 @@
     ChatError
     ├── InvalidJson, ValidationFailed, UnknownCommand      400  the request is malformed
     ├── Unauthorized, TokenExpired                         401  the credential is missing or invalid
-    ├── Forbidden, Muted                                   403  the participant may not do this
-    ├── NotFound                                           404  absent, or not visible to the caller
-    ├── MethodNotAllowed                                   405  answered by API Gateway
-    ├── AlreadyParticipant, ParticipantLimit, LastOwner,
-    │   ConversationLimit, Banned, ErasureRunning,
-    │   PositionUnknown                                    409  the current state does not allow it
+    ├── Forbidden, Muted, NotAccepted                      403  the participant may not do this
+    ├── NotFound, MethodNotAllowed                   404, 405  absent, or not visible to the caller
+    ├── AlreadyParticipant, ParticipantLimit, LastOwner, ConversationLimit, Banned, Blocked,
+    │   ErasureRunning, PositionUnknown                    409  the current state does not allow it
     ├── TooLarge                                           413
+    ├── IdempotencyKeyReused                               422  the key belongs to another request
     ├── RateLimited                                        429  retry after `retry_after`
     ├── Internal                                           500  a defect; the answer has no details
     └── Unavailable, ConversationBusy, NotAttempted        503  retry, after `retry_after` if given
@@ -114,6 +113,13 @@ class Muted(ChatError):
     default_message = "You are muted in this conversation until the mute ends."
 
 
+class NotAccepted(ChatError):
+    """The other participant has not accepted the direct conversation: no further messages until then."""
+
+    code, status = "NOT_ACCEPTED", 403
+    default_message = "Wait until the other participant has accepted the conversation."
+
+
 class NotFound(ChatError):
     """The resource does not exist, or the caller may not see it: both look the same."""
 
@@ -163,6 +169,13 @@ class Banned(ChatError):
     default_message = "This person is banned from the conversation: lift the ban first."
 
 
+class Blocked(ChatError):
+    """The caller blocks the other participant: lift the block first."""
+
+    code, status = "BLOCKED", 409
+    default_message = "You block this participant: lift the block first."
+
+
 class ErasureRunning(ChatError):
     """The erasure of the caller's data has not finished."""
 
@@ -194,6 +207,13 @@ class TooLarge(ChatError):
 
     code, status = "TOO_LARGE", 413
     default_message = "The request is too large."
+
+
+class IdempotencyKeyReused(ChatError):
+    """The idempotency key was used for another request in the last 24 hours."""
+
+    code, status = "IDEMPOTENCY_KEY_REUSED", 422
+    default_message = "This idempotency key was used for another request: use a new one."
 
 
 class RateLimited(ChatError):

@@ -13,6 +13,7 @@ MAX_BATCH_COMMANDS = 24
 """The maximum number of commands in a batch."""
 
 MAY_BE_ZERO = (
+    "messages_before_acceptance",
     "typing_participants",
     "presence_participants",
     "activity_participants",
@@ -62,6 +63,8 @@ class Limits:
     """To how many conversations others can add a participant without asking."""
     pending_memberships: int = 200
     """How many pending memberships a participant sees."""
+    messages_before_acceptance: int = 1
+    """How many messages the opener of a direct conversation may send before the other participant accepts it."""
     connections: int = 20
     """How many WebSocket connections a participant may have; the oldest is closed."""
     frames_per_second: int = 25

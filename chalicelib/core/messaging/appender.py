@@ -15,10 +15,11 @@ from chalicelib.core.conversations import permissions
 from chalicelib.core.conversations.permissions import Action
 from chalicelib.core.kernel.backoff import Backoff
 from chalicelib.core.kernel.clock import milliseconds
-from chalicelib.core.kernel.errors import NotFound
+from chalicelib.core.kernel.errors import NotAccepted, NotFound
 from chalicelib.core.kernel.metrics import Metric
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.appending import Log
+from chalicelib.core.messaging.acceptance import messages_before_acceptance
 from chalicelib.core.messaging.group_commit import GroupCommit, next_head
 from chalicelib.core.messaging.rate_limiter import RateLimitCharge
 from chalicelib.core.messaging.run import Run, SendResult, new_result
@@ -47,6 +48,7 @@ class Appender:
         self._log = log
         self._group_commit = group_commit
         self._clock = runtime.clock
+        self._limits = runtime.limits
         self._gather = runtime.gather
         self._observer = runtime.observer
 
@@ -69,7 +71,12 @@ class Appender:
         """Append the messages of a run that are not in the log yet."""
         is_contended = charge.overlaps
         while messages := run.next_messages():
-            if is_contended or head.contended_until > milliseconds(self._clock):
+            room = messages_before_acceptance(head, self._limits)
+            if room is not None:
+                if not room:
+                    raise NotAccepted
+                messages = messages[:room]
+            elif is_contended or head.contended_until > milliseconds(self._clock):
                 self._append_via_queue(run, messages, member, caller, backoff, charge)
                 return
             try:
@@ -77,7 +84,11 @@ class Appender:
             except (HeadConflict, WriteConflict) as conflict:
                 self._observer.count(Metric.APPEND_CONFLICTS)
                 if isinstance(conflict, HeadConflict):
-                    self._log.require_live(conflict.current)
+                    head = self._log.require_live(conflict.current)
+                elif room is not None:
+                    head = self._log.get_live_head(head.conversation_id)
+                if room is not None:
+                    backoff.wait()
                 is_contended = True
             except PreconditionFailed as failed:
                 if failed.duplicates:

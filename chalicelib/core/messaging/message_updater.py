@@ -145,7 +145,7 @@ class MessageUpdater:
         stored = self._event_log.event(head.conversation_id, nothing.sequence_id)
         pushes: list[Push] = []
         if stored is not None:
-            pushes = pushes_of_events(head.conversation_id, [stored.event], head.departed)
+            pushes = pushes_of_events(head.conversation_id, [stored.event], head.excluded)
         return UpdateResult(nothing.sequence_id, message.current, pushes)
 
 

@@ -21,6 +21,7 @@ from chalicelib.core.kernel.metrics import Metric
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.appending import Log
 from chalicelib.core.log.conflicts import new_backoff
+from chalicelib.core.messaging.acceptance import direct_errors
 from chalicelib.core.messaging.appender import Appender
 from chalicelib.core.messaging.group_commit import GroupCommit
 from chalicelib.core.messaging.rate_limiter import RateLimitCharge
@@ -118,12 +119,12 @@ class Sender:
         head = heads[0] if heads else self._event_log.head(conversation_id)
         if head is None or head.state is not ConversationState.LIVE:
             return []
-        pushes = pushes_of_events(conversation_id, [events[number] for number in sorted(events)], head.departed)
+        pushes = pushes_of_events(conversation_id, [events[number] for number in sorted(events)], head.excluded)
         is_counted: set[str] = set()
         if read_up_to:
             frame = read_push(conversation_id, sent[0].event["sender"]["participant_id"], read_up_to)
             own_frame = own_read_frame(frame, commits)
-            pushes += pushes_of_read_pointer(frame, own_frame, head.departed, connection_id)
+            pushes += pushes_of_read_pointer(frame, own_frame, head.excluded, connection_id)
             is_counted = {frame["participant_id"]} if "head" in own_frame else set()
         for commit in commits:
             pushes += activity_of_messages(commit, self._runtime.limits, is_counted)
@@ -200,6 +201,8 @@ class Sender:
             for index, message in enumerate(messages)
             if message.seen is not None and message.seen > live_head.sequence_id
         }
+        if live_head.direct:
+            errors |= direct_errors(live_head, member, len(messages), self._runtime.limits)
         try:
             permissions.require(Action.SEND_MESSAGE, member, now=now)
         except Muted as muted:

@@ -62,6 +62,8 @@ class PendingMembership(NamedTuple):
     """Epoch seconds."""
     at_head: int = 0
     """The sequence id of the head at which it was added: a participant who was removed later cannot accept it."""
+    is_direct: bool = False
+    """Whether the conversation is direct: then it is the adder's request for it."""
 
     @property
     def key(self) -> str:

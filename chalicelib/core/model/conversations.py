@@ -10,6 +10,10 @@ from typing import Any, Literal, NamedTuple
 from chalicelib.core.model.actors import Actor, ParticipantType, Role
 
 JoinPolicy = Literal["invite", "open"]
+DirectState = Literal["", "pending", "accepted"]
+"""Whether a conversation is direct, and then whether both participants have been members."""
+_ALL_SUBSCRIPTIONS = 1 << 62
+"""An event after all others."""
 
 
 class ConversationState(enum.StrEnum):
@@ -50,6 +54,18 @@ class Head:
     """When the newest message was appended, or the conversation created, in milliseconds: the order of lists."""
     event_sizes: str = ""
     """The sizes of the newest events (`event_sizes.py`)."""
+    direct: DirectState = ""
+    blockers: frozenset[str] = frozenset()
+    """The participants of a direct conversation who block the other one."""
+
+    @property
+    def excluded(self) -> Mapping[str, int]:
+        """The participants to whom nothing is pushed: `departed`, and those who block the other one."""
+        return (
+            {**self.departed, **dict.fromkeys(self.blockers, _ALL_SUBSCRIPTIONS)}
+            if self.blockers
+            else self.departed
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +111,14 @@ class Membership:
     notifications_muted: bool = False
     """Whether the member wants no notifications of it. The roster entry repeats it, for events that leave the
     deployment."""
+    hidden_at: int = 0
+    """The head at which the member of a direct conversation left it: it is hidden up to the next message."""
+    invitee: Mapping[str, Any] | None = None
+    """Whom the member opened a direct conversation with: id, name, and when it ceased to be offered."""
+
+    def hides(self, head: Head) -> bool:
+        """Return whether a conversation is hidden from the member's list."""
+        return 0 < self.hidden_at >= head.last_message or self.participant_id in head.blockers
 
     @property
     def actor(self) -> Actor:

@@ -13,6 +13,8 @@ from chalicelib.core.model.messages import IdempotencyKey, IdempotencyRecord
 
 if TYPE_CHECKING:  # most commits have none of these
     from chalicelib.core.model.consent import PendingMembership, Standing
+    from chalicelib.core.model.creations import CreationRecord
+    from chalicelib.core.model.directs import NewPair
     from chalicelib.core.model.moderation import AuditEntry, Ban, Invite
     from chalicelib.core.model.privacy import ErasureCommit
 
@@ -114,6 +116,8 @@ class PreconditionFailed(Exception):
     """Participants who cannot join because their erasure is running, or whose erasure is not as expected."""
     at_cap: bool = False
     """Whether the participant who creates or joins the conversation is in as many as allowed."""
+    is_repeat: bool = False
+    """Whether a conversation was created with the same idempotency key, or for the same pair, before."""
 
 
 class NewConversation(NamedTuple):
@@ -132,6 +136,10 @@ class NewConversation(NamedTuple):
     """How many conversations the creator may have created or joined. Precondition."""
     retention_check_at: int
     """When (epoch seconds) to run the first retention check."""
+    record: CreationRecord | None = None
+    """The record by which a repeat is recognised. Precondition: the creator has none with this key."""
+    pair: NewPair | None = None
+    """The participants, if it is direct. Precondition: they have no other one, and no block by the opener."""
 
 
 class Purge(NamedTuple):

@@ -7,22 +7,26 @@ from typing import NamedTuple, Protocol
 
 from chalicelib.core.model.consent import Block, PendingMembership, Standing
 from chalicelib.core.model.conversations import Membership
+from chalicelib.core.model.directs import DirectLink
 from chalicelib.core.model.privacy import ErasureJob
 
 
 class BlockStore(Protocol):
     """The blocks of each participant. Every read is strongly consistent."""
 
-    def block(self, block: Block) -> bool:
-        """Save a block, unless there is one; return False if an erasure of the blocker is running.
+    def block(self, block: Block, link: DirectLink | None) -> bool:
+        """Save a block, unless there is one, with a note in the head of the direct conversation of the two.
+
+        Return False if `link`, that of the blocker, or its conversation is not as read.
 
         Raises:
+            PreconditionFailed: an erasure of the blocker is running.
             WriteConflict: nothing was written.
         """
         ...
 
-    def unblock(self, blocker_id: str, participant_id: str) -> None:
-        """Delete a block; no-op if there is none.
+    def unblock(self, blocker_id: str, participant_id: str, link: DirectLink | None) -> bool:
+        """Delete a block with its note, if there is one; return False if `link` is not as read.
 
         Raises:
             WriteConflict: nothing was written.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from chalicelib.core.model.conversations import ConversationDetails, Head, Membership
 from chalicelib.core.model.events import Event
 from chalicelib.core.ports.commits import NewConversation, Purge
+
+if TYPE_CHECKING:
+    from chalicelib.core.model.creations import CreationRecord
 
 
 class ConversationStore(Protocol):
@@ -28,8 +31,20 @@ class ConversationStore(Protocol):
 
         Raises:
             WriteConflict: it is not visible; the call can be repeated.
-            PreconditionFailed: members are being erased; it never becomes visible.
+            PreconditionFailed: members are being erased, or it is a repeat; it never becomes visible.
         """
+        ...
+
+    def creation(self, participant_id: str, hashed_key: str) -> CreationRecord | None:
+        """Return the record of a creation with an idempotency key, by its digest."""
+        ...
+
+    def creations(self, participant_id: str) -> list[CreationRecord]:
+        """Return all such records of a participant."""
+        ...
+
+    def erase_creations(self, participant_id: str) -> None:
+        """Delete all such records of a participant."""
         ...
 
     def delete(self, owner: Membership, *, purge_at: int) -> bool:

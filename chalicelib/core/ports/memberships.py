@@ -47,6 +47,10 @@ class MembershipStore(Protocol):
         """
         ...
 
+    def hide(self, member: Membership, at: int) -> bool:
+        """Hide a direct conversation from a member's list up to a head, 0 to show it; False if it has ended."""
+        ...
+
     def move_read_pointer(
         self, member: Membership, read_up_to: int, read_message_count: int, actor: Actor
     ) -> tuple[bool, Membership | None]:

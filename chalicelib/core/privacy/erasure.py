@@ -21,6 +21,8 @@ from chalicelib.core.model.privacy import ErasureJob, erasure_id
 from chalicelib.core.ports.commits import WriteConflict
 from chalicelib.core.ports.connections import ConnectionStore
 from chalicelib.core.ports.consent import BlockStore, PendingStore
+from chalicelib.core.ports.conversations import ConversationStore
+from chalicelib.core.ports.directs import DirectStore
 from chalicelib.core.ports.privacy import ErasureStore, ParticipantDataStore
 from chalicelib.core.privacy.erasure_steps import RETRY_DELAY, ErasureSteps
 from chalicelib.core.protocol.frames import disconnect
@@ -46,6 +48,8 @@ class Erasure:
         blocks: BlockStore,
         pending: PendingStore,
         reports: ReportStore,
+        conversations: ConversationStore,
+        directs: DirectStore,
         steps: ErasureSteps,
         fan_out: FanOut,
         runtime: Runtime,
@@ -57,6 +61,8 @@ class Erasure:
         self._blocks = blocks
         self._pending = pending
         self._reports = reports
+        self._conversations = conversations
+        self._directs = directs
         self._steps = steps
         self._fan_out = fan_out
         self._runtime = runtime
@@ -127,6 +133,9 @@ class Erasure:
             # Others can still block the participant, and add them to conversations: each changes the standing.
             retry_on_conflict(self._runtime, functools.partial(self._blocks.erase_blocks, job))
             self._pending.erase_pending(job.participant_id)
+            self._conversations.erase_creations(job.participant_id)
+            erase_links = functools.partial(self._directs.erase_links, job.participant_id)
+            retry_on_conflict(self._runtime, erase_links)
             finish = functools.partial(self._erasures.finish, current, standing, milliseconds(self._clock))
             if retry_on_conflict(self._runtime, finish):
                 return

@@ -85,6 +85,14 @@ class Export:
         if not first_id:
             entries, _ = self._pending.visible(caller.participant_id, None, PENDING_PER_PAGE)
             page.answer["pending"] = [pending_membership(entry) for entry in entries]
+            page.answer["creations"] = [
+                {
+                    "conversation_id": record.conversation_id,
+                    "created_at": rfc3339(record.created_at),
+                    "expires_at": rfc3339(1000 * record.expires_at),
+                }
+                for record in self._conversations.creations(caller.participant_id)
+            ]
         if not first_id or first_id.startswith(_BLOCKS):
             after_block = first_id.removeprefix(_BLOCKS) or None
             blocks, next_block = self._blocks.blocks(caller.participant_id, after_block, BLOCKS_PER_PAGE)
@@ -152,6 +160,7 @@ class Export:
             "joined_at": rfc3339(member.joined_at),
             "read_up_to": member.read_up_to,
             "me": personal_state(member),
+            **({"direct": True} if head.direct else {}),
         }
 
 
@@ -166,6 +175,7 @@ class _Page:
             "blocks": [],
             "pending": [],
             "reports": [],
+            "creations": [],
             "messages": [],
         }
         self._events_left = EVENTS_PER_PAGE

@@ -119,6 +119,8 @@ class PendingMembership(TypedDict):
     """The participant who made the addition."""
     added_at: Timestamp
     """When the addition was made."""
+    direct: NotRequired[Literal[True]]
+    """Present if it is a request for a direct conversation."""
     expires_at: Annotated[Timestamp, example("2026-03-31T09:00:00.000Z")]
     """When it expires."""
 
@@ -217,8 +219,10 @@ class Conversation(TypedDict):
     """After how many days content expires. Absent: as configured for the deployment."""
     participants: NotRequired[list[ParticipantView]]
     """The participants, at most 100."""
+    direct: NotRequired[Literal[True]]
+    """Present if it is the direct conversation of two participants."""
     pending: NotRequired[list[PendingParticipant]]
-    """Of a creation: those who must accept. Absent if all others are participants."""
+    """Those who must accept a creation, or a direct conversation that the caller opened. Absent if none must."""
     participants_truncated: NotRequired[Literal[True]]
     """Present if `participants` does not list all of them."""
     last_message: NotRequired[Event]

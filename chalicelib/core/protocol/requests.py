@@ -55,6 +55,13 @@ class CreateConversation(Request):
     """Data of the application, stored unchanged."""
 
 
+class OpenDirect(Request):
+    """How to show the other participant of a direct conversation."""
+
+    name: Annotated[Name | None, BeforeValidator(not_null)] = None
+    """The display name until the participant is a member: by default the id."""
+
+
 class UpdateConversation(Request):
     """Changes to a conversation. A field that is left out keeps its value."""
 

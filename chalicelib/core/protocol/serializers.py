@@ -91,9 +91,23 @@ def pending_participant(entry: consent.PendingMembership) -> PendingParticipant:
     }
 
 
+def invitee(member: Membership) -> PendingParticipant:
+    """Return the participant with whom a member has opened a direct conversation, until they accept it."""
+    noted = member.invitee or {}
+    return {
+        "participant_id": noted["participant_id"],
+        "name": noted["name"],
+        "role": "member",
+        "membership": "pending",
+        "added_by": participant_ref(member.actor),
+        "added_at": rfc3339(member.joined_at),
+        "expires_at": rfc3339(1000 * noted["expires_at"]),
+    }
+
+
 def pending_membership(entry: consent.PendingMembership) -> PendingMembership:
     """Return a pending membership, as its participant sees it."""
-    return {
+    shown: PendingMembership = {
         "conversation_id": entry.conversation_id,
         "title": entry.title,
         "role": entry.role,
@@ -102,6 +116,9 @@ def pending_membership(entry: consent.PendingMembership) -> PendingMembership:
         "added_at": rfc3339(entry.added_at),
         "expires_at": rfc3339(1000 * entry.expires_at),
     }
+    if entry.is_direct:
+        shown["direct"] = True
+    return shown
 
 
 def invite(invite: model.Invite) -> Invite:
@@ -196,6 +213,8 @@ def conversation(head: Head, details: ConversationDetails) -> Conversation:
     }
     if details.retention_days is not None:
         view["retention_days"] = details.retention_days
+    if head.direct:
+        view["direct"] = True
     return view
 
 

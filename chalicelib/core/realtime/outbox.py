@@ -23,7 +23,7 @@ class ToSubscribers(NamedTuple):
     conversation_id: str
     frame: Frame
     departed: Mapping[str, int]
-    """`Head.departed`, as read at or after the event and before the recipients."""
+    """`Head.excluded`, as read at or after the event and before the recipients."""
     exclude_participant: str | None = None
     exclude_connection: str | None = None
     subscribed_since: int = 0
@@ -94,7 +94,7 @@ class Result:
 
 def pushes_for(commit: Commit) -> list[Push]:
     """Return the pushes of a commit's events."""
-    return pushes_of_events(commit.new.conversation_id, commit_events(commit), commit.new.departed)
+    return pushes_of_events(commit.new.conversation_id, commit_events(commit), commit.new.excluded)
 
 
 def commit_events(commit: Commit) -> list[Event]:

@@ -66,7 +66,7 @@ class Presence:
         """Return the online participants of a conversation; the empty set where presence is not tracked."""
         if not self._is_tracked(head):
             return set()
-        return self._online_participants(self._subscriptions.subscribers(head.conversation_id))
+        return self._online_participants(self._subscriptions.subscribers(head.conversation_id)) - head.blockers
 
     def _is_tracked(self, head: Head | None) -> bool:
         """Return whether a conversation is live, and small enough for presence.
@@ -101,7 +101,7 @@ class Presence:
         """
         conversation_id, participant_id = subscription.conversation_id, subscription.participant_id
         head = self._event_log.head(conversation_id)
-        if head is None or not self._is_tracked(head):
+        if head is None or not self._is_tracked(head) or participant_id in head.blockers:
             return []
         subscribers = self._subscriptions.subscribers(conversation_id)
         own = [
@@ -118,7 +118,7 @@ class Presence:
         others = [subscriber for subscriber in subscribers if subscriber.participant_id != participant_id]
         if since and all(subscriber.subscribed_at < since for subscriber in others):
             return []
-        return [self._presence_push(head, actor, online=True, since=since)]
+        return [self.push(head, actor, online=True, since=since)]
 
     def on_unsubscribed(self, ended: Sequence[Subscription]) -> list[Push]:
         """Return the pushes that the end of subscriptions causes, for members without another one.
@@ -151,18 +151,20 @@ class Presence:
         subscribed = {subscriber.participant_id for subscriber in subscribers}
         if not subscribed:
             return []
+        subscribed |= head.blockers  # they have been pushed as offline
         absent = [participant_id for participant_id in participant_ids if participant_id not in subscribed]
         members = [self._memberships.membership(conversation_id, participant_id) for participant_id in absent]
         return [(head, member.actor) for member in members if member is not None]
 
     def _offline_pushes(self, offline: Sequence[tuple[Head, Actor]]) -> list[ToSubscribers]:
-        return [self._presence_push(head, actor, online=False) for head, actor in offline]
+        return [self.push(head, actor, online=False) for head, actor in offline]
 
-    def _presence_push(self, head: Head, actor: Actor, *, online: bool, since: int = 0) -> ToSubscribers:
+    def push(self, head: Head, actor: Actor, *, online: bool, since: int = 0) -> ToSubscribers:
+        """Return the push of a participant's presence to the other subscribers."""
         return ToSubscribers(
             head.conversation_id,
             presence_push(head.conversation_id, actor, online),
-            head.departed,
+            head.excluded,
             exclude_participant=actor.participant_id,
             subscribed_since=since,
         )

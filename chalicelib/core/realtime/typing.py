@@ -46,7 +46,7 @@ class Typing:
 
     def pushes(self, head: Head, actor: Actor, command: TypingCommand) -> list[Push]:
         """Return the push to the other subscribers, if one is due."""
-        if head.participant_count > self._limits.typing_participants:
+        if head.participant_count > self._limits.typing_participants or actor.participant_id in head.blockers:
             return []
         is_typing, connection_id, order, received_at = command
         conversation_id, now = head.conversation_id, milliseconds(self._clock)
@@ -57,4 +57,4 @@ class Typing:
         if not due:
             return []
         frame = typing_push(conversation_id, actor, is_typing=is_typing, sent_at=received_at)
-        return [ToSubscribers(conversation_id, frame, head.departed, exclude_participant=actor.participant_id)]
+        return [ToSubscribers(conversation_id, frame, head.excluded, exclude_participant=actor.participant_id)]

@@ -185,6 +185,8 @@ class Subscriptions:
         member = self._access.require_member(head.conversation_id, caller)
         frame = _fit_into_frame(head.conversation_id, page, participants, newest=after is None)
         frame |= {"read_up_to": member.read_up_to, "unread_count": unread_count(head, member)}
+        if head.direct:
+            frame["direct"] = True
         return {**frame, "reset": True} if is_reset else frame
 
 

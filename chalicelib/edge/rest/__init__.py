@@ -8,6 +8,7 @@ from chalicelib.edge.http import auth, rest
 # The order of the OpenAPI document.
 # isort: off
 from chalicelib.edge.rest import conversations
+from chalicelib.edge.rest import directs
 from chalicelib.edge.rest import participants
 from chalicelib.edge.rest import moderation
 from chalicelib.edge.rest import messages
@@ -21,6 +22,7 @@ __all__ = [
     "auth",
     "consent",
     "conversations",
+    "directs",
     "messages",
     "moderation",
     "participants",

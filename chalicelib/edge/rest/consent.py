@@ -7,6 +7,7 @@ from typing import Any
 from chalicelib import bootstrap
 from chalicelib.core.kernel.errors import ConversationBusy, ErasureRunning, Forbidden, RateLimited
 from chalicelib.core.protocol import queries
+from chalicelib.core.realtime.outbox import Result
 from chalicelib.edge.http import AuthenticatedRequest, route
 
 
@@ -24,9 +25,9 @@ def list_blocks(call: AuthenticatedRequest, query: queries.PageQuery) -> Any:
     errors=(ErasureRunning, RateLimited, ConversationBusy),
     revocation="read",
 )
-def block_participant(call: AuthenticatedRequest, query: queries.ParticipantQuery) -> None:
+def block_participant(call: AuthenticatedRequest, query: queries.ParticipantQuery) -> Result:
     """Block a participant: they can no longer add the caller to conversations."""
-    bootstrap.application().conversations.blocks.block(call.caller, query.participant_id)
+    return bootstrap.application().conversations.blocks.block(call.caller, query.participant_id)
 
 
 @route(
@@ -36,9 +37,9 @@ def block_participant(call: AuthenticatedRequest, query: queries.ParticipantQuer
     query=queries.ParticipantQuery,
     errors=(RateLimited, ConversationBusy),
 )
-def unblock_participant(call: AuthenticatedRequest, query: queries.ParticipantQuery) -> None:
+def unblock_participant(call: AuthenticatedRequest, query: queries.ParticipantQuery) -> Result:
     """Lift a block."""
-    bootstrap.application().conversations.blocks.unblock(call.caller, query.participant_id)
+    return bootstrap.application().conversations.blocks.unblock(call.caller, query.participant_id)
 
 
 @route(

@@ -10,6 +10,7 @@ from chalicelib.core.kernel.errors import (
     ConversationLimit,
     ErasureRunning,
     Forbidden,
+    IdempotencyKeyReused,
     Muted,
     RateLimited,
 )
@@ -23,12 +24,13 @@ from chalicelib.edge.http import AuthenticatedRequest, route
     "/conversations",
     {201: "Conversation"},
     body=requests.CreateConversation,
-    errors=(ErasureRunning, ConversationLimit, RateLimited, ConversationBusy),
+    errors=(ErasureRunning, ConversationLimit, IdempotencyKeyReused, RateLimited, ConversationBusy),
     revocation="read",
+    idempotent=True,
 )
 def create_conversation(call: AuthenticatedRequest, body: requests.CreateConversation) -> Result:
     """Create a conversation."""
-    return bootstrap.application().conversations.creation.create(call.caller, body)
+    return bootstrap.application().conversations.creation.create(call.caller, body, call.creation_key(body))
 
 
 @route("GET", "/conversations", {200: "ConversationList"}, query=queries.ConversationsQuery)

@@ -6,7 +6,15 @@ import re
 from typing import Any
 
 from chalicelib import bootstrap
-from chalicelib.core.kernel.errors import Forbidden, Muted, NotFound, PositionUnknown, RateLimited
+from chalicelib.core.kernel.errors import (
+    Blocked,
+    Forbidden,
+    Muted,
+    NotAccepted,
+    NotFound,
+    PositionUnknown,
+    RateLimited,
+)
 from chalicelib.core.protocol import queries, requests
 from chalicelib.core.realtime.outbox import Result
 from chalicelib.edge.http import AuthenticatedRequest, route
@@ -43,7 +51,7 @@ def list_events(call: AuthenticatedRequest, conversation_id: str, query: queries
     {201: "MessageEvent", 200: "MessageEvent"},
     query=queries.WriteQuery,
     body=requests.SendMessage,
-    errors=(Muted, RateLimited),
+    errors=(Muted, NotAccepted, Blocked, RateLimited),
 )
 def send_message(
     call: AuthenticatedRequest, conversation_id: str, body: requests.SendMessage

@@ -1,0 +1,248 @@
+"""Direct conversations: the one conversation of two participants, got or created.
+
+The links of both are written in the transaction of the creation, on the condition that there are none: of two who
+open it at the same time, one creates it and the other gets it. Consent and blocks are decided as for an addition
+(`consent.py`), with the same answer for every cause. The opener's membership notes the invitee, and nothing but
+their own acceptance changes what the opener sees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chalicelib.core.conversations.additions import new_entry
+from chalicelib.core.conversations.change_limiter import ChangeLimiter
+from chalicelib.core.conversations.consent import ConsentRules
+from chalicelib.core.conversations.invitations import invitation_job
+from chalicelib.core.conversations.roster import Roster
+from chalicelib.core.conversations.views import Views, view_for_member
+from chalicelib.core.kernel.clock import milliseconds
+from chalicelib.core.kernel.errors import Blocked, ErasureRunning, NotFound, ValidationFailed
+from chalicelib.core.kernel.ids import new_conversation_id
+from chalicelib.core.kernel.limits import first_check_at
+from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.kernel.text import MAX_NAME_LENGTH
+from chalicelib.core.log.appending import Log, NoChange, StaleRead
+from chalicelib.core.log.conflicts import new_backoff, retry_on_conflict
+from chalicelib.core.model.actors import Actor, Principal
+from chalicelib.core.model.consent import PendingMembership
+from chalicelib.core.model.conversations import ConversationDetails, ConversationState, Head, Membership
+from chalicelib.core.model.directs import DirectLink, NewPair
+from chalicelib.core.model.event_sizes import sizes_after
+from chalicelib.core.model.events import new_event
+from chalicelib.core.ports.commits import Commit, NewConversation, PreconditionFailed
+from chalicelib.core.ports.consent import BlockStore, Consent, PendingStore
+from chalicelib.core.ports.conversations import ConversationStore
+from chalicelib.core.ports.directs import DirectStore
+from chalicelib.core.ports.event_log import EventLogStore
+from chalicelib.core.ports.memberships import MembershipStore
+from chalicelib.core.protocol import frames, serializers
+from chalicelib.core.protocol.requests import NewParticipant
+from chalicelib.core.realtime.outbox import Result, ToParticipants
+
+
+class Directs:
+    """Opens direct conversations."""
+
+    def __init__(
+        self,
+        *,
+        directs: DirectStore,
+        blocks: BlockStore,
+        conversations: ConversationStore,
+        event_log: EventLogStore,
+        memberships: MembershipStore,
+        pending: PendingStore,
+        consent: ConsentRules,
+        roster: Roster,
+        views: Views,
+        log: Log,
+        change_limiter: ChangeLimiter,
+        runtime: Runtime,
+    ) -> None:
+        self._directs = directs
+        self._blocks = blocks
+        self._conversations = conversations
+        self._event_log = event_log
+        self._memberships = memberships
+        self._pending = pending
+        self._consent = consent
+        self._roster = roster
+        self._views = views
+        self._log = log
+        self._change_limiter = change_limiter
+        self._runtime = runtime
+        self._gather = runtime.gather
+
+    def open(self, caller: Principal, participant_id: str, name: str | None = None) -> tuple[int, Result]:
+        """Get the direct conversation with a participant, accept or create it; return the status, too.
+
+        `name` is for a participant who is not a member yet. A conversation that the caller left is shown again.
+
+        Raises:
+            ValidationFailed: the participant is the caller.
+            Blocked: the caller blocks the participant.
+            ErasureRunning, ConversationLimit, RateLimited, ConversationBusy: nothing was changed.
+        """
+        if participant_id == caller.participant_id:
+            raise ValidationFailed.at("participant_id", "must be another participant")
+        name = name or participant_id[:MAX_NAME_LENGTH]
+        backoff, is_charged = new_backoff(self._runtime), False
+        while True:
+            try:
+                link = self._unblocked_link(caller, participant_id)
+                existing = None if link is None else self._existing(caller, link)
+                if existing is not None:
+                    return 200, existing
+                if not is_charged:
+                    self._change_limiter.charge_creation(caller, 1)
+                    is_charged = True
+                invitee = NewParticipant(participant_id=participant_id, name=name)
+                return 201, self._create(caller, invitee, "" if link is None else link.conversation_id)
+            except StaleRead:
+                backoff.wait()
+
+    def _unblocked_link(self, caller: Principal, participant_id: str) -> DirectLink | None:
+        link: DirectLink | None
+        link, is_blocked = self._gather(
+            lambda: self._directs.link(caller.participant_id, participant_id),
+            lambda: self._blocks.is_blocked(caller.participant_id, participant_id),
+        )
+        if is_blocked:
+            raise Blocked
+        return link
+
+    # ---- get and accept --------------------------------------------------------------------------------
+
+    def _existing(self, caller: Principal, link: DirectLink) -> Result | None:
+        """Return the conversation of a link, which the caller accepts if they are not a member.
+
+        None: it has ended, or the other participant was erased. Raises StaleRead.
+        """
+        # The head first: if it is accepted, both were members before the memberships are read.
+        head = self._event_log.head(link.conversation_id)
+        if head is None or head.state is not ConversationState.LIVE:
+            return None
+        member, other = self._members(link)
+        if member is None:
+            return self._accept(caller, link) if head.direct == "pending" else None
+        if other is None and head.direct == "accepted":
+            return None
+        if member.hidden_at:
+            self._memberships.hide(member, 0)
+        try:
+            return Result(self._views.view(link.conversation_id, caller))
+        except NotFound:
+            raise StaleRead from None
+
+    def _members(self, link: DirectLink) -> tuple[Membership | None, Membership | None]:
+        """Return the memberships of the owner of a link, and of the other participant."""
+        member, other = self._gather(
+            lambda: self._memberships.membership(link.conversation_id, link.participant_id),
+            lambda: self._memberships.membership(link.conversation_id, link.other_id),
+        )
+        return member, other
+
+    def _accept(self, caller: Principal, link: DirectLink) -> Result:
+        """Accept a conversation that the other one has opened, even if it was declined. Raises StaleRead."""
+        conversation_id, newcomer = link.conversation_id, caller.as_actor()
+
+        def plan(head: Head) -> Commit:
+            (member, opener), known = self._gather(
+                lambda: self._members(link),
+                lambda: self._pending.invited_participant(conversation_id, caller.participant_id),
+            )
+            if member is not None:
+                raise NoChange(head)
+            if opener is None or head.direct != "pending":
+                raise StaleRead
+            commit = self._roster.plan_arrival(head, newcomer, None, "member", by=newcomer, reason="accepted")
+            return replace(commit, conversations_cap=self._runtime.limits.conversations, obsolete=known)
+
+        try:
+            head = self._change_limiter.charge(caller, conversation_id)
+            pushes = self._roster.notify_joined(self._log.append(conversation_id, plan, head))
+        except NoChange:
+            pushes = []
+        except NotFound:
+            raise StaleRead from None
+        except PreconditionFailed as failed:
+            self._raise_refusal(caller, failed)
+            raise StaleRead from None
+        return self._views.respond_with_conversation(conversation_id, caller, pushes)
+
+    # ---- create ----------------------------------------------------------------------------------------
+
+    def _create(self, caller: Principal, invitee: NewParticipant, replaced: str) -> Result:
+        """Create a conversation in place of one that has ended. Raises StaleRead."""
+        consents = self._consent.read(caller.participant_id, [invitee.participant_id])
+        new = self._new_conversation(caller, invitee, consents[invitee.participant_id], replaced)
+        try:
+            retry_on_conflict(self._runtime, lambda: self._conversations.create(new))
+        except PreconditionFailed as failed:
+            self._raise_refusal(caller, failed)
+            raise StaleRead from None
+        view = view_for_member(new.head, new.details, new.members[0])
+        added = [
+            ToParticipants(
+                [member.participant_id], frames.added_push(view_for_member(new.head, new.details, member))
+            )
+            for member in new.members
+        ]
+        view["participants"] = [serializers.participant_view(member, online=False) for member in new.members]
+        job = invitation_job(new.pending[0][0], whole=True) if new.pending else None
+        return Result(view, added, job=job)
+
+    def _raise_refusal(self, caller: Principal, failed: PreconditionFailed) -> None:
+        """Raise the error of a caller who can be in no further conversation; return if only something changed."""
+        if failed.erasing:
+            raise ErasureRunning from None
+        if failed.at_cap:
+            self._consent.require_own_place(caller.participant_id)
+
+    def _new_conversation(
+        self, caller: Principal, invitee: NewParticipant, consent: Consent, replaced: str
+    ) -> NewConversation:
+        now, opener = milliseconds(self._runtime.clock), caller.as_actor()
+        conversation_id, invitee_id = new_conversation_id(now), invitee.participant_id
+        decision = self._consent.decide(consent, is_past_member=False)
+        members = [_new_member(conversation_id, opener, now)]
+        if not decision.is_pending:
+            other = Actor(invitee_id, invitee.name, decision.standing.type)
+            members.append(replace(_new_member(conversation_id, other, now), is_added=True))
+        event = new_event(
+            conversation_id,
+            1,
+            "conversation_created",
+            sender=opener,
+            now=now,
+            title="",
+            participants=[serializers.participant(member, online=False) for member in members],
+        )
+        head = Head(
+            conversation_id, 1, 0, 0, now, len(members), 1,
+            active_at=now, event_sizes=sizes_after("", 0, [event]),
+            direct="pending" if decision.is_pending else "accepted",
+            blockers=frozenset([invitee_id]) if consent.is_blocked else frozenset(),
+        )  # fmt: skip
+        pending: list[tuple[PendingMembership, bool]] = []
+        if decision.is_pending:
+            entry = new_entry(head, "", opener, 1, invitee, self._runtime, at=now / 1000)._replace(is_direct=True)
+            noted = {"participant_id": invitee_id, "name": invitee.name, "expires_at": entry.expires_at}
+            members[0] = replace(members[0], invitee=noted)
+            pending = [(entry, decision.is_visible)]
+        return NewConversation(
+            head,
+            ConversationDetails(conversation_id, "", "invite", {}, now, opener.participant_id),
+            event,
+            members,
+            {invitee_id: decision.standing},
+            pending,
+            self._runtime.limits.conversations,
+            retention_check_at=first_check_at(now, self._runtime.timing),
+            pair=NewPair(opener.participant_id, invitee_id, replaced),
+        )
+
+
+def _new_member(conversation_id: str, actor: Actor, now: int) -> Membership:
+    return Membership(conversation_id, actor.participant_id, actor.name, actor.type, "member", now, 1, 1, 0)
