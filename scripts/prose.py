@@ -164,12 +164,10 @@ def trees(root: Path = ROOT) -> dict[str, list[Text]]:
 
 def _files(root: Path, glob: str) -> list[Path]:
     folders = [
-        root,
-        *(each for each in root.iterdir() if each.is_dir() and each.name[0] != "." and each.name != "build"),
+        folder for folder in root.iterdir() if folder.is_dir() and folder.name[0] != "." and folder.name != "build"
     ]
-    return sorted(
-        path for folder in folders for path in (folder.glob(glob) if folder == root else folder.rglob(glob))
-    )
+    found = [*root.glob(glob), *(path for folder in folders for path in folder.rglob(glob))]
+    return sorted(path for path in found if "node_modules" not in path.parts)
 
 
 def question_tests(root: Path = ROOT) -> list[str]:

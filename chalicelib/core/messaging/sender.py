@@ -111,8 +111,7 @@ class Sender:
         commits = {id(result.commit): result.commit for result in sent if result.commit is not None}.values()
         events = {event["sequence_id"]: event for commit in commits for event in commit_events(commit)}
         events |= {result.event["sequence_id"]: result.event for result in sent if result.duplicate}
-        read_up_to = _read_up_to(sent)
-        if not (events or read_up_to):
+        if not (read_up_to := _read_up_to(sent)) and not events:
             return []
         conversation_id = sent[0].event["conversation_id"]
         heads = [commit.new for commit in commits if commit.new.sequence_id >= max(events)]
