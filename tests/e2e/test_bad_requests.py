@@ -117,7 +117,7 @@ FIELDS: dict[tuple[str, str], Mapping[str, Bad]] = {
 }
 """By route and field: values that are rejected, with the field as the place of the first problem."""
 
-EMPTY_IS_FINE = ("change", "personal state", "join", "leave", "ticket", "give a role", "invite")
+EMPTY_IS_FINE = ("change", "personal state", "open", "join", "leave", "ticket", "give a role", "invite")
 """Routes without required fields."""
 
 

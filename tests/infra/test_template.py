@@ -256,6 +256,8 @@ def test_every_preflight_is_valid_for_ten_minutes(resources: Json) -> None:
     for preflight in found:
         response = preflight["x-amazon-apigateway-integration"]["responses"]["default"]
         assert response["responseParameters"]["method.response.header.Access-Control-Max-Age"] == "'600'"
+        allowed = response["responseParameters"]["method.response.header.Access-Control-Allow-Headers"]
+        assert "Idempotency-Key" in allowed.strip("'").split(",")
 
 
 def test_definition_has_the_name_of_the_api(resources: Json, stage: Stage) -> None:

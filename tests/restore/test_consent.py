@@ -59,6 +59,16 @@ def test_block_since_holds(harness: RestoreHarness) -> None:
     assert not pending(harness, "bob")
 
 
+def test_block_since_holds_in_a_direct_conversation(harness: RestoreHarness) -> None:
+    chat = harness.chat.conversations.directs.open(principal("ann"), "bob")[1].response["conversation_id"]
+    harness.snapshot()
+    harness.chat.conversations.blocks.block(principal("bob"), "ann")
+    finish(harness, chat)
+    head = harness.chat.stores.event_log.head(chat)
+    assert head is not None
+    assert head.blockers == {"bob"}
+
+
 def test_block_that_was_lifted_since_holds_again(harness: RestoreHarness) -> None:
     chat = harness.create_conversation("ann")
     harness.chat.conversations.blocks.block(principal("bob"), "ann")

@@ -142,9 +142,11 @@ class Creation:
             view = self._views.view(record.conversation_id, caller)
         except NotFound:
             return Result(_first_answer(caller, request, record))
-        entries, _ = self._pending.invited(record.conversation_id, None, self._runtime.limits.participants)
-        if entries:
-            view["pending"] = [serializers.pending_participant(entry) for entry in entries]
+        own = [found for found in view["participants"] if found["participant_id"] == caller.participant_id]
+        if own and own[0]["role"] != "member":  # as `Action.LIST_PENDING`
+            entries, _ = self._pending.invited(record.conversation_id, None, self._runtime.limits.participants)
+            if entries:
+                view["pending"] = [serializers.pending_participant(entry) for entry in entries]
         return Result(view)
 
     def _check_participants(self, others: Sequence[NewParticipant], requested: Sequence[NewParticipant]) -> None:

@@ -9,6 +9,7 @@ their own acceptance changes what the opener sees.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from chalicelib.core.conversations.additions import new_entry
 from chalicelib.core.conversations.change_limiter import ChangeLimiter
@@ -37,8 +38,10 @@ from chalicelib.core.ports.directs import DirectStore
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.protocol import frames, serializers
-from chalicelib.core.protocol.requests import NewParticipant
 from chalicelib.core.realtime.outbox import Result, ToParticipants
+
+if TYPE_CHECKING:
+    from chalicelib.core.protocol.requests import NewParticipant
 
 
 class Directs:
@@ -86,7 +89,9 @@ class Directs:
         """
         if participant_id == caller.participant_id:
             raise ValidationFailed.at("participant_id", "must be another participant")
-        name = name or participant_id[:MAX_NAME_LENGTH]
+        from chalicelib.core.protocol.requests import NewParticipant
+
+        invitee = NewParticipant(participant_id=participant_id, name=name or participant_id[:MAX_NAME_LENGTH])
         backoff, is_charged = new_backoff(self._runtime), False
         while True:
             try:
@@ -97,7 +102,6 @@ class Directs:
                 if not is_charged:
                     self._change_limiter.charge_creation(caller, 1)
                     is_charged = True
-                invitee = NewParticipant(participant_id=participant_id, name=name)
                 return 201, self._create(caller, invitee, "" if link is None else link.conversation_id)
             except StaleRead:
                 backoff.wait()

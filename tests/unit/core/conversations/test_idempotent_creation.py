@@ -10,7 +10,7 @@ from chalicelib.core.kernel.errors import IdempotencyKeyReused, NotFound
 from chalicelib.core.model.creations import CreationKey
 from chalicelib.core.protocol.idempotency import fingerprint
 from chalicelib.core.protocol.queries import ExportQuery
-from chalicelib.core.protocol.requests import CreateConversation, NewParticipant
+from chalicelib.core.protocol.requests import CreateConversation, NewParticipant, UpdateParticipant
 from tests.support.app_harness import AppHarness, principal
 
 DAY = 24 * 3600
@@ -85,6 +85,16 @@ def test_repeat_lists_pending_participants_and_is_not_charged() -> None:
     harness = AppHarness({"CHAT_ADDING": "consent", "CHAT_LIMIT_CREATION_BURST": "1"})
     first = create(harness, "alice", "k", "bob")
     assert create(harness, "alice", "k", "bob")["pending"] == first["pending"]
+
+
+def test_repeat_by_a_former_owner_lists_no_pending_participants() -> None:
+    harness = AppHarness({"CHAT_ADDING": "consent"})
+    chat = create(harness, "alice", "k", "bob", "carol")["conversation_id"]
+    services = harness.chat.conversations
+    services.members.join(principal("bob"), chat)
+    services.moderation.update(principal("alice"), chat, "bob", UpdateParticipant(role="owner"))
+    services.moderation.update(principal("bob"), chat, "alice", UpdateParticipant(role="member"))
+    assert "pending" not in create(harness, "alice", "k", "bob", "carol")
 
 
 def test_refused_creation_keeps_no_key() -> None:
