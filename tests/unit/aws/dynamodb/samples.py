@@ -25,6 +25,8 @@ HEAD = Head(
     contended_until=1_700_000_000_500,
     active_at=1_699_999_999_000,
     event_sizes="7:$$",
+    direct="bob",
+    blockers=frozenset({"bob"}),
 )
 MEMBER = Membership(
     conversation_id=CONVERSATION,
@@ -42,6 +44,7 @@ MEMBER = Membership(
     archived=True,
     pinned=True,
     notifications_muted=True,
+    hidden_at=5,
 )
 DETAILS = ConversationDetails(
     conversation_id=CONVERSATION,
@@ -70,7 +73,7 @@ LOCATION = DataLocation(
     CONVERSATION, is_member=False, erased_at_event=8, started_at=1_700_000_000_000, position="E#1"
 )
 CONNECTION = Connection(
-    "x=", "alice", "Alice", 1_700_003_600, 1_700_000_000_000, 1_700_000_000_500, 3, True, False
+    "x=", "alice", "Alice", 1_700_003_600, 1_700_000_000_000, 1_700_000_000_500, 3, True, False, has_feed=True
 )
 SUBSCRIPTION = Subscription(
     CONVERSATION, "x=", "alice", 1, 3, 1_700_003_600, 1_700_000_000_000, command_order(7, 1_700_000_000_000)

@@ -164,7 +164,7 @@ def test_value_is_restored_from_its_item(name: str) -> None:
 
 
 def test_head_is_provisional_as_long_as_it_expires() -> None:
-    item = head_to_item(HEAD)
+    item = stored(head_to_item(HEAD))
     assert not head_from_item(item).is_provisional
     assert head_from_item(item | {"expires_at": 1}).is_provisional
 
@@ -188,7 +188,7 @@ def test_idempotency_record_is_restored() -> None:
 def test_roster_entry_has_no_read_pointer() -> None:
     _, entry = membership_to_items(MEMBER)
     assert membership_from_item(stored(entry)) == replace(
-        SENDER, read_up_to=0, read_message_count=0, archived=False, pinned=False
+        SENDER, read_up_to=0, read_message_count=0, archived=False, pinned=False, hidden_at=0
     )
 
 
@@ -295,6 +295,7 @@ def test_samples_have_no_field_at_its_default() -> None:
         "token_issued_at",
         "is_member",
         "own_obsolete",
+        "invitee",
     }
     for value, _, _ in (
         SAMPLES[name] for name in ("head", "membership", "connection", "subscription", "data location")

@@ -32,7 +32,13 @@ def test_limit_may_have_its_maximum_and_no_more(name: str, maximum: int) -> None
 
 @pytest.mark.parametrize("name", sorted(asdict(Limits()).keys() - {"message_burst"}))
 def test_limit_has_a_minimum(name: str) -> None:
-    may_be_zero = {"messages_before_acceptance", "typing_participants", "presence_participants"}
+    may_be_zero = {
+        "messages_before_acceptance",
+        "typing_participants",
+        "presence_participants",
+        "activity_participants",
+        "activity_preview_characters",
+    }
     minimum = 0 if name in may_be_zero else 1
     assert getattr(limits(**{name: minimum}), name) == minimum
     with pytest.raises(ValueError, match=f"the limit {name} must be at least {minimum}, not {minimum - 1}"):
