@@ -83,7 +83,7 @@ READS: Mapping[str, tuple[Reads, ...]] = {
     f"PUT {_C}/read": (_R.SUBSCRIBERS,), "GET /me/export": (_R.LOG, _R.FORMER),
     f"GET {_C}/pending": (), f"DELETE {_C}/pending": (),
     "GET /me/blocks": (), "PUT /me/blocks": (), "DELETE /me/blocks": (),
-    "GET /me": (), "DELETE /me": (), "GET /me/erasure": (),
+    "PUT /me/profile": (), "GET /me": (), "DELETE /me": (), "GET /me/erasure": (),
     "POST /tickets": (),
 }  # fmt: skip
 """By command or route: the reads beyond the base and the named ids."""

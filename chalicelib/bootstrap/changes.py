@@ -14,6 +14,7 @@ from chalicelib.core.conversations.lifecycle import Lifecycle
 from chalicelib.core.conversations.membership import Members
 from chalicelib.core.conversations.moderation import Moderation
 from chalicelib.core.conversations.pending import PendingMemberships
+from chalicelib.core.conversations.profiles import Profiles
 from chalicelib.core.conversations.reports import Reports
 from chalicelib.core.conversations.views import Views
 
@@ -100,4 +101,5 @@ def change_services(shared: Shared, views: Views) -> ChangeServices:
             change_limiter=change_limiter,
             runtime=runtime,
         ),
+        profiles=Profiles(profiles=stores.profiles, pending=pending_store, runtime=runtime),
     )

@@ -42,10 +42,12 @@ if TYPE_CHECKING:
     from chalicelib.core.conversations.membership import Members
     from chalicelib.core.conversations.moderation import Moderation
     from chalicelib.core.conversations.pending import PendingMemberships
+    from chalicelib.core.conversations.profiles import Profiles
     from chalicelib.core.conversations.reports import Reports
     from chalicelib.core.ports.consent import BlockStore, PendingStore
     from chalicelib.core.ports.moderation import ModerationStore
     from chalicelib.core.ports.privacy import ErasureStore, ParticipantDataStore, RetentionStore
+    from chalicelib.core.ports.profiles import ProfileStore
     from chalicelib.core.ports.reports import ReportStore
     from chalicelib.core.ports.revocations import RevocationStore
     from chalicelib.core.privacy.erasure import Erasure
@@ -69,6 +71,12 @@ class Stores(NamedTuple):
     revocations: RevocationStore
     build_consent: Callable[[], ConsentStores]
     build_reports: Callable[[], ReportStore]
+    build_profiles: Callable[[], ProfileStore]
+
+    @property
+    def profiles(self) -> ProfileStore:
+        """Return the store of profiles, built at first use: a message needs none of it."""
+        return self.build_profiles()
 
     @property
     def reports(self) -> ReportStore:
@@ -108,6 +116,7 @@ class ChangeServices(NamedTuple):
     invites: Invites
     blocks: Blocks
     reports: Reports
+    profiles: Profiles
 
 
 class ConversationServices(NamedTuple):
@@ -161,6 +170,11 @@ class ConversationServices(NamedTuple):
     def reports(self) -> Reports:
         """Return the service of reports."""
         return self.build_changes().reports
+
+    @property
+    def profiles(self) -> Profiles:
+        """Return the service of profiles."""
+        return self.build_changes().profiles
 
 
 class MessagingServices(NamedTuple):

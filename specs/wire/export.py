@@ -10,7 +10,8 @@ from chalicelib.core.model.actors import Role
 from chalicelib.core.model.events import Event
 from chalicelib.core.protocol.fields import example
 from chalicelib.core.protocol.object_fields import ConversationId, Count, Text, Timestamp
-from chalicelib.core.protocol.objects import Block, OwnReport, PendingMembership
+from chalicelib.core.protocol.objects import Block, PendingMembership
+from chalicelib.core.protocol.people_objects import OwnReport, Profile
 from specs.wire.consent import Page
 
 
@@ -39,6 +40,8 @@ class ExportedParticipant(TypedDict):
 
     participant_id: Annotated[Text, example("bob")]
     """The caller's id."""
+    profile: NotRequired[Profile]
+    """The caller's profile, on the first page."""
 
 
 class Export(Page):

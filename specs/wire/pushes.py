@@ -10,7 +10,8 @@ from typing_extensions import TypedDict
 from chalicelib.core.model.events import Event
 from chalicelib.core.protocol.fields import EventSequenceId, HistoryIdText, example
 from chalicelib.core.protocol.object_fields import ConversationId, Text, Timestamp
-from chalicelib.core.protocol.objects import Conversation, ParticipantRef, PendingMembership, Report
+from chalicelib.core.protocol.objects import Conversation, ParticipantRef, PendingMembership
+from chalicelib.core.protocol.people_objects import Report
 from specs.wire.errors import RetryAfter
 
 
@@ -91,6 +92,18 @@ class Invited(PendingMembership):
     type: Literal["invited"]
 
 
+class ProfilePush(TypedDict):
+    """A participant has changed their profile. Sent to connections subscribed to a conversation with them."""
+
+    type: Literal["profile"]
+    participant: ParticipantRef
+    """The participant, with the new name."""
+    avatar_url: NotRequired[Annotated[str, example("https://cdn.example.com/bob.png")]]
+    """The new picture; absent if there is none."""
+    updated_at: Timestamp
+    """When the profile was changed. Of two pushes the later one counts."""
+
+
 class ReportPush(TypedDict):
     """A message was reported. Sent to the connections of owners and moderators, but not of its author."""
 
@@ -146,6 +159,7 @@ PUSHES: tuple[Any, ...] = (
     ConversationDeleted,
     Added,
     Invited,
+    ProfilePush,
     ReportPush,
     Removed,
     Disconnect,

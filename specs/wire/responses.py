@@ -21,8 +21,8 @@ from chalicelib.core.protocol.objects import (
     ParticipantView,
     PendingMembership,
     ReactionDetail,
-    Report,
 )
+from chalicelib.core.protocol.people_objects import Profile, Report
 from specs.version import VERSION
 from specs.wire.consent import Addition, Blocks, Page, Pending
 from specs.wire.errors import ErrorResponse
@@ -127,6 +127,8 @@ class Caller(TypedDict):
     """Whether the token is that of a person or a program."""
     expires_at: Annotated[Timestamp, example("2026-03-01T10:00:00.000Z")]
     """When the token expires, without the leeway."""
+    profile: NotRequired[Profile]
+    """The caller's profile, if there is one. Its name comes before that of the token."""
 
 
 class Erasure(TypedDict):
@@ -202,6 +204,7 @@ RESPONSES: dict[str, Any] = {
         OpenApi,
         ParticipantView,
         Pending,
+        Profile,
         Reactions,
         ReadPointer,
         Report,

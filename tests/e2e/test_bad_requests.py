@@ -341,6 +341,7 @@ METHODS: dict[str, set[str]] = {
     "{}/events": {"GET"},
     "{}/read": {"PUT"},
     "/me": {"GET", "DELETE"},
+    "/me/profile": {"PUT"},
     "/me/export": {"GET"},
     "/me/erasure": {"GET"},
     "/tickets": {"POST"},

@@ -23,6 +23,8 @@
     U#<participant>     N#<conversation>#<hash>  pending membership, by the participant who added them
     U#<participant>     W#<conversation>#<hash>  pending membership that the participant does not see
     U#<participant>     M#<conversation>#<sequence id>  copy of a report for its reporter
+    U#<participant>     PROFILE               profile
+    PROFILES            <hash>                progress of copying a changed profile to the memberships
     U#<participant>     STANDING              counts of memberships, and whether an erasure is running
     K#<hash>            K                     idempotency record of a message that is in the log
     Q#<conversation>    <time>#<random>       run of messages in the queue of a contended conversation

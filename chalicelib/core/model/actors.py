@@ -30,13 +30,16 @@ class Principal:
     participant_id: str
     name: str | None
     type: ParticipantType = "human"
+    service: str | None = None
+    """The client id of the service that acts for the participant; None: they act themselves."""
 
     def as_actor(self, member: Membership | None = None) -> Actor:
         """Return the principal as an actor: a member of a conversation, or a person who is not in it.
 
-        The name is that of the credential; without one, the member's, or else the beginning of the participant id.
+        The name is that of the profile, else that of the credential, else the member's, else the beginning of the
+        participant id. Of a person who is not in the conversation, `Standing` has that of the profile.
         The type is always that of the credential.
         """
         if member is None:
             return Actor(self.participant_id, self.name or self.participant_id[:MAX_NAME_LENGTH], self.type)
-        return Actor(member.participant_id, self.name or member.name, self.type)
+        return Actor(member.participant_id, member.name_beside(self.name), self.type)

@@ -88,6 +88,14 @@ class Membership:
     """Own messages that the store need not keep any more, by the set that has them (`membership_items.py`)."""
     is_added: bool = False
     """Whether another participant has added the member, who has not accepted it."""
+    avatar_url: str | None = None
+    """That of the profile, in roster entries only."""
+    profile_version: int = 0
+    """The version of the profile that `name` and `avatar_url` are from; 0: there is none."""
+
+    def name_beside(self, name: str | None) -> str:
+        """Return the name of the member, whose token has `name`: that of the profile comes first."""
+        return self.name if self.profile_version or not name else name
 
     @property
     def actor(self) -> Actor:

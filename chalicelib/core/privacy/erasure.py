@@ -27,6 +27,7 @@ from chalicelib.core.protocol.frames import disconnect
 from chalicelib.core.realtime.fan_out import FanOut
 
 if TYPE_CHECKING:
+    from chalicelib.core.ports.profiles import ProfileStore
     from chalicelib.core.ports.reports import ReportStore
     from chalicelib.core.ports.revocations import RevocationStore
 
@@ -46,6 +47,7 @@ class Erasure:
         blocks: BlockStore,
         pending: PendingStore,
         reports: ReportStore,
+        profiles: ProfileStore,
         steps: ErasureSteps,
         fan_out: FanOut,
         runtime: Runtime,
@@ -57,6 +59,7 @@ class Erasure:
         self._blocks = blocks
         self._pending = pending
         self._reports = reports
+        self._profiles = profiles
         self._steps = steps
         self._fan_out = fan_out
         self._runtime = runtime
@@ -127,6 +130,7 @@ class Erasure:
             # Others can still block the participant, and add them to conversations: each changes the standing.
             retry_on_conflict(self._runtime, functools.partial(self._blocks.erase_blocks, job))
             self._pending.erase_pending(job.participant_id)
+            self._profiles.erase(job.participant_id)
             finish = functools.partial(self._erasures.finish, current, standing, milliseconds(self._clock))
             if retry_on_conflict(self._runtime, finish):
                 return
