@@ -18,6 +18,8 @@
 | `CHAT_JWT_MAX_LIFETIME`     | longest lifetime of tokens in seconds; others are refused (default 2592000)    |
 | `CHAT_JWKS_MAX_AGE`         | seconds after which keys, or the parameter, are read again (default 3600)      |
 | `CHAT_JWKS_GRACE`           | seconds for which they are used longer if that fails (default 3600)            |
+| `CHAT_SERVICE_SCOPE`        | scope of the tokens of services; without it, there are none                    |
+| `CHAT_SERVICE_CLIENTS`      | client ids of services, separated by commas                                    |
 | `CHAT_LIMIT_<NAME>`         | a limit of `kernel.limits.Limits`, such as `CHAT_LIMIT_PARTICIPANTS=250`       |
 | `CHAT_TIME_<NAME>`          | a time of `kernel.limits.Timing` in seconds, such as `CHAT_TIME_PING_INTERVAL` |
 | `CHAT_ADDING`               | `anyone`: others can add a participant; `consent`: needs acceptance            |
@@ -179,6 +181,8 @@ def _issuer(
         grace=_seconds(environment, "CHAT_JWKS_GRACE", 3600),
         secret_parameter=parameter,
         type_claim=environment.get("CHAT_JWT_TYPE_CLAIM") or DEFAULT_TYPE_CLAIM,
+        service_scope=environment.get("CHAT_SERVICE_SCOPE") or None,
+        service_clients=_names(environment.get("CHAT_SERVICE_CLIENTS") or ""),
         prefix=prefix,
         second=second,
     )
@@ -205,6 +209,10 @@ def _retention(text: str) -> int:
     raise SettingsError(
         f"CHAT_RETENTION_DAYS must be 0 (never), or {MIN_RETENTION_DAYS} to {MAX_RETENTION_DAYS} days"
     )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",")) if text.strip() else ()
 
 
 def _is_second(environment: Mapping[str, str], name: str, first: str, second: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,34 +10,15 @@ from chalicelib.edge.routes import Route
 from specs import definitions
 from specs.error_codes import codes
 from specs.errors import SpecsError
-from specs.schemas import Json, schema, without_null
+from specs.parameters import HEADERS, names_in_path, parameters_of
+from specs.schemas import Json
 
 SCHEMAS = "#/components/schemas/"
-_PARAMETER = re.compile(r"\{(\w+)\}")
-
-PATH_PARAMETERS: Mapping[str, Json] = {
-    "conversation_id": {
-        "description": "The id of the conversation.",
-        "schema": {"type": "string"},
-        "example": "conv_Zm9vYmFyYmF6cXV4cXV1eA",
-    },
-    "sequence_id": {
-        "description": "The `sequence_id` of the message.",
-        "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,15}$"},
-        "example": "2",
-    },
-    "report": {
-        "description": "The `report_id` of the report.",
-        "schema": {"type": "string"},
-        "example": "rpt_a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7-0000000000000002-4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d",
-    },
-    "invite": {
-        "description": "The secret of the invite, or its `invite_id`.",
-        "schema": {"type": "string"},
-        "example": "inv_bGV0cyBlbnRlciBhbGwgb2Z",
-    },
+_SECURITY: Mapping[str, list[Json]] = {
+    "participants": [{"token": []}, {"service": []}],
+    "services": [{"service": []}],
+    "anyone": [],
 }
-"""The parameters in paths. An id of another form is answered like one that does not exist."""
 
 DESCRIPTION = """\
 Conversations of several participants, each one a log of events without gaps. The WebSocket, which pushes those
@@ -62,7 +42,7 @@ def document(version: str) -> Json:
         "info": {"title": "Serverless chat: HTTP", "version": version, "description": DESCRIPTION},
         # Relative to the document, which each stage serves.
         "servers": [{"url": ".", "description": "The stage that serves this document."}],
-        "security": [{"token": []}],
+        "security": _SECURITY["participants"],
         "paths": paths,
         "components": {
             "securitySchemes": {
@@ -71,8 +51,15 @@ def document(version: str) -> Json:
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
                     "description": "`sub` is the participant id, `name` the display name; `exp` is required.",
-                }
+                },
+                "service": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "OAuth 2.0 client credentials of a service, with the scope of services.",
+                },
             },
+            "parameters": HEADERS,
             "responses": dict(sorted(responses.items())),
             "schemas": definitions.moved(schemas, SCHEMAS),
         },
@@ -85,7 +72,7 @@ def _operation(route: Route, routes: Iterable[Route], responses: dict[str, Json]
     if not summary:
         raise SpecsError(f"the view {name} in edge/rest/ has no docstring")
     operation: Json = {"operationId": name, "tags": [_tag(route)], "summary": summary}
-    if parameters := [*_in_path(route), *_in_query(route)]:
+    if parameters := parameters_of(route):
         operation["parameters"] = parameters
     if route.body is not None:
         operation["requestBody"] = _request_body(route.body)
@@ -93,8 +80,8 @@ def _operation(route: Route, routes: Iterable[Route], responses: dict[str, Json]
         **{str(status): _success(route, status, routes) for status in route.responses},
         **{str(status): _failure(kinds, responses) for status, kinds in _errors(route).items()},
     }
-    if route.public:
-        operation["security"] = []
+    if route.callers != "participants":
+        operation["security"] = _SECURITY[route.callers]
     return operation
 
 
@@ -105,26 +92,6 @@ def _tag(route: Route) -> str:
 
 
 # ---- requests ------------------------------------------------------------------------------------------
-
-
-def _in_path(route: Route) -> Iterable[Json]:
-    for name in _PARAMETER.findall(route.path):
-        if name not in PATH_PARAMETERS:
-            raise SpecsError(f"{{{name}}} in {route.path} has no description: add it to specs/openapi.py")
-        yield {"name": name, "in": "path", "required": True, **PATH_PARAMETERS[name]}
-
-
-def _in_query(route: Route) -> Iterable[Json]:
-    query = schema(route.query)
-    for name, field in query.get("properties", {}).items():
-        kept = {key: value for key, value in without_null(field).items() if key not in ("description", "examples")}
-        yield {
-            "name": name,
-            "in": "query",
-            "required": name in query.get("required", ()),
-            "description": field["description"],
-            "schema": kept,
-        }
 
 
 def _request_body(model: type[Any]) -> Json:
@@ -163,9 +130,9 @@ def _success(route: Route, status: int, routes: Iterable[Route]) -> Json:
 def _links(route: Route, response: str, routes: Iterable[Route]) -> Iterable[tuple[str, Json]]:
     """Yield a link to every operation whose path parameters are in the response or in the request's path."""
     given = set(definitions.definitions()[response].get("required", ()))
-    asked = set(_PARAMETER.findall(route.path))
+    asked = names_in_path(route)
     for other in routes:
-        names = set(_PARAMETER.findall(other.path))
+        names = names_in_path(other)
         if other is route or not names & given or not names <= given | asked:
             continue
         found = {
@@ -178,7 +145,7 @@ def _errors(route: Route) -> dict[int, list[type[errors.ChatError]]]:
     """Return the errors by status: those of the route, and those of all routes of its kind."""
     kinds: list[type[errors.ChatError]] = [errors.RateLimited, errors.Internal, errors.Unavailable, *route.errors]
     if not route.public:
-        kinds += [errors.ValidationFailed, errors.Unauthorized]
+        kinds += [errors.ValidationFailed, errors.Unauthorized, errors.Forbidden]
     if route.body is not None:
         kinds += [errors.InvalidJson, errors.TooLarge]
     if "{" in route.path:

@@ -81,7 +81,7 @@ READS: Mapping[str, tuple[Reads, ...]] = {
     f"DELETE {_M}": (_R.SUBSCRIBERS, _R.EDITS), f"GET {_M}/reactions": (_R.EDITS,),
     f"PUT {_M}/reactions": (_R.SUBSCRIBERS, _R.EDITS), f"DELETE {_M}/reactions": (_R.SUBSCRIBERS, _R.EDITS),
     f"PUT {_C}/read": (_R.SUBSCRIBERS,), "GET /me/export": (_R.LOG, _R.FORMER),
-    f"GET {_C}/pending": (), f"DELETE {_C}/pending": (),
+    f"PATCH {_C}/me": (), f"GET {_C}/pending": (), f"DELETE {_C}/pending": (),
     "GET /me/blocks": (), "PUT /me/blocks": (), "DELETE /me/blocks": (),
     "PUT /me/profile": (), "GET /me": (), "DELETE /me": (), "GET /me/erasure": (),
     "POST /tickets": (),

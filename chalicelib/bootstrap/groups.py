@@ -176,4 +176,9 @@ def session_services(
         positions=shared.positions,
         runtime=runtime,
     )
-    return SessionServices(connections=connections, dispatcher=dispatcher, budget=shared.budget)
+    return SessionServices(
+        connections=connections,
+        dispatcher=dispatcher,
+        budget=shared.budget,
+        service_budget=shared.service_budget,
+    )

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from chalicelib.core.conversations.membership import Members
     from chalicelib.core.conversations.moderation import Moderation
     from chalicelib.core.conversations.pending import PendingMemberships
+    from chalicelib.core.conversations.personal_state import PersonalStates
     from chalicelib.core.conversations.profiles import Profiles
     from chalicelib.core.conversations.reports import Reports
     from chalicelib.core.ports.consent import BlockStore, PendingStore
@@ -114,6 +115,7 @@ class ChangeServices(NamedTuple):
     pending: PendingMemberships
     moderation: Moderation
     invites: Invites
+    personal_states: PersonalStates
     blocks: Blocks
     reports: Reports
     profiles: Profiles
@@ -162,6 +164,11 @@ class ConversationServices(NamedTuple):
         return self.build_changes().invites
 
     @property
+    def personal_states(self) -> PersonalStates:
+        """Return the service of the state of a conversation for one member."""
+        return self.build_changes().personal_states
+
+    @property
     def blocks(self) -> Blocks:
         """Return the service of blocks."""
         return self.build_changes().blocks
@@ -200,6 +207,8 @@ class SessionServices(NamedTuple):
     dispatcher: Dispatcher
     budget: Budget
     """That of requests, also by HTTP."""
+    service_budget: Budget
+    """That of the requests of services."""
 
 
 class PrivacyServices(NamedTuple):

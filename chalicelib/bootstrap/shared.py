@@ -30,6 +30,13 @@ class Shared:
             rate_limits=stores.rate_limits,
             runtime=runtime,
         )
+        self.service_budget = Budget(
+            "services",
+            runtime.limits.service_budget_per_second,
+            runtime.limits.service_budget_burst,
+            rate_limits=stores.rate_limits,
+            runtime=runtime,
+        )
         self.log = Log(event_log=stores.event_log, runtime=runtime)
         self.log_reader = LogReader(event_log=stores.event_log, runtime=runtime)
         self.positions = Positions(runtime.history_id)

@@ -1,24 +1,25 @@
 """Serving HTTP requests: the authorizer, the parsing of requests, and the declaration of routes.
 
-The caller's identity comes only from the authorizer (L7). `rest/` has the routes.
+`callers.py` identifies the caller, `rest/` has the routes.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from chalice.app import AuthRequest, AuthResponse, Blueprint, CORSConfig, Request, Response
 from pydantic import BaseModel
 
 from chalicelib import bootstrap
-from chalicelib.core.conversations.prices import charged
-from chalicelib.core.kernel.errors import REVOKED, ChatError, PositionUnknown, Unauthorized, Unavailable
+from chalicelib.core.conversations.prices import charged, price
+from chalicelib.core.kernel.errors import ChatError, PositionUnknown, Unauthorized, Unavailable
 from chalicelib.core.log.positions import Positions
-from chalicelib.core.model.actors import ParticipantType, Principal
+from chalicelib.core.model.actors import Principal, Service
 from chalicelib.core.protocol import queries, requests
 from chalicelib.core.realtime.outbox import Result
+from chalicelib.edge.callers import Callers, Revocation, identify, principal_of, service_of
 from chalicelib.edge.responses import history_headers, json_response, with_error_handling
 from chalicelib.edge.routes import ROUTES, Responses, Route
 from chalicelib.identity.credentials import InvalidCredentials, bearer_token
@@ -30,11 +31,6 @@ from chalicelib.observability.invocation import invocation
 from chalicelib.settings import current_settings
 
 AUTHORIZER_CACHE_SECONDS = 300
-Revocation = Literal["cached", "read", "ignored"]
-"""Whether a route finds revocations in the authorizer's result, which may be cached, reads them, or ignores them.
-
-Routes that store something new about the caller read them, so that nothing is stored after an erasure.
-"""
 CORS = CORSConfig(max_age=600)
 """Browsers may reuse the answer to a preflight request for this many seconds; 600 is the maximum of some."""
 ANY_CONTENT_TYPE: list[str] = []
@@ -56,6 +52,8 @@ def auth(request: AuthRequest) -> AuthResponse | dict[str, Any]:
     with invocation("auth"):
         try:
             identity = bootstrap.verifier()(bearer_token(request.token))
+            if identity.service is not None:
+                return _service_response(identity.service, identity.expires_at, identity.issued_at)
             is_revoked = identity.is_revoked(bootstrap.revocations().revoked_at(identity.participant_id))
         except (Unauthorized, InvalidCredentials) as error:
             logs.log_refused_credential(diagnosis_of(error))
@@ -78,6 +76,12 @@ def auth(request: AuthRequest) -> AuthResponse | dict[str, Any]:
     return AuthResponse(routes=["*"], principal_id="participant", context=context)
 
 
+def _service_response(client_id: str, expires_at: int, issued_at: int) -> AuthResponse:
+    """Return that the caller is a service. The result is cached for the token, whatever the request contains."""
+    context = {"service": client_id, "expires_at": str(expires_at), "issued_at": str(issued_at)}
+    return AuthResponse(routes=["*"], principal_id="service", context=context)
+
+
 def _denial(request: AuthRequest) -> dict[str, Any]:
     """Return an explicit denial of the whole stage: Chalice's response without routes has no resource."""
     stage = "/".join(request.method_arn.split("/")[:2])
@@ -86,13 +90,27 @@ def _denial(request: AuthRequest) -> dict[str, Any]:
 
 
 class AuthenticatedRequest:
-    """A request with a verified identity."""
+    """A request with a verified identity.
 
-    def __init__(self, request: Request, revocation: Revocation = "cached") -> None:
+    `caller` is the participant of a route for participants, `service` the service of a route for services.
+    """
+
+    def __init__(
+        self, request: Request, callers: Callers = "participants", revocation: Revocation = "cached"
+    ) -> None:
         self._request = request
-        self.identity = _identity(request, revocation)
-        self.caller = Principal(self.identity.participant_id, self.identity.name, self.identity.type)
-        observer.bind(participant_id=self.identity.participant_id)
+        self.identity = identify(request, callers, revocation)
+        observer.bind(participant_id=self.identity.participant_id, service=self.identity.service)
+
+    @property
+    def caller(self) -> Principal:
+        """The participant who makes the request, or for whom a service makes it."""
+        return principal_of(self.identity)
+
+    @property
+    def service(self) -> Service:
+        """The service that makes the request, for no participant."""
+        return service_of(self.identity)
 
     def body(self, model: type[M]) -> M:
         """Return the body. Raises TooLarge, InvalidJson, ValidationFailed."""
@@ -112,26 +130,6 @@ class AuthenticatedRequest:
         return parsed
 
 
-def _identity(request: Request, revocation: Revocation) -> Identity:
-    """Return the identity from the authorizer. It may be cached, so the expiry is checked again."""
-    context = request.context.get("authorizer") or {}
-    participant_id, expires_at = context.get("participant_id"), context.get("expires_at")
-    if not participant_id or expires_at is None:
-        raise Unauthorized
-    issued_at = int(float(context.get("issued_at") or 0))
-    kind: ParticipantType = "agent" if context.get("type") == "agent" else "human"
-    identity = Identity(participant_id, context.get("name"), int(float(expires_at)), issued_at, kind)
-    if bootstrap.application().runtime.has_expired(identity.expires_at):
-        raise Unauthorized("The token has expired.")
-    if revocation != "ignored" and context.get("revoked"):
-        raise Unauthorized(REVOKED)
-    if revocation == "read":
-        revoked_at = bootstrap.application().stores.revocations.revoked_at(participant_id)
-        if identity.is_revoked(revoked_at):
-            raise Unauthorized(REVOKED)
-    return identity
-
-
 def _deliver(result: Result) -> None:
     """Deliver the pushes. A failure does not affect the response: the events are stored."""
     try:
@@ -143,6 +141,15 @@ def _deliver(result: Result) -> None:
         logs.log_failure(error)
 
 
+def _charge(identity: Identity, request: str) -> None:
+    """Charge a request to the caller's budget: also one that acts for a participant to that of the service."""
+    sessions = bootstrap.application().sessions
+    if identity.service is not None:
+        sessions.service_budget.charge(identity.service, price(request))
+    else:
+        sessions.budget.charge(identity.participant_id, charged(request))
+
+
 def route(
     method: str,
     path: str,
@@ -152,27 +159,29 @@ def route(
     body: type[BaseModel] | None = None,
     errors: Sequence[type[ChatError]] = (),
     revocation: Revocation = "cached",
+    callers: Callers = "participants",
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Declare a route with a verified caller.
 
-    `revocation` decides about revoked tokens. The view gets the request, the parameters of the path, and the
-    declared `query` and `body`; models without fields are validated, but not passed, and `WriteQuery` is checked
-    here. It returns a `Result` or a body, or a pair of a status and either.
+    `callers` are participants, or services alone; `revocation` decides about revoked tokens. The view gets the
+    request, the parameters of the path, and the declared `query` and `body`; models without fields are validated,
+    but not passed, and `WriteQuery` is checked here. It returns a `Result` or a body, or a pair of a status and
+    either.
     """
     if issubclass(query, queries.WriteQuery):
         errors = (*errors, PositionUnknown)
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Response]:
-        ROUTES.append(Route(method, path, responses, query, body, errors, view))
-        usual, price = next(iter(responses)), charged(f"{method} {path}")
+        ROUTES.append(Route(method, path, responses, query, body, errors, view, callers))
+        usual, name = next(iter(responses)), f"{method} {path}"
 
         @functools.wraps(view)
         def handler(**parameters: str) -> Response:
             request = rest.current_request
 
             def handle() -> Response:
-                call = AuthenticatedRequest(request, revocation)
-                bootstrap.application().sessions.budget.charge(call.caller.participant_id, price)
+                call = AuthenticatedRequest(request, callers, revocation)
+                _charge(call.identity, name)
                 parsed: dict[str, BaseModel] = {"query": call.query(query)}
                 if body is not None:
                     parsed["body"] = call.body(body)
@@ -206,7 +215,7 @@ def public(path: str, responses: Responses) -> Callable[[Callable[[Request], Res
     """Declare a GET that needs no credential. The view returns the response."""
 
     def decorate(view: Callable[[Request], Response]) -> Callable[[], Response]:
-        ROUTES.append(Route("GET", path, responses, queries.EmptyQuery, None, (), view, public=True))
+        ROUTES.append(Route("GET", path, responses, queries.EmptyQuery, None, (), view, "anyone"))
 
         @functools.wraps(view)
         def handler() -> Response:

@@ -6,7 +6,7 @@ Responses are declared by name, because their types (`specs/wire/`) are not depl
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel
 
@@ -28,8 +28,13 @@ class Route(NamedTuple):
     errors: Sequence[type[ChatError]]
     """The errors of this route, besides those of all routes (`specs/openapi.py`)."""
     view: Callable[..., Any]
-    public: bool = False
-    """Whether the route needs no credential."""
+    callers: Literal["participants", "services", "anyone"]
+    """`participants`: also services that act for one; `anyone`: the route needs no credential."""
+
+    @property
+    def public(self) -> bool:
+        """Whether the route needs no credential."""
+        return self.callers == "anyone"
 
 
 ROUTES: list[Route] = []

@@ -22,9 +22,14 @@ OK = {"statusCode": 200}
 
 def connect(event: dict[str, Any]) -> dict[str, Any]:
     """Authenticate the client and open the connection (`$connect`). The status is that of the handshake."""
+    from chalicelib.edge.participant_headers import names_participant
+
     connection_id, ids = _ids(event)
     with invocation("connect", **ids):
         try:
+            if names_participant(event.get("headers")):
+                logs.log_refused_credential("Chat-Participant: it is for HTTP; a handshake needs a ticket")
+                return {"statusCode": 400}
             credentials = read_credentials(event.get("headers"), event.get("queryStringParameters"))
             if credentials.ticket is not None:
                 identity = bootstrap.application().realtime.tickets.redeem(credentials.ticket)

@@ -27,20 +27,37 @@ def validate_claims(claims: Mapping[str, object], settings: IdentitySettings, no
 
     `exp` and `nbf` are compared with the configured leeway; `iat` must be a time, and no further before `exp` than
     the longest lifetime. An unusable `name` is ignored: the identity provider sets it, and an entry in a directory
-    should not lock out a user.
+    should not lock out a user. Only the token of a service may lack `aud`.
     """
+    service = _service(claims, settings)
+    participant_id = "" if service is not None else _participant_id(claims)
+    expires = _checked_times(claims, settings.leeway, now)
+    _check_issuer(claims, settings.issuer)
+    if service is None or "aud" in claims:
+        _check_audience(claims, settings.audience)
+    issued = math.floor(_time(claims, "iat")) if "iat" in claims else expires - settings.max_lifetime
+    _check_lifetime(issued, expires, settings, now)
+    if service is not None:
+        return Identity("", None, expires, issued, service=service)
+    # The identity provider alone decides which participants are programs.
+    kind: ParticipantType = "agent" if claims.get(settings.type_claim) == "agent" else "human"
+    return Identity(participant_id, _usable_name(claims.get("name")), expires, issued, kind)
+
+
+def _service(claims: Mapping[str, object], settings: IdentitySettings) -> str | None:
+    if settings.service_scope is None:
+        return None
+    from chalicelib.identity.services import service_client
+
+    return service_client(claims, settings.service_scope, settings.service_clients)
+
+
+def _participant_id(claims: Mapping[str, object]) -> str:
     participant_id = claims.get("sub")
     if not isinstance(participant_id, str) or not is_participant_id(participant_id):
         rule = "1 to 255 visible ASCII characters"
         raise InvalidClaims(f"the token's sub must be {rule}", _difference("sub", rule, claims))
-    expires = _checked_times(claims, settings.leeway, now)
-    _check_issuer(claims, settings.issuer)
-    _check_audience(claims, settings.audience)
-    issued = math.floor(_time(claims, "iat")) if "iat" in claims else expires - settings.max_lifetime
-    _check_lifetime(issued, expires, settings, now)
-    # The identity provider alone decides which participants are programs.
-    kind: ParticipantType = "agent" if claims.get(settings.type_claim) == "agent" else "human"
-    return Identity(participant_id, _usable_name(claims.get("name")), expires, issued, kind)
+    return participant_id
 
 
 def _checked_times(claims: Mapping[str, object], leeway: int, now: float) -> int:

@@ -22,6 +22,8 @@ class Identity(NamedTuple):
     issued_at: int = 0
     """The token's `iat` in epoch seconds, rounded down; if it has none, the longest lifetime before `exp`."""
     type: ParticipantType = "human"
+    service: str | None = None
+    """The client id of a service, which is not a participant: its `participant_id` is empty."""
 
     def is_revoked(self, revoked_at: int) -> bool:
         """Return whether the token was issued before `revoked_at`, in milliseconds."""

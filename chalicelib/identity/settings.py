@@ -36,6 +36,10 @@ class IdentitySettings:
     """For how many seconds longer they are used if they cannot be read."""
     type_claim: str = DEFAULT_TYPE_CLAIM
     """The claim with the type of the participant: `agent`, or any other value for a person."""
+    service_scope: str | None = None
+    """The scope of the tokens of services; None: there are no services."""
+    service_clients: tuple[str, ...] = ()
+    """The client ids of services."""
     prefix: str = "CHAT_"
     """With which the variables of the first five settings begin."""
     second: IdentitySettings | None = None
@@ -57,6 +61,10 @@ class IdentitySettings:
         _check_not_blank(f"{prefix}JWT_ISSUER", self.issuer)
         _check_not_blank(f"{prefix}JWT_AUDIENCE", self.audience)
         _check_not_blank("CHAT_JWT_TYPE_CLAIM", self.type_claim)
+        if self.service_scope is not None or self.service_clients:
+            from chalicelib.identity.services import check_services
+
+            check_services(self.service_scope, self.service_clients)
         if not 0 <= self.leeway <= MAX_LEEWAY:
             raise ValueError(f"CHAT_JWT_LEEWAY must be 0 to {MAX_LEEWAY} seconds, not {self.leeway}")
         if self.max_lifetime < 1:

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 from chalicelib.core.protocol.fields import EventSequenceId, JoinPolicyField, example
 from chalicelib.core.protocol.message_fields import EditFields, MessageFields
 from chalicelib.core.protocol.object_fields import ConversationId, Text, Timestamp
-from chalicelib.core.protocol.objects import BannedRef, Participant, ParticipantRef
+from chalicelib.core.protocol.objects import BannedRef, Participant, Sender
 from specs.docstrings import described_by
 
 MessageId = Annotated[str, Field(pattern="^msg_[A-Za-z0-9_-]+$"), example("msg_c29tZXRoaW5nMTIzNDU2Nw")]
@@ -25,7 +25,7 @@ class EventEnvelope(TypedDict):
     """The position in the log: 1, 2, 3 … without gaps."""
     created_at: Timestamp
     """When the event was appended. Clocks differ: only `sequence_id` orders events."""
-    sender: ParticipantRef
+    sender: Sender
     """The participant who caused the event, with the name at that time."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.core.protocol.people_objects import Report
+from chalicelib.core.protocol.report_objects import Report
 from specs.wire.consent import Page
 
 

@@ -20,13 +20,15 @@ from chalicelib.core.protocol.objects import (
     ListedInvite,
     ParticipantView,
     PendingMembership,
+    PersonalState,
     ReactionDetail,
 )
-from chalicelib.core.protocol.people_objects import Profile, Report
+from chalicelib.core.protocol.profile_objects import Profile
+from chalicelib.core.protocol.report_objects import Report
 from specs.version import VERSION
 from specs.wire.consent import Addition, Blocks, Page, Pending
 from specs.wire.errors import ErrorResponse
-from specs.wire.export import Export
+from specs.wire.exports import Export
 from specs.wire.reports import Reports
 
 
@@ -37,6 +39,8 @@ class ConversationList(Page):
     """The conversations; none with `membership=pending`."""
     pending: NotRequired[list[PendingMembership]]
     """With `membership=pending`: those that the caller can accept."""
+    total_unread: NotRequired[Annotated[Count, example(3)]]
+    """With `order=activity`: how many messages of others are unread in all conversations that are not archived."""
 
 
 class Messages(TypedDict):
@@ -174,7 +178,7 @@ class OpenApi(TypedDict):
     """The title and version."""
     servers: Annotated[list[dict[str, Any]], example([{"url": "."}])]
     """Where the API is served."""
-    security: Annotated[list[dict[str, Any]], example([{"token": []}])]
+    security: Annotated[list[dict[str, Any]], example([{"token": []}, {"service": []}])]
     """The credential that requests need by default."""
     paths: Annotated[dict[str, Any], example({})]
     """The operations."""
@@ -204,6 +208,7 @@ RESPONSES: dict[str, Any] = {
         OpenApi,
         ParticipantView,
         Pending,
+        PersonalState,
         Profile,
         Reactions,
         ReadPointer,

@@ -156,7 +156,7 @@ def test_only_the_edge_imports_chalice() -> None:
         for file in [*files("chalicelib"), ROOT / "app.py"]
         if any(name.partition(".")[0] == "chalice" for name in imports(file))
     }
-    expected = {f"chalicelib/edge/{name}.py" for name in ("http", "responses", "rest/service")}
+    expected = {f"chalicelib/edge/{name}.py" for name in ("callers", "http", "responses", "rest/public")}
     assert knowing == {"app.py", *expected}
 
 

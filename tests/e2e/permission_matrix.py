@@ -161,6 +161,7 @@ TABLE: tuple[Act, ...] = (
     _row("read the log", f"GET {_CHAT}/events", "404 200 200 200 200"),
     _row("list the reactions", f"GET {_ONE_MESSAGE}/reactions", "404 200 200 200 200"),
     _row("mark as read", f"PUT {_CHAT}/read", "404 200 200 200 200", {"sequence_id": 2}),
+    _row("pin it", f"PATCH {_CHAT}/me", "404 200 200 200 200", {"pinned": True}),
     _row("send", f"POST {_CHAT}/messages", "404 201 403:MUTED 201 201", {"content": "hello"}),
     _row("edit the member's", f"PATCH {_ONE_MESSAGE}", "404 200 403:MUTED 403 403", {"content": "edited"}),
     _row("delete the member's", f"DELETE {_ONE_MESSAGE}", "404 204 403 204 204"),

@@ -22,9 +22,10 @@ def asked(
     body: str | None = None,
     authorizer: dict[str, Any] | None = None,
     headers: dict[str, str] | None = None,
+    lines: dict[str, list[str]] | None = None,
     parameters: dict[str, str] | None = None,
 ) -> tuple[int, dict[str, Any], dict[str, str]]:
-    """Status, body and headers of the answer."""
+    """Status, body and headers of the answer. `lines` are headers of several lines."""
     soon = {"participant_id": "alice", "name": "Alice", "expires_at": str(int(time.time()) + 60)}
     headers = headers or {}
     event = {
@@ -32,7 +33,7 @@ def asked(
         "path": path,
         "httpMethod": method,
         "headers": headers,
-        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "multiValueHeaders": {**{name: [value] for name, value in headers.items()}, **(lines or {})},
         "queryStringParameters": None,
         "multiValueQueryStringParameters": None,
         "pathParameters": parameters,

@@ -286,6 +286,7 @@ ACTS: list[tuple[str, int, Act]] = [
     (f"PUT {_M}/reactions", 2, lambda process, room: process.add_reaction("alice", EDITED, EMOJI[0])),
     (f"DELETE {_M}/reactions", 2, lambda process, room: process.remove_reaction("alice", EDITED, EMOJI[0])),
     (f"PUT {_C}/read", 1, lambda process, room: process.mark_read("alice", 9)),
+    (f"PATCH {_C}/me", 1, lambda process, room: process.set_personal_state("alice", notifications_muted=True)),
     ("PUT /me/profile", 0, sets_profile),
     ("GET /me", 0, reads_caller),
     ("GET /me/export", 0, exports),

@@ -164,6 +164,7 @@ def queued_run_to_item(queued: QueuedRun) -> Item:
         "drafts": json_codec.dumps([_draft(message) for message in queued.messages]),
         "sender_name": sender["name"],
         "sender_type": sender["type"] if sender["type"] != queued.member.type else None,
+        "sender_via": sender.get("via"),
         "member": member,
         "expires_at": queued.queued_at // 1000 + QUEUE_TTL,
     }
@@ -198,6 +199,7 @@ def _entries(member: Membership, item: Item) -> Iterator[dict[str, Any]]:
         "participant_id": member.participant_id,
         "name": item["sender_name"],
         "type": item.get("sender_type", member.type),
+        **({"via": item["sender_via"]} if "sender_via" in item else {}),
     }
     for draft in json.loads(item["drafts"]):
         key = draft.pop("key", None) or draft["client_message_id"]

@@ -21,6 +21,8 @@ from chalicelib.core.model.actors import Actor
 from chalicelib.core.model.conversations import Membership, PastMembership
 from chalicelib.core.model.read_pointers import newest
 
+PERSONAL = ("archived", "pinned", "notifications_muted")
+"""The attributes of the personal state, which are absent or true."""
 OWN_UNREAD = ("own_unread_0", "own_unread_1")
 """The attributes with the two sets."""
 
@@ -41,6 +43,8 @@ def membership_attributes(member: Membership) -> Item:
         "read_up_to": member.read_up_to,
         "read_message_count": member.read_message_count,
         OWN_UNREAD[0]: member.own_unread or None,
+        "archived": member.archived or None,
+        "pinned": member.pinned or None,
     }
 
 
@@ -74,6 +78,7 @@ def _roster_attributes(member: Membership) -> Item:
         "is_added": member.is_added or None,
         "profile_version": member.profile_version or None,
         "profile_name": member.name if member.profile_version else None,
+        "notifications_muted": member.notifications_muted or None,
     }
 
 
@@ -97,6 +102,7 @@ def membership_from_item(item: Item) -> Membership:
         is_added="is_added" in item,
         avatar_url=item.get("avatar_url"),
         profile_version=item.get("profile_version", 0),
+        **{name: name in item for name in PERSONAL},
     )
 
 

@@ -104,6 +104,7 @@ def audit_entry_to_item(
         "role": entry.role,
         "muted_until": entry.muted_until,
         "invite_id": entry.invite_id,
+        "service": entry.service,
     }
 
 
@@ -117,5 +118,6 @@ def audit_record_from_item(item: Item) -> AuditRecord:
         item.get("role"),
         item.get("muted_until"),
         item.get("invite_id"),
+        service=item.get("service"),
     )
     return AuditRecord(entry, item["sequence_id"], item["created_at"], item["sk"].removeprefix(AUDIT_PREFIX))

@@ -3,7 +3,7 @@
 Each of them appends an event for all members, and a join tries an invite, so the limit bounds both how fast a
 participant can fill the newest page and how many invites they can guess. Refused requests are charged as well.
 Removals and bans are free, for moderators must be faster than intruders; they cannot be repeated without an
-addition or a lifted ban.
+addition or a lifted ban. A service that acts for a participant has only its own budget.
 """
 
 from __future__ import annotations
@@ -35,20 +35,18 @@ class ChangeLimiter:
             NotFound: the conversation is not live; the change was charged.
         """
         head: Head
-        _, head = self._gather(
-            lambda: self._acquire(caller.participant_id), lambda: self._log.get_live_head(conversation_id)
-        )
+        _, head = self._gather(lambda: self._acquire(caller), lambda: self._log.get_live_head(conversation_id))
         return head
 
     def charge_outside_conversations(self, caller: Principal) -> None:
         """Charge for a change that concerns no conversation. Raises RateLimited."""
-        self._acquire(caller.participant_id)
+        self._acquire(caller)
 
     def charge_addition(self, caller: Principal, conversation_id: str) -> Head:
         """Charge for an addition, and return the head of the conversation, as `charge` does."""
         head: Head
         _, head = self._gather(
-            lambda: self._acquire_additions(caller.participant_id, 1),
+            lambda: self._acquire_additions(caller, 1),
             lambda: self._log.get_live_head(conversation_id),
         )
         return head
@@ -56,31 +54,32 @@ class ChangeLimiter:
     def charge_report(self, caller: Principal) -> None:
         """Charge for a report of a message. Raises RateLimited."""
         rate = (self._limits.reports_per_minute, self._limits.report_burst)
-        self._acquire(caller.participant_id, "reports", 1, rate)
+        self._acquire(caller, "reports", 1, rate)
 
     def charge_creation(self, caller: Principal, additions: int) -> None:
         """Charge for the creation of a conversation with so many others. Raises RateLimited."""
-        limits, participant_id = self._limits, caller.participant_id
-        rate = (limits.creations_per_minute, limits.creation_burst)
+        rate = (self._limits.creations_per_minute, self._limits.creation_burst)
         self._gather(
-            lambda: self._acquire(participant_id, "creations", 1, rate),
-            lambda: self._acquire_additions(participant_id, additions),
+            lambda: self._acquire(caller, "creations", 1, rate),
+            lambda: self._acquire_additions(caller, additions),
         )
 
-    def _acquire_additions(self, participant_id: str, count: int) -> None:
+    def _acquire_additions(self, caller: Principal, count: int) -> None:
         if count:
             # A conversation can be created with all its participants, however low the limit is.
             count = min(count, self._limits.addition_burst)
             rate = (self._limits.additions_per_minute, self._limits.addition_burst)
-            self._acquire(participant_id, "additions", count, rate)
+            self._acquire(caller, "additions", count, rate)
 
     def _acquire(
-        self, participant_id: str, bucket: Bucket = "changes", count: int = 1, rate: tuple[int, int] | None = None
+        self, caller: Principal, bucket: Bucket = "changes", count: int = 1, rate: tuple[int, int] | None = None
     ) -> None:
-        """Charge to a bucket with a rate (per minute, burst). Raises RateLimited."""
+        """Charge to a bucket with a rate (per minute, burst), unless a service acts. Raises RateLimited."""
+        if caller.service is not None:
+            return
         per_minute, burst = rate or (self._limits.changes_per_minute, self._limits.change_burst)
         decision = self._rate_limits.acquire(
-            participant_id,
+            caller.participant_id,
             milliseconds(self._clock),
             count,
             interval=60_000 // per_minute,

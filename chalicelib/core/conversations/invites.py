@@ -59,7 +59,9 @@ class Invites:
                 uses=0,
                 created_at_head=head.sequence_id,
             )
-            entry = AuditEntry("invite_created", actor.participant_id, invite_id=invite.invite_id)
+            entry = AuditEntry(
+                "invite_created", actor.participant_id, invite_id=invite.invite_id, service=caller.service
+            )
             is_saved = self._moderation.save_invite(invite, actor, head.sequence_id, entry)
             return invite if is_saved else None
 
@@ -78,7 +80,9 @@ class Invites:
             invite = self._moderation.invite(conversation_id, revoked_id) if is_invite_id(revoked_id) else None
             if invite is None:
                 raise NotFound
-            entry = AuditEntry("invite_revoked", actor.participant_id, invite_id=revoked_id)
+            entry = AuditEntry(
+                "invite_revoked", actor.participant_id, invite_id=revoked_id, service=caller.service
+            )
             # Entries at one head are ordered by time, and clocks differ: this one belongs after the creation.
             now = max(milliseconds(self._clock), invite.created_at + 1)
             is_revoked = self._moderation.revoke_invite(invite, actor, head.sequence_id, entry, now)

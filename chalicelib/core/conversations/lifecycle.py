@@ -115,7 +115,7 @@ class Lifecycle:
             details=replace(details, **changes),
             # Contents that have expired by the new number of days are removed soon, not at the next regular check.
             retention_check_at=now // 1000 if "retention_days" in changes else None,
-            audit=[AuditEntry("conversation_updated", member.participant_id)],
+            audit=[AuditEntry("conversation_updated", member.participant_id, service=caller.service)],
         )
 
     # ---- delete ----------------------------------------------------------------------------------------

@@ -100,7 +100,9 @@ class Members:
             commit = replace(commit, obsolete=others if accepted is None else [accepted, *others])
             if accepted is not None or invite is None or isinstance(invite, NotFound):
                 return commit
-            used = AuditEntry("invite_used", caller.participant_id, invite_id=invite.invite_id)
+            used = AuditEntry(
+                "invite_used", caller.participant_id, invite_id=invite.invite_id, service=caller.service
+            )
             return replace(commit, invite=invite, audit=[used])
 
         head: Head | None = self._change_limiter.charge(caller, conversation_id)

@@ -111,7 +111,7 @@ class Moderation:
                 [event],
                 guard=None if actor.participant_id == target.participant_id else actor,
                 changing=[changed],
-                audit=_audit_entries(actor, target, changed),
+                audit=_audit_entries(by, target, changed),
             )
 
         try:
@@ -149,7 +149,7 @@ class Moderation:
             if self._moderation.ban(conversation_id, participant_id) is not None:
                 raise NoChange(head)
             ban = Ban(conversation_id, participant_id, None, actor.participant_id, milliseconds(self._clock))
-            entry = AuditEntry("banned", actor.participant_id, participant_id)
+            entry = AuditEntry("banned", actor.participant_id, participant_id, service=caller.service)
             commit = _ban_commit(head, "participant_banned", by, ban, ban.banned_at)
             banning = replace(commit, guard=actor, banning=[ban], audit=[entry])
             return ending_pending(banning, self._pending, participant_id)
@@ -174,7 +174,7 @@ class Moderation:
             if ban is None:
                 raise NotFound
             # The ban of an erased participant holds the pseudonym, but its key is still the participant id.
-            entry = AuditEntry("unbanned", actor.participant_id, ban.participant_id)
+            entry = AuditEntry("unbanned", actor.participant_id, ban.participant_id, service=caller.service)
             by, now = caller.as_actor(actor), milliseconds(self._clock)
             commit = _ban_commit(head, "participant_unbanned", by, ban, now)
             unbanning = [ban._replace(participant_id=participant_id)]
@@ -233,14 +233,14 @@ def _updated(target: Membership, request: UpdateParticipant, actor: Membership, 
     return replace(updated, muted_until=0) if updated.role == "owner" else updated
 
 
-def _audit_entries(actor: Membership, before: Membership, after: Membership) -> list[AuditEntry]:
-    names = actor.participant_id, before.participant_id
+def _audit_entries(by: Actor, before: Membership, after: Membership) -> list[AuditEntry]:
+    names = by.participant_id, before.participant_id
     entries = [AuditEntry("role_changed", *names, role=after.role)] if after.role != before.role else []
     if after.muted_until > 0 and after.muted_until != before.muted_until:
         entries.append(AuditEntry("muted", *names, muted_until=after.muted_until))
     if before.muted_until > 0 and not after.muted_until:
         entries.append(AuditEntry("unmuted", *names))
-    return entries
+    return [entry._replace(service=by.service) for entry in entries]
 
 
 def _ban_commit(head: Head, event_type: str, by: Actor, ban: Ban, now: int) -> Commit:

@@ -52,7 +52,7 @@ PRICES: Final[Mapping[str, int]] = {
     "GET /conversations/{conversation_id}/messages/{sequence_id}/reactions": 20,
     "PUT /conversations/{conversation_id}/messages/{sequence_id}/reactions": 70,
     "DELETE /conversations/{conversation_id}/messages/{sequence_id}/reactions": 70,
-    "PUT /conversations/{conversation_id}/read": 20,
+    "PUT /conversations/{conversation_id}/read": 20, "PATCH /conversations/{conversation_id}/me": 20,
     "POST /conversations/{conversation_id}/messages/{sequence_id}/report": 100,
     "GET /conversations/{conversation_id}/reports": 50,
     "PATCH /conversations/{conversation_id}/reports/{report}": 20,
@@ -70,4 +70,9 @@ def charged(request: str, named: int = 0) -> int:
     """Return what a request costs of the budget; 0 if another limit charges it. `named` counts conversations."""
     if request in MESSAGES or request in CHANGES:
         return 0
-    return PRICES.get(request, DEFAULT) + named * PER_NAMED.get(request, 0)
+    return price(request) + named * PER_NAMED.get(request, 0)
+
+
+def price(request: str) -> int:
+    """Return the price of a request; a service is charged for each one."""
+    return PRICES.get(request, DEFAULT)

@@ -18,7 +18,7 @@ from chalicelib.core.protocol import frames, serializers
 from chalicelib.core.realtime.outbox import Result, ToParticipants
 
 if TYPE_CHECKING:
-    from chalicelib.core.protocol.people_objects import Profile as ProfileView
+    from chalicelib.core.protocol.profile_objects import Profile as ProfileView
     from chalicelib.core.protocol.requests import SetProfile
 
 PROFILE = "profile"

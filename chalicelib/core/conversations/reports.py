@@ -29,7 +29,7 @@ from chalicelib.core.protocol import frames, serializers
 from chalicelib.core.realtime.outbox import Push, Result, ToParticipants
 
 if TYPE_CHECKING:
-    from chalicelib.core.protocol.people_objects import Report as ReportView
+    from chalicelib.core.protocol import report_objects
     from chalicelib.core.protocol.queries import ReportsQuery
 
 
@@ -127,7 +127,9 @@ class Reports:
         )
         return paging.page("reports", [serializers.report(report) for report in reports], next_key)
 
-    def close(self, caller: Principal, conversation_id: str, report_id: str, status: ReportStatus) -> ReportView:
+    def close(
+        self, caller: Principal, conversation_id: str, report_id: str, status: ReportStatus
+    ) -> report_objects.Report:
         """Close a report, or change how it was closed; return it.
 
         Raises:

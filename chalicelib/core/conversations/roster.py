@@ -91,11 +91,18 @@ class Roster:
         sequence_id = first + len(events)
         events.append(participant_event(head, sequence_id, "participant_left", by, member, now, reason=reason))
         audit = [
-            AuditEntry("role_changed", by.participant_id, owner.participant_id, role="owner", sequence_id=first)
+            AuditEntry(
+                "role_changed",
+                by.participant_id,
+                owner.participant_id,
+                role="owner",
+                sequence_id=first,
+                service=by.service,
+            )
             for owner in new_owners
         ]
         if reason != "left":
-            audit.append(AuditEntry(reason, by.participant_id, member.participant_id))
+            audit.append(AuditEntry(reason, by.participant_id, member.participant_id, service=by.service))
         ban = Ban(head.conversation_id, member.participant_id, member.name, by.participant_id, now)
         new = replace(
             head,

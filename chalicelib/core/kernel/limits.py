@@ -62,6 +62,9 @@ class Limits:
     budget_per_second: int = 200
     """The cost of a participant's requests, in millionths of a dollar (`core/conversations/prices.py`)."""
     budget_burst: int = 20_000
+    service_budget_per_second: int = 10_000
+    """The cost of a service's requests, those for participants included: they have no other limit."""
+    service_budget_burst: int = 200_000
     typing_participants: int = 50
     """Up to how many participants a conversation pushes typing; 0 turns it off."""
     presence_participants: int = 50
@@ -101,8 +104,8 @@ class Limits:
             )
 
     def public(self) -> dict[str, int]:
-        """Return the limits as `welcome` has them."""
-        return asdict(self)
+        """Return the limits as `welcome` has them: those that clients of participants encounter."""
+        return {name: value for name, value in asdict(self).items() if not name.startswith("service_")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,8 @@ class Timing:
 
     ping_interval: int = 240
     ticket_lifetime: int = 30
+    service_session: int = 3600
+    """How long a connection lasts that a participant opened with a service's ticket."""
     expired_token_grace: int = 60
     append_deadline: float = 5.0
     """How long an append is retried before it fails with CONVERSATION_BUSY."""

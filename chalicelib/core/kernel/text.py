@@ -26,6 +26,12 @@ _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0\U0001d159")
 _DEFAULT_IGNORABLE = re.compile("[\u2065\ufff0-\ufff8\U000e0000-\U000e0fff]")
 """Unassigned code points that will never have a glyph (Unicode, Default_Ignorable_Code_Point)."""
 
+SYSTEM_ID = "system"
+SERVICE_ID = "service"
+"""The sender of events that no request causes, such as the expiry of contents."""
+ERASED_PREFIX = "erased_"
+"""With which the pseudonyms of erased participants begin."""
+
 
 def has_forbidden_characters(text: str) -> bool:
     """Return whether `text` has a control character (C0, DEL or C1) but tab, LF and CR, or a lone surrogate."""
@@ -68,6 +74,11 @@ def is_visible_ascii(text: str) -> bool:
 def is_participant_id(text: str) -> bool:
     """Return whether `text` can be a participant id, the `sub` of a token."""
     return len(text) <= MAX_PARTICIPANT_ID_LENGTH and is_visible_ascii(text)
+
+
+def is_reserved_id(participant_id: str) -> bool:
+    """Return whether an id is that of an event without a participant, or can be that of an erased one."""
+    return participant_id in (SYSTEM_ID, SERVICE_ID) or participant_id.startswith(ERASED_PREFIX)
 
 
 def is_name(text: str) -> bool:

@@ -99,7 +99,7 @@ class Batches:
         """
         entries = [self._in_this_history(entry) for entry in entries]
         charged = sum(isinstance(entry.command, commands.AppendCommand) for entry in entries)
-        charge_batch(caller.participant_id, charged, rate_limits=self._rate_limits, runtime=self._runtime)
+        charge_batch(caller, charged, rate_limits=self._rate_limits, runtime=self._runtime)
         deadline = self._clock.monotonic() + self._runtime.timing.batch_deadline
         result = BatchResult()
         history_id = self._runtime.history_id

@@ -1,4 +1,4 @@
-"""The budget of each participant: the cost of requests, and the number of frames.
+"""The budget of each participant, or service: the cost of requests, and the number of frames.
 
 Most charges are remembered by this process alone. The store is asked for the sum when that exceeds half the burst,
 so a message, or a reconnect with a `sync` for each conversation, costs no call. A process forgets charges at a
@@ -36,8 +36,11 @@ class Budget:
         self, bucket: Bucket, per_second: int, burst: int, *, rate_limits: RateLimitStore, runtime: Runtime
     ) -> None:
         self._bucket = bucket
-        self._interval = max(1000 // per_second, 1)
+        # The store counts whole milliseconds: a fast rate is charged in units of several.
+        self._unit = 1 if per_second <= 1000 else math.ceil(per_second / 100)
+        self._interval = 1000 * self._unit // per_second
         self._burst = burst
+        self._most = max(burst // self._unit, 1)
         self._forgotten = per_second / _FORGOTTEN_PART / 1000
         self._rate_limits = rate_limits
         self._clock = runtime.clock
@@ -69,9 +72,9 @@ class Budget:
         decision = self._rate_limits.acquire(
             participant_id,
             now,
-            min(math.ceil(level), self._burst),
+            min(math.ceil(level / self._unit), self._most),
             interval=self._interval,
-            burst=self._burst,
+            burst=self._most,
             bucket=self._bucket,
         )
         if decision.allowed:

@@ -87,7 +87,7 @@ class MessageUpdater:
         """
         if not is_conversation_id(conversation_id):
             raise NotFound
-        charge = RateLimitCharge(caller.participant_id, rate_limits=self._rate_limits, runtime=self._runtime)
+        charge = RateLimitCharge(caller, rate_limits=self._rate_limits, runtime=self._runtime)
         contexts: list[UpdateContext] = []
 
         def plan_at(head: Head) -> Commit:

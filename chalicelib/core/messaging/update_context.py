@@ -83,7 +83,13 @@ class UpdateContext(NamedTuple):
         """Return an entry for an action of the actor on a message or reaction of a participant."""
         from chalicelib.core.model.moderation import AuditEntry
 
-        return AuditEntry(action, self.actor.participant_id, participant_id=participant_id, target=self.target)
+        return AuditEntry(
+            action,
+            self.actor.participant_id,
+            participant_id=participant_id,
+            target=self.target,
+            service=self.sender.service,
+        )
 
     def commit(self, event_type: str, fields: dict[str, Any], **changes: Any) -> Commit:
         """Return the commit of the update: an event with these fields, and other changes."""

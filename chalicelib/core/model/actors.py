@@ -21,6 +21,13 @@ class Actor:
     participant_id: str
     name: str
     type: ParticipantType
+    service: str | None = None
+    """The client id of the service that acted for the participant. Only the audit log has it."""
+
+    def as_sender(self) -> dict[str, str]:
+        """Return the actor as the `sender` of an event."""
+        sender = {"participant_id": self.participant_id, "name": self.name, "type": self.type}
+        return sender if self.service is None else {**sender, "via": "service"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +45,17 @@ class Principal:
 
         The name is that of the profile, else that of the credential, else the member's, else the beginning of the
         participant id. Of a person who is not in the conversation, `Standing` has that of the profile.
-        The type is always that of the credential.
+        The type is that of the credential, or the member's if a service acts for them.
         """
         if member is None:
-            return Actor(self.participant_id, self.name or self.participant_id[:MAX_NAME_LENGTH], self.type)
-        return Actor(member.participant_id, member.name_beside(self.name), self.type)
+            name = self.name or self.participant_id[:MAX_NAME_LENGTH]
+            return Actor(self.participant_id, name, self.type, self.service)
+        kind = self.type if self.service is None else member.type
+        return Actor(member.participant_id, member.name_beside(self.name), kind, self.service)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The caller of a request of services: a backend of the product, which is not a participant."""
+
+    client_id: str

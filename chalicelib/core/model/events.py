@@ -108,7 +108,7 @@ def new_event(
         **numbered,
         "type": event_type,
         "created_at": rfc3339(now),
-        "sender": {"participant_id": sender.participant_id, "name": sender.name, "type": sender.type},
+        "sender": sender.as_sender(),
         **fields,
     }
 

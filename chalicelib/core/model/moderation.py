@@ -66,6 +66,8 @@ class AuditEntry(NamedTuple):
     invite_id: str | None = None
     sequence_id: int = 0
     """The sequence id of the event of the action; 0: the last event of the commit."""
+    service: str | None = None
+    """The client id of the service that took the action for the participant."""
 
 
 class AuditRecord(NamedTuple):

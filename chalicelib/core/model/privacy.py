@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from chalicelib.core.kernel.ids import digest, url_safe_digest
+from chalicelib.core.kernel.text import ERASED_PREFIX
 from chalicelib.core.model.conversations import PastMembership
 
 
@@ -33,7 +34,7 @@ class ErasureJob(NamedTuple):
 
     def pseudonym(self, conversation_id: str) -> str:
         """Return the pseudonym in a conversation: the same at every attempt, different in other conversations."""
-        return "erased_" + url_safe_digest(f"{self.pseudonym_salt}:{conversation_id}", 16)
+        return ERASED_PREFIX + url_safe_digest(f"{self.pseudonym_salt}:{conversation_id}", 16)
 
 
 class DataLocation(NamedTuple):

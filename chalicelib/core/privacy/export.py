@@ -22,7 +22,7 @@ from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.privacy import ErasureStore
-from chalicelib.core.protocol.serializers import own_report, pending_membership, profile
+from chalicelib.core.protocol.serializers import own_report, pending_membership, personal_state, profile
 
 if TYPE_CHECKING:
     from chalicelib.core.ports.profiles import ProfileStore
@@ -157,6 +157,7 @@ class Export:
             "role": member.role,
             "joined_at": rfc3339(member.joined_at),
             "read_up_to": member.read_up_to,
+            "me": personal_state(member),
         }
 
 

@@ -19,6 +19,7 @@ from chalicelib.core.kernel.clock import from_rfc3339, milliseconds, rfc3339
 from chalicelib.core.kernel.errors import NotFound
 from chalicelib.core.kernel.limits import MIN_RETENTION_DAYS
 from chalicelib.core.kernel.runtime import Runtime
+from chalicelib.core.kernel.text import SERVICE_ID
 from chalicelib.core.log.appending import Log, NoChange
 from chalicelib.core.log.conflicts import retry_on_conflict
 from chalicelib.core.log.reading import LogReader
@@ -32,7 +33,7 @@ from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.privacy import RetentionStore
 from chalicelib.core.realtime.outbox import Push, pushes_for
 
-SERVICE = Actor("service", "Service", "agent")
+SERVICE = Actor(SERVICE_ID, "Service", "agent")
 """The sender of events that no participant caused."""
 
 

@@ -15,15 +15,17 @@ from chalicelib.core.kernel.history_id import MAX_HISTORY_ID_CHARACTERS, History
 from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.model.actors import Actor
 from chalicelib.core.model.connections import Connection
+from chalicelib.core.model.conversations import Head, Membership
 from chalicelib.core.model.events import Event
-from chalicelib.core.protocol.serializers import participant_ref
+from chalicelib.core.model.read_pointers import unread_count
+from chalicelib.core.protocol.serializers import participant_ref, personal_state
 
 if TYPE_CHECKING:
     from chalicelib.core.model.profiles import Profile
 
     # TypedDicts take long to create, and nothing needs them at run time
     from chalicelib.core.protocol.objects import Conversation, PendingMembership
-    from chalicelib.core.protocol.people_objects import Report
+    from chalicelib.core.protocol.report_objects import Report
 
 PROTOCOL = 1
 MAX_PARTICIPANTS_IN_A_FRAME = 100
@@ -154,6 +156,26 @@ def read_push(conversation_id: str, participant_id: str, sequence_id: int) -> Fr
         "conversation_id": conversation_id,
         "participant_id": participant_id,
         "sequence_id": sequence_id,
+    }
+
+
+def own_read_push(head: Head, member: Membership) -> Frame:
+    """Return the push of a read pointer to its member, with the counts for a badge. The head is as new."""
+    return {
+        **read_push(head.conversation_id, member.participant_id, member.read_up_to),
+        "head": head.sequence_id,
+        "read_up_to": member.read_up_to,
+        "message_count": head.message_count,
+        "unread_count": unread_count(head, member),
+    }
+
+
+def personal_state_push(member: Membership) -> Frame:
+    """Return the push of the state of a conversation for a member alone."""
+    return {
+        "type": "personal_state",
+        "conversation_id": member.conversation_id,
+        "me": personal_state(member),
     }
 
 

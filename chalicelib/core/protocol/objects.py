@@ -25,6 +25,13 @@ class ParticipantRef(TypedDict):
     """Whether the participant is a person or a program."""
 
 
+class Sender(ParticipantRef):
+    """The participant who caused an event."""
+
+    via: NotRequired[Literal["service"]]
+    """Present if a service did it for the participant."""
+
+
 class Participant(ParticipantRef):
     """A participant of a conversation."""
 
@@ -159,6 +166,8 @@ class AuditEntry(TypedDict):
     muted_until: NotRequired[Annotated[Timestamp, example("2026-03-01T10:05:00.000Z")]]
     """When the mute ends."""
     invite_id: NotRequired[InviteId]
+    service: NotRequired[Annotated[Text, example("backend")]]
+    """The client id of the service that took the action for the participant."""
 
 
 class ReactionDetail(TypedDict):
@@ -170,6 +179,17 @@ class ReactionDetail(TypedDict):
     """The reaction."""
     sequence_id: Annotated[EventSequenceId, example(3)]
     """The `sequence_id` of the `reaction_added` event."""
+
+
+class PersonalState(TypedDict):
+    """The state of a conversation for the caller alone, as `PATCH /conversations/{id}/me` sets it."""
+
+    archived: Annotated[bool, example(False)]
+    """Whether the caller has archived it: it does not count in `total_unread`."""
+    pinned: Annotated[bool, example(False)]
+    """Whether it comes first in the caller's list."""
+    notifications_muted: Annotated[bool, example(False)]
+    """Whether the caller wants no notifications of it."""
 
 
 class Conversation(TypedDict):
@@ -189,8 +209,12 @@ class Conversation(TypedDict):
     """Data of the application."""
     head: EventSequenceId
     """The `sequence_id` of the newest event."""
+    message_count: Annotated[Count, example(1)]
+    """How many messages there are up to `head`, deleted ones included."""
     participant_count: Annotated[Count, example(2)]
     """How many participants the conversation has."""
+    me: NotRequired[PersonalState]
+    """The state of the conversation for the caller alone."""
     retention_days: NotRequired[Annotated[int, example(365)]]
     """After how many days content expires. Absent: as configured for the deployment."""
     participants: NotRequired[list[ParticipantView]]

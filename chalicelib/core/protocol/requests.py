@@ -70,6 +70,25 @@ class UpdateConversation(Request):
     """After how many days content expires. Null: as configured for the deployment."""
 
 
+class UpdatePersonalState(Request):
+    """Changes of the state of a conversation for the caller alone: at least one field."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    archived: Annotated[bool | None, BeforeValidator(not_null)] = None
+    """Whether the conversation is archived: it does not count in `total_unread`."""
+    pinned: Annotated[bool | None, BeforeValidator(not_null)] = None
+    """Whether it comes first in the list."""
+    notifications_muted: Annotated[bool | None, BeforeValidator(not_null)] = None
+    """Whether the caller wants no notifications of it."""
+
+    @model_validator(mode="after")
+    def _has_a_field(self) -> UpdatePersonalState:
+        if not self.model_fields_set:
+            raise PydanticCustomError("nothing", "must have archived, pinned or notifications_muted")
+        return self
+
+
 class Join(Request):
     """Joining a conversation."""
 

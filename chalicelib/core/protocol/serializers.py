@@ -29,9 +29,11 @@ if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at r
         ParticipantView,
         PendingMembership,
         PendingParticipant,
+        PersonalState,
         ReactionDetail,
     )
-    from chalicelib.core.protocol.people_objects import OwnReport, Profile, Report
+    from chalicelib.core.protocol.profile_objects import Profile
+    from chalicelib.core.protocol.report_objects import OwnReport, Report
 
 
 def participant_ref(actor: Actor) -> ParticipantRef:
@@ -157,6 +159,8 @@ def audit_entry(record: model.AuditRecord) -> AuditEntry:
         found["muted_until"] = rfc3339(entry.muted_until)
     if entry.invite_id is not None:
         found["invite_id"] = entry.invite_id
+    if entry.service is not None:
+        found["service"] = entry.service
     return found
 
 
@@ -204,11 +208,21 @@ def conversation(head: Head, details: ConversationDetails) -> Conversation:
         "join_policy": details.join_policy,
         "metadata": details.metadata,
         "head": head.sequence_id,
+        "message_count": head.message_count,
         "participant_count": head.participant_count,
     }
     if details.retention_days is not None:
         view["retention_days"] = details.retention_days
     return view
+
+
+def personal_state(member: Membership) -> PersonalState:
+    """Return the state of a conversation for a member alone."""
+    return {
+        "archived": member.archived,
+        "pinned": member.pinned,
+        "notifications_muted": member.notifications_muted,
+    }
 
 
 def reaction_detail(reaction: Reaction) -> ReactionDetail:

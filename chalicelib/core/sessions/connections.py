@@ -62,9 +62,11 @@ class Connections:
         which revokes first, finds the connection.
 
         Raises:
-            Unauthorized: the token was revoked.
+            Unauthorized: the token was revoked, or is that of a service.
             RateLimited: the participant has sent too many frames a moment ago.
         """
+        if identity.service is not None:
+            raise Unauthorized("A service opens no connection: it creates tickets for participants.")
         now = milliseconds(self._clock)
         connection = Connection(
             connection_id,

@@ -13,7 +13,7 @@ from chalicelib.edge.rest import moderation
 from chalicelib.edge.rest import messages
 from chalicelib.edge.rest import account
 from chalicelib.edge.rest import consent
-from chalicelib.edge.rest import service
+from chalicelib.edge.rest import public
 # isort: on
 
 __all__ = [
@@ -24,6 +24,6 @@ __all__ = [
     "messages",
     "moderation",
     "participants",
+    "public",
     "rest",
-    "service",
 ]

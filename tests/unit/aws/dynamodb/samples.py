@@ -39,6 +39,9 @@ MEMBER = Membership(
     muted_until=1_700_000_100_000,
     own_unread=frozenset({7}),
     is_added=True,
+    archived=True,
+    pinned=True,
+    notifications_muted=True,
 )
 DETAILS = ConversationDetails(
     conversation_id=CONVERSATION,
@@ -61,7 +64,7 @@ REACTION = Reaction(target=6, participant_id="alice", emoji="👋", sequence_id=
 KEY = IdempotencyKey(CONVERSATION, "alice", "client-1")
 BAN = Ban(CONVERSATION, "eve", "Eve", "alice", 1_700_000_000_000)
 INVITE = Invite(CONVERSATION, "ivt_1", "alice", 1_700_000_000_000, 1_700_003_600, 5, 2)
-ENTRY = AuditEntry("muted", "alice", "bob", 6, "member", 1_700_000_100_000, "ivt_1")
+ENTRY = AuditEntry("muted", "alice", "bob", 6, "member", 1_700_000_100_000, "ivt_1", service="backend")
 JOB = ErasureJob(erasure_id("bob"), 1_700_000_000_000, 3, 1, "bob", "salt")
 LOCATION = DataLocation(
     CONVERSATION, is_member=False, erased_at_event=8, started_at=1_700_000_000_000, position="E#1"

@@ -131,6 +131,14 @@ SAMPLES: dict[str, tuple[Any, Callable[[Any], Item], Callable[[Item], Any]]] = {
         queued_run_to_item,
         lambda item: queued_run_from_item(CONVERSATION, item),
     ),
+    "queued message that a service sent for the participant": (
+        replace(
+            QUEUED,
+            messages=[DraftMessage(message() | {"sender": {**message()["sender"], "via": "service"}}, KEY)],
+        ),
+        queued_run_to_item,
+        lambda item: queued_run_from_item(CONVERSATION, item),
+    ),
     "ban": (BAN, ban_to_item, ban_from_item),
     "ban without a name": (BAN._replace(name=None), ban_to_item, ban_from_item),
     "invite": (INVITE, invite_to_item, invite_from_item),
@@ -179,7 +187,9 @@ def test_idempotency_record_is_restored() -> None:
 
 def test_roster_entry_has_no_read_pointer() -> None:
     _, entry = membership_to_items(MEMBER)
-    assert membership_from_item(stored(entry)) == replace(SENDER, read_up_to=0, read_message_count=0)
+    assert membership_from_item(stored(entry)) == replace(
+        SENDER, read_up_to=0, read_message_count=0, archived=False, pinned=False
+    )
 
 
 def test_past_membership_keeps_read_pointer_and_mute() -> None:

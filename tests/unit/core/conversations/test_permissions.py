@@ -44,6 +44,7 @@ ROWS: dict[str, tuple[Action, Target | None]] = {
     "read the log": (Action.READ, None),
     "list the reactions": (Action.READ, None),
     "mark as read": (Action.READ, None),
+    "pin it": (Action.READ, None),
     "subscribe": (Action.READ, None),
     "subscribe after": (Action.READ, None),
     "sync": (Action.READ, None),

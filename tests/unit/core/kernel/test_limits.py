@@ -33,9 +33,13 @@ def test_limit_may_have_its_maximum_and_no_more(name: str, maximum: int) -> None
 @pytest.mark.parametrize("name", sorted(asdict(Limits()).keys() - {"message_burst"}))
 def test_limit_has_a_minimum(name: str) -> None:
     minimum = 0 if name in {"typing_participants", "presence_participants"} else 1
-    assert limits(**{name: minimum}).public()[name] == minimum
+    assert getattr(limits(**{name: minimum}), name) == minimum
     with pytest.raises(ValueError, match=f"the limit {name} must be at least {minimum}, not {minimum - 1}"):
         limits(**{name: minimum - 1})
+
+
+def test_limits_of_services_are_not_published() -> None:
+    assert not any("service" in name for name in limits().public())
 
 
 def test_burst_has_room_for_a_batch() -> None:

@@ -25,11 +25,11 @@ class Processes:
     def __init__(self) -> None:
         self.clock, self.journal = FakeClock(1_000_000.0), Journal()
         engine = RecordingClient(MemoryEngine("conversations", "connections"), self.journal)
-        self._rate_limits = DynamoRateLimits(Dynamo(engine, self.clock), "connections")
+        self.rate_limits = DynamoRateLimits(Dynamo(engine, self.clock), "connections")
+        self.runtime = new_runtime(clock=self.clock)
 
     def new(self) -> Budget:
-        runtime = new_runtime(clock=self.clock)
-        return Budget("requests", PER_SECOND, BURST, rate_limits=self._rate_limits, runtime=runtime)
+        return Budget("requests", PER_SECOND, BURST, rate_limits=self.rate_limits, runtime=self.runtime)
 
     @property
     def calls(self) -> int:
@@ -123,3 +123,16 @@ def test_process_remembers_the_participants_that_were_charged_last(
     assert processes.calls == calls, "forgotten"
     charged.charge("carol", 1)
     assert processes.calls == calls + 1
+
+
+@pytest.mark.parametrize("per_second", [100, 1_000, 1_500, 10_000, 99_999])
+def test_store_charges_the_rate_whatever_its_size(processes: Processes, per_second: int) -> None:
+    rate_limits, runtime = processes.rate_limits, processes.runtime
+    charged = Budget("services", per_second, 2 * per_second, rate_limits=rate_limits, runtime=runtime)
+    price = per_second // 10
+    spend(charged, price, 40, "backend")
+    allowed = 0
+    for _ in range(60):
+        processes.clock.advance(1)
+        allowed += spend(charged, price, 20, "backend")
+    assert 580 <= allowed <= 650

@@ -45,6 +45,7 @@ def test_audit_entry_has_only_the_fields_of_its_action() -> None:
         "role": "member",
         "muted_until": "2023-11-14T22:15:00.000Z",
         "invite_id": "ivt_1",
+        "service": "backend",
     }
     bare = AuditRecord(AuditEntry("muted", "alice"), 7, 1_700_000_000_000, "p")
     assert serializers.audit_entry(bare) == always
@@ -60,6 +61,7 @@ def test_conversation_has_head_and_details() -> None:
         "join_policy": "open",
         "metadata": DETAILS.metadata,
         "head": 7,
+        "message_count": HEAD.message_count,
         "participant_count": 2,
         "retention_days": 30,
     }

@@ -1,4 +1,4 @@
-"""The routes of the service, which need no credential."""
+"""The routes that need no credential."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The body of the HTTP response with a participant's data."""
+"""The export of a participant's own data."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from chalicelib.core.model.actors import Role
 from chalicelib.core.model.events import Event
 from chalicelib.core.protocol.fields import example
 from chalicelib.core.protocol.object_fields import ConversationId, Count, Text, Timestamp
-from chalicelib.core.protocol.objects import Block, PendingMembership
-from chalicelib.core.protocol.people_objects import OwnReport, Profile
+from chalicelib.core.protocol.objects import Block, PendingMembership, PersonalState
+from chalicelib.core.protocol.profile_objects import Profile
+from chalicelib.core.protocol.report_objects import OwnReport
 from specs.wire.consent import Page
 
 
@@ -33,6 +34,8 @@ class Exported(TypedDict):
     """When the caller joined."""
     read_up_to: NotRequired[Annotated[Count, example(2)]]
     """The `sequence_id` up to which the caller has read."""
+    me: NotRequired[PersonalState]
+    """The state of the conversation for the caller alone."""
 
 
 class ExportedParticipant(TypedDict):

@@ -1,8 +1,8 @@
-"""The objects about people in responses and frames: profiles, and reports of messages."""
+"""Reports of messages in responses and frames; see `objects.py`."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, NotRequired
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -11,19 +11,6 @@ from chalicelib.core.model.reports import ReportStatus
 from chalicelib.core.protocol.fields import EventSequenceId, example
 from chalicelib.core.protocol.object_fields import ConversationId, Text, Timestamp
 from chalicelib.core.protocol.objects import ParticipantRef
-
-
-class Profile(TypedDict):
-    """The caller's profile."""
-
-    name: Annotated[Text, example("Bob")]
-    """The display name in all conversations."""
-    avatar_url: NotRequired[Annotated[str, example("https://cdn.example.com/bob.png")]]
-    """The picture."""
-    metadata: Annotated[dict[str, Any], example({"team": "blue"})]
-    """Data of the application. Other participants do not see it."""
-    updated_at: Timestamp
-    """When it was changed."""
 
 
 class Report(TypedDict):
