@@ -73,7 +73,6 @@ class Settings:
     requires_consent: bool = False
     """Whether each addition by another participant needs acceptance."""
     profiles_by_services: bool = False
-    """Whether only services set the profiles of participants."""
     stage: str | None = None
     """The dimension of the metrics; None: no metrics."""
     fenced: bool = False
@@ -216,18 +215,15 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _is_second(environment: Mapping[str, str], name: str, first: str, second: str) -> bool:
-    """Return whether a setting with two values, of which the first is the default, is the second one."""
-    text = environment.get(name) or first
-    if text not in {first, second}:
+    if (text := environment.get(name) or first) not in {first, second}:
         raise SettingsError(f"{name} must be {first} or {second}")
     return text == second
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:
-    value = environment.get(name)
-    if not value:
-        raise SettingsError(f"the environment variable {name} must be set")
-    return value
+    if value := environment.get(name):
+        return value
+    raise SettingsError(f"the environment variable {name} must be set")
 
 
 def _seconds(environment: Mapping[str, str], name: str, default: int) -> int:
