@@ -199,3 +199,26 @@ def test_name_given_by_an_adder_does_not_replace_the_profile(harness: AppHarness
     request = NewParticipant(participant_id=BOB, name="Clown")
     harness.chat.conversations.additions.add(principal("alice"), chat, request)
     assert shown(harness, chat) == ("Bobby", AVATAR)
+
+
+@pytest.mark.parametrize("nth", range(1, 6))
+@pytest.mark.parametrize("way", ["join", "add", "create"])
+def test_membership_that_begins_while_the_profile_changes_has_it(harness: AppHarness, way: str, nth: int) -> None:
+    """The profile is set and copied after the nth reads of the arrival."""
+    chat = harness.create_conversation("alice")
+    services = harness.chat.conversations
+
+    def change() -> None:
+        save(harness, "Bobby")
+        run_copies(harness)
+
+    harness.gather.after(nth, change)
+    if way == "join":
+        services.members.join(principal(BOB), chat)
+    elif way == "add":
+        harness.add("alice", chat, BOB)
+    else:
+        chat = harness.create_conversation(BOB, "alice")
+    if harness.gather.is_pending:
+        change()  # the arrival has fewer reads
+    assert shown(harness, chat) == ("Bobby", AVATAR)
