@@ -23,6 +23,7 @@
 | `CHAT_LIMIT_<NAME>`         | a limit of `kernel.limits.Limits`, such as `CHAT_LIMIT_PARTICIPANTS=250`       |
 | `CHAT_TIME_<NAME>`          | a time of `kernel.limits.Timing` in seconds, such as `CHAT_TIME_PING_INTERVAL` |
 | `CHAT_ADDING`               | `anyone`: others can add a participant; `consent`: needs acceptance            |
+| `CHAT_PROFILES`             | `participants`: each sets their own profile; `services`: only services do      |
 | `CHAT_ALLOWED_ORIGINS`      | origins that may call the HTTP API, separated by commas, or `*` (default `*`)  |
 | `CHAT_HISTORY_ID`           | id of this history of the data (default `0.` and the conversations table)      |
 | `CHAT_FENCED`               | if not empty, the stage answers UNAVAILABLE: its tables are being restored     |
@@ -71,6 +72,7 @@ class Settings:
     retention_days: int = 0
     requires_consent: bool = False
     """Whether each addition by another participant needs acceptance."""
+    profiles_by_services: bool = False
     stage: str | None = None
     """The dimension of the metrics; None: no metrics."""
     fenced: bool = False
@@ -96,7 +98,8 @@ class Settings:
                 allowed_origins=_origins(environment.get("CHAT_ALLOWED_ORIGINS") or "*"),
                 job_queue=environment.get("CHAT_JOB_QUEUE") or None,
                 retention_days=_retention(environment.get("CHAT_RETENTION_DAYS") or "0"),
-                requires_consent=_requires_consent(environment.get("CHAT_ADDING") or "anyone"),
+                requires_consent=_is_second(environment, "CHAT_ADDING", "anyone", "consent"),
+                profiles_by_services=_is_second(environment, "CHAT_PROFILES", "participants", "services"),
                 stage=environment.get("CHAT_STAGE") or None,
                 fenced=bool(environment.get("CHAT_FENCED")),
                 deployed=is_lambda(environment),
@@ -211,17 +214,16 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",")) if text.strip() else ()
 
 
-def _requires_consent(text: str) -> bool:
-    if text not in {"anyone", "consent"}:
-        raise SettingsError("CHAT_ADDING must be anyone or consent")
-    return text == "consent"
+def _is_second(environment: Mapping[str, str], name: str, first: str, second: str) -> bool:
+    if (text := environment.get(name) or first) not in {first, second}:
+        raise SettingsError(f"{name} must be {first} or {second}")
+    return text == second
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:
-    value = environment.get(name)
-    if not value:
-        raise SettingsError(f"the environment variable {name} must be set")
-    return value
+    if value := environment.get(name):
+        return value
+    raise SettingsError(f"the environment variable {name} must be set")
 
 
 def _seconds(environment: Mapping[str, str], name: str, default: int) -> int:

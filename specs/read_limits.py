@@ -87,7 +87,7 @@ READS: Mapping[str, tuple[Reads, ...]] = {
     f"PATCH {_C}/me": (), f"GET {_C}/pending": (), f"DELETE {_C}/pending": (),
     "GET /me/blocks": (), "PUT /me/blocks": (_R.SUBSCRIBERS, _R.PRESENCE),
     "DELETE /me/blocks": (_R.SUBSCRIBERS, _R.PRESENCE),
-    "GET /me": (), "DELETE /me": (), "GET /me/erasure": (),
+    "PUT /me/profile": (), "GET /me": (), "DELETE /me": (), "GET /me/erasure": (),
     "POST /tickets": (),
 }  # fmt: skip
 """By command or route: the reads beyond the base and the named ids."""

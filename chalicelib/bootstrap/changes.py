@@ -16,6 +16,7 @@ from chalicelib.core.conversations.membership import Members
 from chalicelib.core.conversations.moderation import Moderation
 from chalicelib.core.conversations.pending import PendingMemberships
 from chalicelib.core.conversations.personal_state import PersonalStates
+from chalicelib.core.conversations.profiles import Profiles
 from chalicelib.core.conversations.reports import Reports
 from chalicelib.core.conversations.views import Views
 
@@ -125,4 +126,5 @@ def change_services(shared: Shared, views: Views) -> ChangeServices:
             change_limiter=change_limiter,
             runtime=runtime,
         ),
+        profiles=Profiles(profiles=stores.profiles, pending=pending_store, runtime=runtime),
     )

@@ -7,6 +7,7 @@ from chalicelib.bootstrap.shared import Shared
 from chalicelib.core.conversations.consent import ConsentRules
 from chalicelib.core.conversations.invitations import Invitations
 from chalicelib.core.conversations.own_reactions import OwnReactions
+from chalicelib.core.conversations.profile_copies import ProfileCopies
 from chalicelib.core.privacy.erasure import Erasure
 from chalicelib.core.privacy.erasure_steps import ErasureSteps
 from chalicelib.core.privacy.export import Export
@@ -41,6 +42,7 @@ def privacy_services(
         reports=stores.reports,
         conversations=stores.conversations,
         directs=stores.consent.directs,
+        profiles=stores.profiles,
         steps=erasure_steps,
         fan_out=shared.fan_out,
         runtime=runtime,
@@ -67,6 +69,14 @@ def privacy_services(
             rate_limits=stores.rate_limits,
             runtime=runtime,
         ),
+        profile_copies=ProfileCopies(
+            profiles=stores.profiles,
+            event_log=stores.event_log,
+            subscriptions=stores.subscriptions,
+            fan_out=shared.fan_out,
+            runtime=runtime,
+        ),
+        profiles=stores.profiles,
         queue=shared.queue,
         runtime=runtime,
     )
@@ -78,6 +88,7 @@ def privacy_services(
         blocks=stores.consent.blocks,
         pending=stores.consent.pending,
         reports=stores.reports,
+        profiles=stores.profiles,
         own_reactions=OwnReactions(event_log=stores.event_log),
     )
     return PrivacyServices(erasure=erasure, export=export, jobs=jobs)

@@ -45,11 +45,13 @@ if TYPE_CHECKING:
     from chalicelib.core.conversations.moderation import Moderation
     from chalicelib.core.conversations.pending import PendingMemberships
     from chalicelib.core.conversations.personal_state import PersonalStates
+    from chalicelib.core.conversations.profiles import Profiles
     from chalicelib.core.conversations.reports import Reports
     from chalicelib.core.ports.consent import BlockStore, PendingStore
     from chalicelib.core.ports.directs import DirectStore
     from chalicelib.core.ports.moderation import ModerationStore
     from chalicelib.core.ports.privacy import ErasureStore, ParticipantDataStore, RetentionStore
+    from chalicelib.core.ports.profiles import ProfileStore
     from chalicelib.core.ports.reports import ReportStore
     from chalicelib.core.ports.revocations import RevocationStore
     from chalicelib.core.privacy.erasure import Erasure
@@ -74,6 +76,12 @@ class Stores(NamedTuple):
     revocations: RevocationStore
     build_consent: Callable[[], ConsentStores]
     build_reports: Callable[[], ReportStore]
+    build_profiles: Callable[[], ProfileStore]
+
+    @property
+    def profiles(self) -> ProfileStore:
+        """Return the store of profiles, built at first use: a message needs none of it."""
+        return self.build_profiles()
 
     @property
     def reports(self) -> ReportStore:
@@ -116,6 +124,7 @@ class ChangeServices(NamedTuple):
     blocks: Blocks
     reports: Reports
     directs: Directs
+    profiles: Profiles
 
 
 class ConversationServices(NamedTuple):
@@ -179,6 +188,11 @@ class ConversationServices(NamedTuple):
     def directs(self) -> Directs:
         """Return the service of direct conversations."""
         return self.build_changes().directs
+
+    @property
+    def profiles(self) -> Profiles:
+        """Return the service of profiles."""
+        return self.build_changes().profiles
 
 
 class MessagingServices(NamedTuple):

@@ -22,6 +22,7 @@ from chalicelib.settings import Settings
 if TYPE_CHECKING:
     from chalicelib.aws.dynamodb.dynamo import Dynamo
     from chalicelib.bootstrap.services import ConversationServices, PrivacyServices
+    from chalicelib.core.ports.profiles import ProfileStore
     from chalicelib.core.ports.reports import ReportStore
 
 
@@ -49,6 +50,7 @@ def build(
         timing=settings.timing,
         history_id=settings.history_id,
         requires_consent=settings.requires_consent,
+        profiles_by_services=settings.profiles_by_services,
         token_leeway=settings.identity.leeway,
         token_lifetime=settings.identity.max_lifetime + settings.identity.leeway,
     )
@@ -104,6 +106,12 @@ def _reports(dynamo: Dynamo, table: str) -> ReportStore:
     return DynamoReports(dynamo, table)
 
 
+def _profiles(dynamo: Dynamo, table: str) -> ProfileStore:
+    from chalicelib.aws.dynamodb.profiles import DynamoProfiles
+
+    return DynamoProfiles(dynamo, table)
+
+
 def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime) -> Stores:
     from chalicelib.aws.dynamodb import ephemeral
     from chalicelib.aws.dynamodb.connections import DynamoConnections
@@ -136,4 +144,5 @@ def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime) -> Stores:
         revocations=DynamoRevocations(dynamo, connections_table),
         build_consent=functools.cache(lambda: _consent_stores(dynamo, conversations_table, gather)),
         build_reports=functools.cache(lambda: _reports(dynamo, conversations_table)),
+        build_profiles=functools.cache(lambda: _profiles(dynamo, conversations_table)),
     )

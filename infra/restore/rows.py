@@ -63,6 +63,8 @@ CONVERSATIONS = (
     ),
     Row("B#", "U#", "block, by the blocked participant", "with the block"),
     Row("U#", "M#", "copy of a report for its reporter", "with the report"),
+    Row("U#", "PROFILE", "profile", "as at TIME"),
+    Row("PROFILES", "", "progress of copying a profile", "as at TIME; the sweep continues"),
     Row("U#", "STANDING", "standing of a participant", "as at TIME, without the memberships that the replay ends"),
     Row(
         "U#",

@@ -41,6 +41,8 @@ class Addition(TypedDict):
     """Of a member: when the mute ends."""
     read_up_to: NotRequired[Annotated[Count, example(2)]]
     """Of a member: the `sequence_id` up to which the participant has read."""
+    avatar_url: NotRequired[Annotated[str, example("https://cdn.example.com/bob.png")]]
+    """Of a member: the picture in the participant's profile."""
     added_by: NotRequired[ParticipantRef]
     """If pending: the participant who made the addition."""
     added_at: NotRequired[Timestamp]

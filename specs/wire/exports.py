@@ -11,6 +11,7 @@ from chalicelib.core.model.events import Event
 from chalicelib.core.protocol.fields import example
 from chalicelib.core.protocol.object_fields import ConversationId, Count, Text, Timestamp
 from chalicelib.core.protocol.objects import Block, PendingMembership, PersonalState
+from chalicelib.core.protocol.profile_objects import Profile
 from chalicelib.core.protocol.report_objects import OwnReport
 from specs.wire.consent import Page
 
@@ -44,6 +45,8 @@ class ExportedParticipant(TypedDict):
 
     participant_id: Annotated[Text, example("bob")]
     """The caller's id."""
+    profile: NotRequired[Profile]
+    """The caller's profile, on the first page."""
 
 
 class ExportedCreation(TypedDict):

@@ -159,6 +159,18 @@ class Invited(PendingMembership):
     type: Literal["invited"]
 
 
+class ProfilePush(TypedDict):
+    """A participant has changed their profile. Sent to connections subscribed to a conversation with them."""
+
+    type: Literal["profile"]
+    participant: ParticipantRef
+    """The participant, with the new name."""
+    avatar_url: NotRequired[Annotated[str, example("https://cdn.example.com/bob.png")]]
+    """The new picture; absent if there is none."""
+    updated_at: Timestamp
+    """When the profile was changed. Of two pushes the later one counts."""
+
+
 class ReportPush(TypedDict):
     """A message was reported. Sent to the connections of owners and moderators, but not of its author."""
 
@@ -216,6 +228,7 @@ PUSHES: tuple[Any, ...] = (
     ConversationDeleted,
     Added,
     Invited,
+    ProfilePush,
     ReportPush,
     Removed,
     Disconnect,

@@ -23,6 +23,7 @@ from chalicelib.core.protocol.objects import (
     PersonalState,
     ReactionDetail,
 )
+from chalicelib.core.protocol.profile_objects import Profile
 from chalicelib.core.protocol.report_objects import Report
 from specs.version import VERSION
 from specs.wire.consent import Addition, Blocks, Page, Pending
@@ -130,6 +131,8 @@ class Caller(TypedDict):
     """Whether the token is that of a person or a program."""
     expires_at: Annotated[Timestamp, example("2026-03-01T10:00:00.000Z")]
     """When the token expires, without the leeway."""
+    profile: NotRequired[Profile]
+    """The caller's profile, if there is one. Its name comes before that of the token."""
 
 
 class Erasure(TypedDict):
@@ -206,6 +209,7 @@ RESPONSES: dict[str, Any] = {
         ParticipantView,
         Pending,
         PersonalState,
+        Profile,
         Reactions,
         ReadPointer,
         Report,

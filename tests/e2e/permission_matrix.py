@@ -256,6 +256,7 @@ TABLE: tuple[Act, ...] = (
     _row("open a direct one", "PUT /direct?participant_id=dora", "201 201 201 201 201"),
     _row("list one's own", "GET /conversations", "200 200 200 200 200"),
     _row("see whom one's token identifies", "GET /me", "200 200 200 200 200"),
+    _row("set one's profile", "PUT /me/profile", "200 200 200 200 200", {"name": "Another"}),
     _row("take one's data out", "GET /me/export", "200 200 200 200 200"),
     _row("see one's erasure", "GET /me/erasure", "404 404 404 404 404"),
     _row("be erased", "DELETE /me", "202 202 202 202 202"),

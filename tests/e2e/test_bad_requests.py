@@ -344,6 +344,7 @@ METHODS: dict[str, set[str]] = {
     "{}/read": {"PUT"},
     "{}/me": {"PATCH"},
     "/me": {"GET", "DELETE"},
+    "/me/profile": {"PUT"},
     "/me/export": {"GET"},
     "/me/erasure": {"GET"},
     "/tickets": {"POST"},

@@ -220,8 +220,16 @@ def tickets(process: Process, room: Room) -> Any:
     return process.app.realtime.tickets.issue(identity)
 
 
-def reads_revocation(process: Process, room: Room) -> Any:
-    """`GET /me` answers from the token, and reads whether it was revoked."""
+def sets_profile(process: Process, room: Room) -> Any:
+    profile = requests.SetProfile(
+        name="Al", avatar_url="https://example.com/" + "a" * 400, metadata={"x": "y" * 4_000}
+    )
+    return process.app.conversations.profiles.set(process.principal("alice"), profile).response
+
+
+def reads_caller(process: Process, room: Room) -> Any:
+    """`GET /me` answers from the token and the profile, and reads whether the token was revoked."""
+    process.app.conversations.profiles.get(process.principal("alice"))
     return process.app.stores.revocations.revoked_at(room.harness.participant_id("alice"))
 
 
@@ -284,7 +292,8 @@ ACTS: list[tuple[str, int, Act]] = [
     (f"PUT {_C}/read", 1, lambda process, room: process.mark_read("alice", 9)),
     ("hello", 0, frame("hello", feed=True)),
     (f"PATCH {_C}/me", 1, lambda process, room: process.set_personal_state("alice", notifications_muted=True)),
-    ("GET /me", 0, reads_revocation),
+    ("PUT /me/profile", 0, sets_profile),
+    ("GET /me", 0, reads_caller),
     ("GET /me/export", 0, exports),
     ("POST /tickets", 0, tickets),
     (f"DELETE {_M}", 2, lambda process, room: process.delete_message("alice", EDITED)),

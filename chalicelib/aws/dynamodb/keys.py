@@ -24,6 +24,8 @@
     U#<participant>     W#<conversation>#<hash>  pending membership that the participant does not see
     U#<participant>     M#<conversation>#<sequence id>  copy of a report for its reporter
     U#<participant>     D#<hash>              direct conversation with another participant, hashed
+    U#<participant>     PROFILE               profile
+    PROFILES            <hash>                progress of copying a changed profile to the memberships
     U#<participant>     STANDING              counts of memberships, and whether an erasure is running
     U#<participant>     I#<hash>              creation with an idempotency key
     K#<hash>            K                     idempotency record of a message that is in the log

@@ -33,7 +33,7 @@ def membership_to_items(member: Membership) -> tuple[Item, Item]:
     roster_pk, roster_sk = roster_key(member.conversation_id, member.participant_id)
     return (
         {"pk": pk, "sk": sk} | membership_attributes(member),
-        {"pk": roster_pk, "sk": roster_sk} | _roster_attributes(member),
+        {"pk": roster_pk, "sk": roster_sk} | _roster_attributes(member) | {"avatar_url": member.avatar_url},
     )
 
 
@@ -78,6 +78,8 @@ def _roster_attributes(member: Membership) -> Item:
         "epoch": member.epoch,
         "muted_until": member.muted_until or None,
         "is_added": member.is_added or None,
+        "profile_version": member.profile_version or None,
+        "profile_name": member.name if member.profile_version else None,
         "notifications_muted": member.notifications_muted or None,
     }
 
@@ -89,7 +91,7 @@ def membership_from_item(item: Item) -> Membership:
     return Membership(
         conversation_id=item["conversation_id"],
         participant_id=item["participant_id"],
-        name=item["name"],
+        name=item.get("profile_name") or item["name"],
         type=item["type"],
         role=item["role"],
         joined_at=item["joined_at"],
@@ -100,6 +102,8 @@ def membership_from_item(item: Item) -> Membership:
         own_unread=own_unread,
         own_obsolete=(own_sets[0] - own_unread, own_sets[1] - own_unread),
         is_added="is_added" in item,
+        avatar_url=item.get("avatar_url"),
+        profile_version=item.get("profile_version", 0),
         **{name: name in item for name in PERSONAL},
         hidden_at=item.get("hidden_at", 0),
         invitee=item.get("invitee"),

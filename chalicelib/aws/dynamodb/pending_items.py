@@ -66,4 +66,7 @@ def standing_from_item(participant_id: str, item: Item | None) -> Standing:
         item.get("counted_at", 0),
         "erasing" in item,
         item.get("type", "human"),
+        item.get("profile_version", 0),
+        item.get("profile_name"),
+        item.get("avatar_url"),
     )

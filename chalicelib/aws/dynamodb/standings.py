@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.aws.dynamodb.consent_keys import standing_key
 from chalicelib.aws.dynamodb.dynamo import Operation
@@ -16,12 +16,19 @@ if TYPE_CHECKING:
 def count_own_op(table: Table, member: Membership, cap: int) -> Operation:
     """Count a conversation that a participant creates or joins, unless they have `cap` or are being erased.
 
-    This also keeps the type in their token, for additions by others.
+    Their profile must be the one with which the membership begins. This also keeps the type in their token, for
+    additions by others.
     """
-    condition = "attribute_not_exists(#erasing) AND (attribute_not_exists(#own) OR #own < :cap)"
+    condition = "attribute_not_exists(#erasing) AND (attribute_not_exists(#own) OR #own < :cap) AND "
+    values: dict[str, Any] = {}
+    if member.profile_version:
+        condition += "#profile_version = :profile_version"
+        values["profile_version"] = member.profile_version
+    else:
+        condition += "attribute_not_exists(#profile_version)"
     change = "SET #type = :type ADD #own :one, #version :one"
     key = standing_key(member.participant_id)
-    return with_old_image(table.update_op(*key, change, condition, type=member.type, one=1, cap=cap))
+    return with_old_image(table.update_op(*key, change, condition, type=member.type, one=1, cap=cap, **values))
 
 
 def change_standing_op(table: Table, standing: Standing, counter: str, by: int = 1) -> Operation:

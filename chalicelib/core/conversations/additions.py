@@ -131,11 +131,11 @@ class Additions:
         if decision.is_pending:
             title = "" if details is None else details.title
             raise _Deferred(_Addition(head, actor, title, decision, known))
-        newcomer = Actor(participant_id, request.name, decision.standing.type)
+        newcomer = decision.standing.named(Actor(participant_id, request.name, decision.standing.type))
         commit = self._roster.plan_arrival(
             head, newcomer, past, request.role, by=caller.as_actor(actor), reason="added"
         )
-        joining = [replace(joined, is_added=True) for joined in commit.joining]
+        joining = [decision.standing.profiled(replace(joined, is_added=True)) for joined in commit.joining]
         return replace(commit, joining=joining, guard=actor, standing=decision.standing, obsolete=known)
 
     def _save(self, caller: Principal, addition: _Addition, request: NewParticipant) -> PendingMembership | None:

@@ -82,6 +82,10 @@ class ConsentRules:
         self._memberships = memberships
         self._runtime = runtime
 
+    def standing(self, participant_id: str) -> Standing:
+        """Return the standing of a participant who creates a conversation."""
+        return self._pending.standing(participant_id)
+
     def read(self, adder_id: str, participant_ids: Sequence[str]) -> Mapping[str, Consent]:
         """Return what decides about additions by `adder_id`, apart from the conversation."""
         return self._pending.consents(adder_id, participant_ids) if participant_ids else {}

@@ -163,20 +163,27 @@ class Creation:
     ) -> NewConversation:
         now = milliseconds(self._clock)
         conversation_id = new_conversation_id(now)
-        creator = caller.as_actor()
 
         def new_member(actor: Actor, role: Role, *, is_added: bool) -> Membership:
             who = (actor.participant_id, actor.name, actor.type)
             return Membership(conversation_id, *who, role, now, 1, 1, 0, is_added=is_added)
 
-        consents = self._consent.read(creator.participant_id, [other.participant_id for other in others])
+        own, consents = self._runtime.gather(
+            lambda: self._consent.standing(caller.participant_id),
+            lambda: self._consent.read(caller.participant_id, [other.participant_id for other in others]),
+        )
+        creator = own.named(caller.as_actor())
         decisions = {
             participant_id: self._consent.decide(consent, is_past_member=False)
             for participant_id, consent in consents.items()
         }
-        members = [new_member(creator, "owner", is_added=False)]
+        members = [own.profiled(new_member(creator, "owner", is_added=False))]
         members += [
-            new_member(Actor(other.participant_id, other.name, decision.standing.type), other.role, is_added=True)
+            decision.standing.profiled(
+                new_member(
+                    Actor(other.participant_id, other.name, decision.standing.type), other.role, is_added=True
+                )
+            )
             for other in others
             if not (decision := decisions[other.participant_id]).is_pending
         ]

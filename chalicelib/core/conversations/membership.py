@@ -21,7 +21,7 @@ from chalicelib.core.kernel.ids import invite_id, is_invite
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.appending import Log
 from chalicelib.core.model.actors import Principal
-from chalicelib.core.model.consent import PendingMembership
+from chalicelib.core.model.consent import PendingMembership, Standing
 from chalicelib.core.model.conversations import ConversationState, Head, Membership, PastMembership
 from chalicelib.core.model.moderation import AuditEntry, Ban, Invite
 from chalicelib.core.ports.commits import Commit, PreconditionFailed
@@ -80,11 +80,12 @@ class Members:
         """
 
         def plan(head: Head) -> Commit:
-            (member, ban, past), invite, visible, known = self._gather(
+            (member, ban, past), invite, visible, known, standing = self._gather(
                 lambda: self._traces(conversation_id, caller.participant_id),
                 lambda: self._right_to_join(conversation_id, caller, secret),
                 lambda: self._pending_store.visible_in(conversation_id, caller.participant_id),
                 lambda: self._pending_store.invited_participant(conversation_id, caller.participant_id),
+                lambda: self._pending_store.standing(caller.participant_id),
             )
             if member is not None:
                 raise AlreadyParticipant(_ALREADY_JOINED)
@@ -94,7 +95,7 @@ class Members:
             if accepted is None and (isinstance(invite, NotFound) or _is_kept_out(invite, past)):
                 self._require_absent(conversation_id, caller)
                 raise NotFound
-            commit = self._plan_join(head, caller, past, accepted)
+            commit = self._plan_join(head, caller, past, accepted, standing)
             others = [entry for entry in known if accepted is None or entry.adder_id != accepted.adder_id]
             commit = replace(commit, obsolete=others if accepted is None else [accepted, *others])
             if accepted is not None or invite is None or isinstance(invite, NotFound):
@@ -118,14 +119,20 @@ class Members:
         return self._views.respond_with_conversation(conversation_id, caller, pushes)
 
     def _plan_join(
-        self, head: Head, caller: Principal, past: PastMembership | None, accepted: PendingMembership | None
+        self,
+        head: Head,
+        caller: Principal,
+        past: PastMembership | None,
+        accepted: PendingMembership | None,
+        standing: Standing,
     ) -> Commit:
-        newcomer = caller.as_actor()
+        newcomer = standing.named(caller.as_actor())
         if accepted is None:
             commit = self._roster.plan_arrival(head, newcomer, past, "member", by=newcomer, reason="joined")
         else:
             commit = self._roster.plan_arrival(head, newcomer, past, accepted.role, by=newcomer, reason="accepted")
-        return replace(commit, accepted=accepted, conversations_cap=self._limits.conversations)
+        joining = [standing.profiled(member) for member in commit.joining]
+        return replace(commit, joining=joining, accepted=accepted, conversations_cap=self._limits.conversations)
 
     def _traces(
         self, conversation_id: str, participant_id: str

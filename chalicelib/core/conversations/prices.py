@@ -59,6 +59,7 @@ PRICES: Final[Mapping[str, int]] = {
     "PATCH /conversations/{conversation_id}/reports/{report}": 20,
     "GET /conversations/{conversation_id}/pending": 50, "DELETE /conversations/{conversation_id}/pending": 50,
     "GET /me/blocks": 20, "PUT /me/blocks": 600, "DELETE /me/blocks": 50,
+    "PUT /me/profile": 10_000,  # with the copies to as many memberships as a participant can have
     "GET /me": 10, "GET /me/export": 150, "DELETE /me": 100, "GET /me/erasure": 10, "POST /tickets": 10,
 }  # fmt: skip
 """By the type of a command, or the method and path of a route."""

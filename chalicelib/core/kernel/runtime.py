@@ -22,6 +22,8 @@ class Runtime(NamedTuple):
     history_id: HistoryId
     requires_consent: bool = False
     """Whether each addition by another participant needs acceptance."""
+    profiles_by_services: bool = False
+    """Whether only services set the profiles of participants."""
     token_leeway: int = 30
     """For how many seconds after its expiry a token is accepted, wherever it is checked."""
     token_lifetime: int = 30 * 24 * 3600

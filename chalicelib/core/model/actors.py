@@ -43,14 +43,15 @@ class Principal:
     def as_actor(self, member: Membership | None = None) -> Actor:
         """Return the principal as an actor: a member of a conversation, or a person who is not in it.
 
-        The name is that of the credential; without one, the member's, or else the beginning of the participant id.
+        The name is that of the profile, else that of the credential, else the member's, else the beginning of the
+        participant id. Of a person who is not in the conversation, `Standing` has that of the profile.
         The type is that of the credential, or the member's if a service acts for them.
         """
         if member is None:
             name = self.name or self.participant_id[:MAX_NAME_LENGTH]
             return Actor(self.participant_id, name, self.type, self.service)
         kind = self.type if self.service is None else member.type
-        return Actor(member.participant_id, self.name or member.name, kind, self.service)
+        return Actor(member.participant_id, member.name_beside(self.name), kind, self.service)
 
 
 @dataclass(frozen=True, slots=True)

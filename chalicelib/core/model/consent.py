@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from chalicelib.core.kernel.ids import digest
 from chalicelib.core.model.actors import Actor, ParticipantType, Role
+from chalicelib.core.model.conversations import Membership
 
 
 class Block(NamedTuple):
@@ -39,6 +41,22 @@ class Standing(NamedTuple):
     """Whether an erasure of the participant is running."""
     type: ParticipantType = "human"
     """That of the token with which the participant last created or joined a conversation."""
+    profile_version: int = 0
+    """The version of the participant's profile; 0: there is none. New memberships begin with it."""
+    profile_name: str | None = None
+    avatar_url: str | None = None
+
+    def named(self, actor: Actor) -> Actor:
+        """Return the participant as an actor, with the name of the profile if there is one."""
+        return actor if self.profile_name is None else replace(actor, name=self.profile_name)
+
+    def profiled(self, member: Membership) -> Membership:
+        """Return a new membership of the participant, with the profile if there is one."""
+        if self.profile_name is None:
+            return member
+        return replace(
+            member, name=self.profile_name, avatar_url=self.avatar_url, profile_version=self.profile_version
+        )
 
 
 class PendingMembership(NamedTuple):

@@ -115,10 +115,18 @@ class Membership:
     """The head at which the member of a direct conversation left it: it is hidden up to the next message."""
     invitee: Mapping[str, Any] | None = None
     """Whom the member opened a direct conversation with: id, name, and when it ceased to be offered."""
+    avatar_url: str | None = None
+    """That of the profile, in roster entries only."""
+    profile_version: int = 0
+    """The version of the profile that `name` and `avatar_url` are from; 0: there is none."""
 
     def hides(self, head: Head) -> bool:
         """Return whether a conversation is hidden from the member's list."""
         return 0 < self.hidden_at >= head.last_message or self.participant_id in head.blockers
+
+    def name_beside(self, name: str | None) -> str:
+        """Return the name of the member, whose token has `name`: that of the profile comes first."""
+        return self.name if self.profile_version or not name else name
 
     @property
     def actor(self) -> Actor:

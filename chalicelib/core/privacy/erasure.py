@@ -29,6 +29,7 @@ from chalicelib.core.protocol.frames import disconnect
 from chalicelib.core.realtime.fan_out import FanOut
 
 if TYPE_CHECKING:
+    from chalicelib.core.ports.profiles import ProfileStore
     from chalicelib.core.ports.reports import ReportStore
     from chalicelib.core.ports.revocations import RevocationStore
 
@@ -50,6 +51,7 @@ class Erasure:
         reports: ReportStore,
         conversations: ConversationStore,
         directs: DirectStore,
+        profiles: ProfileStore,
         steps: ErasureSteps,
         fan_out: FanOut,
         runtime: Runtime,
@@ -63,6 +65,7 @@ class Erasure:
         self._reports = reports
         self._conversations = conversations
         self._directs = directs
+        self._profiles = profiles
         self._steps = steps
         self._fan_out = fan_out
         self._runtime = runtime
@@ -136,6 +139,7 @@ class Erasure:
             self._conversations.erase_creations(job.participant_id)
             erase_links = functools.partial(self._directs.erase_links, job.participant_id)
             retry_on_conflict(self._runtime, erase_links)
+            self._profiles.erase(job.participant_id)
             finish = functools.partial(self._erasures.finish, current, standing, milliseconds(self._clock))
             if retry_on_conflict(self._runtime, finish):
                 return

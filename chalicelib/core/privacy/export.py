@@ -22,9 +22,10 @@ from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.privacy import ErasureStore
-from chalicelib.core.protocol.serializers import own_report, pending_membership, personal_state
+from chalicelib.core.protocol.serializers import own_report, pending_membership, personal_state, profile
 
 if TYPE_CHECKING:
+    from chalicelib.core.ports.profiles import ProfileStore
     from chalicelib.core.ports.reports import ReportStore
     from chalicelib.core.protocol.queries import ExportQuery
 
@@ -58,6 +59,7 @@ class Export:
         blocks: BlockStore,
         pending: PendingStore,
         reports: ReportStore,
+        profiles: ProfileStore,
         own_reactions: OwnReactions,
     ) -> None:
         self._erasures = erasures
@@ -67,6 +69,7 @@ class Export:
         self._blocks = blocks
         self._pending = pending
         self._reports = reports
+        self._profiles = profiles
         self._own_reactions = own_reactions
 
     def page(self, caller: Principal, query: ExportQuery) -> dict[str, Any]:
@@ -93,6 +96,9 @@ class Export:
                 }
                 for record in self._conversations.creations(caller.participant_id)
             ]
+            shown = self._profiles.profile(caller.participant_id)
+            if shown is not None:
+                page.answer["participant"]["profile"] = profile(shown)
         if not first_id or first_id.startswith(_BLOCKS):
             after_block = first_id.removeprefix(_BLOCKS) or None
             blocks, next_block = self._blocks.blocks(caller.participant_id, after_block, BLOCKS_PER_PAGE)

@@ -1,4 +1,4 @@
-"""Background jobs: erasures, retention checks, offline pushes, and invitations.
+"""Background jobs: erasures, retention checks, offline pushes, invitations, and copies of profiles.
 
 A step of a job runs for some seconds and queues the next one if there is more to do. The queue holds only the
 name of a job; its progress is in the stores. Nothing depends on the queue: the hourly sweep finds all pending
@@ -12,6 +12,8 @@ import contextlib
 
 from chalicelib.core.conversations.invitations import INVITED, Invitations
 from chalicelib.core.conversations.lifecycle import Lifecycle
+from chalicelib.core.conversations.profile_copies import ProfileCopies
+from chalicelib.core.conversations.profiles import PROFILE
 from chalicelib.core.kernel.errors import ChatError, ConversationBusy, Unavailable
 from chalicelib.core.kernel.limits import MAX_DELAY
 from chalicelib.core.kernel.runtime import Runtime
@@ -20,15 +22,17 @@ from chalicelib.core.model.privacy import RetentionCheck
 from chalicelib.core.ports.commits import WriteConflict
 from chalicelib.core.ports.jobs import JobQueue
 from chalicelib.core.ports.privacy import ErasureStore
+from chalicelib.core.ports.profiles import ProfileStore
 from chalicelib.core.privacy.erasure import Erasure
 from chalicelib.core.privacy.retention import Retention
 from chalicelib.core.realtime.fan_out import FanOut
 from chalicelib.core.realtime.presence import PRESENCE, Presence, decode_job, encode_job
 
 ERASURE, RETENTION = "erasure", "retention"
-"""Kinds of jobs, as is `PRESENCE`; a job is named `kind:…`."""
+"""Kinds of jobs, as are `PRESENCE`, `INVITED` and `PROFILE`; a job is named `kind:…`."""
 CHECKS_PER_QUERY = 10
 ERASURES_PER_SWEEP = 100
+PROFILES_PER_QUERY = 100
 OFFLINE_CONCURRENCY = 10
 """Batches whose offline pushes are sent at the same time."""
 
@@ -50,6 +54,8 @@ class Jobs:
         fan_out: FanOut,
         presence: Presence,
         invitations: Invitations,
+        profile_copies: ProfileCopies,
+        profiles: ProfileStore,
         queue: JobQueue | None,
         runtime: Runtime,
     ) -> None:
@@ -60,6 +66,8 @@ class Jobs:
         self._fan_out = fan_out
         self._presence = presence
         self._invitations = invitations
+        self._profile_copies = profile_copies
+        self._profiles = profiles
         self._queue = queue
         self._clock = runtime.clock
         self._timing = runtime.timing
@@ -98,6 +106,8 @@ class Jobs:
         kind, _, rest = job.partition(":")
         if kind == ERASURE:
             return self._erasure.run(rest, seconds)
+        if kind == PROFILE:
+            return self._profile_copies.run(rest, seconds)
         deadline = self._clock.monotonic() + seconds
         if kind == INVITED:
             self._post_invitations(rest)
@@ -151,14 +161,15 @@ class Jobs:
     # ---- sweep -----------------------------------------------------------------------------------------
 
     def sweep(self, seconds: float) -> None:
-        """Purge conversations, and take up erasures and retention checks, for about `seconds`.
+        """Purge conversations, and take up erasures, retention checks and profiles, for about `seconds`.
 
         An error in one of them does not prevent the others; the first error is raised at the end.
         """
         errors: list[ChatError] = []
-        for sweep in (self._lifecycle.purge_due, self._sweep_erasures, self._sweep_retention):
+        sweeps = (self._lifecycle.purge_due, self._sweep_erasures, self._sweep_retention, self._sweep_profiles)
+        for sweep in sweeps:
             try:
-                sweep(seconds / 3)
+                sweep(seconds / len(sweeps))
             except ChatError as error:
                 errors.append(error)
         if errors:
@@ -173,6 +184,18 @@ class Jobs:
                 self._send(f"{ERASURE}:{job_id}", 0.0)
             if self._clock.monotonic() >= deadline:
                 return
+
+    def _sweep_profiles(self, seconds: float) -> None:
+        deadline = self._clock.monotonic() + seconds
+        job_id: str | None = None
+        while job_ids := self._profiles.pending(job_id, PROFILES_PER_QUERY):
+            for job_id in job_ids:
+                if self._queue is None:
+                    self._profile_copies.run(job_id, deadline - self._clock.monotonic())
+                else:
+                    self._send(f"{PROFILE}:{job_id}", 0.0)
+                if self._clock.monotonic() >= deadline:
+                    return
 
     def _sweep_retention(self, seconds: float) -> None:
         deadline = self._clock.monotonic() + seconds

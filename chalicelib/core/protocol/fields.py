@@ -21,6 +21,9 @@ MAX_SEQUENCE_ID = 2**53 - 1
 MAX_COMMAND_NUMBER = 2**53 - 1
 """As `MAX_SEQUENCE_ID`."""
 
+MAX_URL_CHARACTERS = 500
+_HTTPS_URL_PATTERN = r"^https://[A-Za-z0-9.:\[\]-]+([/?#][!-\[\]-~]*)?$"
+"""The host has no `@`, and no part a backslash, which browsers read as a slash."""
 MAX_REASON_CHARACTERS = 1_000
 """Code points of the reason of a report."""
 
@@ -125,6 +128,14 @@ ReportReason = Annotated[
     Field(min_length=1, max_length=MAX_REASON_CHARACTERS),
     AfterValidator(field_rules.text),
     _schema(example="Advertising", description=_TEXT_RULE, pattern=_TEXT_PATTERN),
+]
+AvatarUrl = Annotated[
+    str,
+    Field(max_length=MAX_URL_CHARACTERS, pattern=_HTTPS_URL_PATTERN),
+    _schema(
+        example="https://cdn.example.com/bob.png",
+        description="An `https` URL in visible ASCII characters, without user and password.",
+    ),
 ]
 Emoji = Annotated[
     str,

@@ -20,7 +20,10 @@ from chalicelib.core.model.events import Event
 from chalicelib.core.model.read_pointers import unread_count
 from chalicelib.core.protocol.serializers import participant_ref, personal_state
 
-if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at run time
+if TYPE_CHECKING:
+    from chalicelib.core.model.profiles import Profile
+
+    # TypedDicts take long to create, and nothing needs them at run time
     from chalicelib.core.protocol.objects import Conversation, PendingMembership
     from chalicelib.core.protocol.report_objects import Report
 
@@ -189,6 +192,13 @@ def invited_push(membership: PendingMembership) -> Frame:
 def report_push(report: Report) -> Frame:
     """Return the push to owners and moderators of a message that was reported."""
     return {"type": "report", "report": report}
+
+
+def profile_push(profile: Profile, actor: Actor) -> Frame:
+    """Return the push of a profile that was changed. `actor` has the type of the participant."""
+    ref = {"participant_id": profile.participant_id, "name": profile.name, "type": actor.type}
+    frame: Frame = {"type": "profile", "participant": ref, "updated_at": rfc3339(profile.updated_at)}
+    return frame if profile.avatar_url is None else {**frame, "avatar_url": profile.avatar_url}
 
 
 def removed_push(conversation_id: str, reason: str) -> Frame:

@@ -50,6 +50,8 @@ class ParticipantView(Participant):
 
     read_up_to: Annotated[Count, example(2)]
     """The `sequence_id` up to which the participant has read."""
+    avatar_url: NotRequired[Annotated[str, example("https://cdn.example.com/bob.png")]]
+    """The picture in the participant's profile."""
 
 
 class AddedParticipant(ParticipantView):

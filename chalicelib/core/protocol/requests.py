@@ -17,6 +17,7 @@ from chalicelib.core.model.actors import Role
 from chalicelib.core.protocol.batch import BatchFields
 from chalicelib.core.protocol.field_rules import not_null
 from chalicelib.core.protocol.fields import (
+    AvatarUrl,
     ClientMessageId,
     JoinPolicyField,
     Metadata,
@@ -154,6 +155,17 @@ class ReportMessage(Request):
 
     reason: ReportReason
     """Why the message is reported. Owners and moderators see it, the author does not."""
+
+
+class SetProfile(Request):
+    """A profile. A field that is left out is removed."""
+
+    name: Name
+    """The display name in all conversations."""
+    avatar_url: AvatarUrl | None = None
+    """The picture."""
+    metadata: Metadata = Field({})
+    """Data of the application, stored unchanged. Other participants do not see it."""
 
 
 class CloseReport(Request):

@@ -6,7 +6,7 @@ published documents.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from chalicelib.core.kernel.clock import rfc3339
 from chalicelib.core.model.actors import Actor
@@ -14,7 +14,7 @@ from chalicelib.core.model.conversations import ConversationDetails, Head, Membe
 from chalicelib.core.model.events import Reaction
 
 if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at run time
-    from chalicelib.core.model import consent, reports
+    from chalicelib.core.model import consent, profiles, reports
     from chalicelib.core.model import moderation as model
     from chalicelib.core.protocol.objects import (
         AddedParticipant,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at r
         PersonalState,
         ReactionDetail,
     )
+    from chalicelib.core.protocol.profile_objects import Profile
     from chalicelib.core.protocol.report_objects import OwnReport, Report
 
 
@@ -56,8 +57,12 @@ def participant(member: Membership, *, online: bool) -> Participant:
 
 
 def participant_view(member: Membership, *, online: bool) -> ParticipantView:
-    """Return a member as the other participants see it, with the read pointer."""
-    return {**participant(member, online=online), "read_up_to": member.read_up_to}
+    """Return a member as the other participants see it, with avatar and read pointer. Events have neither."""
+    shown = {**participant(member, online=online), "read_up_to": member.read_up_to}
+    view = cast("ParticipantView", shown)
+    if member.avatar_url is not None:
+        view["avatar_url"] = member.avatar_url
+    return view
 
 
 def banned_ref(ban: model.Ban) -> BannedRef:
@@ -119,6 +124,18 @@ def pending_membership(entry: consent.PendingMembership) -> PendingMembership:
     if entry.is_direct:
         shown["direct"] = True
     return shown
+
+
+def profile(shown: profiles.Profile) -> Profile:
+    """Return a profile, as its participant sees it."""
+    found: Profile = {
+        "name": shown.name,
+        "metadata": dict(shown.metadata),
+        "updated_at": rfc3339(shown.updated_at),
+    }
+    if shown.avatar_url is not None:
+        found["avatar_url"] = shown.avatar_url
+    return found
 
 
 def invite(invite: model.Invite) -> Invite:

@@ -6,21 +6,37 @@ from typing import Any
 
 from chalicelib import bootstrap
 from chalicelib.core.kernel.clock import rfc3339
-from chalicelib.core.kernel.errors import ConversationBusy, NotFound
+from chalicelib.core.kernel.errors import ConversationBusy, ErasureRunning, Forbidden, NotFound, RateLimited
 from chalicelib.core.protocol import queries, requests
 from chalicelib.edge.http import AuthenticatedRequest, route
 
 
 @route("GET", "/me", {200: "Caller"}, revocation="read")
 def get_caller(call: AuthenticatedRequest) -> Any:
-    """Get the participant of the token, and its expiry: also to find out why a handshake is refused."""
+    """Get the token's participant and expiry, and the profile: also to find out why a handshake is refused."""
     identity = call.identity
-    found = {
+    found: dict[str, Any] = {
         "participant_id": identity.participant_id,
         "type": identity.type,
         "expires_at": rfc3339(1000 * identity.expires_at),
     }
-    return found if identity.name is None else {**found, "name": identity.name}
+    if identity.name is not None:
+        found["name"] = identity.name
+    profile = bootstrap.application().conversations.profiles.get(call.caller)
+    return found if profile is None else {**found, "profile": profile}
+
+
+@route(
+    "PUT",
+    "/me/profile",
+    {200: "Profile"},
+    body=requests.SetProfile,
+    errors=(Forbidden, ErasureRunning, ConversationBusy, RateLimited),
+    revocation="read",
+)
+def set_profile(call: AuthenticatedRequest, body: requests.SetProfile) -> Any:
+    """Replace the caller's profile: name and picture in all conversations."""
+    return bootstrap.application().conversations.profiles.set(call.caller, body)
 
 
 @route("GET", "/me/export", {200: "Export"}, query=queries.ExportQuery)

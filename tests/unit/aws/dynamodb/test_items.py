@@ -282,6 +282,13 @@ def test_items_of_a_connection_outlive_it() -> None:
     assert {item["expires_at"] for item in subscription_to_items(SUBSCRIPTION)} == {expected}
 
 
+def test_profile_is_in_the_membership_and_with_the_avatar_in_the_roster() -> None:
+    member = replace(MEMBER, avatar_url="https://example.com/a", profile_version=3)
+    own, entry = map(membership_from_item, membership_to_items(member))
+    assert (own.name, own.profile_version, own.avatar_url) == (member.name, 3, None)
+    assert (entry.name, entry.profile_version, entry.avatar_url) == (member.name, 3, member.avatar_url)
+
+
 def test_samples_have_no_field_at_its_default() -> None:
     # A field that is not stored would otherwise be restored by its default, unnoticed.
     ignored = {
@@ -296,6 +303,8 @@ def test_samples_have_no_field_at_its_default() -> None:
         "is_member",
         "own_obsolete",
         "invitee",
+        "avatar_url",
+        "profile_version",
     }
     for value, _, _ in (
         SAMPLES[name] for name in ("head", "membership", "connection", "subscription", "data location")
