@@ -25,7 +25,7 @@ HEAD = Head(
     contended_until=1_700_000_000_500,
     active_at=1_699_999_999_000,
     event_sizes="7:$$",
-    direct="bob",
+    direct="accepted",
     blockers=frozenset({"bob"}),
 )
 MEMBER = Membership(
