@@ -187,12 +187,8 @@ class Directs:
             self._raise_refusal(caller, failed)
             raise StaleRead from None
         view = view_for_member(new.head, new.details, new.members[0])
-        added = [
-            ToParticipants(
-                [member.participant_id], frames.added_push(view_for_member(new.head, new.details, member))
-            )
-            for member in new.members
-        ]
+        views = {member.participant_id: view_for_member(new.head, new.details, member) for member in new.members}
+        added = [ToParticipants([person], frames.added_push(shown)) for person, shown in views.items()]
         view["participants"] = [serializers.participant_view(member, online=False) for member in new.members]
         job = invitation_job(new.pending[0][0], whole=True) if new.pending else None
         return Result(view, added, job=job)
