@@ -26,6 +26,7 @@ class Reads(enum.Enum):
     LOG = "twice the answer and 256 KB of the log"
     ROSTER = "the participants: 1 for 4 KB of the roster, and 1 for the read pointer of each"
     SUBSCRIBERS = "the subscriptions to the conversation: 1 for 4 KB"
+    FEED = "the feeds: 1 for 4 KB of the roster, and 1 for each participant"
     PRESENCE = "1 for each connection of the conversation, where presence is shown"
     EDITS = "the message with its edits and reactions: 1 for 4 KB"
     CONVERSATIONS = "2 for each conversation of the caller"
@@ -63,11 +64,12 @@ READS: Mapping[str, tuple[Reads, ...]] = {
     "hello": (*_SHOWN, _R.LOG, _R.SUBSCRIPTIONS), "subscribe": (*_SHOWN, _R.LOG),
     "sync": (*_SHOWN, _R.LOG),
     "unsubscribe": (_R.SUBSCRIBERS,), "read": (_R.SUBSCRIBERS,), "typing": (_R.SUBSCRIBERS,), "auth": (),
-    "ping": (), "message": (_R.SUBSCRIBERS,), "edit": (_R.SUBSCRIBERS, _R.EDITS),
-    "delete": (_R.SUBSCRIBERS, _R.EDITS), "react": (_R.SUBSCRIBERS, _R.EDITS),
-    "unreact": (_R.SUBSCRIBERS, _R.EDITS), "batch": (_R.SUBSCRIBERS, _R.EDITS),
+    "ping": (), "message": (_R.SUBSCRIBERS, _R.FEED), "edit": (_R.SUBSCRIBERS, _R.FEED, _R.EDITS),
+    "delete": (_R.SUBSCRIBERS, _R.FEED, _R.EDITS), "react": (_R.SUBSCRIBERS, _R.EDITS),
+    "unreact": (_R.SUBSCRIBERS, _R.EDITS), "batch": (_R.SUBSCRIBERS, _R.FEED, _R.EDITS),
     "POST /conversations": _CHANGED, "GET /conversations": (_R.CONVERSATIONS, _R.LOG),
-    f"GET {_C}": _CHANGED, f"PATCH {_C}": _CHANGED, f"DELETE {_C}": (_R.SUBSCRIBERS, _R.ROSTER),
+    f"GET {_C}": _CHANGED, f"PATCH {_C}": (*_CHANGED, _R.FEED),
+    f"DELETE {_C}": (_R.SUBSCRIBERS, _R.ROSTER, _R.FEED),
     f"POST {_C}/join": _CHANGED, f"POST {_C}/leave": (_R.ROSTER, _R.SUBSCRIBERS, _R.PRESENCE),
     f"POST {_M}/report": (_R.ROSTER, _R.EDITS),
     f"GET {_C}/reports": (_R.LOG,), f"PATCH {_C}/reports/{{report}}": (),
@@ -76,9 +78,10 @@ READS: Mapping[str, tuple[Reads, ...]] = {
     f"DELETE {_C}/participants": (_R.ROSTER, _R.SUBSCRIBERS),
     f"GET {_C}/bans": (), f"DELETE {_C}/bans": (_R.SUBSCRIBERS,), f"POST {_C}/invites": (),
     f"GET {_C}/invites": (), f"DELETE {_C}/invites/{{invite}}": (), f"GET {_C}/audit": (),
-    f"GET {_C}/messages": (_R.LOG,), f"GET {_C}/events": (_R.LOG,), f"POST {_C}/messages": (_R.SUBSCRIBERS,),
-    "POST /batch": (_R.SUBSCRIBERS, _R.EDITS), f"PATCH {_M}": (_R.SUBSCRIBERS, _R.EDITS),
-    f"DELETE {_M}": (_R.SUBSCRIBERS, _R.EDITS), f"GET {_M}/reactions": (_R.EDITS,),
+    f"GET {_C}/messages": (_R.LOG,), f"GET {_C}/events": (_R.LOG,),
+    f"POST {_C}/messages": (_R.SUBSCRIBERS, _R.FEED),
+    "POST /batch": (_R.SUBSCRIBERS, _R.FEED, _R.EDITS), f"PATCH {_M}": (_R.SUBSCRIBERS, _R.FEED, _R.EDITS),
+    f"DELETE {_M}": (_R.SUBSCRIBERS, _R.FEED, _R.EDITS), f"GET {_M}/reactions": (_R.EDITS,),
     f"PUT {_M}/reactions": (_R.SUBSCRIBERS, _R.EDITS), f"DELETE {_M}/reactions": (_R.SUBSCRIBERS, _R.EDITS),
     f"PUT {_C}/read": (_R.SUBSCRIBERS,), "GET /me/export": (_R.LOG, _R.FORMER),
     f"PATCH {_C}/me": (), f"GET {_C}/pending": (), f"DELETE {_C}/pending": (),
@@ -95,6 +98,7 @@ def most_units(request: str, facts: Facts) -> float:
         Reads.LOG: math.ceil((2 * facts.answered + SLACK) / UNIT),
         Reads.ROSTER: facts.participants + math.ceil(facts.roster / UNIT),
         Reads.SUBSCRIBERS: math.ceil(facts.subscribers / UNIT),
+        Reads.FEED: facts.participants + math.ceil(facts.roster / UNIT),
         Reads.PRESENCE: facts.connections,
         Reads.EDITS: math.ceil(facts.edits / UNIT),
         Reads.CONVERSATIONS: 2 * facts.conversations,

@@ -130,6 +130,7 @@ def session_services(
     connections = Connections(
         connections=stores.connections,
         subscriptions=stores.subscriptions,
+        feeds=stores.feeds,
         memberships=stores.memberships,
         presence=shared.presence,
         revocations=stores.revocations,

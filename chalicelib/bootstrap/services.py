@@ -18,6 +18,7 @@ from chalicelib.core.messaging.reactions import Reactions
 from chalicelib.core.messaging.sender import Sender
 from chalicelib.core.ports.connections import (
     ConnectionStore,
+    FeedStore,
     PendingOfflineStore,
     SubscriptionStore,
     TicketStore,
@@ -63,6 +64,7 @@ class Stores(NamedTuple):
     moderation: ModerationStore
     connections: ConnectionStore
     subscriptions: SubscriptionStore
+    feeds: FeedStore
     tickets: TicketStore
     typing: TypingStore
     pending_offline: PendingOfflineStore

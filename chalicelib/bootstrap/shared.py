@@ -13,6 +13,7 @@ from chalicelib.core.messaging.budget import Budget
 from chalicelib.core.ports.delivery import ConnectionPoster
 from chalicelib.core.ports.jobs import JobQueue
 from chalicelib.core.realtime.fan_out import FanOut
+from chalicelib.core.realtime.feed import Feed
 from chalicelib.core.realtime.presence import Presence
 
 
@@ -63,6 +64,9 @@ class Shared:
             connections=stores.connections,
             subscriptions=stores.subscriptions,
             presence=self.presence,
+            feed=Feed(
+                event_log=stores.event_log, memberships=stores.memberships, feeds=stores.feeds, runtime=runtime
+            ),
             poster=poster,
             runtime=runtime,
         )

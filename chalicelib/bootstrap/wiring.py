@@ -106,6 +106,7 @@ def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime) -> Stores:
     from chalicelib.aws.dynamodb.connections import DynamoConnections
     from chalicelib.aws.dynamodb.conversations import DynamoConversations
     from chalicelib.aws.dynamodb.event_log import DynamoEventLog
+    from chalicelib.aws.dynamodb.feeds import DynamoFeeds
     from chalicelib.aws.dynamodb.memberships import DynamoMemberships
     from chalicelib.aws.dynamodb.moderation import DynamoModeration
     from chalicelib.aws.dynamodb.rate_limits import DynamoRateLimits
@@ -115,7 +116,8 @@ def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime) -> Stores:
     gather = runtime.gather
     conversations_table, connections_table = settings.conversations_table, settings.connections_table
     subscriptions = DynamoSubscriptions(dynamo, connections_table, conversations_table)
-    connections = DynamoConnections(dynamo, connections_table, subscriptions)
+    feeds = DynamoFeeds(dynamo, connections_table, gather, runtime.limits.connections)
+    connections = DynamoConnections(dynamo, connections_table, subscriptions, feeds)
     return Stores(
         event_log=DynamoEventLog(dynamo, conversations_table, gather),
         conversations=DynamoConversations(dynamo, conversations_table, gather),
@@ -123,6 +125,7 @@ def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime) -> Stores:
         moderation=DynamoModeration(dynamo, conversations_table),
         connections=connections,
         subscriptions=subscriptions,
+        feeds=feeds,
         tickets=ephemeral.DynamoTickets(dynamo, connections_table),
         typing=ephemeral.DynamoTyping(dynamo, connections_table),
         pending_offline=ephemeral.DynamoPendingOffline(dynamo, connections_table),

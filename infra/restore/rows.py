@@ -80,6 +80,7 @@ CONNECTIONS = (
     Row("C#", "D#", "pending offline", "dropped: the offline push is not sent"),
     Row("U#", "X#", "active connection", "dropped, with the connection"),
     Row("L#", "", "rate limiter", "dropped: it begins anew"),
+    Row("U#", "FEED", "directory of connections with a feed", "dropped, with the connections"),
     Row("U#", "O-REFUSED", "refusal of new connections", "dropped: the limit begins anew"),
     Row("U#", "K#", "reference to a ticket", "dropped, with the ticket"),
     Row("U#", "O#", "reference to a connection", "dropped, with the connection"),

@@ -13,6 +13,7 @@ from chalicelib.core.protocol.object_fields import ConversationId, Count, Text, 
 from chalicelib.core.protocol.objects import Conversation, ParticipantRef, PendingMembership, PersonalState
 from chalicelib.core.protocol.report_objects import Report
 from specs.wire.errors import RetryAfter
+from specs.wire.events import MessageId
 
 
 class EventsPush(TypedDict):
@@ -78,6 +79,52 @@ class ReadPush(TypedDict):
     """How many messages there were up to `head`: each later one of another participant adds to `unread_count`."""
     unread_count: NotRequired[Annotated[Count, example(0)]]
     """How many messages of others were unread then."""
+
+
+class ActivityPreview(TypedDict):
+    """The beginning of a message, in its current state."""
+
+    sequence_id: EventSequenceId
+    """The position of the message in the log."""
+    message_id: MessageId
+    """The message's id, which never changes."""
+    created_at: Timestamp
+    """When it was sent."""
+    sender: ParticipantRef
+    """The participant who sent it."""
+    content: NotRequired[Annotated[str, example("Hello Bob!")]]
+    """The beginning of the text; absent if the message is deleted."""
+    truncated: NotRequired[Literal[True]]
+    """Present if the text is longer."""
+    mentions: NotRequired[Annotated[list[Text], example(["bob"])]]
+    """The ids of mentioned participants."""
+    edited_at: NotRequired[Timestamp]
+    """When it was edited last."""
+    deleted_at: NotRequired[Timestamp]
+    """When it was deleted."""
+    version: NotRequired[EventSequenceId]
+    """The newest event that is included."""
+
+
+class ActivityPush(TypedDict):
+    """A conversation of the participant has a new message, an edit or deletion of its newest one, or a new title.
+
+    Sent to connections with `hello {feed: true}` that are not subscribed to the conversation, the same to all
+    members. Frames can be missing, and overtake each other: the one with the higher `head` counts.
+    """
+
+    type: Literal["activity"]
+    history_id: HistoryIdText
+    """The history of the sequence ids."""
+    conversation_id: ConversationId
+    head: EventSequenceId
+    """The newest event of the commit."""
+    message_count: Annotated[Count, example(1)]
+    """How many messages there are up to `head`."""
+    last_message: NotRequired[ActivityPreview]
+    """The newest message up to `head`; absent if the title changed."""
+    title: NotRequired[Annotated[str, example("Trip to Oslo")]]
+    """The new title."""
 
 
 class PersonalStatePush(TypedDict):
@@ -164,6 +211,7 @@ PUSHES: tuple[Any, ...] = (
     TypingPush,
     PresencePush,
     ReadPush,
+    ActivityPush,
     PersonalStatePush,
     ConversationDeleted,
     Added,

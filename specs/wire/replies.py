@@ -54,6 +54,8 @@ class Welcome(Reply):
     """After how many seconds without another `typing` push a participant is no longer typing."""
     limits: Annotated[dict[str, int], example(Limits().public())]
     """The limits of this deployment."""
+    feed: NotRequired[Literal[True]]
+    """Present if the `hello` asked for the activity of all conversations: it is sent from now on."""
 
 
 class EventsReply(Reply, ReadPointer):

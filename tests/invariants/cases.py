@@ -389,6 +389,14 @@ WRITES = [
         arrange=bob_has_unsubscribed,
     ),
     Case("hello as the first frame", says_hello, nothing, BOB_IS_AWAY, arrange=bob_connects),
+    Case(
+        "hello with a feed",
+        lambda p: p.send_frame("bob", "hello", feed=True),
+        nothing,
+        BOB_IS_AWAY,
+        subscribers=OTHERS,
+        arrange=bob_connects,
+    ),
     Case("unsubscribe", lambda p: p.send_frame("bob", "unsubscribe"), nothing, subscribers=OTHERS),
     Case(
         "ping of a socket taken for gone",

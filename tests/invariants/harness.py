@@ -173,6 +173,7 @@ class Harness:
                 (live, f"X#{connection_id}", f"T#{self.conversation}"),
                 (live, f"U#{self.owner_id(socket)}", f"X#{connection_id}"),
                 (live, f"U#{self.owner_id(socket)}", f"O#{connection_id}"),
+                (live, f"U#{self.owner_id(socket)}", "FEED"),
             ]
         found: Items = {}
         for table, pk in self.partitions:

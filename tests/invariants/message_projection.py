@@ -100,6 +100,18 @@ class MessageProjection:
         before = [without(begun, ("deleted_at",)), *(without(version, ("deleted_at",)) for version in later)]
         return "content" in shown and without(shown, CONTENT_FIELDS) in before
 
+    def was_previewed_as(self, preview: Event) -> bool:
+        """Whether the preview of a message is the beginning of one of its versions."""
+        same, number = without(preview, ("content", "truncated")), preview["sequence_id"]
+        for version in self.versions[number]:
+            kept = str(preview.get("content", "")) if number in self.deleted_by else ""
+            content = str(version.get("content", kept))
+            shown = str(preview.get("content", content))
+            is_beginning = content.startswith(shown) and (shown != content) == ("truncated" in preview)
+            if is_beginning and same.items() <= version.items():
+                return True
+        return False
+
     def matches_stored(self, shown: Event, kept: Event) -> bool:
         """Whether an event that was shown equals the stored one, except for contents that a deletion removed."""
         if shown == kept:

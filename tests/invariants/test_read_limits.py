@@ -82,7 +82,7 @@ def hostile_room(tables: Tables) -> Room:
     """Return a room in which everything is as long and as many as the limits allow, or nearly so."""
     setup = Setup(members=PEOPLE, sockets=PEOPLE, subscribed=PEOPLE)
     limits = dict.fromkeys(("change_burst", "creation_burst", "addition_burst"), 1_000)
-    harness = tables.with_limits(message_burst=100_000, **limits).harness(setup)
+    harness = tables.with_limits(message_burst=100_000, activity_participants=100, **limits).harness(setup)
     process = harness.process()
     process.update_conversation("alice", metadata={"x": "y" * 4_000}, join_policy="open")
     for number in range(60):
@@ -278,6 +278,7 @@ ACTS: list[tuple[str, int, Act]] = [
     (f"PUT {_M}/reactions", 2, lambda process, room: process.add_reaction("alice", EDITED, EMOJI[0])),
     (f"DELETE {_M}/reactions", 2, lambda process, room: process.remove_reaction("alice", EDITED, EMOJI[0])),
     (f"PUT {_C}/read", 1, lambda process, room: process.mark_read("alice", 9)),
+    ("hello", 0, frame("hello", feed=True)),
     (f"PATCH {_C}/me", 1, lambda process, room: process.set_personal_state("alice", notifications_muted=True)),
     ("GET /me", 0, reads_revocation),
     ("GET /me/export", 0, exports),

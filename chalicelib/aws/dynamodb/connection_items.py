@@ -40,6 +40,7 @@ def connection_to_item(connection: Connection) -> Item:
         "generation": connection.generation,
         "is_active": connection.is_active,
         "is_stale": connection.is_stale,
+        "has_feed": connection.has_feed or None,
         "expires_at": connection_expiry(connection.connected_at),
     }
 
@@ -68,6 +69,7 @@ def connection_from_item(item: Item) -> Connection:
         is_active=item["is_active"],
         is_stale=item["is_stale"],
         type=item.get("type", "human"),
+        has_feed="has_feed" in item,
     )
 
 

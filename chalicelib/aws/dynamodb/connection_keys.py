@@ -9,6 +9,7 @@
     L#<hash>            <limit>               rate limit of a participant, the id hashed; an erasure keeps it
     U#<participant>     K#<hash>              there is a ticket of the participant
     U#<participant>     O#<connection>        there is a connection of the participant, active or not
+    U#<participant>     FEED                  directory: the connections of a participant that have a feed
     U#<participant>     O-REFUSED             no connection may be opened until a time
     K#<hash>            TICKET                ticket
     V#<hash>            REVOKED               tokens issued before a time are refused; the id hashed
@@ -34,6 +35,7 @@ REVOCATION_PREFIX = "V#"
 RATE_LIMIT_PREFIX = "L#"
 CONNECTION = "CONNECTION"
 TICKET = "TICKET"
+FEED = "FEED"
 REVOKED = "REVOKED"
 
 
@@ -55,6 +57,11 @@ def active_connection_key(participant_id: str, connection_id: str) -> Key:
 def opened_connection_key(participant_id: str, connection_id: str) -> Key:
     """Return the key by which an erasure finds a participant's connection, active or not."""
     return participant_pk(participant_id), f"{OPENED_PREFIX}{connection_id}"
+
+
+def feed_key(participant_id: str) -> Key:
+    """Return the key of a participant's item in the directory."""
+    return participant_pk(participant_id), FEED
 
 
 def refusal_key(participant_id: str) -> Key:

@@ -30,6 +30,7 @@ from chalicelib.aws.dynamodb.connection_keys import (
 )
 from chalicelib.aws.dynamodb.dynamo import Dynamo
 from chalicelib.aws.dynamodb.errors import ConditionFailed
+from chalicelib.aws.dynamodb.feeds import DynamoFeeds
 from chalicelib.aws.dynamodb.keys import participant_pk
 from chalicelib.aws.dynamodb.subscriptions import DynamoSubscriptions, subscriptions_from_items
 from chalicelib.aws.dynamodb.table import Table
@@ -40,10 +41,11 @@ from chalicelib.core.model.connections import Connection, Subscription
 class DynamoConnections:
     """The `ConnectionStore` port. A connection's items include those of its subscriptions."""
 
-    def __init__(self, dynamo: Dynamo, table: str, subscriptions: DynamoSubscriptions) -> None:
+    def __init__(self, dynamo: Dynamo, table: str, subscriptions: DynamoSubscriptions, feeds: DynamoFeeds) -> None:
         self._dynamo = dynamo
         self._table = Table(dynamo, table)
         self._subscriptions = subscriptions
+        self._feeds = feeds
 
     def open(self, connection: Connection) -> None:
         """Save a new connection. The item by which an erasure finds it is written first."""
@@ -144,13 +146,15 @@ class DynamoConnections:
                 # Closing was interrupted: nothing else would remove the rest before it expires.
                 return self._delete_rest(connection_id, participant_id)
             # It sent a frame since; or it was marked as stale already, which may have been interrupted.
-            self._end_generation(connection_id, failed.item["participant_id"], generation)
+            self._end_generation(connection_from_item(failed.item), generation)
             return None
-        owner = participant_id if old is None else old["participant_id"]
-        return self._end_generation(connection_id, owner, generation)
+        return [] if old is None else self._end_generation(connection_from_item(old), generation)
 
-    def _end_generation(self, connection_id: str, owner: str, generation: int) -> list[Subscription]:
-        """Remove a generation from the fan-out; return what it was subscribed to."""
+    def _end_generation(self, connection: Connection, generation: int) -> list[Subscription]:
+        """Remove a generation from the fan-out and the directory; return what it was subscribed to."""
+        connection_id, owner = connection.connection_id, connection.participant_id
+        if connection.has_feed:
+            self._feeds.remove(owner, connection_id, generation)
         subscriptions = self._subscriptions.subscriptions_of_connection(connection_id)
         keys = [active_connection_key(owner, connection_id)]
         keys += [subscription_keys(connection_id, each.conversation_id)[1] for each in subscriptions]
@@ -162,11 +166,16 @@ class DynamoConnections:
         """Delete a connection, first of all, so that no subscription can be added, and then its subscriptions."""
         item = self._table.delete(*connection_key(connection_id))
         connection = None if item is None else connection_from_item(item)
-        owner = "" if connection is None else connection.participant_id
-        return connection, self._delete_rest(connection_id, owner)
+        if connection is None:
+            return None, self._delete_rest(connection_id, "", has_feed=False)
+        return connection, self._delete_rest(
+            connection_id, connection.participant_id, has_feed=connection.has_feed
+        )
 
-    def _delete_rest(self, connection_id: str, owner: str) -> list[Subscription]:
+    def _delete_rest(self, connection_id: str, owner: str, *, has_feed: bool = True) -> list[Subscription]:
         """Delete all items of a connection but its own; return what it was subscribed to."""
+        if owner and has_feed:
+            self._feeds.remove(owner, connection_id)
         items = list(self._table.query(connection_pk(connection_id)))
         subscriptions = subscriptions_from_items(items)
         keys = [key for each in subscriptions for key in subscription_keys(connection_id, each.conversation_id)]
@@ -194,6 +203,8 @@ class DynamoConnections:
             keys += subscription_keys(connection_id, subscription.conversation_id)
         for key in keys:
             self._table.try_update(*key, change, condition, until=token_expires_at)
+        if connection.has_feed:
+            self._feeds.renew(connection, token_expires_at)
         return True
 
     def active_connections_of(self, participant_id: str) -> list[Subscription]:

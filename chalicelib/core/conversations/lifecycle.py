@@ -26,7 +26,8 @@ from chalicelib.core.ports.connections import SubscriptionStore
 from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.protocol import frames
-from chalicelib.core.realtime.outbox import Result, ToSubscriptions, pushes_for
+from chalicelib.core.realtime.activity import activity_of_deletion, activity_of_title
+from chalicelib.core.realtime.outbox import Push, Result, ToSubscriptions, pushes_for
 
 if TYPE_CHECKING:
     from chalicelib.core.protocol.requests import UpdateConversation
@@ -85,7 +86,8 @@ class Lifecycle:
 
         try:
             head = self._change_limiter.charge(caller, conversation_id)
-            pushes = pushes_for(self._log.append(conversation_id, plan, head))
+            commit = self._log.append(conversation_id, plan, head)
+            pushes = [*pushes_for(commit), *activity_of_title(commit, self._runtime.limits)]
         except NoChange:
             pushes = []
         return self._views.respond_with_conversation(conversation_id, caller, pushes)
@@ -143,7 +145,10 @@ class Lifecycle:
             if departed.get(subscription.participant_id, 0) <= subscription.epoch
         ]
         self._subscriptions.unsubscribe_all(conversation_id)
-        return Result(None, [ToSubscriptions(subscribers, frames.deleted_push(conversation_id))])
+        pushes: list[Push] = [ToSubscriptions(subscribers, frames.deleted_push(conversation_id))]
+        if head is not None:
+            pushes += activity_of_deletion(head, self._runtime.limits)
+        return Result(None, pushes)
 
     def purge_due(self, seconds: float) -> int:
         """Remove the items of conversations that have ended, for about `seconds`; return how many are finished."""

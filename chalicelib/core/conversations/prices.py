@@ -33,8 +33,8 @@ CHANGES: Final = frozenset(
 DEFAULT: Final = 50
 """The price of a route that is not listed; tests find such a route."""
 PRICES: Final[Mapping[str, int]] = {
-    "hello": 2, "subscribe": 40, "unsubscribe": 10, "sync": 40, "read": 20, "typing": 20, "auth": 150, "ping": 2,
-    "message": 40, "edit": 70, "delete": 2_000, "react": 70, "unreact": 70, "batch": 1_000,
+    "hello": 5, "subscribe": 40, "unsubscribe": 10, "sync": 40, "read": 20, "typing": 20, "auth": 150, "ping": 2,
+    "message": 45, "edit": 70, "delete": 2_000, "react": 70, "unreact": 70, "batch": 1_000,
     "POST /conversations": 700, "GET /conversations": 40, "GET /conversations/{conversation_id}": 40,
     "PATCH /conversations/{conversation_id}": 40, "DELETE /conversations/{conversation_id}": 100,
     "POST /conversations/{conversation_id}/join": 50, "POST /conversations/{conversation_id}/leave": 50,
@@ -46,7 +46,7 @@ PRICES: Final[Mapping[str, int]] = {
     "DELETE /conversations/{conversation_id}/invites/{invite}": 20,
     "GET /conversations/{conversation_id}/audit": 20,
     "GET /conversations/{conversation_id}/messages": 100, "GET /conversations/{conversation_id}/events": 100,
-    "POST /conversations/{conversation_id}/messages": 40, "POST /batch": 1_000,
+    "POST /conversations/{conversation_id}/messages": 45, "POST /batch": 1_000,
     "PATCH /conversations/{conversation_id}/messages/{sequence_id}": 70,
     "DELETE /conversations/{conversation_id}/messages/{sequence_id}": 2_000,
     "GET /conversations/{conversation_id}/messages/{sequence_id}/reactions": 20,

@@ -12,6 +12,14 @@ MIN_RETENTION_DAYS, MAX_RETENTION_DAYS = 30, 365
 MAX_BATCH_COMMANDS = 24
 """The maximum number of commands in a batch."""
 
+MAY_BE_ZERO = (
+    "typing_participants",
+    "presence_participants",
+    "activity_participants",
+    "activity_preview_characters",
+)
+"""The limits of which 0 turns something off."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -69,11 +77,15 @@ class Limits:
     """Up to how many participants a conversation pushes typing; 0 turns it off."""
     presence_participants: int = 50
     """Up to how many participants a conversation pushes presence; 0 turns it off."""
+    activity_participants: int = 100
+    """Up to how many participants a conversation pushes activity to feeds; 0 turns it off."""
+    activity_preview_characters: int = 120
+    """How much of the last message activity shows; 0: nothing of its content."""
 
     def __post_init__(self) -> None:
         """Raise ValueError if a limit is too small, or too large for a frame or a transaction."""
         for name, value in asdict(self).items():
-            minimum = 0 if name in ("typing_participants", "presence_participants") else 1
+            minimum = 0 if name in MAY_BE_ZERO else 1
             if value < minimum:
                 raise ValueError(f"the limit {name} must be at least {minimum}, not {value}")
         # An item of DynamoDB has up to 400 KB, a frame up to 128 KB, and escaping can double the bytes of a text.
@@ -84,6 +96,7 @@ class Limits:
             "emoji_per_message": 100,
             "client_message_id_characters": 256,
             "command_id_characters": 256,
+            "activity_preview_characters": 1_000,
         }
         for name, maximum in maxima.items():
             if getattr(self, name) > maximum:

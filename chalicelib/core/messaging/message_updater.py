@@ -26,6 +26,7 @@ from chalicelib.core.ports.commits import Commit, HeadConflict
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.rate_limits import RateLimitStore
+from chalicelib.core.realtime.activity import activity_of_update
 from chalicelib.core.realtime.outbox import Push, pushes_for, pushes_of_events
 
 NotFoundError = Callable[[], ChatError]
@@ -108,7 +109,8 @@ class MessageUpdater:
         except NoChange as nothing:
             return self._repeat(nothing, contexts[-1].message)
         message = _current_message(contexts[-1].message, commit)
-        return UpdateResult(commit.new.sequence_id, message, pushes_for(commit))
+        pushes = [*pushes_for(commit), *activity_of_update(commit, message, self._runtime.limits)]
+        return UpdateResult(commit.new.sequence_id, message, pushes)
 
     def _read_context(
         self,

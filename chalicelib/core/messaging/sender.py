@@ -35,7 +35,7 @@ from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.rate_limits import RateLimitStore
 from chalicelib.core.protocol.frames import read_push
 from chalicelib.core.protocol.message_fields import content_of
-from chalicelib.core.realtime.activity import own_read_frame
+from chalicelib.core.realtime.activity import activity_of_messages, own_read_frame
 from chalicelib.core.realtime.outbox import Push, commit_events, pushes_of_events, pushes_of_read_pointer
 
 if TYPE_CHECKING:
@@ -119,10 +119,14 @@ class Sender:
         if head is None or head.state is not ConversationState.LIVE:
             return []
         pushes = pushes_of_events(conversation_id, [events[number] for number in sorted(events)], head.departed)
+        is_counted: set[str] = set()
         if read_up_to:
             frame = read_push(conversation_id, sent[0].event["sender"]["participant_id"], read_up_to)
             own_frame = own_read_frame(frame, commits)
             pushes += pushes_of_read_pointer(frame, own_frame, head.departed, connection_id)
+            is_counted = {frame["participant_id"]} if "head" in own_frame else set()
+        for commit in commits:
+            pushes += activity_of_messages(commit, self._runtime.limits, is_counted)
         return pushes
 
     def _send_run(

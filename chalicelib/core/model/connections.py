@@ -31,6 +31,8 @@ class Connection:
     """Epoch seconds. Stored with a ticket only."""
     type: ParticipantType = "human"
     """That of the participant, according to the token."""
+    has_feed: bool = False
+    """Whether it receives the activity of all conversations of the participant, while it is not stale."""
 
     @property
     def principal(self) -> Principal:

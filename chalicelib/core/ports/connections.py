@@ -1,4 +1,4 @@
-"""Connections and what belongs to them: subscriptions, tickets, typing, and pending offline records.
+"""Connections and what belongs to them: subscriptions, feeds, tickets, typing, and pending offline records.
 
 None of it outlives its connection for long. Every read is strongly consistent. `order` is that of a command
 (`command_order`).
@@ -142,6 +142,30 @@ class SubscriptionStore(Protocol):
 
     def unsubscribe_all(self, conversation_id: str) -> None:
         """Delete all subscriptions to a conversation."""
+        ...
+
+
+class FeedStore(Protocol):
+    """The directory: which connections of a participant receive the activity of all their conversations."""
+
+    def add(self, connection: Connection, *, reviving: bool = False) -> bool:
+        """Add a connection; beyond the limit on connections, the oldest is removed.
+
+        Preconditions: the connection has that generation, and is stale exactly if it is being revived. Returns
+        False if they fail. Raises WriteConflict.
+        """
+        ...
+
+    def remove(self, participant_id: str, connection_id: str, generation: int | None = None) -> None:
+        """Remove a connection, unless it has a later generation."""
+        ...
+
+    def renew(self, connection: Connection, token_expires_at: int) -> None:
+        """Save the expiry of a new token with a connection, if it is there."""
+        ...
+
+    def connections(self, participant_ids: Sequence[str]) -> list[Subscription]:
+        """Return the connections of these participants, as subscriptions with an empty `conversation_id`."""
         ...
 
 

@@ -92,6 +92,8 @@ class Hello(StateCommand):
         AfterValidator(_distinct),
     ] = Field([])
     """The conversations to subscribe to, each once."""
+    feed: bool = False
+    """Whether the connection receives `activity` of all conversations of its participant, until it ends."""
     history_id: HistoryIdText | None = None
     """The history of the client's position. If it is not that of the server, the position is void."""
 

@@ -40,7 +40,7 @@ Frame = dict[str, Any]
 WITH_HISTORY_ID = frozenset(
     {
         *("welcome", "subscribed", "sync", "pong", "message_ack", "ack", "read_ack", "batch_result"),
-        *("events", "read", "conversation_added", "report"),
+        *("events", "read", "conversation_added", "report", "activity"),
     }
 )
 """The types of frames with a sequence id or a head."""
@@ -157,7 +157,7 @@ def read_push(conversation_id: str, participant_id: str, sequence_id: int) -> Fr
 
 
 def own_read_push(head: Head, member: Membership) -> Frame:
-    """Return the push of a read pointer to its member, with the counts for a badge. The head is as new."""
+    """Return the push of a read pointer to its member, with the counts for a badge, as of this head."""
     return {
         **read_push(head.conversation_id, member.participant_id, member.read_up_to),
         "head": head.sequence_id,

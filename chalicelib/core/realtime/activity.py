@@ -2,13 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
-from chalicelib.core.model.conversations import Membership
+from chalicelib.core.kernel.limits import Limits
+from chalicelib.core.model.conversations import Head, Membership
+from chalicelib.core.model.events import Event
 from chalicelib.core.model.read_pointers import PointerMove
 from chalicelib.core.ports.commits import Commit
-from chalicelib.core.protocol.frames import Frame, own_read_push
+from chalicelib.core.protocol.frames import Frame, deleted_push, own_read_push
+from chalicelib.core.realtime.outbox import Activity
+
+_PREVIEW_FIELDS = (
+    *("sequence_id", "message_id", "created_at", "sender", "mentions", "edited_at", "deleted_at", "version"),
+)
+PROGRESS = 25
+"""Of the frames of a busy conversation, those of commits that cross a multiple of this are never skipped."""
+
+
+def activity_of_messages(commit: Commit, limits: Limits, without_reads: Collection[str] = ()) -> list[Activity]:
+    """Return the activity of new messages, with the read pointers of the senders but `without_reads`."""
+    if not commit.messages or not _has_feed(commit.new, limits):
+        return []
+    senders = dict.fromkeys(message.member.participant_id for message in commit.messages)
+    reads = {sender: _own_read(commit, sender) for sender in senders if sender not in without_reads}
+    crosses = commit.old.message_count // PROGRESS != commit.new.message_count // PROGRESS
+    shown = {"last_message": _preview(commit.messages[-1].event, limits)}
+    return [Activity(commit.new, _frame(commit.new, shown), is_essential=crosses, own_reads=reads)]
+
+
+def activity_of_update(commit: Commit, message: Event, limits: Limits) -> list[Activity]:
+    """Return the activity of an edit or a deletion of the newest message, which is given in its new form."""
+    is_shown = any(event["type"] in ("message_edited", "message_deleted") for event in commit.events)
+    if not is_shown or message["sequence_id"] != commit.new.last_message or not _has_feed(commit.new, limits):
+        return []
+    shown = {"last_message": _preview(message, limits)}
+    return [Activity(commit.new, _frame(commit.new, shown), is_essential=False)]
+
+
+def activity_of_title(commit: Commit, limits: Limits) -> list[Activity]:
+    """Return the activity of a change of the title. No later frame repeats it, so it is never skipped."""
+    titles = [event["title"] for event in commit.events if "title" in event]
+    if not titles or not _has_feed(commit.new, limits):
+        return []
+    return [Activity(commit.new, _frame(commit.new, {"title": titles[-1]}), is_essential=True)]
+
+
+def activity_of_deletion(head: Head, limits: Limits) -> list[Activity]:
+    """Return the activity of the deletion of a conversation."""
+    if not _has_feed(head, limits):
+        return []
+    return [Activity(head, deleted_push(head.conversation_id), is_essential=True, is_final=True)]
 
 
 def own_read_frame(frame: Frame, commits: Iterable[Commit]) -> Frame:
@@ -40,3 +85,34 @@ def sender_after(commit: Commit, participant_id: str) -> Membership | None:
         read_message_count=commit.old.message_count + read,
         own_unread=frozenset(move.own_unread),
     )
+
+
+def _own_read(commit: Commit, participant_id: str) -> Frame | None:
+    member = sender_after(commit, participant_id)
+    return None if member is None else own_read_push(commit.new, member)
+
+
+def _frame(head: Head, shown: Mapping[str, Any]) -> Frame:
+    """Return the frame, which is the same for all members: each computes the unread count."""
+    return {
+        "type": "activity",
+        "conversation_id": head.conversation_id,
+        "head": head.sequence_id,
+        "message_count": head.message_count,
+        **shown,
+    }
+
+
+def _preview(message: Event, limits: Limits) -> Event:
+    """Return a message with the beginning of its content."""
+    preview = {name: message[name] for name in _PREVIEW_FIELDS if name in message}
+    content = message.get("content")
+    if content is not None:
+        preview["content"] = content[: limits.activity_preview_characters]
+        if len(preview["content"]) < len(content):
+            preview["truncated"] = True
+    return preview
+
+
+def _has_feed(head: Head, limits: Limits) -> bool:
+    return head.participant_count <= limits.activity_participants

@@ -11,7 +11,8 @@ marked as stale.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from chalicelib.core.kernel import json_codec
@@ -21,7 +22,9 @@ from chalicelib.core.model.connections import Subscription
 from chalicelib.core.ports.connections import ConnectionStore, SubscriptionStore
 from chalicelib.core.ports.delivery import ConnectionPoster
 from chalicelib.core.protocol.frames import Frame, disconnect, with_history_id
+from chalicelib.core.realtime.feed import Feed
 from chalicelib.core.realtime.outbox import (
+    Activity,
     DirectReply,
     PendingOffline,
     Push,
@@ -32,7 +35,6 @@ from chalicelib.core.realtime.outbox import (
 from chalicelib.core.realtime.presence import Presence
 
 _LOOKUP_CONCURRENCY = 16
-
 TOKEN_EXPIRED = disconnect("TOKEN_EXPIRED", "The token of this socket has expired.", reconnect=True)
 
 _Deliveries: TypeAlias = dict[str, tuple[Subscription, list[bytes]]]
@@ -48,19 +50,20 @@ class FanOut:
         connections: ConnectionStore,
         subscriptions: SubscriptionStore,
         presence: Presence,
+        feed: Feed,
         poster: ConnectionPoster,
         runtime: Runtime,
     ) -> None:
         self._connections = connections
         self._subscriptions = subscriptions
         self._presence = presence
+        self._feed = feed
         self._poster = poster
         self._runtime = runtime
         self._clock = runtime.clock
         self._gather = runtime.gather
         self._observer = runtime.observer
         self._timing = runtime.timing
-        self._history_id = runtime.history_id
 
     def deliver(self, pushes: Sequence[Push], *, within: float, reply: DirectReply | None = None) -> None:
         """Carry out `pushes`, and at the same time post `reply` to the connection whose command it answers.
@@ -126,14 +129,36 @@ class FanOut:
         """Carry out pushes; return the recipients that no longer exist."""
         if not pushes:
             return []
+        activities = [push for push in pushes if isinstance(push, Activity)]
         started = self._clock.monotonic()
-        deliveries = self._group_by_connection(pushes)
-        stale: list[Subscription] = []
-        if deliveries:
+        subscribers: dict[str, list[Subscription]] = {}
+        deliveries = self._group_by_connection(pushes, subscribers)
+
+        def post() -> list[Subscription]:
+            if not deliveries:
+                return []
             self._observer.count(Metric.FAN_OUT_SIZE, len(deliveries))
             stale = self._post(deliveries, deadline)
             self._record_latency(Metric.FAN_OUT_LATENCY, self._clock.monotonic() - started)
-        return stale + self._debounce_offline(pushes, deadline)
+            return stale
+
+        posts = (post, lambda: self._post_activities(activities, subscribers, deadline))
+        found = self._gather(*posts) if activities else [post()]
+        return [*itertools.chain(*found), *self._debounce_offline(pushes, deadline)]
+
+    def _post_activities(
+        self, activities: Sequence[Activity], subscribers: Mapping[str, list[Subscription]], deadline: float
+    ) -> list[Subscription]:
+        """Post activity, beside the events; return the recipients that no longer exist."""
+        if self._clock.monotonic() >= deadline:
+            return []
+        payloads: dict[int, bytes] = {}
+        deliveries: _Deliveries = {}
+        for connection, frames in self._feed.deliveries(activities, subscribers):
+            for frame in frames:
+                payloads.setdefault(id(frame), self._payload(frame))
+                deliveries.setdefault(connection.connection_id, (connection, []))[1].append(payloads[id(frame)])
+        return self._post(deliveries, deadline)
 
     def _debounce_offline(self, pushes: Sequence[Push], deadline: float) -> list[Subscription]:
         """Hand pending offline pushes to the queue, last of all, as no request waits for them.
@@ -146,13 +171,14 @@ class FanOut:
     def _record_latency(self, metric: Metric, seconds: float) -> None:
         self._observer.count(metric, round(max(seconds, 0.0) * 1000, 1))
 
-    # ---- recipients ------------------------------------------------------------------------------------
-
-    def _group_by_connection(self, pushes: Sequence[Push]) -> _Deliveries:
+    def _group_by_connection(
+        self, pushes: Sequence[Push], subscribers: dict[str, list[Subscription]] | None = None
+    ) -> _Deliveries:
+        """Return the deliveries of pushes. `subscribers` caches the subscriptions of each conversation."""
         deliveries: _Deliveries = {}
-        subscribers: dict[str, list[Subscription]] = {}
+        subscribers = {} if subscribers is None else subscribers
         for push in pushes:
-            if isinstance(push, PendingOffline):
+            if isinstance(push, PendingOffline | Activity):
                 continue
             payload = self._payload(push.frame)
             for recipient in self._recipients(push, subscribers):
@@ -162,7 +188,7 @@ class FanOut:
     def _recipients(
         self, push: ToSubscribers | ToSubscriptions | ToParticipants, subscribers: dict[str, list[Subscription]]
     ) -> Iterable[Subscription]:
-        """Return the recipients of a push. `subscribers` caches those of each conversation."""
+        """Return the recipients of a push."""
         match push:
             case ToSubscriptions(subscriptions):
                 return subscriptions
@@ -185,8 +211,6 @@ class FanOut:
     def _connections_of(self, participant_id: str) -> Callable[[], list[Subscription]]:
         return lambda: self._connections.active_connections_of(participant_id)
 
-    # ---- posting ---------------------------------------------------------------------------------------
-
     def _post(self, deliveries: _Deliveries, deadline: float) -> list[Subscription]:
         """Post, and disconnect connections with an expired token; return the recipients that no longer exist."""
         grace = self._timing.expired_token_grace
@@ -207,7 +231,7 @@ class FanOut:
         return stale
 
     def _payload(self, frame: Frame) -> bytes:
-        return json_codec.dumps(with_history_id(frame, self._history_id)).encode()
+        return json_codec.dumps(with_history_id(frame, self._runtime.history_id)).encode()
 
     def _has_new_token(self, connection_id: str) -> bool:
         """Return whether `auth` has renewed the token; it updates the connection before its subscriptions."""

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from chalicelib.core.kernel.errors import ChatError
 from chalicelib.core.model.connections import Subscription
+from chalicelib.core.model.conversations import Head
 from chalicelib.core.model.events import Event
 from chalicelib.core.ports.commits import Commit
 from chalicelib.core.protocol.frames import Frame, events_pushes
@@ -52,7 +53,21 @@ class PendingOffline(NamedTuple):
     """The members are stored under this id."""
 
 
-Push = ToSubscribers | ToSubscriptions | ToParticipants | PendingOffline
+class Activity(NamedTuple):
+    """The activity of a conversation, for the connections of its members that have a feed (`feed.py`)."""
+
+    head: Head
+    """That of the commit."""
+    frame: Frame
+    is_essential: bool
+    """Whether it is sent even if there are newer messages."""
+    own_reads: Mapping[str, Frame | None] = {}
+    """By the id of a sender: the push of its read pointer, None if the pointer is to be read."""
+    is_final: bool = False
+    """Whether it is the end of the conversation."""
+
+
+Push = ToSubscribers | ToSubscriptions | ToParticipants | PendingOffline | Activity
 
 
 class DirectReply(NamedTuple):

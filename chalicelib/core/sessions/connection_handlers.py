@@ -36,14 +36,15 @@ class ConnectionHandlers:
     def hello(self, command: commands.Hello, context: CommandContext) -> None:
         """Welcome a client and subscribe it to conversations, of which some may fail."""
         runtime, result = self._runtime, context.result
-        result.replies.append(
-            frames.welcome(
-                context.connection,
-                context.caller.as_actor(),
-                timing=runtime.timing,
-                limits=runtime.limits.public(),
-            )
+        if command.feed:
+            self._connections.start_feed(context.connection, result)
+        welcome = frames.welcome(
+            context.connection,
+            context.caller.as_actor(),
+            timing=runtime.timing,
+            limits=runtime.limits.public(),
         )
+        result.replies.append({**welcome, "feed": True} if command.feed else welcome)
         for start in range(0, len(command.subscribe), _SUBSCRIBE_CONCURRENCY):
             batch = command.subscribe[start : start + _SUBSCRIBE_CONCURRENCY]
             for reply, pushes in runtime.gather(

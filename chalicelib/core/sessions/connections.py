@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from chalicelib.core.kernel.backoff import retry_after
 from chalicelib.core.kernel.clock import milliseconds
-from chalicelib.core.kernel.errors import REVOKED, ChatError, Forbidden, RateLimited, Unauthorized
+from chalicelib.core.kernel.errors import REVOKED, ChatError, Forbidden, RateLimited, Unauthorized, Unavailable
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.conflicts import retry_on_conflict
 from chalicelib.core.model.connections import Connection, Subscription
-from chalicelib.core.ports.connections import ConnectionStore, SubscriptionStore
+from chalicelib.core.ports.connections import ConnectionStore, FeedStore, SubscriptionStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.realtime.outbox import Push
 from chalicelib.core.realtime.presence import Presence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from chalicelib.core.ports.revocations import RevocationStore
 
 
+_FEED_ATTEMPTS = 4
 MAX_CLOSED_AT_ONCE = 10
 """The most connections that one handshake closes: more are left after the limit was lowered."""
 
@@ -38,6 +40,7 @@ class Connections:
         *,
         connections: ConnectionStore,
         subscriptions: SubscriptionStore,
+        feeds: FeedStore,
         memberships: MembershipStore,
         presence: Presence,
         revocations: RevocationStore,
@@ -46,6 +49,7 @@ class Connections:
     ) -> None:
         self._connections = connections
         self._subscriptions = subscriptions
+        self._feeds = feeds
         self._memberships = memberships
         self._presence = presence
         self._revocations = revocations
@@ -131,6 +135,8 @@ class Connections:
         It stays stale until this is complete: if this process crashes, the next frame of the connection repeats
         it.
         """
+        if connection.has_feed:
+            self._add_feed(connection, reviving=True)
         for subscription in self._subscriptions.subscriptions_of_connection(connection.connection_id):
             restored = replace(subscription, generation=connection.generation)
             member = self._memberships.membership(subscription.conversation_id, connection.participant_id)
@@ -143,6 +149,21 @@ class Connections:
         return retry_on_conflict(
             self._runtime, lambda: self._subscriptions.subscribe(subscription, reviving=reviving)
         )
+
+    def start_feed(self, connection: Connection, result: FrameResult) -> None:
+        """Let a connection receive the activity of all conversations of its participant, until it ends.
+
+        Raises Unauthorized, Unavailable, ConversationBusy: it does not.
+        """
+        for _ in range(_FEED_ATTEMPTS):
+            if self._add_feed(connection):
+                return
+            # Meanwhile it was marked as stale, or revived by another frame.
+            connection = self.reload(connection.connection_id, result)
+        raise Unavailable(retry_after=retry_after())
+
+    def _add_feed(self, connection: Connection, *, reviving: bool = False) -> bool:
+        return retry_on_conflict(self._runtime, lambda: self._feeds.add(connection, reviving=reviving))
 
     def announce_revived(self, result: FrameResult) -> None:
         """Add the online pushes of restored subscriptions, after the command: it may have become stale again."""

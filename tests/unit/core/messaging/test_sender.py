@@ -18,7 +18,7 @@ from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.messages import QueueLease
 from chalicelib.core.ports.commits import Commit, HeadConflict, WriteConflict
 from chalicelib.core.protocol.requests import SendMessage
-from chalicelib.core.realtime.outbox import ToSubscribers
+from chalicelib.core.realtime.outbox import Activity, ToSubscribers
 from tests.support.app_harness import AppHarness
 from tests.support.fakes import FakeClock, FakeObserver
 from tests.support.runtime import new_runtime
@@ -119,8 +119,9 @@ def test_lease_that_cannot_be_extended_does_not_affect_the_messages(
     result = sending.send_run(Principal("alice", "alice"), conversation_id, messages)
     assert (len(result.sent), result.error) == (10, None)
     assert store.failures == 1
-    (push,) = sending.pushes(*result.sent)
+    push, activity = sending.pushes(*result.sent)
     assert isinstance(push, ToSubscribers)
+    assert isinstance(activity, Activity)
     assert len(push.frame["events"]) == 10
 
 

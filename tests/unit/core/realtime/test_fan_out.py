@@ -18,6 +18,7 @@ def fan_out(harness: AppHarness, observer: FakeObserver, clock: Clock) -> FanOut
         connections=harness.chat.stores.connections,
         subscriptions=harness.chat.stores.subscriptions,
         presence=harness.chat.realtime.fan_out._presence,
+        feed=harness.chat.realtime.fan_out._feed,
         poster=harness.poster,
         runtime=new_runtime(observer=observer, clock=clock),
     )
