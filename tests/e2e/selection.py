@@ -42,6 +42,7 @@ EVERY_ROW = {"test_permission_matrix", "test_fuzz_http", "test_fuzz_socket"}
 TABLES = {"test_bad_commands", "test_bad_requests"}
 ONE_ROW_OF = 10
 FIRST_ROWS_ON_BUNDLE = {
+    "test_feed",
     "test_identity",
     "test_message_updates",
     "test_messages",

@@ -111,10 +111,6 @@ class DynamoFeeds:
             for connection_id, entry in self._current(item).items()
         ]
 
-    def clear(self, participant_id: str) -> None:
-        """Delete the item of a participant."""
-        self._table.delete(*feed_key(participant_id))
-
     # ---- the item --------------------------------------------------------------------------------------
 
     def _read(self, participant_id: str) -> _Row:
@@ -146,7 +142,15 @@ class DynamoFeeds:
             condition, values = self._as_read(row)
             try:
                 if entries:
-                    self._table.put(_to_item(participant_id, entries), condition, **values)
+                    # An update, as the function of $disconnect may put nothing.
+                    self._table.update(
+                        *feed_key(participant_id),
+                        "SET #connections = :connections, #version = :new_version",
+                        condition,
+                        connections=dict(entries),
+                        new_version=secrets.token_hex(8),
+                        **values,
+                    )
                 else:
                     self._table.delete(*feed_key(participant_id), condition, **values)
             except ConditionFailed:

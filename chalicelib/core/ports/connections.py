@@ -168,10 +168,6 @@ class FeedStore(Protocol):
         """Return the connections of these participants, as subscriptions with an empty `conversation_id`."""
         ...
 
-    def clear(self, participant_id: str) -> None:
-        """Remove all connections of a participant."""
-        ...
-
 
 class TicketStore(Protocol):
     """Single-use tickets, by the digest of each."""

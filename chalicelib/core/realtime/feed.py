@@ -64,22 +64,29 @@ class Feed:
             for subscriber in subscribers
             if departed.get(subscriber.participant_id, 0) <= subscriber.epoch
         }
-        roster = [member.participant_id for member in self._memberships.roster(conversation_id)]
+        members = self._memberships.roster(conversation_id)
+        roster = [member.participant_id for member in members]
         unknown = {name for activity in activities for name, read in activity.own_reads.items() if read is None}
         readers = [participant_id for participant_id in roster if participant_id in unknown]
-        connections, head, members = self._gather(
+        connections, head, senders = self._gather(
             lambda: self._feeds.connections(roster),
             lambda: self._event_log.head(conversation_id),
             lambda: self._memberships.memberships_in(conversation_id, readers) if readers else {},
         )
         frames = [activity.frame for activity in activities if _is_current(activity, head)]
-        reads = _own_reads(activities, members)
+        reads = _own_reads(activities, senders)
+        receivers = {member.participant_id for member in members if receives_activity(member, head)}
         found = [
             (connection, [*reads.get(connection.participant_id, ()), *frames])
             for connection in connections
-            if connection.connection_id not in subscribed
+            if connection.connection_id not in subscribed and connection.participant_id in receivers
         ]
         return [(connection, sent) for connection, sent in found if sent]
+
+
+def receives_activity(member: Membership, head: Head | None) -> bool:
+    """Return whether a member of the roster receives activity: not one who has left before the head was read."""
+    return head is None or head.departed.get(member.participant_id, 0) <= member.epoch
 
 
 def _own_reads(activities: Sequence[Activity], members: Mapping[str, Membership]) -> dict[str, list[Frame]]:

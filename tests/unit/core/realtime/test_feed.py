@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from chalicelib.core.protocol.requests import EditMessage, SendMessage, UpdateConversation
+from chalicelib.core.realtime.feed import receives_activity
 from tests.support.app_harness import AppHarness, principal
 
 
@@ -180,6 +182,16 @@ def test_removed_member_receives_no_activity_of_later_messages(harness: AppHarne
     send(harness, "alice", chat)
     assert harness.posted("b1", "activity") == []
     assert len(harness.posted("c1", "activity")) == 1
+
+
+def test_member_who_left_before_the_head_was_read_again_receives_nothing(harness: AppHarness) -> None:
+    chat = harness.create_conversation("alice", "bob")
+    bob, head = harness.member(chat, "bob"), harness.head(chat)
+    assert receives_activity(bob, head)
+    assert not receives_activity(bob, replace(head, departed={"bob": bob.epoch + 1}))
+    assert receives_activity(bob, replace(head, departed={"alice": bob.epoch + 1}))
+    returned = replace(bob, epoch=bob.epoch + 2)
+    assert receives_activity(returned, replace(head, departed={"bob": bob.epoch + 1})), "a later membership"
 
 
 @pytest.mark.parametrize("ending", ["deleted", "closed"])

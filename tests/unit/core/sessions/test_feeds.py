@@ -148,13 +148,6 @@ def test_erasure_deletes_the_entries(harness: AppHarness) -> None:
     assert listed(harness, "bob", "alice") == ["a1"]
 
 
-def test_cleared_participant_has_no_feed(harness: AppHarness) -> None:
-    connect(harness, "b1")
-    connect(harness, "a1", "alice")
-    harness.chat.stores.feeds.clear("bob")
-    assert listed(harness, "bob", "alice") == ["a1"]
-
-
 def _delete_connection_item(harness: AppHarness, connection_id: str) -> None:
     table = Table(Dynamo(harness.store, harness.clock), ENVIRONMENT["CHAT_CONNECTIONS_TABLE"])
     table.delete(*connection_key(connection_id))
