@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from chalicelib.core.privacy.erasure import Erasure
     from chalicelib.core.privacy.export import Export
     from chalicelib.core.privacy.jobs import Jobs
+    from chalicelib.core.sessions.suspensions import Suspensions
 
 
 class Stores(NamedTuple):
@@ -184,6 +185,12 @@ class PrivacyServices(NamedTuple):
     jobs: Jobs
 
 
+class BackendServices(NamedTuple):
+    """The use cases of a product's backend, a service."""
+
+    suspensions: Suspensions
+
+
 class Application(NamedTuple):
     """The whole chat."""
 
@@ -195,6 +202,12 @@ class Application(NamedTuple):
     realtime: RealtimeServices
     sessions: SessionServices
     build_privacy: Callable[[], PrivacyServices]
+    build_backend: Callable[[], BackendServices]
+
+    @property
+    def backend(self) -> BackendServices:
+        """Return the use cases of a service, built at first use: participants need none of them."""
+        return self.build_backend()
 
     @property
     def privacy(self) -> PrivacyServices:

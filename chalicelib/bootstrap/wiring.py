@@ -21,7 +21,8 @@ from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
     from chalicelib.aws.dynamodb.dynamo import Dynamo
-    from chalicelib.bootstrap.services import ConversationServices, PrivacyServices
+    from chalicelib.bootstrap.services import BackendServices, ConversationServices, PrivacyServices
+    from chalicelib.core.ports.revocations import RevocationStore
 
 
 def build(
@@ -68,7 +69,16 @@ def build(
         ),
         sessions=groups.session_services(shared, conversations, messaging, verify),
         build_privacy=functools.cache(lambda: _privacy(settings, dynamo, shared, conversations)),
+        build_backend=functools.cache(lambda: _backend(settings, dynamo, shared)),
     )
+
+
+def _backend(settings: Settings, dynamo: Dynamo, shared: Shared) -> BackendServices:
+    from chalicelib.aws.dynamodb.suspensions import DynamoSuspensions
+    from chalicelib.bootstrap.backend import backend_services
+
+    suspensions = DynamoSuspensions(dynamo, settings.connections_table, settings.conversations_table)
+    return backend_services(shared, suspensions)
 
 
 def _privacy(
@@ -87,11 +97,11 @@ def _privacy(
     return privacy_services(shared, stores, conversations, settings.retention_days)
 
 
-def _consent_stores(dynamo: Dynamo, table: str, gather: Gather) -> ConsentStores:
+def _consent_stores(dynamo: Dynamo, table: str, revocations: RevocationStore, gather: Gather) -> ConsentStores:
     from chalicelib.aws.dynamodb.blocks import DynamoBlocks
     from chalicelib.aws.dynamodb.pending import DynamoPending
 
-    return ConsentStores(DynamoBlocks(dynamo, table), DynamoPending(dynamo, table, gather))
+    return ConsentStores(DynamoBlocks(dynamo, table), DynamoPending(dynamo, table, revocations, gather))
 
 
 def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime) -> Stores:
@@ -109,6 +119,7 @@ def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime) -> Stores:
     conversations_table, connections_table = settings.conversations_table, settings.connections_table
     subscriptions = DynamoSubscriptions(dynamo, connections_table, conversations_table)
     connections = DynamoConnections(dynamo, connections_table, subscriptions)
+    revocations = DynamoRevocations(dynamo, connections_table)
     return Stores(
         event_log=DynamoEventLog(dynamo, conversations_table, gather),
         conversations=DynamoConversations(dynamo, conversations_table, gather),
@@ -120,6 +131,6 @@ def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime) -> Stores:
         typing=ephemeral.DynamoTyping(dynamo, connections_table),
         pending_offline=ephemeral.DynamoPendingOffline(dynamo, connections_table),
         rate_limits=DynamoRateLimits(dynamo, connections_table),
-        revocations=DynamoRevocations(dynamo, connections_table),
-        build_consent=functools.cache(lambda: _consent_stores(dynamo, conversations_table, gather)),
+        revocations=revocations,
+        build_consent=functools.cache(lambda: _consent_stores(dynamo, conversations_table, revocations, gather)),
     )

@@ -194,7 +194,7 @@ def tickets(process: Process, room: Room) -> Any:
 
 def reads_revocation(process: Process, room: Room) -> Any:
     """`GET /me` answers from the token, and reads whether it was revoked."""
-    return process.app.stores.revocations.revoked_at(room.harness.participant_id("alice"))
+    return process.app.stores.revocations.rules(room.harness.participant_id("alice"))
 
 
 def revokes_invite(process: Process, room: Room) -> Any:

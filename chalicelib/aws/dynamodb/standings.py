@@ -13,12 +13,18 @@ if TYPE_CHECKING:
     from chalicelib.core.model.consent import Standing
 
 
-def count_own_op(table: Table, member: Membership, cap: int) -> Operation:
-    """Count a conversation that a participant creates or joins, unless they have `cap` or are being erased.
+NOT_SUSPENDED = "attribute_not_exists(#suspended)"
 
-    This also keeps the type in their token, for additions by others.
+
+def count_own_op(table: Table, member: Membership, cap: int) -> Operation:
+    """Count a conversation that a participant creates or joins.
+
+    They must have less than `cap`, and neither be suspended nor being erased. This also keeps the type in their
+    token, for additions by others.
     """
-    condition = "attribute_not_exists(#erasing) AND (attribute_not_exists(#own) OR #own < :cap)"
+    condition = (
+        f"attribute_not_exists(#erasing) AND {NOT_SUSPENDED} AND (attribute_not_exists(#own) OR #own < :cap)"
+    )
     change = "SET #type = :type ADD #own :one, #version :one"
     key = standing_key(member.participant_id)
     return with_old_image(table.update_op(*key, change, condition, type=member.type, one=1, cap=cap))
@@ -43,3 +49,8 @@ def end_membership_op(table: Table, member: Membership) -> Operation:
 def bump_standing_op(table: Table, participant_id: str, condition: str | None = None) -> Operation:
     """Invalidate the decisions that were made on the present standing."""
     return table.update_op(*standing_key(participant_id), "ADD #version :one", condition, one=1)
+
+
+def require_not_suspended_op(table: Table, participant_id: str) -> Operation:
+    """Require that a participant is not suspended."""
+    return table.condition_op(*standing_key(participant_id), NOT_SUSPENDED)

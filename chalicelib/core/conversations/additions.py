@@ -131,7 +131,7 @@ class Additions:
         if decision.is_pending:
             title = "" if details is None else details.title
             raise _Deferred(_Addition(head, actor, title, decision, known))
-        newcomer = Actor(participant_id, request.name, decision.standing.type)
+        newcomer = Actor(participant_id, request.name, decision.type)
         commit = self._roster.plan_arrival(
             head, newcomer, past, request.role, by=caller.as_actor(actor), reason="added"
         )

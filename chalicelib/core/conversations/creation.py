@@ -13,7 +13,7 @@ from chalicelib.core.conversations.consent import ConsentRules
 from chalicelib.core.conversations.invitations import invitation_job
 from chalicelib.core.conversations.views import view_for_member
 from chalicelib.core.kernel.clock import milliseconds
-from chalicelib.core.kernel.errors import ErasureRunning, Problem, ValidationFailed
+from chalicelib.core.kernel.errors import ErasureRunning, Problem, Suspended, ValidationFailed
 from chalicelib.core.kernel.ids import new_conversation_id
 from chalicelib.core.kernel.limits import first_check_at
 from chalicelib.core.kernel.runtime import Runtime
@@ -56,7 +56,7 @@ class Creation:
 
         Raises:
             ValidationFailed: too many participants, or one of them twice.
-            ErasureRunning: the caller is being erased.
+            ErasureRunning, Suspended: the caller is being erased or suspended.
             ConversationLimit: the caller is in too many conversations.
             RateLimited, ConversationBusy: nothing was created.
         """
@@ -85,6 +85,8 @@ class Creation:
             except PreconditionFailed as failed:
                 if failed.erasing:
                     raise ErasureRunning from None
+                if failed.is_suspended:
+                    raise Suspended from None
                 if failed.at_cap:
                     self._consent.require_own_place(caller.participant_id)
                 backoff.wait()
@@ -120,7 +122,7 @@ class Creation:
         }
         members = [new_member(creator, "owner", is_added=False)]
         members += [
-            new_member(Actor(other.participant_id, other.name, decision.standing.type), other.role, is_added=True)
+            new_member(Actor(other.participant_id, other.name, decision.type), other.role, is_added=True)
             for other in others
             if not (decision := decisions[other.participant_id]).is_pending
         ]

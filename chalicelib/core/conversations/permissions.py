@@ -186,7 +186,7 @@ def successors(members: Sequence[Membership], now: int) -> list[Membership]:
 
 
 def can_succeed(member: Membership) -> bool:
-    """Return whether a member may become owner by succession: an agent never does."""
+    """Return whether a member may become owner by succession: an agent never does, nor a suspended member."""
     return member.type != "agent"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from chalicelib.core.kernel.text import MAX_NAME_LENGTH
 
@@ -51,6 +51,21 @@ class Principal:
             return Actor(self.participant_id, name, self.type, self.service)
         kind = self.type if self.service is None else member.type
         return Actor(member.participant_id, self.name or member.name, kind, self.service)
+
+
+class TokenRules(NamedTuple):
+    """Decisions of the deployment about a participant, which hold whatever their tokens contain."""
+
+    revoked_at: int = 0
+    """Tokens that were issued before this time (ms) are refused."""
+    suspended_at: int = 0
+    """Since when (ms) all tokens are refused, and no membership can begin; 0 without a suspension."""
+    is_agent: bool = False
+    """Whether the participant is registered as an agent."""
+
+    def type_of(self, claimed: ParticipantType) -> ParticipantType:
+        """Return the type of the participant, whose token claims one."""
+        return "agent" if self.is_agent else claimed
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,8 @@ class Commit:
     """Whether the leaving members are removed by another member."""
     changing: Sequence[Membership] = ()
     """Members whose role or mute changes, with the new values."""
+    succeeding: Sequence[str] = ()
+    """Members who become owner because the last one leaves. Precondition: they are not suspended."""
     banning: Sequence[Ban] = ()
     unbanning: Sequence[Ban] = ()
     invite: Invite | None = None
@@ -114,6 +116,8 @@ class PreconditionFailed(Exception):
     """Participants who cannot join because their erasure is running, or whose erasure is not as expected."""
     at_cap: bool = False
     """Whether the participant who creates or joins the conversation is in as many as allowed."""
+    is_suspended: bool = False
+    """Whether the participant who creates or joins the conversation is suspended."""
 
 
 class NewConversation(NamedTuple):
