@@ -60,12 +60,18 @@ CONVERSATIONS = (
         "as at TIME; those since are added, but for erased participants, and those lifted since hold again",
     ),
     Row("B#", "U#", "block, by the blocked participant", "with the block"),
-    Row("U#", "STANDING", "standing of a participant", "as at TIME, without the memberships that the replay ends"),
+    Row(
+        "U#",
+        "STANDING",
+        "standing of a participant",
+        "as at TIME, without the memberships that the replay ends; suspended if it is now",
+    ),
     Row("U#", "F#", "footprint", "as at TIME, and of each membership that the replay ends"),
     Row("K#", "K", "idempotency record", "as at TIME: a message that was lost can be sent again"),
     Row("Q#", "", "queued run, lease", "deleted: its sender was never answered"),
     Row("PURGE", "", "conversation to be purged", "as at TIME; conversations deleted since are added"),
     Row("RETENTION", "", "retention check", "as at TIME; the sweep continues"),
+    Row("N#", "", "conversation in the index by creation", "as at TIME; the purge of a conversation deletes it"),
     Row("J#", "JOB", "erasure", "run again, before the stage is opened, if it was requested since"),
     Row("JOBS", "", "pending erasure", "with the erasure"),
 )
@@ -81,7 +87,7 @@ CONNECTIONS = (
     Row("U#", "K#", "reference to a ticket", "dropped, with the ticket"),
     Row("U#", "O#", "reference to a connection", "dropped, with the connection"),
     Row("K#", "TICKET", "ticket", "dropped: the client gets another one"),
-    Row("V#", "REVOKED", "revocation of tokens", "taken over, as it is now"),
+    Row("V#", "REVOKED", "revocation of tokens, suspension, registered agent", "taken over, as it is now"),
 )
 
 

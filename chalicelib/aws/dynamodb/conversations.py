@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Sequence
 
 from chalicelib.aws.dynamodb.append_steps import put_purge_op, require_member_op
@@ -11,7 +13,9 @@ from chalicelib.aws.dynamodb.creation import create
 from chalicelib.aws.dynamodb.dynamo import Dynamo
 from chalicelib.aws.dynamodb.keys import (
     DETAILS,
+    FIRST,
     HEAD,
+    LAST,
     PAST_MEMBERSHIP_PREFIX,
     ROSTER_PREFIX,
     Key,
@@ -23,11 +27,20 @@ from chalicelib.aws.dynamodb.keys import (
     idempotency_record_key,
     membership_key,
     queue_pk,
+    sk_after,
 )
 from chalicelib.aws.dynamodb.log_items import event_from_item
 from chalicelib.aws.dynamodb.table import Table, parallel_batch_get
 from chalicelib.aws.dynamodb.values import Item
-from chalicelib.aws.dynamodb.work_keys import PURGES, due_by, parse_due_sk, purge_key
+from chalicelib.aws.dynamodb.work_keys import (
+    CREATION_SHARDS,
+    PURGES,
+    creation_key,
+    creation_pk,
+    due_by,
+    parse_due_sk,
+    purge_key,
+)
 from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.model.conversations import ConversationDetails, ConversationState, Head, Membership
 from chalicelib.core.model.events import Event
@@ -59,6 +72,16 @@ class DynamoConversations:
             {each.conversation_id: each for each in details},
             {message["conversation_id"]: message for message in messages},
         )
+
+    def created_after(self, conversation_id: str, limit: int) -> list[str]:
+        """Return conversations from the index by creation, from all of its partitions in parallel."""
+        between = (sk_after(conversation_id) if conversation_id else FIRST, LAST)
+
+        def read(shard: int) -> list[str]:
+            return [item["sk"] for item in self._table.query(creation_pk(shard), between=between, limit=limit)]
+
+        found = self._gather(*(functools.partial(read, shard) for shard in range(CREATION_SHARDS)))
+        return sorted(itertools.chain.from_iterable(found))[:limit]
 
     def create(self, new: NewConversation) -> bool:
         """Create a conversation; return whether that is complete."""
@@ -98,6 +121,7 @@ class DynamoConversations:
         items += self._table.query(queue_pk(purge.conversation_id), limit=limit, include_expired=True)
         if not items:
             self._table.delete(*head_key(purge.conversation_id))
+            self._table.delete(*creation_key(purge.conversation_id))
             self._table.delete(*purge_key(purge))
             return True
         # Items that are found only by these are deleted before them.

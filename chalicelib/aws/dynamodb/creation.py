@@ -30,7 +30,7 @@ from chalicelib.aws.dynamodb.retention_items import put_check_op
 from chalicelib.aws.dynamodb.standings import change_standing_op, count_own_op
 from chalicelib.aws.dynamodb.table import Table, chunks
 from chalicelib.aws.dynamodb.values import Item
-from chalicelib.aws.dynamodb.work_keys import purge_key
+from chalicelib.aws.dynamodb.work_keys import creation_key, purge_key
 from chalicelib.core.model.privacy import RetentionCheck
 from chalicelib.core.ports.commits import NewConversation, PreconditionFailed, Purge, WriteConflict
 
@@ -43,19 +43,28 @@ _OPERATIONS_PER_PERSON = 3
 def create(dynamo: Dynamo, table: Table, new: NewConversation) -> bool:
     """Create a conversation; return whether that is complete. Raises WriteConflict, PreconditionFailed."""
     core = [event_to_item(new.event, 0, None), details_to_item(new.details), head_to_item(new.head)]
-    check = put_check_op(table, RetentionCheck(new.head.conversation_id, new.retention_check_at))
+    beside = [
+        put_check_op(table, RetentionCheck(new.head.conversation_id, new.retention_check_at)),
+        put_in_index_op(table, new.head.conversation_id),
+    ]
     people = len(new.members) + len(new.pending)
-    if _OPERATIONS_PER_PERSON * people + len(core) + 1 <= MAX_TRANSACTION:
+    if _OPERATIONS_PER_PERSON * people + len(core) + len(beside) <= MAX_TRANSACTION:
         operations = [operation for person in _people_ops(table, new) for operation in person]
-        _write(dynamo, [*operations, *(table.put_op(item) for item in core), check])
+        _write(dynamo, [*operations, *(table.put_op(item) for item in core), *beside])
         return True
     expires_at = dynamo.now + PROVISIONAL_TTL
     expiry = {"expires_at": expires_at}
     for batch in chunks(_people_ops(table, new, expiry), MAX_TRANSACTION // _OPERATIONS_PER_PERSON):
         _write(dynamo, [operation for person in batch for operation in person])
     purge = put_purge_op(table, new.head.conversation_id, expires_at + PROVISIONAL_TTL)
-    _write(dynamo, [*(table.put_op(item | expiry) for item in core), purge, check])
+    _write(dynamo, [*(table.put_op(item | expiry) for item in core), purge, *beside])
     return False
+
+
+def put_in_index_op(table: Table, conversation_id: str) -> Operation:
+    """Note a conversation in the index by creation. If it is never finalized, the purge deletes the item."""
+    pk, sk = creation_key(conversation_id)
+    return table.put_op({"pk": pk, "sk": sk})
 
 
 def _people_ops(table: Table, new: NewConversation, expiry: Item | None = None) -> list[list[Operation]]:

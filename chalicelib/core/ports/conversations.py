@@ -21,6 +21,13 @@ class ConversationStore(Protocol):
         """Return the details of some conversations, and the newest message of each in its current form."""
         ...
 
+    def created_after(self, conversation_id: str, limit: int) -> list[str]:
+        """Return the ids of up to `limit` conversations in the order of creation, after this one (or from "").
+
+        Some of them may have ended, or be provisional. One that is being created now can appear before others.
+        """
+        ...
+
     def create(self, new: NewConversation) -> bool:
         """Create a conversation; return whether that is complete.
 
