@@ -27,7 +27,7 @@ class Tickets:
         """
         now, ticket = int(self._clock.now()), new_ticket()
         if identity.service is not None:
-            identity = identity._replace(expires_at=now + self._runtime.timing.service_session, issued_at=now)
+            identity = identity._replace(expires_at=now + self._runtime.timing.service_session)
         bearer = Connection(
             "",
             identity.participant_id,
