@@ -16,9 +16,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from local.gateway.workers import Limits
 from local.settings import ROOT
 
-from .checkout import running_chat
+from .checkout import RunningChat, running_chat
 from .people import People, Person
 from .stats import percentile, table
 from .targets import Targets
@@ -35,6 +36,8 @@ class Scale:
     fill_seconds: float = 5.0
     """Until the queue is full, and the first messages have left it after the longest wait (`queue_timeout`)."""
     recovery_seconds: float = 5.0
+    idle_seconds: float = Limits.idle_seconds + 2
+    """Before threads are counted: idle workers end in this time."""
     runs: int = 3
 
 
@@ -93,6 +96,11 @@ class Crowd(People):
             self._flood.refused += 1
 
 
+def _idle_threads(chat: RunningChat, scale: Scale) -> int:
+    time.sleep(scale.idle_seconds)
+    return chat.threads()
+
+
 def _write(member: Person, data: bytes) -> bytes:
     """Send as much as the connection takes; return the rest."""
     try:
@@ -117,9 +125,9 @@ class Run:
     latency: float
     latency_after: float
     """Seconds, the 95th percentile of the closed loops."""
-    threads_added: int
     memory: float
     """Resident memory afterwards, relative to that after the first closed loop."""
+    threads_added: int
     violations: int
 
 
@@ -131,7 +139,7 @@ def measure(root: Path, scale: Scale) -> Run:
         try:
             people.chat(scale.seconds / 5)
             before = people.chat(scale.seconds)
-            threads, memory = chat.threads(), chat.memory()
+            memory, threads = chat.memory(), _idle_threads(chat, scale)
             peak = before.in_time / before.seconds
             flood = people.flood(peak * scale.factor, scale)
             after = people.chat(scale.seconds)
@@ -144,8 +152,8 @@ def measure(root: Path, scale: Scale) -> Run:
                 recovered=after.in_time / after.seconds,
                 latency=percentile(before.latencies, 0.95),
                 latency_after=percentile(after.latencies, 0.95),
-                threads_added=chat.threads() - threads,
                 memory=chat.memory() / memory,
+                threads_added=_idle_threads(chat, scale) - threads,
                 violations=people.conversation.violations(before.acked | flood.acked | after.acked),
             )
         finally:

@@ -27,7 +27,7 @@ from local.arguments import (
 from local.errors import LocalError
 from local.settings import ROOT, STAGE, Ports, chat_settings
 from local.signals import Stopped, stop_at_end_of_input, stopping_on_signals
-from local.tokens import DAY, mint_for
+from local.tokens import DAY, mint_for, mint_for_service
 
 if TYPE_CHECKING:
     from local.backend import Backend
@@ -69,11 +69,19 @@ def parser() -> argparse.ArgumentParser:
         return added
 
     token = add("token", _token, "print a token that the running instance accepts")
-    token.add_argument("participant", help="the participant's id, such as alice")
+    token.add_argument("participant", nargs="?", default=None, help="the participant's id, such as alice")
     token.add_argument("--name", dest="display_name", default=None, help="display name")
     token.add_argument("--ttl", type=int, default=DAY, metavar="SECONDS", help="lifetime (default: one day)")
     token.add_argument(
         "--type", dest="participant_type", choices=["human", "agent"], default=None, help="default: human"
+    )
+    token.add_argument(
+        "--service",
+        nargs="?",
+        const="",
+        default=None,
+        metavar="CLIENT",
+        help="a token of a service instead (default: the first of CHAT_SERVICE_CLIENTS)",
     )
     add_bundle_option(token, "for the packaged stage in this directory")
 
@@ -153,9 +161,13 @@ def _launch_options(options: argparse.Namespace) -> Options:
 
 
 def _token(options: argparse.Namespace, out: TextIO) -> None:
-    settings = _token_settings(options.bundle)
-    kind = options.participant_type
-    print(mint_for(options.participant, options.display_name, options.ttl, settings, kind), file=out)
+    settings, kind = _token_settings(options.bundle), options.participant_type
+    if (options.participant is None) == (options.service is None):
+        raise LocalError("`python -m local token` needs either a participant id, such as alice, or --service.")
+    if options.participant is None:
+        print(mint_for_service(options.service, options.ttl, settings), file=out)
+    else:
+        print(mint_for(options.participant, options.display_name, options.ttl, settings, kind), file=out)
 
 
 def _token_settings(bundle: Path | None) -> dict[str, str]:

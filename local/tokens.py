@@ -24,19 +24,19 @@ def mint(
     issuer: str | None = None,
     audience: str | None = None,
     now: float | None = None,
-    type_claim: tuple[str, str] | None = None,
+    further: Mapping[str, str] | None = None,
 ) -> str:
     """Return a JSON Web Token, signed with HS256, that identifies a participant.
 
     `ttl` is the lifetime in seconds; a negative one gives an expired token. `now` is the Unix time of issue, by
-    default the current time. `type_claim` is the claim with the participant's type, and its value. The claims are
+    default the current time. `further` are other claims, such as that with the participant's type. The claims are
     not validated: tests need invalid tokens too.
     """
     issued = int(time.time() if now is None else now)
     claims: dict[str, object] = {"sub": participant_id, "iat": issued, "exp": issued + ttl}
     optional = {"name": name, "iss": issuer, "aud": audience}
     claims |= {claim: value for claim, value in optional.items() if value is not None}
-    claims |= dict([] if type_claim is None else [type_claim])
+    claims |= further or {}
     return jwt.encode(claims, secret, algorithm="HS256")
 
 
@@ -62,6 +62,30 @@ def mint_for(
             f"A name must be 1 to {MAX_NAME_LENGTH} characters long, without control characters; this one has"
             f" {len(name.strip())}."
         )
+    claim = settings.get("CHAT_JWT_TYPE_CLAIM") or DEFAULT_TYPE_CLAIM
+    return _signed(
+        participant_id, name, ttl, settings, {} if participant_type is None else {claim: participant_type}
+    )
+
+
+def mint_for_service(client_id: str | None, ttl: int, settings: Mapping[str, str]) -> str:
+    """Return the token of a service of an instance with these settings; by default that of its first client.
+
+    Raises LocalError if there are no services, or if the client is none of them.
+    """
+    clients = [client.strip() for client in (settings.get("CHAT_SERVICE_CLIENTS") or "").split(",")]
+    scope = settings.get("CHAT_SERVICE_SCOPE")
+    if not scope:
+        raise LocalError("This instance has no services: set CHAT_SERVICE_SCOPE and CHAT_SERVICE_CLIENTS.")
+    client_id = client_id or clients[0]
+    if client_id not in clients:
+        raise LocalError(f"{client_id!r} is not in CHAT_SERVICE_CLIENTS ({', '.join(clients)}).")
+    return _signed(client_id, None, ttl, settings, {"client_id": client_id, "scope": scope})
+
+
+def _signed(
+    subject: str, name: str | None, ttl: int, settings: Mapping[str, str], further: Mapping[str, str]
+) -> str:
     if ttl <= 0:
         raise LocalError(f"--ttl must be a lifetime of at least 1 second, not {ttl}.")
     secret = settings.get("CHAT_JWT_SECRET")
@@ -70,13 +94,12 @@ def mint_for(
             "CHAT_JWT_SECRET, which signs tokens, is set neither in the environment nor in stage `local` of"
             " .chalice/config.json: get tokens from the identity provider of CHAT_JWKS_URL."
         )
-    claim = settings.get("CHAT_JWT_TYPE_CLAIM") or DEFAULT_TYPE_CLAIM
     return mint(
-        participant_id,
+        subject,
         name,
         ttl,
         secret=secret,
         issuer=settings.get("CHAT_JWT_ISSUER"),
         audience=settings.get("CHAT_JWT_AUDIENCE"),
-        type_claim=None if participant_type is None else (claim, participant_type),
+        further=further,
     )

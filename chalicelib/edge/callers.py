@@ -96,9 +96,11 @@ def _identify_service(
     if callers == "services":
         raise Forbidden(f"This route is for services only: send the request without the header {PARTICIPANT}.")
     acting = identity._replace(participant_id=participant.participant_id, name=participant.name)
-    return acting if revocation == "ignored" else _under_rules(acting)
+    if revocation == "ignored":
+        return acting
+    return _under_rules(acting, "This token was issued before the participant was erased: request a new one.")
 
 
-def _under_rules(identity: Identity) -> Identity:
-    """Return the identity under the present rules about its participant. Raises Suspended, Unauthorized."""
-    return identity.under(bootstrap.application().stores.revocations.rules(identity.participant_id))
+def _under_rules(identity: Identity, refusal: str = REVOKED) -> Identity:
+    """Return the identity under the present rules about its participant. Raises Suspended, Unauthorized(refusal)."""
+    return identity.under(bootstrap.application().stores.revocations.rules(identity.participant_id), refusal)

@@ -14,7 +14,6 @@ PARTICIPANT = "Chat-Participant"
 NAME = "Chat-Participant-Name"
 ENCODED = r"^(?:[A-Za-z0-9._~!*'()-]|%[0-9A-Fa-f]{2})+$"
 """The result of percent-encoding a text (RFC 3986 section 2.1, ECMA-262 `encodeURIComponent`)."""
-_ENCODED = re.compile(ENCODED.strip("^$"))
 
 
 class NamedParticipant(NamedTuple):
@@ -59,7 +58,7 @@ def _decoded(headers: Mapping[str, list[str]] | None, name: str) -> str | None:
     if len(values) > 1:
         raise ValidationFailed.at(name, "must be given once")
     try:
-        if _ENCODED.fullmatch(values[0]):
+        if re.fullmatch(ENCODED, values[0]):
             return unquote_to_bytes(values[0]).decode("utf-8")
     except UnicodeDecodeError:
         pass

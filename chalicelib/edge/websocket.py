@@ -11,7 +11,6 @@ from typing import Any
 from chalicelib import bootstrap
 from chalicelib.core.kernel.errors import ChatError, RateLimited, Suspended, Unauthorized
 from chalicelib.core.realtime.outbox import DirectReply
-from chalicelib.edge.participant_headers import names_participant
 from chalicelib.identity.credentials import InvalidCredentials, read_credentials
 from chalicelib.identity.errors import diagnosis_of
 from chalicelib.observability import logs
@@ -23,6 +22,8 @@ OK = {"statusCode": 200}
 
 def connect(event: dict[str, Any]) -> dict[str, Any]:
     """Authenticate the client and open the connection (`$connect`). The status is that of the handshake."""
+    from chalicelib.edge.participant_headers import names_participant
+
     connection_id, ids = _ids(event)
     with invocation("connect", **ids):
         try:

@@ -29,14 +29,14 @@ class Identity(NamedTuple):
         """Return whether the token was issued before `revoked_at`, in milliseconds."""
         return self.issued_at * 1000 < revoked_at
 
-    def under(self, rules: TokenRules) -> Identity:
+    def under(self, rules: TokenRules, refusal: str | None = None) -> Identity:
         """Return the identity with the type that the deployment's rules give it.
 
         Raises:
-            Suspended, Unauthorized: they refuse the token.
+            Suspended, Unauthorized: they refuse the token; `refusal` is the message about a revoked one.
         """
         if rules.suspended_at or self.is_revoked(rules.revoked_at):
             from chalicelib.core.kernel.errors import REVOKED, Suspended, Unauthorized
 
-            raise Suspended if rules.suspended_at else Unauthorized(REVOKED)
+            raise Suspended if rules.suspended_at else Unauthorized(refusal or REVOKED)
         return self._replace(type=rules.type_of(self.type))

@@ -19,7 +19,13 @@ from local.bundle.errors import BundleError
 
 SECRET = "CHAT_JWT_SECRET"  # noqa: S105  (the name of a variable)
 PARAMETER = "CHAT_JWT_SECRET_PARAMETER"
-_CLAIM_SETTINGS = ("CHAT_JWT_ISSUER", "CHAT_JWT_AUDIENCE", "CHAT_JWT_TYPE_CLAIM")
+_CLAIM_SETTINGS = (
+    "CHAT_JWT_ISSUER",
+    "CHAT_JWT_AUDIENCE",
+    "CHAT_JWT_TYPE_CLAIM",
+    "CHAT_SERVICE_SCOPE",
+    "CHAT_SERVICE_CLIENTS",
+)
 _SECRET_FILE = "jwt-secret"  # noqa: S105  (a file name)
 
 

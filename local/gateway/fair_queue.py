@@ -42,18 +42,21 @@ class FairQueue:
 
     def __init__(self) -> None:
         self._lines: OrderedDict[str, deque[Job]] = OrderedDict()
+        self._length = 0
+        """Counted along the way, as a full queue is asked for room by each message that it refuses."""
 
     def __len__(self) -> int:
         self._drop_withdrawn()
-        return sum(map(len, self._lines.values()))
+        return self._length
 
     def append(self, job: Job) -> None:
         """Queue a job behind those of the same client."""
         self._lines.setdefault(job.client, deque()).append(job)
+        self._length += 1
 
     def has_room(self, client: str, length: int) -> bool:
         """Return whether a client may queue a job: the queue is shorter, or at least the client's part of it."""
-        if len(self) < length:
+        if self._length < length or len(self) < length:
             return True
         line = self._lines.get(client, ())
         return len(line) * (len(self._lines) + (not line)) < length
@@ -70,6 +73,7 @@ class FairQueue:
             return None
         line = self._lines.pop(client)
         job = line.popleft()
+        self._length -= 1
         if line:
             self._lines[client] = line
         return job
@@ -77,12 +81,14 @@ class FairQueue:
     def clear(self) -> None:
         """Remove all jobs."""
         self._lines.clear()
+        self._length = 0
 
     def _drop_withdrawn(self) -> None:
         """Remove withdrawn jobs from the head of each line: those that have waited longest are withdrawn first."""
         for client, line in list(self._lines.items()):
             while line and line[0].withdrawn:
                 line.popleft()
+                self._length -= 1
             if not line:
                 del self._lines[client]
 

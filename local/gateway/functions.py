@@ -137,6 +137,10 @@ class Functions:
             timer.cancel()
             self._pool.withdraw(job)
 
+    def has_room(self, client: str) -> bool:
+        """Return whether an invocation for a client would be queued: a cheap question before its event is made."""
+        return self._settings().function_concurrency == 0 or self._pool.has_room(client)
+
     def threads(self) -> int:
         """Return the number of threads, idle and busy."""
         return self._pool.threads()

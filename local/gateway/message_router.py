@@ -48,8 +48,15 @@ class MessageRouter:
             await room
 
     def accept(self, connection: Connection, body: str) -> None:
-        """Start to handle one message; does not block."""
+        """Start to handle one message; does not block.
+
+        One that has no room in the queue is refused at once: a refusal must cost much less than an invocation.
+        """
         settings = self._runtime.settings
+        if not self._runtime.functions.has_room(connection.client):
+            self._runtime.counters["websocket.overloaded"] += 1
+            self._fail(connection, _THROTTLED, self._runtime.ids.short())
+            return
         wait = 0.0
         if settings.handling == "shuffled":
             wait = self._runtime.random.uniform(0, settings.handling_jitter)
@@ -86,8 +93,7 @@ class MessageRouter:
             request_id = self._runtime.ids.short()
             failure = await self._route(connection, body, EventMetadata(request_id, received_at))
             if failure is not None:
-                self._runtime.counters["websocket.gateway_frames"] += 1
-                self._send(connection, gateway_error_frame(failure, connection.connection_id, request_id))
+                self._fail(connection, failure, request_id)
 
     async def _route(self, connection: Connection, body: str, metadata: EventMetadata) -> str | None:
         """Invoke the route's function; return the text of an error frame if that fails."""
@@ -132,6 +138,10 @@ class MessageRouter:
         response = parse_result(result)
         if runtime.settings.route_responses and response.body:
             self._send(connection, response.body.encode("utf-8"))
+
+    def _fail(self, connection: Connection, failure: str, request_id: str) -> None:
+        self._runtime.counters["websocket.gateway_frames"] += 1
+        self._send(connection, gateway_error_frame(failure, connection.connection_id, request_id))
 
     def _send(self, connection: Connection, payload: bytes) -> None:
         connection.channel.deliver(payload, self._runtime.settings.max_frame_bytes)

@@ -4,6 +4,7 @@
 values. Names keep the client's spelling; API Gateway adds the trace id and the forwarding headers.
 """
 
+import functools
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
@@ -57,7 +58,12 @@ def parse_query(query: str) -> Pairs:
 
 def clf_time(milliseconds: int) -> str:
     """Format a time as in ``requestTime``: ``11/Nov/2024:13:45:46 +0000``, in English in any locale."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return _clf_time(milliseconds // 1000)
+
+
+@functools.lru_cache(maxsize=4)
+def _clf_time(seconds: int) -> str:
+    moment = datetime.fromtimestamp(seconds, UTC)
     return f"{moment.day:02d}/{_MONTHS[moment.month - 1]}/{moment:%Y:%H:%M:%S} +0000"
 
 

@@ -1,15 +1,15 @@
 """A bounded pool of threads with a bounded queue, for the invocations of functions.
 
-A machine with few cores serves most requests per second with few threads: more of them only share the lock of the
-interpreter, so that every invocation takes longer and clients give up. `Limits.workers` jobs run at a time, and
-further ones wait. A job that has run for `Limits.blocked_after` seconds most likely waits, for a hung post or for
-another invocation through this gateway. It no longer counts: a blocked worker is replaced, and functions that call
-each other cannot deadlock. Neither does a job that sleeps (`sleep`), for instance between two reads of a queue of
-messages: on Lambda, it delays no other invocation. Surplus threads end when they have no job.
+Few threads serve most requests per second on a machine with few cores: more of them only share the interpreter's
+lock, so that every invocation takes longer and clients give up. `Limits.workers` jobs run at a time, and further ones
+wait. A job that has run for `Limits.blocked_after` seconds most likely waits, for a hung post or for another
+invocation through this gateway. It no longer counts: a blocked worker is replaced, and functions that call each other
+cannot deadlock. Neither does a job that sleeps (`sleep`), for instance between two reads of a queue of messages: on
+Lambda, it delays no other invocation. Surplus threads end when they have no job, and the others after `idle_seconds`
+without one; the thread that became idle last has the next job, so that the others get old.
 
 There are two queues: one of bounded length for jobs whose clients wait, in which the clients take turns
-(`fair_queue.py`), and one for background jobs, which are kept until they run. Every fourth job is a background job
-if both are queued.
+(`fair_queue.py`), and one for background jobs, which are kept until they run: every fourth job if both are queued.
 """
 
 import threading
@@ -53,6 +53,8 @@ class Limits:
     """The maximum number of queued jobs, not counting background jobs; beyond it, a client has only its part."""
     blocked_after: float
     """Seconds after which a running job no longer counts as one of `workers`."""
+    idle_seconds: float = 10.0
+    """Seconds without a job after which a thread ends."""
 
 
 class WorkerPool:
@@ -62,7 +64,7 @@ class WorkerPool:
         """`limits` is read at each use, so that changes apply immediately."""
         self._limits = limits
         self._monotonic = monotonic
-        self._condition = threading.Condition()
+        self._lock = threading.Lock()
         self._queue = FairQueue()
         self._background: deque[Job] = deque()
         self._started_at: dict[threading.Thread, float] = {}
@@ -73,8 +75,7 @@ class WorkerPool:
         """Restrained clients that have just had a job."""
         self._sleeping = 0
         self._threads = 0
-        self._idle = 0
-        """Threads that wait and have not been notified."""
+        self._idle: list[threading.Event] = []  # of threads that wait for a job: set, and removed, to wake one
         self._taken = 0
         self._names = 0
         self._closed = False
@@ -82,7 +83,7 @@ class WorkerPool:
     def submit(self, job: Job, *, background: bool = False) -> bool:
         """Queue a job; return whether it has to wait for a worker. Raises QueueFull unless `background`."""
         limits = self._limits()
-        with self._condition:
+        with self._lock:
             self._drop_withdrawn()
             can_start = self._can_wake(limits)
             if background:
@@ -95,16 +96,22 @@ class WorkerPool:
                 self._wake()
             return not can_start or not self._may_start(job.client)
 
+    def has_room(self, client: str) -> bool:
+        """Return whether a job of a client could be queued now."""
+        limits = self._limits()
+        with self._lock:
+            return self._queue.has_room(client, limits.queue_length) or self._can_wake(limits)
+
     def withdraw(self, job: Job) -> bool:
         """Take a job out of the queue; return False if it has started."""
-        with self._condition:
+        with self._lock:
             job.withdrawn = not job.started
             return job.withdrawn
 
     def replace_blocked(self) -> bool:
         """Start a worker if jobs are queued and enough others are blocked; return whether jobs are queued."""
         limits = self._limits()
-        with self._condition:
+        with self._lock:
             self._drop_withdrawn()
             queued = bool(self._queue or self._background)
             if queued and self._can_wake(limits):
@@ -113,7 +120,7 @@ class WorkerPool:
 
     def pause(self) -> None:
         """Do not count the job of this thread until `resume`; start another one if one is queued."""
-        with self._condition:
+        with self._lock:
             self._sleeping += 1
             self._started_at.pop(threading.current_thread(), None)
             if (self._queue or self._background) and self._can_wake(self._limits()):
@@ -121,43 +128,46 @@ class WorkerPool:
 
     def resume(self) -> None:
         """Count the job of this thread again. It never waits: all that it has left to do is short."""
-        with self._condition:
+        with self._lock:
             self._sleeping -= 1
             self._started_at[threading.current_thread()] = self._monotonic()
 
     def threads(self) -> int:
         """Return the number of threads."""
-        with self._condition:
+        with self._lock:
             return self._threads
+
+    def idle_threads(self) -> int:
+        """Return the number of threads that wait for a job."""
+        with self._lock:
+            return len(self._idle)
 
     def close(self) -> None:
         """End idle threads now, and busy ones when their job returns; drop the queued jobs."""
-        with self._condition:
+        with self._lock:
             self._closed = True
             self._queue.clear()
             self._background.clear()
-            self._idle = 0
-            self._condition.notify_all()
+            while self._idle:
+                self._idle.pop().set()
 
     def _active(self, limits: Limits) -> int:
         """Return the number of threads that run a job or are about to, without those that are blocked or sleep."""
         blocked_since = self._monotonic() - limits.blocked_after
         blocked = sum(started <= blocked_since for started in self._started_at.values())
-        return self._threads - self._idle - self._sleeping - blocked
+        return self._threads - len(self._idle) - self._sleeping - blocked
 
     def _can_wake(self, limits: Limits) -> bool:
         if self._closed or self._active(limits) >= limits.workers:
             return False
-        return self._idle > 0 or self._threads < limits.max_threads
+        return bool(self._idle) or self._threads < limits.max_threads
 
     def _wake(self) -> None:
         if self._idle:
-            self._idle -= 1
-            self._condition.notify()
+            self._idle.pop().set()
             return
         self._threads += 1
-        self._names += 1
-        # A daemon, so that a blocked function never prevents the exit.
+        self._names += 1  # a daemon, so that a blocked function never prevents the exit
         threading.Thread(target=self._work, name=f"lambda-{self._names}", daemon=True).start()
 
     def _work(self) -> None:
@@ -168,7 +178,7 @@ class WorkerPool:
 
     def _finish(self, job: Job) -> None:
         """Count the job as its client's; wait if the client is restrained."""
-        with self._condition:
+        with self._lock:
             this, now = threading.current_thread(), self._monotonic()
             seconds = now - self._started_at.get(this, now)
             del self._jobs[this]
@@ -178,7 +188,7 @@ class WorkerPool:
                 return
             self._pausing.add(job.client)
         sleep(pause_after(seconds))
-        with self._condition:
+        with self._lock:
             self._pausing.discard(job.client)
 
     def _running(self, client: str) -> int:
@@ -199,7 +209,7 @@ class WorkerPool:
     def _next(self) -> Job | None:
         """Return the next job, or None to end the thread."""
         this = threading.current_thread()
-        with self._condition:
+        with self._lock:
             self._started_at.pop(this, None)
             while not self._closed:
                 limits = self._limits()
@@ -209,12 +219,23 @@ class WorkerPool:
                     self._started_at[this] = self._monotonic()
                     self._jobs[this] = job
                     return job
-                if self._threads > limits.workers:
+                if self._threads > limits.workers or not self._wait_for_wake(limits.idle_seconds):
                     break
-                self._idle += 1
-                self._condition.wait()
             self._threads -= 1
             return None
+
+    def _wait_for_wake(self, seconds: float) -> bool:
+        """Wait, without the lock, until this thread is to look for a job; return False after `seconds`."""
+        self._idle.append(woken := threading.Event())
+        self._lock.release()
+        try:
+            woken.wait(seconds)
+        finally:
+            self._lock.acquire()
+        is_woken = woken not in self._idle
+        if not is_woken:
+            self._idle.remove(woken)
+        return is_woken
 
     def _take(self) -> Job | None:
         self._drop_withdrawn()

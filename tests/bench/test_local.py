@@ -35,7 +35,9 @@ def test_short_run_loses_nothing() -> None:
 
 def test_overload_loses_nothing() -> None:
     shown: list[str] = []
-    scale = overload.Scale(people=2, factor=3, seconds=0.3, fill_seconds=0.1, recovery_seconds=0.3, runs=1)
+    scale = overload.Scale(
+        people=2, factor=3, seconds=0.3, fill_seconds=0.1, recovery_seconds=0.3, idle_seconds=0.0, runs=1
+    )
 
     assert overload.report(scale, shown.append, lambda text: None, Targets())
 

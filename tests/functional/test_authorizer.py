@@ -69,7 +69,7 @@ def test_revoked_token_is_marked_until_a_newer_one_is_used(chat: Any) -> None:
 
 
 def test_type_of_an_agent_is_in_the_context(chat: Any) -> None:
-    agent = mint("robot", secret=SECRET, type_claim=("participant_type", "agent"))
+    agent = mint("robot", secret=SECRET, further={"participant_type": "agent"})
     assert decided(chat, f"Bearer {agent}")["context"]["type"] == "agent"
-    person = mint("robot", secret=SECRET, type_claim=("participant_type", "human"))
+    person = mint("robot", secret=SECRET, further={"participant_type": "human"})
     assert "type" not in decided(chat, f"Bearer {person}")["context"]

@@ -198,6 +198,18 @@ def test_ticket_of_a_service_opens_the_socket_of_the_participant(backend: dict[s
     assert connection is not None
     assert (connection.participant_id, connection.name) == ("bob", "Bob")
     assert connection.principal.service is None
+    assert connection.token_expires_at == pytest.approx(time.time() + 3600, abs=5), "not the service's 60 seconds"
+
+
+def test_ticket_of_a_service_is_revoked_with_the_tokens_of_the_participant(
+    backend: dict[str, str], chat: Any
+) -> None:
+    now = time.time()
+    earlier = {**backend, "issued_at": str(int(now) - 100)}
+    _, made = acting(chat, earlier, "POST", "/tickets", BOB, "{}")
+    # As by an erasure between the check of the request and the ticket.
+    bootstrap.application().stores.revocations.revoke("bob", int((now - 50) * 1000), int(now) + 1000)
+    assert chat.connect(connecting({}, {"ticket": made["ticket"]}, "c1"), None)["statusCode"] == 401
 
 
 def test_browsers_may_not_send_the_header() -> None:

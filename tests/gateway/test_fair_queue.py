@@ -64,6 +64,25 @@ def test_full_queue_has_room_for_a_client_with_less_than_its_part() -> None:
     assert not FairQueue().has_room("a", 0)
 
 
+def test_queue_has_room_again_after_jobs_were_taken_or_withdrawn() -> None:
+    queue = queue_of("a" * 3)
+    assert not queue.has_room("a", 3)
+    assert queue.take(lambda client: True) is not None
+    assert queue.has_room("a", 3)
+    withdrawn = job("a")
+    queue.append(withdrawn)
+    assert not queue.has_room("a", 3)
+    while (found := queue.take(lambda client: True)) is not withdrawn:
+        assert found is not None
+    queue.append(withdrawn)
+    withdrawn.withdrawn = True
+    assert len(queue) == 0
+    assert queue.has_room("a", 1)
+    queue.append(job("b"))
+    queue.clear()
+    assert queue.has_room("a", 1)
+
+
 def test_client_that_uses_much_more_than_others_is_excessive_for_a_while() -> None:
     usage = Usage()
     usage.add("busy", 3.0, 0.0, is_alone=False)

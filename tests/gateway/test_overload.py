@@ -60,9 +60,11 @@ def test_message_that_does_not_fit_into_the_queue_gets_an_error_frame(
     gateway = busy_gateway(serve, held, WebSocketApi(default=default), queue_length=1)
     client = connect(gateway.ws_url)
     client.send("fits")
+    wait_until(lambda: gateway.counters().get("websocket.messages"), "the message that fits")
     client.send("does not fit")
     frame = json.loads(next_text(client))
     assert frame["message"] == "Too Many Requests"
+    assert gateway.counters()["websocket.messages"] == 1, "no event was made for the other one"
     assert frame["connectionId"] == gateway.connections()[0]
     held.set()
     default.wait_for(1)

@@ -1,5 +1,6 @@
 """The pool of workers: bounded threads, a bounded queue, and blocked workers that are replaced."""
 
+import functools
 import threading
 from collections.abc import Iterator
 
@@ -272,3 +273,27 @@ def test_closed_pool_drops_its_queue(setup: Setup) -> None:
         gate.opened.set()
     wait_until(lambda: setup.pool.threads() == 0, "the end of all threads")
     assert not waiting.entered.is_set()
+
+
+def test_idle_threads_end_and_start_again(setup: Setup) -> None:
+    setup.limits = Limits(workers=2, max_threads=4, queue_length=3, blocked_after=1.0, idle_seconds=0.0)
+    for gate in occupy(setup):
+        gate.opened.set()
+    wait_until(lambda: setup.pool.threads() == 0, "the end of idle threads")
+    again = setup.submit_gate()
+    assert again.entered.wait(DEADLINE)
+
+
+def test_thread_that_became_idle_last_has_the_next_job(setup: Setup) -> None:
+    names: list[str] = []
+
+    def has_run(jobs: int) -> bool:
+        return len(names) == jobs and setup.pool.idle_threads() == setup.limits.workers
+
+    for gate in occupy(setup):
+        gate.opened.set()
+    wait_until(lambda: has_run(0), "idle threads")
+    for jobs in (1, 2, 3):
+        setup.pool.submit(Job(lambda: names.append(threading.current_thread().name)))
+        wait_until(functools.partial(has_run, jobs), "the job")
+    assert len(set(names)) == 1

@@ -5,10 +5,12 @@ from __future__ import annotations
 import jwt
 import pytest
 
+from chalicelib.identity.settings import IdentitySettings
+from chalicelib.identity.tokens import TokenVerifier
 from local.cli import main
 from local.errors import LocalError
 from local.settings import stage_environment
-from local.tokens import DAY, mint, mint_for
+from local.tokens import DAY, mint, mint_for, mint_for_service
 
 SECRET = "a secret of at least thirty-two bytes"
 SETTINGS = {"CHAT_JWT_SECRET": SECRET}
@@ -82,6 +84,44 @@ def test_token_command_prints_only_the_token(
     secret = stage_environment()["CHAT_JWT_SECRET"]
     assert jwt.decode(printed.out.strip(), secret, algorithms=["HS256"])["sub"] == "bob"
     assert printed.err == ""
+
+
+SERVICES = {**SETTINGS, "CHAT_SERVICE_SCOPE": "chat-service", "CHAT_SERVICE_CLIENTS": "backend, jobs"}
+
+
+@pytest.mark.parametrize(("client", "expected"), [(None, "backend"), ("", "backend"), ("jobs", "jobs")])
+def test_token_of_a_service_has_scope_and_client(client: str | None, expected: str) -> None:
+    claims = claims_of(mint_for_service(client, 60, SERVICES))
+    assert (claims["scope"], claims["client_id"]) == ("chat-service", expected)
+    identity = IdentitySettings(
+        secret=SECRET, jwks_url=None, issuer=None, audience=None, service_scope="chat-service",
+        service_clients=("backend", "jobs"),
+    )  # fmt: skip
+    assert TokenVerifier(identity, keys=None).verify(mint_for_service(client, 60, SERVICES)).service == expected
+
+
+def test_service_that_is_not_configured_is_rejected() -> None:
+    with pytest.raises(LocalError, match="'spa' is not in CHAT_SERVICE_CLIENTS"):
+        mint_for_service("spa", 60, SERVICES)
+    with pytest.raises(LocalError, match="CHAT_SERVICE_SCOPE"):
+        mint_for_service(None, 60, SETTINGS)
+
+
+@pytest.mark.parametrize("arguments", [["--service"], ["--service", "backend"]])
+def test_token_command_prints_the_token_of_a_service(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert main(["token", *arguments]) == 0
+    claims = jwt.decode(capsys.readouterr().out.strip(), options={"verify_signature": False})
+    assert (claims["sub"], claims["scope"]) == ("backend", stage_environment()["CHAT_SERVICE_SCOPE"])
+
+
+@pytest.mark.parametrize("arguments", [[], ["alice", "--service"]])
+def test_token_command_needs_a_participant_or_a_service(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert main(["token", *arguments]) == 1
+    assert "either a participant id" in capsys.readouterr().err
 
 
 def test_token_command_rejects_an_invalid_participant_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:

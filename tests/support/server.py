@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from local.settings import chat_settings
-from local.tokens import mint
+from local.tokens import mint, mint_for_service
 from tests.support.client import ChatEndpoint
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,8 +33,10 @@ FAST_CHANGES = {
     "CHAT_LIMIT_BUDGET_BURST": "1000000",
 }
 """Settings for participants who join, leave, change roles and read more often than people do."""
+SERVICES = {"CHAT_SERVICE_SCOPE": "chat-service", "CHAT_SERVICE_CLIENTS": "backend"}
 PATIENT_SETTINGS = {
     **FAST_CHANGES,
+    **SERVICES,
     "CHAT_TIME_HTTP_FAN_OUT": "10",
     "CHAT_TIME_PRESENCE_DEBOUNCE": "0.5",
 }
@@ -69,6 +71,10 @@ class ServerProcess:
     def token(self, participant_id: str, name: str, ttl: int) -> str:
         """Return a valid token; with a negative lifetime an expired one."""
         return mint(participant_id, name, ttl, secret=self.secret)
+
+    def service_token(self, ttl: int = 3600) -> str:
+        """Return the token of the service `backend`."""
+        return mint_for_service(None, ttl, {**SERVICES, "CHAT_JWT_SECRET": self.secret})
 
     def stop(self) -> None:
         """Stop it with SIGTERM. Raises AssertionError if it does not exit in time and with status 0."""

@@ -111,6 +111,8 @@ class Timing:
 
     ping_interval: int = 240
     ticket_lifetime: int = 30
+    service_session: int = 3600
+    """How long a connection lasts that a participant opened with a service's ticket."""
     expired_token_grace: int = 60
     append_deadline: float = 5.0
     """How long an append is retried before it fails with CONVERSATION_BUSY."""

@@ -20,8 +20,14 @@ class Tickets:
         self._lifetime = runtime.timing.ticket_lifetime
 
     def issue(self, identity: Identity) -> dict[str, object]:
-        """Return a new ticket for `identity`; only its digest is stored."""
-        ticket = new_ticket()
+        """Return a new ticket for `identity`; only its digest is stored.
+
+        If a service asks for it, the connection is that of the participant alone, and lasts a fixed time: if it
+        lasted as long as the service's token, those of all participants would end at the same time.
+        """
+        now, ticket = int(self._clock.now()), new_ticket()
+        if identity.service is not None:
+            identity = identity._replace(expires_at=now + self._runtime.timing.service_session)
         bearer = Connection(
             "",
             identity.participant_id,
@@ -32,7 +38,7 @@ class Tickets:
             token_issued_at=identity.issued_at,
             type=identity.type,
         )
-        self._tickets.save_ticket(ticket_key(ticket), bearer, int(self._clock.now()) + self._lifetime)
+        self._tickets.save_ticket(ticket_key(ticket), bearer, now + self._lifetime)
         return {"ticket": ticket, "expires_in": self._lifetime}
 
     def redeem(self, ticket: str) -> Identity:

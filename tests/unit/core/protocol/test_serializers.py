@@ -45,6 +45,7 @@ def test_audit_entry_has_only_the_fields_of_its_action() -> None:
         "role": "member",
         "muted_until": "2023-11-14T22:15:00.000Z",
         "invite_id": "ivt_1",
+        "service": "backend",
     }
     bare = AuditRecord(AuditEntry("muted", "alice"), 7, 1_700_000_000_000, "p")
     assert serializers.audit_entry(bare) == always
