@@ -102,5 +102,5 @@ def _identify_service(
 
 
 def _under_rules(identity: Identity, refusal: str = REVOKED) -> Identity:
-    """Return the identity under the present rules about its participant. Raises Suspended, Unauthorized(refusal)."""
+    """Return the identity under the present rules about its participant. Raises Suspended, Unauthorized."""
     return identity.under(bootstrap.application().stores.revocations.rules(identity.participant_id), refusal)
