@@ -1,12 +1,11 @@
 """A bounded pool of threads with a bounded queue, for the invocations of functions.
 
 Few threads serve most requests per second on a machine with few cores: more of them only share the interpreter's
-lock, so that every invocation takes longer and clients give up. `Limits.workers` jobs run at a time, and further ones
-wait. A job that has run for `Limits.blocked_after` seconds most likely waits, for a hung post or for another
-invocation through this gateway. It no longer counts: a blocked worker is replaced, and functions that call each other
-cannot deadlock. Neither does a job that sleeps (`sleep`), for instance between two reads of a queue of messages: on
-Lambda, it delays no other invocation. Surplus threads end when they have no job, and the others after `idle_seconds`
-without one; the thread that became idle last has the next job, so that the others get old.
+lock, so that every invocation takes longer and clients give up. `Limits.workers` jobs run at a time, and further
+ones wait. A job that has run for `Limits.blocked_after` seconds most likely waits, for a hung post or for another
+invocation through this gateway. It no longer counts: a blocked worker is replaced, and functions that call each
+other cannot deadlock. Neither does a job that sleeps (`sleep`), for instance between two reads of a queue of
+messages. Surplus threads end when they have no job, and the others after `idle_seconds` without one.
 
 There are two queues: one of bounded length for jobs whose clients wait, in which the clients take turns
 (`fair_queue.py`), and one for background jobs, which are kept until they run: every fourth job if both are queued.
@@ -75,7 +74,7 @@ class WorkerPool:
         """Restrained clients that have just had a job."""
         self._sleeping = 0
         self._threads = 0
-        self._idle: list[threading.Event] = []  # of threads that wait for a job: set, and removed, to wake one
+        self._idle: list[threading.Event] = []  # of waiting threads; the last one is woken first
         self._taken = 0
         self._names = 0
         self._closed = False
