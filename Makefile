@@ -68,7 +68,7 @@ lock:
 	@$(find_python) scripts.lock $(UPGRADE)
 
 run: setup-run
-	@exec $(RUN) -m local $(ARGS)
+	@exec $(RUN) -m local --build-web $(ARGS)
 
 lint: setup
 	@$(RUN) -m ruff check
@@ -119,6 +119,6 @@ destroy: setup
 	@$(RUN) -m infra destroy $(ACCOUNT_OPTIONS)
 
 clean:
-	@rm -rf .venv .venv-* .setup .chalice/deployments build
+	@rm -rf .venv .venv-* .setup .chalice/deployments build web/dist web/dist.* web/node_modules clients/js/node_modules
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -20,6 +20,7 @@ from infra.sources import copy_project
 from infra.stage import Stage, read_stage
 from infra.template import compose
 from infra.template.names import Json
+from infra.template.web import PAGE
 
 BUNDLE, TEMPLATE, SBOM = "deployment.zip", "template.json", "sbom.json"
 MAX_TEMPLATE = 1_000_000
@@ -73,7 +74,18 @@ def package(root: Path, stage_name: str, out: Path, architecture: Architecture |
         (out / TEMPLATE).write_text(text, encoding="utf-8")
         materials = sbom.bill_of_materials(stage.app, version, assembled)
         (out / SBOM).write_text(json.dumps(materials, indent=1) + "\n", encoding="utf-8")
+        if stage.infra.web is not None:
+            shutil.copytree(built_page(root), out / PAGE)
     return Package(stage, runtime, Bundle(out / BUNDLE, assembled.sizes), out / TEMPLATE, version)
+
+
+def built_page(root: Path) -> Path:
+    """Return the directory of the built web page. Raises InfraError if it is missing or not of these sources."""
+    from scripts.web import DIST, is_built  # noqa: PLC0415 — few stages have a page
+
+    if not (root / DIST / "index.html").exists() or not is_built(root):
+        raise InfraError("the stage has a web page, which is not built: make setup builds it, with Node.js")
+    return root / DIST
 
 
 def run_chalice(root: Path, stage: Stage, work: Path) -> Json:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from chalicelib.settings import SettingsError, reject_misspelt
 from infra.errors import InfraError
 from infra.runtime import Architecture, RuntimeName
+from infra.web.settings import WebSettings
 
 CONFIG = Path(".chalice") / "config.json"
 SECRET_PARAMETER = "CHAT_JWT_SECRET_PARAMETER"  # noqa: S105 — the name of a setting
@@ -106,6 +107,8 @@ class InfraSettings(_Settings):
     """Whether to create the role with which API Gateway writes access logs. There is one per account and region:
     turn it off if it is managed elsewhere."""
     alarms: Alarms = Alarms()
+    web: WebSettings | None = None
+    """The web page. None: the stage has none."""
 
     @field_validator("allowed_origins")
     @classmethod
@@ -121,6 +124,14 @@ class InfraSettings(_Settings):
     def _has_different_domains(self) -> InfraSettings:
         if self.http_domain and self.socket_domain and self.http_domain.name == self.socket_domain.name:
             raise ValueError("http_domain and socket_domain must have different names")
+        return self
+
+    @model_validator(mode="after")
+    def _admits_its_page(self) -> InfraSettings:
+        if self.web and self.web.domain and "*" not in self.allowed_origins:
+            origin = f"https://{self.web.domain.name}"
+            if origin not in self.allowed_origins:
+                raise ValueError(f"allowed_origins must contain {origin}, the origin of the web page")
         return self
 
 

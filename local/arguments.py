@@ -10,9 +10,10 @@ from local.errors import LocalError
 from local.settings import HTTP_PORT, ROOT
 
 DEFAULTS = {
-    "port": HTTP_PORT, "ws_port": None, "store_port": None, "json": False, "store": None, "data": None,
-    "synchronous": "normal", "reload": False, "verbose": False, "disorder": False, "bundle": None,
-    "environments": None, "iam_record": None, "mixed_bundle": None, "app_dir": ROOT, "until_input_ends": False,
+    "port": HTTP_PORT, "ws_port": None, "store_port": None, "web_port": None, "build_web": False, "json": False,
+    "store": None, "data": None, "synchronous": "normal", "reload": False, "verbose": False, "disorder": False,
+    "bundle": None, "environments": None, "iam_record": None, "mixed_bundle": None, "app_dir": ROOT,
+    "until_input_ends": False,
 }  # fmt: skip
 """The values of options that are not given. The parsers have none, so that an option means the same before and
 after a command, and one that the command does not have is noticed."""
@@ -22,6 +23,14 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the whole chat."""
     add_port_options(parser)
     add_store_port_option(parser)
+    parser.add_argument(
+        "--web-port", type=port, metavar="PORT", help="port of the web page (default: HTTP port + 3)"
+    )
+    parser.add_argument(
+        "--build-web",
+        action="store_true",
+        help="build the web page with Node.js if its sources have changed",
+    )
     parser.add_argument("--json", action="store_true", help="print one line of JSON to stdout when ready")
     parser.add_argument("--store", type=store_url, metavar="URL", help="use this DynamoDB endpoint instead")
     add_data_options(parser)
@@ -62,7 +71,7 @@ def add_port_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port",
         type=port,
-        help=f"HTTP port (default: {HTTP_PORT}); WebSocket and store use the next two; 0: any free ports",
+        help=f"HTTP port (default: {HTTP_PORT}); WebSocket, store and web page use the next three; 0: free ports",
     )
     parser.add_argument("--ws-port", type=port, metavar="PORT", help="WebSocket port (default: HTTP port + 1)")
 

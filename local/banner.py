@@ -29,6 +29,9 @@ class Ready:
     management_url: str
     store_url: str
     pid: int
+    web_url: str | None = None
+    web_page: str | None = None
+    """Whether the page at `web_url` is `ready`, `building`, or `absent`."""
 
     def to_line(self) -> str:
         """Return it as one line of JSON."""
@@ -51,13 +54,13 @@ def banner(ready: Ready, settings: Mapping[str, str], persistence: str, bundle: 
     alice, *others = (f"{user.upper()}={token}" for user, token in tokens.items())
     token_command = f".venv/bin/python -m local token dave --name Dave{bundle_option}"
     return f"""
-The chat is running{"" if bundle is None else f", from the bundle in {bundle}"}.
+The chat is running{"" if bundle is None else f", from the bundle in {bundle}"}.{_web(ready)}
 
   HTTP        {ready.http_url}
   WebSocket   {ready.ws_url}
   Store       {ready.store_url}  ({persistence})
 
-Paste these three lines: Alice creates a conversation with Bob and Carol and sends a message.
+Without a browser, paste these three lines: Alice creates a conversation with Bob and Carol and sends a message.
 
 {_indent(alice, _create(ready), _send(ready))}
 
@@ -71,6 +74,18 @@ Tokens for the others, valid for a day like Alice's (for another user: {token_co
 
 Press Ctrl-C to stop.
 """
+
+
+def _web(ready: Ready) -> str:
+    """Return the address of the page, first of all; or why there is none."""
+    if ready.web_url is None:
+        return ""
+    notes = {
+        "ready": "Open it in two windows, as two people.",
+        "building": "It is being built and will show itself in a few seconds.",
+        "absent": "It is not built: `make run` builds it, with Node.js.",
+    }
+    return f"\n\n  Web page    {ready.web_url}\n              {notes[ready.web_page or 'absent']}"
 
 
 def _indent(*lines: str) -> str:

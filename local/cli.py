@@ -147,7 +147,7 @@ def _launch_options(options: argparse.Namespace) -> Options:
     from local.launcher import Options  # noqa: PLC0415
 
     return Options(
-        ports=Ports.from_base(options.port, options.ws_port, options.store_port),
+        ports=Ports.from_base(options.port, options.ws_port, options.store_port, options.web_port),
         app_dir=options.app_dir.resolve(),
         store_url=options.store,
         data=options.data,
@@ -157,6 +157,7 @@ def _launch_options(options: argparse.Namespace) -> Options:
         iam_record=options.iam_record,
         mixed_bundle=options.mixed_bundle,
         disorder=options.disorder,
+        build_web=options.build_web,
     )
 
 

@@ -1,7 +1,8 @@
 """Start every part of an instance in the order that reports failures soonest; stop them in reverse order.
 
 The order: ports, the store, the app's imports, tables, gateway, and a request to the app's `/health`; the instance
-is announced only after that. The gateway stops first: disconnecting its clients runs functions that use the store.
+is announced only after that, with the address of its web page, which may have to be built yet. The gateway stops
+before functions and store: disconnecting its clients runs functions that use the store.
 
 The app runs in this process, or, with `Options.bundle`, as a packaged stage in separate processes.
 """
@@ -26,6 +27,7 @@ from local.health import check_health
 from local.reload import Reloader
 from local.schedule import Schedule, ScheduledFunction
 from local.settings import ROOT, Ports
+from local.web.serving import bound, serving, web_url
 
 if TYPE_CHECKING:
     from local.bundle.packaged_stage import PackagedStage
@@ -55,6 +57,8 @@ class Options:
     iam_record: Path | None = None
     mixed_bundle: Path | None = None
     """With `bundle`: another packaged stage, whose functions handle every other event."""
+    build_web: bool = False
+    """Whether the web page is built, beside the running chat, if its sources have changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +76,11 @@ def serve(options: Options, announce: Announce) -> None:
 
     Raises LocalError if a part fails to start, or if the store's files are deleted.
     """
-    with running(options) as instance, Schedule(instance.scheduled):
-        announce(instance.ready, instance.backend)
-        _watch_store(instance.backend)
+    with bound(options.ports.web) as listener, running(options) as instance, Schedule(instance.scheduled):
+        ready, backend = instance.ready, instance.backend
+        with serving(listener, ready.http_url, ready.ws_url, backend.settings, build=options.build_web) as page:
+            announce(replace(ready, web_url=web_url(listener), web_page=page.state), backend)
+            _watch_store(backend)
 
 
 @contextlib.contextmanager
@@ -122,6 +128,7 @@ def serve_reloading(options: Options, announce: Announce, *, verbose: bool) -> N
         backend.prepare(os.environ)
         arguments = ["--app-dir", str(options.app_dir), *(["--verbose"] if verbose else [])]
         arguments += ["--disorder"] if options.disorder else []
+        arguments += ["--build-web"] if options.build_web else []
 
         def announce_instance(ready: Ready) -> None:
             # The server's process changes at each restart; this process and its store do not.

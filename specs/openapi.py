@@ -42,6 +42,7 @@ def document(version: str) -> Json:
         "info": {"title": "Serverless chat: HTTP", "version": version, "description": DESCRIPTION},
         # Relative to the document, which each stage serves.
         "servers": [{"url": ".", "description": "The stage that serves this document."}],
+        "security": _SECURITY["participants"],
         "paths": paths,
         "components": {
             "securitySchemes": {
@@ -79,7 +80,8 @@ def _operation(route: Route, routes: Iterable[Route], responses: dict[str, Json]
         **{str(status): _success(route, status, routes) for status in route.responses},
         **{str(status): _failure(kinds, responses) for status, kinds in _errors(route).items()},
     }
-    operation["security"] = _SECURITY[route.callers]
+    if route.callers != "participants":
+        operation["security"] = _SECURITY[route.callers]
     return operation
 
 

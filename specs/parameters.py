@@ -23,6 +23,11 @@ PATH_PARAMETERS: Mapping[str, Json] = {
         "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,15}$"},
         "example": "2",
     },
+    "report": {
+        "description": "The `report_id` of the report.",
+        "schema": {"type": "string"},
+        "example": "rpt_a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7-0000000000000002-4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d",
+    },
     "invite": {
         "description": "The secret of the invite, or its `invite_id`.",
         "schema": {"type": "string"},

@@ -14,6 +14,8 @@ from chalicelib.core.conversations.lifecycle import Lifecycle
 from chalicelib.core.conversations.membership import Members
 from chalicelib.core.conversations.moderation import Moderation
 from chalicelib.core.conversations.pending import PendingMemberships
+from chalicelib.core.conversations.personal_state import PersonalStates
+from chalicelib.core.conversations.reports import Reports
 from chalicelib.core.conversations.views import Views
 
 
@@ -88,7 +90,16 @@ def change_services(shared: Shared, views: Views) -> ChangeServices:
             runtime=runtime,
         ),
         invites=Invites(moderation=stores.moderation, access=access, runtime=runtime),
+        personal_states=PersonalStates(memberships=stores.memberships, access=access, runtime=runtime),
         blocks=Blocks(
             blocks=stores.consent.blocks, pending=pending, change_limiter=change_limiter, runtime=runtime
+        ),
+        reports=Reports(
+            reports=stores.reports,
+            event_log=stores.event_log,
+            memberships=stores.memberships,
+            access=access,
+            change_limiter=change_limiter,
+            runtime=runtime,
         ),
     )

@@ -38,6 +38,7 @@ def privacy_services(
         participant_data=privacy_stores.participant_data,
         blocks=stores.consent.blocks,
         pending=stores.consent.pending,
+        reports=stores.reports,
         steps=erasure_steps,
         fan_out=shared.fan_out,
         runtime=runtime,
@@ -74,6 +75,7 @@ def privacy_services(
         memberships=stores.memberships,
         blocks=stores.consent.blocks,
         pending=stores.consent.pending,
+        reports=stores.reports,
         own_reactions=OwnReactions(event_log=stores.event_log),
     )
     return PrivacyServices(erasure=erasure, export=export, jobs=jobs)

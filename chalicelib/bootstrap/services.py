@@ -42,9 +42,12 @@ if TYPE_CHECKING:
     from chalicelib.core.conversations.membership import Members
     from chalicelib.core.conversations.moderation import Moderation
     from chalicelib.core.conversations.pending import PendingMemberships
+    from chalicelib.core.conversations.personal_state import PersonalStates
+    from chalicelib.core.conversations.reports import Reports
     from chalicelib.core.ports.consent import BlockStore, PendingStore
     from chalicelib.core.ports.moderation import ModerationStore
     from chalicelib.core.ports.privacy import ErasureStore, ParticipantDataStore, RetentionStore
+    from chalicelib.core.ports.reports import ReportStore
     from chalicelib.core.ports.revocations import RevocationStore
     from chalicelib.core.privacy.erasure import Erasure
     from chalicelib.core.privacy.export import Export
@@ -67,6 +70,12 @@ class Stores(NamedTuple):
     rate_limits: RateLimitStore
     revocations: RevocationStore
     build_consent: Callable[[], ConsentStores]
+    build_reports: Callable[[], ReportStore]
+
+    @property
+    def reports(self) -> ReportStore:
+        """Return the store of reports, built at first use: a message needs none of it."""
+        return self.build_reports()
 
     @property
     def consent(self) -> ConsentStores:
@@ -99,7 +108,9 @@ class ChangeServices(NamedTuple):
     pending: PendingMemberships
     moderation: Moderation
     invites: Invites
+    personal_states: PersonalStates
     blocks: Blocks
+    reports: Reports
 
 
 class ConversationServices(NamedTuple):
@@ -145,9 +156,19 @@ class ConversationServices(NamedTuple):
         return self.build_changes().invites
 
     @property
+    def personal_states(self) -> PersonalStates:
+        """Return the service of the state of a conversation for one member."""
+        return self.build_changes().personal_states
+
+    @property
     def blocks(self) -> Blocks:
         """Return the service of blocks."""
         return self.build_changes().blocks
+
+    @property
+    def reports(self) -> Reports:
+        """Return the service of reports."""
+        return self.build_changes().reports
 
 
 class MessagingServices(NamedTuple):

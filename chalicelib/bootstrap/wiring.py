@@ -22,6 +22,7 @@ from chalicelib.settings import Settings
 if TYPE_CHECKING:
     from chalicelib.aws.dynamodb.dynamo import Dynamo
     from chalicelib.bootstrap.services import BackendServices, ConversationServices, PrivacyServices
+    from chalicelib.core.ports.reports import ReportStore
     from chalicelib.core.ports.revocations import RevocationStore
 
 
@@ -104,6 +105,12 @@ def _consent_stores(dynamo: Dynamo, table: str, revocations: RevocationStore, ga
     return ConsentStores(DynamoBlocks(dynamo, table), DynamoPending(dynamo, table, revocations, gather))
 
 
+def _reports(dynamo: Dynamo, table: str) -> ReportStore:
+    from chalicelib.aws.dynamodb.reports import DynamoReports
+
+    return DynamoReports(dynamo, table)
+
+
 def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime) -> Stores:
     from chalicelib.aws.dynamodb import ephemeral
     from chalicelib.aws.dynamodb.connections import DynamoConnections
@@ -133,4 +140,5 @@ def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime) -> Stores:
         rate_limits=DynamoRateLimits(dynamo, connections_table),
         revocations=revocations,
         build_consent=functools.cache(lambda: _consent_stores(dynamo, conversations_table, revocations, gather)),
+        build_reports=functools.cache(lambda: _reports(dynamo, conversations_table)),
     )

@@ -102,7 +102,7 @@ class AuthenticatedRequest:
     ) -> None:
         self._request = request
         self.identity = identify(request, callers, revocation)
-        observer.bind(participant_id=self.identity.participant_id or None)
+        observer.bind(participant_id=self.identity.participant_id, service=self.identity.service)
 
     @property
     def caller(self) -> Principal:

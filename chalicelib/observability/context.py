@@ -56,11 +56,13 @@ class InvocationObserver:
         if invocation is not None and (value or not metric.is_counter):
             invocation.metrics.append((metric, value))
 
-    def bind(self, *, conversation_id: str | None = None, participant_id: str | None = None) -> None:
+    def bind(
+        self, *, conversation_id: str | None = None, participant_id: str | None = None, service: str | None = None
+    ) -> None:
         """Add ids to the log lines of the invocation."""
         invocation = _current.get()
         if invocation is not None:
-            known = {"conversation_id": conversation_id, "participant_id": participant_id}
+            known = {"conversation_id": conversation_id, "participant_id": participant_id, "service": service}
             invocation.ids.update({name: value for name, value in known.items() if value})
 
 

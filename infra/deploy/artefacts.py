@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 from base64 import b64encode
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from botocore.exceptions import ClientError
@@ -20,6 +19,7 @@ from infra.errors import InfraError
 from infra.regions import has_account_namespace
 from infra.stage import Stage
 from infra.template.names import Json
+from infra.template.web import BUCKET, PAGE
 
 _LOCAL_CODE = f"./{BUNDLE}"
 _HTTP_NOT_FOUND = 404
@@ -31,6 +31,8 @@ class Build:
 
     bundle: bytes
     template: Json
+    page: Mapping[str, bytes] = field(default_factory=dict)
+    """The files of the web page by their paths, if the stage has a page."""
 
     @property
     def version(self) -> str:
@@ -48,7 +50,19 @@ def read_build(directory: Path, stage: Stage) -> Build:
     built_stage = template["Globals"]["Function"]["Environment"]["Variables"]["CHAT_STAGE"]
     if built_stage != stage.name:
         raise InfraError(f"{directory} contains a build of stage {built_stage}, not of {stage.name}")
-    return Build(bundle, template)
+    return Build(bundle, template, read_page(directory / PAGE))
+
+
+def read_page(directory: Path) -> dict[str, bytes]:
+    """Return the files of a built web page by their paths, or nothing if there is none."""
+    files = (path for path in sorted(directory.rglob("*")) if path.is_file() and path.suffix != ".sha256")
+    return {path.relative_to(directory).as_posix(): path.read_bytes() for path in files}
+
+
+def named_bucket(template: Json, bucket: str) -> Json:
+    """Return a copy of a template with the name of the bucket of the page's files."""
+    named: Json = json.loads(json.dumps(template).replace(BUCKET, bucket))
+    return named
 
 
 def bucket_name(app: str, account: Account) -> str:
@@ -98,7 +112,7 @@ class Artefacts:
 
     def upload(self, build: Build) -> str:
         """Upload a build unless it exists, and return the URL of its template."""
-        template = copy.deepcopy(build.template)
+        template = named_bucket(build.template, self.bucket)
         code = {"Bucket": self.bucket, "Key": self._put(build.bundle, "zip")}
         for resource in template["Resources"].values():
             if resource["Type"] == "AWS::Serverless::Function":

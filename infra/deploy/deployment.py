@@ -11,6 +11,7 @@ from infra.deploy.account import Account
 from infra.deploy.artefacts import Artefacts, Build
 from infra.deploy.changes import Change, format_changes, warnings
 from infra.deploy.console import Console
+from infra.deploy.page import Page
 from infra.deploy.prerequisites import Prerequisites
 from infra.deploy.progress import StackEvent, explain_failures
 from infra.deploy.releases import Release, Releases
@@ -105,6 +106,8 @@ class Deployment:
         if create and self._stage.infra.production:
             self._protect(url)
         deployed = self._result(changed=change_set is not None)
+        if build.page and (web := self._stage.infra.web):
+            Page(self._account, self._stage, web, self._console).upload(build.page, self._stack.outputs())
         self._smoke_check(deployed, build.version)
         releases.confirm(release)
         return deployed

@@ -43,6 +43,8 @@ CONVERSATIONS = (
     Row("C#", "I#", "invite", "as at TIME; deleted if revoked since, with the higher number of uses"),
     Row("C#", "V#", "use of an invite", "as at TIME; uses since are added"),
     Row("C#", "A#", "audit entry", "as at TIME; entries since are lost, those of the replay name `service`"),
+    Row("C#", "M#", "open report of a message", "as at TIME: those since are lost"),
+    Row("C#", "Y#", "closed report", "as at TIME: one that was closed since is open again"),
     Row("C#", "RETENTION", "progress of retention", "as at TIME; the sweep continues"),
     Row(
         "U#",
@@ -60,6 +62,7 @@ CONVERSATIONS = (
         "as at TIME; those since are added, but for erased participants, and those lifted since hold again",
     ),
     Row("B#", "U#", "block, by the blocked participant", "with the block"),
+    Row("U#", "M#", "copy of a report for its reporter", "with the report"),
     Row(
         "U#",
         "STANDING",

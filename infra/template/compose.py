@@ -21,6 +21,7 @@ from infra.template import (
     tables,
     throttling,
     unmatched,
+    web,
 )
 from infra.template.names import Json
 
@@ -43,6 +44,7 @@ def fragment_to_merge(stage: Stage) -> Json:
             alarms.fragment(stage),
             dashboard.fragment(stage),
             outputs.fragment(stage),
+            web.fragment(stage),
         ]
     )
 

@@ -9,8 +9,9 @@ from typing_extensions import TypedDict
 
 from chalicelib.core.model.events import Event
 from chalicelib.core.protocol.fields import EventSequenceId, HistoryIdText, example
-from chalicelib.core.protocol.object_fields import ConversationId, Text, Timestamp
-from chalicelib.core.protocol.objects import Conversation, ParticipantRef, PendingMembership
+from chalicelib.core.protocol.object_fields import ConversationId, Count, Text, Timestamp
+from chalicelib.core.protocol.objects import Conversation, ParticipantRef, PendingMembership, PersonalState
+from chalicelib.core.protocol.report_objects import Report
 from specs.wire.errors import RetryAfter
 
 
@@ -66,6 +67,26 @@ class ReadPush(TypedDict):
     """The id of the participant."""
     sequence_id: EventSequenceId
     """The last event that the participant has read."""
+    head: NotRequired[EventSequenceId]
+    """This and the rest only to the reader's own connections: the newest event when the pointer was there.
+
+    Of several frames, the one with the highest `head` counts, then the one with the highest `read_up_to`.
+    """
+    read_up_to: NotRequired[Annotated[Count, example(2)]]
+    """The same as `sequence_id`."""
+    message_count: NotRequired[Annotated[Count, example(1)]]
+    """How many messages there were up to `head`: each later one of another participant adds to `unread_count`."""
+    unread_count: NotRequired[Annotated[Count, example(0)]]
+    """How many messages of others were unread then."""
+
+
+class PersonalStatePush(TypedDict):
+    """The participant archived, pinned or muted a conversation, or undid it. Sent to all of their connections."""
+
+    type: Literal["personal_state"]
+    conversation_id: ConversationId
+    me: PersonalState
+    """The state now."""
 
 
 class ConversationDeleted(TypedDict):
@@ -89,6 +110,16 @@ class Invited(PendingMembership):
     """Another participant has added this one, who can accept it by `join`. Sent to all of their connections."""
 
     type: Literal["invited"]
+
+
+class ReportPush(TypedDict):
+    """A message was reported. Sent to the connections of owners and moderators, but not of its author."""
+
+    type: Literal["report"]
+    history_id: HistoryIdText
+    """The history of the sequence ids."""
+    report: Report
+    """The report."""
 
 
 class Removed(TypedDict):
@@ -133,9 +164,11 @@ PUSHES: tuple[Any, ...] = (
     TypingPush,
     PresencePush,
     ReadPush,
+    PersonalStatePush,
     ConversationDeleted,
     Added,
     Invited,
+    ReportPush,
     Removed,
     Disconnect,
     GatewayFailure,

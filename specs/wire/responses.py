@@ -8,24 +8,27 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from chalicelib.core.kernel.limits import Timing
-from chalicelib.core.model.actors import ParticipantType, Role
+from chalicelib.core.model.actors import ParticipantType
 from chalicelib.core.model.events import Event
 from chalicelib.core.protocol.fields import EventSequenceId, SequenceId, example
-from chalicelib.core.protocol.object_fields import ConversationId, Count, Text, Timestamp
+from chalicelib.core.protocol.object_fields import Count, Text, Timestamp
 from chalicelib.core.protocol.objects import (
     AuditEntry,
     Ban,
-    Block,
     Conversation,
     Invite,
     ListedInvite,
     ParticipantView,
     PendingMembership,
+    PersonalState,
     ReactionDetail,
 )
+from chalicelib.core.protocol.report_objects import Report
 from specs.version import VERSION
 from specs.wire.consent import Addition, Blocks, Page, Pending
 from specs.wire.errors import ErrorResponse
+from specs.wire.exports import Export
+from specs.wire.reports import Reports
 
 
 class ConversationList(Page):
@@ -35,6 +38,8 @@ class ConversationList(Page):
     """The conversations; none with `membership=pending`."""
     pending: NotRequired[list[PendingMembership]]
     """With `membership=pending`: those that the caller can accept."""
+    total_unread: NotRequired[Annotated[Count, example(3)]]
+    """With `order=activity`: how many messages of others are unread in all conversations that are not archived."""
 
 
 class Messages(TypedDict):
@@ -114,48 +119,6 @@ class ReadPointer(TypedDict):
     """How many messages of others there are after `read_up_to`."""
 
 
-class Exported(TypedDict):
-    """A conversation of the caller. A former participant gets its id only."""
-
-    conversation_id: ConversationId
-    is_participant: bool
-    """Whether the caller is a participant."""
-    title: NotRequired[Annotated[str, example("Trip to Oslo")]]
-    """The title."""
-    created_at: NotRequired[Timestamp]
-    """When the conversation was created."""
-    name: NotRequired[Annotated[Text, example("Bob")]]
-    """The caller's display name."""
-    role: NotRequired[Annotated[Role, example("member")]]
-    """The caller's role."""
-    joined_at: NotRequired[Timestamp]
-    """When the caller joined."""
-    read_up_to: NotRequired[Annotated[Count, example(2)]]
-    """The `sequence_id` up to which the caller has read."""
-
-
-class ExportedParticipant(TypedDict):
-    """The participant whose data is exported."""
-
-    participant_id: Annotated[Text, example("bob")]
-    """The caller's id."""
-
-
-class Export(Page):
-    """A page of the caller's data. The last page has no `next_cursor`."""
-
-    participant: ExportedParticipant
-    """The caller."""
-    conversations: list[Exported]
-    """The caller's conversations."""
-    blocks: list[Block]
-    """The blocks that the caller has set, on the first pages."""
-    pending: list[PendingMembership]
-    """The pending memberships that the caller sees, on the first page."""
-    messages: list[Event]
-    """The caller's messages in these conversations, in their current state and in ascending order."""
-
-
 class Caller(TypedDict):
     """The caller, as the token identifies them."""
 
@@ -212,7 +175,7 @@ class OpenApi(TypedDict):
     """The title and version."""
     servers: Annotated[list[dict[str, Any]], example([{"url": "."}])]
     """Where the API is served."""
-    security: Annotated[list[dict[str, Any]], example([{"token": []}])]
+    security: Annotated[list[dict[str, Any]], example([{"token": []}, {"service": []}])]
     """The credential that requests need by default."""
     paths: Annotated[dict[str, Any], example({})]
     """The operations."""
@@ -242,8 +205,11 @@ RESPONSES: dict[str, Any] = {
         OpenApi,
         ParticipantView,
         Pending,
+        PersonalState,
         Reactions,
         ReadPointer,
+        Report,
+        Reports,
         Ticket,
     )
 }

@@ -199,6 +199,9 @@ class FakeS3(Paged):
     def put_bucket_encryption(self, **arguments: Any) -> None:
         self._bucket("PutBucketEncryption", arguments)
 
+    def put_bucket_policy(self, **arguments: Any) -> None:
+        self._bucket("PutBucketPolicy", arguments)
+
     def head_object(self, **arguments: Any) -> None:
         if arguments["Key"] not in self._bucket("HeadObject", arguments):
             raise client_error("HeadObject", "404", "Not Found", 404)

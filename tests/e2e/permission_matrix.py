@@ -49,6 +49,7 @@ class Room:
             token=self.people[who].token,
             invite=self.invites.get(who, "inv_AAAAAAAAAAAAAAAAAAAAAA"),
             spare=self.invites.get("spare", ""),
+            report="rpt_no",
         )
 
 
@@ -160,6 +161,7 @@ TABLE: tuple[Act, ...] = (
     _row("read the log", f"GET {_CHAT}/events", "404 200 200 200 200"),
     _row("list the reactions", f"GET {_ONE_MESSAGE}/reactions", "404 200 200 200 200"),
     _row("mark as read", f"PUT {_CHAT}/read", "404 200 200 200 200", {"sequence_id": 2}),
+    _row("pin it", f"PATCH {_CHAT}/me", "404 200 200 200 200", {"pinned": True}),
     _row("send", f"POST {_CHAT}/messages", "404 201 403:MUTED 201 201", {"content": "hello"}),
     _row("edit the member's", f"PATCH {_ONE_MESSAGE}", "404 200 403:MUTED 403 403", {"content": "edited"}),
     _row("delete the member's", f"DELETE {_ONE_MESSAGE}", "404 204 403 204 204"),
@@ -240,6 +242,10 @@ TABLE: tuple[Act, ...] = (
         "404 403 403 403 204",
     ),
     _row("withdraw nobody", f"DELETE {_CHAT}/pending?participant_id={{nobody}}", "404 403 403 404 404"),
+    # -- reports
+    _row("report the member's", f"POST {_ONE_MESSAGE}/report", "404 403 204 204 204", {"reason": "Spam"}),
+    _row("see the reports", f"GET {_CHAT}/reports", "404 403 403 200 200"),
+    _row("close a report", f"PATCH {_CHAT}/reports/{{report}}", "404 403 403 404 404", {"status": "resolved"}),
     # -- invites and the audit
     _row("invite", f"POST {_CHAT}/invites", "404 403 403 201 201", {"max_uses": 1}),
     _row("see the invites", f"GET {_CHAT}/invites", "404 403 403 200 200"),

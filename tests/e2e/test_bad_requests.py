@@ -71,6 +71,7 @@ BODIES: dict[str, tuple[str, str, Mapping[str, str], type[Request]]] = {
     "send": ("POST", "{}/messages", MESSAGE, requests.SendMessage),
     "edit": ("PATCH", "{}/messages/1", {"content": '"hello"'}, requests.EditMessage),
     "read": ("PUT", "{}/read", {"sequence_id": "1"}, requests.MoveReadPointer),
+    "personal state": ("PATCH", "{}/me", {}, requests.UpdatePersonalState),
     "join": ("POST", "{}/join", {}, requests.Join),
     "leave": ("POST", "{}/leave", {}, requests.EmptyBody),
     "ticket": ("POST", "/tickets", {}, requests.EmptyBody),
@@ -115,7 +116,7 @@ FIELDS: dict[tuple[str, str], Mapping[str, Bad]] = {
 }
 """By route and field: values that are rejected, with the field as the place of the first problem."""
 
-EMPTY_IS_FINE = ("change", "join", "leave", "ticket", "give a role", "invite")
+EMPTY_IS_FINE = ("change", "personal state", "join", "leave", "ticket", "give a role", "invite")
 """Routes without required fields."""
 
 
@@ -332,11 +333,15 @@ METHODS: dict[str, set[str]] = {
     "{}/invites": {"GET", "POST"},
     "{}/invites/x": {"DELETE"},
     "{}/audit": {"GET"},
+    "{}/reports": {"GET"},
+    "{}/reports/x": {"PATCH"},
+    "{}/messages/2/report": {"POST"},
     "{}/messages": {"GET", "POST"},
     "{}/messages/2": {"PATCH", "DELETE"},
     "{}/messages/2/reactions": {"GET", "PUT", "DELETE"},
     "{}/events": {"GET"},
     "{}/read": {"PUT"},
+    "{}/me": {"PATCH"},
     "/me": {"GET", "DELETE"},
     "/me/export": {"GET"},
     "/me/erasure": {"GET"},

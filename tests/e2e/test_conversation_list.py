@@ -25,7 +25,7 @@ def test_list_contains_the_callers_conversations_only(clients: MakeClients) -> N
         left,
     }
     (nobody,) = clients("nobody")
-    assert nobody.get("/conversations").expect(200) == {"conversations": []}
+    assert nobody.get("/conversations").expect(200) == {"conversations": [], "total_unread": 0}
 
 
 def test_list_entry_equals_the_conversation_without_participants(clients: MakeClients) -> None:
@@ -89,6 +89,25 @@ def test_cursor_of_another_order_is_rejected(clients: MakeClients) -> None:
     for order, other in (("activity", "created"), ("created", "activity")):
         cursor = alice.get("/conversations", limit=1, order=order).expect(200)["next_cursor"]
         alice.get("/conversations", order=other, cursor=cursor).expect(400, "VALIDATION_FAILED")
+
+
+def test_personal_state_reaches_the_other_devices_and_the_list(clients: MakeClients) -> None:
+    alice, bob = clients("alice", "bob")
+    one, two = (alice.create_conversation(name, members=[bob]) for name in ("one", "two"))
+    alice.post_message(one, "hello")
+    device = bob.connect()
+    state = {"archived": False, "pinned": True, "notifications_muted": True}
+    changed = bob.patch(f"/conversations/{two}/me", {"pinned": True, "notifications_muted": True}).expect(200)
+    assert changed == state
+    assert device.expect_frame(type="personal_state")["me"] == state
+    assert _listed(bob) == [two, one]
+    assert bob.get("/conversations").expect(200)["total_unread"] == 1
+    bob.patch(f"/conversations/{one}/me", {"archived": True}).expect(200)
+    shown = bob.get("/conversations", archived="false").expect(200)
+    assert (_ids(shown), shown["total_unread"]) == ([two], 0)
+    assert _ids(bob.get("/conversations", archived="true").expect(200)) == [one]
+    error = bob.patch(f"/conversations/{one}/me", {}).expect(400, "VALIDATION_FAILED")["error"]
+    assert "must have archived" in error["details"][0]["problem"]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 100])

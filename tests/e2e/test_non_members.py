@@ -47,6 +47,7 @@ REQUESTS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "who reacted to what is no message": ("GET", "/messages/1/reactions", None),
     "read": ("PUT", "/read", {"sequence_id": 1}),
     "read beyond": ("PUT", "/read", {"sequence_id": 1000}),
+    "personal state": ("PATCH", "/me", {"archived": True}),
 }
 COMMANDS: dict[str, tuple[str, dict[str, Any]]] = {
     "subscribe": ("subscribe", {}),

@@ -211,7 +211,8 @@ def test_read_pointer_is_pushed_over_both_transports(clients: MakeClients) -> No
 
     assert _reads(bob, chat, 3) == {"read_up_to": 3, "unread_count": 0}
     assert alice.expect_frame(type="read") == {**push, "sequence_id": 3}
-    assert bob.expect_frame(type="read") == {**push, "sequence_id": 3}
+    counts = {"head": 3, "read_up_to": 3, "message_count": 2, "unread_count": 0}
+    assert bob.expect_frame(type="read") == {**push, "sequence_id": 3, **counts}, "the reader's own devices"
 
 
 def test_read_pointer_is_pushed_once_to_each_connection_of_the_reader(clients: MakeClients) -> None:
@@ -224,7 +225,8 @@ def test_read_pointer_is_pushed_once_to_each_connection_of_the_reader(clients: M
     push = {"type": "read", "conversation_id": chat, "participant_id": bob.id, "history_id": history_id}
     bob.mark_read(chat, 2)
     for connection in (inbox, other):
-        assert connection.expect_frame(type="read") == {**push, "sequence_id": 2}
+        counts = {"head": 2, "read_up_to": 2, "message_count": 1, "unread_count": 0}
+        assert connection.expect_frame(type="read") == {**push, "sequence_id": 2, **counts}
         connection.expect_no_frame(type="read")
     active.expect_no_frame(type="read")
 

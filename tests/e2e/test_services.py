@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import http.client
+import json
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -16,10 +19,11 @@ ActFor = Callable[[TestClient], ActingClient]
 
 
 @pytest.fixture
-def act_for(server: ServerProcess, http: HttpClient) -> ActFor:
+def act_for(server: ServerProcess) -> Iterator[ActFor]:
     """Return a function that makes a client of the service `backend`."""
-    token = server.service_token()
-    return lambda participant: ActingClient(server.endpoint, http, token, participant)
+    token, client = server.service_token(), HttpClient(server.endpoint.http_url)
+    yield lambda participant: ActingClient(server.endpoint, client, token, participant)
+    client.close()
 
 
 def test_service_acts_for_two_participants_under_one_cached_result(clients: MakeClients, act_for: ActFor) -> None:
@@ -67,3 +71,18 @@ def test_header_is_refused_to_persons_and_at_the_handshake(clients: MakeClients,
         with pytest.raises(InvalidStatus) as refused:
             Socket(alice.endpoint.ws_url, headers={"Authorization": f"Bearer {token}", **headers})
         assert refused.value.response.status_code == status
+
+
+@pytest.mark.parametrize("values", [("bob", "bob"), ("bob, bob",), ("bób",)])
+def test_repeated_or_unencoded_header_is_refused(server: ServerProcess, values: tuple[str, ...]) -> None:
+    parts = urlsplit(server.endpoint.http_url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=30)
+    connection.putrequest("GET", f"{parts.path.rstrip('/')}/me")
+    connection.putheader("Authorization", f"Bearer {server.service_token()}")
+    for value in values:
+        connection.putheader("Chat-Participant", value.encode())
+    connection.endheaders()
+    answer = connection.getresponse()
+    body = json.loads(answer.read())
+    connection.close()
+    assert (answer.status, body["error"]["details"][0]["path"]) == (400, "Chat-Participant")

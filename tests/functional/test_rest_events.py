@@ -148,7 +148,7 @@ CACHED = {name: value for name, value in REVOKED.items() if name != "revoked"}
 def test_revoked_token_is_accepted_by_the_routes_of_an_erasure_only(chat: Any) -> None:
     routes = {(route.method, route.path) for route in ROUTES if not route.public}
     accepted = set()
-    names = {"conversation_id": "conv_AAAAAAAAAAAAAAAAAAAAAA", "sequence_id": "1", "invite": "x"}
+    names = {"conversation_id": "conv_AAAAAAAAAAAAAAAAAAAAAA", "sequence_id": "1", "invite": "x", "report": "x"}
     for method, path in routes:
         parameters = {name: value for name, value in names.items() if name in path}
         status, _, _ = asked(

@@ -13,7 +13,7 @@ from chalicelib.settings import current_settings
 
 from .test_rest_events import asked
 
-PARTS = {"conversation_id": "conv_AAAAAAAAAAAAAAAAAAAAAA", "sequence_id": "1", "invite": "x"}
+PARTS = {"conversation_id": "conv_AAAAAAAAAAAAAAAAAAAAAA", "sequence_id": "1", "invite": "x", "report": "x"}
 PERSON = {"participant_id": "alice", "expires_at": "9999999999", "issued_at": "9000000000"}
 SERVICE = {"service": "backend", "expires_at": "9999999999", "issued_at": "1"}
 BOB = {"Chat-Participant": ["bob"]}
@@ -83,3 +83,17 @@ def test_view_gets_either_a_participant_or_a_service(chat: Any, callers: Any, li
         assert call.service.client_id == "backend"
     else:
         assert (call.caller.participant_id, call.caller.service) == ("bob", "backend")
+
+
+def test_every_request_of_a_service_is_charged_to_its_budget(chat: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHAT_LIMIT_SERVICE_BUDGET_BURST", "1000")
+    monkeypatch.setenv("CHAT_LIMIT_SERVICE_BUDGET_PER_SECOND", "1")
+    for cache in (current_settings, bootstrap.application):
+        cache.cache_clear()
+    (batch,) = (route for route in ROUTES if route.path == "/batch")
+    assert [status_of(chat, batch, SERVICE, BOB) for _ in range(2)] == [400, 429], (
+        "each has the price of the burst"
+    )
+    assert {status_of(chat, route, SERVICE, BOB) for route in callers("participants")} == {429}
+    assert {status_of(chat, route, SERVICE, {}) for route in callers("services")} <= {429}
+    assert {status_of(chat, route, PERSON, {}) for route in callers("participants")} & {429} == set()

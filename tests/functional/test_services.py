@@ -212,6 +212,15 @@ def test_ticket_of_a_service_is_revoked_with_the_tokens_of_the_participant(
     assert chat.connect(connecting({}, {"ticket": made["ticket"]}, "c1"), None)["statusCode"] == 401
 
 
+def test_log_lines_name_the_service_and_the_participant(
+    backend: dict[str, str], chat: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("CHAT_CONVERSATIONS_TABLE", "no-such-table")
+    limit(monkeypatch)
+    assert acting(chat, backend, "GET", "/conversations", BOB)[0] in (500, 503)
+    assert "participant_id=bob service=backend" in caplog.text
+
+
 def test_browsers_may_not_send_the_header() -> None:
     assert "chat-participant" not in json.dumps(CORS.get_access_control_headers()).lower()
     assert any(route.callers == "participants" for route in ROUTES)
@@ -239,3 +248,29 @@ def test_events_and_the_audit_log_show_that_a_service_acted(backend: dict[str, s
     ask(bob, "PATCH", "", '{"title":"B"}')
     entries = ask(bob, "GET", "/audit")["entries"]
     assert [(entry["actor_id"], entry.get("service")) for entry in entries] == [("bob", "backend"), ("bob", None)]
+
+
+def test_cached_suspension_ends_when_it_is_lifted(chat: Any) -> None:
+    suspensions = bootstrap.application().backend.suspensions
+    suspensions.suspend("alice")
+    claims = {"sub": "alice", "iat": int(time.time()), "exp": int(time.time()) + 60}
+    context = decided(chat, f"Bearer {jwt.encode(claims, SECRET, algorithm='HS256')}")["context"]
+    assert context["suspended"] == "true"
+    for method, path in (("GET", "/conversations"), ("POST", "/conversations")):
+        assert problem(acting(chat, context, method, path, body="{}"))[:2] == (403, "SUSPENDED")
+    assert acting(chat, context, "GET", "/me/erasure")[0] == 404
+    suspensions.lift("alice")
+    assert acting(chat, context, "GET", "/conversations")[0] == 200
+
+
+def test_service_acts_for_no_suspended_participant(backend: dict[str, str], chat: Any) -> None:
+    bootstrap.application().backend.suspensions.suspend("bob")
+    assert problem(acting(chat, backend, "GET", "/conversations", BOB))[:2] == (403, "SUSPENDED")
+
+
+def test_routes_of_services_refuse_everyone_else(backend: dict[str, str], chat: Any) -> None:
+    claims = {"sub": "alice", "iat": int(time.time()), "exp": int(time.time()) + 60}
+    alice = decided(chat, f"Bearer {jwt.encode(claims, SECRET, algorithm='HS256')}")["context"]
+    assert acting(chat, backend, "GET", "/service/conversations")[0] == 200
+    assert problem(acting(chat, alice, "GET", "/service/conversations"))[:2] == (403, "FORBIDDEN")
+    assert problem(acting(chat, backend, "GET", "/service/conversations", BOB))[:2] == (403, "FORBIDDEN")

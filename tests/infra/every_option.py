@@ -38,6 +38,19 @@ SETTINGS: Json = {
         "job_concurrency": 20,
         "request_quota": {"rate": 20_000, "burst": 8_000},
         "alarms": {"email": "ops@chat.test", "latency_p99_ms": 2_000},
+        "web": {
+            "identity": {
+                "authorization_endpoint": "https://id.test/authorize",
+                "token_endpoint": "https://id.test/token",
+                "client_id": "chat-page",
+            },
+            "domain": {
+                "name": "a.test",
+                "certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/a1b2-c3",
+            },
+            "image_origins": ["https://images.test"],
+            "vapid_key": "BPk",
+        },
     },
 }
 

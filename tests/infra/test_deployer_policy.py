@@ -18,7 +18,7 @@ import pytest
 from local.iam.access import Access
 from local.policy import parse_identity_policy
 from tests.infra.judge import Verdict, judge
-from tests.support.deployer import ACCOUNT, FILES, POLICIES, allowed, is_allowed, statements
+from tests.support.deployer import ACCOUNT, POLICIES, WITH_PAGE, allowed, is_allowed, statements
 
 Json = dict[str, Any]
 MOST = 6_144
@@ -46,6 +46,9 @@ RESOURCES = {
     "AWS::ApiGatewayV2::Integration": ["apigateway:{region}::/apis/a1/integrations"],
     "AWS::ApiGatewayV2::Route": ["apigateway:{region}::/apis/a1/routes"],
     "AWS::ApiGatewayV2::Stage": ["apigateway:{region}::/apis/a1/stages/dev"],
+    "AWS::CloudFront::Distribution": ["cloudfront::{account}:distribution/A1"],
+    "AWS::CloudFront::OriginAccessControl": ["cloudfront::{account}:origin-access-control/A1"],
+    "AWS::CloudFront::ResponseHeadersPolicy": ["cloudfront::{account}:response-headers-policy/a1"],
     "AWS::CloudWatch::Alarm": ["cloudwatch:{region}:{account}:alarm:{name}"],
     "AWS::CloudWatch::Dashboard": ["cloudwatch::{account}:dashboard/{name}"],
     "AWS::DynamoDB::Table": ["dynamodb:{region}:{account}:table/{name}"],
@@ -104,6 +107,11 @@ UNLESS: dict[str, dict[str, set[str]]] = {
             "kms:RevokeGrant",
         },
         "ResourcePolicy": {"dynamodb:DeleteResourcePolicy", "dynamodb:PutResourcePolicy"},
+    },
+    "AWS::CloudFront::Distribution": {
+        "ConnectionMode": {"cloudfront:CreateConnectionGroup", "cloudfront:GetConnectionGroup"},
+        "ContinuousDeploymentPolicyId": {"cloudfront:UpdateDistributionWithStagingConfig"},
+        "VpcOriginConfig": {"cloudfront:GetVpcOrigin"},
     },
     "AWS::Events::Rule": {"RoleArn": {"iam:PassRole"}},
     "AWS::Lambda::EventSourceMapping": {"KmsKeyArn": {"kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"}},
@@ -206,7 +214,7 @@ def denied(verdict: Verdict, kind: str) -> set[str]:
     return {
         action
         for action in needed(verdict, kind)
-        if not all(is_allowed(access, context_of(kind)) for access in accesses(kind, action))
+        if not all(is_allowed(access, context_of(kind), WITH_PAGE) for access in accesses(kind, action))
     }
 
 
@@ -277,12 +285,12 @@ def test_policy_allows_no_unneeded_actions(of_every_option: Verdict) -> None:
     assert set(verdict.kinds) == set(RESOURCES)
     asked = {action.lower() for kind in verdict.kinds for action in needed(verdict, kind) - excused(kind)}
     # The calls of this project's code are recorded where it runs.
-    others = {action for action in allowed() if action.partition(":")[0] not in OURS} - CALLED
+    others = {action for action in allowed(WITH_PAGE) if action.partition(":")[0] not in OURS} - CALLED
     assert {other for other in others if other.lower() not in asked} == set()
 
 
 def test_policy_resources_match_the_names_that_cloudformation_generates() -> None:
-    for statement in statements():
+    for statement in statements(WITH_PAGE):
         if statement["Sid"] in ("ReadBoundary", "TagEventSourceMappings"):
             continue  # one policy; an id that Lambda chooses
         for resource in statement["Resource"]:
@@ -290,7 +298,7 @@ def test_policy_resources_match_the_names_that_cloudformation_generates() -> Non
                 assert re.search(r"[:/]chat-\*", resource), resource
 
 
-@pytest.mark.parametrize("statement", statements(), ids=lambda statement: statement["Sid"])
+@pytest.mark.parametrize("statement", statements(WITH_PAGE), ids=lambda statement: statement["Sid"])
 def test_no_statement_allows_all_actions_or_unrestricted_pass_role(statement: Json) -> None:
     assert not any("*" in action for action in statement["Action"])
     if "iam:PassRole" in statement["Action"]:
@@ -309,12 +317,15 @@ def test_actions_without_a_resource_type_are_allowed_on_all_resources() -> None:
         "sts:GetCallerIdentity",
     }
     everywhere = {
-        action for statement in statements() if statement["Resource"] == ["*"] for action in statement["Action"]
+        action
+        for statement in statements(WITH_PAGE)
+        if statement["Resource"] == ["*"]
+        for action in statement["Action"]
     }
     assert without <= everywhere
 
 
-@pytest.mark.parametrize("file", [*FILES, POLICIES / "boundary.json"], ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [*WITH_PAGE, POLICIES / "boundary.json"], ids=lambda file: file.stem)
 def test_policy_of_a_real_account_fits_into_a_managed_policy(file: Path) -> None:
     text = file.read_text().replace("ACCOUNT", "123456789012")
     assert len(json.dumps(json.loads(text), separators=(",", ":"))) <= MOST - ROOM
@@ -333,8 +344,8 @@ def test_deployer_grants_permissions_only_to_roles_with_the_boundary() -> None:
 def test_deployer_cannot_change_or_remove_the_boundary() -> None:
     boundary = f"arn:aws:iam::{ACCOUNT}:policy/chat-boundary"
     assert is_allowed(Access("iam:GetPolicy", boundary), {})
-    assert {action for action in allowed() if re.match(r"iam:(Create|Delete|Set)Policy", action)} == set()
-    assert "iam:DeleteRolePermissionsBoundary" not in allowed()
+    assert {action for action in allowed(WITH_PAGE) if re.match(r"iam:(Create|Delete|Set)Policy", action)} == set()
+    assert "iam:DeleteRolePermissionsBoundary" not in allowed(WITH_PAGE)
 
 
 def test_boundary_allows_what_the_roles_allow_and_no_administration(resources: Json) -> None:

@@ -30,11 +30,13 @@ class HttpReads:
     def __init__(self, harness: Harness, app: Application) -> None:
         self.harness = harness
         self.app = app
+        self.service: str | None = None
+        """The client id of the service that makes the requests for the participants."""
 
     def principal(self, name: str) -> Principal:
         """Return a participant as the authorizer identifies them."""
         shown = self.harness.display_names.get(name, name.title())
-        return Principal(self.harness.participant_id(name), shown)
+        return Principal(self.harness.participant_id(name), shown, service=self.service)
 
     def list_invites(self, name: str) -> Any:
         """`GET …/invites`."""

@@ -136,6 +136,13 @@ class HttpRequests(HttpReads):
         outcome = self.app.conversations.history.read(self.principal(name), self.harness.conversation, sequence_id)
         return self._respond(name, "read", outcome)
 
+    def set_personal_state(self, name: str, **changes: bool) -> Any:
+        """`PATCH …/me`."""
+        request = requests.UpdatePersonalState(**changes)
+        states = self.app.conversations.personal_states
+        outcome = states.update(self.principal(name), self.harness.conversation, request)
+        return self._respond(name, "personal state", outcome)
+
     def edit_message(self, name: str, target: int, text: str, **more: Any) -> Any:
         """`PATCH …/messages/{sequence_id}`: return the current message."""
         request = requests.EditMessage(content=text, **more)

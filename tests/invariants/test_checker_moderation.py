@@ -58,6 +58,10 @@ SPOILED: dict[str, tuple[str, Callable[[Harness, Items], object]]] = {
         "audit",
         lambda w, i: at(w, i, f"A#{5:016d}#00")["actor_id"].update(S=w.participant_id("alice")),
     ),
+    "an act of a service as one of the person": (
+        "hides who acted",
+        lambda w, i: at(w, i, f"A#{5:016d}#00").update(service={"S": "backend"}),
+    ),
     "no note of who was here": (
         "who was here",
         lambda w, i: i.pop(

@@ -69,6 +69,7 @@ def test_export_omits_deleted_conversations(tables: Tables) -> None:
         "conversations": [],
         "blocks": [],
         "pending": [],
+        "reports": [],
         "messages": [],
     }
 

@@ -41,6 +41,7 @@ class Room:
     harness: Harness
     others: list[str]
     invite: str
+    report: str
     serial: int = 100
 
     def key(self) -> str:
@@ -95,9 +96,21 @@ def hostile_room(tables: Tables) -> Room:
         process.ban("alice", f"banned_{number:02}x")
         process.create_invite("alice")
     process.post_message("alice", "last", "last")
+    report = report_everything(process)
     others = [process.create_conversation("alice")["conversation_id"] for _ in range(OTHERS)]
     invite_strangers(process)
-    return Room(harness, others, process.create_invite("alice"))
+    return Room(harness, others, process.create_invite("alice"), report)
+
+
+def report_everything(process: Process) -> str:
+    """Let all members report a message of alice, and one of a guest; return the id of a report."""
+    by_guest = process.post_message(PEOPLE[1], "spam", "spam")["sequence_id"]
+    conversation_id, reports = process.harness.conversation, process.app.conversations.reports
+    for name in PEOPLE[2:]:
+        for target in (PLAIN, by_guest):
+            reports.report(process.principal(name), conversation_id, target, LONG[:1_000])
+    listed = reports.list(process.principal("alice"), conversation_id, queries.ReportsQuery())
+    return str(listed["reports"][0]["report_id"])
 
 
 def invite_strangers(process: Process) -> None:
@@ -183,6 +196,21 @@ def lists_reactions(process: Process, room: Room) -> Any:
     return history.reactions(process.principal("alice"), room.harness.conversation, EDITED, query)
 
 
+def reports_message(process: Process, room: Room) -> Any:
+    reports, guest = process.app.conversations.reports, process.principal(PEOPLE[6])
+    return reports.report(guest, room.harness.conversation, EDITED, LONG[:1_000]).response
+
+
+def lists_reports(process: Process, room: Room) -> Any:
+    query = queries.ReportsQuery.model_validate({"limit": "100"})
+    return process.app.conversations.reports.list(process.principal("alice"), room.harness.conversation, query)
+
+
+def closes_report(process: Process, room: Room) -> Any:
+    reports, alice = process.app.conversations.reports, process.principal("alice")
+    return reports.close(alice, room.harness.conversation, room.report, "resolved")
+
+
 def exports(process: Process, room: Room) -> Any:
     return process.app.privacy.export.page(process.principal("alice"), queries.ExportQuery())
 
@@ -236,6 +264,9 @@ ACTS: list[tuple[str, int, Act]] = [
     (f"GET {_C}/invites", 1, lists_invites),
     (f"DELETE {_C}/invites/{{invite}}", 2, revokes_invite),
     (f"GET {_C}/audit", 1, lambda process, room: process.list_audit("alice", limit="100")),
+    (f"POST {_M}/report", 2, reports_message),
+    (f"GET {_C}/reports", 1, lists_reports),
+    (f"PATCH {_C}/reports/{{report}}", 2, closes_report),
     (f"GET {_C}/messages", 1, lambda process, room: process.list_messages("alice", limit=100)),
     (f"GET {_C}/messages", 1, lambda process, room: process.list_messages("alice", after=1, limit=100)),
     (f"GET {_C}/messages", 1, lambda process, room: process.list_messages("alice", limit=1)),
@@ -247,6 +278,7 @@ ACTS: list[tuple[str, int, Act]] = [
     (f"PUT {_M}/reactions", 2, lambda process, room: process.add_reaction("alice", EDITED, EMOJI[0])),
     (f"DELETE {_M}/reactions", 2, lambda process, room: process.remove_reaction("alice", EDITED, EMOJI[0])),
     (f"PUT {_C}/read", 1, lambda process, room: process.mark_read("alice", 9)),
+    (f"PATCH {_C}/me", 1, lambda process, room: process.set_personal_state("alice", notifications_muted=True)),
     ("GET /me", 0, reads_revocation),
     ("GET /me/export", 0, exports),
     ("POST /tickets", 0, tickets),

@@ -27,10 +27,10 @@ STAGE = {
 
 
 def test_ports_are_consecutive_unless_given() -> None:
-    assert Ports.from_base(9000) == Ports(9000, 9001, 9002)
-    assert Ports.from_base(9000, store=7000) == Ports(9000, 9001, 7000)
-    assert Ports.from_base(0) == Ports(0, 0, 0)
-    assert Ports.from_base(0, websocket=9001) == Ports(0, 9001, 0)
+    assert Ports.from_base(9000) == Ports(9000, 9001, 9002, 9003)
+    assert Ports.from_base(9000, store=7000) == Ports(9000, 9001, 7000, 9003)
+    assert Ports.from_base(0) == Ports(0, 0, 0, 0)
+    assert Ports.from_base(0, websocket=9001) == Ports(0, 9001, 0, 0)
 
 
 def test_stage_matches_the_default_ports_and_its_secret_is_marked_for_development() -> None:

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from chalicelib.aws.dynamodb import connection_keys, consent_keys, keys, work_keys
+from chalicelib.aws.dynamodb import connection_keys, consent_keys, keys, report_keys, work_keys
 from infra.restore.rows import CONNECTIONS, CONVERSATIONS, Row, documentation, row_of
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +41,8 @@ def test_every_documented_row_has_a_decision_and_every_decision_a_row(heading: s
 
 
 @pytest.mark.parametrize(
-    ("modules", "table"), [((keys, consent_keys, work_keys), CONVERSATIONS), ((connection_keys,), CONNECTIONS)]
+    ("modules", "table"),
+    [((keys, consent_keys, report_keys, work_keys), CONVERSATIONS), ((connection_keys,), CONNECTIONS)],
 )
 def test_every_constant_of_a_key_has_a_decision(modules: tuple[ModuleType, ...], table: tuple[Row, ...]) -> None:
     """A new kind of row has a new constant in `chalicelib/aws/dynamodb/*keys.py`."""

@@ -30,7 +30,7 @@ class Bad:
 
 
 def _lines(most: int) -> dict[str, Bad]:
-    """Return what is not a text of one line and at most `most` characters."""
+    """Return values that are not a text of one line and at most `most` characters."""
     return {
         **_texts(most),
         "a line feed": Bad(r'"a\nb"'),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -14,6 +14,8 @@ from local.policy import Policy, matches, parse_identity_policy
 Json = dict[str, Any]
 POLICIES = Path(__file__).parents[2] / "infra" / "iam"
 FILES = (POLICIES / "deployer-commands.json", POLICIES / "deployer-resources.json")
+WITH_PAGE = (*FILES, POLICIES / "deployer-web.json")
+"""The policies of a deployer of stages with a web page."""
 ACCOUNT = "000000000000"
 _CONDITIONS = {"StringEquals": lambda wanted, is_: wanted == is_, "StringLike": matches}
 _TRANSFORM = "arn:aws:cloudformation:{region}:aws:transform/Serverless-2016-10-31"
@@ -24,6 +26,7 @@ _BUCKET = {
     ("PUT", ""): "s3:CreateBucket",
     ("PUT", "publicAccessBlock"): "s3:PutBucketPublicAccessBlock",
     ("PUT", "encryption"): "s3:PutEncryptionConfiguration",
+    ("PUT", "policy"): "s3:PutBucketPolicy",
 }
 # The services whose operation is in the path.
 _REST = {
@@ -47,11 +50,11 @@ class Request(NamedTuple):
     fields: Json
 
 
-def statements() -> list[Json]:
+def statements(files: Sequence[Path] = FILES) -> list[Json]:
     """Return the statements for this account, with lists where IAM also accepts a string."""
     found = [
         statement
-        for file in FILES
+        for file in files
         for statement in json.loads(file.read_text().replace("ACCOUNT", ACCOUNT))["Statement"]
     ]
     return [
@@ -59,22 +62,22 @@ def statements() -> list[Json]:
     ]
 
 
-def allowed() -> set[str]:
+def allowed(files: Sequence[Path] = FILES) -> set[str]:
     """Return every action of the policies."""
-    return {action for statement in statements() for action in statement["Action"]}
+    return {action for statement in statements(files) for action in statement["Action"]}
 
 
-def policy(context: Mapping[str, str]) -> Policy:
+def policy(context: Mapping[str, str], files: Sequence[Path] = FILES) -> Policy:
     """Return the policies where the condition keys have these values; a missing key fulfils no condition."""
-    holding = [statement for statement in statements() if _holds(statement.get("Condition", {}), context)]
+    holding = [statement for statement in statements(files) if _holds(statement.get("Condition", {}), context)]
     return parse_identity_policy(
         "the deployer", [{k: v for k, v in entry.items() if k != "Condition"} for entry in holding]
     )
 
 
-def is_allowed(access: Access, context: Mapping[str, str]) -> bool:
+def is_allowed(access: Access, context: Mapping[str, str], files: Sequence[Path] = FILES) -> bool:
     """Whether the deployer has the permission."""
-    return policy(context).allows(*access)
+    return policy(context, files).allows(*access)
 
 
 def requests(noted: Path) -> list[Request]:

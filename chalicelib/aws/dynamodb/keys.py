@@ -13,6 +13,8 @@
     C#<conversation>    I#<hash>              invite, by a digest of its secret
     C#<conversation>    V#<hash>#<participant>  use of an invite, the id hashed
     C#<conversation>    A#<sequence id>#…     audit entry
+    C#<conversation>    M#<author>-<sequence id>-<reporter>  open report of a message, both ids hashed
+    C#<conversation>    Y#<author>-<sequence id>-<reporter>  closed report
     C#<conversation>    RETENTION             when retention runs next, and how far it got
     U#<participant>     C#<conversation>      membership: authoritative, with the read pointer
     U#<participant>     F#<conversation>      footprint: the conversation holds data of a former member
@@ -20,6 +22,7 @@
     B#<hash>            U#<participant>       the same by a digest of the blocked one, for their erasure
     U#<participant>     N#<conversation>#<hash>  pending membership, by the participant who added them
     U#<participant>     W#<conversation>#<hash>  pending membership that the participant does not see
+    U#<participant>     M#<conversation>#<sequence id>  copy of a report for its reporter
     U#<participant>     STANDING              counts of memberships, and whether an erasure is running
     K#<hash>            K                     idempotency record of a message that is in the log
     Q#<conversation>    <time>#<random>       run of messages in the queue of a contended conversation

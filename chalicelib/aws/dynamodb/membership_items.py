@@ -21,6 +21,8 @@ from chalicelib.core.model.actors import Actor
 from chalicelib.core.model.conversations import Membership, PastMembership
 from chalicelib.core.model.read_pointers import newest
 
+PERSONAL = ("archived", "pinned", "notifications_muted")
+"""The attributes of the personal state, which are absent or true."""
 OWN_UNREAD = ("own_unread_0", "own_unread_1")
 """The attributes with the two sets."""
 
@@ -41,6 +43,8 @@ def membership_attributes(member: Membership) -> Item:
         "read_up_to": member.read_up_to,
         "read_message_count": member.read_message_count,
         OWN_UNREAD[0]: member.own_unread or None,
+        "archived": member.archived or None,
+        "pinned": member.pinned or None,
     }
 
 
@@ -72,6 +76,7 @@ def _roster_attributes(member: Membership) -> Item:
         "epoch": member.epoch,
         "muted_until": member.muted_until or None,
         "is_added": member.is_added or None,
+        "notifications_muted": member.notifications_muted or None,
     }
 
 
@@ -93,6 +98,7 @@ def membership_from_item(item: Item) -> Membership:
         own_unread=own_unread,
         own_obsolete=(own_sets[0] - own_unread, own_sets[1] - own_unread),
         is_added="is_added" in item,
+        **{name: name in item for name in PERSONAL},
     )
 
 

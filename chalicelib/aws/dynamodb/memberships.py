@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chalicelib.aws.dynamodb.dynamo import Dynamo
+from chalicelib.aws.dynamodb.dynamo import Dynamo, Operation
 from chalicelib.aws.dynamodb.errors import ConditionFailed
 from chalicelib.aws.dynamodb.keys import (
     MEMBERSHIP_PREFIX,
     ROSTER_PREFIX,
+    Key,
     conversation_pk,
     membership_key,
     participant_pk,
     past_membership_key,
+    roster_key,
     sanctions_key,
     sk_after,
     sk_up_to,
@@ -36,6 +38,7 @@ class DynamoMemberships:
 
     def __init__(self, dynamo: Dynamo, table: str, gather: Gather) -> None:
         """`table` is the name of the conversations table."""
+        self._dynamo = dynamo
         self._table = Table(dynamo, table)
         self._gather = gather
 
@@ -84,6 +87,22 @@ class DynamoMemberships:
         if membership is not None or sanctions is None:
             return membership
         return sanctions_from_item(sanctions)
+
+    def set_personal_state(self, member: Membership, changes: Mapping[str, bool]) -> bool:
+        """Change the personal state, in one transaction with the roster entry if that repeats it."""
+        membership = membership_key(member.conversation_id, member.participant_id)
+        roster = roster_key(member.conversation_id, member.participant_id)
+        mirrored = {name: value for name, value in changes.items() if name == "notifications_muted"}
+        writes = [(key, state) for key, state in ((membership, changes), (roster, mirrored)) if state]
+        return self._dynamo.try_transact([self._set_flags_op(key, state, member.epoch) for key, state in writes])
+
+    def _set_flags_op(self, key: Key, state: Mapping[str, bool], epoch: int) -> Operation:
+        """Return an update of flags, each of which is true or absent."""
+        on = [f"#{name} = :yes" for name, value in state.items() if value]
+        off = [f"#{name}" for name, value in state.items() if not value]
+        clauses = [f"{clause} {', '.join(parts)}" for clause, parts in (("SET", on), ("REMOVE", off)) if parts]
+        values: dict[str, Any] = {"yes": True} if on else {}
+        return self._table.update_op(*key, " ".join(clauses), "#epoch = :epoch", epoch=epoch, **values)
 
     def move_read_pointer(
         self, member: Membership, read_up_to: int, read_message_count: int, actor: Actor

@@ -27,6 +27,7 @@ from chalicelib.aws.dynamodb.log_items import (
     reaction_to_item,
 )
 from chalicelib.aws.dynamodb.pending_items import keys_of, pending_from_item
+from chalicelib.aws.dynamodb.report_items import copy_key_of, is_report
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.aws.dynamodb.values import Item
 from chalicelib.core.kernel import json_codec
@@ -51,6 +52,8 @@ def redact_ops(table: Table, conversation_id: str, item: Item, redaction: Redact
         yield from _reaction_ops(table, conversation_id, item, redaction)
     elif sk.startswith(INVITED_PREFIX):
         yield from _pending_ops(table, item, redaction)
+    elif is_report(sk):
+        yield from _report_ops(table, item, redaction)
     else:
         for prefix, names in _ID_ATTRIBUTES.items():
             if sk.startswith(prefix):
@@ -97,6 +100,15 @@ def _pending_ops(table: Table, item: Item, redaction: Redaction) -> Iterator[Ope
     entry = pending_from_item(item)
     if redaction.participant_id in (entry.adder_id, entry.participant_id):
         yield from (table.delete_op(*key) for key in keys_of(entry))
+
+
+def _report_ops(table: Table, item: Item, redaction: Redaction) -> Iterator[Operation]:
+    """Delete a report with its copy if the participant made it; else replace the ids of author and moderator."""
+    if item["reporter_id"] == redaction.participant_id:
+        yield table.delete_op(item["pk"], item["sk"])
+        yield table.delete_op(*copy_key_of(item))
+    else:
+        yield from _pseudonymize_ops(table, item, ("author_id", "closed_by"), redaction)
 
 
 def _pseudonymize_ops(table: Table, item: Item, names: Sequence[str], redaction: Redaction) -> Iterator[Operation]:

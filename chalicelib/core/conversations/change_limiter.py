@@ -51,6 +51,11 @@ class ChangeLimiter:
         )
         return head
 
+    def charge_report(self, caller: Principal) -> None:
+        """Charge for a report of a message. Raises RateLimited."""
+        rate = (self._limits.reports_per_minute, self._limits.report_burst)
+        self._acquire(caller, "reports", 1, rate)
+
     def charge_creation(self, caller: Principal, additions: int) -> None:
         """Charge for the creation of a conversation with so many others. Raises RateLimited."""
         rate = (self._limits.creations_per_minute, self._limits.creation_burst)

@@ -18,6 +18,7 @@ from chalicelib.core.model.read_pointers import unread_count
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.protocol import serializers
+from chalicelib.core.protocol.frames import own_read_push, read_push
 from chalicelib.core.realtime.outbox import Push, Result, pushes_of_read_pointer
 
 if TYPE_CHECKING:
@@ -128,10 +129,11 @@ class History:
             raise NotFound
         if not has_moved:
             return _read_result(head, present)
-        pushes = pushes_of_read_pointer(
-            conversation_id, caller.participant_id, sequence_id, head.departed, connection_id
-        )
-        return _read_result(head, present, pushes)
+        return _read_result(head, present, self._pushes(head, present, connection_id))
+
+    def _pushes(self, head: Head, member: Membership, connection_id: str | None) -> list[Push]:
+        frame = read_push(head.conversation_id, member.participant_id, member.read_up_to)
+        return pushes_of_read_pointer(frame, own_read_push(head, member), head.departed, connection_id)
 
 
 def _read_result(head: Head, member: Membership, pushes: Sequence[Push] = ()) -> Result:

@@ -43,6 +43,8 @@ class Action(enum.Enum):
     WITHDRAW_PENDING = "withdraw pending memberships"
     MANAGE_INVITES = "create, list and revoke invites"
     READ_AUDIT = "read the audit log"
+    REPORT = "report messages"
+    HANDLE_REPORTS = "list and close reports of messages of others"
     LEAVE = "leave"
     JOIN = "join"
     ANSWER_PENDING = "accept or decline a pending membership"
@@ -54,6 +56,7 @@ class Scope(enum.Enum):
     NONE = ""
     ALL = "yes"
     OWN = "own"
+    OTHERS = "those of others"
     MEMBERS = "members"
     """Neither owners nor moderators; for an action that gives a role, the role of a member alone."""
     NOT_OWNERS = "all but owners"
@@ -110,6 +113,13 @@ RULES: Mapping[Action, Rule] = {
     Action.WITHDRAW_PENDING: Rule(owner=_ALL, moderator=_MEMBERS),
     Action.MANAGE_INVITES: Rule(owner=_ALL, moderator=_ALL),
     Action.READ_AUDIT: Rule(owner=_ALL),
+    Action.REPORT: Rule(
+        owner=Scope.OTHERS,
+        moderator=Scope.OTHERS,
+        member=Scope.OTHERS,
+        refusal="You cannot report your own message.",
+    ),
+    Action.HANDLE_REPORTS: Rule(owner=_ALL, moderator=_ALL),
     Action.LEAVE: Rule(owner=_ALL, moderator=_ALL, member=_ALL),
     Action.JOIN: Rule(others=Scope.INVITED),
     Action.ANSWER_PENDING: Rule(others=Scope.PENDING),
@@ -169,6 +179,8 @@ def _covers(scope: Scope, actor: Membership, target: Target | None) -> bool:
     match scope:
         case Scope.OWN:
             return target.participant_id == actor.participant_id
+        case Scope.OTHERS:
+            return target.participant_id != actor.participant_id
         case Scope.MEMBERS:
             return target.role not in ("owner", "moderator")
         case Scope.NOT_OWNERS:

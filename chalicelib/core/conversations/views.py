@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chalicelib.core.conversations import permissions
 from chalicelib.core.conversations.access import Access
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from chalicelib.core.protocol.queries import ConversationsQuery
 
 LATEST_MESSAGES = 50
+_PINNED = 10**15
+"""More than any time in milliseconds before the year 33000: pinned conversations come first in the list."""
 
 
 class Views:
@@ -125,44 +127,45 @@ class Views:
             wanted = query.limit - len(page)
             members = self._memberships.memberships_after(caller.participant_id, position, wanted + 1)
             more = len(members) > wanted
-            conversation_ids = [member.conversation_id for member in members[:wanted]]
+            conversation_ids = [member.conversation_id for member in members[:wanted] if query.shows(member)]
             heads = self._event_log.heads(conversation_ids) if conversation_ids else {}
             live = [heads[key] for key in conversation_ids if key in heads]
             page += [head for head in live if head.state is ConversationState.LIVE]
-            position = conversation_ids[-1] if conversation_ids else position
-        return paging.page("conversations", self._summaries(page, caller), position if more else None)
+            position = members[:wanted][-1].conversation_id if members else position
+        contents = self._contents(page, caller)
+        members_now = self._memberships.memberships([head.conversation_id for head in page], caller.participant_id)
+        return paging.page("conversations", contents.views(page, members_now), position if more else None)
 
     def _list_by_activity(self, caller: Principal, query: ConversationsQuery) -> dict[str, Any]:
-        """Return a page, latest activity first. Every page reads all memberships and heads of the caller."""
+        """Return a page, pinned ones first, then latest activity first, with the number of all unread messages.
+
+        Every page reads all memberships and heads of the caller. The memberships are read again, last of all: a
+        query costs less than the reads of one page by key, and `total_unread` counts no conversation that the
+        caller may no longer see.
+        """
         after = None if query.cursor is None else tuple(paging.decode(query.cursor, int, str))
-        own = {member.conversation_id for member in self._memberships.memberships_of(caller.participant_id)}
+        own = self._memberships_by_id(caller)
         heads = self._event_log.heads(list(own)).values()
         live = [head for head in heads if head.state is ConversationState.LIVE]
-        live.sort(key=_activity_key, reverse=True)
-        remaining = [head for head in live if after is None or _activity_key(head) < after]
-        page = remaining[: query.limit]
-        views = self._summaries(page, caller)
-        next_key = _activity_key(page[-1]) if len(remaining) > len(page) else None
-        return paging.page("conversations", views, next_key)
+        keys = {_activity_key(head, own[head.conversation_id]): head for head in live}
+        shown = [key for key, head in keys.items() if query.shows(own[head.conversation_id])]
+        remaining = sorted((key for key in shown if after is None or key < after), reverse=True)
+        page = [keys[key] for key in remaining[: query.limit]]
+        contents = self._contents(page, caller)
+        members = self._memberships_by_id(caller)
+        next_key = remaining[query.limit - 1] if len(remaining) > len(page) else None
+        answer = paging.page("conversations", contents.views(page, members), next_key)
+        return answer | {"total_unread": _total_unread(live, members)}
 
-    def _summaries(self, heads: Sequence[Head], caller: Principal) -> Sequence[Conversation]:
-        """Return a view of each conversation that the caller is still in."""
+    def _memberships_by_id(self, caller: Principal) -> dict[str, Membership]:
+        members = self._memberships.memberships_of(caller.participant_id)
+        return {member.conversation_id: member for member in members}
+
+    def _contents(self, heads: Sequence[Head], caller: Principal) -> _Contents:
+        """Return the contents of list entries, before the memberships are read again."""
         details, newest = self._conversations.load_summaries(heads)
-        shown = {
-            message["conversation_id"]: message for message in self._own_reactions.mark(caller, [*newest.values()])
-        }
-        # Read last: only of these conversations the caller may see anything, and so much is unread.
-        conversation_ids = [head.conversation_id for head in heads]
-        members = self._memberships.memberships(conversation_ids, caller.participant_id)
-        views: list[Conversation] = []
-        for head in heads:
-            conversation_id = head.conversation_id
-            if conversation_id in members and conversation_id in details:
-                view = view_for_member(head, details[conversation_id], members[conversation_id])
-                if conversation_id in shown:
-                    view["last_message"] = shown[conversation_id]
-                views.append(view)
-        return views
+        shown = self._own_reactions.mark(caller, [*newest.values()])
+        return _Contents(details, {message["conversation_id"]: message for message in shown})
 
     def heads(self, caller: Principal, conversation_ids: Sequence[str]) -> dict[str, int]:
         """Return the newest sequence id of each of these conversations that is live and that the caller is in."""
@@ -188,8 +191,34 @@ def view_for_member(head: Head, details: ConversationDetails, member: Membership
     view = serializers.conversation(head, details)
     view["read_up_to"] = member.read_up_to
     view["unread_count"] = unread_count(head, member)
+    view["me"] = serializers.personal_state(member)
     return view
 
 
-def _activity_key(head: Head) -> tuple[int | str, ...]:
-    return head.active_at, head.conversation_id
+class _Contents(NamedTuple):
+    """The details and newest messages of conversations, by conversation id."""
+
+    details: Mapping[str, ConversationDetails]
+    newest: Mapping[str, Event]
+
+    def views(self, heads: Sequence[Head], members: Mapping[str, Membership]) -> Sequence[Conversation]:
+        """Return a view of each conversation with a membership, which was read after the contents."""
+        views: list[Conversation] = []
+        for head in heads:
+            conversation_id = head.conversation_id
+            if conversation_id in members and conversation_id in self.details:
+                view = view_for_member(head, self.details[conversation_id], members[conversation_id])
+                if conversation_id in self.newest:
+                    view["last_message"] = self.newest[conversation_id]
+                views.append(view)
+        return views
+
+
+def _total_unread(heads: Sequence[Head], members: Mapping[str, Membership]) -> int:
+    """Return how many messages are unread in the conversations that are not archived."""
+    counted = ((head, members.get(head.conversation_id)) for head in heads)
+    return sum(unread_count(head, member) for head, member in counted if member and not member.archived)
+
+
+def _activity_key(head: Head, member: Membership) -> tuple[int | str, ...]:
+    return head.active_at + _PINNED * member.pinned, head.conversation_id

@@ -45,6 +45,9 @@ class Limits:
     invitations_per_minute: int = 10
     invitation_burst: int = 20
     """How many `invited` frames a participant receives; the list has the rest."""
+    reports_per_minute: int = 10
+    report_burst: int = 20
+    """How many messages a participant may report."""
     conversations: int = 2_000
     """In how many conversations a participant can be that they have created or joined."""
     added_conversations: int = 2_000
@@ -85,7 +88,7 @@ class Limits:
         for name, maximum in maxima.items():
             if getattr(self, name) > maximum:
                 raise ValueError(f"the limit {name} must be at most {maximum}, so that an event fits into a frame")
-        for kind in ("changes", "creations", "additions", "invitations"):
+        for kind in ("changes", "creations", "additions", "invitations", "reports"):
             if getattr(self, f"{kind}_per_minute") > 60_000:
                 raise ValueError(f"the limit {kind}_per_minute must be at most 60000, one a millisecond")
         for name in ("messages_per_second", "frames_per_second", "budget_per_second"):
@@ -132,6 +135,8 @@ class Timing:
     """How long a conversation without participants is kept."""
     pending_lifetime: int = 30 * 24 * 3600
     """After how long a pending membership expires."""
+    report_lifetime: int = 30 * 24 * 3600
+    """After how long a report expires, open or closed: by default never after the content that it is about."""
     erasure_grace: float = 60.0
     """How long an erasure waits before it rewrites a conversation: longer than an invocation can run."""
     retention_day: float = 24 * 3600.0

@@ -33,7 +33,9 @@ from chalicelib.core.model.messages import DraftMessage, IdempotencyKey
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.rate_limits import RateLimitStore
+from chalicelib.core.protocol.frames import read_push
 from chalicelib.core.protocol.message_fields import content_of
+from chalicelib.core.realtime.activity import own_read_frame
 from chalicelib.core.realtime.outbox import Push, commit_events, pushes_of_events, pushes_of_read_pointer
 
 if TYPE_CHECKING:
@@ -118,8 +120,9 @@ class Sender:
             return []
         pushes = pushes_of_events(conversation_id, [events[number] for number in sorted(events)], head.departed)
         if read_up_to:
-            sender = sent[0].event["sender"]["participant_id"]
-            pushes += pushes_of_read_pointer(conversation_id, sender, read_up_to, head.departed, connection_id)
+            frame = read_push(conversation_id, sent[0].event["sender"]["participant_id"], read_up_to)
+            own_frame = own_read_frame(frame, commits)
+            pushes += pushes_of_read_pointer(frame, own_frame, head.departed, connection_id)
         return pushes
 
     def _send_run(

@@ -88,6 +88,13 @@ class Membership:
     """Own messages that the store need not keep any more, by the set that has them (`membership_items.py`)."""
     is_added: bool = False
     """Whether another participant has added the member, who has not accepted it."""
+    archived: bool = False
+    """Whether the member has archived the conversation."""
+    pinned: bool = False
+    """Whether it comes first in the member's list."""
+    notifications_muted: bool = False
+    """Whether the member wants no notifications of it. The roster entry repeats it, for events that leave the
+    deployment."""
 
     @property
     def actor(self) -> Actor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from chalicelib.core.model.actors import Actor
@@ -38,6 +38,13 @@ class MembershipStore(Protocol):
 
     def past_membership(self, conversation_id: str, participant_id: str) -> PastMembership | None:
         """Return the record of a former member, or of the sanctions on an erased one; None if there is neither."""
+        ...
+
+    def set_personal_state(self, member: Membership, changes: Mapping[str, bool]) -> bool:
+        """Change some of `archived`, `pinned` and `notifications_muted`; the last one in the roster, too.
+
+        Return False if the membership has ended. Raises WriteConflict.
+        """
         ...
 
     def move_read_pointer(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, Protocol
 
-Bucket = Literal["messages", "changes", "creations", "additions", "invitations", "requests", "frames", "services"]
+Bucket = Literal[
+    "messages", "changes", "creations", "additions", "invitations", "reports", "requests", "frames", "services"
+]
 """The limits, each of which is charged on its own."""
 
 

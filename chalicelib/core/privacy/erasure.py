@@ -27,6 +27,7 @@ from chalicelib.core.protocol.frames import disconnect
 from chalicelib.core.realtime.fan_out import FanOut
 
 if TYPE_CHECKING:
+    from chalicelib.core.ports.reports import ReportStore
     from chalicelib.core.ports.revocations import RevocationStore
 
 ERASED_FRAME = disconnect("ERASED", "Your data is being erased, as you asked.", reconnect=False)
@@ -44,6 +45,7 @@ class Erasure:
         participant_data: ParticipantDataStore,
         blocks: BlockStore,
         pending: PendingStore,
+        reports: ReportStore,
         steps: ErasureSteps,
         fan_out: FanOut,
         runtime: Runtime,
@@ -54,6 +56,7 @@ class Erasure:
         self._participant_data = participant_data
         self._blocks = blocks
         self._pending = pending
+        self._reports = reports
         self._steps = steps
         self._fan_out = fan_out
         self._runtime = runtime
@@ -115,6 +118,7 @@ class Erasure:
     def _finish(self, job: ErasureJob) -> None:
         self._disconnect(job)
         self._participant_data.delete_participant(job.participant_id)
+        self._reports.erase_copies(job.participant_id)
         backoff = new_backoff(self._runtime)
         while True:
             current, standing = self._erasures.job(job.job_id), self._pending.standing(job.participant_id)

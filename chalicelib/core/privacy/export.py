@@ -22,9 +22,10 @@ from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.privacy import ErasureStore
-from chalicelib.core.protocol.serializers import pending_membership
+from chalicelib.core.protocol.serializers import own_report, pending_membership, personal_state
 
 if TYPE_CHECKING:
+    from chalicelib.core.ports.reports import ReportStore
     from chalicelib.core.protocol.queries import ExportQuery
 
 EVENTS_PER_PAGE = 1_000
@@ -32,10 +33,14 @@ EVENTS_PER_PAGE = 1_000
 MAX_PAGE_BYTES = 2 * 1024 * 1024
 """A Lambda function may return 6 MB (quotas), in which this JSON is escaped once more."""
 BLOCKS_PER_PAGE = 1_000
+REPORTS_PER_PAGE = 200
+"""Their reasons have up to 4 KB each."""
 PENDING_PER_PAGE = 1_000
 """More pending memberships than a participant can see."""
 _BLOCKS = "#"
-"""The beginning of a position among the blocks. It is below all conversation ids."""
+"""The beginning of a position among the blocks. It is below that of the reports and all conversation ids."""
+_REPORTS = "$"
+"""The beginning of a position among the reports."""
 _MEMBERS_ONLY_FIELDS = ("reactions", "version")
 """Fields of a message that only members of its conversation may see."""
 
@@ -52,6 +57,7 @@ class Export:
         memberships: MembershipStore,
         blocks: BlockStore,
         pending: PendingStore,
+        reports: ReportStore,
         own_reactions: OwnReactions,
     ) -> None:
         self._erasures = erasures
@@ -60,6 +66,7 @@ class Export:
         self._memberships = memberships
         self._blocks = blocks
         self._pending = pending
+        self._reports = reports
         self._own_reactions = own_reactions
 
     def page(self, caller: Principal, query: ExportQuery) -> dict[str, Any]:
@@ -84,6 +91,12 @@ class Export:
             page.answer["blocks"] = [block_view(block) for block in blocks]
             if next_block is not None:
                 return page.up_to(f"{_BLOCKS}{next_block}", 0)
+        if first_id[:1] <= _REPORTS:
+            after_report = first_id.removeprefix(_REPORTS) if first_id.startswith(_REPORTS) else None
+            reports, next_report = self._reports.copies(caller.participant_id, after_report, REPORTS_PER_PAGE)
+            page.answer["reports"] = [own_report(copy) for copy in reports]
+            if next_report is not None:
+                return page.up_to(f"{_REPORTS}{next_report}", 0)
         for location in self._erasures.data_locations(caller.participant_id):
             conversation_id = location.conversation_id
             if conversation_id < first_id:
@@ -138,6 +151,7 @@ class Export:
             "role": member.role,
             "joined_at": rfc3339(member.joined_at),
             "read_up_to": member.read_up_to,
+            "me": personal_state(member),
         }
 
 
@@ -151,6 +165,7 @@ class _Page:
             "conversations": [],
             "blocks": [],
             "pending": [],
+            "reports": [],
             "messages": [],
         }
         self._events_left = EVENTS_PER_PAGE

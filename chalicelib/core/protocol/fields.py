@@ -21,6 +21,9 @@ MAX_SEQUENCE_ID = 2**53 - 1
 MAX_COMMAND_NUMBER = 2**53 - 1
 """As `MAX_SEQUENCE_ID`."""
 
+MAX_REASON_CHARACTERS = 1_000
+"""Code points of the reason of a report."""
+
 _TEXT_PATTERN = r"^[^\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F]*$"
 _TEXT_RULE = (
     "Control characters (C0, DEL, C1) other than tab, line feed and carriage return, lone surrogates, and text "
@@ -116,6 +119,12 @@ Content = Annotated[
         maxLength=DEFAULTS.content_characters,
         pattern=_TEXT_PATTERN,
     ),
+]
+ReportReason = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_REASON_CHARACTERS),
+    AfterValidator(field_rules.text),
+    _schema(example="Advertising", description=_TEXT_RULE, pattern=_TEXT_PATTERN),
 ]
 Emoji = Annotated[
     str,

@@ -15,11 +15,14 @@ from chalicelib.core.kernel.history_id import MAX_HISTORY_ID_CHARACTERS, History
 from chalicelib.core.kernel.limits import Timing
 from chalicelib.core.model.actors import Actor
 from chalicelib.core.model.connections import Connection
+from chalicelib.core.model.conversations import Head, Membership
 from chalicelib.core.model.events import Event
-from chalicelib.core.protocol.serializers import participant_ref
+from chalicelib.core.model.read_pointers import unread_count
+from chalicelib.core.protocol.serializers import participant_ref, personal_state
 
 if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at run time
     from chalicelib.core.protocol.objects import Conversation, PendingMembership
+    from chalicelib.core.protocol.report_objects import Report
 
 PROTOCOL = 1
 MAX_PARTICIPANTS_IN_A_FRAME = 100
@@ -37,7 +40,7 @@ Frame = dict[str, Any]
 WITH_HISTORY_ID = frozenset(
     {
         *("welcome", "subscribed", "sync", "pong", "message_ack", "ack", "read_ack", "batch_result"),
-        *("events", "read", "conversation_added"),
+        *("events", "read", "conversation_added", "report"),
     }
 )
 """The types of frames with a sequence id or a head."""
@@ -153,6 +156,26 @@ def read_push(conversation_id: str, participant_id: str, sequence_id: int) -> Fr
     }
 
 
+def own_read_push(head: Head, member: Membership) -> Frame:
+    """Return the push of a read pointer to its member, with the counts for a badge. The head is as new."""
+    return {
+        **read_push(head.conversation_id, member.participant_id, member.read_up_to),
+        "head": head.sequence_id,
+        "read_up_to": member.read_up_to,
+        "message_count": head.message_count,
+        "unread_count": unread_count(head, member),
+    }
+
+
+def personal_state_push(member: Membership) -> Frame:
+    """Return the push of the state of a conversation for a member alone."""
+    return {
+        "type": "personal_state",
+        "conversation_id": member.conversation_id,
+        "me": personal_state(member),
+    }
+
+
 def added_push(conversation: Conversation) -> Frame:
     """Return the push to a new participant of a conversation."""
     return {"type": "conversation_added", "conversation": conversation}
@@ -161,6 +184,11 @@ def added_push(conversation: Conversation) -> Frame:
 def invited_push(membership: PendingMembership) -> Frame:
     """Return the push to a participant whom another one has added, and who can accept it."""
     return {"type": "invited", **membership}
+
+
+def report_push(report: Report) -> Frame:
+    """Return the push to owners and moderators of a message that was reported."""
+    return {"type": "report", "report": report}
 
 
 def removed_push(conversation_id: str, reason: str) -> Frame:

@@ -179,6 +179,17 @@ class ReactionDetail(TypedDict):
     """The `sequence_id` of the `reaction_added` event."""
 
 
+class PersonalState(TypedDict):
+    """The state of a conversation for the caller alone, as `PATCH /conversations/{id}/me` sets it."""
+
+    archived: Annotated[bool, example(False)]
+    """Whether the caller has archived it: it does not count in `total_unread`."""
+    pinned: Annotated[bool, example(False)]
+    """Whether it comes first in the caller's list."""
+    notifications_muted: Annotated[bool, example(False)]
+    """Whether the caller wants no notifications of it."""
+
+
 class Conversation(TypedDict):
     """A conversation, as its participants see it."""
 
@@ -196,8 +207,12 @@ class Conversation(TypedDict):
     """Data of the application."""
     head: EventSequenceId
     """The `sequence_id` of the newest event."""
+    message_count: Annotated[Count, example(1)]
+    """How many messages there are up to `head`, deleted ones included."""
     participant_count: Annotated[Count, example(2)]
     """How many participants the conversation has."""
+    me: NotRequired[PersonalState]
+    """The state of the conversation for the caller alone."""
     retention_days: NotRequired[Annotated[int, example(365)]]
     """After how many days content expires. Absent: as configured for the deployment."""
     participants: NotRequired[list[ParticipantView]]

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from chalicelib.core.kernel.errors import Problem, ValidationFailed
 from chalicelib.core.kernel.limits import Limits
+from chalicelib.core.model.conversations import Membership
 from chalicelib.core.protocol.fields import Emoji, HistoryIdText, ParticipantId, SequenceId
 from chalicelib.core.protocol.validation import R, path_segment, validated
 
@@ -81,6 +82,12 @@ class ConversationsQuery(PageQuery):
     `created`: oldest first. Each conversation of which the caller stays a participant is in exactly one page."""
     membership: Literal["active", "pending"] = "active"
     """`pending`: those that wait for the caller's acceptance, oldest conversation first, whatever `order` is."""
+    archived: Literal["true", "false"] | None = None
+    """`true`: only those that the caller has archived; `false`: only the others. Without it, all."""
+
+    def shows(self, member: Membership) -> bool:
+        """Return whether the list has the conversation of a membership."""
+        return self.archived is None or member.archived == (self.archived == "true")
 
 
 class AuditQuery(PageQuery):
@@ -90,6 +97,13 @@ class AuditQuery(PageQuery):
     """Only entries after this `sequence_id`."""
     history_id: HistoryIdText | None = None
     """The history of the client's position. If it is not that of the server, the position is void."""
+
+
+class ReportsQuery(PageQuery):
+    """The query of `GET /conversations/{id}/reports`."""
+
+    status: Literal["open", "closed"] = "open"
+    """`closed`: those that were resolved or dismissed."""
 
 
 class MessagesQuery(Query):

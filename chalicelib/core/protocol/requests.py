@@ -5,7 +5,7 @@ The functions of the WebSocket do not load this module.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -22,6 +22,7 @@ from chalicelib.core.protocol.fields import (
     Metadata,
     Name,
     ParticipantId,
+    ReportReason,
     SequenceId,
     Title,
 )
@@ -66,6 +67,25 @@ class UpdateConversation(Request):
         None
     )
     """After how many days content expires. Null: as configured for the deployment."""
+
+
+class UpdatePersonalState(Request):
+    """Changes of the state of a conversation for the caller alone: at least one field."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    archived: Annotated[bool | None, BeforeValidator(not_null)] = None
+    """Whether the conversation is archived: it does not count in `total_unread`."""
+    pinned: Annotated[bool | None, BeforeValidator(not_null)] = None
+    """Whether it comes first in the list."""
+    notifications_muted: Annotated[bool | None, BeforeValidator(not_null)] = None
+    """Whether the caller wants no notifications of it."""
+
+    @model_validator(mode="after")
+    def _has_a_field(self) -> UpdatePersonalState:
+        if not self.model_fields_set:
+            raise PydanticCustomError("nothing", "must have archived, pinned or notifications_muted")
+        return self
 
 
 class Join(Request):
@@ -120,6 +140,20 @@ class EditMessage(EditFields):
 
 class ExecuteBatch(BatchFields):
     """Commands for one or several conversations, as on the WebSocket."""
+
+
+class ReportMessage(Request):
+    """A report of a message."""
+
+    reason: ReportReason
+    """Why the message is reported. Owners and moderators see it, the author does not."""
+
+
+class CloseReport(Request):
+    """The result of a report."""
+
+    status: Literal["resolved", "dismissed"]
+    """`resolved`: something was done. `dismissed`: nothing had to be done."""
 
 
 class MoveReadPointer(Request):

@@ -14,7 +14,7 @@ from chalicelib.core.model.conversations import ConversationDetails, Head, Membe
 from chalicelib.core.model.events import Reaction
 
 if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at run time
-    from chalicelib.core.model import consent
+    from chalicelib.core.model import consent, reports
     from chalicelib.core.model import moderation as model
     from chalicelib.core.protocol.objects import (
         AddedParticipant,
@@ -29,8 +29,10 @@ if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at r
         ParticipantView,
         PendingMembership,
         PendingParticipant,
+        PersonalState,
         ReactionDetail,
     )
+    from chalicelib.core.protocol.report_objects import OwnReport, Report
 
 
 def participant_ref(actor: Actor) -> ParticipantRef:
@@ -145,6 +147,39 @@ def audit_entry(record: model.AuditRecord) -> AuditEntry:
     return found
 
 
+def report(reported: reports.Report) -> Report:
+    """Return a report, as owners and moderators see it."""
+    found: Report = {
+        "report_id": reported.report_id,
+        "conversation_id": reported.conversation_id,
+        "sequence_id": reported.target,
+        "author_id": reported.author_id,
+        "reported_by": {
+            "participant_id": reported.reporter_id,
+            "name": reported.reporter_name,
+            "type": reported.reporter_type,
+        },
+        "reason": reported.reason,
+        "created_at": rfc3339(reported.created_at),
+        "expires_at": rfc3339(1000 * reported.expires_at),
+        "status": reported.status,
+    }
+    if reported.closed_by is not None:
+        found["closed_by"] = reported.closed_by
+        found["closed_at"] = rfc3339(reported.closed_at)
+    return found
+
+
+def own_report(copy: reports.ReportCopy) -> OwnReport:
+    """Return a report, as its reporter exports it."""
+    return {
+        "conversation_id": copy.conversation_id,
+        "sequence_id": copy.target,
+        "reason": copy.reason,
+        "created_at": rfc3339(copy.created_at),
+    }
+
+
 def conversation(head: Head, details: ConversationDetails) -> Conversation:
     """Return a conversation, without the fields that depend on the reader."""
     view: Conversation = {
@@ -156,11 +191,21 @@ def conversation(head: Head, details: ConversationDetails) -> Conversation:
         "join_policy": details.join_policy,
         "metadata": details.metadata,
         "head": head.sequence_id,
+        "message_count": head.message_count,
         "participant_count": head.participant_count,
     }
     if details.retention_days is not None:
         view["retention_days"] = details.retention_days
     return view
+
+
+def personal_state(member: Membership) -> PersonalState:
+    """Return the state of a conversation for a member alone."""
+    return {
+        "archived": member.archived,
+        "pinned": member.pinned,
+        "notifications_muted": member.notifications_muted,
+    }
 
 
 def reaction_detail(reaction: Reaction) -> ReactionDetail:

@@ -13,7 +13,7 @@ from chalicelib.core.kernel.errors import ChatError
 from chalicelib.core.model.connections import Subscription
 from chalicelib.core.model.events import Event
 from chalicelib.core.ports.commits import Commit
-from chalicelib.core.protocol.frames import Frame, events_pushes, read_push
+from chalicelib.core.protocol.frames import Frame, events_pushes
 
 
 class ToSubscribers(NamedTuple):
@@ -94,18 +94,14 @@ def pushes_of_events(conversation_id: str, events: Iterable[Event], departed: Ma
 
 
 def pushes_of_read_pointer(
-    conversation_id: str,
-    participant_id: str,
-    sequence_id: int,
-    departed: Mapping[str, int],
-    exclude_connection: str | None = None,
+    frame: Frame, own_frame: Frame, departed: Mapping[str, int], exclude_connection: str | None = None
 ) -> list[Push]:
     """Return the pushes of a read pointer that moved: to the other subscribers, and to the reader's connections.
 
     The reader's own connections keep unread counts in step, whatever they are subscribed to.
     """
-    frame = read_push(conversation_id, participant_id, sequence_id)
+    participant_id = frame["participant_id"]
     return [
-        ToSubscribers(conversation_id, frame, departed, exclude_participant=participant_id),
-        ToParticipants([participant_id], frame, exclude_connection=exclude_connection),
+        ToSubscribers(frame["conversation_id"], frame, departed, exclude_participant=participant_id),
+        ToParticipants([participant_id], own_frame, exclude_connection=exclude_connection),
     ]

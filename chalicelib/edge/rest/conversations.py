@@ -47,6 +47,20 @@ def get_conversation(call: AuthenticatedRequest, conversation_id: str) -> Any:
 
 @route(
     "PATCH",
+    "/conversations/{conversation_id}/me",
+    {200: "PersonalState"},
+    body=requests.UpdatePersonalState,
+    errors=(ConversationBusy,),
+)
+def update_personal_state(
+    call: AuthenticatedRequest, conversation_id: str, body: requests.UpdatePersonalState
+) -> Result:
+    """Archive, pin, or mute the notifications of a conversation, for the caller alone."""
+    return bootstrap.application().conversations.personal_states.update(call.caller, conversation_id, body)
+
+
+@route(
+    "PATCH",
     "/conversations/{conversation_id}",
     {200: "Conversation"},
     body=requests.UpdateConversation,

@@ -142,6 +142,23 @@ def remove_reaction(
 
 
 @route(
+    "POST",
+    f"{_MESSAGE_PATH}/report",
+    {204: None},
+    query=queries.WriteQuery,
+    body=requests.ReportMessage,
+    errors=(Forbidden, RateLimited),
+)
+def report_message(
+    call: AuthenticatedRequest, conversation_id: str, sequence_id: str, body: requests.ReportMessage
+) -> Result:
+    """Report a message to the owners and moderators. Its author does not learn of it. A repeat changes nothing."""
+    return bootstrap.application().conversations.reports.report(
+        call.caller, conversation_id, _number(sequence_id), body.reason
+    )
+
+
+@route(
     "PUT",
     "/conversations/{conversation_id}/read",
     {200: "ReadPointer"},

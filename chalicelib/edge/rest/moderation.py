@@ -69,6 +69,30 @@ def revoke_invite(call: AuthenticatedRequest, conversation_id: str, invite: str)
 
 @route(
     "GET",
+    "/conversations/{conversation_id}/reports",
+    {200: "Reports"},
+    query=queries.ReportsQuery,
+    errors=(Forbidden,),
+)
+def list_reports(call: AuthenticatedRequest, conversation_id: str, query: queries.ReportsQuery) -> Any:
+    """List the reports of messages of other participants."""
+    return bootstrap.application().conversations.reports.list(call.caller, conversation_id, query)
+
+
+@route(
+    "PATCH",
+    "/conversations/{conversation_id}/reports/{report}",
+    {200: "Report"},
+    body=requests.CloseReport,
+    errors=(Forbidden,),
+)
+def close_report(call: AuthenticatedRequest, conversation_id: str, report: str, body: requests.CloseReport) -> Any:
+    """Close a report, by its `report_id`."""
+    return bootstrap.application().conversations.reports.close(call.caller, conversation_id, report, body.status)
+
+
+@route(
+    "GET",
     "/conversations/{conversation_id}/audit",
     {200: "Audit"},
     query=queries.AuditQuery,

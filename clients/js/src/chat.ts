@@ -36,6 +36,8 @@ export interface OpenOptions extends ObserveOptions {
   immediately?: boolean;
 }
 
+type Listener = (value: any) => void;
+
 /** A connection to the chat for one participant. It connects at once, and reconnects until `close`. */
 export class Chat extends Observable<Chat> {
   /** The live list of conversations. */
@@ -46,7 +48,7 @@ export class Chat extends Observable<Chat> {
   private readonly _ready: Promise<Core>;
   private readonly _rooms = new Map<string, Room>();
   private readonly _changed = new Set<Room>();
-  private readonly _errorHandlers = new Set<(error: unknown) => void>();
+  private readonly _listeners = { error: new Set<Listener>(), invited: new Set<Listener>() };
   private _status: Status = "authenticating";
   private _isChanged = false;
 
@@ -88,10 +90,13 @@ export class Chat extends Observable<Chat> {
   override on(event: "change", handler: (chat: Chat) => void, options?: ObserveOptions): () => void;
   /** Receive what no call can throw: a failed token callback, a refused handshake or update, a full storage. */
   override on(event: "error", handler: (error: unknown) => void, options?: ObserveOptions): () => void;
-  override on(event: "change" | "error", handler: (value: any) => void, options: ObserveOptions = {}): () => void {
+  /** Receive each invitation to a conversation, as the frame `invited` of the protocol. */
+  override on(event: "invited", handler: (invitation: Json) => void, options?: ObserveOptions): () => void;
+  override on(event: "change" | "error" | "invited", handler: Listener, options: ObserveOptions = {}): () => void {
     if (event === "change") return super.on(event, handler, options);
-    const stop = () => void this._errorHandlers.delete(handler);
-    this._errorHandlers.add(handler);
+    const listeners = this._listeners[event];
+    const stop = () => void listeners.delete(handler);
+    listeners.add(handler);
     options.signal?.addEventListener("abort", stop, { once: true });
     return stop;
   }
@@ -179,6 +184,9 @@ export class Chat extends Observable<Chat> {
         this._failed(chatError(notification.error));
       }
     }
+    if (notification.kind === "membership" && notification.frame.type === "invited") {
+      this._call("invited", notification.frame);
+    }
     this.conversations.notify(notification);
   }
 
@@ -193,9 +201,13 @@ export class Chat extends Observable<Chat> {
   }
 
   private _failed(error: unknown): void {
-    for (const handler of [...this._errorHandlers]) {
+    this._call("error", error);
+  }
+
+  private _call(event: "error" | "invited", value: unknown): void {
+    for (const handler of [...this._listeners[event]]) {
       try {
-        handler(error);
+        handler(value);
       } catch (thrown) {
         queueMicrotask(() => {
           throw thrown;

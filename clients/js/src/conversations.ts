@@ -88,6 +88,7 @@ export class ConversationList extends Observable<readonly Conversation[]> {
     if (!this._pages) return;
     if (notification.kind === "membership") {
       const { conversation, conversation_id, type } = notification.frame;
+      if (type === "invited") return;
       const id: string = conversation?.conversation_id ?? conversation_id;
       const others = this._rows.filter((row) => row.conversationId !== id);
       const isAdded = type === "conversation_added" && others.length === this._rows.length;
@@ -112,7 +113,8 @@ export class ConversationList extends Observable<readonly Conversation[]> {
     if (!row) return;
     const changes: Json = { unreadCount: core.readState(conversationId).unreadCount };
     for (const { type, conversation_id: _, ...event } of events) {
-      if (type === "conversation_updated" && event.title) changes.title = event.title;
+      if (type !== "conversation_updated") continue;
+      for (const field of ["title", "join_policy"]) if (event[field]) Object.assign(changes, camelCased({ [field]: event[field] }));
     }
     if (events.some(({ type }) => /^message|^content_expired|erased$/.test(type))) {
       const last = core.messages(conversationId).findLast(({ status }) => status === "sent");

@@ -74,6 +74,14 @@ export class Room extends Observable<Room> {
     return (this._messages ??= this._host.core.messages(this.id));
   }
 
+  /**
+   * The events of the log in the view, as the protocol has them: all from its marked start up to its position. They
+   * include arrivals, departures and changes of settings, which are not messages.
+   */
+  get events(): readonly Json[] {
+    return this._host.core.events(this.id);
+  }
+
   /** Who is in the conversation, with presence and read marks. */
   get participants(): readonly Participant[] {
     return this._host.core.participants(this.id);

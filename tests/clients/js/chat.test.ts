@@ -233,3 +233,24 @@ test("refused send rejects and is shown as failed", async () => {
   await assert.rejects(room.send("\ud800"), TypeError);
   await chat.signOut();
 });
+
+test("invitations reach their handlers and leave the list as it is", async () => {
+  const invited = { type: "invited", conversation_id: "conv_b", title: "Trip", added_by: "bob" };
+  const server = (frame: Json): Json[] => (frame.type === "hello" ? [...answer(frame), invited] : answer(frame));
+  const [chat] = newChat(new MemoryStorage(), server);
+  const invitation = await new Promise<Json>((resolve) => chat.on("invited", resolve));
+  assert.equal(invitation.conversation_id, "conv_b");
+  assert.deepEqual(chat.conversations.rows, []);
+  await chat.close();
+});
+
+test("room shows the events of the log behind its messages", async () => {
+  const joined = { sequence_id: 1, type: "participant_joined", participant: { participant_id: "carol" }, sender: {} };
+  const page = { type: "subscribed", ...empty, head: 1, first_sequence_id: 1, events: [joined] };
+  const server = (frame: Json): Json[] => (frame.type === "hello" ? [WELCOME, ...frame.subscribe.map(() => page)] : []);
+  const [chat] = newChat(new MemoryStorage(), server);
+  const room = await chat.open("conv_a");
+  assert.deepEqual(room.messages, []);
+  assert.deepEqual(room.events, [joined]);
+  await chat.close();
+});

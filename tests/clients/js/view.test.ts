@@ -101,3 +101,10 @@ test("unchanged message stays the same object when others change", () => {
 test("unknown event type is ignored", () => {
   assert.deepEqual(folded(event(1, "of_a_newer_protocol")), []);
 });
+
+test("sender shows that a service sent a message", () => {
+  const sender = { participant_id: "bob", name: "Bob", type: "human", via: "service" };
+  const [by, alone] = folded(event(1, "message", { sender }), event(2));
+  assert.deepEqual(by!.sender, { participantId: "bob", name: "Bob", type: "human", via: "service" });
+  assert.ok(!("via" in alone!.sender!));
+});

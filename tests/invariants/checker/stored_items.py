@@ -60,12 +60,17 @@ class StoredItems(Finished):
         people = [self._harness.participant_id(name) for name in self._harness.names]
         noted = {person for person in people if plain(self._items, self._chat, f"U#{person}", "F#")}
         assert kept == noted == self._story.traces, "who was here is not found, or what is found means nothing"
+        audit = plain(self._items, self._chat, where, "A#").values()
         entries = [
             (item["sequence_id"], item["action"], item["actor_id"], item.get("participant_id"), item.get("target"))
-            for item in plain(self._items, self._chat, where, "A#").values()
+            for item in audit
             if not item["action"].startswith("invite_")
         ]
         assert entries == self._story.audit, "the audit is not what the log tells"
+        for item in audit:
+            event = self._log[item["sequence_id"] - 1]
+            if item["action"] not in ("invite_created", "invite_revoked"):  # they have no event
+                assert ("service" in item) == ("via" in event["sender"]), f"{item['action']} hides who acted"
 
     def _pointer_is_right(self, place: dict[str, Any]) -> None:
         read = [message for message in self._story.messages if message["sequence_id"] <= place["read_up_to"]]

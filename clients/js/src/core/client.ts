@@ -416,7 +416,7 @@ export class Core {
 
   private _applyToSubscription(frame: Json, time: number): void {
     const subscription = this._subscriptions.get(frame.conversation_id);
-    const isMembership = /^conversation_(added|removed|deleted)$/.test(frame.type);
+    const isMembership = /^(conversation_(added|removed|deleted)|invited)$/.test(frame.type);
     if (isMembership) this._outputs.push({ kind: "membership", frame });
     if (!subscription || subscription.isEnded) return;
     switch (frame.type) {

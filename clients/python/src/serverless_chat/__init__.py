@@ -1,7 +1,7 @@
 """A client of the chat service that shows the log without gaps and sends each message once.
 
 `Chat` is the entry; `serverless_chat.blocking.Chat` is the same for scripts without asyncio, and `Bot` answers
-mentions.
+mentions. `Service` is for the backend of a product, which acts for its users.
 """
 
 from .bot import Bot
@@ -18,10 +18,12 @@ from .errors import (
 )
 from .history import HistoryPage
 from .room import Room
+from .service import Acting, Service
 from .storage import MemoryStorage, SqliteStorage, Storage
 from .waiting import Sent
 
 __all__ = [
+    "Acting",
     "Bot",
     "Chat",
     "ChatClosedError",
@@ -36,6 +38,7 @@ __all__ = [
     "Room",
     "Row",
     "Sent",
+    "Service",
     "SqliteStorage",
     "Storage",
     "StorageInUseError",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
 import random
 from collections.abc import Awaitable, Callable, Mapping
@@ -34,11 +35,18 @@ async def fetch_token(token: Token) -> str:
 
 
 class Api:
-    """The HTTP API of one server, as one participant."""
+    """The HTTP API of one server, as one participant or service."""
 
     def __init__(self, http_url: str, token: Token, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._token = token
         self._http = httpx.AsyncClient(base_url=http_url.rstrip("/"), timeout=TIMEOUT, transport=transport)
+        self._headers: dict[str, str] = {}
+
+    def with_headers(self, headers: Mapping[str, str]) -> Api:
+        """Return the same API, whose requests have further headers; they share the connections."""
+        other = copy.copy(self)
+        other._headers = {**self._headers, **headers}
+        return other
 
     async def close(self) -> None:
         """Close all connections."""
@@ -51,9 +59,20 @@ class Api:
             RefusedError: The server refuses the request.
             UnavailableError: There was no answer, or only transient errors.
         """
+        return await self.repeat("GET", path, None, query)
+
+    async def repeat(
+        self, method: str, path: str, body: JsonObject | None = None, query: Mapping[str, Any] | None = None
+    ) -> JsonObject:
+        """Return the body of an idempotent request; it is repeated after transient errors.
+
+        Raises:
+            RefusedError: The server refuses the request.
+            UnavailableError: There was no answer, or only transient errors.
+        """
         backoff = Backoff(random.random)
         for attempt in range(ATTEMPTS):
-            response = await self._attempt("GET", path, query, None)
+            response = await self._attempt(method, path, query, body)
             if response is not None and response.status_code not in TRANSIENT_STATUSES:
                 return self._body(response)
             if attempt + 1 < ATTEMPTS:
@@ -93,7 +112,7 @@ class Api:
     async def _attempt(
         self, method: str, path: str, query: Mapping[str, Any] | None, body: JsonObject | None
     ) -> httpx.Response | None:
-        headers = {"Authorization": f"Bearer {await fetch_token(self._token)}"}
+        headers = {**self._headers, "Authorization": f"Bearer {await fetch_token(self._token)}"}
         parameters = {name: value for name, value in (query or {}).items() if value is not None}
         try:
             return await self._http.request(method, path, params=parameters, json=body, headers=headers)

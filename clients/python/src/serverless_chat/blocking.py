@@ -12,77 +12,30 @@ A thread runs the event loop. All methods can be called from any thread.
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
-import contextlib
 import queue
-import threading
-from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 from . import chat as asynchronous
 from . import room as asynchronous_room
 from .api import Token
+from .blocking_service import Acting, Service
 from .conversations import Row
 from .core.message import Message
 from .core.outputs import JsonObject
-from .errors import ChatClosedError
+from .loop_thread import LoopThread
 from .room import Target
 from .storage import Storage
 from .waiting import Sent
 
-T = TypeVar("T")
-
-
-class _Loop:
-    """An event loop in a thread."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="serverless_chat", daemon=True)
-        self._thread.start()
-
-    def run(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
-        """Run a coroutine and return its result. Raises TimeoutError, and cancels it, if it takes too long."""
-        if self._loop.is_closed():
-            work.close()
-            raise ChatClosedError("the chat is closed")
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result(timeout)
-        except concurrent.futures.TimeoutError:  # another class than TimeoutError before Python 3.11
-            if future.done():
-                raise  # of the coroutine itself
-            future.cancel()
-            raise TimeoutError(f"not within {timeout} seconds") from None
-        except BaseException:
-            future.cancel()
-            raise
-
-    def call(self, function: Callable[..., T], *arguments: Any, **options: Any) -> T:
-        """Call a function in the loop and return its result."""
-
-        async def work() -> T:
-            return function(*arguments, **options)
-
-        return self.run(work())
-
-    def call_soon(self, function: Callable[[], object]) -> None:
-        """Call a function in the loop without waiting, unless the loop has ended."""
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(function)
-
-    def stop(self) -> None:
-        """End the thread."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+__all__ = ["Acting", "Chat", "Room", "Service"]
 
 
 class Room:
     """A conversation; see `serverless_chat.Room`."""
 
-    def __init__(self, loop: _Loop, room: asynchronous_room.Room) -> None:
+    def __init__(self, loop: LoopThread, room: asynchronous_room.Room) -> None:
         self._loop, self._room = loop, room
         self.id = room.id
 
@@ -181,7 +134,7 @@ class Chat:
     def __init__(
         self, http_url: str, ws_url: str, token: Token, *, storage: Storage | None = None, **options: Any
     ) -> None:
-        self._loop = _Loop()
+        self._loop = LoopThread()
         self._chat = self._loop.call(
             lambda: asynchronous.Chat(http_url, ws_url, token, storage=storage, **options)
         )

@@ -39,6 +39,9 @@ MEMBER = Membership(
     muted_until=1_700_000_100_000,
     own_unread=frozenset({7}),
     is_added=True,
+    archived=True,
+    pinned=True,
+    notifications_muted=True,
 )
 DETAILS = ConversationDetails(
     conversation_id=CONVERSATION,

@@ -187,7 +187,9 @@ def test_idempotency_record_is_restored() -> None:
 
 def test_roster_entry_has_no_read_pointer() -> None:
     _, entry = membership_to_items(MEMBER)
-    assert membership_from_item(stored(entry)) == replace(SENDER, read_up_to=0, read_message_count=0)
+    assert membership_from_item(stored(entry)) == replace(
+        SENDER, read_up_to=0, read_message_count=0, archived=False, pinned=False
+    )
 
 
 def test_past_membership_keeps_read_pointer_and_mute() -> None:

@@ -61,6 +61,7 @@ def test_conversation_has_head_and_details() -> None:
         "join_policy": "open",
         "metadata": DETAILS.metadata,
         "head": 7,
+        "message_count": HEAD.message_count,
         "participant_count": 2,
         "retention_days": 30,
     }

@@ -1,0 +1,72 @@
+"""The client of a service for backends without asyncio, as part of `serverless_chat.blocking`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from . import service as asynchronous
+from .api import Token
+from .core.outputs import JsonObject
+from .loop_thread import LoopThread
+
+
+class Service:
+    """A backend of the product; see `serverless_chat.Service`. A process that forks makes one after the fork."""
+
+    def __init__(self, http_url: str, token: Token, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._loop = LoopThread()
+        self._service = self._loop.call(asynchronous.Service, http_url, token, transport=transport)
+
+    def __enter__(self) -> Service:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        try:
+            self._loop.run(self._service.close())
+        finally:
+            self._loop.stop()
+
+    def acting_for(self, participant_id: str, name: str | None = None) -> Acting:
+        """Return the requests for one participant."""
+        return Acting(self._loop, self._service.acting_for(participant_id, name))
+
+    def request(
+        self, method: str, path: str, body: JsonObject | None = None, query: Mapping[str, Any] | None = None
+    ) -> JsonObject:
+        """Return the body of a request for no participant, which is not repeated."""
+        return self._loop.run(self._service.api.request(method, path, body, query))
+
+
+class Acting:
+    """The requests of a service for one participant; see `serverless_chat.Acting`."""
+
+    def __init__(self, loop: LoopThread, acting: asynchronous.Acting) -> None:
+        self._loop, self._acting = loop, acting
+
+    def create(self, title: str, participants: Sequence[Mapping[str, Any]] = (), **fields: Any) -> JsonObject:
+        """Create a conversation whose owner is the participant, and return it."""
+        return self._loop.run(self._acting.create(title, participants, **fields))
+
+    def send(self, conversation_id: str, content: str, **options: Any) -> JsonObject:
+        """Send a message, repeated until it is answered, and return its event."""
+        return self._loop.run(self._acting.send(conversation_id, content, **options))
+
+    def ticket(self) -> str:
+        """Return a ticket with which the participant's browser opens one WebSocket within 30 seconds."""
+        return self._loop.run(self._acting.ticket())
+
+    def request(
+        self, method: str, path: str, body: JsonObject | None = None, query: Mapping[str, Any] | None = None
+    ) -> JsonObject:
+        """Return the body of any other request as the participant, which is not repeated."""
+        return self._loop.run(self._acting.api.request(method, path, body, query))

@@ -1,0 +1,117 @@
+"""The client of a service: the backend of a product, which acts for its users by HTTP."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from .api import Api, Token
+from .core.outputs import JsonObject
+
+
+class Service:
+    """`async with Service(http_url, token) as service:` sends requests with the credentials of a service.
+
+    Args:
+        http_url: The base URL of the HTTP API.
+        token: A function that returns a valid token of the service, or an awaitable of one. It is called for each
+            request, so it should cache the token until shortly before its end.
+        transport: The transport of HTTP requests, for tests and proxies.
+    """
+
+    def __init__(self, http_url: str, token: Token, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._api = Api(http_url, token, transport)
+
+    async def __aenter__(self) -> Service:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._api.close()
+
+    def acting_for(self, participant_id: str, name: str | None = None) -> Acting:
+        """Return the requests for one participant. Any number of them share the connections.
+
+        Args:
+            participant_id: The id of the participant in the chat.
+            name: Their display name; without it, that of their membership is used.
+        """
+        headers = {"Chat-Participant": quote(participant_id, safe="")}
+        if name is not None:
+            headers["Chat-Participant-Name"] = quote(name, safe="")
+        return Acting(self._api.with_headers(headers))
+
+    @property
+    def api(self) -> Api:
+        """The routes for services: `await service.api.get("/service/…")`."""
+        return self._api
+
+
+class Acting:
+    """The requests of a service for one participant. Its messages have `via: "service"` in their `sender`."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    @property
+    def api(self) -> Api:
+        """Any other route of the protocol, as the participant: `await acting.api.get("/conversations")`."""
+        return self._api
+
+    async def create(
+        self, title: str, participants: Sequence[Mapping[str, Any]] = (), **fields: Any
+    ) -> JsonObject:
+        """Create a conversation whose owner is the participant, and return it.
+
+        Args:
+            title: The title.
+            participants: The others, each with `participant_id`, `name` and optionally `role`.
+            fields: Other fields of the request, such as `join_policy` and `metadata`.
+
+        Raises:
+            RefusedError: The server refuses it.
+            UnavailableError: There was no answer: whether it was created is not known.
+        """
+        body: JsonObject = {"title": title, **fields}
+        if participants:
+            body["participants"] = [dict(other) for other in participants]
+        return await self._api.request("POST", "/conversations", body)
+
+    async def send(
+        self, conversation_id: str, content: str, *, client_message_id: str | None = None, **fields: Any
+    ) -> JsonObject:
+        """Send a message and return its event. It is repeated until it is answered, and is in the log once.
+
+        Args:
+            conversation_id: The conversation, of which the participant is a member.
+            content: The text.
+            client_message_id: The idempotency key. Derive it from the reason of the message, such as the id of an
+                order, so that a repeat by another process sends it once, too. By default it is random.
+            fields: Other fields of a message: `reply_to`, `mentions` and `metadata`.
+
+        Raises:
+            RefusedError: The server refuses it.
+            UnavailableError: There was no answer in several attempts: repeat it with the same `client_message_id`.
+        """
+        key = client_message_id or str(uuid.uuid4())
+        body: JsonObject = {"content": content, "client_message_id": key, **fields}
+        return await self._api.repeat("POST", f"/conversations/{quote(conversation_id, safe='')}/messages", body)
+
+    async def ticket(self) -> str:
+        """Return a ticket with which the participant's browser opens one WebSocket within 30 seconds.
+
+        Raises:
+            RefusedError: The server refuses it.
+            UnavailableError: There was no answer in several attempts.
+        """
+        return str((await self._api.repeat("POST", "/tickets", {}))["ticket"])

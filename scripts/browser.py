@@ -1,0 +1,72 @@
+"""Chromium and the fonts of the browser tests, from Debian's packages; without them, those tests are skipped.
+
+Set-up installs them where it may: as root, with apt. It tries that once in a checkout.
+
+Standard library only: this module runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from scripts.node import WEB
+from scripts.uv import LOGS
+
+PACKAGES = ("chromium", "fonts-noto-core", "fonts-noto-color-emoji")
+FONTS = (
+    Path("/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf"),
+    Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"),
+)
+MISSING = f"there is no Chromium: as root, `apt install {' '.join(PACKAGES)}`"
+APT_SECONDS = 300
+
+
+def chromium() -> Path | None:
+    """Return Chromium, or None if it is not installed."""
+    found = shutil.which("chromium")
+    return None if found is None else Path(found)
+
+
+def has_fonts() -> bool:
+    """Return whether the fonts are installed under which the reference screenshots were taken."""
+    return all(font.exists() for font in FONTS)
+
+
+def is_prepared(root: Path) -> bool:
+    """Return whether there is nothing left to do: the checkout has no page, or set-up tried it, or may not."""
+    is_complete = chromium() is not None and has_fonts()
+    return is_complete or not (root / WEB).exists() or not _may_install() or _attempt(root).exists()
+
+
+def prepare(root: Path) -> bool:
+    """Install the missing packages, and return whether everything is there."""
+    _attempt(root).touch()
+    command = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *PACKAGES]
+    with (root / LOGS / "apt.log").open("w", encoding="utf-8") as log:
+        for arguments in (command, ["apt-get", "update", "--quiet"], command):
+            try:
+                done = subprocess.run(  # noqa: S603  (the arguments are constants)
+                    arguments,
+                    env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    timeout=APT_SECONDS,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired:
+                break
+            if arguments is command and done.returncode == 0:
+                break
+    return chromium() is not None and has_fonts()
+
+
+def _may_install() -> bool:
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def _attempt(root: Path) -> Path:
+    return root / LOGS / "apt-attempt"

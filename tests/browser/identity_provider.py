@@ -1,0 +1,116 @@
+"""An OpenID Connect provider for the browser tests: authorization code with PKCE, for one user with a cookie."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+Fields = dict[str, str]
+
+
+class IdentityProvider:
+    """A context manager. It signs its user in at the first request that may ask, and remembers the session.
+
+    `issue` returns an access token, which lives `lifetime` seconds as far as the page knows.
+    """
+
+    def __init__(self, issue: Callable[[], str], lifetime: int = 3_600) -> None:
+        self.issue = issue
+        self.lifetime = lifetime
+        self.authorizations: list[Fields] = []
+        self.grants: list[Fields] = []
+        self.challenges: dict[str, str] = {}
+        handler = type("Handler", (_Handler,), {"provider": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """The address of the provider."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The identity of a page that signs in here."""
+        return {
+            "kind": "oidc",
+            "authorization_endpoint": f"{self.url}/authorize",
+            "token_endpoint": f"{self.url}/token",
+            "client_id": "chat-page",
+            "scope": "openid",
+        }
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    provider: IdentityProvider
+
+    def do_GET(self) -> None:
+        """Authorize: redirect back with a code, or with `login_required` where the user cannot be asked."""
+        query = _fields(urlsplit(self.path).query)
+        if urlsplit(self.path).path != "/authorize":
+            self.send_error(404)
+            return
+        self.provider.authorizations.append(query)
+        answer = {"state": query["state"]}
+        if query.get("prompt") == "none" and "session=yes" not in self.headers.get("Cookie", ""):
+            answer["error"] = "login_required"
+        else:
+            answer["code"] = f"code-{len(self.provider.challenges)}"
+            self.provider.challenges[answer["code"]] = query["code_challenge"]
+        self.send_response(302)
+        self.send_header("Location", f"{query['redirect_uri']}?{urlencode(answer)}")
+        if "code" in answer:
+            self.send_header("Set-Cookie", "session=yes; HttpOnly; SameSite=Lax")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        """Give tokens for a code, once and with its verifier, or for a refresh token."""
+        fields = _fields(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.provider.grants.append(fields)
+        answer: dict[str, Any] = {"error": "invalid_grant"}
+        if fields["grant_type"] == "refresh_token":
+            is_valid = fields["refresh_token"] == f"refresh-{len(self.provider.grants) - 1}"
+        else:
+            digest = hashlib.sha256(fields["code_verifier"].encode()).digest()
+            challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+            is_valid = self.provider.challenges.pop(fields["code"], None) == challenge
+        if is_valid:
+            answer = {
+                "access_token": self.provider.issue(),
+                "refresh_token": f"refresh-{len(self.provider.grants)}",
+                "expires_in": self.provider.lifetime,
+                "token_type": "Bearer",
+            }
+        body = json.dumps(answer).encode()
+        self.send_response(200 if is_valid else 400)
+        for name, value in (
+            ("Access-Control-Allow-Origin", self.headers.get("Origin", "")),
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(body))),
+        ):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 — the name of the base class
+        """Write nothing."""
+
+
+def _fields(text: str) -> Fields:
+    return {name: values[0] for name, values in parse_qs(text).items()}

@@ -1,0 +1,159 @@
+"""The page without a mouse and without sight: axe in every state, keys for everything, names for all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.axe import violations
+from tests.browser.conftest import OpenPage
+from tests.browser.watching import Watch
+from tests.support.client import TestClient
+
+People = Callable[[str], TestClient]
+MARKDOWN = """# Plan
+1. first `code`
+2. [a link](https://example.com) and **bold** text
+
+> quoted
+
+```py
+print("a long line of code" * 20)
+```
+| a | b |
+|---|---|
+| 1 | 2 |
+
+- [x] done"""
+
+
+def conversation(people: People, suffix: str) -> str:
+    """Create a conversation with all that messages can contain, and return its id."""
+    alice, bob = people(f"alice-{suffix}"), people(f"bob-{suffix}")
+    created = alice.create_conversation("Everything", [bob])
+    first = bob.post_message(created, MARKDOWN)["sequence_id"]
+    bob.post_message(created, "@Alice see above", reply_to=first, mentions=[f"alice-{suffix}"])
+    alice.add_reaction(created, first, "👍")
+    bob.add_reaction(created, first, "🎉")
+    removed = bob.post_message(created, "wrong")["sequence_id"]
+    bob.delete_message(created, removed)
+    edited = alice.post_message(created, "שלום")["sequence_id"]
+    alice.edit_message(created, edited, "שלום עולם")
+    alice.create_invite(created)
+    return created
+
+
+def states(page: Page) -> Iterator[str]:
+    """Bring the page into one state after another, and yield the name of each."""
+    yield "conversation"
+    page.get_by_role("article").last.focus()
+    yield "message with its actions"
+    page.get_by_role("button", name="More actions").last.click()
+    yield "menu"
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Emoji", exact=True).click()
+    page.get_by_role("searchbox", name="Search emoji").fill("heart")
+    yield "emoji picker"
+    page.keyboard.press("Escape")
+    page.get_by_role("textbox", name="Message Everything").fill("@B")
+    expect(page.get_by_role("listbox")).to_be_visible()
+    yield "mentions"
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Members", exact=True).click()
+    page.get_by_role("heading", name="Details").wait_for()
+    yield "panel"
+    for name in ("Invite links", "Banned", "Audit log"):
+        page.get_by_role("button", name=name).click()
+        page.get_by_role("dialog", name=name).wait_for()
+        yield name
+        page.keyboard.press("Escape")
+    page.get_by_role("button", name="Leave").click()
+    yield "question"
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="New conversation").click()
+    page.get_by_role("dialog").wait_for()
+    yield "new conversation"
+    page.keyboard.press("Escape")
+    page.locator(".list-header").click()
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Keyboard shortcuts").wait_for()
+    yield "shortcuts"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation_in_any_state(people: People, open_page: OpenPage, scheme: str) -> None:
+    created = conversation(people, f"x{scheme}")
+    page = open_page(f"alice-x{scheme}", f"/c/{created}", color_scheme=scheme)
+    expect(page.get_by_role("article").last).to_contain_text("שלום עולם")
+    found = {state: violations(page) for state in states(page)}
+    assert not any(found.values()), found
+
+
+def test_phone_shows_the_list_or_the_conversation_without_violations(people: People, open_page: OpenPage) -> None:
+    created = conversation(people, "xphone")
+    page = open_page("alice-xphone", f"/c/{created}", viewport={"width": 360, "height": 740}, has_touch=True)
+    expect(page.get_by_role("article").last).to_contain_text("שלום עולם")
+    expect(page.get_by_role("navigation", name="Conversations")).to_be_hidden()
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width == 360
+    assert violations(page) == []
+    page.get_by_role("button", name="Back to the list").click()
+    expect(page.get_by_role("navigation", name="Conversations")).to_be_visible()
+    assert violations(page) == []
+    page.go_back()
+    expect(page.get_by_role("textbox", name="Message Everything")).to_be_visible()
+
+
+def test_keys_open_write_answer_react_edit_and_delete(people: People, open_page: OpenPage, watch: Watch) -> None:
+    alice, bob = people("alice-k1"), people("bob-k1")
+    alice.create_conversation("First", [bob])
+    second = alice.create_conversation("Second", [bob])
+    bob.post_message(second, "a question")
+    page = open_page("alice-k1")
+    expect(page.get_by_role("button", name=re.compile("Second"))).to_be_visible()
+    page.keyboard.press("Alt+ArrowDown")
+    expect(page.get_by_role("heading", name="Second")).to_be_visible()
+    expect(page.get_by_role("article").last).to_contain_text("a question")
+    page.keyboard.press("i")
+    page.keyboard.type("an answer")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("article").last).to_contain_text("an answer")
+    page.keyboard.press("Shift+Tab")
+    while not page.evaluate(
+        "document.querySelector('serverless-chat').shadowRoot.activeElement.matches('article')"
+    ):
+        page.keyboard.press("Shift+Tab")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("r")
+    expect(page.get_by_text("Replying to Bob")).to_be_visible()
+    page.keyboard.type("a reply")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("article").last).to_contain_text("a reply")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.type(", edited")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("article").last).to_contain_text("a reply, edited")
+    page.get_by_role("article").last.focus()
+    page.keyboard.press("+")
+    page.get_by_role("searchbox", name="Search emoji").wait_for()
+    page.keyboard.type("party popper")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="🎉 1: You")).to_be_visible()
+    page.get_by_role("article").last.focus()
+    page.keyboard.press("Delete")
+    expect(page.get_by_role("dialog").get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("article").last).to_contain_text("This message was deleted.")
+
+
+def test_german_interface_has_no_english_left(people: People, open_page: OpenPage) -> None:
+    created = conversation(people, "de")
+    page = open_page("alice-de", f"/c/{created}", locale="de-DE")
+    expect(page.get_by_role("textbox", name="Nachricht an Everything")).to_be_visible()
+    expect(page.get_by_role("heading", name="Unterhaltungen")).to_be_visible()
+    assert page.evaluate("document.documentElement.lang") == "de"
+    expect(page.get_by_text("(bearbeitet)")).to_be_visible()

@@ -1,0 +1,100 @@
+"""Members, invites, consent and blocks, by the page of one user and the page of the other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OpenPage
+from tests.browser.watching import Watch
+from tests.support.client import TestClient
+
+People = Callable[[str], TestClient]
+
+
+def open_menu(page: Page, name: str, item: str) -> None:
+    """Choose an item of a member's menu."""
+    page.get_by_role("button", name=f"Actions for {name}").click()
+    page.get_by_role("menuitem", name=item).or_(page.get_by_role("menuitemradio", name=item)).click()
+
+
+def test_owner_creates_a_group_changes_roles_mutes_bans_and_reads_the_audit(open_page: OpenPage) -> None:
+    alice, bob = open_page("alice-p1"), open_page("bob-p1")
+    alice.get_by_role("button", name="New conversation").click()
+    alice.get_by_role("textbox", name="Title").fill("Planning")
+    alice.get_by_role("textbox", name="People").fill("bob-p1, carol-p1")
+    alice.get_by_role("button", name="Create").click()
+    bob.get_by_role("button", name="Planning").click()
+    expect(alice.get_by_text("3 members")).to_be_visible()
+
+    alice.get_by_role("button", name="Members", exact=True).click()
+    open_menu(alice, "bob-p1", "Moderator")
+    expect(alice.get_by_role("listitem").filter(has_text="bob-p1").get_by_text("Moderator")).to_be_visible()
+    open_menu(alice, "bob-p1", "Mute for an hour")
+    expect(bob.get_by_text("You are muted until")).to_be_visible()
+    open_menu(alice, "bob-p1", "Unmute")
+    expect(bob.get_by_role("textbox", name="Message Planning")).to_be_visible()
+
+    alice.get_by_role("textbox", name="Title").fill("Planning 2027")
+    alice.get_by_role("button", name="Save").click()
+    expect(bob.get_by_role("heading", name="Planning 2027")).to_be_visible()
+    expect(bob.get_by_text("changed the title to “Planning 2027”")).to_be_visible()
+
+    open_menu(alice, "carol-p1", "Ban")
+    alice.get_by_role("dialog").get_by_role("button", name="Ban").click()
+    expect(bob.get_by_text("banned carol-p1")).to_be_visible()
+    alice.get_by_role("button", name="Banned").click()
+    alice.get_by_role("button", name="Lift the ban").click()
+    expect(alice.get_by_text("No one is banned.")).to_be_visible()
+    alice.get_by_role("dialog").get_by_role("button", name="Close").click()
+    alice.get_by_role("button", name="Audit log").click()
+    expect(
+        alice.get_by_role("dialog").get_by_role("listitem").filter(has_text="lifted the ban of")
+    ).to_be_visible()
+
+
+def test_invite_link_opens_a_page_that_joins(people: People, open_page: OpenPage, watch: Watch) -> None:
+    alice_client = people("alice-p2")
+    club = alice_client.create_conversation("Club")
+    alice = open_page("alice-p2", f"/c/{club}")
+    alice.get_by_role("button", name="Members", exact=True).click()
+    alice.get_by_role("button", name="Invite links").click()
+    alice.get_by_role("button", name="Create a link").click()
+    link = alice.get_by_role("textbox", name=re.compile("shown only once")).input_value()
+    bob = open_page("bob-p2", link.split("#")[1])
+    bob.get_by_role("button", name="Join").click()
+    expect(bob.get_by_role("heading", name="Club", level=1)).to_be_visible()
+    expect(bob).to_have_url(re.compile(f"#/c/{club}$"))
+    expect(alice.get_by_text("1 use ")).to_be_visible()
+    watch.expect("404")
+    carol = open_page("carol-p2", link.split("#")[1][:-3] + "xyz")
+    carol.get_by_role("button", name="Join").click()
+    expect(carol.get_by_role("alert")).to_contain_text("This invite is not valid")
+
+
+def test_person_who_left_must_accept_and_a_blocked_adder_is_hidden(people: People, open_page: OpenPage) -> None:
+    alice_client, bob_client = people("alice-p3"), people("bob-p3")
+    circle = alice_client.create_conversation("Circle", [bob_client])
+    bob_client.leave(circle)
+    bob = open_page("bob-p3")
+    expect(bob.get_by_text("No conversations yet")).to_be_visible()
+    alice_client.add_participant(circle, bob_client)
+    invitation = bob.get_by_role("region", name="Invitations")
+    expect(invitation).to_contain_text("Invited by Alice")
+    invitation.get_by_role("button", name="Accept").click()
+    expect(bob.get_by_role("textbox", name="Message Circle")).to_be_visible()
+    expect(invitation).to_have_count(0)
+
+    alice_client.post_message(circle, "an unwelcome text")
+    expect(bob.locator(".entry").get_by_text("an unwelcome text")).to_be_visible()
+    bob.get_by_role("button", name="Members", exact=True).click()
+    open_menu(bob, "Alice", "Block")
+    expect(bob.locator(".entry").get_by_text("an unwelcome text")).to_have_count(0)
+    bob.get_by_role("button", name="Show", exact=True).click()
+    expect(bob.locator(".entry").get_by_text("an unwelcome text")).to_be_visible()
+    bob.get_by_role("button", name="Settings").click()
+    bob.get_by_role("menuitem", name="Blocked participants").click()
+    bob.get_by_role("button", name="Unblock").click()
+    expect(bob.get_by_text("You have not blocked anyone.")).to_be_visible()

@@ -1,0 +1,138 @@
+"""Messages between two users at once: each sees in the browser what the other does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import OpenPage
+from tests.browser.watching import Watch
+from tests.browser.web_chat import WebChat
+from tests.support.client import TestClient
+
+People = Callable[[str], TestClient]
+
+
+def message(page: Page, text: str) -> Locator:
+    """Return the message with a text."""
+    return page.locator(".entry.message").filter(has_text=text)
+
+
+def send(page: Page, text: str) -> None:
+    """Write a message and send it."""
+    page.get_by_role("textbox", name=re.compile("^Message ")).fill(text)
+    page.keyboard.press("Enter")
+
+
+def test_two_users_write_reply_react_edit_and_delete(people: People, open_page: OpenPage) -> None:
+    alice_client, bob_client = people("alice-m1"), people("bob-m1")
+    trip = alice_client.create_conversation("Trip to Oslo", [bob_client])
+    alice = open_page("alice-m1", f"/c/{trip}")
+    bob = open_page("bob-m1")
+    bob.get_by_role("button", name="Trip to Oslo").click()
+    expect(bob).to_have_url(re.compile(f"#/c/{trip}$"))
+    expect(alice.get_by_text("2 online")).to_be_visible()
+
+    alice.get_by_role("textbox", name="Message Trip to Oslo").press_sequentially(
+        "Hello **Bob**, see https://example.com"
+    )
+    expect(bob.get_by_text("is typing")).to_be_visible()
+    alice.keyboard.press("Enter")
+    expect(message(bob, "Hello Bob").locator("strong")).to_have_text("Bob")
+    expect(message(bob, "Hello Bob").get_by_role("link")).to_have_attribute("rel", re.compile("noopener"))
+    expect(bob.get_by_text("is typing")).to_have_count(0)
+    expect(message(alice, "Hello Bob").get_by_role("img", name=re.compile("Seen by"))).to_be_visible()
+
+    received = message(bob, "Hello Bob")
+    received.hover()
+    received.get_by_role("button", name="React with 👍").click()
+    expect(message(alice, "Hello Bob").get_by_role("button", name=re.compile("^👍"))).to_have_text("👍1")
+    received.get_by_role("button", name="Reply", exact=True).click()
+    send(bob, "@Alice yes")
+    reply = message(alice, "yes")
+    expect(reply.locator(".mention.me")).to_have_text("@Alice")
+    expect(reply.get_by_title("Jump to the original message")).to_contain_text("Hello Bob")
+
+    alice.get_by_role("textbox", name="Message Trip to Oslo").press("ArrowUp")
+    expect(alice.get_by_text("Editing a message")).to_be_visible()
+    send(alice, "Hello Bob and welcome")
+    expect(message(bob, "Hello Bob and welcome").get_by_text("(edited)")).to_be_visible()
+    expect(message(bob, "@Alice yes").get_by_title("Jump to the original message")).to_contain_text("and welcome")
+
+    own = message(alice, "and welcome").first
+    own.hover()
+    own.get_by_role("button", name="More actions").click()
+    alice.get_by_role("menuitem", name="Delete").click()
+    alice.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(message(bob, "This message was deleted.").first).to_be_visible()
+
+
+def test_messages_wait_for_the_connection_and_drafts_for_their_conversation(
+    people: People, open_page: OpenPage, watch: Watch, web_chat: WebChat
+) -> None:
+    alice_client, bob_client = people("alice-m2"), people("bob-m2")
+    work = alice_client.create_conversation("Work", [bob_client])
+    alice_client.create_conversation("Home", [bob_client])
+    watch.expect("WebSocket|ERR_INTERNET_DISCONNECTED|Failed to load")
+    alice, bob = open_page("alice-m2", f"/c/{work}"), open_page("bob-m2", f"/c/{work}")
+    expect(bob.get_by_text("2 online")).to_be_visible()
+
+    web_chat.drop_connections()  # both reconnect, and nothing is lost
+    send(alice, "sent while the socket was broken")
+    expect(message(bob, "sent while the socket was broken")).to_have_count(1)
+
+    alice.context.set_offline(True)
+    web_chat.drop_connections()
+    send(alice, "sent offline")
+    expect(message(alice, "sent offline").locator(".pending")).to_be_visible()
+    expect(alice.get_by_text("You are offline")).to_be_visible()
+    alice.get_by_role("textbox", name="Message Work").fill("an unfinished thought")
+    alice.context.set_offline(False)
+    expect(message(bob, "sent offline")).to_have_count(1)
+    expect(message(alice, "sent offline").locator(".pending")).to_have_count(0)
+
+    alice.get_by_role("button", name="Home").click()
+    expect(alice.get_by_role("textbox", name="Message Home")).to_have_value("")
+    expect(alice.get_by_role("button", name=re.compile("Work.*Draft"))).to_be_visible()
+    alice.reload()
+    alice.get_by_role("button", name="Work").click()
+    expect(alice.get_by_role("textbox", name="Message Work")).to_have_value("an unfinished thought")
+
+
+def test_refused_message_is_shown_as_failed_and_can_be_discarded(
+    people: People, open_page: OpenPage, watch: Watch, web_chat: WebChat
+) -> None:
+    alice_client, bob_client = people("alice-m3"), people("bob-m3")
+    quiet = alice_client.create_conversation("Quiet", [bob_client])
+    watch.expect("WebSocket|ERR_INTERNET_DISCONNECTED|Failed to load")
+    bob = open_page("bob-m3", f"/c/{quiet}")
+    expect(bob.get_by_text("1 online")).to_be_visible()
+    bob.context.set_offline(True)
+    web_chat.drop_connections()
+    send(bob, "too late")
+    alice_client.mute(quiet, bob_client)
+    bob.context.set_offline(False)
+    failed = message(bob, "too late")
+    expect(failed.get_by_role("alert")).to_contain_text("Not sent: You are muted.")
+    expect(bob.get_by_text("You are muted until")).to_be_visible()
+    failed.get_by_role("button", name="Discard").click()
+    expect(failed).to_have_count(0)
+
+
+def test_new_messages_are_announced_once_and_history_is_not(people: People, open_page: OpenPage) -> None:
+    alice_client, bob_client = people("alice-m4"), people("bob-m4")
+    log = alice_client.create_conversation("Log", [bob_client])
+    for number in range(60):
+        alice_client.post_message(log, f"line {number}")
+    bob = open_page("bob-m4", f"/c/{log}")
+    expect(message(bob, "line 59")).to_be_visible()
+    spoken = bob.locator(".frame > [aria-live=polite].visually-hidden")
+    expect(spoken).to_have_text("")
+    bob.locator(".message-viewport").evaluate("element => element.scrollTo(0, 0)")
+    expect(bob.get_by_text("This is the beginning of the conversation.")).to_be_visible()
+    expect(spoken).to_have_text("")
+    alice_client.post_message(log, "a **new** line")
+    expect(spoken).to_have_text("Alice: a new line")
+    expect(bob.get_by_role("button", name="1 new message")).to_be_visible()

@@ -1,0 +1,68 @@
+"""Notifications of the browser and Web Push, with stubs in place of the browser's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OpenPage
+from tests.support.client import TestClient
+
+People = Callable[[str], TestClient]
+_STUBS = """() => {
+  globalThis.shown = [];
+  globalThis.Notification = class {
+    static permission = "default";
+    static requestPermission = async () => (Notification.permission = "granted");
+    constructor(title, options) { Object.assign(this, options, { title }); shown.push(this); }
+    close() {}
+  };
+  const endpoint = "https://push.example/1";
+  const subscription = { endpoint, toJSON: () => ({ endpoint }) };
+  const pushManager = { subscribe: async (options) => (globalThis.pushOptions = options, subscription) };
+  Object.defineProperty(navigator, "serviceWorker", { value: { ready: Promise.resolve({ pushManager }) } });
+}"""
+
+
+def enable(page: Page) -> None:
+    """Allow notifications in the settings."""
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("menuitem", name="Enable notifications").click()
+
+
+def test_message_elsewhere_is_notified_and_opens_its_conversation(people: People, open_page: OpenPage) -> None:
+    alice, bob = people("alice-n1"), people("bob-n1")
+    here = alice.create_conversation("Here", [bob])
+    there = alice.create_conversation("There", [bob])
+    page = open_page("bob-n1", f"/c/{here}")
+    expect(page.get_by_role("button", name="There")).to_be_visible()
+    page.evaluate(_STUBS)
+    enable(page)
+    alice.post_message(here, "seen at once")
+    expect(page.get_by_role("article").last).to_contain_text("seen at once")
+    alice.post_message(there, "**look** here")
+    page.wait_for_function("() => shown.length === 1")
+    assert page.evaluate("() => [shown[0].title, shown[0].body]") == ["There", "Alice: look here"]
+    page.evaluate("() => shown[0].onclick()")
+    expect(page.get_by_role("heading", name="There")).to_be_visible()
+
+
+def test_push_subscription_is_given_to_the_product(people: People, open_page: OpenPage) -> None:
+    people("alice-n2").create_conversation("One")
+    page = open_page("alice-n2")
+    expect(page.get_by_role("button", name="One")).to_be_visible()
+    page.evaluate(_STUBS)
+    page.evaluate(
+        """() => {
+          const chat = document.querySelector("serverless-chat");
+          chat.setAttribute("vapid-key", "BAAA_-8");
+          chat.addEventListener("chat-push-subscription", ({ detail }) => {
+            globalThis.received = detail.subscription.toJSON();
+          });
+        }"""
+    )
+    enable(page)
+    page.wait_for_function("() => globalThis.received")
+    assert page.evaluate("() => received.endpoint") == "https://push.example/1"
+    assert page.evaluate("() => [...pushOptions.applicationServerKey]") == [4, 0, 0, 255, 239]

@@ -1,0 +1,100 @@
+"""Sign-in by OpenID Connect in the browser: the tokens are in memory only."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from infra.web.config import PageConfig
+from local.event_loop import LoopThread
+from local.gateway.ports import listen
+from local.web.page_build import PageBuild
+from local.web.page_server import PageServer
+from scripts.web import DIST
+from tests.browser.identity_provider import IdentityProvider
+from tests.browser.watching import Watch
+from tests.browser.web_chat import WebChat
+from tests.support.client import TestClient
+from tests.support.server import ROOT
+
+
+@contextlib.contextmanager
+def serving(web_chat: WebChat, provider: IdentityProvider) -> Iterator[str]:
+    """Serve the page of a chat whose users sign in at a provider, as on a deployed stage."""
+    config = PageConfig(web_chat.endpoint.http_url, web_chat.endpoint.ws_url, provider.identity)
+    (listener,) = listen([0])
+    loop, server = LoopThread("page"), PageServer(ROOT / DIST, PageBuild(ROOT / DIST), config, {}, {})
+    loop.run(server.start(listener), 10)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    finally:
+        loop.run(server.stop(), 10)
+        loop.stop()
+
+
+@pytest.fixture
+def provider(web_chat: WebChat) -> Iterator[IdentityProvider]:
+    with IdentityProvider(lambda: web_chat.token("olga-oidc", "Olga", 3_600)) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser, web_chat: WebChat, provider: IdentityProvider) -> Iterator[Page]:
+    """The page, signed in: a window that fails the test at its end if there was a problem."""
+    with serving(web_chat, provider) as url:
+        watch = Watch({*web_chat.origins(), provider.url, url.rstrip("/")})
+        opened = browser.new_context().new_page()
+        watch.add(opened)
+        opened.goto(url)
+        yield opened
+        opened.context.close()
+        assert watch.problems() == []
+
+
+def storages(page: Page) -> str:
+    """Return everything that the page has stored for its origin, except conversations, as text."""
+    stored = page.evaluate("[{ ...sessionStorage }, { ...localStorage }, document.cookie]")
+    return json.dumps(stored)
+
+
+def test_user_signs_in_once_and_stays_signed_in_after_a_reload(
+    page: Page, provider: IdentityProvider, people: Callable[[str], TestClient]
+) -> None:
+    people("olga-oidc").create_conversation("Sign-in", [])
+    expect(page.get_by_role("button", name="Sign-in")).to_be_visible()
+    assert [query.get("prompt") for query in provider.authorizations] == ["none", None]
+    assert {query["code_challenge_method"] for query in provider.authorizations} == {"S256"}
+    assert "?" not in page.url
+    assert "eyJ" not in storages(page), "a token is stored"
+    assert "verifier" not in storages(page)
+
+    page.reload()
+    expect(page.get_by_role("button", name="Sign-in")).to_be_visible()
+    assert [query.get("prompt") for query in provider.authorizations] == ["none", None, "none"]
+
+
+def test_answer_to_another_request_is_not_accepted(page: Page, provider: IdentityProvider) -> None:
+    expect(page.get_by_role("button", name="New conversation")).to_be_visible()
+    grants = len(provider.grants)
+    page.goto(f"{page.url.partition('#')[0]}?code=stolen&state=guessed")
+    expect(page.get_by_role("button", name="New conversation")).to_be_visible()
+    assert "stolen" not in {grant.get("code") for grant in provider.grants}
+    assert len(provider.grants) == grants + 1
+
+
+def test_token_is_renewed_by_the_refresh_token_before_its_end(
+    browser: Browser, web_chat: WebChat, provider: IdentityProvider
+) -> None:
+    provider.lifetime = 60  # less than the margin of the page: each use renews the token
+    with serving(web_chat, provider) as url:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(url)
+        expect(page.get_by_role("button", name="New conversation")).to_be_visible()
+        context.close()
+    assert provider.grants[0]["grant_type"] == "authorization_code"
+    assert {grant["grant_type"] for grant in provider.grants[1:]} == {"refresh_token"}

@@ -1,0 +1,101 @@
+"""The first minutes with the chat: a new checkout, `make run`, and two people in two browser windows."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from scripts.mutants.workspace import worktree
+from scripts.node import WEB, node_program
+from tests.browser.conftest import ACTION_MILLISECONDS
+from tests.support.server import ROOT, STOP_TIMEOUT
+
+ADDRESS_SECONDS = 120.0
+"""On a busy machine; on an idle one, the address is there after a fraction of it."""
+PAGE_MILLISECONDS = 120_000
+
+
+@pytest.fixture(scope="module")
+def checkout() -> Iterator[Path]:
+    """Return a checkout in which nothing has been set up. Skips the test where there is no Node.js."""
+    if node_program(ROOT, WEB) is None:
+        pytest.skip("there is no Node.js to build the web page: see `make setup`")
+    with worktree() as tree:
+        yield tree
+
+
+@pytest.fixture(scope="module")
+def running(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Any]]:
+    """Return the ready line of `make run` in the checkout."""
+    directory = tmp_path_factory.mktemp("stranger")
+    with (directory / "out").open("w+") as out, (directory / "log").open("w+") as log:
+        process = subprocess.Popen(
+            ["make", "run", "ARGS=--port 0 --json"],
+            cwd=checkout,
+            env={name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            yield _first_line(Path(out.name), Path(log.name), process)
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(STOP_TIMEOUT)
+
+
+def test_new_checkout_shows_the_page_that_it_builds_beside_the_running_chat(
+    running: Mapping[str, Any], browser: Browser
+) -> None:
+    assert running["web_page"] == "building"
+    page = browser.new_page()
+    page.set_default_timeout(ACTION_MILLISECONDS)
+    answer = page.goto(running["web_url"])
+    assert answer is not None
+    # The note that it is being built reloads itself.
+    page.locator("serverless-chat").wait_for(state="attached", timeout=PAGE_MILLISECONDS)
+    page.close()
+
+
+def test_two_people_chat_in_two_windows(running: Mapping[str, Any], browser: Browser) -> None:
+    alice, bob = (_window(browser, f"{running['web_url']}#as={name}") for name in ("alice", "bob"))
+    alice.get_by_role("button", name="New conversation").click()
+    alice.get_by_label("Title").fill("Lunch")
+    alice.get_by_label("People").fill("bob")
+    alice.get_by_role("button", name="Create", exact=True).click()
+    bob.get_by_role("button", name="Lunch").click()
+    for writer, reader, text in ((alice, bob, "Noodles at noon?"), (bob, alice, "On my way")):
+        writer.get_by_role("textbox", name="Message Lunch").fill(text)
+        writer.keyboard.press("Enter")
+        expect(reader.locator(".entry.message").filter(has_text=text)).to_be_visible()
+    for window in (alice, bob):
+        window.context.close()
+
+
+def _window(browser: Browser, url: str) -> Page:
+    page = browser.new_context().new_page()
+    page.set_default_timeout(PAGE_MILLISECONDS)
+    page.goto(url)
+    page.locator("serverless-chat").wait_for(state="attached")
+    page.set_default_timeout(ACTION_MILLISECONDS)
+    return page
+
+
+def _first_line(out: Path, log: Path, process: subprocess.Popen[bytes]) -> Mapping[str, Any]:
+    deadline = time.monotonic() + ADDRESS_SECONDS
+    while not (text := out.read_text(encoding="utf-8")).endswith("\n"):
+        assert process.poll() is None, log.read_text(encoding="utf-8")
+        assert time.monotonic() < deadline, f"no address after {ADDRESS_SECONDS} s: {log.read_text('utf-8')}"
+        time.sleep(0.05)
+    ready: Mapping[str, Any] = json.loads(text)
+    return ready

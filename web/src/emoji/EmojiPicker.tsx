@@ -1,0 +1,86 @@
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { texts } from "../text/texts.ts";
+import { useApp } from "../ui/app.ts";
+import css from "../styles/emoji.css?inline";
+import { type Emoji, loadEmoji } from "./emoji.ts";
+import { frequentEmoji, noteEmoji } from "./frequent.ts";
+
+const COLUMNS = 8;
+const MAX_FOUND = 64;
+const sheet = new CSSStyleSheet();
+sheet.replaceSync(css);
+
+/** All emoji, with a search by name. Arrow keys move in the grid. */
+export function EmojiPicker({ onChoose }: { onChoose: (emoji: string) => void }) {
+  const { root } = useApp();
+  const t = texts.value;
+  const [groups, setGroups] = useState<Emoji[][]>([]);
+  const [query, setQuery] = useState("");
+  const field = useRef<HTMLInputElement>(null);
+  const grid = useRef<HTMLDivElement>(null);
+  const frequent = useMemo(frequentEmoji, []);
+  const found = useMemo(() => search(groups, query), [groups, query]);
+  useEffect(() => {
+    if (!root.adoptedStyleSheets.includes(sheet)) root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+    field.current?.focus();
+    void loadEmoji(t.language).then(setGroups);
+  }, []);
+  const choose = (emoji: string) => {
+    noteEmoji(emoji);
+    onChoose(emoji);
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const buttons = [...grid.current!.querySelectorAll<HTMLElement>("button")];
+    const index = buttons.indexOf(root.activeElement as HTMLElement);
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: COLUMNS, ArrowUp: -COLUMNS }[event.key];
+    if (event.key === "Enter" && index < 0 && found?.[0]) choose(found[0].character);
+    else if (step && (index >= 0 || event.key === "ArrowDown")) {
+      const next = index < 0 ? 0 : index + step;
+      if (next < 0) field.current!.focus();
+      else buttons[Math.min(next, buttons.length - 1)]?.focus();
+    } else return;
+    event.preventDefault();
+  };
+  const button = ({ character, name }: Emoji) => (
+    <button key={character} type="button" class="emoji-choice emoji" aria-label={name} title={name} onClick={() => choose(character)}>
+      {character}
+    </button>
+  );
+  const names = useMemo(() => new Map(groups.flat().map(({ character, name }) => [character, name])), [groups]);
+  return (
+    <div class="emoji-picker" onKeyDown={onKeyDown}>
+      <input
+        ref={field}
+        type="search"
+        placeholder={t.searchEmoji}
+        aria-label={t.searchEmoji}
+        value={query}
+        onInput={(event) => setQuery(event.currentTarget.value)}
+      />
+      <div class="emoji-scroll" ref={grid}>
+        {found ? (
+          <div class="emoji-grid">{found.length ? found.map(button) : <p class="faint">{t.noEmoji}</p>}</div>
+        ) : (
+          <>
+            <h3>{t.frequentEmoji}</h3>
+            <div class="emoji-grid">{frequent.map((character) => button({ character, name: names.get(character) ?? character }))}</div>
+            {groups.map((group, index) => (
+              <section key={index} class="emoji-group">
+                <h3>{t.emojiGroups[index]}</h3>
+                <div class="emoji-grid">{group.map(button)}</div>
+              </section>
+            ))}
+          </>
+        )}
+      </div>
+    </div>
+  );
+}
+
+/** Return the emoji whose names contain all words of the query, or null without one. */
+function search(groups: Emoji[][], query: string): Emoji[] | null {
+  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+  if (!words.length) return null;
+  const matches = ({ name }: Emoji) => words.every((word) => name.toLowerCase().includes(word));
+  return groups.flat().filter(matches).slice(0, MAX_FOUND);
+}

@@ -1,0 +1,160 @@
+/**
+ * Messages as Markdown. The parsed blocks become elements directly: no HTML is ever parsed, so a text can make no other
+ * elements, attributes or addresses than the ones below. Raw HTML is shown as the text that it is.
+ */
+
+import type { ComponentChild } from "preact";
+import { texts } from "../text/texts.ts";
+import { CodeBlock } from "../ui/CodeBlock.tsx";
+import { type Block, type ListItem, parseBlocks } from "./blocks.ts";
+import type { Inline } from "./inlines.ts";
+
+const MAX_CACHED = 600;
+const MAX_PREVIEW = 400;
+const SAFE_ADDRESS = /^(?:https?:\/\/|mailto:)/i;
+const parsed = new Map<string, Block[]>();
+
+/** A name to highlight after an `@`. */
+export interface Mentioned {
+  name: string;
+  isMe: boolean;
+}
+
+/** Return the elements of a text. */
+export function markdown(text: string, mentioned: readonly Mentioned[]): ComponentChild {
+  return blocksOf(text).map((block) => element(block, mentioned));
+}
+
+/** Return a text without its markup, in one line: for previews, quotes and announcements. */
+export function plain(text: string): string {
+  return blocksOf(text.slice(0, MAX_PREVIEW)).map(plainBlock).join(" ").replace(/\s+/g, " ").trim();
+}
+
+function blocksOf(text: string): Block[] {
+  let blocks = parsed.get(text);
+  if (blocks) return blocks;
+  if (parsed.size >= MAX_CACHED) parsed.delete(parsed.keys().next().value!);
+  parsed.set(text, (blocks = parseBlocks(text)));
+  return blocks;
+}
+
+function element(block: Block, mentioned: readonly Mentioned[]): ComponentChild {
+  const inline = (children: Inline[]) => children.map((child) => span(child, mentioned));
+  switch (block.type) {
+    case "paragraph":
+      return <p dir="auto">{inline(block.children)}</p>;
+    case "heading":
+      return (
+        <p dir="auto" class={`heading heading-${Math.min(block.level, 3)}`}>
+          {inline(block.children)}
+        </p>
+      );
+    case "code":
+      return <CodeBlock text={block.text} language={block.language} />;
+    case "quote":
+      return <blockquote dir="auto">{block.blocks.map((inner) => element(inner, mentioned))}</blockquote>;
+    case "list": {
+      const items = block.items.map((item) => listItem(item, mentioned));
+      return block.isOrdered ? <ol start={block.start}>{items}</ol> : <ul>{items}</ul>;
+    }
+    case "table":
+      return (
+        <div class="table" tabIndex={0}>
+          <table>
+            <thead>
+              <tr>{block.header.map((cell) => <th dir="auto">{inline(cell)}</th>)}</tr>
+            </thead>
+            <tbody>
+              {block.rows.map((row) => (
+                <tr>{row.map((cell) => <td dir="auto">{inline(cell)}</td>)}</tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      );
+    case "rule":
+      return <hr />;
+  }
+}
+
+function listItem({ checked, blocks }: ListItem, mentioned: readonly Mentioned[]): ComponentChild {
+  const [first, ...others] = blocks;
+  const isPlain = first?.type === "paragraph";
+  return (
+    <li dir="auto" class={checked === null ? undefined : "task"}>
+      {checked !== null && <input type="checkbox" checked={checked} disabled aria-label={blocks.map(plainBlock).join(" ")} />}
+      {isPlain ? first.children.map((child) => span(child, mentioned)) : first && element(first, mentioned)}
+      {others.map((block) => element(block, mentioned))}
+    </li>
+  );
+}
+
+function span(part: Inline, mentioned: readonly Mentioned[]): ComponentChild {
+  if (typeof part === "string") return withMentions(part, mentioned);
+  switch (part.type) {
+    case "code":
+      return <code dir="ltr">{part.text}</code>;
+    case "break":
+      return <br />;
+    case "image":
+      return link(part.address, part.text ? texts.value.image(part.text) : texts.value.imageUnnamed);
+    case "link":
+      return link(part.address, part.children.map((child) => span(child, mentioned)));
+    default: {
+      const Element = part.type;
+      return <Element>{part.children.map((child) => span(child, mentioned))}</Element>;
+    }
+  }
+}
+
+/** Return a link, or only its text if the address is not one of a safe scheme. */
+function link(address: string, children: ComponentChild): ComponentChild {
+  if (!SAFE_ADDRESS.test(address)) return children;
+  return (
+    <a href={address} target="_blank" rel="noopener noreferrer nofollow">
+      {children}
+    </a>
+  );
+}
+
+/** Highlight the mentions in a text. */
+function withMentions(text: string, mentioned: readonly Mentioned[]): ComponentChild {
+  const parts: ComponentChild[] = [];
+  let rest = text;
+  while (rest && mentioned.length) {
+    const found = mentioned
+      .map((mention) => ({ ...mention, at: rest.indexOf("@" + mention.name) }))
+      .filter(({ at }) => at >= 0)
+      .sort((one, other) => one.at - other.at || other.name.length - one.name.length)[0];
+    if (!found) break;
+    const end = found.at + found.name.length + 1;
+    parts.push(rest.slice(0, found.at), <span class={found.isMe ? "mention me" : "mention"}>{rest.slice(found.at, end)}</span>);
+    rest = rest.slice(end);
+  }
+  return parts.length ? [...parts, rest] : text;
+}
+
+function plainBlock(block: Block): string {
+  switch (block.type) {
+    case "paragraph":
+    case "heading":
+      return block.children.map(plainSpan).join("");
+    case "code":
+      return block.text;
+    case "quote":
+      return block.blocks.map(plainBlock).join(" ");
+    case "list":
+      return block.items.map((item) => item.blocks.map(plainBlock).join(" ")).join(" ");
+    case "table":
+      return [block.header, ...block.rows].map((row) => row.map((cell) => cell.map(plainSpan).join("")).join(" ")).join(" ");
+    case "rule":
+      return "";
+  }
+}
+
+function plainSpan(part: Inline): string {
+  if (typeof part === "string") return part;
+  if (part.type === "break") return " ";
+  if (part.type === "image") return part.text ? texts.value.image(part.text) : texts.value.imageUnnamed;
+  return part.type === "code" ? part.text : part.children.map(plainSpan).join("");
+}

@@ -1,0 +1,58 @@
+import { useState } from "preact/hooks";
+import type { OpenConversation } from "../state/conversation.ts";
+import { texts } from "../text/texts.ts";
+import { useApp } from "../ui/app.ts";
+import { Dialog } from "../ui/Dialog.tsx";
+import { usePanelStyles } from "./styles.ts";
+
+/** Add a person to the conversation, who may have to accept. */
+export function AddDialog({ conversation }: { conversation: OpenConversation }) {
+  usePanelStyles();
+  const app = useApp();
+  const t = texts.value;
+  const { session } = app;
+  const [id, setId] = useState("");
+  const [name, setName] = useState("");
+  const [role, setRole] = useState("member");
+  const isOwner = conversation.member(session.participantId)?.role === "owner";
+  const add = async (event: Event) => {
+    event.preventDefault();
+    await session.attempt(async () => {
+      const added = await session.server.addMember(conversation.id, id.trim(), name.trim() || id.trim(), role);
+      if (added.membership === "pending") session.toast(t.addedPending(name.trim() || id.trim()));
+      app.dialog.value = null;
+    });
+  };
+  return (
+    <Dialog title={t.addMember}>
+      <form class="form" onSubmit={add}>
+        <label class="field">
+          <span>{t.participantId}</span>
+          <input autofocus required maxLength={255} value={id} onInput={(event) => setId(event.currentTarget.value)} />
+          <small class="faint">{t.participantIdHint}</small>
+        </label>
+        <label class="field">
+          <span>{t.displayName}</span>
+          <input dir="auto" maxLength={100} value={name} onInput={(event) => setName(event.currentTarget.value)} />
+        </label>
+        {isOwner && (
+          <label class="field">
+            <span>{t.role}</span>
+            <select value={role} onChange={(event) => setRole(event.currentTarget.value)}>
+              {Object.entries(t.roles).map(([value, text]) => (
+                <option key={value} value={value}>
+                  {text}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
+        <div class="buttons end">
+          <button type="submit" class="button primary" disabled={!id.trim()}>
+            {t.addMember}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,36 @@
+import type { OpenConversation } from "../state/conversation.ts";
+import { momentText } from "../text/dates.ts";
+import { texts } from "../text/texts.ts";
+import { useApp } from "../ui/app.ts";
+import { Dialog } from "../ui/Dialog.tsx";
+import { usePanelStyles } from "./styles.ts";
+import { useLoaded } from "./useLoaded.ts";
+
+/** The banned participants of a conversation. */
+export function BansDialog({ conversation }: { conversation: OpenConversation }) {
+  usePanelStyles();
+  const { session } = useApp();
+  const t = texts.value;
+  const { items, load } = useLoaded(() => session.server.bans(conversation.id));
+  const lift = async (participantId: string) => {
+    await session.attempt(() => session.server.liftBan(conversation.id, participantId));
+    await load();
+  };
+  return (
+    <Dialog title={t.bans}>
+      <ul class="rows">
+        {items?.map(({ participant_id: id, name, banned_at }) => (
+          <li key={id} class="row">
+            <span dir="auto">
+              {name || id} <span class="faint">{t.sinceDate(momentText(banned_at))}</span>
+            </span>
+            <button type="button" class="button small" onClick={() => void lift(id)}>
+              {t.liftBan}
+            </button>
+          </li>
+        ))}
+      </ul>
+      {items && !items.length && <p class="faint">{t.noBans}</p>}
+    </Dialog>
+  );
+}

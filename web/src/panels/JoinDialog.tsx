@@ -1,0 +1,49 @@
+import { useState } from "preact/hooks";
+import type { ChatError } from "serverless-chat";
+import { texts } from "../text/texts.ts";
+import { useApp } from "../ui/app.ts";
+import { Dialog } from "../ui/Dialog.tsx";
+import { usePanelStyles } from "./styles.ts";
+
+/** The page behind an invite link: join the conversation. */
+export function JoinDialog({ id, invite }: { id: string; invite: string }) {
+  usePanelStyles();
+  const app = useApp();
+  const t = texts.value;
+  const [error, setError] = useState<string | null>(null);
+  const [isBusy, setBusy] = useState(false);
+  const open = () => {
+    app.dialog.value = null;
+    app.select(id);
+  };
+  const join = async () => {
+    setBusy(true);
+    try {
+      await app.session.server.join(id, invite);
+      open();
+    } catch (thrown) {
+      const { code } = thrown as ChatError;
+      if (code === "ALREADY_PARTICIPANT") return open();
+      setError(code === "NOT_FOUND" ? t.joinRefused : (t.errors[code] ?? t.errorUnknown));
+      setBusy(false);
+    }
+  };
+  return (
+    <Dialog title={t.joinTitle}>
+      <p>{t.joinHint}</p>
+      {error && (
+        <p class="form-error" role="alert">
+          {error}
+        </p>
+      )}
+      <div class="buttons end">
+        <button type="button" class="button" onClick={() => (app.dialog.value = null)}>
+          {t.cancel}
+        </button>
+        <button type="button" class="button primary" autofocus disabled={isBusy} onClick={join}>
+          {t.join}
+        </button>
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,81 @@
+import type { Participant } from "serverless-chat";
+import type { OpenConversation } from "../state/conversation.ts";
+import { momentText } from "../text/dates.ts";
+import { texts } from "../text/texts.ts";
+import { useApp } from "../ui/app.ts";
+import { Avatar } from "../ui/Avatar.tsx";
+import { Icon } from "../ui/Icon.tsx";
+import { MenuOpener } from "../ui/Menu.tsx";
+import { isNowMuted } from "../ui/message_actions.ts";
+import { ConversationSettings } from "./ConversationSettings.tsx";
+import { memberItems, sortedMembers } from "./members.ts";
+import { PendingMembers } from "./PendingMembers.tsx";
+import { usePanelStyles } from "./styles.ts";
+
+/** The members of the open conversation, and its settings for those who may change them. */
+export function MemberPanel({ conversation }: { conversation: OpenConversation }) {
+  usePanelStyles();
+  const app = useApp();
+  const t = texts.value;
+  const members = sortedMembers(conversation.participants.value);
+  const role = conversation.member(app.session.participantId)?.role ?? "member";
+  const isModerator = role !== "member";
+  return (
+    <aside class="panel" part="panel" aria-label={t.members}>
+      <header class="panel-header">
+        <h2>{t.details}</h2>
+        <button type="button" class="icon-button" aria-label={t.closePanel} onClick={() => (app.isPanelOpen.value = false)}>
+          <Icon name="close" />
+        </button>
+      </header>
+      <div class="panel-scroll">
+        <ConversationSettings conversation={conversation} role={role} />
+        <section>
+          <div class="section-header">
+            <h3>
+              {t.members} <span class="faint">{members.length}</span>
+            </h3>
+            {isModerator && (
+              <button type="button" class="button small" onClick={() => (app.dialog.value = { kind: "add", conversation })}>
+                <Icon name="add" /> {t.addMember}
+              </button>
+            )}
+          </div>
+          <ul class="members">
+            {members.map((member) => (
+              <Member key={member.participantId} member={member} conversation={conversation} />
+            ))}
+          </ul>
+        </section>
+        {isModerator && <PendingMembers conversation={conversation} />}
+      </div>
+    </aside>
+  );
+}
+
+function Member({ member, conversation }: { member: Participant; conversation: OpenConversation }) {
+  const app = useApp();
+  const t = texts.value;
+  const { participantId: id, name, role, online } = member;
+  const items = memberItems(app, conversation, member);
+  const isBlocked = app.session.blocked.value.has(id);
+  return (
+    <li class="member">
+      <Avatar id={id} name={name} size="small" online={online} />
+      <span class="member-name" dir="auto">
+        {name || id}
+        {id === app.session.participantId && <span class="faint"> ({t.you})</span>}
+        {online && <span class="visually-hidden"> {t.online}</span>}
+      </span>
+      {member.type === "agent" && <span class="tag">{t.agent}</span>}
+      {isNowMuted(conversation, id) && (
+        <span class="tag warning" title={t.mutedUntilShort(momentText(member.mutedUntil!))}>
+          {t.muted}
+        </span>
+      )}
+      {isBlocked && <Icon name="block" />}
+      {role !== "member" && <span class="tag">{t.roles[role] ?? role}</span>}
+      {items.length > 0 && <MenuOpener label={t.memberActions(name || id)} icon="more" items={items} class="icon-button small" />}
+    </li>
+  );
+}

@@ -1,0 +1,161 @@
+/** The requests of the HTTP API that the client library has no methods for. */
+
+import type { Chat } from "serverless-chat";
+
+/** A membership that waits for the acceptance of a participant. */
+export interface Pending {
+  conversation_id: string;
+  participant_id?: string;
+  name?: string;
+  title: string;
+  role: string;
+  added_by: { participant_id: string; name?: string };
+  added_at: string;
+  expires_at: string;
+}
+
+/** An invite, without its secret. */
+export interface Invite {
+  invite_id: string;
+  expires_at: string;
+  max_uses: number | null;
+  uses: number;
+  created_by: string;
+  created_at: string;
+}
+
+export interface Ban {
+  participant_id: string;
+  name?: string;
+  banned_by: string;
+  banned_at: string;
+}
+
+export interface AuditEntry {
+  sequence_id: number;
+  created_at: string;
+  action: string;
+  actor_id: string;
+  participant_id?: string;
+  target?: number;
+  role?: string;
+  muted_until?: string;
+}
+
+export interface Page<Item> {
+  items: Item[];
+  cursor: string | undefined;
+}
+
+/** A conversation as `GET /conversations/{id}` returns it, as far as the interface needs it. */
+export interface Details {
+  conversation_id: string;
+  title: string;
+  join_policy?: string;
+  pending?: { participant_id: string; name?: string }[];
+}
+
+const query = (fields: Record<string, string | number | undefined>): string => {
+  const given = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return given.length ? "?" + given.map(([name, value]) => `${name}=${encodeURIComponent(value!)}`).join("&") : "";
+};
+
+/** Each method is one request; all throw ChatError. */
+export class Server {
+  constructor(private readonly chat: Chat) {}
+
+  create(title: string, participants: { participant_id: string; name: string }[]): Promise<Details> {
+    return this.chat.request("POST", "/conversations", { title, participants });
+  }
+
+  details(id: string): Promise<Details> {
+    return this.chat.request("GET", `/conversations/${id}`);
+  }
+
+  change(id: string, fields: { title?: string; join_policy?: string }): Promise<Details> {
+    return this.chat.request("PATCH", `/conversations/${id}`, fields);
+  }
+
+  deleteConversation(id: string): Promise<void> {
+    return this.chat.request("DELETE", `/conversations/${id}`);
+  }
+
+  /** Join by an invite, or accept a pending membership. */
+  join(id: string, invite?: string): Promise<Details> {
+    return this.chat.request("POST", `/conversations/${id}/join`, invite ? { invite } : {});
+  }
+
+  /** Leave, or decline a pending membership. */
+  leave(id: string): Promise<void> {
+    return this.chat.request("POST", `/conversations/${id}/leave`);
+  }
+
+  async invitations(): Promise<Pending[]> {
+    return (await this.chat.request("GET", "/conversations?membership=pending&limit=100")).pending;
+  }
+
+  addMember(id: string, participantId: string, name: string, role: string): Promise<{ membership: string }> {
+    return this.chat.request("POST", `/conversations/${id}/participants`, { participant_id: participantId, name, role });
+  }
+
+  changeMember(id: string, participantId: string, fields: { role?: string; muted_for?: number }): Promise<void> {
+    return this.chat.request("PATCH", `/conversations/${id}/participants${query({ participant_id: participantId })}`, fields);
+  }
+
+  removeMember(id: string, participantId: string, ban = false): Promise<void> {
+    const fields = { participant_id: participantId, ban: ban ? "true" : undefined };
+    return this.chat.request("DELETE", `/conversations/${id}/participants${query(fields)}`);
+  }
+
+  async pendingMembers(id: string): Promise<Pending[]> {
+    return (await this.chat.request("GET", `/conversations/${id}/pending?limit=100`)).pending;
+  }
+
+  withdraw(id: string, participantId: string): Promise<void> {
+    return this.chat.request("DELETE", `/conversations/${id}/pending${query({ participant_id: participantId })}`);
+  }
+
+  async bans(id: string): Promise<Ban[]> {
+    return (await this.chat.request("GET", `/conversations/${id}/bans?limit=100`)).bans;
+  }
+
+  liftBan(id: string, participantId: string): Promise<void> {
+    return this.chat.request("DELETE", `/conversations/${id}/bans${query({ participant_id: participantId })}`);
+  }
+
+  async invites(id: string): Promise<Invite[]> {
+    return (await this.chat.request("GET", `/conversations/${id}/invites?limit=100`)).invites;
+  }
+
+  createInvite(id: string, expiresIn: number, maxUses: number | null): Promise<{ invite: string; invite_id: string }> {
+    return this.chat.request("POST", `/conversations/${id}/invites`, { expires_in: expiresIn, max_uses: maxUses });
+  }
+
+  revokeInvite(id: string, inviteId: string): Promise<void> {
+    return this.chat.request("DELETE", `/conversations/${id}/invites/${encodeURIComponent(inviteId)}`);
+  }
+
+  async audit(id: string, cursor?: string): Promise<Page<AuditEntry>> {
+    const page = await this.chat.request("GET", `/conversations/${id}/audit${query({ limit: 50, cursor })}`);
+    return { items: page.entries, cursor: page.next_cursor };
+  }
+
+  async blocks(): Promise<string[]> {
+    const blocked: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await this.chat.request("GET", `/me/blocks${query({ limit: 100, cursor })}`);
+      blocked.push(...page.blocks.map((block: { participant_id: string }) => block.participant_id));
+      cursor = page.next_cursor;
+    } while (cursor);
+    return blocked;
+  }
+
+  block(participantId: string): Promise<void> {
+    return this.chat.request("PUT", `/me/blocks${query({ participant_id: participantId })}`);
+  }
+
+  unblock(participantId: string): Promise<void> {
+    return this.chat.request("DELETE", `/me/blocks${query({ participant_id: participantId })}`);
+  }
+}

@@ -1,0 +1,173 @@
+/** The chat of one participant, as signals for the interface. */
+
+import { batch, computed, signal } from "@preact/signals";
+import { Chat, type ChatError, type Conversation, IndexedDbStorage, type Sender, type Status } from "serverless-chat";
+import { coalesced } from "./coalesced.ts";
+import { OpenConversation } from "./conversation.ts";
+import { Drafts } from "./drafts.ts";
+import { type Pending, Server } from "./server.ts";
+
+/** The addresses of a stage, and the callback for its tokens. */
+export interface Stage {
+  httpUrl: string;
+  wsUrl: string;
+  token: () => string | Promise<string>;
+}
+
+/** A message of the interface that disappears by itself. */
+export interface Toast {
+  id: number;
+  text: string;
+}
+
+const TOAST_TIME = 6_000;
+
+export class Session {
+  readonly chat: Chat;
+  readonly server: Server;
+  readonly drafts: Drafts;
+  readonly status = signal<Status>("authenticating");
+  /** Whether there was a connection before: a first connection is not announced. */
+  readonly wasOpen = signal(false);
+  readonly me = signal<Sender | null>(null);
+  readonly conversations = signal<readonly Conversation[] | null>(null);
+  readonly hasMore = signal(false);
+  readonly invitations = signal<readonly Pending[]>([]);
+  readonly blocked = signal<ReadonlySet<string>>(new Set());
+  readonly open = signal<OpenConversation | null>(null);
+  readonly openId = signal<string | null>(null);
+  readonly openError = signal<ChatError | null>(null);
+  readonly toasts = signal<readonly Toast[]>([]);
+  /** Titles of open conversations that are not among the loaded rows. */
+  private readonly titles = signal<Record<string, string>>({});
+  private toastCount = 0;
+
+  readonly unreadTotal = computed(() =>
+    (this.conversations.value ?? []).reduce((total, { unreadCount }) => total + unreadCount, 0),
+  );
+
+  constructor(
+    stage: Stage,
+    readonly participantId: string,
+    private readonly errorText: (error: unknown) => string,
+  ) {
+    const { httpUrl, wsUrl, token } = stage;
+    this.chat = new Chat({ httpUrl, wsUrl, token, storage: new IndexedDbStorage(httpUrl, participantId) });
+    this.server = new Server(this.chat);
+    this.drafts = new Drafts(httpUrl, participantId);
+    this.chat.on("change", () => this.connectionChanged());
+    this.chat.on("error", (error) => this.failed(error));
+    this.chat.on("invited", () => void this.loadInvitations());
+    const { conversations } = this.chat;
+    const update = coalesced(() =>
+      batch(() => {
+        this.conversations.value = conversations.rows;
+        this.hasMore.value = conversations.hasMore;
+      }),
+    );
+    conversations.on("change", update);
+  }
+
+  /** Return the row of a conversation, if it is loaded. */
+  row(id: string): Conversation | undefined {
+    return this.conversations.value?.find(({ conversationId }) => conversationId === id);
+  }
+
+  title(id: string): string {
+    return this.row(id)?.title ?? this.titles.value[id] ?? "";
+  }
+
+  /** Show a conversation, and close the one that was shown. */
+  async show(id: string | null): Promise<void> {
+    if (this.openId.peek() === id) return;
+    this.open.peek()?.close();
+    batch(() => {
+      this.open.value = null;
+      this.openError.value = null;
+      this.openId.value = id;
+    });
+    if (!id) return;
+    try {
+      const room = await this.chat.open(id, { immediately: true });
+      if (this.openId.peek() !== id) return room.close();
+      this.open.value = new OpenConversation(room, () => this.participantId);
+      if (!this.row(id)) void this.loadTitle(id);
+    } catch (error) {
+      if (this.openId.peek() === id) this.openError.value = error as ChatError;
+    }
+  }
+
+  /** Run a request, and show its error; resolves with whether it succeeded. */
+  async attempt(request: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await request();
+      return true;
+    } catch (error) {
+      this.failed(error);
+      return false;
+    }
+  }
+
+  toast(text: string): void {
+    const id = ++this.toastCount;
+    this.toasts.value = [...this.toasts.value.filter((toast) => toast.text !== text), { id, text }];
+    setTimeout(() => this.dismiss(id), TOAST_TIME);
+  }
+
+  dismiss(id: number): void {
+    this.toasts.value = this.toasts.value.filter((toast) => toast.id !== id);
+  }
+
+  async loadInvitations(): Promise<void> {
+    try {
+      this.invitations.value = await this.server.invitations();
+    } catch {
+      // They are loaded again with the next connection.
+    }
+  }
+
+  async setBlocked(participantId: string, isBlocked: boolean): Promise<void> {
+    const request = () => (isBlocked ? this.server.block(participantId) : this.server.unblock(participantId));
+    if (!(await this.attempt(request))) return;
+    const blocked = new Set(this.blocked.value);
+    if (isBlocked) blocked.add(participantId);
+    else blocked.delete(participantId);
+    this.blocked.value = blocked;
+  }
+
+  async end(isSigningOut: boolean): Promise<void> {
+    this.open.peek()?.close();
+    if (isSigningOut) this.drafts.clear();
+    await (isSigningOut ? this.chat.signOut() : this.chat.close());
+  }
+
+  private connectionChanged(): void {
+    const { status, me } = this.chat;
+    const isNew = status === "open" && this.status.peek() !== "open";
+    batch(() => {
+      this.status.value = status;
+      this.me.value = me;
+      if (status === "open") this.wasOpen.value = true;
+    });
+    if (isNew) {
+      void this.chat.conversations.rows; // the first access loads them
+      void this.loadInvitations();
+      void this.server.blocks().then((blocked) => (this.blocked.value = new Set(blocked)), () => {});
+    }
+  }
+
+  private async loadTitle(id: string): Promise<void> {
+    try {
+      const { title } = await this.server.details(id);
+      this.titles.value = { ...this.titles.value, [id]: title };
+    } catch {
+      // The room itself reports why the conversation cannot be shown.
+    }
+  }
+
+  private failed(error: unknown): void {
+    const { status, code } = error as Partial<ChatError>;
+    if (status === 0 && code === "UNAVAILABLE") return; // the banner shows that there is no connection
+    this.toast(this.errorText(error));
+  }
+}

@@ -1,0 +1,56 @@
+/** Dates and times in the language of the interface and the time zone of the reader. */
+
+import { texts } from "./texts.ts";
+
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** Return a formatter; creating one takes longer than using it a hundred times. */
+function format(name: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const key = texts.value.language + name;
+  let known = formats.get(key);
+  if (!known) formats.set(key, (known = new Intl.DateTimeFormat(regional(texts.value.language), options)));
+  return known;
+}
+
+/** Prefer the reader's own variant of the language, such as en-GB. */
+const regional = (language: string): string =>
+  navigator.languages.find((tag) => tag.toLowerCase().startsWith(language)) ?? language;
+
+/** Return a number that is the same for all moments of one local day, and one higher for the next day. */
+export function dayOf(iso: string | null): number {
+  const date = iso ? new Date(iso) : new Date();
+  return Math.floor((date.getTime() - date.getTimezoneOffset() * 60_000) / 86_400_000);
+}
+
+/** Return a time of day: "14:05". */
+export const timeText = (iso: string | null): string =>
+  format("time", { hour: "numeric", minute: "2-digit" }).format(iso ? new Date(iso) : new Date());
+
+/** Return a date and time in full, for tooltips. */
+export const fullText = (iso: string | null): string =>
+  format("full", { dateStyle: "full", timeStyle: "short" }).format(iso ? new Date(iso) : new Date());
+
+/** Return the name of a day: "Today", "Monday, 3 March". */
+export function dayText(iso: string | null): string {
+  const age = dayOf(null) - dayOf(iso);
+  if (age === 0) return texts.value.today;
+  if (age === 1) return texts.value.yesterday;
+  const date = iso ? new Date(iso) : new Date();
+  const isThisYear = date.getFullYear() === new Date().getFullYear();
+  const options = { weekday: "long", day: "numeric", month: "long" } as const;
+  return isThisYear ? format("day", options).format(date) : format("year", { ...options, year: "numeric" }).format(date);
+}
+
+/** Return a short form for lists: the time today, the weekday within a week, else the date. */
+export function shortText(iso: string | null): string {
+  const age = dayOf(null) - dayOf(iso);
+  const date = iso ? new Date(iso) : new Date();
+  if (age === 0) return timeText(iso);
+  if (age === 1) return texts.value.yesterday;
+  if (age > 1 && age < 7) return format("weekday", { weekday: "short" }).format(date);
+  return format("short", { day: "numeric", month: "short" }).format(date);
+}
+
+/** Return a date with a time, for moments that can be in the future. */
+export const momentText = (iso: string): string =>
+  format("moment", { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));

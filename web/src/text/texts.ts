@@ -1,0 +1,27 @@
+/** The texts in the language of the component. English is part of the first load, others are loaded when needed. */
+
+import { signal } from "@preact/signals";
+import { en, type Texts } from "./en.ts";
+
+const LANGUAGES: Record<string, () => Promise<Texts>> = {
+  de: async () => (await import("./de.ts")).de,
+};
+
+/** The languages that can be chosen, by their own names. */
+export const LANGUAGE_NAMES: Record<string, string> = { en: "English", de: "Deutsch" };
+
+/** The texts in use. Components read the signal and are rendered again when the language changes. */
+export const texts = signal<Texts>(en);
+
+/** Use a language, or English where there is no dictionary for it. `language` is a BCP 47 tag. */
+export async function loadLanguage(language: string): Promise<void> {
+  const load = LANGUAGES[language.toLowerCase().split("-")[0]!];
+  texts.value = load ? await load() : en;
+}
+
+/** Return the text for an error of the server or of the network. */
+export function errorText(error: unknown): string {
+  if ((error as { name?: string } | null)?.name === "QuotaExceededError") return texts.value.storageFull;
+  const code = (error as { code?: string } | null)?.code ?? "";
+  return texts.value.errors[code] ?? texts.value.errorUnknown;
+}

@@ -1,0 +1,26 @@
+import { useState } from "preact/hooks";
+import { texts } from "../text/texts.ts";
+import { Icon } from "./Icon.tsx";
+
+const SHOWN_TIME = 1_500;
+
+/** A block of code with a button that copies it. */
+export function CodeBlock({ text, language }: { text: string; language?: string | undefined }) {
+  const [isCopied, setCopied] = useState(false);
+  const t = texts.value;
+  const copy = async () => {
+    await navigator.clipboard.writeText(text);
+    setCopied(true);
+    setTimeout(() => setCopied(false), SHOWN_TIME);
+  };
+  return (
+    <div class="code-block">
+      <pre dir="ltr" tabIndex={0} aria-label={language || "code"}>
+        <code>{text}</code>
+      </pre>
+      <button type="button" class="icon-button small copy-code" aria-label={isCopied ? t.copied : t.copyCode} onClick={copy}>
+        <Icon name={isCopied ? "check" : "copy"} />
+      </button>
+    </div>
+  );
+}

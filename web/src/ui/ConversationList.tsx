@@ -1,0 +1,73 @@
+import { useRef } from "preact/hooks";
+import { texts } from "../text/texts.ts";
+import { useApp } from "./app.ts";
+import { ConversationRow } from "./ConversationRow.tsx";
+import { Icon } from "./Icon.tsx";
+import { Invitations } from "./Invitations.tsx";
+import { SettingsMenu } from "./SettingsMenu.tsx";
+
+/** The conversations of the participant, the newest message first, with a search by title. */
+export function ConversationList() {
+  const app = useApp();
+  const t = texts.value;
+  const { session } = app;
+  const list = useRef<HTMLUListElement>(null);
+  const rows = session.conversations.value;
+  const query = app.search.value.trim().toLocaleLowerCase();
+  const shown = query ? rows?.filter(({ title }) => title.toLocaleLowerCase().includes(query)) : rows;
+  const onKeyDown = (event: KeyboardEvent) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    const buttons = [...list.current!.querySelectorAll<HTMLElement>(".conversation")];
+    const index = buttons.indexOf(app.root.activeElement as HTMLElement);
+    buttons[Math.max(0, index + step)]?.focus();
+    event.preventDefault();
+  };
+  return (
+    <nav class="list" part="list" aria-label={t.conversations} onKeyDown={onKeyDown}>
+      <header class="list-header">
+        <h1>{t.conversations}</h1>
+        <SettingsMenu />
+        <button
+          type="button"
+          class="icon-button"
+          aria-label={t.newConversation}
+          title={t.newConversation}
+          onClick={() => (app.dialog.value = { kind: "create" })}
+        >
+          <Icon name="edit" />
+        </button>
+      </header>
+      <div class="search">
+        <Icon name="search" />
+        <input
+          type="search"
+          class="search-field"
+          placeholder={t.searchConversations}
+          aria-label={t.searchConversations}
+          value={app.search.value}
+          onInput={(event) => (app.search.value = event.currentTarget.value)}
+          onKeyDown={(event) => event.key === "Escape" && (app.search.value = "")}
+        />
+      </div>
+      <div class="list-scroll">
+        <Invitations />
+        <ul class="conversations" ref={list}>
+          {shown?.map((row) => <ConversationRow key={row.conversationId} row={row} isOpen={row.conversationId === session.openId.value} />)}
+        </ul>
+        {rows && !rows.length && (
+          <div class="empty-list">
+            <p>{t.noConversations}</p>
+            <p class="faint">{t.noConversationsHint}</p>
+          </div>
+        )}
+        {query && !shown?.length && <p class="empty-list faint">{t.noMatches(app.search.value.trim())}</p>}
+        {session.hasMore.value && !query && (
+          <button type="button" class="button more-rows" onClick={() => void session.chat.conversations.more()}>
+            {t.loadMore}
+          </button>
+        )}
+      </div>
+    </nav>
+  );
+}

@@ -1,0 +1,44 @@
+import type { ComponentChildren } from "preact";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
+import { texts } from "../text/texts.ts";
+import { useApp } from "./app.ts";
+import { Icon } from "./Icon.tsx";
+import { LiveRegion } from "./LiveRegion.tsx";
+
+/** A modal dialog with a title. It closes by Escape, by its button and by a click beside it. */
+export function Dialog({ title, children, wide = false }: { title: string; children: ComponentChildren; wide?: boolean }) {
+  const app = useApp();
+  const element = useRef<HTMLDialogElement>(null);
+  const titleId = useId();
+  const close = () => (app.dialog.value = null);
+  useLayoutEffect(() => {
+    const before = app.root.activeElement as HTMLElement | null;
+    const dialog = element.current!;
+    dialog.showModal();
+    dialog.querySelector<HTMLElement>("[autofocus]")?.focus();
+    return () => {
+      dialog.close();
+      before?.focus();
+    };
+  }, []);
+  return (
+    <dialog
+      ref={element}
+      class={wide ? "dialog wide" : "dialog"}
+      aria-labelledby={titleId}
+      onCancel={close}
+      onClick={(event) => event.target === element.current && close()}
+    >
+      <div class="dialog-content">
+        <header class="dialog-header">
+          <h2 id={titleId}>{title}</h2>
+          <button type="button" class="icon-button" aria-label={texts.value.closePanel} onClick={close}>
+            <Icon name="close" />
+          </button>
+        </header>
+        {children}
+      </div>
+      <LiveRegion inDialog />
+    </dialog>
+  );
+}

@@ -1,0 +1,17 @@
+import { texts } from "../text/texts.ts";
+
+/** Shown in place of the chat if there is no token. */
+export function Failure({ onRetry }: { onRetry: () => void }) {
+  const t = texts.value;
+  return (
+    <div class="failure" role="alert">
+      <div>
+        <p>{t.pageFailed}</p>
+        <p class="faint">{t.pageFailedHint}</p>
+      </div>
+      <button type="button" class="button" onClick={onRetry}>
+        {t.retry}
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,33 @@
+import { useEffect } from "preact/hooks";
+import { useApp } from "./app.ts";
+import { ConnectionBanner } from "./ConnectionBanner.tsx";
+import { ConversationList } from "./ConversationList.tsx";
+import { ConversationView } from "./ConversationView.tsx";
+import { Dialogs } from "./Dialogs.tsx";
+import { LiveRegion } from "./LiveRegion.tsx";
+import { globalKeyDown } from "./shortcuts.ts";
+import { Toasts } from "./Toasts.tsx";
+
+/** The whole interface: the list, the open conversation, and what lies above them. */
+export function Frame() {
+  const app = useApp();
+  const view = app.view.value;
+  useEffect(() => {
+    const pressed = (event: Event) => globalKeyDown(event as KeyboardEvent, app);
+    document.addEventListener("keydown", pressed);
+    return () => document.removeEventListener("keydown", pressed);
+  }, []);
+  const isConversationShown = view === "conversation" || !!app.session.openId.value;
+  return (
+    <div class={`frame ${view} ${isConversationShown ? "showing-conversation" : "showing-list"}`} part="frame">
+      <ConnectionBanner />
+      <div class="panes">
+        {view !== "conversation" && <ConversationList />}
+        {view !== "list" && <ConversationView />}
+      </div>
+      <Dialogs />
+      <Toasts />
+      <LiveRegion />
+    </div>
+  );
+}

@@ -1,0 +1,56 @@
+/** The announcement of new messages to screen readers: exactly those that arrive, none of a page of history. */
+
+import { effect } from "@preact/signals";
+import type { OpenConversation } from "../state/conversation.ts";
+import type { Entry } from "../state/entries.ts";
+import { plain } from "../markdown/markdown.tsx";
+import { texts } from "../text/texts.ts";
+import type { App } from "./app.ts";
+
+/** More messages at once are announced as a number. */
+const MAX_SPOKEN = 3;
+
+/** Announce what follows the newest message that was there; returns a function that ends it. */
+export function announceNew(app: App, conversation: OpenConversation): () => void {
+  let newest: number | null = null;
+  return effect(() => {
+    const entries = conversation.entries.value;
+    if (!conversation.isLoaded.value) return;
+    const last = newestPlace(entries);
+    if (newest === null || last < newest) {
+      newest = last; // the conversation was opened, or begins anew after a restore
+      return;
+    }
+    const added = after(entries, newest, app.session.participantId);
+    newest = last;
+    if (added.length) app.announce(announced(added));
+  });
+}
+
+function newestPlace(entries: readonly Entry[]): number {
+  for (let index = entries.length - 1; index >= 0; index--) {
+    const entry = entries[index]!;
+    if (entry.kind === "notice" || entry.message.status === "sent") return entry.sequenceId!;
+  }
+  return 0;
+}
+
+function after(entries: readonly Entry[], newest: number, me: string): Entry[] {
+  const added: Entry[] = [];
+  for (let index = entries.length - 1; index >= 0; index--) {
+    const entry = entries[index]!;
+    if (entry.kind !== "message" || entry.message.status !== "sent") continue;
+    if (entry.sequenceId! <= newest) break;
+    if (entry.message.sender?.participantId !== me) added.unshift(entry);
+  }
+  return added;
+}
+
+function announced(added: readonly Entry[]): string {
+  const t = texts.value;
+  if (added.length > MAX_SPOKEN) return t.jumpToNew(added.length);
+  return added
+    .map((entry) => (entry.kind === "message" ? entry.message : null)!)
+    .map(({ sender, content }) => t.announceMessage(sender?.name ?? sender?.participantId ?? "", plain(content ?? "")))
+    .join("\n");
+}

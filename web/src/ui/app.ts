@@ -1,0 +1,109 @@
+/** The state of the interface, which components get by `useApp`. */
+
+import { signal } from "@preact/signals";
+import { createContext } from "preact";
+import { useContext } from "preact/hooks";
+import type { OpenConversation } from "../state/conversation.ts";
+import { Notifier } from "../state/notifier.ts";
+import type { Session } from "../state/session.ts";
+import { plain } from "../markdown/markdown.tsx";
+import { texts } from "../text/texts.ts";
+
+export type View = "list" | "conversation" | "both";
+export type Theme = "system" | "light" | "dark";
+
+/** A dialog, and what it is about. */
+export type DialogState =
+  | { kind: "create" }
+  | { kind: "join"; id: string; invite: string }
+  | { kind: "confirm"; question: string; hint?: string; action: string; run: () => unknown }
+  | { kind: "add" | "invites" | "audit" | "bans"; conversation: OpenConversation }
+  | { kind: "shortcuts" | "blocks" };
+
+/** What the interface needs of the element around it. */
+export interface AppHost {
+  readonly root: ShadowRoot;
+  /** Send an event to the page, and return whether the page did not prevent its default. */
+  sendEvent: (name: string, detail: unknown) => boolean;
+  setTheme: (theme: Theme) => void;
+  setLanguage: (language: string) => void;
+  inviteLink: (conversationId: string, invite: string) => string;
+  /** Begin anew with another connection. */
+  restart: () => void;
+}
+
+export class App {
+  readonly view = signal<View>("both");
+  readonly isPanelOpen = signal(false);
+  readonly dialog = signal<DialogState | null>(null);
+  readonly search = signal("");
+  readonly theme = signal<Theme>("system");
+  /** Whether the page offers to sign out. */
+  canSignOut = false;
+  /** The text of a discarded message, which becomes the draft again. */
+  readonly restoreDraft = signal<{ id: string; text: string } | null>(null);
+  /** The latest text for screen readers, with a number that makes repetitions distinct. */
+  readonly announcement = signal({ number: 0, text: "" });
+  readonly notifier: Notifier;
+
+  constructor(
+    readonly session: Session,
+    private readonly host: AppHost,
+  ) {
+    this.notifier = new Notifier({
+      session,
+      describe: ({ title, lastMessage }) => ({
+        title: title || texts.peek().untitled,
+        body: `${lastMessage?.sender?.name ?? ""}: ${plain(lastMessage?.content ?? "")}`,
+      }),
+      open: (id) => this.select(id),
+      subscribed: (subscription) => host.sendEvent("chat-push-subscription", { subscription }),
+      denied: () => session.toast(texts.peek().notificationsDenied),
+    });
+  }
+
+  /** The root of the component, in which dialogs and menus look for the focus. */
+  get root(): ShadowRoot {
+    return this.host.root;
+  }
+
+  /** Show a conversation, or the list alone where there is no room for both. */
+  select(id: string | null): void {
+    if (this.session.openId.peek() === id) return;
+    void this.session.show(id);
+    this.sendEvent("chat-select", { conversationId: id });
+  }
+
+  sendEvent(name: string, detail: unknown): boolean {
+    return this.host.sendEvent(name, detail);
+  }
+
+  setTheme(theme: Theme): void {
+    this.theme.value = theme;
+    this.host.setTheme(theme);
+  }
+
+  setLanguage(language: string): void {
+    this.host.setLanguage(language);
+  }
+
+  inviteLink(conversationId: string, invite: string): string {
+    return this.host.inviteLink(conversationId, invite);
+  }
+
+  restart(): void {
+    this.host.restart();
+  }
+
+  announce(text: string): void {
+    this.announcement.value = { number: this.announcement.peek().number + 1, text };
+  }
+
+  confirm(question: string, action: string, run: () => unknown, hint?: string): void {
+    this.dialog.value = { kind: "confirm", question, action, run, ...(hint ? { hint } : {}) };
+  }
+}
+
+export const AppContext = createContext<App>(undefined!);
+
+export const useApp = (): App => useContext(AppContext);

@@ -1,0 +1,75 @@
+/** What the participant can do with a message, by their role and its state. */
+
+import type { Message } from "serverless-chat";
+import type { OpenConversation } from "../state/conversation.ts";
+import { texts } from "../text/texts.ts";
+import type { App } from "./app.ts";
+
+type Action = (() => void) | undefined;
+
+export interface MessageActions {
+  react?: ((emoji: string) => void) | undefined;
+  openPicker?: Action;
+  reply?: Action;
+  edit?: Action;
+  copy?: Action;
+  delete?: Action;
+  block?: Action;
+}
+
+/** Return the actions that are possible; the others are undefined. */
+export function messageActions(app: App, conversation: OpenConversation, message: Message): MessageActions {
+  const { room } = conversation;
+  const me = app.session.participantId;
+  const isOwn = message.sender?.participantId === me;
+  const { sequenceId, content } = message;
+  if (message.status !== "sent" || sequenceId === null) return content === null ? {} : { copy: () => copyText(app, content) };
+  if (message.isDeleted || message.isExpired) return {};
+  const isMuted = isNowMuted(conversation, me);
+  const role = conversation.member(me)?.role;
+  const isModerator = role === "owner" || role === "moderator";
+  const react = (emoji: string) => {
+    const own = message.reactions.find((reaction) => sameEmoji(reaction.emoji, emoji))?.participants.includes(me);
+    if (own) room.unreact(sequenceId, emoji);
+    else room.react(sequenceId, emoji);
+  };
+  const remove = () => {
+    const t = texts.peek();
+    app.confirm(t.deleteMessageQuestion, t.delete, () => room.delete(sequenceId), t.deleteMessageHint);
+  };
+  const canWrite = !isMuted && !conversation.error.peek();
+  return {
+    react: canWrite ? react : undefined,
+    openPicker: canWrite ? () => {} : undefined,
+    reply: canWrite ? () => void startReply(conversation, message) : undefined,
+    edit: canWrite && isOwn ? () => startEdit(conversation, message) : undefined,
+    copy: content === null ? undefined : () => copyText(app, content),
+    delete: isOwn || isModerator ? remove : undefined,
+  };
+}
+
+/** Return whether a member is muted at this moment. */
+export function isNowMuted(conversation: OpenConversation, participantId: string): boolean {
+  const { mutedUntil } = conversation.member(participantId) ?? {};
+  return !!mutedUntil && Date.parse(mutedUntil) > Date.now();
+}
+
+export function startReply(conversation: OpenConversation, message: Message): void {
+  conversation.editing.value = null;
+  conversation.replyingTo.value = message;
+}
+
+export function startEdit(conversation: OpenConversation, message: Message): void {
+  conversation.replyingTo.value = null;
+  conversation.editing.value = message;
+}
+
+/** Emoji that differ by variation selectors only are one reaction. */
+export const sameEmoji = (one: string, other: string): boolean =>
+  one.replace(/[\ufe0e\ufe0f]/g, "") === other.replace(/[\ufe0e\ufe0f]/g, "");
+
+async function copyText(app: App, text: string): Promise<void> {
+  await navigator.clipboard.writeText(text);
+  app.announce(texts.peek().copied);
+  app.session.toast(texts.peek().copied);
+}

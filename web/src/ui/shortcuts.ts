@@ -1,0 +1,49 @@
+/** The keys that work everywhere in the component. */
+
+import type { App } from "./app.ts";
+
+const MODIFIED = /^(?:Mac|iP)/.test(navigator.platform) ? "metaKey" : "ctrlKey";
+
+/** Carry out a shortcut, unless the user writes or a dialog is open. */
+export function globalKeyDown(event: KeyboardEvent, app: App): void {
+  const target = event.composedPath()[0] as HTMLElement;
+  if (event.defaultPrevented || app.dialog.value || event.isComposing) return;
+  const isModified = event[MODIFIED] && !event.altKey;
+  if (isModified && event.key.toLowerCase() === "k") return run(event, () => focus(app, ".search-field"));
+  if (event.altKey && /^Arrow(Up|Down)$/.test(event.key)) {
+    return run(event, () => move(app, event.key === "ArrowDown" ? 1 : -1, event.shiftKey));
+  }
+  if (event.key === "Escape" && app.isPanelOpen.value) return run(event, () => (app.isPanelOpen.value = false));
+  const isWriting = target.matches?.("input, textarea, select, [contenteditable]");
+  if (isWriting || event.ctrlKey || event.metaKey || event.altKey) return;
+  const isInside = target === document.body || app.root.contains(target);
+  if (!isInside) return;
+  const action = {
+    "?": () => (app.dialog.value = { kind: "shortcuts" }),
+    "/": () => focus(app, ".search-field"),
+    i: () => focus(app, ".composer-field"),
+    n: () => (app.dialog.value = { kind: "create" }),
+    m: () => (app.isPanelOpen.value = !app.isPanelOpen.value),
+    Escape: () => focus(app, ".composer-field"),
+  }[event.key];
+  if (action) run(event, action);
+}
+
+function run(event: Event, action: () => unknown): void {
+  event.preventDefault();
+  action();
+}
+
+function focus(app: App, selector: string): void {
+  app.root.querySelector<HTMLElement>(selector)?.focus();
+}
+
+/** Open the next or previous conversation of the list, or of its unread ones. */
+function move(app: App, step: number, onlyUnread: boolean): void {
+  const rows = app.session.conversations.value ?? [];
+  const index = rows.findIndex(({ conversationId }) => conversationId === app.session.openId.value);
+  for (let next = index + step; next >= 0 && next < rows.length; next += step) {
+    const row = rows[next]!;
+    if (!onlyUnread || row.unreadCount) return app.select(row.conversationId);
+  }
+}
