@@ -76,6 +76,7 @@ def _roster_attributes(member: Membership) -> Item:
         "epoch": member.epoch,
         "muted_until": member.muted_until or None,
         "is_added": member.is_added or None,
+        "is_service": member.is_service or None,
         "notifications_muted": member.notifications_muted or None,
     }
 
@@ -98,6 +99,7 @@ def membership_from_item(item: Item) -> Membership:
         own_unread=own_unread,
         own_obsolete=(own_sets[0] - own_unread, own_sets[1] - own_unread),
         is_added="is_added" in item,
+        is_service="is_service" in item,
         **{name: name in item for name in PERSONAL},
     )
 
