@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chalicelib.bootstrap.services import BackendServices
 from chalicelib.bootstrap.shared import Shared
+from chalicelib.core.conversations.overview import Overview
 from chalicelib.core.ports.revocations import SuspensionStore
 from chalicelib.core.sessions.suspensions import Suspensions
 
@@ -18,5 +19,8 @@ def backend_services(shared: Shared, suspensions: SuspensionStore) -> BackendSer
             connections=stores.connections,
             fan_out=shared.fan_out,
             runtime=shared.runtime,
+        ),
+        overview=Overview(
+            conversations=stores.conversations, event_log=stores.event_log, memberships=stores.memberships
         ),
     )

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from chalicelib.core.conversations.lifecycle import Lifecycle
     from chalicelib.core.conversations.membership import Members
     from chalicelib.core.conversations.moderation import Moderation
+    from chalicelib.core.conversations.overview import Overview
     from chalicelib.core.conversations.pending import PendingMemberships
     from chalicelib.core.conversations.personal_state import PersonalStates
     from chalicelib.core.conversations.reports import Reports
@@ -210,6 +211,7 @@ class BackendServices(NamedTuple):
     """The use cases of a product's backend, a service."""
 
     suspensions: Suspensions
+    overview: Overview
 
 
 class Application(NamedTuple):

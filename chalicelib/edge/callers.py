@@ -12,7 +12,7 @@ from typing import Any, Literal
 from chalice.app import Request
 
 from chalicelib import bootstrap
-from chalicelib.core.kernel.errors import REVOKED, Forbidden, Suspended, Unauthorized
+from chalicelib.core.kernel.errors import REVOKED, Forbidden, Unauthorized
 from chalicelib.core.model.actors import ParticipantType, Principal, Service
 from chalicelib.edge.participant_headers import PARTICIPANT, read_participant, refuse_participant
 from chalicelib.identity.model import Identity
@@ -45,11 +45,12 @@ def identify(request: Request, callers: Callers, revocation: Revocation) -> Iden
     refuse_participant(headers)
     if callers == "services":
         raise Forbidden("This route is for services only.")
-    if revocation != "ignored" and context.get("suspended"):
-        raise Suspended
-    if revocation != "ignored" and context.get("revoked"):
+    if revocation == "ignored":
+        return identity
+    if context.get("revoked"):
         raise Unauthorized(REVOKED)
-    return _under_rules(identity) if revocation == "read" else identity
+    # A cached suspension may have been lifted since.
+    return _under_rules(identity) if revocation == "read" or context.get("suspended") else identity
 
 
 def principal_of(identity: Identity) -> Principal:

@@ -61,6 +61,12 @@ class DynamoConversations:
         item = self._table.get(*details_key(conversation_id))
         return None if item is None else details_from_item(item)
 
+    def details_of(self, conversation_ids: Sequence[str]) -> dict[str, ConversationDetails]:
+        """Return the details of some conversations."""
+        keys = [details_key(conversation_id) for conversation_id in conversation_ids]
+        details = map(details_from_item, parallel_batch_get(self._table, self._gather, keys))
+        return {found.conversation_id: found for found in details}
+
     def load_summaries(self, heads: Sequence[Head]) -> tuple[dict[str, ConversationDetails], dict[str, Event]]:
         """Return the details of some conversations, and the newest message of each in its current form."""
         keys = [details_key(head.conversation_id) for head in heads]
@@ -96,12 +102,9 @@ class DynamoConversations:
             deleted=ConversationState.DELETED.value,
             live=ConversationState.LIVE.value,
         )
+        guards = [] if owner.is_service else [require_member_op(self._table, owner, role=True)]
         return self._dynamo.try_transact(
-            [
-                mark,
-                require_member_op(self._table, owner, role=True),
-                put_purge_op(self._table, owner.conversation_id, purge_at),
-            ]
+            [mark, *guards, put_purge_op(self._table, owner.conversation_id, purge_at)]
         )
 
     def due_purges(self, now: int, limit: int) -> list[Purge]:

@@ -68,10 +68,15 @@ def put_in_index_op(table: Table, conversation_id: str) -> Operation:
 
 
 def _people_ops(table: Table, new: NewConversation, expiry: Item | None = None) -> list[list[Operation]]:
-    """Return the operations for each member and for each pending member, the creator first."""
-    creator, *others = new.members
-    people = [[count_own_op(table, creator, new.conversations_cap)]]
-    people += [[change_standing_op(table, new.standings[member.participant_id], "added")] for member in others]
+    """Return the operations for each member and for each pending member; first for the creator, if a member."""
+    people = [
+        [
+            change_standing_op(table, new.standings[member.participant_id], "added")
+            if member.is_added
+            else count_own_op(table, member, new.conversations_cap)
+        ]
+        for member in new.members
+    ]
     for operations, member in zip(people, new.members, strict=True):
         operations += [table.put_op(item | (expiry or {})) for item in membership_to_items(member)]
     if not new.pending:
@@ -97,7 +102,8 @@ def _write(dynamo: Dynamo, operations: Sequence[Operation]) -> None:
 
 def _precondition_failed(operations: Sequence[Operation], cancelled: TransactionCancelled) -> PreconditionFailed:
     """Return the error for a standing that is not as expected: first of all, for that of the creator."""
-    if "Update" not in operations[0] or not cancelled.failed(0):
+    # Of all standings, only that of the creator is returned.
+    if "ReturnValuesOnConditionCheckFailure" not in operations[0].get("Update", {}) or not cancelled.failed(0):
         return PreconditionFailed()
     key = operations[0]["Update"]["Key"]["pk"]["S"]
     return standing_error(key.removeprefix(PARTICIPANT_PREFIX), cancelled.reasons[0][1])

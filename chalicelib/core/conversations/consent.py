@@ -15,7 +15,7 @@ from typing import NamedTuple
 from chalicelib.core.conversations import permissions
 from chalicelib.core.conversations.permissions import Action
 from chalicelib.core.kernel.clock import milliseconds
-from chalicelib.core.kernel.errors import ConversationLimit
+from chalicelib.core.kernel.errors import ConversationLimit, ValidationFailed
 from chalicelib.core.kernel.limits import Limits
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.conflicts import retry_on_conflict
@@ -98,6 +98,17 @@ class ConsentRules:
         causes = [rule for rule in CAUSES.values() if rule.applies(evidence)]
         is_visible = all(rule.is_visible for rule in causes) and standing.pending < limits.pending_memberships
         return Decision(standing, bool(causes), is_visible, consent.rules.type_of(standing.type))
+
+    def decide_for_service(self, consent: Consent, path: str) -> Decision:
+        """Return that a participant becomes a member at once: a service does not need their consent.
+
+        Raises ValidationFailed for the field at `path` if they cannot be a member at the moment.
+        """
+        standing = consent.standing
+        if consent.is_suspended or standing.is_erasing:
+            problem = "is suspended" if consent.is_suspended else "is being erased"
+            raise ValidationFailed.at(path, problem)
+        return Decision(standing, False, False, consent.rules.type_of(standing.type))
 
     def require_own_place(self, participant_id: str) -> None:
         """Correct the counts of a participant who seems to be in too many conversations; else raise an error.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from chalicelib.core.conversations.additions import new_entry
 from chalicelib.core.conversations.change_limiter import ChangeLimiter
-from chalicelib.core.conversations.consent import ConsentRules
+from chalicelib.core.conversations.consent import ConsentRules, Decision
 from chalicelib.core.conversations.invitations import invitation_job
 from chalicelib.core.conversations.views import view_for_member
 from chalicelib.core.kernel.clock import milliseconds
@@ -54,18 +54,23 @@ class Creation:
     def create(self, caller: Principal, request: CreateConversation) -> Result:
         """Create a conversation that the caller owns. An entry of the caller among the participants is ignored.
 
+        A service is no participant: it gives all of them their roles, whether or not there is an owner.
+
         Raises:
-            ValidationFailed: too many participants, or one of them twice.
+            ValidationFailed: too many participants, or one of them twice; of a service, none, or one who is
+                suspended or being erased.
             ErasureRunning, Suspended: the caller is being erased or suspended.
             ConversationLimit: the caller is in too many conversations.
             RateLimited, ConversationBusy: nothing was created.
         """
         others = [other for other in request.participants if other.participant_id != caller.participant_id]
-        self._check_participants(others, request.participants)
+        self._check_participants(others, request.participants, caller)
         self._change_limiter.charge_creation(caller, len(others))
         new = self._create(caller, request, others)
         view = view_for_member(new.head, new.details, new.members[0])  # all have the same read pointer
         added = frames.added_push(view.copy())
+        if caller.is_system:
+            view = serializers.conversation(new.head, new.details)
         view["participants"] = [serializers.participant_view(member, online=False) for member in new.members]
         entries = [entry for entry, _ in new.pending]
         if entries:
@@ -95,9 +100,13 @@ class Creation:
                 self._log.finalize_creation(new.head.conversation_id)
             return new
 
-    def _check_participants(self, others: Sequence[NewParticipant], requested: Sequence[NewParticipant]) -> None:
+    def _check_participants(
+        self, others: Sequence[NewParticipant], requested: Sequence[NewParticipant], caller: Principal
+    ) -> None:
         limit = self._runtime.limits.participants
-        if 1 + len({other.participant_id for other in others}) > limit:
+        if caller.is_system and not others:
+            raise ValidationFailed.at("participants", "must not be empty")
+        if (not caller.is_system) + len({other.participant_id for other in others}) > limit:
             raise ValidationFailed.at(
                 "participants", f"a conversation may have at most {limit} participants, including the caller"
             )
@@ -115,12 +124,8 @@ class Creation:
             who = (actor.participant_id, actor.name, actor.type)
             return Membership(conversation_id, *who, role, now, 1, 1, 0, is_added=is_added)
 
-        consents = self._consent.read(creator.participant_id, [other.participant_id for other in others])
-        decisions = {
-            participant_id: self._consent.decide(consent, is_past_member=False)
-            for participant_id, consent in consents.items()
-        }
-        members = [new_member(creator, "owner", is_added=False)]
+        decisions = self._decide(caller, others)
+        members = [] if caller.is_system else [new_member(creator, "owner", is_added=False)]
         members += [
             new_member(Actor(other.participant_id, other.name, decision.type), other.role, is_added=True)
             for other in others
@@ -154,6 +159,18 @@ class Creation:
             self._runtime.limits.conversations,
             retention_check_at=first_check_at(now, self._runtime.timing),
         )
+
+    def _decide(self, caller: Principal, others: Sequence[NewParticipant]) -> Mapping[str, Decision]:
+        """Return the decision about each of the others, by participant id."""
+        consents = self._consent.read(caller.participant_id, [other.participant_id for other in others])
+        if caller.is_system:
+            return {
+                other.participant_id: self._consent.decide_for_service(
+                    consents[other.participant_id], f"participants.{index}.participant_id"
+                )
+                for index, other in enumerate(others)
+            }
+        return {name: self._consent.decide(consent, is_past_member=False) for name, consent in consents.items()}
 
 
 def _duplicates(participants: Sequence[NewParticipant]) -> list[Problem]:

@@ -127,7 +127,7 @@ class NewConversation(NamedTuple):
     details: ConversationDetails
     event: Event
     members: Sequence[Membership]
-    """The creator first."""
+    """The creator first, unless a service creates it."""
     standings: Mapping[str, Standing]
     """Those of all other members and pending members. Precondition: they are as read."""
     pending: Sequence[tuple[PendingMembership, bool]]

@@ -17,6 +17,10 @@ class ConversationStore(Protocol):
         """Return title, policy, metadata and so on."""
         ...
 
+    def details_of(self, conversation_ids: Sequence[str]) -> dict[str, ConversationDetails]:
+        """Return the details of those of these conversations that have some, by their ids."""
+        ...
+
     def load_summaries(self, heads: Sequence[Head]) -> tuple[dict[str, ConversationDetails], dict[str, Event]]:
         """Return the details of some conversations, and the newest message of each in its current form."""
         ...

@@ -6,6 +6,8 @@ and a connection is either found here, or finds the suspension when it is opened
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from chalicelib.core.kernel.clock import milliseconds, rfc3339
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.conflicts import retry_on_conflict
@@ -13,6 +15,9 @@ from chalicelib.core.ports.connections import ConnectionStore
 from chalicelib.core.ports.revocations import RevocationStore, SuspensionStore
 from chalicelib.core.protocol.frames import disconnect
 from chalicelib.core.realtime.fan_out import FanOut
+
+if TYPE_CHECKING:
+    from chalicelib.core.protocol.requests import UpdateParticipantState
 
 SUSPENDED_FRAME = disconnect("SUSPENDED", "You are suspended from this chat.", reconnect=False)
 
@@ -39,8 +44,20 @@ class Suspensions:
     def state(self, participant_id: str) -> dict[str, object]:
         """Return whether a participant is suspended and registered as an agent."""
         rules = self._revocations.rules(participant_id)
-        state: dict[str, object] = {"participant_id": participant_id, "agent": rules.is_agent}
+        state: dict[str, object] = {
+            "participant_id": participant_id,
+            "suspended": rules.suspended_at > 0,
+            "agent": rules.is_agent,
+        }
         return state | ({"suspended_at": rfc3339(rules.suspended_at)} if rules.suspended_at else {})
+
+    def update(self, participant_id: str, request: UpdateParticipantState) -> dict[str, object]:
+        """Change the state of a participant, and return it. Raises ConversationBusy: a repeat does the rest."""
+        if request.agent is not None:
+            (self.register_agent if request.agent else self.unregister_agent)(participant_id)
+        if request.suspended is not None:
+            (self.suspend if request.suspended else self.lift)(participant_id)
+        return self.state(participant_id)
 
     def suspend(self, participant_id: str) -> None:
         """Suspend a participant and close their connections; a repeat closes those that are left.

@@ -13,6 +13,8 @@ from chalicelib.edge.rest import moderation
 from chalicelib.edge.rest import messages
 from chalicelib.edge.rest import account
 from chalicelib.edge.rest import consent
+from chalicelib.edge.rest import service_conversations
+from chalicelib.edge.rest import service_participants
 from chalicelib.edge.rest import public
 # isort: on
 
@@ -26,4 +28,6 @@ __all__ = [
     "participants",
     "public",
     "rest",
+    "service_conversations",
+    "service_participants",
 ]

@@ -65,7 +65,11 @@ def test_suspension_refuses_tokens_until_it_is_lifted(harness: AppHarness) -> No
     assert harness.chat.backend.suspensions.state("bob")["suspended_at"]
     lift(harness)
     assert is_accepted(harness)
-    assert harness.chat.backend.suspensions.state("bob") == {"participant_id": "bob", "agent": False}
+    assert harness.chat.backend.suspensions.state("bob") == {
+        "participant_id": "bob",
+        "suspended": False,
+        "agent": False,
+    }
 
 
 def test_suspension_closes_all_connections(harness: AppHarness) -> None:
