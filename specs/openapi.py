@@ -147,7 +147,7 @@ def _errors(route: Route) -> dict[int, list[type[errors.ChatError]]]:
     """Return the errors by status: those of the route, and those of all routes of its kind."""
     kinds: list[type[errors.ChatError]] = [errors.RateLimited, errors.Internal, errors.Unavailable, *route.errors]
     if not route.public:
-        kinds += [errors.ValidationFailed, errors.Unauthorized, errors.Forbidden]
+        kinds += [errors.ValidationFailed, errors.Unauthorized, errors.Forbidden, errors.Suspended]
     if route.body is not None:
         kinds += [errors.InvalidJson, errors.TooLarge]
     if "{" in route.path:

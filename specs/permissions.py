@@ -9,7 +9,7 @@ import sys
 
 from chalicelib.core.conversations.permissions import RULES, Rule, Scope
 
-COLUMNS = ("owner", "moderator", "member", "others")
+COLUMNS = ("owner", "moderator", "member", "service", "others")
 MUTABLE = ("moderator", "member")
 """The roles that can be muted."""
 

@@ -30,6 +30,7 @@ class Reads(enum.Enum):
     PRESENCE = "1 for each connection of the conversation, where presence is shown"
     EDITS = "the message with its edits and reactions: 1 for 4 KB"
     CONVERSATIONS = "2 for each conversation of the caller"
+    LISTED = "2 for each conversation of the page"
     FORMER = "2 for each conversation that the caller is or was in"
     SUBSCRIPTIONS = "10 more for each conversation that it names"
 
@@ -50,6 +51,8 @@ class Facts:
     edits: int = 0
     """Bytes of the message and its edits."""
     conversations: int = 0
+    listed: int = 0
+    """Conversations on a page of all of them."""
     former: int = 0
     """Conversations that the caller was in."""
 
@@ -89,6 +92,19 @@ READS: Mapping[str, tuple[Reads, ...]] = {
     "DELETE /me/blocks": (_R.SUBSCRIBERS, _R.PRESENCE),
     "PUT /me/profile": (), "GET /me": (), "DELETE /me": (), "GET /me/erasure": (),
     "POST /tickets": (),
+    "POST /service/conversations": _CHANGED, "GET /service/conversations": (_R.LISTED,),
+    f"GET /service{_C}": _CHANGED, f"PATCH /service{_C}": _CHANGED,
+    f"DELETE /service{_C}": (_R.SUBSCRIBERS, _R.ROSTER),
+    f"GET /service{_C}/messages": (_R.LOG,), f"GET /service{_C}/events": (_R.LOG,),
+    f"POST /service{_C}/messages": (_R.SUBSCRIBERS,), f"DELETE /service{_M}": (_R.SUBSCRIBERS, _R.EDITS),
+    f"POST /service{_C}/participants": (_R.ROSTER, _R.SUBSCRIBERS),
+    f"PATCH /service{_C}/participants": (_R.ROSTER, _R.SUBSCRIBERS, _R.PRESENCE),
+    f"DELETE /service{_C}/participants": (_R.ROSTER, _R.SUBSCRIBERS),
+    f"GET /service{_C}/bans": (), f"DELETE /service{_C}/bans": (_R.SUBSCRIBERS,),
+    f"GET /service{_C}/audit": (),
+    "GET /service/participants": (), "PATCH /service/participants": (_R.PRESENCE,),
+    "GET /service/participants/export": (_R.LOG, _R.FORMER), "DELETE /service/participants": (),
+    "GET /service/participants/erasure": (),
 }  # fmt: skip
 """By command or route: the reads beyond the base and the named ids."""
 
@@ -103,6 +119,7 @@ def most_units(request: str, facts: Facts) -> float:
         Reads.PRESENCE: facts.connections,
         Reads.EDITS: math.ceil(facts.edits / UNIT),
         Reads.CONVERSATIONS: 2 * facts.conversations,
+        Reads.LISTED: 2 * facts.listed,
         Reads.FORMER: 2 * (facts.conversations + facts.former),
         Reads.SUBSCRIPTIONS: 10 * facts.named,
     }

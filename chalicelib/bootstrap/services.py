@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from chalicelib.core.conversations.lifecycle import Lifecycle
     from chalicelib.core.conversations.membership import Members
     from chalicelib.core.conversations.moderation import Moderation
+    from chalicelib.core.conversations.overview import Overview
     from chalicelib.core.conversations.pending import PendingMemberships
     from chalicelib.core.conversations.personal_state import PersonalStates
     from chalicelib.core.conversations.profiles import Profiles
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from chalicelib.core.privacy.erasure import Erasure
     from chalicelib.core.privacy.export import Export
     from chalicelib.core.privacy.jobs import Jobs
+    from chalicelib.core.sessions.suspensions import Suspensions
 
 
 class Stores(NamedTuple):
@@ -230,6 +232,13 @@ class PrivacyServices(NamedTuple):
     jobs: Jobs
 
 
+class BackendServices(NamedTuple):
+    """The use cases of a product's backend, a service."""
+
+    suspensions: Suspensions
+    overview: Overview
+
+
 class Application(NamedTuple):
     """The whole chat."""
 
@@ -241,6 +250,12 @@ class Application(NamedTuple):
     realtime: RealtimeServices
     sessions: SessionServices
     build_privacy: Callable[[], PrivacyServices]
+    build_backend: Callable[[], BackendServices]
+
+    @property
+    def backend(self) -> BackendServices:
+        """Return the use cases of a service, built at first use: participants need none of them."""
+        return self.build_backend()
 
     @property
     def privacy(self) -> PrivacyServices:

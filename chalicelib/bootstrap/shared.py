@@ -48,6 +48,7 @@ class Shared:
             conversations=stores.conversations,
             event_log=stores.event_log,
             memberships=stores.memberships,
+            revocations=stores.revocations,
             subscriptions=stores.subscriptions,
             runtime=runtime,
         )

@@ -21,9 +21,10 @@ from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
     from chalicelib.aws.dynamodb.dynamo import Dynamo
-    from chalicelib.bootstrap.services import ConversationServices, PrivacyServices
+    from chalicelib.bootstrap.services import BackendServices, ConversationServices, PrivacyServices
     from chalicelib.core.ports.profiles import ProfileStore
     from chalicelib.core.ports.reports import ReportStore
+    from chalicelib.core.ports.revocations import RevocationStore
 
 
 def build(
@@ -71,7 +72,16 @@ def build(
         ),
         sessions=groups.session_services(shared, conversations, messaging, verify),
         build_privacy=functools.cache(lambda: _privacy(settings, dynamo, shared, conversations)),
+        build_backend=functools.cache(lambda: _backend(settings, dynamo, shared)),
     )
+
+
+def _backend(settings: Settings, dynamo: Dynamo, shared: Shared) -> BackendServices:
+    from chalicelib.aws.dynamodb.suspensions import DynamoSuspensions
+    from chalicelib.bootstrap.backend import backend_services
+
+    suspensions = DynamoSuspensions(dynamo, settings.connections_table, settings.conversations_table)
+    return backend_services(shared, suspensions)
 
 
 def _privacy(
@@ -90,13 +100,15 @@ def _privacy(
     return privacy_services(shared, stores, conversations, settings.retention_days)
 
 
-def _consent_stores(dynamo: Dynamo, table: str, gather: Gather) -> ConsentStores:
+def _consent_stores(dynamo: Dynamo, table: str, revocations: RevocationStore, gather: Gather) -> ConsentStores:
     from chalicelib.aws.dynamodb.blocks import DynamoBlocks
     from chalicelib.aws.dynamodb.directs import DynamoDirects
     from chalicelib.aws.dynamodb.pending import DynamoPending
 
     return ConsentStores(
-        DynamoBlocks(dynamo, table), DynamoPending(dynamo, table, gather), DynamoDirects(dynamo, table)
+        DynamoBlocks(dynamo, table),
+        DynamoPending(dynamo, table, revocations, gather),
+        DynamoDirects(dynamo, table),
     )
 
 
@@ -129,6 +141,7 @@ def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime) -> Stores:
     subscriptions = DynamoSubscriptions(dynamo, connections_table, conversations_table)
     feeds = DynamoFeeds(dynamo, connections_table, gather, runtime.limits.connections)
     connections = DynamoConnections(dynamo, connections_table, subscriptions, feeds)
+    revocations = DynamoRevocations(dynamo, connections_table)
     return Stores(
         event_log=DynamoEventLog(dynamo, conversations_table, gather),
         conversations=DynamoConversations(dynamo, conversations_table, gather),
@@ -141,8 +154,8 @@ def _stores(settings: Settings, dynamo: Dynamo, runtime: Runtime) -> Stores:
         typing=ephemeral.DynamoTyping(dynamo, connections_table),
         pending_offline=ephemeral.DynamoPendingOffline(dynamo, connections_table),
         rate_limits=DynamoRateLimits(dynamo, connections_table),
-        revocations=DynamoRevocations(dynamo, connections_table),
-        build_consent=functools.cache(lambda: _consent_stores(dynamo, conversations_table, gather)),
+        revocations=revocations,
+        build_consent=functools.cache(lambda: _consent_stores(dynamo, conversations_table, revocations, gather)),
         build_reports=functools.cache(lambda: _reports(dynamo, conversations_table)),
         build_profiles=functools.cache(lambda: _profiles(dynamo, conversations_table)),
     )

@@ -33,6 +33,7 @@ def identify(request: Request, callers: Callers, revocation: Revocation) -> Iden
 
     Raises:
         Unauthorized: there is no verified identity, or it has expired or is revoked.
+        Suspended: the participant is suspended.
         ValidationFailed: a header that names a participant is malformed, or the caller may not send it.
         Forbidden: the route is for other callers.
     """
@@ -44,11 +45,12 @@ def identify(request: Request, callers: Callers, revocation: Revocation) -> Iden
     refuse_participant(headers)
     if callers == "services":
         raise Forbidden("This route is for services only.")
-    if revocation != "ignored" and context.get("revoked"):
+    if revocation == "ignored":
+        return identity
+    if context.get("revoked"):
         raise Unauthorized(REVOKED)
-    if revocation == "read":
-        _require_not_revoked(identity)
-    return identity
+    # A cached suspension may have been lifted since.
+    return _under_rules(identity) if revocation == "read" or context.get("suspended") else identity
 
 
 def principal_of(identity: Identity) -> Principal:
@@ -95,13 +97,11 @@ def _identify_service(
     if callers == "services":
         raise Forbidden(f"This route is for services only: send the request without the header {PARTICIPANT}.")
     acting = identity._replace(participant_id=participant.participant_id, name=participant.name)
-    if revocation != "ignored":
-        _require_not_revoked(acting, "This token was issued before the participant was erased: request a new one.")
-    return acting
+    if revocation == "ignored":
+        return acting
+    return _under_rules(acting, "This token was issued before the participant was erased: request a new one.")
 
 
-def _require_not_revoked(identity: Identity, message: str = REVOKED) -> None:
-    """Read the participant's revocation. Raises Unauthorized if the token was issued before it."""
-    revoked_at = bootstrap.application().stores.revocations.revoked_at(identity.participant_id)
-    if identity.is_revoked(revoked_at):
-        raise Unauthorized(message)
+def _under_rules(identity: Identity, refusal: str = REVOKED) -> Identity:
+    """Return the identity under the present rules about its participant. Raises Suspended, Unauthorized."""
+    return identity.under(bootstrap.application().stores.revocations.rules(identity.participant_id), refusal)

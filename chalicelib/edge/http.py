@@ -49,7 +49,7 @@ M = TypeVar("M", bound=BaseModel)
 def auth(request: AuthRequest) -> AuthResponse | dict[str, Any]:
     """Verify the bearer token. An invalid one is denied without an error: API Gateway turns that into a 401.
 
-    A revoked one is only marked, as two routes of an erasure accept it.
+    One that is revoked or of a suspended participant is only marked, as two routes of an erasure accept it.
 
     Raises Unavailable, which becomes a 500, if the token cannot be verified at the moment.
     """
@@ -58,7 +58,7 @@ def auth(request: AuthRequest) -> AuthResponse | dict[str, Any]:
             identity = bootstrap.verifier()(bearer_token(request.token))
             if identity.service is not None:
                 return _service_response(identity.service, identity.expires_at, identity.issued_at)
-            is_revoked = identity.is_revoked(bootstrap.revocations().revoked_at(identity.participant_id))
+            rules = bootstrap.revocations().rules(identity.participant_id)
         except (Unauthorized, InvalidCredentials) as error:
             logs.log_refused_credential(diagnosis_of(error))
             return _denial(request)
@@ -71,12 +71,14 @@ def auth(request: AuthRequest) -> AuthResponse | dict[str, Any]:
         "expires_at": str(identity.expires_at),
         "issued_at": str(identity.issued_at),
     }
-    if is_revoked:
+    if identity.is_revoked(rules.revoked_at):
         context["revoked"] = "true"
+    if rules.suspended_at:
+        context["suspended"] = "true"
     if identity.name is not None:
         context["name"] = identity.name
-    if identity.type == "agent":
-        context["type"] = identity.type
+    if rules.type_of(identity.type) == "agent":
+        context["type"] = "agent"
     return AuthResponse(routes=["*"], principal_id="participant", context=context)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib import bootstrap
-from chalicelib.core.kernel.errors import ChatError, RateLimited, Unauthorized
+from chalicelib.core.kernel.errors import ChatError, RateLimited, Suspended, Unauthorized
 from chalicelib.core.realtime.outbox import DirectReply
 from chalicelib.identity.credentials import InvalidCredentials, read_credentials
 from chalicelib.identity.errors import diagnosis_of
@@ -45,8 +45,8 @@ def connect(event: dict[str, Any]) -> dict[str, Any]:
         except (Unauthorized, InvalidCredentials) as error:
             logs.log_refused_credential(diagnosis_of(error))
             return {"statusCode": 401}
-        except RateLimited:
-            return {"statusCode": 429}
+        except (RateLimited, Suspended) as refusal:
+            return {"statusCode": refusal.status}
         except ChatError as problem:
             logs.log_failure(problem)
             return {"statusCode": problem.status}

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from chalicelib.core.kernel.text import is_name, is_participant_id
+from chalicelib.core.kernel.text import is_name, is_participant_id, is_reserved_id
 from chalicelib.identity.errors import InvalidClaims, shown
 from chalicelib.identity.model import Identity
 from chalicelib.identity.settings import IdentitySettings
@@ -56,6 +56,9 @@ def _participant_id(claims: Mapping[str, object]) -> str:
     participant_id = claims.get("sub")
     if not isinstance(participant_id, str) or not is_participant_id(participant_id):
         rule = "1 to 255 visible ASCII characters"
+        raise InvalidClaims(f"the token's sub must be {rule}", _difference("sub", rule, claims))
+    if is_reserved_id(participant_id):
+        rule = "none of the reserved ids"
         raise InvalidClaims(f"the token's sub must be {rule}", _difference("sub", rule, claims))
     return participant_id
 

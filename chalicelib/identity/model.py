@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from chalicelib.core.model.actors import ParticipantType
+    from chalicelib.core.model.actors import ParticipantType, TokenRules
 
 
 class Identity(NamedTuple):
@@ -28,3 +28,15 @@ class Identity(NamedTuple):
     def is_revoked(self, revoked_at: int) -> bool:
         """Return whether the token was issued before `revoked_at`, in milliseconds."""
         return self.issued_at * 1000 < revoked_at
+
+    def under(self, rules: TokenRules, refusal: str | None = None) -> Identity:
+        """Return the identity with the type that the deployment's rules give it.
+
+        Raises:
+            Suspended, Unauthorized: they refuse the token; `refusal` is the message about a revoked one.
+        """
+        if rules.suspended_at or self.is_revoked(rules.revoked_at):
+            from chalicelib.core.kernel.errors import REVOKED, Suspended, Unauthorized
+
+            raise Suspended if rules.suspended_at else Unauthorized(refusal or REVOKED)
+        return self._replace(type=rules.type_of(self.type))

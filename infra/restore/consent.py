@@ -1,8 +1,9 @@
-"""Replay of blocks and pending memberships."""
+"""Replay of blocks, pending memberships, and suspensions in standings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from chalicelib.aws.dynamodb.consent_keys import (
     BLOCK_PREFIX,
@@ -12,6 +13,7 @@ from chalicelib.aws.dynamodb.consent_keys import (
     HIDDEN_PREFIX,
     INVITED_PREFIX,
     PENDING_PREFIX,
+    STANDING,
 )
 from chalicelib.aws.dynamodb.erasure_items import job_from_item
 from chalicelib.aws.dynamodb.keys import CONVERSATION_PREFIX, PARTICIPANT_PREFIX, departed_key, head_key
@@ -25,7 +27,8 @@ class ConsentReplay:
     """Keeps the blocks of both tables, and only pending memberships that are pending in the old one, too.
 
     Comes after the erasures. The old table can name a participant whose erasure has not finished there: rows that
-    do are not added. Standings stay as at TIME, and the departures of the replay change their counts.
+    do are not added. Standings stay as at TIME but for suspensions, and the departures of the replay change their
+    counts.
     """
 
     def __init__(self, old: Side, new: Side) -> None:
@@ -40,6 +43,7 @@ class ConsentReplay:
                 self._add(pk, BLOCK_PREFIX)
                 self._note_blocks(pk)
                 self._add(pk, HIDDEN_PREFIX)
+                self._align_suspension(pk)
             elif pk.startswith(BLOCKED_PREFIX):
                 self._add_reverse(pk)
             elif pk.startswith(CONVERSATION_PREFIX):
@@ -54,6 +58,14 @@ class ConsentReplay:
         for sk, item in self._rows(self._old, pk, prefix).items():
             if sk not in present and not any(map(self._is_erased, _people(item))):
                 self._new.table.put(item)
+
+    def _align_suspension(self, pk: str) -> None:
+        """Mark the standing as suspended exactly if it is in the old table."""
+        is_suspended = "suspended" in (self._old.table.get(pk, STANDING) or {})
+        if is_suspended != ("suspended" in (self._new.table.get(pk, STANDING) or {})):
+            change = "SET #suspended = :yes" if is_suspended else "REMOVE #suspended"
+            values: dict[str, Any] = {"one": 1, "yes": True} if is_suspended else {"one": 1}
+            self._new.table.update(pk, STANDING, f"{change} ADD #version :one", **values)
 
     def _note_blocks(self, pk: str) -> None:
         """Note the blocks of a participant in the heads of their direct conversations, as `mark_block_op` does."""

@@ -45,7 +45,11 @@ class RestoreData:
         return count_losses(*self._sides())
 
     def replay(self, variables: Mapping[str, str]) -> None:
-        """Replay on the restored table; `variables` are those of the functions."""
+        """Replay on the restored table; `variables` are those of the functions.
+
+        Suspensions come first: no suspended member becomes owner by a departure that is replayed.
+        """
+        self.copy_revocations()
         Replay(self._application(variables), *self._sides()).run()
 
     def copy_revocations(self) -> int:

@@ -42,6 +42,7 @@ class MemberReplay:
             conversations=stores.conversations,
             event_log=stores.event_log,
             memberships=stores.memberships,
+            revocations=stores.revocations,
             subscriptions=stores.subscriptions,
             runtime=app.runtime,
         )

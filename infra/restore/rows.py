@@ -65,7 +65,12 @@ CONVERSATIONS = (
     Row("U#", "M#", "copy of a report for its reporter", "with the report"),
     Row("U#", "PROFILE", "profile", "as at TIME"),
     Row("PROFILES", "", "progress of copying a profile", "as at TIME; the sweep continues"),
-    Row("U#", "STANDING", "standing of a participant", "as at TIME, without the memberships that the replay ends"),
+    Row(
+        "U#",
+        "STANDING",
+        "standing of a participant",
+        "as at TIME, without the memberships that the replay ends; suspended if it is now",
+    ),
     Row(
         "U#",
         "D#",
@@ -78,6 +83,7 @@ CONVERSATIONS = (
     Row("Q#", "", "queued run, lease", "deleted: its sender was never answered"),
     Row("PURGE", "", "conversation to be purged", "as at TIME; conversations deleted since are added"),
     Row("RETENTION", "", "retention check", "as at TIME; the sweep continues"),
+    Row("N#", "", "conversation in the index by creation", "as at TIME; the purge of a conversation deletes it"),
     Row("J#", "JOB", "erasure", "run again, before the stage is opened, if it was requested since"),
     Row("JOBS", "", "pending erasure", "with the erasure"),
 )
@@ -94,7 +100,7 @@ CONNECTIONS = (
     Row("U#", "K#", "reference to a ticket", "dropped, with the ticket"),
     Row("U#", "O#", "reference to a connection", "dropped, with the connection"),
     Row("K#", "TICKET", "ticket", "dropped: the client gets another one"),
-    Row("V#", "REVOKED", "revocation of tokens", "taken over, as it is now"),
+    Row("V#", "REVOKED", "revocation of tokens, suspension, registered agent", "taken over, as it is now"),
 )
 
 

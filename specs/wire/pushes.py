@@ -195,7 +195,7 @@ class Disconnect(TypedDict):
 
     type: Literal["disconnect"]
     code: Annotated[
-        Literal["UNAUTHORIZED", "TOKEN_EXPIRED", "ERASED", "TOO_MANY_CONNECTIONS", "RATE_LIMITED"],
+        Literal["UNAUTHORIZED", "TOKEN_EXPIRED", "ERASED", "SUSPENDED", "TOO_MANY_CONNECTIONS", "RATE_LIMITED"],
         example("TOKEN_EXPIRED"),
     ]
     """The reason, for programs."""

@@ -30,6 +30,7 @@ from specs.wire.consent import Addition, Blocks, Page, Pending
 from specs.wire.errors import ErrorResponse
 from specs.wire.exports import Export
 from specs.wire.reports import Reports
+from specs.wire.service import ParticipantState, ServiceConversations
 
 
 class ConversationList(Page):
@@ -206,6 +207,7 @@ RESPONSES: dict[str, Any] = {
         Messages,
         NewInvite,
         OpenApi,
+        ParticipantState,
         ParticipantView,
         Pending,
         PersonalState,
@@ -214,6 +216,7 @@ RESPONSES: dict[str, Any] = {
         ReadPointer,
         Report,
         Reports,
+        ServiceConversations,
         Ticket,
     )
 }

@@ -154,6 +154,46 @@ def _batch_rows() -> list[Act]:
     return rows
 
 
+_SERVICE = f"/service{_CHAT}"
+SERVICE_TABLE: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
+    ("GET /service/conversations", "200", {}),
+    (
+        "POST /service/conversations",
+        "201",
+        {"title": "New", "participants": [{"participant_id": "n", "name": "N"}]},
+    ),
+    (f"GET {_SERVICE}", "200", {}),
+    (f"GET {_SERVICE}/messages", "200", {}),
+    (f"GET {_SERVICE}/events", "200", {}),
+    (f"GET {_SERVICE}/audit", "200", {}),
+    (f"GET {_SERVICE}/bans", "200", {}),
+    (f"POST {_SERVICE}/messages", "201", {"client_message_id": "k", "content": "hello"}),
+    (f"PATCH {_SERVICE}", "200", {"title": "Another"}),
+    (f"DELETE {_SERVICE}/messages/{MESSAGE}", "204", {}),
+    (f"POST {_SERVICE}/participants", "201", {"participant_id": "{nobody}", "name": "N", "role": "owner"}),
+    (f"POST {_SERVICE}/participants", "409:BANNED", {"participant_id": "{a_banned_user}", "name": "N"}),
+    (f"PATCH {_SERVICE}/participants?participant_id={{a_member}}", "200", {"role": "owner"}),
+    (f"PATCH {_SERVICE}/participants?participant_id={{a_moderator}}", "200", {"muted_for": 60}),
+    (f"PATCH {_SERVICE}/participants?participant_id={{owner}}", "403", {"muted_for": 60}),
+    (f"DELETE {_SERVICE}/participants?participant_id={{a_moderator}}", "204", {}),
+    (f"DELETE {_SERVICE}/participants?participant_id={{an_owner}}&ban=true", "204", {}),
+    (f"DELETE {_SERVICE}/bans?participant_id={{a_banned_user}}", "204", {}),
+    ("GET /service/participants?participant_id={nobody}", "200", {}),
+    ("PATCH /service/participants?participant_id={nobody}", "200", {"suspended": False, "agent": False}),
+    ("GET /service/participants/export?participant_id={nobody}", "200", {}),
+    ("DELETE /service/participants?participant_id=someone", "202", {}),
+    ("GET /service/participants/erasure?participant_id={nobody}", "404", {}),
+    (f"DELETE {_SERVICE}", "204", {}),
+)
+"""The routes of services: an action, the answer to a service, and the body. They are performed in this order."""
+
+
+def _service_rows() -> list[Act]:
+    """Return a row for each route of services, which refuses every participant."""
+    acts = {act: says for act, _, says in SERVICE_TABLE}
+    return [_row(f"as a service: {act}", act, "403 403 403 403 403", says) for act, says in acts.items()]
+
+
 TABLE: tuple[Act, ...] = (
     # Columns: outsiders (one for all, or non-member, former member, banned user), member, muted, moderator, owner.
     _row("see it", f"GET {_CHAT}", "404 200 200 200 200"),
@@ -282,6 +322,7 @@ TABLE: tuple[Act, ...] = (
     _row("unreact by socket", "unreact", "NOT_FOUND ack MUTED ack ack", {"target": 2, "emoji": "👍"}),
     _row("show typing", "typing", "NOT_FOUND silence MUTED silence silence", {"is_typing": True}),
     *_batch_rows(),
+    *_service_rows(),
     _row("hello", "hello", "welcome welcome welcome welcome welcome"),
     _row("ping", "ping", "pong pong pong pong pong"),
     _row("renew the token", "auth", "auth_ok auth_ok auth_ok auth_ok auth_ok", {"token": "{token}"}),

@@ -348,6 +348,17 @@ METHODS: dict[str, set[str]] = {
     "/me/export": {"GET"},
     "/me/erasure": {"GET"},
     "/tickets": {"POST"},
+    "/service/conversations": {"GET", "POST"},
+    "/service{}": {"GET", "PATCH", "DELETE"},
+    "/service{}/messages": {"GET", "POST"},
+    "/service{}/messages/2": {"DELETE"},
+    "/service{}/events": {"GET"},
+    "/service{}/participants": {"POST", "PATCH", "DELETE"},
+    "/service{}/bans": {"GET", "DELETE"},
+    "/service{}/audit": {"GET"},
+    "/service/participants": {"GET", "PATCH", "DELETE"},
+    "/service/participants/export": {"GET"},
+    "/service/participants/erasure": {"GET"},
     "/health": {"GET"},
 }
 

@@ -248,3 +248,29 @@ def test_events_and_the_audit_log_show_that_a_service_acted(backend: dict[str, s
     ask(bob, "PATCH", "", '{"title":"B"}')
     entries = ask(bob, "GET", "/audit")["entries"]
     assert [(entry["actor_id"], entry.get("service")) for entry in entries] == [("bob", "backend"), ("bob", None)]
+
+
+def test_cached_suspension_ends_when_it_is_lifted(chat: Any) -> None:
+    suspensions = bootstrap.application().backend.suspensions
+    suspensions.suspend("alice")
+    claims = {"sub": "alice", "iat": int(time.time()), "exp": int(time.time()) + 60}
+    context = decided(chat, f"Bearer {jwt.encode(claims, SECRET, algorithm='HS256')}")["context"]
+    assert context["suspended"] == "true"
+    for method, path in (("GET", "/conversations"), ("POST", "/conversations")):
+        assert problem(acting(chat, context, method, path, body="{}"))[:2] == (403, "SUSPENDED")
+    assert acting(chat, context, "GET", "/me/erasure")[0] == 404
+    suspensions.lift("alice")
+    assert acting(chat, context, "GET", "/conversations")[0] == 200
+
+
+def test_service_acts_for_no_suspended_participant(backend: dict[str, str], chat: Any) -> None:
+    bootstrap.application().backend.suspensions.suspend("bob")
+    assert problem(acting(chat, backend, "GET", "/conversations", BOB))[:2] == (403, "SUSPENDED")
+
+
+def test_routes_of_services_refuse_everyone_else(backend: dict[str, str], chat: Any) -> None:
+    claims = {"sub": "alice", "iat": int(time.time()), "exp": int(time.time()) + 60}
+    alice = decided(chat, f"Bearer {jwt.encode(claims, SECRET, algorithm='HS256')}")["context"]
+    assert acting(chat, backend, "GET", "/service/conversations")[0] == 200
+    assert problem(acting(chat, alice, "GET", "/service/conversations"))[:2] == (403, "FORBIDDEN")
+    assert problem(acting(chat, backend, "GET", "/service/conversations", BOB))[:2] == (403, "FORBIDDEN")

@@ -19,8 +19,8 @@ from tests.invariants.tables import SECRET
 from tests.support.fakes import START_TIME
 
 OTHERS = ("alice", "carol")
-STEPS_OF_MANY = 2 * 8
-"""Crash points of a creation with 60 participants: three transactions, five calls to finalize, then only reads."""
+STEPS_OF_MANY = 2 * 9
+"""Crash points of a creation with 60 participants: reads, transactions, calls to finalize, and some reads."""
 
 
 EVERYBODY = Setup()
@@ -96,10 +96,19 @@ def was_created(harness: Harness, _verdict: Verdict) -> None:
     listed = harness.process(skew=9.0).list_conversations("alice")
     made = [summary["conversation_id"] for summary in listed if summary["conversation_id"] != harness.conversation]
     assert 1 <= len(made) <= 2
+    require_indexed(harness, made)
     for conversation in made:
         # The sockets belong to the first conversation: their pushes are not checked here.
         other = replace(harness, conversation=conversation, posts=[], responses=[])
         assert check(other, tidy=False, frozen=False).types == ["conversation_created"]
+
+
+def require_indexed(harness: Harness, visible: list[str]) -> None:
+    """Check that the index by creation has every visible conversation."""
+    conversations = harness.process(skew=9.0).app.stores.conversations
+    for conversation_id in visible:
+        before = conversation_id[:-1]  # a prefix sorts before it
+        assert conversation_id in conversations.created_after(before, 5)
 
 
 def crowd(harness: Harness) -> None:

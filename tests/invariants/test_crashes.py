@@ -9,7 +9,7 @@ import pytest
 from chalicelib.core.kernel.errors import ChatError
 from chalicelib.identity.model import Identity
 from local.faults.client import DynamoClient
-from tests.invariants.cases import STEPS_OF_MANY, WRITES, Case, verify_end
+from tests.invariants.cases import STEPS_OF_MANY, WRITES, Case, require_indexed, verify_end
 from tests.invariants.checker import check
 from tests.invariants.harness import MEMBERS, Harness, Setup
 from tests.invariants.interleaving import error_of
@@ -271,6 +271,7 @@ def test_visible_crashed_creation_is_kept_once_it_is_used(tables: Tables) -> Non
                 continue
             used += 1
             other = replace(harness, conversation=conversation, posts=[], responses=[])
+            require_indexed(harness, [conversation])
             other.process(skew=2.0).post_message(GUESTS[7], "hello", "k")
             other.process(skew=DAY + 60.0).post_message(GUESTS[-1], "still here", "k")
             assert check(other, tidy=False).texts == ["hello", "still here"]

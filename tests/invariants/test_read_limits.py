@@ -18,6 +18,7 @@ from local.dynamodb.sizes import item_size
 from specs.read_limits import READS, Facts, most_units
 from tests.invariants.harness import Harness, Setup
 from tests.invariants.process import TOKEN_EXPIRY, Process
+from tests.invariants.service_acts import DELETION_BY_SERVICE, SERVICE_ACTS
 from tests.invariants.tables import SECRET, Tables
 from tests.invariants.test_costs import CapacityMeter
 from tests.support.items import read_partition
@@ -61,6 +62,7 @@ class Room:
             edits=sum(map(item_size, [*edited, *self._stored("R#")])),
             former=PENDING,
             conversations=1 + len(self.others),
+            listed=100,
         )
 
     def _stored(self, prefix: str) -> list[Any]:
@@ -230,7 +232,7 @@ def sets_profile(process: Process, room: Room) -> Any:
 def reads_caller(process: Process, room: Room) -> Any:
     """`GET /me` answers from the token and the profile, and reads whether the token was revoked."""
     process.app.conversations.profiles.get(process.principal("alice"))
-    return process.app.stores.revocations.revoked_at(room.harness.participant_id("alice"))
+    return process.app.stores.revocations.rules(room.harness.participant_id("alice"))
 
 
 def revokes_invite(process: Process, room: Room) -> Any:
@@ -306,7 +308,9 @@ ACTS: list[tuple[str, int, Act]] = [
     (f"POST {_C}/join", 1, lambda process, room: process.join(PEOPLE[3])),
     ("DELETE /me", 0, lambda process, room: process.app.privacy.jobs.erase(process.principal(PEOPLE[4]))),
     ("GET /me/erasure", 0, lambda process, room: process.app.privacy.erasure.status(process.principal(PEOPLE[4]))),
+    *SERVICE_ACTS,
     (f"DELETE {_C}", 1, lambda process, room: process.delete_conversation("alice")),
+    DELETION_BY_SERVICE,
 ]
 """Commands and routes, with the number of ids that each names; those that destroy the room are last."""
 

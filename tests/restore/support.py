@@ -42,10 +42,10 @@ class RestoreHarness(AppHarness):
 
     def replay(self) -> None:
         """Replay, as a fenced stage: the application on the restored table is used by nothing else."""
-        restored = self._application()
-        Replay(restored, *self.sides()).run()
         dynamo = Dynamo(self.store, self.clock)
         old, new = Table(dynamo, OLD_CONNECTIONS), Table(dynamo, NEW_CONNECTIONS)
+        copy_revocations(old, lambda: self._keys(OLD_CONNECTIONS), new)
+        Replay(self._application(), *self.sides()).run()
         copy_revocations(old, lambda: self._keys(OLD_CONNECTIONS), new)
 
     def restore(self) -> None:

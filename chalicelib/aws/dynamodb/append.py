@@ -62,9 +62,11 @@ def _steps(table: Table, commit: Commit) -> Iterator[Step]:
     for index, message in enumerate(commit.messages):
         yield from _message_steps(table, commit, index, message)
     for messages in _messages_by_sender(commit.messages):
+        if messages[0].member.is_service:
+            continue
         participant_id = messages[0].member.participant_id
         yield Step(update_sender_op(table, commit, messages), Precondition.MEMBERSHIP, participant_id)
-    if commit.guard is not None:
+    if commit.guard is not None and not commit.guard.is_service:
         guard = require_member_op(table, commit.guard, role=True)
         yield Step(guard, Precondition.MEMBERSHIP, commit.guard.participant_id)
     yield from roster_steps(table, commit)

@@ -26,7 +26,12 @@ from chalicelib.aws.dynamodb.membership_items import (
     past_membership_to_item,
     sanctions_to_item,
 )
-from chalicelib.aws.dynamodb.standings import change_standing_op, count_own_op, end_membership_op
+from chalicelib.aws.dynamodb.standings import (
+    change_standing_op,
+    count_own_op,
+    end_membership_op,
+    require_not_suspended_op,
+)
 from chalicelib.aws.dynamodb.table import Table
 from chalicelib.core.model.conversations import Membership, PastMembership
 from chalicelib.core.ports.commits import Commit
@@ -48,6 +53,8 @@ def roster_steps(table: Table, commit: Commit) -> Iterator[Step]:
     actors = {event["sender"]["participant_id"] for event in commit.events}
     for member in commit.changing:
         yield from _change_steps(table, member, is_own=member.participant_id in actors)
+    for participant_id in commit.succeeding:
+        yield Step(require_not_suspended_op(table, participant_id), Precondition.CONSENT)
     if commit.erasure is not None:
         yield from _erasure_steps(table, commit.erasure)
 

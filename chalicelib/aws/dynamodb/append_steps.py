@@ -36,9 +36,9 @@ class Precondition(enum.Enum):
     ERASURE = enum.auto()
     """The expected erasure of a participant (the subject) is running."""
     STANDING = enum.auto()
-    """No erasure of the participant who joins (the subject) is running, and they are below the cap."""
+    """The participant who joins (the subject) is neither being erased nor suspended, and below the cap."""
     CONSENT = enum.auto()
-    """The standing of an added participant, or a pending membership, is as it was read."""
+    """The standing of an added participant or of a new owner, or a pending membership, is as it was read."""
 
 
 class Step(NamedTuple):
@@ -75,6 +75,8 @@ def to_error(steps: Sequence[Step], cancelled: TransactionCancelled) -> Exceptio
 
 def standing_error(participant_id: str, item: Item | None) -> PreconditionFailed:
     """Return the error for a participant whose standing did not allow another own conversation."""
+    if item is not None and "suspended" in item:
+        return PreconditionFailed(is_suspended=True)
     if item is not None and "erasing" in item:
         return PreconditionFailed(erasing=[participant_id])
     return PreconditionFailed(at_cap=True)

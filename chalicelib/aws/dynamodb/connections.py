@@ -73,6 +73,11 @@ class DynamoConnections:
         found.sort(key=lambda item: (item.get("connected_at", 0), item["sk"]))
         return [item["sk"].removeprefix(OPENED_PREFIX) for item in found], refused_until
 
+    def all_of(self, participant_id: str) -> list[str]:
+        """Return all connections of a participant."""
+        items = self._table.query(participant_pk(participant_id), prefix=OPENED_PREFIX)
+        return [item["sk"].removeprefix(OPENED_PREFIX) for item in items]
+
     def begin_closing(self, participant_id: str, connection_id: str) -> bool:
         """Mark a connection as being closed; return False if another caller did, or if it is closed."""
         return self._table.try_update(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,9 @@ from chalicelib.aws.dynamodb.creation import create
 from chalicelib.aws.dynamodb.dynamo import Dynamo
 from chalicelib.aws.dynamodb.keys import (
     DETAILS,
+    FIRST,
     HEAD,
+    LAST,
     PAST_MEMBERSHIP_PREFIX,
     ROSTER_PREFIX,
     Key,
@@ -24,11 +28,20 @@ from chalicelib.aws.dynamodb.keys import (
     idempotency_record_key,
     membership_key,
     queue_pk,
+    sk_after,
 )
 from chalicelib.aws.dynamodb.log_items import event_from_item
 from chalicelib.aws.dynamodb.table import Table, parallel_batch_get
 from chalicelib.aws.dynamodb.values import Item
-from chalicelib.aws.dynamodb.work_keys import PURGES, due_by, parse_due_sk, purge_key
+from chalicelib.aws.dynamodb.work_keys import (
+    CREATION_SHARDS,
+    PURGES,
+    creation_key,
+    creation_pk,
+    due_by,
+    parse_due_sk,
+    purge_key,
+)
 from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.model.conversations import ConversationDetails, ConversationState, Head, Membership
 from chalicelib.core.model.events import Event
@@ -52,6 +65,12 @@ class DynamoConversations:
         item = self._table.get(*details_key(conversation_id))
         return None if item is None else details_from_item(item)
 
+    def details_of(self, conversation_ids: Sequence[str]) -> dict[str, ConversationDetails]:
+        """Return the details of some conversations."""
+        keys = [details_key(conversation_id) for conversation_id in conversation_ids]
+        details = map(details_from_item, parallel_batch_get(self._table, self._gather, keys))
+        return {found.conversation_id: found for found in details}
+
     def load_summaries(self, heads: Sequence[Head]) -> tuple[dict[str, ConversationDetails], dict[str, Event]]:
         """Return the details of some conversations, and the newest message of each in its current form."""
         keys = [details_key(head.conversation_id) for head in heads]
@@ -63,6 +82,16 @@ class DynamoConversations:
             {each.conversation_id: each for each in details},
             {message["conversation_id"]: message for message in messages},
         )
+
+    def created_after(self, conversation_id: str, limit: int) -> list[str]:
+        """Return conversations from the index by creation, from all of its partitions in parallel."""
+        between = (sk_after(conversation_id) if conversation_id else FIRST, LAST)
+
+        def read(shard: int) -> list[str]:
+            return [item["sk"] for item in self._table.query(creation_pk(shard), between=between, limit=limit)]
+
+        found = self._gather(*(functools.partial(read, shard) for shard in range(CREATION_SHARDS)))
+        return sorted(itertools.chain.from_iterable(found))[:limit]
 
     def create(self, new: NewConversation) -> bool:
         """Create a conversation; return whether that is complete."""
@@ -95,12 +124,9 @@ class DynamoConversations:
             deleted=ConversationState.DELETED.value,
             live=ConversationState.LIVE.value,
         )
+        guards = [] if owner.is_service else [require_member_op(self._table, owner, role=True)]
         return self._dynamo.try_transact(
-            [
-                mark,
-                require_member_op(self._table, owner, role=True),
-                put_purge_op(self._table, owner.conversation_id, purge_at),
-            ]
+            [mark, *guards, put_purge_op(self._table, owner.conversation_id, purge_at)]
         )
 
     def due_purges(self, now: int, limit: int) -> list[Purge]:
@@ -120,6 +146,7 @@ class DynamoConversations:
         items += self._table.query(queue_pk(purge.conversation_id), limit=limit, include_expired=True)
         if not items:
             self._table.delete(*head_key(purge.conversation_id))
+            self._table.delete(*creation_key(purge.conversation_id))
             self._table.delete(*purge_key(purge))
             return True
         # Items that are found only by these are deleted before them.

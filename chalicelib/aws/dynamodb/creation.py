@@ -32,7 +32,7 @@ from chalicelib.aws.dynamodb.retention_items import put_check_op
 from chalicelib.aws.dynamodb.standings import change_standing_op, count_own_op
 from chalicelib.aws.dynamodb.table import Table, chunks
 from chalicelib.aws.dynamodb.values import Item
-from chalicelib.aws.dynamodb.work_keys import purge_key
+from chalicelib.aws.dynamodb.work_keys import creation_key, purge_key
 from chalicelib.core.model.privacy import RetentionCheck
 from chalicelib.core.ports.commits import NewConversation, PreconditionFailed, Purge, WriteConflict
 
@@ -45,27 +45,41 @@ _OPERATIONS_PER_PERSON = 3
 def create(dynamo: Dynamo, table: Table, new: NewConversation) -> bool:
     """Create a conversation; return whether that is complete. Raises WriteConflict, PreconditionFailed."""
     core = [event_to_item(new.event, 0, None), details_to_item(new.details), head_to_item(new.head)]
-    check = put_check_op(table, RetentionCheck(new.head.conversation_id, new.retention_check_at))
-    unique = _unique_ops(dynamo, table, new)
+    beside = [
+        put_check_op(table, RetentionCheck(new.head.conversation_id, new.retention_check_at)),
+        put_in_index_op(table, new.head.conversation_id),
+        *_unique_ops(dynamo, table, new),
+    ]
     people = len(new.members) + len(new.pending)
-    if _OPERATIONS_PER_PERSON * people + len(core) + 1 + len(unique) <= MAX_TRANSACTION:
+    if _OPERATIONS_PER_PERSON * people + len(core) + len(beside) <= MAX_TRANSACTION:
         operations = [operation for person in _people_ops(table, new) for operation in person]
-        _write(dynamo, [*operations, *(table.put_op(item) for item in core), check, *unique])
+        _write(dynamo, [*operations, *(table.put_op(item) for item in core), *beside])
         return True
     expires_at = dynamo.now + PROVISIONAL_TTL
     expiry = {"expires_at": expires_at}
     for batch in chunks(_people_ops(table, new, expiry), MAX_TRANSACTION // _OPERATIONS_PER_PERSON):
         _write(dynamo, [operation for person in batch for operation in person])
     purge = put_purge_op(table, new.head.conversation_id, expires_at + PROVISIONAL_TTL)
-    _write(dynamo, [*(table.put_op(item | expiry) for item in core), purge, check, *unique])
+    _write(dynamo, [*(table.put_op(item | expiry) for item in core), purge, *beside])
     return False
 
 
+def put_in_index_op(table: Table, conversation_id: str) -> Operation:
+    """Note a conversation in the index by creation. If it is never finalized, the purge deletes the item."""
+    pk, sk = creation_key(conversation_id)
+    return table.put_op({"pk": pk, "sk": sk})
+
+
 def _people_ops(table: Table, new: NewConversation, expiry: Item | None = None) -> list[list[Operation]]:
-    """Return the operations for each member and for each pending member, the creator first."""
-    creator, *others = new.members
-    people = [[count_own_op(table, creator, new.conversations_cap)]]
-    people += [[change_standing_op(table, new.standings[member.participant_id], "added")] for member in others]
+    """Return the operations for each member and for each pending member; first for the creator, if a member."""
+    people = [
+        [
+            change_standing_op(table, new.standings[member.participant_id], "added")
+            if member.is_added
+            else count_own_op(table, member, new.conversations_cap)
+        ]
+        for member in new.members
+    ]
     for operations, member in zip(people, new.members, strict=True):
         operations += [table.put_op(item | (expiry or {})) for item in membership_to_items(member)]
     if not new.pending:
@@ -106,7 +120,8 @@ def _precondition_failed(operations: Sequence[Operation], cancelled: Transaction
     """Return the error for a repeat, or for a standing that is not as expected: first of all, the creator's."""
     if any(_is_unique(operation) and cancelled.failed(index) for index, operation in enumerate(operations)):
         return PreconditionFailed(is_repeat=True)
-    if "Update" not in operations[0] or not cancelled.failed(0):
+    # Of all standings, only that of the creator is returned.
+    if "ReturnValuesOnConditionCheckFailure" not in operations[0].get("Update", {}) or not cancelled.failed(0):
         return PreconditionFailed()
     key = operations[0]["Update"]["Key"]["pk"]["S"]
     return standing_error(key.removeprefix(PARTICIPANT_PREFIX), cancelled.reasons[0][1])

@@ -33,6 +33,7 @@
     Q#<conversation>    #LEASE                lease of the sender who appends them
     PURGE               <due>#<conversation>  conversation to purge
     RETENTION           <due>#<conversation>  conversation to check for contents past retention
+    N#<shard>           <conversation>        conversation in the index by creation
     J#<hash>            JOB                   erasure of a participant, by a digest of the id
     JOBS                <time>#<hash>         erasure that is not done
 

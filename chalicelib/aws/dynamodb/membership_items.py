@@ -80,6 +80,7 @@ def _roster_attributes(member: Membership) -> Item:
         "is_added": member.is_added or None,
         "profile_version": member.profile_version or None,
         "profile_name": member.name if member.profile_version else None,
+        "is_service": member.is_service or None,
         "notifications_muted": member.notifications_muted or None,
     }
 
@@ -104,6 +105,7 @@ def membership_from_item(item: Item) -> Membership:
         is_added="is_added" in item,
         avatar_url=item.get("avatar_url"),
         profile_version=item.get("profile_version", 0),
+        is_service="is_service" in item,
         **{name: name in item for name in PERSONAL},
         hidden_at=item.get("hidden_at", 0),
         invitee=item.get("invitee"),

@@ -39,6 +39,7 @@ from chalicelib.core.kernel.concurrency import Gather
 from chalicelib.core.model.consent import PendingMembership, Standing
 from chalicelib.core.model.conversations import Membership
 from chalicelib.core.ports.consent import Consent
+from chalicelib.core.ports.revocations import RevocationStore
 
 _ERASE_BATCH = 25
 """Items that are erased in one batch; each has one more in its conversation."""
@@ -47,22 +48,28 @@ _ERASE_BATCH = 25
 class DynamoPending:
     """The `PendingStore` port."""
 
-    def __init__(self, dynamo: Dynamo, table: str, gather: Gather) -> None:
+    def __init__(self, dynamo: Dynamo, table: str, revocations: RevocationStore, gather: Gather) -> None:
         """`table` is the name of the conversations table."""
         self._dynamo = dynamo
         self._table = Table(dynamo, table)
+        self._revocations = revocations
         self._gather = gather
 
     # ---- standings -------------------------------------------------------------------------------------
 
     def consents(self, adder_id: str, participant_ids: Sequence[str]) -> dict[str, Consent]:
-        """Return the consent of each of these participants: two items each."""
+        """Return the consent of each of these participants: three items each."""
         keys = [key for person in participant_ids for key in (standing_key(person), block_key(person, adder_id))]
-        items = {(item["pk"], item["sk"]): item for item in parallel_batch_get(self._table, self._gather, keys)}
+        found, rules = self._gather(
+            lambda: parallel_batch_get(self._table, self._gather, keys),
+            lambda: self._revocations.rules_of(participant_ids),
+        )
+        items = {(item["pk"], item["sk"]): item for item in found}
         return {
             person: Consent(
                 standing_from_item(person, items.get(standing_key(person))),
                 block_key(person, adder_id) in items,
+                rules[person],
             )
             for person in participant_ids
         }

@@ -65,6 +65,7 @@ def standing_from_item(participant_id: str, item: Item | None) -> Standing:
         item.get("pending", 0),
         item.get("counted_at", 0),
         "erasing" in item,
+        "suspended" in item,
         item.get("type", "human"),
         item.get("profile_version", 0),
         item.get("profile_name"),

@@ -13,13 +13,18 @@ if TYPE_CHECKING:
     from chalicelib.core.model.consent import Standing
 
 
-def count_own_op(table: Table, member: Membership, cap: int) -> Operation:
-    """Count a conversation that a participant creates or joins, unless they have `cap` or are being erased.
+NOT_SUSPENDED = "attribute_not_exists(#suspended)"
 
-    Their profile must be the one with which the membership begins. This also keeps the type in their token, for
-    additions by others.
+
+def count_own_op(table: Table, member: Membership, cap: int) -> Operation:
+    """Count a conversation that a participant creates or joins.
+
+    They must have less than `cap`, and neither be suspended nor being erased. Their profile must be the one with
+    which the membership begins. This also keeps the type in their token, for additions by others.
     """
-    condition = "attribute_not_exists(#erasing) AND (attribute_not_exists(#own) OR #own < :cap) AND "
+    condition = (
+        f"attribute_not_exists(#erasing) AND {NOT_SUSPENDED} AND (attribute_not_exists(#own) OR #own < :cap) AND "
+    )
     values: dict[str, Any] = {}
     if member.profile_version:
         condition += "#profile_version = :profile_version"
@@ -50,3 +55,8 @@ def end_membership_op(table: Table, member: Membership) -> Operation:
 def bump_standing_op(table: Table, participant_id: str, condition: str | None = None) -> Operation:
     """Invalidate the decisions that were made on the present standing."""
     return table.update_op(*standing_key(participant_id), "ADD #version :one", condition, one=1)
+
+
+def require_not_suspended_op(table: Table, participant_id: str) -> Operation:
+    """Require that a participant is not suspended."""
+    return table.condition_op(*standing_key(participant_id), NOT_SUSPENDED)

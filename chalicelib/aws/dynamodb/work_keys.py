@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chalicelib.aws.dynamodb.keys import Key, conversation_pk, sk_up_to
+from chalicelib.core.kernel.ids import digest
 from chalicelib.core.ports.commits import Purge
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ ERASURE_PREFIX = "J#"
 PURGES = "PURGE"
 RETENTION_CHECKS = "RETENTION"
 PENDING_ERASURES = "JOBS"
+CREATION_PREFIX = "N#"
+CREATION_SHARDS = 8
+"""Partitions of the index by creation: together they take 4,000 creations a second (docs/decisions)."""
 # A sort key within a conversation.
 RETENTION_PROGRESS = "RETENTION"
 
@@ -61,3 +65,14 @@ def erasure_key(job_id: str) -> Key:
 def pending_erasure_key(job: ErasureJob) -> Key:
     """Return the key by which an erasure that is not done is found."""
     return PENDING_ERASURES, due_sk(job.requested_at // 1000, job.job_id)
+
+
+def creation_key(conversation_id: str) -> Key:
+    """Return the key of a conversation in the index by creation; ids sort by the time of creation."""
+    shard = int(digest(conversation_id)[:2], 16) % CREATION_SHARDS
+    return creation_pk(shard), conversation_id
+
+
+def creation_pk(shard: int) -> str:
+    """Return a partition of the index by creation."""
+    return f"{CREATION_PREFIX}{shard}"

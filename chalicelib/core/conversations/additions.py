@@ -127,11 +127,15 @@ class Additions:
             raise AlreadyParticipant
         if ban is not None:
             raise Banned
-        decision = self._consent.decide(consents[participant_id], is_past_member=past is not None)
+        consent = consents[participant_id]
+        if caller.is_system:
+            decision = self._consent.decide_for_service(consent, "participant_id")
+        else:
+            decision = self._consent.decide(consent, is_past_member=past is not None)
         if decision.is_pending:
             title = "" if details is None else details.title
             raise _Deferred(_Addition(head, actor, title, decision, known))
-        newcomer = decision.standing.named(Actor(participant_id, request.name, decision.standing.type))
+        newcomer = decision.standing.named(Actor(participant_id, request.name, decision.type))
         commit = self._roster.plan_arrival(
             head, newcomer, past, request.role, by=caller.as_actor(actor), reason="added"
         )

@@ -15,10 +15,11 @@ from typing import NamedTuple
 from chalicelib.core.conversations import permissions
 from chalicelib.core.conversations.permissions import Action
 from chalicelib.core.kernel.clock import milliseconds
-from chalicelib.core.kernel.errors import ConversationLimit
+from chalicelib.core.kernel.errors import ConversationLimit, ValidationFailed
 from chalicelib.core.kernel.limits import Limits
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.conflicts import retry_on_conflict
+from chalicelib.core.model.actors import ParticipantType
 from chalicelib.core.model.consent import PendingMembership, Standing
 from chalicelib.core.model.conversations import Membership
 from chalicelib.core.ports.consent import Consent, PendingStore
@@ -36,6 +37,7 @@ class Cause(enum.Enum):
     CAP = "others have added them to the maximum number of conversations"
     BLOCK = "they have blocked the caller"
     ERASURE = "they are being erased"
+    SUSPENSION = "they are suspended"
 
 
 class Evidence(NamedTuple):
@@ -62,6 +64,7 @@ CAUSES: Mapping[Cause, CauseRule] = {
     ),
     Cause.BLOCK: CauseRule(lambda evidence: evidence.consent.is_blocked, is_visible=False),
     Cause.ERASURE: CauseRule(lambda evidence: evidence.consent.standing.is_erasing, is_visible=False),
+    Cause.SUSPENSION: CauseRule(lambda evidence: evidence.consent.is_suspended, is_visible=True),
 }
 
 
@@ -72,6 +75,8 @@ class Decision(NamedTuple):
     is_pending: bool
     is_visible: bool
     """Whether the participant sees the pending membership."""
+    type: ParticipantType
+    """That of the participant."""
 
 
 class ConsentRules:
@@ -96,7 +101,18 @@ class ConsentRules:
         evidence = Evidence(consent, is_past_member, self._runtime.requires_consent, limits)
         causes = [rule for rule in CAUSES.values() if rule.applies(evidence)]
         is_visible = all(rule.is_visible for rule in causes) and standing.pending < limits.pending_memberships
-        return Decision(standing, bool(causes), is_visible)
+        return Decision(standing, bool(causes), is_visible, consent.rules.type_of(standing.type))
+
+    def decide_for_service(self, consent: Consent, path: str) -> Decision:
+        """Return that a participant becomes a member at once: a service does not need their consent.
+
+        Raises ValidationFailed for the field at `path` if they cannot be a member at the moment.
+        """
+        standing = consent.standing
+        if consent.is_suspended or standing.is_erasing:
+            problem = "is suspended" if consent.is_suspended else "is being erased"
+            raise ValidationFailed.at(path, problem)
+        return Decision(standing, False, False, consent.rules.type_of(standing.type))
 
     def require_own_place(self, participant_id: str) -> None:
         """Correct the counts of a participant who seems to be in too many conversations; else raise an error.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from chalicelib.core.conversations.additions import new_entry
 from chalicelib.core.conversations.change_limiter import ChangeLimiter
-from chalicelib.core.conversations.consent import ConsentRules
+from chalicelib.core.conversations.consent import ConsentRules, Decision
 from chalicelib.core.conversations.invitations import invitation_job
 from chalicelib.core.conversations.views import Views, view_for_member
 from chalicelib.core.kernel.clock import milliseconds
@@ -18,6 +18,7 @@ from chalicelib.core.kernel.errors import (
     IdempotencyKeyReused,
     NotFound,
     Problem,
+    Suspended,
     ValidationFailed,
 )
 from chalicelib.core.kernel.ids import new_conversation_id
@@ -76,17 +77,19 @@ class Creation:
     def create(self, caller: Principal, request: CreateConversation, key: CreationKey | None = None) -> Result:
         """Create a conversation that the caller owns. An entry of the caller among the participants is ignored.
 
-        With a key that the caller used before, the conversation of then is returned.
+        With a key that the caller used before, the conversation of then is returned. A service is no participant:
+        it gives all of them their roles, whether or not there is an owner.
 
         Raises:
-            ValidationFailed: too many participants, or one of them twice.
+            ValidationFailed: too many participants, or one of them twice; of a service, none, or one who is
+                suspended or being erased.
             IdempotencyKeyReused: the key belongs to another request.
-            ErasureRunning: the caller is being erased.
+            ErasureRunning, Suspended: the caller is being erased or suspended.
             ConversationLimit: the caller is in too many conversations.
             RateLimited, ConversationBusy: nothing was created.
         """
         others = [other for other in request.participants if other.participant_id != caller.participant_id]
-        self._check_participants(others, request.participants)
+        self._check_participants(others, request.participants, caller)
         if key is not None and (record := self._conversations.creation(caller.participant_id, key.hashed)):
             return self._repeat(caller, request, key, record)
         self._change_limiter.charge_creation(caller, len(others))
@@ -96,6 +99,8 @@ class Creation:
             return self._repeat(caller, request, repeated.key, repeated.record)
         view = view_for_member(new.head, new.details, new.members[0])  # all have the same read pointer
         added = frames.added_push(view.copy())
+        if caller.is_system:
+            view = serializers.conversation(new.head, new.details)
         view["participants"] = [serializers.participant_view(member, online=False) for member in new.members]
         entries = [entry for entry, _ in new.pending]
         if entries:
@@ -124,6 +129,8 @@ class Creation:
                     record = self._conversations.creation(caller.participant_id, key.hashed)
                     if record is not None:
                         raise _Repeated(key, record) from None
+                if failed.is_suspended:
+                    raise Suspended from None
                 if failed.at_cap:
                     self._consent.require_own_place(caller.participant_id)
                 backoff.wait()
@@ -149,9 +156,13 @@ class Creation:
                 view["pending"] = [serializers.pending_participant(entry) for entry in entries]
         return Result(view)
 
-    def _check_participants(self, others: Sequence[NewParticipant], requested: Sequence[NewParticipant]) -> None:
+    def _check_participants(
+        self, others: Sequence[NewParticipant], requested: Sequence[NewParticipant], caller: Principal
+    ) -> None:
         limit = self._runtime.limits.participants
-        if 1 + len({other.participant_id for other in others}) > limit:
+        if caller.is_system and not others:
+            raise ValidationFailed.at("participants", "must not be empty")
+        if (not caller.is_system) + len({other.participant_id for other in others}) > limit:
             raise ValidationFailed.at(
                 "participants", f"a conversation may have at most {limit} participants, including the caller"
             )
@@ -168,21 +179,18 @@ class Creation:
             who = (actor.participant_id, actor.name, actor.type)
             return Membership(conversation_id, *who, role, now, 1, 1, 0, is_added=is_added)
 
-        own, consents = self._runtime.gather(
-            lambda: self._consent.standing(caller.participant_id),
-            lambda: self._consent.read(caller.participant_id, [other.participant_id for other in others]),
-        )
-        creator = own.named(caller.as_actor())
-        decisions = {
-            participant_id: self._consent.decide(consent, is_past_member=False)
-            for participant_id, consent in consents.items()
-        }
-        members = [own.profiled(new_member(creator, "owner", is_added=False))]
+        creator, members = caller.as_actor(), []
+        if caller.is_system:
+            decisions = self._decide(caller, others)
+        else:
+            own, decisions = self._runtime.gather(
+                lambda: self._consent.standing(caller.participant_id), lambda: self._decide(caller, others)
+            )
+            creator = own.named(creator)
+            members = [own.profiled(new_member(creator, "owner", is_added=False))]
         members += [
             decision.standing.profiled(
-                new_member(
-                    Actor(other.participant_id, other.name, decision.standing.type), other.role, is_added=True
-                )
+                new_member(Actor(other.participant_id, other.name, decision.type), other.role, is_added=True)
             )
             for other in others
             if not (decision := decisions[other.participant_id]).is_pending
@@ -215,6 +223,18 @@ class Creation:
             self._runtime.limits.conversations,
             retention_check_at=first_check_at(now, self._runtime.timing),
         )
+
+    def _decide(self, caller: Principal, others: Sequence[NewParticipant]) -> Mapping[str, Decision]:
+        """Return the decision about each of the others, by participant id."""
+        consents = self._consent.read(caller.participant_id, [other.participant_id for other in others])
+        if caller.is_system:
+            return {
+                other.participant_id: self._consent.decide_for_service(
+                    consents[other.participant_id], f"participants.{index}.participant_id"
+                )
+                for index, other in enumerate(others)
+            }
+        return {name: self._consent.decide(consent, is_past_member=False) for name, consent in consents.items()}
 
 
 def _record(key: CreationKey, new: NewConversation) -> CreationRecord:

@@ -16,7 +16,7 @@ from chalicelib.core.conversations.pending import PendingMemberships
 from chalicelib.core.conversations.permissions import Action
 from chalicelib.core.conversations.roster import Roster
 from chalicelib.core.conversations.views import Views
-from chalicelib.core.kernel.errors import AlreadyParticipant, ErasureRunning, NotFound
+from chalicelib.core.kernel.errors import AlreadyParticipant, ErasureRunning, NotFound, Suspended
 from chalicelib.core.kernel.ids import invite_id, is_invite
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.appending import Log
@@ -75,8 +75,8 @@ class Members:
 
         Raises:
             NotFound: the caller has no right to join, or is banned.
-            AlreadyParticipant, ParticipantLimit, ConversationLimit, ErasureRunning, RateLimited, ConversationBusy:
-                the caller did not join.
+            AlreadyParticipant, ParticipantLimit, ConversationLimit, ErasureRunning, Suspended, RateLimited,
+                ConversationBusy: the caller did not join.
         """
 
         def plan(head: Head) -> Commit:
@@ -113,6 +113,8 @@ class Members:
             except PreconditionFailed as failed:
                 if failed.erasing:
                     raise ErasureRunning from None
+                if failed.is_suspended:
+                    raise Suspended from None
                 self._consent.require_own_place(caller.participant_id)
                 head = None
         pushes = self._roster.notify_joined(commit)

@@ -23,7 +23,7 @@ class Action(enum.Enum):
     """An action in a conversation, as the documentation calls it."""
 
     READ = "read"
-    SEND_MESSAGE = "send messages"
+    SEND_MESSAGE = "send messages; for services, system messages"
     EDIT_MESSAGE = "edit messages"
     DELETE_MESSAGE = "delete messages"
     REACT = "react, and remove their own reactions"
@@ -65,11 +65,12 @@ class Scope(enum.Enum):
 
 
 class Rule(NamedTuple):
-    """One row of the table: the scope of an action for each role, and for `others`, who are outsiders."""
+    """One row of the table: the scope of an action for each role, for services, and for outsiders (`others`)."""
 
     owner: Scope = Scope.NONE
     moderator: Scope = Scope.NONE
     member: Scope = Scope.NONE
+    service: Scope = Scope.NONE
     others: Scope = Scope.NONE
     unless_muted: bool = False
     refusal: str | None = None
@@ -79,8 +80,8 @@ class Rule(NamedTuple):
 _ALL, _OWN, _MEMBERS, _NOT_OWNERS = Scope.ALL, Scope.OWN, Scope.MEMBERS, Scope.NOT_OWNERS
 
 RULES: Mapping[Action, Rule] = {
-    Action.READ: Rule(owner=_ALL, moderator=_ALL, member=_ALL),
-    Action.SEND_MESSAGE: Rule(owner=_ALL, moderator=_ALL, member=_ALL, unless_muted=True),
+    Action.READ: Rule(owner=_ALL, moderator=_ALL, member=_ALL, service=_ALL),
+    Action.SEND_MESSAGE: Rule(owner=_ALL, moderator=_ALL, member=_ALL, service=_ALL, unless_muted=True),
     Action.EDIT_MESSAGE: Rule(
         owner=_OWN,
         moderator=_OWN,
@@ -92,27 +93,31 @@ RULES: Mapping[Action, Rule] = {
         owner=_ALL,
         moderator=_ALL,
         member=_OWN,
+        service=_ALL,
         refusal="Only its author, owners and moderators can delete a message.",
     ),
     Action.REACT: Rule(owner=_ALL, moderator=_ALL, member=_ALL, unless_muted=True),
     Action.REMOVE_REACTION: Rule(
-        owner=_ALL, moderator=_ALL, refusal="Only owners and moderators can remove the reactions of others."
+        owner=_ALL,
+        moderator=_ALL,
+        service=_ALL,
+        refusal="Only owners and moderators can remove the reactions of others.",
     ),
     Action.SHOW_TYPING: Rule(owner=_ALL, moderator=_ALL, member=_ALL, unless_muted=True),
-    Action.UPDATE_CONVERSATION: Rule(owner=_ALL, moderator=_ALL, unless_muted=True),
-    Action.SET_RETENTION: Rule(owner=_ALL),
-    Action.DELETE_CONVERSATION: Rule(owner=_ALL),
-    Action.ADD_PARTICIPANT: Rule(owner=_ALL, moderator=_MEMBERS, unless_muted=True),
-    Action.REMOVE_PARTICIPANT: Rule(owner=_ALL, moderator=_MEMBERS),
-    Action.BAN: Rule(owner=_NOT_OWNERS, moderator=_MEMBERS),
-    Action.UNBAN: Rule(owner=_ALL, moderator=_ALL),
-    Action.LIST_BANS: Rule(owner=_ALL, moderator=_ALL),
-    Action.MUTE: Rule(owner=_NOT_OWNERS, moderator=_MEMBERS),
-    Action.CHANGE_ROLE: Rule(owner=_ALL),
+    Action.UPDATE_CONVERSATION: Rule(owner=_ALL, moderator=_ALL, service=_ALL, unless_muted=True),
+    Action.SET_RETENTION: Rule(owner=_ALL, service=_ALL),
+    Action.DELETE_CONVERSATION: Rule(owner=_ALL, service=_ALL),
+    Action.ADD_PARTICIPANT: Rule(owner=_ALL, moderator=_MEMBERS, service=_ALL, unless_muted=True),
+    Action.REMOVE_PARTICIPANT: Rule(owner=_ALL, moderator=_MEMBERS, service=_ALL),
+    Action.BAN: Rule(owner=_NOT_OWNERS, moderator=_MEMBERS, service=_ALL),
+    Action.UNBAN: Rule(owner=_ALL, moderator=_ALL, service=_ALL),
+    Action.LIST_BANS: Rule(owner=_ALL, moderator=_ALL, service=_ALL),
+    Action.MUTE: Rule(owner=_NOT_OWNERS, moderator=_MEMBERS, service=_NOT_OWNERS),
+    Action.CHANGE_ROLE: Rule(owner=_ALL, service=_ALL),
     Action.LIST_PENDING: Rule(owner=_ALL, moderator=_ALL),
     Action.WITHDRAW_PENDING: Rule(owner=_ALL, moderator=_MEMBERS),
     Action.MANAGE_INVITES: Rule(owner=_ALL, moderator=_ALL),
-    Action.READ_AUDIT: Rule(owner=_ALL),
+    Action.READ_AUDIT: Rule(owner=_ALL, service=_ALL),
     Action.REPORT: Rule(
         owner=Scope.OTHERS,
         moderator=Scope.OTHERS,
@@ -157,7 +162,7 @@ def require(action: Action, actor: Membership, target: Target | None = None, *, 
         Forbidden: the actor's role does not allow the action, or not on this target.
     """
     rule = RULES[action]
-    scope: Scope = getattr(rule, actor.role)
+    scope: Scope = rule.service if actor.is_service else getattr(rule, actor.role)
     if scope is not Scope.NONE and rule.unless_muted and actor.muted_until > now:
         raise Muted(retry_after=(actor.muted_until - now) / 1000)
     if not _covers(scope, actor, target):
@@ -198,7 +203,7 @@ def successors(members: Sequence[Membership], now: int) -> list[Membership]:
 
 
 def can_succeed(member: Membership) -> bool:
-    """Return whether a member may become owner by succession: an agent never does."""
+    """Return whether a member may become owner by succession: an agent never does, nor a suspended member."""
     return member.type != "agent"
 
 

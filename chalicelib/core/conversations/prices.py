@@ -61,6 +61,22 @@ PRICES: Final[Mapping[str, int]] = {
     "GET /me/blocks": 20, "PUT /me/blocks": 600, "DELETE /me/blocks": 50,
     "PUT /me/profile": 10_000,  # with the copies to as many memberships as a participant can have
     "GET /me": 10, "GET /me/export": 150, "DELETE /me": 100, "GET /me/erasure": 10, "POST /tickets": 10,
+    "POST /service/conversations": 700, "GET /service/conversations": 40,
+    "GET /service/conversations/{conversation_id}": 40, "PATCH /service/conversations/{conversation_id}": 40,
+    "DELETE /service/conversations/{conversation_id}": 100,
+    "GET /service/conversations/{conversation_id}/messages": 100,
+    "GET /service/conversations/{conversation_id}/events": 100,
+    "POST /service/conversations/{conversation_id}/messages": 40,
+    "DELETE /service/conversations/{conversation_id}/messages/{sequence_id}": 2_000,
+    "POST /service/conversations/{conversation_id}/participants": 50,
+    "PATCH /service/conversations/{conversation_id}/participants": 50,
+    "DELETE /service/conversations/{conversation_id}/participants": 50,
+    "GET /service/conversations/{conversation_id}/bans": 20,
+    "DELETE /service/conversations/{conversation_id}/bans": 20,
+    "GET /service/conversations/{conversation_id}/audit": 20,
+    "GET /service/participants": 10, "PATCH /service/participants": 100,
+    "GET /service/participants/export": 150, "DELETE /service/participants": 100,
+    "GET /service/participants/erasure": 10,
 }  # fmt: skip
 """By the type of a command, or the method and path of a route."""
 PER_NAMED: Final[Mapping[str, int]] = {"hello": 25, "ping": 1}

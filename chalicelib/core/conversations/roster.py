@@ -1,11 +1,12 @@
 """Arrivals and departures: the commits by which members come and leave, and the pushes that follow.
 
 There is always an owner: when the last one leaves, another member becomes owner (`permissions.successors`). If
-only agents remain, the conversation is closed, as if it were empty.
+only agents and suspended members remain, the conversation is closed, as if it were empty.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -25,6 +26,7 @@ from chalicelib.core.ports.connections import SubscriptionStore
 from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
+from chalicelib.core.ports.revocations import RevocationStore
 from chalicelib.core.protocol import frames, serializers
 from chalicelib.core.realtime.outbox import Push, ToParticipants, ToSubscriptions, pushes_for
 
@@ -40,14 +42,17 @@ class Roster:
         conversations: ConversationStore,
         event_log: EventLogStore,
         memberships: MembershipStore,
+        revocations: RevocationStore,
         subscriptions: SubscriptionStore,
         runtime: Runtime,
     ) -> None:
         self._conversations = conversations
         self._event_log = event_log
         self._memberships = memberships
+        self._revocations = revocations
         self._subscriptions = subscriptions
         self._clock = runtime.clock
+        self._gather = runtime.gather
         self._limits = runtime.limits
         self._timing = runtime.timing
 
@@ -88,7 +93,7 @@ class Roster:
         now, first = milliseconds(self._clock), head.sequence_id + 1
         remaining = self._members_without_owner(member)
         ranked = permissions.successors(remaining or [], now)
-        successor = next(filter(permissions.can_succeed, self._present_members(ranked)), None)
+        successor = next(self._possible_successors(ranked), None)
         new_owners = [] if successor is None else [replace(successor, role="owner", muted_until=0)]
         is_closed = head.participant_count == 1 or (remaining is not None and not new_owners)
         events = [participant_event(head, first, "participant_updated", by, owner, now) for owner in new_owners]
@@ -124,6 +129,7 @@ class Roster:
             leaving=[member],
             removed=reason == "removed",
             changing=new_owners,
+            succeeding=[owner.participant_id for owner in new_owners],
             banning=[ban] if reason == "banned" else [],
             audit=audit,
             purge_at=now // 1000 + self._timing.closed_retention if is_closed else None,
@@ -145,14 +151,20 @@ class Roster:
         others = [member for member in roster if member.participant_id != leaving.participant_id]
         return None if any(member.role == "owner" for member in others) else others
 
-    def _present_members(self, roster: Sequence[Membership]) -> Iterator[Membership]:
-        """Yield entries of the roster with name and type of the membership, which the member changes.
+    def _possible_successors(self, ranked: Sequence[Membership]) -> Iterator[Membership]:
+        """Yield the members who may become owner, with name and type of the membership, which the member changes.
 
         Each is read when it is needed: mostly the first alone, as few agents come before a person.
         """
-        for entry in roster:
-            member = self._memberships.membership(entry.conversation_id, entry.participant_id) or entry
-            yield replace(entry, name=member.name, type=member.type)
+        for entry in ranked:
+            found, rules = self._gather(
+                functools.partial(self._memberships.membership, entry.conversation_id, entry.participant_id),
+                functools.partial(self._revocations.rules, entry.participant_id),
+            )
+            member = found or entry
+            present = replace(entry, name=member.name, type=rules.type_of(member.type))
+            if permissions.can_succeed(present) and not rules.suspended_at:
+                yield present
 
     def notify_joined(self, commit: Commit) -> list[Push]:
         """Return the pushes after an arrival: to the subscribers, and to the new members' connections."""
@@ -175,11 +187,11 @@ class Roster:
             self.unsubscribe_departed(conversation_id, member.participant_id, commit.new.departed)
             pushes.append(ToParticipants([member.participant_id], frames.removed_push(conversation_id, reason)))
         if commit.new.state is ConversationState.CLOSED and commit.new.participant_count:
-            pushes.append(self._close_to_agents(conversation_id, commit.new.departed))
+            pushes.append(self._close_to_the_rest(conversation_id, commit.new.departed))
         return pushes
 
-    def _close_to_agents(self, conversation_id: str, departed: Mapping[str, int]) -> Push:
-        """End the subscriptions of the agents in a conversation without people; return the push to them."""
+    def _close_to_the_rest(self, conversation_id: str, departed: Mapping[str, int]) -> Push:
+        """End the subscriptions in a conversation without a possible owner; return the push to them."""
         subscribers = [
             subscription
             for subscription in self._subscriptions.subscribers(conversation_id)

@@ -194,8 +194,13 @@ class Views:
 
 
 def view_for_member(head: Head, details: ConversationDetails, member: Membership) -> Conversation:
-    """Return a conversation with the member's read pointer, without participants and messages."""
+    """Return a conversation with the member's read pointer, without participants and messages.
+
+    A service has no read pointer.
+    """
     view = serializers.conversation(head, details)
+    if member.is_service:
+        return view
     view["read_up_to"] = member.read_up_to
     view["unread_count"] = unread_count(head, member)
     view["me"] = serializers.personal_state(member)

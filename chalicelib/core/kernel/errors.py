@@ -106,6 +106,13 @@ class Forbidden(ChatError):
     default_message = "Your role does not allow this."
 
 
+class Suspended(ChatError):
+    """The participant is suspended: their tokens are accepted again when that is lifted."""
+
+    code, status = "SUSPENDED", 403
+    default_message = "You are suspended from this chat."
+
+
 class Muted(ChatError):
     """The participant is muted for another `retry_after` seconds: reading is allowed, writing is not."""
 

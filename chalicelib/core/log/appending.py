@@ -75,7 +75,8 @@ class Log:
         Raises:
             NotFound: the conversation is not live.
             ConversationBusy: it conflicted with other appends until the deadline; nothing was written.
-            PreconditionFailed: a participant is being erased, or has too many conversations; nothing was written.
+            PreconditionFailed: a participant is being erased or suspended, or has too many conversations; nothing
+                was written.
         """
         backoff = new_backoff(self._runtime)
         while True:
@@ -89,7 +90,9 @@ class Log:
                 head = self.require_live(conflict.current)
                 backoff.raise_if_expired()
             except (WriteConflict, PreconditionFailed) as failed:
-                if isinstance(failed, PreconditionFailed) and (failed.erasing or failed.at_cap):
+                if isinstance(failed, PreconditionFailed) and (
+                    failed.erasing or failed.at_cap or failed.is_suspended
+                ):
                     raise
                 head = None
                 backoff.wait()

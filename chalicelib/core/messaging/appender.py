@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from chalicelib.core.conversations import permissions
+from chalicelib.core.conversations.access import membership_of
 from chalicelib.core.conversations.permissions import Action
 from chalicelib.core.kernel.backoff import Backoff
 from chalicelib.core.kernel.clock import milliseconds
@@ -174,7 +175,7 @@ class Appender:
             run.settle(messages[index], result)
 
     def _require_speaking_member(self, conversation_id: str, caller: Principal) -> Membership:
-        member = self._memberships.membership(conversation_id, caller.participant_id)
+        member = membership_of(self._memberships, conversation_id, caller)
         if member is None:
             raise NotFound
         permissions.require(Action.SEND_MESSAGE, member, now=milliseconds(self._clock))

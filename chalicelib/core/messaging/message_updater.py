@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from chalicelib.core.conversations.access import Access
+from chalicelib.core.conversations.access import Access, membership_of
 from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import ChatError, NotFound, ValidationFailed
 from chalicelib.core.kernel.ids import is_conversation_id
@@ -124,7 +124,7 @@ class MessageUpdater:
         actor: Membership | None
         message: StoredEvent | None
         actor, message, extra, _ = self._runtime.gather(
-            lambda: self._memberships.membership(head.conversation_id, caller.participant_id),
+            lambda: membership_of(self._memberships, head.conversation_id, caller),
             lambda: self._event_log.event(head.conversation_id, target),
             load_extra or (lambda: None),
             charge.reserve,

@@ -11,9 +11,9 @@ from chalicelib.core.ports.memberships import MembershipStore
 
 if TYPE_CHECKING:
     from chalicelib.core.protocol.commands import Message
-    from chalicelib.core.protocol.requests import SendMessage
+    from chalicelib.core.protocol.requests import SendMessage, SendSystemMessage
 
-    NewMessage: TypeAlias = SendMessage | Message
+    NewMessage: TypeAlias = SendMessage | SendSystemMessage | Message
 
 
 class References:

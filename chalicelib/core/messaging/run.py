@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from chalicelib.core.kernel.errors import ChatError
 from chalicelib.core.messaging.transaction_size import first_run
+from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.conversations import Membership
 from chalicelib.core.model.events import Event
 from chalicelib.core.model.messages import DraftMessage, IdempotencyKey
@@ -68,3 +69,10 @@ class Run:
             results.append(result._replace(duplicate=True) if message.key in seen else result)
             seen.add(message.key)
         return results
+
+
+def idempotency_key(caller: Principal, conversation_id: str, client_message_id: str) -> IdempotencyKey:
+    """Return the key of a message: that of a system message is unique for each service."""
+    if caller.is_system:
+        client_message_id = f"\0{caller.service}\0{client_message_id}"  # no client's id has these characters
+    return IdempotencyKey(conversation_id, caller.participant_id, client_message_id)

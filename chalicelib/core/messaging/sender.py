@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.conversations import permissions
+from chalicelib.core.conversations.access import membership_of
 from chalicelib.core.conversations.permissions import Action
 from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import (
@@ -26,11 +27,11 @@ from chalicelib.core.messaging.appender import Appender
 from chalicelib.core.messaging.group_commit import GroupCommit
 from chalicelib.core.messaging.rate_limiter import RateLimitCharge
 from chalicelib.core.messaging.references import References
-from chalicelib.core.messaging.run import Run, RunResult, SendResult
+from chalicelib.core.messaging.run import Run, RunResult, SendResult, idempotency_key
 from chalicelib.core.model.actors import Principal
 from chalicelib.core.model.conversations import ConversationState, Head, Membership
 from chalicelib.core.model.events import new_event
-from chalicelib.core.model.messages import DraftMessage, IdempotencyKey
+from chalicelib.core.model.messages import DraftMessage
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.rate_limits import RateLimitStore
@@ -178,7 +179,7 @@ class Sender:
         """
         now = milliseconds(self._clock)
         reads: list[Callable[[], Any]] = [
-            lambda: self._memberships.membership(conversation_id, caller.participant_id),
+            lambda: membership_of(self._memberships, conversation_id, caller),
             charge.reserve,
         ]
         if head is None:
@@ -217,7 +218,7 @@ class Sender:
         """Return the message if it is in the log; raise `error` if it is not."""
         record = None
         if message.client_message_id is not None:
-            key = IdempotencyKey(conversation_id, caller.participant_id, message.client_message_id)
+            key = idempotency_key(caller, conversation_id, message.client_message_id)
             record = self._event_log.idempotency_record(key)
         if record is None:
             raise error
@@ -237,7 +238,7 @@ class Sender:
         )
         # Without a client's id, a queued message is found by its own id, which no client's id can be.
         key_id = client_id or f"\0{event['message_id']}"
-        key = IdempotencyKey(member.conversation_id, caller.participant_id, key_id)
+        key = idempotency_key(caller, member.conversation_id, key_id)
         return DraftMessage(event, key, message.seen)
 
 

@@ -39,6 +39,8 @@ class Standing(NamedTuple):
     """When the counts were corrected, in milliseconds since the epoch."""
     is_erasing: bool = False
     """Whether an erasure of the participant is running."""
+    is_suspended: bool = False
+    """Whether the participant is suspended."""
     type: ParticipantType = "human"
     """That of the token with which the participant last created or joined a conversation."""
     profile_version: int = 0

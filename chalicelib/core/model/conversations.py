@@ -104,6 +104,8 @@ class Membership:
     """Own messages that the store need not keep any more, by the set that has them (`membership_items.py`)."""
     is_added: bool = False
     """Whether another participant has added the member, who has not accepted it."""
+    is_service: bool = False
+    """Whether this stands for a service, which is a member of no conversation: it is never stored as one."""
     archived: bool = False
     """Whether the member has archived the conversation."""
     pinned: bool = False

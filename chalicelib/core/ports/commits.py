@@ -66,6 +66,8 @@ class Commit:
     """Whether the leaving members are removed by another member."""
     changing: Sequence[Membership] = ()
     """Members whose role or mute changes, with the new values."""
+    succeeding: Sequence[str] = ()
+    """Members who become owner because the last one leaves. Precondition: they are not suspended."""
     banning: Sequence[Ban] = ()
     unbanning: Sequence[Ban] = ()
     invite: Invite | None = None
@@ -118,6 +120,8 @@ class PreconditionFailed(Exception):
     """Whether the participant who creates or joins the conversation is in as many as allowed."""
     is_repeat: bool = False
     """Whether a conversation was created with the same idempotency key, or for the same pair, before."""
+    is_suspended: bool = False
+    """Whether the participant who creates or joins the conversation is suspended."""
 
 
 class NewConversation(NamedTuple):
@@ -127,7 +131,7 @@ class NewConversation(NamedTuple):
     details: ConversationDetails
     event: Event
     members: Sequence[Membership]
-    """The creator first."""
+    """The creator first, unless a service creates it."""
     standings: Mapping[str, Standing]
     """Those of all other members and pending members. Precondition: they are as read."""
     pending: Sequence[tuple[PendingMembership, bool]]

@@ -39,6 +39,10 @@ class ConnectionStore(Protocol):
         """
         ...
 
+    def all_of(self, participant_id: str) -> list[str]:
+        """Return all of a participant's connections, also those that never sent a frame or are being closed."""
+        ...
+
     def begin_closing(self, participant_id: str, connection_id: str) -> bool:
         """Mark a connection as being closed. Of concurrent callers, one gets True."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from chalicelib.core.model.actors import TokenRules
 from chalicelib.core.model.consent import Block, PendingMembership, Standing
 from chalicelib.core.model.conversations import Membership
 from chalicelib.core.model.directs import DirectLink
@@ -52,6 +53,12 @@ class Consent(NamedTuple):
     standing: Standing
     is_blocked: bool
     """Whether the participant has blocked the adder."""
+    rules: TokenRules = TokenRules()
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether the participant is suspended. The standing of an erased participant does not have it."""
+        return self.standing.is_suspended or self.rules.suspended_at > 0
 
 
 class PendingStore(Protocol):

@@ -20,8 +20,19 @@ class ConversationStore(Protocol):
         """Return title, policy, metadata and so on."""
         ...
 
+    def details_of(self, conversation_ids: Sequence[str]) -> dict[str, ConversationDetails]:
+        """Return the details of those of these conversations that have some, by their ids."""
+        ...
+
     def load_summaries(self, heads: Sequence[Head]) -> tuple[dict[str, ConversationDetails], dict[str, Event]]:
         """Return the details of some conversations, and the newest message of each in its current form."""
+        ...
+
+    def created_after(self, conversation_id: str, limit: int) -> list[str]:
+        """Return the ids of up to `limit` conversations in the order of creation, after this one (or from "").
+
+        Some of them may have ended, or be provisional. One that is being created now can appear before others.
+        """
         ...
 
     def create(self, new: NewConversation) -> bool:

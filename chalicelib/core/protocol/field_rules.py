@@ -17,6 +17,7 @@ from chalicelib.core.kernel.text import (
     has_forbidden_characters,
     has_line_breaks_or_bidi_controls,
     has_lone_surrogates,
+    is_reserved_id,
     is_visible,
     is_visible_ascii,
 )
@@ -70,6 +71,13 @@ def visible_ascii(value: str) -> str:
     """Require visible ASCII characters."""
     if not is_visible_ascii(value):
         raise PydanticCustomError("ascii", "must consist of visible ASCII characters")
+    return value
+
+
+def not_reserved(value: str) -> str:
+    """Refuse the id of the system, and ids that erased participants can have."""
+    if is_reserved_id(value):
+        raise PydanticCustomError("reserved", "is reserved")
     return value
 
 

@@ -25,9 +25,15 @@ class ParticipantRef(TypedDict):
     """Whether the participant is a person or a program."""
 
 
-class Sender(ParticipantRef):
-    """The participant who caused an event."""
+class Sender(TypedDict):
+    """The participant who caused an event, or the system: a service, for no participant."""
 
+    participant_id: Annotated[Text, Field(max_length=255), example("bob")]
+    """The participant's id: the `sub` of their tokens. `system` for the system, which no participant can be."""
+    name: Annotated[Text, example("Bob")]
+    """The display name."""
+    type: Annotated[Literal["human", "agent", "system"], example("human")]
+    """Whether it is a person, a program, or the system. Members cannot send as the system, whatever their name."""
     via: NotRequired[Literal["service"]]
     """Present if a service did it for the participant."""
 

@@ -90,6 +90,20 @@ class ConversationsQuery(PageQuery):
         return self.archived is None or member.archived == (self.archived == "true")
 
 
+class ServiceConversationsQuery(PageQuery):
+    """The query of `GET /service/conversations`."""
+
+    participant_id: ParticipantId | None = None
+    """Only conversations of this participant."""
+
+
+class ServiceExportQuery(ExportQuery):
+    """The query of `GET /service/participants/export`."""
+
+    participant_id: ParticipantId
+    """The participant whose data is exported."""
+
+
 class AuditQuery(PageQuery):
     """The query of `GET /conversations/{id}/audit`."""
 

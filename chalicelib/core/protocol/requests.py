@@ -5,9 +5,9 @@ The functions of the WebSocket do not load this module.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from chalicelib.core.kernel import json_codec
@@ -15,7 +15,7 @@ from chalicelib.core.kernel.errors import TooLarge
 from chalicelib.core.kernel.limits import MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, Limits
 from chalicelib.core.model.actors import Role
 from chalicelib.core.protocol.batch import BatchFields
-from chalicelib.core.protocol.field_rules import not_null
+from chalicelib.core.protocol.field_rules import not_null, not_reserved
 from chalicelib.core.protocol.fields import (
     AvatarUrl,
     ClientMessageId,
@@ -27,7 +27,7 @@ from chalicelib.core.protocol.fields import (
     SequenceId,
     Title,
 )
-from chalicelib.core.protocol.message_fields import EditFields, SendFields
+from chalicelib.core.protocol.message_fields import EditFields, MessageFields, SendFields
 from chalicelib.core.protocol.validation import R, Request, validated
 
 MAX_MUTE_SECONDS = 30 * 24 * 3600
@@ -36,7 +36,7 @@ MAX_MUTE_SECONDS = 30 * 24 * 3600
 class NewParticipant(Request):
     """A participant to add."""
 
-    participant_id: ParticipantId
+    participant_id: Annotated[ParticipantId, AfterValidator(not_reserved)]
     """The participant's id: the `sub` of their tokens."""
     name: Name
     """The display name."""
@@ -140,6 +140,31 @@ class SendMessage(SendFields):
 
     client_message_id: ClientMessageId | None = None
     """The idempotency key: a repeat with the same id of the same participant is the same message."""
+
+
+class SendSystemMessage(MessageFields):
+    """A system message, which a service sends for no participant."""
+
+    client_message_id: ClientMessageId
+    """The idempotency key: a repeat with the same id of the same service is the same message."""
+    seen: ClassVar[None] = None
+
+
+class UpdateParticipantState(Request):
+    """Decisions of a service about a participant: at least one field. A field that is left out keeps its value."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    suspended: Annotated[bool | None, BeforeValidator(not_null)] = None
+    """Whether the participant is suspended everywhere."""
+    agent: Annotated[bool | None, BeforeValidator(not_null)] = None
+    """Whether the participant is an agent, whatever their tokens claim."""
+
+    @model_validator(mode="after")
+    def _has_a_field(self) -> UpdateParticipantState:
+        if self.suspended is None and self.agent is None:
+            raise PydanticCustomError("nothing", "must have suspended or agent")
+        return self
 
 
 class EditMessage(EditFields):

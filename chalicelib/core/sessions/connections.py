@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.core.kernel.backoff import retry_after
 from chalicelib.core.kernel.clock import milliseconds
-from chalicelib.core.kernel.errors import REVOKED, ChatError, Forbidden, RateLimited, Unauthorized, Unavailable
+from chalicelib.core.kernel.errors import ChatError, Forbidden, RateLimited, Unauthorized, Unavailable
 from chalicelib.core.kernel.runtime import Runtime
 from chalicelib.core.log.conflicts import retry_on_conflict
 from chalicelib.core.model.connections import Connection, Subscription
@@ -63,10 +63,10 @@ class Connections:
         It is not reachable before its first frame was handled.
 
         A revocation is read after the connection was written: so either this finds the revocation, or an erasure,
-        which revokes first, finds the connection.
+        which revokes first, finds the connection. The same holds for a suspension.
 
         Raises:
-            Unauthorized: the token was revoked, or is that of a service.
+            Unauthorized, Suspended: the token was revoked, or is that of a service, or of a suspended participant.
             RateLimited: the participant has sent too many frames a moment ago.
         """
         if identity.service is not None:
@@ -82,15 +82,19 @@ class Connections:
             type=identity.type,
         )
         self._connections.open(connection)
-        revoked_at, (opened, refused_until) = self._runtime.gather(
-            lambda: self._revocations.revoked_at(identity.participant_id),
+        rules, (opened, refused_until) = self._runtime.gather(
+            lambda: self._revocations.rules(identity.participant_id),
             lambda: self._connections.opened(identity.participant_id),
         )
-        if identity.is_revoked(revoked_at) or refused_until > now:
+        try:
+            accepted = identity.under(rules)
+            if refused_until > now:
+                raise RateLimited("Too many frames: connect later.", retry_after=(refused_until - now) / 1000)
+        except ChatError:
             self._connections.discard(connection)
-            if identity.is_revoked(revoked_at):
-                raise Unauthorized(REVOKED)
-            raise RateLimited("Too many frames: connect later.", retry_after=(refused_until - now) / 1000)
+            raise
+        if accepted.type != identity.type:
+            self._connections.refresh_token(connection, identity.expires_at, None, accepted.type)
         surplus = opened[: max(len(opened) - self._runtime.limits.connections, 0)]
         return [
             other
@@ -184,14 +188,13 @@ class Connections:
         """Save a new token of the same participant; return its identity.
 
         Raises:
-            Unauthorized: the token is not valid, or the connection was closed.
+            Unauthorized, Suspended: the token is not accepted, or the connection was closed.
             Forbidden: the token is that of another participant.
         """
         identity = self._verify(token)
         if identity.participant_id != connection.participant_id:
             raise Forbidden("The token is of another participant: open another socket for them.")
-        if identity.is_revoked(self._revocations.revoked_at(identity.participant_id)):
-            raise Unauthorized(REVOKED)
+        identity = identity.under(self._revocations.rules(identity.participant_id))
         if not self._connections.refresh_token(connection, identity.expires_at, identity.name, identity.type):
             raise Unauthorized("This socket is closed.")
         return identity

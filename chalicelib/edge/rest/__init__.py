@@ -14,6 +14,8 @@ from chalicelib.edge.rest import moderation
 from chalicelib.edge.rest import messages
 from chalicelib.edge.rest import account
 from chalicelib.edge.rest import consent
+from chalicelib.edge.rest import service_conversations
+from chalicelib.edge.rest import service_participants
 from chalicelib.edge.rest import public
 # isort: on
 
@@ -28,4 +30,6 @@ __all__ = [
     "participants",
     "public",
     "rest",
+    "service_conversations",
+    "service_participants",
 ]

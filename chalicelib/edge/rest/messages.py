@@ -74,7 +74,7 @@ def execute_batch(call: AuthenticatedRequest, body: requests.ExecuteBatch) -> Re
 _MESSAGE_PATH = "/conversations/{conversation_id}/messages/{sequence_id}"
 
 
-def _number(sequence_id: str) -> int:
+def number_in_path(sequence_id: str) -> int:
     """Return the sequence id in a path. Raises NotFound if it is malformed."""
     if re.fullmatch("[1-9][0-9]{0,15}", sequence_id) is None:
         raise NotFound
@@ -93,7 +93,7 @@ def edit_message(
     call: AuthenticatedRequest, conversation_id: str, sequence_id: str, body: requests.EditMessage
 ) -> Result:
     """Edit one of the caller's messages, and return its current state."""
-    target = _number(sequence_id)
+    target = number_in_path(sequence_id)
     application = bootstrap.application()
     update = application.messaging.updates.edit(call.caller, conversation_id, target, body, not_found=NotFound)
     return Result(application.conversations.history.shown_to(call.caller, update.message), update.pushes)
@@ -102,7 +102,7 @@ def edit_message(
 @route("DELETE", _MESSAGE_PATH, {204: None}, query=queries.WriteQuery, errors=(Forbidden, RateLimited))
 def delete_message(call: AuthenticatedRequest, conversation_id: str, sequence_id: str) -> Result:
     """Delete a message. Owners and moderators can delete those of other participants as well."""
-    target = _number(sequence_id)
+    target = number_in_path(sequence_id)
     update = bootstrap.application().messaging.updates.delete(
         call.caller, conversation_id, target, not_found=NotFound
     )
@@ -115,7 +115,7 @@ def list_reactions(
 ) -> Any:
     """List the reactions to a message."""
     return bootstrap.application().conversations.history.reactions(
-        call.caller, conversation_id, _number(sequence_id), query
+        call.caller, conversation_id, number_in_path(sequence_id), query
     )
 
 
@@ -124,7 +124,7 @@ def add_reaction(
     call: AuthenticatedRequest, conversation_id: str, sequence_id: str, query: queries.EmojiQuery
 ) -> Result:
     """Add a reaction to a message."""
-    target = _number(sequence_id)
+    target = number_in_path(sequence_id)
     update = bootstrap.application().messaging.reactions.add(
         call.caller, conversation_id, target, query.emoji, not_found=NotFound
     )
@@ -144,7 +144,7 @@ def remove_reaction(
     """Remove a reaction from a message: the caller's, or that of another participant."""
     participant_id = query.participant_id or call.caller.participant_id
     update = bootstrap.application().messaging.reactions.remove_of_participant(
-        call.caller, conversation_id, _number(sequence_id), query.emoji, participant_id
+        call.caller, conversation_id, number_in_path(sequence_id), query.emoji, participant_id
     )
     return Result(None, update.pushes)
 
@@ -162,7 +162,7 @@ def report_message(
 ) -> Result:
     """Report a message to the owners and moderators. Its author does not learn of it. A repeat changes nothing."""
     return bootstrap.application().conversations.reports.report(
-        call.caller, conversation_id, _number(sequence_id), body.reason
+        call.caller, conversation_id, number_in_path(sequence_id), body.reason
     )
 
 

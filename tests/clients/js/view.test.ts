@@ -113,3 +113,10 @@ test("messages are the same array until something changes", () => {
   assert.equal(view.messages()[0], before[0]);
   assert.equal(view.last(), view.messages()[2]);
 });
+
+test("sender shows that a service sent a message", () => {
+  const sender = { participant_id: "bob", name: "Bob", type: "human", via: "service" };
+  const [by, alone] = folded(event(1, "message", { sender }), event(2));
+  assert.deepEqual(by!.sender, { participantId: "bob", name: "Bob", type: "human", via: "service" });
+  assert.ok(!("via" in alone!.sender!));
+});

@@ -21,6 +21,13 @@ class Member:
     muted_until: str | None = None
 
 
+def is_system(event: Event) -> bool:
+    """Whether a service caused an event, for no participant; a participant has neither this type nor this id."""
+    is_it = bool(event["sender"]["type"] == "system")
+    assert is_it == (event["sender"]["participant_id"] == "system")
+    return is_it
+
+
 class LogState:
     """The state that the log implies: members, bans, mutes."""
 
@@ -49,7 +56,7 @@ class LogState:
             case "conversation_created":
                 for participant in event["participants"]:
                     self._enter(participant, number)
-                assert sender in self.members, f"event {number} is by {sender}, who is not in"
+                assert sender in self.members or is_system(event), f"event {number} is by {sender}, who is not in"
                 return
             case "participant_joined":
                 assert event["reason"] == "added" or sender == who["participant_id"]
@@ -66,9 +73,11 @@ class LogState:
                 self._used(number, "conversation_updated", sender)
             case "message_deleted" | "reaction_removed":
                 self._removes(event)
-        assert sender in self.members, f"event {number} ({event['type']}) is by {sender}, who is not in"
-        self.now.apply(event, self.members[sender].role)
-        if event["type"] in ("message", "message_edited", "reaction_added"):
+        assert sender in self.members or is_system(event), (
+            f"event {number} ({event['type']}) is by {sender}, who is not in"
+        )
+        self.now.apply(event, "moderator" if is_system(event) else self.members[sender].role)
+        if event["type"] in ("message", "message_edited", "reaction_added") and not is_system(event):
             until = self.members[sender].muted_until
             assert until is None or event["created_at"] >= until, f"event {number} is by {sender}, who is muted"
         if event["type"] == "participant_left":

@@ -58,6 +58,11 @@ def test_any_other_sub_is_refused(sub: object) -> None:
     assert "sub" in refusal(sub=sub)
 
 
+@pytest.mark.parametrize("sub", ["system", "erased_c29tZXRoaW5n"])
+def test_reserved_id_is_refused(sub: str) -> None:
+    assert "reserved" in refusal(sub=sub)
+
+
 def test_a_missing_or_null_sub_is_refused() -> None:
     assert "sub" in refusal(sub=None)
     with pytest.raises(InvalidToken, match="sub"):

@@ -7,6 +7,8 @@ export interface Sender {
   readonly participantId: string;
   readonly name: string | undefined;
   readonly type: string | undefined;
+  /** `service` if a service of the product sent it for the participant. */
+  readonly via?: string;
 }
 
 /** An emoji, and the ids of the participants that chose it, in their order. */
@@ -64,7 +66,8 @@ export const camelCased = (object: Json): any =>
     Object.entries(object).map(([name, value]) => [name.replace(/_(.)/g, (_, letter) => letter.toUpperCase()), value]),
   );
 
-const asSender = ({ participant_id: participantId, name, type }: Json): Sender => ({ participantId, name, type });
+const asSender = ({ participant_id: participantId, name, type, via }: Json): Sender =>
+  via ? { participantId, name, type, via } : { participantId, name, type };
 
 /** Return a message with the fields of the log or of the outbox. */
 export const asMessage = (fields: Json): Message => ({

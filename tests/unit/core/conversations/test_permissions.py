@@ -18,7 +18,7 @@ from chalicelib.core.conversations.permissions import (
 from chalicelib.core.kernel.errors import ChatError, Forbidden, Muted
 from chalicelib.core.model.actors import Role
 from chalicelib.core.model.conversations import Membership
-from tests.e2e.permission_matrix import INSIDE, OUTSIDE, TABLE, Act
+from tests.e2e.permission_matrix import INSIDE, OUTSIDE, SERVICE_TABLE, TABLE, Act
 
 NOW = 1_000_000
 NOT_FOUND = ("404", "NOT_FOUND")
@@ -145,8 +145,24 @@ def test_end_to_end_matrix_agrees_with_the_rules(act: Act) -> None:
 
 
 def test_every_row_about_a_conversation_is_compared_with_the_rules() -> None:
-    about_a_conversation = {act.name for act in TABLE if act.is_command or "{chat}" in act.does}
+    of_services = {act for act, _, _ in SERVICE_TABLE}
+    about_a_conversation = {
+        act.name for act in TABLE if (act.is_command or "{chat}" in act.does) and act.does not in of_services
+    }
     assert about_a_conversation == ROWS.keys() | JOINING | NO_PERMISSION_NEEDED
+
+
+A_SERVICE = replace(member("system", "owner"), is_service=True)
+
+
+def test_rights_of_a_service_are_those_of_its_column() -> None:
+    """It acts on members of any role, but mutes no owner, and edits no messages, not even its own."""
+    for action, rule in RULES.items():
+        for target in (A_MEMBER, A_MODERATOR, AN_OWNER):
+            may = rule.service is Scope.ALL or (rule.service is Scope.NOT_OWNERS and target is not AN_OWNER)
+            assert (outcome(action, A_SERVICE, target) == "allowed") == may, action
+    assert outcome(Action.EDIT_MESSAGE, A_SERVICE, Author("system")) == "FORBIDDEN"
+    assert outcome(Action.DELETE_MESSAGE, A_SERVICE, Author("system")) == "allowed"
 
 
 def test_every_action_has_a_rule_and_a_row() -> None:

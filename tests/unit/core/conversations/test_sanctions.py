@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.core.kernel.errors import ChatError, Muted, NotFound, RateLimited
+from chalicelib.core.model.actors import Principal
 from chalicelib.core.protocol.queries import ReactionsQuery
 from chalicelib.core.protocol.requests import CreateInvite, EditMessage, UpdateConversation, UpdateParticipant
 from chalicelib.identity.model import Identity
@@ -52,7 +53,15 @@ class Scene:
         self.services.moderation.update(ALICE, self.chat, "eve", UpdateParticipant(**changes))
 
     def join(self, secret: str | None = None) -> None:
-        self.services.members.join(EVE, self.chat, secret)
+        self.services.members.join(self.eve(), self.chat, secret)
+
+    def eve(self) -> Principal:
+        """Return eve, if her token is accepted now."""
+        now = int(self.harness.clock.now())
+        identity = Identity("eve", "eve", now + 3600, now + 1).under(
+            self.harness.chat.stores.revocations.rules("eve")
+        )
+        return Principal(identity.participant_id, identity.name, identity.type)
 
     def be_pending_and_return(self) -> None:
         """Let eve leave, be added, and return by an invite instead of accepting."""
@@ -91,6 +100,8 @@ class Scene:
                 self.harness.chat.privacy.erasure.run(job_id, 0)
             case Sanction.RATE_LIMIT:
                 self.exhaust_limits()
+            case Sanction.SUSPENSION:
+                self.harness.chat.backend.suspensions.suspend("eve")
 
     def exhaust_limits(self) -> None:
         """Let eve send, and guess invites of another conversation, until both limits are reached."""
@@ -191,12 +202,12 @@ def succeed(scene: Scene) -> Effect:
 
 def edit(scene: Scene) -> Effect:
     edited = EditMessage(content="edited")
-    scene.harness.chat.messaging.updates.edit(EVE, scene.chat, scene.own_message, edited)
+    scene.harness.chat.messaging.updates.edit(scene.eve(), scene.chat, scene.own_message, edited)
     return Effect.UNAFFECTED
 
 
 def react(scene: Scene) -> Effect:
-    scene.harness.chat.messaging.reactions.add(EVE, scene.chat, scene.own_message, THUMB)
+    scene.harness.chat.messaging.reactions.add(scene.eve(), scene.chat, scene.own_message, THUMB)
     return Effect.UNAFFECTED
 
 
@@ -226,7 +237,7 @@ def remove_earlier_reaction(scene: Scene) -> Effect:
 
 
 def change_title(scene: Scene) -> Effect:
-    scene.services.lifecycle.update(EVE, scene.chat, UpdateConversation(title="Eve was here"))
+    scene.services.lifecycle.update(scene.eve(), scene.chat, UpdateConversation(title="Eve was here"))
     return Effect.UNAFFECTED
 
 

@@ -29,6 +29,7 @@ LISTS: dict[tuple[str, str], dict[str, Any] | None] = {
         "mentions": ["bob", "bob"],
     },
     ("SendMessage", "mentions"): {"content": "hi", "mentions": ["bob", "bob"]},
+    ("SendSystemMessage", "mentions"): {"client_message_id": "k", "content": "hi", "mentions": ["bob", "bob"]},
     ("Edit", "mentions"): {
         "type": "edit",
         "conversation_id": GOOD_ID,

@@ -39,7 +39,7 @@ def test_token_without_iat_counts_as_issued_its_longest_lifetime_before_its_expi
 
 @pytest.mark.parametrize(("issued", "revoked"), [(-1, True), (0, False), (1, False)])
 def test_token_is_revoked_if_it_was_issued_before(harness: AppHarness, issued: float, revoked: bool) -> None:
-    revoked_at = harness.chat.stores.revocations.revoked_at("alice")
+    revoked_at = harness.chat.stores.revocations.rules("alice").revoked_at
     assert identity(harness, issued).is_revoked(revoked_at) == revoked
 
 
@@ -71,9 +71,9 @@ def test_revoked_token_renews_no_connection(harness: AppHarness) -> None:
 def test_revocation_is_kept_until_the_last_token_has_expired(harness: AppHarness) -> None:
     revocations = harness.chat.stores.revocations
     harness.clock.advance(1000 + 30 - 1)
-    assert revocations.revoked_at("alice")
+    assert revocations.rules("alice").revoked_at
     harness.clock.advance(1)
-    assert revocations.revoked_at("alice") == 0
+    assert revocations.rules("alice").revoked_at == 0
 
 
 def test_connection_without_a_frame_and_ticket_are_deleted_by_an_erasure(harness: AppHarness) -> None:
