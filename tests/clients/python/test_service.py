@@ -113,3 +113,23 @@ def test_blocking_service_makes_the_same_requests() -> None:
     ]
     with pytest.raises(ChatClosedError):
         alice.ticket()
+
+
+def test_all_pages_are_read_in_their_order() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        first = "cursor" not in request.url.params
+        more = {"next_cursor": "c"} if first else {}
+        return httpx.Response(200, json={"conversations": [{"conversation_id": str(int(first))}], **more})
+
+    async def steps(service: Service) -> list[str]:
+        return [found["conversation_id"] async for found in service.conversations("bob")]
+
+    found, requests = run(answer, steps)
+    assert found == ["1", "0"]
+    assert [request.url.params["participant_id"] for request in requests] == ["bob", "bob"]
+    with blocking.Service("http://server", lambda: "t", transport=httpx.MockTransport(answer)) as service:
+        assert [page["conversations"] for page in service.export("bob")] == [
+            [{"conversation_id": "1"}],
+            [{"conversation_id": "0"}],
+        ]
+        assert len(service.conversations()) == 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -40,11 +40,48 @@ class Service:
         """Return the requests for one participant."""
         return Acting(self._loop, self._service.acting_for(participant_id, name))
 
+    def create(self, title: str, participants: Sequence[Mapping[str, Any]], **fields: Any) -> JsonObject:
+        """Create a conversation of which the service is no participant, and return it."""
+        return self._loop.run(self._service.create(title, participants, **fields))
+
+    def send_system_message(
+        self, conversation_id: str, content: str, *, client_message_id: str, **fields: Any
+    ) -> JsonObject:
+        """Send a system message, repeated until it is answered, and return its event."""
+        work = self._service.send_system_message(
+            conversation_id, content, client_message_id=client_message_id, **fields
+        )
+        return self._loop.run(work)
+
+    def conversations(self, participant_id: str | None = None) -> list[JsonObject]:
+        """Return all conversations, or those of one participant, in the order of their creation."""
+        return self._loop.run(_collected(self._service.conversations(participant_id)))
+
+    def export(self, participant_id: str) -> list[JsonObject]:
+        """Return the pages of a participant's data."""
+        return self._loop.run(_collected(self._service.export(participant_id)))
+
+    def erase(self, participant_id: str) -> JsonObject:
+        """Erase the data of a participant, and return the progress."""
+        return self._loop.run(self._service.erase(participant_id))
+
+    def suspend(self, participant_id: str, *, suspended: bool = True) -> JsonObject:
+        """Suspend a participant everywhere, or with `suspended=False` lift that, and return their state."""
+        return self._loop.run(self._service.suspend(participant_id, suspended=suspended))
+
+    def register_agent(self, participant_id: str, *, agent: bool = True) -> JsonObject:
+        """Make a participant an agent, or end that, and return their state."""
+        return self._loop.run(self._service.register_agent(participant_id, agent=agent))
+
     def request(
         self, method: str, path: str, body: JsonObject | None = None, query: Mapping[str, Any] | None = None
     ) -> JsonObject:
         """Return the body of a request for no participant, which is not repeated."""
         return self._loop.run(self._service.api.request(method, path, body, query))
+
+
+async def _collected(entries: AsyncIterator[JsonObject]) -> list[JsonObject]:
+    return [entry async for entry in entries]
 
 
 class Acting:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +12,9 @@ import httpx
 
 from .api import Api, Token
 from .core.outputs import JsonObject
+
+CONVERSATIONS, PARTICIPANTS = "/service/conversations", "/service/participants"
+PAGE = 100
 
 
 class Service:
@@ -53,8 +56,83 @@ class Service:
 
     @property
     def api(self) -> Api:
-        """The routes for services: `await service.api.get("/service/…")`."""
+        """Any other route for services: `await service.api.get("/service/…")`."""
         return self._api
+
+    async def create(self, title: str, participants: Sequence[Mapping[str, Any]], **fields: Any) -> JsonObject:
+        """Create a conversation of which the service is no participant, and return it.
+
+        Args:
+            title: The title.
+            participants: The participants, each with `participant_id`, `name` and `role`.
+            fields: Other fields of the request, such as `join_policy` and `metadata`.
+
+        Raises:
+            RefusedError: The server refuses it.
+            UnavailableError: There was no answer: whether it was created is not known.
+        """
+        body: JsonObject = {"title": title, "participants": [dict(other) for other in participants], **fields}
+        return await self._api.request("POST", CONVERSATIONS, body)
+
+    async def send_system_message(
+        self, conversation_id: str, content: str, *, client_message_id: str, **fields: Any
+    ) -> JsonObject:
+        """Send a system message and return its event. It is repeated until it is answered, and is in the log once.
+
+        Args:
+            conversation_id: Any conversation.
+            content: The text.
+            client_message_id: The idempotency key, unique for the service: derived from the reason of the message,
+                such as the id of an order.
+            fields: Other fields of a message: `reply_to`, `mentions` and `metadata`.
+
+        Raises:
+            RefusedError: The server refuses it.
+            UnavailableError: There was no answer in several attempts.
+        """
+        body: JsonObject = {"content": content, "client_message_id": client_message_id, **fields}
+        return await self._api.repeat("POST", f"{CONVERSATIONS}/{quote(conversation_id, safe='')}/messages", body)
+
+    async def conversations(self, participant_id: str | None = None) -> AsyncIterator[JsonObject]:
+        """Iterate over all conversations, or those of one participant, in the order of their creation.
+
+        Raises:
+            RefusedError: The server refuses a request.
+            UnavailableError: There was no answer in several attempts.
+        """
+        query: dict[str, Any] = {"participant_id": participant_id, "limit": PAGE}
+        async for page in self._pages(CONVERSATIONS, query):
+            for conversation in page["conversations"]:
+                yield conversation
+
+    async def export(self, participant_id: str) -> AsyncIterator[JsonObject]:
+        """Iterate over the pages of a participant's data. Raises RefusedError, UnavailableError."""
+        async for page in self._pages(f"{PARTICIPANTS}/export", {"participant_id": participant_id}):
+            yield page
+
+    async def _pages(self, path: str, query: Mapping[str, Any]) -> AsyncIterator[JsonObject]:
+        cursor: str | None = None
+        while True:
+            page = await self._api.get(path, {**query, "cursor": cursor})
+            yield page
+            cursor = page.get("next_cursor")
+            if cursor is None:
+                return
+
+    async def erase(self, participant_id: str) -> JsonObject:
+        """Erase the data of a participant, and return the progress. A repeat returns the running erasure."""
+        return await self._api.repeat("DELETE", PARTICIPANTS, None, {"participant_id": participant_id})
+
+    async def suspend(self, participant_id: str, *, suspended: bool = True) -> JsonObject:
+        """Suspend a participant everywhere, or with `suspended=False` lift that, and return their state."""
+        return await self._decide(participant_id, {"suspended": suspended})
+
+    async def register_agent(self, participant_id: str, *, agent: bool = True) -> JsonObject:
+        """Make a participant an agent, whatever their tokens claim, or end that, and return their state."""
+        return await self._decide(participant_id, {"agent": agent})
+
+    async def _decide(self, participant_id: str, state: JsonObject) -> JsonObject:
+        return await self._api.repeat("PATCH", PARTICIPANTS, state, {"participant_id": participant_id})
 
 
 class Acting:

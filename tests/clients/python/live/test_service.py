@@ -6,7 +6,7 @@ import asyncio
 import json
 
 import pytest
-from serverless_chat import RefusedError, Service
+from serverless_chat import RefusedError, Service, blocking
 from websockets.asyncio.client import connect
 
 from local.tokens import mint_for_service
@@ -38,3 +38,24 @@ def test_service_acts_for_its_users_and_lets_their_browsers_connect(server: Live
                 await service.acting_for("eve").send(conversation_id, "hi")
 
     asyncio.run(run())
+
+
+def test_service_of_no_participant_creates_informs_suspends_and_erases(server: LiveServer) -> None:
+    token = mint_for_service("backend", 60, SETTINGS)
+    with blocking.Service(server.http_url, lambda: token) as service:
+        people = [{"participant_id": name, "name": name.title(), "role": "member"} for name in ("dave", "erin")]
+        people[0]["role"] = "owner"
+        conversation_id = service.create("Order 8", people)["conversation_id"]
+        sent = [service.send_system_message(conversation_id, "Paid", client_message_id="8-paid") for _ in range(2)]
+        assert sent[0] == sent[1]
+        assert sent[0]["sender"]["type"] == "system"
+        listed = [found["conversation_id"] for found in service.conversations("erin")]
+        assert listed == [conversation_id]
+        assert conversation_id in {found["conversation_id"] for found in service.conversations()}
+        assert service.suspend("erin")["suspended"] is True
+        with pytest.raises(RefusedError):
+            service.acting_for("erin").send(conversation_id, "hi")
+        assert service.suspend("erin", suspended=False)["suspended"] is False
+        assert service.register_agent("robot")["agent"] is True
+        assert service.export("erin")[0]["participant"]["participant_id"] == "erin"
+        assert service.erase("erin")["status"] in ("running", "finished", "requested")
