@@ -11,7 +11,20 @@ from pathlib import Path
 
 from local.errors import LocalError
 
-from . import abuse, append, chat, cold, contention, fan_out, javascript_client, local, message, overload, reading
+from . import (
+    abuse,
+    append,
+    chat,
+    cold,
+    contention,
+    fan_out,
+    javascript_client,
+    local,
+    message,
+    overload,
+    python_client,
+    reading,
+)
 from .chat_clients import ClientFailed
 from .server import ServerFailed
 from .targets import Targets
@@ -104,6 +117,7 @@ BENCHMARKS: Mapping[str, tuple[str, Callable[[argparse.Namespace, Targets], bool
             QUICK_CHAT if options.quick else chat.Scale(), _print_result, _print_progress
         ),
     ),
+    "python": ("The Python client", lambda _, targets: python_client.report(_print_result, targets)),
     "javascript": ("The JavaScript client", lambda _, targets: javascript_client.report(_print_result, targets)),
     "local": ("The local cloud, all people sending", _measure_local),
     "overload": (
