@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.conformance.gateway import ME
-from tests.conformance.tab import CONVERSATIONS, Tab
+from tests.conformance.network import CONVERSATIONS
+from tests.conformance.tab import Tab
 from tests.conformance.world import World
 
 Step = Callable[[World, int], object]
