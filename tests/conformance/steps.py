@@ -129,6 +129,9 @@ def settle(world: World) -> None:
     for tab in world.tabs:
         tab.crash_in = None
     world.fill_storage(False)
+    if world.seed % 2:
+        world.gateway.expire_tokens()
+        world.send(CONVERSATIONS[0], world.drainer)
     for tab in world.tabs:
         tab.give({"type": "online"})
     while world.changes:
