@@ -22,6 +22,7 @@ from . import (
     local,
     message,
     overload,
+    python_client,
     reading,
     web_page,
 )
@@ -118,6 +119,7 @@ BENCHMARKS: Mapping[str, tuple[str, Callable[[argparse.Namespace, Targets], bool
             QUICK_CHAT if options.quick else chat.Scale(), _print_result, _print_progress
         ),
     ),
+    "python": ("The Python client", lambda _, targets: python_client.report(_print_result, targets)),
     "javascript": ("The JavaScript client", lambda _, targets: javascript_client.report(_print_result, targets)),
     "web": (
         "The web page in Chromium",

@@ -18,6 +18,9 @@ Print = Callable[[str], None]
 MAX_RATIO = 3.0
 """How many times as long as parsing 10,000 events it may take to parse and apply them."""
 
+MAX_GROWTH = 1.1
+"""How many times as much memory a room may take after 100,000 messages as after 20,000, with a window."""
+
 
 def report(print_result: Print, targets: Targets) -> bool:
     """Measure and print; return whether the results are correct."""
@@ -30,11 +33,15 @@ def report(print_result: Print, targets: Targets) -> bool:
     rows = [
         ["parse 10,000 events", f"{measured['parsing']:.1f} ms"],
         ["parse, apply and show them", f"{measured['applying']:.1f} ms, {ratio:.1f} times"],
+        ["memory with a window of 5,000, after 20,000 messages", f"{measured['few'] / 1e6:.1f} MB"],
+        ["the same after 100,000 messages", f"{measured['many'] / 1e6:.1f} MB"],
         ["reconnect with 300 conversations", f"{measured['reconnecting']:.1f} ms"],
         ["its frames, and their bytes", f"{measured['frames']:.0f}, {measured['bytes']:.0f}"],
     ]
     print_result(table(["JavaScript client", "measured"], rows))
     targets.at_most("JavaScript client: applying against parsing", ratio, MAX_RATIO)
+    growth = measured["many"] / measured["few"]
+    targets.at_most("JavaScript client: memory of a window, growth", growth, MAX_GROWTH)
     return True
 
 
@@ -45,6 +52,6 @@ def _measure(node: Path) -> dict[str, float]:
         esbuild = ROOT / CLIENT / "node_modules" / "esbuild" / "bin" / "esbuild"
         options = ["--bundle", "--platform=node", "--format=esm", "--log-level=error", f"--outfile={target}"]
         subprocess.run([str(node), str(esbuild), str(source), *options], cwd=ROOT, check=True)
-        done = subprocess.run([str(node), str(target)], capture_output=True, text=True, check=True)
+        done = subprocess.run([str(node), "--expose-gc", str(target)], capture_output=True, text=True, check=True)
     measured: dict[str, float] = json.loads(done.stdout)
     return measured

@@ -5,6 +5,7 @@ import type { Json } from "../clients/js/src/core/outputs.ts";
 
 const EVENTS = 10_000;
 const PAGE = 50;
+const [FEW, MANY, WINDOW] = [20_000, 100_000, 5_000];
 const CONVERSATIONS = 300;
 const ROUNDS = 40;
 const NOW = 1_800_000_000_000;
@@ -28,17 +29,17 @@ const message = (sequence_id: number): Json => ({
   content: `Message number ${sequence_id}, of a usual length for people who write to each other.`,
 });
 
-const frames = Array.from({ length: EVENTS / PAGE }, (_, page) =>
+const frame = (page: number): string =>
   JSON.stringify({
     type: "events",
     history_id: "1.conversations",
     conversation_id: "conv_a",
     events: Array.from({ length: PAGE }, (_, index) => message(page * PAGE + index + 1)),
-  }),
-);
+  });
+const frames = Array.from({ length: EVENTS / PAGE }, (_, page) => frame(page));
 
-function connected(conversations: readonly string[]): Core {
-  const core = new Core({}, Math.random);
+function connected(conversations: readonly string[], window = Infinity): Core {
+  const core = new Core({}, Math.random, "", window);
   for (const name of conversations) core.watch(name, 0, NOW);
   core.start(NOW);
   core.tokenReceived("token", NOW);
@@ -65,6 +66,26 @@ function apply(): void {
   if (core.messages("conv_a").length !== EVENTS) throw new Error("events are missing");
 }
 
+/** Return the bytes of a room with a window after few and after many messages. */
+function memory(): [number, number] {
+  const core = connected(["conv_a"], WINDOW);
+  const measured: Record<number, number> = {};
+  for (let page = 0; page < MANY / PAGE; page++) {
+    core.receive(1, JSON.parse(frame(page)), NOW);
+    core.messages("conv_a");
+    drained(core);
+    const count = (page + 1) * PAGE;
+    if (count !== FEW && count !== MANY) continue;
+    gc!();
+    measured[count] = process.memoryUsage().heapUsed - before;
+  }
+  return [measured[FEW]!, measured[MANY]!];
+}
+
+gc!();
+const before = process.memoryUsage().heapUsed;
+const [few, many] = memory();
+
 // By turns, as other processes take a part of the time.
 const rounds = Array.from({ length: ROUNDS }, () => [timed(() => frames.map((text) => JSON.parse(text))), timed(apply)]);
 const [parsing, applying] = [0, 1].map((column) => Math.min(...rounds.map((round) => round[column]!)));
@@ -72,5 +93,5 @@ const names = Array.from({ length: CONVERSATIONS }, (_, number) => `conv_${numbe
 const sent = drained(connected(names)).map((frame) => JSON.stringify(frame));
 const reconnecting = Math.min(...rounds.map(() => timed(() => drained(connected(names)))));
 console.log(
-  JSON.stringify({ parsing, applying, reconnecting, frames: sent.length, bytes: sent.join("").length }),
+  JSON.stringify({ parsing, applying, few, many, reconnecting, frames: sent.length, bytes: sent.join("").length }),
 );

@@ -73,6 +73,11 @@ PARTS = (
         )
         for client in ("python", "javascript")
     ),
+    Part(
+        "conformance-mutants",
+        "Defects of both clients that the conformance suite catches",
+        (*MUTANTS, "--tests", "tests/conformance"),
+    ),
     *(
         Part(f"suite-{version}", f"The suite on Python {version}", ("-m", "scripts.other_python", version))
         for version in ("3.11", "3.12", "3.13", "3.14")

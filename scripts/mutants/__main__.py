@@ -3,6 +3,7 @@
     .venv/bin/python -m scripts.mutants                 run all mutants, two at a time
     .venv/bin/python -m scripts.mutants NAME...         run some of them
     .venv/bin/python -m scripts.mutants --law L5        run the mutants of one law
+    .venv/bin/python -m scripts.mutants --tests FOLDER  run those that name tests of a folder, by these tests alone
     .venv/bin/python -m scripts.mutants --list          list them
     .venv/bin/python -m scripts.mutants --check         run no tests: only apply, compile and type-check
     .venv/bin/python -m scripts.mutants --refresh       rewrite the patches whose context has moved
@@ -36,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := {*options.names} - {mutant.name for mutant in mutants}:
         parser.error(f"there is no mutant {', '.join(sorted(unknown))}")
     chosen = [mutant for mutant in mutants if _is_chosen(mutant, options)]
+    if not options.refresh:
+        chosen = [mutant.by_tests_of(options.tests) for mutant in chosen]
     if options.list:
         for mutant in chosen:
             _print(f"{mutant.name:48} {mutant.law:9} {mutant.defect}")
@@ -53,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.mutants", description="Run tests against mutants.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="names of mutants; all of them by default")
     parser.add_argument("--law", choices=LAWS, help="only the mutants of this law")
+    parser.add_argument("--tests", default="", metavar="FOLDER", help="only by tests of this folder or file")
     parser.add_argument("--list", action="store_true", help="only list the mutants")
     parser.add_argument("--check", action="store_true", help="only apply, compile and type-check the mutants")
     parser.add_argument("--refresh", action="store_true", help="only rewrite the patches whose context has moved")
@@ -62,7 +66,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _is_chosen(mutant: Mutant, options: argparse.Namespace) -> bool:
-    return options.law in (None, mutant.law) and (not options.names or mutant.name in options.names)
+    is_named = not options.names or mutant.name in options.names
+    return options.law in (None, mutant.law) and is_named and bool(mutant.by_tests_of(options.tests).tests)
 
 
 def _refresh(runner: Runner, mutants: Sequence[Mutant]) -> int:

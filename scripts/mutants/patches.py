@@ -7,7 +7,7 @@ kill the mutant. An empty line and a git diff follow.
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +36,10 @@ class Mutant:
     def name(self) -> str:
         """The name of the file without its suffix."""
         return self.path.stem
+
+    def by_tests_of(self, folder: str) -> Mutant:
+        """Return the mutant with those of its tests only that are below a folder or in a file."""
+        return replace(self, tests=tuple(test for test in self.tests if test.startswith(folder)))
 
     def save(self, diff: str) -> bool:
         """Write the file with another diff; return whether that changes it."""

@@ -7,19 +7,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.conformance.logs import FoldedLog
+from tests.conformance.histories import Histories, JsonObject
 
 CREATED_AT = "2026-11-29T12:00:00.000Z"
 PING_INTERVAL = 5
-TOKEN_SECONDS = 3_600
 NOT_REFUSED = {"hello", "auth", "ping", "typing", "unsubscribe"}
 """Commands of an expired token that are executed, or that have no answer."""
-JsonObject = dict[str, Any]
 PAGE = 20
 RETRYABLE = {"UNAVAILABLE", "RATE_LIMITED", "INTERNAL", "CONVERSATION_BUSY"}
 ME: JsonObject = {"participant_id": "alice", "name": "Alice", "type": "human"}
 BOB: JsonObject = {"participant_id": "bob", "name": "Bob", "type": "human"}
-Log = list[JsonObject]
 Addressed = tuple[Any, JsonObject]
 """A socket, and a frame to its client."""
 
@@ -33,79 +30,26 @@ class Session:
     orders: dict[str, int] = field(default_factory=dict)
 
 
-class Gateway:
+class Gateway(Histories):
     """Executes one command after the other."""
 
     def __init__(self, *conversations: str) -> None:
-        self.number = 0
+        super().__init__(conversations)
         created = {"type": "conversation_created", "sender": BOB, "title": "A", "participants": []}
-        self.histories: dict[str, dict[str, Log]] = {self.history_id: {name: [] for name in conversations}}
         self.sessions: dict[Hashable, Session] = {}
-        self.now = 1_800_000_000.0
-        """The time of the server in seconds."""
-        self.expiries: dict[str, float] = {}
-        """By token."""
         self.is_refusing = False
         self.transient_code = "UNAVAILABLE"
         self.read_up_to: dict[str, int] = {}
         self.busy = 0
         """How many of the next commands are answered by a transient error."""
         self._bodies: dict[str, str] = {}
-        self._places: dict[str, dict[str, int]] = {name: {} for name in conversations}
-        """By conversation and client_message_id: the sequence id in the present history."""
-        self._newest_histories: dict[str, str] = {}
-        """By client_message_id: the last history whose log had it."""
-        self._folded: dict[tuple[str, str], FoldedLog] = {}
         for name in conversations:
             self.append(name, dict(created))
 
-    @property
-    def history_id(self) -> str:
-        return f"{self.number}.conversations"
-
-    @property
-    def logs(self) -> dict[str, Log]:
-        return self.histories[self.history_id]
-
-    def folded(self, history_id: str, conversation_id: str) -> FoldedLog:
-        """Return a log as a reader sees it."""
-        known = self._folded.get((history_id, conversation_id))
-        if known is None:
-            known = FoldedLog(self.histories[history_id][conversation_id])
-            self._folded[history_id, conversation_id] = known
-        return known
-
-    def place(self, conversation_id: str, client_message_id: str) -> int | None:
-        """Return the sequence id of a message in the present history."""
-        return self._places[conversation_id].get(client_message_id)
-
-    def newest_history(self, client_message_id: str) -> str | None:
-        """Return the last history whose log had a message, which a restore can have lost."""
-        return self._newest_histories.get(client_message_id)
-
-    def new_token(self) -> str:
-        """Return a token, which is valid for an hour."""
-        token = f"token{len(self.expiries) + 1}"
-        self.expiries[token] = self.now + TOKEN_SECONDS
-        return token
-
-    def is_expired(self, token: str) -> bool:
-        """Return whether the server does not accept a token any more. One of another issuer has no end."""
-        return self.expiries.get(token, self.now + 1) <= self.now
-
-    def expire_tokens(self) -> None:
-        """Let all tokens expire now, as after a change of the key that signs them."""
-        for token in self.expiries:
-            self.expiries[token] = min(self.expiries[token], self.now)
-
     def restore(self, kept: int) -> None:
         """Continue from a backup with up to `kept` events of each log, as another history."""
-        logs = {name: log[: max(1, kept)] for name, log in self.logs.items()}
-        self.number += 1
-        self.histories[self.history_id] = logs
-        for name, places in self._places.items():
-            self._places[name] = {key: place for key, place in places.items() if place <= len(logs[name])}
-        self.read_up_to = {name: min(number, len(logs[name])) for name, number in self.read_up_to.items()}
+        self._begin_history(kept)
+        self.read_up_to = {name: min(number, len(self.logs[name])) for name, number in self.read_up_to.items()}
         self.sessions.clear()
 
     def append(self, conversation_id: str, event: JsonObject) -> list[Addressed]:
@@ -118,9 +62,7 @@ class Gateway:
             "made_in": self.history_id,
         }
         log.append(event | identity)
-        if "client_message_id" in event:
-            self._places[conversation_id][event["client_message_id"]] = len(log)
-            self._newest_histories[event["client_message_id"]] = self.history_id
+        self._note_place(log[-1])
         push = self._frame("events", conversation_id=conversation_id, events=[log[-1]])
         subscribers = [number for number, each in self.sessions.items() if conversation_id in each.subscribed]
         return [(number, push) for number in subscribers]
@@ -187,7 +129,7 @@ class Gateway:
         return {"type": kind, "history_id": self.history_id, **fields}
 
     def _expires_at(self, session: Session) -> str:
-        expiry = self.expiries.get(session.token, self.now + 100 * TOKEN_SECONDS)
+        expiry = self.expiries.get(session.token, self.now + 360_000)
         return datetime.fromtimestamp(expiry, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def _welcome(self, session: Session) -> JsonObject:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.conformance.gateway import ME
-from tests.conformance.tab import CONVERSATIONS, Tab
+from tests.conformance.network import CONVERSATIONS
+from tests.conformance.tab import Tab
 from tests.conformance.world import World
 
 Step = Callable[[World, int], object]
@@ -128,6 +129,9 @@ def settle(world: World) -> None:
     for tab in world.tabs:
         tab.crash_in = None
     world.fill_storage(False)
+    if world.seed % 2:
+        world.gateway.expire_tokens()
+        world.send(CONVERSATIONS[0], world.drainer)
     for tab in world.tabs:
         tab.give({"type": "online"})
     while world.changes:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from tests.conformance.gateway import Session
 from tests.conformance.judge import Judge
 from tests.conformance.lines import ClientProcess, Line
+from tests.conformance.network import CONVERSATIONS
 
 if TYPE_CHECKING:
     from tests.conformance.world import World
 
-CONVERSATIONS = ("conv_a", "conv_b")
 Socket = tuple[int, int, int]
 """A tab, how often it was started, and its number for the socket."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import tomllib
 
 import pytest
 
+from tests.conformance.clients import ROOT
 from tests.conformance.lines import ClientProcess
 from tests.conformance.schedules import ScheduleFailed, run
 from tests.conformance.steps import settle
@@ -100,6 +102,11 @@ class Recorded(ClientProcess):
 
     def kill(self) -> None:
         self._recorded.kill()
+
+
+def test_adapter_names_the_version_of_its_client(tabs: list[ClientProcess]) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert tabs[0].start()["version"] == project["version"]
 
 
 def test_client_that_ends_by_itself_fails() -> None:

@@ -1,69 +1,29 @@
-"""Tabs of one client on one storage, a gateway, and a network between them whose faults the schedule chooses."""
+"""Tabs of one client on one storage, their user, and the processes behind them."""
 
 from __future__ import annotations
 
 import json
-from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from tests.conformance.gateway import ME, Addressed, Gateway
-from tests.conformance.judge import Send, Sends
+from tests.conformance.gateway import ME
+from tests.conformance.judge import Send
 from tests.conformance.lines import ClientProcess, Line
-from tests.conformance.tab import CONVERSATIONS, Tab
-
-SETTLING_MS = 10_000
-MAX_ROUNDS = 5_000
+from tests.conformance.network import Network
+from tests.conformance.tab import Tab
 
 
-class World:
-    """Everything that happens is one method call; none of them waits."""
+class World(Network):
+    """The tabs of one client, and their user."""
 
     def __init__(
         self, processes: Sequence[ClientProcess], seed: int, window: int | None, is_resuming: bool
     ) -> None:
-        self.seed, self.window, self.is_resuming = seed, window, is_resuming
-        self.gateway = Gateway(*CONVERSATIONS)
-        self.sends = Sends(self.gateway)
-        self.storage: dict[str, Any] = {}
-        self.is_full = False
-        self.to_server: list[Addressed] = []
-        self.to_clients: list[Addressed] = []
-        self.changes: list[tuple[int, str, bool, Any]] = []
-        """News for other tabs: the tab, the key, whether it was saved, and where a sent item is in the log."""
-        self.failing_tokens = 0
-        self.refused_handshakes: list[int] = []
-        """The statuses of the next handshakes; 0 for none."""
-        self.drainer = 0
-        self._delivered: deque[Line] = deque(maxlen=20)
-        self._former: list[Line] = []
-        self.tabs: list[Tab] = []
+        super().__init__(seed, window, is_resuming)
         self.tabs = [Tab(number, self, process) for number, process in enumerate(processes)]
         for tab in self.tabs:
             tab.start()
         self._let_drain()
-
-    @property
-    def now(self) -> int:
-        """The time of the server in milliseconds."""
-        return round(self.gateway.now * 1_000)
-
-    def tab(self, index: int) -> Tab:
-        """Return a tab by any number."""
-        return self.tabs[index % len(self.tabs)]
-
-    def take_token(self) -> str | None:
-        """Return a token, or None if the callback fails."""
-        if self.failing_tokens:
-            self.failing_tokens -= 1
-            return None
-        return self.gateway.new_token()
-
-    def handshake(self, token: str) -> int | None:
-        """Return the status that refuses a handshake, or None."""
-        if self.refused_handshakes:
-            return self.refused_handshakes.pop()
-        return 401 if self.gateway.is_expired(token) else None
 
     def store(self, tab: Tab, key: str, value: Any, sent: Any) -> None:
         """Change the storage, and let the other tabs know later."""
@@ -142,119 +102,6 @@ class World:
     def _user(self, tab: Tab, line: Line) -> None:
         tab.give(line)
         self.sends.check_logs()
-
-    # The network
-
-    def execute(self, index: int, is_answered: bool = True) -> None:
-        """Let the gateway execute any of the frames on their way; without an answer, its replies are lost."""
-        if self.to_server:
-            socket, frame = self.to_server.pop(index % len(self.to_server))
-            answers = self.gateway.execute(socket, frame)
-            self.to_clients += answers if is_answered else []
-
-    def deliver(self, index: int, is_kept: bool = False) -> None:
-        """Deliver any of the frames on their way to a client; a kept one is delivered again later."""
-        if self.to_clients:
-            index %= len(self.to_clients)
-            socket, frame = self.to_clients[index] if is_kept else self.to_clients.pop(index)
-            self._delivered.append(frame)
-            self.tabs[socket[0]].receive(socket, frame)
-            self.sends.check_logs()
-
-    def answer_request(self, index: int, is_executed: bool = True, is_answered: bool = True) -> None:
-        """Answer a request by HTTP; without an answer, the client gets an error."""
-        tab = self.tab(index)
-        if not tab.requests:
-            return
-        request = tab.requests.pop(0)
-        status, body = 200, None
-        if request["path"] == "/batch" and is_executed:
-            body, pushes = self.gateway.execute_request(request["body"])
-            self.to_clients += pushes
-        elif self.refused_handshakes:
-            status = self.refused_handshakes[-1]
-            body = {"error": {"code": "UNAVAILABLE", "message": "busy", "retryable": True, "retry_after": 1}}
-        if not is_answered or not is_executed:
-            status = 0
-        tab.give({"type": "response", "request": request["request"], "status": status, "body": body or {}})
-
-    def share(self) -> None:
-        """Deliver the first news about the storage to another tab."""
-        if not self.changes:
-            return
-        number, key, is_saved, sent = self.changes.pop(0)
-        if key in self.storage or not is_saved:  # else the news of its deletion follow
-            line = {"type": "stored", "key": key, "value": self.storage.get(key), "sent": sent}
-            self.tabs[number].give(line)
-
-    def restore(self, kept: int) -> None:
-        """Restore the server from a backup; its connections, and the frames of the former one, end."""
-        self._former = [*self._delivered, *(frame for _, frame in self.to_clients)]
-        self.gateway.restore(kept)
-        self.restart_server()
-
-    def restart_server(self) -> None:
-        """End all connections, and lose the frames on their way."""
-        self.to_server.clear()
-        self.gateway.sessions.clear()
-        for tab in self.tabs:
-            tab.close_socket()
-
-    def echo(self, index: int) -> None:
-        """Deliver a frame of the former history: functions with the old configuration answer for a while."""
-        tab = self.tab(index)
-        if self._former and tab.socket is not None:
-            tab.receive(tab.socket, self._former[-1 - index % len(self._former)])
-
-    def fill_storage(self, is_full: bool) -> None:
-        """Let all writes of the storage fail, or succeed again."""
-        self.is_full = is_full
-        for tab in self.tabs:
-            tab.give({"type": "storage", "full": is_full})
-
-    # Time
-
-    def advance(self, milliseconds: int) -> None:
-        """Let time pass in steps, each to the next timer of a client."""
-        while milliseconds > 0:
-            step = min([milliseconds, *(max(1, tab.timer) for tab in self.tabs if tab.timer is not None)])
-            milliseconds -= step
-            self.gateway.now += step / 1_000
-            for tab in self.tabs:
-                tab.give({"type": "advance", "ms": step})
-
-    def sleep(self, milliseconds: int) -> None:
-        """Let a device sleep: its wall clock advances, and its timers do not run."""
-        self.gateway.now += milliseconds / 1_000
-        self.turn_clock(milliseconds)
-
-    def turn_clock(self, milliseconds: int) -> None:
-        """Change the wall clock of the clients."""
-        for tab in self.tabs:
-            tab.give({"type": "clock", "ms": milliseconds})
-
-    def live(self, milliseconds: int) -> None:
-        """Let everything happen in its order for some time."""
-        end = self.now + milliseconds
-        for _ in range(MAX_ROUNDS):
-            requests = [tab.number for tab in self.tabs if tab.requests]
-            if self.changes:
-                self.share()
-            elif requests:
-                self.answer_request(requests[0])
-            elif self.to_server:
-                self.execute(0)
-            elif self.to_clients:
-                self.deliver(0)
-            else:
-                timers = [max(1, tab.timer) for tab in self.tabs if tab.timer is not None]
-                if not timers or self.now + min(timers) > end:
-                    break
-                self.advance(min(timers))
-        else:
-            raise AssertionError("the client does not come to rest")
-        if self.now < end:
-            self.advance(end - self.now)
 
     # The processes of the client
 

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { STEPS } from "./steps.ts";
 import { seeded, World } from "./world.ts";
 
-const SCHEDULES = Number(process.env["CHAT_CLIENT_SCHEDULES"] ?? 80);
+const SCHEDULES = Number(process.env["CHAT_CLIENT_SCHEDULES"] ?? 40);
 const FIRST = Number(process.env["CHAT_CLIENT_FIRST_SEED"] ?? 0);
 const LONG = 150;
 const NAMES = Object.keys(STEPS).sort();

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.clients.python.world import CONVERSATIONS, WINDOW, World
 
 ROOT = Path(__file__).resolve().parents[3]
-SCHEDULES = 100
+SCHEDULES = 50
 LONG = 150
 Step = tuple[str, int]
 
@@ -112,7 +112,7 @@ def run(steps: list[Step], seed: int, resume: bool) -> None:
     world.settle()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(ANY_STEPS, st.integers(0, 3), st.booleans())
 def test_view_is_the_log_and_sends_are_in_it_once_under_random_faults(
     steps: list[Step], seed: int, resume: bool

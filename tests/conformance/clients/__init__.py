@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -14,7 +15,7 @@ TABS = {PYTHON: 1, JAVASCRIPT: 2}
 def command(name: str, directory: Path) -> list[str]:
     """Return the command of the adapter of a client; a program that must be built is built in a directory."""
     if name == PYTHON:
-        path = f"PYTHONPATH={ROOT / 'clients' / 'python' / 'src'}"
+        path = f"PYTHONPATH={ROOT / 'clients' / 'python' / 'src'}{os.pathsep}{ROOT}"
         return ["env", path, sys.executable, str(Path(__file__).with_name("python_client.py"))]
     from tests.clients.js.node_tests import bundle, node
 
