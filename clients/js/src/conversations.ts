@@ -94,9 +94,9 @@ export class ConversationList extends Observable<readonly Conversation[]> {
     this._personal(conversationId, state);
   }
 
-  /** Load the list again: another connection begins. @internal */
-  connected(): void {
-    if (this._pages) void this._load(this._pages);
+  /** Load the list again. It is done by itself for each connection. */
+  async reload(): Promise<void> {
+    if (this._pages) await this._load(this._pages);
   }
 
   /** Apply a notification. @internal */
