@@ -127,7 +127,11 @@ export class ConversationList extends Observable<readonly Conversation[]> {
   private _follow(conversationId: string, events: readonly Json[]): void {
     const { core } = this._host()!;
     const row = this._rows.find((known) => known.conversationId === conversationId);
-    if (!row) return;
+    if (!row) {
+      // It is beyond the loaded rows, or was hidden: a message brings it to the top.
+      if (events.some(({ type }) => type === "message")) void this.reload();
+      return;
+    }
     const changes: Json = { unreadCount: core.readState(conversationId).unreadCount };
     for (const { type, conversation_id: _, ...event } of events) {
       if (type !== "conversation_updated") continue;
