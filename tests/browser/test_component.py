@@ -1,0 +1,114 @@
+"""The component in the page of a product, on another origin."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.web_chat import WebChat
+from tests.support.client import TestClient
+
+People = Callable[[str], TestClient]
+
+
+@contextmanager
+def served(html: str) -> Iterator[str]:
+    """Serve a document on a port of this machine: a page of a network may not contact it. Yield its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(html.encode() if self.path == "/" else b"")
+
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 (as in the base class)
+            """Log nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+def open_product(browser: Browser, chat: WebChat, user: TestClient, markup: str, script: str = "") -> Page:
+    """Open a page of a product that contains `markup`, in which every component gets the user's token."""
+    html = f"""<!doctype html><html lang="en"><title>Product</title>
+      <style>html, body {{ height: 100%; margin: 0 }}</style>
+      <script type="module" src="{chat.web_url}serverless-chat.js"></script>{markup}
+      <script type="module">
+        globalThis.events = [];
+        for (const chat of document.querySelectorAll("serverless-chat")) {{
+          for (const name of ["chat-ready", "chat-select", "chat-unread", "chat-error"])
+            chat.addEventListener(name, ({{ detail }}) => events.push([name, detail]));
+          chat.token = async () => {json.dumps(user.token)};
+        }}
+        {script}
+      </script>"""
+    page = browser.new_page(viewport={"width": 1100, "height": 700})
+    with served(html) as address:
+        page.goto(address)
+    return page
+
+
+def addresses(chat: WebChat) -> str:
+    return f'http-url="{chat.ready["http_url"]}" ws-url="{chat.ready["ws_url"]}"'
+
+
+def test_component_shows_both_views_and_emits_events(browser: Browser, web_chat: WebChat, people: People) -> None:
+    alice, bob = people("alice-c1"), people("bob-c1")
+    shop = alice.create_conversation("Shop", [bob])
+    alice.post_message(shop, "welcome")
+    page = open_product(browser, web_chat, bob, f"<serverless-chat {addresses(web_chat)}></serverless-chat>")
+    page.get_by_role("button", name="Shop").click()
+    expect(page.get_by_role("article").last).to_contain_text("welcome")
+    page.wait_for_function("() => events.some(([name, detail]) => name === 'chat-unread' && detail.count === 1)")
+    events = [tuple(event) for event in page.evaluate("() => events.map(([n, d]) => [n, JSON.stringify(d)])")]
+    assert ("chat-ready", '{"participantId":"bob-c1"}') in events
+    assert ("chat-select", json.dumps({"conversationId": shop}, separators=(",", ":"))) in events
+    page.close()
+
+
+def test_list_and_conversation_are_separate_components_that_the_page_joins(
+    browser: Browser, web_chat: WebChat, people: People
+) -> None:
+    alice = people("alice-c2")
+    one = alice.create_conversation("One")
+    alice.post_message(one, "the only message")
+    both = (
+        f'<serverless-chat id="list" view="list" {addresses(web_chat)}></serverless-chat>'
+        f'<serverless-chat id="room" view="conversation" {addresses(web_chat)}></serverless-chat>'
+    )
+    join = """document.querySelector("#list").addEventListener("chat-select", ({ detail }) =>
+      document.querySelector("#room").setAttribute("conversation-id", detail.conversationId));"""
+    page = open_product(browser, web_chat, alice, both, join)
+    expect(page.locator("#list").get_by_role("article")).to_have_count(0)
+    page.locator("#list").get_by_role("button", name="One").first.click()
+    expect(page.locator("#room").get_by_role("article").last).to_contain_text("the only message")
+    expect(page.locator("#room").get_by_role("navigation")).to_have_count(0)
+    page.close()
+
+
+def test_failed_token_callback_is_shown_and_can_be_repeated(
+    browser: Browser, web_chat: WebChat, people: People
+) -> None:
+    alice = people("alice-c3")
+    alice.create_conversation("Later")
+    fails = """const chat = document.querySelector("serverless-chat");
+      const working = chat.token;
+      let calls = 0;
+      chat.token = async () => { if (!calls++) throw new Error("not signed in"); return working(); };"""
+    markup = f"<serverless-chat {addresses(web_chat)}></serverless-chat>"
+    page = open_product(browser, web_chat, alice, markup, fails)
+    expect(page.get_by_role("alert")).to_contain_text("The chat cannot be opened.")
+    assert page.evaluate("() => events.some(([name]) => name === 'chat-error')")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("button", name="Later")).to_be_visible()
+    page.close()
