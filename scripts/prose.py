@@ -167,9 +167,8 @@ def _files(root: Path, glob: str) -> list[Path]:
         root,
         *(each for each in root.iterdir() if each.is_dir() and each.name[0] != "." and each.name != "build"),
     ]
-    return sorted(
-        path for folder in folders for path in (folder.glob(glob) if folder == root else folder.rglob(glob))
-    )
+    found = (path for folder in folders for path in (folder.glob(glob) if folder == root else folder.rglob(glob)))
+    return sorted(path for path in found if "node_modules" not in path.parts)  # those are of others
 
 
 def question_tests(root: Path = ROOT) -> list[str]:
