@@ -166,8 +166,10 @@ export class Chat extends Observable<Chat> {
     const core = this._driver.core!;
     const { position } = core.readState(room.id);
     this._driver.input((now) => {
-      core.close(room.id);
-      if (this.conversations.has(room.id)) core.watch(room.id, position, now);
+      const mark = core.close(room.id);
+      if (!this.conversations.has(room.id)) return;
+      core.watch(room.id, position, now);
+      if (mark) core.read(room.id, now, mark);
     });
   }
 
@@ -175,7 +177,7 @@ export class Chat extends Observable<Chat> {
     if (notification.kind === "status") {
       this._status = notification.status;
       this._isChanged = true;
-      if (notification.status === "open") this.conversations.connected();
+      if (notification.status === "open") void this.conversations.reload();
     } else if ("conversationId" in notification) {
       const room = this._rooms.get(notification.conversationId);
       room?.notify(notification);

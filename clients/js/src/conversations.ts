@@ -94,9 +94,9 @@ export class ConversationList extends Observable<readonly Conversation[]> {
     this._personal(conversationId, state);
   }
 
-  /** Load the list again: another connection begins. @internal */
-  connected(): void {
-    if (this._pages) void this._load(this._pages);
+  /** Load the list again. It is done by itself for each connection. */
+  async reload(): Promise<void> {
+    if (this._pages) await this._load(this._pages);
   }
 
   /** Apply a notification. @internal */
@@ -127,7 +127,11 @@ export class ConversationList extends Observable<readonly Conversation[]> {
   private _follow(conversationId: string, events: readonly Json[]): void {
     const { core } = this._host()!;
     const row = this._rows.find((known) => known.conversationId === conversationId);
-    if (!row) return;
+    if (!row) {
+      // It is beyond the loaded rows, or was hidden: a message brings it to the top.
+      if (events.some(({ type }) => type === "message")) void this.reload();
+      return;
+    }
     const changes: Json = { unreadCount: core.readState(conversationId).unreadCount };
     for (const { type, conversation_id: _, ...event } of events) {
       if (type !== "conversation_updated") continue;

@@ -296,3 +296,17 @@ test("window keeps the newest events and those that were fetched", () => {
   client.receive(SOCKET, push(many(402, 200)), NOW);
   assert.deepEqual(numbers(client), range(152, 601));
 });
+
+test("conversation that is closed takes its read mark along", () => {
+  const client = followed();
+  client.receive(SOCKET, push([4]), NOW);
+  client.read("conv_a", NOW);
+  const mark = client.readState("conv_a").readUpTo;
+  clear(client);
+  assert.equal(client.close("conv_a"), mark);
+  const sent = [...client.outputs()].flatMap((output) => (output.kind === "send" ? [output.frame] : []));
+  assert.deepEqual(sent.map(({ type }) => type), ["read", "unsubscribe"]);
+  assert.equal(sent[0]!.sequence_id, mark);
+  client.watch("conv_a", mark, NOW);
+  assert.equal(client.close("conv_a"), 0);
+});

@@ -14,7 +14,9 @@ export function ConversationSettings({ conversation, role }: { conversation: Ope
   const policy = String(session.row(conversation.id)?.joinPolicy ?? "");
   const openDialog = (kind: "invites" | "audit" | "bans" | "reports") => () => (app.dialog.value = { kind, conversation } as DialogState);
   const leave = async () => {
-    if (await session.attempt(() => server.leave(conversation.id))) app.select(null);
+    if (!(await session.attempt(() => server.leave(conversation.id)))) return;
+    app.select(null);
+    await session.chat.conversations.reload(); // hiding a direct conversation is not pushed
   };
   const remove = async () => {
     if (await session.attempt(() => server.deleteConversation(conversation.id))) app.select(null);

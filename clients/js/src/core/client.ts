@@ -200,14 +200,16 @@ export class Core {
     this._follow(conversationId, position, this._clock.at(now));
   }
 
-  /** Stop following a conversation. */
-  close(conversationId: string): void {
+  /** Stop following a conversation. A read mark that was not sent yet is sent now, and returned; otherwise 0. */
+  close(conversationId: string): number {
     const subscription = this._subscriptions.get(conversationId);
     this._subscriptions.delete(conversationId);
     this._watched.delete(conversationId);
-    if (subscription && this._isOpen && !subscription.isEnded) {
-      this._sender.send("unsubscribe", { conversation_id: conversationId });
-    }
+    if (!subscription || !this._isOpen || subscription.isEnded) return 0;
+    const mark = subscription.unsentRead;
+    if (mark) this._sender.send("read", { conversation_id: conversationId, sequence_id: mark });
+    this._sender.send("unsubscribe", { conversation_id: conversationId });
+    return mark;
   }
 
   /** Fetch the events before the marked start; return whether there are any. */

@@ -134,6 +134,11 @@ export class Subscription {
     return true;
   }
 
+  /** The read mark that the server has not confirmed, or 0. */
+  get unsentRead(): number {
+    return this._readWanted;
+  }
+
   /** Move the read mark up to an event; the marks of a moment are sent as one. */
   read(sequenceId: number, now: number, isOpen: boolean): void {
     if (!this._mark(sequenceId)) return;
