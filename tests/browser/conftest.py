@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from scripts.browser import MISSING, chromium
 from scripts.web import DIST
@@ -19,6 +19,7 @@ from tests.support.server import ROOT
 OpenPage = Callable[..., Page]
 ACTION_MILLISECONDS = 15_000
 """Within this time, an action or an expectation succeeds on a busy machine."""
+expect.set_options(timeout=ACTION_MILLISECONDS)
 
 
 @pytest.fixture(scope="package")

@@ -186,5 +186,5 @@ function ComposerForm({ conversation }: { conversation: OpenConversation }) {
 /** Let the field grow with its text. */
 function fit(field: HTMLTextAreaElement): void {
   field.style.height = "auto";
-  field.style.height = `${Math.min(field.scrollHeight, MAX_HEIGHT)}px`;
+  if (field.value) field.style.height = `${Math.min(field.scrollHeight, MAX_HEIGHT)}px`; // a long placeholder would count, too
 }
