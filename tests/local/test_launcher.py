@@ -28,6 +28,9 @@ def test_ready_line_is_json_and_sigterm_stops_everything_within_5_seconds(
     assert health["management"] == ready["management_url"]
     assert ready["pid"] == instance.process.pid
     assert answers_get(ready["store_url"])
+    status, config = get(f"{ready['web_url']}config.json")
+    assert (status, config["http_url"], config["ws_url"]) == (200, ready["http_url"], ready["ws_url"])
+    assert ready["web_page"] in ("ready", "absent")
 
     with connect(ready["ws_url"]) as client:
         assert instance.stop() < 5

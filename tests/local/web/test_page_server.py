@@ -13,10 +13,12 @@ import jwt
 import pytest
 
 from infra.web.config import PageConfig, development_identity
+from local.errors import LocalError
 from local.event_loop import LoopThread
 from local.gateway.ports import listen
 from local.web.page_build import PageBuild
 from local.web.page_server import MAX_BODY, PageServer
+from local.web.serving import bound
 
 SECRET = "a secret of thirty-two characters or more"
 NAMES = {"alice": "Alice"}
@@ -191,3 +193,8 @@ def test_missing_page_is_explained_while_the_configuration_is_served(site: Site,
     assert "refresh" not in body.decode()
     assert "default-src 'none'" in headers["content-security-policy"]
     assert site.request("GET", "/config.json")[0] == 200
+
+
+def test_port_in_use_is_an_error_that_names_the_option(site: Site) -> None:
+    with pytest.raises(LocalError, match=rf"port {site.port} .* --web-port"), bound(site.port):
+        pass
