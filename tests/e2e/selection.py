@@ -50,6 +50,7 @@ FIRST_ROWS_ON_BUNDLE = {
     "test_presence",
     "test_protocol_session",
     "test_scenarios",
+    "test_service_routes",
     "test_services",
 }
 NOT_ON_BUNDLE = {"test_message_is_limited_to_twenty_emoji_and_fifty_edits"}
