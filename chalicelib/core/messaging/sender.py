@@ -35,7 +35,7 @@ from chalicelib.core.model.messages import DraftMessage
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.rate_limits import RateLimitStore
-from chalicelib.core.protocol.frames import read_push
+from chalicelib.core.protocol.frames import Frame, read_push
 from chalicelib.core.protocol.message_fields import content_of
 from chalicelib.core.realtime.activity import activity_of_messages, own_read_frame
 from chalicelib.core.realtime.outbox import Push, commit_events, pushes_of_events, pushes_of_read_pointer
@@ -120,15 +120,12 @@ class Sender:
         if head is None or head.state is not ConversationState.LIVE:
             return []
         pushes = pushes_of_events(conversation_id, [events[number] for number in sorted(events)], head.excluded)
-        is_counted: set[str] = set()
+        own_frame: Frame = {}
         if read_up_to:
             frame = read_push(conversation_id, sent[0].event["sender"]["participant_id"], read_up_to)
             own_frame = own_read_frame(frame, commits)
             pushes += pushes_of_read_pointer(frame, own_frame, head.excluded, connection_id)
-            is_counted = {frame["participant_id"]} if "head" in own_frame else set()
-        for commit in commits:
-            pushes += activity_of_messages(commit, self._runtime.limits, is_counted)
-        return pushes
+        return [*pushes, *activity_of_messages(commits, self._runtime.limits, own_frame)]
 
     def _send_run(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,15 +21,25 @@ PROGRESS = 25
 """Of the frames of a busy conversation, those of commits that cross a multiple of this are never skipped."""
 
 
-def activity_of_messages(commit: Commit, limits: Limits, without_reads: Collection[str] = ()) -> list[Activity]:
-    """Return the activity of new messages, with the read pointers of the senders but `without_reads`."""
-    if not commit.messages or not _has_feed(commit.new, limits):
-        return []
+def activity_of_messages(commits: Iterable[Commit], limits: Limits, own_frame: Frame) -> list[Activity]:
+    """Return the activity of new messages, with the read pointers of the senders.
+
+    `own_frame` is the push of a read pointer to its member; if it has the counts, it is not repeated.
+    """
+    counted = own_frame["participant_id"] if "head" in own_frame else None
+    return [
+        _activity_of_messages(commit, limits, counted)
+        for commit in commits
+        if commit.messages and _has_feed(commit.new, limits)
+    ]
+
+
+def _activity_of_messages(commit: Commit, limits: Limits, counted: str | None) -> Activity:
     senders = dict.fromkeys(message.member.participant_id for message in commit.messages)
-    reads = {sender: _own_read(commit, sender) for sender in senders if sender not in without_reads}
+    reads = {sender: _own_read(commit, sender) for sender in senders if sender != counted}
     crosses = commit.old.message_count // PROGRESS != commit.new.message_count // PROGRESS
     shown = {"last_message": _preview(commit.messages[-1].event, limits)}
-    return [Activity(commit.new, _frame(commit.new, shown), is_essential=crosses, own_reads=reads)]
+    return Activity(commit.new, _frame(commit.new, shown), is_essential=crosses, own_reads=reads)
 
 
 def activity_of_update(commit: Commit, message: Event, limits: Limits) -> list[Activity]:

@@ -58,11 +58,11 @@ class Feed:
     def _deliveries_in(
         self, conversation_id: str, activities: Sequence[Activity], subscribers: Sequence[Subscription]
     ) -> list[tuple[Subscription, list[Frame]]]:
-        departed = activities[-1].head.departed
+        excluded = activities[-1].head.excluded
         subscribed = {
             subscriber.connection_id
             for subscriber in subscribers
-            if departed.get(subscriber.participant_id, 0) <= subscriber.epoch
+            if excluded.get(subscriber.participant_id, 0) <= subscriber.epoch
         }
         members = self._memberships.roster(conversation_id)
         roster = [member.participant_id for member in members]
@@ -85,8 +85,11 @@ class Feed:
 
 
 def receives_activity(member: Membership, head: Head | None) -> bool:
-    """Return whether a member of the roster receives activity: not one who has left before the head was read."""
-    return head is None or head.departed.get(member.participant_id, 0) <= member.epoch
+    """Return whether a member of the roster receives activity.
+
+    Those do not who left before the head was read, or who block the other participant of a direct conversation.
+    """
+    return head is None or head.excluded.get(member.participant_id, 0) <= member.epoch
 
 
 def _own_reads(activities: Sequence[Activity], members: Mapping[str, Membership]) -> dict[str, list[Frame]]:

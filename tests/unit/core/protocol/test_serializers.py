@@ -64,6 +64,7 @@ def test_conversation_has_head_and_details() -> None:
         "message_count": HEAD.message_count,
         "participant_count": 2,
         "retention_days": 30,
+        "direct": True,
     }
 
 
