@@ -87,7 +87,7 @@ class Feed:
 def receives_activity(member: Membership, head: Head | None) -> bool:
     """Return whether a member of the roster receives activity.
 
-    Those do not who left before the head was read, or who block the other participant of a direct conversation.
+    Former members do not, nor does the blocker of the other participant of a direct conversation.
     """
     return head is None or head.excluded.get(member.participant_id, 0) <= member.epoch
 

@@ -1,0 +1,32 @@
+// The page of the marketplace: sign in, then show the chat.
+
+const config = await (await fetch("/config.json")).json();
+await import(config.component);
+
+const form = document.querySelector("#sign-in");
+const chat = document.querySelector("serverless-chat");
+
+/** Return a token for the chat from the session of this page. */
+async function fetchToken() {
+  const answer = await fetch("/chat/token", { method: "POST" });
+  if (!answer.ok) throw new Error("The session has ended: sign in again.");
+  return (await answer.json()).token;
+}
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const answer = await fetch("/session", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(Object.fromEntries(new FormData(form))),
+  });
+  if (!answer.ok) {
+    form.querySelector("[role=alert]").textContent = "The user or the password is wrong.";
+    return;
+  }
+  form.hidden = true;
+  chat.hidden = false;
+  chat.setAttribute("http-url", config.http_url);
+  chat.setAttribute("ws-url", config.ws_url);
+  chat.token = fetchToken;
+});

@@ -1,0 +1,38 @@
+"""The settings of the marketplace, from the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where the product and the chat are."""
+
+    product_url: str = "http://127.0.0.1:9000"
+    """Where the chat, and browsers, reach this backend; also the issuer of its tokens."""
+    chat_url: str = "http://127.0.0.1:8000"
+    chat_ws_url: str = "ws://127.0.0.1:8001/local"
+    component_url: str = "http://127.0.0.1:8003/serverless-chat.js"
+    """The web component, which the page of the chat serves."""
+    database: str = "product.db"
+    administrators: frozenset[str] = frozenset({"admin"})
+    """The ids of users who may suspend others."""
+
+    @classmethod
+    def from_environment(cls) -> Settings:
+        """Return the settings of this process: `PRODUCT_URL`, `CHAT_URL`, and so on."""
+        defaults, found = cls(), os.environ
+        return cls(
+            product_url=found.get("PRODUCT_URL", defaults.product_url),
+            chat_url=found.get("CHAT_URL", defaults.chat_url),
+            chat_ws_url=found.get("CHAT_WS_URL", defaults.chat_ws_url),
+            component_url=found.get("COMPONENT_URL", defaults.component_url),
+            database=found.get("PRODUCT_DATABASE", defaults.database),
+        )
+
+
+PAGE = Path(__file__).parent / "page"
+"""The files of the product's page."""

@@ -1,0 +1,159 @@
+"""The marketplace of docs/integrate.md beside a running chat: its users talk, over real sockets."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from websockets.sync.client import connect
+
+from examples.product.identity import AUDIENCE, SERVICE_CLIENT, SERVICE_SCOPE
+from examples.product.main import create_app
+from examples.product.settings import Settings
+from tests.gateway.support import wait_until
+from tests.support.server import ServerProcess, start_server
+
+PASSWORD = "correct horse"
+
+
+def settings_of_the_chat(product_url: str) -> dict[str, str]:
+    """Return the settings of docs/integrate.md."""
+    return {
+        "CHAT_JWT_SECRET": "",
+        "CHAT_JWKS_URL": f"{product_url}/.well-known/jwks.json",
+        "CHAT_JWT_ISSUER": product_url,
+        "CHAT_JWT_AUDIENCE": AUDIENCE,
+        "CHAT_SERVICE_SCOPE": SERVICE_SCOPE,
+        "CHAT_SERVICE_CLIENTS": SERVICE_CLIENT,
+    }
+
+
+@pytest.fixture(scope="module")
+def product_socket() -> Iterator[socket.socket]:
+    """Return the listening socket of the product, whose address the chat must know first."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
+
+
+@pytest.fixture(scope="module")
+def product_url(product_socket: socket.socket) -> str:
+    """Return the address of the product."""
+    return f"http://127.0.0.1:{product_socket.getsockname()[1]}"
+
+
+@pytest.fixture(scope="module")
+def chat(product_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """Return a chat that trusts the product."""
+    server = start_server(tmp_path_factory.mktemp("product") / "chat.log", settings_of_the_chat(product_url))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def product(
+    chat: ServerProcess, product_url: str, product_socket: socket.socket, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Run the product."""
+    settings = Settings(
+        product_url=product_url,
+        chat_url=chat.endpoint.http_url,
+        chat_ws_url=chat.endpoint.ws_url,
+        database=str(tmp_path_factory.mktemp("product") / "product.db"),
+    )
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="error"))
+    serving = Thread(target=server.run, kwargs={"sockets": [product_socket]})
+    serving.start()
+    wait_until(lambda: server.started, "the product")
+    yield
+    server.should_exit = True
+    serving.join()
+
+
+class Browser(httpx.Client):
+    """The browser of a user of the product."""
+
+    def found(self, method: str, path: str) -> Any:
+        """Return the body of a successful answer."""
+        answer = self.request(method, path)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+
+@contextmanager
+def signed_in(product_url: str, user_id: str) -> Iterator[Browser]:
+    """Sign in for the context; sign up before, unless the user has."""
+    with Browser(base_url=product_url, timeout=10) as browser:
+        browser.post("/users", json={"user_id": user_id, "password": PASSWORD, "name": user_id.title()})
+        browser.post("/session", json={"user_id": user_id, "password": PASSWORD}).raise_for_status()
+        yield browser
+
+
+def test_buyer_and_seller_talk(product_url: str, chat: ServerProcess) -> None:
+    with signed_in(product_url, "alice") as alice, signed_in(product_url, "bob") as bob:
+        contact = "/items/17/contact?seller_id=bob"
+        room = alice.found("POST", contact)["conversation_id"]
+        assert alice.found("POST", contact)["conversation_id"] == room, "a second click opens the same one"
+        assert [
+            entry["conversation_id"] for entry in alice.found("GET", "/chat/conversations")["conversations"]
+        ] == [room]
+
+        ticket = bob.found("POST", "/chat/ticket")["ticket"]
+        with connect(f"{chat.endpoint.ws_url}?ticket={ticket}") as bobs:
+            bobs.send(json.dumps({"type": "hello", "subscribe": [{"conversation_id": room, "after": 0}]}))
+            token = alice.found("POST", "/chat/token")["token"]
+            sent = httpx.post(
+                f"{chat.endpoint.http_url}/conversations/{room}/messages",
+                headers={"Authorization": f"Bearer {token}"},
+                json={"content": "Is it still there?", "client_message_id": "1"},
+            )
+            assert sent.status_code == 201
+            assert "via" not in sent.json()["sender"], "alice wrote it herself"
+            while "Is it still there?" not in bobs.recv(timeout=10):
+                pass
+        listed = httpx.get(
+            f"{chat.endpoint.http_url}/conversations/{room}/messages", headers={"Authorization": f"Bearer {token}"}
+        ).json()["messages"]
+        assert [(message["sender"]["name"], message["content"]) for message in listed] == [
+            ("System", "Alice asks about item 17."),
+            ("Alice", "Is it still there?"),
+        ]
+
+
+def test_suspended_user_is_excluded_until_the_suspension_is_lifted(product_url: str, chat: ServerProcess) -> None:
+    with signed_in(product_url, "mallory") as mallory, signed_in(product_url, "admin") as admin:
+        token = mallory.found("POST", "/chat/token")["token"]
+
+        def status() -> int:
+            headers = {"Authorization": f"Bearer {token}"}
+            return httpx.post(f"{chat.endpoint.http_url}/tickets", headers=headers).status_code
+
+        assert status() == 201
+        assert mallory.put("/users/admin/suspension").status_code == 403
+        admin.found("PUT", "/users/mallory/suspension")
+        assert status() == 403, "before the token expires"
+        assert mallory.post("/chat/token").status_code == 401
+        admin.found("DELETE", "/users/mallory/suspension")
+        with signed_in(product_url, "mallory") as again:
+            assert again.found("GET", "/chat/conversations")["conversations"] == []
+
+
+def test_user_who_has_not_signed_in_receives_no_token(product_url: str) -> None:
+    for path in ("/chat/token", "/chat/ticket", "/items/17/contact?seller_id=bob"):
+        assert httpx.post(f"{product_url}{path}").status_code == 401
+    wrong = {"user_id": "alice", "password": "not the password"}
+    assert httpx.post(f"{product_url}/session", json=wrong).status_code == 401
+
+
+def test_documentation_has_the_settings_of_this_test() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "integrate.md").read_text()
+    for name, value in settings_of_the_chat("http://127.0.0.1:9000").items():
+        if value:
+            assert f"{name}={value}" in text
