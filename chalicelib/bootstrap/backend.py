@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from chalicelib.bootstrap.services import BackendServices
+from typing import NamedTuple
+
 from chalicelib.bootstrap.shared import Shared
 from chalicelib.core.conversations.overview import Overview
 from chalicelib.core.ports.revocations import SuspensionStore
 from chalicelib.core.sessions.suspensions import Suspensions
+
+
+class BackendServices(NamedTuple):
+    """The use cases of a product's backend, a service."""
+
+    suspensions: Suspensions
+    overview: Overview
 
 
 def backend_services(shared: Shared, suspensions: SuspensionStore) -> BackendServices:

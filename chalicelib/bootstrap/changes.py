@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from chalicelib.bootstrap.services import ChangeServices
+from typing import NamedTuple
+
 from chalicelib.bootstrap.shared import Shared
 from chalicelib.core.conversations.additions import Additions
 from chalicelib.core.conversations.blocks import Blocks
 from chalicelib.core.conversations.change_limiter import ChangeLimiter
 from chalicelib.core.conversations.consent import ConsentRules
 from chalicelib.core.conversations.creation import Creation
+from chalicelib.core.conversations.creation_replay import CreationReplay
 from chalicelib.core.conversations.directs import Directs
 from chalicelib.core.conversations.invites import Invites
 from chalicelib.core.conversations.lifecycle import Lifecycle
@@ -19,6 +21,23 @@ from chalicelib.core.conversations.personal_state import PersonalStates
 from chalicelib.core.conversations.profiles import Profiles
 from chalicelib.core.conversations.reports import Reports
 from chalicelib.core.conversations.views import Views
+
+
+class ChangeServices(NamedTuple):
+    """Changes of conversations and their members."""
+
+    creation: Creation
+    lifecycle: Lifecycle
+    members: Members
+    additions: Additions
+    pending: PendingMemberships
+    moderation: Moderation
+    invites: Invites
+    personal_states: PersonalStates
+    blocks: Blocks
+    reports: Reports
+    directs: Directs
+    profiles: Profiles
 
 
 def change_services(shared: Shared, views: Views) -> ChangeServices:
@@ -37,9 +56,8 @@ def change_services(shared: Shared, views: Views) -> ChangeServices:
     return ChangeServices(
         creation=Creation(
             conversations=stores.conversations,
-            pending=pending_store,
+            replay=CreationReplay(pending=pending_store, views=views, limits=runtime.limits),
             consent=consent,
-            views=views,
             log=log,
             change_limiter=change_limiter,
             runtime=runtime,

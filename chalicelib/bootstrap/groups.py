@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from chalicelib.bootstrap.services import ChangeServices, ConversationServices, MessagingServices, SessionServices
+from chalicelib.bootstrap.services import ConversationServices, MessagingServices, SessionServices
 from chalicelib.bootstrap.shared import Shared
 from chalicelib.core.conversations.history import History
 from chalicelib.core.conversations.own_reactions import OwnReactions
@@ -26,6 +27,9 @@ from chalicelib.core.sessions.dispatcher import Dispatcher, handlers_by_command
 from chalicelib.core.sessions.message_handlers import MessageHandlers
 from chalicelib.core.sessions.subscriptions import Subscriptions
 from chalicelib.identity.model import Identity
+
+if TYPE_CHECKING:
+    from chalicelib.bootstrap.changes import ChangeServices
 
 
 def conversation_services(shared: Shared) -> ConversationServices:

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from chalicelib.bootstrap.services import ConversationServices, PrivacyServices, PrivacyStores
+from typing import NamedTuple
+
+from chalicelib.bootstrap.services import ConversationServices
 from chalicelib.bootstrap.shared import Shared
 from chalicelib.core.conversations.consent import ConsentRules
 from chalicelib.core.conversations.invitations import Invitations
 from chalicelib.core.conversations.own_reactions import OwnReactions
 from chalicelib.core.conversations.profile_copies import ProfileCopies
+from chalicelib.core.ports.privacy import ErasureStore, ParticipantDataStore, RetentionStore
 from chalicelib.core.privacy.erasure import Erasure
 from chalicelib.core.privacy.erasure_steps import ErasureSteps
 from chalicelib.core.privacy.export import Export
 from chalicelib.core.privacy.jobs import Jobs
 from chalicelib.core.privacy.retention import Retention
+
+
+class PrivacyStores(NamedTuple):
+    """The stores that only the services of `core/privacy` use, by port."""
+
+    erasures: ErasureStore
+    participant_data: ParticipantDataStore
+    retention: RetentionStore
+
+
+class PrivacyServices(NamedTuple):
+    """Erasure, export, and the background jobs."""
+
+    erasure: Erasure
+    export: Export
+    jobs: Jobs
 
 
 def privacy_services(

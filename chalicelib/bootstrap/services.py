@@ -1,6 +1,7 @@
 """An application: its services, in groups that are named like the packages of the core, and its stores.
 
 The groups are named tuples: a frozen dataclass takes five times as long to create, which a cold start would show.
+Those that are built at first use are in the modules that build them.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ from chalicelib.core.sessions.dispatcher import Dispatcher
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
+    from chalicelib.bootstrap.backend import BackendServices
+    from chalicelib.bootstrap.changes import ChangeServices
+    from chalicelib.bootstrap.privacy import PrivacyServices
     from chalicelib.core.conversations.additions import Additions
     from chalicelib.core.conversations.blocks import Blocks
     from chalicelib.core.conversations.creation import Creation
@@ -43,7 +47,6 @@ if TYPE_CHECKING:
     from chalicelib.core.conversations.lifecycle import Lifecycle
     from chalicelib.core.conversations.membership import Members
     from chalicelib.core.conversations.moderation import Moderation
-    from chalicelib.core.conversations.overview import Overview
     from chalicelib.core.conversations.pending import PendingMemberships
     from chalicelib.core.conversations.personal_state import PersonalStates
     from chalicelib.core.conversations.profiles import Profiles
@@ -51,18 +54,13 @@ if TYPE_CHECKING:
     from chalicelib.core.ports.consent import BlockStore, PendingStore
     from chalicelib.core.ports.directs import DirectStore
     from chalicelib.core.ports.moderation import ModerationStore
-    from chalicelib.core.ports.privacy import ErasureStore, ParticipantDataStore, RetentionStore
     from chalicelib.core.ports.profiles import ProfileStore
     from chalicelib.core.ports.reports import ReportStore
     from chalicelib.core.ports.revocations import RevocationStore
-    from chalicelib.core.privacy.erasure import Erasure
-    from chalicelib.core.privacy.export import Export
-    from chalicelib.core.privacy.jobs import Jobs
-    from chalicelib.core.sessions.suspensions import Suspensions
 
 
 class Stores(NamedTuple):
-    """Everything that is stored, by port, besides `PrivacyStores`."""
+    """Everything that is stored, by port, besides `privacy.PrivacyStores`."""
 
     event_log: EventLogStore
     conversations: ConversationStore
@@ -102,31 +100,6 @@ class ConsentStores(NamedTuple):
     blocks: BlockStore
     pending: PendingStore
     directs: DirectStore
-
-
-class PrivacyStores(NamedTuple):
-    """The stores that only the services of `core/privacy` use, by port."""
-
-    erasures: ErasureStore
-    participant_data: ParticipantDataStore
-    retention: RetentionStore
-
-
-class ChangeServices(NamedTuple):
-    """Changes of conversations and their members."""
-
-    creation: Creation
-    lifecycle: Lifecycle
-    members: Members
-    additions: Additions
-    pending: PendingMemberships
-    moderation: Moderation
-    invites: Invites
-    personal_states: PersonalStates
-    blocks: Blocks
-    reports: Reports
-    directs: Directs
-    profiles: Profiles
 
 
 class ConversationServices(NamedTuple):
@@ -222,21 +195,6 @@ class SessionServices(NamedTuple):
     """That of requests, also by HTTP."""
     service_budget: Budget
     """That of the requests of services."""
-
-
-class PrivacyServices(NamedTuple):
-    """Erasure, export, and the background jobs."""
-
-    erasure: Erasure
-    export: Export
-    jobs: Jobs
-
-
-class BackendServices(NamedTuple):
-    """The use cases of a product's backend, a service."""
-
-    suspensions: Suspensions
-    overview: Overview
 
 
 class Application(NamedTuple):

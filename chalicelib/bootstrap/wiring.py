@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.bootstrap import groups
-from chalicelib.bootstrap.services import Application, ConsentStores, PrivacyStores, RealtimeServices, Stores
+from chalicelib.bootstrap.services import Application, ConsentStores, RealtimeServices, Stores
 from chalicelib.bootstrap.shared import Shared
 from chalicelib.bootstrap.verification import token_verifier
 from chalicelib.core.kernel.clock import Clock, SystemClock
@@ -21,7 +21,9 @@ from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
     from chalicelib.aws.dynamodb.dynamo import Dynamo
-    from chalicelib.bootstrap.services import BackendServices, ConversationServices, PrivacyServices
+    from chalicelib.bootstrap.backend import BackendServices
+    from chalicelib.bootstrap.privacy import PrivacyServices
+    from chalicelib.bootstrap.services import ConversationServices
     from chalicelib.core.ports.profiles import ProfileStore
     from chalicelib.core.ports.reports import ReportStore
     from chalicelib.core.ports.revocations import RevocationStore
@@ -90,7 +92,7 @@ def _privacy(
     from chalicelib.aws.dynamodb.erasure import DynamoErasures
     from chalicelib.aws.dynamodb.participant_data import DynamoParticipantData
     from chalicelib.aws.dynamodb.retention import DynamoRetention
-    from chalicelib.bootstrap.privacy import privacy_services
+    from chalicelib.bootstrap.privacy import PrivacyStores, privacy_services
 
     stores = PrivacyStores(
         erasures=DynamoErasures(dynamo, settings.conversations_table),

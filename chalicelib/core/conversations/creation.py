@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 from chalicelib.core.conversations.additions import new_entry
 from chalicelib.core.conversations.change_limiter import ChangeLimiter
 from chalicelib.core.conversations.consent import ConsentRules, Decision
+from chalicelib.core.conversations.creation_replay import CreationReplay, Repeated, record_of
 from chalicelib.core.conversations.invitations import invitation_job
-from chalicelib.core.conversations.views import Views, view_for_member
+from chalicelib.core.conversations.views import view_for_member
 from chalicelib.core.kernel.clock import milliseconds
 from chalicelib.core.kernel.errors import (
     ErasureRunning,
-    IdempotencyKeyReused,
-    NotFound,
     Problem,
     Suspended,
     ValidationFailed,
@@ -28,27 +27,16 @@ from chalicelib.core.log.appending import Log
 from chalicelib.core.log.conflicts import new_backoff, retry_on_conflict
 from chalicelib.core.model.actors import Actor, Principal, Role
 from chalicelib.core.model.conversations import ConversationDetails, Head, Membership
-from chalicelib.core.model.creations import CREATION_TTL, CreationKey, CreationRecord
+from chalicelib.core.model.creations import CreationKey
 from chalicelib.core.model.event_sizes import sizes_after
 from chalicelib.core.model.events import new_event
 from chalicelib.core.ports.commits import NewConversation, PreconditionFailed
-from chalicelib.core.ports.consent import PendingStore
 from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.protocol import frames, serializers
 from chalicelib.core.realtime.outbox import Result, ToParticipants
 
 if TYPE_CHECKING:
-    from chalicelib.core.protocol.objects import Conversation
     from chalicelib.core.protocol.requests import CreateConversation, NewParticipant
-
-
-class _Repeated(Exception):
-    """Raised by a creation whose key another one has used."""
-
-    def __init__(self, key: CreationKey, record: CreationRecord) -> None:
-        super().__init__("the idempotency key was used")
-        self.key = key
-        self.record = record
 
 
 class Creation:
@@ -58,17 +46,15 @@ class Creation:
         self,
         *,
         conversations: ConversationStore,
-        pending: PendingStore,
+        replay: CreationReplay,
         consent: ConsentRules,
-        views: Views,
         log: Log,
         change_limiter: ChangeLimiter,
         runtime: Runtime,
     ) -> None:
         self._conversations = conversations
-        self._pending = pending
+        self._replay = replay
         self._consent = consent
-        self._views = views
         self._log = log
         self._change_limiter = change_limiter
         self._runtime = runtime
@@ -91,12 +77,12 @@ class Creation:
         others = [other for other in request.participants if other.participant_id != caller.participant_id]
         self._check_participants(others, request.participants, caller)
         if key is not None and (record := self._conversations.creation(caller.participant_id, key.hashed)):
-            return self._repeat(caller, request, key, record)
+            return self._replay.result(caller, request, key, record)
         self._change_limiter.charge_creation(caller, len(others))
         try:
             new = self._create(caller, request, others, key)
-        except _Repeated as repeated:
-            return self._repeat(caller, request, repeated.key, repeated.record)
+        except Repeated as repeated:
+            return self._replay.result(caller, request, repeated.key, repeated.record)
         view = view_for_member(new.head, new.details, new.members[0])  # all have the same read pointer
         added = frames.added_push(view.copy())
         if caller.is_system:
@@ -115,11 +101,11 @@ class Creation:
         others: Sequence[NewParticipant],
         key: CreationKey | None,
     ) -> NewConversation:
-        """Create a conversation, decided anew while the consent of others changes. Raises _Repeated."""
+        """Create a conversation, decided anew while the consent of others changes. Raises Repeated."""
         backoff = new_backoff(self._runtime)
         while True:
             new = self._new_conversation(caller, request, others)
-            new = new if key is None else new._replace(record=_record(key, new))
+            new = new if key is None else new._replace(record=record_of(key, new))
             try:
                 complete = retry_on_conflict(self._runtime, functools.partial(self._conversations.create, new))
             except PreconditionFailed as failed:
@@ -128,7 +114,7 @@ class Creation:
                 if failed.is_repeat and key is not None:
                     record = self._conversations.creation(caller.participant_id, key.hashed)
                     if record is not None:
-                        raise _Repeated(key, record) from None
+                        raise Repeated(key, record) from None
                 if failed.is_suspended:
                     raise Suspended from None
                 if failed.at_cap:
@@ -138,23 +124,6 @@ class Creation:
             if not complete:
                 self._log.finalize_creation(new.head.conversation_id)
             return new
-
-    def _repeat(
-        self, caller: Principal, request: CreateConversation, key: CreationKey, record: CreationRecord
-    ) -> Result:
-        """Return the conversation that was created with a key, as of then if the caller is not in it any more."""
-        if record.fingerprint != key.fingerprint:
-            raise IdempotencyKeyReused
-        try:
-            view = self._views.view(record.conversation_id, caller)
-        except NotFound:
-            return Result(_first_answer(caller, request, record))
-        own = [found for found in view["participants"] if found["participant_id"] == caller.participant_id]
-        if own and own[0]["role"] != "member":  # as `Action.LIST_PENDING`
-            entries, _ = self._pending.invited(record.conversation_id, None, self._runtime.limits.participants)
-            if entries:
-                view["pending"] = [serializers.pending_participant(entry) for entry in entries]
-        return Result(view)
 
     def _check_participants(
         self, others: Sequence[NewParticipant], requested: Sequence[NewParticipant], caller: Principal
@@ -235,28 +204,6 @@ class Creation:
                 for index, other in enumerate(others)
             }
         return {name: self._consent.decide(consent, is_past_member=False) for name, consent in consents.items()}
-
-
-def _record(key: CreationKey, new: NewConversation) -> CreationRecord:
-    created_at = new.details.created_at
-    return CreationRecord(
-        key.hashed,
-        key.fingerprint,
-        new.head.conversation_id,
-        created_at,
-        len(new.members),
-        created_at // 1000 + CREATION_TTL,
-    )
-
-
-def _first_answer(caller: Principal, request: CreateConversation, record: CreationRecord) -> Conversation:
-    """Return the conversation as it was created, without participants."""
-    head = Head(record.conversation_id, 1, 0, 0, record.created_at, record.participant_count, 1)
-    created = (record.created_at, caller.participant_id)
-    details = ConversationDetails(
-        record.conversation_id, request.title, request.join_policy, request.metadata, *created
-    )
-    return serializers.conversation(head, details)
 
 
 def _duplicates(participants: Sequence[NewParticipant]) -> list[Problem]:

@@ -25,7 +25,7 @@ from chalicelib.core.model.reports import OPEN, Report, ReportStatus, key_of_rep
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.reports import ReportStore
-from chalicelib.core.protocol import frames, serializers
+from chalicelib.core.protocol import frames, report_serializers
 from chalicelib.core.realtime.outbox import Push, Result, ToParticipants
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Reports:
             for member in self._memberships.roster(report.conversation_id)
             if member.role != "member" and not report.is_about(member.participant_id)
         ]
-        return [ToParticipants(recipients, frames.report_push(serializers.report(report)))]
+        return [ToParticipants(recipients, frames.report_push(report_serializers.report(report)))]
 
     # ---- owners and moderators -------------------------------------------------------------------------
 
@@ -125,7 +125,7 @@ class Reports:
             after=paging.start_key(query.cursor),
             limit=query.limit,
         )
-        return paging.page("reports", [serializers.report(report) for report in reports], next_key)
+        return paging.page("reports", [report_serializers.report(report) for report in reports], next_key)
 
     def close(
         self, caller: Principal, conversation_id: str, report_id: str, status: ReportStatus
@@ -144,7 +144,7 @@ class Reports:
                 raise NotFound
             closed = self._close(report, status, actor.participant_id, actor)
             if closed is not None:
-                return serializers.report(closed)
+                return report_serializers.report(closed)
             backoff.wait()
 
     def _close(self, report: Report, status: ReportStatus, closed_by: str, by: Membership | None) -> Report | None:

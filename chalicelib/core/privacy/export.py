@@ -22,7 +22,8 @@ from chalicelib.core.ports.conversations import ConversationStore
 from chalicelib.core.ports.event_log import EventLogStore
 from chalicelib.core.ports.memberships import MembershipStore
 from chalicelib.core.ports.privacy import ErasureStore
-from chalicelib.core.protocol.serializers import own_report, pending_membership, personal_state, profile
+from chalicelib.core.protocol.report_serializers import own_report
+from chalicelib.core.protocol.serializers import pending_membership, personal_state, profile
 
 if TYPE_CHECKING:
     from chalicelib.core.ports.profiles import ProfileStore

@@ -14,7 +14,7 @@ from chalicelib.core.model.conversations import ConversationDetails, Head, Membe
 from chalicelib.core.model.events import Reaction
 
 if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at run time
-    from chalicelib.core.model import consent, profiles, reports
+    from chalicelib.core.model import consent, profiles
     from chalicelib.core.model import moderation as model
     from chalicelib.core.protocol.objects import (
         AddedParticipant,
@@ -33,7 +33,6 @@ if TYPE_CHECKING:  # TypedDicts take long to create, and nothing needs them at r
         ReactionDetail,
     )
     from chalicelib.core.protocol.profile_objects import Profile
-    from chalicelib.core.protocol.report_objects import OwnReport, Report
 
 
 def participant_ref(actor: Actor) -> ParticipantRef:
@@ -179,39 +178,6 @@ def audit_entry(record: model.AuditRecord) -> AuditEntry:
     if entry.service is not None:
         found["service"] = entry.service
     return found
-
-
-def report(reported: reports.Report) -> Report:
-    """Return a report, as owners and moderators see it."""
-    found: Report = {
-        "report_id": reported.report_id,
-        "conversation_id": reported.conversation_id,
-        "sequence_id": reported.target,
-        "author_id": reported.author_id,
-        "reported_by": {
-            "participant_id": reported.reporter_id,
-            "name": reported.reporter_name,
-            "type": reported.reporter_type,
-        },
-        "reason": reported.reason,
-        "created_at": rfc3339(reported.created_at),
-        "expires_at": rfc3339(1000 * reported.expires_at),
-        "status": reported.status,
-    }
-    if reported.closed_by is not None:
-        found["closed_by"] = reported.closed_by
-        found["closed_at"] = rfc3339(reported.closed_at)
-    return found
-
-
-def own_report(copy: reports.ReportCopy) -> OwnReport:
-    """Return a report, as its reporter exports it."""
-    return {
-        "conversation_id": copy.conversation_id,
-        "sequence_id": copy.target,
-        "reason": copy.reason,
-        "created_at": rfc3339(copy.created_at),
-    }
 
 
 def conversation(head: Head, details: ConversationDetails) -> Conversation:
