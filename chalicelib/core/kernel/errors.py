@@ -1,20 +1,4 @@
-"""The errors that clients see: one tree, with a code and an HTTP status for each class.
-
-    ChatError
-    ├── InvalidJson, ValidationFailed, UnknownCommand      400  the request is malformed
-    ├── Unauthorized, TokenExpired                         401  the credential is missing or invalid
-    ├── Forbidden, Muted, NotAccepted                      403  the participant may not do this
-    ├── NotFound, MethodNotAllowed                   404, 405  absent, or not visible to the caller
-    ├── AlreadyParticipant, ParticipantLimit, LastOwner, ConversationLimit, Banned, Blocked,
-    │   ErasureRunning, PositionUnknown                    409  the current state does not allow it
-    ├── TooLarge                                           413
-    ├── IdempotencyKeyReused                               422  the key belongs to another request
-    ├── RateLimited                                        429  retry after `retry_after`
-    ├── Internal                                           500  a defect; the answer has no details
-    └── Unavailable, ConversationBusy, NotAttempted        503  retry, after `retry_after` if given
-
-A message never contains what the client sent.
-"""
+"""The errors that clients see, by status, with a code for each. A message never contains what the client sent."""
 
 from __future__ import annotations
 
@@ -196,10 +180,8 @@ class PositionUnknown(ChatError):
     code, status = "POSITION_UNKNOWN", 409
     default_message = "The log has no such position: load the conversation again."
 
-    def __init__(
-        self, message: str | None = None, *, history_id: str = "", head: int | None = None, **options: Any
-    ) -> None:
-        super().__init__(message, **options)
+    def __init__(self, message: str | None = None, *, history_id: str = "", head: int | None = None) -> None:
+        super().__init__(message)
         self.history_id = history_id
         self.head = head
 
