@@ -15,7 +15,7 @@ from tests.conformance.world import World
 
 
 def new_world(tabs: list[ClientProcess]) -> World:
-    world = World(tabs, seed=1, window=None, is_resuming=False)
+    world = World(tabs, seed=2, window=None, is_resuming=False)
     world.live(1_000)
     return world
 

@@ -210,6 +210,10 @@ def test_two_connections_of_one_participant(clients: MakeClients) -> None:
         "participant_id": alice.id,
         "sequence_id": 3,
         "history_id": sent["history_id"],
+        "head": 3,
+        "message_count": 2,
+        "read_up_to": 3,
+        "unread_count": 0,
     }
     laptop.expect_no_frame(type="read")
 
