@@ -29,6 +29,8 @@ export interface Conversation {
   readonly metadata?: Json;
   /** The state for the participant alone. */
   readonly me?: PersonalState;
+  /** Whether it is the direct conversation of two participants, which has no title. */
+  readonly direct?: boolean;
   /** Further fields of the server. */
   readonly [field: string]: unknown;
 }

@@ -47,7 +47,15 @@ export function ConversationSettings({ conversation, role }: { conversation: Ope
         {isModerator && <PanelAction icon="shield" text={t.bans} run={openDialog("bans")} />}
         {isModerator && <PanelAction icon="flag" text={t.reports} run={openDialog("reports")} />}
         {role === "owner" && <PanelAction icon="clock" text={t.audit} run={openDialog("audit")} />}
-        <PanelAction icon="leave" text={t.leave} run={() => app.confirm(t.leaveQuestion, t.leave, leave, t.leaveHint)} />
+        {session.row(conversation.id)?.direct ? (
+          <PanelAction
+            icon="archive"
+            text={t.hideConversation}
+            run={() => app.confirm(t.hideQuestion, t.hideConversation, leave, t.hideHint)}
+          />
+        ) : (
+          <PanelAction icon="leave" text={t.leave} run={() => app.confirm(t.leaveQuestion, t.leave, leave, t.leaveHint)} />
+        )}
         {role === "owner" && (
           <PanelAction
             icon="trash"

@@ -4,7 +4,7 @@ import { useApp } from "../ui/app.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { usePanelStyles } from "./styles.ts";
 
-/** Create a conversation with a title and people. */
+/** Create a conversation with a title and people, or open the direct one with a single person. */
 export function CreateDialog() {
   usePanelStyles();
   const app = useApp();
@@ -13,12 +13,16 @@ export function CreateDialog() {
   const [title, setTitle] = useState("");
   const [people, setPeople] = useState("");
   const [isBusy, setBusy] = useState(false);
+  const ids = [...new Set(people.split(/[\s,;]+/).filter((id) => id && id !== session.participantId))];
+  const isDirect = !title.trim() && ids.length === 1;
   const create = async (event: Event) => {
     event.preventDefault();
     setBusy(true);
     const isDone = await session.attempt(async () => {
-      const ids = [...new Set(people.split(/[\s,;]+/).filter((id) => id && id !== session.participantId))];
-      const created = await session.server.create(title.trim(), ids.map((id) => ({ participant_id: id, name: nameOf(id) })));
+      const named = ids.map((id) => ({ participant_id: id, name: nameOf(id) }));
+      const created = await (isDirect
+        ? session.server.direct(named[0]!.participant_id, named[0]!.name)
+        : session.server.create(title.trim(), named));
       if (created.pending?.length) session.toast(t.createdPending(created.pending.map((one) => one.name || one.participant_id)));
       app.dialog.value = null;
       app.select(created.conversation_id);
@@ -33,7 +37,6 @@ export function CreateDialog() {
           <input
             autofocus
             dir="auto"
-            required
             maxLength={200}
             value={title}
             placeholder={t.groupTitlePlaceholder}
@@ -44,9 +47,10 @@ export function CreateDialog() {
           <span>{t.people}</span>
           <textarea rows={2} value={people} onInput={(event) => setPeople(event.currentTarget.value)} />
           <small class="faint">{t.peopleHint}</small>
+          <small class="faint">{t.directHint}</small>
         </label>
         <div class="buttons end">
-          <button type="submit" class="button primary" disabled={!title.trim() || isBusy}>
+          <button type="submit" class="button primary" disabled={!(title.trim() || isDirect) || isBusy}>
             {t.create}
           </button>
         </div>

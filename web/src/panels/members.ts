@@ -27,6 +27,9 @@ export function memberItems(app: App, conversation: OpenConversation, member: Pa
     }
   }
   if (id === session.participantId) return items;
+  const isDirect = !!session.row(conversation.id)?.direct;
+  const message = async () => app.select((await server.direct(id, name)).conversation_id);
+  if (!isDirect) items.push({ isFirstOfGroup: isOwner, text: t.sendDirect, icon: "send", run: run(message) });
   if (canModerate && member.role !== "owner") {
     const mute = (seconds: number) => run(() => server.changeMember(conversation.id, id, { muted_for: seconds }));
     if (isNowMuted(conversation, id)) items.push({ text: t.unmute, icon: "mute", run: mute(0) });

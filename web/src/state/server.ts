@@ -61,6 +61,8 @@ export interface Page<Item> {
 export interface Details {
   conversation_id: string;
   title: string;
+  direct?: boolean;
+  participants?: { participant_id: string; name?: string }[];
   join_policy?: string;
   pending?: { participant_id: string; name?: string }[];
 }
@@ -76,6 +78,11 @@ export class Server {
 
   create(title: string, participants: { participant_id: string; name: string }[]): Promise<Details> {
     return this.chat.request("POST", "/conversations", { title, participants });
+  }
+
+  /** Open the direct conversation with a participant, which is created if there is none. */
+  direct(participantId: string, name?: string): Promise<Details> {
+    return this.chat.request("PUT", `/direct${query({ participant_id: participantId })}`, name ? { name } : {});
   }
 
   details(id: string): Promise<Details> {

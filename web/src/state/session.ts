@@ -5,7 +5,7 @@ import { Chat, type ChatError, type Conversation, IndexedDbStorage, type Sender,
 import { coalesced } from "./coalesced.ts";
 import { OpenConversation } from "./conversation.ts";
 import { Drafts } from "./drafts.ts";
-import { type Pending, Server } from "./server.ts";
+import { type Details, type Pending, Server } from "./server.ts";
 
 /** The addresses of a stage, and the callback for its tokens. */
 export interface Stage {
@@ -38,8 +38,9 @@ export class Session {
   readonly openId = signal<string | null>(null);
   readonly openError = signal<ChatError | null>(null);
   readonly toasts = signal<readonly Toast[]>([]);
-  /** Titles of open conversations that are not among the loaded rows. */
+  /** Titles that are not in the rows: of direct conversations, and of an open one that is not loaded. */
   private readonly titles = signal<Record<string, string>>({});
+  private readonly requestedTitles = new Set<string>();
   private toastCount = 0;
 
   readonly unreadTotal = computed(() =>
@@ -62,6 +63,7 @@ export class Session {
     const update = coalesced(() =>
       batch(() => {
         this.conversations.value = conversations.rows;
+        for (const { conversationId, direct } of conversations.rows) if (direct) void this.loadTitle(conversationId);
         this.hasMore.value = conversations.hasMore;
       }),
     );
@@ -74,7 +76,7 @@ export class Session {
   }
 
   title(id: string): string {
-    return this.row(id)?.title ?? this.titles.value[id] ?? "";
+    return this.row(id)?.title || this.titles.value[id] || "";
   }
 
   /** Show a conversation, and close the one that was shown. */
@@ -157,12 +159,21 @@ export class Session {
   }
 
   private async loadTitle(id: string): Promise<void> {
+    if (this.requestedTitles.has(id)) return;
+    this.requestedTitles.add(id);
     try {
-      const { title } = await this.server.details(id);
-      this.titles.value = { ...this.titles.value, [id]: title };
+      const details = await this.server.details(id);
+      this.titles.value = { ...this.titles.value, [id]: this.titleOf(details) };
     } catch {
-      // The room itself reports why the conversation cannot be shown.
+      this.requestedTitles.delete(id); // the room itself reports why the conversation cannot be shown
     }
+  }
+
+  /** Return the title, or of a direct conversation the name of the other participant. */
+  private titleOf({ title, direct, participants = [], pending = [] }: Details): string {
+    if (!direct) return title;
+    const other = [...participants, ...pending].find(({ participant_id: id }) => id !== this.participantId);
+    return other?.name || other?.participant_id || "";
   }
 
   private failed(error: unknown): void {

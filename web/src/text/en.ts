@@ -227,6 +227,12 @@ export const en = {
   noticeRole: (name: string, role: string) => `${name} is now ${role.toLowerCase()}`,
 
   // New conversation
+  directConversation: "Direct conversation",
+  directHint: "With one person and no title, it is the direct conversation of the two of you.",
+  sendDirect: "Message",
+  hideConversation: "Hide",
+  hideQuestion: "Hide this conversation?",
+  hideHint: "The next message brings it back.",
   groupTitle: "Title",
   groupTitlePlaceholder: "What is it about?",
   people: "People",
@@ -252,6 +258,8 @@ export const en = {
     PARTICIPANT_LIMIT: "The conversation is full.",
     CONVERSATION_LIMIT: "The limit of conversations is reached.",
     LAST_OWNER: "A conversation needs an owner: make another member owner first.",
+    BLOCKED: "You have blocked that person. Lift the block first.",
+    NOT_ACCEPTED: "The other person has not accepted the conversation yet.",
     BANNED: "That person is banned. Lift the ban first.",
     VALIDATION_FAILED: "The server does not accept that input.",
     UNAVAILABLE: "The server does not answer. Try again.",

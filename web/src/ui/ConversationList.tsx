@@ -42,7 +42,7 @@ export function ConversationList() {
   const list = useRef<HTMLDivElement>(null);
   const rows = session.conversations.value;
   const query = app.search.value.trim().toLocaleLowerCase();
-  const shown = query ? rows?.filter(({ title }) => title.toLocaleLowerCase().includes(query)) : rows;
+  const shown = query ? rows?.filter(({ conversationId: id }) => session.title(id).toLocaleLowerCase().includes(query)) : rows;
   const onKeyDown = (event: KeyboardEvent) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step) return;

@@ -12,7 +12,8 @@ import { MenuOpener } from "./Menu.tsx";
 export const ConversationRow = memo(({ row, isOpen }: { row: Conversation; isOpen: boolean }) => {
   const app = useApp();
   const t = texts.value;
-  const { conversationId, title, unreadCount, lastMessage, me } = row;
+  const { conversationId, unreadCount, lastMessage, me } = row;
+  const title = app.session.title(conversationId);
   const draft = isOpen ? "" : app.session.drafts.get(conversationId);
   return (
     <li>

@@ -37,7 +37,7 @@ function Invitation({ invitation }: { invitation: Pending }) {
   return (
     <div class="invitation">
       <div class="invitation-title" dir="auto">
-        {invitation.title || t.untitled}
+        {invitation.title || t.directConversation}
       </div>
       <div class="faint">{t.invitedBy(invitation.added_by.name || invitation.added_by.participant_id)}</div>
       <div class="buttons">
