@@ -80,7 +80,7 @@ def test_banner_names_the_bundle_in_its_commands(instances: Instances, stage_dir
         output += line
     assert f"from the bundle in {stage_directory}" in output
     assert f"token dave --name Dave --bundle {stage_directory}" in output
-    port = output.split("127.0.0.1:")[1].split()[0]
+    port = output.split("HTTP        http://127.0.0.1:")[1].split()[0]
     assert f"listen --as bob --port {port}" in output
     assert get(f"http://127.0.0.1:{port}/health")[1]["version"] == "from the shell"
 
