@@ -180,8 +180,10 @@ class PositionUnknown(ChatError):
     code, status = "POSITION_UNKNOWN", 409
     default_message = "The log has no such position: load the conversation again."
 
-    def __init__(self, message: str | None = None, *, history_id: str = "", head: int | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str | None = None, *, history_id: str = "", head: int | None = None, **options: Any
+    ) -> None:
+        super().__init__(message, **options)
         self.history_id = history_id
         self.head = head
 
