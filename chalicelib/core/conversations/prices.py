@@ -66,7 +66,7 @@ PRICES: Final[Mapping[str, int]] = {
     "DELETE /service/conversations/{conversation_id}": 100,
     "GET /service/conversations/{conversation_id}/messages": 100,
     "GET /service/conversations/{conversation_id}/events": 100,
-    "POST /service/conversations/{conversation_id}/messages": 40,
+    "POST /service/conversations/{conversation_id}/messages": 45,
     "DELETE /service/conversations/{conversation_id}/messages/{sequence_id}": 2_000,
     "POST /service/conversations/{conversation_id}/participants": 50,
     "PATCH /service/conversations/{conversation_id}/participants": 50,
