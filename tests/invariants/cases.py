@@ -19,7 +19,7 @@ from tests.invariants.tables import SECRET
 from tests.support.fakes import START_TIME
 
 OTHERS = ("alice", "carol")
-STEPS_OF_MANY = 5 * 9
+STEPS_OF_MANY = 2 * 11
 """Crash points of a creation with 60 participants: reads, transactions, calls to finalize, and some reads."""
 
 
