@@ -23,13 +23,13 @@ class Settings:
 
     @classmethod
     def from_environment(cls) -> Settings:
-        """Return the settings of this process: `PRODUCT_URL`, `CHAT_URL`, and so on."""
+        """Return the settings of this process: `PRODUCT_URL`, `PRODUCT_CHAT_URL`, and so on."""
         defaults, found = cls(), os.environ
         return cls(
             product_url=found.get("PRODUCT_URL", defaults.product_url),
-            chat_url=found.get("CHAT_URL", defaults.chat_url),
-            chat_ws_url=found.get("CHAT_WS_URL", defaults.chat_ws_url),
-            component_url=found.get("COMPONENT_URL", defaults.component_url),
+            chat_url=found.get("PRODUCT_CHAT_URL", defaults.chat_url),
+            chat_ws_url=found.get("PRODUCT_CHAT_WS_URL", defaults.chat_ws_url),
+            component_url=found.get("PRODUCT_COMPONENT_URL", defaults.component_url),
             database=found.get("PRODUCT_DATABASE", defaults.database),
         )
 
